@@ -1,0 +1,187 @@
+//! Money: whole micros of a currency, never a float.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Millionths of one unit of a currency. `Micros(1_500_000)` is €1.50.
+///
+/// Between 0 and [`Micros::MAX`], so that every sum a ledger keeps stays exact
+/// where numbers are doubles, too.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Micros(#[schemars(range(min = 0, max = 9_007_199_254_740_991_i64))] i64);
+
+/// The amount is negative or above 2^53 − 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not an amount: use whole micros from 0 to 9007199254740991")]
+pub struct InvalidMicros(pub i64);
+
+impl Micros {
+    /// Nothing.
+    pub const ZERO: Micros = Micros(0);
+    /// 2^53 − 1, the largest integer that a double holds exactly.
+    pub const MAX: Micros = Micros(9_007_199_254_740_991);
+
+    /// The amount as an integer.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// The sum, or `None` above [`Micros::MAX`].
+    pub fn checked_add(self, other: Micros) -> Option<Micros> {
+        self.0.checked_add(other.0).filter(|sum| *sum <= Micros::MAX.0).map(Micros)
+    }
+
+    /// The difference, or `None` below zero.
+    pub fn checked_sub(self, other: Micros) -> Option<Micros> {
+        self.0.checked_sub(other.0).filter(|rest| *rest >= 0).map(Micros)
+    }
+
+    /// The difference, zero at least.
+    pub fn saturating_sub(self, other: Micros) -> Micros {
+        self.checked_sub(other).unwrap_or(Micros::ZERO)
+    }
+}
+
+impl TryFrom<i64> for Micros {
+    type Error = InvalidMicros;
+    fn try_from(micros: i64) -> Result<Self, InvalidMicros> {
+        if (0..=Micros::MAX.0).contains(&micros) {
+            Ok(Micros(micros))
+        } else {
+            Err(InvalidMicros(micros))
+        }
+    }
+}
+
+impl From<Micros> for i64 {
+    fn from(amount: Micros) -> i64 {
+        amount.0
+    }
+}
+
+impl fmt::Display for Micros {
+    /// Units with two to six decimals: `1.50`, `0.000001`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fraction = format!("{:06}", self.0 % 1_000_000);
+        let cut = fraction.trim_end_matches('0').len().max(2);
+        write!(f, "{}.{}", self.0 / 1_000_000, &fraction[..cut])
+    }
+}
+
+/// An ISO 4217 currency code in use, such as `EUR`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Currency([u8; 3]);
+
+/// The text is not a currency in use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a currency: use an ISO 4217 code such as EUR")]
+pub struct InvalidCurrency(pub String);
+
+/// ISO 4217 list one, money in use (funds codes, metals and test codes left out).
+const CODES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD \
+BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL \
+GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD \
+KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK \
+NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP \
+STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XOF \
+XPF YER ZAR ZMW ZWG";
+
+impl Currency {
+    /// The three letters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("`try_from` lets only ASCII letters in")
+    }
+}
+
+impl TryFrom<String> for Currency {
+    type Error = InvalidCurrency;
+    fn try_from(text: String) -> Result<Self, InvalidCurrency> {
+        match <[u8; 3]>::try_from(text.as_bytes()) {
+            Ok(code) if CODES.split(' ').any(|known| known == text) => Ok(Currency(code)),
+            _ => Err(InvalidCurrency(text)),
+        }
+    }
+}
+
+impl std::str::FromStr for Currency {
+    type Err = InvalidCurrency;
+    fn from_str(text: &str) -> Result<Self, InvalidCurrency> {
+        Currency::try_from(text.to_owned())
+    }
+}
+
+impl From<Currency> for String {
+    fn from(code: Currency) -> String {
+        code.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl schemars::JsonSchema for Currency {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Currency".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let codes: Vec<&str> = CODES.split(' ').collect();
+        schemars::json_schema!({ "type": "string", "enum": codes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_amount_is_shown_with_two_to_six_decimals() {
+        for (micros, text) in
+            [(0, "0.00"), (1_500_000, "1.50"), (1, "0.000001"), (12_345_600, "12.3456")]
+        {
+            assert_eq!(Micros(micros).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_currency_is_one_that_is_in_use() {
+        assert!("EUR".parse::<Currency>().is_ok());
+        for bad in ["", "eur", "XXX", "DEM", "EURO", "E R", "BTN B"] {
+            assert!(bad.parse::<Currency>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sums_are_exact_or_refused(a in 0..=Micros::MAX.0, b in 0..=Micros::MAX.0) {
+            match Micros(a).checked_add(Micros(b)) {
+                Some(sum) => prop_assert_eq!(i128::from(sum.get()), i128::from(a) + i128::from(b)),
+                None => prop_assert!(i128::from(a) + i128::from(b) > i128::from(Micros::MAX.0)),
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Black-box tests of the product and of the house it lives in: one binary, no sleeps.
+
+#![allow(clippy::unwrap_used)] // in a test a panic is the message
+
+mod house;
