@@ -1,1 +1,9 @@
-//! To be built.
+//! Files that people write, and what is wrong with them.
+
+pub mod document;
+pub mod load;
+pub mod settings;
+
+pub use document::Problem;
+pub use load::ConfigError;
+pub use settings::Settings;

@@ -3,6 +3,18 @@
 #[macro_use]
 mod closed;
 
+pub mod campaign;
+pub mod creative;
+pub mod entity;
 pub mod event;
 pub mod id;
+pub mod inventory;
+pub mod label;
+pub mod language;
 pub mod money;
+pub mod party;
+pub mod region;
+pub mod taxonomy;
+pub mod text;
+pub mod weights;
+pub mod zone;

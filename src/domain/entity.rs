@@ -1,0 +1,273 @@
+//! Whom pages can be about: companies, products, people, institutions.
+
+use crate::domain::id::EntityId;
+use crate::domain::id::TopicId;
+use crate::domain::taxonomy::Fault;
+use crate::domain::taxonomy::Taxonomy;
+use crate::domain::taxonomy::TopicIx;
+use crate::domain::text;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+closed! {
+    /// What an entity is.
+    #[derive(Default)]
+    EntityKind {
+        /// A firm.
+        #[default]
+        Company = "company",
+        /// Something a firm sells.
+        Product = "product",
+        /// A human being.
+        Person = "person",
+        /// A public body.
+        Institution = "institution",
+        /// Somewhere.
+        Place = "place",
+        /// A technique or an open project.
+        Technology = "technology",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+/// An entity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EntityDoc {
+    /// Names it everywhere.
+    pub id: EntityId,
+    /// Shown to people, and echoed in copy.
+    pub name: String,
+    /// What it is.
+    #[serde(default)]
+    pub kind: EntityKind,
+    /// Its item in Wikidata, such as `Q1359568`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qid: Option<String>,
+    /// Other names that pages use for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// Names that mean it only on pages about a topic: `apple` on pages about technology.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ambiguous_aliases: Vec<AmbiguousAlias>,
+    /// Who owns it. What is sold on an owner is sold on what it owns, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<EntityId>,
+    /// Its rivals, and so is it theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub competitors: Vec<EntityId>,
+}
+
+/// A name that needs a topic to mean something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AmbiguousAlias {
+    /// The name.
+    pub alias: String,
+    /// The topic, with all below it.
+    pub topic: TopicId,
+}
+
+/// An entity's number: its place in id order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EntityIx(pub u32);
+
+/// The compiled table.
+#[derive(Clone, Debug, Default)]
+pub struct Entities {
+    ids: Vec<EntityId>,
+    names: Vec<String>,
+    /// Itself and its owners, nearest first.
+    lines: Vec<Vec<EntityIx>>,
+    /// Pairs of rivals as written, both ways round.
+    rivals: HashSet<(EntityIx, EntityIx)>,
+    keys: HashMap<Box<str>, EntityIx>,
+    ambiguous: HashMap<Box<str>, Vec<(TopicIx, EntityIx)>>,
+}
+
+impl Entities {
+    /// Compiles documents that are in id order.
+    pub fn build(docs: &[EntityDoc], topics: &Taxonomy) -> Result<Entities, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let number = |at: usize| EntityIx(u32::try_from(at).unwrap_or(u32::MAX));
+        let places: HashMap<&EntityId, usize> =
+            docs.iter().enumerate().map(|(at, doc)| (&doc.id, at)).collect();
+        let unknown = |at: usize, field: String, what: &str, id: &str| Fault {
+            at,
+            field,
+            reason: format!("there is no {what} `{id}`"),
+            unknown: Some(id.to_owned()),
+        };
+        let mut table = Entities::default();
+        for (at, doc) in docs.iter().enumerate() {
+            let mut line = vec![number(at)];
+            let mut owner = doc.parent.as_ref();
+            while let Some(parent) = owner {
+                let Some(place) = places.get(parent) else {
+                    if line.len() == 1 {
+                        faults.push(unknown(at, "parent".into(), "entity", parent.as_str()));
+                    }
+                    break;
+                };
+                if line.contains(&number(*place)) {
+                    let reason = format!("`{}` owns itself", docs[*place].id);
+                    faults.push(Fault { at, field: "parent".into(), reason, unknown: None });
+                    break;
+                }
+                line.push(number(*place));
+                owner = docs[*place].parent.as_ref();
+            }
+            for (n, rival) in doc.competitors.iter().enumerate() {
+                match places.get(rival) {
+                    Some(place) => {
+                        table.rivals.insert((number(at), number(*place)));
+                        table.rivals.insert((number(*place), number(at)));
+                    }
+                    None => {
+                        let field = format!("competitors[{n}]");
+                        faults.push(unknown(at, field, "entity", rival.as_str()));
+                    }
+                }
+            }
+            for (n, name) in doc.ambiguous_aliases.iter().enumerate() {
+                match (topics.of_id(&name.topic), text::key(&name.alias)) {
+                    (Some(topic), Some(key)) => {
+                        table.ambiguous.entry(key.into()).or_default().push((topic, number(at)));
+                    }
+                    _ => {
+                        let field = format!("ambiguous_aliases[{n}].topic");
+                        faults.push(unknown(at, field, "topic", name.topic.as_str()));
+                    }
+                }
+            }
+            table.lines.push(line);
+            table.ids.push(doc.id.clone());
+            table.names.push(doc.name.clone());
+            table.keys.insert(doc.id.as_str().into(), number(at));
+        }
+        for (at, doc) in docs.iter().enumerate() {
+            let names = doc.aliases.iter().chain(&doc.qid).enumerate();
+            for (n, name) in names {
+                let Some(key) = text::key(name) else { continue };
+                match table.keys.get(&*key).copied() {
+                    Some(other) if other != number(at) => {
+                        let reason = format!("`{name}` already means `{}`", table.id(other));
+                        let field = format!("aliases[{n}]");
+                        faults.push(Fault { at, field, reason, unknown: None });
+                    }
+                    _ => {
+                        table.keys.insert(key.into(), number(at));
+                    }
+                }
+            }
+        }
+        for (at, doc) in docs.iter().enumerate() {
+            if let Some(key) = text::key(&doc.name) {
+                table.keys.entry(key.into()).or_insert_with(|| number(at));
+            }
+        }
+        if faults.is_empty() { Ok(table) } else { Err(faults) }
+    }
+
+    /// The entity a canonical key means on a page about `topics`.
+    pub fn resolve(&self, key: &str, topics: &[TopicIx], tree: &Taxonomy) -> Option<EntityIx> {
+        self.keys.get(key).copied().or_else(|| {
+            let meanings = self.ambiguous.get(key)?;
+            let fits = |needed: TopicIx| topics.iter().any(|topic| tree.covers(needed, *topic));
+            meanings.iter().find(|(needed, _)| fits(*needed)).map(|(_, entity)| *entity)
+        })
+    }
+
+    /// The entity with this id.
+    pub fn of_id(&self, id: &EntityId) -> Option<EntityIx> {
+        let at = self.ids.binary_search(id).ok()?;
+        Some(EntityIx(u32::try_from(at).ok()?))
+    }
+
+    /// Every entity, in id order.
+    pub fn all(&self) -> impl Iterator<Item = EntityIx> + use<> {
+        (0..u32::try_from(self.ids.len()).unwrap_or(u32::MAX)).map(EntityIx)
+    }
+
+    /// The id.
+    pub fn id(&self, entity: EntityIx) -> &EntityId {
+        &self.ids[entity.0 as usize]
+    }
+
+    /// What people call it.
+    pub fn name(&self, entity: EntityIx) -> &str {
+        &self.names[entity.0 as usize]
+    }
+
+    /// Itself and its owners, nearest first.
+    pub fn with_owners(&self, entity: EntityIx) -> Vec<EntityIx> {
+        self.lines[entity.0 as usize].clone()
+    }
+
+    /// Whether `inner` is `outer` or owned by it.
+    pub fn covers(&self, outer: EntityIx, inner: EntityIx) -> bool {
+        self.lines[inner.0 as usize].contains(&outer)
+    }
+
+    /// Whether one is the other, owns it, or is owned by it.
+    pub fn same_house(&self, one: EntityIx, other: EntityIx) -> bool {
+        self.covers(one, other) || self.covers(other, one)
+    }
+
+    /// Whether one, or an owner of it, is a rival of the other, or of an owner of that.
+    pub fn rivals(&self, one: EntityIx, other: EntityIx) -> bool {
+        let lines = (&self.lines[one.0 as usize], &self.lines[other.0 as usize]);
+        lines.0.iter().any(|a| lines.1.iter().any(|b| self.rivals.contains(&(*a, *b))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entity(id: &str, parent: Option<&str>, competitors: &[&str]) -> EntityDoc {
+        EntityDoc {
+            id: id.parse().unwrap(),
+            name: id.into(),
+            kind: EntityKind::Company,
+            qid: None,
+            aliases: Vec::new(),
+            ambiguous_aliases: Vec::new(),
+            parent: parent.map(|p| p.parse().unwrap()),
+            competitors: competitors.iter().map(|c| c.parse().unwrap()).collect(),
+        }
+    }
+
+    #[test]
+    fn rivalry_goes_both_ways_and_down_the_house() {
+        let docs =
+            [entity("a", None, &["b"]), entity("a-cloud", Some("a"), &[]), entity("b", None, &[])];
+        let table = Entities::build(&docs, &Taxonomy::default()).unwrap();
+        let ix = |id: &str| table.of_id(&id.parse().unwrap()).unwrap();
+        assert!(table.rivals(ix("b"), ix("a-cloud")) && table.rivals(ix("a-cloud"), ix("b")));
+        assert!(table.same_house(ix("a"), ix("a-cloud")) && !table.same_house(ix("a"), ix("b")));
+    }
+
+    #[test]
+    fn an_ambiguous_name_means_something_only_on_its_topic() {
+        let topic = |id: &str| crate::domain::taxonomy::TopicDoc {
+            id: id.parse().unwrap(),
+            name: id.into(),
+            parent: None,
+            aliases: Vec::new(),
+            sensitive: false,
+        };
+        let tree = Taxonomy::build(&[topic("fruit"), topic("technology")]).unwrap();
+        let mut apple = entity("apple-inc", None, &[]);
+        apple.name = "Apple Inc.".into();
+        apple.ambiguous_aliases =
+            vec![AmbiguousAlias { alias: "Apple".into(), topic: "technology".parse().unwrap() }];
+        let table = Entities::build(&[apple], &tree).unwrap();
+        let on = |topic: &str| table.resolve("apple", &[tree.resolve(topic).unwrap()], &tree);
+        assert!(on("technology").is_some() && on("fruit").is_none());
+    }
+}

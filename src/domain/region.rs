@@ -1,0 +1,365 @@
+//! Countries and the groups they are in: ISO 3166, UN M49, the EU, the EEA, and the operator's own.
+
+use crate::domain::id;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::LazyLock;
+
+/// An ISO 3166-1 country code, such as `DE`. Read in any case; `UK` is read as `GB`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Country([u8; 2]);
+
+/// A country, or a group of countries by its id: `DE`, `eu`, `western-europe`, `150`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Region {
+    /// One country.
+    Country(Country),
+    /// A group, by its id.
+    Group(Box<str>),
+}
+
+/// The text names no region.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a region: use an ISO 3166 country such as DE, or a group such as eu")]
+pub struct InvalidRegion(pub String);
+
+/// A group of the operator's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegionGroup {
+    /// Names it; must not be the name of a built-in group.
+    pub id: String,
+    /// Shown to people.
+    pub name: String,
+    /// Countries and groups in it.
+    pub members: Vec<Region>,
+}
+
+struct Table {
+    countries: BTreeMap<Country, &'static str>,
+    groups: BTreeMap<&'static str, (&'static str, BTreeSet<Country>)>,
+    codes: BTreeMap<String, &'static str>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let mut table =
+        Table { countries: BTreeMap::new(), groups: BTreeMap::new(), codes: BTreeMap::new() };
+    for line in include_str!("regions.txt").lines().filter(|line| !line.starts_with('#')) {
+        let fields: Vec<&'static str> = line.split('\t').collect();
+        match fields.as_slice() {
+            [code, name] => {
+                let code = code.as_bytes().first_chunk().expect("the table holds two-letter codes");
+                table.countries.insert(Country(*code), name);
+            }
+            [id, name, code, members] => {
+                let members = members
+                    .split(' ')
+                    .filter_map(|code| code.as_bytes().first_chunk().map(|code| Country(*code)));
+                table.groups.insert(id, (name, members.collect()));
+                table.codes.insert(code.to_ascii_lowercase(), id);
+            }
+            _ => unreachable!("the table's lines have two or four fields"),
+        }
+    }
+    table
+});
+
+impl Country {
+    /// The two letters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("only ASCII letters get in")
+    }
+
+    /// The English name.
+    pub fn name(self) -> &'static str {
+        TABLE.countries.get(&self).copied().unwrap_or("")
+    }
+}
+
+impl TryFrom<String> for Country {
+    type Error = InvalidRegion;
+    fn try_from(text: String) -> Result<Self, InvalidRegion> {
+        let upper = text.to_ascii_uppercase();
+        let code = if upper == "UK" { "GB" } else { &upper };
+        match <[u8; 2]>::try_from(code.as_bytes()).map(Country) {
+            Ok(country) if TABLE.countries.contains_key(&country) => Ok(country),
+            _ => Err(InvalidRegion(text)),
+        }
+    }
+}
+
+impl Region {
+    /// The text: upper case for a country, lower case for a group.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Region::Country(country) => country.as_str(),
+            Region::Group(id) => id,
+        }
+    }
+
+    /// Whether it is this very country.
+    pub fn is_country(&self, country: Country) -> bool {
+        *self == Region::Country(country)
+    }
+}
+
+impl TryFrom<String> for Region {
+    type Error = InvalidRegion;
+    fn try_from(text: String) -> Result<Self, InvalidRegion> {
+        let lower = text.trim().to_ascii_lowercase();
+        let group = TABLE.codes.get(&lower).copied().map(str::to_owned);
+        if let Some(group) =
+            group.or_else(|| TABLE.groups.contains_key(&*lower).then(|| lower.clone()))
+        {
+            return Ok(Region::Group(group.into()));
+        }
+        if let Ok(country) = Country::try_from(text.trim().to_owned()) {
+            return Ok(Region::Country(country));
+        }
+        let formed = lower.len() > 2
+            && lower.len() <= id::MAX_ID_BYTES
+            && lower.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if formed { Ok(Region::Group(lower.into())) } else { Err(InvalidRegion(text)) }
+    }
+}
+
+macro_rules! as_text {
+    ($($name:ident),*) => {$(
+        impl std::str::FromStr for $name {
+            type Err = InvalidRegion;
+            fn from_str(text: &str) -> Result<Self, InvalidRegion> {
+                $name::try_from(text.to_owned())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(region: $name) -> String {
+                region.as_str().to_owned()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "examples": ["DE"] })
+            }
+        }
+    )*};
+}
+
+as_text!(Country, Region);
+
+/// All regions with what is in them, the operator's own groups included.
+#[derive(Clone, Debug, Default)]
+pub struct Regions {
+    groups: BTreeMap<Box<str>, (String, BTreeSet<Country>)>,
+    /// For every country the groups it is in, smallest first.
+    around: BTreeMap<Country, Vec<Region>>,
+}
+
+impl Regions {
+    /// The built-in table with `own` groups added. Problems name a group's number in `own`.
+    pub fn build(own: &[RegionGroup]) -> Result<Regions, Vec<(usize, String)>> {
+        let mut problems = Vec::new();
+        let mut groups: BTreeMap<Box<str>, (String, BTreeSet<Country>)> = TABLE
+            .groups
+            .iter()
+            .map(|(id, (name, members))| ((*id).into(), ((*name).to_owned(), members.clone())))
+            .collect();
+        let named: BTreeMap<&str, &RegionGroup> = own.iter().map(|g| (g.id.as_str(), g)).collect();
+        for (at, group) in own.iter().enumerate() {
+            if TABLE.groups.contains_key(group.id.as_str()) {
+                problems.push((at, format!("`{}` is a built-in group", group.id)));
+                continue;
+            }
+            let mut countries = BTreeSet::new();
+            match collect(group, &named, &mut Vec::new(), &mut countries) {
+                Ok(()) => {
+                    groups.insert(group.id.as_str().into(), (group.name.clone(), countries));
+                }
+                Err(reason) => problems.push((at, reason)),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut sized: Vec<_> = groups.iter().map(|(id, (_, of))| (of.len(), id, of)).collect();
+        sized.sort();
+        let around = TABLE.countries.keys().map(|country| {
+            let holds = sized.iter().filter(|(_, _, members)| members.contains(country));
+            (*country, holds.map(|(_, id, _)| Region::Group((*id).clone())).collect())
+        });
+        let around = around.collect();
+        Ok(Regions { groups, around })
+    }
+
+    /// Whether the region is known here.
+    pub fn knows(&self, region: &Region) -> bool {
+        match region {
+            Region::Country(_) => true,
+            Region::Group(id) => self.groups.contains_key(id),
+        }
+    }
+
+    /// The ids of all groups.
+    pub fn group_ids(&self) -> impl Iterator<Item = &str> {
+        self.groups.keys().map(AsRef::as_ref)
+    }
+
+    /// Every country.
+    pub fn countries(&self) -> impl Iterator<Item = Country> + use<> {
+        TABLE.countries.keys().copied()
+    }
+
+    /// Every country and group.
+    pub fn all(&self) -> impl Iterator<Item = Region> {
+        let groups = self.groups.keys().map(|id| Region::Group(id.clone()));
+        self.countries().map(Region::Country).chain(groups)
+    }
+
+    /// The countries of a region.
+    pub fn members(&self, region: &Region) -> BTreeSet<Country> {
+        match region {
+            Region::Country(country) => BTreeSet::from([*country]),
+            Region::Group(id) => self.groups.get(id).map(|(_, of)| of.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Whether `country` is `region` or in it.
+    pub fn covers(&self, region: &Region, country: Country) -> bool {
+        match region {
+            Region::Country(own) => *own == country,
+            Region::Group(id) => self.groups.get(id).is_some_and(|(_, of)| of.contains(&country)),
+        }
+    }
+
+    /// Whether all of `inner` is in `outer`.
+    pub fn within(&self, outer: &Region, inner: &Region) -> bool {
+        outer == inner
+            || match inner {
+                Region::Country(country) => self.covers(outer, *country),
+                Region::Group(id) => self.groups.get(id).is_some_and(|(_, of)| {
+                    !of.is_empty() && of.iter().all(|country| self.covers(outer, *country))
+                }),
+            }
+    }
+
+    /// The country and the groups it is in, smallest first.
+    pub fn with_groups(&self, country: Country) -> Vec<Region> {
+        let groups = self.around.get(&country).into_iter().flatten().cloned();
+        std::iter::once(Region::Country(country)).chain(groups).collect()
+    }
+
+    /// All regions that the region lies in, itself included.
+    pub fn above(&self, region: &Region) -> Vec<Region> {
+        match region {
+            Region::Country(country) => self.with_groups(*country),
+            Region::Group(_) => self.all().filter(|outer| self.within(outer, region)).collect(),
+        }
+    }
+
+    /// What people call it.
+    pub fn name(&self, region: &Region) -> String {
+        match region {
+            Region::Country(country) => country.name().to_owned(),
+            Region::Group(id) => {
+                self.groups.get(id).map_or_else(|| id.to_string(), |(name, _)| name.clone())
+            }
+        }
+    }
+}
+
+/// The countries of a group of one's own, through groups in groups; a group inside itself is refused.
+fn collect(
+    group: &RegionGroup,
+    named: &BTreeMap<&str, &RegionGroup>,
+    path: &mut Vec<String>,
+    into: &mut BTreeSet<Country>,
+) -> Result<(), String> {
+    if path.contains(&group.id) {
+        return Err(format!("`{}` is inside itself, by way of {}", group.id, path.join(" → ")));
+    }
+    path.push(group.id.clone());
+    for member in &group.members {
+        match member {
+            Region::Country(country) => {
+                into.insert(*country);
+            }
+            Region::Group(id) => match (TABLE.groups.get(&**id), named.get(&**id)) {
+                (Some((_, members)), _) => into.extend(members),
+                (None, Some(inner)) => collect(inner, named, path, into)?,
+                (None, None) => return Err(format!("there is no region `{id}`")),
+            },
+        }
+    }
+    path.pop();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn region(text: &str) -> Region {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_union_the_area_and_the_continent_hold_what_they_should() {
+        let regions = Regions::build(&[]).unwrap();
+        let holds =
+            |group: &str, country: &str| regions.covers(&region(group), country.parse().unwrap());
+        assert!(
+            holds("eu", "DE") && !holds("eu", "GB") && !holds("eu", "NO") && !holds("eu", "CH")
+        );
+        assert!(holds("eea", "NO") && !holds("eea", "CH"));
+        assert!(holds("europe", "CH") && holds("150", "CH") && holds("world", "JP"));
+        assert!(holds("emea", "ZA") && holds("emea", "AE") && !holds("emea", "US"));
+        assert!(regions.within(&region("eea"), &region("eu")));
+        assert!(!regions.within(&region("eu"), &region("eea")));
+    }
+
+    #[test]
+    fn a_region_is_read_in_any_case_and_by_its_number() {
+        assert_eq!(region("de"), region("DE"));
+        assert_eq!(region("uk"), region("GB"));
+        assert_eq!(region("EU").as_str(), "eu");
+        assert_eq!(region("150").as_str(), "europe");
+        assert!("d".parse::<Region>().is_err() && "a b c".parse::<Region>().is_err());
+    }
+
+    #[test]
+    fn a_group_of_ones_own_holds_groups_and_never_itself() {
+        let group = |id: &str, members: &[&str]| RegionGroup {
+            id: id.into(),
+            name: id.into(),
+            members: members.iter().map(|m| region(m)).collect(),
+        };
+        let regions =
+            Regions::build(&[group("dach", &["DE", "AT", "CH"]), group("mine", &["dach", "fr"])]);
+        assert!(regions.unwrap().covers(&region("mine"), "CH".parse().unwrap()));
+        let circle = Regions::build(&[group("one", &["two"]), group("two", &["one"])]).unwrap_err();
+        assert!(circle[0].1.contains("inside itself"), "{circle:?}");
+        assert!(Regions::build(&[group("abc", &["nowhere"])]).is_err());
+    }
+}

@@ -1,0 +1,233 @@
+//! From documents to a snapshot: every name looked up, flights put in rank order, rows built.
+//!
+//! The inventory must have passed the catalog's checks; a dangling reference is a flight that is
+//! not compiled, never a panic.
+
+use crate::domain::campaign::Clause;
+use crate::domain::campaign::Flight;
+use crate::domain::creative::CreativeState;
+use crate::domain::entity::Entities;
+use crate::domain::inventory::Inventory;
+use crate::domain::label::LabelTable;
+use crate::domain::label::Labels;
+use crate::domain::money::Micros;
+use crate::domain::region::Regions;
+use crate::domain::taxonomy::Taxonomy;
+use crate::domain::text;
+use crate::domain::weights::Weights;
+use crate::selection::dice::stable_id;
+use crate::selection::index::Index;
+use crate::selection::score::Boosts;
+use crate::selection::snapshot::CreativeRow;
+use crate::selection::snapshot::FlightRow;
+use crate::selection::snapshot::PublisherRow;
+use crate::selection::snapshot::Resolved;
+use crate::selection::snapshot::Snapshot;
+use crate::selection::snapshot::style_bit;
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+
+/// The place of an id in a list in id order.
+fn place<T>(list: &[T], id_of: impl Fn(&T) -> &str, id: &str) -> Option<usize> {
+    list.binary_search_by(|item| id_of(item).cmp(id)).ok()
+}
+
+fn resolved<T, N: Ord>(clause: &Clause<T>, number: impl Fn(&T) -> Option<N>) -> Resolved<N> {
+    let list = |items: &[T]| {
+        items.iter().filter_map(&number).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    Resolved { any: list(&clause.any), none: list(&clause.none) }
+}
+
+/// A content hash, as replies and logs quote it: 32 hexadecimal digits of BLAKE3 over the JSON.
+pub fn content_hash(document: &impl serde::Serialize) -> String {
+    let json = serde_json::to_vec(document).expect("documents are plain data");
+    blake3::hash(&json).to_hex()[..32].to_owned()
+}
+
+/// Compiles an inventory with its weights and labels. The order of its lists changes nothing.
+pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable) -> Snapshot {
+    inventory.sort();
+    let regions = Regions::build(&inventory.regions).unwrap_or_default();
+    let taxonomy = Taxonomy::build(&inventory.topics).unwrap_or_default();
+    let entities = Entities::build(&inventory.entities, &taxonomy).unwrap_or_default();
+    let boosts = Boosts::new(weights);
+    let keywords: BTreeSet<String> = inventory
+        .flights
+        .iter()
+        .flat_map(|flight| {
+            flight.targeting.keywords.any.iter().chain(&flight.targeting.keywords.none)
+        })
+        .filter_map(|word| text::key(word))
+        .collect();
+    let keywords: HashMap<Box<str>, u32> = keywords.into_iter().map(Into::into).zip(0..).collect();
+    let mut snapshot = Snapshot {
+        inventory_hash: content_hash(&inventory),
+        weights_hash: content_hash(weights),
+        labels_hash: content_hash(labels),
+        labels: Labels::build(labels, &regions),
+        advertiser_entities: inventory
+            .advertisers
+            .iter()
+            .map(|advertiser| entities.of_id(advertiser.entity.as_ref()?))
+            .collect(),
+        campaign_sectors: inventory
+            .campaigns
+            .iter()
+            .map(|campaign| sectors(&inventory, &campaign.sectors))
+            .collect(),
+        publisher_by_id: by_id(inventory.publishers.iter().map(|p| p.id.as_str())),
+        creative_by_id: by_id(inventory.creatives.iter().map(|c| c.id.as_str())),
+        taxonomy,
+        entities,
+        regions,
+        keywords,
+        flights: Vec::new(),
+        creatives: Vec::new(),
+        publishers: Vec::new(),
+        boosts,
+        index: Index::default(),
+        tiers: [0..0, 0..0, 0..0],
+        inventory,
+    };
+    let mut live: HashMap<String, Vec<u32>> = HashMap::new();
+    for (number, creative) in (0u32..).zip(&snapshot.inventory.creatives) {
+        if creative.state == CreativeState::Live {
+            live.entry(creative.flight.to_string()).or_default().push(number);
+        }
+    }
+    let mut flights: Vec<FlightRow> = (0..snapshot.inventory.flights.len())
+        .filter_map(|doc| flight_row(&snapshot, doc, &live))
+        .collect();
+    flights.sort_by(|a, b| (a.tier, b.ln_static, a.doc).cmp(&(b.tier, a.ln_static, b.doc)));
+    for (number, tier) in crate::domain::event::Tier::ALL.iter().enumerate() {
+        let start = flights.partition_point(|flight| flight.tier < *tier);
+        let end = flights.partition_point(|flight| flight.tier <= *tier);
+        snapshot.tiers[number] = start..end;
+    }
+    let ranked: HashMap<String, usize> = flights
+        .iter()
+        .enumerate()
+        .map(|(rank, flight)| (snapshot.inventory.flights[flight.doc].id.to_string(), rank))
+        .collect();
+    snapshot.flights = flights;
+    snapshot.creatives = snapshot
+        .inventory
+        .creatives
+        .iter()
+        .enumerate()
+        .map(|(doc, creative)| CreativeRow {
+            doc,
+            stable_id: stable_id(creative.id.as_str()),
+            flight: ranked.get(creative.flight.as_str()).copied(),
+            hash: content_hash(creative),
+            styles: creative.styles.iter().fold(0, |bits, style| bits | style_bit(*style)),
+        })
+        .collect();
+    snapshot.publishers =
+        (0..snapshot.inventory.publishers.len()).map(|doc| publisher_row(&snapshot, doc)).collect();
+    snapshot.index = Index::build(&snapshot);
+    snapshot
+}
+
+fn by_id<'a>(ids: impl Iterator<Item = &'a str>) -> HashMap<Box<str>, u32> {
+    ids.map(Into::into).zip(0..).collect()
+}
+
+fn sectors(inventory: &Inventory, ids: &[crate::domain::id::SectorId]) -> Box<[usize]> {
+    let number = |id: &crate::domain::id::SectorId| {
+        place(&inventory.sectors, |sector| sector.id.as_str(), id.as_str())
+    };
+    ids.iter().filter_map(number).collect()
+}
+
+fn flight_row(
+    snapshot: &Snapshot,
+    doc: usize,
+    live: &HashMap<String, Vec<u32>>,
+) -> Option<FlightRow> {
+    let inventory = &snapshot.inventory;
+    let flight: &Flight = &inventory.flights[doc];
+    let campaign = place(&inventory.campaigns, |c| c.id.as_str(), flight.campaign.as_str())?;
+    let owner = &inventory.campaigns[campaign];
+    let advertiser = place(&inventory.advertisers, |a| a.id.as_str(), owner.advertiser.as_str())?;
+    let payer = &inventory.advertisers[advertiser];
+    let moment = |civil: Option<jiff::civil::DateTime>, open: i64| {
+        let zoned = civil.and_then(|at| payer.time_zone.rules().to_zoned(at).ok());
+        zoned.map_or(open, |at| at.timestamp().as_millisecond())
+    };
+    let creatives = live.get(flight.id.as_str()).cloned().unwrap_or_default();
+    let styles = creatives
+        .iter()
+        .flat_map(|creative| &inventory.creatives[*creative as usize].styles)
+        .fold(0, |bits, style| bits | style_bit(*style));
+    let targeting = &flight.targeting;
+    let restricted = |sector: &&usize| inventory.sectors[**sector].restricted;
+    let publisher =
+        |id: &crate::domain::id::PublisherId| snapshot.publisher_by_id.get(id.as_str()).copied();
+    Some(FlightRow {
+        doc,
+        stable_id: stable_id(flight.id.as_str()),
+        campaign,
+        advertiser,
+        tier: flight.tier,
+        starts_ms: moment(flight.starts, i64::MIN),
+        ends_ms: moment(flight.ends, i64::MAX),
+        ln_static: snapshot.boosts.ln_static(flight.weight, flight.bills, flight.price_micros),
+        stopped: flight.stopped || owner.stopped || payer.stopped || creatives.is_empty(),
+        accepts_sensitive: flight.accepts_sensitive,
+        bills: flight.bills,
+        price: Micros::try_from(flight.bills.price_of_one(flight.price_micros)).ok()?,
+        copy_price: flight.copy_price_micros.unwrap_or_default(),
+        sponsor: snapshot.advertiser_entities[advertiser],
+        restricted_sectors: snapshot.campaign_sectors[campaign]
+            .iter()
+            .filter(restricted)
+            .copied()
+            .collect(),
+        topics: resolved(&targeting.topics, |id| snapshot.taxonomy.of_id(id)),
+        entities: resolved(&targeting.entities, |id| snapshot.entities.of_id(id)),
+        regions: resolved(&targeting.regions, |region| Some(region.clone())),
+        page_regions: resolved(&targeting.page_regions, |region| Some(region.clone())),
+        languages: resolved(&targeting.languages, |language| Some(language.clone())),
+        keywords: resolved(&targeting.keywords, |word| {
+            snapshot.keywords.get(text::key(word)?.as_str()).copied()
+        }),
+        publishers: resolved(&targeting.publishers, publisher),
+        placements: resolved(&targeting.placements, |id| Some(id.as_str().into())),
+        styles,
+        creatives: creatives.into(),
+    })
+}
+
+fn publisher_row(snapshot: &Snapshot, doc: usize) -> PublisherRow {
+    let inventory = &snapshot.inventory;
+    let publisher = &inventory.publishers[doc];
+    let blocks = &publisher.blocks;
+    let advertiser = |id: &crate::domain::id::AdvertiserId| {
+        place(&inventory.advertisers, |a| a.id.as_str(), id.as_str())
+    };
+    PublisherRow {
+        doc,
+        blocked_advertisers: blocks.advertisers.iter().filter_map(advertiser).collect(),
+        blocked_sectors: sectors(inventory, &blocks.sectors),
+        blocked_entities: blocks
+            .entities
+            .iter()
+            .filter_map(|id| snapshot.entities.of_id(id))
+            .collect(),
+        allowed_sectors: sectors(inventory, &publisher.sectors),
+        conflict: publisher.subject_conflict,
+        stopped_topics: publisher
+            .stopped_topics
+            .iter()
+            .filter_map(|id| snapshot.taxonomy.of_id(id))
+            .collect(),
+        placements: publisher
+            .placements
+            .iter()
+            .map(|placement| (placement.id.as_str().into(), placement.styles.clone()))
+            .collect(),
+        default_country: publisher.default_country,
+    }
+}

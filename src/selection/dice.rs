@@ -1,0 +1,87 @@
+//! Chance as an argument: every roll is a hash of the request, the slot and what it decides.
+//!
+//! Never of a configuration's version: so a changed weight moves only the decisions it must.
+
+/// What a roll is for; two purposes never share a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Who wins among flights.
+    Race = 1,
+    /// Whether this draw ignores scores.
+    Floor = 2,
+    /// A share lottery's ticket, one a tier.
+    Lottery = 3,
+    /// Whether a throttled flight takes this page.
+    Pace = 4,
+    /// Which creative and wording of a flight.
+    Creative = 5,
+}
+
+/// The rolls of one slot of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Dice {
+    seed: u64,
+}
+
+/// SplitMix64's finalizer (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
+/// 2014): every input bit moves every output bit.
+const fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// A request id's upper and lower 64 bits.
+const fn halves(request: u128) -> [u64; 2] {
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
+    [(request >> 64) as u64, request as u64]
+}
+
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+impl Dice {
+    /// The dice of `slot` (the first is 0) in `request`.
+    pub const fn new(request: u128, slot: u16) -> Dice {
+        let [high, low] = halves(request);
+        let seed = mix(mix(high ^ GOLDEN) ^ low);
+        Dice { seed: mix(seed ^ (slot as u64 + 1).wrapping_mul(GOLDEN)) }
+    }
+
+    /// A number from 1 to 2^64 − 1 for the thing `id` and this purpose; `roll / 2^64` is uniform
+    /// over (0, 1), open at both ends.
+    pub const fn roll(self, id: u64, purpose: Purpose) -> u64 {
+        let roll = mix(mix(self.seed ^ id) ^ (purpose as u64).wrapping_mul(GOLDEN));
+        if roll == 0 { 1 } else { roll }
+    }
+}
+
+/// The number that a thing's rolls are made of: the first eight bytes of its id's BLAKE3 hash.
+pub fn stable_id(id: &str) -> u64 {
+    let hash = blake3::hash(id.as_bytes());
+    u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("a BLAKE3 hash has 32 bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_frozen() {
+        let dice = Dice::new(0x0192_0000_0000_7000_8000_0000_0000_0001, 0);
+        let rolls = [Purpose::Race, Purpose::Creative].map(|p| dice.roll(stable_id("a"), p));
+        assert_eq!(rolls, [8_956_212_619_998_232_923, 8_104_208_865_029_544_343]);
+    }
+
+    #[test]
+    fn ids_that_follow_each_other_roll_as_if_they_did_not() {
+        let mut buckets = [0u32; 64];
+        for n in 0..64_000u128 {
+            let request = (0x0192_3456_789A_7000_u128 << 64) | (0x8000_u128 << 48) | n;
+            let roll = Dice::new(request, 0).roll(7, Purpose::Race);
+            buckets[(roll >> 58) as usize] += 1;
+        }
+        let chi_square: f64 =
+            buckets.iter().map(|n| (f64::from(*n) - 1_000.0).powi(2) / 1_000.0).sum();
+        assert!(chi_square < 110.0, "{chi_square} over 63 degrees of freedom");
+    }
+}

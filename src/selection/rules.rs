@@ -1,0 +1,242 @@
+//! The funnel, one line a rule, in its order: what `explain` runs flight by flight, and what the
+//! bitmaps are tested against.
+
+use crate::domain::entity::EntityIx;
+use crate::domain::event::Tier;
+use crate::domain::party::SubjectConflict;
+use crate::selection::dice::Dice;
+use crate::selection::dice::Purpose;
+use crate::selection::page::Commercial;
+use crate::selection::page::Page;
+use crate::selection::page::Role;
+use crate::selection::page::Slot;
+use crate::selection::removed::Removed;
+use crate::selection::snapshot::FlightRow;
+use crate::selection::snapshot::PublisherRow;
+use crate::selection::snapshot::Snapshot;
+use crate::selection::snapshot::World;
+use crate::selection::snapshot::style_bit;
+
+/// What the slots before this one put on the page, and what lost its reservation.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// Advertisers on the page, by number.
+    pub advertisers: Vec<usize>,
+    /// Flights whose reservation failed in this request, by place.
+    pub masked: Vec<usize>,
+}
+
+/// One slot of one page at one moment, as every rule sees it.
+pub struct Case<'a> {
+    /// The inventory and its state.
+    pub world: &'a World,
+    /// The page.
+    pub page: &'a Page,
+    /// The placement.
+    pub slot: &'a Slot,
+    /// Now, in unix milliseconds.
+    pub now_ms: i64,
+    /// The slot's rolls.
+    pub dice: Dice,
+    /// What is on the page already.
+    pub taken: &'a Taken,
+}
+
+impl Case<'_> {
+    fn snapshot(&self) -> &Snapshot {
+        &self.world.snapshot
+    }
+
+    fn publisher(&self) -> &PublisherRow {
+        &self.snapshot().publishers[self.page.publisher as usize]
+    }
+
+    /// Whether a flight's targeting meets the page: the rules that neither time, money, the
+    /// publisher's wishes nor the rest of the page can change. First against it, or none.
+    pub fn targeting(&self, flight: &FlightRow) -> Option<Removed> {
+        let (snapshot, page) = (self.snapshot(), self.page);
+        let viewer = page.viewer.country.as_slice();
+        let in_region = |mine: &_, country| snapshot.regions.covers(mine, country);
+        let page_region = page.region.as_ref();
+        let about: &[&_] = page_region.as_slice();
+        let rules = [
+            (flight.regions.fits(viewer, in_region), Removed::Region),
+            (
+                flight
+                    .page_regions
+                    .fits(about, |mine, theirs| snapshot.regions.within(mine, theirs)),
+                Removed::PageRegion,
+            ),
+            (
+                flight.languages.fits(&[&page.language], |mine, theirs| mine.covers(theirs)),
+                Removed::Language,
+            ),
+            (
+                flight
+                    .topics
+                    .fits(&page.topics, |mine, theirs| snapshot.taxonomy.covers(*mine, theirs)),
+                Removed::Topic,
+            ),
+            (
+                flight
+                    .entities
+                    .fits(&page.entities, |mine, theirs| snapshot.entities.covers(*mine, theirs.0)),
+                Removed::Entity,
+            ),
+            (
+                flight.keywords.fits(&page.keywords, |mine, theirs| *mine == theirs),
+                Removed::Keyword,
+            ),
+            (
+                flight.placements.fits(&[self.placement()], |mine, theirs| mine.as_ref() == theirs),
+                Removed::Placement,
+            ),
+            (
+                flight.publishers.fits(&[page.publisher], |mine, theirs| *mine == theirs),
+                Removed::Publisher,
+            ),
+        ];
+        rules.into_iter().find(|(holds, _)| !holds).map(|(_, removed)| removed)
+    }
+
+    /// The first rule against a flight, in the order of the funnel, up to the pace gate.
+    pub fn against(&self, place: usize, flight: &FlightRow) -> Option<Removed> {
+        let rules: [(bool, Removed); 4] = [
+            (!flight.stopped && !self.stopped_since(place), Removed::Stopped),
+            (
+                self.page.commercial != Commercial::HouseOnly || flight.tier == Tier::House,
+                Removed::Commercial,
+            ),
+            (!self.page.sensitive || flight.accepts_sensitive, Removed::Sensitive),
+            (flight.starts_ms <= self.now_ms && self.now_ms < flight.ends_ms, Removed::Dates),
+        ];
+        if let Some((_, removed)) = rules.into_iter().find(|(holds, _)| !holds) {
+            return Some(removed);
+        }
+        let targeting = self.targeting(flight);
+        let before_sector = [Removed::Region, Removed::PageRegion, Removed::Language];
+        match targeting {
+            Some(removed) if before_sector.contains(&removed) => return Some(removed),
+            _ if !self.sector_allowed(flight) => return Some(Removed::Sector),
+            Some(removed) => return Some(removed),
+            None => {}
+        }
+        let state = &self.world.state;
+        let at = u32::try_from(place).unwrap_or(u32::MAX);
+        let rules: [(bool, Removed); 8] = [
+            (!self.conflicts(flight), Removed::Conflict),
+            (!self.shown(flight), Removed::Shown),
+            (!self.blocked(flight), Removed::Blocked),
+            (self.styles() & flight.styles != 0, Removed::Style),
+            (self.labelled(), Removed::Label),
+            (state.spent.binary_search(&at).is_err(), Removed::Budget),
+            (!self.taken.masked.contains(&place), Removed::Masked),
+            (self.on_pace(place, flight), Removed::Paced),
+        ];
+        rules.into_iter().find(|(holds, _)| !holds).map(|(_, removed)| removed)
+    }
+
+    /// The placement's id; the slot's key where the publisher has no such placement.
+    pub fn placement(&self) -> &str {
+        match self.slot.placement {
+            Some(ix) => &self.publisher().placements[ix as usize].0,
+            None => &self.slot.key,
+        }
+    }
+
+    /// The styles that the slot takes, a bit each.
+    pub fn styles(&self) -> u8 {
+        self.slot.styles.iter().fold(0, |bits, style| bits | style_bit(*style))
+    }
+
+    /// Whether a reviewed label exists for this reader and page.
+    pub fn labelled(&self) -> bool {
+        let country = self.page.viewer.country;
+        self.snapshot().labels.find(country, &self.page.language).is_some()
+    }
+
+    fn stopped_since(&self, place: usize) -> bool {
+        let at = u32::try_from(place).unwrap_or(u32::MAX);
+        self.world.state.stopped.binary_search(&at).is_ok()
+    }
+
+    /// Restricted lines of business need the publisher's permission and the region's.
+    pub fn sector_allowed(&self, flight: &FlightRow) -> bool {
+        let snapshot = self.snapshot();
+        flight.restricted_sectors.iter().all(|sector| {
+            let regions = &snapshot.inventory.sectors[*sector].regions;
+            let here = |country| regions.iter().any(|r| snapshot.regions.covers(r, country));
+            self.publisher().allowed_sectors.contains(sector)
+                && self.page.viewer.country.is_some_and(here)
+        })
+    }
+
+    /// The entities of the page that keep sponsors away, by the publisher's policy.
+    pub fn guarded(&self) -> impl Iterator<Item = EntityIx> {
+        let policy = self.publisher().conflict;
+        self.page.entities.iter().filter_map(move |(entity, role)| match (policy, role) {
+            (SubjectConflict::Off, _) => None,
+            (SubjectConflict::Subject, Role::Mention) => None,
+            _ => Some(*entity),
+        })
+    }
+
+    /// Whether the story is about the sponsor or a rival of the sponsor.
+    pub fn conflicts(&self, flight: &FlightRow) -> bool {
+        let entities = &self.snapshot().entities;
+        flight.sponsor.is_some_and(|sponsor| {
+            self.guarded()
+                .any(|about| entities.same_house(sponsor, about) || entities.rivals(sponsor, about))
+        })
+    }
+
+    /// Whether the sponsor or a rival is on the page already.
+    pub fn shown(&self, flight: &FlightRow) -> bool {
+        let snapshot = self.snapshot();
+        self.on_page().any(|advertiser| snapshot.apart(advertiser, flight.advertiser))
+    }
+
+    /// The advertisers on the page: those the page names and those of the slots before.
+    pub fn on_page(&self) -> impl Iterator<Item = usize> {
+        let snapshot = self.snapshot();
+        let named = self.page.shown.iter().filter_map(|creative| {
+            let row = snapshot.creatives.get(*creative as usize)?;
+            Some(snapshot.flights[row.flight?].advertiser)
+        });
+        named.chain(self.taken.advertisers.iter().copied())
+    }
+
+    fn blocked(&self, flight: &FlightRow) -> bool {
+        self.snapshot().blocks(self.publisher(), flight)
+    }
+
+    /// Whether the flight takes this page's traffic, by its roll.
+    pub fn on_pace(&self, place: usize, flight: &FlightRow) -> bool {
+        match self.world.throttle(place) {
+            None => true,
+            Some(share) => self.dice.roll(flight.stable_id, Purpose::Pace) >> 32 < u64::from(share),
+        }
+    }
+}
+
+impl Snapshot {
+    /// Whether two advertisers never stand on one page: the same one, or rivals.
+    pub fn apart(&self, one: usize, other: usize) -> bool {
+        let entity = |advertiser: usize| self.advertiser_entities[advertiser];
+        one == other
+            || match (entity(one), entity(other)) {
+                (Some(a), Some(b)) => self.entities.same_house(a, b) || self.entities.rivals(a, b),
+                _ => false,
+            }
+    }
+
+    /// Whether a publisher refuses a flight, whatever the page.
+    pub fn blocks(&self, publisher: &PublisherRow, flight: &FlightRow) -> bool {
+        let sectors = &self.campaign_sectors[flight.campaign];
+        publisher.blocked_advertisers.contains(&flight.advertiser)
+            || publisher.blocked_sectors.iter().any(|sector| sectors.contains(sector))
+            || flight.sponsor.is_some_and(|sponsor| {
+                publisher.blocked_entities.iter().any(|e| self.entities.covers(*e, sponsor))
+            })
+    }
+}

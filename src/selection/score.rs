@@ -1,0 +1,159 @@
+//! What a candidate is worth on this page: one multiplicative score, kept as a sum of logarithms.
+//!
+//! `ln score = ln weight + price_weight·ln(price / reference) + ln relevance`, all in Q32 fixed
+//! point, so that every machine computes the same bits.
+
+use crate::domain::event::BillOn;
+use crate::domain::money::Micros;
+use crate::domain::weights::Weights;
+use crate::selection::fixed::Q32;
+use crate::selection::page::Page;
+use crate::selection::page::Role;
+use crate::selection::snapshot::FlightRow;
+use crate::selection::snapshot::Snapshot;
+use serde::Serialize;
+
+closed! {
+    /// How closely a flight's wish meets what the page has.
+    Level {
+        /// It names the very topic, or the reader's country.
+        Exact = "exact",
+        /// It names a topic above, or a group with the country.
+        Broader = "broader",
+        /// It names none.
+        Any = "any",
+    }
+}
+
+/// The weights as logarithms.
+#[derive(Clone, Debug)]
+pub struct Boosts {
+    topic: [Q32; 3],
+    entity: Q32,
+    region: [Q32; 3],
+    keyword: Q32,
+    cap: Q32,
+    /// The least relevance that is served.
+    pub floor: Q32,
+    sharpness: Q32,
+    price_weight: Q32,
+    ln_reference: Q32,
+    ln_clicks: Q32,
+    /// Share of draws that ignore scores, in 2^32nds.
+    pub explore: u32,
+    /// Most candidates of a tier in a draw.
+    pub max_candidates: usize,
+}
+
+impl Boosts {
+    /// Takes the logarithms of `weights`, once per snapshot.
+    pub fn new(weights: &Weights) -> Boosts {
+        let topic = &weights.topic_boost;
+        let region = &weights.region_boost;
+        let reference = u64::try_from(weights.price_reference_micros).unwrap_or(1).max(1);
+        Boosts {
+            topic: [topic.exact, topic.ancestor, topic.run_of_site].map(Q32::ln_of),
+            entity: Q32::ln_of(weights.entity_boost),
+            region: [region.country, region.group, region.any].map(Q32::ln_of),
+            keyword: Q32::ln_of(weights.keyword_boost),
+            cap: Q32::ln_of(weights.relevance_cap),
+            floor: Q32::ln_of(weights.relevance_floor),
+            sharpness: Q32::from_f64(weights.sharpness),
+            price_weight: Q32::from_f64(weights.price_weight),
+            ln_reference: Q32::ln_of_int(reference),
+            ln_clicks: Q32::ln_of(weights.clicks_per_thousand),
+            explore: share(weights.explore_floor),
+            max_candidates: usize::try_from(weights.max_candidates).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// The part of a score that no page changes: weight and price. A price of zero counts as
+    /// the reference price, so that flat and house flights compete by weight alone.
+    pub fn ln_static(&self, weight: f64, bills: BillOn, price_micros: Micros) -> Q32 {
+        let ln_price = match u64::try_from(price_micros.get()) {
+            Ok(0) | Err(_) => self.ln_reference,
+            Ok(price) if bills == BillOn::Click => Q32::ln_of_int(price) + self.ln_clicks,
+            Ok(price) => Q32::ln_of_int(price),
+        };
+        Q32::ln_of(weight) + self.price_weight.times(ln_price - self.ln_reference)
+    }
+}
+
+/// A share in 2^32nds, from a number that validation keeps between 0 and ½.
+fn share(part: f64) -> u32 {
+    let raw = Q32::from_f64(part).raw();
+    u32::try_from(raw.max(0)).unwrap_or(u32::MAX)
+}
+
+/// A candidate's score with its terms, as logarithms in Q32.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// How its topics met the page's.
+    pub topic: Level,
+    /// One of its entities is on the page.
+    pub entity: bool,
+    /// How its regions met the reader's.
+    pub region: Level,
+    /// One of its keywords is on the page.
+    pub keyword: bool,
+    /// Topic, entity, region and keyword together, clamped to the cap.
+    pub ln_relevance: Q32,
+    /// Weight and price.
+    pub ln_static: Q32,
+    /// All of it, raised to the sharpness: what the draw takes.
+    pub ln_score: Q32,
+}
+
+/// What of the page a flight met, for attribution and copy: numbers, by the snapshot's tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Matched {
+    /// The page's topic that met the flight's.
+    pub topic: Option<crate::domain::taxonomy::TopicIx>,
+    /// The page's entity that met the flight's.
+    pub entity: Option<crate::domain::entity::EntityIx>,
+}
+
+/// Scores a flight that passed every rule.
+pub fn score(snapshot: &Snapshot, flight: &FlightRow, page: &Page) -> Score {
+    let boosts = &snapshot.boosts;
+    let topic = match flight.topics.any.as_ref() {
+        [] => Level::Any,
+        mine if page.topics.iter().any(|topic| mine.contains(topic)) => Level::Exact,
+        _ => Level::Broader,
+    };
+    let region = match flight.regions.any.as_ref() {
+        [] => Level::Any,
+        mine => match page.viewer.country {
+            Some(country) if mine.iter().any(|region| region.is_country(country)) => Level::Exact,
+            _ => Level::Broader,
+        },
+    };
+    let entity = !flight.entities.any.is_empty();
+    let keyword = !flight.keywords.any.is_empty();
+    let terms = boosts.topic[topic as usize]
+        + boosts.region[region as usize]
+        + if entity { boosts.entity } else { Q32::ZERO }
+        + if keyword { boosts.keyword } else { Q32::ZERO };
+    let ln_relevance = terms.min(boosts.cap).max(Q32::ZERO);
+    let ln_score = boosts.sharpness.times(flight.ln_static + ln_relevance);
+    Score { topic, entity, region, keyword, ln_relevance, ln_static: flight.ln_static, ln_score }
+}
+
+/// Which of the page's topics and entities a flight met: the very topic before a broader one,
+/// a subject before a mention, the page's order otherwise.
+pub fn matched(snapshot: &Snapshot, flight: &FlightRow, page: &Page) -> Matched {
+    let exact = page.topics.iter().find(|topic| flight.topics.any.contains(topic));
+    let broader = || {
+        page.topics.iter().find(|topic| {
+            flight.topics.any.iter().any(|mine| snapshot.taxonomy.covers(*mine, **topic))
+        })
+    };
+    let covers = |entity: &&(crate::domain::entity::EntityIx, Role)| {
+        flight.entities.any.iter().any(|mine| snapshot.entities.covers(*mine, entity.0))
+    };
+    let subject = page.entities.iter().filter(|(_, role)| *role == Role::Subject).find(covers);
+    Matched {
+        topic: exact.or_else(broader).copied(),
+        entity: subject.or_else(|| page.entities.iter().find(covers)).map(|(ix, _)| *ix),
+    }
+}
