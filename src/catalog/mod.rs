@@ -1,1 +1,5 @@
-//! To be built.
+//! What can be served and by which weights: files read, checked, compared, kept as versions.
+
+pub mod check;
+pub mod files;
+pub mod synth;

@@ -4,12 +4,14 @@
 mod closed;
 
 pub mod campaign;
+pub mod copy;
 pub mod creative;
 pub mod entity;
 pub mod event;
 pub mod id;
 pub mod inventory;
 pub mod label;
+pub mod landing;
 pub mod language;
 pub mod money;
 pub mod party;

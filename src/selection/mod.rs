@@ -11,6 +11,8 @@ pub mod fixed;
 pub mod index;
 pub mod page;
 pub mod removed;
+pub mod resolve;
 pub mod rules;
 pub mod score;
 pub mod snapshot;
+pub mod trace;

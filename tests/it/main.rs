@@ -3,3 +3,5 @@
 #![allow(clippy::unwrap_used)] // in a test a panic is the message
 
 mod house;
+mod scenarios;
+mod selection;

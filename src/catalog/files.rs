@@ -1,0 +1,206 @@
+//! An inventory as a folder of TOML files; every mistake in any of them is found in one run.
+
+use crate::catalog::check;
+use crate::catalog::check::Finding;
+use crate::config::Problem;
+use crate::config::document;
+use crate::config::document::Document;
+use crate::config::load;
+use crate::domain::inventory::Inventory;
+use garde::Validate;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// The example inventory, compiled in: a first run serves it.
+pub const EXAMPLE: [(&str, &str); 6] = [
+    ("config/inventory/entities.toml", include_str!("../../config/inventory/entities.toml")),
+    ("config/inventory/house.toml", include_str!("../../config/inventory/house.toml")),
+    ("config/inventory/others.toml", include_str!("../../config/inventory/others.toml")),
+    ("config/inventory/publishers.toml", include_str!("../../config/inventory/publishers.toml")),
+    ("config/inventory/topics.toml", include_str!("../../config/inventory/topics.toml")),
+    ("config/inventory/zahid-host.toml", include_str!("../../config/inventory/zahid-host.toml")),
+];
+
+/// The lists an inventory has.
+const LISTS: [&str; 9] = [
+    "topics",
+    "entities",
+    "regions",
+    "sectors",
+    "advertisers",
+    "campaigns",
+    "flights",
+    "creatives",
+    "publishers",
+];
+
+/// Reads a file, or every `.toml` file of a folder, in the order of their names.
+pub fn read(path: &Path) -> Result<Vec<(String, String)>, Vec<Problem>> {
+    let refused = |error: std::io::Error| {
+        vec![Problem::of_file(&path.display().to_string(), format!("cannot be read: {error}"))]
+    };
+    let metadata = std::fs::metadata(path).map_err(refused)?;
+    if !metadata.is_dir() {
+        return Ok(vec![(path.display().to_string(), load::text_of(path)?)]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(refused)? {
+        let file = entry.map_err(refused)?.path();
+        if file.extension().is_some_and(|ending| ending == "toml") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        let name = path.display().to_string();
+        return Err(vec![Problem::of_file(&name, "holds no .toml file")]);
+    }
+    let mut texts = Vec::new();
+    let mut problems = Vec::new();
+    for file in files {
+        match load::text_of(&file) {
+            Ok(text) => texts.push((file.display().to_string(), text)),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() { Ok(texts) } else { Err(problems) }
+}
+
+/// The inventory that these files make together, checked; its lists are in id order.
+pub fn parse(files: &[(String, String)]) -> Result<Inventory, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut documents = Vec::new();
+    for (name, text) in files {
+        match Document::parse(name, text) {
+            Ok(document) => documents.push(document),
+            Err(found) => problems.extend(found),
+        }
+    }
+    let mut inventory = Inventory::default();
+    let mut origin = Origin::default();
+    for (number, document) in documents.iter().enumerate() {
+        problems.extend(unknown_lists(document));
+        let mut reader = Reader { number, document, problems: &mut problems, origin: &mut origin };
+        reader.list("topics", &mut inventory.topics, |topic| topic.id.as_str());
+        reader.list("entities", &mut inventory.entities, |entity| entity.id.as_str());
+        reader.list("regions", &mut inventory.regions, |region| &region.id);
+        reader.limited("sectors", &mut inventory.sectors, |sector| sector.id.as_str());
+        reader.limited("advertisers", &mut inventory.advertisers, |a| a.id.as_str());
+        reader.limited("campaigns", &mut inventory.campaigns, |campaign| campaign.id.as_str());
+        reader.limited("flights", &mut inventory.flights, |flight| flight.id.as_str());
+        reader.limited("creatives", &mut inventory.creatives, |creative| creative.id.as_str());
+        reader.limited("publishers", &mut inventory.publishers, |p| p.id.as_str());
+    }
+    if problems.is_empty() {
+        inventory.sort();
+        let findings = check::inventory(&inventory);
+        problems.extend(findings.iter().map(|finding| origin.place(&documents, finding)));
+    }
+    if problems.is_empty() {
+        return Ok(inventory);
+    }
+    problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    Err(problems)
+}
+
+/// The example inventory.
+pub fn example() -> Inventory {
+    let files = EXAMPLE.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    parse(&files).expect("a test checks the example inventory")
+}
+
+fn unknown_lists(document: &Document<'_>) -> Vec<Problem> {
+    let unknown = document.names().filter(|(name, _)| !LISTS.contains(name));
+    unknown
+        .map(|(name, _)| {
+            let help = document::nearest(name, LISTS.into_iter())
+                .map(|near| format!("did you mean `{near}`?"))
+                .or_else(|| Some(format!("an inventory has {}", LISTS.join(", "))));
+            document.problem(name, &format!("unknown list `{name}`"), help)
+        })
+        .collect()
+}
+
+/// Where every document came from: (list, id) to (file, place), each time it was written.
+#[derive(Default)]
+struct Origin {
+    places: HashMap<(&'static str, String), Vec<(usize, usize)>>,
+}
+
+impl Origin {
+    /// A finding as a problem with file, line and column. A second document of the same id is
+    /// shown where the second one stands.
+    fn place(&self, documents: &[Document<'_>], finding: &Finding) -> Problem {
+        let key = (finding.list, finding.id.clone());
+        let found = self.places.get(&key).and_then(|places| places.last());
+        let (number, at) = found.copied().unwrap_or_default();
+        let path = format!("{}[{at}].{}", finding.list, finding.field);
+        documents[number].problem(path.trim_end_matches('.'), &finding.reason, finding.help.clone())
+    }
+}
+
+struct Reader<'a, 'text> {
+    number: usize,
+    document: &'a Document<'text>,
+    problems: &'a mut Vec<Problem>,
+    origin: &'a mut Origin,
+}
+
+impl Reader<'_, '_> {
+    /// Reads one list; entries that cannot be read are problems, the others go on.
+    fn list<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        into: &mut Vec<T>,
+        id: impl Fn(&T) -> &str,
+    ) {
+        self.entries(name, into, id, |_| Vec::new());
+    }
+
+    /// The same for entries with limits of their own.
+    fn limited<T: DeserializeOwned + Validate<Context = ()>>(
+        &mut self,
+        name: &'static str,
+        into: &mut Vec<T>,
+        id: impl Fn(&T) -> &str,
+    ) {
+        self.entries(name, into, id, |entry: &T| match entry.validate() {
+            Ok(()) => Vec::new(),
+            Err(report) => report
+                .iter()
+                .map(|(path, error)| (path.to_string(), error.message().to_owned()))
+                .collect(),
+        });
+    }
+
+    fn entries<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        into: &mut Vec<T>,
+        id: impl Fn(&T) -> &str,
+        limits: impl Fn(&T) -> Vec<(String, String)>,
+    ) {
+        let Some(count) = self.document.entries(name) else {
+            if self.document.names().any(|(written, _)| written == name) {
+                let reason = format!("`{name}` is a list: write [[{name}]]");
+                self.problems.push(self.document.problem(name, &reason, None));
+            }
+            return;
+        };
+        for at in 0..count {
+            match self.document.entry::<T>(name, at) {
+                Ok(entry) => {
+                    for (path, reason) in limits(&entry) {
+                        let path = format!("{name}[{at}].{path}");
+                        self.problems.push(self.document.problem(&path, &reason, None));
+                    }
+                    let key = (name, id(&entry).to_owned());
+                    self.origin.places.entry(key).or_default().push((self.number, at));
+                    into.push(entry);
+                }
+                Err(found) => self.problems.extend(found),
+            }
+        }
+    }
+}

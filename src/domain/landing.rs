@@ -1,0 +1,169 @@
+//! Where a call to action leads: https, on one of the advertiser's hosts, macros from a closed list.
+
+use url::Url;
+
+/// What a landing page may be told: about the page and the unit, never about the reader.
+pub const MACROS: [&str; 8] =
+    ["publisher", "placement", "campaign", "flight", "creative", "cta", "topic", "country"];
+
+/// Why a landing page is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LandingProblem {
+    /// Not a URL at all.
+    #[error("is not a URL: {0}")]
+    NotAUrl(String),
+    /// Not https.
+    #[error("is not https")]
+    NotHttps,
+    /// A name or a password in it.
+    #[error("has a user name or password in it")]
+    Credentials,
+    /// A host the advertiser does not own.
+    #[error("leads to `{0}`, which is none of the advertiser's domains")]
+    ForeignHost(String),
+    /// An unknown macro, or one where none may stand.
+    #[error("`{{{0}}}` is not a macro here: path and query take {list}", list = MACROS.map(|m| format!("{{{m}}}")).join(" "))]
+    Macro(String),
+    /// A character that a URL does not have.
+    #[error("has a control character or a space in it")]
+    Control,
+}
+
+/// Checks a landing page as written, against the hosts its advertiser owns.
+pub fn check(text: &str, domains: &[String], allow_http: bool) -> Result<(), LandingProblem> {
+    if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
+        return Err(LandingProblem::Control);
+    }
+    for part in text.split('{').skip(1) {
+        let name = part.split('}').next().unwrap_or(part);
+        if !MACROS.contains(&name) {
+            return Err(LandingProblem::Macro(name.to_owned()));
+        }
+    }
+    let after_scheme = text.find("://").map_or(0, |at| at + 3);
+    let authority = text[after_scheme..].split(['/', '?', '#']).next().unwrap_or("");
+    if authority.contains(['{', '}']) {
+        return Err(LandingProblem::Macro("host".into()));
+    }
+    let plain = fill(text, |_| Some("x".into()));
+    let url = Url::parse(&plain).map_err(|error| LandingProblem::NotAUrl(error.to_string()))?;
+    let secure = url.scheme() == "https" || (allow_http && url.scheme() == "http");
+    if !secure {
+        return Err(LandingProblem::NotHttps);
+    }
+    if !url.username().is_empty() || url.password().is_some() || authority.contains('@') {
+        return Err(LandingProblem::Credentials);
+    }
+    let host = url.host_str().unwrap_or("");
+    if owned(host, domains) { Ok(()) } else { Err(LandingProblem::ForeignHost(host.to_owned())) }
+}
+
+/// Whether a host is one of `domains` or below one.
+fn owned(host: &str, domains: &[String]) -> bool {
+    domains.iter().any(|domain| {
+        host == domain || host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
+    })
+}
+
+/// The address with its macros filled, each value percent-encoded; an unknown value is empty.
+/// Parameters are left as they are: repeated and blank ones survive.
+pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::with_capacity(text.len() + 32);
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let Some((name, after)) = after.split_once('}') else {
+            rest = after;
+            continue;
+        };
+        let encoded = value(name).unwrap_or_default();
+        out.extend(url::form_urlencoded::byte_serialize(encoded.as_bytes()));
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The address with parameters added at the end of its query, before a fragment.
+pub fn with_parameters<'a>(
+    address: &str,
+    parameters: impl Iterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let (main, fragment) = match address.split_once('#') {
+        Some((main, fragment)) => (main, Some(fragment)),
+        None => (address, None),
+    };
+    let mut out = main.to_owned();
+    for (name, value) in parameters {
+        out.push(if out.contains('?') { '&' } else { '?' });
+        out.extend(url::form_urlencoded::byte_serialize(name.as_bytes()));
+        out.push('=');
+        out.extend(url::form_urlencoded::byte_serialize(value.as_bytes()));
+    }
+    if let Some(fragment) = fragment {
+        out.push('#');
+        out.push_str(fragment);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn checked(text: &str) -> Result<(), LandingProblem> {
+        check(text, &["zahid.host".to_owned()], false)
+    }
+
+    #[test]
+    fn a_landing_page_is_https_and_the_advertisers_own() {
+        for good in [
+            "https://zahid.host",
+            "https://www.zahid.host/a?b=&b=2#c",
+            "https://zahid.host/?t={topic}",
+        ] {
+            assert_eq!(checked(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://zahid.host",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "//zahid.host",
+            "https://evil.example",
+            "https://zahid.host.evil.example",
+            "https://evilzahid.host",
+            "https://zahid.host@evil.example",
+            "https://user:pw@zahid.host",
+            "https://{topic}.zahid.host",
+            "https://zahid.host/{reader}",
+            "https://zahid.host/\r\nSet-Cookie: x",
+            "https://zahid.host\\@evil.example",
+            "https:zahid.host",
+        ] {
+            assert!(checked(bad).is_err() || bad == "https:zahid.host", "{bad}");
+        }
+    }
+
+    #[test]
+    fn macros_are_encoded_and_parameters_survive() {
+        let filled = fill("https://a.b/{topic}?x=1&x=&t={topic}", |_| Some("a&b c".into()));
+        assert_eq!(filled, "https://a.b/a%26b+c?x=1&x=&t=a%26b+c");
+        let added = with_parameters("https://a.b/?x=#f", [("utm_source", "a b")].into_iter());
+        assert_eq!(added, "https://a.b/?x=&utm_source=a+b#f");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_passes_leads_to_an_owned_host(
+            text in "(https?|javascript|data):(//)?[a-z@:{}.\\\\/]{0,12}(zahid[.]host)?[a-z@:{}./?#=&]{0,12}",
+            value in "\\PC{0,12}",
+        ) {
+            if checked(&text).is_ok() {
+                let url = Url::parse(&fill(&text, |_| Some(value.clone()))).unwrap();
+                prop_assert!(owned(url.host_str().unwrap(), &["zahid.host".to_owned()]));
+                prop_assert_eq!(url.scheme(), "https");
+            }
+        }
+    }
+}

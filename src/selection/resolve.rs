@@ -1,0 +1,188 @@
+//! From names to numbers: a page as somebody wrote it becomes the page a decision sees.
+
+use crate::domain::language::Language;
+use crate::domain::party::Style;
+use crate::domain::region::Country;
+use crate::domain::region::Region;
+use crate::domain::text;
+use crate::selection::page::Commercial;
+use crate::selection::page::Page;
+use crate::selection::page::RegionBasis;
+use crate::selection::page::Role;
+use crate::selection::page::Slot;
+use crate::selection::page::Viewer;
+use crate::selection::snapshot::PublisherRow;
+use crate::selection::snapshot::Snapshot;
+use serde::Deserialize;
+use serde::Serialize;
+use smallvec::SmallVec;
+
+/// A page as its publisher describes it. Names may be written any way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PageInput {
+    /// Its address; query and fragment are never kept.
+    pub url: Option<String>,
+    /// What it is written in; the publisher's language when absent.
+    pub language: Option<String>,
+    /// What it is about.
+    pub topics: Vec<String>,
+    /// Whom it is about.
+    pub entities: Vec<EntityInput>,
+    /// Words of it.
+    pub keywords: Vec<String>,
+    /// Where it is about.
+    pub region: Option<String>,
+    /// What it allows.
+    pub commercial: Commercial,
+    /// Why it is sensitive; anything here makes it so.
+    pub sensitive: Vec<String>,
+    /// Creatives that this page view shows already.
+    pub shown: Vec<String>,
+}
+
+/// An entity of a page: a name, or a name with its role.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum EntityInput {
+    /// A name: a mention.
+    Name(String),
+    /// A name with a role.
+    Named {
+        /// The name.
+        name: String,
+        /// What it is to the page.
+        #[serde(default)]
+        role: Role,
+    },
+}
+
+impl EntityInput {
+    /// The name and the role.
+    pub fn parts(&self) -> (&str, Role) {
+        match self {
+            EntityInput::Name(name) => (name, Role::Mention),
+            EntityInput::Named { name, role } => (name, *role),
+        }
+    }
+}
+
+/// A placement asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SlotInput {
+    /// The publisher's placement.
+    pub name: String,
+    /// Names the answer; the placement's name when absent.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// Styles it takes, best first; all of the placement's when empty.
+    #[serde(default)]
+    pub styles: Vec<Style>,
+}
+
+/// What is said of the reader's region, by those who may.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sightings {
+    /// By a trusted proxy or the operator's table.
+    pub observed: Option<Country>,
+    /// By the page.
+    pub declared: Option<Country>,
+}
+
+/// Resolves a page for the publisher with this number. Unknown names are dropped here; they are
+/// nobody's target.
+pub fn page(
+    snapshot: &Snapshot,
+    publisher: u32,
+    input: &PageInput,
+    seen: Sightings,
+    slots: &[SlotInput],
+) -> Page {
+    let row = &snapshot.publishers[publisher as usize];
+    let document = &snapshot.inventory.publishers[row.doc];
+    let mut topics = SmallVec::new();
+    for topic in input.topics.iter().filter_map(|name| snapshot.taxonomy.resolve(&text::key(name)?))
+    {
+        if !topics.contains(&topic) {
+            topics.push(topic);
+        }
+    }
+    let mut entities: SmallVec<[_; 8]> = SmallVec::new();
+    for (name, role) in input.entities.iter().map(EntityInput::parts) {
+        let found = text::key(name)
+            .and_then(|key| snapshot.entities.resolve(&key, &topics, &snapshot.taxonomy));
+        let Some(entity) = found else { continue };
+        match entities.iter_mut().find(|(known, _)| *known == entity) {
+            Some((_, known)) if role == Role::Subject => *known = role,
+            Some(_) => {}
+            None => entities.push((entity, role)),
+        }
+    }
+    let mut keywords: SmallVec<[u32; 8]> = SmallVec::new();
+    if !snapshot.keywords.is_empty() {
+        let known = |word: &String| snapshot.keywords.get(text::key(word)?.as_str()).copied();
+        keywords.extend(input.keywords.iter().filter_map(known));
+    }
+    let language = input.language.as_deref().and_then(|tag| tag.parse::<Language>().ok());
+    Page {
+        publisher,
+        sensitive: !input.sensitive.is_empty()
+            || topics.iter().any(|topic| snapshot.taxonomy.sensitive(*topic)),
+        stopped: document.stopped
+            || topics.iter().any(|topic| {
+                row.stopped_topics.iter().any(|above| snapshot.taxonomy.covers(*above, *topic))
+            })
+            || input.url.as_deref().is_some_and(|url| stopped(&document.stopped_paths, url)),
+        region: input.region.as_deref().and_then(|region| region.parse::<Region>().ok()),
+        language: language.unwrap_or_else(|| document.language.clone()),
+        commercial: input.commercial,
+        shown: input
+            .shown
+            .iter()
+            .filter_map(|id| snapshot.creative_by_id.get(id.as_str()).copied())
+            .collect(),
+        viewer: viewer(row, seen),
+        slots: slots.iter().map(|input| slot(row, input)).collect(),
+        topics,
+        entities,
+        keywords,
+    }
+}
+
+/// The order of belief: observed, declared, the publisher's usual country.
+fn viewer(publisher: &PublisherRow, seen: Sightings) -> Viewer {
+    match (seen.observed, seen.declared) {
+        (Some(country), _) => Viewer { country: Some(country), basis: RegionBasis::Observed },
+        (None, Some(country)) => Viewer { country: Some(country), basis: RegionBasis::Declared },
+        (None, None) => Viewer {
+            country: Some(publisher.default_country),
+            basis: RegionBasis::PublisherDefault,
+        },
+    }
+}
+
+/// Whether an address lies under a stopped prefix: of the whole address, or of its path.
+fn stopped(prefixes: &[String], address: &str) -> bool {
+    let bare = address.split(['?', '#']).next().unwrap_or(address);
+    let path = bare
+        .split_once("://")
+        .map_or(bare, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
+    prefixes
+        .iter()
+        .any(|prefix| bare.starts_with(prefix.as_str()) || path.starts_with(prefix.as_str()))
+}
+
+fn slot(publisher: &PublisherRow, input: &SlotInput) -> Slot {
+    let found = publisher.placements.iter().position(|(id, _)| **id == *input.name);
+    let takes = found.map(|at| publisher.placements[at].1.as_slice()).unwrap_or_default();
+    let styles = if input.styles.is_empty() {
+        takes.iter().copied().collect()
+    } else {
+        input.styles.iter().filter(|style| takes.contains(style)).copied().collect()
+    };
+    Slot {
+        key: input.key.as_deref().unwrap_or(&input.name).into(),
+        placement: found.and_then(|at| u32::try_from(at).ok()),
+        styles,
+    }
+}

@@ -1,0 +1,176 @@
+//! Scenario files: an inventory, a page, counters and a seed in; a decision and its trace out. An
+//! operator could write them.
+
+use crate::selection::labels;
+use adjacent::catalog::files;
+use adjacent::domain::weights::Weights;
+use adjacent::selection::choose::Request;
+use adjacent::selection::compile::compile;
+use adjacent::selection::resolve;
+use adjacent::selection::resolve::PageInput;
+use adjacent::selection::resolve::Sightings;
+use adjacent::selection::resolve::SlotInput;
+use adjacent::selection::snapshot::Snapshot;
+use adjacent::selection::snapshot::State;
+use adjacent::selection::snapshot::World;
+use adjacent::selection::trace;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scenario {
+    /// What it shows, in a sentence.
+    shows: String,
+    /// Added to the example inventory, as a TOML text.
+    #[serde(default)]
+    inventory: String,
+    #[serde(default = "noon")]
+    now: jiff::Timestamp,
+    #[serde(default)]
+    seed: u64,
+    publisher: String,
+    #[serde(default)]
+    viewer: Option<String>,
+    page: PageInput,
+    placements: Vec<SlotInput>,
+    #[serde(default)]
+    state: Counters,
+    expect: Vec<Expected>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Counters {
+    /// Flights whose budget is spent.
+    spent: Vec<String>,
+    /// Flights that are ahead of their pace.
+    paced: Vec<String>,
+    /// Flights whose reservation fails, in the first slot.
+    masked: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    /// The creative that wins, any of these.
+    #[serde(default)]
+    creative: Vec<String>,
+    #[serde(default)]
+    no_fill: Option<String>,
+    #[serde(default)]
+    label: Option<String>,
+    /// Flights and the stage that removed them.
+    #[serde(default)]
+    removed: BTreeMap<String, String>,
+    /// Flights in the draw and their probability, to a thousandth.
+    #[serde(default)]
+    candidates: BTreeMap<String, f64>,
+}
+
+fn noon() -> jiff::Timestamp {
+    "2026-11-24T12:00:00Z".parse().unwrap()
+}
+
+fn place(snapshot: &Snapshot, flight: &str) -> u32 {
+    let found = snapshot
+        .flights
+        .iter()
+        .position(|row| snapshot.inventory.flights[row.doc].id.as_str() == flight);
+    u32::try_from(found.unwrap_or_else(|| panic!("no flight {flight}"))).unwrap()
+}
+
+fn places(snapshot: &Snapshot, flights: &[String]) -> Vec<u32> {
+    let mut places: Vec<u32> = flights.iter().map(|flight| place(snapshot, flight)).collect();
+    places.sort_unstable();
+    places
+}
+
+fn run(scenario: &Scenario) -> Result<(), String> {
+    let mut texts: Vec<(String, String)> =
+        files::EXAMPLE.map(|(n, t)| (n.to_owned(), t.to_owned())).into();
+    texts.push(("the scenario".into(), scenario.inventory.clone()));
+    let inventory = files::parse(&texts).map_err(|problems| format!("{problems:#?}"))?;
+    let snapshot = Arc::new(compile(inventory, &Weights::default(), &labels()));
+    let counters = &scenario.state;
+    let state = State {
+        number: 1,
+        spent: places(&snapshot, &counters.spent),
+        paced: places(&snapshot, &counters.paced).into_iter().map(|place| (place, 0)).collect(),
+        stopped: Vec::new(),
+    };
+    let world = World::new(snapshot.clone(), state);
+    let publisher = snapshot.publisher_by_id[scenario.publisher.as_str()];
+    let declared = scenario.viewer.as_deref().map(|country| country.parse().unwrap());
+    let seen = Sightings { observed: None, declared };
+    let page = resolve::page(&snapshot, publisher, &scenario.page, seen, &scenario.placements);
+    let request = Request {
+        world: &world,
+        page: &page,
+        now_ms: scenario.now.as_millisecond(),
+        id: u128::from(scenario.seed) << 64,
+    };
+    let masks =
+        places(&snapshot, &counters.masked).into_iter().map(|place| place as usize).collect();
+    let slots = trace::trace(&request, &[masks]);
+    let name = |place: usize| snapshot.inventory.flights[snapshot.flights[place].doc].id.as_str();
+    for (slot, expected) in slots.iter().zip(&scenario.expect) {
+        let found = match &slot.result {
+            Ok(win) => snapshot.inventory.creatives[win.creative as usize].id.to_string(),
+            Err(reason) => format!("no fill: {reason}"),
+        };
+        let wanted: Vec<String> = match &expected.no_fill {
+            Some(reason) => vec![format!("no fill: {reason}")],
+            None => expected.creative.clone(),
+        };
+        if !wanted.contains(&found) {
+            return Err(format!("{found} instead of {wanted:?}; {:?}", slot.stages()));
+        }
+        if let Some(label) = &expected.label {
+            let text =
+                snapshot.labels.find(page.viewer.country, &page.language).map(|label| &label.text);
+            if text != Some(label) {
+                return Err(format!("label {text:?} instead of {label}"));
+            }
+        }
+        for (flight, stage) in &expected.removed {
+            let by = slot
+                .removed
+                .iter()
+                .find(|(place, _)| name(*place) == flight)
+                .map(|(_, by)| by.as_str());
+            if by != Some(stage) {
+                return Err(format!("{flight} removed by {by:?} instead of {stage}"));
+            }
+        }
+        for (flight, share) in &expected.candidates {
+            let found = slot.candidates.iter().find(|c| name(c.place) == flight);
+            let odds = found.map_or(0.0, |c| f64::from(c.probability) / 4_294_967_296.0);
+            if (odds - share).abs() > 0.001 {
+                return Err(format!("{flight} has {odds:.4} of the draw instead of {share}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_scenario_ends_as_it_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let scenario: Scenario =
+            toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        count += 1;
+        if let Err(failure) = run(&scenario) {
+            failures.push(format!("{} ({}): {failure}", path.display(), scenario.shows));
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+    assert!(count >= 20, "{count} scenarios");
+}

@@ -1,0 +1,208 @@
+//! Laws of the selection, on random inventories and random pages.
+
+use adjacent::catalog::files;
+use adjacent::catalog::synth;
+use adjacent::domain::label::LabelTable;
+use adjacent::domain::weights::Weights;
+use adjacent::selection::choose;
+use adjacent::selection::choose::Outcome;
+use adjacent::selection::choose::Request;
+use adjacent::selection::compile::compile;
+use adjacent::selection::page::Commercial;
+use adjacent::selection::resolve;
+use adjacent::selection::resolve::EntityInput;
+use adjacent::selection::resolve::PageInput;
+use adjacent::selection::resolve::Sightings;
+use adjacent::selection::resolve::SlotInput;
+use adjacent::selection::rules::Taken;
+use adjacent::selection::snapshot::Snapshot;
+use adjacent::selection::snapshot::State;
+use adjacent::selection::snapshot::World;
+use adjacent::selection::trace;
+use proptest::prelude::*;
+use std::sync::Arc;
+use std::sync::LazyLock;
+
+pub fn labels() -> LabelTable {
+    toml::from_str(include_str!("../../config/labels.toml")).unwrap()
+}
+
+fn world(flights: usize, seed: u64) -> World {
+    let snapshot = compile(synth::inventory(flights, seed), &Weights::default(), &labels());
+    World::new(Arc::new(snapshot), State::default())
+}
+
+static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
+    [(300, 0), (700, 1), (1100, 2), (1500, 3)].map(|(flights, seed)| world(flights, seed)).into()
+});
+
+fn slot(name: &str) -> SlotInput {
+    SlotInput { name: name.into(), key: None, styles: Vec::new() }
+}
+
+prop_compose! {
+    fn input()(
+        topics in prop::collection::vec(0usize..400, 0..4),
+        sponsors in prop::collection::vec((0usize..40, any::<bool>()), 0..3),
+        words in prop::collection::vec(0usize..200, 0..4),
+        country in prop::sample::select(vec!["US", "DE", "FR", "JP", "NO", "MT", "ZA"]),
+        region in prop::option::of(prop::sample::select(vec!["eu", "DE", "world", "americas"])),
+        language in prop::sample::select(vec!["en", "de", "de-AT", "ja"]),
+        sensitive in prop::bool::weighted(0.1),
+        house_only in prop::bool::weighted(0.1),
+        shown in prop::collection::vec(0usize..300, 0..2),
+        publisher in 0u32..2,
+    ) -> (PageInput, &'static str, u32) {
+        let role = |subject| if subject { adjacent::selection::page::Role::Subject } else { adjacent::selection::page::Role::Mention };
+        let page = PageInput {
+            topics: topics.iter().map(|n| format!("topic-{n}")).collect(),
+            entities: sponsors.iter().map(|(n, subject)| EntityInput::Named { name: format!("Sponsor {n}"), role: role(*subject) }).collect(),
+            keywords: words.iter().map(|n| format!("word {n}")).collect(),
+            region: region.map(str::to_owned),
+            language: Some(language.to_owned()),
+            sensitive: if sensitive { vec!["accident".into()] } else { Vec::new() },
+            commercial: if house_only { Commercial::HouseOnly } else { Commercial::Allow },
+            shown: shown.iter().map(|n| format!("creative-{n}")).collect(),
+            url: None,
+        };
+        (page, country, publisher)
+    }
+}
+
+fn resolved(
+    snapshot: &Snapshot,
+    (page, country, publisher): &(PageInput, &str, u32),
+) -> adjacent::selection::page::Page {
+    let seen = Sightings { observed: None, declared: country.parse().ok() };
+    resolve::page(snapshot, *publisher, page, seen, &[slot("article-end"), slot("sidebar")])
+}
+
+/// Chooses for all slots the way the server does, every reservation succeeding.
+fn choose_all(request: &Request<'_>) -> Vec<Outcome> {
+    let mut taken = Taken::default();
+    (0..request.page.slots.len())
+        .map(|at| {
+            let outcome = choose::choose(request, at, &taken);
+            if let Ok(win) = &outcome.result {
+                taken.advertisers.push(request.world.snapshot.flights[win.place].advertiser);
+            }
+            outcome
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bitmaps_choose_what_the_linear_scan_chooses(
+        which in 0usize..4, asked in input(), id: u128, now_ms in 0i64..4_000_000_000_000,
+        spent in prop::collection::btree_set(0u32..300, 0..20),
+        paced in prop::collection::btree_map(0u32..300, any::<u32>(), 0..40),
+    ) {
+        let base = &WORLDS[which];
+        let state = State { number: 1, spent: spent.into_iter().collect(), paced: paced.into_iter().collect(), stopped: Vec::new() };
+        let world = World::new(base.snapshot.clone(), state);
+        let page = resolved(&world.snapshot, &asked);
+        let request = Request { world: &world, page: &page, now_ms, id };
+
+        let chosen = choose_all(&request);
+        let traced = trace::trace(&request, &[]);
+
+        for (chosen, traced) in chosen.iter().zip(&traced) {
+            prop_assert_eq!(&chosen.result, &traced.result);
+        }
+    }
+
+    #[test]
+    fn every_flight_is_either_removed_with_a_reason_or_in_the_draw(which in 0usize..4, asked in input(), id: u128) {
+        let world = &WORLDS[which];
+        let page = resolved(&world.snapshot, &asked);
+        for slot in trace::trace(&Request { world, page: &page, now_ms: 0, id }, &[]) {
+            let mut seen: Vec<usize> = slot.removed.iter().map(|(place, _)| *place).chain(slot.candidates.iter().map(|c| c.place)).collect();
+            seen.sort_unstable();
+            prop_assert_eq!(seen, (0..world.snapshot.flights.len()).collect::<Vec<_>>());
+            if let Ok(win) = &slot.result {
+                let total: u64 = slot.candidates.iter().map(|c| u64::from(c.probability)).sum();
+                prop_assert!(total.abs_diff(1 << 32) <= 4 * slot.candidates.len() as u64);
+                prop_assert!(slot.candidates.iter().any(|c| c.place == win.place && c.probability == win.flight_propensity));
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_never_shows_one_sponsor_twice_or_beside_a_rival(which in 0usize..4, asked in input(), id: u128) {
+        let world = &WORLDS[which];
+        let page = resolved(&world.snapshot, &asked);
+        let wins: Vec<usize> = choose_all(&Request { world, page: &page, now_ms: 0, id })
+            .iter().filter_map(|outcome| outcome.result.as_ref().ok()).map(|win| world.snapshot.flights[win.place].advertiser).collect();
+        for (at, one) in wins.iter().enumerate() {
+            for other in &wins[at + 1..] {
+                prop_assert!(!world.snapshot.apart(*one, *other));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_world_page_time_and_request_give_the_same_choice_byte_for_byte() {
+    // Frozen: a change of any of these lines is a change of every logged decision's replay.
+    let world = world(500, 7);
+    let page = PageInput { topics: vec!["topic-3".into()], ..PageInput::default() };
+    let page = resolved(&world.snapshot, &(page, "DE", 0));
+    let said: Vec<String> = (1..=4u128)
+        .map(|id| {
+            let request = Request { world: &world, page: &page, now_ms: 0, id };
+            let win = choose_all(&request).remove(0).result.unwrap();
+            let creative = &world.snapshot.inventory.creatives[win.creative as usize].id;
+            format!("{creative} {} {}", win.flight_propensity, win.score.ln_score.raw())
+        })
+        .collect();
+    kept_as(&said, "tests/it/frozen_choices.txt");
+}
+
+/// Compares with a file kept beside the tests; writes it when `ADJACENT_BLESS` is set.
+pub fn kept_as(lines: &[String], file: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let found = lines.join("\n") + "\n";
+    if std::env::var_os("ADJACENT_BLESS").is_some() {
+        std::fs::write(&path, &found).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), found, "{file}");
+}
+
+#[test]
+fn the_order_of_inventory_files_changes_nothing() {
+    let mut texts: Vec<(String, String)> =
+        files::EXAMPLE.map(|(n, t)| (n.to_owned(), t.to_owned())).into();
+    let forward = files::parse(&texts).unwrap();
+    texts.reverse();
+    let backward = files::parse(&texts).unwrap();
+
+    let hash = |inventory| compile(inventory, &Weights::default(), &labels()).inventory_hash;
+    assert_eq!(hash(forward), hash(backward));
+}
+
+#[test]
+fn a_changed_weight_moves_only_decisions_that_it_must() {
+    let heavier =
+        Weights { sharpness: 1.0, price_weight: 0.5, entity_boost: 3.0, ..Weights::default() };
+    let inventory = synth::inventory(400, 3);
+    let before = World::new(
+        Arc::new(compile(inventory.clone(), &Weights::default(), &labels())),
+        State::default(),
+    );
+    let after = World::new(Arc::new(compile(inventory, &heavier, &labels())), State::default());
+    // No entity on the page: the entity's weight changes no draw.
+    let page = PageInput { topics: vec!["topic-1".into()], ..PageInput::default() };
+    for id in 0..200u128 {
+        let winner = |world: &World| {
+            let page = resolved(&world.snapshot, &(page.clone(), "DE", 0));
+            let outcome = choose_all(&Request { world, page: &page, now_ms: 0, id }).remove(0);
+            outcome
+                .result
+                .map(|win| world.snapshot.inventory.creatives[win.creative as usize].id.clone())
+        };
+        assert_eq!(winner(&before), winner(&after));
+    }
+}
