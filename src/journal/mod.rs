@@ -1,1 +1,31 @@
-//! To be built.
+//! The local, durable record of everything that counts: append, sync, acknowledge, recover.
+//!
+//! It knows nothing of what it keeps. A payload belongs to one of 64 partitions and gets the next
+//! log sequence number (lsn) of that partition in this incarnation, without gaps.
+
+pub mod disk;
+pub mod frame;
+pub mod recover;
+pub mod writer;
+
+pub use recover::Recovery;
+pub use recover::recover;
+pub use writer::Ack;
+pub use writer::Journal;
+pub use writer::JournalError;
+
+/// How many partitions there are: frozen in the format.
+pub const PARTITIONS: u8 = 64;
+
+/// One payload with its identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The process start that wrote it.
+    pub incarnation: u64,
+    /// Which of the 64 partitions.
+    pub partition: u8,
+    /// Its number in (incarnation, partition), from 1, dense.
+    pub lsn: u64,
+    /// What was recorded.
+    pub payload: Vec<u8>,
+}

@@ -1,0 +1,136 @@
+//! What the journal keeps of an event: everything its judgement, its bill and every report need,
+//! and nothing of its reader.
+//!
+//! Encoding: one byte of format version, then [postcard](https://postcard.jamesmunns.com/wire-format).
+
+use crate::domain::event::BillOn;
+use crate::domain::event::EventKind;
+use crate::domain::event::InvalidReason;
+use crate::domain::event::Tier;
+use crate::domain::money::Currency;
+use crate::domain::money::Micros;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// The format written. Older ones are read; newer ones are refused.
+const VERSION: u8 = 1;
+
+/// Which decision an event belongs to, as the deciding process numbered it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Minted {
+    /// The process start that decided.
+    pub incarnation: u64,
+    /// The campaign's partition.
+    pub partition: u8,
+    /// Dense per (incarnation, partition), one per filled decision.
+    pub seq: u64,
+}
+
+/// The one topic, entity, region, … that a decision is reported under.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Attribution {
+    /// Who pays.
+    pub advertiser: Box<str>,
+    /// Whose budget.
+    pub campaign: Box<str>,
+    /// Which flight.
+    pub flight: Box<str>,
+    /// Which creative.
+    pub creative: Box<str>,
+    /// Whose page.
+    pub publisher: Box<str>,
+    /// Which slot.
+    pub placement: Box<str>,
+    /// Which tier.
+    pub tier: Tier,
+    /// The matched topic, else the page's first, else `unknown`.
+    pub topic: Box<str>,
+    /// The matched entity, else the page's first, else `unknown`.
+    pub entity: Box<str>,
+    /// The reader's country, else `unknown`.
+    pub region: Box<str>,
+}
+
+/// An event as it was received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// Which call to action, by its place in the creative: clicks alone.
+    pub cta: Option<(u8, Box<str>)>,
+    /// When it was received, in unix milliseconds.
+    pub at_ms: i64,
+    /// Which decision.
+    pub minted: Minted,
+    /// The decision's id.
+    pub decision: u128,
+    /// When it was decided, in unix milliseconds.
+    pub decided_at_ms: i64,
+    /// The decision's day in the advertiser's time zone, in days since 1970-01-01.
+    pub day: i32,
+    /// What it is reported under.
+    pub attribution: Attribution,
+    /// What the flight pays for.
+    pub bills: BillOn,
+    /// What this event costs if it is billed; zero when its kind is not.
+    pub price: Micros,
+    /// In what.
+    pub currency: Currency,
+    /// What the rules of traffic said, where they spoke.
+    pub claimed: Option<InvalidReason>,
+}
+
+/// One record of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// Something a browser reported.
+    Event(Box<Event>),
+    /// A campaign's budget from here on.
+    Budget {
+        /// Whose.
+        campaign: Box<str>,
+        /// In all its life.
+        lifetime: Option<Micros>,
+        /// In one day of the advertiser's zone.
+        daily: Option<Micros>,
+    },
+    /// Money given back for invalid traffic: a new entry, once per id.
+    Credit {
+        /// Makes it idempotent.
+        id: u128,
+        /// Whose.
+        campaign: Box<str>,
+        /// On which day, in the advertiser's zone.
+        day: i32,
+        /// How much.
+        micros: Micros,
+    },
+}
+
+/// The bytes are not a record of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRecord {
+    /// Written by a newer version.
+    #[error("format {0} is newer than this version reads")]
+    Newer(u8),
+    /// Not decodable.
+    #[error("not a record: {0}")]
+    Malformed(String),
+}
+
+impl Record {
+    /// The bytes for the journal.
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_extend(self, vec![VERSION]).expect("a record is plain data")
+    }
+
+    /// The record in these bytes. Any bytes give a record or an error.
+    pub fn decode(bytes: &[u8]) -> Result<Record, InvalidRecord> {
+        match bytes.split_first() {
+            Some((&VERSION, body)) => postcard::from_bytes(body)
+                .map_err(|error| InvalidRecord::Malformed(error.to_string())),
+            Some((&newer, _)) if newer > VERSION => Err(InvalidRecord::Newer(newer)),
+            _ => Err(InvalidRecord::Malformed("no format version".into())),
+        }
+    }
+}
