@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`domain`] | the words of the trade | no |
 //! | [`pacing`] [`token`] [`traffic`] [`selection`] | the rules; time and chance are arguments | no |
-//! | [`clock`] [`telemetry`] [`metrics`] [`config`] [`journal`] [`ledger`] [`catalog`] | what is true and kept | yes |
+//! | [`clock`] [`telemetry`] [`metrics`] [`config`] [`journal`] [`ledger`] [`decision_log`] [`catalog`] | what is true and kept | yes |
 //! | [`server`] | the verbs: decide, record, redirect, explain, report | through those |
 //! | [`http`] [`web`] | the faces; the only code with wire shapes | through `server` |
 //! | [`app`] [`cli`] | wiring and the command line | yes |
@@ -23,6 +23,7 @@ pub mod traffic;
 pub mod catalog;
 pub mod clock;
 pub mod config;
+pub mod decision_log;
 pub mod journal;
 pub mod ledger;
 pub mod metrics;

@@ -1,1 +1,29 @@
-//! To be built.
+//! Logs: the message reads alone, the fields can be searched; no address, no token, no body.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// What cannot be followed in the settings of the log.
+#[derive(Debug, thiserror::Error)]
+#[error("`{level}` is not a log level or filter: {reason}")]
+pub struct InvalidFilter {
+    level: String,
+    reason: String,
+}
+
+/// Starts logging to standard error, for the whole process, once; later calls change nothing.
+/// `json` writes one object a line.
+pub fn start(level: &str, json: bool) -> Result<(), InvalidFilter> {
+    let filter = EnvFilter::try_new(level)
+        .map_err(|error| InvalidFilter { level: level.to_owned(), reason: error.to_string() })?;
+    let registry = tracing_subscriber::registry().with(filter);
+    // A second subscriber in one process is a test's: the first one stays.
+    let _ = if json {
+        registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init()
+    } else {
+        registry.with(fmt::layer().with_target(false).with_writer(std::io::stderr)).try_init()
+    };
+    Ok(())
+}

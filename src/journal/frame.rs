@@ -19,7 +19,7 @@ pub const HEADER: usize = 28;
 /// Bytes of a frame before its payload.
 const PREFIX: usize = 17;
 /// Bytes of a frame's payload at the most.
-pub const MAX_PAYLOAD: usize = 64 * 1024;
+pub const MAX_PAYLOAD: usize = 4 * 1024 * 1024;
 
 /// The header of a segment.
 pub fn header(incarnation: u64, number: u64) -> [u8; HEADER] {

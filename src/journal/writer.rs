@@ -39,7 +39,8 @@ pub type Ack = oneshot::Receiver<Result<(), JournalError>>;
 
 struct Job {
     partition: u8,
-    payload: Vec<u8>,
+    /// `None` only waits for the batch it falls into.
+    payload: Option<Vec<u8>>,
     done: oneshot::Sender<Result<(), JournalError>>,
 }
 
@@ -83,11 +84,21 @@ impl Journal {
         if payload.len() > frame::MAX_PAYLOAD {
             return Err(JournalError::TooLong);
         }
+        self.send(partition % PARTITIONS, Some(payload))
+    }
+
+    /// Waits as long as a payload handed over now would, and records nothing: so that what is
+    /// refused takes no less time than what is taken.
+    pub fn pass(&self) -> Result<Ack, JournalError> {
+        self.send(0, None)
+    }
+
+    fn send(&self, partition: u8, payload: Option<Vec<u8>>) -> Result<Ack, JournalError> {
         if self.has_failed() {
             return Err(JournalError::Failed);
         }
         let (done, ack) = oneshot::channel();
-        let job = Job { partition: partition % PARTITIONS, payload, done };
+        let job = Job { partition, payload, done };
         let queue = self.queue.as_ref().ok_or(JournalError::Failed)?;
         match queue.try_send(job) {
             Ok(()) => Ok(ack),
@@ -158,16 +169,12 @@ impl<A: FnMut(&[Entry])> Writer<A> {
         bytes.clear();
         let before = self.lsn;
         let mut entries = Vec::with_capacity(batch.len());
-        for job in batch {
-            let lsn = &mut self.lsn[usize::from(job.partition)];
+        for (partition, payload) in batch.iter().filter_map(|job| Some((job.partition, job.payload.as_ref()?))) {
+            let lsn = &mut self.lsn[usize::from(partition)];
             *lsn += 1;
-            frame::write(bytes, job.partition, *lsn, &job.payload);
-            entries.push(Entry {
-                incarnation: self.incarnation,
-                partition: job.partition,
-                lsn: *lsn,
-                payload: job.payload.clone(),
-            });
+            frame::write(bytes, partition, *lsn, payload);
+            let (incarnation, lsn) = (self.incarnation, *lsn);
+            entries.push(Entry { incarnation, partition, lsn, payload: payload.clone() });
         }
         let written = self.rotate().and_then(|()| self.disk.append(bytes));
         if let Err(error) = written {

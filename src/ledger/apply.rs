@@ -20,6 +20,7 @@ use crate::ledger::record::Record;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The windows, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,10 @@ impl Default for Rules {
 pub struct Judged {
     /// Which decision.
     pub decision: u128,
+    /// Its day in the advertiser's zone.
+    pub day: i32,
+    /// What it is reported under.
+    pub attribution: Arc<Attribution>,
     /// What happened.
     pub kind: EventKind,
     /// The judgement.
@@ -101,7 +106,7 @@ pub struct RowKey {
     /// Hours since 1970-01-01T00Z of the decision.
     pub hour: i64,
     /// What it is reported under.
-    pub attribution: Attribution,
+    pub attribution: Arc<Attribution>,
     /// The call to action of a click.
     pub cta: Option<Box<str>>,
     /// What happened.
@@ -158,6 +163,7 @@ pub fn apply(state: &mut State, rules: &Rules, record: &Record) -> Vec<Judged> {
             (account.lifetime, account.daily) = (*lifetime, *daily);
             Vec::new()
         }
+        Record::Tick { at_ms } => settle(state, rules, *at_ms),
         Record::Credit { id, campaign, day, micros } => {
             if state.credits.insert(*id) {
                 state.accounts.entry(campaign.clone()).or_default().credit(*day, *micros);
@@ -167,9 +173,8 @@ pub fn apply(state: &mut State, rules: &Rules, record: &Record) -> Vec<Judged> {
     }
 }
 
-/// Ends the wait of events whose grace is over at `now_ms`, and forgets what nothing needs. The
-/// next record must not be older than `now_ms`.
-pub fn settle(state: &mut State, rules: &Rules, now_ms: i64) -> Vec<Judged> {
+/// Ends the wait of events whose grace is over at `now_ms`, and forgets what nothing needs.
+fn settle(state: &mut State, rules: &Rules, now_ms: i64) -> Vec<Judged> {
     let mut judged = Vec::new();
     while let Some((deadline, minted)) = state.deadlines.first().copied() {
         if deadline >= now_ms {
@@ -266,6 +271,11 @@ fn follow(state: &mut State, rules: &Rules, event: &Event, shown_ms: i64) -> (Ve
 }
 
 impl State {
+    /// Whether something waits whose grace is over at `now_ms`: a tick would settle it.
+    pub fn overdue(&self, now_ms: i64) -> bool {
+        self.deadlines.first().is_some_and(|(deadline, _)| *deadline < now_ms)
+    }
+
     /// Bills the event's price, if it has one.
     fn bill(&mut self, event: &Event) -> (Verdict, Micros) {
         if event.price == Micros::ZERO {
@@ -281,7 +291,14 @@ impl State {
 
     fn judged(&mut self, event: &Event, verdict: Verdict, billed: Micros) -> Judged {
         self.tallies(event, |tally| tally.add(verdict, billed));
-        Judged { decision: event.decision, kind: event.kind, verdict, billed }
+        Judged {
+            decision: event.decision,
+            day: event.day,
+            attribution: event.attribution.clone(),
+            kind: event.kind,
+            verdict,
+            billed,
+        }
     }
 
     /// The same for an event that was pending until now.

@@ -86,6 +86,12 @@ impl Embedded {
         ack.await.unwrap_or(Err(JournalError::Failed))
     }
 
+    /// Waits as long as recording something would, and records nothing.
+    pub async fn pass(&self) -> Result<(), JournalError> {
+        let ack = self.journal.pass()?;
+        ack.await.unwrap_or(Err(JournalError::Failed))
+    }
+
     /// The state, locked: look and let go.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

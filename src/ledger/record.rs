@@ -11,6 +11,7 @@ use crate::domain::money::Currency;
 use crate::domain::money::Micros;
 use serde::Deserialize;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// The format written. Older ones are read; newer ones are refused.
 const VERSION: u8 = 1;
@@ -69,7 +70,7 @@ pub struct Event {
     /// The decision's day in the advertiser's time zone, in days since 1970-01-01.
     pub day: i32,
     /// What it is reported under.
-    pub attribution: Attribution,
+    pub attribution: Arc<Attribution>,
     /// What the flight pays for.
     pub bills: BillOn,
     /// What this event costs if it is billed; zero when its kind is not.
@@ -93,6 +94,11 @@ pub enum Record {
         lifetime: Option<Micros>,
         /// In one day of the advertiser's zone.
         daily: Option<Micros>,
+    },
+    /// The clock: what waited longer than it may is settled.
+    Tick {
+        /// Now, in unix milliseconds.
+        at_ms: i64,
     },
     /// Money given back for invalid traffic: a new entry, once per id.
     Credit {

@@ -1,1 +1,3 @@
-//! To be built.
+//! How a flight spreads what it has over time: money and time are arguments.
+
+pub mod even;

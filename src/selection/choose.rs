@@ -30,8 +30,12 @@ pub type Candidates = SmallVec<[(u32, Score); 64]>;
 /// What the hot path counts of the tiers it visited.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
-    /// Flights whose targeting met the page, after publisher's wishes, conflicts and styles.
+    /// Flights of the tiers.
+    pub visited: u32,
+    /// Those whose targeting met the page, after publisher's wishes and styles.
     pub matched: u32,
+    /// Removed since the story is about them or a rival, or they are on the page already.
+    pub conflict: u32,
     /// Removed since stopped, or without budget.
     pub closed: u32,
     /// Removed by date.
@@ -130,11 +134,13 @@ fn winner(case: &Case<'_>, counts: &mut Counts) -> Option<Win> {
     index::tiers(case.page.commercial).iter().find_map(|tier| {
         candidates.clear();
         let range = &snapshot.tiers[*tier as usize];
+        counts.visited += u32::try_from(range.len()).unwrap_or(u32::MAX);
         for word in range.start / 64..range.end.div_ceil(64) {
-            let matched = plan.word(word);
-            let mut open = matched & case.world.open[word];
-            counts.matched += matched.count_ones();
-            counts.closed += (matched & !open).count_ones();
+            let found = plan.word(word);
+            let mut open = found.left & case.world.open[word];
+            counts.matched += found.matched.count_ones();
+            counts.conflict += (found.matched & !found.left).count_ones();
+            counts.closed += (found.left & !open).count_ones();
             while open != 0 {
                 let place = word * 64 + open.trailing_zeros() as usize;
                 open &= open - 1;

@@ -160,12 +160,23 @@ impl<K: Hash + Eq + Clone> Dimension<K> {
 pub struct Plan<'a> {
     within: SmallVec<[SmallVec<[&'a [u64]; 4]>; 10]>,
     without: SmallVec<[&'a [u64]; 8]>,
+    /// Rows of sponsors that the story or the rest of the page keeps away.
+    apart: SmallVec<[&'a [u64]; 4]>,
+}
+
+/// One word of a plan's flights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// Those that met the page.
+    pub matched: u64,
+    /// Those of them that neither the story nor the rest of the page keeps away.
+    pub left: u64,
 }
 
 impl Plan<'_> {
     /// The flights of one word of the rows that the plan leaves.
     #[inline]
-    pub fn word(&self, at: usize) -> u64 {
+    pub fn word(&self, at: usize) -> Word {
         let mut bits = u64::MAX;
         for rows in &self.within {
             let mut any = 0;
@@ -174,13 +185,14 @@ impl Plan<'_> {
             }
             bits &= any;
             if bits == 0 {
-                return 0;
+                return Word { matched: 0, left: 0 };
             }
         }
         for row in &self.without {
             bits &= !row[at];
         }
-        bits
+        let kept_away = self.apart.iter().fold(0, |away, row| away | row[at]);
+        Word { matched: bits, left: bits & !kept_away }
     }
 }
 
@@ -332,11 +344,11 @@ impl Index {
         }
         plan.without.extend(self.blocked.get(&page.publisher).map(AsRef::as_ref));
         plan.without.extend(self.unlawful.get(&page.viewer.country).map(AsRef::as_ref));
-        plan.without
+        plan.apart
             .extend(case.guarded().filter_map(|ix| self.conflicts.get(&ix.0)).map(AsRef::as_ref));
         for advertiser in case.on_page() {
             let number = u32::try_from(advertiser).unwrap_or(u32::MAX);
-            plan.without.extend(self.apart.get(&number).map(AsRef::as_ref));
+            plan.apart.extend(self.apart.get(&number).map(AsRef::as_ref));
         }
         plan
     }

@@ -79,6 +79,8 @@ pub struct Page {
     pub topics: SmallVec<[TopicIx; 8]>,
     /// Whom it is about, in the page's order.
     pub entities: SmallVec<[(EntityIx, Role); 8]>,
+    /// Keys of its topics and entities that the inventory does not know: for the gap report.
+    pub unknown: SmallVec<[Box<str>; 1]>,
     /// Its keywords that any flight asks for, by number.
     pub keywords: SmallVec<[u32; 8]>,
     /// Where it is about.

@@ -89,7 +89,7 @@ pub struct Sightings {
     pub declared: Option<Country>,
 }
 
-/// Resolves a page for the publisher with this number. Unknown names are dropped here; they are
+/// Resolves a page for the publisher with this number. Unknown names are kept apart; they are
 /// nobody's target.
 pub fn page(
     snapshot: &Snapshot,
@@ -100,18 +100,22 @@ pub fn page(
 ) -> Page {
     let row = &snapshot.publishers[publisher as usize];
     let document = &snapshot.inventory.publishers[row.doc];
+    let mut unknown = SmallVec::new();
     let mut topics = SmallVec::new();
-    for topic in input.topics.iter().filter_map(|name| snapshot.taxonomy.resolve(&text::key(name)?))
-    {
-        if !topics.contains(&topic) {
-            topics.push(topic);
+    for key in input.topics.iter().filter_map(|name| text::key(name)) {
+        match snapshot.taxonomy.resolve(&key) {
+            Some(topic) if !topics.contains(&topic) => topics.push(topic),
+            Some(_) => {}
+            None => unknown.push(key.into()),
         }
     }
     let mut entities: SmallVec<[_; 8]> = SmallVec::new();
     for (name, role) in input.entities.iter().map(EntityInput::parts) {
-        let found = text::key(name)
-            .and_then(|key| snapshot.entities.resolve(&key, &topics, &snapshot.taxonomy));
-        let Some(entity) = found else { continue };
+        let Some(key) = text::key(name) else { continue };
+        let Some(entity) = snapshot.entities.resolve(&key, &topics, &snapshot.taxonomy) else {
+            unknown.push(key.into());
+            continue;
+        };
         match entities.iter_mut().find(|(known, _)| *known == entity) {
             Some((_, known)) if role == Role::Subject => *known = role,
             Some(_) => {}
@@ -145,6 +149,7 @@ pub fn page(
         slots: slots.iter().map(|input| slot(row, input)).collect(),
         topics,
         entities,
+        unknown,
         keywords,
     }
 }

@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["clock", "telemetry", "metrics"],
     &["config"],
     &["journal", "catalog"],
-    &["ledger"],
+    &["ledger", "decision_log"],
     &["server"],
     &["web"],
     &["http"],

@@ -1,0 +1,87 @@
+//! Reading: a decision's id holds its time, and a segment's name the time of its first line.
+
+use crate::decision_log::line::DecisionLine;
+use crate::decision_log::line::Line;
+use crate::decision_log::line::WorldLine;
+use crate::decision_log::writer::segment_start;
+use crate::journal::frame;
+use crate::selection::snapshot::State;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// A decision with the world it was made on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The decision.
+    pub line: DecisionLine,
+    /// Names of the versions, and the state.
+    pub world: WorldLine,
+}
+
+/// The request id of a decision's id: all but the slot's number.
+pub const fn request_of(decision: u128) -> u128 {
+    decision & !0xFF
+}
+
+/// The slot's number from 0 in a decision's id; `None` in a request's id.
+pub fn slot_of(decision: u128) -> Option<usize> {
+    usize::try_from(decision & 0xFF).ok()?.checked_sub(1)
+}
+
+/// When an id (UUID version 7) was made, in unix milliseconds.
+pub fn time_of(id: u128) -> i64 {
+    i64::try_from(id >> 80).unwrap_or(i64::MAX)
+}
+
+/// The decision with this id, or with this request's id; `None` when it is not on file.
+pub fn find(folder: &Path, decision: u128) -> io::Result<Option<Found>> {
+    let request = request_of(decision);
+    let mut names: Vec<String> = fs::read_dir(folder)?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| segment_start(name).is_some())
+        .collect();
+    names.sort();
+    // A line is written up to a second after its decision, and a start's clock may lag another's.
+    let at_ms = time_of(request);
+    let next = names.partition_point(|name| segment_start(name).is_some_and(|s| s <= at_ms));
+    let near = next.saturating_sub(2)..(next + 2).min(names.len());
+    for name in names[near].iter().rev() {
+        if let Some(found) = find_in(&fs::read(folder.join(name))?, request) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// The decision in the bytes of one segment.
+fn find_in(bytes: &[u8], request: u128) -> Option<Found> {
+    let (incarnation, _) = frame::read_header(bytes)?;
+    let mut at = frame::HEADER;
+    let mut world = WorldLine::default();
+    let mut states: BTreeMap<u64, State> = BTreeMap::new();
+    while let Some((entry, length)) = bytes.get(at..).and_then(|b| frame::read(b, incarnation)) {
+        at += length;
+        match postcard::from_bytes::<Line>(&entry.payload).ok()? {
+            Line::World(line) => {
+                world = *line;
+                states.insert(world.state.number, world.state.clone());
+            }
+            Line::Change(change) => {
+                change.apply(&mut world.state);
+                states.insert(world.state.number, world.state.clone());
+                // A decision is noted a moment after it is made, never many states later.
+                while states.len() > 8 {
+                    states.pop_first();
+                }
+            }
+            Line::Decision(line) if line.request == request => {
+                let state = states.remove(&line.state)?;
+                return Some(Found { line: *line, world: WorldLine { state, ..world } });
+            }
+            Line::Decision(_) => {}
+        }
+    }
+    None
+}

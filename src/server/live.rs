@@ -1,0 +1,106 @@
+//! What a decision reads: one snapshot with its state, and the purses that go with it.
+
+use crate::domain::event::BillOn;
+use crate::selection::snapshot::Snapshot;
+use crate::selection::snapshot::State;
+use crate::selection::snapshot::World;
+use crate::server::purse::Purse;
+use crate::server::purse::Purses;
+use crate::token;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// A world that is being served. Immutable; replaced as a whole.
+pub struct Live {
+    /// The snapshot and its state.
+    pub world: World,
+    /// What goes with the snapshot, whatever its state.
+    pub fixtures: Arc<Fixtures>,
+}
+
+/// What is looked up once per snapshot.
+pub struct Fixtures {
+    /// Purses, by the campaign's number.
+    pub purses: Box<[Arc<Purse>]>,
+    /// Partitions, by the campaign's number.
+    pub partitions: Box<[u8]>,
+    /// Counters of impressions, by the flight's place in rank order.
+    pub delivered: Box<[Arc<AtomicU64>]>,
+    /// How tokens name the inventory.
+    pub inventory: u64,
+}
+
+/// How tokens name an inventory: the first eight bytes of its hash.
+pub fn prefix_of(hash: &str) -> u64 {
+    hash.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
+}
+
+impl Fixtures {
+    /// Looks up everything that goes with a snapshot.
+    pub fn new(snapshot: &Snapshot, purses: &Purses) -> Fixtures {
+        let inventory = &snapshot.inventory;
+        let zone = |campaign: &crate::domain::campaign::Campaign| {
+            let owner = inventory.advertisers.iter().find(|a| a.id == campaign.advertiser);
+            owner.map(|advertiser| advertiser.time_zone.clone()).unwrap_or_default()
+        };
+        Fixtures {
+            purses: inventory
+                .campaigns
+                .iter()
+                .map(|campaign| {
+                    purses.of_campaign(campaign.id.as_str(), &campaign.budget, &zone(campaign))
+                })
+                .collect(),
+            partitions: inventory
+                .campaigns
+                .iter()
+                .map(|campaign| token::partition_of(campaign.id.as_str()))
+                .collect(),
+            delivered: snapshot
+                .flights
+                .iter()
+                .map(|flight| purses.delivered(inventory.flights[flight.doc].id.as_str()))
+                .collect(),
+            inventory: prefix_of(&snapshot.inventory_hash),
+        }
+    }
+}
+
+impl Live {
+    /// A snapshot with nothing spent, paced or stopped.
+    pub fn new(snapshot: Arc<Snapshot>, purses: &Purses, number: u64) -> Live {
+        let fixtures = Arc::new(Fixtures::new(&snapshot, purses));
+        Live { world: World::new(snapshot, State { number, ..State::default() }), fixtures }
+    }
+
+    /// The same snapshot with another state.
+    pub fn with_state(&self, state: State) -> Live {
+        let world = World::new(self.world.snapshot.clone(), state);
+        Live { world, fixtures: self.fixtures.clone() }
+    }
+
+    /// The snapshot.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.world.snapshot
+    }
+
+    /// Flights that have no room for one more event, by place, sorted.
+    pub fn spent(&self, now_ms: i64) -> Vec<u32> {
+        let snapshot = self.snapshot();
+        let contents: Vec<_> =
+            self.fixtures.purses.iter().map(|purse| purse.content(now_ms)).collect();
+        (0u32..)
+            .zip(&snapshot.flights)
+            .filter(|(_, flight)| {
+                let content = &contents[flight.campaign];
+                let room = content.left.map(|left| left.get() - content.held.get());
+                let needs = match flight.bills {
+                    BillOn::Flat => 0,
+                    _ => flight.price.get(),
+                };
+                needs > 0 && room.is_some_and(|room| room < needs)
+            })
+            .map(|(place, _)| place)
+            .collect()
+    }
+}
