@@ -1,0 +1,300 @@
+//! The keys that seal and open tokens.
+
+use crate::token::payload::PAYLOAD_BYTES;
+use crate::token::payload::Token;
+use aes_gcm_siv::AeadInOut;
+use aes_gcm_siv::Aes256GcmSiv;
+use aes_gcm_siv::KeyInit;
+use aes_gcm_siv::Nonce;
+use aes_gcm_siv::Tag;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::fmt;
+
+/// The format that is sealed; no other is opened.
+pub const VERSION: u8 = 1;
+
+/// Characters of every token.
+pub const TOKEN_CHARS: usize = 128;
+
+const HEAD_BYTES: usize = 2;
+const TAG_BYTES: usize = 16;
+const SEALED_BYTES: usize = HEAD_BYTES + PAYLOAD_BYTES + TAG_BYTES;
+
+/// What a key may still do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyAge {
+    /// Seals, and opens for everything.
+    Current,
+    /// Opens for everything.
+    Previous,
+    /// Opens for redirects only: what it sealed is past every window.
+    Retired,
+}
+
+impl KeyAge {
+    /// Whether an event under such a key may count; a retired one only redirects.
+    pub const fn counts(self) -> bool {
+        !matches!(self, KeyAge::Retired)
+    }
+}
+
+/// The text was not sealed by a key in the ring. It says nothing of why: neither should we.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a token of ours")]
+pub struct Forged;
+
+/// The keys make no ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKeyring {
+    /// None or several seal.
+    #[error("{0} token keys are current: exactly one must be")]
+    Current(usize),
+    /// One key id names two keys.
+    #[error("two token keys have the id {0}: give each its own")]
+    Twice(u8),
+}
+
+struct Key {
+    kid: u8,
+    age: KeyAge,
+    cipher: Aes256GcmSiv,
+}
+
+/// The keys in use. Revoked ones are not in it: what they sealed is forged from then on.
+pub struct Keyring {
+    /// The current key is first.
+    keys: Vec<Key>,
+}
+
+impl fmt::Debug for Keyring {
+    /// Ids and ages; never a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.keys.iter().map(|key| (key.kid, key.age))).finish()
+    }
+}
+
+impl Keyring {
+    /// A ring of these keys: id, age and 256 random bits each, in any order.
+    pub fn new<'a>(
+        keys: impl IntoIterator<Item = (u8, KeyAge, &'a [u8; 32])>,
+    ) -> Result<Keyring, InvalidKeyring> {
+        let mut ring: Vec<Key> = Vec::new();
+        for (kid, age, secret) in keys {
+            if ring.iter().any(|key| key.kid == kid) {
+                return Err(InvalidKeyring::Twice(kid));
+            }
+            ring.push(Key { kid, age, cipher: Aes256GcmSiv::new(secret.into()) });
+        }
+        let current = ring.iter().filter(|key| key.age == KeyAge::Current).count();
+        if current != 1 {
+            return Err(InvalidKeyring::Current(current));
+        }
+        ring.sort_by_key(|key| key.age != KeyAge::Current);
+        Ok(Keyring { keys: ring })
+    }
+
+    /// Appends the token's text, [`TOKEN_CHARS`] characters, to `out`. Allocates only what `out`
+    /// lacks.
+    pub fn seal_into(&self, token: &Token, out: &mut String) {
+        let key = self.keys.first().expect("a ring has a current key, and it is first");
+        let head = [VERSION, key.kid];
+        let mut payload = token.encode();
+        let tag = key
+            .cipher
+            .encrypt_inout_detached(&Nonce::default(), &head, payload.as_mut_slice().into())
+            .expect("a payload is far shorter than the cipher's limit");
+        let mut bytes = [0; SEALED_BYTES];
+        bytes[..HEAD_BYTES].copy_from_slice(&head);
+        bytes[HEAD_BYTES..HEAD_BYTES + PAYLOAD_BYTES].copy_from_slice(&payload);
+        bytes[HEAD_BYTES + PAYLOAD_BYTES..].copy_from_slice(&tag);
+        let mut text = [0; TOKEN_CHARS];
+        URL_SAFE_NO_PAD
+            .encode_slice(bytes, &mut text)
+            .expect("128 characters hold 96 bytes in base64");
+        out.push_str(std::str::from_utf8(&text).expect("base64 is ASCII"));
+    }
+
+    /// The token's text.
+    pub fn seal(&self, token: &Token) -> String {
+        let mut text = String::with_capacity(TOKEN_CHARS);
+        self.seal_into(token, &mut text);
+        text
+    }
+
+    /// The token in this text and the age of the key that sealed it. Any text gives one of the
+    /// two answers, never a panic. Whether the kind is the one that was asked for, and whether its
+    /// window is open, is for the caller to look at.
+    pub fn open(&self, text: &str) -> Result<(Token, KeyAge), Forged> {
+        if text.len() != TOKEN_CHARS {
+            return Err(Forged);
+        }
+        let mut bytes = [0; SEALED_BYTES];
+        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(SEALED_BYTES) => {}
+            _ => return Err(Forged),
+        }
+        let (head, sealed) = bytes.split_first_chunk::<HEAD_BYTES>().ok_or(Forged)?;
+        let (payload, tag) = sealed.split_first_chunk::<PAYLOAD_BYTES>().ok_or(Forged)?;
+        let tag = Tag::try_from(tag).map_err(|_| Forged)?;
+        let [version, kid] = *head;
+        if version != VERSION {
+            return Err(Forged);
+        }
+        let key = self.keys.iter().find(|key| key.kid == kid).ok_or(Forged)?;
+        let mut payload = *payload;
+        key.cipher
+            .decrypt_inout_detached(&Nonce::default(), head, payload.as_mut_slice().into(), &tag)
+            .map_err(|_| Forged)?;
+        let token = Token::decode(&payload).ok_or(Forged)?;
+        Ok((token, key.age))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::EventKind;
+    use crate::domain::money::Micros;
+    use crate::token::payload::tests::any_token;
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+
+    const LONGEST_ALLOWED: usize = 220;
+
+    fn ring(keys: &[(u8, KeyAge, u8)]) -> Keyring {
+        let secrets: Vec<[u8; 32]> = keys.iter().map(|key| [key.2; 32]).collect();
+        let keys = keys.iter().zip(&secrets).map(|((kid, age, _), secret)| (*kid, *age, secret));
+        Keyring::new(keys).unwrap()
+    }
+
+    fn one_key() -> Keyring {
+        ring(&[(1, KeyAge::Current, 7)])
+    }
+
+    fn click() -> Token {
+        Token {
+            kind: EventKind::Click,
+            cta: 1,
+            incarnation: 0x0123_4567_89ab_cdef,
+            partition: 17,
+            seq: 123_456_789,
+            decision: 0x0192_0000_0000_7000_8000_0000_0000_0001,
+            inventory: 0xfeed_face_cafe_beef,
+            publisher: 3,
+            placement: 2,
+            creative: 41,
+            variant: 1,
+            topic: Some(12),
+            entity: None,
+            country: Some("DE".parse().unwrap()),
+            observed: false,
+            declared: true,
+            price: Micros::try_from(450_000).unwrap(),
+            issued_ms: 1_790_000_000_000,
+            test: false,
+            basic: false,
+        }
+    }
+
+    #[test]
+    fn the_wire_format_is_frozen() {
+        let frozen = concat!(
+            "AQFGwKaQ9qZrXFPRqrMni2as6j5SQm7Ap-ZGVRNzHn1r5wdwnjElgUZHQo-JZaEB",
+            "5IW27s2c_EnqL_avvrfuG2EKPqhc3Nj6dgxrXt8gijaFbg9kdn_y9qJF8X5U_EBf",
+        );
+        assert_eq!(one_key().seal(&click()), frozen);
+        assert_eq!(one_key().open(frozen), Ok((click(), KeyAge::Current)));
+    }
+
+    #[test]
+    fn a_token_with_any_bit_flipped_is_forged() {
+        let (ring, mut runner) = (one_key(), TestRunner::deterministic());
+        for _ in 0..100 {
+            let token = any_token().new_tree(&mut runner).unwrap().current();
+            let bytes = URL_SAFE_NO_PAD.decode(ring.seal(&token)).unwrap();
+            for bit in 0..bytes.len() * 8 {
+                let mut bytes = bytes.clone();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(ring.open(&URL_SAFE_NO_PAD.encode(&bytes)), Err(Forged), "bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_parts_of_two_tokens_make_no_third() {
+        let ring = one_key();
+        let texts: Vec<String> =
+            EventKind::ALL.iter().map(|&kind| ring.seal(&Token { kind, ..click() })).collect();
+        for (one, other) in texts.iter().zip(texts.iter().skip(1)) {
+            for cut in (4..TOKEN_CHARS).step_by(4) {
+                let mixed = format!("{}{}", &one[..cut], &other[cut..]);
+                let opened = ring.open(&mixed);
+                assert!(mixed == *one || mixed == *other || opened == Err(Forged), "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_in_the_ring_opens_nothing() {
+        let sealed = ring(&[(9, KeyAge::Current, 7)]).seal(&click());
+        assert_eq!(one_key().open(&sealed), Err(Forged));
+        assert_eq!(ring(&[(9, KeyAge::Current, 8)]).open(&sealed), Err(Forged));
+    }
+
+    #[test]
+    fn a_token_says_how_old_its_key_is() {
+        let sealed = one_key().seal(&click());
+        for age in [KeyAge::Previous, KeyAge::Retired] {
+            let later = ring(&[(1, age, 7), (2, KeyAge::Current, 8)]);
+            assert_eq!(later.open(&sealed), Ok((click(), age)));
+            assert_eq!(later.open(&later.seal(&click())), Ok((click(), KeyAge::Current)));
+        }
+        assert!(KeyAge::Previous.counts() && !KeyAge::Retired.counts());
+    }
+
+    #[test]
+    fn a_ring_has_one_current_key_and_no_id_twice() {
+        let secret = [0; 32];
+        let made = |keys: &[(u8, KeyAge)]| {
+            Keyring::new(keys.iter().map(|(kid, age)| (*kid, *age, &secret))).err()
+        };
+        assert_eq!(made(&[]), Some(InvalidKeyring::Current(0)));
+        assert_eq!(made(&[(1, KeyAge::Previous)]), Some(InvalidKeyring::Current(0)));
+        let both = [(1, KeyAge::Current), (2, KeyAge::Current)];
+        assert_eq!(made(&both), Some(InvalidKeyring::Current(2)));
+        let twice = [(1, KeyAge::Current), (1, KeyAge::Retired)];
+        assert_eq!(made(&twice), Some(InvalidKeyring::Twice(1)));
+    }
+
+    #[test]
+    fn a_ring_never_shows_its_keys() {
+        assert_eq!(format!("{:?}", one_key()), "{1: Current}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_opens_unchanged(token in any_token()) {
+            let sealed = one_key().seal(&token);
+            prop_assert!(sealed.len() == TOKEN_CHARS && sealed.len() <= LONGEST_ALLOWED);
+            prop_assert_eq!(one_key().open(&sealed), Ok((token, KeyAge::Current)));
+        }
+
+        #[test]
+        fn any_text_is_a_token_or_forged(text in "\\PC{0,200}", near in "[A-Za-z0-9_-]{128}") {
+            prop_assert_eq!(one_key().open(&text), Err(Forged));
+            prop_assert_eq!(one_key().open(&near), Err(Forged));
+        }
+
+        #[test]
+        fn tokens_that_differ_in_one_number_share_no_visible_part(
+            seq in 0..Token::MAX_SEQ,
+        ) {
+            let one = one_key().seal(&Token { seq, ..click() });
+            let next = one_key().seal(&Token { seq: seq + 1, ..click() });
+            let same = one.bytes().zip(next.bytes()).skip(3).filter(|(a, b)| a == b).count();
+            prop_assert!(same < 20, "{} of 125 characters are the same", same);
+        }
+    }
+}
