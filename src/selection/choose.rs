@@ -24,6 +24,9 @@ use crate::selection::snapshot::World;
 use crate::selection::snapshot::style_bit;
 use smallvec::SmallVec;
 
+/// How often a slot is chosen when reservations fail: then it stays empty.
+pub const TRIES: usize = 2;
+
 /// Candidates of one draw: place in rank order and score.
 pub type Candidates = SmallVec<[(u32, Score); 64]>;
 
@@ -247,15 +250,26 @@ fn wordings(case: &Case<'_>, flight: &FlightRow) -> SmallVec<[Wording; 8]> {
         .collect()
 }
 
-/// Why a slot stays empty: the latest stage that any flight reached whose targeting meets the page.
+/// Flights that are asked why a slot stays empty: the answer is a word, not an audit.
+const ASKED: usize = 1_024;
+
+/// Why a slot stays empty: the latest stage that a flight reached whose targeting meets the page;
+/// the first thousand in rank order are asked.
 pub fn no_fill(case: &Case<'_>) -> NoFill {
     let snapshot = &*case.world.snapshot;
-    let latest = snapshot
-        .flights
-        .iter()
-        .enumerate()
-        .filter(|(_, flight)| case.targeting(flight).is_none())
-        .map(|(place, flight)| stage(case, place, flight))
+    let plan = snapshot.index.plan(case);
+    let targeted = (0..snapshot.index.words).flat_map(|at| {
+        let mut bits = plan.word(at).targeted;
+        std::iter::from_fn(move || {
+            let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+            bits &= bits - 1;
+            Some(at * 64 + bit)
+        })
+    });
+    let latest = targeted
+        .take_while(|place| *place < snapshot.flights.len())
+        .take(ASKED)
+        .map(|place| stage(case, place, &snapshot.flights[place]))
         .max();
     match (latest, case.page.commercial) {
         (None, Commercial::HouseOnly) => NoFill::HouseOnly,

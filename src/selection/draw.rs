@@ -19,13 +19,23 @@ pub fn race(
     purpose: Purpose,
     explore: u32,
 ) -> Option<(usize, u32)> {
-    let level = explore > 0 && dice.roll(0, Purpose::Floor) >> 32 < u64::from(explore);
+    let level = ignores_scores(dice, explore);
     let key = |(id, ln_score): (u64, Q32)| {
         let score = if level { Q32::ZERO } else { ln_score };
-        (score + fixed::gumbel(dice.roll(id, purpose)), std::cmp::Reverse(id))
+        (key(id, score, dice, purpose), std::cmp::Reverse(id))
     };
     let winner = candidates.clone().enumerate().max_by_key(|(_, candidate)| key(*candidate))?.0;
     Some((winner, propensity(candidates, winner, explore)))
+}
+
+/// Whether this draw ignores scores: a share `explore` of all draws, in 2^32nds.
+pub fn ignores_scores(dice: Dice, explore: u32) -> bool {
+    explore > 0 && dice.roll(0, Purpose::Floor) >> 32 < u64::from(explore)
+}
+
+/// A candidate's key in the race.
+pub fn key(id: u64, ln_score: Q32, dice: Dice, purpose: Purpose) -> Q32 {
+    ln_score + fixed::gumbel(dice.roll(id, purpose))
 }
 
 /// P(`winner`) in 2^32nds: `(1−ε)·score / Σ score + ε/n`, rounded down, one at least.

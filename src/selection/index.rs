@@ -160,39 +160,44 @@ impl<K: Hash + Eq + Clone> Dimension<K> {
 pub struct Plan<'a> {
     within: SmallVec<[SmallVec<[&'a [u64]; 4]>; 10]>,
     without: SmallVec<[&'a [u64]; 8]>,
-    /// Rows of sponsors that the story or the rest of the page keeps away.
+    /// What the page and its publisher take besides targeting: styles, sensitive pages.
+    takes: SmallVec<[SmallVec<[&'a [u64]; 4]>; 2]>,
+    /// What publisher and law refuse.
+    refused: SmallVec<[&'a [u64]; 2]>,
+    /// Sponsors that the story or the rest of the page keeps away.
     apart: SmallVec<[&'a [u64]; 4]>,
 }
 
-/// One word of a plan's flights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One word of a plan's flights; each set holds the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Word {
-    /// Those that met the page.
+    /// Those whose targeting meets the page.
+    pub targeted: u64,
+    /// Those of them that publisher, law and placement take.
     pub matched: u64,
     /// Those of them that neither the story nor the rest of the page keeps away.
     pub left: u64,
 }
 
+fn joined(rows: &[&[u64]], at: usize) -> u64 {
+    rows.iter().fold(0, |bits, row| bits | row[at])
+}
+
 impl Plan<'_> {
-    /// The flights of one word of the rows that the plan leaves.
+    /// The flights of one word of the rows.
     #[inline]
     pub fn word(&self, at: usize) -> Word {
-        let mut bits = u64::MAX;
+        let mut targeted = u64::MAX;
         for rows in &self.within {
-            let mut any = 0;
-            for row in rows {
-                any |= row[at];
-            }
-            bits &= any;
-            if bits == 0 {
-                return Word { matched: 0, left: 0 };
+            targeted &= joined(rows, at);
+            if targeted == 0 {
+                return Word::default();
             }
         }
-        for row in &self.without {
-            bits &= !row[at];
-        }
-        let kept_away = self.apart.iter().fold(0, |away, row| away | row[at]);
-        Word { matched: bits, left: bits & !kept_away }
+        targeted &= !joined(&self.without, at);
+        let taken = self.takes.iter().fold(targeted, |bits, rows| bits & joined(rows, at));
+        let matched = taken & !joined(&self.refused, at);
+        Word { targeted, matched, left: matched & !joined(&self.apart, at) }
     }
 }
 
@@ -338,12 +343,12 @@ impl Index {
         self.placements.plan(std::iter::once(case.placement().into()), &mut plan);
         let styles = case.styles();
         let takes = self.styles.iter().enumerate().filter(|(bit, _)| styles & (1 << bit) != 0);
-        plan.within.push(takes.filter_map(|(_, row)| row.as_deref()).collect());
+        plan.takes.push(takes.filter_map(|(_, row)| row.as_deref()).collect());
         if page.sensitive {
-            plan.within.push(self.sensitive.as_deref().into_iter().collect());
+            plan.takes.push(self.sensitive.as_deref().into_iter().collect());
         }
-        plan.without.extend(self.blocked.get(&page.publisher).map(AsRef::as_ref));
-        plan.without.extend(self.unlawful.get(&page.viewer.country).map(AsRef::as_ref));
+        plan.refused.extend(self.blocked.get(&page.publisher).map(AsRef::as_ref));
+        plan.refused.extend(self.unlawful.get(&page.viewer.country).map(AsRef::as_ref));
         plan.apart
             .extend(case.guarded().filter_map(|ix| self.conflicts.get(&ix.0)).map(AsRef::as_ref));
         for advertiser in case.on_page() {

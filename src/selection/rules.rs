@@ -3,7 +3,9 @@
 
 use crate::domain::entity::EntityIx;
 use crate::domain::event::Tier;
+use crate::domain::language::Language;
 use crate::domain::party::SubjectConflict;
+use crate::domain::taxonomy::TopicIx;
 use crate::selection::dice::Dice;
 use crate::selection::dice::Purpose;
 use crate::selection::page::Commercial;
@@ -51,42 +53,32 @@ impl Case<'_> {
         &self.snapshot().publishers[self.page.publisher as usize]
     }
 
-    /// Whether a flight's targeting meets the page: the rules that neither time, money, the
-    /// publisher's wishes nor the rest of the page can change. First against it, or none.
-    pub fn targeting(&self, flight: &FlightRow) -> Option<Removed> {
+    /// Every rule of the funnel in its order, up to the pace gate, with whether it holds for a flight.
+    pub fn rules(&self, place: usize, flight: &FlightRow) -> [(bool, Removed); 21] {
         let (snapshot, page) = (self.snapshot(), self.page);
         let viewer = page.viewer.country.as_slice();
+        let about = page.region.as_ref();
         let in_region = |mine: &_, country| snapshot.regions.covers(mine, country);
-        let page_region = page.region.as_ref();
-        let about: &[&_] = page_region.as_slice();
-        let rules = [
+        let in_page_region = |mine: &_, theirs| snapshot.regions.within(mine, theirs);
+        let on_topic = |mine: &TopicIx, theirs| snapshot.taxonomy.covers(*mine, theirs);
+        let on_entity =
+            |mine: &EntityIx, theirs: (_, _)| snapshot.entities.covers(*mine, theirs.0);
+        let open = self.page.commercial != Commercial::HouseOnly || flight.tier == Tier::House;
+        let runs = flight.starts_ms <= self.now_ms && self.now_ms < flight.ends_ms;
+        let at = u32::try_from(place).unwrap_or(u32::MAX);
+        let spent = &self.world.state.spent;
+        [
+            (!flight.stopped && !self.stopped_since(place), Removed::Stopped),
+            (open, Removed::Commercial),
+            (!page.sensitive || flight.accepts_sensitive, Removed::Sensitive),
+            (runs, Removed::Dates),
             (flight.regions.fits(viewer, in_region), Removed::Region),
-            (
-                flight
-                    .page_regions
-                    .fits(about, |mine, theirs| snapshot.regions.within(mine, theirs)),
-                Removed::PageRegion,
-            ),
-            (
-                flight.languages.fits(&[&page.language], |mine, theirs| mine.covers(theirs)),
-                Removed::Language,
-            ),
-            (
-                flight
-                    .topics
-                    .fits(&page.topics, |mine, theirs| snapshot.taxonomy.covers(*mine, theirs)),
-                Removed::Topic,
-            ),
-            (
-                flight
-                    .entities
-                    .fits(&page.entities, |mine, theirs| snapshot.entities.covers(*mine, theirs.0)),
-                Removed::Entity,
-            ),
-            (
-                flight.keywords.fits(&page.keywords, |mine, theirs| *mine == theirs),
-                Removed::Keyword,
-            ),
+            (flight.page_regions.fits(about.as_slice(), in_page_region), Removed::PageRegion),
+            (flight.languages.fits(&[&page.language], Language::covers), Removed::Language),
+            (self.sector_allowed(flight), Removed::Sector),
+            (flight.topics.fits(&page.topics, on_topic), Removed::Topic),
+            (flight.entities.fits(&page.entities, on_entity), Removed::Entity),
+            (flight.keywords.fits(&page.keywords, |mine, theirs| *mine == theirs), Removed::Keyword),
             (
                 flight.placements.fits(&[self.placement()], |mine, theirs| mine.as_ref() == theirs),
                 Removed::Placement,
@@ -95,45 +87,20 @@ impl Case<'_> {
                 flight.publishers.fits(&[page.publisher], |mine, theirs| *mine == theirs),
                 Removed::Publisher,
             ),
-        ];
-        rules.into_iter().find(|(holds, _)| !holds).map(|(_, removed)| removed)
-    }
-
-    /// The first rule against a flight, in the order of the funnel, up to the pace gate.
-    pub fn against(&self, place: usize, flight: &FlightRow) -> Option<Removed> {
-        let rules: [(bool, Removed); 4] = [
-            (!flight.stopped && !self.stopped_since(place), Removed::Stopped),
-            (
-                self.page.commercial != Commercial::HouseOnly || flight.tier == Tier::House,
-                Removed::Commercial,
-            ),
-            (!self.page.sensitive || flight.accepts_sensitive, Removed::Sensitive),
-            (flight.starts_ms <= self.now_ms && self.now_ms < flight.ends_ms, Removed::Dates),
-        ];
-        if let Some((_, removed)) = rules.into_iter().find(|(holds, _)| !holds) {
-            return Some(removed);
-        }
-        let targeting = self.targeting(flight);
-        let before_sector = [Removed::Region, Removed::PageRegion, Removed::Language];
-        match targeting {
-            Some(removed) if before_sector.contains(&removed) => return Some(removed),
-            _ if !self.sector_allowed(flight) => return Some(Removed::Sector),
-            Some(removed) => return Some(removed),
-            None => {}
-        }
-        let state = &self.world.state;
-        let at = u32::try_from(place).unwrap_or(u32::MAX);
-        let rules: [(bool, Removed); 8] = [
             (!self.conflicts(flight), Removed::Conflict),
             (!self.shown(flight), Removed::Shown),
             (!self.blocked(flight), Removed::Blocked),
             (self.styles() & flight.styles != 0, Removed::Style),
             (self.labelled(), Removed::Label),
-            (state.spent.binary_search(&at).is_err(), Removed::Budget),
+            (spent.binary_search(&at).is_err(), Removed::Budget),
             (!self.taken.masked.contains(&place), Removed::Masked),
             (self.on_pace(place, flight), Removed::Paced),
-        ];
-        rules.into_iter().find(|(holds, _)| !holds).map(|(_, removed)| removed)
+        ]
+    }
+
+    /// The first rule against a flight, in the order of the funnel, up to the pace gate.
+    pub fn against(&self, place: usize, flight: &FlightRow) -> Option<Removed> {
+        self.rules(place, flight).into_iter().find(|(holds, _)| !holds).map(|(_, removed)| removed)
     }
 
     /// The placement's id; the slot's key where the publisher has no such placement.

@@ -51,8 +51,12 @@ pub fn trace(request: &Request<'_>, masks: &[Vec<usize>]) -> Vec<SlotTrace> {
     let mut taken = Taken::default();
     (0..request.page.slots.len())
         .map(|slot| {
-            taken.masked.extend(masks.get(slot).into_iter().flatten());
-            let traced = trace_slot(&request.case(slot, &taken));
+            let masked = masks.get(slot).map(Vec::as_slice).unwrap_or_default();
+            taken.masked.extend(masked);
+            let mut traced = trace_slot(&request.case(slot, &taken));
+            if masked.len() >= choose::TRIES {
+                traced.result = Err(NoFill::BudgetsSpent);
+            }
             if let Ok(win) = &traced.result {
                 let flight = &request.world.snapshot.flights[win.place];
                 taken.advertisers.push(flight.advertiser);

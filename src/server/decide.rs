@@ -176,7 +176,7 @@ impl Server {
             return SlotDecision { id, result, masked };
         }
         // A reservation that fails masks its flight; the slot is chosen once more, and no more.
-        for _ in 0..2 {
+        for _ in 0..choose::TRIES {
             let outcome = choose::choose(&request, slot, taken);
             self.count_removed(&outcome.counts);
             let win = match outcome.result {

@@ -1,0 +1,210 @@
+//! Every way a request can fail, as RFC 9457 problem details; nothing about how we work inside.
+
+use actix_web::HttpResponse;
+use actix_web::ResponseError;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::fmt;
+
+/// The body of an error: `application/problem+json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Problem {
+    /// `about:blank`: the status and the code say what kind of problem it is.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What was wrong and what to do.
+    pub detail: String,
+    /// Stable: to be compared by programs.
+    pub code: &'static str,
+    /// Path of the field that was refused, such as `page.topics[3]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// Names this answer in our logs.
+    pub request_id: String,
+    /// All problems of a document, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<FieldProblem>,
+}
+
+/// One of several problems.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct FieldProblem {
+    /// Where.
+    pub field: String,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+/// A request that failed. `Display` is what the caller reads; the cause is for the log, once.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    field: Option<String>,
+    problems: Vec<FieldProblem>,
+    retry_after_seconds: Option<u32>,
+    cause: Option<String>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> ApiError {
+        ApiError {
+            status,
+            code,
+            detail: detail.into(),
+            field: None,
+            problems: Vec::new(),
+            retry_after_seconds: None,
+            cause: None,
+        }
+    }
+
+    /// The body or the query cannot be parsed.
+    pub fn unparsable(detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, "unparsable", detail)
+    }
+
+    /// It parses, and the field at `path` is refused.
+    pub fn refused(path: impl Into<String>, detail: impl Into<String>) -> ApiError {
+        let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "field_refused", detail);
+        ApiError { field: Some(path.into()), ..error }
+    }
+
+    /// A document with problems, all of them listed.
+    pub fn invalid(problems: Vec<FieldProblem>) -> ApiError {
+        let detail = format!("{} problems in the document", problems.len());
+        let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "document_refused", detail);
+        ApiError { problems, ..error }
+    }
+
+    /// A field that names a person.
+    pub fn personal(path: String) -> ApiError {
+        let detail = format!(
+            "`{path}` names a person: this server takes no identifier of a reader; leave it out"
+        );
+        ApiError { code: "personal_data", ..ApiError::refused(path, detail) }
+    }
+
+    /// There is no such thing.
+    pub fn missing(code: &'static str, detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, code, detail)
+    }
+
+    /// No key, or one that does not open this.
+    pub fn unauthorized(detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::UNAUTHORIZED, "key_required", detail)
+    }
+
+    /// A key that opens something else.
+    pub fn forbidden(detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::FORBIDDEN, "not_yours", detail)
+    }
+
+    /// Somebody else was first.
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// A condition of the request does not hold.
+    pub fn precondition(detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::PRECONDITION_FAILED, "version_changed", detail)
+    }
+
+    /// The body is too long.
+    pub fn too_large(limit: usize) -> ApiError {
+        let detail = format!("the body is longer than {limit} bytes");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    }
+
+    /// The body came too slowly.
+    pub fn too_slow() -> ApiError {
+        let detail = "the body did not arrive in time";
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
+    }
+
+    /// Too many requests of one kind: never for decisions or events.
+    pub fn too_many() -> ApiError {
+        let error =
+            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "try again shortly");
+        ApiError { retry_after_seconds: Some(1), ..error }
+    }
+
+    /// Nothing can be taken now.
+    pub fn unavailable(cause: impl fmt::Display) -> ApiError {
+        let error =
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again shortly");
+        ApiError {
+            retry_after_seconds: Some(1),
+            cause: Some(cause.to_string()),
+            ..error
+        }
+    }
+
+    /// Ours to mend.
+    pub fn internal(cause: impl fmt::Display) -> ApiError {
+        let detail = "something went wrong on our side";
+        let error = ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
+        ApiError { cause: Some(cause.to_string()), ..error }
+    }
+
+    /// No such path, or not with this method.
+    pub fn no_route(method_known: bool) -> ApiError {
+        if method_known {
+            let detail = "this path does not take this method";
+            return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+        }
+        ApiError::missing("no_such_path", "there is nothing at this path")
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let request_id = uuid::Uuid::from_u128(rand::random()).to_string();
+        if let Some(cause) = &self.cause {
+            tracing::error!(%request_id, %cause, code = self.code, "a request failed");
+        }
+        let problem = Problem {
+            kind: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            code: self.code,
+            field: self.field.clone(),
+            request_id,
+            problems: self.problems.clone(),
+        };
+        let mut answer = HttpResponse::build(self.status);
+        answer
+            .insert_header((header::CONTENT_TYPE, "application/problem+json"))
+            .insert_header((header::CACHE_CONTROL, "no-store"));
+        if let Some(seconds) = self.retry_after_seconds {
+            answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        answer.body(serde_json::to_string(&problem).unwrap_or_default())
+    }
+}

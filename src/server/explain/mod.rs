@@ -1,0 +1,113 @@
+//! Why: a decision made again from what was recorded, flight by flight, with a reason for each.
+
+pub mod document;
+pub mod redact;
+pub mod want;
+
+pub use document::Explanation;
+pub use redact::Reader;
+
+use crate::catalog::store::CatalogError;
+use crate::decision_log;
+use crate::decision_log::Found;
+use crate::domain::event::NoFill;
+use crate::selection::choose::Request;
+use crate::selection::snapshot::World;
+use crate::selection::trace;
+use crate::selection::trace::SlotTrace;
+use crate::server::Server;
+use crate::server::decide::Decided;
+use crate::server::decide::chosen;
+
+/// Why a decision cannot be explained.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// No such decision is on file.
+    #[error(
+        "no decision `{0}` is on file: it was never made, is older than the log keeps, or a crash took its record"
+    )]
+    NotRecorded(String),
+    /// The version it was made on is gone.
+    #[error("the version this decision was made on cannot be read")]
+    Version(#[source] CatalogError),
+    /// The log cannot be read.
+    #[error("the decision log cannot be read")]
+    Log(#[source] std::io::Error),
+}
+
+/// A decision with its world and its trace, once more.
+pub struct Again {
+    /// The line of the log.
+    pub found: Found,
+    /// The world it was made on.
+    pub world: World,
+    /// The whole funnel of every slot.
+    pub slots: Vec<SlotTrace>,
+    /// Whether this choice and the recorded one are the same, bit for bit.
+    pub agrees: bool,
+}
+
+impl Server {
+    /// Makes a recorded decision again. Reads files; compiles a version that is not in memory.
+    pub fn again(&self, decision: u128) -> Result<Again, ExplainError> {
+        let missing = || ExplainError::NotRecorded(format!("{:032x}", decision));
+        let found = match decision_log::find(self.log.folder(), decision) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                // It may wait for the disk still.
+                self.log.flush();
+                let found = decision_log::find(self.log.folder(), decision);
+                found.map_err(ExplainError::Log)?.ok_or_else(missing)?
+            }
+            Err(error) => return Err(ExplainError::Log(error)),
+        };
+        let snapshot = self
+            .snapshot_of(&found.world.inventory, &found.world.weights, &found.world.labels)
+            .map_err(ExplainError::Version)?;
+        let world = World::new(snapshot, found.world.state.clone());
+        let slots = retrace(&world, &found);
+        let agrees = found.line.forced.is_some()
+            || found.line.slots.iter().zip(&slots).all(|(line, traced)| {
+                line.result == Err(NoFill::StaleTooOld)
+                    || line.result == traced.result.as_ref().map(chosen).map_err(|reason| *reason)
+            });
+        Ok(Again { found, world, slots, agrees })
+    }
+
+    /// Explains a recorded decision to somebody.
+    pub fn explain(
+        &self,
+        decision: u128,
+        reader: &Reader,
+        want: Option<&str>,
+    ) -> Result<Explanation, ExplainError> {
+        let again = self.again(decision)?;
+        if !redact::concerns(&again, reader) {
+            return Err(ExplainError::NotRecorded(format!("{decision:032x}")));
+        }
+        let mut explanation = document::explanation(&again);
+        if let Some(creative) = want {
+            explanation.want = Some(want::want(&again, creative));
+        }
+        redact::redact(&mut explanation, reader);
+        Ok(explanation)
+    }
+
+    /// Explains a decision that was made just now.
+    pub fn explain_live(&self, decided: &Decided) -> Result<Explanation, ExplainError> {
+        self.explain(decided.request, &Reader::Operator, None)
+    }
+}
+
+/// The traces of a recorded decision's slots, each with the flights that were masked in it.
+fn retrace(world: &World, found: &Found) -> Vec<SlotTrace> {
+    let line = &found.line;
+    let request =
+        Request { world, page: &line.page, now_ms: line.at_ms, id: line.request };
+    let masks: Vec<Vec<usize>> = line
+        .slots
+        .iter()
+        .map(|slot| slot.masked.iter().map(|place| *place as usize).collect())
+        .collect();
+    trace::trace(&request, &masks)
+}

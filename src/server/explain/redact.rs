@@ -1,0 +1,74 @@
+//! What each party may read: stages, counts and its own parts; never a rival's name or price.
+
+use crate::server::explain::Again;
+use crate::server::explain::document::Explanation;
+use crate::server::explain::document::advertiser_id;
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// May read everything.
+    Operator,
+    /// May read what happened on its pages.
+    Publisher(String),
+    /// May read what happened to its flights.
+    Advertiser(String),
+}
+
+/// Whether the decision is this party's affair: its page, or a page that its flights were asked for.
+pub fn concerns(again: &Again, reader: &Reader) -> bool {
+    let snapshot = &*again.world.snapshot;
+    match reader {
+        Reader::Operator => true,
+        Reader::Publisher(id) => {
+            let row = &snapshot.publishers[again.found.line.page.publisher as usize];
+            snapshot.inventory.publishers[row.doc].id.as_str() == id
+        }
+        Reader::Advertiser(id) => (0..snapshot.flights.len())
+            .any(|place| advertiser_id(snapshot, place) == id),
+    }
+}
+
+/// Takes out what the reader may not see.
+pub fn redact(explanation: &mut Explanation, reader: &Reader) {
+    match reader {
+        Reader::Operator => {}
+        Reader::Publisher(_) => {
+            for slot in &mut explanation.slots {
+                slot.removed.clear();
+                for candidate in &mut slot.candidates {
+                    candidate.score = None;
+                    candidate.terms = None;
+                }
+            }
+            explanation.want = None;
+        }
+        Reader::Advertiser(own) => {
+            explanation.page.url = None;
+            for slot in &mut explanation.slots {
+                slot.removed.retain(|removed| removed.advertiser == *own);
+                slot.candidates.retain(|candidate| candidate.advertiser == *own);
+                if slot.result.advertiser.as_ref().is_some_and(|winner| winner != own) {
+                    slot.result.advertiser = None;
+                    slot.result.flight = None;
+                    slot.result.creative = None;
+                    slot.result.variant = None;
+                    slot.result.style = None;
+                    slot.result.flight_propensity = None;
+                    slot.result.creative_propensity = None;
+                }
+            }
+            let mine: Vec<String> = explanation
+                .slots
+                .iter()
+                .flat_map(|slot| {
+                    let removed = slot.removed.iter().map(|removed| removed.flight.clone());
+                    removed.chain(slot.candidates.iter().map(|c| c.flight.clone()))
+                })
+                .collect();
+            if let Some(wants) = &mut explanation.want {
+                wants.retain(|want| want.flight.as_ref().is_some_and(|f| mine.contains(f)));
+            }
+        }
+    }
+}

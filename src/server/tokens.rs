@@ -1,0 +1,70 @@
+//! From a decision to its addresses: one sealed token for every event it can have.
+
+use crate::domain::event::BillOn;
+use crate::domain::event::EventKind;
+use crate::domain::money::Micros;
+use crate::selection::page::RegionBasis;
+use crate::server::Server;
+use crate::server::decide::Decided;
+use crate::server::decide::Filled;
+use crate::server::unit;
+use crate::token::Token;
+
+impl Server {
+    /// The token of an impression; those of other events differ in kind, call to action and price.
+    pub fn impression_token(&self, decided: &Decided, slot: usize, filled: &Filled) -> Token {
+        let (topic, entity, country) = unit::attributed(&decided.page, &filled.win);
+        let placement = decided.page.slots[slot].placement.unwrap_or(0);
+        let basis = decided.page.viewer.basis;
+        Token {
+            kind: EventKind::Impression,
+            cta: 0,
+            incarnation: filled.minted.incarnation,
+            partition: filled.minted.partition,
+            seq: filled.minted.seq,
+            decision: decided.slots[slot].id,
+            inventory: decided.live.fixtures.inventory,
+            publisher: decided.page.publisher,
+            placement: u16::try_from(placement).unwrap_or(u16::MAX),
+            creative: filled.win.creative,
+            variant: filled.win.variant,
+            topic,
+            entity,
+            country,
+            observed: basis == RegionBasis::Observed,
+            declared: basis == RegionBasis::Declared,
+            price: price(decided, filled, EventKind::Impression),
+            issued_ms: decided.at_ms,
+            test: decided.test,
+            basic: decided.basic,
+        }
+    }
+
+    /// Appends the text of a token of another kind.
+    pub fn seal(
+        &self,
+        token: &mut Token,
+        decided: &Decided,
+        filled: &Filled,
+        kind: EventKind,
+        cta: u8,
+        out: &mut String,
+    ) {
+        token.kind = kind;
+        token.cta = cta;
+        token.price = price(decided, filled, kind);
+        self.keyring.load().seal_into(token, out);
+    }
+}
+
+/// What an event of a decision costs if it counts.
+fn price(decided: &Decided, filled: &Filled, kind: EventKind) -> Micros {
+    let flight = decided.flight(filled);
+    match (kind, flight.bills) {
+        (EventKind::Copy, _) => flight.copy_price,
+        (EventKind::Impression, BillOn::Impression)
+        | (EventKind::Viewable, BillOn::Viewable)
+        | (EventKind::Click, BillOn::Click) => flight.price,
+        _ => Micros::ZERO,
+    }
+}
