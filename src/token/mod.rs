@@ -41,7 +41,8 @@ mod tests {
 
     #[test]
     fn a_campaign_stays_in_its_partition_for_ever() {
-        let placed = ["zahid-launch", "a", "summer-2026", "x".repeat(64).as_str()].map(partition_of);
+        let placed =
+            ["zahid-launch", "a", "summer-2026", "x".repeat(64).as_str()].map(partition_of);
         assert_eq!(placed, [13, 23, 53, 4]);
     }
 

@@ -182,8 +182,7 @@ pub(super) mod tests {
 
     /// Any token at all.
     pub(crate) fn any_token() -> impl Strategy<Value = Token> {
-        let country =
-            prop_oneof![Just(None), Just(Some("DE")), Just(Some("US")), Just(Some("ZA"))];
+        let country = prop_oneof![Just(None), Just(Some("DE")), Just(Some("US")), Just(Some("ZA"))];
         let place = (any::<u32>(), any::<u16>(), any::<u32>(), any::<u8>());
         let minted = (any::<u64>(), 0_u8..64, 0..=Token::MAX_SEQ, any::<u128>(), any::<u64>());
         let matched = (any::<Option<u32>>(), any::<Option<u32>>(), country);

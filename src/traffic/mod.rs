@@ -1,1 +1,30 @@
-//! To be built.
+//! What kind of traffic an event or a request is: robots, prefetchers, strangers' pages, floods,
+//! and one visitor doing more than people do.
+//!
+//! Time, and the salt under which visitors are known, are arguments. Nothing in here leaves the
+//! process's memory.
+
+pub mod agents;
+mod buckets;
+pub mod client;
+pub mod flood;
+pub mod limits;
+mod recent;
+pub mod signals;
+pub mod visitor;
+
+pub use client::reader_address;
+pub use flood::Flood;
+pub use limits::Visitors;
+pub use signals::Signals;
+pub use signals::Site;
+pub use visitor::VisitorKey;
+
+/// So many in so long: `count` at once, and one more each `seconds / count` after that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// How many.
+    pub count: u32,
+    /// In how many seconds.
+    pub seconds: u32,
+}
