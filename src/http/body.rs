@@ -16,6 +16,11 @@ const PERSONAL: [&str; 24] = [
     "session_id", "visitor_id", "fingerprint", "user_agent", "ppid", "buyeruid",
 ];
 
+/// Whether a field of this name would name a person.
+pub fn is_personal(name: &str) -> bool {
+    PERSONAL.contains(&name.to_ascii_lowercase().as_str())
+}
+
 /// The whole body, or why not.
 pub async fn read(payload: Payload, limit: usize, within: Duration) -> Result<Bytes, ApiError> {
     match tokio::time::timeout(within, payload.to_bytes_limited(limit)).await {
@@ -41,11 +46,8 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiEr
         Err(error) if error.is_data() => return Err(refused::<T>(bytes, &error)),
         Err(error) => return Err(ApiError::unparsable(format!("the body is not JSON: {error}"))),
     };
-    let personal = |path: &String| {
-        let last = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase();
-        PERSONAL.contains(&last.as_str())
-    };
-    match ignored.iter().find(|path| personal(path)) {
+    let last = |path: &String| path.rsplit('.').next().unwrap_or(path).to_owned();
+    match ignored.iter().find(|path| is_personal(&last(path))) {
         Some(path) => Err(ApiError::personal(path.clone())),
         None => Ok((value, ignored)),
     }

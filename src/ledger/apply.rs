@@ -52,14 +52,8 @@ impl Default for Rules {
 /// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {
-    /// Which decision.
-    pub decision: u128,
-    /// Its day in the advertiser's zone.
-    pub day: i32,
-    /// What it is reported under.
-    pub attribution: Arc<Attribution>,
-    /// What happened.
-    pub kind: EventKind,
+    /// The event.
+    pub event: Arc<Event>,
     /// The judgement.
     pub verdict: Verdict,
     /// What was billed for it.
@@ -127,7 +121,7 @@ pub struct State {
     shown: HashMap<Minted, i64>,
     /// Decisions in `shown`, by the moment after which nothing needs them.
     forget: BTreeSet<(i64, Minted)>,
-    waiting: HashMap<Minted, Vec<Event>>,
+    waiting: HashMap<Minted, Vec<Arc<Event>>>,
     deadlines: BTreeSet<(i64, Minted)>,
     credits: BTreeSet<u128>,
 }
@@ -205,7 +199,7 @@ fn settle(state: &mut State, rules: &Rules, now_ms: i64) -> Vec<Judged> {
     judged
 }
 
-fn arrive(state: &mut State, rules: &Rules, event: &Event) -> Vec<Judged> {
+fn arrive(state: &mut State, rules: &Rules, event: &Arc<Event>) -> Vec<Judged> {
     let age = event.at_ms - event.decided_at_ms;
     let window = match event.kind {
         EventKind::Impression => rules.impression_ms,
@@ -248,7 +242,12 @@ fn arrive(state: &mut State, rules: &Rules, event: &Event) -> Vec<Judged> {
 }
 
 /// An event whose impression is known.
-fn follow(state: &mut State, rules: &Rules, event: &Event, shown_ms: i64) -> (Verdict, Micros) {
+fn follow(
+    state: &mut State,
+    rules: &Rules,
+    event: &Event,
+    shown_ms: i64,
+) -> (Verdict, Micros) {
     let least = match event.kind {
         EventKind::Viewable => rules.viewable_after_ms,
         EventKind::Click => rules.click_after_ms,
@@ -289,20 +288,13 @@ impl State {
         }
     }
 
-    fn judged(&mut self, event: &Event, verdict: Verdict, billed: Micros) -> Judged {
+    fn judged(&mut self, event: &Arc<Event>, verdict: Verdict, billed: Micros) -> Judged {
         self.tallies(event, |tally| tally.add(verdict, billed));
-        Judged {
-            decision: event.decision,
-            day: event.day,
-            attribution: event.attribution.clone(),
-            kind: event.kind,
-            verdict,
-            billed,
-        }
+        Judged { event: event.clone(), verdict, billed }
     }
 
     /// The same for an event that was pending until now.
-    fn settled(&mut self, event: &Event, verdict: Verdict, billed: Micros) -> Judged {
+    fn settled(&mut self, event: &Arc<Event>, verdict: Verdict, billed: Micros) -> Judged {
         self.tallies(event, |tally| tally.pending -= 1);
         self.judged(event, verdict, billed)
     }

@@ -77,7 +77,7 @@ impl Embedded {
     /// Records an event; returns when it is on disk and judged.
     pub async fn record(&self, event: Event) -> Result<(), JournalError> {
         let partition = event.minted.partition;
-        self.write(partition, &Record::Event(Box::new(event))).await
+        self.write(partition, &Record::Event(Arc::new(event))).await
     }
 
     /// Records anything.
@@ -117,21 +117,18 @@ impl Embedded {
         self.journal.has_failed()
     }
 
-    /// Every event of one decision with its judgement, by applying the journal once more.
-    pub fn events_of(&self, decision: u128) -> io::Result<Vec<(Event, Vec<Judged>)>> {
+    /// Every event of one decision with its last judgement, in the order of arrival, by applying
+    /// the journal once more.
+    pub fn events_of(&self, decision: u128) -> io::Result<Vec<Judged>> {
         let mut state = State::default();
-        let mut found = Vec::new();
+        let mut found: Vec<Judged> = Vec::new();
         journal::recover(&self.folder, false, |entry| {
             let Ok(record) = Record::decode(&entry.payload) else { return };
             let judged = apply::apply(&mut state, &self.rules, &record);
-            let own: Vec<Judged> =
-                judged.into_iter().filter(|one| one.decision == decision).collect();
-            match record {
-                Record::Event(event) if event.decision == decision => found.push((*event, own)),
-                _ => {
-                    if let (Some((_, last)), false) = (found.last_mut(), own.is_empty()) {
-                        last.extend(own);
-                    }
+            for one in judged.into_iter().filter(|one| one.event.decision == decision) {
+                match found.iter_mut().find(|known| Arc::ptr_eq(&known.event, &one.event)) {
+                    Some(known) => *known = one,
+                    None => found.push(one),
                 }
             }
         })?;

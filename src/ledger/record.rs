@@ -38,6 +38,8 @@ pub struct Attribution {
     pub flight: Box<str>,
     /// Which creative.
     pub creative: Box<str>,
+    /// Which wording of it: 0 is the creative's own.
+    pub variant: u8,
     /// Whose page.
     pub publisher: Box<str>,
     /// Which slot.
@@ -85,7 +87,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// Something a browser reported.
-    Event(Box<Event>),
+    Event(Arc<Event>),
     /// A campaign's budget from here on.
     Budget {
         /// Whose.

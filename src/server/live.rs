@@ -1,6 +1,7 @@
 //! What a decision reads: one snapshot with its state, and the purses that go with it.
 
 use crate::domain::event::BillOn;
+use crate::domain::party::Publisher;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::State;
 use crate::selection::snapshot::World;
@@ -82,6 +83,13 @@ impl Live {
     /// The snapshot.
     pub fn snapshot(&self) -> &Snapshot {
         &self.world.snapshot
+    }
+
+    /// The document of a publisher.
+    pub fn publisher(&self, id: &str) -> Option<&Publisher> {
+        let snapshot = self.snapshot();
+        let number = *snapshot.publisher_by_id.get(id)?;
+        Some(&snapshot.inventory.publishers[snapshot.publishers[number as usize].doc])
     }
 
     /// Flights that have no room for one more event, by place, sorted.

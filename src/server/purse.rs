@@ -211,12 +211,12 @@ impl Purses {
         use crate::domain::event::EventKind;
         use crate::domain::event::Verdict;
         for one in judged {
-            if one.verdict == Verdict::Counted && one.kind == EventKind::Impression {
-                entry(&self.delivered, &one.attribution.flight).fetch_add(1, Ordering::Relaxed);
+            if one.verdict == Verdict::Counted && one.event.kind == EventKind::Impression {
+                entry(&self.delivered, &one.event.attribution.flight).fetch_add(1, Ordering::Relaxed);
             }
             if one.billed > Micros::ZERO {
-                let purse = entry(&self.by_campaign, &one.attribution.campaign);
-                purse.billed(one.decision, one.day, one.billed);
+                let purse = entry(&self.by_campaign, &one.event.attribution.campaign);
+                purse.billed(one.event.decision, one.event.day, one.billed);
             }
         }
     }

@@ -158,6 +158,7 @@ impl Server {
             campaign: inventory.campaigns[flight.campaign].id.as_str().into(),
             flight: inventory.flights[flight.doc].id.as_str().into(),
             creative: creative.id.as_str().into(),
+            variant: token.variant,
             publisher: publisher.id.as_str().into(),
             placement: placement.id.as_str().into(),
             tier: flight.tier,
@@ -177,7 +178,8 @@ impl Server {
             own: Some(&self.own_origin),
         };
         let known = !(token.basic || seen.gpc || publisher.measurement != Measurement::Full);
-        let claimed = signals.claim(&site, || !known || self.within_quota(token, seen, now_ms));
+        let within = || !known || self.within_quota(token, publisher.id.as_str(), seen, now_ms);
+        let claimed = signals.claim(&site, within);
         let cta = match token.kind {
             EventKind::Click => {
                 let cta = creative.ctas.get(usize::from(token.cta))?;
@@ -206,12 +208,12 @@ impl Server {
     }
 
     /// Whether the visitor behind an impression or a click is within its quotas.
-    fn within_quota(&self, token: &Token, seen: &Sighting<'_>, now_ms: i64) -> bool {
+    fn within_quota(&self, token: &Token, publisher: &str, seen: &Sighting<'_>, now_ms: i64) -> bool {
         let agent = seen.signals.agent.unwrap_or("");
-        let visitor: VisitorKey = self.visitors.key(seen.address, agent, token.publisher);
+        let visitor: VisitorKey = self.visitors.key(seen.address, agent, publisher);
         let (allowed, class) = match token.kind {
             EventKind::Impression => {
-                (self.visitors.allows_impression(visitor, token.decision >> 8, now_ms), "impression")
+                (self.visitors.allows_impression(visitor, token.decision, now_ms), "impression")
             }
             EventKind::Click => {
                 (self.visitors.allows_click(visitor, token.decision, now_ms), "click")

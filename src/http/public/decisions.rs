@@ -1,0 +1,234 @@
+//! `POST` and `GET /v1/decisions`: parse, call, render. Nothing here waits but for the body.
+
+use crate::config::keys::Identity;
+use crate::config::keys::Role;
+use crate::domain::event::NoFill;
+use crate::domain::party::Publisher;
+use crate::domain::region::Country;
+use crate::http::Face;
+use crate::http::body;
+use crate::http::caller;
+use crate::http::caller::Caller;
+use crate::http::problem::ApiError;
+use crate::http::public::render;
+use crate::http::public::reply;
+use crate::http::public::reply::Answer;
+use crate::http::public::reply::Answers;
+use crate::http::public::reply::DecisionReply;
+use crate::http::public::reply::SnapshotReply;
+use crate::http::public::request;
+use crate::http::public::request::DecisionRequest;
+use crate::http::public::request::Render;
+use crate::selection::resolve::Sightings;
+use crate::server::decide::Call;
+use crate::server::decide::Decided;
+use crate::traffic::signals;
+use crate::traffic::signals::Site;
+use actix_web::HttpRequest;
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::web::Payload;
+use std::time::Instant;
+
+/// `POST /v1/decisions`.
+pub async fn create(
+    face: Data<Face>,
+    http: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let limit = face.server.settings.request.body_bytes;
+    let bytes = body::read(payload, limit, face.body_timeout).await?;
+    let began = Instant::now();
+    let (request, ignored) = body::json::<DecisionRequest>(&bytes)?;
+    let answer = answer(&face, &http, request, ignored).await;
+    face.server.metrics.decided_in(began.elapsed());
+    answer
+}
+
+/// `GET /v1/decisions`.
+pub async fn from_parameters(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let began = Instant::now();
+    let (request, ignored) = request::from_query(http.query_string())?;
+    let answer = answer(&face, &http, request, ignored).await;
+    face.server.metrics.decided_in(began.elapsed());
+    answer
+}
+
+async fn answer(
+    face: &Data<Face>,
+    http: &HttpRequest,
+    mut request: DecisionRequest,
+    ignored: Vec<String>,
+) -> Result<HttpResponse, ApiError> {
+    let identity = caller::identity(face, http)?;
+    let is_operator = identity.as_ref().is_some_and(|own| own.role == Role::Operator);
+    if (request.explain || request.force_creative.is_some()) && !is_operator {
+        let field = if request.explain { "explain" } else { "force_creative" };
+        return Err(ApiError::forbidden(format!("`{field}` needs an operator's key")));
+    }
+    let mut warnings = request::bound(&mut request, &face.server.settings.request)?;
+    warnings.extend(ignored.into_iter().map(|path| format!("{path}: unknown field, ignored")));
+    let asked = ask(face, http, &request, identity.as_ref(), &mut warnings)?;
+    let Some(decided) = asked else { return Ok(overloaded(&request)) };
+    let explanation = if request.explain {
+        let server = face.server.clone();
+        let decided = decided.request;
+        let reader = crate::server::explain::Reader::Operator;
+        let explained = move || server.explain(decided, &reader, None);
+        Some(crate::http::public::explain::blocking(explained).await?)
+    } else {
+        None
+    };
+    let html = request.render == Render::Html;
+    Ok(respond(face, &decided, warnings, html, explanation))
+}
+
+/// Decides; `None` when the box sheds this caller.
+fn ask(
+    face: &Face,
+    http: &HttpRequest,
+    request: &DecisionRequest,
+    identity: Option<&Identity>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Decided>, ApiError> {
+    let server = &face.server;
+    let own = |own: &Identity| own.role == Role::Publisher && own.owner == request.publisher;
+    let trusted = identity.is_some_and(own);
+    let seen = Caller::read(face, http, trusted);
+    let now_ms = server.clock.now_ms();
+    if !trusted && !face.is_trusted_peer(http) && !server.flood.admits(seen.address, now_ms) {
+        server.metrics.limited("flood");
+        return Ok(None);
+    }
+    let declared = request.viewer.region.as_deref().and_then(|text| {
+        let country = text.parse::<Country>().ok();
+        if country.is_none() {
+            warnings.push(format!("viewer.region: `{text}` is not an ISO 3166 country, ignored"));
+        }
+        country
+    });
+    let live = server.live();
+    let publisher = live.publisher(&request.publisher);
+    let standing = publisher.map(|publisher| Standing::of(face, publisher, &seen, trusted));
+    let Standing { test, idle } = standing.unwrap_or_default();
+    let call = Call {
+        publisher: &request.publisher,
+        page: &request.page,
+        seen: Sightings { observed: seen.country, declared },
+        slots: &request.placements,
+        test: request.test || test,
+        idle,
+        basic: seen.gpc,
+        forced: request.force_creative.as_deref(),
+    };
+    server
+        .decide(&call)
+        .map(Some)
+        .map_err(|error| ApiError::missing("unknown_publisher", error.to_string()))
+}
+
+/// How a call stands, by where it comes from.
+#[derive(Default)]
+struct Standing {
+    test: bool,
+    idle: bool,
+}
+
+impl Standing {
+    fn of(face: &Face, publisher: &Publisher, seen: &Caller<'_>, trusted: bool) -> Standing {
+        if trusted {
+            return Standing::default();
+        }
+        let signals = &seen.signals;
+        let origin = signals.origin.or_else(|| signals.referer.and_then(signals::origin_of));
+        let staging = origin.is_some_and(|origin| {
+            publisher.staging_origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
+        });
+        let site = Site {
+            origins: &publisher.origins,
+            staging_origins: &publisher.staging_origins,
+            own: Some(&face.own_origin),
+        };
+        Standing {
+            test: staging || (!face.local && origin.is_some_and(is_loopback)),
+            idle: signals.is_robot() || signals.is_ahead() || signals.is_elsewhere(&site),
+        }
+    }
+}
+
+fn is_loopback(origin: &str) -> bool {
+    url::Url::parse(origin).is_ok_and(|url| match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    })
+}
+
+fn respond(
+    face: &Face,
+    decided: &Decided,
+    warnings: Vec<String>,
+    html: bool,
+    explanation: Option<crate::server::explain::Explanation>,
+) -> HttpResponse {
+    let server = &face.server;
+    let units = reply::units(decided);
+    let snapshot = decided.live.snapshot();
+    let age_ms = server.snapshot_age_ms(decided.at_ms);
+    let answers = decided.slots.iter().enumerate().map(|(at, slot)| {
+        let key: &str = &decided.page.slots[at].key;
+        let answer = match (&slot.result, &units[at]) {
+            (Ok(filled), Some(unit)) => {
+                let mut fill = reply::fill(server, decided, at, filled, unit);
+                if html {
+                    fill.html = Some(render::fragment(&fill));
+                }
+                Answer::Fill(Box::new(fill))
+            }
+            (Ok(_), None) => Answer::NoFill(reply::empty(slot.id, NoFill::LabelUnavailable)),
+            (Err(reason), _) => Answer::NoFill(reply::empty(slot.id, *reason)),
+        };
+        (key, answer)
+    });
+    let reply = DecisionReply {
+        request_id: uuid::Uuid::from_u128(decided.request).to_string(),
+        snapshot: SnapshotReply {
+            inventory: &snapshot.inventory_hash,
+            weights: &snapshot.weights_hash,
+            age_ms,
+            stale: server.is_stale(age_ms),
+        },
+        warnings,
+        decisions: Answers(answers.collect()),
+        explanation,
+    };
+    let mut bytes = Vec::with_capacity(4_096);
+    match serde_json::to_writer(&mut bytes, &reply) {
+        Ok(()) => no_store().body(bytes),
+        Err(error) => actix_web::ResponseError::error_response(&ApiError::internal(error)),
+    }
+}
+
+/// The prebuilt answer of a box that sheds load: nothing was decided or logged.
+fn overloaded(request: &DecisionRequest) -> HttpResponse {
+    let key = |slot: &crate::selection::resolve::SlotInput| {
+        slot.key.clone().unwrap_or_else(|| slot.name.clone())
+    };
+    let answers: serde_json::Map<String, serde_json::Value> = request
+        .placements
+        .iter()
+        .map(|slot| (key(slot), serde_json::json!({ "fill": false, "reason": "overloaded" })))
+        .collect();
+    no_store().body(serde_json::json!({ "warnings": [], "decisions": answers }).to_string())
+}
+
+fn no_store() -> actix_web::HttpResponseBuilder {
+    let mut answer = HttpResponse::Ok();
+    answer
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header(("Cross-Origin-Resource-Policy", "cross-origin"));
+    answer
+}

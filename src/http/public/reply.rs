@@ -1,0 +1,425 @@
+//! What a page gets: one answer a placement.
+
+use crate::domain::creative::Audience;
+use crate::domain::event::EventKind;
+use crate::domain::event::NoFill;
+use crate::domain::event::Tier;
+use crate::domain::money::Currency;
+use crate::domain::party::Measurement;
+use crate::domain::party::Style;
+use crate::selection::page::RegionBasis;
+use crate::server::Server;
+use crate::server::decide::Decided;
+use crate::server::decide::Filled;
+use crate::server::unit;
+use crate::server::unit::Unit;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::Serializer;
+use serde::ser::SerializeMap;
+use smallvec::SmallVec;
+use std::borrow::Cow;
+
+/// The answer to one call.
+#[derive(Serialize, JsonSchema)]
+pub struct DecisionReply<'a> {
+    /// The call's id.
+    pub request_id: String,
+    /// What it was decided on.
+    pub snapshot: SnapshotReply<'a>,
+    /// What was cut, ignored or not understood.
+    pub warnings: Vec<String>,
+    /// One answer a placement, under its key.
+    #[schemars(with = "std::collections::BTreeMap<String, Answer<'a>>")]
+    pub decisions: Answers<'a>,
+    /// The whole trace, where an operator asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub explanation: Option<crate::server::explain::Explanation>,
+}
+
+/// What a call was decided on.
+#[derive(Serialize, JsonSchema)]
+pub struct SnapshotReply<'a> {
+    /// Content hash of the inventory.
+    pub inventory: &'a str,
+    /// Content hash of the weights.
+    pub weights: &'a str,
+    /// Since the catalog was last reached, in milliseconds.
+    pub age_ms: i64,
+    /// Older than it should be.
+    pub stale: bool,
+}
+
+/// Answers by key, in request order.
+pub struct Answers<'a>(pub SmallVec<[(&'a str, Answer<'a>); 2]>);
+
+impl Serialize for Answers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, answer) in &self.0 {
+            map.serialize_entry(key, answer)?;
+        }
+        map.end()
+    }
+}
+
+/// A unit, or why there is none.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Answer<'a> {
+    /// A unit.
+    Fill(Box<Fill<'a>>),
+    /// None.
+    NoFill(Empty),
+}
+
+/// No unit.
+#[derive(Serialize, JsonSchema)]
+pub struct Empty {
+    /// Always false.
+    pub fill: bool,
+    /// The decision's id.
+    pub decision_id: String,
+    /// Why.
+    pub reason: NoFill,
+}
+
+/// A unit with everything a page needs to show and count it.
+#[derive(Serialize, JsonSchema)]
+pub struct Fill<'a> {
+    /// Always true.
+    pub fill: bool,
+    /// The decision's id.
+    pub decision_id: String,
+    /// The tier that won.
+    pub tier: Tier,
+    /// Who pays.
+    pub advertiser: Named<'a>,
+    /// The campaign.
+    pub campaign: &'a str,
+    /// The flight.
+    pub flight: &'a str,
+    /// The unit.
+    pub creative: CreativeReply<'a>,
+    /// How it says that it is paid for.
+    pub label: LabelReply<'a>,
+    /// On whose behalf, who paid, why.
+    pub transparency: Transparency<'a>,
+    /// For every link of the unit.
+    pub rel: &'static str,
+    /// Where events go.
+    pub event_urls: EventUrls,
+    /// An impression counts until then.
+    pub impression_until: jiff_text::Stamp,
+    /// Viewable, click and copy count until then.
+    pub click_until: jiff_text::Stamp,
+    /// It never counts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
+    /// A complete unit, escaped, where `render` asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+}
+
+/// An id and a name.
+#[derive(Serialize, JsonSchema)]
+pub struct Named<'a> {
+    /// The id.
+    pub id: &'a str,
+    /// The name.
+    pub name: &'a str,
+}
+
+/// The unit's parts; all of them plain text.
+#[derive(Serialize, JsonSchema)]
+pub struct CreativeReply<'a> {
+    /// The creative's id.
+    pub id: &'a str,
+    /// Its content hash.
+    pub hash: &'a str,
+    /// Which wording: 0 is the creative's own.
+    pub variant: u8,
+    /// How to show it: the page's first choice among its styles.
+    pub style: Style,
+    /// What it is written in.
+    pub language: &'a str,
+    /// `ltr` or `rtl`.
+    pub direction: &'static str,
+    /// The line above the headline.
+    pub kicker: Option<Cow<'a, str>>,
+    /// The headline.
+    pub headline: &'a str,
+    /// A few sentences.
+    pub body: &'a str,
+    /// A claim with its source.
+    pub proof: Option<ProofReply<'a>>,
+    /// A terminal command.
+    pub command: Option<CommandReply<'a>>,
+    /// Calls to action, the main one first.
+    pub ctas: SmallVec<[CtaReply<'a>; 2]>,
+    /// Where the unit itself leads: the main call to action.
+    pub click_url: String,
+    /// Host of the landing page.
+    pub landing_domain: &'a str,
+    /// The sponsor's logo.
+    pub logo: Option<&'a str>,
+    /// A picture.
+    pub image: Option<&'a str>,
+    /// A price footnote.
+    pub price: Option<PriceReply<'a>>,
+}
+
+/// A claim.
+#[derive(Serialize, JsonSchema)]
+pub struct ProofReply<'a> {
+    /// The claim.
+    pub text: &'a str,
+    /// Who says so.
+    pub source: &'a str,
+    /// When it was true.
+    #[schemars(with = "String")]
+    pub as_of: jiff::civil::Date,
+}
+
+/// A command: what is copied is exactly what is shown.
+#[derive(Serialize, JsonSchema)]
+pub struct CommandReply<'a> {
+    /// The line to copy.
+    pub text: &'a str,
+    /// The line it prints.
+    pub output: &'a str,
+    /// Where a copy is told.
+    pub copy_url: String,
+}
+
+/// A call to action.
+#[derive(Serialize, JsonSchema)]
+pub struct CtaReply<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What the reader reads.
+    pub text: &'a str,
+    /// Where it leads, by way of us.
+    pub click_url: String,
+}
+
+/// A price with all that makes it one.
+#[derive(Serialize, JsonSchema)]
+pub struct PriceReply<'a> {
+    /// As shown.
+    pub text: &'a str,
+    /// In micros.
+    pub amount_micros: i64,
+    /// Of what.
+    pub currency: Currency,
+    /// For how long or how much.
+    pub per: &'a str,
+    /// Whether tax is in it.
+    pub tax_included: bool,
+    /// Whom it is for.
+    pub audience: Audience,
+    /// A condition.
+    pub note: Option<&'a str>,
+    /// Not shown from then on.
+    #[schemars(with = "String")]
+    pub valid_until: jiff::Timestamp,
+}
+
+/// How a unit says that it is paid for.
+#[derive(Serialize, JsonSchema)]
+pub struct LabelReply<'a> {
+    /// The label.
+    pub text: &'a str,
+    /// What it is written in.
+    pub language: &'a str,
+    /// What a screen reader says instead.
+    pub aria: &'a str,
+    /// The line that names the sponsor.
+    pub sponsor_line: &'a str,
+    /// The reviewed table it comes from.
+    pub ruleset: &'a str,
+    /// How the reader's region is known.
+    pub region_basis: RegionBasis,
+}
+
+/// On whose behalf, who paid, why.
+#[derive(Serialize, JsonSchema)]
+pub struct Transparency<'a> {
+    /// On whose behalf it is shown.
+    pub on_behalf_of: &'a str,
+    /// Who paid.
+    pub paid_by: &'a str,
+    /// Why it is on this page.
+    pub why: &'a str,
+    /// Text of the link to the reader's page.
+    pub why_text: &'a str,
+    /// What these are written in.
+    pub language: &'a str,
+    /// The reader's page.
+    pub why_url: String,
+}
+
+/// Where events go; what is not measured has no address.
+#[derive(Serialize, JsonSchema)]
+pub struct EventUrls {
+    /// When the unit begins to render in a visible document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub impression: Option<String>,
+    /// When half of it was in view for a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub viewable: Option<String>,
+}
+
+/// Moments as text, to the second.
+pub mod jiff_text {
+    use schemars::JsonSchema;
+    use serde::Serialize;
+    use serde::Serializer;
+
+    /// A moment, in unix milliseconds, written as RFC 3339.
+    #[derive(JsonSchema)]
+    #[schemars(transparent)]
+    pub struct Stamp(#[schemars(with = "String")] pub i64);
+
+    impl Serialize for Stamp {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let at = jiff::Timestamp::from_second(self.0.div_euclid(1_000)).unwrap_or_default();
+            serializer.collect_str(&at)
+        }
+    }
+}
+
+/// Builds addresses of one slot's events.
+struct Links<'s> {
+    server: &'s Server,
+    decided: &'s Decided,
+    filled: &'s Filled,
+    token: crate::token::Token,
+}
+
+impl Links<'_> {
+    fn to(&mut self, kind: EventKind, cta: u8) -> String {
+        let path = if kind == EventKind::Click { "/c/" } else { "/e/" };
+        let base = &self.server.public_url;
+        let mut address = String::with_capacity(base.len() + path.len() + 128);
+        address.push_str(base);
+        address.push_str(path);
+        self.server.seal(&mut self.token, self.decided, self.filled, kind, cta, &mut address);
+        address
+    }
+}
+
+/// One slot's unit with its texts and addresses; `html` is added by whoever renders it.
+pub fn fill<'a>(
+    server: &Server,
+    decided: &'a Decided,
+    slot: usize,
+    filled: &'a Filled,
+    unit: &'a Unit<'a>,
+) -> Fill<'a> {
+    let mut links =
+        Links { server, decided, filled, token: server.impression_token(decided, slot, filled) };
+    let windows = &server.settings.windows;
+    let snapshot = decided.live.snapshot();
+    let publisher = &snapshot.publishers[decided.page.publisher as usize];
+    let measurement = snapshot.inventory.publishers[publisher.doc].measurement;
+    let observes = measurement == Measurement::Full && !decided.basic;
+    let impression =
+        (measurement != Measurement::None).then(|| links.to(EventKind::Impression, 0));
+    let viewable = observes.then(|| links.to(EventKind::Viewable, 0));
+    let ctas: SmallVec<[CtaReply<'a>; 2]> = (0u8..)
+        .zip(&unit.creative.ctas)
+        .map(|(at, cta)| CtaReply {
+            id: cta.id.as_str(),
+            text: &cta.text,
+            click_url: links.to(EventKind::Click, at),
+        })
+        .collect();
+    let id = uuid::Uuid::from_u128(decided.slots[slot].id).to_string();
+    Fill {
+        fill: true,
+        tier: decided.flight(filled).tier,
+        advertiser: Named { id: unit.advertiser.0, name: unit.advertiser.1 },
+        campaign: unit.campaign,
+        flight: unit.flight,
+        creative: CreativeReply {
+            id: unit.creative.id.as_str(),
+            hash: unit.hash,
+            variant: filled.win.variant,
+            style: filled.win.style,
+            language: unit.creative.language.as_str(),
+            direction: unit.creative.language.direction(),
+            kicker: unit.kicker.as_deref().map(Cow::Borrowed),
+            headline: unit.headline,
+            body: unit.body,
+            proof: unit.proof.map(|proof| ProofReply {
+                text: &proof.text,
+                source: &proof.source,
+                as_of: proof.as_of,
+            }),
+            command: unit.creative.command.as_ref().map(|command| CommandReply {
+                text: &command.text,
+                output: &command.output,
+                copy_url: links.to(EventKind::Copy, 0),
+            }),
+            click_url: ctas.first().map(|cta| cta.click_url.clone()).unwrap_or_default(),
+            ctas,
+            landing_domain: unit.landing_domain,
+            logo: None,
+            image: None,
+            price: unit.price.map(|price| PriceReply {
+                text: &price.text,
+                amount_micros: price.amount_micros.get(),
+                currency: price.currency,
+                per: &price.per,
+                tax_included: price.tax_included,
+                audience: price.audience,
+                note: price.note.as_deref(),
+                valid_until: price.valid_until,
+            }),
+        },
+        label: LabelReply {
+            text: &unit.label.text,
+            language: unit.label.language.as_str(),
+            aria: &unit.label.aria,
+            sponsor_line: &unit.sponsor_line,
+            ruleset: unit.ruleset,
+            region_basis: decided.page.viewer.basis,
+        },
+        transparency: Transparency {
+            on_behalf_of: unit.on_behalf_of,
+            paid_by: unit.paid_by,
+            why: &unit.why,
+            why_text: &unit.words.why,
+            language: unit.words.language.as_str(),
+            why_url: format!("{}/w/{id}", server.public_url),
+        },
+        decision_id: id,
+        rel: "sponsored nofollow noopener",
+        event_urls: EventUrls { impression, viewable },
+        impression_until: jiff_text::Stamp(
+            decided.at_ms + i64::from(windows.impression_seconds) * 1_000,
+        ),
+        click_until: jiff_text::Stamp(decided.at_ms + i64::from(windows.click_seconds) * 1_000),
+        test: decided.test,
+        html: None,
+    }
+}
+
+/// The texts of every filled slot, in request order.
+pub fn units(decided: &Decided) -> SmallVec<[Option<Unit<'_>>; 2]> {
+    let snapshot = decided.live.snapshot();
+    let slots = decided.slots.iter();
+    slots
+        .map(|slot| {
+            let filled = slot.result.as_ref().ok()?;
+            unit::unit(snapshot, &decided.page, &filled.win, decided.at_ms)
+        })
+        .collect()
+}
+
+/// A slot without a unit.
+pub fn empty(id: u128, reason: NoFill) -> Empty {
+    Empty { fill: false, decision_id: uuid::Uuid::from_u128(id).to_string(), reason }
+}
