@@ -21,15 +21,16 @@ const HEAD_BYTES: usize = 2;
 const TAG_BYTES: usize = 16;
 const SEALED_BYTES: usize = HEAD_BYTES + PAYLOAD_BYTES + TAG_BYTES;
 
-/// What a key may still do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyAge {
-    /// Seals, and opens for everything.
-    Current,
-    /// Opens for everything.
-    Previous,
-    /// Opens for redirects only: what it sealed is past every window.
-    Retired,
+closed! {
+    /// What a key may still do.
+    KeyAge {
+        /// Seals, and opens for everything.
+        Current = "current",
+        /// Opens for everything.
+        Previous = "previous",
+        /// Opens for redirects only: what it sealed is past every window.
+        Retired = "retired",
+    }
 }
 
 impl KeyAge {

@@ -1,0 +1,331 @@
+//! The keys that seal event tokens, in `token-keys.toml`: made at the first start, rotated on command.
+//!
+//! A key is current, then previous for a click window, so that whatever it sealed still counts, then
+//! retired: links that were copied somewhere still lead where they led.
+
+use crate::config::keys::file;
+use crate::config::keys::links::Links;
+use crate::config::load::ConfigError;
+use crate::token::InvalidKeyring;
+use crate::token::KeyAge;
+use crate::token::Keyring;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use secrecy::SecretBox;
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Most keys that are kept; when there are more, the oldest retired one goes.
+const MOST_KEYS: usize = 100;
+
+const ABOVE: &str =
+    "# The keys that seal event tokens. Who can read this file can make events that bill.\n";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    keys: Vec<StoredKey>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredKey {
+    kid: u8,
+    state: KeyAge,
+    created: Timestamp,
+    replaced: Option<Timestamp>,
+    secret: SecretString,
+}
+
+/// One key; its secret never shows.
+#[derive(Clone, Debug)]
+pub struct TokenKey {
+    /// Names the key, in every token it sealed.
+    pub kid: u8,
+    /// What it may still do.
+    pub state: KeyAge,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When another became current in its place.
+    pub replaced: Option<Timestamp>,
+    secret: Arc<SecretBox<[u8; 32]>>,
+}
+
+/// All keys that are not revoked, in the order they were made.
+#[derive(Debug)]
+pub struct TokenKeys {
+    path: PathBuf,
+    keys: Vec<TokenKey>,
+}
+
+impl TokenKeys {
+    /// The keys in the data directory; makes the first when there are none.
+    pub fn open(directory: &Path, now: Timestamp) -> Result<TokenKeys, ConfigError> {
+        let path = directory.join("token-keys.toml");
+        let mut found = TokenKeys { path, keys: Vec::new() };
+        match file::read::<Stored>(&found.path)? {
+            None => {
+                let first = TokenKey::draw(1, now);
+                found.save(vec![first])?;
+            }
+            Some(stored) => {
+                for key in stored.keys {
+                    let kid = key.kid;
+                    let key = TokenKey::read(key).ok_or_else(|| {
+                        let reason = format!("the secret of key {kid} is not 32 bytes in base64");
+                        file::refused(&found.path, reason)
+                    })?;
+                    found.keys.push(key);
+                }
+            }
+        }
+        ring(&found.keys).map_err(|problem| file::refused(&found.path, problem))?;
+        Ok(found)
+    }
+
+    /// Makes a new current key. The one before is previous from `now` on; those that were for
+    /// `window_seconds` already are retired.
+    pub fn rotate(&mut self, window_seconds: u32, now: Timestamp) -> Result<u8, ConfigError> {
+        let mut keys = self.keys.clone();
+        retire(&mut keys, window_seconds, now);
+        let last = keys.iter().find(|key| key.state == KeyAge::Current).map_or(0, |key| key.kid);
+        let kid = (1..=u8::MAX)
+            .map(|step| last.wrapping_add(step))
+            .find(|kid| *kid != 0 && !keys.iter().any(|key| key.kid == *kid))
+            .expect("fewer keys are kept than there are ids");
+        for key in keys.iter_mut().filter(|key| key.state == KeyAge::Current) {
+            key.state = KeyAge::Previous;
+            key.replaced = Some(now);
+        }
+        keys.push(TokenKey::draw(kid, now));
+        while keys.len() > MOST_KEYS
+            && let Some(oldest) = keys.iter().position(|key| key.state == KeyAge::Retired)
+        {
+            keys.remove(oldest);
+        }
+        if keys.len() > MOST_KEYS {
+            let reason = format!("{MOST_KEYS} keys were made within a click window: wait for it");
+            return Err(ConfigError::Usage(reason));
+        }
+        self.save(keys)?;
+        Ok(kid)
+    }
+
+    /// Retires the keys that have been previous for `window_seconds`; says whether there were any.
+    pub fn retire(&mut self, window_seconds: u32, now: Timestamp) -> Result<bool, ConfigError> {
+        let mut keys = self.keys.clone();
+        let changed = retire(&mut keys, window_seconds, now);
+        if changed {
+            self.save(keys)?;
+        }
+        Ok(changed)
+    }
+
+    /// Forgets a key: all that it sealed is forged from now on. Rotate first when it is current.
+    pub fn revoke(&mut self, kid: u8) -> Result<(), ConfigError> {
+        match self.keys.iter().find(|key| key.kid == kid) {
+            None => Err(ConfigError::Usage(format!("there is no token key {kid}"))),
+            Some(key) if key.state == KeyAge::Current => Err(ConfigError::Usage(format!(
+                "token key {kid} is current: rotate, then revoke it"
+            ))),
+            Some(_) => {
+                let rest = self.keys.iter().filter(|key| key.kid != kid).cloned().collect();
+                self.save(rest)
+            }
+        }
+    }
+
+    /// Every key, the oldest first.
+    pub fn list(&self) -> impl Iterator<Item = &TokenKey> {
+        self.keys.iter()
+    }
+
+    /// The ring that seals and opens tokens.
+    pub fn keyring(&self) -> Keyring {
+        ring(&self.keys).expect("`open` and `rotate` leave one current key and no id twice")
+    }
+
+    /// What signs and verifies links to advertisers' pages.
+    pub fn links(&self) -> Links {
+        let (current, others): (Vec<_>, Vec<_>) =
+            self.keys.iter().partition(|key| key.state == KeyAge::Current);
+        let current = current.first().expect("one key is current");
+        Links::new(
+            current.secret.expose_secret(),
+            others.iter().map(|key| key.secret.expose_secret()),
+        )
+    }
+
+    fn save(&mut self, keys: Vec<TokenKey>) -> Result<(), ConfigError> {
+        let text: String = keys.iter().map(TokenKey::text).collect();
+        file::replace(&self.path, &format!("{ABOVE}{text}"))?;
+        self.keys = keys;
+        Ok(())
+    }
+}
+
+fn ring(keys: &[TokenKey]) -> Result<Keyring, InvalidKeyring> {
+    Keyring::new(keys.iter().map(|key| (key.kid, key.state, key.secret.expose_secret())))
+}
+
+fn retire(keys: &mut [TokenKey], window_seconds: u32, now: Timestamp) -> bool {
+    let window = SignedDuration::from_secs(i64::from(window_seconds));
+    let over = |key: &TokenKey| {
+        let replaced = key.replaced.unwrap_or(key.created);
+        key.state == KeyAge::Previous && now.duration_since(replaced) >= window
+    };
+    let mut changed = false;
+    for key in keys.iter_mut().filter(|key| over(key)) {
+        key.state = KeyAge::Retired;
+        changed = true;
+    }
+    changed
+}
+
+impl TokenKey {
+    fn draw(kid: u8, now: Timestamp) -> TokenKey {
+        let secret = SecretBox::init_with_mut(|secret: &mut [u8; 32]| rand::fill(secret));
+        let secret = Arc::new(secret);
+        TokenKey { kid, state: KeyAge::Current, created: now, replaced: None, secret }
+    }
+
+    fn read(stored: StoredKey) -> Option<TokenKey> {
+        let StoredKey { kid, state, created, replaced, secret } = stored;
+        let secret = STANDARD.decode(secret.expose_secret()).ok()?;
+        let secret = SecretBox::new(Box::new(<[u8; 32]>::try_from(secret).ok()?)).into();
+        Some(TokenKey { kid, state, created, replaced, secret })
+    }
+
+    fn text(&self) -> String {
+        let replaced = self.replaced.map(|at| format!("replaced = \"{at}\"\n")).unwrap_or_default();
+        format!(
+            "\n[[keys]]\nkid = {}\nstate = \"{}\"\ncreated = \"{}\"\n{replaced}secret = \"{}\"\n",
+            self.kid,
+            self.state,
+            self.created,
+            STANDARD.encode(self.secret.expose_secret()),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::AdvertiserId;
+    use crate::token::Forged;
+    use crate::token::Token;
+    use crate::token::payload::PAYLOAD_BYTES;
+    use std::os::unix::fs::PermissionsExt;
+    use tempfile::TempDir;
+
+    const WINDOW: u32 = 7_200;
+
+    fn at(hours: i64) -> Timestamp {
+        let start: Timestamp = "2026-08-01T12:00:00Z".parse().unwrap();
+        start + SignedDuration::from_hours(hours)
+    }
+
+    fn first_start() -> (TempDir, TokenKeys) {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = TokenKeys::open(folder.path(), at(0)).unwrap();
+        (folder, keys)
+    }
+
+    fn sealed(keys: &TokenKeys) -> String {
+        keys.keyring().seal(&Token::decode(&[0; PAYLOAD_BYTES]).unwrap())
+    }
+
+    fn age(keys: &TokenKeys, text: &str) -> Result<KeyAge, Forged> {
+        keys.keyring().open(text).map(|(_, age)| age)
+    }
+
+    #[test]
+    fn a_first_start_makes_a_key_and_the_next_finds_it() {
+        let (folder, keys) = first_start();
+        let again = TokenKeys::open(folder.path(), at(1)).unwrap();
+        assert_eq!(age(&again, &sealed(&keys)), Ok(KeyAge::Current));
+        let file = std::fs::metadata(folder.path().join("token-keys.toml")).unwrap();
+        assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn two_installations_have_different_keys() {
+        let (one, other) = (first_start(), first_start());
+        assert_eq!(age(&other.1, &sealed(&one.1)), Err(Forged));
+    }
+
+    #[test]
+    fn a_rotated_key_counts_for_a_window_and_redirects_after_it() {
+        let (folder, mut keys) = first_start();
+        let first = sealed(&keys);
+        assert_eq!(keys.rotate(WINDOW, at(1)).unwrap(), 2);
+        let second = sealed(&keys);
+        assert_eq!(keys.rotate(WINDOW, at(2)).unwrap(), 3);
+        let third = sealed(&keys);
+        assert!(!keys.retire(WINDOW, at(2)).unwrap());
+        let ages =
+            |keys: &TokenKeys| [&first, &second, &third].map(|text| age(keys, text).unwrap());
+        assert_eq!(ages(&keys), [KeyAge::Previous, KeyAge::Previous, KeyAge::Current]);
+        assert!(keys.retire(WINDOW, at(3)).unwrap());
+        let again = TokenKeys::open(folder.path(), at(3)).unwrap();
+        for keys in [&keys, &again] {
+            assert_eq!(ages(keys), [KeyAge::Retired, KeyAge::Previous, KeyAge::Current]);
+        }
+    }
+
+    #[test]
+    fn what_a_revoked_key_sealed_is_forged() {
+        let (folder, mut keys) = first_start();
+        let text = sealed(&keys);
+        let said = keys.revoke(1).unwrap_err().to_string();
+        assert!(said.contains("rotate, then revoke"), "{said}");
+        assert!(keys.revoke(9).is_err());
+        keys.rotate(WINDOW, at(1)).unwrap();
+        keys.revoke(1).unwrap();
+        assert_eq!(age(&keys, &text), Err(Forged));
+        assert_eq!(age(&TokenKeys::open(folder.path(), at(1)).unwrap(), &text), Err(Forged));
+    }
+
+    #[test]
+    fn keys_can_be_rotated_for_ever_and_not_all_at_once() {
+        let (_folder, mut keys) = first_start();
+        for round in 1..300 {
+            keys.rotate(WINDOW, at(round * 3)).unwrap();
+            assert_eq!(age(&keys, &sealed(&keys)), Ok(KeyAge::Current));
+        }
+        assert_eq!(keys.list().count(), MOST_KEYS);
+        let at_once = (0..200).map(|_| keys.rotate(WINDOW, at(1_000))).find(Result::is_err);
+        assert!(at_once.is_some());
+    }
+
+    #[test]
+    fn a_link_to_an_advertisers_page_survives_a_rotation() {
+        let (_folder, mut keys) = first_start();
+        let zahid: AdvertiserId = "zahid-host".parse().unwrap();
+        let link = keys.links().sign(&zahid, 1_000);
+        keys.rotate(WINDOW, at(1)).unwrap();
+        assert_eq!(keys.links().verify(&link, 0), Some(zahid));
+    }
+
+    #[test]
+    fn nothing_shows_a_secret_not_even_a_mistake_in_the_file() {
+        let (folder, keys) = first_start();
+        let path = folder.path().join("token-keys.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let secret = text.rsplit_once("secret = ").unwrap().1.trim();
+        assert!(!format!("{keys:?}").contains(secret.trim_matches('"')));
+        for wrong in
+            [text.replace("current", "previous"), text.replace("secret = \"", "secret = \"!")]
+        {
+            std::fs::write(&path, wrong).unwrap();
+            let said = format!("{:?}", TokenKeys::open(folder.path(), at(0)).unwrap_err());
+            assert!(said.contains("token-keys.toml") && !said.contains(&secret[2..]), "{said}");
+        }
+    }
+}
