@@ -1,1 +1,58 @@
-//! To be built.
+//! HTTP: routes, wire shapes, manners. Routes stand in [`public`] and [`ops`], one line each.
+
+pub mod body;
+pub mod caller;
+pub mod guard;
+pub mod ops;
+pub mod problem;
+pub mod public;
+
+use crate::config::keys::ApiKeys;
+use crate::config::keys::Identity;
+use crate::config::keys::Links;
+use crate::server::Server;
+use actix_web::HttpRequest;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// What every handler has: the server, the keys, and what depends on how it was started.
+pub struct Face {
+    /// The verbs.
+    pub server: Arc<Server>,
+    /// The keys of parties.
+    pub keys: ArcSwap<ApiKeys>,
+    /// Signs links to advertisers' pages.
+    pub links: ArcSwap<Links>,
+    /// The public listener is on loopback and nothing else is its public address: a trial.
+    pub local: bool,
+    /// How long a body may take.
+    pub body_timeout: Duration,
+    /// The origin of the public address.
+    pub own_origin: String,
+    /// Requests are to be ended, new ones go elsewhere.
+    pub draining: AtomicBool,
+}
+
+impl Face {
+    /// Whose key this is, if it is good now.
+    pub fn identity(&self, presented: &str) -> Option<Identity> {
+        self.keys.load().find(presented, self.server.clock.now()).cloned()
+    }
+
+    /// Whether the peer is one of the operator's proxies.
+    pub fn is_trusted_peer(&self, request: &HttpRequest) -> bool {
+        let trusted = &self.server.settings.server.trusted_proxies;
+        !trusted.is_empty()
+            && request
+                .peer_addr()
+                .is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer.ip())))
+    }
+
+    /// Whether it takes requests that can go elsewhere.
+    pub fn is_ready(&self) -> bool {
+        !self.draining.load(Ordering::Acquire) && !self.server.ledger.has_failed()
+    }
+}

@@ -94,11 +94,14 @@ impl Tally {
     }
 }
 
-/// One row of the finest report: an hour of decisions under one attribution.
+/// Milliseconds of the finest report's interval: every zone's days begin at a quarter of an hour.
+pub const QUARTER_MS: i64 = 900_000;
+
+/// One row of the finest report: a quarter of an hour of decisions under one attribution.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RowKey {
-    /// Hours since 1970-01-01T00Z of the decision.
-    pub hour: i64,
+    /// Quarters of an hour since 1970-01-01T00Z of the decision.
+    pub quarter: i64,
     /// What it is reported under.
     pub attribution: Arc<Attribution>,
     /// The call to action of a click.
@@ -114,7 +117,7 @@ pub struct State {
     pub accounts: HashMap<Box<str>, Account>,
     /// Judgements by kind.
     pub totals: BTreeMap<EventKind, Tally>,
-    /// Judgements by hour, attribution, call to action and kind.
+    /// Judgements by time, attribution, call to action and kind.
     pub rows: BTreeMap<RowKey, Tally>,
     used: Used,
     /// When each decision's impression was received, while an event may still need it.
@@ -301,7 +304,7 @@ impl State {
 
     fn tallies(&mut self, event: &Event, change: impl Fn(&mut Tally)) {
         let key = RowKey {
-            hour: event.decided_at_ms.div_euclid(3_600_000),
+            quarter: event.decided_at_ms.div_euclid(QUARTER_MS),
             attribution: event.attribution.clone(),
             cta: event.cta.as_ref().map(|(_, id)| id.clone()),
             kind: event.kind,

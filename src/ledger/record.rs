@@ -32,6 +32,8 @@ pub struct Minted {
 pub struct Attribution {
     /// Who pays.
     pub advertiser: Box<str>,
+    /// In what.
+    pub currency: Currency,
     /// Whose budget.
     pub campaign: Box<str>,
     /// Which flight.
@@ -77,8 +79,6 @@ pub struct Event {
     pub bills: BillOn,
     /// What this event costs if it is billed; zero when its kind is not.
     pub price: Micros,
-    /// In what.
-    pub currency: Currency,
     /// What the rules of traffic said, where they spoke.
     pub claimed: Option<InvalidReason>,
 }

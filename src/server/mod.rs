@@ -8,6 +8,8 @@ pub mod live;
 pub mod page_url;
 pub mod purse;
 pub mod record;
+pub mod report;
+pub mod scrape;
 pub mod state;
 pub mod tokens;
 pub mod unit;

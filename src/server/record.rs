@@ -155,6 +155,7 @@ impl Server {
         };
         let attribution = Attribution {
             advertiser: advertiser.id.as_str().into(),
+            currency: advertiser.currency,
             campaign: inventory.campaigns[flight.campaign].id.as_str().into(),
             flight: inventory.flights[flight.doc].id.as_str().into(),
             creative: creative.id.as_str().into(),
@@ -202,7 +203,6 @@ impl Server {
             attribution: Arc::new(attribution),
             bills: flight.bills,
             price: token.price,
-            currency: advertiser.currency,
             claimed,
         })
     }

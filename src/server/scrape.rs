@@ -1,0 +1,65 @@
+//! What a scrape reads of the ledger: under one lock, so that every sum holds.
+
+use crate::domain::event::EventKind;
+use crate::domain::event::InvalidReason;
+use crate::ledger::apply::Tally;
+use crate::metrics::EventRow;
+use crate::metrics::MoneyRows;
+use crate::server::Server;
+use std::sync::atomic::Ordering;
+
+fn row(tally: Option<&Tally>) -> EventRow {
+    let reasons = InvalidReason::ALL;
+    let Some(tally) = tally else {
+        return EventRow { invalid: vec![0; reasons.len()], ..EventRow::default() };
+    };
+    let count = |reason: &InvalidReason| tally.invalid.get(reason).copied().unwrap_or(0);
+    EventRow {
+        received: tally.received,
+        counted: tally.counted,
+        duplicate: tally.duplicate,
+        pending: tally.pending,
+        invalid: reasons.iter().map(count).collect(),
+    }
+}
+
+impl Server {
+    /// The text of a scrape.
+    pub fn scrape(&self) -> String {
+        let now_ms = self.clock.now_ms();
+        let live = self.live();
+        let inventory = &live.snapshot().inventory;
+        let forged = self.forged.load(Ordering::Relaxed);
+        let mut money = MoneyRows { pace: self.paces(), ..MoneyRows::default() };
+        let mut events: Vec<EventRow>;
+        {
+            let state = self.ledger.state();
+            events = EventKind::ALL.iter().map(|kind| row(state.totals.get(kind))).collect();
+            for campaign in &inventory.campaigns {
+                let owner = inventory.advertisers.iter().find(|a| a.id == campaign.advertiser);
+                let currency = owner.map_or_else(String::new, |a| a.currency.to_string());
+                let account = state.accounts.get(campaign.id.as_str());
+                let spent = account.map_or(0, |account| account.spent.get());
+                let spent = u64::try_from(spent).unwrap_or(0);
+                money.spend.push((campaign.id.to_string(), currency, spent));
+            }
+        }
+        let reasons = InvalidReason::ALL.iter();
+        events.push(EventRow {
+            received: forged,
+            invalid: reasons.map(|r| if *r == InvalidReason::Forged { forged } else { 0 }).collect(),
+            ..EventRow::default()
+        });
+        for (campaign, purse) in inventory.campaigns.iter().zip(&live.fixtures.purses) {
+            let content = purse.content(now_ms);
+            let whole = campaign.budget.lifetime_micros.or(campaign.budget.daily_micros);
+            if let (Some(left), Some(whole)) = (content.left, whole) {
+                let ratio = left.get() as f64 / (whole.get().max(1)) as f64;
+                money.left.push((campaign.id.to_string(), ratio));
+            }
+        }
+        self.metrics.snapshot_age.set(self.snapshot_age_ms(now_ms) as f64 / 1_000.0);
+        self.metrics.store_up.set(i64::from(!self.ledger.has_failed()));
+        self.metrics.scrape(&events, &money)
+    }
+}
