@@ -2,13 +2,16 @@
 
 use crate::catalog::check;
 use crate::catalog::check::Finding;
+use crate::catalog::listed;
+use crate::catalog::listed::LISTS;
+use crate::catalog::listed::Listed;
 use crate::config::Problem;
 use crate::config::document;
 use crate::config::document::Document;
 use crate::config::load;
 use crate::domain::inventory::Inventory;
-use garde::Validate;
-use serde::de::DeserializeOwned;
+use crate::domain::label::LabelTable;
+use crate::domain::region::RegionGroup;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -22,18 +25,12 @@ pub const EXAMPLE: [(&str, &str); 6] = [
     ("config/inventory/zahid-host.toml", include_str!("../../config/inventory/zahid-host.toml")),
 ];
 
-/// The lists an inventory has.
-const LISTS: [&str; 9] = [
-    "topics",
-    "entities",
-    "regions",
-    "sectors",
-    "advertisers",
-    "campaigns",
-    "flights",
-    "creatives",
-    "publishers",
-];
+/// The weights of this project, compiled in.
+pub const WEIGHTS: (&str, &str) =
+    ("config/weights.toml", include_str!("../../config/weights.toml"));
+
+/// The label table of this project, compiled in.
+pub const LABELS: (&str, &str) = ("config/labels.toml", include_str!("../../config/labels.toml"));
 
 /// Reads a file, or every `.toml` file of a folder, in the order of their names.
 pub fn read(path: &Path) -> Result<Vec<(String, String)>, Vec<Problem>> {
@@ -67,8 +64,20 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, Vec<Problem>> {
     if problems.is_empty() { Ok(texts) } else { Err(problems) }
 }
 
+/// How many problems are shown with their place: the first of a hundred thousand alike say it all.
+const SHOWN: usize = 200;
+
 /// The inventory that these files make together, checked; its lists are in id order.
 pub fn parse(files: &[(String, String)]) -> Result<Inventory, Vec<Problem>> {
+    parse_for(files, |_| None)
+}
+
+/// The same, checked against a label table, too: every reader that a flight can reach has a label.
+/// `labels` is asked once, with the groups of regions that these files define.
+pub fn parse_for(
+    files: &[(String, String)],
+    labels: impl FnOnce(&[RegionGroup]) -> Option<LabelTable>,
+) -> Result<Inventory, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut documents = Vec::new();
     for (name, text) in files {
@@ -81,26 +90,34 @@ pub fn parse(files: &[(String, String)]) -> Result<Inventory, Vec<Problem>> {
     let mut origin = Origin::default();
     for (number, document) in documents.iter().enumerate() {
         problems.extend(unknown_lists(document));
-        let mut reader = Reader { number, document, problems: &mut problems, origin: &mut origin };
-        reader.list("topics", &mut inventory.topics, |topic| topic.id.as_str());
-        reader.list("entities", &mut inventory.entities, |entity| entity.id.as_str());
-        reader.list("regions", &mut inventory.regions, |region| &region.id);
-        reader.limited("sectors", &mut inventory.sectors, |sector| sector.id.as_str());
-        reader.limited("advertisers", &mut inventory.advertisers, |a| a.id.as_str());
-        reader.limited("campaigns", &mut inventory.campaigns, |campaign| campaign.id.as_str());
-        reader.limited("flights", &mut inventory.flights, |flight| flight.id.as_str());
-        reader.limited("creatives", &mut inventory.creatives, |creative| creative.id.as_str());
-        reader.limited("publishers", &mut inventory.publishers, |p| p.id.as_str());
+        listed::each(&mut Reader {
+            number,
+            document,
+            into: &mut inventory,
+            problems: &mut problems,
+            origin: &mut origin,
+        });
     }
+    let labels = labels(&inventory.regions);
     if problems.is_empty() {
         inventory.sort();
-        let findings = check::inventory(&inventory);
-        problems.extend(findings.iter().map(|finding| origin.place(&documents, finding)));
+        let mut findings = check::inventory(&inventory);
+        if let Some(table) = &labels {
+            findings.extend(check::labels(&inventory, table));
+        }
+        let first = findings.iter().take(SHOWN);
+        problems.extend(first.map(|finding| origin.place(&documents, finding)));
+        if let Some(more) = findings.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            problems.push(Problem::of_file("the inventory", format!("and {more} more problems")));
+        }
     }
     if problems.is_empty() {
         return Ok(inventory);
     }
-    problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    let whole = |problem: &Problem| problem.line == 0;
+    problems.sort_by(|a, b| {
+        (whole(a), &a.file, a.line, a.column).cmp(&(whole(b), &b.file, b.line, b.column))
+    });
     Err(problems)
 }
 
@@ -140,47 +157,20 @@ impl Origin {
     }
 }
 
+/// Reads one document's part of every list; entries that cannot be read are problems, the others
+/// go on.
 struct Reader<'a, 'text> {
     number: usize,
     document: &'a Document<'text>,
+    into: &'a mut Inventory,
     problems: &'a mut Vec<Problem>,
     origin: &'a mut Origin,
 }
 
-impl Reader<'_, '_> {
-    /// Reads one list; entries that cannot be read are problems, the others go on.
-    fn list<T: DeserializeOwned>(
-        &mut self,
-        name: &'static str,
-        into: &mut Vec<T>,
-        id: impl Fn(&T) -> &str,
-    ) {
-        self.entries(name, into, id, |_| Vec::new());
-    }
-
-    /// The same for entries with limits of their own.
-    fn limited<T: DeserializeOwned + Validate<Context = ()>>(
-        &mut self,
-        name: &'static str,
-        into: &mut Vec<T>,
-        id: impl Fn(&T) -> &str,
-    ) {
-        self.entries(name, into, id, |entry: &T| match entry.validate() {
-            Ok(()) => Vec::new(),
-            Err(report) => report
-                .iter()
-                .map(|(path, error)| (path.to_string(), error.message().to_owned()))
-                .collect(),
-        });
-    }
-
-    fn entries<T: DeserializeOwned>(
-        &mut self,
-        name: &'static str,
-        into: &mut Vec<T>,
-        id: impl Fn(&T) -> &str,
-        limits: impl Fn(&T) -> Vec<(String, String)>,
-    ) {
+impl listed::Visitor for Reader<'_, '_> {
+    type Out = ();
+    fn visit<T: Listed>(&mut self) {
+        let name = T::LIST;
         let Some(count) = self.document.entries(name) else {
             if self.document.names().any(|(written, _)| written == name) {
                 let reason = format!("`{name}` is a list: write [[{name}]]");
@@ -189,15 +179,18 @@ impl Reader<'_, '_> {
             return;
         };
         for at in 0..count {
+            if self.problems.len() >= SHOWN {
+                return;
+            }
             match self.document.entry::<T>(name, at) {
                 Ok(entry) => {
-                    for (path, reason) in limits(&entry) {
+                    for (path, reason) in entry.limits() {
                         let path = format!("{name}[{at}].{path}");
                         self.problems.push(self.document.problem(&path, &reason, None));
                     }
-                    let key = (name, id(&entry).to_owned());
+                    let key = (name, entry.id().to_owned());
                     self.origin.places.entry(key).or_default().push((self.number, at));
-                    into.push(entry);
+                    T::of_mut(self.into).push(entry);
                 }
                 Err(found) => self.problems.extend(found),
             }

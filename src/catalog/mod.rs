@@ -1,5 +1,23 @@
 //! What can be served and by which weights: files read, checked, compared, kept as versions.
 
+pub mod audit;
+pub mod change;
 pub mod check;
+pub mod difference;
+pub mod edit;
+pub mod error;
 pub mod files;
+pub mod iab;
+pub mod layout;
+pub mod listed;
+pub mod schema;
+pub mod stop;
+pub mod store;
 pub mod synth;
+pub mod tables;
+pub mod versions;
+
+pub use change::By;
+pub use change::Head;
+pub use error::CatalogError;
+pub use store::Catalog;

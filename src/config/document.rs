@@ -5,6 +5,7 @@ use miette::LabeledSpan;
 use miette::NamedSource;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -83,18 +84,34 @@ impl Problem {
 /// A parsed file that remembers where everything stands.
 pub struct Document<'text> {
     file: &'text str,
-    text: &'text str,
+    text: Source<'text>,
     table: toml::Spanned<DeTable<'text>>,
+}
+
+/// The text of a file; problems share one copy of it, made for the first of them.
+struct Source<'text> {
+    text: &'text str,
+    shared: OnceCell<Arc<str>>,
 }
 
 impl<'text> Document<'text> {
     /// Reads `text` as TOML; `file` is for messages.
     pub fn parse(file: &'text str, text: &'text str) -> Result<Document<'text>, Vec<Problem>> {
+        let source = Source { text, shared: OnceCell::new() };
         match DeTable::parse(text) {
-            Ok(table) => Ok(Document { file, text, table }),
+            Ok(table) => {
+                let document = Document { file, text: source, table };
+                let found: Vec<Problem> = infinite(document.table.get_ref())
+                    .into_iter()
+                    .map(|(path, span)| {
+                        problem(file, &document.text, path, span, "is not a finite number")
+                    })
+                    .collect();
+                if found.is_empty() { Ok(document) } else { Err(found) }
+            }
             Err(error) => {
                 let span = error.span().unwrap_or(0..0);
-                Err(vec![problem(file, text, String::new(), span, error.message())])
+                Err(vec![problem(file, &source, String::new(), span, error.message())])
             }
         }
     }
@@ -108,7 +125,7 @@ impl<'text> Document<'text> {
         let mut base = Document::parse("the built-in defaults", defaults)?;
         let above = Document::parse(file, text)?;
         overlay(base.table.get_mut(), above.table.into_inner());
-        Ok(Document { file, text, table: base.table })
+        Ok(Document { file, text: above.text, table: base.table })
     }
 
     /// The names at the top, each with its place.
@@ -134,7 +151,7 @@ impl<'text> Document<'text> {
             .expect("the caller counted with `entries`");
         T::deserialize(toml::de::ValueDeserializer::from(value.clone())).map_err(|error| {
             let span = error.span().unwrap_or_else(|| value.span());
-            vec![problem(self.file, self.text, path, span, error.message())]
+            vec![problem(self.file, &self.text, path, span, error.message())]
         })
     }
 
@@ -142,13 +159,13 @@ impl<'text> Document<'text> {
     pub fn whole<T: DeserializeOwned>(&self) -> Result<T, Vec<Problem>> {
         T::deserialize(toml::de::Deserializer::from(self.table.clone())).map_err(|error| {
             let span = error.span().unwrap_or(0..0);
-            vec![problem(self.file, self.text, String::new(), span, error.message())]
+            vec![problem(self.file, &self.text, String::new(), span, error.message())]
         })
     }
 
     /// A problem at the field `path`, or at the nearest field above it that is written down.
     pub fn problem(&self, path: &str, reason: &str, help: Option<String>) -> Problem {
-        let mut found = problem(self.file, self.text, path.to_owned(), self.span(path), reason);
+        let mut found = problem(self.file, &self.text, path.to_owned(), self.span(path), reason);
         found.help = help.or(found.help);
         found
     }
@@ -171,6 +188,41 @@ impl<'text> Document<'text> {
             array = value.get_ref().as_array();
         }
         span
+    }
+}
+
+/// Numbers that are none, with their paths: a limit such as "1 to 100" lets NaN pass, and nothing
+/// here needs one.
+fn infinite(table: &DeTable<'_>) -> Vec<(String, Range<usize>)> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        for (path, span) in infinite_in(value) {
+            let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+            found.push((format!("{}{dot}{path}", key.get_ref()), span));
+        }
+    }
+    found
+}
+
+fn infinite_in(value: &toml::Spanned<DeValue<'_>>) -> Vec<(String, Range<usize>)> {
+    match value.get_ref() {
+        DeValue::Float(float) => {
+            let number = float.as_str().replace('_', "").parse::<f64>();
+            let infinite = number.is_ok_and(|number| !number.is_finite());
+            infinite.then(|| (String::new(), value.span())).into_iter().collect()
+        }
+        DeValue::Array(list) => {
+            let mut found = Vec::new();
+            for (at, item) in list.iter().enumerate() {
+                for (path, span) in infinite_in(item) {
+                    let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+                    found.push((format!("[{at}]{dot}{path}"), span));
+                }
+            }
+            found
+        }
+        DeValue::Table(inner) => infinite(inner),
+        _ => Vec::new(),
     }
 }
 
@@ -207,7 +259,14 @@ where
     }
 }
 
-fn problem(file: &str, text: &str, path: String, span: Range<usize>, message: &str) -> Problem {
+fn problem(
+    file: &str,
+    source: &Source<'_>,
+    path: String,
+    span: Range<usize>,
+    message: &str,
+) -> Problem {
+    let text = source.text;
     let start = span.start.min(text.len());
     let before = text.get(..start).unwrap_or("");
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -218,12 +277,16 @@ fn problem(file: &str, text: &str, path: String, span: Range<usize>, message: &s
         path,
         reason: message.trim_end().to_owned(),
         help: did_you_mean(message),
-        place: Some((text.into(), start..span.end.min(text.len()).max(start))),
+        place: Some((
+            source.shared.get_or_init(|| text.into()).clone(),
+            start..span.end.min(text.len()).max(start),
+        )),
     }
 }
 
-/// From "unknown field `x`, expected one of `a`, `b`": the nearest of those expected.
-fn did_you_mean(message: &str) -> Option<String> {
+/// A remedy for a message of serde's. From "unknown field `x`, expected one of `a`, `b`":
+/// the nearest of those expected.
+pub fn did_you_mean(message: &str) -> Option<String> {
     let rest = message.strip_prefix("unknown ")?;
     let mut quoted = rest.split('`').skip(1).step_by(2);
     let given = quoted.next()?;
@@ -237,4 +300,24 @@ pub fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<
         .filter(|(distance, word)| *distance <= (word.len().max(given.len()) / 3).max(1))
         .min()
         .map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_none_is_refused_wherever_it_stands() {
+        let text = "a = 1.5\n[b]\nc = [1, { d = nan }, [2.0, -inf]]\ne = 1e999\n";
+        let refused = Document::parse("x.toml", text).map(|_| ()).unwrap_err();
+        let said: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "x.toml:3:15: b.c[1].d: is not a finite number",
+                "x.toml:3:28: b.c[2][1]: is not a finite number",
+                "x.toml:4:5: b.e: is not a finite number",
+            ]
+        );
+    }
 }

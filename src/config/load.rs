@@ -42,10 +42,15 @@ pub fn text_of(path: &Path) -> Result<String, Vec<Problem>> {
     let name = path.display().to_string();
     let refused =
         |error: std::io::Error| vec![Problem::of_file(&name, format!("cannot be read: {error}"))];
-    let size = std::fs::metadata(path).map_err(refused)?.len();
+    let metadata = std::fs::metadata(path).map_err(refused)?;
+    let size = metadata.len();
     if size > MAX_FILE_BYTES {
         let reason = format!("{size} bytes are too many: {MAX_FILE_BYTES} at most");
         return Err(vec![Problem::of_file(&name, reason)]);
+    }
+    // A pipe or a device has no end, or none in sight.
+    if !metadata.is_file() {
+        return Err(vec![Problem::of_file(&name, "cannot be read: it is not a file")]);
     }
     std::fs::read_to_string(path).map_err(refused)
 }
@@ -62,8 +67,7 @@ pub fn settings(
         None if usual.exists() => (usual.display().to_string(), text_of(usual)?),
         None => ("the built-in defaults".to_owned(), DEFAULTS.to_owned()),
     };
-    let written: Settings =
-        document::read(&Document::over(DEFAULTS, &name, &text)?).map_err(ConfigError::from)?;
+    let written = settings_of(&name, &text)?;
     let mut overrides = environment.filter(|(key, _)| key.starts_with(PREFIX)).peekable();
     if overrides.peek().is_none() {
         return Ok(written);
@@ -73,7 +77,36 @@ pub fn settings(
         set(&mut table, &key, &value)?;
     }
     let text = table.to_string();
-    Ok(document::read(&Document::parse("the environment", &text)?)?)
+    Ok(sensible(&Document::parse("the environment", &text)?)?)
+}
+
+/// The settings that a text says, over the defaults, checked.
+pub fn settings_of(name: &str, text: &str) -> Result<Settings, Vec<Problem>> {
+    sensible(&Document::over(DEFAULTS, name, text)?)
+}
+
+/// Values that are each in range and still make no sense together.
+fn sensible(document: &Document<'_>) -> Result<Settings, Vec<Problem>> {
+    let settings: Settings = document::read(document)?;
+    let mut problems = Vec::new();
+    let mut refuse = |path, reason| problems.push(document.problem(path, reason, None));
+    let server = &settings.server;
+    if !server.listen.ip().is_loopback() && server.public_url.is_none() {
+        refuse(
+            "server.listen",
+            "is open to the network: `public_url` must say the address readers reach it by",
+        );
+    }
+    if server.country_header.is_some() && server.trusted_proxies.is_empty() {
+        refuse("server.country_header", "is never believed: name the proxy in `trusted_proxies`");
+    }
+    if settings.windows.click_seconds < settings.windows.impression_seconds {
+        refuse("windows.click_seconds", "is shorter than `impression_seconds`");
+    }
+    if settings.snapshot.too_old_after_seconds < settings.snapshot.stale_after_seconds {
+        refuse("snapshot.too_old_after_seconds", "is shorter than `stale_after_seconds`");
+    }
+    if problems.is_empty() { Ok(settings) } else { Err(problems) }
 }
 
 fn set(table: &mut toml::Table, variable: &str, text: &str) -> Result<(), ConfigError> {
@@ -114,8 +147,8 @@ mod tests {
 
     #[test]
     fn a_file_needs_to_say_only_what_differs() {
-        let settings = read("[windows]\nclick_seconds = 60\n", &[]).unwrap();
-        assert_eq!(settings.windows.click_seconds, 60);
+        let settings = read("[windows]\nclick_seconds = 1800\n", &[]).unwrap();
+        assert_eq!(settings.windows.click_seconds, 1_800);
         assert_eq!(settings.windows.impression_seconds, 900);
     }
 
@@ -131,6 +164,21 @@ mod tests {
     fn a_value_out_of_range_is_named_with_its_place() {
         let said = read("[windows]\nclick_seconds = 0\n", &[]).unwrap_err().to_string();
         assert!(said.contains("adjacent.toml:2:17: windows.click_seconds"), "{said}");
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        for (text, path) in [
+            ("[server]\nlisten = \"0.0.0.0:80\"\n", "server.listen"),
+            ("[server]\ncountry_header = \"X\"\n", "server.country_header"),
+            ("[windows]\nclick_seconds = 899\n", "windows.click_seconds"),
+            ("[snapshot]\ntoo_old_after_seconds = 1\n", "snapshot.too_old_after_seconds"),
+        ] {
+            let said = read(text, &[]).unwrap_err().to_string();
+            assert!(said.contains("adjacent.toml:2:") && said.contains(path), "{said}");
+        }
+        let url = "[server]\nlisten = \"0.0.0.0:80\"\npublic_url = \"https://u.example\"\n";
+        assert!(read(url, &[]).is_ok());
     }
 
     #[test]

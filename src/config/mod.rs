@@ -4,7 +4,9 @@ pub mod document;
 pub mod keys;
 pub mod load;
 pub mod settings;
+pub mod watch;
 
 pub use document::Problem;
 pub use load::ConfigError;
 pub use settings::Settings;
+pub use watch::Watch;

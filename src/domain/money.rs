@@ -22,6 +22,7 @@ use std::fmt;
     schemars::JsonSchema,
 )]
 #[serde(try_from = "i64", into = "i64")]
+#[schemars(transparent, !try_from, !into)] // the schema tells the bounds, not just the integer
 pub struct Micros(#[schemars(range(min = 0, max = 9_007_199_254_740_991_i64))] i64);
 
 /// The amount is negative or above 2^53 − 1.

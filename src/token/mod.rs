@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | version | 1 | of this format: 1 |
 //! | kid | 1 | which key seals |
-//! | sealed | 94 | AES-256-GCM-SIV of the [payload](payload); version and kid are its associated data |
+//! | sealed | 94 | AES-256-GCM-SIV of the [`payload`]; version and kid are its associated data |
 //!
 //! On the wire it is base64url without padding: 128 characters, always.
 //!

@@ -86,6 +86,7 @@ mod tests {
             key(2, "192.0.2.1", "agent", "site"),
             key(1, "192.0.2.2", "agent", "site"),
             key(1, "192.0.2.1", "agents", "ite"),
+            key(1, "192.0.2.1", "other", "site"),
             key(1, "192.0.2.1", "agent", "other-site"),
         ];
         assert!(others.iter().all(|other| other.fine != one.fine));

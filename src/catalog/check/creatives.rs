@@ -1,6 +1,7 @@
 //! Creatives: every text, every link, every claim.
 
 use crate::catalog::check::Findings;
+use crate::catalog::check::known::Known;
 use crate::domain::copy;
 use crate::domain::creative::Audience;
 use crate::domain::creative::Creative;
@@ -13,30 +14,23 @@ use std::collections::HashSet;
 /// The longest kicker, in characters, with its slots filled.
 const KICKER_CHARS: usize = 90;
 
-pub(super) fn check(inventory: &Inventory, findings: &mut Findings) {
-    let flights = inventory.flights.iter().map(|flight| flight.id.as_str());
+pub(super) fn check(inventory: &Inventory, known: &Known<'_>, findings: &mut Findings) {
     for creative in &inventory.creatives {
         findings.of("creatives", creative.id.as_str());
-        findings.refers("flight", "flight", creative.flight.as_str(), flights.clone());
+        findings.refers("flight", creative.flight.as_str(), &known.flights);
         texts(creative, findings);
         if let Some(kicker) = &creative.kicker {
-            echo(inventory, kicker, findings);
+            echo(known, kicker, findings);
         }
-        if let Some(advertiser) = advertiser_of(inventory, creative) {
+        if let Some(advertiser) = known.advertiser_of(creative) {
             links(creative, advertiser, findings);
         }
-        claims(creative, findings);
+        claims(creative, known, findings);
     }
 }
 
-fn advertiser_of<'a>(inventory: &'a Inventory, creative: &Creative) -> Option<&'a Advertiser> {
-    let flight = inventory.flights.iter().find(|flight| flight.id == creative.flight)?;
-    let campaign = inventory.campaigns.iter().find(|campaign| campaign.id == flight.campaign)?;
-    inventory.advertisers.iter().find(|advertiser| advertiser.id == campaign.advertiser)
-}
-
 fn texts(creative: &Creative, findings: &mut Findings) {
-    findings.plain("headline", &creative.headline);
+    findings.named("headline", &creative.headline, 90);
     findings.plain("body", &creative.body);
     if let Some(kicker) = &creative.kicker {
         findings.plain("kicker.text", &kicker.text);
@@ -56,13 +50,13 @@ fn texts(creative: &Creative, findings: &mut Findings) {
         variant.body.iter().for_each(|t| findings.plain(format!("variants[{at}].body"), t));
     }
     if let Some(price) = &creative.price {
-        findings.plain("price.text", &price.text);
-        findings.plain("price.per", &price.per);
+        findings.named("price.text", &price.text, 60);
+        findings.named("price.per", &price.per, 20);
         price.note.iter().for_each(|text| findings.plain("price.note", text));
     }
 }
 
-fn echo(inventory: &Inventory, kicker: &Kicker, findings: &mut Findings) {
+fn echo(known: &Known<'_>, kicker: &Kicker, findings: &mut Findings) {
     let slots = match copy::slots(&kicker.text) {
         Ok(slots) => slots,
         Err(problem) => return findings.add("kicker.text", problem.to_string()),
@@ -79,24 +73,22 @@ fn echo(inventory: &Inventory, kicker: &Kicker, findings: &mut Findings) {
     if kicker.fallback.is_none() {
         findings.add("kicker.fallback", "is required where the text has a slot");
     }
-    let topics = inventory.topics.iter().map(|topic| (topic.id.as_str(), topic.name.as_str()));
-    let entities = inventory.entities.iter().map(|e| (e.id.as_str(), e.name.as_str()));
-    let known = topics.chain(entities);
     if kicker.echo.is_empty() {
         findings
             .add("kicker.echo", "is required where the text has a slot: list what may be named");
     }
     for (at, id) in kicker.echo.iter().enumerate() {
         let field = format!("kicker.echo[{at}]");
-        findings.refers(field.as_str(), "topic or entity", id, known.clone().map(|(id, _)| id));
-        for (_, name) in known.clone().filter(|(one, _)| one == id) {
-            let filled = copy::fill(&kicker.text, Some(name), Some(name)).unwrap_or_default();
-            let chars = filled.chars().count();
-            if chars > KICKER_CHARS {
-                let reason =
-                    format!("makes the kicker {chars} characters long: {KICKER_CHARS} at most");
-                findings.add(field.as_str(), reason);
-            }
+        let Some(name) = known.called.get(id.as_str()) else {
+            findings.unknown(field, "topic or entity", id, known.called.keys().copied());
+            continue;
+        };
+        let filled = copy::fill(&kicker.text, Some(name), Some(name)).unwrap_or_default();
+        let chars = filled.chars().count();
+        if chars > KICKER_CHARS {
+            let reason =
+                format!("makes the kicker {chars} characters long: {KICKER_CHARS} at most");
+            findings.add(field, reason);
         }
     }
 }
@@ -104,9 +96,9 @@ fn echo(inventory: &Inventory, kicker: &Kicker, findings: &mut Findings) {
 fn links(creative: &Creative, advertiser: &Advertiser, findings: &mut Findings) {
     let mut seen = HashSet::new();
     for (at, cta) in creative.ctas.iter().enumerate() {
-        findings.plain(format!("ctas[{at}].text"), &cta.text);
+        findings.named(format_args!("ctas[{at}].text"), &cta.text, 40);
         if !seen.insert(&cta.id) {
-            findings.add(format!("ctas[{at}].id"), format!("`{}` is given twice", cta.id));
+            findings.add(format_args!("ctas[{at}].id"), format!("`{}` is given twice", cta.id));
         }
         if let Err(problem) = landing::check(&cta.url, &advertiser.domains, advertiser.allow_http) {
             let help = format!("`{}` allows {}", advertiser.id, advertiser.domains.join(", "));
@@ -115,13 +107,20 @@ fn links(creative: &Creative, advertiser: &Advertiser, findings: &mut Findings) 
     }
 }
 
-fn claims(creative: &Creative, findings: &mut Findings) {
+fn claims(creative: &Creative, known: &Known<'_>, findings: &mut Findings) {
     for (at, proof) in creative.proofs.iter().enumerate() {
-        findings.plain(format!("proofs[{at}].text"), &proof.text);
-        findings.plain(format!("proofs[{at}].source"), &proof.source);
+        findings.named(format_args!("proofs[{at}].text"), &proof.text, 80);
+        findings.named(format_args!("proofs[{at}].source"), &proof.source, 160);
         let until = proof.valid_until.to_zoned(jiff::tz::TimeZone::UTC).date();
         if until <= proof.as_of {
-            findings.add(format!("proofs[{at}].valid_until"), "is not after `as_of`");
+            findings.add(format_args!("proofs[{at}].valid_until"), "is not after `as_of`");
+        }
+        let clause = &proof.regions;
+        for (side, list) in [("any", &clause.any), ("none", &clause.none)] {
+            for (n, region) in list.iter().enumerate() {
+                let field = format_args!("proofs[{at}].regions.{side}[{n}]");
+                findings.region(field, region, &known.regions);
+            }
         }
     }
     if let Some(price) = &creative.price

@@ -1,7 +1,8 @@
 //! Flights: dates, prices, goals, targeting.
 
 use crate::catalog::check::Findings;
-use crate::config::document::nearest;
+use crate::catalog::check::known::Known;
+use crate::domain::campaign::Clause;
 use crate::domain::campaign::Flight;
 use crate::domain::event::BillOn;
 use crate::domain::event::Tier;
@@ -10,12 +11,13 @@ use crate::domain::region::Region;
 use crate::domain::region::Regions;
 use crate::domain::text;
 
-pub(super) fn check(inventory: &Inventory, findings: &mut Findings) {
-    let regions = Regions::build(&inventory.regions).unwrap_or_default();
-    let campaigns = inventory.campaigns.iter().map(|campaign| campaign.id.as_str());
+/// The most values a flight names on one side of one dimension.
+const MAX_VALUES: usize = 1_000;
+
+pub(super) fn check(inventory: &Inventory, known: &Known<'_>, findings: &mut Findings) {
     for flight in &inventory.flights {
         findings.of("flights", flight.id.as_str());
-        findings.refers("campaign", "campaign", flight.campaign.as_str(), campaigns.clone());
+        findings.refers("campaign", flight.campaign.as_str(), &known.campaigns);
         if flight.starts.zip(flight.ends).is_some_and(|(starts, ends)| starts >= ends) {
             findings.add("ends", "is not after `starts`");
         }
@@ -23,7 +25,7 @@ pub(super) fn check(inventory: &Inventory, findings: &mut Findings) {
             findings.add("goal_impressions", "needs `ends`: a goal without an end has no pace");
         }
         price(flight, findings);
-        targeting(inventory, &regions, flight, findings);
+        targeting(known, flight, findings);
     }
 }
 
@@ -49,63 +51,69 @@ fn price(flight: &Flight, findings: &mut Findings) {
     }
 }
 
-fn targeting(inventory: &Inventory, regions: &Regions, flight: &Flight, findings: &mut Findings) {
+fn targeting(known: &Known<'_>, flight: &Flight, findings: &mut Findings) {
     let targeting = &flight.targeting;
-    let topics = inventory.topics.iter().map(|topic| topic.id.as_str());
-    let entities = inventory.entities.iter().map(|entity| entity.id.as_str());
-    let publishers = inventory.publishers.iter().map(|publisher| publisher.id.as_str());
-    let slots = inventory.publishers.iter().flat_map(|publisher| &publisher.placements);
-    let placements = slots.map(|placement| placement.id.as_str());
-    let each = |any: usize, none: usize| {
-        (0..any).map(|at| ("any", at)).chain((0..none).map(|at| ("none", at)))
-    };
     macro_rules! refer {
-        ($dimension:ident, $what:literal, $known:expr) => {
+        ($dimension:ident) => {
             let clause = &targeting.$dimension;
-            for (side, at) in each(clause.any.len(), clause.none.len()) {
-                let id = if side == "any" { &clause.any[at] } else { &clause.none[at] };
-                let field = format!("targeting.{}.{side}[{at}]", stringify!($dimension));
-                findings.refers(field, $what, id.as_str(), $known.clone());
+            for (side, list) in [("any", &clause.any), ("none", &clause.none)] {
+                for (at, id) in list.iter().enumerate() {
+                    let dimension = stringify!($dimension);
+                    let field = format_args!("targeting.{dimension}.{side}[{at}]");
+                    findings.refers(field, id.as_str(), &known.$dimension);
+                }
             }
         };
     }
-    refer!(topics, "topic", topics);
-    refer!(entities, "entity", entities);
-    refer!(publishers, "publisher", publishers);
-    refer!(placements, "placement", placements);
+    refer!(topics);
+    refer!(entities);
+    refer!(publishers);
+    refer!(placements);
     for (name, clause) in
         [("regions", &targeting.regions), ("page_regions", &targeting.page_regions)]
     {
         for (side, list) in [("any", &clause.any), ("none", &clause.none)] {
-            for (at, region) in list.iter().enumerate().filter(|(_, region)| !regions.knows(region))
-            {
-                let help = nearest(region.as_str(), regions.group_ids())
-                    .map(|near| format!("did you mean `{near}`?"));
-                let reason = format!("there is no region `{region}`");
-                findings.helped(format!("targeting.{name}.{side}[{at}]"), reason, help);
+            for (at, region) in list.iter().enumerate() {
+                let field = format_args!("targeting.{name}.{side}[{at}]");
+                findings.region(field, region, &known.regions);
             }
         }
-        if !clause.any.is_empty() && reach(regions, &clause.any, &clause.none) == 0 {
-            findings.add(format!("targeting.{name}"), "leaves no country");
+        if !reaches_somebody(&known.regions, clause) {
+            findings.add(format_args!("targeting.{name}"), "leaves no country");
         }
     }
     for (side, list) in [("any", &targeting.keywords.any), ("none", &targeting.keywords.none)] {
         for (at, word) in list.iter().enumerate() {
-            findings.plain(format!("targeting.keywords.{side}[{at}]"), word);
+            let field = format!("targeting.keywords.{side}[{at}]");
+            findings.named(&field, word, text::MAX_CHARS);
             if text::key(word).is_none() {
-                findings.add(format!("targeting.keywords.{side}[{at}]"), "names nothing");
+                findings.add(field, "names nothing");
             }
         }
     }
+    macro_rules! bounded {
+        ($($dimension:ident),*) => {$(
+            let clause = &targeting.$dimension;
+            for (side, list) in [("any", clause.any.len()), ("none", clause.none.len())] {
+                if list > MAX_VALUES {
+                    let field = format_args!("targeting.{}.{side}", stringify!($dimension));
+                    findings.add(field, format!("has {list} values: {MAX_VALUES} at most"));
+                }
+            }
+        )*};
+    }
+    bounded!(topics, entities, regions, page_regions, languages, keywords, publishers, placements);
 }
 
-/// How many countries are left of `any` without `none`; those of unknown groups count, so that a
+/// Whether `any` without `none` leaves a country. A region nobody knows counts as one, so that a
 /// typo is not reported twice.
-fn reach(regions: &Regions, any: &[Region], none: &[Region]) -> usize {
-    if any.iter().any(|region| !regions.knows(region)) {
-        return usize::MAX;
+fn reaches_somebody(regions: &Regions, clause: &Clause<Region>) -> bool {
+    if clause.none.is_empty() || clause.any.iter().any(|region| !regions.knows(region)) {
+        return true;
     }
     let covered =
         |list: &[Region], country| list.iter().any(|region| regions.covers(region, country));
-    regions.countries().filter(|country| covered(any, *country) && !covered(none, *country)).count()
+    regions.countries().any(|country| {
+        (clause.any.is_empty() || covered(&clause.any, country)) && !covered(&clause.none, country)
+    })
 }

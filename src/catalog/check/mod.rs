@@ -1,15 +1,26 @@
 //! What an inventory must satisfy before it is saved. Nothing is checked when it is served.
 
+mod campaigns;
 mod creatives;
 mod flights;
+mod known;
+pub mod labels;
+mod lookalike;
 mod names;
 mod parties;
+mod publishers;
+pub mod weights;
 
+pub use labels::reach as labels;
+pub use publishers::stopped_path;
+
+use crate::catalog::check::known::Known;
+use crate::catalog::check::known::Names;
 use crate::config::document::nearest;
 use crate::domain::inventory::Inventory;
-use crate::domain::label::LabelTable;
-use crate::domain::label::Labels;
+use crate::domain::region::Region;
 use crate::domain::region::Regions;
+use std::fmt;
 
 /// Something wrong with one document of an inventory.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -23,99 +34,124 @@ pub struct Finding {
     /// What is wrong.
     pub reason: String,
     /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.list)?;
+        if !self.id.is_empty() {
+            write!(f, " `{}`", self.id)?;
+        }
+        if !self.field.is_empty() {
+            write!(f, ": {}", self.field)?;
+        }
+        write!(f, ": {}", self.reason)?;
+        self.help.iter().try_for_each(|help| write!(f, " ({help})"))
+    }
+}
+
+/// How many suggestions one check looks for: each compares a word with every id of a list.
+const SUGGESTIONS: usize = 50;
 
 /// Collects findings about one document after the other.
 struct Findings {
     found: Vec<Finding>,
     list: &'static str,
     id: String,
+    suggestions: usize,
 }
 
 impl Findings {
+    fn new() -> Findings {
+        Findings { found: Vec::new(), list: "", id: String::new(), suggestions: SUGGESTIONS }
+    }
+
     fn of(&mut self, list: &'static str, id: &str) {
         self.list = list;
         id.clone_into(&mut self.id);
     }
 
-    fn add(&mut self, field: impl Into<String>, reason: impl Into<String>) {
+    fn add(&mut self, field: impl fmt::Display, reason: impl Into<String>) {
         self.helped(field, reason, None);
     }
 
     fn helped(
         &mut self,
-        field: impl Into<String>,
+        field: impl fmt::Display,
         reason: impl Into<String>,
         help: Option<String>,
     ) {
         self.found.push(Finding {
             list: self.list,
             id: self.id.clone(),
-            field: field.into(),
+            field: field.to_string(),
             reason: reason.into(),
             help,
         });
     }
 
-    /// A reference must lead somewhere.
-    fn refers<'a>(
+    /// A word that means nothing, with the nearest that does.
+    fn unknown<'a>(
         &mut self,
-        field: impl Into<String>,
+        field: impl fmt::Display,
         what: &str,
-        id: &str,
-        known: impl Iterator<Item = &'a str> + Clone,
+        word: &str,
+        known: impl Iterator<Item = &'a str>,
     ) {
-        if !known.clone().any(|one| one == id) {
-            let help = nearest(id, known).map(|near| format!("did you mean `{near}`?"));
-            self.helped(field, format!("there is no {what} `{id}`"), help);
+        let near = if self.suggestions == 0 { None } else { nearest(word, known) };
+        self.suggestions = self.suggestions.saturating_sub(1);
+        let help = near.map(|near| format!("did you mean `{near}`?"));
+        self.helped(field, format!("there is no {what} `{word}`"), help);
+    }
+
+    /// A reference must lead somewhere.
+    fn refers<T>(&mut self, field: impl fmt::Display, id: &str, known: &Names<'_, T>) {
+        if known.find(id).is_none() {
+            self.unknown(field, known.what, id, known.ids());
+        }
+    }
+
+    /// A region must be a country or a group that exists.
+    fn region(&mut self, field: impl fmt::Display, region: &Region, regions: &Regions) {
+        if !regions.knows(region) {
+            self.unknown(field, "region", region.as_str(), regions.group_ids());
         }
     }
 
     /// A text must show all of itself.
-    fn plain(&mut self, field: impl Into<String>, text: &str) {
+    fn plain(&mut self, field: impl fmt::Display, text: &str) {
         if let Err(problem) = crate::domain::copy::plain(text) {
             self.add(field, problem.to_string());
         }
     }
-}
 
-/// Everything wrong with an inventory whose lists are in id order.
-pub fn inventory(inventory: &Inventory) -> Vec<Finding> {
-    let mut findings = Findings { found: Vec::new(), list: "", id: String::new() };
-    names::check(inventory, &mut findings);
-    parties::check(inventory, &mut findings);
-    flights::check(inventory, &mut findings);
-    creatives::check(inventory, &mut findings);
-    findings.found
-}
-
-/// Flights that can reach a reader for whom nobody reviewed a label.
-pub fn labels(inventory: &Inventory, table: &LabelTable) -> Vec<Finding> {
-    let Ok(regions) = Regions::build(&inventory.regions) else { return Vec::new() };
-    let labels = Labels::build(table, &regions);
-    let mut findings = Findings { found: Vec::new(), list: "", id: String::new() };
-    for flight in &inventory.flights {
-        findings.of("flights", flight.id.as_str());
-        let clause = &flight.targeting.regions;
-        let reached = regions.countries().filter(|country| {
-            let covers = |region| regions.covers(region, *country);
-            (clause.any.is_empty() || clause.any.iter().any(covers))
-                && !clause.none.iter().any(covers)
-        });
-        let english = "en".parse().expect("`en` is a language");
-        let bare: Vec<String> = reached
-            .filter(|country| labels.find(Some(*country), &english).is_none())
-            .map(|country| country.to_string())
-            .collect();
-        if !bare.is_empty() {
-            let reason = format!("can reach {}, where no label was reviewed", bare.join(", "));
-            findings.helped(
-                "targeting.regions",
-                reason,
-                Some("add the label, or exclude them".into()),
-            );
+    /// A name must say something, in at most `most` characters, and show all of it.
+    fn named(&mut self, field: impl fmt::Display, name: &str, most: usize) {
+        let chars = name.chars().count();
+        if chars > most {
+            self.add(&field, format!("has {chars} characters: {most} at most"));
+        } else if name.trim().is_empty() {
+            self.add(&field, "is empty");
         }
+        self.plain(field, name);
     }
+}
+
+/// Everything wrong with an inventory whose lists are in id order. Limits that stand beside the
+/// fields of a type are not repeated here: see [`crate::catalog::listed::Listed::limits`].
+pub fn inventory(inventory: &Inventory) -> Vec<Finding> {
+    let mut findings = Findings::new();
+    let known = Known::of(inventory);
+    names::check(inventory, &mut findings);
+    parties::check(inventory, &known, &mut findings);
+    campaigns::check(inventory, &known, &mut findings);
+    publishers::check(inventory, &known, &mut findings);
+    flights::check(inventory, &known, &mut findings);
+    creatives::check(inventory, &known, &mut findings);
     findings.found
 }
+
+#[cfg(test)]
+mod tests;

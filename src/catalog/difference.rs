@@ -1,0 +1,322 @@
+//! What would change: list by list, document by document, field by field.
+
+use crate::catalog::listed;
+use crate::catalog::listed::Listed;
+use crate::domain::inventory::Inventory;
+use crate::domain::label::LabelTable;
+use crate::domain::weights::Weights;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// More than this share of a weight's old value is a dangerous change: 0.5 is a half.
+pub const DANGEROUS: f64 = 0.5;
+
+/// How many lines of a kind are written out for people; JSON has all.
+const SHOWN: usize = 40;
+
+/// A field that differs. Absent where the document does not have it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Field {
+    /// Which, such as `targeting.regions.any`.
+    pub path: String,
+    /// Before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old: Option<Value>,
+    /// After.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new: Option<Value>,
+}
+
+/// A document that differs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Changed {
+    /// Which.
+    pub id: String,
+    /// Its fields that differ.
+    pub fields: Vec<Field>,
+}
+
+/// What differs in one list, in the order of ids.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ListDifference {
+    /// The list, such as `flights`.
+    pub list: &'static str,
+    /// Ids that are new.
+    pub added: Vec<String>,
+    /// Ids that are gone.
+    pub removed: Vec<String>,
+    /// Documents that differ.
+    pub changed: Vec<Changed>,
+}
+
+/// What differs between two states of the catalog.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Difference {
+    /// The inventory's lists, those that differ.
+    pub lists: Vec<ListDifference>,
+    /// Weights that differ.
+    pub weights: Vec<Field>,
+    /// The largest relative change of a weight: 0.5 when one goes from 2 to 3 or to 1; absent
+    /// when none differs or one was 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_weight_change: Option<f64>,
+    /// Fields of the label table that differ.
+    pub labels: Vec<Field>,
+}
+
+impl Difference {
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.lists.is_empty() && self.weights.is_empty() && self.labels.is_empty()
+    }
+
+    /// Weights that move by more than [`DANGEROUS`], each with its relative change (infinite from
+    /// 0): who activates them must insist.
+    pub fn dangerous_weights(&self) -> Vec<(&str, f64)> {
+        let moved = self.weights.iter().map(|field| (field.path.as_str(), relative(field)));
+        moved.filter(|(_, change)| *change > DANGEROUS).collect()
+    }
+}
+
+/// What differs between two inventories.
+pub fn inventories(old: &Inventory, new: &Inventory) -> Vec<ListDifference> {
+    let differences = listed::each(&mut Compare { old, new });
+    let empty =
+        |d: &ListDifference| d.added.is_empty() && d.removed.is_empty() && d.changed.is_empty();
+    differences.into_iter().filter(|difference| !empty(difference)).collect()
+}
+
+/// The weights that differ.
+pub fn weights(old: &Weights, new: &Weights) -> Vec<Field> {
+    fields(old, new)
+}
+
+/// The fields of a label table that differ; rows are named by region and language.
+pub fn labels(old: &LabelTable, new: &LabelTable) -> Vec<Field> {
+    let named = |table: &LabelTable| {
+        let rows = table.label.iter().map(|row| {
+            let regions: Vec<&str> = row.regions.iter().map(|region| region.as_str()).collect();
+            (format!("{}/{}", regions.join("+"), row.language), value(row))
+        });
+        let words = table.words.iter().map(|words| (words.language.to_string(), value(words)));
+        serde_json::json!({
+            "ruleset": table.ruleset,
+            "label": rows.collect::<BTreeMap<_, _>>(),
+            "words": words.collect::<BTreeMap<_, _>>(),
+        })
+    };
+    fields(&named(old), &named(new))
+}
+
+/// The largest relative change of any weight: 0 when none differs, infinite when one was 0.
+pub fn largest(weights: &[Field]) -> f64 {
+    weights.iter().map(relative).fold(0.0, f64::max)
+}
+
+fn relative(field: &Field) -> f64 {
+    let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_f64);
+    match (number(&field.old), number(&field.new)) {
+        (Some(old), Some(new)) if old == new => 0.0,
+        (Some(old), Some(new)) if old != 0.0 => ((new - old) / old).abs(),
+        _ => f64::INFINITY,
+    }
+}
+
+/// The whole difference; a part that is not handed in does not differ.
+pub fn between(
+    inventory: Option<(&Inventory, &Inventory)>,
+    weight: Option<(&Weights, &Weights)>,
+    label: Option<(&LabelTable, &LabelTable)>,
+) -> Difference {
+    let moved = weight.map(|(old, new)| weights(old, new)).unwrap_or_default();
+    let change = largest(&moved);
+    Difference {
+        lists: inventory.map(|(old, new)| inventories(old, new)).unwrap_or_default(),
+        largest_weight_change: (change > 0.0 && change.is_finite()).then_some(change),
+        weights: moved,
+        labels: label.map(|(old, new)| labels(old, new)).unwrap_or_default(),
+    }
+}
+
+struct Compare<'a> {
+    old: &'a Inventory,
+    new: &'a Inventory,
+}
+
+impl listed::Visitor for Compare<'_> {
+    type Out = ListDifference;
+    fn visit<T: Listed>(&mut self) -> ListDifference {
+        let by_id = |list: &'_ [T]| -> BTreeMap<String, usize> {
+            list.iter().enumerate().map(|(at, one)| (one.id().to_owned(), at)).collect()
+        };
+        let (old, new) = (T::of(self.old), T::of(self.new));
+        let (before, after) = (by_id(old), by_id(new));
+        let missing = |from: &BTreeMap<String, usize>, other: &BTreeMap<String, usize>| {
+            from.keys().filter(|id| !other.contains_key(*id)).cloned().collect::<Vec<_>>()
+        };
+        let both =
+            before.iter().filter_map(|(id, at)| Some((id, &old[*at], &new[*after.get(id)?])));
+        let changed = both
+            .filter(|(_, old, new)| old != new)
+            .map(|(id, old, new)| Changed { id: id.clone(), fields: fields(old, new) });
+        ListDifference {
+            list: T::LIST,
+            changed: changed.collect(),
+            added: missing(&after, &before),
+            removed: missing(&before, &after),
+        }
+    }
+}
+
+fn value(document: &impl Serialize) -> Value {
+    serde_json::to_value(document).expect("documents are plain data")
+}
+
+fn fields(old: &impl Serialize, new: &impl Serialize) -> Vec<Field> {
+    let mut found = Vec::new();
+    compare(String::new(), Some(&value(old)), Some(&value(new)), &mut found);
+    found
+}
+
+/// Objects by key, lists of objects by place, everything else as a whole.
+fn compare(path: String, old: Option<&Value>, new: Option<&Value>, found: &mut Vec<Field>) {
+    if old == new {
+        return;
+    }
+    match (old, new) {
+        (Some(Value::Object(before)), Some(Value::Object(after))) => {
+            let added = after.keys().filter(|key| !before.contains_key(*key));
+            for key in before.keys().chain(added) {
+                let dot = if path.is_empty() { "" } else { "." };
+                compare(format!("{path}{dot}{key}"), before.get(key), after.get(key), found);
+            }
+        }
+        (Some(Value::Array(before)), Some(Value::Array(after)))
+            if before.iter().chain(after).all(Value::is_object) =>
+        {
+            for at in 0..before.len().max(after.len()) {
+                compare(format!("{path}[{at}]"), before.get(at), after.get(at), found);
+            }
+        }
+        _ => found.push(Field { path, old: old.cloned(), new: new.cloned() }),
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = |value: &Option<Value>| value.as_ref().map_or("—".into(), Value::to_string);
+        write!(f, "{}: {} → {}", self.path, side(&self.old), side(&self.new))
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return writeln!(f, "no difference");
+        }
+        for list in &self.lists {
+            writeln!(f, "{}", list.list)?;
+            ids(f, '+', &list.added)?;
+            ids(f, '−', &list.removed)?;
+            for changed in list.changed.iter().take(SHOWN) {
+                writeln!(f, "  ~ {}", changed.id)?;
+                changed.fields.iter().try_for_each(|field| writeln!(f, "      {field}"))?;
+            }
+            more(f, list.changed.len())?;
+        }
+        for (title, fields) in [("weights", &self.weights), ("labels", &self.labels)] {
+            if !fields.is_empty() {
+                writeln!(f, "{title}")?;
+                fields.iter().take(SHOWN).try_for_each(|field| writeln!(f, "  ~ {field}"))?;
+                more(f, fields.len())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ids(f: &mut fmt::Formatter<'_>, sign: char, ids: &[String]) -> fmt::Result {
+    ids.iter().take(SHOWN).try_for_each(|id| writeln!(f, "  {sign} {id}"))?;
+    more(f, ids.len())
+}
+
+fn more(f: &mut fmt::Formatter<'_>, all: usize) -> fmt::Result {
+    match all.checked_sub(SHOWN).filter(|rest| *rest > 0) {
+        Some(rest) => writeln!(f, "    and {rest} more"),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::files;
+    use crate::domain::money::Micros;
+
+    #[test]
+    fn a_difference_reads_like_the_change_that_was_made() {
+        let old = files::example();
+        let mut new = old.clone();
+        new.flights.retain(|flight| flight.id.as_str() != "zahid-ai-europe");
+        let mut flight = old.flights[0].clone();
+        flight.id = "brand-new".parse().unwrap();
+        new.flights.push(flight);
+        let changed = new.flights[0].id.to_string();
+        new.flights[0].price_micros = Micros::try_from(9_000).unwrap();
+        new.flights[0].stopped = true;
+        let was = old.flights[0].price_micros.get();
+
+        let difference = between(Some((&old, &new)), None, None);
+
+        let said = difference.to_string();
+        let expected = format!(
+            "flights\n  + brand-new\n  − zahid-ai-europe\n  ~ {changed}\n      price_micros: {was} → 9000\n      stopped: — → true\n"
+        );
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn the_order_of_lists_is_no_difference() {
+        let old = files::example();
+        let mut new = old.clone();
+        new.flights.reverse();
+        new.creatives.reverse();
+        assert!(between(Some((&old, &new)), None, None).is_empty());
+        assert_eq!(Difference::default().to_string(), "no difference\n");
+    }
+
+    #[test]
+    fn a_weight_that_moves_by_more_than_half_is_dangerous() {
+        let old = Weights::default();
+        for (entity_boost, explore_floor, dangerous) in [
+            (2.0, 0.02, 0),
+            (3.0, 0.02, 0),
+            (3.1, 0.02, 1),
+            (1.0, 0.02, 0),
+            (2.0, 0.0, 1),
+            (20.0, 0.5, 2),
+        ] {
+            let new = Weights { entity_boost, explore_floor, ..old.clone() };
+            let found = between(None, Some((&old, &new)), None);
+            assert_eq!(
+                found.dangerous_weights().len(),
+                dangerous,
+                "{entity_boost} {explore_floor}"
+            );
+        }
+        let none = Weights { explore_floor: 0.0, ..old.clone() };
+        assert!(largest(&weights(&none, &old)).is_infinite(), "from nothing to something");
+    }
+
+    #[test]
+    fn a_change_of_the_label_table_is_named_by_region_and_language() {
+        let old: LabelTable = toml::from_str(include_str!("../../config/labels.toml")).unwrap();
+        let mut new = old.clone();
+        let german = new.label.iter_mut().find(|row| row.text == "Anzeige").unwrap();
+        german.text = "Werbung".into();
+        let said = between(None, None, Some((&old, &new))).to_string();
+        assert!(said.contains("label.DE/de.text: \"Anzeige\" → \"Werbung\""), "{said}");
+    }
+}

@@ -1,0 +1,96 @@
+//! The nine lists of an inventory, by the names that files, addresses and findings use.
+
+use crate::domain::campaign::Campaign;
+use crate::domain::campaign::Flight;
+use crate::domain::creative::Creative;
+use crate::domain::entity::EntityDoc;
+use crate::domain::inventory::Inventory;
+use crate::domain::party::Advertiser;
+use crate::domain::party::Publisher;
+use crate::domain::party::Sector;
+use crate::domain::region::RegionGroup;
+use crate::domain::taxonomy::TopicDoc;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A document of one of the lists.
+pub trait Listed: Clone + PartialEq + Serialize + DeserializeOwned {
+    /// The name of its list, such as `flights`.
+    const LIST: &'static str;
+    /// Its id, given once in the list.
+    fn id(&self) -> &str;
+    /// What is out of the limits of its own type: field path and reason.
+    fn limits(&self) -> Vec<(String, String)>;
+    /// Its list.
+    fn of(inventory: &Inventory) -> &Vec<Self>;
+    /// Its list, to be changed.
+    fn of_mut(inventory: &mut Inventory) -> &mut Vec<Self>;
+}
+
+/// Something done to a list whatever it holds.
+pub trait Visitor {
+    /// What comes of it.
+    type Out;
+    /// Does it to the list of `T`.
+    fn visit<T: Listed>(&mut self) -> Self::Out;
+}
+
+macro_rules! listed {
+    ($($list:ident: $type:ident, $limits:expr;)*) => {
+        /// The names of the lists, those that others refer to first.
+        pub const LISTS: [&str; 9] = [$(stringify!($list)),*];
+
+        /// Visits the list called `name`; `None` when there is none.
+        pub fn named<V: Visitor>(name: &str, visitor: &mut V) -> Option<V::Out> {
+            match name {
+                $(stringify!($list) => Some(visitor.visit::<$type>()),)*
+                _ => None,
+            }
+        }
+
+        /// Visits every list.
+        pub fn each<V: Visitor>(visitor: &mut V) -> Vec<V::Out> {
+            vec![$(visitor.visit::<$type>()),*]
+        }
+
+        $(impl Listed for $type {
+            const LIST: &'static str = stringify!($list);
+            fn id(&self) -> &str {
+                self.id.as_str()
+            }
+            fn limits(&self) -> Vec<(String, String)> {
+                let limits: fn(&$type) -> Vec<(String, String)> = $limits;
+                limits(self)
+            }
+            fn of(inventory: &Inventory) -> &Vec<Self> {
+                &inventory.$list
+            }
+            fn of_mut(inventory: &mut Inventory) -> &mut Vec<Self> {
+                &mut inventory.$list
+            }
+        })*
+    };
+}
+
+listed! {
+    topics: TopicDoc, |_| Vec::new();
+    entities: EntityDoc, |_| Vec::new();
+    regions: RegionGroup, |_| Vec::new();
+    sectors: Sector, declared;
+    advertisers: Advertiser, declared;
+    campaigns: Campaign, declared;
+    flights: Flight, declared;
+    creatives: Creative, declared;
+    publishers: Publisher, declared;
+}
+
+/// The limits that stand beside the fields.
+fn declared<T: garde::Validate<Context = ()>>(document: &T) -> Vec<(String, String)> {
+    match document.validate() {
+        Ok(()) => Vec::new(),
+        Err(report) => report
+            .iter()
+            .map(|(path, error)| (path.to_string(), error.message().to_owned()))
+            .collect(),
+    }
+}

@@ -1,0 +1,100 @@
+//! JSON Schemas of the files people write, from the types that read them.
+
+use crate::config::Settings;
+use crate::domain::inventory::Inventory;
+use crate::domain::label::LabelTable;
+use crate::domain::weights::Weights;
+use serde_json::Value;
+
+closed! {
+    /// A kind of file.
+    Kind {
+        /// A file of the inventory's folder, or all of them in one.
+        Inventory = "inventory",
+        /// `weights.toml`.
+        Weights = "weights",
+        /// `labels.toml`.
+        Labels = "labels",
+        /// `adjacent.toml`.
+        Config = "config",
+    }
+}
+
+/// The schema (2020-12) of a kind of file. It says less than the checks do: references, dates that
+/// must follow each other and the like are beyond it.
+pub fn of(kind: Kind) -> Value {
+    let schema = match kind {
+        Kind::Inventory => schemars::schema_for!(Inventory),
+        Kind::Weights => schemars::schema_for!(Weights),
+        Kind::Labels => schemars::schema_for!(LabelTable),
+        Kind::Config => schemars::schema_for!(Settings),
+    };
+    let mut schema = schema.to_value();
+    if kind == Kind::Config {
+        optional(&mut schema);
+    }
+    schema
+}
+
+/// What the settings' file leaves out the defaults say: no section and no key of one is required.
+fn optional(schema: &mut Value) {
+    let referred = |field: &Value| Some(field.get("$ref")?.as_str()?.to_owned());
+    let sections: Vec<String> = schema["properties"]
+        .as_object()
+        .map(|fields| fields.values().filter_map(referred).collect())
+        .unwrap_or_default();
+    let pointers = sections.iter().filter_map(|section| section.strip_prefix('#'));
+    for pointer in std::iter::once("").chain(pointers) {
+        if let Some(Value::Object(section)) = schema.pointer_mut(pointer) {
+            section.remove("required");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::files;
+    use crate::config::load;
+
+    fn faults(kind: Kind, text: &str) -> Vec<String> {
+        let document = serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap();
+        let schema = jsonschema::validator_for(&of(kind)).unwrap();
+        schema.iter_errors(&document).map(|error| error.instance_path().to_string()).collect()
+    }
+
+    #[test]
+    fn the_files_of_this_project_are_valid_by_their_schemas() {
+        assert_eq!(faults(Kind::Config, load::DEFAULTS), [""; 0]);
+        assert_eq!(faults(Kind::Weights, files::WEIGHTS.1), [""; 0]);
+        assert_eq!(faults(Kind::Labels, files::LABELS.1), [""; 0]);
+        for (name, text) in files::EXAMPLE {
+            assert_eq!(faults(Kind::Inventory, text), [""; 0], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_valid_is_not_by_its_schema_either() {
+        let broken = files::WEIGHTS.1.replace("entity_boost = 2.0", "entity_boost = -2.0");
+        assert_eq!(faults(Kind::Weights, &broken), ["/entity_boost"]);
+        let broken = files::LABELS.1.replacen("text = ", "texxt = ", 1);
+        assert!(faults(Kind::Labels, &broken).contains(&"/label/0".to_owned()));
+        let broken = load::DEFAULTS.replace("format = \"text\"", "format = \"prose\"");
+        assert_eq!(faults(Kind::Config, &broken), ["/logs/format"]);
+        for (from, to, at) in [
+            ("price_micros = 8_000_000", "price_micros = -8", "/flights/0/price_micros"),
+            ("tier = \"standard\"", "tier = \"best\"", "/flights/0/tier"),
+            ("political = false", "", "/campaigns/0"),
+        ] {
+            let whole = files::EXAMPLE.iter().find(|(name, _)| name.contains("zahid")).unwrap();
+            assert_eq!(faults(Kind::Inventory, &whole.1.replace(from, to)), [at]);
+        }
+    }
+
+    #[test]
+    fn a_settings_file_may_leave_out_what_it_does_not_change() {
+        assert_eq!(faults(Kind::Config, "[windows]\nclick_seconds = 60\n"), [""; 0]);
+        let half = "[limits]\nclicks = [{ count = 2 }]\n";
+        assert_eq!(faults(Kind::Config, half), ["/limits/clicks/0"]);
+    }
+}
