@@ -55,6 +55,13 @@ pub fn text_of(path: &Path) -> Result<String, Vec<Problem>> {
     std::fs::read_to_string(path).map_err(refused)
 }
 
+/// The process's environment.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(key, value)| {
+        Some((key.into_string().ok()?, value.into_string().ok()?))
+    })
+}
+
 /// Reads the settings: the file when one is named or stands in its usual place, else the defaults
 /// compiled in; then every `ADJACENT__SECTION__KEY` of `environment`.
 pub fn settings(

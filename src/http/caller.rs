@@ -22,8 +22,7 @@ pub fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
 pub fn identity(face: &Face, request: &HttpRequest) -> Result<Option<Identity>, ApiError> {
     let Some(text) = header(request, "authorization") else { return Ok(None) };
     let presented = text.strip_prefix("Bearer ").unwrap_or(text).trim();
-    let now = face.server.clock.now();
-    match face.keys.find(presented, now) {
+    match face.identity(presented) {
         Some(identity) => Ok(Some(identity)),
         None => Err(ApiError::unauthorized("this key is not known, has expired or was revoked")),
     }
@@ -54,7 +53,8 @@ impl<'a> Caller<'a> {
     /// Reads a request. `trusted` is a server that gave the publisher's secret key: what it says of
     /// the reader is believed.
     pub fn read(face: &Face, request: &'a HttpRequest, trusted: bool) -> Caller<'a> {
-        let settings = &face.server.settings.server;
+        let settings = face.server.settings();
+        let settings = &settings.server;
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let peer = request.peer_addr().map_or(unknown, |peer| peer.ip());
         let forwarded = request

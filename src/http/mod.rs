@@ -44,7 +44,8 @@ impl Face {
 
     /// Whether the peer is one of the operator's proxies.
     pub fn is_trusted_peer(&self, request: &HttpRequest) -> bool {
-        let trusted = &self.server.settings.server.trusted_proxies;
+        let settings = self.server.settings();
+        let trusted = &settings.server.trusted_proxies;
         !trusted.is_empty()
             && request
                 .peer_addr()

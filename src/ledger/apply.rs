@@ -127,6 +127,8 @@ pub struct State {
     waiting: HashMap<Minted, Vec<Arc<Event>>>,
     deadlines: BTreeSet<(i64, Minted)>,
     credits: BTreeSet<u128>,
+    applied: u64,
+    latest_ms: i64,
 }
 
 const IMPRESSION: u8 = 0;
@@ -148,6 +150,8 @@ fn usage(event: &Event) -> u8 {
 
 /// Judges one record and says what became of it and of those that waited for it.
 pub fn apply(state: &mut State, rules: &Rules, record: &Record) -> Vec<Judged> {
+    state.applied += 1;
+    state.latest_ms = state.latest_ms.max(record.at_ms().unwrap_or(0));
     match record {
         Record::Event(event) => {
             let mut judged = settle(state, rules, event.at_ms);
@@ -276,6 +280,16 @@ impl State {
     /// Whether something waits whose grace is over at `now_ms`: a tick would settle it.
     pub fn overdue(&self, now_ms: i64) -> bool {
         self.deadlines.first().is_some_and(|(deadline, _)| *deadline < now_ms)
+    }
+
+    /// How many records it has applied.
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// The latest time on record, in unix milliseconds.
+    pub fn latest_ms(&self) -> i64 {
+        self.latest_ms
     }
 
     /// Bills the event's price, if it has one.

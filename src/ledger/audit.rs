@@ -19,11 +19,17 @@ pub struct Difference {
     pub ledger: String,
 }
 
-/// A ledger recomputed from a folder of segments; changes nothing there.
-pub fn recompute(folder: &Path, rules: &Rules) -> io::Result<(State, journal::Recovery)> {
+/// A ledger recomputed from the first `records` of a folder of segments; changes nothing there.
+pub fn recompute(
+    folder: &Path,
+    rules: &Rules,
+    records: u64,
+) -> io::Result<(State, journal::Recovery)> {
     let mut state = State::default();
     let recovery = journal::recover(folder, false, |entry| {
-        if let Ok(record) = Record::decode(&entry.payload) {
+        if let Ok(record) = Record::decode(&entry.payload)
+            && state.applied() < records
+        {
             apply::apply(&mut state, rules, &record);
         }
     })?;

@@ -127,6 +127,15 @@ pub enum InvalidRecord {
 }
 
 impl Record {
+    /// When it was made, in unix milliseconds, where it says so.
+    pub fn at_ms(&self) -> Option<i64> {
+        match self {
+            Record::Event(event) => Some(event.at_ms),
+            Record::Tick { at_ms } => Some(*at_ms),
+            Record::Budget { .. } | Record::Credit { .. } => None,
+        }
+    }
+
     /// The bytes for the journal.
     pub fn encode(&self) -> Vec<u8> {
         postcard::to_extend(self, vec![VERSION]).expect("a record is plain data")

@@ -126,7 +126,7 @@ impl Server {
         let page = resolve::page(snapshot, publisher, call.page, call.seen, call.slots);
         let request = request_id(now_ms);
         let too_old = self.snapshot_age_ms(now_ms) / 1_000
-            >= i64::try_from(self.settings.snapshot.too_old_after_seconds).unwrap_or(i64::MAX);
+            >= i64::try_from(self.settings().snapshot.too_old_after_seconds).unwrap_or(i64::MAX);
         let mut decided = Decided {
             live: live.clone(),
             request,
@@ -220,7 +220,7 @@ impl Server {
                 Micros::try_from(flight.price.get() / share).unwrap_or(flight.price)
             }
         };
-        let settings = &self.settings;
+        let settings = self.settings();
         let seconds = i64::from(settings.windows.reservation_seconds);
         let hold = Hold {
             decision,

@@ -1,6 +1,8 @@
 //! The verbs: decide, record, redirect, explain, report. All they know comes through here; nothing
 //! in here knows HTTP.
 
+pub mod apply;
+pub mod audit;
 pub mod decide;
 pub mod explain;
 pub mod forced;
@@ -15,7 +17,7 @@ pub mod tokens;
 pub mod unit;
 pub mod versions;
 
-use crate::catalog::store::Catalog;
+use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::decision_log::DecisionLog;
@@ -70,8 +72,7 @@ pub struct Parts {
 
 /// The running server.
 pub struct Server {
-    /// The settings.
-    pub settings: Settings,
+    settings: ArcSwap<Settings>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The series.
@@ -102,7 +103,6 @@ pub struct Server {
     forged: AtomicU64,
     reached_ms: AtomicI64,
     removed: RemovedCounters,
-    stale_after_ms: i64,
 }
 
 /// Handles of the stages that the hot path counts.
@@ -138,12 +138,10 @@ impl Server {
             truncated: removed(Removed::Truncated),
         };
         parts.log.world(state::world_line(&parts.live));
-        let stale = i64::try_from(parts.settings.snapshot.stale_after_seconds).unwrap_or(i64::MAX);
         let own_origin = url::Url::parse(&parts.public_url)
             .map_or_else(|_| String::new(), |url| url.origin().ascii_serialization());
         Server {
             removed: counters,
-            stale_after_ms: stale.saturating_mul(1_000),
             reached_ms: AtomicI64::new(parts.clock.now_ms()),
             publishing: Mutex::new(parts.live.world.state.number + 1),
             live: ArcSwap::from_pointee(parts.live),
@@ -152,7 +150,7 @@ impl Server {
             forged: AtomicU64::new(0),
             keyring: ArcSwap::from_pointee(parts.keyring),
             own_origin,
-            settings: parts.settings,
+            settings: ArcSwap::from_pointee(parts.settings),
             clock: parts.clock,
             metrics: parts.metrics,
             catalog: parts.catalog,
@@ -171,6 +169,16 @@ impl Server {
         Guard::into_inner(self.live.load())
     }
 
+    /// The settings in force.
+    pub fn settings(&self) -> Guard<Arc<Settings>> {
+        self.settings.load()
+    }
+
+    /// Takes over settings that can change while serving.
+    pub fn take_settings(&self, settings: Settings) {
+        self.settings.store(Arc::new(settings));
+    }
+
     /// How long ago the catalog was last reached, in milliseconds.
     pub fn snapshot_age_ms(&self, now_ms: i64) -> i64 {
         now_ms.saturating_sub(self.reached_ms.load(Ordering::Relaxed)).max(0)
@@ -178,6 +186,7 @@ impl Server {
 
     /// Whether answers must say that the inventory is stale.
     pub fn is_stale(&self, age_ms: i64) -> bool {
-        age_ms >= self.stale_after_ms
+        let after = self.settings.load().snapshot.stale_after_seconds;
+        age_ms / 1_000 >= i64::try_from(after).unwrap_or(i64::MAX)
     }
 }

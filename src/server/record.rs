@@ -12,7 +12,7 @@ use crate::selection::snapshot::Snapshot;
 use crate::server::Server;
 use crate::token::KeyAge;
 use crate::token::Token;
-use crate::traffic::limits::VisitorKey;
+use crate::traffic::VisitorKey;
 use crate::traffic::signals::Signals;
 use crate::traffic::signals::Site;
 use std::net::IpAddr;

@@ -1,6 +1,6 @@
 //! Inventories that tokens and past decisions name: the one being served, and a few before it.
 
-use crate::catalog::store::CatalogError;
+use crate::catalog::CatalogError;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
 use crate::selection::compile::compile;

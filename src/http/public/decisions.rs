@@ -37,7 +37,7 @@ pub async fn create(
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let limit = face.server.settings.request.body_bytes;
+    let limit = face.server.settings().request.body_bytes;
     let bytes = body::read(payload, limit, face.body_timeout).await?;
     let began = Instant::now();
     let (request, ignored) = body::json::<DecisionRequest>(&bytes)?;
@@ -67,7 +67,7 @@ async fn answer(
         let field = if request.explain { "explain" } else { "force_creative" };
         return Err(ApiError::forbidden(format!("`{field}` needs an operator's key")));
     }
-    let mut warnings = request::bound(&mut request, &face.server.settings.request)?;
+    let mut warnings = request::bound(&mut request, &face.server.settings().request)?;
     warnings.extend(ignored.into_iter().map(|path| format!("{path}: unknown field, ignored")));
     let asked = ask(face, http, &request, identity.as_ref(), &mut warnings)?;
     let Some(decided) = asked else { return Ok(overloaded(&request)) };

@@ -9,7 +9,7 @@ use serde_json::json;
 
 /// `GET /v1/limits`: the settings in force.
 pub async fn limits(face: Data<Face>) -> HttpResponse {
-    let settings = &face.server.settings;
+    let settings = face.server.settings();
     let mut request = json!(settings.request);
     request["token_characters"] = json!(events::TOKEN_CHARS);
     explain::json(&json!({
@@ -23,7 +23,7 @@ pub async fn limits(face: Data<Face>) -> HttpResponse {
 
 /// `GET /v1/privacy`: the data map.
 pub async fn privacy(face: Data<Face>) -> HttpResponse {
-    let days = face.server.settings.decision_log.days;
+    let days = face.server.settings().decision_log.days;
     explain::json(&json!({
         "identifiers_of_persons": "none is asked for, set or read; no cookie, no storage",
         "used": [

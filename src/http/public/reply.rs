@@ -157,6 +157,7 @@ pub struct CreativeReply<'a> {
     /// A terminal command.
     pub command: Option<CommandReply<'a>>,
     /// Calls to action, the main one first.
+    #[schemars(with = "Vec<CtaReply<'a>>")]
     pub ctas: SmallVec<[CtaReply<'a>; 2]>,
     /// Where the unit itself leads: the main call to action.
     pub click_url: String,
@@ -320,7 +321,7 @@ pub fn fill<'a>(
 ) -> Fill<'a> {
     let mut links =
         Links { server, decided, filled, token: server.impression_token(decided, slot, filled) };
-    let windows = &server.settings.windows;
+    let windows = server.settings().windows;
     let snapshot = decided.live.snapshot();
     let publisher = &snapshot.publishers[decided.page.publisher as usize];
     let measurement = snapshot.inventory.publishers[publisher.doc].measurement;

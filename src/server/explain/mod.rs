@@ -7,7 +7,7 @@ pub mod want;
 pub use document::Explanation;
 pub use redact::Reader;
 
-use crate::catalog::store::CatalogError;
+use crate::catalog::CatalogError;
 use crate::decision_log;
 use crate::decision_log::Found;
 use crate::domain::event::NoFill;

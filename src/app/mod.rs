@@ -1,0 +1,256 @@
+//! Wiring: opens what is kept, binds both listeners, starts the tasks, serves, drains.
+
+pub mod banner;
+pub mod lock;
+pub mod open;
+pub mod reload;
+pub mod tasks;
+
+use crate::clock::SystemClock;
+use crate::config::ConfigError;
+use crate::config::Settings;
+use crate::config::keys::ApiKeys;
+use crate::config::keys::LocalKeys;
+use crate::config::keys::TokenKeys;
+use crate::decision_log::DecisionLog;
+use crate::decision_log::writer::Keeping;
+use crate::http;
+use crate::http::Face;
+use crate::ledger::Embedded;
+use crate::metrics::Metrics;
+use crate::server;
+use crate::server::Parts;
+use crate::server::Server;
+use crate::server::live::Live;
+use crate::server::purse::Purses;
+use crate::token::PARTITIONS;
+use crate::traffic::Quota;
+use crate::traffic::agents;
+use crate::traffic::flood::Flood;
+use crate::traffic::limits::Visitors;
+use actix_web::App as Actix;
+use actix_web::HttpServer;
+use actix_web::web::Data;
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// What the command line says besides the settings.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The settings' file, where one is named.
+    pub config: Option<PathBuf>,
+    /// The weights' file, where one is named.
+    pub weights: Option<PathBuf>,
+    /// The inventory to apply at the start: a file or a folder.
+    pub inventory: Option<PathBuf>,
+    /// Apply the inventory whenever it changes.
+    pub watch: bool,
+}
+
+/// A server that is bound and ready to run.
+pub struct App {
+    face: Data<Face>,
+    public: actix_web::dev::Server,
+    ops: actix_web::dev::Server,
+    tasks: tasks::Tasks,
+    /// Held for as long as the data directory is ours.
+    _lock: lock::Lock,
+    /// The public listener.
+    pub address: SocketAddr,
+    /// The operations listener.
+    pub ops_address: SocketAddr,
+    /// Keys made on the first run.
+    pub local_keys: Option<LocalKeys>,
+}
+
+fn usage(reason: impl Into<String>) -> anyhow::Error {
+    ConfigError::Usage(reason.into()).into()
+}
+
+impl App {
+    /// Opens the data directory, recovers, compiles and binds. Port 0 picks a free one.
+    pub async fn build(settings: Settings, options: Options) -> anyhow::Result<App> {
+        if settings.store.url != "embedded" {
+            return Err(usage(format!(
+                "store.url `{}` is not served by this version: use `embedded`",
+                settings.store.url
+            )));
+        }
+        let data = PathBuf::from(&settings.store.data);
+        let lock = lock::Lock::take(&data)?;
+        let public_listener = bind(settings.server.listen, "server.listen")?;
+        let ops_listener = bind(settings.server.ops_listen, "server.ops_listen")?;
+        let (address, ops_address) = (public_listener.local_addr()?, ops_listener.local_addr()?);
+        let public_url = public_url(&settings, address)?;
+        let local = settings.server.public_url.is_none();
+
+        let incarnation = rand::random::<u64>();
+        let purses = Arc::new(Purses::default());
+        let listener = purses.clone();
+        let ledger = Embedded::open(
+            &data.join("journal"),
+            incarnation,
+            settings.store.segment_bytes,
+            open::rules(&settings.windows),
+            Box::new(move |judged| listener.judged(judged)),
+        )
+        .context("the journal cannot be opened")?;
+        purses.recover(&ledger.state());
+        let clock = Arc::new(SystemClock::starting_at_least(ledger.state().latest_ms()));
+        let opened = open::catalog(&data, &settings, &options, &*clock)?;
+        let live = Live::new(opened.snapshot.clone(), &purses, 1);
+        let metrics = open::metrics(&opened.snapshot, &settings).context("metrics")?;
+        let log = DecisionLog::start(
+            &data.join("decisions"),
+            incarnation,
+            crate::clock::Clock::now_ms(&*clock),
+            Keeping {
+                flush: Duration::from_millis(settings.decision_log.flush_ms),
+                segment_bytes: settings.decision_log.segment_bytes,
+                keep: Duration::from_secs(u64::from(settings.decision_log.days) * 86_400),
+            },
+        )
+        .context("the decision log cannot be opened")?;
+        let now = crate::clock::Clock::now(&*clock);
+        let mut api_keys = ApiKeys::open(&data)?;
+        let inventory = &opened.snapshot.inventory;
+        let local_keys = LocalKeys::open(
+            &data,
+            &mut api_keys,
+            inventory.advertisers.iter().map(|advertiser| advertiser.id.as_str()),
+            inventory.publishers.iter().map(|publisher| publisher.id.as_str()),
+            now,
+        )?;
+        let token_keys = TokenKeys::open(&data, now)?;
+        let visitors = visitors(&settings);
+        let server = Arc::new(Server::new(Parts {
+            flood: Flood::new(settings.limits.flood_per_second, settings.limits.visitors),
+            visitors,
+            metrics,
+            catalog: opened.catalog,
+            keyring: token_keys.keyring(),
+            clock,
+            ledger,
+            log,
+            purses,
+            incarnation,
+            public_url: public_url.clone(),
+            live,
+            settings: settings.clone(),
+        }));
+        server.note_recovery();
+        server.write_budgets(&opened.snapshot).await.context("budgets cannot be recorded")?;
+        agents::warm();
+        let face = Data::new(Face {
+            keys: ArcSwap::from_pointee(api_keys),
+            links: ArcSwap::from_pointee(token_keys.links()),
+            local,
+            body_timeout: Duration::from_millis(settings.server.body_timeout_ms),
+            own_origin: origin(&public_url),
+            draining: AtomicBool::new(false),
+            server: server.clone(),
+        });
+        lock.tell(ops_address).context("the lock cannot be written")?;
+        let tasks = tasks::start(&face, &data, &settings, &options)?;
+        let drain = settings.server.drain_timeout_seconds;
+        let shared = face.clone();
+        let public = HttpServer::new(move || {
+            Actix::new().configure(http::public::routes(shared.clone()))
+        })
+        .disable_signals()
+        .keep_alive(Duration::from_secs(75))
+        .client_request_timeout(Duration::from_secs(5))
+        .shutdown_timeout(drain)
+        .listen(public_listener)?
+        .run();
+        let shared = face.clone();
+        let ops =
+            HttpServer::new(move || Actix::new().configure(http::ops::routes(shared.clone())))
+                .disable_signals()
+                .workers(1)
+                .client_request_timeout(Duration::from_secs(5))
+                .shutdown_timeout(drain)
+                .listen(ops_listener)?
+                .run();
+        Ok(App { face, public, ops, tasks, _lock: lock, address, ops_address, local_keys })
+    }
+
+    /// What the handlers have.
+    pub fn face(&self) -> &Face {
+        &self.face
+    }
+
+    /// Serves until `shutdown` completes; then `/readyz` says so for the drain delay, requests in
+    /// flight end, and everything that was noted is on disk.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let (public, ops) = (self.public.handle(), self.ops.handle());
+        let face = self.face.clone();
+        let delay = Duration::from_millis(face.server.settings().server.drain_delay_ms);
+        let stop = async {
+            shutdown.await;
+            tracing::info!("draining");
+            face.draining.store(true, Ordering::Release);
+            tokio::time::sleep(delay).await;
+            public.stop(true).await;
+            ops.stop(true).await;
+            Ok(())
+        };
+        tokio::try_join!(self.public, self.ops, stop)?;
+        self.tasks.stop().await;
+        face.server.log.flush();
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .map_err(|error| usage(format!("{setting} = {address} cannot be bound: {error}")))
+}
+
+/// Where readers reach the public listener: said by the operator, or loopback itself.
+fn public_url(settings: &Settings, address: SocketAddr) -> anyhow::Result<String> {
+    match &settings.server.public_url {
+        Some(url) => Ok(url.trim_end_matches('/').to_owned()),
+        None if address.ip().is_loopback() => Ok(format!("http://{address}")),
+        None => Err(usage(format!(
+            "server.public_url is required when server.listen = {} is not loopback: write the \
+             address readers reach it by, such as https://units.example",
+            settings.server.listen
+        ))),
+    }
+}
+
+fn origin(address: &str) -> String {
+    url::Url::parse(address).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
+}
+
+fn visitors(settings: &Settings) -> Visitors {
+    let quotas = |list: &[crate::config::settings::Quota]| -> Vec<Quota> {
+        list.iter().map(|q| Quota { count: q.count, seconds: q.seconds }).collect()
+    };
+    let limits = &settings.limits;
+    Visitors::new(
+        &quotas(&limits.impressions),
+        &quotas(&limits.clicks),
+        limits.visitors,
+        rand::random(),
+    )
+}
+
+const _: () = assert!(PARTITIONS == crate::journal::PARTITIONS, "tokens name journal partitions");
+
+/// The stages of the funnel, for the series.
+pub(crate) fn stages() -> Vec<&'static str> {
+    server::stages()
+}
+
+/// Builds the series for an inventory.
+pub(crate) type Series = Metrics;

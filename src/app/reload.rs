@@ -1,0 +1,143 @@
+//! Changed files: read, checked, served. What is not valid changes nothing, is counted and said.
+
+use crate::app::Options;
+use crate::app::open;
+use crate::catalog::By;
+use crate::catalog::difference;
+use crate::catalog::files;
+use crate::config::ConfigError;
+use crate::config::Settings;
+use crate::config::load;
+use crate::config::settings::Activation;
+use crate::http::Face;
+use crate::selection::compile::compile;
+use actix_web::web::Data;
+use std::sync::Arc;
+
+/// Who changes things by saving a file.
+const WHO: &str = "file";
+
+/// What a file is to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The folder of the inventory.
+    Inventory,
+    /// The weights.
+    Weights,
+    /// The labels.
+    Labels,
+    /// The settings.
+    Config,
+}
+
+impl What {
+    /// Everything that can be reloaded.
+    pub const ALL: [What; 4] = [What::Config, What::Labels, What::Weights, What::Inventory];
+
+    /// As a label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            What::Inventory => "inventory",
+            What::Weights => "weights",
+            What::Labels => "labels",
+            What::Config => "config",
+        }
+    }
+}
+
+/// Reloads one thing and counts it.
+pub async fn reload(face: &Data<Face>, options: &Options, what: What) {
+    let result = match what {
+        What::Inventory => inventory(face, options).await,
+        What::Weights => weights(face, options).await,
+        What::Labels => labels(face).await,
+        What::Config => config(face, options),
+    };
+    match result {
+        Ok(Some(said)) => {
+            face.server.metrics.reloaded(what.as_str(), true);
+            tracing::info!("{} reloaded: {said}", what.as_str());
+        }
+        Ok(None) => {}
+        Err(error) => {
+            face.server.metrics.reloaded(what.as_str(), false);
+            tracing::warn!("{} not reloaded, the version before stays: {error:#}", what.as_str());
+        }
+    }
+}
+
+async fn inventory(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
+    let Some(path) = &options.inventory else { return Ok(None) };
+    let texts = files::read(path).map_err(ConfigError::from)?;
+    let inventory = files::parse(&texts).map_err(ConfigError::from)?;
+    let changed =
+        face.server.apply_inventory(inventory, None, &by(face, "the folder changed")).await?;
+    Ok(changed.map(|difference| difference.to_string()))
+}
+
+async fn weights(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
+    let weights = open::weights(options)?;
+    if face.server.settings().weights.activation == Activation::Command {
+        return Ok(Some("the draft is valid; it becomes active by command".into()));
+    }
+    let live = face.server.live();
+    let before = face.server.catalog.weights(&live.snapshot().weights_hash)?;
+    if before == weights {
+        return Ok(None);
+    }
+    let change = difference::between(None, Some((&before, &weights)), None);
+    face.server.catalog.put_weights(&weights, None, &by(face, "the file changed"))?;
+    let labels = face.server.catalog.labels(&live.snapshot().labels_hash)?;
+    let inventory = live.snapshot().inventory.clone();
+    let snapshot = actix_web::web::block(move || Arc::new(compile(inventory, &weights, &labels))).await?;
+    face.server.serve(snapshot).await?;
+    let moved: Vec<&str> = change.dangerous_weights().into_iter().map(|(name, _)| name).collect();
+    if !moved.is_empty() {
+        tracing::warn!("moved by more than half at once: {}", moved.join(", "));
+    }
+    Ok(Some(change.to_string()))
+}
+
+async fn labels(face: &Data<Face>) -> anyhow::Result<Option<String>> {
+    let live = face.server.live();
+    let inventory = live.snapshot().inventory.clone();
+    let labels = open::labels(&inventory)?;
+    let found = crate::catalog::check::labels(&inventory, &labels);
+    if let Some(finding) = found.first() {
+        anyhow::bail!("{} `{}`: {}", finding.list, finding.id, finding.reason);
+    }
+    let head = face.server.catalog.put_labels(&labels, None, &by(face, "the file changed"))?;
+    if head.hashes.labels.as_deref() == Some(&live.snapshot().labels_hash) {
+        return Ok(None);
+    }
+    let weights = face.server.catalog.weights(&live.snapshot().weights_hash)?;
+    let snapshot = actix_web::web::block(move || Arc::new(compile(inventory, &weights, &labels))).await?;
+    face.server.serve(snapshot).await?;
+    Ok(Some("labels are served".into()))
+}
+
+/// Settings that can change while serving are taken over; the others wait for a restart.
+fn config(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
+    let read = load::settings(options.config.as_deref(), load::environment())?;
+    let now = face.server.settings();
+    let mut hot: Settings = Settings::clone(&now);
+    hot.weights = read.weights.clone();
+    hot.request = read.request;
+    hot.snapshot = read.snapshot;
+    hot.server.trusted_proxies = read.server.trusted_proxies.clone();
+    hot.server.country_header = read.server.country_header.clone();
+    hot.server.drain_delay_ms = read.server.drain_delay_ms;
+    if hot == **now {
+        return Ok((read != hot).then(|| "what changed needs a restart".into()));
+    }
+    // The command line's overrides of addresses and data stay what they are.
+    let rest = Settings { server: hot.server.clone(), store: hot.store.clone(), ..read.clone() };
+    let waits = rest != hot;
+    face.server.take_settings(hot);
+    let said = if waits { "taken over; some of it needs a restart" } else { "taken over" };
+    Ok(Some(said.into()))
+}
+
+fn by(face: &Data<Face>, what: &str) -> By {
+    By { who: WHO.into(), what: what.into(), at: face.server.clock.now(), request: None }
+}
