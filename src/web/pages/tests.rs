@@ -1,0 +1,166 @@
+//! What every page keeps: escaped text, nothing inline, the one line as a publisher pastes it.
+
+use super::advertiser::AdvertiserView;
+use super::advertiser::CtaRow;
+use super::advertiser::NumbersRow;
+use super::advertiser::RefusedRow;
+use super::advertiser::StepRow;
+use super::advertiser::advertiser;
+use super::demo::DemoView;
+use super::demo::demo;
+use super::demo::embed_line;
+use super::docs::docs;
+use super::index::IndexView;
+use super::index::index;
+use super::why::WhyView;
+use super::why::why;
+use super::why_words::WhyWords;
+use super::*;
+use serde_json::json;
+
+const EVIL: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
+
+fn links() -> Vec<Link> {
+    vec![Link::new("Demo", "/demo").noted("An article with a unit"), Link::new(EVIL, "/docs")]
+}
+
+fn demo_view(links: &[Link]) -> DemoView<'_> {
+    DemoView {
+        base_url: "https://units.example",
+        publisher: "eu-tech-news",
+        placement: "article-end",
+        region: "eu",
+        topics: vec![("ai-infrastructure".into(), EVIL.into())],
+        entities: vec![("zahid-host".into(), EVIL.into())],
+        countries: vec![("DE".into(), "Germany".into())],
+        explain: Some("/demo/explain/"),
+        links,
+        ..DemoView::default()
+    }
+}
+
+/// Every page, filled with markup wherever text may stand.
+fn pages() -> Vec<(&'static str, String)> {
+    let links = links();
+    let text = || EVIL.to_owned();
+    let numbers = NumbersRow { name: text(), spend: text(), ..NumbersRow::default() };
+    let report = AdvertiserView {
+        name: EVIL,
+        spend: EVIL,
+        figures: vec![(text(), text(), text())],
+        steps: vec![StepRow { name: text(), net_raw: 5, ..StepRow::default() }],
+        ctas: vec![CtaRow { text: text(), clicks_raw: 2, ..CtaRow::default() }],
+        refused: vec![RefusedRow { kind: text(), reason: text(), count: text() }],
+        days: vec![numbers.clone(), NumbersRow { impressions_raw: 9, ..numbers.clone() }],
+        breakdowns: vec![(text(), vec![numbers])],
+        downloads: links.clone(),
+        links: &links,
+        ..AdvertiserView::default()
+    };
+    let reader = WhyView {
+        language: EVIL,
+        direction: EVIL,
+        words: WhyWords::of("en"),
+        because: EVIL,
+        never: EVIL,
+        label: EVIL,
+        shown_by: EVIL,
+        on_behalf_of: EVIL,
+        paid_by: EVIL,
+        matched: Some(EVIL),
+        country: Some(EVIL),
+        site: Some(EVIL),
+        decision: EVIL,
+        privacy_url: "/v1/privacy",
+    };
+    let document = json!({
+        "info": {"title": EVIL, "version": EVIL, "description": EVIL},
+        "paths": {"/v1/x": {"parameters": [{"name": EVIL, "in": EVIL, "description": EVIL}],
+            "post": {"summary": EVIL, "description": EVIL,
+            "requestBody": {"content": {"application/json": {"example": {"a": EVIL},
+                "schema": {"properties": {"a": {"type": EVIL, "description": EVIL}}}}}},
+            "responses": {"200": {"description": EVIL}}}}},
+    });
+    let mut steered = demo_view(&links);
+    steered.query.entities = EVIL.into();
+    steered.query.topic = EVIL.into();
+    let start = IndexView { version: EVIL, groups: vec![(text(), links.clone())], links: &links };
+    vec![
+        ("index", index(&start)),
+        ("demo", demo(&steered)),
+        ("why", why(&reader)),
+        ("advertiser", advertiser(&report)),
+        ("docs", docs(&document, "/openapi.json", &links)),
+    ]
+}
+
+#[test]
+fn no_text_becomes_markup_on_any_page() {
+    for (page, html) in pages() {
+        assert!(html.contains("&#60;script&#62;alert(1)"), "{page} shows it as text");
+        assert!(!html.contains("<script>") && !html.contains("<img"), "{page}");
+        assert!(!html.contains("\"'>"), "{page}: an attribute was left");
+    }
+}
+
+#[test]
+fn every_page_works_under_its_strict_policy() {
+    for (page, html) in pages() {
+        for never in [" style=", "<style", " onclick", " onload", "javascript:", "http://"] {
+            assert!(!html.contains(never), "{page}: {never}");
+        }
+        let scripts = html.matches("<script ").count();
+        assert_eq!(scripts, if page == "demo" { 2 } else { 0 }, "{page}");
+    }
+}
+
+#[test]
+fn the_line_on_the_demo_page_is_the_line_it_shows() {
+    let links = links();
+    let view = demo_view(&links);
+    let line = embed_line(&view);
+    assert_eq!(
+        line,
+        "<script async src=\"https://units.example/embed/v1/adjacent.js\" \
+         data-publisher=\"eu-tech-news\" data-placement=\"article-end\" \
+         data-topics=\"ai-infrastructure\" \
+         data-entities=\"@alibaba cloud,european-commission\" data-region=\"eu\"></script>"
+    );
+    let html = demo(&view);
+    assert!(html.contains(&line));
+    assert!(html.contains("&#60;script async"));
+}
+
+#[test]
+fn the_switches_show_what_the_address_says() {
+    let links = links();
+    let mut view = demo_view(&links);
+    view.query = serde_json::from_value(json!({"viewer": "DE", "style": "card"})).unwrap();
+    assert_eq!(view.query.topic, "ai-infrastructure");
+    let html = demo(&view);
+    assert!(html.contains("<option value=\"DE\" selected>"));
+    assert!(html.contains("<option value=\"card\" selected>"));
+    assert!(html.contains("data-viewer-region=\"DE\" data-styles=\"card\""));
+}
+
+#[test]
+fn a_document_without_anything_in_it_is_still_a_page() {
+    for document in [json!(null), json!({}), json!({"paths": {"/x": {"get": null}}})] {
+        assert!(docs(&document, "/openapi.json", &[]).contains("API reference"));
+    }
+}
+
+#[test]
+fn no_class_or_id_of_a_page_is_one_that_blockers_match() {
+    for (page, html) in pages() {
+        for attribute in ["class=\"", "id=\"", "action=\""] {
+            for value in html.split(attribute).skip(1) {
+                let value = value.split('"').next().unwrap();
+                for part in value.split([' ', '-', '/']) {
+                    let blocked = ["ad", "ads", "advert", "advertiser", "banner", "sponsor"];
+                    assert!(!blocked.contains(&part), "{page}: {value}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What a creative may say, and what it may never do.
+
+use super::*;
+
+fn reference() -> UnitView<'static> {
+    UnitView {
+        style: "terminal",
+        language: "en",
+        direction: "ltr",
+        label: LabelView {
+            text: "Anzeige",
+            language: "de",
+            aria: "Anzeige, bezahlter Inhalt",
+            line: "präsentiert von zahid.host",
+        },
+        kicker: Some("reading about agents?"),
+        headline: "Run your AI side-project on zahid.host",
+        body: Some("Push a repository."),
+        proof: Some(ProofView { text: "4,200+ projects", source: "count", as_of: "2026-10-01" }),
+        command: Some(CommandView { text: "git push zahid main", output: Some("Live") }),
+        ctas: vec![
+            CtaView { text: "Get free account", click_url: "https://x.example/c/a" },
+            CtaView { text: "Pricing", click_url: "https://x.example/c/b" },
+        ],
+        click_url: Some("https://x.example/c/h"),
+        price: Some(PriceView { text: "from €0/mo", note: Some("no card required") }),
+        why: "shown because this page is about AI infrastructure",
+        why_text: "why this",
+        why_url: Some("https://x.example/w/d"),
+        rel: "sponsored nofollow noopener",
+        impression_url: Some("https://x.example/e/i"),
+    }
+}
+
+/// Text that is harmless in one place of a page and runs in another.
+const POLYGLOTS: [&str; 8] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "' onmouseover='alert(1)",
+    "javascript:alert(1)//https://x.example/",
+    "https://x.example/\"onclick=\"alert(1)",
+    "--></title></style></textarea><svg onload=alert(1)>",
+    "jaVasCript:/*-/*`/*\\`/*'/*\"/**/(/* */oNcliCk=alert() )//%0D%0A</script>\\x3csVg/<svg>",
+    "{{7*7}}&lt;b&gt;\u{202e}\u{0}",
+];
+
+/// Every view that says `text` in one field, with the field's name.
+fn everywhere(text: &'static str) -> Vec<(&'static str, UnitView<'static>)> {
+    let mut views = Vec::new();
+    let mut add = |field, change: fn(&mut UnitView<'static>, &'static str)| {
+        let mut view = reference();
+        change(&mut view, text);
+        views.push((field, view));
+    };
+    add("style", |view, text| view.style = text);
+    add("language", |view, text| view.language = text);
+    add("direction", |view, text| view.direction = text);
+    add("label.text", |view, text| view.label.text = text);
+    add("label.language", |view, text| view.label.language = text);
+    add("label.aria", |view, text| view.label.aria = text);
+    add("label.line", |view, text| view.label.line = text);
+    add("kicker", |view, text| view.kicker = Some(text));
+    add("headline", |view, text| view.headline = text);
+    add("headline alone", |view, text| {
+        view.click_url = None;
+        view.headline = text;
+    });
+    add("body", |view, text| view.body = Some(text));
+    add("proof", |view, text| {
+        view.proof = Some(ProofView { text, source: text, as_of: text });
+    });
+    add("command", |view, text| {
+        view.command = Some(CommandView { text, output: Some(text) });
+    });
+    add("cta text", |view, text| view.ctas[0].text = text);
+    add("cta url", |view, text| view.ctas[1].click_url = text);
+    add("click_url", |view, text| view.click_url = Some(text));
+    add("price", |view, text| view.price = Some(PriceView { text, note: Some(text) }));
+    add("why", |view, text| view.why = text);
+    add("why_text", |view, text| view.why_text = text);
+    add("why_url", |view, text| view.why_url = Some(text));
+    add("rel", |view, text| view.rel = text);
+    add("impression_url", |view, text| view.impression_url = Some(text));
+    views
+}
+
+/// The tags of a text with the names of their attributes, read as a browser reads what we write.
+fn tags(html: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for piece in html.split('<').skip(1) {
+        let mut tag = String::new();
+        let mut quoted = false;
+        for character in piece.chars() {
+            match character {
+                '"' => quoted = !quoted,
+                '>' if !quoted => break,
+                _ if !quoted => tag.push(character),
+                _ => {}
+            }
+        }
+        assert!(!quoted, "an open quote in {piece}");
+        found.push(tag);
+    }
+    found
+}
+
+#[test]
+fn no_field_can_add_a_tag_or_an_attribute() {
+    for text in POLYGLOTS {
+        for (field, view) in everywhere(text) {
+            for (place, html) in [("fragment", fragment(&view)), ("page", page(Some(&view), text))]
+            {
+                let whole = tags(&html);
+                for tag in &whole {
+                    let name = tag.split([' ', '/']).find(|part| !part.is_empty());
+                    let known = [
+                        "aside", "p", "b", "a", "div", "code", "samp", "span", "!doctype", "html",
+                        "head", "meta", "link", "title", "body", "img",
+                    ];
+                    assert!(
+                        name.is_some_and(|name| known.contains(&name)),
+                        "{place} {field}: {tag}"
+                    );
+                    for attribute in tag.split_whitespace().skip(1) {
+                        let attribute = attribute.trim_end_matches('=');
+                        let known = [
+                            "class",
+                            "lang",
+                            "dir",
+                            "aria-label",
+                            "title",
+                            "href",
+                            "rel",
+                            "target",
+                            "charset",
+                            "name",
+                            "content",
+                            "src",
+                            "width",
+                            "height",
+                            "alt",
+                            "html",
+                        ];
+                        assert!(known.contains(&attribute), "{place} {field}: {tag}");
+                    }
+                }
+                assert!(!html.contains("href=\"java"), "{place} {field}");
+                assert!(!html.contains("href=\"jaVa"), "{place} {field}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_label_comes_first_and_nothing_is_shown_without_it() {
+    let mut view = reference();
+    let html = fragment(&view);
+    let first = html.find("Anzeige</b>").unwrap();
+    for later in ["4,200+", "reading about", "Run your AI", "git push", "Pricing", "from €0"] {
+        assert!(html.find(later).unwrap() > first, "{later}");
+    }
+    view.label.text = " ";
+    assert_eq!(fragment(&view), "");
+    assert!(!page(Some(&view), "en").contains("zahid"));
+}
+
+#[test]
+fn an_address_is_http_or_no_link_at_all() {
+    for good in ["https://x.example/c/a", "http://127.0.0.1:8080/c/a", "HTTPS://x.example"] {
+        assert_eq!(link(good), Some(good));
+    }
+    for bad in ["javascript:alert(1)", "data:text/html,x", "//x.example", "/c/a", " https://x", "é"]
+    {
+        assert_eq!(link(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn a_fragment_has_no_script_no_inline_style_and_no_handler() {
+    let html = fragment(&reference());
+    for never in ["<script", " style=", "<style", " onclick", " onload", " id="] {
+        assert!(!html.contains(never), "{never}");
+    }
+    assert_eq!(html.matches("rel=\"sponsored nofollow noopener\"").count(), 3);
+}
+
+#[test]
+fn the_page_counts_itself_and_an_empty_one_counts_nothing() {
+    let full = page(Some(&reference()), "en");
+    assert!(full.contains("src=\"https://x.example/e/i\" width=\"1\" height=\"1\""));
+    assert!(full.contains(&format!("href=\"{}\"", assets::path(assets::UNIT_CSS))));
+    let empty = page(None, "en");
+    assert!(!empty.contains("<img") && !empty.contains("<aside") && !empty.contains("stylesheet"));
+}
+
+#[test]
+fn the_line_style_says_less_and_keeps_its_label() {
+    let html = fragment(&UnitView { style: "line", ..reference() });
+    assert!(html.contains("Anzeige") && html.contains("Get free account"));
+    for left_out in ["git push", "Pricing", "from €0", "reading about", "4,200+"] {
+        assert!(!html.contains(left_out), "{left_out}");
+    }
+}
+
+#[test]
+fn no_class_is_one_that_blockers_match() {
+    let html = page(Some(&reference()), "en");
+    for classes in html.split("class=\"").skip(1) {
+        let classes = classes.split('"').next().unwrap();
+        for part in classes.split([' ', '-']) {
+            let blocked = ["ad", "ads", "advert", "banner", "sponsor", "sponsored"];
+            assert!(!blocked.contains(&part), "{classes}");
+        }
+    }
+}
