@@ -154,6 +154,7 @@ impl App {
             local,
             body_timeout: Duration::from_millis(settings.server.body_timeout_ms),
             own_origin: origin(&public_url),
+            ops: ops_address,
             draining: AtomicBool::new(false),
             server: server.clone(),
         });

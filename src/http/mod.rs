@@ -3,6 +3,7 @@
 pub mod body;
 pub mod caller;
 pub mod guard;
+pub mod openapi;
 pub mod ops;
 pub mod problem;
 pub mod public;
@@ -13,6 +14,7 @@ use crate::config::keys::Links;
 use crate::server::Server;
 use actix_web::HttpRequest;
 use arc_swap::ArcSwap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -32,6 +34,8 @@ pub struct Face {
     pub body_timeout: Duration,
     /// The origin of the public address.
     pub own_origin: String,
+    /// Where the operations listener is.
+    pub ops: SocketAddr,
     /// Requests are to be ended, new ones go elsewhere.
     pub draining: AtomicBool,
 }

@@ -84,6 +84,28 @@ async fn answer(
     Ok(respond(face, &decided, warnings, html, explanation))
 }
 
+/// Decides and hands the first placement's unit to `show`: for answers that are no data.
+pub fn with_first<T>(
+    face: &Face,
+    http: &HttpRequest,
+    mut request: DecisionRequest,
+    show: impl FnOnce(Option<&reply::Fill<'_>>) -> T,
+) -> Result<T, ApiError> {
+    let identity = caller::identity(face, http)?;
+    let mut warnings = request::bound(&mut request, &face.server.settings().request)?;
+    let Some(decided) = ask(face, http, &request, identity.as_ref(), &mut warnings)? else {
+        return Ok(show(None));
+    };
+    let units = reply::units(&decided);
+    let filled = decided.slots.first().and_then(|slot| slot.result.as_ref().ok());
+    match (filled, units.first()) {
+        (Some(filled), Some(Some(unit))) => {
+            Ok(show(Some(&reply::fill(&face.server, &decided, 0, filled, unit))))
+        }
+        _ => Ok(show(None)),
+    }
+}
+
 /// Decides; `None` when the box sheds this caller.
 fn ask(
     face: &Face,

@@ -1,13 +1,17 @@
 //! The public listener: pages, browsers, advertisers, publishers.
 
+pub mod advertiser;
+pub mod assets;
 pub mod decisions;
 pub mod events;
 pub mod explain;
 pub mod limits;
+pub mod pages;
 pub mod render;
 pub mod reply;
 pub mod reports;
 pub mod request;
+pub mod unit_page;
 
 use crate::http::Face;
 use crate::http::guard;
@@ -36,6 +40,9 @@ pub fn routes(face: Data<Face>) -> impl FnOnce(&mut ServiceConfig) {
                         .post(decisions::create)
                         .get(decisions::from_parameters),
                 )
+                .route("/v1/unit", web::get().to(unit_page::unit))
+                // Their browsers.
+                .route("/embed/{file:.*}", web::get().to(assets::file))
                 // The three parties, asking why.
                 .route("/v1/decisions/{id}/explain", web::get().to(explain::explain))
                 .route("/v1/decisions/{id}/events", web::get().to(explain::events))
@@ -48,7 +55,15 @@ pub fn routes(face: Data<Face>) -> impl FnOnce(&mut ServiceConfig) {
                 )
                 // Advertisers and publishers that count.
                 .route("/v1/reports/{party}/{id}", web::get().to(reports::report))
+                .route("/advertisers/{id}", web::get().to(advertiser::page))
+                // Readers who ask why.
+                .route("/w/{id}", web::get().to(pages::reader))
                 // Everybody.
+                .route("/", web::get().to(pages::start))
+                .route("/demo", web::get().to(pages::demo))
+                .route("/demo/explain/{id}", web::get().to(pages::demo_explain))
+                .route("/docs", web::get().to(pages::reference))
+                .route("/openapi.json", web::get().to(pages::openapi))
                 .route("/v1/limits", web::get().to(limits::limits))
                 .route("/v1/privacy", web::get().to(limits::privacy))
                 .route("/livez", web::get().to(live))

@@ -1,8 +1,69 @@
 //! From the answer to HTML: the same fields, through escaping templates.
 
 use crate::http::public::reply::Fill;
+use crate::web::unit;
+use crate::web::unit::CommandView;
+use crate::web::unit::CtaView;
+use crate::web::unit::LabelView;
+use crate::web::unit::PriceView;
+use crate::web::unit::ProofView;
+use crate::web::unit::UnitView;
 
-/// A complete unit.
-pub fn fragment(_fill: &Fill<'_>) -> String {
-    String::new()
+fn view<'v>(fill: &'v Fill<'_>, as_of: &'v str) -> UnitView<'v> {
+    let creative = &fill.creative;
+    UnitView {
+        style: creative.style.as_str(),
+        language: creative.language,
+        direction: creative.direction,
+        label: LabelView {
+            text: fill.label.text,
+            language: fill.label.language,
+            aria: fill.label.aria,
+            line: fill.label.sponsor_line,
+        },
+        kicker: creative.kicker.as_deref(),
+        headline: creative.headline,
+        body: Some(creative.body).filter(|body| !body.is_empty()),
+        proof: creative.proof.as_ref().map(|proof| ProofView {
+            text: proof.text,
+            source: proof.source,
+            as_of,
+        }),
+        command: creative.command.as_ref().map(|command| CommandView {
+            text: command.text,
+            output: Some(command.output).filter(|output| !output.is_empty()),
+        }),
+        ctas: creative
+            .ctas
+            .iter()
+            .map(|cta| CtaView { text: cta.text, click_url: &cta.click_url })
+            .collect(),
+        click_url: Some(&creative.click_url),
+        price: creative
+            .price
+            .as_ref()
+            .map(|price| PriceView { text: price.text, note: price.note }),
+        why: fill.transparency.why,
+        why_text: fill.transparency.why_text,
+        why_url: Some(&fill.transparency.why_url),
+        rel: fill.rel,
+        impression_url: fill.event_urls.impression.as_deref(),
+    }
+}
+
+fn as_of(fill: &Fill<'_>) -> String {
+    fill.creative.proof.as_ref().map(|proof| proof.as_of.to_string()).unwrap_or_default()
+}
+
+/// A complete unit, for a page that puts it into its own HTML.
+pub fn fragment(fill: &Fill<'_>) -> String {
+    unit::fragment(&view(fill, &as_of(fill)))
+}
+
+/// A page of just the unit; an empty one without a unit.
+pub fn page(fill: Option<&Fill<'_>>, language: &str) -> String {
+    match fill {
+        Some(fill) => unit::page(Some(&view(fill, &as_of(fill))), language),
+        None => unit::page(None, language),
+    }
 }

@@ -100,7 +100,6 @@ pub struct PageDocument {
 /// An entity of the page.
 #[derive(JsonSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes `EntityInput`")]
 pub enum EntityDocument {
     /// A name: a mention.
     Name(String),

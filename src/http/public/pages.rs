@@ -1,0 +1,169 @@
+//! Pages that people read: start, demo, "why this", the reference.
+
+use crate::domain::region::Regions;
+use crate::http::Face;
+use crate::http::openapi;
+use crate::http::problem::ApiError;
+use crate::http::public::explain;
+use crate::server::explain::Again;
+use crate::server::explain::Reader;
+use crate::server::unit;
+use crate::web;
+use crate::web::pages::Link;
+use crate::web::pages::demo;
+use crate::web::pages::demo::DemoQuery;
+use crate::web::pages::demo::DemoView;
+use crate::web::pages::docs;
+use crate::web::pages::index;
+use crate::web::pages::index::IndexView;
+use crate::web::pages::why;
+use crate::web::pages::why::WhyView;
+use crate::web::pages::why_words::WhyWords;
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::web::Path;
+use actix_web::web::Query;
+
+/// The demo's site and slot.
+const DEMO: (&str, &str) = ("eu-tech-news", "article-end");
+
+/// A page with the policy of all our pages.
+pub fn html(text: String) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, web::PAGE_POLICY))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .body(text)
+}
+
+/// The menu; a trial shows the demo and the operations listener, too.
+fn menu(face: &Face) -> Vec<Link> {
+    let mut links = vec![Link::new("start", "/")];
+    if face.local {
+        links.push(Link::new("demo", "/demo"));
+    }
+    links.push(Link::new("API", "/docs"));
+    links
+}
+
+/// `GET /`.
+pub async fn start(face: Data<Face>) -> HttpResponse {
+    let mut here = vec![
+        Link::new("API reference", "/docs").noted("every call, offline"),
+        Link::new("OpenAPI document", "/openapi.json").noted("for programs"),
+        Link::new("Limits and windows", "/v1/limits").noted("what is cut, what counts for how long"),
+        Link::new("Data map", "/v1/privacy").noted("what is used, what is kept, what never is"),
+    ];
+    let mut groups = Vec::new();
+    if face.local {
+        here.insert(0, Link::new("Demo page", "/demo").noted("an article with a unit at its end"));
+        {
+            let ops = face.ops;
+            let at = |path: &str| format!("http://{ops}{path}");
+            groups.push((
+                "For the operator".to_owned(),
+                vec![
+                    Link::new("Metrics", at("/metrics")).noted("for Prometheus"),
+                    Link::new("Console", at("/console")).noted("inventory, weights, stops"),
+                ],
+            ));
+        }
+    }
+    groups.insert(0, ("Here".to_owned(), here));
+    let links = menu(&face);
+    html(index::index(&IndexView { version: env!("CARGO_PKG_VERSION"), groups, links: &links }))
+}
+
+/// `GET /demo`: in a trial alone.
+pub async fn demo(face: Data<Face>, query: Query<DemoQuery>) -> Result<HttpResponse, ApiError> {
+    if !face.local {
+        return Err(ApiError::no_route(false));
+    }
+    let live = face.server.live();
+    let snapshot = live.snapshot();
+    let own = |publisher: &&crate::domain::party::Publisher| publisher.id.as_str() == DEMO.0;
+    let publishers = &snapshot.inventory.publishers;
+    let publisher = publishers.iter().find(own).or_else(|| publishers.first());
+    let Some(publisher) = publisher else {
+        return Err(ApiError::missing("no_publisher", "the inventory has no publisher to show"));
+    };
+    let placement = publisher.placements.first().map_or(DEMO.1, |placement| placement.id.as_str());
+    let topics = snapshot.inventory.topics.iter().take(200);
+    let entities = snapshot.inventory.entities.iter().take(200);
+    let countries = Regions::default();
+    let named = |country: crate::domain::region::Country| (country.to_string(), country.name().to_owned());
+    let links = menu(&face);
+    Ok(html(demo::demo(&DemoView {
+        base_url: &face.server.public_url,
+        publisher: publisher.id.as_str(),
+        placement,
+        region: "eu",
+        topics: topics.map(|topic| (topic.id.to_string(), topic.name.clone())).collect(),
+        entities: entities.map(|entity| (entity.id.to_string(), entity.name.clone())).collect(),
+        countries: countries.countries().map(named).collect(),
+        query: query.into_inner(),
+        explain: Some("/demo/explain/"),
+        links: &links,
+    })))
+}
+
+/// `GET /demo/explain/{id}`: the operator's view without a key, in a trial alone.
+pub async fn demo_explain(face: Data<Face>, id: Path<String>) -> Result<HttpResponse, ApiError> {
+    if !face.local {
+        return Err(ApiError::no_route(false));
+    }
+    let explanation = explain::explanation(&face, &id, Reader::Operator, None).await?;
+    Ok(explain::json(&explanation))
+}
+
+/// `GET /w/{decision}`: for the reader.
+pub async fn reader(face: Data<Face>, id: Path<String>) -> Result<HttpResponse, ApiError> {
+    let (server, decision) = (face.server.clone(), explain::decision_id(&id)?);
+    let again = explain::blocking(move || server.again(decision)).await?;
+    let slot = crate::decision_log::reader::slot_of(decision).unwrap_or(0);
+    let page = why_page(&again, slot, &id).ok_or_else(|| {
+        ApiError::missing("no_unit", "nothing was shown there, so there is nothing to explain")
+    })?;
+    Ok(html(page))
+}
+
+fn why_page(again: &Again, slot: usize, id: &str) -> Option<String> {
+    let (line, snapshot) = (&again.found.line, &*again.world.snapshot);
+    let win = again.slots.get(slot)?.result.as_ref().ok()?;
+    let unit = unit::unit(snapshot, &line.page, win, line.at_ms)?;
+    let words = WhyWords::of(unit.words.language.as_str());
+    let topic = win.matched.topic.map(|topic| snapshot.taxonomy.name(topic));
+    let entity = win.matched.entity.map(|entity| snapshot.entities.name(entity));
+    let publisher = &snapshot.publishers[line.page.publisher as usize];
+    Some(why::why(&WhyView {
+        language: words.language,
+        direction: unit.words.language.direction(),
+        words,
+        because: &unit.why,
+        never: &unit.words.never,
+        label: &unit.label.text,
+        shown_by: unit.advertiser.1,
+        on_behalf_of: unit.on_behalf_of,
+        paid_by: unit.paid_by,
+        matched: topic.or(entity),
+        country: line.page.viewer.country.map(crate::domain::region::Country::name),
+        site: Some(&snapshot.inventory.publishers[publisher.doc].name),
+        decision: id,
+        privacy_url: "/v1/privacy",
+    }))
+}
+
+/// `GET /openapi.json`.
+pub async fn openapi() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(openapi::text())
+}
+
+/// `GET /docs`.
+pub async fn reference(face: Data<Face>) -> HttpResponse {
+    html(docs::docs(openapi::document(), "/openapi.json", &menu(&face)))
+}

@@ -1,0 +1,27 @@
+//! `GET /v1/unit`: a page of just the unit, for frames, edge includes and readers without script.
+
+use crate::http::Face;
+use crate::http::problem::ApiError;
+use crate::http::public::decisions;
+use crate::http::public::render;
+use crate::http::public::request;
+use crate::web;
+use actix_web::HttpRequest;
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::Data;
+
+/// `GET /v1/unit`: the parameters of `GET /v1/decisions`; the first placement is shown.
+pub async fn unit(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let (mut request, _) = request::from_query(http.query_string())?;
+    request.placements.truncate(1);
+    request.explain = false;
+    let language = request.page.language.clone().unwrap_or_else(|| "en".to_owned());
+    let text = decisions::with_first(&face, &http, request, |fill| render::page(fill, &language))?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, web::UNIT_POLICY))
+        .insert_header((header::REFERRER_POLICY, "strict-origin"))
+        .body(text))
+}
