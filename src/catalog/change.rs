@@ -69,7 +69,7 @@ pub struct By {
 /// What a change replaces; the rest of the head stays.
 #[derive(Clone, Copy, Default)]
 pub struct Parts<'a> {
-    /// A new inventory: checked by the caller, its lists in id order.
+    /// A new inventory, checked by the caller.
     pub inventory: Option<&'a Inventory>,
     /// New weights, checked by the caller.
     pub weights: Option<&'a Weights>,

@@ -53,6 +53,14 @@ pub fn topics(file: &str, text: &str, version: &str) -> Result<Vec<TopicDoc>, Ve
     Ok(rows.iter().zip(&ids).map(topic).collect())
 }
 
+/// The version that a file's first line names: `3.1` in "Content Taxonomy v3.1 Tiered Categories".
+pub fn version_of(text: &str) -> Option<String> {
+    let words = text.lines().next()?.split_whitespace();
+    let digits = |word: &str| word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let mut versions = words.filter_map(|word| word.strip_prefix('v'));
+    versions.find(|word| !word.is_empty() && digits(word)).map(str::to_owned)
+}
+
 fn at_line(file: &str, line: usize, reason: String) -> Problem {
     let mut problem = Problem::of_file(file, reason);
     (problem.line, problem.column) = (line, 1);
@@ -127,7 +135,7 @@ mod tests {
     use crate::domain::inventory::Inventory;
 
     /// The shape of the real file, its content our own.
-    const EXCERPT: &str = "Relational ID System\t\t\tTiers\t\t\t\tExtension\t\r\n\
+    const EXCERPT: &str = "Relational ID System\t\t\tOur own tiers v3.1 in short\t\t\t\tExtension\t\r\n\
         Unique ID\tParent\tName\tTier 1\tTier 2\tTier 3\tTier 4\t\t\r\n\
         1\t\tVehicles\tVehicles\t\t\t\t\t\r\n\
         2\t1\tBoats & Ships\tVehicles\tBoats & Ships\t\t\t\t\r\n\
@@ -152,6 +160,7 @@ mod tests {
     #[test]
     fn every_row_is_a_topic_under_its_parent_with_its_number_as_an_alias() {
         assert_eq!(topics("t.tsv", EXCERPT, "3.1").unwrap().len(), 12);
+        assert_eq!(version_of(EXCERPT).as_deref(), Some("3.1"));
         assert_eq!(of("2"), ("boats-and-ships".into(), Some("vehicles".into())));
         assert_eq!(of("6"), ("creme-brulee".into(), Some("food".into())));
         assert_eq!(of("X7QZ"), ("health-special".into(), Some("food".into())));

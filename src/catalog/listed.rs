@@ -35,6 +35,18 @@ pub trait Visitor {
     fn visit<T: Listed>(&mut self) -> Self::Out;
 }
 
+/// Whether every list is in id order, as [`Inventory::sort`] puts it.
+pub fn in_order(inventory: &Inventory) -> bool {
+    struct InOrder<'a>(&'a Inventory);
+    impl Visitor for InOrder<'_> {
+        type Out = bool;
+        fn visit<T: Listed>(&mut self) -> bool {
+            T::of(self.0).is_sorted_by(|one, next| one.id() <= next.id())
+        }
+    }
+    each(&mut InOrder(inventory)).into_iter().all(|sorted| sorted)
+}
+
 macro_rules! listed {
     ($($list:ident: $type:ident, $limits:expr;)*) => {
         /// The names of the lists, those that others refer to first.

@@ -16,6 +16,7 @@ pub mod store;
 pub mod synth;
 pub mod tables;
 pub mod versions;
+pub mod written;
 
 pub use change::By;
 pub use change::Head;

@@ -19,6 +19,7 @@ use crate::catalog::change::FORMAT;
 use crate::catalog::change::Head;
 use crate::catalog::change::Parts;
 use crate::catalog::error::CatalogError;
+use crate::catalog::listed;
 use crate::catalog::versions;
 use crate::catalog::versions::Versions;
 use crate::domain::inventory::Inventory;
@@ -160,7 +161,7 @@ impl Catalog {
         expected.agrees(number, &before)?;
         let mut after = before.clone();
         if let Some(inventory) = parts.inventory {
-            after.inventory = Some(self.inventories.put(inventory)?);
+            after.inventory = Some(self.put_in_order(inventory)?);
         }
         if let Some(weights) = parts.weights {
             after.weights = Some(self.weights.put(weights)?);
@@ -196,6 +197,16 @@ impl Catalog {
         self.audit.entries()
     }
 
+    /// The order of lists means nothing and must not change a hash: tokens and logs carry it.
+    fn put_in_order(&self, inventory: &Inventory) -> Result<String, CatalogError> {
+        if listed::in_order(inventory) {
+            return self.inventories.put(inventory);
+        }
+        let mut sorted = inventory.clone();
+        sorted.sort();
+        self.inventories.put(&sorted)
+    }
+
     fn head_path(&self) -> PathBuf {
         self.folder.join("head.json")
     }
@@ -228,7 +239,8 @@ impl Catalog {
 
     fn write_head(&self, head: &Head) -> Result<(), CatalogError> {
         let path = self.head_path();
-        let text = serde_json::to_vec_pretty(head).expect("a head is plain data");
+        let mut text = serde_json::to_vec_pretty(head).expect("a head is plain data");
+        text.push(b'\n');
         versions::replace(&path, &text).map_err(|cause| CatalogError::io(&path, cause))
     }
 }

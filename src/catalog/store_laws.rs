@@ -45,6 +45,18 @@ fn what_was_put_is_the_head_also_after_a_restart() {
 }
 
 #[test]
+fn the_order_of_lists_changes_no_hash() {
+    let (_folder, catalog) = new();
+    let inventory = files::example();
+    let mut shuffled = inventory.clone();
+    shuffled.flights.reverse();
+    shuffled.topics.rotate_left(3);
+    let head = catalog.put_inventory(&shuffled, None, &by("apply")).unwrap();
+    assert_eq!(head.hashes.inventory, Some(content_hash(&inventory)));
+    assert_eq!(catalog.inventory(&content_hash(&inventory)).unwrap(), inventory);
+}
+
+#[test]
 fn every_version_is_kept() {
     let (_folder, catalog) = new();
     let hashes: Vec<String> = [1.0, 2.0, 3.0]

@@ -60,6 +60,11 @@ impl Maker {
 
 /// An inventory with `flights` flights, the same for the same seed on every machine.
 pub fn inventory(flights: usize, seed: u64) -> Inventory {
+    with_progress(flights, seed, || {})
+}
+
+/// The same; `made` is called after each flight.
+pub fn with_progress(flights: usize, seed: u64, mut made: impl FnMut()) -> Inventory {
     let mut inventory = files::example();
     inventory.advertisers.retain(|advertiser| advertiser.id.as_str() == "house");
     inventory.campaigns.retain(|campaign| campaign.advertiser.as_str() == "house");
@@ -74,6 +79,7 @@ pub fn inventory(flights: usize, seed: u64) -> Inventory {
     }
     for number in 0..flights {
         flight(&mut inventory, &mut maker, number, advertisers);
+        made();
     }
     inventory.sort();
     inventory
@@ -216,7 +222,12 @@ fn targeting(inventory: &Inventory, maker: &mut Maker) -> Targeting {
         targeting.regions.any.push(id::<Region>(name));
     }
     if maker.chance(5) {
-        targeting.regions.none.push(id::<Region>(COUNTRIES[maker.popular(COUNTRIES.len())]));
+        let country = id::<Region>(COUNTRIES[maker.popular(COUNTRIES.len())]);
+        // Countries without one of them may be none at all, and no flight is for nobody.
+        let any = &targeting.regions.any;
+        if any.is_empty() || any.iter().any(|region| matches!(region, Region::Group(_))) {
+            targeting.regions.none.push(country);
+        }
     }
     if maker.chance(3) {
         targeting.page_regions.any.push(id::<Region>(GROUPS[maker.popular(GROUPS.len())]));

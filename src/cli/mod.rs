@@ -1,1 +1,79 @@
-//! To be built.
+//! The command line: one verb a file.
+
+mod apply;
+mod catalog;
+mod check;
+mod diff;
+mod given;
+mod import;
+mod schema;
+mod synth;
+mod voice;
+
+use crate::config::ConfigError;
+use clap::Parser;
+use voice::Voice;
+
+/// A contextual sponsored-content server: one call per page in, one labelled unit per placement
+/// out.
+#[derive(Debug, Parser)]
+#[command(name = "adjacent", version)]
+pub struct Command {
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Check files: settings, weights, labels, inventory.
+    Check(check::Check),
+    /// Show what applying files would change.
+    Diff(diff::Diff),
+    /// Make files what is served; shows the difference first.
+    Apply(apply::Apply),
+    /// Print the JSON Schema of a kind of file.
+    Schema(schema::Schema),
+    /// Print a realistic inventory of any size as TOML.
+    Synth(synth::Synth),
+    /// Print what another system's files hold as TOML.
+    #[command(subcommand)]
+    Import(import::Import),
+}
+
+impl Command {
+    /// The command line, or its mistake on standard error and exit code 64.
+    pub fn parse() -> Command {
+        match <Command as Parser>::try_parse() {
+            Ok(command) => command,
+            Err(error) => {
+                error.print().ok();
+                std::process::exit(if error.use_stderr() { voice::USAGE.into() } else { 0 })
+            }
+        }
+    }
+
+    /// How this command answers.
+    pub fn voice(&self) -> Voice {
+        Voice { json: self.json }
+    }
+
+    /// Does what it says.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let voice = self.voice();
+        match self.verb {
+            Some(Verb::Check(verb)) => verb.run(voice),
+            Some(Verb::Diff(verb)) => verb.run(voice),
+            Some(Verb::Apply(verb)) => verb.run(voice),
+            Some(Verb::Schema(verb)) => verb.run(voice),
+            Some(Verb::Synth(verb)) => verb.run(voice),
+            Some(Verb::Import(verb)) => verb.run(voice),
+            None => {
+                let help = "name what to do; `adjacent --help` lists it";
+                Err(ConfigError::Usage(help.into()).into())
+            }
+        }
+    }
+}

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // in a test a panic is the message
 
+mod cli;
 mod house;
+mod mutations;
 mod scenarios;
 mod selection;

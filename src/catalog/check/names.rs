@@ -24,7 +24,12 @@ pub(super) fn check(inventory: &Inventory, findings: &mut Findings) {
     if let Err(faults) = &tree {
         report(findings, "topics", faults, &topics, &topics);
     }
-    if let Err(faults) = Entities::build(&inventory.entities, &tree.unwrap_or_default()) {
+    let broken = tree.is_err();
+    if let Err(mut faults) = Entities::build(&inventory.entities, &tree.unwrap_or_default()) {
+        // Beside a tree that is not one every topic is unknown; that is said of the tree.
+        let blamed =
+            |fault: &Fault| fault.unknown.as_deref().is_some_and(|id| topics.contains(&id));
+        faults.retain(|fault| !(broken && blamed(fault)));
         let known: Vec<&str> = entities.iter().chain(&topics).copied().collect();
         report(findings, "entities", &faults, &entities, &known);
     }

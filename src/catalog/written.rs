@@ -1,0 +1,67 @@
+//! An inventory as TOML, the way people write it.
+
+use crate::catalog::listed;
+use crate::catalog::listed::Listed;
+use crate::domain::inventory::Inventory;
+use std::io;
+use std::io::Write;
+
+/// Writes an inventory, document by document; `written` is called after each.
+pub fn toml(inventory: &Inventory, out: impl Write, written: impl FnMut()) -> io::Result<()> {
+    let mut writer = Writer { inventory, out, written };
+    listed::each(&mut writer).into_iter().collect::<io::Result<()>>()?;
+    writer.out.flush()
+}
+
+struct Writer<'a, W, F> {
+    inventory: &'a Inventory,
+    out: W,
+    written: F,
+}
+
+impl<W: Write, F: FnMut()> listed::Visitor for Writer<'_, W, F> {
+    type Out = io::Result<()>;
+    fn visit<T: Listed>(&mut self) -> io::Result<()> {
+        for document in T::of(self.inventory) {
+            let mut value = toml::Value::try_from(document).map_err(io::Error::other)?;
+            prune(&mut value);
+            let list = toml::Table::from_iter([(T::LIST.to_owned(), vec![value].into())]);
+            let text = toml::to_string(&list).map_err(io::Error::other)?;
+            self.out.write_all(text.as_bytes())?;
+            self.out.write_all(b"\n")?;
+            (self.written)();
+        }
+        Ok(())
+    }
+}
+
+/// Leaves out tables without content: every one of them is what its absence means.
+fn prune(value: &mut toml::Value) {
+    match value {
+        toml::Value::Table(table) => {
+            table.iter_mut().for_each(|(_, inner)| prune(inner));
+            table.retain(|_, inner| !inner.as_table().is_some_and(toml::Table::is_empty));
+        }
+        toml::Value::Array(list) => list.iter_mut().for_each(prune),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::files;
+    use crate::catalog::synth;
+
+    #[test]
+    fn what_is_written_reads_as_what_it_was() {
+        for inventory in [files::example(), synth::inventory(50, 7)] {
+            let mut text = Vec::new();
+            let mut documents = 0;
+            toml(&inventory, &mut text, || documents += 1).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            assert_eq!(files::parse(&[("x.toml".into(), text)]).unwrap(), inventory);
+            assert!(documents > inventory.flights.len());
+        }
+    }
+}

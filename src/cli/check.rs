@@ -1,0 +1,71 @@
+//! `adjacent check`: are these files valid, and what do they hold?
+
+use crate::catalog::layout::Checked;
+use crate::cli::given;
+use crate::cli::voice::Voice;
+use crate::cli::voice::counted;
+use crate::selection::compile::content_hash;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    /// Files, and folders of files; `-` is standard input. By default `config/`.
+    paths: Vec<PathBuf>,
+}
+
+impl Check {
+    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
+        let checked =
+            given::layout(&self.paths)?.read().map_err(crate::config::ConfigError::from)?;
+        Ok(voice.answer(words(&checked), &object(&checked))?)
+    }
+}
+
+fn words(checked: &Checked) -> String {
+    let mut parts = Vec::new();
+    if checked.settings.is_some() {
+        parts.push("settings".to_owned());
+    }
+    if checked.weights.is_some() {
+        parts.push("weights".to_owned());
+    }
+    if let Some(table) = &checked.labels {
+        parts.push(counted(table.label.len(), "label"));
+    }
+    if let Some(inventory) = &checked.inventory {
+        parts.extend([
+            counted(inventory.topics.len(), "topic"),
+            counted(inventory.advertisers.len(), "advertiser"),
+            counted(inventory.flights.len(), "flight"),
+            counted(inventory.creatives.len(), "creative"),
+            counted(inventory.publishers.len(), "publisher"),
+        ]);
+    }
+    format!("valid: {}", parts.join(", "))
+}
+
+fn object(checked: &Checked) -> serde_json::Value {
+    let inventory = checked.inventory.as_ref().map(|inventory| {
+        serde_json::json!({
+            "hash": content_hash(inventory),
+            "topics": inventory.topics.len(),
+            "entities": inventory.entities.len(),
+            "advertisers": inventory.advertisers.len(),
+            "campaigns": inventory.campaigns.len(),
+            "flights": inventory.flights.len(),
+            "creatives": inventory.creatives.len(),
+            "publishers": inventory.publishers.len(),
+        })
+    });
+    serde_json::json!({
+        "valid": true,
+        "settings": checked.settings.is_some(),
+        "weights": checked.weights.as_ref().map(content_hash_of),
+        "labels": checked.labels.as_ref().map(content_hash_of),
+        "inventory": inventory,
+    })
+}
+
+fn content_hash_of(document: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::json!({ "hash": content_hash(document) })
+}

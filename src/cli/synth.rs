@@ -1,0 +1,62 @@
+//! `adjacent synth`: a realistic inventory of any size.
+
+use crate::catalog::listed;
+use crate::catalog::listed::Listed;
+use crate::catalog::synth;
+use crate::catalog::written;
+use crate::cli::voice::Voice;
+use crate::domain::inventory::Inventory;
+use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
+use std::io;
+use std::io::IsTerminal;
+
+/// Fewer are done before a person looks up.
+const WORTH_A_BAR: usize = 5_000;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Synth {
+    /// How many flights.
+    #[arg(long, value_name = "N")]
+    flights: usize,
+    /// The same seed gives the same inventory.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+}
+
+impl Synth {
+    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
+        let making = bar(self.flights, "making flights");
+        let inventory = synth::with_progress(self.flights, self.seed, || making.inc(1));
+        making.finish_and_clear();
+        if voice.json {
+            return Ok(voice.object(&inventory)?);
+        }
+        let documents = listed::each(&mut Count(&inventory)).into_iter().sum();
+        let writing = bar(documents, "writing documents");
+        let out = io::BufWriter::new(io::stdout().lock());
+        let written = written::toml(&inventory, out, || writing.inc(1));
+        writing.finish_and_clear();
+        Ok(written?)
+    }
+}
+
+struct Count<'a>(&'a Inventory);
+
+impl listed::Visitor for Count<'_> {
+    type Out = usize;
+    fn visit<T: Listed>(&mut self) -> usize {
+        T::of(self.0).len()
+    }
+}
+
+/// A progress bar on standard error; none where nobody looks or it would be gone at once.
+fn bar(length: usize, what: &'static str) -> ProgressBar {
+    if length < WORTH_A_BAR || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}")
+        .expect("the template is well formed");
+    let length = u64::try_from(length).unwrap_or(u64::MAX);
+    ProgressBar::new(length).with_style(style).with_message(what)
+}
