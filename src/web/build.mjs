@@ -9,14 +9,13 @@ const minified = async (name) => {
   const source = await readFile(`${here}styles/${name}.css`, "utf8");
   const { code } = await transform(source, { loader: "css", minify: true, target: targets });
   // Spaces that a custom property may keep and nobody needs.
-  const tight = code.trim().replace(/(--\w+:) /g, "$1").replace(/, /g, ",");
-  await writeFile(`${here}built/${name}.css`, `${tight}\n`);
-  return tight;
+  return code.trim().replace(/(--\w+:) /g, "$1").replace(/, /g, ",");
 };
 
 // One source for the unit's looks: the file that pages link, and the text inside the script.
 const unit = await minified("unit");
-await minified("site");
+await writeFile(`${here}built/unit.css`, `${unit}${await minified("frame")}\n`);
+await writeFile(`${here}built/site.css`, `${await minified("site")}\n`);
 
 const sheets = {
   name: "sheets",

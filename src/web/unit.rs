@@ -39,7 +39,7 @@ pub struct UnitView<'a> {
     pub why_url: Option<&'a str>,
     /// The relation of every paid link.
     pub rel: &'a str,
-    /// Reports the impression of [`page`]; a fragment's page reports its own.
+    /// Reports the impression by a picture of one pixel; `None` where the page around it does.
     pub impression_url: Option<&'a str>,
 }
 

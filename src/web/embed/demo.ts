@@ -7,23 +7,24 @@ import type { Decision } from "./wire";
 
 const panel = () => document.getElementById("inspector");
 
-const facts = (decision: Decision): [string, string][] => {
+const facts = (decision: Decision): [string, string | undefined][] => {
   const { label, transparency: why, creative } = decision;
   return decision.fill
     ? [
-        ["Shown", `${decision.advertiser?.name}, ${creative?.style}`],
-        ["Tier", decision.tier ?? ""],
-        ["Label", `${label?.text}, by the rules ${label?.ruleset}`],
-        ["Reader's region", `known as ${label?.region_basis?.replaceAll("_", " ")}`],
-        ["Why", why?.why ?? ""],
-        ["On behalf of", why?.on_behalf_of ?? ""],
-        ["Paid by", why?.paid_by ?? ""],
-        ["Decision", decision.decision_id ?? ""],
+        ["Shown", [decision.advertiser?.name, creative?.style].filter(Boolean).join(", ")],
+        ["Tier", decision.tier],
+        ["Label", label?.text],
+        ["Label rules", label?.ruleset],
+        ["Reader's region", label?.region_basis?.replaceAll("_", " ")],
+        ["Why", why?.why],
+        ["On behalf of", why?.on_behalf_of],
+        ["Paid by", why?.paid_by],
+        ["Decision", decision.decision_id],
       ]
     : [
         ["Shown", "nothing"],
-        ["Reason", decision.reason ?? ""],
-        ["Decision", decision.decision_id ?? ""],
+        ["Reason", decision.reason?.replaceAll("_", " ")],
+        ["Decision", decision.decision_id],
       ];
 };
 
@@ -54,7 +55,7 @@ const show = async (decision: Decision | undefined): Promise<void> => {
     box.replaceChildren(element("p", "The server did not answer in time. The page is as it was."));
     return;
   }
-  const parts: Node[] = [rows(facts(decision).filter(([, value]) => value))];
+  const parts: Node[] = [rows(facts(decision))];
   if (decision.fill) {
     const reports = element("ul", "", "plain");
     parts.push(element("h3", "Events sent"), reports);

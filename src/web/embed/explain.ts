@@ -50,23 +50,24 @@ const terms = (of: Record<string, number | Term> = {}): string =>
     .map(([name, { level, factor: by = 1 }]) => `${name} ${level ? `(${level}) ` : ""}${factor(by)}`)
     .join(", ");
 
+/** A bar that says how many instead of how much. */
+const counted = (count: number, all: number): HTMLElement => {
+  const made = bar(count / all);
+  made.lastElementChild!.textContent = String(count);
+  return made;
+};
+
 const stages = (slot: Slot): HTMLElement => {
   const removed = (slot.stages ?? []).filter((stage) => stage.removed);
   const left = slot.candidates?.length ?? 0;
   let still = left + removed.reduce((sum, stage) => sum + (stage.removed ?? 0), 0);
   const all = still || 1;
-  const lines: (string | Node)[][] = [["flights known", "", bar0(still, all)]];
+  const lines: (string | Node)[][] = [["flights known", "", counted(still, all)]];
   for (const stage of removed) {
     still -= stage.removed ?? 0;
-    lines.push([plain(stage.stage), `−${stage.removed}`, bar0(still, all)]);
+    lines.push([plain(stage.stage), `−${stage.removed}`, counted(still, all)]);
   }
   return table(["Rule", "Removed", "Still there"], lines);
-};
-
-const bar0 = (count: number, all: number): HTMLElement => {
-  const made = bar(count / all);
-  made.lastElementChild!.textContent = String(count);
-  return made;
 };
 
 const one = (slot: Slot): Node[] => {
@@ -119,11 +120,11 @@ export const explain = (told: Explained): Node[] => {
   const check = told.agrees
     ? "computed again from what was recorded: the same"
     : "computed again from what was recorded: NOT the same";
-  const facts: [string, string][] = [
+  const facts = rows([
     ["Odds", odds],
     ["Versions", versions],
     ["Replay", check],
-  ];
-  parts.push(element("h3", "Behind it"), rows(facts.filter(([, value]) => value)));
+  ]);
+  parts.push(element("h3", "Behind it"), facts);
   return parts;
 };

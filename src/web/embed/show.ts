@@ -8,10 +8,11 @@ export const element = (tag: string, text = "", name = ""): HTMLElement => {
   return made;
 };
 
-/** A list of names and what they are. */
-export const rows = (pairs: [string, string | Node][]): HTMLElement => {
+/** A list of names and what they are; names of nothing are left out. */
+export const rows = (pairs: [string, string | undefined][]): HTMLElement => {
   const list = element("dl", "", "facts");
   for (const [name, value] of pairs) {
+    if (!value) continue;
     const what = element("dd");
     what.append(value);
     list.append(element("dt", name), what);

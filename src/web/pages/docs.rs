@@ -79,7 +79,6 @@ fn parameter(document: &Value, given: &Value) -> Field {
     let given = resolve(document, given);
     let place = text(given, "in");
     Field {
-        depth: 0,
         name: text(given, "name").to_owned(),
         kind: if place == "query" {
             kind(&given["schema"])

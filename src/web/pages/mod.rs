@@ -4,13 +4,14 @@
 //! as text, written the reader's way, and once more raw where a bar is drawn from them.
 
 pub mod advertiser;
-pub mod chart;
 pub mod demo;
 pub mod docs;
 pub mod index;
-pub mod schema;
 pub mod why;
 pub mod why_words;
+
+mod chart;
+mod schema;
 
 use crate::web::assets;
 

@@ -5,8 +5,6 @@ use serde_json::Value;
 /// A field of an object, or a parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Field {
-    /// How deep within the body it stands.
-    pub depth: usize,
     /// What it is called, with those it stands in.
     pub name: String,
     /// What it holds.
@@ -109,7 +107,6 @@ fn unfold(document: &Value, schema: &Value, around: &str, depth: usize, rows: &m
             continue; // another form of the same object said it
         }
         rows.push(Field {
-            depth,
             kind: kind(held),
             required: must,
             description: said.unwrap_or_default().to_owned(),

@@ -189,6 +189,8 @@ fn the_page_counts_itself_and_an_empty_one_counts_nothing() {
     let full = page(Some(&reference()), "en");
     assert!(full.contains("src=\"https://x.example/e/i\" width=\"1\" height=\"1\""));
     assert!(full.contains(&format!("href=\"{}\"", assets::path(assets::UNIT_CSS))));
+    let by_itself = fragment(&UnitView { impression_url: None, ..reference() });
+    assert!(!by_itself.contains("<img"));
     let empty = page(None, "en");
     assert!(!empty.contains("<img") && !empty.contains("<aside") && !empty.contains("stylesheet"));
 }
