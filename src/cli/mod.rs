@@ -7,27 +7,31 @@ mod diff;
 mod given;
 mod import;
 mod schema;
+mod serve;
 mod synth;
 mod voice;
 
-use crate::config::ConfigError;
 use clap::Parser;
 use voice::Voice;
 
 /// A contextual sponsored-content server: one call per page in, one labelled unit per placement
 /// out.
 #[derive(Debug, Parser)]
-#[command(name = "adjacent", version)]
+#[command(name = "adjacent", version, args_conflicts_with_subcommands = true)]
 pub struct Command {
     /// Answer in JSON.
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    serve: serve::Serve,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    /// Serve (the default).
+    Serve(serve::Serve),
     /// Check files: settings, weights, labels, inventory.
     Check(check::Check),
     /// Show what applying files would change.
@@ -64,16 +68,14 @@ impl Command {
     pub async fn run(self) -> anyhow::Result<()> {
         let voice = self.voice();
         match self.verb {
+            None => self.serve.run(voice).await,
+            Some(Verb::Serve(verb)) => verb.run(voice).await,
             Some(Verb::Check(verb)) => verb.run(voice),
             Some(Verb::Diff(verb)) => verb.run(voice),
             Some(Verb::Apply(verb)) => verb.run(voice),
             Some(Verb::Schema(verb)) => verb.run(voice),
             Some(Verb::Synth(verb)) => verb.run(voice),
             Some(Verb::Import(verb)) => verb.run(voice),
-            None => {
-                let help = "name what to do; `adjacent --help` lists it";
-                Err(ConfigError::Usage(help.into()).into())
-            }
         }
     }
 }
