@@ -162,15 +162,14 @@ impl App {
         let tasks = tasks::start(&face, &data, &settings, &options)?;
         let drain = settings.server.drain_timeout_seconds;
         let shared = face.clone();
-        let public = HttpServer::new(move || {
-            Actix::new().configure(http::public::routes(shared.clone()))
-        })
-        .disable_signals()
-        .keep_alive(Duration::from_secs(75))
-        .client_request_timeout(Duration::from_secs(5))
-        .shutdown_timeout(drain)
-        .listen(public_listener)?
-        .run();
+        let public =
+            HttpServer::new(move || Actix::new().configure(http::public::routes(shared.clone())))
+                .disable_signals()
+                .keep_alive(Duration::from_secs(75))
+                .client_request_timeout(Duration::from_secs(5))
+                .shutdown_timeout(drain)
+                .listen(public_listener)?
+                .run();
         let shared = face.clone();
         let ops =
             HttpServer::new(move || Actix::new().configure(http::ops::routes(shared.clone())))
@@ -230,7 +229,8 @@ fn public_url(settings: &Settings, address: SocketAddr) -> anyhow::Result<String
 }
 
 fn origin(address: &str) -> String {
-    url::Url::parse(address).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
+    url::Url::parse(address)
+        .map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
 }
 
 fn visitors(settings: &Settings) -> Visitors {

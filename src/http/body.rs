@@ -11,9 +11,30 @@ const DEPTH: usize = 16;
 
 /// Fields that name a person, refused wherever they stand.
 const PERSONAL: [&str; 24] = [
-    "user", "user_id", "userid", "uid", "email", "email_hash", "hashed_email", "phone", "ip",
-    "ip_address", "address", "device_id", "deviceid", "ifa", "idfa", "gaid", "cookie", "cookies",
-    "session_id", "visitor_id", "fingerprint", "user_agent", "ppid", "buyeruid",
+    "user",
+    "user_id",
+    "userid",
+    "uid",
+    "email",
+    "email_hash",
+    "hashed_email",
+    "phone",
+    "ip",
+    "ip_address",
+    "address",
+    "device_id",
+    "deviceid",
+    "ifa",
+    "idfa",
+    "gaid",
+    "cookie",
+    "cookies",
+    "session_id",
+    "visitor_id",
+    "fingerprint",
+    "user_agent",
+    "ppid",
+    "buyeruid",
 ];
 
 /// Whether a field of this name would name a person.

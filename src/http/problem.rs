@@ -143,11 +143,7 @@ impl ApiError {
     pub fn unavailable(cause: impl fmt::Display) -> ApiError {
         let error =
             ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again shortly");
-        ApiError {
-            retry_after_seconds: Some(1),
-            cause: Some(cause.to_string()),
-            ..error
-        }
+        ApiError { retry_after_seconds: Some(1), cause: Some(cause.to_string()), ..error }
     }
 
     /// Ours to mend.

@@ -1,5 +1,6 @@
 //! The operations listener: probes, metrics, admin. Never on the open network.
 
+pub mod admin;
 pub mod probes;
 
 use crate::http::Face;
@@ -30,6 +31,8 @@ pub fn routes(face: Data<Face>) -> impl FnOnce(&mut ServiceConfig) {
                 // The operator at 3 a.m.
                 .route("/v1/decisions/{id}/explain", web::get().to(explain::explain))
                 .route("/v1/decisions/{id}/events", web::get().to(explain::events))
+                // The operator's tools.
+                .configure(admin::routes)
                 .default_service(web::to(nowhere)),
         );
     }

@@ -15,6 +15,7 @@ pub mod unit_page;
 
 use crate::http::Face;
 use crate::http::guard;
+use crate::http::ops::admin::stops;
 use crate::http::problem::ApiError;
 use actix_cors::Cors;
 use actix_web::HttpResponse;
@@ -47,12 +48,10 @@ pub fn routes(face: Data<Face>) -> impl FnOnce(&mut ServiceConfig) {
                 .route("/v1/decisions/{id}/explain", web::get().to(explain::explain))
                 .route("/v1/decisions/{id}/events", web::get().to(explain::events))
                 // Browsers that report.
-                .service(
-                    web::resource("/e/{token}").get(events::record).post(events::record),
-                )
-                .service(
-                    web::resource("/c/{token}").get(events::redirect).head(events::redirect),
-                )
+                .service(web::resource("/e/{token}").get(events::record).post(events::record))
+                .service(web::resource("/c/{token}").get(events::redirect).head(events::redirect))
+                // Publishers in an emergency.
+                .route("/v1/publishers/{id}/stops", web::post().to(stops::own))
                 // Advertisers and publishers that count.
                 .route("/v1/reports/{party}/{id}", web::get().to(reports::report))
                 .route("/advertisers/{id}", web::get().to(advertiser::page))
