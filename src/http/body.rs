@@ -4,6 +4,7 @@ use crate::http::problem::ApiError;
 use actix_web::web::Bytes;
 use actix_web::web::Payload;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::time::Duration;
 
 /// How deep JSON may be nested.
@@ -67,10 +68,29 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiEr
         Err(error) if error.is_data() => return Err(refused::<T>(bytes, &error)),
         Err(error) => return Err(ApiError::unparsable(format!("the body is not JSON: {error}"))),
     };
-    let last = |path: &String| path.rsplit('.').next().unwrap_or(path).to_owned();
-    match ignored.iter().find(|path| is_personal(&last(path))) {
-        Some(path) => Err(ApiError::personal(path.clone())),
+    if ignored.is_empty() {
+        return Ok((value, ignored));
+    }
+    // What nobody reads may still name a person, at any depth.
+    let whole: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    match personal(&whole, "") {
+        Some(path) => Err(ApiError::personal(path)),
         None => Ok((value, ignored)),
+    }
+}
+
+/// The path of the first field that names a person.
+fn personal(value: &Value, at: &str) -> Option<String> {
+    match value {
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
+            let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+            if is_personal(name) { Some(path) } else { personal(value, &path) }
+        }),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(number, item)| personal(item, &format!("{at}[{number}]"))),
+        _ => None,
     }
 }
 
@@ -137,8 +157,9 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_named() {
-        let (_, ignored) = json::<Asked>(b"{\"a\": 1, \"b\": {\"c\": 2}}").unwrap();
-        assert_eq!(ignored, ["a", "b"]);
+        let (asked, ignored) =
+            json::<Asked>(b"{\"a\": 1, \"count\": 3, \"b\": {\"c\": 2}}").unwrap();
+        assert_eq!((asked.count, ignored), (3, vec!["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]

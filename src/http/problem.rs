@@ -46,7 +46,10 @@ pub struct FieldProblem {
 
 /// A request that failed. `Display` is what the caller reads; the cause is for the log, once.
 #[derive(Debug)]
-pub struct ApiError {
+pub struct ApiError(Box<Failure>);
+
+#[derive(Debug)]
+struct Failure {
     status: StatusCode,
     code: &'static str,
     detail: String,
@@ -58,7 +61,7 @@ pub struct ApiError {
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> ApiError {
-        ApiError {
+        ApiError(Box::new(Failure {
             status,
             code,
             detail: detail.into(),
@@ -66,7 +69,12 @@ impl ApiError {
             problems: Vec::new(),
             retry_after_seconds: None,
             cause: None,
-        }
+        }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Failure)) -> ApiError {
+        change(&mut self.0);
+        self
     }
 
     /// The body or the query cannot be parsed.
@@ -76,15 +84,15 @@ impl ApiError {
 
     /// It parses, and the field at `path` is refused.
     pub fn refused(path: impl Into<String>, detail: impl Into<String>) -> ApiError {
-        let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "field_refused", detail);
-        ApiError { field: Some(path.into()), ..error }
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "field_refused", detail)
+            .with(|failure| failure.field = Some(path.into()))
     }
 
     /// A document with problems, all of them listed.
     pub fn invalid(problems: Vec<FieldProblem>) -> ApiError {
         let detail = format!("{} problems in the document", problems.len());
-        let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "document_refused", detail);
-        ApiError { problems, ..error }
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "document_refused", detail)
+            .with(|failure| failure.problems = problems)
     }
 
     /// A field that names a person.
@@ -92,7 +100,7 @@ impl ApiError {
         let detail = format!(
             "`{path}` names a person: this server takes no identifier of a reader; leave it out"
         );
-        ApiError { code: "personal_data", ..ApiError::refused(path, detail) }
+        ApiError::refused(path, detail).with(|failure| failure.code = "personal_data")
     }
 
     /// There is no such thing.
@@ -134,23 +142,25 @@ impl ApiError {
 
     /// Too many requests of one kind: never for decisions or events.
     pub fn too_many() -> ApiError {
-        let error =
-            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "try again shortly");
-        ApiError { retry_after_seconds: Some(1), ..error }
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "try again shortly")
+            .with(|failure| failure.retry_after_seconds = Some(1))
     }
 
     /// Nothing can be taken now.
     pub fn unavailable(cause: impl fmt::Display) -> ApiError {
-        let error =
-            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again shortly");
-        ApiError { retry_after_seconds: Some(1), cause: Some(cause.to_string()), ..error }
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again shortly").with(
+            |failure| {
+                failure.retry_after_seconds = Some(1);
+                failure.cause = Some(cause.to_string());
+            },
+        )
     }
 
     /// Ours to mend.
     pub fn internal(cause: impl fmt::Display) -> ApiError {
         let detail = "something went wrong on our side";
-        let error = ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
-        ApiError { cause: Some(cause.to_string()), ..error }
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+            .with(|failure| failure.cause = Some(cause.to_string()))
     }
 
     /// No such path, or not with this method.
@@ -165,7 +175,7 @@ impl ApiError {
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)
+        f.write_str(&self.0.detail)
     }
 }
 
@@ -173,32 +183,32 @@ impl std::error::Error for ApiError {}
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     fn error_response(&self) -> HttpResponse {
         let request_id = uuid::Uuid::from_u128(rand::random()).to_string();
-        if let Some(cause) = &self.cause {
-            tracing::error!(%request_id, %cause, code = self.code, "a request failed");
+        if let Some(cause) = &self.0.cause {
+            tracing::error!(%request_id, %cause, code = self.0.code, "a request failed");
         }
         let problem = Problem {
             kind: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
-            status: self.status.as_u16(),
-            detail: self.detail.clone(),
-            code: self.code,
-            field: self.field.clone(),
+            title: self.0.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.0.status.as_u16(),
+            detail: self.0.detail.clone(),
+            code: self.0.code,
+            field: self.0.field.clone(),
             request_id,
-            problems: self.problems.clone(),
+            problems: self.0.problems.clone(),
         };
-        let mut answer = HttpResponse::build(self.status);
+        let mut answer = HttpResponse::build(self.0.status);
         answer
             .insert_header((header::CONTENT_TYPE, "application/problem+json"))
             .insert_header((header::CACHE_CONTROL, "no-store"));
-        if let Some(seconds) = self.retry_after_seconds {
+        if let Some(seconds) = self.0.retry_after_seconds {
             answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.0.status == StatusCode::UNAUTHORIZED {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         answer.body(serde_json::to_string(&problem).unwrap_or_default())

@@ -120,8 +120,7 @@ impl Server {
         let inventory = new.as_ref().unwrap_or(&now.inventory);
         let labels = wanted.labels.as_ref().unwrap_or(&old_labels);
         if !wanted.unchecked {
-            let mut findings =
-                new.as_ref().map(|inventory| check::inventory(inventory)).unwrap_or_default();
+            let mut findings = new.as_ref().map(check::inventory).unwrap_or_default();
             findings.extend(check::labels(inventory, labels));
             if !findings.is_empty() {
                 return Err(ApplyError::Invalid(findings));
