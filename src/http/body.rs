@@ -40,7 +40,7 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiEr
     let mut ignored = Vec::new();
     let mut source = serde_json::Deserializer::from_slice(bytes);
     let parsed: Result<T, _> =
-        serde_ignored::deserialize(&mut source, |path| ignored.push(path.to_string()));
+        serde_ignored::deserialize(&mut source, |path| ignored.push(written(&path.to_string())));
     let value = match parsed.and_then(|value| source.end().map(|()| value)) {
         Ok(value) => value,
         Err(error) if error.is_data() => return Err(refused::<T>(bytes, &error)),
@@ -51,6 +51,19 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiEr
         Some(path) => Err(ApiError::personal(path.clone())),
         None => Ok((value, ignored)),
     }
+}
+
+/// A path as people write it: `page.entities[0].email` for `page.entities.0.email`.
+fn written(path: &str) -> String {
+    let mut text = String::with_capacity(path.len() + 4);
+    for part in path.split('.') {
+        if part.bytes().all(|byte| byte.is_ascii_digit()) {
+            text.extend(["[", part, "]"]);
+        } else {
+            text.extend([if text.is_empty() { "" } else { "." }, part]);
+        }
+    }
+    text
 }
 
 /// Parses once more, to say which field was refused.

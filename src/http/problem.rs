@@ -53,6 +53,7 @@ pub struct ApiError {
     field: Option<String>,
     problems: Vec<FieldProblem>,
     retry_after_seconds: Option<u32>,
+    allowed: Option<String>,
     cause: Option<String>,
 }
 
@@ -65,6 +66,7 @@ impl ApiError {
             field: None,
             problems: Vec::new(),
             retry_after_seconds: None,
+            allowed: None,
             cause: None,
         }
     }
@@ -157,13 +159,22 @@ impl ApiError {
         ApiError { cause: Some(cause.to_string()), ..error }
     }
 
-    /// No such path, or not with this method.
-    pub fn no_route(method_known: bool) -> ApiError {
-        if method_known {
-            let detail = "this path does not take this method";
-            return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
-        }
+    /// There is nothing at this path.
+    pub fn no_route() -> ApiError {
         ApiError::missing("no_such_path", "there is nothing at this path")
+    }
+
+    /// The path is known, and takes these methods alone.
+    pub fn wrong_method(allowed: String) -> ApiError {
+        let detail = format!("this path takes {allowed}");
+        let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+        ApiError { allowed: Some(allowed), ..error }
+    }
+
+    /// What the request line and `Host` say of the host is not the same.
+    pub fn wrong_host() -> ApiError {
+        let detail = "the request line names another host than `Host`";
+        ApiError::new(StatusCode::BAD_REQUEST, "host_mismatch", detail)
     }
 }
 
@@ -198,7 +209,11 @@ impl ResponseError for ApiError {
         let mut answer = HttpResponse::build(self.status);
         answer
             .insert_header((header::CONTENT_TYPE, "application/problem+json"))
-            .insert_header((header::CACHE_CONTROL, "no-store"));
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+        if let Some(allowed) = &self.allowed {
+            answer.insert_header((header::ALLOW, allowed.as_str()));
+        }
         if let Some(seconds) = self.retry_after_seconds {
             answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }

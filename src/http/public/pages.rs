@@ -79,7 +79,7 @@ pub async fn start(face: Data<Face>) -> HttpResponse {
 /// `GET /demo`: in a trial alone.
 pub async fn demo(face: Data<Face>, query: Query<DemoQuery>) -> Result<HttpResponse, ApiError> {
     if !face.local {
-        return Err(ApiError::no_route(false));
+        return Err(ApiError::no_route());
     }
     let live = face.server.live();
     let snapshot = live.snapshot();
@@ -112,7 +112,7 @@ pub async fn demo(face: Data<Face>, query: Query<DemoQuery>) -> Result<HttpRespo
 /// `GET /demo/explain/{id}`: the operator's view without a key, in a trial alone.
 pub async fn demo_explain(face: Data<Face>, id: Path<String>) -> Result<HttpResponse, ApiError> {
     if !face.local {
-        return Err(ApiError::no_route(false));
+        return Err(ApiError::no_route());
     }
     let explanation = explain::explanation(&face, &id, Reader::Operator, None).await?;
     Ok(explain::json(&explanation))
