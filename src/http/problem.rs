@@ -8,10 +8,41 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;
 
+/// Every code with what it means. Codes are compared by programs: none changes its meaning.
+pub const CODES: &[(&str, &str)] = &[
+    ("unparsable", "the body, the path or the query cannot be read"),
+    ("host_mismatch", "the request line names another host than `Host`"),
+    ("key_required", "a key is needed, or this one is not known, has expired or was revoked"),
+    ("not_yours", "the key opens something else"),
+    ("no_such_path", "there is nothing at this path"),
+    ("no_such_file", "there is no such file"),
+    ("no_such_link", "the token is no click of ours: it leads nowhere"),
+    ("no_unit", "nothing was shown there, so there is nothing to explain"),
+    ("no_publisher", "the inventory has no publisher to show"),
+    ("unknown_publisher", "the inventory has no such publisher"),
+    ("unknown_party", "the inventory has no such advertiser or publisher"),
+    ("decision_not_recorded", "there is no such decision, or a crash took its record"),
+    ("no_such_document", "the catalog has no such document"),
+    ("no_such_version", "the catalog has no such version"),
+    ("method_not_allowed", "the path takes other methods: `Allow` names them"),
+    ("body_too_slow", "the body did not arrive in time"),
+    ("body_too_large", "the body is longer than allowed"),
+    ("document_exists", "there is a document with this id"),
+    ("needs_force", "a change so large that it must be insisted on"),
+    ("version_changed", "somebody else was first: `If-Match` does not hold"),
+    ("field_refused", "the field at `field` is refused"),
+    ("personal_data", "the field at `field` names a person"),
+    ("document_refused", "the document has the problems in `problems`"),
+    ("too_many_requests", "wait as long as `Retry-After` says"),
+    ("unavailable", "nothing can be taken now: wait as long as `Retry-After` says"),
+    ("internal", "ours to mend: tell us the `request_id`"),
+];
+
 /// The body of an error: `application/problem+json`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Problem {
     /// `about:blank`: the status and the code say what kind of problem it is.
+    #[schemars(extend("const" = "about:blank"))]
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// The status in words.
@@ -20,7 +51,8 @@ pub struct Problem {
     pub status: u16,
     /// What was wrong and what to do.
     pub detail: String,
-    /// Stable: to be compared by programs.
+    /// Stable: to be compared by programs. New ones may come.
+    #[schemars(example = &"field_refused")]
     pub code: &'static str,
     /// Path of the field that was refused, such as `page.topics[3]`.
     #[serde(skip_serializing_if = "Option::is_none")]

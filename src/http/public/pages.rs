@@ -5,6 +5,7 @@ use crate::http::Face;
 use crate::http::openapi;
 use crate::http::problem::ApiError;
 use crate::http::public::explain;
+use crate::http::public::render;
 use crate::server::explain::Again;
 use crate::server::explain::Reader;
 use crate::server::unit;
@@ -31,7 +32,7 @@ const DEMO: (&str, &str) = ("eu-tech-news", "article-end");
 /// A page with the policy of all our pages.
 pub fn html(text: String) -> HttpResponse {
     HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
+        .content_type(render::HTML)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::CONTENT_SECURITY_POLICY, web::PAGE_POLICY))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
