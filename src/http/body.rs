@@ -40,7 +40,7 @@ const PERSONAL: [&str; 24] = [
 
 /// Whether a field of this name would name a person.
 pub fn is_personal(name: &str) -> bool {
-    PERSONAL.contains(&name.to_ascii_lowercase().as_str())
+    PERSONAL.iter().any(|word| word.eq_ignore_ascii_case(name))
 }
 
 /// The whole body, or why not.
@@ -56,42 +56,53 @@ pub async fn read(payload: Payload, limit: usize, within: Duration) -> Result<By
 /// A `T` in JSON, and the paths of fields that it does not know. Fields that name a person are
 /// refused.
 pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiError> {
-    if depth(bytes) > DEPTH {
+    let Scan { depth, personal } = scan(bytes);
+    if depth > DEPTH {
         return Err(ApiError::unparsable(format!("the body is nested deeper than {DEPTH} levels")));
     }
     let mut ignored = Vec::new();
     let mut source = serde_json::Deserializer::from_slice(bytes);
     let parsed: Result<T, _> =
-        serde_ignored::deserialize(&mut source, |path| ignored.push(path.to_string()));
+        serde_ignored::deserialize(&mut source, |path| ignored.push(written(&path.to_string())));
     let value = match parsed.and_then(|value| source.end().map(|()| value)) {
         Ok(value) => value,
         Err(error) if error.is_data() => return Err(refused::<T>(bytes, &error)),
         Err(error) => return Err(ApiError::unparsable(format!("the body is not JSON: {error}"))),
     };
-    if ignored.is_empty() {
-        return Ok((value, ignored));
+    if let Some(name) = personal {
+        let whole = serde_json::from_slice(bytes).unwrap_or_default();
+        return Err(ApiError::personal(find(&whole, &name).unwrap_or(name)));
     }
-    // What nobody reads may still name a person, at any depth.
-    let whole: Value = serde_json::from_slice(bytes).unwrap_or_default();
-    match personal(&whole, "") {
-        Some(path) => Err(ApiError::personal(path)),
-        None => Ok((value, ignored)),
-    }
+    Ok((value, ignored))
 }
 
-/// The path of the first field that names a person.
-fn personal(value: &Value, at: &str) -> Option<String> {
+/// Where the field of this name stands.
+fn find(value: &Value, name: &str) -> Option<String> {
+    let below = |path: String| if path.starts_with('[') { path } else { format!(".{path}") };
     match value {
-        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
-            let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
-            if is_personal(name) { Some(path) } else { personal(value, &path) }
-        }),
+        Value::Object(fields) if fields.contains_key(name) => Some(name.to_owned()),
+        Value::Object(fields) => {
+            fields.iter().find_map(|(key, held)| Some(format!("{key}{}", below(find(held, name)?))))
+        }
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .find_map(|(number, item)| personal(item, &format!("{at}[{number}]"))),
+            .find_map(|(at, held)| Some(format!("[{at}]{}", below(find(held, name)?)))),
         _ => None,
     }
+}
+
+/// A path as people write it: `page.entities[0].email` for `page.entities.0.email`.
+fn written(path: &str) -> String {
+    let mut text = String::with_capacity(path.len() + 4);
+    for part in path.split('.') {
+        if part.bytes().all(|byte| byte.is_ascii_digit()) {
+            text.extend(["[", part, "]"]);
+        } else {
+            text.extend([if text.is_empty() { "" } else { "." }, part]);
+        }
+    }
+    text
 }
 
 /// Parses once more, to say which field was refused.
@@ -110,23 +121,64 @@ fn without_place(message: &str) -> String {
     message.split(" at line ").next().unwrap_or(message).to_owned()
 }
 
-/// How deep objects and lists are nested; brackets in strings do not count.
-fn depth(bytes: &[u8]) -> usize {
-    let (mut now, mut most, mut in_string, mut escaped) = (0usize, 0, false, false);
-    for byte in bytes {
+/// What one look at the bytes tells, before and besides parsing.
+struct Scan {
+    /// How deep objects and lists are nested; brackets in strings do not count.
+    depth: usize,
+    /// The first field that names a person, also within fields that nobody reads.
+    personal: Option<String>,
+}
+
+fn scan(bytes: &[u8]) -> Scan {
+    let mut found = Scan { depth: 0, personal: None };
+    let (mut now, mut at) = (0usize, 0);
+    while let Some(byte) = bytes.get(at) {
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                now += 1;
-                most = most.max(now);
+            b'"' => {
+                let end = string_end(bytes, at);
+                if found.personal.is_none() && is_key(bytes, end) {
+                    found.personal = personal_key(&bytes[at..end]);
+                }
+                at = end;
+                continue;
             }
-            b'}' | b']' if !in_string => now = now.saturating_sub(1),
+            b'{' | b'[' => {
+                now += 1;
+                found.depth = found.depth.max(now);
+            }
+            b'}' | b']' => now = now.saturating_sub(1),
             _ => {}
         }
+        at += 1;
     }
-    most
+    found
+}
+
+/// One past the closing quote of the string that begins at `start`.
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+fn is_key(bytes: &[u8], end: usize) -> bool {
+    bytes[end..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
+}
+
+/// A key's text, escapes and all, if it names a person.
+fn personal_key(quoted: &[u8]) -> Option<String> {
+    let plain = quoted.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""))?;
+    if !plain.contains(&b'\\') {
+        let name = std::str::from_utf8(plain).ok()?;
+        return is_personal(name).then(|| name.to_owned());
+    }
+    serde_json::from_slice(quoted).ok().filter(|name: &String| is_personal(name))
 }
 
 #[cfg(test)]
@@ -157,13 +209,26 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_named() {
-        let (asked, ignored) =
-            json::<Asked>(b"{\"a\": 1, \"count\": 3, \"b\": {\"c\": 2}}").unwrap();
-        assert_eq!((asked.count, ignored), (3, vec!["a".to_owned(), "b".to_owned()]));
+        let (_, ignored) = json::<Asked>(b"{\"a\": 1, \"b\": {\"c\": 2}}").unwrap();
+        assert_eq!(ignored, ["a", "b"]);
     }
 
     #[test]
     fn brackets_in_strings_are_no_depth() {
-        assert_eq!(depth(br#"{"a": "[[[\"[[", "b": [1]}"#), 2);
+        assert_eq!(scan(br#"{"a": "[[[\"[[", "b": [1]}"#).depth, 2);
+    }
+
+    #[test]
+    fn a_field_that_names_a_person_is_found_wherever_it_stands() {
+        for (text, field) in [
+            (r#"{"email": ""}"#, "email"),
+            (r#"{"a": {"list": [1, {"E-mail": 1, "eMail" : 2}]}}"#, "a.list[1].eMail"),
+            (r#"{"e\u006dail": "x"}"#, "email"),
+        ] {
+            let error = json::<Asked>(text.as_bytes()).unwrap_err();
+            assert_eq!(error.status_code(), 422);
+            assert!(error.to_string().starts_with(&format!("`{field}`")), "{error}");
+        }
+        assert_eq!(status(r#"{"name": "email", "b": ["user", ":"]}"#), 200);
     }
 }

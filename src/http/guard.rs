@@ -6,6 +6,7 @@ use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceRequest;
 use actix_web::dev::ServiceResponse;
+use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use futures_util::FutureExt;
@@ -42,4 +43,19 @@ pub async fn closes<B: MessageBody>(
             .set_connection_type(actix_web::http::ConnectionType::Close);
     }
     Ok(answer)
+}
+
+/// A request whose line names a host, as to a proxy, must mean the one in `Host`: two readings of
+/// one request are how caches and guards are fooled.
+pub async fn addressed<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    if let Some(named) = request.uri().authority() {
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        if !host.is_some_and(|host| host.eq_ignore_ascii_case(named.as_str())) {
+            return Err(ApiError::wrong_host().into());
+        }
+    }
+    next.call(request).await
 }

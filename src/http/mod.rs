@@ -1,12 +1,15 @@
-//! HTTP: routes, wire shapes, manners. Routes stand in [`public`] and [`ops`], one line each.
+//! HTTP: routes, wire shapes, manners. Routes stand in the tables of [`public`] and
+//! [`ops`], one line each.
 
 pub mod body;
 pub mod caller;
+pub mod extract;
 pub mod guard;
 pub mod openapi;
 pub mod ops;
 pub mod problem;
 pub mod public;
+pub mod routes;
 
 use crate::config::keys::ApiKeys;
 use crate::config::keys::Identity;

@@ -8,10 +8,41 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;
 
+/// Every code with what it means. Codes are compared by programs: none changes its meaning.
+pub const CODES: &[(&str, &str)] = &[
+    ("unparsable", "the body, the path or the query cannot be read"),
+    ("host_mismatch", "the request line names another host than `Host`"),
+    ("key_required", "a key is needed, or this one is not known, has expired or was revoked"),
+    ("not_yours", "the key opens something else"),
+    ("no_such_path", "there is nothing at this path"),
+    ("no_such_file", "there is no such file"),
+    ("no_such_link", "the token is no click of ours: it leads nowhere"),
+    ("no_unit", "nothing was shown there, so there is nothing to explain"),
+    ("no_publisher", "the inventory has no publisher to show"),
+    ("unknown_publisher", "the inventory has no such publisher"),
+    ("unknown_party", "the inventory has no such advertiser or publisher"),
+    ("decision_not_recorded", "there is no such decision, or a crash took its record"),
+    ("no_such_document", "the catalog has no such document"),
+    ("no_such_version", "the catalog has no such version"),
+    ("method_not_allowed", "the path takes other methods: `Allow` names them"),
+    ("body_too_slow", "the body did not arrive in time"),
+    ("body_too_large", "the body is longer than allowed"),
+    ("document_exists", "there is a document with this id"),
+    ("needs_force", "a change so large that it must be insisted on"),
+    ("version_changed", "somebody else was first: `If-Match` does not hold"),
+    ("field_refused", "the field at `field` is refused"),
+    ("personal_data", "the field at `field` names a person"),
+    ("document_refused", "the document has the problems in `problems`"),
+    ("too_many_requests", "wait as long as `Retry-After` says"),
+    ("unavailable", "nothing can be taken now: wait as long as `Retry-After` says"),
+    ("internal", "ours to mend: tell us the `request_id`"),
+];
+
 /// The body of an error: `application/problem+json`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Problem {
     /// `about:blank`: the status and the code say what kind of problem it is.
+    #[schemars(extend("const" = "about:blank"))]
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// The status in words.
@@ -20,7 +51,8 @@ pub struct Problem {
     pub status: u16,
     /// What was wrong and what to do.
     pub detail: String,
-    /// Stable: to be compared by programs.
+    /// Stable: to be compared by programs. New ones may come.
+    #[schemars(example = &"field_refused")]
     pub code: &'static str,
     /// Path of the field that was refused, such as `page.topics[3]`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +88,7 @@ struct Failure {
     field: Option<String>,
     problems: Vec<FieldProblem>,
     retry_after_seconds: Option<u32>,
+    allowed: Option<String>,
     cause: Option<String>,
 }
 
@@ -68,6 +101,7 @@ impl ApiError {
             field: None,
             problems: Vec::new(),
             retry_after_seconds: None,
+            allowed: None,
             cause: None,
         }))
     }
@@ -163,13 +197,22 @@ impl ApiError {
             .with(|failure| failure.cause = Some(cause.to_string()))
     }
 
-    /// No such path, or not with this method.
-    pub fn no_route(method_known: bool) -> ApiError {
-        if method_known {
-            let detail = "this path does not take this method";
-            return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
-        }
+    /// There is nothing at this path.
+    pub fn no_route() -> ApiError {
         ApiError::missing("no_such_path", "there is nothing at this path")
+    }
+
+    /// The path is known, and takes these methods alone.
+    pub fn wrong_method(allowed: String) -> ApiError {
+        let detail = format!("this path takes {allowed}");
+        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+            .with(|failure| failure.allowed = Some(allowed))
+    }
+
+    /// What the request line and `Host` say of the host is not the same.
+    pub fn wrong_host() -> ApiError {
+        let detail = "the request line names another host than `Host`";
+        ApiError::new(StatusCode::BAD_REQUEST, "host_mismatch", detail)
     }
 }
 
@@ -204,7 +247,11 @@ impl ResponseError for ApiError {
         let mut answer = HttpResponse::build(self.0.status);
         answer
             .insert_header((header::CONTENT_TYPE, "application/problem+json"))
-            .insert_header((header::CACHE_CONTROL, "no-store"));
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+        if let Some(allowed) = &self.0.allowed {
+            answer.insert_header((header::ALLOW, allowed.as_str()));
+        }
         if let Some(seconds) = self.0.retry_after_seconds {
             answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }

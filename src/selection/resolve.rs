@@ -14,8 +14,14 @@ use crate::selection::page::Viewer;
 use crate::selection::snapshot::PublisherRow;
 use crate::selection::snapshot::Snapshot;
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
+use serde::de;
+use serde::de::MapAccess;
+use serde::de::Visitor;
+use serde::de::value::MapAccessDeserializer;
 use smallvec::SmallVec;
+use std::fmt;
 
 /// A page as its publisher describes it. Names may be written any way.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,7 +48,7 @@ pub struct PageInput {
 }
 
 /// An entity of a page: a name, or a name with its role.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum EntityInput {
     /// A name: a mention.
@@ -52,9 +58,37 @@ pub enum EntityInput {
         /// The name.
         name: String,
         /// What it is to the page.
-        #[serde(default)]
         role: Role,
     },
+}
+
+/// By hand, because a derived one swallows fields that it does not know, and one that names a
+/// person must be seen to be refused.
+impl<'de> Deserialize<'de> for EntityInput {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct WithRole {
+            name: String,
+            #[serde(default)]
+            role: Role,
+        }
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = EntityInput;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name, or an object of `name` and `role`")
+            }
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<EntityInput, E> {
+                Ok(EntityInput::Name(name.to_owned()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<EntityInput, A::Error> {
+                let WithRole { name, role } =
+                    Deserialize::deserialize(MapAccessDeserializer::new(fields))?;
+                Ok(EntityInput::Named { name, role })
+            }
+        }
+        source.deserialize_any(Either)
+    }
 }
 
 impl EntityInput {

@@ -4,6 +4,9 @@
 
 mod cli;
 mod house;
+mod manners;
 mod mutations;
+mod openapi;
+mod openapi_server;
 mod scenarios;
 mod selection;

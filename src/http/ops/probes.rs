@@ -7,7 +7,10 @@ use actix_web::web::Data;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// `GET /livez`.
+/// The format of the series.
+pub const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// `GET /livez`: the process answers.
 pub async fn live() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("live\n")
 }
@@ -58,5 +61,5 @@ pub async fn version(face: Data<Face>) -> HttpResponse {
 /// `GET /metrics`: Prometheus text.
 pub async fn metrics(face: Data<Face>) -> HttpResponse {
     let text = face.server.scrape();
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
+    HttpResponse::Ok().content_type(METRICS).body(text)
 }

@@ -25,6 +25,7 @@ use serde::Deserialize;
 /// The parameters of the page.
 #[derive(Deserialize)]
 pub struct Opened {
+    #[serde(default)]
     link: String,
 }
 

@@ -16,8 +16,7 @@ pub async fn file(http: HttpRequest, path: Path<String>) -> Result<HttpResponse,
     let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer
         .insert_header((header::CACHE_CONTROL, served.cache_control()))
-        .insert_header((header::ETAG, tag))
-        .insert_header(("Cross-Origin-Resource-Policy", "cross-origin"));
+        .insert_header((header::ETAG, tag));
     if known {
         return Ok(answer.finish());
     }

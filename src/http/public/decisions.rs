@@ -10,6 +10,7 @@ use crate::http::body;
 use crate::http::caller;
 use crate::http::caller::Caller;
 use crate::http::problem::ApiError;
+use crate::http::public::filling;
 use crate::http::public::render;
 use crate::http::public::reply;
 use crate::http::public::reply::Answer;
@@ -73,7 +74,7 @@ async fn answer(
     let mut warnings = request::bound(&mut request, &face.server.settings().request)?;
     warnings.extend(ignored.into_iter().map(|path| format!("{path}: unknown field, ignored")));
     let asked = ask(face, http, &request, identity.as_ref(), &mut warnings)?;
-    let Some(decided) = asked else { return Ok(overloaded(&request)) };
+    let Some(decided) = asked else { return Ok(overloaded(face, &request)) };
     let explanation = if request.explain {
         let server = face.server.clone();
         let decided = decided.request;
@@ -99,11 +100,11 @@ pub fn with_first<T>(
     let Some(decided) = ask(face, http, &request, identity.as_ref(), &mut warnings)? else {
         return Ok(show(None));
     };
-    let units = reply::units(&decided);
+    let units = filling::units(&decided);
     let filled = decided.slots.first().and_then(|slot| slot.result.as_ref().ok());
     match (filled, units.first()) {
         (Some(filled), Some(Some(unit))) => {
-            Ok(show(Some(&reply::fill(&face.server, &decided, 0, filled, unit))))
+            Ok(show(Some(&filling::fill(&face.server, &decided, 0, filled, unit))))
         }
         _ => Ok(show(None)),
     }
@@ -199,21 +200,21 @@ fn respond(
     explanation: Option<crate::server::explain::Explanation>,
 ) -> HttpResponse {
     let server = &face.server;
-    let units = reply::units(decided);
+    let units = filling::units(decided);
     let snapshot = decided.live.snapshot();
     let age_ms = server.snapshot_age_ms(decided.at_ms);
     let answers = decided.slots.iter().enumerate().map(|(at, slot)| {
         let key: &str = &decided.page.slots[at].key;
         let answer = match (&slot.result, &units[at]) {
             (Ok(filled), Some(unit)) => {
-                let mut fill = reply::fill(server, decided, at, filled, unit);
+                let mut fill = filling::fill(server, decided, at, filled, unit);
                 if html {
                     fill.html = Some(render::fragment(&fill));
                 }
                 Answer::Fill(Box::new(fill))
             }
-            (Ok(_), None) => Answer::NoFill(reply::empty(slot.id, NoFill::LabelUnavailable)),
-            (Err(reason), _) => Answer::NoFill(reply::empty(slot.id, *reason)),
+            (Ok(_), None) => Answer::NoFill(filling::empty(slot.id, NoFill::LabelUnavailable)),
+            (Err(reason), _) => Answer::NoFill(filling::empty(slot.id, *reason)),
         };
         (key, answer)
     });
@@ -236,24 +237,36 @@ fn respond(
     }
 }
 
-/// The prebuilt answer of a box that sheds load: nothing was decided or logged.
-fn overloaded(request: &DecisionRequest) -> HttpResponse {
-    let key = |slot: &crate::selection::resolve::SlotInput| {
-        slot.key.clone().unwrap_or_else(|| slot.name.clone())
+/// The answer of a box that sheds load, in the shape of every other: nothing was decided or logged.
+fn overloaded(face: &Face, request: &DecisionRequest) -> HttpResponse {
+    let server = &face.server;
+    let live = server.live();
+    let snapshot = live.snapshot();
+    let age_ms = server.snapshot_age_ms(server.clock.now_ms());
+    let id = uuid::Uuid::now_v7().as_u128();
+    let answers = request.placements.iter().map(|slot| {
+        let key: &str = slot.key.as_ref().unwrap_or(&slot.name);
+        (key, Answer::NoFill(filling::empty(id, NoFill::Overloaded)))
+    });
+    let reply = DecisionReply {
+        request_id: uuid::Uuid::from_u128(id).to_string(),
+        snapshot: SnapshotReply {
+            inventory: &snapshot.inventory_hash,
+            weights: &snapshot.weights_hash,
+            age_ms,
+            stale: server.is_stale(age_ms),
+        },
+        warnings: Vec::new(),
+        decisions: Answers(answers.collect()),
+        explanation: None,
     };
-    let answers: serde_json::Map<String, serde_json::Value> = request
-        .placements
-        .iter()
-        .map(|slot| (key(slot), serde_json::json!({ "fill": false, "reason": "overloaded" })))
-        .collect();
-    no_store().body(serde_json::json!({ "warnings": [], "decisions": answers }).to_string())
+    no_store().json(reply)
 }
 
 fn no_store() -> actix_web::HttpResponseBuilder {
     let mut answer = HttpResponse::Ok();
     answer
         .insert_header((header::CONTENT_TYPE, "application/json"))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header(("Cross-Origin-Resource-Policy", "cross-origin"));
+        .insert_header((header::CACHE_CONTROL, "no-store"));
     answer
 }

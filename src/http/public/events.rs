@@ -16,6 +16,9 @@ use std::time::Instant;
 /// Says that the event is on disk; only that acknowledges.
 pub const RECORDED: &str = "Adjacent-Recorded";
 
+/// Headers that a page's script may read.
+pub const EXPOSED: &str = "Adjacent-Recorded, Retry-After";
+
 /// The longest token, in characters.
 pub const TOKEN_CHARS: usize = 220;
 
@@ -34,9 +37,7 @@ pub async fn record(
     let recorded = face.server.record(text, &seen).await;
     face.server.metrics.acknowledged_in(began.elapsed());
     let mut answer = HttpResponse::NoContent();
-    answer
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header(("Cross-Origin-Resource-Policy", "cross-origin"));
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
     match recorded {
         Recorded::OnDisk => Ok(answer.insert_header((RECORDED, "1")).finish()),
         Recorded::Forged => Ok(answer.finish()),

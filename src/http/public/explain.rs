@@ -2,7 +2,9 @@
 
 use crate::config::keys::Identity;
 use crate::config::keys::Role;
+use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
+use crate::domain::event::Verdict;
 use crate::http::Face;
 use crate::http::caller;
 use crate::http::problem::ApiError;
@@ -95,17 +97,18 @@ pub async fn explanation(
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct EventView {
     /// What happened.
-    pub kind: &'static str,
+    pub kind: EventKind,
     /// The call to action of a click.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cta: Option<String>,
     /// When it was received.
     pub at: String,
     /// How it was judged.
+    #[schemars(extend("enum" = Verdict::LABELS))]
     pub verdict: &'static str,
     /// Why it is invalid.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'static str>,
+    pub reason: Option<InvalidReason>,
     /// What was billed for it, in micros.
     pub billed_micros: i64,
 }
@@ -141,13 +144,13 @@ pub async fn events(
         .iter()
         .filter(|judged| !foreign(&judged.event.attribution.publisher))
         .map(|judged| EventView {
-            kind: judged.event.kind.as_str(),
+            kind: judged.event.kind,
             cta: judged.event.cta.as_ref().map(|(_, id)| id.to_string()),
             at: jiff::Timestamp::from_millisecond(judged.event.at_ms)
                 .unwrap_or_default()
                 .to_string(),
             verdict: judged.verdict.as_str(),
-            reason: judged.verdict.reason().map(InvalidReason::as_str),
+            reason: judged.verdict.reason(),
             billed_micros: judged.billed.get(),
         })
         .collect();

@@ -2,9 +2,11 @@
 
 pub mod advertiser;
 pub mod assets;
+pub mod cors;
 pub mod decisions;
 pub mod events;
 pub mod explain;
+pub mod filling;
 pub mod limits;
 pub mod pages;
 pub mod render;
@@ -14,10 +16,13 @@ pub mod request;
 pub mod unit_page;
 
 use crate::http::Face;
+use crate::http::extract;
 use crate::http::guard;
 use crate::http::ops::admin::stops;
+use crate::http::ops::probes;
 use crate::http::problem::ApiError;
-use actix_cors::Cors;
+use crate::http::routes::At;
+use crate::http::routes::at;
 use actix_web::HttpResponse;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::middleware::from_fn;
@@ -26,67 +31,61 @@ use actix_web::web::Data;
 use actix_web::web::ServiceConfig;
 
 /// Every route of the public listener, with who uses it.
+pub fn table() -> Vec<At> {
+    vec![
+        // Pages and servers that ask for units.
+        at("/v1/decisions").get(decisions::from_parameters).post(decisions::create),
+        at("/v1/unit").get(unit_page::unit),
+        // Their browsers.
+        at("/embed/{file:.*}").reads(assets::file),
+        // The three parties, asking why.
+        at("/v1/decisions/{id}/explain").reads(explain::explain),
+        at("/v1/decisions/{id}/events").reads(explain::events),
+        // Browsers that report.
+        at("/e/{token}").get(events::record).post(events::record),
+        at("/c/{token}").reads(events::redirect),
+        // Publishers in an emergency.
+        at("/v1/publishers/{id}/stops").post(stops::own),
+        // Advertisers and publishers that count.
+        at("/v1/reports/{party}/{id}").reads(reports::report),
+        at("/advertisers/{id}").reads(advertiser::page),
+        // Readers who ask why.
+        at("/w/{id}").reads(pages::reader),
+        // Everybody.
+        at("/").reads(pages::start),
+        at("/demo").reads(pages::demo),
+        at("/demo/explain/{id}").reads(pages::demo_explain),
+        at("/docs").reads(pages::reference),
+        at("/openapi.json").reads(pages::openapi),
+        at("/v1/limits").reads(limits::limits),
+        at("/v1/privacy").reads(limits::privacy),
+        at("/livez").reads(probes::live),
+    ]
+}
+
+/// Serves the table.
 pub fn routes(face: Data<Face>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
-        config.app_data(face);
-        config.service(
-            web::scope("")
-                .wrap(from_fn(guard::panics))
-                .wrap(from_fn(guard::closes))
-                .wrap(DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff")))
-                .wrap(cors())
-                // Pages and servers that ask for units.
-                .service(
-                    web::resource("/v1/decisions")
-                        .post(decisions::create)
-                        .get(decisions::from_parameters),
-                )
-                .route("/v1/unit", web::get().to(unit_page::unit))
-                // Their browsers.
-                .route("/embed/{file:.*}", web::get().to(assets::file))
-                // The three parties, asking why.
-                .route("/v1/decisions/{id}/explain", web::get().to(explain::explain))
-                .route("/v1/decisions/{id}/events", web::get().to(explain::events))
-                // Browsers that report.
-                .service(web::resource("/e/{token}").get(events::record).post(events::record))
-                .service(web::resource("/c/{token}").get(events::redirect).head(events::redirect))
-                // Publishers in an emergency.
-                .route("/v1/publishers/{id}/stops", web::post().to(stops::own))
-                // Advertisers and publishers that count.
-                .route("/v1/reports/{party}/{id}", web::get().to(reports::report))
-                .route("/advertisers/{id}", web::get().to(advertiser::page))
-                // Readers who ask why.
-                .route("/w/{id}", web::get().to(pages::reader))
-                // Everybody.
-                .route("/", web::get().to(pages::start))
-                .route("/demo", web::get().to(pages::demo))
-                .route("/demo/explain/{id}", web::get().to(pages::demo_explain))
-                .route("/docs", web::get().to(pages::reference))
-                .route("/openapi.json", web::get().to(pages::openapi))
-                .route("/v1/limits", web::get().to(limits::limits))
-                .route("/v1/privacy", web::get().to(limits::privacy))
-                .route("/livez", web::get().to(live))
-                .default_service(web::to(nowhere)),
-        );
+        config.app_data(face).configure(extract::settings);
+        let scope = web::scope("")
+            .wrap(from_fn(guard::panics))
+            .wrap(from_fn(guard::closes))
+            .wrap(from_fn(guard::addressed))
+            .wrap(from_fn(cors::open))
+            .wrap(manners("cross-origin"));
+        let scope = table().into_iter().fold(scope, |scope, row| scope.service(row));
+        config.service(scope.default_service(web::to(nowhere)));
     }
 }
 
-/// Open for pages everywhere, without credentials; one preflight a day.
-fn cors() -> Cors {
-    Cors::default()
-        .allow_any_origin()
-        .send_wildcard()
-        .allowed_methods(["GET", "POST"])
-        .allowed_headers(["content-type", "authorization"])
-        .expose_headers([events::RECORDED])
-        .max_age(86_400)
+/// Headers of every answer: `resource` says who may embed it.
+pub fn manners(resource: &'static str) -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add(("X-Content-Type-Options", "nosniff"))
+        .add(("Cross-Origin-Resource-Policy", resource))
 }
 
-/// `GET /livez`: the process answers.
-async fn live() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain").body("live\n")
-}
-
-async fn nowhere() -> Result<HttpResponse, ApiError> {
-    Err(ApiError::no_route(false))
+/// The answer where there is no route.
+pub async fn nowhere() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::no_route())
 }

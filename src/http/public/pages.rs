@@ -5,6 +5,7 @@ use crate::http::Face;
 use crate::http::openapi;
 use crate::http::problem::ApiError;
 use crate::http::public::explain;
+use crate::http::public::render;
 use crate::server::explain::Again;
 use crate::server::explain::Reader;
 use crate::server::unit;
@@ -31,7 +32,7 @@ const DEMO: (&str, &str) = ("eu-tech-news", "article-end");
 /// A page with the policy of all our pages.
 pub fn html(text: String) -> HttpResponse {
     HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
+        .content_type(render::HTML)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::CONTENT_SECURITY_POLICY, web::PAGE_POLICY))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
@@ -80,7 +81,7 @@ pub async fn start(face: Data<Face>) -> HttpResponse {
 /// `GET /demo`: in a trial alone.
 pub async fn demo(face: Data<Face>, query: Query<DemoQuery>) -> Result<HttpResponse, ApiError> {
     if !face.local {
-        return Err(ApiError::no_route(false));
+        return Err(ApiError::no_route());
     }
     let live = face.server.live();
     let snapshot = live.snapshot();
@@ -114,7 +115,7 @@ pub async fn demo(face: Data<Face>, query: Query<DemoQuery>) -> Result<HttpRespo
 /// `GET /demo/explain/{id}`: the operator's view without a key, in a trial alone.
 pub async fn demo_explain(face: Data<Face>, id: Path<String>) -> Result<HttpResponse, ApiError> {
     if !face.local {
-        return Err(ApiError::no_route(false));
+        return Err(ApiError::no_route());
     }
     let explanation = explain::explanation(&face, &id, Reader::Operator, None).await?;
     Ok(explain::json(&explanation))

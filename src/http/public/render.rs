@@ -9,6 +9,9 @@ use crate::web::unit::PriceView;
 use crate::web::unit::ProofView;
 use crate::web::unit::UnitView;
 
+/// The format of every page.
+pub const HTML: &str = "text/html; charset=utf-8";
+
 fn view<'v>(fill: &'v Fill<'_>, as_of: &'v str) -> UnitView<'v> {
     let creative = &fill.creative;
     UnitView {

@@ -1,18 +1,12 @@
 //! What a page gets: one answer a placement.
 
 use crate::domain::creative::Audience;
-use crate::domain::event::EventKind;
 use crate::domain::event::NoFill;
 use crate::domain::event::Tier;
 use crate::domain::money::Currency;
-use crate::domain::party::Measurement;
 use crate::domain::party::Style;
 use crate::selection::page::RegionBasis;
-use crate::server::Server;
-use crate::server::decide::Decided;
-use crate::server::decide::Filled;
-use crate::server::unit;
-use crate::server::unit::Unit;
+use crate::server::explain::Explanation;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::Serializer;
@@ -34,8 +28,7 @@ pub struct DecisionReply<'a> {
     pub decisions: Answers<'a>,
     /// The whole trace, where an operator asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<serde_json::Value>")]
-    pub explanation: Option<crate::server::explain::Explanation>,
+    pub explanation: Option<Explanation>,
 }
 
 /// What a call was decided on.
@@ -78,6 +71,7 @@ pub enum Answer<'a> {
 #[derive(Serialize, JsonSchema)]
 pub struct Empty {
     /// Always false.
+    #[schemars(extend("const" = false))]
     pub fill: bool,
     /// The decision's id.
     pub decision_id: String,
@@ -89,6 +83,7 @@ pub struct Empty {
 #[derive(Serialize, JsonSchema)]
 pub struct Fill<'a> {
     /// Always true.
+    #[schemars(extend("const" = true))]
     pub fill: bool,
     /// The decision's id.
     pub decision_id: String,
@@ -289,137 +284,4 @@ pub mod jiff_text {
             serializer.collect_str(&at)
         }
     }
-}
-
-/// Builds addresses of one slot's events.
-struct Links<'s> {
-    server: &'s Server,
-    decided: &'s Decided,
-    filled: &'s Filled,
-    token: crate::token::Token,
-}
-
-impl Links<'_> {
-    fn to(&mut self, kind: EventKind, cta: u8) -> String {
-        let path = if kind == EventKind::Click { "/c/" } else { "/e/" };
-        let base = &self.server.public_url;
-        let mut address = String::with_capacity(base.len() + path.len() + 128);
-        address.push_str(base);
-        address.push_str(path);
-        self.server.seal(&mut self.token, self.decided, self.filled, kind, cta, &mut address);
-        address
-    }
-}
-
-/// One slot's unit with its texts and addresses; `html` is added by whoever renders it.
-pub fn fill<'a>(
-    server: &Server,
-    decided: &'a Decided,
-    slot: usize,
-    filled: &'a Filled,
-    unit: &'a Unit<'a>,
-) -> Fill<'a> {
-    let mut links =
-        Links { server, decided, filled, token: server.impression_token(decided, slot, filled) };
-    let windows = server.settings().windows;
-    let snapshot = decided.live.snapshot();
-    let publisher = &snapshot.publishers[decided.page.publisher as usize];
-    let measurement = snapshot.inventory.publishers[publisher.doc].measurement;
-    let observes = measurement == Measurement::Full && !decided.basic;
-    let impression = (measurement != Measurement::None).then(|| links.to(EventKind::Impression, 0));
-    let viewable = observes.then(|| links.to(EventKind::Viewable, 0));
-    let ctas: SmallVec<[CtaReply<'a>; 2]> = (0u8..)
-        .zip(&unit.creative.ctas)
-        .map(|(at, cta)| CtaReply {
-            id: cta.id.as_str(),
-            text: &cta.text,
-            click_url: links.to(EventKind::Click, at),
-        })
-        .collect();
-    let id = uuid::Uuid::from_u128(decided.slots[slot].id).to_string();
-    Fill {
-        fill: true,
-        tier: decided.flight(filled).tier,
-        advertiser: Named { id: unit.advertiser.0, name: unit.advertiser.1 },
-        campaign: unit.campaign,
-        flight: unit.flight,
-        creative: CreativeReply {
-            id: unit.creative.id.as_str(),
-            hash: unit.hash,
-            variant: filled.win.variant,
-            style: filled.win.style,
-            language: unit.creative.language.as_str(),
-            direction: unit.creative.language.direction(),
-            kicker: unit.kicker.as_deref().map(Cow::Borrowed),
-            headline: unit.headline,
-            body: unit.body,
-            proof: unit.proof.map(|proof| ProofReply {
-                text: &proof.text,
-                source: &proof.source,
-                as_of: proof.as_of,
-            }),
-            command: unit.creative.command.as_ref().map(|command| CommandReply {
-                text: &command.text,
-                output: &command.output,
-                copy_url: links.to(EventKind::Copy, 0),
-            }),
-            click_url: ctas.first().map(|cta| cta.click_url.clone()).unwrap_or_default(),
-            ctas,
-            landing_domain: unit.landing_domain,
-            logo: None,
-            image: None,
-            price: unit.price.map(|price| PriceReply {
-                text: &price.text,
-                amount_micros: price.amount_micros.get(),
-                currency: price.currency,
-                per: &price.per,
-                tax_included: price.tax_included,
-                audience: price.audience,
-                note: price.note.as_deref(),
-                valid_until: price.valid_until,
-            }),
-        },
-        label: LabelReply {
-            text: &unit.label.text,
-            language: unit.label.language.as_str(),
-            aria: &unit.label.aria,
-            sponsor_line: &unit.sponsor_line,
-            ruleset: unit.ruleset,
-            region_basis: decided.page.viewer.basis,
-        },
-        transparency: Transparency {
-            on_behalf_of: unit.on_behalf_of,
-            paid_by: unit.paid_by,
-            why: &unit.why,
-            why_text: &unit.words.why,
-            language: unit.words.language.as_str(),
-            why_url: format!("{}/w/{id}", server.public_url),
-        },
-        decision_id: id,
-        rel: "sponsored nofollow noopener",
-        event_urls: EventUrls { impression, viewable },
-        impression_until: jiff_text::Stamp(
-            decided.at_ms + i64::from(windows.impression_seconds) * 1_000,
-        ),
-        click_until: jiff_text::Stamp(decided.at_ms + i64::from(windows.click_seconds) * 1_000),
-        test: decided.test,
-        html: None,
-    }
-}
-
-/// The texts of every filled slot, in request order.
-pub fn units(decided: &Decided) -> SmallVec<[Option<Unit<'_>>; 2]> {
-    let snapshot = decided.live.snapshot();
-    let slots = decided.slots.iter();
-    slots
-        .map(|slot| {
-            let filled = slot.result.as_ref().ok()?;
-            unit::unit(snapshot, &decided.page, &filled.win, decided.at_ms)
-        })
-        .collect()
-}
-
-/// A slot without a unit.
-pub fn empty(id: u128, reason: NoFill) -> Empty {
-    Empty { fill: false, decision_id: uuid::Uuid::from_u128(id).to_string(), reason }
 }

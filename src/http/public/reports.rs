@@ -5,7 +5,6 @@ use crate::domain::id::AdvertiserId;
 use crate::domain::zone::Zone;
 use crate::http::Face;
 use crate::http::caller;
-use crate::http::caller::header;
 use crate::http::problem::ApiError;
 use crate::http::public::explain;
 use crate::server::report;
@@ -15,6 +14,8 @@ use crate::server::report::Query;
 use crate::server::report::Row;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Data;
 use actix_web::web::Path;
 use schemars::JsonSchema;
@@ -75,7 +76,7 @@ pub async fn report(
     let (role, party) = match kind.as_str() {
         "advertisers" => (Role::Advertiser, Party::Advertiser(id.clone())),
         "publishers" => (Role::Publisher, Party::Publisher(id.clone())),
-        _ => return Err(ApiError::no_route(false)),
+        _ => return Err(ApiError::no_route()),
     };
     let identity = caller::identity(&face, &http)?
         .ok_or_else(|| ApiError::unauthorized("this needs the party's key or an operator's"))?;
@@ -84,15 +85,17 @@ pub async fn report(
         return Err(ApiError::forbidden("this key opens another party's reports"));
     }
     let reply = reply(&face, party, &id, &asked)?;
-    if header(&http, "accept").is_some_and(|accept| accept.contains("text/csv")) {
+    if caller::header(&http, "accept").is_some_and(|accept| accept.contains("text/csv")) {
         let text = csv(&reply).map_err(ApiError::internal)?;
         return Ok(HttpResponse::Ok()
             .content_type("text/csv; charset=utf-8")
-            .insert_header(("Cache-Control", "no-store"))
-            .insert_header(("Vary", "Accept"))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .insert_header((header::VARY, "Accept"))
             .body(text));
     }
-    Ok(explain::json(&reply))
+    let mut answer = explain::json(&reply);
+    answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    Ok(answer)
 }
 
 /// The report that a party asked for.

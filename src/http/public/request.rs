@@ -163,8 +163,8 @@ pub fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiErro
                 request.render =
                     value.parse().map_err(|why: String| ApiError::refused("render", why))?;
             }
-            "test" => request.test = value == "true" || value == "1",
-            "strict" => request.strict = value == "true" || value == "1",
+            "test" => request.test = switch("test", &value)?,
+            "strict" => request.strict = switch("strict", &value)?,
             other if crate::http::body::is_personal(other) => {
                 return Err(ApiError::personal(other.to_owned()));
             }
@@ -172,6 +172,15 @@ pub fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiErro
         }
     }
     Ok((request, ignored))
+}
+
+/// A parameter that is on or off. A mistyped `test` would bill, so nothing else is taken for off.
+fn switch(name: &str, value: &str) -> Result<bool, ApiError> {
+    match value {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(ApiError::refused(name, "is `true` or `false`")),
+    }
 }
 
 /// Cuts a request to its limits and says what was dropped; refuses what is malformed, and under

@@ -19,7 +19,7 @@ pub async fn unit(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, A
     let language = request.page.language.clone().unwrap_or_else(|| "en".to_owned());
     let text = decisions::with_first(&face, &http, request, |fill| render::page(fill, &language))?;
     Ok(HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
+        .content_type(render::HTML)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::CONTENT_SECURITY_POLICY, web::UNIT_POLICY))
         .insert_header((header::REFERRER_POLICY, "strict-origin"))

@@ -10,10 +10,11 @@ use crate::selection::snapshot::Snapshot;
 use crate::selection::trace::SlotTrace;
 use crate::server::explain::Again;
 use crate::server::explain::want::Want;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Why a call ended as it did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Explanation {
     /// The call's id.
     pub request_id: String,
@@ -37,7 +38,7 @@ pub struct Explanation {
 }
 
 /// Content hashes, and the state's number.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Versions {
     /// Of the inventory.
     pub inventory: String,
@@ -50,7 +51,7 @@ pub struct Versions {
 }
 
 /// The page as the decision saw it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PageView {
     /// As much of its address as its publisher keeps.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +77,7 @@ pub struct PageView {
 }
 
 /// An entity of the page.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EntityView {
     /// Its id.
     pub id: String,
@@ -85,7 +86,7 @@ pub struct EntityView {
 }
 
 /// The reader's region.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ViewerView {
     /// The country.
     pub country: Option<String>,
@@ -94,7 +95,7 @@ pub struct ViewerView {
 }
 
 /// One slot.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SlotView {
     /// The decision's id.
     pub decision_id: String,
@@ -113,7 +114,7 @@ pub struct SlotView {
 }
 
 /// A winner, or why there is none.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ResultView {
     /// Whether a unit was chosen.
     pub fill: bool,
@@ -147,7 +148,7 @@ pub struct ResultView {
 }
 
 /// A stage's count.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StageView {
     /// The stage.
     pub stage: String,
@@ -156,7 +157,7 @@ pub struct StageView {
 }
 
 /// A flight of the draw.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CandidateView {
     /// The flight.
     pub flight: String,
@@ -173,7 +174,7 @@ pub struct CandidateView {
 }
 
 /// The factors of a score.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TermsView {
     /// How its topics met the page's.
     pub topic: Level,
@@ -190,7 +191,7 @@ pub struct TermsView {
 }
 
 /// A flight that was removed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RemovedView {
     /// The flight.
     pub flight: String,

@@ -12,10 +12,11 @@ use crate::server::explain::Again;
 use crate::server::explain::document::chance;
 use crate::server::explain::document::factor;
 use crate::server::explain::document::flight_id;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What stood between a creative and one slot.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Want {
     /// The slot.
     pub key: String,

@@ -16,16 +16,17 @@ use crate::http::caller;
 use crate::http::caller::header;
 use crate::http::problem::ApiError;
 use crate::http::problem::FieldProblem;
+use crate::http::routes::At;
+use crate::http::routes::at;
 use crate::server::apply::Applied;
 use crate::server::apply::ApplyError;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
+use actix_web::http::Method;
 use actix_web::http::header::ETAG;
-use actix_web::web;
 use actix_web::web::Bytes;
 use actix_web::web::Data;
 use actix_web::web::Payload;
-use actix_web::web::ServiceConfig;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -38,24 +39,26 @@ const WITHIN: Duration = Duration::from_secs(120);
 /// The longest idempotency key, in characters.
 const KEY_CHARS: usize = 128;
 
-/// Every route of the admin API.
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .route("/v1/admin/head", web::get().to(catalog::head))
-        .route("/v1/admin/audit", web::get().to(catalog::audit))
-        .route("/v1/admin/history", web::get().to(catalog::history))
-        .route("/v1/admin/rollback", web::post().to(catalog::rollback))
-        .service(web::resource("/v1/admin/inventory").get(catalog::inventory).put(catalog::apply))
-        .service(web::resource("/v1/admin/weights").get(weights::weights).put(weights::replace))
-        .route("/v1/admin/stops", web::post().to(stops::set))
-        .route("/v1/admin/creatives/{id}/state", web::post().to(documents::state))
-        .service(web::resource("/v1/admin/{list}").get(documents::list).post(documents::create))
-        .service(
-            web::resource("/v1/admin/{list}/{id}")
-                .get(documents::read)
-                .put(documents::replace)
-                .delete(documents::delete),
-        );
+/// Every route of the admin API, with who uses it.
+pub fn table() -> Vec<At> {
+    vec![
+        // What is served, and how it came to be.
+        at("/v1/admin/head").reads(catalog::head),
+        at("/v1/admin/history").reads(catalog::history),
+        at("/v1/admin/audit").reads(catalog::audit),
+        at("/v1/admin/inventory").reads(catalog::inventory).on(Method::PUT, catalog::apply),
+        at("/v1/admin/weights").reads(weights::weights).on(Method::PUT, weights::replace),
+        // Emergencies.
+        at("/v1/admin/rollback").post(catalog::rollback),
+        at("/v1/admin/stops").post(stops::set),
+        // Documents, one by one.
+        at("/v1/admin/creatives/{id}/state").post(documents::state),
+        at("/v1/admin/{list}").reads(documents::list).post(documents::create),
+        at("/v1/admin/{list}/{id}")
+            .reads(documents::read)
+            .on(Method::PUT, documents::replace)
+            .on(Method::DELETE, documents::delete),
+    ]
 }
 
 /// A change that an operator asks for.

@@ -1,0 +1,119 @@
+//! Examples: the reference page with its unit, and problems.
+
+use crate::http::problem::CODES;
+use serde_json::Value;
+use serde_json::json;
+
+/// Bodies of `POST /v1/decisions`.
+pub(super) fn requests() -> Value {
+    json!({
+        "article": { "summary": "An article with a slot at its end", "value": {
+            "publisher": "eu-tech-news",
+            "page": {
+                "url": "https://news.example/ai-infrastructure/x",
+                "language": "en",
+                "topics": ["ai-infrastructure"],
+                "entities": [
+                    { "name": "@alibaba cloud", "role": "subject" },
+                    "european-commission",
+                ],
+                "keywords": ["data centre"],
+                "region": "eu",
+                "commercial": "allow",
+                "sensitive": [],
+                "shown": [],
+            },
+            "viewer": { "region": "DE" },
+            "placements": [
+                { "name": "article-end", "key": "article-end", "styles": ["terminal", "card"] },
+            ],
+            "render": "json",
+            "test": false,
+        } },
+        "least": { "summary": "As little as there can be", "value": {
+            "publisher": "eu-tech-news",
+            "placements": [{ "name": "article-end" }],
+        } },
+    })
+}
+
+/// The answer to the article.
+pub(super) fn reply() -> Value {
+    let address = |path: &str| format!("https://units.example{path}");
+    json!({
+        "request_id": "0198c0de-1f2e-7a3b-8c4d-5e6f70819200",
+        "snapshot": { "inventory": "9f2c…", "weights": "41d0…", "age_ms": 42, "stale": false },
+        "warnings": [],
+        "decisions": { "article-end": {
+            "fill": true,
+            "decision_id": "0198c0de-1f2e-7a3b-8c4d-5e6f70819201",
+            "tier": "standard",
+            "advertiser": { "id": "zahid-host", "name": "zahid.host" },
+            "campaign": "zahid-europe",
+            "flight": "zahid-ai-europe",
+            "creative": {
+                "id": "zahid-terminal", "hash": "5b1e…", "variant": 0,
+                "style": "terminal", "language": "en", "direction": "ltr",
+                "kicker": "Hosting in Europe",
+                "headline": "Deploy to EU soil with one push",
+                "body": "Your code and your data stay in the Union.",
+                "proof": {
+                    "text": "4,200+ EU-deployed projects", "source": "zahid.host",
+                    "as_of": "2026-10-01",
+                },
+                "command": {
+                    "text": "git push zahid main", "output": "Live at …",
+                    "copy_url": address("/e/AQEAcopy"),
+                },
+                "ctas": [
+                    {
+                        "id": "primary", "text": "Get free account",
+                        "click_url": address("/c/AQEAprimary"),
+                    },
+                    { "id": "pricing", "text": "Pricing", "click_url": address("/c/AQEApricing") },
+                ],
+                "click_url": address("/c/AQEAprimary"),
+                "landing_domain": "zahid.host",
+                "logo": null,
+                "image": null,
+                "price": {
+                    "text": "from €0/mo", "amount_micros": 0, "currency": "EUR", "per": "month",
+                    "tax_included": true, "audience": "business", "note": "no card required",
+                    "valid_until": "2026-12-31T23:59:59Z",
+                },
+            },
+            "label": {
+                "text": "Anzeige", "language": "de", "aria": "Anzeige von zahid.host",
+                "sponsor_line": "Anzeige von zahid.host", "ruleset": "de",
+                "region_basis": "declared",
+            },
+            "transparency": {
+                "on_behalf_of": "zahid.host", "paid_by": "zahid.host",
+                "why": "Weil diese Seite von KI-Infrastruktur handelt.",
+                "why_text": "Warum sehe ich das?", "language": "de",
+                "why_url": address("/w/0198c0de-1f2e-7a3b-8c4d-5e6f70819201"),
+            },
+            "rel": "sponsored nofollow noopener",
+            "event_urls": {
+                "impression": address("/e/AQEAimpression"),
+                "viewable": address("/e/AQEAviewable"),
+            },
+            "impression_until": "2026-11-25T12:15:00Z",
+            "click_until": "2026-11-25T14:00:00Z",
+        } },
+    })
+}
+
+/// Problem details with the first of these codes.
+pub(super) fn problem(status: u16, codes: &[&str]) -> Value {
+    let code = codes.first().copied().unwrap_or("internal");
+    let detail = CODES.iter().find(|(known, _)| *known == code).map_or("", |(_, words)| words);
+    let title = actix_web::http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or_default();
+    json!({
+        "type": "about:blank", "title": title, "status": status, "detail": detail,
+        "code": code, "request_id": "0198c0de-1f2e-7a3b-8c4d-5e6f70819200",
+    })
+}

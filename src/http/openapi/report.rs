@@ -1,0 +1,71 @@
+//! Reports: what was shown, clicked and spent.
+
+use crate::http::openapi::answer::Answer;
+use crate::http::openapi::operation::Key;
+use crate::http::openapi::operation::Operation;
+use crate::http::openapi::operation::operation;
+use crate::http::openapi::parameter;
+use crate::http::openapi::parameter::query;
+use crate::http::openapi::parameter::text;
+use crate::http::openapi::schemas::Schemas;
+use crate::http::public::render;
+use crate::http::public::reports::ReportReply;
+use crate::server::report::Dimension;
+use serde_json::json;
+
+/// The rows, in the order of the route table.
+pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
+    let reply = schemas.written::<ReportReply>();
+    let date = || json!({ "type": "string", "format": "date" });
+    let party = json!({ "type": "string", "enum": ["advertisers", "publishers"] });
+    let dimensions = Dimension::ALL.iter().map(Dimension::to_string).collect::<Vec<_>>();
+    let by = format!("What it is broken down by, with commas between: {}.", dimensions.join(", "));
+    let one = |what: &str| format!("Only this {what}.");
+    vec![
+        operation("get", "/v1/reports/{party}/{id}", "report")
+            .says(
+                "What was shown, clicked and spent",
+                "For the party itself, or the operator. Every breakdown of one query adds up to the \
+                 same total, `unknown` included; amounts of two currencies are never added.",
+            )
+            .tag("report")
+            .key(Key::Required)
+            .takes([
+                parameter::path("party", "Whose kind of report.", party, "advertisers"),
+                parameter::path("id", "The party's id.", text(), "zahid-host"),
+                query("from", "The first day; 30 days before `to` by default.", date(), "2026-11-01"),
+                query("to", "The first day after it; tomorrow by default.", date(), "2026-12-01"),
+                query("by", &by, text(), "day,topic"),
+                query("tz", "Whose days they are; the party's by default.", text(), "Europe/Berlin"),
+                query("campaign", &one("campaign"), text(), "zahid-ai-europe"),
+                query("flight", &one("flight"), text(), "zahid-ai-europe"),
+                query("creative", &one("creative"), text(), "zahid-terminal"),
+            ])
+            .answers(
+                Answer::json(200, &reply, "The rows; CSV where `Accept` has `text/csv`.")
+                    .as_format("text/csv", json!({ "type": "string" })),
+            )
+            .answers(Answer::problem(403, &["not_yours"], "Another party's key."))
+            .answers(Answer::problem(404, &["unknown_party", "no_such_path"], "No such party."))
+            .answers(Answer::problem(422, &["field_refused"], "`field` names the parameter.")),
+        operation("get", "/advertisers/{id}", "advertiserPage")
+            .says(
+                "An advertiser's page",
+                "For the advertiser, by a link that expires; the link stands in the operator's \
+                 banner or comes from the operator.",
+            )
+            .tag("report")
+            .takes([
+                parameter::path("id", "The advertiser's id.", text(), "zahid-host"),
+                parameter::required(query("link", "What opens it.", text(), "example")),
+            ])
+            .answers(Answer::text(200, render::HTML, "The page."))
+            .answers(Answer::problem(
+                401,
+                &["key_required"],
+                "The link has expired or was not made for this page.",
+            ))
+            .answers(Answer::problem(404, &["unknown_party"], "The advertiser is gone."))
+            .answers(Answer::problem(422, &["field_refused"], "`link` is given twice.")),
+    ]
+}

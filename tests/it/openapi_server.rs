@@ -1,0 +1,158 @@
+//! A server of the example inventory in this process, on free ports, for as long as a test needs it.
+
+use adjacent::app::App;
+use adjacent::app::Options;
+use adjacent::config::load;
+use std::io::Read;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::net::TcpStream;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+pub struct TestServer {
+    pub public: SocketAddr,
+    pub ops: SocketAddr,
+    data: TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// Every value of a header.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .filter(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .collect()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.all(name).first().copied().unwrap_or_default()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The code of a problem; empty for what is none.
+    pub fn code(&self) -> String {
+        if self.header("content-type") != "application/problem+json" {
+            return String::new();
+        }
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl TestServer {
+    pub fn start() -> TestServer {
+        TestServer::with([])
+    }
+
+    /// With settings from the environment's point of view: `ADJACENT__SECTION__KEY`.
+    pub fn with<const N: usize>(settings: [(&str, &str); N]) -> TestServer {
+        let data = tempfile::tempdir().unwrap();
+        let own = [
+            ("ADJACENT__SERVER__LISTEN", "127.0.0.1:0"),
+            ("ADJACENT__SERVER__OPS_LISTEN", "127.0.0.1:0"),
+            ("ADJACENT__STORE__DATA", data.path().to_str().unwrap()),
+        ];
+        let settings: Vec<(String, String)> = own
+            .into_iter()
+            .chain(settings)
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        let (stop, stopped) = oneshot::channel();
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let settings = load::settings(None, settings.into_iter()).unwrap();
+                let app = App::build(settings, Options::default()).await.unwrap();
+                tell.send((app.address, app.ops_address)).unwrap();
+                app.run(async { drop(stopped.await) }).await.unwrap();
+            });
+        });
+        let (public, ops) = told.recv().unwrap();
+        TestServer { public, ops, data, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// A local key: of the `operator`, or of `advertiser.NAME` or `publisher.NAME`.
+    pub fn key(&self, whose: &str) -> String {
+        let text = std::fs::read_to_string(self.data.path().join("local-keys.toml")).unwrap();
+        let keys: toml::Table = text.parse().unwrap();
+        let (kind, name) = whose.split_once('.').unwrap_or((whose, ""));
+        let found = if name.is_empty() { &keys[kind] } else { &keys[kind][name] };
+        found.as_str().unwrap().to_owned()
+    }
+
+    /// Sends a whole request as it is written and reads until the server ends the connection.
+    pub fn raw(&self, text: &str) -> Answer {
+        send(self.public, text.as_bytes())
+    }
+
+    /// A request of the public listener, with these lines of headers.
+    pub fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+        ask(self.public, method, path, headers, body)
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], "")
+    }
+
+    pub fn post(&self, path: &str, body: &str) -> Answer {
+        self.ask("POST", path, &["content-type: application/json"], body)
+    }
+}
+
+pub fn ask(at: SocketAddr, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+    let more: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let length = body.len();
+    let text = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {at}\r\nconnection: close\r\n\
+         content-length: {length}\r\n{more}\r\n{body}"
+    );
+    send(at, text.as_bytes())
+}
+
+pub fn send(at: SocketAddr, bytes: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(at).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    // A server that refuses a head need not read the rest.
+    stream.write_all(bytes).ok();
+    read(&mut stream)
+}
+
+/// What the server sends until it ends the connection.
+pub fn read(stream: &mut TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    let mut part = [0; 4096];
+    while let Ok(count @ 1..) = stream.read(&mut part) {
+        bytes.extend_from_slice(&part[..count]);
+    }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A server that panicked has already failed its test.
+            thread.join().ok();
+        }
+    }
+}
