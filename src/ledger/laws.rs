@@ -158,7 +158,7 @@ proptest! {
 #[test]
 fn a_click_waits_for_its_impression_and_then_is_an_orphan() {
     let click = record(event(EventKind::Click, 1, 1_000, BillOn::Click, 50));
-    let mut state = run(&[click.clone()]);
+    let mut state = run(std::slice::from_ref(&click));
     assert_eq!(state.totals[&EventKind::Click].pending, 1);
 
     let judged = apply(&mut state, &Rules::default(), &Record::Tick { at_ms: 61_001 });
