@@ -16,6 +16,7 @@ use crate::domain::taxonomy::Taxonomy;
 use crate::domain::text;
 use crate::domain::weights::Weights;
 use crate::selection::dice::stable_id;
+use crate::selection::fixed::Q32;
 use crate::selection::index::Index;
 use crate::selection::score::Boosts;
 use crate::selection::snapshot::CreativeRow;
@@ -122,6 +123,10 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
             flight: ranked.get(creative.flight.as_str()).copied(),
             hash: content_hash(creative),
             styles: creative.styles.iter().fold(0, |bits, style| bits | style_bit(*style)),
+            wordings: std::iter::once(creative.weight)
+                .chain(creative.variants.iter().map(|variant| variant.weight))
+                .map(|weight| Q32::ln_of_int(u64::from(weight.max(1))))
+                .collect(),
         })
         .collect();
     snapshot.publishers =

@@ -17,7 +17,10 @@ use crate::domain::taxonomy::Taxonomy;
 use crate::domain::taxonomy::TopicIx;
 use crate::selection::fixed::Q32;
 use crate::selection::index::Index;
+use crate::selection::index::row;
+use crate::selection::index::row::Block;
 use crate::selection::score::Boosts;
+use smallvec::SmallVec;
 use std::collections::HashMap;
 
 /// The compiled inventory. Flights stand in rank order: by tier, then by their static score, then
@@ -149,6 +152,8 @@ pub struct CreativeRow {
     pub hash: String,
     /// Styles, a bit each.
     pub styles: u8,
+    /// The weights of its wordings as logarithms, its own first.
+    pub wordings: SmallVec<[Q32; 1]>,
 }
 
 /// A publisher with everything looked up.
@@ -204,20 +209,24 @@ pub struct World {
     /// What moves.
     pub state: State,
     /// The flights that may be chosen at all: not stopped, budget left. Derived from `state`.
-    pub open: Vec<u64>,
+    pub open: Vec<Block>,
+    /// The flights that must be asked one by one: they have dates or a pace. Derived from `state`.
+    pub asked: Vec<Block>,
 }
 
 impl World {
     /// Puts a state on a snapshot.
     pub fn new(snapshot: std::sync::Arc<Snapshot>, state: State) -> World {
+        let within = |place: &u32| (*place as usize) < snapshot.flights.len();
         let mut open = snapshot.index.live.clone();
-        for place in state.spent.iter().chain(&state.stopped) {
-            let place = *place as usize;
-            if let Some(word) = open.get_mut(place / 64) {
-                *word &= !(1 << (place % 64));
-            }
+        for place in state.spent.iter().chain(&state.stopped).copied().filter(within) {
+            row::clear(&mut open, place);
         }
-        World { snapshot, state, open }
+        let mut asked = snapshot.index.dated.clone();
+        for place in state.paced.iter().map(|(place, _)| *place).filter(within) {
+            row::set(&mut asked, place);
+        }
+        World { snapshot, state, open, asked }
     }
 
     /// How much of its traffic a flight takes, in 2^32nds; `None` is all.

@@ -1,360 +1,192 @@
-//! Rank-ordered bitmaps: which flights' targeting meets a page, tier by tier.
-//!
-//! One bit a flight, in rank order. In every dimension a value's row holds the wildcards and the
-//! inheritance already: `row[topic] = wildcards ∪ flights on the topic ∪ flights on any topic
-//! above it`. A page takes one row a value, joins the rows inside a dimension, intersects the
-//! dimensions and takes the bans out, a word at a time. Equal rows are kept once.
+//! The flights as rows, one bit a flight, in rank order. In every dimension a value's row holds
+//! the wildcards and the inheritance already: `row[topic] = wildcards ∪ flights on the topic ∪
+//! flights on any topic above it`. A page takes one row a value, joins the rows inside a dimension,
+//! intersects the dimensions and takes the bans out, a block of 512 flights at a time.
+
+mod dimension;
+mod kin;
+pub mod plan;
+pub mod row;
 
 use crate::domain::event::Tier;
 use crate::domain::language::Language;
+use crate::domain::party::Style;
 use crate::domain::region::Country;
 use crate::domain::region::Region;
+use crate::domain::taxonomy::TopicIx;
+use crate::selection::fixed::Q32;
+use crate::selection::index::dimension::Dimension;
+use crate::selection::index::kin::Kin;
+use crate::selection::index::plan::Plan;
+use crate::selection::index::row::Block;
+use crate::selection::index::row::Pool;
+use crate::selection::index::row::Row;
 use crate::selection::page::Commercial;
 use crate::selection::rules::Case;
 use crate::selection::snapshot::FlightRow;
-use crate::selection::snapshot::Resolved;
 use crate::selection::snapshot::Snapshot;
-use smallvec::SmallVec;
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::Arc;
-
-/// A row: one bit a flight.
-pub type Row = Arc<[u64]>;
-
-/// Rows of one dimension: those who want a value, and those who refuse it.
-struct Dimension<K> {
-    /// Flights that ask for nothing in this dimension.
-    wildcard: Option<Row>,
-    /// Wildcards and those who ask for the value, by value.
-    wants: HashMap<K, Row>,
-    /// Those who refuse the value, by value.
-    refuses: HashMap<K, Row>,
-}
-
-impl<K> Default for Dimension<K> {
-    fn default() -> Self {
-        Dimension { wildcard: None, wants: HashMap::new(), refuses: HashMap::new() }
-    }
-}
+use crate::selection::snapshot::style_bit;
+use hashbrown::HashMap;
+use std::collections::BTreeSet;
 
 /// The rows of a snapshot.
 #[derive(Default)]
 pub struct Index {
-    /// Words in a row.
-    pub words: usize,
     /// Flights that are not stopped in the inventory itself.
-    pub live: Vec<u64>,
-    topics: Dimension<u32>,
-    entities: Dimension<u32>,
-    keywords: Dimension<u32>,
-    regions: Dimension<Country>,
-    page_regions: Dimension<Region>,
-    languages: Dimension<Language>,
-    publishers: Dimension<u32>,
-    placements: Dimension<Box<str>>,
-    /// Flights a publisher refuses or has no permission for, by publisher.
-    blocked: HashMap<u32, Row>,
+    pub live: Vec<Block>,
+    /// Flights with a first or a last moment.
+    pub dated: Vec<Block>,
+    /// What a draw needs of each flight, by place.
+    pub runners: Vec<Runner>,
+    topics: Dimension,
+    entities: Dimension,
+    keywords: Dimension,
+    regions: Dimension,
+    countries: HashMap<Country, u32>,
+    page_regions: Dimension,
+    region_numbers: HashMap<Region, u32>,
+    languages: Dimension,
+    language_numbers: HashMap<Box<str>, u32>,
+    publishers: Dimension,
+    placements: Dimension,
+    placement_numbers: HashMap<Box<str>, u32>,
+    /// Flights that a publisher blocks, by publisher.
+    blocked: Vec<Option<Row>>,
+    /// Flights whose line of business a publisher has no permission for, by publisher.
+    unpermitted: Vec<Option<Row>>,
+    /// The same for the law of a country, by the country's number; the last is for no country.
+    unlawful: Vec<Option<Row>>,
     /// Flights that accept sensitive pages.
     sensitive: Option<Row>,
-    /// Flights with a live creative in a style, by the style's bit number.
-    styles: [Option<Row>; 3],
-    /// Flights of an advertiser and its rivals, by advertiser.
-    apart: HashMap<u32, Row>,
-    /// Flights whose sponsor is of an entity's house or its rival, by entity.
-    conflicts: HashMap<u32, Row>,
-    /// Restricted flights that may not be shown in a country (`None`: unknown), by country.
-    unlawful: HashMap<Option<Country>, Row>,
+    /// Flights with a live creative in a style, in the order of [`Style::ALL`].
+    styles: Vec<Option<Row>>,
+    kin: Kin,
 }
 
-/// Keeps equal rows once.
-#[derive(Default)]
-struct Pool {
-    rows: HashMap<Row, ()>,
+/// What a draw needs of a flight, apart from the rest: a draw looks at many.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Runner {
+    /// The number its rolls are made of.
+    pub stable_id: u64,
+    /// Weight and price, as a logarithm.
+    pub ln_static: Q32,
 }
 
-impl Pool {
-    fn keep(&mut self, bits: Vec<u64>) -> Row {
-        let row: Row = bits.into();
-        match self.rows.get_key_value(&row) {
-            Some((kept, ())) => kept.clone(),
-            None => {
-                self.rows.insert(row.clone(), ());
-                row
-            }
-        }
-    }
+fn places(
+    flights: &[FlightRow],
+    keep: impl Fn(&FlightRow) -> bool,
+) -> impl Iterator<Item = u32> {
+    (0u32..).zip(flights).filter(move |(_, flight)| keep(flight)).map(|(place, _)| place)
 }
 
-fn set(bits: &mut [u64], place: usize) {
-    bits[place / 64] |= 1 << (place % 64);
-}
-
-fn bits_of(words: usize, places: impl Iterator<Item = usize>) -> Vec<u64> {
-    let mut bits = vec![0; words];
-    places.for_each(|place| set(&mut bits, place));
-    bits
-}
-
-impl<K: Hash + Eq + Clone> Dimension<K> {
-    /// `covered_by(value)` are the values whose flights a page with `value` meets: itself and
-    /// those above it.
-    fn build<T: Hash + Eq + Clone>(
-        pool: &mut Pool,
-        words: usize,
-        flights: &[FlightRow],
-        clause: impl Fn(&FlightRow) -> &Resolved<T>,
-        values: impl Iterator<Item = K>,
-        covered_by: impl Fn(&K) -> Vec<T>,
-    ) -> Dimension<K> {
-        let mut wanted: HashMap<T, Vec<usize>> = HashMap::new();
-        let mut refused: HashMap<T, Vec<usize>> = HashMap::new();
-        let mut wildcard = vec![0; words];
-        for (place, flight) in flights.iter().enumerate() {
-            let clause = clause(flight);
-            if clause.any.is_empty() {
-                set(&mut wildcard, place);
-            }
-            clause.any.iter().for_each(|v| wanted.entry(v.clone()).or_default().push(place));
-            clause.none.iter().for_each(|v| refused.entry(v.clone()).or_default().push(place));
-        }
-        let mut dimension = Dimension::default();
-        for value in values {
-            let above = covered_by(&value);
-            let of = |lists: &HashMap<T, Vec<usize>>| -> Vec<usize> {
-                above.iter().filter_map(|v| lists.get(v)).flatten().copied().collect()
-            };
-            let (wants, refuses) = (of(&wanted), of(&refused));
-            if !wants.is_empty() {
-                let mut bits = wildcard.clone();
-                wants.into_iter().for_each(|place| set(&mut bits, place));
-                dimension.wants.insert(value.clone(), pool.keep(bits));
-            }
-            if !refuses.is_empty() {
-                let bits = bits_of(words, refuses.into_iter());
-                dimension.refuses.insert(value, pool.keep(bits));
-            }
-        }
-        let asked = wildcard.iter().map(|w| w.count_ones() as usize).sum::<usize>() < flights.len();
-        dimension.wildcard = asked.then(|| pool.keep(wildcard));
-        dimension
-    }
-
-    /// Adds what a page with `values` takes from this dimension to the plan.
-    fn plan<'a>(&'a self, values: impl Iterator<Item = K>, plan: &mut Plan<'a>) {
-        let mut rows: SmallVec<[&[u64]; 4]> = SmallVec::new();
-        for value in values {
-            rows.extend(self.wants.get(&value).map(AsRef::as_ref));
-            plan.without.extend(self.refuses.get(&value).map(AsRef::as_ref));
-        }
-        let Some(wildcard) = &self.wildcard else { return };
-        if rows.is_empty() {
-            rows.push(wildcard);
-        }
-        plan.within.push(rows);
-    }
-}
-
-/// The rows that one page and slot take: joined inside a dimension, intersected over them.
-#[derive(Default)]
-pub struct Plan<'a> {
-    within: SmallVec<[SmallVec<[&'a [u64]; 4]>; 10]>,
-    without: SmallVec<[&'a [u64]; 8]>,
-    /// What the page and its publisher take besides targeting: styles, sensitive pages.
-    takes: SmallVec<[SmallVec<[&'a [u64]; 4]>; 2]>,
-    /// What publisher and law refuse.
-    refused: SmallVec<[&'a [u64]; 2]>,
-    /// Sponsors that the story or the rest of the page keeps away.
-    apart: SmallVec<[&'a [u64]; 4]>,
-}
-
-/// One word of a plan's flights; each set holds the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Word {
-    /// Those whose targeting meets the page.
-    pub targeted: u64,
-    /// Those of them that publisher, law and placement take.
-    pub matched: u64,
-    /// Those of them that neither the story nor the rest of the page keeps away.
-    pub left: u64,
-}
-
-fn joined(rows: &[&[u64]], at: usize) -> u64 {
-    rows.iter().fold(0, |bits, row| bits | row[at])
-}
-
-impl Plan<'_> {
-    /// The flights of one word of the rows.
-    #[inline]
-    pub fn word(&self, at: usize) -> Word {
-        let mut targeted = u64::MAX;
-        for rows in &self.within {
-            targeted &= joined(rows, at);
-            if targeted == 0 {
-                return Word::default();
-            }
-        }
-        targeted &= !joined(&self.without, at);
-        let taken = self.takes.iter().fold(targeted, |bits, rows| bits & joined(rows, at));
-        let matched = taken & !joined(&self.refused, at);
-        Word { targeted, matched, left: matched & !joined(&self.apart, at) }
-    }
+fn numbered<T>(list: impl IntoIterator<Item = T>) -> impl Iterator<Item = (T, u32)> {
+    list.into_iter().zip(0u32..)
 }
 
 impl Index {
     /// Builds the rows of a snapshot whose other parts are complete.
     pub fn build(snapshot: &Snapshot) -> Index {
         let flights = snapshot.flights.as_slice();
-        let words = flights.len().div_ceil(512) * 8;
-        let mut pool = Pool::default();
-        let pool = &mut pool;
-        let countries = || snapshot.regions.countries();
-        let every = 0..flights.len();
-        let those = |keep: &dyn Fn(&FlightRow) -> bool| {
-            bits_of(words, every.clone().filter(|place| keep(&flights[*place])))
+        let pool = &mut Pool::of(flights.len());
+        let bits = |pool: &Pool, keep: &dyn Fn(&FlightRow) -> bool| {
+            let mut bits = pool.empty();
+            places(flights, keep).for_each(|place| row::set(&mut bits, place));
+            bits
         };
-        let languages: std::collections::BTreeSet<Language> = flights
+        let regions = &snapshot.regions;
+        let languages: BTreeSet<&Language> = flights
             .iter()
-            .flat_map(|flight| flight.languages.any.iter().chain(&flight.languages.none).cloned())
+            .flat_map(|flight| flight.languages.any.iter().chain(&flight.languages.none))
             .collect();
-        let placements: std::collections::BTreeSet<Box<str>> = flights
+        let slots: BTreeSet<&Box<str>> = flights
             .iter()
-            .flat_map(|flight| flight.placements.any.iter().chain(&flight.placements.none).cloned())
+            .flat_map(|flight| flight.placements.any.iter().chain(&flight.placements.none))
             .collect();
-        let topics = &snapshot.taxonomy;
-        let entities = &snapshot.entities;
+        let numbers = |count: usize| 0..u32::try_from(count).unwrap_or(u32::MAX);
+        let (topics, entities) = (&snapshot.taxonomy, &snapshot.entities);
+        let above_topics = topics.all().map(|ix| topics.with_ancestors(ix));
+        let above_entities = entities.all().map(|ix| entities.owners(ix).to_vec());
+        let keywords = numbers(snapshot.keywords.len()).map(|number| vec![number]);
+        let above_countries = regions.countries().map(|country| regions.with_groups(country));
+        let above_regions = regions.all().map(|region| itself_first(regions.above(&region), region));
+        let spoken = languages.iter().map(|language| vec![(*language).clone()]);
+        let sites = numbers(snapshot.publishers.len()).map(|number| vec![number]);
+        let named = slots.iter().map(|slot| vec![(*slot).clone()]);
         Index {
-            words,
-            live: those(&|flight| !flight.stopped),
-            topics: Dimension::build(
-                pool,
-                words,
-                flights,
-                |flight| &flight.topics,
-                topics.all().map(|ix| ix.0),
-                |ix| topics.with_ancestors(crate::domain::taxonomy::TopicIx(*ix)),
-            ),
-            entities: Dimension::build(
-                pool,
-                words,
-                flights,
-                |flight| &flight.entities,
-                entities.all().map(|ix| ix.0),
-                |ix| entities.with_owners(crate::domain::entity::EntityIx(*ix)),
-            ),
-            keywords: Dimension::build(
-                pool,
-                words,
-                flights,
-                |flight| &flight.keywords,
-                0..u32::try_from(snapshot.keywords.len()).unwrap_or(u32::MAX),
-                |keyword| vec![*keyword],
-            ),
-            regions: Dimension::build(
-                pool,
-                words,
-                flights,
-                |flight| &flight.regions,
-                countries(),
-                |country| snapshot.regions.with_groups(*country),
-            ),
-            page_regions: Dimension::build(
-                pool,
-                words,
-                flights,
-                |flight| &flight.page_regions,
-                snapshot.regions.all(),
-                |region| snapshot.regions.above(region),
-            ),
-            languages: Dimension::build(
-                pool,
-                words,
-                flights,
-                |flight| &flight.languages,
-                languages.into_iter(),
-                |language| vec![language.clone()],
-            ),
-            publishers: Dimension::build(
-                pool,
-                words,
-                flights,
-                |flight| &flight.publishers,
-                0..u32::try_from(snapshot.publishers.len()).unwrap_or(u32::MAX),
-                |publisher| vec![*publisher],
-            ),
-            placements: Dimension::build(
-                pool,
-                words,
-                flights,
-                |flight| &flight.placements,
-                placements.into_iter(),
-                |placement| vec![placement.clone()],
-            ),
-            blocked: numbered(&snapshot.publishers)
-                .map(|(ix, publisher)| {
-                    let refuses = |flight: &FlightRow| {
-                        let permitted = |sector| publisher.allowed_sectors.contains(sector);
-                        snapshot.blocks(publisher, flight)
-                            || !flight.restricted_sectors.iter().all(permitted)
-                    };
-                    (ix, pool.keep(those(&refuses)))
-                })
+            live: bits(pool, &|flight| !flight.stopped),
+            dated: bits(pool, &|flight| flight.starts_ms > i64::MIN || flight.ends_ms < i64::MAX),
+            runners: flights
+                .iter()
+                .map(|f| Runner { stable_id: f.stable_id, ln_static: f.ln_static })
                 .collect(),
-            sensitive: Some(pool.keep(those(&|flight| flight.accepts_sensitive))),
-            styles: [1, 2, 4].map(|bit| Some(pool.keep(those(&|flight| flight.styles & bit != 0)))),
-            apart: numbered(&snapshot.advertiser_entities)
-                .map(|(ix, _)| {
-                    let apart = |flight: &FlightRow| snapshot.apart(ix as usize, flight.advertiser);
-                    (ix, pool.keep(those(&apart)))
-                })
+            topics: Dimension::build(pool, flights, |f| &f.topics, above_topics, true),
+            entities: Dimension::build(pool, flights, |f| &f.entities, above_entities, false),
+            keywords: Dimension::build(pool, flights, |f| &f.keywords, keywords, false),
+            regions: Dimension::build(pool, flights, |f| &f.regions, above_countries, true),
+            page_regions: Dimension::build(pool, flights, |f| &f.page_regions, above_regions, false),
+            languages: Dimension::build(pool, flights, |f| &f.languages, spoken, false),
+            publishers: Dimension::build(pool, flights, |f| &f.publishers, sites, false),
+            placements: Dimension::build(pool, flights, |f| &f.placements, named, false),
+            countries: numbered(regions.countries()).collect(),
+            region_numbers: numbered(regions.all()).collect(),
+            language_numbers: numbered(languages.iter().map(|l| l.as_str().into())).collect(),
+            placement_numbers: numbered(slots.iter().map(|slot| (*slot).clone())).collect(),
+            blocked: blocked(pool, snapshot),
+            unpermitted: unpermitted(pool, snapshot),
+            unlawful: unlawful(pool, snapshot),
+            sensitive: pool.row(places(flights, |flight| flight.accepts_sensitive)),
+            styles: Style::ALL
+                .iter()
+                .map(|style| pool.row(places(flights, |f| f.styles & style_bit(*style) != 0)))
                 .collect(),
-            conflicts: entities
-                .all()
-                .filter_map(|about| {
-                    let bits = those(&|flight: &FlightRow| {
-                        flight.sponsor.is_some_and(|sponsor| {
-                            entities.same_house(sponsor, about) || entities.rivals(sponsor, about)
-                        })
-                    });
-                    bits.iter().any(|word| *word != 0).then(|| (about.0, pool.keep(bits)))
-                })
-                .collect(),
-            unlawful: countries()
-                .map(Some)
-                .chain([None])
-                .map(|country| {
-                    let unlawful = |flight: &FlightRow| !lawful(snapshot, flight, country);
-                    (country, pool.keep(those(&unlawful)))
-                })
-                .collect(),
+            kin: Kin::build(pool, snapshot),
         }
     }
 
     /// The rows for one slot of one page.
     pub fn plan<'a>(&'a self, case: &Case<'a>) -> Plan<'a> {
         let (page, mut plan) = (case.page, Plan::default());
-        self.topics.plan(page.topics.iter().map(|ix| ix.0), &mut plan);
+        let topics = page.topics.iter().map(|ix: &TopicIx| ix.0);
+        let country = page.viewer.country.and_then(|country| self.countries.get(&country).copied());
+        let region = page.region.as_ref().and_then(|region| self.region_numbers.get(region));
+        let language = |tag: &str| self.language_numbers.get(tag).copied();
+        let tag = page.language.as_str();
+        let broader = Some(page.language.primary()).filter(|primary| *primary != tag);
+        let spoken = language(tag).into_iter().chain(broader.and_then(language));
+        let placement = self.placement_numbers.get(case.placement()).copied();
+        self.topics.plan(topics.clone(), &mut plan);
+        self.regions.plan(country.into_iter(), &mut plan);
+        self.languages.plan(spoken, &mut plan);
         self.entities.plan(page.entities.iter().map(|(ix, _)| ix.0), &mut plan);
         self.keywords.plan(page.keywords.iter().copied(), &mut plan);
-        self.regions.plan(page.viewer.country.into_iter(), &mut plan);
-        self.page_regions.plan(page.region.clone().into_iter(), &mut plan);
-        self.languages.plan(page.language.with_broader(), &mut plan);
+        self.page_regions.plan(region.copied().into_iter(), &mut plan);
         self.publishers.plan(std::iter::once(page.publisher), &mut plan);
-        self.placements.plan(std::iter::once(case.placement().into()), &mut plan);
+        self.placements.plan(placement.into_iter(), &mut plan);
         let styles = case.styles();
-        let takes = self.styles.iter().enumerate().filter(|(bit, _)| styles & (1 << bit) != 0);
-        plan.takes.push(takes.filter_map(|(_, row)| row.as_deref()).collect());
-        if page.sensitive {
-            plan.takes.push(self.sensitive.as_deref().into_iter().collect());
+        for (style, row) in Style::ALL.iter().zip(&self.styles) {
+            if styles & style_bit(*style) != 0 {
+                row.iter().for_each(|row| plan.styles.push(row));
+            }
         }
-        plan.refused.extend(self.blocked.get(&page.publisher).map(AsRef::as_ref));
-        plan.refused.extend(self.unlawful.get(&page.viewer.country).map(AsRef::as_ref));
-        plan.apart
-            .extend(case.guarded().filter_map(|ix| self.conflicts.get(&ix.0)).map(AsRef::as_ref));
-        for advertiser in case.on_page() {
-            let number = u32::try_from(advertiser).unwrap_or(u32::MAX);
-            plan.apart.extend(self.apart.get(&number).map(AsRef::as_ref));
+        plan.is_sensitive = page.sensitive;
+        self.sensitive.iter().for_each(|row| plan.sensitive.push(row));
+        let no_country = self.unlawful.len().saturating_sub(1);
+        let law = country.map_or(no_country, |number| number as usize);
+        let of = |rows: &'a [Option<Row>], at: usize| rows.get(at)?.as_ref();
+        let publisher = page.publisher as usize;
+        of(&self.unlawful, law).into_iter().for_each(|row| plan.unpermitted.push(row));
+        of(&self.unpermitted, publisher).into_iter().for_each(|row| plan.unpermitted.push(row));
+        of(&self.blocked, publisher).into_iter().for_each(|row| plan.blocked.push(row));
+        for row in case.guarded().filter_map(|entity| self.kin.of_entity(entity)) {
+            plan.conflict.push(row);
         }
+        for row in case.on_page().filter_map(|advertiser| self.kin.of_advertiser(advertiser)) {
+            plan.shown.push(row);
+        }
+        plan.topics = self.topics.levels(topics);
+        plan.regions = self.regions.levels(country.into_iter());
+        plan.entities = self.entities.levels(std::iter::empty());
+        plan.keywords = self.keywords.levels(std::iter::empty());
         plan
     }
 }
@@ -368,14 +200,72 @@ pub fn tiers(commercial: Commercial) -> &'static [Tier] {
     }
 }
 
-fn numbered<T>(list: &[T]) -> impl Iterator<Item = (u32, &T)> {
-    (0u32..).zip(list)
+/// A region stands in the list of what it lies in: at its head here.
+fn itself_first(mut above: Vec<Region>, region: Region) -> Vec<Region> {
+    above.retain(|one| *one != region);
+    above.insert(0, region);
+    above
 }
 
-/// Whether the law of a region allows a flight's restricted lines of business there.
-fn lawful(snapshot: &Snapshot, flight: &FlightRow, country: Option<Country>) -> bool {
-    flight.restricted_sectors.iter().all(|sector| {
-        let regions = &snapshot.inventory.sectors[*sector].regions;
-        country.is_some_and(|c| regions.iter().any(|region| snapshot.regions.covers(region, c)))
-    })
+/// Flights of blocked sponsors and lines of business: one look a campaign, which has one of each.
+fn blocked(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
+    let mut of_campaign: Vec<Vec<u32>> = vec![Vec::new(); snapshot.inventory.campaigns.len()];
+    for (place, flight) in (0u32..).zip(&snapshot.flights) {
+        of_campaign[flight.campaign].push(place);
+    }
+    let publishers = snapshot.publishers.iter();
+    publishers
+        .map(|publisher| {
+            let blocked = |places: &&Vec<u32>| {
+                let flight = places.first().map(|place| &snapshot.flights[*place as usize]);
+                flight.is_some_and(|flight| snapshot.blocks(publisher, flight))
+            };
+            pool.row(of_campaign.iter().filter(blocked).flatten().copied())
+        })
+        .collect()
+}
+
+/// Restricted flights, by place.
+fn restricted(snapshot: &Snapshot) -> Vec<(u32, &[usize])> {
+    let flights = (0u32..).zip(&snapshot.flights);
+    flights
+        .filter(|(_, flight)| !flight.restricted_sectors.is_empty())
+        .map(|(place, flight)| (place, &*flight.restricted_sectors))
+        .collect()
+}
+
+fn unpermitted(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
+    let restricted = restricted(snapshot);
+    let mut known: HashMap<&[usize], Option<Row>> = HashMap::new();
+    let publishers = snapshot.publishers.iter().map(|publisher| &*publisher.allowed_sectors);
+    publishers
+        .map(|allowed| {
+            let without = |sectors: &[usize]| sectors.iter().any(|one| !allowed.contains(one));
+            let those = restricted.iter().filter(|(_, sectors)| without(sectors));
+            known.entry(allowed).or_insert_with(|| pool.row(those.map(|(at, _)| *at))).clone()
+        })
+        .collect()
+}
+
+fn unlawful(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
+    let restricted = restricted(snapshot);
+    let mut known: HashMap<Vec<bool>, Option<Row>> = HashMap::new();
+    let countries = snapshot.regions.countries().map(Some).chain([None]);
+    countries
+        .map(|country| {
+            let regions = snapshot.inventory.sectors.iter().map(|sector| &sector.regions);
+            let lawful = |regions: &Vec<Region>| {
+                country.is_some_and(|c| regions.iter().any(|r| snapshot.regions.covers(r, c)))
+            };
+            let lawful: Vec<bool> = regions.map(lawful).collect();
+            let without = |sectors: &[usize]| sectors.iter().any(|one| !lawful[*one]);
+            if let Some(row) = known.get(&lawful) {
+                return row.clone();
+            }
+            let those = restricted.iter().filter(|(_, sectors)| without(sectors));
+            let row = pool.row(those.map(|(at, _)| *at));
+            known.insert(lawful, row.clone());
+            row
+        })
+        .collect()
 }
