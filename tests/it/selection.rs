@@ -119,12 +119,13 @@ proptest! {
     #[test]
     fn an_empty_slot_says_the_latest_stage_that_a_flight_reached(
         which in 0usize..4, asked in input(), id: u128, masked in prop::collection::vec(0usize..300, 0..3),
-        closed in prop::collection::btree_set(0u32..1_500, 1_300..1_500), paced in any::<bool>(),
+        closed in prop::collection::vec(prop::bool::weighted(0.98), 1_501), paced in any::<bool>(),
     ) {
         let base = &WORLDS[which];
+        let closed: Vec<u32> = (0u32..).zip(closed).filter(|(_, closed)| *closed).map(|(place, _)| place).collect();
         let state = match paced {
             true => State { paced: closed.iter().map(|place| (*place, 0)).collect(), ..State::default() },
-            false => State { spent: closed.into_iter().collect(), ..State::default() },
+            false => State { spent: closed, ..State::default() },
         };
         let world = World::new(base.snapshot.clone(), state);
         let page = resolved(&world.snapshot, &asked);
