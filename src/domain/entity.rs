@@ -6,10 +6,10 @@ use crate::domain::taxonomy::Fault;
 use crate::domain::taxonomy::Taxonomy;
 use crate::domain::taxonomy::TopicIx;
 use crate::domain::text;
+use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
-use std::collections::HashMap;
 
 closed! {
     /// What an entity is.

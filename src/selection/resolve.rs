@@ -102,30 +102,31 @@ pub fn page(
     let document = &snapshot.inventory.publishers[row.doc];
     let mut unknown = SmallVec::new();
     let mut topics = SmallVec::new();
-    for key in input.topics.iter().filter_map(|name| text::key(name)) {
-        match snapshot.taxonomy.resolve(&key) {
+    for name in &input.topics {
+        text::with_key(name, |key| match snapshot.taxonomy.resolve(key) {
             Some(topic) if !topics.contains(&topic) => topics.push(topic),
             Some(_) => {}
             None => unknown.push(key.into()),
-        }
+        });
     }
     let mut entities: SmallVec<[_; 8]> = SmallVec::new();
     for (name, role) in input.entities.iter().map(EntityInput::parts) {
-        let Some(key) = text::key(name) else { continue };
-        let Some(entity) = snapshot.entities.resolve(&key, &topics, &snapshot.taxonomy) else {
-            unknown.push(key.into());
-            continue;
-        };
-        match entities.iter_mut().find(|(known, _)| *known == entity) {
-            Some((_, known)) if role == Role::Subject => *known = role,
-            Some(_) => {}
-            None => entities.push((entity, role)),
-        }
+        text::with_key(name, |key| {
+            let Some(entity) = snapshot.entities.resolve(key, &topics, &snapshot.taxonomy) else {
+                unknown.push(key.into());
+                return;
+            };
+            match entities.iter_mut().find(|(known, _)| *known == entity) {
+                Some((_, known)) if role == Role::Subject => *known = role,
+                Some(_) => {}
+                None => entities.push((entity, role)),
+            }
+        });
     }
     let mut keywords: SmallVec<[u32; 8]> = SmallVec::new();
     if !snapshot.keywords.is_empty() {
-        let known = |word: &String| snapshot.keywords.get(text::key(word)?.as_str()).copied();
-        keywords.extend(input.keywords.iter().filter_map(known));
+        let known = |word: &String| text::with_key(word, |key| snapshot.keywords.get(key).copied());
+        keywords.extend(input.keywords.iter().filter_map(known).flatten());
     }
     let language = input.language.as_deref().and_then(|tag| tag.parse::<Language>().ok());
     Page {

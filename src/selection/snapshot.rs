@@ -20,8 +20,8 @@ use crate::selection::index::Index;
 use crate::selection::index::row;
 use crate::selection::index::row::Block;
 use crate::selection::score::Boosts;
+use hashbrown::HashMap;
 use smallvec::SmallVec;
-use std::collections::HashMap;
 
 /// The compiled inventory. Flights stand in rank order: by tier, then by their static score, then
 /// by id; a flight's place in `flights` is its bit in every row of the index.

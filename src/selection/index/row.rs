@@ -109,23 +109,31 @@ pub fn listed(places: &[u32], at: usize) -> Block {
 }
 
 /// Whether no bit is set.
+#[inline]
 pub fn is_zero(bits: &Block) -> bool {
     bits.iter().fold(0, |all, word| all | word) == 0
 }
 
 /// How many bits are set.
+#[inline]
 pub fn count(bits: &Block) -> u32 {
     bits.iter().map(|word| word.count_ones()).sum()
 }
 
 /// A block that is the one and the other.
+#[inline]
 pub fn and(one: &Block, other: &Block) -> Block {
-    std::array::from_fn(|word| one[word] & other[word])
+    let mut both = *one;
+    both.iter_mut().zip(other).for_each(|(bits, other)| *bits &= other);
+    both
 }
 
 /// A block that is the one and not the other.
+#[inline]
 pub fn and_not(one: &Block, other: &Block) -> Block {
-    std::array::from_fn(|word| one[word] & !other[word])
+    let mut rest = *one;
+    rest.iter_mut().zip(other).for_each(|(bits, other)| *bits &= !other);
+    rest
 }
 
 /// Rows joined: flights in any of them. Blocks are asked for in rising order.
@@ -163,12 +171,10 @@ impl<'a> Union<'a> {
     /// The flights of one block; a later call may ask for this block or one after it.
     #[inline]
     pub fn block(&mut self, at: usize) -> Block {
-        let mut bits = match self.dense.split_first() {
-            None => [0; WORDS],
-            Some((first, rest)) => rest.iter().fold(first[at], |bits, row| {
-                std::array::from_fn(|word| bits[word] | row[at][word])
-            }),
-        };
+        let mut bits = [0; WORDS];
+        for row in &self.dense {
+            bits.iter_mut().zip(&row[at]).for_each(|(bits, more)| *bits |= more);
+        }
         let first = at * FLIGHTS;
         for list in &mut self.sparse {
             while let Some((place, rest)) = list.split_first()
