@@ -14,8 +14,13 @@ use crate::selection::page::Viewer;
 use crate::selection::snapshot::PublisherRow;
 use crate::selection::snapshot::Snapshot;
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
+use serde::de;
+use serde::de::MapAccess;
+use serde::de::Visitor;
 use smallvec::SmallVec;
+use std::fmt;
 
 /// A page as its publisher describes it. Names may be written any way.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,7 +47,7 @@ pub struct PageInput {
 }
 
 /// An entity of a page: a name, or a name with its role.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum EntityInput {
     /// A name: a mention.
@@ -52,9 +57,45 @@ pub enum EntityInput {
         /// The name.
         name: String,
         /// What it is to the page.
-        #[serde(default)]
         role: Role,
     },
+}
+
+impl<'de> Deserialize<'de> for EntityInput {
+    /// Decides by what comes first. The derived way keeps a copy of everything until it knows,
+    /// and forgets which fields it did not know.
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<EntityInput, D::Error> {
+        source.deserialize_any(EntityVisitor)
+    }
+}
+
+struct EntityVisitor;
+
+impl<'de> Visitor<'de> for EntityVisitor {
+    type Value = EntityInput;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name, or an object with `name` and `role`")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<EntityInput, E> {
+        Ok(EntityInput::Name(name.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, name: String) -> Result<EntityInput, E> {
+        Ok(EntityInput::Name(name))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<EntityInput, A::Error> {
+        #[derive(Deserialize)]
+        struct Named {
+            name: String,
+            #[serde(default)]
+            role: Role,
+        }
+        let Named { name, role } = Named::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        Ok(EntityInput::Named { name, role })
+    }
 }
 
 impl EntityInput {
@@ -190,5 +231,22 @@ fn slot(publisher: &PublisherRow, input: &SlotInput) -> Slot {
         key: input.key.as_deref().unwrap_or(&input.name).into(),
         placement: found.and_then(|at| u32::try_from(at).ok()),
         styles,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entity_is_a_name_or_an_object() {
+        let read = serde_json::from_str::<EntityInput>;
+        assert_eq!(read("\"a\"").unwrap(), EntityInput::Name("a".into()));
+        let named = |role| EntityInput::Named { name: "a".into(), role };
+        assert_eq!(read("{\"name\":\"a\"}").unwrap(), named(Role::Mention));
+        assert_eq!(read("{\"role\":\"subject\",\"name\":\"a\"}").unwrap(), named(Role::Subject));
+        for bad in ["1", "{}", "[]", "null", "{\"name\":\"a\",\"role\":\"hero\"}"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 }
