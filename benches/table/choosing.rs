@@ -87,7 +87,10 @@ fn at(flights: usize, goal: &'static str, progress: &ProgressBar) -> Vec<Row> {
             goal,
         ),
         Row::new(
-            format!("... against a linear scan's {:.0} us p50, {flights} flights", of(&scanned, 0.5)),
+            format!(
+                "... against a linear scan's {:.0} us p50, {flights} flights",
+                of(&scanned, 0.5)
+            ),
             format!("{:.0} x faster", of(&scanned, 0.5) / of(&chosen, 0.5)),
             ">= 100 x at 10k and more",
         ),

@@ -81,13 +81,25 @@ pub fn rows(progress: &ProgressBar) -> Vec<Row> {
         (10_000, "<= 1.5 x (moonshot 1.25 x)", "<= 64 MiB", ""),
         (100_000, "<= 2 x", "<= 128 MiB", "<= 1 s"),
     ];
-    goals.into_iter().flat_map(|(flights, cpu, memory, start)| at(flights, (cpu, memory, start), progress)).collect()
+    goals
+        .into_iter()
+        .flat_map(|(flights, cpu, memory, start)| at(flights, (cpu, memory, start), progress))
+        .collect()
 }
 
-fn at(flights: usize, goals: (&'static str, &'static str, &'static str), progress: &ProgressBar) -> Vec<Row> {
+fn at(
+    flights: usize,
+    goals: (&'static str, &'static str, &'static str),
+    progress: &ProgressBar,
+) -> Vec<Row> {
     progress.set_message(format!("http, {flights} flights: an inventory"));
     let folder = tempfile::tempdir().unwrap();
-    let by = By { who: "bench".into(), what: "synth".into(), at: jiff::Timestamp::UNIX_EPOCH, request: None };
+    let by = By {
+        who: "bench".into(),
+        what: "synth".into(),
+        at: jiff::Timestamp::UNIX_EPOCH,
+        request: None,
+    };
     let catalog = Catalog::open(&folder.path().join("catalog")).unwrap();
     catalog.put_inventory(&synth::inventory(flights, 1), None, &by).unwrap();
     let requests: Vec<Vec<u8>> =
@@ -100,14 +112,15 @@ fn at(flights: usize, goals: (&'static str, &'static str, &'static str), progres
         format!("{:.0} ms ({:.0} ms)", again.as_secs_f64() * 1e3, first.as_secs_f64() * 1e3),
         goals.2,
     )];
+    let resting = served.ask("memory")[0];
     let bytes = answer_bytes(served.ours, &requests);
     served.ask(&format!("bytes {bytes:.0}"));
     rows.extend(processor(&mut served, &requests, flights, bytes, goals.0, progress));
     rows.extend(latency(&served, &requests, flights, progress));
     let memory = served.ask("memory");
     rows.push(Row::new(
-        format!("memory, {flights} flights, after load: now (most)"),
-        format!("{:.0} MiB ({:.0} MiB)", memory[0], memory[1]),
+        format!("memory, {flights} flights: at rest; after load (most)"),
+        format!("{resting:.0} MiB; {:.0} MiB ({:.0} MiB)", memory[0], memory[1]),
         goals.1,
     ));
     rows
@@ -169,7 +182,8 @@ fn processor(
         if round == 0 {
             continue; // warms both up
         }
-        let each = |from: &[f64], to: &[f64], side: usize| (to[side] - from[side]) / TURN as f64 / 1e3;
+        let each =
+            |from: &[f64], to: &[f64], side: usize| (to[side] - from[side]) / TURN as f64 / 1e3;
         let parsed = each(&before, &between, 0);
         workers.push(each(&between, &after, 1) / parsed);
         whole.push(each(&between, &after, 2) / parsed);
@@ -203,7 +217,10 @@ fn latency(
 ) -> Vec<Row> {
     progress.set_message(format!("http, {flights} flights: one connection"));
     let mut sides = [served.bare, served.ours].map(|address| {
-        (Connection::to(address), Histogram::<u64>::new_with_bounds(1, 10_000_000_000, 3).unwrap())
+        (
+            Connection::to(address).awake(),
+            Histogram::<u64>::new_with_bounds(1, 10_000_000_000, 3).unwrap(),
+        )
     });
     for round in 0..20 {
         for (connection, times) in &mut sides {

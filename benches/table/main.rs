@@ -59,9 +59,8 @@ fn main() {
         .iter()
         .filter(|(name, _)| arguments.is_empty() || arguments.iter().any(|a| a == name))
         .collect();
-    let progress = ProgressBar::new(0).with_style(
-        ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}").unwrap(),
-    );
+    let progress = ProgressBar::new(0)
+        .with_style(ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}").unwrap());
     progress.enable_steady_tick(Duration::from_millis(200));
     let rows: Vec<Row> = wanted.iter().flat_map(|(_, part)| part(&progress)).collect();
     progress.finish_and_clear();

@@ -62,14 +62,13 @@ pub fn run(flights: usize, data: &Path) {
         let before = threads::all();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let server = HttpServer::new(|| {
-            Actix::new().service(web::resource("/v1/decisions").post(bare))
-        })
-        .disable_signals()
-        .keep_alive(Duration::from_secs(75))
-        .listen(listener)
-        .unwrap()
-        .run();
+        let server =
+            HttpServer::new(|| Actix::new().service(web::resource("/v1/decisions").post(bare)))
+                .disable_signals()
+                .keep_alive(Duration::from_secs(75))
+                .listen(listener)
+                .unwrap()
+                .run();
         actix_web::rt::spawn(server);
         // Workers come with the first turn of the server's future.
         actix_web::rt::time::sleep(Duration::from_millis(100)).await;
