@@ -5,10 +5,10 @@ use crate::domain::region::Country;
 use crate::domain::region::Region;
 use crate::domain::region::Regions;
 use garde::Validate;
+use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
-use hashbrown::HashMap;
 
 /// The table as written in `config/labels.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]

@@ -12,6 +12,7 @@ use crate::domain::label::LabelTable;
 use crate::domain::label::Labels;
 use crate::domain::money::Micros;
 use crate::domain::region::Regions;
+use crate::domain::seldom::Seldom;
 use crate::domain::taxonomy::Taxonomy;
 use crate::domain::text;
 use crate::domain::weights::Weights;
@@ -34,14 +35,18 @@ fn place<T>(list: &[T], id_of: impl Fn(&T) -> &str, id: &str) -> Option<usize> {
     list.binary_search_by(|item| id_of(item).cmp(id)).ok()
 }
 
-fn resolved<T, N: Ord>(clause: &Clause<T>, number: impl Fn(&T) -> Option<N>) -> Resolved<N> {
+fn resolved<T, N: Ord + 'static>(
+    clause: &Clause<T>,
+    number: impl Fn(&T) -> Option<N>,
+) -> Seldom<Resolved<N>> {
     let list = |items: &[T]| {
         let mut numbers: Vec<N> = items.iter().filter_map(&number).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        numbers.into()
+        numbers.shrink_to_fit();
+        numbers
     };
-    Resolved { any: list(&clause.any), none: list(&clause.none) }
+    Resolved { any: list(&clause.any), none: list(&clause.none) }.into()
 }
 
 /// A content hash, as replies and logs quote it: 32 hexadecimal digits of BLAKE3 over the JSON.

@@ -55,9 +55,8 @@ impl Boosts {
         let topic = [topic.exact, topic.ancestor, topic.run_of_site].map(Q32::ln_of);
         let region = [region.country, region.group, region.any].map(Q32::ln_of);
         Boosts {
-            relevance: topic.map(|t| {
-                region.map(|r| entity.map(|e| keyword.map(|k| clamped(t + r + e + k))))
-            }),
+            relevance: topic
+                .map(|t| region.map(|r| entity.map(|e| keyword.map(|k| clamped(t + r + e + k))))),
             floor: Q32::ln_of(weights.relevance_floor),
             sharpness: Q32::from_f64(weights.sharpness),
             price_weight: Q32::from_f64(weights.price_weight),
@@ -130,12 +129,12 @@ pub struct Matched {
 /// Scores a flight that passed every rule.
 pub fn score(snapshot: &Snapshot, flight: &FlightRow, page: &Page) -> Score {
     let boosts = &snapshot.boosts;
-    let topic = match flight.topics.any.as_ref() {
+    let topic = match flight.topics.any.as_slice() {
         [] => Level::Any,
         mine if page.topics.iter().any(|topic| mine.contains(topic)) => Level::Exact,
         _ => Level::Broader,
     };
-    let region = match flight.regions.any.as_ref() {
+    let region = match flight.regions.any.as_slice() {
         [] => Level::Any,
         mine => match page.viewer.country {
             Some(country) if mine.iter().any(|region| region.is_country(country)) => Level::Exact,

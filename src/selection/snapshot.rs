@@ -13,6 +13,8 @@ use crate::domain::party::SubjectConflict;
 use crate::domain::region::Country;
 use crate::domain::region::Region;
 use crate::domain::region::Regions;
+use crate::domain::seldom::Blank;
+use crate::domain::seldom::Seldom;
 use crate::domain::taxonomy::Taxonomy;
 use crate::domain::taxonomy::TopicIx;
 use crate::selection::fixed::Q32;
@@ -67,12 +69,22 @@ pub struct Snapshot {
 }
 
 /// A resolved clause: sorted numbers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Resolved<T> {
     /// Any of these will do; empty is a wildcard.
-    pub any: Box<[T]>,
+    pub any: Vec<T>,
     /// None of these may apply.
-    pub none: Box<[T]>,
+    pub none: Vec<T>,
+}
+
+impl<T> Default for Resolved<T> {
+    fn default() -> Self {
+        Resolved { any: Vec::new(), none: Vec::new() }
+    }
+}
+
+impl<T: PartialEq + 'static> Blank for Resolved<T> {
+    const BLANK: &'static Self = &Resolved { any: Vec::new(), none: Vec::new() };
 }
 
 impl<T: PartialEq> Resolved<T> {
@@ -118,21 +130,21 @@ pub struct FlightRow {
     /// Its campaign's lines of business, by number, restricted ones alone.
     pub restricted_sectors: Box<[usize]>,
     /// What pages are about.
-    pub topics: Resolved<TopicIx>,
+    pub topics: Seldom<Resolved<TopicIx>>,
     /// Whom they are about.
-    pub entities: Resolved<EntityIx>,
+    pub entities: Seldom<Resolved<EntityIx>>,
     /// Where readers are.
-    pub regions: Resolved<Region>,
+    pub regions: Seldom<Resolved<Region>>,
     /// Where pages are about.
-    pub page_regions: Resolved<Region>,
+    pub page_regions: Seldom<Resolved<Region>>,
     /// What pages are written in.
-    pub languages: Resolved<Language>,
+    pub languages: Seldom<Resolved<Language>>,
     /// What they name.
-    pub keywords: Resolved<u32>,
+    pub keywords: Seldom<Resolved<u32>>,
     /// Whose they are, by number.
-    pub publishers: Resolved<u32>,
+    pub publishers: Seldom<Resolved<u32>>,
     /// Which slot, by the placement's id.
-    pub placements: Resolved<Box<str>>,
+    pub placements: Seldom<Resolved<Box<str>>>,
     /// Styles its live creatives have, a bit each in the order of [`Style::ALL`].
     pub styles: u8,
     /// Its live creatives, by number.

@@ -94,7 +94,8 @@ fn trace_slot(case: &Case<'_>) -> SlotTrace {
         }
         let asked = index::tiers(case.page.commercial).contains(tier) && refused.is_none();
         if won.is_none() && asked {
-            won = choose::draw_one(case, &drawn(case, &candidates)).map(|win| (win, odds(case, &candidates)));
+            won = choose::draw_one(case, &drawn(case, &candidates))
+                .map(|win| (win, odds(case, &candidates)));
         }
     }
     match won {

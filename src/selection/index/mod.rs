@@ -72,10 +72,7 @@ pub struct Runner {
     pub ln_static: Q32,
 }
 
-fn places(
-    flights: &[FlightRow],
-    keep: impl Fn(&FlightRow) -> bool,
-) -> impl Iterator<Item = u32> {
+fn places(flights: &[FlightRow], keep: impl Fn(&FlightRow) -> bool) -> impl Iterator<Item = u32> {
     (0u32..).zip(flights).filter(move |(_, flight)| keep(flight)).map(|(place, _)| place)
 }
 
@@ -108,7 +105,8 @@ impl Index {
         let above_entities = entities.all().map(|ix| entities.owners(ix).to_vec());
         let keywords = numbers(snapshot.keywords.len()).map(|number| vec![number]);
         let above_countries = regions.countries().map(|country| regions.with_groups(country));
-        let above_regions = regions.all().map(|region| itself_first(regions.above(&region), region));
+        let above_regions =
+            regions.all().map(|region| itself_first(regions.above(&region), region));
         let spoken = languages.iter().map(|language| vec![(*language).clone()]);
         let sites = numbers(snapshot.publishers.len()).map(|number| vec![number]);
         let named = slots.iter().map(|slot| vec![(*slot).clone()]);
@@ -123,7 +121,13 @@ impl Index {
             entities: Dimension::build(pool, flights, |f| &f.entities, above_entities, false),
             keywords: Dimension::build(pool, flights, |f| &f.keywords, keywords, false),
             regions: Dimension::build(pool, flights, |f| &f.regions, above_countries, true),
-            page_regions: Dimension::build(pool, flights, |f| &f.page_regions, above_regions, false),
+            page_regions: Dimension::build(
+                pool,
+                flights,
+                |f| &f.page_regions,
+                above_regions,
+                false,
+            ),
             languages: Dimension::build(pool, flights, |f| &f.languages, spoken, false),
             publishers: Dimension::build(pool, flights, |f| &f.publishers, sites, false),
             placements: Dimension::build(pool, flights, |f| &f.placements, named, false),
