@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used)] // in a test a panic is the message
 
+mod calls;
 mod cli;
+mod decisions;
+mod events;
+mod harness;
 mod house;
 mod mutations;
 mod scenarios;
 mod selection;
+mod validity;
