@@ -211,6 +211,18 @@ async fn a_unit_in_html_is_complete_and_counts_itself() {
 }
 
 #[tokio::test]
+async fn a_unit_in_a_frame_holds_its_money_like_any_other() {
+    let server = Setup::default().start().await;
+    let path = BY_PARAMETERS.replace("/v1/decisions", "/v1/unit");
+
+    let frame = Reader::sending("sec-fetch-dest", "iframe");
+    let page = frame.get(&format!("{}{path}", server.public)).send().await.unwrap();
+
+    assert_eq!(page.status(), 200);
+    assert_eq!(held(&server), i64::try_from(PRICE_MICROS).unwrap());
+}
+
+#[tokio::test]
 async fn an_address_that_floods_gets_the_prebuilt_answer_and_holds_nothing() {
     let flood = |settings: &mut adjacent::config::Settings| settings.limits.flood_per_second = 5;
     let server = Setup::default().settings(flood).start().await;

@@ -39,12 +39,12 @@ async fn every_kind_counts_once_however_often_it_is_repeated() {
 
 #[tokio::test]
 async fn sixty_four_browsers_with_one_token_are_billed_once() {
-    let server = Arc::new(server().await);
+    let server = server().await;
     let unit = server.unit().await;
     let barrier = Arc::new(Barrier::new(64));
 
     let race = (0..64).map(|_| {
-        let (server, unit, barrier) = (server.clone(), unit.clone(), barrier.clone());
+        let (unit, barrier) = (unit.clone(), barrier.clone());
         tokio::spawn(async move {
             let reader = Reader::new();
             barrier.wait().await;

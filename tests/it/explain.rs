@@ -146,7 +146,8 @@ async fn an_advertiser_reads_its_own_part_and_no_rivals_name() {
     let (_, own) = server.explain("advertiser:zahid-host", unit.id()).await;
 
     let text = rival.to_string();
-    for name in ["zahid", "kupferpfanne", "palisade", "kontorbuch", "veloria", "lernwerk", "house"] {
+    for name in ["zahid", "kupferpfanne", "palisade", "kontorbuch", "veloria", "lernwerk", "house"]
+    {
         assert!(!text.contains(name), "{name}: {rival:#}");
     }
     assert_eq!(rival["slots"][0]["removed"][0]["flight"], "gitlift-devops-americas");
@@ -191,7 +192,8 @@ async fn the_reader_is_told_why_who_paid_and_what_never_is_used() {
     let text = page.text().await.unwrap();
 
     assert!(policy.contains("frame-ancestors 'none'"));
-    for word in ["zahid.host", "Zahid Hosting GmbH", "AI infrastructure", "lang=\"de\"", "Anzeige"] {
+    for word in ["zahid.host", "Zahid Hosting GmbH", "AI infrastructure", "lang=\"de\"", "Anzeige"]
+    {
         assert!(text.contains(word), "{word}: {text}");
     }
 }

@@ -4,16 +4,20 @@
 
 mod calls;
 mod cli;
+mod crash;
 mod decisions;
+mod drain;
 mod events;
-mod harness;
-mod roles;
 mod explain;
-mod scrapes;
-mod money;
-mod redirects;
+mod harness;
 mod house;
+mod money;
 mod mutations;
+mod privacy;
+mod redirects;
+mod reloads;
+mod roles;
 mod scenarios;
+mod scrapes;
 mod selection;
 mod validity;

@@ -52,7 +52,12 @@ async fn repeated_and_blank_parameters_survive_beside_macros_and_campaign_parame
 #[tokio::test]
 async fn a_page_cannot_write_into_the_landing_address() {
     let server = TestServer::start().await;
-    let evil = json!(["\r\nSet-Cookie: a=b", "//evil.example", "ai-infrastructure", "javascript:alert(1)"]);
+    let evil = json!([
+        "\r\nSet-Cookie: a=b",
+        "//evil.example",
+        "ai-infrastructure",
+        "javascript:alert(1)"
+    ]);
 
     let unit = server.decide(&reference_with("/page/topics", evil)).await;
     let click = server.click(&unit, "primary").await;
@@ -66,9 +71,21 @@ async fn no_address_of_a_thousand_leads_anywhere_but_to_a_stored_page() {
     let unit = server.unit().await;
     let mut dice = StdRng::seed_from_u64(7);
     let extras = [
-        "", "?url=https://evil.example", "?to=//evil.example", "/https://evil.example", "/..//evil.example",
-        "%2F..%2Fevil.example", "?cta=9", "#@evil.example", "%0d%0aLocation:%20https://evil.example",
-        ";url=evil", "/", "?u=javascript:alert(1)", "%00", "\\evil.example", "@evil.example",
+        "",
+        "?url=https://evil.example",
+        "?to=//evil.example",
+        "/https://evil.example",
+        "/..//evil.example",
+        "%2F..%2Fevil.example",
+        "?cta=9",
+        "#@evil.example",
+        "%0d%0aLocation:%20https://evil.example",
+        ";url=evil",
+        "/",
+        "?u=javascript:alert(1)",
+        "%00",
+        "\\evil.example",
+        "@evil.example",
     ];
 
     let mut led = BTreeMap::new();

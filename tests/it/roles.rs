@@ -39,7 +39,10 @@ const OTHERS: [&str; 3] = ["publisher:kitchen-journal", "advertiser:gitlift", "a
 
 /// Routes that need a key, and whose.
 const PROTECTED: [(&str, &[&str]); 4] = [
-    ("/v1/decisions/{id}/explain", &[OPERATOR, SITE, SPONSOR, "advertiser:gitlift", "advertiser:house"]),
+    (
+        "/v1/decisions/{id}/explain",
+        &[OPERATOR, SITE, SPONSOR, "advertiser:gitlift", "advertiser:house"],
+    ),
     ("/v1/decisions/{id}/events", &[OPERATOR, SITE]),
     ("/v1/reports/{party}/{id}#advertisers/zahid-host", &[OPERATOR, SPONSOR]),
     ("/v1/reports/{party}/{id}#publishers/eu-tech-news", &[OPERATOR, SITE]),
@@ -51,13 +54,15 @@ fn every_route_is_declared_open_or_protected() {
     for face in ["public", "ops"] {
         let text = std::fs::read_to_string(format!("src/http/{face}/mod.rs")).unwrap();
         for call in ["route(\"", "resource(\""] {
-            let found = text.split(call).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+            let found =
+                text.split(call).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
             routes.extend(found);
         }
     }
 
     let protected = PROTECTED.map(|(route, _)| route.split('#').next().unwrap());
-    let declared = |route: &&String| OPEN.contains(&route.as_str()) || protected.contains(&route.as_str());
+    let declared =
+        |route: &&String| OPEN.contains(&route.as_str()) || protected.contains(&route.as_str());
     let undeclared: Vec<&String> = routes.iter().filter(|route| !declared(route)).collect();
 
     assert!(undeclared.is_empty(), "say here who may use {undeclared:?}");
@@ -80,7 +85,10 @@ async fn status(server: &TestServer, url: &str, key: Option<&str>) -> u16 {
     let status = reply.status().as_u16();
     let text = reply.text().await.unwrap();
     if status != 200 {
-        assert!(!text.contains("slots") && !text.contains("rows") && !text.contains("events\""), "{text}");
+        assert!(
+            !text.contains("slots") && !text.contains("rows") && !text.contains("events\""),
+            "{text}"
+        );
     }
     if text.contains("\"events\":[]") { 404 } else { status }
 }
@@ -100,7 +108,8 @@ async fn every_protected_route_opens_to_its_parties_and_to_nobody_else() {
                     continue;
                 }
                 let told = status(&server, &url, Some(server.key(who))).await;
-                let expected: &[u16] = if allowed.contains(&who) { &[200] } else { &[401, 403, 404] };
+                let expected: &[u16] =
+                    if allowed.contains(&who) { &[200] } else { &[401, 403, 404] };
                 assert!(expected.contains(&told), "{who} at {route}: {told}");
             }
         }
@@ -155,7 +164,8 @@ async fn missing_wrong_expired_and_revoked_keys_open_nothing() {
             let told = status(&server, &address(&server, route, unit.id()), key.as_deref()).await;
             assert_eq!(told, 401, "{route} with {key:?}");
         }
-        let call = server.reader.post(&format!("{}/v1/decisions", server.public)).json(&reference());
+        let call =
+            server.reader.post(&format!("{}/v1/decisions", server.public)).json(&reference());
         if let Some(key) = key.as_deref().filter(|key| !key.is_empty()) {
             assert_eq!(call.bearer_auth(key).send().await.unwrap().status(), 401, "{key}");
         }
@@ -177,7 +187,8 @@ async fn a_key_in_the_address_is_no_key() {
 #[tokio::test]
 async fn a_link_to_an_advertisers_page_opens_that_page_until_it_expires() {
     let server = crate::harness::Setup::default().clock().start().await;
-    let keys = adjacent::config::keys::TokenKeys::open(&server.data(), server.inner.clock.now()).unwrap();
+    let keys =
+        adjacent::config::keys::TokenKeys::open(&server.data(), server.inner.clock.now()).unwrap();
     let until_ms = server.inner.clock.now_ms() + 60_000;
     let link = keys.links().sign(&"zahid-host".parse().unwrap(), until_ms);
     let page = |id: &str, link: &str| format!("{}/advertisers/{id}?link={link}", server.public);

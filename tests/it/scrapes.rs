@@ -41,8 +41,20 @@ const CONTRACT: [&str; 26] = [
 ];
 
 const REASONS: [&str; 14] = [
-    "forged", "expired", "bot", "prefetch", "rate_limited", "too_fast", "orphan_click",
-    "out_of_region", "wrong_origin", "over_budget", "test", "stopped", "late", "credited",
+    "forged",
+    "expired",
+    "bot",
+    "prefetch",
+    "rate_limited",
+    "too_fast",
+    "orphan_click",
+    "out_of_region",
+    "wrong_origin",
+    "over_budget",
+    "test",
+    "stopped",
+    "late",
+    "credited",
 ];
 
 #[tokio::test]
@@ -61,7 +73,10 @@ async fn every_series_of_the_contract_is_there_at_zero_before_anything_happens()
         }
     }
     // What grows before anybody asks: time, and the operator's own look.
-    let counters = scrape.0.iter().filter(|(name, _)| name.contains("_total") && name.starts_with("adjacent_"));
+    let counters = scrape
+        .0
+        .iter()
+        .filter(|(name, _)| name.contains("_total") && name.starts_with("adjacent_"));
     let counted: Vec<_> = counters.filter(|(_, value)| **value != 0.0).collect();
     assert!(counted.is_empty(), "{counted:?}");
     assert_eq!(scrape.count("adjacent_store_up"), 1);

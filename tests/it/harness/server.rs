@@ -48,7 +48,7 @@ pub struct TestServer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread of a server tells once it listens.
+/// What a server tells once it listens.
 type Started = (String, String, LocalKeys, Arc<Server>);
 
 impl Default for Setup {
@@ -152,7 +152,7 @@ async fn serve(
 }
 
 impl TestServer {
-    /// The example inventory, the default settings but for limits.
+    /// On the example inventory.
     pub async fn start() -> TestServer {
         Setup::default().start().await
     }
@@ -171,13 +171,10 @@ impl TestServer {
         setup.start().await
     }
 
-    /// Asks it to stop and waits until it has.
     fn stop(&mut self) {
         self.reader = Reader::new();
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
+        self.thread.take().unwrap().join().unwrap();
     }
 
     /// The data directory.
@@ -190,7 +187,7 @@ impl TestServer {
         self.clock.as_ref().expect("the clock is the test's").advance_ms(by_ms);
     }
 
-    /// The key of an `operator`, a `publisher:ID` or an `advertiser:ID`.
+    /// The key of `operator`, `publisher:ID` or `advertiser:ID`.
     pub fn key(&self, whose: &str) -> &str {
         let key = match whose.split_once(':') {
             Some(("publisher", id)) => &self.keys.publisher[id],
@@ -236,7 +233,7 @@ impl TestServer {
         self.click_by(&self.reader, decision, cta).await
     }
 
-    /// The same by another reader.
+    /// By another reader.
     pub async fn click_by(&self, reader: &Reader, decision: &Decision, cta: &str) -> Ack {
         let ack = reader.fire(decision.click_url(cta)).await;
         self.inner.ledger.pass().await.unwrap();
