@@ -12,9 +12,30 @@ const DEPTH: usize = 16;
 
 /// Fields that name a person, refused wherever they stand.
 const PERSONAL: [&str; 24] = [
-    "user", "user_id", "userid", "uid", "email", "email_hash", "hashed_email", "phone", "ip",
-    "ip_address", "address", "device_id", "deviceid", "ifa", "idfa", "gaid", "cookie", "cookies",
-    "session_id", "visitor_id", "fingerprint", "user_agent", "ppid", "buyeruid",
+    "user",
+    "user_id",
+    "userid",
+    "uid",
+    "email",
+    "email_hash",
+    "hashed_email",
+    "phone",
+    "ip",
+    "ip_address",
+    "address",
+    "device_id",
+    "deviceid",
+    "ifa",
+    "idfa",
+    "gaid",
+    "cookie",
+    "cookies",
+    "session_id",
+    "visitor_id",
+    "fingerprint",
+    "user_agent",
+    "ppid",
+    "buyeruid",
 ];
 
 /// Whether a field of this name would name a person.
@@ -62,9 +83,9 @@ fn find(value: &Value, name: &str) -> Option<String> {
     let below = |path: String| if path.starts_with('[') { path } else { format!(".{path}") };
     match value {
         Value::Object(fields) if fields.contains_key(name) => Some(name.to_owned()),
-        Value::Object(fields) => fields
-            .iter()
-            .find_map(|(key, held)| Some(format!("{key}{}", below(find(held, name)?)))),
+        Value::Object(fields) => {
+            fields.iter().find_map(|(key, held)| Some(format!("{key}{}", below(find(held, name)?))))
+        }
         Value::Array(items) => items
             .iter()
             .enumerate()
@@ -199,8 +220,8 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_named() {
-        let (_, ignored) = json::<Asked>(b"{\"a\": 1, \"b\": {\"c\": 2}}").unwrap();
-        assert_eq!(ignored, ["a", "b"]);
+        let (asked, ignored) = json::<Asked>(b"{\"a\": 1, \"b\": {\"c\": 2}}").unwrap();
+        assert_eq!((asked.count, ignored), (0, vec!["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]

@@ -57,14 +57,11 @@ impl<'a> Caller<'a> {
         let settings = &settings.server;
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let peer = request.peer_addr().map_or(unknown, |peer| peer.ip());
-        let forwarded = request
-            .headers()
-            .get_all("x-forwarded-for")
-            .filter_map(|value| value.to_str().ok());
+        let forwarded =
+            request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
         let resolved = client::reader_address(peer, forwarded, &settings.trusted_proxies);
         let told = header(request, "adjacent-reader-address").filter(|_| trusted);
-        let behind_proxy =
-            settings.trusted_proxies.iter().any(|network| network.contains(&peer));
+        let behind_proxy = settings.trusted_proxies.iter().any(|network| network.contains(&peer));
         let country = settings
             .country_header
             .as_deref()

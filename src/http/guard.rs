@@ -37,7 +37,10 @@ pub async fn closes<B: MessageBody>(
     let draining = request.app_data::<Data<Face>>().is_some_and(|face| !face.is_ready());
     let mut answer = next.call(request).await?;
     if draining {
-        answer.response_mut().head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+        answer
+            .response_mut()
+            .head_mut()
+            .set_connection_type(actix_web::http::ConnectionType::Close);
     }
     Ok(answer)
 }

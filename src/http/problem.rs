@@ -81,13 +81,13 @@ pub struct FieldProblem {
 pub struct ApiError {
     status: StatusCode,
     code: &'static str,
-    detail: String,
-    field: Option<String>,
+    detail: Box<str>,
+    field: Option<Box<str>>,
     problems: Vec<FieldProblem>,
     retry_after_seconds: Option<u32>,
-    allowed: Option<String>,
+    allowed: Option<Box<str>>,
     closes: bool,
-    cause: Option<String>,
+    cause: Option<Box<str>>,
 }
 
 impl ApiError {
@@ -95,7 +95,7 @@ impl ApiError {
         ApiError {
             status,
             code,
-            detail: detail.into(),
+            detail: detail.into().into(),
             field: None,
             problems: Vec::new(),
             retry_after_seconds: None,
@@ -112,8 +112,9 @@ impl ApiError {
 
     /// It parses, and the field at `path` is refused; an empty path is the whole of it.
     pub fn refused(path: impl Into<String>, detail: impl Into<String>) -> ApiError {
+        let path = path.into();
         let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "field_refused", detail);
-        ApiError { field: Some(path.into()).filter(|path| !path.is_empty()), ..error }
+        ApiError { field: (!path.is_empty()).then(|| path.into()), ..error }
     }
 
     /// A document with problems, all of them listed.
@@ -179,18 +180,14 @@ impl ApiError {
     pub fn unavailable(cause: impl fmt::Display) -> ApiError {
         let error =
             ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again shortly");
-        ApiError {
-            retry_after_seconds: Some(1),
-            cause: Some(cause.to_string()),
-            ..error
-        }
+        ApiError { retry_after_seconds: Some(1), cause: Some(cause.to_string().into()), ..error }
     }
 
     /// Ours to mend.
     pub fn internal(cause: impl fmt::Display) -> ApiError {
         let detail = "something went wrong on our side";
         let error = ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
-        ApiError { cause: Some(cause.to_string()), ..error }
+        ApiError { cause: Some(cause.to_string().into()), ..error }
     }
 
     /// There is nothing at this path.
@@ -202,7 +199,7 @@ impl ApiError {
     pub fn wrong_method(allowed: String) -> ApiError {
         let detail = format!("this path takes {allowed}");
         let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
-        ApiError { allowed: Some(allowed), ..error }
+        ApiError { allowed: Some(allowed.into()), ..error }
     }
 
     /// What the request line and `Host` say of the host is not the same.
@@ -239,9 +236,9 @@ impl ResponseError for ApiError {
             kind: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             status: self.status.as_u16(),
-            detail: self.detail.clone(),
+            detail: self.detail.to_string(),
             code: self.code,
-            field: self.field.clone(),
+            field: self.field.as_deref().map(str::to_owned),
             request_id,
             problems: self.problems.clone(),
         };
@@ -254,7 +251,7 @@ impl ResponseError for ApiError {
             answer.force_close();
         }
         if let Some(allowed) = &self.allowed {
-            answer.insert_header((header::ALLOW, allowed.as_str()));
+            answer.insert_header((header::ALLOW, &**allowed));
         }
         if let Some(seconds) = self.retry_after_seconds {
             answer.insert_header((header::RETRY_AFTER, seconds.to_string()));

@@ -112,7 +112,6 @@ fn a_mistake_is_named_with_file_line_column_and_remedy() {
 #[test]
 fn what_cannot_be_followed_is_the_operators_to_mend() {
     for arguments in [
-        vec![],
         vec!["chek"],
         vec!["check", "/no/such/file.toml"],
         vec!["schema", "everything"],

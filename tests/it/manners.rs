@@ -7,8 +7,7 @@ use crate::openapi_server::read;
 use std::io::Write;
 use std::net::TcpStream;
 
-const LEAST: &str =
-    r#"{"publisher": "eu-tech-news", "placements": [{"name": "article-end"}]}"#;
+const LEAST: &str = r#"{"publisher": "eu-tech-news", "placements": [{"name": "article-end"}]}"#;
 
 fn reference() -> String {
     let path = "/paths/~1v1~1decisions/post/requestBody/content/application~1json/examples";
@@ -75,7 +74,8 @@ fn a_browser_asks_beforehand_once_a_day_and_never_sends_credentials() {
     assert!(preflight.header("access-control-allow-headers").contains("content-type"));
 
     let unit = unit(&server);
-    let (event, click) = (path_of(&unit["event_urls"]["impression"]), path_of(&unit["creative"]["click_url"]));
+    let (event, click) =
+        (path_of(&unit["event_urls"]["impression"]), path_of(&unit["creative"]["click_url"]));
     let answers = [
         preflight,
         server.ask("POST", "/v1/decisions", &asking[..1], LEAST),
@@ -211,7 +211,8 @@ fn what_a_path_or_a_query_cannot_be_read_as_is_a_problem() {
 fn a_body_that_cannot_be_parsed_is_a_400_and_one_that_is_refused_a_422() {
     let server = TestServer::start();
     let with = |more: &str| LEAST.replacen('{', &format!("{{{more}, "), 1);
-    let nested = |levels: usize| with(&format!("\"x\": {}{}", "[".repeat(levels), "]".repeat(levels)));
+    let nested =
+        |levels: usize| with(&format!("\"x\": {}{}", "[".repeat(levels), "]".repeat(levels)));
     for body in [
         "",
         "{",
@@ -234,7 +235,11 @@ fn a_body_that_cannot_be_parsed_is_a_400_and_one_that_is_refused_a_422() {
         (with(r#""publisher": "other""#), "field_refused", "publisher"),
         (with(r#""page": {"topics": ["a", 7]}"#), "field_refused", "page.topics[1]"),
         (with(r#""page": {"url": "a", "url": "b"}"#), "field_refused", "page.url"),
-        (with(r#""page": {"entities": [{"role": "subject"}]}"#), "field_refused", "page.entities[0].name"),
+        (
+            with(r#""page": {"entities": [{"role": "subject"}]}"#),
+            "field_refused",
+            "page.entities[0].name",
+        ),
         (with(r#""viewer": {"ip": "192.0.2.1"}"#), "personal_data", "viewer.ip"),
         (
             with(r#""page": {"entities": [{"name": "a", "email": "b"}]}"#),
@@ -248,7 +253,8 @@ fn a_body_that_cannot_be_parsed_is_a_400_and_one_that_is_refused_a_422() {
         refused(&answer, 422, code, Some(field));
     }
     refused(&server.post("/v1/decisions", "\"all of it\""), 422, "field_refused", None);
-    let odd = server.post("/v1/decisions", &with(r#""page": {"entities": [{"name": "a", "x": 1}]}"#));
+    let odd =
+        server.post("/v1/decisions", &with(r#""page": {"entities": [{"name": "a", "x": 1}]}"#));
     assert_eq!(odd.json()["warnings"][0], "page.entities[0].x: unknown field, ignored");
 }
 
@@ -306,7 +312,8 @@ fn a_body_that_is_too_long_is_a_413_however_it_comes() {
 fn a_body_that_drips_is_cut_off_in_time() {
     let server = TestServer::with([("ADJACENT__SERVER__BODY_TIMEOUT_MS", "150")]);
     let mut slow = TcpStream::connect(server.public).unwrap();
-    let head = "POST /v1/decisions HTTP/1.1\r\nhost: a\r\ncontent-length: 9000\r\n\r\n{\"publisher\"";
+    let head =
+        "POST /v1/decisions HTTP/1.1\r\nhost: a\r\ncontent-length: 9000\r\n\r\n{\"publisher\"";
     slow.write_all(head.as_bytes()).unwrap();
 
     // Nothing more comes; the answer does, and then the end of the connection.
@@ -322,8 +329,14 @@ fn a_head_that_two_servers_could_read_differently_is_refused_and_the_connection_
     let host = format!("host: {}\r\n", server.public);
     let post = format!("POST /v1/decisions HTTP/1.1\r\n{host}");
     for (what, text) in [
-        ("a length and chunks", format!("{post}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n")),
-        ("chunks and a length", format!("{post}transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n")),
+        (
+            "a length and chunks",
+            format!("{post}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            "chunks and a length",
+            format!("{post}transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n"),
+        ),
         ("two lengths", format!("{post}content-length: 3\r\ncontent-length: 3\r\n\r\nabc")),
         ("a length with a sign", format!("{post}content-length: +3\r\n\r\nabc")),
         ("a negative length", format!("{post}content-length: -3\r\n\r\nabc")),
@@ -334,12 +347,24 @@ fn a_head_that_two_servers_could_read_differently_is_refused_and_the_connection_
         ("two hosts", format!("GET /livez HTTP/1.1\r\n{host}{host}\r\n")),
         ("an unknown encoding", format!("{post}transfer-encoding: xchunked\r\n\r\n0\r\n\r\n")),
         ("two encodings", format!("{post}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n")),
-        ("chunks in HTTP/1.0", "POST /e/a HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned()),
+        (
+            "chunks in HTTP/1.0",
+            "POST /e/a HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
+        ),
         ("a bare return", format!("GET /livez HTTP/1.1\r\n{host}x: a\rb\r\n\r\n")),
         ("a zero byte", format!("GET /livez HTTP/1.1\r\n{host}x: a\0b\r\n\r\n")),
-        ("a chunk without a length", format!("{post}transfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n")),
-        ("a chunk ended by a bare feed", format!("{post}transfer-encoding: chunked\r\n\r\n3\nabc\n0\n\n")),
-        ("another host in the line", format!("GET http://other.example/livez HTTP/1.1\r\n{host}\r\n")),
+        (
+            "a chunk without a length",
+            format!("{post}transfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n"),
+        ),
+        (
+            "a chunk ended by a bare feed",
+            format!("{post}transfer-encoding: chunked\r\n\r\n3\nabc\n0\n\n"),
+        ),
+        (
+            "another host in the line",
+            format!("GET http://other.example/livez HTTP/1.1\r\n{host}\r\n"),
+        ),
         ("a tunnel", format!("CONNECT other.example:443 HTTP/1.1\r\n{host}\r\n")),
         ("a space in the path", format!("GET /li vez HTTP/1.1\r\n{host}\r\n")),
         ("another protocol", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}".to_owned()),
@@ -349,7 +374,8 @@ fn a_head_that_two_servers_could_read_differently_is_refused_and_the_connection_
         assert_eq!(answer.status, 400, "{what}: {answer:?}");
         assert!(!answer.body.contains("other.example"), "{what}: {answer:?}");
     }
-    let same = format!("GET http://{}/livez HTTP/1.1\r\n{host}connection: close\r\n\r\n", server.public);
+    let same =
+        format!("GET http://{}/livez HTTP/1.1\r\n{host}connection: close\r\n\r\n", server.public);
     assert_eq!(server.raw(&same).status, 200, "a proxy's way to say the same");
 }
 

@@ -29,7 +29,10 @@ fn walk(value: &Value, place: &str, see: &mut impl FnMut(&str, &Value)) {
             fields.iter().for_each(|(key, held)| walk(held, &format!("{place}/{key}"), see));
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(at, held)| walk(held, &format!("{place}/{at}"), see));
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(at, held)| walk(held, &format!("{place}/{at}"), see));
         }
         _ => {}
     }
@@ -66,8 +69,8 @@ fn every_schema_is_a_schema_and_every_example_is_one_of_it() {
         let Some(schema) = value.get("schema") else { return };
         let mut whole = schema.clone();
         whole["components"] = document["components"].clone();
-        let schema = jsonschema::draft202012::new(&whole)
-            .unwrap_or_else(|error| panic!("{place}: {error}"));
+        let schema =
+            jsonschema::draft202012::new(&whole).unwrap_or_else(|error| panic!("{place}: {error}"));
         let listed = value.get("examples").and_then(Value::as_object).into_iter().flatten();
         let given = listed.map(|(_, example)| &example["value"]).chain(value.get("example"));
         for example in given {
@@ -133,7 +136,8 @@ fn every_code_of_the_sources_and_of_the_answers_is_explained() {
 fn routed(table: &[At]) -> BTreeSet<String> {
     let one = |row: &At| {
         let path = row.path().replace(":.*}", "}");
-        let methods: Vec<String> = row.methods().iter().map(|m| m.as_str().to_lowercase()).collect();
+        let methods: Vec<String> =
+            row.methods().iter().map(|m| m.as_str().to_lowercase()).collect();
         methods.into_iter().filter(|m| m != "head").map(move |m| format!("{m} {path}"))
     };
     table.iter().flat_map(|row| one(row).collect::<Vec<_>>()).collect()

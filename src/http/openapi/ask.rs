@@ -33,11 +33,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .takes([parameter::decision(), want])
             .answers(Answer::json(200, &explanation, "The trace."))
             .answers(not_recorded())
-            .answers(Answer::problem(
-                422,
-                &["field_refused"],
-                "`want` is given twice.",
-            )),
+            .answers(Answer::problem(422, &["field_refused"], "`want` is given twice.")),
         operation("get", "/v1/decisions/{id}/events", "eventsOfDecision")
             .says(
                 "Every event of a decision with its verdict",
@@ -51,7 +47,10 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .answers(Answer::problem(403, &["not_yours"], "An advertiser's key does not open it."))
             .answers(not_recorded()),
         operation("get", "/v1/limits", "limits")
-            .says("What is cut, and what counts for how long", "For integrators: the settings in force.")
+            .says(
+                "What is cut, and what counts for how long",
+                "For integrators: the settings in force.",
+            )
             .answers(Answer::json(200, &limits, "The settings in force.")),
         operation("get", "/v1/privacy", "privacy")
             .says("The data map", "For everybody: what is used, what is kept, what never is.")

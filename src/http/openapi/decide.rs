@@ -111,7 +111,12 @@ fn parameters(schemas: &mut Schemas) -> Vec<Value> {
     vec![
         parameter::required(query("publisher", "Whose page it is.", name(), "eu-tech-news")),
         parameter::required(placement),
-        repeated("style", "A style it takes, best first.", schemas.read::<Style>(), &["terminal", "card"]),
+        repeated(
+            "style",
+            "A style it takes, best first.",
+            schemas.read::<Style>(),
+            &["terminal", "card"],
+        ),
         repeated("topic", "A topic of the page.", text(), &["ai-infrastructure"]),
         repeated("entity", "An entity that the page mentions.", text(), &["european-commission"]),
         repeated("subject", "An entity that the page is about.", text(), &["@alibaba cloud"]),

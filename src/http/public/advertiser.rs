@@ -154,10 +154,7 @@ fn steps(figures: &Figures) -> Vec<StepRow> {
 }
 
 /// Clicks by creative and call to action, with the text that was clicked.
-fn cta_rows(
-    inventory: &crate::domain::inventory::Inventory,
-    report: &ReportReply,
-) -> Vec<CtaRow> {
+fn cta_rows(inventory: &crate::domain::inventory::Inventory, report: &ReportReply) -> Vec<CtaRow> {
     let clicked = report.rows.iter().filter(|row| row.keys[1] != "none");
     clicked
         .map(|row| {

@@ -34,10 +34,8 @@ pub async fn open<B: MessageBody + 'static>(
     };
     let headers = answer.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static(events::EXPOSED),
-    );
+    headers
+        .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(events::EXPOSED));
     Ok(answer)
 }
 

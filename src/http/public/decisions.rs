@@ -48,7 +48,10 @@ pub async fn create(
 }
 
 /// `GET /v1/decisions`.
-pub async fn from_parameters(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn from_parameters(
+    face: Data<Face>,
+    http: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
     let (request, ignored) = request::from_query(http.query_string())?;
     let answer = answer(&face, &http, request, ignored).await;

@@ -26,7 +26,13 @@ impl From<ExplainError> for ApiError {
             ExplainError::NotRecorded(_) => {
                 ApiError::missing("decision_not_recorded", error.to_string())
             }
-            other => ApiError::internal(anyhow::Error::from(other).chain().map(|c| c.to_string()).collect::<Vec<_>>().join(": ")),
+            other => ApiError::internal(
+                anyhow::Error::from(other)
+                    .chain()
+                    .map(|c| c.to_string())
+                    .collect::<Vec<_>>()
+                    .join(": "),
+            ),
         }
     }
 }
@@ -43,9 +49,9 @@ pub async fn blocking<T: Send + 'static>(
 
 /// A decision's id as it stands in a path.
 pub fn decision_id(text: &str) -> Result<u128, ApiError> {
-    uuid::Uuid::parse_str(text).map(|id| id.as_u128()).map_err(|_| {
-        ApiError::missing("decision_not_recorded", "this is not the id of a decision")
-    })
+    uuid::Uuid::parse_str(text)
+        .map(|id| id.as_u128())
+        .map_err(|_| ApiError::missing("decision_not_recorded", "this is not the id of a decision"))
 }
 
 /// Who asks, from whose key.
@@ -140,7 +146,9 @@ pub async fn events(
         .map(|judged| EventView {
             kind: judged.event.kind,
             cta: judged.event.cta.as_ref().map(|(_, id)| id.to_string()),
-            at: jiff::Timestamp::from_millisecond(judged.event.at_ms).unwrap_or_default().to_string(),
+            at: jiff::Timestamp::from_millisecond(judged.event.at_ms)
+                .unwrap_or_default()
+                .to_string(),
             verdict: judged.verdict.as_str(),
             reason: judged.verdict.reason(),
             billed_micros: judged.billed.get(),

@@ -58,8 +58,7 @@ pub fn fill<'a>(
     let publisher = &snapshot.publishers[decided.page.publisher as usize];
     let measurement = snapshot.inventory.publishers[publisher.doc].measurement;
     let observes = measurement == Measurement::Full && !decided.basic;
-    let impression =
-        (measurement != Measurement::None).then(|| links.to(EventKind::Impression, 0));
+    let impression = (measurement != Measurement::None).then(|| links.to(EventKind::Impression, 0));
     let viewable = observes.then(|| links.to(EventKind::Viewable, 0));
     let ctas: SmallVec<[CtaReply<'a>; 2]> = (0u8..)
         .zip(&unit.creative.ctas)

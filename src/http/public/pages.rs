@@ -54,7 +54,8 @@ pub async fn start(face: Data<Face>) -> HttpResponse {
     let mut here = vec![
         Link::new("API reference", "/docs").noted("every call, offline"),
         Link::new("OpenAPI document", "/openapi.json").noted("for programs"),
-        Link::new("Limits and windows", "/v1/limits").noted("what is cut, what counts for how long"),
+        Link::new("Limits and windows", "/v1/limits")
+            .noted("what is cut, what counts for how long"),
         Link::new("Data map", "/v1/privacy").noted("what is used, what is kept, what never is"),
     ];
     let mut groups = Vec::new();
@@ -94,7 +95,8 @@ pub async fn demo(face: Data<Face>, query: Query<DemoQuery>) -> Result<HttpRespo
     let topics = snapshot.inventory.topics.iter().take(200);
     let entities = snapshot.inventory.entities.iter().take(200);
     let countries = Regions::default();
-    let named = |country: crate::domain::region::Country| (country.to_string(), country.name().to_owned());
+    let named =
+        |country: crate::domain::region::Country| (country.to_string(), country.name().to_owned());
     let links = menu(&face);
     Ok(html(demo::demo(&DemoView {
         base_url: &face.server.public_url,

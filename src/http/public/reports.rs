@@ -99,12 +99,7 @@ pub async fn report(
 }
 
 /// The report that a party asked for.
-pub fn reply(
-    face: &Face,
-    party: Party,
-    id: &str,
-    asked: &Asked,
-) -> Result<ReportReply, ApiError> {
+pub fn reply(face: &Face, party: Party, id: &str, asked: &Asked) -> Result<ReportReply, ApiError> {
     let server = &face.server;
     let live = server.live();
     let inventory = &live.snapshot().inventory;
@@ -118,8 +113,8 @@ pub fn reply(
             inventory.publishers.iter().any(|p| p.id.as_str() == id).then(Zone::utc)
         }
     };
-    let own_zone =
-        own_zone.ok_or_else(|| ApiError::missing("unknown_party", format!("there is no `{id}`")))?;
+    let own_zone = own_zone
+        .ok_or_else(|| ApiError::missing("unknown_party", format!("there is no `{id}`")))?;
     let zone = match &asked.tz {
         None => own_zone,
         Some(name) => Zone::try_from(name.clone())
@@ -129,9 +124,9 @@ pub fn reply(
     let today = now.to_zoned(zone.rules().clone()).date();
     let date = |field: &str, text: &Option<String>, other: jiff::civil::Date| match text {
         None => Ok(other),
-        Some(text) => text
-            .parse::<jiff::civil::Date>()
-            .map_err(|_| ApiError::refused(field, format!("`{text}` is not a date: write 2026-11-25"))),
+        Some(text) => text.parse::<jiff::civil::Date>().map_err(|_| {
+            ApiError::refused(field, format!("`{text}` is not a date: write 2026-11-25"))
+        }),
     };
     let day = jiff::Span::new().days(1);
     let to = date("to", &asked.to, today.saturating_add(day))?;
@@ -163,8 +158,8 @@ pub fn reply(
     };
     let (rows, total) = report::report(&server.ledger.state(), &query);
     let windows = server.settings().windows;
-    let settled = query.to_ms
-        + i64::from(windows.click_seconds + windows.orphan_grace_seconds) * 1_000;
+    let settled =
+        query.to_ms + i64::from(windows.click_seconds + windows.orphan_grace_seconds) * 1_000;
     Ok(ReportReply {
         of: id.to_owned(),
         from: from.to_string(),

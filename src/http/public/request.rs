@@ -148,7 +148,9 @@ pub fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiErro
             }
             "topic" => page.topics.push(value),
             "entity" => page.entities.push(EntityInput::Name(value)),
-            "subject" => page.entities.push(EntityInput::Named { name: value, role: Role::Subject }),
+            "subject" => {
+                page.entities.push(EntityInput::Named { name: value, role: Role::Subject })
+            }
             "keyword" => page.keywords.push(value),
             "region" => page.region = Some(value),
             "language" => page.language = Some(value),
@@ -186,7 +188,10 @@ fn switch(name: &str, value: &str) -> Result<bool, ApiError> {
 
 /// Cuts a request to its limits and says what was dropped; refuses what is malformed, and under
 /// `strict` what is over a limit.
-pub fn bound(request: &mut DecisionRequest, limits: &RequestLimits) -> Result<Vec<String>, ApiError> {
+pub fn bound(
+    request: &mut DecisionRequest,
+    limits: &RequestLimits,
+) -> Result<Vec<String>, ApiError> {
     let mut cut = Cut { strict: request.strict, warnings: Vec::new() };
     let page = &mut request.page;
     cut.list("page.topics", &mut page.topics, limits.topics)?;
@@ -216,17 +221,16 @@ pub fn bound(request: &mut DecisionRequest, limits: &RequestLimits) -> Result<Ve
     }
     let mut seen = std::collections::HashSet::new();
     let key_of = |slot: &SlotInput| slot.key.clone().unwrap_or_else(|| slot.name.clone());
-    let twice: Vec<String> = request
-        .placements
-        .iter()
-        .map(key_of)
-        .filter(|key| !seen.insert(key.clone()))
-        .collect();
+    let twice: Vec<String> =
+        request.placements.iter().map(key_of).filter(|key| !seen.insert(key.clone())).collect();
     if !twice.is_empty() {
         let mut kept = std::collections::HashSet::new();
         request.placements.retain(|slot| kept.insert(key_of(slot)));
         for key in twice {
-            cut.over("placements", format!("the key `{key}` is given twice: the first one counts"))?;
+            cut.over(
+                "placements",
+                format!("the key `{key}` is given twice: the first one counts"),
+            )?;
         }
     }
     Ok(cut.warnings)
