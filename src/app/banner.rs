@@ -35,9 +35,13 @@ pub fn banner(app: &App, keys: bool) -> String {
             line(&format!("publisher {id}"), key.expose_secret());
         }
         let until_ms = face.server.clock.now_ms() + LINK_MS;
-        for advertiser in inventory.advertisers.iter().filter(|a| a.id.as_str() != "house").take(8) {
+        for advertiser in inventory.advertisers.iter().filter(|a| a.id.as_str() != "house").take(8)
+        {
             let link = face.links.load().sign(&advertiser.id, until_ms);
-            line(advertiser.id.as_str(), &format!("{base}/advertisers/{}?link={link}", advertiser.id));
+            line(
+                advertiser.id.as_str(),
+                &format!("{base}/advertisers/{}?link={link}", advertiser.id),
+            );
         }
     } else if face.local {
         line("keys", &format!("{}/local-keys.toml", face.server.settings().store.data));

@@ -79,17 +79,13 @@ pub fn catalog(
     clock: &dyn Clock,
 ) -> anyhow::Result<Opened> {
     let catalog = Catalog::open(&data.join("catalog"))?;
-    let by = |what: &str| By {
-        who: "serve".into(),
-        what: what.into(),
-        at: clock.now(),
-        request: None,
-    };
+    let by =
+        |what: &str| By { who: "serve".into(), what: what.into(), at: clock.now(), request: None };
     let hashes = catalog.head()?.map(|head| head.hashes).unwrap_or_default();
     let inventory = match (&options.inventory, &hashes.inventory) {
         (Some(path), _) => {
-            let inventory =
-                files::parse(&files::read(path).map_err(ConfigError::from)?).map_err(ConfigError::from)?;
+            let inventory = files::parse(&files::read(path).map_err(ConfigError::from)?)
+                .map_err(ConfigError::from)?;
             catalog.put_inventory(&inventory, None, &by("inventory named at the start"))?;
             inventory
         }
@@ -111,7 +107,11 @@ pub fn catalog(
     let labels = labels(&inventory)?;
     let findings = crate::catalog::check::labels(&inventory, &labels);
     if let Some(finding) = findings.first() {
-        return Err(ConfigError::Usage(format!("labels: {} `{}` {}", finding.list, finding.id, finding.reason)).into());
+        return Err(ConfigError::Usage(format!(
+            "labels: {} `{}` {}",
+            finding.list, finding.id, finding.reason
+        ))
+        .into());
     }
     catalog.put_labels(&labels, None, &by("labels of the file"))?;
     let snapshot = Arc::new(compile(inventory, &weights, &labels));
@@ -132,7 +132,8 @@ pub fn metrics(snapshot: &Snapshot, settings: &Settings) -> Result<Series, prome
         })
         .collect();
     let paced = inventory.flights.iter().filter(|flight| {
-        flight.pacing == crate::domain::campaign::Pacing::Even && flight.tier != crate::domain::event::Tier::House
+        flight.pacing == crate::domain::campaign::Pacing::Even
+            && flight.tier != crate::domain::event::Tier::House
     });
     let flights: Vec<String> =
         paced.take(settings.metrics.flights).map(|flight| flight.id.to_string()).collect();

@@ -3,16 +3,16 @@
 use crate::app::Options;
 use crate::app::open;
 use crate::catalog::By;
-use crate::catalog::difference;
+use crate::catalog::change::Expected;
 use crate::catalog::files;
 use crate::config::ConfigError;
 use crate::config::Settings;
 use crate::config::load;
 use crate::config::settings::Activation;
 use crate::http::Face;
-use crate::selection::compile::compile;
+use crate::server::apply::ApplyError;
+use crate::server::apply::Wanted;
 use actix_web::web::Data;
-use std::sync::Arc;
 
 /// Who changes things by saving a file.
 const WHO: &str = "file";
@@ -70,9 +70,7 @@ async fn inventory(face: &Data<Face>, options: &Options) -> anyhow::Result<Optio
     let Some(path) = &options.inventory else { return Ok(None) };
     let texts = files::read(path).map_err(ConfigError::from)?;
     let inventory = files::parse(&texts).map_err(ConfigError::from)?;
-    let changed =
-        face.server.apply_inventory(inventory, None, &by(face, "the folder changed")).await?;
-    Ok(changed.map(|difference| difference.to_string()))
+    apply(face, Wanted { inventory: Some(inventory), ..Wanted::default() }).await
 }
 
 async fn weights(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
@@ -80,40 +78,37 @@ async fn weights(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<
     if face.server.settings().weights.activation == Activation::Command {
         return Ok(Some("the draft is valid; it becomes active by command".into()));
     }
-    let live = face.server.live();
-    let before = face.server.catalog.weights(&live.snapshot().weights_hash)?;
-    if before == weights {
-        return Ok(None);
-    }
-    let change = difference::between(None, Some((&before, &weights)), None);
-    face.server.catalog.put_weights(&weights, None, &by(face, "the file changed"))?;
-    let labels = face.server.catalog.labels(&live.snapshot().labels_hash)?;
-    let inventory = live.snapshot().inventory.clone();
-    let snapshot = actix_web::web::block(move || Arc::new(compile(inventory, &weights, &labels))).await?;
-    face.server.serve(snapshot).await?;
-    let moved: Vec<&str> = change.dangerous_weights().into_iter().map(|(name, _)| name).collect();
-    if !moved.is_empty() {
-        tracing::warn!("moved by more than half at once: {}", moved.join(", "));
-    }
-    Ok(Some(change.to_string()))
+    // Whoever saves a file means it: a large step is served, and said.
+    apply(face, Wanted { weights: Some(weights), force: true, ..Wanted::default() }).await
 }
 
 async fn labels(face: &Data<Face>) -> anyhow::Result<Option<String>> {
-    let live = face.server.live();
-    let inventory = live.snapshot().inventory.clone();
-    let labels = open::labels(&inventory)?;
-    let found = crate::catalog::check::labels(&inventory, &labels);
-    if let Some(finding) = found.first() {
-        anyhow::bail!("{} `{}`: {}", finding.list, finding.id, finding.reason);
+    let labels = open::labels(&face.server.live().snapshot().inventory)?;
+    apply(face, Wanted { labels: Some(labels), ..Wanted::default() }).await
+}
+
+async fn apply(face: &Data<Face>, wanted: Wanted) -> anyhow::Result<Option<String>> {
+    let by = By {
+        who: WHO.into(),
+        what: "a file changed".into(),
+        at: face.server.clock.now(),
+        request: None,
+    };
+    let applied = match face.server.apply(wanted, Expected::Anything, &by).await {
+        Ok(applied) => applied,
+        Err(ApplyError::Invalid(findings)) => {
+            let said: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            anyhow::bail!("{}", said.join("; "));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let moved = applied.difference.dangerous_weights();
+    if !moved.is_empty() {
+        let names: Vec<&str> = moved.into_iter().map(|(name, _)| name).collect();
+        tracing::warn!("moved by more than half at once: {}", names.join(", "));
     }
-    let head = face.server.catalog.put_labels(&labels, None, &by(face, "the file changed"))?;
-    if head.hashes.labels.as_deref() == Some(&live.snapshot().labels_hash) {
-        return Ok(None);
-    }
-    let weights = face.server.catalog.weights(&live.snapshot().weights_hash)?;
-    let snapshot = actix_web::web::block(move || Arc::new(compile(inventory, &weights, &labels))).await?;
-    face.server.serve(snapshot).await?;
-    Ok(Some("labels are served".into()))
+    let changed = !applied.difference.is_empty();
+    Ok(changed.then(|| applied.difference.to_string().trim_end().to_owned()))
 }
 
 /// Settings that can change while serving are taken over; the others wait for a restart.
@@ -136,8 +131,4 @@ fn config(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>
     face.server.take_settings(hot);
     let said = if waits { "taken over; some of it needs a restart" } else { "taken over" };
     Ok(Some(said.into()))
-}
-
-fn by(face: &Data<Face>, what: &str) -> By {
-    By { who: WHO.into(), what: what.into(), at: face.server.clock.now(), request: None }
 }

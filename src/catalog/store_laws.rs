@@ -175,7 +175,7 @@ proptest! {
 
     /// A crash leaves some first bytes of the line in the audit log, and the head of before.
     #[test]
-    fn a_change_that_a_crash_cut_is_made_whole_or_not_at_all(kept in 0.0f64..=1.0, value in 1.5f64..16.0) {
+    fn a_change_that_a_crash_cut_is_made_whole_or_not_at_all(kept in prop_oneof![Just(1.0), 0.0f64..1.0], value in 1.5f64..16.0) {
         let (folder, catalog) = new();
         let root = folder.path().join("catalog");
         let before = catalog.put_weights(&sharper(1.0), None, &by("one")).unwrap();

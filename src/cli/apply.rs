@@ -4,6 +4,7 @@ use crate::catalog::By;
 use crate::catalog::difference::Difference;
 use crate::cli::catalog;
 use crate::cli::given;
+use crate::cli::running::Access;
 use crate::cli::voice::Voice;
 use crate::clock::Clock;
 use crate::clock::SystemClock;
@@ -18,9 +19,8 @@ pub(super) struct Apply {
     /// Files, and folders of files; `-` is standard input.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// The data directory.
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    access: Access,
     /// Do not ask.
     #[arg(long)]
     yes: bool,
@@ -35,7 +35,7 @@ pub(super) struct Apply {
 impl Apply {
     pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
         let new = given::layout(&self.paths)?.read().map_err(ConfigError::from)?;
-        let served = catalog::served(&self.data)?;
+        let served = catalog::served(&self.access.data)?;
         let difference = served.against(&new);
         voice.say(difference.to_string().trim_end())?;
         if served.is(&new) {
@@ -51,10 +51,16 @@ impl Apply {
         }
         let names: Vec<String> = self.paths.iter().map(|path| path.display().to_string()).collect();
         let what = format!("apply {}", names.join(" "));
-        let by = By { who: self.who, what, at: SystemClock::starting_at_least(0).now(), request: None };
-        let head = catalog::activate(&self.data, &new, &served, &by)?;
-        voice.say(format_args!("applied as number {}", head.number))?;
-        Ok(voice.object_if_json(&answer(true, head.number, &difference))?)
+        let number = match self.access.running()? {
+            Some(server) => catalog::hand_over(&server, new, &served, what)?,
+            None => {
+                let at = SystemClock::starting_at_least(0).now();
+                let by = By { who: self.who, what, at, request: None };
+                catalog::activate(&self.access.data, &new, &served, &by)?.number
+            }
+        };
+        voice.say(format_args!("applied as number {number}"))?;
+        Ok(voice.object_if_json(&answer(true, number, &difference))?)
     }
 }
 

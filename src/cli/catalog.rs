@@ -11,10 +11,12 @@ use crate::catalog::difference::Difference;
 use crate::catalog::files;
 use crate::catalog::layout::Checked;
 use crate::catalog::tables;
+use crate::cli::running::Running;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::region::Regions;
 use crate::domain::weights::Weights;
+use crate::http::ops::admin::catalog::ApplyRequest;
 use std::path::Path;
 
 /// What is served.
@@ -68,6 +70,26 @@ impl Served {
             && (new.weights.is_none() || new.weights == self.weights)
             && (new.labels.is_none() || new.labels == self.labels)
     }
+}
+
+/// Has a running server make `new` what it serves; says the change's number.
+pub(super) fn hand_over(
+    server: &Running,
+    new: Checked,
+    seen: &Served,
+    what: String,
+) -> anyhow::Result<u64> {
+    let asked = ApplyRequest {
+        inventory: new.inventory,
+        weights: new.weights,
+        labels: new.labels,
+        seen: Some(seen.number),
+        // The caller was asked already.
+        force: true,
+        what,
+    };
+    let answer = server.put("/v1/admin/inventory", &serde_json::to_value(asked)?)?;
+    Ok(answer["head"]["number"].as_u64().unwrap_or(0))
 }
 
 /// Makes `new` what is served, all of it or nothing; refused when something else than `seen` is

@@ -1,11 +1,17 @@
 //! The command line: one verb a file.
 
 mod apply;
+mod audit;
 mod catalog;
 mod check;
 mod diff;
+mod explain;
+mod export;
 mod given;
 mod import;
+mod keys;
+mod openapi;
+mod running;
 mod schema;
 mod serve;
 mod synth;
@@ -38,6 +44,16 @@ enum Verb {
     Diff(diff::Diff),
     /// Make files what is served; shows the difference first.
     Apply(apply::Apply),
+    /// Explain a decision: every candidate, what removed it, what would make another win.
+    Explain(explain::Explain),
+    /// Write out every event with its verdict.
+    Export(export::Export),
+    /// Recompute everything from the journal, and say what differs.
+    Audit(audit::Audit),
+    /// Keys of parties and tokens; links to advertisers' pages.
+    Keys(keys::Keys),
+    /// Print the OpenAPI document.
+    Openapi(openapi::OpenApi),
     /// Print the JSON Schema of a kind of file.
     Schema(schema::Schema),
     /// Print a realistic inventory of any size as TOML.
@@ -73,6 +89,11 @@ impl Command {
             Some(Verb::Check(verb)) => verb.run(voice),
             Some(Verb::Diff(verb)) => verb.run(voice),
             Some(Verb::Apply(verb)) => verb.run(voice),
+            Some(Verb::Explain(verb)) => verb.run(voice),
+            Some(Verb::Export(verb)) => verb.run(voice),
+            Some(Verb::Audit(verb)) => verb.run(voice),
+            Some(Verb::Keys(verb)) => verb.run(voice),
+            Some(Verb::Openapi(verb)) => verb.run(voice),
             Some(Verb::Schema(verb)) => verb.run(voice),
             Some(Verb::Synth(verb)) => verb.run(voice),
             Some(Verb::Import(verb)) => verb.run(voice),

@@ -57,9 +57,8 @@ pub fn text_of(path: &Path) -> Result<String, Vec<Problem>> {
 
 /// The process's environment.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(key, value)| {
-        Some((key.into_string().ok()?, value.into_string().ok()?))
-    })
+    std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Reads the settings: the file when one is named or stands in its usual place, else the defaults

@@ -248,15 +248,18 @@ mod tests {
         fs::write(&file, "a").unwrap();
         fs::write(folder.path().join("same"), "a").unwrap();
         fs::write(folder.path().join("next"), "b").unwrap();
-        let (watch, told) = watch(&[&file]);
+        let notes = folder.path().join("notes.txt");
+        let (watched, told) = watch(&[&file]);
+        let (_fence, seen) = watch(&[&notes]);
 
         fs::rename(folder.path().join("same"), &file).unwrap();
-        fs::write(folder.path().join("notes.txt"), "x").unwrap();
-        fs::remove_file(folder.path().join("notes.txt")).unwrap();
+        fs::write(&notes, "x").unwrap();
+        // Whoever watches the notes has heard: by now it is quiet for the others, too.
+        hears(&seen, &[&notes]);
         // The next change is the first that is told.
         fs::rename(folder.path().join("next"), &file).unwrap();
         assert_eq!(told.recv_timeout(PATIENCE).unwrap(), [file]);
-        drop(watch);
+        drop(watched);
         assert_eq!(told.iter().count(), 0, "a watch that is dropped is silent");
     }
 

@@ -220,8 +220,9 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_named() {
-        let (asked, ignored) = json::<Asked>(b"{\"a\": 1, \"b\": {\"c\": 2}}").unwrap();
-        assert_eq!((asked.count, ignored), (0, vec!["a".to_owned(), "b".to_owned()]));
+        let (asked, ignored) =
+            json::<Asked>(b"{\"a\": 1, \"count\": 3, \"b\": {\"c\": 2}}").unwrap();
+        assert_eq!((asked.count, ignored), (3, vec!["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]

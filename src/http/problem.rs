@@ -78,31 +78,39 @@ pub struct FieldProblem {
 
 /// A request that failed. `Display` is what the caller reads; the cause is for the log, once.
 #[derive(Debug)]
-pub struct ApiError {
+pub struct ApiError(Box<Failure>);
+
+#[derive(Debug)]
+struct Failure {
     status: StatusCode,
     code: &'static str,
-    detail: Box<str>,
-    field: Option<Box<str>>,
+    detail: String,
+    field: Option<String>,
     problems: Vec<FieldProblem>,
     retry_after_seconds: Option<u32>,
-    allowed: Option<Box<str>>,
+    allowed: Option<String>,
     closes: bool,
-    cause: Option<Box<str>>,
+    cause: Option<String>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> ApiError {
-        ApiError {
+        ApiError(Box::new(Failure {
             status,
             code,
-            detail: detail.into().into(),
+            detail: detail.into(),
             field: None,
             problems: Vec::new(),
             retry_after_seconds: None,
             allowed: None,
             closes: false,
             cause: None,
-        }
+        }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Failure)) -> ApiError {
+        change(&mut self.0);
+        self
     }
 
     /// The body or the query cannot be parsed.
@@ -112,16 +120,15 @@ impl ApiError {
 
     /// It parses, and the field at `path` is refused; an empty path is the whole of it.
     pub fn refused(path: impl Into<String>, detail: impl Into<String>) -> ApiError {
-        let path = path.into();
-        let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "field_refused", detail);
-        ApiError { field: (!path.is_empty()).then(|| path.into()), ..error }
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "field_refused", detail)
+            .with(|failure| failure.field = Some(path.into()).filter(|path| !path.is_empty()))
     }
 
     /// A document with problems, all of them listed.
     pub fn invalid(problems: Vec<FieldProblem>) -> ApiError {
         let detail = format!("{} problems in the document", problems.len());
-        let error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "document_refused", detail);
-        ApiError { problems, ..error }
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "document_refused", detail)
+            .with(|failure| failure.problems = problems)
     }
 
     /// A field that names a person.
@@ -129,7 +136,7 @@ impl ApiError {
         let detail = format!(
             "`{path}` names a person: this server takes no identifier of a reader; leave it out"
         );
-        ApiError { code: "personal_data", ..ApiError::refused(path, detail) }
+        ApiError::refused(path, detail).with(|failure| failure.code = "personal_data")
     }
 
     /// There is no such thing.
@@ -171,23 +178,25 @@ impl ApiError {
 
     /// Too many requests of one kind: never for decisions or events.
     pub fn too_many() -> ApiError {
-        let error =
-            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "try again shortly");
-        ApiError { retry_after_seconds: Some(1), ..error }
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "try again shortly")
+            .with(|failure| failure.retry_after_seconds = Some(1))
     }
 
     /// Nothing can be taken now.
     pub fn unavailable(cause: impl fmt::Display) -> ApiError {
-        let error =
-            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again shortly");
-        ApiError { retry_after_seconds: Some(1), cause: Some(cause.to_string().into()), ..error }
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again shortly").with(
+            |failure| {
+                failure.retry_after_seconds = Some(1);
+                failure.cause = Some(cause.to_string());
+            },
+        )
     }
 
     /// Ours to mend.
     pub fn internal(cause: impl fmt::Display) -> ApiError {
         let detail = "something went wrong on our side";
-        let error = ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
-        ApiError { cause: Some(cause.to_string().into()), ..error }
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+            .with(|failure| failure.cause = Some(cause.to_string()))
     }
 
     /// There is nothing at this path.
@@ -198,8 +207,8 @@ impl ApiError {
     /// The path is known, and takes these methods alone.
     pub fn wrong_method(allowed: String) -> ApiError {
         let detail = format!("this path takes {allowed}");
-        let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
-        ApiError { allowed: Some(allowed.into()), ..error }
+        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+            .with(|failure| failure.allowed = Some(allowed))
     }
 
     /// What the request line and `Host` say of the host is not the same.
@@ -210,13 +219,13 @@ impl ApiError {
 
     /// Ends the connection after the answer, because nobody knows where the next request begins.
     pub fn closing(self) -> ApiError {
-        ApiError { closes: true, ..self }
+        self.with(|failure| failure.closes = true)
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)
+        f.write_str(&self.0.detail)
     }
 }
 
@@ -224,39 +233,39 @@ impl std::error::Error for ApiError {}
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     fn error_response(&self) -> HttpResponse {
         let request_id = uuid::Uuid::from_u128(rand::random()).to_string();
-        if let Some(cause) = &self.cause {
-            tracing::error!(%request_id, %cause, code = self.code, "a request failed");
+        if let Some(cause) = &self.0.cause {
+            tracing::error!(%request_id, %cause, code = self.0.code, "a request failed");
         }
         let problem = Problem {
             kind: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
-            status: self.status.as_u16(),
-            detail: self.detail.to_string(),
-            code: self.code,
-            field: self.field.as_deref().map(str::to_owned),
+            title: self.0.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.0.status.as_u16(),
+            detail: self.0.detail.clone(),
+            code: self.0.code,
+            field: self.0.field.clone(),
             request_id,
-            problems: self.problems.clone(),
+            problems: self.0.problems.clone(),
         };
-        let mut answer = HttpResponse::build(self.status);
+        let mut answer = HttpResponse::build(self.0.status);
         answer
             .insert_header((header::CONTENT_TYPE, "application/problem+json"))
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-        if self.closes {
+        if self.0.closes {
             answer.force_close();
         }
-        if let Some(allowed) = &self.allowed {
-            answer.insert_header((header::ALLOW, &**allowed));
+        if let Some(allowed) = &self.0.allowed {
+            answer.insert_header((header::ALLOW, allowed.as_str()));
         }
-        if let Some(seconds) = self.retry_after_seconds {
+        if let Some(seconds) = self.0.retry_after_seconds {
             answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.0.status == StatusCode::UNAUTHORIZED {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         answer.body(serde_json::to_string(&problem).unwrap_or_default())

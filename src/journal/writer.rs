@@ -169,7 +169,9 @@ impl<A: FnMut(&[Entry])> Writer<A> {
         bytes.clear();
         let before = self.lsn;
         let mut entries = Vec::with_capacity(batch.len());
-        for (partition, payload) in batch.iter().filter_map(|job| Some((job.partition, job.payload.as_ref()?))) {
+        for (partition, payload) in
+            batch.iter().filter_map(|job| Some((job.partition, job.payload.as_ref()?)))
+        {
             let lsn = &mut self.lsn[usize::from(partition)];
             *lsn += 1;
             frame::write(bytes, partition, *lsn, payload);

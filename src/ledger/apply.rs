@@ -249,12 +249,7 @@ fn arrive(state: &mut State, rules: &Rules, event: &Arc<Event>) -> Vec<Judged> {
 }
 
 /// An event whose impression is known.
-fn follow(
-    state: &mut State,
-    rules: &Rules,
-    event: &Event,
-    shown_ms: i64,
-) -> (Verdict, Micros) {
+fn follow(state: &mut State, rules: &Rules, event: &Event, shown_ms: i64) -> (Verdict, Micros) {
     let least = match event.kind {
         EventKind::Viewable => rules.viewable_after_ms,
         EventKind::Click => rules.click_after_ms,

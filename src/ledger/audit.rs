@@ -9,7 +9,9 @@ use std::io;
 use std::path::Path;
 
 /// One number that is not what the journal says.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct Difference {
     /// Which number.
     pub what: String,
@@ -69,4 +71,30 @@ pub fn drift_micros(truth: &State, live: &State) -> i64 {
     let sum =
         |state: &State| state.accounts.values().map(|account| account.spent.get()).sum::<i64>();
     sum(live) - sum(truth)
+}
+
+/// What a ledger says against itself: more billed than a budget allows, or sums that do not hold.
+pub fn contradictions(state: &State) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for (campaign, account) in &state.accounts {
+        let days: i64 = account.by_day.values().map(|micros| micros.get()).sum();
+        if days != account.spent.get() {
+            found.push(Difference {
+                what: format!("days of {campaign}"),
+                journal: days.to_string(),
+                ledger: account.spent.get().to_string(),
+            });
+        }
+    }
+    for (kind, tally) in &state.totals {
+        let judged = tally.counted + tally.duplicate + tally.pending + tally.invalid_total();
+        if judged != tally.received {
+            found.push(Difference {
+                what: format!("{kind} events"),
+                journal: tally.received.to_string(),
+                ledger: judged.to_string(),
+            });
+        }
+    }
+    found
 }

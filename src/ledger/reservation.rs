@@ -15,8 +15,9 @@ pub struct Held {
 }
 
 impl Held {
-    /// Holds `price` for a decision if `left` has room beside what is held, and the publisher
-    /// stays within `publisher_percent` of `left`. A price of zero always fits.
+    /// Holds `price` for a decision if `left` has room beside what is held. Once a second publisher
+    /// has asked, none of them may hold more than `publisher_percent` of `left`: nobody locks
+    /// another's pages out by asking without showing. A price of zero always fits.
     pub fn hold(
         &mut self,
         decision: u128,
@@ -28,9 +29,9 @@ impl Held {
     ) -> bool {
         let Some(left) = left else { return true };
         let price_micros = price.get();
-        let own = self.by_publisher.get(&publisher).copied().unwrap_or(0);
+        let own = *self.by_publisher.entry(publisher).or_default();
         let share = left.get() / 100 * i64::from(publisher_percent);
-        let alone = self.by_publisher.values().all(|held| *held == 0);
+        let alone = self.by_publisher.len() == 1;
         if price_micros > 0
             && (self.total + price_micros > left.get() || (own + price_micros > share && !alone))
         {

@@ -158,8 +158,14 @@ impl Metrics {
                 "Events that are kept and never billed, by reason.",
                 &["kind", "reason"],
             )?,
-            decision_seconds: seconds("decision_duration_seconds", "From the parsed call to the reply.")?,
-            ack_seconds: seconds("event_ack_duration_seconds", "From the call to the event on disk.")?,
+            decision_seconds: seconds(
+                "decision_duration_seconds",
+                "From the parsed call to the reply.",
+            )?,
+            ack_seconds: seconds(
+                "event_ack_duration_seconds",
+                "From the call to the event on disk.",
+            )?,
             click_unrecorded: counter(
                 "click_unrecorded_total",
                 "Clicks redirected before their record was on disk.",
@@ -185,15 +191,16 @@ impl Metrics {
                 "ledger_drift_micros",
                 "What the ledger has billed more than its journal says.",
             )?,
-            snapshot_age: gauge(
-                "snapshot_age_seconds",
-                "Since the catalog was last reached.",
-            )?,
+            snapshot_age: gauge("snapshot_age_seconds", "Since the catalog was last reached.")?,
             snapshot_lag: gauge(
                 "snapshot_lag_seconds",
                 "From the last change of the catalog to its being served.",
             )?,
-            reloads: counters("config_reloads_total", "Reloads, by file and result.", &["what", "result"])?,
+            reloads: counters(
+                "config_reloads_total",
+                "Reloads, by file and result.",
+                &["what", "result"],
+            )?,
             rate_limited: counters("rate_limited_total", "What went over a limit.", &["class"])?,
             store_up: whole("store_up", "Whether the store answers.")?,
             panics: counter("panics_total", "Requests that panicked.")?,

@@ -65,14 +65,18 @@ impl Removed {
     /// The stage in a sentence about the flight, for people who ask why.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Removed::Stopped => "it, its campaign or its advertiser is stopped, or it has no live creative",
+            Removed::Stopped => {
+                "it, its campaign or its advertiser is stopped, or it has no live creative"
+            }
             Removed::Commercial => "the page takes house units alone",
             Removed::Sensitive => "the page is sensitive and the flight does not accept that",
             Removed::Dates => "it has not begun, or is over",
             Removed::Region => "it is not for the reader's region",
             Removed::PageRegion => "it is not for pages about this region",
             Removed::Language => "it is not for pages in this language",
-            Removed::Sector => "its line of business is not allowed on this site or in this country",
+            Removed::Sector => {
+                "its line of business is not allowed on this site or in this country"
+            }
             Removed::Topic => "none of its topics is on the page, or one it excludes is",
             Removed::Entity => "none of its entities is on the page, or one it excludes is",
             Removed::Keyword => "none of its keywords is on the page, or one it excludes is",
@@ -83,7 +87,9 @@ impl Removed {
             Removed::Blocked => "the publisher blocks the sponsor or its line of business",
             Removed::Style => "it has no live creative in a style that the placement takes",
             Removed::Label => "no label was reviewed for the reader's country",
-            Removed::Budget => "its budget is spent, or held by decisions whose events are still to come",
+            Removed::Budget => {
+                "its budget is spent, or held by decisions whose events are still to come"
+            }
             Removed::Masked => "its last money was taken between the choice and the reservation",
             Removed::Paced => "it is ahead of its pace",
             Removed::Tier => "a higher tier won, or nothing could be shown at all",

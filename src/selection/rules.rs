@@ -61,8 +61,7 @@ impl Case<'_> {
         let in_region = |mine: &_, country| snapshot.regions.covers(mine, country);
         let in_page_region = |mine: &_, theirs| snapshot.regions.within(mine, theirs);
         let on_topic = |mine: &TopicIx, theirs| snapshot.taxonomy.covers(*mine, theirs);
-        let on_entity =
-            |mine: &EntityIx, theirs: (_, _)| snapshot.entities.covers(*mine, theirs.0);
+        let on_entity = |mine: &EntityIx, theirs: (_, _)| snapshot.entities.covers(*mine, theirs.0);
         let open = self.page.commercial != Commercial::HouseOnly || flight.tier == Tier::House;
         let runs = flight.starts_ms <= self.now_ms && self.now_ms < flight.ends_ms;
         let at = u32::try_from(place).unwrap_or(u32::MAX);
@@ -78,7 +77,10 @@ impl Case<'_> {
             (self.sector_allowed(flight), Removed::Sector),
             (flight.topics.fits(&page.topics, on_topic), Removed::Topic),
             (flight.entities.fits(&page.entities, on_entity), Removed::Entity),
-            (flight.keywords.fits(&page.keywords, |mine, theirs| *mine == theirs), Removed::Keyword),
+            (
+                flight.keywords.fits(&page.keywords, |mine, theirs| *mine == theirs),
+                Removed::Keyword,
+            ),
             (
                 flight.placements.fits(&[self.placement()], |mine, theirs| mine.as_ref() == theirs),
                 Removed::Placement,

@@ -2,11 +2,16 @@
 
 use crate::catalog::By;
 use crate::catalog::CatalogError;
+use crate::catalog::Head;
+use crate::catalog::change::Expected;
+use crate::catalog::change::Parts;
 use crate::catalog::check;
 use crate::catalog::check::Finding;
 use crate::catalog::difference;
 use crate::catalog::difference::Difference;
+use crate::catalog::edit::Refused;
 use crate::domain::inventory::Inventory;
+use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
 use crate::journal::JournalError;
 use crate::selection::compile::compile;
@@ -20,8 +25,11 @@ pub enum ApplyError {
     /// The documents contradict themselves or each other.
     #[error("{} problems", .0.len())]
     Invalid(Vec<Finding>),
+    /// One document cannot be changed like this.
+    #[error(transparent)]
+    Refused(Refused),
     /// Weights that move by more than half need `force`.
-    #[error("moves {0}: more than half at once needs `force`")]
+    #[error("moves {0} by more than half at once: say `force` if that is meant")]
     Dangerous(String),
     /// The catalog did not take it.
     #[error(transparent)]
@@ -31,66 +39,119 @@ pub enum ApplyError {
     Journal(#[from] JournalError),
 }
 
+impl From<Refused> for ApplyError {
+    fn from(refused: Refused) -> ApplyError {
+        match refused {
+            Refused::Invalid(findings) => ApplyError::Invalid(findings),
+            other => ApplyError::Refused(other),
+        }
+    }
+}
+
+/// What is to be served from now on; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The whole inventory.
+    pub inventory: Option<Inventory>,
+    /// The weights.
+    pub weights: Option<Weights>,
+    /// The label table.
+    pub labels: Option<LabelTable>,
+    /// Also where a weight moves by more than half.
+    pub force: bool,
+    /// It stops something: what newer checks would refuse must not stand in its way.
+    pub unchecked: bool,
+}
+
+/// A change that is served.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Applied {
+    /// The catalog's head after it.
+    pub head: Head,
+    /// What differs from before; empty when nothing does.
+    pub difference: Difference,
+}
+
 impl Server {
-    /// Keeps and serves an inventory. Says what changed; `None` when nothing did.
-    pub async fn apply_inventory(
-        self: &Arc<Self>,
-        mut inventory: Inventory,
-        expected: Option<&str>,
+    /// Checks, keeps and serves, all of it or nothing. `expected` is what the caller has seen.
+    pub async fn apply(
+        &self,
+        wanted: Wanted,
+        expected: Expected<'_>,
         by: &By,
-    ) -> Result<Option<Difference>, ApplyError> {
-        inventory.sort();
-        let live = self.live();
-        let labels = self.catalog.labels(&live.snapshot().labels_hash)?;
-        let weights = self.catalog.weights(&live.snapshot().weights_hash)?;
-        let mut findings = check::inventory(&inventory);
-        findings.extend(check::labels(&inventory, &labels));
-        if !findings.is_empty() {
-            return Err(ApplyError::Invalid(findings));
-        }
-        let before = &live.snapshot().inventory;
-        let changed = difference::between(Some((before, &inventory)), None, None);
-        let head = self.catalog.put_inventory(&inventory, expected, by)?;
-        if head.hashes.inventory.as_deref() == Some(&live.snapshot().inventory_hash) {
-            return Ok(None);
-        }
-        let snapshot = compiled(move || compile(inventory, &weights, &labels)).await;
-        self.serve(snapshot).await?;
-        self.note_lag(by);
-        Ok(Some(changed))
+    ) -> Result<Applied, ApplyError> {
+        let _one_at_a_time = self.changing.lock().await;
+        self.apply_alone(wanted, expected, by).await
     }
 
-    /// Keeps and serves weights. A change of more than half of any needs `force`.
-    pub async fn apply_weights(
-        self: &Arc<Self>,
-        weights: Weights,
-        expected: Option<&str>,
-        force: bool,
+    /// Changes the inventory that is there: nobody else changes it in between.
+    pub async fn edit(
+        &self,
+        change: impl FnOnce(&Inventory) -> Result<Inventory, Refused>,
+        expected: Expected<'_>,
+        unchecked: bool,
         by: &By,
-    ) -> Result<Option<Difference>, ApplyError> {
-        let live = self.live();
-        let before = self.catalog.weights(&live.snapshot().weights_hash)?;
-        let changed = difference::between(None, Some((&before, &weights)), None);
-        let moved: Vec<String> =
-            changed.dangerous_weights().iter().map(|(name, _)| (*name).to_owned()).collect();
-        if !force && !moved.is_empty() {
-            return Err(ApplyError::Dangerous(moved.join(", ")));
+    ) -> Result<Applied, ApplyError> {
+        let _one_at_a_time = self.changing.lock().await;
+        if let Some((key, body)) = &by.request
+            && let Some(entry) = self.catalog.audited(key, body)?
+        {
+            return Ok(Applied { head: Head::from(&entry), difference: Difference::default() });
         }
-        let labels = self.catalog.labels(&live.snapshot().labels_hash)?;
-        self.catalog.put_weights(&weights, expected, by)?;
-        if changed.is_empty() {
-            return Ok(None);
-        }
-        let inventory = live.snapshot().inventory.clone();
-        let snapshot = compiled(move || compile(inventory, &weights, &labels)).await;
-        self.serve(snapshot).await?;
-        self.note_lag(by);
-        Ok(Some(changed))
+        let inventory = change(&self.live().snapshot().inventory)?;
+        let wanted = Wanted { inventory: Some(inventory), unchecked, ..Wanted::default() };
+        self.apply_alone(wanted, expected, by).await
     }
 
-    fn note_lag(&self, by: &By) {
-        let lag_ms = self.clock.now_ms() - by.at.as_millisecond();
-        self.metrics.snapshot_lag.set(lag_ms as f64 / 1_000.0);
+    async fn apply_alone(
+        &self,
+        wanted: Wanted,
+        expected: Expected<'_>,
+        by: &By,
+    ) -> Result<Applied, ApplyError> {
+        let live = self.live();
+        let now = live.snapshot();
+        let old_weights = self.catalog.weights(&now.weights_hash)?;
+        let old_labels = self.catalog.labels(&now.labels_hash)?;
+        let new = wanted.inventory.map(|mut inventory| {
+            inventory.sort();
+            inventory
+        });
+        let inventory = new.as_ref().unwrap_or(&now.inventory);
+        let labels = wanted.labels.as_ref().unwrap_or(&old_labels);
+        if !wanted.unchecked {
+            let mut findings = new.as_ref().map(check::inventory).unwrap_or_default();
+            findings.extend(check::labels(inventory, labels));
+            if !findings.is_empty() {
+                return Err(ApplyError::Invalid(findings));
+            }
+        }
+        let difference = difference::between(
+            new.as_ref().map(|new| (&now.inventory, new)),
+            wanted.weights.as_ref().map(|new| (&old_weights, new)),
+            wanted.labels.as_ref().map(|new| (&old_labels, new)),
+        );
+        let moved = difference.dangerous_weights();
+        if !wanted.force && !moved.is_empty() {
+            let names: Vec<&str> = moved.into_iter().map(|(name, _)| name).collect();
+            return Err(ApplyError::Dangerous(names.join(", ")));
+        }
+        let parts = Parts {
+            inventory: new.as_ref(),
+            weights: wanted.weights.as_ref(),
+            labels: wanted.labels.as_ref(),
+        };
+        let head = self.catalog.put(&parts, expected, by)?;
+        if !difference.is_empty() {
+            let inventory = new.unwrap_or_else(|| now.inventory.clone());
+            let weights = wanted.weights.unwrap_or(old_weights);
+            let labels = wanted.labels.unwrap_or(old_labels);
+            let snapshot = compiled(move || compile(inventory, &weights, &labels)).await;
+            self.serve(snapshot).await?;
+            let lag_ms = self.clock.now_ms() - by.at.as_millisecond();
+            self.metrics.snapshot_lag.set(lag_ms as f64 / 1_000.0);
+        }
+        Ok(Applied { head, difference })
     }
 }
 

@@ -213,9 +213,8 @@ impl Server {
             BillOn::Click => {
                 let content = purse.content(decided.at_ms);
                 let room = content.left.map(|left| left.saturating_sub(content.held));
-                let plenty = room.is_none_or(|room| {
-                    room.get() / BIDS_FOR_EXPECTED_HOLD >= flight.price.get()
-                });
+                let plenty = room
+                    .is_none_or(|room| room.get() / BIDS_FOR_EXPECTED_HOLD >= flight.price.get());
                 let share = if plenty { BIDS_FOR_EXPECTED_HOLD } else { 1 };
                 Micros::try_from(flight.price.get() / share).unwrap_or(flight.price)
             }

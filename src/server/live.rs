@@ -1,5 +1,6 @@
 //! What a decision reads: one snapshot with its state, and the purses that go with it.
 
+use crate::catalog::versions;
 use crate::domain::event::BillOn;
 use crate::domain::party::Publisher;
 use crate::selection::snapshot::Snapshot;
@@ -27,13 +28,8 @@ pub struct Fixtures {
     pub partitions: Box<[u8]>,
     /// Counters of impressions, by the flight's place in rank order.
     pub delivered: Box<[Arc<AtomicU64>]>,
-    /// How tokens name the inventory.
+    /// How tokens name the inventory: the first eight bytes of its hash.
     pub inventory: u64,
-}
-
-/// How tokens name an inventory: the first eight bytes of its hash.
-pub fn prefix_of(hash: &str) -> u64 {
-    hash.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
 }
 
 impl Fixtures {
@@ -62,7 +58,7 @@ impl Fixtures {
                 .iter()
                 .map(|flight| purses.delivered(inventory.flights[flight.doc].id.as_str()))
                 .collect(),
-            inventory: prefix_of(&snapshot.inventory_hash),
+            inventory: versions::prefix_of(&snapshot.inventory_hash).unwrap_or(0),
         }
     }
 }

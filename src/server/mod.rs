@@ -97,6 +97,8 @@ pub struct Server {
     purses: Arc<Purses>,
     versions: Versions,
     live: ArcSwap<Live>,
+    /// Held while the catalog is changed.
+    changing: tokio::sync::Mutex<()>,
     /// Held while a world is replaced; holds the next state's number.
     publishing: Mutex<u64>,
     minted: [AtomicU64; PARTITIONS as usize],
@@ -145,6 +147,7 @@ impl Server {
             reached_ms: AtomicI64::new(parts.clock.now_ms()),
             publishing: Mutex::new(parts.live.world.state.number + 1),
             live: ArcSwap::from_pointee(parts.live),
+            changing: tokio::sync::Mutex::new(()),
             versions: Versions::default(),
             minted: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             forged: AtomicU64::new(0),

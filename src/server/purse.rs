@@ -109,7 +109,8 @@ impl Purse {
             hold.publisher_percent,
             hold.until_ms,
         );
-        let full = left.is_some_and(|left| left.get() - inner.held.total().get() < hold.price.get());
+        let full =
+            left.is_some_and(|left| left.get() - inner.held.total().get() < hold.price.get());
         drop(inner);
         if full || !fits {
             self.changed.store(true, Ordering::Release);
@@ -212,7 +213,8 @@ impl Purses {
         use crate::domain::event::Verdict;
         for one in judged {
             if one.verdict == Verdict::Counted && one.event.kind == EventKind::Impression {
-                entry(&self.delivered, &one.event.attribution.flight).fetch_add(1, Ordering::Relaxed);
+                entry(&self.delivered, &one.event.attribution.flight)
+                    .fetch_add(1, Ordering::Relaxed);
             }
             if one.billed > Micros::ZERO {
                 let purse = entry(&self.by_campaign, &one.event.attribution.campaign);
@@ -237,8 +239,10 @@ mod tests {
     }
 
     fn purse(lifetime: i64) -> Arc<Purse> {
-        let budget =
-            Budget { lifetime_micros: Some(Micros::try_from(lifetime).unwrap()), daily_micros: None };
+        let budget = Budget {
+            lifetime_micros: Some(Micros::try_from(lifetime).unwrap()),
+            daily_micros: None,
+        };
         Purses::default().of_campaign("c", &budget, &Zone::utc())
     }
 

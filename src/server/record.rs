@@ -208,7 +208,13 @@ impl Server {
     }
 
     /// Whether the visitor behind an impression or a click is within its quotas.
-    fn within_quota(&self, token: &Token, publisher: &str, seen: &Sighting<'_>, now_ms: i64) -> bool {
+    fn within_quota(
+        &self,
+        token: &Token,
+        publisher: &str,
+        seen: &Sighting<'_>,
+        now_ms: i64,
+    ) -> bool {
         let agent = seen.signals.agent.unwrap_or("");
         let visitor: VisitorKey = self.visitors.key(seen.address, agent, publisher);
         let (allowed, class) = match token.kind {

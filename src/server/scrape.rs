@@ -47,7 +47,9 @@ impl Server {
         let reasons = InvalidReason::ALL.iter();
         events.push(EventRow {
             received: forged,
-            invalid: reasons.map(|r| if *r == InvalidReason::Forged { forged } else { 0 }).collect(),
+            invalid: reasons
+                .map(|r| if *r == InvalidReason::Forged { forged } else { 0 })
+                .collect(),
             ..EventRow::default()
         });
         for (campaign, purse) in inventory.campaigns.iter().zip(&live.fixtures.purses) {

@@ -41,8 +41,9 @@ impl Server {
         self.reached_ms.store(now_ms, Ordering::Relaxed);
         let mut next = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         let live = self.live();
-        let moved =
-            live.fixtures.purses.iter().fold(false, |moved, purse| purse.settle(now_ms) || moved);
+        // Every purse is settled, whether or not one before it moved.
+        let purses = live.fixtures.purses.iter();
+        let moved = purses.filter(|purse| purse.settle(now_ms)).count() > 0;
         let paced = paced(&live, now_ms);
         let old = &live.world.state;
         if !moved && paced == old.paced {

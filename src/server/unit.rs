@@ -55,12 +55,7 @@ pub struct Unit<'a> {
 
 /// Puts a chosen unit together; `None` only when the label that made it eligible is gone, which
 /// cannot be within one snapshot.
-pub fn unit<'a>(
-    snapshot: &'a Snapshot,
-    page: &Page,
-    win: &Win,
-    now_ms: i64,
-) -> Option<Unit<'a>> {
+pub fn unit<'a>(snapshot: &'a Snapshot, page: &Page, win: &Win, now_ms: i64) -> Option<Unit<'a>> {
     let inventory = &snapshot.inventory;
     let flight = &snapshot.flights[win.place];
     let campaign = &inventory.campaigns[flight.campaign];

@@ -1,12 +1,12 @@
 //! Inventories that tokens and past decisions name: the one being served, and a few before it.
 
 use crate::catalog::CatalogError;
+use crate::catalog::versions::prefix_of;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
 use crate::server::Server;
-use crate::server::live::prefix_of;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -41,7 +41,7 @@ impl Server {
         if live.fixtures.inventory == prefix {
             return Some(live.world.snapshot.clone());
         }
-        self.versions.find(|snapshot| prefix_of(&snapshot.inventory_hash) == prefix)
+        self.versions.find(|snapshot| prefix_of(&snapshot.inventory_hash) == Some(prefix))
     }
 
     /// The inventory that a token names, from the catalog if need be: reads files and compiles.

@@ -1,5 +1,6 @@
 //! The operations listener: probes, metrics, admin. Never on the open network.
 
+pub mod admin;
 pub mod probes;
 
 use crate::http::Face;
@@ -37,7 +38,8 @@ pub fn routes(face: Data<Face>) -> impl FnOnce(&mut ServiceConfig) {
             .wrap(from_fn(guard::panics))
             .wrap(from_fn(guard::addressed))
             .wrap(public::manners("same-origin"));
-        let scope = table().into_iter().fold(scope, |scope, row| scope.service(row));
+        let scope =
+            table().into_iter().chain(admin::table()).fold(scope, |scope, row| scope.service(row));
         config.service(scope.default_service(web::to(public::nowhere)));
     }
 }

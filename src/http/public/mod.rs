@@ -18,6 +18,7 @@ pub mod unit_page;
 use crate::http::Face;
 use crate::http::extract;
 use crate::http::guard;
+use crate::http::ops::admin::stops;
 use crate::http::ops::probes;
 use crate::http::problem::ApiError;
 use crate::http::routes::At;
@@ -43,6 +44,8 @@ pub fn table() -> Vec<At> {
         // Browsers that report.
         at("/e/{token}").get(events::record).post(events::record),
         at("/c/{token}").reads(events::redirect),
+        // Publishers in an emergency.
+        at("/v1/publishers/{id}/stops").post(stops::own),
         // Advertisers and publishers that count.
         at("/v1/reports/{party}/{id}").reads(reports::report),
         at("/advertisers/{id}").reads(advertiser::page),

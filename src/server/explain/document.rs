@@ -248,7 +248,12 @@ pub fn explanation(again: &Again) -> Explanation {
         },
         page: PageView {
             url: line.url.as_deref().map(str::to_owned),
-            topics: line.page.topics.iter().map(|ix| snapshot.taxonomy.id(*ix).to_string()).collect(),
+            topics: line
+                .page
+                .topics
+                .iter()
+                .map(|ix| snapshot.taxonomy.id(*ix).to_string())
+                .collect(),
             entities: line
                 .page
                 .entities

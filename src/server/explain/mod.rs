@@ -12,12 +12,14 @@ use crate::decision_log;
 use crate::decision_log::Found;
 use crate::domain::event::NoFill;
 use crate::selection::choose::Request;
+use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::World;
 use crate::selection::trace;
 use crate::selection::trace::SlotTrace;
 use crate::server::Server;
 use crate::server::decide::Decided;
 use crate::server::decide::chosen;
+use std::sync::Arc;
 
 /// Why a decision cannot be explained.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +52,7 @@ pub struct Again {
 impl Server {
     /// Makes a recorded decision again. Reads files; compiles a version that is not in memory.
     pub fn again(&self, decision: u128) -> Result<Again, ExplainError> {
-        let missing = || ExplainError::NotRecorded(format!("{:032x}", decision));
+        let missing = || ExplainError::NotRecorded(uuid::Uuid::from_u128(decision).to_string());
         let found = match decision_log::find(self.log.folder(), decision) {
             Ok(Some(found)) => found,
             Ok(None) => {
@@ -64,14 +66,7 @@ impl Server {
         let snapshot = self
             .snapshot_of(&found.world.inventory, &found.world.weights, &found.world.labels)
             .map_err(ExplainError::Version)?;
-        let world = World::new(snapshot, found.world.state.clone());
-        let slots = retrace(&world, &found);
-        let agrees = found.line.forced.is_some()
-            || found.line.slots.iter().zip(&slots).all(|(line, traced)| {
-                line.result == Err(NoFill::StaleTooOld)
-                    || line.result == traced.result.as_ref().map(chosen).map_err(|reason| *reason)
-            });
-        Ok(Again { found, world, slots, agrees })
+        Ok(Again::on(found, snapshot))
     }
 
     /// Explains a recorded decision to somebody.
@@ -81,16 +76,7 @@ impl Server {
         reader: &Reader,
         want: Option<&str>,
     ) -> Result<Explanation, ExplainError> {
-        let again = self.again(decision)?;
-        if !redact::concerns(&again, reader) {
-            return Err(ExplainError::NotRecorded(format!("{decision:032x}")));
-        }
-        let mut explanation = document::explanation(&again);
-        if let Some(creative) = want {
-            explanation.want = Some(want::want(&again, creative));
-        }
-        redact::redact(&mut explanation, reader);
-        Ok(explanation)
+        self.again(decision)?.explained(reader, want)
     }
 
     /// Explains a decision that was made just now.
@@ -99,11 +85,40 @@ impl Server {
     }
 }
 
+impl Again {
+    /// Makes a recorded decision again on its snapshot.
+    pub fn on(found: Found, snapshot: Arc<Snapshot>) -> Again {
+        let world = World::new(snapshot, found.world.state.clone());
+        let slots = retrace(&world, &found);
+        let agrees = found.line.forced.is_some()
+            || found.line.slots.iter().zip(&slots).all(|(line, traced)| {
+                line.result == Err(NoFill::StaleTooOld)
+                    || line.result == traced.result.as_ref().map(chosen).map_err(|reason| *reason)
+            });
+        Again { found, world, slots, agrees }
+    }
+
+    /// The explanation for somebody; to others the decision does not exist.
+    pub fn explained(
+        &self,
+        reader: &Reader,
+        want: Option<&str>,
+    ) -> Result<Explanation, ExplainError> {
+        if !redact::concerns(self, reader) {
+            let id = uuid::Uuid::from_u128(self.found.line.request);
+            return Err(ExplainError::NotRecorded(id.to_string()));
+        }
+        let mut explanation = document::explanation(self);
+        explanation.want = want.map(|creative| want::want(self, creative));
+        redact::redact(&mut explanation, reader);
+        Ok(explanation)
+    }
+}
+
 /// The traces of a recorded decision's slots, each with the flights that were masked in it.
 fn retrace(world: &World, found: &Found) -> Vec<SlotTrace> {
     let line = &found.line;
-    let request =
-        Request { world, page: &line.page, now_ms: line.at_ms, id: line.request };
+    let request = Request { world, page: &line.page, now_ms: line.at_ms, id: line.request };
     let masks: Vec<Vec<usize>> = line
         .slots
         .iter()

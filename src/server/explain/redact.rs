@@ -24,8 +24,9 @@ pub fn concerns(again: &Again, reader: &Reader) -> bool {
             let row = &snapshot.publishers[again.found.line.page.publisher as usize];
             snapshot.inventory.publishers[row.doc].id.as_str() == id
         }
-        Reader::Advertiser(id) => (0..snapshot.flights.len())
-            .any(|place| advertiser_id(snapshot, place) == id),
+        Reader::Advertiser(id) => {
+            (0..snapshot.flights.len()).any(|place| advertiser_id(snapshot, place) == id)
+        }
     }
 }
 

@@ -147,7 +147,9 @@ fn lost(again: &Again, slot: usize, place: usize, want: &mut Want) {
 /// What would lift a stage's objection.
 const fn remedy(stage: Removed) -> &'static str {
     match stage {
-        Removed::Stopped => "resume the flight, its campaign or its advertiser, or set a creative live",
+        Removed::Stopped => {
+            "resume the flight, its campaign or its advertiser, or set a creative live"
+        }
         Removed::Commercial => "the page would have to allow more than house units",
         Removed::Sensitive => "the flight would have to accept sensitive pages",
         Removed::Dates => "the flight's dates would have to hold this moment",
@@ -160,15 +162,25 @@ const fn remedy(stage: Removed) -> &'static str {
         Removed::Keyword => "the flight would have to name a keyword of the page",
         Removed::Placement => "the flight would have to name this placement, or none",
         Removed::Publisher => "the flight would have to name this publisher, or none",
-        Removed::Conflict => "the story would have to be about somebody else, or the publisher's policy allow it",
+        Removed::Conflict => {
+            "the story would have to be about somebody else, or the publisher's policy allow it"
+        }
         Removed::Shown => "neither the sponsor nor a rival may be on the page already",
         Removed::Blocked => "the publisher would have to lift its block",
         Removed::Style => "it needs a live creative in a style that the placement takes",
         Removed::Label => "a label for the reader's country would have to be reviewed",
-        Removed::Budget | Removed::Masked => "its budget would have to have room for one more event",
-        Removed::Paced => "it would have to be behind its pace: a larger budget or goal, or pacing `asap`",
+        Removed::Budget | Removed::Masked => {
+            "its budget would have to have room for one more event"
+        }
+        Removed::Paced => {
+            "it would have to be behind its pace: a larger budget or goal, or pacing `asap`"
+        }
         Removed::Tier => "the tiers above would have to leave the slot",
-        Removed::Relevance => "the operator's relevance floor would have to be lower, or the match closer",
-        Removed::Truncated => "its weight or price would have to be among the highest that met the page",
+        Removed::Relevance => {
+            "the operator's relevance floor would have to be lower, or the match closer"
+        }
+        Removed::Truncated => {
+            "its weight or price would have to be among the highest that met the page"
+        }
     }
 }

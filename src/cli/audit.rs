@@ -1,0 +1,57 @@
+//! `adjacent audit`: everything recomputed from the journal, and what differs.
+
+use crate::app::open;
+use crate::cli::running::Access;
+use crate::cli::voice::Voice;
+use crate::config::load;
+use crate::ledger::audit;
+use crate::ledger::audit::Difference;
+use serde_json::json;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Audit {
+    #[command(flatten)]
+    access: Access,
+}
+
+impl Audit {
+    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
+        if let Some(server) = self.access.running()? {
+            let answer = server.get("/v1/admin/audit")?;
+            let differences: Vec<Difference> =
+                serde_json::from_value(answer["differences"].clone())?;
+            return told(voice, &differences, &answer);
+        }
+        let settings = load::settings(None, load::environment())?;
+        let rules = open::rules(&settings.windows);
+        let folder = self.access.data.join("journal");
+        let (state, recovery) = audit::recompute(&folder, &rules, u64::MAX)?;
+        let differences = audit::contradictions(&state);
+        voice.say(format_args!(
+            "{} records in {} segments, {} places damaged, {} bytes of a torn end",
+            recovery.entries,
+            recovery.segments,
+            recovery.damaged.len(),
+            recovery.torn_bytes
+        ))?;
+        for (campaign, account) in &state.accounts {
+            voice.say(format_args!("  {campaign}: {} billed", account.spent))?;
+        }
+        told(voice, &differences, &json!({ "recovery": recovery, "differences": differences }))
+    }
+}
+
+fn told(
+    voice: Voice,
+    differences: &[Difference],
+    object: &serde_json::Value,
+) -> anyhow::Result<()> {
+    voice.object_if_json(object)?;
+    for one in differences {
+        voice.say(format_args!("{}: journal {}, ledger {}", one.what, one.journal, one.ledger))?;
+    }
+    if differences.is_empty() {
+        return Ok(voice.say("no differences")?);
+    }
+    anyhow::bail!("{} differences", differences.len())
+}

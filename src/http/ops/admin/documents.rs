@@ -1,0 +1,140 @@
+//! Documents of the inventory, one by one: advertisers, campaigns, flights, creatives, publishers
+//! and the words they use.
+
+use crate::catalog::edit;
+use crate::catalog::listed::LISTS;
+use crate::domain::creative::CreativeState;
+use crate::http::Face;
+use crate::http::ops::admin;
+use crate::http::ops::admin::Change;
+use crate::http::problem::ApiError;
+use crate::http::public::explain::json;
+use actix_web::HttpRequest;
+use actix_web::HttpResponse;
+use actix_web::http::header::ETAG;
+use actix_web::web::Data;
+use actix_web::web::Path;
+use actix_web::web::Payload;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A list of the inventory as data.
+fn listed(face: &Face, list: &str) -> Result<(Vec<Value>, String), ApiError> {
+    let live = face.server.live();
+    let snapshot = live.snapshot();
+    let unknown = || {
+        let detail = format!("there is no list `{list}`: there are {}", LISTS.join(", "));
+        ApiError::missing("no_such_list", detail)
+    };
+    let mut inventory = serde_json::to_value(&snapshot.inventory).map_err(ApiError::internal)?;
+    let documents =
+        inventory.get_mut(list).filter(|_| LISTS.contains(&list)).ok_or_else(unknown)?;
+    match documents.take() {
+        Value::Array(documents) => Ok((documents, snapshot.inventory_hash.clone())),
+        _ => Err(unknown()),
+    }
+}
+
+/// `GET /v1/admin/{list}`.
+pub async fn list(
+    face: Data<Face>,
+    http: HttpRequest,
+    path: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    admin::reads(&face, &http)?;
+    let (documents, version) = listed(&face, &path)?;
+    let mut answer = json(&documents);
+    tag(&mut answer, &version);
+    Ok(answer)
+}
+
+/// `GET /v1/admin/{list}/{id}`.
+pub async fn read(
+    face: Data<Face>,
+    http: HttpRequest,
+    path: Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    admin::reads(&face, &http)?;
+    let (list, id) = path.into_inner();
+    let (documents, version) = listed(&face, &list)?;
+    let found = documents.into_iter().find(|one| one["id"].as_str() == Some(&id));
+    let found = found.ok_or_else(|| {
+        ApiError::missing("no_such_document", format!("there is no `{id}` in {list}"))
+    })?;
+    let mut answer = json(&found);
+    tag(&mut answer, &version);
+    Ok(answer)
+}
+
+fn tag(answer: &mut HttpResponse, version: &str) {
+    if let Ok(value) = format!("\"{version}\"").parse() {
+        answer.headers_mut().insert(ETAG, value);
+    }
+}
+
+/// `POST /v1/admin/{list}`: a creative begins as a draft.
+pub async fn create(
+    face: Data<Face>,
+    http: HttpRequest,
+    path: Path<String>,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let list = path.into_inner();
+    let change = Change::read(&face, &http, payload, format!("create in {list}")).await?;
+    let document: Value = change.json()?;
+    let made = |inventory: &_| edit::create(inventory, &list, document);
+    let done = face.server.edit(made, change.expected(), false, &change.by).await?;
+    Ok(admin::applied(&done))
+}
+
+/// `PUT /v1/admin/{list}/{id}`: a creative whose content changes becomes a draft.
+pub async fn replace(
+    face: Data<Face>,
+    http: HttpRequest,
+    path: Path<(String, String)>,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let (list, id) = path.into_inner();
+    let change = Change::read(&face, &http, payload, format!("replace {list}/{id}")).await?;
+    let document: Value = change.json()?;
+    let made = |inventory: &_| edit::replace(inventory, &list, &id, document);
+    let done = face.server.edit(made, change.expected(), false, &change.by).await?;
+    Ok(admin::applied(&done))
+}
+
+/// `DELETE /v1/admin/{list}/{id}`: refused while another document refers to it.
+pub async fn delete(
+    face: Data<Face>,
+    http: HttpRequest,
+    path: Path<(String, String)>,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let (list, id) = path.into_inner();
+    let change = Change::read(&face, &http, payload, format!("delete {list}/{id}")).await?;
+    let made = |inventory: &_| edit::delete(inventory, &list, &id);
+    let done = face.server.edit(made, change.expected(), false, &change.by).await?;
+    Ok(admin::applied(&done))
+}
+
+/// Where a creative is to stand.
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StateRequest {
+    /// One step from where it stands.
+    pub state: CreativeState,
+}
+
+/// `POST /v1/admin/creatives/{id}/state`.
+pub async fn state(
+    face: Data<Face>,
+    http: HttpRequest,
+    path: Path<String>,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let id = path.into_inner();
+    let change = Change::read(&face, &http, payload, format!("state of creatives/{id}")).await?;
+    let asked: StateRequest = change.json()?;
+    let made = |inventory: &_| edit::state(inventory, &id, asked.state);
+    let done = face.server.edit(made, change.expected(), false, &change.by).await?;
+    Ok(admin::applied(&done))
+}

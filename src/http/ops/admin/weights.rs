@@ -1,0 +1,60 @@
+//! The weights: read them, replace them.
+
+use crate::catalog::change::Expected;
+use crate::domain::weights::Weights;
+use crate::http::Face;
+use crate::http::ops::admin;
+use crate::http::ops::admin::Change;
+use crate::http::problem::ApiError;
+use crate::http::problem::FieldProblem;
+use crate::http::public::explain::json;
+use crate::server::apply::Wanted;
+use actix_web::HttpRequest;
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use actix_web::web::Payload;
+use actix_web::web::Query;
+use garde::Validate;
+use serde::Deserialize;
+
+/// `GET /v1/admin/weights`.
+pub async fn weights(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+    admin::reads(&face, &http)?;
+    let hash = face.server.live().snapshot().weights_hash.clone();
+    let weights = face.server.catalog.weights(&hash).map_err(ApiError::internal)?;
+    let mut answer = json(&weights);
+    if let Ok(tag) = format!("\"{hash}\"").parse() {
+        answer.headers_mut().insert(actix_web::http::header::ETAG, tag);
+    }
+    Ok(answer)
+}
+
+/// Parameters of a replacement.
+#[derive(Deserialize)]
+pub struct Insisted {
+    #[serde(default)]
+    force: bool,
+}
+
+/// `PUT /v1/admin/weights?force=`: `If-Match` names the weights that the caller has seen.
+pub async fn replace(
+    face: Data<Face>,
+    http: HttpRequest,
+    payload: Payload,
+    insisted: Query<Insisted>,
+) -> Result<HttpResponse, ApiError> {
+    let change = Change::read(&face, &http, payload, "replace the weights".into()).await?;
+    let weights: Weights = change.json()?;
+    if let Err(report) = weights.validate() {
+        let problems = report.iter().map(|(path, error)| FieldProblem {
+            field: path.to_string(),
+            reason: error.message().to_owned(),
+            help: None,
+        });
+        return Err(ApiError::invalid(problems.collect()));
+    }
+    let expected = change.seen.as_deref().map_or(Expected::Anything, Expected::Weights);
+    let wanted = Wanted { weights: Some(weights), force: insisted.force, ..Wanted::default() };
+    let done = face.server.apply(wanted, expected, &change.by).await?;
+    Ok(admin::applied(&done))
+}
