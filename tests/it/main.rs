@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // in a test a panic is the message
 
 mod cli;
+mod dependencies;
 mod house;
 mod manners;
 mod mutations;
