@@ -9,6 +9,7 @@ pub mod tasks;
 use crate::clock::SystemClock;
 use crate::config::ConfigError;
 use crate::config::Settings;
+use crate::config::geo::Countries;
 use crate::config::keys::ApiKeys;
 use crate::config::keys::LocalKeys;
 use crate::config::keys::TokenKeys;
@@ -35,6 +36,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::net::TcpListener;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -129,6 +131,8 @@ impl App {
             now,
         )?;
         let token_keys = TokenKeys::open(&data, now)?;
+        let table = settings.server.geoip.as_deref().map(Path::new);
+        let countries = table.map(Countries::open).transpose()?;
         let visitors = visitors(&settings);
         let server = Arc::new(Server::new(Parts {
             flood: Flood::new(settings.limits.flood_per_second, settings.limits.visitors),
@@ -150,6 +154,7 @@ impl App {
         agents::warm();
         let face = Data::new(Face {
             keys: ArcSwap::from_pointee(api_keys),
+            countries,
             links: ArcSwap::from_pointee(token_keys.links()),
             local,
             body_timeout: Duration::from_millis(settings.server.body_timeout_ms),

@@ -1,6 +1,7 @@
 //! Files that people write, and what is wrong with them.
 
 pub mod document;
+pub mod geo;
 pub mod keys;
 pub mod load;
 pub mod settings;

@@ -63,6 +63,9 @@ pub struct ServerSettings {
     /// A header in which a trusted proxy names the reader's country.
     #[serde(default)]
     pub country_header: Option<String>,
+    /// A MaxMind DB file with countries, supplied by the operator; an observed country.
+    #[serde(default)]
+    pub geoip: Option<String>,
     /// How long `/readyz` answers 503 before connections are refused, in milliseconds.
     #[garde(range(max = 600_000))]
     pub drain_delay_ms: u64,

@@ -4,6 +4,8 @@
 //! file before any decision made on it. Lines reach the disk within the setting `flush_ms`; a crash
 //! takes what came after, never more.
 
+#[cfg(test)]
+mod laws;
 pub mod line;
 pub mod reader;
 pub mod writer;

@@ -48,7 +48,9 @@ pub async fn read(payload: Payload, limit: usize, within: Duration) -> Result<By
     match tokio::time::timeout(within, payload.to_bytes_limited(limit)).await {
         Err(_) => Err(ApiError::too_slow()),
         Ok(Err(_)) => Err(ApiError::too_large(limit)),
-        Ok(Ok(Err(error))) => Err(ApiError::unparsable(format!("the body broke off: {error}"))),
+        Ok(Ok(Err(error))) => {
+            Err(ApiError::unparsable(format!("the body broke off: {error}")).closing())
+        }
         Ok(Ok(Ok(bytes))) => Ok(bytes),
     }
 }
@@ -108,13 +110,22 @@ fn written(path: &str) -> String {
 /// Parses once more, to say which field was refused.
 fn refused<T: DeserializeOwned>(bytes: &[u8], first: &serde_json::Error) -> ApiError {
     let mut source = serde_json::Deserializer::from_slice(bytes);
-    match serde_path_to_error::deserialize::<_, T>(&mut source) {
-        Err(error) => {
-            let path = error.path().to_string();
-            ApiError::refused(path, without_place(&error.into_inner().to_string()))
-        }
-        Ok(_) => ApiError::refused("", without_place(&first.to_string())),
-    }
+    let (path, message) = match serde_path_to_error::deserialize::<_, T>(&mut source) {
+        Err(error) => (error.path().to_string(), error.into_inner().to_string()),
+        Ok(_) => (String::new(), first.to_string()),
+    };
+    let message = without_place(&message);
+    // The root is written as a dot; a field that is missing or comes twice is in the message alone.
+    let around = if path == "." { "" } else { &path };
+    let named = ["missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|words| message.strip_prefix(words)?.strip_suffix('`'));
+    let field = match named {
+        Some(name) if around.is_empty() => name.to_owned(),
+        Some(name) => format!("{around}.{name}"),
+        None => around.to_owned(),
+    };
+    ApiError::refused(field, message)
 }
 
 fn without_place(message: &str) -> String {
@@ -209,8 +220,9 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_named() {
-        let (_, ignored) = json::<Asked>(b"{\"a\": 1, \"b\": {\"c\": 2}}").unwrap();
-        assert_eq!(ignored, ["a", "b"]);
+        let (asked, ignored) =
+            json::<Asked>(b"{\"a\": 1, \"count\": 3, \"b\": {\"c\": 2}}").unwrap();
+        assert_eq!((asked.count, ignored), (3, vec!["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]

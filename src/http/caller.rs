@@ -41,7 +41,7 @@ pub fn operator(face: &Face, request: &HttpRequest) -> Result<Identity, ApiError
 pub struct Caller<'a> {
     /// The address, by trusted proxies only; or what a server with the publisher's key says.
     pub address: IpAddr,
-    /// The country that a trusted proxy names.
+    /// The country that a trusted proxy or the operator's table names.
     pub country: Option<Country>,
     /// `Sec-GPC: 1`.
     pub gpc: bool,
@@ -71,9 +71,10 @@ impl<'a> Caller<'a> {
         let agent = header(request, "adjacent-reader-agent")
             .filter(|_| trusted)
             .or_else(|| header(request, "user-agent"));
+        let address = told.and_then(|text| text.parse().ok()).unwrap_or(resolved);
         Caller {
-            address: told.and_then(|text| text.parse().ok()).unwrap_or(resolved),
-            country,
+            address,
+            country: country.or_else(|| face.countries.as_ref()?.find(address)),
             gpc: header(request, "sec-gpc") == Some("1"),
             signals: Signals {
                 agent,

@@ -11,6 +11,7 @@ pub mod problem;
 pub mod public;
 pub mod routes;
 
+use crate::config::geo::Countries;
 use crate::config::keys::ApiKeys;
 use crate::config::keys::Identity;
 use crate::config::keys::Links;
@@ -29,6 +30,8 @@ pub struct Face {
     pub server: Arc<Server>,
     /// The keys of parties.
     pub keys: ArcSwap<ApiKeys>,
+    /// The operator's table of countries by address.
+    pub countries: Option<Countries>,
     /// Signs links to advertisers' pages.
     pub links: ArcSwap<Links>,
     /// The public listener is on loopback and nothing else is its public address: a trial.

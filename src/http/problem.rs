@@ -89,6 +89,7 @@ struct Failure {
     problems: Vec<FieldProblem>,
     retry_after_seconds: Option<u32>,
     allowed: Option<String>,
+    closes: bool,
     cause: Option<String>,
 }
 
@@ -102,6 +103,7 @@ impl ApiError {
             problems: Vec::new(),
             retry_after_seconds: None,
             allowed: None,
+            closes: false,
             cause: None,
         }))
     }
@@ -116,10 +118,10 @@ impl ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, "unparsable", detail)
     }
 
-    /// It parses, and the field at `path` is refused.
+    /// It parses, and the field at `path` is refused; an empty path is the whole of it.
     pub fn refused(path: impl Into<String>, detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "field_refused", detail)
-            .with(|failure| failure.field = Some(path.into()))
+            .with(|failure| failure.field = Some(path.into()).filter(|path| !path.is_empty()))
     }
 
     /// A document with problems, all of them listed.
@@ -165,13 +167,13 @@ impl ApiError {
     /// The body is too long.
     pub fn too_large(limit: usize) -> ApiError {
         let detail = format!("the body is longer than {limit} bytes");
-        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail).closing()
     }
 
     /// The body came too slowly.
     pub fn too_slow() -> ApiError {
         let detail = "the body did not arrive in time";
-        ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail).closing()
     }
 
     /// Too many requests of one kind: never for decisions or events.
@@ -212,7 +214,12 @@ impl ApiError {
     /// What the request line and `Host` say of the host is not the same.
     pub fn wrong_host() -> ApiError {
         let detail = "the request line names another host than `Host`";
-        ApiError::new(StatusCode::BAD_REQUEST, "host_mismatch", detail)
+        ApiError::new(StatusCode::BAD_REQUEST, "host_mismatch", detail).closing()
+    }
+
+    /// Ends the connection after the answer, because nobody knows where the next request begins.
+    pub fn closing(self) -> ApiError {
+        self.with(|failure| failure.closes = true)
     }
 }
 
@@ -249,6 +256,9 @@ impl ResponseError for ApiError {
             .insert_header((header::CONTENT_TYPE, "application/problem+json"))
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+        if self.0.closes {
+            answer.force_close();
+        }
         if let Some(allowed) = &self.0.allowed {
             answer.insert_header((header::ALLOW, allowed.as_str()));
         }

@@ -5,6 +5,8 @@
 
 pub mod disk;
 pub mod frame;
+#[cfg(test)]
+mod laws;
 pub mod recover;
 pub mod writer;
 

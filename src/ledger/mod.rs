@@ -8,6 +8,8 @@ pub mod apply;
 pub mod audit;
 pub mod dedupe;
 pub mod embedded;
+#[cfg(test)]
+mod laws;
 pub mod record;
 pub mod reservation;
 

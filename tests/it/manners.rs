@@ -1,1 +1,390 @@
+//! How the server behaves towards those who do not behave, and towards browsers and caches.
 
+use crate::openapi_server::Answer;
+use crate::openapi_server::TestServer;
+use crate::openapi_server::ask;
+use crate::openapi_server::read;
+use std::io::Write;
+use std::net::TcpStream;
+
+const LEAST: &str = r#"{"publisher": "eu-tech-news", "placements": [{"name": "article-end"}]}"#;
+
+fn reference() -> String {
+    let path = "/paths/~1v1~1decisions/post/requestBody/content/application~1json/examples";
+    let examples = adjacent::http::openapi::document().pointer(path).unwrap();
+    examples["article"]["value"].to_string()
+}
+
+/// A filled unit of the reference page.
+fn unit(server: &TestServer) -> serde_json::Value {
+    let answer = server.post("/v1/decisions", &reference());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let unit = answer.json()["decisions"]["article-end"].clone();
+    assert_eq!(unit["fill"], true, "{unit}");
+    unit
+}
+
+fn path_of(url: &serde_json::Value) -> String {
+    let url = url.as_str().unwrap();
+    let at = url.find("/e/").or_else(|| url.find("/c/")).unwrap();
+    url[at..].to_owned()
+}
+
+/// How many events of a decision were judged.
+fn judged(server: &TestServer, unit: &serde_json::Value) -> usize {
+    let path = format!("/v1/decisions/{}/events", unit["decision_id"].as_str().unwrap());
+    let key = format!("authorization: Bearer {}", server.key("operator"));
+    let answer = server.ask("GET", &path, &[&key], "");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["events"].as_array().unwrap().len()
+}
+
+/// A problem of this status and code, at this field.
+#[track_caller]
+fn refused(answer: &Answer, status: u16, code: &str, field: Option<&str>) {
+    assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
+    assert_eq!(answer.json()["field"].as_str(), field, "{answer:?}");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+}
+
+#[test]
+fn json_and_plain_text_are_read_alike() {
+    let server = TestServer::start();
+    for format in ["application/json", "text/plain", "text/plain;charset=UTF-8"] {
+        let line = format!("content-type: {format}");
+        let answer = server.ask("POST", "/v1/decisions", &[&line], LEAST);
+        assert_eq!(answer.status, 200, "{format}: {answer:?}");
+        assert_eq!(answer.json()["warnings"].as_array().unwrap().len(), 0, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_browser_asks_beforehand_once_a_day_and_never_sends_credentials() {
+    let server = TestServer::start();
+    let asking = [
+        "origin: https://news.example",
+        "access-control-request-method: POST",
+        "access-control-request-headers: content-type",
+    ];
+    let preflight = server.ask("OPTIONS", "/v1/decisions", &asking, "");
+    assert_eq!(preflight.status, 204);
+    assert_eq!(preflight.header("access-control-max-age"), "86400");
+    assert!(preflight.header("access-control-allow-methods").contains("POST"));
+    assert!(preflight.header("access-control-allow-headers").contains("content-type"));
+
+    let unit = unit(&server);
+    let (event, click) =
+        (path_of(&unit["event_urls"]["impression"]), path_of(&unit["creative"]["click_url"]));
+    let answers = [
+        preflight,
+        server.ask("POST", "/v1/decisions", &asking[..1], LEAST),
+        server.ask("GET", &event, &asking[..1], ""),
+        server.ask("GET", &click, &asking[..1], ""),
+        server.ask("POST", "/v1/decisions", &asking[..1], "{"),
+        server.ask("GET", "/nowhere", &asking[..1], ""),
+    ];
+    for answer in answers {
+        assert_eq!(answer.all("access-control-allow-origin"), ["*"], "{answer:?}");
+        assert!(answer.header("access-control-expose-headers").contains("Adjacent-Recorded"));
+        assert!(answer.all("access-control-allow-credentials").is_empty(), "{answer:?}");
+        assert!(!answer.header("vary").contains("Origin"), "{answer:?}");
+    }
+    let ops = ask(server.ops, "GET", "/livez", &asking[..1], "");
+    assert!(ops.all("access-control-allow-origin").is_empty(), "{ops:?}");
+}
+
+#[test]
+fn decisions_events_and_redirects_are_never_cached_and_may_be_embedded_anywhere() {
+    let server = TestServer::start();
+    let unit = unit(&server);
+    for (path, status) in [
+        ("/v1/decisions?publisher=eu-tech-news&placement=article-end".to_owned(), 200),
+        ("/v1/unit?publisher=eu-tech-news&placement=article-end".to_owned(), 200),
+        (path_of(&unit["event_urls"]["impression"]), 204),
+        (path_of(&unit["creative"]["click_url"]), 302),
+    ] {
+        let answer = server.get(&path);
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        assert_eq!(answer.all("cache-control"), ["no-store"], "{path}");
+        assert_eq!(answer.all("x-content-type-options"), ["nosniff"], "{path}");
+        assert_eq!(answer.all("cross-origin-resource-policy"), ["cross-origin"], "{path}");
+    }
+    let embed = server.get("/embed/v1/adjacent.js");
+    assert!(embed.header("cache-control").starts_with("public, max-age="), "{embed:?}");
+    assert!(embed.all("vary").is_empty(), "one copy for all sites: {embed:?}");
+    let ops = ask(server.ops, "GET", "/version", &[], "");
+    assert_eq!(ops.all("cross-origin-resource-policy"), ["same-origin"]);
+}
+
+#[test]
+fn a_report_in_two_formats_says_that_it_varies() {
+    let server = TestServer::start();
+    let key = format!("authorization: Bearer {}", server.key("advertiser.zahid-host"));
+    for (accept, format) in [("text/csv", "text/csv"), ("application/json", "application/json")] {
+        let accept = format!("accept: {accept}");
+        let answer = server.ask("GET", "/v1/reports/advertisers/zahid-host", &[&key, &accept], "");
+        assert!(answer.header("content-type").starts_with(format), "{answer:?}");
+        assert_eq!(answer.all("vary"), ["Accept"]);
+    }
+}
+
+#[test]
+fn a_known_path_names_its_methods_and_an_unknown_one_is_a_problem() {
+    let server = TestServer::start();
+    for (method, path, allowed) in [
+        ("PUT", "/v1/decisions", "GET, POST, OPTIONS"),
+        ("HEAD", "/v1/decisions", "GET, POST, OPTIONS"),
+        ("DELETE", "/e/token", "GET, POST, OPTIONS"),
+        ("POST", "/c/token", "GET, HEAD, OPTIONS"),
+        ("POST", "/v1/limits", "GET, HEAD, OPTIONS"),
+        ("TRACE", "/", "GET, HEAD, OPTIONS"),
+    ] {
+        let answer = server.ask(method, path, &[], "");
+        assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
+        assert_eq!(answer.header("allow"), allowed, "{method} {path}");
+        if method != "HEAD" {
+            refused(&answer, 405, "method_not_allowed", None);
+        }
+        let options = server.ask("OPTIONS", path, &[], "");
+        assert_eq!((options.status, options.header("allow")), (204, allowed));
+    }
+    for path in ["/nowhere", "/v1", "/v1/decisions/", "/metrics", "/readyz", "/version"] {
+        refused(&server.get(path), 404, "no_such_path", None);
+    }
+    let head = server.ask("HEAD", "/v1/limits", &[], "");
+    assert_eq!((head.status, head.body.as_str()), (200, ""), "{head:?}");
+    let ops = ask(server.ops, "POST", "/metrics", &[], "");
+    refused(&ops, 405, "method_not_allowed", None);
+    refused(&ask(server.ops, "GET", "/v1/unit", &[], ""), 404, "no_such_path", None);
+}
+
+#[test]
+fn neither_head_nor_options_counts_an_event() {
+    let server = TestServer::start();
+    let unit = unit(&server);
+    let click = path_of(&unit["creative"]["click_url"]);
+    let mut addresses: Vec<String> =
+        unit["event_urls"].as_object().unwrap().values().map(path_of).collect();
+    addresses.push(path_of(&unit["creative"]["command"]["copy_url"]));
+    addresses.push(click.clone());
+    for address in &addresses {
+        for method in ["HEAD", "OPTIONS"] {
+            let answer = server.ask(method, address, &[], "");
+            assert!(answer.all("adjacent-recorded").is_empty(), "{method}: {answer:?}");
+        }
+    }
+    let head = server.ask("HEAD", &click, &[], "");
+    assert_eq!(head.status, 302, "a link checker finds the page");
+    assert!(head.header("location").starts_with("https://"), "{head:?}");
+    assert_eq!(judged(&server, &unit), 0);
+
+    let counted = server.get(&addresses[0]);
+    assert_eq!((counted.status, counted.header("adjacent-recorded")), (204, "1"));
+    assert_eq!(judged(&server, &unit), 1);
+}
+
+#[test]
+fn what_a_path_or_a_query_cannot_be_read_as_is_a_problem() {
+    let server = TestServer::start();
+    let key = format!("authorization: Bearer {}", server.key("operator"));
+    let get = |path: &str| server.ask("GET", path, &[&key], "");
+    refused(&get("/v1/decisions/%ff%fe/explain"), 404, "decision_not_recorded", None);
+    let id = "0198c0de-1f2e-7a3b-8c4d-5e6f70819201";
+    let twice = format!("/v1/decisions/{id}/explain?want=a&want=b");
+    refused(&get(&twice), 422, "field_refused", Some("want"));
+    let day = "/v1/reports/advertisers/zahid-host?from=yesterday";
+    refused(&get(day), 422, "field_refused", Some("from"));
+    refused(&get("/v1/reports/readers/zahid-host"), 404, "no_such_path", None);
+    refused(&server.get("/advertisers/zahid-host"), 401, "key_required", None);
+    let page = "/v1/decisions?publisher=eu-tech-news&placement=article-end";
+    refused(&server.get(&format!("{page}&test=yes")), 422, "field_refused", Some("test"));
+    refused(&server.get(&format!("{page}&style=huge")), 422, "field_refused", Some("style"));
+    refused(&server.get(&format!("{page}&email=a")), 422, "personal_data", Some("email"));
+    refused(&server.get("/v1/decisions?placement=a"), 422, "field_refused", Some("publisher"));
+    refused(&server.get("/v1/decisions?publisher=a"), 422, "field_refused", Some("placements"));
+    let nobody = server.get("/v1/decisions?publisher=nobody&placement=a");
+    refused(&nobody, 404, "unknown_publisher", None);
+}
+
+#[test]
+fn a_body_that_cannot_be_parsed_is_a_400_and_one_that_is_refused_a_422() {
+    let server = TestServer::start();
+    let with = |more: &str| LEAST.replacen('{', &format!("{{{more}, "), 1);
+    let nested =
+        |levels: usize| with(&format!("\"x\": {}{}", "[".repeat(levels), "]".repeat(levels)));
+    for body in [
+        "",
+        "{",
+        "publisher=eu-tech-news",
+        &with(r#""test": NaN"#),
+        &with(r#""test": Infinity"#),
+        &with(r#""test": 1e999"#),
+        &format!("{LEAST} {LEAST}"),
+        &nested(16),
+        &"[".repeat(10_000),
+        "\u{feff}{}",
+        "\"\\ud800\"",
+    ] {
+        refused(&server.post("/v1/decisions", body), 400, "unparsable", None);
+    }
+    assert_eq!(server.post("/v1/decisions", &nested(15)).status, 200);
+    for (body, code, field) in [
+        ("{}".to_owned(), "field_refused", "publisher"),
+        (with(r#""test": "yes""#), "field_refused", "test"),
+        (with(r#""publisher": "other""#), "field_refused", "publisher"),
+        (with(r#""page": {"topics": ["a", 7]}"#), "field_refused", "page.topics[1]"),
+        (with(r#""page": {"url": "a", "url": "b"}"#), "field_refused", "page.url"),
+        (
+            with(r#""page": {"entities": [{"role": "subject"}]}"#),
+            "field_refused",
+            "page.entities[0].name",
+        ),
+        (with(r#""viewer": {"ip": "192.0.2.1"}"#), "personal_data", "viewer.ip"),
+        (
+            with(r#""page": {"entities": [{"name": "a", "email": "b"}]}"#),
+            "personal_data",
+            "page.entities[0].email",
+        ),
+        (with(r#""ext": {"deep": [{"User_ID": 1}]}"#), "personal_data", "ext.deep[0].User_ID"),
+    ] {
+        let answer = server.post("/v1/decisions", &body);
+        assert_eq!(answer.status, 422, "{body}: {answer:?}");
+        refused(&answer, 422, code, Some(field));
+    }
+    refused(&server.post("/v1/decisions", "\"all of it\""), 422, "field_refused", None);
+    let odd =
+        server.post("/v1/decisions", &with(r#""page": {"entities": [{"name": "a", "x": 1}]}"#));
+    assert_eq!(odd.json()["warnings"][0], "page.entities[0].x: unknown field, ignored");
+}
+
+#[test]
+fn what_is_over_a_limit_is_cut_with_a_warning_and_refused_under_strict() {
+    let server = TestServer::start();
+    let list = |count: usize, item: &dyn Fn(usize) -> String| {
+        format!("[{}]", (0..count).map(item).collect::<Vec<_>>().join(","))
+    };
+    let entities = list(200, &|at| format!("\"entity-{at}\""));
+    let placements = list(30, &|at| format!("{{\"name\": \"slot-{at}\"}}"));
+    let body = |strict: bool, placements: &str| {
+        format!(
+            r#"{{"publisher": "eu-tech-news", "page": {{"entities": {entities}}},
+                 "placements": {placements}, "strict": {strict}}}"#
+        )
+    };
+    let answer = server.post("/v1/decisions", &body(false, &placements));
+    assert_eq!(answer.status, 200);
+    let reply = answer.json();
+    assert_eq!(reply["decisions"].as_object().unwrap().len(), 8);
+    assert_eq!(
+        reply["warnings"],
+        serde_json::json!([
+            "page.entities: 200 given, 32 allowed: the first 32 were kept",
+            "placements: 30 given, 8 allowed: the first 8 were kept",
+        ])
+    );
+    let strict = server.post("/v1/decisions", &body(true, &placements));
+    refused(&strict, 422, "field_refused", Some("page.entities"));
+    assert!(strict.json()["detail"].as_str().unwrap().contains("32 allowed"), "{strict:?}");
+    let twice = r#"[{"name": "article-end"}, {"name": "article-end"}]"#;
+    let once = LEAST.replace(r#"[{"name": "article-end"}]"#, twice);
+    let reply = server.post("/v1/decisions", &once).json();
+    assert_eq!(reply["decisions"].as_object().unwrap().len(), 1);
+    assert!(reply["warnings"][0].as_str().unwrap().contains("given twice"), "{reply}");
+}
+
+#[test]
+fn a_body_that_is_too_long_is_a_413_however_it_comes() {
+    let server = TestServer::start();
+    let long = " ".repeat(16_385);
+    let whole = server.post("/v1/decisions", &long);
+    refused(&whole, 413, "body_too_large", None);
+    let parts = format!(
+        "POST /v1/decisions HTTP/1.1\r\nhost: {}\r\ntransfer-encoding: chunked\r\n\r\n4001\r\n{long}\r\n0\r\n\r\n",
+        server.public
+    );
+    refused(&server.raw(&parts), 413, "body_too_large", None);
+    let fits = format!("{LEAST}{}", " ".repeat(16_384 - LEAST.len()));
+    assert_eq!(server.post("/v1/decisions", &fits).status, 200);
+}
+
+#[test]
+fn a_body_that_drips_is_cut_off_in_time() {
+    let server = TestServer::with([("ADJACENT__SERVER__BODY_TIMEOUT_MS", "150")]);
+    let mut slow = TcpStream::connect(server.public).unwrap();
+    let head =
+        "POST /v1/decisions HTTP/1.1\r\nhost: a\r\ncontent-length: 9000\r\n\r\n{\"publisher\"";
+    slow.write_all(head.as_bytes()).unwrap();
+
+    // Nothing more comes; the answer does, and then the end of the connection.
+    let answer = read(&mut slow);
+
+    refused(&answer, 408, "body_too_slow", None);
+    assert_eq!(answer.header("connection"), "close");
+}
+
+#[test]
+fn a_head_that_two_servers_could_read_differently_is_refused_and_the_connection_ends() {
+    let server = TestServer::start();
+    let host = format!("host: {}\r\n", server.public);
+    let post = format!("POST /v1/decisions HTTP/1.1\r\n{host}");
+    for (what, text) in [
+        (
+            "a length and chunks",
+            format!("{post}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            "chunks and a length",
+            format!("{post}transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n"),
+        ),
+        ("two lengths", format!("{post}content-length: 3\r\ncontent-length: 3\r\n\r\nabc")),
+        ("a length with a sign", format!("{post}content-length: +3\r\n\r\nabc")),
+        ("a negative length", format!("{post}content-length: -3\r\n\r\nabc")),
+        ("a list of lengths", format!("{post}content-length: 3, 3\r\n\r\nabc")),
+        ("a space before a colon", format!("{post}content-length : 3\r\n\r\nabc")),
+        ("a folded line", format!("{post}x-a: b\r\n c\r\ncontent-length: 0\r\n\r\n")),
+        ("no host", "GET /livez HTTP/1.1\r\n\r\n".to_owned()),
+        ("two hosts", format!("GET /livez HTTP/1.1\r\n{host}{host}\r\n")),
+        ("an unknown encoding", format!("{post}transfer-encoding: xchunked\r\n\r\n0\r\n\r\n")),
+        ("two encodings", format!("{post}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n")),
+        (
+            "chunks in HTTP/1.0",
+            "POST /e/a HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
+        ),
+        ("a bare return", format!("GET /livez HTTP/1.1\r\n{host}x: a\rb\r\n\r\n")),
+        ("a zero byte", format!("GET /livez HTTP/1.1\r\n{host}x: a\0b\r\n\r\n")),
+        (
+            "a chunk without a length",
+            format!("{post}transfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n"),
+        ),
+        (
+            "a chunk ended by a bare feed",
+            format!("{post}transfer-encoding: chunked\r\n\r\n3\nabc\n0\n\n"),
+        ),
+        (
+            "another host in the line",
+            format!("GET http://other.example/livez HTTP/1.1\r\n{host}\r\n"),
+        ),
+        ("a tunnel", format!("CONNECT other.example:443 HTTP/1.1\r\n{host}\r\n")),
+        ("a space in the path", format!("GET /li vez HTTP/1.1\r\n{host}\r\n")),
+        ("another protocol", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}".to_owned()),
+    ] {
+        // `raw` reads until the server ends the connection.
+        let answer = server.raw(&text);
+        assert_eq!(answer.status, 400, "{what}: {answer:?}");
+        assert!(!answer.body.contains("other.example"), "{what}: {answer:?}");
+    }
+    let same =
+        format!("GET http://{}/livez HTTP/1.1\r\n{host}connection: close\r\n\r\n", server.public);
+    assert_eq!(server.raw(&same).status, 200, "a proxy's way to say the same");
+}
+
+#[test]
+fn a_head_that_is_too_large_is_a_431() {
+    let server = TestServer::start();
+    let many: String = (0..200).map(|at| format!("x-{at}: 1\r\n")).collect();
+    for more in [many, format!("x: {}\r\n", "a".repeat(140_000))] {
+        let text = format!("GET /livez HTTP/1.1\r\nhost: a\r\n{more}\r\n");
+        assert_eq!(server.raw(&text).status, 431);
+    }
+}

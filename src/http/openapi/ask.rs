@@ -19,7 +19,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let limits = schemas.written::<LimitsReply<'_>>();
     let privacy = schemas.written::<PrivacyReply>();
     let want = "Why not this creative, and what would have made it win.";
-    let want = parameter::query("want", want, parameter::text(), "zahid-terminal");
+    let want = parameter::query("want", want, parameter::text(), "zahid-git-push");
     let rows = vec![
         operation("get", "/v1/decisions/{id}/explain", "explain")
             .says(

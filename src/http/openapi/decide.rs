@@ -1,11 +1,13 @@
 //! Decisions and events: what pages and their browsers use.
 
+use crate::domain::party::Style;
 use crate::http::openapi::answer::Answer;
 use crate::http::openapi::example;
 use crate::http::openapi::operation::Key;
 use crate::http::openapi::operation::Operation;
 use crate::http::openapi::operation::operation;
 use crate::http::openapi::parameter;
+use crate::http::openapi::parameter::name;
 use crate::http::openapi::parameter::query;
 use crate::http::openapi::parameter::repeated;
 use crate::http::openapi::parameter::text;
@@ -103,20 +105,28 @@ fn decisions(request: &Value, reply: &Value, parameters: &[Value]) -> Vec<Operat
 
 fn parameters(schemas: &mut Schemas) -> Vec<Value> {
     let switch = || json!({ "type": "boolean", "default": false });
+    let mut placement = repeated("placement", "A slot to fill.", name(), &["article-end"]);
+    placement["schema"]["minItems"] = json!(1);
+    placement["schema"]["uniqueItems"] = json!(true);
     vec![
-        parameter::required(query("publisher", "Whose page it is.", text(), "eu-tech-news")),
-        parameter::required(repeated("placement", "A slot to fill.", &["article-end"])),
-        repeated("style", "A style it takes, best first.", &["terminal", "card"]),
-        repeated("topic", "A topic of the page.", &["ai-infrastructure"]),
-        repeated("entity", "An entity that the page mentions.", &["european-commission"]),
-        repeated("subject", "An entity that the page is about.", &["@alibaba cloud"]),
-        repeated("keyword", "A word of the page.", &["data centre"]),
+        parameter::required(query("publisher", "Whose page it is.", name(), "eu-tech-news")),
+        parameter::required(placement),
+        repeated(
+            "style",
+            "A style it takes, best first.",
+            schemas.read::<Style>(),
+            &["terminal", "card"],
+        ),
+        repeated("topic", "A topic of the page.", text(), &["ai-infrastructure"]),
+        repeated("entity", "An entity that the page mentions.", text(), &["european-commission"]),
+        repeated("subject", "An entity that the page is about.", text(), &["@alibaba cloud"]),
+        repeated("keyword", "A word of the page.", text(), &["data centre"]),
         query("region", "Where the page is about: a country or a group.", text(), "eu"),
         query("language", "A BCP 47 tag; the publisher's when absent.", text(), "en"),
         query("url", "The page's address.", text(), "https://news.example/ai-infrastructure/x"),
         query("commercial", "What the page allows.", schemas.read::<Commercial>(), "allow"),
-        repeated("sensitive", "Why the page is sensitive; anything here makes it so.", &[]),
-        repeated("shown", "A creative that this page view shows already.", &[]),
+        repeated("sensitive", "Why the page is sensitive; anything here makes it so.", text(), &[]),
+        repeated("shown", "A creative that this page view shows already.", text(), &[]),
         query("viewer_region", "The reader's country, declared.", text(), "DE"),
         query("render", "As data, or also as HTML.", schemas.read::<Render>(), "json"),
         query("test", "Works fully, never counts.", switch(), false),

@@ -39,68 +39,95 @@ pub(super) fn requests() -> Value {
 
 /// The answer to the article.
 pub(super) fn reply() -> Value {
-    let address = |path: &str| format!("https://units.example{path}");
     json!({
         "request_id": "0198c0de-1f2e-7a3b-8c4d-5e6f70819200",
-        "snapshot": { "inventory": "9f2c…", "weights": "41d0…", "age_ms": 42, "stale": false },
+        "snapshot": {
+            "inventory": "e9bd68fe06dd31432af28e2108749ca0",
+            "weights": "44b12d74737cf6c3992de0de25e8656a",
+            "age_ms": 42,
+            "stale": false,
+        },
         "warnings": [],
-        "decisions": { "article-end": {
-            "fill": true,
-            "decision_id": "0198c0de-1f2e-7a3b-8c4d-5e6f70819201",
-            "tier": "standard",
-            "advertiser": { "id": "zahid-host", "name": "zahid.host" },
-            "campaign": "zahid-europe",
-            "flight": "zahid-ai-europe",
-            "creative": {
-                "id": "zahid-terminal", "hash": "5b1e…", "variant": 0,
-                "style": "terminal", "language": "en", "direction": "ltr",
-                "kicker": "Hosting in Europe",
-                "headline": "Deploy to EU soil with one push",
-                "body": "Your code and your data stay in the Union.",
-                "proof": {
-                    "text": "4,200+ EU-deployed projects", "source": "zahid.host",
-                    "as_of": "2026-10-01",
+        "decisions": { "article-end": unit() },
+    })
+}
+
+fn unit() -> Value {
+    let address = |path: &str| format!("https://units.example{path}");
+    json!({
+        "fill": true,
+        "decision_id": "0198c0de-1f2e-7a3b-8c4d-5e6f70819201",
+        "tier": "standard",
+        "advertiser": { "id": "zahid-host", "name": "zahid.host" },
+        "campaign": "zahid-launch",
+        "flight": "zahid-ai-europe",
+        "creative": {
+            "id": "zahid-git-push",
+            "hash": "fb48aba58684a4fa86e91813fb196a5b",
+            "variant": 0,
+            "style": "terminal",
+            "language": "en",
+            "direction": "ltr",
+            "kicker": "reading about AI infrastructure? ship yours in a single git push.",
+            "headline": "Run your AI side-project on zahid.host",
+            "body": "Push a repository and get a running service with its own address, logs and a \
+                certificate.",
+            "proof": {
+                "text": "4,200+ EU-deployed projects",
+                "source": "zahid.host, own count of running projects",
+                "as_of": "2026-10-01",
+            },
+            "command": {
+                "text": "git push zahid main",
+                "output": "Live at https://your-agent.zahid.host",
+                "copy_url": address("/e/AQEAcopy"),
+            },
+            "ctas": [
+                {
+                    "id": "primary",
+                    "text": "Get free account",
+                    "click_url": address("/c/AQEAprimary"),
                 },
-                "command": {
-                    "text": "git push zahid main", "output": "Live at …",
-                    "copy_url": address("/e/AQEAcopy"),
-                },
-                "ctas": [
-                    {
-                        "id": "primary", "text": "Get free account",
-                        "click_url": address("/c/AQEAprimary"),
-                    },
-                    { "id": "pricing", "text": "Pricing", "click_url": address("/c/AQEApricing") },
-                ],
-                "click_url": address("/c/AQEAprimary"),
-                "landing_domain": "zahid.host",
-                "logo": null,
-                "image": null,
-                "price": {
-                    "text": "from €0/mo", "amount_micros": 0, "currency": "EUR", "per": "month",
-                    "tax_included": true, "audience": "business", "note": "no card required",
-                    "valid_until": "2026-12-31T23:59:59Z",
-                },
+                { "id": "pricing", "text": "Pricing", "click_url": address("/c/AQEApricing") },
+            ],
+            "click_url": address("/c/AQEAprimary"),
+            "landing_domain": "zahid.host",
+            "logo": null,
+            "image": null,
+            "price": {
+                "text": "from €0/mo",
+                "amount_micros": 0,
+                "currency": "EUR",
+                "per": "month",
+                "tax_included": true,
+                "audience": "business",
+                "note": "no card required",
+                "valid_until": "2036-12-31T23:59:59Z",
             },
-            "label": {
-                "text": "Anzeige", "language": "de", "aria": "Anzeige von zahid.host",
-                "sponsor_line": "Anzeige von zahid.host", "ruleset": "de",
-                "region_basis": "declared",
-            },
-            "transparency": {
-                "on_behalf_of": "zahid.host", "paid_by": "zahid.host",
-                "why": "Weil diese Seite von KI-Infrastruktur handelt.",
-                "why_text": "Warum sehe ich das?", "language": "de",
-                "why_url": address("/w/0198c0de-1f2e-7a3b-8c4d-5e6f70819201"),
-            },
-            "rel": "sponsored nofollow noopener",
-            "event_urls": {
-                "impression": address("/e/AQEAimpression"),
-                "viewable": address("/e/AQEAviewable"),
-            },
-            "impression_until": "2026-11-25T12:15:00Z",
-            "click_until": "2026-11-25T14:00:00Z",
-        } },
+        },
+        "label": {
+            "text": "Anzeige",
+            "language": "de",
+            "aria": "Anzeige, bezahlter Inhalt",
+            "sponsor_line": "präsentiert von zahid.host",
+            "ruleset": "adjacent-2026-11",
+            "region_basis": "declared",
+        },
+        "transparency": {
+            "on_behalf_of": "zahid.host",
+            "paid_by": "Zahid Hosting GmbH",
+            "why": "erscheint, weil es auf dieser Seite um AI infrastructure geht",
+            "why_text": "warum das",
+            "language": "de",
+            "why_url": address("/w/0198c0de-1f2e-7a3b-8c4d-5e6f70819201"),
+        },
+        "rel": "sponsored nofollow noopener",
+        "event_urls": {
+            "impression": address("/e/AQEAimpression"),
+            "viewable": address("/e/AQEAviewable"),
+        },
+        "impression_until": "2026-11-25T12:15:00Z",
+        "click_until": "2026-11-25T14:00:00Z",
     })
 }
 

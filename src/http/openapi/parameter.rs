@@ -32,13 +32,17 @@ pub(super) fn required(mut parameter: Value) -> Value {
 }
 
 /// A parameter that may be repeated: `topic=a&topic=b`.
-pub(super) fn repeated(name: &str, description: &str, example: &[&str]) -> Value {
-    let items = json!({ "type": "string" });
+pub(super) fn repeated(name: &str, description: &str, items: Value, example: &[&str]) -> Value {
     json!({
         "name": name, "in": "query", "style": "form", "explode": true,
         "description": format!("{description} May be repeated."),
         "schema": { "type": "array", "items": items }, "example": example,
     })
+}
+
+/// Text that is not empty.
+pub(super) fn name() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": 128 })
 }
 
 /// Any text.
@@ -69,8 +73,8 @@ pub(super) fn shared() -> Value {
         "Sec-GPC": header(
             "Sec-GPC",
             "`1`: the reader's browser asks not to be followed; nothing of the viewport is observed \
-             and no visitor key is made.",
-            json!({ "type": "string", "enum": ["1"] }),
+             and no visitor key is made. Anything else says nothing.",
+            json!({ "type": "string" }),
             "1",
         ),
         "Adjacent-Reader-Address": header(

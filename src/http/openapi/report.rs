@@ -19,6 +19,8 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let date = || json!({ "type": "string", "format": "date" });
     let party = json!({ "type": "string", "enum": ["advertisers", "publishers"] });
     let dimensions = Dimension::ALL.iter().map(Dimension::to_string).collect::<Vec<_>>();
+    let one_of = dimensions.join("|");
+    let list = json!({ "type": "string", "pattern": format!("^({one_of})(,({one_of}))*$") });
     let by = format!("What it is broken down by, with commas between: {}.", dimensions.join(", "));
     let one = |what: &str| format!("Only this {what}.");
     vec![
@@ -35,11 +37,11 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 parameter::path("id", "The party's id.", text(), "zahid-host"),
                 query("from", "The first day; 30 days before `to` by default.", date(), "2026-11-01"),
                 query("to", "The first day after it; tomorrow by default.", date(), "2026-12-01"),
-                query("by", &by, text(), "day,topic"),
+                query("by", &by, list, "day,topic"),
                 query("tz", "Whose days they are; the party's by default.", text(), "Europe/Berlin"),
                 query("campaign", &one("campaign"), text(), "zahid-ai-europe"),
                 query("flight", &one("flight"), text(), "zahid-ai-europe"),
-                query("creative", &one("creative"), text(), "zahid-terminal"),
+                query("creative", &one("creative"), text(), "zahid-git-push"),
             ])
             .answers(
                 Answer::json(200, &reply, "The rows; CSV where `Accept` has `text/csv`.")

@@ -16,6 +16,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 pub struct DecisionRequest {
     /// Whose page it is.
+    #[schemars(length(min = 1))]
     pub publisher: String,
     /// What the page is about.
     #[serde(default)]
@@ -25,7 +26,7 @@ pub struct DecisionRequest {
     #[serde(default)]
     pub viewer: ViewerRequest,
     /// The slots to fill, 8 at the most.
-    #[schemars(with = "Vec<SlotDocument>")]
+    #[schemars(with = "Vec<SlotDocument>", length(min = 1))]
     pub placements: Vec<SlotInput>,
     /// `json`, or `html` for a complete escaped unit besides.
     #[serde(default)]
@@ -118,9 +119,11 @@ pub enum EntityDocument {
 #[expect(dead_code, reason = "describes `SlotInput`")]
 pub struct SlotDocument {
     /// The publisher's placement.
+    #[schemars(length(min = 1, max = 128))]
     name: String,
     /// Names the answer; the placement's name when absent.
     #[serde(default)]
+    #[schemars(length(max = 128))]
     key: Option<String>,
     /// Styles it takes, best first; all of the placement's when empty.
     #[serde(default)]

@@ -1,0 +1,120 @@
+//! Laws of the log: what was noted is found again, with the state it was made on, in any segment.
+
+use crate::decision_log::DecisionLine;
+use crate::decision_log::DecisionLog;
+use crate::decision_log::Line;
+use crate::decision_log::SlotLine;
+use crate::decision_log::WorldLine;
+use crate::decision_log::find;
+use crate::decision_log::writer::Keeping;
+use crate::domain::event::NoFill;
+use crate::selection::page::Commercial;
+use crate::selection::page::Page;
+use crate::selection::page::RegionBasis;
+use crate::selection::page::Viewer;
+use crate::selection::snapshot::State;
+use smallvec::SmallVec;
+use std::time::Duration;
+
+fn page() -> Page {
+    Page {
+        publisher: 0,
+        topics: SmallVec::new(),
+        entities: SmallVec::new(),
+        unknown: SmallVec::new(),
+        keywords: SmallVec::new(),
+        region: None,
+        language: "en".parse().unwrap(),
+        commercial: Commercial::Allow,
+        sensitive: false,
+        stopped: false,
+        shown: SmallVec::new(),
+        viewer: Viewer { country: "DE".parse().ok(), basis: RegionBasis::Declared },
+        slots: SmallVec::new(),
+    }
+}
+
+fn decision(at_ms: i64, state: u64) -> DecisionLine {
+    DecisionLine {
+        request: (u128::try_from(at_ms).unwrap() << 80) | (7 << 8),
+        at_ms,
+        state,
+        page: page(),
+        url: Some("news.example/a".into()),
+        forced: None,
+        test: false,
+        slots: vec![SlotLine { masked: vec![3], result: Err(NoFill::AllPaced) }],
+    }
+}
+
+fn state(number: u64) -> State {
+    let spent = (0..u32::try_from(number).unwrap()).collect();
+    State { number, spent, ..State::default() }
+}
+
+fn keeping(segment_bytes: u64) -> Keeping {
+    Keeping { flush: Duration::from_millis(20), segment_bytes, keep: Duration::from_secs(3_600) }
+}
+
+#[test]
+fn a_decision_is_found_with_the_state_it_was_made_on_in_whatever_segment() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = DecisionLog::start(folder.path(), 7, 1_000, keeping(400)).unwrap();
+    log.world(WorldLine { inventory: "i".into(), state: state(1), ..WorldLine::default() });
+    for number in 1..40 {
+        let at_ms = 1_000 + i64::try_from(number).unwrap() * 10;
+        log.state(&state(number));
+        // Made on the state before, noted a moment after the next one.
+        assert!(
+            log.decision(decision(at_ms, number.max(2) - 1))
+                && log.decision(decision(at_ms + 1, number))
+        );
+        log.flush();
+    }
+    let segments = std::fs::read_dir(folder.path()).unwrap().count();
+    assert!(segments > 3, "{segments}");
+
+    for number in 2..40 {
+        let line = decision(1_001 + i64::try_from(number).unwrap() * 10, number);
+        let found = find(folder.path(), line.request | 1).unwrap().unwrap();
+        assert_eq!((found.line, &found.world.state), (line, &state(number)));
+        assert_eq!(found.world.inventory, "i");
+    }
+    assert_eq!(find(folder.path(), 5 << 80).unwrap(), None);
+}
+
+#[test]
+fn a_torn_end_hides_only_what_was_torn() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = DecisionLog::start(folder.path(), 7, 1_000, keeping(1 << 20)).unwrap();
+    log.world(WorldLine { state: state(1), ..WorldLine::default() });
+    log.decision(decision(1_000, 1));
+    log.decision(decision(2_000, 1));
+    drop(log);
+    let segment = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let bytes = std::fs::read(&segment).unwrap();
+    std::fs::write(&segment, &bytes[..bytes.len() - 3]).unwrap();
+
+    assert!(find(folder.path(), decision(1_000, 1).request).unwrap().is_some());
+    assert!(find(folder.path(), decision(2_000, 1).request).unwrap().is_none());
+}
+
+#[test]
+fn segments_are_removed_when_their_time_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = DecisionLog::start(folder.path(), 7, 0, keeping(64)).unwrap();
+    for hour in 0..5i64 {
+        log.decision(decision(hour * 3_600_000 + 1, 0));
+        log.flush();
+    }
+    drop(log);
+    let segments = std::fs::read_dir(folder.path()).unwrap().count();
+    assert!((1..=3).contains(&segments), "{segments} of 5 hours are kept");
+}
+
+#[test]
+fn a_line_is_read_as_it_was_written() {
+    let line = Line::Decision(Box::new(decision(5, 6)));
+    let bytes = postcard::to_stdvec(&line).unwrap();
+    assert_eq!(postcard::from_bytes::<Line>(&bytes).unwrap(), line);
+}

@@ -1,0 +1,202 @@
+//! Laws of the judgement, on generated records.
+
+use crate::domain::event::BillOn;
+use crate::domain::event::EventKind;
+use crate::domain::event::InvalidReason;
+use crate::domain::event::Tier;
+use crate::domain::event::Verdict;
+use crate::domain::money::Micros;
+use crate::ledger::Record;
+use crate::ledger::Rules;
+use crate::ledger::State;
+use crate::ledger::apply::apply;
+use crate::ledger::audit;
+use crate::ledger::record::Attribution;
+use crate::ledger::record::Event;
+use crate::ledger::record::Minted;
+use proptest::prelude::*;
+use std::sync::Arc;
+
+fn micros(amount: i64) -> Micros {
+    Micros::try_from(amount).unwrap()
+}
+
+fn event(kind: EventKind, seq: u64, at_ms: i64, bills: BillOn, price: i64) -> Event {
+    let billed = match (kind, bills) {
+        (EventKind::Impression, BillOn::Impression)
+        | (EventKind::Viewable, BillOn::Viewable)
+        | (EventKind::Click, BillOn::Click) => price,
+        _ => 0,
+    };
+    Event {
+        kind,
+        cta: (kind == EventKind::Click).then(|| (0, "primary".into())),
+        at_ms,
+        minted: Minted { incarnation: 1, partition: 3, seq },
+        decision: u128::from(seq) << 8,
+        decided_at_ms: 0,
+        day: 0,
+        attribution: Arc::new(Attribution {
+            advertiser: "a".into(),
+            currency: "EUR".parse().unwrap(),
+            campaign: "c".into(),
+            flight: "f".into(),
+            creative: "u".into(),
+            variant: 0,
+            publisher: "p".into(),
+            placement: "s".into(),
+            tier: Tier::Standard,
+            topic: "unknown".into(),
+            entity: "unknown".into(),
+            region: "DE".into(),
+        }),
+        bills,
+        price: micros(billed),
+        claimed: None,
+    }
+}
+
+fn record(event: Event) -> Record {
+    Record::Event(Arc::new(event))
+}
+
+fn budget(lifetime: i64, daily: Option<i64>) -> Record {
+    Record::Budget {
+        campaign: "c".into(),
+        lifetime: Some(micros(lifetime)),
+        daily: daily.map(micros),
+    }
+}
+
+fn run(records: &[Record]) -> State {
+    let mut state = State::default();
+    for record in records {
+        apply(&mut state, &Rules::default(), record);
+    }
+    state
+}
+
+fn spent(state: &State) -> i64 {
+    state.accounts.get("c").map_or(0, |account| account.spent.get())
+}
+
+prop_compose! {
+    fn any_event()(
+        kind in prop::sample::select(EventKind::ALL), seq in 0u64..6, at_ms in 0i64..200_000,
+        claimed in prop::option::weighted(0.1, prop::sample::select(InvalidReason::ALL)),
+        price in 0i64..2_000, bills in prop::sample::select(BillOn::ALL),
+    ) -> Record {
+        let mut made = event(kind, seq, at_ms, bills, price);
+        made.claimed = claimed;
+        record(made)
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_order_of_arrival_changes_the_bill(
+        order in Just(vec![
+            (EventKind::Impression, 1_000), (EventKind::Viewable, 2_500), (EventKind::Click, 4_000),
+            (EventKind::Copy, 5_000), (EventKind::Click, 6_000), (EventKind::Impression, 7_000),
+        ]).prop_shuffle(),
+        bills in prop::sample::select(BillOn::ALL),
+        price in 1i64..1_000,
+    ) {
+        let records: Vec<Record> =
+            order.iter().map(|(kind, at)| record(event(*kind, 7, *at, bills, price))).collect();
+        let state = run(&records);
+
+        let due = if bills == BillOn::Flat { 0 } else { price };
+        prop_assert_eq!(spent(&state), due);
+        for (kind, received) in [(EventKind::Impression, 2), (EventKind::Click, 2)] {
+            let tally = &state.totals[&kind];
+            prop_assert_eq!((tally.received, tally.counted, tally.duplicate), (received, 1, 1));
+        }
+    }
+
+    #[test]
+    fn billed_never_exceeds_the_budget_whatever_comes(
+        records in prop::collection::vec(any_event(), 0..60),
+        lifetime in 0i64..4_000, daily in prop::option::of(0i64..2_000),
+    ) {
+        let all: Vec<Record> = std::iter::once(budget(lifetime, daily)).chain(records).collect();
+        let state = run(&all);
+        prop_assert!(spent(&state) <= lifetime);
+        prop_assert!(daily.is_none_or(|daily| spent(&state) <= daily));
+        prop_assert_eq!(audit::contradictions(&state), vec![]);
+    }
+
+    #[test]
+    fn every_record_twice_bills_once(records in prop::collection::vec(any_event(), 0..40)) {
+        let twice: Vec<Record> = records.iter().flat_map(|one| [one.clone(), one.clone()]).collect();
+        prop_assert_eq!(spent(&run(&records)), spent(&run(&twice)));
+    }
+
+    #[test]
+    fn what_is_recorded_is_read_again(one in any_event()) {
+        prop_assert_eq!(Record::decode(&one.encode()), Ok(one));
+    }
+
+    #[test]
+    fn any_bytes_are_a_record_or_an_error(bytes: Vec<u8>) {
+        let _ = Record::decode(&bytes);
+    }
+
+    #[test]
+    fn rows_add_up_to_the_totals(records in prop::collection::vec(any_event(), 0..60)) {
+        let state = run(&records);
+        for (kind, total) in &state.totals {
+            let rows = state.rows.iter().filter(|(key, _)| key.kind == *kind);
+            let (received, counted, billed) = rows.fold((0, 0, 0), |sum, (_, row)| {
+                (sum.0 + row.received, sum.1 + row.counted, sum.2 + row.billed.get())
+            });
+            prop_assert_eq!((received, counted, billed), (total.received, total.counted, total.billed.get()));
+        }
+    }
+}
+
+#[test]
+fn a_click_waits_for_its_impression_and_then_is_an_orphan() {
+    let click = record(event(EventKind::Click, 1, 1_000, BillOn::Click, 50));
+    let mut state = run(std::slice::from_ref(&click));
+    assert_eq!(state.totals[&EventKind::Click].pending, 1);
+
+    let judged = apply(&mut state, &Rules::default(), &Record::Tick { at_ms: 61_001 });
+    assert_eq!(judged[0].verdict, Verdict::Invalid(InvalidReason::OrphanClick));
+    assert_eq!((state.totals[&EventKind::Click].pending, spent(&state)), (0, 0));
+
+    let impression = record(event(EventKind::Impression, 1, 40_000, BillOn::Click, 50));
+    assert_eq!(spent(&run(&[click, impression])), 50);
+}
+
+#[test]
+fn too_fast_and_too_late_are_named_and_use_nothing_up() {
+    let impression = record(event(EventKind::Impression, 1, 1_000, BillOn::Click, 50));
+    let fast = record(event(EventKind::Click, 1, 1_499, BillOn::Click, 50));
+    let good = record(event(EventKind::Click, 1, 1_500, BillOn::Click, 50));
+    let late = record(event(EventKind::Click, 1, 7_200_001, BillOn::Click, 50));
+    let state = run(&[impression, fast, good, late]);
+
+    let tally = &state.totals[&EventKind::Click];
+    assert_eq!(tally.counted, 1);
+    assert_eq!(tally.invalid[&InvalidReason::TooFast], 1);
+    assert_eq!(tally.invalid[&InvalidReason::Expired], 1);
+    assert_eq!(spent(&state), 50);
+}
+
+#[test]
+fn a_credit_gives_back_once_and_never_more_than_was_billed() {
+    let impression = record(event(EventKind::Impression, 1, 1_000, BillOn::Impression, 500));
+    let credit =
+        |id, amount| Record::Credit { id, campaign: "c".into(), day: 0, micros: micros(amount) };
+    let state = run(&[impression.clone(), credit(1, 200), credit(1, 200)]);
+    assert_eq!(spent(&state), 300);
+    assert_eq!(spent(&run(&[impression, credit(2, 900)])), 0);
+}
+
+#[test]
+fn a_newer_format_is_refused_by_name() {
+    let mut bytes = budget(1, None).encode();
+    bytes[0] = 9;
+    assert!(Record::decode(&bytes).unwrap_err().to_string().contains("newer"));
+}
