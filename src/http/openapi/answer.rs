@@ -20,12 +20,12 @@ impl Answer {
 
     /// A JSON document.
     pub fn json(status: u16, schema: &Value, description: &str) -> Answer {
-        Answer::bare(status, description).as_format("application/json", schema.clone())
+        Answer::bare(status, description).in_format("application/json", schema.clone())
     }
 
     /// Text of a format.
     pub fn text(status: u16, format: &str, description: &str) -> Answer {
-        Answer::bare(status, description).as_format(format, json!({ "type": "string" }))
+        Answer::bare(status, description).in_format(format, json!({ "type": "string" }))
     }
 
     /// Problem details with one of these codes.
@@ -33,13 +33,13 @@ impl Answer {
         let schema = json!({ "$ref": "#/components/schemas/Problem" });
         let quoted: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
         let words = format!("{description} Code: {}.", quoted.join(" or "));
-        let mut answer = Answer::bare(status, &words).as_format("application/problem+json", schema);
+        let mut answer = Answer::bare(status, &words).in_format("application/problem+json", schema);
         answer.said["x-codes"] = json!(codes);
         answer.example("application/problem+json", example::problem(status, codes))
     }
 
     /// The same in another format.
-    pub fn as_format(mut self, format: &str, schema: Value) -> Answer {
+    pub fn in_format(mut self, format: &str, schema: Value) -> Answer {
         self.said["content"][format] = json!({ "schema": schema });
         self
     }

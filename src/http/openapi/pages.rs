@@ -27,7 +27,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .takes([parameter::path("file", "The file.", text(), "v1/adjacent.js")])
             .answers(
                 Answer::text(200, "text/javascript", "The file.")
-                    .as_format("text/css", text())
+                    .in_format("text/css", text())
                     .header("ETag"),
             )
             .answers(Answer::bare(304, "It is the one in `If-None-Match`.").header("ETag"))

@@ -45,7 +45,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             ])
             .answers(
                 Answer::json(200, &reply, "The rows; CSV where `Accept` has `text/csv`.")
-                    .as_format("text/csv", json!({ "type": "string" })),
+                    .in_format("text/csv", json!({ "type": "string" })),
             )
             .answers(Answer::problem(403, &["not_yours"], "Another party's key."))
             .answers(Answer::problem(404, &["unknown_party", "no_such_path"], "No such party."))
