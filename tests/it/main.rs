@@ -6,6 +6,7 @@ mod calls;
 mod cli;
 mod crash;
 mod decisions;
+mod dependencies;
 mod drain;
 mod events;
 mod explain;
