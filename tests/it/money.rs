@@ -3,6 +3,7 @@
 use crate::harness::Decision;
 use crate::harness::Setup;
 use crate::harness::TestServer;
+use crate::harness::decision::reference_with;
 use crate::harness::inventory;
 use crate::harness::inventory::PRICE_MICROS;
 use crate::harness::reference;
@@ -74,19 +75,25 @@ async fn money_that_an_unseen_unit_held_is_free_when_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn one_publisher_cannot_hold_more_than_its_share_of_a_budget() {
+async fn beside_another_site_no_publisher_holds_more_than_its_share_of_a_budget() {
     let half = |settings: &mut adjacent::config::Settings| {
         settings.store.publisher_reservation_percent = 50;
     };
     let server =
         Setup::default().inventory(inventory::sold(10)).settings(half).clock().start().await;
+    let elsewhere = reference_with("/publisher", "kitchen-journal".into());
 
-    let mut held = 0;
+    let first = server.decide(&elsewhere).await.sponsor().to_owned();
+    let mut held = (0, 1);
     for _ in 0..20 {
-        held += u32::from(server.decide(&reference()).await.sponsor() == "zahid-host");
+        held.0 += u32::from(server.decide(&reference()).await.sponsor() == "zahid-host");
+    }
+    for _ in 0..20 {
+        held.1 += u32::from(server.decide(&elsewhere).await.sponsor() == "zahid-host");
     }
 
-    assert_eq!(held, 5);
+    assert_eq!(first, "zahid-host");
+    assert_eq!(held, (5, 5));
 }
 
 #[tokio::test]
