@@ -3,6 +3,7 @@
 
 use crate::catalog::change::Hashes;
 use crate::catalog::error::CatalogError;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 use std::fs::File;
@@ -14,11 +15,12 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// One change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// The head's number after it.
     pub number: u64,
     /// When it was asked for.
+    #[schemars(with = "String")]
     pub at: jiff::Timestamp,
     /// Who asked, such as a key's id.
     pub who: String,

@@ -5,6 +5,7 @@ use crate::catalog::error::CatalogError;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use serde::Serialize;
 pub const FORMAT: u32 = 1;
 
 /// The hashes of what is served; absent where nothing was put yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hashes {
     /// Of the inventory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,7 +27,7 @@ pub struct Hashes {
 }
 
 /// What is served.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Head {
     /// The form of this file.
     pub format: u32,
@@ -36,6 +37,7 @@ pub struct Head {
     #[serde(flatten)]
     pub hashes: Hashes,
     /// When it was changed.
+    #[schemars(with = "String")]
     pub at: jiff::Timestamp,
     /// By whom.
     pub who: String,

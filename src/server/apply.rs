@@ -64,7 +64,7 @@ pub struct Wanted {
 }
 
 /// A change that is served.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct Applied {
     /// The catalog's head after it.
     pub head: Head,

@@ -61,6 +61,13 @@ pub struct OwnStopRequest {
     pub stopped: bool,
 }
 
+/// It is in force.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub struct OwnStopReply {
+    /// The number of the change.
+    pub applied: u64,
+}
+
 /// `POST /v1/publishers/{id}/stops`: the publisher's secret key, or an operator's.
 pub async fn own(
     face: Data<Face>,
@@ -86,6 +93,5 @@ pub async fn own(
     };
     let made = |inventory: &_| stop::set_part(inventory, &id, &part, asked.stopped);
     let done = face.server.edit(made, change.expected(), true, &change.by).await?;
-    let number = done.head.number;
-    Ok(crate::http::public::explain::json(&serde_json::json!({ "applied": number })))
+    Ok(crate::http::public::explain::json(&OwnStopReply { applied: done.head.number }))
 }
