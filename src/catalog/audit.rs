@@ -3,7 +3,6 @@
 
 use crate::catalog::change::Hashes;
 use crate::catalog::error::CatalogError;
-use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 use std::fs::File;
@@ -15,7 +14,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// One change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Entry {
     /// The head's number after it.
     pub number: u64,

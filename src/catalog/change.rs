@@ -5,7 +5,6 @@ use crate::catalog::error::CatalogError;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
-use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -13,7 +12,7 @@ use serde::Serialize;
 pub const FORMAT: u32 = 1;
 
 /// The hashes of what is served; absent where nothing was put yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Hashes {
     /// Of the inventory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,7 +26,7 @@ pub struct Hashes {
 }
 
 /// What is served.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Head {
     /// The form of this file.
     pub format: u32,

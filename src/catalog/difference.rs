@@ -5,7 +5,6 @@ use crate::catalog::listed::Listed;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,7 +17,7 @@ pub const DANGEROUS: f64 = 0.5;
 const SHOWN: usize = 40;
 
 /// A field that differs. Absent where the document does not have it.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Field {
     /// Which, such as `targeting.regions.any`.
     pub path: String,
@@ -31,7 +30,7 @@ pub struct Field {
 }
 
 /// A document that differs.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Changed {
     /// Which.
     pub id: String,
@@ -40,7 +39,7 @@ pub struct Changed {
 }
 
 /// What differs in one list, in the order of ids.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ListDifference {
     /// The list, such as `flights`.
     pub list: &'static str,
@@ -53,8 +52,7 @@ pub struct ListDifference {
 }
 
 /// What differs between two states of the catalog.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
-#[schemars(rename = "InventoryDifference")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Difference {
     /// The inventory's lists, those that differ.
     pub lists: Vec<ListDifference>,

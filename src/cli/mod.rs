@@ -8,6 +8,7 @@ mod diff;
 mod explain;
 mod export;
 mod given;
+mod health;
 mod import;
 mod keys;
 mod openapi;
@@ -50,6 +51,8 @@ enum Verb {
     Export(export::Export),
     /// Recompute everything from the journal, and say what differs.
     Audit(audit::Audit),
+    /// Does the server here take requests? Exit code 0 or 1.
+    Health(health::Health),
     /// Keys of parties and tokens; links to advertisers' pages.
     Keys(keys::Keys),
     /// Print the OpenAPI document.
@@ -92,6 +95,7 @@ impl Command {
             Some(Verb::Explain(verb)) => verb.run(voice),
             Some(Verb::Export(verb)) => verb.run(voice),
             Some(Verb::Audit(verb)) => verb.run(voice),
+            Some(Verb::Health(verb)) => verb.run(voice),
             Some(Verb::Keys(verb)) => verb.run(voice),
             Some(Verb::Openapi(verb)) => verb.run(voice),
             Some(Verb::Schema(verb)) => verb.run(voice),

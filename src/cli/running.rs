@@ -12,6 +12,7 @@ use crate::config::keys::LocalKeys;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
 use serde_json::Value;
+use std::io;
 use std::io::Read;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -74,29 +75,46 @@ impl Running {
 
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
         let body = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
-        let mut stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        write!(
-            stream,
+        let head = format!(
             "{method} {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             self.address,
             self.key.expose_secret(),
             body.len()
-        )?;
-        stream.write_all(&body)?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        let text = String::from_utf8(answer)?;
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head.split(' ').nth(1).and_then(|code| code.parse::<u16>().ok());
-        let document: Value = serde_json::from_str(body).unwrap_or(Value::Null);
-        match status {
+        );
+        let answer = exchange(self.address, PATIENCE, &head, &body)?;
+        let document: Value = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
+        match answer.status {
             Some(200..=299) => Ok(document),
             Some(400..=499) => Err(ConfigError::Usage(said(&document)).into()),
             _ => anyhow::bail!("the server answered: {}", said(&document)),
         }
     }
+}
+
+/// What a server answered.
+pub(super) struct Answer {
+    /// `None` when its first line is not one of HTTP.
+    pub status: Option<u16>,
+    pub body: String,
+}
+
+/// Sends one request and reads the answer to its end.
+pub(super) fn exchange(
+    address: SocketAddr,
+    patience: Duration,
+    head: &str,
+    body: &[u8],
+) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    Ok(Answer { status, body: body.to_owned() })
 }
 
 /// The detail of a problem document, and its problems one by one.

@@ -1,6 +1,7 @@
 //! What the command line says: to a person at a terminal, to a pipe, or as JSON.
 
 use crate::catalog::CatalogError;
+use crate::cli::health::NotReady;
 use crate::config::ConfigError;
 use crate::config::Problem;
 use serde::Serialize;
@@ -10,6 +11,8 @@ use std::io::IsTerminal;
 use std::io::Write;
 use std::process::ExitCode;
 
+/// The answer is no.
+const NO: u8 = 1;
 /// The operator can mend it (`EX_USAGE`).
 pub(super) const USAGE: u8 = 64;
 /// We must (`EX_SOFTWARE`).
@@ -46,7 +49,8 @@ impl Voice {
     }
 
     /// Says what failed and how to leave: with 64 when the operator can mend it, with 70 when we
-    /// must. A reader that had enough and went is no failure.
+    /// must, with 1 when the answer to a question is no. A reader that had enough and went is no
+    /// failure.
     pub fn report(self, failure: &anyhow::Error) -> ExitCode {
         let closed = |cause: &(dyn std::error::Error + 'static)| {
             let io = cause.downcast_ref::<io::Error>();
@@ -70,6 +74,9 @@ impl Voice {
             eprintln!("adjacent: {failure:#}");
         } else {
             problems.iter().for_each(show);
+        }
+        if failure.is::<NotReady>() {
+            return ExitCode::from(NO);
         }
         let ours = failure.downcast_ref::<ConfigError>().is_none()
             && failure.downcast_ref::<CatalogError>().is_none();

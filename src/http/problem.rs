@@ -22,7 +22,6 @@ pub const CODES: &[(&str, &str)] = &[
     ("unknown_publisher", "the inventory has no such publisher"),
     ("unknown_party", "the inventory has no such advertiser or publisher"),
     ("decision_not_recorded", "there is no such decision, or a crash took its record"),
-    ("no_such_list", "the inventory has no such list"),
     ("no_such_document", "the catalog has no such document"),
     ("no_such_version", "the catalog has no such version"),
     ("method_not_allowed", "the path takes other methods: `Allow` names them"),

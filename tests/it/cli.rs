@@ -217,3 +217,11 @@ fn schemas_and_imports_are_printed_for_others_to_read() {
          [[topics]]\nid = \"canoes\"\nname = \"Canoes\"\nparent = \"boats-and-ships\"\naliases = [\"iab-9.2-X2\"]\n\n"
     );
 }
+
+#[test]
+fn a_probe_that_reaches_no_server_says_so_with_1() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = run(&["health", "--ops", &free.to_string()]);
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    assert!(err(&output).contains("not ready"), "{}", err(&output));
+}

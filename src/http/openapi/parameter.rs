@@ -91,18 +91,5 @@ pub(super) fn shared() -> Value {
             json!({ "type": "string" }),
             "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
         ),
-        "If-Match": header(
-            "If-Match",
-            "The `ETag` that the caller has seen; 412 when somebody else was first.",
-            json!({ "type": "string" }),
-            "\"e9bd68fe06dd31432af28e2108749ca0\"",
-        ),
-        "Idempotency-Key": header(
-            "Idempotency-Key",
-            "Makes a change once, however often it is sent; the same key for another change is \
-             refused.",
-            json!({ "type": "string", "minLength": 1, "maxLength": 128 }),
-            "raise-budget-2026-11-25",
-        ),
     })
 }

@@ -17,7 +17,7 @@ use actix_web::web::ServiceConfig;
 
 /// Every route of the operations listener, with who uses it.
 pub fn table() -> Vec<At> {
-    vec![
+    let mut rows = vec![
         // The process manager and the balancer.
         at("/livez").reads(probes::live),
         at("/readyz").reads(probes::ready),
@@ -27,7 +27,10 @@ pub fn table() -> Vec<At> {
         // The operator at 3 a.m.
         at("/v1/decisions/{id}/explain").reads(explain::explain),
         at("/v1/decisions/{id}/events").reads(explain::events),
-    ]
+    ];
+    // The operator's tools.
+    rows.extend(admin::table());
+    rows
 }
 
 /// Serves the table.
@@ -38,8 +41,7 @@ pub fn routes(face: Data<Face>) -> impl FnOnce(&mut ServiceConfig) {
             .wrap(from_fn(guard::panics))
             .wrap(from_fn(guard::addressed))
             .wrap(public::manners("same-origin"));
-        let scope =
-            table().into_iter().chain(admin::table()).fold(scope, |scope, row| scope.service(row));
+        let scope = table().into_iter().fold(scope, |scope, row| scope.service(row));
         config.service(scope.default_service(web::to(public::nowhere)));
     }
 }

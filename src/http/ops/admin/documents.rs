@@ -24,7 +24,7 @@ fn listed(face: &Face, list: &str) -> Result<(Vec<Value>, String), ApiError> {
     let snapshot = live.snapshot();
     let unknown = || {
         let detail = format!("there is no list `{list}`: there are {}", LISTS.join(", "));
-        ApiError::missing("no_such_list", detail)
+        ApiError::missing("no_such_document", detail)
     };
     let mut inventory = serde_json::to_value(&snapshot.inventory).map_err(ApiError::internal)?;
     let documents =

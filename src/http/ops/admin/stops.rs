@@ -61,7 +61,7 @@ pub struct OwnStopRequest {
     pub stopped: bool,
 }
 
-/// It is in force.
+/// A stop that is served.
 #[derive(serde::Serialize, schemars::JsonSchema)]
 pub struct OwnStopReply {
     /// The number of the change.
