@@ -44,8 +44,11 @@ impl Row {
     }
 }
 
+/// Makes the rows of one part.
+type Part = fn(&ProgressBar) -> Vec<Row>;
+
 /// The parts of the table and what makes each.
-const PARTS: [(&str, fn(&ProgressBar) -> Vec<Row>); 3] =
+const PARTS: [(&str, Part); 3] =
     [("choose", choosing::rows), ("events", events::rows), ("http", http::rows)];
 
 fn main() {

@@ -80,7 +80,8 @@ fn usage(reason: impl Into<String>) -> anyhow::Error {
 impl App {
     /// Opens the data directory, recovers, compiles and binds. Port 0 picks a free one.
     pub async fn build(settings: Settings, options: Options) -> anyhow::Result<App> {
-        let clock = |latest_ms| -> Arc<dyn Clock> { Arc::new(SystemClock::starting_at_least(latest_ms)) };
+        let clock =
+            |latest_ms| -> Arc<dyn Clock> { Arc::new(SystemClock::starting_at_least(latest_ms)) };
         App::build_with_clock(settings, options, clock).await
     }
 

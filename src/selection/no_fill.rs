@@ -26,6 +26,9 @@ pub fn reason(case: &Case<'_>) -> NoFill {
     }
 }
 
+/// From the flights that are left to those for which a stage holds, of one block.
+type Stage<'a> = &'a dyn Fn(&Block) -> Block;
+
 /// The stage at which the last flight of a block fell, of those whose targeting meets the page.
 fn latest(case: &Case<'_>, plan: &mut Plan<'_>, at: usize, all: &Block) -> Option<Removed> {
     let mut left = plan.targeted(at, all);
@@ -39,7 +42,7 @@ fn latest(case: &Case<'_>, plan: &mut Plan<'_>, at: usize, all: &Block) -> Optio
     let listed = |places: &[u32]| not(row::listed(places, at));
     let house_only = case.page.commercial == Commercial::HouseOnly;
     let house = row::between(&snapshot.tiers[Tier::House as usize], at);
-    let stages: [(Removed, &dyn Fn(&Block) -> Block); 10] = [
+    let stages: [(Removed, Stage<'_>); 10] = [
         (Removed::Stopped, &|_| row::and(&snapshot.index.live[at], &listed(&state.stopped))),
         (Removed::Commercial, &|_| if house_only { house } else { *all }),
         (Removed::Sensitive, &|_| kept.sensitive),

@@ -7,6 +7,8 @@ use crate::harness::TestServer;
 use crate::harness::inventory;
 use crate::harness::reader::AGENT;
 use crate::harness::reference;
+use adjacent::catalog::change::Expected;
+use adjacent::server::apply::Wanted;
 use reqwest::Method;
 
 /// A publisher that lists its origins, on a clock set by hand.
@@ -207,7 +209,8 @@ async fn a_unit_of_a_flight_that_was_stopped_is_billed_no_more() {
         request: None,
     };
 
-    server.inner.apply_inventory(stopped, None, &by).await.unwrap();
+    let wanted = Wanted { inventory: Some(stopped), ..Wanted::default() };
+    server.inner.apply(wanted, Expected::Anything, &by).await.unwrap();
     server.reader.impression(&unit).await;
 
     assert_eq!(server.verdicts(&unit).await, ["impression invalid stopped"]);
