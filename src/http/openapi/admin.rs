@@ -6,6 +6,7 @@ use crate::catalog::listed::LISTS;
 use crate::domain::inventory::Inventory;
 use crate::domain::weights::Weights;
 use crate::http::openapi::answer::Answer;
+use crate::http::openapi::documents;
 use crate::http::openapi::operation::Key;
 use crate::http::openapi::operation::Listener;
 use crate::http::openapi::operation::Operation;
@@ -84,8 +85,7 @@ fn changing(schemas: &mut Schemas) -> Vec<Operation> {
     let refused = "A field, or `Idempotency-Key`, is refused, or the documents have problems.";
     let codes = &["field_refused", "document_refused", "personal_data"];
     let about = "Also where a weight moves by more than half.";
-    let mut force = query("force", about, json!({ "type": "boolean" }), "");
-    force["example"] = json!(true);
+    let force = query("force", about, json!({ "type": "boolean" }), true);
     vec![
         change(schemas, operation("put", "/v1/admin/inventory", "apply"))
             .says(
@@ -127,7 +127,7 @@ fn changing(schemas: &mut Schemas) -> Vec<Operation> {
 }
 
 fn documents(schemas: &mut Schemas) -> Vec<Operation> {
-    let any = json!({ "type": "object", "description": "As in the inventory's files." });
+    let (sent, answered) = (documents::sent(schemas), documents::answered(schemas));
     let state = schemas.read::<StateRequest>();
     let list = || {
         parameter::path(
@@ -138,7 +138,8 @@ fn documents(schemas: &mut Schemas) -> Vec<Operation> {
         )
     };
     let id = || parameter::path("id", "Which document.", text(), "zahid-ai-europe");
-    let missing = || Answer::problem(404, &["no_such_document"], "No such list or document.");
+    let missing =
+        || Answer::problem(404, &["no_such_document", "no_such_list"], "No such list or document.");
     let codes = &["field_refused", "document_refused", "personal_data"];
     let refused =
         || Answer::problem(422, codes, "A field is refused, or the inventory would have problems.");
@@ -158,26 +159,26 @@ fn documents(schemas: &mut Schemas) -> Vec<Operation> {
             )
             .takes([list()])
             .answers(
-                Answer::json(200, &json!({ "type": "array", "items": any }), "The documents.")
+                Answer::json(200, &json!({ "type": "array", "items": answered }), "The documents.")
                     .header("ETag"),
             )
             .answers(missing()),
         change(schemas, operation("post", "/v1/admin/{list}", "create"))
             .says("Add a document", "A creative begins as a draft.")
             .takes([list()])
-            .body(JSON, &any, &example)
+            .body(JSON, &sent, &example)
             .answers(missing())
             .answers(exists())
             .answers(refused()),
         operation("get", "/v1/admin/{list}/{id}", "read")
             .says("One document", "`ETag` is the inventory's hash.")
             .takes([list(), id()])
-            .answers(Answer::json(200, &any, "The document.").header("ETag"))
+            .answers(Answer::json(200, &answered, "The document.").header("ETag"))
             .answers(missing()),
         change(schemas, operation("put", "/v1/admin/{list}/{id}", "replace"))
             .says("Replace a document", "A creative whose content changes becomes a draft.")
             .takes([list(), id()])
-            .body(JSON, &any, &example)
+            .body(JSON, &sent, &example)
             .answers(missing())
             .answers(refused()),
         change(schemas, operation("delete", "/v1/admin/{list}/{id}", "delete"))

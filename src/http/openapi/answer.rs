@@ -75,7 +75,8 @@ pub(super) fn headers() -> Value {
             "schema": { "type": "string", "format": "uri" },
         },
         "ETag": {
-            "description": "Names these very bytes.",
+            "description": "Names this very version: for `If-None-Match`, and for `If-Match` where \
+                it can be changed.",
             "schema": { "type": "string" },
         },
     })

@@ -5,6 +5,7 @@ mod admin;
 mod answer;
 mod ask;
 mod decide;
+mod documents;
 mod example;
 mod operation;
 mod operations;
