@@ -9,5 +9,6 @@ mod manners;
 mod mutations;
 mod openapi;
 mod openapi_server;
+mod papers;
 mod scenarios;
 mod selection;
