@@ -6,6 +6,7 @@ pub mod open;
 pub mod reload;
 pub mod tasks;
 
+use crate::clock::Clock;
 use crate::clock::SystemClock;
 use crate::config::ConfigError;
 use crate::config::Settings;
@@ -79,6 +80,18 @@ fn usage(reason: impl Into<String>) -> anyhow::Error {
 impl App {
     /// Opens the data directory, recovers, compiles and binds. Port 0 picks a free one.
     pub async fn build(settings: Settings, options: Options) -> anyhow::Result<App> {
+        let clock =
+            |latest_ms| -> Arc<dyn Clock> { Arc::new(SystemClock::starting_at_least(latest_ms)) };
+        App::build_with_clock(settings, options, clock).await
+    }
+
+    /// The same on a clock of the caller's, made from the latest time on record in unix
+    /// milliseconds: for tests that let hours pass.
+    pub async fn build_with_clock(
+        settings: Settings,
+        options: Options,
+        clock: impl FnOnce(i64) -> Arc<dyn Clock>,
+    ) -> anyhow::Result<App> {
         if settings.store.url != "embedded" {
             return Err(usage(format!(
                 "store.url `{}` is not served by this version: use `embedded`",
@@ -105,14 +118,14 @@ impl App {
         )
         .context("the journal cannot be opened")?;
         purses.recover(&ledger.state());
-        let clock = Arc::new(SystemClock::starting_at_least(ledger.state().latest_ms()));
+        let clock = clock(ledger.state().latest_ms());
         let opened = open::catalog(&data, &settings, &options, &*clock)?;
         let live = Live::new(opened.snapshot.clone(), &purses, 1);
         let metrics = open::metrics(&opened.snapshot, &settings).context("metrics")?;
         let log = DecisionLog::start(
             &data.join("decisions"),
             incarnation,
-            crate::clock::Clock::now_ms(&*clock),
+            clock.now_ms(),
             Keeping {
                 flush: Duration::from_millis(settings.decision_log.flush_ms),
                 segment_bytes: settings.decision_log.segment_bytes,
@@ -120,7 +133,7 @@ impl App {
             },
         )
         .context("the decision log cannot be opened")?;
-        let now = crate::clock::Clock::now(&*clock);
+        let now = clock.now();
         let mut api_keys = ApiKeys::open(&data)?;
         let inventory = &opened.snapshot.inventory;
         let local_keys = LocalKeys::open(

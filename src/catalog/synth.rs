@@ -251,7 +251,7 @@ fn targeting(inventory: &Inventory, maker: &mut Maker) -> Targeting {
         targeting.publishers.any.push(inventory.publishers[at].id.clone());
     }
     if maker.chance(20) {
-        targeting.placements = Clause { any: vec![id("article-end")], none: Vec::new() };
+        targeting.placements = Clause { any: vec![id("article-end")], none: Vec::new() }.into();
     }
     targeting
 }

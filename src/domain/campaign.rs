@@ -13,6 +13,8 @@ use crate::domain::id::TopicId;
 use crate::domain::language::Language;
 use crate::domain::money::Micros;
 use crate::domain::region::Region;
+use crate::domain::seldom::Blank;
+use crate::domain::seldom::Seldom;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -141,21 +143,21 @@ closed! {
 #[serde(deny_unknown_fields, default)]
 pub struct Targeting {
     /// What the page is about; a topic includes those below it.
-    pub topics: Clause<TopicId>,
+    pub topics: Seldom<Clause<TopicId>>,
     /// Whom the page is about; an entity includes those it owns.
-    pub entities: Clause<EntityId>,
+    pub entities: Seldom<Clause<EntityId>>,
     /// Where the reader is: countries or groups.
-    pub regions: Clause<Region>,
+    pub regions: Seldom<Clause<Region>>,
     /// Where the page is about: countries or groups.
-    pub page_regions: Clause<Region>,
+    pub page_regions: Seldom<Clause<Region>>,
     /// The page's language.
-    pub languages: Clause<Language>,
+    pub languages: Seldom<Clause<Language>>,
     /// Words the page names.
-    pub keywords: Clause<String>,
+    pub keywords: Seldom<Clause<String>>,
     /// Whose page it is.
-    pub publishers: Clause<PublisherId>,
+    pub publishers: Seldom<Clause<PublisherId>>,
     /// Which slot it is, by name, on any publisher.
-    pub placements: Clause<PlacementId>,
+    pub placements: Seldom<Clause<PlacementId>>,
 }
 
 /// One dimension of a flight's targeting.
@@ -174,6 +176,10 @@ impl<T> Default for Clause<T> {
     fn default() -> Self {
         Clause { any: Vec::new(), none: Vec::new() }
     }
+}
+
+impl<T: PartialEq + 'static> Blank for Clause<T> {
+    const BLANK: &'static Self = &Clause { any: Vec::new(), none: Vec::new() };
 }
 
 impl BillOn {

@@ -6,11 +6,10 @@ use crate::domain::taxonomy::Fault;
 use crate::domain::taxonomy::Taxonomy;
 use crate::domain::taxonomy::TopicIx;
 use crate::domain::text;
+use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
-use std::collections::HashMap;
-use std::collections::HashSet;
 
 closed! {
     /// What an entity is.
@@ -83,8 +82,8 @@ pub struct Entities {
     names: Vec<String>,
     /// Itself and its owners, nearest first.
     lines: Vec<Vec<EntityIx>>,
-    /// Pairs of rivals as written, both ways round.
-    rivals: HashSet<(EntityIx, EntityIx)>,
+    /// Rivals as written, both ways round.
+    rivals: Vec<Vec<EntityIx>>,
     keys: HashMap<Box<str>, EntityIx>,
     ambiguous: HashMap<Box<str>, Vec<(TopicIx, EntityIx)>>,
 }
@@ -102,7 +101,7 @@ impl Entities {
             reason: format!("there is no {what} `{id}`"),
             unknown: Some(id.to_owned()),
         };
-        let mut table = Entities::default();
+        let mut table = Entities { rivals: vec![Vec::new(); docs.len()], ..Entities::default() };
         for (at, doc) in docs.iter().enumerate() {
             let mut line = vec![number(at)];
             let mut owner = doc.parent.as_ref();
@@ -124,8 +123,8 @@ impl Entities {
             for (n, rival) in doc.competitors.iter().enumerate() {
                 match places.get(rival) {
                     Some(place) => {
-                        table.rivals.insert((number(at), number(*place)));
-                        table.rivals.insert((number(*place), number(at)));
+                        table.rivals[at].push(number(*place));
+                        table.rivals[*place].push(number(at));
                     }
                     None => {
                         let field = format!("competitors[{n}]");
@@ -204,8 +203,13 @@ impl Entities {
     }
 
     /// Itself and its owners, nearest first.
-    pub fn with_owners(&self, entity: EntityIx) -> Vec<EntityIx> {
-        self.lines[entity.0 as usize].clone()
+    pub fn owners(&self, entity: EntityIx) -> &[EntityIx] {
+        &self.lines[entity.0 as usize]
+    }
+
+    /// Its own rivals, those of its owners not among them.
+    pub fn rivals_of(&self, entity: EntityIx) -> &[EntityIx] {
+        &self.rivals[entity.0 as usize]
     }
 
     /// Whether `inner` is `outer` or owned by it.
@@ -220,8 +224,8 @@ impl Entities {
 
     /// Whether one, or an owner of it, is a rival of the other, or of an owner of that.
     pub fn rivals(&self, one: EntityIx, other: EntityIx) -> bool {
-        let lines = (&self.lines[one.0 as usize], &self.lines[other.0 as usize]);
-        lines.0.iter().any(|a| lines.1.iter().any(|b| self.rivals.contains(&(*a, *b))))
+        let others = self.owners(other);
+        self.owners(one).iter().any(|a| self.rivals_of(*a).iter().any(|b| others.contains(b)))
     }
 }
 

@@ -5,10 +5,10 @@ use crate::domain::region::Country;
 use crate::domain::region::Region;
 use crate::domain::region::Regions;
 use garde::Validate;
+use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// The table as written in `config/labels.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -75,10 +75,10 @@ pub struct Labels {
     /// The table's name.
     pub ruleset: String,
     rows: Vec<Label>,
-    /// For every country the rows that hold there, nearest region first.
-    by_country: BTreeMap<Country, Vec<usize>>,
+    /// For every country the rows of the nearest region that has any.
+    by_country: HashMap<Country, Box<[usize]>>,
     /// The rows for a reader whose country nobody knows.
-    unknown: Vec<usize>,
+    unknown: Box<[usize]>,
     words: Vec<Words>,
 }
 
@@ -94,15 +94,22 @@ impl Labels {
                 table.label.iter().enumerate().filter(|(_, row)| row.regions.contains(region));
             held.map(|(at, _)| at).collect::<Vec<_>>()
         };
+        // Rows of one region are those that name the same ones.
+        let nearest = |mut rows: Vec<usize>| -> Box<[usize]> {
+            if let Some(first) = rows.first().map(|at| &table.label[*at].regions) {
+                rows.retain(|at| table.label[*at].regions == *first);
+            }
+            rows.into()
+        };
         let by_country = regions.countries().map(|country| {
             let around = regions.with_groups(country);
-            (country, around.iter().flat_map(rows_of).collect())
+            (country, nearest(around.iter().flat_map(rows_of).collect()))
         });
         let world = Region::Group("world".into());
         Labels {
             ruleset: table.ruleset.clone(),
             by_country: by_country.collect(),
-            unknown: rows_of(&world),
+            unknown: nearest(rows_of(&world)),
             rows: table.label.clone(),
             words: table.words.clone(),
         }
@@ -114,12 +121,8 @@ impl Labels {
             Some(country) => self.by_country.get(&country)?,
             None => &self.unknown,
         };
-        let nearest = self.rows.get(*rows.first()?)?;
-        let same = |at: &&usize| {
-            let row = &self.rows[**at];
-            row.regions == nearest.regions && row.language.covers(language)
-        };
-        Some(rows.iter().find(same).map_or(nearest, |at| &self.rows[*at]))
+        let same = |at: &&usize| self.rows[**at].language.covers(language);
+        rows.iter().find(same).or(rows.first()).map(|at| &self.rows[*at])
     }
 
     /// The words in a language, or in English.

@@ -16,6 +16,7 @@ pub mod language;
 pub mod money;
 pub mod party;
 pub mod region;
+pub mod seldom;
 pub mod taxonomy;
 pub mod text;
 pub mod weights;

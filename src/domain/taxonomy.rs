@@ -2,10 +2,10 @@
 
 use crate::domain::id::TopicId;
 use crate::domain::text;
+use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
-use std::collections::HashMap;
 
 /// A topic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -14,9 +14,20 @@ pub const MAX_CHARS: usize = 128;
 /// apostrophes vanish; every other run that is neither letter nor digit becomes one `-`.
 /// Other scripts keep their letters and marks. The key of a key is itself.
 pub fn key(name: &str) -> Option<String> {
-    if let Some(plain) = plain_key(name) {
-        return Some(plain);
+    with_key(name, str::to_owned)
+}
+
+/// What `use_key` makes of the canonical key of a name; for a name in ASCII, as almost all are, the
+/// key is on the stack.
+pub fn with_key<T>(name: &str, use_key: impl FnOnce(&str) -> T) -> Option<T> {
+    let mut room = [0; ASCII_ROOM];
+    match ascii_key(name, &mut room) {
+        Some(key) => (!key.is_empty()).then(|| use_key(key)),
+        None => long_way(name).map(|key| use_key(&key)),
     }
+}
+
+fn long_way(name: &str) -> Option<String> {
     let mut found = pass(name)?;
     // What one pass brings together (a letter and a mark, say), the next may fold again.
     for _ in 0..8 {
@@ -59,20 +70,41 @@ fn separate(out: &mut String, gap: bool) {
     }
 }
 
-/// The way of almost every name: lower-case ASCII words, spaces or dashes between them.
-fn plain_key(name: &str) -> Option<String> {
-    let bytes = name.as_bytes();
-    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-' || *b == b' ';
-    let ragged = |b: Option<&u8>| b.is_none_or(|b| !b.is_ascii_alphanumeric());
-    if bytes.len() > MAX_CHARS
-        || !bytes.iter().all(plain)
-        || ragged(bytes.first())
-        || ragged(bytes.last())
-    {
+/// Room for the key of an ASCII name.
+const ASCII_ROOM: usize = MAX_CHARS + 32;
+
+/// The way of almost every name: the key of one in ASCII, empty where nothing is left of it.
+/// `None` for a name that must take the long way: too long, not ASCII, or with one of the signs in
+/// it by which languages and platforms differ.
+fn ascii_key<'r>(name: &str, room: &'r mut [u8; ASCII_ROOM]) -> Option<&'r str> {
+    let bytes = name.trim_start_matches(['@', '#', '$', ' ']).as_bytes();
+    if name.len() > MAX_CHARS {
         return None;
     }
-    let doubled = bytes.windows(2).any(|pair| pair.iter().all(|b| !b.is_ascii_alphanumeric()));
-    (!doubled).then(|| name.replace(' ', "-"))
+    let (mut end, mut gap) = (0, false);
+    for byte in bytes {
+        match byte {
+            b'\'' | b'`' => {}
+            b'+' | b'#' | b'.' | 0x80.. => return None,
+            b'&' => {
+                let and: &[u8] = if end > 0 { b"-and" } else { b"and" };
+                room.get_mut(end..end + and.len())?.copy_from_slice(and);
+                end += and.len();
+                gap = true;
+            }
+            byte if byte.is_ascii_alphanumeric() => {
+                if gap && end > 0 {
+                    *room.get_mut(end)? = b'-';
+                    end += 1;
+                }
+                gap = false;
+                *room.get_mut(end)? = byte.to_ascii_lowercase();
+                end += 1;
+            }
+            _ => gap = true,
+        }
+    }
+    std::str::from_utf8(&room[..end]).ok()
 }
 
 /// NFKC, lower case, marks off Latin, Greek and Cyrillic, until nothing changes any more: a
@@ -178,9 +210,11 @@ mod tests {
         }
 
         #[test]
-        fn the_short_way_and_the_long_way_agree(name in "[a-z0-9 -]{0,20}") {
-            if let Some(short) = plain_key(&name) {
-                prop_assert_eq!(short, name.replace(' ', "-"));
+        fn the_short_way_and_the_long_way_agree(name in "[@#$ ]{0,3}[\\x00-\\x7F]{0,30}", words in "[a-z0-9 &'-]{0,20}") {
+            for name in [name, words] {
+                if let Some(short) = ascii_key(&name, &mut [0; ASCII_ROOM]) {
+                    prop_assert_eq!(short, long_way(&name).unwrap_or_default());
+                }
             }
         }
     }

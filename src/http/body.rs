@@ -198,7 +198,6 @@ mod tests {
     use actix_web::ResponseError;
 
     #[derive(Debug, serde::Deserialize)]
-    #[expect(dead_code, reason = "only its shape matters")]
     struct Asked {
         #[serde(default)]
         count: u8,

@@ -10,25 +10,39 @@ use crate::selection::dice::Purpose;
 use crate::selection::draw;
 use crate::selection::fixed::Q32;
 use crate::selection::index;
+use crate::selection::index::plan::Relevance;
+use crate::selection::index::row;
+use crate::selection::index::row::Block;
+use crate::selection::no_fill;
 use crate::selection::page::Commercial;
 use crate::selection::page::Page;
-use crate::selection::removed::Removed;
 use crate::selection::rules::Case;
 use crate::selection::rules::Taken;
 use crate::selection::score;
 use crate::selection::score::Matched;
 use crate::selection::score::Score;
-use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::World;
 use crate::selection::snapshot::style_bit;
+use crate::selection::wording;
 use smallvec::SmallVec;
 
 /// How often a slot is chosen when reservations fail: then it stays empty.
 pub const TRIES: usize = 2;
 
-/// Candidates of one draw: place in rank order and score.
-pub type Candidates = SmallVec<[(u32, Score); 64]>;
+/// A flight in a draw.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate {
+    /// Its place in rank order.
+    pub place: u32,
+    /// The number its rolls are made of.
+    pub stable_id: u64,
+    /// Its score, as a logarithm.
+    pub ln_score: Q32,
+}
+
+/// Candidates of one draw: as many as a draw takes by default need no allocation.
+pub type Candidates = SmallVec<[Candidate; 512]>;
 
 /// What the hot path counts of the tiers it visited.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -114,7 +128,7 @@ pub fn choose(request: &Request<'_>, slot: usize, taken: &Taken) -> Outcome {
     let mut counts = Counts::default();
     let result = match refused(&case) {
         Some(reason) => Err(reason),
-        None => winner(&case, &mut counts).ok_or_else(|| no_fill(&case)),
+        None => winner(&case, &mut counts).ok_or_else(|| no_fill::reason(&case)),
     };
     Outcome { result, counts }
 }
@@ -132,158 +146,109 @@ pub fn refused(case: &Case<'_>) -> Option<NoFill> {
 
 fn winner(case: &Case<'_>, counts: &mut Counts) -> Option<Win> {
     let snapshot = &*case.world.snapshot;
-    let plan = snapshot.index.plan(case);
+    let mut plan = snapshot.index.plan(case);
     let mut candidates = Candidates::new();
     index::tiers(case.page.commercial).iter().find_map(|tier| {
         candidates.clear();
         let range = &snapshot.tiers[*tier as usize];
         counts.visited += u32::try_from(range.len()).unwrap_or(u32::MAX);
-        for word in range.start / 64..range.end.div_ceil(64) {
-            let found = plan.word(word);
-            let mut open = found.left & case.world.open[word];
-            counts.matched += found.matched.count_ones();
-            counts.conflict += (found.matched & !found.left).count_ones();
-            counts.closed += (found.left & !open).count_ones();
-            while open != 0 {
-                let place = word * 64 + open.trailing_zeros() as usize;
-                open &= open - 1;
-                if range.contains(&place) {
-                    consider(case, place, counts, &mut candidates);
-                }
+        for at in range.start / row::FLIGHTS..range.end.div_ceil(row::FLIGHTS) {
+            let Some(met) = plan.met(at, &row::between(range, at)) else { continue };
+            let open = row::and(&met.left, &case.world.open[at]);
+            counts.matched += row::count(&met.matched);
+            counts.conflict += row::count(&row::and_not(&met.matched, &met.left));
+            counts.closed += row::count(&row::and_not(&met.left, &open));
+            if !row::is_zero(&open) {
+                gather(case, (at, &open), &plan.relevance(at), counts, &mut candidates);
             }
         }
         draw_one(case, &candidates)
     })
 }
 
-/// The rules that bitmaps cannot hold: dates, lost reservations, pace, relevance.
-fn consider(case: &Case<'_>, place: usize, counts: &mut Counts, candidates: &mut Candidates) {
+/// Puts those of a block into the draw whom no rule keeps out that bitmaps cannot hold: dates,
+/// lost reservations, pace, relevance.
+fn gather(
+    case: &Case<'_>,
+    (at, open): (usize, &Block),
+    relevance: &Relevance,
+    counts: &mut Counts,
+    candidates: &mut Candidates,
+) {
     let snapshot = &*case.world.snapshot;
-    let flight = &snapshot.flights[place];
-    if case.now_ms < flight.starts_ms || flight.ends_ms <= case.now_ms {
+    let boosts = &snapshot.boosts;
+    let all_asked = !case.taken.masked.is_empty();
+    for (word, open) in open.iter().enumerate() {
+        let mut open = *open;
+        let asked = if all_asked { u64::MAX } else { case.world.asked[at][word] };
+        while open != 0 {
+            if candidates.len() >= boosts.max_candidates && boosts.floor <= Q32::ZERO {
+                // Full, and no relevance is too low: the rest need not be looked at.
+                counts.truncated += (open & !asked).count_ones();
+                open &= asked;
+                if open == 0 {
+                    break;
+                }
+            }
+            let bit = open.trailing_zeros();
+            open &= open - 1;
+            let place = at * row::FLIGHTS + word * 64 + bit as usize;
+            if asked >> bit & 1 == 1 && !passes(case, place, counts) {
+                continue;
+            }
+            let ln_relevance = relevance.of(boosts, word, bit);
+            if ln_relevance < boosts.floor {
+                counts.relevance += 1;
+            } else if candidates.len() >= boosts.max_candidates {
+                counts.truncated += 1;
+            } else {
+                let runner = snapshot.index.runners[place];
+                candidates.push(Candidate {
+                    place: u32::try_from(place).unwrap_or(u32::MAX),
+                    stable_id: runner.stable_id,
+                    ln_score: boosts.ln_score(runner.ln_static, ln_relevance),
+                });
+            }
+        }
+    }
+}
+
+/// The rules that a flight must be asked about by itself: dates, lost reservations, pace.
+fn passes(case: &Case<'_>, place: usize, counts: &mut Counts) -> bool {
+    let flight = &case.world.snapshot.flights[place];
+    if !case.runs(flight) {
         counts.dates += 1;
-        return;
+        return false;
     }
     if case.taken.masked.contains(&place) {
         counts.closed += 1;
-        return;
+        return false;
     }
-    if !case.on_pace(place, flight) {
-        counts.paced += 1;
-        return;
-    }
-    let score = score::score(snapshot, flight, case.page);
-    if score.ln_relevance < snapshot.boosts.floor {
-        counts.relevance += 1;
-        return;
-    }
-    if candidates.len() >= snapshot.boosts.max_candidates {
-        counts.truncated += 1;
-        return;
-    }
-    candidates.push((u32::try_from(place).unwrap_or(u32::MAX), score));
+    let on_pace = case.on_pace(place, flight);
+    counts.paced += u32::from(!on_pace);
+    on_pace
 }
 
 /// Draws a flight among candidates, then its creative.
-pub fn draw_one(case: &Case<'_>, candidates: &[(u32, Score)]) -> Option<Win> {
+pub fn draw_one(case: &Case<'_>, candidates: &[Candidate]) -> Option<Win> {
     let snapshot = &*case.world.snapshot;
-    let flight_of = |place: u32| &snapshot.flights[place as usize];
-    let weighted =
-        candidates.iter().map(|(place, score)| (flight_of(*place).stable_id, score.ln_score));
+    let weighted = candidates.iter().map(|one| (one.stable_id, one.ln_score));
     let (won, flight_propensity) =
         draw::race(weighted, case.dice, Purpose::Race, snapshot.boosts.explore)?;
-    let (place, score) = candidates[won];
-    let flight = flight_of(place);
-    let wordings = wordings(case, flight);
-    let weighted = wordings.iter().map(|wording| (wording.stable_id, wording.ln_weight));
-    let (said, creative_propensity) = draw::race(weighted, case.dice, Purpose::Creative, 0)?;
-    let wording = &wordings[said];
-    let has = snapshot.creatives[wording.creative as usize].styles;
+    let place = candidates[won].place as usize;
+    let flight = &snapshot.flights[place];
+    let drawn = wording::draw_one(case, flight)?;
+    let has = snapshot.creatives[drawn.creative as usize].styles;
     let style = case.slot.styles.iter().find(|style| has & style_bit(**style) != 0)?;
     Some(Win {
-        place: place as usize,
-        creative: wording.creative,
-        variant: wording.variant,
+        place,
+        creative: drawn.creative,
+        variant: drawn.variant,
         style: *style,
-        score,
+        score: score::score(snapshot, flight, case.page),
         matched: score::matched(snapshot, flight, case.page),
         flight_propensity,
-        creative_propensity,
-    })
-}
-
-/// One wording of one creative.
-struct Wording {
-    creative: u32,
-    variant: u8,
-    stable_id: u64,
-    ln_weight: Q32,
-}
-
-/// The wordings a flight may show here: those in the page's language where it has any.
-fn wordings(case: &Case<'_>, flight: &FlightRow) -> SmallVec<[Wording; 8]> {
-    let snapshot = &*case.world.snapshot;
-    let styles = case.styles();
-    let shown = |creative: &&u32| {
-        let row = &snapshot.creatives[**creative as usize];
-        row.styles & styles != 0 && !case.page.shown.contains(*creative)
-    };
-    let speaks = |creative: &u32| {
-        let document = &snapshot.inventory.creatives[*creative as usize];
-        document.language.covers(&case.page.language)
-    };
-    let any_speaks = flight.creatives.iter().filter(shown).any(speaks);
-    let usable = flight.creatives.iter().filter(shown).filter(|c| !any_speaks || speaks(c));
-    usable
-        .flat_map(|creative| {
-            let document = &snapshot.inventory.creatives[*creative as usize];
-            let stable_id = snapshot.creatives[*creative as usize].stable_id;
-            let weights = std::iter::once(document.weight)
-                .chain(document.variants.iter().map(|variant| variant.weight));
-            (0u8..).zip(weights).map(move |(variant, weight)| Wording {
-                creative: *creative,
-                variant,
-                stable_id: stable_id.wrapping_add(u64::from(variant)),
-                ln_weight: Q32::ln_of_int(u64::from(weight.max(1))),
-            })
-        })
-        .collect()
-}
-
-/// Flights that are asked why a slot stays empty: the answer is a word, not an audit.
-const ASKED: usize = 1_024;
-
-/// Why a slot stays empty: the latest stage that a flight reached whose targeting meets the page;
-/// the first thousand in rank order are asked.
-pub fn no_fill(case: &Case<'_>) -> NoFill {
-    let snapshot = &*case.world.snapshot;
-    let plan = snapshot.index.plan(case);
-    let targeted = (0..snapshot.index.words).flat_map(|at| {
-        let mut bits = plan.word(at).targeted;
-        std::iter::from_fn(move || {
-            let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
-            bits &= bits - 1;
-            Some(at * 64 + bit)
-        })
-    });
-    let latest = targeted
-        .take_while(|place| *place < snapshot.flights.len())
-        .take(ASKED)
-        .map(|place| stage(case, place, &snapshot.flights[place]))
-        .max();
-    match (latest, case.page.commercial) {
-        (None, Commercial::HouseOnly) => NoFill::HouseOnly,
-        (None, _) => NoFill::NoCandidate,
-        (Some(stage), _) => stage.no_fill(),
-    }
-}
-
-/// The stage that removed a flight which no draw took.
-pub fn stage(case: &Case<'_>, place: usize, flight: &FlightRow) -> Removed {
-    case.against(place, flight).unwrap_or_else(|| {
-        let score = score::score(&case.world.snapshot, flight, case.page);
-        let relevant = score.ln_relevance >= case.world.snapshot.boosts.floor;
-        if relevant { Removed::Truncated } else { Removed::Relevance }
+        creative_propensity: drawn.propensity,
     })
 }
 

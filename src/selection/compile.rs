@@ -12,10 +12,12 @@ use crate::domain::label::LabelTable;
 use crate::domain::label::Labels;
 use crate::domain::money::Micros;
 use crate::domain::region::Regions;
+use crate::domain::seldom::Seldom;
 use crate::domain::taxonomy::Taxonomy;
 use crate::domain::text;
 use crate::domain::weights::Weights;
 use crate::selection::dice::stable_id;
+use crate::selection::fixed::Q32;
 use crate::selection::index::Index;
 use crate::selection::score::Boosts;
 use crate::selection::snapshot::CreativeRow;
@@ -24,26 +26,40 @@ use crate::selection::snapshot::PublisherRow;
 use crate::selection::snapshot::Resolved;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::style_bit;
+use hashbrown::HashMap;
 use std::collections::BTreeSet;
-use std::collections::HashMap;
+use std::io::BufWriter;
 
 /// The place of an id in a list in id order.
 fn place<T>(list: &[T], id_of: impl Fn(&T) -> &str, id: &str) -> Option<usize> {
     list.binary_search_by(|item| id_of(item).cmp(id)).ok()
 }
 
-fn resolved<T, N: Ord>(clause: &Clause<T>, number: impl Fn(&T) -> Option<N>) -> Resolved<N> {
+fn resolved<T, N: Ord + 'static>(
+    clause: &Clause<T>,
+    number: impl Fn(&T) -> Option<N>,
+) -> Seldom<Resolved<N>> {
     let list = |items: &[T]| {
-        items.iter().filter_map(&number).collect::<BTreeSet<_>>().into_iter().collect()
+        let mut numbers: Vec<N> = items.iter().filter_map(&number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.shrink_to_fit();
+        numbers
     };
-    Resolved { any: list(&clause.any), none: list(&clause.none) }
+    Resolved { any: list(&clause.any), none: list(&clause.none) }.into()
 }
 
 /// A content hash, as replies and logs quote it: 32 hexadecimal digits of BLAKE3 over the JSON.
 pub fn content_hash(document: &impl serde::Serialize) -> String {
-    let json = serde_json::to_vec(document).expect("documents are plain data");
-    blake3::hash(&json).to_hex()[..32].to_owned()
+    // Hashed as it is written: the JSON of a large inventory would be as large once more.
+    let mut writer = BufWriter::with_capacity(HASHED_AT_ONCE, blake3::Hasher::new());
+    serde_json::to_writer(&mut writer, document).expect("documents are plain data");
+    let hasher = writer.into_inner().expect("a hash takes everything");
+    hasher.finalize().to_hex()[..32].to_owned()
 }
+
+/// Bytes that are hashed at once: enough for the hash to run at its full speed.
+const HASHED_AT_ONCE: usize = 64 * 1024;
 
 /// Compiles an inventory with its weights and labels. The order of its lists changes nothing.
 pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable) -> Snapshot {
@@ -62,7 +78,7 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
         .collect();
     let keywords: HashMap<Box<str>, u32> = keywords.into_iter().map(Into::into).zip(0..).collect();
     let mut snapshot = Snapshot {
-        inventory_hash: content_hash(&inventory),
+        inventory_hash: String::new(),
         weights_hash: content_hash(weights),
         labels_hash: content_hash(labels),
         labels: Labels::build(labels, &regions),
@@ -90,44 +106,70 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
         tiers: [0..0, 0..0, 0..0],
         inventory,
     };
-    let mut live: HashMap<String, Vec<u32>> = HashMap::new();
-    for (number, creative) in (0u32..).zip(&snapshot.inventory.creatives) {
-        if creative.state == CreativeState::Live {
-            live.entry(creative.flight.to_string()).or_default().push(number);
-        }
-    }
-    let mut flights: Vec<FlightRow> = (0..snapshot.inventory.flights.len())
-        .filter_map(|doc| flight_row(&snapshot, doc, &live))
-        .collect();
-    flights.sort_by(|a, b| (a.tier, b.ln_static, a.doc).cmp(&(b.tier, a.ln_static, b.doc)));
+    // The hashes take as long as the rest: they are made beside it.
+    let (hashes, flights) = std::thread::scope(|scope| {
+        let inventory = &snapshot.inventory;
+        let hashing = scope.spawn(|| {
+            let creatives = inventory.creatives.iter().map(content_hash);
+            (content_hash(inventory), creatives.collect::<Vec<String>>())
+        });
+        let flights = ranked(&snapshot);
+        (hashing.join().expect("hashing plain data does not fail"), flights)
+    });
     for (number, tier) in crate::domain::event::Tier::ALL.iter().enumerate() {
         let start = flights.partition_point(|flight| flight.tier < *tier);
         let end = flights.partition_point(|flight| flight.tier <= *tier);
         snapshot.tiers[number] = start..end;
     }
-    let ranked: HashMap<String, usize> = flights
-        .iter()
-        .enumerate()
-        .map(|(rank, flight)| (snapshot.inventory.flights[flight.doc].id.to_string(), rank))
-        .collect();
+    snapshot.creatives = creative_rows(&snapshot.inventory, &flights, hashes.1);
+    snapshot.inventory_hash = hashes.0;
     snapshot.flights = flights;
-    snapshot.creatives = snapshot
-        .inventory
-        .creatives
-        .iter()
-        .enumerate()
-        .map(|(doc, creative)| CreativeRow {
-            doc,
-            stable_id: stable_id(creative.id.as_str()),
-            flight: ranked.get(creative.flight.as_str()).copied(),
-            hash: content_hash(creative),
-            styles: creative.styles.iter().fold(0, |bits, style| bits | style_bit(*style)),
-        })
-        .collect();
     snapshot.publishers =
         (0..snapshot.inventory.publishers.len()).map(|doc| publisher_row(&snapshot, doc)).collect();
     snapshot.index = Index::build(&snapshot);
     snapshot
+}
+
+/// The flights in rank order.
+fn ranked(snapshot: &Snapshot) -> Vec<FlightRow> {
+    let inventory = &snapshot.inventory;
+    let mut live: HashMap<&str, Vec<u32>> = HashMap::new();
+    for (number, creative) in (0u32..).zip(&inventory.creatives) {
+        if creative.state == CreativeState::Live {
+            live.entry(creative.flight.as_str()).or_default().push(number);
+        }
+    }
+    let mut flights: Vec<FlightRow> = (0..inventory.flights.len())
+        .filter_map(|doc| {
+            let own = live.remove(inventory.flights[doc].id.as_str()).unwrap_or_default();
+            flight_row(snapshot, doc, own)
+        })
+        .collect();
+    flights.sort_by(|a, b| (a.tier, b.ln_static, a.doc).cmp(&(b.tier, a.ln_static, b.doc)));
+    flights
+}
+
+fn creative_rows(
+    inventory: &Inventory,
+    flights: &[FlightRow],
+    hashes: Vec<String>,
+) -> Vec<CreativeRow> {
+    let ids = flights.iter().map(|flight| inventory.flights[flight.doc].id.as_str());
+    let ranks: HashMap<&str, usize> = ids.zip(0..).collect();
+    let creatives = inventory.creatives.iter().zip(hashes).enumerate();
+    creatives
+        .map(|(doc, (creative, hash))| CreativeRow {
+            doc,
+            stable_id: stable_id(creative.id.as_str()),
+            flight: ranks.get(creative.flight.as_str()).copied(),
+            hash,
+            styles: creative.styles.iter().fold(0, |bits, style| bits | style_bit(*style)),
+            wordings: std::iter::once(creative.weight)
+                .chain(creative.variants.iter().map(|variant| variant.weight))
+                .map(|weight| Q32::ln_of_int(u64::from(weight.max(1))))
+                .collect(),
+        })
+        .collect()
 }
 
 fn by_id<'a>(ids: impl Iterator<Item = &'a str>) -> HashMap<Box<str>, u32> {
@@ -141,11 +183,7 @@ fn sectors(inventory: &Inventory, ids: &[crate::domain::id::SectorId]) -> Box<[u
     ids.iter().filter_map(number).collect()
 }
 
-fn flight_row(
-    snapshot: &Snapshot,
-    doc: usize,
-    live: &HashMap<String, Vec<u32>>,
-) -> Option<FlightRow> {
+fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<FlightRow> {
     let inventory = &snapshot.inventory;
     let flight: &Flight = &inventory.flights[doc];
     let campaign = place(&inventory.campaigns, |c| c.id.as_str(), flight.campaign.as_str())?;
@@ -156,7 +194,6 @@ fn flight_row(
         let zoned = civil.and_then(|at| payer.time_zone.rules().to_zoned(at).ok());
         zoned.map_or(open, |at| at.timestamp().as_millisecond())
     };
-    let creatives = live.get(flight.id.as_str()).cloned().unwrap_or_default();
     let styles = creatives
         .iter()
         .flat_map(|creative| &inventory.creatives[*creative as usize].styles)

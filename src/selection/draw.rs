@@ -20,11 +20,20 @@ pub fn race(
     explore: u32,
 ) -> Option<(usize, u32)> {
     let level = ignores_scores(dice, explore);
-    let key = |(id, ln_score): (u64, Q32)| {
+    let mut best: Option<((Q32, std::cmp::Reverse<u64>), usize)> = None;
+    for (at, (id, ln_score)) in candidates.clone().enumerate() {
         let score = if level { Q32::ZERO } else { ln_score };
-        (key(id, score, dice, purpose), std::cmp::Reverse(id))
-    };
-    let winner = candidates.clone().enumerate().max_by_key(|(_, candidate)| key(*candidate))?.0;
+        let roll = dice.roll(id, purpose);
+        // Few can still win after the first ones: most are done with here.
+        if best.is_some_and(|((key, _), _)| score + fixed::gumbel_at_most(roll) < key) {
+            continue;
+        }
+        let key = (score + fixed::gumbel(roll), std::cmp::Reverse(id));
+        if best.is_none_or(|(most, _)| key >= most) {
+            best = Some((key, at));
+        }
+    }
+    let winner = best?.1;
     Some((winner, propensity(candidates, winner, explore)))
 }
 

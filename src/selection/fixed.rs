@@ -139,6 +139,26 @@ pub fn gumbel(roll: u64) -> Q32 {
     Q32(ln2_times(58)) - Q32::ln_of_int(exponential)
 }
 
+/// A number that `gumbel(roll)` does not exceed, for a fraction of the work.
+///
+/// `−ln u ≥ 1 − u`, so `gumbel(u) ≤ −ln(1 − u)`, and the leading zeros of `1 − u` bound that.
+#[inline]
+pub fn gumbel_at_most(roll: u64) -> Q32 {
+    let zeros = roll.max(1).wrapping_neg().leading_zeros();
+    Q32(CEILINGS[zeros as usize])
+}
+
+/// `(zeros + 1)·ln 2`, and more than the routine's error.
+static CEILINGS: [i64; 65] = {
+    let mut table = [0; 65];
+    let mut zeros = 0;
+    while zeros < 65 {
+        table[zeros] = ln2_times(zeros as i64 + 1) + (1 << 10);
+        zeros += 1;
+    }
+    table
+};
+
 /// `e^(-x)` in Q62 for `x ≥ 0`; negative numbers count as zero.
 pub fn exp_neg(x: Q32) -> u64 {
     let x = u64::try_from(x.0).unwrap_or(0);
@@ -252,6 +272,13 @@ mod tests {
                 let exact = -(-(-missing).ln_1p()).ln();
                 let exact = if roll < 1 << 60 { -(-(roll as f64 / 2f64.powi(64)).ln()).ln() } else { exact };
                 prop_assert!((gumbel(roll).to_f64() - exact).abs() < TOLERANCE, "{} {exact}", gumbel(roll).to_f64());
+            }
+        }
+
+        #[test]
+        fn the_ceiling_of_a_gumbel_number_is_above_it(roll in 1u64.., shift in 0u32..64) {
+            for roll in [(roll >> shift).max(1), !(roll >> shift)] {
+                prop_assert!(gumbel(roll) <= gumbel_at_most(roll), "{roll}");
             }
         }
 

@@ -19,7 +19,6 @@ use serde::Serialize;
 use serde::de;
 use serde::de::MapAccess;
 use serde::de::Visitor;
-use serde::de::value::MapAccessDeserializer;
 use smallvec::SmallVec;
 use std::fmt;
 
@@ -62,32 +61,40 @@ pub enum EntityInput {
     },
 }
 
-/// By hand, because a derived one swallows fields that it does not know, and one that names a
-/// person must be seen to be refused.
 impl<'de> Deserialize<'de> for EntityInput {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+    /// Decides by what comes first. The derived way keeps a copy of everything until it knows,
+    /// and forgets which fields it did not know.
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<EntityInput, D::Error> {
+        source.deserialize_any(EntityVisitor)
+    }
+}
+
+struct EntityVisitor;
+
+impl<'de> Visitor<'de> for EntityVisitor {
+    type Value = EntityInput;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name, or an object with `name` and `role`")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<EntityInput, E> {
+        Ok(EntityInput::Name(name.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, name: String) -> Result<EntityInput, E> {
+        Ok(EntityInput::Name(name))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<EntityInput, A::Error> {
         #[derive(Deserialize)]
-        struct WithRole {
+        struct Named {
             name: String,
             #[serde(default)]
             role: Role,
         }
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = EntityInput;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name, or an object of `name` and `role`")
-            }
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<EntityInput, E> {
-                Ok(EntityInput::Name(name.to_owned()))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<EntityInput, A::Error> {
-                let WithRole { name, role } =
-                    Deserialize::deserialize(MapAccessDeserializer::new(fields))?;
-                Ok(EntityInput::Named { name, role })
-            }
-        }
-        source.deserialize_any(Either)
+        let Named { name, role } = Named::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        Ok(EntityInput::Named { name, role })
     }
 }
 
@@ -136,30 +143,31 @@ pub fn page(
     let document = &snapshot.inventory.publishers[row.doc];
     let mut unknown = SmallVec::new();
     let mut topics = SmallVec::new();
-    for key in input.topics.iter().filter_map(|name| text::key(name)) {
-        match snapshot.taxonomy.resolve(&key) {
+    for name in &input.topics {
+        text::with_key(name, |key| match snapshot.taxonomy.resolve(key) {
             Some(topic) if !topics.contains(&topic) => topics.push(topic),
             Some(_) => {}
             None => unknown.push(key.into()),
-        }
+        });
     }
     let mut entities: SmallVec<[_; 8]> = SmallVec::new();
     for (name, role) in input.entities.iter().map(EntityInput::parts) {
-        let Some(key) = text::key(name) else { continue };
-        let Some(entity) = snapshot.entities.resolve(&key, &topics, &snapshot.taxonomy) else {
-            unknown.push(key.into());
-            continue;
-        };
-        match entities.iter_mut().find(|(known, _)| *known == entity) {
-            Some((_, known)) if role == Role::Subject => *known = role,
-            Some(_) => {}
-            None => entities.push((entity, role)),
-        }
+        text::with_key(name, |key| {
+            let Some(entity) = snapshot.entities.resolve(key, &topics, &snapshot.taxonomy) else {
+                unknown.push(key.into());
+                return;
+            };
+            match entities.iter_mut().find(|(known, _)| *known == entity) {
+                Some((_, known)) if role == Role::Subject => *known = role,
+                Some(_) => {}
+                None => entities.push((entity, role)),
+            }
+        });
     }
     let mut keywords: SmallVec<[u32; 8]> = SmallVec::new();
     if !snapshot.keywords.is_empty() {
-        let known = |word: &String| snapshot.keywords.get(text::key(word)?.as_str()).copied();
-        keywords.extend(input.keywords.iter().filter_map(known));
+        let known = |word: &String| text::with_key(word, |key| snapshot.keywords.get(key).copied());
+        keywords.extend(input.keywords.iter().filter_map(known).flatten());
     }
     let language = input.language.as_deref().and_then(|tag| tag.parse::<Language>().ok());
     Page {
@@ -223,5 +231,22 @@ fn slot(publisher: &PublisherRow, input: &SlotInput) -> Slot {
         key: input.key.as_deref().unwrap_or(&input.name).into(),
         placement: found.and_then(|at| u32::try_from(at).ok()),
         styles,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entity_is_a_name_or_an_object() {
+        let read = serde_json::from_str::<EntityInput>;
+        assert_eq!(read("\"a\"").unwrap(), EntityInput::Name("a".into()));
+        let named = |role| EntityInput::Named { name: "a".into(), role };
+        assert_eq!(read("{\"name\":\"a\"}").unwrap(), named(Role::Mention));
+        assert_eq!(read("{\"role\":\"subject\",\"name\":\"a\"}").unwrap(), named(Role::Subject));
+        for bad in ["1", "{}", "[]", "null", "{\"name\":\"a\",\"role\":\"hero\"}"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -63,14 +63,13 @@ impl Case<'_> {
         let on_topic = |mine: &TopicIx, theirs| snapshot.taxonomy.covers(*mine, theirs);
         let on_entity = |mine: &EntityIx, theirs: (_, _)| snapshot.entities.covers(*mine, theirs.0);
         let open = self.page.commercial != Commercial::HouseOnly || flight.tier == Tier::House;
-        let runs = flight.starts_ms <= self.now_ms && self.now_ms < flight.ends_ms;
         let at = u32::try_from(place).unwrap_or(u32::MAX);
         let spent = &self.world.state.spent;
         [
             (!flight.stopped && !self.stopped_since(place), Removed::Stopped),
             (open, Removed::Commercial),
             (!page.sensitive || flight.accepts_sensitive, Removed::Sensitive),
-            (runs, Removed::Dates),
+            (self.runs(flight), Removed::Dates),
             (flight.regions.fits(viewer, in_region), Removed::Region),
             (flight.page_regions.fits(about.as_slice(), in_page_region), Removed::PageRegion),
             (flight.languages.fits(&[&page.language], Language::covers), Removed::Language),
@@ -122,6 +121,11 @@ impl Case<'_> {
     pub fn labelled(&self) -> bool {
         let country = self.page.viewer.country;
         self.snapshot().labels.find(country, &self.page.language).is_some()
+    }
+
+    /// Whether the flight has begun and is not over.
+    pub fn runs(&self, flight: &FlightRow) -> bool {
+        flight.starts_ms <= self.now_ms && self.now_ms < flight.ends_ms
     }
 
     fn stopped_since(&self, place: usize) -> bool {

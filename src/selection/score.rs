@@ -28,11 +28,8 @@ closed! {
 /// The weights as logarithms.
 #[derive(Clone, Debug)]
 pub struct Boosts {
-    topic: [Q32; 3],
-    entity: Q32,
-    region: [Q32; 3],
-    keyword: Q32,
-    cap: Q32,
+    /// The relevance of every combination of levels.
+    relevance: [[[[Q32; 2]; 2]; 3]; 3],
     /// The least relevance that is served.
     pub floor: Q32,
     sharpness: Q32,
@@ -51,12 +48,15 @@ impl Boosts {
         let topic = &weights.topic_boost;
         let region = &weights.region_boost;
         let reference = u64::try_from(weights.price_reference_micros).unwrap_or(1).max(1);
+        let cap = Q32::ln_of(weights.relevance_cap);
+        let clamped = |terms: Q32| terms.min(cap).max(Q32::ZERO);
+        let entity = [Q32::ZERO, Q32::ln_of(weights.entity_boost)];
+        let keyword = [Q32::ZERO, Q32::ln_of(weights.keyword_boost)];
+        let topic = [topic.exact, topic.ancestor, topic.run_of_site].map(Q32::ln_of);
+        let region = [region.country, region.group, region.any].map(Q32::ln_of);
         Boosts {
-            topic: [topic.exact, topic.ancestor, topic.run_of_site].map(Q32::ln_of),
-            entity: Q32::ln_of(weights.entity_boost),
-            region: [region.country, region.group, region.any].map(Q32::ln_of),
-            keyword: Q32::ln_of(weights.keyword_boost),
-            cap: Q32::ln_of(weights.relevance_cap),
+            relevance: topic
+                .map(|t| region.map(|r| entity.map(|e| keyword.map(|k| clamped(t + r + e + k))))),
             floor: Q32::ln_of(weights.relevance_floor),
             sharpness: Q32::from_f64(weights.sharpness),
             price_weight: Q32::from_f64(weights.price_weight),
@@ -65,6 +65,19 @@ impl Boosts {
             explore: share(weights.explore_floor),
             max_candidates: usize::try_from(weights.max_candidates).unwrap_or(usize::MAX),
         }
+    }
+
+    /// The logarithm of a relevance: topic, region, entity and keyword together, clamped.
+    #[inline]
+    pub fn ln_relevance(&self, topic: Level, region: Level, entity: bool, keyword: bool) -> Q32 {
+        let of_topic = &self.relevance[topic as usize][region as usize];
+        of_topic[usize::from(entity)][usize::from(keyword)]
+    }
+
+    /// The logarithm of a score: weight, price and relevance, raised to the sharpness.
+    #[inline]
+    pub fn ln_score(&self, ln_static: Q32, ln_relevance: Q32) -> Q32 {
+        self.sharpness.times(ln_static + ln_relevance)
     }
 
     /// The part of a score that no page changes: weight and price. A price of zero counts as
@@ -116,12 +129,12 @@ pub struct Matched {
 /// Scores a flight that passed every rule.
 pub fn score(snapshot: &Snapshot, flight: &FlightRow, page: &Page) -> Score {
     let boosts = &snapshot.boosts;
-    let topic = match flight.topics.any.as_ref() {
+    let topic = match flight.topics.any.as_slice() {
         [] => Level::Any,
         mine if page.topics.iter().any(|topic| mine.contains(topic)) => Level::Exact,
         _ => Level::Broader,
     };
-    let region = match flight.regions.any.as_ref() {
+    let region = match flight.regions.any.as_slice() {
         [] => Level::Any,
         mine => match page.viewer.country {
             Some(country) if mine.iter().any(|region| region.is_country(country)) => Level::Exact,
@@ -130,12 +143,8 @@ pub fn score(snapshot: &Snapshot, flight: &FlightRow, page: &Page) -> Score {
     };
     let entity = !flight.entities.any.is_empty();
     let keyword = !flight.keywords.any.is_empty();
-    let terms = boosts.topic[topic as usize]
-        + boosts.region[region as usize]
-        + if entity { boosts.entity } else { Q32::ZERO }
-        + if keyword { boosts.keyword } else { Q32::ZERO };
-    let ln_relevance = terms.min(boosts.cap).max(Q32::ZERO);
-    let ln_score = boosts.sharpness.times(flight.ln_static + ln_relevance);
+    let ln_relevance = boosts.ln_relevance(topic, region, entity, keyword);
+    let ln_score = boosts.ln_score(flight.ln_static, ln_relevance);
     Score { topic, entity, region, keyword, ln_relevance, ln_static: flight.ln_static, ln_score }
 }
 

@@ -13,12 +13,17 @@ use crate::domain::party::SubjectConflict;
 use crate::domain::region::Country;
 use crate::domain::region::Region;
 use crate::domain::region::Regions;
+use crate::domain::seldom::Blank;
+use crate::domain::seldom::Seldom;
 use crate::domain::taxonomy::Taxonomy;
 use crate::domain::taxonomy::TopicIx;
 use crate::selection::fixed::Q32;
 use crate::selection::index::Index;
+use crate::selection::index::row;
+use crate::selection::index::row::Block;
 use crate::selection::score::Boosts;
-use std::collections::HashMap;
+use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 /// The compiled inventory. Flights stand in rank order: by tier, then by their static score, then
 /// by id; a flight's place in `flights` is its bit in every row of the index.
@@ -64,12 +69,22 @@ pub struct Snapshot {
 }
 
 /// A resolved clause: sorted numbers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Resolved<T> {
     /// Any of these will do; empty is a wildcard.
-    pub any: Box<[T]>,
+    pub any: Vec<T>,
     /// None of these may apply.
-    pub none: Box<[T]>,
+    pub none: Vec<T>,
+}
+
+impl<T> Default for Resolved<T> {
+    fn default() -> Self {
+        Resolved { any: Vec::new(), none: Vec::new() }
+    }
+}
+
+impl<T: PartialEq + 'static> Blank for Resolved<T> {
+    const BLANK: &'static Self = &Resolved { any: Vec::new(), none: Vec::new() };
 }
 
 impl<T: PartialEq> Resolved<T> {
@@ -115,21 +130,21 @@ pub struct FlightRow {
     /// Its campaign's lines of business, by number, restricted ones alone.
     pub restricted_sectors: Box<[usize]>,
     /// What pages are about.
-    pub topics: Resolved<TopicIx>,
+    pub topics: Seldom<Resolved<TopicIx>>,
     /// Whom they are about.
-    pub entities: Resolved<EntityIx>,
+    pub entities: Seldom<Resolved<EntityIx>>,
     /// Where readers are.
-    pub regions: Resolved<Region>,
+    pub regions: Seldom<Resolved<Region>>,
     /// Where pages are about.
-    pub page_regions: Resolved<Region>,
+    pub page_regions: Seldom<Resolved<Region>>,
     /// What pages are written in.
-    pub languages: Resolved<Language>,
+    pub languages: Seldom<Resolved<Language>>,
     /// What they name.
-    pub keywords: Resolved<u32>,
+    pub keywords: Seldom<Resolved<u32>>,
     /// Whose they are, by number.
-    pub publishers: Resolved<u32>,
+    pub publishers: Seldom<Resolved<u32>>,
     /// Which slot, by the placement's id.
-    pub placements: Resolved<Box<str>>,
+    pub placements: Seldom<Resolved<Box<str>>>,
     /// Styles its live creatives have, a bit each in the order of [`Style::ALL`].
     pub styles: u8,
     /// Its live creatives, by number.
@@ -149,6 +164,8 @@ pub struct CreativeRow {
     pub hash: String,
     /// Styles, a bit each.
     pub styles: u8,
+    /// The weights of its wordings as logarithms, its own first.
+    pub wordings: SmallVec<[Q32; 1]>,
 }
 
 /// A publisher with everything looked up.
@@ -204,20 +221,24 @@ pub struct World {
     /// What moves.
     pub state: State,
     /// The flights that may be chosen at all: not stopped, budget left. Derived from `state`.
-    pub open: Vec<u64>,
+    pub open: Vec<Block>,
+    /// The flights that must be asked one by one: they have dates or a pace. Derived from `state`.
+    pub asked: Vec<Block>,
 }
 
 impl World {
     /// Puts a state on a snapshot.
     pub fn new(snapshot: std::sync::Arc<Snapshot>, state: State) -> World {
+        let within = |place: &u32| (*place as usize) < snapshot.flights.len();
         let mut open = snapshot.index.live.clone();
-        for place in state.spent.iter().chain(&state.stopped) {
-            let place = *place as usize;
-            if let Some(word) = open.get_mut(place / 64) {
-                *word &= !(1 << (place % 64));
-            }
+        for place in state.spent.iter().chain(&state.stopped).copied().filter(within) {
+            row::clear(&mut open, place);
         }
-        World { snapshot, state, open }
+        let mut asked = snapshot.index.dated.clone();
+        for place in state.paced.iter().map(|(place, _)| *place).filter(within) {
+            row::set(&mut asked, place);
+        }
+        World { snapshot, state, open, asked }
     }
 
     /// How much of its traffic a flight takes, in 2^32nds; `None` is all.

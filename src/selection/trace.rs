@@ -8,6 +8,7 @@ use crate::selection::choose::Request;
 use crate::selection::choose::Win;
 use crate::selection::draw;
 use crate::selection::index;
+use crate::selection::no_fill;
 use crate::selection::removed::Removed;
 use crate::selection::rules::Case;
 use crate::selection::rules::Taken;
@@ -93,16 +94,28 @@ fn trace_slot(case: &Case<'_>) -> SlotTrace {
         }
         let asked = index::tiers(case.page.commercial).contains(tier) && refused.is_none();
         if won.is_none() && asked {
-            won = choose::draw_one(case, &candidates).map(|win| (win, odds(case, &candidates)));
+            won = choose::draw_one(case, &drawn(case, &candidates))
+                .map(|win| (win, odds(case, &candidates)));
         }
     }
     match won {
         Some((win, candidates)) => SlotTrace { result: Ok(win), removed, candidates },
         None => {
-            let reason = refused.unwrap_or_else(|| choose::no_fill(case));
+            let reason = refused.unwrap_or_else(|| no_fill::reason(case));
             SlotTrace { result: Err(reason), removed, candidates: Vec::new() }
         }
     }
+}
+
+/// The candidates as a draw takes them.
+fn drawn(case: &Case<'_>, candidates: &[(u32, Score)]) -> Vec<choose::Candidate> {
+    let flights = &case.world.snapshot.flights;
+    let one = |(place, score): &(u32, Score)| choose::Candidate {
+        place: *place,
+        stable_id: flights[*place as usize].stable_id,
+        ln_score: score.ln_score,
+    };
+    candidates.iter().map(one).collect()
 }
 
 /// Each candidate's probability in its draw.

@@ -1,8 +1,10 @@
 //! What a decision reads: one snapshot with its state, and the purses that go with it.
 
 use crate::catalog::versions;
+use crate::domain::campaign::Pacing;
 use crate::domain::event::BillOn;
 use crate::domain::party::Publisher;
+use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::State;
 use crate::selection::snapshot::World;
@@ -28,6 +30,8 @@ pub struct Fixtures {
     pub partitions: Box<[u8]>,
     /// Counters of impressions, by the flight's place in rank order.
     pub delivered: Box<[Arc<AtomicU64>]>,
+    /// Flights that are paced evenly against something, by place, sorted.
+    pub even: Box<[u32]>,
     /// How tokens name the inventory: the first eight bytes of its hash.
     pub inventory: u64,
 }
@@ -37,8 +41,14 @@ impl Fixtures {
     pub fn new(snapshot: &Snapshot, purses: &Purses) -> Fixtures {
         let inventory = &snapshot.inventory;
         let zone = |campaign: &crate::domain::campaign::Campaign| {
-            let owner = inventory.advertisers.iter().find(|a| a.id == campaign.advertiser);
-            owner.map(|advertiser| advertiser.time_zone.clone()).unwrap_or_default()
+            let owner = inventory.advertisers.binary_search_by(|a| a.id.cmp(&campaign.advertiser));
+            owner.map(|at| inventory.advertisers[at].time_zone.clone()).unwrap_or_default()
+        };
+        let even = |flight: &FlightRow| {
+            let budget = &inventory.campaigns[flight.campaign].budget;
+            let document = &inventory.flights[flight.doc];
+            document.pacing == Pacing::Even
+                && (document.goal_impressions.is_some() || budget.daily_micros.is_some())
         };
         Fixtures {
             purses: inventory
@@ -57,6 +67,11 @@ impl Fixtures {
                 .flights
                 .iter()
                 .map(|flight| purses.delivered(inventory.flights[flight.doc].id.as_str()))
+                .collect(),
+            even: (0u32..)
+                .zip(&snapshot.flights)
+                .filter(|(_, flight)| even(flight))
+                .map(|(place, _)| place)
                 .collect(),
             inventory: versions::prefix_of(&snapshot.inventory_hash).unwrap_or(0),
         }

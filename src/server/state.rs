@@ -135,16 +135,18 @@ impl Server {
 
 /// Flights that are ahead of the clock, each with the share of its traffic it takes: none.
 fn paced(live: &Live, now_ms: i64) -> Vec<(u32, u32)> {
+    if live.fixtures.even.is_empty() {
+        return Vec::new();
+    }
     let contents: Vec<Content> =
         live.fixtures.purses.iter().map(|purse| purse.content(now_ms)).collect();
-    (0u32..)
-        .zip(live.snapshot().flights.iter().enumerate())
-        .filter(|(_, (place, flight))| {
-            progress(live, *place, flight, &contents, now_ms + PACE_AHEAD_MS)
-                .any(|(delivered, due)| even::is_ahead(delivered, due))
-        })
-        .map(|(at, _)| (at, 0))
-        .collect()
+    let is_ahead = |at: &&u32| {
+        let place = **at as usize;
+        let flight = &live.snapshot().flights[place];
+        progress(live, place, flight, &contents, now_ms + PACE_AHEAD_MS)
+            .any(|(delivered, due)| even::is_ahead(delivered, due))
+    };
+    live.fixtures.even.iter().filter(is_ahead).map(|at| (*at, 0)).collect()
 }
 
 /// What an evenly paced flight has delivered and what is due, for its goal and for its campaign's

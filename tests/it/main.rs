@@ -2,13 +2,27 @@
 
 #![allow(clippy::unwrap_used)] // in a test a panic is the message
 
+mod calls;
 mod cli;
+mod crash;
+mod decisions;
 mod dependencies;
+mod drain;
+mod events;
+mod explain;
+mod harness;
 mod house;
 mod manners;
+mod money;
 mod mutations;
 mod openapi;
 mod openapi_server;
 mod papers;
+mod privacy;
+mod redirects;
+mod reloads;
+mod roles;
 mod scenarios;
+mod scrapes;
 mod selection;
+mod validity;

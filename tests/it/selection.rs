@@ -2,6 +2,7 @@
 
 use adjacent::catalog::files;
 use adjacent::catalog::synth;
+use adjacent::domain::event::NoFill;
 use adjacent::domain::label::LabelTable;
 use adjacent::domain::weights::Weights;
 use adjacent::selection::choose;
@@ -9,6 +10,7 @@ use adjacent::selection::choose::Outcome;
 use adjacent::selection::choose::Request;
 use adjacent::selection::compile::compile;
 use adjacent::selection::page::Commercial;
+use adjacent::selection::removed::Removed;
 use adjacent::selection::resolve;
 use adjacent::selection::resolve::EntityInput;
 use adjacent::selection::resolve::PageInput;
@@ -112,6 +114,38 @@ proptest! {
         for (chosen, traced) in chosen.iter().zip(&traced) {
             prop_assert_eq!(&chosen.result, &traced.result);
         }
+    }
+
+    #[test]
+    fn an_empty_slot_says_the_latest_stage_that_a_flight_reached(
+        which in 0usize..4, asked in input(), id: u128, masked in prop::collection::vec(0usize..300, 0..3),
+        closed in prop::collection::vec(prop::bool::weighted(0.98), 1_501), paced in any::<bool>(),
+    ) {
+        let base = &WORLDS[which];
+        let closed: Vec<u32> = (0u32..).zip(closed).filter(|(_, closed)| *closed).map(|(place, _)| place).collect();
+        let state = match paced {
+            true => State { paced: closed.iter().map(|place| (*place, 0)).collect(), ..State::default() },
+            false => State { spent: closed, ..State::default() },
+        };
+        let world = World::new(base.snapshot.clone(), state);
+        let page = resolved(&world.snapshot, &asked);
+        let request = Request { world: &world, page: &page, now_ms: 0, id };
+        let taken = Taken { masked, ..Taken::default() };
+        let Err(reason) = choose::choose(&request, 0, &taken).result else { return Ok(()) };
+
+        let case = request.case(0, &taken);
+        let targeting = [
+            Removed::Region, Removed::PageRegion, Removed::Language, Removed::Topic, Removed::Entity,
+            Removed::Keyword, Removed::Placement, Removed::Publisher,
+        ];
+        let flights = world.snapshot.flights.iter().enumerate();
+        let latest = flights
+            .map(|(place, flight)| case.rules(place, flight))
+            .filter(|rules| rules.iter().all(|(holds, by)| *holds || !targeting.contains(by)))
+            .map(|rules| rules.into_iter().find(|(holds, _)| !holds).map_or(Removed::Relevance, |(_, by)| by))
+            .max();
+        let nothing = if page.commercial == Commercial::HouseOnly { NoFill::HouseOnly } else { NoFill::NoCandidate };
+        prop_assert_eq!(reason, choose::refused(&case).or(latest.map(Removed::no_fill)).unwrap_or(nothing));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::selection::resolve::Sightings;
 use crate::server::decide::Call;
 use crate::server::decide::Decided;
 use crate::traffic::signals;
+use crate::traffic::signals::Signals;
 use crate::traffic::signals::Site;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
@@ -166,7 +167,9 @@ impl Standing {
         if trusted {
             return Standing::default();
         }
-        let signals = &seen.signals;
+        // A unit's own page is asked for as the document of a frame.
+        let fetch_dest = seen.signals.fetch_dest.filter(|dest| *dest != "iframe");
+        let signals = &Signals { fetch_dest, ..seen.signals };
         let origin = signals.origin.or_else(|| signals.referer.and_then(signals::origin_of));
         let staging = origin.is_some_and(|origin| {
             publisher.staging_origins.iter().any(|known| known.eq_ignore_ascii_case(origin))

@@ -1,0 +1,62 @@
+//! What one choice allocates: `cargo bench --bench allocations`. Ends with an error when it is more
+//! than nothing. A benchmark of its own, since counting needs an allocator of its own.
+
+#![allow(clippy::unwrap_used)] // in a benchmark a panic is the message
+#![allow(clippy::print_stdout)] // the table is what it is for
+
+#[path = "table/pages.rs"]
+mod pages;
+
+use adjacent::catalog::files;
+use adjacent::catalog::synth;
+use adjacent::domain::weights::Weights;
+use adjacent::selection::choose;
+use adjacent::selection::choose::Request;
+use adjacent::selection::compile::compile;
+use adjacent::selection::resolve;
+use adjacent::selection::resolve::PageInput;
+use adjacent::selection::resolve::Sightings;
+use adjacent::selection::resolve::SlotInput;
+use adjacent::selection::rules::Taken;
+use adjacent::selection::snapshot::State;
+use adjacent::selection::snapshot::World;
+use std::sync::Arc;
+
+fn main() {
+    println!("| flights | choices | allocations of a choice | of resolving its page |");
+    println!("|---|---|---|---|");
+    let counts: Vec<u64> = [1_000, 10_000, 100_000].into_iter().map(choices).collect();
+    assert!(counts.iter().all(|count| *count == 0), "a choice allocates");
+}
+
+/// Allocations of many choices at one size.
+fn choices(flights: usize) -> u64 {
+    let labels = toml::from_str(files::LABELS.1).unwrap();
+    let snapshot = Arc::new(compile(synth::inventory(flights, 1), &Weights::default(), &labels));
+    let world = World::new(snapshot.clone(), State::default());
+    let (mut chosen, mut resolved) = (0, 0);
+    let requests = pages::requests(1_000, flights);
+    for (request, id) in requests.iter().zip(0u128..) {
+        let input: PageInput = serde_json::from_value(request["page"].clone()).unwrap();
+        let slots: Vec<SlotInput> = serde_json::from_value(request["placements"].clone()).unwrap();
+        let declared = request["viewer"]["region"].as_str().unwrap().parse().ok();
+        let publisher = snapshot.publisher_by_id["eu-tech-news"];
+        let seen = Sightings { observed: None, declared };
+        let mut page = None;
+        resolved += allocation_counter::measure(|| {
+            page = Some(resolve::page(&snapshot, publisher, &input, seen, &slots));
+        })
+        .count_total;
+        let page = page.unwrap();
+        let request =
+            Request { world: &world, page: &page, now_ms: 1_790_000_000_000, id: id << 64 };
+        let taken = Taken::default();
+        chosen += allocation_counter::measure(|| {
+            std::hint::black_box(choose::choose(&request, 0, &taken).result.is_ok());
+        })
+        .count_total;
+    }
+    let each = |count: u64| count as f64 / requests.len() as f64;
+    println!("| {flights} | {} | {:.2} | {:.1} |", requests.len(), each(chosen), each(resolved));
+    chosen
+}

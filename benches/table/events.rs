@@ -1,0 +1,106 @@
+//! Durable events: recorded, on disk, judged.
+
+use crate::Row;
+use adjacent::domain::event::BillOn;
+use adjacent::domain::event::EventKind;
+use adjacent::domain::event::Tier;
+use adjacent::domain::money::Micros;
+use adjacent::ledger::Embedded;
+use adjacent::ledger::Rules;
+use adjacent::ledger::record::Attribution;
+use adjacent::ledger::record::Event;
+use adjacent::ledger::record::Minted;
+use adjacent::token::PARTITIONS;
+use hdrhistogram::Histogram;
+use indicatif::ProgressBar;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+/// How long it is measured, each number in flight.
+const FOR: Duration = Duration::from_secs(3);
+
+fn attribution() -> Attribution {
+    Attribution {
+        advertiser: "sponsor-1".into(),
+        currency: "EUR".parse().unwrap(),
+        campaign: "campaign-1".into(),
+        flight: "flight-1".into(),
+        creative: "creative-1".into(),
+        variant: 0,
+        publisher: "eu-tech-news".into(),
+        placement: "article-end".into(),
+        tier: Tier::Standard,
+        topic: "ai-infrastructure".into(),
+        entity: "unknown".into(),
+        region: "DE".into(),
+    }
+}
+
+fn event(number: u64, attribution: &Arc<Attribution>) -> Event {
+    let at_ms = 1_790_000_000_000 + i64::try_from(number / 100).unwrap();
+    let partition = u8::try_from(number % u64::from(PARTITIONS)).unwrap();
+    Event {
+        kind: EventKind::Impression,
+        cta: None,
+        at_ms,
+        minted: Minted { incarnation: 1, partition, seq: number / u64::from(PARTITIONS) },
+        decision: u128::from(number) << 8,
+        decided_at_ms: at_ms - 500,
+        day: 20_000,
+        attribution: attribution.clone(),
+        bills: BillOn::Impression,
+        price: Micros::try_from(5_000).unwrap(),
+        claimed: None,
+    }
+}
+
+/// Throughput and acknowledgements with many in flight.
+pub fn rows(progress: &ProgressBar) -> Vec<Row> {
+    [(64, ">= 100k/s; p50 <= 1 ms, p99 <= 5 ms"), (512, "")]
+        .into_iter()
+        .map(|(in_flight, goal)| {
+            progress.set_message(format!("events, {in_flight} in flight"));
+            let (each_second, acks) = recorded(in_flight);
+            let at = |quantile| acks.value_at_quantile(quantile) as f64 / 1e3;
+            Row::new(
+                format!("durable events, {in_flight} in flight: each second; ack p50, p99"),
+                format!("{:.0}k/s; {:.2} ms, {:.2} ms", each_second / 1e3, at(0.5), at(0.99)),
+                goal,
+            )
+        })
+        .collect()
+}
+
+fn recorded(in_flight: usize) -> (f64, Histogram<u64>) {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Embedded::open(folder.path(), 1, 1 << 25, Rules::default(), Box::new(|_| {}));
+    let ledger = Rc::new(ledger.unwrap());
+    let acks = Histogram::<u64>::new_with_bounds(1, 100_000_000, 3).unwrap();
+    let (acks, next) = (Rc::new(RefCell::new(acks)), Rc::new(RefCell::new(0u64..)));
+    let attribution = Arc::new(attribution());
+    let began = Instant::now();
+    actix_web::rt::System::new().block_on(async {
+        let tasks = (0..in_flight).map(|_| {
+            let (ledger, acks, next) = (ledger.clone(), acks.clone(), next.clone());
+            let attribution = attribution.clone();
+            actix_web::rt::spawn(async move {
+                while began.elapsed() < FOR {
+                    let number = next.borrow_mut().next().unwrap();
+                    let asked = Instant::now();
+                    ledger.record(event(number, &attribution)).await.unwrap();
+                    let micros = u64::try_from(asked.elapsed().as_micros()).unwrap();
+                    acks.borrow_mut().record(micros.max(1)).unwrap();
+                }
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+    });
+    let seconds = began.elapsed().as_secs_f64();
+    let acks = acks.borrow().clone();
+    (acks.len() as f64 / seconds, acks)
+}

@@ -1,0 +1,275 @@
+//! The flights as rows, one bit a flight, in rank order. In every dimension a value's row holds
+//! the wildcards and the inheritance already: `row[topic] = wildcards ∪ flights on the topic ∪
+//! flights on any topic above it`. A page takes one row a value, joins the rows inside a dimension,
+//! intersects the dimensions and takes the bans out, a block of 512 flights at a time.
+
+mod dimension;
+mod kin;
+pub mod plan;
+pub mod row;
+
+use crate::domain::event::Tier;
+use crate::domain::language::Language;
+use crate::domain::party::Style;
+use crate::domain::region::Country;
+use crate::domain::region::Region;
+use crate::domain::taxonomy::TopicIx;
+use crate::selection::fixed::Q32;
+use crate::selection::index::dimension::Dimension;
+use crate::selection::index::kin::Kin;
+use crate::selection::index::plan::Plan;
+use crate::selection::index::row::Block;
+use crate::selection::index::row::Pool;
+use crate::selection::index::row::Row;
+use crate::selection::page::Commercial;
+use crate::selection::rules::Case;
+use crate::selection::snapshot::FlightRow;
+use crate::selection::snapshot::Snapshot;
+use crate::selection::snapshot::style_bit;
+use hashbrown::HashMap;
+use std::collections::BTreeSet;
+
+/// The rows of a snapshot.
+#[derive(Default)]
+pub struct Index {
+    /// Flights that are not stopped in the inventory itself.
+    pub live: Vec<Block>,
+    /// Flights with a first or a last moment.
+    pub dated: Vec<Block>,
+    /// What a draw needs of each flight, by place.
+    pub runners: Vec<Runner>,
+    topics: Dimension,
+    entities: Dimension,
+    keywords: Dimension,
+    regions: Dimension,
+    countries: HashMap<Country, u32>,
+    page_regions: Dimension,
+    region_numbers: HashMap<Region, u32>,
+    languages: Dimension,
+    language_numbers: HashMap<Box<str>, u32>,
+    publishers: Dimension,
+    placements: Dimension,
+    placement_numbers: HashMap<Box<str>, u32>,
+    /// Flights that a publisher blocks, by publisher.
+    blocked: Vec<Option<Row>>,
+    /// Flights whose line of business a publisher has no permission for, by publisher.
+    unpermitted: Vec<Option<Row>>,
+    /// The same for the law of a country, by the country's number; the last is for no country.
+    unlawful: Vec<Option<Row>>,
+    /// Flights that accept sensitive pages.
+    sensitive: Option<Row>,
+    /// Flights with a live creative in a style, in the order of [`Style::ALL`].
+    styles: Vec<Option<Row>>,
+    kin: Kin,
+}
+
+/// What a draw needs of a flight, apart from the rest: a draw looks at many.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Runner {
+    /// The number its rolls are made of.
+    pub stable_id: u64,
+    /// Weight and price, as a logarithm.
+    pub ln_static: Q32,
+}
+
+fn places(flights: &[FlightRow], keep: impl Fn(&FlightRow) -> bool) -> impl Iterator<Item = u32> {
+    (0u32..).zip(flights).filter(move |(_, flight)| keep(flight)).map(|(place, _)| place)
+}
+
+fn numbered<T>(list: impl IntoIterator<Item = T>) -> impl Iterator<Item = (T, u32)> {
+    list.into_iter().zip(0u32..)
+}
+
+impl Index {
+    /// Builds the rows of a snapshot whose other parts are complete.
+    pub fn build(snapshot: &Snapshot) -> Index {
+        let flights = snapshot.flights.as_slice();
+        let pool = &mut Pool::of(flights.len());
+        let bits = |pool: &Pool, keep: &dyn Fn(&FlightRow) -> bool| {
+            let mut bits = pool.empty();
+            places(flights, keep).for_each(|place| row::set(&mut bits, place));
+            bits
+        };
+        let regions = &snapshot.regions;
+        let languages: BTreeSet<&Language> = flights
+            .iter()
+            .flat_map(|flight| flight.languages.any.iter().chain(&flight.languages.none))
+            .collect();
+        let slots: BTreeSet<&Box<str>> = flights
+            .iter()
+            .flat_map(|flight| flight.placements.any.iter().chain(&flight.placements.none))
+            .collect();
+        let numbers = |count: usize| 0..u32::try_from(count).unwrap_or(u32::MAX);
+        let (topics, entities) = (&snapshot.taxonomy, &snapshot.entities);
+        let above_topics = topics.all().map(|ix| topics.with_ancestors(ix));
+        let above_entities = entities.all().map(|ix| entities.owners(ix).to_vec());
+        let keywords = numbers(snapshot.keywords.len()).map(|number| vec![number]);
+        let above_countries = regions.countries().map(|country| regions.with_groups(country));
+        let above_regions =
+            regions.all().map(|region| itself_first(regions.above(&region), region));
+        let spoken = languages.iter().map(|language| vec![(*language).clone()]);
+        let sites = numbers(snapshot.publishers.len()).map(|number| vec![number]);
+        let named = slots.iter().map(|slot| vec![(*slot).clone()]);
+        Index {
+            live: bits(pool, &|flight| !flight.stopped),
+            dated: bits(pool, &|flight| flight.starts_ms > i64::MIN || flight.ends_ms < i64::MAX),
+            runners: flights
+                .iter()
+                .map(|f| Runner { stable_id: f.stable_id, ln_static: f.ln_static })
+                .collect(),
+            topics: Dimension::build(pool, flights, |f| &f.topics, above_topics, true),
+            entities: Dimension::build(pool, flights, |f| &f.entities, above_entities, false),
+            keywords: Dimension::build(pool, flights, |f| &f.keywords, keywords, false),
+            regions: Dimension::build(pool, flights, |f| &f.regions, above_countries, true),
+            page_regions: Dimension::build(
+                pool,
+                flights,
+                |f| &f.page_regions,
+                above_regions,
+                false,
+            ),
+            languages: Dimension::build(pool, flights, |f| &f.languages, spoken, false),
+            publishers: Dimension::build(pool, flights, |f| &f.publishers, sites, false),
+            placements: Dimension::build(pool, flights, |f| &f.placements, named, false),
+            countries: numbered(regions.countries()).collect(),
+            region_numbers: numbered(regions.all()).collect(),
+            language_numbers: numbered(languages.iter().map(|l| l.as_str().into())).collect(),
+            placement_numbers: numbered(slots.iter().map(|slot| (*slot).clone())).collect(),
+            blocked: blocked(pool, snapshot),
+            unpermitted: unpermitted(pool, snapshot),
+            unlawful: unlawful(pool, snapshot),
+            sensitive: pool.row(places(flights, |flight| flight.accepts_sensitive)),
+            styles: Style::ALL
+                .iter()
+                .map(|style| pool.row(places(flights, |f| f.styles & style_bit(*style) != 0)))
+                .collect(),
+            kin: Kin::build(pool, snapshot),
+        }
+    }
+
+    /// The rows for one slot of one page.
+    pub fn plan<'a>(&'a self, case: &Case<'a>) -> Plan<'a> {
+        let (page, mut plan) = (case.page, Plan::default());
+        let topics = page.topics.iter().map(|ix: &TopicIx| ix.0);
+        let country = page.viewer.country.and_then(|country| self.countries.get(&country).copied());
+        let region = page.region.as_ref().and_then(|region| self.region_numbers.get(region));
+        let language = |tag: &str| self.language_numbers.get(tag).copied();
+        let tag = page.language.as_str();
+        let broader = Some(page.language.primary()).filter(|primary| *primary != tag);
+        let spoken = language(tag).into_iter().chain(broader.and_then(language));
+        let placement = self.placement_numbers.get(case.placement()).copied();
+        self.topics.plan(topics.clone(), &mut plan);
+        self.regions.plan(country.into_iter(), &mut plan);
+        self.languages.plan(spoken, &mut plan);
+        self.entities.plan(page.entities.iter().map(|(ix, _)| ix.0), &mut plan);
+        self.keywords.plan(page.keywords.iter().copied(), &mut plan);
+        self.page_regions.plan(region.copied().into_iter(), &mut plan);
+        self.publishers.plan(std::iter::once(page.publisher), &mut plan);
+        self.placements.plan(placement.into_iter(), &mut plan);
+        let styles = case.styles();
+        for (style, row) in Style::ALL.iter().zip(&self.styles) {
+            if styles & style_bit(*style) != 0 {
+                row.iter().for_each(|row| plan.styles.push(row));
+            }
+        }
+        plan.is_sensitive = page.sensitive;
+        self.sensitive.iter().for_each(|row| plan.sensitive.push(row));
+        let no_country = self.unlawful.len().saturating_sub(1);
+        let law = country.map_or(no_country, |number| number as usize);
+        let of = |rows: &'a [Option<Row>], at: usize| rows.get(at)?.as_ref();
+        let publisher = page.publisher as usize;
+        of(&self.unlawful, law).into_iter().for_each(|row| plan.unpermitted.push(row));
+        of(&self.unpermitted, publisher).into_iter().for_each(|row| plan.unpermitted.push(row));
+        of(&self.blocked, publisher).into_iter().for_each(|row| plan.blocked.push(row));
+        for row in case.guarded().filter_map(|entity| self.kin.of_entity(entity)) {
+            plan.conflict.push(row);
+        }
+        for row in case.on_page().filter_map(|advertiser| self.kin.of_advertiser(advertiser)) {
+            plan.shown.push(row);
+        }
+        plan.topics = self.topics.levels(topics);
+        plan.regions = self.regions.levels(country.into_iter());
+        plan.entities = self.entities.levels(std::iter::empty());
+        plan.keywords = self.keywords.levels(std::iter::empty());
+        plan
+    }
+}
+
+/// Which tiers a page takes.
+pub fn tiers(commercial: Commercial) -> &'static [Tier] {
+    match commercial {
+        Commercial::Allow => Tier::ALL,
+        Commercial::HouseOnly => &[Tier::House],
+        Commercial::None => &[],
+    }
+}
+
+/// A region stands in the list of what it lies in: at its head here.
+fn itself_first(mut above: Vec<Region>, region: Region) -> Vec<Region> {
+    above.retain(|one| *one != region);
+    above.insert(0, region);
+    above
+}
+
+/// Flights of blocked sponsors and lines of business: one look a campaign, which has one of each.
+fn blocked(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
+    let mut of_campaign: Vec<Vec<u32>> = vec![Vec::new(); snapshot.inventory.campaigns.len()];
+    for (place, flight) in (0u32..).zip(&snapshot.flights) {
+        of_campaign[flight.campaign].push(place);
+    }
+    let publishers = snapshot.publishers.iter();
+    publishers
+        .map(|publisher| {
+            let blocked = |places: &&Vec<u32>| {
+                let flight = places.first().map(|place| &snapshot.flights[*place as usize]);
+                flight.is_some_and(|flight| snapshot.blocks(publisher, flight))
+            };
+            pool.row(of_campaign.iter().filter(blocked).flatten().copied())
+        })
+        .collect()
+}
+
+/// Restricted flights, by place.
+fn restricted(snapshot: &Snapshot) -> Vec<(u32, &[usize])> {
+    let flights = (0u32..).zip(&snapshot.flights);
+    flights
+        .filter(|(_, flight)| !flight.restricted_sectors.is_empty())
+        .map(|(place, flight)| (place, &*flight.restricted_sectors))
+        .collect()
+}
+
+fn unpermitted(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
+    let restricted = restricted(snapshot);
+    let mut known: HashMap<&[usize], Option<Row>> = HashMap::new();
+    let publishers = snapshot.publishers.iter().map(|publisher| &*publisher.allowed_sectors);
+    publishers
+        .map(|allowed| {
+            let without = |sectors: &[usize]| sectors.iter().any(|one| !allowed.contains(one));
+            let those = restricted.iter().filter(|(_, sectors)| without(sectors));
+            known.entry(allowed).or_insert_with(|| pool.row(those.map(|(at, _)| *at))).clone()
+        })
+        .collect()
+}
+
+fn unlawful(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
+    let restricted = restricted(snapshot);
+    let mut known: HashMap<Vec<bool>, Option<Row>> = HashMap::new();
+    let countries = snapshot.regions.countries().map(Some).chain([None]);
+    countries
+        .map(|country| {
+            let regions = snapshot.inventory.sectors.iter().map(|sector| &sector.regions);
+            let lawful = |regions: &Vec<Region>| {
+                country.is_some_and(|c| regions.iter().any(|r| snapshot.regions.covers(r, c)))
+            };
+            let lawful: Vec<bool> = regions.map(lawful).collect();
+            let without = |sectors: &[usize]| sectors.iter().any(|one| !lawful[*one]);
+            if let Some(row) = known.get(&lawful) {
+                return row.clone();
+            }
+            let those = restricted.iter().filter(|(_, sectors)| without(sectors));
+            let row = pool.row(those.map(|(at, _)| *at));
+            known.insert(lawful, row.clone());
+            row
+        })
+        .collect()
+}

@@ -1,0 +1,241 @@
+//! How a page may ask: forms of a call, tests, limits, refusals.
+
+use crate::harness::Decision;
+use crate::harness::Reader;
+use crate::harness::Setup;
+use crate::harness::TestServer;
+use crate::harness::decision::reference_with;
+use crate::harness::inventory;
+use crate::harness::inventory::PRICE_MICROS;
+use crate::harness::reference;
+use serde_json::Value;
+use serde_json::json;
+
+const BY_PARAMETERS: &str = "/v1/decisions?publisher=eu-tech-news&placement=article-end\
+    &style=terminal&style=card&topic=ai-infrastructure&subject=%40alibaba%20cloud\
+    &entity=european-commission&keyword=data%20centre&region=eu&language=en&viewer_region=DE\
+    &url=https%3A%2F%2Fnews.example%2Fai-infrastructure%2Fx";
+
+#[tokio::test]
+async fn get_post_and_plain_text_say_the_same() {
+    let server = TestServer::start().await;
+    let address = format!("{}/v1/decisions", server.public);
+    let plain = server.reader.post(&address).header("content-type", "text/plain");
+
+    let posted = server.answer(&reference()).await;
+    let plain: Value =
+        plain.body(reference().to_string()).send().await.unwrap().json().await.unwrap();
+    let got = server.reader.get(&format!("{}{BY_PARAMETERS}", server.public));
+    let got: Value = got.send().await.unwrap().json().await.unwrap();
+
+    for answer in [&plain, &got] {
+        assert_eq!(lasting(answer), lasting(&posted));
+    }
+    let mut traces = Vec::new();
+    for answer in [&posted, &got] {
+        let (_, trace) = server.explain("operator", answer["request_id"].as_str().unwrap()).await;
+        traces.push(trace["page"].clone());
+    }
+    assert_eq!(traces[0], traces[1], "both were understood alike");
+}
+
+/// What an answer says apart from what is new each time.
+fn lasting(answer: &Value) -> Value {
+    let mut unit = answer["decisions"]["article-end"].clone();
+    assert_eq!(unit["fill"], true, "{answer:#}");
+    for name in ["decision_id", "event_urls", "impression_until", "click_until"] {
+        unit.as_object_mut().unwrap().remove(name);
+    }
+    unit["transparency"]["why_url"] = Value::Null;
+    unit["creative"]["click_url"] = Value::Null;
+    unit["creative"]["command"]["copy_url"] = Value::Null;
+    for cta in unit["creative"]["ctas"].as_array_mut().unwrap() {
+        cta["click_url"] = Value::Null;
+    }
+    json!([unit, answer["warnings"]])
+}
+
+#[tokio::test]
+async fn a_test_works_and_never_counts() {
+    let server = Setup::default().inventory(inventory::with_origins()).start().await;
+    let staging = Reader::sending("origin", "https://staging.news.example");
+    let address = format!("{}/v1/decisions", server.public);
+
+    let asked = server.decide(&reference_with("/test", json!(true))).await;
+    let staged: Value =
+        staging.post(&address).json(&reference()).send().await.unwrap().json().await.unwrap();
+    let staged = Decision(staged["decisions"]["article-end"].clone());
+
+    for unit in [&asked, &staged] {
+        assert!(unit.is_test() && unit.fills(), "{:#}", unit.0);
+        assert!(server.reader.impression(unit).await.recorded);
+        let click = server.click(unit, "primary").await;
+        assert!(click.location.unwrap().starts_with("https://zahid.host/signup"));
+        assert_eq!(server.verdicts(unit).await, ["impression invalid test", "click invalid test"]);
+    }
+    assert_eq!(held(&server), 0);
+    assert_eq!(server.scrape().await.spent(), 0);
+    assert_eq!(server.metric("adjacent_decisions_total{outcome=\"test\"}").await, 2);
+    assert_eq!(server.metric("adjacent_decisions_total{outcome=\"filled\"}").await, 0);
+}
+
+#[tokio::test]
+async fn the_operator_can_force_a_creative_and_nobody_else() {
+    let server = TestServer::start().await;
+    let page = reference_with("/force_creative", json!("kontorbuch-books"));
+    let address = format!("{}/v1/decisions", server.public);
+
+    let nobody = server.ask(&page).await;
+    let publisher = server.reader.post(&address).bearer_auth(server.key("publisher:eu-tech-news"));
+    let publisher = publisher.json(&page).send().await.unwrap();
+    let operator = server.reader.post(&address).bearer_auth(server.key("operator"));
+    let operator: Value = operator.json(&page).send().await.unwrap().json().await.unwrap();
+
+    assert_eq!(nobody.status(), 403);
+    assert_eq!(publisher.status(), 403);
+    let unit = Decision(operator["decisions"]["article-end"].clone());
+    assert_eq!(unit.creative(), "kontorbuch-books");
+    assert!(unit.is_test());
+}
+
+#[tokio::test]
+async fn robots_and_foreign_pages_hold_no_money() {
+    let server = Setup::default().inventory(inventory::with_origins()).start().await;
+    let address = format!("{}/v1/decisions", server.public);
+    let strangers = [
+        Reader::with([("user-agent", "Googlebot/2.1"), ("accept", "*/*")]),
+        Reader::with([("accept", "*/*")]),
+        Reader::sending("sec-purpose", "prefetch"),
+        Reader::sending("origin", "https://evil.example"),
+        Reader::sending("referer", "https://evil.example/page"),
+    ];
+
+    for stranger in strangers {
+        let reply = stranger.post(&address).json(&reference()).send().await.unwrap();
+        assert_eq!(reply.status(), 200);
+        assert_eq!(held(&server), 0);
+    }
+    let own = Reader::sending("origin", "https://news.example");
+    own.post(&address).json(&reference()).send().await.unwrap();
+
+    assert_eq!(held(&server), i64::try_from(PRICE_MICROS).unwrap());
+}
+
+/// What decisions hold of all budgets, in micros.
+fn held(server: &TestServer) -> i64 {
+    let now_ms = server.inner.clock.now_ms();
+    let live = server.inner.live();
+    live.fixtures.purses.iter().map(|purse| purse.content(now_ms).held.get()).sum()
+}
+
+#[tokio::test]
+async fn a_field_that_names_a_person_is_refused() {
+    let server = TestServer::start().await;
+
+    for name in ["user", "user_id", "email", "ip", "device_id", "cookie"] {
+        for pointer in ["", "/viewer", "/page"] {
+            let page = reference_with(&format!("{pointer}/{name}"), json!("somebody"));
+            let reply = server.ask(&page).await;
+            assert_eq!(reply.status(), 422, "{pointer}/{name}");
+            let problem: Value = reply.json().await.unwrap();
+            assert_eq!(problem["field"], json!(format!("{pointer}/{name}")[1..].replace('/', ".")));
+        }
+        let call = format!("{}{BY_PARAMETERS}&{name}=somebody", server.public);
+        assert_eq!(server.reader.get(&call).send().await.unwrap().status(), 422, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn mistakes_are_named_with_a_stable_code() {
+    let server = TestServer::start().await;
+    let cases = [
+        (reference_with("/publisher", json!("nobody")), 404, "unknown_publisher"),
+        (reference_with("/placements", json!([])), 422, "refused"),
+        (reference_with("/page/topics", json!("rust")), 422, "refused"),
+        (reference_with("/page/keywords", json!(["x".repeat(20_000)])), 413, "too_large"),
+    ];
+
+    for (page, status, code) in cases {
+        let reply = server.ask(&page).await;
+        assert_eq!(reply.status(), status, "{code}");
+        assert_eq!(reply.headers()["content-type"], "application/problem+json");
+        let problem: Value = reply.json().await.unwrap();
+        assert_eq!(problem["status"], status);
+        assert!(problem["code"].as_str().is_some_and(|told| !told.is_empty()), "{problem}");
+        assert!(problem["request_id"].is_string());
+        if status == 404 {
+            assert_eq!(problem["code"], code);
+        }
+    }
+    let broken =
+        server.reader.post(&format!("{}/v1/decisions", server.public)).body("{\"publisher\": ");
+    assert_eq!(broken.send().await.unwrap().status(), 400);
+}
+
+#[tokio::test]
+async fn what_is_too_much_or_unknown_is_dropped_with_a_warning_or_refused_when_strict() {
+    let server = TestServer::start().await;
+    let mut page = reference();
+    let more = (0..19).map(|n| format!("topic-{n}"));
+    let topics: Vec<String> = ["ai-infrastructure".to_owned()].into_iter().chain(more).collect();
+    page["page"]["topics"] = json!(topics);
+    page["page"]["colour"] = json!("blue");
+
+    let answer = server.answer(&page).await;
+    page["strict"] = json!(true);
+    let strict = server.ask(&page).await;
+
+    let warnings = answer["warnings"].to_string();
+    assert!(warnings.contains("page.topics: 20 given, 16 allowed"), "{warnings}");
+    assert!(warnings.contains("page.colour: unknown field"), "{warnings}");
+    assert_eq!(Decision(answer["decisions"]["article-end"].clone()).sponsor(), "zahid-host");
+    assert_eq!(strict.status(), 422);
+    assert_eq!(strict.json::<Value>().await.unwrap()["field"], "page.topics");
+}
+
+#[tokio::test]
+async fn a_unit_in_html_is_complete_and_counts_itself() {
+    let server = TestServer::start().await;
+    let path = BY_PARAMETERS.replace("/v1/decisions", "/v1/unit");
+
+    let page = server.reader.get(&format!("{}{path}", server.public)).send().await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    let text = page.text().await.unwrap();
+    let pixel = text.split("<img").nth(1).unwrap().split("src=\"").nth(1).unwrap();
+    server.reader.fire(pixel.split('"').next().unwrap()).await;
+
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("script"), "{policy}");
+    assert!(text.contains("Anzeige") && text.contains("Run your AI side-project on zahid.host"));
+    assert!(!text.contains("<script"));
+    assert_eq!(server.scrape().await.events("impression", "counted"), 1);
+}
+
+#[tokio::test]
+async fn a_unit_in_a_frame_holds_its_money_like_any_other() {
+    let server = Setup::default().start().await;
+    let path = BY_PARAMETERS.replace("/v1/decisions", "/v1/unit");
+
+    let frame = Reader::sending("sec-fetch-dest", "iframe");
+    let page = frame.get(&format!("{}{path}", server.public)).send().await.unwrap();
+
+    assert_eq!(page.status(), 200);
+    assert_eq!(held(&server), i64::try_from(PRICE_MICROS).unwrap());
+}
+
+#[tokio::test]
+async fn an_address_that_floods_gets_the_prebuilt_answer_and_holds_nothing() {
+    let flood = |settings: &mut adjacent::config::Settings| settings.limits.flood_per_second = 5;
+    let server = Setup::default().settings(flood).start().await;
+
+    let mut shed = 0;
+    for _ in 0..60 {
+        let decision = server.decide(&reference()).await;
+        if !decision.fills() {
+            assert_eq!(decision.reason(), "overloaded");
+            shed += 1;
+        }
+    }
+
+    assert!(shed > 0);
+    assert_eq!(server.metric("adjacent_rate_limited_total{class=\"flood\"}").await, shed);
+}

@@ -1,0 +1,202 @@
+//! What a page gets: whose unit, under which label, or why none.
+
+use crate::harness::Decision;
+use crate::harness::Setup;
+use crate::harness::TestServer;
+use crate::harness::decision::page_on;
+use crate::harness::decision::reference_with;
+use crate::harness::inventory;
+use crate::harness::reference;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+#[tokio::test]
+async fn the_reference_page_gets_the_reference_unit_labelled_for_germany() {
+    let server = TestServer::start().await;
+
+    let answer = server.answer(&reference()).await;
+
+    let unit = Decision(answer["decisions"]["article-end"].clone());
+    assert_eq!((unit.sponsor(), unit.label()), ("zahid-host", "Anzeige"));
+    assert_eq!(unit.text("/label/language"), "de");
+    assert_eq!(unit.text("/label/region_basis"), "declared");
+    assert_eq!(unit.text("/creative/style"), "terminal");
+    assert_eq!(unit.text("/creative/proof/text"), "4,200+ EU-deployed projects");
+    assert_eq!(unit.text("/creative/command/text"), "git push zahid main");
+    assert_eq!(unit.text("/creative/price/text"), "from €0/mo");
+    assert!(unit.text("/creative/kicker").starts_with("reading about AI infrastructure?"));
+    assert_eq!(unit.text("/transparency/paid_by"), "Zahid Hosting GmbH");
+    assert_eq!(unit.text("/rel"), "sponsored nofollow noopener");
+    assert_eq!(answer["warnings"], json!([]));
+    assert_eq!(answer["snapshot"]["stale"], false);
+}
+
+#[tokio::test]
+async fn each_country_has_its_own_reviewed_label() {
+    let server = TestServer::start().await;
+    let labels = std::fs::read_to_string("config/labels.toml").unwrap();
+
+    let mut seen = BTreeSet::new();
+    for country in ["DE", "AT", "FR", "BE", "CH", "IE"] {
+        let unit = server.decide(&reference_with("/viewer/region", json!(country))).await;
+        assert_eq!(unit.sponsor(), "zahid-host", "{country}");
+        assert!(labels.contains(&format!("text = \"{}\"", unit.label())), "{}", unit.label());
+        seen.insert(unit.label().to_owned());
+    }
+    let unknown = server.decide(&reference_with("/viewer", json!({}))).await;
+
+    assert!(seen.len() >= 4, "{seen:?}");
+    assert_eq!(unknown.text("/label/region_basis"), "publisher_default");
+}
+
+#[tokio::test]
+async fn another_topic_gets_another_sponsor_or_the_house() {
+    let server = TestServer::start().await;
+
+    let cooking = server.decide(&page_on("cooking")).await;
+    let nothing = server.decide(&page_on("a topic nobody knows")).await;
+
+    assert_eq!(cooking.sponsor(), "kupferpfanne");
+    assert_eq!(cooking.text("/creative/style"), "card", "it has no terminal style");
+    assert_eq!(nothing.sponsor(), "house");
+}
+
+#[tokio::test]
+async fn a_page_without_a_unit_is_told_why() {
+    let server = TestServer::start().await;
+    let mut foreign = reference();
+    foreign["publisher"] = json!("kitchen-journal");
+    foreign["placements"][0]["styles"] = json!(["terminal"]);
+    let cases = [
+        (reference_with("/page/commercial", json!("none")), "commercial_off"),
+        (reference_with("/placements/0/name", json!("nowhere")), "unknown_placement"),
+        (foreign, "style_mismatch"),
+    ];
+
+    for (page, reason) in cases {
+        let decision = server.decide(&page).await;
+        assert!(!decision.fills());
+        assert_eq!(decision.reason(), reason);
+        assert!(uuid(decision.id()), "a no-fill is a decision, too");
+        let series = format!("adjacent_no_fill_total{{reason=\"{reason}\"}}");
+        assert_eq!(server.metric(&series).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_allows_only_its_own_units_or_is_sensitive_shows_no_sponsor() {
+    let server = TestServer::start().await;
+
+    let own = server.decide(&reference_with("/page/commercial", json!("house_only"))).await;
+    let declared = server.decide(&reference_with("/page/sensitive", json!(["obituary"]))).await;
+    let by_topic = server.decide(&page_on("war")).await;
+
+    for decision in [own, declared, by_topic] {
+        assert_eq!(decision.sponsor(), "house", "{:#}", decision.0);
+    }
+}
+
+#[tokio::test]
+async fn a_story_about_the_sponsor_or_its_rival_does_not_show_it() {
+    let server = TestServer::start().await;
+    let story = |name: &str, role: &str| {
+        reference_with("/page/entities", json!([{ "name": name, "role": role }]))
+    };
+
+    for subject in ["zahid.host", "Gitlift", "Gitlift Actions"] {
+        let decision = server.decide(&story(subject, "subject")).await;
+        assert_ne!(decision.sponsor(), "zahid-host", "{subject}");
+    }
+    let mentioned = server.decide(&story("Gitlift", "mention")).await;
+
+    assert_eq!(mentioned.sponsor(), "zahid-host");
+    assert!(
+        server.metric("adjacent_candidates_removed_total{stage=\"subject_conflict\"}").await >= 3
+    );
+}
+
+#[tokio::test]
+async fn two_placements_of_a_page_never_show_one_sponsor_twice() {
+    let server = TestServer::start().await;
+    let mut page = reference();
+    page["page"]["topics"] = json!(["ai-infrastructure", "web-security", "small-business"]);
+    page["placements"] = json!([{ "name": "article-end" }, { "name": "sidebar" }]);
+
+    let mut pairs = BTreeSet::new();
+    for _ in 0..40 {
+        let answer = server.answer(&page).await;
+        let sponsor = |key: &str| Decision(answer["decisions"][key].clone()).sponsor().to_owned();
+        let (first, second) = (sponsor("article-end"), sponsor("sidebar"));
+        assert_ne!(first, second);
+        pairs.insert((first, second));
+    }
+
+    assert!(pairs.len() > 1, "chance was at work: {pairs:?}");
+}
+
+#[tokio::test]
+async fn what_the_page_shows_already_does_not_come_again_nor_does_its_rival() {
+    let server = TestServer::start().await;
+    let mut american = reference_with("/viewer/region", json!("GB"));
+    let before = server.decide(&american).await;
+    american["page"]["shown"] = json!(["zahid-git-push"]);
+
+    let rival = server.decide(&american).await;
+    let again = server.decide(&reference_with("/page/shown", json!(["zahid-git-push"]))).await;
+
+    assert_eq!(before.sponsor(), "gitlift");
+    assert_eq!(rival.sponsor(), "house");
+    assert_ne!(again.sponsor(), "zahid-host");
+}
+
+#[tokio::test]
+async fn a_placement_asked_twice_needs_two_keys() {
+    let server = TestServer::start().await;
+    let twice = json!([{ "name": "article-end" }, { "name": "article-end" }]);
+    let keyed =
+        json!([{ "name": "article-end", "key": "a" }, { "name": "article-end", "key": "b" }]);
+
+    let same = server.answer(&reference_with("/placements", twice)).await;
+    let both = server.answer(&reference_with("/placements", keyed)).await;
+
+    assert_eq!(same["decisions"].as_object().unwrap().len(), 1);
+    assert!(same["warnings"][0].as_str().unwrap().contains("`article-end` is given twice"));
+    let keys: Vec<&String> = both["decisions"].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["a", "b"]);
+    assert_ne!(both["decisions"]["a"]["decision_id"], both["decisions"]["b"]["decision_id"]);
+}
+
+#[tokio::test]
+async fn a_sponsor_that_is_out_of_money_makes_room_for_the_next() {
+    let server = Setup::default().inventory(inventory::sold(1)).start().await;
+
+    let first = server.unit().await;
+    server.reader.impression(&first).await;
+    let next = server.decide(&reference()).await;
+
+    assert_eq!(next.sponsor(), "house");
+}
+
+#[tokio::test]
+async fn a_decision_names_the_versions_it_was_made_on() {
+    let server = TestServer::start().await;
+
+    let answer = server.answer(&reference()).await;
+    let version: Value = server
+        .reader
+        .get(&format!("{}/version", server.ops))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+
+    assert_eq!(answer["snapshot"]["inventory"], version["inventory"]);
+    assert_eq!(answer["snapshot"]["weights"], version["weights"]);
+}
+
+fn uuid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}

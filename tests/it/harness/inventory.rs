@@ -1,0 +1,39 @@
+//! The example inventory as text, to change before it is served.
+
+use std::path::Path;
+
+const FILES: [&str; 6] = ["topics", "entities", "publishers", "house", "others", "zahid-host"];
+
+/// The whole example in one file.
+pub fn example() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/inventory");
+    let read = |name: &&str| std::fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
+    FILES.iter().map(read).collect::<Vec<_>>().join("\n")
+}
+
+/// The example with one passage replaced.
+pub fn changed(from: &str, to: &str) -> String {
+    replaced(&example(), from, to)
+}
+
+/// A text with one passage replaced, which must be there.
+pub fn replaced(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "{from}");
+    text.replacen(from, to, 1)
+}
+
+/// The example in which the reference sponsor has bought `impressions` and no more.
+pub fn sold(impressions: u64) -> String {
+    let budget = "budget = { lifetime_micros = 5_000_000_000, daily_micros = 200_000_000 }";
+    changed(budget, &format!("budget = {{ lifetime_micros = {} }}", impressions * PRICE_MICROS))
+}
+
+/// What one of the reference sponsor's impressions costs, in micros.
+pub const PRICE_MICROS: u64 = 8_000;
+
+/// The example in which `eu-tech-news` names the origins of its pages.
+pub fn with_origins() -> String {
+    let line = "page_urls = \"path\"";
+    let origins = "origins = [\"https://news.example\"]\nstaging_origins = [\"https://staging.news.example\"]";
+    changed(line, &format!("{line}\n{origins}"))
+}

@@ -1,0 +1,71 @@
+//! One scrape, as a program reads it.
+
+use std::collections::BTreeMap;
+
+/// Series and their values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scrape(pub BTreeMap<String, f64>);
+
+impl Scrape {
+    pub fn parse(text: &str) -> Scrape {
+        let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        let series = lines.map(|line| {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            (name.to_owned(), value.parse().unwrap())
+        });
+        Scrape(series.collect())
+    }
+
+    /// The value of a series written as Prometheus writes it; the series must exist.
+    pub fn value(&self, series: &str) -> f64 {
+        let known =
+            || self.0.keys().filter(|name| name.starts_with(family(series))).collect::<Vec<_>>();
+        *self.0.get(series).unwrap_or_else(|| panic!("no series {series} among {:#?}", known()))
+    }
+
+    /// The same as a count.
+    pub fn count(&self, series: &str) -> u64 {
+        let value = self.value(series);
+        whole(value).unwrap_or_else(|| panic!("{series} is {value}"))
+    }
+
+    /// Events of a kind with a verdict.
+    pub fn events(&self, kind: &str, verdict: &str) -> u64 {
+        self.count(&format!("adjacent_events_total{{kind=\"{kind}\",verdict=\"{verdict}\"}}"))
+    }
+
+    /// Events of a kind that are invalid for a reason.
+    pub fn invalid(&self, kind: &str, reason: &str) -> u64 {
+        self.count(&format!("adjacent_invalid_events_total{{kind=\"{kind}\",reason=\"{reason}\"}}"))
+    }
+
+    /// What the reference sponsor's campaign was billed, in micros.
+    pub fn spent(&self) -> u64 {
+        self.count("adjacent_spend_micros_total{campaign=\"zahid-launch\",currency=\"EUR\"}")
+    }
+
+    /// Received = counted + duplicate + invalid + pending, for each kind, and every invalid event
+    /// has its reason.
+    pub fn assert_every_event_is_accounted_for(&self) {
+        for kind in ["impression", "viewable", "click", "copy", "unknown"] {
+            let received =
+                self.count(&format!("adjacent_events_received_total{{kind=\"{kind}\"}}"));
+            let verdicts = ["counted", "duplicate", "invalid", "pending"];
+            let judged: u64 = verdicts.iter().map(|verdict| self.events(kind, verdict)).sum();
+            assert_eq!(received, judged, "{kind}: {self:#?}");
+            let prefix = format!("adjacent_invalid_events_total{{kind=\"{kind}\"");
+            let reasons = self.0.iter().filter(|(name, _)| name.starts_with(&prefix));
+            let reasons: f64 = reasons.map(|(_, count)| count).sum();
+            assert_eq!(whole(reasons), Some(self.events(kind, "invalid")), "{kind}");
+        }
+    }
+}
+
+fn family(series: &str) -> &str {
+    series.split('{').next().unwrap_or(series)
+}
+
+/// A whole number as one; `None` for anything else.
+fn whole(value: f64) -> Option<u64> {
+    format!("{value:.0}").parse().ok().filter(|_| value.fract() == 0.0)
+}

@@ -1,0 +1,36 @@
+//! What black-box tests speak: servers with a data directory of their own, readers with a browser,
+//! decisions, events, scrapes.
+
+pub mod decision;
+pub mod inventory;
+pub mod metrics;
+pub mod process;
+pub mod reader;
+pub mod server;
+
+pub use decision::Decision;
+pub use decision::reference;
+pub use metrics::Scrape;
+pub use process::Process;
+pub use reader::Ack;
+pub use reader::Reader;
+pub use server::Setup;
+pub use server::TestServer;
+
+use std::time::Duration;
+use std::time::Instant;
+
+/// How long a test waits for a state before it gives up.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Looks until `look` finds something; `what` is said when it never does.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "in vain waited for: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

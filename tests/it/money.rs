@@ -1,0 +1,164 @@
+//! Money: what is billed is never more than what was sold, whatever happens at once.
+
+use crate::harness::Decision;
+use crate::harness::Setup;
+use crate::harness::TestServer;
+use crate::harness::inventory;
+use crate::harness::inventory::PRICE_MICROS;
+use crate::harness::reference;
+use crate::harness::until;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// Waits until the reference page shows the reference sponsor.
+async fn sponsored(server: &TestServer) -> Decision {
+    until("a unit of the reference sponsor", async || {
+        let decision = server.decide(&reference()).await;
+        (decision.sponsor() == "zahid-host").then_some(decision)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn of_ten_sold_and_sixty_asked_exactly_ten_are_shown_and_billed() {
+    let server = Setup::default().inventory(inventory::sold(10)).clock().start().await;
+
+    let mut shown = Vec::new();
+    for _ in 0..60 {
+        let decision = server.decide(&reference()).await;
+        server.reader.impression(&decision).await;
+        shown.push(decision.sponsor().to_owned());
+    }
+
+    assert_eq!(shown.iter().filter(|sponsor| *sponsor == "zahid-host").count(), 10);
+    assert_eq!(server.scrape().await.spent(), 10 * PRICE_MICROS);
+    assert_eq!(server.scrape().await.invalid("impression", "over_budget"), 0);
+    server.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn what_is_shown_over_the_budget_is_named_and_free() {
+    let server = Setup::default().inventory(inventory::sold(10)).clock().start().await;
+    let mut shown = Vec::new();
+    for _ in 0..6 {
+        for _ in 0..10 {
+            shown.push(sponsored(&server).await);
+        }
+        // Nobody saw them in time: their money is free again.
+        server.advance_ms(121_000);
+    }
+
+    for decision in &shown {
+        assert!(server.reader.impression(decision).await.recorded);
+    }
+
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.events("impression", "counted"), 10);
+    assert_eq!(scrape.invalid("impression", "over_budget"), 50);
+    assert_eq!(scrape.spent(), 10 * PRICE_MICROS);
+    server.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn money_that_an_unseen_unit_held_is_free_when_its_time_is_over() {
+    let server = Setup::default().inventory(inventory::sold(1)).clock().start().await;
+    sponsored(&server).await;
+
+    let while_held = server.decide(&reference()).await;
+    server.advance_ms(121_000);
+    let after = sponsored(&server).await;
+    server.reader.impression(&after).await;
+
+    assert_eq!(while_held.sponsor(), "house");
+    assert_eq!(server.verdicts(&after).await, ["impression counted"]);
+}
+
+#[tokio::test]
+async fn one_publisher_cannot_hold_more_than_its_share_of_a_budget() {
+    let half = |settings: &mut adjacent::config::Settings| {
+        settings.store.publisher_reservation_percent = 50;
+    };
+    let server =
+        Setup::default().inventory(inventory::sold(10)).settings(half).clock().start().await;
+
+    let mut held = 0;
+    for _ in 0..20 {
+        held += u32::from(server.decide(&reference()).await.sponsor() == "zahid-host");
+    }
+
+    assert_eq!(held, 5);
+}
+
+#[tokio::test]
+async fn a_decision_is_billed_for_one_click_whoever_clicks_what_how_often() {
+    let bills = "bills = \"impression\"\nprice_micros = 8_000_000";
+    let by_click = inventory::changed(bills, "bills = \"click\"\nprice_micros = 700_000");
+    let server = Arc::new(Setup::default().inventory(by_click).clock().start().await);
+    let mut units = Vec::new();
+    for _ in 0..20 {
+        let unit = server.unit().await;
+        server.reader.impression(&unit).await;
+        units.push(unit);
+    }
+    server.advance_ms(1_000);
+
+    let mut race = JoinSet::new();
+    for unit in &units {
+        for at in 0..8 {
+            let (reader, cta) = (server.reader.clone(), ["primary", "pricing"][at % 2]);
+            let url = unit.click_url(cta).to_owned();
+            race.spawn(async move { reader.fire(&url).await });
+        }
+    }
+    let answers = race.join_all().await;
+    server.inner.ledger.pass().await.unwrap();
+
+    assert!(answers.iter().all(|ack| ack.status == 302 && ack.location.is_some()));
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.spent(), 20 * 700_000);
+    assert_eq!(scrape.events("click", "counted"), 40, "each call to action is counted");
+    assert_eq!(scrape.events("click", "duplicate"), 120);
+    server.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn many_pages_at_once_do_not_sell_what_is_not_there() {
+    let server = Arc::new(Setup::default().inventory(inventory::sold(20)).clock().start().await);
+
+    let mut pages = JoinSet::new();
+    for _ in 0..100 {
+        let server = server.clone();
+        pages.spawn(async move {
+            let decision = server.decide(&reference()).await;
+            server.reader.impression(&decision).await;
+            decision.sponsor() == "zahid-host"
+        });
+    }
+    let shown = pages.join_all().await.into_iter().filter(|shown| *shown).count();
+
+    assert_eq!(shown, 20);
+    assert_eq!(server.scrape().await.spent(), 20 * PRICE_MICROS);
+    server.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn a_report_adds_up_to_what_was_billed_however_it_is_broken_down() {
+    let server = Setup::default().clock().start().await;
+    for country in ["DE", "FR", "BE"] {
+        let page = crate::harness::decision::reference_with("/viewer/region", country.into());
+        let unit = server.decide(&page).await;
+        server.reader.impression(&unit).await;
+    }
+    server.inner.ledger.pass().await.unwrap();
+
+    for by in ["day", "region", "topic,entity", "creative,region", "publisher", "campaign,flight"] {
+        let path = format!("/v1/reports/advertisers/zahid-host?by={by}");
+        let (status, report) = server.get_as("advertiser:zahid-host", &path).await;
+        assert_eq!(status, 200);
+        let rows = report["rows"].as_array().unwrap();
+        let sum: u64 = rows.iter().map(|row| row["spend_micros"].as_u64().unwrap()).sum();
+        assert_eq!(sum, 3 * PRICE_MICROS, "{by}: {report:#}");
+        assert_eq!(report["total"][0]["spend_micros"], sum);
+        assert_eq!(report["total"][0]["impressions"]["net"], 3);
+    }
+}

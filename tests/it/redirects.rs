@@ -1,0 +1,148 @@
+//! Where clicks lead: to what was stored, whatever the address of the click says.
+
+use crate::harness::Decision;
+use crate::harness::Reader;
+use crate::harness::Setup;
+use crate::harness::TestServer;
+use crate::harness::decision::reference_with;
+use crate::harness::inventory;
+use crate::harness::reference;
+use rand::RngExt;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+const SIGNUP: &str = "https://zahid.host/signup?from=eu-tech-news&topic=ai-infrastructure\
+    &utm_medium=sponsored&utm_source=adjacent";
+const PRICING: &str = "https://zahid.host/pricing?utm_medium=sponsored&utm_source=adjacent";
+
+#[tokio::test]
+async fn each_call_to_action_leads_to_its_stored_page() {
+    let server = TestServer::start().await;
+    let unit = server.unit().await;
+
+    let reply = server.reader.get(unit.click_url("primary")).send().await.unwrap();
+    let pricing = server.click(&unit, "pricing").await;
+
+    assert_eq!(reply.status(), 302);
+    assert_eq!(reply.headers()["location"], SIGNUP);
+    assert_eq!(reply.headers()["referrer-policy"], "strict-origin");
+    assert_eq!(reply.headers()["cache-control"], "no-store");
+    assert_eq!(pricing.location.unwrap(), PRICING);
+    assert_eq!(unit.text("/creative/click_url"), unit.click_url("primary"), "the headline's link");
+}
+
+#[tokio::test]
+async fn repeated_and_blank_parameters_survive_beside_macros_and_campaign_parameters() {
+    let stored = "url = \"https://zahid.host/pricing\"";
+    let rich = "url = \"https://zahid.host/p%20a?a=1&a=2&b=&c&d=%26&in={country}&of={campaign}&by={flight}\
+        &at={placement}&unit={creative}&cta={cta}#plans\"";
+    let server = Setup::default().inventory(inventory::changed(stored, rich)).start().await;
+    let unit = server.unit().await;
+
+    let click = server.click(&unit, "pricing").await;
+
+    let expected = "https://zahid.host/p%20a?a=1&a=2&b=&c&d=%26&in=DE&of=zahid-launch\
+        &by=zahid-ai-europe&at=article-end&unit=zahid-git-push&cta=pricing\
+        &utm_medium=sponsored&utm_source=adjacent#plans";
+    assert_eq!(click.location.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_page_cannot_write_into_the_landing_address() {
+    let server = TestServer::start().await;
+    let evil = json!([
+        "\r\nSet-Cookie: a=b",
+        "//evil.example",
+        "ai-infrastructure",
+        "javascript:alert(1)"
+    ]);
+
+    let unit = server.decide(&reference_with("/page/topics", evil)).await;
+    let click = server.click(&unit, "primary").await;
+
+    assert_eq!(click.location.unwrap(), SIGNUP);
+}
+
+#[tokio::test]
+async fn no_address_of_a_thousand_leads_anywhere_but_to_a_stored_page() {
+    let server = TestServer::start().await;
+    let unit = server.unit().await;
+    let mut dice = StdRng::seed_from_u64(7);
+    let extras = [
+        "",
+        "?url=https://evil.example",
+        "?to=//evil.example",
+        "/https://evil.example",
+        "/..//evil.example",
+        "%2F..%2Fevil.example",
+        "?cta=9",
+        "#@evil.example",
+        "%0d%0aLocation:%20https://evil.example",
+        ";url=evil",
+        "/",
+        "?u=javascript:alert(1)",
+        "%00",
+        "\\evil.example",
+        "@evil.example",
+    ];
+
+    let mut led = BTreeMap::new();
+    for round in 0..1_000 {
+        let url = if dice.random() { unit.click_url("primary") } else { unit.click_url("pricing") };
+        let (path, token) = url.rsplit_once('/').unwrap();
+        let mut letters: Vec<char> = token.chars().collect();
+        match round % 4 {
+            0 => {}
+            1 => letters.truncate(dice.random_range(0..letters.len())),
+            2 => {
+                let at = dice.random_range(0..letters.len());
+                letters[at] = char::from(dice.random_range(b'a'..=b'z'));
+            }
+            _ => letters.push('A'),
+        }
+        let token: String = letters.into_iter().collect();
+        let extra = extras[dice.random_range(0..extras.len())];
+        let ack = server.reader.fire(&format!("{path}/{token}{extra}")).await;
+        assert!(matches!(ack.status, 302 | 404), "{round}: {ack:?}");
+        *led.entry(ack.location.unwrap_or_default()).or_insert(0) += 1;
+    }
+
+    let expected = ["", PRICING, SIGNUP];
+    assert_eq!(led.keys().map(String::as_str).collect::<Vec<_>>(), expected);
+    assert!(led[SIGNUP] > 20 && led[""] > 500, "{led:?}");
+}
+
+#[tokio::test]
+async fn headers_of_a_click_do_not_move_it() {
+    let server = TestServer::start().await;
+    let unit = server.unit().await;
+
+    for (name, value) in [
+        ("x-forwarded-host", "evil.example"),
+        ("forwarded", "host=evil.example"),
+        ("x-original-url", "https://evil.example"),
+        ("referer", "https://evil.example"),
+    ] {
+        let ack = Reader::sending(name, value).fire(unit.click_url("primary")).await;
+        assert_eq!(ack.location.as_deref(), Some(SIGNUP), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_unit_says_where_it_lives_by_configuration_and_not_by_host() {
+    let server = TestServer::start().await;
+    let address = format!("{}/v1/decisions", server.public);
+
+    let call = server.reader.post(&address).header("host", "evil.example").json(&reference());
+    let reply = call.send().await.unwrap();
+
+    if reply.status() == 200 {
+        let answer: serde_json::Value = reply.json().await.unwrap();
+        let unit = Decision(answer["decisions"]["article-end"].clone());
+        assert!(unit.urls().iter().all(|url| url.starts_with(&server.public)));
+    } else {
+        assert_eq!(reply.status(), 400);
+    }
+}

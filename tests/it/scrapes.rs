@@ -1,0 +1,160 @@
+//! The series: all there from the start, summing up at every moment, bounded whatever is sent.
+
+use crate::harness::Decision;
+use crate::harness::Scrape;
+use crate::harness::TestServer;
+use crate::harness::decision::reference_with;
+use crate::harness::reference;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// Each series of the contract, with its labels where it has some.
+const CONTRACT: [&str; 26] = [
+    "decisions_total{outcome",
+    "no_fill_total{reason",
+    "candidates_removed_total{stage",
+    "events_received_total{kind",
+    "events_total{kind",
+    "invalid_events_total{kind",
+    "decision_duration_seconds_count",
+    "event_ack_duration_seconds_count",
+    "click_unrecorded_total",
+    "journal_unshipped_records",
+    "journal_oldest_unshipped_seconds",
+    "ledger_lag_seconds",
+    "ledger_drift_micros",
+    "spend_micros_total{campaign",
+    "flight_pace_ratio{flight",
+    "budget_remaining_ratio{campaign",
+    "snapshot_age_seconds",
+    "config_reloads_total{result=\"refused\",what=\"weights\"}",
+    "rate_limited_total{class",
+    "store_up",
+    "panics_total",
+    "build_info{version",
+    "events_total{kind=\"unknown\",verdict=\"invalid\"}",
+    "events_total{kind=\"copy\",verdict=\"pending\"}",
+    "decisions_total{outcome=\"filled\"}",
+    "no_fill_total{reason=\"overloaded\"}",
+];
+
+const REASONS: [&str; 14] = [
+    "forged",
+    "expired",
+    "bot",
+    "prefetch",
+    "rate_limited",
+    "too_fast",
+    "orphan_click",
+    "out_of_region",
+    "wrong_origin",
+    "over_budget",
+    "test",
+    "stopped",
+    "late",
+    "credited",
+];
+
+#[tokio::test]
+async fn every_series_of_the_contract_is_there_at_zero_before_anything_happens() {
+    let server = TestServer::start().await;
+
+    let scrape = server.scrape().await;
+
+    for name in CONTRACT {
+        let name = format!("adjacent_{name}");
+        assert!(scrape.0.keys().any(|series| series.starts_with(&name)), "{name}");
+    }
+    for kind in ["impression", "viewable", "click", "copy", "unknown"] {
+        for reason in REASONS {
+            assert_eq!(scrape.invalid(kind, reason), 0);
+        }
+    }
+    // What grows before anybody asks: time, and the operator's own look.
+    let counters = scrape
+        .0
+        .iter()
+        .filter(|(name, _)| name.contains("_total") && name.starts_with("adjacent_"));
+    let counted: Vec<_> = counters.filter(|(_, value)| **value != 0.0).collect();
+    assert!(counted.is_empty(), "{counted:?}");
+    assert_eq!(scrape.count("adjacent_store_up"), 1);
+}
+
+#[tokio::test]
+async fn received_is_counted_and_duplicate_and_invalid_and_pending_in_every_scrape_under_load() {
+    let server = Arc::new(TestServer::start().await);
+    let mut load = JoinSet::new();
+    for worker in 0..6 {
+        let server = server.clone();
+        load.spawn(async move {
+            for round in 0..25 {
+                let unit: Decision = server.decide(&reference()).await;
+                for url in unit.urls().iter().chain(unit.urls().iter().skip(worker % 3)) {
+                    server.reader.fire(url).await;
+                }
+                server.reader.fire(&format!("{}/e/forged-{round}", server.public)).await;
+            }
+        });
+    }
+
+    let mut scrapes = 0;
+    while !load.is_empty() {
+        server.scrape().await.assert_every_event_is_accounted_for();
+        scrapes += 1;
+        while let Some(done) = load.try_join_next() {
+            done.unwrap();
+        }
+    }
+
+    assert!(scrapes > 5, "{scrapes}");
+    server.inner.ledger.pass().await.unwrap();
+    server.assert_books_balance().await;
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.events("impression", "counted"), 150);
+    assert_eq!(scrape.invalid("unknown", "forged"), 150);
+}
+
+#[tokio::test]
+async fn thousands_of_hostile_requests_make_no_new_series() {
+    let server = Arc::new(TestServer::start().await);
+    let names = |scrape: &Scrape| scrape.0.keys().cloned().collect::<BTreeSet<_>>();
+    let before = names(&server.scrape().await);
+
+    let mut load = JoinSet::new();
+    for worker in 0..8 {
+        let server = server.clone();
+        load.spawn(async move {
+            for n in 0..100 {
+                let odd = format!("odd-{worker}-{n}\"}}\n{{");
+                server.answer(&reference_with("/page/topics", json!([odd]))).await;
+                server.answer(&reference_with("/viewer/region", json!(odd))).await;
+                server.ask(&reference_with("/publisher", json!(odd))).await;
+                for path in ["e", "c", "v1", "w", "embed"] {
+                    let url = format!("{}/{path}/odd-{worker}-{n}", server.public);
+                    server.reader.fire(&url).await;
+                }
+            }
+        });
+    }
+    load.join_all().await;
+
+    let after = names(&server.scrape().await);
+    assert_eq!(before, after);
+    assert!(after.len() < 5_000, "{}", after.len());
+}
+
+#[tokio::test]
+async fn what_a_page_got_is_counted_by_outcome_and_stage() {
+    let server = TestServer::start().await;
+
+    server.unit().await;
+    server.decide(&reference_with("/page/commercial", json!("none"))).await;
+
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.count("adjacent_decisions_total{outcome=\"filled\"}"), 1);
+    assert_eq!(scrape.count("adjacent_decisions_total{outcome=\"no_fill\"}"), 1);
+    assert_eq!(scrape.count("adjacent_no_fill_total{reason=\"commercial_off\"}"), 1);
+    assert_eq!(scrape.count("adjacent_decision_duration_seconds_count"), 2);
+}

@@ -1,0 +1,218 @@
+//! Events that are kept and named and never billed, and tokens that nobody sealed.
+
+use crate::harness::Decision;
+use crate::harness::Reader;
+use crate::harness::Setup;
+use crate::harness::TestServer;
+use crate::harness::inventory;
+use crate::harness::reader::AGENT;
+use crate::harness::reference;
+use adjacent::catalog::change::Expected;
+use adjacent::server::apply::Wanted;
+use reqwest::Method;
+
+/// A publisher that lists its origins, on a clock set by hand.
+async fn server() -> TestServer {
+    Setup::default().inventory(inventory::with_origins()).clock().start().await
+}
+
+#[tokio::test]
+async fn robots_prefetches_and_foreign_pages_are_named_and_use_nothing_up() {
+    let server = server().await;
+    let cases = [
+        (Reader::with([("user-agent", "Googlebot/2.1"), ("accept", "*/*")]), "bot"),
+        (Reader::with([("user-agent", "curl/8.5.0"), ("accept", "*/*")]), "bot"),
+        (Reader::with([("accept", "*/*")]), "bot"),
+        (Reader::sending("sec-fetch-dest", "iframe"), "bot"),
+        (Reader::sending("sec-purpose", "prefetch"), "prefetch"),
+        (Reader::sending("purpose", "preview"), "prefetch"),
+        (Reader::sending("x-moz", "prefetch"), "prefetch"),
+        (Reader::sending("origin", "https://evil.example"), "wrong_origin"),
+        (Reader::sending("referer", "https://evil.example/a"), "wrong_origin"),
+    ];
+
+    for (stranger, reason) in cases {
+        let unit = server.unit().await;
+        let ack = stranger.impression(&unit).await;
+        assert_eq!((ack.status, ack.recorded), (204, true), "answered like any other: {reason}");
+        server.reader.impression(&unit).await;
+        let told = server.verdicts(&unit).await;
+        assert_eq!(told, [&format!("impression invalid {reason}"), "impression counted"]);
+    }
+    server.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn a_robots_click_is_redirected_and_not_counted() {
+    let server = server().await;
+    let unit = server.unit().await;
+    server.reader.impression(&unit).await;
+    server.advance_ms(1_000);
+
+    let robot = Reader::with([("user-agent", "AhrefsBot/7.0"), ("accept", "*/*")]);
+    let click = server.click_by(&robot, &unit, "primary").await;
+
+    assert!(click.location.unwrap().starts_with("https://zahid.host/signup"));
+    assert_eq!(server.verdicts(&unit).await, ["impression counted", "click invalid bot"]);
+}
+
+#[tokio::test]
+async fn looking_at_a_link_without_following_it_is_no_click() {
+    let server = server().await;
+    let unit = server.unit().await;
+    server.reader.impression(&unit).await;
+    server.advance_ms(1_000);
+
+    let look = server.reader.request(Method::HEAD, unit.click_url("primary")).send().await.unwrap();
+
+    assert_eq!(look.status(), 302);
+    assert_eq!(server.scrape().await.events("click", "counted"), 0);
+    assert_eq!(server.verdicts(&unit).await[0], "impression counted");
+}
+
+#[tokio::test]
+async fn a_visitor_over_the_quota_of_clicks_is_limited_and_others_are_not() {
+    let server = Setup::default().limits().clock().start().await;
+    let mut units = Vec::new();
+    for _ in 0..4 {
+        let unit = server.unit().await;
+        server.reader.impression(&unit).await;
+        units.push(unit);
+    }
+    server.advance_ms(1_000);
+
+    for unit in &units[..3] {
+        server.click(unit, "primary").await;
+        server.click(unit, "pricing").await;
+    }
+    let other = Reader::with([("user-agent", &format!("{AGENT} Other")), ("accept", "*/*")]);
+    server.click_by(&other, &units[3], "primary").await;
+
+    let counted = ["impression counted", "click counted", "click counted"];
+    assert_eq!(server.verdicts(&units[0]).await, counted, "a second call to action is free");
+    assert_eq!(server.verdicts(&units[1]).await, counted);
+    let limited =
+        ["impression counted", "click invalid rate_limited", "click invalid rate_limited"];
+    assert_eq!(server.verdicts(&units[2]).await, limited);
+    assert_eq!(server.verdicts(&units[3]).await, ["impression counted", "click counted"]);
+    assert!(server.metric("adjacent_rate_limited_total{class=\"click\"}").await > 0);
+}
+
+#[tokio::test]
+async fn a_visitor_who_opens_more_pages_than_people_do_is_limited() {
+    let server = Setup::default().limits().clock().start().await;
+
+    for _ in 0..65 {
+        let unit = server.decide(&reference()).await;
+        server.reader.impression(&unit).await;
+    }
+
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.events("impression", "counted"), 60);
+    assert_eq!(scrape.invalid("impression", "rate_limited"), 5);
+    assert_eq!(scrape.count("adjacent_rate_limited_total{class=\"impression\"}"), 5);
+}
+
+#[tokio::test]
+async fn a_forged_token_is_answered_like_a_good_one_but_for_the_header() {
+    let server = server().await;
+    let unit = server.unit().await;
+    let (good, forged) = (unit.impression_url(), tampered(unit.impression_url(), 60));
+
+    let good = server.reader.get(good).send().await.unwrap();
+    let bad = server.reader.get(&forged).send().await.unwrap();
+
+    assert_eq!(
+        (good.status(), bad.status()),
+        (reqwest::StatusCode::NO_CONTENT, reqwest::StatusCode::NO_CONTENT)
+    );
+    let names = |reply: &reqwest::Response| {
+        let mut names: Vec<String> = reply.headers().keys().map(|name| name.to_string()).collect();
+        names.retain(|name| name != "adjacent-recorded");
+        names.sort();
+        names
+    };
+    assert_eq!(names(&good), names(&bad));
+    assert!(!bad.headers().contains_key("adjacent-recorded"));
+    assert_eq!(server.scrape().await.invalid("unknown", "forged"), 1);
+}
+
+#[tokio::test]
+async fn no_token_that_was_touched_in_any_place_is_taken() {
+    let server = server().await;
+    let unit = server.unit().await;
+    let url = unit.click_url("primary");
+    let length = url.rsplit('/').next().unwrap().len();
+
+    for at in 0..length {
+        let ack = server.reader.fire(&tampered(url, at)).await;
+        assert_eq!((ack.status, ack.location), (404, None), "place {at}");
+        let event = tampered(url, at).replace("/c/", "/e/");
+        assert!(!server.reader.fire(&event).await.recorded, "place {at}");
+    }
+
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.count("adjacent_events_received_total{kind=\"unknown\"}"), 2 * length as u64);
+    assert_eq!(scrape.count("adjacent_events_received_total{kind=\"click\"}"), 0);
+}
+
+/// An address whose token has another letter at one place.
+fn tampered(url: &str, at: usize) -> String {
+    let (path, token) = url.rsplit_once('/').unwrap();
+    let mut letters: Vec<char> = token.chars().collect();
+    letters[at] = if letters[at] == 'A' { 'Q' } else { 'A' };
+    format!("{path}/{}", letters.into_iter().collect::<String>())
+}
+
+#[tokio::test]
+async fn a_token_reports_its_own_kind_wherever_it_is_sent() {
+    let server = server().await;
+    let unit = server.unit().await;
+    let elsewhere = |url: &str| url.replace("/e/", "/c/");
+
+    for url in [unit.impression_url(), unit.viewable_url(), unit.copy_url()] {
+        let ack = server.reader.fire(&elsewhere(url)).await;
+        assert_eq!((ack.status, ack.recorded, ack.location), (404, false, None));
+    }
+    server.reader.fire(&unit.click_url("primary").replace("/c/", "/e/")).await;
+
+    let scrape = server.scrape().await;
+    for kind in ["impression", "viewable", "copy"] {
+        assert_eq!(scrape.count(&format!("adjacent_events_received_total{{kind=\"{kind}\"}}")), 0);
+    }
+}
+
+#[tokio::test]
+async fn nonsense_is_answered_and_never_an_error() {
+    let server = server().await;
+
+    for token in ["x", "%00", "..%2F..", &"A".repeat(220), &"A".repeat(2_000), "é"] {
+        let event = server.reader.fire(&format!("{}/e/{token}", server.public)).await;
+        let click = server.reader.fire(&format!("{}/c/{token}", server.public)).await;
+        assert_eq!((event.status, event.recorded), (204, false), "{token}");
+        assert_eq!((click.status, click.location), (404, None), "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_unit_of_a_flight_that_was_stopped_is_billed_no_more() {
+    let server = server().await;
+    let unit: Decision = server.unit().await;
+    let mut stopped =
+        adjacent::domain::inventory::Inventory::clone(&server.inner.live().snapshot().inventory);
+    let flight = stopped.flights.iter_mut().find(|flight| flight.id.as_str() == "zahid-ai-europe");
+    flight.unwrap().stopped = true;
+    let by = adjacent::catalog::By {
+        who: "test".into(),
+        what: "stop".into(),
+        at: server.inner.clock.now(),
+        request: None,
+    };
+
+    let wanted = Wanted { inventory: Some(stopped), ..Wanted::default() };
+    server.inner.apply(wanted, Expected::Anything, &by).await.unwrap();
+    server.reader.impression(&unit).await;
+
+    assert_eq!(server.verdicts(&unit).await, ["impression invalid stopped"]);
+    assert_ne!(server.decide(&reference()).await.sponsor(), "zahid-host");
+}
