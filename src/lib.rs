@@ -11,6 +11,8 @@
 //! | [`server`] | the verbs: decide, record, redirect, explain, report | through those |
 //! | [`http`] [`web`] | the faces; the only code with wire shapes | through `server` |
 //! | [`app`] [`cli`] | wiring and the command line | yes |
+//!
+#![doc = include_str!("ARCHITECTURE.md")]
 
 #[macro_use]
 pub mod domain;

@@ -17,6 +17,7 @@ mod money;
 mod mutations;
 mod openapi;
 mod openapi_server;
+mod papers;
 mod privacy;
 mod redirects;
 mod reloads;
