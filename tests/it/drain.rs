@@ -75,3 +75,18 @@ async fn what_was_decided_and_seen_is_there_after_an_orderly_stop() {
     let why = format!("{}/w/{}", process.public, unit.id());
     assert_eq!(Reader::new().fire(&why).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_probe_answers_0_while_it_takes_requests_and_1_while_it_drains() {
+    let place = Place::new().set("ADJACENT__SERVER__DRAIN_DELAY_MS", "1500");
+    let mut process = place.serve();
+    let ops = process.ops.strip_prefix("http://").unwrap().to_owned();
+    let probe = || place.command(&["health", "--ops", &ops]).output().unwrap();
+    assert_eq!(probe().status.code(), Some(0), "{:?}", probe());
+
+    process.signal("TERM");
+    let draining = async || (probe().status.code() == Some(1)).then_some(());
+    until("the probe says no", draining).await;
+
+    assert_eq!(process.ends().code(), Some(0), "{}", process.log());
+}

@@ -69,7 +69,7 @@ fn every_file_that_the_papers_name_is_there() {
 }
 
 #[test]
-fn the_words_about_privacy_are_those_of_the_data_map() {
+fn the_words_about_privacy_are_exact() {
     let words = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
     for said in [
         "No identifier of a person is asked for, set or read; no cookie, no storage.",
