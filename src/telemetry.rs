@@ -16,7 +16,8 @@ pub struct InvalidFilter {
 /// Starts logging to standard error, for the whole process, once; later calls change nothing.
 /// `json` writes one object a line.
 pub fn start(level: &str, json: bool) -> Result<(), InvalidFilter> {
-    let filter = EnvFilter::try_new(level)
+    // Every worker that starts is no news to the operator; warnings are.
+    let filter = EnvFilter::try_new(format!("actix_server=warn,{level}"))
         .map_err(|error| InvalidFilter { level: level.to_owned(), reason: error.to_string() })?;
     let registry = tracing_subscriber::registry().with(filter);
     // A second subscriber in one process is a test's: the first one stays.

@@ -18,7 +18,7 @@ pub fn banner(app: &App, keys: bool) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "  {name:<18} {value}");
+        let _ = writeln!(text, "  {name:<26} {value}");
     };
     if face.local {
         line("demo page", &format!("{base}/demo"));
@@ -38,10 +38,7 @@ pub fn banner(app: &App, keys: bool) -> String {
         for advertiser in inventory.advertisers.iter().filter(|a| a.id.as_str() != "house").take(8)
         {
             let link = face.links.load().sign(&advertiser.id, until_ms);
-            line(
-                advertiser.id.as_str(),
-                &format!("{base}/advertisers/{}?link={link}", advertiser.id),
-            );
+            line(advertiser.id.as_str(), &format!("{base}/reports/{}?link={link}", advertiser.id));
         }
     } else if face.local {
         line("keys", &format!("{}/local-keys.toml", face.server.settings().store.data));

@@ -88,7 +88,7 @@ impl Keys {
             Verb::Link { advertiser, days } => {
                 let until = later(now, days)?.as_millisecond();
                 let link = TokenKeys::open(&self.data, now)?.links().sign(&advertiser, until);
-                let path = format!("/advertisers/{advertiser}?link={link}");
+                let path = format!("/reports/{advertiser}?link={link}");
                 Ok(voice.answer(&path, &json!({ "path": path }))?)
             }
         }

@@ -196,7 +196,7 @@ fn what_a_path_or_a_query_cannot_be_read_as_is_a_problem() {
     let day = "/v1/reports/advertisers/zahid-host?from=yesterday";
     refused(&get(day), 422, "field_refused", Some("from"));
     refused(&get("/v1/reports/readers/zahid-host"), 404, "no_such_path", None);
-    refused(&server.get("/advertisers/zahid-host"), 401, "key_required", None);
+    refused(&server.get("/reports/zahid-host"), 401, "key_required", None);
     let page = "/v1/decisions?publisher=eu-tech-news&placement=article-end";
     refused(&server.get(&format!("{page}&test=yes")), 422, "field_refused", Some("test"));
     refused(&server.get(&format!("{page}&style=huge")), 422, "field_refused", Some("style"));

@@ -29,7 +29,7 @@ const OPEN: [&str; 18] = [
     "/version",
     "/metrics",
     // By a signed link, tested below.
-    "/advertisers/{id}",
+    "/reports/{id}",
 ];
 
 const OPERATOR: &str = "operator";
@@ -239,7 +239,7 @@ async fn a_link_to_an_advertisers_page_opens_that_page_until_it_expires() {
         adjacent::config::keys::TokenKeys::open(&server.data(), server.inner.clock.now()).unwrap();
     let until_ms = server.inner.clock.now_ms() + 60_000;
     let link = keys.links().sign(&"zahid-host".parse().unwrap(), until_ms);
-    let page = |id: &str, link: &str| format!("{}/advertisers/{id}?link={link}", server.public);
+    let page = |id: &str, link: &str| format!("{}/reports/{id}?link={link}", server.public);
 
     assert_eq!(status(&server, &page("zahid-host", &link), None).await, 200);
     assert_eq!(status(&server, &page("gitlift", &link), None).await, 401);

@@ -138,8 +138,7 @@ fn documents(schemas: &mut Schemas) -> Vec<Operation> {
         )
     };
     let id = || parameter::path("id", "Which document.", text(), "zahid-ai-europe");
-    let missing =
-        || Answer::problem(404, &["no_such_document", "no_such_list"], "No such list or document.");
+    let missing = || Answer::problem(404, &["no_such_document"], "No such list or document.");
     let codes = &["field_refused", "document_refused", "personal_data"];
     let refused =
         || Answer::problem(422, codes, "A field is refused, or the inventory would have problems.");

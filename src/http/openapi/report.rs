@@ -50,7 +50,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .answers(Answer::problem(403, &["not_yours"], "Another party's key."))
             .answers(Answer::problem(404, &["unknown_party", "no_such_path"], "No such party."))
             .answers(Answer::problem(422, &["field_refused"], "`field` names the parameter.")),
-        operation("get", "/advertisers/{id}", "advertiserPage")
+        operation("get", "/reports/{id}", "advertiserPage")
             .says(
                 "An advertiser's page",
                 "For the advertiser, by a link that expires; the link stands in the operator's \

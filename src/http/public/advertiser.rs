@@ -1,4 +1,4 @@
-//! `GET /advertisers/{id}`: an advertiser's page, by a link that expires.
+//! `GET /reports/{id}`: an advertiser's page, by a link that expires.
 
 use crate::domain::id::AdvertiserId;
 use crate::domain::money::Micros;
@@ -29,7 +29,7 @@ pub struct Opened {
     link: String,
 }
 
-/// `GET /advertisers/{id}?link=…`.
+/// `GET /reports/{id}?link=…`.
 pub async fn page(
     face: Data<Face>,
     id: Path<String>,

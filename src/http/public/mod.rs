@@ -48,7 +48,7 @@ pub fn table() -> Vec<At> {
         at("/v1/publishers/{id}/stops").post(stops::own),
         // Advertisers and publishers that count.
         at("/v1/reports/{party}/{id}").reads(reports::report),
-        at("/advertisers/{id}").reads(advertiser::page),
+        at("/reports/{id}").reads(advertiser::page),
         // Readers who ask why.
         at("/w/{id}").reads(pages::reader),
         // Everybody.
