@@ -5,6 +5,9 @@ use actix_web::web::Bytes;
 use actix_web::web::Payload;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 /// How deep JSON may be nested.
@@ -45,7 +48,13 @@ pub fn is_personal(name: &str) -> bool {
 
 /// The whole body, or why not.
 pub async fn read(payload: Payload, limit: usize, within: Duration) -> Result<Bytes, ApiError> {
-    match tokio::time::timeout(within, payload.to_bytes_limited(limit)).await {
+    let mut whole = pin!(payload.to_bytes_limited(limit));
+    // Almost every body came with its head: no timer is armed for it.
+    let read = match poll_fn(|now| Poll::Ready(whole.as_mut().poll(now))).await {
+        Poll::Ready(read) => Ok(read),
+        Poll::Pending => tokio::time::timeout(within, whole).await,
+    };
+    match read {
         Err(_) => Err(ApiError::too_slow()),
         Ok(Err(_)) => Err(ApiError::too_large(limit)),
         Ok(Ok(Err(error))) => {

@@ -37,10 +37,7 @@ pub fn table() -> Vec<At> {
 pub fn routes(face: Data<Face>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
         config.app_data(face).configure(extract::settings);
-        let scope = web::scope("")
-            .wrap(from_fn(guard::panics))
-            .wrap(from_fn(guard::addressed))
-            .wrap(public::manners("same-origin"));
+        let scope = web::scope("").wrap(from_fn(guard::guard)).wrap(public::manners("same-origin"));
         let scope = table().into_iter().fold(scope, |scope, row| scope.service(row));
         config.service(scope.default_service(web::to(public::nowhere)));
     }

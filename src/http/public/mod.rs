@@ -68,9 +68,7 @@ pub fn routes(face: Data<Face>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
         config.app_data(face).configure(extract::settings);
         let scope = web::scope("")
-            .wrap(from_fn(guard::panics))
-            .wrap(from_fn(guard::closes))
-            .wrap(from_fn(guard::addressed))
+            .wrap(from_fn(guard::guard))
             .wrap(from_fn(cors::open))
             .wrap(manners("cross-origin"));
         let scope = table().into_iter().fold(scope, |scope, row| scope.service(row));
