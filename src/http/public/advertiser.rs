@@ -102,13 +102,15 @@ fn text(face: &Face, id: &AdvertiserId) -> Result<String, ApiError> {
 fn left(face: &Face, id: &AdvertiserId) -> Vec<(String, String, String)> {
     let live = face.server.live();
     let now_ms = face.server.clock.now_ms();
+    let owner = live.snapshot().inventory.advertisers.iter().find(|owner| owner.id == *id);
+    let currency = owner.map_or_else(String::new, |owner| owner.currency.to_string());
     let campaigns = live.snapshot().inventory.campaigns.iter().zip(&live.fixtures.purses);
     campaigns
         .filter(|(campaign, _)| campaign.advertiser == *id)
         .map(|(campaign, purse)| {
             let content = purse.content(now_ms);
-            let left = content.left.map_or_else(|| "no limit".to_owned(), |left| left.to_string());
-            let held = format!("{} held by units whose events are still to come", content.held);
+            let left = content.left.map_or_else(|| "no limit".to_owned(), |left| format!("{left} {currency}"));
+            let held = format!("{} {currency} held by units whose events are still to come", content.held);
             (format!("left of {}", campaign.name), left, held)
         })
         .collect()

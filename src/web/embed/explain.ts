@@ -2,17 +2,15 @@
 
 import { bar, element, factor, percent, rows, table } from "./show";
 
-interface Term {
-  level?: string;
-  factor?: number;
-}
+/** A factor, how well something met, or whether it did. */
+type Term = number | string | boolean;
 
 interface Candidate {
   flight?: string;
   advertiser?: string;
   probability?: number;
   score?: number;
-  terms?: Record<string, number | Term>;
+  terms?: Record<string, Term>;
 }
 
 interface Slot {
@@ -40,14 +38,14 @@ export interface Explained {
 const plain = (name = ""): string => name.replaceAll("_", " ");
 
 /** The parts of a score that moved it; what multiplies by one says nothing. */
-const terms = (of: Record<string, number | Term> = {}): string =>
+const terms = (of: Record<string, Term> = {}): string =>
   Object.entries(of)
-    .map(([name, value]): [string, Term] => [
-      plain(name),
-      typeof value == "number" ? { factor: value } : value,
-    ])
-    .filter(([, term]) => term.factor !== 1)
-    .map(([name, { level, factor: by = 1 }]) => `${name} ${level ? `(${level}) ` : ""}${factor(by)}`)
+    .map(([name, term]) => {
+      if (typeof term == "number") return term === 1 ? "" : `${plain(name)} ${factor(term)}`;
+      if (typeof term == "string") return `${plain(name)} (${plain(term)})`;
+      return term ? plain(name) : "";
+    })
+    .filter(Boolean)
     .join(", ");
 
 /** A bar that says how many instead of how much. */

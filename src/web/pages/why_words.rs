@@ -84,7 +84,7 @@ static ALL: [WhyWords; 7] = [
             "eine Region, höchstens so genau wie ein Land",
         ],
         not_used: "Was nicht",
-        fraud: "Gegen Betrug werden Adresse und Name des Browsers höchstens 24 Stunden im Arbeitsspeicher gehalten. Sie wählen nicht aus, was erscheint.",
+        fraud: "Gegen Betrug werden Adresse und Name des Browsers höchstens 24 Stunden im Arbeitsspeicher gehalten. Auf die Auswahl haben sie keinen Einfluss.",
         data_map: "Alles, was aufbewahrt wird, und wie lange",
         decision: "Entscheidung",
     },
