@@ -1,0 +1,97 @@
+// The demo page: what a person sees within a minute of the first start.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, unit } from "./browser.mjs";
+import { start, until } from "./server.mjs";
+
+let browser, server;
+before(async () => {
+  server = await start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test("one pasted line shows a unit, its label first and visible", async () => {
+  const page = await browser.page();
+  await page.goto(`${server.demo}?viewer=DE`);
+  await unit(page).waitFor();
+
+  const label = unit(page).locator(".adj-label");
+  assert.equal(await label.innerText(), "Anzeige");
+  assert.ok(await label.isVisible());
+  const first = (await unit(page).innerText()).trim().split(/\s/)[0];
+  assert.equal(first.toLowerCase(), "anzeige", "nothing is read before it");
+  const [size, contrast] = await label.evaluate((node) => {
+    const style = getComputedStyle(node);
+    return [parseFloat(style.fontSize), style.opacity];
+  });
+  assert.ok(size >= 11 && contrast === "1", `${size}px at ${contrast}`);
+  assert.equal(await unit(page).getAttribute("aria-label"), "Anzeige, bezahlter Inhalt");
+  const pasted = await page.locator("#line").innerText();
+  assert.equal(await page.locator("#end script").evaluate((node) => node.outerHTML.replace('=""', "")), pasted);
+  assert.deepEqual(page.complaints, []);
+});
+
+test("what is copied is exactly what is shown, and is told once", async () => {
+  const page = await browser.page({ permissions: ["clipboard-read", "clipboard-write"] });
+  await page.goto(server.demo);
+  const shown = await unit(page).locator(".adj-typed").innerText();
+
+  await unit(page).locator(".adj-copy").click();
+  await until("copied", async () => (await unit(page).locator(".adj-copy").innerText()) === "copied");
+
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), shown);
+  assert.equal(shown, "git push zahid main");
+  await server.counts("copy", 1);
+});
+
+test("the trace beside the article tells who was drawn", async () => {
+  const page = await browser.page();
+  await page.goto(server.demo);
+  const inspector = page.locator("#inspector");
+  await inspector.locator("text=The draw").waitFor();
+
+  const text = await inspector.innerText();
+  for (const word of ["zahid-ai-europe", "drawn", "kupferpfanne-kochen", "impression"]) {
+    assert.ok(text.includes(word), word);
+  }
+});
+
+test("the switches change what the page says and so what it gets", async () => {
+  const page = await browser.page();
+  await page.goto(`${server.demo}?topic=cooking&viewer=AT&entities=`);
+  await unit(page).waitFor();
+  assert.match(await unit(page).innerText(), /Die Pfanne, die Hitze versteht/);
+  assert.equal(await unit(page).locator(".adj-label").innerText(), "Werbung");
+
+  await page.selectOption("select[name=commercial]", "none");
+  await page.waitForURL(/commercial=none/);
+  await page.locator("#inspector", { hasText: "commercial off" }).waitFor();
+  assert.equal(await unit(page).count(), 0);
+});
+
+test("nothing moves while the page loads, wherever the reader has scrolled to", async () => {
+  for (const [where, address] of [["the top", server.demo], ["the unit", `${server.demo}#end`]]) {
+    const page = await browser.page();
+    await page.goto(address);
+    await unit(page).waitFor();
+    await page.locator("#inspector", { hasText: "The draw" }).waitFor();
+    const shifts = await page.evaluate(
+      () =>
+        new Promise((done) => {
+          const seen = [];
+          new PerformanceObserver((list) => {
+            for (const entry of list.getEntries()) {
+              const nodes = entry.sources.map((source) => source.node?.id || source.node?.nodeName);
+              seen.push({ value: entry.value, nodes });
+            }
+          }).observe({ type: "layout-shift", buffered: true });
+          requestAnimationFrame(() => setTimeout(() => done(seen), 100));
+        }),
+    );
+    assert.deepEqual(shifts, [], where);
+  }
+});

@@ -1,0 +1,163 @@
+// The page around the unit: it is never slowed, broken, watched or written to.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { blackHole, launch, line, site, story, unit } from "./browser.mjs";
+import { start } from "./server.mjs";
+
+let browser, server;
+before(async () => {
+  server = await start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const opened = async (t, pages, options) => {
+  const host = await site(pages);
+  t.after(host.stop);
+  return [host, await browser.page(options)];
+};
+
+test("no cookie is set and nothing is stored, here or at the server's origin", async (t) => {
+  const [host, page] = await opened(t, { "/": story(line(server.base)) });
+  await page.goto(host.base);
+  await unit(page).waitFor();
+  await page.goto(server.demo);
+  await unit(page).waitFor();
+
+  const kept = await page.evaluate(async () => ({
+    cookie: document.cookie,
+    local: localStorage.length,
+    session: sessionStorage.length,
+    databases: (await indexedDB.databases()).length,
+    caches: (await caches.keys()).length,
+    workers: (await navigator.serviceWorker.getRegistrations()).length,
+  }));
+  const nothing = { cookie: "", local: 0, session: 0, databases: 0, caches: 0, workers: 0 };
+  assert.deepEqual(kept, nothing);
+  assert.deepEqual(await page.context().cookies(), []);
+});
+
+test("a strict policy that names only the server is enough", async (t) => {
+  const policy = `default-src 'none'; script-src ${server.base}; connect-src ${server.base}; require-trusted-types-for 'script'`;
+  const body = story(line(server.base));
+  const headers = { "content-security-policy": policy };
+  const [host, page] = await opened(t, { "/": { body, headers } });
+  await page.addInitScript(() => {
+    window.broken = [];
+    addEventListener("securitypolicyviolation", (event) => window.broken.push(event.violatedDirective));
+  });
+  await page.goto(host.base);
+  await unit(page).waitFor();
+
+  assert.deepEqual(await page.evaluate(() => window.broken), []);
+  assert.deepEqual(page.complaints.filter((said) => !said.includes("favicon")), []);
+  const display = await unit(page).locator(".adj-label").evaluate((node) => getComputedStyle(node).textTransform + getComputedStyle(node).fontSize);
+  assert.ok(display.length > 4, "its looks came with it");
+});
+
+test("a server that takes the connection and never answers leaves the page as it was", async (t) => {
+  const hole = await blackHole();
+  t.after(hole.stop);
+  const text = await (await fetch(`${server.base}/embed/v1/adjacent.js`)).text();
+  const own = `<script async src="/own.js" data-base="${hole.base}" data-publisher="eu-tech-news" data-placement="article-end"></script>`;
+  const [host, page] = await opened(t, {
+    "/": story(own + line(hole.base)),
+    "/own.js": { body: text, headers: { "content-type": "text/javascript" } },
+  });
+  await page.goto(host.base, { waitUntil: "domcontentloaded" });
+  const gap = () =>
+    page.evaluate(() => {
+      const at = (id) => document.getElementById(id).getBoundingClientRect();
+      return at("after").top - at("before").bottom;
+    });
+  const start = await gap();
+
+  const told = await page.evaluate(
+    () =>
+      new Promise((done) => {
+        const began = performance.now();
+        document.addEventListener("adjacent:error", () => done(performance.now() - began));
+      }),
+  );
+
+  assert.ok(told < 1500, `given up after ${told} ms`);
+  assert.equal(await gap(), start);
+  assert.equal(await unit(page).count(), 0);
+  assert.ok(await page.locator("#after").isVisible());
+});
+
+test("the publisher's own words stand where nothing is filled", async (t) => {
+  const own = '<adjacent-unit data-placement="nowhere"><p id="own">Read our letter.</p></adjacent-unit>';
+  const [host, page] = await opened(t, { "/": story(own + line(server.base)) });
+  await page.goto(host.base);
+
+  await page.locator("#own").waitFor();
+  assert.equal(await unit(page).count(), 0);
+});
+
+test("a page that keeps the unit's height free does not move when it comes", async (t) => {
+  const head = "<style>adjacent-unit { display: block; min-height: 420px }</style>";
+  const kept = '<adjacent-unit data-placement="article-end"></adjacent-unit>';
+  const [host, page] = await opened(t, { "/": story(kept + line(server.base), head) });
+  await page.goto(host.base);
+  await unit(page).waitFor();
+
+  const shifts = await page.evaluate(
+    () =>
+      new Promise((done) => {
+        const seen = [];
+        const observer = new PerformanceObserver((list) => seen.push(...list.getEntries().map((entry) => entry.value)));
+        observer.observe({ type: "layout-shift", buffered: true });
+        requestAnimationFrame(() => setTimeout(() => done(seen), 100));
+      }),
+  );
+  assert.deepEqual(shifts, []);
+  assert.ok((await unit(page).boundingBox()).height <= 420);
+});
+
+test("the page's styles do not reach the unit, nor the unit's the page", async (t) => {
+  const head = "<style>* { color: rgb(1, 2, 3) !important; display: inline !important; font-size: 99px !important }</style>";
+  const [host, page] = await opened(t, { "/": story(line(server.base), head) });
+  await page.goto(host.base);
+  await unit(page).waitFor();
+
+  const size = await unit(page).locator(".adj-body").evaluate((node) => getComputedStyle(node).fontSize);
+  assert.notEqual(size, "99px");
+  assert.equal(await page.locator("#after").evaluate((node) => getComputedStyle(node).fontSize), "99px");
+});
+
+test("one name is left on the page and no element outside of the unit", async (t) => {
+  const [host, page] = await opened(t, { "/": story("<b></b>"), "/unit": story(line(server.base)) });
+  await page.goto(host.base);
+  const names = await page.evaluate(() => Object.getOwnPropertyNames(window));
+  await page.goto(`${host.base}/unit`);
+  await unit(page).waitFor();
+
+  const after = await page.evaluate(() => Object.getOwnPropertyNames(window));
+  const added = after.filter((name) => !names.includes(name) && !/^\d+$/.test(name));
+  assert.deepEqual(added, ["adjacent"]);
+  assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll("main > *")].map((node) => node.localName)), [
+    "h1", "p", "script", "adjacent-unit", "p",
+  ]);
+});
+
+test("a page that names the reader nowhere sends nothing but what it says", async (t) => {
+  const [host, page] = await opened(t, { "/": story(line(server.base)) });
+  const sent = [];
+  page.on("request", (request) => {
+    if (request.url().includes("/v1/decisions")) sent.push(request);
+  });
+  await page.goto(`${host.base}/?secret=1#part`);
+  await unit(page).waitFor();
+
+  const body = JSON.parse(sent[0].postData());
+  assert.deepEqual(Object.keys(body).sort(), ["page", "placements", "publisher", "viewer"]);
+  const headers = await sent[0].allHeaders();
+  assert.equal(headers.cookie, undefined);
+  assert.equal(sent.length, 1);
+  assert.equal(sent[0].method(), "POST");
+  assert.ok(!JSON.stringify(body).includes("secret") || new URL(body.page.url).search === "?secret=1", "the address is the page's own");
+});
