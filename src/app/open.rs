@@ -6,6 +6,7 @@ use crate::app::stages;
 use crate::catalog::By;
 use crate::catalog::Catalog;
 use crate::catalog::files;
+use crate::catalog::stop;
 use crate::catalog::tables;
 use crate::clock::Clock;
 use crate::config::ConfigError;
@@ -84,8 +85,11 @@ pub fn catalog(
     let hashes = catalog.head()?.map(|head| head.hashes).unwrap_or_default();
     let inventory = match (&options.inventory, &hashes.inventory) {
         (Some(path), _) => {
-            let inventory = files::parse(&files::read(path).map_err(ConfigError::from)?)
-                .map_err(ConfigError::from)?;
+            let texts = files::read(path).map_err(ConfigError::from)?;
+            let mut inventory = files::parse(&texts).map_err(ConfigError::from)?;
+            if let Some(hash) = &hashes.inventory {
+                stop::carry(&catalog.inventory(hash)?, &mut inventory);
+            }
             catalog.put_inventory(&inventory, None, &by("inventory named at the start"))?;
             inventory
         }

@@ -47,12 +47,27 @@ pub fn set(
     stopped: bool,
 ) -> Result<Inventory, Refused> {
     let mut new = inventory.clone();
-    match what {
-        Stoppable::Advertiser => find::<Advertiser>(&mut new, id)?.stopped = stopped,
-        Stoppable::Campaign => find::<Campaign>(&mut new, id)?.stopped = stopped,
-        Stoppable::Flight => find::<Flight>(&mut new, id)?.stopped = stopped,
-        Stoppable::Publisher => find::<Publisher>(&mut new, id)?.stopped = stopped,
-    }
+    let (held, written) = match what {
+        Stoppable::Advertiser => {
+            let found = find::<Advertiser>(&mut new, id)?;
+            (&mut found.held, &mut found.stopped)
+        }
+        Stoppable::Campaign => {
+            let found = find::<Campaign>(&mut new, id)?;
+            (&mut found.held, &mut found.stopped)
+        }
+        Stoppable::Flight => {
+            let found = find::<Flight>(&mut new, id)?;
+            (&mut found.held, &mut found.stopped)
+        }
+        Stoppable::Publisher => {
+            let found = find::<Publisher>(&mut new, id)?;
+            (&mut found.held.site, &mut found.stopped)
+        }
+    };
+    // What a file stopped is resumed, too; the file stops it again when it is applied again.
+    *held = stopped;
+    *written &= stopped;
     Ok(new)
 }
 
@@ -72,19 +87,70 @@ pub fn set_part(
         |topic: &TopicId| inventory.topics.iter().any(|one| one.id.as_str() == topic.as_str());
     let site = find::<Publisher>(&mut new, publisher)?;
     match part {
-        Part::Site => site.stopped = stopped,
+        Part::Site => {
+            site.held.site = stopped;
+            site.stopped &= stopped;
+        }
         Part::Path(prefix) => {
             stopped_path(prefix).map_err(|reason| refused("stopped_paths", reason))?;
-            entry(&mut site.stopped_paths, prefix, stopped);
+            entry(&mut site.held.paths, prefix, stopped);
+            if !stopped {
+                entry(&mut site.stopped_paths, prefix, false);
+            }
         }
         Part::Topic(topic) => {
             if stopped && !known(topic) {
                 return Err(refused("stopped_topics", format!("there is no topic `{topic}`")));
             }
-            entry(&mut site.stopped_topics, topic, stopped);
+            entry(&mut site.held.topics, topic, stopped);
+            if !stopped {
+                entry(&mut site.stopped_topics, topic, false);
+            }
         }
     }
     Ok(new)
+}
+
+/// Takes what was stopped by hand over into an inventory that knows nothing of it: files and steps
+/// back stop and resume only what they say themselves.
+pub fn carry(from: &Inventory, into: &mut Inventory) {
+    let held: Vec<(Stoppable, &str)> = from
+        .advertisers
+        .iter()
+        .filter(|one| one.held)
+        .map(|one| (Stoppable::Advertiser, one.id.as_str()))
+        .chain(
+            from.campaigns
+                .iter()
+                .filter(|one| one.held)
+                .map(|one| (Stoppable::Campaign, one.id.as_str())),
+        )
+        .chain(
+            from.flights
+                .iter()
+                .filter(|one| one.held)
+                .map(|one| (Stoppable::Flight, one.id.as_str())),
+        )
+        .collect();
+    for (what, id) in held {
+        // What is gone needs no stop.
+        match what {
+            Stoppable::Advertiser => hold(find::<Advertiser>(into, id).map(|one| &mut one.held)),
+            Stoppable::Campaign => hold(find::<Campaign>(into, id).map(|one| &mut one.held)),
+            _ => hold(find::<Flight>(into, id).map(|one| &mut one.held)),
+        }
+    }
+    for site in from.publishers.iter().filter(|site| !site.held.is_nothing()) {
+        if let Ok(found) = find::<Publisher>(into, site.id.as_str()) {
+            found.held = site.held.clone();
+        }
+    }
+}
+
+fn hold(found: Result<&mut bool, Refused>) {
+    if let Ok(held) = found {
+        *held = true;
+    }
 }
 
 fn find<'a, T: Listed>(inventory: &'a mut Inventory, id: &str) -> Result<&'a mut T, Refused> {
@@ -104,6 +170,24 @@ mod tests {
     use super::*;
     use crate::catalog::check;
     use crate::catalog::files;
+
+    #[test]
+    fn files_resume_nothing_that_was_stopped_by_hand_and_stops_of_files_are_the_files_own() {
+        let example = files::example();
+        let mut stopped = set(&example, Stoppable::Flight, "zahid-ai-europe", true).unwrap();
+        let topic = Part::Topic("food".parse().unwrap());
+        stopped = set_part(&stopped, "kitchen-journal", &topic, true).unwrap();
+        stopped.advertisers[0].stopped = true;
+
+        let mut applied = example.clone();
+        carry(&stopped, &mut applied);
+
+        stopped.advertisers[0].stopped = false;
+        assert_eq!(applied, stopped);
+        let mut gone = Inventory::default();
+        carry(&stopped, &mut gone);
+        assert_eq!(gone, Inventory::default());
+    }
 
     #[test]
     fn whatever_is_stopped_is_as_before_once_it_is_resumed() {

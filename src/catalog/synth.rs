@@ -135,6 +135,7 @@ fn party(inventory: &mut Inventory, maker: &mut Maker, number: usize) {
         time_zone: Zone::utc(),
         allow_http: false,
         stopped: false,
+        held: false,
     });
     let sector = if maker.chance(3) { "alcohol" } else { "software" };
     inventory.campaigns.push(Campaign {
@@ -151,6 +152,7 @@ fn party(inventory: &mut Inventory, maker: &mut Maker, number: usize) {
         },
         utm: std::collections::BTreeMap::new(),
         stopped: false,
+        held: false,
     });
 }
 
@@ -174,6 +176,7 @@ fn flight(inventory: &mut Inventory, maker: &mut Maker, number: usize, advertise
         targeting: targeting(inventory, maker),
         accepts_sensitive: maker.chance(10),
         stopped: maker.chance(1),
+        held: false,
     });
     inventory.creatives.push(Creative {
         id: id(&format!("creative-{number}")),

@@ -34,8 +34,8 @@ pub(super) struct Apply {
 
 impl Apply {
     pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
-        let new = given::layout(&self.paths)?.read().map_err(ConfigError::from)?;
         let served = catalog::served(&self.access.data)?;
+        let new = served.carried(given::layout(&self.paths)?.read().map_err(ConfigError::from)?);
         let difference = served.against(&new);
         voice.say(difference.to_string().trim_end())?;
         if served.is(&new) {

@@ -10,6 +10,7 @@ use crate::catalog::difference;
 use crate::catalog::difference::Difference;
 use crate::catalog::files;
 use crate::catalog::layout::Checked;
+use crate::catalog::stop;
 use crate::catalog::tables;
 use crate::cli::running::Running;
 use crate::domain::inventory::Inventory;
@@ -62,6 +63,14 @@ impl Served {
             new.weights.as_ref().map(|new| (self.weights.as_ref().unwrap_or(&usual), new)),
             labels.zip(new.labels.as_ref()),
         )
+    }
+
+    /// `new` with what was stopped by hand: applying files resumes nothing.
+    pub fn carried(&self, mut new: Checked) -> Checked {
+        if let (Some(now), Some(inventory)) = (&self.inventory, &mut new.inventory) {
+            stop::carry(now, inventory);
+        }
+        new
     }
 
     /// Whether `new` is what is served, to the last byte.

@@ -19,7 +19,8 @@ pub(super) struct Diff {
 impl Diff {
     pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
         let new = given::layout(&self.paths)?.read().map_err(ConfigError::from)?;
-        let difference = catalog::served(&self.data)?.against(&new);
+        let served = catalog::served(&self.data)?;
+        let difference = served.against(&served.carried(new));
         Ok(voice.answer(difference.to_string().trim_end(), &difference)?)
     }
 }

@@ -56,6 +56,9 @@ pub struct Campaign {
     /// Nothing of it is served.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
+    /// Stopped by hand, until somebody resumes it: no file says so, and none undoes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
 }
 
 /// What a campaign may spend, in its advertiser's currency. Absent: without limit.
@@ -118,6 +121,9 @@ pub struct Flight {
     /// Not served.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
+    /// Stopped by hand, until somebody resumes it: no file says so, and none undoes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
 }
 
 fn one() -> f64 {

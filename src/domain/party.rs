@@ -42,6 +42,9 @@ pub struct Advertiser {
     /// Nothing of this advertiser is served.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
+    /// Stopped by hand, until somebody resumes it: no file says so, and none undoes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
 }
 
 /// A site that shows units.
@@ -97,6 +100,45 @@ pub struct Publisher {
     /// Topics, with all below them, on which nothing is served.
     #[serde(default)]
     pub stopped_topics: Vec<TopicId>,
+    /// Stopped by hand, until somebody resumes it.
+    #[serde(default, skip_serializing_if = "Held::is_nothing")]
+    pub held: Held,
+}
+
+/// What of a site was stopped by hand: no file says so, and none undoes it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Held {
+    /// All of it.
+    pub site: bool,
+    /// URL prefixes.
+    pub paths: Vec<String>,
+    /// Topics, with all below them.
+    pub topics: Vec<TopicId>,
+}
+
+impl Held {
+    /// Whether nothing is held.
+    pub fn is_nothing(&self) -> bool {
+        *self == Held::default()
+    }
+}
+
+impl Publisher {
+    /// Whether nothing is served on the whole site.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped || self.held.site
+    }
+
+    /// URL prefixes on which nothing is served.
+    pub fn all_stopped_paths(&self) -> impl Iterator<Item = &str> {
+        self.stopped_paths.iter().chain(&self.held.paths).map(String::as_str)
+    }
+
+    /// Topics on which nothing is served.
+    pub fn all_stopped_topics(&self) -> impl Iterator<Item = &TopicId> {
+        self.stopped_topics.iter().chain(&self.held.topics)
+    }
 }
 
 /// A named slot on a publisher's pages.

@@ -211,7 +211,10 @@ fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<Fl
         starts_ms: moment(flight.starts, i64::MIN),
         ends_ms: moment(flight.ends, i64::MAX),
         ln_static: snapshot.boosts.ln_static(flight.weight, flight.bills, flight.price_micros),
-        stopped: flight.stopped || owner.stopped || payer.stopped || creatives.is_empty(),
+        stopped: (flight.stopped || flight.held)
+            || (owner.stopped || owner.held)
+            || (payer.stopped || payer.held)
+            || creatives.is_empty(),
         accepts_sensitive: flight.accepts_sensitive,
         bills: flight.bills,
         price: Micros::try_from(flight.bills.price_of_one(flight.price_micros)).ok()?,
@@ -256,8 +259,7 @@ fn publisher_row(snapshot: &Snapshot, doc: usize) -> PublisherRow {
         allowed_sectors: sectors(inventory, &publisher.sectors),
         conflict: publisher.subject_conflict,
         stopped_topics: publisher
-            .stopped_topics
-            .iter()
+            .all_stopped_topics()
             .filter_map(|id| snapshot.taxonomy.of_id(id))
             .collect(),
         placements: publisher

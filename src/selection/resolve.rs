@@ -174,11 +174,11 @@ pub fn page(
         publisher,
         sensitive: !input.sensitive.is_empty()
             || topics.iter().any(|topic| snapshot.taxonomy.sensitive(*topic)),
-        stopped: document.stopped
+        stopped: document.is_stopped()
             || topics.iter().any(|topic| {
                 row.stopped_topics.iter().any(|above| snapshot.taxonomy.covers(*above, *topic))
             })
-            || input.url.as_deref().is_some_and(|url| stopped(&document.stopped_paths, url)),
+            || input.url.as_deref().is_some_and(|url| stopped(document.all_stopped_paths(), url)),
         region: input.region.as_deref().and_then(|region| region.parse::<Region>().ok()),
         language: language.unwrap_or_else(|| document.language.clone()),
         commercial: input.commercial,
@@ -209,14 +209,12 @@ fn viewer(publisher: &PublisherRow, seen: Sightings) -> Viewer {
 }
 
 /// Whether an address lies under a stopped prefix: of the whole address, or of its path.
-fn stopped(prefixes: &[String], address: &str) -> bool {
+fn stopped<'a>(mut prefixes: impl Iterator<Item = &'a str>, address: &str) -> bool {
     let bare = address.split(['?', '#']).next().unwrap_or(address);
     let path = bare
         .split_once("://")
         .map_or(bare, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
-    prefixes
-        .iter()
-        .any(|prefix| bare.starts_with(prefix.as_str()) || path.starts_with(prefix.as_str()))
+    prefixes.any(|prefix| bare.starts_with(prefix) || path.starts_with(prefix))
 }
 
 fn slot(publisher: &PublisherRow, input: &SlotInput) -> Slot {

@@ -10,6 +10,7 @@ use crate::catalog::check::Finding;
 use crate::catalog::difference;
 use crate::catalog::difference::Difference;
 use crate::catalog::edit::Refused;
+use crate::catalog::stop;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
@@ -73,7 +74,8 @@ pub struct Applied {
 }
 
 impl Server {
-    /// Checks, keeps and serves, all of it or nothing. `expected` is what the caller has seen.
+    /// Checks, keeps and serves, all of it or nothing. `expected` is what the caller has seen. What
+    /// was stopped by hand stays stopped.
     pub async fn apply(
         &self,
         wanted: Wanted,
@@ -81,6 +83,10 @@ impl Server {
         by: &By,
     ) -> Result<Applied, ApplyError> {
         let _one_at_a_time = self.changing.lock().await;
+        let mut wanted = wanted;
+        if let Some(inventory) = &mut wanted.inventory {
+            stop::carry(&self.live().snapshot().inventory, inventory);
+        }
         self.apply_alone(wanted, expected, by).await
     }
 

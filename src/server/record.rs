@@ -238,7 +238,7 @@ impl Server {
         let snapshot = live.snapshot();
         let publisher = snapshot.publisher_by_id.get(&of.publisher).is_some_and(|number| {
             let row = &snapshot.publishers[*number as usize];
-            snapshot.inventory.publishers[row.doc].stopped
+            snapshot.inventory.publishers[row.doc].is_stopped()
         });
         let id = |flight: &FlightRow| snapshot.inventory.flights[flight.doc].id.as_str();
         let creative = snapshot.creative_by_id.get(&of.creative).and_then(|number| {

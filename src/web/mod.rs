@@ -17,8 +17,7 @@ pub const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 
      frame-ancestors 'none'";
 
 /// The policy of `GET /v1/unit`: no script at all, and made to stand in a publisher's frame.
-pub const UNIT_POLICY: &str =
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; base-uri 'none'";
+pub const UNIT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; base-uri 'none'";
 
 /// A template as text.
 fn html(template: &impl Template) -> String {

@@ -115,6 +115,24 @@ async fn a_publisher_stops_its_own_pages_and_no_others() {
     let topic = r#"{"topic": "ai-infrastructure", "stopped": true}"#;
     assert_eq!(stop(Some(server.key(SITE)), topic).await.unwrap().status(), 200);
     assert_eq!(server.decide(&reference()).await.reason(), "stopped");
+
+    // The operator applies files that know nothing of it.
+    let wanted = adjacent::server::apply::Wanted {
+        inventory: Some(adjacent::catalog::files::example()),
+        ..Default::default()
+    };
+    let by = adjacent::catalog::By {
+        who: "test".into(),
+        what: "apply".into(),
+        at: server.inner.clock.now(),
+        request: None,
+    };
+    let anything = adjacent::catalog::change::Expected::Anything;
+    server.inner.apply(wanted, anything, &by).await.unwrap();
+    assert_eq!(server.decide(&reference()).await.reason(), "stopped");
+    let topic = r#"{"topic": "ai-infrastructure", "stopped": false}"#;
+    assert_eq!(stop(Some(server.key(SITE)), topic).await.unwrap().status(), 200);
+    assert_eq!(server.decide(&reference()).await.sponsor(), "zahid-host");
 }
 
 /// The address of a protected route for one decision of the reference sponsor.

@@ -202,7 +202,17 @@ pub fn kept_as(lines: &[String], file: &str) {
     if std::env::var_os("ADJACENT_BLESS").is_some() {
         std::fs::write(&path, &found).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), found, "{file}");
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = kept.lines().zip(found.lines()).position(|(kept, found)| kept != found);
+    let place = differs.unwrap_or_else(|| kept.lines().count().min(found.lines().count()));
+    let line = |text: &str| text.lines().nth(place).unwrap_or("(its end)").to_owned();
+    assert!(
+        kept == found,
+        "{file}:{}: kept `{}`, found `{}`; ADJACENT_BLESS=1 keeps what is found",
+        place + 1,
+        line(&kept),
+        line(&found)
+    );
 }
 
 #[test]

@@ -109,8 +109,11 @@ fn left(face: &Face, id: &AdvertiserId) -> Vec<(String, String, String)> {
         .filter(|(campaign, _)| campaign.advertiser == *id)
         .map(|(campaign, purse)| {
             let content = purse.content(now_ms);
-            let left = content.left.map_or_else(|| "no limit".to_owned(), |left| format!("{left} {currency}"));
-            let held = format!("{} {currency} held by units whose events are still to come", content.held);
+            let left = content
+                .left
+                .map_or_else(|| "no limit".to_owned(), |left| format!("{left} {currency}"));
+            let held =
+                format!("{} {currency} held by units whose events are still to come", content.held);
             (format!("left of {}", campaign.name), left, held)
         })
         .collect()
