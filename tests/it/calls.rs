@@ -237,5 +237,8 @@ async fn an_address_that_floods_gets_the_prebuilt_answer_and_holds_nothing() {
     }
 
     assert!(shed > 0);
-    assert_eq!(server.metric("adjacent_rate_limited_total{class=\"flood\"}").await, shed);
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.count("adjacent_rate_limited_total{class=\"flood\"}"), shed);
+    assert_eq!(scrape.count("adjacent_no_fill_total{reason=\"overloaded\"}"), shed);
+    assert_eq!(scrape.count("adjacent_decisions_total{outcome=\"refused\"}"), shed);
 }

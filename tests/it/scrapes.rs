@@ -91,7 +91,13 @@ async fn received_is_counted_and_duplicate_and_invalid_and_pending_in_every_scra
         load.spawn(async move {
             for round in 0..25 {
                 let unit: Decision = server.decide(&reference()).await;
-                for url in unit.urls().iter().chain(unit.urls().iter().skip(worker % 3)) {
+                let mut urls = unit.urls();
+                urls.extend(unit.urls().into_iter().skip(worker % 3));
+                if worker % 2 == 1 {
+                    // The impression comes last; until then everything waits for it.
+                    urls.reverse();
+                }
+                for url in &urls {
                     server.reader.fire(url).await;
                 }
                 server.reader.fire(&format!("{}/e/forged-{round}", server.public)).await;
@@ -99,16 +105,18 @@ async fn received_is_counted_and_duplicate_and_invalid_and_pending_in_every_scra
         });
     }
 
-    let mut scrapes = 0;
+    let (mut scrapes, mut waited) = (0, 0);
     while !load.is_empty() {
-        server.scrape().await.assert_every_event_is_accounted_for();
+        let scrape = server.scrape().await;
+        scrape.assert_every_event_is_accounted_for();
+        waited += scrape.events("copy", "pending") + scrape.events("click", "pending");
         scrapes += 1;
         while let Some(done) = load.try_join_next() {
             done.unwrap();
         }
     }
 
-    assert!(scrapes > 5, "{scrapes}");
+    assert!(scrapes > 5 && waited > 0, "{scrapes} scrapes, {waited} pending");
     server.inner.ledger.pass().await.unwrap();
     server.assert_books_balance().await;
     let scrape = server.scrape().await;

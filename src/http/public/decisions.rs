@@ -126,6 +126,8 @@ fn ask(
     let now_ms = server.clock.now_ms();
     if !trusted && !face.is_trusted_peer(http) && !server.flood.admits(seen.address, now_ms) {
         server.metrics.limited("flood");
+        let shed = |_| server.metrics.unfilled(NoFill::Overloaded, request.test);
+        request.placements.iter().for_each(shed);
         return Ok(None);
     }
     let declared = request.viewer.region.as_deref().and_then(|text| {
