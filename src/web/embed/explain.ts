@@ -2,17 +2,12 @@
 
 import { bar, element, factor, percent, rows, table } from "./show";
 
-interface Term {
-  level?: string;
-  factor?: number;
-}
-
 interface Candidate {
   flight?: string;
   advertiser?: string;
   probability?: number;
   score?: number;
-  terms?: Record<string, number | Term>;
+  terms?: Record<string, number | string | boolean>;
 }
 
 interface Slot {
@@ -39,15 +34,18 @@ export interface Explained {
 
 const plain = (name = ""): string => name.replaceAll("_", " ");
 
-/** The parts of a score that moved it; what multiplies by one says nothing. */
-const terms = (of: Record<string, number | Term> = {}): string =>
+/** The parts of a score: how closely the page was met, and the factors that come of it; what does
+ *  not apply or multiplies by one says nothing. */
+const terms = (of: Record<string, number | string | boolean> = {}): string =>
   Object.entries(of)
-    .map(([name, value]): [string, Term] => [
-      plain(name),
-      typeof value == "number" ? { factor: value } : value,
-    ])
-    .filter(([, term]) => term.factor !== 1)
-    .map(([name, { level, factor: by = 1 }]) => `${name} ${level ? `(${level}) ` : ""}${factor(by)}`)
+    .filter(([, value]) => value !== false && value !== 1 && value !== "any")
+    .map(([name, value]) =>
+      typeof value == "number"
+        ? `${plain(name)} ${factor(value)}`
+        : typeof value == "string"
+          ? `${plain(name)} ${value}`
+          : plain(name),
+    )
     .join(", ");
 
 /** A bar that says how many instead of how much. */
