@@ -176,16 +176,25 @@ fn same_content(one: &Creative, other: &Creative) -> bool {
 }
 
 /// A creative goes draft, approved, live, paused, live again; and back to draft from anywhere.
-fn step(id: &str, from: CreativeState, to: CreativeState) -> Result<(), Refused> {
+fn is_step(from: CreativeState, to: CreativeState) -> bool {
     use CreativeState::Approved;
     use CreativeState::Draft;
     use CreativeState::Live;
     use CreativeState::Paused;
-    let taken = matches!(
+    matches!(
         (from, to),
         (_, Draft) | (Draft, Approved) | (Approved | Paused, Live) | (Live, Paused)
-    );
-    if taken || from == to {
+    )
+}
+
+/// Where a creative can go from where it stands.
+pub fn steps(from: CreativeState) -> Vec<CreativeState> {
+    let all = CreativeState::ALL.iter().copied();
+    all.filter(|to| *to != from && is_step(from, *to)).collect()
+}
+
+fn step(id: &str, from: CreativeState, to: CreativeState) -> Result<(), Refused> {
+    if is_step(from, to) || from == to {
         return Ok(());
     }
     let reason = format!("cannot go from {from} to {to}: draft, approved, live, paused is the way");

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod explain;
 pub mod forced;
 pub mod live;
+pub mod overview;
 pub mod page_url;
 pub mod purse;
 pub mod record;

@@ -125,12 +125,19 @@ impl Server {
             live.fixtures.purses.iter().map(|purse| purse.content(now_ms)).collect();
         let snapshot = live.snapshot();
         let rows = snapshot.flights.iter().enumerate().filter_map(|(place, flight)| {
-            let (delivered, due) = progress(&live, place, flight, &contents, now_ms).next()?;
             let name = snapshot.inventory.flights[flight.doc].id.to_string();
-            Some((name, delivered as f64 / due.max(1) as f64))
+            Some((name, pace(&live, place, &contents, now_ms)?))
         });
         rows.collect()
     }
+}
+
+/// How far a flight with an even pace is: delivered over due; 1 is on pace. `contents` are those of
+/// every purse.
+pub(super) fn pace(live: &Live, place: usize, contents: &[Content], now_ms: i64) -> Option<f64> {
+    let flight = &live.snapshot().flights[place];
+    let (delivered, due) = progress(live, place, flight, contents, now_ms).next()?;
+    Some(delivered as f64 / due.max(1) as f64)
 }
 
 /// Flights that are ahead of the clock, each with the share of its traffic it takes: none.

@@ -63,6 +63,8 @@ pub const SITE_CSS: &str = "site.css";
 pub const EMBED_JS: &str = "adjacent.js";
 /// The script of the demo page.
 pub const DEMO_JS: &str = "demo.js";
+/// The script of the operator's page.
+pub const CONSOLE_JS: &str = "console.js";
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let read = |name: Cow<'static, str>| {
@@ -122,10 +124,10 @@ mod tests {
 
     #[test]
     fn every_file_that_a_page_links_is_there() {
-        for name in [UNIT_CSS, SITE_CSS, EMBED_JS, DEMO_JS] {
+        for name in [UNIT_CSS, SITE_CSS, EMBED_JS, DEMO_JS, CONSOLE_JS] {
             assert!(named(name).is_some_and(|asset| asset.bytes.len() > 500), "{name}");
         }
-        assert_eq!(all().len(), 4);
+        assert_eq!(all().len(), 5);
     }
 
     #[test]
@@ -152,7 +154,15 @@ mod tests {
     fn only_the_script_of_a_page_has_an_address_by_name() {
         let found = served("v1/adjacent.js").unwrap();
         assert!(!found.immutable && !found.cache_control().contains("immutable"));
-        for wrong in ["v1/demo.js", "adjacent.js", "", "v1/", "../mod.rs", "0000000000000000.js"] {
+        for wrong in [
+            "v1/demo.js",
+            "v1/console.js",
+            "adjacent.js",
+            "",
+            "v1/",
+            "../mod.rs",
+            "0000000000000000.js",
+        ] {
             assert!(served(wrong).is_none(), "{wrong}");
         }
     }

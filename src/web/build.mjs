@@ -25,7 +25,7 @@ const sheets = {
   },
 };
 
-for (const name of ["adjacent", "demo"]) {
+for (const name of ["adjacent", "demo", "console"]) {
   await build({
     entryPoints: [`${here}embed/${name}.ts`],
     outfile: `${here}built/${name}.js`,

@@ -23,6 +23,7 @@ use crate::http::ops::admin::stops::OwnStopReply;
 use crate::http::ops::admin::stops::OwnStopRequest;
 use crate::http::ops::admin::stops::StopRequest;
 use crate::server::apply::Applied;
+use crate::server::overview::document::Overview;
 use serde_json::Value;
 use serde_json::json;
 
@@ -50,6 +51,7 @@ fn reading(schemas: &mut Schemas) -> Vec<Operation> {
     let head = schemas.written::<Option<Head>>();
     let history = schemas.written::<Vec<Entry>>();
     let audit = schemas.written::<AuditReply>();
+    let overview = schemas.written::<Overview>();
     let inventory = schemas.written::<Inventory>();
     let weights = schemas.written::<Weights>();
     vec![
@@ -62,6 +64,20 @@ fn reading(schemas: &mut Schemas) -> Vec<Operation> {
         operation("get", "/v1/admin/history", "history")
             .says("Who changed what", "Every change of the catalog, the oldest first.")
             .answers(Answer::json(200, &history, "The audit log.")),
+        operation("get", "/v1/admin/overview", "overview")
+            .says(
+                "What is sold and how it does",
+                "States, money and progress: advertisers with their campaigns, flights and \
+                 creatives, and sites. At most 200 flights; a search finds the others.",
+            )
+            .takes([query(
+                "search",
+                "Words that must all be in an id, a name, a state or a tier.",
+                text(),
+                "zahid",
+            )])
+            .answers(Answer::json(200, &overview, "What was found."))
+            .answers(Answer::problem(422, &["field_refused"], "A parameter is given twice.")),
         operation("get", "/v1/admin/audit", "audit")
             .says(
                 "Is the ledger what its journal says",

@@ -7,6 +7,7 @@ use crate::http::openapi::operation::operation;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::ops::probes::METRICS;
 use crate::http::ops::probes::Version;
+use crate::http::public::render;
 
 const PLAIN: &str = "text/plain";
 
@@ -41,6 +42,15 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             )
             .on(Listener::Operations)
             .answers(Answer::text(200, METRICS, "Prometheus text format.")),
+        operation("get", "/console", "console")
+            .says(
+                "The operator's page",
+                "What is served, sold, weighed and counted, and why. Holds nothing that a key \
+                 protects: the key is typed into the page, kept in its memory and sent in \
+                 `Authorization` alone.",
+            )
+            .on(Listener::Operations)
+            .answers(Answer::text(200, render::HTML, "The page.")),
     ];
     rows.into_iter().map(|row| row.tag("operations")).collect()
 }

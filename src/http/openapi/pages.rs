@@ -2,6 +2,7 @@
 
 use crate::http::openapi::answer::Answer;
 use crate::http::openapi::ask::not_recorded;
+use crate::http::openapi::operation::Listener;
 use crate::http::openapi::operation::Operation;
 use crate::http::openapi::operation::operation;
 use crate::http::openapi::parameter;
@@ -21,9 +22,10 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         operation("get", "/embed/{file}", "embed")
             .says(
                 "A file of a browser",
-                "For publishers' pages: by name for five minutes (`v1/adjacent.js`), by content for \
+                "For publishers' pages, and for our own: by name for five minutes (`v1/adjacent.js`), by content for \
                  ever (`{hash}.js`, for subresource integrity).",
             )
+            .on(Listener::Both)
             .takes([parameter::path("file", "The file.", text(), "v1/adjacent.js")])
             .answers(
                 Answer::text(200, "text/javascript", "The file.")

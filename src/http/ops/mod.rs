@@ -1,12 +1,14 @@
 //! The operations listener: probes, metrics, admin. Never on the open network.
 
 pub mod admin;
+pub mod console;
 pub mod probes;
 
 use crate::http::Face;
 use crate::http::extract;
 use crate::http::guard;
 use crate::http::public;
+use crate::http::public::assets;
 use crate::http::public::explain;
 use crate::http::routes::At;
 use crate::http::routes::at;
@@ -24,7 +26,9 @@ pub fn table() -> Vec<At> {
         at("/version").reads(probes::version),
         // Prometheus.
         at("/metrics").reads(probes::metrics),
-        // The operator at 3 a.m.
+        // The operator at 3 a.m., with a browser and without.
+        at("/console").reads(console::console),
+        at("/embed/{file:.*}").reads(assets::file),
         at("/v1/decisions/{id}/explain").reads(explain::explain),
         at("/v1/decisions/{id}/events").reads(explain::events),
     ];

@@ -2,15 +2,12 @@
 
 import { bar, element, factor, percent, rows, table } from "./show";
 
-/** A factor, how well something met, or whether it did. */
-type Term = number | string | boolean;
-
 interface Candidate {
   flight?: string;
   advertiser?: string;
   probability?: number;
   score?: number;
-  terms?: Record<string, Term>;
+  terms?: Record<string, number | string | boolean>;
 }
 
 interface Slot {
@@ -37,15 +34,18 @@ export interface Explained {
 
 const plain = (name = ""): string => name.replaceAll("_", " ");
 
-/** The parts of a score that moved it; what multiplies by one says nothing. */
-const terms = (of: Record<string, Term> = {}): string =>
+/** The parts of a score: how closely the page was met, and the factors that come of it; what does
+ *  not apply or multiplies by one says nothing. */
+const terms = (of: Record<string, number | string | boolean> = {}): string =>
   Object.entries(of)
-    .map(([name, term]) => {
-      if (typeof term == "number") return term === 1 ? "" : `${plain(name)} ${factor(term)}`;
-      if (typeof term == "string") return `${plain(name)} (${plain(term)})`;
-      return term ? plain(name) : "";
-    })
-    .filter(Boolean)
+    .filter(([, value]) => value !== false && value !== 1 && value !== "any")
+    .map(([name, value]) =>
+      typeof value == "number"
+        ? `${plain(name)} ${factor(value)}`
+        : typeof value == "string"
+          ? `${plain(name)} ${value}`
+          : plain(name),
+    )
     .join(", ");
 
 /** A bar that says how many instead of how much. */

@@ -9,7 +9,7 @@ export const element = (tag: string, text = "", name = ""): HTMLElement => {
 };
 
 /** A list of names and what they are; names of nothing are left out. */
-export const rows = (pairs: [string, string | undefined][]): HTMLElement => {
+export const rows = (pairs: [string, string | Node | undefined][]): HTMLElement => {
   const list = element("dl", "", "facts");
   for (const [name, value] of pairs) {
     if (!value) continue;

@@ -1,9 +1,11 @@
-//! The pages that people read: start, demo, "why this", an advertiser's numbers, the reference.
+//! The pages that people read: start, demo, "why this", an advertiser's numbers, the reference, the
+//! operator's console.
 //!
 //! Each file holds the view that the server fills and the function that renders it. Numbers come
 //! as text, written the reader's way, and once more raw where a bar is drawn from them.
 
 pub mod advertiser;
+pub mod console;
 pub mod demo;
 pub mod docs;
 pub mod index;

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod documents;
+pub mod overview;
 pub mod stops;
 pub mod weights;
 
@@ -45,6 +46,7 @@ pub fn table() -> Vec<At> {
         // What is served, and how it came to be.
         at("/v1/admin/head").reads(catalog::head),
         at("/v1/admin/history").reads(catalog::history),
+        at("/v1/admin/overview").reads(overview::overview),
         at("/v1/admin/audit").reads(catalog::audit),
         at("/v1/admin/inventory").reads(catalog::inventory).on(Method::PUT, catalog::apply),
         at("/v1/admin/weights").reads(weights::weights).on(Method::PUT, weights::replace),

@@ -1,0 +1,23 @@
+//! `GET /console`: the operator's page. It holds nothing that a key protects; its script asks for
+//! that with the key that is typed into it.
+
+use crate::catalog::schema;
+use crate::catalog::schema::Kind;
+use crate::http::Face;
+use crate::http::public::pages;
+use crate::web::pages::Link;
+use crate::web::pages::console;
+use crate::web::pages::console::ConsoleView;
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+
+/// `GET /console`.
+pub async fn console(face: Data<Face>) -> HttpResponse {
+    let schema = schema::of(Kind::Weights);
+    let links = [Link::new("API", format!("{}/docs", face.server.public_url))];
+    pages::html(console::console(&ConsoleView {
+        version: env!("CARGO_PKG_VERSION"),
+        weights: &schema,
+        links: &links,
+    }))
+}

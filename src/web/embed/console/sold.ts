@@ -1,0 +1,288 @@
+/** What is sold: states, money and progress, with the way to stop and resume each. */
+
+import { bar, element, table } from "../show";
+import { act, button, byId, plain } from "./act";
+import { ask, tries } from "./ask";
+import { changed } from "./served";
+
+interface Creative {
+  id: string;
+  headline?: string;
+  state?: string;
+  steps?: string[];
+}
+
+interface Flight {
+  id: string;
+  tier?: string;
+  bills?: string;
+  price_micros?: number;
+  stopped?: boolean;
+  status?: string;
+  spent_today_micros?: number;
+  delivered_impressions?: number;
+  goal_impressions?: number;
+  pace?: number;
+  creatives?: Creative[];
+}
+
+interface Campaign {
+  id: string;
+  name?: string;
+  stopped?: boolean;
+  spent_micros?: number;
+  spent_today_micros?: number;
+  held_micros?: number;
+  left_micros?: number;
+  flights?: Flight[];
+}
+
+interface Overview {
+  found?: number;
+  left_off?: number;
+  flights?: number;
+  advertisers?: {
+    id: string;
+    name?: string;
+    currency?: string;
+    stopped?: boolean;
+    campaigns?: Campaign[];
+  }[];
+  publishers?: {
+    id: string;
+    name?: string;
+    stopped?: boolean;
+    stopped_paths?: string[];
+    stopped_topics?: string[];
+  }[];
+}
+
+/** What an operator looks for most often. */
+const SHORTCUTS = ["stopped", "budget spent", "paced", "no live creative", "draft"];
+
+const HEADS = ["What", "State", "Terms", "Today", "Left", "Delivered", ""];
+
+/** An amount; small ones with as many digits as they have. */
+const money = (micros: number | undefined, currency: string): string => {
+  if (micros === undefined) return "no limit";
+  const amount = micros / 1e6;
+  const digits = amount && Math.abs(amount) < 1 ? 6 : 2;
+  try {
+    return amount.toLocaleString("en", {
+      style: "currency",
+      currency,
+      minimumFractionDigits: 2,
+      maximumFractionDigits: digits,
+    });
+  } catch {
+    return `${amount} ${currency}`;
+  }
+};
+
+/** What an id is called beside it, and what kind of thing it is. */
+const named = (kind: string, id: string, name = ""): HTMLElement => {
+  const made = element("div", "", "named");
+  made.append(element("span", kind, "dim small"), element("code", id));
+  if (name && name != id) made.append(element("span", name, "dim small"));
+  return made;
+};
+
+const state = (word: string): HTMLElement => {
+  const calm = ["open", "live", "paced", "approved"].includes(word);
+  return element("span", plain(word), calm ? "tag" : "tag warn");
+};
+
+const stops = (what: string, id: string, stopped = false): HTMLElement => {
+  const verb = stopped ? "Resume" : "Stop";
+  return act(
+    verb,
+    () => `${verb} ${what} ${id}? It takes effect at once.`,
+    async () => {
+      await ask("/v1/admin/stops", { body: { what, id, stopped: !stopped } });
+      await changed(`${stopped ? "Resumed" : "Stopped"} ${what} ${id}`, byId("sold-said"));
+    },
+  );
+};
+
+const steps = (creative: Creative): HTMLElement => {
+  const around = element("div", "", "steps");
+  for (const to of creative.steps ?? []) {
+    const step = act(
+      `To ${to}`,
+      () => `Take creative ${creative.id} from ${creative.state} to ${to}?`,
+      async () => {
+        const path = `/v1/admin/creatives/${encodeURIComponent(creative.id)}/state`;
+        await ask(path, { body: { state: to } });
+        await changed(`Creative ${creative.id} is ${to}`, byId("sold-said"));
+      },
+    );
+    around.append(step);
+  }
+  return around;
+};
+
+/** What a price is for: per thousand, per event, or nothing. */
+const terms = (flight: Flight, currency: string): HTMLElement => {
+  const made = element("div", "", "named");
+  const each = flight.bills == "click" ? "a click" : `1,000 ${plain(flight.bills)}`;
+  const price = flight.price_micros
+    ? `${money(flight.price_micros, currency)} for ${each}`
+    : plain(flight.bills);
+  made.append(element("span", flight.tier), element("span", price, "dim small"));
+  return made;
+};
+
+const delivered = (flight: Flight): HTMLElement => {
+  const made = element("div", "", "named");
+  const count = (flight.delivered_impressions ?? 0).toLocaleString("en");
+  const goal = flight.goal_impressions;
+  made.append(element("span", goal ? `${count} of ${goal.toLocaleString("en")}` : count));
+  if (goal) made.append(bar((flight.delivered_impressions ?? 0) / goal));
+  if (flight.pace !== undefined) {
+    made.append(element("span", `${flight.pace.toFixed(2)} of what is due`, "dim small"));
+  }
+  return made;
+};
+
+/** One line of the table, and how deep it stands. */
+type Line = [number, (string | Node)[]];
+
+const ofFlight = (flight: Flight, currency: string): Line[] => [
+  [
+    2,
+    [
+      named("flight", flight.id),
+      state(flight.status ?? ""),
+      terms(flight, currency),
+      money(flight.spent_today_micros ?? 0, currency),
+      "",
+      delivered(flight),
+      stops("flight", flight.id, flight.stopped),
+    ],
+  ],
+  ...(flight.creatives ?? []).map((creative): Line => [
+    3,
+    [
+      named("creative", creative.id, creative.headline),
+      state(creative.state ?? ""),
+      "",
+      "",
+      "",
+      "",
+      steps(creative),
+    ],
+  ]),
+];
+
+const ofCampaign = (campaign: Campaign, currency: string): Line[] => {
+  const left = element("div", "", "named");
+  left.append(element("span", money(campaign.left_micros, currency)));
+  if (campaign.held_micros) {
+    left.append(element("span", `${money(campaign.held_micros, currency)} held`, "dim small"));
+  }
+  const spent = element("div", "", "named");
+  spent.append(
+    element("span", money(campaign.spent_today_micros ?? 0, currency)),
+    element("span", `${money(campaign.spent_micros ?? 0, currency)} in all`, "dim small"),
+  );
+  return [
+    [
+      1,
+      [
+        named("campaign", campaign.id, campaign.name),
+        campaign.stopped ? state("stopped") : "",
+        "",
+        spent,
+        left,
+        "",
+        stops("campaign", campaign.id, campaign.stopped),
+      ],
+    ],
+    ...(campaign.flights ?? []).flatMap((flight) => ofFlight(flight, currency)),
+  ];
+};
+
+/** Lines as a table whose rows become blocks on a narrow screen. */
+const drawn = (heads: string[], lines: Line[]): HTMLElement => {
+  const around = table(
+    heads,
+    lines.map(([, cells]) => cells),
+  );
+  around.classList.add("stacks");
+  around.querySelectorAll("tbody tr").forEach((row, at) => {
+    row.className = `level-${lines[at]![0]}`;
+    row.querySelectorAll("td").forEach((cell, column) => {
+      cell.dataset["head"] = heads[column] ?? "";
+      if (!cell.hasChildNodes() || cell.textContent == "") cell.classList.add("nothing");
+    });
+  });
+  return around;
+};
+
+const sites = (told: Overview): Node[] => {
+  const found = told.publishers ?? [];
+  if (!found.length) return [];
+  const lines = found.map((site): Line => {
+    const cut = [...(site.stopped_paths ?? []), ...(site.stopped_topics ?? [])].join(", ");
+    return [
+      0,
+      [
+        named("publisher", site.id, site.name),
+        site.stopped ? state("stopped") : state("open"),
+        cut && `nothing on: ${cut}`,
+        stops("publisher", site.id, site.stopped),
+      ],
+    ];
+  });
+  return [element("h3", "Sites"), drawn(["What", "State", "Its own stops", ""], lines)];
+};
+
+/** Draws what the search finds. The newest search wins, whichever answer comes last. */
+let newest = 0;
+export const sold = async (): Promise<void> => {
+  const mine = ++newest;
+  const search = byId<HTMLInputElement>("sold-search").value;
+  await tries("Looking at what is sold", byId("sold-said"), async () => {
+    const path = `/v1/admin/overview?search=${encodeURIComponent(search)}`;
+    const { body } = await ask<Overview>(path);
+    if (mine != newest) return;
+    const lines = (body.advertisers ?? []).flatMap((one): Line[] => [
+      [
+        0,
+        [
+          named("advertiser", one.id, one.name),
+          one.stopped ? state("stopped") : "",
+          "",
+          "",
+          "",
+          "",
+          stops("advertiser", one.id, one.stopped),
+        ],
+      ],
+      ...(one.campaigns ?? []).flatMap((campaign) => ofCampaign(campaign, one.currency ?? "EUR")),
+    ]);
+    const more = body.left_off ? `; ${body.left_off} are not shown: search for them` : "";
+    const count = `${body.found ?? 0} of ${body.flights ?? 0} flights${more}.`;
+    const parts: Node[] = [element("p", count, "dim small")];
+    if (lines.length) parts.push(drawn(HEADS, lines));
+    byId("sold-shown").replaceChildren(...parts, ...sites(body));
+  });
+};
+
+/** Listens to the search and to its shortcuts. */
+export const watchSold = (): void => {
+  const field = byId<HTMLInputElement>("sold-search");
+  let soon = 0;
+  field.addEventListener("input", () => {
+    clearTimeout(soon);
+    soon = setTimeout(() => void sold(), 250);
+  });
+  for (const word of ["", ...SHORTCUTS]) {
+    const press = () => {
+      field.value = word;
+      void sold();
+    };
+    byId("sold-shortcuts").append(button(word || "everything", press));
+  }
+  byId("sold-again").addEventListener("click", () => void sold());
+};
