@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 
 /// Routes that anybody may ask.
-const OPEN: [&str; 18] = [
+const OPEN: [&str; 19] = [
     "/v1/decisions",
     "/v1/unit",
     "/embed/{file:.*}",
@@ -28,6 +28,7 @@ const OPEN: [&str; 18] = [
     "/readyz",
     "/version",
     "/metrics",
+    "/console",
     // By a signed link, tested below.
     "/reports/{id}",
 ];
