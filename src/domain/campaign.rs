@@ -198,3 +198,17 @@ impl BillOn {
         }
     }
 }
+
+impl Campaign {
+    /// Whether a file or somebody by hand stopped it.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped || self.held
+    }
+}
+
+impl Flight {
+    /// Whether a file or somebody by hand stopped it.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped || self.held
+    }
+}

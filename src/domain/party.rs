@@ -105,6 +105,13 @@ pub struct Publisher {
     pub held: Held,
 }
 
+impl Advertiser {
+    /// Whether a file or somebody by hand stopped it.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped || self.held
+    }
+}
+
 /// What of a site was stopped by hand: no file says so, and none undoes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -211,9 +211,9 @@ fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<Fl
         starts_ms: moment(flight.starts, i64::MIN),
         ends_ms: moment(flight.ends, i64::MAX),
         ln_static: snapshot.boosts.ln_static(flight.weight, flight.bills, flight.price_micros),
-        stopped: (flight.stopped || flight.held)
-            || (owner.stopped || owner.held)
-            || (payer.stopped || payer.held)
+        stopped: flight.is_stopped()
+            || owner.is_stopped()
+            || payer.is_stopped()
             || creatives.is_empty(),
         accepts_sensitive: flight.accepts_sensitive,
         bills: flight.bills,

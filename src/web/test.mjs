@@ -11,11 +11,19 @@ test("the script of a page is 3 KiB on the wire, looks included", () => {
   assert.ok(size <= 3 * 1024, `${size} bytes`);
 });
 
-test("the script keeps nothing and writes no markup", () => {
-  const text = built("adjacent.js").toString();
-  for (const word of ["cookie", "localStorage", "sessionStorage", "indexedDB", "innerHTML", "eval("]) {
-    assert.ok(!text.includes(word), word);
+test("no script keeps anything or writes markup", () => {
+  for (const name of ["adjacent.js", "demo.js", "console.js"]) {
+    const text = built(name).toString();
+    for (const word of ["cookie", "localStorage", "sessionStorage", "indexedDB", "innerHTML", "eval("]) {
+      assert.ok(!text.includes(word), `${name}: ${word}`);
+    }
   }
+});
+
+test("the operator's key leaves in one header alone", () => {
+  const text = built("console.js").toString();
+  assert.equal(text.split("Bearer ").length, 2);
+  assert.ok(text.includes('credentials:"omit"') && text.includes('redirect:"error"'));
 });
 
 test("the looks inside the script are those of the stylesheet", () => {

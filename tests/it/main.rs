@@ -4,6 +4,7 @@
 
 mod calls;
 mod cli;
+mod console;
 mod crash;
 mod decisions;
 mod dependencies;

@@ -171,9 +171,9 @@ impl From<&Publisher> for PublisherOverview {
         PublisherOverview {
             id: site.id.to_string(),
             name: site.name.clone(),
-            stopped: site.stopped,
-            stopped_paths: site.stopped_paths.clone(),
-            stopped_topics: site.stopped_topics.iter().map(ToString::to_string).collect(),
+            stopped: site.is_stopped(),
+            stopped_paths: site.all_stopped_paths().map(str::to_owned).collect(),
+            stopped_topics: site.all_stopped_topics().map(ToString::to_string).collect(),
         }
     }
 }

@@ -82,8 +82,9 @@ impl Server {
                 .publishers
                 .iter()
                 .filter(|site| {
-                    let cut = !site.stopped_paths.is_empty() || !site.stopped_topics.is_empty();
-                    let state = stopped_word(site.stopped || cut);
+                    let cut = site.all_stopped_paths().next().is_some()
+                        || site.all_stopped_topics().next().is_some();
+                    let state = stopped_word(site.is_stopped() || cut);
                     search.finds(&[site.id.as_str(), &site.name, state])
                 })
                 .take(MOST_FLIGHTS)
@@ -156,9 +157,9 @@ impl Moment<'_> {
         let (row, inventory) = (&self.live.snapshot().flights[place], self.inventory());
         let state = &self.live.world.state;
         let here = u32::try_from(place).unwrap_or(u32::MAX);
-        let stopped = inventory.flights[row.doc].stopped
-            || inventory.campaigns[row.campaign].stopped
-            || inventory.advertisers[row.advertiser].stopped
+        let stopped = inventory.flights[row.doc].is_stopped()
+            || inventory.campaigns[row.campaign].is_stopped()
+            || inventory.advertisers[row.advertiser].is_stopped()
             || state.stopped.contains(&here);
         if stopped {
             FlightStatus::Stopped
@@ -188,7 +189,7 @@ impl Moment<'_> {
             tier: row.tier,
             bills: row.bills,
             price_micros: document.price_micros,
-            stopped: document.stopped,
+            stopped: document.is_stopped(),
             status: self.status(place),
             spent_today_micros: self.spent_today.get(id).copied().unwrap_or_default(),
             left_micros: self.contents[row.campaign].left,
@@ -217,7 +218,7 @@ impl Moment<'_> {
                 &campaign.name,
                 owner,
                 names.get(owner).copied().unwrap_or_default(),
-                stopped_word(campaign.stopped),
+                stopped_word(campaign.is_stopped()),
             ];
             let shown =
                 !flights.is_empty() || (of_whom.len() < MOST_FLIGHTS && search.finds(&texts));
@@ -228,12 +229,13 @@ impl Moment<'_> {
         }
         let rows = inventory.advertisers.iter().filter_map(|advertiser| {
             let campaigns = of_whom.remove(advertiser.id.as_str()).unwrap_or_default();
-            let own = [advertiser.id.as_str(), &advertiser.name, stopped_word(advertiser.stopped)];
+            let own =
+                [advertiser.id.as_str(), &advertiser.name, stopped_word(advertiser.is_stopped())];
             (!campaigns.is_empty() || search.finds(&own)).then(|| AdvertiserOverview {
                 id: advertiser.id.to_string(),
                 name: advertiser.name.clone(),
                 currency: advertiser.currency,
-                stopped: advertiser.stopped,
+                stopped: advertiser.is_stopped(),
                 campaigns,
             })
         });
@@ -250,7 +252,7 @@ impl Moment<'_> {
         CampaignOverview {
             id: campaign.id.to_string(),
             name: campaign.name.clone(),
-            stopped: campaign.stopped,
+            stopped: campaign.is_stopped(),
             spent_micros: content.spent,
             spent_today_micros: content.spent_today,
             held_micros: content.held,

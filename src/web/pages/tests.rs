@@ -6,6 +6,8 @@ use super::advertiser::NumbersRow;
 use super::advertiser::RefusedRow;
 use super::advertiser::StepRow;
 use super::advertiser::advertiser;
+use super::console::ConsoleView;
+use super::console::console;
 use super::demo::DemoView;
 use super::demo::demo;
 use super::demo::embed_line;
@@ -81,6 +83,9 @@ fn pages() -> Vec<(&'static str, String)> {
                 "schema": {"properties": {"a": {"type": EVIL, "description": EVIL}}}}}},
             "responses": {"200": {"description": EVIL}}}}},
     });
+    let schema = json!({"properties": {EVIL: {"description": EVIL},
+        "group": {"description": EVIL, "properties": {EVIL: {"description": EVIL}}}}});
+    let operator = ConsoleView { version: EVIL, weights: &schema, links: &links };
     let mut steered = demo_view(&links);
     steered.query.entities = EVIL.into();
     steered.query.topic = EVIL.into();
@@ -90,6 +95,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("demo", demo(&steered)),
         ("why", why(&reader)),
         ("advertiser", advertiser(&report)),
+        ("console", console(&operator)),
         ("docs", docs(&document, "/openapi.json", &links)),
     ]
 }
@@ -110,7 +116,12 @@ fn every_page_works_under_its_strict_policy() {
             assert!(!html.contains(never), "{page}: {never}");
         }
         let scripts = html.matches("<script ").count();
-        assert_eq!(scripts, if page == "demo" { 2 } else { 0 }, "{page}");
+        let wanted = match page {
+            "demo" => 2,
+            "console" => 1,
+            _ => 0,
+        };
+        assert_eq!(scripts, wanted, "{page}");
     }
 }
 

@@ -47,8 +47,9 @@ const group = (head: string, series: Series[], label: string, now: Map<string, n
     if (!value) continue;
     const more = before ? value - (before.values.get(id) ?? 0) : 0;
     const made = bar(value / (all || 1));
-    const count = more > 0 ? `${value.toLocaleString("en")} (+${more.toLocaleString("en")})` : value.toLocaleString("en");
-    made.lastElementChild!.textContent = count;
+    const count = value.toLocaleString("en");
+    made.lastElementChild!.textContent =
+      more > 0 ? `${count} (+${more.toLocaleString("en")})` : count;
     const what = element("dd");
     what.append(made);
     list.append(element("dt", plain(name)), what);
@@ -76,7 +77,7 @@ const health = (all: Map<string, Series[]>): Node => {
   };
   const none = (value: number) => value === 0;
   return rows([
-    ["Store answers", said("store_up", (value) => value === 1)],
+    ["Store", one("store_up") === 1 ? "answers" : element("b", "does not answer", "tag warn")],
     ["Records not yet in the ledger", said("journal_unshipped_records", (value) => value < 10000)],
     ["Ledger behind by", said("ledger_lag_seconds", (value) => value < 5, " s")],
     ["Ledger beside its journal", said("ledger_drift_micros", none, " micros")],

@@ -1,8 +1,9 @@
 /** What is served, who changed it last, and the way back. */
 
-import { element, rows, table } from "../show";
+import { element, rows } from "../show";
 import { act, age, button, byId, done, moment } from "./act";
 import { ask, tries } from "./ask";
+import { stacked, type Line } from "./stacks";
 
 type Parts = Partial<Record<"inventory" | "weights" | "labels", string>>;
 
@@ -69,13 +70,16 @@ export const version = async (head?: Head, last?: Entry): Promise<void> => {
 const moved = (entry: Entry): string =>
   names.filter((name) => entry.before?.[name] != entry.after?.[name]).join(", ") || "nothing";
 
-const line = (entry: Entry, newest: number): (string | Node)[] => {
+/** The parts that a change named; a part that was not there yet stays as it is. */
+const named = (entry: Entry): string => names.filter((name) => entry.after?.[name]).join(", ");
+
+const line = (entry: Entry, newest: number): Line => {
   const when = element("span", moment(entry.at));
   when.append(element("br"), element("span", age(entry.at), "dim small"));
   const back = act(
     "Roll back to this",
     () =>
-      `Serve what number ${entry.number} named again: inventory, weights and labels? ` +
+      `Serve what number ${entry.number} named again: ${named(entry)}? ` +
       "It is a new change, takes effect at once and asks for no check.",
     async () => {
       await ask("/v1/admin/rollback", { body: { number: entry.number } });
@@ -83,18 +87,21 @@ const line = (entry: Entry, newest: number): (string | Node)[] => {
     },
   );
   return [
-    String(entry.number),
-    when,
-    entry.who ?? "",
-    entry.what ?? "",
-    moved(entry),
-    entry.number == newest ? element("b", "served", "tag") : back,
+    0,
+    [
+      `number ${entry.number}`,
+      when,
+      entry.who ?? "",
+      entry.what ?? "",
+      moved(entry),
+      entry.number == newest ? element("b", "served", "tag") : back,
+    ],
   ];
 };
 
 let all = false;
 
-/** The head and the audit log; what is served is shown with it. Returns the head. */
+/** The head and the audit log; what is served is shown with it. */
 export const history = async (): Promise<void> => {
   await tries("Reading the history", byId("history-said"), async () => {
     const [head, log] = await Promise.all([
@@ -104,8 +111,8 @@ export const history = async (): Promise<void> => {
     const newest = [...log.body].reverse();
     const shown = all ? newest : newest.slice(0, SHOWN);
     const parts: Node[] = [
-      table(
-        ["Number", "When", "Who", "What", "Changed", ""],
+      stacked(
+        ["Head", "When", "Who", "What", "Changed", ""],
         shown.map((entry) => line(entry, head.body?.number ?? 0)),
       ),
     ];

@@ -1,9 +1,10 @@
 /** What is sold: states, money and progress, with the way to stop and resume each. */
 
-import { bar, element, table } from "../show";
+import { bar, element } from "../show";
 import { act, button, byId, plain } from "./act";
 import { ask, tries } from "./ask";
 import { changed } from "./served";
+import { stacked, type Line } from "./stacks";
 
 interface Creative {
   id: string;
@@ -60,6 +61,13 @@ interface Overview {
 /** What an operator looks for most often. */
 const SHORTCUTS = ["stopped", "budget spent", "paced", "no live creative", "draft"];
 
+/** What a price is for. */
+const EACH: Record<string, string> = {
+  impression: "1,000 impressions",
+  viewable: "1,000 viewable",
+  click: "a click",
+};
+
 const HEADS = ["What", "State", "Terms", "Today", "Left", "Delivered", ""];
 
 /** An amount; small ones with as many digits as they have. */
@@ -82,7 +90,9 @@ const money = (micros: number | undefined, currency: string): string => {
 /** What an id is called beside it, and what kind of thing it is. */
 const named = (kind: string, id: string, name = ""): HTMLElement => {
   const made = element("div", "", "named");
-  made.append(element("span", kind, "dim small"), element("code", id));
+  const first = element("span");
+  first.append(element("span", kind, "kind"), element("code", id));
+  made.append(first);
   if (name && name != id) made.append(element("span", name, "dim small"));
   return made;
 };
@@ -124,7 +134,7 @@ const steps = (creative: Creative): HTMLElement => {
 /** What a price is for: per thousand, per event, or nothing. */
 const terms = (flight: Flight, currency: string): HTMLElement => {
   const made = element("div", "", "named");
-  const each = flight.bills == "click" ? "a click" : `1,000 ${plain(flight.bills)}`;
+  const each = EACH[flight.bills ?? ""] ?? plain(flight.bills);
   const price = flight.price_micros
     ? `${money(flight.price_micros, currency)} for ${each}`
     : plain(flight.bills);
@@ -143,9 +153,6 @@ const delivered = (flight: Flight): HTMLElement => {
   }
   return made;
 };
-
-/** One line of the table, and how deep it stands. */
-type Line = [number, (string | Node)[]];
 
 const ofFlight = (flight: Flight, currency: string): Line[] => [
   [
@@ -178,12 +185,12 @@ const ofCampaign = (campaign: Campaign, currency: string): Line[] => {
   const left = element("div", "", "named");
   left.append(element("span", money(campaign.left_micros, currency)));
   if (campaign.held_micros) {
-    left.append(element("span", `${money(campaign.held_micros, currency)} held`, "dim small"));
+    left.append(element("span", `${money(campaign.held_micros, currency)} held`, "dim small nowrap"));
   }
   const spent = element("div", "", "named");
   spent.append(
     element("span", money(campaign.spent_today_micros ?? 0, currency)),
-    element("span", `${money(campaign.spent_micros ?? 0, currency)} in all`, "dim small"),
+    element("span", `${money(campaign.spent_micros ?? 0, currency)} in all`, "dim small nowrap"),
   );
   return [
     [
@@ -202,23 +209,6 @@ const ofCampaign = (campaign: Campaign, currency: string): Line[] => {
   ];
 };
 
-/** Lines as a table whose rows become blocks on a narrow screen. */
-const drawn = (heads: string[], lines: Line[]): HTMLElement => {
-  const around = table(
-    heads,
-    lines.map(([, cells]) => cells),
-  );
-  around.classList.add("stacks");
-  around.querySelectorAll("tbody tr").forEach((row, at) => {
-    row.className = `level-${lines[at]![0]}`;
-    row.querySelectorAll("td").forEach((cell, column) => {
-      cell.dataset["head"] = heads[column] ?? "";
-      if (!cell.hasChildNodes() || cell.textContent == "") cell.classList.add("nothing");
-    });
-  });
-  return around;
-};
-
 const sites = (told: Overview): Node[] => {
   const found = told.publishers ?? [];
   if (!found.length) return [];
@@ -234,7 +224,7 @@ const sites = (told: Overview): Node[] => {
       ],
     ];
   });
-  return [element("h3", "Sites"), drawn(["What", "State", "Its own stops", ""], lines)];
+  return [element("h3", "Sites"), stacked(["What", "State", "Its own stops", ""], lines)];
 };
 
 /** Draws what the search finds. The newest search wins, whichever answer comes last. */
@@ -264,7 +254,7 @@ export const sold = async (): Promise<void> => {
     const more = body.left_off ? `; ${body.left_off} are not shown: search for them` : "";
     const count = `${body.found ?? 0} of ${body.flights ?? 0} flights${more}.`;
     const parts: Node[] = [element("p", count, "dim small")];
-    if (lines.length) parts.push(drawn(HEADS, lines));
+    if (lines.length) parts.push(stacked(HEADS, lines));
     byId("sold-shown").replaceChildren(...parts, ...sites(body));
   });
 };

@@ -92,8 +92,14 @@ const send = async (): Promise<void> => {
   } catch (error) {
     const code = error instanceof Refused ? error.problem.code : "";
     if (code == "needs_force") insist(true);
-    if (code == "version_changed") await rebase();
-    throw error;
+    if (code != "version_changed") throw error;
+    await rebase();
+    throw new Refused({
+      detail:
+        "somebody else changed them first; what you typed is kept and compared with theirs: " +
+        "look at it, and serve it again",
+      code,
+    });
   }
   await weights();
   await changed(`Changed ${others} ${others == 1 ? "weight" : "weights"}`, byId("weights-said"));

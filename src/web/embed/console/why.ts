@@ -2,9 +2,10 @@
  *  it. */
 
 import { explain, type Explained } from "../explain";
-import { element, factor, percent, rows, table } from "../show";
+import { element, factor, percent, rows } from "../show";
 import { byId, moment, plain } from "./act";
 import { ask, tries, words } from "./ask";
+import { stacked, type Line } from "./stacks";
 
 interface Want {
   key?: string;
@@ -43,6 +44,10 @@ interface Happened {
   billed_micros?: number;
 }
 
+/** Those that are there, with commas. */
+const list = (...parts: (string | undefined)[]): string => parts.filter(Boolean).join(", ");
+
+/** The page as the decision saw it, and how it ended. */
 const page = (told: Told): HTMLElement => {
   const { page: seen, slots } = told;
   const named = seen?.entities?.map((one) => `${one.id ?? ""} (${one.role ?? ""})`).join(", ");
@@ -53,39 +58,47 @@ const page = (told: Told): HTMLElement => {
   return rows([
     ["Ended with", ended],
     ["Decided", `${moment(told.decided_at)}${told.test ? ", a test" : ""}`],
-    ["On", [told.publisher, seen?.url].filter(Boolean).join(", ")],
+    ["On", list(told.publisher, seen?.url)],
     ["Topics", seen?.topics?.join(", ")],
     ["Entities", named],
     ["Keywords", seen?.keywords?.join(", ")],
     ["Not known", seen?.unknown?.join(", ")],
-    ["Page", [seen?.language, seen?.region, seen?.sensitive && "sensitive"].filter(Boolean).join(", ")],
-    ["Reader", [seen?.viewer?.country, plain(seen?.viewer?.basis)].filter(Boolean).join(", ")],
+    ["Page", list(seen?.language, seen?.region, seen?.sensitive ? "sensitive" : "")],
+    ["Reader", list(seen?.viewer?.country, plain(seen?.viewer?.basis))],
   ]);
 };
 
 const want = (asked: Want[]): Node[] => {
-  const lines = asked.map((one) => [
-    one.creative ?? "",
-    one.won ? element("b", "won", "tag") : one.probability == null ? "not in the draw" : percent(one.probability),
-    one.score_factor_needed == null ? "" : factor(one.score_factor_needed),
-    one.changes?.join("; ") ?? "",
+  const chance = (one: Want) =>
+    one.probability == null ? "not in the draw" : percent(one.probability);
+  const lines = asked.map((one): Line => [
+    0,
+    [
+      one.creative ?? "",
+      one.won ? element("b", "won", "tag") : chance(one),
+      one.score_factor_needed == null ? "" : factor(one.score_factor_needed),
+      one.changes?.join("; ") ?? "",
+    ],
   ]);
   return [
     element("h3", "What would make it win"),
-    table(["Creative", "Chance", "Score needed", "What would have to change"], lines),
+    stacked(["Creative", "Chance", "Score needed", "What would have to change"], lines),
   ];
 };
 
-const events = (list: Happened[]): Node[] => [
+const events = (happened: Happened[]): Node[] => [
   element("h3", "What became of it"),
-  list.length
-    ? table(
+  happened.length
+    ? stacked(
         ["When", "Event", "Verdict", "Billed"],
-        list.map((one) => [
-          moment(one.at),
-          [one.kind, one.cta].filter(Boolean).join(" "),
-          [one.verdict, plain(one.reason)].filter(Boolean).join(": "),
-          one.billed_micros ? String(one.billed_micros / 1e6) : "nothing",
+        happened.map((one): Line => [
+          0,
+          [
+            moment(one.at),
+            [one.kind, one.cta].filter(Boolean).join(" "),
+            [one.verdict, plain(one.reason)].filter(Boolean).join(": "),
+            one.billed_micros ? String(one.billed_micros / 1e6) : "nothing",
+          ],
         ]),
       )
     : element("p", "No event of it is on record.", "dim"),
