@@ -50,18 +50,25 @@ const forget = (): void => {
     input.value = "";
   }
   for (const said of document.querySelectorAll("[data-effect]")) said.replaceChildren();
-  void version();
+  byId("served").replaceChildren();
 };
 
 byId("open").addEventListener("click", () => void open());
 field().addEventListener("keydown", (event) => {
   if (event.key == "Enter") void open();
 });
-byId("forget").addEventListener("click", forget);
+byId("forget").addEventListener("click", () => {
+  forget();
+  void version();
+  field().focus();
+});
 byId("numbers-again").addEventListener("click", () => void numbers());
 byId("history-again").addEventListener("click", () => void history());
 // A page that a browser keeps for "back" keeps no key.
 addEventListener("pagehide", forget);
+addEventListener("pageshow", (event) => {
+  if (event.persisted) void version();
+});
 watchSold();
 watchWhy();
 watchWeights();

@@ -132,6 +132,9 @@ mod tests {
     fn the_key_has_no_name_that_a_form_would_send() {
         let schema = schema::of(Kind::Weights);
         let page = console(&ConsoleView { version: "1", weights: &schema, links: &[] });
-        assert!(page.contains("id=\"key\"") && !page.contains(" name="));
+        assert!(page.contains("<input id=\"key\" type=\"password\""));
+        let fields = page.split("<input ").skip(1).map(|after| after.split('>').next().unwrap());
+        assert!(fields.clone().count() > 15 && !page.contains("<form"));
+        assert!(fields.into_iter().all(|field| !field.contains("name=")));
     }
 }

@@ -16,11 +16,13 @@ export const button = (text: string, press: () => void): HTMLButtonElement => {
 };
 
 /** A button that asks before it does `work`. What is refused is said under the button; what was
- *  done is for `work` to say, since it usually draws everything anew. */
+ *  done is for `work` to say, since it usually draws everything anew. `name` is for those who hear
+ *  the button without the row it is in. */
 export const act = (
   text: string,
   question: () => string,
   work: () => Promise<void>,
+  name = text,
 ): HTMLElement => {
   const around = element("div", "", "act");
   const said = element("div");
@@ -48,6 +50,7 @@ export const act = (
     around.replaceChildren(asked, said);
     yes.focus({ preventScroll: true });
   });
+  first.setAttribute("aria-label", name);
   rest();
   return around;
 };

@@ -74,7 +74,7 @@ const moved = (entry: Entry): string =>
 const named = (entry: Entry): string => names.filter((name) => entry.after?.[name]).join(", ");
 
 const line = (entry: Entry, newest: number): Line => {
-  const when = element("span", moment(entry.at));
+  const when = element("span", moment(entry.at), "nowrap");
   when.append(element("br"), element("span", age(entry.at), "dim small"));
   const back = act(
     "Roll back to this",
@@ -85,11 +85,12 @@ const line = (entry: Entry, newest: number): Line => {
       await ask("/v1/admin/rollback", { body: { number: entry.number } });
       await changed(`Rolled back to what number ${entry.number} named`);
     },
+    `Roll back to number ${entry.number}`,
   );
   return [
     0,
     [
-      `number ${entry.number}`,
+      element("span", `number ${entry.number}`, "nowrap"),
       when,
       entry.who ?? "",
       entry.what ?? "",

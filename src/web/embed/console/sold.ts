@@ -111,6 +111,7 @@ const stops = (what: string, id: string, stopped = false): HTMLElement => {
       await ask("/v1/admin/stops", { body: { what, id, stopped: !stopped } });
       await changed(`${stopped ? "Resumed" : "Stopped"} ${what} ${id}`, byId("sold-said"));
     },
+    `${verb} ${what} ${id}`,
   );
 };
 
@@ -125,6 +126,7 @@ const steps = (creative: Creative): HTMLElement => {
         await ask(path, { body: { state: to } });
         await changed(`Creative ${creative.id} is ${to}`, byId("sold-said"));
       },
+      `Take creative ${creative.id} to ${to}`,
     );
     around.append(step);
   }
