@@ -17,8 +17,8 @@ pub struct InvalidFilter {
 /// Starts logging to standard error, for the whole process, once; later calls change nothing.
 /// `json` writes one object a line.
 pub fn start(level: &str, json: bool) -> Result<(), InvalidFilter> {
-    // Every worker that starts is no news to the operator; warnings are.
-    let filter = EnvFilter::try_new(format!("actix_server=warn,{level}"))
+    // A worker that starts is no news, and whoever sends a malformed head must not write our log.
+    let filter = EnvFilter::try_new(format!("actix_server=warn,actix_http=off,{level}"))
         .map_err(|error| InvalidFilter { level: level.to_owned(), reason: error.to_string() })?;
     let registry = tracing_subscriber::registry().with(filter);
     // A second subscriber in one process is a test's: the first one stays.

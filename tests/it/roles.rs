@@ -112,6 +112,8 @@ async fn a_publisher_stops_its_own_pages_and_no_others() {
         assert_eq!(stop(Some(server.key(who)), whole).await.unwrap().status(), 403, "{who}");
     }
     assert_eq!(server.decide(&reference()).await.sponsor(), "zahid-host");
+    let long = server.reader.post(&url).body("x".repeat(20_000)).bearer_auth(server.key(SITE));
+    assert_eq!(long.send().await.unwrap().status(), 413);
 
     let topic = r#"{"topic": "ai-infrastructure", "stopped": true}"#;
     assert_eq!(stop(Some(server.key(SITE)), topic).await.unwrap().status(), 200);

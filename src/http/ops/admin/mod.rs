@@ -82,18 +82,18 @@ impl Change {
         what: String,
     ) -> Result<Change, ApiError> {
         let identity = caller::operator(face, http)?;
-        Change::of(face, http, payload, what, &identity).await
+        let body = body::read(payload, MOST_BYTES, WITHIN).await?;
+        Change::of(face, http, body, what, &identity)
     }
 
-    /// The same for somebody whose right was checked already.
-    pub async fn of(
+    /// The same for somebody whose right was checked already, with a body that was read.
+    pub fn of(
         face: &Face,
         http: &HttpRequest,
-        payload: Payload,
+        body: Bytes,
         what: String,
         identity: &Identity,
     ) -> Result<Change, ApiError> {
-        let body = body::read(payload, MOST_BYTES, WITHIN).await?;
         let request = match header(http, "idempotency-key") {
             None => None,
             Some(key) if key.is_empty() || key.chars().count() > KEY_CHARS => {

@@ -6,6 +6,7 @@ use crate::catalog::stop::Part;
 use crate::catalog::stop::Stoppable;
 use crate::config::keys::Role;
 use crate::http::Face;
+use crate::http::body;
 use crate::http::caller;
 use crate::http::ops::admin;
 use crate::http::ops::admin::Change;
@@ -83,7 +84,10 @@ pub async fn own(
         return Err(ApiError::forbidden("this key opens another party's pages"));
     }
     let what = format!("stops of publishers/{id}");
-    let change = Change::of(&face, &http, payload, what, &identity).await?;
+    // On the open network: no more is read than of any other call there.
+    let limit = face.server.settings().request.body_bytes;
+    let body = body::read(payload, limit, face.body_timeout).await?;
+    let change = Change::of(&face, &http, body, what, &identity)?;
     let asked: OwnStopRequest = change.json()?;
     let part = match (asked.site, asked.path, asked.topic) {
         (true, None, None) => Part::Site,
