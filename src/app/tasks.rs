@@ -14,7 +14,9 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -66,6 +68,9 @@ pub fn start(
             heard.send(*what).ok();
         }
     })?;
+    // Listened for before the first task runs: until then it would end the process.
+    let hang_up = signal(SignalKind::hangup())
+        .map_err(|error| ConfigError::Usage(format!("SIGHUP cannot be listened for: {error}")))?;
     let running = vec![
         tokio::spawn(state(face.clone())),
         tokio::spawn(ticks(face.clone())),
@@ -73,7 +78,7 @@ pub fn start(
         tokio::spawn(keys(face.clone(), data.to_owned(), settings.windows.click_seconds)),
         tokio::spawn(audits(face.clone())),
         tokio::spawn(reloads(face.clone(), data.to_owned(), options.clone(), told)),
-        tokio::spawn(hang_ups(tell)),
+        tokio::spawn(hang_ups(hang_up, tell)),
     ];
     Ok(Tasks { running, _watch: watch })
 }
@@ -210,12 +215,8 @@ async fn reloads(
 }
 
 /// `SIGHUP` reloads everything.
-async fn hang_ups(tell: mpsc::UnboundedSender<Changed>) {
-    let Ok(mut signal) = tokio::signal::unix::signal(SignalKind::hangup()) else {
-        tracing::warn!("SIGHUP cannot be listened for: files are watched all the same");
-        return;
-    };
-    while signal.recv().await.is_some() {
+async fn hang_ups(mut hang_up: Signal, tell: mpsc::UnboundedSender<Changed>) {
+    while hang_up.recv().await.is_some() {
         for what in What::ALL {
             tell.send(Changed::File(what)).ok();
         }

@@ -9,10 +9,13 @@ use crate::config::Settings;
 use crate::config::load;
 use crate::config::settings::LogFormat;
 use crate::telemetry;
+use anyhow::Context;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Serve {
@@ -55,13 +58,15 @@ impl Serve {
             inventory: self.inventory,
             watch: self.watch,
         };
+        // Before anything is opened: whoever asks for a stop while it starts gets an orderly one, too.
+        let stop = Stop::listen().context("signals cannot be listened for")?;
         let app = App::build(settings, options).await?;
         let terminal = std::io::stdout().is_terminal();
         voice.say(banner::banner(&app, terminal).trim_end())?;
         voice.object_if_json(&serde_json::json!({
             "public": app.address.to_string(), "ops": app.ops_address.to_string(),
         }))?;
-        app.run(asked_to_stop()).await
+        app.run(stop.asked()).await
     }
 
     fn over(&self, settings: &mut Settings) {
@@ -76,17 +81,23 @@ impl Serve {
     }
 }
 
-/// Completes on SIGTERM or SIGINT.
-async fn asked_to_stop() {
-    let mut terminate = tokio::signal::unix::signal(SignalKind::terminate()).ok();
-    let terminated = async {
-        match &mut terminate {
-            Some(signal) => signal.recv().await,
-            None => std::future::pending().await,
+/// SIGTERM and SIGINT, listened for from here on.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> std::io::Result<Stop> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Stop { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Completes when either has come.
+    async fn asked(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = terminated => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }

@@ -57,6 +57,18 @@ async fn a_request_in_flight_is_answered_before_it_leaves() {
     assert_eq!(process.ends().code(), Some(0), "{}", process.log());
 }
 
+#[test]
+fn a_stop_asked_for_in_the_moment_of_the_start_is_an_orderly_one() {
+    let place = Place::new();
+    for _ in 0..8 {
+        let mut process = place.serve();
+
+        process.signal("TERM");
+
+        assert_eq!(process.ends().code(), Some(0), "{}", process.log());
+    }
+}
+
 #[tokio::test]
 async fn what_was_decided_and_seen_is_there_after_an_orderly_stop() {
     let place = Place::new();
