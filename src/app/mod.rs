@@ -114,7 +114,7 @@ impl App {
             incarnation,
             settings.store.segment_bytes,
             open::rules(&settings.windows),
-            Box::new(move |judged| listener.judged(judged)),
+            Box::new(move |applied| listener.applied(applied)),
         )
         .context("the journal cannot be opened")?;
         purses.recover(&ledger.state());
@@ -222,6 +222,9 @@ impl App {
         };
         tokio::try_join!(self.public, self.ops, stop)?;
         self.tasks.stop().await;
+        if let Err(error) = face.server.note_asked().await {
+            tracing::warn!(%error, "the last second of requests is in no report");
+        }
         face.server.log.flush();
         tracing::info!("stopped");
         Ok(())

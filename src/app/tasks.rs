@@ -23,7 +23,7 @@ use tokio::time::MissedTickBehavior;
 
 /// Between two looks at budgets and paces.
 const STATE_EVERY: Duration = Duration::from_millis(100);
-/// Between two looks at events that wait for their impression.
+/// Between two looks at events that wait for their impression and at what was asked for.
 const TICK_EVERY: Duration = Duration::from_secs(1);
 /// Between two sweeps of visitors that nobody remembers.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
@@ -129,6 +129,9 @@ async fn ticks(face: Data<Face>) {
         if let Err(error) = face.server.tick().await {
             tracing::debug!(%error, "nothing is settled while the journal takes nothing");
         }
+        if let Err(error) = face.server.note_asked().await {
+            tracing::debug!(%error, "what was asked for waits while the journal takes nothing");
+        }
     }
 }
 
@@ -175,17 +178,8 @@ async fn audits(face: Data<Face>) {
         tokio::time::sleep(pause).await;
         let server = face.server.clone();
         let began = std::time::Instant::now();
-        match actix_web::web::block(move || server.audit()).await {
-            Ok(Ok(differences)) => {
-                for difference in &differences {
-                    tracing::error!(
-                        what = difference.what,
-                        journal = difference.journal,
-                        ledger = difference.ledger,
-                        "the ledger is not what its journal says"
-                    );
-                }
-            }
+        match actix_web::web::block(move || server.keep_books()).await {
+            Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::error!(%error, "the journal cannot be audited"),
             Err(error) => tracing::error!(%error, "the audit broke off"),
         }

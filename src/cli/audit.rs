@@ -1,9 +1,7 @@
 //! `adjacent audit`: everything recomputed from the journal, and what differs.
 
-use crate::app::open;
 use crate::cli::running::Access;
 use crate::cli::voice::Voice;
-use crate::config::load;
 use crate::ledger::audit;
 use crate::ledger::audit::Difference;
 use serde_json::json;
@@ -22,11 +20,8 @@ impl Audit {
                 serde_json::from_value(answer["differences"].clone())?;
             return told(voice, &differences, &answer);
         }
-        let settings = load::settings(None, load::environment())?;
-        let rules = open::rules(&settings.windows);
         let folder = self.access.data.join("journal");
-        let (state, recovery) = audit::recompute(&folder, &rules, u64::MAX)?;
-        let differences = audit::contradictions(&state);
+        let (state, recovery, differences) = audit::recompute(&folder, u64::MAX)?;
         voice.say(format_args!(
             "{} records in {} segments, {} places damaged, {} bytes of a torn end",
             recovery.entries,

@@ -89,6 +89,9 @@ pub struct StoreSettings {
     /// Size of a journal segment, in bytes.
     #[garde(range(min = 65_536, max = 1_073_741_824))]
     pub segment_bytes: u64,
+    /// Days for which events are kept one by one; 0 keeps them for ever. Sums are kept always.
+    #[garde(range(max = 36_500))]
+    pub keep_days: u32,
     /// Share of a budget that one publisher may hold reserved, in per cent.
     #[garde(range(min = 1, max = 100))]
     pub publisher_reservation_percent: u8,

@@ -57,8 +57,8 @@ pub fn find(folder: &Path, decision: u128) -> io::Result<Option<Found>> {
 
 /// The decision in the bytes of one segment.
 fn find_in(bytes: &[u8], request: u128) -> Option<Found> {
-    let (incarnation, _) = frame::read_header(bytes)?;
-    let mut at = frame::HEADER;
+    let frame::Header { incarnation, length, .. } = frame::read_header(bytes)?;
+    let mut at = length;
     let mut world = WorldLine::default();
     let mut states: BTreeMap<u64, State> = BTreeMap::new();
     while let Some((entry, length)) = bytes.get(at..).and_then(|b| frame::read(b, incarnation)) {

@@ -226,7 +226,7 @@ impl Segments {
             self.disk.begin(&segment_name(at_ms, self.incarnation))?;
             self.length = Some(0);
             self.lines = 0;
-            bytes.extend_from_slice(&frame::header(self.incarnation, 0));
+            bytes.extend_from_slice(&frame::header(self.incarnation, 0, 0));
             let line = Line::World(Box::new(before.clone()));
             self.frame(&mut bytes, &postcard::to_stdvec(&line).expect("a line is plain data"));
         }

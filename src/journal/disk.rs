@@ -11,11 +11,12 @@ use std::path::PathBuf;
 /// What `append` wrote may be lost, whole or from any byte on, until a `sync` after it has
 /// returned `Ok`. A failed `sync` is final for the segment: never retry it, never append again.
 pub trait Disk: Send {
-    /// Begins a new segment and makes its name durable; from here on the others go there.
+    /// Begins a segment that was never used; from here on the others go there. What an attempt that
+    /// failed left of it is gone.
     fn begin(&mut self, name: &str) -> io::Result<()>;
     /// Adds bytes at the end. On an error some of them may be there: `cut` them off.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Returns when all that was appended would survive a power cut.
+    /// Returns when all that was appended, and the segment's name, would survive a power cut.
     fn sync(&mut self) -> io::Result<()>;
     /// Cuts the segment to `length` bytes.
     fn cut(&mut self, length: u64) -> io::Result<()>;
@@ -25,12 +26,14 @@ pub trait Disk: Send {
 pub struct Folder {
     path: PathBuf,
     segment: Option<File>,
+    /// The segment's name is durable.
+    is_named: bool,
 }
 
 impl Folder {
     /// The folder at `path`; it must exist.
     pub fn new(path: &Path) -> Folder {
-        Folder { path: path.to_owned(), segment: None }
+        Folder { path: path.to_owned(), segment: None, is_named: false }
     }
 
     fn segment(&mut self) -> io::Result<&mut File> {
@@ -40,9 +43,11 @@ impl Folder {
 
 impl Disk for Folder {
     fn begin(&mut self, name: &str) -> io::Result<()> {
-        let file = File::options().create_new(true).append(true).open(self.path.join(name))?;
-        File::open(&self.path)?.sync_all()?;
-        self.segment = Some(file);
+        let path = self.path.join(name);
+        // A name has its process in it: only an attempt of our own can have left it.
+        File::options().create(true).write(true).truncate(true).open(&path)?;
+        self.segment = Some(File::options().append(true).open(&path)?);
+        self.is_named = false;
         Ok(())
     }
 
@@ -51,7 +56,12 @@ impl Disk for Folder {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.segment()?.sync_data()
+        self.segment()?.sync_data()?;
+        if !self.is_named {
+            File::open(&self.path)?.sync_all()?;
+            self.is_named = true;
+        }
+        Ok(())
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {

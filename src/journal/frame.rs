@@ -4,45 +4,65 @@
 //! IEEE polynomial.
 //!
 //! ```text
-//! header  magic "ADJLOG01" | incarnation u64 | segment number u64 | crc32 of the 24 bytes before
+//! header  magic "ADJLOG02" | incarnation u64 | segment number u64 | store u64 | crc32 of all before
 //! frame   length u32 | crc32 u32 | partition u8 | lsn u64 | payload (length − 9 bytes)
 //! ```
 //!
-//! A frame's checksum covers everything after it.
+//! A frame's checksum covers everything after it. The store is the data directory's own random
+//! number: a segment from another one is not ours. Headers of "ADJLOG01" have none, and are read.
 
 use crate::journal::Entry;
 use crate::journal::PARTITIONS;
 
-const MAGIC: &[u8; 8] = b"ADJLOG01";
+const MAGIC: &[u8; 8] = b"ADJLOG02";
+const MAGIC_1: &[u8; 8] = b"ADJLOG01";
 /// Bytes of a header.
-pub const HEADER: usize = 28;
+pub const HEADER: usize = 36;
+/// Bytes of a header of the first format.
+const HEADER_1: usize = 28;
 /// Bytes of a frame before its payload.
 const PREFIX: usize = 17;
 /// Bytes of a frame's payload at the most.
 pub const MAX_PAYLOAD: usize = 4 * 1024 * 1024;
 
+/// What a segment says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The process start that wrote it.
+    pub incarnation: u64,
+    /// Its number.
+    pub number: u64,
+    /// The data directory it was written in; the first format did not say.
+    pub store: Option<u64>,
+    /// Bytes it takes.
+    pub length: usize,
+}
+
 /// The header of a segment.
-pub fn header(incarnation: u64, number: u64) -> [u8; HEADER] {
+pub fn header(incarnation: u64, number: u64, store: u64) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8..16].copy_from_slice(&incarnation.to_le_bytes());
     bytes[16..24].copy_from_slice(&number.to_le_bytes());
-    let crc = crc32fast::hash(&bytes[..24]);
-    bytes[24..].copy_from_slice(&crc.to_le_bytes());
+    bytes[24..32].copy_from_slice(&store.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[..HEADER - 4]);
+    bytes[HEADER - 4..].copy_from_slice(&crc.to_le_bytes());
     bytes
 }
 
-/// Reads a header: the incarnation and the segment's number, or `None` when it is not one of ours.
-pub fn read_header(bytes: &[u8]) -> Option<(u64, u64)> {
-    let header = bytes.get(..HEADER)?;
-    let crc = u32::from_le_bytes(*header[24..].first_chunk()?);
-    if &header[..8] != MAGIC || crc32fast::hash(&header[..24]) != crc {
+/// Reads a header, or `None` when it is not one of ours.
+pub fn read_header(bytes: &[u8]) -> Option<Header> {
+    let length = match bytes.first_chunk()? {
+        MAGIC => HEADER,
+        MAGIC_1 => HEADER_1,
+        _ => return None,
+    };
+    let (told, crc) = bytes.get(..length)?.split_last_chunk()?;
+    if crc32fast::hash(told) != u32::from_le_bytes(*crc) {
         return None;
     }
-    Some((
-        u64::from_le_bytes(*header[8..].first_chunk()?),
-        u64::from_le_bytes(*header[16..].first_chunk()?),
-    ))
+    let at = |from: usize| told[from..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+    Some(Header { incarnation: at(8)?, number: at(16)?, store: at(24), length })
 }
 
 /// Adds a frame to `out`. The payload must be at most [`MAX_PAYLOAD`] bytes long.
@@ -108,9 +128,20 @@ mod tests {
 
     #[test]
     fn a_header_is_ours_or_not() {
-        let mut bytes = header(5, 6);
-        assert_eq!(read_header(&bytes), Some((5, 6)));
+        let mut bytes = header(5, 6, 7);
+        let read = Header { incarnation: 5, number: 6, store: Some(7), length: HEADER };
+        assert_eq!(read_header(&bytes), Some(read));
         bytes[9] ^= 1;
         assert_eq!(read_header(&bytes), None);
+    }
+
+    #[test]
+    fn a_header_of_the_first_format_is_read() {
+        let mut bytes = header(5, 6, 7)[..HEADER_1].to_vec();
+        bytes[..8].copy_from_slice(MAGIC_1);
+        let crc = crc32fast::hash(&bytes[..24]);
+        bytes[24..].copy_from_slice(&crc.to_le_bytes());
+        let read = Header { incarnation: 5, number: 6, store: None, length: HEADER_1 };
+        assert_eq!(read_header(&bytes), Some(read));
     }
 }

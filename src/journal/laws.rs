@@ -2,85 +2,27 @@
 
 use crate::journal::Journal;
 use crate::journal::JournalError;
-use crate::journal::disk::Disk;
+use crate::journal::Start;
+use crate::journal::chain;
 use crate::journal::disk::Folder;
 use crate::journal::frame;
 use crate::journal::recover;
+use crate::journal::segments;
+use crate::journal::simulated::Simulated;
 use crate::journal::writer::segment_name;
 use proptest::prelude::*;
-use std::io;
-use std::sync::Arc;
-use std::sync::Mutex;
+use rand::SeedableRng;
+use rand_pcg::Pcg64;
 
-/// What a folder in memory holds, and how it fails.
-#[derive(Default)]
-struct Memory {
-    segments: Vec<(String, Vec<u8>)>,
-    /// Bytes of the last segment that would survive a power cut.
-    durable: usize,
-    syncs: usize,
-    /// The sync that fails, counted from 1.
-    fails_at: Option<usize>,
-    full: bool,
-}
+const START: Start = Start { incarnation: 7, store: 9, number: 0, segment_bytes: 1 << 20 };
 
-#[derive(Clone, Default)]
-struct MemoryDisk(Arc<Mutex<Memory>>);
-
-impl Disk for MemoryDisk {
-    fn begin(&mut self, name: &str) -> io::Result<()> {
-        let mut memory = self.0.lock().unwrap();
-        memory.segments.push((name.to_owned(), Vec::new()));
-        memory.durable = 0;
-        Ok(())
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut memory = self.0.lock().unwrap();
-        let full = memory.full;
-        let (_, segment) = memory.segments.last_mut().unwrap();
-        // A full disk takes a part, as real ones do.
-        segment.extend_from_slice(if full { &bytes[..bytes.len() / 2] } else { bytes });
-        if full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        let mut memory = self.0.lock().unwrap();
-        memory.syncs += 1;
-        if memory.fails_at == Some(memory.syncs) {
-            return Err(io::Error::other("the disk is gone"));
-        }
-        memory.durable = memory.segments.last().map_or(0, |(_, bytes)| bytes.len());
-        Ok(())
-    }
-
-    fn cut(&mut self, length: u64) -> io::Result<()> {
-        let mut memory = self.0.lock().unwrap();
-        let (_, segment) = memory.segments.last_mut().unwrap();
-        segment.truncate(usize::try_from(length).unwrap());
-        Ok(())
-    }
-}
-
-impl MemoryDisk {
-    /// What is left in a real folder after a power cut that kept `kept` bytes of what was not synced.
-    fn power_cut(&self, folder: &std::path::Path, kept: usize) {
-        let memory = self.0.lock().unwrap();
-        let last = memory.segments.len() - 1;
-        for (at, (name, bytes)) in memory.segments.iter().enumerate() {
-            let length = if at == last { memory.durable + kept } else { bytes.len() };
-            std::fs::write(folder.join(name), &bytes[..length.min(bytes.len())]).unwrap();
-        }
-    }
-}
-
-fn start(disk: &MemoryDisk, segment_bytes: u64) -> Journal {
-    Journal::start(Box::new(disk.clone()), 7, 0, segment_bytes, |_| {}).unwrap()
+fn start(disk: &Simulated, segment_bytes: u64) -> Journal {
+    Journal::start(Box::new(disk.clone()), Start { segment_bytes, ..START }, |_| {}).unwrap()
 }
 
 fn payloads(folder: &std::path::Path) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    recover(folder, false, |entry| found.push(entry.payload)).unwrap();
+    recover(folder, 0, None, false, |entry| found.push(entry.payload)).unwrap();
     found
 }
 
@@ -88,35 +30,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_was_acknowledged_survives_a_power_cut(
-        records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 1..20),
-        in_flight: Vec<u8>, kept in 0usize..100, segment_bytes in 65u64..600,
-    ) {
-        let disk = MemoryDisk::default();
-        let journal = start(&disk, segment_bytes);
-        for record in &records {
-            let ack = journal.append(1, record.clone()).unwrap();
-            prop_assert_eq!(ack.blocking_recv(), Ok(Ok(())));
-        }
-        // Written, never synced: as a crash in the middle of the next batch leaves it.
-        let mut torn = Vec::new();
-        frame::write(&mut torn, 1, records.len() as u64 + 1, &in_flight);
-        disk.clone().append(&torn).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        disk.power_cut(folder.path(), kept);
-
-        let found = payloads(folder.path());
-        prop_assert!(found.len() >= records.len());
-        prop_assert_eq!(&found[..records.len()], &records[..]);
-        prop_assert!(found.len() == records.len() || found.last() == Some(&in_flight));
-    }
-
-    #[test]
     fn damage_in_the_middle_is_put_aside_and_told_and_the_rest_is_read(
         count in 3usize..20, at: prop::sample::Index, bit in 0u8..8,
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let mut bytes = frame::header(7, 0).to_vec();
+        let mut bytes = frame::header(7, 0, 9).to_vec();
         let ends: Vec<usize> = (0..count)
             .map(|n| {
                 frame::write(&mut bytes, 1, n as u64 + 1, &[u8::try_from(n).unwrap(); 20]);
@@ -129,7 +47,7 @@ proptest! {
         std::fs::write(folder.path().join(segment_name(7, 0)), &bytes).unwrap();
 
         let mut found = Vec::new();
-        let recovery = recover(folder.path(), true, |entry| found.push(entry.lsn)).unwrap();
+        let recovery = recover(folder.path(), 0, None, true, |entry| found.push(entry.lsn)).unwrap();
 
         let broken = ends.iter().position(|end| place < *end).unwrap() as u64 + 1;
         let due: Vec<u64> = (1..=count as u64).filter(|lsn| *lsn != broken).collect();
@@ -141,8 +59,8 @@ proptest! {
 
 #[test]
 fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
-    let disk = MemoryDisk::default();
-    disk.0.lock().unwrap().fails_at = Some(3);
+    let disk = Simulated::default();
+    disk.inside().fails_at = Some(3);
     let journal = start(&disk, 1 << 20);
     let first = journal.append(0, vec![1]).unwrap().blocking_recv().unwrap();
     assert_eq!(first, Ok(()));
@@ -151,22 +69,22 @@ fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
     assert_eq!(second, Err(JournalError::Failed));
     let third = journal.append(0, vec![3]).map(|ack| ack.blocking_recv());
     assert!(!matches!(third, Ok(Ok(Ok(())))), "{third:?}");
-    assert!(disk.0.lock().unwrap().syncs == 3, "a failed sync is never tried again");
+    assert!(disk.inside().syncs == 3, "a failed sync is never tried again");
 }
 
 #[test]
 fn a_full_disk_refuses_leaves_no_torn_record_and_goes_on_when_there_is_room() {
-    let disk = MemoryDisk::default();
+    let disk = Simulated::default();
     let journal = start(&disk, 1 << 20);
-    disk.0.lock().unwrap().full = true;
+    disk.inside().full = true;
     let refused = journal.append(0, vec![1; 50]).unwrap().blocking_recv().unwrap();
     assert_eq!(refused, Err(JournalError::NoRoom));
 
-    disk.0.lock().unwrap().full = false;
+    disk.inside().full = false;
     let taken = journal.append(0, vec![2; 50]).unwrap().blocking_recv().unwrap();
     assert_eq!(taken, Ok(()));
     let folder = tempfile::tempdir().unwrap();
-    disk.power_cut(folder.path(), 0);
+    disk.power_cut(folder.path(), &mut Pcg64::seed_from_u64(1));
     assert_eq!(payloads(folder.path()), vec![vec![2; 50]]);
 }
 
@@ -174,7 +92,8 @@ fn a_full_disk_refuses_leaves_no_torn_record_and_goes_on_when_there_is_room() {
 fn numbers_are_dense_in_each_partition_and_segments_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Box::new(Folder::new(folder.path()));
-    let journal = Journal::start(disk, 7, 4, 200, |_| {}).unwrap();
+    let journal =
+        Journal::start(disk, Start { number: 4, segment_bytes: 200, ..START }, |_| {}).unwrap();
     for n in 0..30u8 {
         journal.append(n % 3, vec![n; 10]).unwrap().blocking_recv().unwrap().unwrap();
     }
@@ -182,7 +101,8 @@ fn numbers_are_dense_in_each_partition_and_segments_go_on() {
 
     let mut seen = std::collections::BTreeMap::<u8, Vec<u64>>::new();
     let recovery =
-        recover(folder.path(), true, |e| seen.entry(e.partition).or_default().push(e.lsn)).unwrap();
+        recover(folder.path(), 0, None, true, |e| seen.entry(e.partition).or_default().push(e.lsn))
+            .unwrap();
     assert!(seen.values().all(|lsns| *lsns == (1..=10).collect::<Vec<_>>()), "{seen:?}");
     assert!(recovery.segments > 2 && recovery.next_segment > 5, "{recovery:?}");
 }
@@ -191,6 +111,83 @@ fn numbers_are_dense_in_each_partition_and_segments_go_on() {
 fn a_foreign_file_is_no_journal() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(segment_name(1, 0)), [7; 500]).unwrap();
-    let recovery = recover(folder.path(), true, |_| panic!("nothing in it is an entry")).unwrap();
+    let recovery =
+        recover(folder.path(), 0, None, true, |_| panic!("nothing in it is an entry")).unwrap();
     assert_eq!(recovery.damaged.len(), 1);
+}
+
+#[test]
+fn a_segment_of_another_data_directory_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = frame::header(7, 3, 1_000);
+    std::fs::write(folder.path().join(segment_name(7, 3)), bytes).unwrap();
+    let error = recover(folder.path(), 0, Some(9), true, |_| {}).unwrap_err().to_string();
+    assert!(error.contains(&segment_name(7, 3)) && error.contains("another data dir"), "{error}");
+}
+
+/// A folder with two segments of one record each; both are sealed.
+fn sealed() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..2 {
+        let mut bytes = frame::header(number, number, 9).to_vec();
+        frame::write(&mut bytes, 1, 1, &[7; 100]);
+        std::fs::write(folder.path().join(segment_name(number, number)), bytes).unwrap();
+    }
+    assert_eq!(chain::seal(folder.path(), &segments(folder.path()).unwrap()).unwrap(), 2);
+    folder
+}
+
+#[test]
+fn a_sealed_segment_that_is_shorter_gone_or_other_is_damage_and_never_a_torn_end() {
+    let folder = sealed();
+    let changed = || chain::changed(folder.path(), &segments(folder.path()).unwrap()).unwrap();
+    let damaged = || recover(folder.path(), 0, Some(9), false, |_| {}).unwrap().damaged;
+    assert!(changed().is_empty() && damaged().is_empty());
+
+    let path = folder.path().join(segment_name(1, 1));
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert_eq!((changed(), damaged().len()), (vec![segment_name(1, 1)], 1));
+
+    // Another record under a good checksum: only the seal can tell.
+    let mut other = frame::header(1, 1, 9).to_vec();
+    frame::write(&mut other, 1, 1, &[8; 100]);
+    std::fs::write(&path, other).unwrap();
+    assert_eq!((changed(), damaged().len()), (vec![segment_name(1, 1)], 0));
+
+    std::fs::remove_file(&path).unwrap();
+    assert!(damaged()[0].contains("missing"), "{:?}", damaged());
+}
+
+#[test]
+fn a_chain_that_somebody_changed_says_in_which_line() {
+    let folder = sealed();
+    let path = folder.path().join("chain");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen(" 153 ", " 154 ", 1)).unwrap();
+    let error = chain::links(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("chain:1: "), "{error}: {text}");
+
+    // Half a line is what a crash leaves; the next seal goes on behind the whole ones.
+    std::fs::write(&path, &text[..text.len() - 10]).unwrap();
+    assert_eq!(chain::links(folder.path()).unwrap().len(), 1);
+    assert_eq!(chain::seal(folder.path(), &segments(folder.path()).unwrap()).unwrap(), 1);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn a_segment_that_cannot_be_begun_takes_nothing_and_is_tried_again() {
+    let disk = Simulated::default();
+    let journal = start(&disk, 65);
+    let write =
+        |payload: u8| journal.append(0, vec![payload; 50]).unwrap().blocking_recv().unwrap();
+    assert_eq!(write(1), Ok(()));
+    disk.inside().full = true;
+    assert_eq!((write(2), write(3)), (Err(JournalError::NoRoom), Err(JournalError::NoRoom)));
+    disk.inside().full = false;
+    assert_eq!(write(4), Ok(()));
+
+    let folder = tempfile::tempdir().unwrap();
+    disk.power_cut(folder.path(), &mut Pcg64::seed_from_u64(1));
+    assert_eq!(payloads(folder.path()), vec![vec![1; 50], vec![4; 50]]);
 }

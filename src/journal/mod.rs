@@ -3,18 +3,26 @@
 //! It knows nothing of what it keeps. A payload belongs to one of 64 partitions and gets the next
 //! log sequence number (lsn) of that partition in this incarnation, without gaps.
 
+pub mod chain;
 pub mod disk;
 pub mod frame;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod power;
 pub mod recover;
+#[cfg(test)]
+mod simulated;
 pub mod writer;
 
 pub use recover::Recovery;
+pub use recover::Segment;
 pub use recover::recover;
+pub use recover::segments;
 pub use writer::Ack;
 pub use writer::Journal;
 pub use writer::JournalError;
+pub use writer::Start;
 
 /// How many partitions there are: frozen in the format.
 pub const PARTITIONS: u8 = 64;

@@ -7,6 +7,7 @@ use crate::journal::frame;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
@@ -48,35 +49,52 @@ struct Job {
 pub struct Journal {
     queue: Option<mpsc::SyncSender<Job>>,
     failed: Arc<AtomicBool>,
+    refusing: Arc<AtomicBool>,
+    segment: Arc<AtomicU64>,
     writer: Option<thread::JoinHandle<()>>,
 }
 
+/// Who writes, and where it begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// This process start: random.
+    pub incarnation: u64,
+    /// The data directory's own number.
+    pub store: u64,
+    /// The number of the first segment.
+    pub number: u64,
+    /// When a segment is full, in bytes.
+    pub segment_bytes: u64,
+}
+
 impl Journal {
-    /// Starts the writer on a first segment numbered `number`. `apply` sees every durable entry in
-    /// the order of the file, before it is acknowledged.
+    /// Starts the writer on a first segment. `apply` sees every durable entry in the order of the
+    /// file, before it is acknowledged.
     pub fn start(
         mut disk: Box<dyn Disk>,
-        incarnation: u64,
-        number: u64,
-        segment_bytes: u64,
+        start: Start,
         apply: impl FnMut(&[Entry]) + Send + 'static,
     ) -> io::Result<Journal> {
-        let length = begin(&mut *disk, incarnation, number)?;
+        begin(&mut *disk, &start, start.number)?;
+        disk.sync()?;
+        let length = frame::HEADER as u64;
         let (queue, jobs) = mpsc::sync_channel(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
+        let refusing = Arc::new(AtomicBool::new(false));
+        let segment = Arc::new(AtomicU64::new(start.number));
         let mut writer = Writer {
             disk,
-            incarnation,
-            number,
+            start,
+            number: segment.clone(),
             length,
-            segment_bytes,
             lsn: [0; PARTITIONS as usize],
             apply,
             failed: failed.clone(),
+            refusing: refusing.clone(),
         };
         let writer =
             thread::Builder::new().name("journal".into()).spawn(move || writer.run(&jobs))?;
-        Ok(Journal { queue: Some(queue), failed, writer: Some(writer) })
+        Ok(Journal { queue: Some(queue), failed, refusing, segment, writer: Some(writer) })
     }
 
     /// Hands a payload to the writer.
@@ -107,6 +125,16 @@ impl Journal {
         }
     }
 
+    /// The number of the segment that is being written: those before it are finished.
+    pub fn segment(&self) -> u64 {
+        self.segment.load(Ordering::Acquire)
+    }
+
+    /// Whether what came last was refused for want of room.
+    pub fn is_refusing(&self) -> bool {
+        self.refusing.load(Ordering::Acquire)
+    }
+
     /// Whether a sync has failed.
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)
@@ -128,82 +156,95 @@ pub fn segment_name(incarnation: u64, number: u64) -> String {
     format!("{number:010}-{incarnation:016x}.journal")
 }
 
-fn begin(disk: &mut dyn Disk, incarnation: u64, number: u64) -> io::Result<u64> {
-    disk.begin(&segment_name(incarnation, number))?;
-    disk.append(&frame::header(incarnation, number))?;
-    disk.sync()?;
-    Ok(frame::HEADER as u64)
+fn begin(disk: &mut dyn Disk, start: &Start, number: u64) -> io::Result<()> {
+    disk.begin(&segment_name(start.incarnation, number))?;
+    disk.append(&frame::header(start.incarnation, number, start.store))
 }
 
 struct Writer<A> {
     disk: Box<dyn Disk>,
-    incarnation: u64,
-    number: u64,
+    start: Start,
+    number: Arc<AtomicU64>,
     length: u64,
-    segment_bytes: u64,
     lsn: [u64; PARTITIONS as usize],
     apply: A,
     failed: Arc<AtomicBool>,
+    refusing: Arc<AtomicBool>,
 }
 
 impl<A: FnMut(&[Entry])> Writer<A> {
     fn run(&mut self, jobs: &mpsc::Receiver<Job>) {
         let mut bytes = Vec::new();
         while let Ok(first) = jobs.recv() {
-            let batch: Vec<Job> =
+            let mut batch: Vec<Job> =
                 std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)).collect();
-            let result = self.commit(&batch, &mut bytes);
+            let result = self.commit(&mut batch, &mut bytes);
+            self.refusing.store(result.is_err(), Ordering::Release);
+            let has_failed = result == Err(JournalError::Failed);
+            if has_failed {
+                self.failed.store(true, Ordering::Release);
+            }
             for job in batch {
                 // The caller may be gone; what it asked for is done all the same.
                 let _ = job.done.send(result.clone());
             }
-            if result == Err(JournalError::Failed) {
-                self.failed.store(true, Ordering::Release);
+            if has_failed {
                 return;
             }
         }
     }
 
     /// Writes and syncs a batch, then applies it: all of it or nothing.
-    fn commit(&mut self, batch: &[Job], bytes: &mut Vec<u8>) -> Result<(), JournalError> {
+    fn commit(&mut self, batch: &mut [Job], bytes: &mut Vec<u8>) -> Result<(), JournalError> {
         bytes.clear();
         let before = self.lsn;
         let mut entries = Vec::with_capacity(batch.len());
-        for (partition, payload) in
-            batch.iter().filter_map(|job| Some((job.partition, job.payload.as_ref()?)))
-        {
+        for job in batch {
+            let (partition, Some(payload)) = (job.partition, job.payload.take()) else { continue };
             let lsn = &mut self.lsn[usize::from(partition)];
             *lsn += 1;
-            frame::write(bytes, partition, *lsn, payload);
-            let (incarnation, lsn) = (self.incarnation, *lsn);
-            entries.push(Entry { incarnation, partition, lsn, payload: payload.clone() });
+            frame::write(bytes, partition, *lsn, &payload);
+            let (incarnation, lsn) = (self.start.incarnation, *lsn);
+            entries.push(Entry { incarnation, partition, lsn, payload });
         }
-        let written = self.rotate().and_then(|()| self.disk.append(bytes));
-        if let Err(error) = written {
-            tracing::error!(%error, "the journal cannot write: events are refused");
+        if let Err(error) = self.write(bytes) {
             self.lsn = before;
-            // What may be there of the batch must go before anything else is written.
-            return match self.disk.cut(self.length) {
-                Ok(()) => Err(JournalError::NoRoom),
-                Err(_) => Err(JournalError::Failed),
-            };
-        }
-        if let Err(error) = self.disk.sync() {
-            tracing::error!(%error, "the journal cannot sync: it takes nothing any more");
-            return Err(JournalError::Failed);
+            return Err(error);
         }
         self.length += bytes.len() as u64;
         (self.apply)(&entries);
         Ok(())
     }
 
-    /// Goes on in a new segment when this one is full.
-    fn rotate(&mut self) -> io::Result<()> {
-        if self.length < self.segment_bytes {
-            return Ok(());
+    /// Puts bytes on disk, in a new segment when this one is full.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
+        if self.length >= self.start.segment_bytes {
+            let next = self.number.load(Ordering::Relaxed) + 1;
+            if let Err(error) = begin(&mut *self.disk, &self.start, next) {
+                // Nothing is written to the full one any more: the next batch tries again.
+                tracing::error!(%error, "no segment can be begun: events are refused");
+                return Err(JournalError::NoRoom);
+            }
+            // On its own: what follows a header that does not read is damage, not a torn end.
+            self.sync()?;
+            self.number.store(next, Ordering::Release);
+            self.length = frame::HEADER as u64;
         }
-        self.number += 1;
-        self.length = begin(&mut *self.disk, self.incarnation, self.number)?;
-        Ok(())
+        if let Err(error) = self.disk.append(bytes) {
+            tracing::error!(%error, "the journal cannot write: events are refused");
+            // What may be there of the batch must go before anything else is written.
+            return match self.disk.cut(self.length) {
+                Ok(()) => Err(JournalError::NoRoom),
+                Err(_) => Err(JournalError::Failed),
+            };
+        }
+        self.sync()
+    }
+
+    fn sync(&mut self) -> Result<(), JournalError> {
+        self.disk.sync().map_err(|error| {
+            tracing::error!(%error, "the journal cannot sync: it takes nothing any more");
+            JournalError::Failed
+        })
     }
 }

@@ -1,10 +1,12 @@
 //! A campaign's money. `spent ≤ budget` holds after every call, whatever came before.
 
 use crate::domain::money::Micros;
+use serde::Deserialize;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What a campaign may spend and has spent.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// In all its life; `None` is without limit.
     pub lifetime: Option<Micros>,
@@ -37,7 +39,7 @@ impl Account {
 
     /// Gives money back, at most what the day was billed; says how much.
     pub fn credit(&mut self, day: i32, micros: Micros) -> Micros {
-        let today = self.by_day.entry(day).or_default();
+        let Some(today) = self.by_day.get_mut(&day) else { return Micros::ZERO };
         let given = micros.min(*today).min(self.spent);
         *today = today.saturating_sub(given);
         self.spent = self.spent.saturating_sub(given);

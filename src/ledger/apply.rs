@@ -6,48 +6,30 @@
 //! - Viewable, click and copy need their impression: before it they are pending, for the grace;
 //!   then they are orphans. So the order of arrival changes no bill.
 //! - No price is billed beyond the budget: the event is then invalid, `over_budget`.
+//! - An event that comes when its decision may have been forgotten is `late`.
+//! - What is taken back is an entry of its own: nothing that was written changes.
 
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
 use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
+use crate::journal::Entry;
+use crate::journal::PARTITIONS;
 use crate::ledger::account::Account;
-use crate::ledger::dedupe::Used;
+use crate::ledger::dedupe::Seen;
 use crate::ledger::record::Attribution;
+use crate::ledger::record::Credit;
 use crate::ledger::record::Event;
+use crate::ledger::record::InvalidRecord;
 use crate::ledger::record::Minted;
 use crate::ledger::record::Record;
+use crate::ledger::rules::Rules;
+use crate::ledger::views::Views;
+use serde::Deserialize;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::collections::HashMap;
 use std::sync::Arc;
-
-/// The windows, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// From the decision to its impression.
-    pub impression_ms: i64,
-    /// From the decision to viewable, click and copy.
-    pub click_ms: i64,
-    /// Least time from impression to viewable.
-    pub viewable_after_ms: i64,
-    /// Least time from impression to click.
-    pub click_after_ms: i64,
-    /// How long an event waits for its impression.
-    pub grace_ms: i64,
-}
-
-impl Default for Rules {
-    fn default() -> Rules {
-        Rules {
-            impression_ms: 900_000,
-            click_ms: 7_200_000,
-            viewable_after_ms: 900,
-            click_after_ms: 500,
-            grace_ms: 60_000,
-        }
-    }
-}
 
 /// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,73 +42,48 @@ pub struct Judged {
     pub billed: Micros,
 }
 
-/// How many events of one kind were judged how.
+/// Money that came back to a campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// When it was given, in unix milliseconds.
+    pub at_ms: i64,
+    /// Whose, and what it is reported under.
+    pub of: Arc<Attribution>,
+    /// For which day, in the advertiser's zone.
+    pub day: i32,
+    /// The decision's time, or the first moment of the day, in unix milliseconds.
+    pub decided_at_ms: i64,
+    /// How much: never more than the day was billed.
+    pub micros: Micros,
+    /// The event that no longer counts; `None` for a refund.
+    pub event: Option<Arc<Event>>,
+}
+
+/// What one record changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// All that were received.
-    pub received: u64,
-    /// Valid, first of their kind.
-    pub counted: u64,
-    /// Valid, seen before.
-    pub duplicate: u64,
-    /// Waiting for their impression.
-    pub pending: u64,
-    /// Invalid, by reason.
-    pub invalid: BTreeMap<InvalidReason, u64>,
-    /// What was billed for them.
-    pub billed: Micros,
+pub struct Applied {
+    /// Events that were judged, the ones that waited included.
+    pub judged: Vec<Judged>,
+    /// What came back.
+    pub returned: Option<Returned>,
 }
 
-impl Tally {
-    /// All that are invalid.
-    pub fn invalid_total(&self) -> u64 {
-        self.invalid.values().sum()
-    }
-
-    fn add(&mut self, verdict: Verdict, billed: Micros) {
-        match verdict {
-            Verdict::Counted => self.counted += 1,
-            Verdict::Duplicate => self.duplicate += 1,
-            Verdict::Pending => self.pending += 1,
-            Verdict::Invalid(reason) => *self.invalid.entry(reason).or_default() += 1,
-        }
-        self.billed = self.billed.checked_add(billed).unwrap_or(Micros::MAX);
-    }
-}
-
-/// Milliseconds of the finest report's interval: every zone's days begin at a quarter of an hour.
-pub const QUARTER_MS: i64 = 900_000;
-
-/// One row of the finest report: a quarter of an hour of decisions under one attribution.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RowKey {
-    /// Quarters of an hour since 1970-01-01T00Z of the decision.
-    pub quarter: i64,
-    /// What it is reported under.
-    pub attribution: Arc<Attribution>,
-    /// The call to action of a click.
-    pub cta: Option<Box<str>>,
-    /// What happened.
-    pub kind: EventKind,
-}
-
-/// The ledger's whole state.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The ledger's whole state: a fold over the journal.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
+    /// The windows in force.
+    pub rules: Rules,
     /// Money, by campaign.
-    pub accounts: HashMap<Box<str>, Account>,
-    /// Judgements by kind.
-    pub totals: BTreeMap<EventKind, Tally>,
-    /// Judgements by time, attribution, call to action and kind.
-    pub rows: BTreeMap<RowKey, Tally>,
-    used: Used,
-    /// When each decision's impression was received, while an event may still need it.
-    shown: HashMap<Minted, i64>,
-    /// Decisions in `shown`, by the moment after which nothing needs them.
-    forget: BTreeSet<(i64, Minted)>,
-    waiting: HashMap<Minted, Vec<Arc<Event>>>,
+    pub accounts: BTreeMap<Box<str>, Account>,
+    /// What was judged, added up.
+    pub views: Views,
+    seen: Seen,
+    waiting: BTreeMap<Minted, Vec<Arc<Event>>>,
     deadlines: BTreeSet<(i64, Minted)>,
-    credits: BTreeSet<u128>,
+    /// Credits and refunds that were given.
+    given: BTreeSet<u128>,
+    /// The last number applied of each partition, by incarnation.
+    positions: BTreeMap<u64, Vec<u64>>,
     applied: u64,
     latest_ms: i64,
 }
@@ -148,35 +105,79 @@ fn usage(event: &Event) -> u8 {
     }
 }
 
+/// How an entry of the journal fits behind those that were applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It is the next of its partition.
+    Next(Applied),
+    /// It was applied before; nothing changed.
+    Again,
+    /// Entries before it are missing; it was applied all the same.
+    Gap {
+        /// How many.
+        missing: u64,
+        /// What it changed.
+        applied: Applied,
+    },
+}
+
+/// Applies an entry of the journal by its number: once, however often it comes.
+pub fn apply_entry(state: &mut State, entry: &Entry) -> Result<Fit, InvalidRecord> {
+    let partitions = usize::from(PARTITIONS);
+    let positions = state.positions.entry(entry.incarnation).or_insert_with(|| vec![0; partitions]);
+    let position = &mut positions[usize::from(entry.partition) % partitions];
+    if entry.lsn <= *position {
+        return Ok(Fit::Again);
+    }
+    let missing = entry.lsn - *position - 1;
+    let record = Record::decode(&entry.payload)?;
+    *position = entry.lsn;
+    let applied = apply(state, &record);
+    Ok(if missing == 0 { Fit::Next(applied) } else { Fit::Gap { missing, applied } })
+}
+
 /// Judges one record and says what became of it and of those that waited for it.
-pub fn apply(state: &mut State, rules: &Rules, record: &Record) -> Vec<Judged> {
+pub fn apply(state: &mut State, record: &Record) -> Applied {
     state.applied += 1;
     state.latest_ms = state.latest_ms.max(record.at_ms().unwrap_or(0));
+    let mut applied = Applied::default();
     match record {
         Record::Event(event) => {
-            let mut judged = settle(state, rules, event.at_ms);
-            state.tallies(event, |tally| tally.received += 1);
-            judged.extend(arrive(state, rules, event));
-            judged
+            applied.judged = settle(state, event.at_ms);
+            state.views.received(event);
+            applied.judged.extend(arrive(state, event));
         }
         Record::Budget { campaign, lifetime, daily } => {
             let account = state.accounts.entry(campaign.clone()).or_default();
             (account.lifetime, account.daily) = (*lifetime, *daily);
-            Vec::new()
         }
-        Record::Tick { at_ms } => settle(state, rules, *at_ms),
-        Record::Credit { id, campaign, day, micros } => {
-            if state.credits.insert(*id) {
-                state.accounts.entry(campaign.clone()).or_default().credit(*day, *micros);
+        Record::Tick { at_ms } => applied.judged = settle(state, *at_ms),
+        Record::Credit(credit) => applied.returned = state.credit(credit),
+        Record::Refund(refund) => {
+            if state.given.insert(refund.id) {
+                let of = &refund.attribution;
+                let micros = state.give(&of.campaign, refund.day, refund.micros);
+                state.views.refunded(refund.day_starts_ms, of, micros);
+                applied.returned = Some(Returned {
+                    at_ms: refund.at_ms,
+                    of: of.clone(),
+                    day: refund.day,
+                    decided_at_ms: refund.day_starts_ms,
+                    micros,
+                    event: None,
+                });
             }
-            Vec::new()
         }
+        Record::Rules(rules) => state.rules = *rules,
+        Record::Asked(asked) => asked.iter().for_each(|one| state.views.asked(one)),
     }
+    applied
 }
 
 /// Ends the wait of events whose grace is over at `now_ms`, and forgets what nothing needs.
-fn settle(state: &mut State, rules: &Rules, now_ms: i64) -> Vec<Judged> {
+fn settle(state: &mut State, now_ms: i64) -> Vec<Judged> {
     let mut judged = Vec::new();
+    let grace_ms = state.rules.grace_ms;
     while let Some((deadline, minted)) = state.deadlines.first().copied() {
         if deadline >= now_ms {
             break;
@@ -184,87 +185,87 @@ fn settle(state: &mut State, rules: &Rules, now_ms: i64) -> Vec<Judged> {
         state.deadlines.pop_first();
         let waiting = state.waiting.remove(&minted).unwrap_or_default();
         let (late, still): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|event| event.at_ms + rules.grace_ms < now_ms);
+            waiting.into_iter().partition(|event| event.at_ms + grace_ms < now_ms);
         for event in late {
-            judged.push(state.settled(
-                &event,
-                Verdict::Invalid(InvalidReason::OrphanClick),
-                Micros::ZERO,
-            ));
+            let verdict = Verdict::Invalid(InvalidReason::OrphanClick);
+            judged.push(state.settled(&event, verdict, Micros::ZERO));
         }
         if !still.is_empty() {
             state.waiting.insert(minted, still);
         }
     }
-    while let Some((until, minted)) = state.forget.first().copied() {
-        if until >= now_ms {
-            break;
-        }
-        state.forget.pop_first();
-        state.shown.remove(&minted);
-    }
+    state.seen.sweep(now_ms, state.rules.life_ms());
     judged
 }
 
-fn arrive(state: &mut State, rules: &Rules, event: &Arc<Event>) -> Vec<Judged> {
-    let age = event.at_ms - event.decided_at_ms;
-    let window = match event.kind {
-        EventKind::Impression => rules.impression_ms,
-        _ => rules.click_ms,
-    };
-    if let Some(reason) = event.claimed {
+fn arrive(state: &mut State, event: &Arc<Event>) -> Vec<Judged> {
+    if let Some(reason) = refusal(state, event) {
         return vec![state.judged(event, Verdict::Invalid(reason), Micros::ZERO)];
     }
-    if age > window {
-        return vec![state.judged(event, Verdict::Invalid(InvalidReason::Expired), Micros::ZERO)];
-    }
     if event.kind != EventKind::Impression {
-        return match state.shown.get(&event.minted).copied() {
+        return match state.seen.shown(event.minted) {
             Some(shown_ms) => {
-                let (verdict, billed) = follow(state, rules, event, shown_ms);
+                let (verdict, billed) = follow(state, event, shown_ms);
                 vec![state.judged(event, verdict, billed)]
             }
             None => {
                 state.waiting.entry(event.minted).or_default().push(event.clone());
-                state.deadlines.insert((event.at_ms + rules.grace_ms, event.minted));
+                state.deadlines.insert((event.at_ms + state.rules.grace_ms, event.minted));
                 vec![state.judged(event, Verdict::Pending, Micros::ZERO)]
             }
         };
     }
-    if !state.used.mark(event.minted, IMPRESSION) {
+    if !state.seen.mark(event.minted, event.decided_at_ms, IMPRESSION) {
         return vec![state.judged(event, Verdict::Duplicate, Micros::ZERO)];
     }
     let (verdict, billed) = state.bill(event);
     let mut judged = vec![state.judged(event, verdict, billed)];
-    state.shown.insert(event.minted, event.at_ms);
-    state.forget.insert((event.decided_at_ms + rules.click_ms + rules.grace_ms, event.minted));
+    state.seen.show(event.minted, event.decided_at_ms, event.at_ms);
     // In the order of their times, so that the order of arrival decides nothing.
     let mut waiting = state.waiting.remove(&event.minted).unwrap_or_default();
     waiting.sort_by_key(|waiting| (waiting.at_ms, usage(waiting)));
     for waited in waiting {
-        let (verdict, billed) = follow(state, rules, &waited, event.at_ms);
+        let (verdict, billed) = follow(state, &waited, event.at_ms);
         judged.push(state.settled(&waited, verdict, billed));
     }
     judged
 }
 
+/// Why an event cannot count, whatever else is known.
+fn refusal(state: &State, event: &Event) -> Option<InvalidReason> {
+    let rules = &state.rules;
+    let window_ms = match event.kind {
+        EventKind::Impression => rules.impression_ms,
+        _ => rules.click_ms,
+    };
+    if let Some(claimed) = event.claimed {
+        Some(claimed)
+    } else if event.at_ms - event.decided_at_ms > window_ms {
+        Some(InvalidReason::Expired)
+    } else if event.decided_at_ms + rules.life_ms() < state.latest_ms {
+        Some(InvalidReason::Late)
+    } else {
+        None
+    }
+}
+
 /// An event whose impression is known.
-fn follow(state: &mut State, rules: &Rules, event: &Event, shown_ms: i64) -> (Verdict, Micros) {
+fn follow(state: &mut State, event: &Event, shown_ms: i64) -> (Verdict, Micros) {
     let least = match event.kind {
-        EventKind::Viewable => rules.viewable_after_ms,
-        EventKind::Click => rules.click_after_ms,
+        EventKind::Viewable => state.rules.viewable_after_ms,
+        EventKind::Click => state.rules.click_after_ms,
         EventKind::Copy | EventKind::Impression => 0,
     };
     // Before its impression was received, an event's distance from it is not known.
     if (0..least).contains(&(event.at_ms - shown_ms)) {
         return (Verdict::Invalid(InvalidReason::TooFast), Micros::ZERO);
     }
-    if !state.used.mark(event.minted, usage(event)) {
+    if !state.seen.mark(event.minted, event.decided_at_ms, usage(event)) {
         return (Verdict::Duplicate, Micros::ZERO);
     }
     if event.kind == EventKind::Click
         && event.price > Micros::ZERO
-        && !state.used.mark(event.minted, BILLED_CLICK)
+        && !state.seen.mark(event.minted, event.decided_at_ms, BILLED_CLICK)
     {
         return (Verdict::Counted, Micros::ZERO);
     }
@@ -287,38 +288,59 @@ impl State {
         self.latest_ms
     }
 
+    /// Whether a credit or a refund of this id was given.
+    pub fn has_given(&self, id: u128) -> bool {
+        self.given.contains(&id)
+    }
+
     /// Bills the event's price, if it has one.
     fn bill(&mut self, event: &Event) -> (Verdict, Micros) {
         if event.price == Micros::ZERO {
             return (Verdict::Counted, Micros::ZERO);
         }
-        let account = self.accounts.entry(event.attribution.campaign.clone()).or_default();
-        if account.bill(event.day, event.price) {
+        let campaign = &event.attribution.campaign;
+        let fits = match self.accounts.get_mut(campaign) {
+            Some(account) => account.bill(event.day, event.price),
+            None => self.accounts.entry(campaign.clone()).or_default().bill(event.day, event.price),
+        };
+        if fits {
             (Verdict::Counted, event.price)
         } else {
             (Verdict::Invalid(InvalidReason::OverBudget), Micros::ZERO)
         }
     }
 
+    /// Takes a counted event back, once; nothing happens to one that never counted.
+    fn credit(&mut self, credit: &Credit) -> Option<Returned> {
+        let event = &credit.event;
+        if !self.views.has_counted(event) || !self.given.insert(credit.id) {
+            return None;
+        }
+        let micros = self.give(&event.attribution.campaign, event.day, credit.micros);
+        self.views.credited(event, micros);
+        Some(Returned {
+            at_ms: credit.at_ms,
+            of: event.attribution.clone(),
+            day: event.day,
+            decided_at_ms: event.decided_at_ms,
+            micros,
+            event: Some(event.clone()),
+        })
+    }
+
+    /// Gives money back to a campaign: at most what the day was billed.
+    fn give(&mut self, campaign: &str, day: i32, micros: Micros) -> Micros {
+        self.accounts.get_mut(campaign).map_or(Micros::ZERO, |account| account.credit(day, micros))
+    }
+
     fn judged(&mut self, event: &Arc<Event>, verdict: Verdict, billed: Micros) -> Judged {
-        self.tallies(event, |tally| tally.add(verdict, billed));
+        self.views.judged(event, verdict, billed);
         Judged { event: event.clone(), verdict, billed }
     }
 
     /// The same for an event that was pending until now.
     fn settled(&mut self, event: &Arc<Event>, verdict: Verdict, billed: Micros) -> Judged {
-        self.tallies(event, |tally| tally.pending -= 1);
-        self.judged(event, verdict, billed)
-    }
-
-    fn tallies(&mut self, event: &Event, change: impl Fn(&mut Tally)) {
-        let key = RowKey {
-            quarter: event.decided_at_ms.div_euclid(QUARTER_MS),
-            attribution: event.attribution.clone(),
-            cta: event.cta.as_ref().map(|(_, id)| id.clone()),
-            kind: event.kind,
-        };
-        change(self.totals.entry(event.kind).or_default());
-        change(self.rows.entry(key).or_default());
+        self.views.settled(event, verdict, billed);
+        Judged { event: event.clone(), verdict, billed }
     }
 }

@@ -6,22 +6,27 @@ use crate::domain::event::InvalidReason;
 use crate::domain::event::Tier;
 use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
+use crate::journal::Entry;
 use crate::ledger::Record;
 use crate::ledger::Rules;
 use crate::ledger::State;
+use crate::ledger::apply::Fit;
 use crate::ledger::apply::apply;
+use crate::ledger::apply::apply_entry;
 use crate::ledger::audit;
 use crate::ledger::record::Attribution;
+use crate::ledger::record::Credit;
 use crate::ledger::record::Event;
 use crate::ledger::record::Minted;
+use crate::ledger::record::Refund;
 use proptest::prelude::*;
 use std::sync::Arc;
 
-fn micros(amount: i64) -> Micros {
+pub(super) fn micros(amount: i64) -> Micros {
     Micros::try_from(amount).unwrap()
 }
 
-fn event(kind: EventKind, seq: u64, at_ms: i64, bills: BillOn, price: i64) -> Event {
+pub(super) fn event(kind: EventKind, seq: u64, at_ms: i64, bills: BillOn, price: i64) -> Event {
     let billed = match (kind, bills) {
         (EventKind::Impression, BillOn::Impression)
         | (EventKind::Viewable, BillOn::Viewable)
@@ -71,7 +76,7 @@ fn budget(lifetime: i64, daily: Option<i64>) -> Record {
 fn run(records: &[Record]) -> State {
     let mut state = State::default();
     for record in records {
-        apply(&mut state, &Rules::default(), record);
+        apply(&mut state, record);
     }
     state
 }
@@ -109,7 +114,7 @@ proptest! {
         let due = if bills == BillOn::Flat { 0 } else { price };
         prop_assert_eq!(spent(&state), due);
         for (kind, received) in [(EventKind::Impression, 2), (EventKind::Click, 2)] {
-            let tally = &state.totals[&kind];
+            let tally = &state.views.totals[&kind];
             prop_assert_eq!((tally.received, tally.counted, tally.duplicate), (received, 1, 1));
         }
     }
@@ -145,9 +150,9 @@ proptest! {
     #[test]
     fn rows_add_up_to_the_totals(records in prop::collection::vec(any_event(), 0..60)) {
         let state = run(&records);
-        for (kind, total) in &state.totals {
-            let rows = state.rows.iter().filter(|(key, _)| key.kind == *kind);
-            let (received, counted, billed) = rows.fold((0, 0, 0), |sum, (_, row)| {
+        for (kind, total) in &state.views.totals {
+            let rows = state.views.events().filter(|(_, key, _)| key.kind == *kind);
+            let (received, counted, billed) = rows.fold((0, 0, 0), |sum, (_, _, row)| {
                 (sum.0 + row.received, sum.1 + row.counted, sum.2 + row.billed.get())
             });
             prop_assert_eq!((received, counted, billed), (total.received, total.counted, total.billed.get()));
@@ -159,11 +164,11 @@ proptest! {
 fn a_click_waits_for_its_impression_and_then_is_an_orphan() {
     let click = record(event(EventKind::Click, 1, 1_000, BillOn::Click, 50));
     let mut state = run(std::slice::from_ref(&click));
-    assert_eq!(state.totals[&EventKind::Click].pending, 1);
+    assert_eq!(state.views.totals[&EventKind::Click].pending, 1);
 
-    let judged = apply(&mut state, &Rules::default(), &Record::Tick { at_ms: 61_001 });
+    let judged = apply(&mut state, &Record::Tick { at_ms: 61_001 }).judged;
     assert_eq!(judged[0].verdict, Verdict::Invalid(InvalidReason::OrphanClick));
-    assert_eq!((state.totals[&EventKind::Click].pending, spent(&state)), (0, 0));
+    assert_eq!((state.views.totals[&EventKind::Click].pending, spent(&state)), (0, 0));
 
     let impression = record(event(EventKind::Impression, 1, 40_000, BillOn::Click, 50));
     assert_eq!(spent(&run(&[click, impression])), 50);
@@ -177,21 +182,95 @@ fn too_fast_and_too_late_are_named_and_use_nothing_up() {
     let late = record(event(EventKind::Click, 1, 7_200_001, BillOn::Click, 50));
     let state = run(&[impression, fast, good, late]);
 
-    let tally = &state.totals[&EventKind::Click];
+    let tally = &state.views.totals[&EventKind::Click];
     assert_eq!(tally.counted, 1);
     assert_eq!(tally.invalid[&InvalidReason::TooFast], 1);
     assert_eq!(tally.invalid[&InvalidReason::Expired], 1);
     assert_eq!(spent(&state), 50);
 }
 
+fn credit(id: u128, event: &Event) -> Record {
+    let micros = event.price;
+    Record::Credit(Box::new(Credit { id, at_ms: 9_000, event: Arc::new(event.clone()), micros }))
+}
+
+fn refund(id: u128, amount: i64) -> Record {
+    let attribution = event(EventKind::Impression, 0, 0, BillOn::Flat, 0).attribution;
+    Record::Refund(Box::new(Refund {
+        id,
+        at_ms: 9_000,
+        day: 0,
+        day_starts_ms: 0,
+        attribution,
+        micros: micros(amount),
+        note: "a broken page".into(),
+    }))
+}
+
 #[test]
-fn a_credit_gives_back_once_and_never_more_than_was_billed() {
-    let impression = record(event(EventKind::Impression, 1, 1_000, BillOn::Impression, 500));
-    let credit =
-        |id, amount| Record::Credit { id, campaign: "c".into(), day: 0, micros: micros(amount) };
-    let state = run(&[impression.clone(), credit(1, 200), credit(1, 200)]);
+fn a_credit_takes_one_event_back_once_and_history_stays_as_it_was() {
+    let shown = [1, 2].map(|seq| event(EventKind::Impression, seq, 1_000, BillOn::Impression, 500));
+    let mut records = shown.clone().map(record).to_vec();
+    let before = run(&records);
+    records.extend([credit(1, &shown[0]), credit(1, &shown[0])]);
+    let state = run(&records);
+
+    let tally = &state.views.totals[&EventKind::Impression];
+    assert_eq!((tally.received, tally.counted, tally.credited_events()), (2, 1, 1));
+    assert_eq!((tally.billed, tally.credited), (micros(1_000), micros(500)));
+    assert_eq!((spent(&before), spent(&state)), (1_000, 500));
+    assert_eq!(audit::contradictions(&state), vec![]);
+}
+
+#[test]
+fn what_never_counted_cannot_be_credited() {
+    let robot = Event {
+        claimed: Some(InvalidReason::Bot),
+        ..event(EventKind::Impression, 1, 1_000, BillOn::Impression, 500)
+    };
+    let state = run(&[record(robot.clone()), credit(1, &robot)]);
+    assert_eq!(state.views.totals[&EventKind::Impression].credited_events(), 0);
+    assert!(!state.has_given(1));
+}
+
+#[test]
+fn a_refund_gives_back_once_and_never_more_than_was_billed() {
+    let shown = record(event(EventKind::Impression, 1, 1_000, BillOn::Impression, 500));
+    let state = run(&[shown.clone(), refund(1, 200), refund(1, 200)]);
     assert_eq!(spent(&state), 300);
-    assert_eq!(spent(&run(&[impression, credit(2, 900)])), 0);
+    assert_eq!(spent(&run(&[shown, refund(2, 900)])), 0);
+}
+
+#[test]
+fn changed_windows_judge_what_comes_and_nothing_that_came() {
+    let shown = |seq| record(event(EventKind::Impression, seq, 500_000, BillOn::Impression, 100));
+    let narrow = Rules { impression_ms: 1_000, ..Rules::default() };
+    let state = run(&[shown(1), Record::Rules(narrow), shown(2)]);
+
+    let tally = &state.views.totals[&EventKind::Impression];
+    assert_eq!((tally.counted, tally.invalid[&InvalidReason::Expired]), (1, 1));
+}
+
+#[test]
+fn an_event_of_a_decision_that_may_be_forgotten_is_late_and_never_billed() {
+    let known = record(event(EventKind::Impression, 1, 1_000, BillOn::Impression, 100));
+    let tick = Record::Tick { at_ms: Rules::default().life_ms() + 1 };
+    // A clock that went back: its own time would still let it count.
+    let again = record(event(EventKind::Impression, 1, 2_000, BillOn::Impression, 100));
+    let state = run(&[known, tick, again]);
+
+    assert_eq!(state.views.totals[&EventKind::Impression].invalid[&InvalidReason::Late], 1);
+    assert_eq!(spent(&state), 100);
+}
+
+#[test]
+fn an_entry_is_applied_by_its_number_however_often_it_comes() {
+    let shown = record(event(EventKind::Impression, 1, 1_000, BillOn::Impression, 100));
+    let entry = |lsn| Entry { incarnation: 7, partition: 3, lsn, payload: shown.encode() };
+    let mut state = State::default();
+    assert!(matches!(apply_entry(&mut state, &entry(1)), Ok(Fit::Next(_))));
+    assert_eq!(apply_entry(&mut state, &entry(1)), Ok(Fit::Again));
+    assert!(matches!(apply_entry(&mut state, &entry(4)), Ok(Fit::Gap { missing: 2, .. })));
 }
 
 #[test]

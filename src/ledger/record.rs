@@ -6,15 +6,19 @@
 use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
+use crate::domain::event::NoFill;
 use crate::domain::event::Tier;
 use crate::domain::money::Currency;
 use crate::domain::money::Micros;
+use crate::ledger::rules::Rules;
 use serde::Deserialize;
 use serde::Serialize;
 use std::sync::Arc;
 
 /// The format written. Older ones are read; newer ones are refused.
-const VERSION: u8 = 1;
+///
+/// 1 had events, budgets and ticks, encoded as now; 2 added the rest.
+const VERSION: u8 = 2;
 
 /// Which decision an event belongs to, as the deciding process numbered it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,6 +87,74 @@ pub struct Event {
     pub claimed: Option<InvalidReason>,
 }
 
+impl Event {
+    /// Whether both are the same use of the same decision: only one of them can count.
+    pub fn is_same(&self, other: &Event) -> bool {
+        self.minted == other.minted && self.kind == other.kind && self.cta == other.cta
+    }
+}
+
+/// What was counted and is taken back as invalid traffic: the event's identity, whole, so that
+/// the entry needs no other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credit {
+    /// Makes it idempotent: one for each event.
+    pub id: u128,
+    /// When it was given, in unix milliseconds.
+    pub at_ms: i64,
+    /// The event that no longer counts.
+    pub event: Arc<Event>,
+    /// What was billed for it.
+    pub micros: Micros,
+}
+
+/// Money given back for another reason; no count changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    /// Makes it idempotent.
+    pub id: u128,
+    /// When it was given, in unix milliseconds.
+    pub at_ms: i64,
+    /// The day it is for, in the advertiser's zone, in days since 1970-01-01.
+    pub day: i32,
+    /// The first moment of that day, in unix milliseconds: where reports show it.
+    pub day_starts_ms: i64,
+    /// What it is reported under; what it is not about is `unknown`.
+    pub attribution: Arc<Attribution>,
+    /// How much.
+    pub micros: Micros,
+    /// Why, in the operator's words.
+    pub note: Box<str>,
+}
+
+/// Slots that were asked for in one second under one description.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Milliseconds since 1970-01-01T00Z of the decisions, to the quarter of an hour.
+    pub decided_at_ms: i64,
+    /// What filled them; or, of a slot that stayed empty, where it was.
+    pub slot: Result<Arc<Attribution>, Arc<Empty>>,
+    /// How many.
+    pub count: u64,
+}
+
+/// A slot that stayed empty.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Empty {
+    /// Whose page.
+    pub publisher: Box<str>,
+    /// Which slot; `unknown` when the publisher has none of that name.
+    pub placement: Box<str>,
+    /// The page's first topic, else `unknown`.
+    pub topic: Box<str>,
+    /// The page's first entity, else `unknown`.
+    pub entity: Box<str>,
+    /// The reader's country, else `unknown`.
+    pub region: Box<str>,
+    /// Why.
+    pub reason: NoFill,
+}
+
 /// One record of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
@@ -102,17 +174,14 @@ pub enum Record {
         /// Now, in unix milliseconds.
         at_ms: i64,
     },
-    /// Money given back for invalid traffic: a new entry, once per id.
-    Credit {
-        /// Makes it idempotent.
-        id: u128,
-        /// Whose.
-        campaign: Box<str>,
-        /// On which day, in the advertiser's zone.
-        day: i32,
-        /// How much.
-        micros: Micros,
-    },
+    /// Invalid traffic found later: a new entry, once per id.
+    Credit(Box<Credit>),
+    /// Money given back: a new entry, once per id.
+    Refund(Box<Refund>),
+    /// The windows by which everything from here on is judged: what was judged before stays.
+    Rules(Rules),
+    /// What was asked for and served, added up.
+    Asked(Vec<Asked>),
 }
 
 /// The bytes are not a record of ours.
@@ -132,7 +201,9 @@ impl Record {
         match self {
             Record::Event(event) => Some(event.at_ms),
             Record::Tick { at_ms } => Some(*at_ms),
-            Record::Budget { .. } | Record::Credit { .. } => None,
+            Record::Credit(credit) => Some(credit.at_ms),
+            Record::Refund(refund) => Some(refund.at_ms),
+            Record::Budget { .. } | Record::Rules(_) | Record::Asked(_) => None,
         }
     }
 
@@ -144,7 +215,7 @@ impl Record {
     /// The record in these bytes. Any bytes give a record or an error.
     pub fn decode(bytes: &[u8]) -> Result<Record, InvalidRecord> {
         match bytes.split_first() {
-            Some((&VERSION, body)) => postcard::from_bytes(body)
+            Some((&(1 | VERSION), body)) => postcard::from_bytes(body)
                 .map_err(|error| InvalidRecord::Malformed(error.to_string())),
             Some((&newer, _)) if newer > VERSION => Err(InvalidRecord::Newer(newer)),
             _ => Err(InvalidRecord::Malformed("no format version".into())),

@@ -2,18 +2,45 @@
 
 use crate::ledger::audit;
 use crate::ledger::audit::Difference;
+use crate::ledger::keeper;
+use crate::ledger::keeper::Kept;
 use crate::server::Server;
 use std::io;
+use std::time::Duration;
+use std::time::SystemTime;
 
 impl Server {
-    /// Recomputes the ledger from the journal's files up to what has been applied, and says what
-    /// differs. Reads every segment.
+    /// Recomputes the ledger from the first record that is there up to what has been applied, and
+    /// says what differs. Reads every segment.
     pub fn audit(&self) -> io::Result<Vec<Difference>> {
         let live = self.ledger.state().clone();
-        let (truth, _) =
-            audit::recompute(self.ledger.folder(), self.ledger.rules(), live.applied())?;
+        let (truth, _, mut differences) = audit::recompute(self.ledger.folder(), live.applied())?;
         self.metrics.ledger_drift.set(audit::drift_micros(&truth, &live));
-        Ok(audit::compare(&truth, &live))
+        differences.extend(audit::compare(&truth, &live));
+        Ok(differences)
+    }
+
+    /// One pass of the bookkeeper: the same from the newest checkpoint on, and what is finished is
+    /// sealed, checkpointed and, when its time is over, removed.
+    pub fn keep_books(&self) -> io::Result<Kept> {
+        let days = self.settings().store.keep_days;
+        let keep = (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
+        let now = SystemTime::UNIX_EPOCH
+            + Duration::from_millis(u64::try_from(self.clock.now_ms()).unwrap_or(0));
+        let kept = keeper::pass(&self.ledger, keep, now)?;
+        self.metrics.ledger_drift.set(kept.drift_micros);
+        for difference in &kept.differences {
+            tracing::error!(
+                what = difference.what,
+                journal = difference.journal,
+                ledger = difference.ledger,
+                "the ledger is not what its journal says"
+            );
+        }
+        if kept.removed > 0 {
+            tracing::info!(segments = kept.removed, "segments removed: their time is over");
+        }
+        Ok(kept)
     }
 
     /// Says what the recovery of the journal found.

@@ -150,6 +150,9 @@ impl Server {
             }
             decided.slots.push(answer);
         }
+        if !decided.test && !call.idle {
+            self.asked.count(&decided);
+        }
         self.note(&decided, call);
         Ok(decided)
     }

@@ -2,6 +2,8 @@
 //! in here knows HTTP.
 
 pub mod apply;
+pub mod asked;
+pub mod attribution;
 pub mod audit;
 pub mod decide;
 pub mod explain;
@@ -25,6 +27,7 @@ use crate::decision_log::DecisionLog;
 use crate::ledger::Embedded;
 use crate::metrics::Metrics;
 use crate::selection::removed::Removed;
+use crate::server::asked::Counters;
 use crate::server::live::Live;
 use crate::server::purse::Purses;
 use crate::server::versions::Versions;
@@ -105,6 +108,7 @@ pub struct Server {
     minted: [AtomicU64; PARTITIONS as usize],
     forged: AtomicU64,
     reached_ms: AtomicI64,
+    asked: Counters,
     removed: RemovedCounters,
 }
 
@@ -152,6 +156,7 @@ impl Server {
             versions: Versions::default(),
             minted: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             forged: AtomicU64::new(0),
+            asked: Counters::default(),
             keyring: ArcSwap::from_pointee(parts.keyring),
             own_origin,
             settings: ArcSwap::from_pointee(parts.settings),

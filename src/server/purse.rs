@@ -2,8 +2,11 @@
 //! their event comes or does not.
 
 use crate::domain::campaign::Budget;
+use crate::domain::event::EventKind;
+use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
+use crate::ledger::Applied;
 use crate::ledger::State;
 use crate::ledger::account::Account;
 use crate::ledger::reservation::Held;
@@ -126,6 +129,12 @@ impl Purse {
         self.changed.store(true, Ordering::Release);
     }
 
+    /// Notes money that came back.
+    pub fn returned(&self, day: i32, micros: Micros) {
+        self.inner().account.credit(day, micros);
+        self.changed.store(true, Ordering::Release);
+    }
+
     /// Ends holds whose time is over; says whether anything changed since the last call.
     pub fn settle(&self, now_ms: i64) -> bool {
         let mut inner = self.inner();
@@ -179,8 +188,8 @@ impl Purses {
         for (campaign, account) in &state.accounts {
             entry(&self.by_campaign, campaign).inner().account = account.clone();
         }
-        for (row, tally) in &state.rows {
-            if row.kind == crate::domain::event::EventKind::Impression {
+        for (_, row, tally) in state.views.events() {
+            if row.kind == EventKind::Impression {
                 let delivered = entry(&self.delivered, &row.attribution.flight);
                 delivered.fetch_add(tally.counted, Ordering::Relaxed);
             }
@@ -207,18 +216,24 @@ impl Purses {
         entry(&self.delivered, flight)
     }
 
-    /// Notes what the ledger judged.
-    pub fn judged(&self, judged: &[crate::ledger::Judged]) {
-        use crate::domain::event::EventKind;
-        use crate::domain::event::Verdict;
-        for one in judged {
+    /// Notes what the ledger judged and gave back.
+    pub fn applied(&self, applied: &Applied) {
+        for one in &applied.judged {
+            let of = &one.event.attribution;
             if one.verdict == Verdict::Counted && one.event.kind == EventKind::Impression {
-                entry(&self.delivered, &one.event.attribution.flight)
-                    .fetch_add(1, Ordering::Relaxed);
+                entry(&self.delivered, &of.flight).fetch_add(1, Ordering::Relaxed);
             }
             if one.billed > Micros::ZERO {
-                let purse = entry(&self.by_campaign, &one.event.attribution.campaign);
+                let purse = entry(&self.by_campaign, &of.campaign);
                 purse.billed(one.event.decision, one.event.day, one.billed);
+            }
+        }
+        if let Some(returned) = &applied.returned {
+            entry(&self.by_campaign, &returned.of.campaign).returned(returned.day, returned.micros);
+            let event = returned.event.as_ref();
+            if let Some(event) = event.filter(|event| event.kind == EventKind::Impression) {
+                let delivered = entry(&self.delivered, &event.attribution.flight);
+                delivered.fetch_sub(1, Ordering::Relaxed);
             }
         }
     }

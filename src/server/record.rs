@@ -10,6 +10,8 @@ use crate::ledger::record::Minted;
 use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
 use crate::server::Server;
+use crate::server::attribution;
+use crate::server::attribution::Unit;
 use crate::token::KeyAge;
 use crate::token::Token;
 use crate::traffic::VisitorKey;
@@ -64,7 +66,7 @@ impl Server {
             _ => None,
         };
         let version = match &opened {
-            Some(token) => self.version_of(token).await,
+            Some(token) => self.version_at(token.inventory).await,
             None => None,
         };
         let (Some(token), Some(snapshot)) = (opened, version) else {
@@ -105,7 +107,7 @@ impl Server {
             self.forged.fetch_add(1, Ordering::Relaxed);
             return Click::NotFound;
         }
-        let Some(snapshot) = self.version_of(&token).await else { return Click::NotFound };
+        let Some(snapshot) = self.version_at(token.inventory).await else { return Click::NotFound };
         let Some(to) = landing(&token, &snapshot) else { return Click::NotFound };
         if seen.signals.head {
             return Click::Redirect { to, recorded: false };
@@ -124,11 +126,12 @@ impl Server {
         Click::Redirect { to, recorded }
     }
 
-    async fn version_of(self: &Arc<Self>, token: &Token) -> Option<Arc<Snapshot>> {
-        if let Some(found) = self.version_in_memory(token.inventory) {
+    /// The inventory of this name, from the catalog if need be.
+    pub(super) async fn version_at(self: &Arc<Self>, prefix: u64) -> Option<Arc<Snapshot>> {
+        if let Some(found) = self.version_in_memory(prefix) {
             return Some(found);
         }
-        let (server, prefix) = (self.clone(), token.inventory);
+        let server = self.clone();
         let loaded = tokio::task::spawn_blocking(move || server.version(prefix)).await;
         match loaded {
             Ok(Ok(snapshot)) => Some(snapshot),
@@ -148,25 +151,8 @@ impl Server {
         let flight = &snapshot.flights[snapshot.creatives[token.creative as usize].flight?];
         let advertiser = &inventory.advertisers[flight.advertiser];
         let publisher = inventory.publishers.get(token.publisher as usize)?;
-        let placement = publisher.placements.get(usize::from(token.placement))?;
         let issued = jiff::Timestamp::from_millisecond(token.issued_ms).ok()?;
-        let name = |number: Option<u32>, of: &dyn Fn(usize) -> Option<Box<str>>| {
-            number.and_then(|n| of(n as usize)).unwrap_or_else(|| "unknown".into())
-        };
-        let attribution = Attribution {
-            advertiser: advertiser.id.as_str().into(),
-            currency: advertiser.currency,
-            campaign: inventory.campaigns[flight.campaign].id.as_str().into(),
-            flight: inventory.flights[flight.doc].id.as_str().into(),
-            creative: creative.id.as_str().into(),
-            variant: token.variant,
-            publisher: publisher.id.as_str().into(),
-            placement: placement.id.as_str().into(),
-            tier: flight.tier,
-            topic: name(token.topic, &|n| Some(inventory.topics.get(n)?.id.as_str().into())),
-            entity: name(token.entity, &|n| Some(inventory.entities.get(n)?.id.as_str().into())),
-            region: token.country.map_or_else(|| "unknown".into(), |c| c.as_str().into()),
-        };
+        let attribution = attribution::of(&unit(token), snapshot)?;
         let signals = Signals {
             test: token.test,
             stopped: self.stopped(&attribution),
@@ -250,6 +236,19 @@ impl Server {
             flight.stopped || live.world.state.stopped.binary_search(&at).is_ok()
         });
         publisher || flight
+    }
+}
+
+/// The unit of a token.
+fn unit(token: &Token) -> Unit {
+    Unit {
+        creative: token.creative,
+        variant: token.variant,
+        publisher: token.publisher,
+        placement: token.placement,
+        topic: token.topic,
+        entity: token.entity,
+        country: token.country,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
-use crate::ledger::apply::Tally;
+use crate::ledger::views::Tally;
 use crate::metrics::EventRow;
 use crate::metrics::MoneyRows;
 use crate::server::Server;
@@ -34,7 +34,7 @@ impl Server {
         let mut events: Vec<EventRow>;
         {
             let state = self.ledger.state();
-            events = EventKind::ALL.iter().map(|kind| row(state.totals.get(kind))).collect();
+            events = EventKind::ALL.iter().map(|kind| row(state.views.totals.get(kind))).collect();
             for campaign in &inventory.campaigns {
                 let owner = inventory.advertisers.iter().find(|a| a.id == campaign.advertiser);
                 let currency = owner.map_or_else(String::new, |a| a.currency.to_string());
@@ -61,7 +61,7 @@ impl Server {
             }
         }
         self.metrics.snapshot_age.set(self.snapshot_age_ms(now_ms) as f64 / 1_000.0);
-        self.metrics.store_up.set(i64::from(!self.ledger.has_failed()));
+        self.metrics.store_up.set(i64::from(self.ledger.is_up()));
         self.metrics.scrape(&events, &money)
     }
 }

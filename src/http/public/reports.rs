@@ -2,6 +2,7 @@
 
 use crate::config::keys::Role;
 use crate::domain::id::AdvertiserId;
+use crate::domain::party::RevenueShare;
 use crate::domain::zone::Zone;
 use crate::http::Face;
 use crate::http::caller;
@@ -75,7 +76,9 @@ pub async fn report(
     let (kind, id) = path.into_inner();
     let (role, party) = match kind.as_str() {
         "advertisers" => (Role::Advertiser, Party::Advertiser(id.clone())),
-        "publishers" => (Role::Publisher, Party::Publisher(id.clone())),
+        "publishers" => {
+            (Role::Publisher, Party::Publisher { id: id.clone(), shares: shares(&face, &id) })
+        }
         _ => return Err(ApiError::no_route()),
     };
     let identity = caller::identity(&face, &http)?
@@ -98,6 +101,14 @@ pub async fn report(
     Ok(answer)
 }
 
+/// What a publisher gets of what its pages earn.
+fn shares(face: &Face, id: &str) -> Vec<RevenueShare> {
+    let live = face.server.live();
+    let mut publishers = live.snapshot().inventory.publishers.iter();
+    let own = publishers.find(|publisher| publisher.id.as_str() == id);
+    own.map_or_else(Vec::new, |publisher| publisher.revenue_share.clone())
+}
+
 /// The report that a party asked for.
 pub fn reply(face: &Face, party: Party, id: &str, asked: &Asked) -> Result<ReportReply, ApiError> {
     let server = &face.server;
@@ -109,7 +120,7 @@ pub fn reply(face: &Face, party: Party, id: &str, asked: &Asked) -> Result<Repor
             .iter()
             .find(|advertiser| advertiser.id.as_str() == id)
             .map(|advertiser| advertiser.time_zone.clone()),
-        Party::Publisher(_) => {
+        Party::Publisher { .. } => {
             inventory.publishers.iter().any(|p| p.id.as_str() == id).then(Zone::utc)
         }
     };
@@ -156,7 +167,7 @@ pub fn reply(face: &Face, party: Party, id: &str, asked: &Asked) -> Result<Repor
         flight: asked.flight.clone(),
         creative: asked.creative.clone(),
     };
-    let (rows, total) = report::report(&server.ledger.state(), &query);
+    let (rows, total) = report::report(&server.ledger.views(), &query);
     let windows = server.settings().windows;
     let settled =
         query.to_ms + i64::from(windows.click_seconds + windows.orphan_grace_seconds) * 1_000;
@@ -184,20 +195,26 @@ pub fn of_advertiser(face: &Face, id: &AdvertiserId, by: &str) -> Result<ReportR
 fn csv(reply: &ReportReply) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let kinds = ["impressions", "viewable", "clicks", "copies"];
+    let earns = reply.total.iter().any(|row| row.figures.revenue_micros.is_some());
     let mut head: Vec<String> = reply.by.iter().map(ToString::to_string).collect();
+    head.extend(["requests", "filled"].map(str::to_owned));
     for kind in kinds {
         head.extend(["gross", "invalid", "net"].map(|part| format!("{kind}_{part}")));
     }
-    head.extend(["pending", "spend_micros", "currency"].map(str::to_owned));
+    head.extend(["pending", "spend_micros", "returned_micros"].map(str::to_owned));
+    head.extend(earns.then(|| "revenue_micros".to_owned()));
+    head.push("currency".to_owned());
     writer.write_record(&head)?;
     for row in &reply.rows {
         let figures = &row.figures;
         let mut record: Vec<String> = row.keys.iter().map(|key| guarded(key)).collect();
+        record.extend([figures.requests, figures.filled].map(|n| n.to_string()));
         for figure in [figures.impressions, figures.viewable, figures.clicks, figures.copies] {
             record.extend([figure.gross, figure.invalid, figure.net].map(|n| n.to_string()));
         }
         record.push(figures.pending.to_string());
-        record.push(figures.spend_micros.to_string());
+        record.extend([figures.spend_micros, figures.returned_micros].map(|n| n.to_string()));
+        record.extend(earns.then(|| figures.revenue_micros.unwrap_or(0).to_string()));
         record.push(row.currency.to_string());
         writer.write_record(&record)?;
     }

@@ -9,7 +9,7 @@ use crate::domain::campaign::Campaign;
 use crate::domain::creative::Creative;
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
-use crate::ledger::apply::QUARTER_MS;
+use crate::ledger::views::QUARTER_MS;
 use crate::server::Server;
 use crate::server::live::Live;
 use crate::server::overview::document::AdvertiserOverview;
@@ -105,15 +105,15 @@ impl Server {
             ids.zip(contents.iter().map(|content| content.today.starts_ms)).collect();
         let first = starts.values().min().copied().unwrap_or(i64::MAX);
         let mut spent: HashMap<Box<str>, Micros> = HashMap::new();
-        let state = self.ledger.state();
-        let begins = |quarter: i64| quarter.saturating_mul(QUARTER_MS);
-        for (key, tally) in
-            state.rows.iter().rev().take_while(|(key, _)| begins(key.quarter) >= first)
-        {
-            let own = starts.get(&*key.attribution.campaign);
-            if own.is_some_and(|starts_ms| begins(key.quarter) >= *starts_ms) {
-                let sum = spent.entry(key.attribution.flight.clone()).or_default();
-                *sum = sum.checked_add(tally.billed).unwrap_or(Micros::MAX);
+        let views = self.ledger.views();
+        for (at, quarter) in views.quarters.range(first.div_euclid(QUARTER_MS)..) {
+            for (key, tally) in &quarter.events {
+                let own = starts.get(&*key.attribution.campaign);
+                if own.is_some_and(|starts_ms| at.saturating_mul(QUARTER_MS) >= *starts_ms) {
+                    let sum = spent.entry(key.attribution.flight.clone()).or_default();
+                    let net = tally.billed.saturating_sub(tally.credited);
+                    *sum = sum.checked_add(net).unwrap_or(Micros::MAX);
+                }
             }
         }
         spent

@@ -1,0 +1,97 @@
+//! One entry of the ledger as a reader outside gets it: flat, the same columns in every format.
+
+use crate::ledger::Judged;
+use crate::ledger::apply::Returned;
+use crate::ledger::record::Attribution;
+use crate::ledger::record::Event;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// One line. What was given back is a line of its own with a negative amount, so that the sum of
+/// `billed_micros` is what was spent.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Line {
+    /// `event`, `credit` or `refund`.
+    entry: &'static str,
+    kind: Option<&'static str>,
+    cta: Option<String>,
+    at: String,
+    decided_at: String,
+    decision_id: Option<String>,
+    verdict: Option<&'static str>,
+    reason: Option<&'static str>,
+    billed_micros: i64,
+    currency: String,
+    advertiser: String,
+    campaign: String,
+    flight: String,
+    creative: String,
+    variant: u8,
+    tier: &'static str,
+    publisher: String,
+    placement: String,
+    topic: String,
+    entity: String,
+    region: String,
+}
+
+fn stamp(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string()
+}
+
+impl Line {
+    /// An event and its judgement.
+    pub(super) fn event(judged: &Judged) -> Line {
+        let (event, verdict) = (&judged.event, judged.verdict);
+        Line {
+            verdict: Some(verdict.as_str()),
+            reason: verdict.reason().map(|reason| reason.as_str()),
+            billed_micros: judged.billed.get(),
+            ..Line::of("event", Some(event), &event.attribution, event.at_ms, event.decided_at_ms)
+        }
+    }
+
+    /// Money that came back.
+    pub(super) fn returned(returned: &Returned) -> Line {
+        let event = returned.event.as_ref();
+        let entry = if event.is_some() { "credit" } else { "refund" };
+        Line {
+            reason: event.map(|_| "credited"),
+            billed_micros: -returned.micros.get(),
+            ..Line::of(entry, event, &returned.of, returned.at_ms, returned.decided_at_ms)
+        }
+    }
+
+    fn of(
+        entry: &'static str,
+        event: Option<&Arc<Event>>,
+        of: &Attribution,
+        at_ms: i64,
+        decided_at_ms: i64,
+    ) -> Line {
+        let id = |event: &Arc<Event>| uuid::Uuid::from_u128(event.decision).to_string();
+        Line {
+            entry,
+            kind: event.map(|event| event.kind.as_str()),
+            cta: event.and_then(|event| event.cta.as_ref()).map(|(_, id)| id.to_string()),
+            at: stamp(at_ms),
+            decided_at: stamp(decided_at_ms),
+            decision_id: event.map(id),
+            verdict: None,
+            reason: None,
+            billed_micros: 0,
+            currency: of.currency.to_string(),
+            advertiser: of.advertiser.to_string(),
+            campaign: of.campaign.to_string(),
+            flight: of.flight.to_string(),
+            creative: of.creative.to_string(),
+            variant: of.variant,
+            tier: of.tier.as_str(),
+            publisher: of.publisher.to_string(),
+            placement: of.placement.to_string(),
+            topic: of.topic.to_string(),
+            entity: of.entity.to_string(),
+            region: of.region.to_string(),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The export as a Parquet file: the columns of a line, times as UTC milliseconds, zstd inside.
+
+use crate::cli::export::line::Line;
+use crate::cli::export::sink::Sink;
+use arrow_json::ReaderBuilder;
+use arrow_json::reader::Decoder;
+use arrow_schema::DataType;
+use arrow_schema::Field;
+use arrow_schema::Schema;
+use arrow_schema::SchemaRef;
+use arrow_schema::TimeUnit;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::basic::ZstdLevel;
+use parquet::file::properties::WriterProperties;
+use std::fs::File;
+use std::sync::Arc;
+
+/// Lines that are encoded together.
+const BATCH: usize = 8_192;
+
+/// A Parquet file being written.
+pub(super) struct Parquet {
+    decoder: Decoder,
+    writer: ArrowWriter<File>,
+    waiting: Vec<Line>,
+}
+
+fn schema() -> SchemaRef {
+    let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
+    let time = |name: &str| {
+        let utc = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+        Field::new(name, utc, false)
+    };
+    let mut fields = vec![text("entry", false), text("kind", true), text("cta", true)];
+    fields.extend([time("at"), time("decided_at"), text("decision_id", true)]);
+    fields.extend([text("verdict", true), text("reason", true)]);
+    fields.push(Field::new("billed_micros", DataType::Int64, false));
+    fields.extend(["currency", "advertiser", "campaign", "flight"].map(|name| text(name, false)));
+    fields.push(text("creative", false));
+    fields.push(Field::new("variant", DataType::UInt8, false));
+    fields.extend(
+        ["tier", "publisher", "placement", "topic", "entity", "region"]
+            .map(|name| text(name, false)),
+    );
+    Arc::new(Schema::new(fields))
+}
+
+impl Parquet {
+    pub(super) fn new(file: File) -> anyhow::Result<Parquet> {
+        let zstd = Compression::ZSTD(ZstdLevel::default());
+        let properties = WriterProperties::builder().set_compression(zstd).build();
+        let decoder = ReaderBuilder::new(schema()).with_batch_size(BATCH).build_decoder()?;
+        let writer = ArrowWriter::try_new(file, schema(), Some(properties))?;
+        Ok(Parquet { decoder, writer, waiting: Vec::with_capacity(BATCH) })
+    }
+
+    fn write(&mut self) -> anyhow::Result<()> {
+        self.decoder.serialize(&self.waiting)?;
+        self.waiting.clear();
+        if let Some(batch) = self.decoder.flush()? {
+            self.writer.write(&batch)?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Parquet {
+    fn line(&mut self, line: Line) -> anyhow::Result<()> {
+        self.waiting.push(line);
+        if self.waiting.len() == BATCH { self.write() } else { Ok(()) }
+    }
+
+    fn finish(mut self: Box<Self>) -> anyhow::Result<()> {
+        self.write()?;
+        self.writer.close()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! Laws of reports, on generated histories.
+
+use super::*;
+use crate::domain::event::BillOn;
+use crate::domain::event::EventKind;
+use crate::domain::event::InvalidReason;
+use crate::domain::event::NoFill;
+use crate::domain::event::Tier;
+use crate::domain::money::Micros;
+use crate::ledger::Record;
+use crate::ledger::State;
+use crate::ledger::apply::apply;
+use crate::ledger::record::Asked;
+use crate::ledger::record::Credit;
+use crate::ledger::record::Event;
+use crate::ledger::record::Minted;
+use crate::ledger::record::Refund;
+use proptest::prelude::*;
+use std::sync::Arc;
+
+/// Fifty hours around the end of Berlin's summer time, 2026-10-25T01:00Z.
+const START_MS: i64 = 1_792_828_800_000;
+const SPAN_MS: i64 = 180_000_000;
+
+prop_compose! {
+    fn attribution()(
+        advertiser in prop::sample::select(vec!["acme", "bolt"]), second in any::<bool>(),
+        campaign in 0..2, creative in 0..2, variant in 0u8..2,
+        publisher in prop::sample::select(vec!["news", "blog"]), placement in 0..2,
+        topic in prop::sample::select(vec!["ai", "unknown"]), region in prop::sample::select(vec!["DE", "unknown"]),
+        tier in prop::sample::select(Tier::ALL),
+    ) -> Arc<Attribution> {
+        let named = |what: &str, n: i32| -> Box<str> { format!("{advertiser}-{what}-{n}").into() };
+        Arc::new(Attribution {
+            advertiser: advertiser.into(),
+            currency: if second { "USD" } else { "EUR" }.parse().unwrap(),
+            campaign: named("campaign", campaign),
+            flight: named("flight", campaign),
+            creative: named("creative", creative),
+            variant,
+            publisher: publisher.into(),
+            placement: format!("{publisher}-{placement}").into(),
+            tier,
+            topic: topic.into(),
+            entity: "unknown".into(),
+            region: region.into(),
+        })
+    }
+}
+
+prop_compose! {
+    fn event()(
+        kind in prop::sample::select(EventKind::ALL), seq in 0u64..40, cta in 0u8..2,
+        decided in 0..SPAN_MS, later in 0i64..9_000_000, of in attribution(),
+        claimed in prop::option::weighted(0.2, prop::sample::select(InvalidReason::ALL)),
+        price in 0i64..5_000,
+    ) -> Event {
+        Event {
+            kind,
+            cta: (kind == EventKind::Click).then(|| (cta, format!("cta-{cta}").into())),
+            at_ms: START_MS + decided + later,
+            minted: Minted { incarnation: 1, partition: 3, seq },
+            decision: u128::from(seq),
+            decided_at_ms: START_MS + decided,
+            day: i32::try_from((START_MS + decided) / 86_400_000).unwrap(),
+            attribution: of,
+            bills: BillOn::Impression,
+            price: Micros::try_from(price).unwrap(),
+            claimed,
+        }
+    }
+}
+
+fn records() -> impl Strategy<Value = Vec<Record>> {
+    let slot = prop_oneof![
+        attribution().prop_map(Ok),
+        attribution().prop_map(|of| {
+            Err(Arc::new(Empty {
+                publisher: of.publisher.clone(),
+                placement: of.placement.clone(),
+                topic: of.topic.clone(),
+                entity: of.entity.clone(),
+                region: of.region.clone(),
+                reason: NoFill::NoCandidate,
+            }))
+        }),
+    ];
+    let asked = (slot, 0..SPAN_MS, 1u64..50).prop_map(|(slot, at, count)| Asked {
+        decided_at_ms: START_MS + at,
+        slot,
+        count,
+    });
+    let one = prop_oneof![
+        8 => event().prop_map(|event| vec![Record::Event(Arc::new(event))]),
+        2 => (event(), any::<u128>()).prop_map(|(event, id)| {
+            let event = Arc::new(Event { claimed: None, ..event });
+            let micros = event.price;
+            let credit = Credit { id, at_ms: event.at_ms, event: event.clone(), micros };
+            vec![Record::Event(event), Record::Credit(Box::new(credit))]
+        }),
+        1 => (attribution(), any::<u128>(), 0..SPAN_MS, 0i64..3_000).prop_map(|(of, id, at, micros)| {
+            let day_starts_ms = START_MS + at;
+            vec![Record::Refund(Box::new(Refund {
+                id,
+                at_ms: day_starts_ms,
+                day: i32::try_from(day_starts_ms / 86_400_000).unwrap(),
+                day_starts_ms,
+                attribution: of,
+                micros: Micros::try_from(micros).unwrap(),
+                note: "".into(),
+            }))]
+        }),
+        2 => prop::collection::vec(asked, 1..4).prop_map(|rows| vec![Record::Asked(rows)]),
+    ];
+    prop::collection::vec(one, 0..60).prop_map(|lists| lists.concat())
+}
+
+fn queries() -> impl Strategy<Value = Query> {
+    let party = prop_oneof![
+        Just(Party::Advertiser("acme".into())),
+        Just(Party::Publisher {
+            id: "news".into(),
+            shares: vec![RevenueShare { from: "2026-10-24".parse().unwrap(), bp: 6_999 }],
+        }),
+    ];
+    let zone = prop::sample::select(vec!["UTC", "Europe/Berlin", "Asia/Kathmandu"]);
+    let filter = prop::option::weighted(0.2, Just("acme-campaign-1".to_owned()));
+    (party, zone, filter, 0i64..200, 1i64..200).prop_map(|(party, zone, campaign, from, length)| {
+        let from_ms = START_MS + from * QUARTER_MS;
+        Query {
+            party,
+            from_ms,
+            to_ms: from_ms + length * QUARTER_MS,
+            by: Vec::new(),
+            zone: zone.to_owned().try_into().unwrap(),
+            campaign,
+            flight: None,
+            creative: None,
+        }
+    })
+}
+
+/// The figures that must add up, of one row.
+fn sums(figures: &Figures) -> Vec<i64> {
+    let of = |figure: &Figure| [figure.gross, figure.invalid, figure.net];
+    let kinds = [&figures.impressions, &figures.viewable, &figures.clicks, &figures.copies];
+    let mut counts: Vec<u64> = kinds.into_iter().flat_map(of).collect();
+    counts.extend([figures.requests, figures.filled, figures.pending]);
+    counts.extend(
+        InvalidReason::ALL.iter().map(|reason| figures.refused.get(reason).copied().unwrap_or(0)),
+    );
+    let mut sums: Vec<i64> = counts.into_iter().map(|n| i64::try_from(n).unwrap()).collect();
+    sums.extend([
+        figures.spend_micros,
+        figures.returned_micros,
+        figures.revenue_micros.unwrap_or(0),
+    ]);
+    sums
+}
+
+fn added(rows: &[Row]) -> BTreeMap<Currency, Vec<i64>> {
+    let mut all: BTreeMap<Currency, Vec<i64>> = BTreeMap::new();
+    for row in rows {
+        let own = sums(&row.figures);
+        let sum = all.entry(row.currency).or_insert_with(|| vec![0; own.len()]);
+        sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+    }
+    all
+}
+
+proptest! {
+    #[test]
+    fn every_breakdown_adds_up_to_the_same_total_also_behind_a_checkpoint(
+        records in records(), query in queries(),
+        by in prop::collection::vec(prop::sample::subsequence(Dimension::ALL.to_vec(), 0..5), 3),
+    ) {
+        let mut state = State::default();
+        for record in &records {
+            apply(&mut state, record);
+        }
+        let kept = postcard::to_stdvec(&state).unwrap();
+        let again: State = postcard::from_bytes(&kept).unwrap();
+        prop_assert_eq!(&again, &state);
+
+        let (_, total) = report(&state.views, &query);
+        for by in by {
+            let broken_down = Query { by, ..query.clone() };
+            let (rows, same) = report(&again.views, &broken_down);
+            prop_assert_eq!(&same, &total);
+            prop_assert_eq!(added(&rows), added(&total), "{:?}", broken_down.by);
+        }
+    }
+
+    #[test]
+    fn what_an_advertiser_spent_is_what_its_campaigns_were_billed(records in records()) {
+        let mut state = State::default();
+        for record in &records {
+            apply(&mut state, record);
+        }
+        let query = Query {
+            party: Party::Advertiser("acme".into()),
+            from_ms: 0,
+            to_ms: i64::MAX / 2,
+            by: vec![Dimension::Topic],
+            zone: Zone::utc(),
+            campaign: None,
+            flight: None,
+            creative: None,
+        };
+        let (rows, _) = report(&state.views, &query);
+        let reported: i64 = rows.iter().map(|row| row.figures.spend_micros).sum();
+        let own = state.accounts.iter().filter(|(campaign, _)| campaign.starts_with("acme"));
+        prop_assert_eq!(reported, own.map(|(_, account)| account.spent.get()).sum::<i64>());
+    }
+}
+
+#[test]
+fn the_hour_that_comes_twice_when_summer_ends_is_two_hours() {
+    let quarter = |text: &str| {
+        let at: jiff::Timestamp = text.parse().unwrap();
+        at.as_millisecond() / QUARTER_MS
+    };
+    let zone: Zone = "Europe/Berlin".to_owned().try_into().unwrap();
+    let empty = Empty {
+        publisher: "news".into(),
+        placement: "a".into(),
+        topic: "ai".into(),
+        entity: "unknown".into(),
+        region: "DE".into(),
+        reason: NoFill::NoCandidate,
+    };
+    let of = Of::Empty(&empty, "EUR".parse().unwrap());
+    let hour = |text| value(Dimension::Hour, quarter(text), of, &zone);
+    assert_eq!(hour("2026-10-25T00:15:00Z"), "2026-10-25T02:00+02:00");
+    assert_eq!(hour("2026-10-25T01:15:00Z"), "2026-10-25T02:00+01:00");
+}
