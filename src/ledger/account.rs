@@ -16,6 +16,8 @@ pub struct Account {
     pub spent: Micros,
     /// The same by the decision's day in the advertiser's zone.
     pub by_day: BTreeMap<i32, Micros>,
+    /// All that was given back.
+    pub returned: Micros,
 }
 
 impl Account {
@@ -43,6 +45,7 @@ impl Account {
         let given = micros.min(*today).min(self.spent);
         *today = today.saturating_sub(given);
         self.spent = self.spent.saturating_sub(given);
+        self.returned = self.returned.checked_add(given).unwrap_or(Micros::MAX);
         given
     }
 

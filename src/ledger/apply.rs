@@ -59,6 +59,19 @@ pub struct Returned {
     pub event: Option<Arc<Event>>,
 }
 
+/// A credit or a refund that was given, by its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// Whose.
+    pub campaign: Box<str>,
+    /// For which day.
+    pub day: i32,
+    /// What was asked for.
+    pub asked: Micros,
+    /// What came back.
+    pub micros: Micros,
+}
+
 /// What one record changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -81,7 +94,7 @@ pub struct State {
     waiting: BTreeMap<Minted, Vec<Arc<Event>>>,
     deadlines: BTreeSet<(i64, Minted)>,
     /// Credits and refunds that were given.
-    given: BTreeSet<u128>,
+    given: BTreeMap<u128, Given>,
     /// The last number applied of each partition, by incarnation.
     positions: BTreeMap<u64, Vec<u64>>,
     applied: u64,
@@ -154,9 +167,9 @@ pub fn apply(state: &mut State, record: &Record) -> Applied {
         Record::Tick { at_ms } => applied.judged = settle(state, *at_ms),
         Record::Credit(credit) => applied.returned = state.credit(credit),
         Record::Refund(refund) => {
-            if state.given.insert(refund.id) {
+            if !state.given.contains_key(&refund.id) {
                 let of = &refund.attribution;
-                let micros = state.give(&of.campaign, refund.day, refund.micros);
+                let micros = state.give(refund.id, &of.campaign, refund.day, refund.micros);
                 state.views.refunded(refund.day_starts_ms, of, micros);
                 applied.returned = Some(Returned {
                     at_ms: refund.at_ms,
@@ -288,9 +301,9 @@ impl State {
         self.latest_ms
     }
 
-    /// Whether a credit or a refund of this id was given.
-    pub fn has_given(&self, id: u128) -> bool {
-        self.given.contains(&id)
+    /// The credit or refund of this id, if it was given.
+    pub fn given(&self, id: u128) -> Option<&Given> {
+        self.given.get(&id)
     }
 
     /// Bills the event's price, if it has one.
@@ -313,10 +326,11 @@ impl State {
     /// Takes a counted event back, once; nothing happens to one that never counted.
     fn credit(&mut self, credit: &Credit) -> Option<Returned> {
         let event = &credit.event;
-        if !self.views.has_counted(event) || !self.given.insert(credit.id) {
+        if !self.views.has_counted(event) || self.given.contains_key(&credit.id) {
             return None;
         }
-        let micros = self.give(&event.attribution.campaign, event.day, credit.micros);
+        let campaign = &event.attribution.campaign;
+        let micros = self.give(credit.id, campaign, event.day, credit.micros);
         self.views.credited(event, micros);
         Some(Returned {
             at_ms: credit.at_ms,
@@ -329,8 +343,11 @@ impl State {
     }
 
     /// Gives money back to a campaign: at most what the day was billed.
-    fn give(&mut self, campaign: &str, day: i32, micros: Micros) -> Micros {
-        self.accounts.get_mut(campaign).map_or(Micros::ZERO, |account| account.credit(day, micros))
+    fn give(&mut self, id: u128, campaign: &str, day: i32, asked: Micros) -> Micros {
+        let account = self.accounts.get_mut(campaign);
+        let micros = account.map_or(Micros::ZERO, |account| account.credit(day, asked));
+        self.given.insert(id, Given { campaign: campaign.into(), day, asked, micros });
+        micros
     }
 
     fn judged(&mut self, event: &Arc<Event>, verdict: Verdict, billed: Micros) -> Judged {

@@ -20,6 +20,7 @@ use crate::ledger::record::Event;
 use crate::ledger::record::Record;
 use crate::ledger::rules::Rules;
 use crate::ledger::views::Views;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -139,19 +140,20 @@ impl Embedded {
         self.journal.has_failed()
     }
 
-    /// Every event of one decision with its last judgement, in the order of arrival, by applying
+    /// Every event of some decisions with its last judgement, in the order of arrival, by applying
     /// the journal once more: those whose segments are kept.
-    pub fn events_of(&self, decision: u128) -> io::Result<Vec<Judged>> {
+    pub fn events_of(&self, decisions: &BTreeSet<u128>) -> io::Result<Vec<Judged>> {
         let mut found: Vec<Judged> = Vec::new();
         history::replay(&self.folder, Since::First, u64::MAX, false, |applied| {
-            for one in applied.judged.iter().filter(|one| one.event.decision == decision) {
+            let asked = |event: &Event| decisions.contains(&event.decision);
+            for one in applied.judged.iter().filter(|one| asked(&one.event)) {
                 match found.iter_mut().find(|known| Arc::ptr_eq(&known.event, &one.event)) {
                     Some(known) => *known = one.clone(),
                     None => found.push(one.clone()),
                 }
             }
             let taken_back = applied.returned.as_ref().and_then(|returned| returned.event.as_ref());
-            if let Some(event) = taken_back.filter(|event| event.decision == decision) {
+            if let Some(event) = taken_back.filter(|event| asked(event)) {
                 let counted = |known: &&mut Judged| {
                     known.event.is_same(event) && known.verdict == Verdict::Counted
                 };

@@ -88,6 +88,18 @@ pub struct Event {
 }
 
 impl Event {
+    /// The id of the credit that takes it back: one for each use of a decision.
+    pub fn credit_id(&self) -> u128 {
+        let Minted { incarnation, partition, seq } = self.minted;
+        let cta = self.cta.as_ref().map_or(0, |(at, _)| u32::from(*at) + 1);
+        let mut hash = blake3::Hasher::new();
+        hash.update(b"credit").update(&incarnation.to_le_bytes()).update(&[partition]);
+        hash.update(&seq.to_le_bytes()).update(self.kind.as_str().as_bytes());
+        hash.update(&cta.to_le_bytes());
+        let bytes = hash.finalize();
+        u128::from_le_bytes(*bytes.as_bytes().first_chunk().expect("32 bytes"))
+    }
+
     /// Whether both are the same use of the same decision: only one of them can count.
     pub fn is_same(&self, other: &Event) -> bool {
         self.minted == other.minted && self.kind == other.kind && self.cta == other.cta
@@ -106,6 +118,10 @@ pub struct Credit {
     pub event: Arc<Event>,
     /// What was billed for it.
     pub micros: Micros,
+    /// Who gave it: a key's id.
+    pub by: Box<str>,
+    /// Why, in the operator's words.
+    pub note: Box<str>,
 }
 
 /// Money given back for another reason; no count changes.
@@ -121,8 +137,10 @@ pub struct Refund {
     pub day_starts_ms: i64,
     /// What it is reported under; what it is not about is `unknown`.
     pub attribution: Arc<Attribution>,
-    /// How much.
+    /// How much was asked for.
     pub micros: Micros,
+    /// Who gave it: a key's id.
+    pub by: Box<str>,
     /// Why, in the operator's words.
     pub note: Box<str>,
 }

@@ -52,6 +52,8 @@ pub struct EventRow {
     pub pending: u64,
     /// By reason, in the order of [`InvalidReason::ALL`].
     pub invalid: Vec<u64>,
+    /// Of those that counted, how many were credited since.
+    pub credited: u64,
 }
 
 /// All series.
@@ -155,7 +157,8 @@ impl Metrics {
             )?,
             invalid: counters(
                 "invalid_events_total",
-                "Events that are kept and never billed, by reason.",
+                "Events that are kept and never billed, by reason; those credited afterwards counted \
+                 first, and stay `counted` in adjacent_events_total.",
                 &["kind", "reason"],
             )?,
             decision_seconds: seconds(
@@ -282,6 +285,7 @@ impl Metrics {
             for (reason, count) in InvalidReason::ALL.iter().zip(&row.invalid) {
                 set(&self.invalid, &[kind, reason.as_str()], *count);
             }
+            set(&self.invalid, &[kind, InvalidReason::Credited.as_str()], row.credited);
         }
         self.money.set(money);
         let mut text = Vec::new();

@@ -4,13 +4,16 @@ use prometheus::GaugeVec;
 use prometheus::IntCounterVec;
 use prometheus::Opts;
 use prometheus::Registry;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 /// What the ledger and the pacer say of money, at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MoneyRows {
-    /// (campaign, currency, billed micros).
+    /// (campaign, currency, billed micros), what was given back not taken off.
     pub spend: Vec<(String, String, u64)>,
+    /// (campaign, currency, micros given back).
+    pub credited: Vec<(String, String, u64)>,
     /// (campaign, share of its budget that is left, 0 to 1).
     pub left: Vec<(String, f64)>,
     /// (flight, delivered over due; 1 is on pace).
@@ -21,6 +24,7 @@ pub(super) struct Money {
     campaigns: BTreeSet<String>,
     flights: BTreeSet<String>,
     spend: IntCounterVec,
+    credited: IntCounterVec,
     left: GaugeVec,
     pace: GaugeVec,
 }
@@ -34,7 +38,17 @@ impl Money {
         flights: &[String],
     ) -> Result<Money, prometheus::Error> {
         let spend = IntCounterVec::new(
-            Opts::new("spend_micros_total", "Billed, in micros of the currency."),
+            Opts::new(
+                "spend_micros_total",
+                "Billed, in micros of the currency; what was given back is not taken off.",
+            ),
+            &["campaign", "currency"],
+        )?;
+        let credited = IntCounterVec::new(
+            Opts::new(
+                "credited_micros_total",
+                "Given back by credits and refunds, in micros of the currency.",
+            ),
             &["campaign", "currency"],
         )?;
         let left = GaugeVec::new(
@@ -46,10 +60,12 @@ impl Money {
             &["flight"],
         )?;
         registry.register(Box::new(spend.clone()))?;
+        registry.register(Box::new(credited.clone()))?;
         registry.register(Box::new(left.clone()))?;
         registry.register(Box::new(pace.clone()))?;
         for (campaign, currency) in campaigns {
             spend.with_label_values(&[campaign.as_str(), currency]);
+            credited.with_label_values(&[campaign.as_str(), currency]);
             left.with_label_values(&[campaign.as_str()]).set(1.0);
         }
         for flight in flights {
@@ -57,26 +73,32 @@ impl Money {
         }
         let campaigns = campaigns.iter().map(|(campaign, _)| campaign.clone()).collect();
         let flights = flights.iter().cloned().collect();
-        Ok(Money { campaigns, flights, spend, left, pace })
+        Ok(Money { campaigns, flights, spend, credited, left, pace })
     }
 
     pub(super) fn set(&self, rows: &MoneyRows) {
-        let mut others: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
-        for (campaign, currency, micros) in &rows.spend {
-            if self.campaigns.contains(campaign) {
-                super::set(&self.spend, &[campaign.as_str(), currency], *micros);
-            } else {
-                *others.entry(currency.as_str()).or_default() += micros;
-            }
-        }
-        for (currency, micros) in others {
-            super::set(&self.spend, &[OTHER, currency], micros);
-        }
+        self.amounts(&self.spend, &rows.spend);
+        self.amounts(&self.credited, &rows.credited);
         for (campaign, left) in rows.left.iter().filter(|(c, _)| self.campaigns.contains(c)) {
             self.left.with_label_values(&[campaign.as_str()]).set(*left);
         }
         for (flight, ratio) in rows.pace.iter().filter(|(f, _)| self.flights.contains(f)) {
             self.pace.with_label_values(&[flight.as_str()]).set(*ratio);
+        }
+    }
+
+    /// Sets one series a campaign that has its own; the rest is one sum a currency.
+    fn amounts(&self, series: &IntCounterVec, rows: &[(String, String, u64)]) {
+        let mut others: BTreeMap<&str, u64> = BTreeMap::new();
+        for (campaign, currency, micros) in rows {
+            if self.campaigns.contains(campaign) {
+                super::set(series, &[campaign.as_str(), currency], *micros);
+            } else {
+                *others.entry(currency.as_str()).or_default() += micros;
+            }
+        }
+        for (currency, micros) in others {
+            super::set(series, &[OTHER, currency], micros);
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod asked;
 pub mod attribution;
 pub mod audit;
+pub mod credit;
 pub mod decide;
 pub mod explain;
 pub mod forced;

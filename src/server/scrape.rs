@@ -13,10 +13,16 @@ fn row(tally: Option<&Tally>) -> EventRow {
     let Some(tally) = tally else {
         return EventRow { invalid: vec![0; reasons.len()], ..EventRow::default() };
     };
-    let count = |reason: &InvalidReason| tally.invalid.get(reason).copied().unwrap_or(0);
+    // A credit is an entry of its own: counters only grow, and what counted once stays counted.
+    let credited = tally.credited_events();
+    let count = |reason: &InvalidReason| match reason {
+        InvalidReason::Credited => 0,
+        _ => tally.invalid.get(reason).copied().unwrap_or(0),
+    };
     EventRow {
         received: tally.received,
-        counted: tally.counted,
+        counted: tally.counted + credited,
+        credited,
         duplicate: tally.duplicate,
         pending: tally.pending,
         invalid: reasons.iter().map(count).collect(),
@@ -39,9 +45,15 @@ impl Server {
                 let owner = inventory.advertisers.iter().find(|a| a.id == campaign.advertiser);
                 let currency = owner.map_or_else(String::new, |a| a.currency.to_string());
                 let account = state.accounts.get(campaign.id.as_str());
-                let spent = account.map_or(0, |account| account.spent.get());
-                let spent = u64::try_from(spent).unwrap_or(0);
-                money.spend.push((campaign.id.to_string(), currency, spent));
+                let (net, returned) =
+                    account.map_or((0, 0), |account| (account.spent.get(), account.returned.get()));
+                let whole = |micros: i64| u64::try_from(micros).unwrap_or(0);
+                money.spend.push((
+                    campaign.id.to_string(),
+                    currency.clone(),
+                    whole(net + returned),
+                ));
+                money.credited.push((campaign.id.to_string(), currency, whole(returned)));
             }
         }
         let reasons = InvalidReason::ALL.iter();

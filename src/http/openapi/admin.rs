@@ -6,6 +6,7 @@ use crate::catalog::listed::LISTS;
 use crate::domain::inventory::Inventory;
 use crate::domain::weights::Weights;
 use crate::http::openapi::answer::Answer;
+use crate::http::openapi::credits;
 use crate::http::openapi::documents;
 use crate::http::openapi::operation::Key;
 use crate::http::openapi::operation::Listener;
@@ -32,6 +33,7 @@ const JSON: &[&str] = &["application/json"];
 /// The rows, in the order of the route table.
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let mut rows = reading(schemas);
+    rows.extend(credits::operations(schemas));
     rows.extend(changing(schemas));
     rows.extend(documents(schemas));
     let mut rows: Vec<Operation> = rows

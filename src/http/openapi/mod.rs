@@ -4,6 +4,7 @@
 mod admin;
 mod answer;
 mod ask;
+mod credits;
 mod decide;
 mod documents;
 mod example;

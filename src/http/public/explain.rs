@@ -19,6 +19,7 @@ use actix_web::web::Path;
 use actix_web::web::Query;
 use serde::Deserialize;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 impl From<ExplainError> for ApiError {
     fn from(error: ExplainError) -> ApiError {
@@ -135,7 +136,7 @@ pub async fn events(
     }
     let (server, decision) = (face.server.clone(), decision_id(&id)?);
     let own = (identity.role == Role::Publisher).then_some(identity.owner);
-    let found = actix_web::web::block(move || server.ledger.events_of(decision))
+    let found = actix_web::web::block(move || server.ledger.events_of(&BTreeSet::from([decision])))
         .await
         .map_err(ApiError::internal)?
         .map_err(ApiError::internal)?;

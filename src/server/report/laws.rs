@@ -95,7 +95,8 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
         2 => (event(), any::<u128>()).prop_map(|(event, id)| {
             let event = Arc::new(Event { claimed: None, ..event });
             let micros = event.price;
-            let credit = Credit { id, at_ms: event.at_ms, event: event.clone(), micros };
+            let (by, note) = ("".into(), "".into());
+            let credit = Credit { id, at_ms: event.at_ms, event: event.clone(), micros, by, note };
             vec![Record::Event(event), Record::Credit(Box::new(credit))]
         }),
         1 => (attribution(), any::<u128>(), 0..SPAN_MS, 0i64..3_000).prop_map(|(of, id, at, micros)| {
@@ -107,6 +108,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
                 day_starts_ms,
                 attribution: of,
                 micros: Micros::try_from(micros).unwrap(),
+                by: "".into(),
                 note: "".into(),
             }))]
         }),

@@ -1,6 +1,7 @@
 //! The admin API: documents, stops, weights, history. Operators only; every change is audited.
 
 pub mod catalog;
+pub mod credits;
 pub mod documents;
 pub mod overview;
 pub mod stops;
@@ -50,6 +51,9 @@ pub fn table() -> Vec<At> {
         at("/v1/admin/audit").reads(catalog::audit),
         at("/v1/admin/inventory").reads(catalog::inventory).on(Method::PUT, catalog::apply),
         at("/v1/admin/weights").reads(weights::weights).on(Method::PUT, weights::replace),
+        // Money.
+        at("/v1/admin/credits").post(credits::credit),
+        at("/v1/admin/refunds").post(credits::refund),
         // Emergencies.
         at("/v1/admin/rollback").post(catalog::rollback),
         at("/v1/admin/stops").post(stops::set),

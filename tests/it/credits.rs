@@ -1,0 +1,133 @@
+//! Money given back: new entries, once each, seen by everybody.
+
+use crate::harness::Setup;
+use crate::harness::TestServer;
+use crate::harness::inventory;
+use crate::harness::inventory::PRICE_MICROS;
+use crate::harness::reference;
+use serde_json::Value;
+use serde_json::json;
+
+async fn post(server: &TestServer, path: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
+    let url = format!("{}/v1/admin/{path}", server.ops);
+    let mut call = server.reader.post(&url).bearer_auth(server.key("operator")).json(body);
+    if let Some(key) = key {
+        call = call.header("idempotency-key", key);
+    }
+    let reply = call.send().await.unwrap();
+    (reply.status().as_u16(), reply.json().await.unwrap())
+}
+
+async fn total(server: &TestServer) -> Value {
+    let path = "/v1/reports/advertisers/zahid-host?by=topic";
+    let (_, report) = server.get_as("advertiser:zahid-host", path).await;
+    let rows = report["rows"].as_array().unwrap();
+    let sum: i64 = rows.iter().map(|row| row["spend_micros"].as_i64().unwrap()).sum();
+    assert_eq!(report["total"][0]["spend_micros"], sum, "{report:#}");
+    report["total"][0].clone()
+}
+
+#[tokio::test]
+async fn a_credited_event_counts_no_more_costs_nothing_and_is_named() {
+    let server = Setup::default().inventory(inventory::sold(2)).clock().start().await;
+    let mut units = Vec::new();
+    for _ in 0..2 {
+        let unit = server.unit().await;
+        server.reader.impression(&unit).await;
+        units.push(unit);
+    }
+    let asked = json!({ "decisions": [units[0].id()], "note": "a click farm" });
+
+    let (status, first) = post(&server, "credits", None, &asked).await;
+    let (_, again) = post(&server, "credits", None, &asked).await;
+
+    assert_eq!((status, &first["micros"]["EUR"]), (200, &json!(PRICE_MICROS)), "{first:#}");
+    assert_eq!(first["credited"][0]["before"], false);
+    assert_eq!((&again["micros"], &again["credited"][0]["before"]), (&json!({}), &json!(true)));
+    assert_eq!(server.verdicts(&units[0]).await, ["impression invalid credited"]);
+    assert_eq!(server.verdicts(&units[1]).await, ["impression counted"]);
+
+    // Its money is there to be spent again, and everybody says the same, also after a restart.
+    let server = server.restart().await;
+    let total = total(&server).await;
+    assert_eq!(total["impressions"], json!({ "gross": 2, "invalid": 1, "net": 1 }));
+    assert_eq!(total["spend_micros"], PRICE_MICROS);
+    assert_eq!(total["returned_micros"], PRICE_MICROS);
+    assert_eq!(total["refused"], json!({ "credited": 1 }));
+    let scrape = server.scrape().await;
+    assert_eq!((scrape.events("impression", "counted"), scrape.spent()), (2, 2 * PRICE_MICROS));
+    assert_eq!(scrape.invalid("impression", "credited"), 1);
+    scrape.assert_every_event_is_accounted_for();
+    assert_eq!(server.decide(&reference()).await.sponsor(), "zahid-host");
+    server.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn a_refund_moves_money_and_no_count_and_the_same_key_gives_once() {
+    let server = Setup::default().clock().start().await;
+    server.reader.impression(&server.unit().await).await;
+    let today = jiff::Timestamp::from_millisecond(server.inner.clock.now_ms()).unwrap();
+    let refund = |micros: u64| json!({ "campaign": "zahid-launch", "day": today.to_string()[..10], "micros": micros, "note": "down" });
+
+    assert_eq!(post(&server, "refunds", None, &refund(500)).await.0, 422);
+    for _ in 0..2 {
+        let (status, given) = post(&server, "refunds", Some("one"), &refund(500)).await;
+        assert_eq!((status, &given["micros"]), (200, &json!(500)), "{given:#}");
+    }
+    assert_eq!(post(&server, "refunds", Some("one"), &refund(600)).await.0, 422);
+    let (_, rest) = post(&server, "refunds", Some("two"), &refund(u64::from(u32::MAX))).await;
+    assert_eq!(rest["micros"], PRICE_MICROS - 500, "never more than was billed");
+
+    let total = total(&server).await;
+    assert_eq!((&total["spend_micros"], &total["impressions"]["net"]), (&json!(0), &json!(1)));
+    server.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_given_back_is_refused_by_its_field() {
+    let server = TestServer::start().await;
+    for (path, body, field) in [
+        ("credits", json!({ "decisions": ["x"], "note": "n" }), "decisions[0]"),
+        ("credits", json!({ "decisions": [], "note": "n" }), "decisions"),
+        ("credits", json!({ "decisions": [uuid::Uuid::nil()], "note": " " }), "note"),
+        (
+            "refunds",
+            json!({ "campaign": "zahid-launch", "day": "25.11.", "micros": 1, "note": "n" }),
+            "day",
+        ),
+        (
+            "refunds",
+            json!({ "campaign": "zahid-launch", "day": "2026-11-25", "micros": 0, "note": "n" }),
+            "micros",
+        ),
+    ] {
+        let (status, problem) = post(&server, path, Some("k"), &body).await;
+        assert_eq!((status, &problem["field"]), (422, &json!(field)), "{problem:#}");
+    }
+    let nobody = json!({ "campaign": "nobody", "day": "2026-11-25", "micros": 1, "note": "n" });
+    assert_eq!(post(&server, "refunds", Some("k"), &nobody).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_report_knows_what_was_asked_for_and_what_was_filled() {
+    let server = Setup::default().clock().start().await;
+    for topic in ["ai-infrastructure", "gardening"] {
+        let mut page = reference();
+        page["page"]["topics"] = json!([topic]);
+        page["page"]["entities"] = json!([]);
+        if topic == "gardening" {
+            page["page"]["commercial"] = json!("none");
+        }
+        server.decide(&page).await;
+    }
+    server.inner.note_asked().await.unwrap();
+
+    let path = "/v1/reports/publishers/eu-tech-news?by=topic";
+    let (_, report) = server.get_as("publisher:eu-tech-news", path).await;
+    let total = &report["total"][0];
+    assert_eq!((&total["requests"], &total["filled"]), (&json!(2), &json!(1)), "{report:#}");
+    let path = "/v1/reports/advertisers/zahid-host?by=topic";
+    let (_, report) = server.get_as("advertiser:zahid-host", path).await;
+    assert_eq!(report["total"][0]["filled"], 1, "{report:#}");
+    assert!(report["total"][0].get("revenue_micros").is_none());
+}
