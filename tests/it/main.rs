@@ -6,6 +6,7 @@ mod calls;
 mod cli;
 mod console;
 mod crash;
+mod dashboards;
 mod decisions;
 mod dependencies;
 mod drain;
