@@ -35,11 +35,13 @@ def expression(board, title, ref="A"):
     return found[0]
 
 
-def unanswered(prometheus, at):
+def unanswered(prometheus, at, spoil=False):
     """How many queries there are, and those that are refused, or empty where they may not be."""
     wrong, count = [], 0
     for board, title, ref, text in queries():
         count += 1
+        if spoil and count == 1:
+            text = f"no_such_series + {text}"
         try:
             rows = prometheus.query(text, at)
         except ValueError as error:
