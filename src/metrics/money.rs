@@ -52,7 +52,10 @@ impl Money {
             &["campaign", "currency"],
         )?;
         let left = GaugeVec::new(
-            Opts::new("budget_remaining_ratio", "What is left of a campaign's budget, 0 to 1."),
+            Opts::new(
+                "budget_remaining_ratio",
+                "What is left of a campaign's budget for life, else of its day's, 0 to 1.",
+            ),
             &["campaign"],
         )?;
         let pace = GaugeVec::new(

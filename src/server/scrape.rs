@@ -66,9 +66,14 @@ impl Server {
         });
         for (campaign, purse) in inventory.campaigns.iter().zip(&live.fixtures.purses) {
             let content = purse.content(now_ms);
-            let whole = campaign.budget.lifetime_micros.or(campaign.budget.daily_micros);
-            if let (Some(left), Some(whole)) = (content.left, whole) {
-                let ratio = left.get() as f64 / (whole.get().max(1)) as f64;
+            // A limit for life is what ends a campaign; a day's limit is whole again tomorrow, and
+            // is not measured by the other.
+            let limits = match (campaign.budget.lifetime_micros, campaign.budget.daily_micros) {
+                (Some(life), _) => Some((life, content.spent)),
+                (None, daily) => daily.map(|daily| (daily, content.spent_today)),
+            };
+            if let Some((limit, spent)) = limits {
+                let ratio = limit.saturating_sub(spent).get() as f64 / limit.get().max(1) as f64;
                 money.left.push((campaign.id.to_string(), ratio));
             }
         }

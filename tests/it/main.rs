@@ -7,6 +7,7 @@ mod cli;
 mod console;
 mod crash;
 mod credits;
+mod dashboards;
 mod decisions;
 mod dependencies;
 mod drain;

@@ -166,3 +166,17 @@ async fn what_a_page_got_is_counted_by_outcome_and_stage() {
     assert_eq!(scrape.count("adjacent_no_fill_total{reason=\"commercial_off\"}"), 1);
     assert_eq!(scrape.count("adjacent_decision_duration_seconds_count"), 2);
 }
+
+#[tokio::test]
+async fn what_is_left_of_a_budget_is_measured_by_its_own_limit() {
+    let server = TestServer::start().await;
+    let left = "adjacent_budget_remaining_ratio{campaign=\"zahid-launch\"}";
+
+    // 5,000 for life and 200 a day: a day's limit is no four per cent of a campaign.
+    assert_eq!(server.scrape().await.value(left), 1.0);
+    server.reader.impression(&server.unit().await).await;
+
+    let scrape = server.scrape().await;
+    let expected = 1.0 - scrape.spent() as f64 / 5e9;
+    assert!((scrape.value(left) - expected).abs() < 1e-9 && expected < 1.0);
+}

@@ -2,6 +2,7 @@
 //! decisions, events, scrapes.
 
 pub mod decision;
+pub mod expression;
 pub mod inventory;
 pub mod metrics;
 pub mod process;

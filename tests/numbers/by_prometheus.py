@@ -1,0 +1,128 @@
+"""An export against `/metrics`, against Prometheus, and against what dashboards and rules make of it."""
+
+import time
+
+import panels
+
+
+def series(name, **labels):
+    inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+    return f"adjacent_{name}{{{inside}}}"
+
+
+def family(metrics, name):
+    """The figures of a family that are not zero, by series."""
+    prefix = f"adjacent_{name}{{"
+    return {key: int(v) for key, v in metrics.items() if key.startswith(prefix) and v}
+
+
+def ledger_figures(export):
+    """What the metrics of the ledger must say, of an export."""
+    truth = {}
+    for (kind, verdict), count in export.figures("SELECT kind, verdict, count(*) FROM events GROUP BY ALL").items():
+        truth[series("events_total", kind=kind, verdict=verdict)] = count
+    for kind, count in export.figures("SELECT kind, count(*) FROM events GROUP BY ALL").items():
+        truth[series("events_received_total", kind=kind)] = count
+    for (kind, reason), count in export.figures(
+        "SELECT kind, reason, count(*) FROM events WHERE reason IS NOT NULL GROUP BY ALL"
+    ).items():
+        truth[series("invalid_events_total", kind=kind, reason=reason)] = count
+    for (campaign, currency), micros in export.figures(
+        "SELECT campaign, currency, sum(billed_micros)::BIGINT FROM events GROUP BY ALL"
+    ).items():
+        if micros:
+            truth[series("spend_micros_total", campaign=campaign, currency=currency)] = micros
+    return truth
+
+
+FAMILIES = ["events_total", "events_received_total", "invalid_events_total", "spend_micros_total"]
+
+
+def against_metrics(checks, oracle, export, server, prometheus, metrics):
+    truth = ledger_figures(export)
+    said = {key: value for name in FAMILIES for key, value in family(metrics, name).items() if 'kind="unknown"' not in key}
+    checks.same("/metrics: what the ledger says is what the export sums up to", truth, said)
+
+    now = server.generation
+    forged = oracle.forged[now]
+    unknown = {series("events_received_total", kind="unknown"): forged,
+               series("events_total", kind="unknown", verdict="invalid"): forged,
+               series("invalid_events_total", kind="unknown", reason="forged"): forged}  # fmt: skip
+    checks.same("/metrics: forged tokens since the start are those that were sent", unknown,
+                {key: int(metrics[key]) for key in unknown})  # fmt: skip
+    slots = {outcome: count for (generation, outcome), count in oracle.slots.items() if generation == now}
+    told = {"filled": int(metrics[series("decisions_total", outcome="filled")]),
+            "test": int(metrics[series("decisions_total", outcome="test")])}  # fmt: skip
+    told |= {key.split('"')[1]: value for key, value in family(metrics, "no_fill_total").items()}
+    checks.same("/metrics: slots since the start, by outcome and reason", slots, told)
+
+    seen = {}
+    for labels, value in prometheus.query('{__name__=~"adjacent_.*_total"}'):
+        name = labels["__name__"].removeprefix("adjacent_")
+        if name in FAMILIES and value:
+            labels = {k: v for k, v in labels.items() if k not in ("__name__", "instance", "job")}
+            seen[series(name, **labels)] = int(value)
+    checks.same("Prometheus: the same as the export, and the forged", truth | unknown, seen)
+
+    identity = prometheus.ask(
+        "query_range", query="sum by (kind) (adjacent:count_identity:difference)",
+        start=f"{time.time() - 120:.3f}", end=f"{time.time():.3f}", step="1",
+    )["result"]  # fmt: skip
+    points = [float(value) for row in identity for _, value in row["values"]]
+    if checks.spoil:
+        points[-1] += 1
+    off = [f"{value} off" for value in points if value]
+    checks.none("Prometheus: the count identity held in every scrape of the run", len(points), off)
+    falls = 'resets({__name__=~"adjacent_(spend_micros|events_received|events)_total", kind!="unknown", verdict!="pending"}[3m])'
+    rows = prometheus.query(falls)
+    if checks.spoil:
+        rows[-1] = (rows[-1][0], 1.0)
+    fell = [f"{labels} fell {value} times" for labels, value in rows if value]
+    checks.none("Prometheus: nothing that the ledger counts fell at the kill", len(rows), fell)
+
+
+def against_panels(checks, export, prometheus, ended):
+    count, wrong = panels.unanswered(prometheus, ended, checks.spoil)
+    checks.none("dashboards: every query is answered, with a figure", count, wrong)
+
+    def shown(board, title, *labels, ref="A", number=int):
+        rows = prometheus.query(panels.expression(board, title, ref))
+        pairs = ((tuple(labels_of.get(label, "") for label in labels), number(value)) for labels_of, value in rows)
+        return {key: value for key, value in pairs if value and "unknown" not in key}
+
+    def summed(columns, what="count(*)", where="true"):
+        rows = export.rows(f"SELECT {columns}, {what} FROM events WHERE {where} GROUP BY ALL")
+        return {row[:-1]: row[-1] for row in rows if row[-1]}
+
+    units = "round(sum(billed_micros) / 1e6, 6)"
+    micro = lambda value: round(value, 6)  # noqa: E731
+    checks.same("dashboards: ledger, events by kind and verdict", summed("kind, verdict"),
+                shown("ledger", "Events, by kind and verdict", "kind", "verdict"))  # fmt: skip
+    checks.same("dashboards: ledger, received", summed("kind"), shown("ledger", "Received, by kind", "kind"))
+    checks.same("dashboards: ledger, billed", summed("campaign, currency", "sum(billed_micros)::BIGINT"),
+                shown("ledger", "Billed, by campaign", "campaign", "currency"))  # fmt: skip
+    checks.same("dashboards: traffic, invalid by kind and reason", summed("kind, reason", where="reason IS NOT NULL"),
+                shown("traffic", "Invalid events", "kind", "reason"))  # fmt: skip
+    checks.same("dashboards: money, billed", summed("currency", units),
+                shown("money", "Billed", "currency", number=micro))  # fmt: skip
+    checks.same("dashboards: money, by campaign", summed("campaign, currency", units),
+                shown("money", "By campaign", "campaign", "currency", number=micro))  # fmt: skip
+    counted = {key[0]: value for key, value in summed("kind", where="verdict = 'counted'").items()}
+    for title, kind in [("Viewable", "viewable"), ("Clicked", "click")]:
+        truth = {(): round(counted[kind] / counted["impression"], 9)}
+        said = shown("money", title, number=lambda value: round(value, 9))
+        checks.same(f"dashboards: money, {title.lower()} of impressions", truth, said)
+
+    groups = prometheus.ask("rules")["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    if checks.spoil:
+        rules[-1]["health"] = "err"
+    sick = [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] != "ok"]
+    checks.none("rules: each is evaluated without an error", len(rules), sick)
+    # A kill is no damage, no drift and no lag.
+    books = [rule for rule in rules if any(word in rule["name"] for word in ("Journal", "Ledger", "Identity"))
+             and rule["type"] == "alerting"]  # fmt: skip
+    if checks.spoil:
+        books[-1]["state"] = "pending"
+    fired = [rule["name"] for rule in books if rule["state"] != "inactive"]
+    checks.none("rules: no alert about the books fires after a kill", len(books), fired)

@@ -1,0 +1,130 @@
+"""An export against reports, pages, the console, the audit, and an export by columns."""
+
+import csv
+import io
+import json
+
+from export import FIGURES
+from page import Page, money
+from processes import get
+
+BREAKDOWNS = [
+    "", "day", "hour", "topic", "entity,region", "publisher,placement", "campaign,flight",
+    "creative,variant,cta", "tier,day,topic",
+]  # fmt: skip
+DATA = ["--data", "data"]
+
+
+def flat(rows, by):
+    """A report's rows as figures by keys, currency and name."""
+    found = {}
+    for row in rows:
+        key = (*row["keys"][: len(by)], row["currency"])
+        for name in FIGURES.values():
+            found.update({(*key, f"{name}_{part}"): row[name][part] for part in ("gross", "invalid", "net")})
+        found |= {(*key, "pending"): row["pending"], (*key, "spend_micros"): row["spend_micros"]}
+    return found
+
+
+def against_reports(checks, export, server):
+    parties = [("advertisers", "advertiser", id) for id in server.advertisers]
+    parties += [("publishers", "publisher", id) for id in server.publishers]
+    for kind, column, party in parties:
+        if not export.rows(f"SELECT 1 FROM events WHERE {column} = ? LIMIT 1", party):
+            said = json.loads(get(f"{server.public}/v1/reports/{kind}/{party}", **server.operator))
+            checks.same(f"reports: {party} has none", {"rows": 0}, {"rows": len(said["rows"])})
+            continue
+        truth, json_said, csv_said = {}, {}, {}
+        for asked in BREAKDOWNS:
+            by = [name for name in asked.split(",") if name]
+            # What it is broken down by if nothing is said: by day.
+            url = f"{server.public}/v1/reports/{kind}/{party}?by={asked or 'day'}"
+            reply = json.loads(get(url, **server.operator))
+            text = get(url, **server.operator, Accept="text/csv")
+            figures = export.report(column, party, by, reply["tz"])
+            truth |= {(asked, *key): value for key, value in figures.items()}
+            rows = reply["rows"] if by else reply["total"]
+            json_said |= {(asked, *key): value for key, value in flat(rows, by).items()}
+            for row in csv.DictReader(io.StringIO(text)) if by else []:
+                key = (asked, *(row.pop(name) for name in by), row.pop("currency"))
+                csv_said |= {(*key, name): int(value) for name, value in row.items()}
+            if not by:
+                refused = {}
+                for row in reply["total"]:
+                    for reason, count in row["refused"].items():
+                        refused[reason] = refused.get(reason, 0) + count
+        checks.same(f"reports: {party}, JSON, {len(BREAKDOWNS)} breakdowns", truth, json_said)
+        without_total = {key: value for key, value in truth.items() if key[0]}
+        checks.same(f"reports: {party}, CSV", without_total, csv_said)
+        expected = export.refused(column, party)
+        if expected or refused:
+            checks.same(f"reports: {party}, refused by reason", expected, refused)
+
+
+def against_pages(checks, export, server):
+    for party in server.advertisers:
+        if not export.rows("SELECT 1 FROM events WHERE advertiser = ? LIMIT 1", party):
+            continue
+        status, said = server.verb("keys", "link", party, "--days", "1", "--json", *DATA)
+        if status:
+            raise RuntimeError(said)
+        page = Page(get(server.public + json.loads(said)["path"]))
+        zone = json.loads(get(f"{server.public}/v1/reports/advertisers/{party}", **server.operator))["tz"]
+        total, truth, found = export.report("advertiser", party, [], zone), {}, {}
+        ((currency,),) = export.rows("SELECT DISTINCT currency FROM events WHERE advertiser = ?", party)
+        for name in FIGURES.values():
+            for part, column in [("gross", "Came"), ("invalid", "Not counted"), ("net", "Counted")]:
+                truth["steps", name, column] = str(total[currency, f"{name}_{part}"])
+        steps = page.figures("From impression to click")
+        found |= {("steps", *key): value for key, value in steps.items() if key[1] != "Of impressions"}
+        truth["spent"] = f"{money(total[currency, 'spend_micros'])} {currency}"
+        found["spent"] = page.list["Spent"]
+        for heading, by in [("By day", "day"), ("By topic", "topic"), ("By entity", "entity"), ("By country", "region"),
+                            ("By site", "publisher"), ("By creative", "creative")]:  # fmt: skip
+            for (name, _, figure), value in export.report("advertiser", party, [by], zone).items():
+                if figure.endswith("_net"):
+                    truth[heading, name, figure.removesuffix("_net").capitalize()] = str(value)
+                elif figure == "spend_micros":
+                    truth[heading, name, "Spent"] = f"{money(value)} {currency}"
+            found |= {(heading, *key): value for key, value in page.figures(heading).items()}
+        for reason, count in export.refused("advertiser", party).items():
+            truth["refused", reason] = str(count)
+        refused = page.figures("Refused, never billed")
+        found |= {("refused", row): value for (row, column), value in refused.items() if column == "How many"}
+        checks.same(f"page: {party}", truth, found)
+
+    overview = json.loads(get(f"{server.ops}/v1/admin/overview", **server.operator))
+    campaigns = [campaign for advertiser in overview["advertisers"] for campaign in advertiser["campaigns"]]
+    billed = export.figures("SELECT campaign, sum(billed_micros)::BIGINT FROM events GROUP BY ALL")
+    truth = {campaign["id"]: billed.get(campaign["id"], 0) for campaign in campaigns}
+    checks.same("console: spent by campaign", truth, {c["id"]: c["spent_micros"] for c in campaigns})
+    flights = [flight for campaign in campaigns for flight in campaign["flights"]]
+    shown = export.figures(
+        "SELECT flight, count(*) FROM events WHERE kind = 'impression' AND verdict = 'counted' GROUP BY ALL"
+    )
+    truth = {flight["id"]: shown.get(flight["id"], 0) for flight in flights}
+    checks.same("console: delivered by flight", truth, {f["id"]: f["delivered_impressions"] for f in flights})
+
+
+def audited(checks, server, when):
+    status, said = server.verb("audit", "--json", *DATA)
+    differences = json.loads(said).get("differences") if status == 0 else said
+    checks.same(f"audit: no difference, {when}", {"differences": "[]"}, {"differences": str(differences)})
+
+
+def columns(checks, server, export):
+    """The same by columns, where this build writes them."""
+    if "parquet" not in server.verb("export", "--help")[1].lower():
+        print("      this build exports no Parquet")
+        return
+    status, said = server.verb("export", *DATA, "--out", "events.parquet")
+    if status:
+        checks.none("Parquet: is exported", 1, [said.strip()])
+        return
+    path = server.folder / "events.parquet"
+    names = "kind, verdict, coalesce(reason::VARCHAR, ''), advertiser, campaign, flight, creative, publisher, topic, region, currency"
+    sums = f"SELECT {names}, count(*) || ' events, ' || sum(billed_micros)::BIGINT || ' micros' FROM"
+    kinds = "WHERE kind IN ('impression', 'viewable', 'click', 'copy') GROUP BY ALL"
+    said = {tuple(map(str, key)): value for key, value in export.figures(f"{sums} read_parquet('{path}') {kinds}").items()}
+    truth = {tuple(map(str, key)): value for key, value in export.figures(f"{sums} events {kinds}").items()}
+    checks.same("Parquet: the same as the lines", truth, said)

@@ -1,0 +1,91 @@
+"""An export, read by DuckDB: the independent sum of everything."""
+
+import tomllib
+import zoneinfo
+from datetime import UTC, datetime
+
+import duckdb
+
+COLUMNS = (
+    "kind cta at decided_at decision_id verdict reason billed_micros currency advertiser campaign flight "
+    "creative variant tier publisher placement topic entity region"
+).split()
+FIGURES = {"impression": "impressions", "viewable": "viewable", "click": "clicks", "copy": "copies"}
+QUARTER_MS = 900_000
+
+
+class Export:
+    def __init__(self, path):
+        self.db = duckdb.connect()
+        types = {name: "VARCHAR" for name in COLUMNS} | {"billed_micros": "BIGINT", "variant": "BIGINT"}
+        columns = ", ".join(f"'{name}': '{type}'" for name, type in types.items())
+        self.db.execute(
+            f"CREATE TABLE events AS SELECT * FROM read_json('{path}', format = 'newline_delimited', "
+            f"columns = {{{columns}}}) WHERE kind IN ('impression', 'viewable', 'click', 'copy')"
+        )
+        self.db.execute(
+            f"ALTER TABLE events ADD COLUMN quarter BIGINT; "
+            f"UPDATE events SET quarter = epoch_ms(decided_at::TIMESTAMP) // {QUARTER_MS}"
+        )
+
+    def rows(self, sql, *values):
+        return self.db.execute(sql, list(values)).fetchall()
+
+    def figures(self, sql, *values):
+        """The last column of each row, by the others."""
+        return {row[:-1] if len(row) > 2 else row[0]: row[-1] for row in self.rows(sql, *values)}
+
+    def lose_one(self):
+        """Takes one counted event out, to see who notices."""
+        self.db.execute(
+            "DELETE FROM events WHERE rowid = (SELECT min(rowid) FROM events WHERE verdict = 'counted')"
+        )
+
+    def report(self, column, party, by, zone):
+        """A party's report, as the API gives it: figures by the keys of the row and the currency."""
+        self.db.execute("CREATE OR REPLACE TEMP TABLE civil (quarter BIGINT, day VARCHAR, hour VARCHAR)")
+        for (quarter,) in self.rows("SELECT DISTINCT quarter FROM events"):
+            at = datetime.fromtimestamp(quarter * QUARTER_MS / 1000, UTC).astimezone(zoneinfo.ZoneInfo(zone))
+            offset = at.strftime("%z")
+            hour = f"{at:%Y-%m-%dT%H}:00{offset[:3]}:{offset[3:]}"
+            self.db.execute("INSERT INTO civil VALUES (?, ?, ?)", [quarter, f"{at:%Y-%m-%d}", hour])
+        keys = ", ".join(
+            "coalesce(cta, 'none')" if name == "cta" else f"{name}::VARCHAR" for name in by
+        )
+        sums = []
+        for kind, name in FIGURES.items():
+            valid = f"count(*) FILTER (kind = '{kind}' AND verdict = 'counted')"
+            invalid = f"count(*) FILTER (kind = '{kind}' AND verdict = 'invalid' AND reason <> 'test')"
+            sums += [f"{valid} + {invalid}", invalid, valid]
+        sums += ["count(*) FILTER (verdict = 'pending')", "sum(billed_micros)::BIGINT"]
+        names = [f"{name}_{part}" for name in FIGURES.values() for part in ("gross", "invalid", "net")]
+        names += ["pending", "spend_micros"]
+        found = {}
+        grouped = f"{keys}, currency" if by else "currency"
+        for row in self.rows(
+            f"SELECT {grouped}, {', '.join(sums)} FROM events JOIN civil USING (quarter) "
+            f"WHERE {column} = ? GROUP BY {grouped}",
+            party,
+        ):
+            key, figures = row[: len(by) + 1], row[len(by) + 1 :]
+            found.update({(*key, name): figure for name, figure in zip(names, figures)})
+        return found
+
+    def refused(self, column, party):
+        """Invalid events of a party, by reason; a test is no traffic."""
+        return self.figures(
+            f"SELECT reason, count(*) FROM events WHERE {column} = ? AND verdict = 'invalid' "
+            "AND reason <> 'test' GROUP BY ALL",
+            party,
+        )
+
+
+def prices(folder):
+    """What a counted event of a kind costs, in micros, by flight: read from the inventory's files."""
+    found = {}
+    for file in sorted(folder.glob("*.toml")):
+        for flight in tomllib.loads(file.read_text()).get("flights", []):
+            price, bills = flight.get("price_micros", 0), flight["bills"]
+            # Impressions are sold by the thousand.
+            found[flight["id"]] = (bills, price if bills == "click" else price // 1000)
+    return found

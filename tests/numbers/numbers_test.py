@@ -1,0 +1,118 @@
+"""Runs everything and compares what everybody says of the same events."""
+
+import os
+import pathlib
+import random
+import sys
+import tempfile
+import threading
+import time
+
+import by_prometheus
+import by_readers
+import by_reports
+from by_prometheus import FAMILIES, family
+from checks import Checks
+from export import Export
+from processes import Prometheus, Server, until
+from readers import Oracle, Reader
+
+READERS = 48
+LOAD_S = 20
+
+
+def drive(server, seed, rng):
+    """The load, with a kill in the middle; the oracle, and the moment when the load ended."""
+    oracle, done = Oracle(), threading.Event()
+    readers = [Reader(number, seed, server, oracle, done) for number in range(READERS)]
+    for reader in readers:
+        reader.start()
+    began = time.monotonic()
+    # The moment is random on purpose; nothing is waited for.
+    time.sleep(LOAD_S * rng.uniform(0.3, 0.5))
+    server.kill()
+    server.start()
+    time.sleep(max(0.0, began + LOAD_S - time.monotonic()))
+    ended = time.time()
+    done.set()
+    for reader in readers:
+        reader.join(timeout=30)
+        if reader.failure or reader.is_alive():
+            raise RuntimeError(f"a reader failed: {reader.failure}")
+    return oracle, ended
+
+
+def settled(server):
+    """Waits until nothing waits for its impression any more, and nothing moves."""
+    before = {}
+
+    def look():
+        nonlocal before
+        last, said = before, server.metrics()
+        before = ledger_of(said)
+        waiting = any('verdict="pending"' in series for series in before)
+        return said if before == last and not waiting else None
+
+    return until("everything to be settled", look)
+
+
+def ledger_of(metrics):
+    """What the ledger says in a scrape; zeros left out."""
+    return {series: value for name in FAMILIES for series, value in family(metrics, name).items()}
+
+
+def compare(checks, server, prometheus, oracle, ended):
+    metrics = settled(server)
+    prometheus.seen(time.time())
+    status, said = server.verb("export", "--data", "data", "--out", "events.ndjson.zst")
+    if status:
+        raise RuntimeError(said)
+    export = Export(server.folder / "events.ndjson.zst")
+    ((events,),) = export.rows("SELECT count(*) FROM events")
+    print(f"      {events} events on record; {said.strip()} exported")
+    by_reports.columns(checks, server, export)
+    checks.none("readers: every answer is one that a reader may get", oracle.requests,
+                oracle.wrong + ["spoilt"] * checks.spoil)  # fmt: skip
+    for_readers = export
+    if checks.spoil:
+        for_readers = Export(server.folder / "events.ndjson.zst")
+        for_readers.lose_one()
+    by_readers.compare(checks, oracle, for_readers, server.folder / "config" / "inventory")
+    by_prometheus.against_metrics(checks, oracle, export, server, prometheus, metrics)
+    by_prometheus.against_panels(checks, export, prometheus, ended)
+    by_reports.against_reports(checks, export, server)
+    by_reports.against_pages(checks, export, server)
+    by_reports.audited(checks, server, "while it serves")
+    checks.same("nothing changed while it was compared", ledger_of(metrics), ledger_of(server.metrics()))
+    server.stop()
+    by_reports.audited(checks, server, "after it stopped")
+
+
+def main():
+    seed = int(os.environ.get("ADJACENT_SEED") or random.SystemRandom().randrange(1 << 32))
+    spoil = bool(os.environ.get("ADJACENT_SPOIL"))
+    print(f"seed {seed}{', one figure changed in each comparison' if spoil else ''}", flush=True)
+    checks, began = Checks(seed, spoil), time.monotonic()
+    with tempfile.TemporaryDirectory() as place:
+        folder = pathlib.Path(place)
+        server = Server(folder / "server")
+        prometheus = None
+        try:
+            prometheus = Prometheus(folder / "prometheus", server.ops)
+            prometheus.ready()
+            oracle, ended = drive(server, seed, random.Random(seed))
+            print(
+                f"      {oracle.requests} requests in {LOAD_S} s by {READERS} readers; {oracle.unanswered} cut by the kill; "
+                f"{sum(oracle.forged.values())} forged, {oracle.heads} HEAD", flush=True,
+            )  # fmt: skip
+            compare(checks, server, prometheus, oracle, ended)
+        finally:
+            if prometheus:
+                prometheus.stop()
+            server.stop()
+    print(f"{time.monotonic() - began:.0f} s")
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    sys.exit(1 if checks.failed else 0)
+
+
+main()

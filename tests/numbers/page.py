@@ -1,0 +1,49 @@
+"""The figures of an advertiser's page, read from its HTML as a person reads them."""
+
+import html.parser
+
+
+class Page(html.parser.HTMLParser):
+    """Tables by the heading above them, and the list of figures on top."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tables, self.list = {}, {}
+        self.heading, self.row, self.cell, self.term = "", None, None, ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "tr":
+            self.row = []
+        elif tag in ("td", "th", "h2", "dt", "dd"):
+            self.cell = ""
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell += data
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.row.append(self.cell.strip())
+        elif tag == "tr":
+            self.tables.setdefault(self.heading, []).append(self.row)
+        elif tag == "h2":
+            self.heading = self.cell.strip()
+        elif tag == "dt":
+            self.term = self.cell.strip()
+        elif tag == "dd":
+            self.list[self.term] = self.cell.strip()
+        if tag in ("td", "th", "h2", "dt", "dd"):
+            self.cell = None
+
+    def figures(self, heading):
+        """The figures of a table, by row and column."""
+        head, *rows = self.tables.get(heading, [[]])
+        return {(row[0], column): cell for row in rows for column, cell in zip(head[1:], row[1:])}
+
+
+def money(micros):
+    """As pages write it: two decimals, and as many more as it takes."""
+    whole, fraction = divmod(micros, 1_000_000)
+    digits = f"{fraction:06}".rstrip("0")
+    return f"{whole}.{digits:0<2}"
