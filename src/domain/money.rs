@@ -75,11 +75,22 @@ impl From<Micros> for i64 {
 }
 
 impl fmt::Display for Micros {
-    /// Units with two to six decimals: `1.50`, `0.000001`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fraction = format!("{:06}", self.0 % 1_000_000);
+        Balance(self.0).fmt(f)
+    }
+}
+
+/// Micros of a currency that may be below zero: a day on which more was given back than spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Balance(pub i64);
+
+impl fmt::Display for Balance {
+    /// Units with two to six decimals: `1.50`, `-0.000001`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, micros) = (if self.0 < 0 { "-" } else { "" }, self.0.unsigned_abs());
+        let fraction = format!("{:06}", micros % 1_000_000);
         let cut = fraction.trim_end_matches('0').len().max(2);
-        write!(f, "{}.{}", self.0 / 1_000_000, &fraction[..cut])
+        write!(f, "{sign}{}.{}", micros / 1_000_000, &fraction[..cut])
     }
 }
 
@@ -165,7 +176,9 @@ mod tests {
             [(0, "0.00"), (1_500_000, "1.50"), (1, "0.000001"), (12_345_600, "12.3456")]
         {
             assert_eq!(Micros(micros).to_string(), text);
+            assert_eq!(Balance(-micros).to_string().trim_start_matches('-'), text);
         }
+        assert_eq!(Balance(-1_234).to_string(), "-0.001234");
     }
 
     #[test]

@@ -73,8 +73,8 @@ impl Held {
         }
     }
 
-    /// What is held in all.
+    /// What is held in all; more than an amount may be is the most that it may be.
     pub fn total(&self) -> Micros {
-        Micros::try_from(self.total).unwrap_or_default()
+        Micros::try_from(self.total).unwrap_or(Micros::MAX)
     }
 }

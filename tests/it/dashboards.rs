@@ -23,12 +23,6 @@ const PROMETHEUS: &str = "up";
 /// Given to every series by Prometheus.
 const OF_TARGET: [&str; 2] = ["instance", "job"];
 
-/// Series of credits, which a server may not have yet: panels read them as 0 until it does.
-const COMING: [(&str, &[&str]); 2] = [
-    ("adjacent_credited_micros_total", &["campaign", "currency"]),
-    ("adjacent_credited_events_total", &["kind"]),
-];
-
 type Labels = BTreeMap<String, BTreeSet<String>>;
 
 /// Every series that may be read: its labels, and the values that they have.
@@ -127,10 +121,6 @@ impl Known {
             for label in &series.matchers.matchers {
                 labels.entry(label.name.clone()).or_default().insert(label.value.clone());
             }
-        }
-        for (coming, labels) in COMING {
-            let labels = labels.iter().map(|label| ((*label).to_owned(), BTreeSet::new()));
-            known.entry(coming.to_owned()).or_insert_with(|| labels.collect());
         }
         for labels in known.values_mut() {
             labels.extend(OF_TARGET.map(|label| (label.to_owned(), BTreeSet::new())));

@@ -32,10 +32,17 @@ def ledger_figures(export):
     ).items():
         if micros:
             truth[series("spend_micros_total", campaign=campaign, currency=currency)] = micros
+    for kind, count in export.figures("SELECT kind, count(*) FROM returned WHERE entry = 'credit' GROUP BY ALL").items():
+        truth[series("invalid_events_total", kind=kind, reason="credited")] = count
+    for (campaign, currency), micros in export.figures(
+        "SELECT campaign, currency, -sum(billed_micros)::BIGINT FROM returned GROUP BY ALL"
+    ).items():
+        if micros:
+            truth[series("credited_micros_total", campaign=campaign, currency=currency)] = micros
     return truth
 
 
-FAMILIES = ["events_total", "events_received_total", "invalid_events_total", "spend_micros_total"]
+FAMILIES = ["events_total", "events_received_total", "invalid_events_total", "spend_micros_total", "credited_micros_total"]
 
 
 def against_metrics(checks, oracle, export, server, prometheus, metrics):
@@ -90,8 +97,8 @@ def against_panels(checks, export, prometheus, ended):
         pairs = ((tuple(labels_of.get(label, "") for label in labels), number(value)) for labels_of, value in rows)
         return {key: value for key, value in pairs if value and "unknown" not in key}
 
-    def summed(columns, what="count(*)", where="true"):
-        rows = export.rows(f"SELECT {columns}, {what} FROM events WHERE {where} GROUP BY ALL")
+    def summed(columns, what="count(*)", where="true", table="events"):
+        rows = export.rows(f"SELECT {columns}, {what} FROM {table} WHERE {where} GROUP BY ALL")
         return {row[:-1]: row[-1] for row in rows if row[-1]}
 
     units = "round(sum(billed_micros) / 1e6, 6)"
@@ -101,10 +108,18 @@ def against_panels(checks, export, prometheus, ended):
     checks.same("dashboards: ledger, received", summed("kind"), shown("ledger", "Received, by kind", "kind"))
     checks.same("dashboards: ledger, billed", summed("campaign, currency", "sum(billed_micros)::BIGINT"),
                 shown("ledger", "Billed, by campaign", "campaign", "currency"))  # fmt: skip
-    checks.same("dashboards: traffic, invalid by kind and reason", summed("kind, reason", where="reason IS NOT NULL"),
+    credited = summed("kind, 'credited'", where="entry = 'credit'", table="returned")
+    checks.same("dashboards: traffic, credited later", {key[:1]: count for key, count in credited.items()},
+                shown("traffic", "Credited later", "kind"))  # fmt: skip
+    checks.same("dashboards: traffic, invalid by kind and reason",
+                summed("kind, reason", where="reason IS NOT NULL") | credited,
                 shown("traffic", "Invalid events", "kind", "reason"))  # fmt: skip
     checks.same("dashboards: money, billed", summed("currency", units),
                 shown("money", "Billed", "currency", number=micro))  # fmt: skip
+    checks.same("dashboards: money, given back", summed("currency", f"-{units}", table="returned"),
+                shown("money", "Given back", "currency", number=micro))  # fmt: skip
+    checks.same("dashboards: money, net", summed("currency", units, table="entries"),
+                shown("money", "Net", "currency", number=micro))  # fmt: skip
     checks.same("dashboards: money, by campaign", summed("campaign, currency", units),
                 shown("money", "By campaign", "campaign", "currency", number=micro))  # fmt: skip
     counted = {key[0]: value for key, value in summed("kind", where="verdict = 'counted'").items()}

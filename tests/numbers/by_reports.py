@@ -15,14 +15,35 @@ BREAKDOWNS = [
 DATA = ["--data", "data"]
 
 
+# What no event says: compared with each other.
+ASKED = ["requests", "filled", "revenue_micros"]
+
+
+def is_of_events(row):
+    """Whether anything but requests is in a row."""
+    return row["pending"] or row["spend_micros"] or row["returned_micros"] or any(
+        row[name][part] for name in FIGURES.values() for part in ("gross", "net")
+    )
+
+
+def asked_of(rows):
+    """What no event says, added up by currency."""
+    found = {}
+    for row in rows:
+        for name in ASKED:
+            key = (row["currency"], name)
+            found[key] = found.get(key, 0) + int(row.get(name) or 0)
+    return found
+
+
 def flat(rows, by):
     """A report's rows as figures by keys, currency and name."""
     found = {}
-    for row in rows:
+    for row in filter(is_of_events, rows):
         key = (*row["keys"][: len(by)], row["currency"])
         for name in FIGURES.values():
             found.update({(*key, f"{name}_{part}"): row[name][part] for part in ("gross", "invalid", "net")})
-        found |= {(*key, "pending"): row["pending"], (*key, "spend_micros"): row["spend_micros"]}
+        found |= {(*key, name): row[name] for name in ("pending", "spend_micros", "returned_micros")}
     return found
 
 
@@ -34,7 +55,7 @@ def against_reports(checks, export, server):
             said = json.loads(get(f"{server.public}/v1/reports/{kind}/{party}", **server.operator))
             checks.same(f"reports: {party} has none", {"rows": 0}, {"rows": len(said["rows"])})
             continue
-        truth, json_said, csv_said = {}, {}, {}
+        truth, json_said, csv_said, asked_truth, asked_said = {}, {}, {}, {}, {}
         for asked in BREAKDOWNS:
             by = [name for name in asked.split(",") if name]
             # What it is broken down by if nothing is said: by day.
@@ -45,9 +66,16 @@ def against_reports(checks, export, server):
             truth |= {(asked, *key): value for key, value in figures.items()}
             rows = reply["rows"] if by else reply["total"]
             json_said |= {(asked, *key): value for key, value in flat(rows, by).items()}
-            for row in csv.DictReader(io.StringIO(text)) if by else []:
+            table = list(csv.DictReader(io.StringIO(text))) if by else []
+            for source, all_rows in [("JSON", reply["rows"]), ("CSV", table)] if by else []:
+                asked_said |= {(asked, source, *key): value for key, value in asked_of(all_rows).items()}
+                asked_truth |= {(asked, source, *key): value for key, value in asked_of(reply["total"]).items()}
+            for row in table:
+                for name in ASKED:
+                    row.pop(name, None)
                 key = (asked, *(row.pop(name) for name in by), row.pop("currency"))
-                csv_said |= {(*key, name): int(value) for name, value in row.items()}
+                if any(map(int, row.values())):
+                    csv_said |= {(*key, name): int(value) for name, value in row.items()}
             if not by:
                 refused = {}
                 for row in reply["total"]:
@@ -56,6 +84,7 @@ def against_reports(checks, export, server):
         checks.same(f"reports: {party}, JSON, {len(BREAKDOWNS)} breakdowns", truth, json_said)
         without_total = {key: value for key, value in truth.items() if key[0]}
         checks.same(f"reports: {party}, CSV", without_total, csv_said)
+        checks.same(f"reports: {party}, requests add up in all breakdowns", asked_truth, asked_said)
         expected = export.refused(column, party)
         if expected or refused:
             checks.same(f"reports: {party}, refused by reason", expected, refused)
@@ -95,12 +124,13 @@ def against_pages(checks, export, server):
 
     overview = json.loads(get(f"{server.ops}/v1/admin/overview", **server.operator))
     campaigns = [campaign for advertiser in overview["advertisers"] for campaign in advertiser["campaigns"]]
-    billed = export.figures("SELECT campaign, sum(billed_micros)::BIGINT FROM events GROUP BY ALL")
+    billed = export.figures("SELECT campaign, sum(billed_micros)::BIGINT FROM entries GROUP BY ALL")
     truth = {campaign["id"]: billed.get(campaign["id"], 0) for campaign in campaigns}
     checks.same("console: spent by campaign", truth, {c["id"]: c["spent_micros"] for c in campaigns})
     flights = [flight for campaign in campaigns for flight in campaign["flights"]]
     shown = export.figures(
-        "SELECT flight, count(*) FROM events WHERE kind = 'impression' AND verdict = 'counted' GROUP BY ALL"
+        "SELECT flight, count(*) FILTER (verdict = 'counted') - count(*) FILTER (entry = 'credit') FROM entries "
+        "WHERE kind = 'impression' GROUP BY ALL"
     )
     truth = {flight["id"]: shown.get(flight["id"], 0) for flight in flights}
     checks.same("console: delivered by flight", truth, {f["id"]: f["delivered_impressions"] for f in flights})
@@ -122,9 +152,9 @@ def columns(checks, server, export):
         checks.none("Parquet: is exported", 1, [said.strip()])
         return
     path = server.folder / "events.parquet"
-    names = "kind, verdict, coalesce(reason::VARCHAR, ''), advertiser, campaign, flight, creative, publisher, topic, region, currency"
+    names = "entry, coalesce(kind, ''), coalesce(verdict, ''), coalesce(reason::VARCHAR, ''), advertiser, campaign, flight, creative, publisher, topic, region, currency"
     sums = f"SELECT {names}, count(*) || ' events, ' || sum(billed_micros)::BIGINT || ' micros' FROM"
-    kinds = "WHERE kind IN ('impression', 'viewable', 'click', 'copy') GROUP BY ALL"
+    kinds = "GROUP BY ALL"
     said = {tuple(map(str, key)): value for key, value in export.figures(f"{sums} read_parquet('{path}') {kinds}").items()}
-    truth = {tuple(map(str, key)): value for key, value in export.figures(f"{sums} events {kinds}").items()}
+    truth = {tuple(map(str, key)): value for key, value in export.figures(f"{sums} entries {kinds}").items()}
     checks.same("Parquet: the same as the lines", truth, said)

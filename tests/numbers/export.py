@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import duckdb
 
 COLUMNS = (
-    "kind cta at decided_at decision_id verdict reason billed_micros currency advertiser campaign flight "
+    "entry kind cta at decided_at decision_id verdict reason billed_micros currency advertiser campaign flight "
     "creative variant tier publisher placement topic entity region"
 ).split()
 FIGURES = {"impression": "impressions", "viewable": "viewable", "click": "clicks", "copy": "copies"}
@@ -20,13 +20,12 @@ class Export:
         types = {name: "VARCHAR" for name in COLUMNS} | {"billed_micros": "BIGINT", "variant": "BIGINT"}
         columns = ", ".join(f"'{name}': '{type}'" for name, type in types.items())
         self.db.execute(
-            f"CREATE TABLE events AS SELECT * FROM read_json('{path}', format = 'newline_delimited', "
-            f"columns = {{{columns}}}) WHERE kind IN ('impression', 'viewable', 'click', 'copy')"
+            f"CREATE TABLE entries AS SELECT *, epoch_ms(decided_at::TIMESTAMP) // {QUARTER_MS} AS quarter "
+            f"FROM read_json('{path}', format = 'newline_delimited', columns = {{{columns}}})"
         )
-        self.db.execute(
-            f"ALTER TABLE events ADD COLUMN quarter BIGINT; "
-            f"UPDATE events SET quarter = epoch_ms(decided_at::TIMESTAMP) // {QUARTER_MS}"
-        )
+        # What was given back is an entry of its own.
+        self.db.execute("CREATE TABLE events AS SELECT * FROM entries WHERE entry = 'event'")
+        self.db.execute("CREATE TABLE returned AS SELECT * FROM entries WHERE entry <> 'event'")
 
     def rows(self, sql, *values):
         return self.db.execute(sql, list(values)).fetchall()
@@ -44,7 +43,7 @@ class Export:
     def report(self, column, party, by, zone):
         """A party's report, as the API gives it: figures by the keys of the row and the currency."""
         self.db.execute("CREATE OR REPLACE TEMP TABLE civil (quarter BIGINT, day VARCHAR, hour VARCHAR)")
-        for (quarter,) in self.rows("SELECT DISTINCT quarter FROM events"):
+        for (quarter,) in self.rows("SELECT DISTINCT quarter FROM entries"):
             at = datetime.fromtimestamp(quarter * QUARTER_MS / 1000, UTC).astimezone(zoneinfo.ZoneInfo(zone))
             offset = at.strftime("%z")
             hour = f"{at:%Y-%m-%dT%H}:00{offset[:3]}:{offset[3:]}"
@@ -56,14 +55,16 @@ class Export:
         for kind, name in FIGURES.items():
             valid = f"count(*) FILTER (kind = '{kind}' AND verdict = 'counted')"
             invalid = f"count(*) FILTER (kind = '{kind}' AND verdict = 'invalid' AND reason <> 'test')"
-            sums += [f"{valid} + {invalid}", invalid, valid]
+            credited = f"count(*) FILTER (kind = '{kind}' AND entry = 'credit')"
+            sums += [f"{valid} + {invalid}", f"{invalid} + {credited}", f"{valid} - {credited}"]
         sums += ["count(*) FILTER (verdict = 'pending')", "sum(billed_micros)::BIGINT"]
+        sums += ["coalesce(-sum(billed_micros) FILTER (entry <> 'event'), 0)::BIGINT"]
         names = [f"{name}_{part}" for name in FIGURES.values() for part in ("gross", "invalid", "net")]
-        names += ["pending", "spend_micros"]
+        names += ["pending", "spend_micros", "returned_micros"]
         found = {}
         grouped = f"{keys}, currency" if by else "currency"
         for row in self.rows(
-            f"SELECT {grouped}, {', '.join(sums)} FROM events JOIN civil USING (quarter) "
+            f"SELECT {grouped}, {', '.join(sums)} FROM (FROM events UNION ALL FROM returned) JOIN civil USING (quarter) "
             f"WHERE {column} = ? GROUP BY {grouped}",
             party,
         ):
@@ -74,8 +75,8 @@ class Export:
     def refused(self, column, party):
         """Invalid events of a party, by reason; a test is no traffic."""
         return self.figures(
-            f"SELECT reason, count(*) FROM events WHERE {column} = ? AND verdict = 'invalid' "
-            "AND reason <> 'test' GROUP BY ALL",
+            f"SELECT reason, count(*) FROM (FROM events UNION ALL FROM returned) WHERE {column} = ? "
+            "AND (verdict = 'invalid' OR entry = 'credit') AND reason <> 'test' GROUP BY ALL",
             party,
         )
 

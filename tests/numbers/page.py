@@ -44,6 +44,6 @@ class Page(html.parser.HTMLParser):
 
 def money(micros):
     """As pages write it: two decimals, and as many more as it takes."""
-    whole, fraction = divmod(micros, 1_000_000)
+    whole, fraction = divmod(abs(micros), 1_000_000)
     digits = f"{fraction:06}".rstrip("0")
-    return f"{whole}.{digits:0<2}"
+    return f"{'-' if micros < 0 else ''}{whole}.{digits:0<2}"

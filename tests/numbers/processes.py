@@ -44,6 +44,17 @@ def get(url, **headers):
         return answer.read().decode()
 
 
+def post(url, value, **headers):
+    """What is answered to a JSON document."""
+    headers |= {"Content-Type": "application/json"}
+    asked = urllib.request.Request(url, data=json.dumps(value).encode(), headers=headers)
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise ValueError(f"{url}: {error.code} {error.read().decode()}") from None
+
+
 class Server:
     """The executable on addresses that it keeps over a kill."""
 

@@ -29,7 +29,7 @@ pub(super) struct Parquet {
 fn schema() -> SchemaRef {
     let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
     let time = |name: &str| {
-        let utc = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+        let utc = DataType::Timestamp(TimeUnit::Millisecond, Some("+00:00".into()));
         Field::new(name, utc, false)
     };
     let mut fields = vec![text("entry", false), text("kind", true), text("cta", true)];

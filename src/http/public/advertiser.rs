@@ -1,7 +1,7 @@
 //! `GET /reports/{id}`: an advertiser's page, by a link that expires.
 
 use crate::domain::id::AdvertiserId;
-use crate::domain::money::Micros;
+use crate::domain::money::Balance;
 use crate::http::Face;
 use crate::http::problem::ApiError;
 use crate::http::public::pages;
@@ -120,7 +120,7 @@ fn left(face: &Face, id: &AdvertiserId) -> Vec<(String, String, String)> {
 }
 
 fn money(micros: i64, row: &Row) -> String {
-    format!("{} {}", Micros::try_from(micros).unwrap_or_default(), row.currency)
+    format!("{} {}", Balance(micros), row.currency)
 }
 
 fn numbers(row: &Row) -> NumbersRow {
