@@ -119,6 +119,8 @@ fn config(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>
     hot.weights = read.weights.clone();
     hot.request = read.request;
     hot.snapshot = read.snapshot;
+    hot.store.keep_days = read.store.keep_days;
+    hot.store.house_only_below_percent = read.store.house_only_below_percent;
     hot.server.trusted_proxies = read.server.trusted_proxies.clone();
     hot.server.country_header = read.server.country_header.clone();
     hot.server.drain_delay_ms = read.server.drain_delay_ms;

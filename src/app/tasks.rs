@@ -23,7 +23,8 @@ use tokio::time::MissedTickBehavior;
 
 /// Between two looks at budgets and paces.
 const STATE_EVERY: Duration = Duration::from_millis(100);
-/// Between two looks at events that wait for their impression and at what was asked for.
+/// Between two looks at events that wait for their impression and at what was asked for,
+/// and at the disk.
 const TICK_EVERY: Duration = Duration::from_secs(1);
 /// Between two sweeps of visitors that nobody remembers.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
@@ -74,6 +75,7 @@ pub fn start(
     let running = vec![
         tokio::spawn(state(face.clone())),
         tokio::spawn(ticks(face.clone())),
+        tokio::spawn(room(face.clone())),
         tokio::spawn(sweeps(face.clone())),
         tokio::spawn(keys(face.clone(), data.to_owned(), settings.windows.click_seconds)),
         tokio::spawn(audits(face.clone())),
@@ -131,6 +133,18 @@ async fn ticks(face: Data<Face>) {
         }
         if let Err(error) = face.server.note_asked().await {
             tracing::debug!(%error, "what was asked for waits while the journal takes nothing");
+        }
+    }
+}
+
+async fn room(face: Data<Face>) {
+    let mut interval = every(TICK_EVERY);
+    loop {
+        interval.tick().await;
+        let server = face.server.clone();
+        // Asking a file system may wait for a disk.
+        if let Err(error) = actix_web::web::block(move || server.look_for_room()).await {
+            tracing::error!(%error, "looking for room broke off");
         }
     }
 }

@@ -92,6 +92,9 @@ pub struct StoreSettings {
     /// Days for which events are kept one by one; 0 keeps them for ever. Sums are kept always.
     #[garde(range(max = 36_500))]
     pub keep_days: u32,
+    /// Free share of the disk, in per cent, below which pages get house units alone; 0 never.
+    #[garde(range(max = 100))]
+    pub house_only_below_percent: u8,
     /// Share of a budget that one publisher may hold reserved, in per cent.
     #[garde(range(min = 1, max = 100))]
     pub publisher_reservation_percent: u8,

@@ -11,6 +11,7 @@ mod laws;
 #[cfg(test)]
 mod power;
 pub mod recover;
+pub mod room;
 #[cfg(test)]
 mod simulated;
 pub mod writer;
@@ -19,6 +20,7 @@ pub use recover::Recovery;
 pub use recover::Segment;
 pub use recover::recover;
 pub use recover::segments;
+pub use room::free_ratio;
 pub use writer::Ack;
 pub use writer::Journal;
 pub use writer::JournalError;

@@ -89,6 +89,8 @@ pub struct Metrics {
     rate_limited: IntCounterVec,
     /// Whether the store answers.
     pub store_up: IntGauge,
+    /// Free share of the store's disk, 0 to 1.
+    pub store_free: Gauge,
     /// Requests that panicked.
     pub panics: IntCounter,
     money: money::Money,
@@ -206,6 +208,7 @@ impl Metrics {
             )?,
             rate_limited: counters("rate_limited_total", "What went over a limit.", &["class"])?,
             store_up: whole("store_up", "Whether the store answers.")?,
+            store_free: gauge("store_free_ratio", "Free share of the store's disk, 0 to 1.")?,
             panics: counter("panics_total", "Requests that panicked.")?,
             money: money::Money::new(&registry, campaigns, flights)?,
             scrape: Mutex::new(()),

@@ -68,7 +68,9 @@ impl Removed {
             Removed::Stopped => {
                 "it, its campaign or its advertiser is stopped, or it has no live creative"
             }
-            Removed::Commercial => "the page takes house units alone",
+            Removed::Commercial => {
+                "the page takes house units alone, or the server has no room to record others"
+            }
             Removed::Sensitive => "the page is sensitive and the flight does not accept that",
             Removed::Dates => "it has not begun, or is over",
             Removed::Region => "it is not for the reader's region",

@@ -123,7 +123,8 @@ impl Server {
             .copied()
             .ok_or_else(|| UnknownPublisher(call.publisher.to_owned()))?;
         let now_ms = self.clock.now_ms();
-        let page = resolve::page(snapshot, publisher, call.page, call.seen, call.slots);
+        let mut page = resolve::page(snapshot, publisher, call.page, call.seen, call.slots);
+        page.commercial = self.allowed(page.commercial);
         let request = request_id(now_ms);
         let too_old = self.snapshot_age_ms(now_ms) / 1_000
             >= i64::try_from(self.settings().snapshot.too_old_after_seconds).unwrap_or(i64::MAX);

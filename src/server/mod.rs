@@ -15,6 +15,7 @@ pub mod page_url;
 pub mod purse;
 pub mod record;
 pub mod report;
+pub mod room;
 pub mod scrape;
 pub mod state;
 pub mod tokens;
@@ -41,6 +42,7 @@ use arc_swap::Guard;
 use prometheus::IntCounter;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -109,6 +111,7 @@ pub struct Server {
     minted: [AtomicU64; PARTITIONS as usize],
     forged: AtomicU64,
     reached_ms: AtomicI64,
+    scarce: AtomicBool,
     asked: Counters,
     removed: RemovedCounters,
 }
@@ -157,6 +160,7 @@ impl Server {
             versions: Versions::default(),
             minted: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             forged: AtomicU64::new(0),
+            scarce: AtomicBool::new(false),
             asked: Counters::default(),
             keyring: ArcSwap::from_pointee(parts.keyring),
             own_origin,

@@ -25,6 +25,7 @@ mod privacy;
 mod redirects;
 mod reloads;
 mod roles;
+mod room;
 mod scenarios;
 mod scrapes;
 mod selection;

@@ -1,0 +1,34 @@
+//! A disk without room shows house units alone: what could not be recorded is not sold.
+
+use crate::harness::Decision;
+use crate::harness::Process;
+use crate::harness::Reader;
+use crate::harness::process::Place;
+use crate::harness::reference;
+use crate::harness::until;
+
+const SETTING: &str = "house_only_below_percent = ";
+
+async fn sponsor(process: &Process) -> String {
+    let answer = process.decide(&Reader::new(), &reference()).await.unwrap();
+    Decision(answer["decisions"]["article-end"].clone()).sponsor().to_owned()
+}
+
+#[tokio::test]
+async fn a_disk_without_room_shows_house_units_alone_until_there_is_room_again() {
+    let place = Place::new();
+    // No disk is wholly free: a floor of 100 % stands for one that is full.
+    place.change("adjacent.toml", &format!("{SETTING}5"), &format!("{SETTING}100"));
+    let process = place.serve();
+
+    let house = async || (sponsor(&process).await == "house").then_some(());
+    until("house units alone", house).await;
+    let free = process.scrape().await.value("adjacent_store_free_ratio");
+    assert!(free > 0.0 && free < 1.0, "{free}");
+    assert!(process.log().contains("pages get house units alone"));
+
+    place.change("adjacent.toml", &format!("{SETTING}100"), &format!("{SETTING}0"));
+    let sold = async || (sponsor(&process).await == "zahid-host").then_some(());
+    until("the sponsor again", sold).await;
+    assert!(process.log().contains("pages get all units"));
+}
