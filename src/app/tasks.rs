@@ -28,8 +28,6 @@ const STATE_EVERY: Duration = Duration::from_millis(100);
 const TICK_EVERY: Duration = Duration::from_secs(1);
 /// Between two sweeps of visitors that nobody remembers.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
-/// Between two audits.
-const AUDIT_EVERY: Duration = Duration::from_secs(30);
 /// An audit runs for at most this part of the time.
 const AUDIT_SHARE: u32 = 20;
 /// Milliseconds of a day.
@@ -78,7 +76,7 @@ pub fn start(
         tokio::spawn(room(face.clone())),
         tokio::spawn(sweeps(face.clone())),
         tokio::spawn(keys(face.clone(), data.to_owned(), settings.windows.click_seconds)),
-        tokio::spawn(audits(face.clone())),
+        tokio::spawn(audits(face.clone(), settings.store.bookkeeping_seconds)),
         tokio::spawn(reloads(face.clone(), data.to_owned(), options.clone(), told)),
         tokio::spawn(hang_ups(hang_up, tell)),
     ];
@@ -186,8 +184,9 @@ fn take_token_keys(face: &Face, keys: &TokenKeys) {
     face.links.store(Arc::new(keys.links()));
 }
 
-async fn audits(face: Data<Face>) {
-    let mut pause = AUDIT_EVERY;
+async fn audits(face: Data<Face>, every_seconds: u32) {
+    let every = Duration::from_secs(every_seconds.into());
+    let mut pause = every;
     loop {
         tokio::time::sleep(pause).await;
         let server = face.server.clone();
@@ -197,7 +196,7 @@ async fn audits(face: Data<Face>) {
             Ok(Err(error)) => tracing::error!(%error, "the journal cannot be audited"),
             Err(error) => tracing::error!(%error, "the audit broke off"),
         }
-        pause = AUDIT_EVERY.max(began.elapsed() * AUDIT_SHARE);
+        pause = every.max(began.elapsed() * AUDIT_SHARE);
     }
 }
 

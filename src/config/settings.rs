@@ -92,6 +92,9 @@ pub struct StoreSettings {
     /// Days for which events are kept one by one; 0 keeps them for ever. Sums are kept always.
     #[garde(range(max = 36_500))]
     pub keep_days: u32,
+    /// Between two passes of the bookkeeper, in seconds; a pass takes at most a twentieth of the time.
+    #[garde(range(min = 1, max = 3_600))]
+    pub bookkeeping_seconds: u32,
     /// Free share of the disk, in per cent, below which pages get house units alone; 0 never.
     #[garde(range(max = 100))]
     pub house_only_below_percent: u8,

@@ -1,5 +1,6 @@
 //! Laws of the journal, on a disk that loses its power and on real folders.
 
+use crate::journal::Entry;
 use crate::journal::Journal;
 use crate::journal::JournalError;
 use crate::journal::Start;
@@ -13,6 +14,8 @@ use crate::journal::writer::segment_name;
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 
 const START: Start = Start { incarnation: 7, store: 9, number: 0, segment_bytes: 1 << 20 };
 
@@ -190,4 +193,29 @@ fn a_segment_that_cannot_be_begun_takes_nothing_and_is_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     disk.power_cut(folder.path(), &mut Pcg64::seed_from_u64(1));
     assert_eq!(payloads(folder.path()), vec![vec![1; 50], vec![4; 50]]);
+}
+
+/// Makes the test below end its own process.
+const PANICS: &str = "JOURNAL_WRITER_PANICS";
+
+#[test]
+fn a_writer_that_panics_ends_the_process_before_anything_is_acknowledged() {
+    if std::env::var_os(PANICS).is_some() {
+        let half = |_: &[Entry]| panic!("half a batch is applied");
+        let journal = Journal::start(Box::new(Simulated::default()), START, half).unwrap();
+        let answer = journal.append(0, vec![1]).unwrap().blocking_recv();
+        assert!(answer.is_err(), "it was said to be on disk");
+        // Unwinding tells whoever waits before the process ends.
+        std::thread::park();
+    }
+    let name =
+        "journal::laws::a_writer_that_panics_ends_the_process_before_anything_is_acknowledged";
+    let ended = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(PANICS, "1")
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.signal(), Some(6), "{ended:?}");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(said.contains("half a batch is applied") && !said.contains("on disk"), "{said}");
 }

@@ -5,6 +5,7 @@ use crate::journal::PARTITIONS;
 use crate::journal::disk::Disk;
 use crate::journal::frame;
 use std::io;
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -67,6 +68,19 @@ pub struct Start {
     pub segment_bytes: u64,
 }
 
+/// Ends the process when the writer panics: what it applies to may have seen half a batch, and no
+/// number of it may be read again. The next start makes the sum from the files.
+struct FailStop;
+
+impl Drop for FailStop {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            tracing::error!("the journal's thread panicked: the process ends");
+            process::abort();
+        }
+    }
+}
+
 impl Journal {
     /// Starts the writer on a first segment. `apply` sees every durable entry in the order of the
     /// file, before it is acknowledged.
@@ -92,8 +106,10 @@ impl Journal {
             failed: failed.clone(),
             refusing: refusing.clone(),
         };
-        let writer =
-            thread::Builder::new().name("journal".into()).spawn(move || writer.run(&jobs))?;
+        let writer = thread::Builder::new().name("journal".into()).spawn(move || {
+            let _stop = FailStop;
+            writer.run(&jobs);
+        })?;
         Ok(Journal { queue: Some(queue), failed, refusing, segment, writer: Some(writer) })
     }
 
