@@ -1,6 +1,7 @@
 //! Wiring: opens what is kept, binds both listeners, starts the tasks, serves, drains.
 
 pub mod banner;
+pub mod files;
 pub mod lock;
 pub mod open;
 pub mod reload;
@@ -37,12 +38,17 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::net::TcpListener;
+use std::num::NonZero;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
+
+/// Connections that may wait to be accepted; the kernel's `somaxconn` may allow fewer.
+const BACKLOG: i32 = 4_096;
 
 /// What the command line says besides the settings.
 #[derive(Clone, Debug, Default)]
@@ -180,9 +186,12 @@ impl App {
         let tasks = tasks::start(&face, &data, &settings, &options)?;
         let drain = settings.server.drain_timeout_seconds;
         let shared = face.clone();
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
         let public =
             HttpServer::new(move || Actix::new().configure(http::public::routes(shared.clone())))
                 .disable_signals()
+                .workers(workers)
+                .max_connections(files::connections_of_a_worker(workers))
                 .keep_alive(Duration::from_secs(75))
                 .client_request_timeout(Duration::from_secs(5))
                 .shutdown_timeout(drain)
@@ -193,6 +202,7 @@ impl App {
             HttpServer::new(move || Actix::new().configure(http::ops::routes(shared.clone())))
                 .disable_signals()
                 .workers(1)
+                .max_connections(files::OPS_CONNECTIONS)
                 .client_request_timeout(Duration::from_secs(5))
                 .shutdown_timeout(drain)
                 .listen(ops_listener)?
@@ -232,8 +242,12 @@ impl App {
 }
 
 fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .map_err(|error| usage(format!("{setting} = {address} cannot be bound: {error}")))
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        // The standard library lets 128 wait: a crowd's first requests would be sent twice.
+        rustix::net::listen(&listener, BACKLOG)?;
+        Ok(listener)
+    });
+    bound.map_err(|error| usage(format!("{setting} = {address} cannot be bound: {error}")))
 }
 
 /// Where readers reach the public listener: said by the operator, or loopback itself.
