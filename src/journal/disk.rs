@@ -26,14 +26,15 @@ pub trait Disk: Send {
 pub struct Folder {
     path: PathBuf,
     segment: Option<File>,
-    /// The segment's name is durable.
-    is_named: bool,
+    /// The folder itself while the segment's name is not durable. Opened before anything is written:
+    /// a sync that could not open it would be a sync that failed.
+    unnamed: Option<File>,
 }
 
 impl Folder {
     /// The folder at `path`; it must exist.
     pub fn new(path: &Path) -> Folder {
-        Folder { path: path.to_owned(), segment: None, is_named: false }
+        Folder { path: path.to_owned(), segment: None, unnamed: None }
     }
 
     fn segment(&mut self) -> io::Result<&mut File> {
@@ -43,11 +44,12 @@ impl Folder {
 
 impl Disk for Folder {
     fn begin(&mut self, name: &str) -> io::Result<()> {
+        let folder = File::open(&self.path)?;
         let path = self.path.join(name);
         // A name has its process in it: only an attempt of our own can have left it.
         File::options().create(true).write(true).truncate(true).open(&path)?;
         self.segment = Some(File::options().append(true).open(&path)?);
-        self.is_named = false;
+        self.unnamed = Some(folder);
         Ok(())
     }
 
@@ -57,11 +59,10 @@ impl Disk for Folder {
 
     fn sync(&mut self) -> io::Result<()> {
         self.segment()?.sync_data()?;
-        if !self.is_named {
-            File::open(&self.path)?.sync_all()?;
-            self.is_named = true;
+        match self.unnamed.take() {
+            Some(folder) => folder.sync_all(),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {

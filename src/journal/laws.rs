@@ -152,6 +152,10 @@ fn a_sealed_segment_that_is_shorter_gone_or_other_is_damage_and_never_a_torn_end
     std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     assert_eq!((changed(), damaged().len()), (vec![segment_name(1, 1)], 1));
 
+    // Cut between two entries: what is left reads well.
+    std::fs::write(&path, &bytes[..frame::HEADER]).unwrap();
+    assert_eq!((changed(), damaged().len()), (vec![segment_name(1, 1)], 1));
+
     // Another record under a good checksum: only the seal can tell.
     let mut other = frame::header(1, 1, 9).to_vec();
     frame::write(&mut other, 1, 1, &[8; 100]);

@@ -91,14 +91,23 @@ pub fn recover(
     let mut recovery = Recovery::default();
     let segments = segments(folder)?;
     recovery.next_segment = segments.last().map_or(0, |last| last.number + 1).max(from);
-    for (number, link) in chain::links(folder)?.range(from..) {
+    let sealed = chain::links(folder)?;
+    for (number, link) in sealed.range(from..) {
         recovery.next_segment = recovery.next_segment.max(number + 1);
         if !segments.iter().any(|segment| segment.number == *number) {
             recovery.damaged.push(format!("{}: the whole segment is missing", link.name(*number)));
         }
     }
     for segment in segments.iter().filter(|segment| segment.number >= from) {
+        let told = recovery.damaged.len();
         recovery.read(folder, segment, store, mend, &mut each)?;
+        // Cut between two entries, what is left of it reads well.
+        let length = fs::metadata(&segment.path)?.len();
+        let missing = sealed.get(&segment.number).map_or(0, |l| l.bytes.saturating_sub(length));
+        if missing > 0 && recovery.damaged.len() == told {
+            let name = segment.name();
+            recovery.damaged.push(format!("{name}: byte {length}, {missing} bytes are missing"));
+        }
     }
     Ok(recovery)
 }
