@@ -48,8 +48,12 @@ impl Row {
 type Part = fn(&ProgressBar) -> Vec<Row>;
 
 /// The parts of the table and what makes each.
-const PARTS: [(&str, Part); 3] =
-    [("choose", choosing::rows), ("events", events::rows), ("http", http::rows)];
+const PARTS: [(&str, Part); 4] = [
+    ("choose", choosing::rows),
+    ("events", events::rows),
+    ("recovery", events::recovery),
+    ("http", http::rows),
+];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();

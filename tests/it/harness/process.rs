@@ -79,7 +79,20 @@ impl Place {
 
     /// The executable in this folder, not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_adjacent"));
+        self.command_under(&[], arguments)
+    }
+
+    /// The same, started by another program that is given first with its arguments.
+    fn command_under(&self, other: &[String], arguments: &[&str]) -> Command {
+        let executable = env!("CARGO_BIN_EXE_adjacent");
+        let mut command = match other.split_first() {
+            Some((program, its)) => {
+                let mut command = Command::new(program);
+                command.args(its).arg(executable);
+                command
+            }
+            None => Command::new(executable),
+        };
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
@@ -87,8 +100,14 @@ impl Place {
 
     /// Serves on free ports; returns once it says where.
     pub fn serve(&self) -> Process {
+        self.serve_under(&[]).unwrap_or_else(|(status, log)| panic!("it ended, {status}: {log}"))
+    }
+
+    /// The same under another program, such as one that makes its calls fail; how it ended and what
+    /// it logged when it did not come so far. The other program must leave it its process id.
+    pub fn serve_under(&self, other: &[String]) -> Result<Process, (ExitStatus, String)> {
         let ports = ["--json", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
-        let mut command = self.command(&ports);
+        let mut command = self.command_under(other, &ports);
         command.args(["--inventory", "config/inventory", "--watch"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
@@ -102,14 +121,19 @@ impl Place {
         let mut said = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         while !said.ends_with("}\n") {
+            // What it says instead of an address is why it does not serve.
             let read = lines.read_line(&mut said).unwrap();
-            assert!(read > 0, "it ended: {}", log.lock().unwrap());
+            if read == 0 || (said.ends_with("}\n") && !said.contains("\"public\"")) {
+                let status = child.wait().unwrap();
+                reads.join().unwrap();
+                return Err((status, log.lock().unwrap().clone()));
+            }
         }
         // What it says later must not block it.
         std::thread::spawn(move || drop(lines.read_to_string(&mut String::new())));
         let said: serde_json::Value = serde_json::from_str(&said).unwrap();
         let at = |name: &str| format!("http://{}", said[name].as_str().unwrap());
-        Process { public: at("public"), ops: at("ops"), child, log, reads: Some(reads) }
+        Ok(Process { public: at("public"), ops: at("ops"), child, log, reads: Some(reads) })
     }
 }
 

@@ -1,0 +1,81 @@
+//! Readers who look at pages, report what they saw, and write down what they were told.
+
+use crate::harness::Ack;
+use crate::harness::Decision;
+use crate::harness::Reader;
+use crate::harness::reference;
+use crate::oracle::Key;
+use crate::oracle::Oracle;
+use rand::RngExt;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// Readers that go on until nobody answers or they are stopped.
+pub fn readers(public: &str, oracle: &Arc<Oracle>, count: usize) -> JoinSet<()> {
+    let mut readers = JoinSet::new();
+    for _ in 0..count {
+        let (public, oracle) = (public.to_owned(), oracle.clone());
+        readers.spawn(async move {
+            let reader = Reader::new();
+            while read_a_page(&reader, &public, &oracle).await.is_some() {}
+        });
+    }
+    readers
+}
+
+/// One page: its unit is seen, sometimes twice; then viewed, clicked and copied while each is said
+/// to be on disk. `None` when nobody answers.
+pub async fn read_a_page(reader: &Reader, public: &str, oracle: &Oracle) -> Option<()> {
+    let decision = decide(reader, public).await?;
+    if !decision.fills() {
+        return Some(());
+    }
+    let (seen, hurried) = {
+        let mut random = rand::rng();
+        (if random.random_ratio(1, 8) { 2 } else { 1 }, random.random_ratio(1, 4))
+    };
+    let mut on_disk = true;
+    for _ in 0..seen {
+        on_disk &= send(reader, oracle, &decision, "impression", "").await?.recorded;
+    }
+    if !on_disk || hurried {
+        return Some(());
+    }
+    for (kind, cta) in [("viewable", ""), ("click", "primary"), ("copy", "")] {
+        // A unit without a command has nothing to copy.
+        if kind != "copy" || decision.0["creative"]["command"]["copy_url"].is_string() {
+            send(reader, oracle, &decision, kind, cta).await?;
+        }
+    }
+    Some(())
+}
+
+/// A page's call; `None` when nobody answers.
+pub async fn decide(reader: &Reader, public: &str) -> Option<Decision> {
+    let call = reader.post(&format!("{public}/v1/decisions")).json(&reference());
+    let answer: serde_json::Value = call.send().await.ok()?.json().await.ok()?;
+    Some(Decision(answer["decisions"]["article-end"].clone()))
+}
+
+/// Sends one event and writes both sides down; `None` when nobody answers.
+pub async fn send(
+    reader: &Reader,
+    oracle: &Oracle,
+    decision: &Decision,
+    kind: &'static str,
+    cta: &str,
+) -> Option<Ack> {
+    let url = match kind {
+        "impression" => decision.impression_url(),
+        "viewable" => decision.viewable_url(),
+        "copy" => decision.copy_url(),
+        _ => decision.click_url(cta),
+    };
+    let key = Key { decision: decision.id().to_owned(), kind, cta: cta.to_owned() };
+    oracle.sends(&key);
+    let ack = reader.try_fire(url).await?;
+    if ack.recorded {
+        oracle.acknowledged(&key);
+    }
+    Some(ack)
+}
