@@ -167,6 +167,25 @@ fn a_sealed_segment_that_is_shorter_gone_or_other_is_damage_and_never_a_torn_end
 }
 
 #[test]
+fn what_a_kill_left_of_a_header_is_no_damage_before_or_after_it_is_sealed() {
+    let folder = sealed();
+    let next = segments(folder.path()).unwrap().last().unwrap().number + 1;
+    for length in [0, 1, frame::HEADER - 1] {
+        // Each was the last, and only, segment of a process.
+        let (process, number) = (50 + length as u64, next + length as u64);
+        let header = frame::header(process, number, 9);
+        let path = folder.path().join(segment_name(process, number));
+        std::fs::write(path, &header[..length]).unwrap();
+    }
+    let damaged = || recover(folder.path(), 0, Some(9), false, |_| {}).unwrap().damaged;
+    assert!(damaged().is_empty(), "{:?}", damaged());
+
+    assert!(chain::seal(folder.path(), &segments(folder.path()).unwrap()).unwrap() >= 3);
+    assert!(damaged().is_empty(), "{:?}", damaged());
+    assert!(chain::changed(folder.path(), &segments(folder.path()).unwrap()).unwrap().is_empty());
+}
+
+#[test]
 fn a_chain_that_somebody_changed_says_in_which_line() {
     let folder = sealed();
     let path = folder.path().join("chain");

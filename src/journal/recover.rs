@@ -38,6 +38,8 @@ pub struct Segment {
     pub path: PathBuf,
     /// It was sealed, or another of its process follows: its end cannot be torn.
     pub is_whole: bool,
+    /// How long it was when it was sealed, in bytes.
+    pub sealed_bytes: Option<u64>,
 }
 
 impl Segment {
@@ -67,8 +69,9 @@ pub fn segments(folder: &Path) -> io::Result<Vec<Segment>> {
                     path.display()
                 ))
             })?;
-        let is_whole = sealed.contains_key(&number);
-        segments.push(Segment { number, incarnation, path, is_whole });
+        let sealed_bytes = sealed.get(&number).map(|link| link.bytes);
+        let is_whole = sealed_bytes.is_some();
+        segments.push(Segment { number, incarnation, path, is_whole, sealed_bytes });
     }
     segments.sort_by_key(|segment| segment.number);
     for at in 0..segments.len() {
@@ -91,8 +94,7 @@ pub fn recover(
     let mut recovery = Recovery::default();
     let segments = segments(folder)?;
     recovery.next_segment = segments.last().map_or(0, |last| last.number + 1).max(from);
-    let sealed = chain::links(folder)?;
-    for (number, link) in sealed.range(from..) {
+    for (number, link) in chain::links(folder)?.range(from..) {
         recovery.next_segment = recovery.next_segment.max(number + 1);
         if !segments.iter().any(|segment| segment.number == *number) {
             recovery.damaged.push(format!("{}: the whole segment is missing", link.name(*number)));
@@ -103,7 +105,7 @@ pub fn recover(
         recovery.read(folder, segment, store, mend, &mut each)?;
         // Cut between two entries, what is left of it reads well.
         let length = fs::metadata(&segment.path)?.len();
-        let missing = sealed.get(&segment.number).map_or(0, |l| l.bytes.saturating_sub(length));
+        let missing = segment.sealed_bytes.unwrap_or(0).saturating_sub(length);
         if missing > 0 && recovery.damaged.len() == told {
             let name = segment.name();
             recovery.damaged.push(format!("{name}: byte {length}, {missing} bytes are missing"));
@@ -125,8 +127,11 @@ impl Recovery {
         let bytes = fs::read(&segment.path)?;
         self.segments += 1;
         let Some(header) = frame::read_header(&bytes) else {
-            // A header is synced before its segment is used: a short one held nothing yet.
-            if bytes.len() > frame::HEADER || segment.is_whole {
+            // A header is synced before its segment is used: a short one held nothing yet, and
+            // still holds nothing when it is sealed as it was left.
+            let length = bytes.len() as u64;
+            let was_short = segment.sealed_bytes.is_some_and(|sealed| sealed == length);
+            if bytes.len() > frame::HEADER || segment.is_whole && !was_short {
                 return self.damage(folder, &segment.name(), &bytes, 0, mend);
             }
             self.torn_bytes += bytes.len() as u64;
