@@ -30,6 +30,7 @@ use crate::token::PARTITIONS;
 use crate::traffic::Quota;
 use crate::traffic::agents;
 use crate::traffic::flood::Flood;
+use crate::traffic::limits::Quotas;
 use crate::traffic::limits::Visitors;
 use actix_web::App as Actix;
 use actix_web::HttpServer;
@@ -153,9 +154,11 @@ impl App {
         let table = settings.server.geoip.as_deref().map(Path::new);
         let countries = table.map(Countries::open).transpose()?;
         let visitors = visitors(&settings);
+        let datacenters = open::datacenters(&settings)?;
         let server = Arc::new(Server::new(Parts {
             flood: Flood::new(settings.limits.flood_per_second, settings.limits.visitors),
             visitors,
+            datacenters,
             metrics,
             catalog: opened.catalog,
             keyring: token_keys.keyring(),
@@ -273,12 +276,13 @@ fn visitors(settings: &Settings) -> Visitors {
         list.iter().map(|q| Quota { count: q.count, seconds: q.seconds }).collect()
     };
     let limits = &settings.limits;
-    Visitors::new(
-        &quotas(&limits.impressions),
-        &quotas(&limits.clicks),
-        limits.visitors,
-        rand::random(),
-    )
+    let quotas = Quotas {
+        impressions: quotas(&limits.impressions),
+        clicks: quotas(&limits.clicks),
+        network_impressions: quotas(&limits.network_impressions),
+        network_clicks: quotas(&limits.network_clicks),
+    };
+    Visitors::new(quotas, limits.visitors, rand::random())
 }
 
 const _: () = assert!(PARTITIONS == crate::journal::PARTITIONS, "tokens name journal partitions");

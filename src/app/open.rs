@@ -21,6 +21,8 @@ use crate::domain::weights::Weights;
 use crate::ledger::Rules;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
+use crate::traffic::Datacenters;
+use crate::traffic::review::Sign;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,6 +44,17 @@ pub fn rules(windows: &Windows) -> Rules {
         click_after_ms: i64::from(windows.click_after_ms),
         grace_ms: i64::from(windows.orphan_grace_seconds) * 1_000,
     }
+}
+
+/// The networks of datacenters; none where no file is named.
+pub fn datacenters(settings: &Settings) -> Result<Datacenters, ConfigError> {
+    let Some(path) = &settings.traffic.datacenters else { return Ok(Datacenters::default()) };
+    let text = load::text_of(Path::new(path))?;
+    Datacenters::parse(&text).map_err(|wrong| {
+        let lines: Vec<String> =
+            wrong.iter().map(|wrong| format!("{path}:{}: {}", wrong.line, wrong.reason)).collect();
+        ConfigError::Usage(lines.join("\n"))
+    })
 }
 
 /// The file of a table: the one named, the one in its usual place, or the one compiled in.
@@ -141,5 +154,6 @@ pub fn metrics(snapshot: &Snapshot, settings: &Settings) -> Result<Series, prome
     });
     let flights: Vec<String> =
         paced.take(settings.metrics.flights).map(|flight| flight.id.to_string()).collect();
-    Series::new(&stages(), &campaigns, &flights)
+    let signs: Vec<&str> = Sign::ALL.iter().map(|sign| sign.as_str()).collect();
+    Series::new(&stages(), &signs, &campaigns, &flights)
 }

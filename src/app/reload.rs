@@ -13,6 +13,7 @@ use crate::http::Face;
 use crate::server::apply::ApplyError;
 use crate::server::apply::Wanted;
 use actix_web::web::Data;
+use std::sync::Arc;
 
 /// Who changes things by saving a file.
 const WHO: &str = "file";
@@ -28,11 +29,14 @@ pub enum What {
     Labels,
     /// The settings.
     Config,
+    /// The networks of datacenters.
+    Datacenters,
 }
 
 impl What {
     /// Everything that can be reloaded.
-    pub const ALL: [What; 4] = [What::Config, What::Labels, What::Weights, What::Inventory];
+    pub const ALL: [What; 5] =
+        [What::Config, What::Datacenters, What::Labels, What::Weights, What::Inventory];
 
     /// As a label.
     pub const fn as_str(self) -> &'static str {
@@ -41,6 +45,7 @@ impl What {
             What::Weights => "weights",
             What::Labels => "labels",
             What::Config => "config",
+            What::Datacenters => "datacenters",
         }
     }
 }
@@ -52,6 +57,7 @@ pub async fn reload(face: &Data<Face>, options: &Options, what: What) {
         What::Weights => weights(face, options).await,
         What::Labels => labels(face).await,
         What::Config => config(face, options),
+        What::Datacenters => datacenters(face),
     };
     match result {
         Ok(Some(said)) => {
@@ -111,6 +117,17 @@ async fn apply(face: &Data<Face>, wanted: Wanted) -> anyhow::Result<Option<Strin
     Ok(changed.then(|| applied.difference.to_string().trim_end().to_owned()))
 }
 
+fn datacenters(face: &Data<Face>) -> anyhow::Result<Option<String>> {
+    let settings = face.server.settings();
+    if settings.traffic.datacenters.is_none() {
+        return Ok(None);
+    }
+    let networks = open::datacenters(&settings)?;
+    let said = format!("{} networks", networks.len());
+    face.server.datacenters.store(Arc::new(networks));
+    Ok(Some(said))
+}
+
 /// Settings that can change while serving are taken over; the others wait for a restart.
 fn config(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
     let read = load::settings(options.config.as_deref(), load::environment())?;
@@ -118,6 +135,7 @@ fn config(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>
     let mut hot: Settings = Settings::clone(&now);
     hot.weights = read.weights.clone();
     hot.request = read.request;
+    hot.review = read.review;
     hot.snapshot = read.snapshot;
     hot.store.keep_days = read.store.keep_days;
     hot.store.house_only_below_percent = read.store.house_only_below_percent;

@@ -58,7 +58,7 @@ pub fn start(
     options: &Options,
 ) -> Result<Tasks, ConfigError> {
     let (tell, told) = mpsc::unbounded_channel();
-    let watched = watched(data, options);
+    let watched = watched(data, settings, options);
     let paths: Vec<PathBuf> = watched.iter().map(|(path, _)| path.clone()).collect();
     let heard = tell.clone();
     let watch = Watch::start(paths, move |changed| {
@@ -91,7 +91,7 @@ enum Changed {
     TokenKeys,
 }
 
-fn watched(data: &Path, options: &Options) -> Vec<(PathBuf, Changed)> {
+fn watched(data: &Path, settings: &Settings, options: &Options) -> Vec<(PathBuf, Changed)> {
     let usual = |named: &Option<PathBuf>, usual: &str| {
         named.clone().unwrap_or_else(|| PathBuf::from(usual))
     };
@@ -102,6 +102,9 @@ fn watched(data: &Path, options: &Options) -> Vec<(PathBuf, Changed)> {
         (data.join("keys.toml"), Changed::ApiKeys),
         (data.join("token-keys.toml"), Changed::TokenKeys),
     ];
+    if let Some(networks) = &settings.traffic.datacenters {
+        watched.push((PathBuf::from(networks), Changed::File(What::Datacenters)));
+    }
     if let Some(inventory) = options.inventory.clone().filter(|_| options.watch) {
         watched.push((inventory, Changed::File(What::Inventory)));
     }
@@ -191,7 +194,11 @@ async fn audits(face: Data<Face>, every_seconds: u32) {
         tokio::time::sleep(pause).await;
         let server = face.server.clone();
         let began = std::time::Instant::now();
-        match actix_web::web::block(move || server.keep_books()).await {
+        let pass = move || {
+            server.look_for_findings();
+            server.keep_books()
+        };
+        match actix_web::web::block(pass).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::error!(%error, "the journal cannot be audited"),
             Err(error) => tracing::error!(%error, "the audit broke off"),

@@ -29,6 +29,11 @@ pub struct Settings {
     /// How often one visitor counts, and how much the box takes.
     #[garde(dive)]
     pub limits: VisitorLimits,
+    /// Who is no reader.
+    pub traffic: TrafficSettings,
+    /// What a person should look at.
+    #[garde(dive)]
+    pub review: ReviewSettings,
     /// How old the inventory may grow.
     #[garde(dive)]
     pub snapshot: SnapshotSettings,
@@ -179,12 +184,63 @@ pub struct VisitorLimits {
     /// Decisions clicked, per publisher.
     #[garde(dive)]
     pub clicks: Vec<Quota>,
+    /// Page calls with an impression from one network (/24, /48), per publisher.
+    #[garde(dive)]
+    pub network_impressions: Vec<Quota>,
+    /// Decisions clicked from one network, per publisher.
+    #[garde(dive)]
+    pub network_clicks: Vec<Quota>,
     /// Most visitors remembered at once.
     #[garde(range(min = 1_000, max = 10_000_000))]
     pub visitors: usize,
     /// Requests a second one address may send before the box answers `overloaded`; 0 is off.
     #[garde(range(max = 1_000_000))]
     pub flood_per_second: u32,
+}
+
+/// Who is no reader.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrafficSettings {
+    /// A file of networks that machines have and people do not, one CIDR a line.
+    #[serde(default)]
+    pub datacenters: Option<String>,
+}
+
+/// From where on a person should look at something.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewSettings {
+    /// Days of decisions that are looked at.
+    #[garde(range(min = 1, max = 90))]
+    pub days: u32,
+    /// Fewer impressions than this say nothing.
+    #[garde(range(min = 10))]
+    pub impressions: u64,
+    /// Fewer clicks than this say nothing.
+    #[garde(range(min = 2))]
+    pub clicks: u64,
+    /// So many times the median click rate of a campaign's other publishers.
+    #[garde(range(min = 1.0, max = 1_000.0))]
+    pub click_rate_factor: f64,
+    /// Viewable impressions of impressions, at the least.
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub view_ratio_least: f64,
+    /// And at the most.
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub view_ratio_most: f64,
+    /// Coefficient of variation of the gaps between impressions, at the least.
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub arrival_variation: f64,
+    /// Impressions of the quietest six hours by those of the busiest, at the most.
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub night_share: f64,
+    /// Of a thousand hours of a campaign, how many a spike of clicks is above.
+    #[garde(range(min = 500, max = 1_000))]
+    pub spike_permille: usize,
+    /// Hours of history without which no hour is a spike.
+    #[garde(range(min = 24, max = 2_160))]
+    pub spike_history_hours: usize,
 }
 
 /// So many in so long.

@@ -86,6 +86,7 @@ impl<'a> Caller<'a> {
                 x_moz: header(request, "x-moz"),
                 origin: header(request, "origin"),
                 referer: header(request, "referer"),
+                datacenter: face.server.datacenters.load().holds(address),
                 ..Signals::default()
             },
         }

@@ -27,7 +27,7 @@ use std::time::Duration;
 /// How a decision ended, as a label.
 pub const OUTCOMES: [&str; 4] = ["filled", "no_fill", "test", "refused"];
 /// What can be reloaded, as a label.
-pub const RELOADS: [&str; 4] = ["inventory", "weights", "labels", "config"];
+pub const RELOADS: [&str; 5] = ["inventory", "weights", "labels", "config", "datacenters"];
 /// Who is refused for rate, as a label.
 pub const CLASSES: [&str; 3] = ["impression", "click", "flood"];
 /// Kinds of events, and those of forged tokens.
@@ -87,6 +87,7 @@ pub struct Metrics {
     pub snapshot_lag: Gauge,
     reloads: IntCounterVec,
     rate_limited: IntCounterVec,
+    findings: IntGaugeVec,
     /// Whether the store answers.
     pub store_up: IntGauge,
     /// Free share of the store's disk, 0 to 1.
@@ -102,10 +103,11 @@ fn handles(vec: &IntCounterVec, labels: &[&str]) -> Vec<IntCounter> {
 }
 
 impl Metrics {
-    /// Registers every series at zero. `stages` are the funnel's; `campaigns` and `flights` are
+    /// Registers every series at zero. `stages` are the funnel's, `signs` the review's; `campaigns` and `flights` are
     /// those with series of their own.
     pub fn new(
         stages: &[&str],
+        signs: &[&str],
         campaigns: &[(String, String)],
         flights: &[String],
     ) -> Result<Metrics, prometheus::Error> {
@@ -143,7 +145,13 @@ impl Metrics {
             IntGaugeVec::new(Opts::new("build_info", "1, with the version."), &["version"])?;
         registry.register(Box::new(build.clone()))?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let findings = IntGaugeVec::new(
+            Opts::new("review_findings", "What a person should look at, by sign."),
+            &["sign"],
+        )?;
+        registry.register(Box::new(findings.clone()))?;
         let metrics = Metrics {
+            findings,
             outcomes: handles(&outcomes, &OUTCOMES),
             no_fills: handles(&no_fills, &reasons),
             removed: counters(
@@ -217,6 +225,9 @@ impl Metrics {
         handles(&metrics.removed, stages);
         handles(&metrics.received, &KINDS);
         handles(&metrics.rate_limited, &CLASSES);
+        for sign in signs {
+            metrics.findings.with_label_values(&[*sign]);
+        }
         for kind in KINDS {
             for verdict in Verdict::LABELS {
                 metrics.verdicts.with_label_values(&[kind, verdict]);
@@ -268,6 +279,14 @@ impl Metrics {
     pub fn reloaded(&self, what: &str, applied: bool) {
         let result = if applied { "applied" } else { "refused" };
         self.reloads.with_label_values(&[what, result]).inc();
+    }
+
+    /// Sets how much there is to look at of one sign; says how much there was.
+    pub fn found(&self, sign: &str, count: usize) -> usize {
+        let gauge = self.findings.with_label_values(&[sign]);
+        let before = usize::try_from(gauge.get()).unwrap_or(0);
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        before
     }
 
     /// Counts something over its limit.

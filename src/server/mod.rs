@@ -15,6 +15,7 @@ pub mod page_url;
 pub mod purse;
 pub mod record;
 pub mod report;
+pub mod review;
 pub mod room;
 pub mod scrape;
 pub mod state;
@@ -35,6 +36,8 @@ use crate::server::purse::Purses;
 use crate::server::versions::Versions;
 use crate::token::Keyring;
 use crate::token::PARTITIONS;
+use crate::traffic::Arrivals;
+use crate::traffic::Datacenters;
 use crate::traffic::flood::Flood;
 use crate::traffic::limits::Visitors;
 use arc_swap::ArcSwap;
@@ -67,6 +70,8 @@ pub struct Parts {
     pub purses: Arc<Purses>,
     /// The visitors' quotas.
     pub visitors: Visitors,
+    /// The networks of datacenters.
+    pub datacenters: Datacenters,
     /// The guard of the box.
     pub flood: Flood,
     /// This process start.
@@ -94,8 +99,12 @@ pub struct Server {
     pub keyring: ArcSwap<Keyring>,
     /// The visitors' quotas.
     pub visitors: Visitors,
+    /// The networks of datacenters.
+    pub datacenters: ArcSwap<Datacenters>,
     /// The guard of the box.
     pub flood: Flood,
+    /// How evenly each publisher's impressions arrive.
+    arrivals: Arrivals,
     /// This process start.
     pub incarnation: u64,
     /// Where readers reach the public listener, without a slash at the end.
@@ -172,6 +181,8 @@ impl Server {
             log: parts.log,
             purses: parts.purses,
             visitors: parts.visitors,
+            datacenters: ArcSwap::from_pointee(parts.datacenters),
+            arrivals: Arrivals::default(),
             flood: parts.flood,
             incarnation: parts.incarnation,
             public_url: parts.public_url,

@@ -167,6 +167,9 @@ impl Server {
         let known = !(token.basic || seen.gpc || publisher.measurement != Measurement::Full);
         let within = || !known || self.within_quota(token, publisher.id.as_str(), seen, now_ms);
         let claimed = signals.claim(&site, within);
+        if claimed.is_none() && token.kind == EventKind::Impression {
+            self.arrivals.note(publisher.id.as_str(), now_ms);
+        }
         let cta = match token.kind {
             EventKind::Click => {
                 let cta = creative.ctas.get(usize::from(token.cta))?;

@@ -1,19 +1,25 @@
 //! What kind of traffic an event or a request is: robots, prefetchers, strangers' pages, floods,
-//! and one visitor doing more than people do.
+//! one visitor doing more than people do, and publishers whose figures no audience makes.
 //!
 //! Time, and the salt under which visitors are known, are arguments. Nothing in here leaves the
 //! process's memory.
 
 pub mod agents;
+pub mod arrivals;
 mod buckets;
 pub mod client;
+pub mod datacenters;
 pub mod flood;
 pub mod limits;
 mod recent;
+pub mod review;
+pub mod rules;
 pub mod signals;
 pub mod visitor;
 
+pub use arrivals::Arrivals;
 pub use client::reader_address;
+pub use datacenters::Datacenters;
 pub use flood::Flood;
 pub use limits::Visitors;
 pub use signals::Signals;

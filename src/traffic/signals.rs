@@ -1,27 +1,11 @@
 //! What one request says of itself, and the first rule that speaks against it.
 //!
-//! All of these are general invalid traffic (GIVT): told at once, by list or by parameter. They mark
-//! an event with a reason and never refuse it. What needs history (too fast, orphan, duplicate) is
-//! the ledger's; what needs people (SIVT) comes back as credits.
-//!
-//! The rules in the order they are asked; the first that speaks is the reason:
-//!
-//! | rule | signal | default |
-//! |---|---|---|
-//! | `test` | the decision is a test | always on: a test is no traffic, whoever sends it |
-//! | `bot` | agent absent, over 512 bytes, listed, or named like a robot | on |
-//! | `bot` | no `Accept` | on |
-//! | `bot` | `Sec-Fetch-Dest` other than `image`, `empty`, `script`, `document` | on where it is sent |
-//! | `bot` | address in a datacenter's range | off: the operator's list is empty |
-//! | `prefetch` | method `HEAD` | on |
-//! | `prefetch` | `Sec-Purpose`, `Purpose` or `X-Moz` says prefetch, prerender or preview | on |
-//! | `wrong_origin` | `Origin`, else the origin of `Referer`, is not one of the publisher's, nor ours | on where the publisher lists origins and one is sent |
-//! | `stopped` | flight or publisher is stopped | on |
-//! | `out_of_region` | the observed country contradicts the unit's | on where a country is observed |
-//! | `rate_limited` | the visitor is over a quota; asked last, since asking uses it | on, except under `basic` measurement |
+//! The rules, their order and their defaults are the table [`RULES`](crate::traffic::rules::RULES).
+//! They mark an event with a reason and never refuse it. What needs history (too fast, orphan,
+//! duplicate) is the ledger's; what needs people comes back as credits.
 
 use crate::domain::event::InvalidReason;
-use crate::traffic::agents;
+use crate::traffic::rules;
 
 /// What a request for an event says, as it came; and what the server knows about it already.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,7 +57,7 @@ impl Site<'_> {
 }
 
 impl Signals<'_> {
-    /// The reason why the event must not be billed, if a rule of the table above speaks.
+    /// The reason why the event must not be billed: that of the first rule that speaks.
     ///
     /// `within_quota` is asked only when no other does, so that a robot does not use up the quota
     /// of people behind the same address.
@@ -82,16 +66,8 @@ impl Signals<'_> {
         site: &Site<'_>,
         within_quota: impl FnOnce() -> bool,
     ) -> Option<InvalidReason> {
-        let rules: [(InvalidReason, &dyn Fn() -> bool); 6] = [
-            (InvalidReason::Test, &|| self.test),
-            (InvalidReason::Bot, &|| self.is_robot()),
-            (InvalidReason::Prefetch, &|| self.is_ahead()),
-            (InvalidReason::WrongOrigin, &|| self.is_elsewhere(site)),
-            (InvalidReason::Stopped, &|| self.stopped),
-            (InvalidReason::OutOfRegion, &|| self.out_of_region),
-        ];
-        match rules.iter().find(|(_, speaks)| speaks()) {
-            Some((reason, _)) => Some(*reason),
+        match rules::of_request().find(|(_, speaks)| speaks(self, site)) {
+            Some((rule, _)) => rule.reason,
             None if within_quota() => None,
             None => Some(InvalidReason::RateLimited),
         }
@@ -99,15 +75,19 @@ impl Signals<'_> {
 
     /// Whether it comes from a robot.
     pub fn is_robot(&self) -> bool {
-        let dest = |dest: &str| ["image", "empty", "script", "document"].contains(&dest);
-        !self.accepts
-            || self.datacenter
-            || self.fetch_dest.is_some_and(|given| !dest(given))
-            || agents::is_robot(self.agent)
+        let site = Site::default();
+        rules::of_request()
+            .filter(|(rule, _)| rule.reason == Some(InvalidReason::Bot))
+            .any(|(_, speaks)| speaks(self, &site))
     }
 
     /// Whether a browser, or whoever looks at links before people do, asks ahead of the reader.
     pub fn is_ahead(&self) -> bool {
+        self.head || self.is_announced()
+    }
+
+    /// Whether a header says that nobody has asked for it yet.
+    pub(super) fn is_announced(&self) -> bool {
         let says = |value: &str| {
             value.split([';', ',', ' ']).any(|word| {
                 ["prefetch", "prerender", "preview"]
@@ -115,7 +95,13 @@ impl Signals<'_> {
                     .any(|one| word.eq_ignore_ascii_case(one))
             })
         };
-        self.head || [self.sec_purpose, self.purpose, self.x_moz].into_iter().flatten().any(says)
+        [self.sec_purpose, self.purpose, self.x_moz].into_iter().flatten().any(says)
+    }
+
+    /// Whether the browser says that it fetches for what no unit is.
+    pub(super) fn is_odd_destination(&self) -> bool {
+        let usual = ["image", "empty", "script", "document"];
+        self.fetch_dest.is_some_and(|given| !usual.contains(&given))
     }
 
     /// Whether it names an origin, and the site lists some, and this is none of them.

@@ -29,4 +29,5 @@ mod room;
 mod scenarios;
 mod scrapes;
 mod selection;
+mod traffic;
 mod validity;

@@ -20,6 +20,7 @@ use crate::http::ops::admin::catalog::ApplyRequest;
 use crate::http::ops::admin::catalog::AuditReply;
 use crate::http::ops::admin::catalog::RollbackRequest;
 use crate::http::ops::admin::documents::StateRequest;
+use crate::http::ops::admin::review::ReviewReply;
 use crate::http::ops::admin::stops::OwnStopReply;
 use crate::http::ops::admin::stops::OwnStopRequest;
 use crate::http::ops::admin::stops::StopRequest;
@@ -53,6 +54,7 @@ fn reading(schemas: &mut Schemas) -> Vec<Operation> {
     let head = schemas.written::<Option<Head>>();
     let history = schemas.written::<Vec<Entry>>();
     let audit = schemas.written::<AuditReply>();
+    let review = schemas.written::<ReviewReply>();
     let overview = schemas.written::<Overview>();
     let inventory = schemas.written::<Inventory>();
     let weights = schemas.written::<Weights>();
@@ -86,6 +88,14 @@ fn reading(schemas: &mut Schemas) -> Vec<Operation> {
                 "Everything recomputed from the journal's files. Takes as long as reading them.",
             )
             .answers(Answer::json(200, &audit, "What differs; nothing is how it should be.")),
+        operation("get", "/v1/admin/review", "review")
+            .says(
+                "What a person should look at",
+                "Publishers and campaigns whose figures no audience makes: click rates far above \
+                 the others, views that no page has, arrivals like clockwork, days without a \
+                 night, spikes of clicks. None of it changes a verdict; credit what was no audience.",
+            )
+            .answers(Answer::json(200, &review, "What was found.")),
         operation("get", "/v1/admin/inventory", "inventory")
             .says("The whole inventory", "As it is served; `ETag` is its content hash.")
             .answers(Answer::json(200, &inventory, "The inventory.").header("ETag")),

@@ -7,6 +7,8 @@ use crate::config::settings::Windows;
 use crate::http::Face;
 use crate::http::public::events;
 use crate::http::public::explain;
+use crate::traffic::rules::RULES;
+use crate::traffic::rules::Rule;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use schemars::JsonSchema;
@@ -25,6 +27,44 @@ pub struct LimitsReply<'a> {
     pub flood_per_second: u32,
     /// How old the inventory may grow.
     pub snapshot: SnapshotSettings,
+    /// Everything that can speak against an event, in the order in which it is asked; the first
+    /// that speaks gives the verdict.
+    pub rules: Vec<RuleReply>,
+}
+
+/// One rule.
+#[derive(Serialize, JsonSchema)]
+pub struct RuleReply {
+    /// Its name.
+    pub name: &'static str,
+    /// `duplicate`, `pending` or `invalid`; `review` where it changes no verdict.
+    pub verdict: &'static str,
+    /// The reason of an invalid event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// What it looks at.
+    pub signal: &'static str,
+    /// What holds where nobody sets anything.
+    pub default: &'static str,
+    /// The settings that change it.
+    pub settings: &'static [&'static str],
+    /// `givt`: general invalid traffic, told at once; `sivt`: sophisticated, told later.
+    pub class: &'static str,
+    /// Where it is decided: `request`, `visitor`, `ledger` or `review`.
+    pub decided: &'static str,
+}
+
+fn rule(rule: &Rule) -> RuleReply {
+    RuleReply {
+        name: rule.name,
+        verdict: rule.verdict,
+        reason: rule.reason.map(|reason| reason.as_str()),
+        signal: rule.signal,
+        default: rule.default,
+        settings: rule.settings,
+        class: rule.class.as_str(),
+        decided: rule.decided.as_str(),
+    }
 }
 
 /// How much of a request is read; the rest is dropped with a warning.
@@ -53,6 +93,10 @@ pub struct VisitorQuotas<'a> {
     pub impressions: &'a [Quota],
     /// Decisions clicked.
     pub clicks: &'a [Quota],
+    /// Page calls with an impression, of a whole network (/24, /48).
+    pub network_impressions: &'a [Quota],
+    /// Decisions clicked from a whole network.
+    pub network_clicks: &'a [Quota],
 }
 
 /// `GET /v1/limits`: the settings in force.
@@ -74,9 +118,12 @@ pub async fn limits(face: Data<Face>) -> HttpResponse {
         visitor: VisitorQuotas {
             impressions: &settings.limits.impressions,
             clicks: &settings.limits.clicks,
+            network_impressions: &settings.limits.network_impressions,
+            network_clicks: &settings.limits.network_clicks,
         },
         flood_per_second: settings.limits.flood_per_second,
         snapshot: settings.snapshot,
+        rules: RULES.iter().map(rule).collect(),
     })
 }
 

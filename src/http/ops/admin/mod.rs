@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod credits;
 pub mod documents;
 pub mod overview;
+pub mod review;
 pub mod stops;
 pub mod weights;
 
@@ -49,6 +50,7 @@ pub fn table() -> Vec<At> {
         at("/v1/admin/history").reads(catalog::history),
         at("/v1/admin/overview").reads(overview::overview),
         at("/v1/admin/audit").reads(catalog::audit),
+        at("/v1/admin/review").reads(review::review),
         at("/v1/admin/inventory").reads(catalog::inventory).on(Method::PUT, catalog::apply),
         at("/v1/admin/weights").reads(weights::weights).on(Method::PUT, weights::replace),
         // Money.

@@ -1,0 +1,95 @@
+//! What a person should look at: sums of the last days, read beside the traffic.
+
+use crate::config::settings::ReviewSettings;
+use crate::domain::event::EventKind;
+use crate::domain::party::Measurement;
+use crate::ledger::views::QUARTER_MS;
+use crate::server::Server;
+use crate::traffic::review;
+use crate::traffic::review::Cell;
+use crate::traffic::review::Finding;
+use crate::traffic::review::HOUR_MS;
+use crate::traffic::review::Sign;
+use crate::traffic::review::Thresholds;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// Rows of the ledger's sums in an hour.
+const QUARTERS: i64 = HOUR_MS / QUARTER_MS;
+/// Hours of a day.
+const DAY: i64 = 24;
+
+fn thresholds(by: &ReviewSettings) -> Thresholds {
+    Thresholds {
+        impressions: by.impressions,
+        clicks: by.clicks,
+        click_rate_factor: by.click_rate_factor,
+        view_ratio_least: by.view_ratio_least,
+        view_ratio_most: by.view_ratio_most,
+        arrival_variation: by.arrival_variation,
+        night_share: by.night_share,
+        spike_permille: by.spike_permille,
+        spike_history_hours: by.spike_history_hours,
+    }
+}
+
+impl Server {
+    /// Looks at the last days of decisions, by publisher and campaign. Reads every row of them.
+    pub fn review(&self) -> Vec<Finding> {
+        let by = self.settings().review;
+        let now = self.clock.now_ms().div_euclid(HOUR_MS);
+        let cells = self.cells(now - i64::from(by.days) * DAY);
+        review::findings(&cells, &self.arrivals.all(), now, &thresholds(&by))
+    }
+
+    /// The same for the series, and said once when something new is found.
+    pub fn look_for_findings(&self) {
+        let found = self.review();
+        for sign in Sign::ALL {
+            let count = found.iter().filter(|finding| finding.sign == *sign).count();
+            let before = self.metrics.found(sign.as_str(), count);
+            if count > before {
+                tracing::warn!(
+                    sign = sign.as_str(),
+                    count,
+                    "traffic to look at: GET /v1/admin/review"
+                );
+            }
+        }
+    }
+
+    fn cells(&self, from: i64) -> Vec<Cell> {
+        let live = self.live();
+        let publishers = &live.snapshot().inventory.publishers;
+        let unmeasured: BTreeSet<&str> = publishers
+            .iter()
+            .filter(|publisher| publisher.measurement != Measurement::Full)
+            .map(|publisher| publisher.id.as_str())
+            .collect();
+        // Quarters are shared with the ledger: it goes on while they are read.
+        let views = self.ledger.state().views.clone();
+        let rows = views.quarters.range(from * QUARTERS..);
+        let rows = rows.flat_map(|(quarter, rows)| {
+            rows.events.iter().map(|(key, tally)| (quarter.div_euclid(QUARTERS), key, tally))
+        });
+        let mut cells: BTreeMap<(Box<str>, Box<str>, i64), Cell> = BTreeMap::new();
+        for (hour, key, tally) in rows {
+            let (publisher, campaign) = (&key.attribution.publisher, &key.attribution.campaign);
+            let viewable = (!unmeasured.contains(&**publisher)).then_some(0);
+            let cell =
+                cells.entry((publisher.clone(), campaign.clone(), hour)).or_insert_with(|| {
+                    let (publisher, campaign) = (publisher.clone(), campaign.clone());
+                    Cell { publisher, campaign, hour, impressions: 0, viewable, clicks: 0 }
+                });
+            match key.kind {
+                EventKind::Impression => cell.impressions += tally.counted,
+                EventKind::Click => cell.clicks += tally.counted,
+                EventKind::Viewable => {
+                    cell.viewable = cell.viewable.map(|viewable| viewable + tally.counted);
+                }
+                EventKind::Copy => {}
+            }
+        }
+        cells.into_values().collect()
+    }
+}

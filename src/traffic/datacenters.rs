@@ -1,0 +1,190 @@
+//! Addresses that machines have and people do not: the operator's list of networks.
+//!
+//! One network a line, IPv4 or IPv6, in CIDR notation; an address alone is a network of one. `!` in
+//! front takes a network out of a wider one. The longest prefix that holds an address decides. What
+//! follows `#` is a comment.
+
+use ipnet::IpNet;
+use ipnet::Ipv4Net;
+use ipnet::Ipv6Net;
+use prefix_trie::PrefixMap;
+use std::net::IpAddr;
+
+/// The networks of a list.
+#[derive(Clone, Debug, Default)]
+pub struct Datacenters {
+    v4: PrefixMap<Ipv4Net, bool>,
+    v6: PrefixMap<Ipv6Net, bool>,
+}
+
+/// A line that is no network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// The line's number, the first is 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Datacenters {
+    /// Reads a list; every line that is wrong is named.
+    pub fn parse(text: &str) -> Result<Datacenters, Vec<Wrong>> {
+        let (mut list, mut wrong) = (Datacenters::default(), Vec::new());
+        for (number, line) in text.lines().enumerate() {
+            let said = line.split('#').next().unwrap_or("").trim();
+            if said.is_empty() {
+                continue;
+            }
+            let (inside, written) = match said.strip_prefix('!') {
+                Some(rest) => (false, rest.trim_start()),
+                None => (true, said),
+            };
+            let added = network(written).and_then(|network| list.add(network, inside));
+            if let Err(reason) = added {
+                wrong.push(Wrong { line: number + 1, reason });
+            }
+        }
+        if wrong.is_empty() { Ok(list) } else { Err(wrong) }
+    }
+
+    fn add(&mut self, network: IpNet, inside: bool) -> Result<(), String> {
+        let before = match network {
+            IpNet::V4(network) => self.v4.insert(network, inside),
+            IpNet::V6(network) => self.v6.insert(network, inside),
+        };
+        match before {
+            Some(other) if other != inside => {
+                Err(format!("`{network}` is in the list both with and without `!`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the address is a datacenter's. IPv4 mapped into IPv6 is IPv4.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        let found = match address.to_canonical() {
+            IpAddr::V4(address) => self.v4.get_lpm(&Ipv4Net::from(address)).map(|(_, is)| *is),
+            IpAddr::V6(address) => self.v6.get_lpm(&Ipv6Net::from(address)).map(|(_, is)| *is),
+        };
+        found.unwrap_or(false)
+    }
+
+    /// How many networks the list has.
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn network(written: &str) -> Result<IpNet, String> {
+    let alone = || written.parse::<IpAddr>().ok().map(IpNet::from);
+    let Some(network) = written.parse::<IpNet>().ok().or_else(alone) else {
+        return Err(format!("`{written}` is not a network: write one as 192.0.2.0/24"));
+    };
+    if network.trunc() != network {
+        return Err(format!("`{written}` has bits beyond its prefix: write {}", network.trunc()));
+    }
+    if network.prefix_len() == 0 {
+        return Err(format!("`{written}` is everybody"));
+    }
+    match network {
+        IpNet::V6(six) if six.addr().to_ipv4_mapped().is_some() => {
+            Err(format!("`{written}` is IPv4 mapped into IPv6: write it as IPv4"))
+        }
+        _ => Ok(network),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::net::Ipv4Addr;
+    use std::net::Ipv6Addr;
+
+    fn holds(list: &str, address: &str) -> bool {
+        Datacenters::parse(list).unwrap().holds(address.parse().unwrap())
+    }
+
+    #[test]
+    fn an_address_in_a_range_is_a_datacenters_and_no_other_is() {
+        let list = "# clouds\n\n192.0.2.0/24 # one\n  2001:db8::/32\n198.51.100.7\n";
+        for inside in ["192.0.2.1", "::ffff:192.0.2.255", "2001:db8:1::9", "198.51.100.7"] {
+            assert!(holds(list, inside), "{inside}");
+        }
+        for outside in ["192.0.3.1", "198.51.100.8", "2001:db9::1", "::1", "::192.0.2.1"] {
+            assert!(!holds(list, outside), "{outside}");
+        }
+        assert!(!Datacenters::default().holds("192.0.2.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_longest_prefix_decides_whatever_the_order_of_lines() {
+        let mut lines = ["10.0.0.0/8", "!10.1.0.0/16", "10.1.2.0/24", "! 10.1.2.3"];
+        for _ in 0..lines.len() {
+            lines.rotate_left(1);
+            let list = lines.join("\n");
+            assert!(holds(&list, "10.2.0.1") && holds(&list, "10.1.2.4"), "{list}");
+            assert!(!holds(&list, "10.1.9.9") && !holds(&list, "10.1.2.3"), "{list}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_line_is_named() {
+        let list = "192.0.2.0/24\nnonsense\n10.1.2.3/8 # a host\n10.0.0.0/33\n\n0.0.0.0/0\n\
+                    !192.0.2.0/24\n::ffff:10.0.0.0/104\n192.0.2.0/24";
+        let wrong = Datacenters::parse(list).unwrap_err();
+        let lines: Vec<usize> = wrong.iter().map(|wrong| wrong.line).collect();
+        assert_eq!(lines, [2, 3, 4, 6, 7, 8, 9]);
+        assert!(wrong[1].reason.contains("write 10.0.0.0/8"), "{}", wrong[1].reason);
+    }
+
+    #[test]
+    fn a_hundred_thousand_ranges_are_read_and_asked_without_anybody_noticing() {
+        let ranges = |from: u32, to: u32| {
+            (from..to).map(|number| Ipv4Net::new(Ipv4Addr::from_bits(number << 8), 24).unwrap())
+        };
+        let list: Vec<String> = ranges(65_536, 165_536).map(|range| range.to_string()).collect();
+        let list = Datacenters::parse(&list.join("\n")).unwrap();
+        assert_eq!(list.len(), 100_000);
+        assert!(ranges(65_536, 165_536).all(|range| list.holds(range.broadcast().into())));
+        assert!(!ranges(165_536, 200_000).any(|range| list.holds(range.addr().into())));
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_answers_what_a_linear_scan_answers(
+            networks in prop::collection::vec((any::<u32>(), 1_u8..=32, any::<bool>()), 0..40),
+            six in prop::collection::vec((any::<u128>(), 1_u8..=128), 0..40),
+            asked in any::<u32>(),
+            pick in any::<prop::sample::Index>(),
+        ) {
+            let mut four: Vec<(Ipv4Net, bool)> = networks.iter().map(|(bits, length, inside)| {
+                (Ipv4Net::new(Ipv4Addr::from_bits(*bits), *length).unwrap().trunc(), *inside)
+            }).collect();
+            four.sort();
+            four.dedup_by_key(|(network, _)| *network);
+            let six: Vec<Ipv6Net> = six.iter().map(|(bits, length)| {
+                Ipv6Net::new(Ipv6Addr::from_bits(*bits), *length).unwrap().trunc()
+            }).filter(|network| network.addr().to_ipv4_mapped().is_none()).collect();
+            let lines: Vec<String> = four.iter()
+                .map(|(network, inside)| format!("{}{network}", if *inside { "" } else { "!" }))
+                .chain(six.iter().map(Ipv6Net::to_string)).collect();
+            let list = Datacenters::parse(&lines.join("\n")).unwrap();
+            let near = four.get(if four.is_empty() { 0 } else { pick.index(four.len()) });
+            for address in [Some(Ipv4Addr::from_bits(asked)), near.map(|(n, _)| n.broadcast())] {
+                let Some(address) = address else { continue };
+                let holding = four.iter().filter(|(network, _)| network.contains(&address));
+                let longest = holding.max_by_key(|(network, _)| network.prefix_len());
+                prop_assert_eq!(list.holds(address.into()), longest.is_some_and(|(_, inside)| *inside));
+            }
+            for network in &six {
+                prop_assert!(list.holds(network.network().into()));
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+use super::*;
+use crate::traffic::Arrivals;
+
+const BY: Thresholds = Thresholds {
+    impressions: 200,
+    clicks: 10,
+    click_rate_factor: 5.0,
+    view_ratio_least: 0.05,
+    view_ratio_most: 1.0,
+    arrival_variation: 0.2,
+    night_share: 0.9,
+    spike_permille: 999,
+    spike_history_hours: 168,
+};
+
+fn cell(publisher: &str, hour: i64, impressions: u64, clicks: u64) -> Cell {
+    let viewable = Some(impressions / 2);
+    let (publisher, campaign) = (publisher.into(), "launch".into());
+    Cell { publisher, campaign, hour, impressions, viewable, clicks }
+}
+
+fn signs(cells: &[Cell], now: i64) -> Vec<(Sign, Option<Box<str>>)> {
+    let all = findings(cells, &[], now, &BY);
+    all.into_iter().map(|finding| (finding.sign, finding.publisher)).collect()
+}
+
+fn about(sign: Sign, publisher: &str) -> (Sign, Option<Box<str>>) {
+    (sign, Some(publisher.into()))
+}
+
+#[test]
+fn sites_that_people_read_are_left_alone() {
+    let day = |hour: i64| if (7..23).contains(&hour.rem_euclid(24)) { 40 } else { 5 };
+    let cells: Vec<Cell> = (0..72)
+        .flat_map(|hour| {
+            ["a", "b", "c"].map(|site| cell(site, hour, day(hour), u64::from(hour % 5 == 0)))
+        })
+        .collect();
+    assert_eq!(signs(&cells, 72), []);
+    assert_eq!(signs(&[], 72), []);
+}
+
+#[test]
+fn a_click_rate_far_above_the_others_is_found_and_chance_is_not() {
+    let others = [cell("b", 1, 1_000, 4), cell("c", 1, 1_000, 6)];
+    let with = |clicks| [&others[..], &[cell("a", 1, 1_000, clicks)]].concat();
+    assert_eq!(signs(&with(80), 2), [about(Sign::ClickRate, "a")]);
+    // Over five times the others, and it might be chance.
+    assert_eq!(signs(&with(40), 2), []);
+    // Nobody to compare with, or too little of it.
+    assert_eq!(signs(&[cell("a", 1, 1_000, 500)], 2), []);
+    assert_eq!(signs(&[&others[..], &[cell("a", 1, 199, 199)]].concat(), 2), []);
+}
+
+#[test]
+fn a_ratio_of_views_that_no_page_has_is_found_where_views_are_measured() {
+    let with = |viewable| Cell { viewable, ..cell("a", 1, 1_000, 0) };
+    for ratio in [0, 49, 1_001] {
+        assert_eq!(signs(&[with(Some(ratio))], 2), [about(Sign::ViewRatio, "a")], "{ratio}");
+    }
+    for ratio in [Some(50), Some(1_000), None] {
+        assert_eq!(signs(&[with(ratio)], 2), [], "{ratio:?}");
+    }
+}
+
+#[test]
+fn a_day_without_a_night_is_found_in_whatever_zone() {
+    let flat: Vec<Cell> = (0..72).map(|hour| cell("a", hour, 10, 0)).collect();
+    assert_eq!(signs(&flat, 72), [about(Sign::FlatDay, "a")]);
+    assert_eq!(signs(&flat[..47], 47), [], "one day has no shape yet");
+    for zone in 0..24 {
+        let night = |hour: i64| (hour + zone).rem_euclid(24) < 6;
+        let cells: Vec<Cell> =
+            (0..72).map(|hour| cell("a", hour, if night(hour) { 8 } else { 10 }, 0)).collect();
+        assert_eq!(signs(&cells, 72), [], "{zone}");
+    }
+}
+
+#[test]
+fn an_hour_of_clicks_above_a_campaigns_own_history_is_found() {
+    let day = |hour: i64| if hour.rem_euclid(24) < 12 { 3 } else { 1 };
+    let with = |hours: i64, last: u64| -> Vec<Cell> {
+        let clicks = |hour| if hour == hours - 1 { last } else { (hour % 12) as u64 };
+        (0..hours).map(|hour| cell("a", hour, day(hour), clicks(hour))).collect()
+    };
+    assert_eq!(signs(&with(200, 12), 200), [(Sign::ClickSpike, None)]);
+    assert_eq!(signs(&with(200, 11), 200), [], "as many as ever before");
+    assert_eq!(signs(&with(100, 50), 100), [], "a history of four days is none");
+    assert_eq!(signs(&with(200, 50), 199), [], "an hour that is not over");
+}
+
+#[test]
+fn impressions_like_clockwork_are_found() {
+    let arrivals = Arrivals::default();
+    for number in 0..400_i64 {
+        arrivals.note("clockwork", number * 1_000);
+        arrivals.note("people", number * 1_000 + (number * number * 7_919) % 4_001);
+    }
+    let all = findings(&[], &arrivals.all(), 1, &BY);
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!(all[0].sign, Sign::RegularArrivals);
+    assert_eq!(all[0].publisher.as_deref(), Some("clockwork"));
+}

@@ -1,0 +1,125 @@
+//! Who is no reader, and what a person should look at.
+
+use crate::harness::Decision;
+use crate::harness::Process;
+use crate::harness::Reader;
+use crate::harness::Setup;
+use crate::harness::process::Place;
+use crate::harness::reference;
+use crate::harness::until;
+use serde_json::Value;
+
+async fn unit(process: &Process) -> Decision {
+    let answer = process.decide(&Reader::new(), &reference()).await.unwrap();
+    Decision(answer["decisions"]["article-end"].clone())
+}
+
+async fn robots(process: &Process) -> u64 {
+    process.scrape().await.invalid("impression", "bot")
+}
+
+#[tokio::test]
+async fn a_saved_list_of_datacenters_is_asked_and_a_broken_one_changes_nothing() {
+    let place = Place::new().set("ADJACENT__TRAFFIC__DATACENTERS", "config/datacenters.txt");
+    let save = |text: &str| std::fs::write(place.path("config/datacenters.txt"), text).unwrap();
+    save("127.0.0.0/8 # this machine\n");
+    let process = place.serve();
+    let reader = Reader::new();
+
+    assert!(reader.impression(&unit(&process).await).await.recorded);
+    assert_eq!(robots(&process).await, 1);
+
+    save("192.0.2.0/24\n");
+    let reloads = |result: &'static str| {
+        let process = &process;
+        async move {
+            let what = "what=\"datacenters\"";
+            let series = format!("adjacent_config_reloads_total{{result=\"{result}\",{what}}}");
+            process.scrape().await.count(&series)
+        }
+    };
+    until("the other list", async || (reloads("applied").await > 0).then_some(())).await;
+    assert!(reader.impression(&unit(&process).await).await.recorded);
+    assert_eq!(robots(&process).await, 1);
+
+    save("192.0.2.0/24\n127.0.0.1/8\n");
+    until("a refusal", async || (reloads("refused").await > 0).then_some(())).await;
+    assert!(process.log().contains("config/datacenters.txt:2: "), "{}", process.log());
+    assert!(reader.impression(&unit(&process).await).await.recorded);
+    assert_eq!(robots(&process).await, 1, "the list before stays");
+}
+
+#[tokio::test]
+async fn a_site_whose_units_are_never_in_view_is_found_and_nothing_of_it_is_judged_anew() {
+    let server = Setup::default()
+        .settings(|settings| settings.review.impressions = 30)
+        .clock()
+        .start()
+        .await;
+    for _ in 0..30 {
+        let unit = server.unit().await;
+        assert!(server.reader.impression(&unit).await.recorded);
+        server.advance_ms(1_000 + i64::from(rand::random::<u16>()));
+    }
+    let review = async || -> Value {
+        let call = server.reader.get(&format!("{}/v1/admin/review", server.ops));
+        let reply = call.bearer_auth(server.key("operator")).send().await.unwrap();
+        assert_eq!(reply.status(), 200);
+        reply.json().await.unwrap()
+    };
+
+    let found = review().await;
+    let signs: Vec<&str> =
+        found["findings"].as_array().unwrap().iter().map(|f| f["sign"].as_str().unwrap()).collect();
+    assert_eq!(signs, ["view_ratio"], "{found:#}");
+    let finding = &found["findings"][0];
+    assert_eq!(finding["publisher"], "eu-tech-news");
+    assert_eq!((finding["found"].as_f64(), finding["events"].as_u64()), (Some(0.0), Some(30)));
+    assert_eq!(server.scrape().await.events("impression", "counted"), 30);
+}
+
+#[tokio::test]
+async fn a_robot_is_told_what_a_person_is_told() {
+    let server = Setup::default().start().await;
+    let readers = [Reader::new(), Reader::with([("user-agent", "curl/8.5.0"), ("accept", "*/*")])];
+    let mut told = Vec::new();
+    for reader in &readers {
+        let unit = server.unit().await;
+        let mut answers = Vec::new();
+        for url in [unit.impression_url(), unit.impression_url(), unit.click_url("primary")] {
+            let reply = reader.get(url).send().await.unwrap();
+            let mut headers: Vec<(String, String)> = reply
+                .headers()
+                .iter()
+                .filter(|(name, _)| *name != "date")
+                .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+                .collect();
+            headers.sort();
+            let status = reply.status();
+            answers.push((status, headers, reply.text().await.unwrap()));
+        }
+        told.push(answers);
+    }
+    assert_eq!(told[0], told[1]);
+    assert_eq!(server.scrape().await.invalid("impression", "bot"), 2);
+}
+
+#[tokio::test]
+async fn the_printed_rules_name_every_setting_and_reason_there_is() {
+    let server = Setup::default().start().await;
+    let reply = server.reader.get(&format!("{}/v1/limits", server.public)).send().await.unwrap();
+    let limits: Value = reply.json().await.unwrap();
+    let rules = limits["rules"].as_array().unwrap();
+    let defaults = include_str!("../../config/adjacent.toml").parse::<toml::Table>().unwrap();
+    // Commented out where there is no default.
+    let optional = ["traffic.datacenters", "server.country_header", "server.geoip"];
+    for name in rules.iter().flat_map(|rule| rule["settings"].as_array().unwrap()) {
+        let name = name.as_str().unwrap();
+        let (section, key) = name.split_once('.').unwrap();
+        let is_there = defaults[section].get(key).is_some() || optional.contains(&name);
+        assert!(is_there, "{name} is no setting");
+    }
+    let classes = ["givt", "sivt"];
+    assert!(rules.iter().all(|rule| classes.contains(&rule["class"].as_str().unwrap())));
+    assert!(rules.len() > 20, "{}", rules.len());
+}
