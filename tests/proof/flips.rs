@@ -2,6 +2,7 @@
 //! told. Never another number.
 
 use crate::Plan;
+use crate::harness::until;
 use crate::load;
 use crate::oracle::Oracle;
 use crate::scene::Scene;
@@ -22,7 +23,6 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Flips in segments, and flips in every file of a ledger, of one run.
 const FLIPS: (usize, usize) = (10_000, 200);
@@ -125,18 +125,22 @@ fn in_segments(random: &mut Pcg64, flips: usize) -> String {
 fn in_files(plan: &Plan, random: &mut Pcg64, flips: usize) -> String {
     let scene = Scene::new(plan, "flips");
     let oracle = Arc::new(Oracle::default());
+    let folder = scene.path("data/journal");
+    let checkpoints = || {
+        let names = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".ledger")).max()
+    };
     for _ in 0..3 {
         let process = scene.serve();
+        let before = checkpoints();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let _readers = load::readers(&process.public, &oracle, 4);
-            // Long enough for a pass of the bookkeeper.
-            tokio::time::sleep(Duration::from_millis(1_300)).await;
+            until("a checkpoint", async || (checkpoints() > before).then_some(())).await;
         });
         process.kill();
     }
     oracle.audit(&scene, &[]);
-    let folder = scene.path("data/journal");
     let files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
