@@ -8,13 +8,13 @@ RUN sed -i '/^\[\[/,/^$/d' Cargo.toml \
     && mkdir src \
     && echo 'fn main() {}' > src/main.rs \
     && touch src/lib.rs \
-    && cargo build --release --locked
+    && cargo build --release --locked --features tls
 
 # The files that are compiled in come along: configuration, pages, scripts. A copied file may be older
 # than the empty one that was built above, so it is touched.
 COPY config config
 COPY src src
-RUN touch src/main.rs src/lib.rs && cargo build --release --locked
+RUN touch src/main.rs src/lib.rs && cargo build --release --locked --features tls
 
 FROM debian:bookworm-slim
 RUN groupadd --gid 10001 adjacent \

@@ -7,9 +7,9 @@
 //! |---|---|---|
 //! | [`domain`] | the words of the trade | no |
 //! | [`pacing`] [`token`] [`traffic`] [`selection`] | the rules; time and chance are arguments | no |
-//! | [`clock`] [`telemetry`] [`metrics`] [`config`] [`journal`] [`ledger`] [`decision_log`] [`catalog`] | what is true and kept | yes |
+//! | [`clock`] [`telemetry`] [`metrics`] [`config`] [`journal`] [`store`] [`ledger`] [`decision_log`] [`catalog`] | what is true and kept | yes |
 //! | [`server`] | the verbs: decide, record, redirect, explain, report | through those |
-//! | [`http`] [`web`] | the faces; the only code with wire shapes | through `server` |
+//! | [`http`] [`web`] [`adapters`] | the faces; the only code with wire shapes | through `server` |
 //! | [`app`] [`cli`] | wiring and the command line | yes |
 //!
 #![doc = include_str!("ARCHITECTURE.md")]
@@ -29,12 +29,15 @@ pub mod decision_log;
 pub mod journal;
 pub mod ledger;
 pub mod metrics;
+pub mod store;
 pub mod telemetry;
 
 pub mod server;
 
 pub mod http;
 pub mod web;
+
+pub mod adapters;
 
 pub mod app;
 pub mod cli;

@@ -12,14 +12,27 @@ pub struct Connection {
     buffer: Vec<u8>,
 }
 
+/// What a reader's browser says of itself.
+const BROWSER: &str = "Accept: */*\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
 /// A request as it goes over the wire.
 pub fn on_wire(body: &serde_json::Value) -> Vec<u8> {
     let body = body.to_string();
     format!(
         "POST /v1/decisions HTTP/1.1\r\nHost: news.example\r\nContent-Type: application/json\r\n\
-         Accept: */*\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
-         Content-Length: {}\r\n\r\n{body}",
+         {BROWSER}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
+    )
+    .into_bytes()
+}
+
+/// The impression of a token, from a reader with an address of its own, as a proxy hands it on.
+pub fn impression(token: &str, reader: u32) -> Vec<u8> {
+    // The range that is set apart for benchmarks.
+    let address = std::net::Ipv4Addr::from(0xC612_0000 + reader % (1 << 17));
+    format!(
+        "GET /e/{token} HTTP/1.1\r\nHost: news.example\r\n{BROWSER}\r\n\
+         X-Forwarded-For: {address}\r\n\r\n"
     )
     .into_bytes()
 }
@@ -39,8 +52,21 @@ impl Connection {
         self
     }
 
+    /// Sends an event and waits until it is acknowledged.
+    pub fn fire(&mut self, event: &[u8]) {
+        let (head, _) = self.exchange(event);
+        let text = std::str::from_utf8(&self.buffer[..head]).unwrap();
+        assert!(text.to_ascii_lowercase().contains("adjacent-recorded: 1"), "{text}");
+    }
+
     /// Sends a request and reads the whole answer; its body.
     pub fn ask(&mut self, request: &[u8]) -> &[u8] {
+        let (head, body) = self.exchange(request);
+        &self.buffer[head..head + body]
+    }
+
+    /// Bytes of head and body of the answer in the buffer.
+    fn exchange(&mut self, request: &[u8]) -> (usize, usize) {
         self.stream.write_all(request).unwrap();
         let mut filled = 0;
         let mut whole = None;
@@ -60,16 +86,19 @@ impl Connection {
             if let Some((head, body)) = whole
                 && filled >= head + body
             {
-                return &self.buffer[head..head + body];
+                return (head, body);
             }
         }
     }
 }
 
-/// Bytes of head and body, once the head is there. Anything but a 200 ends the benchmark.
+/// Bytes of head and body, once the head is there. Anything but a 200 or a 204 ends the benchmark.
 fn extent(answer: &[u8]) -> Option<(usize, usize)> {
     let head = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&answer[..head]).unwrap();
+    if text.starts_with("HTTP/1.1 204") {
+        return Some((head, 0));
+    }
     assert!(text.starts_with("HTTP/1.1 200"), "{}", String::from_utf8_lossy(answer));
     let lengths = text.lines().filter_map(|line| line.split_once(": "));
     let length = lengths.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));

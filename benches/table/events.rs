@@ -5,7 +5,7 @@ use adjacent::domain::event::BillOn;
 use adjacent::domain::event::EventKind;
 use adjacent::domain::event::Tier;
 use adjacent::domain::money::Micros;
-use adjacent::ledger::Embedded;
+use adjacent::ledger::Ledger;
 use adjacent::ledger::Rules;
 use adjacent::ledger::record::Attribution;
 use adjacent::ledger::record::Event;
@@ -22,7 +22,8 @@ use std::time::Instant;
 /// How long it is measured, each number in flight.
 const FOR: Duration = Duration::from_secs(3);
 
-fn attribution() -> Attribution {
+/// What the events are reported under.
+pub fn attribution() -> Attribution {
     Attribution {
         advertiser: "sponsor-1".into(),
         currency: "EUR".parse().unwrap(),
@@ -39,7 +40,8 @@ fn attribution() -> Attribution {
     }
 }
 
-fn event(number: u64, attribution: &Arc<Attribution>) -> Event {
+/// An impression, the `number`th.
+pub fn event(number: u64, attribution: &Arc<Attribution>) -> Event {
     let at_ms = 1_790_000_000_000 + i64::try_from(number / 100).unwrap();
     let partition = u8::try_from(number % u64::from(PARTITIONS)).unwrap();
     Event {
@@ -82,7 +84,7 @@ pub fn recovery(progress: &ProgressBar) -> Vec<Row> {
     progress.set_message("a journal of a million events");
     let folder = tempfile::tempdir().unwrap();
     let open =
-        || Embedded::open(folder.path(), 1, 1 << 25, Rules::default(), Box::new(|_| {})).unwrap();
+        || Ledger::open(folder.path(), 1, 1 << 25, Rules::default(), Box::new(|_| {})).unwrap();
     let ledger = open();
     let attribution = Arc::new(attribution());
     actix_web::rt::System::new().block_on(async {
@@ -104,7 +106,7 @@ pub fn recovery(progress: &ProgressBar) -> Vec<Row> {
 
 fn recorded(in_flight: usize) -> (f64, Histogram<u64>) {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Embedded::open(folder.path(), 1, 1 << 25, Rules::default(), Box::new(|_| {}));
+    let ledger = Ledger::open(folder.path(), 1, 1 << 25, Rules::default(), Box::new(|_| {}));
     let ledger = Rc::new(ledger.unwrap());
     let acks = Histogram::<u64>::new_with_bounds(1, 100_000_000, 3).unwrap();
     let (acks, next) = (Rc::new(RefCell::new(acks)), Rc::new(RefCell::new(0u64..)));

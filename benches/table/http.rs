@@ -1,25 +1,13 @@
 //! Whole decisions over HTTP against a bare handler: processor time, latency, memory, start.
 
 use crate::Row;
-use crate::client;
 use crate::client::Connection;
+use crate::machine;
+use crate::machine::Served;
 use crate::median;
-use crate::pages;
-use adjacent::catalog::By;
-use adjacent::catalog::Catalog;
-use adjacent::catalog::synth;
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::Child;
-use std::process::ChildStdin;
-use std::process::ChildStdout;
-use std::process::Command;
-use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -31,49 +19,6 @@ const ROUNDS: usize = 9;
 const TURN: usize = 6_000;
 /// Requests of one latency turn, over one connection.
 const ALONE: usize = 500;
-
-/// The process with both servers.
-struct Served {
-    child: Child,
-    tell: ChildStdin,
-    told: BufReader<ChildStdout>,
-    bare: SocketAddr,
-    ours: SocketAddr,
-}
-
-impl Served {
-    fn start(flights: usize, data: &Path) -> Served {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["served", &flights.to_string(), &data.display().to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let tell = child.stdin.take().unwrap();
-        let mut told = BufReader::new(child.stdout.take().unwrap());
-        let mut address = || {
-            let mut line = String::new();
-            told.read_line(&mut line).unwrap();
-            line.split_whitespace().nth(1).unwrap().parse().unwrap()
-        };
-        let (bare, ours) = (address(), address());
-        Served { child, tell, told, bare, ours }
-    }
-
-    fn ask(&mut self, line: &str) -> Vec<f64> {
-        writeln!(self.tell, "{line}").unwrap();
-        let mut answer = String::new();
-        self.told.read_line(&mut answer).unwrap();
-        answer.split_whitespace().filter_map(|number| number.parse().ok()).collect()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
 
 /// Everything that needs a running server, at 10,000 and 100,000 flights.
 pub fn rows(progress: &ProgressBar) -> Vec<Row> {
@@ -93,20 +38,10 @@ fn at(
     progress: &ProgressBar,
 ) -> Vec<Row> {
     progress.set_message(format!("http, {flights} flights: an inventory"));
-    let folder = tempfile::tempdir().unwrap();
-    let by = By {
-        who: "bench".into(),
-        what: "synth".into(),
-        at: jiff::Timestamp::UNIX_EPOCH,
-        request: None,
-    };
-    let catalog = Catalog::open(&folder.path().join("catalog")).unwrap();
-    catalog.put_inventory(&synth::inventory(flights, 1), None, &by).unwrap();
-    let requests: Vec<Vec<u8>> =
-        pages::requests(2_000, flights).iter().map(client::on_wire).collect();
+    let (folder, requests) = machine::stocked(flights);
     // The first start records every budget; the second is one like all that follow.
-    let first = started(flights, folder.path(), &requests[0]).1;
-    let (mut served, again) = started(flights, folder.path(), &requests[0]);
+    let first = machine::started(folder.path(), &requests[0]).1;
+    let (mut served, again) = machine::started(folder.path(), &requests[0]);
     let mut rows = vec![Row::new(
         format!("start, {flights} flights: again (first)"),
         format!("{:.0} ms ({:.0} ms)", again.as_secs_f64() * 1e3, first.as_secs_f64() * 1e3),
@@ -124,14 +59,6 @@ fn at(
         goals.1,
     ));
     rows
-}
-
-/// A started process and the time until its first answer.
-fn started(flights: usize, data: &Path, request: &[u8]) -> (Served, Duration) {
-    let began = Instant::now();
-    let served = Served::start(flights, data);
-    Connection::to(served.ours).ask(request);
-    (served, began.elapsed())
 }
 
 /// How long an answer is on average, and that most of them hold a unit.

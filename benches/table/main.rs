@@ -1,4 +1,4 @@
-//! What everything costs, in one table, on this machine, in one run of less than four minutes:
+//! What everything costs, in one table, on this machine, in one run of less than six minutes:
 //!
 //! ```text
 //! cargo bench --bench table                  the whole table
@@ -6,20 +6,42 @@
 //! cargo bench --bench allocations            what one choice allocates
 //! ```
 //!
+//! | part | what is measured |
+//! |---|---|
+//! | `choose` | one choice, against a scan of everything |
+//! | `events`, `recovery` | durable events of one machine; a start on a million of them |
+//! | `shipping` | our function of Redis against a command for each event |
+//! | `http` | whole decisions against a bare handler |
+//! | `black-hole` | decisions while Redis answers, and while it is stopped |
+//! | `drain` | how fast goes to Redis what came while it was away |
+//! | `lag` | a change on one machine until another serves it |
+//! | `sizing` | what a million events cost Redis and a machine |
+//!
 //! Numbers of one machine say little: what counts are ratios, and both sides of each are measured
 //! in turns in the same process. The bare handler parses the same body with serde into a small
 //! struct and answers as many bytes; our server has everything on. Servers run in a process of
-//! their own, so that their clients cost them nothing; load goes to the loopback address alone.
+//! their own, so that their clients cost them nothing; load goes to the loopback address alone, and
+//! so do questions to a Redis, which is the benchmark's own (`redis-server` must be installed).
 
 #![allow(clippy::unwrap_used)] // in a benchmark a panic is the message
 #![allow(clippy::print_stdout)] // the table is what it is for
+#![allow(clippy::cast_possible_truncation)] // the counts of a benchmark are small
 
+mod black_hole;
 mod choosing;
 mod client;
+mod draining;
 mod events;
 mod http;
+mod lag;
+mod machine;
 mod pages;
+mod readers;
 mod served;
+mod shipper;
+mod shipping;
+mod sizing;
+mod store;
 mod threads;
 
 use indicatif::ProgressBar;
@@ -48,19 +70,24 @@ impl Row {
 type Part = fn(&ProgressBar) -> Vec<Row>;
 
 /// The parts of the table and what makes each.
-const PARTS: [(&str, Part); 4] = [
+const PARTS: [(&str, Part); 9] = [
     ("choose", choosing::rows),
     ("events", events::rows),
     ("recovery", events::recovery),
+    ("shipping", shipping::rows),
     ("http", http::rows),
+    ("black-hole", black_hole::rows),
+    ("drain", draining::rows),
+    ("lag", lag::rows),
+    ("sizing", sizing::rows),
 ];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    if let [verb, flights, data] = arguments.as_slice()
-        && verb == "served"
-    {
-        return served::run(flights.parse().unwrap(), data.as_ref());
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["served", ..] => return served::run(&arguments[1..]),
+        ["shipper", url, data] => return shipper::run(url, data.as_ref()),
+        _ => {}
     }
     let wanted: Vec<_> = PARTS
         .iter()

@@ -41,7 +41,9 @@ pub fn banner(app: &App, keys: bool) -> String {
             line(advertiser.id.as_str(), &format!("{base}/reports/{}?link={link}", advertiser.id));
         }
     } else if face.local {
-        line("keys", &format!("{}/local-keys.toml", face.server.settings().store.data));
+        let settings = face.server.settings();
+        let keys = settings.store.keys().join("local-keys.toml");
+        line("keys", &keys.display().to_string());
     }
     let head = format!(
         "adjacent {} serves {} flights of {} advertisers to {} publishers\n",

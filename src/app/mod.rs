@@ -5,8 +5,10 @@ pub mod files;
 pub mod lock;
 pub mod open;
 pub mod reload;
+pub mod sharing;
 pub mod tasks;
 
+use crate::adapters;
 use crate::clock::Clock;
 use crate::clock::SystemClock;
 use crate::config::ConfigError;
@@ -19,13 +21,17 @@ use crate::decision_log::DecisionLog;
 use crate::decision_log::writer::Keeping;
 use crate::http;
 use crate::http::Face;
-use crate::ledger::Embedded;
+use crate::ledger::Ledger;
+use crate::ledger::running::Listener;
 use crate::metrics::Metrics;
 use crate::server;
 use crate::server::Parts;
 use crate::server::Server;
+use crate::server::gallery::Gallery;
 use crate::server::live::Live;
 use crate::server::purse::Purses;
+use crate::store::Address;
+use crate::store::Client;
 use crate::token::PARTITIONS;
 use crate::traffic::Quota;
 use crate::traffic::agents;
@@ -99,12 +105,8 @@ impl App {
         options: Options,
         clock: impl FnOnce(i64) -> Arc<dyn Clock>,
     ) -> anyhow::Result<App> {
-        if settings.store.url != "embedded" {
-            return Err(usage(format!(
-                "store.url `{}` is not served by this version: use `embedded`",
-                settings.store.url
-            )));
-        }
+        let store: Address =
+            settings.store.url.parse().map_err(|error| usage(format!("store.url: {error}")))?;
         let data = PathBuf::from(&settings.store.data);
         let lock = lock::Lock::take(&data)?;
         let public_listener = bind(settings.server.listen, "server.listen")?;
@@ -116,18 +118,24 @@ impl App {
         let incarnation = rand::random::<u64>();
         let purses = Arc::new(Purses::default());
         let listener = purses.clone();
-        let ledger = Embedded::open(
-            &data.join("journal"),
-            incarnation,
-            settings.store.segment_bytes,
-            open::rules(&settings.windows),
-            Box::new(move |applied| listener.applied(applied)),
-        )
+        let listener: Listener = Box::new(move |change| listener.changed(&change));
+        let folder = data.join("journal");
+        let (bytes, rules) = (settings.store.segment_bytes, open::rules(&settings));
+        let ledger = match store {
+            Address::Embedded => Ledger::open(&folder, incarnation, bytes, rules, listener),
+            Address::Redis(place) => {
+                let client = Client::new(open::place(place, &settings)?);
+                Ledger::open_shared(&folder, incarnation, bytes, rules, listener, client)
+            }
+        }
         .context("the journal cannot be opened")?;
         purses.recover(&ledger.state());
         let clock = clock(ledger.state().latest_ms());
-        let opened = open::catalog(&data, &settings, &options, &*clock)?;
-        let live = Live::new(opened.snapshot.clone(), &purses, 1);
+        let client = ledger.shared().map(|shared| shared.client());
+        let opened = open::catalog(&data, &settings, &options, &*clock, client).await?;
+        let (inventory, stored) = (&opened.snapshot.inventory, opened.catalog.pictures());
+        let gallery = Gallery::open(inventory, stored, &public_url, &Gallery::default());
+        let live = Live::new(opened.snapshot.clone(), gallery, &purses, 1);
         let metrics = open::metrics(&opened.snapshot, &settings).context("metrics")?;
         let log = DecisionLog::start(
             &data.join("decisions"),
@@ -141,16 +149,16 @@ impl App {
         )
         .context("the decision log cannot be opened")?;
         let now = clock.now();
-        let mut api_keys = ApiKeys::open(&data)?;
+        let mut api_keys = ApiKeys::open(settings.store.keys())?;
         let inventory = &opened.snapshot.inventory;
         let local_keys = LocalKeys::open(
-            &data,
+            settings.store.keys(),
             &mut api_keys,
             inventory.advertisers.iter().map(|advertiser| advertiser.id.as_str()),
             inventory.publishers.iter().map(|publisher| publisher.id.as_str()),
             now,
         )?;
-        let token_keys = TokenKeys::open(&data, now)?;
+        let token_keys = TokenKeys::open(settings.store.keys(), now)?;
         let table = settings.server.geoip.as_deref().map(Path::new);
         let countries = table.map(Countries::open).transpose()?;
         let visitors = visitors(&settings);
@@ -172,7 +180,14 @@ impl App {
             settings: settings.clone(),
         }));
         server.note_recovery();
-        server.write_budgets(&opened.snapshot).await.context("budgets cannot be recorded")?;
+        server.note_pictures();
+        match server.ledger.shared() {
+            None => server
+                .write_budgets(&opened.snapshot)
+                .await
+                .context("budgets cannot be recorded")?,
+            Some(shared) => sharing::begin(&server, shared).await?,
+        }
         agents::warm();
         let face = Data::new(Face {
             keys: ArcSwap::from_pointee(api_keys),
@@ -186,20 +201,22 @@ impl App {
             server: server.clone(),
         });
         lock.tell(ops_address).context("the lock cannot be written")?;
-        let tasks = tasks::start(&face, &data, &settings, &options)?;
+        let tasks = tasks::start(&face, &settings, &options)?;
         let drain = settings.server.drain_timeout_seconds;
         let shared = face.clone();
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
-        let public =
-            HttpServer::new(move || Actix::new().configure(http::public::routes(shared.clone())))
-                .disable_signals()
-                .workers(workers)
-                .max_connections(files::connections_of_a_worker(workers))
-                .keep_alive(Duration::from_secs(75))
-                .client_request_timeout(Duration::from_secs(5))
-                .shutdown_timeout(drain)
-                .listen(public_listener)?
-                .run();
+        let public = HttpServer::new(move || {
+            let dialects = adapters::table();
+            Actix::new().configure(http::public::routes(shared.clone(), dialects))
+        })
+        .disable_signals()
+        .workers(workers)
+        .max_connections(files::connections_of_a_worker(workers))
+        .keep_alive(Duration::from_secs(75))
+        .client_request_timeout(Duration::from_secs(5))
+        .shutdown_timeout(drain)
+        .listen(public_listener)?
+        .run();
         let shared = face.clone();
         let ops =
             HttpServer::new(move || Actix::new().configure(http::ops::routes(shared.clone())))
@@ -214,7 +231,7 @@ impl App {
     }
 
     /// What the handlers have.
-    pub fn face(&self) -> &Face {
+    pub fn face(&self) -> &Data<Face> {
         &self.face
     }
 
@@ -237,6 +254,9 @@ impl App {
         self.tasks.stop().await;
         if let Err(error) = face.server.note_asked().await {
             tracing::warn!(%error, "the last second of requests is in no report");
+        }
+        if let Some(shared) = face.server.ledger.shared() {
+            sharing::end(&face.server, shared).await;
         }
         face.server.log.flush();
         tracing::info!("stopped");

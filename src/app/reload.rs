@@ -5,6 +5,7 @@ use crate::app::open;
 use crate::catalog::By;
 use crate::catalog::change::Expected;
 use crate::catalog::files;
+use crate::catalog::files::Loaded;
 use crate::config::ConfigError;
 use crate::config::Settings;
 use crate::config::load;
@@ -75,8 +76,10 @@ pub async fn reload(face: &Data<Face>, options: &Options, what: What) {
 async fn inventory(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
     let Some(path) = &options.inventory else { return Ok(None) };
     let texts = files::read(path).map_err(ConfigError::from)?;
-    let inventory = files::parse(&texts).map_err(ConfigError::from)?;
-    apply(face, Wanted { inventory: Some(inventory), ..Wanted::default() }).await
+    let stored = face.server.catalog.pictures();
+    let loaded = files::load(&texts, Some(stored)).map_err(ConfigError::from)?;
+    let Loaded { inventory, pictures } = loaded;
+    apply(face, Wanted { inventory: Some(inventory), pictures, ..Wanted::default() }).await
 }
 
 async fn weights(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
@@ -138,7 +141,10 @@ fn config(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>
     hot.review = read.review;
     hot.snapshot = read.snapshot;
     hot.store.keep_days = read.store.keep_days;
+    hot.store.log_hours = read.store.log_hours;
     hot.store.house_only_below_percent = read.store.house_only_below_percent;
+    hot.store.house_only_below_mib = read.store.house_only_below_mib;
+    hot.adapters = read.adapters.clone();
     hot.server.trusted_proxies = read.server.trusted_proxies.clone();
     hot.server.country_header = read.server.country_header.clone();
     hot.server.drain_delay_ms = read.server.drain_delay_ms;

@@ -3,6 +3,7 @@
 use crate::app::Options;
 use crate::app::reload;
 use crate::app::reload::What;
+use crate::app::sharing;
 use crate::config::ConfigError;
 use crate::config::Settings;
 use crate::config::Watch;
@@ -10,7 +11,6 @@ use crate::config::keys::ApiKeys;
 use crate::config::keys::TokenKeys;
 use crate::http::Face;
 use actix_web::web::Data;
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,7 @@ const STATE_EVERY: Duration = Duration::from_millis(100);
 /// Between two looks at events that wait for their impression and at what was asked for,
 /// and at the disk.
 const TICK_EVERY: Duration = Duration::from_secs(1);
+const HEAL_EVERY: Duration = Duration::from_secs(5);
 /// Between two sweeps of visitors that nobody remembers.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// An audit runs for at most this part of the time.
@@ -53,12 +54,11 @@ impl Tasks {
 /// Starts every task.
 pub fn start(
     face: &Data<Face>,
-    data: &Path,
     settings: &Settings,
     options: &Options,
 ) -> Result<Tasks, ConfigError> {
     let (tell, told) = mpsc::unbounded_channel();
-    let watched = watched(data, settings, options);
+    let watched = watched(settings, options);
     let paths: Vec<PathBuf> = watched.iter().map(|(path, _)| path.clone()).collect();
     let heard = tell.clone();
     let watch = Watch::start(paths, move |changed| {
@@ -70,16 +70,21 @@ pub fn start(
     // Listened for before the first task runs: until then it would end the process.
     let hang_up = signal(SignalKind::hangup())
         .map_err(|error| ConfigError::Usage(format!("SIGHUP cannot be listened for: {error}")))?;
-    let running = vec![
+    let key_folder = settings.store.keys().to_owned();
+    let mut running = vec![
         tokio::spawn(state(face.clone())),
         tokio::spawn(ticks(face.clone())),
         tokio::spawn(room(face.clone())),
+        tokio::spawn(heals(face.clone())),
         tokio::spawn(sweeps(face.clone())),
-        tokio::spawn(keys(face.clone(), data.to_owned(), settings.windows.click_seconds)),
+        tokio::spawn(keys(face.clone(), key_folder.clone(), settings.windows.click_seconds)),
         tokio::spawn(audits(face.clone(), settings.store.bookkeeping_seconds)),
-        tokio::spawn(reloads(face.clone(), data.to_owned(), options.clone(), told)),
+        tokio::spawn(reloads(face.clone(), key_folder, options.clone(), told)),
         tokio::spawn(hang_ups(hang_up, tell)),
     ];
+    if let Some(shared) = face.server.ledger.shared() {
+        running.extend(sharing::start(face, shared));
+    }
     Ok(Tasks { running, _watch: watch })
 }
 
@@ -91,10 +96,11 @@ enum Changed {
     TokenKeys,
 }
 
-fn watched(data: &Path, settings: &Settings, options: &Options) -> Vec<(PathBuf, Changed)> {
+fn watched(settings: &Settings, options: &Options) -> Vec<(PathBuf, Changed)> {
     let usual = |named: &Option<PathBuf>, usual: &str| {
         named.clone().unwrap_or_else(|| PathBuf::from(usual))
     };
+    let data = settings.store.keys();
     let mut watched = vec![
         (usual(&options.config, "config/adjacent.toml"), Changed::File(What::Config)),
         (usual(&options.weights, "config/weights.toml"), Changed::File(What::Weights)),
@@ -138,6 +144,17 @@ async fn ticks(face: Data<Face>) {
     }
 }
 
+/// Shows pictures again that somebody put back.
+async fn heals(face: Data<Face>) {
+    let mut interval = every(HEAL_EVERY);
+    loop {
+        interval.tick().await;
+        if let Err(error) = face.server.heal().await {
+            tracing::debug!(%error, "pictures that are back wait while the journal takes nothing");
+        }
+    }
+}
+
 async fn room(face: Data<Face>) {
     let mut interval = every(TICK_EVERY);
     loop {
@@ -159,7 +176,8 @@ async fn sweeps(face: Data<Face>) {
         face.server.visitors.sweep(now_ms);
         face.server.flood.sweep(now_ms);
         let today = now_ms.div_euclid(DAY_MS);
-        if today != day {
+        // Where machines share a store, they share the salt, too.
+        if today != day && face.server.ledger.shared().is_none() {
             day = today;
             face.server.visitors.renew(rand::random());
         }

@@ -2,6 +2,7 @@
 
 use crate::catalog::audit::Entry;
 use crate::catalog::error::CatalogError;
+use crate::catalog::picture::Picture;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
@@ -76,6 +77,8 @@ pub struct Parts<'a> {
     pub weights: Option<&'a Weights>,
     /// A new label table, checked by the caller.
     pub labels: Option<&'a LabelTable>,
+    /// Pictures that the new inventory names, and may not be stored yet.
+    pub pictures: &'a [Picture],
 }
 
 /// What the caller has seen before it decided to change something.

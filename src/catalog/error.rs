@@ -21,7 +21,7 @@ pub enum CatalogError {
     /// No version of this hash is kept.
     #[error("there is no version {hash} of the {what}")]
     NoVersion {
-        /// `inventory`, `weights` or `labels`.
+        /// `inventory`, `weights`, `labels` or `pictures`.
         what: &'static str,
         /// The hash asked for.
         hash: String,

@@ -5,14 +5,22 @@ use crate::catalog::check::Finding;
 use crate::catalog::listed;
 use crate::catalog::listed::LISTS;
 use crate::catalog::listed::Listed;
+use crate::catalog::picture;
+use crate::catalog::picture::Picture;
+use crate::catalog::pictures::Pictures;
 use crate::config::Problem;
 use crate::config::document;
 use crate::config::document::Document;
 use crate::config::load;
 use crate::domain::inventory::Inventory;
+use crate::domain::inventory::Place;
 use crate::domain::label::LabelTable;
+use crate::domain::picture::Source;
 use crate::domain::region::RegionGroup;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::io::Read;
 use std::path::Path;
 
 /// The example inventory, compiled in: a first run serves it.
@@ -24,6 +32,17 @@ pub const EXAMPLE: [(&str, &str); 6] = [
     ("config/inventory/topics.toml", include_str!("../../config/inventory/topics.toml")),
     ("config/inventory/zahid-host.toml", include_str!("../../config/inventory/zahid-host.toml")),
 ];
+
+/// The pictures beside it.
+const EXAMPLE_PICTURES: [(&str, &[u8]); 4] = [
+    ("kupferpfanne.png", include_bytes!("../../config/inventory/pictures/kupferpfanne.png")),
+    ("lastenrad.png", include_bytes!("../../config/inventory/pictures/lastenrad.png")),
+    ("pfanne.png", include_bytes!("../../config/inventory/pictures/pfanne.png")),
+    ("veloria.png", include_bytes!("../../config/inventory/pictures/veloria.png")),
+];
+
+/// What a text that comes in by no file is called.
+pub const STANDARD_INPUT: &str = "standard input";
 
 /// The weights of this project, compiled in.
 pub const WEIGHTS: (&str, &str) =
@@ -67,17 +86,45 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, Vec<Problem>> {
 /// How many problems are shown with their place: the first of a hundred thousand alike say it all.
 const SHOWN: usize = 200;
 
+/// What files make together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Loaded {
+    /// Checked; its lists are in id order. It names pictures by their addresses alone.
+    pub inventory: Inventory,
+    /// The pictures that lay beside the files, checked.
+    pub pictures: Vec<Picture>,
+}
+
+/// Reads the bytes of a picture: the name of the file that names it, and what it says.
+pub type Beside = fn(&str, &str) -> io::Result<Vec<u8>>;
+
+/// What files name that is not in them.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// Pictures by path.
+    pub beside: Beside,
+    /// Pictures by address; they are believed where this is absent.
+    pub stored: Option<&'a Pictures>,
+}
+
 /// The inventory that these files make together, checked; its lists are in id order.
 pub fn parse(files: &[(String, String)]) -> Result<Inventory, Vec<Problem>> {
-    parse_for(files, |_| None)
+    load(files, None).map(|loaded| loaded.inventory)
+}
+
+/// The same with the pictures that lie beside the files; those that it names by an address must be
+/// among `stored`, where that is given.
+pub fn load(files: &[(String, String)], stored: Option<&Pictures>) -> Result<Loaded, Vec<Problem>> {
+    load_for(files, Around { beside: in_folder, stored }, |_| None)
 }
 
 /// The same, checked against a label table, too: every reader that a flight can reach has a label.
 /// `labels` is asked once, with the groups of regions that these files define.
-pub fn parse_for(
+pub fn load_for(
     files: &[(String, String)],
+    around: Around<'_>,
     labels: impl FnOnce(&[RegionGroup]) -> Option<LabelTable>,
-) -> Result<Inventory, Vec<Problem>> {
+) -> Result<Loaded, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut documents = Vec::new();
     for (name, text) in files {
@@ -99,9 +146,15 @@ pub fn parse_for(
         });
     }
     let labels = labels(&inventory.regions);
+    let mut pictures = Vec::new();
     if problems.is_empty() {
+        let beside = around.beside;
+        let mut findings = origin.pictures(&documents, beside, &mut inventory, &mut pictures);
         inventory.sort();
-        let mut findings = check::inventory(&inventory);
+        if let Some(stored) = around.stored.filter(|_| findings.is_empty()) {
+            findings.extend(check::stored(&inventory, &pictures, stored));
+        }
+        findings.extend(check::inventory(&inventory));
         if let Some(table) = &labels {
             findings.extend(check::labels(&inventory, table));
         }
@@ -112,7 +165,7 @@ pub fn parse_for(
         }
     }
     if problems.is_empty() {
-        return Ok(inventory);
+        return Ok(Loaded { inventory, pictures });
     }
     let whole = |problem: &Problem| problem.line == 0;
     problems.sort_by(|a, b| {
@@ -123,8 +176,39 @@ pub fn parse_for(
 
 /// The example inventory.
 pub fn example() -> Inventory {
+    example_loaded().inventory
+}
+
+/// The same with its pictures.
+pub fn example_loaded() -> Loaded {
     let files = EXAMPLE.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    parse(&files).expect("a test checks the example inventory")
+    load_for(&files, Around { beside: compiled_in, stored: None }, |_| None)
+        .expect("a test checks the example inventory")
+}
+
+/// Pictures in the folder of the file that names them. No more of one is read than it may have, and
+/// a byte to tell.
+pub(super) fn in_folder(file: &str, path: &str) -> io::Result<Vec<u8>> {
+    if file == STANDARD_INPUT {
+        return Err(io::Error::other("standard input has no folder: name the files"));
+    }
+    let path = Path::new(file).parent().unwrap_or(Path::new("")).join(path);
+    let opened = File::open(path)?;
+    // A pipe or a device has no end, or none in sight.
+    if !opened.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    let most = u64::try_from(picture::MAX_BYTES + 1).unwrap_or(u64::MAX);
+    opened.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Pictures of the example.
+pub(super) fn compiled_in(_: &str, path: &str) -> io::Result<Vec<u8>> {
+    let name = path.strip_prefix("pictures/").unwrap_or(path);
+    let found = EXAMPLE_PICTURES.iter().find(|(own, _)| *own == name);
+    found.map(|(_, bytes)| bytes.to_vec()).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 fn unknown_lists(document: &Document<'_>) -> Vec<Problem> {
@@ -155,6 +239,43 @@ impl Origin {
         let path = format!("{}[{at}].{}", finding.list, finding.field);
         documents[number].problem(path.trim_end_matches('.'), &finding.reason, finding.help.clone())
     }
+
+    /// Reads the pictures that documents name by their paths, and has the documents name them by
+    /// their addresses instead.
+    fn pictures(
+        &self,
+        documents: &[Document<'_>],
+        beside: Beside,
+        inventory: &mut Inventory,
+        read: &mut Vec<Picture>,
+    ) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (Place { list, id, field }, source) in inventory.pictures_mut() {
+            let Source::File(path) = &*source else { continue };
+            let places = self.places.get(&(list, id.clone()));
+            let number = places.and_then(|places| places.last()).map_or(0, |(number, _)| *number);
+            match one_picture(documents[number].file(), path, beside) {
+                Ok(picture) => {
+                    *source = Source::Stored(picture.address());
+                    if !read.iter().any(|known| known.address() == picture.address()) {
+                        read.push(picture);
+                    }
+                }
+                Err(why) => {
+                    let (field, reason) = (field.to_owned(), format!("`{path}` {why}"));
+                    findings.push(Finding { list, id, field, reason, help: None });
+                }
+            }
+        }
+        findings
+    }
+}
+
+fn one_picture(file: &str, path: &str, beside: Beside) -> Result<Picture, String> {
+    let bytes = beside(file, path).map_err(|error| format!("cannot be read: {error}"))?;
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    Picture::read(&bytes, Some(ending)).map_err(|refused| refused.to_string())
 }
 
 /// Reads one document's part of every list; entries that cannot be read are problems, the others

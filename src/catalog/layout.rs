@@ -1,6 +1,10 @@
 //! The files of a configuration, wherever they lie: settings, weights, labels, inventory.
 
 use crate::catalog::files;
+use crate::catalog::files::Around;
+use crate::catalog::files::Loaded;
+use crate::catalog::picture::Picture;
+use crate::catalog::pictures::Pictures;
 use crate::catalog::schema::Kind;
 use crate::catalog::tables;
 use crate::config::Problem;
@@ -22,6 +26,8 @@ pub struct Layout {
     weights: Option<Text>,
     labels: Option<Text>,
     inventory: Vec<Text>,
+    /// They are those compiled in.
+    built_in: bool,
 }
 
 /// What they say, each part checked, and the parts against each other; absent where no file says it.
@@ -35,6 +41,8 @@ pub struct Checked {
     pub labels: Option<LabelTable>,
     /// Everything else.
     pub inventory: Option<Inventory>,
+    /// The pictures that lie beside it.
+    pub pictures: Vec<Picture>,
 }
 
 impl Layout {
@@ -46,6 +54,7 @@ impl Layout {
             weights: Some(own(files::WEIGHTS)),
             labels: Some(own(files::LABELS)),
             inventory: files::EXAMPLE.map(own).into(),
+            built_in: true,
         }
     }
 
@@ -91,13 +100,19 @@ impl Layout {
     /// Reads all of it; every mistake in any file is found. Where no label table is among the
     /// files, flights are checked against the one compiled in.
     pub fn read(&self) -> Result<Checked, Vec<Problem>> {
+        self.read_with(None)
+    }
+
+    /// The same; pictures that are named by an address must be among `stored`.
+    pub fn read_with(&self, stored: Option<&Pictures>) -> Result<Checked, Vec<Problem>> {
         let mut problems = Vec::new();
         let settings = self.settings.as_ref().map(|(name, text)| load::settings_of(name, text));
         let weights = self.weights.as_ref().map(|(name, text)| tables::weights(name, text));
         let mut labels = None;
         // A label may name a group of the inventory's, and a flight needs a label: the groups
         // are read first, then the labels, then the flights are checked.
-        let inventory = files::parse_for(&self.inventory, |groups| {
+        let beside = if self.built_in { files::compiled_in } else { files::in_folder };
+        let inventory = files::load_for(&self.inventory, Around { beside, stored }, |groups| {
             let regions = Regions::build(groups).unwrap_or_default();
             let Some((name, text)) = &self.labels else {
                 return tables::labels(files::LABELS.0, files::LABELS.1, &regions).ok();
@@ -108,11 +123,16 @@ impl Layout {
             table
         });
         let inventory = (!self.inventory.is_empty()).then_some(inventory);
+        let (inventory, pictures) = match keep(inventory, &mut problems) {
+            Some(Loaded { inventory, pictures }) => (Some(inventory), pictures),
+            None => (None, Vec::new()),
+        };
         let checked = Checked {
             settings: keep(settings, &mut problems),
             weights: keep(weights, &mut problems),
             labels: keep(labels, &mut problems),
-            inventory: keep(inventory, &mut problems),
+            inventory,
+            pictures,
         };
         if problems.is_empty() { Ok(checked) } else { Err(problems) }
     }
@@ -198,7 +218,8 @@ mod tests {
         assert!(problems.iter().any(|problem| problem.reason.contains("nobody knows")));
 
         let table: LabelTable = toml::from_str(&table).unwrap();
-        let problems = files::parse_for(&narrow.inventory, |_| Some(table)).unwrap_err();
+        let around = Around { beside: files::in_folder, stored: None };
+        let problems = files::load_for(&narrow.inventory, around, |_| Some(table)).unwrap_err();
         let zahid = problems.iter().find(|problem| problem.file.contains("zahid")).unwrap();
         assert!(zahid.reason.contains("where no label was reviewed"), "{zahid}");
         assert!(zahid.line > 1 && zahid.path.ends_with("targeting.regions"), "{zahid}");

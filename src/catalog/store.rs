@@ -3,12 +3,14 @@
 //! | file | holds |
 //! |---|---|
 //! | `inventory/HASH.json`, `weights/HASH.json`, `labels/HASH.json` | immutable versions, all kept: explaining and replaying go back |
+//! | `pictures/ADDRESS` | logos and images that versions name, all kept |
 //! | `head.json` | which of them are served |
 //! | `audit.log` | who changed the head, when, from what to what |
 //! | `lock` | held while somebody writes, in this process or another |
 //!
-//! A change writes its versions, then its line in the audit log (that commits it), then the head.
-//! A head that a crash left behind the log is brought up to it by the next `open` or change.
+//! A change writes its pictures, then the versions that name them, then its line in the audit log
+//! (that commits it), then the head. A head that a crash left behind the log is brought up to it by
+//! the next `open` or change.
 //! Readers take no lock.
 
 use crate::catalog::audit::AuditLog;
@@ -20,6 +22,8 @@ use crate::catalog::change::Head;
 use crate::catalog::change::Parts;
 use crate::catalog::error::CatalogError;
 use crate::catalog::listed;
+use crate::catalog::picture::Picture;
+use crate::catalog::pictures::Pictures;
 use crate::catalog::versions;
 use crate::catalog::versions::Versions;
 use crate::domain::inventory::Inventory;
@@ -31,14 +35,23 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 
+/// What a change makes of the head.
+pub(super) enum Next {
+    /// Nothing.
+    Same(Head),
+    /// This.
+    Changed(Entry),
+}
+
 /// A catalog in a folder. Cheap to open, `Send + Sync`; several threads and processes may use the
 /// same folder.
 pub struct Catalog {
     folder: PathBuf,
     audit: AuditLog,
-    inventories: Versions,
-    weights: Versions,
-    labels: Versions,
+    pub(super) inventories: Versions,
+    pub(super) weights: Versions,
+    pub(super) labels: Versions,
+    pictures: Pictures,
 }
 
 impl Catalog {
@@ -51,6 +64,7 @@ impl Catalog {
             inventories: Versions::open(folder, "inventory")?,
             weights: Versions::open(folder, "weights")?,
             labels: Versions::open(folder, "labels")?,
+            pictures: Pictures::open(folder)?,
         };
         let _held = catalog.lock()?;
         catalog.caught_up()?;
@@ -106,6 +120,17 @@ impl Catalog {
         self.labels.load(hash)
     }
 
+    /// The stored pictures.
+    pub fn pictures(&self) -> &Pictures {
+        &self.pictures
+    }
+
+    /// Stores a picture that no version names yet.
+    pub fn put_picture(&self, picture: &Picture) -> Result<(), CatalogError> {
+        let _held = self.lock()?;
+        self.pictures.put(picture)
+    }
+
     /// Makes an inventory the one that is served. `expected` is the hash the caller has seen.
     pub fn put_inventory(
         &self,
@@ -150,15 +175,30 @@ impl Catalog {
         by: &By,
     ) -> Result<Head, CatalogError> {
         let _held = self.lock()?;
+        match self.next(parts, expected, by)? {
+            Next::Same(head) => Ok(head),
+            Next::Changed(entry) => self.commit(&entry),
+        }
+    }
+
+    /// What a change would make of the head. Versions it brings are kept already: nobody finds them
+    /// without a head. Callers hold the lock.
+    pub(super) fn next(
+        &self,
+        parts: &Parts<'_>,
+        expected: Expected<'_>,
+        by: &By,
+    ) -> Result<Next, CatalogError> {
         if let Some((key, body)) = &by.request
             && let Some(entry) = self.audited(key, body)?
         {
-            return Ok(Head::from(&entry));
+            return Ok(Next::Same(Head::from(&entry)));
         }
         let head = self.caught_up()?;
         let before = head.as_ref().map(|head| head.hashes.clone()).unwrap_or_default();
         let number = head.as_ref().map_or(0, |head| head.number);
         expected.agrees(number, &before)?;
+        parts.pictures.iter().try_for_each(|picture| self.pictures.put(picture))?;
         let mut after = before.clone();
         if let Some(inventory) = parts.inventory {
             after.inventory = Some(self.put_in_order(inventory)?);
@@ -170,13 +210,17 @@ impl Catalog {
             after.labels = Some(self.labels.put(labels)?);
         }
         if let Some(head) = head.filter(|_| after == before && by.request.is_none()) {
-            return Ok(head);
+            return Ok(Next::Same(head));
         }
         let (key, body) = by.request.clone().unzip();
         let (at, who, what) = (by.at, by.who.clone(), by.what.clone());
-        let entry = Entry { number: number + 1, at, who, what, before, after, key, body };
-        self.audit.append(&entry)?;
-        let head = Head::from(&entry);
+        Ok(Next::Changed(Entry { number: number + 1, at, who, what, before, after, key, body }))
+    }
+
+    /// Makes a change the one that is served. Callers hold the lock.
+    pub(super) fn commit(&self, entry: &Entry) -> Result<Head, CatalogError> {
+        self.audit.append(entry)?;
+        let head = Head::from(entry);
         self.write_head(&head)?;
         Ok(head)
     }
@@ -212,7 +256,7 @@ impl Catalog {
     }
 
     /// Held until dropped; other processes wait.
-    fn lock(&self) -> Result<File, CatalogError> {
+    pub(super) fn lock(&self) -> Result<File, CatalogError> {
         let path = self.folder.join("lock");
         File::options()
             .create(true)
@@ -224,7 +268,7 @@ impl Catalog {
     }
 
     /// The head, brought up to the audit log. Callers hold the lock.
-    fn caught_up(&self) -> Result<Option<Head>, CatalogError> {
+    pub(super) fn caught_up(&self) -> Result<Option<Head>, CatalogError> {
         let head = self.head()?;
         let number = head.as_ref().map_or(0, |head| head.number);
         match self.audit.entries()?.last() {

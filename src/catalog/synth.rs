@@ -129,6 +129,7 @@ fn party(inventory: &mut Inventory, maker: &mut Maker, number: usize) {
     inventory.advertisers.push(Advertiser {
         id: id(&name),
         name: format!("Sponsor {number}"),
+        logo: None,
         entity: Some(id(&name)),
         domains: vec![format!("{name}.example")],
         currency: id("EUR"),
@@ -200,6 +201,7 @@ fn flight(inventory: &mut Inventory, maker: &mut Maker, number: usize, advertise
             url: format!("https://sponsor-{owner}.example/landing?c={{creative}}"),
         }],
         price: None,
+        image: None,
         variants: Vec::new(),
         weight: 1,
     });

@@ -52,8 +52,21 @@ impl Versions {
         Ok(hash)
     }
 
-    /// The version of this hash, its content checked against it.
-    pub fn load<T: DeserializeOwned>(&self, hash: &str) -> Result<T, CatalogError> {
+    /// Keeps the bytes of a version that another machine made; they must have its hash.
+    pub fn put_bytes(&self, hash: &str, bytes: &[u8]) -> Result<(), CatalogError> {
+        let path = self.path(hash);
+        if !is_hash(hash) || hash_of(bytes) != hash {
+            let reason = "what another machine made of it has another hash".to_owned();
+            return Err(CatalogError::Damaged { path, reason });
+        }
+        if std::fs::read(&path).is_ok_and(|kept| kept == bytes) {
+            return Ok(());
+        }
+        replace(&path, bytes).map_err(|cause| CatalogError::io(&path, cause))
+    }
+
+    /// The bytes of a version, their hash checked.
+    pub fn bytes(&self, hash: &str) -> Result<Vec<u8>, CatalogError> {
         let missing = || CatalogError::NoVersion { what: self.what, hash: hash.to_owned() };
         if !is_hash(hash) {
             return Err(missing());
@@ -69,8 +82,16 @@ impl Versions {
             let reason = format!("its content has the hash {found}");
             return Err(CatalogError::Damaged { path, reason });
         }
-        serde_json::from_slice(&bytes)
-            .map_err(|error| CatalogError::Damaged { path, reason: error.to_string() })
+        Ok(bytes)
+    }
+
+    /// The version of this hash, its content checked against it.
+    pub fn load<T: DeserializeOwned>(&self, hash: &str) -> Result<T, CatalogError> {
+        let damaged = |error: serde_json::Error| CatalogError::Damaged {
+            path: self.path(hash),
+            reason: error.to_string(),
+        };
+        serde_json::from_slice(&self.bytes(hash)?).map_err(damaged)
     }
 
     /// The hash of the version whose first eight bytes are `prefix`.

@@ -2,6 +2,7 @@
 
 use crate::catalog::By;
 use crate::catalog::difference::Difference;
+use crate::catalog::pictures::Pictures;
 use crate::cli::catalog;
 use crate::cli::given;
 use crate::cli::running::Access;
@@ -35,10 +36,13 @@ pub(super) struct Apply {
 impl Apply {
     pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
         let served = catalog::served(&self.access.data)?;
-        let new = served.carried(given::layout(&self.paths)?.read().map_err(ConfigError::from)?);
+        let stored = Pictures::below(&self.access.data);
+        let read = given::layout(&self.paths)?.read_with(Some(&stored));
+        let new = served.carried(read.map_err(ConfigError::from)?);
         let difference = served.against(&new);
         voice.say(difference.to_string().trim_end())?;
-        if served.is(&new) {
+        // What is served may still lack a picture that lies beside these files.
+        if served.is(&new) && catalog::are_stored(&stored, &new.pictures) {
             return Ok(voice.object_if_json(&answer(false, served.number, &difference))?);
         }
         // Weights that nothing serves yet cannot move.

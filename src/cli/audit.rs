@@ -1,5 +1,9 @@
-//! `adjacent audit`: everything recomputed from the journal, and what differs.
+//! `adjacent audit`: everything recomputed from the journal, every picture looked at, and what
+//! differs.
 
+use crate::catalog::pictures::Fault;
+use crate::catalog::pictures::Pictures;
+use crate::cli::catalog;
 use crate::cli::running::Access;
 use crate::cli::voice::Voice;
 use crate::ledger::audit;
@@ -18,7 +22,8 @@ impl Audit {
             let answer = server.get("/v1/admin/audit")?;
             let differences: Vec<Difference> =
                 serde_json::from_value(answer["differences"].clone())?;
-            return told(voice, &differences, &answer);
+            let pictures: Vec<Fault> = serde_json::from_value(answer["pictures"].clone())?;
+            return told(voice, &differences, &pictures, &answer);
         }
         let folder = self.access.data.join("journal");
         let (state, recovery, differences) = audit::recompute(&folder, u64::MAX)?;
@@ -32,21 +37,31 @@ impl Audit {
         for (campaign, account) in &state.accounts {
             voice.say(format_args!("  {campaign}: {} billed", account.spent))?;
         }
-        told(voice, &differences, &json!({ "recovery": recovery, "differences": differences }))
+        let inventory = catalog::served(&self.access.data)?.inventory.unwrap_or_default();
+        let stored = Pictures::below(&self.access.data);
+        let pictures = stored.faults(inventory.pictures())?;
+        let object =
+            json!({ "recovery": recovery, "differences": differences, "pictures": pictures });
+        told(voice, &differences, &pictures, &object)
     }
 }
 
 fn told(
     voice: Voice,
     differences: &[Difference],
+    pictures: &[Fault],
     object: &serde_json::Value,
 ) -> anyhow::Result<()> {
     voice.object_if_json(object)?;
     for one in differences {
         voice.say(format_args!("{}: journal {}, ledger {}", one.what, one.journal, one.ledger))?;
     }
-    if differences.is_empty() {
+    for Fault { address, reason } in pictures {
+        voice.say(format_args!("picture {address} {reason}"))?;
+    }
+    if differences.is_empty() && pictures.is_empty() {
         return Ok(voice.say("no differences")?);
     }
-    anyhow::bail!("{} differences", differences.len())
+    let count = differences.len() + pictures.len();
+    anyhow::bail!("{count} differences")
 }

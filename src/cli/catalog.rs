@@ -10,6 +10,8 @@ use crate::catalog::difference;
 use crate::catalog::difference::Difference;
 use crate::catalog::files;
 use crate::catalog::layout::Checked;
+use crate::catalog::picture::Picture;
+use crate::catalog::pictures::Pictures;
 use crate::catalog::stop;
 use crate::catalog::tables;
 use crate::cli::running::Running;
@@ -81,6 +83,11 @@ impl Served {
     }
 }
 
+/// Whether all of these pictures are stored, each whole.
+pub(super) fn are_stored(stored: &Pictures, pictures: &[Picture]) -> bool {
+    pictures.iter().all(|one| stored.fault(&one.address()).is_none())
+}
+
 /// Has a running server make `new` what it serves; says the change's number.
 pub(super) fn hand_over(
     server: &Running,
@@ -88,6 +95,9 @@ pub(super) fn hand_over(
     seen: &Served,
     what: String,
 ) -> anyhow::Result<u64> {
+    for picture in &new.pictures {
+        server.send("/v1/admin/images", picture.bytes())?;
+    }
     let asked = ApplyRequest {
         inventory: new.inventory,
         weights: new.weights,
@@ -113,6 +123,7 @@ pub(super) fn activate(
         inventory: new.inventory.as_ref(),
         weights: new.weights.as_ref(),
         labels: new.labels.as_ref(),
+        pictures: &new.pictures,
     };
     Catalog::open(&data.join("catalog"))?.put(&parts, Expected::Number(seen.number), by)
 }

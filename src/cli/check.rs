@@ -1,22 +1,35 @@
 //! `adjacent check`: are these files valid, and what do they hold?
 
+use crate::app::open;
 use crate::catalog::layout::Checked;
+use crate::catalog::pictures::Pictures;
 use crate::cli::given;
 use crate::cli::voice::Voice;
 use crate::cli::voice::counted;
+use crate::config::ConfigError;
+use crate::domain::picture::Address;
 use crate::selection::compile::content_hash;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
     /// Files, and folders of files; `-` is standard input. By default `config/`.
     paths: Vec<PathBuf>,
+    /// The data directory, for pictures that are named by their addresses; where it is not there,
+    /// they are believed.
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    data: PathBuf,
 }
 
 impl Check {
     pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
-        let checked =
-            given::layout(&self.paths)?.read().map_err(crate::config::ConfigError::from)?;
+        let stored = self.data.is_dir().then(|| Pictures::below(&self.data));
+        let read = given::layout(&self.paths)?.read_with(stored.as_ref());
+        let checked = read.map_err(ConfigError::from)?;
+        if let Some(settings) = &checked.settings {
+            open::datacenters(settings)?;
+        }
         Ok(voice.answer(words(&checked), &object(&checked))?)
     }
 }
@@ -40,6 +53,10 @@ fn words(checked: &Checked) -> String {
             counted(inventory.creatives.len(), "creative"),
             counted(inventory.publishers.len(), "publisher"),
         ]);
+        let pictures: BTreeSet<Address> = inventory.pictures().collect();
+        if !pictures.is_empty() {
+            parts.push(counted(pictures.len(), "picture"));
+        }
     }
     format!("valid: {}", parts.join(", "))
 }

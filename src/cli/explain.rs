@@ -13,6 +13,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde_json::Value;
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +26,9 @@ pub(super) struct Explain {
     /// Every flight that was removed, not only how many.
     #[arg(long)]
     all: bool,
+    /// Ask the instance whose operations listener this is, where another machine decided.
+    #[arg(long, value_name = "ADDRESS")]
+    ops: Option<SocketAddr>,
     #[command(flatten)]
     access: Access,
 }
@@ -34,7 +38,11 @@ impl Explain {
         let id = uuid::Uuid::parse_str(&self.decision).map_err(|_| {
             ConfigError::Usage(format!("`{}` is not the id of a decision", self.decision))
         })?;
-        let document = match self.access.running()? {
+        let server = match self.ops {
+            Some(address) => Some(self.access.at(address)?),
+            None => self.access.running()?,
+        };
+        let document = match server {
             Some(server) => {
                 let want = self.want.as_deref().map(|creative| format!("?want={creative}"));
                 server.get(&format!("/v1/decisions/{id}/explain{}", want.unwrap_or_default()))?

@@ -5,16 +5,19 @@ mod audit;
 mod catalog;
 mod check;
 mod diff;
+mod drain;
 mod explain;
 mod export;
 mod given;
 mod health;
 mod import;
 mod keys;
+mod migrate;
 mod openapi;
 mod running;
 mod schema;
 mod serve;
+mod store;
 mod synth;
 mod voice;
 
@@ -43,6 +46,13 @@ enum Verb {
     Check(check::Check),
     /// Show what applying files would change.
     Diff(diff::Diff),
+    /// Send what a stopped data directory still holds to the store that machines share.
+    Drain(drain::Drain),
+    /// The store that machines share: the rights of its users, its functions.
+    #[command(subcommand)]
+    Store(store::Store),
+    /// Move everything to another store: this data directory's, or a Redis's, to a Redis.
+    Migrate(migrate::Migrate),
     /// Make files what is served; shows the difference first.
     Apply(apply::Apply),
     /// Explain a decision: every candidate, what removed it, what would make another win.
@@ -91,9 +101,12 @@ impl Command {
             Some(Verb::Serve(verb)) => verb.run(voice).await,
             Some(Verb::Check(verb)) => verb.run(voice),
             Some(Verb::Diff(verb)) => verb.run(voice),
+            Some(Verb::Drain(verb)) => verb.run(voice).await,
+            Some(Verb::Store(verb)) => verb.run(voice).await,
+            Some(Verb::Migrate(verb)) => verb.run(voice).await,
             Some(Verb::Apply(verb)) => verb.run(voice),
             Some(Verb::Explain(verb)) => verb.run(voice),
-            Some(Verb::Export(verb)) => verb.run(voice),
+            Some(Verb::Export(verb)) => verb.run(voice).await,
             Some(Verb::Audit(verb)) => verb.run(voice),
             Some(Verb::Health(verb)) => verb.run(voice),
             Some(Verb::Keys(verb)) => verb.run(voice),

@@ -43,12 +43,16 @@ pub(super) struct Running {
 impl Access {
     /// The server that holds the data directory, if one does.
     pub fn running(&self) -> Result<Option<Running>, ConfigError> {
-        let Some(address) = lock::holder(&self.data) else { return Ok(None) };
+        lock::holder(&self.data).map(|address| self.at(address)).transpose()
+    }
+
+    /// The server whose operations listener this is.
+    pub fn at(&self, address: SocketAddr) -> Result<Running, ConfigError> {
         let key = match &self.key {
             Some(key) => key.clone(),
             None => local_key(&self.data)?,
         };
-        Ok(Some(Running { address, key }))
+        Ok(Running { address, key })
     }
 }
 
@@ -65,16 +69,20 @@ fn local_key(data: &Path) -> Result<SecretString, ConfigError> {
 impl Running {
     /// Reads a document.
     pub fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.ask("GET", path, None)
+        self.ask("GET", path, &[])
     }
 
     /// Sends a document and reads the answer.
     pub fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.ask("PUT", path, Some(body))
+        self.ask("PUT", path, &serde_json::to_vec(body)?)
     }
 
-    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let body = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
+    /// Sends bytes and reads the answer.
+    pub fn send(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Value> {
+        self.ask("POST", path, bytes)
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Value> {
         let head = format!(
             "{method} {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
@@ -82,7 +90,7 @@ impl Running {
             self.key.expose_secret(),
             body.len()
         );
-        let answer = exchange(self.address, PATIENCE, &head, &body)?;
+        let answer = exchange(self.address, PATIENCE, &head, body)?;
         let document: Value = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
         match answer.status {
             Some(200..=299) => Ok(document),

@@ -128,6 +128,11 @@ impl<'text> Document<'text> {
         Ok(Document { file, text: above.text, table: base.table })
     }
 
+    /// The file's name, as it was given.
+    pub fn file(&self) -> &str {
+        self.file
+    }
+
     /// The names at the top, each with its place.
     pub fn names(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
         self.table.get_ref().keys().map(|key| (key.get_ref().as_ref(), key.span()))

@@ -5,7 +5,9 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 
 /// All settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -43,6 +45,8 @@ pub struct Settings {
     /// Which campaigns and flights have series of their own.
     #[garde(dive)]
     pub metrics: MetricsSettings,
+    /// Which other clients' dialects are spoken.
+    pub adapters: AdapterSettings,
     /// How it logs.
     pub logs: LogSettings,
 }
@@ -87,10 +91,36 @@ pub struct ServerSettings {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct StoreSettings {
-    /// `embedded`.
+    /// `embedded`, or a Redis that many machines share: `redis://HOST:PORT`,
+    /// `redis+sentinel://HOST:PORT,…/NAME`, `redis+cluster://HOST:PORT,…`; `rediss` for TLS.
     pub url: String,
+    /// A file with the certificates of a private authority, as PEM, for a store over TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
     /// The data directory.
     pub data: String,
+    /// The folder with the keys of tokens and parties, where machines share one; the data directory
+    /// by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<String>,
+    /// A shared store on another machine may do without a password.
+    #[serde(default)]
+    pub unprotected: bool,
+    /// Hours for which events count that wait on a machine that cannot reach a shared store.
+    #[garde(range(max = 168))]
+    pub spool_hours: u32,
+    /// Hours for which a shared store keeps events one by one; 0 keeps them for ever. Sums are kept
+    /// always, and events in every machine's own files.
+    #[garde(range(max = 87_600))]
+    pub log_hours: u32,
+    /// Seconds for which a machine that cannot reach a shared store may go on spending its part of
+    /// each budget; others can have it after half as long again and the life of a reservation.
+    #[garde(range(min = 1, max = 300))]
+    pub lease_seconds: u32,
+    /// What machines that cannot reach a shared store may then oversell together, once an outage, in
+    /// per cent of a campaign's day; 0 is strict.
+    #[garde(range(max = 5))]
+    pub outage_allowance_percent: u8,
     /// Size of a journal segment, in bytes.
     #[garde(range(min = 65_536, max = 1_073_741_824))]
     pub segment_bytes: u64,
@@ -103,9 +133,18 @@ pub struct StoreSettings {
     /// Free share of the disk, in per cent, below which pages get house units alone; 0 never.
     #[garde(range(max = 100))]
     pub house_only_below_percent: u8,
+    /// Free room in MiB with which pages get all units, however small a share of the disk it is.
+    pub house_only_below_mib: u64,
     /// Share of a budget that one publisher may hold reserved, in per cent.
     #[garde(range(min = 1, max = 100))]
     pub publisher_reservation_percent: u8,
+}
+
+impl StoreSettings {
+    /// Where the keys of tokens and parties are.
+    pub fn keys(&self) -> &Path {
+        Path::new(self.keys.as_ref().unwrap_or(&self.data))
+    }
 }
 
 /// How weights become active.
@@ -292,6 +331,36 @@ pub struct MetricsSettings {
     /// Flights with series of their own.
     #[garde(range(max = 2_000))]
     pub flights: usize,
+}
+
+/// Which other clients' dialects are spoken on the public listener, and what their names mean.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdapterSettings {
+    /// The EthicalAds decision endpoint.
+    pub ethicalads: bool,
+    /// The Kevel Decision API.
+    pub kevel: bool,
+    /// OpenRTB 2.6 with Native 1.2.
+    pub openrtb: bool,
+    /// Their names of sites: foreign name = publisher. A name that is not here is the publisher's own.
+    pub publishers: BTreeMap<String, String>,
+    /// Their names of slots: `name` or `publisher/name` = placement. The longer one is asked first.
+    pub placements: BTreeMap<String, String>,
+    /// Their numbers of events of their own: number = `viewable` or `copy`.
+    pub events: BTreeMap<String, ForeignEvent>,
+    /// The categories of each sector in IAB Content Category Taxonomy 1.0, for `bcat`.
+    pub categories: BTreeMap<String, Vec<String>>,
+}
+
+closed! {
+    /// What an event of a dialect's own can be.
+    ForeignEvent {
+        /// Half of the unit was in view for a second.
+        Viewable = "viewable",
+        /// The command was copied.
+        Copy = "copy",
+    }
 }
 
 /// How it logs.

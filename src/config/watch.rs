@@ -2,6 +2,7 @@
 //! and links that are turned to another place.
 
 use crate::config::ConfigError;
+use crate::domain::picture::Format;
 use notify::RecursiveMode;
 use notify::Watcher;
 use std::collections::BTreeSet;
@@ -110,11 +111,10 @@ impl<F: FnMut(Vec<PathBuf>)> Watched<F> {
         for path in &self.paths {
             let parent = path.parent().filter(|parent| *parent != Path::new(""));
             wanted.extend(parent.unwrap_or(Path::new(".")).ancestors().find(|f| f.is_dir()));
-            if path.is_dir() {
-                wanted.insert(path);
-            }
         }
-        let wanted: BTreeSet<PathBuf> = wanted.into_iter().map(Path::to_owned).collect();
+        let mut wanted: BTreeSet<PathBuf> = wanted.into_iter().map(Path::to_owned).collect();
+        wanted
+            .extend(self.paths.iter().filter(|path| path.is_dir()).flat_map(|path| folders(path)));
         for folder in self.armed.union(&wanted) {
             // Also where it is armed already: the name may stand for another folder by now.
             self.watcher.unwatch(folder).ok();
@@ -141,8 +141,27 @@ fn rests(told: &mpsc::Receiver<Told>) -> bool {
     true
 }
 
-/// A hash of a file's bytes, or of the names and bytes of a folder's `.toml` files. What cannot be
-/// read has none.
+/// How deep the folders of pictures lie: a link can lead round in a circle.
+const DEPTH: usize = 4;
+
+/// A folder, and the folders below it that are not hidden.
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![folder.to_owned()];
+    let mut level = 0..1;
+    for _ in 0..DEPTH {
+        for at in level.clone() {
+            let entries = std::fs::read_dir(&found[at]).into_iter().flatten().flatten();
+            let visible =
+                entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+            found.extend(visible.map(|entry| entry.path()).filter(|path| path.is_dir()));
+        }
+        level = level.end..found.len();
+    }
+    found
+}
+
+/// A hash of a file's bytes; or of a folder's: the names and bytes of its `.toml` files, and of
+/// pictures in it and below. What cannot be read has none.
 fn content(path: &Path) -> Option<blake3::Hash> {
     let metadata = std::fs::metadata(path).ok()?;
     let mut hasher = blake3::Hasher::new();
@@ -154,14 +173,19 @@ fn content(path: &Path) -> Option<blake3::Hash> {
     if !metadata.is_dir() {
         return None;
     }
-    let mut files: Vec<PathBuf> = std::fs::read_dir(path)
-        .ok()?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|file| file.extension().is_some_and(|ending| ending == "toml"))
-        .collect();
+    let told = |folder: &Path, file: &Path| {
+        let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let own = ending == "toml" && folder == path;
+        own || ending == "jpeg" || ending.parse::<Format>().is_ok()
+    };
+    let mut files: Vec<PathBuf> = Vec::new();
+    for folder in folders(path) {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        files.extend(entries.map(|entry| entry.path()).filter(|file| told(&folder, file)));
+    }
     files.sort();
     for file in files {
-        hasher.update(file.file_name()?.as_encoded_bytes());
+        hasher.update(file.as_os_str().as_encoded_bytes());
         match content(&file) {
             Some(hash) => hasher.update(hash.as_bytes()),
             None => hasher.update(b"unreadable"),
@@ -238,6 +262,21 @@ mod tests {
         fs::write(folder.join("b.toml"), "b").unwrap();
         hears(&told, &[&folder]);
         fs::write(folder.join("b.toml"), "c").unwrap();
+        hears(&told, &[&folder]);
+    }
+
+    #[test]
+    fn a_picture_below_a_folder_tells_when_it_comes_and_when_it_changes() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("inventory");
+        let pictures = folder.join("pictures");
+        fs::create_dir_all(&folder).unwrap();
+        let (_watch, told) = watch(&[&folder]);
+
+        fs::create_dir(&pictures).unwrap();
+        fs::write(pictures.join("a.png"), "a").unwrap();
+        hears(&told, &[&folder]);
+        fs::write(pictures.join("a.png"), "b").unwrap();
         hears(&told, &[&folder]);
     }
 

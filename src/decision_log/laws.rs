@@ -12,6 +12,7 @@ use crate::selection::page::Commercial;
 use crate::selection::page::Page;
 use crate::selection::page::RegionBasis;
 use crate::selection::page::Viewer;
+use crate::selection::rules::Mask;
 use crate::selection::snapshot::State;
 use smallvec::SmallVec;
 use std::time::Duration;
@@ -43,7 +44,10 @@ fn decision(at_ms: i64, state: u64) -> DecisionLine {
         url: Some("news.example/a".into()),
         forced: None,
         test: false,
-        slots: vec![SlotLine { masked: vec![3], result: Err(NoFill::AllPaced) }],
+        slots: vec![SlotLine {
+            masked: vec![Mask::lost(3), Mask::refused(4)],
+            result: Err(NoFill::AllPaced),
+        }],
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::domain::event::NoFill;
 use crate::domain::party::Style;
 use crate::selection::page::Page;
+use crate::selection::rules::Mask;
 use crate::selection::snapshot::State;
 use serde::Deserialize;
 use serde::Serialize;
@@ -122,8 +123,8 @@ pub struct DecisionLine {
 /// One slot's choice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlotLine {
-    /// Flights whose reservation failed before this choice, by place.
-    pub masked: Vec<u32>,
+    /// Flights that were passed over before this choice.
+    pub masked: Vec<Mask>,
     /// The choice.
     pub result: Result<Chosen, NoFill>,
 }

@@ -8,6 +8,7 @@ use crate::domain::language::Language;
 use crate::domain::money::Currency;
 use crate::domain::money::Micros;
 use crate::domain::party::Style;
+use crate::domain::picture::Source;
 use crate::domain::region::Region;
 use garde::Validate;
 use schemars::JsonSchema;
@@ -57,6 +58,10 @@ pub struct Creative {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub price: Option<Price>,
+    /// A picture, in the styles `terminal` and `card`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub image: Option<Box<Image>>,
     /// Other wordings, drawn by weight; the creative's own has weight `weight`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[garde(dive, length(max = 15))]
@@ -191,6 +196,18 @@ closed! {
         /// Firms; tax may come on top.
         Business = "business",
     }
+}
+
+/// A picture of a creative.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Image {
+    /// The picture.
+    pub file: Source,
+    /// What it shows, for readers who do not see it.
+    #[garde(length(chars, min = 1, max = 160))]
+    pub alt: String,
 }
 
 /// Another wording of a creative; what it leaves out stays.

@@ -7,6 +7,8 @@ use crate::domain::entity::EntityDoc;
 use crate::domain::party::Advertiser;
 use crate::domain::party::Publisher;
 use crate::domain::party::Sector;
+use crate::domain::picture::Address;
+use crate::domain::picture::Source;
 use crate::domain::region::RegionGroup;
 use crate::domain::taxonomy::TopicDoc;
 use schemars::JsonSchema;
@@ -64,4 +66,35 @@ impl Inventory {
         self.creatives.append(&mut other.creatives);
         self.publishers.append(&mut other.publishers);
     }
+    /// Every place that names a picture.
+    pub fn pictures_mut(&mut self) -> impl Iterator<Item = (Place, &mut Source)> {
+        let logos = self.advertisers.iter_mut().filter_map(|advertiser| {
+            let id = advertiser.id.to_string();
+            Some((Place { list: "advertisers", id, field: "logo" }, advertiser.logo.as_mut()?))
+        });
+        let images = self.creatives.iter_mut().filter_map(|creative| {
+            let id = creative.id.to_string();
+            let image = creative.image.as_mut()?;
+            Some((Place { list: "creatives", id, field: "image.file" }, &mut image.file))
+        });
+        logos.chain(images)
+    }
+
+    /// Every stored picture that is named, once for each place that names it.
+    pub fn pictures(&self) -> impl Iterator<Item = Address> {
+        let logos = self.advertisers.iter().filter_map(|advertiser| advertiser.logo.as_ref());
+        let images = self.creatives.iter().filter_map(|creative| creative.image.as_ref());
+        logos.chain(images.map(|image| &image.file)).filter_map(Source::address)
+    }
+}
+
+/// Where a picture is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The list.
+    pub list: &'static str,
+    /// The document's id.
+    pub id: String,
+    /// The document's field.
+    pub field: &'static str,
 }

@@ -67,6 +67,30 @@ pub struct Words {
     pub why: String,
     /// That nothing of the reader was used.
     pub never: String,
+    /// On the button that copies a command.
+    #[serde(default = "english::copy")]
+    pub copy: String,
+    /// On that button when it has.
+    #[serde(default = "english::copied")]
+    pub copied: String,
+    /// What a screen reader says of a command.
+    #[serde(default = "english::command")]
+    pub command: String,
+}
+
+/// What a table from before these words were asked for says.
+mod english {
+    pub(super) fn copy() -> String {
+        "copy".into()
+    }
+
+    pub(super) fn copied() -> String {
+        "copied".into()
+    }
+
+    pub(super) fn command() -> String {
+        "command for a terminal".into()
+    }
 }
 
 /// The table compiled.

@@ -15,6 +15,7 @@ pub mod landing;
 pub mod language;
 pub mod money;
 pub mod party;
+pub mod picture;
 pub mod region;
 pub mod seldom;
 pub mod taxonomy;

@@ -7,6 +7,7 @@ use crate::domain::id::PublisherId;
 use crate::domain::id::SectorId;
 use crate::domain::id::TopicId;
 use crate::domain::money::Currency;
+use crate::domain::picture::Source;
 use crate::domain::region::Country;
 use crate::domain::region::Region;
 use crate::domain::zone::Zone;
@@ -25,6 +26,9 @@ pub struct Advertiser {
     /// Shown to readers in the sponsor line.
     #[garde(length(chars, min = 1, max = 60))]
     pub name: String,
+    /// Its logo, beside the sponsor line of units in the styles `terminal` and `card`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo: Option<Source>,
     /// The entity that this advertiser is: its own stories and its rivals' are guarded by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<EntityId>,

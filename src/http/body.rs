@@ -67,7 +67,22 @@ pub async fn read(payload: Payload, limit: usize, within: Duration) -> Result<By
 /// A `T` in JSON, and the paths of fields that it does not know. Fields that name a person are
 /// refused.
 pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiError> {
-    let Scan { depth, personal } = scan(bytes);
+    let found = scan(bytes);
+    let read = parsed(bytes, found.depth)?;
+    if let Some(name) = found.personal {
+        let whole = serde_json::from_slice(bytes).unwrap_or_default();
+        return Err(ApiError::personal(find(&whole, &name).unwrap_or(name)));
+    }
+    Ok(read)
+}
+
+/// The same in a dialect whose callers cannot leave out fields that name a person: whatever `T` does
+/// not know is passed over unread, and named by its path alone.
+pub fn foreign_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiError> {
+    parsed(bytes, scan(bytes).depth)
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8], depth: usize) -> Result<(T, Vec<String>), ApiError> {
     if depth > DEPTH {
         return Err(ApiError::unparsable(format!("the body is nested deeper than {DEPTH} levels")));
     }
@@ -80,10 +95,6 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiEr
         Err(error) if error.is_data() => return Err(refused::<T>(bytes, &error)),
         Err(error) => return Err(ApiError::unparsable(format!("the body is not JSON: {error}"))),
     };
-    if let Some(name) = personal {
-        let whole = serde_json::from_slice(bytes).unwrap_or_default();
-        return Err(ApiError::personal(find(&whole, &name).unwrap_or(name)));
-    }
     Ok((value, ignored))
 }
 
@@ -106,7 +117,8 @@ fn find(value: &Value, name: &str) -> Option<String> {
 /// A path as people write it: `page.entities[0].email` for `page.entities.0.email`.
 fn written(path: &str) -> String {
     let mut text = String::with_capacity(path.len() + 4);
-    for part in path.split('.') {
+    // A question mark stands for a field that may be absent: no part of what was written.
+    for part in path.split('.').filter(|part| *part != "?") {
         if part.bytes().all(|byte| byte.is_ascii_digit()) {
             text.extend(["[", part, "]"]);
         } else {

@@ -21,9 +21,13 @@ pub fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
 /// The key of `Authorization: Bearer …`, if one is given; an unknown one is refused.
 pub fn identity(face: &Face, request: &HttpRequest) -> Result<Option<Identity>, ApiError> {
     let Some(text) = header(request, "authorization") else { return Ok(None) };
-    let presented = text.strip_prefix("Bearer ").unwrap_or(text).trim();
-    match face.identity(presented) {
-        Some(identity) => Ok(Some(identity)),
+    known(face, text.strip_prefix("Bearer ").unwrap_or(text)).map(Some)
+}
+
+/// Whose key this is, wherever it was given; an unknown one is refused.
+pub fn known(face: &Face, presented: &str) -> Result<Identity, ApiError> {
+    match face.identity(presented.trim()) {
+        Some(identity) => Ok(identity),
         None => Err(ApiError::unauthorized("this key is not known, has expired or was revoked")),
     }
 }

@@ -15,6 +15,7 @@ use crate::config::geo::Countries;
 use crate::config::keys::ApiKeys;
 use crate::config::keys::Identity;
 use crate::config::keys::Links;
+use crate::http::problem::ApiError;
 use crate::server::Server;
 use actix_web::HttpRequest;
 use arc_swap::ArcSwap;
@@ -65,5 +66,22 @@ impl Face {
     /// Whether it takes requests that can go elsewhere.
     pub fn is_ready(&self) -> bool {
         !self.draining.load(Ordering::Acquire) && !self.server.ledger.has_failed()
+    }
+}
+
+/// Runs what may take long where it keeps no other request waiting. When it panics, so does this:
+/// a panic is counted in one place, the guard around every handler.
+pub async fn blocking<T, E>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    ApiError: From<E>,
+{
+    match actix_web::web::block(work).await {
+        Ok(result) => result.map_err(ApiError::from),
+        // The panic was told where it happened; nothing else ends such work.
+        Err(ended) => std::panic::resume_unwind(Box::new(ended.to_string())),
     }
 }

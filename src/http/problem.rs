@@ -15,6 +15,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("key_required", "a key is needed, or this one is not known, has expired or was revoked"),
     ("not_yours", "the key opens something else"),
     ("no_such_path", "there is nothing at this path"),
+    ("adapter_off", "this dialect is not spoken here: `[adapters]` of the settings turns it on"),
     ("no_such_file", "there is no such file"),
     ("no_such_link", "the token is no click of ours: it leads nowhere"),
     ("no_unit", "nothing was shown there, so there is nothing to explain"),
@@ -22,6 +23,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("unknown_publisher", "the inventory has no such publisher"),
     ("unknown_party", "the inventory has no such advertiser or publisher"),
     ("decision_not_recorded", "there is no such decision, or a crash took its record"),
+    ("decision_elsewhere", "another machine decided this, and has its record: `detail` says which"),
     ("no_such_document", "the catalog has no such document"),
     ("no_such_version", "the catalog has no such version"),
     ("method_not_allowed", "the path takes other methods: `Allow` names them"),
@@ -192,11 +194,22 @@ impl ApiError {
         )
     }
 
+    /// Something that this needs is away; what to do is said.
+    pub fn away(detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+            .with(|failure| failure.retry_after_seconds = Some(5))
+    }
+
     /// Ours to mend.
     pub fn internal(cause: impl fmt::Display) -> ApiError {
         let detail = "something went wrong on our side";
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
             .with(|failure| failure.cause = Some(cause.to_string()))
+    }
+
+    /// Which field was refused, if it was one.
+    pub fn field(&self) -> Option<&str> {
+        self.0.field.as_deref()
     }
 
     /// There is nothing at this path.

@@ -20,7 +20,7 @@ pub use recover::Recovery;
 pub use recover::Segment;
 pub use recover::recover;
 pub use recover::segments;
-pub use room::free_ratio;
+pub use room::room;
 pub use writer::Ack;
 pub use writer::Journal;
 pub use writer::JournalError;

@@ -3,10 +3,24 @@
 use std::io;
 use std::path::Path;
 
-/// The share of a file system's blocks that this process may still fill, 0 to 1: blocks kept for
-/// root are not free. As `f_bavail / f_blocks` of `statvfs` (POSIX.1-2024).
-pub fn free_ratio(folder: &Path) -> io::Result<f64> {
+/// What this process may still fill: blocks kept for root are not free.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Room {
+    /// Free bytes.
+    pub bytes: u64,
+    /// Their share of the file system, 0 to 1.
+    pub ratio: f64,
+}
+
+/// Asks the file system of a folder: `f_bavail` and `f_blocks` of `statvfs` (POSIX.1-2024).
+pub fn room(folder: &Path) -> io::Result<Room> {
     let disk = rustix::fs::statvfs(folder)?;
     // A file system without blocks, as some mounts in memory are, has no end to reach.
-    Ok(if disk.f_blocks == 0 { 1.0 } else { disk.f_bavail as f64 / disk.f_blocks as f64 })
+    if disk.f_blocks == 0 {
+        return Ok(Room { bytes: u64::MAX, ratio: 1.0 });
+    }
+    Ok(Room {
+        bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+        ratio: disk.f_bavail as f64 / disk.f_blocks as f64,
+    })
 }

@@ -4,10 +4,15 @@
 //! - The first valid event of its kind for a decision counts, later ones are duplicates; clicks
 //!   count once per call to action, and a decision is billed for one click at most.
 //! - Viewable, click and copy need their impression: before it they are pending, for the grace;
-//!   then they are orphans. So the order of arrival changes no bill.
+//!   then they are orphans. So the order of arrival changes no bill. Where machines share a store,
+//!   the grace is over once everybody has said what there was until then ([`Peers`]).
 //! - No price is billed beyond the budget: the event is then invalid, `over_budget`.
 //! - An event that comes when its decision may have been forgotten is `late`.
 //! - What is taken back is an entry of its own: nothing that was written changes.
+//!
+//! Each of the 64 partitions is judged by its own records alone: its campaigns' money, its
+//! decisions, its clock. So the order between two partitions changes nothing, and whoever reads
+//! each in its own order comes to the same end.
 
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
@@ -15,25 +20,31 @@ use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
 use crate::journal::Entry;
 use crate::journal::PARTITIONS;
-use crate::ledger::account::Account;
-use crate::ledger::dedupe::Seen;
+use crate::ledger::leases::Leased;
+#[cfg(doc)]
+use crate::ledger::peers::Peers;
 use crate::ledger::record::Attribution;
-use crate::ledger::record::Credit;
 use crate::ledger::record::Event;
 use crate::ledger::record::InvalidRecord;
-use crate::ledger::record::Minted;
 use crate::ledger::record::Record;
-use crate::ledger::rules::Rules;
-use crate::ledger::views::Views;
-use serde::Deserialize;
-use serde::Serialize;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use crate::ledger::state::Part;
+use crate::ledger::state::State;
 use std::sync::Arc;
+
+/// Where a record comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The process start that recorded it.
+    pub incarnation: u64,
+    /// The partition.
+    pub partition: u8,
+}
 
 /// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {
+    /// The process start that recorded it.
+    pub by: u64,
     /// The event.
     pub event: Arc<Event>,
     /// The judgement.
@@ -59,19 +70,6 @@ pub struct Returned {
     pub event: Option<Arc<Event>>,
 }
 
-/// A credit or a refund that was given, by its id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Given {
-    /// Whose.
-    pub campaign: Box<str>,
-    /// For which day.
-    pub day: i32,
-    /// What was asked for.
-    pub asked: Micros,
-    /// What came back.
-    pub micros: Micros,
-}
-
 /// What one record changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -79,26 +77,8 @@ pub struct Applied {
     pub judged: Vec<Judged>,
     /// What came back.
     pub returned: Option<Returned>,
-}
-
-/// The ledger's whole state: a fold over the journal.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct State {
-    /// The windows in force.
-    pub rules: Rules,
-    /// Money, by campaign.
-    pub accounts: BTreeMap<Box<str>, Account>,
-    /// What was judged, added up.
-    pub views: Views,
-    seen: Seen,
-    waiting: BTreeMap<Minted, Vec<Arc<Event>>>,
-    deadlines: BTreeSet<(i64, Minted)>,
-    /// Credits and refunds that were given.
-    given: BTreeMap<u128, Given>,
-    /// The last number applied of each partition, by incarnation.
-    positions: BTreeMap<u64, Vec<u64>>,
-    applied: u64,
-    latest_ms: i64,
+    /// What process starts have of campaigns' money now.
+    pub leased: Vec<Leased>,
 }
 
 const IMPRESSION: u8 = 0;
@@ -145,31 +125,49 @@ pub fn apply_entry(state: &mut State, entry: &Entry) -> Result<Fit, InvalidRecor
     let missing = entry.lsn - *position - 1;
     let record = Record::decode(&entry.payload)?;
     *position = entry.lsn;
-    let applied = apply(state, &record);
+    let origin = Origin { incarnation: entry.incarnation, partition: entry.partition };
+    let applied = apply(state, origin, &record);
     Ok(if missing == 0 { Fit::Next(applied) } else { Fit::Gap { missing, applied } })
 }
 
-/// Judges one record and says what became of it and of those that waited for it.
-pub fn apply(state: &mut State, record: &Record) -> Applied {
+/// Judges one record of a partition and says what became of it and of those that waited for it.
+pub fn apply(state: &mut State, origin: Origin, record: &Record) -> Applied {
+    let at = usize::from(origin.partition % PARTITIONS);
     state.applied += 1;
-    state.latest_ms = state.latest_ms.max(record.at_ms().unwrap_or(0));
+    let part = &mut state.parts[at];
+    if let Some(at_ms) = record.at_ms() {
+        part.latest_ms = part.latest_ms.max(at_ms);
+        state.peers[at].heard(origin.incarnation, at_ms);
+    }
+    let latest_ms = part.latest_ms;
     let mut applied = Applied::default();
     match record {
         Record::Event(event) => {
-            applied.judged = settle(state, event.at_ms);
+            applied.judged = settle(state, at, event.at_ms, event.at_ms);
             state.views.received(event);
-            applied.judged.extend(arrive(state, event));
+            applied.judged.extend(arrive(state, origin, event));
         }
         Record::Budget { campaign, lifetime, daily } => {
             let account = state.accounts.entry(campaign.clone()).or_default();
             (account.lifetime, account.daily) = (*lifetime, *daily);
         }
-        Record::Tick { at_ms } => applied.judged = settle(state, *at_ms),
-        Record::Credit(credit) => applied.returned = state.credit(credit),
+        Record::Tick { at_ms } => applied.judged = settle(state, at, *at_ms, *at_ms),
+        Record::Here { at_ms, silent_ms, after } => {
+            state.peers[at].here(origin.incarnation, *at_ms, *silent_ms, after, latest_ms);
+        }
+        Record::Gone { at_ms } => {
+            state.peers[at].gone(origin.incarnation);
+            applied.judged = settle(state, at, *at_ms, latest_ms);
+        }
+        Record::Lease { of, wants, .. } => {
+            applied.leased = state.lease(at, origin.incarnation, *of, wants);
+        }
+        Record::Credit(credit) => applied.returned = state.credit(origin.partition, credit),
         Record::Refund(refund) => {
-            if !state.given.contains_key(&refund.id) {
+            let id = (origin.partition, refund.id);
+            if !state.given.contains_key(&id) {
                 let of = &refund.attribution;
-                let micros = state.give(refund.id, &of.campaign, refund.day, refund.micros);
+                let micros = state.give(id, &of.campaign, refund.day, refund.micros);
                 state.views.refunded(refund.day_starts_ms, of, micros);
                 applied.returned = Some(Returned {
                     at_ms: refund.at_ms,
@@ -181,72 +179,105 @@ pub fn apply(state: &mut State, record: &Record) -> Applied {
                 });
             }
         }
-        Record::Rules(rules) => state.rules = *rules,
+        Record::Rules(rules) => state.parts[at].rules = *rules,
         Record::Asked(asked) => asked.iter().for_each(|one| state.views.asked(one)),
     }
     applied
 }
 
-/// Ends the wait of events whose grace is over at `now_ms`, and forgets what nothing needs.
-fn settle(state: &mut State, now_ms: i64) -> Vec<Judged> {
+/// Ends the wait of events whose grace is over for everybody who writes here, or at `alone_ms` where
+/// nobody is waited for; and forgets what nothing needs at `now_ms`.
+fn settle(state: &mut State, at: usize, now_ms: i64, alone_ms: i64) -> Vec<Judged> {
     let mut judged = Vec::new();
-    let grace_ms = state.rules.grace_ms;
-    while let Some((deadline, minted)) = state.deadlines.first().copied() {
-        if deadline >= now_ms {
+    let until_ms = state.peers[at].low_ms(state.parts[at].latest_ms).unwrap_or(alone_ms);
+    let grace_ms = state.parts[at].rules.grace_ms;
+    loop {
+        let part = &mut state.parts[at];
+        let Some((deadline, minted)) = part.deadlines.first().copied() else { break };
+        if deadline >= until_ms {
             break;
         }
-        state.deadlines.pop_first();
-        let waiting = state.waiting.remove(&minted).unwrap_or_default();
+        part.deadlines.pop_first();
+        let waiting = part.waiting.remove(&minted).unwrap_or_default();
         let (late, still): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|event| event.at_ms + grace_ms < now_ms);
-        for event in late {
-            let verdict = Verdict::Invalid(InvalidReason::OrphanClick);
-            judged.push(state.settled(&event, verdict, Micros::ZERO));
-        }
+            waiting.into_iter().partition(|(_, event)| event.at_ms + grace_ms < until_ms);
         if !still.is_empty() {
-            state.waiting.insert(minted, still);
+            part.waiting.insert(minted, still);
+        }
+        for (by, event) in late {
+            let verdict = Verdict::Invalid(InvalidReason::OrphanClick);
+            judged.push(state.settled(by, &event, verdict, Micros::ZERO));
         }
     }
-    state.seen.sweep(now_ms, state.rules.life_ms());
+    let part = &mut state.parts[at];
+    part.seen.sweep(now_ms, part.rules.life_ms());
     judged
 }
 
-fn arrive(state: &mut State, event: &Arc<Event>) -> Vec<Judged> {
-    if let Some(reason) = refusal(state, event) {
-        return vec![state.judged(event, Verdict::Invalid(reason), Micros::ZERO)];
+fn arrive(state: &mut State, origin: Origin, event: &Arc<Event>) -> Vec<Judged> {
+    let (by, at) = (origin.incarnation, usize::from(origin.partition % PARTITIONS));
+    if let Some(reason) = refusal(&state.parts[at], event) {
+        return vec![state.judged(by, event, Verdict::Invalid(reason), Micros::ZERO)];
     }
     if event.kind != EventKind::Impression {
-        return match state.seen.shown(event.minted) {
+        let shown = state.parts[at].seen.shown(event.minted);
+        return match shown.filter(|shown_ms| is_in_grace(state, at, event, *shown_ms)) {
             Some(shown_ms) => {
-                let (verdict, billed) = follow(state, event, shown_ms);
-                vec![state.judged(event, verdict, billed)]
+                let (verdict, billed) = follow(state, at, event, shown_ms);
+                vec![state.judged(by, event, verdict, billed)]
             }
             None => {
-                state.waiting.entry(event.minted).or_default().push(event.clone());
-                state.deadlines.insert((event.at_ms + state.rules.grace_ms, event.minted));
-                vec![state.judged(event, Verdict::Pending, Micros::ZERO)]
+                let part = &mut state.parts[at];
+                part.waiting.entry(event.minted).or_default().push((by, event.clone()));
+                part.deadlines.insert((event.at_ms + part.rules.grace_ms, event.minted));
+                vec![state.judged(by, event, Verdict::Pending, Micros::ZERO)]
             }
         };
     }
-    if !state.seen.mark(event.minted, event.decided_at_ms, IMPRESSION) {
-        return vec![state.judged(event, Verdict::Duplicate, Micros::ZERO)];
+    if state.parts[at].seen.mark(event.minted, event.decided_at_ms, IMPRESSION) {
+        let (verdict, billed) = state.bill(at, event);
+        let mut judged = vec![state.judged(by, event, verdict, billed)];
+        judged.extend(show(state, at, event));
+        return judged;
     }
-    let (verdict, billed) = state.bill(event);
-    let mut judged = vec![state.judged(event, verdict, billed)];
-    state.seen.show(event.minted, event.decided_at_ms, event.at_ms);
-    // In the order of their times, so that the order of arrival decides nothing.
-    let mut waiting = state.waiting.remove(&event.minted).unwrap_or_default();
-    waiting.sort_by_key(|waiting| (waiting.at_ms, usage(waiting)));
-    for waited in waiting {
-        let (verdict, billed) = follow(state, &waited, event.at_ms);
-        judged.push(state.settled(&waited, verdict, billed));
+    let mut judged = vec![state.judged(by, event, Verdict::Duplicate, Micros::ZERO)];
+    // The same browser on another machine, whose record is earlier and came later.
+    let shown = state.parts[at].seen.shown(event.minted);
+    if state.peers[at].share() && shown.is_some_and(|shown_ms| event.at_ms < shown_ms) {
+        judged.extend(show(state, at, event));
     }
     judged
 }
 
+/// A decision was shown: what waited for it is judged, in the order of the records' times, so that
+/// the order of arrival decides nothing.
+fn show(state: &mut State, at: usize, impression: &Event) -> Vec<Judged> {
+    let Event { minted, decided_at_ms, at_ms, .. } = *impression;
+    state.parts[at].seen.show(minted, decided_at_ms, at_ms);
+    let waiting = state.parts[at].waiting.remove(&minted).unwrap_or_default();
+    let (mut due, still): (Vec<_>, Vec<_>) =
+        waiting.into_iter().partition(|(_, event)| is_in_grace(state, at, event, at_ms));
+    if !still.is_empty() {
+        state.parts[at].waiting.insert(minted, still);
+    }
+    due.sort_by_key(|(_, waiting)| (waiting.at_ms, usage(waiting)));
+    let mut judged = Vec::with_capacity(due.len());
+    for (by, waited) in due {
+        let (verdict, billed) = follow(state, at, &waited, at_ms);
+        judged.push(state.settled(by, &waited, verdict, billed));
+    }
+    judged
+}
+
+/// Whether an impression came before the grace of an event that needs it was over. On one machine
+/// one that did not has been settled by then; among several an earlier one may still come.
+fn is_in_grace(state: &State, at: usize, event: &Event, shown_ms: i64) -> bool {
+    !state.peers[at].share() || shown_ms <= event.at_ms + state.parts[at].rules.grace_ms
+}
+
 /// Why an event cannot count, whatever else is known.
-fn refusal(state: &State, event: &Event) -> Option<InvalidReason> {
-    let rules = &state.rules;
+fn refusal(part: &Part, event: &Event) -> Option<InvalidReason> {
+    let rules = &part.rules;
     let window_ms = match event.kind {
         EventKind::Impression => rules.impression_ms,
         _ => rules.click_ms,
@@ -255,7 +286,7 @@ fn refusal(state: &State, event: &Event) -> Option<InvalidReason> {
         Some(claimed)
     } else if event.at_ms - event.decided_at_ms > window_ms {
         Some(InvalidReason::Expired)
-    } else if event.decided_at_ms + rules.life_ms() < state.latest_ms {
+    } else if event.decided_at_ms + rules.life_ms() < part.latest_ms {
         Some(InvalidReason::Late)
     } else {
         None
@@ -263,101 +294,25 @@ fn refusal(state: &State, event: &Event) -> Option<InvalidReason> {
 }
 
 /// An event whose impression is known.
-fn follow(state: &mut State, event: &Event, shown_ms: i64) -> (Verdict, Micros) {
+fn follow(state: &mut State, at: usize, event: &Event, shown_ms: i64) -> (Verdict, Micros) {
+    let part = &mut state.parts[at];
     let least = match event.kind {
-        EventKind::Viewable => state.rules.viewable_after_ms,
-        EventKind::Click => state.rules.click_after_ms,
+        EventKind::Viewable => part.rules.viewable_after_ms,
+        EventKind::Click => part.rules.click_after_ms,
         EventKind::Copy | EventKind::Impression => 0,
     };
     // Before its impression was received, an event's distance from it is not known.
     if (0..least).contains(&(event.at_ms - shown_ms)) {
         return (Verdict::Invalid(InvalidReason::TooFast), Micros::ZERO);
     }
-    if !state.seen.mark(event.minted, event.decided_at_ms, usage(event)) {
+    if !part.seen.mark(event.minted, event.decided_at_ms, usage(event)) {
         return (Verdict::Duplicate, Micros::ZERO);
     }
     if event.kind == EventKind::Click
         && event.price > Micros::ZERO
-        && !state.seen.mark(event.minted, event.decided_at_ms, BILLED_CLICK)
+        && !part.seen.mark(event.minted, event.decided_at_ms, BILLED_CLICK)
     {
         return (Verdict::Counted, Micros::ZERO);
     }
-    state.bill(event)
-}
-
-impl State {
-    /// Whether something waits whose grace is over at `now_ms`: a tick would settle it.
-    pub fn overdue(&self, now_ms: i64) -> bool {
-        self.deadlines.first().is_some_and(|(deadline, _)| *deadline < now_ms)
-    }
-
-    /// How many records it has applied.
-    pub fn applied(&self) -> u64 {
-        self.applied
-    }
-
-    /// The latest time on record, in unix milliseconds.
-    pub fn latest_ms(&self) -> i64 {
-        self.latest_ms
-    }
-
-    /// The credit or refund of this id, if it was given.
-    pub fn given(&self, id: u128) -> Option<&Given> {
-        self.given.get(&id)
-    }
-
-    /// Bills the event's price, if it has one.
-    fn bill(&mut self, event: &Event) -> (Verdict, Micros) {
-        if event.price == Micros::ZERO {
-            return (Verdict::Counted, Micros::ZERO);
-        }
-        let campaign = &event.attribution.campaign;
-        let fits = match self.accounts.get_mut(campaign) {
-            Some(account) => account.bill(event.day, event.price),
-            None => self.accounts.entry(campaign.clone()).or_default().bill(event.day, event.price),
-        };
-        if fits {
-            (Verdict::Counted, event.price)
-        } else {
-            (Verdict::Invalid(InvalidReason::OverBudget), Micros::ZERO)
-        }
-    }
-
-    /// Takes a counted event back, once; nothing happens to one that never counted.
-    fn credit(&mut self, credit: &Credit) -> Option<Returned> {
-        let event = &credit.event;
-        if !self.views.has_counted(event) || self.given.contains_key(&credit.id) {
-            return None;
-        }
-        let campaign = &event.attribution.campaign;
-        let micros = self.give(credit.id, campaign, event.day, credit.micros);
-        self.views.credited(event, micros);
-        Some(Returned {
-            at_ms: credit.at_ms,
-            of: event.attribution.clone(),
-            day: event.day,
-            decided_at_ms: event.decided_at_ms,
-            micros,
-            event: Some(event.clone()),
-        })
-    }
-
-    /// Gives money back to a campaign: at most what the day was billed.
-    fn give(&mut self, id: u128, campaign: &str, day: i32, asked: Micros) -> Micros {
-        let account = self.accounts.get_mut(campaign);
-        let micros = account.map_or(Micros::ZERO, |account| account.credit(day, asked));
-        self.given.insert(id, Given { campaign: campaign.into(), day, asked, micros });
-        micros
-    }
-
-    fn judged(&mut self, event: &Arc<Event>, verdict: Verdict, billed: Micros) -> Judged {
-        self.views.judged(event, verdict, billed);
-        Judged { event: event.clone(), verdict, billed }
-    }
-
-    /// The same for an event that was pending until now.
-    fn settled(&mut self, event: &Arc<Event>, verdict: Verdict, billed: Micros) -> Judged {
-        self.views.settled(event, verdict, billed);
-        Judged { event: event.clone(), verdict, billed }
-    }
+    state.bill(at, event)
 }

@@ -2,9 +2,9 @@
 
 use crate::journal;
 use crate::journal::chain;
-use crate::ledger::apply::State;
 use crate::ledger::history;
 use crate::ledger::history::Since;
+use crate::ledger::state::State;
 use crate::ledger::views::QUARTER_MS;
 use std::io;
 use std::path::Path;
@@ -88,9 +88,11 @@ pub fn compare(truth: &State, live: &State) -> Vec<Difference> {
         }
     }
     if differences.is_empty() && truth != live {
-        let said =
-            ("what waits and what was seen".into(), "as recorded".into(), "different".into());
-        differences.push(Difference { what: said.0, journal: said.1, ledger: said.2 });
+        differences.extend(truth.hidden(live).into_iter().map(|what| Difference {
+            what,
+            journal: "as recorded".into(),
+            ledger: "different".into(),
+        }));
     }
     differences
 }

@@ -2,7 +2,7 @@
 //! behind it; older segments may go once their time is over.
 //!
 //! ```text
-//! file    magic "ADJLED01" | store u64 | from u64 | chain (64 hex digits, or blanks) | body | blake3 of all before
+//! file    magic "ADJLED02" | store u64 | from u64 | chain (64 hex digits, or blanks) | body | blake3 of all before
 //! body    postcard of the state, compressed with zstd
 //! ```
 //!
@@ -10,17 +10,16 @@
 //! is. A file is written beside its name, synced and renamed: it is whole or not there.
 
 use crate::journal::chain;
-use crate::ledger::apply::State;
+use crate::ledger::state::State;
+use crate::ledger::whole;
 use std::fs;
 use std::io;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
-const MAGIC: &[u8; 8] = b"ADJLED01";
+const MAGIC: &[u8; 8] = b"ADJLED02";
 const CHAIN: usize = 64;
 const HEAD: usize = 8 + 8 + 8 + CHAIN;
-const SEAL: usize = 32;
 /// How many are kept: the newest, and one to fall back on.
 const KEPT: usize = 2;
 
@@ -55,8 +54,12 @@ fn number_of(name: &str) -> Option<u64> {
     name.strip_suffix(".ledger")?.parse().ok()
 }
 
+fn name(from: u64) -> String {
+    format!("{from:010}.ledger")
+}
+
 fn path(folder: &Path, from: u64) -> PathBuf {
-    folder.join(format!("{from:010}.ledger"))
+    folder.join(name(from))
 }
 
 /// The newest checkpoint of a folder that reads and belongs to its history.
@@ -81,15 +84,11 @@ pub fn read(
     store: Option<u64>,
 ) -> io::Result<Result<Checkpoint, &'static str>> {
     let bytes = fs::read(path(folder, from))?;
-    let Some((told, seal)) = bytes.split_last_chunk::<SEAL>() else {
-        return Ok(Err("it is too short"));
+    let told = match whole::told(&bytes, MAGIC) {
+        Ok(told) if told.len() >= HEAD => told,
+        Ok(_) => return Ok(Err("it is too short")),
+        Err(why) => return Ok(Err(why)),
     };
-    if told.len() < HEAD || !told.starts_with(MAGIC) {
-        return Ok(Err("it was written by another version"));
-    }
-    if blake3::hash(told) != *seal {
-        return Ok(Err("it is damaged"));
-    }
     let number = |at: usize| told[at..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
     if store.is_some() && number(8) != store {
         return Ok(Err("it belongs to another data directory"));
@@ -113,21 +112,13 @@ fn last_seal(folder: &Path, from: u64) -> io::Result<[u8; CHAIN]> {
 /// Writes a checkpoint and removes all but the newest few.
 pub fn write(folder: &Path, store: u64, checkpoint: &Checkpoint) -> io::Result<()> {
     let plain = postcard::to_stdvec(&checkpoint.state).map_err(io::Error::other)?;
-    let mut bytes = Vec::with_capacity(plain.len() / 4 + HEAD + SEAL);
+    let mut bytes = Vec::with_capacity(plain.len() / 4 + HEAD + whole::SEAL);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&store.to_le_bytes());
     bytes.extend_from_slice(&checkpoint.from.to_le_bytes());
     bytes.extend_from_slice(&last_seal(folder, checkpoint.from)?);
     bytes.extend_from_slice(&zstd::encode_all(&*plain, 0)?);
-    let seal = blake3::hash(&bytes);
-    bytes.extend_from_slice(seal.as_bytes());
-
-    let beside = folder.join("checkpoint.new");
-    let mut file = fs::File::create(&beside)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path(folder, checkpoint.from))?;
-    fs::File::open(folder)?.sync_all()?;
+    whole::write(folder, &name(checkpoint.from), bytes)?;
     let numbers = numbers(folder)?;
     for old in &numbers[..numbers.len().saturating_sub(KEPT)] {
         fs::remove_file(path(folder, *old))?;

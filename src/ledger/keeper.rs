@@ -5,7 +5,7 @@ use crate::journal;
 use crate::journal::Recovery;
 use crate::journal::Segment;
 use crate::journal::chain;
-use crate::ledger::Embedded;
+use crate::ledger::Ledger;
 use crate::ledger::apply;
 use crate::ledger::audit;
 use crate::ledger::audit::Difference;
@@ -34,9 +34,16 @@ pub struct Kept {
     pub removed: usize,
 }
 
+/// Seals finished segments, and nothing else.
+pub fn seal(ledger: &Ledger) -> io::Result<Kept> {
+    let mut finished = journal::segments(ledger.folder())?;
+    finished.retain(|segment| segment.number < ledger.segment());
+    Ok(Kept { sealed: chain::seal(ledger.folder(), &finished)?, ..Kept::default() })
+}
+
 /// Makes one pass beside a running ledger. Segments that a checkpoint holds are removed when their
 /// last byte is older than `keep` at `now`; `None` keeps them for ever.
-pub fn pass(ledger: &Embedded, keep: Option<Duration>, now: SystemTime) -> io::Result<Kept> {
+pub fn pass(ledger: &Ledger, keep: Option<Duration>, now: SystemTime) -> io::Result<Kept> {
     let folder = ledger.folder();
     let mut kept = Kept::default();
     // What is in a finished segment was applied before the next one was begun.

@@ -11,6 +11,7 @@ use crate::ledger::Record;
 use crate::ledger::Rules;
 use crate::ledger::State;
 use crate::ledger::apply::Fit;
+use crate::ledger::apply::Origin;
 use crate::ledger::apply::apply;
 use crate::ledger::apply::apply_entry;
 use crate::ledger::audit;
@@ -21,6 +22,10 @@ use crate::ledger::record::Minted;
 use crate::ledger::record::Refund;
 use proptest::prelude::*;
 use std::sync::Arc;
+
+/// Where all of it happens.
+const PARTITION: u8 = 3;
+const HERE: Origin = Origin { incarnation: 1, partition: PARTITION };
 
 pub(super) fn micros(amount: i64) -> Micros {
     Micros::try_from(amount).unwrap()
@@ -37,7 +42,7 @@ pub(super) fn event(kind: EventKind, seq: u64, at_ms: i64, bills: BillOn, price:
         kind,
         cta: (kind == EventKind::Click).then(|| (0, "primary".into())),
         at_ms,
-        minted: Minted { incarnation: 1, partition: 3, seq },
+        minted: Minted { incarnation: 1, partition: PARTITION, seq },
         decision: u128::from(seq) << 8,
         decided_at_ms: 0,
         day: 0,
@@ -76,7 +81,7 @@ fn budget(lifetime: i64, daily: Option<i64>) -> Record {
 fn run(records: &[Record]) -> State {
     let mut state = State::default();
     for record in records {
-        apply(&mut state, record);
+        apply(&mut state, HERE, record);
     }
     state
 }
@@ -95,6 +100,21 @@ prop_compose! {
         made.claimed = claimed;
         record(made)
     }
+}
+
+/// A record of one of three machines.
+fn any_record() -> impl Strategy<Value = (u64, Record)> {
+    let time = 0i64..400_000;
+    let here = (time.clone(), 0i64..300_000, 1u64..4).prop_map(|(at_ms, silent_ms, before)| {
+        Record::Here { at_ms, silent_ms, after: vec![before] }
+    });
+    let record = prop_oneof![
+        8 => any_event(),
+        1 => time.clone().prop_map(|at_ms| Record::Tick { at_ms }),
+        1 => here,
+        1 => time.prop_map(|at_ms| Record::Gone { at_ms }),
+    ];
+    (1u64..4, record)
 }
 
 proptest! {
@@ -132,13 +152,59 @@ proptest! {
     }
 
     #[test]
+    fn the_order_between_two_partitions_changes_nothing(
+        records in prop::collection::vec((any_record(), any::<bool>()), 0..60), seed in any::<u64>(),
+    ) {
+        let there = |record: Record| match record {
+            Record::Event(event) => {
+                let mut event = Event::clone(&event);
+                event.minted.partition = PARTITION + 1;
+                let mut attribution = Attribution::clone(&event.attribution);
+                attribution.campaign = "d".into();
+                event.attribution = Arc::new(attribution);
+                Record::Event(Arc::new(event))
+            }
+            other => other,
+        };
+        let side = |second: bool| records.iter().filter(move |(_, at)| *at == second);
+        let here: Vec<_> =
+            side(false).map(|((by, one), _)| (PARTITION, *by, one.clone())).collect();
+        let there: Vec<_> =
+            side(true).map(|((by, one), _)| (PARTITION + 1, *by, there(one.clone()))).collect();
+        let of = |order: &[(u8, u64, Record)]| {
+            let mut state = State::default();
+            for (partition, incarnation, record) in order {
+                let (incarnation, partition) = (*incarnation, *partition);
+                apply(&mut state, Origin { incarnation, partition }, record);
+            }
+            state
+        };
+
+        let one_after_the_other = of(&[here.clone(), there.clone()].concat());
+        let mut joined = of(&there);
+        joined.join(of(&here));
+        prop_assert_eq!(&joined, &one_after_the_other);
+        let (mut mixed, mut left) = (Vec::new(), [here, there].map(Vec::into_iter));
+        let mut dice = seed;
+        loop {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let first = usize::from(dice >> 63 == 1);
+            match left[first].next().or_else(|| left[1 - first].next()) {
+                Some(next) => mixed.push(next),
+                None => break,
+            }
+        }
+        prop_assert_eq!(of(&mixed), one_after_the_other);
+    }
+
+    #[test]
     fn every_record_twice_bills_once(records in prop::collection::vec(any_event(), 0..40)) {
         let twice: Vec<Record> = records.iter().flat_map(|one| [one.clone(), one.clone()]).collect();
         prop_assert_eq!(spent(&run(&records)), spent(&run(&twice)));
     }
 
     #[test]
-    fn what_is_recorded_is_read_again(one in any_event()) {
+    fn what_is_recorded_is_read_again((_, one) in any_record()) {
         prop_assert_eq!(Record::decode(&one.encode()), Ok(one));
     }
 
@@ -166,7 +232,7 @@ fn a_click_waits_for_its_impression_and_then_is_an_orphan() {
     let mut state = run(std::slice::from_ref(&click));
     assert_eq!(state.views.totals[&EventKind::Click].pending, 1);
 
-    let judged = apply(&mut state, &Record::Tick { at_ms: 61_001 }).judged;
+    let judged = apply(&mut state, HERE, &Record::Tick { at_ms: 61_001 }).judged;
     assert_eq!(judged[0].verdict, Verdict::Invalid(InvalidReason::OrphanClick));
     assert_eq!((state.views.totals[&EventKind::Click].pending, spent(&state)), (0, 0));
 

@@ -17,8 +17,10 @@ use std::sync::Arc;
 
 /// The format written. Older ones are read; newer ones are refused.
 ///
-/// 1 had events, budgets and ticks, encoded as now; 2 added the rest.
-const VERSION: u8 = 2;
+/// 1 had events, budgets and ticks, encoded as now; 2 added credits, refunds, windows and what was
+/// asked for; 3 what machines say to each other. What 2 had is still written as 2.
+const VERSION: u8 = 3;
+const BEFORE_MACHINES: u8 = 2;
 
 /// Which decision an event belongs to, as the deciding process numbered it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -173,6 +175,17 @@ pub struct Empty {
     pub reason: NoFill,
 }
 
+/// What a process start would have of a campaign's money, in all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Want {
+    /// Whose.
+    pub campaign: Box<str>,
+    /// The day, in the advertiser's zone, in days since 1970-01-01.
+    pub day: i32,
+    /// How much.
+    pub micros: Micros,
+}
+
 /// One record of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
@@ -200,6 +213,29 @@ pub enum Record {
     Rules(Rules),
     /// What was asked for and served, added up.
     Asked(Vec<Asked>),
+    /// A process start on a shared store will write to this partition.
+    Here {
+        /// Now, in unix milliseconds.
+        at_ms: i64,
+        /// For how long others wait for it when it is silent, in milliseconds.
+        silent_ms: i64,
+        /// Process starts on the same files before it: they have no more to say.
+        after: Vec<u64>,
+    },
+    /// It will not write to this partition any more.
+    Gone {
+        /// Now, in unix milliseconds.
+        at_ms: i64,
+    },
+    /// A process start would have so much of campaigns' money to spend.
+    Lease {
+        /// Now, in unix milliseconds.
+        at_ms: i64,
+        /// Which: the one that writes this, or a dead one, which can only lose.
+        of: u64,
+        /// How much of which.
+        wants: Vec<Want>,
+    },
 }
 
 /// The bytes are not a record of ours.
@@ -218,7 +254,10 @@ impl Record {
     pub fn at_ms(&self) -> Option<i64> {
         match self {
             Record::Event(event) => Some(event.at_ms),
-            Record::Tick { at_ms } => Some(*at_ms),
+            Record::Tick { at_ms }
+            | Record::Here { at_ms, .. }
+            | Record::Gone { at_ms }
+            | Record::Lease { at_ms, .. } => Some(*at_ms),
             Record::Credit(credit) => Some(credit.at_ms),
             Record::Refund(refund) => Some(refund.at_ms),
             Record::Budget { .. } | Record::Rules(_) | Record::Asked(_) => None,
@@ -227,13 +266,17 @@ impl Record {
 
     /// The bytes for the journal.
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![VERSION]).expect("a record is plain data")
+        let version = match self {
+            Record::Here { .. } | Record::Gone { .. } | Record::Lease { .. } => VERSION,
+            _ => BEFORE_MACHINES,
+        };
+        postcard::to_extend(self, vec![version]).expect("a record is plain data")
     }
 
     /// The record in these bytes. Any bytes give a record or an error.
     pub fn decode(bytes: &[u8]) -> Result<Record, InvalidRecord> {
         match bytes.split_first() {
-            Some((&(1 | VERSION), body)) => postcard::from_bytes(body)
+            Some((&(1..=VERSION), body)) => postcard::from_bytes(body)
                 .map_err(|error| InvalidRecord::Malformed(error.to_string())),
             Some((&newer, _)) if newer > VERSION => Err(InvalidRecord::Newer(newer)),
             _ => Err(InvalidRecord::Malformed("no format version".into())),

@@ -46,6 +46,16 @@ impl Held {
         true
     }
 
+    /// Lets a decision's hold last until `until_ms`: its event is on record here, and what it costs
+    /// is not known yet.
+    pub fn keep(&mut self, decision: u128, until_ms: i64) {
+        let Some(ends) = self.ends_of.get_mut(&decision) else { return };
+        if let Some(held) = self.ends.remove(&(*ends, decision)) {
+            *ends = until_ms.max(*ends);
+            self.ends.insert((*ends, decision), held);
+        }
+    }
+
     /// Ends a decision's hold: its event was billed.
     pub fn post(&mut self, decision: u128) {
         if let Some(until_ms) = self.ends_of.remove(&decision) {

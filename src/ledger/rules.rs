@@ -17,6 +17,8 @@ pub struct Rules {
     pub click_after_ms: i64,
     /// How long an event waits for its impression.
     pub grace_ms: i64,
+    /// How long a record may wait on a machine that the store cannot be reached from.
+    pub spool_ms: i64,
 }
 
 impl Default for Rules {
@@ -27,14 +29,15 @@ impl Default for Rules {
             viewable_after_ms: 900,
             click_after_ms: 500,
             grace_ms: 60_000,
+            spool_ms: 0,
         }
     }
 }
 
 impl Rules {
-    /// How long after a decision anything may still become of its events: the longest window and
-    /// the grace, in milliseconds.
+    /// How long after a decision anything may still become of its events: the longest window,
+    /// the grace, and the time that a record may be on its way, in milliseconds.
     pub fn life_ms(&self) -> i64 {
-        self.click_ms.max(self.impression_ms) + self.grace_ms
+        self.click_ms.max(self.impression_ms) + self.grace_ms + self.spool_ms
     }
 }

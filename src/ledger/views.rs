@@ -47,7 +47,7 @@ impl Tally {
         self.invalid.get(&InvalidReason::Credited).copied().unwrap_or(0)
     }
 
-    fn add(&mut self, verdict: Verdict, billed: Micros) {
+    pub(super) fn add(&mut self, verdict: Verdict, billed: Micros) {
         match verdict {
             Verdict::Counted => self.counted += 1,
             Verdict::Duplicate => self.duplicate += 1,

@@ -2,6 +2,7 @@
 //! configured ids under a budget.
 
 mod money;
+mod notes;
 
 pub use money::MoneyRows;
 
@@ -22,7 +23,6 @@ use prometheus::Registry;
 use prometheus::TextEncoder;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Duration;
 
 /// How a decision ended, as a label.
 pub const OUTCOMES: [&str; 4] = ["filled", "no_fill", "test", "refused"];
@@ -30,6 +30,11 @@ pub const OUTCOMES: [&str; 4] = ["filled", "no_fill", "test", "refused"];
 pub const RELOADS: [&str; 5] = ["inventory", "weights", "labels", "config", "datacenters"];
 /// Who is refused for rate, as a label.
 pub const CLASSES: [&str; 3] = ["impression", "click", "flood"];
+/// Other clients' dialects, as a label.
+pub const ADAPTERS: [&str; 3] = ["ethicalads", "kevel", "openrtb"];
+/// How a dialect's call ended, as a label: with a unit in every slot, with a slot that has none, or
+/// refused.
+pub const ADAPTER_OUTCOMES: [&str; 3] = ["filled", "no_fill", "refused"];
 /// Kinds of events, and those of forged tokens.
 pub const KINDS: [&str; 5] = ["impression", "viewable", "click", "copy", "unknown"];
 
@@ -71,25 +76,41 @@ pub struct Metrics {
     pub click_unrecorded: IntCounter,
     /// Decisions that the log had no room for.
     pub decision_log_dropped: IntCounter,
+    /// How often the journal's files were sent again, because the shared log had lost something.
+    pub journal_rewinds: IntCounter,
+    /// Records that were read from a shared store and are in it no more.
+    pub store_missing: IntGauge,
     /// Records on disk that no ledger has applied.
     pub journal_unshipped: IntGauge,
+    /// Records on disk that no replica of a shared store has.
+    pub journal_unconfirmed: IntGauge,
     /// Age of the oldest of them, in seconds.
     pub journal_oldest_unshipped: Gauge,
+    /// Whether the journal here records.
+    pub journal_up: IntGauge,
+    /// Machines that share the store.
+    pub machines: IntGauge,
     /// Damaged places found in the journal at the start.
     pub journal_damaged: IntGauge,
     /// Time from the acknowledgement to the ledger, in seconds.
     pub ledger_lag: Gauge,
     /// What the running ledger has more than a recomputed one, in micros.
     pub ledger_drift: IntGauge,
+    /// What differed when the ledger was last made again.
+    pub ledger_differences: IntGauge,
     /// Age of the inventory since the catalog was last reached, in seconds.
     pub snapshot_age: Gauge,
     /// Time from a change of the catalog to its being served, in seconds.
     pub snapshot_lag: Gauge,
     reloads: IntCounterVec,
     rate_limited: IntCounterVec,
+    adapters: IntCounterVec,
     findings: IntGaugeVec,
     /// Whether the store answers.
     pub store_up: IntGauge,
+    /// Whether a shared store refuses something until a person has done something.
+    pub store_refuses: IntGauge,
+    store_troubles: IntCounterVec,
     /// Free share of the store's disk, 0 to 1.
     pub store_free: Gauge,
     /// Requests that panicked.
@@ -187,22 +208,48 @@ impl Metrics {
                 "decision_log_dropped_total",
                 "Decisions that the log had no room for.",
             )?,
+            journal_rewinds: counter(
+                "journal_rewinds_total",
+                "Times that the journal was sent again, because a shared store had lost something.",
+            )?,
+            store_missing: whole(
+                "store_missing_records",
+                "Records that were read from a shared store and are in it no more.",
+            )?,
             journal_unshipped: whole(
                 "journal_unshipped_records",
-                "Records on disk that the ledger has not applied.",
+                "Records on disk here that a shared store does not have.",
+            )?,
+            journal_unconfirmed: whole(
+                "journal_unconfirmed_records",
+                "Records on disk that no replica of a shared store has; without replicas, that the store has not.",
             )?,
             journal_oldest_unshipped: gauge(
                 "journal_oldest_unshipped_seconds",
                 "Age of the oldest of them.",
             )?,
+            journal_up: whole("journal_up", "Whether the journal here records events.")?,
+            machines: whole(
+                "machines",
+                "Instances that were here in the last ten seconds, this one among them; alone, 1.",
+            )?,
             journal_damaged: whole(
                 "journal_damaged_places",
                 "Damaged places found in the journal at the start, put aside.",
             )?,
-            ledger_lag: gauge("ledger_lag_seconds", "From a record on disk to the ledger.")?,
+            ledger_lag: gauge(
+                "ledger_lag_seconds",
+                "How far the ledger here is behind: since when the oldest record on disk here waits for \
+                 it, or since when not everything in a shared store was read.",
+            )?,
             ledger_drift: whole(
                 "ledger_drift_micros",
                 "What the ledger has billed more than its journal says.",
+            )?,
+            ledger_differences: whole(
+                "ledger_differences",
+                "What differed when the ledger was last made again from its journal, or from the shared \
+                 log; 1 when that could not be read whole.",
             )?,
             snapshot_age: gauge("snapshot_age_seconds", "Since the catalog was last reached.")?,
             snapshot_lag: gauge(
@@ -215,7 +262,21 @@ impl Metrics {
                 &["what", "result"],
             )?,
             rate_limited: counters("rate_limited_total", "What went over a limit.", &["class"])?,
+            adapters: counters(
+                "adapter_requests_total",
+                "Calls in other clients' dialects.",
+                &["adapter", "outcome"],
+            )?,
             store_up: whole("store_up", "Whether the store answers.")?,
+            store_refuses: whole(
+                "store_refuses",
+                "Whether a shared store refuses something until a person has done something.",
+            )?,
+            store_troubles: counters(
+                "store_troubles_total",
+                "Errors of a shared store, by what they mean.",
+                &["trouble"],
+            )?,
             store_free: gauge("store_free_ratio", "Free share of the store's disk, 0 to 1.")?,
             panics: counter("panics_total", "Requests that panicked.")?,
             money: money::Money::new(&registry, campaigns, flights)?,
@@ -225,6 +286,11 @@ impl Metrics {
         handles(&metrics.removed, stages);
         handles(&metrics.received, &KINDS);
         handles(&metrics.rate_limited, &CLASSES);
+        for adapter in ADAPTERS {
+            for outcome in ADAPTER_OUTCOMES {
+                metrics.adapters.with_label_values(&[adapter, outcome]);
+            }
+        }
         for sign in signs {
             metrics.findings.with_label_values(&[*sign]);
         }
@@ -263,35 +329,6 @@ impl Metrics {
     /// A handle to count flights that a stage removed.
     pub fn removed(&self, stage: &str) -> IntCounter {
         self.removed.with_label_values(&[stage])
-    }
-
-    /// Notes how long a decision took.
-    pub fn decided_in(&self, took: Duration) {
-        self.decision_seconds.observe(took.as_secs_f64());
-    }
-
-    /// Notes how long an event waited for the disk.
-    pub fn acknowledged_in(&self, took: Duration) {
-        self.ack_seconds.observe(took.as_secs_f64());
-    }
-
-    /// Counts a reload.
-    pub fn reloaded(&self, what: &str, applied: bool) {
-        let result = if applied { "applied" } else { "refused" };
-        self.reloads.with_label_values(&[what, result]).inc();
-    }
-
-    /// Sets how much there is to look at of one sign; says how much there was.
-    pub fn found(&self, sign: &str, count: usize) -> usize {
-        let gauge = self.findings.with_label_values(&[sign]);
-        let before = usize::try_from(gauge.get()).unwrap_or(0);
-        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
-        before
-    }
-
-    /// Counts something over its limit.
-    pub fn limited(&self, class: &str) {
-        self.rate_limited.with_label_values(&[class]).inc();
     }
 
     /// The text of a scrape. Everything the ledger knows is set in one go, so that sums hold in

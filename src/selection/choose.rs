@@ -30,6 +30,9 @@ use smallvec::SmallVec;
 /// How often a slot is chosen when reservations fail: then it stays empty.
 pub const TRIES: usize = 2;
 
+/// How many units a caller may refuse in one slot before it stays empty.
+pub const REFUSALS: usize = 32;
+
 /// A flight in a draw.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {
@@ -177,7 +180,7 @@ fn gather(
 ) {
     let snapshot = &*case.world.snapshot;
     let boosts = &snapshot.boosts;
-    let all_asked = !case.taken.masked.is_empty();
+    let all_asked = !case.taken.masked.is_empty() || !case.taken.refused.is_empty();
     for (word, open) in open.iter().enumerate() {
         let mut open = *open;
         let asked = if all_asked { u64::MAX } else { case.world.asked[at][word] };
@@ -213,14 +216,15 @@ fn gather(
     }
 }
 
-/// The rules that a flight must be asked about by itself: dates, lost reservations, pace.
+/// The rules that a flight must be asked about by itself: dates, lost reservations, what the caller
+/// does not take, pace.
 fn passes(case: &Case<'_>, place: usize, counts: &mut Counts) -> bool {
     let flight = &case.world.snapshot.flights[place];
     if !case.runs(flight) {
         counts.dates += 1;
         return false;
     }
-    if case.taken.masked.contains(&place) {
+    if case.taken.masked.contains(&place) || case.taken.refused.contains(&place) {
         counts.closed += 1;
         return false;
     }

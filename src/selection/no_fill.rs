@@ -50,7 +50,7 @@ fn latest(case: &Case<'_>, plan: &mut Plan<'_>, at: usize, all: &Block) -> Optio
         (Removed::Sector, &|_| kept.permitted),
         (Removed::Conflict, &|_| kept.quiet),
         (Removed::Shown, &|_| kept.unshown),
-        (Removed::Blocked, &|_| kept.unblocked),
+        (Removed::Blocked, &|left| taken(case, at, &row::and(left, &kept.unblocked))),
         (Removed::Style, &|_| kept.style),
         (Removed::Budget, &|_| listed(&state.spent)),
     ];
@@ -66,6 +66,14 @@ fn latest(case: &Case<'_>, plan: &mut Plan<'_>, at: usize, all: &Block) -> Optio
     }
     left = one_by_one(case, at, &left, |place, flight| case.on_pace(place, flight));
     Some(if row::is_zero(&left) { Removed::Paced } else { Removed::Relevance })
+}
+
+/// Those whose unit the caller takes.
+fn taken(case: &Case<'_>, at: usize, left: &Block) -> Block {
+    match &*case.taken.refused {
+        [] => *left,
+        refused => one_by_one(case, at, left, |place, _| !refused.contains(&place)),
+    }
 }
 
 /// The flights of a block for which something holds that each must be asked by itself.

@@ -35,7 +35,7 @@ closed! {
         Conflict = "subject_conflict",
         /// The sponsor or a rival is on this page already.
         Shown = "shown",
-        /// The publisher refuses it.
+        /// The publisher refuses it, or who asks for the publisher.
         Blocked = "publisher_blocked",
         /// No creative in a style that the placement takes.
         Style = "style",
@@ -86,7 +86,9 @@ impl Removed {
             Removed::Publisher => "it is not for this publisher",
             Removed::Conflict => "the story is about the sponsor or a rival of the sponsor",
             Removed::Shown => "the sponsor or a rival is on this page already",
-            Removed::Blocked => "the publisher blocks the sponsor or its line of business",
+            Removed::Blocked => {
+                "the publisher, or the exchange that asked, blocks the sponsor or its unit"
+            }
             Removed::Style => "it has no live creative in a style that the placement takes",
             Removed::Label => "no label was reviewed for the reader's country",
             Removed::Budget => {

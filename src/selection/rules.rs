@@ -18,14 +18,65 @@ use crate::selection::snapshot::PublisherRow;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::World;
 use crate::selection::snapshot::style_bit;
+use serde::Deserialize;
+use serde::Serialize;
 
-/// What the slots before this one put on the page, and what lost its reservation.
+/// What the slots before this one put on the page, what lost its reservation, and what the caller
+/// does not take.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
     /// Advertisers on the page, by number.
     pub advertisers: Vec<usize>,
     /// Flights whose reservation failed in this request, by place.
     pub masked: Vec<usize>,
+    /// Flights whose unit the caller does not take in this slot, by place.
+    pub refused: Vec<usize>,
+}
+
+impl Taken {
+    /// Begins another slot with what was passed over in it, as far as it is known beforehand.
+    pub fn begin(&mut self, masks: &[Mask]) {
+        self.refused.clear();
+        for mask in masks {
+            self.pass_over(*mask);
+        }
+    }
+
+    /// Passes over a flight: from now on, or in this slot.
+    pub fn pass_over(&mut self, mask: Mask) {
+        let list = if mask.is_refused() { &mut self.refused } else { &mut self.masked };
+        list.push(mask.place());
+    }
+}
+
+/// A flight that was passed over, and why, as the decision log keeps it: its place in rank order,
+/// with the highest bit set where the caller did not take its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mask(u32);
+
+impl Mask {
+    const REFUSED: u32 = 1 << 31;
+
+    /// Its reservation failed.
+    pub fn lost(place: usize) -> Mask {
+        Mask(u32::try_from(place).unwrap_or(u32::MAX) & !Mask::REFUSED)
+    }
+
+    /// The caller does not take its unit.
+    pub fn refused(place: usize) -> Mask {
+        Mask(Mask::lost(place).0 | Mask::REFUSED)
+    }
+
+    /// The flight's place.
+    pub fn place(self) -> usize {
+        (self.0 & !Mask::REFUSED) as usize
+    }
+
+    /// Whether it was the caller.
+    pub fn is_refused(self) -> bool {
+        self.0 & Mask::REFUSED != 0
+    }
 }
 
 /// One slot of one page at one moment, as every rule sees it.
@@ -90,7 +141,7 @@ impl Case<'_> {
             ),
             (!self.conflicts(flight), Removed::Conflict),
             (!self.shown(flight), Removed::Shown),
-            (!self.blocked(flight), Removed::Blocked),
+            (!self.blocked(place, flight), Removed::Blocked),
             (self.styles() & flight.styles != 0, Removed::Style),
             (self.labelled(), Removed::Label),
             (spent.binary_search(&at).is_err(), Removed::Budget),
@@ -179,8 +230,8 @@ impl Case<'_> {
         named.chain(self.taken.advertisers.iter().copied())
     }
 
-    fn blocked(&self, flight: &FlightRow) -> bool {
-        self.snapshot().blocks(self.publisher(), flight)
+    fn blocked(&self, place: usize, flight: &FlightRow) -> bool {
+        self.snapshot().blocks(self.publisher(), flight) || self.taken.refused.contains(&place)
     }
 
     /// Whether the flight takes this page's traffic, by its roll.

@@ -36,6 +36,8 @@ pub struct Boosts {
     price_weight: Q32,
     ln_reference: Q32,
     ln_clicks: Q32,
+    /// Clicks that a thousand impressions are taken to bring.
+    pub clicks_per_thousand: f64,
     /// Share of draws that ignore scores, in 2^32nds.
     pub explore: u32,
     /// Most candidates of a tier in a draw.
@@ -62,6 +64,7 @@ impl Boosts {
             price_weight: Q32::from_f64(weights.price_weight),
             ln_reference: Q32::ln_of_int(reference),
             ln_clicks: Q32::ln_of(weights.clicks_per_thousand),
+            clicks_per_thousand: weights.clicks_per_thousand,
             explore: share(weights.explore_floor),
             max_candidates: usize::try_from(weights.max_candidates).unwrap_or(usize::MAX),
         }

@@ -11,6 +11,7 @@ use crate::selection::index;
 use crate::selection::no_fill;
 use crate::selection::removed::Removed;
 use crate::selection::rules::Case;
+use crate::selection::rules::Mask;
 use crate::selection::rules::Taken;
 use crate::selection::score;
 use crate::selection::score::Score;
@@ -47,16 +48,19 @@ impl SlotTrace {
     }
 }
 
-/// Traces every slot of a request. `masks` are the flights whose reservation failed, a list a slot.
-pub fn trace(request: &Request<'_>, masks: &[Vec<usize>]) -> Vec<SlotTrace> {
+/// Traces every slot of a request. `masks` are the flights that were passed over, a list a slot.
+pub fn trace(request: &Request<'_>, masks: &[Vec<Mask>]) -> Vec<SlotTrace> {
     let mut taken = Taken::default();
     (0..request.page.slots.len())
         .map(|slot| {
             let masked = masks.get(slot).map(Vec::as_slice).unwrap_or_default();
-            taken.masked.extend(masked);
+            taken.begin(masked);
+            let refused = masked.iter().filter(|mask| mask.is_refused()).count();
             let mut traced = trace_slot(&request.case(slot, &taken));
-            if masked.len() >= choose::TRIES {
+            if masked.len() - refused >= choose::TRIES {
                 traced.result = Err(NoFill::BudgetsSpent);
+            } else if refused >= choose::REFUSALS {
+                traced.result = Err(NoFill::PublisherBlocked);
             }
             if let Ok(win) = &traced.result {
                 let flight = &request.world.snapshot.flights[win.place];

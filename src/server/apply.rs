@@ -10,14 +10,19 @@ use crate::catalog::check::Finding;
 use crate::catalog::difference;
 use crate::catalog::difference::Difference;
 use crate::catalog::edit::Refused;
+use crate::catalog::picture::Picture;
 use crate::catalog::stop;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
 use crate::journal::JournalError;
 use crate::selection::compile::compile;
-use crate::selection::snapshot::Snapshot;
 use crate::server::Server;
+use crate::server::agreed;
+use crate::server::agreed::AgreedError;
+use crate::server::gallery::Gallery;
+use crate::server::picture_exchange;
+use crate::store::StoreError;
 use std::sync::Arc;
 
 /// Why a change was not applied; nothing changed then.
@@ -35,9 +40,21 @@ pub enum ApplyError {
     /// The catalog did not take it.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// The store that machines share did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Budgets could not be recorded.
     #[error("budgets cannot be recorded: {0}")]
     Journal(#[from] JournalError),
+}
+
+impl From<AgreedError> for ApplyError {
+    fn from(error: AgreedError) -> ApplyError {
+        match error {
+            AgreedError::Catalog(error) => ApplyError::Catalog(error),
+            AgreedError::Store(error) => ApplyError::Store(error),
+        }
+    }
 }
 
 impl From<Refused> for ApplyError {
@@ -58,6 +75,8 @@ pub struct Wanted {
     pub weights: Option<Weights>,
     /// The label table.
     pub labels: Option<LabelTable>,
+    /// Pictures that the inventory names, and may not be stored yet.
+    pub pictures: Vec<Picture>,
     /// Also where a weight moves by more than half.
     pub force: bool,
     /// It stops something: what newer checks would refuse must not stand in its way.
@@ -83,6 +102,7 @@ impl Server {
         by: &By,
     ) -> Result<Applied, ApplyError> {
         let _one_at_a_time = self.changing.lock().await;
+        self.catch_up_alone(usize::MAX).await?;
         let mut wanted = wanted;
         if let Some(inventory) = &mut wanted.inventory {
             stop::carry(&self.live().snapshot().inventory, inventory);
@@ -99,6 +119,7 @@ impl Server {
         by: &By,
     ) -> Result<Applied, ApplyError> {
         let _one_at_a_time = self.changing.lock().await;
+        self.catch_up_alone(picture_exchange::BETWEEN_LOOKS).await?;
         if let Some((key, body)) = &by.request
             && let Some(entry) = self.catalog.audited(key, body)?
         {
@@ -128,6 +149,10 @@ impl Server {
         if !wanted.unchecked {
             let mut findings = new.as_ref().map(check::inventory).unwrap_or_default();
             findings.extend(check::labels(inventory, labels));
+            if let Some(new) = &new {
+                let kept = self.catalog.pictures();
+                findings.extend(check::stored(new, &wanted.pictures, kept));
+            }
             if !findings.is_empty() {
                 return Err(ApplyError::Invalid(findings));
             }
@@ -146,14 +171,25 @@ impl Server {
             inventory: new.as_ref(),
             weights: wanted.weights.as_ref(),
             labels: wanted.labels.as_ref(),
+            pictures: &wanted.pictures,
         };
-        let head = self.catalog.put(&parts, expected, by)?;
-        if !difference.is_empty() {
+        let client = self.ledger.shared().map(|shared| shared.client());
+        let head = agreed::put(&self.catalog, client, &parts, expected, by).await?;
+        // A picture that was missing may be there again, whatever else stays as it is.
+        if !difference.is_empty() || !live.fixtures.gallery.lost().is_empty() {
             let inventory = new.unwrap_or_else(|| now.inventory.clone());
             let weights = wanted.weights.unwrap_or(old_weights);
             let labels = wanted.labels.unwrap_or(old_labels);
-            let snapshot = compiled(move || compile(inventory, &weights, &labels)).await;
-            self.serve(snapshot).await?;
+            let (stored, base) = (self.catalog.pictures().clone(), self.public_url.clone());
+            let (snapshot, gallery) = away(move || {
+                let snapshot = compile(inventory, &weights, &labels);
+                let known = &live.fixtures.gallery;
+                let gallery = Gallery::open(&snapshot.inventory, &stored, &base, known);
+                (Arc::new(snapshot), gallery)
+            })
+            .await;
+            self.serve(snapshot, gallery).await?;
+            self.note_pictures();
             let lag_ms = self.clock.now_ms() - by.at.as_millisecond();
             self.metrics.snapshot_lag.set(lag_ms as f64 / 1_000.0);
         }
@@ -161,8 +197,8 @@ impl Server {
     }
 }
 
-/// Compiles away from the workers.
-async fn compiled(work: impl FnOnce() -> Snapshot + Send + 'static) -> Arc<Snapshot> {
+/// Works away from the workers.
+pub(super) async fn away<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let done = tokio::task::spawn_blocking(work).await;
-    Arc::new(done.unwrap_or_else(|broken| std::panic::resume_unwind(broken.into_panic())))
+    done.unwrap_or_else(|broken| std::panic::resume_unwind(broken.into_panic()))
 }

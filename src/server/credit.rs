@@ -10,6 +10,7 @@ use crate::domain::money::Micros;
 use crate::journal::JournalError;
 use crate::ledger::Judged;
 use crate::ledger::Record;
+use crate::ledger::history::Since;
 use crate::ledger::record::Attribution;
 use crate::ledger::record::Credit;
 use crate::ledger::record::Event;
@@ -32,6 +33,12 @@ pub enum CreditError {
     /// The journal cannot be read.
     #[error("the journal cannot be read: {0}")]
     Read(#[from] io::Error),
+    /// It is on record here, and the store that gives it its place does not answer.
+    #[error(
+        "it is on record here and takes effect when the shared store answers again: ask the same \
+         again then, it is given once"
+    )]
+    Waits,
     /// No such campaign.
     #[error("there is no campaign `{0}`")]
     NoCampaign(String),
@@ -89,9 +96,48 @@ impl Server {
         kinds: &[EventKind],
         reason: Reason<'_>,
     ) -> Result<Vec<Credited>, CreditError> {
+        // What was acknowledged before this call is on its way to the order that is read here.
+        self.settled().await?;
+        let found = self.events_of(decisions, Since::First).await?;
+        self.take_back(&found, kinds, reason).await
+    }
+
+    /// The same for events that have only just been: all is read only where the newest part of the
+    /// journal does not have them.
+    pub(super) async fn credit_lately(
+        self: &Arc<Self>,
+        mut decisions: BTreeSet<u128>,
+        kinds: &[EventKind],
+        reason: Reason<'_>,
+    ) -> Result<Vec<Credited>, CreditError> {
+        self.settled().await?;
+        let mut found = self.events_of(decisions.clone(), Since::Newest).await?;
+        found.retain(|judged| kinds.contains(&judged.event.kind));
+        for judged in &found {
+            decisions.remove(&judged.event.decision);
+        }
+        if !decisions.is_empty() {
+            found.extend(self.events_of(decisions, Since::First).await?);
+        }
+        self.take_back(&found, kinds, reason).await
+    }
+
+    async fn events_of(
+        self: &Arc<Self>,
+        decisions: BTreeSet<u128>,
+        since: Since,
+    ) -> io::Result<Vec<Judged>> {
         let server = self.clone();
-        let found = tokio::task::spawn_blocking(move || server.ledger.events_of(&decisions));
-        let found = found.await.map_err(io::Error::other)??;
+        let found = tokio::task::spawn_blocking(move || server.ledger.events_of(&decisions, since));
+        found.await.map_err(io::Error::other)?
+    }
+
+    async fn take_back(
+        &self,
+        found: &[Judged],
+        kinds: &[EventKind],
+        reason: Reason<'_>,
+    ) -> Result<Vec<Credited>, CreditError> {
         let counted: Vec<&Judged> = found
             .iter()
             .filter(|judged| kinds.contains(&judged.event.kind))
@@ -106,6 +152,7 @@ impl Server {
             let writes = some.iter().zip(&fresh).filter(|(_, fresh)| **fresh);
             let writes = writes.map(|(one, _)| self.give(&one.event, one.billed, reason));
             futures_util::future::try_join_all(writes).await?;
+            self.settled().await?;
             let state = self.ledger.state();
             for (event, fresh) in some.iter().map(|one| &one.event).zip(fresh) {
                 done.extend(state.given(event.credit_id()).map(|given| Credited {
@@ -120,6 +167,10 @@ impl Server {
             }
         }
         Ok(done)
+    }
+
+    async fn settled(&self) -> Result<(), CreditError> {
+        if self.ledger.settles().await { Ok(()) } else { Err(CreditError::Waits) }
     }
 
     async fn give(
@@ -185,6 +236,7 @@ impl Server {
         if self.ledger.state().given(id).is_none() {
             let partition = token::partition_of(campaign);
             self.ledger.write(partition, &Record::Refund(Box::new(refund))).await?;
+            self.settled().await?;
         }
         let state = self.ledger.state();
         match state.given(id) {

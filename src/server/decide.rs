@@ -16,9 +16,11 @@ use crate::selection::resolve;
 use crate::selection::resolve::PageInput;
 use crate::selection::resolve::Sightings;
 use crate::selection::resolve::SlotInput;
+use crate::selection::rules::Mask;
 use crate::selection::rules::Taken;
 use crate::selection::snapshot::FlightRow;
 use crate::server::Server;
+use crate::server::explain::elsewhere;
 use crate::server::forced;
 use crate::server::live::Live;
 use crate::server::page_url;
@@ -49,7 +51,14 @@ pub struct Call<'a> {
     pub basic: bool,
     /// The creative the operator wants to see. Implies `test`.
     pub forced: Option<&'a str>,
+    /// Whether the caller takes a unit for the slot of this key: one that it does not is passed over
+    /// for the next best, and holds no money.
+    pub takes: Option<&'a Takes<'a>>,
 }
+
+/// A caller's own rules, which the inventory does not know: an exchange's blocks, say. Of what was
+/// decided the page and the time are known, and the slots before.
+pub type Takes<'a> = dyn Fn(&Decided, &str, &Win) -> bool + 'a;
 
 /// No publisher has this id.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,8 +89,8 @@ pub struct SlotDecision {
     pub id: u128,
     /// The unit, or why there is none.
     pub result: Result<Filled, NoFill>,
-    /// Flights whose reservation failed before.
-    masked: Vec<u32>,
+    /// Flights that were passed over before.
+    masked: Vec<Mask>,
 }
 
 /// A unit that was chosen.
@@ -104,12 +113,14 @@ fn decision_id(request: u128, slot: usize) -> u128 {
     request | (u128::try_from(slot).unwrap_or(0) + 1).min(0xFF)
 }
 
-/// A request's id: a UUID of version 7 whose lowest byte is free for the slot.
-fn request_id(now_ms: i64) -> u128 {
+/// A request's id: a UUID of version 7 whose lowest byte is free for the slot, and that says which
+/// process start decides.
+fn request_id(now_ms: i64, incarnation: u64) -> u128 {
     let mut random = [0; 10];
     rand::rng().fill_bytes(&mut random);
     let millis = u64::try_from(now_ms).unwrap_or(0);
-    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().as_u128() & !0xFF
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().as_u128();
+    elsewhere::marked(id & !0xFF, elsewhere::mark_of(incarnation))
 }
 
 impl Server {
@@ -125,7 +136,7 @@ impl Server {
         let now_ms = self.clock.now_ms();
         let mut page = resolve::page(snapshot, publisher, call.page, call.seen, call.slots);
         page.commercial = self.allowed(page.commercial);
-        let request = request_id(now_ms);
+        let request = request_id(now_ms, self.incarnation);
         let too_old = self.snapshot_age_ms(now_ms) / 1_000
             >= i64::try_from(self.settings().snapshot.too_old_after_seconds).unwrap_or(i64::MAX);
         let mut decided = Decided {
@@ -172,30 +183,46 @@ impl Server {
             now_ms: decided.at_ms,
             id: decided.request,
         };
-        let mut masked = Vec::new();
+        let mut masked: Vec<Mask> = Vec::new();
+        taken.begin(&[]);
         if let Some(creative) = call.forced {
             let result = forced::win(&request, slot, creative)
                 .map(|win| self.filled(&decided.live, win))
                 .ok_or(NoFill::NoCandidate);
             return SlotDecision { id, result, masked };
         }
+        let (mut lost, mut refused) = (0, 0);
         // A reservation that fails masks its flight; the slot is chosen once more, and no more.
-        for _ in 0..choose::TRIES {
+        while lost < choose::TRIES {
+            if refused >= choose::REFUSALS {
+                return SlotDecision { id, result: Err(NoFill::PublisherBlocked), masked };
+            }
             let outcome = choose::choose(&request, slot, taken);
             self.count_removed(&outcome.counts);
             let win = match outcome.result {
                 Ok(win) => win,
                 Err(reason) => return SlotDecision { id, result: Err(reason), masked },
             };
+            let key = &*decided.page.slots[slot].key;
+            let snapshot = decided.live.snapshot();
+            if call.takes.is_some_and(|takes| !takes(decided, key, &win)) {
+                let mask = Mask::refused(win.place);
+                taken.pass_over(mask);
+                masked.push(mask);
+                refused += 1;
+                continue;
+            }
             let reserves = !decided.test && !call.idle;
             if !reserves || self.reserve(decided, id, &win) {
-                let flight = &decided.live.snapshot().flights[win.place];
+                let flight = &snapshot.flights[win.place];
                 taken.advertisers.push(flight.advertiser);
                 let filled = self.filled(&decided.live, win);
                 return SlotDecision { id, result: Ok(filled), masked };
             }
-            taken.masked.push(win.place);
-            masked.push(u32::try_from(win.place).unwrap_or(u32::MAX));
+            let mask = Mask::lost(win.place);
+            taken.pass_over(mask);
+            masked.push(mask);
+            lost += 1;
         }
         SlotDecision { id, result: Err(NoFill::BudgetsSpent), masked }
     }
@@ -231,6 +258,7 @@ impl Server {
             publisher: decided.page.publisher,
             publisher_percent: settings.store.publisher_reservation_percent,
             until_ms: decided.at_ms + seconds * 1_000,
+            terms: self.terms(),
         };
         purse.hold(&hold, decided.at_ms)
     }

@@ -3,11 +3,14 @@
 use crate::catalog::versions;
 use crate::domain::campaign::Pacing;
 use crate::domain::event::BillOn;
+use crate::domain::money::Micros;
 use crate::domain::party::Publisher;
 use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::State;
 use crate::selection::snapshot::World;
+use crate::server::gallery::Gallery;
+use crate::server::lease::Terms;
 use crate::server::purse::Purse;
 use crate::server::purse::Purses;
 use crate::token;
@@ -34,11 +37,13 @@ pub struct Fixtures {
     pub even: Box<[u32]>,
     /// How tokens name the inventory: the first eight bytes of its hash.
     pub inventory: u64,
+    /// The pictures.
+    pub gallery: Arc<Gallery>,
 }
 
 impl Fixtures {
     /// Looks up everything that goes with a snapshot.
-    pub fn new(snapshot: &Snapshot, purses: &Purses) -> Fixtures {
+    pub fn new(snapshot: &Snapshot, gallery: Gallery, purses: &Purses) -> Fixtures {
         let inventory = &snapshot.inventory;
         let zone = |campaign: &crate::domain::campaign::Campaign| {
             let owner = inventory.advertisers.binary_search_by(|a| a.id.cmp(&campaign.advertiser));
@@ -74,14 +79,15 @@ impl Fixtures {
                 .map(|(place, _)| place)
                 .collect(),
             inventory: versions::prefix_of(&snapshot.inventory_hash).unwrap_or(0),
+            gallery: Arc::new(gallery),
         }
     }
 }
 
 impl Live {
     /// A snapshot with nothing spent, paced or stopped.
-    pub fn new(snapshot: Arc<Snapshot>, purses: &Purses, number: u64) -> Live {
-        let fixtures = Arc::new(Fixtures::new(&snapshot, purses));
+    pub fn new(snapshot: Arc<Snapshot>, gallery: Gallery, purses: &Purses, number: u64) -> Live {
+        let fixtures = Arc::new(Fixtures::new(&snapshot, gallery, purses));
         Live { world: World::new(snapshot, State { number, ..State::default() }), fixtures }
     }
 
@@ -103,21 +109,20 @@ impl Live {
         Some(&snapshot.inventory.publishers[snapshot.publishers[number as usize].doc])
     }
 
-    /// Flights that have no room for one more event, by place, sorted.
-    pub fn spent(&self, now_ms: i64) -> Vec<u32> {
+    /// Flights that have no room for one more event here, by place, sorted.
+    pub fn spent(&self, terms: Option<&Terms>, now_ms: i64) -> Vec<u32> {
         let snapshot = self.snapshot();
-        let contents: Vec<_> =
-            self.fixtures.purses.iter().map(|purse| purse.content(now_ms)).collect();
+        let rooms: Vec<_> =
+            self.fixtures.purses.iter().map(|purse| purse.room(terms, now_ms)).collect();
         (0u32..)
             .zip(&snapshot.flights)
             .filter(|(_, flight)| {
-                let content = &contents[flight.campaign];
-                let room = content.left.map(|left| left.get() - content.held.get());
                 let needs = match flight.bills {
-                    BillOn::Flat => 0,
-                    _ => flight.price.get(),
+                    BillOn::Flat => Micros::ZERO,
+                    _ => flight.price,
                 };
-                needs > 0 && room.is_some_and(|room| room < needs)
+                let room = rooms[flight.campaign];
+                needs > Micros::ZERO && room.is_some_and(|room| room < needs)
             })
             .map(|(place, _)| place)
             .collect()

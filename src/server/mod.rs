@@ -1,6 +1,7 @@
 //! The verbs: decide, record, redirect, explain, report. All they know comes through here; nothing
 //! in here knows HTTP.
 
+pub mod agreed;
 pub mod apply;
 pub mod asked;
 pub mod attribution;
@@ -8,16 +9,23 @@ pub mod audit;
 pub mod credit;
 pub mod decide;
 pub mod explain;
+#[cfg(test)]
+mod fleet;
 pub mod forced;
+pub mod gallery;
+pub mod lease;
+pub mod lending;
 pub mod live;
 pub mod overview;
 pub mod page_url;
+pub mod picture_exchange;
 pub mod purse;
 pub mod record;
 pub mod report;
 pub mod review;
 pub mod room;
 pub mod scrape;
+pub mod sightings;
 pub mod state;
 pub mod tokens;
 pub mod unit;
@@ -27,12 +35,13 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::decision_log::DecisionLog;
-use crate::ledger::Embedded;
+use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::selection::removed::Removed;
 use crate::server::asked::Counters;
 use crate::server::live::Live;
 use crate::server::purse::Purses;
+use crate::server::sightings::Sightings;
 use crate::server::versions::Versions;
 use crate::token::Keyring;
 use crate::token::PARTITIONS;
@@ -61,7 +70,7 @@ pub struct Parts {
     /// The inventories.
     pub catalog: Catalog,
     /// The events.
-    pub ledger: Embedded,
+    pub ledger: Ledger,
     /// The decisions.
     pub log: DecisionLog,
     /// The keys of tokens.
@@ -92,7 +101,7 @@ pub struct Server {
     /// The inventories.
     pub catalog: Catalog,
     /// The events.
-    pub ledger: Embedded,
+    pub ledger: Ledger,
     /// The decisions.
     pub log: DecisionLog,
     /// The keys of tokens.
@@ -117,11 +126,14 @@ pub struct Server {
     changing: tokio::sync::Mutex<()>,
     /// Held while a world is replaced; holds the next state's number.
     publishing: Mutex<u64>,
+    /// What of the pictures the store is known to have.
+    exchanged: picture_exchange::Seen,
     minted: [AtomicU64; PARTITIONS as usize],
     forged: AtomicU64,
     reached_ms: AtomicI64,
     scarce: AtomicBool,
     asked: Counters,
+    sightings: Sightings,
     removed: RemovedCounters,
 }
 
@@ -167,10 +179,12 @@ impl Server {
             live: ArcSwap::from_pointee(parts.live),
             changing: tokio::sync::Mutex::new(()),
             versions: Versions::default(),
+            exchanged: picture_exchange::Seen::default(),
             minted: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             forged: AtomicU64::new(0),
             scarce: AtomicBool::new(false),
             asked: Counters::default(),
+            sightings: Sightings::default(),
             keyring: ArcSwap::from_pointee(parts.keyring),
             own_origin,
             settings: ArcSwap::from_pointee(parts.settings),

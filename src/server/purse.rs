@@ -9,7 +9,12 @@ use crate::domain::zone::Zone;
 use crate::ledger::Applied;
 use crate::ledger::State;
 use crate::ledger::account::Account;
+use crate::ledger::leases::Leases;
 use crate::ledger::reservation::Held;
+use crate::ledger::running::Change;
+use crate::server::lease::Known;
+use crate::server::lease::Share;
+use crate::server::lease::Terms;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -37,6 +42,8 @@ struct Inner {
     held: Held,
     zone: Zone,
     today: Day,
+    /// What this machine has of it, where machines share it.
+    share: Share,
 }
 
 /// A civil day of a zone.
@@ -77,6 +84,8 @@ pub struct Hold {
     pub publisher_percent: u8,
     /// When it ends by itself, in unix milliseconds.
     pub until_ms: i64,
+    /// On what terms the budget is shared with other machines, if it is.
+    pub terms: Option<Terms>,
 }
 
 /// What a purse has, at one moment.
@@ -102,16 +111,26 @@ impl Purse {
     /// Takes a hold if there is room for it: one atomic try. A price of zero always fits.
     pub fn hold(&self, hold: &Hold, now_ms: i64) -> bool {
         let mut inner = self.inner();
-        let today = inner.day(now_ms);
-        let left = inner.account.left(today.number);
-        let fits = inner.held.hold(
-            hold.decision,
-            hold.price,
-            left,
-            hold.publisher,
-            hold.publisher_percent,
-            hold.until_ms,
-        );
+        let day = inner.day(now_ms).number;
+        let left = inner.account.left(day);
+        let shared = hold.terms.as_ref().zip(left);
+        let shared = shared.map(|(terms, left)| (terms, inner.known(left)));
+        let from = shared.map(|(terms, known)| {
+            inner.share.needs(hold.price, now_ms);
+            inner.share.allows(terms, hold.price, &known, now_ms)
+        });
+        let fits = from != Some(None)
+            && inner.held.hold(
+                hold.decision,
+                hold.price,
+                left,
+                hold.publisher,
+                hold.publisher_percent,
+                hold.until_ms,
+            );
+        if let (Some((terms, known)), Some(Some(from)), true) = (shared, from, fits) {
+            inner.share.takes(from, terms, hold.price, &known, now_ms);
+        }
         let full =
             left.is_some_and(|left| left.get() - inner.held.total().get() < hold.price.get());
         drop(inner);
@@ -121,11 +140,79 @@ impl Purse {
         fits
     }
 
-    /// Notes a bill that the ledger made, and ends the decision's hold.
-    pub fn billed(&self, decision: u128, day: i32, price: Micros) {
+    /// A decision will want this much soon.
+    pub fn will_need(&self, price: Micros, now_ms: i64) {
+        self.inner().share.needs(price, now_ms);
+    }
+
+    /// How much of the budget this machine should ask for, and for which day.
+    pub fn want(&self, terms: &Terms, now_ms: i64) -> Option<(i32, Micros)> {
+        let mut inner = self.inner();
+        let day = inner.day(now_ms).number;
+        let known = inner.known(inner.account.left(day)?);
+        inner.share.want(terms, &known, now_ms).map(|micros| (day, micros))
+    }
+
+    /// The same for a machine that ends.
+    pub fn give_back(&self, own: u64, now_ms: i64) -> Option<(i32, Micros)> {
+        let mut inner = self.inner();
+        let (day, held) = (inner.day(now_ms).number, inner.held.total());
+        inner.share.give_back(own, held).map(|micros| (day, micros))
+    }
+
+    /// What was asked for is on no record.
+    pub fn not_asked(&self) {
+        self.inner().share.not_asked();
+    }
+
+    /// A process start has so much of the budget now.
+    fn leased(&self, of: u64, micros: Micros) {
+        self.inner().share.leased(of, micros);
+        self.changed.store(true, Ordering::Release);
+    }
+
+    /// What this machine could still hold; `None` is without limit.
+    pub fn room(&self, terms: Option<&Terms>, now_ms: i64) -> Option<Micros> {
+        let mut inner = self.inner();
+        let day = inner.day(now_ms).number;
+        let left = inner.account.left(day)?;
+        let known = inner.known(left);
+        Some(match terms {
+            Some(terms) => inner.share.room(terms, &known, now_ms),
+            None => left.saturating_sub(known.held),
+        })
+    }
+
+    /// Lets a decision's hold last until its event comes back from the shared log.
+    pub fn keep(&self, decision: u128, until_ms: i64) {
+        self.inner().held.keep(decision, until_ms);
+    }
+
+    /// Ends a decision's hold: nothing is billed for it.
+    fn release(&self, decision: u128) {
+        self.inner().held.post(decision);
+        self.changed.store(true, Ordering::Release);
+    }
+
+    /// Notes a bill that the ledger made, and ends the decision's hold; `of` is the process start
+    /// that decided.
+    pub fn billed(&self, decision: u128, of: u64, day: i32, price: Micros) {
         let mut inner = self.inner();
         inner.held.post(decision);
         inner.account.bill(day, price);
+        inner.share.leases.billed(of, price);
+        self.changed.store(true, Ordering::Release);
+    }
+
+    /// Takes over what was spent.
+    fn recover(&self, account: &Account, leases: Leases) {
+        let mut inner = self.inner();
+        inner.share.recover(leases);
+        let (lifetime, daily) = (inner.account.lifetime, inner.account.daily);
+        inner.account = account.clone();
+        if lifetime.is_some() || daily.is_some() {
+            (inner.account.lifetime, inner.account.daily) = (lifetime, daily);
+        }
         self.changed.store(true, Ordering::Release);
     }
 
@@ -166,6 +253,12 @@ impl Inner {
         }
         self.today
     }
+
+    fn known(&self, left: Micros) -> Known {
+        let Account { lifetime, daily, .. } = self.account;
+        let budget = daily.or(lifetime).unwrap_or(left);
+        Known { held: self.held.total(), left, budget }
+    }
 }
 
 /// All purses and what flights have delivered, by id: they outlive every snapshot.
@@ -183,16 +276,30 @@ fn entry<T: Default>(map: &RwLock<HashMap<Box<str>, Arc<T>>>, id: &str) -> Arc<T
 }
 
 impl Purses {
-    /// Takes over what a recovered ledger knows.
+    /// Takes over what a ledger knows, whatever was known before; the limits stay those of the
+    /// inventory where there is one.
     pub fn recover(&self, state: &State) {
+        let leases: HashMap<&str, &Leases> =
+            state.leases().map(|(_, campaign, leases)| (campaign, leases)).collect();
         for (campaign, account) in &state.accounts {
-            entry(&self.by_campaign, campaign).inner().account = account.clone();
+            let leases = leases.get(&**campaign).map(|leases| Leases::clone(leases));
+            entry(&self.by_campaign, campaign).recover(account, leases.unwrap_or_default());
         }
+        let purses = self.by_campaign.read().unwrap_or_else(PoisonError::into_inner);
+        let unknown = purses.iter().filter(|(id, _)| !state.accounts.contains_key(*id));
+        unknown.for_each(|(_, purse)| purse.recover(&Account::default(), Leases::default()));
+        drop(purses);
+        let mut sums: HashMap<&str, u64> = HashMap::new();
         for (_, row, tally) in state.views.events() {
             if row.kind == EventKind::Impression {
-                let delivered = entry(&self.delivered, &row.attribution.flight);
-                delivered.fetch_add(tally.counted, Ordering::Relaxed);
+                *sums.entry(&*row.attribution.flight).or_default() += tally.counted;
             }
+        }
+        let known = self.delivered.read().unwrap_or_else(PoisonError::into_inner);
+        known.values().for_each(|delivered| delivered.store(0, Ordering::Relaxed));
+        drop(known);
+        for (flight, count) in sums {
+            entry(&self.delivered, flight).store(count, Ordering::Relaxed);
         }
     }
 
@@ -211,9 +318,22 @@ impl Purses {
         purse
     }
 
+    /// Lets a decision's hold last until its event comes back from the shared log.
+    pub fn keep(&self, campaign: &str, decision: u128, until_ms: i64) {
+        entry(&self.by_campaign, campaign).keep(decision, until_ms);
+    }
+
     /// The counter of a flight's counted impressions.
     pub fn delivered(&self, flight: &str) -> Arc<AtomicU64> {
         entry(&self.delivered, flight)
+    }
+
+    /// Notes what changed in the ledger.
+    pub fn changed(&self, change: &Change<'_>) {
+        match change {
+            Change::Applied(applied) => self.applied(applied),
+            Change::Anew(state) => self.recover(state),
+        }
     }
 
     /// Notes what the ledger judged and gave back.
@@ -223,10 +343,18 @@ impl Purses {
             if one.verdict == Verdict::Counted && one.event.kind == EventKind::Impression {
                 entry(&self.delivered, &of.flight).fetch_add(1, Ordering::Relaxed);
             }
+            let refused = matches!(one.verdict, Verdict::Invalid(_)) && one.event.claimed.is_none();
+            if refused && one.event.price > Micros::ZERO {
+                entry(&self.by_campaign, &of.campaign).release(one.event.decision);
+            }
             if one.billed > Micros::ZERO {
                 let purse = entry(&self.by_campaign, &of.campaign);
-                purse.billed(one.event.decision, one.event.day, one.billed);
+                let of = one.event.minted.incarnation;
+                purse.billed(one.event.decision, of, one.event.day, one.billed);
             }
+        }
+        for one in &applied.leased {
+            entry(&self.by_campaign, &one.campaign).leased(one.of, one.micros);
         }
         if let Some(returned) = &applied.returned {
             entry(&self.by_campaign, &returned.of.campaign).returned(returned.day, returned.micros);
@@ -240,51 +368,5 @@ impl Purses {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hold(decision: u128, price: i64) -> Hold {
-        Hold {
-            decision,
-            price: Micros::try_from(price).unwrap(),
-            publisher: 0,
-            publisher_percent: 50,
-            until_ms: 1_000,
-        }
-    }
-
-    fn purse(lifetime: i64) -> Arc<Purse> {
-        let budget = Budget {
-            lifetime_micros: Some(Micros::try_from(lifetime).unwrap()),
-            daily_micros: None,
-        };
-        Purses::default().of_campaign("c", &budget, &Zone::utc())
-    }
-
-    #[test]
-    fn ten_sold_and_sixty_asked_hold_exactly_ten() {
-        let purse = purse(100);
-        let taken = (0..60).filter(|n| purse.hold(&hold(*n, 10), 0)).count();
-        assert_eq!(taken, 10);
-        assert!(purse.settle(0));
-    }
-
-    #[test]
-    fn a_hold_ends_with_its_bill_or_its_time() {
-        let purse = purse(100);
-        assert!(purse.hold(&hold(1, 60), 0) && !purse.hold(&hold(2, 60), 0));
-        purse.settle(1_001);
-        assert!(purse.hold(&hold(3, 60), 1_001), "the first hold is over");
-        purse.billed(3, 0, Micros::try_from(60).unwrap());
-        assert_eq!(purse.content(1_002).held, Micros::ZERO);
-        assert_eq!(purse.content(1_002).left, Some(Micros::try_from(40).unwrap()));
-    }
-
-    #[test]
-    fn a_day_is_the_zones_own_also_when_clocks_change() {
-        let berlin = Zone::try_from("Europe/Berlin".to_owned()).unwrap();
-        let noon: jiff::Timestamp = "2026-10-25T12:00:00Z".parse().unwrap();
-        let day = Day::of(&berlin, noon.as_millisecond());
-        assert_eq!(day.ends_ms - day.starts_ms, 25 * 3_600_000);
-    }
-}
+#[path = "purse_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! Events: a token comes back, is judged by what came with it, and is on disk before anybody says so.
 
 use crate::domain::event::EventKind;
+use crate::domain::money::Micros;
 use crate::domain::party::Measurement;
 use crate::domain::region::Country;
 use crate::journal::JournalError;
@@ -74,11 +75,23 @@ impl Server {
         };
         match self.event(&token, &snapshot, seen) {
             None => self.forged().await,
-            Some(event) => match self.ledger.record(event).await {
+            Some(event) => match self.keep(event).await {
                 Ok(()) => Recorded::OnDisk,
                 Err(error) => Recorded::Refused(error),
             },
         }
+    }
+
+    /// Puts an event on disk. Where machines share a store its bill comes later: until then its
+    /// money stays held.
+    async fn keep(&self, event: Event) -> Result<(), JournalError> {
+        let bills = event.price > Micros::ZERO && event.claimed.is_none();
+        if self.ledger.shared().is_some() && bills {
+            let hours = i64::from(self.settings().store.spool_hours);
+            let until_ms = event.at_ms + hours * 3_600_000;
+            self.purses.keep(&event.attribution.campaign, event.decision, until_ms);
+        }
+        self.ledger.record(event).await
     }
 
     async fn forged(&self) -> Recorded {
@@ -116,7 +129,7 @@ impl Server {
         let recorded = match event {
             None => false,
             Some(event) => {
-                let done = tokio::time::timeout(patience, self.ledger.record(event)).await;
+                let done = tokio::time::timeout(patience, self.keep(event)).await;
                 matches!(done, Ok(Ok(())))
             }
         };
@@ -167,6 +180,11 @@ impl Server {
         let known = !(token.basic || seen.gpc || publisher.measurement != Measurement::Full);
         let within = || !known || self.within_quota(token, publisher.id.as_str(), seen, now_ms);
         let claimed = signals.claim(&site, within);
+        if known && claimed.is_none() && self.ledger.shared().is_some() {
+            let agent = seen.signals.agent.unwrap_or("");
+            let visitor = self.visitors.key(seen.address, agent, publisher.id.as_str());
+            self.sighted(visitor, token.kind, token.decision, now_ms);
+        }
         if claimed.is_none() && token.kind == EventKind::Impression {
             self.arrivals.note(publisher.id.as_str(), now_ms);
         }

@@ -6,22 +6,23 @@ use crate::ledger::views::Tally;
 use crate::metrics::EventRow;
 use crate::metrics::MoneyRows;
 use crate::server::Server;
+use crate::store::Trouble;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-fn row(tally: Option<&Tally>) -> EventRow {
+/// A credit is an entry of its own: counters only grow, and what counted once stays counted.
+fn row(tally: Option<&Tally>, credited: u64, counted_since: u64) -> EventRow {
     let reasons = InvalidReason::ALL;
     let Some(tally) = tally else {
-        return EventRow { invalid: vec![0; reasons.len()], ..EventRow::default() };
+        return EventRow { invalid: vec![0; reasons.len()], credited, ..EventRow::default() };
     };
-    // A credit is an entry of its own: counters only grow, and what counted once stays counted.
-    let credited = tally.credited_events();
     let count = |reason: &InvalidReason| match reason {
         InvalidReason::Credited => 0,
         _ => tally.invalid.get(reason).copied().unwrap_or(0),
     };
     EventRow {
         received: tally.received,
-        counted: tally.counted + credited,
+        counted: tally.counted + counted_since,
         credited,
         duplicate: tally.duplicate,
         pending: tally.pending,
@@ -38,22 +39,39 @@ impl Server {
         let forged = self.forged.load(Ordering::Relaxed);
         let mut money = MoneyRows { pace: self.paces(), ..MoneyRows::default() };
         let mut events: Vec<EventRow>;
+        let own = self.ledger.shared().map(|shared| shared.own());
         {
             let state = self.ledger.state();
-            events = EventKind::ALL.iter().map(|kind| row(state.views.totals.get(kind))).collect();
+            let of_kind = |kind: &EventKind| match &own {
+                // Machines that share a store tell each its own.
+                Some(own) => {
+                    row(own.totals.get(kind), own.credited.get(kind).copied().unwrap_or(0), 0)
+                }
+                None => {
+                    let tally = state.views.totals.get(kind);
+                    let credited = tally.map_or(0, Tally::credited_events);
+                    row(tally, credited, credited)
+                }
+            };
+            events = EventKind::ALL.iter().map(of_kind).collect();
+            let whole = |micros: i64| u64::try_from(micros).unwrap_or(0);
             for campaign in &inventory.campaigns {
                 let owner = inventory.advertisers.iter().find(|a| a.id == campaign.advertiser);
                 let currency = owner.map_or_else(String::new, |a| a.currency.to_string());
-                let account = state.accounts.get(campaign.id.as_str());
-                let (net, returned) =
-                    account.map_or((0, 0), |account| (account.spent.get(), account.returned.get()));
-                let whole = |micros: i64| u64::try_from(micros).unwrap_or(0);
-                money.spend.push((
-                    campaign.id.to_string(),
-                    currency.clone(),
-                    whole(net + returned),
-                ));
-                money.credited.push((campaign.id.to_string(), currency, whole(returned)));
+                let id = campaign.id.as_str();
+                let (billed, returned) = match &own {
+                    Some(own) => {
+                        let of =
+                            |sums: &BTreeMap<Box<str>, u64>| sums.get(id).copied().unwrap_or(0);
+                        (of(&own.billed), of(&own.returned))
+                    }
+                    None => state.accounts.get(id).map_or((0, 0), |account| {
+                        let returned = account.returned.get();
+                        (whole(account.spent.get() + returned), whole(returned))
+                    }),
+                };
+                money.spend.push((id.to_owned(), currency.clone(), billed));
+                money.credited.push((id.to_owned(), currency, returned));
             }
         }
         let reasons = InvalidReason::ALL.iter();
@@ -78,7 +96,27 @@ impl Server {
             }
         }
         self.metrics.snapshot_age.set(self.snapshot_age_ms(now_ms) as f64 / 1_000.0);
-        self.metrics.store_up.set(i64::from(self.ledger.is_up()));
+        let standing = self.ledger.shared().map(|shared| shared.standing());
+        let reached = standing.is_none_or(|standing| standing.is_up);
+        self.metrics.journal_up.set(i64::from(self.ledger.is_up()));
+        self.metrics.store_up.set(i64::from(self.ledger.is_up() && reached));
+        let machines = standing.map_or(1, |standing| standing.machines);
+        self.metrics.machines.set(i64::try_from(machines).unwrap_or(i64::MAX));
+        if let Some(standing) = standing {
+            self.metrics.unshipped(standing.unsent, standing.waiting, standing.rewinds);
+            self.metrics.ledger_lag.set(standing.lag.as_secs_f64());
+            self.metrics.store_missing.set(i64::try_from(standing.missing).unwrap_or(i64::MAX));
+            let unconfirmed = i64::try_from(standing.unconfirmed).unwrap_or(i64::MAX);
+            self.metrics.journal_unconfirmed.set(unconfirmed);
+            self.metrics.store_refuses.set(i64::from(standing.refuses));
+        }
+        let met: Vec<(Trouble, u64)> = match self.ledger.shared() {
+            None => Trouble::ALL.iter().map(|trouble| (*trouble, 0)).collect(),
+            Some(shared) => shared.client().troubles().collect(),
+        };
+        for (trouble, count) in met {
+            self.metrics.troubled(trouble.as_str(), count);
+        }
         self.metrics.scrape(&events, &money)
     }
 }

@@ -12,6 +12,7 @@ use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::State;
 use crate::server::Server;
+use crate::server::gallery::Gallery;
 use crate::server::live::Live;
 use crate::server::purse::Content;
 use crate::token;
@@ -38,18 +39,24 @@ impl Server {
     /// at most every 100 ms.
     pub fn refresh(&self) {
         let now_ms = self.clock.now_ms();
-        self.reached_ms.store(now_ms, Ordering::Relaxed);
+        if self.ledger.shared().is_none() {
+            // The catalog is here; a shared one is reached by looking for what others have changed.
+            self.reached_ms.store(now_ms, Ordering::Relaxed);
+        }
+        let terms = self.terms();
         let mut next = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         let live = self.live();
         // Every purse is settled, whether or not one before it moved.
         let purses = live.fixtures.purses.iter();
         let moved = purses.filter(|purse| purse.settle(now_ms)).count() > 0;
+        // Whether a shared store answers changes every room at once, and no purse.
+        let moved = moved || terms.is_some();
         let paced = paced(&live, now_ms);
         let old = &live.world.state;
         if !moved && paced == old.paced {
             return;
         }
-        let spent = live.spent(now_ms);
+        let spent = live.spent(terms.as_ref(), now_ms);
         if spent == old.spent && paced == old.paced {
             return;
         }
@@ -60,15 +67,19 @@ impl Server {
     }
 
     /// Serves a snapshot. Budgets that changed are on record first.
-    pub async fn serve(&self, snapshot: Arc<Snapshot>) -> Result<(), JournalError> {
+    pub async fn serve(
+        &self,
+        snapshot: Arc<Snapshot>,
+        gallery: Gallery,
+    ) -> Result<(), JournalError> {
         self.write_budgets(&snapshot).await?;
         let mut next = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.clock.now_ms();
         let before = self.live();
-        let fresh = Live::new(snapshot, &self.purses, *next);
+        let fresh = Live::new(snapshot, gallery, &self.purses, *next);
         let state = State {
             number: *next,
-            spent: fresh.spent(now_ms),
+            spent: fresh.spent(self.terms().as_ref(), now_ms),
             paced: paced(&fresh, now_ms),
             stopped: Vec::new(),
         };
@@ -76,6 +87,7 @@ impl Server {
         let live = fresh.with_state(state);
         self.log.world(world_line(&live));
         self.versions.keep(before.world.snapshot.clone());
+        self.versions.keep_pictures(before.fixtures.gallery.clone());
         self.live.store(Arc::new(live));
         Ok(())
     }
@@ -111,11 +123,7 @@ impl Server {
 
     /// Settles what waited for its impression longer than it may.
     pub async fn tick(&self) -> Result<(), JournalError> {
-        let now_ms = self.clock.now_ms();
-        if !self.ledger.state().overdue(now_ms) {
-            return Ok(());
-        }
-        self.ledger.write(0, &Record::Tick { at_ms: now_ms }).await
+        self.ledger.tick(self.clock.now_ms()).await
     }
 
     /// How far each flight with an even pace is: delivered over due.

@@ -51,6 +51,8 @@ pub struct Unit<'a> {
     pub why: String,
     /// The words around it, in the label's language.
     pub words: &'a Words,
+    /// Words inside of it, in the creative's language, or in English.
+    pub inside: &'a Words,
 }
 
 /// Puts a chosen unit together; `None` only when the label that made it eligible is gone, which
@@ -63,6 +65,7 @@ pub fn unit<'a>(snapshot: &'a Snapshot, page: &Page, win: &Win, now_ms: i64) -> 
     let creative = &inventory.creatives[win.creative as usize];
     let label = snapshot.labels.find(page.viewer.country, &page.language)?;
     let words = snapshot.labels.words(&label.language)?;
+    let inside = snapshot.labels.words(&creative.language)?;
     let wording = usize::from(win.variant).checked_sub(1).and_then(|at| creative.variants.get(at));
     let met = met(snapshot, win);
     let why = match met.topic.or(met.entity) {
@@ -80,15 +83,22 @@ pub fn unit<'a>(snapshot: &'a Snapshot, page: &Page, win: &Win, now_ms: i64) -> 
         body: wording.and_then(|w| w.body.as_deref()).unwrap_or(&creative.body),
         proof: proof(snapshot, creative, page.viewer.country, now_ms),
         price: creative.price.as_ref().filter(|price| holds(price.valid_until, now_ms)),
-        landing_domain: creative.ctas.first().map_or("", |cta| host(&cta.url)),
+        landing_domain: landing(snapshot, win),
         sponsor_line: label.sponsor_line.replace("{sponsor}", &advertiser.name),
         ruleset: &snapshot.labels.ruleset,
         on_behalf_of: campaign.on_behalf_of.as_deref().unwrap_or(&advertiser.name),
         paid_by: campaign.paid_by.as_deref().unwrap_or(&advertiser.name),
         label,
         words,
+        inside,
         why,
     })
+}
+
+/// The host that a chosen unit leads to.
+pub fn landing<'a>(snapshot: &'a Snapshot, win: &Win) -> &'a str {
+    let creative = &snapshot.inventory.creatives[win.creative as usize];
+    creative.ctas.first().map_or("", |cta| host(&cta.url))
 }
 
 /// Names of what the flight met on the page.

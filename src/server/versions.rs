@@ -7,6 +7,8 @@ use crate::domain::weights::Weights;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
 use crate::server::Server;
+use crate::server::gallery::Gallery;
+use crate::server::gallery::Shown;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -18,6 +20,8 @@ const KEPT: usize = 4;
 #[derive(Default)]
 pub struct Versions {
     recent: Mutex<Vec<Arc<Snapshot>>>,
+    /// Pictures that were served until a change, the newest first.
+    galleries: Mutex<Vec<Arc<Gallery>>>,
 }
 
 impl Versions {
@@ -31,6 +35,19 @@ impl Versions {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.insert(0, snapshot);
         recent.truncate(KEPT);
+    }
+
+    /// Keeps the pictures that were served until now: pages that were given them still ask.
+    pub fn keep_pictures(&self, gallery: Arc<Gallery>) {
+        let mut galleries = self.galleries.lock().unwrap_or_else(PoisonError::into_inner);
+        galleries.insert(0, gallery);
+        galleries.truncate(KEPT);
+    }
+
+    /// A picture that was served before the last changes.
+    pub fn picture(&self, hash: u128) -> Option<Arc<Shown>> {
+        let galleries = self.galleries.lock().unwrap_or_else(PoisonError::into_inner);
+        galleries.iter().find_map(|gallery| gallery.find(hash).cloned())
     }
 }
 

@@ -2,10 +2,11 @@
 //! one visitor doing more than people do, and publishers whose figures no audience makes.
 //!
 //! Time, and the salt under which visitors are known, are arguments. Nothing in here leaves the
-//! process's memory.
+//! process's memory, but a visitor's number: where machines share a store, it is there for a day.
 
 pub mod agents;
 pub mod arrivals;
+pub mod beyond;
 mod buckets;
 pub mod client;
 pub mod datacenters;

@@ -23,6 +23,11 @@ impl fmt::Debug for VisitorKey {
 }
 
 impl VisitorKey {
+    /// The reader's own number, for a store that forgets it within a day. It must go nowhere else.
+    pub fn number(self) -> u64 {
+        self.fine
+    }
+
     /// The key under this salt.
     pub(super) fn new(
         salt: &[u8; 32],

@@ -2,9 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rust_embed::Embed;
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::LazyLock;
 
 #[derive(Embed)]
@@ -18,6 +21,8 @@ pub struct Asset {
     pub name: String,
     /// What it holds.
     pub bytes: Cow<'static, [u8]>,
+    /// The same under gzip.
+    pub gzip: Vec<u8>,
     /// The value of `Content-Type`.
     pub content_type: &'static str,
     /// The first 16 hexadecimal digits of its SHA-256; also a strong `ETag` when quoted.
@@ -61,10 +66,14 @@ pub const UNIT_CSS: &str = "unit.css";
 pub const SITE_CSS: &str = "site.css";
 /// The script of a publisher's page.
 pub const EMBED_JS: &str = "adjacent.js";
+/// The file that reads what a page says of itself, for pages that ask for it.
+pub const READING_JS: &str = "reading.js";
 /// The script of the demo page.
 pub const DEMO_JS: &str = "demo.js";
 /// The script of the operator's page.
 pub const CONSOLE_JS: &str = "console.js";
+/// The script of pages with tables that sort.
+pub const TABLES_JS: &str = "tables.js";
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let read = |name: Cow<'static, str>| {
@@ -76,6 +85,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         }
         Some(Asset {
             content_type: content_type(&name),
+            gzip: gzip(&file.data),
             name: name.into_owned(),
             bytes: file.data,
             hash,
@@ -84,6 +94,11 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     };
     Built::iter().filter_map(read).collect()
 });
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(bytes).and_then(|()| packed.finish()).expect("a Vec takes every write")
+}
 
 fn content_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
@@ -103,10 +118,13 @@ pub fn named(name: &str) -> Option<&'static Asset> {
     all().iter().find(|asset| asset.name == name)
 }
 
-/// The file under `/embed/`: `v1/adjacent.js` by name, `{hash}.js` and `{hash}.css` by content.
+/// What publishers' pages name: the script, and the looks of a unit in their own HTML.
+const BY_NAME: [&str; 2] = [EMBED_JS, UNIT_CSS];
+
+/// The file under `/embed/`: `v1/adjacent.js` and `v1/unit.css` by name, any by content.
 pub fn served(path: &str) -> Option<Served> {
     if let Some(name) = path.strip_prefix("v1/") {
-        let asset = named(name).filter(|asset| asset.name == EMBED_JS)?;
+        let asset = named(name).filter(|asset| BY_NAME.contains(&asset.name.as_str()))?;
         return Some(Served { asset, immutable: false });
     }
     let asset = all().iter().find(|asset| asset.path().strip_prefix("/embed/") == Some(path))?;
@@ -124,16 +142,24 @@ mod tests {
 
     #[test]
     fn every_file_that_a_page_links_is_there() {
-        for name in [UNIT_CSS, SITE_CSS, EMBED_JS, DEMO_JS, CONSOLE_JS] {
+        for name in [UNIT_CSS, SITE_CSS, EMBED_JS, READING_JS, DEMO_JS, CONSOLE_JS, TABLES_JS] {
             assert!(named(name).is_some_and(|asset| asset.bytes.len() > 500), "{name}");
         }
-        assert_eq!(all().len(), 5);
+        assert_eq!(all().len(), 7);
     }
 
     #[test]
-    fn the_script_of_a_page_is_small_before_any_compression() {
-        let size = named(EMBED_JS).unwrap().bytes.len();
-        assert!(size < 9 * 1024, "{size} bytes");
+    fn the_script_of_a_page_is_small_and_under_gzip_three_kibibytes() {
+        let script = named(EMBED_JS).unwrap();
+        assert!(script.bytes.len() < 9 * 1024, "{} bytes", script.bytes.len());
+        assert!(script.gzip.len() <= 3 * 1024, "{} bytes under gzip", script.gzip.len());
+    }
+
+    #[test]
+    fn the_script_of_a_page_knows_the_file_that_reads_it() {
+        let reading = named(READING_JS).unwrap().path();
+        let script = std::str::from_utf8(&named(EMBED_JS).unwrap().bytes).unwrap();
+        assert!(script.contains(&reading), "{reading}: run `npm run build` in src/web");
     }
 
     #[test]
@@ -151,9 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_script_of_a_page_has_an_address_by_name() {
-        let found = served("v1/adjacent.js").unwrap();
-        assert!(!found.immutable && !found.cache_control().contains("immutable"));
+    fn only_what_publishers_name_has_an_address_by_name() {
+        for path in ["v1/adjacent.js", "v1/unit.css"] {
+            let found = served(path).unwrap();
+            assert!(!found.immutable && !found.cache_control().contains("immutable"), "{path}");
+        }
         for wrong in [
             "v1/demo.js",
             "v1/console.js",

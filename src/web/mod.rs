@@ -3,7 +3,8 @@
 //!
 //! Nothing here reads a clock, a disk or a socket: views come filled, text goes out. Every text
 //! passes an escaping template on its way into HTML. The sources of the built files are TypeScript
-//! in `embed/` and stylesheets in `styles/`; `npm run build` in this folder makes `built/`.
+//! in `embed/` and stylesheets in `styles/`; `npm run build` in this folder makes `built/`, and of the
+//! sources in `package/` what developers install.
 
 pub mod assets;
 pub mod pages;

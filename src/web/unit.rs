@@ -15,6 +15,10 @@ pub struct UnitView<'a> {
     pub direction: &'a str,
     /// How it says that it is paid for.
     pub label: LabelView<'a>,
+    /// The sponsor's logo.
+    pub logo: Option<PictureView<'a>>,
+    /// A picture.
+    pub image: Option<PictureView<'a>>,
     /// The line above the headline.
     pub kicker: Option<&'a str>,
     /// Always there.
@@ -33,6 +37,8 @@ pub struct UnitView<'a> {
     pub price: Option<PriceView<'a>>,
     /// Why it is shown, in a sentence.
     pub why: &'a str,
+    /// What that and its link are written in.
+    pub why_language: &'a str,
     /// The words of the link to the reader's page, such as "why this".
     pub why_text: &'a str,
     /// The reader's page.
@@ -56,6 +62,19 @@ pub struct LabelView<'a> {
     pub line: &'a str,
 }
 
+/// A picture, with its size, so that nothing moves when it comes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PictureView<'a> {
+    /// Where it is.
+    pub url: &'a str,
+    /// In pixels.
+    pub width: u16,
+    /// In pixels.
+    pub height: u16,
+    /// What it shows.
+    pub alt: &'a str,
+}
+
 /// A claim with its source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProofView<'a> {
@@ -74,6 +93,8 @@ pub struct CommandView<'a> {
     pub text: &'a str,
     /// What it prints.
     pub output: Option<&'a str>,
+    /// What a screen reader says of it.
+    pub aria: &'a str,
 }
 
 /// A call to action.
@@ -129,9 +150,34 @@ impl UnitView<'_> {
         self.impression_url.and_then(link)
     }
 
+    fn shown_logo(&self) -> Option<PictureView<'_>> {
+        let shown = self.logo.as_ref().filter(|logo| self.whole() && logo.link().is_some());
+        shown.map(PictureView::in_line)
+    }
+
+    fn shown_image(&self) -> Option<&PictureView<'_>> {
+        self.image.as_ref().filter(|image| self.whole() && image.link().is_some())
+    }
+
     fn shown_ctas(&self) -> &[CtaView<'_>] {
         let most = if self.whole() { self.ctas.len() } else { 1 };
         &self.ctas[..most.min(self.ctas.len())]
+    }
+}
+
+/// How high a logo is shown, in pixels: as high as the line it stands in.
+const LOGO_HEIGHT: u16 = 20;
+
+impl PictureView<'_> {
+    fn link(&self) -> Option<&str> {
+        link(self.url)
+    }
+
+    /// The same as a logo: a line high, in its own shape.
+    fn in_line(&self) -> PictureView<'_> {
+        let wide = u32::from(self.width) * u32::from(LOGO_HEIGHT) / u32::from(self.height.max(1));
+        let width = u16::try_from(wide.max(1)).unwrap_or(self.width);
+        PictureView { width, height: LOGO_HEIGHT, ..*self }
     }
 }
 
@@ -167,6 +213,34 @@ struct Page<'a> {
 /// nothing is shown unlabelled.
 pub fn fragment(view: &UnitView<'_>) -> String {
     if view.label.text.trim().is_empty() { String::new() } else { html(&Fragment { view }) }
+}
+
+#[derive(Template)]
+#[template(path = "unit_styled.html", config = "src/web/askama.toml")]
+struct Styled<'a> {
+    view: &'a UnitView<'a>,
+    base: &'a str,
+    stylesheet: String,
+}
+
+#[derive(Template)]
+#[template(path = "unit_line.html", config = "src/web/askama.toml")]
+struct Line<'a> {
+    view: &'a UnitView<'a>,
+}
+
+/// One element with the unit and the link to its stylesheet at `base`, for scripts that put markup
+/// of others into a page. Empty without a label.
+pub fn styled(view: &UnitView<'_>, base: &str) -> String {
+    if view.label.text.trim().is_empty() {
+        return String::new();
+    }
+    html(&Styled { view, base, stylesheet: assets::path(assets::UNIT_CSS) })
+}
+
+/// The label, then the headline and the body as one paid link. Empty without a label.
+pub fn line(view: &UnitView<'_>) -> String {
+    if view.label.text.trim().is_empty() { String::new() } else { html(&Line { view }) }
 }
 
 /// A page of just the unit, for a frame: links and count work without a script. `None` and a unit

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { launch, line, site, story, unit } from "./browser.mjs";
+import { heard, launch, line, listen, site, story, unit } from "./browser.mjs";
 import { start } from "./server.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -61,10 +61,14 @@ after(async () => {
 /** Touches everything, and says what ran or was made of texts. */
 const provoked = async (page, within) => {
   for (const target of [page, ...page.frames().slice(1)]) {
-    for (const node of await target.locator(`${within} *`).all()) {
-      await node.dispatchEvent("mouseover");
-      await node.dispatchEvent("focus");
-    }
+    await target.evaluate((within) => {
+      const roots = [document, ...[...document.querySelectorAll("adjacent-unit")].map((unit) => unit.shadowRoot)];
+      for (const node of roots.flatMap((root) => [...root.querySelectorAll(`${within} *, .adj *`)])) {
+        const how = { bubbles: true, cancelable: true, composed: true };
+        node.dispatchEvent(new MouseEvent("mouseover", how));
+        node.dispatchEvent(new FocusEvent("focus", how));
+      }
+    }, within);
   }
   await page.waitForTimeout(100);
   const made = await page.evaluate((within) => {
@@ -111,6 +115,26 @@ test("nothing an advertiser writes runs, wherever it is shown", async (t) => {
   }
 });
 
+test("on a site that is not the publisher's a unit is shown, counts nothing, and why is said", async (t) => {
+  const strict = await start({
+    "inventory/publishers.toml": (text) => replaced(text, [['page_urls = "path"', 'page_urls = "path"\norigins = ["https://news.example"]']]),
+  });
+  t.after(strict.stop);
+  const host = await site({ "/": story(line(strict.base)) });
+  t.after(host.stop);
+  const page = await browser.page();
+  t.after(() => page.context().close());
+  await listen(page);
+  await page.goto(host.base);
+  const [{ what, decision }] = await heard(page, 1);
+
+  assert.equal(what, "fill", "its reader is not to suffer");
+  await strict.became(decision, "impression invalid wrong_origin", "viewable invalid wrong_origin");
+  const spent = await (await fetch(strict.named("metrics"))).text();
+  assert.match(spent, /^adjacent_invalid_events_total\{kind="impression",reason="wrong_origin"\} 1$/m);
+  assert.doesNotMatch(spent, /^adjacent_spend_micros_total\{.*\} [1-9]/m);
+});
+
 test("what the address of the demo page says is only ever text", async () => {
   const page = await browser.page();
   const evil = encodeURIComponent('"><img src=x onerror=alert(1)><script>alert(2)</script>');
@@ -129,7 +153,7 @@ test("axe finds nothing on the pages that people read", async () => {
   const found = [];
   for (const scheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme: scheme });
-    for (const address of [server.demo, `${server.demo}?style=card`, why, server.named("zahid-host"), `${server.base}/`, `${server.base}/docs`]) {
+    for (const address of [server.demo, `${server.demo}?style=card`, why, server.named("zahid-host"), `${server.base}/`]) {
       await page.goto(address);
       if (address.startsWith(server.demo)) {
         await page.locator("#inspector", { hasText: "The draw" }).waitFor();

@@ -36,6 +36,7 @@ export const start = async (change = {}) => {
     ADJACENT__LIMITS__IMPRESSIONS: "[]",
     ADJACENT__LIMITS__CLICKS: "[]",
     ADJACENT__LIMITS__FLOOD_PER_SECOND: "0",
+    ADJACENT__STORE__HOUSE_ONLY_BELOW_MIB: "0",
   };
   const child = spawn("script", ["-qfec", call, "/dev/null"], { cwd: folder, env });
   let said = "";
@@ -52,6 +53,7 @@ export const start = async (change = {}) => {
     demo,
     base: new URL(demo).origin,
     named,
+    folder,
 
     /** The value of a series, which must exist. */
     async metric(series) {
@@ -59,6 +61,25 @@ export const start = async (change = {}) => {
       const line = text.split("\n").find((line) => line.startsWith(series + " "));
       if (!line) throw new Error(`no series ${series}`);
       return Number(line.split(" ").at(-1));
+    },
+
+    /** What became of a decision: `impression counted`, in order of arrival. */
+    async judged(decision) {
+      const keys = readFileSync(join(folder, "data", "local-keys.toml"), "utf8");
+      const headers = { authorization: `Bearer ${keys.match(/^operator = "(.+)"/m)[1]}` };
+      const answer = await fetch(`${server.base}/v1/decisions/${decision}/events`, { headers });
+      const { events } = await answer.json();
+      return events.map(({ kind, cta, verdict, reason }) => [kind, cta, verdict, reason].filter(Boolean).join(" "));
+    },
+
+    /** Waits until exactly this became of a decision; fails as soon as something else did. */
+    async became(decision, ...expected) {
+      let told = [];
+      await until(`${expected} of ${decision}, there is ${told}`, async () => {
+        told = await server.judged(decision);
+        return told.length >= expected.length;
+      });
+      if (told.sort().join() !== expected.sort().join()) throw new Error(`${told} instead of ${expected}`);
     },
 
     events: (kind, verdict) =>
@@ -81,7 +102,7 @@ export const start = async (change = {}) => {
       const gone = new Promise((done) => child.once("exit", done));
       process.kill(Number(readFileSync(join(folder, "pid"), "utf8")), "SIGTERM");
       await gone;
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
   };
   return server;

@@ -36,7 +36,7 @@ impl Place {
     fn new() -> Place {
         let place = Place { folder: tempfile::tempdir().unwrap() };
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-        for inner in ["", "inventory"] {
+        for inner in ["", "inventory", "inventory/pictures"] {
             let to = place.folder.path().join("config").join(inner);
             std::fs::create_dir_all(&to).unwrap();
             for entry in std::fs::read_dir(config.join(inner)).unwrap() {
@@ -124,6 +124,25 @@ fn what_cannot_be_followed_is_the_operators_to_mend() {
         assert!(!output.stderr.is_empty());
     }
     assert_eq!(run(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn check_reads_the_datacenters_that_the_settings_name() {
+    let place = Place::new();
+    let networks = place.at("datacenters.txt");
+    std::fs::write(&networks, "203.0.113.0/24\n203.0.113.0/40\n").unwrap();
+    let path = place.at("config/adjacent.toml");
+    let settings = std::fs::read_to_string(&path).unwrap();
+    let named = format!("[traffic]\ndatacenters = \"{networks}\"\n");
+    assert!(settings.contains("[traffic]\n"), "{settings}");
+    std::fs::write(&path, settings.replacen("[traffic]\n", &named, 1)).unwrap();
+
+    let output = run(&["check", &place.at("config")]);
+
+    assert_eq!(output.status.code(), Some(64), "{}", out(&output));
+    assert!(err(&output).contains(&format!("{networks}:2: ")), "{}", err(&output));
+    std::fs::write(&networks, "203.0.113.0/24\n").unwrap();
+    assert_eq!(run(&["check", &place.at("config")]).status.code(), Some(0));
 }
 
 #[test]

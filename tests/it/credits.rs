@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::json;
 
 async fn post(server: &TestServer, path: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
+    server.settled().await;
     let url = format!("{}/v1/admin/{path}", server.ops);
     let mut call = server.reader.post(&url).bearer_auth(server.key("operator")).json(body);
     if let Some(key) = key {
@@ -27,9 +28,8 @@ async fn total(server: &TestServer) -> Value {
     report["total"][0].clone()
 }
 
-#[tokio::test]
-async fn a_credited_event_counts_no_more_costs_nothing_and_is_named() {
-    let server = Setup::default().inventory(inventory::sold(2)).clock().start().await;
+pub async fn a_credited_event_counts_no_more_costs_nothing_and_is_named(setup: Setup) {
+    let server = setup.inventory(inventory::sold(2)).clock().start().await;
     let mut units = Vec::new();
     for _ in 0..2 {
         let unit = server.unit().await;
@@ -46,6 +46,10 @@ async fn a_credited_event_counts_no_more_costs_nothing_and_is_named() {
     assert_eq!((&again["micros"], &again["credited"][0]["before"]), (&json!({}), &json!(true)));
     assert_eq!(server.verdicts(&units[0]).await, ["impression invalid credited"]);
     assert_eq!(server.verdicts(&units[1]).await, ["impression counted"]);
+    let scrape = server.scrape().await;
+    assert_eq!((scrape.events("impression", "counted"), scrape.spent()), (2, 2 * PRICE_MICROS));
+    assert_eq!(scrape.invalid("impression", "credited"), 1);
+    scrape.assert_every_event_is_accounted_for();
 
     // Its money is there to be spent again, and everybody says the same, also after a restart.
     let server = server.restart().await;
@@ -54,20 +58,17 @@ async fn a_credited_event_counts_no_more_costs_nothing_and_is_named() {
     assert_eq!(total["spend_micros"], PRICE_MICROS);
     assert_eq!(total["returned_micros"], PRICE_MICROS);
     assert_eq!(total["refused"], json!({ "credited": 1 }));
-    let scrape = server.scrape().await;
-    assert_eq!((scrape.events("impression", "counted"), scrape.spent()), (2, 2 * PRICE_MICROS));
-    assert_eq!(scrape.invalid("impression", "credited"), 1);
-    scrape.assert_every_event_is_accounted_for();
     assert_eq!(server.decide(&reference()).await.sponsor(), "zahid-host");
     server.assert_books_balance().await;
 }
 
-#[tokio::test]
-async fn a_refund_moves_money_and_no_count_and_the_same_key_gives_once() {
-    let server = Setup::default().clock().start().await;
+pub async fn a_refund_moves_money_and_no_count_and_the_same_key_gives_once(setup: Setup) {
+    let server = setup.clock().start().await;
     server.reader.impression(&server.unit().await).await;
-    let today = jiff::Timestamp::from_millisecond(server.inner.clock.now_ms()).unwrap();
-    let refund = |micros: u64| json!({ "campaign": "zahid-launch", "day": today.to_string()[..10], "micros": micros, "note": "down" });
+    // The day is the sponsor's.
+    let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    let today = server.inner.clock.now().to_zoned(berlin).date().to_string();
+    let refund = |micros: u64| json!({ "campaign": "zahid-launch", "day": today, "micros": micros, "note": "down" });
 
     assert_eq!(post(&server, "refunds", None, &refund(500)).await.0, 422);
     for _ in 0..2 {
@@ -120,7 +121,6 @@ async fn a_report_knows_what_was_asked_for_and_what_was_filled() {
         }
         server.decide(&page).await;
     }
-    server.inner.note_asked().await.unwrap();
 
     let path = "/v1/reports/publishers/eu-tech-news?by=topic";
     let (_, report) = server.get_as("publisher:eu-tech-news", path).await;

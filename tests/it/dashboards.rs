@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const BOARDS: [&str; 4] = ["serving", "money", "traffic", "ledger"];
+const BOARDS: [&str; 5] = ["serving", "money", "traffic", "ledger", "machines"];
 
 /// Made by Prometheus itself for every target.
 const PROMETHEUS: &str = "up";

@@ -11,9 +11,16 @@ const LICENCES: &[&str] =
     &["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "Unicode-3.0", "Zlib"];
 
 /// Those that one crate has for a reason of its own.
-const EXCEPTIONS: &[(&str, &str)] = &[("notify", "CC0-1.0"), ("borrow-or-share", "MIT-0")];
+const EXCEPTIONS: &[(&str, &str)] = &[
+    ("notify", "CC0-1.0"),
+    ("xxhash-rust", "BSL-1.0"),
+    ("borrow-or-share", "MIT-0"),
+    ("webpki-roots", "CDLA-Permissive-2.0"),
+    ("tiny-keccak", "CC0-1.0"),
+];
 
-/// HTTP clients: what holds none cannot be made to call somewhere else. And second stacks of TLS.
+/// HTTP clients: what holds none cannot be made to call somewhere else. And second stacks of TLS: the
+/// one there is, rustls with ring, speaks to the store that the operator names and to nobody else.
 const BANNED: &[&str] = &[
     "attohttpc",
     "aws-lc-rs",
@@ -46,7 +53,15 @@ fn cargo(arguments: &[&str]) -> Vec<u8> {
 fn metadata() -> Value {
     let version = String::from_utf8(cargo(&["-vV"])).unwrap();
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
-    let asked = ["--locked", "--offline", "--format-version", "1", "--filter-platform", host];
+    let asked = [
+        "--locked",
+        "--offline",
+        "--all-features",
+        "--format-version",
+        "1",
+        "--filter-platform",
+        host,
+    ];
     serde_json::from_slice(&cargo(&[&["metadata"], &asked[..]].concat())).unwrap()
 }
 
@@ -172,4 +187,27 @@ fn the_executable_holds_no_http_client_and_no_second_tls() {
         found.iter().map(|id| names[id]).filter(|n| BANNED.contains(n)).collect();
     assert!(built.is_empty(), "{built:?}");
     assert!(names.values().any(|name| *name == "reqwest"), "tests do use one");
+}
+
+#[test]
+fn tls_is_used_by_the_client_of_the_store_alone() {
+    let metadata = metadata();
+    let names: BTreeMap<&str, &str> = list(&metadata, "packages")
+        .iter()
+        .map(|package| (text(package, "id"), text(package, "name")))
+        .collect();
+    let uses_tls = |node: &&Value| {
+        let needs = list(node, "deps").iter();
+        let built = needs
+            .filter(|needed| list(needed, "dep_kinds").iter().any(|kind| kind["kind"] != "dev"));
+        built.map(|needed| names[text(needed, "pkg")]).any(|name| name == "rustls")
+    };
+    let users: BTreeSet<&str> = list(&metadata["resolve"], "nodes")
+        .iter()
+        .filter(uses_tls)
+        .map(|node| names[text(node, "id")])
+        .collect();
+    // Without the feature nobody does; metadata shows every feature that is asked for.
+    let allowed = ["adjacent", "redis", "tokio-rustls"];
+    assert!(users.iter().all(|user| allowed.contains(user)), "{users:?}");
 }

@@ -12,9 +12,8 @@ async fn server() -> TestServer {
     Setup::default().clock().start().await
 }
 
-#[tokio::test]
-async fn every_kind_counts_once_however_often_it_is_repeated() {
-    let server = server().await;
+pub async fn every_kind_counts_once_however_often_it_is_repeated(setup: Setup) {
+    let server = setup.clock().start().await;
     let unit = server.unit().await;
 
     for round in 0..3 {
@@ -37,9 +36,8 @@ async fn every_kind_counts_once_however_often_it_is_repeated() {
     server.assert_books_balance().await;
 }
 
-#[tokio::test]
-async fn sixty_four_browsers_with_one_token_are_billed_once() {
-    let server = server().await;
+pub async fn sixty_four_browsers_with_one_token_are_billed_once(setup: Setup) {
+    let server = setup.clock().start().await;
     let unit = server.unit().await;
     let barrier = Arc::new(Barrier::new(64));
 
@@ -78,9 +76,8 @@ async fn an_event_is_taken_by_post_as_well_as_by_get_and_answered_without_a_body
     assert_eq!(server.verdicts(&unit).await, ["impression counted"]);
 }
 
-#[tokio::test]
-async fn a_click_before_its_impression_is_pending_and_then_counts() {
-    let server = server().await;
+pub async fn a_click_before_its_impression_is_pending_and_then_counts(setup: Setup) {
+    let server = setup.clock().start().await;
     let unit = server.unit().await;
 
     let click = server.click(&unit, "primary").await;
@@ -94,9 +91,8 @@ async fn a_click_before_its_impression_is_pending_and_then_counts() {
     server.assert_books_balance().await;
 }
 
-#[tokio::test]
-async fn a_click_whose_impression_never_comes_is_an_orphan() {
-    let server = server().await;
+pub async fn a_click_whose_impression_never_comes_is_an_orphan(setup: Setup) {
+    let server = setup.clock().start().await;
     let unit = server.unit().await;
 
     server.click(&unit, "primary").await;
@@ -110,9 +106,8 @@ async fn a_click_whose_impression_never_comes_is_an_orphan() {
     server.assert_books_balance().await;
 }
 
-#[tokio::test]
-async fn what_no_person_can_do_so_fast_is_named_and_a_later_one_counts() {
-    let server = server().await;
+pub async fn what_no_person_can_do_so_fast_is_named_and_a_later_one_counts(setup: Setup) {
+    let server = setup.clock().start().await;
     let unit = server.unit().await;
     server.reader.impression(&unit).await;
 
@@ -135,9 +130,8 @@ async fn what_no_person_can_do_so_fast_is_named_and_a_later_one_counts() {
     assert_eq!(told, expected);
 }
 
-#[tokio::test]
-async fn a_window_that_has_closed_is_named_and_the_click_still_leads_on() {
-    let server = server().await;
+pub async fn a_window_that_has_closed_is_named_and_the_click_still_leads_on(setup: Setup) {
+    let server = setup.clock().start().await;
     let (seen, unseen) = (server.unit().await, server.unit().await);
 
     server.advance_ms(900_000);

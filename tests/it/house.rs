@@ -10,10 +10,12 @@ const LAYERS: &[&[&str]] = &[
     &["clock", "telemetry", "metrics"],
     &["config"],
     &["journal", "catalog"],
+    &["store"],
     &["ledger", "decision_log"],
     &["server"],
     &["web"],
     &["http"],
+    &["adapters"],
     &["app"],
     &["cli"],
 ];

@@ -112,9 +112,30 @@ fn decisions_events_and_redirects_are_never_cached_and_may_be_embedded_anywhere(
     }
     let embed = server.get("/embed/v1/adjacent.js");
     assert!(embed.header("cache-control").starts_with("public, max-age="), "{embed:?}");
-    assert!(embed.all("vary").is_empty(), "one copy for all sites: {embed:?}");
+    assert_eq!(embed.all("vary"), ["Accept-Encoding"], "one copy for all sites: {embed:?}");
     let ops = ask(server.ops, "GET", "/version", &[], "");
     assert_eq!(ops.all("cross-origin-resource-policy"), ["same-origin"]);
+}
+
+#[test]
+fn an_embed_file_comes_packed_to_whoever_unpacks_it_and_is_known_by_its_own_tag() {
+    let server = TestServer::start();
+    let get = |more: &[&str]| server.ask("GET", "/embed/v1/adjacent.js", more, "");
+    let plain = get(&[]);
+    for refused in ["accept-encoding: br", "accept-encoding: gzip;q=0", "accept-encoding: identity"]
+    {
+        let answer = get(&[refused]);
+        assert!(answer.all("content-encoding").is_empty(), "{refused}: {answer:?}");
+        assert_eq!(answer.body, plain.body, "{refused}");
+    }
+
+    let packed = get(&["accept-encoding: br;q=1.0, GZIP;q=0.8"]);
+    assert_eq!(packed.header("content-encoding"), "gzip", "{packed:?}");
+    assert!(packed.header("content-length").parse::<usize>().unwrap() <= 3 * 1024, "{packed:?}");
+    assert_ne!(packed.header("etag"), plain.header("etag"));
+    let known = format!("if-none-match: {}", packed.header("etag"));
+    assert_eq!(get(&["accept-encoding: gzip", &known]).status, 304);
+    assert_eq!(get(&[&known]).status, 200, "those are other bytes");
 }
 
 #[test]

@@ -189,7 +189,7 @@ fn a_thousand_broken_label_tables_are_refused_or_valid() {
 fn a_thousand_broken_inventories_are_refused_or_valid() {
     let whole: String = files::EXAMPLE.iter().map(|(_, text)| *text).collect();
     survive(4, 1_000, &whole, |text| {
-        let inventory = files::parse(&[("inventory.toml".into(), text.into())])?;
+        let inventory = files::parse(&[("config/inventory/inventory.toml".into(), text.into())])?;
         assert_eq!(check::inventory(&inventory), []);
         let kept = serde_json::from_slice(&serde_json::to_vec(&inventory).unwrap()).unwrap();
         assert_eq!(inventory, kept, "what is valid can be kept");

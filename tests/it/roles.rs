@@ -9,9 +9,10 @@ use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 
 /// Routes that anybody may ask.
-const OPEN: [&str; 19] = [
+const OPEN: [&str; 24] = [
     "/v1/decisions",
     "/v1/unit",
+    "/embed/pictures/{file}",
     "/embed/{file:.*}",
     "/e/{token}",
     "/c/{token}",
@@ -20,10 +21,15 @@ const OPEN: [&str; 19] = [
     "/demo",
     "/demo/explain/{id}",
     "/docs",
+    "/docs/{guide}",
     "/openapi.json",
     "/v1/limits",
     "/v1/privacy",
     "/livez",
+    // Other clients' dialects, each off unless turned on.
+    "/api/v1/decision/",
+    "/api/v2",
+    "/openrtb2/2.6/bids",
     // The operations listener is on loopback.
     "/readyz",
     "/version",
@@ -56,7 +62,8 @@ const OWN_STOPS: &str = "/v1/publishers/{id}/stops";
 
 #[test]
 fn every_route_is_declared_open_or_protected() {
-    let table = adjacent::http::public::table().into_iter().chain(adjacent::http::ops::table());
+    let public = adjacent::http::public::table().into_iter().chain(adjacent::adapters::table());
+    let table = public.chain(adjacent::http::ops::table());
     let routes: BTreeSet<&str> = table.map(|row| row.path()).collect();
 
     let protected = PROTECTED.map(|(route, _)| route.split('#').next().unwrap());
@@ -256,10 +263,7 @@ async fn a_key_in_the_address_is_no_key() {
 #[tokio::test]
 async fn a_link_to_an_advertisers_page_opens_that_page_until_it_expires() {
     let server = crate::harness::Setup::default().clock().start().await;
-    let keys =
-        adjacent::config::keys::TokenKeys::open(&server.data(), server.inner.clock.now()).unwrap();
-    let until_ms = server.inner.clock.now_ms() + 60_000;
-    let link = keys.links().sign(&"zahid-host".parse().unwrap(), until_ms);
+    let link = server.link("zahid-host", 60_000);
     let page = |id: &str, link: &str| format!("{}/reports/{id}?link={link}", server.public);
 
     assert_eq!(status(&server, &page("zahid-host", &link), None).await, 200);

@@ -3,6 +3,7 @@
 use crate::harness::Decision;
 use crate::harness::Process;
 use crate::harness::Reader;
+use crate::harness::process::ENOUGH_ROOM;
 use crate::harness::process::Place;
 use crate::harness::reference;
 use crate::harness::until;
@@ -16,9 +17,13 @@ async fn sponsor(process: &Process) -> String {
 
 #[tokio::test]
 async fn a_disk_without_room_shows_house_units_alone_until_there_is_room_again() {
-    let place = Place::new();
-    // No disk is wholly free: a floor of 100 % stands for one that is full.
+    let mut place = Place::new();
+    place.environment.retain(|(name, _)| name != ENOUGH_ROOM);
+    // No disk is wholly free, nor has any so much room: one that is full is not needed.
     place.change("adjacent.toml", &format!("{SETTING}5"), &format!("{SETTING}100"));
+    let enough = "house_only_below_mib = ";
+    let endless = i64::MAX;
+    place.change("adjacent.toml", &format!("{enough}4096"), &format!("{enough}{endless}"));
     let process = place.serve();
 
     let house = async || (sponsor(&process).await == "house").then_some(());
@@ -27,7 +32,7 @@ async fn a_disk_without_room_shows_house_units_alone_until_there_is_room_again()
     assert!(free > 0.0 && free < 1.0, "{free}");
     assert!(process.log().contains("pages get house units alone"));
 
-    place.change("adjacent.toml", &format!("{SETTING}100"), &format!("{SETTING}0"));
+    place.change("adjacent.toml", &format!("{enough}{endless}"), &format!("{enough}1"));
     let sold = async || (sponsor(&process).await == "zahid-host").then_some(());
     until("the sponsor again", sold).await;
     assert!(process.log().contains("pages get all units"));

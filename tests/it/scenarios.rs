@@ -10,6 +10,7 @@ use adjacent::selection::resolve;
 use adjacent::selection::resolve::PageInput;
 use adjacent::selection::resolve::Sightings;
 use adjacent::selection::resolve::SlotInput;
+use adjacent::selection::rules::Mask;
 use adjacent::selection::snapshot::Snapshot;
 use adjacent::selection::snapshot::State;
 use adjacent::selection::snapshot::World;
@@ -112,8 +113,10 @@ fn run(scenario: &Scenario) -> Result<(), String> {
         now_ms: scenario.now.as_millisecond(),
         id: u128::from(scenario.seed) << 64,
     };
-    let masks =
-        places(&snapshot, &counters.masked).into_iter().map(|place| place as usize).collect();
+    let masks = places(&snapshot, &counters.masked)
+        .into_iter()
+        .map(|place| Mask::lost(place as usize))
+        .collect();
     let slots = trace::trace(&request, &[masks]);
     let name = |place: usize| snapshot.inventory.flights[snapshot.flights[place].doc].id.as_str();
     for (slot, expected) in slots.iter().zip(&scenario.expect) {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// Each series of the contract, with its labels where it has some.
-const CONTRACT: [&str; 26] = [
+const CONTRACT: [&str; 27] = [
     "decisions_total{outcome",
     "no_fill_total{reason",
     "candidates_removed_total{stage",
@@ -31,6 +31,7 @@ const CONTRACT: [&str; 26] = [
     "snapshot_age_seconds",
     "config_reloads_total{result=\"refused\",what=\"weights\"}",
     "rate_limited_total{class",
+    "adapter_requests_total{adapter=\"kevel\",outcome=\"no_fill\"}",
     "store_up",
     "panics_total",
     "build_info{version",

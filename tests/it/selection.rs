@@ -119,6 +119,7 @@ proptest! {
     #[test]
     fn an_empty_slot_says_the_latest_stage_that_a_flight_reached(
         which in 0usize..4, asked in input(), id: u128, masked in prop::collection::vec(0usize..300, 0..3),
+        refused in prop::collection::vec(0usize..300, 0..3),
         closed in prop::collection::vec(prop::bool::weighted(0.98), 1_501), paced in any::<bool>(),
     ) {
         let base = &WORLDS[which];
@@ -130,7 +131,7 @@ proptest! {
         let world = World::new(base.snapshot.clone(), state);
         let page = resolved(&world.snapshot, &asked);
         let request = Request { world: &world, page: &page, now_ms: 0, id };
-        let taken = Taken { masked, ..Taken::default() };
+        let taken = Taken { masked, refused, ..Taken::default() };
         let Err(reason) = choose::choose(&request, 0, &taken).result else { return Ok(()) };
 
         let case = request.case(0, &taken);

@@ -13,6 +13,12 @@ BREAKDOWNS = [
     "creative,variant,cta", "tier,day,topic",
 ]  # fmt: skip
 DATA = ["--data", "data"]
+# The tables of an advertiser's page.
+PAGE = [
+    ("By day", "day"), ("By hour of the day", "hour"), ("By topic", "topic"), ("By entity", "entity"),
+    ("By country", "region"), ("By site", "publisher"), ("By placement", "placement"), ("By creative", "creative"),
+    ("By tier", "tier"), ("By flight", "flight"),
+]  # fmt: skip
 
 
 # What no event says: compared with each other.
@@ -90,6 +96,16 @@ def against_reports(checks, export, server):
             checks.same(f"reports: {party}, refused by reason", expected, refused)
 
 
+def by_hour(rows):
+    """Hours of all days on top of each other."""
+    found = {}
+    for key, value in rows.items():
+        if len(key) == 3:
+            key = (f"{key[0][11:13]}:00", *key[1:])
+        found[key] = found.get(key, 0) + value
+    return found
+
+
 def against_pages(checks, export, server):
     for party in server.advertisers:
         if not export.rows("SELECT 1 FROM events WHERE advertiser = ? LIMIT 1", party):
@@ -104,22 +120,33 @@ def against_pages(checks, export, server):
         for name in FIGURES.values():
             for part, column in [("gross", "Came"), ("invalid", "Not counted"), ("net", "Counted")]:
                 truth["steps", name, column] = str(total[currency, f"{name}_{part}"])
-        steps = page.figures("From impression to click")
-        found |= {("steps", *key): value for key, value in steps.items() if key[1] != "Of impressions"}
-        truth["spent"] = f"{money(total[currency, 'spend_micros'])} {currency}"
-        found["spent"] = page.list["Spent"]
-        for heading, by in [("By day", "day"), ("By topic", "topic"), ("By entity", "entity"), ("By country", "region"),
-                            ("By site", "publisher"), ("By creative", "creative")]:  # fmt: skip
-            for (name, _, figure), value in export.report("advertiser", party, [by], zone).items():
-                if figure.endswith("_net"):
-                    truth[heading, name, figure.removesuffix("_net").capitalize()] = str(value)
-                elif figure == "spend_micros":
+        steps = page.figures("From served to click")
+        counted = ("Came", "Not counted", "Counted")
+        found |= {("steps", *key): value for key, value in steps.items() if key[0] != "served" and key[1] in counted}
+        for fact, figure in [("Spent", "spend_micros"), ("Given back", "returned_micros")]:
+            truth[fact], found[fact] = f"{money(total[currency, figure])} {currency}", page.list[fact]
+        for heading, by in PAGE:
+            rows = {key: value for key, value in total.items()} | export.report("advertiser", party, [by], zone)
+            for key, value in by_hour(rows).items() if by == "hour" else rows.items():
+                name = "Total" if len(key) == 2 else key[0]
+                if key[-1].endswith("_net"):
+                    truth[heading, name, key[-1].removesuffix("_net").capitalize()] = str(value)
+                elif key[-1] == "spend_micros":
                     truth[heading, name, "Spent"] = f"{money(value)} {currency}"
-            found |= {(heading, *key): value for key, value in page.figures(heading).items()}
+            figures = page.figures(heading)
+            found |= {(heading, *key): value for key, value in figures.items() if key[1] != "Click rate"}
         for reason, count in export.refused("advertiser", party).items():
             truth["refused", reason] = str(count)
         refused = page.figures("Refused, never billed")
         found |= {("refused", row): value for (row, column), value in refused.items() if column == "How many"}
+        responses = export.rows(
+            "SELECT kind, count(*) FILTER (entry = 'event') - count(*) FILTER (entry = 'credit') FROM entries WHERE "
+            "advertiser = ? AND kind IN ('click', 'copy') AND (verdict = 'counted' OR entry = 'credit') GROUP BY kind",
+            party,
+        )
+        truth |= {("responses", kind): count for kind, count in responses if count}
+        for _, kind, count, _ in page.tables.get("What was clicked and copied", [])[1:]:
+            found["responses", kind] = found.get(("responses", kind), 0) + int(count)
         checks.same(f"page: {party}", truth, found)
 
     overview = json.loads(get(f"{server.ops}/v1/admin/overview", **server.operator))

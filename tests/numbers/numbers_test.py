@@ -1,5 +1,6 @@
 """Runs everything and compares what everybody says of the same events."""
 
+import json
 import os
 import pathlib
 import random
@@ -14,7 +15,7 @@ import by_reports
 from by_prometheus import FAMILIES, family
 from checks import Checks
 from export import Export
-from processes import Prometheus, Server, post, until
+from processes import Prometheus, Server, get, post, until
 from readers import Oracle, Reader
 
 READERS = 48
@@ -66,13 +67,17 @@ def give_back(server):
     server.verb("export", "--data", "data", "--out", "before.ndjson.zst")
     export = Export(server.folder / "before.ndjson.zst")
     decisions = export.rows(
-        "SELECT decision_id, campaign FROM events WHERE verdict = 'counted' AND billed_micros > 0 LIMIT 7"
+        "SELECT decision_id, campaign, advertiser FROM events WHERE verdict = 'counted' AND billed_micros > 0 LIMIT 7"
     )
     for _ in range(2):
-        asked = {"decisions": [decision for decision, _ in decisions], "note": "a click farm"}
+        asked = {"decisions": [decision for decision, _, _ in decisions], "note": "a click farm"}
         post(f"{server.ops}/v1/admin/credits", asked, **server.operator)
-        today = time.strftime("%Y-%m-%d", time.gmtime())
-        asked = {"campaign": decisions[0][1], "day": today, "micros": 1_234, "note": "the page was down"}
+        # A day of the sponsor's, on which it was billed.
+        _, campaign, sponsor = decisions[0]
+        url = f"{server.public}/v1/reports/advertisers/{sponsor}?by=day&campaign={campaign}"
+        rows = json.loads(get(url, **server.operator))["rows"]
+        day = next(row["keys"][0] for row in rows if row["spend_micros"] > 0)
+        asked = {"campaign": campaign, "day": day, "micros": 1_234, "note": "the page was down"}
         post(f"{server.ops}/v1/admin/refunds", asked, **server.operator, **{"Idempotency-Key": "one"})
 
 

@@ -9,21 +9,26 @@ class Page(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.tables, self.list = {}, {}
-        self.heading, self.row, self.cell, self.term = "", None, None, ""
+        self.heading, self.row, self.cell, self.term, self.small = "", None, None, "", False
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         if tag == "tr":
             self.row = []
+        elif tag == "small":
+            self.small = True
         elif tag in ("td", "th", "h2", "dt", "dd"):
             self.cell = ""
 
     def handle_data(self, data):
-        if self.cell is not None:
+        # What is small is a remark.
+        if self.cell is not None and not self.small:
             self.cell += data
 
     def handle_endtag(self, tag):
-        if tag in ("td", "th"):
+        if tag == "small":
+            self.small = False
+        elif tag in ("td", "th"):
             self.row.append(self.cell.strip())
         elif tag == "tr":
             self.tables.setdefault(self.heading, []).append(self.row)

@@ -17,8 +17,8 @@ use std::time::Duration;
 /// The program that a preloaded library comes with.
 pub const NEEDS: &[&str] = &["bash", "-c", "ls /usr/lib/*/faketime/libfaketimeMT.so.1"];
 
-/// How the clock is moved while a server lives.
-const STEPS: [&str; 6] = ["+0", "+1h", "-1h", "+1d", "-1d", "+0"];
+/// How the clock is moved while a server lives: steps, and twice and half its speed.
+const STEPS: [&str; 8] = ["+0", "+1h", "-1h", "+1d", "-1d", "+0 x2", "+0 x0.5", "+0"];
 
 /// Tokens of one life, which are sent again in later ones.
 struct Seen {

@@ -7,6 +7,7 @@ use crate::harness::Process;
 use crate::harness::Reader;
 use crate::harness::inventory::PRICE_MICROS;
 use crate::harness::inventory::sold;
+use crate::harness::process::ENOUGH_ROOM;
 use crate::harness::until;
 use crate::load;
 use crate::oracle::Books;
@@ -86,7 +87,8 @@ pub fn failed_syncs(plan: &Plan) -> String {
 
 /// A disk of 8 MiB that fills up and has room again.
 pub fn full_disk(plan: &Plan) -> String {
-    let scene = Scene::new(plan, "full_disk");
+    // Here it does matter how full the disk is.
+    let scene = Scene::new(plan, "full_disk").set(ENOUGH_ROOM, "4096");
     scene.sells(&sold(SOLD));
     let disk = Mounted::over(&scene);
     let process = scene.serve();

@@ -81,8 +81,15 @@ impl Oracle {
     /// event that is not there or did not count, one that counted twice, one that nobody sent, a
     /// campaign over its limit, a sum that differs when it is made again.
     pub fn audit(&self, place: &Place, limits: &[(&str, u64)]) -> Books {
+        let books = self.audit_of(place, &[], limits);
+        recompute(place);
+        books
+    }
+
+    /// The same of what `adjacent export` reads with these arguments.
+    pub fn audit_of(&self, place: &Place, from: &[&str], limits: &[(&str, u64)]) -> Books {
         let out = place.path("export.ndjson");
-        run(place, &["export", "--out", out.to_str().unwrap()]);
+        run(place, &[&["export", "--out", out.to_str().unwrap()], from].concat());
         let text = std::fs::read_to_string(&out).unwrap();
         let mut found: BTreeMap<Key, Vec<Line>> = BTreeMap::new();
         let mut billed: BTreeMap<String, i64> = BTreeMap::new();
@@ -119,7 +126,6 @@ impl Oracle {
                 "OVER {campaign}: {billed} > {limit}"
             );
         }
-        recompute(place);
         books
     }
 }

@@ -1,6 +1,7 @@
 //! A folder that a scenario runs in, kept when the scenario fails, and how calls are made to fail.
 
 use crate::Plan;
+use crate::harness::inventory::pictures_into;
 use crate::harness::process::Place;
 use std::ops::Deref;
 use std::path::Path;
@@ -37,6 +38,7 @@ impl Scene {
         std::fs::remove_dir_all(&folder).unwrap();
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("all.toml"), inventory).unwrap();
+        pictures_into(&folder);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::catalog::check::Findings;
 use crate::catalog::check::known::Known;
+use crate::catalog::check::pictures;
 use crate::domain::copy;
 use crate::domain::creative::Audience;
 use crate::domain::creative::Creative;
@@ -19,6 +20,7 @@ pub(super) fn check(inventory: &Inventory, known: &Known<'_>, findings: &mut Fin
         findings.of("creatives", creative.id.as_str());
         findings.refers("flight", creative.flight.as_str(), &known.flights);
         texts(creative, findings);
+        pictures::image(creative, findings);
         if let Some(kicker) = &creative.kicker {
             echo(known, kicker, findings);
         }

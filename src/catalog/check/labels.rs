@@ -86,6 +86,9 @@ pub fn table(table: &LabelTable, regions: &Regions) -> Vec<Finding> {
             ("because_site", &words.because_site),
             ("why", &words.why),
             ("never", &words.never),
+            ("copy", &words.copy),
+            ("copied", &words.copied),
+            ("command", &words.command),
         ] {
             findings.named(format_args!("words[{at}].{field}"), text, 400);
         }

@@ -8,10 +8,12 @@ pub mod labels;
 mod lookalike;
 mod names;
 mod parties;
+mod pictures;
 mod publishers;
 pub mod weights;
 
 pub use labels::reach as labels;
+pub use pictures::stored;
 pub use publishers::stopped_path;
 
 use crate::catalog::check::known::Known;

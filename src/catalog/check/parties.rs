@@ -3,6 +3,7 @@
 use crate::catalog::check::Findings;
 use crate::catalog::check::known::Known;
 use crate::catalog::check::lookalike;
+use crate::catalog::check::pictures;
 use crate::domain::inventory::Inventory;
 use crate::domain::text;
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ pub(super) fn check(inventory: &Inventory, known: &Known<'_>, findings: &mut Fin
         if let Some(other) = same.or(alike) {
             findings.add("name", format!("reads like the name of `{other}`"));
         }
+        pictures::logo(advertiser, findings);
         if let Some(entity) = &advertiser.entity {
             findings.refers("entity", entity.as_str(), &known.entities);
         }

@@ -6,12 +6,16 @@ mod parquet;
 mod sink;
 
 use crate::cli::export::line::Line;
+use crate::cli::given;
 use crate::cli::voice::Voice;
 use crate::domain::event::Verdict;
 use crate::ledger::Applied;
 use crate::ledger::Judged;
 use crate::ledger::history;
 use crate::ledger::history::Since;
+use crate::ledger::shared;
+use crate::store::Client;
+use crate::store::address::EMBEDDED;
 use anyhow::Context;
 use indicatif::ProgressBar;
 use std::collections::HashMap;
@@ -25,6 +29,12 @@ pub(super) struct Export {
     /// The data directory.
     #[arg(long, default_value = "data", value_name = "DIR")]
     data: PathBuf,
+    /// The store, where machines share one: its log is read in place of the data directory.
+    #[arg(long, default_value = EMBEDDED, value_name = "URL")]
+    store: String,
+    /// Certificates of a private authority, as PEM, for a store over TLS.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Where to: lines of JSON, compressed when it ends in `.zst`, or a table when it ends in
     /// `.parquet`. By default standard output.
     #[arg(long, value_name = "FILE")]
@@ -32,7 +42,7 @@ pub(super) struct Export {
 }
 
 impl Export {
-    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
+    pub(super) async fn run(self, voice: Voice) -> anyhow::Result<()> {
         let bar = if io::stderr().is_terminal() {
             ProgressBar::new_spinner().with_message("entries")
         } else {
@@ -50,7 +60,7 @@ impl Export {
                 failed.get_or_insert(error);
             }
         };
-        let each = |applied: &Applied| {
+        let mut each = |applied: &Applied| {
             for judged in &applied.judged {
                 let key = Arc::as_ptr(&judged.event) as usize;
                 if judged.verdict == Verdict::Pending {
@@ -62,7 +72,16 @@ impl Export {
             }
             applied.returned.iter().for_each(|returned| write(Line::returned(returned)));
         };
-        history::replay(&self.data.join("journal"), Since::First, u64::MAX, false, each)?;
+        match given::place(&self.store, self.ca.as_deref())? {
+            None => {
+                let folder = self.data.join("journal");
+                history::replay(&folder, Since::First, u64::MAX, false, each)?;
+            }
+            Some(place) => {
+                let client = Client::new(place);
+                shared::replay(&client, Since::First, &mut each).await?;
+            }
+        }
         let mut left: Vec<&Judged> = pending.values().collect();
         left.sort_by_key(|judged| (judged.event.at_ms, judged.event.decision));
         left.into_iter().map(Line::event).for_each(&mut write);

@@ -8,6 +8,7 @@ use crate::domain::weights::Weights;
 use crate::http::openapi::answer::Answer;
 use crate::http::openapi::credits;
 use crate::http::openapi::documents;
+use crate::http::openapi::images;
 use crate::http::openapi::operation::Key;
 use crate::http::openapi::operation::Listener;
 use crate::http::openapi::operation::Operation;
@@ -36,6 +37,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let mut rows = reading(schemas);
     rows.extend(credits::operations(schemas));
     rows.extend(changing(schemas));
+    rows.extend(images::operations(schemas));
     rows.extend(documents(schemas));
     let mut rows: Vec<Operation> = rows
         .into_iter()
@@ -85,7 +87,8 @@ fn reading(schemas: &mut Schemas) -> Vec<Operation> {
         operation("get", "/v1/admin/audit", "audit")
             .says(
                 "Is the ledger what its journal says",
-                "Everything recomputed from the journal's files. Takes as long as reading them.",
+                "Everything recomputed from the journal's files, and every stored picture looked \
+                 at. Takes as long as reading them.",
             )
             .answers(Answer::json(200, &audit, "What differs; nothing is how it should be.")),
         operation("get", "/v1/admin/review", "review")

@@ -74,6 +74,16 @@ pub(super) fn headers() -> Value {
             "description": "The landing page that the campaign stored.",
             "schema": { "type": "string", "format": "uri" },
         },
+        "Adjacent-No-Fill": {
+            "description": "Why there is no unit: the decision's reasons, or the dialect's for a \
+                unit that the caller does not take.",
+            "schema": { "type": "string" },
+        },
+        "Adjacent-Ignored": {
+            "description": "Fields of the request that were passed over unread, by their paths: all \
+                that names a reader among them.",
+            "schema": { "type": "string" },
+        },
         "ETag": {
             "description": "Names this very version: for `If-None-Match`, and for `If-Match` where \
                 it can be changed.",

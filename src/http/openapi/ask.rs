@@ -61,6 +61,6 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
 
 /// There is no such decision.
 pub(super) fn not_recorded() -> Answer {
-    let words = "There is no such decision, or a crash took its record.";
-    Answer::problem(404, &["decision_not_recorded"], words)
+    let words = "There is no such decision, a crash took its record, or another machine has it.";
+    Answer::problem(404, &["decision_not_recorded", "decision_elsewhere"], words)
 }

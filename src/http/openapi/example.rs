@@ -81,6 +81,9 @@ fn unit() -> Value {
                 "text": "git push zahid main",
                 "output": "Live at https://your-agent.zahid.host",
                 "copy_url": address("/e/AQEAcopy"),
+                "copy_text": "copy",
+                "copied_text": "copied",
+                "aria": "command for a terminal",
             },
             "ctas": [
                 {

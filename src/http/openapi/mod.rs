@@ -6,8 +6,10 @@ mod answer;
 mod ask;
 mod credits;
 mod decide;
+mod dialects;
 mod documents;
 mod example;
+mod images;
 mod operation;
 mod operations;
 mod pages;
@@ -28,14 +30,18 @@ static TEXT: LazyLock<String> =
     LazyLock::new(|| serde_json::to_string_pretty(&*DOCUMENT).unwrap_or_default());
 
 /// Groups of operations, in reading order.
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("decide", "One call per page in, one labelled unit per placement out."),
     ("events", "What browsers report, and where clicks lead."),
     ("ask", "Why a decision ended as it did, and what became of it; limits and the data map."),
     ("report", "What was shown, clicked and spent."),
+    ("dialects", "Other clients' ways of asking, each turned on under `[adapters]`."),
     ("pages", "Pages that people read, and the files of their browsers."),
     ("operations", "The operations listener: probes, metrics, admin. Never on the open network."),
 ];
+
+/// What a real server answered, by operation and format: `tests/it/examples.rs` records it and asks again.
+const ANSWERED: &str = include_str!("answered.json");
 
 const ABOUT: &str = "A contextual sponsored-content server. \
     A page tells what it is about; every placement gets one labelled unit or a reason why not. \
@@ -67,11 +73,17 @@ fn build() -> Value {
         ask::operations(&mut schemas),
         report::operations(&mut schemas),
         pages::operations(&mut schemas),
+        dialects::operations(),
         operations::operations(&mut schemas),
         admin::operations(&mut schemas),
     ];
+    let answered: Value = serde_json::from_str(ANSWERED).unwrap_or_default();
     let mut paths = json!({});
     for Operation { path, method, mut said } in operations.into_iter().flatten() {
+        let own = said["operationId"].as_str().and_then(|id| answered.get(id));
+        for (format, example) in own.and_then(Value::as_object).into_iter().flatten() {
+            said["responses"]["200"]["content"][format]["example"] = example.clone();
+        }
         if let Some(answers) = said["responses"].as_object_mut() {
             answers.sort_keys();
         }

@@ -1,5 +1,6 @@
 //! Pages that people read, and the files of their browsers.
 
+use crate::domain::picture::Format;
 use crate::http::openapi::answer::Answer;
 use crate::http::openapi::ask::not_recorded;
 use crate::http::openapi::operation::Listener;
@@ -11,6 +12,7 @@ use crate::http::openapi::parameter::text;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::public::render;
 use crate::server::explain::Explanation;
+use crate::web::pages::guide::GUIDES;
 use serde_json::json;
 
 /// The rows, in the order of the route table.
@@ -18,12 +20,15 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let explanation = schemas.written::<Explanation>();
     let page = |words| Answer::text(200, render::HTML, words);
     let trial = |codes: &[&str]| Answer::problem(404, codes, "Not a local trial.");
+    let names = GUIDES.iter().map(|guide| guide.name).collect::<Vec<_>>();
+    let guides = json!({ "type": "string", "enum": names });
     let rows = vec![
+        picture(),
         operation("get", "/embed/{file}", "embed")
             .says(
                 "A file of a browser",
-                "For publishers' pages, and for our own: by name for five minutes (`v1/adjacent.js`), by content for \
-                 ever (`{hash}.js`, for subresource integrity).",
+                "For publishers' pages, and for our own: by name for five minutes (`v1/adjacent.js`, \
+                 `v1/unit.css`), by content for ever (`{hash}.js`, for subresource integrity).",
             )
             .on(Listener::Both)
             .takes([parameter::path("file", "The file.", text(), "v1/adjacent.js")])
@@ -71,9 +76,31 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         operation("get", "/docs", "docs")
             .says("This document to read", "For integrators, offline.")
             .answers(page("The page.")),
+        operation("get", "/docs/{guide}", "guide")
+            .says("A guide", "For publishers, advertisers, operators and developers, offline.")
+            .takes([parameter::path("guide", "Which one.", guides, "publisher")])
+            .answers(page("The page."))
+            .answers(Answer::problem(404, &["no_such_path"], "There is no such guide.")),
         operation("get", "/openapi.json", "openapi")
             .says("This document", "For programs.")
             .answers(Answer::json(200, &json!({ "type": "object" }), "OpenAPI 3.1.")),
     ];
     rows.into_iter().map(|row| row.tag("pages")).collect()
+}
+
+fn picture() -> Operation {
+    let formats = Format::ALL.iter().map(|format| format.content_type());
+    let bytes = || json!({ "type": "string", "format": "binary" });
+    let found = Answer::bare(200, "The picture.").header("ETag");
+    let file = "3f0c1b6f0b8b4a7c9d2e5f60718293a4.webp";
+    operation("get", "/embed/pictures/{file}", "picture")
+        .says(
+            "A logo or an image",
+            "For readers' browsers, by the addresses in the answer to a decision: by content, for \
+             ever. There are those that the inventory names, or named a moment ago.",
+        )
+        .takes([parameter::path("file", "The picture.", text(), file)])
+        .answers(formats.fold(found, |found, format| found.in_format(format, bytes())))
+        .answers(Answer::bare(304, "It is the one in `If-None-Match`.").header("ETag"))
+        .answers(Answer::problem(404, &["no_such_file"], "There is no such picture."))
 }

@@ -11,14 +11,31 @@ use actix_web::web::Path;
 pub async fn file(http: HttpRequest, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let served = assets::served(&path)
         .ok_or_else(|| ApiError::missing("no_such_file", "there is no such file"))?;
-    let tag = format!("\"{}\"", served.asset.hash);
+    let packed = takes_gzip(&http);
+    let tag = format!("\"{}{}\"", served.asset.hash, if packed { "-gzip" } else { "" });
     let known = http.headers().get(header::IF_NONE_MATCH).is_some_and(|sent| sent == tag.as_str());
     let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer
         .insert_header((header::CACHE_CONTROL, served.cache_control()))
+        .insert_header((header::VARY, "Accept-Encoding"))
         .insert_header((header::ETAG, tag));
     if known {
         return Ok(answer.finish());
     }
-    Ok(answer.content_type(served.asset.content_type).body(served.asset.bytes.as_ref()))
+    answer.content_type(served.asset.content_type);
+    if packed {
+        answer.insert_header((header::CONTENT_ENCODING, "gzip"));
+        return Ok(answer.body(served.asset.gzip.as_slice()));
+    }
+    Ok(answer.body(served.asset.bytes.as_ref()))
+}
+
+/// Whether the caller unpacks gzip: names it without refusing it.
+fn takes_gzip(http: &HttpRequest) -> bool {
+    let sent = http.headers().get(header::ACCEPT_ENCODING).and_then(|sent| sent.to_str().ok());
+    sent.unwrap_or_default().split(',').any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+        name.trim().eq_ignore_ascii_case("gzip") && weight.is_ok_and(|weight| weight > 0.0)
+    })
 }

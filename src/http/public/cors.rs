@@ -16,6 +16,11 @@ use actix_web::middleware::Next;
 /// How long a browser may remember a preflight, in seconds.
 const REMEMBERED: &str = "86400";
 
+/// Headers that a page's script may send. Those of the Kevel client are harmless where that dialect is
+/// off, and its client sends them with every event, too.
+const ALLOWED: &str = "authorization, content-type, user-agent, x-adzerk-apikey, x-adzerk-explain, \
+     x-adzerk-sdk-version, x-kevel-apikey";
+
 /// Every answer says that any page may read it, asked or not: so no answer varies by `Origin`, and
 /// a cache holds one copy of an embed file for all sites.
 pub async fn open<B: MessageBody + 'static>(
@@ -25,7 +30,7 @@ pub async fn open<B: MessageBody + 'static>(
     let mut answer = if is_preflight(&request) {
         let allowed = HttpResponse::NoContent()
             .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST"))
-            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"))
+            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED))
             .insert_header((header::ACCESS_CONTROL_MAX_AGE, REMEMBERED))
             .finish();
         request.into_response(allowed).map_into_right_body()

@@ -6,6 +6,7 @@ use crate::domain::event::NoFill;
 use crate::domain::party::Publisher;
 use crate::domain::region::Country;
 use crate::http::Face;
+use crate::http::blocking;
 use crate::http::body;
 use crate::http::caller;
 use crate::http::caller::Caller;
@@ -23,6 +24,7 @@ use crate::http::public::request::Render;
 use crate::selection::resolve::Sightings;
 use crate::server::decide::Call;
 use crate::server::decide::Decided;
+use crate::server::decide::Takes;
 use crate::traffic::signals;
 use crate::traffic::signals::Signals;
 use crate::traffic::signals::Site;
@@ -74,14 +76,14 @@ async fn answer(
     }
     let mut warnings = request::bound(&mut request, &face.server.settings().request)?;
     warnings.extend(ignored.into_iter().map(|path| format!("{path}: unknown field, ignored")));
-    let asked = ask(face, http, &request, identity.as_ref(), &mut warnings)?;
+    let asked = ask(face, http, &request, (identity.as_ref(), None), &mut warnings)?;
     let Some(decided) = asked else { return Ok(overloaded(face, &request)) };
     let explanation = if request.explain {
         let server = face.server.clone();
         let decided = decided.request;
         let reader = crate::server::explain::Reader::Operator;
         let explained = move || server.explain(decided, &reader, None);
-        Some(crate::http::public::explain::blocking(explained).await?)
+        Some(blocking(explained).await?)
     } else {
         None
     };
@@ -97,8 +99,7 @@ pub fn with_first<T>(
     show: impl FnOnce(Option<&reply::Fill<'_>>) -> T,
 ) -> Result<T, ApiError> {
     let identity = caller::identity(face, http)?;
-    let mut warnings = request::bound(&mut request, &face.server.settings().request)?;
-    let Some(decided) = ask(face, http, &request, identity.as_ref(), &mut warnings)? else {
+    let Some(decided) = decide(face, http, &mut request, identity.as_ref())? else {
         return Ok(show(None));
     };
     let units = filling::units(&decided);
@@ -111,12 +112,35 @@ pub fn with_first<T>(
     }
 }
 
+/// Cuts a call to its limits and decides it, for answers that have no place for warnings; `None`
+/// when the box sheds this caller.
+pub fn decide(
+    face: &Face,
+    http: &HttpRequest,
+    request: &mut DecisionRequest,
+    identity: Option<&Identity>,
+) -> Result<Option<Decided>, ApiError> {
+    decide_for(face, http, request, identity, None)
+}
+
+/// The same for a caller that does not take every unit.
+pub fn decide_for(
+    face: &Face,
+    http: &HttpRequest,
+    request: &mut DecisionRequest,
+    identity: Option<&Identity>,
+    takes: Option<&Takes<'_>>,
+) -> Result<Option<Decided>, ApiError> {
+    let mut warnings = request::bound(request, &face.server.settings().request)?;
+    ask(face, http, request, (identity, takes), &mut warnings)
+}
+
 /// Decides; `None` when the box sheds this caller.
 fn ask(
     face: &Face,
     http: &HttpRequest,
     request: &DecisionRequest,
-    identity: Option<&Identity>,
+    (identity, takes): (Option<&Identity>, Option<&Takes<'_>>),
     warnings: &mut Vec<String>,
 ) -> Result<Option<Decided>, ApiError> {
     let server = &face.server;
@@ -148,8 +172,9 @@ fn ask(
         slots: &request.placements,
         test: request.test || test,
         idle,
-        basic: seen.gpc,
+        basic: seen.gpc || request.basic,
         forced: request.force_creative.as_deref(),
+        takes,
     };
     server
         .decide(&call)

@@ -17,7 +17,7 @@ use std::time::Instant;
 pub const RECORDED: &str = "Adjacent-Recorded";
 
 /// Headers that a page's script may read.
-pub const EXPOSED: &str = "Adjacent-Recorded, Retry-After";
+pub const EXPOSED: &str = "Adjacent-Recorded, Adjacent-Ignored, Adjacent-No-Fill, Retry-After";
 
 /// The longest token, in characters.
 pub const TOKEN_CHARS: usize = 220;

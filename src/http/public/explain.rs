@@ -6,14 +6,17 @@ use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
 use crate::domain::event::Verdict;
 use crate::http::Face;
+use crate::http::blocking;
 use crate::http::caller;
 use crate::http::problem::ApiError;
+use crate::ledger::history::Since;
 use crate::server::explain::ExplainError;
 use crate::server::explain::Explanation;
 use crate::server::explain::Reader;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::header;
+use actix_web::web;
 use actix_web::web::Data;
 use actix_web::web::Path;
 use actix_web::web::Query;
@@ -35,16 +38,6 @@ impl From<ExplainError> for ApiError {
                     .join(": "),
             ),
         }
-    }
-}
-
-/// Runs something that reads files or computes for long away from the workers.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ExplainError> + Send + 'static,
-) -> Result<T, ApiError> {
-    match actix_web::web::block(work).await {
-        Ok(result) => result.map_err(ApiError::from),
-        Err(error) => Err(ApiError::internal(error)),
     }
 }
 
@@ -91,7 +84,45 @@ pub async fn explanation(
     want: Option<String>,
 ) -> Result<Explanation, ApiError> {
     let (server, decision) = (face.server.clone(), decision_id(id)?);
-    blocking(move || server.explain(decision, &reader, want.as_deref())).await
+    let is_operator = matches!(reader, Reader::Operator);
+    let found = web::block(move || server.explain(decision, &reader, want.as_deref())).await;
+    match found.map_err(ApiError::internal)? {
+        Err(ExplainError::NotRecorded(_)) if face.server.ledger.shared().is_some() => {
+            Err(elsewhere(face, decision, is_operator).await)
+        }
+        explained => Ok(explained?),
+    }
+}
+
+/// Why a decision is not on file here, where another machine may have made it. Addresses of machines
+/// are for operators.
+async fn elsewhere(face: &Data<Face>, decision: u128, is_operator: bool) -> ApiError {
+    let id = uuid::Uuid::from_u128(decision);
+    let places = match face.server.deciders(decision).await {
+        Ok(places) if places.is_empty() => {
+            return ExplainError::NotRecorded(id.to_string()).into();
+        }
+        Ok(places) => places,
+        Err(error) => {
+            tracing::warn!(%error, "nobody knows which machine decided");
+            return ApiError::away(format!(
+                "decision `{id}` is not on file here, and the shared store, which knows the other \
+                 machines, does not answer: ask again shortly"
+            ));
+        }
+    };
+    if !is_operator {
+        let detail =
+            format!("another machine decided `{id}`, and has its record: ask its operator");
+        return ApiError::missing("decision_elsewhere", detail);
+    }
+    let places = places.iter().map(|start| format!("{} ({})", start.ops, start.host));
+    let places = places.collect::<Vec<_>>().join(" or ");
+    let detail = format!(
+        "another machine decided `{id}`, and has its record: ask there, at the operations listener \
+         {places}, or `adjacent explain {id} --ops ADDRESS`"
+    );
+    ApiError::missing("decision_elsewhere", detail)
 }
 
 /// One event of a decision with its judgements.
@@ -136,10 +167,11 @@ pub async fn events(
     }
     let (server, decision) = (face.server.clone(), decision_id(&id)?);
     let own = (identity.role == Role::Publisher).then_some(identity.owner);
-    let found = actix_web::web::block(move || server.ledger.events_of(&BTreeSet::from([decision])))
-        .await
-        .map_err(ApiError::internal)?
-        .map_err(ApiError::internal)?;
+    let wanted = BTreeSet::from([decision]);
+    let found = blocking(move || {
+        server.ledger.events_of(&wanted, Since::First).map_err(ApiError::internal)
+    })
+    .await?;
     let foreign = |publisher: &str| own.as_deref().is_some_and(|own| own != publisher);
     let events = found
         .iter()

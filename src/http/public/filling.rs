@@ -3,6 +3,8 @@
 use crate::domain::event::EventKind;
 use crate::domain::event::NoFill;
 use crate::domain::party::Measurement;
+use crate::domain::party::Style;
+use crate::domain::picture::Address;
 use crate::http::public::reply::CommandReply;
 use crate::http::public::reply::CreativeReply;
 use crate::http::public::reply::CtaReply;
@@ -11,13 +13,17 @@ use crate::http::public::reply::EventUrls;
 use crate::http::public::reply::Fill;
 use crate::http::public::reply::LabelReply;
 use crate::http::public::reply::Named;
+use crate::http::public::reply::PictureReply;
 use crate::http::public::reply::PriceReply;
 use crate::http::public::reply::ProofReply;
 use crate::http::public::reply::Transparency;
 use crate::http::public::reply::jiff_text;
+use crate::selection::choose::Win;
 use crate::server::Server;
 use crate::server::decide::Decided;
 use crate::server::decide::Filled;
+use crate::server::gallery::Shown;
+use crate::server::live::Live;
 use crate::server::unit;
 use crate::server::unit::Unit;
 use smallvec::SmallVec;
@@ -69,6 +75,7 @@ pub fn fill<'a>(
         })
         .collect();
     let id = uuid::Uuid::from_u128(decided.slots[slot].id).to_string();
+    let Pictures { logo, image } = pictures(&decided.live, &filled.win, unit);
     Fill {
         fill: true,
         tier: decided.flight(filled).tier,
@@ -94,12 +101,15 @@ pub fn fill<'a>(
                 text: &command.text,
                 output: &command.output,
                 copy_url: links.to(EventKind::Copy, 0),
+                copy_text: &unit.inside.copy,
+                copied_text: &unit.inside.copied,
+                aria: &unit.inside.command,
             }),
             click_url: ctas.first().map(|cta| cta.click_url.clone()).unwrap_or_default(),
             ctas,
             landing_domain: unit.landing_domain,
-            logo: None,
-            image: None,
+            logo,
+            image,
             price: unit.price.map(|price| PriceReply {
                 text: &price.text,
                 amount_micros: price.amount_micros.get(),
@@ -137,6 +147,30 @@ pub fn fill<'a>(
         test: decided.test,
         html: None,
     }
+}
+
+/// The pictures of a chosen unit.
+pub struct Pictures<'a> {
+    /// Its sponsor's.
+    pub logo: Option<PictureReply<'a>>,
+    /// Its own.
+    pub image: Option<PictureReply<'a>>,
+}
+
+/// Those of a choice that are whole.
+pub fn pictures<'a>(live: &'a Live, win: &Win, unit: &Unit<'a>) -> Pictures<'a> {
+    let gallery = &live.fixtures.gallery;
+    let logo = gallery.logo(live.snapshot().flights[win.place].advertiser);
+    // A line has no room for one.
+    let own = unit.creative.image.as_ref().filter(|_| win.style != Style::Line);
+    let image = own
+        .and_then(|own| gallery.image(win.creative as usize).map(|shown| picture(shown, &own.alt)));
+    Pictures { logo: logo.map(|shown| picture(shown, unit.advertiser.1)), image }
+}
+
+fn picture<'a>(shown: &'a Shown, alt: &'a str) -> PictureReply<'a> {
+    let Address { width, height, format, .. } = shown.address;
+    PictureReply { url: &shown.url, width, height, alt, content_type: format.content_type() }
 }
 
 /// The texts of every filled slot, in request order.

@@ -193,7 +193,9 @@ pub async fn privacy(face: Data<Face>) -> HttpResponse {
             used(
                 "address and agent",
                 "against fraud",
-                "in memory as a keyed hash under a salt of the day, 24 hours at the most".into(),
+                "in memory, and in the store of servers that share one, as a keyed hash under a \
+                 salt of the day, 24 hours at the most"
+                    .into(),
             ),
         ],
         page_urls: "path, host or none, as the publisher chose; query and fragment never",

@@ -9,6 +9,7 @@ pub mod explain;
 pub mod filling;
 pub mod limits;
 pub mod pages;
+pub mod pictures;
 pub mod render;
 pub mod reply;
 pub mod reports;
@@ -37,6 +38,7 @@ pub fn table() -> Vec<At> {
         at("/v1/decisions").get(decisions::from_parameters).post(decisions::create),
         at("/v1/unit").get(unit_page::unit),
         // Their browsers.
+        at("/embed/pictures/{file}").reads(pictures::file),
         at("/embed/{file:.*}").reads(assets::file),
         // The three parties, asking why.
         at("/v1/decisions/{id}/explain").reads(explain::explain),
@@ -56,6 +58,7 @@ pub fn table() -> Vec<At> {
         at("/demo").reads(pages::demo),
         at("/demo/explain/{id}").reads(pages::demo_explain),
         at("/docs").reads(pages::reference),
+        at("/docs/{guide}").reads(pages::guide),
         at("/openapi.json").reads(pages::openapi),
         at("/v1/limits").reads(limits::limits),
         at("/v1/privacy").reads(limits::privacy),
@@ -63,15 +66,15 @@ pub fn table() -> Vec<At> {
     ]
 }
 
-/// Serves the table.
-pub fn routes(face: Data<Face>) -> impl FnOnce(&mut ServiceConfig) {
+/// Serves the table, and what other faces have on this listener `besides`.
+pub fn routes(face: Data<Face>, besides: Vec<At>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
         config.app_data(face).configure(extract::settings);
         let scope = web::scope("")
             .wrap(from_fn(guard::guard))
             .wrap(from_fn(cors::open))
             .wrap(manners("cross-origin"));
-        let scope = table().into_iter().fold(scope, |scope, row| scope.service(row));
+        let scope = table().into_iter().chain(besides).fold(scope, |scope, row| scope.service(row));
         config.service(scope.default_service(web::to(nowhere)));
     }
 }

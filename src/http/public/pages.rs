@@ -1,7 +1,8 @@
-//! Pages that people read: start, demo, "why this", the reference.
+//! Pages that people read: start, demo, "why this", the reference, the guides.
 
 use crate::domain::region::Regions;
 use crate::http::Face;
+use crate::http::blocking;
 use crate::http::openapi;
 use crate::http::problem::ApiError;
 use crate::http::public::explain;
@@ -15,13 +16,19 @@ use crate::web::pages::demo;
 use crate::web::pages::demo::DemoQuery;
 use crate::web::pages::demo::DemoView;
 use crate::web::pages::docs;
+use crate::web::pages::failure;
+use crate::web::pages::failure::FailureView;
+use crate::web::pages::guide;
 use crate::web::pages::index;
 use crate::web::pages::index::IndexView;
 use crate::web::pages::why;
 use crate::web::pages::why::WhyView;
 use crate::web::pages::why_words::WhyWords;
 use actix_web::HttpResponse;
+use actix_web::ResponseError;
+use actix_web::http::StatusCode;
 use actix_web::http::header;
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Data;
 use actix_web::web::Path;
 use actix_web::web::Query;
@@ -39,12 +46,36 @@ pub fn html(text: String) -> HttpResponse {
         .body(text)
 }
 
+/// The page in place of one that cannot be shown.
+pub fn failed(face: &Face, error: &ApiError) -> HttpResponse {
+    let status = error.status_code();
+    let help = match status {
+        StatusCode::UNAUTHORIZED => {
+            "Links to numbers end after some days. Whoever runs this server makes a new one."
+        }
+        StatusCode::FORBIDDEN => "Each key and each link opens the numbers of one party.",
+        _ => "Look at the address, or begin at the start page.",
+    };
+    let mut page = html(failure::failure(&FailureView {
+        title: status.canonical_reason().unwrap_or("Error"),
+        detail: &error.to_string(),
+        help,
+        links: &menu(face),
+    }));
+    *page.status_mut() = status;
+    if status == StatusCode::UNAUTHORIZED {
+        page.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    page
+}
+
 /// The menu; a trial shows the demo and the operations listener, too.
-fn menu(face: &Face) -> Vec<Link> {
+pub fn menu(face: &Face) -> Vec<Link> {
     let mut links = vec![Link::new("start", "/")];
     if face.local {
         links.push(Link::new("demo", "/demo"));
     }
+    links.extend(guide::links());
     links.push(Link::new("API", "/docs"));
     links
 }
@@ -74,6 +105,7 @@ pub async fn start(face: Data<Face>) -> HttpResponse {
         }
     }
     groups.insert(0, ("Here".to_owned(), here));
+    groups.insert(1, ("Guides".to_owned(), guide::links().collect()));
     let links = menu(&face);
     html(index::index(&IndexView { version: env!("CARGO_PKG_VERSION"), groups, links: &links }))
 }
@@ -124,7 +156,7 @@ pub async fn demo_explain(face: Data<Face>, id: Path<String>) -> Result<HttpResp
 /// `GET /w/{decision}`: for the reader.
 pub async fn reader(face: Data<Face>, id: Path<String>) -> Result<HttpResponse, ApiError> {
     let (server, decision) = (face.server.clone(), explain::decision_id(&id)?);
-    let again = explain::blocking(move || server.again(decision)).await?;
+    let again = blocking(move || server.again(decision)).await?;
     let slot = crate::decision_log::reader::slot_of(decision).unwrap_or(0);
     let page = why_page(&again, slot, &id).ok_or_else(|| {
         ApiError::missing("no_unit", "nothing was shown there, so there is nothing to explain")
@@ -169,4 +201,10 @@ pub async fn openapi() -> HttpResponse {
 /// `GET /docs`.
 pub async fn reference(face: Data<Face>) -> HttpResponse {
     html(docs::docs(openapi::document(), "/openapi.json", &menu(&face)))
+}
+
+/// `GET /docs/{guide}`.
+pub async fn guide(face: Data<Face>, name: Path<String>) -> Result<HttpResponse, ApiError> {
+    let found = guide::named(&name).ok_or_else(ApiError::no_route)?;
+    Ok(html(guide::guide(found, &face.server.public_url, &menu(&face))))
 }

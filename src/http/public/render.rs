@@ -1,10 +1,12 @@
 //! From the answer to HTML: the same fields, through escaping templates.
 
 use crate::http::public::reply::Fill;
+use crate::http::public::reply::PictureReply;
 use crate::web::unit;
 use crate::web::unit::CommandView;
 use crate::web::unit::CtaView;
 use crate::web::unit::LabelView;
+use crate::web::unit::PictureView;
 use crate::web::unit::PriceView;
 use crate::web::unit::ProofView;
 use crate::web::unit::UnitView;
@@ -24,6 +26,8 @@ fn view<'v>(fill: &'v Fill<'_>, as_of: &'v str) -> UnitView<'v> {
             aria: fill.label.aria,
             line: fill.label.sponsor_line,
         },
+        logo: creative.logo.as_ref().map(picture),
+        image: creative.image.as_ref().map(picture),
         kicker: creative.kicker.as_deref(),
         headline: creative.headline,
         body: Some(creative.body).filter(|body| !body.is_empty()),
@@ -35,6 +39,7 @@ fn view<'v>(fill: &'v Fill<'_>, as_of: &'v str) -> UnitView<'v> {
         command: creative.command.as_ref().map(|command| CommandView {
             text: command.text,
             output: Some(command.output).filter(|output| !output.is_empty()),
+            aria: command.aria,
         }),
         ctas: creative
             .ctas
@@ -47,11 +52,17 @@ fn view<'v>(fill: &'v Fill<'_>, as_of: &'v str) -> UnitView<'v> {
             .as_ref()
             .map(|price| PriceView { text: price.text, note: price.note }),
         why: fill.transparency.why,
+        why_language: fill.transparency.language,
         why_text: fill.transparency.why_text,
         why_url: Some(&fill.transparency.why_url),
         rel: fill.rel,
         impression_url: fill.event_urls.impression.as_deref(),
     }
+}
+
+fn picture<'v>(reply: &PictureReply<'v>) -> PictureView<'v> {
+    let PictureReply { url, width, height, alt, .. } = *reply;
+    PictureView { url, width, height, alt }
 }
 
 fn as_of(fill: &Fill<'_>) -> String {
@@ -61,6 +72,17 @@ fn as_of(fill: &Fill<'_>) -> String {
 /// A complete unit, for a page that puts it into its own HTML.
 pub fn fragment(fill: &Fill<'_>) -> String {
     unit::fragment(&view(fill, &as_of(fill)))
+}
+
+/// The same with its looks, for a page that counts the impression itself and has no stylesheet of
+/// ours: the one at `public_url` comes with it.
+pub fn uncounted(fill: &Fill<'_>, public_url: &str) -> String {
+    unit::styled(&UnitView { impression_url: None, ..view(fill, &as_of(fill)) }, public_url)
+}
+
+/// The label and one paid link in a line, for whoever shows text alone.
+pub fn line(fill: &Fill<'_>) -> String {
+    unit::line(&view(fill, &as_of(fill)))
 }
 
 /// A page of just the unit; an empty one without a unit.

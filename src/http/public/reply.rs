@@ -126,7 +126,7 @@ pub struct Named<'a> {
     pub name: &'a str,
 }
 
-/// The unit's parts; all of them plain text.
+/// The unit's parts; all texts are plain.
 #[derive(Serialize, JsonSchema)]
 pub struct CreativeReply<'a> {
     /// The creative's id.
@@ -158,12 +158,32 @@ pub struct CreativeReply<'a> {
     pub click_url: String,
     /// Host of the landing page.
     pub landing_domain: &'a str,
-    /// The sponsor's logo.
-    pub logo: Option<&'a str>,
+    /// The sponsor's logo, for a place beside the sponsor line.
+    pub logo: Option<PictureReply<'a>>,
     /// A picture.
-    pub image: Option<&'a str>,
+    pub image: Option<PictureReply<'a>>,
     /// A price footnote.
     pub price: Option<PriceReply<'a>>,
+}
+
+/// A picture of ours, with its size, so that room is kept free for it.
+#[derive(Serialize, JsonSchema)]
+pub struct PictureReply<'a> {
+    /// Its address, which never means another picture.
+    #[schemars(example = &"https://units.example/embed/pictures/3f0c1b6f0b8b4a7c9d2e5f60718293a4.webp")]
+    pub url: &'a str,
+    /// In pixels.
+    #[schemars(range(min = 16, max = 2048), example = &640)]
+    pub width: u16,
+    /// In pixels.
+    #[schemars(range(min = 16, max = 2048), example = &360)]
+    pub height: u16,
+    /// What it shows, for readers who do not see it.
+    #[schemars(example = &"A cargo bicycle from the side")]
+    pub alt: &'a str,
+    /// Its format, for dialects that ask for some alone.
+    #[serde(skip)]
+    pub content_type: &'static str,
 }
 
 /// A claim.
@@ -187,6 +207,12 @@ pub struct CommandReply<'a> {
     pub output: &'a str,
     /// Where a copy is told.
     pub copy_url: String,
+    /// On the button that copies it.
+    pub copy_text: &'a str,
+    /// On that button when it has.
+    pub copied_text: &'a str,
+    /// What a screen reader says of it.
+    pub aria: &'a str,
 }
 
 /// A call to action.

@@ -43,6 +43,10 @@ pub struct DecisionRequest {
     /// The creative to show; needs an operator's key and implies `test`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_creative: Option<String>,
+    /// Observe no viewport and tell no visitors apart. Not on this wire: `Sec-GPC` says it here,
+    /// other dialects have a field for it.
+    #[serde(skip)]
+    pub basic: bool,
 }
 
 /// What the caller says of the reader.

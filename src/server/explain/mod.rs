@@ -1,6 +1,7 @@
 //! Why: a decision made again from what was recorded, flight by flight, with a reason for each.
 
 pub mod document;
+pub(in crate::server) mod elsewhere;
 pub mod redact;
 pub mod want;
 
@@ -12,6 +13,7 @@ use crate::decision_log;
 use crate::decision_log::Found;
 use crate::domain::event::NoFill;
 use crate::selection::choose::Request;
+use crate::selection::rules::Mask;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::World;
 use crate::selection::trace;
@@ -115,14 +117,10 @@ impl Again {
     }
 }
 
-/// The traces of a recorded decision's slots, each with the flights that were masked in it.
+/// The traces of a recorded decision's slots, each with the flights that were passed over in it.
 fn retrace(world: &World, found: &Found) -> Vec<SlotTrace> {
     let line = &found.line;
     let request = Request { world, page: &line.page, now_ms: line.at_ms, id: line.request };
-    let masks: Vec<Vec<usize>> = line
-        .slots
-        .iter()
-        .map(|slot| slot.masked.iter().map(|place| *place as usize).collect())
-        .collect();
+    let masks: Vec<Vec<Mask>> = line.slots.iter().map(|slot| slot.masked.clone()).collect();
     trace::trace(&request, &masks)
 }

@@ -100,10 +100,12 @@ fn taken_before(again: &Again, slot: usize) -> Taken {
     let snapshot = &*again.world.snapshot;
     let won = again.slots[..slot].iter().filter_map(|traced| traced.result.as_ref().ok());
     let masked = again.found.line.slots[..=slot.min(again.found.line.slots.len() - 1)].iter();
-    Taken {
+    let mut taken = Taken {
         advertisers: won.map(|win| snapshot.flights[win.place].advertiser).collect(),
-        masked: masked.flat_map(|slot| slot.masked.iter().map(|place| *place as usize)).collect(),
-    }
+        ..Taken::default()
+    };
+    masked.for_each(|slot| taken.begin(&slot.masked));
+    taken
 }
 
 /// It passed every rule: the tier, the floor, the cap or the draw decided.
@@ -166,7 +168,9 @@ const fn remedy(stage: Removed) -> &'static str {
             "the story would have to be about somebody else, or the publisher's policy allow it"
         }
         Removed::Shown => "neither the sponsor nor a rival may be on the page already",
-        Removed::Blocked => "the publisher would have to lift its block",
+        Removed::Blocked => {
+            "the publisher, or the exchange that asked, would have to lift its block"
+        }
         Removed::Style => "it needs a live creative in a style that the placement takes",
         Removed::Label => "a label for the reader's country would have to be reviewed",
         Removed::Budget | Removed::Masked => {

@@ -44,6 +44,16 @@ impl Server {
     /// tier of a flight or of what it belongs to; none finds everything. Looks at every flight and
     /// at the ledger's rows of today: not for a thread that serves.
     pub fn overview(&self, search: &str) -> Overview {
+        self.found(&Search::of(search))
+    }
+
+    /// What one advertiser has, and how it does; nothing of anybody else's. Not for a thread that
+    /// serves, either.
+    pub fn overview_of(&self, advertiser: &str) -> Option<AdvertiserOverview> {
+        self.found(&Search::of_advertiser(advertiser)).advertisers.pop()
+    }
+
+    fn found(&self, search: &Search) -> Overview {
         let (live, now_ms) = (self.live(), self.clock.now_ms());
         let inventory = &live.snapshot().inventory;
         let contents: Vec<Content> =
@@ -58,14 +68,13 @@ impl Server {
         for creative in &inventory.creatives {
             moment.creatives.entry(creative.flight.as_str()).or_default().push(creative);
         }
-        let search = Search::of(search);
         let mut found: HashMap<usize, Vec<FlightOverview>> = HashMap::new();
         let mut count = 0;
         let mut places: Vec<usize> = (0..live.snapshot().flights.len()).collect();
         places.sort_by_key(|place| live.snapshot().flights[*place].doc);
         for place in places {
             let row = &live.snapshot().flights[place];
-            if moment.finds(&search, place) {
+            if moment.finds(search, place) {
                 count += 1;
                 if count <= MOST_FLIGHTS {
                     found.entry(row.campaign).or_default().push(moment.flight(place));
@@ -77,7 +86,7 @@ impl Server {
             found: count,
             left_off: count.saturating_sub(MOST_FLIGHTS),
             flights: live.snapshot().flights.len(),
-            advertisers: moment.advertisers(&search, found),
+            advertisers: moment.advertisers(search, found),
             publishers: inventory
                 .publishers
                 .iter()
@@ -130,10 +139,13 @@ impl Moment<'_> {
     }
 
     fn finds(&self, search: &Search, place: usize) -> bool {
+        let (row, inventory) = (&self.live.snapshot().flights[place], self.inventory());
+        if !search.concerns(inventory.advertisers[row.advertiser].id.as_str()) {
+            return false;
+        }
         if search.is_empty() {
             return true;
         }
-        let (row, inventory) = (&self.live.snapshot().flights[place], self.inventory());
         let (document, campaign) =
             (&inventory.flights[row.doc], &inventory.campaigns[row.campaign]);
         let advertiser = &inventory.advertisers[row.advertiser];
@@ -220,8 +232,8 @@ impl Moment<'_> {
                 names.get(owner).copied().unwrap_or_default(),
                 stopped_word(campaign.is_stopped()),
             ];
-            let shown =
-                !flights.is_empty() || (of_whom.len() < MOST_FLIGHTS && search.finds(&texts));
+            let shown = !flights.is_empty()
+                || (search.concerns(owner) && of_whom.len() < MOST_FLIGHTS && search.finds(&texts));
             if shown {
                 let row = self.campaign(campaign, number, flights);
                 of_whom.entry(owner).or_default().push(row);
@@ -231,7 +243,9 @@ impl Moment<'_> {
             let campaigns = of_whom.remove(advertiser.id.as_str()).unwrap_or_default();
             let own =
                 [advertiser.id.as_str(), &advertiser.name, stopped_word(advertiser.is_stopped())];
-            (!campaigns.is_empty() || search.finds(&own)).then(|| AdvertiserOverview {
+            (!campaigns.is_empty()
+                || (search.concerns(advertiser.id.as_str()) && search.finds(&own)))
+            .then(|| AdvertiserOverview {
                 id: advertiser.id.to_string(),
                 name: advertiser.name.clone(),
                 currency: advertiser.currency,

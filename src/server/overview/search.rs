@@ -2,25 +2,40 @@
 
 use crate::server::overview::document::FlightStatus;
 
-/// What is looked for: every word must be somewhere.
-pub(super) struct Search(Vec<String>);
+/// What is looked for: every word must be somewhere, and it must be this advertiser's, where one is
+/// named.
+pub(super) struct Search {
+    words: Vec<String>,
+    owner: Option<String>,
+}
 
 impl Search {
     /// Reads what was typed.
     pub fn of(text: &str) -> Search {
-        Search(plain(text).split_whitespace().map(str::to_owned).collect())
+        let words = plain(text).split_whitespace().map(str::to_owned).collect();
+        Search { words, owner: None }
     }
 
-    /// Whether nothing is looked for.
+    /// Everything that is one advertiser's, and nothing else.
+    pub fn of_advertiser(id: &str) -> Search {
+        Search { words: Vec::new(), owner: Some(id.to_owned()) }
+    }
+
+    /// Whether it looks for what this advertiser has.
+    pub fn concerns(&self, advertiser: &str) -> bool {
+        self.owner.as_deref().is_none_or(|owner| owner == advertiser)
+    }
+
+    /// Whether there are no words.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.words.is_empty()
     }
 
     /// Whether every word is in one of these.
     pub fn finds(&self, texts: &[&str]) -> bool {
-        self.0.is_empty() || {
+        self.is_empty() || {
             let texts = plain(&texts.join("\n"));
-            self.0.iter().all(|word| texts.contains(word.as_str()))
+            self.words.iter().all(|word| texts.contains(word.as_str()))
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::domain::event::Tier;
 use crate::domain::money::Micros;
 use crate::ledger::Record;
 use crate::ledger::State;
+use crate::ledger::apply::Origin;
 use crate::ledger::apply::apply;
 use crate::ledger::record::Asked;
 use crate::ledger::record::Credit;
@@ -178,7 +179,7 @@ proptest! {
     ) {
         let mut state = State::default();
         for record in &records {
-            apply(&mut state, record);
+            apply(&mut state, Origin { incarnation: 0, partition: 0 }, record);
         }
         let kept = postcard::to_stdvec(&state).unwrap();
         let again: State = postcard::from_bytes(&kept).unwrap();
@@ -197,7 +198,7 @@ proptest! {
     fn what_an_advertiser_spent_is_what_its_campaigns_were_billed(records in records()) {
         let mut state = State::default();
         for record in &records {
-            apply(&mut state, record);
+            apply(&mut state, Origin { incarnation: 0, partition: 0 }, record);
         }
         let query = Query {
             party: Party::Advertiser("acme".into()),

@@ -1,10 +1,10 @@
 /** The one script of a page: finds the units, asks once, draws, reports. It keeps nothing, sets
  *  nothing, and whatever it is answered, the page stays as it was or gains a unit. */
 
-import css from "unit.css";
+import { attribute, first, page, placement } from "./page";
 import { send, watch } from "./events";
-import { attribute, page, placement } from "./page";
 import { draw } from "./unit";
+import css from "unit.css";
 import type { Decision, Reply } from "./wire";
 
 declare global {
@@ -12,42 +12,51 @@ declare global {
     /** The only name this script leaves on a page. */
     adjacent?: { refresh(): void };
   }
+  /** Address of the file that reads the page, by its content; the build knows it. */
+  const READING: string;
 }
 
 const BUDGET_MS = 800;
+/** A unit that nobody has seen for so long counts no more when somebody does. */
+const STALE_MS = 9e5;
 const PER_CALL = 8;
 const NAME = "adjacent-unit";
 
 const start = (script: HTMLScriptElement): void => {
   // A copy on the publisher's own host names the server in `data-base`.
-  const address = new URL(attribute(script, "base") || script.src).origin + "/v1/decisions";
-  const units = new Map<HTMLElement, ShadowRoot>();
+  const base = new URL(attribute(script, "base") || script.src).origin;
+  /** Every unit in the document, with what is to be done when the document shows or hides. */
+  const units = new Map<HTMLElement, () => void>();
+  /** The creatives that stand on the page. */
+  const shown = new Map<HTMLElement, string>();
+  /** Another page view has another one. */
   let queue: HTMLElement[] = [];
-  let shown: string[] = [];
-  let busy = false;
-  let view = 0;
+  let turn = Promise.resolve();
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
 
   /** Shows the answer; the publisher's own content where there is none. */
-  const settle = (unit: HTMLElement, detail: { decision?: Decision; reply?: Reply }): void => {
-    const root = units.get(unit)!;
+  const settle = (unit: HTMLElement, decision?: Decision): void => {
     const tell = (what: string) =>
-      unit.dispatchEvent(new CustomEvent("adjacent:" + what, { bubbles: true, detail }));
-    const { decision } = detail;
+      unit.dispatchEvent(
+        new CustomEvent("adjacent:" + what, { bubbles: true, detail: { decision } }),
+      );
+    const came = Date.now();
     let box: HTMLElement | undefined;
     try {
-      box = decision && draw(decision);
+      box = draw(decision!);
     } catch {
       // Not in our words.
     }
-    root.replaceChildren(box || document.createElement("slot"));
-    // Neither a unit nor a reason against one is an error, whatever was said.
-    tell(box ? "fill" : decision?.reason ? "nofill" : "error");
+    unit.shadowRoot!.replaceChildren(box || document.createElement("slot"));
     if (box) {
       const { impression, viewable } = Object(decision!.event_urls);
-      shown.push(decision!.creative!.id!);
-      watch(
+      const look = watch(
         box,
-        () => send(impression),
+        () => {
+          if (Date.now() - came < STALE_MS) send(impression);
+          else add(unit);
+        },
         // Without this address the publisher's pages are not to be observed.
         viewable &&
           (() => {
@@ -55,63 +64,92 @@ const start = (script: HTMLScriptElement): void => {
             tell("viewable");
           }),
       );
+      units.set(unit, look);
+      shown.set(unit, decision!.creative!.id!);
+    }
+    // Neither a unit nor a reason against one is an error, whatever was said.
+    tell(box ? "fill" : decision?.reason ? "nofill" : "error");
+  };
+
+  /** The units that are still in the document. */
+  const live = (): HTMLElement[] => {
+    units.forEach((_, unit) => unit.isConnected || (units.delete(unit), shown.delete(unit)));
+    return [...units.keys()];
+  };
+
+  const ask = async (): Promise<void> => {
+    const asked = queue;
+    const sources = [...live(), script];
+    const batch = queue.splice(0, PER_CALL).filter((unit) => units.has(unit));
+    if (!batch[0]) return;
+    let reply: Reply | undefined;
+    try {
+      const signal = AbortSignal.timeout(BUDGET_MS);
+      const body = {
+        publisher: attribute(script, "publisher"),
+        ...page(sources, [...shown.values()]),
+        placements: batch.map(placement),
+      };
+      if (first(sources, "read")) {
+        // It has half of the time, and what it does not read is not there.
+        await Promise.race([
+          import(base + READING).then((reading) => reading.read(body.page)),
+          new Promise((late) => setTimeout(late, BUDGET_MS / 2)),
+        ]).catch(Object);
+      }
+      // Plain text, so that no browser asks for permission first.
+      const call = () =>
+        fetch(base + "/v1/decisions", {
+          method: "POST",
+          credentials: "omit",
+          body: JSON.stringify(body),
+          signal,
+        });
+      // A connection that broke is tried once more, and after the budget fails at once.
+      reply = await (await call().catch(call)).json();
+    } catch {
+      // Too late, unreachable or garbage: the unit stays collapsed.
+    }
+    // An answer to a page view that is over belongs to nobody.
+    if (asked == queue) {
+      batch.forEach((unit, key) => settle(unit, reply?.decisions?.[key]));
     }
   };
 
-  /** One call; a connection that broke is tried once more, within the same budget. */
-  const call = (body: string, signal: AbortSignal, again?: boolean): Promise<Reply> =>
-    // Plain text, so that no browser asks for permission first.
-    fetch(address, { method: "POST", credentials: "omit", keepalive: true, body, signal }).then(
-      (reply) => reply.json(),
-      (error) => {
-        if (again) throw error;
-        // After the budget the second try fails at once, by the same signal.
-        return call(body, signal, true);
-      },
-    );
+  const add = (unit: HTMLElement): void => {
+    shown.delete(unit);
+    queue.push(unit);
+    // One call after the other, because each says what the ones before have shown.
+    setTimeout(() => (turn = turn.then(ask)));
+  };
 
-  const ask = async (): Promise<void> => {
-    if (busy) return;
-    busy = true;
-    while (queue[0]) {
-      const asked = view;
-      const keys = new Map<string, HTMLElement>();
-      for (const unit of queue.splice(0, PER_CALL)) {
-        let key = attribute(unit, "key") || attribute(unit, "placement");
-        while (keys.has(key)) key += "+";
-        keys.set(key, unit);
+  const take = (unit: HTMLElement): void => {
+    if (units.has(unit)) return;
+    try {
+      // One that was here before still has what it was given.
+      if (unit.shadowRoot?.adoptedStyleSheets[0] != sheet) {
+        unit.attachShadow({ mode: "open" }).adoptedStyleSheets = [sheet];
       }
-      let reply: Reply | undefined;
-      try {
-        const stop = new AbortController();
-        setTimeout(() => stop.abort(), BUDGET_MS);
-        const body = JSON.stringify({
-          publisher: attribute(script, "publisher"),
-          ...page([...units.keys(), script], shown),
-          placements: [...keys].map(([key, unit]) => placement(unit, key)),
-        });
-        reply = await call(body, stop.signal);
-      } catch {
-        // Too late, unreachable or garbage: the unit stays collapsed.
-      }
-      // An answer to a page view that is over belongs to nobody.
-      if (asked == view) {
-        keys.forEach((unit, key) => settle(unit, { reply, decision: reply?.decisions?.[key] }));
-      }
+      units.set(unit, Object);
+      add(unit);
+    } catch {
+      // An element that can hold nothing, or holds something else already.
     }
-    busy = false;
   };
 
   /** A new page view in the same document: every unit that is still there is asked for again. */
   const refresh = (): void => {
-    view++;
-    shown = [];
-    queue = [...units.keys()].filter((unit) => unit.isConnected || !units.delete(unit));
-    ask();
+    queue = [];
+    live().forEach(add);
   };
 
+  /** Units, and elements of the publisher's own that stand for one, as they follow each other. */
+  const find = () =>
+    document.querySelectorAll<HTMLElement>(NAME + ",." + NAME).forEach(take);
+
   const begin = (): void => {
-    if (!document.querySelector(NAME) && attribute(script, "placement")) {
+    find();
+    if (!units.size && attribute(script, "placement")) {
       const own = document.createElement(NAME);
       Object.assign(own.dataset, script.dataset);
       script.after(own);
@@ -120,23 +158,18 @@ const start = (script: HTMLScriptElement): void => {
       NAME,
       class extends HTMLElement {
         connectedCallback(): void {
-          if (units.has(this)) return;
-          const root = this.shadowRoot || this.attachShadow({ mode: "open" });
-          try {
-            const sheet = new CSSStyleSheet();
-            sheet.replaceSync(css);
-            root.adoptedStyleSheets = [sheet];
-          } catch {
-            // A browser from before 2023 shows the unit without its looks.
-          }
-          units.set(this, root);
-          queue.push(this);
-          setTimeout(ask);
+          take(this);
         }
       },
     );
+    new MutationObserver(find).observe(document, { childList: true, subtree: true });
   };
 
+  // In a turn of its own: a page that was rendered ahead is shown before it is said to be a page,
+  // and what it sends until then is sent as what nobody looks at.
+  document.addEventListener("visibilitychange", () =>
+    setTimeout(() => units.forEach((look) => look())),
+  );
   window.adjacent = { refresh };
   if (document.readyState == "loading") document.addEventListener("DOMContentLoaded", begin);
   else begin();
@@ -146,5 +179,5 @@ try {
   const script = document.currentScript;
   if (script && !window.adjacent) start(script as HTMLScriptElement);
 } catch {
-  // An old browser, or an address that is none: the page stays as it was.
+  // A browser from before 2023, or an address that is none: the page stays as it was.
 }

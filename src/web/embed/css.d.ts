@@ -3,3 +3,15 @@ declare module "unit.css" {
   const text: string;
   export default text;
 }
+
+/** What not every browser has: the second version of the observer, and pages rendered ahead. */
+interface IntersectionObserverInit {
+  trackVisibility?: boolean;
+  delay?: number;
+}
+interface Document {
+  readonly prerendering?: boolean;
+}
+interface IntersectionObserverEntry {
+  readonly isVisible?: boolean;
+}

@@ -1,8 +1,10 @@
 /** The demo page's own script: shows what was decided beside the unit, and why. The unit itself
  *  knows nothing of it; all it hears are the events that every page can listen to. */
 
+import { attribute } from "./page";
 import { rows, element } from "./show";
 import { explain, type Explained } from "./explain";
+import { playground, shown } from "./playground";
 import type { Decision } from "./wire";
 
 const panel = () => document.getElementById("inspector");
@@ -48,9 +50,12 @@ const watchReports = (into: HTMLElement, decision: Decision): void => {
   }).observe({ type: "resource", buffered: true });
 };
 
+let asked = 0;
+
 const show = async (decision: Decision | undefined): Promise<void> => {
   const box = panel();
   if (!box) return;
+  const own = ++asked;
   if (!decision) {
     box.replaceChildren(element("p", "The server did not answer in time. The page is as it was."));
     return;
@@ -73,10 +78,13 @@ const show = async (decision: Decision | undefined): Promise<void> => {
   // A decision is on disk within a second; until then the trace is asked for again.
   for (const wait of [0, 400, 1200]) {
     await new Promise((done) => setTimeout(done, wait));
+    // Whoever asked again meanwhile waits for another trace.
+    if (own != asked) return;
     try {
       const reply = await fetch(from + encodeURIComponent(decision.decision_id));
       if (!reply.ok) continue;
-      trace.replaceChildren(...explain((await reply.json()) as Explained));
+      const told = (await reply.json()) as Explained;
+      if (own == asked) trace.replaceChildren(...explain(told));
       return;
     } catch {
       // Tried again below.
@@ -87,13 +95,18 @@ const show = async (decision: Decision | undefined): Promise<void> => {
 
 for (const what of ["fill", "nofill", "error"]) {
   document.addEventListener("adjacent:" + what, (event) => {
-    void show((event as CustomEvent<{ decision?: Decision }>).detail.decision);
+    const { decision } = (event as CustomEvent<{ decision?: Decision }>).detail;
+    void show(decision);
+    // The page's own script tells of its decision, under the name that the page asked by.
+    const name = attribute(event.target as Element, "placement");
+    shown({ decisions: { [name]: decision } }, decision);
   });
 }
 
 document.addEventListener("DOMContentLoaded", () => {
   const form = document.querySelector<HTMLFormElement>("form.switches");
   form?.addEventListener("change", () => form.requestSubmit());
+  playground((decision) => void show(decision));
   for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copies]")) {
     button.hidden = false;
     button.addEventListener("click", () => {

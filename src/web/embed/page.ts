@@ -1,8 +1,14 @@
 /** What a page says about itself, in attributes of units and of the script's own tag. */
 
-/** An attribute of a unit, or the `data-` one of the script. */
+/** Whom a page names; a name alone is a mention. */
+export type Entity = string | { name: string; role: string };
+
+/** What a call says of its page. */
+export type Page = ReturnType<typeof page>["page"];
+
+/** An attribute of a unit, or the `data-` one of the script and of any other element. */
 export const attribute = (from: Element, name: string): string =>
-  (from.getAttribute(name) || from.getAttribute("data-" + name) || "").trim();
+  from.getAttribute(name) || from.getAttribute("data-" + name) || "";
 
 const list = (from: Element, name: string): string[] =>
   attribute(from, name)
@@ -10,34 +16,37 @@ const list = (from: Element, name: string): string[] =>
     .map((part) => part.trim())
     .filter(Boolean);
 
-/** One context for the whole page: lists are joined, single values come from the first that has one. */
+/** The first value that any of these has. */
+export const first = (sources: Element[], name: string): string | undefined =>
+  sources.map((from) => attribute(from, name)).find(Boolean);
+
+/** One context for the whole page: lists are joined, single values come from the first that has one.
+ *  The server knows how many of them count. */
 export const page = (sources: Element[], shown: string[]) => {
   const all = (name: string) => [...new Set(sources.flatMap((from) => list(from, name)))];
-  const first = (name: string) => sources.map((from) => attribute(from, name)).find(Boolean);
+  const one = (name: string) => first(sources, name);
   return {
     page: {
       // Query and fragment may name a reader, so they stay here.
-      url: location.href.split(/[?#]/)[0],
-      language: first("language") || document.documentElement.lang || undefined,
+      url: location.href.split(/[?#]/)[0]!,
+      language: one("language") || document.documentElement.lang || undefined,
       topics: all("topics"),
       entities: all("subject")
-        .map((name) => name + "*")
-        .concat(all("entities"))
-        .map((name) =>
-          name.endsWith("*") ? { name: name.slice(0, -1).trim(), role: "subject" } : name,
-        ),
+        .map((name): Entity => ({ name, role: "subject" }))
+        .concat(all("entities")),
       keywords: all("keywords"),
-      region: first("page-region") || first("region"),
-      commercial: first("commercial"),
+      region: one("page-region"),
+      commercial: one("commercial"),
       sensitive: all("sensitive"),
       shown,
     },
-    viewer: { region: first("viewer-region") },
+    viewer: { region: one("viewer-region") },
   };
 };
 
-/** A unit as the call names it; `key` keeps two of one placement apart. */
-export const placement = (unit: Element, key: string) => {
-  const styles = list(unit, "styles");
-  return { name: attribute(unit, "placement"), key, styles: styles[0] ? styles : undefined };
-};
+/** A unit as the call names it: two of one placement are two, and one that names none has none. */
+export const placement = (unit: Element, key: number) => ({
+  name: attribute(unit, "placement") || "-",
+  key: key + "",
+  styles: list(unit, "styles"),
+});

@@ -5,6 +5,16 @@ export interface Command {
   text?: string;
   output?: string;
   copy_url?: string;
+  copy_text?: string;
+  copied_text?: string;
+  aria?: string;
+}
+
+export interface Picture {
+  url?: string;
+  width?: number;
+  height?: number;
+  alt?: string;
 }
 
 export interface Creative {
@@ -19,6 +29,8 @@ export interface Creative {
   command?: Command;
   ctas?: { id?: string; text?: string; click_url?: string }[];
   click_url?: string;
+  logo?: Picture;
+  image?: Picture;
   price?: { text?: string; note?: string };
 }
 

@@ -6,6 +6,8 @@ use crate::web::assets;
 use crate::web::html;
 use askama::Template;
 use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
 
 /// What the switches say, as they stand in the address. Empty is the page's own or nothing.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -99,13 +101,48 @@ pub fn embed_line(view: &DemoView<'_>) -> String {
         ("topics", query.topic.as_str()),
         ("entities", query.entities.as_str()),
         ("subject", query.subject.as_str()),
-        ("region", view.region),
+        ("page-region", view.region),
         ("viewer-region", query.viewer.as_str()),
         ("styles", query.style.as_str()),
         ("commercial", query.commercial.as_str()),
     ];
     let attributes = attributes.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     html(&EmbedLine { base_url: view.base_url, publisher: view.publisher, attributes })
+}
+
+/// What a text with commas names.
+fn listed(text: &str) -> Vec<&str> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()
+}
+
+/// The call that the line makes, as a person would write it; a test, since a playground bills nobody.
+fn request(view: &DemoView<'_>) -> String {
+    let query = &view.query;
+    let subjects = listed(&query.subject);
+    let subjects = subjects.into_iter().map(|name| json!({ "name": name, "role": "subject" }));
+    let mentions = listed(&query.entities).into_iter().map(Value::from);
+    let mut request = json!({
+        "publisher": view.publisher,
+        "page": {
+            "url": format!("{}/demo", view.base_url),
+            "language": "en",
+            "topics": listed(&query.topic),
+            "entities": subjects.chain(mentions).collect::<Vec<_>>(),
+            "region": view.region,
+        },
+        "placements": [{ "name": view.placement }],
+        "test": true,
+    });
+    if !query.commercial.is_empty() {
+        request["page"]["commercial"] = json!(query.commercial);
+    }
+    if !query.viewer.is_empty() {
+        request["viewer"] = json!({ "region": query.viewer });
+    }
+    if !query.style.is_empty() {
+        request["placements"][0]["styles"] = json!(listed(&query.style));
+    }
+    serde_json::to_string_pretty(&request).unwrap_or_default()
 }
 
 #[derive(Template)]
@@ -115,6 +152,7 @@ struct Page<'a> {
     view: &'a DemoView<'a>,
     script: String,
     line: String,
+    request: String,
     topics: Vec<Choice<'a>>,
     subjects: Vec<Choice<'a>>,
     viewers: Vec<Choice<'a>>,
@@ -141,6 +179,7 @@ pub fn demo(view: &DemoView<'_>) -> String {
         view,
         script: assets::path(assets::DEMO_JS),
         line: embed_line(view),
+        request: request(view),
         topics: choices(&[("", "none")], &view.topics, &query.topic),
         subjects: choices(&[("", "nobody we know")], &view.entities, &query.subject),
         viewers: choices(&[("", "as observed")], &view.countries, &query.viewer),

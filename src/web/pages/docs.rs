@@ -2,6 +2,9 @@
 
 use super::Frame;
 use super::Link;
+use super::guide;
+use super::markdown::paragraphs;
+use super::markdown::phrase;
 use super::schema::Field;
 use super::schema::fields;
 use super::schema::kind;
@@ -10,6 +13,7 @@ use super::schema::resolve;
 use crate::web::html;
 use askama::Template;
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// One operation.
 struct Call {
@@ -27,9 +31,25 @@ struct Call {
 struct Body {
     format: String,
     kind: String,
-    fields: Vec<Field>,
+    /// What leads to its fields.
+    id: String,
+    fields: Fields,
     example: Option<String>,
 }
+
+/// What a body holds: said once on a page, because most answers hold what another one does.
+enum Fields {
+    None,
+    Told(Vec<Field>),
+    /// As where they were told: its address on the page, and its name.
+    As {
+        id: String,
+        place: String,
+    },
+}
+
+/// Which fields were told where: its id and its name.
+type Told = HashMap<Vec<Field>, (String, String)>;
 
 /// What may come back.
 struct Answer {
@@ -44,8 +64,9 @@ struct Page<'a> {
     frame: Frame<'a>,
     title: &'a str,
     version: &'a str,
-    description: &'a str,
+    description: String,
     document: &'a str,
+    guides: Vec<Link>,
     calls: Vec<Call>,
 }
 
@@ -55,9 +76,25 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 
-fn bodies(document: &Value, content: &Value) -> Vec<Body> {
+/// The bodies of a place, such as `GET /livez 200`, that is called `id` on the page.
+fn bodies(
+    document: &Value,
+    content: &Value,
+    (id, place): (&str, &str),
+    told: &mut Told,
+) -> Vec<Body> {
     let Some(formats) = content.as_object() else { return Vec::new() };
-    let body = |(format, media): (&String, &Value)| {
+    let body = |(at, (format, media)): (usize, (&String, &Value))| {
+        let id = format!("{id}-{at}");
+        let rows = fields(document, &media["schema"]);
+        let fields = if rows.is_empty() {
+            Fields::None
+        } else if let Some((id, place)) = told.get(&rows) {
+            Fields::As { id: id.clone(), place: place.clone() }
+        } else {
+            told.insert(rows.clone(), (id.clone(), place.to_owned()));
+            Fields::Told(rows)
+        };
         let schema = resolve(document, &media["schema"]);
         let named = media["examples"].as_object().and_then(|all| all.values().next());
         let example = named
@@ -68,11 +105,12 @@ fn bodies(document: &Value, content: &Value) -> Vec<Body> {
         Body {
             format: format.clone(),
             kind: kind(&media["schema"]),
-            fields: fields(document, &media["schema"]),
+            id,
+            fields,
             example: example.filter(|example| !example.is_null()).map(pretty),
         }
     };
-    formats.iter().map(body).collect()
+    formats.iter().enumerate().map(body).collect()
 }
 
 fn parameter(document: &Value, given: &Value) -> Field {
@@ -86,31 +124,47 @@ fn parameter(document: &Value, given: &Value) -> Field {
             format!("{}, in {place}", kind(&given["schema"]))
         },
         required: given["required"].as_bool().unwrap_or(false),
-        description: text(given, "description").to_owned(),
+        description: phrase(text(given, "description")),
     }
 }
 
-fn call(document: &Value, path: &str, around: &Value, verb: &str, said: &Value) -> Call {
+fn call(
+    document: &Value,
+    path: &str,
+    around: &Value,
+    (verb, said): (&str, &Value),
+    told: &mut Told,
+) -> Call {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let id = format!("{verb}{}", path.chars().map(plain).collect::<String>());
+    let name = format!("{} {path}", verb.to_uppercase());
     let listed = [&around["parameters"], &said["parameters"]];
     let listed = listed.into_iter().filter_map(Value::as_array).flatten();
+    let asked = &resolve(document, &said["requestBody"])["content"];
+    let asked = bodies(document, asked, (&format!("{id}-body"), &name), told);
     let answers = said["responses"].as_object().into_iter().flatten().map(|(status, answer)| {
         let answer = resolve(document, answer);
         Answer {
             status: status.clone(),
-            description: text(answer, "description").to_owned(),
-            bodies: bodies(document, &answer["content"]),
+            description: phrase(text(answer, "description")),
+            bodies: bodies(
+                document,
+                &answer["content"],
+                (&format!("{id}-{status}"), &format!("{name}, {status}")),
+                told,
+            ),
         }
     });
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let answers = answers.collect();
     Call {
-        id: format!("{verb}{}", path.chars().map(plain).collect::<String>()),
+        id,
         verb: verb.to_uppercase(),
         path: path.to_owned(),
         summary: text(said, "summary").to_owned(),
-        description: text(said, "description").to_owned(),
+        description: paragraphs(text(said, "description")),
         parameters: listed.map(|given| parameter(document, given)).collect(),
-        bodies: bodies(document, &resolve(document, &said["requestBody"])["content"]),
-        answers: answers.collect(),
+        bodies: asked,
+        answers,
     }
 }
 
@@ -118,10 +172,11 @@ fn call(document: &Value, path: &str, around: &Value, verb: &str, said: &Value) 
 /// in it can break the page. `address` is where the document itself is served.
 pub fn docs(document: &Value, address: &str, links: &[Link]) -> String {
     let mut calls = Vec::new();
+    let mut told = Told::new();
     for (path, around) in document["paths"].as_object().into_iter().flatten() {
         for verb in VERBS {
             if let Some(said) = around.get(verb) {
-                calls.push(call(document, path, around, verb, said));
+                calls.push(call(document, path, around, (verb, said), &mut told));
             }
         }
     }
@@ -130,8 +185,9 @@ pub fn docs(document: &Value, address: &str, links: &[Link]) -> String {
         frame: Frame::new("API reference", links, "/docs"),
         title: text(info, "title"),
         version: text(info, "version"),
-        description: text(info, "description"),
+        description: paragraphs(text(info, "description")),
         document: address,
+        guides: guide::links().collect(),
         calls,
     })
 }

@@ -1,18 +1,21 @@
-//! The pages that people read: start, demo, "why this", an advertiser's numbers, the reference, the
-//! operator's console.
+//! The pages that people read: start, demo, "why this", an advertiser's numbers, the reference and
+//! the guides, the operator's console, and what is read where there is no page.
 //!
 //! Each file holds the view that the server fills and the function that renders it. Numbers come
 //! as text, written the reader's way, and once more raw where a bar is drawn from them.
 
 pub mod advertiser;
+pub mod chart;
 pub mod console;
 pub mod demo;
 pub mod docs;
+pub mod failure;
+pub mod guide;
 pub mod index;
 pub mod why;
 pub mod why_words;
 
-mod chart;
+mod markdown;
 mod schema;
 
 use crate::web::assets;

@@ -1,9 +1,10 @@
 //! JSON Schemas as rows to read: names, kinds, and what they mean.
 
+use super::markdown::phrase;
 use serde_json::Value;
 
 /// A field of an object, or a parameter.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Field {
     /// What it is called, with those it stands in.
     pub name: String,
@@ -109,7 +110,7 @@ fn unfold(document: &Value, schema: &Value, around: &str, depth: usize, rows: &m
         rows.push(Field {
             kind: kind(held),
             required: must,
-            description: said.unwrap_or_default().to_owned(),
+            description: phrase(said.unwrap_or_default()),
             name: full.clone(),
         });
         unfold(document, held, &format!("{full}."), depth + 1, rows);

@@ -1,17 +1,28 @@
 //! What every page keeps: escaped text, nothing inline, the one line as a publisher pastes it.
 
 use super::advertiser::AdvertiserView;
-use super::advertiser::CtaRow;
+use super::advertiser::Breakdown;
+use super::advertiser::CampaignRow;
+use super::advertiser::Fact;
+use super::advertiser::FlightRow;
+use super::advertiser::Numbers;
 use super::advertiser::NumbersRow;
 use super::advertiser::RefusedRow;
+use super::advertiser::ResponseRow;
 use super::advertiser::StepRow;
+use super::advertiser::Told;
 use super::advertiser::advertiser;
+use super::chart::Chart;
 use super::console::ConsoleView;
 use super::console::console;
 use super::demo::DemoView;
 use super::demo::demo;
 use super::demo::embed_line;
 use super::docs::docs;
+use super::failure::FailureView;
+use super::failure::failure;
+use super::guide::GUIDES;
+use super::guide::guide;
 use super::index::IndexView;
 use super::index::index;
 use super::why::WhyView;
@@ -45,20 +56,36 @@ fn demo_view(links: &[Link]) -> DemoView<'_> {
 fn pages() -> Vec<(&'static str, String)> {
     let links = links();
     let text = || EVIL.to_owned();
-    let numbers = NumbersRow { name: text(), spend: text(), ..NumbersRow::default() };
-    let report = AdvertiserView {
-        name: EVIL,
-        spend: EVIL,
-        figures: vec![(text(), text(), text())],
-        steps: vec![StepRow { name: text(), net_raw: 5, ..StepRow::default() }],
-        ctas: vec![CtaRow { text: text(), clicks_raw: 2, ..CtaRow::default() }],
-        refused: vec![RefusedRow { kind: text(), reason: text(), count: text() }],
-        days: vec![numbers.clone(), NumbersRow { impressions_raw: 9, ..numbers.clone() }],
-        breakdowns: vec![(text(), vec![numbers])],
-        downloads: links.clone(),
-        links: &links,
-        ..AdvertiserView::default()
+    let row = NumbersRow { name: text(), remark: text(), spend: text(), ..NumbersRow::default() };
+    let chart = Chart {
+        says: text(),
+        unit: text(),
+        first: text(),
+        last: text(),
+        values: vec![(9, text())],
     };
+    let numbers = Numbers {
+        time_zone: text(),
+        facts: vec![Fact { name: text(), value: text(), remark: text() }],
+        steps: vec![StepRow { name: text(), share: text(), net_raw: 5, ..StepRow::default() }],
+        responses: vec![ResponseRow { text: text(), creative: text(), ..ResponseRow::default() }],
+        refused: vec![RefusedRow { words: text(), reason: text(), ..RefusedRow::default() }],
+        campaigns: vec![CampaignRow { name: text(), used_raw: (1, 2), ..CampaignRow::default() }],
+        flights: vec![FlightRow { id: text(), goal_raw: Some((1, 2)), ..FlightRow::default() }],
+        breakdowns: vec![Breakdown {
+            heading: text(),
+            what: text(),
+            charts: vec![chart],
+            rows: vec![row.clone()],
+            totals: vec![row],
+        }],
+        downloads: links.clone(),
+        call: text(),
+        ..Numbers::default()
+    };
+    let report =
+        |told| AdvertiserView { name: EVIL, from: EVIL, to: EVIL, link: EVIL, told, links: &links };
+    let failed = FailureView { title: EVIL, detail: EVIL, help: EVIL, links: &links };
     let reader = WhyView {
         language: EVIL,
         direction: EVIL,
@@ -94,10 +121,15 @@ fn pages() -> Vec<(&'static str, String)> {
         ("index", index(&start)),
         ("demo", demo(&steered)),
         ("why", why(&reader)),
-        ("advertiser", advertiser(&report)),
+        ("advertiser", advertiser(&report(Told::Numbers(Box::new(numbers))))),
+        ("advertiser, refused", advertiser(&report(Told::Refused(text(), text())))),
+        ("failure", failure(&failed)),
         ("console", console(&operator)),
         ("docs", docs(&document, "/openapi.json", &links)),
     ]
+    .into_iter()
+    .chain(GUIDES.iter().map(|own| (own.menu, guide(own, "https://units.example", &links))))
+    .collect()
 }
 
 #[test]
@@ -112,13 +144,17 @@ fn no_text_becomes_markup_on_any_page() {
 #[test]
 fn every_page_works_under_its_strict_policy() {
     for (page, html) in pages() {
+        // What a snippet shows is text.
+        let outside = |part: &str| part.split_once("</pre>").map(|(_, after)| after.to_owned());
+        let html: String =
+            html.split("<pre").map(|part| outside(part).unwrap_or(part.to_owned())).collect();
         for never in [" style=", "<style", " onclick", " onload", "javascript:", "http://"] {
             assert!(!html.contains(never), "{page}: {never}");
         }
         let scripts = html.matches("<script ").count();
         let wanted = match page {
             "demo" => 2,
-            "console" => 1,
+            "console" | "advertiser" | "advertiser, refused" => 1,
             _ => 0,
         };
         assert_eq!(scripts, wanted, "{page}");
@@ -135,7 +171,7 @@ fn the_line_on_the_demo_page_is_the_line_it_shows() {
         "<script async src=\"https://units.example/embed/v1/adjacent.js\" \
          data-publisher=\"eu-tech-news\" data-placement=\"article-end\" \
          data-topics=\"ai-infrastructure\" \
-         data-entities=\"@alibaba cloud,european-commission\" data-region=\"eu\"></script>"
+         data-entities=\"@alibaba cloud,european-commission\" data-page-region=\"eu\"></script>"
     );
     let html = demo(&view);
     assert!(html.contains(&line));

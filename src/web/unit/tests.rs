@@ -13,11 +13,17 @@ fn reference() -> UnitView<'static> {
             aria: "Anzeige, bezahlter Inhalt",
             line: "präsentiert von zahid.host",
         },
+        logo: Some(LOGO),
+        image: Some(IMAGE),
         kicker: Some("reading about agents?"),
         headline: "Run your AI side-project on zahid.host",
         body: Some("Push a repository."),
         proof: Some(ProofView { text: "4,200+ projects", source: "count", as_of: "2026-10-01" }),
-        command: Some(CommandView { text: "git push zahid main", output: Some("Live") }),
+        command: Some(CommandView {
+            text: "git push zahid main",
+            output: Some("Live"),
+            aria: "command for a terminal",
+        }),
         ctas: vec![
             CtaView { text: "Get free account", click_url: "https://x.example/c/a" },
             CtaView { text: "Pricing", click_url: "https://x.example/c/b" },
@@ -25,12 +31,26 @@ fn reference() -> UnitView<'static> {
         click_url: Some("https://x.example/c/h"),
         price: Some(PriceView { text: "from €0/mo", note: Some("no card required") }),
         why: "shown because this page is about AI infrastructure",
+        why_language: "en",
         why_text: "why this",
         why_url: Some("https://x.example/w/d"),
         rel: "sponsored nofollow noopener",
         impression_url: Some("https://x.example/e/i"),
     }
 }
+
+const LOGO: PictureView<'static> = PictureView {
+    url: "https://x.example/embed/pictures/a.png",
+    width: 192,
+    height: 96,
+    alt: "Zahid",
+};
+const IMAGE: PictureView<'static> = PictureView {
+    url: "https://x.example/embed/pictures/b.png",
+    width: 640,
+    height: 360,
+    alt: "A rack",
+};
 
 /// Text that is harmless in one place of a page and runs in another.
 const POLYGLOTS: [&str; 8] = [
@@ -59,6 +79,10 @@ fn everywhere(text: &'static str) -> Vec<(&'static str, UnitView<'static>)> {
     add("label.language", |view, text| view.label.language = text);
     add("label.aria", |view, text| view.label.aria = text);
     add("label.line", |view, text| view.label.line = text);
+    add("logo alt", |view, text| view.logo = Some(PictureView { alt: text, ..LOGO }));
+    add("logo url", |view, text| view.logo = Some(PictureView { url: text, ..LOGO }));
+    add("image alt", |view, text| view.image = Some(PictureView { alt: text, ..IMAGE }));
+    add("image url", |view, text| view.image = Some(PictureView { url: text, ..IMAGE }));
     add("kicker", |view, text| view.kicker = Some(text));
     add("headline", |view, text| view.headline = text);
     add("headline alone", |view, text| {
@@ -70,13 +94,14 @@ fn everywhere(text: &'static str) -> Vec<(&'static str, UnitView<'static>)> {
         view.proof = Some(ProofView { text, source: text, as_of: text });
     });
     add("command", |view, text| {
-        view.command = Some(CommandView { text, output: Some(text) });
+        view.command = Some(CommandView { text, output: Some(text), aria: text });
     });
     add("cta text", |view, text| view.ctas[0].text = text);
     add("cta url", |view, text| view.ctas[1].click_url = text);
     add("click_url", |view, text| view.click_url = Some(text));
     add("price", |view, text| view.price = Some(PriceView { text, note: Some(text) }));
     add("why", |view, text| view.why = text);
+    add("why_language", |view, text| view.why_language = text);
     add("why_text", |view, text| view.why_text = text);
     add("why_url", |view, text| view.why_url = Some(text));
     add("rel", |view, text| view.rel = text);
@@ -114,8 +139,8 @@ fn no_field_can_add_a_tag_or_an_attribute() {
                 for tag in &whole {
                     let name = tag.split([' ', '/']).find(|part| !part.is_empty());
                     let known = [
-                        "aside", "p", "b", "a", "div", "code", "samp", "span", "!doctype", "html",
-                        "head", "meta", "link", "title", "body", "img",
+                        "aside", "p", "b", "a", "div", "figure", "code", "samp", "span",
+                        "!doctype", "html", "head", "meta", "link", "title", "body", "img",
                     ];
                     assert!(
                         name.is_some_and(|name| known.contains(&name)),
@@ -139,6 +164,9 @@ fn no_field_can_add_a_tag_or_an_attribute() {
                             "width",
                             "height",
                             "alt",
+                            "loading",
+                            "decoding",
+                            "referrerpolicy",
                             "html",
                         ];
                         assert!(known.contains(&attribute), "{place} {field}: {tag}");
@@ -190,7 +218,7 @@ fn the_page_counts_itself_and_an_empty_one_counts_nothing() {
     assert!(full.contains("src=\"https://x.example/e/i\" width=\"1\" height=\"1\""));
     assert!(full.contains(&format!("href=\"{}\"", assets::path(assets::UNIT_CSS))));
     let by_itself = fragment(&UnitView { impression_url: None, ..reference() });
-    assert!(!by_itself.contains("<img"));
+    assert!(!by_itself.contains("adj-seen"));
     let empty = page(None, "en");
     assert!(!empty.contains("<img") && !empty.contains("<aside") && !empty.contains("stylesheet"));
 }
@@ -214,4 +242,28 @@ fn no_class_is_one_that_blockers_match() {
             assert!(!blocked.contains(&part), "{classes}");
         }
     }
+}
+
+#[test]
+fn pictures_have_their_room_and_are_in_no_line() {
+    let shown = |view: &UnitView<'_>| {
+        let html = fragment(view);
+        let pictures: Vec<String> = html
+            .split("<img ")
+            .skip(1)
+            .map(|rest| rest.split('>').next().unwrap().to_owned())
+            .filter(|tag| !tag.contains("adj-seen"))
+            .collect();
+        pictures
+    };
+    let manners = "loading=\"lazy\" decoding=\"async\" referrerpolicy=\"no-referrer\"";
+    for style in ["terminal", "card"] {
+        let view = UnitView { style, ..reference() };
+        let [logo, image] = &shown(&view)[..] else { panic!("{:?}", shown(&view)) };
+        assert!(logo.contains("a.png\" width=\"40\" height=\"20\" alt=\"Zahid\""), "{logo}");
+        assert!(image.contains("b.png\" width=\"640\" height=\"360\" alt=\"A rack\""), "{image}");
+        assert!(logo.ends_with(manners) && image.ends_with(manners));
+    }
+    assert_eq!(shown(&UnitView { style: "line", ..reference() }), [""; 0]);
+    assert_eq!(shown(&UnitView { logo: None, image: None, ..reference() }), [""; 0]);
 }

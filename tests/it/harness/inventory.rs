@@ -11,6 +11,17 @@ pub fn example() -> String {
     FILES.iter().map(read).collect::<Vec<_>>().join("\n")
 }
 
+/// Puts the example's pictures beside an inventory in a folder.
+pub fn pictures_into(folder: &Path) {
+    let to = folder.join("pictures");
+    std::fs::create_dir_all(&to).unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/inventory/pictures");
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
 /// The example with one passage replaced.
 pub fn changed(from: &str, to: &str) -> String {
     replaced(&example(), from, to)

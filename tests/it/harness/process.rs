@@ -25,6 +25,9 @@ pub struct Place {
     pub environment: Vec<(String, String)>,
 }
 
+/// The setting of how much room on the disk is enough for all units.
+pub const ENOUGH_ROOM: &str = "ADJACENT__STORE__HOUSE_ONLY_BELOW_MIB";
+
 /// A running executable.
 pub struct Process {
     child: Child,
@@ -38,7 +41,7 @@ impl Place {
     pub fn new() -> Place {
         let folder = tempfile::tempdir().unwrap();
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-        for inner in ["", "inventory"] {
+        for inner in ["", "inventory", "inventory/pictures"] {
             let to = folder.path().join("config").join(inner);
             std::fs::create_dir_all(&to).unwrap();
             for entry in std::fs::read_dir(from.join(inner)).unwrap() {
@@ -55,6 +58,8 @@ impl Place {
             ("ADJACENT__LIMITS__FLOOD_PER_SECOND", "0"),
             ("ADJACENT__STORE__SEGMENT_BYTES", "1048576"),
             ("ADJACENT__SERVER__DRAIN_TIMEOUT_SECONDS", "5"),
+            // Nor does it matter how full the disk of a test is.
+            (ENOUGH_ROOM, "0"),
         ];
         let environment = overrides.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Place { folder, environment: environment.to_vec() }

@@ -1,10 +1,12 @@
 //! The catalog as a whole: its head, its history, a new inventory, a step back.
 
 use crate::catalog::change::Expected;
+use crate::catalog::pictures::Fault;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
 use crate::http::Face;
+use crate::http::blocking;
 use crate::http::ops::admin;
 use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
@@ -34,13 +36,19 @@ pub async fn history(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse
     Ok(json(&entries))
 }
 
-/// `GET /v1/admin/audit`: everything recomputed from the journal, and what differs.
+/// `GET /v1/admin/audit`: everything recomputed from the journal, and what differs; and every
+/// picture, read again.
 pub async fn audit(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::reads(&face, &http)?;
     let server = face.server.clone();
-    let audited = actix_web::web::block(move || server.audit()).await;
-    let differences = audited.map_err(ApiError::internal)?.map_err(ApiError::internal)?;
-    Ok(json(&AuditReply { differences }))
+    let look = move || {
+        let differences = server.audit().map_err(ApiError::internal)?;
+        let named = server.live();
+        let named = named.snapshot().inventory.pictures();
+        let pictures = server.catalog.pictures().faults(named).map_err(ApiError::internal)?;
+        Ok::<_, ApiError>(AuditReply { differences, pictures })
+    };
+    Ok(json(&blocking(look).await?))
 }
 
 /// What an audit found.
@@ -48,6 +56,8 @@ pub async fn audit(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, 
 pub struct AuditReply {
     /// Numbers that are not what the journal says; none is how it should be.
     pub differences: Vec<Difference>,
+    /// Pictures that are not what was stored; none is how it should be.
+    pub pictures: Vec<Fault>,
 }
 
 /// `GET /v1/admin/inventory`.
@@ -102,7 +112,7 @@ pub async fn apply(
         weights: asked.weights,
         labels: asked.labels,
         force: asked.force,
-        unchecked: false,
+        ..Wanted::default()
     };
     let done = face.server.apply(wanted, expected, &change.by).await?;
     Ok(admin::applied(&done))
@@ -144,6 +154,7 @@ pub async fn rollback(
         labels: labels.map_err(broken)?,
         force: true,
         unchecked: true,
+        ..Wanted::default()
     };
     let done = face.server.apply(wanted, Expected::Anything, &change.by).await?;
     Ok(admin::applied(&done))

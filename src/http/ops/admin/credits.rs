@@ -135,6 +135,7 @@ impl From<CreditError> for ApiError {
     fn from(error: CreditError) -> ApiError {
         match error {
             CreditError::Journal(error) => ApiError::unavailable(error),
+            CreditError::Waits => ApiError::away(error.to_string()),
             CreditError::Read(error) => ApiError::internal(error),
             CreditError::NoCampaign(_) => ApiError::missing("no_such_document", error.to_string()),
             CreditError::Reused { .. } => ApiError::refused("Idempotency-Key", error.to_string()),

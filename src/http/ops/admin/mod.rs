@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod credits;
 pub mod documents;
+pub mod images;
 pub mod overview;
 pub mod review;
 pub mod stops;
@@ -23,6 +24,7 @@ use crate::http::routes::At;
 use crate::http::routes::at;
 use crate::server::apply::Applied;
 use crate::server::apply::ApplyError;
+use crate::store::StoreError;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::Method;
@@ -59,6 +61,8 @@ pub fn table() -> Vec<At> {
         // Emergencies.
         at("/v1/admin/rollback").post(catalog::rollback),
         at("/v1/admin/stops").post(stops::set),
+        // Pictures, before documents name them.
+        at("/v1/admin/images").reads(images::list).post(images::store),
         // Documents, one by one.
         at("/v1/admin/creatives/{id}/state").post(documents::state),
         at("/v1/admin/{list}").reads(documents::list).post(documents::create),
@@ -171,7 +175,10 @@ impl From<ApplyError> for ApiError {
                 ApiError::missing("no_such_version", error.to_string())
             }
             ApplyError::Catalog(_) => ApiError::internal(error),
-            ApplyError::Journal(_) => ApiError::unavailable(error),
+            ApplyError::Journal(_) | ApplyError::Store(StoreError::Away(_)) => {
+                ApiError::unavailable(error)
+            }
+            ApplyError::Store(_) => ApiError::internal(error),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is sold and how it does, for an operator who looks for one of many.
 
 use crate::http::Face;
+use crate::http::blocking;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
@@ -25,6 +26,6 @@ pub async fn overview(
 ) -> Result<HttpResponse, ApiError> {
     admin::reads(&face, &http)?;
     let server = face.server.clone();
-    let found = actix_web::web::block(move || server.overview(&sought.search)).await;
-    Ok(json(&found.map_err(ApiError::internal)?))
+    let found = blocking(move || Ok::<_, ApiError>(server.overview(&sought.search))).await?;
+    Ok(json(&found))
 }

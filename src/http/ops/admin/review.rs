@@ -1,6 +1,7 @@
 //! What a person should look at, with the hours to look at it in.
 
 use crate::http::Face;
+use crate::http::blocking;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
@@ -63,7 +64,7 @@ fn reply(finding: Finding) -> FoundReply {
 pub async fn review(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::reads(&face, &http)?;
     let server = face.server.clone();
-    let found = actix_web::web::block(move || server.review()).await.map_err(ApiError::internal)?;
+    let found = blocking(move || Ok::<_, ApiError>(server.review())).await?;
     let days = face.server.settings().review.days;
     let findings = found.into_iter().map(reply).collect();
     Ok(json(&ReviewReply { days, findings }))

@@ -1,0 +1,261 @@
+use super::*;
+use image::ExtendedColorType;
+use image::Frame;
+use image::ImageEncoder;
+use image::RgbaImage;
+use image::codecs::gif::GifEncoder;
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
+use image::codecs::webp::WebPEncoder;
+use proptest::prelude::*;
+
+fn pixels(width: u32, height: u32) -> RgbaImage {
+    let byte = |number: u32| u8::try_from(number % 256).unwrap();
+    RgbaImage::from_fn(width, height, |x, y| image::Rgba([byte(x * 5), byte(y * 7), 90, 255]))
+}
+
+/// A picture of some size in a format.
+fn sample(format: Format, width: u32, height: u32) -> Vec<u8> {
+    let image = pixels(width, height);
+    let rgb = DynamicImage::from(image.clone()).to_rgb8();
+    let mut bytes = Vec::new();
+    match format {
+        Format::Png => PngEncoder::new(&mut bytes)
+            .write_image(&image, width, height, ExtendedColorType::Rgba8)
+            .unwrap(),
+        Format::Jpeg => JpegEncoder::new(&mut bytes)
+            .write_image(&rgb, width, height, ExtendedColorType::Rgb8)
+            .unwrap(),
+        Format::Gif => GifEncoder::new(&mut bytes).encode_frame(Frame::new(image)).unwrap(),
+        Format::Webp => WebPEncoder::new_lossless(&mut bytes)
+            .write_image(&image, width, height, ExtendedColorType::Rgba8)
+            .unwrap(),
+    }
+    bytes
+}
+
+fn taken(bytes: &[u8]) -> Picture {
+    Picture::read(bytes, None).unwrap()
+}
+
+fn why(bytes: &[u8]) -> Refused {
+    Picture::read(bytes, None).unwrap_err()
+}
+
+fn has(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|part| part == word)
+}
+
+/// A PNG chunk; its sum is right.
+fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    let body = [&name[..], content].concat();
+    let length = u32::try_from(content.len()).unwrap().to_be_bytes();
+    [&length[..], &body, &crc32fast::hash(&body).to_be_bytes()].concat()
+}
+
+/// Puts `part` into `bytes` at a place.
+fn with(bytes: &[u8], at: usize, part: &[u8]) -> Vec<u8> {
+    [&bytes[..at], part, &bytes[at..]].concat()
+}
+
+/// EXIF with an orientation and a word of its own.
+fn exif(orientation: u8) -> Vec<u8> {
+    let mut tiff = b"II*\0\x08\0\0\0\x02\0".to_vec();
+    tiff.extend([0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0]);
+    tiff.extend([0x0F, 1, 2, 0, 8, 0, 0, 0, 38, 0, 0, 0]);
+    tiff.extend([0, 0, 0, 0]);
+    tiff.extend(b"PERSONAL");
+    tiff
+}
+
+/// The sample with metadata in every place that its format has for some.
+fn told(format: Format, orientation: u8) -> Vec<u8> {
+    let bytes = sample(format, 40, 30);
+    let exif = exif(orientation);
+    match format {
+        Format::Png => {
+            let text = chunk(b"tEXt", b"Author\0PERSONAL");
+            with(&bytes, 33, &[text, chunk(b"eXIf", &exif), chunk(b"pHYs", &[0; 9])].concat())
+        }
+        Format::Jpeg => {
+            let segment = |marker: u8, content: &[u8]| {
+                let length = u16::try_from(content.len() + 2).unwrap().to_be_bytes();
+                [&[0xFF, marker][..], &length, content].concat()
+            };
+            let exif = segment(0xE1, &[b"Exif\0\0", &exif[..]].concat());
+            with(
+                &bytes,
+                2,
+                &[exif, segment(0xFE, b"PERSONAL"), segment(0xE2, b"PERSONAL")].concat(),
+            )
+        }
+        Format::Gif => {
+            let comment = b"\x21\xFE\x08PERSONAL\0".to_vec();
+            let loops = b"\x21\xFF\x0BNETSCAPE2.0\x03\x01\0\0\0".to_vec();
+            let mut bytes = bytes;
+            let end = bytes.pop().unwrap();
+            [bytes, comment, loops, vec![end]].concat()
+        }
+        Format::Webp => {
+            let part = |name: &[u8; 4], content: &[u8]| {
+                let length = u32::try_from(content.len()).unwrap().to_le_bytes();
+                [&name[..], &length, content].concat()
+            };
+            let head = [0x08 | 0x10, 0, 0, 0, 39, 0, 0, 29, 0, 0];
+            let parts = [part(b"VP8X", &head), bytes[12..].to_vec(), part(b"EXIF", &exif)].concat();
+            let length = u32::try_from(parts.len() + 4).unwrap().to_le_bytes();
+            [&b"RIFF"[..], &length, b"WEBP", &parts].concat()
+        }
+    }
+}
+
+#[test]
+fn every_format_is_taken_measured_and_named_by_its_bytes() {
+    for format in Format::ALL {
+        let picture = taken(&sample(*format, 64, 48));
+        let address = picture.address();
+        assert_eq!((address.width, address.height, address.format), (64, 48, *format));
+        assert!(is_whole(&address, picture.bytes()));
+        assert_eq!(taken(picture.bytes()), picture, "what is stored is stored as it is");
+        let other = taken(&sample(*format, 65, 48)).address();
+        assert_ne!(other.hash, address.hash);
+    }
+}
+
+#[test]
+fn nothing_that_is_not_seen_is_stored_and_what_is_seen_stays() {
+    for format in Format::ALL {
+        let told = told(*format, 1);
+        assert!(has(&told, b"PERSONAL"), "{format}");
+        let picture = Picture::read(&told, None).unwrap_or_else(|why| panic!("{format}: {why}"));
+        for word in [&b"PERSONAL"[..], b"Exif", b"EXIF", b"tEXt", b"NETSCAPE", b"II*"] {
+            assert!(!has(picture.bytes(), word), "{format}: {}", String::from_utf8_lossy(word));
+        }
+        let before = decode(&told, *format).unwrap();
+        assert_eq!(decode(picture.bytes(), *format).unwrap(), before, "{format}");
+        assert_eq!(picture, taken(&sample(*format, 40, 30)), "{format}: one picture, one address");
+    }
+}
+
+#[test]
+fn a_picture_that_its_metadata_turns_is_refused() {
+    for format in [Format::Png, Format::Jpeg, Format::Webp] {
+        assert_eq!(why(&told(format, 6)), Refused::Turned, "{format}");
+    }
+}
+
+#[test]
+fn a_picture_that_is_cut_off_anywhere_is_refused() {
+    for format in Format::ALL {
+        let bytes = sample(*format, 40, 30);
+        for end in 0..bytes.len() {
+            assert!(Picture::read(&bytes[..end], None).is_err(), "{format}: {end}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_also_another_is_refused() {
+    let script = b"/*\0*/=1;alert(document.domain)//";
+    for format in Format::ALL {
+        let bytes = [&sample(*format, 40, 30)[..], script].concat();
+        assert_eq!(why(&bytes), Refused::Trailing(script.len()), "{format}");
+    }
+    // The classical one: the comment begins in the picture's width.
+    let mut gif = sample(Format::Gif, 40, 30);
+    gif[6..10].copy_from_slice(b"/*  ");
+    assert!(matches!(why(&gif), Refused::Size(10_799, _)));
+    // In a place for words: it is no part of what is stored.
+    let hidden = [&b"\x21\xFE"[..], &[u8::try_from(script.len()).unwrap()], script, b"\0"].concat();
+    let gif = sample(Format::Gif, 40, 30);
+    let picture = taken(&with(&gif, gif.len() - 1, &hidden));
+    assert!(!has(picture.bytes(), b"alert"));
+}
+
+#[test]
+fn what_moves_is_refused() {
+    let mut gif = Vec::new();
+    let mut encoder = GifEncoder::new(&mut gif);
+    encoder.encode_frames([Frame::new(pixels(40, 30)), Frame::new(pixels(40, 30))]).unwrap();
+    drop(encoder);
+    assert_eq!(why(&gif), Refused::Animated);
+    let png = sample(Format::Png, 40, 30);
+    let moving = with(&png, 33, &chunk(b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]));
+    assert_eq!(why(&moving), Refused::Animated);
+    let mut webp = told(Format::Webp, 1);
+    let at = webp.len() - exif(1).len() - 8;
+    webp[at..at + 4].copy_from_slice(b"ANMF");
+    assert_eq!(why(&webp), Refused::Animated);
+}
+
+#[test]
+fn a_few_bytes_that_ask_for_gigabytes_are_refused_before_anything_is_decoded() {
+    let mut head = [0; 13];
+    head[..4].copy_from_slice(&60_000u32.to_be_bytes());
+    head[4..8].copy_from_slice(&60_000u32.to_be_bytes());
+    head[8..10].copy_from_slice(&[8, 6]);
+    let signature = b"\x89PNG\r\n\x1a\n".to_vec();
+    let data = chunk(b"IDAT", b"\x78\x9c\x03\0\0\0\0\x01");
+    let bomb = [signature, chunk(b"IHDR", &head), data, chunk(b"IEND", b"")].concat();
+    assert!(bomb.len() < 100);
+    assert_eq!(why(&bomb), Refused::Size(60_000, 60_000));
+    for format in [Format::Png, Format::Gif, Format::Webp] {
+        assert_eq!(why(&sample(format, 2049, 16)), Refused::Size(2049, 16), "{format}");
+        assert_eq!(why(&sample(format, 64, 15)), Refused::Size(64, 15), "{format}");
+    }
+    let mut gif = sample(Format::Gif, 40, 30);
+    gif[6..10].fill(0xFF);
+    assert_eq!(why(&gif), Refused::Size(65_535, 65_535));
+    let long = vec![0; MAX_BYTES + 1];
+    assert_eq!(why(&long), Refused::TooLong(MAX_BYTES + 1));
+}
+
+#[test]
+fn a_file_is_what_its_name_says() {
+    let png = sample(Format::Png, 40, 30);
+    let jpeg = sample(Format::Jpeg, 40, 30);
+    for (bytes, ending) in [(&png, "png"), (&png, "PNG"), (&jpeg, "jpg"), (&jpeg, "jpeg")] {
+        assert!(Picture::read(bytes, Some(ending)).is_ok(), "{ending}");
+    }
+    let said = Picture::read(&jpeg, Some("png")).unwrap_err().to_string();
+    assert_eq!(said, "is a JPEG by its content, not by its name: let it end in .jpg");
+    for ending in ["", "gif", "svg", "exe"] {
+        assert_eq!(Picture::read(&png, Some(ending)).unwrap_err(), Refused::Misnamed(Format::Png));
+    }
+    let svg = b"<?xml version=\"1.0\"?>\n<SVG xmlns=\"http://www.w3.org/2000/svg\"><script/></SVG>";
+    assert_eq!(why(svg), Refused::Svg);
+    for none in [&b""[..], b"<html>", b"BM\0\0", b"%PDF-1.7"] {
+        assert_eq!(why(none), Refused::Unknown);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Whatever is done to a file, it is refused, or what is stored is a whole picture that is
+    /// stored the same when it comes again.
+    #[test]
+    fn what_is_taken_is_whole_and_says_nothing_else(
+        format in prop::sample::select(Format::ALL),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut bytes = told(format, 1);
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            let end = cut.index(bytes.len());
+            bytes.truncate(end);
+        }
+        if let Ok(picture) = Picture::read(&bytes, None) {
+            let address = picture.address();
+            prop_assert!(is_whole(&address, picture.bytes()));
+            prop_assert!(picture.bytes().len() <= bytes.len());
+            prop_assert_eq!(Picture::read(picture.bytes(), None), Ok(picture.clone()));
+            let decoded = decode(picture.bytes(), address.format).unwrap();
+            prop_assert_eq!(decoded.width(), u32::from(address.width));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! WebP: one RIFF file of chunks, each a name, a length and content of an even length.
+
+use crate::catalog::picture::Refused;
+use crate::catalog::picture::parts::Parts;
+use crate::domain::picture::Format;
+
+/// The flag of the extended head that says that there is transparency.
+const ALPHA: u8 = 0x10;
+/// The bytes of the extended head.
+const HEAD: usize = 10;
+
+/// The file without what is not seen: EXIF, XMP and colour profiles go.
+pub(super) fn bare(bytes: &[u8]) -> Result<Vec<u8>, Refused> {
+    let mut whole = Parts::of(bytes, Format::Webp);
+    whole.take(4)?;
+    let length = length_of(whole.take(4)?);
+    let mut parts = Parts::of(whole.take(length)?, Format::Webp);
+    whole.end()?;
+    parts.take(4)?;
+    let (mut head, mut alpha, mut pixels) = (None, None, None);
+    while !parts.is_empty() {
+        let name = parts.take(4)?;
+        let length = length_of(parts.take(4)?);
+        let content = parts.take(length)?;
+        if length % 2 == 1 {
+            parts.byte()?;
+        }
+        match name {
+            b"ANIM" | b"ANMF" => return Err(Refused::Animated),
+            b"VP8X" => head = Some(content).filter(|head| head.len() == HEAD),
+            b"ALPH" => alpha = Some((*b"ALPH", content)),
+            b"VP8 " | b"VP8L" if pixels.is_some() => {
+                return Err(parts.broken("it holds more than one picture"));
+            }
+            b"VP8 " => pixels = Some((*b"VP8 ", content)),
+            b"VP8L" => pixels = Some((*b"VP8L", content)),
+            _ => {}
+        }
+    }
+    let pixels = pixels.ok_or_else(|| parts.broken("it holds no picture"))?;
+    // Transparency beside the pixels needs the extended head; nothing else here does.
+    let mut chunks = vec![pixels];
+    let mut extended = [0; HEAD];
+    if let (Some(head), Some(alpha), b"VP8 ") = (head, alpha, &pixels.0) {
+        extended.copy_from_slice(head);
+        extended[..4].copy_from_slice(&[ALPHA, 0, 0, 0]);
+        chunks = vec![(*b"VP8X", &extended), alpha, pixels];
+    }
+    let mut kept = b"RIFF\0\0\0\0WEBP".to_vec();
+    for (name, content) in chunks {
+        kept.extend(name);
+        kept.extend(number(content.len()));
+        kept.extend(content);
+        kept.resize(kept.len().next_multiple_of(2), 0);
+    }
+    let length = number(kept.len() - 8);
+    kept[4..8].copy_from_slice(&length);
+    Ok(kept)
+}
+
+fn length_of(bytes: &[u8]) -> usize {
+    let four = bytes.try_into().expect("four bytes were taken");
+    usize::try_from(u32::from_le_bytes(four)).unwrap_or(usize::MAX)
+}
+
+fn number(length: usize) -> [u8; 4] {
+    u32::try_from(length).expect("a picture is small").to_le_bytes()
+}

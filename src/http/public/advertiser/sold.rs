@@ -1,0 +1,44 @@
+//! What an advertiser has bought, and how it does now: budgets and flights.
+
+use crate::domain::money::Micros;
+use crate::http::public::advertiser::words;
+use crate::server::overview::document::CampaignOverview;
+use crate::server::overview::document::FlightOverview;
+use crate::web::pages::advertiser::CampaignRow;
+use crate::web::pages::advertiser::FlightRow;
+
+/// A campaign's money; the bar is of the tighter of its two budgets.
+pub(super) fn campaign(campaign: &CampaignOverview, currency: &str) -> CampaignRow {
+    let amount = |micros: Micros| format!("{micros} {currency}");
+    let limit = |limit: Option<Micros>| limit.map_or_else(|| "no limit".to_owned(), amount);
+    let raw = |micros: Micros| u64::try_from(micros.get()).unwrap_or(0);
+    let in_all = campaign.lifetime_micros.map(|all| (raw(campaign.spent_micros), raw(all)));
+    let in_a_day = campaign.daily_micros.map(|day| (raw(campaign.spent_today_micros), raw(day)));
+    let fullness = |(part, whole): &(u64, u64)| u128::from(*part) * 1_000_000 / u128::from(*whole);
+    let budgets = [in_all, in_a_day].into_iter().flatten().filter(|(_, whole)| *whole > 0);
+    CampaignRow {
+        name: campaign.name.clone(),
+        id: campaign.id.clone(),
+        spent: amount(campaign.spent_micros),
+        lifetime: limit(campaign.lifetime_micros),
+        today: amount(campaign.spent_today_micros),
+        daily: limit(campaign.daily_micros),
+        held: amount(campaign.held_micros),
+        left: limit(campaign.left_micros),
+        used_raw: budgets.max_by_key(fullness).unwrap_or_default(),
+    }
+}
+
+/// A flight and how far it is.
+pub(super) fn flight(flight: &FlightOverview, currency: &str) -> FlightRow {
+    let goal = flight.goal_impressions;
+    FlightRow {
+        id: flight.id.clone(),
+        state: words::state(flight.status).to_owned(),
+        price: words::price(flight.bills, flight.price_micros, currency),
+        delivered: flight.delivered_impressions.to_string(),
+        goal: goal.map(|goal| goal.to_string()).unwrap_or_default(),
+        goal_raw: goal.map(|goal| (flight.delivered_impressions, goal)),
+        pace: flight.pace.map(words::pace).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,61 @@
+//! Counted events and what they cost, in the words of a page.
+
+use crate::domain::money::Balance;
+use crate::domain::money::Currency;
+use crate::server::report::Figures;
+use crate::web::pages::advertiser::NumbersRow;
+
+/// What rows of a report add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sum {
+    pub impressions: u64,
+    pub viewable: u64,
+    pub clicks: u64,
+    pub copies: u64,
+    pub spend_micros: i64,
+}
+
+impl Sum {
+    /// One row's.
+    pub fn of(figures: &Figures) -> Sum {
+        let mut sum = Sum::default();
+        sum.add(figures);
+        sum
+    }
+
+    /// Adds a row.
+    pub fn add(&mut self, figures: &Figures) {
+        self.impressions += figures.impressions.net;
+        self.viewable += figures.viewable.net;
+        self.clicks += figures.clicks.net;
+        self.copies += figures.copies.net;
+        self.spend_micros += figures.spend_micros;
+    }
+
+    /// It as a row of the page.
+    pub fn row(&self, name: String, remark: String, currency: Currency) -> NumbersRow {
+        NumbersRow {
+            name,
+            remark,
+            impressions: self.impressions.to_string(),
+            viewable: self.viewable.to_string(),
+            clicks: self.clicks.to_string(),
+            click_rate: share(self.clicks, self.impressions),
+            copies: self.copies.to_string(),
+            spend: money(self.spend_micros, currency),
+        }
+    }
+}
+
+/// A part of a whole in per cent; nothing where there is no whole.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    match whole {
+        0 => String::new(),
+        _ => format!("{:.1} %", part as f64 * 100.0 / whole as f64),
+    }
+}
+
+/// An amount with its currency.
+pub(super) fn money(micros: i64, currency: Currency) -> String {
+    format!("{} {currency}", Balance(micros))
+}

@@ -1,0 +1,177 @@
+//! Markdown of this repository as HTML: markup in it is text, links lead to http, https or this
+//! server, and a fence that names a file holds that file.
+
+use pulldown_cmark::CodeBlockKind;
+use pulldown_cmark::CowStr;
+use pulldown_cmark::Event;
+use pulldown_cmark::HeadingLevel;
+use pulldown_cmark::Options;
+use pulldown_cmark::Parser;
+use pulldown_cmark::Tag;
+use pulldown_cmark::TagEnd;
+use pulldown_cmark::html::push_html;
+
+/// A document as HTML.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Rendered {
+    /// Its first heading, which is not in `html`.
+    pub title: String,
+    /// The headings below it: where each is, and its words.
+    pub headings: Vec<(String, String)>,
+    /// The rest.
+    pub html: String,
+}
+
+/// Renders a document. `file` knows what the files hold that fences name, such as
+/// ```` ```php wordpress/adjacent.php ````.
+pub(super) fn render(text: &str, file: &dyn Fn(&str) -> Option<String>) -> Rendered {
+    let mut made = Rendered::default();
+    let mut events = Vec::new();
+    let mut code: Option<String> = None;
+    let mut parser = Parser::new_ext(text, Options::ENABLE_TABLES);
+    while let Some(event) = parser.next() {
+        match event {
+            Event::Start(Tag::Heading { level, .. }) => {
+                heading(level, &mut parser, &mut made, &mut events)
+            }
+            Event::Start(Tag::CodeBlock(kind)) => code = Some(named_in(&kind, file)),
+            Event::End(TagEnd::CodeBlock) => {
+                events.push(ours("<pre tabindex=\"0\"><code>"));
+                events.push(Event::Text(code.take().unwrap_or_default().into()));
+                events.push(ours("</code></pre>\n"));
+            }
+            Event::Text(part) if code.is_some() => {
+                code.iter_mut().for_each(|held| held.push_str(&part));
+            }
+            Event::Start(Tag::Table(_)) => {
+                events.push(ours("<div class=\"scroll\" tabindex=\"0\">"));
+                events.push(event);
+            }
+            Event::End(TagEnd::Table) => {
+                events.push(event);
+                events.push(ours("</div>\n"));
+            }
+            Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+                let dest_url = if leads(&dest_url) { dest_url } else { CowStr::Borrowed("") };
+                events.push(Event::Start(Tag::Link { link_type, dest_url, title, id }));
+            }
+            Event::Html(part) | Event::InlineHtml(part) => events.push(Event::Text(part)),
+            Event::Start(Tag::HtmlBlock | Tag::Image { .. })
+            | Event::End(TagEnd::HtmlBlock | TagEnd::Image) => {}
+            other => events.push(other),
+        }
+    }
+    push_html(&mut made.html, events.into_iter());
+    made
+}
+
+/// A text of several paragraphs, such as a description of the API's document.
+pub(super) fn paragraphs(text: &str) -> String {
+    render(text, &|_| None).html
+}
+
+/// A text of one paragraph, to stand inside of another element; of several, all of them.
+pub(super) fn phrase(text: &str) -> String {
+    let html = paragraphs(text);
+    let inner = html.strip_prefix("<p>").and_then(|rest| rest.strip_suffix("</p>\n"));
+    inner.filter(|inner| !inner.contains("<p>")).map(str::to_owned).unwrap_or(html)
+}
+
+/// Markup that this file writes, and no document.
+fn ours(markup: &'static str) -> Event<'static> {
+    Event::Html(CowStr::Borrowed(markup))
+}
+
+fn leads(address: &str) -> bool {
+    ["https://", "http://", "/", "#"].iter().any(|start| address.starts_with(start))
+}
+
+/// What the file holds that a fence names; nothing where it names none.
+fn named_in(kind: &CodeBlockKind<'_>, file: &dyn Fn(&str) -> Option<String>) -> String {
+    let CodeBlockKind::Fenced(info) = kind else { return String::new() };
+    info.split_whitespace().nth(1).and_then(file).unwrap_or_default()
+}
+
+fn heading<'t>(
+    level: HeadingLevel,
+    parser: &mut Parser<'t>,
+    made: &mut Rendered,
+    events: &mut Vec<Event<'t>>,
+) {
+    let inside: Vec<Event<'t>> = parser
+        .by_ref()
+        .take_while(|event| !matches!(event, Event::End(TagEnd::Heading(_))))
+        .collect();
+    let words: String = inside
+        .iter()
+        .filter_map(|event| match event {
+            Event::Text(part) | Event::Code(part) => Some(&**part),
+            _ => None,
+        })
+        .collect();
+    if level == HeadingLevel::H1 {
+        made.title = words;
+        return;
+    }
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let place: String = words.chars().map(plain).collect();
+    let id = Some(CowStr::from(place.clone()));
+    events.push(Event::Start(Tag::Heading { level, id, classes: Vec::new(), attrs: Vec::new() }));
+    events.extend(inside.into_iter().map(|event| match event {
+        Event::InlineHtml(part) => Event::Text(part),
+        other => other,
+    }));
+    events.push(Event::End(TagEnd::Heading(level)));
+    if level == HeadingLevel::H2 {
+        made.headings.push((place, words));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn html(text: &str) -> String {
+        render(text, &|name| (name == "x/y.php").then(|| "<?php echo '<b>';".to_owned())).html
+    }
+
+    #[test]
+    fn markup_in_a_document_is_text() {
+        for text in [
+            "<script>alert(1)</script>",
+            "words <img src=x onerror=alert(1)> words",
+            "## <script>alert(1)</script>",
+            "![<script>](https://elsewhere.example/x.png)",
+            "`<script>`",
+            "```\n<script>\n```",
+            "| <script> |\n|---|\n| <img src=x> |",
+        ] {
+            let made = html(text);
+            assert!(!made.contains("<script") && !made.contains("<img"), "{text}: {made}");
+        }
+    }
+
+    #[test]
+    fn a_link_leads_to_a_page_or_nowhere() {
+        assert!(html("[a](/docs)").contains("href=\"/docs\""));
+        assert!(html("[a](https://units.example/x)").contains("href=\"https://units.example/x\""));
+        for address in ["javascript:alert(1)", "data:text/html,x", "JAVASCRIPT:x", "../x"] {
+            assert!(html(&format!("[a]({address})")).contains("href=\"\""), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_fence_that_names_a_file_holds_it() {
+        let made = html("```php x/y.php\n```");
+        assert_eq!(made, "<pre tabindex=\"0\"><code>&lt;?php echo '&lt;b&gt;';</code></pre>\n");
+        assert_eq!(html("```php\nown\n```"), "<pre tabindex=\"0\"><code>own\n</code></pre>\n");
+    }
+
+    #[test]
+    fn headings_have_places_and_the_first_is_the_title() {
+        let made = render("# A `title`\n\n## Why this\n\n### Deeper\n\nWords.", &|_| None);
+        assert_eq!(made.title, "A title");
+        assert_eq!(made.headings, [("why-this".to_owned(), "Why this".to_owned())]);
+        assert!(made.html.starts_with("<h2 id=\"why-this\">Why this</h2>\n<h3 id=\"deeper\">"));
+    }
+}

@@ -1,0 +1,50 @@
+// A page with a unit in it, written by Node: ADJACENT_URL=… ADJACENT_KEY=… node page.mjs
+// (The package @adjacent/web does the same with types and one retry.)
+const { ADJACENT_URL: base, ADJACENT_KEY: key } = process.env;
+
+/** The unit for a page as HTML, or nothing: a page never fails and never waits because of it. */
+const unit = async (page, reader = {}) => {
+  try {
+    const reply = await fetch(`${base}/v1/decisions`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${key}`,
+        "content-type": "application/json",
+        // What you saw of the reader, against fraud. Both are optional.
+        ...(reader.address && { "adjacent-reader-address": reader.address }),
+        ...(reader.agent && { "adjacent-reader-agent": reader.agent }),
+      },
+      body: JSON.stringify({
+        publisher: "eu-tech-news",
+        page,
+        viewer: { region: reader.country },
+        placements: [{ name: "article-end", styles: ["terminal", "card"] }],
+        render: "html",
+      }),
+      signal: AbortSignal.timeout(800),
+    });
+    const { decisions } = await reply.json();
+    return decisions["article-end"].html ?? "";
+  } catch {
+    return "";
+  }
+};
+
+const end = await unit(
+  { url: "https://news.example/ai-infrastructure/x", language: "en", topics: ["ai-infrastructure"] },
+  { country: "DE" },
+);
+
+// Sent with `Cache-Control: no-store`: a unit belongs to one page view.
+console.log(`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>A story</title>
+<link rel="stylesheet" href="${base}/embed/v1/unit.css">
+</head>
+<body>
+<article><h1>A story</h1><p>Words.</p></article>
+${end}
+</body>
+</html>`);

@@ -1,0 +1,128 @@
+// A unit can be read, reached and heard by everybody.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { launch, script, site, story, unit } from "./browser.mjs";
+import { start, until } from "./server.mjs";
+import { arabic, places, shown, STYLES } from "./style.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+let browser, server, rtl;
+before(async () => {
+  [server, rtl] = await Promise.all([start(), start(arabic)]);
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await Promise.all([server?.stop(), rtl?.stop()]);
+});
+
+const told = async (page) => {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  return violations.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 100)} ${node.failureSummary}`));
+};
+
+test("axe finds nothing in any style, light or dark, narrow or wide", async (t) => {
+  const head = "<style>html { color-scheme: light dark; background: light-dark(#fff, #111) }</style>";
+  for (const place of places()) {
+    const page = await shown(t, browser, { from: server, ...place, head });
+    assert.deepEqual(await told(page), [], JSON.stringify(place));
+  }
+});
+
+test("axe finds nothing in a frame, in HTML, or from right to left", async (t) => {
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await browser.page({ colorScheme, bypassCSP: true });
+    t.after(() => page.context().close());
+    for (const style of STYLES) {
+      await page.goto(`${server.base}/v1/unit?publisher=eu-tech-news&placement=article-end&topic=ai-infrastructure&viewer_region=DE&style=${style}`);
+      await page.locator(`.adj-${style}`).waitFor();
+      const found = (await told(page)).filter((one) => !/^(region|landmark-one-main|page-has-heading-one)/.test(one));
+      assert.deepEqual(found, [], `${style} ${colorScheme}`);
+    }
+    assert.deepEqual(await told(await shown(t, browser, { from: rtl, options: { colorScheme } })), []);
+  }
+});
+
+test("the keyboard walks it from the headline to the reason, and shows where it is", async (t) => {
+  const page = await shown(t, browser, { from: server, inside: '<a href="/" id="ahead">Before</a>' });
+  await page.locator("#ahead").focus();
+  const walked = [];
+  for (let step = 0; step < 5; step++) {
+    await page.keyboard.press("Tab");
+    walked.push(
+      await page.evaluate(() => {
+        const at = document.querySelector("adjacent-unit").shadowRoot.activeElement;
+        const { outlineStyle, outlineWidth } = getComputedStyle(at);
+        return [at.className, outlineStyle !== "none" && parseFloat(outlineWidth) > 0];
+      }),
+    );
+  }
+  assert.deepEqual(walked, ["adj-title", "adj-copy", "adj-cta", "adj-cta", "adj-why"].map((name) => [name, true]));
+});
+
+test("by the keyboard the command is copied as it is shown, and the button says so aloud", async (t) => {
+  const page = await shown(t, browser, { from: server, options: { permissions: ["clipboard-read", "clipboard-write"] } });
+  const button = unit(page).getByRole("button", { name: "copy" });
+  await button.focus();
+  await page.keyboard.press("Enter");
+  await until("copied", async () => (await unit(page).locator(".adj-copy").innerText()) === "copied");
+
+  const typed = await unit(page).locator(".adj-typed").innerText();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), typed);
+  assert.equal(await unit(page).locator(".adj-copy").getAttribute("aria-live"), "polite");
+});
+
+test("a screen reader is told what it is, who pays, and what the command is", async (t) => {
+  const page = await shown(t, browser, { from: server });
+  const spoken = await page.locator("adjacent-unit").ariaSnapshot();
+  for (const said of [
+    'complementary "Anzeige, bezahlter Inhalt"',
+    "präsentiert von zahid.host",
+    'figure "command for a terminal"',
+    "code: git push zahid main\n",
+    'button "copy"',
+    'link "Run your AI side-project on zahid.host"',
+    'link "Pricing"',
+    'link "warum das"',
+  ]) {
+    assert.ok(spoken.includes(said), `${said} in\n${spoken}`);
+  }
+  assert.equal(await unit(page).locator(".adj-why").getAttribute("lang"), "de");
+  assert.equal(await unit(page).locator(".adj-top").getAttribute("lang"), "de");
+});
+
+test("nothing of a unit moves", async (t) => {
+  for (const reducedMotion of ["no-preference", "reduce"]) {
+    for (const style of STYLES) {
+      const page = await shown(t, browser, { from: server, style, options: { reducedMotion } });
+      const moving = await page.evaluate(() => {
+        const parts = [...document.querySelector("adjacent-unit").shadowRoot.querySelectorAll("*")];
+        return parts.filter((part) => getComputedStyle(part).transitionDuration !== "0s" || part.getAnimations().length).length;
+      });
+      assert.equal(moving, 0);
+    }
+  }
+});
+
+for (const [country, text, language] of [
+  ["DE", "Anzeige", "de"],
+  ["AT", "Werbung", "de"],
+  ["FR", "Publicité", "fr"],
+  ["BE", "Advertentie", "nl"],
+]) {
+  test(`a reader in ${country} reads “${text}”, and may ask why`, async (t) => {
+    const one = script(server.base).replace('viewer-region="DE"', `viewer-region="${country}"`);
+    const host = await site({ "/": story(`${one}<adjacent-unit placement="article-end" topics="ai-infrastructure" language="${language}"></adjacent-unit>`) });
+    t.after(host.stop);
+    const page = await browser.page();
+    t.after(() => page.context().close());
+    await page.goto(host.base);
+    assert.equal(await unit(page).locator(".adj-label").innerText(), text);
+    assert.equal(await unit(page).locator(".adj-top").getAttribute("lang"), language);
+    const answer = await fetch(await unit(page).locator(".adj-why").getAttribute("href"));
+    assert.equal(answer.status, 200);
+  });
+}

@@ -1,0 +1,94 @@
+// The advertiser's page in a browser: dates, sorting, a phone, no script.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, unit } from "./browser.mjs";
+import { start, until } from "./server.mjs";
+
+let browser, server;
+before(async () => {
+  server = await start();
+  browser = await launch();
+  for (const [count, viewer] of [[3, "DE"], [1, "AT"], [2, "FR"]]) {
+    for (let at = 0; at < count; at++) {
+      const page = await browser.page();
+      await page.goto(`${server.demo}?viewer=${viewer}`);
+      await unit(page).waitFor();
+      await page.context().close();
+    }
+  }
+  await until("impressions", async () => (await server.events("impression", "counted")) === 6);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const table = (page, heading) => page.locator("section", { has: page.getByRole("heading", { name: heading, exact: true }) });
+const names = (page, heading) => table(page, heading).locator("tbody th").evaluateAll((cells) => cells.map((cell) => cell.firstChild.textContent));
+
+test("a table sorts by the column that is chosen, its total stays below", async () => {
+  const page = await browser.page();
+  await page.goto(server.named("zahid-host"));
+  assert.deepEqual(await names(page, "By country"), ["DE", "FR", "AT"], "the largest first");
+  const head = (name) => table(page, "By country").getByRole("columnheader", { name });
+
+  await head("Country").getByRole("button").click();
+  assert.deepEqual(await names(page, "By country"), ["AT", "DE", "FR"]);
+  assert.equal(await head("Country").getAttribute("aria-sort"), "ascending");
+  await head("Spent").getByRole("button").click();
+  assert.deepEqual(await names(page, "By country"), ["DE", "FR", "AT"], "amounts from the top");
+  await head("Spent").getByRole("button").press("Enter");
+  assert.deepEqual(await names(page, "By country"), ["AT", "FR", "DE"]);
+  assert.equal(await head("Country").getAttribute("aria-sort"), null, "one column at a time");
+
+  assert.equal(await table(page, "By country").locator("tfoot td").first().innerText(), "6");
+  assert.deepEqual(page.complaints, []);
+});
+
+test("half a range is named beside its field and the right one is shown", async () => {
+  const page = await browser.page();
+  await page.goto(server.named("zahid-host"));
+  await page.getByLabel("Until before").fill("");
+  await page.getByRole("button", { name: "Show" }).click();
+  assert.match(await page.getByRole("alert").innerText(), /^to: .*give both dates, or neither$/);
+  assert.equal(await page.locator("table, dl").count(), 0, "no number");
+
+  await page.getByLabel("First day").fill("2026-01-01");
+  await page.getByLabel("Until before").fill("2026-02-01");
+  await page.getByRole("button", { name: "Show" }).click();
+  assert.match(await page.locator(".lead").innerText(), /^2026-01-01 to before 2026-02-01/);
+  assert.match(await page.locator("dd").first().innerText(), /^0\.00\n/);
+});
+
+test("a file is saved under a name of its own", async () => {
+  const page = await browser.page();
+  await page.goto(server.named("zahid-host"));
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "days.csv" }).click()]);
+  assert.equal(file.suggestedFilename(), "adjacent-zahid-host.csv");
+  const chunks = [];
+  for await (const chunk of await file.createReadStream()) chunks.push(chunk);
+  const [head, ...rows] = Buffer.concat(chunks).toString().trim().split("\n").map((line) => line.split(","));
+  assert.equal(rows.length, 1);
+  assert.equal(rows[0][head.indexOf("impressions_net")], "6");
+});
+
+test("without a script every number and every chart is there", async () => {
+  const page = await browser.page({ javaScriptEnabled: false });
+  await page.goto(server.named("zahid-host"));
+  assert.equal(await table(page, "By day").locator("tfoot td").first().innerText(), "6");
+  const charts = page.locator("svg.chart");
+  assert.equal(await charts.count(), 3);
+  for (const chart of await charts.all()) {
+    const bars = chart.locator("rect:not([height='0'])");
+    const box = await bars.first().boundingBox();
+    assert.ok(box.height > 100 && box.width > 1, JSON.stringify(box));
+  }
+  assert.equal(await page.getByRole("button").count(), 1, "nothing that would do nothing");
+});
+
+test("on a phone the tables scroll and the page does not", async () => {
+  const page = await browser.page({ viewport: { width: 320, height: 640 } });
+  await page.goto(server.named("zahid-host"));
+  const [inner, whole] = await page.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
+  assert.equal(whole, inner);
+});

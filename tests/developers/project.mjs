@@ -1,0 +1,59 @@
+// The npm package as somebody else gets it: packed by npm, installed by npm from its tarball.
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const HERE = new URL(".", import.meta.url).pathname;
+const WEB = new URL("../../src/web/", import.meta.url).pathname;
+
+const run = (cwd, command, ...args) => {
+  try {
+    const stdio = ["ignore", "pipe", "pipe"];
+    return execFileSync(command, args, { cwd, encoding: "utf8", maxBuffer: 2 ** 26, stdio });
+  } catch (error) {
+    throw new Error(`${command} ${args.join(" ")}: ${`${error.stdout}${error.stderr}`.slice(-4000)}`);
+  }
+};
+
+/** Packs the package and installs the tarball into a project that has React. */
+export const install = () => {
+  const folder = mkdtempSync(join(tmpdir(), "adjacent-project-"));
+  run(WEB, "node", "build.mjs", "package");
+  const [packed] = JSON.parse(run(join(WEB, "package"), "npm", "pack", "--json", "--pack-destination", folder));
+  cpSync(join(HERE, "project"), folder, { recursive: true });
+  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+  run(folder, "npm", "ci", ...quiet);
+  run(folder, "npm", "install", "--no-save", ...quiet, join(folder, packed.filename));
+  const bin = (name) => join(folder, "node_modules", ".bin", name);
+  const bundle = (name, ...more) =>
+    run(folder, bin("esbuild"), `src/${name}`, "--bundle", "--format=esm", "--log-level=warning", ...more);
+  return {
+    folder,
+    /** The names of what is in the tarball. */
+    files: packed.files.map((file) => file.path).sort(),
+    /** A source file of the project. */
+    write: (name, text) => writeFileSync(join(folder, "src", name), text),
+    /** Checks the types of the whole project; throws what the compiler says. */
+    check: (...more) => run(folder, bin("tsc"), "-p", ".", ...more),
+    /** A page's script. */
+    bundle,
+    /** The packages that the project resolves, as Node loads them. */
+    load(name, source) {
+      const text = source ?? bundle(name, "--platform=node", "--packages=external");
+      const path = join(folder, `${name.replace(/\W/g, "-")}.mjs`);
+      writeFileSync(path, text);
+      return import(pathToFileURL(path).href);
+    },
+    installed: () => readdirSync(join(folder, "node_modules/@adjacent/web")),
+    manifest: () => JSON.parse(readFileSync(join(folder, "node_modules/@adjacent/web/package.json"), "utf8")),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+};
+
+/** The text of a local key of a server of `tests/browser/server.mjs`. */
+export const key = (server, whose) => {
+  const text = readFileSync(join(server.folder, "data/local-keys.toml"), "utf8");
+  return text.match(new RegExp(`^${whose} = "(.*)"`, "m"))[1];
+};

@@ -1,0 +1,990 @@
+//! Other clients' dialects: what goes in, what comes out, what is counted, what is refused.
+
+use crate::harness::Ack;
+use crate::harness::Setup;
+use crate::harness::TestServer;
+use crate::harness::inventory;
+use crate::harness::reference;
+use adjacent::adapters::answers::number;
+use adjacent::config::settings::ForeignEvent;
+use reqwest::RequestBuilder;
+use serde_json::Value;
+use serde_json::json;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+/// All dialects on, with names that are not ours for one site and its slots.
+fn speaking() -> Setup {
+    Setup::default().clock().settings(|settings| {
+        let own = &mut settings.adapters;
+        (own.ethicalads, own.kevel, own.openrtb) = (true, true, true);
+        own.publishers.insert("site-4242".into(), "eu-tech-news".into());
+        own.placements.insert("zone-77".into(), "article-end".into());
+        own.placements.insert("eu-tech-news/text-v1".into(), "article-end".into());
+        own.events.insert("40".into(), ForeignEvent::Viewable);
+        own.events.insert("41".into(), ForeignEvent::Copy);
+    })
+}
+
+/// What came back: the status, the reasons of `Adjacent-No-Fill`, what was not read, the document.
+#[derive(Debug)]
+struct Told {
+    status: u16,
+    no_fill: String,
+    ignored: String,
+    text: String,
+}
+
+impl Told {
+    async fn by(call: RequestBuilder) -> Told {
+        let reply = call.send().await.unwrap();
+        let header = |name: &str| {
+            let value = reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            value.unwrap_or_default()
+        };
+        let (no_fill, ignored) = (header("adjacent-no-fill"), header("adjacent-ignored"));
+        let status = reply.status().as_u16();
+        assert!(reply.headers().get("set-cookie").is_none());
+        if status < 300 {
+            assert_eq!(header("cache-control"), "no-store");
+        }
+        Told { status, no_fill, ignored, text: reply.text().await.unwrap() }
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The code and the field of a refusal.
+    fn refusal(&self) -> (u16, String, String) {
+        let problem = self.json();
+        let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+        (self.status, text("code"), text("field"))
+    }
+}
+
+impl TestServer {
+    async fn ethicalads(&self, query: &str) -> Told {
+        Told::by(self.reader.get(&format!("{}/api/v1/decision/?{query}", self.public))).await
+    }
+
+    async fn ethicalads_posted(&self, body: &Value) -> Told {
+        Told::by(self.posts("/api/v1/decision/", body)).await
+    }
+
+    async fn kevel(&self, body: &Value) -> Told {
+        Told::by(self.posts("/api/v2", body)).await
+    }
+
+    async fn bids(&self, body: &Value) -> Told {
+        Told::by(self.posts("/openrtb2/2.6/bids", body)).await
+    }
+
+    fn posts(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.reader.post(&format!("{}{path}", self.public)).json(body)
+    }
+
+    /// Somebody sees the unit and follows its link a second later.
+    async fn seen_and_clicked(&self, view: &str, link: &str) -> Ack {
+        assert!(self.reader.fire(view).await.recorded);
+        self.advance_ms(1_000);
+        let ack = self.reader.fire(link).await;
+        self.inner.ledger.pass().await.unwrap();
+        ack
+    }
+
+    /// Exactly this many impressions and clicks came and counted.
+    async fn assert_counted(&self, impressions: u64, clicks: u64) {
+        let scrape = self.scrape().await;
+        let events = |kind: &str, verdict: &str| {
+            let series = format!("adjacent_events_total{{kind=\"{kind}\",verdict=\"{verdict}\"}}");
+            scrape.count(&series)
+        };
+        assert_eq!(
+            (events("impression", "counted"), events("click", "counted")),
+            (impressions, clicks)
+        );
+        self.assert_books_balance().await;
+    }
+
+    /// What decisions hold of a sponsor's money until their events come, in micros.
+    async fn held(&self, sponsor: &str) -> u64 {
+        let path = format!("/v1/admin/overview?search={sponsor}");
+        let call = self.reader.get(&format!("{}{path}", self.ops));
+        let sent = call.bearer_auth(self.key("operator")).send().await.unwrap();
+        let overview: Value = sent.json().await.unwrap();
+        let campaigns = overview["advertisers"][0]["campaigns"].as_array().unwrap();
+        campaigns.iter().map(|one| one["held_micros"].as_u64().unwrap_or(0)).sum()
+    }
+}
+
+const PAGE: &str = "publisher=eu-tech-news&div_ids=article-end&ad_types=text-v1\
+    &keywords=ai-infrastructure|data+centre&campaign_types=paid|publisher-house|community|house\
+    &client_version=4&placement_index=0&url=https%3A%2F%2Fnews.example%2Fx";
+
+fn kevel_page() -> Value {
+    json!({
+        "placements": [{ "divName": "article-end", "networkId": 23, "siteId": 4242, "adTypes": [5] }],
+        "keywords": ["ai-infrastructure", "@alibaba cloud"],
+        "url": "https://news.example/x",
+        "enableBotFiltering": true,
+    })
+}
+
+fn markup() -> Value {
+    json!({
+        "ver": "1.2", "context": 1, "contextsubtype": 11, "plcmttype": 4, "privacy": 1,
+        "assets": [
+            { "id": 1, "required": 1, "title": { "len": 90 } },
+            { "id": 2, "required": 1, "data": { "type": 1, "len": 25 } },
+            { "id": 3, "required": 0, "data": { "type": 2, "len": 300 } },
+            { "id": 4, "required": 0, "data": { "type": 12, "len": 20 } },
+            { "id": 5, "required": 0, "img": { "type": 3, "w": 1200, "h": 627 } },
+            { "id": 6, "required": 0, "data": { "type": 11 } },
+        ],
+        "eventtrackers": [{ "event": 1, "methods": [1, 2] }, { "event": 2, "methods": [1] }],
+    })
+}
+
+fn auction_of(markup: &Value) -> Value {
+    json!({
+        "id": "auction-1", "at": 1, "tmax": 120,
+        "imp": [{
+            "id": "1", "tagid": "article-end", "secure": 1, "bidfloor": 2.5, "bidfloorcur": "EUR",
+            "native": { "ver": "1.2", "request": markup.to_string() },
+        }],
+        "site": {
+            "id": "site-4242", "page": "https://news.example/x", "keywords": "ai-infrastructure,cloud",
+            "cattax": 7, "pagecat": ["596"], "content": { "language": "en" },
+        },
+        "device": { "ua": "Mozilla/5.0", "ip": "192.0.2.7", "ifa": "x", "geo": { "country": "DEU" } },
+        "user": { "id": "somebody", "buyeruid": "somebody" },
+        "cur": ["EUR", "USD"],
+        "regs": { "gdpr": 1, "gpp": "DBAA", "ext": { "dsa": { "dsarequired": 2, "pubrender": 2 } } },
+    })
+}
+
+fn auction() -> Value {
+    auction_of(&markup())
+}
+
+#[tokio::test]
+async fn a_dialect_that_nobody_turned_on_is_not_spoken() {
+    let server = TestServer::start().await;
+
+    for told in [
+        server.ethicalads(PAGE).await,
+        server.ethicalads_posted(&json!({})).await,
+        server.kevel(&kevel_page()).await,
+        server.bids(&auction()).await,
+    ] {
+        assert_eq!(told.refusal(), (404, "adapter_off".into(), String::new()));
+    }
+}
+
+#[tokio::test]
+async fn ethicalads_gets_the_unit_in_its_words_and_its_view_and_click_count_once() {
+    let server = speaking().start().await;
+
+    let told = server.ethicalads(PAGE).await;
+    let unit = told.json();
+    let text = |path: &str| unit.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    assert_eq!(text("/id"), "zahid-git-push", "{unit:#}");
+    assert_eq!(text("/copy/headline"), "Run your AI side-project on zahid.host");
+    assert_eq!(text("/copy/cta"), "Get free account");
+    assert_eq!((text("/campaign_type"), text("/display_type")), ("paid", "text-v1"));
+    assert_eq!((text("/div_id"), text("/link_domain")), ("article-end", "zahid.host"));
+    assert_eq!((text("/view_time_url"), &unit["image"]), ("", &Value::Null));
+    assert!(
+        text("/html").starts_with("<div><link rel=\"stylesheet\""),
+        "one element, nothing before"
+    );
+    assert!(text("/html").contains("adj-label") && !text("/html").contains("adj-seen"));
+    assert!(text("/text").contains(text("/label/text")) && !text("/label/text").is_empty());
+    assert_eq!(told.ignored, "client_version, placement_index");
+
+    let view = format!("{}?uplift=true", text("/view_url"));
+    let ack = server.seen_and_clicked(&view, text("/link")).await;
+    assert!(ack.location.unwrap().starts_with("https://zahid.host/signup"));
+    server.reader.fire(&view).await;
+
+    server.assert_counted(1, 1).await;
+}
+
+#[tokio::test]
+async fn ethicalads_calls_a_function_by_its_name_and_nothing_else() {
+    let server = speaking().start().await;
+
+    let jsonp = server.ethicalads(&format!("{PAGE}&format=jsonp&callback=ad_1_2")).await;
+    let inner = jsonp.text.strip_prefix("/**/ad_1_2(").and_then(|rest| rest.strip_suffix(");"));
+    assert!(serde_json::from_str::<Value>(inner.unwrap()).unwrap()["html"].is_string());
+    let default = server.ethicalads(&format!("{PAGE}&format=jsonp")).await;
+    assert!(default.text.starts_with("/**/callback({"));
+
+    for bad in ["alert(1)//", "a%0Ab", "%3Cscript%3E", ""] {
+        let told = server.ethicalads(&format!("{PAGE}&callback={bad}")).await;
+        assert_eq!(told.refusal(), (422, "field_refused".into(), "callback".into()), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn ethicalads_without_a_unit_is_an_empty_document_with_the_reason() {
+    let server = speaking().start().await;
+    let page = |change: (&str, &str)| PAGE.replace(change.0, change.1);
+
+    for (query, reason) in [
+        (
+            page(("ad_types=text-v1", "ad_types=image-v1&")).replace("article-end", "x"),
+            "unknown_placement",
+        ),
+        (page(("campaign_types=paid|", "campaign_types=")).replace("eu-tech-news", "none"), ""),
+    ] {
+        let told = server.ethicalads(&query).await;
+        if reason.is_empty() {
+            assert_eq!(told.refusal().1, "unknown_publisher");
+        } else {
+            assert_eq!((told.status, &*told.text, &*told.no_fill), (200, "{}", reason));
+        }
+    }
+    let only_house =
+        server.ethicalads(&page(("paid|publisher-house|community|house", "house"))).await;
+    assert_eq!(only_house.json()["campaign_type"], "house");
+    let only_paid = page(("ai-infrastructure|data+centre", "gardens"))
+        .replace("paid|publisher-house|community|house", "paid");
+    let told = server.ethicalads(&only_paid).await;
+    assert_eq!((&*told.text, &*told.no_fill), ("{}", "campaign_type"), "a house unit is withheld");
+}
+
+#[tokio::test]
+async fn ethicalads_refuses_what_it_cannot_mean() {
+    let server = speaking().start().await;
+
+    for (change, status, field) in [
+        (("div_ids=article-end", "div_ids=a|b"), 422, "div_ids"),
+        (("&div_ids=article-end&ad_types=text-v1", ""), 422, "ad_types"),
+        (("publisher=eu-tech-news&", ""), 422, "publisher"),
+        (("campaign_types=paid", "campaign_types=free"), 422, "campaign_types[0]"),
+        (("client_version=4", "priorities=12"), 422, "placements[0].priority"),
+        (("client_version=4", "force_campaign=x"), 422, "force_campaign"),
+        (("client_version=4", "force_ad=gitlift-review"), 403, ""),
+    ] {
+        let told = server.ethicalads(&PAGE.replace(change.0, change.1)).await;
+        let refusal = told.refusal();
+        assert_eq!((refusal.0, &*refusal.2), (status, field), "{change:?}");
+    }
+    let broken = server.reader.post(&format!("{}/api/v1/decision/", server.public)).body("{");
+    assert_eq!(Told::by(broken).await.refusal().1, "unparsable");
+}
+
+#[tokio::test]
+async fn ethicalads_from_a_server_takes_the_best_of_its_slots_and_reads_nothing_of_its_reader() {
+    let server = speaking().start().await;
+    let mut body = json!({
+        "publisher": "eu-tech-news",
+        "placements": [
+            { "div_id": "nowhere", "ad_type": "none", "priority": 10 },
+            { "div_id": "b", "ad_type": "text-v1", "priority": 2 },
+            { "div_id": "sidebar", "ad_type": "x", "priority": 5 },
+        ],
+        "keywords": ["ai-infrastructure"],
+        "user_ip": "192.0.2.7", "user_ua": "Mozilla/5.0",
+    });
+
+    let told = server.ethicalads_posted(&body).await;
+    assert_eq!(told.json()["div_id"], "sidebar", "{told:?}");
+    assert_eq!(told.ignored, "user_ip, user_ua");
+    let key = server.key("publisher:eu-tech-news").to_owned();
+    for (words, status) in [(format!("Token {key}"), 200), ("Token nobody".to_owned(), 401)] {
+        let call = server.posts("/api/v1/decision/", &body).header("authorization", words);
+        assert_eq!(Told::by(call).await.status, status);
+    }
+    body["force_ad"] = json!("zahid-git-push");
+    let forced = server.posts("/api/v1/decision/", &body);
+    let forced = Told::by(forced.bearer_auth(server.key("operator"))).await;
+
+    assert_eq!(forced.json()["id"], "zahid-git-push");
+    server.reader.fire(forced.json()["view_url"].as_str().unwrap()).await;
+    server.assert_counted(0, 0).await;
+}
+
+#[tokio::test]
+async fn kevel_gets_a_unit_by_div_name_and_its_pixels_count_once() {
+    let server = speaking().start().await;
+    let mut page = kevel_page();
+    page["placements"][0]["eventIds"] = json!([40, 41, 99]);
+
+    let told = server.kevel(&page).await;
+    let answer = told.json();
+    let unit = &answer["decisions"]["article-end"];
+    let text = |path: &str| unit.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    assert_eq!(text("/contents/0/data/creative/id"), "zahid-git-push", "{answer:#}");
+    assert_eq!(text("/contents/0/type"), "html");
+    assert!(text("/contents/0/body").contains("adj-label"));
+    assert!(!text("/contents/0/body").contains("adj-seen"), "the client fires the pixel");
+    assert!(!text("/contents/0/data/label/text").is_empty());
+    for id in ["adId", "creativeId", "flightId", "campaignId", "advertiserId"] {
+        assert!((1..=i64::from(i32::MAX)).contains(&unit[id].as_i64().unwrap()), "{id}");
+    }
+    let ids: Vec<i64> =
+        unit["events"].as_array().unwrap().iter().map(|one| one["id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, [40, 41], "events that the settings name");
+    assert!(answer.get("user").is_none(), "readers have no key");
+
+    let view = format!("{}?override=9&gmv=5", text("/impressionUrl"));
+    let ack = server.seen_and_clicked(&view, text("/clickUrl")).await;
+    assert!(ack.location.unwrap().starts_with("https://zahid.host/signup"));
+    server.reader.fire(&view).await;
+    assert!(server.reader.fire(unit["events"][0]["url"].as_str().unwrap()).await.recorded);
+
+    server.assert_counted(1, 1).await;
+    server.reaches("adjacent_events_total{kind=\"viewable\",verdict=\"counted\"}", 1).await;
+}
+
+#[tokio::test]
+async fn kevel_without_tracking_has_nothing_of_the_viewport() {
+    let server = speaking().start().await;
+    let mut page = kevel_page();
+    page["placements"][0]["eventIds"] = json!([40]);
+    page["notrack"] = json!(true);
+
+    let told = server.kevel(&page).await;
+
+    let unit = &told.json()["decisions"]["article-end"];
+    assert!(unit["impressionUrl"].is_string());
+    assert_eq!(unit["events"], json!([]));
+}
+
+#[tokio::test]
+async fn kevel_passes_over_a_reader_and_says_so() {
+    let server = speaking().start().await;
+    let mut page = kevel_page();
+    page["user"] = json!({ "key": "ue1-somebody" });
+    page["ip"] = json!("192.0.2.7");
+    page["deviceID"] = json!("somebody");
+    page["consent"] = json!({ "gdpr": true });
+
+    let told = server.kevel(&page).await;
+
+    assert_eq!(told.status, 200);
+    for name in ["user", "ip", "deviceID", "consent", "placements[0].networkId"] {
+        assert!(told.ignored.contains(name), "{name}: {}", told.ignored);
+    }
+    assert!(!told.text.contains("somebody") && !told.ignored.contains("somebody"));
+    let own = reference();
+    let mut ours = own.clone();
+    ours["user"] = page["user"].clone();
+    assert_eq!(server.ask(&ours).await.status(), 422, "our own call still refuses it");
+}
+
+#[tokio::test]
+async fn kevel_tells_slots_apart_and_gives_null_where_there_is_no_unit() {
+    let server = speaking().start().await;
+    let slot = |name: &str, more: Value| {
+        let mut slot = json!({ "divName": name, "siteId": 4242, "adTypes": [5] });
+        slot.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        slot
+    };
+    let mut page = kevel_page();
+    page["placements"] = json!([
+        slot("top", json!({ "zoneIds": [77], "count": 3 })),
+        slot("nowhere", json!({})),
+        slot("sidebar", json!({ "flightId": 1 })),
+    ]);
+
+    let told = server.kevel(&page).await;
+    let decisions = told.json()["decisions"].clone();
+
+    let keys: Vec<&String> = decisions.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["top", "nowhere", "sidebar"]);
+    assert_eq!(decisions["top"].as_array().unwrap().len(), 1, "a list for a count above one");
+    assert_eq!((&decisions["nowhere"], &decisions["sidebar"]), (&Value::Null, &Value::Null));
+    assert_eq!(told.no_fill, "unknown_placement, not_wanted");
+    let snapshot = server.inner.live();
+    let all = snapshot.snapshot().inventory.creatives.iter();
+    let numbers: Vec<i64> = all.map(|own| number(own.id.as_str())).collect();
+    assert!(numbers.contains(&decisions["top"][0]["creativeId"].as_i64().unwrap()));
+    page["blockedCreatives"] = json!(numbers);
+    let told = server.kevel(&page).await;
+    assert_eq!(told.json()["decisions"]["top"], Value::Null);
+    assert!(told.no_fill.starts_with("not_wanted"), "{}", told.no_fill);
+}
+
+#[tokio::test]
+async fn kevel_describes_a_page_by_properties_too() {
+    let server = speaking().start().await;
+    let mut page = kevel_page();
+    page["keywords"] = json!(null);
+    page["placements"][0]["properties"] =
+        json!({ "topics": "ai-infrastructure", "subjects": ["zahid-host"], "region": "eu" });
+
+    let told = server.kevel(&page).await;
+
+    let creative =
+        &told.json()["decisions"]["article-end"]["contents"][0]["data"]["creative"]["id"];
+    assert_ne!(creative, "zahid-git-push", "not beside a story about itself");
+    page["placements"][0]["properties"]["subjects"] = json!([]);
+    let told = server.kevel(&page).await;
+    let creative =
+        &told.json()["decisions"]["article-end"]["contents"][0]["data"]["creative"]["id"];
+    assert_eq!(creative, "zahid-git-push");
+}
+
+#[tokio::test]
+async fn kevel_explains_to_an_operator_alone() {
+    let server = speaking().start().await;
+    let ask = |key: String| server.posts("/api/v2", &kevel_page()).header("x-adzerk-explain", key);
+    let operator = server.key("operator").to_owned();
+    let wrapped = json!({ "apiKey": operator, "desiredAds": [1] }).to_string();
+
+    for key in [operator, wrapped] {
+        let told = Told::by(ask(key)).await;
+        assert_eq!(told.json()["explain"]["agrees"], true, "{told:?}");
+    }
+    let publisher = Told::by(ask(server.key("publisher:eu-tech-news").to_owned())).await;
+    assert_eq!(publisher.refusal().1, "not_yours");
+    assert_eq!(Told::by(ask("nobody".into())).await.refusal().1, "key_required");
+    assert!(server.kevel(&kevel_page()).await.json().get("explain").is_none());
+}
+
+#[tokio::test]
+async fn kevel_refuses_what_it_cannot_mean() {
+    let server = speaking().start().await;
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut page = kevel_page();
+        change(&mut page);
+        page
+    };
+
+    for (page, expected) in [
+        (with(&|page| page["placements"] = json!([])), (422, "placements")),
+        (
+            with(&|page| page["placements"][0]["siteId"] = json!(null)),
+            (422, "placements[0].siteId"),
+        ),
+        (with(&|page| page["placements"][0]["siteId"] = json!("x")), (422, "placements[0].siteId")),
+        (with(&|page| page["placements"][0]["siteId"] = json!(1)), (404, "")),
+        (json!({}), (422, "placements")),
+    ] {
+        let refusal = server.kevel(&page).await.refusal();
+        assert_eq!((refusal.0, &*refusal.2), expected, "{page}");
+    }
+    let two = json!({ "placements": [{ "siteId": 4242 }, { "siteId": 4243 }] });
+    assert_eq!(server.kevel(&two).await.refusal().2, "placements[1].siteId");
+    let unknown = server.posts("/api/v2", &kevel_page()).header("x-adzerk-apikey", "nobody");
+    assert_eq!(Told::by(unknown).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_bid_is_the_decision_with_its_price_its_parts_and_who_paid() {
+    let server = speaking().start().await;
+
+    let told = server.bids(&auction()).await;
+    let response = told.json();
+    let bid = &response["seatbid"][0]["bid"][0];
+    assert_eq!(
+        (&response["id"], &response["cur"]),
+        (&json!("auction-1"), &json!("EUR")),
+        "{response:#}"
+    );
+    assert_eq!(response["seatbid"][0]["seat"], "zahid-host");
+    assert_eq!((&bid["impid"], bid["price"].as_f64()), (&json!("1"), Some(8.0)), "€8 a thousand");
+    assert_eq!((&bid["crid"], &bid["cid"]), (&json!("zahid-git-push"), &json!("zahid-launch")));
+    assert_eq!(bid["exp"], 900);
+    assert_eq!((&bid["adomain"], &bid["mtype"]), (&json!(["zahid.host"]), &json!(4)));
+    assert_eq!((&bid["cat"], &bid["cattax"]), (&json!(["IAB19"]), &json!(1)));
+    let dsa = &bid["ext"]["dsa"];
+    assert_eq!(
+        (&dsa["behalf"], &dsa["paid"]),
+        (&json!("zahid.host"), &json!("Zahid Hosting GmbH"))
+    );
+    assert_eq!((&dsa["adrender"], &dsa["transparency"][0]["dsaparams"]), (&json!(0), &json!([2])));
+
+    let native: Value = serde_json::from_str(bid["adm"].as_str().unwrap()).unwrap();
+    let asset = |id: i64| native["assets"].as_array().unwrap().iter().find(|one| one["id"] == id);
+    assert_eq!(asset(1).unwrap()["title"]["text"], "Run your AI side-project on zahid.host");
+    assert_eq!(asset(2).unwrap()["data"]["value"], "zahid.host");
+    assert_eq!(asset(4).unwrap()["data"]["value"], "Get free account");
+    assert_eq!(asset(6).unwrap()["data"]["value"], "zahid.host");
+    assert!(asset(5).is_none(), "there is no picture, and none is required");
+    assert_eq!(native["ext"]["label"], "Anzeige", "the reader's country was declared");
+    assert!(native["privacy"].as_str().unwrap().contains("/w/"));
+    let trackers = native["eventtrackers"].as_array().unwrap();
+    let kinds: Vec<&Value> = trackers.iter().map(|one| &one["event"]).collect();
+    assert_eq!((kinds, native.get("imptrackers")), (vec![&json!(1), &json!(2)], None));
+    assert!(
+        told.ignored.contains("user") && told.ignored.contains("device.ip"),
+        "{}",
+        told.ignored
+    );
+
+    let view = trackers[0]["url"].as_str().unwrap();
+    server.seen_and_clicked(view, native["link"]["url"].as_str().unwrap()).await;
+    server.assert_counted(1, 1).await;
+    let spent = "adjacent_spend_micros_total{campaign=\"zahid-launch\",currency=\"EUR\"}";
+    assert_eq!(server.metric(spent).await, inventory::PRICE_MICROS, "a thousandth of the price");
+}
+
+#[tokio::test]
+async fn a_site_of_an_older_version_is_answered_in_its_form() {
+    let server = speaking().start().await;
+    let mut older = markup();
+    older.as_object_mut().unwrap().remove("eventtrackers");
+
+    let told = server.bids(&auction_of(&json!({ "native": older }))).await;
+
+    let adm = told.json()["seatbid"][0]["bid"][0]["adm"].as_str().unwrap().to_owned();
+    let native = &serde_json::from_str::<Value>(&adm).unwrap()["native"];
+    assert!(native["imptrackers"][0].as_str().unwrap().contains("/e/"));
+    assert!(native.get("eventtrackers").is_none());
+}
+
+#[tokio::test]
+async fn an_exchange_that_does_not_take_the_unit_gets_no_bid_and_the_reason() {
+    let server = speaking().start().await;
+    let required = |id: usize| {
+        let mut asked = markup();
+        asked["assets"][id - 1]["required"] = json!(1);
+        asked
+    };
+    let mut short = markup();
+    short["assets"][0]["title"]["len"] = json!(10);
+    let with = |path: &str, value: Value| {
+        let mut auction = auction();
+        *auction.pointer_mut(path).unwrap() = value;
+        auction
+    };
+    let added = |name: &str, value: Value| {
+        let mut auction = auction();
+        auction[name] = value;
+        auction
+    };
+
+    for (auction, reason) in [
+        (with("/imp/0/bidfloor", json!(8.01)), "below_floor"),
+        (with("/imp/0/bidfloorcur", json!("USD")), "currency"),
+        (with("/cur", json!(["USD"])), "currency"),
+        (added("badv", json!(["other.example", "ZAHID.host"])), "blocked_advertiser"),
+        (added("badv", json!(["host"])), "blocked_advertiser"),
+        (added("bcat", json!(["IAB19"])), "blocked_category"),
+        (auction_of(&required(5)), "assets"),
+        (auction_of(&short), "assets"),
+        (with("/regs/ext/dsa/pubrender", json!(0)), "disclosure"),
+        (with("/imp/0/tagid", json!("nowhere")), "unknown_placement"),
+    ] {
+        let told = server.bids(&auction).await;
+        assert_eq!((told.status, &*told.no_fill, &*told.text), (204, reason, ""), "{reason}");
+    }
+    for auction in [
+        added("badv", json!(["hid.host", "not.zahid.host"])),
+        added("bcat", json!(["IAB1", "IAB19-6"])),
+        with("/cur", json!([])),
+    ] {
+        assert_eq!(server.bids(&auction).await.status, 200, "{auction}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_exchange_can_mend_is_told_by_its_number() {
+    let server = speaking().start().await;
+    let mut app = auction();
+    app["app"] = app.as_object_mut().unwrap().remove("site").unwrap();
+    let mut video = auction();
+    video["imp"][0]["native"] = json!(null);
+    let mut broken = auction();
+    broken["imp"][0]["native"]["request"] = json!("{");
+    let mut stranger = auction();
+    stranger["site"]["id"] = json!("somewhere");
+
+    for (auction, nbr) in [(app, 2), (video, 2), (broken, 2), (stranger, 7)] {
+        let told = server.bids(&auction).await;
+        assert_eq!((told.status, &told.json()["nbr"]), (200, &json!(nbr)), "{auction}");
+    }
+    let broken = server.reader.post(&format!("{}/openrtb2/2.6/bids", server.public)).body("[");
+    assert_eq!(Told::by(broken).await.refusal().1, "unparsable");
+    assert_eq!(server.bids(&json!({ "imp": [] })).await.refusal().2, "id");
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.count("adjacent_decisions_total{outcome=\"filled\"}"), 0);
+}
+
+#[tokio::test]
+async fn a_test_auction_never_counts_and_privacy_control_is_kept() {
+    let server = speaking().start().await;
+    let mut test = auction();
+    test["test"] = json!(1);
+    let mut private = auction();
+    private["regs"]["ext"]["gpc"] = json!("1");
+
+    let told = server.bids(&test).await.json();
+    let adm = told["seatbid"][0]["bid"][0]["adm"].as_str().unwrap();
+    let native: Value = serde_json::from_str(adm).unwrap();
+    server.reader.fire(native["eventtrackers"][0]["url"].as_str().unwrap()).await;
+    server.assert_counted(0, 0).await;
+
+    let told = server.bids(&private).await.json();
+    let adm = told["seatbid"][0]["bid"][0]["adm"].as_str().unwrap();
+    let native: Value = serde_json::from_str(adm).unwrap();
+    let events: Vec<&Value> =
+        native["eventtrackers"].as_array().unwrap().iter().map(|one| &one["event"]).collect();
+    assert_eq!(events, [&json!(1)], "nothing of the viewport");
+}
+
+#[tokio::test]
+async fn a_flight_without_a_price_is_no_bid_and_one_by_the_click_bids_what_it_expects() {
+    let flat = inventory::changed(
+        "bills = \"impression\"\nprice_micros = 8_000_000",
+        "bills = \"flat\"\nprice_micros = 0",
+    );
+    let clicks = inventory::changed(
+        "bills = \"impression\"\nprice_micros = 8_000_000",
+        "bills = \"click\"\nprice_micros = 1_500_000",
+    );
+
+    let server = speaking().inventory(flat).start().await;
+    let told = server.bids(&auction()).await;
+    assert_eq!((told.status, &*told.no_fill), (204, "no_price"));
+
+    let server = speaking().inventory(clicks).start().await;
+    let bid = &server.bids(&auction()).await.json()["seatbid"][0]["bid"][0];
+    assert_eq!(bid["price"].as_f64(), Some(6.0), "four clicks of €1.50 in a thousand impressions");
+}
+
+#[tokio::test]
+async fn a_bid_is_read_by_somebody_elses_types_of_the_specification() {
+    let server = speaking().start().await;
+    let asked: openrtb_native1::request::Request =
+        serde_json::from_value(markup()).expect("the tests ask by the specification");
+    assert_eq!(asked.assets.len(), 6);
+
+    let told = server.bids(&auction()).await;
+
+    let response: openrtb2::BidResponse = serde_json::from_str(&told.text).unwrap();
+    let bid = &response.seatbid.unwrap()[0].bid[0];
+    assert_eq!((bid.price, &*response.cur), (8.0, "EUR"));
+    let native: openrtb_native1::response::Response =
+        serde_json::from_str(bid.adm.as_deref().unwrap()).unwrap();
+    let again = serde_json::to_value(&native).unwrap();
+    let written: Value = serde_json::from_str(bid.adm.as_deref().unwrap()).unwrap();
+    for name in written.as_object().unwrap().keys() {
+        assert!(again.get(name).is_some() || name == "ver", "nobody knows `{name}`: {again:#}");
+    }
+    assert_eq!(
+        again["assets"].as_array().unwrap().len(),
+        written["assets"].as_array().unwrap().len()
+    );
+}
+
+#[tokio::test]
+async fn an_auction_of_several_slots_is_answered_at_once_and_absent_fields_may_be_null() {
+    let server = speaking().start().await;
+    let mut auction = auction();
+    let mut second = auction["imp"][0].clone();
+    second["id"] = json!("2");
+    second["tagid"] = json!("nowhere");
+    second["bidfloor"] = json!(null);
+    auction["imp"].as_array_mut().unwrap().push(second);
+    auction["imp"].as_array_mut().unwrap().push(json!({ "id": "3", "banner": { "w": 300 } }));
+    for name in ["cur", "bcat", "badv", "cattax", "test", "app"] {
+        auction[name] = json!(null);
+    }
+    auction["site"]["kwarray"] = json!(null);
+    auction["site"]["cat"] = json!(null);
+    auction["regs"]["ext"] = json!(null);
+
+    let told = server.bids(&auction).await;
+
+    let response = told.json();
+    assert_eq!(response["seatbid"].as_array().unwrap().len(), 1, "{response:#}");
+    assert_eq!(response["seatbid"][0]["bid"][0]["impid"], "1");
+    assert!(response["seatbid"][0]["bid"][0].get("ext").is_none(), "nobody asked who paid");
+    assert_eq!(told.no_fill, "unknown_placement");
+}
+
+/// A second sponsor for the reference page: by the click, in dollars.
+fn with_second_best() -> String {
+    inventory::changed("any = [\"americas\", \"GB\"]", "any = [\"americas\", \"GB\", \"eu\"]")
+}
+
+/// Who bids, in several auctions: which of two sponsors is drawn is chance.
+async fn bidders(server: &TestServer, auction: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for _ in 0..12 {
+        let told = server.bids(auction).await;
+        let bidder = match told.status {
+            200 => told.json()["seatbid"][0]["seat"].as_str().unwrap().to_owned(),
+            _ => told.no_fill,
+        };
+        if !found.contains(&bidder) {
+            found.push(bidder);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn what_an_exchange_blocks_makes_room_for_the_next_best() {
+    let server = speaking().inventory(with_second_best()).start().await;
+    let mut open = auction();
+    open["imp"][0].as_object_mut().unwrap().remove("bidfloor");
+    let with = |name: &str, value: Value| {
+        let mut auction = open.clone();
+        auction[name] = value;
+        auction
+    };
+    let mut floor = open.clone();
+    floor["imp"][0]["bidfloor"] = json!(5.0);
+
+    assert_eq!(bidders(&server, &open).await, ["gitlift", "zahid-host"]);
+    for (auction, bidder) in [
+        (with("badv", json!(["zahid.host"])), "gitlift"),
+        (with("badv", json!(["gitlift.example"])), "zahid-host"),
+        (with("wseat", json!(["gitlift"])), "gitlift"),
+        (with("bseat", json!(["gitlift"])), "zahid-host"),
+        (with("wseat", json!(["somebody"])), "seat"),
+        (with("cur", json!(["USD"])), "gitlift"),
+        (floor, "zahid-host"),
+        (with("bcat", json!(["IAB19"])), "blocked_category"),
+    ] {
+        assert_eq!(bidders(&server, &auction).await, [bidder], "{auction:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_unit_that_was_refused_holds_no_money_and_its_decision_is_made_again_alike() {
+    let server = speaking().inventory(with_second_best()).start().await;
+    let mut auction = auction();
+    auction["imp"][0].as_object_mut().unwrap().remove("bidfloor");
+    auction["badv"] = json!(["zahid.host"]);
+    for _ in 0..20 {
+        let told = server.bids(&auction).await.json();
+        let bid = &told["seatbid"][0]["bid"][0];
+        let path = format!("/v1/decisions/{}/explain", bid["id"].as_str().unwrap());
+
+        let (status, explained) = server.get_as("operator", &path).await;
+
+        assert_eq!((status, &explained["agrees"]), (200, &json!(true)), "{explained:#}");
+        let removed = explained["slots"][0]["removed"].as_array().unwrap();
+        let of = |one: &&Value| one["flight"] == "zahid-ai-europe";
+        let stage = removed.iter().find(of).map(|one| one["stage"].clone());
+        // Where it was not drawn first, nobody had to refuse it.
+        assert!(stage.is_none() || stage == Some(json!("publisher_blocked")), "{removed:#?}");
+    }
+    assert_eq!(server.held("zahid-host").await, 0, "what nobody is shown reserves nothing");
+    assert!(server.held("gitlift").await > 0);
+}
+
+#[tokio::test]
+async fn a_required_part_that_one_unit_lacks_makes_room_for_another_that_has_it() {
+    let server = speaking().inventory(with_second_best()).start().await;
+    let asking = |part: Value| {
+        let mut asked = markup();
+        asked["assets"][0]["required"] = json!(0);
+        let mut part = part;
+        part["id"] = json!(4711);
+        asked["assets"].as_array_mut().unwrap().push(part);
+        let mut auction = auction_of(&asked);
+        auction["imp"][0].as_object_mut().unwrap().remove("bidfloor");
+        auction
+    };
+
+    for (part, bidder) in [
+        (json!({ "required": 1, "title": { "len": 30 } }), "gitlift"),
+        (json!({ "required": 1, "data": { "type": 2, "len": 70 } }), "gitlift"),
+        (json!({ "required": 1, "data": { "type": 6 } }), "zahid-host"),
+        (json!({ "required": 1, "data": { "type": 10, "len": 90 } }), "zahid-host"),
+        (json!({ "required": 1, "data": { "type": 10, "len": 20 } }), "assets"),
+        (json!({ "required": 1, "title": { "len": 20 } }), "assets"),
+        (json!({ "required": 1, "data": { "type": 3 } }), "assets"),
+        (json!({ "required": 1, "img": { "type": 1 } }), "assets"),
+        (json!({ "required": 1, "video": { "mimes": ["video/mp4"] } }), "assets"),
+    ] {
+        let auction = asking(part);
+        assert_eq!(bidders(&server, &auction).await, [bidder], "{auction:#}");
+        let Ok(response) = serde_json::from_str::<Value>(&server.bids(&auction).await.text) else {
+            continue;
+        };
+        let adm = response["seatbid"][0]["bid"][0]["adm"].as_str().unwrap();
+        let native: Value = serde_json::from_str(adm).unwrap();
+        let last = native["assets"].as_array().unwrap().last().unwrap();
+        assert_eq!((&last["id"], &last["required"]), (&json!(4711), &json!(1)), "{native:#}");
+    }
+    let all = bidders(&server, &asking(json!({ "required": 0, "title": { "len": 20 } }))).await;
+    assert_eq!(all, ["gitlift", "zahid-host"], "what need not be there refuses nobody");
+}
+
+#[tokio::test]
+async fn a_unit_without_a_required_part_holds_no_money() {
+    let server = speaking().start().await;
+    let mut short = markup();
+    short["assets"][0]["title"]["len"] = json!(10);
+    for _ in 0..5 {
+        assert_eq!(server.bids(&auction_of(&short)).await.no_fill, "assets");
+    }
+    assert_eq!(server.held("zahid-host").await, 0);
+
+    assert_eq!(server.bids(&auction()).await.status, 200);
+    assert!(server.held("zahid-host").await > 0);
+}
+
+/// What a bid request gets whose second half comes later.
+async fn bids_slowly(server: &TestServer, auction: &Value, pause: Duration) -> String {
+    let address = server.public.strip_prefix("http://").unwrap();
+    let body = auction.to_string();
+    let (first, rest) = body.split_at(body.len() / 2);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /openrtb2/2.6/bids HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{first}").as_bytes()).await.unwrap();
+    tokio::time::sleep(pause).await;
+    stream.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn an_auction_that_is_over_before_its_request_is_here_is_not_decided() {
+    let server = speaking().start().await;
+    let within = |tmax: Value| {
+        let mut auction = auction();
+        auction["tmax"] = tmax;
+        auction
+    };
+    // When the server has seen the head is its own affair: so it is asked until it has waited too long.
+    let mut pause = Duration::from_millis(4);
+    let answer = loop {
+        let before = server.metric("adjacent_decisions_total{outcome=\"filled\"}").await;
+        let answer = bids_slowly(&server, &within(json!(2)), pause).await;
+        if answer.contains("too_late") || pause > Duration::from_secs(10) {
+            let after = server.metric("adjacent_decisions_total{outcome=\"filled\"}").await;
+            assert_eq!(before, after, "nothing was decided");
+            break answer;
+        }
+        pause *= 2;
+    };
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+
+    let slow = Duration::from_millis(20);
+    for patient in [json!(60_000), json!(0), json!(null), json!("soon")] {
+        let answer = bids_slowly(&server, &within(patient.clone()), slow).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{patient}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn more_refusals_than_a_slot_takes_leave_it_empty_with_the_reason() {
+    let mut many = inventory::example();
+    for at in 0..40 {
+        many += &format!(
+            r#"
+[[flights]]
+id = "more-{at}"
+campaign = "zahid-launch"
+tier = "standard"
+bills = "impression"
+price_micros = 8_000_000
+pacing = "asap"
+targeting = {{ topics = {{ any = ["ai-infrastructure"] }} }}
+
+[[creatives]]
+id = "more-{at}"
+flight = "more-{at}"
+styles = ["line"]
+language = "en"
+headline = "One more of them"
+body = "And its text."
+ctas = [{{ id = "primary", text = "Go", url = "https://zahid.host/more" }}]
+"#
+        );
+    }
+    let server = speaking().inventory(many).start().await;
+    let mut blocked = auction();
+    blocked["badv"] = json!(["zahid.host"]);
+
+    let told = server.bids(&blocked).await;
+
+    assert_eq!((told.status, &*told.no_fill), (204, "blocked_advertiser"));
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.count("adjacent_no_fill_total{reason=\"publisher_blocked\"}"), 1);
+    assert_eq!(server.held("zahid-host").await, 0);
+}
+
+#[tokio::test]
+async fn a_slot_that_is_sold_by_deals_alone_is_not_bid_for_and_no_address_bills_twice() {
+    let server = speaking().start().await;
+    let mut private = auction();
+    private["imp"][0]["pmp"] = json!({ "private_auction": 1, "deals": [{ "id": "d" }] });
+    let mut open = auction();
+    open["imp"][0]["pmp"] = json!({ "private_auction": 0, "deals": [{ "id": "d" }] });
+
+    let told = server.bids(&private).await;
+    assert_eq!((told.status, &*told.no_fill), (204, "private_auction"));
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.count("adjacent_decisions_total{outcome=\"filled\"}"), 0, "nothing decided");
+
+    let bid = server.bids(&open).await.json()["seatbid"][0]["bid"][0].clone();
+    // The impression's own address bills, whatever the exchange says it cleared at.
+    for name in ["nurl", "burl", "lurl", "dealid"] {
+        assert!(bid.get(name).is_none(), "{bid:#}");
+    }
+}
+
+#[tokio::test]
+async fn kevel_gets_another_unit_than_those_it_blocks_and_the_one_that_it_names() {
+    let server = speaking().inventory(with_second_best()).start().await;
+    let blocked = |id: &str| {
+        let mut page = kevel_page();
+        page["blockedCreatives"] = json!([number(id)]);
+        page
+    };
+    let named = |field: &str, id: &str| {
+        let mut page = kevel_page();
+        page["placements"][0][field] = json!(number(id));
+        page
+    };
+
+    for (page, creative) in [
+        (blocked("zahid-git-push"), "gitlift-deploys"),
+        (blocked("gitlift-deploys"), "zahid-git-push"),
+        (named("campaignId", "gitlift-us"), "gitlift-deploys"),
+        (named("flightId", "zahid-ai-europe"), "zahid-git-push"),
+        (named("adId", "gitlift-deploys"), "gitlift-deploys"),
+    ] {
+        for _ in 0..8 {
+            let told = server.kevel(&page).await.json();
+            let data = &told["decisions"]["article-end"]["contents"][0]["data"];
+            assert_eq!(data["creative"]["id"], creative, "{page:#}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn calls_are_counted_by_dialect_and_by_how_they_ended() {
+    let server = speaking().start().await;
+    let counted = async |adapter: &str| {
+        let scrape = server.scrape().await;
+        ["filled", "no_fill", "refused"].map(|outcome| {
+            let labels = format!("adapter=\"{adapter}\",outcome=\"{outcome}\"");
+            scrape.count(&format!("adjacent_adapter_requests_total{{{labels}}}"))
+        })
+    };
+    assert_eq!(counted("openrtb").await, [0, 0, 0], "there from the start");
+    let mut nowhere = kevel_page();
+    nowhere["placements"][0]["divName"] = json!("nowhere");
+    nowhere["placements"][0]["adTypes"] = json!([]);
+
+    server.ethicalads(PAGE).await;
+    server.ethicalads(&PAGE.replace("div_ids=article-end", "div_ids=a|b")).await;
+    server.kevel(&kevel_page()).await;
+    server.kevel(&nowhere).await;
+    server.bids(&auction()).await;
+    server.bids(&json!({ "imp": [] })).await;
+
+    assert_eq!(counted("ethicalads").await, [1, 0, 1]);
+    assert_eq!(counted("kevel").await, [1, 1, 0]);
+    assert_eq!(counted("openrtb").await, [1, 0, 1]);
+}

@@ -1,0 +1,58 @@
+//! The same cases on every store: alone, on one Redis, on a primary that a sentinel names, on a
+//! cluster. What a case says must hold, holds on all four.
+
+use crate::advertiser;
+use crate::credits;
+use crate::events;
+use crate::harness::Cluster;
+use crate::harness::Redis;
+use crate::harness::Sentinels;
+use crate::harness::Setup;
+use crate::money;
+
+/// Each case as a test of its own on each store, which the test starts and ends.
+macro_rules! on_every_store {
+    ($($file:ident::$case:ident,)*) => {
+        mod alone {
+            use super::*;
+            $(#[tokio::test] async fn $case() { $file::$case(Setup::default()).await; })*
+        }
+        mod single {
+            use super::*;
+            $(#[tokio::test] async fn $case() {
+                let store = Redis::start();
+                $file::$case(Setup::default().on(&store)).await;
+            })*
+        }
+        mod sentinel {
+            use super::*;
+            $(#[tokio::test] async fn $case() {
+                let store = Sentinels::alone();
+                $file::$case(Setup::default().on(&store)).await;
+            })*
+        }
+        mod cluster {
+            use super::*;
+            $(#[tokio::test] async fn $case() {
+                let store = Cluster::of_primaries();
+                $file::$case(Setup::default().on(&store)).await;
+            })*
+        }
+    };
+}
+
+on_every_store! {
+    events::every_kind_counts_once_however_often_it_is_repeated,
+    events::sixty_four_browsers_with_one_token_are_billed_once,
+    events::a_click_before_its_impression_is_pending_and_then_counts,
+    events::a_click_whose_impression_never_comes_is_an_orphan,
+    events::what_no_person_can_do_so_fast_is_named_and_a_later_one_counts,
+    events::a_window_that_has_closed_is_named_and_the_click_still_leads_on,
+    money::of_ten_sold_and_sixty_asked_exactly_ten_are_shown_and_billed,
+    money::what_is_shown_over_the_budget_is_named_and_free,
+    money::many_pages_at_once_do_not_sell_what_is_not_there,
+    money::a_report_adds_up_to_what_was_billed_however_it_is_broken_down,
+    credits::a_credited_event_counts_no_more_costs_nothing_and_is_named,
+    credits::a_refund_moves_money_and_no_count_and_the_same_key_gives_once,
+    advertiser::every_table_of_the_page_adds_up_to_the_same_total_after_a_credit_and_a_refund,
+}

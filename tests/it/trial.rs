@@ -1,0 +1,109 @@
+//! The trial of many machines on one: it starts, shares, says how to stop it, and stops.
+
+use crate::harness::Decision;
+use crate::harness::Reader;
+use crate::harness::reference;
+use crate::harness::until;
+use serde_json::Value;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use tempfile::TempDir;
+
+/// A trial that runs, stopped when it is dropped.
+struct Trial {
+    folder: TempDir,
+    base: u16,
+    child: Child,
+    said: String,
+}
+
+/// Where forty ports are free.
+fn base() -> u16 {
+    let is_free =
+        |base: u16| (base..base + 40).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    (0..100).map(|_| rand::random_range(20_000..30_000)).find(|base| is_free(*base)).unwrap()
+}
+
+fn command(folder: &Path, base: u16) -> Command {
+    let mut command = Command::new("config/trial");
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("TRIAL_DIR", folder)
+        .env("TRIAL_PORT", base.to_string())
+        .env("ADJACENT_BINARY", env!("CARGO_BIN_EXE_adjacent"))
+        .env("ADJACENT__STORE__HOUSE_ONLY_BELOW_MIB", "0")
+        .stdin(Stdio::null());
+    command
+}
+
+impl Trial {
+    fn start() -> Trial {
+        let (folder, base) = (tempfile::tempdir().unwrap(), base());
+        let mut child = command(folder.path(), base).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("Stop: ") {
+            assert_ne!(lines.read_line(&mut said).unwrap(), 0, "{said}");
+        }
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        Trial { folder, base, child, said }
+    }
+
+    fn public(&self, instance: u16) -> String {
+        format!("http://127.0.0.1:{}", self.base + instance)
+    }
+
+    fn stop(&self) -> String {
+        let output = command(self.folder.path(), self.base).arg("stop").output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_trial_decides_on_one_instance_counts_on_another_and_stops_when_told() {
+    let mut trial = Trial::start();
+    let reader = Reader::new();
+    for instance in 1..=3 {
+        assert!(trial.said.contains(&format!("{}/demo", trial.public(instance))), "{}", trial.said);
+    }
+
+    let call = reader.post(&format!("{}/v1/decisions", trial.public(1))).json(&reference());
+    let answer: Value = call.send().await.unwrap().json().await.unwrap();
+    let unit = Decision(answer["decisions"]["article-end"].clone());
+    let (_, token) = unit.impression_url().split_once("/e/").unwrap();
+    assert!(reader.fire(&format!("{}/e/{token}", trial.public(2))).await.recorded);
+
+    let keys = std::fs::read_to_string(trial.folder.path().join("keys/local-keys.toml")).unwrap();
+    let keys: toml::Table = keys.parse().unwrap();
+    let key = keys["advertiser"]["zahid-host"].as_str().unwrap();
+    until("the third instance reports it", async || {
+        let path = format!("{}/v1/reports/advertisers/zahid-host?by=topic", trial.public(3));
+        let reply = reader.get(&path).bearer_auth(key).send().await.unwrap();
+        let report: Value = reply.json().await.unwrap();
+        (report["total"][0]["impressions"]["net"] == 1).then_some(())
+    })
+    .await;
+
+    let refused = command(trial.folder.path(), trial.base).output().unwrap();
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && why.contains("it runs already"), "{why}");
+    let told = trial.stop();
+    assert!(told.contains("stopped"), "{told}");
+    assert_eq!(trial.child.wait().unwrap().code(), Some(0));
+    let pids = std::fs::read_dir(trial.folder.path().join("pid")).unwrap();
+    assert_eq!(pids.count(), 0, "every process has ended");
+    drop(reader);
+    assert!(TcpListener::bind(("127.0.0.1", trial.base + 21)).is_ok());
+}
