@@ -39,6 +39,9 @@ const LEND_EVERY: Duration = Duration::from_millis(50);
 const LIMITS_EVERY: Duration = Duration::from_millis(500);
 const LOOKED_AT_EVERY: u64 = 6;
 
+/// Between two looks whether others want the record of a decision.
+const ASKED_EVERY: Duration = Duration::from_millis(250);
+
 /// How long a start waits for the store before it serves house units alone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -95,6 +98,7 @@ pub fn start(face: &Data<Face>, shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
         tokio::spawn(confirm(shared.clone())),
         tokio::spawn(lend(face.clone())),
         tokio::spawn(limits(face.clone())),
+        tokio::spawn(records(face.clone())),
         tokio::spawn(catalog(face.clone())),
     ]
 }
@@ -197,6 +201,17 @@ async fn limits(face: Data<Face>) {
             tracing::debug!(%error, "limits over all machines wait");
         }
         tokio::time::sleep(LIMITS_EVERY).await;
+    }
+}
+
+/// Tells others what was decided here, where they ask.
+async fn records(face: Data<Face>) {
+    loop {
+        let told = face.server.answer_others().await;
+        if let Err(error) = &told {
+            tracing::debug!(%error, "what others ask for is not known");
+        }
+        tokio::time::sleep(if told.is_ok() { ASKED_EVERY } else { AWAY }).await;
     }
 }
 

@@ -23,7 +23,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("unknown_publisher", "the inventory has no such publisher"),
     ("unknown_party", "the inventory has no such advertiser or publisher"),
     ("decision_not_recorded", "there is no such decision, or a crash took its record"),
-    ("decision_elsewhere", "another machine decided this, and has its record: `detail` says which"),
+    ("decision_elsewhere", "another machine decided this, has its record, and does not answer"),
     ("no_such_document", "the catalog has no such document"),
     ("no_such_version", "the catalog has no such version"),
     ("method_not_allowed", "the path takes other methods: `Allow` names them"),

@@ -39,6 +39,7 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::selection::removed::Removed;
 use crate::server::asked::Counters;
+use crate::server::explain::elsewhere::Questions;
 use crate::server::live::Live;
 use crate::server::purse::Purses;
 use crate::server::sightings::Sightings;
@@ -134,6 +135,7 @@ pub struct Server {
     scarce: AtomicBool,
     asked: Counters,
     sightings: Sightings,
+    questions: Questions,
     removed: RemovedCounters,
 }
 
@@ -185,6 +187,7 @@ impl Server {
             scarce: AtomicBool::new(false),
             asked: Counters::default(),
             sightings: Sightings::default(),
+            questions: Questions::default(),
             keyring: ArcSwap::from_pointee(parts.keyring),
             own_origin,
             settings: ArcSwap::from_pointee(parts.settings),

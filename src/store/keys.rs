@@ -7,6 +7,8 @@
 //! | `adj:{p00}:base` … `adj:{p63}:base` | hash | its sums where its log begins, and those from which a start reads on | never |
 //! | `adj:{all}:here` | sorted set | instances, by the second they were last here | members after ten seconds |
 //! | `adj:{all}:starts` | hash | each process start: where it runs, whose data it has | never |
+//! | `adj:{all}:asked:DATA` | sorted set | decisions that others want the record of, by when they asked | within a minute |
+//! | `adj:{all}:told:DATA:DECISION` | string | a decision's record, for whoever asked | within a minute |
 //! | `adj:{all}:salt:DAY` | string | the salt of a day's visitors | within a day |
 //! | `adj:{p00}:did:DAY:KIND:VISITOR` … `adj:{p63}:…` | sorted set | decisions of one visitor, by their time | within a day |
 //! | `adj:{p00}:visitors` … `adj:{p63}:visitors` | sorted set | visitors to look at, by when | within a day |
@@ -43,6 +45,16 @@ pub fn here() -> Slot {
 /// Where each process start runs.
 pub fn starts() -> Slot {
     Slot { keys: vec!["adj:{all}:starts".to_owned()], reads: false }
+}
+
+/// What a data directory is asked for.
+pub fn asked(data: u64) -> Slot {
+    Slot { keys: vec![format!("adj:{{all}}:asked:{data:016x}")], reads: false }
+}
+
+/// What a data directory has of a decision.
+pub fn told(data: u64, decision: u128) -> Slot {
+    Slot { keys: vec![format!("adj:{{all}}:told:{data:016x}:{decision:032x}")], reads: false }
 }
 
 /// The salt of a day.

@@ -285,6 +285,33 @@ local function done(keys, args)
   return 0
 end
 
+-- KEYS[1] what a machine is asked for: a sorted set of decisions by when. ARGV: a decision, seconds
+-- until all of it ends. A machine that takes nothing is asked no more after a while.
+local function ask(keys, args)
+  local held = kind(keys[1])
+  if held ~= 'none' and held ~= 'zset' then
+    return redis.error_reply('FOREIGN this key holds something that is not ours')
+  end
+  local now = tonumber(redis.call('TIME')[1])
+  redis.call('ZREMRANGEBYSCORE', keys[1], '-inf', number(now - tonumber(args[2])))
+  if redis.call('ZCARD', keys[1]) < 1000 then
+    redis.call('ZADD', keys[1], number(now), args[1])
+    redis.call('EXPIRE', keys[1], args[2])
+  end
+  return redis.status_reply('OK')
+end
+
+-- KEYS[1] what a machine is asked for. Takes the oldest of it away and answers with that.
+local function asked(keys, args)
+  local found = redis.call('ZRANGE', keys[1], 0, 31)
+  for _, decision in ipairs(found) do
+    redis.call('ZREM', keys[1], decision)
+  end
+  return found
+end
+
+redis.register_function('adjacent_1_ask', ask)
+redis.register_function { function_name = 'adjacent_1_asked', callback = asked, flags = { 'allow-oom' } }
 redis.register_function('adjacent_1_seen', seen)
 redis.register_function('adjacent_1_due', due)
 redis.register_function { function_name = 'adjacent_1_did', callback = did, flags = { 'no-writes' } }

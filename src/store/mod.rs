@@ -5,7 +5,8 @@
 //! every key and [`rights`] every command, `library.lua` holds the functions that change them, [`log`],
 //! [`bases`] and [`changes`] call these. [`breaker`] is when to ask again, [`confirm`] whether replicas
 //! follow. [`starts`] says which machine is where, [`survey`] what is there; [`pictures`]
-//! needs no function, [`sightings`] are what visitors did, for a day.
+//! needs no function, [`sightings`] are what visitors did, for a day; by [`records`] machines ask each
+//! other what they decided.
 
 pub mod address;
 pub mod bases;
@@ -18,6 +19,7 @@ pub mod keys;
 pub mod log;
 pub mod pictures;
 mod reach;
+pub mod records;
 pub mod rights;
 pub mod sightings;
 pub mod starts;

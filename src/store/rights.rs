@@ -28,6 +28,7 @@ const SERVICE: &[&str] = &[
     "xrange",
     "xtrim",
     "zadd",
+    "zcard",
     "zrange",
     "zrangebyscore",
     "zrem",

@@ -61,6 +61,6 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
 
 /// There is no such decision.
 pub(super) fn not_recorded() -> Answer {
-    let words = "There is no such decision, a crash took its record, or another machine has it.";
+    let words = "There is no such decision, a crash took its record, or the machine that has it does not answer.";
     Answer::problem(404, &["decision_not_recorded", "decision_elsewhere"], words)
 }

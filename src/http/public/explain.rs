@@ -10,13 +10,14 @@ use crate::http::blocking;
 use crate::http::caller;
 use crate::http::problem::ApiError;
 use crate::ledger::history::Since;
+use crate::server::explain::Again;
+use crate::server::explain::AnywhereError;
 use crate::server::explain::ExplainError;
 use crate::server::explain::Explanation;
 use crate::server::explain::Reader;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::header;
-use actix_web::web;
 use actix_web::web::Data;
 use actix_web::web::Path;
 use actix_web::web::Query;
@@ -83,46 +84,48 @@ pub async fn explanation(
     reader: Reader,
     want: Option<String>,
 ) -> Result<Explanation, ApiError> {
-    let (server, decision) = (face.server.clone(), decision_id(id)?);
     let is_operator = matches!(reader, Reader::Operator);
-    let found = web::block(move || server.explain(decision, &reader, want.as_deref())).await;
-    match found.map_err(ApiError::internal)? {
-        Err(ExplainError::NotRecorded(_)) if face.server.ledger.shared().is_some() => {
-            Err(elsewhere(face, decision, is_operator).await)
-        }
-        explained => Ok(explained?),
-    }
+    let again = again(face, decision_id(id)?, is_operator).await?;
+    blocking(move || again.explained(&reader, want.as_deref()).map_err(ApiError::from)).await
 }
 
-/// Why a decision is not on file here, where another machine may have made it. Addresses of machines
-/// are for operators.
-async fn elsewhere(face: &Data<Face>, decision: u128, is_operator: bool) -> ApiError {
+/// A decision made again, whichever machine made it first. Addresses of machines are for operators.
+pub async fn again(
+    face: &Data<Face>,
+    decision: u128,
+    is_operator: bool,
+) -> Result<Again, ApiError> {
     let id = uuid::Uuid::from_u128(decision);
-    let places = match face.server.deciders(decision).await {
-        Ok(places) if places.is_empty() => {
-            return ExplainError::NotRecorded(id.to_string()).into();
+    face.server.again_anywhere(decision).await.map_err(|error| match error {
+        AnywhereError::Explain(error) => error.into(),
+        AnywhereError::Store(error) => {
+            tracing::warn!(%error, "another machine may have decided, and cannot be asked");
+            ApiError::away(format!(
+                "decision `{id}` is not on file here, and the shared store, by which other machines \
+                 are asked, does not answer: ask again shortly"
+            ))
         }
-        Ok(places) => places,
-        Err(error) => {
-            tracing::warn!(%error, "nobody knows which machine decided");
-            return ApiError::away(format!(
-                "decision `{id}` is not on file here, and the shared store, which knows the other \
-                 machines, does not answer: ask again shortly"
-            ));
+        AnywhereError::Busy => ApiError::away(format!(
+            "decision `{id}` is not on file here, and other machines are asked for many now: ask \
+             again shortly"
+        )),
+        AnywhereError::Silent(starts) if is_operator => {
+            let places = starts.iter().map(|start| format!("{} ({})", start.ops, start.host));
+            let places = places.collect::<Vec<_>>().join(" or ");
+            let detail = format!(
+                "another machine decided `{id}`, has its record and does not answer: start it again \
+                 on its data, or read them there with `adjacent explain`; its operations listener \
+                 was {places}"
+            );
+            ApiError::missing("decision_elsewhere", detail)
         }
-    };
-    if !is_operator {
-        let detail =
-            format!("another machine decided `{id}`, and has its record: ask its operator");
-        return ApiError::missing("decision_elsewhere", detail);
-    }
-    let places = places.iter().map(|start| format!("{} ({})", start.ops, start.host));
-    let places = places.collect::<Vec<_>>().join(" or ");
-    let detail = format!(
-        "another machine decided `{id}`, and has its record: ask there, at the operations listener \
-         {places}, or `adjacent explain {id} --ops ADDRESS`"
-    );
-    ApiError::missing("decision_elsewhere", detail)
+        AnywhereError::Silent(_) => {
+            let detail = format!(
+                "another machine decided `{id}`, has its record and does not answer: ask again later"
+            );
+            ApiError::missing("decision_elsewhere", detail)
+        }
+    })
 }
 
 /// One event of a decision with its judgements.

@@ -2,7 +2,6 @@
 
 use crate::domain::region::Regions;
 use crate::http::Face;
-use crate::http::blocking;
 use crate::http::openapi;
 use crate::http::problem::ApiError;
 use crate::http::public::explain;
@@ -155,8 +154,8 @@ pub async fn demo_explain(face: Data<Face>, id: Path<String>) -> Result<HttpResp
 
 /// `GET /w/{decision}`: for the reader.
 pub async fn reader(face: Data<Face>, id: Path<String>) -> Result<HttpResponse, ApiError> {
-    let (server, decision) = (face.server.clone(), explain::decision_id(&id)?);
-    let again = blocking(move || server.again(decision)).await?;
+    let decision = explain::decision_id(&id)?;
+    let again = explain::again(&face, decision, false).await?;
     let slot = crate::decision_log::reader::slot_of(decision).unwrap_or(0);
     let page = why_page(&again, slot, &id).ok_or_else(|| {
         ApiError::missing("no_unit", "nothing was shown there, so there is nothing to explain")

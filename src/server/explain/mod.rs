@@ -6,6 +6,7 @@ pub mod redact;
 pub mod want;
 
 pub use document::Explanation;
+pub use elsewhere::AnywhereError;
 pub use redact::Reader;
 
 use crate::catalog::CatalogError;
@@ -52,19 +53,24 @@ pub struct Again {
 }
 
 impl Server {
-    /// Makes a recorded decision again. Reads files; compiles a version that is not in memory.
+    /// Makes a decision again that is on file here. Reads files; compiles a version that is not in
+    /// memory.
     pub fn again(&self, decision: u128) -> Result<Again, ExplainError> {
+        self.made_again(self.record_of(decision)?)
+    }
+
+    fn record_of(&self, decision: u128) -> Result<Found, ExplainError> {
+        let find = || decision_log::find(self.log.folder(), decision).map_err(ExplainError::Log);
+        if let Some(found) = find()? {
+            return Ok(found);
+        }
+        // It may wait for the disk still.
+        self.log.flush();
         let missing = || ExplainError::NotRecorded(uuid::Uuid::from_u128(decision).to_string());
-        let found = match decision_log::find(self.log.folder(), decision) {
-            Ok(Some(found)) => found,
-            Ok(None) => {
-                // It may wait for the disk still.
-                self.log.flush();
-                let found = decision_log::find(self.log.folder(), decision);
-                found.map_err(ExplainError::Log)?.ok_or_else(missing)?
-            }
-            Err(error) => return Err(ExplainError::Log(error)),
-        };
+        find()?.ok_or_else(missing)
+    }
+
+    fn made_again(&self, found: Found) -> Result<Again, ExplainError> {
         let snapshot = self
             .snapshot_of(&found.world.inventory, &found.world.weights, &found.world.labels)
             .map_err(ExplainError::Version)?;
