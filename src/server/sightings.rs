@@ -15,6 +15,7 @@ use crate::store::sightings::Sighting;
 use crate::traffic::Quota;
 use crate::traffic::VisitorKey;
 use crate::traffic::beyond::beyond;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -120,17 +121,26 @@ impl Server {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
         let (day, seconds) = (self.today(), self.rest_of_today());
         let waiting = std::mem::take(&mut *lock(&self.sightings.waiting));
-        for (at, some) in waiting.chunks(AT_ONCE).enumerate() {
-            let tells = some.iter().map(|one| sightings::note(shared.client(), day, one, seconds));
-            if let Err(error) = futures_util::future::try_join_all(tells).await {
-                // Told again, it is the same.
-                let mut fresh = lock(&self.sightings.waiting);
-                let room = MOST.saturating_sub(fresh.len());
-                fresh.extend(waiting.into_iter().skip(at * AT_ONCE).take(room));
-                return Err(error);
-            }
+        let mut lists: BTreeMap<u8, Vec<&Sighting>> = BTreeMap::new();
+        for one in &waiting {
+            lists.entry(sightings::list_of(one.visitor)).or_default().push(one);
         }
-        Ok(())
+        let told = async {
+            for (list, of_list) in &lists {
+                for some in of_list.chunks(AT_ONCE) {
+                    sightings::note(shared.client(), day, *list, some, seconds).await?;
+                }
+            }
+            Ok(())
+        };
+        let told = told.await;
+        if told.is_err() {
+            // Told again, it is the same.
+            let mut fresh = lock(&self.sightings.waiting);
+            let room = MOST.saturating_sub(fresh.len());
+            fresh.extend(waiting.iter().take(room).cloned());
+        }
+        told
     }
 
     /// Looks at visitors of all machines that did something lately, and takes back what is beyond

@@ -62,15 +62,16 @@ pub fn salt(day: i64) -> Slot {
     Slot { keys: vec![format!("adj:{{all}}:salt:{day}")], reads: false }
 }
 
-/// What one visitor did, and the list it is in.
+/// What one visitor did.
 pub fn visitor(list: u8, name: &str) -> Slot {
-    let did = format!("adj:{{p{list:02}}}:did:{name}");
-    Slot { keys: [vec![did], visitors(list).keys].concat(), reads: false }
+    Slot { keys: vec![format!("adj:{{p{list:02}}}:did:{name}")], reads: false }
 }
 
-/// A list of visitors to look at.
-pub fn visitors(list: u8) -> Slot {
-    Slot { keys: vec![format!("adj:{{p{list:02}}}:visitors")], reads: false }
+/// A list of visitors to look at, and what each of some in it did.
+pub fn visitors<'a>(list: u8, names: impl IntoIterator<Item = &'a str>) -> Slot {
+    let did = names.into_iter().flat_map(|name| visitor(list, name).keys);
+    let visitors = std::iter::once(format!("adj:{{p{list:02}}}:visitors"));
+    Slot { keys: visitors.chain(did).collect(), reads: false }
 }
 
 /// What is sold.

@@ -229,9 +229,10 @@ local function publish(keys, args)
 end
 
 -- What visitors did today; every key here ends with the day.
--- KEYS[1] what one visitor did: decisions by their time; KEYS[2] visitors to look at: a sorted set by
--- the second from which on somebody may.
--- ARGV: the visitor's name, seconds until the keys end, when it was, the decision.
+-- KEYS[1] visitors to look at: a sorted set by the second from which on somebody may; each other what
+-- one visitor did: decisions by their time.
+-- ARGV: seconds until the keys end, then for each other key its visitor's name, when it was, the
+-- decision.
 local function seen(keys, args)
   for _, key in ipairs(keys) do
     local held = kind(key)
@@ -239,11 +240,17 @@ local function seen(keys, args)
       return redis.error_reply('FOREIGN this key holds something that is not ours')
     end
   end
-  local now = tonumber(redis.call('TIME')[1])
-  redis.call('ZADD', keys[1], 'LT', args[3], args[4])
-  redis.call('EXPIRE', keys[1], args[2])
-  redis.call('ZADD', keys[2], number(now), args[1])
-  redis.call('EXPIRE', keys[2], args[2])
+  if #args ~= 1 + 3 * (#keys - 1) then
+    return redis.error_reply('FOREIGN visitors without what they did')
+  end
+  local now = number(tonumber(redis.call('TIME')[1]))
+  for of = 2, #keys do
+    local at = 3 * of - 4
+    redis.call('ZADD', keys[of], 'LT', args[at + 1], args[at + 2])
+    redis.call('EXPIRE', keys[of], args[1])
+    redis.call('ZADD', keys[1], now, args[at])
+  end
+  redis.call('EXPIRE', keys[1], args[1])
   return redis.status_reply('OK')
 end
 

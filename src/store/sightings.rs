@@ -42,24 +42,29 @@ pub struct Due {
     pub until: String,
 }
 
-/// Notes what one visitor did.
+/// Notes what visitors of one list did.
 pub async fn note(
     client: &Client,
     day: i64,
-    sighting: &Sighting,
+    list: u8,
+    sightings: &[&Sighting],
     seconds: i64,
 ) -> Result<(), StoreError> {
-    let name = format!("{day}:{}:{:016x}", sighting.kind, sighting.visitor);
-    let (seconds, at) = (seconds.to_string(), sighting.at_ms.to_string());
-    let decision = format!("{:032x}", sighting.decision);
-    let arguments = [name.as_bytes(), seconds.as_bytes(), at.as_bytes(), decision.as_bytes()];
-    let slot = keys::visitor(list_of(sighting.visitor), &name);
+    let words = sightings.iter().map(|sighting| {
+        let name = format!("{day}:{}:{:016x}", sighting.kind, sighting.visitor);
+        [name, sighting.at_ms.to_string(), format!("{:032x}", sighting.decision)]
+    });
+    let words: Vec<[String; 3]> = words.collect();
+    let slot = keys::visitors(list, words.iter().map(|[name, ..]| &**name));
+    let seconds = seconds.to_string();
+    let arguments = std::iter::once(&seconds).chain(words.iter().flatten());
+    let arguments: Vec<&[u8]> = arguments.map(String::as_bytes).collect();
     let _: Value = client.call("adjacent_1_seen", &slot, &arguments).await?;
     Ok(())
 }
 
 /// The list that a visitor is in.
-fn list_of(visitor: u64) -> u8 {
+pub fn list_of(visitor: u64) -> u8 {
     u8::try_from(visitor >> 58).expect("six bits are left")
 }
 
@@ -69,7 +74,7 @@ pub const LISTS: u8 = 64;
 /// Visitors of a list that were last seen some seconds ago; for a while nobody else gets them.
 pub async fn due(client: &Client, list: u8) -> Result<Vec<Due>, StoreError> {
     let found: Vec<(String, String)> =
-        client.call("adjacent_1_due", &keys::visitors(list), &[b"3", b"30", b"100"]).await?;
+        client.call("adjacent_1_due", &keys::visitors(list, []), &[b"3", b"30", b"100"]).await?;
     Ok(found.into_iter().map(|(name, until)| Due { name, until }).collect())
 }
 
@@ -86,6 +91,6 @@ pub async fn seen(client: &Client, list: u8, due: &Due) -> Result<Vec<(i64, u128
 /// Whoever looked at a visitor has done what there was to do; one that was seen since stays.
 pub async fn done(client: &Client, list: u8, due: &Due) -> Result<(), StoreError> {
     let arguments = [due.name.as_bytes(), due.until.as_bytes()];
-    let _: Value = client.call("adjacent_1_done", &keys::visitors(list), &arguments).await?;
+    let _: Value = client.call("adjacent_1_done", &keys::visitors(list, []), &arguments).await?;
     Ok(())
 }
