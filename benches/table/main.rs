@@ -36,6 +36,8 @@ mod http;
 mod lag;
 mod machine;
 mod pages;
+#[path = "../../tests/it/harness/ports.rs"]
+mod ports;
 mod readers;
 mod served;
 mod shipper;

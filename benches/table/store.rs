@@ -1,9 +1,9 @@
 //! A Redis of the benchmark's own on the loopback address, which can be stopped as a black hole is:
 //! connections stay, and nobody answers.
 
+use crate::ports::free_port;
 use rustix::process::Pid;
 use rustix::process::Signal;
-use std::net::TcpListener;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Child;
@@ -21,7 +21,7 @@ impl Redis {
     /// Starts one with these options.
     pub fn start(options: &[&str]) -> Redis {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let child = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()])
             .args(options)

@@ -25,7 +25,7 @@ const MACHINES: usize = 3;
 const READERS: usize = 3;
 
 /// How long everything may take to be well again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the reference sponsor has bought: less than is asked for, so that the last ones count.
 const SOLD: u64 = 2_000;

@@ -35,12 +35,12 @@ export const missing = () => {
   return lacks.length > 0 && `missing: apt-get install ${lacks.map(([name]) => name).join(" ")}`;
 };
 
+/** One below those that the kernel gives to connections, which would take it before its server does. */
 const freePort = () =>
   new Promise((ready) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => ready(port));
-    });
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    const server = createServer().listen(port, "127.0.0.1", () => server.close(() => ready(port)));
+    server.on("error", () => ready(freePort()));
   });
 
 /** A program that says nothing unless it fails; what it said is kept. */

@@ -1,5 +1,6 @@
 //! The executable as an operator meets it: words, files and exit codes.
 
+use crate::harness::ports::free_port;
 use std::path::Path;
 use std::process::Command;
 use std::process::Output;
@@ -239,8 +240,8 @@ fn schemas_and_imports_are_printed_for_others_to_read() {
 
 #[test]
 fn a_probe_that_reaches_no_server_says_so_with_1() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let output = run(&["health", "--ops", &free.to_string()]);
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let output = run(&["health", "--ops", &nobody]);
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
     assert!(err(&output).contains("not ready"), "{}", err(&output));
 }

@@ -15,6 +15,7 @@ use crate::harness::scripted::Answer::Leads;
 use crate::harness::scripted::Answer::Says;
 use crate::harness::scripted::Answer::Silence;
 use crate::harness::scripted::Scripted;
+use crate::harness::secure::Kind;
 use crate::harness::secure::Secure;
 use crate::harness::until;
 use adjacent::ledger::Ledger;
@@ -344,7 +345,7 @@ async fn a_server_has_the_rights_that_it_needs_and_no_others() {
 #[cfg(feature = "tls")]
 #[tokio::test]
 async fn a_store_over_tls_is_trusted_by_its_own_authority_alone() {
-    for secure in [Secure::start(), Secure::start_as_cluster()] {
+    for secure in [Kind::Single, Kind::Sentinel, Kind::Cluster].map(Secure::start) {
         let ca = secure.authority().display().to_string();
         let trusting = |ca: Option<String>| {
             Setup::default().on(&secure).settings(|settings| settings.store.ca = ca)

@@ -1,8 +1,8 @@
 //! A real Redis Cluster and real sentinels on loopback, ended when they are dropped.
 
 use super::PATIENCE;
+use super::ports::free_port;
 use super::redis::Store;
-use std::net::TcpListener;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
@@ -26,10 +26,6 @@ impl Drop for Node {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn start(program: &str, folder: &Path, arguments: &[&str]) -> Child {

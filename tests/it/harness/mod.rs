@@ -6,6 +6,7 @@ pub mod decision;
 pub mod expression;
 pub mod inventory;
 pub mod metrics;
+pub mod ports;
 pub mod process;
 pub mod reader;
 pub mod redis;

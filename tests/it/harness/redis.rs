@@ -1,7 +1,7 @@
 //! A real redis-server on a free port of loopback, ended when it is dropped.
 
 use super::PATIENCE;
-use std::net::TcpListener;
+use super::ports::free_port;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Child;
@@ -28,7 +28,7 @@ pub struct Redis {
 impl Redis {
     /// Starts one that keeps nothing when it ends.
     pub fn start() -> Redis {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut redis = Redis { folder: tempfile::tempdir().unwrap(), port, child: None };
         std::fs::create_dir(redis.keys()).unwrap();
         redis.again(&[]);

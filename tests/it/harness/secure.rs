@@ -1,7 +1,7 @@
 //! A real redis-server that speaks TLS alone, with an authority of its own.
 
-use super::cluster::free_port;
 use super::cluster::wait_for;
+use super::ports::free_port;
 use super::redis::Store;
 use std::path::Path;
 use std::path::PathBuf;
@@ -14,9 +14,32 @@ use tempfile::TempDir;
 pub struct Secure {
     folder: TempDir,
     port: u16,
-    is_cluster: bool,
+    kind: Kind,
     child: Child,
+    /// The sentinel that names it, and its port.
+    sentinel: Option<(Child, u16)>,
 }
+
+/// How it is reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One server.
+    Single,
+    /// A primary that one sentinel names.
+    Sentinel,
+    /// A cluster of one node.
+    Cluster,
+}
+
+/// What every program is told of its certificate.
+const CERTIFICATES: &str = "tls-cert-file certificate.pem
+tls-key-file key.pem
+tls-ca-cert-file ca.pem
+tls-auth-clients no
+bind 127.0.0.1
+port 0
+save \"\"
+";
 
 fn openssl(folder: &Path, words: &str) {
     let made = Command::new("openssl")
@@ -27,18 +50,17 @@ fn openssl(folder: &Path, words: &str) {
     assert!(made.expect("openssl is installed").success(), "{words}");
 }
 
+/// Starts a redis-server with a file of options.
+fn runs(folder: &Path, file: &str, options: &str, more: &[&str]) -> Child {
+    std::fs::write(folder.join(file), options).unwrap();
+    let mut command = Command::new("redis-server");
+    command.arg(file).args(more).current_dir(folder);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("redis-server is installed")
+}
+
 impl Secure {
-    /// One server.
-    pub fn start() -> Secure {
-        Secure::new(false)
-    }
-
-    /// A cluster of one node.
-    pub fn start_as_cluster() -> Secure {
-        Secure::new(true)
-    }
-
-    fn new(is_cluster: bool) -> Secure {
+    /// Starts it.
+    pub fn start(kind: Kind) -> Secure {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("keys")).unwrap();
         std::fs::write(folder.path().join("names"), "subjectAltName=IP:127.0.0.1").unwrap();
@@ -51,29 +73,38 @@ impl Secure {
         let sign = "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2";
         openssl(folder.path(), &format!("{sign} -extfile names -out certificate.pem"));
         let port = free_port();
-        let port_text = port.to_string();
-        let mut command = Command::new("redis-server");
-        command
-            .args(["--port", "0", "--tls-port", &port_text, "--bind", "127.0.0.1", "--save", ""])
-            .args(["--tls-cert-file", "certificate.pem", "--tls-key-file", "key.pem"])
-            .args(["--tls-ca-cert-file", "ca.pem", "--tls-auth-clients", "no"]);
-        if is_cluster {
-            let bus = free_port().to_string();
-            command.args(["--cluster-enabled", "yes", "--tls-cluster", "yes"]);
-            command.args(["--cluster-port", &bus]);
+        let mut options = format!("{CERTIFICATES}tls-port {port}\n");
+        if kind == Kind::Cluster {
+            let bus = free_port();
+            options += &format!("cluster-enabled yes\ntls-cluster yes\ncluster-port {bus}\n");
         }
-        let silent = command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        let secure = Secure { port, is_cluster, child: silent.spawn().unwrap(), folder };
-        wait_for("a server over TLS", || secure.ask(&["PING"]) == "PONG");
-        if is_cluster {
-            assert_eq!(secure.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
-            wait_for("a cluster", || secure.ask(&["CLUSTER", "INFO"]).contains("state:ok"));
+        let child = runs(folder.path(), "server.conf", &options, &[]);
+        let mut secure = Secure { folder, port, kind, child, sentinel: None };
+        wait_for("a server over TLS", || secure.ask(port, &["PING"]) == "PONG");
+        match kind {
+            Kind::Single => {}
+            Kind::Sentinel => secure.is_named(),
+            Kind::Cluster => {
+                assert_eq!(secure.ask(port, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
+                let told = || secure.ask(port, &["CLUSTER", "INFO"]);
+                wait_for("a cluster", || told().contains("state:ok"));
+            }
         }
         secure
     }
 
-    fn ask(&self, words: &[&str]) -> String {
-        let port = self.port.to_string();
+    fn is_named(&mut self) {
+        let (port, of) = (free_port(), self.port);
+        let watches = format!("sentinel monitor main 127.0.0.1 {of} 1\n");
+        let options = format!("{CERTIFICATES}tls-port {port}\ntls-replication yes\n{watches}");
+        let child = runs(self.folder.path(), "sentinel.conf", &options, &["--sentinel"]);
+        self.sentinel = Some((child, port));
+        let told = || self.ask(port, &["SENTINEL", "CKQUORUM", "main"]);
+        wait_for("a sentinel over TLS", || told().starts_with("OK 1"));
+    }
+
+    fn ask(&self, port: u16, words: &[&str]) -> String {
+        let port = port.to_string();
         let output = Command::new("redis-cli")
             .args(["--tls", "--cacert", "ca.pem", "-p", &port])
             .args(words)
@@ -90,8 +121,12 @@ impl Secure {
 
 impl Store for Secure {
     fn url(&self) -> String {
-        let kind = if self.is_cluster { "rediss+cluster" } else { "rediss" };
-        format!("{kind}://127.0.0.1:{}", self.port)
+        let port = self.port;
+        match (self.kind, &self.sentinel) {
+            (_, Some((_, port))) => format!("rediss+sentinel://127.0.0.1:{port}/main"),
+            (Kind::Cluster, None) => format!("rediss+cluster://127.0.0.1:{port}"),
+            (_, None) => format!("rediss://127.0.0.1:{port}"),
+        }
     }
 
     fn keys(&self) -> PathBuf {
@@ -101,7 +136,10 @@ impl Store for Secure {
 
 impl Drop for Secure {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let sentinel = self.sentinel.as_mut().map(|(child, _)| child);
+        for child in sentinel.into_iter().chain([&mut self.child]) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
