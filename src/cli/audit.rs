@@ -1,23 +1,42 @@
-//! `adjacent audit`: everything recomputed from the journal, every picture looked at, and what
-//! differs.
+//! `adjacent audit`: everything recomputed from the journal, or from the log that machines share, every
+//! picture looked at, and what differs.
 
 use crate::catalog::pictures::Fault;
 use crate::catalog::pictures::Pictures;
 use crate::cli::catalog;
+use crate::cli::given;
 use crate::cli::running::Access;
 use crate::cli::voice::Voice;
 use crate::ledger::audit;
 use crate::ledger::audit::Difference;
+use crate::ledger::shared;
+use crate::ledger::state::State;
+use crate::store::Client;
+use crate::store::address::EMBEDDED;
 use serde_json::json;
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Audit {
     #[command(flatten)]
     access: Access,
+    /// The store, where machines share one: its log is summed up in place of the data directory's
+    /// journal, and compared with the sums that stand beside it.
+    #[arg(long, default_value = EMBEDDED, value_name = "URL")]
+    store: String,
+    /// Certificates of a private authority, as PEM, for a store over TLS.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
 
 impl Audit {
-    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
+    pub(super) async fn run(self, voice: Voice) -> anyhow::Result<()> {
+        if let Some(place) = given::place(&self.store, self.ca.as_deref())? {
+            let ends = std::iter::repeat(u64::MAX);
+            let (state, differences) = shared::recomputed(&Client::new(place), ends).await?;
+            billed(voice, &state)?;
+            return told(voice, &differences, &[], &json!({ "differences": differences }));
+        }
         if let Some(server) = self.access.running()? {
             let answer = server.get("/v1/admin/audit")?;
             let differences: Vec<Difference> =
@@ -34,9 +53,7 @@ impl Audit {
             recovery.damaged.len(),
             recovery.torn_bytes
         ))?;
-        for (campaign, account) in &state.accounts {
-            voice.say(format_args!("  {campaign}: {} billed", account.spent))?;
-        }
+        billed(voice, &state)?;
         let inventory = catalog::served(&self.access.data)?.inventory.unwrap_or_default();
         let stored = Pictures::below(&self.access.data);
         let pictures = stored.faults(inventory.pictures())?;
@@ -44,6 +61,13 @@ impl Audit {
             json!({ "recovery": recovery, "differences": differences, "pictures": pictures });
         told(voice, &differences, &pictures, &object)
     }
+}
+
+fn billed(voice: Voice, state: &State) -> anyhow::Result<()> {
+    for (campaign, account) in &state.accounts {
+        voice.say(format_args!("  {campaign}: {} billed", account.spent))?;
+    }
+    Ok(())
 }
 
 fn told(

@@ -107,7 +107,7 @@ impl Command {
             Some(Verb::Apply(verb)) => verb.run(voice),
             Some(Verb::Explain(verb)) => verb.run(voice),
             Some(Verb::Export(verb)) => verb.run(voice).await,
-            Some(Verb::Audit(verb)) => verb.run(voice),
+            Some(Verb::Audit(verb)) => verb.run(voice).await,
             Some(Verb::Health(verb)) => verb.run(voice),
             Some(Verb::Keys(verb)) => verb.run(voice),
             Some(Verb::Openapi(verb)) => verb.run(voice),

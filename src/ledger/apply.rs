@@ -51,6 +51,8 @@ pub struct Judged {
     pub verdict: Verdict,
     /// What was billed for it.
     pub billed: Micros,
+    /// It had waited until now: it was judged before, as pending.
+    pub has_waited: bool,
 }
 
 /// Money that came back to a campaign.

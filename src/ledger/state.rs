@@ -117,6 +117,12 @@ impl State {
         found
     }
 
+    /// Events of a partition that a process start recorded and that wait for their impression.
+    pub(super) fn waiting_of(&self, by: u64, partition: u8) -> impl Iterator<Item = &Arc<Event>> {
+        let waiting = self.parts[usize::from(partition)].waiting.values().flatten();
+        waiting.filter(move |(recorded, _)| *recorded == by).map(|(_, event)| event)
+    }
+
     /// How many records it has applied.
     pub fn applied(&self) -> u64 {
         self.applied
@@ -233,7 +239,7 @@ impl State {
         billed: Micros,
     ) -> Judged {
         self.views.judged(event, verdict, billed);
-        Judged { by, event: event.clone(), verdict, billed }
+        Judged { by, event: event.clone(), verdict, billed, has_waited: false }
     }
 
     /// The same for an event that was pending until now.
@@ -245,6 +251,6 @@ impl State {
         billed: Micros,
     ) -> Judged {
         self.views.settled(event, verdict, billed);
-        Judged { by, event: event.clone(), verdict, billed }
+        Judged { by, event: event.clone(), verdict, billed, has_waited: true }
     }
 }

@@ -32,7 +32,6 @@ impl Server {
         let read = Handle::current().block_on(shared.recomputed(&places));
         let (truth, mut differences) = read.map_err(io::Error::other)?;
         self.metrics.ledger_drift.set(audit::drift_micros(&truth, &live));
-        differences.extend(audit::contradictions(&truth));
         differences.extend(audit::compare(&truth, &live));
         Ok(differences)
     }

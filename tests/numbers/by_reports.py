@@ -12,7 +12,6 @@ BREAKDOWNS = [
     "", "day", "hour", "topic", "entity,region", "publisher,placement", "campaign,flight",
     "creative,variant,cta", "tier,day,topic",
 ]  # fmt: skip
-DATA = ["--data", "data"]
 # The tables of an advertiser's page.
 PAGE = [
     ("By day", "day"), ("By hour of the day", "hour"), ("By topic", "topic"), ("By entity", "entity"),
@@ -110,7 +109,7 @@ def against_pages(checks, export, server):
     for party in server.advertisers:
         if not export.rows("SELECT 1 FROM events WHERE advertiser = ? LIMIT 1", party):
             continue
-        status, said = server.verb("keys", "link", party, "--days", "1", "--json", *DATA)
+        status, said = server.verb("keys", "link", party, "--days", "1", "--json", "--data", "data")
         if status:
             raise RuntimeError(said)
         page = Page(get(server.public + json.loads(said)["path"]))
@@ -164,7 +163,7 @@ def against_pages(checks, export, server):
 
 
 def audited(checks, server, when):
-    status, said = server.verb("audit", "--json", *DATA)
+    status, said = server.verb("audit", "--json", *server.books)
     differences = json.loads(said).get("differences") if status == 0 else said
     checks.same(f"audit: no difference, {when}", {"differences": "[]"}, {"differences": str(differences)})
 
@@ -174,7 +173,7 @@ def columns(checks, server, export):
     if "parquet" not in server.verb("export", "--help")[1].lower():
         print("      this build exports no Parquet")
         return
-    status, said = server.verb("export", *DATA, "--out", "events.parquet")
+    status, said = server.verb("export", *server.books, "--out", "events.parquet")
     if status:
         checks.none("Parquet: is exported", 1, [said.strip()])
         return

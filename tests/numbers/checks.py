@@ -5,7 +5,7 @@ import random
 
 class Checks:
     def __init__(self, seed, spoil):
-        self.rng, self.spoil = random.Random(seed), spoil
+        self.seed, self.spoil, self.rng = seed, spoil, random.Random(seed)
         self.passed = self.failed = 0
 
     def same(self, name, truth, said):

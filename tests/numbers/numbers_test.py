@@ -9,21 +9,22 @@ import tempfile
 import threading
 import time
 
+import by_others
 import by_prometheus
 import by_readers
 import by_reports
 from by_prometheus import FAMILIES, family
 from checks import Checks
 from export import Export
-from processes import Prometheus, Server, get, post, until
+from processes import Prometheus, Redis, Server, get, post, until
 from readers import Oracle, Reader
 
 READERS = 48
 LOAD_S = 20
 
 
-def drive(server, seed, rng):
-    """The load, with a kill in the middle; the oracle, and the moment when the load ended."""
+def drive(server, victim, seed, rng):
+    """The load, and in the middle of it somebody is killed; the oracle, and when the load ended."""
     oracle, done = Oracle(), threading.Event()
     readers = [Reader(number, seed, server, oracle, done) for number in range(READERS)]
     for reader in readers:
@@ -31,8 +32,8 @@ def drive(server, seed, rng):
     began = time.monotonic()
     # The moment is random on purpose; nothing is waited for.
     time.sleep(LOAD_S * rng.uniform(0.3, 0.5))
-    server.kill()
-    server.start()
+    victim.kill()
+    victim.start()
     time.sleep(max(0.0, began + LOAD_S - time.monotonic()))
     ended = time.time()
     done.set()
@@ -64,7 +65,7 @@ def ledger_of(metrics):
 
 def give_back(server):
     """Credits some decisions that counted, twice, and refunds a little, twice: each is given once."""
-    server.verb("export", "--data", "data", "--out", "before.ndjson.zst")
+    server.verb("export", *server.books, "--out", "before.ndjson.zst")
     export = Export(server.folder / "before.ndjson.zst")
     decisions = export.rows(
         "SELECT decision_id, campaign, advertiser FROM events WHERE verdict = 'counted' AND billed_micros > 0 LIMIT 7"
@@ -81,12 +82,12 @@ def give_back(server):
         post(f"{server.ops}/v1/admin/refunds", asked, **server.operator, **{"Idempotency-Key": "one"})
 
 
-def compare(checks, server, prometheus, oracle, ended):
+def compare(checks, server, others, prometheus, oracle, ended):
     settled(server)
     give_back(server)
     metrics = settled(server)
     prometheus.seen(time.time())
-    status, said = server.verb("export", "--data", "data", "--out", "events.ndjson.zst")
+    status, said = server.verb("export", *server.books, "--out", "events.ndjson.zst")
     if status:
         raise RuntimeError(said)
     export = Export(server.folder / "events.ndjson.zst")
@@ -105,34 +106,46 @@ def compare(checks, server, prometheus, oracle, ended):
     by_reports.against_reports(checks, export, server)
     by_reports.against_pages(checks, export, server)
     by_reports.audited(checks, server, "while it serves")
+    by_others.compare(checks, export, others)
     checks.same("nothing changed while it was compared", ledger_of(metrics), ledger_of(server.metrics()))
     server.stop()
     by_reports.audited(checks, server, "after it stopped")
+
+
+def run(checks, place, store):
+    """Load, a kill and all comparisons. Where machines share a store, it is the one that is killed, and
+    comes back empty; and there is a second machine, which no reader asks."""
+    where, seed = "many machines" if store else "alone", checks.seed
+    print(f"-- {where}", flush=True)
+    started, began = [], time.monotonic()
+    try:
+        if store:
+            started.append(store := Redis(place / "redis"))
+        started.append(server := Server(place / "server", store))
+        others = [Server(place / "other", store, server)] if store else []
+        started.extend(others)
+        started.append(prometheus := Prometheus(place / "prometheus", server.ops))
+        prometheus.ready()
+        oracle, ended = drive(server, store or server, seed, random.Random(seed))
+        print(
+            f"      {oracle.requests} requests in {LOAD_S} s by {READERS} readers; {oracle.unanswered} cut by the kill; "
+            f"{sum(oracle.forged.values())} forged, {oracle.heads} HEAD", flush=True,
+        )  # fmt: skip
+        compare(checks, server, others, prometheus, oracle, ended)
+    finally:
+        for process in reversed(started):
+            process.stop()
+    print(f"-- {where}: {time.monotonic() - began:.0f} s", flush=True)
 
 
 def main():
     seed = int(os.environ.get("ADJACENT_SEED") or random.SystemRandom().randrange(1 << 32))
     spoil = bool(os.environ.get("ADJACENT_SPOIL"))
     print(f"seed {seed}{', one figure changed in each comparison' if spoil else ''}", flush=True)
-    checks, began = Checks(seed, spoil), time.monotonic()
-    with tempfile.TemporaryDirectory() as place:
-        folder = pathlib.Path(place)
-        server = Server(folder / "server")
-        prometheus = None
-        try:
-            prometheus = Prometheus(folder / "prometheus", server.ops)
-            prometheus.ready()
-            oracle, ended = drive(server, seed, random.Random(seed))
-            print(
-                f"      {oracle.requests} requests in {LOAD_S} s by {READERS} readers; {oracle.unanswered} cut by the kill; "
-                f"{sum(oracle.forged.values())} forged, {oracle.heads} HEAD", flush=True,
-            )  # fmt: skip
-            compare(checks, server, prometheus, oracle, ended)
-        finally:
-            if prometheus:
-                prometheus.stop()
-            server.stop()
-    print(f"{time.monotonic() - began:.0f} s")
+    checks = Checks(seed, spoil)
+    for store in (False, True):
+        with tempfile.TemporaryDirectory() as place:
+            run(checks, pathlib.Path(place), store)
     print(f"{checks.passed} passed, {checks.failed} failed")
     sys.exit(1 if checks.failed else 0)
 

@@ -57,17 +57,44 @@ def post(url, value, **headers):
         raise ValueError(f"{url}: {error.code} {error.read().decode()}") from None
 
 
-class Server:
-    """The executable on addresses that it keeps over a kill."""
+class Redis:
+    """The store of many machines, which keeps nothing over a kill."""
 
     def __init__(self, folder):
+        folder.mkdir()
+        self.folder, port = folder, str(free_port())
+        self.url = f"redis://127.0.0.1:{port}"
+        self.options = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(["redis-server", *self.options], stdout=subprocess.DEVNULL)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(timeout=PATIENCE_S)
+
+    stop = kill
+
+
+class Server:
+    """The executable on addresses that it keeps over a kill; alone, or on a store that others use too."""
+
+    def __init__(self, folder, store=None, beside=None):
         self.folder = folder
+        self.settings = dict(SETTINGS)
+        self.books = ["--data", "data"]
+        if store:
+            self.settings["ADJACENT__STORE__URL"] = store.url
+            self.books = ["--store", store.url]
+        if beside:
+            self.settings["ADJACENT__STORE__KEYS"] = str(beside.folder / "data")
         shutil.copytree(ROOT / "config", folder / "config")
         self.generation = 0
         self.changed = threading.Condition()
-        self.listen = ["127.0.0.1:0", "127.0.0.1:0"]
+        self.listen = [f"127.0.0.1:{free_port()}" for _ in range(2)]
         self.start()
-        keys = tomllib.loads((folder / "data" / "local-keys.toml").read_text())
+        keys = tomllib.loads(((beside or self).folder / "data" / "local-keys.toml").read_text())
         self.operator = {"Authorization": f"Bearer {keys['operator']}"}
         self.advertisers, self.publishers = sorted(keys["advertiser"]), sorted(keys["publisher"])
 
@@ -75,7 +102,7 @@ class Server:
         return subprocess.Popen(
             [os.environ["ADJACENT_BINARY"], *arguments],
             cwd=self.folder,
-            env={**os.environ, **SETTINGS},
+            env={**os.environ, **self.settings},
             stdout=subprocess.PIPE,
             text=True,
             **options,

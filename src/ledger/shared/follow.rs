@@ -95,12 +95,19 @@ impl Shared {
 
     /// Makes the state anew from the store.
     async fn read_all(&self) -> Result<(), StoreError> {
-        let mut each = |entry: &Entry, applied: &Applied| {
-            if entry.incarnation == self.incarnation {
-                lock(&self.own).note(applied, entry, self.incarnation);
+        let (mut truth, mut places) = (State::default(), Vec::new());
+        for partition in 0..PARTITIONS {
+            let mut sums = Sums::at(&self.client, partition, Which::Last).await?;
+            if lock(&self.own).lacks(&sums.state, partition, self.incarnation) {
+                sums = Sums::at(&self.client, partition, Which::First).await?;
             }
-        };
-        let (truth, places) = summed(&self.client, Which::Last, &mut each).await?;
+            let mut each = |entry: &Entry, applied: &Applied| {
+                lock(&self.own).note(applied, entry, self.incarnation);
+            };
+            sums.read_on(&self.client, partition, |_| true, &mut each).await?;
+            truth.join(sums.state);
+            places.push(sums.place);
+        }
         let mut listener = lock(&self.listener);
         let mut state = lock(&self.state);
         lock(&self.remembered).join(&state);
@@ -135,23 +142,13 @@ pub async fn replay(
         Since::Newest => Which::Last,
     };
     let mut each = |_: &Entry, applied: &Applied| each(applied);
-    summed(client, which, &mut each).await.map(|(state, _)| state)
-}
-
-async fn summed(
-    client: &Client,
-    which: Which,
-    each: &mut impl FnMut(&Entry, &Applied),
-) -> Result<(State, Vec<Place>), StoreError> {
     let mut state = State::default();
-    let mut places = Vec::with_capacity(usize::from(PARTITIONS));
     for partition in 0..PARTITIONS {
         let mut sums = Sums::at(client, partition, which).await?;
-        sums.read_on(client, partition, |_| true, each).await?;
+        sums.read_on(client, partition, |_| true, &mut each).await?;
         state.join(sums.state);
-        places.push(sums.place);
     }
-    Ok((state, places))
+    Ok(state)
 }
 
 /// Whether what was found is behind what was read, each batch behind the one before it: a hole in a

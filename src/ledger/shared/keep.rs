@@ -12,6 +12,7 @@ use crate::ledger::shared::known::Known;
 use crate::ledger::shared::sums;
 use crate::ledger::shared::sums::Sums;
 use crate::ledger::state::State;
+use crate::store::Client;
 use crate::store::StoreError;
 use crate::store::bases::Which;
 use crate::store::log::Batch;
@@ -86,24 +87,33 @@ impl Shared {
         &self,
         places: &[Place],
     ) -> Result<(State, Vec<Difference>), StoreError> {
-        let (mut truth, mut found) = (State::default(), Vec::new());
-        for (partition, place) in (0..PARTITIONS).zip(places) {
-            let base = Sums::at(&self.client, partition, Which::Last).await?;
-            let mut sums = Sums::at(&self.client, partition, Which::First).await?;
-            for end in [base.place.number.min(place.number), place.number] {
-                let goes_on = |batch: &Batch| batch.number <= end;
-                sums.read_on(&self.client, partition, goes_on, &mut |_, _| {}).await?;
-                if sums.place == base.place {
-                    found.extend(audit::compare(&sums.state, &base.state).into_iter().map(|one| {
-                        Difference {
-                            what: format!("{} in the base of {partition}", one.what),
-                            ..one
-                        }
-                    }));
-                }
-            }
-            truth.join(sums.state);
-        }
-        Ok((truth, found))
+        recomputed(&self.client, places.iter().map(|place| place.number)).await
     }
+}
+
+/// The state as all of the log that a store keeps tells it, up to an end of each partition, and where
+/// its last bases say something else.
+pub async fn recomputed(
+    client: &Client,
+    ends: impl Iterator<Item = u64>,
+) -> Result<(State, Vec<Difference>), StoreError> {
+    let (mut truth, mut found) = (State::default(), Vec::new());
+    for (partition, last) in (0..PARTITIONS).zip(ends) {
+        let base = Sums::at(client, partition, Which::Last).await?;
+        let mut sums = Sums::at(client, partition, Which::First).await?;
+        for end in [base.place.number.min(last), last] {
+            let goes_on = |batch: &Batch| batch.number <= end;
+            sums.read_on(client, partition, goes_on, &mut |_, _| {}).await?;
+            if sums.place == base.place {
+                let differences = audit::compare(&sums.state, &base.state).into_iter();
+                found.extend(differences.map(|one| Difference {
+                    what: format!("{} in the base of {partition}", one.what),
+                    ..one
+                }));
+            }
+        }
+        truth.join(sums.state);
+    }
+    found.extend(audit::contradictions(&truth));
+    Ok((truth, found))
 }

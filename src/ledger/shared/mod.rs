@@ -25,6 +25,7 @@ mod telling;
 
 pub use copy::copy;
 pub use follow::replay;
+pub use keep::recomputed;
 pub use telling::Telling;
 
 use crate::journal::Entry;
