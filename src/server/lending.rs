@@ -13,17 +13,27 @@ use crate::server::purse::Purse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
 /// A store that has not answered for so long is away.
 const AWAY: Duration = Duration::from_secs(3);
 
+/// After an outage every machine has sent what it recorded meanwhile, once the store has answered for
+/// so long, in milliseconds.
+const SETTLED_MS: i64 = 5_000;
+
 /// Since when process starts that have money are not here any more.
 #[derive(Debug, Default)]
 pub struct Missing(HashMap<u64, Instant>);
 
 impl Missing {
+    /// Nobody has been away: who is, is looked for from now on.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+
     /// Of those that have money, the ones that have been away for at least `patience` at `now`.
     pub(super) fn look(
         &mut self,
@@ -56,10 +66,19 @@ impl Server {
         };
         Some(Terms {
             own: self.incarnation,
-            machines: shared.share().0,
+            machines: shared.crowd(),
             contact,
             allowance_percent: settings.store.outage_allowance_percent,
         })
+    }
+
+    /// Whether what other machines recorded is known here, too: not while the store is away, nor right
+    /// after that. To be asked often.
+    pub(super) fn knows_what_others_recorded(&self, terms: Option<&Terms>, now_ms: i64) -> bool {
+        if terms.is_some_and(|terms| terms.contact != Contact::Well) {
+            self.away_ms.store(now_ms, Ordering::Relaxed);
+        }
+        now_ms.saturating_sub(self.away_ms.load(Ordering::Relaxed)) >= SETTLED_MS
     }
 
     /// Asks for a first part of every budget, before anybody wants it.
@@ -120,7 +139,12 @@ impl Server {
     /// it nor anything that they have shown can come. One machine does so: the first.
     pub async fn reclaim(&self, missing: &mut Missing, now: Instant) -> Result<(), JournalError> {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
-        if shared.share().1 != 0 || shared.silence() >= AWAY {
+        if shared.silence() >= AWAY {
+            // What the dead have shown may wait on disks, and comes once the store is back.
+            missing.forget();
+            return Ok(());
+        }
+        if shared.share().1 != 0 {
             return Ok(());
         }
         let settings = self.settings();

@@ -136,6 +136,8 @@ pub struct Server {
     asked: Counters,
     sightings: Sightings,
     questions: Questions,
+    /// When a shared store was last away.
+    away_ms: AtomicI64,
     removed: RemovedCounters,
 }
 
@@ -188,6 +190,7 @@ impl Server {
             asked: Counters::default(),
             sightings: Sightings::default(),
             questions: Questions::default(),
+            away_ms: AtomicI64::new(i64::MIN),
             keyring: ArcSwap::from_pointee(parts.keyring),
             own_origin,
             settings: ArcSwap::from_pointee(parts.settings),

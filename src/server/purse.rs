@@ -222,11 +222,14 @@ impl Purse {
         self.changed.store(true, Ordering::Release);
     }
 
-    /// Ends holds whose time is over; says whether anything changed since the last call.
-    pub fn settle(&self, now_ms: i64) -> bool {
+    /// Ends holds whose time is over, where it is `known` what became of them: an event that another
+    /// machine has on its disk may still come. Says whether anything changed since the last call.
+    pub fn settle(&self, now_ms: i64, known: bool) -> bool {
         let mut inner = self.inner();
         let before = (inner.held.total(), inner.today);
-        inner.held.expire(now_ms);
+        if known {
+            inner.held.expire(now_ms);
+        }
         let today = inner.day(now_ms);
         let moved = before != (inner.held.total(), today);
         self.changed.swap(false, Ordering::AcqRel) || moved

@@ -24,7 +24,7 @@ fn ten_sold_and_sixty_asked_hold_exactly_ten() {
     let purse = purse(100);
     let taken = (0..60).filter(|n| purse.hold(&hold(*n, 10), 0)).count();
     assert_eq!(taken, 10);
-    assert!(purse.settle(0));
+    assert!(purse.settle(0, true));
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_hold_that_waits_for_the_shared_log_outlives_its_time() {
     let purse = purse(100);
     assert!(purse.hold(&hold(1, 60), 0));
     purse.keep(1, 90_000);
-    purse.settle(1_001);
+    purse.settle(1_001, true);
     assert!(!purse.hold(&hold(2, 60), 1_001), "still held");
     purse.billed(1, 1, 0, Micros::try_from(60).unwrap());
     assert_eq!(purse.content(1_002).held, Micros::ZERO);
@@ -42,7 +42,7 @@ fn a_hold_that_waits_for_the_shared_log_outlives_its_time() {
 fn a_hold_ends_with_its_bill_or_its_time() {
     let purse = purse(100);
     assert!(purse.hold(&hold(1, 60), 0) && !purse.hold(&hold(2, 60), 0));
-    purse.settle(1_001);
+    purse.settle(1_001, true);
     assert!(purse.hold(&hold(3, 60), 1_001), "the first hold is over");
     purse.billed(3, 1, 0, Micros::try_from(60).unwrap());
     assert_eq!(purse.content(1_002).held, Micros::ZERO);

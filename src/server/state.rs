@@ -47,8 +47,9 @@ impl Server {
         let mut next = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         let live = self.live();
         // Every purse is settled, whether or not one before it moved.
+        let known = self.knows_what_others_recorded(terms.as_ref(), now_ms);
         let purses = live.fixtures.purses.iter();
-        let moved = purses.filter(|purse| purse.settle(now_ms)).count() > 0;
+        let moved = purses.filter(|purse| purse.settle(now_ms, known)).count() > 0;
         // Whether a shared store answers changes every room at once, and no purse.
         let moved = moved || terms.is_some();
         let paced = paced(&live, now_ms);

@@ -12,6 +12,7 @@
 
 mod confirm;
 mod copy;
+pub mod crowd;
 mod files;
 mod follow;
 mod keep;
@@ -32,6 +33,7 @@ use crate::journal::Entry;
 use crate::journal::PARTITIONS;
 use crate::ledger::own::Own;
 use crate::ledger::running::Listener;
+use crate::ledger::shared::crowd::Crowd;
 use crate::ledger::shared::files::Ends;
 use crate::ledger::shared::known::Known;
 use crate::ledger::shared::marks::Marks;
@@ -101,6 +103,7 @@ pub struct Shared {
     shipped: AtomicU64,
     /// How many machines are here, and which of them this is.
     machines: AtomicUsize,
+    crowd: Crowd,
     place: AtomicUsize,
     here: Mutex<Vec<u64>>,
     /// When the store last said so, in milliseconds of this process.
@@ -195,6 +198,7 @@ impl Shared {
             rewinds: AtomicU64::new(0),
             shipped: AtomicU64::new(0),
             machines: AtomicUsize::new(share.0),
+            crowd: Crowd::of(share.0),
             place: AtomicUsize::new(share.1),
             here: Mutex::default(),
             born: Instant::now(),
@@ -315,6 +319,11 @@ impl Shared {
         (self.machines.load(Ordering::Acquire), self.place.load(Ordering::Acquire))
     }
 
+    /// How many machines sell what this one sells.
+    pub fn crowd(&self) -> usize {
+        self.crowd.most()
+    }
+
     /// Says that this instance is here, and learns who else is.
     pub async fn beat(&self) -> Result<(), StoreError> {
         // From before the question: whoever answered may have died since.
@@ -323,6 +332,7 @@ impl Shared {
         let own = format!("{:016x}", self.incarnation);
         let place = here.iter().position(|one| *one == own).unwrap_or(0);
         self.machines.store(here.len().max(1), Ordering::Release);
+        self.crowd.heard(here.len());
         self.place.store(place, Ordering::Release);
         let number = |one: &String| u64::from_str_radix(one, 16).ok();
         *lock(&self.here) = here.iter().filter_map(number).collect();

@@ -12,6 +12,8 @@ struct Outcome {
     worst: f64,
     oversold: f64,
     used: f64,
+    /// The most outages that any machine noticed.
+    outages: u32,
 }
 
 /// A campaign that sells no more than this has leases of one event.
@@ -41,7 +43,8 @@ fn outcome(seed: u64, weather: Weather) -> Outcome {
         used += account.spent.get();
     }
     let percent = |part: i64| part as f64 / budgets as f64 * 100.0;
-    Outcome { worst, oversold: percent(oversold), used: percent(used) }
+    let outages = fleet.outages.iter().map(|(count, _)| *count).max().unwrap_or(0);
+    Outcome { worst, oversold: percent(oversold), used: percent(used), outages }
 }
 
 /// How many seeds: some hundreds with all other tests, or as many as are asked for.
@@ -58,18 +61,21 @@ fn eight_machines_bill_no_budget_twice_and_oversell_little_whatever_happens() {
         let weather = [Weather::Calm, Weather::Outage, Weather::Storm]
             [usize::try_from(seed % 3).expect("below three")];
         let outcome = outcome(seed, weather);
-        let most = if weather == Weather::Calm { 1.0 } else { 5.0 };
-        // One unit of a campaign that sold five: a machine that was cut off for long came back with it.
-        let one = if weather == Weather::Calm { 1.0 } else { 20.0 };
-        assert!(outcome.worst <= one, "seed {seed}, {weather:?}: {} % oversold", outcome.worst);
+        // What may be oversold in one outage; a storm has several, for each machine others.
+        let most = match weather {
+            Weather::Calm => 0.0,
+            Weather::Outage => 5.0,
+            Weather::Storm => 5.0 * f64::from(outcome.outages.max(1)),
+        };
+        assert!(outcome.worst <= most, "seed {seed}, {weather:?}: {} % oversold", outcome.worst);
         assert!(outcome.oversold <= most, "seed {seed}: {} % of all", outcome.oversold);
-        assert!(outcome.used >= 98.0, "seed {seed}, {weather:?}: {} % used", outcome.used);
+        assert!(outcome.used >= 99.0, "seed {seed}, {weather:?}: {} % used", outcome.used);
         all.entry(weather).or_default().push(outcome);
     }
     for (weather, outcomes) in all {
         let count = outcomes.len() as f64;
         let mean = |of: fn(&Outcome) -> f64| outcomes.iter().map(of).sum::<f64>() / count;
-        assert!(mean(|one| one.used) >= 99.5, "{weather:?}: {} % used", mean(|one| one.used));
+        assert!(mean(|one| one.used) >= 99.9, "{weather:?}: {} % used", mean(|one| one.used));
         let most = |of: fn(&Outcome) -> f64| outcomes.iter().map(of).fold(0.0, f64::max);
         let least = outcomes.iter().map(|one| one.used).fold(100.0, f64::min);
         println!(

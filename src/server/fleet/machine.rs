@@ -16,6 +16,7 @@ use crate::ledger::record::Attribution;
 use crate::ledger::record::Event;
 use crate::ledger::record::Minted;
 use crate::ledger::record::Want;
+use crate::ledger::shared::crowd::Crowd;
 use crate::server::lease::Contact;
 use crate::server::lease::Terms;
 use crate::server::lending::Missing;
@@ -80,7 +81,8 @@ pub struct Machine {
     lsn: u64,
     pub skew_ms: i64,
     pub heard_ms: i64,
-    pub machines: usize,
+    pub away_ms: i64,
+    pub crowd: Crowd,
     pub cut_until_ms: i64,
     pub dead_until_ms: i64,
     pub missing: Missing,
@@ -117,7 +119,8 @@ impl Machine {
             lsn: 0,
             skew_ms,
             heard_ms: now_ms,
-            machines: MACHINES,
+            away_ms: 0,
+            crowd: Crowd::of(MACHINES),
             cut_until_ms: 0,
             dead_until_ms: 0,
             missing: Missing::default(),
@@ -141,7 +144,7 @@ impl Machine {
             silence if silence < LEASE_MS => Contact::Away,
             _ => Contact::Lapsed,
         };
-        let (own, machines) = (self.incarnation, self.machines);
+        let (own, machines) = (self.incarnation, self.crowd.most());
         Terms { own, machines, contact, allowance_percent: 5 }
     }
 

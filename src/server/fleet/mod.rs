@@ -35,9 +35,11 @@ const STEP_MS: i64 = 100;
 const RESERVATION_MS: i64 = 20_000;
 const AWAY_MS: i64 = 1_000;
 const LEASE_MS: i64 = 5_000;
-/// Everything bad is over by then, and everything is over at the end.
+const SETTLED_MS: i64 = 1_500;
+/// Nothing bad begins after this; forty seconds later all of it is over, and at the end, too, what it
+/// had locked away is sold.
 const HEALED_MS: i64 = 80_000;
-const END_MS: i64 = 150_000;
+const END_MS: i64 = 220_000;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +67,8 @@ struct Fleet {
     /// Reports of browsers on their way, by when they come.
     coming: BTreeMap<(i64, u64), Event>,
     sold: u64,
+    /// How often each machine was without the store for so long that it noticed, and is now.
+    outages: [(u32, bool); MACHINES],
 }
 
 impl Fleet {
@@ -84,6 +88,7 @@ impl Fleet {
             away_until_ms: 0,
             coming: BTreeMap::new(),
             sold: 0,
+            outages: [(0, false); MACHINES],
         };
         for number in 0..fleet.sales.len() {
             let sale = &fleet.sales[number];
@@ -134,6 +139,7 @@ impl Fleet {
             self.storms(weather);
             self.browsers_report();
             for at in (0..MACHINES).filter(|at| self.lives(*at)).collect::<Vec<_>>() {
+                self.notices(at);
                 self.decides(at);
                 self.talks(at);
                 self.lends(at);
@@ -143,6 +149,16 @@ impl Fleet {
             self.ships(at, true);
         }
         self
+    }
+
+    fn notices(&mut self, at: usize) {
+        let is_away = self.machines[at].terms(self.now_ms).contact != Contact::Well;
+        if is_away {
+            self.machines[at].away_ms = self.now_ms;
+        }
+        let (count, was_away) = &mut self.outages[at];
+        *count += u32::from(is_away && !*was_away);
+        *was_away = is_away;
     }
 
     fn storms(&mut self, weather: Weather) {
@@ -241,7 +257,7 @@ impl Fleet {
             machine.heard_ms = self.now_ms;
             self.here.insert(machine.incarnation, self.now_ms);
             self.here.retain(|_, heard_ms| self.now_ms - *heard_ms <= 2_000);
-            machine.machines = self.here.len();
+            machine.crowd.heard(self.here.len());
         }
     }
 
@@ -273,9 +289,12 @@ impl Fleet {
         machine.asks(&self.sales, now_ms, |purse| purse.want(&terms, now_ms));
         let first = self.here.keys().next().copied();
         if self.now_ms % 500 == 0 {
-            let machine = &self.machines[at];
-            machine.own.iter().for_each(|purse| _ = purse.settle(now_ms));
-            if first == Some(machine.incarnation) && terms.contact == Contact::Well {
+            let machine = &mut self.machines[at];
+            let known = self.now_ms - machine.away_ms >= SETTLED_MS;
+            machine.own.iter().for_each(|purse| _ = purse.settle(now_ms, known));
+            if terms.contact != Contact::Well {
+                machine.missing.forget();
+            } else if first == Some(machine.incarnation) {
                 self.reclaims(at);
             }
         }
