@@ -52,7 +52,7 @@ pub async fn begin(server: &Server, shared: &Shared) -> anyhow::Result<()> {
     // One that knows what was there serves and reports it.
     let end = Instant::now() + if shared.is_known() { AWAY } else { PATIENCE };
     while Instant::now() < end {
-        let read = match shared.beat().await {
+        let read = match shared.beat(server.clock.now_ms()).await {
             Ok(()) => shared.follow().await,
             Err(error) => Err(error),
         };
@@ -225,7 +225,7 @@ async fn beat(face: Data<Face>, shared: Arc<Shared>) {
     let mut every = tokio::time::interval(BEAT_EVERY);
     for beats in 0_u64.. {
         every.tick().await;
-        let mut told = shared.beat().await;
+        let mut told = shared.beat(face.server.clock.now_ms()).await;
         // Again and again, because a store may come back empty.
         if told.is_ok() && beats % ANNOUNCED_EVERY == 0 {
             told = starts::announce(shared.client(), face.server.incarnation, &start).await;

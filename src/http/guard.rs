@@ -30,7 +30,7 @@ pub async fn guard<B: MessageBody>(
         return Err(ApiError::internal("a handler panicked").into());
     };
     let mut answer = answer?;
-    if face.is_some_and(|face| !face.is_ready()) {
+    if face.is_some_and(|face| face.hindrance().is_some()) {
         // The next request goes elsewhere.
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }

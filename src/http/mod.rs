@@ -63,9 +63,17 @@ impl Face {
                 .is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer.ip())))
     }
 
-    /// Whether it takes requests that can go elsewhere.
-    pub fn is_ready(&self) -> bool {
-        !self.draining.load(Ordering::Acquire) && !self.server.ledger.has_failed()
+    /// Why requests should go elsewhere, if they should.
+    pub fn hindrance(&self) -> Option<&'static str> {
+        if self.draining.load(Ordering::Acquire) {
+            Some("it ends")
+        } else if self.server.ledger.has_failed() {
+            Some("nothing can be recorded")
+        } else if self.server.is_clock_off() {
+            Some("its clock is more than two minutes from the store's")
+        } else {
+            None
+        }
     }
 }
 

@@ -90,6 +90,8 @@ pub struct Metrics {
     pub journal_up: IntGauge,
     /// Machines that share the store.
     pub machines: IntGauge,
+    /// How far the clock here is ahead of a shared store's, in seconds.
+    pub store_clock: Gauge,
     /// Damaged places found in the journal at the start.
     pub journal_damaged: IntGauge,
     /// Time from the acknowledgement to the ledger, in seconds.
@@ -232,6 +234,10 @@ impl Metrics {
             machines: whole(
                 "machines",
                 "Instances that were here in the last ten seconds, this one among them; alone, 1.",
+            )?,
+            store_clock: gauge(
+                "store_clock_offset_seconds",
+                "How far the clock here is ahead of a shared store's; alone, 0.",
             )?,
             journal_damaged: whole(
                 "journal_damaged_places",

@@ -102,6 +102,8 @@ impl Server {
         self.metrics.store_up.set(i64::from(self.ledger.is_up() && reached));
         let machines = standing.map_or(1, |standing| standing.machines);
         self.metrics.machines.set(i64::try_from(machines).unwrap_or(i64::MAX));
+        let ahead_ms = self.ledger.shared().map_or(0, |shared| shared.ahead_ms());
+        self.metrics.store_clock.set(ahead_ms as f64 / 1_000.0);
         if let Some(standing) = standing {
             self.metrics.unshipped(standing.unsent, standing.waiting, standing.rewinds);
             self.metrics.ledger_lag.set(standing.lag.as_secs_f64());

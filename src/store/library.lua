@@ -187,20 +187,21 @@ end
 
 -- KEYS[1] the instances: a sorted set by the second they were last here.
 -- ARGV: incarnation, how many seconds one may be silent; or an empty incarnation to look only.
--- Answers who is here, in the order of their numbers.
+-- Answers the store's time in unix milliseconds, and who is here, in the order of their numbers.
 local function here(keys, args)
   local held = kind(keys[1])
   if held ~= 'none' and held ~= 'zset' then
     return redis.error_reply('FOREIGN this key holds something that is not ours')
   end
-  local now = tonumber(redis.call('TIME')[1])
+  local time = redis.call('TIME')
+  local now = tonumber(time[1])
   redis.call('ZREMRANGEBYSCORE', keys[1], '-inf', '(' .. number(now - tonumber(args[2])))
   if args[1] ~= '' then
     redis.call('ZADD', keys[1], number(now), args[1])
   end
   local found = redis.call('ZRANGE', keys[1], 0, -1)
   table.sort(found)
-  return found
+  return { now * 1000 + math.floor(tonumber(time[2]) / 1000), found }
 end
 
 -- KEYS[1] the instances. ARGV: incarnation. It is gone.

@@ -117,14 +117,16 @@ fn batch(partition: u8, id: &str, fields: &[Vec<u8>]) -> Result<Batch, StoreErro
 }
 
 /// Says that an instance is here, and who else is; those that said nothing for ten seconds are not.
-pub async fn here(client: &Client, incarnation: u64) -> Result<Vec<String>, StoreError> {
+/// Before them comes the store's time, in unix milliseconds.
+pub async fn here(client: &Client, incarnation: u64) -> Result<(i64, Vec<String>), StoreError> {
     let incarnation = format!("{incarnation:016x}");
     client.call("adjacent_1_here", &keys::here(), &[incarnation.as_bytes(), b"10"]).await
 }
 
 /// Who is here, for somebody who is not.
 pub async fn others(client: &Client) -> Result<Vec<String>, StoreError> {
-    client.call("adjacent_1_here", &keys::here(), &[b"", b"10"]).await
+    let (_, here): (i64, _) = client.call("adjacent_1_here", &keys::here(), &[b"", b"10"]).await?;
+    Ok(here)
 }
 
 /// Says that an instance is gone.

@@ -341,6 +341,29 @@ async fn a_decision_is_explained_by_every_machine_and_while_its_own_is_away_by_n
 }
 
 #[tokio::test]
+async fn a_machine_whose_clock_is_not_the_stores_says_that_it_is_not_ready_and_goes_on() {
+    let redis = Redis::start();
+    let server = Setup::default().on(&redis).clock().start().await;
+    let beside = machine(&redis).await;
+    let ready = async |of: &TestServer| {
+        let reply = of.reader.get(&format!("{}/readyz", of.ops)).send().await.unwrap();
+        (reply.status().as_u16(), reply.text().await.unwrap())
+    };
+    for (minutes, is_ready) in [(0, true), (1, true), (10, false)] {
+        until("the store's clock is looked at", async || {
+            let off = server.scrape_now().await.value("adjacent_store_clock_offset_seconds");
+            ((off - 60.0 * f64::from(minutes)).abs() < 30.0).then_some(())
+        })
+        .await;
+        let (status, said) = ready(&server).await;
+        assert_eq!((status == 200, said.contains("clock")), (is_ready, !is_ready), "{said}");
+        assert!(server.reader.impression(&server.unit().await).await.recorded);
+        server.advance_ms(if minutes == 0 { 60_000 } else { 540_000 });
+    }
+    assert_eq!(ready(&beside).await, (200, "ready\n".to_owned()));
+}
+
+#[tokio::test]
 async fn a_primary_of_a_cluster_that_dies_costs_no_event_and_doubles_none() {
     let mut cluster = Cluster::start();
     let machines = [machine(&cluster).await, machine(&cluster).await];

@@ -29,7 +29,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .answers(Answer::text(
                 503,
                 PLAIN,
-                "It is draining, or nothing can be recorded: send requests elsewhere.",
+                "It is draining, nothing can be recorded, or its clock is not the shared store's: send requests elsewhere.",
             )),
         operation("get", "/version", "version")
             .says("What runs here", "For the operator's tools: the program and what it serves.")

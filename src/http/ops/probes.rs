@@ -15,12 +15,14 @@ pub async fn live() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("live\n")
 }
 
-/// `GET /readyz`: 503 while draining or when nothing can be recorded.
+/// `GET /readyz`: 503 while requests should go elsewhere, and why.
 pub async fn ready(face: Data<Face>) -> HttpResponse {
-    if face.is_ready() {
-        HttpResponse::Ok().content_type("text/plain").body("ready\n")
-    } else {
-        HttpResponse::ServiceUnavailable().content_type("text/plain").body("not ready\n")
+    match face.hindrance() {
+        None => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
+        Some(why) => {
+            let said = format!("not ready: {why}\n");
+            HttpResponse::ServiceUnavailable().content_type("text/plain").body(said)
+        }
     }
 }
 

@@ -55,6 +55,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -109,6 +110,8 @@ pub struct Shared {
     /// When the store last said so, in milliseconds of this process.
     born: Instant,
     heard_ms: AtomicU64,
+    /// How far the clock here was ahead of the store's, in milliseconds.
+    ahead_ms: AtomicI64,
     own: Mutex<Own>,
 }
 
@@ -203,6 +206,7 @@ impl Shared {
             here: Mutex::default(),
             born: Instant::now(),
             heard_ms: AtomicU64::new(0),
+            ahead_ms: AtomicI64::new(0),
             own: Mutex::default(),
         })
     }
@@ -324,11 +328,14 @@ impl Shared {
         self.crowd.most()
     }
 
-    /// Says that this instance is here, and learns who else is.
-    pub async fn beat(&self) -> Result<(), StoreError> {
+    /// Says at `now_ms` that this instance is here, and learns who else is.
+    pub async fn beat(&self, now_ms: i64) -> Result<(), StoreError> {
         // From before the question: whoever answered may have died since.
         let asked = self.born.elapsed();
-        let here = log::here(&self.client, self.incarnation).await?;
+        let (store_ms, here) = log::here(&self.client, self.incarnation).await?;
+        let halfway = (self.born.elapsed() - asked) / 2;
+        let own_ms = now_ms + i64::try_from(halfway.as_millis()).unwrap_or(0);
+        self.ahead_ms.store(own_ms - store_ms, Ordering::Release);
         let own = format!("{:016x}", self.incarnation);
         let place = here.iter().position(|one| *one == own).unwrap_or(0);
         self.machines.store(here.len().max(1), Ordering::Release);
@@ -339,6 +346,11 @@ impl Shared {
         let heard_ms = u64::try_from(asked.as_millis()).unwrap_or(0);
         self.heard_ms.store(heard_ms, Ordering::Release);
         Ok(())
+    }
+
+    /// How far the clock here was ahead of the store's when that last answered, in milliseconds.
+    pub fn ahead_ms(&self) -> i64 {
+        self.ahead_ms.load(Ordering::Acquire)
     }
 
     /// For how long the store has not said who is here.
