@@ -70,7 +70,7 @@ impl Face {
         } else if self.server.ledger.has_failed() {
             Some("nothing can be recorded")
         } else if self.server.is_clock_off() {
-            Some("its clock is more than two minutes from the store's")
+            Some("its clock is not the shared store's")
         } else {
             None
         }

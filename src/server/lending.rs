@@ -20,9 +20,6 @@ use std::time::Instant;
 /// A store that has not answered for so long is away.
 const AWAY: Duration = Duration::from_secs(3);
 
-/// Clocks may differ from the store's by so much, in milliseconds.
-const CLOCK_OFF_MS: i64 = 120_000;
-
 /// After an outage every machine has sent what it recorded meanwhile, once the store has answered for
 /// so long, in milliseconds.
 const SETTLED_MS: i64 = 5_000;
@@ -75,10 +72,12 @@ impl Server {
         })
     }
 
-    /// Whether the clock here is too far from the one that all machines share: what is recorded by it
-    /// would be judged by times that nobody else has.
+    /// Whether the clock here is too far from the one that all machines share: by more than half of the
+    /// time that a click waits for its impression. Two that differ by less than that bill what one
+    /// would have billed, whichever of them records what.
     pub fn is_clock_off(&self) -> bool {
-        self.ledger.shared().is_some_and(|shared| shared.ahead_ms().abs() > CLOCK_OFF_MS)
+        let most_ms = i64::from(self.settings().windows.orphan_grace_seconds) * 500;
+        self.ledger.shared().is_some_and(|shared| shared.ahead_ms().abs() > most_ms)
     }
 
     /// Whether what other machines recorded is known here, too: not while the store is away, nor right

@@ -46,10 +46,20 @@ pub struct Crowd {
 impl Crowd {
     /// Starts machines on a store; `url` is how they reach it.
     pub fn start(plan: &Plan, name: &str, store: &impl Store, url: &str) -> Crowd {
+        Crowd::in_scenes(plan, name, (store, url), |scene| scene)
+    }
+
+    /// The same, each in a scene that `made` has made ready.
+    pub fn in_scenes(
+        plan: &Plan,
+        name: &str,
+        (store, url): (&impl Store, &str),
+        made: impl Fn(Scene) -> Scene,
+    ) -> Crowd {
         let limits = vec![("zahid-launch".to_owned(), SOLD * PRICE_MICROS)];
         let scene = |scene: Scene| {
             scene.sells(&inventory::sold(SOLD));
-            scene
+            made(scene)
         };
         Crowd::of((plan, name), (store, url), MACHINES, limits, scene)
     }
@@ -93,6 +103,11 @@ impl Crowd {
             crowd.readers.spawn_on(reads(bases, oracle, number % count), &handle);
         }
         crowd
+    }
+
+    /// Where a machine runs.
+    pub fn scene(&self, at: usize) -> &Scene {
+        &self.scenes[at]
     }
 
     /// Kills a machine as a power cut would, and starts it again on its own files.

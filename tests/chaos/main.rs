@@ -22,6 +22,8 @@ mod crowd;
     reason = "made for the black-box tests; this needs a part of it"
 )]
 mod harness;
+#[path = "../proof/mounted.rs"]
+mod mounted;
 mod nemesis;
 #[path = "../proof/oracle.rs"]
 #[allow(dead_code, reason = "made for one machine; this needs a part of it")]
@@ -45,6 +47,8 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "restore", needs: &[], run: nemesis::restore },
     Scenario { name: "machines", needs: &[], run: nemesis::machines },
     Scenario { name: "network", needs: &[], run: nemesis::network },
+    Scenario { name: "disks", needs: mounted::NEEDS, run: nemesis::disks },
+    Scenario { name: "clocks", needs: scene::CLOCK, run: nemesis::clocks },
     Scenario { name: "budgets", needs: &[], run: budgets::budgets },
 ];
 

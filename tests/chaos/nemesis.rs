@@ -8,9 +8,13 @@ use crate::harness::Sentinels;
 use crate::harness::Store;
 use crate::proxy::Mood;
 use crate::proxy::Proxy;
+use crate::scene::Scene;
 use rand::RngExt;
 use rand::SeedableRng;
 use std::time::Duration;
+
+/// Seconds by which a clock may be wrong at a start.
+const MOST_OFF: i32 = 28;
 
 pub fn dice(plan: &Plan) -> rand_pcg::Pcg32 {
     rand_pcg::Pcg32::seed_from_u64(plan.seed.into())
@@ -123,4 +127,42 @@ pub fn network(plan: &Plan) -> String {
         }
     }
     format!("{} bad networks: {}", rounds * moods.len(), crowd.ends())
+}
+
+/// The disk of one machine after the other is full for a while: what cannot be recorded there is not
+/// acknowledged, and the others go on.
+pub fn disks(plan: &Plan) -> String {
+    let mut dice = dice(plan);
+    let redis = Redis::start();
+    let made = |scene: Scene| scene.on_a_disk_of("64m");
+    let crowd = Crowd::in_scenes(plan, "disks", (&redis, &redis.url()), made);
+    let rounds = plan.times(2) * 3;
+    for round in 0..rounds {
+        pause(&mut dice, 300, 1_000);
+        let disk = crowd.scene(round % 3).disk();
+        disk.fill();
+        pause(&mut dice, 500, 1_500);
+        disk.make_room();
+    }
+    format!("{rounds} times a disk was full: {}", crowd.ends())
+}
+
+/// Clocks are moved far while machines live, which nobody looks at, and machines start with clocks that
+/// differ as much as clocks may.
+pub fn clocks(plan: &Plan) -> String {
+    let mut dice = dice(plan);
+    let redis = Redis::start();
+    let (store, url) = (&redis, redis.url());
+    let mut crowd = Crowd::in_scenes(plan, "clocks", (store, &url), Scene::on_a_clock_of_its_own);
+    let far = ["+1h", "-1h", "+1d", "-1d", "+0 x2", "+0 x0.5"];
+    let starts = plan.times(6);
+    for number in 0..starts {
+        let (at, off) = (number % 3, dice.random_range(-MOST_OFF..=MOST_OFF));
+        crowd.scene(at).clock_says(far[number % far.len()]);
+        pause(&mut dice, 300, 900);
+        crowd.scene(at).clock_says(&format!("{off:+}s"));
+        crowd.kill_a_machine(at);
+    }
+    pause(&mut dice, 500, 1_000);
+    format!("{starts} clocks moved, {starts} starts with another: {}", crowd.ends())
 }

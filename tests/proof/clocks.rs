@@ -10,12 +10,8 @@ use crate::oracle::Key;
 use crate::oracle::Oracle;
 use crate::oracle::recompute;
 use crate::scene::Scene;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The program that a preloaded library comes with.
-pub const NEEDS: &[&str] = &["bash", "-c", "ls /usr/lib/*/faketime/libfaketimeMT.so.1"];
 
 /// How the clock is moved while a server lives: steps, and twice and half its speed.
 const STEPS: [&str; 8] = ["+0", "+1h", "-1h", "+1d", "-1d", "+0 x2", "+0 x0.5", "+0"];
@@ -30,18 +26,10 @@ struct Seen {
 
 /// Steps the clock in a life, then from one life to the next.
 pub fn run(plan: &Plan) -> String {
-    let library = library();
-    let scene = Scene::new(plan, "clocks");
-    let clock = scene.path("clock");
-    let scene = scene
-        .set("LD_PRELOAD", library.to_str().unwrap())
-        .set("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap())
-        .set("FAKETIME_NO_CACHE", "1")
-        .set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    let set = |time: &str| std::fs::write(&clock, format!("{time}\n")).unwrap();
+    let scene = Scene::new(plan, "clocks").on_a_clock_of_its_own();
+    let set = |time: &str| scene.clock_says(time);
     let oracle = Arc::new(Oracle::default());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    set("+0");
 
     // While it lives, whatever the wall clock says is not looked at.
     let process = scene.serve();
@@ -107,12 +95,6 @@ pub fn run(plan: &Plan) -> String {
         STEPS.len(),
         seen.reported.len(),
     )
-}
-
-fn library() -> PathBuf {
-    let folders = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
-    let mut found = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
-    found.find(|path| path.exists()).unwrap()
 }
 
 /// Some impressions that are reported and some that are kept.

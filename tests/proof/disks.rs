@@ -15,7 +15,6 @@ use crate::oracle::Oracle;
 use crate::scene::Scene;
 use crate::scene::injecting;
 use std::net::TcpStream;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -88,9 +87,9 @@ pub fn failed_syncs(plan: &Plan) -> String {
 /// A disk of 8 MiB that fills up and has room again.
 pub fn full_disk(plan: &Plan) -> String {
     // Here it does matter how full the disk is.
-    let scene = Scene::new(plan, "full_disk").set(ENOUGH_ROOM, "4096");
+    let scene = Scene::new(plan, "full_disk").set(ENOUGH_ROOM, "4096").on_a_disk_of("8m");
     scene.sells(&sold(SOLD));
-    let disk = Mounted::over(&scene);
+    let disk = scene.disk();
     let process = scene.serve();
     let oracle = Arc::new(Oracle::default());
     let mut refused = 0;
@@ -139,42 +138,6 @@ pub fn full_disk(plan: &Plan) -> String {
         "{refused} events refused while full, taken again after {} ms, {books}",
         back.as_millis()
     )
-}
-
-/// A file system in memory over a scene's data directory.
-struct Mounted {
-    data: std::path::PathBuf,
-}
-
-impl Mounted {
-    fn over(scene: &Scene) -> Mounted {
-        let data = scene.path("data");
-        std::fs::create_dir(&data).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(&data);
-        assert!(mount.status().unwrap().success(), "a file system can be mounted");
-        Mounted { data }
-    }
-
-    /// Not a byte is left.
-    fn fill(&self) {
-        let ballast =
-            std::fs::File::options().create(true).append(true).open(self.data.join("ballast"));
-        let mut ballast = ballast.unwrap();
-        for size in [65_536, 4_096, 1] {
-            while std::io::Write::write_all(&mut ballast, &vec![0; size]).is_ok() {}
-        }
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.data.join("ballast")).unwrap();
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        Command::new("umount").arg("--lazy").arg(&self.data).status().ok();
-    }
 }
 
 /// A disk that takes its time: pages do not wait for it, nothing is acknowledged before it is done,

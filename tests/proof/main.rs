@@ -25,6 +25,7 @@ mod flips;
 mod harness;
 mod kills;
 mod load;
+mod mounted;
 mod oracle;
 mod races;
 mod runner;
@@ -36,17 +37,15 @@ use std::process::ExitCode;
 
 const STRACE: &[&str] = &["strace", "-qqq", "-o", "/dev/null", "-e", "trace=none", "true"];
 
-const MOUNT: &[&str] = &["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"];
-
 /// In the order of what hurts most.
 const SCENARIOS: &[Scenario] = &[
     Scenario { name: "kills", needs: STRACE, run: kills::run },
     Scenario { name: "races", needs: &[], run: races::run },
     Scenario { name: "failed_syncs", needs: STRACE, run: disks::failed_syncs },
-    Scenario { name: "full_disk", needs: MOUNT, run: disks::full_disk },
+    Scenario { name: "full_disk", needs: mounted::NEEDS, run: disks::full_disk },
     Scenario { name: "slow_syncs", needs: STRACE, run: disks::slow_syncs },
     Scenario { name: "flips", needs: &[], run: flips::run },
-    Scenario { name: "clocks", needs: clocks::NEEDS, run: clocks::run },
+    Scenario { name: "clocks", needs: scene::CLOCK, run: clocks::run },
     Scenario { name: "files", needs: &["prlimit", "--version"], run: disks::no_files },
 ];
 

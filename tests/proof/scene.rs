@@ -3,13 +3,19 @@
 use crate::Plan;
 use crate::harness::inventory::pictures_into;
 use crate::harness::process::Place;
+use crate::mounted::Mounted;
 use std::ops::Deref;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 
+/// The library that moves a process's clock.
+pub const CLOCK: &[&str] = &["bash", "-c", "ls /usr/lib/*/faketime/libfaketimeMT.so.1"];
+
 /// A place that is copied to `target/proof` when its scenario panics.
 pub struct Scene {
+    /// Unmounted before its folder is removed.
+    disk: Option<Mounted>,
     place: Place,
     keep: PathBuf,
 }
@@ -23,13 +29,43 @@ impl Scene {
             .set("ADJACENT__WINDOWS__VIEWABLE_AFTER_MS", "0")
             .set("ADJACENT__WINDOWS__CLICK_AFTER_MS", "0");
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        Scene { place, keep: target.join("proof").join(format!("{name}-{}", plan.seed)) }
+        Scene {
+            disk: None,
+            place,
+            keep: target.join("proof").join(format!("{name}-{}", plan.seed)),
+        }
     }
 
     /// With another setting.
     pub fn set(mut self, name: &str, value: &str) -> Scene {
         self.place.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Its data directory is on a disk of this size, such as `8m`.
+    pub fn on_a_disk_of(mut self, size: &str) -> Scene {
+        self.disk = Some(Mounted::over(&self.place, size));
+        self
+    }
+
+    /// The disk of its own.
+    pub fn disk(&self) -> &Mounted {
+        self.disk.as_ref().expect("it is on a disk of its own")
+    }
+
+    /// Its clock is moved by [`clock_says`](Scene::clock_says).
+    pub fn on_a_clock_of_its_own(self) -> Scene {
+        let clock = self.path("clock").display().to_string();
+        self.clock_says("+0");
+        self.set("LD_PRELOAD", library().to_str().unwrap())
+            .set("FAKETIME_TIMESTAMP_FILE", &clock)
+            .set("FAKETIME_NO_CACHE", "1")
+            .set("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    }
+
+    /// Moves the clock, by `+1h`, say, also while the process lives.
+    pub fn clock_says(&self, time: &str) {
+        std::fs::write(self.path("clock"), format!("{time}\n")).unwrap();
     }
 
     /// This inventory in place of the example's files.
@@ -60,6 +96,12 @@ impl Drop for Scene {
             println!("kept in {}: {}", self.keep.display(), copied.is_ok_and(|s| s.success()));
         }
     }
+}
+
+fn library() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
+    let mut found = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
+    found.find(|path| path.exists()).unwrap()
 }
 
 /// `strace` with one injection, such as `fdatasync:signal=KILL:when=3`. The tracer is a grandchild:
