@@ -39,6 +39,16 @@ fn a_hold_that_waits_for_the_shared_log_outlives_its_time() {
 }
 
 #[test]
+fn no_hold_ends_while_what_became_of_it_may_wait_on_another_disk() {
+    let purse = purse(100);
+    assert!(purse.hold(&hold(1, 60), 0));
+    purse.settle(1_001, false);
+    assert!(!purse.hold(&hold(2, 60), 1_001), "still held");
+    purse.settle(1_002, true);
+    assert!(purse.hold(&hold(2, 60), 1_002));
+}
+
+#[test]
 fn a_hold_ends_with_its_bill_or_its_time() {
     let purse = purse(100);
     assert!(purse.hold(&hold(1, 60), 0) && !purse.hold(&hold(2, 60), 0));
