@@ -56,9 +56,10 @@ def against_reports(checks, export, server):
     parties = [("advertisers", "advertiser", id) for id in server.advertisers]
     parties += [("publishers", "publisher", id) for id in server.publishers]
     for kind, column, party in parties:
-        if not export.rows(f"SELECT 1 FROM events WHERE {column} = ? LIMIT 1", party):
+        if not export.report(column, party, [], "UTC"):
             said = json.loads(get(f"{server.public}/v1/reports/{kind}/{party}", **server.operator))
-            checks.same(f"reports: {party} has none", {"rows": 0}, {"rows": len(said["rows"])})
+            rows = list(filter(is_of_events, said["rows"]))
+            checks.same(f"reports: {party} has none", {"rows": 0}, {"rows": len(rows)})
             continue
         truth, json_said, csv_said, asked_truth, asked_said = {}, {}, {}, {}, {}
         for asked in BREAKDOWNS:
@@ -107,7 +108,7 @@ def by_hour(rows):
 
 def against_pages(checks, export, server):
     for party in server.advertisers:
-        if not export.rows("SELECT 1 FROM events WHERE advertiser = ? LIMIT 1", party):
+        if not export.report("advertiser", party, [], "UTC"):
             continue
         status, said = server.verb("keys", "link", party, "--days", "1", "--json", "--data", "data")
         if status:
@@ -146,6 +147,9 @@ def against_pages(checks, export, server):
         truth |= {("responses", kind): count for kind, count in responses if count}
         for _, kind, count, _ in page.tables.get("What was clicked and copied", [])[1:]:
             found["responses", kind] = found.get(("responses", kind), 0) + int(count)
+        # A row of zeros says what was served, or came and was refused, and is no other than none.
+        nothing = ("", "0", f"0.00 {currency}")
+        truth, found = ({key: value for key, value in said.items() if value not in (*nothing, 0)} for said in (truth, found))
         checks.same(f"page: {party}", truth, found)
 
     overview = json.loads(get(f"{server.ops}/v1/admin/overview", **server.operator))

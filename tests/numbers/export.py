@@ -69,6 +69,9 @@ class Export:
             party,
         ):
             key, figures = row[: len(by) + 1], row[len(by) + 1 :]
+            # Where there were tests and nothing else, a report has no row, or one of requests alone.
+            if not any(figures):
+                continue
             found.update({(*key, name): figure for name, figure in zip(names, figures)})
         return found
 

@@ -48,6 +48,14 @@ pub struct Figures {
     pub revenue_micros: Option<i64>,
 }
 
+/// Whether a row of events adds to any figure: tests and duplicates do not, and what had nothing
+/// else stands in no report.
+pub(super) fn tells(tally: &Tally) -> bool {
+    let invalid =
+        |(reason, count): (&InvalidReason, &u64)| *reason != InvalidReason::Test && *count > 0;
+    tally.counted > 0 || tally.pending > 0 || tally.invalid.iter().any(invalid)
+}
+
 impl Figures {
     /// Adds a row of events. The publisher's share is rounded down in each row of the ledger, so
     /// that it adds up however a report is broken down.

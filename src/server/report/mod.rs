@@ -9,6 +9,7 @@ pub use figures::Figure;
 pub use figures::Figures;
 
 use crate::domain::money::Currency;
+use crate::domain::money::Micros;
 use crate::domain::party::RevenueShare;
 use crate::domain::zone::Zone;
 use crate::ledger::record::Attribution;
@@ -111,8 +112,8 @@ pub fn report(views: &Views, query: &Query) -> (Vec<Row>, Vec<Row>) {
     let (first, end) = (quarter_from(query.from_ms), quarter_from(query.to_ms));
     let mut empty: Vec<(i64, &Empty, u64)> = Vec::new();
     for (at, quarter) in views.quarters.range(first..end.max(first)) {
-        for (key, tally) in quarter.events.iter().filter(|(key, _)| asked(query, &key.attribution))
-        {
+        let own = quarter.events.iter().filter(|(key, _)| asked(query, &key.attribution));
+        for (key, tally) in own.filter(|(_, tally)| figures::tells(tally)) {
             let share_bp = found.share_bp(*at);
             let of = Of::Unit(&key.attribution, key.cta.as_deref());
             found.add(*at, of, |figures| figures.event(key.kind, tally, share_bp));
@@ -120,7 +121,8 @@ pub fn report(views: &Views, query: &Query) -> (Vec<Row>, Vec<Row>) {
         for (of, count) in quarter.served.iter().filter(|(of, _)| asked(query, of)) {
             found.add(*at, Of::Unit(of, None), |figures| figures.served(*count));
         }
-        for (of, micros) in quarter.refunded.iter().filter(|(of, _)| asked(query, of)) {
+        let given_back = quarter.refunded.iter().filter(|(_, micros)| **micros > Micros::ZERO);
+        for (of, micros) in given_back.filter(|(of, _)| asked(query, of)) {
             found.add(*at, Of::Unit(of, None), |figures| figures.refunded(*micros));
         }
         let own = quarter.empty.iter().filter(|(of, _)| asked_empty(query, of));
