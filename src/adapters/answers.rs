@@ -6,6 +6,7 @@ use crate::http::public::filling;
 use crate::http::public::reply::Fill;
 use crate::server::decide::Decided;
 use crate::server::decide::Filled;
+use crate::server::decide::NotTaken;
 use actix_web::HttpResponse;
 use actix_web::HttpResponseBuilder;
 use actix_web::http::StatusCode;
@@ -30,12 +31,16 @@ pub type Slot<'s, 'u> = Result<(&'s Fill<'u>, &'s Filled), NoFill>;
 pub struct Refusals(RefCell<HashMap<String, &'static str>>);
 
 impl Refusals {
-    /// Notes why a unit is not taken for a slot; says whether it is taken.
-    pub fn note(&self, key: &str, why: Option<&'static str>) -> bool {
-        if let Some(why) = why {
+    /// Notes why a unit is not taken for a slot, if it is not.
+    pub fn note(
+        &self,
+        key: &str,
+        answer: Result<(), (&'static str, NotTaken)>,
+    ) -> Result<(), NotTaken> {
+        answer.map_err(|(why, not_taken)| {
             self.0.borrow_mut().entry(key.to_owned()).or_insert(why);
-        }
-        why.is_none()
+            not_taken
+        })
     }
 
     /// Why a slot is empty.

@@ -45,7 +45,7 @@ fn decision(at_ms: i64, state: u64) -> DecisionLine {
         forced: None,
         test: false,
         slots: vec![SlotLine {
-            masked: vec![Mask::lost(3), Mask::refused(4)],
+            masked: vec![Mask::lost(3), Mask::refused(4), Mask::creative(5)],
             result: Err(NoFill::AllPaced),
         }],
     }

@@ -29,48 +29,58 @@ pub struct Taken {
     pub advertisers: Vec<usize>,
     /// Flights whose reservation failed in this request, by place.
     pub masked: Vec<usize>,
-    /// Flights whose unit the caller does not take in this slot, by place.
+    /// Flights that the caller does not take in this slot, by place.
     pub refused: Vec<usize>,
+    /// Creatives that the caller does not take in this slot, of flights with others left, by number.
+    pub refused_creatives: Vec<u32>,
 }
 
 impl Taken {
     /// Begins another slot with what was passed over in it, as far as it is known beforehand.
     pub fn begin(&mut self, masks: &[Mask]) {
         self.refused.clear();
+        self.refused_creatives.clear();
         for mask in masks {
             self.pass_over(*mask);
         }
     }
 
-    /// Passes over a flight: from now on, or in this slot.
+    /// Passes over a flight from now on, or a flight or a creative in this slot.
     pub fn pass_over(&mut self, mask: Mask) {
-        let list = if mask.is_refused() { &mut self.refused } else { &mut self.masked };
-        list.push(mask.place());
+        let number = mask.0 & Mask::NUMBER;
+        match (mask.is_refused(), mask.0 & Mask::CREATIVE != 0) {
+            (false, _) => self.masked.push(number as usize),
+            (true, false) => self.refused.push(number as usize),
+            (true, true) => self.refused_creatives.push(number),
+        }
     }
 }
 
-/// A flight that was passed over, and why, as the decision log keeps it: its place in rank order,
-/// with the highest bit set where the caller did not take its unit.
+/// What was passed over, and why, as the decision log keeps it: a flight's place in rank order, with
+/// the highest bit set where the caller did not take it, or a creative's number with the next bit set
+/// as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Mask(u32);
 
 impl Mask {
     const REFUSED: u32 = 1 << 31;
+    const CREATIVE: u32 = 1 << 30;
+    const NUMBER: u32 = Mask::CREATIVE - 1;
 
-    /// Its reservation failed.
+    /// A flight's reservation failed.
     pub fn lost(place: usize) -> Mask {
-        Mask(u32::try_from(place).unwrap_or(u32::MAX) & !Mask::REFUSED)
+        Mask(u32::try_from(place).unwrap_or(u32::MAX) & Mask::NUMBER)
     }
 
-    /// The caller does not take its unit.
+    /// The caller does not take a flight.
     pub fn refused(place: usize) -> Mask {
         Mask(Mask::lost(place).0 | Mask::REFUSED)
     }
 
-    /// The flight's place.
-    pub fn place(self) -> usize {
-        (self.0 & !Mask::REFUSED) as usize
+    /// The caller does not take a creative.
+    pub fn creative(number: u32) -> Mask {
+        Mask(number & Mask::NUMBER | Mask::REFUSED | Mask::CREATIVE)
     }
 
     /// Whether it was the caller.

@@ -25,6 +25,11 @@ struct Wording {
     ln_weight: Q32,
 }
 
+/// Whether a flight may show another creative here than this one.
+pub fn has_another(case: &Case<'_>, flight: &FlightRow, creative: u32) -> bool {
+    wordings(case, flight).iter().any(|wording| wording.creative != creative)
+}
+
 /// Draws among the wordings a flight may show here; `None` when there is none.
 pub fn draw_one(case: &Case<'_>, flight: &FlightRow) -> Option<Drawn> {
     let wordings = wordings(case, flight);
@@ -34,7 +39,8 @@ pub fn draw_one(case: &Case<'_>, flight: &FlightRow) -> Option<Drawn> {
     Some(Drawn { creative, variant, propensity })
 }
 
-/// The wordings a flight may show here: those in the page's language where it has any.
+/// The wordings a flight may show here: those in the page's language where it has any, but for those
+/// that the caller does not take.
 fn wordings(case: &Case<'_>, flight: &FlightRow) -> SmallVec<[Wording; 8]> {
     let snapshot = &*case.world.snapshot;
     let styles = case.styles();
@@ -51,6 +57,7 @@ fn wordings(case: &Case<'_>, flight: &FlightRow) -> SmallVec<[Wording; 8]> {
     let any_speaks = chooses && flight.creatives.iter().filter(shown).any(speaks);
     let usable = flight.creatives.iter().filter(shown).filter(|c| !any_speaks || speaks(c));
     usable
+        .filter(|creative| !case.taken.refused_creatives.contains(*creative))
         .flat_map(|creative| {
             let row = &snapshot.creatives[*creative as usize];
             (0u8..).zip(&row.wordings).map(move |(variant, ln_weight)| Wording {

@@ -19,6 +19,7 @@ use crate::selection::resolve::SlotInput;
 use crate::selection::rules::Mask;
 use crate::selection::rules::Taken;
 use crate::selection::snapshot::FlightRow;
+use crate::selection::wording;
 use crate::server::Server;
 use crate::server::explain::elsewhere;
 use crate::server::forced;
@@ -58,7 +59,16 @@ pub struct Call<'a> {
 
 /// A caller's own rules, which the inventory does not know: an exchange's blocks, say. Of what was
 /// decided the page and the time are known, and the slots before.
-pub type Takes<'a> = dyn Fn(&Decided, &str, &Win) -> bool + 'a;
+pub type Takes<'a> = dyn Fn(&Decided, &str, &Win) -> Result<(), NotTaken> + 'a;
+
+/// How much of what was drawn a caller does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// The flight, whatever it shows.
+    Flight,
+    /// The creative: the flight may show another.
+    Creative,
+}
 
 /// No publisher has this id.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,7 +99,7 @@ pub struct SlotDecision {
     pub id: u128,
     /// The unit, or why there is none.
     pub result: Result<Filled, NoFill>,
-    /// Flights that were passed over before.
+    /// What was passed over before.
     masked: Vec<Mask>,
 }
 
@@ -205,8 +215,13 @@ impl Server {
             };
             let key = &*decided.page.slots[slot].key;
             let snapshot = decided.live.snapshot();
-            if call.takes.is_some_and(|takes| !takes(decided, key, &win)) {
-                let mask = Mask::refused(win.place);
+            let flight = &snapshot.flights[win.place];
+            let not_taken = call.takes.and_then(|takes| takes(decided, key, &win).err());
+            if let Some(not_taken) = not_taken {
+                let another = not_taken == NotTaken::Creative
+                    && wording::has_another(&request.case(slot, taken), flight, win.creative);
+                let mask =
+                    if another { Mask::creative(win.creative) } else { Mask::refused(win.place) };
                 taken.pass_over(mask);
                 masked.push(mask);
                 refused += 1;
@@ -214,7 +229,6 @@ impl Server {
             }
             let reserves = !decided.test && !call.idle;
             if !reserves || self.reserve(decided, id, &win) {
-                let flight = &snapshot.flights[win.place];
                 taken.advertisers.push(flight.advertiser);
                 let filled = self.filled(&decided.live, win);
                 return SlotDecision { id, result: Ok(filled), masked };

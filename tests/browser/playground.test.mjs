@@ -61,6 +61,8 @@ test("request, decision, why and unit stand side by side, and below each other o
     assert.equal(new Set(boxes.map((box) => box.left)).size, columns);
     assert.ok(boxes.every((box) => box.left >= 0 && box.right <= width), JSON.stringify(boxes));
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false);
+    const cut = await page.locator("#rendered").evaluate((box) => box.scrollHeight > box.clientHeight);
+    assert.equal(cut, false, "the unit is seen whole");
 
     const shown = await decision(page);
     assert.equal(shown.decisions["article-end"].label.text, "Anzeige");

@@ -89,6 +89,16 @@ test("two units of a post are asked for by one script in one call", async () => 
   assert.deepEqual(calls[0].placements.map(({ name, styles }) => [name, styles]), [["article-end", []], ["sidebar", ["card", "line"]]]);
 });
 
+test("quotes that a text program made round are read as the editor meant them", async () => {
+  const ways = ["[adjacent placement=“sidebar” styles=„card,line“]", "[adjacent placement=&#8220;sidebar&#8221; styles=«card,line»]"];
+  const posts = press.publish(ways.flatMap((way) => [{ content: `Words.\n\n${way}`, tags: TAGS }, { content: blocks("Words.", way), tags: TAGS }]));
+
+  for (const { url } of posts) {
+    assert.deepEqual((await visit(url)).map(({ what }) => what), ["fill"]);
+    assert.deepEqual(calls[0].placements.map(({ name, styles }) => [name, styles]), [["sidebar", ["card", "line"]]]);
+  }
+});
+
 test("whatever editors write in and around a unit, the post's text stays outside of it", async () => {
   const ways = [
     `Some "words".\n\n${ALONE}\n\nThe "end".`,

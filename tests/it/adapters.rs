@@ -814,6 +814,54 @@ async fn a_required_part_that_one_unit_lacks_makes_room_for_another_that_has_it(
     assert_eq!(all, ["gitlift", "zahid-host"], "what need not be there refuses nobody");
 }
 
+/// The sponsor's flight with a second creative, which is short.
+fn with_a_short_creative() -> String {
+    inventory::example()
+        + r#"
+[[creatives]]
+id = "zahid-short"
+flight = "zahid-ai-europe"
+styles = ["line", "card", "terminal"]
+language = "en"
+headline = "Push and run"
+body = "One push."
+ctas = [{ id = "primary", text = "Try it", url = "https://zahid.host/short" }]
+"#
+}
+
+#[tokio::test]
+async fn another_creative_of_the_flight_comes_in_the_place_of_one_that_is_not_taken() {
+    let inventory = with_a_short_creative();
+    let server = speaking().inventory(inventory).start().await;
+    let mut short = markup();
+    short["assets"][0]["title"]["len"] = json!(12);
+    let mut passed_over = 0;
+    for _ in 0..20 {
+        let told = server.bids(&auction_of(&short)).await.json();
+        let bid = &told["seatbid"][0]["bid"][0];
+        assert_eq!(bid["crid"], "zahid-short", "{told:#}");
+
+        let id = bid["id"].as_str().unwrap();
+        let path = format!("/v1/decisions/{id}/explain?want=zahid-git-push");
+        let (status, explained) = server.get_as("operator", &path).await;
+        assert_eq!((status, &explained["agrees"]), (200, &json!(true)), "{explained:#}");
+        // Where it was not drawn first, nobody had to refuse it.
+        passed_over += u32::from(explained["want"][0]["against"] == json!(["publisher_blocked"]));
+    }
+    assert!(passed_over > 0);
+
+    let (mut blocked, mut named) = (kevel_page(), kevel_page());
+    blocked["blockedCreatives"] = json!([number("zahid-git-push")]);
+    named["placements"][0]["adId"] = json!(number("zahid-short"));
+    for page in [blocked, named] {
+        for _ in 0..20 {
+            let told = server.kevel(&page).await.json();
+            let data = &told["decisions"]["article-end"]["contents"][0]["data"];
+            assert_eq!(data["creative"]["id"], "zahid-short", "{page:#}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_unit_without_a_required_part_holds_no_money() {
     let server = speaking().start().await;

@@ -26,6 +26,7 @@ use crate::selection::page::Commercial;
 use crate::selection::resolve::PageInput;
 use crate::selection::resolve::SlotInput;
 use crate::server::decide::Decided;
+use crate::server::decide::NotTaken;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -98,7 +99,8 @@ fn decide(face: &Face, http: &HttpRequest, asked: Asked) -> Result<HttpResponse,
     let takes = |decided: &Decided, key: &str, win: &Win| {
         let snapshot = decided.live.snapshot();
         let taken = asked.takes(kind(snapshot.tier_of(win.place)));
-        refusals.note(key, (!taken).then_some("campaign_type"))
+        let answer = if taken { Ok(()) } else { Err(("campaign_type", NotTaken::Flight)) };
+        refusals.note(key, answer)
     };
     let identity = identity.as_ref();
     let decided = decisions::decide_for(face, http, &mut request, identity, Some(&takes))?;

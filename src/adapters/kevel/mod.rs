@@ -80,7 +80,7 @@ fn decide(
     let mut request = asked.request(&settings.adapters, &face.server.live())?;
     let takes = |decided: &Decided, div: &str, win: &Win| {
         let taken = asked.takes(decided.live.snapshot(), div, win);
-        refusals.note(div, (!taken).then_some("not_wanted"))
+        refusals.note(div, taken.map_err(|not_taken| ("not_wanted", not_taken)))
     };
     decisions::decide_for(face, http, &mut request, identity.as_ref(), Some(&takes))
 }

@@ -11,6 +11,7 @@ use crate::selection::resolve::EntityInput;
 use crate::selection::resolve::PageInput;
 use crate::selection::resolve::SlotInput;
 use crate::selection::snapshot::Snapshot;
+use crate::server::decide::NotTaken;
 use crate::server::live::Live;
 use serde::Deserialize;
 
@@ -134,19 +135,23 @@ impl Asked {
     }
 
     /// Whether the caller takes this unit for a slot: it is not blocked, and no other one is named.
-    pub fn takes(&self, snapshot: &Snapshot, div: &str, win: &Win) -> bool {
+    pub fn takes(&self, snapshot: &Snapshot, div: &str, win: &Win) -> Result<(), NotTaken> {
         let inventory = &snapshot.inventory;
         let flight = &snapshot.flights[win.place];
         let campaign = number(inventory.campaigns[flight.campaign].id.as_str());
         let creative = number(inventory.creatives[win.creative as usize].id.as_str());
         let blocked = self.blocked_creatives.iter().flatten().any(|id| *id == creative);
         let is = |wanted: Option<i64>, id: i64| wanted.is_none_or(|wanted| wanted == id);
-        let named = self.placement(div).is_none_or(|asked| {
+        let asked = self.placement(div);
+        let named = asked.is_none_or(|asked| {
             is(asked.campaign_id, campaign)
                 && is(asked.flight_id, number(inventory.flights[flight.doc].id.as_str()))
-                && is(asked.ad_id, creative)
         });
-        !blocked && named
+        match asked.is_none_or(|asked| is(asked.ad_id, creative)) && !blocked {
+            _ if !named => Err(NotTaken::Flight),
+            false => Err(NotTaken::Creative),
+            true => Ok(()),
+        }
     }
 
     /// The same call in our words.

@@ -90,18 +90,17 @@ impl<'r> Auction<'r> {
         Auction { asked, settings, domain, currency: None, seats: Vec::new() }
     }
 
-    /// What of a unit the exchange does not take, before anything is held for it.
-    pub fn refuses(
+    /// Whether the exchange takes a unit, asked before anything is held for it.
+    pub fn takes(
         &self,
         (imp, markup): (&Imp, &Markup),
         decided: &Decided,
         win: &Win,
-    ) -> Option<Withheld> {
+    ) -> Result<(), Withheld> {
         let snapshot = decided.live.snapshot();
         let flight = &snapshot.flights[win.place];
-        let wanted = self.wants(imp, snapshot, flight, unit::landing(snapshot, win));
-        let fits = || (!markup.takes(decided, win)).then_some(Withheld::Assets);
-        wanted.err().or_else(fits)
+        self.wants(imp, snapshot, flight, unit::landing(snapshot, win))?;
+        if markup.takes(decided, win) { Ok(()) } else { Err(Withheld::Assets) }
     }
 
     /// The price of a unit that the exchange takes, and its categories.
@@ -120,7 +119,7 @@ impl<'r> Auction<'r> {
             return Err(Withheld::Seat);
         }
         let cat = self.categories(snapshot, flight);
-        self.takes(domain, &cat)?;
+        self.allows(domain, &cat)?;
         Ok((price, cat))
     }
 
@@ -175,22 +174,24 @@ impl<'r> Auction<'r> {
         if floor.is_some_and(|floor| price < floor) { Err(Withheld::BelowFloor) } else { Ok(()) }
     }
 
-    fn takes(&self, domain: &str, cat: &[String]) -> Result<(), Withheld> {
-        let under = |blocked: &String| {
-            let blocked = blocked.to_ascii_lowercase();
-            domain == blocked
-                || domain.strip_suffix(&*blocked).is_some_and(|rest| rest.ends_with('.'))
-        };
-        if self.asked.badv.iter().any(under) {
-            return Err(Withheld::BlockedAdvertiser);
-        }
+    /// Whether neither the landing host nor a category is blocked. Another creative of the flight may
+    /// land elsewhere, but has the same categories: so they come first.
+    fn allows(&self, domain: &str, cat: &[String]) -> Result<(), Withheld> {
         // A category blocks those below it: `IAB7` blocks `IAB7-39`.
         let below = |own: &String, blocked: &String| {
             own == blocked || own.strip_prefix(&**blocked).is_some_and(|rest| rest.starts_with('-'))
         };
         let blocked = self.asked.blocks_by_first_taxonomy()
             && cat.iter().any(|own| self.asked.bcat.iter().any(|blocked| below(own, blocked)));
-        if blocked { Err(Withheld::BlockedCategory) } else { Ok(()) }
+        if blocked {
+            return Err(Withheld::BlockedCategory);
+        }
+        let under = |blocked: &String| {
+            let blocked = blocked.to_ascii_lowercase();
+            domain == blocked
+                || domain.strip_suffix(&*blocked).is_some_and(|rest| rest.ends_with('.'))
+        };
+        if self.asked.badv.iter().any(under) { Err(Withheld::BlockedAdvertiser) } else { Ok(()) }
     }
 
     /// The categories of the campaign's sectors.

@@ -87,8 +87,9 @@ fn bids(
     let refusals = Refusals::default();
     let takes = |decided: &Decided, key: &str, win: &Win| {
         let slot = slots.iter().find(|(imp, _)| imp.id == key);
-        let why = slot.and_then(|(imp, markup)| auction.refuses((imp, markup), decided, win));
-        refusals.note(key, why.map(Withheld::as_str))
+        let answer =
+            slot.map_or(Ok(()), |(imp, markup)| auction.takes((imp, markup), decided, win));
+        refusals.note(key, answer.map_err(|why| (why.as_str(), why.of())))
     };
     let identity = identity.as_ref();
     let decided = decisions::decide_for(face, http, &mut request, identity, Some(&takes))?;

@@ -1,5 +1,7 @@
 //! Why a unit that was chosen is no bid.
 
+use crate::server::decide::NotTaken;
+
 closed! {
     /// What the exchange asked for and the unit does not meet.
     Withheld {
@@ -23,5 +25,16 @@ closed! {
         Assets = "assets",
         /// The exchange cannot show who paid, and wants it shown.
         Disclosure = "disclosure",
+    }
+}
+
+impl Withheld {
+    /// Whether another creative of the flight might do. Landing hosts and parts are a creative's own;
+    /// price, seat and categories are those of its flight.
+    pub fn of(self) -> NotTaken {
+        match self {
+            Withheld::BlockedAdvertiser | Withheld::Assets => NotTaken::Creative,
+            _ => NotTaken::Flight,
+        }
     }
 }

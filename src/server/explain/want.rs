@@ -70,14 +70,15 @@ fn want_slot(again: &Again, slot: usize, creative: &str) -> Want {
         want.changes.push(format!("it is {}: set it live", document.state));
     }
     let traced = &again.slots[slot];
+    let taken = taken_before(again, slot);
+    let not_taken = taken.refused_creatives.contains(&number);
     if let Ok(win) = &traced.result {
         want.won = win.creative == number;
-        if win.place == place && !want.won {
+        if win.place == place && !want.won && !not_taken {
             let change = "its flight won with another creative: raise its weight beside the others";
             want.changes.push(change.into());
         }
     }
-    let taken = taken_before(again, slot);
     let request =
         Request { world: &again.world, page: &line.page, now_ms: line.at_ms, id: line.request };
     let case = request.case(slot, &taken);
@@ -87,6 +88,7 @@ fn want_slot(again: &Again, slot: usize, creative: &str) -> Want {
         .into_iter()
         .filter(|(holds, _)| !holds)
         .map(|(_, removed)| removed)
+        .chain(not_taken.then_some(Removed::Blocked))
         .collect();
     want.changes.extend(want.against.iter().map(|stage| remedy(*stage).to_owned()));
     if want.against.is_empty() && !want.won {

@@ -21,6 +21,12 @@ function adjacent_topics($post_id)
     return is_wp_error($terms) ? '' : implode(',', array_diff($terms, ['uncategorized']));
 }
 
+/** What was meant by what an editor wrote: quotes that a text program made round are none of it. */
+function adjacent_meant($given)
+{
+    return preg_replace('/^[“”„″«»‘’]+|[“”„″«»‘’]+$/u', '', html_entity_decode($given, ENT_QUOTES, 'UTF-8'));
+}
+
 /** The one script of a page. */
 function adjacent_script()
 {
@@ -44,7 +50,8 @@ function adjacent_shortcode($given, $inside = '')
         add_action('wp_footer', 'adjacent_script');
     }
     $post_id = is_singular() ? get_queried_object_id() : get_the_ID();
-    $said = shortcode_atts(['placement' => 'article-end', 'key' => '', 'styles' => ''], $given, 'adjacent') + [
+    $given = shortcode_atts(['placement' => 'article-end', 'key' => '', 'styles' => ''], $given, 'adjacent');
+    $said = array_map('adjacent_meant', $given) + [
         'topics' => adjacent_topics($post_id),
         'subject' => get_post_meta($post_id, 'adjacent_subject', true),
         'commercial' => get_post_meta($post_id, 'adjacent_commercial', true),
