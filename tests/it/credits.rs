@@ -126,8 +126,11 @@ async fn a_report_knows_what_was_asked_for_and_what_was_filled() {
     let (_, report) = server.get_as("publisher:eu-tech-news", path).await;
     let total = &report["total"][0];
     assert_eq!((&total["requests"], &total["filled"]), (&json!(2), &json!(1)), "{report:#}");
+    assert_eq!(total["no_fill"], json!({ "commercial_off": 1 }), "{report:#}");
     let path = "/v1/reports/advertisers/zahid-host?by=topic";
     let (_, report) = server.get_as("advertiser:zahid-host", path).await;
     assert_eq!(report["total"][0]["filled"], 1, "{report:#}");
-    assert!(report["total"][0].get("revenue_micros").is_none());
+    for theirs in ["revenue_micros", "no_fill"] {
+        assert!(report["total"][0].get(theirs).is_none(), "{report:#}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
+use crate::domain::event::NoFill;
 use crate::domain::money::Micros;
 use crate::ledger::views::Tally;
 use schemars::JsonSchema;
@@ -27,6 +28,9 @@ pub struct Figures {
     pub requests: u64,
     /// Those that got a unit.
     pub filled: u64,
+    /// Those that got none, by reason: in a publisher's reports.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub no_fill: BTreeMap<NoFill, u64>,
     /// Units that began to render.
     pub impressions: Figure,
     /// Units half in view for a second.
@@ -91,6 +95,12 @@ impl Figures {
     pub(super) fn served(&mut self, count: u64) {
         self.requests += count;
         self.filled += count;
+    }
+
+    /// Adds slots that stayed empty.
+    pub(super) fn unfilled(&mut self, reason: NoFill, count: u64) {
+        self.requests += count;
+        *self.no_fill.entry(reason).or_default() += count;
     }
 
     /// Takes off money that was given back.

@@ -148,7 +148,9 @@ fn sums(figures: &Figures) -> Vec<i64> {
     let of = |figure: &Figure| [figure.gross, figure.invalid, figure.net];
     let kinds = [&figures.impressions, &figures.viewable, &figures.clicks, &figures.copies];
     let mut counts: Vec<u64> = kinds.into_iter().flat_map(of).collect();
-    counts.extend([figures.requests, figures.filled, figures.pending]);
+    let empty = figures.no_fill.values().sum();
+    assert_eq!(figures.requests, figures.filled + empty);
+    counts.extend([figures.requests, figures.filled, empty, figures.pending]);
     counts.extend(
         InvalidReason::ALL.iter().map(|reason| figures.refused.get(reason).copied().unwrap_or(0)),
     );

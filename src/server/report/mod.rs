@@ -132,7 +132,7 @@ pub fn report(views: &Views, query: &Query) -> (Vec<Row>, Vec<Row>) {
     let currency = currency.or_else(|| NO_EARNINGS.parse().ok());
     for (at, of, count) in empty {
         if let Some(currency) = currency {
-            found.add(at, Of::Empty(of, currency), |figures| figures.requests += count);
+            found.add(at, Of::Empty(of, currency), |figures| figures.unfilled(of.reason, count));
         }
     }
     let row = |keys, currency, figures| Row { keys, currency, figures };
