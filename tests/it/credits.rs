@@ -127,6 +127,8 @@ async fn a_report_knows_what_was_asked_for_and_what_was_filled() {
     let total = &report["total"][0];
     assert_eq!((&total["requests"], &total["filled"]), (&json!(2), &json!(1)), "{report:#}");
     assert_eq!(total["no_fill"], json!({ "commercial_off": 1 }), "{report:#}");
+    let empty = report["rows"].as_array().unwrap().iter().find(|row| row["filled"] == 0).unwrap();
+    assert_eq!(empty["revenue_micros"], 0, "{report:#}");
     let path = "/v1/reports/advertisers/zahid-host?by=topic";
     let (_, report) = server.get_as("advertiser:zahid-host", path).await;
     assert_eq!(report["total"][0]["filled"], 1, "{report:#}");

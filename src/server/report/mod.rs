@@ -173,8 +173,15 @@ impl Found<'_> {
             Of::Unit(attribution, _) => attribution.currency,
             Of::Empty(_, currency) => currency,
         };
-        add(self.rows.entry((keys, currency)).or_default());
-        add(self.totals.entry(currency).or_default());
+        for figures in [
+            self.rows.entry((keys, currency)).or_default(),
+            self.totals.entry(currency).or_default(),
+        ] {
+            add(figures);
+            if matches!(query.party, Party::Publisher { .. }) {
+                figures.revenue_micros.get_or_insert(0);
+            }
+        }
     }
 
     /// The publisher's share on a day, in hundredths of a per cent; `None` for an advertiser.
