@@ -30,10 +30,10 @@ async fn a_disk_without_room_shows_house_units_alone_until_there_is_room_again()
     until("house units alone", house).await;
     let free = process.scrape().await.value("adjacent_store_free_ratio");
     assert!(free > 0.0 && free < 1.0, "{free}");
-    assert!(process.log().contains("pages get house units alone"));
+    process.says("pages get house units alone").await;
 
     place.change("adjacent.toml", &format!("{enough}{endless}"), &format!("{enough}1"));
     let sold = async || (sponsor(&process).await == "zahid-host").then_some(());
     until("the sponsor again", sold).await;
-    assert!(process.log().contains("pages get all units"));
+    process.says("pages get all units").await;
 }

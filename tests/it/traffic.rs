@@ -44,7 +44,7 @@ async fn a_saved_list_of_datacenters_is_asked_and_a_broken_one_changes_nothing()
 
     save("192.0.2.0/24\n127.0.0.1/8\n");
     until("a refusal", async || (reloads("refused").await > 0).then_some(())).await;
-    assert!(process.log().contains("config/datacenters.txt:2: "), "{}", process.log());
+    process.says("config/datacenters.txt:2: ").await;
     assert!(reader.impression(&unit(&process).await).await.recorded);
     assert_eq!(robots(&process).await, 1, "the list before stays");
 }

@@ -3,6 +3,7 @@
 use super::PATIENCE;
 use super::Reader;
 use super::Scrape;
+use super::until;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
@@ -172,6 +173,11 @@ impl Process {
     /// What it logged until now.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until it has said something: it does so beside what it answers.
+    pub async fn says(&self, text: &str) {
+        until(text, async || self.log().contains(text).then_some(())).await;
     }
 
     pub async fn scrape(&self) -> Scrape {
