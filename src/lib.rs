@@ -1,16 +1,16 @@
-//! A contextual sponsored-content server: one page in, one labelled unit out, every event kept.
+//! A contextual ad server: it answers each page with a labelled unit and durably records every event.
 //!
-//! Read in this order; each module uses only the layers above its own, and
-//! `tests/it/house.rs` fails when that stops being true.
+//! Layers, from the bottom up. A module may use its own layer and the layers above it in this
+//! table; `tests/it/house.rs` enforces that.
 //!
-//! | modules | what they are | may do I/O |
-//! |---|---|---|
-//! | [`domain`] | the words of the trade | no |
-//! | [`pacing`] [`token`] [`traffic`] [`selection`] | the rules; time and chance are arguments | no |
-//! | [`clock`] [`telemetry`] [`metrics`] [`config`] [`journal`] [`store`] [`ledger`] [`decision_log`] [`catalog`] | what is true and kept | yes |
-//! | [`server`] | the verbs: decide, record, redirect, explain, report | through those |
-//! | [`http`] [`web`] [`adapters`] | the faces; the only code with wire shapes | through `server` |
-//! | [`app`] [`cli`] | wiring and the command line | yes |
+//! | layer | modules | contents | I/O |
+//! |---|---|---|---|
+//! | domain | [`domain`] | ids, money, regions, inventory documents, events, verdicts | no |
+//! | rules | [`pacing`] [`token`] [`traffic`] [`selection`] | pure functions; time and randomness are arguments | no |
+//! | infrastructure and state | [`clock`] [`telemetry`] [`metrics`] [`config`] [`journal`] [`store`] [`ledger`] [`decision_log`] [`catalog`] | configuration, durable storage, ledger, metrics | yes |
+//! | services | [`server`] | decide, record events, redirect, explain, report | through the layers above |
+//! | interfaces | [`http`] [`web`] [`adapters`] | request and response formats, pages, other ad protocols | through `server` |
+//! | wiring | [`app`] [`cli`] | startup, listeners, background tasks, command line | yes |
 //!
 #![doc = include_str!("ARCHITECTURE.md")]
 

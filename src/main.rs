@@ -1,9 +1,9 @@
-//! The `adjacent` executable: parse the command line, run it, say what failed.
+//! The `adjacent` executable: parses the command line, runs the command, reports errors.
 
 use adjacent::cli::Command;
 use std::process::ExitCode;
 
-/// Decisions allocate little and often: this one gives memory back and does not contend.
+/// Decisions make many small allocations; mimalloc returns memory to the OS and avoids contention.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,5 @@
-//! Logs: the message reads alone, the fields can be searched; no address, no token, no body.
+//! Logging setup. Messages are readable alone and values go into fields; IP addresses, tokens and
+//! bodies are never logged.
 
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
@@ -6,22 +7,22 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// What cannot be followed in the settings of the log.
+/// The configured log filter is invalid.
 #[derive(Debug, thiserror::Error)]
-#[error("`{level}` is not a log level or filter: {reason}")]
+#[error("invalid log level or filter `{level}`: {reason}")]
 pub struct InvalidFilter {
     level: String,
     reason: String,
 }
 
-/// Starts logging to standard error, for the whole process, once; later calls change nothing.
-/// `json` writes one object a line.
+/// Starts logging to standard error for the whole process; later calls have no effect.
+/// `json` writes one JSON object per line.
 pub fn start(level: &str, json: bool) -> Result<(), InvalidFilter> {
-    // A worker that starts is no news, and whoever sends a malformed head must not write our log.
+    // Worker starts are noise, and malformed request heads must not let clients write to the log.
     let filter = EnvFilter::try_new(format!("actix_server=warn,actix_http=off,{level}"))
         .map_err(|error| InvalidFilter { level: level.to_owned(), reason: error.to_string() })?;
     let registry = tracing_subscriber::registry().with(filter);
-    // A second subscriber in one process is a test's: the first one stays.
+    // Only tests start a second subscriber in one process; the first one stays in effect.
     let _ = if json {
         registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init()
     } else {

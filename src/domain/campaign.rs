@@ -1,5 +1,7 @@
-//! What is bought: a campaign's budget and a flight's dates, goal, price and targeting.
+//! Campaigns (budgets) and flights (dates, goal, price and targeting).
 
+use crate::domain::boxed_or_default::BoxedOrDefault;
+use crate::domain::boxed_or_default::StaticDefault;
 use crate::domain::event::BillOn;
 use crate::domain::event::Tier;
 use crate::domain::id::AdvertiserId;
@@ -13,115 +15,113 @@ use crate::domain::id::TopicId;
 use crate::domain::language::Language;
 use crate::domain::money::Micros;
 use crate::domain::region::Region;
-use crate::domain::seldom::Blank;
-use crate::domain::seldom::Seldom;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// A budget, who pays it, and on whose behalf.
+/// A budget, the advertiser that pays it, and the party it is paid on behalf of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Campaign {
-    /// Names it everywhere.
+    /// Unique id.
     pub id: CampaignId,
-    /// Whose it is.
+    /// The advertiser it belongs to.
     pub advertiser: AdvertiserId,
     /// Shown to the advertiser and the operator.
     #[garde(length(chars, min = 1, max = 80))]
     pub name: String,
-    /// On whose behalf it is shown; the advertiser's name when absent.
+    /// The party on whose behalf it is shown. Default: the advertiser's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(length(chars, min = 1, max = 80)))]
     pub on_behalf_of: Option<String>,
-    /// Who paid; the advertiser's name when absent.
+    /// The party that paid. Default: the advertiser's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(length(chars, min = 1, max = 80)))]
     pub paid_by: Option<String>,
-    /// Must be false: political messages are refused.
+    /// Must be false: political advertising is rejected.
     pub political: bool,
-    /// Lines of business it belongs to.
+    /// Categories it belongs to.
     #[garde(length(min = 1, max = 8))]
     pub sectors: Vec<SectorId>,
-    /// What it may spend. House campaigns have none.
+    /// Spending limits. House campaigns have none.
     #[serde(default)]
     pub budget: Budget,
     /// `utm_*` parameters added to its landing pages.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[garde(length(max = 5))]
     pub utm: BTreeMap<String, String>,
-    /// Nothing of it is served.
+    /// Paused in a file: nothing of this campaign is served.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
-    /// Stopped by hand, until somebody resumes it: no file says so, and none undoes it.
+    /// Paused by an operator until resumed. Inventory files neither set nor clear it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
 }
 
-/// What a campaign may spend, in its advertiser's currency. Absent: without limit.
+/// Spending limits of a campaign, in its advertiser's currency. Absent: no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
-    /// In all its life, in micros.
+    /// Over the campaign's lifetime, in micros.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifetime_micros: Option<Micros>,
-    /// In one day of the advertiser's time zone, in micros.
+    /// Per day in the advertiser's time zone, in micros.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub daily_micros: Option<Micros>,
 }
 
-/// Dates, goal, price and targeting.
+/// A flight: dates, goal, price and targeting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Flight {
-    /// Names it everywhere.
+    /// Unique id.
     pub id: FlightId,
-    /// Whose it is.
+    /// The campaign it belongs to.
     pub campaign: CampaignId,
-    /// When it is asked.
+    /// Its priority tier.
     pub tier: Tier,
-    /// First civil moment, in the advertiser's time zone. Absent: at once.
+    /// Start (inclusive), local time in the advertiser's time zone. Absent: immediately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub starts: Option<jiff::civil::DateTime>,
-    /// First civil moment after it, in the advertiser's time zone. Absent: never ends.
+    /// End (exclusive), local time in the advertiser's time zone. Absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub ends: Option<jiff::civil::DateTime>,
-    /// What it pays for.
+    /// The pricing model.
     pub bills: BillOn,
-    /// Its price in micros: per thousand for `impression` and `viewable` (a multiple of
-    /// 1,000), per event for `click`, 0 for `flat`.
+    /// Price in micros: per thousand for `cpm` and `vcpm` (a multiple of 1,000), per event for
+    /// `cpc`, 0 for `flat`.
     #[serde(default)]
     pub price_micros: Micros,
-    /// What a copied command costs besides, per event, in micros.
+    /// Additional price of a copied command, per event, in micros.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_price_micros: Option<Micros>,
-    /// Its odds in the draw against flights of equal relevance and price.
+    /// Weight in the draw, relative to flights of equal relevance and price.
     #[serde(default = "one")]
     #[garde(range(min = 0.001, max = 1000.0))]
     pub weight: f64,
-    /// How many impressions it is to deliver by its end. Needs `ends`.
+    /// Number of impressions to deliver by its end. Requires `ends`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(range(min = 1)))]
     pub goal_impressions: Option<u64>,
-    /// How it spreads its goal or its daily budget over time.
+    /// How its goal or its daily budget is spread over time.
     #[serde(default)]
     pub pacing: Pacing,
-    /// Which pages and readers' regions it is for.
+    /// The pages and reader regions it is for.
     #[serde(default)]
     pub targeting: Targeting,
-    /// Runs on pages that are about a sensitive topic.
+    /// Whether it may run on pages about a sensitive topic.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub accepts_sensitive: bool,
-    /// Not served.
+    /// Paused in a file: not served.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
-    /// Stopped by hand, until somebody resumes it: no file says so, and none undoes it.
+    /// Paused by an operator until resumed. Inventory files neither set nor clear it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
 }
@@ -131,49 +131,49 @@ fn one() -> f64 {
 }
 
 closed! {
-    /// How a flight spreads what it has over time.
+    /// How a flight's delivery is spread over time.
     #[derive(Default)]
     Pacing {
-        /// In step with the clock.
+        /// Evenly over the flight or the day.
         #[default]
         Even = "even",
-        /// As fast as pages come.
+        /// As fast as traffic allows.
         Asap = "asap",
     }
 }
 
-/// An AND over dimensions. Inside a dimension `any` is any-of, an empty list is a wildcard, and
-/// `none` excludes. A page without a value fails a non-empty `any` and passes a `none`: *a page
-/// without topic data only gets run-of-site flights*.
+/// Targeting: all dimensions must match. Within a dimension, `any` lists accepted values (empty
+/// matches everything) and `none` lists excluded values. A page without a value fails a non-empty
+/// `any` and passes `none`: a page without topics only gets run-of-site flights.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Targeting {
-    /// What the page is about; a topic includes those below it.
-    pub topics: Seldom<Clause<TopicId>>,
-    /// Whom the page is about; an entity includes those it owns.
-    pub entities: Seldom<Clause<EntityId>>,
-    /// Where the reader is: countries or groups.
-    pub regions: Seldom<Clause<Region>>,
-    /// Where the page is about: countries or groups.
-    pub page_regions: Seldom<Clause<Region>>,
+    /// Topics of the page; a topic includes its descendants.
+    pub topics: BoxedOrDefault<Clause<TopicId>>,
+    /// Entities of the page; an entity includes those it owns.
+    pub entities: BoxedOrDefault<Clause<EntityId>>,
+    /// Regions of the reader: countries or groups.
+    pub regions: BoxedOrDefault<Clause<Region>>,
+    /// Regions the page is about: countries or groups.
+    pub page_regions: BoxedOrDefault<Clause<Region>>,
     /// The page's language.
-    pub languages: Seldom<Clause<Language>>,
-    /// Words the page names.
-    pub keywords: Seldom<Clause<String>>,
-    /// Whose page it is.
-    pub publishers: Seldom<Clause<PublisherId>>,
-    /// Which slot it is, by name, on any publisher.
-    pub placements: Seldom<Clause<PlacementId>>,
+    pub languages: BoxedOrDefault<Clause<Language>>,
+    /// Keywords of the page.
+    pub keywords: BoxedOrDefault<Clause<String>>,
+    /// Publishers.
+    pub publishers: BoxedOrDefault<Clause<PublisherId>>,
+    /// Placement ids, on any publisher.
+    pub placements: BoxedOrDefault<Clause<PlacementId>>,
 }
 
 /// One dimension of a flight's targeting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Clause<T> {
-    /// Any of these will do. Empty: everything does.
+    /// At least one of these must match. Empty: everything matches.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub any: Vec<T>,
-    /// None of these may apply.
+    /// None of these may match.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub none: Vec<T>,
 }
@@ -184,12 +184,12 @@ impl<T> Default for Clause<T> {
     }
 }
 
-impl<T: PartialEq + 'static> Blank for Clause<T> {
-    const BLANK: &'static Self = &Clause { any: Vec::new(), none: Vec::new() };
+impl<T: PartialEq + 'static> StaticDefault for Clause<T> {
+    const DEFAULT: &'static Self = &Clause { any: Vec::new(), none: Vec::new() };
 }
 
 impl BillOn {
-    /// What one billable event costs, given the flight's price: a CPM's thousandth.
+    /// The price of one billable event in micros, given the flight's price: a CPM divided by 1,000.
     pub const fn price_of_one(self, price_micros: Micros) -> i64 {
         match self {
             BillOn::Impression | BillOn::Viewable => price_micros.get() / 1_000,
@@ -200,14 +200,14 @@ impl BillOn {
 }
 
 impl Campaign {
-    /// Whether a file or somebody by hand stopped it.
+    /// Whether it is paused, in a file or by an operator.
     pub fn is_stopped(&self) -> bool {
         self.stopped || self.held
     }
 }
 
 impl Flight {
-    /// Whether a file or somebody by hand stopped it.
+    /// Whether it is paused, in a file or by an operator.
     pub fn is_stopped(&self) -> bool {
         self.stopped || self.held
     }

@@ -1,23 +1,23 @@
-//! Text that readers see, and commands that readers paste: what may be in them.
+//! Checks for ad text and for commands that readers paste into a terminal.
 
-/// Why a text is refused.
+/// Why a text is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextProblem {
-    /// A character that does not show, or shows something else than it is.
-    #[error("has {what} (U+{code:04X}) at character {at}: take it out")]
+    /// A character that is invisible or misleading.
+    #[error("contains {what} (U+{code:04X}) at character {at}: remove it")]
     Hidden {
-        /// What kind of character.
+        /// Kind of character.
         what: &'static str,
-        /// Its code point.
+        /// Unicode code point.
         code: u32,
-        /// Its place, from 1.
+        /// Position, counting characters from 1.
         at: usize,
     },
-    /// A command that does more than it shows.
+    /// A command that does more than it shows, or is otherwise unsafe.
     #[error("{0}")]
     Command(String),
-    /// A slot that is not one.
-    #[error("`{{{0}}}` is not a slot: there are {{topic}} and {{entity}}")]
+    /// An unknown placeholder.
+    #[error("`{{{0}}}` is not a placeholder: use {{topic}} or {{entity}}")]
     Slot(String),
 }
 
@@ -25,7 +25,7 @@ fn hidden(c: char) -> Option<&'static str> {
     match u32::from(c) {
         0x00..=0x1F | 0x7F..=0x9F => Some("a control character"),
         0x061C | 0x200E | 0x200F | 0x202A..=0x202E | 0x2066..=0x2069 => {
-            Some("a character that turns the direction of text")
+            Some("a character that changes the text direction")
         }
         0x00AD
         | 0x034F
@@ -41,15 +41,15 @@ fn hidden(c: char) -> Option<&'static str> {
         | 0xFE00..=0xFE0E
         | 0xFEFF
         | 0xFFA0
-        | 0xE0000..=0xE0FFF => Some("a character that does not show"),
+        | 0xE0000..=0xE0FFF => Some("an invisible character"),
         0x2028 | 0x2029 => Some("a line separator"),
-        0xE000..=0xF8FF | 0xF0000..=0x10FFFF => Some("a character without a meaning"),
+        0xE000..=0xF8FF | 0xF0000..=0x10FFFF => Some("a private-use character"),
         0xFFF0..=0xFFFF => Some("a special character"),
         _ => None,
     }
 }
 
-/// Plain text: no control, bidirectional, zero-width or private characters.
+/// Checks plain text: no control, bidirectional, zero-width or private-use characters.
 pub fn plain(text: &str) -> Result<(), TextProblem> {
     for (at, c) in text.chars().enumerate() {
         if let Some(what) = hidden(c) {
@@ -59,25 +59,25 @@ pub fn plain(text: &str) -> Result<(), TextProblem> {
     Ok(())
 }
 
-/// A command as somebody types it: plain ASCII, one program, nothing that takes over the shell.
+/// Checks a command line: plain ASCII, one program, no shell features that run or hide more.
 pub fn command(text: &str) -> Result<(), TextProblem> {
     plain(text)?;
-    let refuse = |reason: &str| Err(TextProblem::Command(reason.to_owned()));
+    let reject = |reason: &str| Err(TextProblem::Command(reason.to_owned()));
     if let Some(c) = text.chars().find(|c| !c.is_ascii()) {
-        return refuse(&format!("`{c}` can be mistaken for another character: use plain ASCII"));
+        return reject(&format!("`{c}` can be mistaken for another character: use plain ASCII"));
     }
     for (sign, reason) in [
-        ("|", "pipes into another program: show one program that can be read before it runs"),
-        (";", "runs a second command: show one"),
-        ("&", "runs a second command or one in the background: show one"),
-        ("`", "runs a command inside the command: write its result"),
-        ("$(", "runs a command inside the command: write its result"),
-        ("<(", "runs a command inside the command: write its result"),
-        (">", "writes into a file: let the reader decide where"),
-        ("<<", "reads a hidden text: show all of it"),
+        ("|", "pipes into another program: use one program that can be read before it runs"),
+        (";", "runs a second command: use one command"),
+        ("&", "runs a second or a background command: use one command"),
+        ("`", "contains a command substitution: write its result instead"),
+        ("$(", "contains a command substitution: write its result instead"),
+        ("<(", "contains a process substitution: write its result instead"),
+        (">", "writes to a file: let the reader choose where to write"),
+        ("<<", "contains a here-document: show the whole input"),
     ] {
         if text.contains(sign) {
-            return refuse(reason);
+            return reject(reason);
         }
     }
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -85,30 +85,28 @@ pub fn command(text: &str) -> Result<(), TextProblem> {
         let program = word.rsplit('/').next().unwrap_or(word).to_ascii_lowercase();
         if ["sudo", "su", "doas", "pkexec", "runas", "eval", "exec", "source"].contains(&&*program)
         {
-            return refuse(&format!(
-                "`{word}` takes rights or a shell the reader did not mean to give"
-            ));
+            return reject(&format!("`{word}` gains privileges or runs arbitrary code: remove it"));
         }
     }
     let program = words.first().map(|w| w.rsplit('/').next().unwrap_or(w)).unwrap_or_default();
     match program {
         "rm" | "dd" | "mkfs" | "chmod" | "chown" | "shutdown" | "reboot" | "kill" => {
-            refuse(&format!("`{program}` destroys or locks: that is no sponsor's business"))
+            reject(&format!("`{program}` can destroy data or block access: it is not allowed"))
         }
         "sh" | "bash" | "zsh" | "fish" | "dash" | "ksh" | "powershell" | "pwsh" | "cmd" => {
-            refuse(&format!("`{program}` runs whatever follows: name the program itself"))
+            reject(&format!("`{program}` runs arbitrary code: name the program itself"))
         }
         "python" | "python3" | "perl" | "ruby" | "node" | "php"
             if words.iter().any(|w| ["-c", "-e", "-r"].contains(w)) =>
         {
-            refuse(&format!("`{program}` with code on the line runs what nobody reads"))
+            reject(&format!("`{program}` with inline code is not allowed: name a program"))
         }
-        "" => refuse("is empty"),
+        "" => reject("is empty"),
         _ => Ok(()),
     }
 }
 
-/// The slots of a text, each once, or the first that is not one.
+/// The placeholders in a text, or an error for the first unknown one. Adjacent duplicates are removed.
 pub fn slots(text: &str) -> Result<Vec<&'static str>, TextProblem> {
     let mut found = Vec::new();
     for part in text.split('{').skip(1) {
@@ -122,12 +120,12 @@ pub fn slots(text: &str) -> Result<Vec<&'static str>, TextProblem> {
     Ok(found)
 }
 
-/// The text with its slots filled; `None` when a slot has nothing to hold.
+/// Fills the placeholders in a text; `None` if a value for one is missing.
 pub fn fill(text: &str, topic: Option<&str>, entity: Option<&str>) -> Option<String> {
     let mut filled = text.to_owned();
-    for (slot, name) in [("{topic}", topic), ("{entity}", entity)] {
-        if filled.contains(slot) {
-            filled = filled.replace(slot, name?);
+    for (placeholder, name) in [("{topic}", topic), ("{entity}", entity)] {
+        if filled.contains(placeholder) {
+            filled = filled.replace(placeholder, name?);
         }
     }
     Some(filled)
@@ -138,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_that_hides_or_turns_something_is_refused() {
+    fn text_with_invisible_or_direction_changing_characters_is_rejected() {
         for bad in
             ["a\u{202E}b", "a\u{200B}b", "a\nb", "\u{7f}", "a\u{2028}b", "\u{E000}", "\u{E0041}"]
         {
@@ -151,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_one_program_and_takes_nothing_over() {
+    fn a_command_must_be_one_program_without_shell_tricks() {
         for good in [
             "git push zahid main",
             "cargo install palisade-scan",
@@ -181,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_filled_or_the_text_is_not_used() {
+    fn a_text_is_used_only_if_all_its_placeholders_have_values() {
         assert_eq!(fill("on {topic}", Some("Rust"), None).as_deref(), Some("on Rust"));
         assert_eq!(fill("on {entity}", Some("Rust"), None), None);
         assert!(slots("{topic} and {reader}").is_err());

@@ -1,4 +1,4 @@
-//! The unit itself: text, a command, calls to action, a price, a proof.
+//! Creatives: text, terminal command, calls to action, price, proofs and image.
 
 use crate::domain::campaign::Clause;
 use crate::domain::id::CreativeId;
@@ -15,58 +15,58 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// A unit. Only `live` ones are served.
+/// A creative. Only `live` ones are served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Creative {
-    /// Names it everywhere.
+    /// Unique id.
     pub id: CreativeId,
-    /// Whose it is.
+    /// The flight it belongs to.
     pub flight: FlightId,
-    /// Where it stands between writing and serving.
+    /// Its review and serving state.
     #[serde(default)]
     pub state: CreativeState,
-    /// Styles it can be shown in.
+    /// Styles it can be rendered in.
     #[garde(length(min = 1))]
     pub styles: Vec<Style>,
     /// The language of its text.
     pub language: Language,
-    /// The line above the headline; may name the matched topic or entity.
+    /// The line above the headline; can contain the matched topic or entity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub kicker: Option<Kicker>,
-    /// Required.
+    /// The headline, plain text.
     #[garde(length(chars, min = 1, max = 90))]
     pub headline: String,
-    /// Plain text, a few sentences.
+    /// A few sentences of plain text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[garde(length(chars, max = 400))]
     pub body: String,
-    /// Claims, the first whose regions hold the reader's is shown, until it expires.
+    /// Claims. The first one that has not expired and whose regions contain the reader's is shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[garde(dive, length(max = 16))]
     pub proofs: Vec<Proof>,
-    /// A terminal command to copy.
+    /// A terminal command that readers can copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub command: Option<Command>,
-    /// Calls to action, the first is the main one.
+    /// Calls to action; the first is the primary one.
     #[garde(dive, length(min = 1, max = 4))]
     pub ctas: Vec<Cta>,
     /// A price footnote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub price: Option<Price>,
-    /// A picture, in the styles `terminal` and `card`.
+    /// An image, shown in the styles `terminal` and `card`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub image: Option<Box<Image>>,
-    /// Other wordings, drawn by weight; the creative's own has weight `weight`.
+    /// Text variants, drawn by weight; the creative's own text has weight `weight`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[garde(dive, length(max = 15))]
     pub variants: Vec<Variant>,
-    /// Its odds within its flight.
+    /// Its weight among the creatives of its flight.
     #[serde(default = "one")]
     #[garde(range(min = 1, max = 1000))]
     pub weight: u32,
@@ -77,34 +77,34 @@ fn one() -> u32 {
 }
 
 closed! {
-    /// Where a creative stands between writing and serving.
+    /// The review and serving state of a creative.
     #[derive(Default)]
     CreativeState {
-        /// Being written, or changed since its approval.
+        /// In preparation, or changed since approval.
         Draft = "draft",
         /// Reviewed, not yet served.
         Approved = "approved",
         /// Served.
         #[default]
         Live = "live",
-        /// Held back.
+        /// Not served.
         Paused = "paused",
     }
 }
 
-/// Copy that may echo the matched topic or entity.
+/// A line of text that can contain the matched topic or entity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Kicker {
-    /// Text with `{topic}` or `{entity}` where the page's matched name stands.
+    /// Text; `{topic}` and `{entity}` are replaced by the matched name.
     #[garde(length(chars, min = 1, max = 90))]
     pub text: String,
-    /// What is shown when nothing matched, or the name is not on the list. Required with a slot.
+    /// Shown if nothing matched or the name is not in `echo`. Required if `text` has a placeholder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(length(chars, min = 1, max = 90)))]
     pub fallback: Option<String>,
-    /// Ids of the topics and entities whose names may be echoed.
+    /// Ids of the topics and entities whose names may be inserted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub echo: Vec<String>,
 }
@@ -117,112 +117,112 @@ pub struct Proof {
     /// The claim.
     #[garde(length(chars, min = 1, max = 80))]
     pub text: String,
-    /// Who says so.
+    /// The source of the claim.
     #[garde(length(chars, min = 1, max = 160))]
     pub source: String,
-    /// When it was true.
+    /// The date the claim refers to.
     #[schemars(with = "String")]
     pub as_of: jiff::civil::Date,
-    /// Not shown from then on.
+    /// Expiry: not shown from this time on.
     #[schemars(with = "String")]
     pub valid_until: jiff::Timestamp,
-    /// Readers' regions it is for.
+    /// Reader regions it applies to.
     #[serde(default)]
     pub regions: Clause<Region>,
 }
 
-/// A terminal command: what is copied is exactly what is shown.
+/// A terminal command. The copied text is exactly the displayed text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Command {
-    /// One line, as typed.
+    /// The command line.
     #[garde(length(chars, min = 1, max = 120))]
     pub text: String,
-    /// The line it prints.
+    /// One line of its output.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[garde(length(chars, max = 120))]
     pub output: String,
 }
 
-/// A call to action with a landing page of its own.
+/// A call to action with its own landing page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Cta {
-    /// Names it within the creative; counted apart.
+    /// Id, unique within the creative; clicks are counted per call to action.
     pub id: CtaId,
-    /// What the reader reads.
+    /// Link text.
     #[garde(length(chars, min = 1, max = 40))]
     pub text: String,
-    /// Where it leads: https, on one of the advertiser's domains.
+    /// Landing page: https, on one of the advertiser's domains.
     #[garde(length(max = 2000))]
     pub url: String,
 }
 
-/// A price, with all that makes it one.
+/// A price with currency, period, tax and audience.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Price {
-    /// As shown.
+    /// The displayed text.
     #[garde(length(chars, min = 1, max = 60))]
     pub text: String,
     /// The amount in micros.
     pub amount_micros: Micros,
-    /// Of what.
+    /// The currency of the amount.
     pub currency: Currency,
-    /// For how long or how much: `month`, `year`, `once`, …
+    /// Billing period or quantity: `month`, `year`, `once`, …
     #[garde(length(chars, min = 1, max = 20))]
     pub per: String,
-    /// Whether tax is in it.
+    /// Whether tax is included.
     pub tax_included: bool,
-    /// Whom it is for.
+    /// The audience of the price.
     pub audience: Audience,
     /// A condition, such as "no card required".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(length(chars, min = 1, max = 60)))]
     pub note: Option<String>,
-    /// Not shown from then on.
+    /// Expiry: not shown from this time on.
     #[schemars(with = "String")]
     pub valid_until: jiff::Timestamp,
 }
 
 closed! {
-    /// Whom a price is for.
+    /// The audience of a price.
     Audience {
-        /// Everybody; tax must be included.
+        /// Consumers; tax must be included.
         Consumer = "consumer",
-        /// Firms; tax may come on top.
+        /// Businesses; tax may be excluded.
         Business = "business",
     }
 }
 
-/// A picture of a creative.
+/// The image of a creative.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Image {
-    /// The picture.
+    /// The image file.
     pub file: Source,
-    /// What it shows, for readers who do not see it.
+    /// Alternative text for readers who cannot see it.
     #[garde(length(chars, min = 1, max = 160))]
     pub alt: String,
 }
 
-/// Another wording of a creative; what it leaves out stays.
+/// A text variant of a creative; absent fields keep the creative's own text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Variant {
-    /// Its odds beside the creative's own.
+    /// Its weight relative to the creative's own text.
     #[garde(range(min = 1, max = 1000))]
     pub weight: u32,
-    /// Instead of the headline.
+    /// Replaces the headline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(length(chars, min = 1, max = 90)))]
     pub headline: Option<String>,
-    /// Instead of the body.
+    /// Replaces the body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(length(chars, min = 1, max = 400)))]
     pub body: Option<String>,

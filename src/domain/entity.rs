@@ -1,4 +1,4 @@
-//! Whom pages can be about: companies, products, people, institutions.
+//! Entities that pages can be about: companies, products, people, institutions.
 
 use crate::domain::id::EntityId;
 use crate::domain::id::TopicId;
@@ -12,21 +12,21 @@ use serde::Deserialize;
 use serde::Serialize;
 
 closed! {
-    /// What an entity is.
+    /// The kind of an entity.
     #[derive(Default)]
     EntityKind {
-        /// A firm.
+        /// A company.
         #[default]
         Company = "company",
-        /// Something a firm sells.
+        /// A product or service.
         Product = "product",
-        /// A human being.
+        /// A person.
         Person = "person",
         /// A public body.
         Institution = "institution",
-        /// Somewhere.
+        /// A place.
         Place = "place",
-        /// A technique or an open project.
+        /// A technology or an open-source project.
         Technology = "technology",
         /// Anything else.
         Other = "other",
@@ -37,59 +37,59 @@ closed! {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EntityDoc {
-    /// Names it everywhere.
+    /// Unique id.
     pub id: EntityId,
-    /// Shown to people, and echoed in copy.
+    /// Display name; can be inserted into ad text.
     pub name: String,
-    /// What it is.
+    /// Kind of entity.
     #[serde(default)]
     pub kind: EntityKind,
-    /// Its item in Wikidata, such as `Q1359568`.
+    /// Wikidata item, such as `Q1359568`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qid: Option<String>,
     /// Other names that pages use for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
-    /// Names that mean it only on pages about a topic: `apple` on pages about technology.
+    /// Names that refer to it only on pages about a topic: `apple` on pages about technology.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ambiguous_aliases: Vec<AmbiguousAlias>,
-    /// Who owns it. What is sold on an owner is sold on what it owns, too.
+    /// The entity that owns it. Targeting an owner includes everything it owns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<EntityId>,
-    /// Its rivals, and so is it theirs.
+    /// Its competitors. The relation is symmetric.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub competitors: Vec<EntityId>,
 }
 
-/// A name that needs a topic to mean something.
+/// A name that refers to an entity only on pages about a topic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AmbiguousAlias {
     /// The name.
     pub alias: String,
-    /// The topic, with all below it.
+    /// The topic, including its descendants.
     pub topic: TopicId,
 }
 
-/// An entity's number: its place in id order.
+/// An entity's index: its position in id order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EntityIx(pub u32);
 
-/// The compiled table.
+/// The compiled entity table.
 #[derive(Clone, Debug, Default)]
 pub struct Entities {
     ids: Vec<EntityId>,
     names: Vec<String>,
-    /// Itself and its owners, nearest first.
-    lines: Vec<Vec<EntityIx>>,
-    /// Rivals as written, both ways round.
+    /// Per entity: the entity itself and its owners, nearest first.
+    owners: Vec<Vec<EntityIx>>,
+    /// Declared competitors, in both directions.
     rivals: Vec<Vec<EntityIx>>,
     keys: HashMap<Box<str>, EntityIx>,
     ambiguous: HashMap<Box<str>, Vec<(TopicIx, EntityIx)>>,
 }
 
 impl Entities {
-    /// Compiles documents that are in id order.
+    /// Compiles documents, which must be in id order.
     pub fn build(docs: &[EntityDoc], topics: &Taxonomy) -> Result<Entities, Vec<Fault>> {
         let mut faults = Vec::new();
         let number = |at: usize| EntityIx(u32::try_from(at).unwrap_or(u32::MAX));
@@ -98,26 +98,26 @@ impl Entities {
         let unknown = |at: usize, field: String, what: &str, id: &str| Fault {
             at,
             field,
-            reason: format!("there is no {what} `{id}`"),
+            reason: format!("unknown {what} `{id}`"),
             unknown: Some(id.to_owned()),
         };
         let mut table = Entities { rivals: vec![Vec::new(); docs.len()], ..Entities::default() };
         for (at, doc) in docs.iter().enumerate() {
-            let mut line = vec![number(at)];
+            let mut chain = vec![number(at)];
             let mut owner = doc.parent.as_ref();
             while let Some(parent) = owner {
                 let Some(place) = places.get(parent) else {
-                    if line.len() == 1 {
+                    if chain.len() == 1 {
                         faults.push(unknown(at, "parent".into(), "entity", parent.as_str()));
                     }
                     break;
                 };
-                if line.contains(&number(*place)) {
-                    let reason = format!("`{}` owns itself", docs[*place].id);
+                if chain.contains(&number(*place)) {
+                    let reason = format!("entity `{}` is its own ancestor", docs[*place].id);
                     faults.push(Fault { at, field: "parent".into(), reason, unknown: None });
                     break;
                 }
-                line.push(number(*place));
+                chain.push(number(*place));
                 owner = docs[*place].parent.as_ref();
             }
             for (n, rival) in doc.competitors.iter().enumerate() {
@@ -143,7 +143,7 @@ impl Entities {
                     }
                 }
             }
-            table.lines.push(line);
+            table.owners.push(chain);
             table.ids.push(doc.id.clone());
             table.names.push(doc.name.clone());
             table.keys.insert(doc.id.as_str().into(), number(at));
@@ -154,7 +154,7 @@ impl Entities {
                 let Some(key) = text::key(name) else { continue };
                 match table.keys.get(&*key).copied() {
                     Some(other) if other != number(at) => {
-                        let reason = format!("`{name}` already means `{}`", table.id(other));
+                        let reason = format!("`{name}` already refers to `{}`", table.id(other));
                         let field = format!("aliases[{n}]");
                         faults.push(Fault { at, field, reason, unknown: None });
                     }
@@ -172,12 +172,12 @@ impl Entities {
         if faults.is_empty() { Ok(table) } else { Err(faults) }
     }
 
-    /// The entity a canonical key means on a page about `topics`.
+    /// The entity that a canonical key refers to on a page about `topics`.
     pub fn resolve(&self, key: &str, topics: &[TopicIx], tree: &Taxonomy) -> Option<EntityIx> {
         self.keys.get(key).copied().or_else(|| {
-            let meanings = self.ambiguous.get(key)?;
-            let fits = |needed: TopicIx| topics.iter().any(|topic| tree.covers(needed, *topic));
-            meanings.iter().find(|(needed, _)| fits(*needed)).map(|(_, entity)| *entity)
+            let candidates = self.ambiguous.get(key)?;
+            let applies = |needed: TopicIx| topics.iter().any(|topic| tree.covers(needed, *topic));
+            candidates.iter().find(|(needed, _)| applies(*needed)).map(|(_, entity)| *entity)
         })
     }
 
@@ -197,32 +197,32 @@ impl Entities {
         &self.ids[entity.0 as usize]
     }
 
-    /// What people call it.
+    /// The display name.
     pub fn name(&self, entity: EntityIx) -> &str {
         &self.names[entity.0 as usize]
     }
 
-    /// Itself and its owners, nearest first.
+    /// The entity itself and its owners, nearest first.
     pub fn owners(&self, entity: EntityIx) -> &[EntityIx] {
-        &self.lines[entity.0 as usize]
+        &self.owners[entity.0 as usize]
     }
 
-    /// Its own rivals, those of its owners not among them.
+    /// The entity's own competitors, without those of its owners.
     pub fn rivals_of(&self, entity: EntityIx) -> &[EntityIx] {
         &self.rivals[entity.0 as usize]
     }
 
-    /// Whether `inner` is `outer` or owned by it.
+    /// Whether `inner` is `outer` or is owned by it.
     pub fn covers(&self, outer: EntityIx, inner: EntityIx) -> bool {
-        self.lines[inner.0 as usize].contains(&outer)
+        self.owners[inner.0 as usize].contains(&outer)
     }
 
-    /// Whether one is the other, owns it, or is owned by it.
-    pub fn same_house(&self, one: EntityIx, other: EntityIx) -> bool {
+    /// Whether the two are equal or one owns the other.
+    pub fn same_brand_group(&self, one: EntityIx, other: EntityIx) -> bool {
         self.covers(one, other) || self.covers(other, one)
     }
 
-    /// Whether one, or an owner of it, is a rival of the other, or of an owner of that.
+    /// Whether either entity, or an owner of it, competes with the other or with an owner of that.
     pub fn rivals(&self, one: EntityIx, other: EntityIx) -> bool {
         let others = self.owners(other);
         self.owners(one).iter().any(|a| self.rivals_of(*a).iter().any(|b| others.contains(b)))
@@ -247,17 +247,18 @@ mod tests {
     }
 
     #[test]
-    fn rivalry_goes_both_ways_and_down_the_house() {
+    fn competition_is_symmetric_and_inherited_within_a_brand_group() {
         let docs =
             [entity("a", None, &["b"]), entity("a-cloud", Some("a"), &[]), entity("b", None, &[])];
         let table = Entities::build(&docs, &Taxonomy::default()).unwrap();
         let ix = |id: &str| table.of_id(&id.parse().unwrap()).unwrap();
         assert!(table.rivals(ix("b"), ix("a-cloud")) && table.rivals(ix("a-cloud"), ix("b")));
-        assert!(table.same_house(ix("a"), ix("a-cloud")) && !table.same_house(ix("a"), ix("b")));
+        assert!(table.same_brand_group(ix("a"), ix("a-cloud")));
+        assert!(!table.same_brand_group(ix("a"), ix("b")));
     }
 
     #[test]
-    fn an_ambiguous_name_means_something_only_on_its_topic() {
+    fn an_ambiguous_alias_resolves_only_on_its_topic() {
         let topic = |id: &str| crate::domain::taxonomy::TopicDoc {
             id: id.parse().unwrap(),
             name: id.into(),

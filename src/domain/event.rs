@@ -1,13 +1,13 @@
-//! What can happen to a decision once it is on a page, and how it is judged.
+//! Events of a decision, their verdicts, pricing models, tiers and no-fill reasons.
 
 closed! {
-    /// What the reader's browser reports of one decision.
+    /// An event that the reader's browser reports for a decision.
     EventKind {
         /// The unit began to render in a visible document.
         Impression = "impression",
         /// Half of the unit was in view for one continuous second.
         Viewable = "viewable",
-        /// A call to action was followed.
+        /// A call to action was clicked.
         Click = "click",
         /// The command was copied.
         Copy = "copy",
@@ -15,57 +15,57 @@ closed! {
 }
 
 closed! {
-    /// Why an event is kept and shown but never billed.
+    /// Why an event is recorded and reported as invalid and never billed.
     InvalidReason {
-        /// The token does not open under any key we hold.
+        /// No configured key opens the token.
         Forged = "forged",
-        /// The window for this kind of event had closed.
+        /// Received after the window for this kind of event.
         Expired = "expired",
-        /// A declared or evident robot.
+        /// A declared or detected bot.
         Bot = "bot",
-        /// A browser fetched ahead of the reader.
+        /// A browser prefetch.
         Prefetch = "prefetch",
-        /// One visitor did this more often than people do.
+        /// The visitor exceeded a rate limit.
         RateLimited = "rate_limited",
-        /// Sooner after the impression than a person can.
+        /// Sooner after the impression than a human can react.
         TooFast = "too_fast",
-        /// A click whose impression never came.
+        /// A click whose impression was never received.
         OrphanClick = "orphan_click",
-        /// The observed region contradicts the one the unit was chosen for.
+        /// The observed region contradicts the region the unit was chosen for.
         OutOfRegion = "out_of_region",
-        /// Sent from a page that is not the publisher's.
+        /// Sent from a page outside the publisher's origins.
         WrongOrigin = "wrong_origin",
-        /// The budget had no room for the price.
+        /// The remaining budget did not cover the price.
         OverBudget = "over_budget",
         /// A test decision.
         Test = "test",
-        /// The flight or publisher was stopped when the event came.
+        /// The flight or publisher was paused when the event was received.
         Stopped = "stopped",
-        /// Arrived in the ledger after its identity could still be checked.
+        /// Reached the ledger too late to check it for duplicates.
         Late = "late",
-        /// Credited afterwards as invalid traffic.
+        /// Later credited as invalid traffic.
         Credited = "credited",
     }
 }
 
-/// How one event was judged.
+/// The verdict on one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// The first valid event of its kind for the decision.
     Counted,
-    /// The kind was already judged for this decision.
+    /// An event of this kind already has a verdict for the decision.
     Duplicate,
-    /// Kept, named, never billed.
+    /// Recorded with a reason, never billed.
     Invalid(InvalidReason),
-    /// A click that waits for its impression.
+    /// A click that is waiting for its impression.
     Pending,
 }
 
 impl Verdict {
-    /// The spellings of the four verdicts, as labels of metrics.
+    /// The four verdicts as metric labels.
     pub const LABELS: [&'static str; 4] = ["counted", "duplicate", "invalid", "pending"];
 
-    /// The verdict without its reason, as a label of metrics and reports.
+    /// The verdict without its reason, as a label in metrics and reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Verdict::Counted => "counted",
@@ -75,7 +75,7 @@ impl Verdict {
         }
     }
 
-    /// The reason, where there is one.
+    /// The reason of an invalid event.
     pub const fn reason(self) -> Option<InvalidReason> {
         match self {
             Verdict::Invalid(reason) => Some(reason),
@@ -85,63 +85,63 @@ impl Verdict {
 }
 
 closed! {
-    /// What a flight pays for.
+    /// The pricing model of a flight.
     BillOn {
-        /// One price an impression.
+        /// Per impression.
         Impression = "impression",
-        /// One price a viewable impression.
+        /// Per viewable impression.
         Viewable = "viewable",
-        /// One price a decision that was clicked, whichever CTA.
+        /// Per decision that was clicked, whichever call to action.
         Click = "click",
-        /// A flat fee, agreed outside; events are counted and cost nothing.
+        /// A flat fee, agreed outside the system; events are counted and cost nothing.
         Flat = "flat",
     }
 }
 
 closed! {
-    /// The order in which flights are asked: a lower tier only gets what the higher ones left.
+    /// Priority tiers: a lower tier is considered only if no higher tier fills the slot.
     Tier {
-        /// Share of voice or a fixed goal, before everything else.
+        /// Share of voice or a fixed goal; highest priority.
         Sponsorship = "sponsorship",
-        /// Paid flights in competition.
+        /// Competing paid flights.
         Standard = "standard",
-        /// The publisher's or operator's own, when nobody pays.
+        /// The publisher's or operator's own units, served when no paid flight is available.
         House = "house",
     }
 }
 
 closed! {
-    /// Why a placement was answered without a unit.
+    /// Why a placement was not filled.
     NoFill {
-        /// Nothing targets this page.
+        /// No flight targets this page.
         NoCandidate = "no_candidate",
-        /// Those who do are ahead of their pace.
+        /// Every matching flight is ahead of its pacing schedule.
         AllPaced = "all_paced",
-        /// Their budgets are spent or fully reserved.
+        /// The budgets of all matching flights are spent or fully reserved.
         BudgetsSpent = "budgets_spent",
-        /// The story is about them or their rivals.
+        /// The page is about the matching advertisers or their competitors.
         SubjectConflict = "subject_conflict",
-        /// The page is sensitive and nobody accepts that.
+        /// The page is sensitive and no matching flight accepts that.
         SensitivePage = "sensitive_page",
-        /// The publisher blocks those who match.
+        /// The publisher blocks every matching flight.
         PublisherBlocked = "publisher_blocked",
-        /// Only house units were allowed and none fits.
+        /// Only house units were allowed and none matches.
         HouseOnly = "house_only",
-        /// The page asked for nothing commercial.
+        /// The page allows no commercial content.
         CommercialOff = "commercial_off",
-        /// No creative has a style the placement takes.
+        /// No creative has a style that the placement accepts.
         StyleMismatch = "style_mismatch",
-        /// All who match score below the floor.
+        /// Every matching flight is below the relevance floor.
         BelowRelevance = "below_relevance",
-        /// No reviewed label for this region.
+        /// No reviewed label exists for this region.
         LabelUnavailable = "label_unavailable",
         /// The publisher has no such placement.
         UnknownPlacement = "unknown_placement",
-        /// The site, section or topic is stopped.
+        /// The site, section or topic is paused.
         Stopped = "stopped",
-        /// The inventory is older than allowed.
+        /// The inventory is older than the allowed maximum.
         StaleTooOld = "stale_too_old",
-        /// The server sheds load.
+        /// The server is shedding load.
         Overloaded = "overloaded",
     }
 }
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_and_its_spellings_agree() {
+    fn every_reason_parses_and_serializes_as_its_spelling() {
         for reason in InvalidReason::ALL {
             assert_eq!(reason.as_str().parse::<InvalidReason>().as_ref(), Ok(reason));
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());

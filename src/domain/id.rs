@@ -1,16 +1,16 @@
-//! Names of things: short, lower-case, the same in files, JSON, keys and metrics.
+//! Ids: short, lower-case, identical in files, JSON, storage keys and metrics.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The text is not an id.
+/// The text is not a valid id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not an id: use 1 to 64 of a-z, 0-9 and `-`, starting and ending with a letter or digit"
+    "`{text}` is not an id: use 1 to 64 characters from a-z, 0-9 and `-`, starting and ending with a letter or digit"
 )]
 pub struct InvalidId {
-    /// What was given.
+    /// The rejected text.
     pub text: String,
 }
 
@@ -29,13 +29,13 @@ macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         ///
-        /// 1 to 64 of `a-z`, `0-9` and `-`; starts and ends with a letter or a digit.
+        /// 1 to 64 characters from `a-z`, `0-9` and `-`; starts and ends with a letter or a digit.
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Box<str>);
 
         impl $name {
-            /// The id's text.
+            /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -87,25 +87,25 @@ macro_rules! ids {
 }
 
 ids! {
-    /// Who pays.
+    /// An advertiser: the company that pays.
     AdvertiserId;
-    /// A budget, who pays it and on whose behalf.
+    /// A campaign: a budget and the advertiser it belongs to.
     CampaignId;
-    /// Dates, goal, price and targeting inside a campaign.
+    /// A flight: dates, goal, price and targeting inside a campaign.
     FlightId;
-    /// The unit itself.
+    /// A creative: the content of a unit.
     CreativeId;
     /// A call to action inside a creative.
     CtaId;
-    /// A site that shows units.
+    /// A publisher: a site that shows units.
     PublisherId;
     /// A named slot on a publisher's pages.
     PlacementId;
-    /// A subject in the topic tree.
+    /// A topic in the topic tree.
     TopicId;
-    /// A company, product, person or institution a page can be about.
+    /// A company, product, person or institution that a page can be about.
     EntityId;
-    /// A line of business, for sector allow-lists.
+    /// An advertiser category, for category allow and block lists.
     SectorId;
 }
 
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_short_lower_case_and_has_no_ragged_ends() {
+    fn an_id_is_short_and_lower_case_and_starts_and_ends_with_a_letter_or_digit() {
         for good in ["a", "ai-infrastructure", "c99", &"x".repeat(64)] {
             assert!(good.parse::<TopicId>().is_ok(), "{good}");
         }
@@ -124,8 +124,8 @@ mod tests {
     }
 
     #[test]
-    fn serde_uses_the_same_door() {
-        let refused = serde_json::from_str::<TopicId>("\"Not An Id\"").unwrap_err();
-        assert!(refused.to_string().contains("is not an id"));
+    fn deserializing_applies_the_same_check() {
+        let error = serde_json::from_str::<TopicId>("\"Not An Id\"").unwrap_err();
+        assert!(error.to_string().contains("is not an id"));
     }
 }

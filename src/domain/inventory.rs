@@ -1,4 +1,4 @@
-//! Everything that can be served and everywhere it can be served, as people write it.
+//! The inventory document: everything that can be served and every site it can be served on.
 
 use crate::domain::campaign::Campaign;
 use crate::domain::campaign::Flight;
@@ -15,33 +15,33 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// An inventory, or a part of one: files of a folder are put together list by list.
+/// An inventory or a part of one: the files of a folder are merged list by list.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inventory {
     /// The topic tree.
     pub topics: Vec<TopicDoc>,
-    /// Whom pages can be about.
+    /// Entities that pages can be about.
     pub entities: Vec<EntityDoc>,
-    /// Groups of countries besides the built-in ones.
+    /// Custom country groups, in addition to the built-in ones.
     pub regions: Vec<RegionGroup>,
-    /// Lines of business.
+    /// Advertiser categories.
     pub sectors: Vec<Sector>,
-    /// Who pays.
+    /// Advertisers.
     pub advertisers: Vec<Advertiser>,
-    /// Their budgets.
+    /// Campaigns and their budgets.
     pub campaigns: Vec<Campaign>,
-    /// What runs when, where, for how much.
+    /// Flights: dates, targeting and prices.
     pub flights: Vec<Flight>,
-    /// The units.
+    /// Creatives.
     pub creatives: Vec<Creative>,
-    /// The sites.
+    /// Publishers and their placements.
     pub publishers: Vec<Publisher>,
 }
 
 impl Inventory {
-    /// Puts everything into the order of ids, so that the order of files and of entries in them
-    /// changes neither the inventory's hash nor any decision.
+    /// Sorts every list by id, so that the order of files and of their entries affects neither the
+    /// inventory's hash nor any decision.
     pub fn sort(&mut self) {
         self.topics.sort_by(|a, b| a.id.cmp(&b.id));
         self.entities.sort_by(|a, b| a.id.cmp(&b.id));
@@ -54,7 +54,7 @@ impl Inventory {
         self.publishers.sort_by(|a, b| a.id.cmp(&b.id));
     }
 
-    /// Adds everything of `other`.
+    /// Appends every list of `other`.
     pub fn append(&mut self, mut other: Inventory) {
         self.topics.append(&mut other.topics);
         self.entities.append(&mut other.entities);
@@ -66,11 +66,13 @@ impl Inventory {
         self.creatives.append(&mut other.creatives);
         self.publishers.append(&mut other.publishers);
     }
-    /// Every place that names a picture.
+
+    /// Every image reference with the field it is in.
     pub fn pictures_mut(&mut self) -> impl Iterator<Item = (Place, &mut Source)> {
         let logos = self.advertisers.iter_mut().filter_map(|advertiser| {
             let id = advertiser.id.to_string();
-            Some((Place { list: "advertisers", id, field: "logo" }, advertiser.logo.as_mut()?))
+            let logo = advertiser.logo.as_mut()?;
+            Some((Place { list: "advertisers", id, field: "logo" }, logo))
         });
         let images = self.creatives.iter_mut().filter_map(|creative| {
             let id = creative.id.to_string();
@@ -80,7 +82,7 @@ impl Inventory {
         logos.chain(images)
     }
 
-    /// Every stored picture that is named, once for each place that names it.
+    /// The address of every referenced stored image, once per reference.
     pub fn pictures(&self) -> impl Iterator<Item = Address> {
         let logos = self.advertisers.iter().filter_map(|advertiser| advertiser.logo.as_ref());
         let images = self.creatives.iter().filter_map(|creative| creative.image.as_ref());
@@ -88,13 +90,13 @@ impl Inventory {
     }
 }
 
-/// Where a picture is named.
+/// A document field that references an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The list.
+    /// The inventory list.
     pub list: &'static str,
     /// The document's id.
     pub id: String,
-    /// The document's field.
+    /// The path of the field in the document.
     pub field: &'static str,
 }

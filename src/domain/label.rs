@@ -1,4 +1,4 @@
-//! How a unit says that it is paid for: a reviewed table by region and language, never in code.
+//! Advertising disclosure labels: a reviewed table by region and language, configured, not coded.
 
 use crate::domain::language::Language;
 use crate::domain::region::Country;
@@ -15,14 +15,14 @@ use serde::Serialize;
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct LabelTable {
-    /// The table's name and review, as replies quote it.
+    /// Name and version of the table, included in replies.
     #[garde(length(chars, min = 1, max = 60))]
     pub ruleset: String,
-    /// Rows. For a reader the row of the smallest region that holds the country and is in the
-    /// page's language wins; then that region's first row; then the next larger region.
+    /// Rows. For a reader, the smallest region that contains the country and has rows applies: its
+    /// row in the page's language, or else its first row.
     #[garde(dive, length(min = 1))]
     pub label: Vec<Label>,
-    /// Words for people, by language; `en` must be there.
+    /// Reader-facing texts by language; `en` is required.
     #[garde(dive, length(min = 1))]
     pub words: Vec<Words>,
 }
@@ -32,53 +32,53 @@ pub struct LabelTable {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Label {
-    /// Where it holds.
+    /// Regions it applies to.
     #[garde(length(min = 1))]
     pub regions: Vec<Region>,
-    /// What it is written in.
+    /// Language of the label.
     pub language: Language,
-    /// The label.
+    /// The label text.
     #[garde(length(chars, min = 2, max = 30))]
     pub text: String,
-    /// What a screen reader says instead.
+    /// Text for screen readers, in place of `text`.
     #[garde(length(chars, min = 2, max = 80))]
     pub aria: String,
-    /// The line that names the sponsor, with `{sponsor}` in it.
+    /// The line with the sponsor's name; must contain `{sponsor}`.
     #[garde(length(chars, min = 2, max = 60), contains("{sponsor}"))]
     pub sponsor_line: String,
-    /// When somebody last read the law behind it.
+    /// Date of the last legal review.
     #[schemars(with = "String")]
     pub reviewed: jiff::civil::Date,
 }
 
-/// What the unit and the page behind "why this" say, in one language.
+/// Texts of the unit and of the page behind "why this", in one language.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Words {
-    /// Which one.
+    /// Language of the texts.
     pub language: Language,
-    /// Why, when a topic or an entity was met: with `{match}` in it.
+    /// Reason when a topic or an entity matched; must contain `{match}`.
     #[garde(contains("{match}"))]
     pub because: String,
-    /// Why, when the site alone was.
+    /// Reason when only the site matched.
     pub because_site: String,
-    /// Heading of the reader's page and text of the link to it.
+    /// Heading of the reader's "why this" page and text of the link to it.
     pub why: String,
-    /// That nothing of the reader was used.
+    /// Statement that no data about the reader was used.
     pub never: String,
-    /// On the button that copies a command.
+    /// Caption of the button that copies a command.
     #[serde(default = "english::copy")]
     pub copy: String,
-    /// On that button when it has.
+    /// Caption of that button after copying.
     #[serde(default = "english::copied")]
     pub copied: String,
-    /// What a screen reader says of a command.
+    /// Description of a command for screen readers.
     #[serde(default = "english::command")]
     pub command: String,
 }
 
-/// What a table from before these words were asked for says.
+/// Defaults for tables without these fields.
 mod english {
     pub(super) fn copy() -> String {
         "copy".into()
@@ -93,15 +93,15 @@ mod english {
     }
 }
 
-/// The table compiled.
+/// The compiled label table.
 #[derive(Clone, Debug, Default)]
 pub struct Labels {
-    /// The table's name.
+    /// Name and version of the table.
     pub ruleset: String,
     rows: Vec<Label>,
-    /// For every country the rows of the nearest region that has any.
+    /// For every country, the rows of the smallest region that has any.
     by_country: HashMap<Country, Box<[usize]>>,
-    /// The rows for a reader whose country nobody knows.
+    /// The rows for readers whose country is unknown.
     unknown: Box<[usize]>,
     words: Vec<Words>,
 }
@@ -109,16 +109,15 @@ pub struct Labels {
 impl Labels {
     /// Compiles a table.
     ///
-    /// The strictest set, for readers whose country nobody knows, is the rows of the smallest
-    /// region that is a member of every other region used for a known country: in practice
-    /// `world`. Its texts must therefore satisfy every law the table covers.
+    /// Readers whose country is unknown get the rows of `world`. Their texts must therefore satisfy
+    /// every law that the table covers.
     pub fn build(table: &LabelTable, regions: &Regions) -> Labels {
         let rows_of = |region: &Region| {
-            let held =
+            let matching =
                 table.label.iter().enumerate().filter(|(_, row)| row.regions.contains(region));
-            held.map(|(at, _)| at).collect::<Vec<_>>()
+            matching.map(|(at, _)| at).collect::<Vec<_>>()
         };
-        // Rows of one region are those that name the same ones.
+        // Rows belong together if their `regions` lists are equal.
         let nearest = |mut rows: Vec<usize>| -> Box<[usize]> {
             if let Some(first) = rows.first().map(|at| &table.label[*at].regions) {
                 rows.retain(|at| table.label[*at].regions == *first);
@@ -126,8 +125,8 @@ impl Labels {
             rows.into()
         };
         let by_country = regions.countries().map(|country| {
-            let around = regions.with_groups(country);
-            (country, nearest(around.iter().flat_map(rows_of).collect()))
+            let containing = regions.with_groups(country);
+            (country, nearest(containing.iter().flat_map(rows_of).collect()))
         });
         let world = Region::Group("world".into());
         Labels {
@@ -139,7 +138,7 @@ impl Labels {
         }
     }
 
-    /// The label for a reader in `country` on a page in `language`; `None` where nobody reviewed one.
+    /// The label for a reader in `country` on a page in `language`; `None` if none was reviewed.
     pub fn find(&self, country: Option<Country>, language: &Language) -> Option<&Label> {
         let rows = match country {
             Some(country) => self.by_country.get(&country)?,
@@ -149,7 +148,7 @@ impl Labels {
         rows.iter().find(same).or(rows.first()).map(|at| &self.rows[*at])
     }
 
-    /// The words in a language, or in English.
+    /// The texts in a language, or in English.
     pub fn words(&self, language: &Language) -> Option<&Words> {
         let in_language = |words: &&Words| words.language.covers(language);
         self.words
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_gets_the_label_of_the_country_whatever_the_page_speaks() {
+    fn the_readers_country_determines_the_label_regardless_of_the_page_language() {
         assert_eq!(text("DE", "en"), "Anzeige");
         assert_eq!(text("AT", "de"), "Werbung");
         assert_eq!(text("FR", "fr"), "Publicité");
@@ -183,13 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn where_a_country_has_two_languages_the_page_decides() {
+    fn in_a_country_with_two_languages_the_page_language_decides() {
         assert_eq!(text("BE", "fr"), "Publicité");
         assert_eq!(text("BE", "nl"), "Advertentie");
     }
 
     #[test]
-    fn every_country_and_the_unknown_one_have_a_label() {
+    fn every_country_and_an_unknown_country_have_a_label() {
         let labels = labels();
         let english = "en".parse().unwrap();
         for country in Regions::build(&[]).unwrap().countries().map(Some).chain([None]) {

@@ -1,35 +1,35 @@
-//! Where a call to action leads: https, on one of the advertiser's hosts, macros from a closed list.
+//! Landing pages of calls to action: https, on the advertiser's domains, with a fixed set of macros.
 
 use url::Url;
 
-/// What a landing page may be told: about the page and the unit, never about the reader.
+/// Supported macros: they describe the page and the unit, never the reader.
 pub const MACROS: [&str; 8] =
     ["publisher", "placement", "campaign", "flight", "creative", "cta", "topic", "country"];
 
-/// Why a landing page is refused.
+/// Why a landing page is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LandingProblem {
-    /// Not a URL at all.
+    /// Not a URL.
     #[error("is not a URL: {0}")]
     NotAUrl(String),
     /// Not https.
     #[error("is not https")]
     NotHttps,
-    /// A name or a password in it.
-    #[error("has a user name or password in it")]
+    /// Contains a user name or a password.
+    #[error("contains a user name or password: remove it")]
     Credentials,
-    /// A host the advertiser does not own.
-    #[error("leads to `{0}`, which is none of the advertiser's domains")]
+    /// A host outside the advertiser's domains.
+    #[error("host `{0}` is not one of the advertiser's domains")]
     ForeignHost(String),
-    /// An unknown macro, or one where none may stand.
-    #[error("`{{{0}}}` is not a macro here: path and query take {list}", list = MACROS.map(|m| format!("{{{m}}}")).join(" "))]
+    /// An unknown macro, or a macro outside path, query and fragment.
+    #[error("`{{{0}}}` is not a macro allowed here: use {list} in path and query", list = MACROS.map(|m| format!("{{{m}}}")).join(" "))]
     Macro(String),
-    /// A character that a URL does not have.
-    #[error("has a control character or a space in it")]
+    /// A character that URLs cannot contain.
+    #[error("contains a control character, whitespace or a backslash")]
     Control,
 }
 
-/// Checks a landing page as written, against the hosts its advertiser owns.
+/// Checks a landing page, macros unexpanded, against the advertiser's domains.
 pub fn check(text: &str, domains: &[String], allow_http: bool) -> Result<(), LandingProblem> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
         return Err(LandingProblem::Control);
@@ -55,18 +55,22 @@ pub fn check(text: &str, domains: &[String], allow_http: bool) -> Result<(), Lan
         return Err(LandingProblem::Credentials);
     }
     let host = url.host_str().unwrap_or("");
-    if owned(host, domains) { Ok(()) } else { Err(LandingProblem::ForeignHost(host.to_owned())) }
+    if is_allowed(host, domains) {
+        Ok(())
+    } else {
+        Err(LandingProblem::ForeignHost(host.to_owned()))
+    }
 }
 
-/// Whether a host is one of `domains` or below one.
-fn owned(host: &str, domains: &[String]) -> bool {
+/// Whether a host is one of `domains` or a subdomain of one.
+fn is_allowed(host: &str, domains: &[String]) -> bool {
     domains.iter().any(|domain| {
         host == domain || host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
     })
 }
 
-/// The address with its macros filled, each value percent-encoded; an unknown value is empty.
-/// Parameters are left as they are: repeated and blank ones survive.
+/// Expands the macros in a URL. Values are percent-encoded; an unknown value expands to nothing.
+/// Query parameters are preserved as written, including repeated and empty ones.
 pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len() + 32);
     let mut rest = text;
@@ -84,7 +88,7 @@ pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     out
 }
 
-/// The address with parameters added at the end of its query, before a fragment.
+/// Appends parameters to the query of a URL, before the fragment.
 pub fn with_parameters<'a>(
     address: &str,
     parameters: impl Iterator<Item = (&'a str, &'a str)>,
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_landing_page_is_https_and_the_advertisers_own() {
+    fn a_landing_page_must_be_https_on_the_advertisers_domains() {
         for good in [
             "https://zahid.host",
             "https://www.zahid.host/a?b=&b=2#c",
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn macros_are_encoded_and_parameters_survive() {
+    fn macro_values_are_encoded_and_parameters_are_preserved() {
         let filled = fill("https://a.b/{topic}?x=1&x=&t={topic}", |_| Some("a&b c".into()));
         assert_eq!(filled, "https://a.b/a%26b+c?x=1&x=&t=a%26b+c");
         let added = with_parameters("https://a.b/?x=#f", [("utm_source", "a b")].into_iter());
@@ -155,13 +159,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_passes_leads_to_an_owned_host(
+        fn every_accepted_url_leads_to_an_allowed_host(
             text in "(https?|javascript|data):(//)?[a-z@:{}.\\\\/]{0,12}(zahid[.]host)?[a-z@:{}./?#=&]{0,12}",
             value in "\\PC{0,12}",
         ) {
             if checked(&text).is_ok() {
                 let url = Url::parse(&fill(&text, |_| Some(value.clone()))).unwrap();
-                prop_assert!(owned(url.host_str().unwrap(), &["zahid.host".to_owned()]));
+                prop_assert!(is_allowed(url.host_str().unwrap(), &["zahid.host".to_owned()]));
                 prop_assert_eq!(url.scheme(), "https");
             }
         }

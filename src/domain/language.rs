@@ -1,8 +1,8 @@
-//! Languages by their BCP 47 tags.
+//! Languages as BCP 47 tags.
 
 use std::fmt;
 
-/// A language: `de`, or a regional form of it, `de-AT`.
+/// A language, `de`, or a variant of one, `de-AT`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Language(Box<str>);
@@ -12,7 +12,7 @@ pub struct Language(Box<str>);
 #[error("`{0}` is not a language: use a BCP 47 tag such as en or de-AT")]
 pub struct InvalidLanguage(pub String);
 
-/// Primary languages written from right to left.
+/// Primary language subtags written from right to left.
 const RIGHT_TO_LEFT: [&str; 11] =
     ["ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur"];
 
@@ -22,22 +22,22 @@ impl Language {
         &self.0
     }
 
-    /// The tag's first part: `de` of `de-AT`.
+    /// The primary subtag: `de` of `de-AT`.
     pub fn primary(&self) -> &str {
         self.0.split('-').next().unwrap_or(&self.0)
     }
 
-    /// `rtl` or `ltr`.
+    /// The writing direction: `rtl` or `ltr`.
     pub fn direction(&self) -> &'static str {
         if RIGHT_TO_LEFT.contains(&self.primary()) { "rtl" } else { "ltr" }
     }
 
-    /// Whether `other` is this language or a form of it.
+    /// Whether `other` is this language or a variant of it.
     pub fn covers(&self, other: &Language) -> bool {
         self == other || (!self.0.contains('-') && *self.0 == *other.primary())
     }
 
-    /// This language and the one it is a form of.
+    /// This language, followed by its primary language if it is a variant.
     pub fn with_broader(&self) -> impl Iterator<Item = Language> {
         let broader = (self.primary() != &*self.0).then(|| Language(self.primary().into()));
         std::iter::once(self.clone()).chain(broader)
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_has_one_spelling() {
+    fn a_tag_has_one_canonical_spelling() {
         assert_eq!(tag("DE-at").as_str(), "de-AT");
         assert_eq!(tag("zh-hant-tw").as_str(), "zh-Hant-TW");
         for bad in ["", "d", "deutsch", "de_AT", "de-", "12", "de-A"] {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_language_covers_its_forms_and_not_the_other_way_round() {
+    fn a_language_covers_its_variants_but_not_vice_versa() {
         assert!(tag("de").covers(&tag("de-AT")));
         assert!(!tag("de-AT").covers(&tag("de")));
         assert_eq!(tag("he").direction(), "rtl");

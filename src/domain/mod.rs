@@ -1,8 +1,9 @@
-//! The words of the trade, one file each; no I/O, no clock, no chance.
+//! Domain types: ids, money, regions, inventory documents, events. No I/O, clock or randomness.
 
 #[macro_use]
-mod closed;
+mod string_enum;
 
+pub mod boxed_or_default;
 pub mod campaign;
 pub mod copy;
 pub mod creative;
@@ -17,7 +18,6 @@ pub mod money;
 pub mod party;
 pub mod picture;
 pub mod region;
-pub mod seldom;
 pub mod taxonomy;
 pub mod text;
 pub mod weights;

@@ -1,12 +1,12 @@
-//! Money: whole micros of a currency, never a float.
+//! Money: integer micros of a currency, never a float.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Millionths of one unit of a currency. `Micros(1_500_000)` is €1.50.
 ///
-/// Between 0 and [`Micros::MAX`], so that every sum a ledger keeps stays exact
-/// where numbers are doubles, too.
+/// Between 0 and [`Micros::MAX`], so that every sum in the ledger is also exact in systems whose
+/// numbers are doubles.
 #[derive(
     Clone,
     Copy,
@@ -22,7 +22,7 @@ use std::fmt;
     schemars::JsonSchema,
 )]
 #[serde(try_from = "i64", into = "i64")]
-#[schemars(transparent, !try_from, !into)] // the schema tells the bounds, not just the integer
+#[schemars(transparent, !try_from, !into)] // the schema includes the bounds
 pub struct Micros(#[schemars(range(min = 0, max = 9_007_199_254_740_991_i64))] i64);
 
 /// The amount is negative or above 2^53 − 1.
@@ -31,7 +31,7 @@ pub struct Micros(#[schemars(range(min = 0, max = 9_007_199_254_740_991_i64))] i
 pub struct InvalidMicros(pub i64);
 
 impl Micros {
-    /// Nothing.
+    /// Zero.
     pub const ZERO: Micros = Micros(0);
     /// 2^53 − 1, the largest integer that a double holds exactly.
     pub const MAX: Micros = Micros(9_007_199_254_740_991);
@@ -51,7 +51,7 @@ impl Micros {
         self.0.checked_sub(other.0).filter(|rest| *rest >= 0).map(Micros)
     }
 
-    /// The difference, zero at least.
+    /// The difference, or zero if it is negative.
     pub fn saturating_sub(self, other: Micros) -> Micros {
         self.checked_sub(other).unwrap_or(Micros::ZERO)
     }
@@ -80,12 +80,12 @@ impl fmt::Display for Micros {
     }
 }
 
-/// Micros of a currency that may be below zero: a day on which more was given back than spent.
+/// Micros of a currency, possibly negative: on some days refunds exceed spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balance(pub i64);
 
 impl fmt::Display for Balance {
-    /// Units with two to six decimals: `1.50`, `-0.000001`.
+    /// Currency units with two to six decimals: `1.50`, `-0.000001`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sign, micros) = (if self.0 < 0 { "-" } else { "" }, self.0.unsigned_abs());
         let fraction = format!("{:06}", micros % 1_000_000);
@@ -104,7 +104,7 @@ pub struct Currency([u8; 3]);
 #[error("`{0}` is not a currency: use an ISO 4217 code such as EUR")]
 pub struct InvalidCurrency(pub String);
 
-/// ISO 4217 list one, money in use (funds codes, metals and test codes left out).
+/// ISO 4217 list one, currencies in use (without funds codes, metals and test codes).
 const CODES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD \
 BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL \
 GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD \
@@ -116,7 +116,7 @@ XPF YER ZAR ZMW ZWG";
 impl Currency {
     /// The three letters.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("`try_from` lets only ASCII letters in")
+        std::str::from_utf8(&self.0).expect("currency codes are ASCII letters")
     }
 }
 
@@ -171,7 +171,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn an_amount_is_shown_with_two_to_six_decimals() {
+    fn an_amount_is_formatted_with_two_to_six_decimals() {
         for (micros, text) in
             [(0, "0.00"), (1_500_000, "1.50"), (1, "0.000001"), (12_345_600, "12.3456")]
         {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_currency_is_one_that_is_in_use() {
+    fn only_currencies_in_use_are_accepted() {
         assert!("EUR".parse::<Currency>().is_ok());
         for bad in ["", "eur", "XXX", "DEM", "EURO", "E R", "BTN B"] {
             assert!(bad.parse::<Currency>().is_err(), "{bad}");
@@ -191,7 +191,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sums_are_exact_or_refused(a in 0..=Micros::MAX.0, b in 0..=Micros::MAX.0) {
+        fn sums_are_exact_or_none(a in 0..=Micros::MAX.0, b in 0..=Micros::MAX.0) {
             match Micros(a).checked_add(Micros(b)) {
                 Some(sum) => prop_assert_eq!(i128::from(sum.get()), i128::from(a) + i128::from(b)),
                 None => prop_assert!(i128::from(a) + i128::from(b) > i128::from(Micros::MAX.0)),

@@ -1,4 +1,4 @@
-//! The two parties of a sale: who pays, and whose page it is.
+//! Advertisers, publishers with their placements, and advertiser categories.
 
 use crate::domain::id::AdvertiserId;
 use crate::domain::id::EntityId;
@@ -16,137 +16,137 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// Who pays for units.
+/// An advertiser.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Advertiser {
-    /// Names it everywhere.
+    /// Unique id.
     pub id: AdvertiserId,
-    /// Shown to readers in the sponsor line.
+    /// Name shown to readers in the sponsor line.
     #[garde(length(chars, min = 1, max = 60))]
     pub name: String,
-    /// Its logo, beside the sponsor line of units in the styles `terminal` and `card`.
+    /// Logo shown beside the sponsor line in the styles `terminal` and `card`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logo: Option<Source>,
-    /// The entity that this advertiser is: its own stories and its rivals' are guarded by it.
+    /// The entity of this advertiser, for subject conflicts and competitive separation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<EntityId>,
-    /// Hosts its landing pages may live on; a host allows its subdomains.
+    /// Allowed hosts of its landing pages; a host includes its subdomains.
     #[garde(length(min = 1, max = 50))]
     pub domains: Vec<String>,
-    /// What it is billed in.
+    /// Billing currency.
     pub currency: Currency,
-    /// Whose midnight ends a day of its budgets and reports.
+    /// Time zone of the days in its budgets and reports.
     #[serde(default)]
     pub time_zone: Zone,
-    /// Allows landing pages without TLS. For tests on a closed network.
+    /// Allow landing pages without TLS. For tests on a closed network.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_http: bool,
-    /// Nothing of this advertiser is served.
+    /// Paused in a file: nothing of this advertiser is served.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
-    /// Stopped by hand, until somebody resumes it: no file says so, and none undoes it.
+    /// Paused by an operator until resumed. Inventory files neither set nor clear it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
 }
 
-/// A site that shows units.
+/// A publisher: a site that shows units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Publisher {
-    /// Names it everywhere.
+    /// Unique id.
     pub id: PublisherId,
-    /// Shown to the operator.
+    /// Name shown to the operator.
     #[garde(length(chars, min = 1, max = 60))]
     pub name: String,
-    /// Page origins its events may come from, such as `https://news.example`. Empty: not checked.
+    /// Page origins that its events may be sent from, such as `https://news.example`. Empty: not checked.
     #[serde(default)]
     #[garde(length(max = 50))]
     pub origins: Vec<String>,
-    /// Origins whose pages are `test` by themselves.
+    /// Origins whose decisions are always test decisions.
     #[serde(default)]
     #[garde(length(max = 50))]
     pub staging_origins: Vec<String>,
-    /// Where its readers are when nothing else is known.
+    /// Country assumed for readers whose country is unknown.
     pub default_country: Country,
-    /// The language of its pages when a page does not say.
+    /// Language of pages that declare none.
     pub language: crate::domain::language::Language,
-    /// How much is observed on its pages.
+    /// What is measured on its pages.
     #[serde(default)]
     pub measurement: Measurement,
-    /// How much of a page's address is kept.
+    /// How much of a page's URL is stored.
     #[serde(default)]
     pub page_urls: PageUrls,
     /// The named slots on its pages.
     #[garde(dive, length(min = 1, max = 64))]
     pub placements: Vec<Placement>,
-    /// What it refuses.
+    /// What it blocks.
     #[serde(default)]
     pub blocks: Blocks,
-    /// Lines of business it accepts. Empty: those that need no permission.
+    /// Categories it accepts. Empty: those that need no permission.
     #[serde(default)]
     pub sectors: Vec<SectorId>,
-    /// What a story about a sponsor or its rivals does to that sponsor's units.
+    /// Which pages about an advertiser or its competitors exclude that advertiser's units.
     #[serde(default)]
     pub subject_conflict: SubjectConflict,
-    /// Its share of what its pages earn, each from a day on.
+    /// Its revenue shares, each effective from a day on.
     #[serde(default)]
     #[garde(dive)]
     pub revenue_share: Vec<RevenueShare>,
-    /// Nothing is served on this site.
+    /// Paused in a file: nothing is served on this site.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
-    /// URL prefixes on which nothing is served.
+    /// URL prefixes paused in a file: nothing is served below them.
     #[serde(default)]
     pub stopped_paths: Vec<String>,
-    /// Topics, with all below them, on which nothing is served.
+    /// Topics paused in a file: nothing is served on pages about them or their descendants.
     #[serde(default)]
     pub stopped_topics: Vec<TopicId>,
-    /// Stopped by hand, until somebody resumes it.
+    /// What an operator paused, until resumed.
     #[serde(default, skip_serializing_if = "Held::is_nothing")]
     pub held: Held,
 }
 
 impl Advertiser {
-    /// Whether a file or somebody by hand stopped it.
+    /// Whether it is paused, in a file or by an operator.
     pub fn is_stopped(&self) -> bool {
         self.stopped || self.held
     }
 }
 
-/// What of a site was stopped by hand: no file says so, and none undoes it.
+/// The parts of a site that an operator paused. Inventory files neither set nor clear them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Held {
-    /// All of it.
+    /// The whole site.
     pub site: bool,
     /// URL prefixes.
     pub paths: Vec<String>,
-    /// Topics, with all below them.
+    /// Topics, including their descendants.
     pub topics: Vec<TopicId>,
 }
 
 impl Held {
-    /// Whether nothing is held.
+    /// Whether nothing is paused.
     pub fn is_nothing(&self) -> bool {
         *self == Held::default()
     }
 }
 
 impl Publisher {
-    /// Whether nothing is served on the whole site.
+    /// Whether the whole site is paused, in a file or by an operator.
     pub fn is_stopped(&self) -> bool {
         self.stopped || self.held.site
     }
 
-    /// URL prefixes on which nothing is served.
+    /// All paused URL prefixes, in files or by an operator.
     pub fn all_stopped_paths(&self) -> impl Iterator<Item = &str> {
         self.stopped_paths.iter().chain(&self.held.paths).map(String::as_str)
     }
 
-    /// Topics on which nothing is served.
+    /// All paused topics, in files or by an operator.
     pub fn all_stopped_topics(&self) -> impl Iterator<Item = &TopicId> {
         self.stopped_topics.iter().chain(&self.held.topics)
     }
@@ -157,62 +157,62 @@ impl Publisher {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Placement {
-    /// The name a page asks by.
+    /// The name that pages request it by.
     pub id: PlacementId,
-    /// Shown to the operator.
+    /// Name shown to the operator.
     #[serde(default)]
     #[garde(length(chars, max = 60))]
     pub name: String,
-    /// Styles it can render, best first.
+    /// Styles it can render, in order of preference.
     #[garde(length(min = 1))]
     pub styles: Vec<Style>,
 }
 
-/// What a publisher refuses, whoever pays.
+/// A publisher's block lists.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Blocks {
-    /// Advertisers it does not work with.
+    /// Blocked advertisers.
     pub advertisers: Vec<AdvertiserId>,
-    /// Lines of business it does not show.
+    /// Blocked categories.
     pub sectors: Vec<SectorId>,
-    /// Entities whose sponsorship it does not show, with all they own.
+    /// Blocked entities: advertisers that are one of them or owned by one are not shown.
     pub entities: Vec<EntityId>,
 }
 
-/// A share of revenue, from a day on until the next entry's day.
+/// A revenue share, effective from a day until the day of the next entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct RevenueShare {
-    /// First day, in UTC.
+    /// First day, UTC.
     #[schemars(with = "String")]
     pub from: jiff::civil::Date,
-    /// Hundredths of a per cent: 7000 is 70 %.
+    /// Basis points: 7000 is 70 %.
     #[garde(range(max = 10_000))]
     pub bp: u16,
 }
 
-/// A region a sector may be sold in: sensitive lines of business need one.
+/// An advertiser category. Restricted categories are served only in their `regions`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Sector {
-    /// Names it.
+    /// Unique id.
     pub id: SectorId,
-    /// Shown to people.
+    /// Display name.
     #[garde(length(chars, min = 1, max = 60))]
     pub name: String,
-    /// Needs a publisher's and a region's permission.
+    /// Whether the category requires permission by publisher and by region.
     #[serde(default)]
     pub restricted: bool,
-    /// Regions in which a restricted sector may be shown.
+    /// Regions in which a restricted category may be shown.
     #[serde(default)]
     pub regions: Vec<Region>,
 }
 
 closed! {
-    /// How a unit looks.
+    /// The visual style of a unit.
     #[derive(Default)]
     Style {
         /// A terminal window with a command line.
@@ -226,26 +226,26 @@ closed! {
 }
 
 closed! {
-    /// How much is observed on a publisher's pages.
+    /// What is measured on a publisher's pages.
     #[derive(Default)]
     Measurement {
-        /// Impressions, viewability, clicks; visitor limits in memory.
+        /// Impressions, viewability and clicks; visitor limits in memory.
         #[default]
         Full = "full",
         /// No viewport observation and no visitor key.
         Basic = "basic",
-        /// Nothing is counted but the decision and the click.
+        /// Only decisions and clicks are counted.
         None = "none",
     }
 }
 
 closed! {
-    /// How much of a page's address is kept; query and fragment never are.
+    /// How much of a page's URL is stored; query and fragment never are.
     #[derive(Default)]
     PageUrls {
         /// Host and path.
         Path = "path",
-        /// The host.
+        /// Host only.
         #[default]
         Host = "host",
         /// Nothing.
@@ -254,15 +254,15 @@ closed! {
 }
 
 closed! {
-    /// Which stories keep a sponsor off the page.
+    /// Which pages exclude an advertiser because they are about it or a competitor.
     #[derive(Default)]
     SubjectConflict {
-        /// Stories whose subject is the sponsor or a rival.
+        /// Pages whose subject is the advertiser or a competitor.
         #[default]
         Subject = "subject",
-        /// Those, and stories that mention either.
+        /// Those, and pages that mention either.
         Mention = "mention",
-        /// None: the publisher decides by hand.
+        /// None; the publisher decides manually.
         Off = "off",
     }
 }

@@ -1,4 +1,4 @@
-//! Pictures: where one is named, and the address of one that is stored.
+//! Images: references in documents and addresses of stored images.
 
 use schemars::JsonSchema;
 use schemars::Schema;
@@ -10,15 +10,15 @@ use std::fmt;
 use std::str::FromStr;
 
 closed! {
-    /// The format of a picture, by the ending of its file. SVG is none: it may hold script.
+    /// Image format, named by file extension. SVG is not supported: it can contain scripts.
     Format {
         /// PNG.
         Png = "png",
         /// JPEG.
         Jpeg = "jpg",
-        /// GIF, of one frame.
+        /// GIF, single frame.
         Gif = "gif",
-        /// WebP, of one frame.
+        /// WebP, single frame.
         Webp = "webp",
     }
 }
@@ -34,7 +34,7 @@ impl Format {
         }
     }
 
-    /// Its name, for people.
+    /// Display name.
     pub const fn name(self) -> &'static str {
         match self {
             Format::Png => "PNG",
@@ -45,18 +45,18 @@ impl Format {
     }
 }
 
-/// The address of a stored picture, such as `3f…a0-640x360.webp`: 32 hexadecimal digits of the
-/// BLAKE3 of its bytes, its size in pixels, its format. Whoever has the address knows how much room
-/// to keep free, without the picture.
+/// The address of a stored image, such as `3f…a0-640x360.webp`: 32 hexadecimal digits of the BLAKE3
+/// hash of its bytes, its size in pixels, its format. The size in the address lets pages reserve
+/// the layout space before the image loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
     /// The first half of the hash of its bytes.
     pub hash: u128,
-    /// In pixels.
+    /// Width in pixels.
     pub width: u16,
-    /// In pixels.
+    /// Height in pixels.
     pub height: u16,
-    /// What it is encoded as.
+    /// The encoding.
     pub format: Format,
 }
 
@@ -64,20 +64,20 @@ pub struct Address {
 const DIGITS: usize = 32;
 
 impl Address {
-    /// The hash as an address of the public listener has it.
+    /// The hash as it appears in URLs of the public listener.
     pub fn digits(&self) -> String {
         format!("{:0DIGITS$x}", self.hash)
     }
 }
 
-/// The hash and the format that a name such as `3f…a0.webp` says, written as we write it.
+/// Parses a file name such as `3f…a0.webp` into hash and format; `None` unless it is canonical.
 pub fn named(file: &str) -> Option<(u128, Format)> {
-    let (digits, ending) = file.split_once('.')?;
-    let small = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    if digits.len() != DIGITS || !digits.bytes().all(small) {
+    let (digits, extension) = file.split_once('.')?;
+    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if digits.len() != DIGITS || !digits.bytes().all(is_hex) {
         return None;
     }
-    Some((u128::from_str_radix(digits, 16).ok()?, ending.parse().ok()?))
+    Some((u128::from_str_radix(digits, 16).ok()?, extension.parse().ok()?))
 }
 
 impl fmt::Display for Address {
@@ -87,25 +87,25 @@ impl fmt::Display for Address {
     }
 }
 
-/// The text is not the address of a picture.
+/// The text is not the address of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not the address of a picture: those are like 3f…a0-640x360.webp")]
+#[error("is not an image address: expected a form such as 3f…a0-640x360.webp")]
 pub struct InvalidAddress;
 
 impl FromStr for Address {
     type Err = InvalidAddress;
 
     fn from_str(text: &str) -> Result<Address, InvalidAddress> {
-        let read = || {
+        let parse = || {
             let (digits, rest) = text.split_at_checked(DIGITS)?;
-            let (size, ending) = rest.strip_prefix('-')?.split_once('.')?;
+            let (size, extension) = rest.strip_prefix('-')?.split_once('.')?;
             let (width, height) = size.split_once('x')?;
-            let (hash, format) = named(&format!("{digits}.{ending}"))?;
+            let (hash, format) = named(&format!("{digits}.{extension}"))?;
             let (width, height) = (width.parse().ok()?, height.parse().ok()?);
             Some(Address { hash, width, height, format })
         };
-        // One address has one spelling: `+640` and `0640` are numbers, too.
-        read().filter(|address| address.to_string() == text).ok_or(InvalidAddress)
+        // Each address has one spelling, but `+640` and `0640` also parse as numbers.
+        parse().filter(|address| address.to_string() == text).ok_or(InvalidAddress)
     }
 }
 
@@ -115,24 +115,24 @@ impl Serialize for Address {
     }
 }
 
-/// A picture that a document names: one that is stored, or a file beside the document, which is
-/// stored when the document is saved.
+/// An image reference in a document: a stored image, or a file next to the document, which is stored
+/// when the document is saved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Source {
-    /// Stored.
+    /// A stored image.
     Stored(Address),
-    /// A path below the folder of the file that names it.
+    /// A path below the folder of the file that references it.
     File(Box<str>),
 }
 
-/// The longest path of a picture, in bytes.
+/// Maximum length of an image path, in bytes.
 const PATH_BYTES: usize = 200;
 
-/// The text names no picture.
+/// The text is not an image reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "is no path of a picture: write one below the folder of this file, such as pictures/logo.png"
+    "is not an image path: use a path below the folder of this file, such as pictures/logo.png"
 )]
 pub struct InvalidSource;
 
@@ -143,7 +143,7 @@ impl TryFrom<String> for Source {
         if let Ok(address) = text.parse() {
             return Ok(Source::Stored(address));
         }
-        // An inventory that somebody else wrote reads no file but its own.
+        // A third-party inventory must not read files outside its own folder.
         let below = text.split('/').all(|part| !matches!(part, "" | "." | ".."));
         let plain = !text.contains(['\\', '\0', ':']);
         if below && plain && text.len() <= PATH_BYTES {
@@ -183,8 +183,8 @@ impl JsonSchema for Source {
             "type": "string",
             "minLength": 1,
             "maxLength": PATH_BYTES,
-            "description": "The address of a stored picture, as `POST /v1/admin/images` answers \
-                it; in a file also the path of a PNG, JPEG, GIF or WebP file below its folder.",
+            "description": "The address of a stored image, as returned by `POST /v1/admin/images`; \
+                in inventory files also the path of a PNG, JPEG, GIF or WebP file below their folder.",
             "examples": ["pictures/logo.png", "3f0c1b6f0b8b4a7c9d2e5f60718293a4-640x360.webp"],
         })
     }
@@ -197,11 +197,12 @@ mod tests {
     const ADDRESS: &str = "0f0c1b6f0b8b4a7c9d2e5f60718293a4-640x360.webp";
 
     #[test]
-    fn an_address_says_its_hash_its_size_and_its_format_in_one_spelling() {
+    fn an_address_has_one_spelling_of_hash_size_and_format() {
         let address: Address = ADDRESS.parse().unwrap();
         assert_eq!((address.width, address.height, address.format), (640, 360, Format::Webp));
         assert_eq!(address.to_string(), ADDRESS);
-        assert_eq!(named(&format!("{}.webp", address.digits())).unwrap().0, address.hash);
+        let file = format!("{}.webp", address.digits());
+        assert_eq!(named(&file).unwrap().0, address.hash);
         for wrong in [
             ADDRESS.replace("640", "0640"),
             ADDRESS.replace("640", "+640"),
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_stays_below_the_folder_of_its_file() {
+    fn a_path_must_be_below_the_folder_of_its_file() {
         let read = |text: &str| Source::try_from(text.to_owned());
         assert!(matches!(read(ADDRESS), Ok(Source::Stored(_))));
         for good in ["logo.png", "pictures/a b/logo.png", "…/x.gif"] {

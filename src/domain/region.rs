@@ -1,4 +1,4 @@
-//! Countries and the groups they are in: ISO 3166, UN M49, the EU, the EEA, and the operator's own.
+//! Countries and country groups: ISO 3166, UN M49, EU, EEA and the operator's custom groups.
 
 use crate::domain::id;
 use schemars::JsonSchema;
@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
 
-/// An ISO 3166-1 country code, such as `DE`. Read in any case; `UK` is read as `GB`.
+/// An ISO 3166-1 country code, such as `DE`. Parsing ignores case and reads `UK` as `GB`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Country([u8; 2]);
 
-/// A country, or a group of countries by its id: `DE`, `eu`, `western-europe`, `150`.
+/// A country or a country group: `DE`, `eu`, `western-europe`, `150`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Region {
@@ -24,20 +24,20 @@ pub enum Region {
     Group(Box<str>),
 }
 
-/// The text names no region.
+/// The text is not a region.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a region: use an ISO 3166 country such as DE, or a group such as eu")]
 pub struct InvalidRegion(pub String);
 
-/// A group of the operator's own.
+/// A custom country group, defined by the operator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegionGroup {
-    /// Names it; must not be the name of a built-in group.
+    /// Unique id; must not be the id of a built-in group.
     pub id: String,
-    /// Shown to people.
+    /// Display name.
     pub name: String,
-    /// Countries and groups in it.
+    /// Its countries and groups.
     pub members: Vec<Region>,
 }
 
@@ -73,7 +73,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 impl Country {
     /// The two letters.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("only ASCII letters get in")
+        std::str::from_utf8(&self.0).expect("country codes are ASCII letters")
     }
 
     /// The English name.
@@ -95,7 +95,7 @@ impl TryFrom<String> for Country {
 }
 
 impl Region {
-    /// The text: upper case for a country, lower case for a group.
+    /// The code or id: upper case for a country, lower case for a group.
     pub fn as_str(&self) -> &str {
         match self {
             Region::Country(country) => country.as_str(),
@@ -103,7 +103,7 @@ impl Region {
         }
     }
 
-    /// Whether it is this very country.
+    /// Whether it is exactly this country, not a group.
     pub fn is_country(&self, country: Country) -> bool {
         *self == Region::Country(country)
     }
@@ -169,31 +169,32 @@ macro_rules! as_text {
 
 as_text!(Country, Region);
 
-/// All regions with what is in them, the operator's own groups included.
+/// All regions and their members, including custom groups.
 #[derive(Clone, Debug, Default)]
 pub struct Regions {
     groups: BTreeMap<Box<str>, (String, BTreeSet<Country>)>,
-    /// For every country the groups it is in, smallest first.
-    around: BTreeMap<Country, Vec<Region>>,
+    /// For every country, the groups that contain it, smallest first.
+    groups_of: BTreeMap<Country, Vec<Region>>,
 }
 
 impl Regions {
-    /// The built-in table with `own` groups added. Problems name a group's number in `own`.
-    pub fn build(own: &[RegionGroup]) -> Result<Regions, Vec<(usize, String)>> {
+    /// The built-in table plus `custom` groups. Errors carry the group's index in `custom`.
+    pub fn build(custom: &[RegionGroup]) -> Result<Regions, Vec<(usize, String)>> {
         let mut problems = Vec::new();
         let mut groups: BTreeMap<Box<str>, (String, BTreeSet<Country>)> = TABLE
             .groups
             .iter()
             .map(|(id, (name, members))| ((*id).into(), ((*name).to_owned(), members.clone())))
             .collect();
-        let named: BTreeMap<&str, &RegionGroup> = own.iter().map(|g| (g.id.as_str(), g)).collect();
-        for (at, group) in own.iter().enumerate() {
+        let by_id: BTreeMap<&str, &RegionGroup> =
+            custom.iter().map(|g| (g.id.as_str(), g)).collect();
+        for (at, group) in custom.iter().enumerate() {
             if TABLE.groups.contains_key(group.id.as_str()) {
                 problems.push((at, format!("`{}` is a built-in group", group.id)));
                 continue;
             }
             let mut countries = BTreeSet::new();
-            match collect(group, &named, &mut Vec::new(), &mut countries) {
+            match collect(group, &by_id, &mut Vec::new(), &mut countries) {
                 Ok(()) => {
                     groups.insert(group.id.as_str().into(), (group.name.clone(), countries));
                 }
@@ -205,15 +206,15 @@ impl Regions {
         }
         let mut sized: Vec<_> = groups.iter().map(|(id, (_, of))| (of.len(), id, of)).collect();
         sized.sort();
-        let around = TABLE.countries.keys().map(|country| {
-            let holds = sized.iter().filter(|(_, _, members)| members.contains(country));
-            (*country, holds.map(|(_, id, _)| Region::Group((*id).clone())).collect())
+        let groups_of = TABLE.countries.keys().map(|country| {
+            let containing = sized.iter().filter(|(_, _, members)| members.contains(country));
+            (*country, containing.map(|(_, id, _)| Region::Group((*id).clone())).collect())
         });
-        let around = around.collect();
-        Ok(Regions { groups, around })
+        let groups_of = groups_of.collect();
+        Ok(Regions { groups, groups_of })
     }
 
-    /// Whether the region is known here.
+    /// Whether the region exists.
     pub fn knows(&self, region: &Region) -> bool {
         match region {
             Region::Country(_) => true,
@@ -226,12 +227,12 @@ impl Regions {
         self.groups.keys().map(AsRef::as_ref)
     }
 
-    /// Every country.
+    /// All countries.
     pub fn countries(&self) -> impl Iterator<Item = Country> + use<> {
         TABLE.countries.keys().copied()
     }
 
-    /// Every country and group.
+    /// All countries and groups.
     pub fn all(&self) -> impl Iterator<Item = Region> {
         let groups = self.groups.keys().map(|id| Region::Group(id.clone()));
         self.countries().map(Region::Country).chain(groups)
@@ -245,15 +246,15 @@ impl Regions {
         }
     }
 
-    /// Whether `country` is `region` or in it.
+    /// Whether `region` contains `country`.
     pub fn covers(&self, region: &Region, country: Country) -> bool {
         match region {
-            Region::Country(own) => *own == country,
+            Region::Country(this) => *this == country,
             Region::Group(id) => self.groups.get(id).is_some_and(|(_, of)| of.contains(&country)),
         }
     }
 
-    /// Whether all of `inner` is in `outer`.
+    /// Whether `outer` contains all of `inner`.
     pub fn within(&self, outer: &Region, inner: &Region) -> bool {
         outer == inner
             || match inner {
@@ -264,21 +265,21 @@ impl Regions {
             }
     }
 
-    /// The country and the groups it is in, smallest first.
+    /// The country and the groups that contain it, smallest first.
     pub fn with_groups(&self, country: Country) -> Vec<Region> {
-        let groups = self.around.get(&country).into_iter().flatten().cloned();
+        let groups = self.groups_of.get(&country).into_iter().flatten().cloned();
         std::iter::once(Region::Country(country)).chain(groups).collect()
     }
 
-    /// All regions that the region lies in, itself included.
-    pub fn above(&self, region: &Region) -> Vec<Region> {
+    /// All regions that contain the region, including itself.
+    pub fn containing(&self, region: &Region) -> Vec<Region> {
         match region {
             Region::Country(country) => self.with_groups(*country),
             Region::Group(_) => self.all().filter(|outer| self.within(outer, region)).collect(),
         }
     }
 
-    /// What people call it.
+    /// The English name.
     pub fn name(&self, region: &Region) -> String {
         match region {
             Region::Country(country) => country.name().to_owned(),
@@ -289,15 +290,16 @@ impl Regions {
     }
 }
 
-/// The countries of a group of one's own, through groups in groups; a group inside itself is refused.
+/// Collects the countries of a custom group, resolving nested groups. Fails on unknown regions and
+/// on cycles.
 fn collect(
     group: &RegionGroup,
-    named: &BTreeMap<&str, &RegionGroup>,
+    custom: &BTreeMap<&str, &RegionGroup>,
     path: &mut Vec<String>,
     into: &mut BTreeSet<Country>,
 ) -> Result<(), String> {
     if path.contains(&group.id) {
-        return Err(format!("`{}` is inside itself, by way of {}", group.id, path.join(" → ")));
+        return Err(format!("group `{}` contains itself, via {}", group.id, path.join(" → ")));
     }
     path.push(group.id.clone());
     for member in &group.members {
@@ -305,10 +307,10 @@ fn collect(
             Region::Country(country) => {
                 into.insert(*country);
             }
-            Region::Group(id) => match (TABLE.groups.get(&**id), named.get(&**id)) {
+            Region::Group(id) => match (TABLE.groups.get(&**id), custom.get(&**id)) {
                 (Some((_, members)), _) => into.extend(members),
-                (None, Some(inner)) => collect(inner, named, path, into)?,
-                (None, None) => return Err(format!("there is no region `{id}`")),
+                (None, Some(inner)) => collect(inner, custom, path, into)?,
+                (None, None) => return Err(format!("unknown region `{id}`")),
             },
         }
     }
@@ -325,22 +327,22 @@ mod tests {
     }
 
     #[test]
-    fn the_union_the_area_and_the_continent_hold_what_they_should() {
+    fn built_in_groups_contain_the_right_countries() {
         let regions = Regions::build(&[]).unwrap();
-        let holds =
+        let covers =
             |group: &str, country: &str| regions.covers(&region(group), country.parse().unwrap());
         assert!(
-            holds("eu", "DE") && !holds("eu", "GB") && !holds("eu", "NO") && !holds("eu", "CH")
+            covers("eu", "DE") && !covers("eu", "GB") && !covers("eu", "NO") && !covers("eu", "CH")
         );
-        assert!(holds("eea", "NO") && !holds("eea", "CH"));
-        assert!(holds("europe", "CH") && holds("150", "CH") && holds("world", "JP"));
-        assert!(holds("emea", "ZA") && holds("emea", "AE") && !holds("emea", "US"));
+        assert!(covers("eea", "NO") && !covers("eea", "CH"));
+        assert!(covers("europe", "CH") && covers("150", "CH") && covers("world", "JP"));
+        assert!(covers("emea", "ZA") && covers("emea", "AE") && !covers("emea", "US"));
         assert!(regions.within(&region("eea"), &region("eu")));
         assert!(!regions.within(&region("eu"), &region("eea")));
     }
 
     #[test]
-    fn a_region_is_read_in_any_case_and_by_its_number() {
+    fn a_region_is_parsed_in_any_case_and_by_its_m49_code() {
         assert_eq!(region("de"), region("DE"));
         assert_eq!(region("uk"), region("GB"));
         assert_eq!(region("EU").as_str(), "eu");
@@ -349,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_of_ones_own_holds_groups_and_never_itself() {
+    fn a_custom_group_can_contain_groups_but_not_itself() {
         let group = |id: &str, members: &[&str]| RegionGroup {
             id: id.into(),
             name: id.into(),
@@ -358,8 +360,8 @@ mod tests {
         let regions =
             Regions::build(&[group("dach", &["DE", "AT", "CH"]), group("mine", &["dach", "fr"])]);
         assert!(regions.unwrap().covers(&region("mine"), "CH".parse().unwrap()));
-        let circle = Regions::build(&[group("one", &["two"]), group("two", &["one"])]).unwrap_err();
-        assert!(circle[0].1.contains("inside itself"), "{circle:?}");
+        let cycle = Regions::build(&[group("one", &["two"]), group("two", &["one"])]).unwrap_err();
+        assert!(cycle[0].1.contains("contains itself"), "{cycle:?}");
         assert!(Regions::build(&[group("abc", &["nowhere"])]).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The topic tree: what pages are about.
+//! The topic tree.
 
 use crate::domain::id::TopicId;
 use crate::domain::text;
@@ -11,51 +11,51 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TopicDoc {
-    /// Names it everywhere.
+    /// Unique id.
     pub id: TopicId,
-    /// Shown to people, and echoed in copy.
+    /// Display name; can be inserted into ad text.
     pub name: String,
-    /// The topic above it. What is sold on a topic is sold on those below it, too.
+    /// The parent topic. Targeting a topic includes its descendants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<TopicId>,
     /// Other names that pages use for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
-    /// A page about it, or about a topic below it, is a sensitive page.
+    /// Whether pages about it or its descendants are sensitive.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sensitive: bool,
 }
 
-/// A topic's number in one taxonomy: its place in id order.
+/// A topic's index in one taxonomy: its position in id order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TopicIx(pub u32);
 
-/// Something wrong with the topic `at`, in the order given.
+/// A problem with one document of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Which document, by its place.
+    /// Index of the document in the list.
     pub at: usize,
-    /// Which field of it.
+    /// Field of the document.
     pub field: String,
-    /// What is wrong.
+    /// Description of the problem.
     pub reason: String,
-    /// The word that is not known, for a suggestion.
+    /// The unknown id, if that is the problem, for suggesting a similar one.
     pub unknown: Option<String>,
 }
 
-/// The compiled tree.
+/// The compiled topic tree.
 #[derive(Clone, Debug, Default)]
 pub struct Taxonomy {
     ids: Vec<TopicId>,
     names: Vec<String>,
     sensitive: Vec<bool>,
-    /// Itself and all above it, nearest first.
-    lines: Vec<Vec<TopicIx>>,
+    /// Per topic: the topic itself and its ancestors, nearest first.
+    ancestors: Vec<Vec<TopicIx>>,
     keys: HashMap<Box<str>, TopicIx>,
 }
 
 impl Taxonomy {
-    /// Compiles documents that are in id order.
+    /// Compiles documents, which must be in id order.
     pub fn build(topics: &[TopicDoc]) -> Result<Taxonomy, Vec<Fault>> {
         let mut faults = Vec::new();
         let number = |at: usize| TopicIx(u32::try_from(at).unwrap_or(u32::MAX));
@@ -63,34 +63,34 @@ impl Taxonomy {
             topics.iter().enumerate().map(|(at, topic)| (&topic.id, at)).collect();
         let mut tree = Taxonomy::default();
         for (at, topic) in topics.iter().enumerate() {
-            let mut line = vec![number(at)];
-            let mut above = topic.parent.as_ref();
-            while let Some(parent) = above {
+            let mut chain = vec![number(at)];
+            let mut next = topic.parent.as_ref();
+            while let Some(parent) = next {
                 let Some(place) = places.get(parent) else {
-                    if line.len() == 1 {
+                    if chain.len() == 1 {
                         faults.push(Fault {
                             at,
                             field: "parent".into(),
-                            reason: format!("there is no topic `{parent}`"),
+                            reason: format!("unknown topic `{parent}`"),
                             unknown: Some(parent.to_string()),
                         });
                     }
                     break;
                 };
-                if line.contains(&number(*place)) {
+                if chain.contains(&number(*place)) {
                     faults.push(Fault {
                         at,
                         field: "parent".into(),
-                        reason: format!("`{}` is above itself", topics[*place].id),
+                        reason: format!("topic `{}` is its own ancestor", topics[*place].id),
                         unknown: None,
                     });
                     break;
                 }
-                line.push(number(*place));
-                above = topics[*place].parent.as_ref();
+                chain.push(number(*place));
+                next = topics[*place].parent.as_ref();
             }
-            tree.sensitive.push(line.iter().any(|ix| topics[ix.0 as usize].sensitive));
-            tree.lines.push(line);
+            tree.sensitive.push(chain.iter().any(|ix| topics[ix.0 as usize].sensitive));
+            tree.ancestors.push(chain);
             tree.ids.push(topic.id.clone());
             tree.names.push(topic.name.clone());
             tree.keys.insert(topic.id.as_str().into(), number(at));
@@ -100,7 +100,7 @@ impl Taxonomy {
             for (n, alias) in topic.aliases.iter().enumerate() {
                 let field = format!("aliases[{n}]");
                 let Some(key) = text::key(alias) else {
-                    let reason = format!("`{alias}` names nothing");
+                    let reason = format!("`{alias}` contains no letter or digit");
                     faults.push(Fault { at, field, reason, unknown: None });
                     continue;
                 };
@@ -108,7 +108,7 @@ impl Taxonomy {
                 match owner {
                     Some(owner) if owner != number(at) => {
                         let other = &topics[owner.0 as usize].id;
-                        let reason = format!("`{alias}` already means `{other}`");
+                        let reason = format!("`{alias}` already refers to `{other}`");
                         faults.push(Fault { at, field, reason, unknown: None });
                     }
                     _ => {
@@ -118,7 +118,7 @@ impl Taxonomy {
             }
         }
         tree.keys.extend(claimed);
-        // A name is a weaker claim than an id or an alias: the first topic in id order has it.
+        // Ids and aliases take precedence over names; of equal names, the first in id order wins.
         for (at, topic) in topics.iter().enumerate() {
             if let Some(key) = text::key(&topic.name) {
                 tree.keys.entry(key.into()).or_insert_with(|| number(at));
@@ -127,7 +127,7 @@ impl Taxonomy {
         if faults.is_empty() { Ok(tree) } else { Err(faults) }
     }
 
-    /// The topic a canonical key means.
+    /// The topic that a canonical key refers to.
     pub fn resolve(&self, key: &str) -> Option<TopicIx> {
         self.keys.get(key).copied()
     }
@@ -148,24 +148,24 @@ impl Taxonomy {
         &self.ids[topic.0 as usize]
     }
 
-    /// What people call it.
+    /// The display name.
     pub fn name(&self, topic: TopicIx) -> &str {
         &self.names[topic.0 as usize]
     }
 
-    /// Whether it, or a topic above it, is sensitive.
+    /// Whether it or one of its ancestors is sensitive.
     pub fn sensitive(&self, topic: TopicIx) -> bool {
         self.sensitive[topic.0 as usize]
     }
 
-    /// Itself and all above it, nearest first.
+    /// The topic itself and its ancestors, nearest first.
     pub fn with_ancestors(&self, topic: TopicIx) -> Vec<TopicIx> {
-        self.lines[topic.0 as usize].clone()
+        self.ancestors[topic.0 as usize].clone()
     }
 
-    /// Whether `inner` is `outer` or below it.
+    /// Whether `inner` is `outer` or a descendant of it.
     pub fn covers(&self, outer: TopicIx, inner: TopicIx) -> bool {
-        self.lines[inner.0 as usize].contains(&outer)
+        self.ancestors[inner.0 as usize].contains(&outer)
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_includes_those_below_it_and_answers_to_all_its_names() {
+    fn a_topic_covers_its_descendants_and_resolves_by_all_its_names() {
         let tree = Taxonomy::build(&[
             topic("ai", Some("technology"), &["K.I.", "künstliche Intelligenz"]),
             topic("ai-agents", Some("ai"), &[]),
@@ -205,16 +205,16 @@ mod tests {
     }
 
     #[test]
-    fn orphans_circles_and_stolen_names_are_faults() {
+    fn unknown_parents_cycles_and_duplicate_names_are_rejected() {
         let faults = Taxonomy::build(&[
             topic("a", Some("b"), &[]),
             topic("b", Some("a"), &[]),
             topic("c", Some("nowhere"), &["a"]),
         ])
         .unwrap_err();
-        let said: Vec<&str> = faults.iter().map(|fault| fault.reason.as_str()).collect();
-        assert!(said.contains(&"there is no topic `nowhere`"), "{said:?}");
-        assert!(said.contains(&"`a` is above itself"), "{said:?}");
-        assert!(said.contains(&"`a` already means `a`"), "{said:?}");
+        let reasons: Vec<&str> = faults.iter().map(|fault| fault.reason.as_str()).collect();
+        assert!(reasons.contains(&"unknown topic `nowhere`"), "{reasons:?}");
+        assert!(reasons.contains(&"topic `a` is its own ancestor"), "{reasons:?}");
+        assert!(reasons.contains(&"`a` already refers to `a`"), "{reasons:?}");
     }
 }

@@ -1,35 +1,36 @@
-//! One spelling for a name, however a page writes it.
+//! Normalisation of names: every spelling of a name maps to one canonical key.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::decompose_canonical;
 use unicode_normalization::char::is_combining_mark;
 
-/// The longest name that is read, in characters.
+/// Maximum length of a name, in characters; the rest is ignored.
 pub const MAX_CHARS: usize = 128;
 
-/// The canonical key of a name, or `None` when nothing of it is left.
+/// The canonical key of a name, or `None` if no letter or digit remains.
 ///
-/// Signs ™ ® © go; NFKC; leading `@`, `#`, `$` go; lower case; marks on Latin, Greek and Cyrillic
-/// letters go; `&` is `and`; `c++`, `c#`, `.net` and their like stay apart from `c` and `net`;
-/// apostrophes vanish; every other run that is neither letter nor digit becomes one `-`.
-/// Other scripts keep their letters and marks. The key of a key is itself.
+/// Removes ™ ® ©; applies NFKC; strips leading `@`, `#`, `$`; lower-cases; removes diacritics from
+/// Latin, Greek and Cyrillic letters; replaces `&` with `and`; keeps `c++`, `c#`, `.net` and
+/// similar names distinct from `c` and `net`; removes apostrophes; replaces every other run of
+/// characters that are neither letters nor digits with one `-`. Other scripts keep their letters
+/// and marks. Idempotent.
 pub fn key(name: &str) -> Option<String> {
     with_key(name, str::to_owned)
 }
 
-/// What `use_key` makes of the canonical key of a name; for a name in ASCII, as almost all are, the
-/// key is on the stack.
+/// Calls `use_key` with the canonical key of a name and returns its result. For ASCII names, the
+/// common case, the key stays on the stack.
 pub fn with_key<T>(name: &str, use_key: impl FnOnce(&str) -> T) -> Option<T> {
-    let mut room = [0; ASCII_ROOM];
-    match ascii_key(name, &mut room) {
+    let mut buffer = [0; ASCII_BUFFER_BYTES];
+    match ascii_key(name, &mut buffer) {
         Some(key) => (!key.is_empty()).then(|| use_key(key)),
-        None => long_way(name).map(|key| use_key(&key)),
+        None => unicode_key(name).map(|key| use_key(&key)),
     }
 }
 
-fn long_way(name: &str) -> Option<String> {
+fn unicode_key(name: &str) -> Option<String> {
     let mut found = pass(name)?;
-    // What one pass brings together (a letter and a mark, say), the next may fold again.
+    // One pass can join characters (a letter and a mark, say) that the next pass folds again.
     for _ in 0..8 {
         let again = pass(&found)?;
         if again == found {
@@ -42,10 +43,10 @@ fn long_way(name: &str) -> Option<String> {
 
 fn pass(name: &str) -> Option<String> {
     let folded = fold(name);
-    let named = tongues(folded.trim_start_matches(['@', '#', '$', ' ']));
-    let mut out = String::with_capacity(named.len());
+    let spelled = spell_out(folded.trim_start_matches(['@', '#', '$', ' ']));
+    let mut out = String::with_capacity(spelled.len());
     let mut gap = false;
-    for c in named.chars() {
+    for c in spelled.chars() {
         match c {
             '\'' | '\u{2019}' | '\u{2018}' | '\u{02BC}' | '`' => {}
             '&' => {
@@ -70,13 +71,13 @@ fn separate(out: &mut String, gap: bool) {
     }
 }
 
-/// Room for the key of an ASCII name.
-const ASCII_ROOM: usize = MAX_CHARS + 32;
+/// Buffer size for the key of an ASCII name.
+const ASCII_BUFFER_BYTES: usize = MAX_CHARS + 32;
 
-/// The way of almost every name: the key of one in ASCII, empty where nothing is left of it.
-/// `None` for a name that must take the long way: too long, not ASCII, or with one of the signs in
-/// it by which languages and platforms differ.
-fn ascii_key<'r>(name: &str, room: &'r mut [u8; ASCII_ROOM]) -> Option<&'r str> {
+/// Fast path: the key of an ASCII name, empty if no letter or digit remains. `None` for a name that
+/// needs [`unicode_key`]: too long, not ASCII, or containing `+`, `#` or `.`, which distinguish
+/// names of programming languages and platforms.
+fn ascii_key<'r>(name: &str, buffer: &'r mut [u8; ASCII_BUFFER_BYTES]) -> Option<&'r str> {
     let bytes = name.trim_start_matches(['@', '#', '$', ' ']).as_bytes();
     if name.len() > MAX_CHARS {
         return None;
@@ -88,27 +89,27 @@ fn ascii_key<'r>(name: &str, room: &'r mut [u8; ASCII_ROOM]) -> Option<&'r str> 
             b'+' | b'#' | b'.' | 0x80.. => return None,
             b'&' => {
                 let and: &[u8] = if end > 0 { b"-and" } else { b"and" };
-                room.get_mut(end..end + and.len())?.copy_from_slice(and);
+                buffer.get_mut(end..end + and.len())?.copy_from_slice(and);
                 end += and.len();
                 gap = true;
             }
             byte if byte.is_ascii_alphanumeric() => {
                 if gap && end > 0 {
-                    *room.get_mut(end)? = b'-';
+                    *buffer.get_mut(end)? = b'-';
                     end += 1;
                 }
                 gap = false;
-                *room.get_mut(end)? = byte.to_ascii_lowercase();
+                *buffer.get_mut(end)? = byte.to_ascii_lowercase();
                 end += 1;
             }
             _ => gap = true,
         }
     }
-    std::str::from_utf8(&room[..end]).ok()
+    std::str::from_utf8(&buffer[..end]).ok()
 }
 
-/// NFKC, lower case, marks off Latin, Greek and Cyrillic, until nothing changes any more: a
-/// lower-cased letter can decompose once again.
+/// Applies NFKC and lower case and removes marks from Latin, Greek and Cyrillic letters, repeatedly
+/// until nothing changes: a lower-cased letter can decompose again.
 fn fold(name: &str) -> String {
     let mut text: String =
         name.chars().filter(|c| !matches!(c, '™' | '®' | '©' | '℠')).take(MAX_CHARS).collect();
@@ -142,8 +143,8 @@ fn marked_script(c: char) -> bool {
         && matches!(u32::from(c), 0x41..=0x24F | 0x370..=0x3FF | 0x400..=0x52F | 0x1E00..=0x1FFF)
 }
 
-/// Names of languages and platforms that differ by signs alone, as words.
-fn tongues(name: &str) -> String {
+/// Spells out names of programming languages and platforms that differ only by punctuation.
+fn spell_out(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 8);
     for (at, word) in name.split_whitespace().enumerate() {
         if at > 0 {
@@ -168,7 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_name_has_one_key_however_it_is_written() {
+    fn all_spellings_of_a_name_have_one_key() {
         for (name, expected) in [
             ("@alibaba cloud", "alibaba-cloud"),
             ("ＡＬＩＢＡＢＡ Cloud", "alibaba-cloud"),
@@ -189,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn c_and_its_children_stay_apart() {
+    fn c_and_its_descendants_have_distinct_keys() {
         let keys = ["C", "C++", "C#", ".NET", "net"].map(|name| key(name).unwrap());
         assert_eq!(keys, ["c", "cplusplus", "csharp", "dotnet", "net"]);
     }
 
     #[test]
-    fn a_name_of_signs_alone_has_no_key() {
+    fn a_name_without_letters_or_digits_has_no_key() {
         for name in ["", " ", "™", "@", "--", "\u{200B}", "'"] {
             assert_eq!(key(name), None, "{name:?}");
         }
@@ -203,17 +204,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_key_of_a_key_is_itself(name in "\\PC{0,40}") {
+        fn normalising_a_key_returns_it_unchanged(name in "\\PC{0,40}") {
             if let Some(once) = key(&name) {
                 prop_assert_eq!(key(&once), Some(once));
             }
         }
 
         #[test]
-        fn the_short_way_and_the_long_way_agree(name in "[@#$ ]{0,3}[\\x00-\\x7F]{0,30}", words in "[a-z0-9 &'-]{0,20}") {
+        fn the_ascii_and_the_unicode_path_agree(name in "[@#$ ]{0,3}[\\x00-\\x7F]{0,30}", words in "[a-z0-9 &'-]{0,20}") {
             for name in [name, words] {
-                if let Some(short) = ascii_key(&name, &mut [0; ASCII_ROOM]) {
-                    prop_assert_eq!(short, long_way(&name).unwrap_or_default());
+                if let Some(key) = ascii_key(&name, &mut [0; ASCII_BUFFER_BYTES]) {
+                    prop_assert_eq!(key, unicode_key(&name).unwrap_or_default());
                 }
             }
         }

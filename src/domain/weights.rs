@@ -1,79 +1,79 @@
-//! The operator's tunables: what each part of a score is worth.
+//! Scoring weights, set by the operator.
 
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// The named weights of `config/weights.toml`. Every factor is an odds ratio: a flight with twice
-/// the factor is drawn twice as often, in every context.
+/// The weights in `config/weights.toml`. Every factor is an odds ratio: a flight with twice the
+/// factor is drawn twice as often, in every context.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Weights {
-    /// By how the flight's topics meet the page's.
+    /// Factors by how the flight's topics match the page's.
     #[garde(dive)]
     pub topic_boost: TopicBoost,
-    /// When an entity the flight asks for is on the page.
+    /// Factor when an entity that the flight targets is on the page.
     #[garde(range(min = 1.0, max = 100.0))]
     pub entity_boost: f64,
-    /// By how the flight's regions meet the reader's.
+    /// Factors by how the flight's regions match the reader's.
     #[garde(dive)]
     pub region_boost: RegionBoost,
-    /// When a keyword the flight asks for is on the page.
+    /// Factor when a keyword that the flight targets is on the page.
     #[garde(range(min = 1.0, max = 100.0))]
     pub keyword_boost: f64,
-    /// The most that topic, entity, region and keyword can be worth together.
+    /// Upper bound on the product of the topic, entity, region and keyword factors.
     #[garde(range(min = 1.0, max = 1000.0))]
     pub relevance_cap: f64,
-    /// The least relevance that is served; 1 serves everything.
+    /// Minimum relevance to be served; 1 serves everything.
     #[garde(range(min = 1.0, max = 1000.0))]
     pub relevance_floor: f64,
-    /// How much a higher price counts: 0 not at all, 1 in proportion.
+    /// Exponent of the price: 0 ignores it, 1 is proportional.
     #[garde(range(min = 0.0, max = 4.0))]
     pub price_weight: f64,
-    /// The price per thousand that counts as 1, in micros of any currency.
+    /// The CPM that corresponds to a price factor of 1, in micros of any currency.
     #[garde(range(min = 1, max = 1_000_000_000_000_i64))]
     pub price_reference_micros: i64,
-    /// Clicks expected of a thousand impressions, to compare a price per click with a CPM.
+    /// Expected clicks per thousand impressions, to convert a CPC into a CPM.
     #[garde(range(min = 0.001, max = 1000.0))]
     pub clicks_per_thousand: f64,
-    /// The power every score is raised to: 1 is proportional, higher is closer to "best takes all".
+    /// Exponent applied to every score: 1 is proportional, higher values favour the best candidate.
     #[garde(range(min = 0.1, max = 16.0))]
     pub sharpness: f64,
-    /// The share of draws that ignore scores, so that every candidate is seen sometimes.
+    /// Share of draws that ignore scores, so that every candidate is shown sometimes (exploration).
     #[garde(range(min = 0.0, max = 0.5))]
     pub explore_floor: f64,
-    /// The most candidates of a tier that enter a draw, by weight and price.
+    /// Maximum number of candidates per tier in a draw; the highest weight and price enter first.
     #[garde(range(min = 1, max = 100_000))]
     pub max_candidates: u32,
 }
 
-/// Factors for the topic.
+/// Factors for topic matches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct TopicBoost {
-    /// The flight names the page's own topic.
+    /// The flight targets the page's own topic.
     #[garde(range(min = 1.0, max = 100.0))]
     pub exact: f64,
-    /// The flight names a topic above it.
+    /// The flight targets an ancestor of the page's topic.
     #[garde(range(min = 1.0, max = 100.0))]
     pub ancestor: f64,
-    /// The flight names no topic.
+    /// The flight targets no topic.
     #[garde(range(min = 1.0, max = 100.0))]
     pub run_of_site: f64,
 }
 
-/// Factors for the reader's region.
+/// Factors for reader region matches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct RegionBoost {
-    /// The flight names the country.
+    /// The flight targets the reader's country.
     #[garde(range(min = 1.0, max = 100.0))]
     pub country: f64,
-    /// The flight names a group the country is in.
+    /// The flight targets a group that contains the country.
     #[garde(range(min = 1.0, max = 100.0))]
     pub group: f64,
-    /// The flight names no region.
+    /// The flight targets no region.
     #[garde(range(min = 1.0, max = 100.0))]
     pub any: f64,
 }

@@ -1,4 +1,4 @@
-//! Time zones by their IANA names, from a database compiled in: the same days on every machine.
+//! Time zones by IANA name. The database is compiled in, so every instance computes the same days.
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::fmt;
@@ -11,7 +11,7 @@ static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bu
 #[serde(try_from = "String", into = "String")]
 pub struct Zone(TimeZone);
 
-/// No such time zone.
+/// Unknown time zone name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a time zone: use an IANA name such as Europe/Berlin")]
 pub struct InvalidZone(pub String);
@@ -22,7 +22,7 @@ impl Zone {
         Zone(TimeZone::UTC)
     }
 
-    /// The rules behind the name.
+    /// The rules of the zone.
     pub fn rules(&self) -> &TimeZone {
         &self.0
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_is_the_zones_own() {
+    fn a_day_begins_at_midnight_in_its_zone() {
         let berlin = Zone::try_from("Europe/Berlin".to_owned()).unwrap();
         let late: jiff::Timestamp = "2026-06-01T22:30:00Z".parse().unwrap();
         assert_eq!(berlin.day(late), Zone::utc().day(late) + 1);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_zone_is_refused_by_name() {
+    fn an_unknown_zone_is_rejected_with_its_name() {
         assert_eq!(
             Zone::try_from("Mars/Olympus".to_owned()),
             Err(InvalidZone("Mars/Olympus".into()))

@@ -1,10 +1,10 @@
-//! The simple rule: nobody may be ahead of the clock.
+//! Even pacing: delivery may not run ahead of a linear schedule.
 
-/// What should be delivered of `goal` by `now_ms` to end exactly on it.
+/// The amount scheduled for delivery by `now_ms` on a linear schedule that ends at `goal`.
 ///
-/// Whole units (impressions or micros), rounded up, so that a flight that has just started is due
-/// its first one at once. `0` before the start, `goal` from the end on; never more than `goal`,
-/// and never falls as `now_ms` grows. A schedule of no length counts as over.
+/// Whole units (impressions or micros), rounded up, so that the first unit is due at the start.
+/// `0` before the start, `goal` from the end on; never above `goal`, and monotonic in `now_ms`.
+/// A schedule of zero length counts as ended.
 pub fn due(goal: u64, starts_ms: i64, ends_ms: i64, now_ms: i64) -> u64 {
     let elapsed = i128::from(now_ms) - i128::from(starts_ms);
     let length = i128::from(ends_ms) - i128::from(starts_ms);
@@ -19,7 +19,7 @@ pub fn due(goal: u64, starts_ms: i64, ends_ms: i64, now_ms: i64) -> u64 {
     u64::try_from(due).expect("at most `goal`, which is a u64")
 }
 
-/// Whether what was delivered is as much as is due, or more: such a flight waits.
+/// Whether delivery has reached the scheduled amount, so that the flight must wait.
 pub fn is_ahead(delivered: u64, due: u64) -> bool {
     delivered >= due
 }
@@ -31,7 +31,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_due_never_falls_and_never_exceeds_the_goal(
+        fn the_due_amount_is_monotonic_and_never_exceeds_the_goal(
             goal: u64, starts in -1000i64..1000, length in 0i64..1000, now in -2000i64..3000, step in 0i64..500,
         ) {
             let at = |now| due(goal, starts, starts + length, now);
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_is_due_at_once_and_the_last_by_the_end() {
+    fn the_first_unit_is_due_at_the_start_and_the_last_by_the_end() {
         assert_eq!(due(10, 0, 1000, -1), 0);
         assert_eq!(due(10, 0, 1000, 0), 1);
         assert_eq!(due(10, 0, 1000, 499), 5);

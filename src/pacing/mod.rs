@@ -1,3 +1,3 @@
-//! How a flight spreads what it has over time: money and time are arguments.
+//! Pacing: how delivery is spread over time. Pure; amounts and time are arguments.
 
 pub mod even;

@@ -1,6 +1,6 @@
-//! The choice: for one slot, tier by tier, the matching flights, the rules, the draw.
+//! Selection for one slot: per tier, match flights, apply the rules, draw a winner.
 //!
-//! Pure: world, page, now, request id and masks in, the same choice out, on every machine.
+//! Pure: the same world, page, time, request id and masks give the same result on every instance.
 
 use crate::domain::event::NoFill;
 use crate::domain::event::Tier;
@@ -16,7 +16,7 @@ use crate::selection::index::row::Block;
 use crate::selection::no_fill;
 use crate::selection::page::Commercial;
 use crate::selection::page::Page;
-use crate::selection::rules::Case;
+use crate::selection::rules::SlotContext;
 use crate::selection::rules::Taken;
 use crate::selection::score;
 use crate::selection::score::Matched;
@@ -27,94 +27,94 @@ use crate::selection::snapshot::style_bit;
 use crate::selection::wording;
 use smallvec::SmallVec;
 
-/// How often a slot is chosen when reservations fail: then it stays empty.
+/// Maximum number of selections for one slot while budget reservations fail; then it stays empty.
 pub const TRIES: usize = 2;
 
-/// How many units a caller may refuse in one slot before it stays empty.
+/// Maximum number of units that a caller may reject in one slot; then it stays empty.
 pub const REFUSALS: usize = 32;
 
 /// A flight in a draw.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {
-    /// Its place in rank order.
+    /// Its position in rank order.
     pub place: u32,
-    /// The number its rolls are made of.
+    /// The flight's random seed, see [`stable_id`](crate::selection::dice::stable_id).
     pub stable_id: u64,
-    /// Its score, as a logarithm.
+    /// The logarithm of its score.
     pub ln_score: Q32,
 }
 
-/// Candidates of one draw: as many as a draw takes by default need no allocation.
+/// Candidates of one draw. The default `max_candidates` (512) need no allocation.
 pub type Candidates = SmallVec<[Candidate; 512]>;
 
-/// What the hot path counts of the tiers it visited.
+/// Counters of the hot path, over the tiers it visited.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
-    /// Flights of the tiers.
+    /// Flights in those tiers.
     pub visited: u32,
-    /// Those whose targeting met the page, after publisher's wishes and styles.
+    /// Flights that match the page's targeting, sensitivity, styles, categories and publisher blocks.
     pub matched: u32,
-    /// Removed since the story is about them or a rival, or they are on the page already.
+    /// Filtered by subject conflict or competitive separation.
     pub conflict: u32,
-    /// Removed since stopped, or without budget.
+    /// Filtered because paused, without budget, masked or rejected by the caller.
     pub closed: u32,
-    /// Removed by date.
+    /// Filtered by dates.
     pub dates: u32,
-    /// Removed by the pace gate.
+    /// Filtered by pacing.
     pub paced: u32,
-    /// Removed by the relevance floor.
+    /// Filtered by the relevance floor.
     pub relevance: u32,
-    /// Left out of a draw that was full.
+    /// Dropped because the draw had reached `max_candidates`.
     pub truncated: u32,
 }
 
-/// A slot's winner.
+/// The winner of a slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Win {
-    /// The flight's place in rank order.
+    /// The flight's position in rank order.
     pub place: usize,
-    /// The creative's number.
+    /// The creative's index.
     pub creative: u32,
-    /// Which wording: 0 is the creative's own, `n` its `n`th variant.
+    /// The text variant: 0 is the creative's own text, `n` its `n`th variant.
     pub variant: u8,
-    /// How it is shown.
+    /// The style to render.
     pub style: Style,
-    /// What the flight scored.
+    /// The flight's score.
     pub score: Score,
-    /// What of the page it met.
+    /// The topic and entity of the page that the flight matched.
     pub matched: Matched,
-    /// P(flight | earlier slots, masks, world), in 2^32nds.
+    /// P(flight | earlier slots, masks, world), in units of 2^-32.
     pub flight_propensity: u32,
-    /// P(creative and wording | flight), in 2^32nds.
+    /// P(creative and variant | flight), in units of 2^-32.
     pub creative_propensity: u32,
 }
 
-/// A slot's outcome.
+/// The outcome of a selection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// The winner, or why there is none.
     pub result: Result<Win, NoFill>,
-    /// What was counted on the way.
+    /// Counters of this selection.
     pub counts: Counts,
 }
 
-/// The arguments of a choice, without the slot.
+/// The arguments of a selection, except the slot.
 pub struct Request<'a> {
     /// The inventory and its state.
     pub world: &'a World,
     /// The page.
     pub page: &'a Page,
-    /// Now, in unix milliseconds.
+    /// The current time, in Unix milliseconds.
     pub now_ms: i64,
-    /// Made by the server for this call.
+    /// The request id, generated by the server for each call.
     pub id: u128,
 }
 
 impl<'a> Request<'a> {
-    /// One slot of the request, as the rules see it.
-    pub fn case(&'a self, slot: usize, taken: &'a Taken) -> Case<'a> {
+    /// The rule context for one slot of the request.
+    pub fn case(&'a self, slot: usize, taken: &'a Taken) -> SlotContext<'a> {
         let number = u16::try_from(slot).unwrap_or(u16::MAX);
-        Case {
+        SlotContext {
             world: self.world,
             page: self.page,
             slot: &self.page.slots[slot],
@@ -125,78 +125,78 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Chooses for one slot, given what the slots before it took.
+/// Selects a unit for one slot, given the exclusions from earlier slots.
 pub fn choose(request: &Request<'_>, slot: usize, taken: &Taken) -> Outcome {
-    let case = request.case(slot, taken);
+    let context = request.case(slot, taken);
     let mut counts = Counts::default();
-    let result = match refused(&case) {
+    let result = match early_no_fill(&context) {
         Some(reason) => Err(reason),
-        None => winner(&case, &mut counts).ok_or_else(|| no_fill::reason(&case)),
+        None => winner(&context, &mut counts).ok_or_else(|| no_fill::reason(&context)),
     };
     Outcome { result, counts }
 }
 
-/// Why nothing at all is chosen for a slot, whatever the inventory holds.
-pub fn refused(case: &Case<'_>) -> Option<NoFill> {
+/// The reason for leaving a slot empty regardless of the inventory, if there is one.
+pub fn early_no_fill(context: &SlotContext<'_>) -> Option<NoFill> {
     let rules = [
-        (case.page.stopped, NoFill::Stopped),
-        (case.slot.placement.is_none(), NoFill::UnknownPlacement),
-        (case.page.commercial == Commercial::None, NoFill::CommercialOff),
-        (!case.labelled(), NoFill::LabelUnavailable),
+        (context.page.stopped, NoFill::Stopped),
+        (context.slot.placement.is_none(), NoFill::UnknownPlacement),
+        (context.page.commercial == Commercial::None, NoFill::CommercialOff),
+        (!context.labelled(), NoFill::LabelUnavailable),
     ];
     rules.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
 }
 
-fn winner(case: &Case<'_>, counts: &mut Counts) -> Option<Win> {
-    let snapshot = &*case.world.snapshot;
-    let mut plan = snapshot.index.plan(case);
+fn winner(context: &SlotContext<'_>, counts: &mut Counts) -> Option<Win> {
+    let snapshot = &*context.world.snapshot;
+    let mut plan = snapshot.index.plan(context);
     let mut candidates = Candidates::new();
-    index::tiers(case.page.commercial).iter().find_map(|tier| {
+    index::tiers(context.page.commercial).iter().find_map(|tier| {
         candidates.clear();
         let range = &snapshot.tiers[*tier as usize];
         counts.visited += u32::try_from(range.len()).unwrap_or(u32::MAX);
         for at in range.start / row::FLIGHTS..range.end.div_ceil(row::FLIGHTS) {
-            let Some(met) = plan.met(at, &row::between(range, at)) else { continue };
-            let open = row::and(&met.left, &case.world.open[at]);
-            counts.matched += row::count(&met.matched);
-            counts.conflict += row::count(&row::and_not(&met.matched, &met.left));
-            counts.closed += row::count(&row::and_not(&met.left, &open));
-            if !row::is_zero(&open) {
-                gather(case, (at, &open), &plan.relevance(at), counts, &mut candidates);
+            let Some(matches) = plan.matches(at, &row::between(range, at)) else { continue };
+            let available = row::and(&matches.remaining, &context.world.available[at]);
+            counts.matched += row::count(&matches.matched);
+            counts.conflict += row::count(&row::and_not(&matches.matched, &matches.remaining));
+            counts.closed += row::count(&row::and_not(&matches.remaining, &available));
+            if !row::is_zero(&available) {
+                gather(context, (at, &available), &plan.relevance(at), counts, &mut candidates);
             }
         }
-        draw_one(case, &candidates)
+        draw_one(context, &candidates)
     })
 }
 
-/// Puts those of a block into the draw whom no rule keeps out that bitmaps cannot hold: dates,
-/// lost reservations, pace, relevance.
+/// Adds the flights of a block to the candidates if they pass the rules that bitmaps cannot
+/// express: dates, lost reservations, pacing, relevance.
 fn gather(
-    case: &Case<'_>,
-    (at, open): (usize, &Block),
+    context: &SlotContext<'_>,
+    (at, available): (usize, &Block),
     relevance: &Relevance,
     counts: &mut Counts,
     candidates: &mut Candidates,
 ) {
-    let snapshot = &*case.world.snapshot;
+    let snapshot = &*context.world.snapshot;
     let boosts = &snapshot.boosts;
-    let all_asked = !case.taken.masked.is_empty() || !case.taken.refused.is_empty();
-    for (word, open) in open.iter().enumerate() {
-        let mut open = *open;
-        let asked = if all_asked { u64::MAX } else { case.world.asked[at][word] };
-        while open != 0 {
+    let check_all = !context.taken.masked.is_empty() || !context.taken.refused.is_empty();
+    for (word, available) in available.iter().enumerate() {
+        let mut left = *available;
+        let to_check = if check_all { u64::MAX } else { context.world.to_check[at][word] };
+        while left != 0 {
             if candidates.len() >= boosts.max_candidates && boosts.floor <= Q32::ZERO {
-                // Full, and no relevance is too low: the rest need not be looked at.
-                counts.truncated += (open & !asked).count_ones();
-                open &= asked;
-                if open == 0 {
+                // The draw is full and there is no relevance floor: skip flights without checks.
+                counts.truncated += (left & !to_check).count_ones();
+                left &= to_check;
+                if left == 0 {
                     break;
                 }
             }
-            let bit = open.trailing_zeros();
-            open &= open - 1;
+            let bit = left.trailing_zeros();
+            left &= left - 1;
             let place = at * row::FLIGHTS + word * 64 + bit as usize;
-            if asked >> bit & 1 == 1 && !passes(case, place, counts) {
+            if to_check >> bit & 1 == 1 && !passes(context, place, counts) {
                 continue;
             }
             let ln_relevance = relevance.of(boosts, word, bit);
@@ -205,59 +205,59 @@ fn gather(
             } else if candidates.len() >= boosts.max_candidates {
                 counts.truncated += 1;
             } else {
-                let runner = snapshot.index.runners[place];
+                let inputs = snapshot.index.draw_inputs[place];
                 candidates.push(Candidate {
                     place: u32::try_from(place).unwrap_or(u32::MAX),
-                    stable_id: runner.stable_id,
-                    ln_score: boosts.ln_score(runner.ln_static, ln_relevance),
+                    stable_id: inputs.stable_id,
+                    ln_score: boosts.ln_score(inputs.ln_static, ln_relevance),
                 });
             }
         }
     }
 }
 
-/// The rules that a flight must be asked about by itself: dates, lost reservations, what the caller
-/// does not take, pace.
-fn passes(case: &Case<'_>, place: usize, counts: &mut Counts) -> bool {
-    let flight = &case.world.snapshot.flights[place];
-    if !case.runs(flight) {
+/// Checks the rules that need a per-flight check: dates, lost reservations, rejections by the
+/// caller, pacing.
+fn passes(context: &SlotContext<'_>, place: usize, counts: &mut Counts) -> bool {
+    let flight = &context.world.snapshot.flights[place];
+    if !context.is_running(flight) {
         counts.dates += 1;
         return false;
     }
-    if case.taken.masked.contains(&place) || case.taken.refused.contains(&place) {
+    if context.taken.masked.contains(&place) || context.taken.refused.contains(&place) {
         counts.closed += 1;
         return false;
     }
-    let on_pace = case.on_pace(place, flight);
+    let on_pace = context.on_pace(place, flight);
     counts.paced += u32::from(!on_pace);
     on_pace
 }
 
 /// Draws a flight among candidates, then its creative.
-pub fn draw_one(case: &Case<'_>, candidates: &[Candidate]) -> Option<Win> {
-    let snapshot = &*case.world.snapshot;
-    let weighted = candidates.iter().map(|one| (one.stable_id, one.ln_score));
+pub fn draw_one(context: &SlotContext<'_>, candidates: &[Candidate]) -> Option<Win> {
+    let snapshot = &*context.world.snapshot;
+    let weighted = candidates.iter().map(|candidate| (candidate.stable_id, candidate.ln_score));
     let (won, flight_propensity) =
-        draw::race(weighted, case.dice, Purpose::Race, snapshot.boosts.explore)?;
+        draw::race(weighted, context.dice, Purpose::Race, snapshot.boosts.explore)?;
     let place = candidates[won].place as usize;
     let flight = &snapshot.flights[place];
-    let drawn = wording::draw_one(case, flight)?;
-    let has = snapshot.creatives[drawn.creative as usize].styles;
-    let style = case.slot.styles.iter().find(|style| has & style_bit(**style) != 0)?;
+    let drawn = wording::draw_one(context, flight)?;
+    let supported = snapshot.creatives[drawn.creative as usize].styles;
+    let style = context.slot.styles.iter().find(|style| supported & style_bit(**style) != 0)?;
     Some(Win {
         place,
         creative: drawn.creative,
         variant: drawn.variant,
         style: *style,
-        score: score::score(snapshot, flight, case.page),
-        matched: score::matched(snapshot, flight, case.page),
+        score: score::score(snapshot, flight, context.page),
+        matched: score::matched(snapshot, flight, context.page),
         flight_propensity,
         creative_propensity: drawn.propensity,
     })
 }
 
 impl Snapshot {
-    /// The tier of a place in rank order.
+    /// The tier of the flight at a position in rank order.
     pub fn tier_of(&self, place: usize) -> Tier {
         self.flights[place].tier
     }

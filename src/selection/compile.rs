@@ -1,8 +1,9 @@
-//! From documents to a snapshot: every name looked up, flights put in rank order, rows built.
+//! Compiles inventory documents into a snapshot: resolves references, ranks flights, builds the index.
 //!
-//! The inventory must have passed the catalog's checks; a dangling reference is a flight that is
-//! not compiled, never a panic.
+//! The inventory must have passed the catalog's checks. A flight with a dangling reference is
+//! omitted; compiling never panics on one.
 
+use crate::domain::boxed_or_default::BoxedOrDefault;
 use crate::domain::campaign::Clause;
 use crate::domain::campaign::Flight;
 use crate::domain::creative::CreativeState;
@@ -12,7 +13,6 @@ use crate::domain::label::LabelTable;
 use crate::domain::label::Labels;
 use crate::domain::money::Micros;
 use crate::domain::region::Regions;
-use crate::domain::seldom::Seldom;
 use crate::domain::taxonomy::Taxonomy;
 use crate::domain::text;
 use crate::domain::weights::Weights;
@@ -30,7 +30,7 @@ use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::io::BufWriter;
 
-/// The place of an id in a list in id order.
+/// The index of an id in a list sorted by id.
 fn place<T>(list: &[T], id_of: impl Fn(&T) -> &str, id: &str) -> Option<usize> {
     list.binary_search_by(|item| id_of(item).cmp(id)).ok()
 }
@@ -38,7 +38,7 @@ fn place<T>(list: &[T], id_of: impl Fn(&T) -> &str, id: &str) -> Option<usize> {
 fn resolved<T, N: Ord + 'static>(
     clause: &Clause<T>,
     number: impl Fn(&T) -> Option<N>,
-) -> Seldom<Resolved<N>> {
+) -> BoxedOrDefault<Resolved<N>> {
     let list = |items: &[T]| {
         let mut numbers: Vec<N> = items.iter().filter_map(&number).collect();
         numbers.sort_unstable();
@@ -49,19 +49,19 @@ fn resolved<T, N: Ord + 'static>(
     Resolved { any: list(&clause.any), none: list(&clause.none) }.into()
 }
 
-/// A content hash, as replies and logs quote it: 32 hexadecimal digits of BLAKE3 over the JSON.
+/// A content hash, as in replies and logs: 32 hexadecimal digits of BLAKE3 over the JSON.
 pub fn content_hash(document: &impl serde::Serialize) -> String {
-    // Hashed as it is written: the JSON of a large inventory would be as large once more.
-    let mut writer = BufWriter::with_capacity(HASHED_AT_ONCE, blake3::Hasher::new());
+    // Streamed into the hash, so that the JSON of a large inventory is never held in memory.
+    let mut writer = BufWriter::with_capacity(HASH_BUFFER_BYTES, blake3::Hasher::new());
     serde_json::to_writer(&mut writer, document).expect("documents are plain data");
-    let hasher = writer.into_inner().expect("a hash takes everything");
+    let hasher = writer.into_inner().expect("writing to a hasher does not fail");
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
-/// Bytes that are hashed at once: enough for the hash to run at its full speed.
-const HASHED_AT_ONCE: usize = 64 * 1024;
+/// Bytes per hash update: enough for BLAKE3 to run at full speed.
+const HASH_BUFFER_BYTES: usize = 64 * 1024;
 
-/// Compiles an inventory with its weights and labels. The order of its lists changes nothing.
+/// Compiles an inventory with its weights and labels. The order of its lists has no effect.
 pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable) -> Snapshot {
     inventory.sort();
     let regions = Regions::build(&inventory.regions).unwrap_or_default();
@@ -106,7 +106,7 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
         tiers: [0..0, 0..0, 0..0],
         inventory,
     };
-    // The hashes take as long as the rest: they are made beside it.
+    // Hashing takes as long as everything else, so it runs in parallel.
     let (hashes, flights) = std::thread::scope(|scope| {
         let inventory = &snapshot.inventory;
         let hashing = scope.spawn(|| {
@@ -190,9 +190,9 @@ fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<Fl
     let owner = &inventory.campaigns[campaign];
     let advertiser = place(&inventory.advertisers, |a| a.id.as_str(), owner.advertiser.as_str())?;
     let payer = &inventory.advertisers[advertiser];
-    let moment = |civil: Option<jiff::civil::DateTime>, open: i64| {
+    let unix_ms = |civil: Option<jiff::civil::DateTime>, default: i64| {
         let zoned = civil.and_then(|at| payer.time_zone.rules().to_zoned(at).ok());
-        zoned.map_or(open, |at| at.timestamp().as_millisecond())
+        zoned.map_or(default, |at| at.timestamp().as_millisecond())
     };
     let styles = creatives
         .iter()
@@ -208,8 +208,8 @@ fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<Fl
         campaign,
         advertiser,
         tier: flight.tier,
-        starts_ms: moment(flight.starts, i64::MIN),
-        ends_ms: moment(flight.ends, i64::MAX),
+        starts_ms: unix_ms(flight.starts, i64::MIN),
+        ends_ms: unix_ms(flight.ends, i64::MAX),
         ln_static: snapshot.boosts.ln_static(flight.weight, flight.bills, flight.price_micros),
         stopped: flight.is_stopped()
             || owner.is_stopped()

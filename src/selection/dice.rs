@@ -1,30 +1,30 @@
-//! Chance as an argument: every roll is a hash of the request, the slot and what it decides.
+//! Deterministic randomness: every number is a hash of the request id, the slot, an id and a purpose.
 //!
-//! Never of a configuration's version: so a changed weight moves only the decisions it must.
+//! Configuration versions are not hashed, so a changed weight affects only the decisions it must.
 
-/// What a roll is for; two purposes never share a number.
+/// What a random number is used for; different purposes get independent numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Who wins among flights.
+    /// The draw among flights.
     Race = 1,
-    /// Whether this draw ignores scores.
-    Floor = 2,
-    /// A share lottery's ticket, one a tier.
+    /// Whether this draw ignores scores (exploration).
+    Explore = 2,
+    /// Reserved for a share-of-voice lottery, one number per tier.
     Lottery = 3,
-    /// Whether a throttled flight takes this page.
+    /// Whether a throttled flight participates in this slot.
     Pace = 4,
-    /// Which creative and wording of a flight.
+    /// The draw among the creatives and text variants of a flight.
     Creative = 5,
 }
 
-/// The rolls of one slot of one request.
+/// The random numbers of one slot of one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Dice {
     seed: u64,
 }
 
 /// SplitMix64's finalizer (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
-/// 2014): every input bit moves every output bit.
+/// 2014): every input bit affects every output bit.
 const fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -33,29 +33,29 @@ const fn mix(mut z: u64) -> u64 {
 
 /// A request id's upper and lower 64 bits.
 const fn halves(request: u128) -> [u64; 2] {
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is intended")]
     [(request >> 64) as u64, request as u64]
 }
 
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Dice {
-    /// The dice of `slot` (the first is 0) in `request`.
+    /// The numbers of `slot` (the first is 0) in `request`.
     pub const fn new(request: u128, slot: u16) -> Dice {
         let [high, low] = halves(request);
         let seed = mix(mix(high ^ GOLDEN) ^ low);
         Dice { seed: mix(seed ^ (slot as u64 + 1).wrapping_mul(GOLDEN)) }
     }
 
-    /// A number from 1 to 2^64 − 1 for the thing `id` and this purpose; `roll / 2^64` is uniform
-    /// over (0, 1), open at both ends.
+    /// A number from 1 to 2^64 − 1 for `id` and a purpose; `roll / 2^64` is uniform over (0, 1),
+    /// open at both ends.
     pub const fn roll(self, id: u64, purpose: Purpose) -> u64 {
         let roll = mix(mix(self.seed ^ id) ^ (purpose as u64).wrapping_mul(GOLDEN));
         if roll == 0 { 1 } else { roll }
     }
 }
 
-/// The number that a thing's rolls are made of: the first eight bytes of its id's BLAKE3 hash.
+/// The random seed of a flight or creative: the first eight bytes of its id's BLAKE3 hash.
 pub fn stable_id(id: &str) -> u64 {
     let hash = blake3::hash(id.as_bytes());
     u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("a BLAKE3 hash has 32 bytes"))
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_follow_each_other_roll_as_if_they_did_not() {
+    fn consecutive_request_ids_give_uniform_numbers() {
         let mut buckets = [0u32; 64];
         for n in 0..64_000u128 {
             let request = (0x0192_3456_789A_7000_u128 << 64) | (0x8000_u128 << 48) | n;

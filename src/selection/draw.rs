@@ -1,35 +1,35 @@
-//! The draw: an exponential race, one a slot. The largest key wins.
+//! The draw: one exponential race per slot. The largest key wins.
 //!
-//! `key = ln score + Gumbel(u)`, with `u` from the request, the slot and the candidate alone, gives
-//! P(j) = score_j / Σ score exactly (the Gumbel-max identity: Gumbel 1954; Maddison, Tarlow,
-//! Minka 2014), and a changed score changes only the draws that involve its candidate.
+//! `key = ln score + Gumbel(u)`, where `u` depends only on request, slot and candidate, gives exactly
+//! P(j) = score_j / Σ score (the Gumbel-max identity: Gumbel 1954; Maddison, Tarlow, Minka 2014).
+//! A changed score changes a result only if its candidate wins before or after the change.
 
 use crate::selection::dice::Dice;
 use crate::selection::dice::Purpose;
 use crate::selection::fixed;
 use crate::selection::fixed::Q32;
 
-/// The winner's number among `candidates` (stable id, ln score) and its probability in 2^32nds.
-/// `explore` is the share of draws, in 2^32nds, that ignore scores. `None` without candidates.
+/// The winner's index in `candidates` (stable id, ln score) and its probability in units of 2^-32.
+/// `explore` is the share of draws, in units of 2^-32, that ignore scores. `None` without candidates.
 ///
-/// Equal keys go to the smaller stable id, so that the order of candidates changes nothing.
+/// Ties go to the smaller stable id, so that the order of candidates has no effect.
 pub fn race(
     candidates: impl Iterator<Item = (u64, Q32)> + Clone,
     dice: Dice,
     purpose: Purpose,
     explore: u32,
 ) -> Option<(usize, u32)> {
-    let level = ignores_scores(dice, explore);
+    let uniform = ignores_scores(dice, explore);
     let mut best: Option<((Q32, std::cmp::Reverse<u64>), usize)> = None;
     for (at, (id, ln_score)) in candidates.clone().enumerate() {
-        let score = if level { Q32::ZERO } else { ln_score };
+        let score = if uniform { Q32::ZERO } else { ln_score };
         let roll = dice.roll(id, purpose);
-        // Few can still win after the first ones: most are done with here.
+        // Cheap upper bound: after the first candidates, few can still win.
         if best.is_some_and(|((key, _), _)| score + fixed::gumbel_at_most(roll) < key) {
             continue;
         }
         let key = (score + fixed::gumbel(roll), std::cmp::Reverse(id));
-        if best.is_none_or(|(most, _)| key >= most) {
+        if best.is_none_or(|(largest, _)| key >= largest) {
             best = Some((key, at));
         }
     }
@@ -37,9 +37,9 @@ pub fn race(
     Some((winner, propensity(candidates, winner, explore)))
 }
 
-/// Whether this draw ignores scores: a share `explore` of all draws, in 2^32nds.
+/// Whether this draw ignores scores; true for a share `explore` of all draws, in units of 2^-32.
 pub fn ignores_scores(dice: Dice, explore: u32) -> bool {
-    explore > 0 && dice.roll(0, Purpose::Floor) >> 32 < u64::from(explore)
+    explore > 0 && dice.roll(0, Purpose::Explore) >> 32 < u64::from(explore)
 }
 
 /// A candidate's key in the race.
@@ -47,7 +47,7 @@ pub fn key(id: u64, ln_score: Q32, dice: Dice, purpose: Purpose) -> Q32 {
     ln_score + fixed::gumbel(dice.roll(id, purpose))
 }
 
-/// P(`winner`) in 2^32nds: `(1−ε)·score / Σ score + ε/n`, rounded down, one at least.
+/// P(`winner`) in units of 2^-32: `(1−ε)·score / Σ score + ε/n`, rounded down, at least 1.
 pub fn propensity(
     candidates: impl Iterator<Item = (u64, Q32)> + Clone,
     winner: usize,
@@ -55,16 +55,16 @@ pub fn propensity(
 ) -> u32 {
     let top = candidates.clone().map(|(_, ln)| ln).max().unwrap_or_default();
     let weight = |ln: Q32| u128::from(fixed::exp_neg(top - ln));
-    let (mut own, mut sum, mut count) = (0, 0, 0u64);
+    let (mut winners, mut sum, mut count) = (0, 0, 0u64);
     for (at, (_, ln)) in candidates.enumerate() {
         let weight = weight(ln);
         sum += weight;
         count += 1;
         if at == winner {
-            own = weight;
+            winners = weight;
         }
     }
-    let scored = (own << 32).checked_div(sum).unwrap_or(0);
+    let scored = (winners << 32).checked_div(sum).unwrap_or(0);
     let mixed = ((((1 << 32) - u128::from(explore)) * scored) >> 32)
         + u128::from(u64::from(explore).checked_div(count).unwrap_or(0));
     u32::try_from(mixed).unwrap_or(u32::MAX).max(1)
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_equal_weights() {
+    fn shares_of_wins_are_proportional_to_weights() {
         let weights = [1, 2, 3, 10, 20, 64];
         let draws = 200_000;
         let won = winners(&weights, draws);
@@ -98,17 +98,17 @@ mod tests {
             .iter()
             .zip(weights)
             .map(|(won, weight)| {
-                let due = f64::from(draws) * f64::from(weight) / f64::from(total);
-                (f64::from(*won) - due).powi(2) / due
+                let expected = f64::from(draws) * f64::from(weight) / f64::from(total);
+                (f64::from(*won) - expected).powi(2) / expected
             })
             .sum();
         assert!(chi_square < 20.5, "{chi_square} over 5 degrees of freedom: {won:?}"); // p = 0.001
     }
 
     #[test]
-    fn both_ends_of_a_uniform_are_open() {
-        // A uniform of exactly 0 or 1 would give a candidate an infinite key: it would never win,
-        // or always. The extreme rolls stay finite and in order.
+    fn keys_of_the_smallest_and_largest_rolls_are_finite() {
+        // A uniform number of exactly 0 or 1 would give an infinite key: the candidate would never
+        // win, or always.
         assert!(fixed::gumbel(1) > Q32::from_f64(-4.0));
         assert!(fixed::gumbel(u64::MAX) < Q32::from_f64(45.0));
         assert!(fixed::gumbel(1) < fixed::gumbel(2));
@@ -117,7 +117,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_of_candidates_changes_nothing(
+        fn the_order_of_candidates_has_no_effect(
             mut candidates in prop::collection::vec((any::<u64>(), 1u64..1_000_000), 1..20), request: u128,
         ) {
             candidates.sort();

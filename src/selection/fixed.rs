@@ -1,7 +1,7 @@
-//! Logarithms and exponentials in integers: the same bits on every machine, for ever.
+//! Fixed-point logarithms and exponentials: bit-identical on every platform and in every version.
 //!
-//! Tables are computed at compile time by integer arithmetic; nothing here uses a float but the
-//! one door through which an operator's weights come in.
+//! Tables are computed at compile time with integer arithmetic. Floats appear only where the
+//! operator's weights are converted and where values are displayed.
 #![expect(
     clippy::cast_possible_truncation,
     reason = "products of fixed-point numbers are taken in 128 bits and shifted back below 64"
@@ -10,7 +10,7 @@
 use std::ops::Add;
 use std::ops::Sub;
 
-/// A number with 32 binary digits after the point.
+/// A fixed-point number with 32 fractional bits.
 #[derive(
     Clone,
     Copy,
@@ -25,11 +25,11 @@ use std::ops::Sub;
 )]
 pub struct Q32(i64);
 
-/// ln 2 with 63 binary digits after the point: 0.693147180559945309417…
+/// ln 2 with 63 fractional bits: 0.693147180559945309417…
 const LN2_Q63: u64 = 6_393_154_322_601_327_830;
-/// 1 / ln 2 with 62 binary digits after the point.
+/// 1 / ln 2 with 62 fractional bits.
 const LOG2E_Q62: u64 = 6_653_256_548_920_620_560;
-/// Entries of the logarithm's table: `ln(1 + i/1024)`.
+/// Entries of the logarithm table: `ln(1 + i/1024)`.
 const STEPS: usize = 1024;
 
 /// `(ln(1 + i/STEPS) in Q58, 1/(1 + i/STEPS) in Q63)` for every step.
@@ -38,36 +38,36 @@ static LN_TABLE: [(u64, u64); STEPS] = ln_table();
 static EXP_TABLES: ([u64; 256], [u64; 256]) = (exp_table(8), exp_table(16));
 
 impl Q32 {
-    /// Nothing; as a logarithm, a factor of one.
+    /// Zero; as a logarithm, a factor of one.
     pub const ZERO: Q32 = Q32(0);
     /// One.
     pub const ONE: Q32 = Q32(1 << 32);
 
-    /// The bits.
+    /// The raw bits.
     pub const fn raw(self) -> i64 {
         self.0
     }
 
-    /// From the bits.
+    /// Creates a number from its raw bits.
     pub const fn from_raw(raw: i64) -> Q32 {
         Q32(raw)
     }
 
-    /// The nearest number below a finite float within ±2^30. A float's scaling by 2^32 and its
-    /// rounding towards zero are exact in IEEE 754, so every machine agrees.
+    /// Converts a float, rounded towards zero and clamped to ±2^30. Scaling by 2^32 and rounding
+    /// towards zero are exact in IEEE 754, so the result is the same on every platform.
     pub fn from_f64(value: f64) -> Q32 {
         let limit = 1_073_741_824.0;
         Q32((value.clamp(-limit, limit) * 4_294_967_296.0) as i64)
     }
 
-    /// The natural logarithm of a positive float: of its bits, not of its decimal digits.
-    /// Zero, negatives and NaN count as the least positive number that Q32 holds.
+    /// The natural logarithm of a positive float, computed from its Q32 value.
+    /// Zero, negatives and NaN count as the smallest positive Q32 number.
     pub fn ln_of(value: f64) -> Q32 {
         let scaled = u64::try_from(Q32::from_f64(value).0).unwrap_or(0).max(1);
         Q32::ln_of_int(scaled) - Q32(ln2_times(32))
     }
 
-    /// The natural logarithm of an integer; zero counts as one. Off by less than 2^-31.
+    /// The natural logarithm of an integer; zero counts as one. Error below 2^-31.
     pub fn ln_of_int(value: u64) -> Q32 {
         Q32((ln_q58(value.max(1)) >> 26) as i64)
     }
@@ -81,7 +81,7 @@ impl Q32 {
         Q32(((i128::from(self.0) * i128::from(other.0)) >> 32) as i64)
     }
 
-    /// The value as a float, for people to read.
+    /// The value as a float, for display.
     pub fn to_f64(self) -> f64 {
         self.0 as f64 / 4_294_967_296.0
     }
@@ -106,7 +106,7 @@ const fn ln2_times(times: i64) -> i64 {
     ((times as i128 * LN2_Q63 as i128) >> 31) as i64
 }
 
-/// ln of a positive integer in Q58, off by less than 2^-41: at most 44.37, which fits.
+/// ln of a positive integer in Q58, error below 2^-41. At most 44.37, which fits.
 fn ln_q58(value: u64) -> u64 {
     let exponent = 63 - value.leading_zeros();
     let mantissa = value << value.leading_zeros();
@@ -124,8 +124,8 @@ fn ln_q58(value: u64) -> u64 {
 
 /// A standard Gumbel number `−ln(−ln u)` for `u = roll / 2^64`; a roll of zero counts as one.
 ///
-/// Near one, where the winners of a race are, `−ln u` is taken from its series in `1 − u`, so
-/// that its relative error stays below 2^-25 everywhere.
+/// Near one, where the winners of a race are, `−ln u` is computed from its series in `1 − u`, which
+/// keeps the relative error below 2^-25 everywhere.
 pub fn gumbel(roll: u64) -> Q32 {
     let roll = roll.max(1);
     let missing = roll.wrapping_neg(); // (1 - u)·2^64, never zero: u is below one
@@ -139,7 +139,7 @@ pub fn gumbel(roll: u64) -> Q32 {
     Q32(ln2_times(58)) - Q32::ln_of_int(exponential)
 }
 
-/// A number that `gumbel(roll)` does not exceed, for a fraction of the work.
+/// An upper bound of `gumbel(roll)` at a fraction of the cost.
 ///
 /// `−ln u ≥ 1 − u`, so `gumbel(u) ≤ −ln(1 − u)`, and the leading zeros of `1 − u` bound that.
 #[inline]
@@ -148,7 +148,7 @@ pub fn gumbel_at_most(roll: u64) -> Q32 {
     Q32(CEILINGS[zeros as usize])
 }
 
-/// `(zeros + 1)·ln 2`, and more than the routine's error.
+/// `(zeros + 1)·ln 2` plus a margin above the error of [`gumbel`].
 static CEILINGS: [i64; 65] = {
     let mut table = [0; 65];
     let mut zeros = 0;
@@ -190,7 +190,7 @@ const fn ln_table() -> [(u64, u64); STEPS] {
     table
 }
 
-/// log2 of a Q63 number in [1, 2), in Q60, digit by digit: squaring a number doubles its logarithm.
+/// log2 of a Q63 number in [1, 2), in Q60, bit by bit: squaring a number doubles its logarithm.
 const fn log2_q60(mut value: u128) -> u64 {
     let mut digits = 0;
     let mut place = 0;
@@ -206,7 +206,7 @@ const fn log2_q60(mut value: u128) -> u64 {
     digits
 }
 
-/// `2^(-i / 2^bits)` for 256 values of `i`, in Q63, by the exponential's series.
+/// `2^(-i / 2^bits)` for 256 values of `i`, in Q63, by the exponential series.
 const fn exp_table(bits: u32) -> [u64; 256] {
     let mut table = [0; 256];
     let mut i = 0;
@@ -238,7 +238,7 @@ mod tests {
     const TOLERANCE: f64 = 1.0 / 16_777_216.0;
 
     #[test]
-    fn one_has_no_logarithm_and_two_has_ln_2() {
+    fn the_logarithms_of_one_and_two_are_exact() {
         assert_eq!(Q32::ln_of_int(1), Q32::ZERO);
         assert_eq!(Q32::ln_of(1.0), Q32::ZERO);
         assert!((Q32::ln_of_int(2).to_f64() - std::f64::consts::LN_2).abs() < 1e-9);
@@ -259,7 +259,7 @@ mod tests {
         }
 
         #[test]
-        fn ln_never_falls(value in 1u64..u64::MAX, shift in 0u32..60) {
+        fn ln_is_monotonic(value in 1u64..u64::MAX, shift in 0u32..60) {
             let value = (value >> shift).max(1);
             prop_assert!(Q32::ln_of_int(value) <= Q32::ln_of_int(value + 1));
         }
@@ -276,7 +276,7 @@ mod tests {
         }
 
         #[test]
-        fn the_ceiling_of_a_gumbel_number_is_above_it(roll in 1u64.., shift in 0u32..64) {
+        fn the_gumbel_bound_is_an_upper_bound(roll in 1u64.., shift in 0u32..64) {
             for roll in [(roll >> shift).max(1), !(roll >> shift)] {
                 prop_assert!(gumbel(roll) <= gumbel_at_most(roll), "{roll}");
             }

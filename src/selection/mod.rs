@@ -1,7 +1,8 @@
-//! Which unit a placement gets, and why: pure rules over a compiled inventory.
+//! Ad selection: pure rules over a compiled inventory that decide which unit fills a slot, and why.
 //!
-//! Read: [`page`] (what comes in), [`snapshot`] (what is compiled), [`rules`] (the funnel, one line
-//! a rule), [`index`] (the same as bitmaps), [`score`], [`draw`], [`choose`] (all of it in order).
+//! Start with [`page`] (input), [`snapshot`] (compiled inventory), [`rules`] (the filters, one line
+//! each), [`index`] (the same filters as bitmaps), [`score`], [`draw`] and [`choose`] (the whole
+//! selection of one slot).
 
 pub mod choose;
 pub mod compile;

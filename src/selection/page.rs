@@ -1,4 +1,4 @@
-//! The page as a decision sees it: names resolved to numbers of one snapshot.
+//! The page as input of a selection: names resolved to indices of one snapshot.
 
 use crate::domain::entity::EntityIx;
 use crate::domain::language::Language;
@@ -11,92 +11,92 @@ use serde::Serialize;
 use smallvec::SmallVec;
 
 closed! {
-    /// What an entity is to the page.
+    /// The role of an entity on the page.
     #[derive(Default)]
     Role {
-        /// The story is about it.
+        /// The page is about it.
         Subject = "subject",
-        /// The story names it.
+        /// The page mentions it.
         #[default]
         Mention = "mention",
     }
 }
 
 closed! {
-    /// What a page allows.
+    /// Which units a page allows.
     #[derive(Default)]
     Commercial {
-        /// Every unit.
+        /// All units.
         #[default]
         Allow = "allow",
-        /// House units alone.
+        /// House units only.
         HouseOnly = "house_only",
-        /// Nothing.
+        /// No units.
         None = "none",
     }
 }
 
 closed! {
-    /// How the reader's region is known, best first.
+    /// The source of the reader's region, most reliable first.
     RegionBasis {
-        /// A trusted proxy or the operator's table of addresses said so.
+        /// A trusted proxy or the operator's IP address table.
         Observed = "observed",
-        /// The page said so.
+        /// Declared by the page.
         Declared = "declared",
-        /// The publisher's usual country.
+        /// The publisher's default country.
         PublisherDefault = "publisher_default",
-        /// Nobody knows: the strictest label holds.
+        /// Unknown; the strictest label applies.
         Unknown = "unknown",
     }
 }
 
-/// Where the reader is, at country level.
+/// The reader's location, at country level.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Viewer {
-    /// The country, where known.
+    /// The country, if known.
     pub country: Option<Country>,
-    /// How it is known.
+    /// The source of the country.
     pub basis: RegionBasis,
 }
 
-/// A placement asked for.
+/// A requested slot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Slot {
-    /// Names the answer.
+    /// Identifies the slot in the reply.
     pub key: Box<str>,
-    /// The publisher's placement, by its number; `None` when there is no such placement.
+    /// Index of the publisher's placement; `None` if it is unknown.
     pub placement: Option<u32>,
-    /// Styles it takes, best first.
+    /// Accepted styles, in order of preference.
     pub styles: SmallVec<[Style; 3]>,
 }
 
-/// A page, normalised: everything a decision depends on but the world, the time and the request.
+/// A normalised page: every input of a selection except the world, the time and the request id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page {
-    /// Whose page it is, by number.
+    /// Index of the publisher.
     pub publisher: u32,
-    /// What it is about, in the page's order.
+    /// Topics, in the page's order.
     pub topics: SmallVec<[TopicIx; 8]>,
-    /// Whom it is about, in the page's order.
+    /// Entities, in the page's order.
     pub entities: SmallVec<[(EntityIx, Role); 8]>,
-    /// Keys of its topics and entities that the inventory does not know: for the gap report.
+    /// Keys of its topics and entities that are not in the inventory, for the gap report.
     pub unknown: SmallVec<[Box<str>; 1]>,
-    /// Its keywords that any flight asks for, by number.
+    /// Indices of its keywords; keywords that no flight targets are omitted.
     pub keywords: SmallVec<[u32; 8]>,
-    /// Where it is about.
+    /// The region it is about.
     pub region: Option<Region>,
-    /// What it is written in.
+    /// Its language.
     pub language: Language,
-    /// What it allows.
+    /// Which units it allows.
     pub commercial: Commercial,
-    /// It declared itself sensitive, or one of its topics is.
+    /// Whether it declared itself sensitive or one of its topics is.
     pub sensitive: bool,
-    /// It lies under something its publisher stopped.
+    /// Whether its site, path or a topic of it is paused.
     pub stopped: bool,
-    /// Creatives that this page view shows already, by number.
+    /// Indices of the creatives already shown in this page view.
     pub shown: SmallVec<[u32; 4]>,
-    /// Where its reader is.
+    /// The reader's location.
     pub viewer: Viewer,
-    /// The placements, in request order.
+    /// The requested slots, in request order.
     pub slots: SmallVec<[Slot; 2]>,
 }

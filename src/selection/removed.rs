@@ -1,109 +1,104 @@
-//! Why a flight is not shown: the stages of the funnel, in its order.
+//! Filter reasons: why a flight was not selected, in the order of the filter stages.
 
 use crate::domain::event::NoFill;
 
 closed! {
-    /// The stage that removed a flight, in the order in which they are asked.
+    /// The stage that filtered a flight, in evaluation order.
     Removed {
-        /// The flight, its campaign or its advertiser is stopped, or it has no live creative.
+        /// The flight, its campaign or its advertiser is paused, or it has no live creative.
         Stopped = "stopped",
-        /// The page takes house units alone.
+        /// The page accepts house units only.
         Commercial = "commercial",
         /// The page is sensitive and the flight does not accept that.
         Sensitive = "sensitive_page",
-        /// Not yet begun, or over.
+        /// Before its start or after its end.
         Dates = "dates",
-        /// Not for the reader's region.
+        /// Does not target the reader's region.
         Region = "region",
-        /// Not for pages about this region.
+        /// Does not target pages about this region.
         PageRegion = "page_region",
-        /// Not for this language.
+        /// Does not target the page's language.
         Language = "language",
-        /// Its line of business is not allowed here.
+        /// Its category is not allowed here.
         Sector = "sector",
-        /// Not for this topic.
+        /// Does not target the page's topics.
         Topic = "topic",
-        /// Not for these entities.
+        /// Does not target the page's entities.
         Entity = "entity",
-        /// Not for these keywords.
+        /// Does not target the page's keywords.
         Keyword = "keyword",
-        /// Not for this placement.
+        /// Does not target this placement.
         Placement = "placement",
-        /// Not for this publisher.
+        /// Does not target this publisher.
         Publisher = "publisher",
-        /// The story is about the sponsor or a rival.
+        /// The page is about the advertiser or a competitor.
         Conflict = "subject_conflict",
-        /// The sponsor or a rival is on this page already.
+        /// The advertiser or a competitor is already on the page.
         Shown = "shown",
-        /// The publisher refuses it, or who asks for the publisher.
+        /// Blocked by the publisher or rejected by the caller.
         Blocked = "publisher_blocked",
-        /// No creative in a style that the placement takes.
+        /// No creative in a style that the placement accepts.
         Style = "style",
         /// No reviewed label for the reader's region.
         Label = "label",
         /// Its budget is spent or reserved.
         Budget = "budget",
-        /// Its budget was taken between the choice and the reservation.
+        /// Its budget was used up between selection and reservation.
         Masked = "reservation_lost",
-        /// It is ahead of its pace.
+        /// Ahead of its pacing schedule.
         Paced = "paced",
         /// A higher tier won.
         Tier = "tier",
-        /// Less relevant than the operator's floor.
+        /// Below the operator's relevance floor.
         Relevance = "relevance",
-        /// More candidates than a draw takes.
+        /// Exceeds the maximum number of candidates of a draw.
         Truncated = "truncated",
     }
 }
 
 impl Removed {
-    /// The stages' spellings, for metrics.
+    /// All reasons as metric labels.
     pub fn labels() -> Vec<&'static str> {
         Removed::ALL.iter().map(|stage| stage.as_str()).collect()
     }
 
-    /// The stage in a sentence about the flight, for people who ask why.
+    /// The reason as a sentence about the flight, for explain.
     pub const fn sentence(self) -> &'static str {
         match self {
             Removed::Stopped => {
-                "it, its campaign or its advertiser is stopped, or it has no live creative"
+                "it, its campaign or its advertiser is paused, or it has no live creative"
             }
             Removed::Commercial => {
-                "the page takes house units alone, or the server has no room to record others"
+                "the page accepts house units only, or low disk space limits the server to them"
             }
             Removed::Sensitive => "the page is sensitive and the flight does not accept that",
-            Removed::Dates => "it has not begun, or is over",
-            Removed::Region => "it is not for the reader's region",
-            Removed::PageRegion => "it is not for pages about this region",
-            Removed::Language => "it is not for pages in this language",
-            Removed::Sector => {
-                "its line of business is not allowed on this site or in this country"
-            }
+            Removed::Dates => "it has not started yet, or has ended",
+            Removed::Region => "it does not target the reader's region",
+            Removed::PageRegion => "it does not target pages about this region",
+            Removed::Language => "it does not target pages in this language",
+            Removed::Sector => "its category is not allowed on this site or in this country",
             Removed::Topic => "none of its topics is on the page, or one it excludes is",
             Removed::Entity => "none of its entities is on the page, or one it excludes is",
             Removed::Keyword => "none of its keywords is on the page, or one it excludes is",
-            Removed::Placement => "it is not for this placement",
-            Removed::Publisher => "it is not for this publisher",
-            Removed::Conflict => "the story is about the sponsor or a rival of the sponsor",
-            Removed::Shown => "the sponsor or a rival is on this page already",
+            Removed::Placement => "it does not target this placement",
+            Removed::Publisher => "it does not target this publisher",
+            Removed::Conflict => "the page is about the advertiser or a competitor of it",
+            Removed::Shown => "the advertiser or a competitor of it is already on the page",
             Removed::Blocked => {
-                "the publisher, or the exchange that asked, blocks the sponsor or its unit"
+                "the publisher or the calling client blocks the advertiser or its unit"
             }
-            Removed::Style => "it has no live creative in a style that the placement takes",
-            Removed::Label => "no label was reviewed for the reader's country",
-            Removed::Budget => {
-                "its budget is spent, or held by decisions whose events are still to come"
-            }
-            Removed::Masked => "its last money was taken between the choice and the reservation",
-            Removed::Paced => "it is ahead of its pace",
-            Removed::Tier => "a higher tier won, or nothing could be shown at all",
-            Removed::Relevance => "it is less relevant here than the operator's floor",
-            Removed::Truncated => "more flights met the page than one draw takes",
+            Removed::Style => "it has no live creative in a style that the placement accepts",
+            Removed::Label => "no label has been reviewed for the reader's country",
+            Removed::Budget => "its budget is spent, or reserved by decisions with pending events",
+            Removed::Masked => "its remaining budget was used up between selection and reservation",
+            Removed::Paced => "it is ahead of its pacing schedule",
+            Removed::Tier => "a higher tier won, or the slot could not be filled at all",
+            Removed::Relevance => "its relevance is below the operator's floor",
+            Removed::Truncated => "more flights matched the page than one draw accepts",
         }
     }
 
-    /// What a placement without a unit says when this stage removed the last flight that
-    /// targeted the page.
+    /// The no-fill reason of a slot when this stage filtered the last flight that targeted the page.
     pub const fn no_fill(self) -> NoFill {
         match self {
             Removed::Commercial => NoFill::HouseOnly,

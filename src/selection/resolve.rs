@@ -1,4 +1,4 @@
-//! From names to numbers: a page as somebody wrote it becomes the page a decision sees.
+//! Resolves a page description with names into a [`Page`] with indices.
 
 use crate::domain::language::Language;
 use crate::domain::party::Style;
@@ -22,27 +22,27 @@ use serde::de::Visitor;
 use smallvec::SmallVec;
 use std::fmt;
 
-/// A page as its publisher describes it. Names may be written any way.
+/// A page as its publisher describes it. Names are normalised, so any spelling is accepted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PageInput {
-    /// Its address; query and fragment are never kept.
+    /// URL; query and fragment are never stored.
     pub url: Option<String>,
-    /// What it is written in; the publisher's language when absent.
+    /// Language. Default: the publisher's language.
     pub language: Option<String>,
-    /// What it is about.
+    /// Topics.
     pub topics: Vec<String>,
-    /// Whom it is about.
+    /// Entities.
     pub entities: Vec<EntityInput>,
-    /// Words of it.
+    /// Keywords.
     pub keywords: Vec<String>,
-    /// Where it is about.
+    /// The region it is about.
     pub region: Option<String>,
-    /// What it allows.
+    /// Which units it allows.
     pub commercial: Commercial,
-    /// Why it is sensitive; anything here makes it so.
+    /// Reasons why it is sensitive; any entry makes it sensitive.
     pub sensitive: Vec<String>,
-    /// Creatives that this page view shows already.
+    /// Ids of the creatives already shown in this page view.
     pub shown: Vec<String>,
 }
 
@@ -50,20 +50,20 @@ pub struct PageInput {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum EntityInput {
-    /// A name: a mention.
+    /// A name only: a mention.
     Name(String),
     /// A name with a role.
     Named {
         /// The name.
         name: String,
-        /// What it is to the page.
+        /// The role on the page.
         role: Role,
     },
 }
 
 impl<'de> Deserialize<'de> for EntityInput {
-    /// Decides by what comes first. The derived way keeps a copy of everything until it knows,
-    /// and forgets which fields it did not know.
+    /// Decides by the first token. A derived untagged implementation would buffer the whole value
+    /// and lose the names of unknown fields.
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<EntityInput, D::Error> {
         source.deserialize_any(EntityVisitor)
     }
@@ -108,35 +108,35 @@ impl EntityInput {
     }
 }
 
-/// A placement asked for.
+/// A requested slot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlotInput {
-    /// The publisher's placement.
+    /// Id of the publisher's placement.
     pub name: String,
-    /// Names the answer; the placement's name when absent.
+    /// Identifies the slot in the reply. Default: the placement's id.
     #[serde(default)]
     pub key: Option<String>,
-    /// Styles it takes, best first; all of the placement's when empty.
+    /// Accepted styles, in order of preference. Empty: all styles of the placement.
     #[serde(default)]
     pub styles: Vec<Style>,
 }
 
-/// What is said of the reader's region, by those who may.
+/// Signals about the reader's region.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sightings {
-    /// By a trusted proxy or the operator's table.
+    /// Observed by a trusted proxy or the operator's IP address table.
     pub observed: Option<Country>,
-    /// By the page.
+    /// Declared by the page.
     pub declared: Option<Country>,
 }
 
-/// Resolves a page for the publisher with this number. Unknown names are kept apart; they are
-/// nobody's target.
+/// Resolves a page of the publisher with index `publisher`. Unknown topics and entities go into
+/// `unknown`; no flight can target them.
 pub fn page(
     snapshot: &Snapshot,
     publisher: u32,
     input: &PageInput,
-    seen: Sightings,
+    signals: Sightings,
     slots: &[SlotInput],
 ) -> Page {
     let row = &snapshot.publishers[publisher as usize];
@@ -176,7 +176,7 @@ pub fn page(
             || topics.iter().any(|topic| snapshot.taxonomy.sensitive(*topic)),
         stopped: document.is_stopped()
             || topics.iter().any(|topic| {
-                row.stopped_topics.iter().any(|above| snapshot.taxonomy.covers(*above, *topic))
+                row.stopped_topics.iter().any(|outer| snapshot.taxonomy.covers(*outer, *topic))
             })
             || input.url.as_deref().is_some_and(|url| stopped(document.all_stopped_paths(), url)),
         region: input.region.as_deref().and_then(|region| region.parse::<Region>().ok()),
@@ -187,7 +187,7 @@ pub fn page(
             .iter()
             .filter_map(|id| snapshot.creative_by_id.get(id.as_str()).copied())
             .collect(),
-        viewer: viewer(row, seen),
+        viewer: viewer(row, signals),
         slots: slots.iter().map(|input| slot(row, input)).collect(),
         topics,
         entities,
@@ -196,9 +196,9 @@ pub fn page(
     }
 }
 
-/// The order of belief: observed, declared, the publisher's usual country.
-fn viewer(publisher: &PublisherRow, seen: Sightings) -> Viewer {
-    match (seen.observed, seen.declared) {
+/// Picks the most reliable signal: observed, then declared, then the publisher's default country.
+fn viewer(publisher: &PublisherRow, signals: Sightings) -> Viewer {
+    match (signals.observed, signals.declared) {
         (Some(country), _) => Viewer { country: Some(country), basis: RegionBasis::Observed },
         (None, Some(country)) => Viewer { country: Some(country), basis: RegionBasis::Declared },
         (None, None) => Viewer {
@@ -208,9 +208,9 @@ fn viewer(publisher: &PublisherRow, seen: Sightings) -> Viewer {
     }
 }
 
-/// Whether an address lies under a stopped prefix: of the whole address, or of its path.
-fn stopped<'a>(mut prefixes: impl Iterator<Item = &'a str>, address: &str) -> bool {
-    let bare = address.split(['?', '#']).next().unwrap_or(address);
+/// Whether a URL, or its path, starts with a paused prefix.
+fn stopped<'a>(mut prefixes: impl Iterator<Item = &'a str>, url: &str) -> bool {
+    let bare = url.split(['?', '#']).next().unwrap_or(url);
     let path = bare
         .split_once("://")
         .map_or(bare, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
@@ -219,11 +219,11 @@ fn stopped<'a>(mut prefixes: impl Iterator<Item = &'a str>, address: &str) -> bo
 
 fn slot(publisher: &PublisherRow, input: &SlotInput) -> Slot {
     let found = publisher.placements.iter().position(|(id, _)| **id == *input.name);
-    let takes = found.map(|at| publisher.placements[at].1.as_slice()).unwrap_or_default();
+    let supported = found.map(|at| publisher.placements[at].1.as_slice()).unwrap_or_default();
     let styles = if input.styles.is_empty() {
-        takes.iter().copied().collect()
+        supported.iter().copied().collect()
     } else {
-        input.styles.iter().filter(|style| takes.contains(style)).copied().collect()
+        input.styles.iter().filter(|style| supported.contains(style)).copied().collect()
     };
     Slot {
         key: input.key.as_deref().unwrap_or(&input.name).into(),
@@ -237,14 +237,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entity_is_a_name_or_an_object() {
-        let read = serde_json::from_str::<EntityInput>;
-        assert_eq!(read("\"a\"").unwrap(), EntityInput::Name("a".into()));
+    fn an_entity_is_parsed_from_a_name_or_an_object() {
+        let parse = serde_json::from_str::<EntityInput>;
+        assert_eq!(parse("\"a\"").unwrap(), EntityInput::Name("a".into()));
         let named = |role| EntityInput::Named { name: "a".into(), role };
-        assert_eq!(read("{\"name\":\"a\"}").unwrap(), named(Role::Mention));
-        assert_eq!(read("{\"role\":\"subject\",\"name\":\"a\"}").unwrap(), named(Role::Subject));
+        assert_eq!(parse("{\"name\":\"a\"}").unwrap(), named(Role::Mention));
+        assert_eq!(parse("{\"role\":\"subject\",\"name\":\"a\"}").unwrap(), named(Role::Subject));
         for bad in ["1", "{}", "[]", "null", "{\"name\":\"a\",\"role\":\"hero\"}"] {
-            assert!(read(bad).is_err(), "{bad}");
+            assert!(parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The funnel, one line a rule, in its order: what `explain` runs flight by flight, and what the
-//! bitmaps are tested against.
+//! The selection rules in evaluation order, one line each. `explain` runs them flight by flight, and
+//! the bitmap index is tested against them.
 
 use crate::domain::entity::EntityIx;
 use crate::domain::event::Tier;
@@ -21,22 +21,22 @@ use crate::selection::snapshot::style_bit;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// What the slots before this one put on the page, what lost its reservation, and what the caller
-/// does not take.
+/// Exclusions that apply to a slot: advertisers placed by earlier slots, flights that lost their
+/// reservation, and flights and creatives that the caller rejected.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
-    /// Advertisers on the page, by number.
+    /// Indices of the advertisers that earlier slots of this request placed on the page.
     pub advertisers: Vec<usize>,
-    /// Flights whose reservation failed in this request, by place.
+    /// Ranks of the flights whose reservation failed in this request.
     pub masked: Vec<usize>,
-    /// Flights that the caller does not take in this slot, by place.
+    /// Ranks of the flights that the caller rejected in this slot.
     pub refused: Vec<usize>,
-    /// Creatives that the caller does not take in this slot, of flights with others left, by number.
+    /// Indices of the creatives that the caller rejected in this slot while their flight had others.
     pub refused_creatives: Vec<u32>,
 }
 
 impl Taken {
-    /// Begins another slot with what was passed over in it, as far as it is known beforehand.
+    /// Starts the next slot: clears the rejections and applies `masks` (known in advance in replays).
     pub fn begin(&mut self, masks: &[Mask]) {
         self.refused.clear();
         self.refused_creatives.clear();
@@ -45,7 +45,8 @@ impl Taken {
         }
     }
 
-    /// Passes over a flight from now on, or a flight or a creative in this slot.
+    /// Excludes a flight for the rest of the request (lost reservation), or a flight or creative for
+    /// this slot (rejected).
     pub fn pass_over(&mut self, mask: Mask) {
         let number = mask.0 & Mask::NUMBER;
         match (mask.is_refused(), mask.0 & Mask::CREATIVE != 0) {
@@ -56,9 +57,8 @@ impl Taken {
     }
 }
 
-/// What was passed over, and why, as the decision log keeps it: a flight's place in rank order, with
-/// the highest bit set where the caller did not take it, or a creative's number with the next bit set
-/// as well.
+/// An exclusion, as stored in the decision log: a flight's rank, with the highest bit set if the
+/// caller rejected it; or a creative's index, with the two highest bits set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Mask(u32);
@@ -68,44 +68,44 @@ impl Mask {
     const CREATIVE: u32 = 1 << 30;
     const NUMBER: u32 = Mask::CREATIVE - 1;
 
-    /// A flight's reservation failed.
+    /// A flight whose reservation failed.
     pub fn lost(place: usize) -> Mask {
         Mask(u32::try_from(place).unwrap_or(u32::MAX) & Mask::NUMBER)
     }
 
-    /// The caller does not take a flight.
+    /// A flight that the caller rejected.
     pub fn refused(place: usize) -> Mask {
         Mask(Mask::lost(place).0 | Mask::REFUSED)
     }
 
-    /// The caller does not take a creative.
+    /// A creative that the caller rejected.
     pub fn creative(number: u32) -> Mask {
         Mask(number & Mask::NUMBER | Mask::REFUSED | Mask::CREATIVE)
     }
 
-    /// Whether it was the caller.
+    /// Whether the caller rejected it.
     pub fn is_refused(self) -> bool {
         self.0 & Mask::REFUSED != 0
     }
 }
 
-/// One slot of one page at one moment, as every rule sees it.
-pub struct Case<'a> {
+/// The input of every rule: one slot of one page at one time.
+pub struct SlotContext<'a> {
     /// The inventory and its state.
     pub world: &'a World,
     /// The page.
     pub page: &'a Page,
-    /// The placement.
+    /// The slot.
     pub slot: &'a Slot,
-    /// Now, in unix milliseconds.
+    /// The current time, in Unix milliseconds.
     pub now_ms: i64,
-    /// The slot's rolls.
+    /// The slot's random numbers.
     pub dice: Dice,
-    /// What is on the page already.
+    /// Exclusions that apply to the slot.
     pub taken: &'a Taken,
 }
 
-impl Case<'_> {
+impl SlotContext<'_> {
     fn snapshot(&self) -> &Snapshot {
         &self.world.snapshot
     }
@@ -114,11 +114,11 @@ impl Case<'_> {
         &self.snapshot().publishers[self.page.publisher as usize]
     }
 
-    /// Every rule of the funnel in its order, up to the pace gate, with whether it holds for a flight.
+    /// All rules in evaluation order, up to pacing, each with whether the flight passes it.
     pub fn rules(&self, place: usize, flight: &FlightRow) -> [(bool, Removed); 21] {
         let (snapshot, page) = (self.snapshot(), self.page);
         let viewer = page.viewer.country.as_slice();
-        let about = page.region.as_ref();
+        let page_region = page.region.as_ref();
         let in_region = |mine: &_, country| snapshot.regions.covers(mine, country);
         let in_page_region = |mine: &_, theirs| snapshot.regions.within(mine, theirs);
         let on_topic = |mine: &TopicIx, theirs| snapshot.taxonomy.covers(*mine, theirs);
@@ -130,9 +130,9 @@ impl Case<'_> {
             (!flight.stopped && !self.stopped_since(place), Removed::Stopped),
             (open, Removed::Commercial),
             (!page.sensitive || flight.accepts_sensitive, Removed::Sensitive),
-            (self.runs(flight), Removed::Dates),
+            (self.is_running(flight), Removed::Dates),
             (flight.regions.fits(viewer, in_region), Removed::Region),
-            (flight.page_regions.fits(about.as_slice(), in_page_region), Removed::PageRegion),
+            (flight.page_regions.fits(page_region.as_slice(), in_page_region), Removed::PageRegion),
             (flight.languages.fits(&[&page.language], Language::covers), Removed::Language),
             (self.sector_allowed(flight), Removed::Sector),
             (flight.topics.fits(&page.topics, on_topic), Removed::Topic),
@@ -149,8 +149,8 @@ impl Case<'_> {
                 flight.publishers.fits(&[page.publisher], |mine, theirs| *mine == theirs),
                 Removed::Publisher,
             ),
-            (!self.conflicts(flight), Removed::Conflict),
-            (!self.shown(flight), Removed::Shown),
+            (!self.has_subject_conflict(flight), Removed::Conflict),
+            (!self.violates_separation(flight), Removed::Shown),
             (!self.blocked(place, flight), Removed::Blocked),
             (self.styles() & flight.styles != 0, Removed::Style),
             (self.labelled(), Removed::Label),
@@ -160,12 +160,12 @@ impl Case<'_> {
         ]
     }
 
-    /// The first rule against a flight, in the order of the funnel, up to the pace gate.
+    /// The first rule that a flight fails, up to pacing.
     pub fn against(&self, place: usize, flight: &FlightRow) -> Option<Removed> {
         self.rules(place, flight).into_iter().find(|(holds, _)| !holds).map(|(_, removed)| removed)
     }
 
-    /// The placement's id; the slot's key where the publisher has no such placement.
+    /// The placement's id, or the slot's key if the placement is unknown.
     pub fn placement(&self) -> &str {
         match self.slot.placement {
             Some(ix) => &self.publisher().placements[ix as usize].0,
@@ -173,19 +173,19 @@ impl Case<'_> {
         }
     }
 
-    /// The styles that the slot takes, a bit each.
+    /// The styles that the slot accepts, one bit each.
     pub fn styles(&self) -> u8 {
         self.slot.styles.iter().fold(0, |bits, style| bits | style_bit(*style))
     }
 
-    /// Whether a reviewed label exists for this reader and page.
+    /// Whether a reviewed label exists for the reader's country.
     pub fn labelled(&self) -> bool {
         let country = self.page.viewer.country;
         self.snapshot().labels.find(country, &self.page.language).is_some()
     }
 
-    /// Whether the flight has begun and is not over.
-    pub fn runs(&self, flight: &FlightRow) -> bool {
+    /// Whether the flight has started and not ended.
+    pub fn is_running(&self, flight: &FlightRow) -> bool {
         flight.starts_ms <= self.now_ms && self.now_ms < flight.ends_ms
     }
 
@@ -194,7 +194,7 @@ impl Case<'_> {
         self.world.state.stopped.binary_search(&at).is_ok()
     }
 
-    /// Restricted lines of business need the publisher's permission and the region's.
+    /// Whether the publisher and the reader's country allow the flight's restricted categories.
     pub fn sector_allowed(&self, flight: &FlightRow) -> bool {
         let snapshot = self.snapshot();
         flight.restricted_sectors.iter().all(|sector| {
@@ -205,8 +205,8 @@ impl Case<'_> {
         })
     }
 
-    /// The entities of the page that keep sponsors away, by the publisher's policy.
-    pub fn guarded(&self) -> impl Iterator<Item = EntityIx> {
+    /// The page's entities that count for subject conflicts, by the publisher's policy.
+    pub fn conflict_entities(&self) -> impl Iterator<Item = EntityIx> {
         let policy = self.publisher().conflict;
         self.page.entities.iter().filter_map(move |(entity, role)| match (policy, role) {
             (SubjectConflict::Off, _) => None,
@@ -215,23 +215,25 @@ impl Case<'_> {
         })
     }
 
-    /// Whether the story is about the sponsor or a rival of the sponsor.
-    pub fn conflicts(&self, flight: &FlightRow) -> bool {
+    /// Whether the page is about the advertiser or a competitor of it.
+    pub fn has_subject_conflict(&self, flight: &FlightRow) -> bool {
         let entities = &self.snapshot().entities;
         flight.sponsor.is_some_and(|sponsor| {
-            self.guarded()
-                .any(|about| entities.same_house(sponsor, about) || entities.rivals(sponsor, about))
+            self.conflict_entities().any(|about| {
+                entities.same_brand_group(sponsor, about) || entities.rivals(sponsor, about)
+            })
         })
     }
 
-    /// Whether the sponsor or a rival is on the page already.
-    pub fn shown(&self, flight: &FlightRow) -> bool {
+    /// Whether the advertiser or a competitor of it is already on the page.
+    pub fn violates_separation(&self, flight: &FlightRow) -> bool {
         let snapshot = self.snapshot();
-        self.on_page().any(|advertiser| snapshot.apart(advertiser, flight.advertiser))
+        self.advertisers_on_page()
+            .any(|advertiser| snapshot.must_separate(advertiser, flight.advertiser))
     }
 
-    /// The advertisers on the page: those the page names and those of the slots before.
-    pub fn on_page(&self) -> impl Iterator<Item = usize> {
+    /// The advertisers already on the page: of creatives declared by the page and of earlier slots.
+    pub fn advertisers_on_page(&self) -> impl Iterator<Item = usize> {
         let snapshot = self.snapshot();
         let named = self.page.shown.iter().filter_map(|creative| {
             let row = snapshot.creatives.get(*creative as usize)?;
@@ -244,7 +246,7 @@ impl Case<'_> {
         self.snapshot().blocks(self.publisher(), flight) || self.taken.refused.contains(&place)
     }
 
-    /// Whether the flight takes this page's traffic, by its roll.
+    /// Whether the pacing throttle lets the flight participate in this slot.
     pub fn on_pace(&self, place: usize, flight: &FlightRow) -> bool {
         match self.world.throttle(place) {
             None => true,
@@ -254,17 +256,19 @@ impl Case<'_> {
 }
 
 impl Snapshot {
-    /// Whether two advertisers never stand on one page: the same one, or rivals.
-    pub fn apart(&self, one: usize, other: usize) -> bool {
+    /// Whether two advertisers must not appear on one page: the same brand group, or competitors.
+    pub fn must_separate(&self, one: usize, other: usize) -> bool {
         let entity = |advertiser: usize| self.advertiser_entities[advertiser];
         one == other
             || match (entity(one), entity(other)) {
-                (Some(a), Some(b)) => self.entities.same_house(a, b) || self.entities.rivals(a, b),
+                (Some(a), Some(b)) => {
+                    self.entities.same_brand_group(a, b) || self.entities.rivals(a, b)
+                }
                 _ => false,
             }
     }
 
-    /// Whether a publisher refuses a flight, whatever the page.
+    /// Whether a publisher blocks a flight on all its pages.
     pub fn blocks(&self, publisher: &PublisherRow, flight: &FlightRow) -> bool {
         let sectors = &self.campaign_sectors[flight.campaign];
         publisher.blocked_advertisers.contains(&flight.advertiser)

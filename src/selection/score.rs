@@ -1,7 +1,7 @@
-//! What a candidate is worth on this page: one multiplicative score, kept as a sum of logarithms.
+//! The score of a candidate on a page: a product, computed as a sum of logarithms.
 //!
-//! `ln score = ln weight + price_weight·ln(price / reference) + ln relevance`, all in Q32 fixed
-//! point, so that every machine computes the same bits.
+//! `ln score = sharpness·(ln weight + price_weight·ln(price / reference) + ln relevance)`, all in Q32
+//! fixed point, so that every instance computes the same bits.
 
 use crate::domain::event::BillOn;
 use crate::domain::money::Micros;
@@ -14,13 +14,13 @@ use crate::selection::snapshot::Snapshot;
 use serde::Serialize;
 
 closed! {
-    /// How closely a flight's wish meets what the page has.
+    /// How closely a flight's targeting matches the page's topic or the reader's country.
     Level {
-        /// It names the very topic, or the reader's country.
+        /// Targets the topic or country itself.
         Exact = "exact",
-        /// It names a topic above, or a group with the country.
+        /// Targets an ancestor topic, or a group that contains the country.
         Broader = "broader",
-        /// It names none.
+        /// Does not target this dimension.
         Any = "any",
     }
 }
@@ -28,24 +28,24 @@ closed! {
 /// The weights as logarithms.
 #[derive(Clone, Debug)]
 pub struct Boosts {
-    /// The relevance of every combination of levels.
+    /// Relevance per combination of topic level, region level, entity match and keyword match.
     relevance: [[[[Q32; 2]; 2]; 3]; 3],
-    /// The least relevance that is served.
+    /// Minimum relevance.
     pub floor: Q32,
     sharpness: Q32,
     price_weight: Q32,
     ln_reference: Q32,
     ln_clicks: Q32,
-    /// Clicks that a thousand impressions are taken to bring.
+    /// Expected clicks per thousand impressions.
     pub clicks_per_thousand: f64,
-    /// Share of draws that ignore scores, in 2^32nds.
+    /// Share of draws that ignore scores, in units of 2^-32.
     pub explore: u32,
-    /// Most candidates of a tier in a draw.
+    /// Maximum number of candidates per tier in a draw.
     pub max_candidates: usize,
 }
 
 impl Boosts {
-    /// Takes the logarithms of `weights`, once per snapshot.
+    /// Computes the logarithms of `weights`, once per snapshot.
     pub fn new(weights: &Weights) -> Boosts {
         let topic = &weights.topic_boost;
         let region = &weights.region_boost;
@@ -70,21 +70,21 @@ impl Boosts {
         }
     }
 
-    /// The logarithm of a relevance: topic, region, entity and keyword together, clamped.
+    /// The logarithm of the relevance: topic, region, entity and keyword combined, clamped to the cap.
     #[inline]
     pub fn ln_relevance(&self, topic: Level, region: Level, entity: bool, keyword: bool) -> Q32 {
         let of_topic = &self.relevance[topic as usize][region as usize];
         of_topic[usize::from(entity)][usize::from(keyword)]
     }
 
-    /// The logarithm of a score: weight, price and relevance, raised to the sharpness.
+    /// The logarithm of the score: weight, price and relevance, raised to the sharpness.
     #[inline]
     pub fn ln_score(&self, ln_static: Q32, ln_relevance: Q32) -> Q32 {
         self.sharpness.times(ln_static + ln_relevance)
     }
 
-    /// The part of a score that no page changes: weight and price. A price of zero counts as
-    /// the reference price, so that flat and house flights compete by weight alone.
+    /// The page-independent part of the score: weight and price. A price of zero counts as the
+    /// reference price, so that flat-rate and house flights compete by weight only.
     pub fn ln_static(&self, weight: f64, bills: BillOn, price_micros: Micros) -> Q32 {
         let ln_price = match u64::try_from(price_micros.get()) {
             Ok(0) | Err(_) => self.ln_reference,
@@ -95,41 +95,41 @@ impl Boosts {
     }
 }
 
-/// A share in 2^32nds, from a number that validation keeps between 0 and ½.
+/// A share in units of 2^-32, from a number that validation limits to 0 to ½.
 fn share(part: f64) -> u32 {
     let raw = Q32::from_f64(part).raw();
     u32::try_from(raw.max(0)).unwrap_or(u32::MAX)
 }
 
-/// A candidate's score with its terms, as logarithms in Q32.
+/// A candidate's score and its terms; logarithms are Q32.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Score {
-    /// How its topics met the page's.
+    /// How its topics match the page's.
     pub topic: Level,
-    /// One of its entities is on the page.
+    /// Whether it targets an entity of the page.
     pub entity: bool,
-    /// How its regions met the reader's.
+    /// How its regions match the reader's.
     pub region: Level,
-    /// One of its keywords is on the page.
+    /// Whether it targets a keyword of the page.
     pub keyword: bool,
-    /// Topic, entity, region and keyword together, clamped to the cap.
+    /// Topic, entity, region and keyword combined, clamped to the cap.
     pub ln_relevance: Q32,
     /// Weight and price.
     pub ln_static: Q32,
-    /// All of it, raised to the sharpness: what the draw takes.
+    /// The final score, raised to the sharpness, as used in the draw.
     pub ln_score: Q32,
 }
 
-/// What of the page a flight met, for attribution and copy: numbers, by the snapshot's tables.
+/// What a flight matched on the page, for attribution and placeholders in ad text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Matched {
-    /// The page's topic that met the flight's.
+    /// The page's topic that the flight targets.
     pub topic: Option<crate::domain::taxonomy::TopicIx>,
-    /// The page's entity that met the flight's.
+    /// The page's entity that the flight targets.
     pub entity: Option<crate::domain::entity::EntityIx>,
 }
 
-/// Scores a flight that passed every rule.
+/// Scores a flight that passed all rules.
 pub fn score(snapshot: &Snapshot, flight: &FlightRow, page: &Page) -> Score {
     let boosts = &snapshot.boosts;
     let topic = match flight.topics.any.as_slice() {
@@ -151,8 +151,8 @@ pub fn score(snapshot: &Snapshot, flight: &FlightRow, page: &Page) -> Score {
     Score { topic, entity, region, keyword, ln_relevance, ln_static: flight.ln_static, ln_score }
 }
 
-/// Which of the page's topics and entities a flight met: the very topic before a broader one,
-/// a subject before a mention, the page's order otherwise.
+/// The page's topic and entity that a flight matched. Exact topics take precedence over broader ones
+/// and subjects over mentions; otherwise the first in the page's order.
 pub fn matched(snapshot: &Snapshot, flight: &FlightRow, page: &Page) -> Matched {
     let exact = page.topics.iter().find(|topic| flight.topics.any.contains(topic));
     let broader = || {

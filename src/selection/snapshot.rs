@@ -1,5 +1,7 @@
-//! What a decision reads: an inventory and its weights, compiled, immutable, named by their hashes.
+//! The immutable input of decisions: inventory, weights and labels, compiled, identified by hashes.
 
+use crate::domain::boxed_or_default::BoxedOrDefault;
+use crate::domain::boxed_or_default::StaticDefault;
 use crate::domain::entity::Entities;
 use crate::domain::entity::EntityIx;
 use crate::domain::event::BillOn;
@@ -13,8 +15,6 @@ use crate::domain::party::SubjectConflict;
 use crate::domain::region::Country;
 use crate::domain::region::Region;
 use crate::domain::region::Regions;
-use crate::domain::seldom::Blank;
-use crate::domain::seldom::Seldom;
 use crate::domain::taxonomy::Taxonomy;
 use crate::domain::taxonomy::TopicIx;
 use crate::selection::fixed::Q32;
@@ -25,8 +25,8 @@ use crate::selection::score::Boosts;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-/// The compiled inventory. Flights stand in rank order: by tier, then by their static score, then
-/// by id; a flight's place in `flights` is its bit in every row of the index.
+/// The compiled inventory. Flights are in rank order: by tier, then by static score (highest first),
+/// then by id. A flight's position in `flights` (its place) is its bit in every row of the index.
 pub struct Snapshot {
     /// Content hash of the inventory.
     pub inventory_hash: String,
@@ -38,42 +38,42 @@ pub struct Snapshot {
     pub inventory: Inventory,
     /// The topic tree.
     pub taxonomy: Taxonomy,
-    /// Whom pages can be about.
+    /// Entities that pages can be about.
     pub entities: Entities,
     /// Countries and their groups.
     pub regions: Regions,
-    /// The disclosure table.
+    /// The disclosure labels.
     pub labels: Labels,
-    /// Keywords that any flight asks for.
+    /// Indices of the keywords that any flight targets.
     pub keywords: HashMap<Box<str>, u32>,
     /// The flights, in rank order.
     pub flights: Vec<FlightRow>,
     /// The creatives, in id order.
     pub creatives: Vec<CreativeRow>,
-    /// Publishers, in id order.
+    /// The publishers, in id order.
     pub publishers: Vec<PublisherRow>,
-    /// Publishers by id.
+    /// Publisher indices by id.
     pub publisher_by_id: HashMap<Box<str>, u32>,
-    /// Creatives by id.
+    /// Creative indices by id.
     pub creative_by_id: HashMap<Box<str>, u32>,
-    /// The entity each advertiser is, by the advertiser's number.
+    /// The entity of each advertiser, by advertiser index.
     pub advertiser_entities: Vec<Option<EntityIx>>,
-    /// Each campaign's lines of business, by the campaign's number.
+    /// Category indices of each campaign, by campaign index.
     pub campaign_sectors: Vec<Box<[usize]>>,
-    /// What relevance is worth.
+    /// The scoring weights as logarithms.
     pub boosts: Boosts,
-    /// The rows.
+    /// The bitmap index over flights.
     pub index: Index,
-    /// Where each tier's flights begin and end in rank order, in the order of [`Tier::ALL`].
+    /// The range of each tier's flights in rank order, in the order of [`Tier::ALL`].
     pub tiers: [std::ops::Range<usize>; 3],
 }
 
-/// A resolved clause: sorted numbers.
+/// A targeting clause with resolved, sorted values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resolved<T> {
-    /// Any of these will do; empty is a wildcard.
+    /// At least one of these must match; empty matches everything.
     pub any: Vec<T>,
-    /// None of these may apply.
+    /// None of these may match.
     pub none: Vec<T>,
 }
 
@@ -83,115 +83,115 @@ impl<T> Default for Resolved<T> {
     }
 }
 
-impl<T: PartialEq + 'static> Blank for Resolved<T> {
-    const BLANK: &'static Self = &Resolved { any: Vec::new(), none: Vec::new() };
+impl<T: PartialEq + 'static> StaticDefault for Resolved<T> {
+    const DEFAULT: &'static Self = &Resolved { any: Vec::new(), none: Vec::new() };
 }
 
 impl<T: PartialEq> Resolved<T> {
-    /// Whether a page with these values fits: `covers(mine, theirs)` says when a value of the
-    /// flight covers a value of the page.
+    /// Whether a page with these values matches. `covers(mine, theirs)` returns whether a value of
+    /// the flight covers a value of the page.
     pub fn fits<V: Copy>(&self, values: &[V], covers: impl Fn(&T, V) -> bool) -> bool {
         let meets = |list: &[T]| list.iter().any(|mine| values.iter().any(|v| covers(mine, *v)));
         (self.any.is_empty() || meets(&self.any)) && !meets(&self.none)
     }
 }
 
-/// A flight with everything looked up.
+/// A compiled flight.
 #[derive(Clone, Debug)]
 pub struct FlightRow {
-    /// Its number in `inventory.flights`.
+    /// Its index in `inventory.flights`.
     pub doc: usize,
-    /// The number its rolls are made of: a hash of its id.
+    /// Its random seed: a hash of its id.
     pub stable_id: u64,
-    /// Its campaign's number in `inventory.campaigns`.
+    /// Its campaign's index in `inventory.campaigns`.
     pub campaign: usize,
-    /// Its advertiser's number in `inventory.advertisers`.
+    /// Its advertiser's index in `inventory.advertisers`.
     pub advertiser: usize,
-    /// When it is asked.
+    /// Its priority tier.
     pub tier: Tier,
-    /// First moment, in unix milliseconds.
+    /// Start (inclusive), in Unix milliseconds.
     pub starts_ms: i64,
-    /// First moment after it.
+    /// End (exclusive), in Unix milliseconds.
     pub ends_ms: i64,
-    /// Weight and price, as a logarithm.
+    /// Logarithm of weight and price.
     pub ln_static: Q32,
-    /// It, its campaign or its advertiser is stopped, or it has no live creative.
+    /// Whether it, its campaign or its advertiser is paused, or it has no live creative.
     pub stopped: bool,
-    /// Runs on sensitive pages.
+    /// Whether it may run on sensitive pages.
     pub accepts_sensitive: bool,
-    /// What it pays for.
+    /// The pricing model.
     pub bills: BillOn,
-    /// What one billable event costs.
+    /// The price of one billable event.
     pub price: Micros,
-    /// What a copied command costs.
+    /// The additional price of a copied command.
     pub copy_price: Micros,
-    /// The entity its advertiser is.
+    /// The entity of its advertiser.
     pub sponsor: Option<EntityIx>,
-    /// Its campaign's lines of business, by number, restricted ones alone.
+    /// Indices of its campaign's restricted categories.
     pub restricted_sectors: Box<[usize]>,
-    /// What pages are about.
-    pub topics: Seldom<Resolved<TopicIx>>,
-    /// Whom they are about.
-    pub entities: Seldom<Resolved<EntityIx>>,
-    /// Where readers are.
-    pub regions: Seldom<Resolved<Region>>,
-    /// Where pages are about.
-    pub page_regions: Seldom<Resolved<Region>>,
-    /// What pages are written in.
-    pub languages: Seldom<Resolved<Language>>,
-    /// What they name.
-    pub keywords: Seldom<Resolved<u32>>,
-    /// Whose they are, by number.
-    pub publishers: Seldom<Resolved<u32>>,
-    /// Which slot, by the placement's id.
-    pub placements: Seldom<Resolved<Box<str>>>,
-    /// Styles its live creatives have, a bit each in the order of [`Style::ALL`].
+    /// Targeted page topics.
+    pub topics: BoxedOrDefault<Resolved<TopicIx>>,
+    /// Targeted page entities.
+    pub entities: BoxedOrDefault<Resolved<EntityIx>>,
+    /// Targeted reader regions.
+    pub regions: BoxedOrDefault<Resolved<Region>>,
+    /// Targeted regions that pages are about.
+    pub page_regions: BoxedOrDefault<Resolved<Region>>,
+    /// Targeted page languages.
+    pub languages: BoxedOrDefault<Resolved<Language>>,
+    /// Targeted page keywords, by index.
+    pub keywords: BoxedOrDefault<Resolved<u32>>,
+    /// Targeted publishers, by index.
+    pub publishers: BoxedOrDefault<Resolved<u32>>,
+    /// Targeted placements, by id.
+    pub placements: BoxedOrDefault<Resolved<Box<str>>>,
+    /// Styles of its live creatives, one bit each in the order of [`Style::ALL`].
     pub styles: u8,
-    /// Its live creatives, by number.
+    /// Indices of its live creatives.
     pub creatives: Box<[u32]>,
 }
 
-/// A creative with everything looked up.
+/// A compiled creative.
 #[derive(Clone, Debug)]
 pub struct CreativeRow {
-    /// Its number in `inventory.creatives`: the same as its own, the list being in id order.
+    /// Its index in `inventory.creatives`, equal to its index in `Snapshot::creatives`.
     pub doc: usize,
-    /// The number its rolls are made of.
+    /// Its random seed: a hash of its id.
     pub stable_id: u64,
-    /// Its flight's place in rank order; `None` when the flight is not compiled.
+    /// Its flight's position in rank order; `None` if the flight was not compiled.
     pub flight: Option<usize>,
-    /// Content hash, as shown.
+    /// Content hash.
     pub hash: String,
-    /// Styles, a bit each.
+    /// Styles, one bit each.
     pub styles: u8,
-    /// The weights of its wordings as logarithms, its own first.
+    /// Logarithms of the weights of its texts: its own first, then the variants.
     pub wordings: SmallVec<[Q32; 1]>,
 }
 
-/// A publisher with everything looked up.
+/// A compiled publisher.
 #[derive(Clone, Debug)]
 pub struct PublisherRow {
-    /// Its number in `inventory.publishers`.
+    /// Its index in `inventory.publishers`.
     pub doc: usize,
-    /// Advertisers it blocks, by number.
+    /// Indices of the advertisers it blocks.
     pub blocked_advertisers: Box<[usize]>,
-    /// Lines of business it blocks, by number.
+    /// Indices of the categories it blocks.
     pub blocked_sectors: Box<[usize]>,
-    /// Entities whose sponsorship it blocks.
+    /// Entities it blocks as advertisers.
     pub blocked_entities: Box<[EntityIx]>,
-    /// Restricted lines of business it allows, by number.
+    /// Indices of the restricted categories it allows.
     pub allowed_sectors: Box<[usize]>,
-    /// Which stories keep a sponsor off.
+    /// Its subject conflict policy.
     pub conflict: SubjectConflict,
-    /// Topics it stopped.
+    /// Paused topics.
     pub stopped_topics: Box<[TopicIx]>,
-    /// Placements: id and styles, in the order of the document.
+    /// Placements: id and styles, in document order.
     pub placements: Box<[(Box<str>, Vec<Style>)]>,
-    /// Where its readers are when nothing else is known.
+    /// Country assumed for readers whose country is unknown.
     pub default_country: Country,
 }
 
-/// The bit of a style in a set of styles.
+/// The bit of a style in a style set.
 pub fn style_bit(style: Style) -> u8 {
     match style {
         Style::Terminal => 1,
@@ -200,48 +200,48 @@ pub fn style_bit(style: Style) -> u8 {
     }
 }
 
-/// What moves faster than a snapshot: immutable, numbered, replaced as a whole.
+/// State that changes more often than the snapshot: immutable, numbered, replaced as a whole.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct State {
-    /// Counts up with every change.
+    /// Incremented with every change.
     pub number: u64,
-    /// Flights whose budget is spent or reserved, by place in rank order, sorted.
+    /// Flights whose budget is spent or reserved, as sorted ranks.
     pub spent: Vec<u32>,
-    /// Flights that are ahead of their pace and how much of their traffic they take, in 2^32nds;
-    /// flights that are not here take all. By place in rank order, sorted.
+    /// Throttled flights, as sorted ranks, each with the share of traffic it participates in, in
+    /// units of 2^-32. Other flights are not throttled.
     pub paced: Vec<(u32, u32)>,
-    /// Stopped since the snapshot was compiled, by place in rank order, sorted.
+    /// Flights paused since the snapshot was compiled, as sorted ranks.
     pub stopped: Vec<u32>,
 }
 
-/// A snapshot with the state that goes with it.
+/// A snapshot and its current state.
 pub struct World {
     /// The compiled inventory.
     pub snapshot: std::sync::Arc<Snapshot>,
-    /// What moves.
+    /// The current state.
     pub state: State,
-    /// The flights that may be chosen at all: not stopped, budget left. Derived from `state`.
-    pub open: Vec<Block>,
-    /// The flights that must be asked one by one: they have dates or a pace. Derived from `state`.
-    pub asked: Vec<Block>,
+    /// Flights that are not paused and have budget left. Derived from `state`.
+    pub available: Vec<Block>,
+    /// Flights that need a per-flight check: they have dates or are throttled. Derived from `state`.
+    pub to_check: Vec<Block>,
 }
 
 impl World {
-    /// Puts a state on a snapshot.
+    /// Combines a snapshot and a state.
     pub fn new(snapshot: std::sync::Arc<Snapshot>, state: State) -> World {
         let within = |place: &u32| (*place as usize) < snapshot.flights.len();
-        let mut open = snapshot.index.live.clone();
+        let mut available = snapshot.index.live.clone();
         for place in state.spent.iter().chain(&state.stopped).copied().filter(within) {
-            row::clear(&mut open, place);
+            row::clear(&mut available, place);
         }
-        let mut asked = snapshot.index.dated.clone();
+        let mut to_check = snapshot.index.dated.clone();
         for place in state.paced.iter().map(|(place, _)| *place).filter(within) {
-            row::set(&mut asked, place);
+            row::set(&mut to_check, place);
         }
-        World { snapshot, state, open, asked }
+        World { snapshot, state, available, to_check }
     }
 
-    /// How much of its traffic a flight takes, in 2^32nds; `None` is all.
+    /// The share of traffic a flight participates in, in units of 2^-32; `None` if not throttled.
     pub fn throttle(&self, place: usize) -> Option<u32> {
         let paced = &self.state.paced;
         paced.binary_search_by_key(&place, |(at, _)| *at as usize).ok().map(|at| paced[at].1)

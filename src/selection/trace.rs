@@ -1,4 +1,4 @@
-//! Why: the whole funnel again, flight by flight, on the recorded world. Must agree with
+//! Recomputes a selection flight by flight on the recorded world, for explain. Must agree with
 //! [`choose`](crate::selection::choose::choose) bit for bit.
 
 use crate::domain::event::NoFill;
@@ -10,45 +10,44 @@ use crate::selection::draw;
 use crate::selection::index;
 use crate::selection::no_fill;
 use crate::selection::removed::Removed;
-use crate::selection::rules::Case;
 use crate::selection::rules::Mask;
+use crate::selection::rules::SlotContext;
 use crate::selection::rules::Taken;
 use crate::selection::score;
 use crate::selection::score::Score;
 use serde::Serialize;
 
-/// Everything that happened in one slot.
+/// The trace of one slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlotTrace {
     /// The winner, or why there is none.
     pub result: Result<Win, NoFill>,
-    /// Flights that were removed, by place in rank order, with the stage.
+    /// Filtered flights, by position in rank order, with the reason.
     pub removed: Vec<(usize, Removed)>,
-    /// Flights that were drawn among, in the tier that won.
+    /// The candidates of the draw in the winning tier.
     pub candidates: Vec<Candidate>,
 }
 
-/// One flight of the draw.
+/// A candidate of the draw.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Candidate {
-    /// Its place in rank order.
+    /// Its position in rank order.
     pub place: usize,
     /// Its score.
     pub score: Score,
-    /// P(it | earlier slots, masks, world), in 2^32nds.
+    /// P(flight | earlier slots, masks, world), in units of 2^-32.
     pub probability: u32,
 }
 
 impl SlotTrace {
-    /// How many flights each stage removed, in the order of the funnel; stages that removed none
-    /// are there, too.
+    /// Number of flights filtered per reason, in evaluation order, including zeros.
     pub fn stages(&self) -> Vec<(Removed, usize)> {
         let count = |stage: Removed| self.removed.iter().filter(|(_, by)| *by == stage).count();
         Removed::ALL.iter().map(|stage| (*stage, count(*stage))).collect()
     }
 }
 
-/// Traces every slot of a request. `masks` are the flights that were passed over, a list a slot.
+/// Traces every slot of a request. `masks` holds the recorded exclusions, one list per slot.
 pub fn trace(request: &Request<'_>, masks: &[Vec<Mask>]) -> Vec<SlotTrace> {
     let mut taken = Taken::default();
     (0..request.page.slots.len())
@@ -71,19 +70,19 @@ pub fn trace(request: &Request<'_>, masks: &[Vec<Mask>]) -> Vec<SlotTrace> {
         .collect()
 }
 
-fn trace_slot(case: &Case<'_>) -> SlotTrace {
-    let snapshot = &*case.world.snapshot;
+fn trace_slot(context: &SlotContext<'_>) -> SlotTrace {
+    let snapshot = &*context.world.snapshot;
     let mut removed = Vec::new();
     let mut candidates: Vec<(u32, Score)> = Vec::new();
     let mut won: Option<(Win, Vec<Candidate>)> = None;
-    let refused = choose::refused(case);
+    let early = choose::early_no_fill(context);
     for tier in Tier::ALL {
         candidates.clear();
         for place in snapshot.tiers[*tier as usize].clone() {
             let flight = &snapshot.flights[place];
-            let against = case.against(place, flight).or_else(|| {
-                let score = score::score(snapshot, flight, case.page);
-                if won.is_some() || refused.is_some() {
+            let reason = context.against(place, flight).or_else(|| {
+                let score = score::score(snapshot, flight, context.page);
+                if won.is_some() || early.is_some() {
                     Some(Removed::Tier)
                 } else if score.ln_relevance < snapshot.boosts.floor {
                     Some(Removed::Relevance)
@@ -94,37 +93,37 @@ fn trace_slot(case: &Case<'_>) -> SlotTrace {
                     None
                 }
             });
-            removed.extend(against.map(|stage| (place, stage)));
+            removed.extend(reason.map(|reason| (place, reason)));
         }
-        let asked = index::tiers(case.page.commercial).contains(tier) && refused.is_none();
-        if won.is_none() && asked {
-            won = choose::draw_one(case, &drawn(case, &candidates))
-                .map(|win| (win, odds(case, &candidates)));
+        let allowed = index::tiers(context.page.commercial).contains(tier) && early.is_none();
+        if won.is_none() && allowed {
+            won = choose::draw_one(context, &drawn(context, &candidates))
+                .map(|win| (win, with_probabilities(context, &candidates)));
         }
     }
     match won {
         Some((win, candidates)) => SlotTrace { result: Ok(win), removed, candidates },
         None => {
-            let reason = refused.unwrap_or_else(|| no_fill::reason(case));
+            let reason = early.unwrap_or_else(|| no_fill::reason(context));
             SlotTrace { result: Err(reason), removed, candidates: Vec::new() }
         }
     }
 }
 
-/// The candidates as a draw takes them.
-fn drawn(case: &Case<'_>, candidates: &[(u32, Score)]) -> Vec<choose::Candidate> {
-    let flights = &case.world.snapshot.flights;
-    let one = |(place, score): &(u32, Score)| choose::Candidate {
+/// Converts candidates to the input of a draw.
+fn drawn(context: &SlotContext<'_>, candidates: &[(u32, Score)]) -> Vec<choose::Candidate> {
+    let flights = &context.world.snapshot.flights;
+    let candidate = |(place, score): &(u32, Score)| choose::Candidate {
         place: *place,
         stable_id: flights[*place as usize].stable_id,
         ln_score: score.ln_score,
     };
-    candidates.iter().map(one).collect()
+    candidates.iter().map(candidate).collect()
 }
 
-/// Each candidate's probability in its draw.
-fn odds(case: &Case<'_>, candidates: &[(u32, Score)]) -> Vec<Candidate> {
-    let snapshot = &*case.world.snapshot;
+/// The candidates with their probabilities in the draw.
+fn with_probabilities(context: &SlotContext<'_>, candidates: &[(u32, Score)]) -> Vec<Candidate> {
+    let snapshot = &*context.world.snapshot;
     let weighted = candidates
         .iter()
         .map(|(place, score)| (snapshot.flights[*place as usize].stable_id, score.ln_score));

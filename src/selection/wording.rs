@@ -1,23 +1,23 @@
-//! What a flight says once it has won: which of its creatives, in which wording.
+//! The choice among the winning flight's creatives and their text variants.
 
 use crate::selection::dice::Purpose;
 use crate::selection::draw;
 use crate::selection::fixed::Q32;
-use crate::selection::rules::Case;
+use crate::selection::rules::SlotContext;
 use crate::selection::snapshot::FlightRow;
 use smallvec::SmallVec;
 
-/// A drawn wording.
+/// The drawn creative and text variant.
 pub struct Drawn {
-    /// The creative's number.
+    /// The creative's index.
     pub creative: u32,
-    /// Which wording: 0 is the creative's own, `n` its `n`th variant.
+    /// The text variant: 0 is the creative's own text, `n` its `n`th variant.
     pub variant: u8,
-    /// P(it | flight), in 2^32nds.
+    /// P(creative and variant | flight), in units of 2^-32.
     pub propensity: u32,
 }
 
-/// One wording of one creative.
+/// One text variant of one creative.
 struct Wording {
     creative: u32,
     variant: u8,
@@ -25,39 +25,40 @@ struct Wording {
     ln_weight: Q32,
 }
 
-/// Whether a flight may show another creative here than this one.
-pub fn has_another(case: &Case<'_>, flight: &FlightRow, creative: u32) -> bool {
-    wordings(case, flight).iter().any(|wording| wording.creative != creative)
+/// Whether the flight has another creative that can fill the slot.
+pub fn has_another(context: &SlotContext<'_>, flight: &FlightRow, creative: u32) -> bool {
+    wordings(context, flight).iter().any(|wording| wording.creative != creative)
 }
 
-/// Draws among the wordings a flight may show here; `None` when there is none.
-pub fn draw_one(case: &Case<'_>, flight: &FlightRow) -> Option<Drawn> {
-    let wordings = wordings(case, flight);
+/// Draws among the texts of the flight that can fill the slot; `None` if there are none.
+pub fn draw_one(context: &SlotContext<'_>, flight: &FlightRow) -> Option<Drawn> {
+    let wordings = wordings(context, flight);
     let weighted = wordings.iter().map(|wording| (wording.stable_id, wording.ln_weight));
-    let (said, propensity) = draw::race(weighted, case.dice, Purpose::Creative, 0)?;
-    let Wording { creative, variant, .. } = wordings[said];
+    let (drawn, propensity) = draw::race(weighted, context.dice, Purpose::Creative, 0)?;
+    let Wording { creative, variant, .. } = wordings[drawn];
     Some(Drawn { creative, variant, propensity })
 }
 
-/// The wordings a flight may show here: those in the page's language where it has any, but for those
-/// that the caller does not take.
-fn wordings(case: &Case<'_>, flight: &FlightRow) -> SmallVec<[Wording; 8]> {
-    let snapshot = &*case.world.snapshot;
-    let styles = case.styles();
-    let shown = |creative: &&u32| {
+/// The texts of the flight that can fill the slot: matching style, not yet on the page, not rejected
+/// by the caller, and in the page's language if the flight has any in it.
+fn wordings(context: &SlotContext<'_>, flight: &FlightRow) -> SmallVec<[Wording; 8]> {
+    let snapshot = &*context.world.snapshot;
+    let styles = context.styles();
+    let usable = |creative: &&u32| {
         let row = &snapshot.creatives[**creative as usize];
-        row.styles & styles != 0 && !case.page.shown.contains(*creative)
+        row.styles & styles != 0 && !context.page.shown.contains(*creative)
     };
-    let speaks = |creative: &u32| {
+    let in_language = |creative: &u32| {
         let document = &snapshot.inventory.creatives[*creative as usize];
-        document.language.covers(&case.page.language)
+        document.language.covers(&context.page.language)
     };
-    // An only creative is shown whatever it speaks.
-    let chooses = flight.creatives.len() > 1;
-    let any_speaks = chooses && flight.creatives.iter().filter(shown).any(speaks);
-    let usable = flight.creatives.iter().filter(shown).filter(|c| !any_speaks || speaks(c));
-    usable
-        .filter(|creative| !case.taken.refused_creatives.contains(*creative))
+    // A flight's only creative is used regardless of its language.
+    let has_choice = flight.creatives.len() > 1;
+    let by_language = has_choice && flight.creatives.iter().filter(usable).any(in_language);
+    let creatives = flight.creatives.iter().filter(usable);
+    creatives
+        .filter(|creative| !by_language || in_language(creative))
+        .filter(|creative| !context.taken.refused_creatives.contains(*creative))
         .flat_map(|creative| {
             let row = &snapshot.creatives[*creative as usize];
             (0u8..).zip(&row.wordings).map(move |(variant, ln_weight)| Wording {

@@ -1,4 +1,4 @@
-//! The keys that seal and open tokens.
+//! The keyring that seals and opens tokens.
 
 use crate::token::payload::PAYLOAD_BYTES;
 use crate::token::payload::Token;
@@ -11,10 +11,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;
 
-/// The format that is sealed; no other is opened.
+/// The supported token format version.
 pub const VERSION: u8 = 1;
 
-/// Characters of every token.
+/// Length of every token, in characters.
 pub const TOKEN_CHARS: usize = 128;
 
 const HEAD_BYTES: usize = 2;
@@ -22,38 +22,38 @@ const TAG_BYTES: usize = 16;
 const SEALED_BYTES: usize = HEAD_BYTES + PAYLOAD_BYTES + TAG_BYTES;
 
 closed! {
-    /// What a key may still do.
+    /// The rotation state of a key.
     KeyAge {
-        /// Seals, and opens for everything.
+        /// Seals and opens tokens.
         Current = "current",
-        /// Opens for everything.
+        /// Opens tokens.
         Previous = "previous",
-        /// Opens for redirects only: what it sealed is past every window.
+        /// Opens tokens for redirects only: all its tokens are past every event window.
         Retired = "retired",
     }
 }
 
 impl KeyAge {
-    /// Whether an event under such a key may count; a retired one only redirects.
+    /// Whether events with tokens of such a key may count; tokens of retired keys only redirect.
     pub const fn counts(self) -> bool {
         !matches!(self, KeyAge::Retired)
     }
 }
 
-/// The text was not sealed by a key in the ring. It says nothing of why: neither should we.
+/// The text was not sealed by a key in the keyring. Deliberately without details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a token of ours")]
+#[error("not a valid token")]
 pub struct Forged;
 
-/// The keys make no ring.
+/// The keys do not form a valid keyring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeyring {
-    /// None or several seal.
+    /// No key or several keys are current.
     #[error("{0} token keys are current: exactly one must be")]
     Current(usize),
-    /// One key id names two keys.
-    #[error("two token keys have the id {0}: give each its own")]
-    Twice(u8),
+    /// Two keys have the same id.
+    #[error("two token keys have the id {0}: key ids must be unique")]
+    DuplicateId(u8),
 }
 
 struct Key {
@@ -62,28 +62,28 @@ struct Key {
     cipher: Aes256GcmSiv,
 }
 
-/// The keys in use. Revoked ones are not in it: what they sealed is forged from then on.
+/// The keys in use. Revoked keys are absent, so their tokens count as forged.
 pub struct Keyring {
     /// The current key is first.
     keys: Vec<Key>,
 }
 
 impl fmt::Debug for Keyring {
-    /// Ids and ages; never a key.
+    /// Prints ids and states, never key material.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.keys.iter().map(|key| (key.kid, key.age))).finish()
     }
 }
 
 impl Keyring {
-    /// A ring of these keys: id, age and 256 random bits each, in any order.
+    /// Creates a keyring from keys in any order: id, state and 256 random bits each.
     pub fn new<'a>(
         keys: impl IntoIterator<Item = (u8, KeyAge, &'a [u8; 32])>,
     ) -> Result<Keyring, InvalidKeyring> {
         let mut ring: Vec<Key> = Vec::new();
         for (kid, age, secret) in keys {
             if ring.iter().any(|key| key.kid == kid) {
-                return Err(InvalidKeyring::Twice(kid));
+                return Err(InvalidKeyring::DuplicateId(kid));
             }
             ring.push(Key { kid, age, cipher: Aes256GcmSiv::new(secret.into()) });
         }
@@ -95,10 +95,10 @@ impl Keyring {
         Ok(Keyring { keys: ring })
     }
 
-    /// Appends the token's text, [`TOKEN_CHARS`] characters, to `out`. Allocates only what `out`
-    /// lacks.
+    /// Seals a token and appends its text, [`TOKEN_CHARS`] characters, to `out`. Allocates only if
+    /// `out` lacks capacity.
     pub fn seal_into(&self, token: &Token, out: &mut String) {
-        let key = self.keys.first().expect("a ring has a current key, and it is first");
+        let key = self.keys.first().expect("a keyring has a current key, and it is first");
         let head = [VERSION, key.kid];
         let mut payload = token.encode();
         let tag = key
@@ -116,16 +116,15 @@ impl Keyring {
         out.push_str(std::str::from_utf8(&text).expect("base64 is ASCII"));
     }
 
-    /// The token's text.
+    /// Seals a token and returns its text.
     pub fn seal(&self, token: &Token) -> String {
         let mut text = String::with_capacity(TOKEN_CHARS);
         self.seal_into(token, &mut text);
         text
     }
 
-    /// The token in this text and the age of the key that sealed it. Any text gives one of the
-    /// two answers, never a panic. Whether the kind is the one that was asked for, and whether its
-    /// window is open, is for the caller to look at.
+    /// Opens a token and returns it with the state of its key. Never panics, whatever the text. The
+    /// caller must check the event kind and the event window.
     pub fn open(&self, text: &str) -> Result<(Token, KeyAge), Forged> {
         if text.len() != TOKEN_CHARS {
             return Err(Forged);
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_with_any_bit_flipped_is_forged() {
+    fn a_token_with_any_flipped_bit_is_forged() {
         let (ring, mut runner) = (one_key(), TestRunner::deterministic());
         for _ in 0..100 {
             let token = any_token().new_tree(&mut runner).unwrap().current();
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_two_tokens_make_no_third() {
+    fn parts_of_two_tokens_never_combine_into_a_third() {
         let ring = one_key();
         let texts: Vec<String> =
             EventKind::ALL.iter().map(|&kind| ring.seal(&Token { kind, ..click() })).collect();
@@ -238,14 +237,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_not_in_the_ring_opens_nothing() {
+    fn a_token_of_a_key_outside_the_keyring_is_forged() {
         let sealed = ring(&[(9, KeyAge::Current, 7)]).seal(&click());
         assert_eq!(one_key().open(&sealed), Err(Forged));
         assert_eq!(ring(&[(9, KeyAge::Current, 8)]).open(&sealed), Err(Forged));
     }
 
     #[test]
-    fn a_token_says_how_old_its_key_is() {
+    fn opening_a_token_returns_the_state_of_its_key() {
         let sealed = one_key().seal(&click());
         for age in [KeyAge::Previous, KeyAge::Retired] {
             let later = ring(&[(1, age, 7), (2, KeyAge::Current, 8)]);
@@ -256,40 +255,40 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_has_one_current_key_and_no_id_twice() {
+    fn a_keyring_has_exactly_one_current_key_and_unique_ids() {
         let secret = [0; 32];
-        let made = |keys: &[(u8, KeyAge)]| {
+        let error = |keys: &[(u8, KeyAge)]| {
             Keyring::new(keys.iter().map(|(kid, age)| (*kid, *age, &secret))).err()
         };
-        assert_eq!(made(&[]), Some(InvalidKeyring::Current(0)));
-        assert_eq!(made(&[(1, KeyAge::Previous)]), Some(InvalidKeyring::Current(0)));
+        assert_eq!(error(&[]), Some(InvalidKeyring::Current(0)));
+        assert_eq!(error(&[(1, KeyAge::Previous)]), Some(InvalidKeyring::Current(0)));
         let both = [(1, KeyAge::Current), (2, KeyAge::Current)];
-        assert_eq!(made(&both), Some(InvalidKeyring::Current(2)));
+        assert_eq!(error(&both), Some(InvalidKeyring::Current(2)));
         let twice = [(1, KeyAge::Current), (1, KeyAge::Retired)];
-        assert_eq!(made(&twice), Some(InvalidKeyring::Twice(1)));
+        assert_eq!(error(&twice), Some(InvalidKeyring::DuplicateId(1)));
     }
 
     #[test]
-    fn a_ring_never_shows_its_keys() {
+    fn debug_output_of_a_keyring_never_contains_key_material() {
         assert_eq!(format!("{:?}", one_key()), "{1: Current}");
     }
 
     proptest! {
         #[test]
-        fn what_is_sealed_opens_unchanged(token in any_token()) {
+        fn a_sealed_token_opens_unchanged(token in any_token()) {
             let sealed = one_key().seal(&token);
             prop_assert!(sealed.len() == TOKEN_CHARS && sealed.len() <= LONGEST_ALLOWED);
             prop_assert_eq!(one_key().open(&sealed), Ok((token, KeyAge::Current)));
         }
 
         #[test]
-        fn any_text_is_a_token_or_forged(text in "\\PC{0,200}", near in "[A-Za-z0-9_-]{128}") {
+        fn arbitrary_text_is_rejected_as_forged(text in "\\PC{0,200}", near in "[A-Za-z0-9_-]{128}") {
             prop_assert_eq!(one_key().open(&text), Err(Forged));
             prop_assert_eq!(one_key().open(&near), Err(Forged));
         }
 
         #[test]
-        fn tokens_that_differ_in_one_number_share_no_visible_part(
+        fn tokens_that_differ_only_in_the_sequence_number_look_unrelated(
             seq in 0..Token::MAX_SEQ,
         ) {
             let one = one_key().seal(&Token { seq, ..click() });

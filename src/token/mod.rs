@@ -1,20 +1,20 @@
-//! Signed event tokens: what a browser hands back of a decision, sealed so that it can neither be
-//! read nor changed.
+//! Event tokens: the part of a decision that a browser returns with an event, encrypted and
+//! authenticated.
 //!
-//! | part | bytes | what |
+//! | part | bytes | content |
 //! |---|---|---|
-//! | version | 1 | of this format: 1 |
-//! | kid | 1 | which key seals |
-//! | sealed | 94 | AES-256-GCM-SIV of the [`payload`]; version and kid are its associated data |
+//! | version | 1 | format version: 1 |
+//! | kid | 1 | id of the sealing key |
+//! | sealed | 94 | AES-256-GCM-SIV of the [`payload`]; version and kid are associated data |
 //!
-//! On the wire it is base64url without padding: 128 characters, always.
+//! Encoded as base64url without padding: always 128 characters.
 //!
-//! The nonce is fixed. Under SIV (RFC 8452) that gives away equality of equal payloads and nothing
-//! else, and no two payloads of ours are equal: partition and sequence number are never minted
-//! twice. A key seals well under 2^32 tokens when it is changed monthly.
+//! The nonce is fixed. With SIV (RFC 8452) this reveals only whether two payloads are equal, and
+//! payloads are unique because a (incarnation, partition, sequence number) is never reused. A key
+//! that is rotated monthly seals far fewer than 2^32 tokens.
 //!
-//! The kind stands inside the sealed part, so a token for an impression can never be used as one
-//! for a click. There is nothing about the reader in it.
+//! The event kind is inside the sealed part, so an impression token cannot be used for a click.
+//! Tokens contain nothing about the reader.
 
 pub mod keyring;
 pub mod payload;
@@ -25,12 +25,12 @@ pub use keyring::KeyAge;
 pub use keyring::Keyring;
 pub use payload::Token;
 
-/// How many partitions campaigns are spread over.
+/// Number of partitions that campaigns are distributed over.
 pub const PARTITIONS: u8 = 64;
 
-/// The partition that a campaign's events are numbered and judged in, below [`PARTITIONS`].
+/// The partition in which a campaign's events are numbered and applied, below [`PARTITIONS`].
 ///
-/// The first byte of the BLAKE3 hash of the id, modulo 64. Records on disk depend on it: frozen.
+/// The first byte of the BLAKE3 hash of the id, modulo 64. Stored records depend on it: frozen.
 pub fn partition_of(campaign: &str) -> u8 {
     blake3::hash(campaign.as_bytes()).as_bytes()[0] % PARTITIONS
 }
@@ -40,18 +40,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_campaign_stays_in_its_partition_for_ever() {
-        let placed =
+    fn the_partition_of_a_campaign_never_changes() {
+        let partitions =
             ["zahid-launch", "a", "summer-2026", "x".repeat(64).as_str()].map(partition_of);
-        assert_eq!(placed, [13, 23, 53, 4]);
+        assert_eq!(partitions, [13, 23, 53, 4]);
     }
 
     #[test]
-    fn campaigns_spread_over_all_partitions() {
-        let mut held = [0_u32; PARTITIONS as usize];
+    fn campaigns_are_spread_over_all_partitions() {
+        let mut counts = [0_u32; PARTITIONS as usize];
         for number in 0..6_400 {
-            held[usize::from(partition_of(&format!("campaign-{number}")))] += 1;
+            counts[usize::from(partition_of(&format!("campaign-{number}")))] += 1;
         }
-        assert!(held.iter().all(|count| (50..=160).contains(count)), "{held:?}");
+        assert!(counts.iter().all(|count| (50..=160).contains(count)), "{counts:?}");
     }
 }

@@ -1,9 +1,9 @@
-//! What a token says, and its bytes: fixed width, big-endian.
+//! The payload of a token and its encoding: fixed width, big-endian.
 //!
-//! | from | bytes | field |
+//! | offset | bytes | field |
 //! |---:|---:|---|
 //! | 0 | 1 | kind: 0 impression, 1 viewable, 2 click, 3 copy |
-//! | 1 | 1 | call to action, by its place in the creative |
+//! | 1 | 1 | call to action: index in the creative |
 //! | 2 | 1 | flags, from bit 0: topic, entity, country, observed, declared, test, basic |
 //! | 3 | 1 | partition |
 //! | 4 | 1 | variant of the creative |
@@ -24,36 +24,36 @@ use crate::domain::event::EventKind;
 use crate::domain::money::Micros;
 use crate::domain::region::Country;
 
-/// Bytes of an encoded payload.
+/// Length of an encoded payload, in bytes.
 pub const PAYLOAD_BYTES: usize = 78;
 
-/// One event of one decision, as it travels through the browser.
+/// One event of one decision, as sent through the browser.
 ///
-/// The numbers of publisher, placement, creative, topic and entity are places in the lists of the
-/// inventory that `inventory` names.
+/// Publisher, placement, creative, topic and entity are indices into the lists of the inventory
+/// version in `inventory`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// Which event it reports.
+    /// The event it reports.
     pub kind: EventKind,
-    /// Which call to action, by its place in the creative; 0 where there is none.
+    /// Index of the call to action in the creative; 0 if there is none.
     pub cta: u8,
-    /// The process start that decided.
+    /// Identifies the process start that made the decision.
     pub incarnation: u64,
     /// The campaign's partition.
     pub partition: u8,
-    /// Dense per (incarnation, partition); at most [`Token::MAX_SEQ`].
+    /// Sequence number, dense per (incarnation, partition); at most [`Token::MAX_SEQ`].
     pub seq: u64,
     /// The decision's id.
     pub decision: u128,
     /// The first eight bytes of the inventory version's hash.
     pub inventory: u64,
-    /// Whose page.
+    /// Index of the publisher.
     pub publisher: u32,
-    /// Which slot of the publisher.
+    /// Index of the publisher's placement.
     pub placement: u16,
-    /// Which creative.
+    /// Index of the creative.
     pub creative: u32,
-    /// Which of the creative's headlines.
+    /// The creative's text variant.
     pub variant: u8,
     /// The attributed topic; `None` is reported as `unknown`.
     pub topic: Option<u32>,
@@ -61,17 +61,17 @@ pub struct Token {
     pub entity: Option<u32>,
     /// The attributed country; `None` is reported as `unknown`.
     pub country: Option<Country>,
-    /// A trusted proxy or the operator's table told the country.
+    /// Whether the country comes from a trusted proxy or the operator's IP address table.
     pub observed: bool,
-    /// The caller declared the country.
+    /// Whether the caller declared the country.
     pub declared: bool,
-    /// What the event costs if it is billed; zero when its kind is not.
+    /// The price of the event; zero if its kind is not billed.
     pub price: Micros,
-    /// When it was decided, in unix milliseconds.
+    /// Time of the decision, in Unix milliseconds.
     pub issued_ms: i64,
-    /// The decision is a test: it never counts.
+    /// Whether the decision is a test, which never counts.
     pub test: bool,
-    /// The publisher's measurement is `basic`: no viewport is observed, no visitor known.
+    /// Whether the publisher's measurement is `basic`: no viewport observation, no visitor key.
     pub basic: bool,
 }
 
@@ -88,11 +88,11 @@ const BASIC: u8 = 1 << 6;
 const ALL_FLAGS: u8 = (1 << 7) - 1;
 
 impl Token {
-    /// The largest sequence number: 40 bits. A process that fills a thousand decisions a second in
-    /// one partition needs 34 years to reach it.
+    /// The largest sequence number (40 bits). A process that fills a thousand decisions per second
+    /// in one partition reaches it after 34 years.
     pub const MAX_SEQ: u64 = (1 << 40) - 1;
 
-    /// The payload's bytes. Of `seq` the low 40 bits are kept.
+    /// Encodes the payload, with the low 40 bits of `seq`.
     pub fn encode(&self) -> [u8; PAYLOAD_BYTES] {
         let mut bytes = [0; PAYLOAD_BYTES];
         bytes[0] = match self.kind {
@@ -133,7 +133,7 @@ impl Token {
             | flag(self.basic, BASIC)
     }
 
-    /// The token in these bytes; `None` when a field cannot be what it says.
+    /// Decodes a payload; `None` if a field has an invalid value.
     pub fn decode(bytes: &[u8; PAYLOAD_BYTES]) -> Option<Token> {
         let flags = bytes[2];
         if flags & !ALL_FLAGS != 0 {
@@ -180,7 +180,7 @@ pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Any token at all.
+    /// Arbitrary tokens.
     pub(crate) fn any_token() -> impl Strategy<Value = Token> {
         let country = prop_oneof![Just(None), Just(Some("DE")), Just(Some("US")), Just(Some("ZA"))];
         let place = (any::<u32>(), any::<u16>(), any::<u32>(), any::<u8>());
@@ -216,12 +216,12 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn every_field_comes_back(token in any_token()) {
+        fn encoding_and_decoding_preserves_every_field(token in any_token()) {
             prop_assert_eq!(Token::decode(&token.encode()), Some(token));
         }
 
         #[test]
-        fn any_bytes_give_a_token_or_nothing(bytes in prop::array::uniform32(any::<u8>())) {
+        fn arbitrary_bytes_decode_to_a_token_or_none(bytes in prop::array::uniform32(any::<u8>())) {
             let mut payload = [0; PAYLOAD_BYTES];
             payload[..32].copy_from_slice(&bytes);
             payload[PAYLOAD_BYTES - 32..].copy_from_slice(&bytes);

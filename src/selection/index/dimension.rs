@@ -1,4 +1,4 @@
-//! One dimension of targeting: for every value a page can have, who wants it and who refuses it.
+//! One targeting dimension: for every value of a page, the flights that include or exclude it.
 
 use crate::selection::index::plan::Plan;
 use crate::selection::index::row;
@@ -12,34 +12,34 @@ use hashbrown::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// Rows of one dimension; its values are numbered.
+/// The rows of one dimension, by value index.
 #[derive(Default)]
 pub struct Dimension {
-    /// Flights that ask for nothing; `None` when all of them do.
+    /// Flights that do not target this dimension; `None` if no flight does.
     wildcard: Option<Arc<[Block]>>,
     values: Vec<Value>,
 }
 
-/// Rows of one value.
+/// The rows of one value.
 #[derive(Clone, Default)]
 struct Value {
-    /// Flights that ask for the value or one above it; a dense row holds the wildcards, too.
-    wants: Option<Row>,
-    /// Flights that refuse the value or one above it.
-    refuses: Option<Row>,
-    /// Flights that ask for this very value.
+    /// Flights that target the value or an ancestor of it. Dense rows also contain the wildcards.
+    included: Option<Row>,
+    /// Flights that exclude the value or an ancestor of it.
+    excluded: Option<Row>,
+    /// Flights that target exactly this value.
     exact: Option<Row>,
 }
 
-/// How closely the flights of a block meet the page in one dimension.
-pub struct Closeness {
-    /// They ask for nothing.
+/// How closely the flights of a block match the page in one dimension.
+pub struct BlockLevels {
+    /// Flights that do not target the dimension.
     pub any: Block,
-    /// They ask for the very value.
+    /// Flights that target exactly a value of the page.
     pub exact: Block,
 }
 
-/// Rows that tell how closely flights meet a page.
+/// Rows with how closely flights match a page in one dimension.
 #[derive(Default)]
 pub struct Levels<'a> {
     any: Option<&'a [Block]>,
@@ -48,20 +48,20 @@ pub struct Levels<'a> {
 
 impl Levels<'_> {
     /// The levels of one block.
-    pub fn block(&mut self, at: usize) -> Closeness {
-        Closeness {
+    pub fn block(&mut self, at: usize) -> BlockLevels {
+        BlockLevels {
             any: self.any.map_or([u64::MAX; row::WORDS], |bits| bits[at]),
             exact: self.exact.block(at),
         }
     }
 }
 
-/// A value's flights, by place, whoever asks in whatever order.
+/// Flight ranks by value.
 type Lists<T> = HashMap<T, Vec<u32>>;
 
 impl Dimension {
-    /// `values` are, for each value in the order of its number, itself first, the values whose
-    /// flights a page with it meets: itself and those above it. `levels` are kept where asked for.
+    /// `values` yields, per value index, the value itself followed by its ancestors: the values whose
+    /// flights match a page with it. `levels` enables [`Dimension::levels`].
     pub fn build<T: Hash + Eq + Clone>(
         pool: &mut Pool,
         flights: &[FlightRow],
@@ -69,40 +69,41 @@ impl Dimension {
         values: impl Iterator<Item = Vec<T>>,
         levels: bool,
     ) -> Dimension {
-        let (mut wanted, mut refused): (Lists<T>, Lists<T>) = Default::default();
+        let (mut included, mut excluded): (Lists<T>, Lists<T>) = Default::default();
         let mut wildcard = pool.empty();
-        let mut asked = false;
+        let mut targeted = false;
         for (place, flight) in (0u32..).zip(flights) {
             let clause = clause(flight);
             match clause.any.is_empty() {
                 true => row::set(&mut wildcard, place),
-                false => asked = true,
+                false => targeted = true,
             }
-            clause.any.iter().for_each(|v| wanted.entry(v.clone()).or_default().push(place));
-            clause.none.iter().for_each(|v| refused.entry(v.clone()).or_default().push(place));
+            clause.any.iter().for_each(|v| included.entry(v.clone()).or_default().push(place));
+            clause.none.iter().for_each(|v| excluded.entry(v.clone()).or_default().push(place));
         }
-        // Most countries are in the same groups as others, and nobody names them.
+        // Most countries are not targeted themselves and share their groups with others, so their
+        // rows are equal and built once.
         let mut known: HashMap<(bool, Vec<T>), Value> = HashMap::new();
         let values = values
-            .map(|mut above| {
-                let own = above[0].clone();
-                let is_named = wanted.contains_key(&own);
-                above.retain(|v| wanted.contains_key(v) || refused.contains_key(v));
-                if above.is_empty() {
+            .map(|mut chain| {
+                let own = chain[0].clone();
+                let is_targeted = included.contains_key(&own);
+                chain.retain(|v| included.contains_key(v) || excluded.contains_key(v));
+                if chain.is_empty() {
                     return Value::default();
                 }
-                let key = (is_named, above);
+                let key = (is_targeted, chain);
                 if let Some(value) = known.get(&key) {
                     return value.clone();
                 }
-                let above = &key.1;
+                let chain = &key.1;
                 let of = |lists: &Lists<T>| -> Vec<u32> {
-                    above.iter().filter_map(|v| lists.get(v)).flatten().copied().collect()
+                    chain.iter().filter_map(|v| lists.get(v)).flatten().copied().collect()
                 };
                 let value = Value {
-                    wants: wants(pool, &wildcard, of(&wanted)),
-                    refuses: pool.row(of(&refused)),
-                    exact: wanted
+                    included: included_row(pool, &wildcard, of(&included)),
+                    excluded: pool.row(of(&excluded)),
+                    exact: included
                         .get(&own)
                         .filter(|_| levels)
                         .and_then(|places| pool.row(places.iter().copied())),
@@ -111,27 +112,27 @@ impl Dimension {
                 value
             })
             .collect();
-        Dimension { values, wildcard: asked.then(|| pool.keep(wildcard)) }
+        Dimension { values, wildcard: targeted.then(|| pool.intern(wildcard)) }
     }
 
-    /// Adds what a page with these values takes from this dimension.
+    /// Adds the rows for a page with these values to a plan.
     pub fn plan<'a>(&'a self, values: impl Iterator<Item = u32> + Clone, plan: &mut Plan<'a>) {
         let of = |number: u32| self.values.get(number as usize);
-        for row in values.clone().filter_map(|number| of(number)?.refuses.as_ref()) {
-            plan.without.push(row);
+        for row in values.clone().filter_map(|number| of(number)?.excluded.as_ref()) {
+            plan.excluded.push(row);
         }
         let Some(wildcard) = &self.wildcard else { return };
-        plan.within.push(Union::default());
-        let Some(within) = plan.within.last_mut() else { return };
-        for row in values.filter_map(|number| of(number)?.wants.as_ref()) {
-            within.push(row);
+        plan.included.push(Union::default());
+        let Some(included) = plan.included.last_mut() else { return };
+        for row in values.filter_map(|number| of(number)?.included.as_ref()) {
+            included.push(row);
         }
-        if !within.has_dense() {
-            within.push_dense(wildcard);
+        if !included.has_dense() {
+            included.push_dense(wildcard);
         }
     }
 
-    /// The rows that tell how closely flights meet a page with these values.
+    /// The rows with how closely flights match a page with these values.
     pub fn levels(&self, values: impl Iterator<Item = u32>) -> Levels<'_> {
         let mut exact = Union::default();
         for row in values.filter_map(|v| self.values.get(v as usize)?.exact.as_ref()) {
@@ -141,11 +142,11 @@ impl Dimension {
     }
 }
 
-fn wants(pool: &mut Pool, wildcard: &[Block], places: Vec<u32>) -> Option<Row> {
-    if places.is_empty() || pool.is_few(places.len()) {
+fn included_row(pool: &mut Pool, wildcard: &[Block], places: Vec<u32>) -> Option<Row> {
+    if places.is_empty() || pool.is_sparse(places.len()) {
         return pool.row(places);
     }
     let mut bits = wildcard.to_vec();
     places.into_iter().for_each(|place| row::set(&mut bits, place));
-    Some(Row::Dense(pool.keep(bits)))
+    Some(Row::Dense(pool.intern(bits)))
 }

@@ -1,4 +1,4 @@
-//! Who stays away from whom: sponsors of one house, and rivals.
+//! Rows for subject conflicts and competitive separation: brand groups and their competitors.
 
 use crate::domain::entity::Entities;
 use crate::domain::entity::EntityIx;
@@ -6,23 +6,23 @@ use crate::selection::index::row::Pool;
 use crate::selection::index::row::Row;
 use crate::selection::snapshot::Snapshot;
 
-/// Rows of flights that something on the page keeps away.
+/// Rows of the flights that an entity or an advertiser on the page excludes.
 #[derive(Default)]
 pub struct Kin {
-    /// Flights whose sponsor is of an entity's house or its rival, by entity.
+    /// By entity: flights of advertisers in its brand group or competing with it.
     of_entity: Vec<Option<Row>>,
-    /// Flights of an advertiser and its rivals, by advertiser.
+    /// By advertiser: flights of its brand group and its competitors.
     of_advertiser: Vec<Option<Row>>,
 }
 
 impl Kin {
-    /// Builds the rows: as much work as there are kin, not as there are pairs.
+    /// Builds the rows. The cost is proportional to the number of related advertisers, not of pairs.
     pub fn build(pool: &mut Pool, snapshot: &Snapshot) -> Kin {
         let mut flights: Vec<Vec<u32>> = vec![Vec::new(); snapshot.inventory.advertisers.len()];
         for (place, flight) in (0u32..).zip(&snapshot.flights) {
             flights[flight.advertiser].push(place);
         }
-        let sponsors = Sponsors::of(snapshot);
+        let sponsors = AdvertisersByEntity::new(snapshot);
         let mut row = |advertisers: &[usize]| {
             pool.row(advertisers.iter().flat_map(|number| &flights[*number]).copied())
         };
@@ -38,48 +38,48 @@ impl Kin {
         }
     }
 
-    /// Flights whose sponsor is of the entity's house or its rival.
+    /// Flights of advertisers in the entity's brand group or competing with it.
     pub fn of_entity(&self, entity: EntityIx) -> Option<&Row> {
         self.of_entity.get(entity.0 as usize)?.as_ref()
     }
 
-    /// Flights of the advertiser and its rivals.
+    /// Flights of the advertiser's brand group and its competitors.
     pub fn of_advertiser(&self, advertiser: usize) -> Option<&Row> {
         self.of_advertiser.get(advertiser)?.as_ref()
     }
 }
 
-/// Advertisers by the entity they are.
-struct Sponsors<'a> {
+/// Advertiser indices by entity.
+struct AdvertisersByEntity<'a> {
     entities: &'a Entities,
-    /// Advertisers that are the very entity.
-    are: Vec<Vec<usize>>,
-    /// Advertisers that are the entity or owned by it.
-    below: Vec<Vec<usize>>,
+    /// By entity: advertisers with exactly this entity.
+    exact: Vec<Vec<usize>>,
+    /// By entity: advertisers with this entity or one it owns.
+    owned: Vec<Vec<usize>>,
 }
 
-impl Sponsors<'_> {
-    fn of(snapshot: &Snapshot) -> Sponsors<'_> {
+impl AdvertisersByEntity<'_> {
+    fn new(snapshot: &Snapshot) -> AdvertisersByEntity<'_> {
         let entities = &snapshot.entities;
-        let mut are = vec![Vec::new(); entities.all().count()];
-        let mut below = are.clone();
+        let mut exact = vec![Vec::new(); entities.all().count()];
+        let mut owned = exact.clone();
         for (number, entity) in snapshot.advertiser_entities.iter().enumerate() {
             let Some(entity) = entity else { continue };
-            are[entity.0 as usize].push(number);
+            exact[entity.0 as usize].push(number);
             for owner in entities.owners(*entity) {
-                below[owner.0 as usize].push(number);
+                owned[owner.0 as usize].push(number);
             }
         }
-        Sponsors { entities, are, below }
+        AdvertisersByEntity { entities, exact, owned }
     }
 
-    /// The advertisers of an entity's house and its rivals'.
+    /// The advertisers in an entity's brand group and those competing with it.
     fn kin(&self, entity: EntityIx) -> Vec<usize> {
         let owners = self.entities.owners(entity);
-        let house = owners.iter().map(|owner| &self.are[owner.0 as usize]);
-        let owned = std::iter::once(&self.below[entity.0 as usize]);
+        let owning = owners.iter().map(|owner| &self.exact[owner.0 as usize]);
+        let owned = std::iter::once(&self.owned[entity.0 as usize]);
         let rivals = owners.iter().flat_map(|owner| self.entities.rivals_of(*owner));
-        let lists = house.chain(owned).chain(rivals.map(|rival| &self.below[rival.0 as usize]));
+        let lists = owning.chain(owned).chain(rivals.map(|rival| &self.owned[rival.0 as usize]));
         let mut kin: Vec<usize> = lists.flatten().copied().collect();
         kin.sort_unstable();
         kin.dedup();

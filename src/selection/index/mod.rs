@@ -1,7 +1,7 @@
-//! The flights as rows, one bit a flight, in rank order. In every dimension a value's row holds
-//! the wildcards and the inheritance already: `row[topic] = wildcards ∪ flights on the topic ∪
-//! flights on any topic above it`. A page takes one row a value, joins the rows inside a dimension,
-//! intersects the dimensions and takes the bans out, a block of 512 flights at a time.
+//! Bitmap index over flights: rows with one bit per flight, in rank order. In every dimension, the
+//! row of a value already includes wildcards and inheritance: `row[topic] = wildcards ∪ flights on
+//! the topic ∪ flights on any ancestor`. A page selects one row per value, unites the rows within a
+//! dimension, intersects the dimensions and subtracts exclusions, 512 flights at a time.
 
 mod dimension;
 mod kin;
@@ -22,22 +22,22 @@ use crate::selection::index::row::Block;
 use crate::selection::index::row::Pool;
 use crate::selection::index::row::Row;
 use crate::selection::page::Commercial;
-use crate::selection::rules::Case;
+use crate::selection::rules::SlotContext;
 use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::style_bit;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 
-/// The rows of a snapshot.
+/// The bitmap index of a snapshot.
 #[derive(Default)]
 pub struct Index {
-    /// Flights that are not stopped in the inventory itself.
+    /// Flights that are not paused in the inventory.
     pub live: Vec<Block>,
-    /// Flights with a first or a last moment.
+    /// Flights with a start or an end.
     pub dated: Vec<Block>,
-    /// What a draw needs of each flight, by place.
-    pub runners: Vec<Runner>,
+    /// Draw inputs of each flight, by rank.
+    pub draw_inputs: Vec<DrawInputs>,
     topics: Dimension,
     entities: Dimension,
     keywords: Dimension,
@@ -50,11 +50,12 @@ pub struct Index {
     publishers: Dimension,
     placements: Dimension,
     placement_numbers: HashMap<Box<str>, u32>,
-    /// Flights that a publisher blocks, by publisher.
+    /// By publisher: flights that it blocks.
     blocked: Vec<Option<Row>>,
-    /// Flights whose line of business a publisher has no permission for, by publisher.
+    /// By publisher: flights with a restricted category that it does not allow.
     unpermitted: Vec<Option<Row>>,
-    /// The same for the law of a country, by the country's number; the last is for no country.
+    /// By country index: flights with a restricted category that is not allowed there. The last
+    /// entry applies if the country is unknown.
     unlawful: Vec<Option<Row>>,
     /// Flights that accept sensitive pages.
     sensitive: Option<Row>,
@@ -63,17 +64,17 @@ pub struct Index {
     kin: Kin,
 }
 
-/// What a draw needs of a flight, apart from the rest: a draw looks at many.
+/// Draw inputs of a flight, stored densely because a draw reads those of many flights.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Runner {
-    /// The number its rolls are made of.
+pub struct DrawInputs {
+    /// The flight's random seed.
     pub stable_id: u64,
-    /// Weight and price, as a logarithm.
+    /// Logarithm of weight and price.
     pub ln_static: Q32,
 }
 
-fn places(flights: &[FlightRow], keep: impl Fn(&FlightRow) -> bool) -> impl Iterator<Item = u32> {
-    (0u32..).zip(flights).filter(move |(_, flight)| keep(flight)).map(|(place, _)| place)
+fn places(flights: &[FlightRow], filter: impl Fn(&FlightRow) -> bool) -> impl Iterator<Item = u32> {
+    (0u32..).zip(flights).filter(move |(_, flight)| filter(flight)).map(|(place, _)| place)
 }
 
 fn numbered<T>(list: impl IntoIterator<Item = T>) -> impl Iterator<Item = (T, u32)> {
@@ -81,13 +82,13 @@ fn numbered<T>(list: impl IntoIterator<Item = T>) -> impl Iterator<Item = (T, u3
 }
 
 impl Index {
-    /// Builds the rows of a snapshot whose other parts are complete.
+    /// Builds the index of a snapshot whose other parts are complete.
     pub fn build(snapshot: &Snapshot) -> Index {
         let flights = snapshot.flights.as_slice();
         let pool = &mut Pool::of(flights.len());
-        let bits = |pool: &Pool, keep: &dyn Fn(&FlightRow) -> bool| {
+        let bits = |pool: &Pool, filter: &dyn Fn(&FlightRow) -> bool| {
             let mut bits = pool.empty();
-            places(flights, keep).for_each(|place| row::set(&mut bits, place));
+            places(flights, filter).for_each(|place| row::set(&mut bits, place));
             bits
         };
         let regions = &snapshot.regions;
@@ -101,36 +102,36 @@ impl Index {
             .collect();
         let numbers = |count: usize| 0..u32::try_from(count).unwrap_or(u32::MAX);
         let (topics, entities) = (&snapshot.taxonomy, &snapshot.entities);
-        let above_topics = topics.all().map(|ix| topics.with_ancestors(ix));
-        let above_entities = entities.all().map(|ix| entities.owners(ix).to_vec());
+        let topic_chains = topics.all().map(|ix| topics.with_ancestors(ix));
+        let entity_chains = entities.all().map(|ix| entities.owners(ix).to_vec());
         let keywords = numbers(snapshot.keywords.len()).map(|number| vec![number]);
-        let above_countries = regions.countries().map(|country| regions.with_groups(country));
-        let above_regions =
-            regions.all().map(|region| itself_first(regions.above(&region), region));
-        let spoken = languages.iter().map(|language| vec![(*language).clone()]);
-        let sites = numbers(snapshot.publishers.len()).map(|number| vec![number]);
-        let named = slots.iter().map(|slot| vec![(*slot).clone()]);
+        let country_chains = regions.countries().map(|country| regions.with_groups(country));
+        let region_chains =
+            regions.all().map(|region| itself_first(regions.containing(&region), region));
+        let language_values = languages.iter().map(|language| vec![(*language).clone()]);
+        let publishers = numbers(snapshot.publishers.len()).map(|number| vec![number]);
+        let placements = slots.iter().map(|slot| vec![(*slot).clone()]);
         Index {
             live: bits(pool, &|flight| !flight.stopped),
             dated: bits(pool, &|flight| flight.starts_ms > i64::MIN || flight.ends_ms < i64::MAX),
-            runners: flights
+            draw_inputs: flights
                 .iter()
-                .map(|f| Runner { stable_id: f.stable_id, ln_static: f.ln_static })
+                .map(|f| DrawInputs { stable_id: f.stable_id, ln_static: f.ln_static })
                 .collect(),
-            topics: Dimension::build(pool, flights, |f| &f.topics, above_topics, true),
-            entities: Dimension::build(pool, flights, |f| &f.entities, above_entities, false),
+            topics: Dimension::build(pool, flights, |f| &f.topics, topic_chains, true),
+            entities: Dimension::build(pool, flights, |f| &f.entities, entity_chains, false),
             keywords: Dimension::build(pool, flights, |f| &f.keywords, keywords, false),
-            regions: Dimension::build(pool, flights, |f| &f.regions, above_countries, true),
+            regions: Dimension::build(pool, flights, |f| &f.regions, country_chains, true),
             page_regions: Dimension::build(
                 pool,
                 flights,
                 |f| &f.page_regions,
-                above_regions,
+                region_chains,
                 false,
             ),
-            languages: Dimension::build(pool, flights, |f| &f.languages, spoken, false),
-            publishers: Dimension::build(pool, flights, |f| &f.publishers, sites, false),
-            placements: Dimension::build(pool, flights, |f| &f.placements, named, false),
+            languages: Dimension::build(pool, flights, |f| &f.languages, language_values, false),
+            publishers: Dimension::build(pool, flights, |f| &f.publishers, publishers, false),
+            placements: Dimension::build(pool, flights, |f| &f.placements, placements, false),
             countries: numbered(regions.countries()).collect(),
             region_numbers: numbered(regions.all()).collect(),
             language_numbers: numbered(languages.iter().map(|l| l.as_str().into())).collect(),
@@ -147,26 +148,26 @@ impl Index {
         }
     }
 
-    /// The rows for one slot of one page.
-    pub fn plan<'a>(&'a self, case: &Case<'a>) -> Plan<'a> {
-        let (page, mut plan) = (case.page, Plan::default());
+    /// The query plan for one slot of one page.
+    pub fn plan<'a>(&'a self, context: &SlotContext<'a>) -> Plan<'a> {
+        let (page, mut plan) = (context.page, Plan::default());
         let topics = page.topics.iter().map(|ix: &TopicIx| ix.0);
         let country = page.viewer.country.and_then(|country| self.countries.get(&country).copied());
         let region = page.region.as_ref().and_then(|region| self.region_numbers.get(region));
         let language = |tag: &str| self.language_numbers.get(tag).copied();
         let tag = page.language.as_str();
         let broader = Some(page.language.primary()).filter(|primary| *primary != tag);
-        let spoken = language(tag).into_iter().chain(broader.and_then(language));
-        let placement = self.placement_numbers.get(case.placement()).copied();
+        let page_languages = language(tag).into_iter().chain(broader.and_then(language));
+        let placement = self.placement_numbers.get(context.placement()).copied();
         self.topics.plan(topics.clone(), &mut plan);
         self.regions.plan(country.into_iter(), &mut plan);
-        self.languages.plan(spoken, &mut plan);
+        self.languages.plan(page_languages, &mut plan);
         self.entities.plan(page.entities.iter().map(|(ix, _)| ix.0), &mut plan);
         self.keywords.plan(page.keywords.iter().copied(), &mut plan);
         self.page_regions.plan(region.copied().into_iter(), &mut plan);
         self.publishers.plan(std::iter::once(page.publisher), &mut plan);
         self.placements.plan(placement.into_iter(), &mut plan);
-        let styles = case.styles();
+        let styles = context.styles();
         for (style, row) in Style::ALL.iter().zip(&self.styles) {
             if styles & style_bit(*style) != 0 {
                 row.iter().for_each(|row| plan.styles.push(row));
@@ -175,16 +176,19 @@ impl Index {
         plan.is_sensitive = page.sensitive;
         self.sensitive.iter().for_each(|row| plan.sensitive.push(row));
         let no_country = self.unlawful.len().saturating_sub(1);
-        let law = country.map_or(no_country, |number| number as usize);
+        let jurisdiction = country.map_or(no_country, |number| number as usize);
         let of = |rows: &'a [Option<Row>], at: usize| rows.get(at)?.as_ref();
         let publisher = page.publisher as usize;
-        of(&self.unlawful, law).into_iter().for_each(|row| plan.unpermitted.push(row));
+        of(&self.unlawful, jurisdiction).into_iter().for_each(|row| plan.unpermitted.push(row));
         of(&self.unpermitted, publisher).into_iter().for_each(|row| plan.unpermitted.push(row));
         of(&self.blocked, publisher).into_iter().for_each(|row| plan.blocked.push(row));
-        for row in case.guarded().filter_map(|entity| self.kin.of_entity(entity)) {
+        for row in context.conflict_entities().filter_map(|entity| self.kin.of_entity(entity)) {
             plan.conflict.push(row);
         }
-        for row in case.on_page().filter_map(|advertiser| self.kin.of_advertiser(advertiser)) {
+        for row in context
+            .advertisers_on_page()
+            .filter_map(|advertiser| self.kin.of_advertiser(advertiser))
+        {
             plan.shown.push(row);
         }
         plan.topics = self.topics.levels(topics);
@@ -195,7 +199,7 @@ impl Index {
     }
 }
 
-/// Which tiers a page takes.
+/// The tiers that a page allows, in priority order.
 pub fn tiers(commercial: Commercial) -> &'static [Tier] {
     match commercial {
         Commercial::Allow => Tier::ALL,
@@ -204,14 +208,15 @@ pub fn tiers(commercial: Commercial) -> &'static [Tier] {
     }
 }
 
-/// A region stands in the list of what it lies in: at its head here.
-fn itself_first(mut above: Vec<Region>, region: Region) -> Vec<Region> {
-    above.retain(|one| *one != region);
-    above.insert(0, region);
-    above
+/// Moves `region` to the front of the list of regions that contain it.
+fn itself_first(mut containing: Vec<Region>, region: Region) -> Vec<Region> {
+    containing.retain(|other| *other != region);
+    containing.insert(0, region);
+    containing
 }
 
-/// Flights of blocked sponsors and lines of business: one look a campaign, which has one of each.
+/// By publisher: flights it blocks. Checked once per campaign, since its flights share advertiser
+/// and categories.
 fn blocked(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
     let mut of_campaign: Vec<Vec<u32>> = vec![Vec::new(); snapshot.inventory.campaigns.len()];
     for (place, flight) in (0u32..).zip(&snapshot.flights) {
@@ -229,7 +234,7 @@ fn blocked(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
         .collect()
 }
 
-/// Restricted flights, by place.
+/// Flights with restricted categories: rank and categories.
 fn restricted(snapshot: &Snapshot) -> Vec<(u32, &[usize])> {
     let flights = (0u32..).zip(&snapshot.flights);
     flights
@@ -244,9 +249,9 @@ fn unpermitted(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
     let publishers = snapshot.publishers.iter().map(|publisher| &*publisher.allowed_sectors);
     publishers
         .map(|allowed| {
-            let without = |sectors: &[usize]| sectors.iter().any(|one| !allowed.contains(one));
-            let those = restricted.iter().filter(|(_, sectors)| without(sectors));
-            known.entry(allowed).or_insert_with(|| pool.row(those.map(|(at, _)| *at))).clone()
+            let denied = |sectors: &[usize]| sectors.iter().any(|sector| !allowed.contains(sector));
+            let flights = restricted.iter().filter(|(_, sectors)| denied(sectors));
+            known.entry(allowed).or_insert_with(|| pool.row(flights.map(|(at, _)| *at))).clone()
         })
         .collect()
 }
@@ -262,12 +267,12 @@ fn unlawful(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
                 country.is_some_and(|c| regions.iter().any(|r| snapshot.regions.covers(r, c)))
             };
             let lawful: Vec<bool> = regions.map(lawful).collect();
-            let without = |sectors: &[usize]| sectors.iter().any(|one| !lawful[*one]);
+            let denied = |sectors: &[usize]| sectors.iter().any(|sector| !lawful[*sector]);
             if let Some(row) = known.get(&lawful) {
                 return row.clone();
             }
-            let those = restricted.iter().filter(|(_, sectors)| without(sectors));
-            let row = pool.row(those.map(|(at, _)| *at));
+            let flights = restricted.iter().filter(|(_, sectors)| denied(sectors));
+            let row = pool.row(flights.map(|(at, _)| *at));
             known.insert(lawful, row.clone());
             row
         })

@@ -1,4 +1,4 @@
-//! The rows that one slot of one page takes: joined inside a dimension, intersected over them.
+//! The query plan of one slot: rows united within a dimension and intersected across dimensions.
 
 use crate::selection::index::dimension::Levels;
 use crate::selection::index::row;
@@ -8,26 +8,26 @@ use crate::selection::score::Boosts;
 use crate::selection::score::Level;
 use smallvec::SmallVec;
 
-/// The rows of one slot of one page. Blocks are asked for in rising order.
+/// The rows for one slot of one page. Blocks must be requested in ascending order.
 #[derive(Default)]
 pub struct Plan<'a> {
-    /// Each dimension's: a flight must be in all of them.
-    pub(super) within: SmallVec<[Union<'a>; 10]>,
-    /// Those who refuse what the page is.
-    pub(super) without: Union<'a>,
-    /// The page is a sensitive one.
+    /// One union per dimension; a flight must be in all of them.
+    pub(super) included: SmallVec<[Union<'a>; 10]>,
+    /// Flights that exclude a value of the page.
+    pub(super) excluded: Union<'a>,
+    /// Whether the page is sensitive.
     pub(super) is_sensitive: bool,
     /// Flights that accept sensitive pages.
     pub(super) sensitive: Union<'a>,
-    /// Flights in a style the slot takes.
+    /// Flights in a style that the slot accepts.
     pub(super) styles: Union<'a>,
-    /// Flights whose line of business the publisher or the law does not allow.
+    /// Flights with a category that the publisher or the country does not allow.
     pub(super) unpermitted: Union<'a>,
     /// Flights that the publisher blocks.
     pub(super) blocked: Union<'a>,
-    /// Sponsors that the story keeps away.
+    /// Flights with a subject conflict.
     pub(super) conflict: Union<'a>,
-    /// Sponsors that the rest of the page keeps away.
+    /// Flights whose advertiser or a competitor is already on the page.
     pub(super) shown: Union<'a>,
     pub(super) topics: Levels<'a>,
     pub(super) regions: Levels<'a>,
@@ -35,32 +35,32 @@ pub struct Plan<'a> {
     pub(super) keywords: Levels<'a>,
 }
 
-/// One block of a plan's flights; each set holds the next.
+/// The matching flights of one block; `remaining` is a subset of `matched`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Met {
-    /// Those that publisher, law and placement take, of those whose targeting meets the page.
+pub struct Matches {
+    /// Flights that match targeting, sensitivity, style, category rules and publisher blocks.
     pub matched: Block,
-    /// Those of them that neither the story nor the rest of the page keeps away.
-    pub left: Block,
+    /// Those without a subject conflict whose advertiser and competitors are not on the page.
+    pub remaining: Block,
 }
 
-/// The flights of a block that each rule besides targeting keeps.
-pub struct Kept {
+/// For each rule besides targeting, the flights of a block that pass it.
+pub struct Passing {
     /// Accept the page's sensitivity.
     pub sensitive: Block,
-    /// Are in a line of business that publisher and law allow.
+    /// Have only categories that publisher and country allow.
     pub permitted: Block,
-    /// Have nothing to do with the story.
-    pub quiet: Block,
-    /// Have nothing to do with what is on the page already.
-    pub unshown: Block,
+    /// Have no subject conflict.
+    pub no_conflict: Block,
+    /// Have neither their advertiser nor a competitor on the page.
+    pub separated: Block,
     /// Are not blocked by the publisher.
     pub unblocked: Block,
-    /// Have a style that the slot takes.
+    /// Have a style that the slot accepts.
     pub style: Block,
 }
 
-/// How closely each flight of a block meets the page.
+/// How closely each flight of a block matches the page.
 pub struct Relevance {
     topic: [Block; 2],
     region: [Block; 2],
@@ -69,22 +69,22 @@ pub struct Relevance {
 }
 
 impl Plan<'_> {
-    /// The flights of a block whose targeting meets the page, of those in `among`.
+    /// The flights of a block, among those in `among`, whose targeting matches the page.
     #[inline]
     pub fn targeted(&mut self, at: usize, among: &Block) -> Block {
         let mut bits = *among;
-        for union in &mut self.within {
+        for union in &mut self.included {
             bits = row::and(&bits, &union.block(at));
             if row::is_zero(&bits) {
                 return bits;
             }
         }
-        out_of(&bits, &mut self.without, at)
+        subtract(&bits, &mut self.excluded, at)
     }
 
-    /// The flights of a block that meet the page, of those in `among`; `None` when there are none.
+    /// The flights of a block, among those in `among`, that match the page; `None` if there are none.
     #[inline]
-    pub fn met(&mut self, at: usize, among: &Block) -> Option<Met> {
+    pub fn matches(&mut self, at: usize, among: &Block) -> Option<Matches> {
         let mut bits = self.targeted(at, among);
         if self.is_sensitive {
             bits = row::and(&bits, &self.sensitive.block(at));
@@ -93,26 +93,26 @@ impl Plan<'_> {
         if row::is_zero(&bits) {
             return None;
         }
-        let permitted = out_of(&bits, &mut self.unpermitted, at);
-        let matched = out_of(&permitted, &mut self.blocked, at);
-        let quiet = out_of(&matched, &mut self.conflict, at);
-        Some(Met { matched, left: out_of(&quiet, &mut self.shown, at) })
+        let permitted = subtract(&bits, &mut self.unpermitted, at);
+        let matched = subtract(&permitted, &mut self.blocked, at);
+        let no_conflict = subtract(&matched, &mut self.conflict, at);
+        Some(Matches { matched, remaining: subtract(&no_conflict, &mut self.shown, at) })
     }
 
-    /// What each rule besides targeting keeps of a block.
-    pub fn kept(&mut self, at: usize) -> Kept {
+    /// For each rule besides targeting, the flights of a block that pass it.
+    pub fn passing(&mut self, at: usize) -> Passing {
         let all = [u64::MAX; row::WORDS];
-        Kept {
+        Passing {
             sensitive: if self.is_sensitive { self.sensitive.block(at) } else { all },
-            permitted: out_of(&all, &mut self.unpermitted, at),
-            quiet: out_of(&all, &mut self.conflict, at),
-            unshown: out_of(&all, &mut self.shown, at),
-            unblocked: out_of(&all, &mut self.blocked, at),
+            permitted: subtract(&all, &mut self.unpermitted, at),
+            no_conflict: subtract(&all, &mut self.conflict, at),
+            separated: subtract(&all, &mut self.shown, at),
+            unblocked: subtract(&all, &mut self.blocked, at),
             style: self.styles.block(at),
         }
     }
 
-    /// How closely the flights of a block meet the page.
+    /// How closely the flights of a block match the page.
     pub fn relevance(&mut self, at: usize) -> Relevance {
         let (topics, regions) = (self.topics.block(at), self.regions.block(at));
         Relevance {
@@ -125,12 +125,12 @@ impl Plan<'_> {
 }
 
 #[inline]
-fn out_of(bits: &Block, union: &mut Union<'_>, at: usize) -> Block {
+fn subtract(bits: &Block, union: &mut Union<'_>, at: usize) -> Block {
     if union.is_empty() { *bits } else { row::and_not(bits, &union.block(at)) }
 }
 
 impl Relevance {
-    /// The logarithm of a flight's relevance, as [`score`](crate::selection::score::score) has it.
+    /// The logarithm of a flight's relevance, equal to that of [`score`](crate::selection::score::score).
     #[inline]
     pub fn of(&self, boosts: &Boosts, word: usize, bit: u32) -> crate::selection::fixed::Q32 {
         let has = |block: &Block| block[word] >> bit & 1 == 1;

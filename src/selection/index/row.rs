@@ -1,85 +1,85 @@
-//! Rows of bits, one bit a flight, in blocks of 512: a cache line each.
+//! Rows: sets of flights, one bit per flight, in blocks of 512 (one cache line each).
 //!
-//! A row that few flights are in is the list of their places instead: it takes less memory, and
-//! less time than the empty blocks of a whole row.
+//! A row with few flights is stored as a list of their ranks, which takes less memory, and less time
+//! than scanning the empty blocks of a dense row.
 
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// Words of a block.
+/// Words per block.
 pub const WORDS: usize = 8;
-/// Flights of a block.
+/// Flights per block.
 pub const FLIGHTS: usize = WORDS * 64;
 
-/// Bits of 512 flights.
+/// The bits of 512 flights.
 pub type Block = [u64; WORDS];
 
-/// Some of the flights.
+/// A set of flights.
 #[derive(Clone, Debug)]
 pub enum Row {
-    /// A bit for every flight.
+    /// One bit per flight.
     Dense(Arc<[Block]>),
-    /// The places of few, sorted.
+    /// Sorted ranks.
     Sparse(Arc<[u32]>),
 }
 
-/// Makes rows; equal dense ones are kept once.
+/// Creates rows; equal dense rows are shared.
 pub struct Pool {
     blocks: usize,
     rows: hashbrown::HashSet<Arc<[Block]>>,
 }
 
 impl Pool {
-    /// For rows of so many flights.
+    /// A pool for rows over `flights` flights.
     pub fn of(flights: usize) -> Pool {
         Pool { blocks: flights.div_ceil(FLIGHTS), rows: hashbrown::HashSet::new() }
     }
 
-    /// A row without any flight.
+    /// An empty dense row.
     pub fn empty(&self) -> Vec<Block> {
         vec![[0; WORDS]; self.blocks]
     }
 
-    /// A dense row.
-    pub fn keep(&mut self, bits: Vec<Block>) -> Arc<[Block]> {
+    /// Returns the shared copy of a dense row.
+    pub fn intern(&mut self, bits: Vec<Block>) -> Arc<[Block]> {
         self.rows.get_or_insert_with(bits.as_slice(), |bits| bits.into()).clone()
     }
 
-    /// The row of these places, in whatever order; `None` without any.
+    /// The row of these ranks, which may be unsorted; `None` if there are none.
     pub fn row(&mut self, places: impl IntoIterator<Item = u32>) -> Option<Row> {
         let mut places: Vec<u32> = places.into_iter().collect();
         if places.is_empty() {
             return None;
         }
-        if self.is_few(places.len()) {
+        if self.is_sparse(places.len()) {
             places.sort_unstable();
             places.dedup();
             return Some(Row::Sparse(places.into()));
         }
         let mut bits = self.empty();
         places.into_iter().for_each(|place| set(&mut bits, place));
-        Some(Row::Dense(self.keep(bits)))
+        Some(Row::Dense(self.intern(bits)))
     }
 
-    /// Whether a list of so many places is better than a bit for every flight.
-    pub fn is_few(&self, places: usize) -> bool {
+    /// Whether a row with this many flights is stored as a list.
+    pub fn is_sparse(&self, places: usize) -> bool {
         places <= self.blocks
     }
 }
 
-/// Sets the bit of a place.
+/// Sets the bit of a rank.
 pub fn set(bits: &mut [Block], place: u32) {
     let at = place as usize;
     bits[at / FLIGHTS][at % FLIGHTS / 64] |= 1 << (at % 64);
 }
 
-/// Clears the bit of a place.
+/// Clears the bit of a rank.
 pub fn clear(bits: &mut [Block], place: u32) {
     let at = place as usize;
     bits[at / FLIGHTS][at % FLIGHTS / 64] &= !(1 << (at % 64));
 }
 
-/// The bits of a block that lie in a range of places.
+/// The bits of a block that are in a range of ranks.
 pub fn between(range: &std::ops::Range<usize>, at: usize) -> Block {
     let mut bits = [0; WORDS];
     for (word, bits) in bits.iter_mut().enumerate() {
@@ -94,7 +94,7 @@ pub fn between(range: &std::ops::Range<usize>, at: usize) -> Block {
     bits
 }
 
-/// The bits of a block that a sorted list of places sets.
+/// The bits of a block that are in a sorted list of ranks.
 pub fn listed(places: &[u32], at: usize) -> Block {
     let start = places.partition_point(|place| (*place as usize) < at * FLIGHTS);
     let mut bits = [0; WORDS];
@@ -108,19 +108,19 @@ pub fn listed(places: &[u32], at: usize) -> Block {
     bits
 }
 
-/// Whether no bit is set.
+/// Whether all bits are clear.
 #[inline]
 pub fn is_zero(bits: &Block) -> bool {
     bits.iter().fold(0, |all, word| all | word) == 0
 }
 
-/// How many bits are set.
+/// The number of set bits.
 #[inline]
 pub fn count(bits: &Block) -> u32 {
     bits.iter().map(|word| word.count_ones()).sum()
 }
 
-/// A block that is the one and the other.
+/// The intersection of two blocks.
 #[inline]
 pub fn and(one: &Block, other: &Block) -> Block {
     let mut both = *one;
@@ -128,7 +128,7 @@ pub fn and(one: &Block, other: &Block) -> Block {
     both
 }
 
-/// A block that is the one and not the other.
+/// The difference of two blocks: `one` without `other`.
 #[inline]
 pub fn and_not(one: &Block, other: &Block) -> Block {
     let mut rest = *one;
@@ -136,11 +136,11 @@ pub fn and_not(one: &Block, other: &Block) -> Block {
     rest
 }
 
-/// Rows joined: flights in any of them. Blocks are asked for in rising order.
+/// A union of rows. Blocks must be requested in ascending order.
 #[derive(Default)]
 pub struct Union<'a> {
     dense: SmallVec<[&'a [Block]; 4]>,
-    /// What is left of each list.
+    /// The unread rest of each list.
     sparse: SmallVec<[&'a [u32]; 8]>,
 }
 
@@ -153,22 +153,22 @@ impl<'a> Union<'a> {
         }
     }
 
-    /// Adds a row of bits.
+    /// Adds a dense row.
     pub fn push_dense(&mut self, bits: &'a [Block]) {
         self.dense.push(bits);
     }
 
-    /// Whether a dense row is in it.
+    /// Whether it contains a dense row.
     pub fn has_dense(&self) -> bool {
         !self.dense.is_empty()
     }
 
-    /// Whether nothing is in it.
+    /// Whether it contains no row.
     pub fn is_empty(&self) -> bool {
         self.dense.is_empty() && self.sparse.is_empty()
     }
 
-    /// The flights of one block; a later call may ask for this block or one after it.
+    /// The flights of one block. Later calls must request the same block or a later one.
     #[inline]
     pub fn block(&mut self, at: usize) -> Block {
         let mut bits = [0; WORDS];
@@ -201,7 +201,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn few_and_many_places_make_the_same_row(
+        fn sparse_and_dense_rows_give_the_same_blocks(
             few in prop::collection::btree_set(0u32..5_000, 0..9),
             many in prop::collection::btree_set(0u32..5_000, 20..200),
         ) {
@@ -218,7 +218,7 @@ mod tests {
         }
 
         #[test]
-        fn a_range_is_the_bits_of_its_places(start in 0usize..1_600, length in 0usize..1_600) {
+        fn a_range_sets_the_bits_of_its_ranks(start in 0usize..1_600, length in 0usize..1_600) {
             let places: Vec<u32> = (0u32..).skip(start).take(length).collect();
             for at in 0..7 {
                 prop_assert_eq!(between(&(start..start + length), at), listed(&places, at));

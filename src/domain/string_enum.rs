@@ -1,6 +1,6 @@
-//! The macro behind every closed list of words.
+//! The macro that declares string enums.
 
-/// Declares a closed list: the enum, `ALL` in order, and the one spelling that
+/// Declares an enum, its `ALL` list in declaration order, and the one spelling per variant that
 /// code, JSON, metrics and reports share.
 macro_rules! closed {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
@@ -9,10 +9,10 @@ macro_rules! closed {
         pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
 
         impl $name {
-            /// Every member, in the order of the list.
+            /// Every variant, in declaration order.
             pub const ALL: &'static [$name] = &[$($name::$variant),*];
 
-            /// The spelling used everywhere.
+            /// The spelling used in code, JSON, metrics and reports.
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
             }
@@ -27,8 +27,8 @@ macro_rules! closed {
         impl std::str::FromStr for $name {
             type Err = String;
             fn from_str(text: &str) -> Result<Self, String> {
-                $name::ALL.iter().copied().find(|one| one.as_str() == text).ok_or_else(|| {
-                    format!("`{text}` is none of {}", $name::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", "))
+                $name::ALL.iter().copied().find(|variant| variant.as_str() == text).ok_or_else(|| {
+                    format!("`{text}` is not one of {}", $name::ALL.iter().map(|variant| variant.as_str()).collect::<Vec<_>>().join(", "))
                 })
             }
         }
