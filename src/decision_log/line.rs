@@ -1,4 +1,4 @@
-//! The lines of the log.
+//! The line formats of the log.
 
 use crate::domain::event::NoFill;
 use crate::domain::party::Style;
@@ -8,18 +8,18 @@ use crate::selection::snapshot::State;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// One line.
+/// One record of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Line {
-    /// A snapshot and the state put on it, whole.
+    /// A snapshot with its full state.
     World(Box<WorldLine>),
-    /// A state that differs from the one before it.
+    /// The difference between a state and the one before it.
     Change(Box<StateChange>),
-    /// A decision, or a call without any unit.
+    /// A decision, filled or not.
     Decision(Box<DecisionLine>),
 }
 
-/// What a decision read, by the names that the catalog keeps it under.
+/// The inputs of decisions: catalog versions by content hash, and the state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorldLine {
     /// Content hash of the inventory.
@@ -28,35 +28,35 @@ pub struct WorldLine {
     pub weights: String,
     /// Content hash of the label table.
     pub labels: String,
-    /// What moves.
+    /// Spent, paced and paused flights.
     pub state: State,
 }
 
-/// From one state to the next, on the same snapshot.
+/// The difference between two states of the same snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StateChange {
     /// The new state's number.
     pub number: u64,
-    /// Flights whose budget is now spent.
+    /// Flights whose budget is spent since the previous state.
     pub spent: Vec<u32>,
-    /// Flights that have budget again.
+    /// Flights whose budget is available again.
     pub unspent: Vec<u32>,
-    /// Flights with a new share.
+    /// Flights with a new pacing share.
     pub paced: Vec<(u32, u32)>,
-    /// Flights that take all again.
+    /// Flights no longer paced.
     pub unpaced: Vec<u32>,
-    /// Flights now stopped.
+    /// Flights newly paused.
     pub stopped: Vec<u32>,
-    /// Flights that run again.
+    /// Flights resumed.
     pub resumed: Vec<u32>,
 }
 
-fn gone<T: PartialEq + Copy>(from: &[T], to: &[T]) -> Vec<T> {
+fn only_in_first<T: PartialEq + Copy>(from: &[T], to: &[T]) -> Vec<T> {
     from.iter().filter(|one| !to.contains(one)).copied().collect()
 }
 
-/// Both lists sorted; what is in `to` alone and what is in `from` alone.
-fn differ<T: Ord + Copy>(from: &[T], to: &[T]) -> (Vec<T>, Vec<T>) {
+/// Compares two sorted lists: elements only in `to`, and elements only in `from`.
+fn sorted_difference<T: Ord + Copy>(from: &[T], to: &[T]) -> (Vec<T>, Vec<T>) {
     let missing = |list: &[T], other: &[T]| {
         list.iter().filter(|one| other.binary_search(one).is_err()).copied().collect()
     };
@@ -64,17 +64,18 @@ fn differ<T: Ord + Copy>(from: &[T], to: &[T]) -> (Vec<T>, Vec<T>) {
 }
 
 impl StateChange {
-    /// What leads from `from` to `to`.
+    /// The change from `from` to `to`.
     pub fn between(from: &State, to: &State) -> StateChange {
-        let (spent, unspent) = differ(&from.spent, &to.spent);
-        let (stopped, resumed) = differ(&from.stopped, &to.stopped);
-        let places = |list: &[(u32, u32)]| list.iter().map(|(place, _)| *place).collect::<Vec<_>>();
+        let (spent, unspent) = sorted_difference(&from.spent, &to.spent);
+        let (stopped, resumed) = sorted_difference(&from.stopped, &to.stopped);
+        let positions =
+            |list: &[(u32, u32)]| list.iter().map(|(place, _)| *place).collect::<Vec<_>>();
         StateChange {
             number: to.number,
             spent,
             unspent,
-            paced: gone(&to.paced, &from.paced),
-            unpaced: differ(&places(&from.paced), &places(&to.paced)).1,
+            paced: only_in_first(&to.paced, &from.paced),
+            unpaced: sorted_difference(&positions(&from.paced), &positions(&to.paced)).1,
             stopped,
             resumed,
         }
@@ -98,21 +99,20 @@ impl StateChange {
     }
 }
 
-/// A call and how it ended.
+/// A request and its result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DecisionLine {
-    /// The request's id; a slot's decision id is this with the slot's number from 1 in the lowest
-    /// byte.
+    /// The request id; a slot's decision id is this with the slot number, from 1, in the lowest byte.
     pub request: u128,
-    /// When, in unix milliseconds.
+    /// Time of the decision, in unix milliseconds.
     pub at_ms: i64,
-    /// The state it was made on.
+    /// Number of the state it was made on.
     pub state: u64,
-    /// The page, normalised.
+    /// The normalised page context.
     pub page: Page,
-    /// As much of its address as the publisher keeps.
+    /// The page URL, as far as the publisher's setting stores it.
     pub url: Option<Box<str>>,
-    /// A creative the operator forced: such a call is a test.
+    /// A creative forced by the operator: the request is a test.
     pub forced: Option<Box<str>>,
     /// A test: never counts.
     pub test: bool,
@@ -120,29 +120,29 @@ pub struct DecisionLine {
     pub slots: Vec<SlotLine>,
 }
 
-/// One slot's choice.
+/// The result of one slot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlotLine {
-    /// Flights that were passed over before this choice.
+    /// Flights and creatives excluded before this choice.
     pub masked: Vec<Mask>,
-    /// The choice.
+    /// The winner, or why the slot stayed empty.
     pub result: Result<Chosen, NoFill>,
 }
 
-/// The winner as it was recorded.
+/// A slot's winner.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Chosen {
-    /// Its place in rank order.
+    /// Position of the flight in rank order.
     pub place: u32,
-    /// Its creative's number.
+    /// Number of the creative.
     pub creative: u32,
-    /// Which wording.
+    /// Text variant of the creative.
     pub variant: u8,
-    /// How it was shown.
+    /// Style it was rendered in.
     pub style: Style,
-    /// P(flight | earlier slots, masks, world), in 2^32nds.
+    /// P(flight | earlier slots, exclusions, world), in units of 2^-32.
     pub flight_propensity: u32,
-    /// P(creative and wording | flight), in 2^32nds.
+    /// P(creative and variant | flight), in units of 2^-32.
     pub creative_propensity: u32,
 }
 
@@ -168,7 +168,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_change_leads_from_one_state_to_the_next(from in state(1), to in state(2)) {
+        fn a_change_transforms_one_state_into_the_next(from in state(1), to in state(2)) {
             let mut state = from.clone();
             StateChange::between(&from, &to).apply(&mut state);
             prop_assert_eq!(state, to);

@@ -1,12 +1,12 @@
-//! What was decided and on what grounds: enough to decide it again, bit for bit.
+//! The decision log: every decision with its inputs, enough to recompute it bit for bit.
 //!
-//! A file of frames (see [`crate::journal::frame`]), each a [`Line`] in postcard. A state is on
-//! file before any decision made on it. Lines reach the disk within the setting `flush_ms`; a crash
-//! takes what came after, never more.
+//! Files of frames (see [`crate::journal::frame`]), each a postcard-encoded [`Line`]. A state is
+//! written before any decision made on it. Lines reach the disk within the setting `flush_ms`; a
+//! crash loses at most what came after the last flush.
 
-#[cfg(test)]
-mod laws;
 pub mod line;
+#[cfg(test)]
+mod properties;
 pub mod reader;
 pub mod writer;
 

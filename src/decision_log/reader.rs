@@ -1,4 +1,4 @@
-//! Reading: a decision's id holds its time, and a segment's name the time of its first line.
+//! Reading: a decision id contains its time, a segment's name the time of its first line.
 
 use crate::decision_log::line::DecisionLine;
 use crate::decision_log::line::Line;
@@ -11,31 +11,31 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// A decision with the world it was made on.
+/// A logged decision with the world it was made on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     /// The decision.
     pub line: DecisionLine,
-    /// Names of the versions, and the state.
+    /// Catalog versions, and the state.
     pub world: WorldLine,
 }
 
-/// The request id of a decision's id: all but the slot's number.
+/// The request id of a decision id: without the slot number.
 pub const fn request_of(decision: u128) -> u128 {
     decision & !0xFF
 }
 
-/// The slot's number from 0 in a decision's id; `None` in a request's id.
+/// The slot index, from 0, of a decision id; `None` for a request id.
 pub fn slot_of(decision: u128) -> Option<usize> {
     usize::try_from(decision & 0xFF).ok()?.checked_sub(1)
 }
 
-/// When an id (UUID version 7) was made, in unix milliseconds.
+/// The creation time of a UUID version 7, in unix milliseconds.
 pub fn time_of(id: u128) -> i64 {
     i64::try_from(id >> 80).unwrap_or(i64::MAX)
 }
 
-/// The decision with this id, or with this request's id; `None` when it is not on file.
+/// The decision with this id, or with this request id; `None` when it is not in the log.
 pub fn find(folder: &Path, decision: u128) -> io::Result<Option<Found>> {
     let request = request_of(decision);
     let mut names: Vec<String> = fs::read_dir(folder)?
@@ -43,7 +43,7 @@ pub fn find(folder: &Path, decision: u128) -> io::Result<Option<Found>> {
         .filter(|name| segment_start(name).is_some())
         .collect();
     names.sort();
-    // A line is written up to a second after its decision, and a start's clock may lag another's.
+    // A line is written up to a second after its decision, and clocks of process starts may differ.
     let at_ms = time_of(request);
     let next = names.partition_point(|name| segment_start(name).is_some_and(|s| s <= at_ms));
     let near = next.saturating_sub(2)..(next + 2).min(names.len());
@@ -55,7 +55,7 @@ pub fn find(folder: &Path, decision: u128) -> io::Result<Option<Found>> {
     Ok(None)
 }
 
-/// The decision in the bytes of one segment.
+/// Searches the bytes of one segment.
 fn find_in(bytes: &[u8], request: u128) -> Option<Found> {
     let frame::Header { incarnation, length, .. } = frame::read_header(bytes)?;
     let mut at = length;
@@ -71,7 +71,7 @@ fn find_in(bytes: &[u8], request: u128) -> Option<Found> {
             Line::Change(change) => {
                 change.apply(&mut world.state);
                 states.insert(world.state.number, world.state.clone());
-                // A decision is noted a moment after it is made, never many states later.
+                // A decision is logged moments after it is made, never many states later.
                 while states.len() > 8 {
                     states.pop_first();
                 }

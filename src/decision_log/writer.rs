@@ -1,4 +1,4 @@
-//! Writing: decisions append to a buffer in memory; one thread puts it on disk a few times a second.
+//! Writing: decisions append to a buffer in memory; one thread writes it to disk a few times a second.
 
 use crate::decision_log::line::DecisionLine;
 use crate::decision_log::line::Line;
@@ -19,76 +19,76 @@ use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
 
-/// Most bytes that wait for the disk; lines beyond are dropped and counted.
-const MOST_WAITING: usize = 32 * 1024 * 1024;
+/// Most buffered bytes; decisions beyond are dropped and counted.
+const MAX_BUFFERED_BYTES: usize = 32 * 1024 * 1024;
 
-/// A running log. Dropping it writes what waits.
+/// A running log. Dropping it writes the buffer.
 pub struct DecisionLog {
-    shared: Arc<Shared>,
+    shared: Arc<SharedBuffer>,
     folder: PathBuf,
     writer: Option<thread::JoinHandle<()>>,
 }
 
-struct Shared {
-    waiting: Mutex<Waiting>,
+struct SharedBuffer {
+    buffer: Mutex<Buffer>,
     wake: Condvar,
 }
 
-struct Waiting {
-    /// Lines, each behind its length in four bytes.
+struct Buffer {
+    /// Lines, each prefixed with its length in four bytes.
     bytes: Vec<u8>,
-    /// The world before the first of them: a new segment begins with it.
+    /// The world before the first line: a new segment starts with it.
     before: Arc<WorldLine>,
-    /// The world after the last of them.
+    /// The world after the last line.
     now: Arc<WorldLine>,
-    /// The time of the last of them.
+    /// Time of the last line, in unix milliseconds.
     at_ms: i64,
-    ends: bool,
-    /// How often the disk has caught up, and how often somebody asked it to.
-    flushed: u64,
-    asked: u64,
+    stopping: bool,
+    /// Flushes completed, and the flush up to which a caller waits.
+    flushes: u64,
+    flush_requested: u64,
 }
 
-/// How the log is kept.
+/// Options of the log.
 #[derive(Clone, Copy, Debug)]
 pub struct Keeping {
     /// Longest time until a line is on disk.
     pub flush: Duration,
-    /// Size of a segment, in bytes.
+    /// Size at which the next segment is started, in bytes.
     pub segment_bytes: u64,
-    /// How long segments are kept.
+    /// Retention period of segments.
     pub keep: Duration,
 }
 
-/// The file name of a segment: sorted names are in the order of time.
+/// The file name of a segment: names sort by time.
 pub fn segment_name(start_ms: i64, incarnation: u64) -> String {
     format!("{start_ms:015}-{incarnation:016x}.decisions")
 }
 
-/// The time in a segment's name, in unix milliseconds.
+/// The start time in a segment's file name, in unix milliseconds.
 pub fn segment_start(name: &str) -> Option<i64> {
     name.strip_suffix(".decisions")?.split('-').next()?.parse().ok()
 }
 
 impl DecisionLog {
-    /// Starts a log in `folder` at `now_ms`.
+    /// Opens a log in `folder` at `now_ms`.
     pub fn start(
         folder: &Path,
         incarnation: u64,
         now_ms: i64,
-        keeping: Keeping,
+        options: Keeping,
     ) -> io::Result<DecisionLog> {
         std::fs::create_dir_all(folder)?;
         let world = Arc::new(WorldLine::default());
-        let shared = Arc::new(Shared {
-            waiting: Mutex::new(Waiting {
+        let shared = Arc::new(SharedBuffer {
+            buffer: Mutex::new(Buffer {
                 bytes: Vec::new(),
                 before: world.clone(),
                 now: world,
                 at_ms: now_ms,
-                ends: false,
-                flushed: 0,
-                asked: 0,
+                stopping: false,
+                flushes: 0,
+                flush_requested: 0,
             }),
             wake: Condvar::new(),
         });
@@ -96,7 +96,7 @@ impl DecisionLog {
             disk: Folder::new(folder),
             folder: folder.to_owned(),
             incarnation,
-            keeping,
+            options,
             length: None,
             lines: 0,
         };
@@ -107,56 +107,56 @@ impl DecisionLog {
         Ok(DecisionLog { shared, folder: folder.to_owned(), writer: Some(writer) })
     }
 
-    /// Where its segments are.
+    /// Folder of the segments.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Notes a world; decisions made on it may follow.
+    /// Logs a world; decisions made on it may follow.
     pub fn world(&self, world: WorldLine) {
-        let mut waiting = self.waiting();
-        waiting.now = Arc::new(world.clone());
-        waiting.push(&Line::World(Box::new(world)));
+        let mut buffer = self.buffer();
+        buffer.now = Arc::new(world.clone());
+        buffer.push(&Line::World(Box::new(world)));
     }
 
-    /// Notes the state that follows the one before it.
+    /// Logs the state that follows the previous one.
     pub fn state(&self, next: &State) {
-        let mut waiting = self.waiting();
-        let change = StateChange::between(&waiting.now.state, next);
-        Arc::make_mut(&mut waiting.now).state = next.clone();
-        waiting.push(&Line::Change(Box::new(change)));
+        let mut buffer = self.buffer();
+        let change = StateChange::between(&buffer.now.state, next);
+        Arc::make_mut(&mut buffer.now).state = next.clone();
+        buffer.push(&Line::Change(Box::new(change)));
     }
 
-    /// Notes a decision; `false` when there was no room.
+    /// Logs a decision; `false` when the buffer is full.
     pub fn decision(&self, line: DecisionLine) -> bool {
-        let mut waiting = self.waiting();
-        if waiting.bytes.len() > MOST_WAITING {
+        let mut buffer = self.buffer();
+        if buffer.bytes.len() > MAX_BUFFERED_BYTES {
             return false;
         }
-        waiting.at_ms = waiting.at_ms.max(line.at_ms);
-        waiting.push(&Line::Decision(Box::new(line)));
+        buffer.at_ms = buffer.at_ms.max(line.at_ms);
+        buffer.push(&Line::Decision(Box::new(line)));
         true
     }
 
-    /// Returns when everything noted so far is on disk, or the disk has failed.
+    /// Returns when everything logged so far is on disk, or the disk has failed.
     pub fn flush(&self) {
-        let mut waiting = self.waiting();
-        waiting.asked = waiting.flushed + 2;
-        let due = waiting.asked;
+        let mut buffer = self.buffer();
+        buffer.flush_requested = buffer.flushes + 2;
+        let due = buffer.flush_requested;
         self.shared.wake.notify_all();
-        while waiting.flushed < due && !waiting.ends {
-            waiting = self.shared.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        while buffer.flushes < due && !buffer.stopping {
+            buffer = self.shared.wake.wait(buffer).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buffer(&self) -> MutexGuard<'_, Buffer> {
+        self.shared.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for DecisionLog {
     fn drop(&mut self) {
-        self.waiting().ends = true;
+        self.buffer().stopping = true;
         self.shared.wake.notify_all();
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
@@ -164,7 +164,7 @@ impl Drop for DecisionLog {
     }
 }
 
-impl Waiting {
+impl Buffer {
     fn push(&mut self, line: &Line) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; 4]);
@@ -175,31 +175,31 @@ impl Waiting {
     }
 }
 
-fn run(shared: &Shared, segments: &mut Segments) {
+fn run(shared: &SharedBuffer, segments: &mut Segments) {
     let mut batch = Vec::new();
     loop {
-        let (before, at_ms, ends) = {
-            let waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let idle = |w: &mut Waiting| !w.ends && w.asked <= w.flushed;
-            let flush = segments.keeping.flush;
-            let (mut waiting, _) = shared
+        let (before, at_ms, stopping) = {
+            let buffer = shared.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+            let idle = |w: &mut Buffer| !w.stopping && w.flush_requested <= w.flushes;
+            let flush = segments.options.flush;
+            let (mut buffer, _) = shared
                 .wake
-                .wait_timeout_while(waiting, flush, idle)
+                .wait_timeout_while(buffer, flush, idle)
                 .unwrap_or_else(PoisonError::into_inner);
             batch.clear();
-            std::mem::swap(&mut batch, &mut waiting.bytes);
-            let now = waiting.now.clone();
-            let before = std::mem::replace(&mut waiting.before, now);
-            (before, waiting.at_ms, waiting.ends)
+            std::mem::swap(&mut batch, &mut buffer.bytes);
+            let now = buffer.now.clone();
+            let before = std::mem::replace(&mut buffer.before, now);
+            (before, buffer.at_ms, buffer.stopping)
         };
         if let Err(error) = segments.write(&batch, &before, at_ms) {
-            tracing::error!(%error, "the decision log cannot be written: explain will miss decisions");
+            tracing::error!(%error, "cannot write the decision log; explain will miss these decisions");
             segments.length = None;
         }
-        let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.flushed += 1;
+        let mut buffer = shared.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        buffer.flushes += 1;
         shared.wake.notify_all();
-        if ends {
+        if stopping {
             return;
         }
     }
@@ -209,8 +209,8 @@ struct Segments {
     disk: Folder,
     folder: PathBuf,
     incarnation: u64,
-    keeping: Keeping,
-    /// Bytes in the segment that is open.
+    options: Keeping,
+    /// Length of the open segment, in bytes; `None` starts a new one.
     length: Option<u64>,
     lines: u64,
 }
@@ -221,8 +221,8 @@ impl Segments {
             return Ok(());
         }
         let mut bytes = Vec::with_capacity(batch.len() + batch.len() / 8);
-        if self.length.is_none_or(|length| length >= self.keeping.segment_bytes) {
-            self.forget(at_ms)?;
+        if self.length.is_none_or(|length| length >= self.options.segment_bytes) {
+            self.remove_expired(at_ms)?;
             self.disk.begin(&segment_name(at_ms, self.incarnation))?;
             self.length = Some(0);
             self.lines = 0;
@@ -245,24 +245,25 @@ impl Segments {
 
     fn frame(&mut self, out: &mut Vec<u8>, line: &[u8]) {
         if line.len() > frame::MAX_PAYLOAD {
-            tracing::warn!(bytes = line.len(), "a line is too long for the decision log");
+            tracing::warn!(bytes = line.len(), "decision log line dropped: longer than 4 MiB");
             return;
         }
         self.lines += 1;
         frame::write(out, 0, self.lines, line);
     }
 
-    /// Removes segments that ended before the time for which they are kept.
-    fn forget(&self, now_ms: i64) -> io::Result<()> {
-        let keep_ms = i64::try_from(self.keeping.keep.as_millis()).unwrap_or(i64::MAX);
+    /// Removes segments whose retention period is over.
+    fn remove_expired(&self, now_ms: i64) -> io::Result<()> {
+        let retention_ms = i64::try_from(self.options.keep.as_millis()).unwrap_or(i64::MAX);
         let mut names: Vec<String> = std::fs::read_dir(&self.folder)?
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .filter(|name| segment_start(name).is_some())
             .collect();
         names.sort();
-        // A segment ended when the next one began.
+        // A segment ends when the next one begins.
         for pair in names.windows(2) {
-            if segment_start(&pair[1]).is_some_and(|end| end < now_ms.saturating_sub(keep_ms)) {
+            if segment_start(&pair[1]).is_some_and(|end| end < now_ms.saturating_sub(retention_ms))
+            {
                 std::fs::remove_file(self.folder.join(&pair[0]))?;
             }
         }

@@ -1,12 +1,12 @@
-//! Seals: what each finished segment held, chained, so that history cannot change unseen.
+//! Seals: a hash of every finished segment, chained, so that changes to history are detected.
 //!
-//! The file `chain` has one line a segment, in the order of writing:
+//! The file `chain` has one line per segment, in write order:
 //!
 //! ```text
-//! number incarnation bytes blake3-of-the-bytes blake3-of(the chain before | all before it in the line)
+//! number incarnation bytes blake3(segment) blake3(previous chain hash | the fields before this one)
 //! ```
 //!
-//! A segment that is deleted when its time is over stays in the chain.
+//! A segment that is deleted after its retention period stays in the chain.
 
 use crate::journal::recover::Segment;
 use crate::journal::writer::segment_name;
@@ -16,117 +16,122 @@ use std::io;
 use std::io::Write;
 use std::path::Path;
 
-/// The file of seals in the journal's folder.
+/// The seals file in the journal folder.
 const FILE: &str = "chain";
 
 /// The seal of one segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// The process start that wrote the segment.
+pub struct Seal {
+    /// The incarnation that wrote the segment.
     pub incarnation: u64,
-    /// Bytes it had.
+    /// Length of the segment.
     pub bytes: u64,
-    /// Hash of its bytes, in hex.
+    /// BLAKE3 hash of the segment, in hex.
     pub hash: String,
-    /// Hash of the link before and this one's own fields, in hex.
+    /// Hash of the previous chain hash and this seal's own fields, in hex.
     pub chain: String,
 }
 
-impl Link {
-    /// The name of the segment it seals.
+impl Seal {
+    /// The file name of the sealed segment.
     pub fn name(&self, number: u64) -> String {
         segment_name(self.incarnation, number)
     }
 }
 
-/// All seals by the segment's number. A line that does not follow from those before it is an error:
-/// somebody changed it.
-pub fn links(folder: &Path) -> io::Result<BTreeMap<u64, Link>> {
+/// Reads all seals, by segment number. A line that does not continue the chain is an error: the file
+/// was modified.
+pub fn seals(folder: &Path) -> io::Result<BTreeMap<u64, Seal>> {
     let path = folder.join(FILE);
     let text = match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         read => read?,
     };
-    let mut links = BTreeMap::new();
-    let mut before = String::new();
-    // A line without its end is what a crash left of one that was being written.
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    for (at, line) in whole.lines().enumerate() {
-        let (number, link) = parse(line, &before).ok_or_else(|| {
+    let mut seals = BTreeMap::new();
+    let mut previous = String::new();
+    // A line without a newline is an append that a crash interrupted.
+    let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+    for (at, line) in complete.lines().enumerate() {
+        let (number, seal) = parse(line, &previous).ok_or_else(|| {
             let place = path.display();
-            io::Error::other(format!("{place}:{}: the chain of seals is broken here", at + 1))
+            io::Error::other(format!(
+                "{place}:{}: the seal does not continue the chain; restore this file from a backup",
+                at + 1
+            ))
         })?;
-        before.clone_from(&link.chain);
-        links.insert(number, link);
+        previous.clone_from(&seal.chain);
+        seals.insert(number, seal);
     }
-    Ok(links)
+    Ok(seals)
 }
 
-fn parse(line: &str, before: &str) -> Option<(u64, Link)> {
-    let (told, chain) = line.rsplit_once(' ')?;
-    let mut fields = told.split(' ');
+fn parse(line: &str, previous: &str) -> Option<(u64, Seal)> {
+    let (sealed, chain) = line.rsplit_once(' ')?;
+    let mut fields = sealed.split(' ');
     let number = fields.next()?.parse().ok()?;
     let incarnation = u64::from_str_radix(fields.next()?, 16).ok()?;
     let bytes = fields.next()?.parse().ok()?;
     let hash = fields.next()?.to_owned();
-    let link = Link { incarnation, bytes, hash, chain: chain.to_owned() };
-    (fields.next().is_none() && chained(before, told) == chain).then_some((number, link))
+    let seal = Seal { incarnation, bytes, hash, chain: chain.to_owned() };
+    (fields.next().is_none() && chain_hash(previous, sealed) == chain).then_some((number, seal))
 }
 
-fn chained(before: &str, told: &str) -> String {
+fn chain_hash(previous: &str, fields: &str) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(before.as_bytes()).update(b"|").update(told.as_bytes());
+    hasher.update(previous.as_bytes()).update(b"|").update(fields.as_bytes());
     hasher.finalize().to_hex().to_string()
 }
 
-/// Seals segments that nobody writes any more and that have no seal yet; says how many.
+/// Seals finished segments that have no seal yet; returns how many.
 pub fn seal(folder: &Path, finished: &[Segment]) -> io::Result<usize> {
-    let links = links(folder)?;
-    let last = links.last_key_value();
-    let mut before = last.map_or_else(String::new, |(_, link)| link.chain.clone());
-    let after = last.map(|(number, _)| *number);
+    let seals = seals(folder)?;
+    let last = seals.last_key_value();
+    let mut previous = last.map_or_else(String::new, |(_, seal)| seal.chain.clone());
+    let last_sealed = last.map(|(number, _)| *number);
     let mut lines = String::new();
-    let fresh: Vec<&Segment> =
-        finished.iter().filter(|segment| after.is_none_or(|last| segment.number > last)).collect();
-    for segment in &fresh {
+    let unsealed: Vec<&Segment> = finished
+        .iter()
+        .filter(|segment| last_sealed.is_none_or(|last| segment.number > last))
+        .collect();
+    for segment in &unsealed {
         let bytes = fs::read(&segment.path)?;
         let hash = blake3::hash(&bytes).to_hex();
         let Segment { number, incarnation, .. } = segment;
-        let told = format!("{number} {incarnation:016x} {} {hash}", bytes.len());
-        before = chained(&before, &told);
-        lines.push_str(&format!("{told} {before}\n"));
+        let fields = format!("{number} {incarnation:016x} {} {hash}", bytes.len());
+        previous = chain_hash(&previous, &fields);
+        lines.push_str(&format!("{fields} {previous}\n"));
     }
     if !lines.is_empty() {
         let path = folder.join(FILE);
         let mut file = fs::File::options().create(true).append(true).open(&path)?;
-        cut_half_a_line(&path)?;
+        truncate_incomplete_line(&path)?;
         file.write_all(lines.as_bytes())?;
         file.sync_all()?;
         fs::File::open(folder)?.sync_all()?;
     }
-    Ok(fresh.len())
+    Ok(unsealed.len())
 }
 
-/// Removes what a crash left behind the last whole line.
-fn cut_half_a_line(path: &Path) -> io::Result<()> {
+/// Truncates an incomplete last line, which a crash leaves behind.
+fn truncate_incomplete_line(path: &Path) -> io::Result<()> {
     let text = fs::read(path)?;
-    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    if whole < text.len() {
-        fs::File::options().write(true).open(path)?.set_len(whole as u64)?;
+    let complete = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    if complete < text.len() {
+        fs::File::options().write(true).open(path)?.set_len(complete as u64)?;
     }
     Ok(())
 }
 
-/// Sealed segments that are there and are not what was sealed, by name.
-pub fn changed(folder: &Path, segments: &[Segment]) -> io::Result<Vec<String>> {
-    let links = links(folder)?;
-    let mut changed = Vec::new();
+/// Names of existing segments whose length or hash differs from their seal.
+pub fn modified(folder: &Path, segments: &[Segment]) -> io::Result<Vec<String>> {
+    let seals = seals(folder)?;
+    let mut modified = Vec::new();
     for segment in segments {
-        let Some(link) = links.get(&segment.number) else { continue };
+        let Some(seal) = seals.get(&segment.number) else { continue };
         let bytes = fs::read(&segment.path)?;
-        if bytes.len() as u64 != link.bytes || *blake3::hash(&bytes).to_hex() != *link.hash {
-            changed.push(segment.name());
+        if bytes.len() as u64 != seal.bytes || *blake3::hash(&bytes).to_hex() != *seal.hash {
+            modified.push(segment.name());
         }
     }
-    Ok(changed)
+    Ok(modified)
 }

@@ -1,4 +1,4 @@
-//! The disk under the journal, and one in memory that fails on purpose.
+//! File operations of the journal, as a trait that tests replace with a failing disk.
 
 use std::fs::File;
 use std::io;
@@ -8,17 +8,17 @@ use std::path::PathBuf;
 
 /// A folder that holds segments.
 ///
-/// What `append` wrote may be lost, whole or from any byte on, until a `sync` after it has
-/// returned `Ok`. A failed `sync` is final for the segment: never retry it, never append again.
+/// Appended bytes may be lost, all of them or from any byte on, until a later `sync` has returned
+/// `Ok`. A failed `sync` is final for the segment: never retry it and never append again.
 pub trait Disk: Send {
-    /// Begins a segment that was never used; from here on the others go there. What an attempt that
-    /// failed left of it is gone.
+    /// Creates a segment under a name never used before; later calls apply to it. Replaces what a
+    /// failed attempt left under that name.
     fn begin(&mut self, name: &str) -> io::Result<()>;
-    /// Adds bytes at the end. On an error some of them may be there: `cut` them off.
+    /// Appends bytes. After an error some of them may be on disk: `cut` them off.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Returns when all that was appended, and the segment's name, would survive a power cut.
+    /// Returns when all appended bytes, and the segment's name, survive a power loss.
     fn sync(&mut self) -> io::Result<()>;
-    /// Cuts the segment to `length` bytes.
+    /// Truncates the segment to `length` bytes.
     fn cut(&mut self, length: u64) -> io::Result<()>;
 }
 
@@ -26,8 +26,8 @@ pub trait Disk: Send {
 pub struct Folder {
     path: PathBuf,
     segment: Option<File>,
-    /// The folder itself while the segment's name is not durable. Opened before anything is written:
-    /// a sync that could not open it would be a sync that failed.
+    /// The folder itself, until the segment's name is durable. Opened before anything is written,
+    /// because failing to open it later would count as a failed sync.
     unnamed: Option<File>,
 }
 
@@ -38,7 +38,7 @@ impl Folder {
     }
 
     fn segment(&mut self) -> io::Result<&mut File> {
-        self.segment.as_mut().ok_or_else(|| io::Error::other("no segment has begun"))
+        self.segment.as_mut().ok_or_else(|| io::Error::other("no segment is open"))
     }
 }
 
@@ -46,7 +46,7 @@ impl Disk for Folder {
     fn begin(&mut self, name: &str) -> io::Result<()> {
         let folder = File::open(&self.path)?;
         let path = self.path.join(name);
-        // A name has its process in it: only an attempt of our own can have left it.
+        // The name contains the incarnation: only a failed attempt of this process can have left it.
         File::options().create(true).write(true).truncate(true).open(&path)?;
         self.segment = Some(File::options().append(true).open(&path)?);
         self.unnamed = Some(folder);

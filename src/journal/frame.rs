@@ -1,4 +1,4 @@
-//! The bytes of a segment.
+//! The file format of a segment.
 //!
 //! A segment is a header and frames. All integers are little-endian; checksums are CRC-32 with the
 //! IEEE polynomial.
@@ -8,37 +8,37 @@
 //! frame   length u32 | crc32 u32 | partition u8 | lsn u64 | payload (length − 9 bytes)
 //! ```
 //!
-//! A frame's checksum covers everything after it. The store is the data directory's own random
-//! number: a segment from another one is not ours. Headers of "ADJLOG01" have none, and are read.
+//! A frame's checksum covers everything after it. `store` is the random id of the data directory:
+//! segments with another id are rejected. "ADJLOG01" headers have no `store` field and are still read.
 
 use crate::journal::Entry;
 use crate::journal::PARTITIONS;
 
 const MAGIC: &[u8; 8] = b"ADJLOG02";
 const MAGIC_1: &[u8; 8] = b"ADJLOG01";
-/// Bytes of a header.
+/// Header length, in bytes.
 pub const HEADER: usize = 36;
-/// Bytes of a header of the first format.
+/// Header length of the first format, in bytes.
 const HEADER_1: usize = 28;
-/// Bytes of a frame before its payload.
+/// Length of a frame before its payload, in bytes.
 const PREFIX: usize = 17;
-/// Bytes of a frame's payload at the most.
+/// Longest payload of a frame, in bytes.
 pub const MAX_PAYLOAD: usize = 4 * 1024 * 1024;
 
-/// What a segment says of itself.
+/// A parsed segment header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The process start that wrote it.
+    /// The incarnation that wrote the segment.
     pub incarnation: u64,
-    /// Its number.
+    /// The segment number.
     pub number: u64,
-    /// The data directory it was written in; the first format did not say.
+    /// Id of the data directory it was written in; absent in the first format.
     pub store: Option<u64>,
-    /// Bytes it takes.
+    /// Length of the header, in bytes.
     pub length: usize,
 }
 
-/// The header of a segment.
+/// Encodes a segment header.
 pub fn header(incarnation: u64, number: u64, store: u64) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     bytes[..8].copy_from_slice(MAGIC);
@@ -50,24 +50,24 @@ pub fn header(incarnation: u64, number: u64, store: u64) -> [u8; HEADER] {
     bytes
 }
 
-/// Reads a header, or `None` when it is not one of ours.
+/// Parses a header; `None` when the magic or the checksum does not match.
 pub fn read_header(bytes: &[u8]) -> Option<Header> {
     let length = match bytes.first_chunk()? {
         MAGIC => HEADER,
         MAGIC_1 => HEADER_1,
         _ => return None,
     };
-    let (told, crc) = bytes.get(..length)?.split_last_chunk()?;
-    if crc32fast::hash(told) != u32::from_le_bytes(*crc) {
+    let (fields, crc) = bytes.get(..length)?.split_last_chunk()?;
+    if crc32fast::hash(fields) != u32::from_le_bytes(*crc) {
         return None;
     }
-    let at = |from: usize| told[from..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+    let at = |from: usize| fields[from..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
     Some(Header { incarnation: at(8)?, number: at(16)?, store: at(24), length })
 }
 
 /// Adds a frame to `out`. The payload must be at most [`MAX_PAYLOAD`] bytes long.
 pub fn write(out: &mut Vec<u8>, partition: u8, lsn: u64, payload: &[u8]) {
-    let length = u32::try_from(payload.len() + 9).expect("the writer refuses long payloads");
+    let length = u32::try_from(payload.len() + 9).expect("the writer rejects long payloads");
     let start = out.len();
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(&[0; 4]);
@@ -78,7 +78,8 @@ pub fn write(out: &mut Vec<u8>, partition: u8, lsn: u64, payload: &[u8]) {
     out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// The frame at the start of `bytes` and its length, or `None` when none stands there whole.
+/// Parses the frame at the start of `bytes` and returns its length; `None` when it is incomplete or
+/// invalid.
 pub fn read(bytes: &[u8], incarnation: u64) -> Option<(Entry, usize)> {
     let length = u32::from_le_bytes(*bytes.first_chunk()?) as usize;
     if !(9..=MAX_PAYLOAD + 9).contains(&length) {
@@ -101,7 +102,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(partition in 0..PARTITIONS, lsn in 1u64.., payload: Vec<u8>) {
+        fn a_written_frame_is_read_back(partition in 0..PARTITIONS, lsn in 1u64.., payload: Vec<u8>) {
             let mut bytes = Vec::new();
             write(&mut bytes, partition, lsn, &payload);
             let length = bytes.len();
@@ -120,14 +121,14 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
             let _ = read(&bytes, 0);
             let _ = read_header(&bytes);
         }
     }
 
     #[test]
-    fn a_header_is_ours_or_not() {
+    fn a_header_with_a_wrong_checksum_is_rejected() {
         let mut bytes = header(5, 6, 7);
         let read = Header { incarnation: 5, number: 6, store: Some(7), length: HEADER };
         assert_eq!(read_header(&bytes), Some(read));
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_the_first_format_is_read() {
+    fn a_header_of_the_first_format_is_accepted() {
         let mut bytes = header(5, 6, 7)[..HEADER_1].to_vec();
         bytes[..8].copy_from_slice(MAGIC_1);
         let crc = crc32fast::hash(&bytes[..24]);

@@ -1,19 +1,19 @@
-//! The local, durable record of everything that counts: append, sync, acknowledge, recover.
+//! The local, durable write-ahead journal: append, sync, acknowledge, recover.
 //!
-//! It knows nothing of what it keeps. A payload belongs to one of 64 partitions and gets the next
-//! log sequence number (lsn) of that partition in this incarnation, without gaps.
+//! Payloads are opaque bytes. Each belongs to one of 64 partitions and gets that partition's next log
+//! sequence number (LSN) of this incarnation, without gaps.
 
 pub mod chain;
 pub mod disk;
 pub mod frame;
 #[cfg(test)]
-mod laws;
+mod power_loss;
 #[cfg(test)]
-mod power;
+mod properties;
 pub mod recover;
 pub mod room;
 #[cfg(test)]
-mod simulated;
+mod simulated_disk;
 pub mod writer;
 
 pub use recover::Recovery;
@@ -24,20 +24,20 @@ pub use room::room;
 pub use writer::Ack;
 pub use writer::Journal;
 pub use writer::JournalError;
-pub use writer::Start;
+pub use writer::JournalOptions;
 
-/// How many partitions there are: frozen in the format.
+/// Number of partitions; fixed by the file format.
 pub const PARTITIONS: u8 = 64;
 
-/// One payload with its identity.
+/// One payload with its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The process start that wrote it.
+    /// The incarnation (one start of a process) that wrote it.
     pub incarnation: u64,
-    /// Which of the 64 partitions.
+    /// The partition, 0 to 63.
     pub partition: u8,
-    /// Its number in (incarnation, partition), from 1, dense.
+    /// Its LSN within (incarnation, partition): dense, from 1.
     pub lsn: u64,
-    /// What was recorded.
+    /// The recorded bytes.
     pub payload: Vec<u8>,
 }

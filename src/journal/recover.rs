@@ -1,8 +1,8 @@
-//! What a folder of segments holds after whatever happened to it.
+//! Reads a folder of segments after any crash or corruption.
 //!
-//! A torn end is what a crash leaves of writes that nobody was promised: it is cut. Only the last
-//! segment of a process can have one, and only until it is sealed. Anything else that does not read
-//! is damage: its bytes are copied aside and told, and reading goes on behind it.
+//! A torn end is the rest of unacknowledged writes at a crash: it is truncated. Only the last
+//! segment of an incarnation can have one, and only until it is sealed. Any other unreadable bytes
+//! are corruption: they are copied to quarantine and reported, and reading continues behind them.
 
 use crate::journal::Entry;
 use crate::journal::chain;
@@ -12,47 +12,47 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// What recovery found besides entries.
+/// Result of a recovery, apart from the entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Recovery {
     /// Segments read.
     pub segments: u64,
     /// Entries read.
     pub entries: u64,
-    /// Bytes cut from torn ends.
+    /// Bytes of torn ends.
     pub torn_bytes: u64,
-    /// Places with damage, each `segment: first byte, bytes`, or what is missing.
+    /// Corrupt places, each `segment: byte offset, length`, and missing segments.
     pub damaged: Vec<String>,
-    /// The number the next segment takes.
+    /// Number of the next segment.
     pub next_segment: u64,
 }
 
-/// A file of the journal.
+/// A segment file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Its number: that of the name.
+    /// Segment number, from the file name.
     pub number: u64,
-    /// The process start that wrote it: that of the name.
+    /// The incarnation that wrote it, from the file name.
     pub incarnation: u64,
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
-    /// It was sealed, or another of its process follows: its end cannot be torn.
-    pub is_whole: bool,
-    /// How long it was when it was sealed, in bytes.
+    /// It is sealed, or its incarnation wrote a later one: its end cannot be torn.
+    pub is_complete: bool,
+    /// Its length when it was sealed, in bytes.
     pub sealed_bytes: Option<u64>,
 }
 
 impl Segment {
-    /// The file's name.
+    /// The file name.
     pub fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 }
 
-/// The segments of a folder in the order of writing. A file that ends in `.journal` and is not
-/// named like one of ours is an error that names it.
+/// The segments of a folder in write order. A `.journal` file whose name is not a segment name is an
+/// error.
 pub fn segments(folder: &Path) -> io::Result<Vec<Segment>> {
-    let sealed = chain::links(folder)?;
+    let sealed = chain::seals(folder)?;
     let mut segments = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -65,48 +65,48 @@ pub fn segments(folder: &Path) -> io::Result<Vec<Segment>> {
             .and_then(|(n, of)| Some((n.parse().ok()?, u64::from_str_radix(of, 16).ok()?)))
             .ok_or_else(|| {
                 io::Error::other(format!(
-                    "{} is not named like a segment of this journal: move it away",
+                    "{}: not a segment name; move the file out of the journal folder",
                     path.display()
                 ))
             })?;
-        let sealed_bytes = sealed.get(&number).map(|link| link.bytes);
-        let is_whole = sealed_bytes.is_some();
-        segments.push(Segment { number, incarnation, path, is_whole, sealed_bytes });
+        let sealed_bytes = sealed.get(&number).map(|seal| seal.bytes);
+        let is_complete = sealed_bytes.is_some();
+        segments.push(Segment { number, incarnation, path, is_complete, sealed_bytes });
     }
     segments.sort_by_key(|segment| segment.number);
     for at in 0..segments.len() {
         let of = segments[at].incarnation;
-        segments[at].is_whole |= segments[at + 1..].iter().any(|later| later.incarnation == of);
+        segments[at].is_complete |= segments[at + 1..].iter().any(|later| later.incarnation == of);
     }
     Ok(segments)
 }
 
-/// Reads the segments of `folder` from number `from` on, in the order of writing, and hands each
-/// entry to `each`. With `mend`, torn ends are cut and damaged bytes copied to `folder/quarantine`.
-/// A segment of another store than `store` is an error.
+/// Reads the segments of `folder` from number `from` on, in write order, and passes each entry to
+/// `each`. With `repair`, torn ends are truncated and corrupt bytes copied to `folder/quarantine`.
+/// A segment of another data directory than `store` is an error.
 pub fn recover(
     folder: &Path,
     from: u64,
     store: Option<u64>,
-    mend: bool,
+    repair: bool,
     mut each: impl FnMut(Entry),
 ) -> io::Result<Recovery> {
     let mut recovery = Recovery::default();
     let segments = segments(folder)?;
     recovery.next_segment = segments.last().map_or(0, |last| last.number + 1).max(from);
-    for (number, link) in chain::links(folder)?.range(from..) {
+    for (number, seal) in chain::seals(folder)?.range(from..) {
         recovery.next_segment = recovery.next_segment.max(number + 1);
         if !segments.iter().any(|segment| segment.number == *number) {
-            recovery.damaged.push(format!("{}: the whole segment is missing", link.name(*number)));
+            recovery.damaged.push(format!("{}: the segment file is missing", seal.name(*number)));
         }
     }
     for segment in segments.iter().filter(|segment| segment.number >= from) {
-        let told = recovery.damaged.len();
-        recovery.read(folder, segment, store, mend, &mut each)?;
-        // Cut between two entries, what is left of it reads well.
+        let reported = recovery.damaged.len();
+        recovery.read(folder, segment, store, repair, &mut each)?;
+        // When cut between two entries, the rest reads without an error.
         let length = fs::metadata(&segment.path)?.len();
         let missing = segment.sealed_bytes.unwrap_or(0).saturating_sub(length);
-        if missing > 0 && recovery.damaged.len() == told {
+        if missing > 0 && recovery.damaged.len() == reported {
             let name = segment.name();
             recovery.damaged.push(format!("{name}: byte {length}, {missing} bytes are missing"));
         }
@@ -121,25 +121,25 @@ impl Recovery {
         folder: &Path,
         segment: &Segment,
         store: Option<u64>,
-        mend: bool,
+        repair: bool,
         each: &mut impl FnMut(Entry),
     ) -> io::Result<()> {
         let bytes = fs::read(&segment.path)?;
         self.segments += 1;
         let Some(header) = frame::read_header(&bytes) else {
-            // A header is synced before its segment is used: a short one held nothing yet, and
-            // still holds nothing when it is sealed as it was left.
+            // The header is synced before the segment is used: a segment with a short header never
+            // held entries, and is intact if it was sealed at that length.
             let length = bytes.len() as u64;
             let was_short = segment.sealed_bytes.is_some_and(|sealed| sealed == length);
-            if bytes.len() > frame::HEADER || segment.is_whole && !was_short {
-                return self.damage(folder, &segment.name(), &bytes, 0, mend);
+            if bytes.len() > frame::HEADER || segment.is_complete && !was_short {
+                return self.report_corruption(folder, &segment.name(), &bytes, 0, repair);
             }
             self.torn_bytes += bytes.len() as u64;
             return Ok(());
         };
         if header.store.is_some() && store.is_some() && header.store != store {
             return Err(io::Error::other(format!(
-                "{} belongs to the journal of another data directory: move it away",
+                "{}: the segment belongs to another data directory; move it out of the journal folder",
                 segment.path.display()
             )));
         }
@@ -153,14 +153,14 @@ impl Recovery {
             }
             let whole = |next: &usize| frame::read(&bytes[*next..], header.incarnation).is_some();
             let next = (at + 1..bytes.len()).find(whole);
-            if next.is_some() || segment.is_whole {
+            if next.is_some() || segment.is_complete {
                 let end = next.unwrap_or(bytes.len());
-                self.damage(folder, &segment.name(), &bytes[at..end], at, mend)?;
+                self.report_corruption(folder, &segment.name(), &bytes[at..end], at, repair)?;
                 at = end;
                 continue;
             }
             self.torn_bytes += (bytes.len() - at) as u64;
-            if mend {
+            if repair {
                 let file = fs::File::options().write(true).open(&segment.path)?;
                 file.set_len(at as u64)?;
                 file.sync_all()?;
@@ -170,19 +170,19 @@ impl Recovery {
         Ok(())
     }
 
-    fn damage(
+    fn report_corruption(
         &mut self,
         folder: &Path,
         name: &str,
         bytes: &[u8],
         at: usize,
-        mend: bool,
+        repair: bool,
     ) -> io::Result<()> {
         self.damaged.push(format!("{name}: byte {at}, {} bytes", bytes.len()));
-        if mend {
-            let aside = folder.join("quarantine");
-            fs::create_dir_all(&aside)?;
-            fs::write(aside.join(format!("{name}-{at}")), bytes)?;
+        if repair {
+            let quarantine = folder.join("quarantine");
+            fs::create_dir_all(&quarantine)?;
+            fs::write(quarantine.join(format!("{name}-{at}")), bytes)?;
         }
         Ok(())
     }

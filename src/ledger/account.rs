@@ -1,27 +1,27 @@
-//! A campaign's money. `spent ≤ budget` holds after every call, whatever came before.
+//! Spend of a campaign. `spent ≤ budget` holds after every call.
 
 use crate::domain::money::Micros;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What a campaign may spend and has spent.
+/// Budget and spend of a campaign.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Account {
-    /// In all its life; `None` is without limit.
+    /// Lifetime budget; `None` is unlimited.
     pub lifetime: Option<Micros>,
-    /// In one day.
+    /// Daily budget; `None` is unlimited.
     pub daily: Option<Micros>,
-    /// All that was billed and not given back.
+    /// Billed, net of credits and refunds.
     pub spent: Micros,
-    /// The same by the decision's day in the advertiser's zone.
+    /// `spent` by the decision's day in the advertiser's time zone.
     pub by_day: BTreeMap<i32, Micros>,
-    /// All that was given back.
+    /// Credits and refunds.
     pub returned: Micros,
 }
 
 impl Account {
-    /// Bills a price on a day, or says that there is no room for it.
+    /// Bills a price on a day; `false` when a budget does not allow it.
     pub fn bill(&mut self, day: i32, price: Micros) -> bool {
         let today = self.by_day.get(&day).copied().unwrap_or_default();
         let fits = |spent: Micros, limit: Option<Micros>| {
@@ -39,17 +39,17 @@ impl Account {
         }
     }
 
-    /// Gives money back, at most what the day was billed; says how much.
+    /// Credits money, at most what was billed on that day; returns the credited amount.
     pub fn credit(&mut self, day: i32, micros: Micros) -> Micros {
         let Some(today) = self.by_day.get_mut(&day) else { return Micros::ZERO };
-        let given = micros.min(*today).min(self.spent);
-        *today = today.saturating_sub(given);
-        self.spent = self.spent.saturating_sub(given);
-        self.returned = self.returned.checked_add(given).unwrap_or(Micros::MAX);
-        given
+        let credited = micros.min(*today).min(self.spent);
+        *today = today.saturating_sub(credited);
+        self.spent = self.spent.saturating_sub(credited);
+        self.returned = self.returned.checked_add(credited).unwrap_or(Micros::MAX);
+        credited
     }
 
-    /// What is left for a day.
+    /// The remaining budget on a day; `None` is unlimited.
     pub fn left(&self, day: i32) -> Option<Micros> {
         let today = self.by_day.get(&day).copied().unwrap_or_default();
         let life = self.lifetime.map(|limit| limit.saturating_sub(self.spent));

@@ -1,18 +1,18 @@
-//! The judgement: a pure state machine over records, by record time alone.
+//! Verdicts and billing: a pure state machine over records, driven by record time alone.
 //!
-//! - A claim of the traffic rules makes an event invalid, and uses nothing up.
+//! - An event that the traffic rules marked is invalid, and uses nothing up.
 //! - The first valid event of its kind for a decision counts, later ones are duplicates; clicks
 //!   count once per call to action, and a decision is billed for one click at most.
-//! - Viewable, click and copy need their impression: before it they are pending, for the grace;
-//!   then they are orphans. So the order of arrival changes no bill. Where machines share a store,
-//!   the grace is over once everybody has said what there was until then ([`Peers`]).
-//! - No price is billed beyond the budget: the event is then invalid, `over_budget`.
-//! - An event that comes when its decision may have been forgotten is `late`.
-//! - What is taken back is an entry of its own: nothing that was written changes.
+//! - Viewable, click and copy need their impression: before it they are pending for the grace period,
+//!   then they are orphans. So the order of arrival changes no bill. In a fleet the grace period ends
+//!   once every writer has recorded everything up to that time ([`Peers`]).
+//! - No price is billed beyond the budget: such an event is invalid, `over_budget`.
+//! - An event whose decision may have been evicted is `late`.
+//! - A credit or refund is a new entry: nothing already written changes.
 //!
-//! Each of the 64 partitions is judged by its own records alone: its campaigns' money, its
-//! decisions, its clock. So the order between two partitions changes nothing, and whoever reads
-//! each in its own order comes to the same end.
+//! Each of the 64 partitions is judged by its own records alone: its campaigns' money, its decisions,
+//! its clock. So the order between two partitions changes nothing, and every reader that applies each
+//! partition in order reaches the same state.
 
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
@@ -20,67 +20,67 @@ use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
 use crate::journal::Entry;
 use crate::journal::PARTITIONS;
-use crate::ledger::leases::Leased;
+use crate::ledger::leases::LeaseGrant;
 #[cfg(doc)]
 use crate::ledger::peers::Peers;
 use crate::ledger::record::Attribution;
 use crate::ledger::record::Event;
 use crate::ledger::record::InvalidRecord;
 use crate::ledger::record::Record;
-use crate::ledger::state::Part;
+use crate::ledger::state::Partition;
 use crate::ledger::state::State;
 use std::sync::Arc;
 
-/// Where a record comes from.
+/// Source of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The process start that recorded it.
+    /// The incarnation that recorded it.
     pub incarnation: u64,
     /// The partition.
     pub partition: u8,
 }
 
-/// What became of one event.
+/// The verdict on one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {
-    /// The process start that recorded it.
-    pub by: u64,
+    /// The incarnation that recorded it.
+    pub recorded_by: u64,
     /// The event.
     pub event: Arc<Event>,
-    /// The judgement.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What was billed for it.
+    /// The amount billed for it.
     pub billed: Micros,
-    /// It had waited until now: it was judged before, as pending.
-    pub has_waited: bool,
+    /// It was pending until now.
+    pub was_pending: bool,
 }
 
-/// Money that came back to a campaign.
+/// Money credited to a campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Returned {
-    /// When it was given, in unix milliseconds.
+    /// When it was issued, in unix milliseconds.
     pub at_ms: i64,
-    /// Whose, and what it is reported under.
+    /// The reporting dimensions.
     pub of: Arc<Attribution>,
-    /// For which day, in the advertiser's zone.
+    /// The day it applies to, in the advertiser's time zone.
     pub day: i32,
-    /// The decision's time, or the first moment of the day, in unix milliseconds.
+    /// The decision's time, or the start of the day, in unix milliseconds.
     pub decided_at_ms: i64,
-    /// How much: never more than the day was billed.
+    /// The credited amount: at most what was billed on that day.
     pub micros: Micros,
     /// The event that no longer counts; `None` for a refund.
     pub event: Option<Arc<Event>>,
 }
 
-/// What one record changed.
+/// The effect of one record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Events that were judged, the ones that waited included.
+    /// Verdicts, including those on events that were pending.
     pub judged: Vec<Judged>,
-    /// What came back.
+    /// The credit or refund.
     pub returned: Option<Returned>,
-    /// What process starts have of campaigns' money now.
-    pub leased: Vec<Leased>,
+    /// The leases that changed.
+    pub leased: Vec<LeaseGrant>,
 }
 
 const IMPRESSION: u8 = 0;
@@ -100,66 +100,70 @@ fn usage(event: &Event) -> u8 {
     }
 }
 
-/// How an entry of the journal fits behind those that were applied.
+/// How a journal entry follows the entries applied before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fit {
-    /// It is the next of its partition.
+pub enum EntryOutcome {
+    /// The next entry of its incarnation and partition.
     Next(Applied),
-    /// It was applied before; nothing changed.
-    Again,
+    /// Already applied; nothing changed.
+    Duplicate,
     /// Entries before it are missing; it was applied all the same.
     Gap {
-        /// How many.
+        /// Number of missing entries.
         missing: u64,
-        /// What it changed.
+        /// The effect of the entry.
         applied: Applied,
     },
 }
 
-/// Applies an entry of the journal by its number: once, however often it comes.
-pub fn apply_entry(state: &mut State, entry: &Entry) -> Result<Fit, InvalidRecord> {
+/// Applies a journal entry, once per LSN: repeated entries have no effect.
+pub fn apply_entry(state: &mut State, entry: &Entry) -> Result<EntryOutcome, InvalidRecord> {
     let partitions = usize::from(PARTITIONS);
     let positions = state.positions.entry(entry.incarnation).or_insert_with(|| vec![0; partitions]);
     let position = &mut positions[usize::from(entry.partition) % partitions];
     if entry.lsn <= *position {
-        return Ok(Fit::Again);
+        return Ok(EntryOutcome::Duplicate);
     }
     let missing = entry.lsn - *position - 1;
     let record = Record::decode(&entry.payload)?;
     *position = entry.lsn;
     let origin = Origin { incarnation: entry.incarnation, partition: entry.partition };
     let applied = apply(state, origin, &record);
-    Ok(if missing == 0 { Fit::Next(applied) } else { Fit::Gap { missing, applied } })
+    Ok(if missing == 0 {
+        EntryOutcome::Next(applied)
+    } else {
+        EntryOutcome::Gap { missing, applied }
+    })
 }
 
-/// Judges one record of a partition and says what became of it and of those that waited for it.
+/// Applies one record of a partition; returns its effect, including verdicts on events it settled.
 pub fn apply(state: &mut State, origin: Origin, record: &Record) -> Applied {
     let at = usize::from(origin.partition % PARTITIONS);
     state.applied += 1;
-    let part = &mut state.parts[at];
+    let partition = &mut state.partitions[at];
     if let Some(at_ms) = record.at_ms() {
-        part.latest_ms = part.latest_ms.max(at_ms);
-        state.peers[at].heard(origin.incarnation, at_ms);
+        partition.latest_ms = partition.latest_ms.max(at_ms);
+        state.peers[at].advance(origin.incarnation, at_ms);
     }
-    let latest_ms = part.latest_ms;
+    let latest_ms = partition.latest_ms;
     let mut applied = Applied::default();
     match record {
         Record::Event(event) => {
-            applied.judged = settle(state, at, event.at_ms, event.at_ms);
-            state.views.received(event);
-            applied.judged.extend(arrive(state, origin, event));
+            applied.judged = settle_expired(state, at, event.at_ms, event.at_ms);
+            state.views.add_received(event);
+            applied.judged.extend(judge(state, origin, event));
         }
         Record::Budget { campaign, lifetime, daily } => {
             let account = state.accounts.entry(campaign.clone()).or_default();
             (account.lifetime, account.daily) = (*lifetime, *daily);
         }
-        Record::Tick { at_ms } => applied.judged = settle(state, at, *at_ms, *at_ms),
+        Record::Tick { at_ms } => applied.judged = settle_expired(state, at, *at_ms, *at_ms),
         Record::Here { at_ms, silent_ms, after } => {
-            state.peers[at].here(origin.incarnation, *at_ms, *silent_ms, after, latest_ms);
+            state.peers[at].join(origin.incarnation, *at_ms, *silent_ms, after, latest_ms);
         }
         Record::Gone { at_ms } => {
-            state.peers[at].gone(origin.incarnation);
-            applied.judged = settle(state, at, *at_ms, latest_ms);
+            state.peers[at].leave(origin.incarnation);
+            applied.judged = settle_expired(state, at, *at_ms, latest_ms);
         }
         Record::Lease { of, wants, .. } => {
             applied.leased = state.lease(at, origin.incarnation, *of, wants);
@@ -167,10 +171,10 @@ pub fn apply(state: &mut State, origin: Origin, record: &Record) -> Applied {
         Record::Credit(credit) => applied.returned = state.credit(origin.partition, credit),
         Record::Refund(refund) => {
             let id = (origin.partition, refund.id);
-            if !state.given.contains_key(&id) {
+            if !state.issued_credits.contains_key(&id) {
                 let of = &refund.attribution;
-                let micros = state.give(id, &of.campaign, refund.day, refund.micros);
-                state.views.refunded(refund.day_starts_ms, of, micros);
+                let micros = state.issue_credit(id, &of.campaign, refund.day, refund.micros);
+                state.views.add_refund(refund.day_starts_ms, of, micros);
                 applied.returned = Some(Returned {
                     at_ms: refund.at_ms,
                     of: of.clone(),
@@ -181,105 +185,109 @@ pub fn apply(state: &mut State, origin: Origin, record: &Record) -> Applied {
                 });
             }
         }
-        Record::Rules(rules) => state.parts[at].rules = *rules,
-        Record::Asked(asked) => asked.iter().for_each(|one| state.views.asked(one)),
+        Record::Rules(rules) => state.partitions[at].rules = *rules,
+        Record::Asked(rows) => rows.iter().for_each(|one| state.views.add_opportunities(one)),
     }
     applied
 }
 
-/// Ends the wait of events whose grace is over for everybody who writes here, or at `alone_ms` where
-/// nobody is waited for; and forgets what nothing needs at `now_ms`.
-fn settle(state: &mut State, at: usize, now_ms: i64, alone_ms: i64) -> Vec<Judged> {
+/// Settles pending events whose grace period is over for all writers of the partition, or at
+/// `alone_ms` where no writer is awaited; evicts decisions no longer needed at `now_ms`.
+fn settle_expired(state: &mut State, at: usize, now_ms: i64, alone_ms: i64) -> Vec<Judged> {
     let mut judged = Vec::new();
-    let until_ms = state.peers[at].low_ms(state.parts[at].latest_ms).unwrap_or(alone_ms);
-    let grace_ms = state.parts[at].rules.grace_ms;
+    let until_ms =
+        state.peers[at].low_watermark_ms(state.partitions[at].latest_ms).unwrap_or(alone_ms);
+    let grace_ms = state.partitions[at].rules.grace_ms;
     loop {
-        let part = &mut state.parts[at];
-        let Some((deadline, minted)) = part.deadlines.first().copied() else { break };
+        let partition = &mut state.partitions[at];
+        let Some((deadline, minted)) = partition.deadlines.first().copied() else { break };
         if deadline >= until_ms {
             break;
         }
-        part.deadlines.pop_first();
-        let waiting = part.waiting.remove(&minted).unwrap_or_default();
-        let (late, still): (Vec<_>, Vec<_>) =
+        partition.deadlines.pop_first();
+        let waiting = partition.pending.remove(&minted).unwrap_or_default();
+        let (late, still_pending): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|(_, event)| event.at_ms + grace_ms < until_ms);
-        if !still.is_empty() {
-            part.waiting.insert(minted, still);
+        if !still_pending.is_empty() {
+            partition.pending.insert(minted, still_pending);
         }
         for (by, event) in late {
             let verdict = Verdict::Invalid(InvalidReason::OrphanClick);
-            judged.push(state.settled(by, &event, verdict, Micros::ZERO));
+            judged.push(state.record_final_verdict(by, &event, verdict, Micros::ZERO));
         }
     }
-    let part = &mut state.parts[at];
-    part.seen.sweep(now_ms, part.rules.life_ms());
+    let partition = &mut state.partitions[at];
+    partition.uses.evict(now_ms, partition.rules.life_ms());
     judged
 }
 
-fn arrive(state: &mut State, origin: Origin, event: &Arc<Event>) -> Vec<Judged> {
+fn judge(state: &mut State, origin: Origin, event: &Arc<Event>) -> Vec<Judged> {
     let (by, at) = (origin.incarnation, usize::from(origin.partition % PARTITIONS));
-    if let Some(reason) = refusal(&state.parts[at], event) {
-        return vec![state.judged(by, event, Verdict::Invalid(reason), Micros::ZERO)];
+    if let Some(reason) = rejection_reason(&state.partitions[at], event) {
+        return vec![state.record_verdict(by, event, Verdict::Invalid(reason), Micros::ZERO)];
     }
     if event.kind != EventKind::Impression {
-        let shown = state.parts[at].seen.shown(event.minted);
-        return match shown.filter(|shown_ms| is_in_grace(state, at, event, *shown_ms)) {
-            Some(shown_ms) => {
-                let (verdict, billed) = follow(state, at, event, shown_ms);
-                vec![state.judged(by, event, verdict, billed)]
+        let shown = state.partitions[at].uses.impression_ms(event.minted);
+        return match shown.filter(|impression_ms| is_in_grace(state, at, event, *impression_ms)) {
+            Some(impression_ms) => {
+                let (verdict, billed) = judge_after_impression(state, at, event, impression_ms);
+                vec![state.record_verdict(by, event, verdict, billed)]
             }
             None => {
-                let part = &mut state.parts[at];
-                part.waiting.entry(event.minted).or_default().push((by, event.clone()));
-                part.deadlines.insert((event.at_ms + part.rules.grace_ms, event.minted));
-                vec![state.judged(by, event, Verdict::Pending, Micros::ZERO)]
+                let partition = &mut state.partitions[at];
+                partition.pending.entry(event.minted).or_default().push((by, event.clone()));
+                partition.deadlines.insert((event.at_ms + partition.rules.grace_ms, event.minted));
+                vec![state.record_verdict(by, event, Verdict::Pending, Micros::ZERO)]
             }
         };
     }
-    if state.parts[at].seen.mark(event.minted, event.decided_at_ms, IMPRESSION) {
+    if state.partitions[at].uses.mark(event.minted, event.decided_at_ms, IMPRESSION) {
         let (verdict, billed) = state.bill(at, event);
-        let mut judged = vec![state.judged(by, event, verdict, billed)];
-        judged.extend(show(state, at, event));
+        let mut judged = vec![state.record_verdict(by, event, verdict, billed)];
+        judged.extend(record_impression(state, at, event));
         return judged;
     }
-    let mut judged = vec![state.judged(by, event, Verdict::Duplicate, Micros::ZERO)];
-    // The same browser on another machine, whose record is earlier and came later.
-    let shown = state.parts[at].seen.shown(event.minted);
-    if state.peers[at].share() && shown.is_some_and(|shown_ms| event.at_ms < shown_ms) {
-        judged.extend(show(state, at, event));
+    let mut judged = vec![state.record_verdict(by, event, Verdict::Duplicate, Micros::ZERO)];
+    // The same browser reported to another instance, whose earlier record arrived later.
+    let shown = state.partitions[at].uses.impression_ms(event.minted);
+    if state.peers[at].is_shared() && shown.is_some_and(|impression_ms| event.at_ms < impression_ms)
+    {
+        judged.extend(record_impression(state, at, event));
     }
     judged
 }
 
-/// A decision was shown: what waited for it is judged, in the order of the records' times, so that
-/// the order of arrival decides nothing.
-fn show(state: &mut State, at: usize, impression: &Event) -> Vec<Judged> {
+/// Records a decision's impression and settles the events that waited for it, in order of their record
+/// times, so that the order of arrival decides nothing.
+fn record_impression(state: &mut State, at: usize, impression: &Event) -> Vec<Judged> {
     let Event { minted, decided_at_ms, at_ms, .. } = *impression;
-    state.parts[at].seen.show(minted, decided_at_ms, at_ms);
-    let waiting = state.parts[at].waiting.remove(&minted).unwrap_or_default();
-    let (mut due, still): (Vec<_>, Vec<_>) =
+    state.partitions[at].uses.set_impression(minted, decided_at_ms, at_ms);
+    let waiting = state.partitions[at].pending.remove(&minted).unwrap_or_default();
+    let (mut due, still_pending): (Vec<_>, Vec<_>) =
         waiting.into_iter().partition(|(_, event)| is_in_grace(state, at, event, at_ms));
-    if !still.is_empty() {
-        state.parts[at].waiting.insert(minted, still);
+    if !still_pending.is_empty() {
+        state.partitions[at].pending.insert(minted, still_pending);
     }
     due.sort_by_key(|(_, waiting)| (waiting.at_ms, usage(waiting)));
     let mut judged = Vec::with_capacity(due.len());
     for (by, waited) in due {
-        let (verdict, billed) = follow(state, at, &waited, at_ms);
-        judged.push(state.settled(by, &waited, verdict, billed));
+        let (verdict, billed) = judge_after_impression(state, at, &waited, at_ms);
+        judged.push(state.record_final_verdict(by, &waited, verdict, billed));
     }
     judged
 }
 
-/// Whether an impression came before the grace of an event that needs it was over. On one machine
-/// one that did not has been settled by then; among several an earlier one may still come.
-fn is_in_grace(state: &State, at: usize, event: &Event, shown_ms: i64) -> bool {
-    !state.peers[at].share() || shown_ms <= event.at_ms + state.parts[at].rules.grace_ms
+/// Whether an impression came before the end of the grace period of an event that needs it. On a
+/// single instance a late one finds the event settled; in a fleet an earlier impression may still
+/// arrive.
+fn is_in_grace(state: &State, at: usize, event: &Event, impression_ms: i64) -> bool {
+    !state.peers[at].is_shared()
+        || impression_ms <= event.at_ms + state.partitions[at].rules.grace_ms
 }
 
-/// Why an event cannot count, whatever else is known.
-fn refusal(part: &Part, event: &Event) -> Option<InvalidReason> {
-    let rules = &part.rules;
+/// Why an event is invalid, regardless of other events.
+fn rejection_reason(partition: &Partition, event: &Event) -> Option<InvalidReason> {
+    let rules = &partition.rules;
     let window_ms = match event.kind {
         EventKind::Impression => rules.impression_ms,
         _ => rules.click_ms,
@@ -288,31 +296,36 @@ fn refusal(part: &Part, event: &Event) -> Option<InvalidReason> {
         Some(claimed)
     } else if event.at_ms - event.decided_at_ms > window_ms {
         Some(InvalidReason::Expired)
-    } else if event.decided_at_ms + rules.life_ms() < part.latest_ms {
+    } else if event.decided_at_ms + rules.life_ms() < partition.latest_ms {
         Some(InvalidReason::Late)
     } else {
         None
     }
 }
 
-/// An event whose impression is known.
-fn follow(state: &mut State, at: usize, event: &Event, shown_ms: i64) -> (Verdict, Micros) {
-    let part = &mut state.parts[at];
+/// The verdict on an event whose impression is known.
+fn judge_after_impression(
+    state: &mut State,
+    at: usize,
+    event: &Event,
+    impression_ms: i64,
+) -> (Verdict, Micros) {
+    let partition = &mut state.partitions[at];
     let least = match event.kind {
-        EventKind::Viewable => part.rules.viewable_after_ms,
-        EventKind::Click => part.rules.click_after_ms,
+        EventKind::Viewable => partition.rules.viewable_after_ms,
+        EventKind::Click => partition.rules.click_after_ms,
         EventKind::Copy | EventKind::Impression => 0,
     };
-    // Before its impression was received, an event's distance from it is not known.
-    if (0..least).contains(&(event.at_ms - shown_ms)) {
+    // The distance of an event received before its impression is unknown.
+    if (0..least).contains(&(event.at_ms - impression_ms)) {
         return (Verdict::Invalid(InvalidReason::TooFast), Micros::ZERO);
     }
-    if !part.seen.mark(event.minted, event.decided_at_ms, usage(event)) {
+    if !partition.uses.mark(event.minted, event.decided_at_ms, usage(event)) {
         return (Verdict::Duplicate, Micros::ZERO);
     }
     if event.kind == EventKind::Click
         && event.price > Micros::ZERO
-        && !part.seen.mark(event.minted, event.decided_at_ms, BILLED_CLICK)
+        && !partition.uses.mark(event.minted, event.decided_at_ms, BILLED_CLICK)
     {
         return (Verdict::Counted, Micros::ZERO);
     }

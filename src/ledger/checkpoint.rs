@@ -1,17 +1,18 @@
-//! The ledger's state at the end of a finished segment: a start reads one, and only the segments
-//! behind it; older segments may go once their time is over.
+//! Checkpoints: the ledger's state at the end of a finished segment. A start reads one and only the
+//! segments after it; older segments can be removed after their retention period.
 //!
 //! ```text
 //! file    magic "ADJLED02" | store u64 | from u64 | chain (64 hex digits, or blanks) | body | blake3 of all before
 //! body    postcard of the state, compressed with zstd
 //! ```
 //!
-//! `from` is the number of the first segment that is not in it, `chain` the seal of the last that
-//! is. A file is written beside its name, synced and renamed: it is whole or not there.
+//! `from` is the number of the first segment not included, `chain` the seal of the last one
+//! included. A file is written under a temporary name, synced and renamed, so it is complete or
+//! absent.
 
 use crate::journal::chain;
+use crate::ledger::sealed_file;
 use crate::ledger::state::State;
-use crate::ledger::whole;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -20,25 +21,25 @@ use std::path::PathBuf;
 const MAGIC: &[u8; 8] = b"ADJLED02";
 const CHAIN: usize = 64;
 const HEAD: usize = 8 + 8 + 8 + CHAIN;
-/// How many are kept: the newest, and one to fall back on.
-const KEPT: usize = 2;
+/// Checkpoints retained: the newest, and one to fall back on.
+const RETAINED: usize = 2;
 
-/// A state with its place in the journal.
+/// A state with its position in the journal.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checkpoint {
-    /// The first segment that is not in it.
+    /// The first segment not included.
     pub from: u64,
-    /// Everything before that, applied.
+    /// The state before that segment.
     pub state: State,
 }
 
-/// What is there to start from.
+/// The checkpoint to start from.
 #[derive(Debug, Default)]
-pub struct Found {
-    /// The newest one that reads; the empty state when there is none.
+pub struct StartingPoint {
+    /// The newest readable one; the empty state when there is none.
     pub checkpoint: Checkpoint,
-    /// Files that do not read, and why.
-    pub damaged: Vec<String>,
+    /// Unreadable files, and why.
+    pub unusable: Vec<String>,
 }
 
 /// The numbers of the checkpoints in a folder, oldest first.
@@ -62,65 +63,65 @@ fn path(folder: &Path, from: u64) -> PathBuf {
     folder.join(name(from))
 }
 
-/// The newest checkpoint of a folder that reads and belongs to its history.
-pub fn newest(folder: &Path, store: Option<u64>) -> io::Result<Found> {
-    let mut found = Found::default();
+/// The newest checkpoint of a folder that is readable and belongs to its journal.
+pub fn newest(folder: &Path, store: Option<u64>) -> io::Result<StartingPoint> {
+    let mut found = StartingPoint::default();
     for from in numbers(folder)?.into_iter().rev() {
         match read(folder, from, store)? {
             Ok(checkpoint) => {
                 found.checkpoint = checkpoint;
                 break;
             }
-            Err(why) => found.damaged.push(format!("{}: {why}", path(folder, from).display())),
+            Err(why) => found.unusable.push(format!("{}: {why}", path(folder, from).display())),
         }
     }
     Ok(found)
 }
 
-/// One checkpoint, or why it cannot be used.
+/// Reads one checkpoint, or returns why it is unusable.
 pub fn read(
     folder: &Path,
     from: u64,
     store: Option<u64>,
 ) -> io::Result<Result<Checkpoint, &'static str>> {
     let bytes = fs::read(path(folder, from))?;
-    let told = match whole::told(&bytes, MAGIC) {
-        Ok(told) if told.len() >= HEAD => told,
-        Ok(_) => return Ok(Err("it is too short")),
+    let content = match sealed_file::verify(&bytes, MAGIC) {
+        Ok(content) if content.len() >= HEAD => content,
+        Ok(_) => return Ok(Err("the file is too short")),
         Err(why) => return Ok(Err(why)),
     };
-    let number = |at: usize| told[at..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+    let number = |at: usize| content[at..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
     if store.is_some() && number(8) != store {
-        return Ok(Err("it belongs to another data directory"));
+        return Ok(Err("belongs to another data directory"));
     }
-    if number(16) != Some(from) || told[24..HEAD] != last_seal(folder, from)? {
-        return Ok(Err("it is not of this journal's history"));
+    if number(16) != Some(from) || content[24..HEAD] != last_seal(folder, from)? {
+        return Ok(Err("does not belong to this journal's history"));
     }
-    let state = zstd::decode_all(&told[HEAD..]).ok();
+    let state = zstd::decode_all(&content[HEAD..]).ok();
     let state = state.and_then(|plain| postcard::from_bytes(&plain).ok());
-    Ok(state.map(|state| Checkpoint { from, state }).ok_or("it was written by another version"))
+    Ok(state.map(|state| Checkpoint { from, state }).ok_or("written by another version"))
 }
 
-/// The seal of the last segment before `from`; blanks before the first.
+/// The seal of the last segment before `from`; blanks if there is none.
 fn last_seal(folder: &Path, from: u64) -> io::Result<[u8; CHAIN]> {
-    let links = chain::links(folder)?;
+    let seals = chain::seals(folder)?;
     let seal =
-        links.range(..from).next_back().and_then(|(_, link)| link.chain.as_bytes().first_chunk());
+        seals.range(..from).next_back().and_then(|(_, seal)| seal.chain.as_bytes().first_chunk());
     Ok(seal.copied().unwrap_or([b' '; CHAIN]))
 }
 
-/// Writes a checkpoint and removes all but the newest few.
+/// Writes a checkpoint and removes all but the newest two.
 pub fn write(folder: &Path, store: u64, checkpoint: &Checkpoint) -> io::Result<()> {
     let plain = postcard::to_stdvec(&checkpoint.state).map_err(io::Error::other)?;
-    let mut bytes = Vec::with_capacity(plain.len() / 4 + HEAD + whole::SEAL);
+    let mut bytes = Vec::with_capacity(plain.len() / 4 + HEAD + sealed_file::CHECKSUM);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&store.to_le_bytes());
     bytes.extend_from_slice(&checkpoint.from.to_le_bytes());
     bytes.extend_from_slice(&last_seal(folder, checkpoint.from)?);
     bytes.extend_from_slice(&zstd::encode_all(&*plain, 0)?);
-    whole::write(folder, &name(checkpoint.from), bytes)?;
+    sealed_file::write(folder, &name(checkpoint.from), bytes)?;
     let numbers = numbers(folder)?;
-    for old in &numbers[..numbers.len().saturating_sub(KEPT)] {
+    for old in &numbers[..numbers.len().saturating_sub(RETAINED)] {
         fs::remove_file(path(folder, *old))?;
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! The bookkeeper: makes the sum again from the files, all the time, and compares; seals finished
-//! segments, writes checkpoints, removes what is older than it must be kept.
+//! The reconciler: recomputes the state from the files at an interval and compares it with the running
+//! ledger; seals finished segments, writes checkpoints, removes segments after their retention period.
 
 use crate::journal;
 use crate::journal::Recovery;
@@ -19,18 +19,18 @@ use std::path::Path;
 use std::time::Duration;
 use std::time::SystemTime;
 
-/// What one pass did and found.
+/// Result of one pass.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// Where the running ledger is not what its files say.
+    /// Where the running ledger does not match its files.
     pub differences: Vec<Difference>,
-    /// Money in the ledger that its files do not have, in micros.
+    /// Spend in the ledger minus spend in its files, in micros.
     pub drift_micros: i64,
     /// Segments sealed.
     pub sealed: usize,
-    /// A checkpoint was written.
+    /// Whether a checkpoint was written.
     pub checkpoint: bool,
-    /// Segments whose time was over.
+    /// Segments removed after their retention period.
     pub removed: usize,
 }
 
@@ -41,60 +41,63 @@ pub fn seal(ledger: &Ledger) -> io::Result<Kept> {
     Ok(Kept { sealed: chain::seal(ledger.folder(), &finished)?, ..Kept::default() })
 }
 
-/// Makes one pass beside a running ledger. Segments that a checkpoint holds are removed when their
-/// last byte is older than `keep` at `now`; `None` keeps them for ever.
-pub fn pass(ledger: &Ledger, keep: Option<Duration>, now: SystemTime) -> io::Result<Kept> {
+/// Runs one pass beside a running ledger. Removes segments covered by a checkpoint whose last write is
+/// older than `retention` at `now`; `None` keeps all.
+pub fn pass(ledger: &Ledger, retention: Option<Duration>, now: SystemTime) -> io::Result<Kept> {
     let folder = ledger.folder();
-    let mut kept = Kept::default();
-    // What is in a finished segment was applied before the next one was begun.
+    let mut report = Kept::default();
+    // Entries of a finished segment were applied before the next segment was started.
     let current = ledger.segment();
     let mut finished = journal::segments(folder)?;
     finished.retain(|segment| segment.number < current);
-    kept.sealed = chain::seal(folder, &finished)?;
+    report.sealed = chain::seal(folder, &finished)?;
 
     let live = ledger.state().clone();
     let due = live.applied();
-    let mut truth = history::beginning(folder, Since::Newest)?.checkpoint;
-    let read = |truth: &mut Checkpoint, segment: &Segment| {
-        let state = &mut truth.state;
+    let mut recomputed = history::beginning(folder, Since::Newest)?.checkpoint;
+    let read = |recomputed: &mut Checkpoint, segment: &Segment| {
+        let state = &mut recomputed.state;
         Recovery::default().read(folder, segment, Some(ledger.store()), false, &mut |entry| {
             if state.applied() < due {
-                // A record that does not read was told at the start.
+                // An unreadable record was reported at the start.
                 let _ = apply::apply_entry(state, &entry);
             }
         })
     };
-    let from = truth.from;
+    let from = recomputed.from;
     for segment in finished.iter().filter(|segment| segment.number >= from) {
-        read(&mut truth, segment)?;
+        read(&mut recomputed, segment)?;
     }
     if from < current && !finished.is_empty() {
-        truth.from = current;
-        checkpoint::write(folder, ledger.store(), &truth)?;
-        kept.checkpoint = true;
+        recomputed.from = current;
+        checkpoint::write(folder, ledger.store(), &recomputed)?;
+        report.checkpoint = true;
     }
-    // Listed only now: whatever is in `live` is in one of these or before them.
+    // Listed after `live` was copied: its entries are in these segments or earlier ones.
     let segments = journal::segments(folder)?;
     for segment in segments.iter().filter(|segment| segment.number >= current) {
-        read(&mut truth, segment)?;
+        read(&mut recomputed, segment)?;
     }
-    kept.drift_micros = audit::drift_micros(&truth.state, &live);
-    kept.differences = audit::compare(&truth.state, &live);
-    if let Some(keep) = keep {
-        kept.removed = forget(folder, &finished, now.checked_sub(keep))?;
+    report.drift_micros = audit::drift_micros(&recomputed.state, &live);
+    report.differences = audit::compare(&recomputed.state, &live);
+    if let Some(retention) = retention {
+        report.removed = remove_expired(folder, &finished, now.checked_sub(retention))?;
     }
-    Ok(kept)
+    Ok(report)
 }
 
-/// Removes finished segments that every kept checkpoint holds and that were last written before
-/// `before`.
-fn forget(folder: &Path, finished: &[Segment], before: Option<SystemTime>) -> io::Result<usize> {
+/// Removes finished segments that every checkpoint covers and that were last written before `before`.
+fn remove_expired(
+    folder: &Path,
+    finished: &[Segment],
+    before: Option<SystemTime>,
+) -> io::Result<usize> {
     let numbers = checkpoint::numbers(folder)?;
     let (Some(before), [oldest, _, ..]) = (before, &numbers[..]) else { return Ok(0) };
     let mut removed = 0;
     for segment in finished.iter().filter(|segment| segment.number < *oldest) {
         if fs::metadata(&segment.path)?.modified()? >= before {
-            // Those behind it are younger; history has no holes.
+            // Later segments are younger; history must have no gaps.
             break;
         }
         fs::remove_file(&segment.path)?;

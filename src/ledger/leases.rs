@@ -1,62 +1,62 @@
-//! Money of a campaign that process starts may spend without asking anybody: each has a lease, and
-//! all of them together are never more than what is left. A lease is asked for by a record, granted by
-//! the order of records, and used up by the bills of its holder's decisions, wherever their events
-//! come. So whoever stays within its lease can sell nothing that nobody will pay.
+//! Leases on a campaign budget: what each incarnation may spend without coordination. All leases
+//! together never exceed the remaining budget. A lease is requested by a record, granted by the
+//! order of records, and used up by the bills of its holder's decisions, wherever their events
+//! arrive. So an instance that stays within its lease sells nothing that exceeds the budget.
 
 use crate::domain::money::Micros;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The leases of one campaign, by process start.
+/// Leases on one campaign budget, by incarnation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Leases(BTreeMap<u64, Micros>);
 
-/// What a process start has of a campaign's money since a record.
+/// A granted lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leased {
-    /// Whose money.
+pub struct LeaseGrant {
+    /// Campaign id.
     pub campaign: Box<str>,
-    /// Who has it.
+    /// The incarnation that holds it.
     pub of: u64,
-    /// How much.
+    /// The amount.
     pub micros: Micros,
 }
 
 impl Leases {
-    /// What a process start has.
+    /// The lease of an incarnation.
     pub fn of(&self, holder: u64) -> Micros {
         self.0.get(&holder).copied().unwrap_or_default()
     }
 
-    /// What all others have.
+    /// The sum of all other leases.
     pub fn others(&self, holder: u64) -> Micros {
         let others = self.0.iter().filter(|(one, _)| **one != holder);
         let sum = others.fold(0i64, |sum, (_, micros)| sum.saturating_add(micros.get()));
         Micros::try_from(sum).unwrap_or(Micros::MAX)
     }
 
-    /// Who has something.
+    /// Incarnations with a lease.
     pub fn holders(&self) -> impl Iterator<Item = u64> {
         self.0.keys().copied()
     }
 
-    /// Whether nobody has anything.
+    /// Whether there is no lease.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// A holder wants to have `wanted` of what is `left`: it gets what others do not have, and may
-    /// always have less than before. Says what it has now.
-    pub fn ask(&mut self, holder: u64, wanted: Micros, left: Option<Micros>) -> Micros {
+    /// Requests a lease of `requested` in total while `left` of the budget remains. Grants what
+    /// other leases leave; a smaller lease than before is always granted. Returns the new lease.
+    pub fn request(&mut self, holder: u64, requested: Micros, left: Option<Micros>) -> Micros {
         let has = self.of(holder);
         let free = left.map_or(Micros::MAX, |left| left.saturating_sub(self.others(holder)));
-        let granted = wanted.min(has.max(free));
+        let granted = requested.min(has.max(free));
         self.set(holder, granted);
         granted
     }
 
-    /// Takes over what a holder has.
+    /// Sets the lease of a holder.
     pub fn set(&mut self, holder: u64, micros: Micros) {
         if micros > Micros::ZERO {
             self.0.insert(holder, micros);
@@ -65,7 +65,7 @@ impl Leases {
         }
     }
 
-    /// A decision of a holder was billed: its lease and what is left are both less by that.
+    /// Deducts a billed price from the lease of the decision's incarnation.
     pub fn billed(&mut self, holder: u64, price: Micros) {
         if let Some(has) = self.0.get(&holder) {
             self.set(holder, has.saturating_sub(price));
@@ -84,7 +84,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn all_leases_together_are_never_more_than_what_is_left(
+        fn leases_never_exceed_the_remaining_budget(
             steps in prop::collection::vec((0u64..4, 0i64..60, any::<bool>()), 0..80),
         ) {
             let (mut leases, mut left) = (Leases::default(), 100);
@@ -95,7 +95,7 @@ mod tests {
                     leases.billed(holder, micros(price));
                     left -= price;
                 } else {
-                    let granted = leases.ask(holder, micros(amount), Some(micros(left)));
+                    let granted = leases.request(holder, micros(amount), Some(micros(left)));
                     prop_assert!(granted == micros(amount) || granted >= has);
                 }
                 let sum: i64 = leases.holders().map(|holder| leases.of(holder).get()).sum();
@@ -105,12 +105,12 @@ mod tests {
     }
 
     #[test]
-    fn who_gives_back_makes_room_for_others() {
+    fn a_returned_lease_is_available_to_others() {
         let mut leases = Leases::default();
-        assert_eq!(leases.ask(1, micros(80), Some(micros(100))), micros(80));
-        assert_eq!(leases.ask(2, micros(80), Some(micros(100))), micros(20));
-        assert_eq!(leases.ask(1, Micros::ZERO, Some(micros(100))), Micros::ZERO);
-        assert_eq!(leases.ask(2, micros(80), Some(micros(100))), micros(80));
+        assert_eq!(leases.request(1, micros(80), Some(micros(100))), micros(80));
+        assert_eq!(leases.request(2, micros(80), Some(micros(100))), micros(20));
+        assert_eq!(leases.request(1, Micros::ZERO, Some(micros(100))), Micros::ZERO);
+        assert_eq!(leases.request(2, micros(80), Some(micros(100))), micros(80));
         assert_eq!((leases.others(1), leases.holders().count()), (micros(80), 1));
     }
 }

@@ -1,8 +1,9 @@
-//! What is true: every recorded event judged once, by one pure function of the records.
+//! The event ledger: every recorded event gets a verdict once, by one pure function of the records.
 //!
-//! [`record`] is what the journal keeps; [`apply`] judges and bills; [`views`] adds up what was
-//! judged; [`running`] runs all of it in this process, [`shared`] over the one order of many machines;
-//! [`history`] does it again from the files, [`keeper`] does so all the time, and [`audit`] compares.
+//! [`record`] defines what the journal stores; [`apply`] decides verdicts and bills; [`views`]
+//! aggregates them for reports; [`running`] runs all of this in one process, [`shared`] over the
+//! common log of a fleet; [`history`] replays it from the files, [`keeper`] does so continuously,
+//! and [`audit`] compares.
 
 pub mod account;
 pub mod apply;
@@ -10,25 +11,25 @@ pub mod audit;
 pub mod checkpoint;
 pub mod dedupe;
 pub mod history;
-mod join;
 pub mod keeper;
-#[cfg(test)]
-mod laws;
 pub mod leases;
-#[cfg(test)]
-mod lives;
-pub mod own;
+pub mod local_totals;
+mod merge;
 pub mod peers;
 #[cfg(test)]
-mod peers_laws;
+mod peers_properties;
+#[cfg(test)]
+mod properties;
 pub mod record;
 pub mod reservation;
+#[cfg(test)]
+mod restarts;
 pub mod rules;
 pub mod running;
+mod sealed_file;
 pub mod shared;
 pub mod state;
 pub mod views;
-mod whole;
 
 pub use apply::Applied;
 pub use apply::Judged;

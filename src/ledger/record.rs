@@ -1,5 +1,5 @@
-//! What the journal keeps of an event: everything its judgement, its bill and every report need,
-//! and nothing of its reader.
+//! Records of the journal: everything that an event's verdict, its bill and every report need, and
+//! nothing about the visitor.
 //!
 //! Encoding: one byte of format version, then [postcard](https://postcard.jamesmunns.com/wire-format).
 
@@ -15,82 +15,82 @@ use serde::Deserialize;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// The format written. Older ones are read; newer ones are refused.
+/// The format version written. Older versions are read; newer ones are rejected.
 ///
-/// 1 had events, budgets and ticks, encoded as now; 2 added credits, refunds, windows and what was
-/// asked for; 3 what machines say to each other. What 2 had is still written as 2.
+/// 1 had events, budgets and ticks, encoded as today; 2 added credits, refunds, event windows and
+/// opportunity counts; 3 added membership and leases. Records that 2 knows are still written as 2.
 const VERSION: u8 = 3;
-const BEFORE_MACHINES: u8 = 2;
+const SINGLE_INSTANCE_VERSION: u8 = 2;
 
-/// Which decision an event belongs to, as the deciding process numbered it.
+/// Identifies the decision of an event, as numbered by the process that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Minted {
-    /// The process start that decided.
+    /// The incarnation that decided.
     pub incarnation: u64,
     /// The campaign's partition.
     pub partition: u8,
-    /// Dense per (incarnation, partition), one per filled decision.
+    /// Dense per (incarnation, partition): one per filled decision.
     pub seq: u64,
 }
 
-/// The one topic, entity, region, … that a decision is reported under.
+/// The dimensions that a decision is reported under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Attribution {
-    /// Who pays.
+    /// Advertiser id.
     pub advertiser: Box<str>,
-    /// In what.
+    /// Currency of the advertiser.
     pub currency: Currency,
-    /// Whose budget.
+    /// Campaign id.
     pub campaign: Box<str>,
-    /// Which flight.
+    /// Flight id.
     pub flight: Box<str>,
-    /// Which creative.
+    /// Creative id.
     pub creative: Box<str>,
-    /// Which wording of it: 0 is the creative's own.
+    /// Text variant of the creative: 0 is its default text.
     pub variant: u8,
-    /// Whose page.
+    /// Publisher id.
     pub publisher: Box<str>,
-    /// Which slot.
+    /// Placement id.
     pub placement: Box<str>,
-    /// Which tier.
+    /// Tier of the flight.
     pub tier: Tier,
-    /// The matched topic, else the page's first, else `unknown`.
+    /// The matched topic, else the first topic of the page, else `unknown`.
     pub topic: Box<str>,
-    /// The matched entity, else the page's first, else `unknown`.
+    /// The matched entity, else the first entity of the page, else `unknown`.
     pub entity: Box<str>,
-    /// The reader's country, else `unknown`.
+    /// The visitor's country, else `unknown`.
     pub region: Box<str>,
 }
 
-/// An event as it was received.
+/// A reported event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// What happened.
+    /// Kind of the event.
     pub kind: EventKind,
-    /// Which call to action, by its place in the creative: clicks alone.
+    /// For clicks, the call to action: its position in the creative, and its id.
     pub cta: Option<(u8, Box<str>)>,
     /// When it was received, in unix milliseconds.
     pub at_ms: i64,
-    /// Which decision.
+    /// The decision it belongs to.
     pub minted: Minted,
-    /// The decision's id.
+    /// The decision id.
     pub decision: u128,
-    /// When it was decided, in unix milliseconds.
+    /// When the decision was made, in unix milliseconds.
     pub decided_at_ms: i64,
     /// The decision's day in the advertiser's time zone, in days since 1970-01-01.
     pub day: i32,
-    /// What it is reported under.
+    /// The reporting dimensions.
     pub attribution: Arc<Attribution>,
-    /// What the flight pays for.
+    /// The flight's pricing.
     pub bills: BillOn,
-    /// What this event costs if it is billed; zero when its kind is not.
+    /// Price of this event if it is billed; zero when the pricing does not bill its kind.
     pub price: Micros,
-    /// What the rules of traffic said, where they spoke.
+    /// Why the traffic rules marked it invalid, if they did.
     pub claimed: Option<InvalidReason>,
 }
 
 impl Event {
-    /// The id of the credit that takes it back: one for each use of a decision.
+    /// The id of the credit that reverses it: one per use of a decision.
     pub fn credit_id(&self) -> u128 {
         let Minted { incarnation, partition, seq } = self.minted;
         let cta = self.cta.as_ref().map_or(0, |(at, _)| u32::from(*at) + 1);
@@ -102,155 +102,155 @@ impl Event {
         u128::from_le_bytes(*bytes.as_bytes().first_chunk().expect("32 bytes"))
     }
 
-    /// Whether both are the same use of the same decision: only one of them can count.
+    /// Whether both are the same use of the same decision: at most one of them counts.
     pub fn is_same(&self, other: &Event) -> bool {
         self.minted == other.minted && self.kind == other.kind && self.cta == other.cta
     }
 }
 
-/// What was counted and is taken back as invalid traffic: the event's identity, whole, so that
-/// the entry needs no other.
+/// Reverses a counted event as invalid traffic. Contains the whole event, so that the entry needs no
+/// other record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credit {
-    /// Makes it idempotent: one for each event.
+    /// Idempotency key: one per event.
     pub id: u128,
-    /// When it was given, in unix milliseconds.
+    /// When it was issued, in unix milliseconds.
     pub at_ms: i64,
     /// The event that no longer counts.
     pub event: Arc<Event>,
-    /// What was billed for it.
+    /// The amount billed for it.
     pub micros: Micros,
-    /// Who gave it: a key's id.
+    /// Id of the key that issued it.
     pub by: Box<str>,
-    /// Why, in the operator's words.
+    /// The operator's reason.
     pub note: Box<str>,
 }
 
-/// Money given back for another reason; no count changes.
+/// Credits money to a campaign for another reason; event counts do not change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
-    /// Makes it idempotent.
+    /// Idempotency key.
     pub id: u128,
-    /// When it was given, in unix milliseconds.
+    /// When it was issued, in unix milliseconds.
     pub at_ms: i64,
-    /// The day it is for, in the advertiser's zone, in days since 1970-01-01.
+    /// The day it applies to, in the advertiser's time zone, in days since 1970-01-01.
     pub day: i32,
-    /// The first moment of that day, in unix milliseconds: where reports show it.
+    /// Start of that day, in unix milliseconds: where reports show it.
     pub day_starts_ms: i64,
-    /// What it is reported under; what it is not about is `unknown`.
+    /// The reporting dimensions; those it does not concern are `unknown`.
     pub attribution: Arc<Attribution>,
-    /// How much was asked for.
+    /// The requested amount.
     pub micros: Micros,
-    /// Who gave it: a key's id.
+    /// Id of the key that issued it.
     pub by: Box<str>,
-    /// Why, in the operator's words.
+    /// The operator's reason.
     pub note: Box<str>,
 }
 
-/// Slots that were asked for in one second under one description.
+/// Opportunities of one second with the same dimensions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// Milliseconds since 1970-01-01T00Z of the decisions, to the quarter of an hour.
+    /// Time of the decisions, in unix milliseconds, rounded down to a quarter of an hour.
     pub decided_at_ms: i64,
-    /// What filled them; or, of a slot that stayed empty, where it was.
+    /// The unit that filled the slot, or the unfilled slot.
     pub slot: Result<Arc<Attribution>, Arc<Empty>>,
-    /// How many.
+    /// Number of opportunities.
     pub count: u64,
 }
 
-/// A slot that stayed empty.
+/// An unfilled slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Empty {
-    /// Whose page.
+    /// Publisher id.
     pub publisher: Box<str>,
-    /// Which slot; `unknown` when the publisher has none of that name.
+    /// Placement id; `unknown` when the publisher has no such placement.
     pub placement: Box<str>,
-    /// The page's first topic, else `unknown`.
+    /// The first topic of the page, else `unknown`.
     pub topic: Box<str>,
-    /// The page's first entity, else `unknown`.
+    /// The first entity of the page, else `unknown`.
     pub entity: Box<str>,
-    /// The reader's country, else `unknown`.
+    /// The visitor's country, else `unknown`.
     pub region: Box<str>,
-    /// Why.
+    /// The no-fill reason.
     pub reason: NoFill,
 }
 
-/// What a process start would have of a campaign's money, in all.
+/// The total lease that an incarnation requests of a campaign budget.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Want {
-    /// Whose.
+    /// Campaign id.
     pub campaign: Box<str>,
-    /// The day, in the advertiser's zone, in days since 1970-01-01.
+    /// The day, in the advertiser's time zone, in days since 1970-01-01.
     pub day: i32,
-    /// How much.
+    /// The requested total.
     pub micros: Micros,
 }
 
 /// One record of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
-    /// Something a browser reported.
+    /// An event reported by a browser or a server.
     Event(Arc<Event>),
-    /// A campaign's budget from here on.
+    /// A campaign's budget from this record on.
     Budget {
-        /// Whose.
+        /// Campaign id.
         campaign: Box<str>,
-        /// In all its life.
+        /// Lifetime budget.
         lifetime: Option<Micros>,
-        /// In one day of the advertiser's zone.
+        /// Daily budget, per day of the advertiser's time zone.
         daily: Option<Micros>,
     },
-    /// The clock: what waited longer than it may is settled.
+    /// The current time: settles pending events whose grace period is over.
     Tick {
-        /// Now, in unix milliseconds.
+        /// Current time, in unix milliseconds.
         at_ms: i64,
     },
-    /// Invalid traffic found later: a new entry, once per id.
+    /// Invalid traffic found later. Idempotent by its id.
     Credit(Box<Credit>),
-    /// Money given back: a new entry, once per id.
+    /// Money credited for another reason. Idempotent by its id.
     Refund(Box<Refund>),
-    /// The windows by which everything from here on is judged: what was judged before stays.
+    /// The event windows from this record on; earlier verdicts do not change.
     Rules(Rules),
-    /// What was asked for and served, added up.
+    /// Aggregated opportunities, filled and unfilled.
     Asked(Vec<Asked>),
-    /// A process start on a shared store will write to this partition.
+    /// An incarnation of the fleet joins the writers of this partition.
     Here {
-        /// Now, in unix milliseconds.
+        /// Current time, in unix milliseconds.
         at_ms: i64,
-        /// For how long others wait for it when it is silent, in milliseconds.
+        /// How long others wait for it while it is silent, in milliseconds.
         silent_ms: i64,
-        /// Process starts on the same files before it: they have no more to say.
+        /// Earlier incarnations on the same files: they write nothing more.
         after: Vec<u64>,
     },
-    /// It will not write to this partition any more.
+    /// An incarnation leaves the writers of this partition.
     Gone {
-        /// Now, in unix milliseconds.
+        /// Current time, in unix milliseconds.
         at_ms: i64,
     },
-    /// A process start would have so much of campaigns' money to spend.
+    /// An incarnation requests leases on campaign budgets.
     Lease {
-        /// Now, in unix milliseconds.
+        /// Current time, in unix milliseconds.
         at_ms: i64,
-        /// Which: the one that writes this, or a dead one, which can only lose.
+        /// The holder: the incarnation that writes this, or a dead one, whose leases can only shrink.
         of: u64,
-        /// How much of which.
+        /// The requested totals.
         wants: Vec<Want>,
     },
 }
 
-/// The bytes are not a record of ours.
+/// The bytes are not a valid record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRecord {
     /// Written by a newer version.
-    #[error("format {0} is newer than this version reads")]
+    #[error("record format {0} is newer than this version supports; start a newer version")]
     Newer(u8),
-    /// Not decodable.
-    #[error("not a record: {0}")]
+    /// Cannot be decoded.
+    #[error("malformed record: {0}")]
     Malformed(String),
 }
 
 impl Record {
-    /// When it was made, in unix milliseconds, where it says so.
+    /// The record's time, in unix milliseconds, if it has one.
     pub fn at_ms(&self) -> Option<i64> {
         match self {
             Record::Event(event) => Some(event.at_ms),
@@ -264,16 +264,16 @@ impl Record {
         }
     }
 
-    /// The bytes for the journal.
+    /// Encodes the record for the journal.
     pub fn encode(&self) -> Vec<u8> {
         let version = match self {
             Record::Here { .. } | Record::Gone { .. } | Record::Lease { .. } => VERSION,
-            _ => BEFORE_MACHINES,
+            _ => SINGLE_INSTANCE_VERSION,
         };
         postcard::to_extend(self, vec![version]).expect("a record is plain data")
     }
 
-    /// The record in these bytes. Any bytes give a record or an error.
+    /// Decodes a record; never panics.
     pub fn decode(bytes: &[u8]) -> Result<Record, InvalidRecord> {
         match bytes.split_first() {
             Some((&(1..=VERSION), body)) => postcard::from_bytes(body)

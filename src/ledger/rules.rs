@@ -1,23 +1,23 @@
-//! The windows an event is judged by. They are on record themselves, so that a changed setting
-//! changes no judgement that was made before it.
+//! The time windows that decide an event's verdict. They are recorded in the journal, so that a
+//! changed setting changes no earlier verdict.
 
 use serde::Deserialize;
 use serde::Serialize;
 
-/// The windows, in milliseconds.
+/// Event windows, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
-    /// From the decision to its impression.
+    /// Longest time from decision to impression.
     pub impression_ms: i64,
-    /// From the decision to viewable, click and copy.
+    /// Longest time from decision to viewable, click and copy.
     pub click_ms: i64,
-    /// Least time from impression to viewable.
+    /// Shortest time from impression to viewable.
     pub viewable_after_ms: i64,
-    /// Least time from impression to click.
+    /// Shortest time from impression to click.
     pub click_after_ms: i64,
-    /// How long an event waits for its impression.
+    /// Grace period: how long an event waits for its impression.
     pub grace_ms: i64,
-    /// How long a record may wait on a machine that the store cannot be reached from.
+    /// How long an instance cut off from the store may spool records.
     pub spool_ms: i64,
 }
 
@@ -35,8 +35,8 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// How long after a decision anything may still become of its events: the longest window,
-    /// the grace, and the time that a record may be on its way, in milliseconds.
+    /// How long after a decision its events may still change, in milliseconds: the longest window, the
+    /// grace period, and the time that a record may be spooled.
     pub fn life_ms(&self) -> i64 {
         self.click_ms.max(self.impression_ms) + self.grace_ms + self.spool_ms
     }

@@ -1,5 +1,5 @@
-//! The running ledger: a journal that acknowledges, and a state that follows. On one machine the
-//! journal's writer applies each durable batch itself; on many it hands them to [`Shared`].
+//! The running ledger: a journal that acknowledges, and the state that follows it. Without a store the
+//! journal's writer applies each durable batch itself; in a fleet it hands batches to [`Shared`].
 
 use crate::domain::event::InvalidReason;
 use crate::domain::event::Verdict;
@@ -8,13 +8,13 @@ use crate::journal;
 use crate::journal::Entry;
 use crate::journal::Journal;
 use crate::journal::JournalError;
+use crate::journal::JournalOptions;
 use crate::journal::PARTITIONS;
 use crate::journal::Recovery;
-use crate::journal::Start;
 use crate::journal::disk::Folder;
 use crate::ledger::apply;
 use crate::ledger::apply::Applied;
-use crate::ledger::apply::Fit;
+use crate::ledger::apply::EntryOutcome;
 use crate::ledger::apply::Judged;
 use crate::ledger::history;
 use crate::ledger::history::Since;
@@ -35,12 +35,12 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::time::Duration;
-
-/// How long is waited for what was recorded to come back from a shared store.
-const PATIENCE: Duration = Duration::from_secs(5);
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long to wait until recorded events are applied from the store's log.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A ledger over a folder of segments.
 pub struct Ledger {
@@ -51,30 +51,30 @@ pub struct Ledger {
     recovery: Recovery,
     rules: Rules,
     shared: Option<Arc<Shared>>,
-    /// Process starts before this one that wrote to these files, the last few.
-    before: Vec<u64>,
-    /// The latest time that this one has put on record, by partition, in unix milliseconds.
-    said_ms: [AtomicI64; PARTITIONS as usize],
+    /// The last few earlier incarnations that wrote to these files.
+    predecessors: Vec<u64>,
+    /// The latest time recorded by this incarnation, by partition, in unix milliseconds.
+    last_recorded_ms: [AtomicI64; PARTITIONS as usize],
 }
 
-/// So many process starts are named as the ones before: each names those that it may be the first
-/// to come behind.
-const BEFORE: usize = 8;
+/// How many earlier incarnations a process names as predecessors: it may be the first to start after
+/// any of them.
+const PREDECESSORS: usize = 8;
 
-/// What a listener is told of the state.
+/// A change of the state, as passed to a listener.
 pub enum Change<'a> {
-    /// A record was applied to it.
+    /// A record was applied.
     Applied(&'a Applied),
-    /// It was made anew.
+    /// The state was rebuilt.
     Anew(&'a State),
 }
 
-/// Told of everything that changes, in order.
+/// Receives every change, in order.
 pub type Listener = Box<dyn FnMut(Change<'_>) + Send>;
 
 impl Ledger {
-    /// Recovers what `folder` holds, applies it, and goes on in a segment of its own. Windows that
-    /// differ from those on record hold from here on.
+    /// Recovers the ledger of `folder` and continues in a new segment. Event windows that differ
+    /// from the recorded ones apply from here on.
     pub fn open(
         folder: &Path,
         incarnation: u64,
@@ -83,7 +83,7 @@ impl Ledger {
         mut listener: Listener,
     ) -> io::Result<Ledger> {
         fs::create_dir_all(folder)?;
-        let store = history::name_store(folder, incarnation)?;
+        let store = history::ensure_store_id(folder, incarnation)?;
         let (checkpoint, recovery) =
             history::replay(folder, Since::Newest, u64::MAX, true, |_| {})?;
         let number = checkpoint.from;
@@ -93,27 +93,39 @@ impl Ledger {
             let mut state = applied.lock().unwrap_or_else(PoisonError::into_inner);
             for entry in entries {
                 match apply::apply_entry(&mut state, entry).expect("this process encoded it") {
-                    Fit::Next(applied) | Fit::Gap { applied, .. } => {
+                    EntryOutcome::Next(applied) | EntryOutcome::Gap { applied, .. } => {
                         listener(Change::Applied(&applied));
                     }
-                    Fit::Again => {}
+                    EntryOutcome::Duplicate => {}
                 }
             }
         };
         let disk = Box::new(Folder::new(folder));
-        let journal =
-            Journal::start(disk, Start { incarnation, store, number, segment_bytes }, apply_batch)?;
+        let journal = Journal::start(
+            disk,
+            JournalOptions { incarnation, store, number, segment_bytes },
+            apply_batch,
+        )?;
         let folder = folder.to_owned();
-        let (shared, before) = (None, Vec::new());
-        let said_ms = [const { AtomicI64::new(0) }; PARTITIONS as usize];
-        let ledger =
-            Ledger { journal, state, folder, store, recovery, rules, shared, before, said_ms };
+        let (shared, predecessors) = (None, Vec::new());
+        let last_recorded_ms = [const { AtomicI64::new(0) }; PARTITIONS as usize];
+        let ledger = Ledger {
+            journal,
+            state,
+            folder,
+            store,
+            recovery,
+            rules,
+            shared,
+            predecessors,
+            last_recorded_ms,
+        };
         ledger.write_rules().map_err(io::Error::other)?;
         Ok(ledger)
     }
 
-    /// The same on a store that many machines share. Nothing of it is known yet: [`Shared`] must
-    /// ship and follow.
+    /// Opens the ledger of a fleet instance. Its state is the cached one, or empty, until [`Shared`]
+    /// ships and follows.
     pub fn open_shared(
         folder: &Path,
         incarnation: u64,
@@ -123,44 +135,56 @@ impl Ledger {
         client: Client,
     ) -> io::Result<Ledger> {
         fs::create_dir_all(folder)?;
-        let store = history::name_store(folder, incarnation)?;
+        let store = history::ensure_store_id(folder, incarnation)?;
         let recovery = journal::recover(folder, 0, Some(store), true, |_| {})?;
-        let mut before: Vec<u64> =
+        let mut predecessors: Vec<u64> =
             journal::segments(folder)?.iter().map(|segment| segment.incarnation).collect();
-        before.dedup();
-        let before = before.split_off(before.len().saturating_sub(BEFORE));
+        predecessors.dedup();
+        let predecessors = predecessors.split_off(predecessors.len().saturating_sub(PREDECESSORS));
         let state = Arc::new(Mutex::new(State::default()));
         let (place, read) = (folder.to_owned(), state.clone());
         let shared = Arc::new(Shared::open(client, incarnation, place, store, read, listener)?);
-        let (disk, taken) = (Box::new(Folder::new(folder)), shared.clone());
-        let start = Start { incarnation, store, number: recovery.next_segment, segment_bytes };
-        let journal = Journal::start(disk, start, move |entries| taken.take(entries))?;
+        let (disk, shipper) = (Box::new(Folder::new(folder)), shared.clone());
+        let start =
+            JournalOptions { incarnation, store, number: recovery.next_segment, segment_bytes };
+        let journal = Journal::start(disk, start, move |entries| shipper.enqueue(entries))?;
         let (folder, shared) = (folder.to_owned(), Some(shared));
-        let said_ms = [const { AtomicI64::new(0) }; PARTITIONS as usize];
-        Ok(Ledger { journal, state, folder, store, recovery, rules, shared, before, said_ms })
+        let last_recorded_ms = [const { AtomicI64::new(0) }; PARTITIONS as usize];
+        Ok(Ledger {
+            journal,
+            state,
+            folder,
+            store,
+            recovery,
+            rules,
+            shared,
+            predecessors,
+            last_recorded_ms,
+        })
     }
 
-    /// Says in every partition that this process start is here, before anything else of it: what
-    /// waits for something of it is not settled before it has spoken.
+    /// Joins the writers of every partition, before any other record of this incarnation: events
+    /// that wait for its records are not settled before it has written.
     pub async fn come(&self, now_ms: i64) -> Result<(), JournalError> {
         let silent_ms = self.rules.spool_ms;
-        let here = Record::Here { at_ms: now_ms, silent_ms, after: self.before.clone() };
+        let here = Record::Here { at_ms: now_ms, silent_ms, after: self.predecessors.clone() };
         self.write_to((0..PARTITIONS).collect(), &here).await
     }
 
-    /// Says in every partition that nothing of this process start will come any more.
+    /// Leaves the writers of every partition: this incarnation writes nothing more.
     pub async fn go(&self, now_ms: i64) -> Result<(), JournalError> {
         self.write_to((0..PARTITIONS).collect(), &Record::Gone { at_ms: now_ms }).await
     }
 
-    /// Says what time it is where something waits longer than it may, and this process start has
-    /// not spoken since.
+    /// Records the time in partitions with overdue events where this incarnation has not recorded a
+    /// later time.
     pub async fn tick(&self, now_ms: i64) -> Result<(), JournalError> {
         let overdue: Vec<u8> = {
             let state = self.state();
             let is_silent = |partition: &u8| {
-                let said_ms = self.said_ms[usize::from(*partition)].load(Ordering::Relaxed);
-                state.deadline(*partition).is_some_and(|end_ms| said_ms <= end_ms)
+                let last_recorded_ms =
+                    self.last_recorded_ms[usize::from(*partition)].load(Ordering::Relaxed);
+                state.deadline(*partition).is_some_and(|end_ms| last_recorded_ms <= end_ms)
             };
             state.overdue(now_ms).into_iter().filter(is_silent).collect()
         };
@@ -172,119 +196,118 @@ impl Ledger {
         futures_util::future::try_join_all(writes).await.map(drop)
     }
 
-    /// What it shares with other machines, if it does.
+    /// The fleet connection, if a store is configured.
     pub fn shared(&self) -> Option<&Arc<Shared>> {
         self.shared.as_ref()
     }
 
-    /// Puts the windows on record where others are; nobody waits for it, what is recorded later
-    /// comes behind it.
+    /// Records the event windows in partitions where others are in force. Does not wait for the
+    /// disk: later records come after it.
     pub fn write_rules(&self) -> Result<(), JournalError> {
-        let outdated = self.state().ruled_otherwise(&self.rules);
+        let outdated = self.state().partitions_with_other_rules(&self.rules);
         let record = Record::Rules(self.rules).encode();
         outdated.into_iter().try_for_each(|at| self.journal.append(at, record.clone()).map(drop))
     }
 
-    /// Records an event; returns when it is on disk and judged.
+    /// Records an event; returns when it is on disk, and without a store also applied.
     pub async fn record(&self, event: Event) -> Result<(), JournalError> {
         let partition = event.minted.partition;
         self.write(partition, &Record::Event(Arc::new(event))).await
     }
 
-    /// Records anything.
+    /// Appends a record; returns when it is on disk.
     pub async fn write(&self, partition: u8, record: &Record) -> Result<(), JournalError> {
         let ack = self.journal.append(partition, record.encode())?;
         ack.await.unwrap_or(Err(JournalError::Failed))?;
         if let Some(at_ms) = record.at_ms() {
-            self.said_ms[usize::from(partition)].fetch_max(at_ms, Ordering::Relaxed);
+            self.last_recorded_ms[usize::from(partition)].fetch_max(at_ms, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// Waits as long as recording something would, and records nothing.
+    /// Waits as long as recording would, and records nothing.
     pub async fn pass(&self) -> Result<(), JournalError> {
-        let ack = self.journal.pass()?;
+        let ack = self.journal.barrier()?;
         ack.await.unwrap_or(Err(JournalError::Failed))
     }
 
-    /// Waits until what this process has recorded by now is judged here; false when it is not in a
-    /// few seconds, because a store that machines share is away. Alone, that is so at once.
+    /// Waits until everything recorded here so far is applied; `false` when that takes longer than
+    /// five seconds because the store is unreachable. Immediate without a store.
     pub async fn settles(&self) -> bool {
         match &self.shared {
             None => true,
-            Some(shared) => shared.settles(PATIENCE).await,
+            Some(shared) => shared.settles(APPLY_TIMEOUT).await,
         }
     }
 
-    /// The state, locked: look and let go.
+    /// The locked state; release it quickly.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was judged, added up: a copy that shares what does not change, so that whoever folds it
-    /// holds nobody up.
+    /// A copy of the aggregates that shares unchanged data, so that long folds block no event.
     pub fn views(&self) -> Views {
         self.state().views.clone()
     }
 
-    /// The number of the segment that is being written.
+    /// Number of the segment being written.
     pub fn segment(&self) -> u64 {
         self.journal.segment()
     }
 
-    /// The data directory's own number.
+    /// Id of the data directory.
     pub fn store(&self) -> u64 {
         self.store
     }
 
-    /// Where its segments are.
+    /// Folder of the segments.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// What was found at the start.
+    /// What recovery found at the start.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
     }
 
-    /// Whether it records: no sync has failed, and what came last had room.
+    /// Whether it accepts records: no sync has failed, and the disk was not full at the last batch.
     pub fn is_up(&self) -> bool {
-        !self.journal.has_failed() && !self.journal.is_refusing()
+        !self.journal.has_failed() && !self.journal.is_disk_full()
     }
 
-    /// Whether it can record nothing any more.
+    /// Whether it accepts nothing until a restart.
     pub fn has_failed(&self) -> bool {
         self.journal.has_failed()
     }
 
-    /// Every event of some decisions with its last judgement, in the order of arrival, by applying
-    /// the journal once more: those whose segments are kept; or the store's log. Since the newest sums
-    /// it takes far less time, and finds what arrived since then.
+    /// All events of some decisions with their latest verdicts, in order of arrival: replays the
+    /// journal's existing segments, or the store's log. From the newest checkpoint on it is much
+    /// faster, and finds only what arrived since then.
     pub fn events_of(&self, decisions: &BTreeSet<u128>, since: Since) -> io::Result<Vec<Judged>> {
         let mut found: Vec<Judged> = Vec::new();
-        let mut look = |applied: &Applied| {
-            let asked = |event: &Event| decisions.contains(&event.decision);
-            for one in applied.judged.iter().filter(|one| asked(&one.event)) {
-                match found.iter_mut().find(|known| Arc::ptr_eq(&known.event, &one.event)) {
-                    Some(known) => *known = one.clone(),
+        let mut visit = |applied: &Applied| {
+            let is_requested = |event: &Event| decisions.contains(&event.decision);
+            for one in applied.judged.iter().filter(|one| is_requested(&one.event)) {
+                match found.iter_mut().find(|previous| Arc::ptr_eq(&previous.event, &one.event)) {
+                    Some(previous) => *previous = one.clone(),
                     None => found.push(one.clone()),
                 }
             }
-            let taken_back = applied.returned.as_ref().and_then(|returned| returned.event.as_ref());
-            if let Some(event) = taken_back.filter(|event| asked(event)) {
-                let counted = |known: &&mut Judged| {
-                    known.event.is_same(event) && known.verdict == Verdict::Counted
+            let credited = applied.returned.as_ref().and_then(|returned| returned.event.as_ref());
+            if let Some(event) = credited.filter(|event| is_requested(event)) {
+                let counted = |previous: &&mut Judged| {
+                    previous.event.is_same(event) && previous.verdict == Verdict::Counted
                 };
-                if let Some(known) = found.iter_mut().find(counted) {
-                    known.verdict = Verdict::Invalid(InvalidReason::Credited);
-                    known.billed = Micros::ZERO;
+                if let Some(previous) = found.iter_mut().find(counted) {
+                    previous.verdict = Verdict::Invalid(InvalidReason::Credited);
+                    previous.billed = Micros::ZERO;
                 }
             }
         };
         match &self.shared {
-            None => drop(history::replay(&self.folder, since, u64::MAX, false, look)?),
+            None => drop(history::replay(&self.folder, since, u64::MAX, false, visit)?),
             Some(shared) => {
-                let read = shared::replay(shared.client(), since, &mut look);
+                let read = shared::replay(shared.client(), since, &mut visit);
                 tokio::runtime::Handle::current().block_on(read).map_err(io::Error::other)?;
             }
         }

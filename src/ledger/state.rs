@@ -1,5 +1,5 @@
-//! The ledger's whole state, and what can be asked of it. Only [`apply`](crate::ledger::apply) moves
-//! it, record by record.
+//! The ledger's state and its queries. Only [`apply`](crate::ledger::apply) changes it, record by
+//! record.
 
 use crate::domain::event::InvalidReason;
 use crate::domain::event::Verdict;
@@ -8,8 +8,8 @@ use crate::journal::PARTITIONS;
 use crate::ledger::account::Account;
 use crate::ledger::apply::Judged;
 use crate::ledger::apply::Returned;
-use crate::ledger::dedupe::Seen;
-use crate::ledger::leases::Leased;
+use crate::ledger::dedupe::DecisionUses;
+use crate::ledger::leases::LeaseGrant;
 use crate::ledger::leases::Leases;
 use crate::ledger::peers::Peers;
 use crate::ledger::record::Credit;
@@ -24,44 +24,44 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A credit or a refund that was given, by its id.
+/// An issued credit or refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Given {
-    /// Whose.
+pub struct IssuedCredit {
+    /// Campaign id.
     pub campaign: Box<str>,
-    /// For which day.
+    /// The day it applies to.
     pub day: i32,
-    /// What was asked for.
+    /// The requested amount.
     pub asked: Micros,
-    /// What came back.
+    /// The credited amount.
     pub micros: Micros,
 }
 
-/// The ledger's whole state: a fold over the journal.
+/// The full state of the ledger: a fold over the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// Money, by campaign.
+    /// Spend and budget, by campaign.
     pub accounts: BTreeMap<Box<str>, Account>,
-    /// What was judged, added up.
+    /// Aggregates for reports and metrics.
     pub views: Views,
-    pub(super) parts: Vec<Part>,
-    /// Credits and refunds that were given, by partition and id.
-    pub(super) given: BTreeMap<(u8, u128), Given>,
-    /// The last number applied of each partition, by incarnation.
+    pub(super) partitions: Vec<Partition>,
+    /// Issued credits and refunds, by partition and id.
+    pub(super) issued_credits: BTreeMap<(u8, u128), IssuedCredit>,
+    /// The last applied LSN of each partition, by incarnation.
     pub(super) positions: BTreeMap<u64, Vec<u64>>,
     pub(super) applied: u64,
-    /// Who writes to each partition.
+    /// The writers of each partition.
     pub(super) peers: Vec<Peers>,
 }
 
-/// What is known of the decisions of one partition.
+/// State of one partition's decisions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Part {
-    /// The windows in force.
+pub(super) struct Partition {
+    /// The event windows in force.
     pub(super) rules: Rules,
-    pub(super) seen: Seen,
-    /// Each with the process start that recorded it.
-    pub(super) waiting: BTreeMap<Minted, Vec<(u64, Arc<Event>)>>,
+    pub(super) uses: DecisionUses,
+    /// Events waiting for their impression, each with the incarnation that recorded it.
+    pub(super) pending: BTreeMap<Minted, Vec<(u64, Arc<Event>)>>,
     pub(super) deadlines: BTreeSet<(i64, Minted)>,
     pub(super) latest_ms: i64,
 }
@@ -71,8 +71,8 @@ impl Default for State {
         State {
             accounts: BTreeMap::new(),
             views: Views::default(),
-            parts: vec![Part::default(); usize::from(PARTITIONS)],
-            given: BTreeMap::new(),
+            partitions: vec![Partition::default(); usize::from(PARTITIONS)],
+            issued_credits: BTreeMap::new(),
             positions: BTreeMap::new(),
             applied: 0,
             peers: vec![Peers::default(); usize::from(PARTITIONS)],
@@ -81,104 +81,112 @@ impl Default for State {
 }
 
 impl State {
-    /// Partitions in which something waits whose grace is over at `now_ms`: a tick settles it.
+    /// Partitions with pending events whose grace period is over at `now_ms`: a tick settles them.
     pub fn overdue(&self, now_ms: i64) -> Vec<u8> {
-        let is_over = |part: &Part| part.deadlines.first().is_some_and(|(end, _)| *end < now_ms);
-        (0..PARTITIONS).filter(|at| is_over(&self.parts[usize::from(*at)])).collect()
+        let is_over = |partition: &Partition| {
+            partition.deadlines.first().is_some_and(|(end, _)| *end < now_ms)
+        };
+        (0..PARTITIONS).filter(|at| is_over(&self.partitions[usize::from(*at)])).collect()
     }
 
-    /// When the first of what waits in a partition is to be settled, in unix milliseconds.
+    /// When the first pending event of a partition is due, in unix milliseconds.
     pub(super) fn deadline(&self, partition: u8) -> Option<i64> {
-        self.parts[usize::from(partition)].deadlines.first().map(|(end, _)| *end)
+        self.partitions[usize::from(partition)].deadlines.first().map(|(end, _)| *end)
     }
 
-    /// Partitions that are not judged by these windows.
-    pub fn ruled_otherwise(&self, rules: &Rules) -> Vec<u8> {
-        (0..PARTITIONS).filter(|at| self.parts[usize::from(*at)].rules != *rules).collect()
+    /// Partitions whose event windows differ from `rules`.
+    pub fn partitions_with_other_rules(&self, rules: &Rules) -> Vec<u8> {
+        (0..PARTITIONS).filter(|at| self.partitions[usize::from(*at)].rules != *rules).collect()
     }
 
-    /// What differs from another state of what no report shows.
-    pub(super) fn hidden(&self, other: &State) -> Vec<String> {
+    /// Compares the partitions of the state that no report shows.
+    pub(super) fn internal_mismatches(&self, other: &State) -> Vec<String> {
         let mut found = Vec::new();
         let mut note = |differs: bool, what: String| found.extend(differs.then_some(what));
-        note(self.applied != other.applied, "the number of records".into());
-        note(self.positions != other.positions, "the last numbers of process starts".into());
-        note(self.given != other.given, "what was given back".into());
-        for (at, (own, other)) in self.parts.iter().zip(&other.parts).enumerate() {
-            note(own.rules != other.rules, format!("the windows of partition {at}"));
-            note(own.seen != other.seen, format!("what partition {at} has seen"));
-            note(own.waiting != other.waiting, format!("what waits in partition {at}"));
-            note(own.deadlines != other.deadlines, format!("until when partition {at} waits"));
-            note(own.latest_ms != other.latest_ms, format!("the clock of partition {at}"));
+        note(self.applied != other.applied, "number of records".into());
+        note(self.positions != other.positions, "last LSNs by incarnation".into());
+        note(self.issued_credits != other.issued_credits, "credits and refunds".into());
+        for (at, (own, other)) in self.partitions.iter().zip(&other.partitions).enumerate() {
+            note(own.rules != other.rules, format!("event windows of partition {at}"));
+            note(own.uses != other.uses, format!("used decisions of partition {at}"));
+            note(own.pending != other.pending, format!("pending events of partition {at}"));
+            note(own.deadlines != other.deadlines, format!("deadlines of partition {at}"));
+            note(own.latest_ms != other.latest_ms, format!("clock of partition {at}"));
         }
         for (at, (own, other)) in self.peers.iter().zip(&other.peers).enumerate() {
-            note(own != other, format!("who writes to partition {at}"));
+            note(own != other, format!("writers of partition {at}"));
         }
         found
     }
 
-    /// Events of a partition that a process start recorded and that wait for their impression.
-    pub(super) fn waiting_of(&self, by: u64, partition: u8) -> impl Iterator<Item = &Arc<Event>> {
-        let waiting = self.parts[usize::from(partition)].waiting.values().flatten();
-        waiting.filter(move |(recorded, _)| *recorded == by).map(|(_, event)| event)
+    /// Pending events of a partition that an incarnation recorded.
+    pub(super) fn pending_of(&self, by: u64, partition: u8) -> impl Iterator<Item = &Arc<Event>> {
+        let pending = self.partitions[usize::from(partition)].pending.values().flatten();
+        pending.filter(move |(recorded, _)| *recorded == by).map(|(_, event)| event)
     }
 
-    /// How many records it has applied.
+    /// Number of records applied.
     pub fn applied(&self) -> u64 {
         self.applied
     }
 
-    /// The last number applied of a process start's partition.
+    /// The last applied LSN of an incarnation in a partition.
     pub fn position(&self, incarnation: u64, partition: u8) -> u64 {
-        let known = self.positions.get(&incarnation);
-        known.and_then(|all| all.get(usize::from(partition))).copied().unwrap_or(0)
+        let lsns = self.positions.get(&incarnation);
+        lsns.and_then(|all| all.get(usize::from(partition))).copied().unwrap_or(0)
     }
 
-    /// Every process start that a partition has records of, with the last number applied.
-    pub fn starts_of(&self, partition: u8) -> Vec<(u64, u64)> {
+    /// Every incarnation with records in a partition, with its last applied LSN.
+    pub fn incarnations_of(&self, partition: u8) -> Vec<(u64, u64)> {
         let starts = self.positions.keys().map(|start| (*start, self.position(*start, partition)));
         starts.filter(|(_, last)| *last > 0).collect()
     }
 
-    /// The latest time on record, in unix milliseconds.
+    /// The latest recorded time, in unix milliseconds.
     pub fn latest_ms(&self) -> i64 {
-        self.parts.iter().map(|part| part.latest_ms).max().unwrap_or(0)
+        self.partitions.iter().map(|partition| partition.latest_ms).max().unwrap_or(0)
     }
 
-    /// The last number applied of each partition, by process start.
+    /// The last applied LSN of each partition, by incarnation.
     pub(super) fn positions(&self) -> &BTreeMap<u64, Vec<u64>> {
         &self.positions
     }
 
-    /// The credit or refund of this id, if it was given.
-    pub fn given(&self, id: u128) -> Option<&Given> {
-        (0..PARTITIONS).find_map(|partition| self.given.get(&(partition, id)))
+    /// The issued credit or refund with this id.
+    pub fn given(&self, id: u128) -> Option<&IssuedCredit> {
+        (0..PARTITIONS).find_map(|partition| self.issued_credits.get(&(partition, id)))
     }
 
-    /// Every campaign of which process starts have some money, and its partition.
+    /// Every campaign with leases, and its partition.
     pub fn leases(&self) -> impl Iterator<Item = (u8, &str, &Leases)> {
         (0..PARTITIONS).zip(&self.peers).flat_map(|(partition, peers)| {
             peers.leases.iter().map(move |(campaign, leases)| (partition, &**campaign, leases))
         })
     }
 
-    /// Grants what a process start wants of campaigns' money.
-    pub(super) fn lease(&mut self, at: usize, origin: u64, of: u64, wants: &[Want]) -> Vec<Leased> {
+    /// Grants lease requests, as far as the budget allows.
+    pub(super) fn lease(
+        &mut self,
+        at: usize,
+        origin: u64,
+        of: u64,
+        wants: &[Want],
+    ) -> Vec<LeaseGrant> {
         let mut leased = Vec::with_capacity(wants.len());
         for Want { campaign, day, micros } in wants {
             let left = self.accounts.get(campaign).and_then(|account| account.left(*day));
             let leases = self.peers[at].leases.entry(campaign.clone()).or_default();
             let most = if of == origin { Micros::MAX } else { leases.of(of) };
-            let micros = leases.ask(of, most.min(*micros), left);
+            let micros = leases.request(of, most.min(*micros), left);
             if leases.is_empty() {
                 self.peers[at].leases.remove(campaign);
             }
-            leased.push(Leased { campaign: campaign.clone(), of, micros });
+            leased.push(LeaseGrant { campaign: campaign.clone(), of, micros });
         }
         leased
     }
 
-    /// Bills the event's price, if it has one.
+    /// Bills the event's price, if it has one and the budget allows it.
     pub(super) fn bill(&mut self, at: usize, event: &Event) -> (Verdict, Micros) {
         if event.price == Micros::ZERO {
             return (Verdict::Counted, Micros::ZERO);
@@ -198,15 +206,15 @@ impl State {
         }
     }
 
-    /// Takes a counted event back, once; nothing happens to one that never counted.
+    /// Reverses a counted event, once; has no effect on an event that did not count.
     pub(super) fn credit(&mut self, partition: u8, credit: &Credit) -> Option<Returned> {
         let (event, id) = (&credit.event, (partition, credit.id));
-        if !self.views.has_counted(event) || self.given.contains_key(&id) {
+        if !self.views.has_counted(event) || self.issued_credits.contains_key(&id) {
             return None;
         }
         let campaign = &event.attribution.campaign;
-        let micros = self.give(id, campaign, event.day, credit.micros);
-        self.views.credited(event, micros);
+        let micros = self.issue_credit(id, campaign, event.day, credit.micros);
+        self.views.add_credit(event, micros);
         Some(Returned {
             at_ms: credit.at_ms,
             of: event.attribution.clone(),
@@ -217,8 +225,8 @@ impl State {
         })
     }
 
-    /// Gives money back to a campaign: at most what the day was billed.
-    pub(super) fn give(
+    /// Credits money to a campaign: at most what was billed on that day.
+    pub(super) fn issue_credit(
         &mut self,
         id: (u8, u128),
         campaign: &str,
@@ -227,30 +235,31 @@ impl State {
     ) -> Micros {
         let account = self.accounts.get_mut(campaign);
         let micros = account.map_or(Micros::ZERO, |account| account.credit(day, asked));
-        self.given.insert(id, Given { campaign: campaign.into(), day, asked, micros });
+        self.issued_credits
+            .insert(id, IssuedCredit { campaign: campaign.into(), day, asked, micros });
         micros
     }
 
-    pub(super) fn judged(
+    pub(super) fn record_verdict(
         &mut self,
         by: u64,
         event: &Arc<Event>,
         verdict: Verdict,
         billed: Micros,
     ) -> Judged {
-        self.views.judged(event, verdict, billed);
-        Judged { by, event: event.clone(), verdict, billed, has_waited: false }
+        self.views.add_verdict(event, verdict, billed);
+        Judged { recorded_by: by, event: event.clone(), verdict, billed, was_pending: false }
     }
 
-    /// The same for an event that was pending until now.
-    pub(super) fn settled(
+    /// The same for an event that was pending.
+    pub(super) fn record_final_verdict(
         &mut self,
         by: u64,
         event: &Arc<Event>,
         verdict: Verdict,
         billed: Micros,
     ) -> Judged {
-        self.views.settled(event, verdict, billed);
-        Judged { by, event: event.clone(), verdict, billed, has_waited: true }
+        self.views.settle_pending(event, verdict, billed);
+        Judged { recorded_by: by, event: event.clone(), verdict, billed, was_pending: true }
     }
 }

@@ -1,5 +1,5 @@
-//! What was judged, added up: by kind, and by quarter of an hour under what it is reported under.
-//! Every report and every metric is a fold over these.
+//! Aggregates over verdicts: by event kind, and by quarter of an hour and reporting dimensions. Every
+//! report and every metric is a fold over these.
 
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
@@ -14,35 +14,35 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Milliseconds of the finest report's interval: every zone's days begin at a quarter of an hour.
+/// Milliseconds of the shortest reporting interval: days of every time zone begin at a quarter hour.
 pub const QUARTER_MS: i64 = 900_000;
 
-/// How many events of one kind were judged how.
+/// Event counts by verdict.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// All that were received.
+    /// All received events.
     pub received: u64,
     /// Valid, first of their kind, and not credited since.
     pub counted: u64,
-    /// Valid, seen before.
+    /// Valid, but seen before.
     pub duplicate: u64,
     /// Waiting for their impression.
     pub pending: u64,
     /// Invalid, by reason.
     pub invalid: BTreeMap<InvalidReason, u64>,
-    /// What was billed for them, credits not taken off.
+    /// Billed, before credits.
     pub billed: Micros,
-    /// What was given back of that as invalid traffic.
+    /// Credited as invalid traffic.
     pub credited: Micros,
 }
 
 impl Tally {
-    /// All that are invalid.
+    /// All invalid events.
     pub fn invalid_total(&self) -> u64 {
         self.invalid.values().sum()
     }
 
-    /// Those that counted once and were credited since.
+    /// Events that counted and were credited since.
     pub fn credited_events(&self) -> u64 {
         self.invalid.get(&InvalidReason::Credited).copied().unwrap_or(0)
     }
@@ -54,98 +54,98 @@ impl Tally {
             Verdict::Pending => self.pending += 1,
             Verdict::Invalid(reason) => *self.invalid.entry(reason).or_default() += 1,
         }
-        self.billed = plus(self.billed, billed);
+        self.billed = saturating_add(self.billed, billed);
     }
 }
 
-fn plus(sum: Micros, amount: Micros) -> Micros {
+fn saturating_add(sum: Micros, amount: Micros) -> Micros {
     sum.checked_add(amount).unwrap_or(Micros::MAX)
 }
 
-/// Under what events of a quarter of an hour are added up.
+/// Dimensions of a report row within a quarter of an hour.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RowKey {
-    /// What they are reported under.
+    /// The reporting dimensions.
     pub attribution: Arc<Attribution>,
-    /// The call to action of clicks.
+    /// For clicks, the call to action.
     pub cta: Option<Box<str>>,
-    /// What happened.
+    /// Kind of the events.
     pub kind: EventKind,
 }
 
-/// A quarter of an hour of decisions.
+/// Aggregates of decisions made within a quarter of an hour.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quarter {
-    /// Their events.
+    /// Event counts.
     pub events: BTreeMap<RowKey, Tally>,
     /// Units served.
     pub served: BTreeMap<Arc<Attribution>, u64>,
-    /// Slots that stayed empty.
+    /// Unfilled slots.
     pub empty: BTreeMap<Arc<Empty>, u64>,
-    /// Money given back for a day that begins here.
+    /// Refunds for a day that begins here.
     pub refunded: BTreeMap<Arc<Attribution>, Micros>,
 }
 
-/// All of it. A clone shares its quarters with the original until one of them changes.
+/// All aggregates. A clone shares its quarters with the original until one of them changes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Views {
-    /// Judgements by kind.
+    /// Event counts by kind.
     pub totals: BTreeMap<EventKind, Tally>,
-    /// By quarters of an hour since 1970-01-01T00Z of the decision.
+    /// By the decision's quarter of an hour, counted from 1970-01-01T00Z.
     pub quarters: BTreeMap<i64, Arc<Quarter>>,
 }
 
 impl Views {
-    /// An event came; its judgement follows.
-    pub(super) fn received(&mut self, event: &Event) {
+    /// Counts a received event; its verdict follows.
+    pub(super) fn add_received(&mut self, event: &Event) {
         self.change(event, |tally| tally.received += 1);
     }
 
-    /// An event was judged, for good or `pending`.
-    pub(super) fn judged(&mut self, event: &Event, verdict: Verdict, billed: Micros) {
+    /// Counts a verdict, final or `pending`.
+    pub(super) fn add_verdict(&mut self, event: &Event, verdict: Verdict, billed: Micros) {
         self.change(event, |tally| tally.add(verdict, billed));
     }
 
-    /// An event that was pending was judged for good.
-    pub(super) fn settled(&mut self, event: &Event, verdict: Verdict, billed: Micros) {
+    /// Counts the final verdict of a pending event.
+    pub(super) fn settle_pending(&mut self, event: &Event, verdict: Verdict, billed: Micros) {
         self.change(event, |tally| {
             tally.pending -= 1;
             tally.add(verdict, billed);
         });
     }
 
-    /// Whether an event like this has counted and not been credited.
+    /// Whether an event with the same dimensions has counted and not been credited.
     pub(super) fn has_counted(&self, event: &Event) -> bool {
         let quarter = self.quarters.get(&quarter_of(event.decided_at_ms));
         quarter.and_then(|q| q.events.get(&key(event))).is_some_and(|tally| tally.counted > 0)
     }
 
-    /// A counted event counts no more, and `given` of what it cost came back.
-    pub(super) fn credited(&mut self, event: &Event, given: Micros) {
+    /// Turns a counted event into an invalid one, of whose price `credited` was credited.
+    pub(super) fn add_credit(&mut self, event: &Event, credited: Micros) {
         self.change(event, |tally| {
             tally.counted -= 1;
             *tally.invalid.entry(InvalidReason::Credited).or_default() += 1;
-            tally.credited = plus(tally.credited, given);
+            tally.credited = saturating_add(tally.credited, credited);
         });
     }
 
-    /// Money came back.
-    pub(super) fn refunded(&mut self, at_ms: i64, of: &Arc<Attribution>, given: Micros) {
+    /// Adds a refund.
+    pub(super) fn add_refund(&mut self, at_ms: i64, of: &Arc<Attribution>, credited: Micros) {
         let sum = self.quarter(at_ms).refunded.entry(of.clone()).or_default();
-        *sum = plus(*sum, given);
+        *sum = saturating_add(*sum, credited);
     }
 
-    /// Slots were asked for.
-    pub(super) fn asked(&mut self, asked: &Asked) {
-        let quarter = self.quarter(asked.decided_at_ms);
-        let count = match &asked.slot {
+    /// Adds opportunities.
+    pub(super) fn add_opportunities(&mut self, opportunities: &Asked) {
+        let quarter = self.quarter(opportunities.decided_at_ms);
+        let count = match &opportunities.slot {
             Ok(attribution) => quarter.served.entry(attribution.clone()).or_default(),
             Err(empty) => quarter.empty.entry(empty.clone()).or_default(),
         };
-        *count += asked.count;
+        *count += opportunities.count;
     }
 
-    /// Every row of events with its quarter.
+    /// All event rows, with their quarter of an hour.
     pub fn events(&self) -> impl Iterator<Item = (i64, &RowKey, &Tally)> {
         self.quarters
             .iter()
@@ -162,7 +162,7 @@ impl Views {
     }
 }
 
-/// The quarter of an hour of a moment in unix milliseconds.
+/// The quarter of an hour that contains a time in unix milliseconds.
 pub fn quarter_of(at_ms: i64) -> i64 {
     at_ms.div_euclid(QUARTER_MS)
 }

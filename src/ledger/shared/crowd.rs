@@ -1,13 +1,13 @@
-//! How many machines sell beside this one. Who is silent for a moment may sell all the same, and after
-//! an outage whoever speaks first hears of nobody else: so their number falls slowly.
+//! The number of instances selling from the same budgets. A silent instance may still be selling,
+//! and after an outage the first instance to reconnect sees no other: so the number falls slowly.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-/// Answers of the store in a row, one a second, with fewer machines than before until that is believed.
+/// Consecutive heartbeats, one a second, with fewer instances before a lower number is accepted.
 const BELIEVED_AFTER: usize = 60;
 
-/// The most machines that were here lately.
+/// The largest recent number of instances.
 #[derive(Debug)]
 pub struct Crowd {
     most: AtomicUsize,
@@ -15,12 +15,12 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// So many, as far as is known.
+    /// Starts with a known number.
     pub fn of(count: usize) -> Crowd {
         Crowd { most: AtomicUsize::new(count.max(1)), fewer: AtomicUsize::new(0) }
     }
 
-    /// The store said how many are here.
+    /// Notes the number of instances in a heartbeat's answer.
     pub fn heard(&self, count: usize) {
         let fewer = if count < self.most() { self.fewer.load(Ordering::Relaxed) + 1 } else { 0 };
         let is_believed = fewer == 0 || fewer >= BELIEVED_AFTER;
@@ -30,7 +30,7 @@ impl Crowd {
         self.fewer.store(if is_believed { 0 } else { fewer }, Ordering::Relaxed);
     }
 
-    /// How many there are.
+    /// The current number.
     pub fn most(&self) -> usize {
         self.most.load(Ordering::Acquire)
     }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_are_believed_at_once_and_fewer_after_a_minute() {
+    fn a_higher_number_is_accepted_at_once_and_a_lower_one_after_a_minute() {
         let crowd = Crowd::of(1);
         crowd.heard(8);
         assert_eq!(crowd.most(), 8);
@@ -57,6 +57,6 @@ mod tests {
         for _ in 1..BELIEVED_AFTER {
             crowd.heard(2);
         }
-        assert_eq!(crowd.most(), 8, "all were here in between");
+        assert_eq!(crowd.most(), 8, "the count of low answers restarted");
     }
 }

@@ -1,16 +1,16 @@
-//! Reading: what the store has is applied here, in its order; all of it is read again, from the bases
-//! on, when that order is not the one that was read.
+//! Following: applies the store's log here, in order. When the log is not the one that was read,
+//! the state is rebuilt from the base snapshots on.
 
 use crate::journal::Entry;
 use crate::journal::PARTITIONS;
 use crate::ledger::apply::Applied;
 use crate::ledger::history::Since;
 use crate::ledger::running::Change;
-use crate::ledger::shared::Place;
+use crate::ledger::shared::LogPosition;
 use crate::ledger::shared::Shared;
 use crate::ledger::shared::lock;
-use crate::ledger::shared::sums;
-use crate::ledger::shared::sums::Sums;
+use crate::ledger::shared::partition_sums;
+use crate::ledger::shared::partition_sums::PartitionSums;
 use crate::ledger::state::State;
 use crate::store::Client;
 use crate::store::StoreError;
@@ -21,32 +21,32 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 impl Shared {
-    /// Applies what the log has that was not read yet. `Ok(true)` when it is all read.
+    /// Applies new batches of the log. `Ok(true)` when everything is read.
     pub async fn follow(&self) -> Result<bool, StoreError> {
         let began = Instant::now();
-        if !self.begun.load(Ordering::Acquire) {
-            self.read_all().await?;
+        if !self.has_state.load(Ordering::Acquire) {
+            self.read_from_bases().await?;
         }
-        let places = lock(&self.read).clone();
+        let positions = lock(&self.positions).clone();
         let sent = self.sent();
-        let looks = (0..PARTITIONS).zip(&places).map(|(partition, place)| async move {
-            log::read(&self.client, partition, place.number).await.map(|look| (partition, look))
+        let looks = (0..PARTITIONS).zip(&positions).map(|(partition, position)| async move {
+            log::read(&self.client, partition, position.number).await.map(|look| (partition, look))
         });
         let looks = futures_util::future::try_join_all(looks).await;
-        self.up.store(!matches!(looks, Err(StoreError::Away(_))), Ordering::Release);
+        self.reachable.store(!matches!(looks, Err(StoreError::Away(_))), Ordering::Release);
         let mut all = true;
         for (partition, look) in looks? {
-            let place = &places[usize::from(partition)];
-            if !continues(place, &look) {
-                self.begin_again(partition, place, &look).await?;
+            let position = &positions[usize::from(partition)];
+            if !continues(position, &look) {
+                self.rebuild(partition, position, &look).await?;
                 return Ok(false);
             }
             all &= self.apply(partition, look)?;
         }
         if all {
             *lock(&self.read_at) = began;
-            self.current.store(true, Ordering::Release);
-            self.finds(&sent);
+            self.caught_up.store(true, Ordering::Release);
+            self.check_sent(&sent);
         }
         Ok(all)
     }
@@ -54,84 +54,91 @@ impl Shared {
     fn apply(&self, partition: u8, look: Look) -> Result<bool, StoreError> {
         let mut listener = lock(&self.listener);
         let mut state = lock(&self.state);
-        let mut read = lock(&self.read);
-        let place = &mut read[usize::from(partition)];
+        let mut positions = lock(&self.positions);
+        let position = &mut positions[usize::from(partition)];
         for batch in look.batches {
             for entry in &batch.entries {
-                if let Some(applied) = sums::applied(&mut state, entry)? {
-                    lock(&self.own).note(&applied, entry, self.incarnation);
+                if let Some(applied) = partition_sums::applied(&mut state, entry)? {
+                    lock(&self.local_totals).record(&applied, entry, self.incarnation);
                     listener(Change::Applied(&applied));
                 }
                 if entry.incarnation == self.incarnation {
                     lock(&self.unapplied).advance(partition, entry.lsn, Instant::now());
                 }
             }
-            *place = Place { number: batch.number, chain: batch.chain };
+            *position = LogPosition { number: batch.number, chain: batch.chain };
         }
-        let all = place.number == look.length;
-        drop(read);
+        let all = position.number == look.length;
+        drop(positions);
         drop(state);
-        self.applies.notify_waiters();
+        self.state_advanced.notify_waiters();
         Ok(all)
     }
 
-    /// The log is not the one that was read: a failover or a restore took it back, or this machine
-    /// was away for longer than the log is kept. What is on disk here is sent again.
-    async fn begin_again(
+    /// Handles a log that does not continue what was read: a failover or a restore rewound it, or
+    /// this instance was disconnected for longer than the log is retained. Sends the journal's
+    /// entries again.
+    async fn rebuild(
         &self,
         partition: u8,
-        place: &Place,
+        position: &LogPosition,
         look: &Look,
     ) -> Result<(), StoreError> {
-        if look.batches.first().is_some_and(|first| first.number > place.number + 1) {
-            tracing::info!(partition, "the log was cut behind this machine: its sums are read");
+        if look.batches.first().is_some_and(|first| first.number > position.number + 1) {
+            tracing::info!(
+                partition,
+                "log trimmed past this instance's position; reloading the state from base snapshots"
+            );
         } else {
-            tracing::error!(partition, "the log was taken back: it is read again");
+            tracing::error!(
+                partition,
+                "log rewound by a failover or restore; resending the journal and reloading the state"
+            );
             self.rewinds.fetch_add(1, Ordering::Relaxed);
         }
-        self.send_everything();
-        self.read_all().await
+        self.request_resend();
+        self.read_from_bases().await
     }
 
-    /// Makes the state anew from the store.
-    async fn read_all(&self) -> Result<(), StoreError> {
-        let (mut truth, mut places) = (State::default(), Vec::new());
+    /// Rebuilds the state from the store.
+    async fn read_from_bases(&self) -> Result<(), StoreError> {
+        let (mut truth, mut positions) = (State::default(), Vec::new());
         for partition in 0..PARTITIONS {
-            let mut sums = Sums::at(&self.client, partition, Which::Last).await?;
-            if lock(&self.own).lacks(&sums.state, partition, self.incarnation) {
-                sums = Sums::at(&self.client, partition, Which::First).await?;
+            let mut sums = PartitionSums::at(&self.client, partition, Which::Last).await?;
+            if lock(&self.local_totals).is_missing(&sums.state, partition, self.incarnation) {
+                sums = PartitionSums::at(&self.client, partition, Which::First).await?;
             }
             let mut each = |entry: &Entry, applied: &Applied| {
-                lock(&self.own).note(applied, entry, self.incarnation);
+                lock(&self.local_totals).record(applied, entry, self.incarnation);
             };
             sums.read_on(&self.client, partition, |_| true, &mut each).await?;
-            truth.join(sums.state);
-            places.push(sums.place);
+            truth.merge(sums.state);
+            positions.push(sums.position);
         }
         let mut listener = lock(&self.listener);
         let mut state = lock(&self.state);
-        lock(&self.remembered).join(&state);
+        lock(&self.lost_records).observe(&state);
         *state = truth;
         for partition in 0..PARTITIONS {
             let applied = state.position(self.incarnation, partition);
             lock(&self.unapplied).set(partition, applied, Instant::now());
         }
-        *lock(&self.read) = places;
+        *lock(&self.positions) = positions;
         listener(Change::Anew(&state));
-        self.begun.store(true, Ordering::Release);
+        self.has_state.store(true, Ordering::Release);
         Ok(())
     }
 
-    /// The state and how far it has read, of one moment.
-    pub fn snapshot(&self) -> (State, Vec<Place>) {
+    /// A consistent copy of the state and the positions it has read.
+    pub fn snapshot(&self) -> (State, Vec<LogPosition>) {
         let state = lock(&self.state);
-        let read = lock(&self.read);
-        (state.clone(), read.clone())
+        let positions = lock(&self.positions);
+        (state.clone(), positions.clone())
     }
 }
 
-/// The state as the log that is kept tells it; `each` is told what every entry of it changed, or of
-/// what came after the newest sums.
+/// Replays the store's log from its beginning, or from the last base snapshots; `each` receives the
+/// effect of every entry.
 pub async fn replay(
     client: &Client,
     since: Since,
@@ -144,17 +151,17 @@ pub async fn replay(
     let mut each = |_: &Entry, applied: &Applied| each(applied);
     let mut state = State::default();
     for partition in 0..PARTITIONS {
-        let mut sums = Sums::at(client, partition, which).await?;
+        let mut sums = PartitionSums::at(client, partition, which).await?;
         sums.read_on(client, partition, |_| true, &mut each).await?;
-        state.join(sums.state);
+        state.merge(sums.state);
     }
     Ok(state)
 }
 
-/// Whether what was found is behind what was read, each batch behind the one before it: a hole in a
-/// look is told, and never read over.
-pub(super) fn continues(place: &Place, look: &Look) -> bool {
-    let mut end = (place.number, &place.chain);
+/// Whether the batches follow the position, each after the one before: a gap in the answer is reported
+/// and never skipped.
+pub(super) fn continues(position: &LogPosition, look: &Look) -> bool {
+    let mut end = (position.number, &position.chain);
     for batch in &look.batches {
         if (batch.number, &batch.before) != (end.0 + 1, end.1) {
             return false;

@@ -1,44 +1,44 @@
-//! The ledger of many machines. Each has a journal of its own, which acknowledges; what is in it is
-//! sent to the store, which keeps one order of everything; whoever reads that order applies it and
-//! comes to the same end. Nothing is judged in the store, so there is one judgement,
-//! [`apply`](crate::ledger::apply).
+//! The ledger of a fleet. Each instance has its own journal, which acknowledges events; its entries
+//! are shipped to the store, which puts all entries into one log per partition; every instance
+//! applies these logs in order and reaches the same state. The store decides nothing: all verdicts
+//! come from [`apply`](crate::ledger::apply).
 //!
-//! The journal's files are the truth of what was acknowledged here. What is sent again changes
-//! nothing, so after any trouble the files are read again from the first number that the log does
-//! not have; the queue of fresh entries is only a short cut.
+//! The journal's files are the source of truth for events acknowledged here. Sending is idempotent,
+//! so after any error the files are read again from the first LSN that the log does not have; the
+//! queue of fresh entries only avoids reading them in normal operation.
 //!
-//! The sums of each partition are in the store at two places of its log (`sums`): a start reads on
-//! from the one, and the log begins behind the other. `keep` moves both, and compares.
+//! The store holds two base snapshots of each partition (`partition_sums`): a start reads on from the
+//! last one, and the log begins after the first one. `reconcile` advances both, and compares.
 
+mod backlog;
 mod confirm;
-mod copy;
 pub mod crowd;
+mod error_log;
 mod files;
 mod follow;
-mod keep;
-mod known;
-mod marks;
+mod lost_records;
+mod migrate;
+mod partition_sums;
 mod queue;
-mod remembered;
+mod reconcile;
 mod ship;
-mod sums;
-mod telling;
+mod state_cache;
 
-pub use copy::copy;
+pub use error_log::Telling;
 pub use follow::replay;
-pub use keep::recomputed;
-pub use telling::Telling;
+pub use migrate::copy;
+pub use reconcile::recomputed;
 
 use crate::journal::Entry;
 use crate::journal::PARTITIONS;
-use crate::ledger::own::Own;
+use crate::ledger::local_totals::LocalTotals;
 use crate::ledger::running::Listener;
+use crate::ledger::shared::backlog::Backlog;
 use crate::ledger::shared::crowd::Crowd;
-use crate::ledger::shared::files::Ends;
-use crate::ledger::shared::known::Known;
-use crate::ledger::shared::marks::Marks;
+use crate::ledger::shared::files::SegmentEnds;
+use crate::ledger::shared::lost_records::SeenPositions;
 use crate::ledger::shared::queue::Queue;
-use crate::ledger::shared::remembered::Remembered;
+use crate::ledger::shared::state_cache::CachedState;
 use crate::ledger::state::State;
 use crate::store::Client;
 use crate::store::StoreError;
@@ -63,96 +63,96 @@ use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::Notify;
 
-/// What a machine shares with the others.
+/// An instance's connection to the fleet's ledger.
 pub struct Shared {
     client: Client,
     incarnation: u64,
     folder: PathBuf,
     store: u64,
     queue: Mutex<Queue>,
-    fresh: Notify,
+    wakeup: Notify,
     state: Arc<Mutex<State>>,
-    read: Mutex<Vec<Place>>,
-    /// The places are those of a state that was read.
-    begun: AtomicBool,
-    remembered: Mutex<Remembered>,
+    positions: Mutex<Vec<LogPosition>>,
+    /// The positions belong to a state read from the store or the cache.
+    has_state: AtomicBool,
+    lost_records: Mutex<SeenPositions>,
     listener: Mutex<Listener>,
-    /// Of this process, by partition: the last number that a replica has.
+    /// Of this process, by partition: the last LSN that a replica has.
     confirmed: [AtomicU64; PARTITIONS as usize],
-    /// A replica was seen.
+    /// Whether a replica has been seen.
     replicated: AtomicBool,
-    /// Of earlier processes whose files are here: the last number in the log, until it was read there.
-    sent_of_others: Mutex<BTreeMap<(u64, u8), u64>>,
-    /// What cannot be sent, because files here lack what comes before it.
-    holes: Mutex<BTreeSet<(u64, u8)>>,
-    ends: Mutex<Ends>,
+    /// Of earlier incarnations whose files are here: the last LSN sent, until it is read in the log.
+    sent_for_others: Mutex<BTreeMap<(u64, u8), u64>>,
+    /// (incarnation, partition) pairs that cannot be sent, because earlier records are missing here.
+    gaps: Mutex<BTreeSet<(u64, u8)>>,
+    segment_ends: Mutex<SegmentEnds>,
     breaker: Mutex<Breaker>,
-    /// Of what this process wrote: what the log does not have, and what was not applied here.
-    unsent: Mutex<Marks>,
-    unapplied: Mutex<Marks>,
-    /// When everything in the log was read last.
+    /// Records of this process that the log does not have, and those not applied here.
+    unsent: Mutex<Backlog>,
+    unapplied: Mutex<Backlog>,
+    /// When the whole log was last read.
     read_at: Mutex<Instant>,
-    applies: Notify,
-    everything: AtomicBool,
-    /// All of the log was read since the start.
-    current: AtomicBool,
-    up: AtomicBool,
-    /// Sending, and reading, wait for a person.
-    sending_refused: AtomicBool,
-    reading_refused: AtomicBool,
+    state_advanced: Notify,
+    resend_all: AtomicBool,
+    /// Whether the whole log has been read since the start.
+    caught_up: AtomicBool,
+    reachable: AtomicBool,
+    /// Sending, and reading, wait for an operator's action.
+    sending_blocked: AtomicBool,
+    reading_blocked: AtomicBool,
     rewinds: AtomicU64,
     shipped: AtomicU64,
-    /// How many machines are here, and which of them this is.
-    machines: AtomicUsize,
-    crowd: Crowd,
-    place: AtomicUsize,
-    here: Mutex<Vec<u64>>,
-    /// When the store last said so, in milliseconds of this process.
-    born: Instant,
-    heard_ms: AtomicU64,
-    /// How far the clock here was ahead of the store's, in milliseconds.
-    ahead_ms: AtomicI64,
-    own: Mutex<Own>,
+    /// Number of instances, and the index of this one among them.
+    instances: AtomicUsize,
+    membership: Crowd,
+    index: AtomicUsize,
+    members: Mutex<Vec<u64>>,
+    /// Start of the process, and its age at the last answered heartbeat, in milliseconds.
+    started_at: Instant,
+    heartbeat_ms: AtomicU64,
+    /// How far the local clock is ahead of the store's, in milliseconds.
+    clock_skew_ms: AtomicI64,
+    local_totals: Mutex<LocalTotals>,
 }
 
 /// How far a partition's log was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// The last batch.
+pub struct LogPosition {
+    /// Number of the last batch read.
     pub number: u64,
-    /// The chain with it.
+    /// The log's chain hash at that batch.
     pub chain: Vec<u8>,
 }
 
-/// How it stands with the store.
+/// Status of shipping and reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// The store answered when it was last asked.
+pub struct ClusterStatus {
+    /// The store answered the last request.
     pub is_up: bool,
-    /// It refuses something until a person has done something.
+    /// The store rejects something until an operator acts.
     pub refuses: bool,
     /// Entries on disk here that the log does not have.
     pub unsent: u64,
-    /// Entries on disk here that no replica of the log has; where there is none, the unsent ones.
+    /// Entries on disk here that no replica of the log has; without a replica, the unsent ones.
     pub unconfirmed: u64,
-    /// For how long the oldest of them has waited.
+    /// How long the oldest unsent entry has waited.
     pub waiting: Duration,
-    /// Entries on disk here that were not applied here.
+    /// Entries on disk here that are not applied here.
     pub unapplied: u64,
-    /// How far the ledger here is behind: for how long the oldest record on disk here has waited to
-    /// be applied, or, if that is longer, since when not everything in the log was read.
+    /// Ledger lag: how long the oldest entry on disk here has waited to be applied, or, if longer,
+    /// the time since the whole log was last read.
     pub lag: Duration,
-    /// How many machines are here, this one among them.
+    /// Number of instances, including this one.
     pub machines: usize,
-    /// How often the files were read again, because the log had lost something.
+    /// How often the files were sent again because the log had lost entries.
     pub rewinds: u64,
-    /// Records that were read here and are not in the log any more.
+    /// Entries that were read here and are no longer in the log.
     pub missing: u64,
 }
 
 impl Shared {
-    /// The ledger `state` becomes that of the store's log; until that was read, it is what this
-    /// machine knew last, if the folder tells.
+    /// Connects `state` to the store's log. Until the log is read, the state is the cached one, if the
+    /// folder has a cache.
     pub fn open(
         client: Client,
         incarnation: u64,
@@ -161,14 +161,14 @@ impl Shared {
         state: Arc<Mutex<State>>,
         listener: Listener,
     ) -> io::Result<Shared> {
-        let known = known::read(&folder)?;
-        let begun = known.is_some();
-        let nothing = || vec![Place::default(); usize::from(PARTITIONS)];
-        let (share, places) = match known {
+        let cache = state_cache::read(&folder)?;
+        let has_state = cache.is_some();
+        let nothing = || vec![LogPosition::default(); usize::from(PARTITIONS)];
+        let (share, positions) = match cache {
             None => ((1, 0), nothing()),
-            Some(Known { share, places, state: found, .. }) => {
+            Some(CachedState { share, positions, state: found, .. }) => {
                 *lock(&state) = found;
-                (share, places)
+                (share, positions)
             }
         };
         Ok(Shared {
@@ -177,52 +177,52 @@ impl Shared {
             folder,
             store,
             queue: Mutex::default(),
-            fresh: Notify::new(),
+            wakeup: Notify::new(),
             state,
-            read: Mutex::new(places),
-            begun: AtomicBool::new(begun),
-            remembered: Mutex::default(),
+            positions: Mutex::new(positions),
+            has_state: AtomicBool::new(has_state),
+            lost_records: Mutex::default(),
             listener: Mutex::new(listener),
             confirmed: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             replicated: AtomicBool::new(false),
-            sent_of_others: Mutex::default(),
-            holes: Mutex::default(),
-            ends: Mutex::default(),
+            sent_for_others: Mutex::default(),
+            gaps: Mutex::default(),
+            segment_ends: Mutex::default(),
             breaker: Mutex::default(),
             unsent: Mutex::default(),
             unapplied: Mutex::default(),
             read_at: Mutex::new(Instant::now()),
-            applies: Notify::new(),
-            everything: AtomicBool::new(true),
-            current: AtomicBool::new(false),
-            up: AtomicBool::new(false),
-            sending_refused: AtomicBool::new(false),
-            reading_refused: AtomicBool::new(false),
+            state_advanced: Notify::new(),
+            resend_all: AtomicBool::new(true),
+            caught_up: AtomicBool::new(false),
+            reachable: AtomicBool::new(false),
+            sending_blocked: AtomicBool::new(false),
+            reading_blocked: AtomicBool::new(false),
             rewinds: AtomicU64::new(0),
             shipped: AtomicU64::new(0),
-            machines: AtomicUsize::new(share.0),
-            crowd: Crowd::of(share.0),
-            place: AtomicUsize::new(share.1),
-            here: Mutex::default(),
-            born: Instant::now(),
-            heard_ms: AtomicU64::new(0),
-            ahead_ms: AtomicI64::new(0),
-            own: Mutex::default(),
+            instances: AtomicUsize::new(share.0),
+            membership: Crowd::of(share.0),
+            index: AtomicUsize::new(share.1),
+            members: Mutex::default(),
+            started_at: Instant::now(),
+            heartbeat_ms: AtomicU64::new(0),
+            clock_skew_ms: AtomicI64::new(0),
+            local_totals: Mutex::default(),
         })
     }
 
-    /// The store.
+    /// The store client.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// What became of what this process recorded.
-    pub fn own(&self) -> Own {
-        lock(&self.own).clone()
+    /// Totals of the events recorded by this process.
+    pub fn own(&self) -> LocalTotals {
+        lock(&self.local_totals).clone()
     }
 
-    /// Takes entries that are on disk: the journal's thread, which waits for nobody.
-    pub fn take(&self, entries: &[Entry]) {
+    /// Queues durable entries for shipping. Called by the journal's thread; never blocks on the store.
+    pub fn enqueue(&self, entries: &[Entry]) {
         let now = Instant::now();
         {
             let (mut unsent, mut unapplied) = (lock(&self.unsent), lock(&self.unapplied));
@@ -231,36 +231,36 @@ impl Shared {
                 unapplied.written(entry.partition, entry.lsn, now);
             }
         }
-        lock(&self.queue).put(entries);
-        self.fresh.notify_one();
+        lock(&self.queue).push(entries);
+        self.wakeup.notify_one();
     }
 
-    /// Whether everything in the log was read at least once since the start.
+    /// Whether the whole log was read at least once since the start.
     pub fn is_current(&self) -> bool {
-        self.current.load(Ordering::Acquire)
+        self.caught_up.load(Ordering::Acquire)
     }
 
-    /// Whether what is here is from the store, if only from an earlier start.
+    /// Whether the state comes from the store, if only from the cache of an earlier start.
     pub fn is_known(&self) -> bool {
-        self.begun.load(Ordering::Acquire)
+        self.has_state.load(Ordering::Acquire)
     }
 
-    /// How it stands.
-    pub fn standing(&self) -> Standing {
+    /// The current status.
+    pub fn standing(&self) -> ClusterStatus {
         let age = |since: Option<Instant>| since.map_or(Duration::ZERO, |since| since.elapsed());
         let (unsent, waiting) = {
             let unsent = lock(&self.unsent);
-            (unsent.count(), age(unsent.oldest()))
+            (unsent.count(), age(unsent.oldest_since()))
         };
         let (unapplied, own) = {
             let unapplied = lock(&self.unapplied);
-            (unapplied.count(), age(unapplied.oldest()))
+            (unapplied.count(), age(unapplied.oldest_since()))
         };
-        Standing {
-            is_up: self.up.load(Ordering::Acquire),
-            refuses: self.sending_refused.load(Ordering::Acquire)
-                || self.reading_refused.load(Ordering::Acquire)
-                || !lock(&self.holes).is_empty(),
+        ClusterStatus {
+            is_up: self.reachable.load(Ordering::Acquire),
+            refuses: self.sending_blocked.load(Ordering::Acquire)
+                || self.reading_blocked.load(Ordering::Acquire)
+                || !lock(&self.gaps).is_empty(),
             unsent,
             unconfirmed: self.unconfirmed(),
             waiting,
@@ -268,7 +268,7 @@ impl Shared {
             lag: own.max(lock(&self.read_at).elapsed()),
             machines: self.share().0,
             rewinds: self.rewinds.load(Ordering::Relaxed),
-            missing: lock(&self.remembered).missing(&lock(&self.state)),
+            missing: lock(&self.lost_records).missing(&lock(&self.state)),
         }
     }
 
@@ -277,39 +277,39 @@ impl Shared {
         if !self.replicated.load(Ordering::Acquire) {
             return unsent.count();
         }
-        // What the log has lost is not confirmed any more.
-        let all = unsent.written_by_now().into_iter().zip(unsent.reached()).zip(&self.confirmed);
+        // Entries that the log has lost are no longer confirmed.
+        let all =
+            unsent.written_lsns().into_iter().zip(unsent.processed_lsns()).zip(&self.confirmed);
         all.map(|((written, sent), confirmed)| {
             written.saturating_sub(sent.min(confirmed.load(Ordering::Acquire)))
         })
         .sum()
     }
 
-    /// The files are read again, and what the log does not have is sent.
-    fn send_everything(&self) {
-        self.everything.store(true, Ordering::Release);
-        lock(&self.queue).is_short();
-        self.fresh.notify_one();
+    /// Makes the shipper read the files again and send everything that the log does not have.
+    fn request_resend(&self) {
+        self.resend_all.store(true, Ordering::Release);
+        lock(&self.queue).mark_incomplete();
+        self.wakeup.notify_one();
     }
 
-    /// Notes whether reading waits for a person.
+    /// Notes whether reading waits for an operator's action.
     pub fn reading_is_refused(&self, refused: bool) {
-        self.reading_refused.store(refused, Ordering::Release);
+        self.reading_blocked.store(refused, Ordering::Release);
     }
 
-    /// How many entries were sent, also again.
+    /// Number of entries sent, including repeated ones.
     pub fn shipped(&self) -> u64 {
         self.shipped.load(Ordering::Relaxed)
     }
 
-    /// Waits until everything that this process has written by now is applied here; false when it is
-    /// not in time, because the store is away.
+    /// Waits until everything written by this process so far is applied here; `false` on a timeout.
     pub async fn settles(&self, patience: Duration) -> bool {
-        let due = lock(&self.unapplied).written_by_now();
+        let due = lock(&self.unapplied).written_lsns();
         let settled = async {
             loop {
-                let applied = self.applies.notified();
-                if lock(&self.unapplied).has_reached(&due) {
+                let applied = self.state_advanced.notified();
+                if lock(&self.unapplied).is_processed(&due) {
                     return;
                 }
                 applied.await;
@@ -318,53 +318,53 @@ impl Shared {
         tokio::time::timeout(patience, settled).await.is_ok()
     }
 
-    /// How many machines are here and which of them this is, from 0, as it was last known.
+    /// The number of instances, and the index of this one, from 0, as of the last heartbeat.
     pub fn share(&self) -> (usize, usize) {
-        (self.machines.load(Ordering::Acquire), self.place.load(Ordering::Acquire))
+        (self.instances.load(Ordering::Acquire), self.index.load(Ordering::Acquire))
     }
 
-    /// How many machines sell what this one sells.
+    /// The number of instances that may be selling from the same budgets.
     pub fn crowd(&self) -> usize {
-        self.crowd.most()
+        self.membership.most()
     }
 
-    /// Says at `now_ms` that this instance is here, and learns who else is.
+    /// Sends a heartbeat at `now_ms` and reads the membership.
     pub async fn beat(&self, now_ms: i64) -> Result<(), StoreError> {
-        // From before the question: whoever answered may have died since.
-        let asked = self.born.elapsed();
+        // Measured before the request: an instance in the answer may have died since.
+        let sent_at = self.started_at.elapsed();
         let (store_ms, here) = log::here(&self.client, self.incarnation).await?;
-        let halfway = (self.born.elapsed() - asked) / 2;
+        let halfway = (self.started_at.elapsed() - sent_at) / 2;
         let own_ms = now_ms + i64::try_from(halfway.as_millis()).unwrap_or(0);
-        self.ahead_ms.store(own_ms - store_ms, Ordering::Release);
+        self.clock_skew_ms.store(own_ms - store_ms, Ordering::Release);
         let own = format!("{:016x}", self.incarnation);
-        let place = here.iter().position(|one| *one == own).unwrap_or(0);
-        self.machines.store(here.len().max(1), Ordering::Release);
-        self.crowd.heard(here.len());
-        self.place.store(place, Ordering::Release);
+        let position = here.iter().position(|one| *one == own).unwrap_or(0);
+        self.instances.store(here.len().max(1), Ordering::Release);
+        self.membership.heard(here.len());
+        self.index.store(position, Ordering::Release);
         let number = |one: &String| u64::from_str_radix(one, 16).ok();
-        *lock(&self.here) = here.iter().filter_map(number).collect();
-        let heard_ms = u64::try_from(asked.as_millis()).unwrap_or(0);
-        self.heard_ms.store(heard_ms, Ordering::Release);
+        *lock(&self.members) = here.iter().filter_map(number).collect();
+        let heartbeat_ms = u64::try_from(sent_at.as_millis()).unwrap_or(0);
+        self.heartbeat_ms.store(heartbeat_ms, Ordering::Release);
         Ok(())
     }
 
-    /// How far the clock here was ahead of the store's when that last answered, in milliseconds.
+    /// How far the local clock was ahead of the store's at the last heartbeat, in milliseconds.
     pub fn ahead_ms(&self) -> i64 {
-        self.ahead_ms.load(Ordering::Acquire)
+        self.clock_skew_ms.load(Ordering::Acquire)
     }
 
-    /// For how long the store has not said who is here.
+    /// Time since the last answered heartbeat.
     pub fn silence(&self) -> Duration {
-        let heard = Duration::from_millis(self.heard_ms.load(Ordering::Acquire));
-        self.born.elapsed().saturating_sub(heard)
+        let heard = Duration::from_millis(self.heartbeat_ms.load(Ordering::Acquire));
+        self.started_at.elapsed().saturating_sub(heard)
     }
 
-    /// The process starts that were here when the store last said so.
+    /// The incarnations in the membership, as of the last heartbeat.
     pub fn here(&self) -> Vec<u64> {
-        lock(&self.here).clone()
+        lock(&self.members).clone()
     }
 
-    /// Says that this instance is gone.
+    /// Leaves the membership.
     pub async fn leave(&self) -> Result<(), StoreError> {
         log::gone(&self.client, self.incarnation).await
     }

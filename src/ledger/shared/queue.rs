@@ -1,52 +1,52 @@
-//! Fresh entries on their way from the journal to the store, a short cut past its files.
+//! The in-memory queue of fresh entries from the journal to the store: avoids reading its files.
 
 use crate::journal::Entry;
 
-/// Most entries that wait in memory; what is beyond them is read from the files.
-const MOST: usize = 100_000;
+/// Most queued entries; entries beyond are read from the files.
+const MAX_ENTRIES: usize = 100_000;
 
-/// Entries in the order of writing: all that are fresh, or it is known to be short of some.
+/// Fresh entries in write order; complete unless `is_incomplete`.
 #[derive(Default)]
 pub(super) struct Queue {
     entries: Vec<Entry>,
-    is_short: bool,
+    is_incomplete: bool,
 }
 
-/// What there is to send.
+/// What to send next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fresh {
     /// Nothing.
     None,
-    /// These.
-    These(Vec<Entry>),
-    /// Some are missing here: the files have all.
+    /// These entries.
+    Entries(Vec<Entry>),
+    /// The queue is incomplete: read the files.
     InFiles,
 }
 
 impl Queue {
-    /// Takes entries that are on disk.
-    pub fn put(&mut self, entries: &[Entry]) {
-        let room = MOST - self.entries.len();
+    /// Appends durable entries.
+    pub fn push(&mut self, entries: &[Entry]) {
+        let room = MAX_ENTRIES - self.entries.len();
         self.entries.extend(entries.iter().take(room).cloned());
-        self.is_short |= entries.len() > room;
+        self.is_incomplete |= entries.len() > room;
     }
 
-    /// Whoever asks next is sent to the files.
-    pub fn is_short(&mut self) {
-        self.is_short = true;
+    /// Marks the queue as incomplete: the files are read next.
+    pub fn mark_incomplete(&mut self) {
+        self.is_incomplete = true;
     }
 
-    /// The files are about to be read, and have all that is here.
-    pub fn begin_again(&mut self) {
+    /// Clears the queue before the files are read: they contain its entries.
+    pub fn clear(&mut self) {
         *self = Queue::default();
     }
 
-    /// What there is to send.
+    /// Takes what to send next.
     pub fn take(&mut self) -> Fresh {
-        match (self.is_short, self.entries.is_empty()) {
+        match (self.is_incomplete, self.entries.is_empty()) {
             (true, _) => Fresh::InFiles,
             (false, true) => Fresh::None,
-            (false, false) => Fresh::These(std::mem::take(&mut self.entries)),
+            (false, false) => Fresh::Entries(std::mem::take(&mut self.entries)),
         }
     }
 }
@@ -61,15 +61,15 @@ mod tests {
     }
 
     #[test]
-    fn after_the_files_were_read_everything_is_taken_from_memory_again_however_much_there_was() {
-        let (mut queue, most) = (Queue::default(), MOST as u64);
-        queue.put(&entries(1..=most + 1));
+    fn after_an_overflow_the_files_are_read_and_then_memory_is_used_again() {
+        let (mut queue, max) = (Queue::default(), MAX_ENTRIES as u64);
+        queue.push(&entries(1..=max + 1));
         assert_eq!(queue.take(), Fresh::InFiles);
 
-        queue.begin_again();
-        // These come while the files are read.
-        queue.put(&entries(most + 2..=most + 3));
-        assert_eq!(queue.take(), Fresh::These(entries(most + 2..=most + 3)));
+        queue.clear();
+        // These arrive while the files are read.
+        queue.push(&entries(max + 2..=max + 3));
+        assert_eq!(queue.take(), Fresh::Entries(entries(max + 2..=max + 3)));
         assert_eq!(queue.take(), Fresh::None);
     }
 }

@@ -1,4 +1,4 @@
-//! Sending: what is on this machine's disk goes to the store, in order, until it is there.
+//! Shipping: sends the entries on this instance's disk to the store, in order, until the log has them.
 
 use crate::journal::Entry;
 use crate::ledger::shared::Shared;
@@ -13,26 +13,26 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-/// Most entries of one batch: a log's entry stays small enough to be read in a millisecond.
+/// Most entries per batch: small enough that a log entry is read in a millisecond.
 const BATCH: usize = 500;
 
 impl Shared {
-    /// Sends what is on disk to the store, for ever.
+    /// Sends entries on disk to the store until the task is cancelled.
     pub async fn ship(self: Arc<Self>) {
-        let mut telling = Telling::of("events wait here");
+        let mut errors = Telling::of("events wait in the local journal");
         loop {
-            let sent = if self.everything.load(Ordering::Acquire) {
+            let sent = if self.resend_all.load(Ordering::Acquire) {
                 self.send_files().await
             } else {
                 self.send_fresh().await
             };
-            self.sending_refused.store(telling.hears(&sent), Ordering::Release);
+            self.sending_blocked.store(errors.hears(&sent), Ordering::Release);
             if matches!(sent, Ok(true)) {
                 lock(&self.breaker).worked();
                 continue;
             }
-            // The files have whatever was on its way.
-            self.everything.store(true, Ordering::Release);
+            // Entries in flight are still in the files.
+            self.resend_all.store(true, Ordering::Release);
             let pause = {
                 let mut breaker = lock(&self.breaker);
                 breaker.failed();
@@ -44,33 +44,33 @@ impl Shared {
 
     /// Waits for fresh entries and sends them.
     async fn send_fresh(&self) -> Result<bool, StoreError> {
-        let mut taken: Vec<Entry> = loop {
-            let fresh = self.fresh.notified();
+        let mut entries: Vec<Entry> = loop {
+            let fresh = self.wakeup.notified();
             let found = lock(&self.queue).take();
             match found {
                 Fresh::InFiles => {
-                    self.everything.store(true, Ordering::Release);
+                    self.resend_all.store(true, Ordering::Release);
                     return Ok(true);
                 }
-                Fresh::These(entries) => break entries,
+                Fresh::Entries(entries) => break entries,
                 Fresh::None => fresh.await,
             }
         };
-        // Some of those that came while files were read were found there.
-        let sent: Vec<u64> = lock(&self.unsent).reached().collect();
-        taken.retain(|entry| entry.lsn > sent[usize::from(entry.partition)]);
-        self.send(taken).await
+        // Entries queued while files were read may have been sent from there.
+        let sent: Vec<u64> = lock(&self.unsent).processed_lsns().collect();
+        entries.retain(|entry| entry.lsn > sent[usize::from(entry.partition)]);
+        self.send(entries).await
     }
 
-    /// Sends entries in their order, each process start and partition for itself, all at once.
-    /// `Ok(false)` when some did not fit behind what the log has.
+    /// Sends entries, in order per incarnation and partition, all pairs concurrently. `Ok(false)`
+    /// when some do not continue the log.
     pub(super) async fn send(&self, entries: Vec<Entry>) -> Result<bool, StoreError> {
         let mut groups: BTreeMap<(u64, u8), Vec<Entry>> = BTreeMap::new();
         for entry in entries {
             groups.entry((entry.incarnation, entry.partition)).or_default().push(entry);
         }
-        let holes = lock(&self.holes).clone();
-        groups.retain(|key, _| !holes.contains(key));
+        let gaps = lock(&self.gaps).clone();
+        groups.retain(|key, _| !gaps.contains(key));
         if let Some(first) = groups.values().next().filter(|_| self.is_probing()) {
             self.send_group(&first[..first.len().min(BATCH)]).await?;
             lock(&self.breaker).worked();
@@ -87,11 +87,11 @@ impl Shared {
     async fn send_group(&self, group: &[Entry]) -> Result<bool, StoreError> {
         for batch in group.chunks(BATCH) {
             let answer = log::append(&self.client, batch).await;
-            self.up.store(!matches!(answer, Err(StoreError::Away(_))), Ordering::Release);
+            self.reachable.store(!matches!(answer, Err(StoreError::Away(_))), Ordering::Release);
             match answer? {
                 Fit::Next | Fit::Again => {
                     self.shipped.fetch_add(batch.len() as u64, Ordering::Relaxed);
-                    self.is_sent(batch);
+                    self.mark_sent(batch);
                 }
                 Fit::Behind(applied) => {
                     if batch.first().is_some_and(|first| first.lsn > applied + 1) {
@@ -100,7 +100,7 @@ impl Shared {
                         tracing::warn!(
                             partition,
                             applied,
-                            "the log has lost what was sent: it is sent again"
+                            "store lost entries; resending them from the journal"
                         );
                     }
                     return Ok(false);
@@ -110,10 +110,10 @@ impl Shared {
         Ok(true)
     }
 
-    fn is_sent(&self, batch: &[Entry]) {
+    fn mark_sent(&self, batch: &[Entry]) {
         let Some(last) = batch.last() else { return };
         if last.incarnation != self.incarnation {
-            let mut others = lock(&self.sent_of_others);
+            let mut others = lock(&self.sent_for_others);
             let sent = others.entry((last.incarnation, last.partition)).or_default();
             *sent = last.lsn.max(*sent);
             return;

@@ -1,15 +1,15 @@
-//! Laws of the journal, on a disk that loses its power and on real folders.
+//! Properties of the journal, on a simulated disk and on real folders.
 
 use crate::journal::Entry;
 use crate::journal::Journal;
 use crate::journal::JournalError;
-use crate::journal::Start;
+use crate::journal::JournalOptions;
 use crate::journal::chain;
 use crate::journal::disk::Folder;
 use crate::journal::frame;
 use crate::journal::recover;
 use crate::journal::segments;
-use crate::journal::simulated::Simulated;
+use crate::journal::simulated_disk::SimulatedDisk;
 use crate::journal::writer::segment_name;
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -17,10 +17,12 @@ use rand_pcg::Pcg64;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
-const START: Start = Start { incarnation: 7, store: 9, number: 0, segment_bytes: 1 << 20 };
+const OPTIONS: JournalOptions =
+    JournalOptions { incarnation: 7, store: 9, number: 0, segment_bytes: 1 << 20 };
 
-fn start(disk: &Simulated, segment_bytes: u64) -> Journal {
-    Journal::start(Box::new(disk.clone()), Start { segment_bytes, ..START }, |_| {}).unwrap()
+fn start(disk: &SimulatedDisk, segment_bytes: u64) -> Journal {
+    Journal::start(Box::new(disk.clone()), JournalOptions { segment_bytes, ..OPTIONS }, |_| {})
+        .unwrap()
 }
 
 fn payloads(folder: &std::path::Path) -> Vec<Vec<u8>> {
@@ -33,7 +35,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn damage_in_the_middle_is_put_aside_and_told_and_the_rest_is_read(
+    fn corruption_in_the_middle_is_quarantined_and_reported_and_the_rest_is_read(
         count in 3usize..20, at: prop::sample::Index, bit in 0u8..8,
     ) {
         let folder = tempfile::tempdir().unwrap();
@@ -44,7 +46,7 @@ proptest! {
                 bytes.len()
             })
             .collect();
-        // Anywhere but in the header and in the last frame, whose damage is a torn end.
+        // Anywhere but in the header and in the last frame, where corruption is a torn end.
         let place = frame::HEADER + at.index(ends[count - 2] - frame::HEADER);
         bytes[place] ^= 1 << bit;
         std::fs::write(folder.path().join(segment_name(7, 0)), &bytes).unwrap();
@@ -61,9 +63,9 @@ proptest! {
 }
 
 #[test]
-fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
-    let disk = Simulated::default();
-    disk.inside().fails_at = Some(3);
+fn nothing_is_acknowledged_after_a_failed_sync() {
+    let disk = SimulatedDisk::default();
+    disk.faults().failing_sync = Some(3);
     let journal = start(&disk, 1 << 20);
     let first = journal.append(0, vec![1]).unwrap().blocking_recv().unwrap();
     assert_eq!(first, Ok(()));
@@ -72,31 +74,32 @@ fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
     assert_eq!(second, Err(JournalError::Failed));
     let third = journal.append(0, vec![3]).map(|ack| ack.blocking_recv());
     assert!(!matches!(third, Ok(Ok(Ok(())))), "{third:?}");
-    assert!(disk.inside().syncs == 3, "a failed sync is never tried again");
+    assert!(disk.faults().syncs == 3, "a failed sync is never retried");
 }
 
 #[test]
-fn a_full_disk_refuses_leaves_no_torn_record_and_goes_on_when_there_is_room() {
-    let disk = Simulated::default();
+fn a_full_disk_rejects_leaves_no_torn_record_and_accepts_again_once_space_is_free() {
+    let disk = SimulatedDisk::default();
     let journal = start(&disk, 1 << 20);
-    disk.inside().full = true;
-    let refused = journal.append(0, vec![1; 50]).unwrap().blocking_recv().unwrap();
-    assert_eq!(refused, Err(JournalError::NoRoom));
+    disk.faults().full = true;
+    let rejected = journal.append(0, vec![1; 50]).unwrap().blocking_recv().unwrap();
+    assert_eq!(rejected, Err(JournalError::DiskFull));
 
-    disk.inside().full = false;
-    let taken = journal.append(0, vec![2; 50]).unwrap().blocking_recv().unwrap();
-    assert_eq!(taken, Ok(()));
+    disk.faults().full = false;
+    let accepted = journal.append(0, vec![2; 50]).unwrap().blocking_recv().unwrap();
+    assert_eq!(accepted, Ok(()));
     let folder = tempfile::tempdir().unwrap();
-    disk.power_cut(folder.path(), &mut Pcg64::seed_from_u64(1));
+    disk.lose_power(folder.path(), &mut Pcg64::seed_from_u64(1));
     assert_eq!(payloads(folder.path()), vec![vec![2; 50]]);
 }
 
 #[test]
-fn numbers_are_dense_in_each_partition_and_segments_go_on() {
+fn lsns_are_dense_in_each_partition_across_segments() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Box::new(Folder::new(folder.path()));
     let journal =
-        Journal::start(disk, Start { number: 4, segment_bytes: 200, ..START }, |_| {}).unwrap();
+        Journal::start(disk, JournalOptions { number: 4, segment_bytes: 200, ..OPTIONS }, |_| {})
+            .unwrap();
     for n in 0..30u8 {
         journal.append(n % 3, vec![n; 10]).unwrap().blocking_recv().unwrap().unwrap();
     }
@@ -111,16 +114,15 @@ fn numbers_are_dense_in_each_partition_and_segments_go_on() {
 }
 
 #[test]
-fn a_foreign_file_is_no_journal() {
+fn a_file_of_another_format_is_corrupt() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(segment_name(1, 0)), [7; 500]).unwrap();
-    let recovery =
-        recover(folder.path(), 0, None, true, |_| panic!("nothing in it is an entry")).unwrap();
+    let recovery = recover(folder.path(), 0, None, true, |_| panic!("it has no entries")).unwrap();
     assert_eq!(recovery.damaged.len(), 1);
 }
 
 #[test]
-fn a_segment_of_another_data_directory_is_refused_by_name() {
+fn a_segment_of_another_data_directory_is_rejected_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = frame::header(7, 3, 1_000);
     std::fs::write(folder.path().join(segment_name(7, 3)), bytes).unwrap();
@@ -128,7 +130,7 @@ fn a_segment_of_another_data_directory_is_refused_by_name() {
     assert!(error.contains(&segment_name(7, 3)) && error.contains("another data dir"), "{error}");
 }
 
-/// A folder with two segments of one record each; both are sealed.
+/// A folder with two sealed segments of one record each.
 fn sealed() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for number in 0..2 {
@@ -141,9 +143,9 @@ fn sealed() -> tempfile::TempDir {
 }
 
 #[test]
-fn a_sealed_segment_that_is_shorter_gone_or_other_is_damage_and_never_a_torn_end() {
+fn a_sealed_segment_that_is_shorter_missing_or_modified_is_corrupt_and_never_a_torn_end() {
     let folder = sealed();
-    let changed = || chain::changed(folder.path(), &segments(folder.path()).unwrap()).unwrap();
+    let changed = || chain::modified(folder.path(), &segments(folder.path()).unwrap()).unwrap();
     let damaged = || recover(folder.path(), 0, Some(9), false, |_| {}).unwrap().damaged;
     assert!(changed().is_empty() && damaged().is_empty());
 
@@ -152,11 +154,11 @@ fn a_sealed_segment_that_is_shorter_gone_or_other_is_damage_and_never_a_torn_end
     std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     assert_eq!((changed(), damaged().len()), (vec![segment_name(1, 1)], 1));
 
-    // Cut between two entries: what is left reads well.
+    // Cut between two entries: the rest reads without an error.
     std::fs::write(&path, &bytes[..frame::HEADER]).unwrap();
     assert_eq!((changed(), damaged().len()), (vec![segment_name(1, 1)], 1));
 
-    // Another record under a good checksum: only the seal can tell.
+    // Another record with a valid checksum: only the seal detects it.
     let mut other = frame::header(1, 1, 9).to_vec();
     frame::write(&mut other, 1, 1, &[8; 100]);
     std::fs::write(&path, other).unwrap();
@@ -167,11 +169,11 @@ fn a_sealed_segment_that_is_shorter_gone_or_other_is_damage_and_never_a_torn_end
 }
 
 #[test]
-fn what_a_kill_left_of_a_header_is_no_damage_before_or_after_it_is_sealed() {
+fn a_header_cut_short_by_a_kill_is_not_corruption_before_or_after_it_is_sealed() {
     let folder = sealed();
     let next = segments(folder.path()).unwrap().last().unwrap().number + 1;
     for length in [0, 1, frame::HEADER - 1] {
-        // Each was the last, and only, segment of a process.
+        // Each is the last, and only, segment of its incarnation.
         let (process, number) = (50 + length as u64, next + length as u64);
         let header = frame::header(process, number, 9);
         let path = folder.path().join(segment_name(process, number));
@@ -182,63 +184,65 @@ fn what_a_kill_left_of_a_header_is_no_damage_before_or_after_it_is_sealed() {
 
     assert!(chain::seal(folder.path(), &segments(folder.path()).unwrap()).unwrap() >= 3);
     assert!(damaged().is_empty(), "{:?}", damaged());
-    assert!(chain::changed(folder.path(), &segments(folder.path()).unwrap()).unwrap().is_empty());
+    assert!(chain::modified(folder.path(), &segments(folder.path()).unwrap()).unwrap().is_empty());
 }
 
 #[test]
-fn a_chain_that_somebody_changed_says_in_which_line() {
+fn a_modified_chain_is_rejected_with_the_line_number() {
     let folder = sealed();
     let path = folder.path().join("chain");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen(" 153 ", " 154 ", 1)).unwrap();
-    let error = chain::links(folder.path()).unwrap_err().to_string();
+    let error = chain::seals(folder.path()).unwrap_err().to_string();
     assert!(error.contains("chain:1: "), "{error}: {text}");
 
-    // Half a line is what a crash leaves; the next seal goes on behind the whole ones.
+    // A crash leaves an incomplete line; the next seal continues after the complete ones.
     std::fs::write(&path, &text[..text.len() - 10]).unwrap();
-    assert_eq!(chain::links(folder.path()).unwrap().len(), 1);
+    assert_eq!(chain::seals(folder.path()).unwrap().len(), 1);
     assert_eq!(chain::seal(folder.path(), &segments(folder.path()).unwrap()).unwrap(), 1);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
 }
 
 #[test]
-fn a_segment_that_cannot_be_begun_takes_nothing_and_is_tried_again() {
-    let disk = Simulated::default();
+fn a_segment_that_cannot_be_created_accepts_nothing_and_is_retried() {
+    let disk = SimulatedDisk::default();
     let journal = start(&disk, 65);
     let write =
         |payload: u8| journal.append(0, vec![payload; 50]).unwrap().blocking_recv().unwrap();
     assert_eq!(write(1), Ok(()));
-    disk.inside().full = true;
-    assert_eq!((write(2), write(3)), (Err(JournalError::NoRoom), Err(JournalError::NoRoom)));
-    disk.inside().full = false;
+    disk.faults().full = true;
+    assert_eq!((write(2), write(3)), (Err(JournalError::DiskFull), Err(JournalError::DiskFull)));
+    disk.faults().full = false;
     assert_eq!(write(4), Ok(()));
 
     let folder = tempfile::tempdir().unwrap();
-    disk.power_cut(folder.path(), &mut Pcg64::seed_from_u64(1));
+    disk.lose_power(folder.path(), &mut Pcg64::seed_from_u64(1));
     assert_eq!(payloads(folder.path()), vec![vec![1; 50], vec![4; 50]]);
 }
 
-/// Makes the test below end its own process.
+/// Set in the environment of the child process of the test below.
 const PANICS: &str = "JOURNAL_WRITER_PANICS";
 
 #[test]
-fn a_writer_that_panics_ends_the_process_before_anything_is_acknowledged() {
+fn a_panic_of_the_writer_aborts_the_process_before_anything_is_acknowledged() {
     if std::env::var_os(PANICS).is_some() {
         let half = |_: &[Entry]| panic!("half a batch is applied");
-        let journal = Journal::start(Box::new(Simulated::default()), START, half).unwrap();
+        let journal = Journal::start(Box::new(SimulatedDisk::default()), OPTIONS, half).unwrap();
         let answer = journal.append(0, vec![1]).unwrap().blocking_recv();
-        assert!(answer.is_err(), "it was said to be on disk");
-        // Unwinding tells whoever waits before the process ends.
+        assert!(answer.is_err(), "the payload was reported durable");
+        // Unwinding wakes the waiting caller before the process aborts.
         std::thread::park();
     }
-    let name =
-        "journal::laws::a_writer_that_panics_ends_the_process_before_anything_is_acknowledged";
+    let name = "journal::properties::a_panic_of_the_writer_aborts_the_process_before_anything_is_acknowledged";
     let ended = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env(PANICS, "1")
         .output()
         .unwrap();
     assert_eq!(ended.status.signal(), Some(6), "{ended:?}");
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert!(said.contains("half a batch is applied") && !said.contains("on disk"), "{said}");
+    let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(
+        stderr.contains("half a batch is applied") && !stderr.contains("reported durable"),
+        "{stderr}"
+    );
 }

@@ -1,5 +1,5 @@
-//! What became of what one process recorded: its share of what many machines say together. Each
-//! tells its own, so that their sum is the whole, and no event is told twice.
+//! Totals of the events recorded by one process: its share of the fleet's metrics. Each instance
+//! exports its own, so that their sum is the total and no event is counted twice.
 
 use crate::domain::event::EventKind;
 use crate::domain::event::Verdict;
@@ -15,44 +15,44 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
-/// One event, as far as one is told from another that waits.
-type Waiting = (Minted, EventKind, Option<u8>, i64);
+/// Identifies a pending event.
+type PendingKey = (Minted, EventKind, Option<u8>, i64);
 
-fn key(event: &Event) -> Waiting {
+fn key(event: &Event) -> PendingKey {
     (event.minted, event.kind, event.cta.as_ref().map(|(at, _)| *at), event.at_ms)
 }
 
-/// Sums since the start of the process.
+/// Totals since the start of the process.
 #[derive(Clone, Debug, Default)]
-pub struct Own {
-    /// Judgements by kind; what was credited since is not taken off.
+pub struct LocalTotals {
+    /// Verdicts by event kind; later credits are not deducted.
     pub totals: BTreeMap<EventKind, Tally>,
-    /// Events that this process took back, by kind.
+    /// Events credited by this process, by kind.
     pub credited: BTreeMap<EventKind, u64>,
     /// Billed for its events, by campaign, in micros.
     pub billed: BTreeMap<Box<str>, u64>,
-    /// What it gave back, by campaign, in micros.
+    /// Credited and refunded by it, by campaign, in micros.
     pub returned: BTreeMap<Box<str>, u64>,
-    /// How many that are alike wait, and the entry in which the first of them came.
-    waiting: HashMap<Waiting, (u32, u64)>,
-    /// The last of its own entries that was noted, by partition.
-    noted: BTreeMap<u8, u64>,
+    /// Number of pending events with this key, and the LSN of the first of them.
+    pending: HashMap<PendingKey, (u32, u64)>,
+    /// The last of its own entries that was counted, by partition.
+    counted: BTreeMap<u8, u64>,
 }
 
-impl Own {
-    /// Notes what an entry changed; `own` is this process start. However often the log is read again,
-    /// and in whatever order, each of its events is noted once, and once settled.
-    pub fn note(&mut self, applied: &Applied, entry: &Entry, own: u64) {
-        let noted = self.noted.entry(entry.partition).or_default();
-        let is_new = entry.incarnation == own && entry.lsn > *noted;
+impl LocalTotals {
+    /// Counts the effect of an entry; `own` is this incarnation. However often and from wherever
+    /// the log is read again, each of its events is counted once, and settled once.
+    pub fn record(&mut self, applied: &Applied, entry: &Entry, own: u64) {
+        let counted = self.counted.entry(entry.partition).or_default();
+        let is_new = entry.incarnation == own && entry.lsn > *counted;
         if is_new {
-            *noted = entry.lsn;
+            *counted = entry.lsn;
         }
-        for one in applied.judged.iter().filter(|one| one.by == own) {
-            if is_new && !one.has_waited {
-                self.arrives(one, entry.lsn);
+        for one in applied.judged.iter().filter(|one| one.recorded_by == own) {
+            if is_new && !one.was_pending {
+                self.add_event(one, entry.lsn);
             } else if one.verdict != Verdict::Pending {
-                self.settles(one);
+                self.settle(one);
             }
         }
         let Some(returned) = applied.returned.as_ref().filter(|_| is_new) else { return };
@@ -62,38 +62,39 @@ impl Own {
         }
     }
 
-    /// Whether sums of a partition have something in them that was not noted: it must be read where it
-    /// happened.
-    pub fn lacks(&self, sums: &State, partition: u8, own: u64) -> bool {
-        let noted = self.noted.get(&partition).copied().unwrap_or(0);
+    /// Whether a partition's state contains effects that were not counted: the log must then be
+    /// read from an earlier point.
+    pub fn is_missing(&self, sums: &State, partition: u8, own: u64) -> bool {
+        let counted = self.counted.get(&partition).copied().unwrap_or(0);
         let summed = sums.position(own, partition);
-        let still: HashSet<Waiting> =
-            sums.waiting_of(own, partition).map(|event| key(event)).collect();
-        let mut here = self.waiting.iter().filter(|(key, _)| key.0.partition == partition);
-        summed > noted || here.any(|(key, (_, lsn))| *lsn <= summed && !still.contains(key))
+        let still_pending: HashSet<PendingKey> =
+            sums.pending_of(own, partition).map(|event| key(event)).collect();
+        let mut here = self.pending.iter().filter(|(key, _)| key.0.partition == partition);
+        summed > counted
+            || here.any(|(key, (_, lsn))| *lsn <= summed && !still_pending.contains(key))
     }
 
-    fn arrives(&mut self, one: &Judged, lsn: u64) {
+    fn add_event(&mut self, one: &Judged, lsn: u64) {
         self.totals.entry(one.event.kind).or_default().received += 1;
         if one.verdict == Verdict::Pending {
-            self.waiting.entry(key(&one.event)).or_insert((0, lsn)).0 += 1;
+            self.pending.entry(key(&one.event)).or_insert((0, lsn)).0 += 1;
         }
-        self.judged(one);
+        self.add_verdict(one);
     }
 
-    /// An event that waited has its verdict, if it still waits as far as is known here.
-    fn settles(&mut self, one: &Judged) {
+    /// Counts the final verdict of a pending event, if it is still_pending pending here.
+    fn settle(&mut self, one: &Judged) {
         let key = key(&one.event);
-        let Some((count, _)) = self.waiting.get_mut(&key) else { return };
+        let Some((count, _)) = self.pending.get_mut(&key) else { return };
         *count -= 1;
         if *count == 0 {
-            self.waiting.remove(&key);
+            self.pending.remove(&key);
         }
         self.totals.entry(one.event.kind).or_default().pending -= 1;
-        self.judged(one);
+        self.add_verdict(one);
     }
 
-    fn judged(&mut self, one: &Judged) {
+    fn add_verdict(&mut self, one: &Judged) {
         self.totals.entry(one.event.kind).or_default().add(one.verdict, one.billed);
         if one.billed > Micros::ZERO {
             add(&mut self.billed, &one.event.attribution.campaign, one.billed);
@@ -112,16 +113,16 @@ mod tests {
     use crate::domain::event::BillOn;
     use crate::ledger::Record;
     use crate::ledger::Rules;
-    use crate::ledger::apply::Fit;
+    use crate::ledger::apply::EntryOutcome;
     use crate::ledger::apply::apply_entry;
-    use crate::ledger::laws::event;
+    use crate::ledger::properties::event;
     use proptest::prelude::*;
     use std::sync::Arc;
 
     const OWN: u64 = 1;
     const PARTITION: u8 = 3;
 
-    /// Records of two process starts in one order, as the store has them.
+    /// Records of two incarnations in one order, as in the store's log.
     fn log(records: &[(u64, Record)]) -> Vec<Entry> {
         let mut last = HashMap::new();
         let entry = |(incarnation, record): &(u64, Record)| {
@@ -133,17 +134,17 @@ mod tests {
         records.iter().map(entry).collect()
     }
 
-    fn reads(own: &mut Own, state: &mut State, log: &[Entry]) {
+    fn read(own: &mut LocalTotals, state: &mut State, log: &[Entry]) {
         for entry in log {
-            if let Fit::Next(applied) = apply_entry(state, entry).unwrap() {
-                own.note(&applied, entry, OWN);
+            if let EntryOutcome::Next(applied) = apply_entry(state, entry).unwrap() {
+                own.record(&applied, entry, OWN);
             }
         }
     }
 
     proptest! {
         #[test]
-        fn whatever_is_read_again_from_wherever_each_event_is_told_once(
+        fn each_event_is_counted_once_wherever_the_log_is_read_again_from(
             events in prop::collection::vec(
                 (prop::sample::select(EventKind::ALL), 0u64..6, 0i64..40_000, 1u64..3), 1..40,
             ),
@@ -160,22 +161,22 @@ mod tests {
             }));
             records.extend([1, 2].map(|of| (of, Record::Tick { at_ms: now_ms + 200_000 })));
             let log = log(&records);
-            let (mut once, mut end) = (Own::default(), State::default());
-            reads(&mut once, &mut end, &log);
+            let (mut once, mut end) = (LocalTotals::default(), State::default());
+            read(&mut once, &mut end, &log);
 
-            // It had read so far when it learnt that all is to be read again, from these sums on.
-            let mut again = Own::default();
-            reads(&mut again, &mut State::default(), &log[..cut.index(log.len())]);
+            // The reader had come this far when it learnt that it must start again from `sums`.
+            let mut again = LocalTotals::default();
+            read(&mut again, &mut State::default(), &log[..cut.index(log.len())]);
             let base = base.index(log.len());
             let mut sums = State::default();
-            reads(&mut Own::default(), &mut sums, &log[..base]);
-            let begins = if again.lacks(&sums, PARTITION, OWN) { 0 } else { base };
-            let mut sums = if begins == 0 { State::default() } else { sums };
-            reads(&mut again, &mut sums, &log[begins..]);
+            read(&mut LocalTotals::default(), &mut sums, &log[..base]);
+            let start = if again.is_missing(&sums, PARTITION, OWN) { 0 } else { base };
+            let mut sums = if start == 0 { State::default() } else { sums };
+            read(&mut again, &mut sums, &log[start..]);
 
             prop_assert_eq!(&again.totals, &once.totals);
             prop_assert_eq!(&again.billed, &once.billed);
-            prop_assert!(again.waiting.is_empty());
+            prop_assert!(again.pending.is_empty());
         }
     }
 }

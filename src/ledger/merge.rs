@@ -1,10 +1,10 @@
-//! States of different partitions, put together: what one partition says depends on no other, so the
-//! sums over all of them are those of one state that applied everything.
+//! Merges states of different partitions: partitions do not depend on each other, so the merged
+//! state is that of one ledger that applied everything.
 
 use crate::domain::money::Micros;
 use crate::ledger::account::Account;
 use crate::ledger::peers::Peers;
-use crate::ledger::state::Part;
+use crate::ledger::state::Partition;
 use crate::ledger::state::State;
 use crate::ledger::views::Quarter;
 use crate::ledger::views::Tally;
@@ -13,16 +13,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl State {
-    /// Takes in what other partitions say.
-    pub fn join(&mut self, other: State) {
-        let State { accounts, views, parts, given, positions, applied, peers } = other;
+    /// Merges the state of other partitions into this one.
+    pub fn merge(&mut self, other: State) {
+        let State { accounts, views, partitions, issued_credits, positions, applied, peers } =
+            other;
         for (campaign, account) in accounts {
-            self.accounts.entry(campaign).or_default().join(account);
+            self.accounts.entry(campaign).or_default().merge(account);
         }
-        self.views.join(views);
-        for (own, part) in self.parts.iter_mut().zip(parts) {
-            if part != Part::default() {
-                *own = part;
+        self.views.merge(views);
+        for (own, partition) in self.partitions.iter_mut().zip(partitions) {
+            if partition != Partition::default() {
+                *own = partition;
             }
         }
         for (own, peers) in self.peers.iter_mut().zip(peers) {
@@ -30,7 +31,7 @@ impl State {
                 *own = peers;
             }
         }
-        self.given.extend(given);
+        self.issued_credits.extend(issued_credits);
         for (incarnation, numbers) in positions {
             let own = self.positions.entry(incarnation).or_insert_with(|| vec![0; numbers.len()]);
             for (own, number) in own.iter_mut().zip(numbers) {
@@ -42,7 +43,7 @@ impl State {
 }
 
 impl Account {
-    fn join(&mut self, other: Account) {
+    fn merge(&mut self, other: Account) {
         self.lifetime = self.lifetime.or(other.lifetime);
         self.daily = self.daily.or(other.daily);
         add(&mut self.spent, other.spent);
@@ -52,11 +53,11 @@ impl Account {
 }
 
 impl Views {
-    fn join(&mut self, other: Views) {
-        sum(&mut self.totals, other.totals, Tally::join);
+    fn merge(&mut self, other: Views) {
+        sum(&mut self.totals, other.totals, Tally::merge);
         for (at, quarter) in other.quarters {
             match self.quarters.get_mut(&at) {
-                Some(own) => Arc::make_mut(own).join(Arc::unwrap_or_clone(quarter)),
+                Some(own) => Arc::make_mut(own).merge(Arc::unwrap_or_clone(quarter)),
                 None => drop(self.quarters.insert(at, quarter)),
             }
         }
@@ -64,8 +65,8 @@ impl Views {
 }
 
 impl Quarter {
-    fn join(&mut self, other: Quarter) {
-        sum(&mut self.events, other.events, Tally::join);
+    fn merge(&mut self, other: Quarter) {
+        sum(&mut self.events, other.events, Tally::merge);
         sum(&mut self.served, other.served, |own, more| *own += more);
         sum(&mut self.empty, other.empty, |own, more| *own += more);
         sum(&mut self.refunded, other.refunded, add);
@@ -73,7 +74,7 @@ impl Quarter {
 }
 
 impl Tally {
-    fn join(&mut self, other: Tally) {
+    fn merge(&mut self, other: Tally) {
         self.received += other.received;
         self.counted += other.counted;
         self.duplicate += other.duplicate;
@@ -91,9 +92,9 @@ fn add(own: &mut Micros, more: Micros) {
 fn sum<K: Ord, V: Default>(
     own: &mut BTreeMap<K, V>,
     other: BTreeMap<K, V>,
-    join: impl Fn(&mut V, V),
+    merge: impl Fn(&mut V, V),
 ) {
     for (key, value) in other {
-        join(own.entry(key).or_default(), value);
+        merge(own.entry(key).or_default(), value);
     }
 }

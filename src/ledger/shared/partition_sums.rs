@@ -1,10 +1,10 @@
-//! One partition summed up: from the base that it has in the store, along its log.
+//! The state of one partition: from its base snapshot in the store, along its log.
 
 use crate::journal::Entry;
 use crate::ledger::apply;
 use crate::ledger::apply::Applied;
 use crate::ledger::record::Record;
-use crate::ledger::shared::Place;
+use crate::ledger::shared::LogPosition;
 use crate::ledger::shared::follow::continues;
 use crate::ledger::state::State;
 use crate::store::Client;
@@ -16,34 +16,39 @@ use crate::store::bases::Which;
 use crate::store::log;
 use crate::store::log::Batch;
 
-/// What packed sums begin with; another version's are not read.
+/// Magic of an encoded base snapshot; other versions are rejected.
 const MAGIC: &[u8; 8] = b"ADJBAS01";
 
-/// A partition's sums at a place of its log: a state in which nothing else is.
+/// A partition's state at a position of its log.
 #[derive(Default)]
-pub(super) struct Sums {
+pub(super) struct PartitionSums {
     pub state: State,
-    pub place: Place,
+    pub position: LogPosition,
 }
 
-impl Sums {
-    /// Those of a base of a partition; none where it has no base, and the log is all there is.
-    pub async fn at(client: &Client, partition: u8, which: Which) -> Result<Sums, StoreError> {
+impl PartitionSums {
+    /// Reads a base snapshot; empty when there is none, and the log is complete.
+    pub async fn at(
+        client: &Client,
+        partition: u8,
+        which: Which,
+    ) -> Result<PartitionSums, StoreError> {
         match bases::base(client, partition, which).await? {
-            None => Ok(Sums::default()),
-            Some(base) => Ok(Sums {
-                state: unpacked(&base.sums).ok_or_else(|| {
+            None => Ok(PartitionSums::default()),
+            Some(base) => Ok(PartitionSums {
+                state: decode(&base.sums).ok_or_else(|| {
                     StoreError::Foreign(format!(
-                        "the sums of partition {partition} were written by another version: start \
-                         the version that wrote them"
+                        "the base snapshot of partition {partition} was written by another version; start the \
+                         version that wrote it"
                     ))
                 })?,
-                place: Place { number: base.number, chain: base.chain },
+                position: LogPosition { number: base.number, chain: base.chain },
             }),
         }
     }
 
-    /// Reads on while `goes_on` takes the next batch, or to the end; `each` is told of every entry.
+    /// Applies further batches while `goes_on` returns true, or to the end; `each` receives every
+    /// entry.
     pub async fn read_on(
         &mut self,
         client: &Client,
@@ -52,8 +57,8 @@ impl Sums {
         each: &mut impl FnMut(&Entry, &Applied),
     ) -> Result<(), StoreError> {
         loop {
-            let look = log::read(client, partition, self.place.number).await?;
-            if !continues(&self.place, &look) {
+            let look = log::read(client, partition, self.position.number).await?;
+            if !continues(&self.position, &look) {
                 return Err(StoreError::Foreign(format!(
                     "partition {partition} changed while it was read"
                 )));
@@ -70,20 +75,20 @@ impl Sums {
                         each(entry, &applied);
                     }
                 }
-                self.place = Place { number: batch.number, chain: batch.chain };
+                self.position = LogPosition { number: batch.number, chain: batch.chain };
             }
         }
     }
 
-    /// Makes them a base of the partition.
+    /// Stores the state as a base snapshot of the partition.
     pub async fn put(
         &self,
         client: &Client,
         partition: u8,
         which: Which,
     ) -> Result<Put, StoreError> {
-        let sums = packed(&self.state).map_err(StoreError::Foreign)?;
-        let base = Base { number: self.place.number, chain: self.place.chain.clone(), sums };
+        let sums = encode(&self.state).map_err(StoreError::Foreign)?;
+        let base = Base { number: self.position.number, chain: self.position.chain.clone(), sums };
         bases::put(client, partition, which, &base).await
     }
 }
@@ -94,22 +99,24 @@ pub(super) fn latest_ms(batch: &Batch) -> Option<i64> {
     times.flatten().max()
 }
 
-/// Applies an entry, if it was not applied before.
+/// Applies an entry; `None` if it was applied before.
 pub(super) fn applied(state: &mut State, entry: &Entry) -> Result<Option<Applied>, StoreError> {
     match apply::apply_entry(state, entry) {
-        Ok(apply::Fit::Next(applied) | apply::Fit::Gap { applied, .. }) => Ok(Some(applied)),
-        Ok(apply::Fit::Again) => Ok(None),
+        Ok(apply::EntryOutcome::Next(applied) | apply::EntryOutcome::Gap { applied, .. }) => {
+            Ok(Some(applied))
+        }
+        Ok(apply::EntryOutcome::Duplicate) => Ok(None),
         Err(error) => Err(StoreError::Foreign(error.to_string())),
     }
 }
 
-fn packed(state: &State) -> Result<Vec<u8>, String> {
+fn encode(state: &State) -> Result<Vec<u8>, String> {
     let plain = postcard::to_stdvec(state).map_err(|error| error.to_string())?;
     let body = zstd::encode_all(&*plain, 0).map_err(|error| error.to_string())?;
     Ok([&MAGIC[..], &body].concat())
 }
 
-fn unpacked(bytes: &[u8]) -> Option<State> {
+fn decode(bytes: &[u8]) -> Option<State> {
     let plain = zstd::decode_all(bytes.strip_prefix(MAGIC)?).ok()?;
     postcard::from_bytes(&plain).ok()
 }

@@ -1,4 +1,4 @@
-//! Laws of a ledger over several starts: with checkpoints, without, and after somebody was there.
+//! Restart tests of the ledger: with and without checkpoints, and after files were changed.
 
 use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
@@ -11,7 +11,7 @@ use crate::ledger::checkpoint;
 use crate::ledger::history;
 use crate::ledger::history::Since;
 use crate::ledger::keeper;
-use crate::ledger::laws::event;
+use crate::ledger::properties::event;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn open(folder: &Path, incarnation: u64) -> std::io::Result<Ledger> {
     Ledger::open(folder, incarnation, SMALL, Rules::default(), Box::new(|_| {}))
 }
 
-/// Impressions and clicks of decisions `from..to`.
+/// Records a click and an impression for each decision in `from..to`.
 async fn fill(ledger: &Ledger, from: u64, to: u64) {
     for seq in from..to {
         let at_ms = i64::try_from(seq).unwrap() * 1_000;
@@ -40,21 +40,21 @@ fn state(ledger: &Ledger) -> State {
 }
 
 fn pass(ledger: &Ledger) -> keeper::Kept {
-    let kept = keeper::pass(ledger, None, SystemTime::UNIX_EPOCH).unwrap();
-    assert_eq!((kept.differences.len(), kept.drift_micros), (0, 0), "{:?}", kept.differences);
-    kept
+    let report = keeper::pass(ledger, None, SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!((report.differences.len(), report.drift_micros), (0, 0), "{:?}", report.differences);
+    report
 }
 
-/// A folder with history: two starts, both with a checkpoint.
+/// A folder with the history of two process starts, each with a checkpoint.
 async fn history() -> (tempfile::TempDir, State) {
     history_of(0).await
 }
 
 async fn history_of(incarnation: u64) -> (tempfile::TempDir, State) {
     let folder = tempfile::tempdir().unwrap();
-    for life in 1..=2 {
-        let ledger = open(folder.path(), incarnation + life).unwrap();
-        fill(&ledger, (life - 1) * 40, life * 40).await;
+    for process in 1..=2 {
+        let ledger = open(folder.path(), incarnation + process).unwrap();
+        fill(&ledger, (process - 1) * 40, process * 40).await;
         assert!(pass(&ledger).checkpoint);
     }
     let last = state(&open(folder.path(), 3).unwrap());
@@ -70,7 +70,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_start_from_a_checkpoint_knows_what_a_start_from_the_beginning_knows() {
+async fn a_start_from_a_checkpoint_equals_a_replay_of_everything() {
     let (folder, resumed) = history().await;
     let read = |since| history::replay(folder.path(), since, u64::MAX, false, |_| {}).unwrap();
     let (whole, all) = read(Since::First);
@@ -90,7 +90,7 @@ async fn a_token_counts_once_on_both_sides_of_a_checkpoint() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_that_does_not_read_is_told_and_the_one_before_is_used() {
+async fn an_unreadable_checkpoint_is_reported_and_the_previous_one_is_used() {
     let (folder, before) = history().await;
     let newest = files(folder.path(), "ledger").pop().unwrap();
     let mut bytes = std::fs::read(&newest).unwrap();
@@ -99,32 +99,33 @@ async fn a_checkpoint_that_does_not_read_is_told_and_the_one_before_is_used() {
 
     let ledger = open(folder.path(), 4).unwrap();
     assert_eq!(state(&ledger).accounts, before.accounts);
-    assert!(ledger.recovery().damaged[0].contains("damaged"), "{:?}", ledger.recovery());
+    let recovery = ledger.recovery();
+    assert!(recovery.damaged[0].contains("checksum does not match"), "{recovery:?}");
 }
 
 #[tokio::test]
-async fn old_events_go_when_their_time_is_over_and_the_sums_stay() {
+async fn old_segments_are_removed_after_the_retention_period_and_the_sums_stay() {
     let (folder, before) = history().await;
     let ledger = open(folder.path(), 4).unwrap();
     pass(&ledger);
     let segments = files(folder.path(), "journal").len();
     let newest = files(folder.path(), "journal").pop().unwrap();
     let tomorrow = newest.metadata().unwrap().modified().unwrap() + Duration::from_secs(86_400);
-    let kept = keeper::pass(&ledger, Some(Duration::from_secs(60)), tomorrow).unwrap();
-    assert!(kept.removed > 3 && kept.removed < segments, "{} of {segments}", kept.removed);
+    let report = keeper::pass(&ledger, Some(Duration::from_secs(60)), tomorrow).unwrap();
+    assert!(report.removed > 3 && report.removed < segments, "{} of {segments}", report.removed);
     drop(ledger);
 
     let ledger = open(folder.path(), 5).unwrap();
     assert_eq!(state(&ledger).accounts, before.accounts);
     assert_eq!(ledger.recovery().damaged, Vec::<String>::new());
     assert_eq!(audit::recompute(folder.path(), u64::MAX).unwrap().2, vec![]);
-    // The decisions' identities are still known: nothing bills again.
+    // The decisions are still known: nothing is billed again.
     fill(&ledger, 0, 80).await;
     assert_eq!(state(&ledger).accounts, before.accounts);
 }
 
 #[tokio::test]
-async fn a_history_without_its_beginning_is_refused_and_never_summed_up() {
+async fn a_history_without_its_beginning_is_rejected_and_never_summed() {
     let (folder, _) = history().await;
     for path in files(folder.path(), "ledger") {
         std::fs::remove_file(path).unwrap();
@@ -147,18 +148,18 @@ async fn a_checkpoint_of_another_history_is_not_used() {
 }
 
 #[tokio::test]
-async fn a_number_changed_in_memory_is_found_by_the_next_pass() {
+async fn a_value_changed_in_memory_is_found_by_the_next_pass() {
     let (folder, _) = history().await;
     let ledger = open(folder.path(), 4).unwrap();
-    ledger.state().accounts.get_mut("c").unwrap().bill(0, crate::ledger::laws::micros(11));
+    ledger.state().accounts.get_mut("c").unwrap().bill(0, crate::ledger::properties::micros(11));
 
-    let kept = keeper::pass(&ledger, None, SystemTime::UNIX_EPOCH).unwrap();
-    assert_eq!(kept.drift_micros, 11);
-    assert_eq!(kept.differences[0].what, "spend of c");
+    let report = keeper::pass(&ledger, None, SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(report.drift_micros, 11);
+    assert_eq!(report.differences[0].what, "spend of c");
 }
 
 #[tokio::test]
-async fn a_pass_beside_events_that_come_finds_nothing() {
+async fn a_pass_while_events_arrive_finds_no_mismatch() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = std::sync::Arc::new(open(folder.path(), 1).unwrap());
     let filled = tokio::spawn({
@@ -177,16 +178,18 @@ async fn a_pass_beside_events_that_come_finds_nothing() {
 }
 
 #[tokio::test]
-async fn changed_windows_are_on_record_once_and_hold_from_then_on() {
+async fn changed_event_windows_are_recorded_once_and_apply_from_then_on() {
     let folder = tempfile::tempdir().unwrap();
     let narrow = Rules { click_ms: 100_000, ..Rules::default() };
-    let mut known = 0;
-    for (life, rules, records) in [(1, Rules::default(), 0), (2, narrow, 64), (3, narrow, 0)] {
-        let ledger = Ledger::open(folder.path(), life, SMALL, rules, Box::new(|_| {})).unwrap();
+    let mut applied = 0;
+    for (incarnation, rules, records) in [(1, Rules::default(), 0), (2, narrow, 64), (3, narrow, 0)]
+    {
+        let ledger =
+            Ledger::open(folder.path(), incarnation, SMALL, rules, Box::new(|_| {})).unwrap();
         ledger.write(0, &Record::Tick { at_ms: 1 }).await.unwrap();
         let state = state(&ledger);
-        assert_eq!(state.ruled_otherwise(&rules), Vec::<u8>::new());
-        assert_eq!(state.applied() - known, records + 1, "once for each partition");
-        known = state.applied();
+        assert_eq!(state.partitions_with_other_rules(&rules), Vec::<u8>::new());
+        assert_eq!(state.applied() - applied, records + 1, "once per partition");
+        applied = state.applied();
     }
 }

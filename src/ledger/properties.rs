@@ -1,4 +1,4 @@
-//! Laws of the judgement, on generated records.
+//! Properties of verdicts and billing, on generated records.
 
 use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
@@ -10,7 +10,7 @@ use crate::journal::Entry;
 use crate::ledger::Record;
 use crate::ledger::Rules;
 use crate::ledger::State;
-use crate::ledger::apply::Fit;
+use crate::ledger::apply::EntryOutcome;
 use crate::ledger::apply::Origin;
 use crate::ledger::apply::apply;
 use crate::ledger::apply::apply_entry;
@@ -23,7 +23,7 @@ use crate::ledger::record::Refund;
 use proptest::prelude::*;
 use std::sync::Arc;
 
-/// Where all of it happens.
+/// The partition of all records.
 const PARTITION: u8 = 3;
 const HERE: Origin = Origin { incarnation: 1, partition: PARTITION };
 
@@ -102,16 +102,16 @@ prop_compose! {
     }
 }
 
-/// A record of one of three machines.
+/// A record of one of three instances.
 fn any_record() -> impl Strategy<Value = (u64, Record)> {
     let time = 0i64..400_000;
-    let here = (time.clone(), 0i64..300_000, 1u64..4).prop_map(|(at_ms, silent_ms, before)| {
+    let join = (time.clone(), 0i64..300_000, 1u64..4).prop_map(|(at_ms, silent_ms, before)| {
         Record::Here { at_ms, silent_ms, after: vec![before] }
     });
     let record = prop_oneof![
         8 => any_event(),
         1 => time.clone().prop_map(|at_ms| Record::Tick { at_ms }),
-        1 => here,
+        1 => join,
         1 => time.prop_map(|at_ms| Record::Gone { at_ms }),
     ];
     (1u64..4, record)
@@ -140,7 +140,7 @@ proptest! {
     }
 
     #[test]
-    fn billed_never_exceeds_the_budget_whatever_comes(
+    fn spend_never_exceeds_the_budget(
         records in prop::collection::vec(any_event(), 0..60),
         lifetime in 0i64..4_000, daily in prop::option::of(0i64..2_000),
     ) {
@@ -148,14 +148,14 @@ proptest! {
         let state = run(&all);
         prop_assert!(spent(&state) <= lifetime);
         prop_assert!(daily.is_none_or(|daily| spent(&state) <= daily));
-        prop_assert_eq!(audit::contradictions(&state), vec![]);
+        prop_assert_eq!(audit::inconsistencies(&state), vec![]);
     }
 
     #[test]
     fn the_order_between_two_partitions_changes_nothing(
         records in prop::collection::vec((any_record(), any::<bool>()), 0..60), seed in any::<u64>(),
     ) {
-        let there = |record: Record| match record {
+        let in_second_partition = |record: Record| match record {
             Record::Event(event) => {
                 let mut event = Event::clone(&event);
                 event.minted.partition = PARTITION + 1;
@@ -167,10 +167,10 @@ proptest! {
             other => other,
         };
         let side = |second: bool| records.iter().filter(move |(_, at)| *at == second);
-        let here: Vec<_> =
+        let first_half: Vec<_> =
             side(false).map(|((by, one), _)| (PARTITION, *by, one.clone())).collect();
-        let there: Vec<_> =
-            side(true).map(|((by, one), _)| (PARTITION + 1, *by, there(one.clone()))).collect();
+        let second_half: Vec<_> =
+            side(true).map(|((by, one), _)| (PARTITION + 1, *by, in_second_partition(one.clone()))).collect();
         let of = |order: &[(u8, u64, Record)]| {
             let mut state = State::default();
             for (partition, incarnation, record) in order {
@@ -180,21 +180,21 @@ proptest! {
             state
         };
 
-        let one_after_the_other = of(&[here.clone(), there.clone()].concat());
-        let mut joined = of(&there);
-        joined.join(of(&here));
-        prop_assert_eq!(&joined, &one_after_the_other);
-        let (mut mixed, mut left) = (Vec::new(), [here, there].map(Vec::into_iter));
-        let mut dice = seed;
+        let sequential = of(&[first_half.clone(), second_half.clone()].concat());
+        let mut merged = of(&second_half);
+        merged.merge(of(&first_half));
+        prop_assert_eq!(&merged, &sequential);
+        let (mut mixed, mut left) = (Vec::new(), [first_half, second_half].map(Vec::into_iter));
+        let mut random = seed;
         loop {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let first = usize::from(dice >> 63 == 1);
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let first = usize::from(random >> 63 == 1);
             match left[first].next().or_else(|| left[1 - first].next()) {
                 Some(next) => mixed.push(next),
                 None => break,
             }
         }
-        prop_assert_eq!(of(&mixed), one_after_the_other);
+        prop_assert_eq!(of(&mixed), sequential);
     }
 
     #[test]
@@ -204,12 +204,12 @@ proptest! {
     }
 
     #[test]
-    fn what_is_recorded_is_read_again((_, one) in any_record()) {
+    fn an_encoded_record_decodes_to_itself((_, one) in any_record()) {
         prop_assert_eq!(Record::decode(&one.encode()), Ok(one));
     }
 
     #[test]
-    fn any_bytes_are_a_record_or_an_error(bytes: Vec<u8>) {
+    fn arbitrary_bytes_decode_or_fail_without_a_panic(bytes: Vec<u8>) {
         let _ = Record::decode(&bytes);
     }
 
@@ -227,7 +227,7 @@ proptest! {
 }
 
 #[test]
-fn a_click_waits_for_its_impression_and_then_is_an_orphan() {
+fn a_click_waits_for_its_impression_and_then_is_orphaned() {
     let click = record(event(EventKind::Click, 1, 1_000, BillOn::Click, 50));
     let mut state = run(std::slice::from_ref(&click));
     assert_eq!(state.views.totals[&EventKind::Click].pending, 1);
@@ -241,7 +241,7 @@ fn a_click_waits_for_its_impression_and_then_is_an_orphan() {
 }
 
 #[test]
-fn too_fast_and_too_late_are_named_and_use_nothing_up() {
+fn events_that_are_too_fast_or_too_late_are_invalid_and_use_nothing_up() {
     let impression = record(event(EventKind::Impression, 1, 1_000, BillOn::Click, 50));
     let fast = record(event(EventKind::Click, 1, 1_499, BillOn::Click, 50));
     let good = record(event(EventKind::Click, 1, 1_500, BillOn::Click, 50));
@@ -263,7 +263,7 @@ fn credit(id: u128, event: &Event) -> Record {
         event: Arc::new(event.clone()),
         micros,
         by: "test".into(),
-        note: "a robot".into(),
+        note: "bot".into(),
     }))
 }
 
@@ -277,12 +277,12 @@ fn refund(id: u128, amount: i64) -> Record {
         attribution,
         micros: micros(amount),
         by: "test".into(),
-        note: "a broken page".into(),
+        note: "broken page".into(),
     }))
 }
 
 #[test]
-fn a_credit_takes_one_event_back_once_and_history_stays_as_it_was() {
+fn a_credit_reverses_one_event_once_and_history_stays() {
     let shown = [1, 2].map(|seq| event(EventKind::Impression, seq, 1_000, BillOn::Impression, 500));
     let mut records = shown.clone().map(record).to_vec();
     let before = run(&records);
@@ -293,22 +293,22 @@ fn a_credit_takes_one_event_back_once_and_history_stays_as_it_was() {
     assert_eq!((tally.received, tally.counted, tally.credited_events()), (2, 1, 1));
     assert_eq!((tally.billed, tally.credited), (micros(1_000), micros(500)));
     assert_eq!((spent(&before), spent(&state)), (1_000, 500));
-    assert_eq!(audit::contradictions(&state), vec![]);
+    assert_eq!(audit::inconsistencies(&state), vec![]);
 }
 
 #[test]
-fn what_never_counted_cannot_be_credited() {
-    let robot = Event {
+fn an_event_that_never_counted_cannot_be_credited() {
+    let bot = Event {
         claimed: Some(InvalidReason::Bot),
         ..event(EventKind::Impression, 1, 1_000, BillOn::Impression, 500)
     };
-    let state = run(&[record(robot.clone()), credit(1, &robot)]);
+    let state = run(&[record(bot.clone()), credit(1, &bot)]);
     assert_eq!(state.views.totals[&EventKind::Impression].credited_events(), 0);
     assert_eq!(state.given(1), None);
 }
 
 #[test]
-fn a_refund_gives_back_once_and_never_more_than_was_billed() {
+fn a_refund_applies_once_and_never_exceeds_what_was_billed() {
     let shown = record(event(EventKind::Impression, 1, 1_000, BillOn::Impression, 500));
     let state = run(&[shown.clone(), refund(1, 200), refund(1, 200)]);
     assert_eq!(spent(&state), 300);
@@ -316,7 +316,7 @@ fn a_refund_gives_back_once_and_never_more_than_was_billed() {
 }
 
 #[test]
-fn changed_windows_judge_what_comes_and_nothing_that_came() {
+fn changed_event_windows_apply_to_later_events_only() {
     let shown = |seq| record(event(EventKind::Impression, seq, 500_000, BillOn::Impression, 100));
     let narrow = Rules { impression_ms: 1_000, ..Rules::default() };
     let state = run(&[shown(1), Record::Rules(narrow), shown(2)]);
@@ -326,29 +326,29 @@ fn changed_windows_judge_what_comes_and_nothing_that_came() {
 }
 
 #[test]
-fn an_event_of_a_decision_that_may_be_forgotten_is_late_and_never_billed() {
-    let known = record(event(EventKind::Impression, 1, 1_000, BillOn::Impression, 100));
+fn an_event_of_an_evicted_decision_is_late_and_never_billed() {
+    let first = record(event(EventKind::Impression, 1, 1_000, BillOn::Impression, 100));
     let tick = Record::Tick { at_ms: Rules::default().life_ms() + 1 };
-    // A clock that went back: its own time would still let it count.
+    // The clock was set back: by its own time the event would still count.
     let again = record(event(EventKind::Impression, 1, 2_000, BillOn::Impression, 100));
-    let state = run(&[known, tick, again]);
+    let state = run(&[first, tick, again]);
 
     assert_eq!(state.views.totals[&EventKind::Impression].invalid[&InvalidReason::Late], 1);
     assert_eq!(spent(&state), 100);
 }
 
 #[test]
-fn an_entry_is_applied_by_its_number_however_often_it_comes() {
+fn an_entry_is_applied_once_per_lsn() {
     let shown = record(event(EventKind::Impression, 1, 1_000, BillOn::Impression, 100));
     let entry = |lsn| Entry { incarnation: 7, partition: 3, lsn, payload: shown.encode() };
     let mut state = State::default();
-    assert!(matches!(apply_entry(&mut state, &entry(1)), Ok(Fit::Next(_))));
-    assert_eq!(apply_entry(&mut state, &entry(1)), Ok(Fit::Again));
-    assert!(matches!(apply_entry(&mut state, &entry(4)), Ok(Fit::Gap { missing: 2, .. })));
+    assert!(matches!(apply_entry(&mut state, &entry(1)), Ok(EntryOutcome::Next(_))));
+    assert_eq!(apply_entry(&mut state, &entry(1)), Ok(EntryOutcome::Duplicate));
+    assert!(matches!(apply_entry(&mut state, &entry(4)), Ok(EntryOutcome::Gap { missing: 2, .. })));
 }
 
 #[test]
-fn a_newer_format_is_refused_by_name() {
+fn a_newer_record_format_is_rejected() {
     let mut bytes = budget(1, None).encode();
     bytes[0] = 9;
     assert!(Record::decode(&bytes).unwrap_err().to_string().contains("newer"));

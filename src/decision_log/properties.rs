@@ -1,4 +1,5 @@
-//! Laws of the log: what was noted is found again, with the state it was made on, in any segment.
+//! Properties of the log: every logged decision is found with the state it was made on, in any
+//! segment.
 
 use crate::decision_log::DecisionLine;
 use crate::decision_log::DecisionLog;
@@ -56,19 +57,19 @@ fn state(number: u64) -> State {
     State { number, spent, ..State::default() }
 }
 
-fn keeping(segment_bytes: u64) -> Keeping {
+fn options(segment_bytes: u64) -> Keeping {
     Keeping { flush: Duration::from_millis(20), segment_bytes, keep: Duration::from_secs(3_600) }
 }
 
 #[test]
-fn a_decision_is_found_with_the_state_it_was_made_on_in_whatever_segment() {
+fn a_decision_is_found_with_its_state_in_any_segment() {
     let folder = tempfile::tempdir().unwrap();
-    let log = DecisionLog::start(folder.path(), 7, 1_000, keeping(400)).unwrap();
+    let log = DecisionLog::start(folder.path(), 7, 1_000, options(400)).unwrap();
     log.world(WorldLine { inventory: "i".into(), state: state(1), ..WorldLine::default() });
     for number in 1..40 {
         let at_ms = 1_000 + i64::try_from(number).unwrap() * 10;
         log.state(&state(number));
-        // Made on the state before, noted a moment after the next one.
+        // Made on the previous state, logged just after the next one.
         assert!(
             log.decision(decision(at_ms, number.max(2) - 1))
                 && log.decision(decision(at_ms + 1, number))
@@ -88,9 +89,9 @@ fn a_decision_is_found_with_the_state_it_was_made_on_in_whatever_segment() {
 }
 
 #[test]
-fn a_torn_end_hides_only_what_was_torn() {
+fn a_torn_end_hides_only_the_torn_lines() {
     let folder = tempfile::tempdir().unwrap();
-    let log = DecisionLog::start(folder.path(), 7, 1_000, keeping(1 << 20)).unwrap();
+    let log = DecisionLog::start(folder.path(), 7, 1_000, options(1 << 20)).unwrap();
     log.world(WorldLine { state: state(1), ..WorldLine::default() });
     log.decision(decision(1_000, 1));
     log.decision(decision(2_000, 1));
@@ -104,20 +105,20 @@ fn a_torn_end_hides_only_what_was_torn() {
 }
 
 #[test]
-fn segments_are_removed_when_their_time_is_over() {
+fn segments_are_removed_after_the_retention_period() {
     let folder = tempfile::tempdir().unwrap();
-    let log = DecisionLog::start(folder.path(), 7, 0, keeping(64)).unwrap();
+    let log = DecisionLog::start(folder.path(), 7, 0, options(64)).unwrap();
     for hour in 0..5i64 {
         log.decision(decision(hour * 3_600_000 + 1, 0));
         log.flush();
     }
     drop(log);
     let segments = std::fs::read_dir(folder.path()).unwrap().count();
-    assert!((1..=3).contains(&segments), "{segments} of 5 hours are kept");
+    assert!((1..=3).contains(&segments), "{segments} of 5 hourly segments are left");
 }
 
 #[test]
-fn a_line_is_read_as_it_was_written() {
+fn a_line_is_read_back_as_written() {
     let line = Line::Decision(Box::new(decision(5, 6)));
     let bytes = postcard::to_stdvec(&line).unwrap();
     assert_eq!(postcard::from_bytes::<Line>(&bytes).unwrap(), line);

@@ -1,5 +1,5 @@
-//! Laws of the judgement where machines share a store: each has an order of its own, and how they
-//! are laid into one decides nothing.
+//! Properties of verdicts in a fleet: each instance records in its own order, and how these orders are
+//! interleaved changes nothing.
 
 use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
@@ -10,13 +10,13 @@ use crate::ledger::State;
 use crate::ledger::apply::Origin;
 use crate::ledger::apply::apply;
 use crate::ledger::audit;
-use crate::ledger::laws::event;
+use crate::ledger::properties::event;
 use proptest::prelude::*;
 use std::sync::Arc;
 
 const PARTITION: u8 = 3;
 const SPOOL_MS: i64 = 6 * 3_600_000;
-/// After everything that may become of the events below.
+/// After every deadline of the events below.
 const END_MS: i64 = 500_000;
 
 fn rules() -> Record {
@@ -33,7 +33,7 @@ fn record(kind: EventKind, seq: u64, at_ms: i64) -> Record {
     Record::Event(Arc::new(event(kind, seq, at_ms, BillOn::Click, 100)))
 }
 
-/// Applies records of machines, named by their process starts.
+/// Applies records of instances, each named by its incarnation.
 fn run(records: &[(u64, Record)]) -> State {
     let mut state = State::default();
     for (incarnation, record) in records {
@@ -42,26 +42,26 @@ fn run(records: &[(u64, Record)]) -> State {
     state
 }
 
-/// The beginning of everything: windows, and who is here.
-fn known(machines: u64) -> Vec<(u64, Record)> {
-    let all = (1..=machines).map(|machine| (machine, here(0, &[])));
+/// The first records: event windows, and every instance joins.
+fn first_records(instances: u64) -> Vec<(u64, Record)> {
+    let all = (1..=instances).map(|instance| (instance, here(0, &[])));
     std::iter::once((1, rules())).chain(all).collect()
 }
 
-/// How often something of this kind has counted, was an orphan, still waits.
+/// How many events of a kind counted, were orphaned, and are pending.
 fn found(state: &State, kind: EventKind) -> (u64, u64, u64) {
     let tally = state.views.totals.get(&kind).cloned().unwrap_or_default();
     let orphans = tally.invalid.get(&InvalidReason::OrphanClick).copied().unwrap_or(0);
     (tally.counted, orphans, tally.pending)
 }
 
-/// Lays each machine's records into one order, each in its own; `dice` say whose is next.
-fn laid(machines: &[Vec<Record>], dice: u64) -> Vec<(u64, Record)> {
-    let mut left: Vec<_> = machines.iter().map(|records| records.iter().cloned()).collect();
-    let (mut order, mut dice) = (known(left.len() as u64), dice);
+/// Interleaves the instances' records, each instance in its own order; `seed` picks the next.
+fn interleave(instances: &[Vec<Record>], seed: u64) -> Vec<(u64, Record)> {
+    let mut left: Vec<_> = instances.iter().map(|records| records.iter().cloned()).collect();
+    let (mut order, mut seed) = (first_records(left.len() as u64), seed);
     while left.iter().any(|records| records.len() > 0) {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let of = usize::try_from(dice >> 33).unwrap() % left.len();
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let of = usize::try_from(seed >> 33).unwrap() % left.len();
         if let Some(next) = left[of].next() {
             order.push((u64::try_from(of).unwrap() + 1, next));
         }
@@ -71,35 +71,35 @@ fn laid(machines: &[Vec<Record>], dice: u64) -> Vec<(u64, Record)> {
 
 proptest! {
     #[test]
-    fn however_machines_records_are_laid_into_one_order_bill_and_verdicts_are_the_same(
+    fn bill_and_verdicts_do_not_depend_on_how_instances_records_are_interleaved(
         events in prop::collection::vec(
             (prop::sample::select(EventKind::ALL), 0u64..4, 0i64..200_000, 0usize..3), 0..40,
         ),
-        dice: u64,
+        seed: u64,
     ) {
-        let mut machines = vec![Vec::new(); 3];
+        let mut instances = vec![Vec::new(); 3];
         let mut events = events;
         events.sort_by_key(|(_, _, at_ms, _)| *at_ms);
         for (kind, seq, at_ms, of) in events {
-            machines[of].push(record(kind, seq, at_ms));
+            instances[of].push(record(kind, seq, at_ms));
         }
-        for (of, records) in (0i64..).zip(&mut machines) {
+        for (of, records) in (0i64..).zip(&mut instances) {
             let last = [Record::Tick { at_ms: END_MS }, Record::Gone { at_ms: END_MS + of }];
             records.extend(last);
         }
-        let one = run(&laid(&machines, 0));
-        let other = run(&laid(&machines, dice));
+        let one = run(&interleave(&instances, 0));
+        let other = run(&interleave(&instances, seed));
 
         prop_assert_eq!(&one.accounts, &other.accounts);
         prop_assert_eq!(&one.views, &other.views);
         prop_assert!(one.views.totals.values().all(|tally| tally.pending == 0));
-        prop_assert_eq!(audit::contradictions(&one), vec![]);
+        prop_assert_eq!(audit::inconsistencies(&one), vec![]);
     }
 }
 
 #[test]
-fn a_click_waits_for_its_impression_on_another_machines_disk() {
-    let mut order = known(2);
+fn a_click_waits_for_its_impression_on_another_instances_disk() {
+    let mut order = first_records(2);
     order.extend([
         (1, record(EventKind::Click, 1, 10_000)),
         (1, Record::Tick { at_ms: 80_000 }),
@@ -108,28 +108,28 @@ fn a_click_waits_for_its_impression_on_another_machines_disk() {
     assert_eq!(
         found(&run(&order), EventKind::Click),
         (0, 0, 1),
-        "the other may still say something"
+        "the other instance may still record an impression"
     );
 
     let mut comes = order.clone();
     comes.push((2, record(EventKind::Impression, 1, 9_000)));
     assert_eq!(found(&run(&comes), EventKind::Click), (1, 0, 0));
 
-    let says_goodbye = (2, Record::Gone { at_ms: 3_700_000 });
-    let passes_by = (2, Record::Tick { at_ms: 70_001 });
-    let starts_again = (3, here(3_700_000, &[2]));
-    for last in [says_goodbye, passes_by] {
+    let leaves = (2, Record::Gone { at_ms: 3_700_000 });
+    let ticks_later = (2, Record::Tick { at_ms: 70_001 });
+    let restarts = (3, here(3_700_000, &[2]));
+    for last in [leaves, ticks_later] {
         let state = run(&[order.clone(), vec![last]].concat());
         assert_eq!(found(&state, EventKind::Click), (0, 1, 0));
     }
     let tick = (1, Record::Tick { at_ms: 3_800_000 });
-    let state = run(&[order, vec![starts_again, tick]].concat());
-    assert_eq!(found(&state, EventKind::Click), (0, 1, 0), "it had no more to say");
+    let state = run(&[order, vec![restarts, tick]].concat());
+    assert_eq!(found(&state, EventKind::Click), (0, 1, 0), "its predecessor writes nothing more");
 }
 
 #[test]
-fn a_dead_machine_is_waited_for_as_long_as_its_records_could_count_and_no_longer() {
-    let mut order = known(2);
+fn a_dead_instance_is_awaited_as_long_as_its_records_could_count_and_no_longer() {
+    let mut order = first_records(2);
     order.push((1, record(EventKind::Click, 1, 10_000)));
     let waits = |at_ms: i64| {
         let tick = (1, Record::Tick { at_ms });
@@ -140,19 +140,19 @@ fn a_dead_machine_is_waited_for_as_long_as_its_records_could_count_and_no_longer
 }
 
 #[test]
-fn an_impression_past_the_grace_saves_no_click_whichever_comes_first() {
+fn an_impression_after_the_grace_period_saves_no_click_in_either_order() {
     let click = (1, record(EventKind::Click, 1, 10_000));
     let late = (2, record(EventKind::Impression, 1, 70_001));
-    let ticks = [1, 2].map(|machine| (machine, Record::Tick { at_ms: END_MS }));
+    let ticks = [1, 2].map(|instance| (instance, Record::Tick { at_ms: END_MS }));
     for pair in [[click.clone(), late.clone()], [late.clone(), click.clone()]] {
-        let state = run(&[known(2), pair.to_vec(), ticks.to_vec()].concat());
+        let state = run(&[first_records(2), pair.to_vec(), ticks.to_vec()].concat());
         assert_eq!(found(&state, EventKind::Click), (0, 1, 0));
     }
-    // The same page was seen earlier, by another machine: both are one, and the click is in time.
+    // Another instance recorded the same page view earlier: both are one, and the click is in time.
     let early = (1, record(EventKind::Impression, 1, 70_000));
     for pair in [[late.clone(), early.clone()], [early, late]] {
         let events = [vec![click.clone()], pair.to_vec()].concat();
-        let state = run(&[known(2), events, ticks.to_vec()].concat());
+        let state = run(&[first_records(2), events, ticks.to_vec()].concat());
         assert_eq!(found(&state, EventKind::Click), (1, 0, 0));
         assert_eq!(found(&state, EventKind::Impression).0, 1);
     }

@@ -1,0 +1,127 @@
+//! An in-memory disk with fault injection: power loss, full disk, failing sync.
+//!
+//! On power loss the bytes appended since the last sync are dropped, torn at 512 bytes or kept in any
+//! order; a file name that was not synced may be lost with them.
+
+use crate::journal::disk::Disk;
+use rand::Rng;
+use rand::RngExt;
+use rand_pcg::Pcg64;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+
+/// Bytes that are written atomically.
+const SECTOR: usize = 512;
+
+/// Contents of the disk, and its faults.
+#[derive(Default)]
+pub struct DiskState {
+    segments: Vec<Segment>,
+    /// Calls so far.
+    pub calls: usize,
+    /// Syncs so far.
+    pub syncs: usize,
+    /// The sync that fails, counted from 1.
+    pub failing_sync: Option<usize>,
+    /// The disk is full: a part of an append is written, as on real disks.
+    pub full: bool,
+    /// The call at which power is lost, counted from 1.
+    pub power_loss_at: Option<usize>,
+    /// Power is lost.
+    pub powered_off: bool,
+}
+
+#[derive(Default)]
+struct Segment {
+    name: String,
+    bytes: Vec<u8>,
+    /// Bytes that survive a power loss.
+    durable: usize,
+    is_name_durable: bool,
+}
+
+/// The disk; clones share it.
+#[derive(Clone, Default)]
+pub struct SimulatedDisk(Arc<Mutex<DiskState>>);
+
+impl SimulatedDisk {
+    /// The contents and faults, to inspect and to change.
+    pub fn faults(&self) -> MutexGuard<'_, DiskState> {
+        self.0.lock().unwrap()
+    }
+
+    fn operation(&self) -> io::Result<MutexGuard<'_, DiskState>> {
+        let mut state = self.faults();
+        state.calls += 1;
+        state.powered_off |= state.power_loss_at == Some(state.calls);
+        if state.powered_off { Err(io::Error::other("power is lost")) } else { Ok(state) }
+    }
+
+    /// Writes what a power loss now leaves behind to a real folder.
+    pub fn lose_power(&self, folder: &Path, rng: &mut Pcg64) {
+        let mut state = self.faults();
+        state.powered_off = true;
+        for segment in &state.segments {
+            if !segment.is_name_durable && rng.random_bool(0.5) {
+                continue;
+            }
+            let mut bytes = segment.bytes[..segment.durable].to_vec();
+            let style = rng.next_u32() % 3;
+            for start in (segment.durable..segment.bytes.len()).step_by(SECTOR) {
+                let end = (start + SECTOR).min(segment.bytes.len());
+                let keeps = match style {
+                    0 => false,
+                    1 => bytes.len() == start && rng.random_bool(0.7),
+                    _ => rng.random_bool(0.5),
+                };
+                if keeps {
+                    bytes.resize(start, 0);
+                    bytes.extend_from_slice(&segment.bytes[start..end]);
+                }
+            }
+            std::fs::write(folder.join(&segment.name), bytes).unwrap();
+        }
+    }
+}
+
+impl Disk for SimulatedDisk {
+    fn begin(&mut self, name: &str) -> io::Result<()> {
+        let mut state = self.operation()?;
+        if state.full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        state.segments.retain(|segment| segment.name != name);
+        state.segments.push(Segment { name: name.to_owned(), ..Segment::default() });
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.operation()?;
+        let full = state.full;
+        let segment = state.segments.last_mut().unwrap();
+        segment.bytes.extend_from_slice(if full { &bytes[..bytes.len() / 2] } else { bytes });
+        if full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut state = self.operation()?;
+        state.syncs += 1;
+        if state.failing_sync == Some(state.syncs) {
+            return Err(io::Error::other("the disk is gone"));
+        }
+        let segment = state.segments.last_mut().unwrap();
+        (segment.durable, segment.is_name_durable) = (segment.bytes.len(), true);
+        Ok(())
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        let mut state = self.operation()?;
+        let segment = state.segments.last_mut().unwrap();
+        segment.bytes.truncate(usize::try_from(length).unwrap());
+        segment.durable = segment.durable.min(segment.bytes.len());
+        Ok(())
+    }
+}
