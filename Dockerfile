@@ -1,8 +1,8 @@
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 
-# The dependencies alone, so that this layer stays until they change. Tests and benches are not here:
-# their sections go from the manifest.
+# Builds the dependencies alone, so that this layer is cached until they change. Tests and benches are
+# not copied, so their sections are removed from the manifest.
 COPY Cargo.toml Cargo.lock ./
 RUN sed -i '/^\[\[/,/^$/d' Cargo.toml \
     && mkdir src \
@@ -10,8 +10,8 @@ RUN sed -i '/^\[\[/,/^$/d' Cargo.toml \
     && touch src/lib.rs \
     && cargo build --release --locked --features tls
 
-# The files that are compiled in come along: configuration, pages, scripts. A copied file may be older
-# than the empty one that was built above, so it is touched.
+# `config` and `src` also hold files that are compiled in: configuration, pages, scripts. Copied
+# sources may be older than the stubs built above, so they are touched.
 COPY config config
 COPY src src
 RUN touch src/main.rs src/lib.rs && cargo build --release --locked --features tls
@@ -22,13 +22,13 @@ RUN groupadd --gid 10001 adjacent \
     && install --directory --owner=adjacent --group=adjacent --mode=0750 /data
 COPY --from=build /build/target/release/adjacent /usr/local/bin/adjacent
 
-# Every verb looks for `config/` and `data/` here.
+# All commands look for `config/` and `data/` in this directory.
 WORKDIR /
 USER 10001:10001
 VOLUME /data
 
-# `ADJACENT__SERVER__PUBLIC_URL` has no default: only whoever runs it knows the address that readers
-# reach it by, and without one it does not start. Publish 8080; 8081 is for the operator alone.
+# `ADJACENT__SERVER__PUBLIC_URL` has no default and must be set to the URL that readers use; the
+# server does not start without it. Publish port 8080 only; 8081 is for operators.
 ENV ADJACENT__SERVER__LISTEN=0.0.0.0:8080 \
     ADJACENT__SERVER__OPS_LISTEN=0.0.0.0:8081 \
     ADJACENT__STORE__DATA=/data \

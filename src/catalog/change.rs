@@ -1,4 +1,4 @@
-//! What is served, and what it takes to change it.
+//! The catalog's head (the versions that are served) and the parameters of a change.
 
 use crate::catalog::audit::Entry;
 use crate::catalog::error::CatalogError;
@@ -9,37 +9,37 @@ use crate::domain::weights::Weights;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// The form of `head.json` that this version writes, and the newest that it reads.
+/// The format of `head.json` that this version writes, and the newest one it can read.
 pub const FORMAT: u32 = 1;
 
-/// The hashes of what is served; absent where nothing was put yet.
+/// The hashes of the served versions; absent where none was stored yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Hashes {
-    /// Of the inventory.
+    /// Hash of the inventory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<String>,
-    /// Of the weights.
+    /// Hash of the weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
-    /// Of the label table.
+    /// Hash of the label table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
 }
 
-/// What is served.
+/// The versions that are served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Head {
-    /// The form of this file.
+    /// The format of this file.
     pub format: u32,
-    /// Counts changes, the first is 1.
+    /// The number of the last change, starting at 1.
     pub number: u64,
-    /// The versions.
+    /// The hashes of the versions.
     #[serde(flatten)]
     pub hashes: Hashes,
-    /// When it was changed.
+    /// When it was last changed.
     #[schemars(with = "String")]
     pub at: jiff::Timestamp,
-    /// By whom.
+    /// Who changed it.
     pub who: String,
 }
 
@@ -55,58 +55,60 @@ impl From<&Entry> for Head {
     }
 }
 
-/// Who changes the catalog, for the audit log.
+/// Who changes the catalog and why, for the audit log.
 #[derive(Clone, Debug)]
 pub struct By {
-    /// Who, such as a key's id.
+    /// Who requests the change, such as a key's id.
     pub who: String,
-    /// What is asked, in words.
+    /// A description of the change.
     pub what: String,
-    /// When.
+    /// When the change was requested.
     pub at: jiff::Timestamp,
-    /// Idempotency key and hash of the body, where the request has one.
+    /// The idempotency key and the hash of the body, if the request has a key.
     pub request: Option<(String, String)>,
 }
 
-/// What a change replaces; the rest of the head stays.
+/// The parts of the head that a change replaces; the others stay.
 #[derive(Clone, Copy, Default)]
 pub struct Parts<'a> {
-    /// A new inventory, checked by the caller.
+    /// A new inventory, validated by the caller.
     pub inventory: Option<&'a Inventory>,
-    /// New weights, checked by the caller.
+    /// New weights, validated by the caller.
     pub weights: Option<&'a Weights>,
-    /// A new label table, checked by the caller.
+    /// A new label table, validated by the caller.
     pub labels: Option<&'a LabelTable>,
-    /// Pictures that the new inventory names, and may not be stored yet.
+    /// Images that the new inventory refers to and that may not be stored yet.
     pub pictures: &'a [Picture],
 }
 
-/// What the caller has seen before it decided to change something.
+/// The version that the caller based its change on (optimistic concurrency).
 #[derive(Clone, Copy, Debug)]
 pub enum Expected<'a> {
-    /// Nothing: the change holds whatever is there.
+    /// No precondition: the change applies to any version.
     Anything,
-    /// The head of this number; 0 is an empty catalog.
+    /// The head with this number; 0 is an empty catalog.
     Number(u64),
-    /// This inventory.
+    /// The inventory with this hash.
     Inventory(&'a str),
-    /// These weights.
+    /// The weights with this hash.
     Weights(&'a str),
-    /// This label table.
+    /// The label table with this hash.
     Labels(&'a str),
 }
 
 impl Expected<'_> {
-    /// Whether the catalog is still what the caller saw.
-    pub(super) fn agrees(self, number: u64, head: &Hashes) -> Result<(), CatalogError> {
+    /// Fails with [`CatalogError::Conflict`] unless the head is still the expected version.
+    pub(super) fn check(self, number: u64, head: &Hashes) -> Result<(), CatalogError> {
         let (expected, found) = match self {
             Expected::Anything => return Ok(()),
-            Expected::Number(seen) => (format!("number {seen}"), Some(format!("number {number}"))),
+            Expected::Number(expected) => {
+                (format!("number {expected}"), Some(format!("number {number}")))
+            }
             Expected::Inventory(hash) => (hash.to_owned(), head.inventory.clone()),
             Expected::Weights(hash) => (hash.to_owned(), head.weights.clone()),
             Expected::Labels(hash) => (hash.to_owned(), head.labels.clone()),
         };
-        let found = found.unwrap_or_else(|| "nothing".to_owned());
+        let found = found.unwrap_or_else(|| "none".to_owned());
         if found == expected { Ok(()) } else { Err(CatalogError::Conflict { expected, found }) }
     }
 }

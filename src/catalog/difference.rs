@@ -1,4 +1,4 @@
-//! What would change: list by list, document by document, field by field.
+//! The difference between two states of the catalog: by list, document and field.
 
 use crate::catalog::listed;
 use crate::catalog::listed::Listed;
@@ -10,77 +10,77 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// More than this share of a weight's old value is a dangerous change: 0.5 is a half.
+/// A relative change of a weight above this value is dangerous: 0.5 is a half.
 pub const DANGEROUS: f64 = 0.5;
 
-/// How many lines of a kind are written out for people; JSON has all.
-const SHOWN: usize = 40;
+/// The most lines of a kind in the human-readable output; JSON has all of them.
+const MAX_LINES: usize = 40;
 
-/// A field that differs. Absent where the document does not have it.
+/// A field that differs. `old` or `new` is absent if the document does not have the field.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
-pub struct Field {
-    /// Which, such as `targeting.regions.any`.
+pub struct FieldChange {
+    /// The path of the field, such as `targeting.regions.any`.
     pub path: String,
-    /// Before.
+    /// The value before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<Value>,
-    /// After.
+    /// The value after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<Value>,
 }
 
 /// A document that differs.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
-pub struct Changed {
-    /// Which.
+pub struct DocumentChange {
+    /// The document's id.
     pub id: String,
-    /// Its fields that differ.
-    pub fields: Vec<Field>,
+    /// The fields that differ.
+    pub fields: Vec<FieldChange>,
 }
 
-/// What differs in one list, in the order of ids.
+/// The differences in one list, in id order.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ListDifference {
     /// The list, such as `flights`.
     pub list: &'static str,
-    /// Ids that are new.
+    /// Ids that were added.
     pub added: Vec<String>,
-    /// Ids that are gone.
+    /// Ids that were removed.
     pub removed: Vec<String>,
     /// Documents that differ.
-    pub changed: Vec<Changed>,
+    pub changed: Vec<DocumentChange>,
 }
 
-/// What differs between two states of the catalog.
+/// The difference between two states of the catalog.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Difference {
-    /// The inventory's lists, those that differ.
+    /// The inventory's lists that differ.
     pub lists: Vec<ListDifference>,
     /// Weights that differ.
-    pub weights: Vec<Field>,
+    pub weights: Vec<FieldChange>,
     /// The largest relative change of a weight: 0.5 when one goes from 2 to 3 or to 1; absent
     /// when none differs or one was 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub largest_weight_change: Option<f64>,
     /// Fields of the label table that differ.
-    pub labels: Vec<Field>,
+    pub labels: Vec<FieldChange>,
 }
 
 impl Difference {
-    /// Whether nothing differs.
+    /// Whether there is no difference.
     pub fn is_empty(&self) -> bool {
         self.lists.is_empty() && self.weights.is_empty() && self.labels.is_empty()
     }
 
-    /// Weights that move by more than [`DANGEROUS`], each with its relative change (infinite from
-    /// 0): who activates them must insist.
+    /// Weights that change by more than [`DANGEROUS`], each with its relative change (infinite
+    /// from 0). Activating them requires confirmation.
     pub fn dangerous_weights(&self) -> Vec<(&str, f64)> {
-        let moved = self.weights.iter().map(|field| (field.path.as_str(), relative(field)));
-        moved.filter(|(_, change)| *change > DANGEROUS).collect()
+        let changes = self.weights.iter().map(|field| (field.path.as_str(), relative(field)));
+        changes.filter(|(_, change)| *change > DANGEROUS).collect()
     }
 }
 
-/// What differs between two inventories.
+/// The lists of two inventories that differ.
 pub fn inventories(old: &Inventory, new: &Inventory) -> Vec<ListDifference> {
     let differences = listed::each(&mut Compare { old, new });
     let empty =
@@ -89,13 +89,13 @@ pub fn inventories(old: &Inventory, new: &Inventory) -> Vec<ListDifference> {
 }
 
 /// The weights that differ.
-pub fn weights(old: &Weights, new: &Weights) -> Vec<Field> {
+pub fn weights(old: &Weights, new: &Weights) -> Vec<FieldChange> {
     fields(old, new)
 }
 
-/// The fields of a label table that differ; rows are named by region and language.
-pub fn labels(old: &LabelTable, new: &LabelTable) -> Vec<Field> {
-    let named = |table: &LabelTable| {
+/// The fields of a label table that differ; rows are identified by region and language.
+pub fn labels(old: &LabelTable, new: &LabelTable) -> Vec<FieldChange> {
+    let keyed = |table: &LabelTable| {
         let rows = table.label.iter().map(|row| {
             let regions: Vec<&str> = row.regions.iter().map(|region| region.as_str()).collect();
             (format!("{}/{}", regions.join("+"), row.language), value(row))
@@ -107,15 +107,15 @@ pub fn labels(old: &LabelTable, new: &LabelTable) -> Vec<Field> {
             "words": words.collect::<BTreeMap<_, _>>(),
         })
     };
-    fields(&named(old), &named(new))
+    fields(&keyed(old), &keyed(new))
 }
 
 /// The largest relative change of any weight: 0 when none differs, infinite when one was 0.
-pub fn largest(weights: &[Field]) -> f64 {
+pub fn largest(weights: &[FieldChange]) -> f64 {
     weights.iter().map(relative).fold(0.0, f64::max)
 }
 
-fn relative(field: &Field) -> f64 {
+fn relative(field: &FieldChange) -> f64 {
     let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_f64);
     match (number(&field.old), number(&field.new)) {
         (Some(old), Some(new)) if old == new => 0.0,
@@ -124,18 +124,18 @@ fn relative(field: &Field) -> f64 {
     }
 }
 
-/// The whole difference; a part that is not handed in does not differ.
+/// The difference of all given parts, each `(old, new)`; a part that is `None` does not differ.
 pub fn between(
     inventory: Option<(&Inventory, &Inventory)>,
     weight: Option<(&Weights, &Weights)>,
     label: Option<(&LabelTable, &LabelTable)>,
 ) -> Difference {
-    let moved = weight.map(|(old, new)| weights(old, new)).unwrap_or_default();
-    let change = largest(&moved);
+    let weights = weight.map(|(old, new)| weights(old, new)).unwrap_or_default();
+    let change = largest(&weights);
     Difference {
         lists: inventory.map(|(old, new)| inventories(old, new)).unwrap_or_default(),
         largest_weight_change: (change > 0.0 && change.is_finite()).then_some(change),
-        weights: moved,
+        weights,
         labels: label.map(|(old, new)| labels(old, new)).unwrap_or_default(),
     }
 }
@@ -149,7 +149,7 @@ impl listed::Visitor for Compare<'_> {
     type Out = ListDifference;
     fn visit<T: Listed>(&mut self) -> ListDifference {
         let by_id = |list: &'_ [T]| -> BTreeMap<String, usize> {
-            list.iter().enumerate().map(|(at, one)| (one.id().to_owned(), at)).collect()
+            list.iter().enumerate().map(|(index, one)| (one.id().to_owned(), index)).collect()
         };
         let (old, new) = (T::of(self.old), T::of(self.new));
         let (before, after) = (by_id(old), by_id(new));
@@ -157,10 +157,10 @@ impl listed::Visitor for Compare<'_> {
             from.keys().filter(|id| !other.contains_key(*id)).cloned().collect::<Vec<_>>()
         };
         let both =
-            before.iter().filter_map(|(id, at)| Some((id, &old[*at], &new[*after.get(id)?])));
+            before.iter().filter_map(|(id, index)| Some((id, &old[*index], &new[*after.get(id)?])));
         let changed = both
             .filter(|(_, old, new)| old != new)
-            .map(|(id, old, new)| Changed { id: id.clone(), fields: fields(old, new) });
+            .map(|(id, old, new)| DocumentChange { id: id.clone(), fields: fields(old, new) });
         ListDifference {
             list: T::LIST,
             changed: changed.collect(),
@@ -174,14 +174,14 @@ fn value(document: &impl Serialize) -> Value {
     serde_json::to_value(document).expect("documents are plain data")
 }
 
-fn fields(old: &impl Serialize, new: &impl Serialize) -> Vec<Field> {
+fn fields(old: &impl Serialize, new: &impl Serialize) -> Vec<FieldChange> {
     let mut found = Vec::new();
     compare(String::new(), Some(&value(old)), Some(&value(new)), &mut found);
     found
 }
 
-/// Objects by key, lists of objects by place, everything else as a whole.
-fn compare(path: String, old: Option<&Value>, new: Option<&Value>, found: &mut Vec<Field>) {
+/// Compares objects by key, lists of objects by index, and everything else as a whole.
+fn compare(path: String, old: Option<&Value>, new: Option<&Value>, found: &mut Vec<FieldChange>) {
     if old == new {
         return;
     }
@@ -196,15 +196,15 @@ fn compare(path: String, old: Option<&Value>, new: Option<&Value>, found: &mut V
         (Some(Value::Array(before)), Some(Value::Array(after)))
             if before.iter().chain(after).all(Value::is_object) =>
         {
-            for at in 0..before.len().max(after.len()) {
-                compare(format!("{path}[{at}]"), before.get(at), after.get(at), found);
+            for index in 0..before.len().max(after.len()) {
+                compare(format!("{path}[{index}]"), before.get(index), after.get(index), found);
             }
         }
-        _ => found.push(Field { path, old: old.cloned(), new: new.cloned() }),
+        _ => found.push(FieldChange { path, old: old.cloned(), new: new.cloned() }),
     }
 }
 
-impl fmt::Display for Field {
+impl fmt::Display for FieldChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let side = |value: &Option<Value>| value.as_ref().map_or("—".into(), Value::to_string);
         write!(f, "{}: {} → {}", self.path, side(&self.old), side(&self.new))
@@ -220,7 +220,7 @@ impl fmt::Display for Difference {
             writeln!(f, "{}", list.list)?;
             ids(f, '+', &list.added)?;
             ids(f, '−', &list.removed)?;
-            for changed in list.changed.iter().take(SHOWN) {
+            for changed in list.changed.iter().take(MAX_LINES) {
                 writeln!(f, "  ~ {}", changed.id)?;
                 changed.fields.iter().try_for_each(|field| writeln!(f, "      {field}"))?;
             }
@@ -229,7 +229,7 @@ impl fmt::Display for Difference {
         for (title, fields) in [("weights", &self.weights), ("labels", &self.labels)] {
             if !fields.is_empty() {
                 writeln!(f, "{title}")?;
-                fields.iter().take(SHOWN).try_for_each(|field| writeln!(f, "  ~ {field}"))?;
+                fields.iter().take(MAX_LINES).try_for_each(|field| writeln!(f, "  ~ {field}"))?;
                 more(f, fields.len())?;
             }
         }
@@ -238,12 +238,12 @@ impl fmt::Display for Difference {
 }
 
 fn ids(f: &mut fmt::Formatter<'_>, sign: char, ids: &[String]) -> fmt::Result {
-    ids.iter().take(SHOWN).try_for_each(|id| writeln!(f, "  {sign} {id}"))?;
+    ids.iter().take(MAX_LINES).try_for_each(|id| writeln!(f, "  {sign} {id}"))?;
     more(f, ids.len())
 }
 
-fn more(f: &mut fmt::Formatter<'_>, all: usize) -> fmt::Result {
-    match all.checked_sub(SHOWN).filter(|rest| *rest > 0) {
+fn more(f: &mut fmt::Formatter<'_>, total: usize) -> fmt::Result {
+    match total.checked_sub(MAX_LINES).filter(|rest| *rest > 0) {
         Some(rest) => writeln!(f, "    and {rest} more"),
         None => Ok(()),
     }
@@ -256,7 +256,7 @@ mod tests {
     use crate::domain::money::Micros;
 
     #[test]
-    fn a_difference_reads_like_the_change_that_was_made() {
+    fn a_difference_lists_added_removed_and_changed_documents_with_their_fields() {
         let old = files::example();
         let mut new = old.clone();
         new.flights.retain(|flight| flight.id.as_str() != "zahid-ai-europe");
@@ -266,19 +266,19 @@ mod tests {
         let changed = new.flights[0].id.to_string();
         new.flights[0].price_micros = Micros::try_from(9_000).unwrap();
         new.flights[0].stopped = true;
-        let was = old.flights[0].price_micros.get();
+        let old_price = old.flights[0].price_micros.get();
 
         let difference = between(Some((&old, &new)), None, None);
 
-        let said = difference.to_string();
+        let text = difference.to_string();
         let expected = format!(
-            "flights\n  + brand-new\n  − zahid-ai-europe\n  ~ {changed}\n      price_micros: {was} → 9000\n      stopped: — → true\n"
+            "flights\n  + brand-new\n  − zahid-ai-europe\n  ~ {changed}\n      price_micros: {old_price} → 9000\n      stopped: — → true\n"
         );
-        assert_eq!(said, expected);
+        assert_eq!(text, expected);
     }
 
     #[test]
-    fn the_order_of_lists_is_no_difference() {
+    fn the_order_of_a_list_is_not_a_difference() {
         let old = files::example();
         let mut new = old.clone();
         new.flights.reverse();
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weight_that_moves_by_more_than_half_is_dangerous() {
+    fn a_weight_that_changes_by_more_than_half_is_dangerous() {
         let old = Weights::default();
         for (entity_boost, explore_floor, dangerous) in [
             (2.0, 0.02, 0),
@@ -307,16 +307,16 @@ mod tests {
             );
         }
         let none = Weights { explore_floor: 0.0, ..old.clone() };
-        assert!(largest(&weights(&none, &old)).is_infinite(), "from nothing to something");
+        assert!(largest(&weights(&none, &old)).is_infinite(), "from 0 to another value");
     }
 
     #[test]
-    fn a_change_of_the_label_table_is_named_by_region_and_language() {
+    fn a_changed_label_is_identified_by_region_and_language() {
         let old: LabelTable = toml::from_str(include_str!("../../config/labels.toml")).unwrap();
         let mut new = old.clone();
         let german = new.label.iter_mut().find(|row| row.text == "Anzeige").unwrap();
         german.text = "Werbung".into();
-        let said = between(None, None, Some((&old, &new))).to_string();
-        assert!(said.contains("label.DE/de.text: \"Anzeige\" → \"Werbung\""), "{said}");
+        let text = between(None, None, Some((&old, &new))).to_string();
+        assert!(text.contains("label.DE/de.text: \"Anzeige\" → \"Werbung\""), "{text}");
     }
 }

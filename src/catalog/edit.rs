@@ -1,5 +1,5 @@
-//! Changes of single documents, as the admin API and its users ask for them. Pure: an inventory
-//! and a wish in, another inventory or every reason against it out.
+//! Edits of single documents, for the admin API. Pure functions: each takes an inventory and an
+//! edit, and returns the edited inventory or every reason why it is rejected.
 
 use crate::catalog::check;
 use crate::catalog::check::Finding;
@@ -12,34 +12,36 @@ use crate::domain::creative::CreativeState;
 use crate::domain::inventory::Inventory;
 use serde_json::Value;
 
-/// Why an inventory stays as it is.
+/// Why an edit is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// No such list.
-    #[error("there is no list `{0}`: there are {list}", list = LISTS.join(", "))]
+    /// There is no list of this name.
+    #[error("unknown list `{0}`: must be one of {list}", list = LISTS.join(", "))]
     NoList(String),
-    /// No such document.
-    #[error("there is no `{id}` in {list}")]
+    /// There is no document with this id.
+    #[error("{list}: no document has the id `{id}`")]
     NotFound {
         /// The list.
         list: &'static str,
         /// The id.
         id: String,
     },
-    /// A document of that id is there already.
-    #[error("there is `{id}` in {list} already: replace it, or choose another id")]
+    /// A document with this id exists already.
+    #[error(
+        "{list}: a document with the id `{id}` exists already; replace it or choose another id"
+    )]
     Exists {
         /// The list.
         list: &'static str,
         /// The id.
         id: String,
     },
-    /// What would come of it is not valid.
-    #[error("{}", said(.0))]
+    /// The edited inventory would not be valid.
+    #[error("{}", lines(.0))]
     Invalid(Vec<Finding>),
 }
 
-fn said(findings: &[Finding]) -> String {
+fn lines(findings: &[Finding]) -> String {
     findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n")
 }
 
@@ -48,54 +50,53 @@ fn invalid<T: Listed>(id: &str, field: &str, reason: String) -> Refused {
     Refused::Invalid(vec![Finding { list, id, field, reason, help: None }])
 }
 
-/// Adds a document to a list. A creative begins as a draft, whatever it says.
+/// Adds a document to a list. A new creative is a draft, whatever state it declares.
 pub fn create(inventory: &Inventory, list: &str, document: Value) -> Result<Inventory, Refused> {
-    change(inventory, list, Wish::Create(document))
+    apply(inventory, list, Edit::Create(document))
 }
 
-/// Replaces the document `id` of a list. The document may leave its id out. A creative whose
-/// content differs becomes a draft, whatever it says; one whose content does not may take a step
-/// between states.
+/// Replaces the document `id` of a list; the document itself may omit its id. A creative whose
+/// content differs becomes a draft, whatever state it declares; one with the same content may move
+/// to a state that [`steps`] allows.
 pub fn replace(
     inventory: &Inventory,
     list: &str,
     id: &str,
     document: Value,
 ) -> Result<Inventory, Refused> {
-    change(inventory, list, Wish::Replace(id, document))
+    apply(inventory, list, Edit::Replace(id, document))
 }
 
-/// Removes the document `id` of a list. Refused while another document refers to it.
+/// Removes the document `id` of a list. Rejected while another document refers to it.
 pub fn delete(inventory: &Inventory, list: &str, id: &str) -> Result<Inventory, Refused> {
-    change(inventory, list, Wish::Delete(id))
+    apply(inventory, list, Edit::Delete(id))
 }
 
-fn change(inventory: &Inventory, list: &str, wish: Wish<'_>) -> Result<Inventory, Refused> {
+fn apply(inventory: &Inventory, list: &str, edit: Edit<'_>) -> Result<Inventory, Refused> {
     let mut new = inventory.clone();
-    let mut change = Change { inventory: &mut new, wish: Some(wish) };
-    let touched =
-        listed::named(list, &mut change).ok_or_else(|| Refused::NoList(list.into()))??;
+    let mut editor = Editor { inventory: &mut new, edit: Some(edit) };
+    let edited = listed::named(list, &mut editor).ok_or_else(|| Refused::NoList(list.into()))??;
     if list == Creative::LIST {
-        admit(inventory, &mut new, &touched)?;
+        check_state(inventory, &mut new, &edited)?;
     }
     new.sort();
     let findings = check::inventory(&new);
     if findings.is_empty() { Ok(new) } else { Err(Refused::Invalid(findings)) }
 }
 
-enum Wish<'a> {
+enum Edit<'a> {
     Create(Value),
     Replace(&'a str, Value),
     Delete(&'a str),
 }
 
-struct Change<'a> {
+struct Editor<'a> {
     inventory: &'a mut Inventory,
-    wish: Option<Wish<'a>>,
+    edit: Option<Edit<'a>>,
 }
 
-impl listed::Visitor for Change<'_> {
-    /// The id that was touched.
+impl listed::Visitor for Editor<'_> {
+    /// The id of the edited document.
     type Out = Result<String, Refused>;
     fn visit<T: Listed>(&mut self) -> Result<String, Refused> {
         let list = T::of_mut(self.inventory);
@@ -103,8 +104,8 @@ impl listed::Visitor for Change<'_> {
             let found = list.iter().position(|one| one.id() == id);
             found.ok_or_else(|| Refused::NotFound { list: T::LIST, id: id.to_owned() })
         };
-        match self.wish.take().expect("`named` visits one list") {
-            Wish::Create(document) => {
+        match self.edit.take().expect("`named` visits one list") {
+            Edit::Create(document) => {
                 let document = read::<T>(document)?;
                 let id = document.id().to_owned();
                 if find(list, &id).is_ok() {
@@ -113,20 +114,20 @@ impl listed::Visitor for Change<'_> {
                 list.push(document);
                 Ok(id)
             }
-            Wish::Replace(id, mut document) => {
-                let at = find(list, id)?;
+            Edit::Replace(id, mut document) => {
+                let index = find(list, id)?;
                 if let Value::Object(fields) = &mut document {
                     fields.entry("id").or_insert_with(|| id.into());
                 }
                 let document = read::<T>(document)?;
                 if document.id() != id {
-                    let reason = format!("is `{}`, and `{id}` is replaced", document.id());
+                    let reason = format!("must be `{id}` or left out (got `{}`)", document.id());
                     return Err(invalid::<T>(id, "id", reason));
                 }
-                list[at] = document;
+                list[index] = document;
                 Ok(id.to_owned())
             }
-            Wish::Delete(id) => {
+            Edit::Delete(id) => {
                 list.remove(find(list, id)?);
                 Ok(id.to_owned())
             }
@@ -134,7 +135,7 @@ impl listed::Visitor for Change<'_> {
     }
 }
 
-/// A document as somebody sent it, within the limits of its type.
+/// Deserializes a submitted document and checks the limits of its fields.
 fn read<T: Listed>(document: Value) -> Result<T, Refused> {
     let id = document.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let document: T = serde_path_to_error::deserialize(document).map_err(|error| {
@@ -155,28 +156,32 @@ fn read<T: Listed>(document: Value) -> Result<T, Refused> {
     Err(Refused::Invalid(limits.into_iter().map(finding).collect()))
 }
 
-/// Which state a creative is in after it was written.
-fn admit(old: &Inventory, new: &mut Inventory, id: &str) -> Result<(), Refused> {
+/// Checks or sets the state of a creative that was created or replaced: same content, an allowed
+/// transition; new or changed content, a draft.
+fn check_state(old: &Inventory, new: &mut Inventory, id: &str) -> Result<(), Refused> {
     let find = |creative: &&Creative| creative.id.as_str() == id;
     let before = old.creatives.iter().find(find);
     let Some(after) = new.creatives.iter_mut().find(|creative| creative.id.as_str() == id) else {
         return Ok(());
     };
     match before {
-        Some(before) if same_content(before, after) => step(id, before.state, after.state)?,
+        Some(before) if same_content(before, after) => {
+            check_transition(id, before.state, after.state)?;
+        }
         _ => after.state = CreativeState::Draft,
     }
     Ok(())
 }
 
-/// What a reviewer approved is all but the state and the odds.
+/// Whether two creatives have the content that a reviewer approved: everything but the state and
+/// the weight.
 fn same_content(one: &Creative, other: &Creative) -> bool {
     let other = Creative { state: one.state, weight: one.weight, ..other.clone() };
     *one == other
 }
 
-/// A creative goes draft, approved, live, paused, live again; and back to draft from anywhere.
-fn is_step(from: CreativeState, to: CreativeState) -> bool {
+/// Transitions: draft to approved, approved or paused to live, live to paused, any state to draft.
+fn is_allowed(from: CreativeState, to: CreativeState) -> bool {
     use CreativeState::Approved;
     use CreativeState::Draft;
     use CreativeState::Live;
@@ -187,27 +192,28 @@ fn is_step(from: CreativeState, to: CreativeState) -> bool {
     )
 }
 
-/// Where a creative can go from where it stands.
+/// The states that a creative can move to from its current one.
 pub fn steps(from: CreativeState) -> Vec<CreativeState> {
     let all = CreativeState::ALL.iter().copied();
-    all.filter(|to| *to != from && is_step(from, *to)).collect()
+    all.filter(|to| *to != from && is_allowed(from, *to)).collect()
 }
 
-fn step(id: &str, from: CreativeState, to: CreativeState) -> Result<(), Refused> {
-    if is_step(from, to) || from == to {
+fn check_transition(id: &str, from: CreativeState, to: CreativeState) -> Result<(), Refused> {
+    if is_allowed(from, to) || from == to {
         return Ok(());
     }
-    let reason = format!("cannot go from {from} to {to}: draft, approved, live, paused is the way");
+    let allowed: Vec<&str> = steps(from).into_iter().map(CreativeState::as_str).collect();
+    let reason = format!("must be {} after {from} (got {to})", allowed.join(" or "));
     Err(invalid::<Creative>(id, "state", reason))
 }
 
-/// Takes a creative to another state.
+/// Moves a creative to another state.
 pub fn state(inventory: &Inventory, id: &str, to: CreativeState) -> Result<Inventory, Refused> {
     let mut new = inventory.clone();
     let creative = new.creatives.iter_mut().find(|creative| creative.id.as_str() == id);
     let missing = || Refused::NotFound { list: Creative::LIST, id: id.to_owned() };
     let creative = creative.ok_or_else(missing)?;
-    step(id, creative.state, to)?;
+    check_transition(id, creative.state, to)?;
     creative.state = to;
     Ok(new)
 }

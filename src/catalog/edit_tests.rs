@@ -11,15 +11,15 @@ fn state_of(inventory: &Inventory, id: &str) -> CreativeState {
     inventory.creatives.iter().find(|creative| creative.id.as_str() == id).unwrap().state
 }
 
-fn findings(refused: Result<Inventory, Refused>) -> Vec<(String, String)> {
-    match refused.unwrap_err() {
+fn findings(result: Result<Inventory, Refused>) -> Vec<(String, String)> {
+    match result.unwrap_err() {
         Refused::Invalid(found) => found.into_iter().map(|f| (f.field, f.reason)).collect(),
         other => panic!("{other}"),
     }
 }
 
 #[test]
-fn a_document_is_added_replaced_and_removed_in_every_list() {
+fn a_document_is_created_replaced_and_deleted() {
     let example = files::example();
     let topic = json!({"id": "gardening", "name": "gardening"});
     let with = create(&example, "topics", topic.clone()).unwrap();
@@ -35,7 +35,7 @@ fn a_document_is_added_replaced_and_removed_in_every_list() {
 }
 
 #[test]
-fn what_is_referred_to_is_not_removed() {
+fn a_referenced_document_cannot_be_deleted() {
     let example = files::example();
     let found = findings(delete(&example, "flights", "zahid-ai-europe"));
     assert_eq!(found[0].0, "flight");
@@ -43,7 +43,7 @@ fn what_is_referred_to_is_not_removed() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named_by_its_path() {
+fn a_field_that_cannot_be_parsed_is_reported_with_its_path() {
     let example = files::example();
     let mut document = creative(&example, "zahid-git-push");
     document["price"]["currency"] = "EURO".into();
@@ -51,14 +51,14 @@ fn what_cannot_be_read_is_named_by_its_path() {
     assert_eq!(found[0].0, "price.currency");
     document["price"]["currency"] = "EUR".into();
     document["ctas"][1]["urll"] = "x".into();
-    let refused = replace(&example, "creatives", "zahid-git-push", document).unwrap_err();
-    let said = refused.to_string();
-    assert!(said.contains("ctas[1].urll"), "{said}");
-    assert!(said.contains("did you mean `url`?"), "{said}");
+    let error = replace(&example, "creatives", "zahid-git-push", document).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("ctas[1].urll"), "{message}");
+    assert!(message.contains("did you mean `url`?"), "{message}");
 }
 
 #[test]
-fn limits_and_meaning_are_checked_like_those_of_files() {
+fn edits_are_checked_by_the_same_rules_as_files() {
     let example = files::example();
     let mut document = creative(&example, "zahid-git-push");
     document["headline"] = "x".repeat(91).into();
@@ -71,14 +71,14 @@ fn limits_and_meaning_are_checked_like_those_of_files() {
 }
 
 #[test]
-fn a_creative_whose_content_changes_is_a_draft_again_whatever_it_says() {
+fn a_creative_whose_content_changes_becomes_a_draft_whatever_state_it_declares() {
     let example = files::example();
     let id = "zahid-git-push";
     assert_eq!(state_of(&example, id), CreativeState::Live);
     let mut document = creative(&example, id);
     document["weight"] = 7.into();
     let same = replace(&example, "creatives", id, document.clone()).unwrap();
-    assert_eq!(state_of(&same, id), CreativeState::Live, "its odds are not its content");
+    assert_eq!(state_of(&same, id), CreativeState::Live, "the weight is not content");
     document["body"] = "Other words.".into();
     let changed = replace(&example, "creatives", id, document.clone()).unwrap();
     assert_eq!(state_of(&changed, id), CreativeState::Draft);
@@ -88,11 +88,14 @@ fn a_creative_whose_content_changes_is_a_draft_again_whatever_it_says() {
 }
 
 #[test]
-fn a_draft_is_approved_before_it_is_live() {
+fn a_draft_must_be_approved_before_it_is_live() {
     use CreativeState::*;
     let id = "zahid-git-push";
     let mut inventory = state(&files::example(), id, Draft).unwrap();
-    assert!(findings(state(&inventory, id, Live))[0].1.contains("from draft to live"));
+    assert_eq!(
+        findings(state(&inventory, id, Live))[0].1,
+        "must be approved after draft (got live)"
+    );
     let mut document = creative(&inventory, id);
     document["state"] = "live".into();
     assert_eq!(findings(replace(&inventory, "creatives", id, document))[0].0, "state");

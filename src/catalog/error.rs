@@ -1,56 +1,54 @@
-//! Everything that can go wrong with a catalog.
+//! Errors of the catalog.
 
 use crate::catalog::change::FORMAT;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// Everything that can go wrong with a catalog.
+/// An error of the catalog.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
-    /// Somebody else changed it since the caller looked.
-    #[error(
-        "the catalog has changed: expected {expected}, found {found}; read it again and repeat"
-    )]
+    /// The catalog changed since the caller read it.
+    #[error("the catalog has changed: expected {expected}, found {found}; read it again and retry")]
     Conflict {
-        /// What the caller had seen.
+        /// The version that the caller based its change on.
         expected: String,
-        /// What is there.
+        /// The current version.
         found: String,
     },
-    /// No version of this hash is kept.
-    #[error("there is no version {hash} of the {what}")]
+    /// No version with this hash is stored.
+    #[error("{what}: no version {hash} is stored")]
     NoVersion {
-        /// `inventory`, `weights`, `labels` or `pictures`.
+        /// `inventory`, `weights`, `labels` or `images`.
         what: &'static str,
-        /// The hash asked for.
+        /// The requested hash.
         hash: String,
     },
-    /// A file that is not what was written.
-    #[error("{path} is damaged: {reason}; restore it from a backup", path = path.display())]
-    Damaged {
-        /// Which.
+    /// A file that differs from what was written.
+    #[error("{path} is corrupt: {reason}; restore it from a backup", path = path.display())]
+    Corrupt {
+        /// The file.
         path: PathBuf,
-        /// How it shows.
+        /// How the corruption was detected.
         reason: String,
     },
-    /// A file of a version to come.
-    #[error("{path} has format {format}, this version reads up to {FORMAT}: use the newer version", path = path.display())]
+    /// A file that a newer version of this program wrote.
+    #[error("{path} has format {format}, this version reads formats up to {FORMAT}: use a newer version", path = path.display())]
     Newer {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// Its format.
         format: u32,
     },
     /// The idempotency key was used for another request.
-    #[error("the idempotency key `{0}` was used with another body: use a new one")]
+    #[error("the idempotency key `{0}` was already used with another body: use a new key")]
     KeyReused(String),
-    /// The disk refuses. After a refused change, ask for the head: it may have been made.
+    /// An I/O error. After one in a change, read the head: the change may have been made.
     #[error("{path} cannot be read or written", path = path.display())]
     Io {
-        /// Which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         cause: io::Error,
     },

@@ -1,4 +1,4 @@
-//! Changes as machines hand them to each other: an entry of the audit log with the versions it brought.
+//! Changes as instances replicate them: an entry of the audit log with the versions it introduced.
 
 use crate::catalog::audit::Entry;
 use crate::catalog::change::By;
@@ -8,36 +8,36 @@ use crate::catalog::change::Head;
 use crate::catalog::change::Parts;
 use crate::catalog::error::CatalogError;
 use crate::catalog::store::Catalog;
-use crate::catalog::store::Next;
+use crate::catalog::store::Plan;
 
-/// A change, whole: another machine needs nothing else.
+/// A complete change: another instance needs nothing else to apply it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// What was changed, by whom.
+    /// The entry in the audit log.
     pub entry: Entry,
-    /// The versions that are served after it.
+    /// The versions that are served after the change.
     pub documents: Vec<Document>,
 }
 
-/// A version.
+/// A stored version.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
-    /// `inventory`, `weights` or `labels`, and its hash: `weights:0123…`.
+    /// The kind (`inventory`, `weights` or `labels`) and the hash: `weights:0123…`.
     pub name: String,
-    /// What it holds.
+    /// Its content.
     pub bytes: Vec<u8>,
 }
 
-/// What a change would do.
+/// The effect that a change would have.
 #[derive(Debug)]
 pub enum Prepared {
-    /// Nothing: this is served already.
+    /// None: this head is served already.
     Same(Head),
-    /// This, once it is adopted.
+    /// The change to pass to [`Catalog::adopt`].
     Changes(Change),
 }
 
-/// The names of what a head serves.
+/// The names of the versions that a head serves.
 pub fn names(hashes: &Hashes) -> Vec<String> {
     let of = |what: &str, hash: &Option<String>| hash.as_ref().map(|hash| format!("{what}:{hash}"));
     let all = [
@@ -49,25 +49,26 @@ pub fn names(hashes: &Hashes) -> Vec<String> {
 }
 
 impl Catalog {
-    /// What a change would be, without making it.
+    /// Prepares a change without making it.
     pub fn prepare(
         &self,
         parts: &Parts<'_>,
         expected: Expected<'_>,
         by: &By,
     ) -> Result<Prepared, CatalogError> {
-        let _held = self.lock()?;
-        match self.next(parts, expected, by)? {
-            Next::Same(head) => Ok(Prepared::Same(head)),
-            Next::Changed(entry) => self.whole(entry).map(Prepared::Changes),
+        let _lock = self.lock()?;
+        match self.plan(parts, expected, by)? {
+            Plan::Unchanged(head) => Ok(Prepared::Same(head)),
+            Plan::Change(entry) => self.with_documents(entry).map(Prepared::Changes),
         }
     }
 
-    /// Makes the next change, which may be another machine's. One that was made already is no
-    /// error; one that is not the next is.
+    /// Applies the next change, which another instance may have made. Applying the current change
+    /// again succeeds; any other change that does not follow the head is a
+    /// [`CatalogError::Conflict`].
     pub fn adopt(&self, change: &Change) -> Result<Head, CatalogError> {
-        let _held = self.lock()?;
-        let head = self.caught_up()?;
+        let _lock = self.lock()?;
+        let head = self.recover_head()?;
         let number = head.as_ref().map_or(0, |head| head.number);
         let entry = &change.entry;
         let before = head.as_ref().map(|head| head.hashes.clone()).unwrap_or_default();
@@ -76,8 +77,8 @@ impl Catalog {
         }
         if entry.number != number + 1 || entry.before != before {
             return Err(CatalogError::Conflict {
-                expected: format!("a change of number {number}"),
-                found: format!("number {} of another history", entry.number),
+                expected: format!("a change that follows number {number}"),
+                found: format!("number {} with another predecessor", entry.number),
             });
         }
         for document in &change.documents {
@@ -91,18 +92,18 @@ impl Catalog {
         self.commit(entry)
     }
 
-    /// Every change after a number, oldest first.
+    /// Every change with a higher number than `number`, oldest first.
     pub fn changes_after(&self, number: u64) -> Result<Vec<Change>, CatalogError> {
         let entries = self.history()?.into_iter().filter(|entry| entry.number > number);
-        entries.map(|entry| self.whole(entry)).collect()
+        entries.map(|entry| self.with_documents(entry)).collect()
     }
 
-    /// Whether a version is here.
+    /// Whether a version is stored here and intact.
     pub fn has(&self, name: &str) -> bool {
         self.bytes(name).is_ok()
     }
 
-    fn whole(&self, entry: Entry) -> Result<Change, CatalogError> {
+    fn with_documents(&self, entry: Entry) -> Result<Change, CatalogError> {
         let document = |name: String| Ok(Document { bytes: self.bytes(&name)?, name });
         let documents: Result<_, CatalogError> =
             names(&entry.after).into_iter().map(document).collect();

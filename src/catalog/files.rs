@@ -1,4 +1,4 @@
-//! An inventory as a folder of TOML files; every mistake in any of them is found in one run.
+//! Reads an inventory from a folder of TOML files and reports every error in all of them at once.
 
 use crate::catalog::check;
 use crate::catalog::check::Finding;
@@ -23,7 +23,7 @@ use std::io;
 use std::io::Read;
 use std::path::Path;
 
-/// The example inventory, compiled in: a first run serves it.
+/// The example inventory, compiled in; a first run serves it.
 pub const EXAMPLE: [(&str, &str); 6] = [
     ("config/inventory/entities.toml", include_str!("../../config/inventory/entities.toml")),
     ("config/inventory/house.toml", include_str!("../../config/inventory/house.toml")),
@@ -33,7 +33,7 @@ pub const EXAMPLE: [(&str, &str); 6] = [
     ("config/inventory/zahid-host.toml", include_str!("../../config/inventory/zahid-host.toml")),
 ];
 
-/// The pictures beside it.
+/// The images of the example inventory, by file name.
 const EXAMPLE_PICTURES: [(&str, &[u8]); 4] = [
     ("kupferpfanne.png", include_bytes!("../../config/inventory/pictures/kupferpfanne.png")),
     ("lastenrad.png", include_bytes!("../../config/inventory/pictures/lastenrad.png")),
@@ -41,36 +41,37 @@ const EXAMPLE_PICTURES: [(&str, &[u8]); 4] = [
     ("veloria.png", include_bytes!("../../config/inventory/pictures/veloria.png")),
 ];
 
-/// What a text that comes in by no file is called.
+/// The file name in problems of a text that was read from standard input.
 pub const STANDARD_INPUT: &str = "standard input";
 
-/// The weights of this project, compiled in.
+/// The default weights, compiled in: file name and text.
 pub const WEIGHTS: (&str, &str) =
     ("config/weights.toml", include_str!("../../config/weights.toml"));
 
-/// The label table of this project, compiled in.
+/// The default label table, compiled in: file name and text.
 pub const LABELS: (&str, &str) = ("config/labels.toml", include_str!("../../config/labels.toml"));
 
-/// Reads a file, or every `.toml` file of a folder, in the order of their names.
+/// Reads a file, or every `.toml` file of a folder in the order of their names. Each result is a
+/// file's name and text.
 pub fn read(path: &Path) -> Result<Vec<(String, String)>, Vec<Problem>> {
-    let refused = |error: std::io::Error| {
+    let unreadable = |error: std::io::Error| {
         vec![Problem::of_file(&path.display().to_string(), format!("cannot be read: {error}"))]
     };
-    let metadata = std::fs::metadata(path).map_err(refused)?;
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_dir() {
         return Ok(vec![(path.display().to_string(), load::text_of(path)?)]);
     }
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(refused)? {
-        let file = entry.map_err(refused)?.path();
-        if file.extension().is_some_and(|ending| ending == "toml") {
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        if file.extension().is_some_and(|extension| extension == "toml") {
             files.push(file);
         }
     }
     files.sort();
     if files.is_empty() {
         let name = path.display().to_string();
-        return Err(vec![Problem::of_file(&name, "holds no .toml file")]);
+        return Err(vec![Problem::of_file(&name, "contains no .toml file")]);
     }
     let mut texts = Vec::new();
     let mut problems = Vec::new();
@@ -83,46 +84,47 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, Vec<Problem>> {
     if problems.is_empty() { Ok(texts) } else { Err(problems) }
 }
 
-/// How many problems are shown with their place: the first of a hundred thousand alike say it all.
-const SHOWN: usize = 200;
+/// The most problems that are reported with their location; a hundred thousand similar ones add
+/// nothing.
+const MAX_PROBLEMS: usize = 200;
 
-/// What files make together.
+/// An inventory that was read from files.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loaded {
-    /// Checked; its lists are in id order. It names pictures by their addresses alone.
+    /// The inventory, validated. Its lists are in id order, and it refers to images by address only.
     pub inventory: Inventory,
-    /// The pictures that lay beside the files, checked.
+    /// The images that the files refer to by path, validated.
     pub pictures: Vec<Picture>,
 }
 
-/// Reads the bytes of a picture: the name of the file that names it, and what it says.
-pub type Beside = fn(&str, &str) -> io::Result<Vec<u8>>;
+/// Reads the bytes of an image. Arguments: the name of the TOML file, and the image's path in it.
+pub type ReadImage = fn(&str, &str) -> io::Result<Vec<u8>>;
 
-/// What files name that is not in them.
+/// Where the images that files refer to are found.
 #[derive(Clone, Copy)]
-pub struct Around<'a> {
-    /// Pictures by path.
-    pub beside: Beside,
-    /// Pictures by address; they are believed where this is absent.
+pub struct ImageSources<'a> {
+    /// Reads an image that is named by its path.
+    pub read: ReadImage,
+    /// Images that are named by their address. `None`: assume that they are stored.
     pub stored: Option<&'a Pictures>,
 }
 
-/// The inventory that these files make together, checked; its lists are in id order.
+/// The validated inventory that these files define together; its lists are in id order.
 pub fn parse(files: &[(String, String)]) -> Result<Inventory, Vec<Problem>> {
     load(files, None).map(|loaded| loaded.inventory)
 }
 
-/// The same with the pictures that lie beside the files; those that it names by an address must be
-/// among `stored`, where that is given.
+/// Like [`parse`], and reads the images that the files refer to by path. Images that they refer to
+/// by address must be in `stored`, if given.
 pub fn load(files: &[(String, String)], stored: Option<&Pictures>) -> Result<Loaded, Vec<Problem>> {
-    load_for(files, Around { beside: in_folder, stored }, |_| None)
+    load_with(files, ImageSources { read: in_folder, stored }, |_| None)
 }
 
-/// The same, checked against a label table, too: every reader that a flight can reach has a label.
-/// `labels` is asked once, with the groups of regions that these files define.
-pub fn load_for(
+/// Like [`load`], and checks against a label table that every reader a flight can reach has a
+/// label. `labels` is called once, with the region groups that these files define.
+pub fn load_with(
     files: &[(String, String)],
-    around: Around<'_>,
+    images: ImageSources<'_>,
     labels: impl FnOnce(&[RegionGroup]) -> Option<LabelTable>,
 ) -> Result<Loaded, Vec<Problem>> {
     let mut problems = Vec::new();
@@ -134,7 +136,7 @@ pub fn load_for(
         }
     }
     let mut inventory = Inventory::default();
-    let mut origin = Origin::default();
+    let mut origins = Origins::default();
     for (number, document) in documents.iter().enumerate() {
         problems.extend(unknown_lists(document));
         listed::each(&mut Reader {
@@ -142,25 +144,25 @@ pub fn load_for(
             document,
             into: &mut inventory,
             problems: &mut problems,
-            origin: &mut origin,
+            origins: &mut origins,
         });
     }
     let labels = labels(&inventory.regions);
     let mut pictures = Vec::new();
     if problems.is_empty() {
-        let beside = around.beside;
-        let mut findings = origin.pictures(&documents, beside, &mut inventory, &mut pictures);
+        let mut findings =
+            origins.load_images(&documents, images.read, &mut inventory, &mut pictures);
         inventory.sort();
-        if let Some(stored) = around.stored.filter(|_| findings.is_empty()) {
+        if let Some(stored) = images.stored.filter(|_| findings.is_empty()) {
             findings.extend(check::stored(&inventory, &pictures, stored));
         }
         findings.extend(check::inventory(&inventory));
         if let Some(table) = &labels {
             findings.extend(check::labels(&inventory, table));
         }
-        let first = findings.iter().take(SHOWN);
-        problems.extend(first.map(|finding| origin.place(&documents, finding)));
-        if let Some(more) = findings.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        let first = findings.iter().take(MAX_PROBLEMS);
+        problems.extend(first.map(|finding| origins.locate(&documents, finding)));
+        if let Some(more) = findings.len().checked_sub(MAX_PROBLEMS).filter(|more| *more > 0) {
             problems.push(Problem::of_file("the inventory", format!("and {more} more problems")));
         }
     }
@@ -179,32 +181,32 @@ pub fn example() -> Inventory {
     example_loaded().inventory
 }
 
-/// The same with its pictures.
+/// The example inventory with its images.
 pub fn example_loaded() -> Loaded {
     let files = EXAMPLE.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    load_for(&files, Around { beside: compiled_in, stored: None }, |_| None)
-        .expect("a test checks the example inventory")
+    load_with(&files, ImageSources { read: compiled_in, stored: None }, |_| None)
+        .expect("a test validates the example inventory")
 }
 
-/// Pictures in the folder of the file that names them. No more of one is read than it may have, and
-/// a byte to tell.
+/// Reads an image relative to the folder of the file that refers to it. Reads at most one byte more
+/// than the size limit, so that a larger file is detected.
 pub(super) fn in_folder(file: &str, path: &str) -> io::Result<Vec<u8>> {
     if file == STANDARD_INPUT {
-        return Err(io::Error::other("standard input has no folder: name the files"));
+        return Err(io::Error::other("standard input has no folder: pass the file names instead"));
     }
     let path = Path::new(file).parent().unwrap_or(Path::new("")).join(path);
     let opened = File::open(path)?;
-    // A pipe or a device has no end, or none in sight.
+    // Reading a pipe or a device may never end.
     if !opened.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let mut bytes = Vec::new();
-    let most = u64::try_from(picture::MAX_BYTES + 1).unwrap_or(u64::MAX);
-    opened.take(most).read_to_end(&mut bytes)?;
+    let limit = u64::try_from(picture::MAX_BYTES + 1).unwrap_or(u64::MAX);
+    opened.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Pictures of the example.
+/// Reads an image of the example inventory.
 pub(super) fn compiled_in(_: &str, path: &str) -> io::Result<Vec<u8>> {
     let name = path.strip_prefix("pictures/").unwrap_or(path);
     let found = EXAMPLE_PICTURES.iter().find(|(own, _)| *own == name);
@@ -217,52 +219,52 @@ fn unknown_lists(document: &Document<'_>) -> Vec<Problem> {
         .map(|(name, _)| {
             let help = document::nearest(name, LISTS.into_iter())
                 .map(|near| format!("did you mean `{near}`?"))
-                .or_else(|| Some(format!("an inventory has {}", LISTS.join(", "))));
+                .or_else(|| Some(format!("must be one of {}", LISTS.join(", "))));
             document.problem(name, &format!("unknown list `{name}`"), help)
         })
         .collect()
 }
 
-/// Where every document came from: (list, id) to (file, place), each time it was written.
+/// Where each document was defined: (list, id) to every (file, index in the list).
 #[derive(Default)]
-struct Origin {
+struct Origins {
     places: HashMap<(&'static str, String), Vec<(usize, usize)>>,
 }
 
-impl Origin {
-    /// A finding as a problem with file, line and column. A second document of the same id is
-    /// shown where the second one stands.
-    fn place(&self, documents: &[Document<'_>], finding: &Finding) -> Problem {
+impl Origins {
+    /// Converts a finding to a problem with file, line and column. If an id was used twice, the
+    /// location is that of the last document.
+    fn locate(&self, documents: &[Document<'_>], finding: &Finding) -> Problem {
         let key = (finding.list, finding.id.clone());
         let found = self.places.get(&key).and_then(|places| places.last());
-        let (number, at) = found.copied().unwrap_or_default();
-        let path = format!("{}[{at}].{}", finding.list, finding.field);
+        let (number, index) = found.copied().unwrap_or_default();
+        let path = format!("{}[{index}].{}", finding.list, finding.field);
         documents[number].problem(path.trim_end_matches('.'), &finding.reason, finding.help.clone())
     }
 
-    /// Reads the pictures that documents name by their paths, and has the documents name them by
-    /// their addresses instead.
-    fn pictures(
+    /// Reads the images that documents refer to by path, adds them to `loaded`, and replaces each
+    /// path by the image's address.
+    fn load_images(
         &self,
         documents: &[Document<'_>],
-        beside: Beside,
+        read: ReadImage,
         inventory: &mut Inventory,
-        read: &mut Vec<Picture>,
+        loaded: &mut Vec<Picture>,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (Place { list, id, field }, source) in inventory.pictures_mut() {
             let Source::File(path) = &*source else { continue };
             let places = self.places.get(&(list, id.clone()));
             let number = places.and_then(|places| places.last()).map_or(0, |(number, _)| *number);
-            match one_picture(documents[number].file(), path, beside) {
+            match load_image(documents[number].file(), path, read) {
                 Ok(picture) => {
                     *source = Source::Stored(picture.address());
-                    if !read.iter().any(|known| known.address() == picture.address()) {
-                        read.push(picture);
+                    if !loaded.iter().any(|known| known.address() == picture.address()) {
+                        loaded.push(picture);
                     }
                 }
-                Err(why) => {
-                    let (field, reason) = (field.to_owned(), format!("`{path}` {why}"));
+                Err(reason) => {
+                    let (field, reason) = (field.to_owned(), format!("`{path}` {reason}"));
                     findings.push(Finding { list, id, field, reason, help: None });
                 }
             }
@@ -271,21 +273,21 @@ impl Origin {
     }
 }
 
-fn one_picture(file: &str, path: &str, beside: Beside) -> Result<Picture, String> {
-    let bytes = beside(file, path).map_err(|error| format!("cannot be read: {error}"))?;
+fn load_image(file: &str, path: &str, read: ReadImage) -> Result<Picture, String> {
+    let bytes = read(file, path).map_err(|error| format!("cannot be read: {error}"))?;
     let name = path.rsplit('/').next().unwrap_or(path);
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    Picture::read(&bytes, Some(ending)).map_err(|refused| refused.to_string())
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    Picture::read(&bytes, Some(extension)).map_err(|error| error.to_string())
 }
 
-/// Reads one document's part of every list; entries that cannot be read are problems, the others
-/// go on.
+/// Reads one document's entries of every list. An entry that cannot be read becomes a problem, and
+/// reading continues with the next.
 struct Reader<'a, 'text> {
     number: usize,
     document: &'a Document<'text>,
     into: &'a mut Inventory,
     problems: &'a mut Vec<Problem>,
-    origin: &'a mut Origin,
+    origins: &'a mut Origins,
 }
 
 impl listed::Visitor for Reader<'_, '_> {
@@ -293,24 +295,24 @@ impl listed::Visitor for Reader<'_, '_> {
     fn visit<T: Listed>(&mut self) {
         let name = T::LIST;
         let Some(count) = self.document.entries(name) else {
-            if self.document.names().any(|(written, _)| written == name) {
-                let reason = format!("`{name}` is a list: write [[{name}]]");
+            if self.document.names().any(|(key, _)| key == name) {
+                let reason = format!("must be a list: write [[{name}]]");
                 self.problems.push(self.document.problem(name, &reason, None));
             }
             return;
         };
-        for at in 0..count {
-            if self.problems.len() >= SHOWN {
+        for index in 0..count {
+            if self.problems.len() >= MAX_PROBLEMS {
                 return;
             }
-            match self.document.entry::<T>(name, at) {
+            match self.document.entry::<T>(name, index) {
                 Ok(entry) => {
                     for (path, reason) in entry.limits() {
-                        let path = format!("{name}[{at}].{path}");
+                        let path = format!("{name}[{index}].{path}");
                         self.problems.push(self.document.problem(&path, &reason, None));
                     }
                     let key = (name, entry.id().to_owned());
-                    self.origin.places.entry(key).or_default().push((self.number, at));
+                    self.origins.places.entry(key).or_default().push((self.number, index));
                     T::of_mut(self.into).push(entry);
                 }
                 Err(found) => self.problems.extend(found),

@@ -1,7 +1,7 @@
-//! The IAB Content Taxonomy, as its TSV file gives it, as topics of ours.
+//! Imports the IAB Content Taxonomy from its TSV file as topics.
 //!
-//! Its column `Extension` marks data protection's sensitive categories; our `sensitive` means
-//! pages no sponsor wants to be beside, which is for the operator to say. It is left out.
+//! The column `Extension` is ignored: it marks categories that are sensitive under data protection
+//! law, while `sensitive` here marks pages unsuitable for ads, which the operator decides.
 
 use crate::config::Problem;
 use crate::domain::id::TopicId;
@@ -10,23 +10,23 @@ use crate::domain::text;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
-/// Lines above the first topic.
+/// The number of lines before the first topic.
 const HEADER_LINES: usize = 2;
 
 struct Row<'a> {
     line: usize,
-    /// As the file has it: `150`, `80DV8O`.
+    /// The id in the file: `150`, `80DV8O`.
     id: &'a str,
     parent: &'a str,
     name: &'a str,
 }
 
-/// Every topic of a file with tab-separated columns `Unique ID`, `Parent`, `Name` and more, two
-/// header lines on top; `version` is that of the taxonomy, such as `3.1`. All or nothing: a line
-/// that cannot be read is a problem with its number.
+/// Parses a file with two header lines and the tab-separated columns `Unique ID`, `Parent`, `Name`
+/// and more; `version` is the taxonomy's, such as `3.1`. Returns every topic, or a problem with the
+/// line number for every line that cannot be parsed.
 ///
-/// A topic's id is its name, with its parent's in front where names repeat; its IAB id is kept as
-/// the alias `iab-3.1-150`.
+/// A topic's id is derived from its name, with its parent's name as a prefix if the name occurs
+/// more than once. Its IAB id becomes the alias `iab-3.1-150`.
 pub fn topics(file: &str, text: &str, version: &str) -> Result<Vec<TopicDoc>, Vec<Problem>> {
     let mut problems = Vec::new();
     let rows = rows(file, text, &mut problems);
@@ -34,7 +34,7 @@ pub fn topics(file: &str, text: &str, version: &str) -> Result<Vec<TopicDoc>, Ve
         rows.iter().enumerate().map(|(at, row)| (row.id, at)).collect();
     for row in &rows {
         if !row.parent.is_empty() && !by_id.contains_key(row.parent) {
-            let reason = format!("there is no parent `{}`", row.parent);
+            let reason = format!("unknown parent `{}`", row.parent);
             problems.push(at_line(file, row.line, reason));
         }
     }
@@ -53,7 +53,7 @@ pub fn topics(file: &str, text: &str, version: &str) -> Result<Vec<TopicDoc>, Ve
     Ok(rows.iter().zip(&ids).map(topic).collect())
 }
 
-/// The version that a file's first line names: `3.1` in "Content Taxonomy v3.1 Tiered Categories".
+/// The version in a file's first line: `3.1` in "Content Taxonomy v3.1 Tiered Categories".
 pub fn version_of(text: &str) -> Option<String> {
     let words = text.lines().next()?.split_whitespace();
     let digits = |word: &str| word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -70,59 +70,67 @@ fn at_line(file: &str, line: usize, reason: String) -> Problem {
 fn rows<'a>(file: &str, text: &'a str, problems: &mut Vec<Problem>) -> Vec<Row<'a>> {
     let mut seen = HashMap::new();
     let mut rows = Vec::new();
-    for (at, content) in text.lines().enumerate().skip(HEADER_LINES) {
-        let line = at + 1;
+    for (index, content) in text.lines().enumerate().skip(HEADER_LINES) {
+        let line = index + 1;
         if content.trim().is_empty() {
             continue;
         }
         let mut columns = content.split('\t').map(str::trim);
         let (Some(id), Some(parent), Some(name)) = (columns.next(), columns.next(), columns.next())
         else {
-            let reason = "has fewer than three columns: id, parent and name, tabs between them";
+            let reason = "must have the columns id, parent and name, separated by tabs";
             problems.push(at_line(file, line, reason.into()));
             continue;
         };
         if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            problems.push(at_line(file, line, format!("`{id}` is not an id of the taxonomy")));
+            problems.push(at_line(
+                file,
+                line,
+                format!("`{id}` is not an id of the taxonomy: must be letters, digits and `-`"),
+            ));
         } else if text::key(name).is_none() {
-            problems.push(at_line(file, line, "has no name".into()));
+            problems.push(at_line(file, line, "the name must contain a letter or a digit".into()));
         } else if let Some(other) = seen.insert(id, line) {
-            problems.push(at_line(file, line, format!("`{id}` was given in line {other}")));
+            problems.push(at_line(
+                file,
+                line,
+                format!("duplicate id `{id}`: first used in line {other}"),
+            ));
         } else {
             rows.push(Row { line, id, parent, name });
         }
     }
     if rows.is_empty() && problems.is_empty() {
-        problems.push(Problem::of_file(file, "holds no topic"));
+        problems.push(Problem::of_file(file, "contains no topics"));
     }
     rows
 }
 
-/// An id for every row, no two alike: the name; where names repeat, with the parent's name in
-/// front; else, and where a name does not make an id, the IAB's.
+/// A unique id for every row: from the name; if the name occurs more than once, from the parent's
+/// name and the name; if neither is a valid unused id, from the IAB id.
 fn ids(rows: &[Row<'_>], by_id: &HashMap<&str, usize>, version: &str) -> Vec<TopicId> {
     let mut count: HashMap<String, usize> = HashMap::new();
     let slug = |row: &Row<'_>| text::key(row.name).unwrap_or_default();
     for row in rows {
         *count.entry(slug(row)).or_default() += 1;
     }
-    let mut taken: HashSet<TopicId> = HashSet::new();
+    let mut used: HashSet<TopicId> = HashSet::new();
     rows.iter()
         .map(|row| {
             let own = slug(row);
-            let above = by_id.get(row.parent).map(|at| slug(&rows[*at]));
-            let longer = above.map(|above| format!("{above}-{own}"));
-            let alone = (count[&own] == 1).then_some(own);
-            let chosen = [alone, longer]
+            let parent = by_id.get(row.parent).map(|index| slug(&rows[*index]));
+            let prefixed = parent.map(|parent| format!("{parent}-{own}"));
+            let unique = (count[&own] == 1).then_some(own);
+            let chosen = [unique, prefixed]
                 .into_iter()
                 .flatten()
                 .filter_map(|text| text.parse::<TopicId>().ok())
-                .find(|id| !taken.contains(id));
+                .find(|id| !used.contains(id));
             let id = chosen.unwrap_or_else(|| {
                 let text = text::key(&format!("iab-{version}-{}", row.id)).unwrap_or_default();
-                text.parse().expect("letters, digits and `-`, short: `rows` let no other id in")
+                text.parse().expect("`rows` admits only ids of letters, digits and `-`")
             });
-            taken.insert(id.clone());
+            used.insert(id.clone());
             id
         })
         .collect()
@@ -134,7 +142,7 @@ mod tests {
     use crate::catalog::check;
     use crate::domain::inventory::Inventory;
 
-    /// The shape of the real file, its content our own.
+    /// The structure of the real file with invented content.
     const EXCERPT: &str = "Relational ID System\t\t\tOur own tiers v3.1 in short\t\t\t\tExtension\t\r\n\
         Unique ID\tParent\tName\tTier 1\tTier 2\tTier 3\tTier 4\t\t\r\n\
         1\t\tVehicles\tVehicles\t\t\t\t\t\r\n\
@@ -158,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_a_topic_under_its_parent_with_its_number_as_an_alias() {
+    fn every_row_becomes_a_topic_under_its_parent_with_the_iab_id_as_an_alias() {
         assert_eq!(topics("t.tsv", EXCERPT, "3.1").unwrap().len(), 12);
         assert_eq!(version_of(EXCERPT).as_deref(), Some("3.1"));
         assert_eq!(of("2"), ("boats-and-ships".into(), Some("vehicles".into())));
@@ -167,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn where_names_repeat_the_parents_stands_in_front() {
+    fn a_repeated_name_is_prefixed_with_the_parents_name() {
         assert_eq!(of("5"), ("food-history".into(), Some("food".into())));
         assert_eq!(of("11").0, "boats-and-ships-history");
         // `3` would be `vehicles-history`, and so would `12`, by its own name.
@@ -176,13 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_makes_no_id_leaves_the_number() {
+    fn a_name_that_is_not_a_valid_id_is_replaced_by_the_iab_id() {
         assert_eq!(of("8"), ("iab-3-1-8".into(), Some("cooking".into())));
         assert_eq!(of("10").0, "iab-3-1-10");
     }
 
     #[test]
-    fn the_topics_pass_the_checks() {
+    fn imported_topics_are_valid() {
         let topics = topics("t.tsv", EXCERPT, "3.1").unwrap();
         let mut inventory = Inventory { topics, ..Inventory::default() };
         inventory.sort();
@@ -190,18 +198,18 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named_by_its_line() {
+    fn a_line_that_cannot_be_parsed_is_reported_with_its_number() {
         let text =
             format!("{EXCERPT}broken\r\n13\tnowhere\tLost\t\r\n1\t\tAgain\t\r\n14\t\t \t\r\n");
         let problems = topics("t.tsv", &text, "3.1").unwrap_err();
-        let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(
-            said,
+            messages,
             [
-                "t.tsv:15:1: has fewer than three columns: id, parent and name, tabs between them",
-                "t.tsv:16:1: there is no parent `nowhere`",
-                "t.tsv:17:1: `1` was given in line 3",
-                "t.tsv:18:1: has no name",
+                "t.tsv:15:1: must have the columns id, parent and name, separated by tabs",
+                "t.tsv:16:1: unknown parent `nowhere`",
+                "t.tsv:17:1: duplicate id `1`: first used in line 3",
+                "t.tsv:18:1: the name must contain a letter or a digit",
             ]
         );
     }

@@ -1,7 +1,7 @@
-//! The files of a configuration, wherever they lie: settings, weights, labels, inventory.
+//! The files of a configuration (settings, weights, labels, inventory), wherever they are stored.
 
 use crate::catalog::files;
-use crate::catalog::files::Around;
+use crate::catalog::files::ImageSources;
 use crate::catalog::files::Loaded;
 use crate::catalog::picture::Picture;
 use crate::catalog::pictures::Pictures;
@@ -19,18 +19,19 @@ use std::path::Path;
 /// A file's name and its text.
 type Text = (String, String);
 
-/// The texts of a configuration, unread.
+/// The texts of a configuration, not parsed yet.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
     settings: Option<Text>,
     weights: Option<Text>,
     labels: Option<Text>,
     inventory: Vec<Text>,
-    /// They are those compiled in.
+    /// Whether these are the compiled-in files.
     built_in: bool,
 }
 
-/// What they say, each part checked, and the parts against each other; absent where no file says it.
+/// A configuration whose parts are validated, also against each other. A part without a file is
+/// `None`.
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
     /// `adjacent.toml`, over the defaults.
@@ -39,26 +40,26 @@ pub struct Checked {
     pub weights: Option<Weights>,
     /// `labels.toml`.
     pub labels: Option<LabelTable>,
-    /// Everything else.
+    /// The inventory, from all other files.
     pub inventory: Option<Inventory>,
-    /// The pictures that lie beside it.
+    /// The images that the inventory's files refer to by path.
     pub pictures: Vec<Picture>,
 }
 
 impl Layout {
-    /// The configuration that is compiled in.
+    /// The compiled-in configuration.
     pub fn example() -> Layout {
-        let own = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+        let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
         Layout {
-            settings: Some(own(("config/adjacent.toml", load::DEFAULTS))),
-            weights: Some(own(files::WEIGHTS)),
-            labels: Some(own(files::LABELS)),
-            inventory: files::EXAMPLE.map(own).into(),
+            settings: Some(owned(("config/adjacent.toml", load::DEFAULTS))),
+            weights: Some(owned(files::WEIGHTS)),
+            labels: Some(owned(files::LABELS)),
+            inventory: files::EXAMPLE.map(owned).into(),
             built_in: true,
         }
     }
 
-    /// Adds a file; or the `.toml` files of a folder and of the folder `inventory` in it.
+    /// Adds a file, or the `.toml` files of a folder and of its subfolder `inventory`.
     pub fn add(&mut self, path: &Path) -> Result<(), Vec<Problem>> {
         let inner = path.join("inventory");
         let nested = inner.is_dir();
@@ -68,7 +69,7 @@ impl Layout {
                     self.add_text(name, text)?;
                 }
             }
-            // Files of its own are not needed where there is an inventory below.
+            // A folder with a subfolder `inventory` needs no `.toml` files itself.
             Err(_) if nested && path.is_dir() => {}
             Err(problems) => return Err(problems),
         }
@@ -78,7 +79,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Adds a text; `name` is for messages and for telling what it is.
+    /// Adds a text. `name` appears in problems and determines the kind of file.
     pub fn add_text(&mut self, name: String, text: String) -> Result<(), Vec<Problem>> {
         let slot = match kind(&name, &text) {
             Kind::Config => &mut self.settings,
@@ -90,47 +91,48 @@ impl Layout {
             }
         };
         if let Some((other, _)) = slot {
-            let reason = format!("holds the same as `{other}`: name one of them");
+            let reason = format!("is the same kind of file as `{other}`: pass only one of them");
             return Err(vec![Problem::of_file(&name, reason)]);
         }
         *slot = Some((name, text));
         Ok(())
     }
 
-    /// Reads all of it; every mistake in any file is found. Where no label table is among the
-    /// files, flights are checked against the one compiled in.
+    /// Parses and validates all files and returns every problem in any of them. Without a label
+    /// table among the files, flights are checked against the compiled-in one.
     pub fn read(&self) -> Result<Checked, Vec<Problem>> {
         self.read_with(None)
     }
 
-    /// The same; pictures that are named by an address must be among `stored`.
+    /// Like [`Self::read`]; images that are named by an address must be in `stored`, if given.
     pub fn read_with(&self, stored: Option<&Pictures>) -> Result<Checked, Vec<Problem>> {
         let mut problems = Vec::new();
         let settings = self.settings.as_ref().map(|(name, text)| load::settings_of(name, text));
         let weights = self.weights.as_ref().map(|(name, text)| tables::weights(name, text));
         let mut labels = None;
-        // A label may name a group of the inventory's, and a flight needs a label: the groups
-        // are read first, then the labels, then the flights are checked.
-        let beside = if self.built_in { files::compiled_in } else { files::in_folder };
-        let inventory = files::load_for(&self.inventory, Around { beside, stored }, |groups| {
+        // Labels may refer to the inventory's region groups, and flights need labels. So the groups
+        // are read first, then the labels, and then the flights are checked.
+        let read = if self.built_in { files::compiled_in } else { files::in_folder };
+        let images = ImageSources { read, stored };
+        let inventory = files::load_with(&self.inventory, images, |groups| {
             let regions = Regions::build(groups).unwrap_or_default();
             let Some((name, text)) = &self.labels else {
                 return tables::labels(files::LABELS.0, files::LABELS.1, &regions).ok();
             };
-            let read = tables::labels(name, text, &regions);
-            let table = read.as_ref().ok().cloned();
-            labels = Some(read);
+            let result = tables::labels(name, text, &regions);
+            let table = result.as_ref().ok().cloned();
+            labels = Some(result);
             table
         });
         let inventory = (!self.inventory.is_empty()).then_some(inventory);
-        let (inventory, pictures) = match keep(inventory, &mut problems) {
+        let (inventory, pictures) = match collect(inventory, &mut problems) {
             Some(Loaded { inventory, pictures }) => (Some(inventory), pictures),
             None => (None, Vec::new()),
         };
         let checked = Checked {
-            settings: keep(settings, &mut problems),
-            weights: keep(weights, &mut problems),
-            labels: keep(labels, &mut problems),
+            settings: collect(settings, &mut problems),
+            weights: collect(weights, &mut problems),
+            labels: collect(labels, &mut problems),
             inventory,
             pictures,
         };
@@ -138,8 +140,9 @@ impl Layout {
     }
 }
 
-fn keep<T>(read: Option<Result<T, Vec<Problem>>>, problems: &mut Vec<Problem>) -> Option<T> {
-    match read? {
+/// The value of a result; its problems are added to `problems`.
+fn collect<T>(result: Option<Result<T, Vec<Problem>>>, problems: &mut Vec<Problem>) -> Option<T> {
+    match result? {
         Ok(value) => Some(value),
         Err(found) => {
             problems.extend(found);
@@ -148,7 +151,7 @@ fn keep<T>(read: Option<Result<T, Vec<Problem>>>, problems: &mut Vec<Problem>) -
     }
 }
 
-/// What a text is: by its file's name, else by the first thing it says.
+/// The kind of a text: by its file's name, else by its first key or table.
 fn kind(name: &str, text: &str) -> Kind {
     let file = Path::new(name).file_name().and_then(|file| file.to_str()).unwrap_or(name);
     match file {
@@ -157,19 +160,19 @@ fn kind(name: &str, text: &str) -> Kind {
         "labels.toml" => return Kind::Labels,
         _ => {}
     }
-    let says = |line: &str| {
+    let key = |line: &str| {
         let word = line.trim().trim_start_matches('[');
         word.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().map(str::to_owned)
     };
-    let telling = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-    let Some(first) = text.lines().find(telling).and_then(says) else { return Kind::Inventory };
-    let fields = |kind| {
+    let has_key = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    let Some(first) = text.lines().find(has_key).and_then(key) else { return Kind::Inventory };
+    let matches = |kind| {
         let schema = crate::catalog::schema::of(kind);
         schema["properties"].as_object().is_some_and(|fields| fields.contains_key(&first))
     };
     [Kind::Inventory, Kind::Labels, Kind::Weights, Kind::Config]
         .into_iter()
-        .find(|kind| fields(*kind))
+        .find(|kind| matches(*kind))
         .unwrap_or(Kind::Inventory)
 }
 
@@ -178,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_configuration_of_this_project_is_valid_on_disk_and_compiled_in() {
+    fn the_default_configuration_is_valid_on_disk_and_compiled_in() {
         let mut layout = Layout::default();
         layout.add(Path::new("config")).unwrap();
         for checked in [layout.read().unwrap(), Layout::example().read().unwrap()] {
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_known_by_what_it_says_first() {
+    fn the_kind_of_a_file_follows_from_its_first_key() {
         let of = |(_, text): (&str, &str)| kind("x.toml", text);
         assert_eq!(of(files::WEIGHTS), Kind::Weights);
         assert_eq!(of(files::LABELS), Kind::Labels);
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flight_is_checked_against_the_labels_beside_it() {
+    fn flights_are_checked_against_the_labels_in_the_same_configuration() {
         let mut layout = Layout::default();
         layout.add(Path::new("config/inventory")).unwrap();
         let (name, text) = files::LABELS;
@@ -208,25 +211,25 @@ mod tests {
         let world = text.find("[[label]]\nregions = [\"world\"]").unwrap();
         let only_world = format!("{}{}", &text[..start], &text[world..]);
         layout.add_text(name.into(), only_world.clone()).unwrap();
-        assert!(layout.read().is_ok(), "the world's label is everybody's");
+        assert!(layout.read().is_ok(), "the label for `world` applies in every country");
 
         let mut narrow = Layout { labels: None, ..layout };
         let german = only_world[..words - (world - start)].replace("\"world\"", "\"DE\"");
         let table = format!("{german}{}", &text[words..]);
         narrow.add_text(name.into(), table.clone()).unwrap();
         let problems = narrow.read().unwrap_err();
-        assert!(problems.iter().any(|problem| problem.reason.contains("nobody knows")));
+        assert!(problems.iter().any(|problem| problem.reason.contains("unknown country")));
 
         let table: LabelTable = toml::from_str(&table).unwrap();
-        let around = Around { beside: files::in_folder, stored: None };
-        let problems = files::load_for(&narrow.inventory, around, |_| Some(table)).unwrap_err();
+        let images = ImageSources { read: files::in_folder, stored: None };
+        let problems = files::load_with(&narrow.inventory, images, |_| Some(table)).unwrap_err();
         let zahid = problems.iter().find(|problem| problem.file.contains("zahid")).unwrap();
-        assert!(zahid.reason.contains("where no label was reviewed"), "{zahid}");
+        assert!(zahid.reason.contains("without a reviewed label"), "{zahid}");
         assert!(zahid.line > 1 && zahid.path.ends_with("targeting.regions"), "{zahid}");
     }
 
     #[test]
-    fn the_same_file_twice_is_refused() {
+    fn two_files_of_the_same_kind_are_rejected() {
         let mut layout = Layout::example();
         let again = layout.add_text("weights.toml".into(), String::new()).unwrap_err();
         assert!(again[0].to_string().contains("config/weights.toml"), "{}", again[0]);

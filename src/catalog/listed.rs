@@ -1,4 +1,4 @@
-//! The nine lists of an inventory, by the names that files, addresses and findings use.
+//! The nine lists of an inventory and their names, as files, URLs and findings use them.
 
 use crate::domain::campaign::Campaign;
 use crate::domain::campaign::Flight;
@@ -13,29 +13,29 @@ use crate::domain::taxonomy::TopicDoc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A document of one of the lists.
+/// A document in one of the lists.
 pub trait Listed: Clone + PartialEq + Serialize + DeserializeOwned {
     /// The name of its list, such as `flights`.
     const LIST: &'static str;
-    /// Its id, given once in the list.
+    /// Its id, unique in the list.
     fn id(&self) -> &str;
-    /// What is out of the limits of its own type: field path and reason.
+    /// The fields that violate the limits of their type: field path and reason.
     fn limits(&self) -> Vec<(String, String)>;
-    /// Its list.
+    /// Its list in an inventory.
     fn of(inventory: &Inventory) -> &Vec<Self>;
-    /// Its list, to be changed.
+    /// Its list in an inventory, mutable.
     fn of_mut(inventory: &mut Inventory) -> &mut Vec<Self>;
 }
 
-/// Something done to a list whatever it holds.
+/// An operation on a list of any document type.
 pub trait Visitor {
-    /// What comes of it.
+    /// Its result.
     type Out;
-    /// Does it to the list of `T`.
+    /// Runs the operation on the list of `T`.
     fn visit<T: Listed>(&mut self) -> Self::Out;
 }
 
-/// Whether every list is in id order, as [`Inventory::sort`] puts it.
+/// Whether every list is in id order, as [`Inventory::sort`] leaves it.
 pub fn in_order(inventory: &Inventory) -> bool {
     struct InOrder<'a>(&'a Inventory);
     impl Visitor for InOrder<'_> {
@@ -49,10 +49,10 @@ pub fn in_order(inventory: &Inventory) -> bool {
 
 macro_rules! listed {
     ($($list:ident: $type:ident, $limits:expr;)*) => {
-        /// The names of the lists, those that others refer to first.
+        /// The names of the lists; a list comes before the lists that refer to it.
         pub const LISTS: [&str; 9] = [$(stringify!($list)),*];
 
-        /// Visits the list called `name`; `None` when there is none.
+        /// Visits the list called `name`; `None` if there is no such list.
         pub fn named<V: Visitor>(name: &str, visitor: &mut V) -> Option<V::Out> {
             match name {
                 $(stringify!($list) => Some(visitor.visit::<$type>()),)*
@@ -96,7 +96,7 @@ listed! {
     publishers: Publisher, declared;
 }
 
-/// The limits that stand beside the fields.
+/// Checks the limits declared in the attributes of the fields.
 fn declared<T: garde::Validate<Context = ()>>(document: &T) -> Vec<(String, String)> {
     match document.validate() {
         Ok(()) => Vec::new(),

@@ -1,4 +1,4 @@
-//! What can be served and by which weights: files read, checked, compared, kept as versions.
+//! Inventory, weights and labels: read from files, validated, compared and stored as versions.
 
 pub mod audit;
 pub mod change;

@@ -1,4 +1,4 @@
-//! JSON Schemas of the files people write, from the types that read them.
+//! JSON Schemas of the configuration files, generated from the types that parse them.
 
 use crate::config::Settings;
 use crate::domain::inventory::Inventory;
@@ -7,9 +7,9 @@ use crate::domain::weights::Weights;
 use serde_json::Value;
 
 closed! {
-    /// A kind of file.
+    /// A kind of configuration file.
     Kind {
-        /// A file of the inventory's folder, or all of them in one.
+        /// A file of the inventory's folder, or the whole inventory in one file.
         Inventory = "inventory",
         /// `weights.toml`.
         Weights = "weights",
@@ -20,8 +20,8 @@ closed! {
     }
 }
 
-/// The schema (2020-12) of a kind of file. It says less than the checks do: references, dates that
-/// must follow each other and the like are beyond it.
+/// The JSON Schema (2020-12) of a kind of file. It is weaker than the checks: it cannot express
+/// references between documents, the order of dates and the like.
 pub fn of(kind: Kind) -> Value {
     let schema = match kind {
         Kind::Inventory => schemars::schema_for!(Inventory),
@@ -36,12 +36,12 @@ pub fn of(kind: Kind) -> Value {
     schema
 }
 
-/// What the settings' file leaves out the defaults say: no section and no key of one is required.
+/// Makes every section and every key of a section optional: the defaults apply to missing ones.
 fn optional(schema: &mut Value) {
-    let referred = |field: &Value| Some(field.get("$ref")?.as_str()?.to_owned());
+    let reference = |field: &Value| Some(field.get("$ref")?.as_str()?.to_owned());
     let sections: Vec<String> = schema["properties"]
         .as_object()
-        .map(|fields| fields.values().filter_map(referred).collect())
+        .map(|fields| fields.values().filter_map(reference).collect())
         .unwrap_or_default();
     let pointers = sections.iter().filter_map(|section| section.strip_prefix('#'));
     for pointer in std::iter::once("").chain(pointers) {
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_of_this_project_are_valid_by_their_schemas() {
+    fn the_default_files_match_their_schemas() {
         assert_eq!(faults(Kind::Config, load::DEFAULTS), [""; 0]);
         assert_eq!(faults(Kind::Weights, files::WEIGHTS.1), [""; 0]);
         assert_eq!(faults(Kind::Labels, files::LABELS.1), [""; 0]);
@@ -74,27 +74,27 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_valid_is_not_by_its_schema_either() {
+    fn an_invalid_file_does_not_match_its_schema() {
         let broken = files::WEIGHTS.1.replace("entity_boost = 2.0", "entity_boost = -2.0");
         assert_eq!(faults(Kind::Weights, &broken), ["/entity_boost"]);
         let broken = files::LABELS.1.replacen("text = ", "texxt = ", 1);
         assert!(faults(Kind::Labels, &broken).contains(&"/label/0".to_owned()));
         let broken = load::DEFAULTS.replace("format = \"text\"", "format = \"prose\"");
         assert_eq!(faults(Kind::Config, &broken), ["/logs/format"]);
-        for (from, to, at) in [
+        for (from, to, path) in [
             ("price_micros = 8_000_000", "price_micros = -8", "/flights/0/price_micros"),
             ("tier = \"standard\"", "tier = \"best\"", "/flights/0/tier"),
             ("political = false", "", "/campaigns/0"),
         ] {
-            let whole = files::EXAMPLE.iter().find(|(name, _)| name.contains("zahid")).unwrap();
-            assert_eq!(faults(Kind::Inventory, &whole.1.replace(from, to)), [at]);
+            let file = files::EXAMPLE.iter().find(|(name, _)| name.contains("zahid")).unwrap();
+            assert_eq!(faults(Kind::Inventory, &file.1.replace(from, to)), [path]);
         }
     }
 
     #[test]
-    fn a_settings_file_may_leave_out_what_it_does_not_change() {
+    fn a_settings_file_may_omit_keys_and_sections() {
         assert_eq!(faults(Kind::Config, "[windows]\nclick_seconds = 60\n"), [""; 0]);
-        let half = "[limits]\nclicks = [{ count = 2 }]\n";
-        assert_eq!(faults(Kind::Config, half), ["/limits/clicks/0"]);
+        let incomplete = "[limits]\nclicks = [{ count = 2 }]\n";
+        assert_eq!(faults(Kind::Config, incomplete), ["/limits/clicks/0"]);
     }
 }

@@ -1,10 +1,10 @@
-//! Stops: of what is sold, and of a publisher's own pages.
+//! Pauses advertisers, campaigns, flights and publishers, and parts of a publisher's site.
 //!
-//! Nothing but the stop itself is checked. An inventory that a newer version would refuse for
-//! another reason must not keep an operator from stopping a flight at night.
+//! Only the pause itself is validated, not the whole inventory: an unrelated error, such as one that
+//! only a newer version detects, must not prevent an operator from pausing a flight.
 
 use crate::catalog::check::Finding;
-use crate::catalog::check::stopped_path;
+use crate::catalog::check::check_url_prefix;
 use crate::catalog::edit::Refused;
 use crate::catalog::listed::Listed;
 use crate::domain::campaign::Campaign;
@@ -15,31 +15,31 @@ use crate::domain::party::Advertiser;
 use crate::domain::party::Publisher;
 
 closed! {
-    /// What can be stopped as a whole.
+    /// A kind of object that can be paused.
     Stoppable {
-        /// All campaigns of it.
+        /// An advertiser with all its campaigns.
         Advertiser = "advertiser",
-        /// All flights of it.
+        /// A campaign with all its flights.
         Campaign = "campaign",
-        /// It alone.
+        /// A single flight.
         Flight = "flight",
-        /// Its whole site.
+        /// A publisher with its whole site.
         Publisher = "publisher",
     }
 }
 
-/// A part of a site on which nothing is served.
+/// A part of a site that can be paused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// All of it.
+    /// The whole site.
     Site,
-    /// Pages whose path, or whose whole address, begins like this.
+    /// Pages whose path or whose whole URL starts with this prefix.
     Path(String),
-    /// Pages about a topic or one below it.
+    /// Pages about this topic or one of its descendants.
     Topic(TopicId),
 }
 
-/// Stops (`true`) or resumes (`false`) something. Twice is like once.
+/// Pauses (`true`) or resumes (`false`) an object. Idempotent.
 pub fn set(
     inventory: &Inventory,
     what: Stoppable,
@@ -47,7 +47,7 @@ pub fn set(
     stopped: bool,
 ) -> Result<Inventory, Refused> {
     let mut new = inventory.clone();
-    let (held, written) = match what {
+    let (by_operator, by_file) = match what {
         Stoppable::Advertiser => {
             let found = find::<Advertiser>(&mut new, id)?;
             (&mut found.held, &mut found.stopped)
@@ -65,13 +65,13 @@ pub fn set(
             (&mut found.held.site, &mut found.stopped)
         }
     };
-    // What a file stopped is resumed, too; the file stops it again when it is applied again.
-    *held = stopped;
-    *written &= stopped;
+    // Resuming also clears a pause from a file; the file sets it again when it is applied again.
+    *by_operator = stopped;
+    *by_file &= stopped;
     Ok(new)
 }
 
-/// Stops or resumes a part of a publisher's own site. Twice is like once.
+/// Pauses or resumes a part of a publisher's site. Idempotent.
 pub fn set_part(
     inventory: &Inventory,
     publisher: &str,
@@ -79,7 +79,7 @@ pub fn set_part(
     stopped: bool,
 ) -> Result<Inventory, Refused> {
     let mut new = inventory.clone();
-    let refused = |field: &str, reason: String| {
+    let invalid = |field: &str, reason: String| {
         let (list, id, field) = (Publisher::LIST, publisher.to_owned(), field.to_owned());
         Refused::Invalid(vec![Finding { list, id, field, reason, help: None }])
     };
@@ -92,29 +92,29 @@ pub fn set_part(
             site.stopped &= stopped;
         }
         Part::Path(prefix) => {
-            stopped_path(prefix).map_err(|reason| refused("stopped_paths", reason))?;
-            entry(&mut site.held.paths, prefix, stopped);
+            check_url_prefix(prefix).map_err(|reason| invalid("stopped_paths", reason))?;
+            set_entry(&mut site.held.paths, prefix, stopped);
             if !stopped {
-                entry(&mut site.stopped_paths, prefix, false);
+                set_entry(&mut site.stopped_paths, prefix, false);
             }
         }
         Part::Topic(topic) => {
             if stopped && !known(topic) {
-                return Err(refused("stopped_topics", format!("there is no topic `{topic}`")));
+                return Err(invalid("stopped_topics", format!("unknown topic `{topic}`")));
             }
-            entry(&mut site.held.topics, topic, stopped);
+            set_entry(&mut site.held.topics, topic, stopped);
             if !stopped {
-                entry(&mut site.stopped_topics, topic, false);
+                set_entry(&mut site.stopped_topics, topic, false);
             }
         }
     }
     Ok(new)
 }
 
-/// Takes what was stopped by hand over into an inventory that knows nothing of it: files and steps
-/// back stop and resume only what they say themselves.
+/// Copies the operators' and publishers' pauses into a new inventory: applying files or rolling back
+/// neither sets nor clears them.
 pub fn carry(from: &Inventory, into: &mut Inventory) {
-    let held: Vec<(Stoppable, &str)> = from
+    let paused: Vec<(Stoppable, &str)> = from
         .advertisers
         .iter()
         .filter(|one| one.held)
@@ -132,12 +132,15 @@ pub fn carry(from: &Inventory, into: &mut Inventory) {
                 .map(|one| (Stoppable::Flight, one.id.as_str())),
         )
         .collect();
-    for (what, id) in held {
-        // What is gone needs no stop.
-        match what {
-            Stoppable::Advertiser => hold(find::<Advertiser>(into, id).map(|one| &mut one.held)),
-            Stoppable::Campaign => hold(find::<Campaign>(into, id).map(|one| &mut one.held)),
-            _ => hold(find::<Flight>(into, id).map(|one| &mut one.held)),
+    for (what, id) in paused {
+        // Objects that the new inventory does not have are skipped.
+        let flag = match what {
+            Stoppable::Advertiser => find::<Advertiser>(into, id).map(|one| &mut one.held),
+            Stoppable::Campaign => find::<Campaign>(into, id).map(|one| &mut one.held),
+            _ => find::<Flight>(into, id).map(|one| &mut one.held),
+        };
+        if let Ok(flag) = flag {
+            *flag = true;
         }
     }
     for site in from.publishers.iter().filter(|site| !site.held.is_nothing()) {
@@ -147,21 +150,16 @@ pub fn carry(from: &Inventory, into: &mut Inventory) {
     }
 }
 
-fn hold(found: Result<&mut bool, Refused>) {
-    if let Ok(held) = found {
-        *held = true;
-    }
-}
-
 fn find<'a, T: Listed>(inventory: &'a mut Inventory, id: &str) -> Result<&'a mut T, Refused> {
     let missing = || Refused::NotFound { list: T::LIST, id: id.to_owned() };
     T::of_mut(inventory).iter_mut().find(|one| one.id() == id).ok_or_else(missing)
 }
 
-fn entry<T: PartialEq + Clone>(list: &mut Vec<T>, one: &T, there: bool) {
-    list.retain(|other| other != one);
-    if there {
-        list.push(one.clone());
+/// Adds an entry to a list, at most once, or removes it.
+fn set_entry<T: PartialEq + Clone>(list: &mut Vec<T>, entry: &T, present: bool) {
+    list.retain(|other| other != entry);
+    if present {
+        list.push(entry.clone());
     }
 }
 
@@ -172,7 +170,7 @@ mod tests {
     use crate::catalog::files;
 
     #[test]
-    fn files_resume_nothing_that_was_stopped_by_hand_and_stops_of_files_are_the_files_own() {
+    fn applying_files_keeps_the_operators_pauses_and_replaces_the_files_own() {
         let example = files::example();
         let mut stopped = set(&example, Stoppable::Flight, "zahid-ai-europe", true).unwrap();
         let topic = Part::Topic("food".parse().unwrap());
@@ -184,13 +182,13 @@ mod tests {
 
         stopped.advertisers[0].stopped = false;
         assert_eq!(applied, stopped);
-        let mut gone = Inventory::default();
-        carry(&stopped, &mut gone);
-        assert_eq!(gone, Inventory::default());
+        let mut empty = Inventory::default();
+        carry(&stopped, &mut empty);
+        assert_eq!(empty, Inventory::default());
     }
 
     #[test]
-    fn whatever_is_stopped_is_as_before_once_it_is_resumed() {
+    fn resuming_restores_the_state_before_the_pause() {
         let example = files::example();
         for (what, id) in [
             (Stoppable::Advertiser, "zahid-host"),
@@ -200,14 +198,14 @@ mod tests {
         ] {
             let stopped = set(&example, what, id, true).unwrap();
             assert_ne!(stopped, example, "{what}");
-            assert_eq!(set(&stopped, what, id, true).unwrap(), stopped, "twice is like once");
+            assert_eq!(set(&stopped, what, id, true).unwrap(), stopped, "idempotent");
             assert_eq!(set(&stopped, what, id, false).unwrap(), example, "{what}");
             assert!(matches!(set(&example, what, "x", true), Err(Refused::NotFound { .. })));
         }
     }
 
     #[test]
-    fn a_publisher_stops_a_path_a_topic_or_its_whole_site() {
+    fn a_publisher_pauses_a_path_a_topic_or_its_whole_site() {
         let example = files::example();
         for part in [
             Part::Site,
@@ -223,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_that_would_not_stop_anything_is_refused() {
+    fn a_pause_that_would_have_no_effect_is_rejected() {
         let example = files::example();
         for part in [
             Part::Path("politics".into()),
@@ -231,13 +229,13 @@ mod tests {
             Part::Path(String::new()),
             Part::Topic("no-such-topic".parse().unwrap()),
         ] {
-            let refused = set_part(&example, "eu-tech-news", &part, true).unwrap_err();
-            assert!(matches!(&refused, Refused::Invalid(f) if f[0].field.starts_with("stopped_")));
+            let error = set_part(&example, "eu-tech-news", &part, true).unwrap_err();
+            assert!(matches!(&error, Refused::Invalid(f) if f[0].field.starts_with("stopped_")));
         }
     }
 
     #[test]
-    fn a_stop_holds_in_an_inventory_that_is_not_valid() {
+    fn a_flight_can_be_paused_in_an_invalid_inventory() {
         let mut broken = files::example();
         broken.campaigns[0].sectors = vec!["no-such-sector".parse().unwrap()];
         assert!(set(&broken, Stoppable::Flight, "zahid-ai-europe", true).is_ok());

@@ -1,16 +1,16 @@
-//! The embedded catalog: a folder that holds the truth about what can be served.
+//! The embedded catalog: a folder that is the source of truth for what is served.
 //!
-//! | file | holds |
+//! | file | content |
 //! |---|---|
-//! | `inventory/HASH.json`, `weights/HASH.json`, `labels/HASH.json` | immutable versions, all kept: explaining and replaying go back |
-//! | `pictures/ADDRESS` | logos and images that versions name, all kept |
-//! | `head.json` | which of them are served |
-//! | `audit.log` | who changed the head, when, from what to what |
-//! | `lock` | held while somebody writes, in this process or another |
+//! | `inventory/HASH.json`, `weights/HASH.json`, `labels/HASH.json` | immutable versions, never deleted: explain and replay need old ones |
+//! | `pictures/ADDRESS` | logos and images that versions refer to, never deleted |
+//! | `head.json` | the versions that are served |
+//! | `audit.log` | who changed the head, when, and the hashes before and after |
+//! | `lock` | locked during a write, by this process or another |
 //!
-//! A change writes its pictures, then the versions that name them, then its line in the audit log
-//! (that commits it), then the head. A head that a crash left behind the log is brought up to it by
-//! the next `open` or change.
+//! A change writes its images, then the versions that refer to them, then its line in the audit log
+//! (the commit point), then the head. If a crash left the head behind the log, the next `open` or
+//! change recovers it.
 //! Readers take no lock.
 
 use crate::catalog::audit::AuditLog;
@@ -35,16 +35,16 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// What a change makes of the head.
-pub(super) enum Next {
-    /// Nothing.
-    Same(Head),
-    /// This.
-    Changed(Entry),
+/// The effect of a change on the head.
+pub(super) enum Plan {
+    /// None: the head stays, or the request was applied before with this result.
+    Unchanged(Head),
+    /// The entry to commit.
+    Change(Entry),
 }
 
 /// A catalog in a folder. Cheap to open, `Send + Sync`; several threads and processes may use the
-/// same folder.
+/// same folder concurrently.
 pub struct Catalog {
     folder: PathBuf,
     audit: AuditLog,
@@ -55,23 +55,23 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Opens the catalog in `folder`, which is made when it is not there.
+    /// Opens the catalog in `folder`; creates the folder if it does not exist.
     pub fn open(folder: &Path) -> Result<Catalog, CatalogError> {
         std::fs::create_dir_all(folder).map_err(|cause| CatalogError::io(folder, cause))?;
         let catalog = Catalog {
             folder: folder.to_owned(),
-            audit: AuditLog::at(folder.join("audit.log")),
+            audit: AuditLog::new(folder.join("audit.log")),
             inventories: Versions::open(folder, "inventory")?,
             weights: Versions::open(folder, "weights")?,
             labels: Versions::open(folder, "labels")?,
             pictures: Pictures::open(folder)?,
         };
-        let _held = catalog.lock()?;
-        catalog.caught_up()?;
+        let _lock = catalog.lock()?;
+        catalog.recover_head()?;
         Ok(catalog)
     }
 
-    /// What is served; `None` when nothing was ever put.
+    /// The versions that are served; `None` if nothing was stored yet.
     pub fn head(&self) -> Result<Option<Head>, CatalogError> {
         let path = self.head_path();
         let text = match std::fs::read(&path) {
@@ -79,59 +79,60 @@ impl Catalog {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(cause) => return Err(CatalogError::io(&path, cause)),
         };
-        /// Read first, and alone: the rest of a newer format may look different.
+        /// Parsed first, because a newer format may have different fields.
         #[derive(Deserialize)]
-        struct Form {
+        struct Format {
             format: u32,
         }
-        let damaged = |error: serde_json::Error| CatalogError::Damaged {
+        let corrupt = |error: serde_json::Error| CatalogError::Corrupt {
             path: path.clone(),
             reason: error.to_string(),
         };
-        let Form { format } = serde_json::from_slice(&text).map_err(damaged)?;
+        let Format { format } = serde_json::from_slice(&text).map_err(corrupt)?;
         if format > FORMAT {
             return Err(CatalogError::Newer { path, format });
         }
-        serde_json::from_slice(&text).map(Some).map_err(damaged)
+        serde_json::from_slice(&text).map(Some).map_err(corrupt)
     }
 
-    /// The inventory of this hash.
+    /// The inventory with this hash.
     pub fn inventory(&self, hash: &str) -> Result<Inventory, CatalogError> {
         self.inventories.load(hash)
     }
 
-    /// The hash of an inventory by its first eight bytes (big-endian), as event tokens carry them.
+    /// The full hash of an inventory, by its first eight bytes (big-endian) as in event tokens.
     pub fn hash_by_prefix(&self, prefix: u64) -> Result<String, CatalogError> {
         self.inventories.by_prefix(prefix)
     }
 
-    /// The inventory whose hash begins with these eight bytes.
+    /// The inventory whose hash starts with these eight bytes.
     pub fn inventory_by_prefix(&self, prefix: u64) -> Result<Inventory, CatalogError> {
         self.inventory(&self.hash_by_prefix(prefix)?)
     }
 
-    /// The weights of this hash.
+    /// The weights with this hash.
     pub fn weights(&self, hash: &str) -> Result<Weights, CatalogError> {
         self.weights.load(hash)
     }
 
-    /// The label table of this hash.
+    /// The label table with this hash.
     pub fn labels(&self, hash: &str) -> Result<LabelTable, CatalogError> {
         self.labels.load(hash)
     }
 
-    /// The stored pictures.
+    /// The stored images.
     pub fn pictures(&self) -> &Pictures {
         &self.pictures
     }
 
-    /// Stores a picture that no version names yet.
+    /// Stores an image that no version refers to yet.
     pub fn put_picture(&self, picture: &Picture) -> Result<(), CatalogError> {
-        let _held = self.lock()?;
+        let _lock = self.lock()?;
         self.pictures.put(picture)
     }
 
-    /// Makes an inventory the one that is served. `expected` is the hash the caller has seen.
+    /// Stores an inventory and serves it. `expected`: the hash of the version it replaces, if the
+    /// change depends on it.
     pub fn put_inventory(
         &self,
         inventory: &Inventory,
@@ -142,7 +143,7 @@ impl Catalog {
         self.put(&parts, expected.map_or(Expected::Anything, Expected::Inventory), by)
     }
 
-    /// Makes weights the ones that are served. `expected` is the hash the caller has seen.
+    /// Stores weights and serves them; `expected` as in [`Self::put_inventory`].
     pub fn put_weights(
         &self,
         weights: &Weights,
@@ -153,7 +154,7 @@ impl Catalog {
         self.put(&parts, expected.map_or(Expected::Anything, Expected::Weights), by)
     }
 
-    /// Makes a label table the one that is served. `expected` is the hash the caller has seen.
+    /// Stores a label table and serves it; `expected` as in [`Self::put_inventory`].
     pub fn put_labels(
         &self,
         labels: &LabelTable,
@@ -164,44 +165,45 @@ impl Catalog {
         self.put(&parts, expected.map_or(Expected::Anything, Expected::Labels), by)
     }
 
-    /// Changes the head, all parts at once or none, and returns it when it survives a power cut.
+    /// Changes the head atomically and returns it once it is durable.
     ///
-    /// A request that was audited already (same key, same body) changes nothing and returns the
-    /// head it made then. What changes nothing writes nothing, unless it has a key to remember.
+    /// A request that is in the audit log already (same key, same body) changes nothing and returns
+    /// the head that it produced then. A change without effect writes nothing, unless it has an
+    /// idempotency key to record.
     pub fn put(
         &self,
         parts: &Parts<'_>,
         expected: Expected<'_>,
         by: &By,
     ) -> Result<Head, CatalogError> {
-        let _held = self.lock()?;
-        match self.next(parts, expected, by)? {
-            Next::Same(head) => Ok(head),
-            Next::Changed(entry) => self.commit(&entry),
+        let _lock = self.lock()?;
+        match self.plan(parts, expected, by)? {
+            Plan::Unchanged(head) => Ok(head),
+            Plan::Change(entry) => self.commit(&entry),
         }
     }
 
-    /// What a change would make of the head. Versions it brings are kept already: nobody finds them
-    /// without a head. Callers hold the lock.
-    pub(super) fn next(
+    /// Plans a change of the head. Stores the new versions already; they are unreachable until a
+    /// head refers to them. The caller must hold the lock.
+    pub(super) fn plan(
         &self,
         parts: &Parts<'_>,
         expected: Expected<'_>,
         by: &By,
-    ) -> Result<Next, CatalogError> {
+    ) -> Result<Plan, CatalogError> {
         if let Some((key, body)) = &by.request
             && let Some(entry) = self.audited(key, body)?
         {
-            return Ok(Next::Same(Head::from(&entry)));
+            return Ok(Plan::Unchanged(Head::from(&entry)));
         }
-        let head = self.caught_up()?;
+        let head = self.recover_head()?;
         let before = head.as_ref().map(|head| head.hashes.clone()).unwrap_or_default();
         let number = head.as_ref().map_or(0, |head| head.number);
-        expected.agrees(number, &before)?;
+        expected.check(number, &before)?;
         parts.pictures.iter().try_for_each(|picture| self.pictures.put(picture))?;
         let mut after = before.clone();
         if let Some(inventory) = parts.inventory {
-            after.inventory = Some(self.put_in_order(inventory)?);
+            after.inventory = Some(self.put_sorted(inventory)?);
         }
         if let Some(weights) = parts.weights {
             after.weights = Some(self.weights.put(weights)?);
@@ -210,14 +212,14 @@ impl Catalog {
             after.labels = Some(self.labels.put(labels)?);
         }
         if let Some(head) = head.filter(|_| after == before && by.request.is_none()) {
-            return Ok(Next::Same(head));
+            return Ok(Plan::Unchanged(head));
         }
         let (key, body) = by.request.clone().unzip();
         let (at, who, what) = (by.at, by.who.clone(), by.what.clone());
-        Ok(Next::Changed(Entry { number: number + 1, at, who, what, before, after, key, body }))
+        Ok(Plan::Change(Entry { number: number + 1, at, who, what, before, after, key, body }))
     }
 
-    /// Makes a change the one that is served. Callers hold the lock.
+    /// Commits a change and serves it. The caller must hold the lock.
     pub(super) fn commit(&self, entry: &Entry) -> Result<Head, CatalogError> {
         self.audit.append(entry)?;
         let head = Head::from(entry);
@@ -225,10 +227,10 @@ impl Catalog {
         Ok(head)
     }
 
-    /// What a request with this idempotency key did; `None` when it is new. With another body it
-    /// is refused.
+    /// The entry of a request with this idempotency key; `None` if the key is new. Fails with
+    /// [`CatalogError::KeyReused`] if that request had another body.
     pub fn audited(&self, key: &str, body: &str) -> Result<Option<Entry>, CatalogError> {
-        match self.audit.of_key(key)? {
+        match self.audit.find_by_key(key)? {
             Some(entry) if entry.body.as_deref() != Some(body) => {
                 Err(CatalogError::KeyReused(key.to_owned()))
             }
@@ -241,8 +243,9 @@ impl Catalog {
         self.audit.entries()
     }
 
-    /// The order of lists means nothing and must not change a hash: tokens and logs carry it.
-    fn put_in_order(&self, inventory: &Inventory) -> Result<String, CatalogError> {
+    /// Stores an inventory with its lists in id order: the order has no meaning and must not affect
+    /// the hash, which tokens and logs contain.
+    fn put_sorted(&self, inventory: &Inventory) -> Result<String, CatalogError> {
         if listed::in_order(inventory) {
             return self.inventories.put(inventory);
         }
@@ -255,7 +258,7 @@ impl Catalog {
         self.folder.join("head.json")
     }
 
-    /// Held until dropped; other processes wait.
+    /// Locks the catalog until the result is dropped; other processes wait.
     pub(super) fn lock(&self) -> Result<File, CatalogError> {
         let path = self.folder.join("lock");
         File::options()
@@ -267,8 +270,9 @@ impl Catalog {
             .map_err(|cause| CatalogError::io(&path, cause))
     }
 
-    /// The head, brought up to the audit log. Callers hold the lock.
-    pub(super) fn caught_up(&self) -> Result<Option<Head>, CatalogError> {
+    /// The head, after completing a change that is in the audit log only. The caller must hold the
+    /// lock.
+    pub(super) fn recover_head(&self) -> Result<Option<Head>, CatalogError> {
         let head = self.head()?;
         let number = head.as_ref().map_or(0, |head| head.number);
         match self.audit.entries()?.last() {
@@ -290,5 +294,5 @@ impl Catalog {
 }
 
 #[cfg(test)]
-#[path = "store_laws.rs"]
-mod laws;
+#[path = "store_properties.rs"]
+mod properties;

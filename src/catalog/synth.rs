@@ -1,6 +1,6 @@
-//! A realistic inventory of any size from a seed, for trials and benchmarks: Zipf-like popularity,
-//! a topic tree, rivalries, exclusions, all three tiers. It keeps the example's publishers,
-//! topics and entities, so that the example's requests work on it.
+//! Generates a realistic inventory of any size from a seed, for trials and benchmarks: Zipf-like
+//! popularity, a topic tree, competitors, exclusions, all three tiers. It keeps the publishers,
+//! topics and entities of the example inventory, so that the example requests work on it.
 
 use crate::catalog::files;
 use crate::domain::campaign::Budget;
@@ -26,9 +26,9 @@ use crate::domain::zone::Zone;
 use rand::RngExt;
 use rand_pcg::Pcg64;
 
-/// Topics added to the example's: four levels, as the large taxonomies have.
+/// Topics in addition to the example's: four levels, like the large taxonomies.
 const TOPICS: usize = 400;
-/// Countries that flights name, most bought first.
+/// Countries that flights target, the most popular first.
 const COUNTRIES: [&str; 24] = [
     "US", "DE", "GB", "FR", "NL", "ES", "IT", "PL", "SE", "CA", "AT", "CH", "BE", "IN", "BR", "JP",
     "AU", "DK", "NO", "FI", "IE", "PT", "CZ", "MX",
@@ -36,13 +36,13 @@ const COUNTRIES: [&str; 24] = [
 const GROUPS: [&str; 6] = ["eu", "eea", "emea", "europe", "americas", "world"];
 const LANGUAGES: [&str; 6] = ["en", "de", "fr", "es", "it", "nl"];
 
-struct Maker {
+struct Generator {
     rng: Pcg64,
     topics: Vec<String>,
     entities: Vec<String>,
 }
 
-impl Maker {
+impl Generator {
     fn below(&mut self, end: usize) -> usize {
         self.rng.random_range(0..end.max(1))
     }
@@ -51,19 +51,19 @@ impl Maker {
         self.rng.random_range(0..100) < percent
     }
 
-    /// A place in a list of `end`, the early ones far more often: the product of two uniforms.
+    /// An index below `end`, skewed towards 0: the product of two uniform draws.
     fn popular(&mut self, end: usize) -> usize {
         let first = self.below(end);
         self.below(first + 1)
     }
 }
 
-/// An inventory with `flights` flights, the same for the same seed on every machine.
+/// An inventory with `flights` flights; the same seed gives the same inventory on every platform.
 pub fn inventory(flights: usize, seed: u64) -> Inventory {
     with_progress(flights, seed, || {})
 }
 
-/// The same; `made` is called after each flight.
+/// Like [`inventory`]; `made` is called after each flight.
 pub fn with_progress(flights: usize, seed: u64, mut made: impl FnMut()) -> Inventory {
     let mut inventory = files::example();
     inventory.advertisers.retain(|advertiser| advertiser.id.as_str() == "house");
@@ -71,14 +71,14 @@ pub fn with_progress(flights: usize, seed: u64, mut made: impl FnMut()) -> Inven
     inventory.flights.retain(|flight| flight.tier == Tier::House);
     inventory.creatives.retain(|creative| creative.id.as_str() == "house-letter");
     let rng = Pcg64::new(u128::from(seed), 0x0A02_BDBF_7BB3_C0A7_AC28_FA16_A64A_BF96);
-    let mut maker = Maker { rng, topics: Vec::new(), entities: Vec::new() };
-    topics(&mut inventory, &mut maker);
+    let mut generator = Generator { rng, topics: Vec::new(), entities: Vec::new() };
+    topics(&mut inventory, &mut generator);
     let advertisers = (flights / 20).max(3);
     for number in 0..advertisers {
-        party(&mut inventory, &mut maker, number);
+        party(&mut inventory, &mut generator, number);
     }
     for number in 0..flights {
-        flight(&mut inventory, &mut maker, number, advertisers);
+        flight(&mut inventory, &mut generator, number, advertisers);
         made();
     }
     inventory.sort();
@@ -92,11 +92,11 @@ where
     text.parse().expect("synthetic ids are well formed")
 }
 
-fn topics(inventory: &mut Inventory, maker: &mut Maker) {
-    maker.topics = inventory.topics.iter().map(|topic| topic.id.to_string()).collect();
+fn topics(inventory: &mut Inventory, generator: &mut Generator) {
+    generator.topics = inventory.topics.iter().map(|topic| topic.id.to_string()).collect();
     for number in 0..TOPICS {
         let name = format!("topic-{number}");
-        let parent = (number >= 20).then(|| format!("topic-{}", maker.below(number / 3)));
+        let parent = (number >= 20).then(|| format!("topic-{}", generator.below(number / 3)));
         inventory.topics.push(TopicDoc {
             id: id(&name),
             name: format!("topic {number}"),
@@ -104,15 +104,15 @@ fn topics(inventory: &mut Inventory, maker: &mut Maker) {
             aliases: Vec::new(),
             sensitive: number % 97 == 96,
         });
-        maker.topics.push(name);
+        generator.topics.push(name);
     }
-    maker.entities = inventory.entities.iter().map(|entity| entity.id.to_string()).collect();
+    generator.entities = inventory.entities.iter().map(|entity| entity.id.to_string()).collect();
 }
 
-fn party(inventory: &mut Inventory, maker: &mut Maker, number: usize) {
+fn party(inventory: &mut Inventory, generator: &mut Generator, number: usize) {
     let name = format!("sponsor-{number}");
-    let competitors = (number > 0 && maker.chance(40))
-        .then(|| id(&format!("sponsor-{}", maker.below(number))))
+    let competitors = (number > 0 && generator.chance(40))
+        .then(|| id(&format!("sponsor-{}", generator.below(number))))
         .into_iter()
         .collect();
     inventory.entities.push(EntityDoc {
@@ -125,7 +125,7 @@ fn party(inventory: &mut Inventory, maker: &mut Maker, number: usize) {
         parent: None,
         competitors,
     });
-    maker.entities.push(name.clone());
+    generator.entities.push(name.clone());
     inventory.advertisers.push(Advertiser {
         id: id(&name),
         name: format!("Sponsor {number}"),
@@ -138,7 +138,7 @@ fn party(inventory: &mut Inventory, maker: &mut Maker, number: usize) {
         stopped: false,
         held: false,
     });
-    let sector = if maker.chance(3) { "alcohol" } else { "software" };
+    let sector = if generator.chance(3) { "alcohol" } else { "software" };
     inventory.campaigns.push(Campaign {
         id: id(&format!("campaign-{number}")),
         advertiser: id(&name),
@@ -157,26 +157,26 @@ fn party(inventory: &mut Inventory, maker: &mut Maker, number: usize) {
     });
 }
 
-fn flight(inventory: &mut Inventory, maker: &mut Maker, number: usize, advertisers: usize) {
+fn flight(inventory: &mut Inventory, generator: &mut Generator, number: usize, advertisers: usize) {
     let name = format!("flight-{number}");
-    let owner = maker.popular(advertisers);
-    let tier = if maker.chance(2) { Tier::Sponsorship } else { Tier::Standard };
-    let cpm = i64::try_from(1_000 * (1_000 + maker.below(15_000))).expect("in range");
+    let owner = generator.popular(advertisers);
+    let tier = if generator.chance(2) { Tier::Sponsorship } else { Tier::Standard };
+    let cpm = i64::try_from(1_000 * (1_000 + generator.below(15_000))).expect("in range");
     inventory.flights.push(Flight {
         id: id(&name),
         campaign: id(&format!("campaign-{owner}")),
         tier,
         starts: None,
         ends: None,
-        bills: if maker.chance(80) { BillOn::Impression } else { BillOn::Click },
+        bills: if generator.chance(80) { BillOn::Impression } else { BillOn::Click },
         price_micros: Micros::try_from(cpm).expect("in range"),
         copy_price_micros: None,
-        weight: [0.5, 1.0, 1.0, 1.0, 2.0][maker.below(5)],
+        weight: [0.5, 1.0, 1.0, 1.0, 2.0][generator.below(5)],
         goal_impressions: None,
         pacing: Pacing::Asap,
-        targeting: targeting(inventory, maker),
-        accepts_sensitive: maker.chance(10),
-        stopped: maker.chance(1),
+        targeting: targeting(inventory, generator),
+        accepts_sensitive: generator.chance(10),
+        stopped: generator.chance(1),
         held: false,
     });
     inventory.creatives.push(Creative {
@@ -187,7 +187,7 @@ fn flight(inventory: &mut Inventory, maker: &mut Maker, number: usize, advertise
             vec![Style::Terminal, Style::Card, Style::Line],
             vec![Style::Card],
             vec![Style::Card, Style::Line],
-        ][maker.below(3)]
+        ][generator.below(3)]
         .clone(),
         language: id("en"),
         kicker: None,
@@ -207,55 +207,55 @@ fn flight(inventory: &mut Inventory, maker: &mut Maker, number: usize, advertise
     });
 }
 
-fn targeting(inventory: &Inventory, maker: &mut Maker) -> Targeting {
+fn targeting(inventory: &Inventory, generator: &mut Generator) -> Targeting {
     let mut targeting = Targeting::default();
-    let all = maker.topics.len();
-    for _ in 0..[0, 1, 1, 2, 3][maker.below(5)] {
-        let at = maker.popular(all);
-        targeting.topics.any.push(id(&maker.topics[at].clone()));
+    let all = generator.topics.len();
+    for _ in 0..[0, 1, 1, 2, 3][generator.below(5)] {
+        let at = generator.popular(all);
+        targeting.topics.any.push(id(&generator.topics[at].clone()));
     }
-    if maker.chance(8) {
-        let at = maker.popular(all);
-        targeting.topics.none.push(id(&maker.topics[at].clone()));
+    if generator.chance(8) {
+        let at = generator.popular(all);
+        targeting.topics.none.push(id(&generator.topics[at].clone()));
     }
-    for _ in 0..[0, 1, 2, 3][maker.below(4)] {
-        let name = if maker.chance(30) {
-            GROUPS[maker.popular(GROUPS.len())]
+    for _ in 0..[0, 1, 2, 3][generator.below(4)] {
+        let name = if generator.chance(30) {
+            GROUPS[generator.popular(GROUPS.len())]
         } else {
-            COUNTRIES[maker.popular(COUNTRIES.len())]
+            COUNTRIES[generator.popular(COUNTRIES.len())]
         };
         targeting.regions.any.push(id::<Region>(name));
     }
-    if maker.chance(5) {
-        let country = id::<Region>(COUNTRIES[maker.popular(COUNTRIES.len())]);
-        // Countries without one of them may be none at all, and no flight is for nobody.
+    if generator.chance(5) {
+        let country = id::<Region>(COUNTRIES[generator.popular(COUNTRIES.len())]);
+        // Excluding one of a few countries could leave none, which the checks reject.
         let any = &targeting.regions.any;
         if any.is_empty() || any.iter().any(|region| matches!(region, Region::Group(_))) {
             targeting.regions.none.push(country);
         }
     }
-    if maker.chance(3) {
-        targeting.page_regions.any.push(id::<Region>(GROUPS[maker.popular(GROUPS.len())]));
+    if generator.chance(3) {
+        targeting.page_regions.any.push(id::<Region>(GROUPS[generator.popular(GROUPS.len())]));
     }
-    if maker.chance(50) {
-        targeting.languages.any.push(id(LANGUAGES[maker.popular(LANGUAGES.len())]));
+    if generator.chance(50) {
+        targeting.languages.any.push(id(LANGUAGES[generator.popular(LANGUAGES.len())]));
     }
-    if maker.chance(5) {
-        let at = maker.popular(maker.entities.len());
-        targeting.entities.any.push(id(&maker.entities[at].clone()));
+    if generator.chance(5) {
+        let at = generator.popular(generator.entities.len());
+        targeting.entities.any.push(id(&generator.entities[at].clone()));
     }
-    if maker.chance(5) {
-        let at = maker.popular(maker.entities.len());
-        targeting.entities.none.push(id(&maker.entities[at].clone()));
+    if generator.chance(5) {
+        let at = generator.popular(generator.entities.len());
+        targeting.entities.none.push(id(&generator.entities[at].clone()));
     }
-    if maker.chance(5) {
-        targeting.keywords.any.push(format!("word {}", maker.popular(200)));
+    if generator.chance(5) {
+        targeting.keywords.any.push(format!("word {}", generator.popular(200)));
     }
-    if maker.chance(10) {
-        let at = maker.below(inventory.publishers.len());
+    if generator.chance(10) {
+        let at = generator.below(inventory.publishers.len());
         targeting.publishers.any.push(inventory.publishers[at].id.clone());
     }
-    if maker.chance(20) {
+    if generator.chance(20) {
         targeting.placements = Clause { any: vec![id("article-end")], none: Vec::new() }.into();
     }
     targeting

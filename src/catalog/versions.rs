@@ -9,15 +9,16 @@ use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// Hexadecimal digits of a hash, as [`crate::selection::compile::content_hash`] gives it.
+/// Hexadecimal digits of a hash, as [`crate::selection::compile::content_hash`] returns it.
 const DIGITS: usize = 32;
 
-/// Whether a text has the form of a content hash. Nothing else becomes part of a path.
+/// Whether a text is a well-formed content hash. Nothing else may become part of a path.
 pub fn is_hash(text: &str) -> bool {
     text.len() == DIGITS && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// The first eight bytes of a content hash, as event tokens carry it; `None` for another text.
+/// The first eight bytes of a content hash, as event tokens contain them; `None` if the text is not
+/// a hash.
 pub fn prefix_of(hash: &str) -> Option<u64> {
     if is_hash(hash) { u64::from_str_radix(&hash[..16], 16).ok() } else { None }
 }
@@ -25,12 +26,12 @@ pub fn prefix_of(hash: &str) -> Option<u64> {
 /// The versions of one kind of document, in one folder.
 pub(super) struct Versions {
     folder: PathBuf,
-    /// What is in it, for messages: `inventory`.
+    /// The kind of document, for error messages: `inventory`.
     what: &'static str,
 }
 
 impl Versions {
-    /// The versions in the folder `what` of `catalog`, which is made when it is not there.
+    /// The versions in the folder `what` of `catalog`; creates the folder if it does not exist.
     pub fn open(catalog: &Path, what: &'static str) -> Result<Versions, CatalogError> {
         let folder = catalog.join(what);
         std::fs::create_dir_all(&folder)
@@ -39,33 +40,33 @@ impl Versions {
         Ok(Versions { folder, what })
     }
 
-    /// Keeps a version and returns its hash once it would survive a power cut. A version that is
-    /// there already is left as it is, unless it was damaged.
+    /// Stores a version and returns its hash once it is durable. An existing version is left alone
+    /// unless it is corrupt.
     pub fn put(&self, document: &impl Serialize) -> Result<String, CatalogError> {
         let bytes = serde_json::to_vec(document).expect("documents are plain data");
         let hash = hash_of(&bytes);
         let path = self.path(&hash);
-        if std::fs::read(&path).is_ok_and(|kept| kept == bytes) {
+        if std::fs::read(&path).is_ok_and(|stored| stored == bytes) {
             return Ok(hash);
         }
         replace(&path, &bytes).map_err(|cause| CatalogError::io(&path, cause))?;
         Ok(hash)
     }
 
-    /// Keeps the bytes of a version that another machine made; they must have its hash.
+    /// Stores the bytes of a version that another instance created; their hash must be `hash`.
     pub fn put_bytes(&self, hash: &str, bytes: &[u8]) -> Result<(), CatalogError> {
         let path = self.path(hash);
         if !is_hash(hash) || hash_of(bytes) != hash {
-            let reason = "what another machine made of it has another hash".to_owned();
-            return Err(CatalogError::Damaged { path, reason });
+            let reason = "the content received from another instance does not match its hash";
+            return Err(CatalogError::Corrupt { path, reason: reason.to_owned() });
         }
-        if std::fs::read(&path).is_ok_and(|kept| kept == bytes) {
+        if std::fs::read(&path).is_ok_and(|stored| stored == bytes) {
             return Ok(());
         }
         replace(&path, bytes).map_err(|cause| CatalogError::io(&path, cause))
     }
 
-    /// The bytes of a version, their hash checked.
+    /// The bytes of a version, verified against its hash.
     pub fn bytes(&self, hash: &str) -> Result<Vec<u8>, CatalogError> {
         let missing = || CatalogError::NoVersion { what: self.what, hash: hash.to_owned() };
         if !is_hash(hash) {
@@ -80,26 +81,26 @@ impl Versions {
         let found = hash_of(&bytes);
         if found != hash {
             let reason = format!("its content has the hash {found}");
-            return Err(CatalogError::Damaged { path, reason });
+            return Err(CatalogError::Corrupt { path, reason });
         }
         Ok(bytes)
     }
 
-    /// The version of this hash, its content checked against it.
+    /// The version with this hash, its content verified against the hash.
     pub fn load<T: DeserializeOwned>(&self, hash: &str) -> Result<T, CatalogError> {
-        let damaged = |error: serde_json::Error| CatalogError::Damaged {
+        let corrupt = |error: serde_json::Error| CatalogError::Corrupt {
             path: self.path(hash),
             reason: error.to_string(),
         };
-        serde_json::from_slice(&self.bytes(hash)?).map_err(damaged)
+        serde_json::from_slice(&self.bytes(hash)?).map_err(corrupt)
     }
 
     /// The hash of the version whose first eight bytes are `prefix`.
     pub fn by_prefix(&self, prefix: u64) -> Result<String, CatalogError> {
         let start = format!("{prefix:016x}");
-        let refused = |cause| CatalogError::io(&self.folder, cause);
-        for entry in std::fs::read_dir(&self.folder).map_err(refused)? {
-            let name = entry.map_err(refused)?.file_name();
+        let io_error = |cause| CatalogError::io(&self.folder, cause);
+        for entry in std::fs::read_dir(&self.folder).map_err(io_error)? {
+            let name = entry.map_err(io_error)?.file_name();
             let hash = name.to_str().and_then(|name| name.strip_suffix(".json"));
             if let Some(hash) = hash.filter(|hash| is_hash(hash) && hash.starts_with(&start)) {
                 return Ok(hash.to_owned());
@@ -117,8 +118,8 @@ fn hash_of(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex()[..DIGITS].to_owned()
 }
 
-/// Puts `bytes` at `path`: a reader sees all of the old or all of the new file, and after the
-/// return the new one survives a power cut. Callers hold the catalog's lock.
+/// Replaces the file at `path` atomically: a reader sees the whole old or the whole new file. The
+/// new file is durable when this returns. The caller must hold the catalog's lock.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let temporary = path.with_extension("json.new");
@@ -129,7 +130,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync(folder)
 }
 
-/// Makes the names in a folder durable.
+/// Makes the directory entries of a folder durable.
 pub(super) fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }

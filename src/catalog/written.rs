@@ -1,4 +1,4 @@
-//! An inventory as TOML, the way people write it.
+//! Writes an inventory as TOML, in the format of the inventory files.
 
 use crate::catalog::listed;
 use crate::catalog::listed::Listed;
@@ -6,7 +6,7 @@ use crate::domain::inventory::Inventory;
 use std::io;
 use std::io::Write;
 
-/// Writes an inventory, document by document; `written` is called after each.
+/// Writes an inventory, one document at a time; `written` is called after each.
 pub fn toml(inventory: &Inventory, out: impl Write, written: impl FnMut()) -> io::Result<()> {
     let mut writer = Writer { inventory, out, written };
     listed::each(&mut writer).into_iter().collect::<io::Result<()>>()?;
@@ -35,7 +35,7 @@ impl<W: Write, F: FnMut()> listed::Visitor for Writer<'_, W, F> {
     }
 }
 
-/// Leaves out tables without content: every one of them is what its absence means.
+/// Removes empty tables, recursively: an empty table means the same as a missing one.
 fn prune(value: &mut toml::Value) {
     match value {
         toml::Value::Table(table) => {
@@ -54,7 +54,7 @@ mod tests {
     use crate::catalog::synth;
 
     #[test]
-    fn what_is_written_reads_as_what_it_was() {
+    fn a_written_inventory_is_parsed_back_unchanged() {
         for inventory in [files::example(), synth::inventory(50, 7)] {
             let mut text = Vec::new();
             let mut documents = 0;

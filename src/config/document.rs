@@ -1,4 +1,4 @@
-//! A TOML document whose every mistake has a place: file, line, column, path, reason, remedy.
+//! TOML documents whose problems have a file, line, column, field path, reason and suggestion.
 
 use garde::Validate;
 use miette::LabeledSpan;
@@ -12,16 +12,16 @@ use std::sync::Arc;
 use toml::de::DeTable;
 use toml::de::DeValue;
 
-/// One mistake in a file, and what to do about it.
+/// A problem in a file, and what to do about it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Problem {
     /// The file's path as given.
     pub file: String,
-    /// First is 1; 0 when the file as a whole is meant.
+    /// The line, starting at 1; 0 if the problem is about the whole file.
     pub line: usize,
-    /// In characters, first is 1; 0 when the file as a whole is meant.
+    /// The column in characters, starting at 1; 0 if the problem is about the whole file.
     pub column: usize,
-    /// Which field, such as `flights[2].price_micros`; empty for the whole file.
+    /// The path of the field, such as `flights[2].price_micros`; empty for the whole file.
     pub path: String,
     /// What is wrong.
     pub reason: String,
@@ -50,7 +50,7 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
-    /// A problem with a file as a whole: it cannot be read, it is too large.
+    /// A problem with a whole file, such as one that cannot be read or is too large.
     pub fn of_file(file: &str, reason: impl fmt::Display) -> Problem {
         Problem {
             file: file.to_owned(),
@@ -63,7 +63,7 @@ impl Problem {
         }
     }
 
-    /// The problem with its line of source and a caret under it, for a terminal.
+    /// The problem with its source line and an underline, for a terminal.
     pub fn report(&self) -> miette::Report {
         let code = if self.path.is_empty() { self.file.clone() } else { self.path.clone() };
         let mut diagnostic = miette::MietteDiagnostic::new(self.reason.clone()).with_code(code);
@@ -81,30 +81,30 @@ impl Problem {
     }
 }
 
-/// A parsed file that remembers where everything stands.
+/// A parsed file with the location of every value.
 pub struct Document<'text> {
     file: &'text str,
     text: Source<'text>,
     table: toml::Spanned<DeTable<'text>>,
 }
 
-/// The text of a file; problems share one copy of it, made for the first of them.
+/// The text of a file; all problems share one copy of it, made for the first of them.
 struct Source<'text> {
     text: &'text str,
     shared: OnceCell<Arc<str>>,
 }
 
 impl<'text> Document<'text> {
-    /// Reads `text` as TOML; `file` is for messages.
+    /// Parses `text` as TOML; `file` is its name in problems. Numbers must be finite.
     pub fn parse(file: &'text str, text: &'text str) -> Result<Document<'text>, Vec<Problem>> {
         let source = Source { text, shared: OnceCell::new() };
         match DeTable::parse(text) {
             Ok(table) => {
                 let document = Document { file, text: source, table };
-                let found: Vec<Problem> = infinite(document.table.get_ref())
+                let found: Vec<Problem> = non_finite(document.table.get_ref())
                     .into_iter()
                     .map(|(path, span)| {
-                        problem(file, &document.text, path, span, "is not a finite number")
+                        problem(file, &document.text, path, span, "must be a finite number")
                     })
                     .collect();
                 if found.is_empty() { Ok(document) } else { Err(found) }
@@ -116,35 +116,35 @@ impl<'text> Document<'text> {
         }
     }
 
-    /// Reads `text` as TOML laid over `defaults`: what it leaves out, they say.
-    pub fn over(
+    /// Parses `text` as TOML; values that it omits come from `defaults`.
+    pub fn with_defaults(
         defaults: &'text str,
         file: &'text str,
         text: &'text str,
     ) -> Result<Document<'text>, Vec<Problem>> {
         let mut base = Document::parse("the built-in defaults", defaults)?;
-        let above = Document::parse(file, text)?;
-        overlay(base.table.get_mut(), above.table.into_inner());
-        Ok(Document { file, text: above.text, table: base.table })
+        let document = Document::parse(file, text)?;
+        merge(base.table.get_mut(), document.table.into_inner());
+        Ok(Document { file, text: document.text, table: base.table })
     }
 
-    /// The file's name, as it was given.
+    /// The file's name, as given.
     pub fn file(&self) -> &str {
         self.file
     }
 
-    /// The names at the top, each with its place.
+    /// The top-level keys, each with its span.
     pub fn names(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
         self.table.get_ref().keys().map(|key| (key.get_ref().as_ref(), key.span()))
     }
 
-    /// How many entries the list `name` has; `None` when there is no such list.
+    /// The number of entries in the list `name`; `None` if there is no such list.
     pub fn entries(&self, name: &str) -> Option<usize> {
         let value = self.table.get_ref().get(name)?;
         value.get_ref().as_array().map(|list| list.len())
     }
 
-    /// One entry of a list as a `T`, its own limits checked.
+    /// Deserializes one entry of a list. `index` must be below [`Self::entries`].
     pub fn entry<T: DeserializeOwned>(&self, name: &str, index: usize) -> Result<T, Vec<Problem>> {
         let path = format!("{name}[{index}]");
         let value = self
@@ -153,29 +153,29 @@ impl<'text> Document<'text> {
             .get(name)
             .and_then(|list| list.get_ref().as_array())
             .and_then(|list| list.get(index))
-            .expect("the caller counted with `entries`");
+            .expect("the index is below `entries`");
         T::deserialize(toml::de::ValueDeserializer::from(value.clone())).map_err(|error| {
             let span = error.span().unwrap_or_else(|| value.span());
             vec![problem(self.file, &self.text, path, span, error.message())]
         })
     }
 
-    /// The whole document as a `T`.
-    pub fn whole<T: DeserializeOwned>(&self) -> Result<T, Vec<Problem>> {
+    /// Deserializes the whole document.
+    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, Vec<Problem>> {
         T::deserialize(toml::de::Deserializer::from(self.table.clone())).map_err(|error| {
             let span = error.span().unwrap_or(0..0);
             vec![problem(self.file, &self.text, String::new(), span, error.message())]
         })
     }
 
-    /// A problem at the field `path`, or at the nearest field above it that is written down.
+    /// A problem at the field `path`, located at the nearest ancestor that the file contains.
     pub fn problem(&self, path: &str, reason: &str, help: Option<String>) -> Problem {
         let mut found = problem(self.file, &self.text, path.to_owned(), self.span(path), reason);
         found.help = help.or(found.help);
         found
     }
 
-    /// Where the value at `path` (`a.b[2].c`) stands.
+    /// The span of the value at `path` (`a.b[2].c`).
     fn span(&self, path: &str) -> Range<usize> {
         let mut table = Some(self.table.get_ref());
         let mut array = None;
@@ -196,12 +196,11 @@ impl<'text> Document<'text> {
     }
 }
 
-/// Numbers that are none, with their paths: a limit such as "1 to 100" lets NaN pass, and nothing
-/// here needs one.
-fn infinite(table: &DeTable<'_>) -> Vec<(String, Range<usize>)> {
+/// NaN and infinite numbers, with their paths. No field needs them, and range checks let NaN pass.
+fn non_finite(table: &DeTable<'_>) -> Vec<(String, Range<usize>)> {
     let mut found = Vec::new();
     for (key, value) in table {
-        for (path, span) in infinite_in(value) {
+        for (path, span) in non_finite_in(value) {
             let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
             found.push((format!("{}{dot}{path}", key.get_ref()), span));
         }
@@ -209,38 +208,39 @@ fn infinite(table: &DeTable<'_>) -> Vec<(String, Range<usize>)> {
     found
 }
 
-fn infinite_in(value: &toml::Spanned<DeValue<'_>>) -> Vec<(String, Range<usize>)> {
+fn non_finite_in(value: &toml::Spanned<DeValue<'_>>) -> Vec<(String, Range<usize>)> {
     match value.get_ref() {
         DeValue::Float(float) => {
             let number = float.as_str().replace('_', "").parse::<f64>();
-            let infinite = number.is_ok_and(|number| !number.is_finite());
-            infinite.then(|| (String::new(), value.span())).into_iter().collect()
+            let found = number.is_ok_and(|number| !number.is_finite());
+            found.then(|| (String::new(), value.span())).into_iter().collect()
         }
         DeValue::Array(list) => {
             let mut found = Vec::new();
             for (at, item) in list.iter().enumerate() {
-                for (path, span) in infinite_in(item) {
+                for (path, span) in non_finite_in(item) {
                     let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
                     found.push((format!("[{at}]{dot}{path}"), span));
                 }
             }
             found
         }
-        DeValue::Table(inner) => infinite(inner),
+        DeValue::Table(inner) => non_finite(inner),
         _ => Vec::new(),
     }
 }
 
-fn overlay<'text>(base: &mut DeTable<'text>, over: DeTable<'text>) {
-    for (key, value) in over {
+/// Merges `overrides` into `base`, tables recursively.
+fn merge<'text>(base: &mut DeTable<'text>, overrides: DeTable<'text>) {
+    for (key, value) in overrides {
         match base.get_mut(&key) {
-            Some(below) if below.get_ref().is_table() && value.get_ref().is_table() => {
-                let (DeValue::Table(below), DeValue::Table(above)) =
-                    (below.get_mut(), value.into_inner())
+            Some(old) if old.get_ref().is_table() && value.get_ref().is_table() => {
+                let (DeValue::Table(old), DeValue::Table(new)) =
+                    (old.get_mut(), value.into_inner())
                 else {
                     continue;
                 };
-                overlay(below, above);
+                merge(old, new);
             }
             _ => {
                 base.insert(key, value);
@@ -249,12 +249,12 @@ fn overlay<'text>(base: &mut DeTable<'text>, over: DeTable<'text>) {
     }
 }
 
-/// A whole document as a `T`, its limits checked.
+/// Deserializes a whole document and checks the limits that the fields of `T` declare.
 pub fn read<T>(document: &Document<'_>) -> Result<T, Vec<Problem>>
 where
     T: DeserializeOwned + Validate<Context = ()>,
 {
-    let value: T = document.whole()?;
+    let value: T = document.deserialize()?;
     match value.validate() {
         Ok(()) => Ok(value),
         Err(report) => Err(report
@@ -289,8 +289,8 @@ fn problem(
     }
 }
 
-/// A remedy for a message of serde's. From "unknown field `x`, expected one of `a`, `b`":
-/// the nearest of those expected.
+/// A suggestion for one of serde's error messages. For "unknown field `x`, expected one of `a`,
+/// `b`": the most similar of the expected names.
 pub fn did_you_mean(message: &str) -> Option<String> {
     let rest = message.strip_prefix("unknown ")?;
     let mut quoted = rest.split('`').skip(1).step_by(2);
@@ -298,7 +298,8 @@ pub fn did_you_mean(message: &str) -> Option<String> {
     nearest(given, quoted).map(|near| format!("did you mean `{near}`?"))
 }
 
-/// The one of `known` that is most like `given`, if any is much like it.
+/// The name in `known` that is most similar to `given`, if its edit distance is at most a third of
+/// the longer one's length.
 pub fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|word| (strsim::damerau_levenshtein(given, word), word))
@@ -312,16 +313,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_that_is_none_is_refused_wherever_it_stands() {
+    fn non_finite_numbers_are_rejected_at_any_depth() {
         let text = "a = 1.5\n[b]\nc = [1, { d = nan }, [2.0, -inf]]\ne = 1e999\n";
-        let refused = Document::parse("x.toml", text).map(|_| ()).unwrap_err();
-        let said: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        let problems = Document::parse("x.toml", text).map(|_| ()).unwrap_err();
+        let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(
-            said,
+            messages,
             [
-                "x.toml:3:15: b.c[1].d: is not a finite number",
-                "x.toml:3:28: b.c[2][1]: is not a finite number",
-                "x.toml:4:5: b.e: is not a finite number",
+                "x.toml:3:15: b.c[1].d: must be a finite number",
+                "x.toml:3:28: b.c[2][1]: must be a finite number",
+                "x.toml:4:5: b.e: must be a finite number",
             ]
         );
     }

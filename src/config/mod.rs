@@ -1,4 +1,4 @@
-//! Files that people write, and what is wrong with them.
+//! Reading, validating and watching the files that operators write: settings and keys.
 
 pub mod document;
 pub mod geo;

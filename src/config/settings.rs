@@ -1,4 +1,4 @@
-//! What `config/adjacent.toml` says. Every value has its default and its reason there.
+//! The settings in `config/adjacent.toml`, which has the default of each and the reason for it.
 
 use garde::Validate;
 use ipnet::IpNet;
@@ -14,134 +14,140 @@ use std::path::Path;
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Settings {
-    /// Where it listens and who stands in front of it.
+    /// Listeners, proxies in front of them, timeouts.
     #[garde(dive)]
     pub server: ServerSettings,
-    /// Where what is true is kept.
+    /// The event store, the data directory and how long data are kept.
     #[garde(dive)]
     pub store: StoreSettings,
     /// How weights become active.
     pub weights: WeightsSettings,
-    /// How long an event may take to count.
+    /// Time windows within which events count.
     #[garde(dive)]
     pub windows: Windows,
-    /// How much of a request is read.
+    /// Limits of a decision request.
     #[garde(dive)]
     pub request: RequestLimits,
-    /// How often one visitor counts, and how much the box takes.
+    /// Rate limits per visitor, network and address.
     #[garde(dive)]
     pub limits: VisitorLimits,
-    /// Who is no reader.
+    /// Detection of non-human traffic.
     pub traffic: TrafficSettings,
-    /// What a person should look at.
+    /// Thresholds above which traffic is reported for manual review.
     #[garde(dive)]
     pub review: ReviewSettings,
-    /// How old the inventory may grow.
+    /// Maximum age of the served snapshot.
     #[garde(dive)]
     pub snapshot: SnapshotSettings,
-    /// What is kept of decisions.
+    /// The decision log.
     #[garde(dive)]
     pub decision_log: DecisionLogSettings,
-    /// Which campaigns and flights have series of their own.
+    /// The number of campaigns and flights with their own metric series.
     #[garde(dive)]
     pub metrics: MetricsSettings,
-    /// Which other clients' dialects are spoken.
+    /// Adapters for the protocols of other ad clients.
     pub adapters: AdapterSettings,
-    /// How it logs.
+    /// The log output.
     pub logs: LogSettings,
 }
 
-/// Where it listens and who stands in front of it.
+/// Listeners, proxies in front of them, timeouts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct ServerSettings {
-    /// Decisions, events, embed files, reports, readers' pages.
+    /// The address of the public listener: decisions, events, embed files, reports, readers' pages.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
-    /// Metrics, probes, admin.
+    /// The address of the operations listener: metrics, probes, admin API.
     #[schemars(with = "String")]
     pub ops_listen: SocketAddr,
-    /// The address readers reach `listen` by; required when `listen` is not loopback.
+    /// The URL at which readers reach `listen`; required if `listen` is not a loopback address.
     #[serde(default)]
     #[garde(inner(url))]
     pub public_url: Option<String>,
-    /// Networks whose forwarding headers are believed.
+    /// Networks of proxies whose forwarding headers are trusted.
     #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,
-    /// A header in which a trusted proxy names the reader's country.
+    /// The header in which a trusted proxy sends the reader's country.
     #[serde(default)]
     pub country_header: Option<String>,
-    /// A MaxMind DB file with countries, supplied by the operator; an observed country.
+    /// A MaxMind DB file with countries, for the observed country of a reader.
     #[serde(default)]
     pub geoip: Option<String>,
-    /// How long `/readyz` answers 503 before connections are refused, in milliseconds.
+    /// How long `/readyz` answers 503 before connections are refused at shutdown, in milliseconds.
     #[garde(range(max = 600_000))]
     pub drain_delay_ms: u64,
-    /// How long requests in flight may take to end, in seconds.
+    /// How long requests in flight may take to finish at shutdown, in seconds.
     #[garde(range(min = 1, max = 600))]
     pub drain_timeout_seconds: u64,
-    /// How long a request body may take, in milliseconds.
+    /// The timeout for receiving a request body, in milliseconds.
     #[garde(range(min = 100, max = 60_000))]
     pub body_timeout_ms: u64,
 }
 
-/// Where what is true is kept.
+/// The event store, the data directory and how long data are kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct StoreSettings {
-    /// `embedded`, or a Redis that many machines share: `redis://HOST:PORT`,
-    /// `redis+sentinel://HOST:PORT,…/NAME`, `redis+cluster://HOST:PORT,…`; `rediss` for TLS.
+    /// Event store: `embedded`, or the URL of a Redis that several instances share:
+    /// `redis://HOST:PORT`, `redis+sentinel://HOST:PORT,…/NAME`, `redis+cluster://HOST:PORT,…`;
+    /// `rediss` for TLS.
     pub url: String,
-    /// A file with the certificates of a private authority, as PEM, for a store over TLS.
+    /// A PEM file with the certificates of a private certificate authority, for a store over TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
     /// The data directory.
     pub data: String,
-    /// The folder with the keys of tokens and parties, where machines share one; the data directory
-    /// by default.
+    /// The folder with the token keys and API keys, if instances share one; by default the data
+    /// directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<String>,
-    /// A shared store on another machine may do without a password.
+    /// Allows a shared store on another host without a password.
     #[serde(default)]
     pub unprotected: bool,
-    /// Hours for which events count that wait on a machine that cannot reach a shared store.
+    /// How long events that wait on an instance for an unreachable shared store still count, in
+    /// hours.
     #[garde(range(max = 168))]
     pub spool_hours: u32,
-    /// Hours for which a shared store keeps events one by one; 0 keeps them for ever. Sums are kept
-    /// always, and events in every machine's own files.
+    /// Retention of individual events in a shared store, in hours; 0 keeps them forever. Sums are
+    /// always kept, and every instance's own files keep the events.
     #[garde(range(max = 87_600))]
     pub log_hours: u32,
-    /// Seconds for which a machine that cannot reach a shared store may go on spending its part of
-    /// each budget; others can have it after half as long again and the life of a reservation.
+    /// The duration of a budget lease, in seconds: how long an instance that cannot reach the shared
+    /// store may keep spending its share. Others can reclaim the share after one and a half times
+    /// this and the lifetime of a reservation.
     #[garde(range(min = 1, max = 300))]
     pub lease_seconds: u32,
-    /// What machines that cannot reach a shared store may then oversell together, once an outage, in
-    /// per cent of a campaign's day; 0 is strict.
+    /// How much all instances that cannot reach the shared store may then oversell together, once
+    /// per outage, in percent of a campaign's daily budget; 0 allows nothing.
     #[garde(range(max = 5))]
     pub outage_allowance_percent: u8,
-    /// Size of a journal segment, in bytes.
+    /// The size of a journal segment, in bytes.
     #[garde(range(min = 65_536, max = 1_073_741_824))]
     pub segment_bytes: u64,
-    /// Days for which events are kept one by one; 0 keeps them for ever. Sums are kept always.
+    /// Retention of individual events, in days; 0 keeps them forever. Sums are always kept.
     #[garde(range(max = 36_500))]
     pub keep_days: u32,
-    /// Between two passes of the bookkeeper, in seconds; a pass takes at most a twentieth of the time.
+    /// The interval between reconciliation passes, in seconds; a pass takes at most a twentieth of
+    /// the time.
     #[garde(range(min = 1, max = 3_600))]
     pub bookkeeping_seconds: u32,
-    /// Free share of the disk, in per cent, below which pages get house units alone; 0 never.
+    /// Serve house ads only while less of the disk is free than this, in percent; 0 disables the
+    /// disk guard.
     #[garde(range(max = 100))]
     pub house_only_below_percent: u8,
-    /// Free room in MiB with which pages get all units, however small a share of the disk it is.
+    /// The disk guard stays inactive while at least this much is free, in MiB, whatever percentage
+    /// of the disk it is.
     pub house_only_below_mib: u64,
-    /// Share of a budget that one publisher may hold reserved, in per cent.
+    /// The largest share of a budget that one publisher may have reserved, in percent.
     #[garde(range(min = 1, max = 100))]
     pub publisher_reservation_percent: u8,
 }
 
 impl StoreSettings {
-    /// Where the keys of tokens and parties are.
+    /// The folder with the token keys and API keys.
     pub fn keys(&self) -> &Path {
         Path::new(self.keys.as_ref().unwrap_or(&self.data))
     }
@@ -151,21 +157,21 @@ impl StoreSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WeightsSettings {
-    /// `file`: when the file changes. `command`: the file is a draft.
+    /// `file`: when the file changes. `command`: the file is a draft until a command activates it.
     pub activation: Activation,
 }
 
 closed! {
-    /// What makes changed weights active.
+    /// What activates changed weights.
     Activation {
-        /// The file, as soon as it is saved.
+        /// Saving the file.
         File = "file",
-        /// A command; the file is a checked draft.
+        /// A command; until then the file is a validated draft.
         Command = "command",
     }
 }
 
-/// How long an event may take to count.
+/// Time windows within which events count.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Windows {
@@ -175,165 +181,168 @@ pub struct Windows {
     /// From the decision to viewable, click and copy, in seconds.
     #[garde(range(min = 1, max = 86_400))]
     pub click_seconds: u32,
-    /// Least time from the impression to viewable, in milliseconds.
+    /// Minimum time from the impression to viewable, in milliseconds.
     #[garde(range(max = 60_000))]
     pub viewable_after_ms: u32,
-    /// Least time from the impression to a click, in milliseconds.
+    /// Minimum time from the impression to a click, in milliseconds.
     #[garde(range(max = 60_000))]
     pub click_after_ms: u32,
     /// How long a click waits for its impression, in seconds.
     #[garde(range(min = 1, max = 3_600))]
     pub orphan_grace_seconds: u32,
-    /// How long an unseen decision holds its price, in seconds.
+    /// The lifetime of a reservation: how long a decision without an impression reserves its price,
+    /// in seconds.
     #[garde(range(min = 1, max = 3_600))]
     pub reservation_seconds: u32,
 }
 
-/// How much of a request is read; the rest is dropped with a warning.
+/// Limits of a decision request; what exceeds them is dropped with a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct RequestLimits {
-    /// Topics of a page.
+    /// The most topics of a page.
     #[garde(range(min = 1, max = 64))]
     pub topics: usize,
-    /// Entities of a page.
+    /// The most entities of a page.
     #[garde(range(min = 1, max = 128))]
     pub entities: usize,
-    /// Keywords of a page.
+    /// The most keywords of a page.
     #[garde(range(min = 1, max = 256))]
     pub keywords: usize,
-    /// Characters of a name.
+    /// The most characters of a topic, entity, region or keyword.
     #[garde(range(min = 16, max = 128))]
     pub characters: usize,
-    /// Placements of a call.
+    /// The most placements of a request.
     #[garde(range(min = 1, max = 8))]
     pub placements: usize,
-    /// Bytes of a body.
+    /// The maximum size of a body, in bytes.
     #[garde(range(min = 1_024, max = 1_048_576))]
     pub body_bytes: usize,
 }
 
-/// How often one visitor counts.
+/// Rate limits per visitor, network and address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct VisitorLimits {
-    /// Page calls with an impression, per publisher.
+    /// Requests with an impression by one visitor, per publisher.
     #[garde(dive)]
     pub impressions: Vec<Quota>,
-    /// Decisions clicked, per publisher.
+    /// Clicked decisions of one visitor, per publisher.
     #[garde(dive)]
     pub clicks: Vec<Quota>,
-    /// Page calls with an impression from one network (/24, /48), per publisher.
+    /// Requests with an impression from one network (/24, /48), per publisher.
     #[garde(dive)]
     pub network_impressions: Vec<Quota>,
-    /// Decisions clicked from one network, per publisher.
+    /// Clicked decisions from one network, per publisher.
     #[garde(dive)]
     pub network_clicks: Vec<Quota>,
-    /// Most visitors remembered at once.
+    /// The most visitors in memory at once.
     #[garde(range(min = 1_000, max = 10_000_000))]
     pub visitors: usize,
-    /// Requests a second one address may send before the box answers `overloaded`; 0 is off.
+    /// Requests per second from one address above which the answer is `overloaded`; 0 disables this.
     #[garde(range(max = 1_000_000))]
     pub flood_per_second: u32,
 }
 
-/// Who is no reader.
+/// Detection of non-human traffic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrafficSettings {
-    /// A file of networks that machines have and people do not, one CIDR a line.
+    /// A file of datacenter networks, which readers do not use, with one CIDR per line.
     #[serde(default)]
     pub datacenters: Option<String>,
 }
 
-/// From where on a person should look at something.
+/// Thresholds above which traffic is reported for manual review.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewSettings {
-    /// Days of decisions that are looked at.
+    /// The period of decisions to analyse, in days.
     #[garde(range(min = 1, max = 90))]
     pub days: u32,
-    /// Fewer impressions than this say nothing.
+    /// The minimum number of impressions for a finding.
     #[garde(range(min = 10))]
     pub impressions: u64,
-    /// Fewer clicks than this say nothing.
+    /// The minimum number of clicks for a finding.
     #[garde(range(min = 2))]
     pub clicks: u64,
-    /// So many times the median click rate of a campaign's other publishers.
+    /// The maximum CTR, as a multiple of the median of the campaign's other publishers.
     #[garde(range(min = 1.0, max = 1_000.0))]
     pub click_rate_factor: f64,
-    /// Viewable impressions of impressions, at the least.
+    /// The minimum share of impressions that are viewable.
     #[garde(range(min = 0.0, max = 1.0))]
     pub view_ratio_least: f64,
-    /// And at the most.
+    /// The maximum share of impressions that are viewable.
     #[garde(range(min = 0.0, max = 1.0))]
     pub view_ratio_most: f64,
-    /// Coefficient of variation of the gaps between impressions, at the least.
+    /// The minimum coefficient of variation of the intervals between impressions.
     #[garde(range(min = 0.0, max = 1.0))]
     pub arrival_variation: f64,
-    /// Impressions of the quietest six hours by those of the busiest, at the most.
+    /// The maximum ratio of impressions in the quietest six hours to those in the busiest.
     #[garde(range(min = 0.0, max = 1.0))]
     pub night_share: f64,
-    /// Of a thousand hours of a campaign, how many a spike of clicks is above.
+    /// The quantile of a campaign's hourly clicks, in permille, above which an hour is a spike.
     #[garde(range(min = 500, max = 1_000))]
     pub spike_permille: usize,
-    /// Hours of history without which no hour is a spike.
+    /// The hours of history required for detecting a spike.
     #[garde(range(min = 24, max = 2_160))]
     pub spike_history_hours: usize,
 }
 
-/// So many in so long.
+/// A rate limit: a count per period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Quota {
-    /// How many.
+    /// The most events in the period.
     #[garde(range(min = 1))]
     pub count: u32,
-    /// In how many seconds.
+    /// The length of the period, in seconds.
     #[garde(range(min = 1, max = 86_400))]
     pub seconds: u32,
 }
 
-/// How old the inventory may grow.
+/// Maximum age of the served snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct SnapshotSettings {
-    /// Past it an answer says `stale`, in seconds since the catalog was last reached.
+    /// The time since the catalog was last reached after which responses are marked `stale`, in
+    /// seconds.
     #[garde(range(min = 1))]
     pub stale_after_seconds: u64,
-    /// Past it only `stale_too_old` is answered, in seconds.
+    /// The time after which every decision is a no-fill with the reason `stale_too_old`, in seconds.
     #[garde(range(min = 1))]
     pub too_old_after_seconds: u64,
 }
 
-/// What is kept of decisions.
+/// The decision log.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionLogSettings {
-    /// How long, in days.
+    /// Retention, in days.
     #[garde(range(min = 1, max = 3_650))]
     pub days: u32,
-    /// Longest time until a decision is on disk, in milliseconds.
+    /// The maximum time until a decision is on disk, in milliseconds.
     #[garde(range(min = 10, max = 1_000))]
     pub flush_ms: u64,
-    /// Size of a file, in bytes.
+    /// The size of a file, in bytes.
     #[garde(range(min = 65_536, max = 4_294_967_296_u64))]
     pub segment_bytes: u64,
 }
 
-/// Which campaigns and flights have series of their own.
+/// The number of campaigns and flights with their own metric series.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsSettings {
-    /// Campaigns with series of their own; the rest is `other`.
+    /// The most campaigns with their own series; the others are summed as `other`.
     #[garde(range(max = 1_000))]
     pub campaigns: usize,
-    /// Flights with series of their own.
+    /// The most flights with their own series; the others are summed as `other`.
     #[garde(range(max = 2_000))]
     pub flights: usize,
 }
 
-/// Which other clients' dialects are spoken on the public listener, and what their names mean.
+/// Adapters for the protocols of other ad clients on the public listener, and the mapping of their
+/// names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdapterSettings {
@@ -343,42 +352,42 @@ pub struct AdapterSettings {
     pub kevel: bool,
     /// OpenRTB 2.6 with Native 1.2.
     pub openrtb: bool,
-    /// Their names of sites: foreign name = publisher. A name that is not here is the publisher's own.
+    /// External site names: name = publisher id. A name without an entry is used as publisher id.
     pub publishers: BTreeMap<String, String>,
-    /// Their names of slots: `name` or `publisher/name` = placement. The longer one is asked first.
+    /// External slot names: `name` or `publisher/name` = placement. The longer form takes precedence.
     pub placements: BTreeMap<String, String>,
-    /// Their numbers of events of their own: number = `viewable` or `copy`.
+    /// External custom event ids: id = `viewable` or `copy`.
     pub events: BTreeMap<String, ForeignEvent>,
-    /// The categories of each sector in IAB Content Category Taxonomy 1.0, for `bcat`.
+    /// The IAB Content Category Taxonomy 1.0 ids of each advertiser category, for `bcat`.
     pub categories: BTreeMap<String, Vec<String>>,
 }
 
 closed! {
-    /// What an event of a dialect's own can be.
+    /// The event that a custom event of another protocol maps to.
     ForeignEvent {
-        /// Half of the unit was in view for a second.
+        /// At least half of the unit was in view for one second.
         Viewable = "viewable",
         /// The command was copied.
         Copy = "copy",
     }
 }
 
-/// How it logs.
+/// The log output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogSettings {
-    /// What is logged: `info`, or directives such as `adjacent=debug`.
+    /// The level, such as `info`, or directives such as `adjacent=debug`.
     pub level: String,
-    /// How a line looks.
+    /// The format of a line.
     pub format: LogFormat,
 }
 
 closed! {
-    /// How a log line looks.
+    /// The format of a log line.
     LogFormat {
-        /// For people.
+        /// Human-readable text.
         Text = "text",
-        /// One JSON object a line.
+        /// One JSON object per line.
         Json = "json",
     }
 }

@@ -1,5 +1,5 @@
-//! Files that tell when they change: through editors that replace them, folders that come and go,
-//! and links that are turned to another place.
+//! Watches files for changes, including replacement by an editor, folders that are removed and
+//! created again, and symlinks that are changed to another target.
 
 use crate::config::ConfigError;
 use crate::domain::picture::Format;
@@ -13,100 +13,101 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
-/// How long nothing must happen before the files are read.
-pub const QUIET: Duration = Duration::from_millis(200);
+/// The debounce interval: files are read once no event has arrived for this long.
+const DEBOUNCE: Duration = Duration::from_millis(200);
 
-/// How long a folder that never rests can put that off.
-const AT_MOST: Duration = Duration::from_secs(2);
+/// The longest time for which a steady stream of events can postpone reading.
+const MAX_DEBOUNCE: Duration = Duration::from_secs(2);
 
-/// Watches until dropped.
+/// Watches files until dropped.
 pub struct Watch {
-    tell: mpsc::Sender<Told>,
+    sender: mpsc::Sender<Message>,
     thread: Option<JoinHandle<()>>,
 }
 
-enum Told {
-    /// Something happened in a watched folder.
-    Stirred,
+enum Message {
+    /// An event in a watched folder.
+    Event,
     Stop,
 }
 
 impl Watch {
-    /// Watches files, and folders with the `.toml` files in them. When their content differs from
-    /// what it was before (a file that is not there has none), `changed` is called with the paths,
-    /// as given, on a thread of the watch's own. A path need not exist, now or ever.
+    /// Watches files, and folders with the `.toml` files and images in them. When the content of
+    /// paths changes (a missing file has no content), calls `changed` with these paths, as given,
+    /// on a dedicated thread. A path need not exist.
     ///
-    /// What changes after this returns is not missed.
+    /// Changes after this returns are not missed.
     pub fn start(
         paths: Vec<PathBuf>,
         changed: impl FnMut(Vec<PathBuf>) + Send + 'static,
     ) -> Result<Watch, ConfigError> {
-        let refused = |error: &dyn std::fmt::Display| {
-            ConfigError::Usage(format!("files cannot be watched: {error}"))
+        let failed = |error: &dyn std::fmt::Display| {
+            ConfigError::Usage(format!("configuration files cannot be watched: {error}"))
         };
-        let (tell, told) = mpsc::channel();
-        let stirred = tell.clone();
+        let (sender, receiver) = mpsc::channel();
+        let events = sender.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading the files is an event, too, and must not lead to reading them again. An
-            // error is no knowledge: look.
+            // Reading the files causes access events, which must not cause reading them again. After
+            // an error events may be missing, so the files are read.
             if event.map_or(true, |event| !event.kind.is_access()) {
-                stirred.send(Told::Stirred).ok();
+                events.send(Message::Event).ok();
             }
         })
-        .map_err(|error| refused(&error))?;
-        let mut watched =
-            Watched { watcher, armed: BTreeSet::new(), paths, contents: Vec::new(), changed };
-        watched.arm();
-        watched.contents = watched.read();
+        .map_err(|error| failed(&error))?;
+        let mut worker =
+            Worker { watcher, watched: BTreeSet::new(), paths, contents: Vec::new(), changed };
+        worker.update_watches();
+        worker.contents = worker.hash_contents();
         let thread = std::thread::Builder::new()
             .name("watch".into())
-            .spawn(move || watched.run(&told))
-            .map_err(|error| refused(&error))?;
-        Ok(Watch { tell, thread: Some(thread) })
+            .spawn(move || worker.run(&receiver))
+            .map_err(|error| failed(&error))?;
+        Ok(Watch { sender, thread: Some(thread) })
     }
 }
 
 impl Drop for Watch {
-    /// Returns when `changed` will not be called any more.
+    /// Waits for the thread, so that `changed` is not called after this returns.
     fn drop(&mut self) {
-        self.tell.send(Told::Stop).ok();
+        self.sender.send(Message::Stop).ok();
         if let Some(thread) = self.thread.take() {
             thread.join().ok();
         }
     }
 }
 
-struct Watched<F> {
+struct Worker<F> {
     watcher: notify::RecommendedWatcher,
-    armed: BTreeSet<PathBuf>,
+    /// The folders with an active watch.
+    watched: BTreeSet<PathBuf>,
     paths: Vec<PathBuf>,
     contents: Vec<Option<blake3::Hash>>,
     changed: F,
 }
 
-impl<F: FnMut(Vec<PathBuf>)> Watched<F> {
-    fn run(mut self, told: &mpsc::Receiver<Told>) {
-        while let Ok(Told::Stirred) = told.recv() {
-            if !rests(told) {
+impl<F: FnMut(Vec<PathBuf>)> Worker<F> {
+    fn run(mut self, receiver: &mpsc::Receiver<Message>) {
+        while let Ok(Message::Event) = receiver.recv() {
+            if !debounce(receiver) {
                 return;
             }
-            // A folder may have come, gone, or come again under the same name. Arm before reading:
-            // what happens in between stirs again.
-            self.arm();
-            let now = self.read();
-            let pairs = self.contents.iter().zip(&now).zip(&self.paths);
-            let differ = pairs.filter(|((before, after), _)| before != after);
-            let paths: Vec<PathBuf> = differ.map(|(_, path)| path.clone()).collect();
-            self.contents = now;
+            // A folder may have been created, removed, or replaced under the same name. Watches are
+            // updated before reading, so that a change in between causes another event.
+            self.update_watches();
+            let contents = self.hash_contents();
+            let pairs = self.contents.iter().zip(&contents).zip(&self.paths);
+            let changed = pairs.filter(|((before, after), _)| before != after);
+            let paths: Vec<PathBuf> = changed.map(|(_, path)| path.clone()).collect();
+            self.contents = contents;
             if !paths.is_empty() {
                 (self.changed)(paths);
             }
         }
     }
 
-    /// Watches the folders that hold the paths, and what is a folder itself; of a folder that is
-    /// not there, the nearest above it that is.
-    fn arm(&mut self) {
+    /// Watches the parent folder of each path (or its nearest existing ancestor), and each path that
+    /// is a folder, with its subfolders.
+    fn update_watches(&mut self) {
         let mut wanted = BTreeSet::new();
         for path in &self.paths {
             let parent = path.parent().filter(|parent| *parent != Path::new(""));
@@ -115,42 +116,44 @@ impl<F: FnMut(Vec<PathBuf>)> Watched<F> {
         let mut wanted: BTreeSet<PathBuf> = wanted.into_iter().map(Path::to_owned).collect();
         wanted
             .extend(self.paths.iter().filter(|path| path.is_dir()).flat_map(|path| folders(path)));
-        for folder in self.armed.union(&wanted) {
-            // Also where it is armed already: the name may stand for another folder by now.
+        for folder in self.watched.union(&wanted) {
+            // Also folders that stay watched: the same path may be another folder now.
             self.watcher.unwatch(folder).ok();
         }
-        self.armed = wanted;
-        self.armed.retain(|folder| self.watcher.watch(folder, RecursiveMode::NonRecursive).is_ok());
+        self.watched = wanted;
+        self.watched
+            .retain(|folder| self.watcher.watch(folder, RecursiveMode::NonRecursive).is_ok());
     }
 
-    fn read(&self) -> Vec<Option<blake3::Hash>> {
+    fn hash_contents(&self) -> Vec<Option<blake3::Hash>> {
         self.paths.iter().map(|path| content(path)).collect()
     }
 }
 
-/// Waits until nothing happens for a while; `false` when it is time to stop.
-fn rests(told: &mpsc::Receiver<Told>) -> bool {
-    let began = Instant::now();
-    while began.elapsed() < AT_MOST {
-        match told.recv_timeout(QUIET) {
-            Ok(Told::Stirred) => {}
+/// Waits until no event arrives for [`DEBOUNCE`], at most for [`MAX_DEBOUNCE`]. Returns `false` if
+/// the watch was stopped.
+fn debounce(receiver: &mpsc::Receiver<Message>) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < MAX_DEBOUNCE {
+        match receiver.recv_timeout(DEBOUNCE) {
+            Ok(Message::Event) => {}
             Err(mpsc::RecvTimeoutError::Timeout) => return true,
-            Ok(Told::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return false,
+            Ok(Message::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return false,
         }
     }
     true
 }
 
-/// How deep the folders of pictures lie: a link can lead round in a circle.
+/// The maximum depth of image folders; it ends the traversal of symlink loops.
 const DEPTH: usize = 4;
 
-/// A folder, and the folders below it that are not hidden.
+/// A folder and its subfolders, without hidden ones.
 fn folders(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![folder.to_owned()];
     let mut level = 0..1;
     for _ in 0..DEPTH {
-        for at in level.clone() {
-            let entries = std::fs::read_dir(&found[at]).into_iter().flatten().flatten();
+        for index in level.clone() {
+            let entries = std::fs::read_dir(&found[index]).into_iter().flatten().flatten();
             let visible =
                 entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
             found.extend(visible.map(|entry| entry.path()).filter(|path| path.is_dir()));
@@ -160,8 +163,8 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A hash of a file's bytes; or of a folder's: the names and bytes of its `.toml` files, and of
-/// pictures in it and below. What cannot be read has none.
+/// A hash of a file's bytes, or of a folder: the names and bytes of its `.toml` files and of the
+/// images in it and its subfolders. `None` if the path cannot be read.
 fn content(path: &Path) -> Option<blake3::Hash> {
     let metadata = std::fs::metadata(path).ok()?;
     let mut hasher = blake3::Hasher::new();
@@ -173,15 +176,16 @@ fn content(path: &Path) -> Option<blake3::Hash> {
     if !metadata.is_dir() {
         return None;
     }
-    let told = |folder: &Path, file: &Path| {
-        let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        let own = ending == "toml" && folder == path;
-        own || ending == "jpeg" || ending.parse::<Format>().is_ok()
+    let included = |folder: &Path, file: &Path| {
+        let extension =
+            file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let is_toml = extension == "toml" && folder == path;
+        is_toml || extension == "jpeg" || extension.parse::<Format>().is_ok()
     };
     let mut files: Vec<PathBuf> = Vec::new();
     for folder in folders(path) {
         let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-        files.extend(entries.map(|entry| entry.path()).filter(|file| told(&folder, file)));
+        files.extend(entries.map(|entry| entry.path()).filter(|file| included(&folder, file)));
     }
     files.sort();
     for file in files {
@@ -199,8 +203,8 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// Long enough for any machine: a test that passes never waits for it.
-    const PATIENCE: Duration = Duration::from_secs(20);
+    /// Long enough for a slow host; a passing test never waits this long.
+    const TIMEOUT: Duration = Duration::from_secs(20);
 
     fn watch(paths: &[&PathBuf]) -> (Watch, mpsc::Receiver<Vec<PathBuf>>) {
         let (send, receive) = mpsc::channel();
@@ -209,110 +213,110 @@ mod tests {
         (watch, receive)
     }
 
-    /// Waits until each of the paths was told of, in one call or in several: a machine under load
-    /// can take longer than `QUIET` from one write to the next.
-    fn hears(told: &mpsc::Receiver<Vec<PathBuf>>, paths: &[&PathBuf]) {
+    /// Waits until each of the paths was reported, in one call or in several: under load, two
+    /// consecutive writes can be further apart than `DEBOUNCE`.
+    fn expect_changes(changes: &mpsc::Receiver<Vec<PathBuf>>, paths: &[&PathBuf]) {
         let mut missing: BTreeSet<&PathBuf> = paths.iter().copied().collect();
         while !missing.is_empty() {
-            for path in told.recv_timeout(PATIENCE).unwrap() {
+            for path in changes.recv_timeout(TIMEOUT).unwrap() {
                 missing.remove(&path);
             }
         }
     }
 
     #[test]
-    fn a_file_that_is_written_replaced_removed_and_made_again_tells_each_time() {
+    fn writing_replacing_removing_and_creating_a_file_are_each_reported() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("weights.toml");
         let other = folder.path().join("labels.toml");
         fs::write(&file, "a").unwrap();
         fs::write(&other, "a").unwrap();
-        let (_watch, told) = watch(&[&file, &other]);
+        let (_watch, changes) = watch(&[&file, &other]);
 
         fs::write(&file, "b").unwrap();
-        hears(&told, &[&file]);
+        expect_changes(&changes, &[&file]);
 
         let new = folder.path().join("weights.toml.swp");
         fs::write(&new, "c").unwrap();
         fs::rename(&new, &file).unwrap();
-        hears(&told, &[&file]);
+        expect_changes(&changes, &[&file]);
 
         fs::remove_file(&file).unwrap();
-        hears(&told, &[&file]);
+        expect_changes(&changes, &[&file]);
 
         fs::write(&file, "d").unwrap();
         fs::write(&other, "d").unwrap();
-        hears(&told, &[&file, &other]);
+        expect_changes(&changes, &[&file, &other]);
     }
 
     #[test]
-    fn a_folder_tells_of_the_files_in_it_and_comes_back_under_its_name() {
+    fn changes_in_a_folder_are_reported_also_after_it_was_replaced() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("config").join("inventory");
-        let (_watch, told) = watch(&[&folder]);
+        let (_watch, changes) = watch(&[&folder]);
 
         fs::create_dir_all(&folder).unwrap();
-        hears(&told, &[&folder]);
+        expect_changes(&changes, &[&folder]);
         fs::write(folder.join("a.toml"), "a").unwrap();
-        hears(&told, &[&folder]);
+        expect_changes(&changes, &[&folder]);
 
         fs::rename(root.path().join("config"), root.path().join("old")).unwrap();
-        hears(&told, &[&folder]);
+        expect_changes(&changes, &[&folder]);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("b.toml"), "b").unwrap();
-        hears(&told, &[&folder]);
+        expect_changes(&changes, &[&folder]);
         fs::write(folder.join("b.toml"), "c").unwrap();
-        hears(&told, &[&folder]);
+        expect_changes(&changes, &[&folder]);
     }
 
     #[test]
-    fn a_picture_below_a_folder_tells_when_it_comes_and_when_it_changes() {
+    fn new_and_changed_images_in_a_subfolder_are_reported() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("inventory");
         let pictures = folder.join("pictures");
         fs::create_dir_all(&folder).unwrap();
-        let (_watch, told) = watch(&[&folder]);
+        let (_watch, changes) = watch(&[&folder]);
 
         fs::create_dir(&pictures).unwrap();
         fs::write(pictures.join("a.png"), "a").unwrap();
-        hears(&told, &[&folder]);
+        expect_changes(&changes, &[&folder]);
         fs::write(pictures.join("a.png"), "b").unwrap();
-        hears(&told, &[&folder]);
+        expect_changes(&changes, &[&folder]);
     }
 
     #[test]
-    fn what_leaves_the_content_alone_is_not_told() {
+    fn events_without_a_change_of_content_are_not_reported() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("weights.toml");
         fs::write(&file, "a").unwrap();
         fs::write(folder.path().join("same"), "a").unwrap();
         fs::write(folder.path().join("next"), "b").unwrap();
         let notes = folder.path().join("notes.txt");
-        let (watched, told) = watch(&[&file]);
-        let (_fence, seen) = watch(&[&notes]);
+        let (watched, changes) = watch(&[&file]);
+        let (_fence, fence) = watch(&[&notes]);
 
         fs::rename(folder.path().join("same"), &file).unwrap();
         fs::write(&notes, "x").unwrap();
-        // Whoever watches the notes has heard: by now it is quiet for the others, too.
-        hears(&seen, &[&notes]);
-        // The next change is the first that is told.
+        // Once the change of the notes is reported, the first event is past its debounce interval.
+        expect_changes(&fence, &[&notes]);
+        // The next change is the first one reported.
         fs::rename(folder.path().join("next"), &file).unwrap();
-        assert_eq!(told.recv_timeout(PATIENCE).unwrap(), [file]);
+        assert_eq!(changes.recv_timeout(TIMEOUT).unwrap(), [file]);
         drop(watched);
-        assert_eq!(told.iter().count(), 0, "a watch that is dropped is silent");
+        assert_eq!(changes.iter().count(), 0, "a dropped watch reports nothing");
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_link_that_is_turned_to_another_file_tells() {
+    fn changing_the_target_of_a_symlink_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("one"), "1").unwrap();
         fs::write(at("two"), "2").unwrap();
         std::os::unix::fs::symlink("one", at("weights.toml")).unwrap();
-        let (_watch, told) = watch(&[&at("weights.toml")]);
+        let (_watch, changes) = watch(&[&at("weights.toml")]);
         std::os::unix::fs::symlink("two", at("next")).unwrap();
         fs::rename(at("next"), at("weights.toml")).unwrap();
-        assert_eq!(told.recv_timeout(PATIENCE).unwrap(), [at("weights.toml")]);
+        assert_eq!(changes.recv_timeout(TIMEOUT).unwrap(), [at("weights.toml")]);
     }
 }

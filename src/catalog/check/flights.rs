@@ -1,7 +1,7 @@
-//! Flights: dates, prices, goals, targeting.
+//! Checks flights: dates, prices, goals and targeting.
 
 use crate::catalog::check::Findings;
-use crate::catalog::check::known::Known;
+use crate::catalog::check::index::Index;
 use crate::domain::campaign::Clause;
 use crate::domain::campaign::Flight;
 use crate::domain::event::BillOn;
@@ -11,47 +11,55 @@ use crate::domain::region::Region;
 use crate::domain::region::Regions;
 use crate::domain::text;
 
-/// The most values a flight names on one side of one dimension.
+/// The most values in `any` or `none` of one targeting dimension.
 const MAX_VALUES: usize = 1_000;
 
-pub(super) fn check(inventory: &Inventory, known: &Known<'_>, findings: &mut Findings) {
+pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Findings) {
     for flight in &inventory.flights {
-        findings.of("flights", flight.id.as_str());
-        findings.refers("campaign", flight.campaign.as_str(), &known.campaigns);
-        if flight.starts.zip(flight.ends).is_some_and(|(starts, ends)| starts >= ends) {
-            findings.add("ends", "is not after `starts`");
+        findings.begin("flights", flight.id.as_str());
+        findings.reference("campaign", flight.campaign.as_str(), &index.campaigns);
+        if let Some((starts, ends)) = flight.starts.zip(flight.ends)
+            && starts >= ends
+        {
+            findings.add("ends", format!("must be after `starts`, {starts} (got {ends})"));
         }
         if flight.goal_impressions.is_some() && flight.ends.is_none() {
-            findings.add("goal_impressions", "needs `ends`: a goal without an end has no pace");
+            findings.add("goal_impressions", "requires `ends`: pacing a goal needs an end date");
         }
         price(flight, findings);
-        targeting(known, flight, findings);
+        targeting(index, flight, findings);
     }
 }
 
 fn price(flight: &Flight, findings: &mut Findings) {
     let micros = flight.price_micros.get();
-    let per_thousand = matches!(flight.bills, BillOn::Impression | BillOn::Viewable);
+    let pricing = flight.bills;
+    // A price per thousand must divide into whole micros per event.
+    let per_thousand = matches!(pricing, BillOn::Impression | BillOn::Viewable);
     if per_thousand && micros % 1_000 != 0 {
-        let reason =
-            "a price per thousand is a multiple of 1000 micros, so that one event has a price";
+        let reason = format!("must be a multiple of 1000 for pricing \"{pricing}\" (got {micros})");
         findings.add("price_micros", reason);
     }
-    if flight.bills == BillOn::Flat && micros != 0 {
-        findings.add("price_micros", "a flat flight costs nothing an event: leave it out");
+    if pricing == BillOn::Flat && micros != 0 {
+        let reason = format!("must be left out for pricing \"{pricing}\" (got {micros})");
+        findings.add("price_micros", reason);
     }
-    if flight.bills != BillOn::Flat && micros == 0 {
-        findings.helped("price_micros", "is 0", Some("write `bills = \"flat\"`".into()));
+    if pricing != BillOn::Flat && micros == 0 {
+        let reason = format!("must be greater than 0 for pricing \"{pricing}\" (got 0)");
+        let help = format!("set a price, or write `pricing = \"{}\"`", BillOn::Flat);
+        findings.add_with_help("price_micros", reason, Some(help));
     }
-    if flight.tier == Tier::House && flight.bills != BillOn::Flat {
-        findings.add("bills", "a house flight is flat: nobody pays for it");
+    if flight.tier == Tier::House && pricing != BillOn::Flat {
+        let flat = BillOn::Flat;
+        let reason = format!("must be \"{flat}\" for tier \"house\" (got \"{pricing}\")");
+        findings.add("bills", reason);
     }
     if flight.copy_price_micros.is_some_and(|price| price.get() == 0) {
-        findings.add("copy_price_micros", "is 0: leave it out");
+        findings.add("copy_price_micros", "must be greater than 0, or left out (got 0)");
     }
 }
 
-fn targeting(known: &Known<'_>, flight: &Flight, findings: &mut Findings) {
+fn targeting(index: &Index<'_>, flight: &Flight, findings: &mut Findings) {
     let targeting = &flight.targeting;
     macro_rules! refer {
         ($dimension:ident) => {
@@ -60,7 +68,7 @@ fn targeting(known: &Known<'_>, flight: &Flight, findings: &mut Findings) {
                 for (at, id) in list.iter().enumerate() {
                     let dimension = stringify!($dimension);
                     let field = format_args!("targeting.{dimension}.{side}[{at}]");
-                    findings.refers(field, id.as_str(), &known.$dimension);
+                    findings.reference(field, id.as_str(), &index.$dimension);
                 }
             }
         };
@@ -75,29 +83,31 @@ fn targeting(known: &Known<'_>, flight: &Flight, findings: &mut Findings) {
         for (side, list) in [("any", &clause.any), ("none", &clause.none)] {
             for (at, region) in list.iter().enumerate() {
                 let field = format_args!("targeting.{name}.{side}[{at}]");
-                findings.region(field, region, &known.regions);
+                findings.region(field, region, &index.regions);
             }
         }
-        if !reaches_somebody(&known.regions, clause) {
-            findings.add(format_args!("targeting.{name}"), "leaves no country");
+        if !includes_a_country(&index.regions, clause) {
+            let reason = "must include at least one country: `none` excludes all of `any`";
+            findings.add(format_args!("targeting.{name}"), reason);
         }
     }
     for (side, list) in [("any", &targeting.keywords.any), ("none", &targeting.keywords.none)] {
         for (at, word) in list.iter().enumerate() {
             let field = format!("targeting.keywords.{side}[{at}]");
-            findings.named(&field, word, text::MAX_CHARS);
+            findings.required_text(&field, word, text::MAX_CHARS);
             if text::key(word).is_none() {
-                findings.add(field, "names nothing");
+                findings.add(field, format!("must contain a letter or a digit (got `{word}`)"));
             }
         }
     }
     macro_rules! bounded {
         ($($dimension:ident),*) => {$(
             let clause = &targeting.$dimension;
-            for (side, list) in [("any", clause.any.len()), ("none", clause.none.len())] {
-                if list > MAX_VALUES {
+            for (side, count) in [("any", clause.any.len()), ("none", clause.none.len())] {
+                if count > MAX_VALUES {
                     let field = format_args!("targeting.{}.{side}", stringify!($dimension));
-                    findings.add(field, format!("has {list} values: {MAX_VALUES} at most"));
+                    let reason = format!("must have at most {MAX_VALUES} values (got {count})");
+                    findings.add(field, reason);
                 }
             }
         )*};
@@ -105,9 +115,9 @@ fn targeting(known: &Known<'_>, flight: &Flight, findings: &mut Findings) {
     bounded!(topics, entities, regions, page_regions, languages, keywords, publishers, placements);
 }
 
-/// Whether `any` without `none` leaves a country. A region nobody knows counts as one, so that a
-/// typo is not reported twice.
-fn reaches_somebody(regions: &Regions, clause: &Clause<Region>) -> bool {
+/// Whether `any` without `none` includes a country. An unknown region counts as one, so that a typo
+/// is not reported twice.
+fn includes_a_country(regions: &Regions, clause: &Clause<Region>) -> bool {
     if clause.none.is_empty() || clause.any.iter().any(|region| !regions.knows(region)) {
         return true;
     }

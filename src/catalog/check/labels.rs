@@ -1,4 +1,4 @@
-//! The label table, and whether every reader a flight can reach has a label in it.
+//! Checks the label table, and that every reader a flight can reach has a label in it.
 
 use crate::catalog::check::Finding;
 use crate::catalog::check::Findings;
@@ -15,17 +15,17 @@ fn english() -> Language {
     "en".parse().expect("`en` is a language")
 }
 
-/// Flights that can reach a reader for whom nobody reviewed a label.
+/// Flights that can reach readers in countries without a reviewed label.
 pub fn reach(inventory: &Inventory, table: &LabelTable) -> Vec<Finding> {
     let Ok(regions) = Regions::build(&inventory.regions) else { return Vec::new() };
     let labels = Labels::build(table, &regions);
     let english = english();
-    let bare: Vec<Country> = regions
+    let unlabelled: Vec<Country> = regions
         .countries()
         .filter(|country| labels.find(Some(*country), &english).is_none())
         .collect();
     let mut findings = Findings::new();
-    if bare.is_empty() {
+    if unlabelled.is_empty() {
         return findings.found;
     }
     for flight in &inventory.flights {
@@ -35,49 +35,56 @@ pub fn reach(inventory: &Inventory, table: &LabelTable) -> Vec<Finding> {
             (clause.any.is_empty() || clause.any.iter().any(covers))
                 && !clause.none.iter().any(covers)
         };
-        let reached: Vec<String> = bare.iter().filter(reached).map(Country::to_string).collect();
+        let reached: Vec<String> =
+            unlabelled.iter().filter(reached).map(Country::to_string).collect();
         if !reached.is_empty() {
-            findings.of("flights", flight.id.as_str());
-            let reason = format!("can reach {}, where no label was reviewed", reached.join(", "));
-            let help = "add the label, or exclude them";
-            findings.helped("targeting.regions", reason, Some(help.into()));
+            findings.begin("flights", flight.id.as_str());
+            let reason = format!(
+                "must exclude countries without a reviewed label (got {})",
+                reached.join(", ")
+            );
+            let help = "add a label for them, or exclude them";
+            findings.add_with_help("targeting.regions", reason, Some(help.into()));
         }
     }
     findings.found
 }
 
-/// What is wrong with a table itself. A finding's field is its path in the file, such as
-/// `label[3].regions[0]`; it has no id. `regions` are those of the inventory beside it.
+/// Problems of the table itself. A finding's field is its path in the file, such as
+/// `label[3].regions[0]`; its id is empty. `regions` are those of the inventory it is used with.
 pub fn table(table: &LabelTable, regions: &Regions) -> Vec<Finding> {
     let mut findings = Findings::new();
-    findings.of("labels", "");
-    findings.named("ruleset", &table.ruleset, 60);
+    findings.begin("labels", "");
+    findings.required_text("ruleset", &table.ruleset, 60);
     let mut seen: HashSet<(&Region, &str)> = HashSet::new();
     for (at, row) in table.label.iter().enumerate() {
         for (n, region) in row.regions.iter().enumerate() {
             let field = format!("label[{at}].regions[{n}]");
             findings.region(&field, region, regions);
             if !seen.insert((region, row.language.as_str())) {
-                let reason = format!("`{region}` has a label in `{}` already", row.language);
+                let reason = format!(
+                    "must be unique per language (duplicate label for `{region}` in `{}`)",
+                    row.language
+                );
                 findings.add(field, reason);
             }
         }
-        findings.named(format_args!("label[{at}].text"), &row.text, 30);
-        findings.named(format_args!("label[{at}].aria"), &row.aria, 80);
+        findings.required_text(format_args!("label[{at}].text"), &row.text, 30);
+        findings.required_text(format_args!("label[{at}].aria"), &row.aria, 80);
         let line = format!("label[{at}].sponsor_line");
         slots(&mut findings, &line, &row.sponsor_line, &["sponsor"]);
-        findings.named(line, &row.sponsor_line, 60);
+        findings.required_text(line, &row.sponsor_line, 60);
     }
     let labels = Labels::build(table, regions);
     if labels.find(None, &english()).is_none() {
         let help = "add a row with regions = [\"world\"]";
-        let reason = "no label for readers whose country nobody knows";
-        findings.helped("label", reason, Some(help.into()));
+        let reason = "must have a row for readers from an unknown country";
+        findings.add_with_help("label", reason, Some(help.into()));
     }
-    let mut spoken: HashSet<&str> = HashSet::new();
+    let mut languages: HashSet<&str> = HashSet::new();
     for (at, words) in table.words.iter().enumerate() {
-        if !spoken.insert(words.language.as_str()) {
-            let reason = format!("`{}` is given twice", words.language);
+        if !languages.insert(words.language.as_str()) {
+            let reason = format!("must be unique (got `{}` twice)", words.language);
             findings.add(format_args!("words[{at}].language"), reason);
         }
         slots(&mut findings, &format!("words[{at}].because"), &words.because, &["match"]);
@@ -90,21 +97,21 @@ pub fn table(table: &LabelTable, regions: &Regions) -> Vec<Finding> {
             ("copied", &words.copied),
             ("command", &words.command),
         ] {
-            findings.named(format_args!("words[{at}].{field}"), text, 400);
+            findings.required_text(format_args!("words[{at}].{field}"), text, 400);
         }
     }
-    if !spoken.contains("en") {
-        findings.add("words", "has no `en`: it is what other languages fall back to");
+    if !languages.contains("en") {
+        findings.add("words", "must have an entry for `en`, the fallback for other languages");
     }
     findings.found
 }
 
-/// Nothing but the known slots stands in braces.
+/// Checks that a text contains no slots but the known ones.
 fn slots(findings: &mut Findings, field: &str, text: &str, known: &[&str]) {
     for part in text.split('{').skip(1) {
         let name = part.split('}').next().unwrap_or(part);
         if !known.contains(&name) {
-            let reason = format!("`{{{name}}}` is not a slot: there is {{{}}}", known.join("} {"));
+            let reason = format!("unknown slot `{{{name}}}`: must be {{{}}}", known.join("} or {"));
             findings.add(field, reason);
         }
     }

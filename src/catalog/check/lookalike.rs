@@ -1,17 +1,17 @@
-//! Names that read alike without being spelled alike.
+//! Detects names that look alike but are spelled differently.
 
 use crate::domain::text;
 use unicode_normalization::UnicodeNormalization;
 
-/// What is left of a name when letters that look the same are the same: `Paypal`, `PayPaI` (with a
-/// capital i) and `Раурal` (with Cyrillic letters) have one skeleton. `None` when nothing is left.
+/// A name with confusable characters replaced: `Paypal`, `PayPaI` (with a capital i) and `Раурal`
+/// (with Cyrillic letters) have the same skeleton. `None` if it has no letters or digits.
 pub(super) fn skeleton(name: &str) -> Option<String> {
-    let read: String = name.nfkc().map(as_read).collect();
-    text::key(&read)
+    let latin: String = name.nfkc().map(latin_lookalike).collect();
+    text::key(&latin)
 }
 
-/// The Latin letter that a reader takes a character for.
-fn as_read(c: char) -> char {
+/// The Latin letter that a character looks like, or the character itself.
+fn latin_lookalike(c: char) -> char {
     match c {
         'I' | 'l' | '1' | '|' | 'І' | 'ӏ' | 'Ӏ' | 'Ι' => 'l',
         '0' | 'О' | 'о' | 'Ο' | 'ο' | 'օ' => 'o',
@@ -46,14 +46,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_in_borrowed_letters_reads_like_the_real_one() {
-        for (real, borrowed) in [
+    fn a_name_with_lookalike_letters_has_the_same_skeleton() {
+        for (real, lookalike) in [
             ("Paypal", "Раураl"),
             ("Alphabet", "AIphabet"),
             ("Google", "G00gle"),
             ("zahid", "zаhіd"),
         ] {
-            assert_eq!(skeleton(real), skeleton(borrowed), "{borrowed}");
+            assert_eq!(skeleton(real), skeleton(lookalike), "{lookalike}");
         }
         assert_ne!(skeleton("Rust"), skeleton("Dust"));
         assert_ne!(skeleton("Sponsor 1"), skeleton("Sponsor 11"));

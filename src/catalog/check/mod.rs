@@ -1,33 +1,33 @@
-//! What an inventory must satisfy before it is saved. Nothing is checked when it is served.
+//! Validates an inventory before it is stored. Nothing is validated again when it is served.
 
+mod advertisers;
 mod campaigns;
 mod creatives;
 mod flights;
-mod known;
+mod images;
+mod index;
 pub mod labels;
 mod lookalike;
 mod names;
-mod parties;
-mod pictures;
 mod publishers;
 pub mod weights;
 
+pub use images::stored;
 pub use labels::reach as labels;
-pub use pictures::stored;
-pub use publishers::stopped_path;
+pub use publishers::check_url_prefix;
 
-use crate::catalog::check::known::Known;
-use crate::catalog::check::known::Names;
+use crate::catalog::check::index::IdIndex;
+use crate::catalog::check::index::Index;
 use crate::config::document::nearest;
 use crate::domain::inventory::Inventory;
 use crate::domain::region::Region;
 use crate::domain::region::Regions;
 use std::fmt;
 
-/// Something wrong with one document of an inventory.
+/// A problem with one document of an inventory.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
-    /// The list it is in, such as `flights`.
+    /// The document's list, such as `flights`.
     pub list: &'static str,
     /// The document's id.
     pub id: String,
@@ -54,10 +54,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// How many suggestions one check looks for: each compares a word with every id of a list.
+/// The most suggestions per check: finding one compares a word with every id of a list.
 const SUGGESTIONS: usize = 50;
 
-/// Collects findings about one document after the other.
+/// Collects findings, one document at a time.
 struct Findings {
     found: Vec<Finding>,
     list: &'static str,
@@ -70,16 +70,17 @@ impl Findings {
         Findings { found: Vec::new(), list: "", id: String::new(), suggestions: SUGGESTIONS }
     }
 
-    fn of(&mut self, list: &'static str, id: &str) {
+    /// Starts a document; the findings that follow are about it.
+    fn begin(&mut self, list: &'static str, id: &str) {
         self.list = list;
         id.clone_into(&mut self.id);
     }
 
     fn add(&mut self, field: impl fmt::Display, reason: impl Into<String>) {
-        self.helped(field, reason, None);
+        self.add_with_help(field, reason, None);
     }
 
-    fn helped(
+    fn add_with_help(
         &mut self,
         field: impl fmt::Display,
         reason: impl Into<String>,
@@ -94,7 +95,7 @@ impl Findings {
         });
     }
 
-    /// A word that means nothing, with the nearest that does.
+    /// Reports an unknown name and suggests the most similar known one.
     fn unknown<'a>(
         &mut self,
         field: impl fmt::Display,
@@ -105,53 +106,53 @@ impl Findings {
         let near = if self.suggestions == 0 { None } else { nearest(word, known) };
         self.suggestions = self.suggestions.saturating_sub(1);
         let help = near.map(|near| format!("did you mean `{near}`?"));
-        self.helped(field, format!("there is no {what} `{word}`"), help);
+        self.add_with_help(field, format!("unknown {what} `{word}`"), help);
     }
 
-    /// A reference must lead somewhere.
-    fn refers<T>(&mut self, field: impl fmt::Display, id: &str, known: &Names<'_, T>) {
-        if known.find(id).is_none() {
-            self.unknown(field, known.what, id, known.ids());
+    /// Checks that a referenced document exists.
+    fn reference<T>(&mut self, field: impl fmt::Display, id: &str, index: &IdIndex<'_, T>) {
+        if index.find(id).is_none() {
+            self.unknown(field, index.what, id, index.ids());
         }
     }
 
-    /// A region must be a country or a group that exists.
+    /// Checks that a region is a country or an existing group.
     fn region(&mut self, field: impl fmt::Display, region: &Region, regions: &Regions) {
         if !regions.knows(region) {
             self.unknown(field, "region", region.as_str(), regions.group_ids());
         }
     }
 
-    /// A text must show all of itself.
-    fn plain(&mut self, field: impl fmt::Display, text: &str) {
+    /// Checks that a text has only characters that are visible as written.
+    fn visible_text(&mut self, field: impl fmt::Display, text: &str) {
         if let Err(problem) = crate::domain::copy::plain(text) {
             self.add(field, problem.to_string());
         }
     }
 
-    /// A name must say something, in at most `most` characters, and show all of it.
-    fn named(&mut self, field: impl fmt::Display, name: &str, most: usize) {
-        let chars = name.chars().count();
-        if chars > most {
-            self.add(&field, format!("has {chars} characters: {most} at most"));
-        } else if name.trim().is_empty() {
-            self.add(&field, "is empty");
+    /// Checks that a text is not blank, has at most `limit` characters, and only visible ones.
+    fn required_text(&mut self, field: impl fmt::Display, text: &str, limit: usize) {
+        let chars = text.chars().count();
+        if chars > limit {
+            self.add(&field, format!("must have at most {limit} characters (got {chars})"));
+        } else if text.trim().is_empty() {
+            self.add(&field, "must not be empty");
         }
-        self.plain(field, name);
+        self.visible_text(field, text);
     }
 }
 
-/// Everything wrong with an inventory whose lists are in id order. Limits that stand beside the
-/// fields of a type are not repeated here: see [`crate::catalog::listed::Listed::limits`].
+/// All findings about an inventory whose lists are in id order. Limits that the fields' attributes
+/// declare are not checked here: see [`crate::catalog::listed::Listed::limits`].
 pub fn inventory(inventory: &Inventory) -> Vec<Finding> {
     let mut findings = Findings::new();
-    let known = Known::of(inventory);
+    let index = Index::of(inventory);
     names::check(inventory, &mut findings);
-    parties::check(inventory, &known, &mut findings);
-    campaigns::check(inventory, &known, &mut findings);
-    publishers::check(inventory, &known, &mut findings);
-    flights::check(inventory, &known, &mut findings);
-    creatives::check(inventory, &known, &mut findings);
+    advertisers::check(inventory, &index, &mut findings);
+    campaigns::check(inventory, &index, &mut findings);
+    publishers::check(inventory, &index, &mut findings);
+    flights::check(inventory, &index, &mut findings);
+    creatives::check(inventory, &index, &mut findings);
     findings.found
 }
 

@@ -1,42 +1,43 @@
-//! Publishers: their slots, their origins, what they refuse and stop.
+//! Checks publishers: placements, origins, pauses, blocks and revenue shares.
 
 use crate::catalog::check::Findings;
-use crate::catalog::check::known::Known;
+use crate::catalog::check::index::Index;
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Publisher;
 use std::collections::HashSet;
 use url::Url;
 
-pub(super) fn check(inventory: &Inventory, known: &Known<'_>, findings: &mut Findings) {
+pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Findings) {
     for publisher in &inventory.publishers {
-        findings.of("publishers", publisher.id.as_str());
-        findings.plain("name", &publisher.name);
+        findings.begin("publishers", publisher.id.as_str());
+        findings.visible_text("name", &publisher.name);
         let mut seen = HashSet::new();
         for (at, placement) in publisher.placements.iter().enumerate() {
             if !seen.insert(&placement.id) {
-                let reason = format!("`{}` is given twice", placement.id);
+                let reason = format!("must be unique (got `{}` twice)", placement.id);
                 findings.add(format_args!("placements[{at}].id"), reason);
             }
-            findings.plain(format_args!("placements[{at}].name"), &placement.name);
+            findings.visible_text(format_args!("placements[{at}].name"), &placement.name);
         }
         for (list, origins) in
             [("origins", &publisher.origins), ("staging_origins", &publisher.staging_origins)]
         {
             for (at, origin) in origins.iter().enumerate() {
-                let read = Url::parse(origin).map(|url| url.origin().ascii_serialization());
-                if read.as_ref() != Ok(origin) {
+                let parsed = Url::parse(origin).map(|url| url.origin().ascii_serialization());
+                if parsed.as_ref() != Ok(origin) {
                     let reason =
-                        format!("`{origin}` is not an origin: write it like https://news.example");
+                        format!("must be an origin such as https://news.example (got `{origin}`)");
                     findings.add(format_args!("{list}[{at}]"), reason);
                 }
             }
         }
-        stops(publisher, known, findings);
-        refusals(publisher, known, findings);
+        pauses(publisher, index, findings);
+        blocks(publisher, index, findings);
         let mut from: Option<jiff::civil::Date> = None;
         for (at, share) in publisher.revenue_share.iter().enumerate() {
-            if from.is_some_and(|before| before >= share.from) {
-                let reason = "is not after the entry before it";
+            if let Some(previous) = from.filter(|previous| *previous >= share.from) {
+                let reason =
+                    format!("must be after the previous entry, {previous} (got {})", share.from);
                 findings.add(format_args!("revenue_share[{at}].from"), reason);
             }
             from = Some(share.from);
@@ -44,50 +45,50 @@ pub(super) fn check(inventory: &Inventory, known: &Known<'_>, findings: &mut Fin
     }
 }
 
-/// A prefix that can never match would be a stop that does not stop.
-fn stops(publisher: &Publisher, known: &Known<'_>, findings: &mut Findings) {
+/// Rejects prefixes that can never match: such a pause would have no effect.
+fn pauses(publisher: &Publisher, index: &Index<'_>, findings: &mut Findings) {
     for (at, prefix) in publisher.stopped_paths.iter().enumerate() {
         let field = format!("stopped_paths[{at}]");
-        if let Err(reason) = stopped_path(prefix) {
+        if let Err(reason) = check_url_prefix(prefix) {
             findings.add(&field, reason);
         }
-        findings.plain(field, prefix);
+        findings.visible_text(field, prefix);
     }
     for (at, topic) in publisher.stopped_topics.iter().enumerate() {
-        findings.refers(format_args!("stopped_topics[{at}]"), topic.as_str(), &known.topics);
+        findings.reference(format_args!("stopped_topics[{at}]"), topic.as_str(), &index.topics);
     }
 }
 
-/// A URL prefix is a path, or a whole address without query and fragment.
-pub fn stopped_path(prefix: &str) -> Result<(), String> {
+/// Checks that a prefix is a path, or a whole URL without query and fragment.
+pub fn check_url_prefix(prefix: &str) -> Result<(), String> {
     let whole = prefix.starts_with("https://") || prefix.starts_with("http://");
     if !whole && !prefix.starts_with('/') {
         return Err(format!(
-            "`{prefix}` is not a URL prefix: write it like /politics/ or https://news.example/x"
+            "must be a URL prefix such as /politics/ or https://news.example/x (got `{prefix}`)"
         ));
     }
     if prefix.contains(['?', '#']) || prefix.contains(char::is_whitespace) {
-        return Err(format!("`{prefix}`: queries, fragments and spaces are not compared"));
+        return Err(format!("must not contain a query, a fragment or a space (got `{prefix}`)"));
     }
     if prefix.len() > 2_000 {
-        return Err(format!("has {} bytes: 2000 at most", prefix.len()));
+        return Err(format!("must have at most 2000 bytes (got {})", prefix.len()));
     }
     Ok(())
 }
 
-fn refusals(publisher: &Publisher, known: &Known<'_>, findings: &mut Findings) {
+fn blocks(publisher: &Publisher, index: &Index<'_>, findings: &mut Findings) {
     for (at, sector) in publisher.sectors.iter().enumerate() {
-        findings.refers(format_args!("sectors[{at}]"), sector.as_str(), &known.sectors);
+        findings.reference(format_args!("sectors[{at}]"), sector.as_str(), &index.sectors);
     }
     let blocks = &publisher.blocks;
     for (at, id) in blocks.advertisers.iter().enumerate() {
         let field = format_args!("blocks.advertisers[{at}]");
-        findings.refers(field, id.as_str(), &known.advertisers);
+        findings.reference(field, id.as_str(), &index.advertisers);
     }
     for (at, id) in blocks.sectors.iter().enumerate() {
-        findings.refers(format_args!("blocks.sectors[{at}]"), id.as_str(), &known.sectors);
+        findings.reference(format_args!("blocks.sectors[{at}]"), id.as_str(), &index.sectors);
     }
     for (at, id) in blocks.entities.iter().enumerate() {
-        findings.refers(format_args!("blocks.entities[{at}]"), id.as_str(), &known.entities);
+        findings.reference(format_args!("blocks.entities[{at}]"), id.as_str(), &index.entities);
     }
 }

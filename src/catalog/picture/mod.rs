@@ -1,15 +1,14 @@
-//! A picture as it is stored: decoded whole to know that it is one, and freed of everything that
-//! is no part of what is seen.
+//! Validates images and strips their metadata before they are stored.
 //!
-//! Cameras, phones and editors write places, names, numbers of devices and whole previews beside
-//! the pixels. None of it is shown, and none of it is stored: a file is taken apart and put
-//! together again from the parts that its pixels are made of. These parts stay as they came, so
-//! nothing is lost to encoding twice, and the same file has the same address in every version of
-//! this program. What looks like two files in one is refused.
+//! Cameras, phones and editors write locations, names, serial numbers and thumbnails beside the
+//! pixels. None of it is stored: the file is rebuilt from the parts that define its pixels. These
+//! parts are copied unchanged, so there is no loss from encoding again, and the same file has the
+//! same address in every version of this program. The image is decoded completely to validate it.
+//! Polyglots (files that are valid in a second format, too) are rejected.
 
+mod cursor;
 mod gif;
 mod jpeg;
-mod parts;
 mod png;
 mod webp;
 
@@ -22,16 +21,16 @@ use image::metadata::Orientation;
 use std::fmt;
 use std::io::Cursor;
 
-/// The largest file, in bytes: a page that loads it is not slower for it.
+/// The maximum file size, in bytes; larger files would slow pages down.
 pub const MAX_BYTES: usize = 256 * 1024;
-/// The shortest side, in pixels: what is smaller is no picture to look at.
+/// The minimum length of a side, in pixels.
 pub const MIN_SIDE: u16 = 16;
-/// The longest side, in pixels.
+/// The maximum length of a side, in pixels.
 pub const MAX_SIDE: u16 = 2048;
-/// What decoding may take, in bytes: the largest picture in four channels, and room to work in.
+/// The memory limit of decoding, in bytes: the largest image in four channels, and working space.
 const MAX_DECODED: u64 = 64 * 1024 * 1024;
 
-/// A checked picture.
+/// A validated image without metadata.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     address: Address,
@@ -44,85 +43,89 @@ impl fmt::Debug for Picture {
     }
 }
 
-/// Why bytes are not taken as a picture, and what to do.
+/// Why a file is rejected, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// Too many bytes.
-    #[error("has {0} bytes: {MAX_BYTES} at most; make it smaller or compress it more")]
-    TooLong(usize),
-    /// SVG.
-    #[error("is an SVG, which may hold script and addresses of others: export it as PNG or WebP")]
-    Svg,
-    /// None of the formats.
-    #[error("is none of PNG, JPEG, GIF and WebP: export it as one of these")]
-    Unknown,
-    /// The file's name says another format.
-    #[error("is a {name} by its content, not by its name: let it end in .{0}", name = .0.name())]
-    Misnamed(Format),
-    /// Too small or too large.
+pub enum ImageError {
+    /// The file is too large.
     #[error(
-        "is {0} by {1} pixels: each side has {MIN_SIDE} to {MAX_SIDE}; scale it and export it again"
+        "must have at most {MAX_BYTES} bytes (got {0} or more): scale it down or compress it more"
+    )]
+    TooLarge(usize),
+    /// The file is an SVG.
+    #[error("must not be an SVG, which can contain scripts and links: export it as PNG or WebP")]
+    Svg,
+    /// The file is in none of the supported formats.
+    #[error("must be a PNG, JPEG, GIF or WebP file: export it in one of these formats")]
+    UnknownFormat,
+    /// The extension of the file's name does not match its content.
+    #[error("must have the extension .{0}, because its content is {name}", name = .0.name())]
+    WrongExtension(Format),
+    /// A side is too short or too long.
+    #[error(
+        "must have {MIN_SIDE} to {MAX_SIDE} pixels on each side (got {0} by {1}): scale it and \
+         export it again"
     )]
     Size(u32, u32),
     /// More than one frame.
-    #[error("moves, and a page beside which something moves is hard to read: export one frame")]
+    #[error("must not be animated: export a single frame")]
     Animated,
-    /// Bytes after the picture's end: another file, or a hiding place.
-    #[error("goes on for {0} bytes after the picture's end: export it again")]
+    /// Bytes after the end of the image, which can hide another file.
+    #[error("must end with the image (got {0} more bytes): export it again")]
     Trailing(usize),
-    /// Shown turned by what is not kept.
-    #[error("is to be turned by its metadata, which is not kept: turn the picture itself")]
-    Turned,
-    /// Cut off, damaged, or built in a way that is never seen.
+    /// The metadata specify a rotation, and metadata are not stored.
+    #[error("must not be rotated by its metadata, which are not stored: rotate the pixels")]
+    Rotated,
+    /// Truncated, corrupt, or encoded in an unsupported way.
     #[error("cannot be read as {name}: {1}; export it again", name = .0.name())]
-    Broken(Format, String),
+    Invalid(Format, String),
 }
 
 impl Picture {
-    /// Takes bytes as a picture. `ending` is that of the file's name, where it has one.
-    pub fn read(bytes: &[u8], ending: Option<&str>) -> Result<Picture, Refused> {
+    /// Validates an image and strips its metadata. `extension` is that of the file's name, if known.
+    pub fn read(bytes: &[u8], extension: Option<&str>) -> Result<Picture, ImageError> {
         if bytes.len() > MAX_BYTES {
-            return Err(Refused::TooLong(bytes.len()));
+            return Err(ImageError::TooLarge(bytes.len()));
         }
         let format = format_of(bytes)?;
-        let called = |ending: &str| {
-            let ending = ending.to_ascii_lowercase();
-            ending == format.as_str() || (format == Format::Jpeg && ending == "jpeg")
+        let matches = |extension: &str| {
+            let extension = extension.to_ascii_lowercase();
+            extension == format.as_str() || (format == Format::Jpeg && extension == "jpeg")
         };
-        if ending.is_some_and(|ending| !called(ending)) {
-            return Err(Refused::Misnamed(format));
+        if extension.is_some_and(|extension| !matches(extension)) {
+            return Err(ImageError::WrongExtension(format));
         }
-        let bare = match format {
-            Format::Png => png::bare(bytes),
-            Format::Jpeg => jpeg::bare(bytes),
-            Format::Gif => gif::bare(bytes),
-            Format::Webp => webp::bare(bytes),
+        let stripped = match format {
+            Format::Png => png::strip(bytes),
+            Format::Jpeg => jpeg::strip(bytes),
+            Format::Gif => gif::strip(bytes),
+            Format::Webp => webp::strip(bytes),
         }?;
-        let (width, height) = measured(&bare, format)?;
-        if turned(bytes, format) {
-            return Err(Refused::Turned);
+        let (width, height) = dimensions(&stripped, format)?;
+        if is_rotated(bytes, format) {
+            return Err(ImageError::Rotated);
         }
-        let decoded = decode(&bare, format)?;
+        let decoded = decode(&stripped, format)?;
         if (decoded.width(), decoded.height()) != (u32::from(width), u32::from(height)) {
-            return Err(Refused::Broken(format, "its parts differ in size".into()));
+            let reason = "the decoded size differs from the declared size".into();
+            return Err(ImageError::Invalid(format, reason));
         }
-        let address = Address { hash: hash_of(&bare), width, height, format };
-        Ok(Picture { address, bytes: bare })
+        let address = Address { hash: hash_of(&stripped), width, height, format };
+        Ok(Picture { address, bytes: stripped })
     }
 
-    /// What it is called.
+    /// The content address.
     pub fn address(&self) -> Address {
         self.address
     }
 
-    /// Its bytes, as they are stored and served.
+    /// The bytes as they are stored and served.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-/// Whether these bytes are those that an address names.
-pub fn is_whole(address: &Address, bytes: &[u8]) -> bool {
+/// Whether the hash of `bytes` is the address's.
+pub fn matches_address(address: &Address, bytes: &[u8]) -> bool {
     hash_of(bytes) == address.hash
 }
 
@@ -132,7 +135,7 @@ fn hash_of(bytes: &[u8]) -> u128 {
     u128::from_be_bytes(half)
 }
 
-fn format_of(bytes: &[u8]) -> Result<Format, Refused> {
+fn format_of(bytes: &[u8]) -> Result<Format, ImageError> {
     let starts = |with: &[u8]| bytes.starts_with(with);
     if starts(b"\x89PNG\r\n\x1a\n") {
         return Ok(Format::Png);
@@ -147,17 +150,17 @@ fn format_of(bytes: &[u8]) -> Result<Format, Refused> {
         return Ok(Format::Webp);
     }
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_ascii_lowercase();
-    if text.contains("<svg") { Err(Refused::Svg) } else { Err(Refused::Unknown) }
+    if text.contains("<svg") { Err(ImageError::Svg) } else { Err(ImageError::UnknownFormat) }
 }
 
 fn reader(bytes: &[u8], format: Format) -> ImageReader<Cursor<&[u8]>> {
-    let own = match format {
+    let library_format = match format {
         Format::Png => image::ImageFormat::Png,
         Format::Jpeg => image::ImageFormat::Jpeg,
         Format::Gif => image::ImageFormat::Gif,
         Format::Webp => image::ImageFormat::WebP,
     };
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), own);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), library_format);
     let mut limits = image::Limits::default();
     limits.max_image_width = Some(u32::from(MAX_SIDE));
     limits.max_image_height = Some(u32::from(MAX_SIDE));
@@ -166,30 +169,30 @@ fn reader(bytes: &[u8], format: Format) -> ImageReader<Cursor<&[u8]>> {
     reader
 }
 
-/// The size that it declares, before anything is decoded: a few bytes can ask for gigabytes.
-fn measured(bytes: &[u8], format: Format) -> Result<(u16, u16), Refused> {
+/// The declared size. Checked before decoding, because a few bytes can declare gigabytes of pixels.
+fn dimensions(bytes: &[u8], format: Format) -> Result<(u16, u16), ImageError> {
     let mut unlimited = reader(bytes, format);
     unlimited.no_limits();
-    let (width, height) = unlimited.into_dimensions().map_err(|error| broken(format, &error))?;
+    let (width, height) = unlimited.into_dimensions().map_err(|error| invalid(format, &error))?;
     let within =
         |side: u32| u16::try_from(side).ok().filter(|side| (MIN_SIDE..=MAX_SIDE).contains(side));
-    within(width).zip(within(height)).ok_or(Refused::Size(width, height))
+    within(width).zip(within(height)).ok_or(ImageError::Size(width, height))
 }
 
-/// Whether its metadata has it shown another way round than its pixels stand.
-fn turned(bytes: &[u8], format: Format) -> bool {
-    let orientation = reader(bytes, format).into_decoder().and_then(|mut own| own.orientation());
+/// Whether the metadata specify an orientation other than that of the pixels.
+fn is_rotated(bytes: &[u8], format: Format) -> bool {
+    let orientation =
+        reader(bytes, format).into_decoder().and_then(|mut decoder| decoder.orientation());
     orientation.is_ok_and(|orientation| orientation != Orientation::NoTransforms)
 }
 
-fn decode(bytes: &[u8], format: Format) -> Result<DynamicImage, Refused> {
-    reader(bytes, format).decode().map_err(|error| broken(format, &error))
+fn decode(bytes: &[u8], format: Format) -> Result<DynamicImage, ImageError> {
+    reader(bytes, format).decode().map_err(|error| invalid(format, &error))
 }
 
-fn broken(format: Format, reason: &dyn fmt::Display) -> Refused {
-    Refused::Broken(format, reason.to_string())
+fn invalid(format: Format, reason: &dyn fmt::Display) -> ImageError {
+    ImageError::Invalid(format, reason.to_string())
 }
 
 #[cfg(test)]
-#[path = "laws.rs"]
-mod laws;
+mod properties;

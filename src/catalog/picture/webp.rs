@@ -1,44 +1,44 @@
-//! WebP: one RIFF file of chunks, each a name, a length and content of an even length.
+//! WebP: a RIFF file of chunks, each a name, a length and content padded to an even length.
 
-use crate::catalog::picture::Refused;
-use crate::catalog::picture::parts::Parts;
+use crate::catalog::picture::ImageError;
+use crate::catalog::picture::cursor::Cursor;
 use crate::domain::picture::Format;
 
-/// The flag of the extended head that says that there is transparency.
+/// The transparency flag in the extended header.
 const ALPHA: u8 = 0x10;
-/// The bytes of the extended head.
+/// The length of the extended header, in bytes.
 const HEAD: usize = 10;
 
-/// The file without what is not seen: EXIF, XMP and colour profiles go.
-pub(super) fn bare(bytes: &[u8]) -> Result<Vec<u8>, Refused> {
-    let mut whole = Parts::of(bytes, Format::Webp);
+/// The file without EXIF, XMP and colour profiles.
+pub(super) fn strip(bytes: &[u8]) -> Result<Vec<u8>, ImageError> {
+    let mut whole = Cursor::new(bytes, Format::Webp);
     whole.take(4)?;
     let length = length_of(whole.take(4)?);
-    let mut parts = Parts::of(whole.take(length)?, Format::Webp);
+    let mut cursor = Cursor::new(whole.take(length)?, Format::Webp);
     whole.end()?;
-    parts.take(4)?;
+    cursor.take(4)?;
     let (mut head, mut alpha, mut pixels) = (None, None, None);
-    while !parts.is_empty() {
-        let name = parts.take(4)?;
-        let length = length_of(parts.take(4)?);
-        let content = parts.take(length)?;
+    while !cursor.is_empty() {
+        let name = cursor.take(4)?;
+        let length = length_of(cursor.take(4)?);
+        let content = cursor.take(length)?;
         if length % 2 == 1 {
-            parts.byte()?;
+            cursor.byte()?;
         }
         match name {
-            b"ANIM" | b"ANMF" => return Err(Refused::Animated),
+            b"ANIM" | b"ANMF" => return Err(ImageError::Animated),
             b"VP8X" => head = Some(content).filter(|head| head.len() == HEAD),
             b"ALPH" => alpha = Some((*b"ALPH", content)),
             b"VP8 " | b"VP8L" if pixels.is_some() => {
-                return Err(parts.broken("it holds more than one picture"));
+                return Err(cursor.invalid("it contains more than one image"));
             }
             b"VP8 " => pixels = Some((*b"VP8 ", content)),
             b"VP8L" => pixels = Some((*b"VP8L", content)),
             _ => {}
         }
     }
-    let pixels = pixels.ok_or_else(|| parts.broken("it holds no picture"))?;
-    // Transparency beside the pixels needs the extended head; nothing else here does.
+    let pixels = pixels.ok_or_else(|| cursor.invalid("it contains no image"))?;
+    // Only a separate alpha chunk needs the extended header.
     let mut chunks = vec![pixels];
     let mut extended = [0; HEAD];
     if let (Some(head), Some(alpha), b"VP8 ") = (head, alpha, &pixels.0) {
@@ -64,5 +64,5 @@ fn length_of(bytes: &[u8]) -> usize {
 }
 
 fn number(length: usize) -> [u8; 4] {
-    u32::try_from(length).expect("a picture is small").to_le_bytes()
+    u32::try_from(length).expect("an image is at most `MAX_BYTES` long").to_le_bytes()
 }

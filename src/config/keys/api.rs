@@ -1,7 +1,7 @@
-//! API keys: `adj_<role letter>_<id>_<secret>`, kept as hashes.
+//! API keys: `adj_<role letter>_<id>_<secret>`, stored as hashes.
 //!
-//! The secret is 256 random bits, so a plain BLAKE3 hash of the key's text is enough to keep: there
-//! is nothing to guess. The id is public; the log names it.
+//! The secret has 256 random bits, so it cannot be guessed and a plain BLAKE3 hash of the key's text
+//! is sufficient. The id is public and appears in logs.
 
 use crate::config::keys::file;
 use crate::config::load::ConfigError;
@@ -19,13 +19,13 @@ use std::path::PathBuf;
 use subtle::ConstantTimeEq;
 
 closed! {
-    /// What a key may do.
+    /// The role of a key, which determines its permissions.
     Role {
         /// Everything.
         Operator = "operator",
-        /// Its own campaigns and their reports.
+        /// The advertiser's own campaigns and their reports.
         Advertiser = "advertiser",
-        /// Its own site: reports, stops, calls on behalf of its readers.
+        /// The publisher's own site: reports, pauses, requests on behalf of its readers.
         Publisher = "publisher",
     }
 }
@@ -41,30 +41,30 @@ impl Role {
     }
 }
 
-/// A key without its secret.
+/// An API key without its secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
-    /// Names the key, in logs too.
+    /// The key's public id, as in logs.
     pub id: String,
-    /// Which advertiser or publisher; for an operator, whoever holds it.
+    /// The id of the advertiser or publisher; for an operator, a name of the holder.
     pub owner: String,
-    /// What it may do.
+    /// The key's role.
     pub role: Role,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
-    /// From when on it is refused.
+    /// When it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
-    /// When it was taken back, for ever.
+    /// When it was revoked; this cannot be undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Timestamp>,
-    /// Of the whole text of the key.
+    /// The hash of the key's whole text.
     blake3: Hash,
 }
 
 impl Identity {
-    /// Whether the key is good at `now`.
+    /// Whether the key is neither revoked nor expired at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked.is_none() && self.expires.is_none_or(|end| now < end)
     }
@@ -78,7 +78,7 @@ impl TryFrom<String> for Hash {
     type Error = String;
     fn try_from(hex: String) -> Result<Hash, String> {
         let hash = blake3::Hash::from_hex(&hex);
-        hash.map(|hash| Hash(hash.into())).map_err(|_| "not 64 hexadecimal digits".to_owned())
+        hash.map(|hash| Hash(hash.into())).map_err(|_| "must be 64 hexadecimal digits".to_owned())
     }
 }
 
@@ -102,39 +102,40 @@ pub struct ApiKeys {
     keys: BTreeMap<String, Identity>,
 }
 
-/// Of no text that is known: compared with when there is no such key, so that this takes as long.
-const NOBODY: Hash = Hash([0; 32]);
+/// The hash to compare with when the id is unknown, so that the comparison takes the same time.
+const UNKNOWN_KEY: Hash = Hash([0; 32]);
 
-/// Of letters that nobody reads for another.
+/// The characters of ids, without those that are easily confused.
 const ID_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 const ID_CHARS: usize = 8;
 
 impl ApiKeys {
-    /// The keys in `keys.toml` of the data directory; none when there is no such file.
+    /// Reads the keys from `keys.toml` in a folder; there are none if the file does not exist.
     pub fn open(directory: &Path) -> Result<ApiKeys, ConfigError> {
         let path = directory.join("keys.toml");
         let stored: Stored = file::read(&path)?.unwrap_or_default();
         let mut keys = BTreeMap::new();
         for key in stored.keys {
-            if let Some(twice) = keys.insert(key.id.clone(), key) {
-                return Err(file::refused(&path, format!("key `{}` is there twice", twice.id)));
+            if let Some(duplicate) = keys.insert(key.id.clone(), key) {
+                let reason = format!("key ids must be unique (got `{}` twice)", duplicate.id);
+                return Err(file::invalid(&path, reason));
             }
         }
         Ok(ApiKeys { path, keys })
     }
 
-    /// Whose key this is; `None` for a key that is unknown, wrong, expired or revoked. Takes as long
-    /// whatever is wrong with it.
+    /// Authenticates a key; `None` if it is unknown, wrong, expired or revoked. The time that this
+    /// takes does not depend on which.
     pub fn find(&self, presented: &str, now: Timestamp) -> Option<&Identity> {
         let key = parts(presented).and_then(|(_, id)| self.keys.get(id));
-        let known = key.map_or(NOBODY, |key| key.blake3);
-        let same = blake3::hash(presented.as_bytes()).as_bytes().ct_eq(&known.0);
+        let stored = key.map_or(UNKNOWN_KEY, |key| key.blake3);
+        let same = blake3::hash(presented.as_bytes()).as_bytes().ct_eq(&stored.0);
         key.filter(|key| bool::from(same) && key.is_live(now))
     }
 
-    /// Makes a key and keeps its hash: its id, and its text, which is nowhere else. The owner is an
-    /// advertiser's or publisher's id; for an operator a name of the same form.
+    /// Creates a key and stores its hash. Returns its id and its text, which is stored nowhere. The
+    /// owner is an advertiser's or publisher's id, or for an operator a name in the same format.
     pub fn create(
         &mut self,
         role: Role,
@@ -142,14 +143,14 @@ impl ApiKeys {
         expires: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(String, SecretString), ConfigError> {
-        let (key, text) = self.draw(role, owner, expires, now)?;
+        let (key, text) = self.generate(role, owner, expires, now)?;
         let id = key.id.clone();
         self.add([key])?;
         Ok((id, text))
     }
 
-    /// A new key that is not kept yet.
-    pub(super) fn draw(
+    /// Generates a key without storing it.
+    pub(super) fn generate(
         &self,
         role: Role,
         owner: &str,
@@ -158,7 +159,7 @@ impl ApiKeys {
     ) -> Result<(Identity, SecretString), ConfigError> {
         let owner: PublisherId = owner
             .parse()
-            .map_err(|problem| ConfigError::Usage(format!("the owner of a key: {problem}")))?;
+            .map_err(|problem| ConfigError::Usage(format!("owner of the key: {problem}")))?;
         let id = loop {
             let id = random_id();
             if !self.keys.contains_key(&id) {
@@ -174,7 +175,8 @@ impl ApiKeys {
         Ok((key, text.into()))
     }
 
-    /// The key with this text, as `owner`'s; `None` when the text is no key of that role.
+    /// The identity of a key with this text, for `owner`; `None` if the text is not a key of that
+    /// role.
     pub(super) fn identify(
         role: Role,
         owner: &str,
@@ -194,7 +196,7 @@ impl ApiKeys {
         })
     }
 
-    /// Keeps these keys, all or none.
+    /// Stores these keys, all or none.
     pub(super) fn add(
         &mut self,
         keys: impl IntoIterator<Item = Identity>,
@@ -204,23 +206,23 @@ impl ApiKeys {
         self.save(all)
     }
 
-    /// Takes a key back, for ever. Of one that is revoked already the time stays.
+    /// Revokes a key permanently. Revoking it again does not change the time.
     pub fn revoke(&mut self, id: &str, now: Timestamp) -> Result<(), ConfigError> {
         let mut all = self.keys.clone();
         let Some(key) = all.get_mut(id) else {
-            let reason = format!("there is no key `{id}`: `adjacent keys` lists them");
+            let reason = format!("unknown key `{id}`: `adjacent keys` lists the keys");
             return Err(ConfigError::Usage(reason));
         };
         key.revoked.get_or_insert(now);
         self.save(all)
     }
 
-    /// Every key, revoked and expired ones too, by id.
+    /// Every key in id order, including revoked and expired ones.
     pub fn list(&self) -> impl Iterator<Item = &Identity> {
         self.keys.values()
     }
 
-    /// Whether none was ever made.
+    /// Whether no key was ever created.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -235,9 +237,9 @@ impl ApiKeys {
 }
 
 fn random_id() -> String {
-    let mut chance = [0_u8; ID_CHARS];
-    rand::fill(&mut chance);
-    chance.iter().map(|byte| char::from(ID_LETTERS[usize::from(byte % 32)])).collect()
+    let mut random = [0_u8; ID_CHARS];
+    rand::fill(&mut random);
+    random.iter().map(|byte| char::from(ID_LETTERS[usize::from(byte % 32)])).collect()
 }
 
 /// The role's letter and the id in a key's text.
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_opens_what_it_was_made_for_also_after_a_restart() {
+    fn a_key_is_authenticated_as_its_owner_and_role_also_after_a_restart() {
         let (folder, keys, id, text) = with_one_key();
         let again = ApiKeys::open(folder.path()).unwrap();
         for keys in [keys, again] {
@@ -282,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_the_form_that_is_promised() {
+    fn a_key_has_the_documented_format() {
         let (_folder, _, id, text) = with_one_key();
         let secret = text.expose_secret().strip_prefix(&format!("adj_a_{id}_")).unwrap();
         assert_eq!((id.len(), secret.len()), (8, 43));
@@ -290,16 +292,16 @@ mod tests {
     }
 
     #[test]
-    fn the_file_holds_no_secret_and_nothing_shows_one() {
+    fn neither_the_file_nor_debug_output_contains_the_secret() {
         let (folder, keys, id, text) = with_one_key();
-        let written = std::fs::read_to_string(folder.path().join("keys.toml")).unwrap();
+        let content = std::fs::read_to_string(folder.path().join("keys.toml")).unwrap();
         let secret = text.expose_secret().rsplit_once(&format!("{id}_")).unwrap().1;
-        assert!(written.contains(&id) && !written.contains(secret), "{written}");
+        assert!(content.contains(&id) && !content.contains(secret), "{content}");
         assert!(!format!("{keys:?} {text:?}").contains(secret));
     }
 
     #[test]
-    fn a_key_that_is_not_exactly_ours_opens_nothing() {
+    fn a_key_with_any_change_is_rejected() {
         let (_folder, keys, id, text) = with_one_key();
         let text = text.expose_secret();
         for at_char in 0..text.len() {
@@ -324,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_ends_when_it_expires_or_is_revoked() {
+    fn an_expired_or_revoked_key_is_rejected() {
         let (folder, mut keys, id, text) = with_one_key();
         let text = text.expose_secret();
         assert!(keys.find(text, at("2026-08-31T23:59:59Z")).is_some());
@@ -338,14 +340,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_is_said_and_changes_nothing() {
+    fn a_failed_operation_returns_an_error_and_changes_nothing() {
         let (folder, mut keys, _, _) = with_one_key();
-        let said = keys.revoke("nope", at(NOW)).unwrap_err().to_string();
-        assert!(said.contains("there is no key `nope`"), "{said}");
+        let message = keys.revoke("nope", at(NOW)).unwrap_err().to_string();
+        assert!(message.contains("unknown key `nope`"), "{message}");
         assert!(keys.create(Role::Operator, "Not An Id", None, at(NOW)).is_err());
         std::fs::remove_dir_all(folder.path()).unwrap();
-        let said = keys.create(Role::Operator, "me", None, at(NOW)).unwrap_err().to_string();
-        assert!(said.contains("keys.toml: cannot be written"), "{said}");
+        let message = keys.create(Role::Operator, "me", None, at(NOW)).unwrap_err().to_string();
+        assert!(message.contains("keys.toml: cannot be written"), "{message}");
         assert_eq!(keys.list().count(), 1);
     }
 }

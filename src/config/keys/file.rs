@@ -1,4 +1,4 @@
-//! Reading and replacing a file that only its owner may read.
+//! Reads and atomically replaces key files, which only their owner may read.
 
 use crate::config::document::Document;
 use crate::config::document::Problem;
@@ -14,46 +14,47 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// The file as a `T`; `None` when there is no such file. A problem names its line and never shows
-/// it: there may be a secret in it.
+/// Parses the file; `None` if it does not exist. Problems have a line number but no source text,
+/// which may contain a secret.
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ConfigError> {
-    if !path.try_exists().map_err(|error| refused(path, format!("cannot be read: {error}")))? {
+    if !path.try_exists().map_err(|error| invalid(path, format!("cannot be read: {error}")))? {
         return Ok(None);
     }
     let (name, text) = (path.display().to_string(), load::text_of(path)?);
-    let read = Document::parse(&name, &text).and_then(|document| document.whole());
-    read.map(Some).map_err(|problems| {
-        let hidden = problems.into_iter().map(|shown| {
-            let mut bare = Problem::of_file(&name, shown.reason);
-            (bare.line, bare.column, bare.help) = (shown.line, shown.column, shown.help);
-            bare
+    let parsed = Document::parse(&name, &text).and_then(|document| document.deserialize());
+    parsed.map(Some).map_err(|problems| {
+        let redacted = problems.into_iter().map(|problem| {
+            let mut redacted = Problem::of_file(&name, problem.reason);
+            (redacted.line, redacted.column) = (problem.line, problem.column);
+            redacted.help = problem.help;
+            redacted
         });
-        ConfigError::Invalid(hidden.collect())
+        ConfigError::Invalid(redacted.collect())
     })
 }
 
-/// Replaces the file by `text`, mode 0600. On return it would survive a power cut; on an error the
-/// old one stands.
+/// Replaces the file atomically with `text`, mode 0600. The new file is durable on return; on an
+/// error the old file stays.
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), ConfigError> {
-    written(path, text).map_err(|error| refused(path, format!("cannot be written: {error}")))
+    write_atomic(path, text).map_err(|error| invalid(path, format!("cannot be written: {error}")))
 }
 
-/// What is wrong with the file as a whole.
-pub(super) fn refused(path: &Path, reason: impl fmt::Display) -> ConfigError {
+/// A problem with the file as a whole.
+pub(super) fn invalid(path: &Path, reason: impl fmt::Display) -> ConfigError {
     ConfigError::Invalid(vec![Problem::of_file(&path.display().to_string(), reason)])
 }
 
-fn written(path: &Path, text: &str) -> io::Result<()> {
+fn write_atomic(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().ok_or(ErrorKind::InvalidInput)?;
-    let beside = path.with_extension("toml.new");
-    match std::fs::remove_file(&beside) {
+    let temporary = path.with_extension("toml.new");
+    match std::fs::remove_file(&temporary) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {} // a crash may have left one
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    std::fs::rename(&beside, path)?;
+    std::fs::rename(&temporary, path)?;
     File::open(folder)?.sync_all()
 }
 
@@ -63,7 +64,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn a_file_is_its_owners_alone_and_replaced_as_a_whole() {
+    fn a_file_has_mode_0600_and_is_replaced_atomically() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.toml");
         std::fs::write(folder.path().join("keys.toml.new"), "left by a crash").unwrap();
@@ -76,13 +77,13 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_has_a_place_and_shows_no_line() {
+    fn a_problem_has_a_line_number_but_no_source_text() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.toml");
         assert_eq!(read::<toml::Table>(&path).unwrap(), None);
         std::fs::write(&path, "a = 1\nsecret = \"hunter2\" oops\n").unwrap();
         let ConfigError::Invalid(problems) = read::<toml::Table>(&path).unwrap_err() else {
-            panic!("it is the file that is wrong");
+            panic!("expected an invalid file");
         };
         assert_eq!(problems[0].line, 2);
         let shown = format!("{} {:?} {:?}", problems[0], problems[0], problems[0].report());

@@ -1,6 +1,6 @@
-//! Links that show one advertiser its page until they expire, without a key in them.
+//! Signed links that give one advertiser access to its page until they expire, without an API key.
 //!
-//! `<advertiser>.<until, unix milliseconds>.<BLAKE3 keyed hash of what is before it, base64url>`
+//! `<advertiser>.<expiry, unix milliseconds>.<keyed BLAKE3 hash of the text before it, base64url>`
 
 use crate::domain::id::AdvertiserId;
 use base64::Engine;
@@ -8,15 +8,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;
 use subtle::ConstantTimeEq;
 
-/// What the keys of links are derived under: no other use of a token key gives the same.
+/// The context for deriving signing keys, so that they differ from every other use of a token key.
 const CONTEXT: &str = "adjacent advertiser page link v1";
 
-/// Stands before what is hashed.
+/// The prefix of the signed data, for domain separation.
 const DOMAIN: &[u8] = b"advertiser page\0";
 
 /// Signs and verifies links.
 pub struct Links {
-    /// The first signs.
+    /// The first one signs; all of them verify.
     keys: Vec<[u8; 32]>,
 }
 
@@ -27,8 +27,8 @@ impl fmt::Debug for Links {
 }
 
 impl Links {
-    /// Signs under `current`, and verifies under it and all of `others`: a link is good until it
-    /// says so itself, unless its key is revoked.
+    /// Signs with `current`, and verifies with it and all of `others`: a link is valid until its
+    /// expiry, unless its key is revoked.
     pub(super) fn new<'a>(
         current: &'a [u8; 32],
         others: impl Iterator<Item = &'a [u8; 32]>,
@@ -37,29 +37,30 @@ impl Links {
         Links { keys: std::iter::once(current).chain(others).map(derived).collect() }
     }
 
-    /// The link's text for `advertiser`, good until `until_ms`, unix milliseconds.
+    /// A link for `advertiser` that expires at `until_ms`, unix milliseconds.
     pub fn sign(&self, advertiser: &AdvertiserId, until_ms: i64) -> String {
-        let key = self.keys.first().expect("made with the current key");
-        let said = format!("{advertiser}.{until_ms}");
-        format!("{said}.{}", URL_SAFE_NO_PAD.encode(signature(key, &said)))
+        let key = self.keys.first().expect("`new` adds the current key");
+        let payload = format!("{advertiser}.{until_ms}");
+        format!("{payload}.{}", URL_SAFE_NO_PAD.encode(signature(key, &payload)))
     }
 
-    /// Whose page the link shows; `None` when it is not ours, or `now_ms` is not before its end.
+    /// The advertiser of a link; `None` if the signature is invalid or the link has expired at
+    /// `now_ms`.
     pub fn verify(&self, text: &str, now_ms: i64) -> Option<AdvertiserId> {
-        let (said, signed) = text.rsplit_once('.')?;
+        let (payload, signed) = text.rsplit_once('.')?;
         let signed = URL_SAFE_NO_PAD.decode(signed).ok()?;
-        let ours = |key| bool::from(signature(key, said)[..].ct_eq(&signed[..]));
-        if !self.keys.iter().any(ours) {
+        let is_valid = |key| bool::from(signature(key, payload)[..].ct_eq(&signed[..]));
+        if !self.keys.iter().any(is_valid) {
             return None;
         }
-        let (advertiser, until_ms) = said.split_once('.')?;
+        let (advertiser, until_ms) = payload.split_once('.')?;
         let until_ms: i64 = until_ms.parse().ok()?;
         (now_ms < until_ms).then_some(advertiser.parse().ok()?)
     }
 }
 
-fn signature(key: &[u8; 32], said: &str) -> [u8; 32] {
-    blake3::Hasher::new_keyed(key).update(DOMAIN).update(said.as_bytes()).finalize().into()
+fn signature(key: &[u8; 32], payload: &str) -> [u8; 32] {
+    blake3::Hasher::new_keyed(key).update(DOMAIN).update(payload.as_bytes()).finalize().into()
 }
 
 #[cfg(test)]
@@ -79,21 +80,21 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_good_until_its_end() {
+    fn a_link_is_valid_until_its_expiry() {
         let link = links(&[1]).sign(&zahid(), UNTIL);
         assert_eq!(links(&[1]).verify(&link, UNTIL - 1), Some(zahid()));
         assert_eq!(links(&[1]).verify(&link, UNTIL), None);
     }
 
     #[test]
-    fn a_link_outlives_its_key_being_replaced_but_not_its_being_revoked() {
+    fn a_link_stays_valid_when_its_key_is_rotated_but_not_when_it_is_revoked() {
         let link = links(&[1]).sign(&zahid(), UNTIL);
         assert_eq!(links(&[2, 1]).verify(&link, 0), Some(zahid()));
         assert_eq!(links(&[2]).verify(&link, 0), None);
     }
 
     #[test]
-    fn a_link_with_any_part_changed_is_not_ours() {
+    fn a_link_with_any_change_is_invalid() {
         let link = links(&[1]).sign(&zahid(), UNTIL);
         for at in 0..link.len() {
             let mut other = link.clone().into_bytes();
@@ -102,20 +103,20 @@ mod tests {
             assert_eq!(links(&[1]).verify(&other, 0), None, "{at}");
         }
         let signature = link.rsplit_once('.').unwrap().1;
-        for said in ["zahid-host.9999999999999", "other.1790000000000", "", ".", "zahid-host"] {
-            assert_eq!(links(&[1]).verify(&format!("{said}.{signature}"), 0), None, "{said}");
+        for payload in ["zahid-host.9999999999999", "other.1790000000000", "", ".", "zahid-host"] {
+            assert_eq!(links(&[1]).verify(&format!("{payload}.{signature}"), 0), None, "{payload}");
         }
     }
 
     #[test]
-    fn the_form_is_frozen() {
+    fn the_link_format_is_stable() {
         let frozen = "zahid-host.1790000000000._0Mo71gufV17QHHmZ8TRnVdnDlBKxcXBsNZ-dNpieTE";
         assert_eq!(links(&[1]).sign(&zahid(), UNTIL), frozen);
     }
 
     proptest! {
         #[test]
-        fn any_text_is_answered(text in "\\PC{0,120}") {
+        fn arbitrary_text_is_rejected_without_a_panic(text in "\\PC{0,120}") {
             prop_assert_eq!(links(&[1]).verify(&text, 0), None);
         }
     }

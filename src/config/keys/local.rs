@@ -1,4 +1,4 @@
-//! The keys made on a first run, so that everything can be tried at once.
+//! The API keys that a first run creates, so that every endpoint can be tried at once.
 
 use crate::config::keys::api::ApiKeys;
 use crate::config::keys::api::Identity;
@@ -12,32 +12,32 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What `local-keys.toml` says.
+/// The content of `local-keys.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LocalKeys {
     /// The operator's key.
     pub operator: SecretString,
-    /// Each advertiser's.
+    /// The advertisers' keys by advertiser id.
     #[serde(default)]
     pub advertiser: BTreeMap<String, SecretString>,
-    /// Each publisher's.
+    /// The publishers' keys by publisher id.
     #[serde(default)]
     pub publisher: BTreeMap<String, SecretString>,
 }
 
-/// Whose the operator's key is.
+/// The owner of the operator's key.
 const OPERATOR: &str = "local";
 
-const ABOVE: &str =
-    "# Made on a first run. Who can read this file can do everything: keep it here.\n";
+const HEADER: &str = "# Created on a first run. Anyone who can read this file has full access: \
+                      do not copy it elsewhere.\n";
 
 impl LocalKeys {
-    /// The local keys of the data directory.
+    /// Reads the local keys from a folder.
     ///
-    /// On a first run, that is when there are no keys at all, makes one for the operator and one for
-    /// each advertiser and publisher. `None` when there are keys and this file is not, because the
-    /// operator removed it.
+    /// On a first run (there are no API keys at all), creates one for the operator and one for each
+    /// advertiser and publisher. `None` if there are API keys but no such file, because the operator
+    /// removed it.
     pub fn open<'a>(
         directory: &Path,
         keys: &mut ApiKeys,
@@ -50,37 +50,39 @@ impl LocalKeys {
             Some(local) => local,
             None if !keys.is_empty() => return Ok(None),
             None => {
-                let made = LocalKeys::make(keys, advertisers, publishers, now)?;
-                file::replace(&path, &made.text())?;
-                made
+                let local = LocalKeys::generate(keys, advertisers, publishers, now)?;
+                file::replace(&path, &local.text())?;
+                local
             }
         };
-        // The texts are on disk before their hashes: after a crash in between, they are known here
-        // and nowhere else, and the next start goes on from that.
+        // The keys are written before their hashes, so that a crash in between loses nothing: the
+        // next start adds the hashes.
         if keys.is_empty() {
-            let known = local.identities(now).ok_or_else(|| {
-                file::refused(&path, "holds what is not a key: remove it and start again")
+            let identities = local.identities(now).ok_or_else(|| {
+                file::invalid(&path, "contains an invalid key: remove the file and start again")
             })?;
-            keys.add(known)?;
+            keys.add(identities)?;
         }
         Ok(Some(local))
     }
 
-    fn make<'a>(
+    fn generate<'a>(
         keys: &ApiKeys,
         advertisers: impl Iterator<Item = &'a str>,
         publishers: impl Iterator<Item = &'a str>,
         now: Timestamp,
     ) -> Result<LocalKeys, ConfigError> {
-        let draw = |role: Role, owner: &str| {
-            keys.draw(role, owner, None, now).map(|(_, text)| (owner.to_owned(), text))
+        let generate = |role: Role, owner: &str| {
+            keys.generate(role, owner, None, now).map(|(_, text)| (owner.to_owned(), text))
         };
         Ok(LocalKeys {
-            operator: draw(Role::Operator, OPERATOR)?.1,
+            operator: generate(Role::Operator, OPERATOR)?.1,
             advertiser: advertisers
-                .map(|id| draw(Role::Advertiser, id))
+                .map(|id| generate(Role::Advertiser, id))
                 .collect::<Result<_, _>>()?,
-            publisher: publishers.map(|id| draw(Role::Publisher, id)).collect::<Result<_, _>>()?,
+            publisher: publishers
+                .map(|id| generate(Role::Publisher, id))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -95,16 +97,16 @@ impl LocalKeys {
     }
 
     fn text(&self) -> String {
-        let shown = |keys: &BTreeMap<String, SecretString>| {
+        let lines = |keys: &BTreeMap<String, SecretString>| {
             let lines =
                 keys.iter().map(|(id, key)| format!("{id} = \"{}\"\n", key.expose_secret()));
             lines.collect::<String>()
         };
         format!(
-            "{ABOVE}operator = \"{}\"\n\n[advertiser]\n{}\n[publisher]\n{}",
+            "{HEADER}operator = \"{}\"\n\n[advertiser]\n{}\n[publisher]\n{}",
             self.operator.expose_secret(),
-            shown(&self.advertiser),
-            shown(&self.publisher),
+            lines(&self.advertiser),
+            lines(&self.publisher),
         )
     }
 }
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_run_makes_a_key_for_everyone_and_the_next_finds_them() {
+    fn the_first_run_creates_keys_for_every_party_and_the_next_run_reads_them() {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..2 {
             let (keys, local) = start(folder.path());
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_between_the_two_files_loses_no_key() {
+    fn a_crash_between_writing_the_two_files_loses_no_key() {
         let folder = tempfile::tempdir().unwrap();
         let (_, before) = start(folder.path());
         std::fs::remove_file(folder.path().join("keys.toml")).unwrap();
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_key_stays_revoked_and_a_removed_file_stays_away() {
+    fn a_revoked_key_stays_revoked_and_a_removed_file_is_not_created_again() {
         let folder = tempfile::tempdir().unwrap();
         let (mut keys, local) = start(folder.path());
         let operator = local.unwrap().operator;
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_shows_a_key() {
+    fn debug_output_contains_no_key() {
         let folder = tempfile::tempdir().unwrap();
         let local = start(folder.path()).1.unwrap();
         assert!(!format!("{local:?}").contains("adj_"));

@@ -1,23 +1,22 @@
-//! The keys in the data directory: who may ask, and what seals.
+//! API keys and token keys, stored in the key folder (by default the data directory).
 //!
-//! | file | holds | secrets in it |
+//! | file | content | secrets |
 //! |---|---|---|
-//! | `keys.toml` | API keys: whose, which role, how long | none: hashes |
-//! | `local-keys.toml` | the texts of the keys made on a first run | yes |
-//! | `token-keys.toml` | the keys that seal event tokens and signed links | yes |
+//! | `keys.toml` | API keys: owner, role, expiry | none, only hashes |
+//! | `local-keys.toml` | the API keys created on a first run, in plain text | yes |
+//! | `token-keys.toml` | the keys that seal event tokens and sign links | yes |
 //!
-//! All are readable by their owner alone and replaced as a whole, so that a crash leaves the old
-//! file or the new one.
+//! All files have mode 0600 and are replaced atomically: a crash leaves the old file or the new one.
 
 pub mod api;
 mod file;
 pub mod links;
 pub mod local;
-pub mod sealing;
+pub mod token_keys;
 
 pub use api::ApiKeys;
 pub use api::Identity;
 pub use api::Role;
 pub use links::Links;
 pub use local::LocalKeys;
-pub use sealing::TokenKeys;
+pub use token_keys::TokenKeys;

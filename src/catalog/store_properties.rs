@@ -25,7 +25,7 @@ fn sharper(sharpness: f64) -> Weights {
 }
 
 #[test]
-fn what_was_put_is_the_head_also_after_a_restart() {
+fn a_stored_version_becomes_the_head_and_survives_a_restart() {
     let (folder, catalog) = new();
     assert_eq!(catalog.head().unwrap(), None);
     let inventory = files::example();
@@ -45,7 +45,7 @@ fn what_was_put_is_the_head_also_after_a_restart() {
 }
 
 #[test]
-fn the_order_of_lists_changes_no_hash() {
+fn the_order_of_lists_does_not_affect_the_hash() {
     let (_folder, catalog) = new();
     let inventory = files::example();
     let mut shuffled = inventory.clone();
@@ -57,7 +57,7 @@ fn the_order_of_lists_changes_no_hash() {
 }
 
 #[test]
-fn every_version_is_kept() {
+fn old_versions_stay_readable() {
     let (_folder, catalog) = new();
     let hashes: Vec<String> = [1.0, 2.0, 3.0]
         .iter()
@@ -72,22 +72,22 @@ fn every_version_is_kept() {
 }
 
 #[test]
-fn who_has_not_seen_the_head_does_not_overwrite_it() {
+fn a_change_based_on_an_old_version_is_rejected() {
     let (_folder, catalog) = new();
     let first = catalog.put_weights(&sharper(1.0), None, &by("one")).unwrap();
-    let seen = first.hashes.weights.clone().unwrap();
-    catalog.put_weights(&sharper(2.0), Some(&seen), &by("two")).unwrap();
+    let old = first.hashes.weights.clone().unwrap();
+    catalog.put_weights(&sharper(2.0), Some(&old), &by("two")).unwrap();
 
-    let refused = catalog.put_weights(&sharper(3.0), Some(&seen), &by("three")).unwrap_err();
+    let error = catalog.put_weights(&sharper(3.0), Some(&old), &by("three")).unwrap_err();
 
-    assert!(matches!(&refused, CatalogError::Conflict { expected, .. } if *expected == seen));
+    assert!(matches!(&error, CatalogError::Conflict { expected, .. } if *expected == old));
     let parts = Parts::default();
     assert!(catalog.put(&parts, Expected::Number(1), &by("four")).is_err());
     assert_eq!(catalog.head().unwrap().unwrap().number, 2);
 }
 
 #[test]
-fn what_changes_nothing_is_no_change() {
+fn a_change_without_effect_is_not_recorded() {
     let (_folder, catalog) = new();
     let once = catalog.put_weights(&sharper(1.0), None, &by("one")).unwrap();
     let twice = catalog.put_weights(&sharper(1.0), None, &by("again")).unwrap();
@@ -96,7 +96,7 @@ fn what_changes_nothing_is_no_change() {
 }
 
 #[test]
-fn a_request_that_comes_again_is_answered_as_it_was_and_one_with_another_body_is_refused() {
+fn a_repeated_request_returns_the_first_result_and_a_reused_key_is_rejected() {
     let (_folder, catalog) = new();
     assert_eq!(catalog.audited("k1", "body").unwrap(), None);
     let first = catalog.put_weights(&sharper(2.0), None, &keyed("k1", "body")).unwrap();
@@ -111,7 +111,7 @@ fn a_request_that_comes_again_is_answered_as_it_was_and_one_with_another_body_is
 }
 
 #[test]
-fn a_file_that_is_not_what_its_name_says_is_refused_and_named() {
+fn a_corrupt_version_is_detected_and_repaired_by_storing_it_again() {
     let (folder, catalog) = new();
     let head = catalog.put_weights(&sharper(1.0), None, &by("one")).unwrap();
     let hash = head.hashes.weights.unwrap();
@@ -120,15 +120,15 @@ fn a_file_that_is_not_what_its_name_says_is_refused_and_named() {
         std::fs::read_to_string(&path).unwrap().replace("\"sharpness\":1.0", "\"sharpness\":9.0");
     std::fs::write(&path, text).unwrap();
 
-    let refused = catalog.weights(&hash).unwrap_err();
-    assert!(refused.to_string().contains(&format!("{hash}.json is damaged")), "{refused}");
+    let error = catalog.weights(&hash).unwrap_err();
+    assert!(error.to_string().contains(&format!("{hash}.json is corrupt")), "{error}");
 
     catalog.put_weights(&sharper(1.0), None, &by("again")).unwrap();
-    assert_eq!(catalog.weights(&hash).unwrap(), sharper(1.0), "writing it again mends it");
+    assert_eq!(catalog.weights(&hash).unwrap(), sharper(1.0), "storing it again repairs it");
 }
 
 #[test]
-fn nothing_but_a_hash_becomes_a_path() {
+fn only_a_hash_becomes_part_of_a_path() {
     let (_folder, catalog) = new();
     for text in
         ["../head", "", "0123456789ABCDEF0123456789ABCDEF", "../../../../../etc/passwd0000000"]
@@ -138,7 +138,7 @@ fn nothing_but_a_hash_becomes_a_path() {
 }
 
 #[test]
-fn a_catalog_of_a_version_to_come_is_refused_loudly() {
+fn a_catalog_in_a_newer_format_is_rejected() {
     let (folder, catalog) = new();
     catalog.put_weights(&sharper(1.0), None, &by("one")).unwrap();
     let path = folder.path().join("catalog/head.json");
@@ -148,7 +148,7 @@ fn a_catalog_of_a_version_to_come_is_refused_loudly() {
 }
 
 #[test]
-fn many_threads_lose_no_change() {
+fn concurrent_changes_are_all_recorded_in_one_history() {
     let (_folder, catalog) = new();
     std::thread::scope(|scope| {
         for thread in 0..4u32 {
@@ -173,24 +173,24 @@ fn many_threads_lose_no_change() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// A crash leaves some first bytes of the line in the audit log, and the head of before.
+    /// A crash leaves a prefix of the line in the audit log, and the old head.
     #[test]
-    fn a_change_that_a_crash_cut_is_made_whole_or_not_at_all(kept in prop_oneof![Just(1.0), 0.0f64..1.0], value in 1.5f64..16.0) {
+    fn a_change_interrupted_by_a_crash_is_complete_or_absent(written in prop_oneof![Just(1.0), 0.0f64..1.0], value in 1.5f64..16.0) {
         let (folder, catalog) = new();
         let root = folder.path().join("catalog");
         let before = catalog.put_weights(&sharper(1.0), None, &by("one")).unwrap();
         let length = std::fs::metadata(root.join("audit.log")).unwrap().len();
         let after = catalog.put_weights(&sharper(value), None, &by("two")).unwrap();
         let text = std::fs::read(root.join("audit.log")).unwrap();
-        let torn = usize::try_from(length).unwrap();
+        let end = usize::try_from(length).unwrap();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-        let torn = torn + ((text.len() - torn) as f64 * kept) as usize;
-        std::fs::write(root.join("audit.log"), &text[..torn]).unwrap();
+        let end = end + ((text.len() - end) as f64 * written) as usize;
+        std::fs::write(root.join("audit.log"), &text[..end]).unwrap();
         std::fs::write(root.join("head.json"), serde_json::to_vec(&before).unwrap()).unwrap();
 
         let catalog = Catalog::open(&root).unwrap();
 
-        let expected = if torn == text.len() { after } else { before };
+        let expected = if end == text.len() { after } else { before };
         prop_assert_eq!(catalog.head().unwrap(), Some(expected.clone()));
         let next = catalog.put_weights(&sharper(1.25), None, &by("three")).unwrap();
         prop_assert_eq!(next.number, expected.number + 1);
@@ -199,18 +199,18 @@ proptest! {
     }
 
     #[test]
-    fn a_number_that_is_kept_is_the_same_number_to_the_last_bit(bits in any::<u64>()) {
+    fn a_stored_number_is_read_back_bit_for_bit(bits in any::<u64>()) {
         let number = f64::from_bits(bits);
         prop_assume!(number.is_finite());
         let (_folder, catalog) = new();
         let hash = catalog.put_weights(&sharper(number), None, &by("x")).unwrap().hashes.weights.unwrap();
-        let kept = catalog.weights(&hash).unwrap();
-        prop_assert_eq!(kept.sharpness.to_bits(), bits);
-        prop_assert_eq!(content_hash(&kept), hash);
+        let stored = catalog.weights(&hash).unwrap();
+        prop_assert_eq!(stored.sharpness.to_bits(), bits);
+        prop_assert_eq!(content_hash(&stored), hash);
     }
 }
 
 #[test]
-fn an_empty_head_has_no_hashes() {
+fn absent_hashes_are_not_serialized() {
     assert_eq!(serde_json::to_string(&Hashes::default()).unwrap(), "{}");
 }

@@ -14,7 +14,7 @@ fn pixels(width: u32, height: u32) -> RgbaImage {
     RgbaImage::from_fn(width, height, |x, y| image::Rgba([byte(x * 5), byte(y * 7), 90, 255]))
 }
 
-/// A picture of some size in a format.
+/// An encoded image of the given format and size.
 fn sample(format: Format, width: u32, height: u32) -> Vec<u8> {
     let image = pixels(width, height);
     let rgb = DynamicImage::from(image.clone()).to_rgb8();
@@ -34,11 +34,11 @@ fn sample(format: Format, width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
-fn taken(bytes: &[u8]) -> Picture {
+fn accepted(bytes: &[u8]) -> Picture {
     Picture::read(bytes, None).unwrap()
 }
 
-fn why(bytes: &[u8]) -> Refused {
+fn error(bytes: &[u8]) -> ImageError {
     Picture::read(bytes, None).unwrap_err()
 }
 
@@ -46,19 +46,19 @@ fn has(bytes: &[u8], word: &[u8]) -> bool {
     bytes.windows(word.len()).any(|part| part == word)
 }
 
-/// A PNG chunk; its sum is right.
+/// A PNG chunk with a valid checksum.
 fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
     let body = [&name[..], content].concat();
     let length = u32::try_from(content.len()).unwrap().to_be_bytes();
     [&length[..], &body, &crc32fast::hash(&body).to_be_bytes()].concat()
 }
 
-/// Puts `part` into `bytes` at a place.
+/// Inserts `part` into `bytes` at the index `at`.
 fn with(bytes: &[u8], at: usize, part: &[u8]) -> Vec<u8> {
     [&bytes[..at], part, &bytes[at..]].concat()
 }
 
-/// EXIF with an orientation and a word of its own.
+/// EXIF with an orientation and a recognisable text.
 fn exif(orientation: u8) -> Vec<u8> {
     let mut tiff = b"II*\0\x08\0\0\0\x02\0".to_vec();
     tiff.extend([0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0]);
@@ -68,8 +68,8 @@ fn exif(orientation: u8) -> Vec<u8> {
     tiff
 }
 
-/// The sample with metadata in every place that its format has for some.
-fn told(format: Format, orientation: u8) -> Vec<u8> {
+/// The sample with metadata in every place where its format allows them.
+fn with_metadata(format: Format, orientation: u8) -> Vec<u8> {
     let bytes = sample(format, 40, 30);
     let exif = exif(orientation);
     match format {
@@ -110,42 +110,51 @@ fn told(format: Format, orientation: u8) -> Vec<u8> {
 }
 
 #[test]
-fn every_format_is_taken_measured_and_named_by_its_bytes() {
+fn every_format_is_accepted_and_addressed_by_its_content() {
     for format in Format::ALL {
-        let picture = taken(&sample(*format, 64, 48));
+        let picture = accepted(&sample(*format, 64, 48));
         let address = picture.address();
         assert_eq!((address.width, address.height, address.format), (64, 48, *format));
-        assert!(is_whole(&address, picture.bytes()));
-        assert_eq!(taken(picture.bytes()), picture, "what is stored is stored as it is");
-        let other = taken(&sample(*format, 65, 48)).address();
+        assert!(matches_address(&address, picture.bytes()));
+        assert_eq!(
+            accepted(picture.bytes()),
+            picture,
+            "a stored image is unchanged by validating it again"
+        );
+        let other = accepted(&sample(*format, 65, 48)).address();
         assert_ne!(other.hash, address.hash);
     }
 }
 
 #[test]
-fn nothing_that_is_not_seen_is_stored_and_what_is_seen_stays() {
+fn metadata_are_removed_and_pixels_stay_unchanged() {
     for format in Format::ALL {
-        let told = told(*format, 1);
-        assert!(has(&told, b"PERSONAL"), "{format}");
-        let picture = Picture::read(&told, None).unwrap_or_else(|why| panic!("{format}: {why}"));
+        let bytes = with_metadata(*format, 1);
+        assert!(has(&bytes, b"PERSONAL"), "{format}");
+        let picture =
+            Picture::read(&bytes, None).unwrap_or_else(|error| panic!("{format}: {error}"));
         for word in [&b"PERSONAL"[..], b"Exif", b"EXIF", b"tEXt", b"NETSCAPE", b"II*"] {
             assert!(!has(picture.bytes(), word), "{format}: {}", String::from_utf8_lossy(word));
         }
-        let before = decode(&told, *format).unwrap();
+        let before = decode(&bytes, *format).unwrap();
         assert_eq!(decode(picture.bytes(), *format).unwrap(), before, "{format}");
-        assert_eq!(picture, taken(&sample(*format, 40, 30)), "{format}: one picture, one address");
+        assert_eq!(
+            picture,
+            accepted(&sample(*format, 40, 30)),
+            "{format}: same pixels, same address"
+        );
     }
 }
 
 #[test]
-fn a_picture_that_its_metadata_turns_is_refused() {
+fn an_image_that_its_metadata_rotate_is_rejected() {
     for format in [Format::Png, Format::Jpeg, Format::Webp] {
-        assert_eq!(why(&told(format, 6)), Refused::Turned, "{format}");
+        assert_eq!(error(&with_metadata(format, 6)), ImageError::Rotated, "{format}");
     }
 }
 
 #[test]
-fn a_picture_that_is_cut_off_anywhere_is_refused() {
+fn an_image_truncated_at_any_byte_is_rejected() {
     for format in Format::ALL {
         let bytes = sample(*format, 40, 30);
         for end in 0..bytes.len() {
@@ -155,41 +164,41 @@ fn a_picture_that_is_cut_off_anywhere_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_also_another_is_refused() {
+fn polyglot_files_are_rejected() {
     let script = b"/*\0*/=1;alert(document.domain)//";
     for format in Format::ALL {
         let bytes = [&sample(*format, 40, 30)[..], script].concat();
-        assert_eq!(why(&bytes), Refused::Trailing(script.len()), "{format}");
+        assert_eq!(error(&bytes), ImageError::Trailing(script.len()), "{format}");
     }
-    // The classical one: the comment begins in the picture's width.
+    // The classic GIF polyglot: a comment starts in the width of the image.
     let mut gif = sample(Format::Gif, 40, 30);
     gif[6..10].copy_from_slice(b"/*  ");
-    assert!(matches!(why(&gif), Refused::Size(10_799, _)));
-    // In a place for words: it is no part of what is stored.
+    assert!(matches!(error(&gif), ImageError::Size(10_799, _)));
+    // A script in a comment block is accepted and stripped.
     let hidden = [&b"\x21\xFE"[..], &[u8::try_from(script.len()).unwrap()], script, b"\0"].concat();
     let gif = sample(Format::Gif, 40, 30);
-    let picture = taken(&with(&gif, gif.len() - 1, &hidden));
+    let picture = accepted(&with(&gif, gif.len() - 1, &hidden));
     assert!(!has(picture.bytes(), b"alert"));
 }
 
 #[test]
-fn what_moves_is_refused() {
+fn animated_images_are_rejected() {
     let mut gif = Vec::new();
     let mut encoder = GifEncoder::new(&mut gif);
     encoder.encode_frames([Frame::new(pixels(40, 30)), Frame::new(pixels(40, 30))]).unwrap();
     drop(encoder);
-    assert_eq!(why(&gif), Refused::Animated);
+    assert_eq!(error(&gif), ImageError::Animated);
     let png = sample(Format::Png, 40, 30);
     let moving = with(&png, 33, &chunk(b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]));
-    assert_eq!(why(&moving), Refused::Animated);
-    let mut webp = told(Format::Webp, 1);
+    assert_eq!(error(&moving), ImageError::Animated);
+    let mut webp = with_metadata(Format::Webp, 1);
     let at = webp.len() - exif(1).len() - 8;
     webp[at..at + 4].copy_from_slice(b"ANMF");
-    assert_eq!(why(&webp), Refused::Animated);
+    assert_eq!(error(&webp), ImageError::Animated);
 }
 
 #[test]
-fn a_few_bytes_that_ask_for_gigabytes_are_refused_before_anything_is_decoded() {
+fn decompression_bombs_are_rejected_before_decoding() {
     let mut head = [0; 13];
     head[..4].copy_from_slice(&60_000u32.to_be_bytes());
     head[4..8].copy_from_slice(&60_000u32.to_be_bytes());
@@ -198,49 +207,52 @@ fn a_few_bytes_that_ask_for_gigabytes_are_refused_before_anything_is_decoded() {
     let data = chunk(b"IDAT", b"\x78\x9c\x03\0\0\0\0\x01");
     let bomb = [signature, chunk(b"IHDR", &head), data, chunk(b"IEND", b"")].concat();
     assert!(bomb.len() < 100);
-    assert_eq!(why(&bomb), Refused::Size(60_000, 60_000));
+    assert_eq!(error(&bomb), ImageError::Size(60_000, 60_000));
     for format in [Format::Png, Format::Gif, Format::Webp] {
-        assert_eq!(why(&sample(format, 2049, 16)), Refused::Size(2049, 16), "{format}");
-        assert_eq!(why(&sample(format, 64, 15)), Refused::Size(64, 15), "{format}");
+        assert_eq!(error(&sample(format, 2049, 16)), ImageError::Size(2049, 16), "{format}");
+        assert_eq!(error(&sample(format, 64, 15)), ImageError::Size(64, 15), "{format}");
     }
     let mut gif = sample(Format::Gif, 40, 30);
     gif[6..10].fill(0xFF);
-    assert_eq!(why(&gif), Refused::Size(65_535, 65_535));
+    assert_eq!(error(&gif), ImageError::Size(65_535, 65_535));
     let long = vec![0; MAX_BYTES + 1];
-    assert_eq!(why(&long), Refused::TooLong(MAX_BYTES + 1));
+    assert_eq!(error(&long), ImageError::TooLarge(MAX_BYTES + 1));
 }
 
 #[test]
-fn a_file_is_what_its_name_says() {
+fn the_extension_must_match_the_content() {
     let png = sample(Format::Png, 40, 30);
     let jpeg = sample(Format::Jpeg, 40, 30);
-    for (bytes, ending) in [(&png, "png"), (&png, "PNG"), (&jpeg, "jpg"), (&jpeg, "jpeg")] {
-        assert!(Picture::read(bytes, Some(ending)).is_ok(), "{ending}");
+    for (bytes, extension) in [(&png, "png"), (&png, "PNG"), (&jpeg, "jpg"), (&jpeg, "jpeg")] {
+        assert!(Picture::read(bytes, Some(extension)).is_ok(), "{extension}");
     }
-    let said = Picture::read(&jpeg, Some("png")).unwrap_err().to_string();
-    assert_eq!(said, "is a JPEG by its content, not by its name: let it end in .jpg");
-    for ending in ["", "gif", "svg", "exe"] {
-        assert_eq!(Picture::read(&png, Some(ending)).unwrap_err(), Refused::Misnamed(Format::Png));
+    let message = Picture::read(&jpeg, Some("png")).unwrap_err().to_string();
+    assert_eq!(message, "must have the extension .jpg, because its content is JPEG");
+    for extension in ["", "gif", "svg", "exe"] {
+        assert_eq!(
+            Picture::read(&png, Some(extension)).unwrap_err(),
+            ImageError::WrongExtension(Format::Png)
+        );
     }
     let svg = b"<?xml version=\"1.0\"?>\n<SVG xmlns=\"http://www.w3.org/2000/svg\"><script/></SVG>";
-    assert_eq!(why(svg), Refused::Svg);
-    for none in [&b""[..], b"<html>", b"BM\0\0", b"%PDF-1.7"] {
-        assert_eq!(why(none), Refused::Unknown);
+    assert_eq!(error(svg), ImageError::Svg);
+    for other in [&b""[..], b"<html>", b"BM\0\0", b"%PDF-1.7"] {
+        assert_eq!(error(other), ImageError::UnknownFormat);
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// Whatever is done to a file, it is refused, or what is stored is a whole picture that is
-    /// stored the same when it comes again.
+    /// A file with arbitrary changes is either rejected, or stored as a valid image that validation
+    /// leaves unchanged.
     #[test]
-    fn what_is_taken_is_whole_and_says_nothing_else(
+    fn accepted_images_are_complete_and_stable(
         format in prop::sample::select(Format::ALL),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {
-        let mut bytes = told(format, 1);
+        let mut bytes = with_metadata(format, 1);
         for (at, byte) in changes {
             let at = at.index(bytes.len());
             bytes[at] = byte;
@@ -251,7 +263,7 @@ proptest! {
         }
         if let Ok(picture) = Picture::read(&bytes, None) {
             let address = picture.address();
-            prop_assert!(is_whole(&address, picture.bytes()));
+            prop_assert!(matches_address(&address, picture.bytes()));
             prop_assert!(picture.bytes().len() <= bytes.len());
             prop_assert_eq!(Picture::read(picture.bytes(), None), Ok(picture.clone()));
             let decoded = decode(picture.bytes(), address.format).unwrap();

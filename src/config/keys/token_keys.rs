@@ -1,7 +1,8 @@
-//! The keys that seal event tokens, in `token-keys.toml`: made at the first start, rotated on command.
+//! The keys that seal event tokens, in `token-keys.toml`: created at the first start, rotated by
+//! command.
 //!
-//! A key is current, then previous for a click window, so that whatever it sealed still counts, then
-//! retired: links that were copied somewhere still lead where they led.
+//! A key is first current; then previous for one click window, during which its tokens still count;
+//! then retired: its click links still redirect, but no longer count.
 
 use crate::config::keys::file;
 use crate::config::keys::links::Links;
@@ -21,11 +22,11 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Most keys that are kept; when there are more, the oldest retired one goes.
-const MOST_KEYS: usize = 100;
+/// The most keys in the file; a rotation beyond it removes the oldest retired key.
+const MAX_KEYS: usize = 100;
 
-const ABOVE: &str =
-    "# The keys that seal event tokens. Who can read this file can make events that bill.\n";
+const HEADER: &str =
+    "# The keys that seal event tokens. Anyone who can read this file can forge billable events.\n";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,21 +44,21 @@ struct StoredKey {
     secret: SecretString,
 }
 
-/// One key; its secret never shows.
+/// A token key. `Debug` does not print its secret.
 #[derive(Clone, Debug)]
 pub struct TokenKey {
-    /// Names the key, in every token it sealed.
+    /// The key's id, contained in every token that it sealed.
     pub kid: u8,
-    /// What it may still do.
+    /// Whether it is current, previous or retired.
     pub state: KeyAge,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
-    /// When another became current in its place.
+    /// When another key became current instead.
     pub replaced: Option<Timestamp>,
     secret: Arc<SecretBox<[u8; 32]>>,
 }
 
-/// All keys that are not revoked, in the order they were made.
+/// All keys that are not revoked, oldest first.
 #[derive(Debug)]
 pub struct TokenKeys {
     path: PathBuf,
@@ -65,32 +66,32 @@ pub struct TokenKeys {
 }
 
 impl TokenKeys {
-    /// The keys in the data directory; makes the first when there are none.
+    /// Reads the keys from a folder; creates the first one if the file does not exist.
     pub fn open(directory: &Path, now: Timestamp) -> Result<TokenKeys, ConfigError> {
         let path = directory.join("token-keys.toml");
         let mut found = TokenKeys { path, keys: Vec::new() };
         match file::read::<Stored>(&found.path)? {
             None => {
-                let first = TokenKey::draw(1, now);
+                let first = TokenKey::generate(1, now);
                 found.save(vec![first])?;
             }
             Some(stored) => {
                 for key in stored.keys {
                     let kid = key.kid;
-                    let key = TokenKey::read(key).ok_or_else(|| {
-                        let reason = format!("the secret of key {kid} is not 32 bytes in base64");
-                        file::refused(&found.path, reason)
+                    let key = TokenKey::from_stored(key).ok_or_else(|| {
+                        let reason = format!("the secret of key {kid} must be 32 bytes in base64");
+                        file::invalid(&found.path, reason)
                     })?;
                     found.keys.push(key);
                 }
             }
         }
-        ring(&found.keys).map_err(|problem| file::refused(&found.path, problem))?;
+        ring(&found.keys).map_err(|error| file::invalid(&found.path, error))?;
         Ok(found)
     }
 
-    /// Makes a new current key. The one before is previous from `now` on; those that were for
-    /// `window_seconds` already are retired.
+    /// Creates a new current key and returns its id. The old one becomes previous at `now`; keys
+    /// that have been previous for `window_seconds` are retired.
     pub fn rotate(&mut self, window_seconds: u32, now: Timestamp) -> Result<u8, ConfigError> {
         let mut keys = self.keys.clone();
         retire(&mut keys, window_seconds, now);
@@ -98,26 +99,28 @@ impl TokenKeys {
         let kid = (1..=u8::MAX)
             .map(|step| last.wrapping_add(step))
             .find(|kid| *kid != 0 && !keys.iter().any(|key| key.kid == *kid))
-            .expect("fewer keys are kept than there are ids");
+            .expect("there are more ids than `MAX_KEYS`");
         for key in keys.iter_mut().filter(|key| key.state == KeyAge::Current) {
             key.state = KeyAge::Previous;
             key.replaced = Some(now);
         }
-        keys.push(TokenKey::draw(kid, now));
-        while keys.len() > MOST_KEYS
+        keys.push(TokenKey::generate(kid, now));
+        while keys.len() > MAX_KEYS
             && let Some(oldest) = keys.iter().position(|key| key.state == KeyAge::Retired)
         {
             keys.remove(oldest);
         }
-        if keys.len() > MOST_KEYS {
-            let reason = format!("{MOST_KEYS} keys were made within a click window: wait for it");
-            return Err(ConfigError::Usage(reason));
+        if keys.len() > MAX_KEYS {
+            return Err(ConfigError::Usage(format!(
+                "token keys: must be at most {MAX_KEYS} within one click window; rotate again after it"
+            )));
         }
         self.save(keys)?;
         Ok(kid)
     }
 
-    /// Retires the keys that have been previous for `window_seconds`; says whether there were any.
+    /// Retires the keys that have been previous for `window_seconds`. Returns whether there were
+    /// any.
     pub fn retire(&mut self, window_seconds: u32, now: Timestamp) -> Result<bool, ConfigError> {
         let mut keys = self.keys.clone();
         let changed = retire(&mut keys, window_seconds, now);
@@ -127,12 +130,13 @@ impl TokenKeys {
         Ok(changed)
     }
 
-    /// Forgets a key: all that it sealed is forged from now on. Rotate first when it is current.
+    /// Removes a key: tokens that it sealed count as forged from now on. Fails for the current key,
+    /// which must be rotated first.
     pub fn revoke(&mut self, kid: u8) -> Result<(), ConfigError> {
         match self.keys.iter().find(|key| key.kid == kid) {
-            None => Err(ConfigError::Usage(format!("there is no token key {kid}"))),
+            None => Err(ConfigError::Usage(format!("unknown token key {kid}"))),
             Some(key) if key.state == KeyAge::Current => Err(ConfigError::Usage(format!(
-                "token key {kid} is current: rotate, then revoke it"
+                "token key {kid} is the current key: rotate, then revoke it"
             ))),
             Some(_) => {
                 let rest = self.keys.iter().filter(|key| key.kid != kid).cloned().collect();
@@ -141,21 +145,21 @@ impl TokenKeys {
         }
     }
 
-    /// Every key, the oldest first.
+    /// All keys, oldest first.
     pub fn list(&self) -> impl Iterator<Item = &TokenKey> {
         self.keys.iter()
     }
 
-    /// The ring that seals and opens tokens.
+    /// The keyring that seals and opens tokens.
     pub fn keyring(&self) -> Keyring {
-        ring(&self.keys).expect("`open` and `rotate` leave one current key and no id twice")
+        ring(&self.keys).expect("`open` and `rotate` ensure one current key and unique ids")
     }
 
-    /// What signs and verifies links to advertisers' pages.
+    /// Signs and verifies links to advertisers' pages with these keys.
     pub fn links(&self) -> Links {
         let (current, others): (Vec<_>, Vec<_>) =
             self.keys.iter().partition(|key| key.state == KeyAge::Current);
-        let current = current.first().expect("one key is current");
+        let current = current.first().expect("exactly one key is current");
         Links::new(
             current.secret.expose_secret(),
             others.iter().map(|key| key.secret.expose_secret()),
@@ -164,7 +168,7 @@ impl TokenKeys {
 
     fn save(&mut self, keys: Vec<TokenKey>) -> Result<(), ConfigError> {
         let text: String = keys.iter().map(TokenKey::text).collect();
-        file::replace(&self.path, &format!("{ABOVE}{text}"))?;
+        file::replace(&self.path, &format!("{HEADER}{text}"))?;
         self.keys = keys;
         Ok(())
     }
@@ -176,12 +180,12 @@ fn ring(keys: &[TokenKey]) -> Result<Keyring, InvalidKeyring> {
 
 fn retire(keys: &mut [TokenKey], window_seconds: u32, now: Timestamp) -> bool {
     let window = SignedDuration::from_secs(i64::from(window_seconds));
-    let over = |key: &TokenKey| {
+    let is_expired = |key: &TokenKey| {
         let replaced = key.replaced.unwrap_or(key.created);
         key.state == KeyAge::Previous && now.duration_since(replaced) >= window
     };
     let mut changed = false;
-    for key in keys.iter_mut().filter(|key| over(key)) {
+    for key in keys.iter_mut().filter(|key| is_expired(key)) {
         key.state = KeyAge::Retired;
         changed = true;
     }
@@ -189,13 +193,13 @@ fn retire(keys: &mut [TokenKey], window_seconds: u32, now: Timestamp) -> bool {
 }
 
 impl TokenKey {
-    fn draw(kid: u8, now: Timestamp) -> TokenKey {
+    fn generate(kid: u8, now: Timestamp) -> TokenKey {
         let secret = SecretBox::init_with_mut(|secret: &mut [u8; 32]| rand::fill(secret));
         let secret = Arc::new(secret);
         TokenKey { kid, state: KeyAge::Current, created: now, replaced: None, secret }
     }
 
-    fn read(stored: StoredKey) -> Option<TokenKey> {
+    fn from_stored(stored: StoredKey) -> Option<TokenKey> {
         let StoredKey { kid, state, created, replaced, secret } = stored;
         let secret = STANDARD.decode(secret.expose_secret()).ok()?;
         let secret = SecretBox::new(Box::new(<[u8; 32]>::try_from(secret).ok()?)).into();
@@ -246,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_start_makes_a_key_and_the_next_finds_it() {
+    fn the_first_start_creates_a_key_that_the_next_start_reads() {
         let (folder, keys) = first_start();
         let again = TokenKeys::open(folder.path(), at(1)).unwrap();
         assert_eq!(age(&again, &sealed(&keys)), Ok(KeyAge::Current));
@@ -261,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotated_key_counts_for_a_window_and_redirects_after_it() {
+    fn a_rotated_key_is_previous_for_one_window_and_then_retired() {
         let (folder, mut keys) = first_start();
         let first = sealed(&keys);
         assert_eq!(keys.rotate(WINDOW, at(1)).unwrap(), 2);
@@ -280,11 +284,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_revoked_key_sealed_is_forged() {
+    fn tokens_of_a_revoked_key_are_forged() {
         let (folder, mut keys) = first_start();
         let text = sealed(&keys);
-        let said = keys.revoke(1).unwrap_err().to_string();
-        assert!(said.contains("rotate, then revoke"), "{said}");
+        let message = keys.revoke(1).unwrap_err().to_string();
+        assert!(message.contains("rotate, then revoke"), "{message}");
         assert!(keys.revoke(9).is_err());
         keys.rotate(WINDOW, at(1)).unwrap();
         keys.revoke(1).unwrap();
@@ -293,19 +297,19 @@ mod tests {
     }
 
     #[test]
-    fn keys_can_be_rotated_for_ever_and_not_all_at_once() {
+    fn the_number_of_keys_is_bounded_and_rotation_never_runs_out_of_ids() {
         let (_folder, mut keys) = first_start();
         for round in 1..300 {
             keys.rotate(WINDOW, at(round * 3)).unwrap();
             assert_eq!(age(&keys, &sealed(&keys)), Ok(KeyAge::Current));
         }
-        assert_eq!(keys.list().count(), MOST_KEYS);
+        assert_eq!(keys.list().count(), MAX_KEYS);
         let at_once = (0..200).map(|_| keys.rotate(WINDOW, at(1_000))).find(Result::is_err);
         assert!(at_once.is_some());
     }
 
     #[test]
-    fn a_link_to_an_advertisers_page_survives_a_rotation() {
+    fn a_signed_link_stays_valid_after_a_rotation() {
         let (_folder, mut keys) = first_start();
         let zahid: AdvertiserId = "zahid-host".parse().unwrap();
         let link = keys.links().sign(&zahid, 1_000);
@@ -314,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_shows_a_secret_not_even_a_mistake_in_the_file() {
+    fn secrets_are_neither_printed_nor_quoted_in_errors() {
         let (folder, keys) = first_start();
         let path = folder.path().join("token-keys.toml");
         let text = std::fs::read_to_string(&path).unwrap();
@@ -324,8 +328,8 @@ mod tests {
             [text.replace("current", "previous"), text.replace("secret = \"", "secret = \"!")]
         {
             std::fs::write(&path, wrong).unwrap();
-            let said = format!("{:?}", TokenKeys::open(folder.path(), at(0)).unwrap_err());
-            assert!(said.contains("token-keys.toml") && !said.contains(&secret[2..]), "{said}");
+            let error = format!("{:?}", TokenKeys::open(folder.path(), at(0)).unwrap_err());
+            assert!(error.contains("token-keys.toml") && !error.contains(&secret[2..]), "{error}");
         }
     }
 }

@@ -1,0 +1,44 @@
+//! Checks advertisers: names, logos, entities and landing page domains.
+
+use crate::catalog::check::Findings;
+use crate::catalog::check::images;
+use crate::catalog::check::index::Index;
+use crate::catalog::check::lookalike;
+use crate::domain::inventory::Inventory;
+use crate::domain::text;
+use std::collections::HashMap;
+use url::Url;
+
+pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Findings) {
+    let mut by_key: HashMap<String, &str> = HashMap::new();
+    let mut by_skeleton: HashMap<String, &str> = HashMap::new();
+    for advertiser in &inventory.advertisers {
+        let id = advertiser.id.as_str();
+        findings.begin("advertisers", id);
+        findings.visible_text("name", &advertiser.name);
+        let key = text::key(&advertiser.name);
+        if key.is_none() {
+            let reason = format!("must contain a letter or a digit (got `{}`)", advertiser.name);
+            findings.add("name", reason);
+        }
+        let same = key.and_then(|key| by_key.insert(key, id));
+        let similar =
+            lookalike::skeleton(&advertiser.name).and_then(|key| by_skeleton.insert(key, id));
+        if let Some(other) = same.or(similar) {
+            let name = &advertiser.name;
+            findings
+                .add("name", format!("must not look like the name of `{other}` (got `{name}`)"));
+        }
+        images::logo(advertiser, findings);
+        if let Some(entity) = &advertiser.entity {
+            findings.reference("entity", entity.as_str(), &index.entities);
+        }
+        for (at, domain) in advertiser.domains.iter().enumerate() {
+            let parsed = Url::parse(&format!("https://{domain}/"));
+            if !parsed.is_ok_and(|url| url.host_str() == Some(domain) && domain.contains('.')) {
+                let reason = format!("must be a host name such as example.com (got `{domain}`)");
+                findings.add(format_args!("domains[{at}]"), reason);
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Indexes of an inventory by id, for checking references.
+
+use crate::domain::campaign::Campaign;
+use crate::domain::campaign::Flight;
+use crate::domain::creative::Creative;
+use crate::domain::inventory::Inventory;
+use crate::domain::party::Advertiser;
+use crate::domain::region::Regions;
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+/// The documents of one list by id.
+pub(super) struct IdIndex<'a, T> {
+    /// The kind of document, for messages: `topic`.
+    pub what: &'static str,
+    by_id: HashMap<&'a str, &'a T>,
+}
+
+impl<'a, T> IdIndex<'a, T> {
+    pub fn new(
+        what: &'static str,
+        list: impl IntoIterator<Item = &'a T>,
+        id: impl Fn(&'a T) -> &'a str,
+    ) -> Self {
+        IdIndex { what, by_id: list.into_iter().map(|one| (id(one), one)).collect() }
+    }
+
+    pub fn find(&self, id: &str) -> Option<&'a T> {
+        self.by_id.get(id).copied()
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = &'a str> {
+        self.by_id.keys().copied()
+    }
+}
+
+/// Every list that documents can refer to.
+pub(super) struct Index<'a> {
+    pub topics: IdIndex<'a, crate::domain::taxonomy::TopicDoc>,
+    pub entities: IdIndex<'a, crate::domain::entity::EntityDoc>,
+    pub sectors: IdIndex<'a, crate::domain::party::Sector>,
+    pub advertisers: IdIndex<'a, Advertiser>,
+    pub campaigns: IdIndex<'a, Campaign>,
+    pub flights: IdIndex<'a, Flight>,
+    pub publishers: IdIndex<'a, crate::domain::party::Publisher>,
+    pub placements: IdIndex<'a, crate::domain::party::Placement>,
+    pub regions: Regions,
+    /// Display names of topics and entities by id, as a kicker would echo them.
+    pub names: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Index<'a> {
+    pub fn of(inventory: &'a Inventory) -> Index<'a> {
+        let slots = inventory.publishers.iter().flat_map(|publisher| &publisher.placements);
+        let topics = inventory.topics.iter().map(|one| (one.id.as_str(), one.name.as_str()));
+        let entities = inventory.entities.iter().map(|one| (one.id.as_str(), one.name.as_str()));
+        Index {
+            topics: IdIndex::new("topic", &inventory.topics, |one| one.id.as_str()),
+            entities: IdIndex::new("entity", &inventory.entities, |one| one.id.as_str()),
+            sectors: IdIndex::new("category", &inventory.sectors, |one| one.id.as_str()),
+            advertisers: IdIndex::new("advertiser", &inventory.advertisers, |one| one.id.as_str()),
+            campaigns: IdIndex::new("campaign", &inventory.campaigns, |one| one.id.as_str()),
+            flights: IdIndex::new("flight", &inventory.flights, |one| one.id.as_str()),
+            publishers: IdIndex::new("publisher", &inventory.publishers, |one| one.id.as_str()),
+            placements: IdIndex::new("placement", slots, |one| one.id.as_str()),
+            regions: Regions::build(&inventory.regions).unwrap_or_default(),
+            names: entities.chain(topics).collect(),
+        }
+    }
+
+    pub fn advertiser_of(&self, creative: &Creative) -> Option<&'a Advertiser> {
+        let flight = self.flights.find(creative.flight.as_str())?;
+        self.advertisers.find(self.campaigns.find(flight.campaign.as_str())?.advertiser.as_str())
+    }
+}
