@@ -1,14 +1,15 @@
-//! What a start says: every address, and on a first run on loopback every key.
+//! The startup banner: all addresses and, on a first local run, the generated keys.
 
 use crate::app::App;
 use secrecy::ExposeSecret;
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-/// How long a link to an advertiser's page in the banner lasts, in milliseconds.
-const LINK_MS: i64 = 24 * 3_600_000;
+/// Lifetime of the report links in the banner, in milliseconds.
+const LINK_LIFETIME_MS: i64 = 24 * 3_600_000;
 
-/// The banner. `keys` says whether local keys may be shown: only to a terminal, only on loopback.
+/// The banner text. `keys` allows printing local keys (output is a terminal); they are only printed when
+/// the public listener is on loopback.
 pub fn banner(app: &App, keys: bool) -> String {
     let face = app.face();
     let base = &face.server.public_url;
@@ -17,7 +18,7 @@ pub fn banner(app: &App, keys: bool) -> String {
     let inventory = &live.snapshot().inventory;
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "  {name:<26} {value}");
     };
     if face.local {
@@ -28,13 +29,13 @@ pub fn banner(app: &App, keys: bool) -> String {
     line("API docs", &format!("{base}/docs"));
     line("metrics", &format!("http://{ops}/metrics"));
     line("console", &format!("http://{ops}/console"));
-    let shown = keys && face.local && app.address.ip().is_loopback();
-    if let Some(local) = app.local_keys.as_ref().filter(|_| shown) {
+    let show_keys = keys && face.local && app.address.ip().is_loopback();
+    if let Some(local) = app.local_keys.as_ref().filter(|_| show_keys) {
         line("operator key", local.operator.expose_secret());
         for (id, key) in local.publisher.iter().take(3) {
             line(&format!("publisher {id}"), key.expose_secret());
         }
-        let until_ms = face.server.clock.now_ms() + LINK_MS;
+        let until_ms = face.server.clock.now_ms() + LINK_LIFETIME_MS;
         for advertiser in inventory.advertisers.iter().filter(|a| a.id.as_str() != "house").take(8)
         {
             let link = face.links.load().sign(&advertiser.id, until_ms);
@@ -43,10 +44,10 @@ pub fn banner(app: &App, keys: bool) -> String {
     } else if face.local {
         let settings = face.server.settings();
         let keys = settings.store.keys().join("local-keys.toml");
-        line("keys", &keys.display().to_string());
+        line("local keys file", &keys.display().to_string());
     }
     let head = format!(
-        "adjacent {} serves {} flights of {} advertisers to {} publishers\n",
+        "adjacent {}: serving {} flights of {} advertisers to {} publishers\n",
         env!("CARGO_PKG_VERSION"),
         live.snapshot().flights.len(),
         inventory.advertisers.len(),

@@ -1,4 +1,4 @@
-//! One server a data directory; others find it by what the lock says.
+//! The data directory lock: one server per directory. The lock file has its operations address.
 
 use crate::app::usage;
 use std::fs::File;
@@ -8,16 +8,16 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// The data directory, held.
-pub struct Lock {
+/// An exclusive lock on a data directory, released on drop.
+pub struct DataLock {
     file: File,
 }
 
-impl Lock {
-    /// Takes the directory, which is made if need be; refused when a server holds it.
-    pub fn take(data: &Path) -> anyhow::Result<Lock> {
+impl DataLock {
+    /// Locks the directory, creating it if needed. Fails when a server is running on it.
+    pub fn acquire(data: &Path) -> anyhow::Result<DataLock> {
         std::fs::create_dir_all(data).map_err(|error| {
-            usage(format!("store.data = {} cannot be made: {error}", data.display()))
+            usage(format!("store.data = {}: cannot create the directory: {error}", data.display()))
         })?;
         let path = data.join("lock");
         let file = File::options()
@@ -26,16 +26,20 @@ impl Lock {
             .create(true)
             .truncate(false)
             .open(&path)
-            .map_err(|error| usage(format!("{} cannot be opened: {error}", path.display())))?;
+            .map_err(|error| {
+                usage(format!("{}: cannot open the lock file: {error}", path.display()))
+            })?;
         if file.try_lock().is_err() {
-            let held = format!("{} is held by a running server", data.display());
-            return Err(usage(format!("{held}: stop it, or name another --data")));
+            return Err(usage(format!(
+                "{} is in use by a running server: stop it or use another --data",
+                data.display()
+            )));
         }
-        Ok(Lock { file })
+        Ok(DataLock { file })
     }
 
-    /// Says where the operations listener is.
-    pub fn tell(&self, ops: SocketAddr) -> std::io::Result<()> {
+    /// Writes the operations listener's address, for other commands to find.
+    pub fn publish_address(&self, ops: SocketAddr) -> std::io::Result<()> {
         let mut file = &self.file;
         file.set_len(0)?;
         file.rewind()?;
@@ -43,8 +47,8 @@ impl Lock {
     }
 }
 
-/// Where the server that holds a data directory listens for operations; `None` when nobody does.
-pub fn holder(data: &Path) -> Option<SocketAddr> {
+/// The operations address of the server running on a data directory; `None` when there is none.
+pub fn running_server(data: &Path) -> Option<SocketAddr> {
     let mut file = File::options().read(true).write(true).open(data.join("lock")).ok()?;
     if file.try_lock().is_ok() {
         return None;

@@ -1,11 +1,11 @@
-//! Wiring: opens what is kept, binds both listeners, starts the tasks, serves, drains.
+//! Application wiring: opens the data, binds both listeners, starts background tasks, serves and drains.
 
 pub mod banner;
-pub mod files;
+pub mod cluster;
+pub mod file_limits;
 pub mod lock;
 pub mod open;
 pub mod reload;
-pub mod sharing;
 pub mod tasks;
 
 use crate::adapters;
@@ -54,35 +54,35 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-/// Connections that may wait to be accepted; the kernel's `somaxconn` may allow fewer.
+/// Listen backlog; the kernel's `somaxconn` may cap it lower.
 const BACKLOG: i32 = 4_096;
 
-/// What the command line says besides the settings.
+/// Command line options besides the settings.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The settings' file, where one is named.
+    /// The settings file, if given.
     pub config: Option<PathBuf>,
-    /// The weights' file, where one is named.
+    /// The weights file, if given.
     pub weights: Option<PathBuf>,
-    /// The inventory to apply at the start: a file or a folder.
+    /// The inventory file or folder to apply at startup.
     pub inventory: Option<PathBuf>,
-    /// Apply the inventory whenever it changes.
+    /// Whether to apply the inventory again whenever it changes.
     pub watch: bool,
 }
 
-/// A server that is bound and ready to run.
+/// A server with bound listeners, ready to run.
 pub struct App {
     face: Data<Face>,
     public: actix_web::dev::Server,
     ops: actix_web::dev::Server,
     tasks: tasks::Tasks,
-    /// Held for as long as the data directory is ours.
-    _lock: lock::Lock,
-    /// The public listener.
+    /// Locks the data directory while the server lives.
+    _lock: lock::DataLock,
+    /// Address of the public listener.
     pub address: SocketAddr,
-    /// The operations listener.
+    /// Address of the operations listener.
     pub ops_address: SocketAddr,
-    /// Keys made on the first run.
+    /// Keys generated on a first local run.
     pub local_keys: Option<LocalKeys>,
 }
 
@@ -91,15 +91,16 @@ fn usage(reason: impl Into<String>) -> anyhow::Error {
 }
 
 impl App {
-    /// Opens the data directory, recovers, compiles and binds. Port 0 picks a free one.
+    /// Opens the data directory, recovers the ledger, compiles the inventory and binds the listeners.
+    /// Port 0 picks a free port.
     pub async fn build(settings: Settings, options: Options) -> anyhow::Result<App> {
         let clock =
             |latest_ms| -> Arc<dyn Clock> { Arc::new(SystemClock::starting_at_least(latest_ms)) };
         App::build_with_clock(settings, options, clock).await
     }
 
-    /// The same on a clock of the caller's, made from the latest time on record in unix
-    /// milliseconds: for tests that let hours pass.
+    /// Like [`App::build`], with a clock made by the caller from the latest recorded time in Unix
+    /// milliseconds. For tests that advance time.
     pub async fn build_with_clock(
         settings: Settings,
         options: Options,
@@ -108,7 +109,7 @@ impl App {
         let store: Address =
             settings.store.url.parse().map_err(|error| usage(format!("store.url: {error}")))?;
         let data = PathBuf::from(&settings.store.data);
-        let lock = lock::Lock::take(&data)?;
+        let lock = lock::DataLock::acquire(&data)?;
         let public_listener = bind(settings.server.listen, "server.listen")?;
         let ops_listener = bind(settings.server.ops_listen, "server.ops_listen")?;
         let (address, ops_address) = (public_listener.local_addr()?, ops_listener.local_addr()?);
@@ -123,12 +124,12 @@ impl App {
         let (bytes, rules) = (settings.store.segment_bytes, open::rules(&settings));
         let ledger = match store {
             Address::Embedded => Ledger::open(&folder, incarnation, bytes, rules, listener),
-            Address::Redis(place) => {
-                let client = Client::new(open::place(place, &settings)?);
+            Address::Redis(config) => {
+                let client = Client::new(open::store_config(config, &settings)?);
                 Ledger::open_shared(&folder, incarnation, bytes, rules, listener, client)
             }
         }
-        .context("the journal cannot be opened")?;
+        .context("cannot open the journal")?;
         purses.recover(&ledger.state());
         let clock = clock(ledger.state().latest_ms());
         let client = ledger.shared().map(|shared| shared.client());
@@ -136,7 +137,8 @@ impl App {
         let (inventory, stored) = (&opened.snapshot.inventory, opened.catalog.pictures());
         let gallery = Gallery::open(inventory, stored, &public_url, &Gallery::default());
         let live = Live::new(opened.snapshot.clone(), gallery, &purses, 1);
-        let metrics = open::metrics(&opened.snapshot, &settings).context("metrics")?;
+        let metrics =
+            open::metrics(&opened.snapshot, &settings).context("cannot register metrics")?;
         let log = DecisionLog::start(
             &data.join("decisions"),
             incarnation,
@@ -147,7 +149,7 @@ impl App {
                 keep: Duration::from_secs(u64::from(settings.decision_log.days) * 86_400),
             },
         )
-        .context("the decision log cannot be opened")?;
+        .context("cannot open the decision log")?;
         let now = clock.now();
         let mut api_keys = ApiKeys::open(settings.store.keys())?;
         let inventory = &opened.snapshot.inventory;
@@ -185,8 +187,8 @@ impl App {
             None => server
                 .write_budgets(&opened.snapshot)
                 .await
-                .context("budgets cannot be recorded")?,
-            Some(shared) => sharing::begin(&server, shared).await?,
+                .context("cannot record campaign budgets")?,
+            Some(shared) => cluster::join(&server, shared).await?,
         }
         agents::warm();
         let face = Data::new(Face {
@@ -200,7 +202,7 @@ impl App {
             draining: AtomicBool::new(false),
             server: server.clone(),
         });
-        lock.tell(ops_address).context("the lock cannot be written")?;
+        lock.publish_address(ops_address).context("cannot write the lock file")?;
         let tasks = tasks::start(&face, &settings, &options)?;
         let drain = settings.server.drain_timeout_seconds;
         let shared = face.clone();
@@ -211,7 +213,7 @@ impl App {
         })
         .disable_signals()
         .workers(workers)
-        .max_connections(files::connections_of_a_worker(workers))
+        .max_connections(file_limits::connections_per_worker(workers))
         .keep_alive(Duration::from_secs(75))
         .client_request_timeout(Duration::from_secs(5))
         .shutdown_timeout(drain)
@@ -222,7 +224,7 @@ impl App {
             HttpServer::new(move || Actix::new().configure(http::ops::routes(shared.clone())))
                 .disable_signals()
                 .workers(1)
-                .max_connections(files::OPS_CONNECTIONS)
+                .max_connections(file_limits::OPS_CONNECTIONS)
                 .client_request_timeout(Duration::from_secs(5))
                 .shutdown_timeout(drain)
                 .listen(ops_listener)?
@@ -230,20 +232,20 @@ impl App {
         Ok(App { face, public, ops, tasks, _lock: lock, address, ops_address, local_keys })
     }
 
-    /// What the handlers have.
+    /// The state shared by the request handlers.
     pub fn face(&self) -> &Data<Face> {
         &self.face
     }
 
-    /// Serves until `shutdown` completes; then `/readyz` says so for the drain delay, requests in
-    /// flight end, and everything that was noted is on disk.
+    /// Serves until `shutdown` completes. Then `/readyz` fails for the drain delay, requests in flight
+    /// finish, and all buffered data is flushed to disk.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let (public, ops) = (self.public.handle(), self.ops.handle());
         let face = self.face.clone();
         let delay = Duration::from_millis(face.server.settings().server.drain_delay_ms);
         let stop = async {
             shutdown.await;
-            tracing::info!("draining");
+            tracing::info!("shutdown requested; draining connections");
             face.draining.store(true, Ordering::Release);
             tokio::time::sleep(delay).await;
             public.stop(true).await;
@@ -253,34 +255,34 @@ impl App {
         tokio::try_join!(self.public, self.ops, stop)?;
         self.tasks.stop().await;
         if let Err(error) = face.server.note_asked().await {
-            tracing::warn!(%error, "the last second of requests is in no report");
+            tracing::warn!(%error, "opportunities of the last second are missing in reports");
         }
         if let Some(shared) = face.server.ledger.shared() {
-            sharing::end(&face.server, shared).await;
+            cluster::leave(&face.server, shared).await;
         }
         face.server.log.flush();
-        tracing::info!("stopped");
+        tracing::info!("server stopped");
         Ok(())
     }
 }
 
 fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    let bound = TcpListener::bind(address).and_then(|listener| {
-        // The standard library lets 128 wait: a crowd's first requests would be sent twice.
+    let listener = TcpListener::bind(address).and_then(|listener| {
+        // The standard library's backlog of 128 overflows in traffic peaks, so clients resend their SYN.
         rustix::net::listen(&listener, BACKLOG)?;
         Ok(listener)
     });
-    bound.map_err(|error| usage(format!("{setting} = {address} cannot be bound: {error}")))
+    listener.map_err(|error| usage(format!("{setting} = {address}: cannot bind: {error}")))
 }
 
-/// Where readers reach the public listener: said by the operator, or loopback itself.
+/// The public base URL: `server.public_url`, or the listener's address when it is loopback.
 fn public_url(settings: &Settings, address: SocketAddr) -> anyhow::Result<String> {
     match &settings.server.public_url {
         Some(url) => Ok(url.trim_end_matches('/').to_owned()),
         None if address.ip().is_loopback() => Ok(format!("http://{address}")),
         None => Err(usage(format!(
-            "server.public_url is required when server.listen = {} is not loopback: write the \
-             address readers reach it by, such as https://units.example",
+            "server.public_url is required because server.listen = {} is not loopback: set it to the \
+             URL that readers use, such as https://units.example",
             settings.server.listen
         ))),
     }
@@ -307,10 +309,10 @@ fn visitors(settings: &Settings) -> Visitors {
 
 const _: () = assert!(PARTITIONS == crate::journal::PARTITIONS, "tokens name journal partitions");
 
-/// The stages of the funnel, for the series.
+/// The funnel stages, for metrics.
 pub(crate) fn stages() -> Vec<&'static str> {
     server::stages()
 }
 
-/// Builds the series for an inventory.
+/// The metrics registry.
 pub(crate) type Series = Metrics;

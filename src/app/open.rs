@@ -1,4 +1,4 @@
-//! What is kept, opened: the catalog with its first inventory, the weights, the labels.
+//! Opens the catalog and loads the initial inventory, weights and labels.
 
 use crate::app::Options;
 use crate::app::Series;
@@ -31,18 +31,18 @@ use crate::store::Client;
 use crate::store::StoreError;
 use crate::store::Trouble;
 use crate::store::address::EMBEDDED;
-use crate::store::address::Place;
+use crate::store::address::RedisConfig;
 use crate::traffic::Datacenters;
 use crate::traffic::review::Sign;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// An opened catalog with what is served first.
+/// An opened catalog and the initial snapshot.
 pub struct Opened {
     /// The catalog.
     pub catalog: Catalog,
-    /// Its head, compiled.
+    /// The catalog's head, compiled.
     pub snapshot: Arc<Snapshot>,
 }
 
@@ -60,66 +60,66 @@ pub fn rules(settings: &Settings) -> Rules {
     }
 }
 
-/// The store as the settings want it: with its authority, and never without a password beyond this
-/// machine unless they say so. Where sentinels or a cluster lead is looked at when they are asked.
-pub fn place(place: Place, settings: &Settings) -> Result<Place, ConfigError> {
+/// Applies `store.ca` and `store.unprotected` to a Redis address. A store that is not on loopback needs a
+/// password unless unprotected. Hosts that sentinels or a cluster announce are checked on connecting.
+pub fn store_config(config: RedisConfig, settings: &Settings) -> Result<RedisConfig, ConfigError> {
     let store = &settings.store;
-    if place.password().is_none() && !place.is_local() && !store.unprotected {
+    if config.password().is_none() && !config.is_local() && !store.unprotected {
         return Err(ConfigError::Usage(format!(
-            "store.url = {place} has no password and is not this machine: whoever reaches it can \
-             change every bill; give a user and a password, or say store.unprotected = true"
+            "store.url = {config} is not on loopback and has no password: anyone who can connect can \
+             change billing; set a user and a password, or store.unprotected = true"
         )));
     }
-    let place = match &store.ca {
-        None => place,
-        Some(file) => place
-            .trusting(Path::new(file))
+    let config = match &store.ca {
+        None => config,
+        Some(file) => config
+            .with_ca_file(Path::new(file))
             .map_err(|reason| ConfigError::Usage(format!("store.ca: {reason}")))?,
     };
-    Ok(Place { guarded: !store.unprotected, ..place })
+    Ok(RedisConfig { require_password: !store.unprotected, ..config })
 }
 
-/// The networks of datacenters; none where no file is named.
+/// The datacenter networks; empty when no file is configured.
 pub fn datacenters(settings: &Settings) -> Result<Datacenters, ConfigError> {
     let Some(path) = &settings.traffic.datacenters else { return Ok(Datacenters::default()) };
     let text = load::text_of(Path::new(path))?;
-    Datacenters::parse(&text).map_err(|wrong| {
+    Datacenters::parse(&text).map_err(|invalid| {
         let lines: Vec<String> =
-            wrong.iter().map(|wrong| format!("{path}:{}: {}", wrong.line, wrong.reason)).collect();
+            invalid.iter().map(|line| format!("{path}:{}: {}", line.line, line.reason)).collect();
         ConfigError::Usage(lines.join("\n"))
     })
 }
 
-/// The file of a table: the one named, the one in its usual place, or the one compiled in.
+/// Name and text of a table: the given file, else the default path, else the built-in text.
 pub fn table_text(
-    named: Option<&Path>,
-    usual: &str,
+    given: Option<&Path>,
+    default_path: &str,
     built_in: (&str, &str),
 ) -> Result<(String, String), ConfigError> {
-    let usual = PathBuf::from(usual);
-    match named.or_else(|| usual.exists().then_some(usual.as_path())) {
+    let default_path = PathBuf::from(default_path);
+    match given.or_else(|| default_path.exists().then_some(default_path.as_path())) {
         Some(path) => Ok((path.display().to_string(), load::text_of(path)?)),
         None => Ok((built_in.0.to_owned(), built_in.1.to_owned())),
     }
 }
 
-/// The weights of the file in force.
+/// The weights from the file in effect.
 pub fn weights(options: &Options) -> Result<Weights, ConfigError> {
     let (name, text) =
         table_text(options.weights.as_deref(), "config/weights.toml", files::WEIGHTS)?;
     Ok(tables::weights(&name, &text)?)
 }
 
-/// The labels of the file in force.
+/// The labels from the file in effect.
 pub fn labels(inventory: &Inventory) -> Result<LabelTable, ConfigError> {
     let (name, text) = table_text(None, "config/labels.toml", files::LABELS)?;
     let regions = Regions::build(&inventory.regions).unwrap_or_default();
     Ok(tables::labels(&name, &text, &regions)?)
 }
 
-/// Opens the catalog. An empty one gets the example inventory; an inventory that the command line
-/// names is applied. Where machines share a store, what they have comes first; one that starts in
-/// the same moment may be first, and then everything is looked at once more.
+/// Opens the catalog. Applies the inventory from the command line; an empty catalog gets the example
+/// inventory. In a fleet it first pulls the fleet's catalog, and retries when another instance publishes
+/// a change at the same time.
 pub async fn catalog(
     data: &Path,
     settings: &Settings,
@@ -129,26 +129,27 @@ pub async fn catalog(
 ) -> anyhow::Result<Opened> {
     let catalog = Catalog::open(&data.join("catalog"))?;
     for _ in 0..5 {
-        let joined = match client {
+        let pulled = match client {
             None => Ok(()),
             Some(client) => agreed::pull(&catalog, client).await.map(drop),
         };
-        let opened = match joined {
-            Ok(()) => changed(&catalog, settings, options, clock, client).await,
+        let opened = match pulled {
+            Ok(()) => initial_snapshot(&catalog, settings, options, clock, client).await,
             Err(error) => Err(error.into()),
         };
-        let common = opened.as_ref().err().and_then(|error| error.downcast_ref::<AgreedError>());
-        match common {
+        let sync_error =
+            opened.as_ref().err().and_then(|error| error.downcast_ref::<AgreedError>());
+        match sync_error {
             Some(AgreedError::Catalog(CatalogError::Conflict { found, .. }))
                 if found.starts_with("number") => {}
-            Some(AgreedError::Store(error)) if passes(error) => {
-                tracing::warn!(%error, "what was known last is served");
-                let snapshot = Arc::new(known(&catalog)?);
+            Some(AgreedError::Store(error)) if can_serve_despite(error) => {
+                tracing::warn!(%error, "store unavailable; serving the last known catalog");
+                let snapshot = Arc::new(last_served(&catalog)?);
                 return Ok(Opened { catalog, snapshot });
             }
-            // Before anything is served, a store that refuses is the operator's to mend.
+            // At startup, a store that rejects commands is a configuration error.
             Some(AgreedError::Store(error)) => {
-                let store = client.map(|client| client.place().to_string()).unwrap_or_default();
+                let store = client.map(|client| client.config().to_string()).unwrap_or_default();
                 let advice = error.trouble().advice();
                 let reason = format!("store.url = {store}: {error}; {advice}");
                 return Err(ConfigError::Usage(reason).into());
@@ -156,28 +157,30 @@ pub async fn catalog(
             _ => return opened.map(|snapshot| Opened { catalog, snapshot: Arc::new(snapshot) }),
         }
     }
-    Err(anyhow::anyhow!("others change the shared catalog all the time: start again"))
+    Err(anyhow::anyhow!("the fleet's catalog changed during each of 5 attempts: start again"))
 }
 
-/// Whether a store that fails like this is no reason not to serve: it is away, or takes nothing more.
-fn passes(error: &StoreError) -> bool {
-    matches!(error, StoreError::Away(_)) || matches!(error.trouble(), Trouble::Full | Trouble::Disk)
+/// Whether to serve despite this store error: the store is unavailable, or accepts no more writes.
+fn can_serve_despite(error: &StoreError) -> bool {
+    matches!(error, StoreError::Away(_))
+        || matches!(error.trouble(), Trouble::OutOfMemory | Trouble::DiskError)
 }
 
-/// What this data directory served last.
-fn known(catalog: &Catalog) -> anyhow::Result<Snapshot> {
+/// The snapshot that this data directory served last.
+fn last_served(catalog: &Catalog) -> anyhow::Result<Snapshot> {
     let hashes = catalog.head()?.map(|head| head.hashes).unwrap_or_default();
     let (Some(inventory), Some(weights), Some(labels)) =
         (hashes.inventory, hashes.weights, hashes.labels)
     else {
-        let why = "the store does not answer, and this data directory knows nothing yet to serve";
-        return Err(ConfigError::Usage(why.to_owned()).into());
+        let reason = "the store is unavailable and this data directory has no catalog to serve yet: \
+                      start the store first";
+        return Err(ConfigError::Usage(reason.to_owned()).into());
     };
     let (weights, labels) = (catalog.weights(&weights)?, catalog.labels(&labels)?);
     Ok(compile(catalog.inventory(&inventory)?, &weights, &labels))
 }
 
-async fn changed(
+async fn initial_snapshot(
     catalog: &Catalog,
     settings: &Settings,
     options: &Options,
@@ -189,8 +192,8 @@ async fn changed(
     let put = async |parts: Parts<'_>, what: &str| {
         agreed::put(catalog, client, &parts, Expected::Anything, &by(what)).await.map(drop)
     };
-    // An inventory comes with its pictures.
-    let keep = async |loaded: Loaded, what: &str| {
+    // An inventory is stored with its images.
+    let put_inventory = async |loaded: Loaded, what: &str| {
         let Loaded { inventory, pictures } = loaded;
         let parts = Parts { inventory: Some(&inventory), pictures: &pictures, ..Parts::default() };
         put(parts, what).await.map(|()| inventory)
@@ -204,17 +207,17 @@ async fn changed(
             if let Some(hash) = &hashes.inventory {
                 stop::carry(&catalog.inventory(hash)?, &mut loaded.inventory);
             }
-            keep(loaded, "inventory named at the start").await?
+            put_inventory(loaded, "inventory from the command line").await?
         }
         (None, Some(hash)) => catalog.inventory(hash)?,
-        (None, None) => keep(files::example_loaded(), "the example inventory").await?,
+        (None, None) => put_inventory(files::example_loaded(), "example inventory").await?,
     };
     let weights = match (settings.weights.activation, &hashes.weights) {
         (Activation::Command, Some(hash)) => catalog.weights(hash)?,
         _ => {
             let weights = weights(options)?;
             let parts = Parts { weights: Some(&weights), ..Parts::default() };
-            put(parts, "weights of the file").await?;
+            put(parts, "weights file").await?;
             weights
         }
     };
@@ -228,11 +231,11 @@ async fn changed(
         .into());
     }
     let parts = Parts { labels: Some(&labels), ..Parts::default() };
-    put(parts, "labels of the file").await?;
+    put(parts, "labels file").await?;
     Ok(compile(inventory, &weights, &labels))
 }
 
-/// The series, with those campaigns and flights that have some of their own: the first by id.
+/// The metrics, with series for the configured number of campaigns and flights (first by id).
 pub fn metrics(snapshot: &Snapshot, settings: &Settings) -> Result<Series, prometheus::Error> {
     let inventory = &snapshot.inventory;
     let campaigns: Vec<(String, String)> = inventory
@@ -245,12 +248,12 @@ pub fn metrics(snapshot: &Snapshot, settings: &Settings) -> Result<Series, prome
             (campaign.id.to_string(), currency)
         })
         .collect();
-    let paced = inventory.flights.iter().filter(|flight| {
+    let evenly_paced = inventory.flights.iter().filter(|flight| {
         flight.pacing == crate::domain::campaign::Pacing::Even
             && flight.tier != crate::domain::event::Tier::House
     });
     let flights: Vec<String> =
-        paced.take(settings.metrics.flights).map(|flight| flight.id.to_string()).collect();
+        evenly_paced.take(settings.metrics.flights).map(|flight| flight.id.to_string()).collect();
     let signs: Vec<&str> = Sign::ALL.iter().map(|sign| sign.as_str()).collect();
     Series::new(&stages(), &signs, &campaigns, &flights)
 }

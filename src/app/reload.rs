@@ -1,4 +1,4 @@
-//! Changed files: read, checked, served. What is not valid changes nothing, is counted and said.
+//! Reloads changed files. An invalid file changes nothing, is counted and logged.
 
 use crate::app::Options;
 use crate::app::open;
@@ -16,13 +16,13 @@ use crate::server::apply::Wanted;
 use actix_web::web::Data;
 use std::sync::Arc;
 
-/// Who changes things by saving a file.
-const WHO: &str = "file";
+/// The actor in the audit log for file changes.
+const ACTOR: &str = "file";
 
-/// What a file is to the server.
+/// A reloadable file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// The folder of the inventory.
+pub enum ReloadTarget {
+    /// The inventory file or folder.
     Inventory,
     /// The weights.
     Weights,
@@ -30,45 +30,54 @@ pub enum What {
     Labels,
     /// The settings.
     Config,
-    /// The networks of datacenters.
+    /// The datacenter networks.
     Datacenters,
 }
 
-impl What {
-    /// Everything that can be reloaded.
-    pub const ALL: [What; 5] =
-        [What::Config, What::Datacenters, What::Labels, What::Weights, What::Inventory];
+impl ReloadTarget {
+    /// All reloadable files.
+    pub const ALL: [ReloadTarget; 5] = [
+        ReloadTarget::Config,
+        ReloadTarget::Datacenters,
+        ReloadTarget::Labels,
+        ReloadTarget::Weights,
+        ReloadTarget::Inventory,
+    ];
 
-    /// As a label.
+    /// The metric label.
     pub const fn as_str(self) -> &'static str {
         match self {
-            What::Inventory => "inventory",
-            What::Weights => "weights",
-            What::Labels => "labels",
-            What::Config => "config",
-            What::Datacenters => "datacenters",
+            ReloadTarget::Inventory => "inventory",
+            ReloadTarget::Weights => "weights",
+            ReloadTarget::Labels => "labels",
+            ReloadTarget::Config => "config",
+            ReloadTarget::Datacenters => "datacenters",
         }
     }
 }
 
-/// Reloads one thing and counts it.
-pub async fn reload(face: &Data<Face>, options: &Options, what: What) {
+/// Reloads one file; counts and logs the result.
+pub async fn reload(face: &Data<Face>, options: &Options, what: ReloadTarget) {
     let result = match what {
-        What::Inventory => inventory(face, options).await,
-        What::Weights => weights(face, options).await,
-        What::Labels => labels(face).await,
-        What::Config => config(face, options),
-        What::Datacenters => datacenters(face),
+        ReloadTarget::Inventory => inventory(face, options).await,
+        ReloadTarget::Weights => weights(face, options).await,
+        ReloadTarget::Labels => labels(face).await,
+        ReloadTarget::Config => config(face, options),
+        ReloadTarget::Datacenters => datacenters(face),
     };
     match result {
-        Ok(Some(said)) => {
+        Ok(Some(summary)) => {
             face.server.metrics.reloaded(what.as_str(), true);
-            tracing::info!("{} reloaded: {said}", what.as_str());
+            tracing::info!(file = what.as_str(), changes = summary, "file reloaded");
         }
         Ok(None) => {}
         Err(error) => {
             face.server.metrics.reloaded(what.as_str(), false);
-            tracing::warn!("{} not reloaded, the version before stays: {error:#}", what.as_str());
+            tracing::warn!(
+                file = what.as_str(),
+                error = format!("{error:#}"),
+                "invalid file not reloaded; keeping the previous version"
+            );
         }
     }
 }
@@ -85,9 +94,9 @@ async fn inventory(face: &Data<Face>, options: &Options) -> anyhow::Result<Optio
 async fn weights(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
     let weights = open::weights(options)?;
     if face.server.settings().weights.activation == Activation::Command {
-        return Ok(Some("the draft is valid; it becomes active by command".into()));
+        return Ok(Some("draft is valid; activate it by command".into()));
     }
-    // Whoever saves a file means it: a large step is served, and said.
+    // Saving the file confirms it: large changes are applied and logged.
     apply(face, Wanted { weights: Some(weights), force: true, ..Wanted::default() }).await
 }
 
@@ -98,23 +107,23 @@ async fn labels(face: &Data<Face>) -> anyhow::Result<Option<String>> {
 
 async fn apply(face: &Data<Face>, wanted: Wanted) -> anyhow::Result<Option<String>> {
     let by = By {
-        who: WHO.into(),
-        what: "a file changed".into(),
+        who: ACTOR.into(),
+        what: "file changed".into(),
         at: face.server.clock.now(),
         request: None,
     };
     let applied = match face.server.apply(wanted, Expected::Anything, &by).await {
         Ok(applied) => applied,
         Err(ApplyError::Invalid(findings)) => {
-            let said: Vec<String> = findings.iter().map(ToString::to_string).collect();
-            anyhow::bail!("{}", said.join("; "));
+            let messages: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            anyhow::bail!("{}", messages.join("; "));
         }
         Err(error) => return Err(error.into()),
     };
-    let moved = applied.difference.dangerous_weights();
-    if !moved.is_empty() {
-        let names: Vec<&str> = moved.into_iter().map(|(name, _)| name).collect();
-        tracing::warn!("moved by more than half at once: {}", names.join(", "));
+    let large_changes = applied.difference.dangerous_weights();
+    if !large_changes.is_empty() {
+        let names: Vec<&str> = large_changes.into_iter().map(|(name, _)| name).collect();
+        tracing::warn!(weights = names.join(", "), "weights changed by more than half in one step");
     }
     let changed = !applied.difference.is_empty();
     Ok(changed.then(|| applied.difference.to_string().trim_end().to_owned()))
@@ -126,12 +135,12 @@ fn datacenters(face: &Data<Face>) -> anyhow::Result<Option<String>> {
         return Ok(None);
     }
     let networks = open::datacenters(&settings)?;
-    let said = format!("{} networks", networks.len());
+    let summary = format!("{} networks", networks.len());
     face.server.datacenters.store(Arc::new(networks));
-    Ok(Some(said))
+    Ok(Some(summary))
 }
 
-/// Settings that can change while serving are taken over; the others wait for a restart.
+/// Applies the settings that can change while serving; the others need a restart.
 fn config(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
     let read = load::settings(options.config.as_deref(), load::environment())?;
     let now = face.server.settings();
@@ -149,12 +158,12 @@ fn config(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>
     hot.server.country_header = read.server.country_header.clone();
     hot.server.drain_delay_ms = read.server.drain_delay_ms;
     if hot == **now {
-        return Ok((read != hot).then(|| "what changed needs a restart".into()));
+        return Ok((read != hot).then(|| "changed settings need a restart".into()));
     }
-    // The command line's overrides of addresses and data stay what they are.
+    // Addresses and data directory may be overridden by the command line: not compared.
     let rest = Settings { server: hot.server.clone(), store: hot.store.clone(), ..read.clone() };
-    let waits = rest != hot;
+    let needs_restart = rest != hot;
     face.server.take_settings(hot);
-    let said = if waits { "taken over; some of it needs a restart" } else { "taken over" };
-    Ok(Some(said.into()))
+    let summary = if needs_restart { "applied; some changes need a restart" } else { "applied" };
+    Ok(Some(summary.into()))
 }

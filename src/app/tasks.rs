@@ -1,9 +1,10 @@
-//! What goes on beside requests: state, pace, grace, salts, audits, files.
+//! Background tasks: serving state, pacing, pending events, disk guard, images, salts, reconciliation,
+//! reloads.
 
 use crate::app::Options;
+use crate::app::cluster;
 use crate::app::reload;
-use crate::app::reload::What;
-use crate::app::sharing;
+use crate::app::reload::ReloadTarget;
 use crate::config::ConfigError;
 use crate::config::Settings;
 use crate::config::Watch;
@@ -21,31 +22,31 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-/// Between two looks at budgets and paces.
+/// Refresh interval for budgets and pacing.
 const STATE_EVERY: Duration = Duration::from_millis(100);
-/// Between two looks at events that wait for their impression and at what was asked for,
-/// and at the disk.
+/// Interval for settling pending events, recording opportunities and checking free disk space.
 const TICK_EVERY: Duration = Duration::from_secs(1);
-const HEAL_EVERY: Duration = Duration::from_secs(5);
-/// Between two sweeps of visitors that nobody remembers.
+/// Interval for checking whether missing images were restored.
+const IMAGES_EVERY: Duration = Duration::from_secs(5);
+/// Interval for evicting idle visitors and addresses.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
-/// An audit runs for at most this part of the time.
-const AUDIT_SHARE: u32 = 20;
-/// Milliseconds of a day.
+/// Reconciliation pauses for at least this multiple of its duration.
+const RECONCILE_PAUSE_FACTOR: u32 = 20;
+/// Milliseconds per day.
 const DAY_MS: i64 = 86_400_000;
 
-/// Running tasks; they end with the server.
+/// The running tasks.
 pub struct Tasks {
     running: Vec<JoinHandle<()>>,
     _watch: Watch,
 }
 
 impl Tasks {
-    /// Ends them all.
+    /// Aborts all tasks and waits for them.
     pub async fn stop(self) {
         for task in self.running {
             task.abort();
-            // A task that was ended has nothing to report.
+            // An aborted task has no result.
             let _ = task.await;
         }
     }
@@ -57,62 +58,72 @@ pub fn start(
     settings: &Settings,
     options: &Options,
 ) -> Result<Tasks, ConfigError> {
-    let (tell, told) = mpsc::unbounded_channel();
+    let (sender, receiver) = mpsc::unbounded_channel();
     let watched = watched(settings, options);
     let paths: Vec<PathBuf> = watched.iter().map(|(path, _)| path.clone()).collect();
-    let heard = tell.clone();
+    let watch_sender = sender.clone();
     let watch = Watch::start(paths, move |changed| {
         for (_, what) in watched.iter().filter(|(path, _)| changed.contains(path)) {
-            // The server is going away when nobody listens.
-            heard.send(*what).ok();
+            // The receiver is gone only during shutdown.
+            watch_sender.send(*what).ok();
         }
     })?;
-    // Listened for before the first task runs: until then it would end the process.
+    // Installed before the first task runs: without a handler SIGHUP ends the process.
     let hang_up = signal(SignalKind::hangup())
-        .map_err(|error| ConfigError::Usage(format!("SIGHUP cannot be listened for: {error}")))?;
+        .map_err(|error| ConfigError::Usage(format!("cannot install a SIGHUP handler: {error}")))?;
     let key_folder = settings.store.keys().to_owned();
     let mut running = vec![
-        tokio::spawn(state(face.clone())),
-        tokio::spawn(ticks(face.clone())),
-        tokio::spawn(room(face.clone())),
-        tokio::spawn(heals(face.clone())),
-        tokio::spawn(sweeps(face.clone())),
-        tokio::spawn(keys(face.clone(), key_folder.clone(), settings.windows.click_seconds)),
-        tokio::spawn(audits(face.clone(), settings.store.bookkeeping_seconds)),
-        tokio::spawn(reloads(face.clone(), key_folder, options.clone(), told)),
-        tokio::spawn(hang_ups(hang_up, tell)),
+        tokio::spawn(refresh_state(face.clone())),
+        tokio::spawn(tick(face.clone())),
+        tokio::spawn(check_disk_space(face.clone())),
+        tokio::spawn(restore_images(face.clone())),
+        tokio::spawn(evict_idle_visitors(face.clone())),
+        tokio::spawn(retire_token_keys(
+            face.clone(),
+            key_folder.clone(),
+            settings.windows.click_seconds,
+        )),
+        tokio::spawn(reconcile(face.clone(), settings.store.bookkeeping_seconds)),
+        tokio::spawn(reload_changes(face.clone(), key_folder, options.clone(), receiver)),
+        tokio::spawn(reload_on_hang_up(hang_up, sender)),
     ];
     if let Some(shared) = face.server.ledger.shared() {
-        running.extend(sharing::start(face, shared));
+        running.extend(cluster::start(face, shared));
     }
     Ok(Tasks { running, _watch: watch })
 }
 
-/// What a changed file leads to.
+/// What to reload after a file change or `SIGHUP`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Changed {
-    File(What),
+enum ReloadRequest {
+    File(ReloadTarget),
     ApiKeys,
     TokenKeys,
 }
 
-fn watched(settings: &Settings, options: &Options) -> Vec<(PathBuf, Changed)> {
-    let usual = |named: &Option<PathBuf>, usual: &str| {
-        named.clone().unwrap_or_else(|| PathBuf::from(usual))
+fn watched(settings: &Settings, options: &Options) -> Vec<(PathBuf, ReloadRequest)> {
+    let or_default = |given: &Option<PathBuf>, default: &str| {
+        given.clone().unwrap_or_else(|| PathBuf::from(default))
     };
     let data = settings.store.keys();
     let mut watched = vec![
-        (usual(&options.config, "config/adjacent.toml"), Changed::File(What::Config)),
-        (usual(&options.weights, "config/weights.toml"), Changed::File(What::Weights)),
-        (PathBuf::from("config/labels.toml"), Changed::File(What::Labels)),
-        (data.join("keys.toml"), Changed::ApiKeys),
-        (data.join("token-keys.toml"), Changed::TokenKeys),
+        (
+            or_default(&options.config, "config/adjacent.toml"),
+            ReloadRequest::File(ReloadTarget::Config),
+        ),
+        (
+            or_default(&options.weights, "config/weights.toml"),
+            ReloadRequest::File(ReloadTarget::Weights),
+        ),
+        (PathBuf::from("config/labels.toml"), ReloadRequest::File(ReloadTarget::Labels)),
+        (data.join("keys.toml"), ReloadRequest::ApiKeys),
+        (data.join("token-keys.toml"), ReloadRequest::TokenKeys),
     ];
     if let Some(networks) = &settings.traffic.datacenters {
-        watched.push((PathBuf::from(networks), Changed::File(What::Datacenters)));
+        watched.push((PathBuf::from(networks), ReloadRequest::File(ReloadTarget::Datacenters)));
     }
     if let Some(inventory) = options.inventory.clone().filter(|_| options.watch) {
-        watched.push((inventory, Changed::File(What::Inventory)));
+        watched.push((inventory, ReloadRequest::File(ReloadTarget::Inventory)));
     }
     watched
 }
@@ -123,7 +134,7 @@ fn every(period: Duration) -> tokio::time::Interval {
     interval
 }
 
-async fn state(face: Data<Face>) {
+async fn refresh_state(face: Data<Face>) {
     let mut interval = every(STATE_EVERY);
     loop {
         interval.tick().await;
@@ -131,43 +142,43 @@ async fn state(face: Data<Face>) {
     }
 }
 
-async fn ticks(face: Data<Face>) {
+async fn tick(face: Data<Face>) {
     let mut interval = every(TICK_EVERY);
     loop {
         interval.tick().await;
         if let Err(error) = face.server.tick().await {
-            tracing::debug!(%error, "nothing is settled while the journal takes nothing");
+            tracing::debug!(%error, "pending events not settled: the journal rejects writes");
         }
         if let Err(error) = face.server.note_asked().await {
-            tracing::debug!(%error, "what was asked for waits while the journal takes nothing");
+            tracing::debug!(%error, "opportunities not recorded yet: the journal rejects writes");
         }
     }
 }
 
-/// Shows pictures again that somebody put back.
-async fn heals(face: Data<Face>) {
-    let mut interval = every(HEAL_EVERY);
+/// Serves missing images again once they are restored.
+async fn restore_images(face: Data<Face>) {
+    let mut interval = every(IMAGES_EVERY);
     loop {
         interval.tick().await;
         if let Err(error) = face.server.heal().await {
-            tracing::debug!(%error, "pictures that are back wait while the journal takes nothing");
+            tracing::debug!(%error, "restored images not served yet: the journal rejects writes");
         }
     }
 }
 
-async fn room(face: Data<Face>) {
+async fn check_disk_space(face: Data<Face>) {
     let mut interval = every(TICK_EVERY);
     loop {
         interval.tick().await;
         let server = face.server.clone();
-        // Asking a file system may wait for a disk.
+        // Querying a file system may block.
         if let Err(error) = actix_web::web::block(move || server.look_for_room()).await {
-            tracing::error!(%error, "looking for room broke off");
+            tracing::error!(%error, "disk space check failed");
         }
     }
 }
 
-async fn sweeps(face: Data<Face>) {
+async fn evict_idle_visitors(face: Data<Face>) {
     let mut interval = every(SWEEP_EVERY);
     let mut day = face.server.clock.now_ms().div_euclid(DAY_MS);
     loop {
@@ -176,7 +187,7 @@ async fn sweeps(face: Data<Face>) {
         face.server.visitors.sweep(now_ms);
         face.server.flood.sweep(now_ms);
         let today = now_ms.div_euclid(DAY_MS);
-        // Where machines share a store, they share the salt, too.
+        // In a fleet the salt comes from the store.
         if today != day && face.server.ledger.shared().is_none() {
             day = today;
             face.server.visitors.renew(rand::random());
@@ -184,8 +195,8 @@ async fn sweeps(face: Data<Face>) {
     }
 }
 
-/// Retires token keys that have been previous for the click window.
-async fn keys(face: Data<Face>, data: PathBuf, window_seconds: u32) {
+/// Retires token keys that were rotated out longer than the click window ago.
+async fn retire_token_keys(face: Data<Face>, data: PathBuf, window_seconds: u32) {
     let mut interval = every(Duration::from_secs(60));
     loop {
         interval.tick().await;
@@ -193,66 +204,74 @@ async fn keys(face: Data<Face>, data: PathBuf, window_seconds: u32) {
         let retired = TokenKeys::open(&data, now)
             .and_then(|mut keys| keys.retire(window_seconds, now).map(|changed| (keys, changed)));
         match retired {
-            Ok((keys, true)) => take_token_keys(&face, &keys),
+            Ok((keys, true)) => use_token_keys(&face, &keys),
             Ok((_, false)) => {}
-            Err(error) => tracing::warn!(%error, "token keys cannot be read"),
+            Err(error) => {
+                tracing::warn!(%error, "cannot read the token keys; keeping the current ones")
+            }
         }
     }
 }
 
-fn take_token_keys(face: &Face, keys: &TokenKeys) {
+fn use_token_keys(face: &Face, keys: &TokenKeys) {
     face.server.keyring.store(Arc::new(keys.keyring()));
     face.links.store(Arc::new(keys.links()));
 }
 
-async fn audits(face: Data<Face>, every_seconds: u32) {
+async fn reconcile(face: Data<Face>, every_seconds: u32) {
     let every = Duration::from_secs(every_seconds.into());
     let mut pause = every;
     loop {
         tokio::time::sleep(pause).await;
         let server = face.server.clone();
-        let began = std::time::Instant::now();
+        let started = std::time::Instant::now();
         let pass = move || {
             server.look_for_findings();
             server.keep_books()
         };
         match actix_web::web::block(pass).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the journal cannot be audited"),
-            Err(error) => tracing::error!(%error, "the audit broke off"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "reconciliation failed: cannot read the journal")
+            }
+            Err(error) => tracing::error!(%error, "reconciliation task failed"),
         }
-        pause = every.max(began.elapsed() * AUDIT_SHARE);
+        pause = every.max(started.elapsed() * RECONCILE_PAUSE_FACTOR);
     }
 }
 
-async fn reloads(
+async fn reload_changes(
     face: Data<Face>,
     data: PathBuf,
     options: Options,
-    mut told: mpsc::UnboundedReceiver<Changed>,
+    mut receiver: mpsc::UnboundedReceiver<ReloadRequest>,
 ) {
-    while let Some(changed) = told.recv().await {
+    while let Some(changed) = receiver.recv().await {
         match changed {
-            Changed::File(what) => reload::reload(&face, &options, what).await,
-            Changed::ApiKeys => match ApiKeys::open(&data) {
+            ReloadRequest::File(what) => reload::reload(&face, &options, what).await,
+            ReloadRequest::ApiKeys => match ApiKeys::open(&data) {
                 Ok(keys) => face.keys.store(Arc::new(keys)),
-                Err(error) => tracing::warn!(%error, "keys not reloaded, those before stay"),
+                Err(error) => {
+                    tracing::warn!(%error, "API keys not reloaded; keeping the previous keys")
+                }
             },
-            Changed::TokenKeys => match TokenKeys::open(&data, face.server.clock.now()) {
-                Ok(keys) => take_token_keys(&face, &keys),
-                Err(error) => tracing::warn!(%error, "token keys not reloaded, those before stay"),
+            ReloadRequest::TokenKeys => match TokenKeys::open(&data, face.server.clock.now()) {
+                Ok(keys) => use_token_keys(&face, &keys),
+                Err(error) => {
+                    tracing::warn!(%error, "token keys not reloaded; keeping the previous keys")
+                }
             },
         }
     }
 }
 
-/// `SIGHUP` reloads everything.
-async fn hang_ups(mut hang_up: Signal, tell: mpsc::UnboundedSender<Changed>) {
+/// Reloads everything on `SIGHUP`.
+async fn reload_on_hang_up(mut hang_up: Signal, sender: mpsc::UnboundedSender<ReloadRequest>) {
     while hang_up.recv().await.is_some() {
-        for what in What::ALL {
-            tell.send(Changed::File(what)).ok();
+        for what in ReloadTarget::ALL {
+            sender.send(ReloadRequest::File(what)).ok();
         }
-        tell.send(Changed::ApiKeys).ok();
-        tell.send(Changed::TokenKeys).ok();
+        sender.send(ReloadRequest::ApiKeys).ok();
+        sender.send(ReloadRequest::TokenKeys).ok();
     }
 }

@@ -1,4 +1,4 @@
-//! What is served from a data directory, and how it is changed: both by way of the catalog in it.
+//! Reads and changes the catalog of a data directory.
 
 use crate::catalog::By;
 use crate::catalog::Catalog;
@@ -14,7 +14,7 @@ use crate::catalog::picture::Picture;
 use crate::catalog::pictures::Pictures;
 use crate::catalog::stop;
 use crate::catalog::tables;
-use crate::cli::running::Running;
+use crate::cli::ops_client::OpsClient;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::region::Regions;
@@ -22,17 +22,17 @@ use crate::domain::weights::Weights;
 use crate::http::ops::admin::catalog::ApplyRequest;
 use std::path::Path;
 
-/// What is served.
+/// The served documents.
 #[derive(Default)]
 pub(super) struct Served {
-    /// Counts changes; 0 when nothing was ever applied.
+    /// The current change number; 0 when nothing was ever applied.
     pub number: u64,
     pub inventory: Option<Inventory>,
     pub weights: Option<Weights>,
     pub labels: Option<LabelTable>,
 }
 
-/// What a data directory serves. Looking makes no file.
+/// Reads the served documents of a data directory. Creates no files.
 pub(super) fn served(data: &Path) -> Result<Served, CatalogError> {
     let folder = data.join("catalog");
     if !folder.is_dir() {
@@ -50,47 +50,47 @@ pub(super) fn served(data: &Path) -> Result<Served, CatalogError> {
 }
 
 impl Served {
-    /// What applying `new` would change. Weights and labels that were never applied are those
-    /// compiled in.
-    pub fn against(&self, new: &Checked) -> Difference {
-        let nothing = Inventory::default();
-        let usual = Weights::default();
+    /// What applying `new` would change. Weights and labels that were never applied are the built-in
+    /// defaults.
+    pub fn difference(&self, new: &Checked) -> Difference {
+        let empty = Inventory::default();
+        let default = Weights::default();
         let built_in = self.labels.is_none().then(|| {
             let regions = Regions::build(&[]).unwrap_or_default();
             tables::labels(files::LABELS.0, files::LABELS.1, &regions).unwrap_or_default()
         });
         let labels = self.labels.as_ref().or(built_in.as_ref());
         difference::between(
-            new.inventory.as_ref().map(|new| (self.inventory.as_ref().unwrap_or(&nothing), new)),
-            new.weights.as_ref().map(|new| (self.weights.as_ref().unwrap_or(&usual), new)),
+            new.inventory.as_ref().map(|new| (self.inventory.as_ref().unwrap_or(&empty), new)),
+            new.weights.as_ref().map(|new| (self.weights.as_ref().unwrap_or(&default), new)),
             labels.zip(new.labels.as_ref()),
         )
     }
 
-    /// `new` with what was stopped by hand: applying files resumes nothing.
-    pub fn carried(&self, mut new: Checked) -> Checked {
+    /// `new` with manual pauses carried over: applying files resumes nothing.
+    pub fn with_manual_pauses(&self, mut new: Checked) -> Checked {
         if let (Some(now), Some(inventory)) = (&self.inventory, &mut new.inventory) {
             stop::carry(now, inventory);
         }
         new
     }
 
-    /// Whether `new` is what is served, to the last byte.
-    pub fn is(&self, new: &Checked) -> bool {
+    /// Whether every document in `new` equals the served one.
+    pub fn matches(&self, new: &Checked) -> bool {
         (new.inventory.is_none() || new.inventory == self.inventory)
             && (new.weights.is_none() || new.weights == self.weights)
             && (new.labels.is_none() || new.labels == self.labels)
     }
 }
 
-/// Whether all of these pictures are stored, each whole.
-pub(super) fn are_stored(stored: &Pictures, pictures: &[Picture]) -> bool {
+/// Whether all of these images are stored and intact.
+pub(super) fn are_images_stored(stored: &Pictures, pictures: &[Picture]) -> bool {
     pictures.iter().all(|one| stored.fault(&one.address()).is_none())
 }
 
-/// Has a running server make `new` what it serves; says the change's number.
-pub(super) fn hand_over(
-    server: &Running,
+/// Applies `new` through a running server. Returns the change number.
+pub(super) fn apply_on_server(
+    server: &OpsClient,
     new: Checked,
     seen: &Served,
     what: String,
@@ -98,22 +98,22 @@ pub(super) fn hand_over(
     for picture in &new.pictures {
         server.send("/v1/admin/images", picture.bytes())?;
     }
-    let asked = ApplyRequest {
+    let request = ApplyRequest {
         inventory: new.inventory,
         weights: new.weights,
         labels: new.labels,
         seen: Some(seen.number),
-        // The caller was asked already.
+        // The caller has already confirmed.
         force: true,
         what,
     };
-    let answer = server.put("/v1/admin/inventory", &serde_json::to_value(asked)?)?;
+    let answer = server.put("/v1/admin/inventory", &serde_json::to_value(request)?)?;
     Ok(answer["head"]["number"].as_u64().unwrap_or(0))
 }
 
-/// Makes `new` what is served, all of it or nothing; refused when something else than `seen` is
-/// served by now.
-pub(super) fn activate(
+/// Applies `new` to the data directory's catalog, atomically. Fails with a conflict when the catalog
+/// changed since `seen`.
+pub(super) fn apply_to_directory(
     data: &Path,
     new: &Checked,
     seen: &Served,

@@ -1,11 +1,11 @@
-//! `adjacent check`: are these files valid, and what do they hold?
+//! `adjacent check`: validates files and prints a summary of their content.
 
 use crate::app::open;
 use crate::catalog::layout::Checked;
 use crate::catalog::pictures::Pictures;
-use crate::cli::given;
-use crate::cli::voice::Voice;
-use crate::cli::voice::counted;
+use crate::cli::arguments;
+use crate::cli::output::Output;
+use crate::cli::output::counted;
 use crate::config::ConfigError;
 use crate::domain::picture::Address;
 use crate::selection::compile::content_hash;
@@ -14,27 +14,27 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
-    /// Files, and folders of files; `-` is standard input. By default `config/`.
+    /// Files or folders to check; `-` reads standard input [default: config/]
     paths: Vec<PathBuf>,
-    /// The data directory, for pictures that are named by their addresses; where it is not there,
-    /// they are believed.
+    /// The data directory, to verify images referenced by address. If it does not exist, such
+    /// references are not verified.
     #[arg(long, default_value = "data", value_name = "DIR")]
     data: PathBuf,
 }
 
 impl Check {
-    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let stored = self.data.is_dir().then(|| Pictures::below(&self.data));
-        let read = given::layout(&self.paths)?.read_with(stored.as_ref());
+        let read = arguments::layout(&self.paths)?.read_with(stored.as_ref());
         let checked = read.map_err(ConfigError::from)?;
         if let Some(settings) = &checked.settings {
             open::datacenters(settings)?;
         }
-        Ok(voice.answer(words(&checked), &object(&checked))?)
+        Ok(output.result(summary(&checked), &json_summary(&checked))?)
     }
 }
 
-fn words(checked: &Checked) -> String {
+fn summary(checked: &Checked) -> String {
     let mut parts = Vec::new();
     if checked.settings.is_some() {
         parts.push("settings".to_owned());
@@ -55,13 +55,13 @@ fn words(checked: &Checked) -> String {
         ]);
         let pictures: BTreeSet<Address> = inventory.pictures().collect();
         if !pictures.is_empty() {
-            parts.push(counted(pictures.len(), "picture"));
+            parts.push(counted(pictures.len(), "image"));
         }
     }
     format!("valid: {}", parts.join(", "))
 }
 
-fn object(checked: &Checked) -> serde_json::Value {
+fn json_summary(checked: &Checked) -> serde_json::Value {
     let inventory = checked.inventory.as_ref().map(|inventory| {
         serde_json::json!({
             "hash": content_hash(inventory),

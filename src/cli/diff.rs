@@ -1,14 +1,14 @@
-//! `adjacent diff`: what would applying these files change?
+//! `adjacent diff`: shows what applying files would change.
 
+use crate::cli::arguments;
 use crate::cli::catalog;
-use crate::cli::given;
-use crate::cli::voice::Voice;
+use crate::cli::output::Output;
 use crate::config::ConfigError;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Diff {
-    /// Files, and folders of files; `-` is standard input.
+    /// Files or folders to compare with the served catalog; `-` reads standard input.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// The data directory.
@@ -17,10 +17,10 @@ pub(super) struct Diff {
 }
 
 impl Diff {
-    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
-        let new = given::layout(&self.paths)?.read().map_err(ConfigError::from)?;
+    pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
+        let new = arguments::layout(&self.paths)?.read().map_err(ConfigError::from)?;
         let served = catalog::served(&self.data)?;
-        let difference = served.against(&served.carried(new));
-        Ok(voice.answer(difference.to_string().trim_end(), &difference)?)
+        let difference = served.difference(&served.with_manual_pauses(new));
+        Ok(output.result(difference.to_string().trim_end(), &difference)?)
     }
 }

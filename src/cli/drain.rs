@@ -1,8 +1,8 @@
-//! `adjacent drain`: what a stopped data directory still holds goes to the store that machines share.
+//! `adjacent drain`: sends a stopped instance's unsent records to the fleet's store.
 
 use crate::app::lock;
-use crate::cli::given;
-use crate::cli::voice::Voice;
+use crate::cli::arguments;
+use crate::cli::output::Output;
 use crate::config::ConfigError;
 use crate::ledger::history;
 use crate::ledger::shared::Shared;
@@ -15,37 +15,37 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often everything is sent to a store that loses something in between.
-const TRIES: u32 = 10;
+/// Attempts to send everything while the store loses records in between.
+const MAX_ATTEMPTS: u32 = 10;
 
-/// How long replicas may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Timeout for replicas to acknowledge.
+const REPLICA_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Drain {
     /// The data directory.
     #[arg(long, default_value = "data", value_name = "DIR")]
     data: PathBuf,
-    /// The store.
+    /// Redis URL of the store to send to.
     #[arg(long, value_name = "URL")]
     store: String,
-    /// Certificates of a private authority, as PEM, for a store over TLS.
+    /// PEM file with the CA certificates to trust for a store over TLS.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }
 
 impl Drain {
-    pub(super) async fn run(self, voice: Voice) -> anyhow::Result<()> {
-        let Some(place) = given::place(&self.store, self.ca.as_deref())? else {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
+        let Some(config) = arguments::redis_config(&self.store, self.ca.as_deref())? else {
             let reason =
-                "an embedded store is in the data directory itself: there is nothing to send";
+                "--store embedded is the data directory itself: set --store to a Redis URL";
             return Err(ConfigError::Usage(reason.to_owned()).into());
         };
-        // A server that holds the directory sends by itself, and more comes all the time.
-        let _held = lock::Lock::take(&self.data)?;
+        // A running server sends its records itself and keeps adding new ones.
+        let _lock = lock::DataLock::acquire(&self.data)?;
         let folder = self.data.join("journal");
         let Some(store) = history::store(&folder)? else {
-            return Ok(voice.say("nothing was ever recorded here")?);
+            return Ok(output.line("no records in this data directory")?);
         };
         let bar = if io::stderr().is_terminal() {
             ProgressBar::new_spinner().with_message("sending")
@@ -55,7 +55,7 @@ impl Drain {
         bar.enable_steady_tick(Duration::from_millis(200));
         let incarnation = rand::random();
         let shared = Shared::open(
-            Client::new(place),
+            Client::new(config),
             incarnation,
             folder,
             store,
@@ -65,38 +65,41 @@ impl Drain {
         let sent = send(&shared, &bar).await;
         bar.finish_and_clear();
         match sent? {
-            true => voice.say(
-                "everything recorded here is in the store and on a replica of it: the data \
-                 directory may go",
+            true => output.line(
+                "all records are in the store and on a replica; the data directory can be deleted",
             )?,
-            false => voice.say(
-                "everything recorded here is in the store, which has no replica: the data \
-                 directory may go when the store's own disk is enough",
+            false => output.line(
+                "all records are in the store, which has no replica; delete the data directory only if \
+                 the store's own persistence is sufficient",
             )?,
         }
         Ok(())
     }
 }
 
-/// Sends everything, and waits until a replica has it; `false` where there is none.
+/// Sends everything and waits for a replica to acknowledge; `false` when the store has no replica.
 async fn send(shared: &Shared, bar: &ProgressBar) -> anyhow::Result<bool> {
     send_all(shared).await?;
     bar.set_message("waiting for a replica");
-    let has = tokio::time::timeout(PATIENCE, shared.is_replicated()).await;
-    has.context("no replica has everything yet: keep the data directory, and drain again later")?
+    let replicated = tokio::time::timeout(REPLICA_TIMEOUT, shared.is_replicated()).await;
+    replicated
+        .context("replicas are behind: keep the data directory and run drain again later")?
         .map_err(Into::into)
 }
 
-/// Sends everything that is in the files.
+/// Sends all records in the journal files.
 pub(super) async fn send_all(shared: &Shared) -> anyhow::Result<()> {
-    let mut tries = 0;
+    let mut attempts = 0;
     while !shared.send_files().await? {
-        tries += 1;
-        anyhow::ensure!(tries < TRIES, "the store changes all the time: look at it, then again");
+        attempts += 1;
+        anyhow::ensure!(
+            attempts < MAX_ATTEMPTS,
+            "the store keeps losing records that were sent: check it, then run the command again"
+        );
     }
     anyhow::ensure!(
         !shared.standing().refuses,
-        "the journal here lacks records that the store does not have either: keep the data directory"
+        "the journal lacks records that the store does not have either: keep the data directory"
     );
     Ok(())
 }

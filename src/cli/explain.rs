@@ -1,8 +1,8 @@
-//! `adjacent explain`: why a decision ended as it did, as a table people can read.
+//! `adjacent explain`: explains a decision's outcome, as tables or JSON.
 
 use crate::catalog::Catalog;
-use crate::cli::running::Access;
-use crate::cli::voice::Voice;
+use crate::cli::ops_client::ServerAccess;
+use crate::cli::output::Output;
 use crate::config::ConfigError;
 use crate::decision_log;
 use crate::selection::compile::compile;
@@ -18,44 +18,49 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Explain {
-    /// The decision's id, or its request's.
+    /// The decision id or the request id.
     decision: String,
-    /// A creative: why not this one, and what would make it win?
+    /// Also explain why this creative did not win and what would make it win.
     #[arg(long, value_name = "CREATIVE")]
     want: Option<String>,
-    /// Every flight that was removed, not only how many.
+    /// List every filtered flight instead of counts per reason.
     #[arg(long)]
     all: bool,
-    /// Ask the instance whose operations listener this is, where another machine decided.
+    /// Operations listener of the instance to query, for a decision made by another instance.
     #[arg(long, value_name = "ADDRESS")]
     ops: Option<SocketAddr>,
     #[command(flatten)]
-    access: Access,
+    access: ServerAccess,
 }
 
 impl Explain {
-    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let id = uuid::Uuid::parse_str(&self.decision).map_err(|_| {
-            ConfigError::Usage(format!("`{}` is not the id of a decision", self.decision))
+            ConfigError::Usage(format!("`{}` is not a decision id: expected a UUID", self.decision))
         })?;
         let server = match self.ops {
             Some(address) => Some(self.access.at(address)?),
-            None => self.access.running()?,
+            None => self.access.find()?,
         };
         let document = match server {
             Some(server) => {
                 let want = self.want.as_deref().map(|creative| format!("?want={creative}"));
                 server.get(&format!("/v1/decisions/{id}/explain{}", want.unwrap_or_default()))?
             }
-            None => self.alone(id.as_u128())?,
+            None => self.from_files(id.as_u128())?,
         };
-        Ok(voice.answer(words(&document, self.all).trim_end(), &document)?)
+        Ok(output.result(render(&document, self.all).trim_end(), &document)?)
     }
 
-    /// From the files, when no server holds them.
-    fn alone(&self, decision: u128) -> anyhow::Result<Value> {
+    /// Reads the data directory directly, when no server is running on it.
+    fn from_files(&self, decision: u128) -> anyhow::Result<Value> {
         let data = &self.access.data;
-        let missing = || ConfigError::Usage(format!("no decision `{}` is on file", self.decision));
+        let missing = || {
+            ConfigError::Usage(format!(
+                "decision `{}` is not in the decision log of this data directory",
+                self.decision
+            ))
+        };
         let folder = data.join("decisions");
         let found = match folder.is_dir() {
             true => decision_log::find(&folder, decision)?.ok_or_else(missing)?,
@@ -94,7 +99,7 @@ fn table() -> Table {
     table
 }
 
-fn words(document: &Value, all: bool) -> String {
+fn render(document: &Value, all: bool) -> String {
     let page = &document["page"];
     let mut out = String::new();
     let entities = page["entities"].as_array().into_iter().flatten();
@@ -108,12 +113,12 @@ fn words(document: &Value, all: bool) -> String {
         ("entities", if entities.is_empty() { "–".to_owned() } else { entities.join(", ") }),
         ("unknown names", joined(&page["unknown"])),
         (
-            "reader",
+            "viewer",
             format!("{} ({})", text(&page["viewer"]["country"]), text(&page["viewer"]["basis"])),
         ),
         (
-            "made again",
-            if document["agrees"] == true { "the same".into() } else { "DIFFERS".into() },
+            "recomputed",
+            if document["agrees"] == true { "identical".into() } else { "DIFFERENT".into() },
         ),
     ] {
         head.add_row([name.to_owned(), value]);
@@ -121,12 +126,12 @@ fn words(document: &Value, all: bool) -> String {
     // Writing to a string does not fail.
     let _ = writeln!(out, "{head}");
     for slot in document["slots"].as_array().into_iter().flatten() {
-        slot_words(&mut out, slot, all);
+        render_slot(&mut out, slot, all);
     }
     for want in document["want"].as_array().into_iter().flatten() {
         let _ = writeln!(out, "\n{} in {}:", text(&want["creative"]), text(&want["key"]));
         if want["won"] == true {
-            let _ = writeln!(out, "  it won");
+            let _ = writeln!(out, "  won");
         }
         for change in want["changes"].as_array().into_iter().flatten() {
             let _ = writeln!(out, "  {}", text(change));
@@ -135,7 +140,7 @@ fn words(document: &Value, all: bool) -> String {
     out
 }
 
-fn slot_words(out: &mut String, slot: &Value, all: bool) {
+fn render_slot(out: &mut String, slot: &Value, all: bool) {
     let result = &slot["result"];
     let _ = match result["fill"] == true {
         true => writeln!(
@@ -148,24 +153,24 @@ fn slot_words(out: &mut String, slot: &Value, all: bool) {
             text(&result["tier"]),
             percent(&result["flight_propensity"]),
         ),
-        false => writeln!(out, "\n{}: nothing, {}", text(&slot["key"]), text(&result["reason"])),
+        false => writeln!(out, "\n{}: no fill, {}", text(&slot["key"]), text(&result["reason"])),
     };
     let candidates = slot["candidates"].as_array().map(Vec::as_slice).unwrap_or_default();
     if !candidates.is_empty() {
-        let mut drawn = table();
-        drawn.set_header([
-            "in the draw",
-            "sponsor",
-            "chance",
+        let mut candidates_table = table();
+        candidates_table.set_header([
+            "candidate",
+            "advertiser",
+            "probability",
             "score",
             "topic",
             "region",
             "relevance",
-            "weight·price",
+            "weight × price",
         ]);
         for one in candidates {
             let terms = &one["terms"];
-            drawn.add_row([
+            candidates_table.add_row([
                 text(&one["flight"]),
                 text(&one["advertiser"]),
                 percent(&one["probability"]),
@@ -176,21 +181,21 @@ fn slot_words(out: &mut String, slot: &Value, all: bool) {
                 text(&terms["weight_and_price"]),
             ]);
         }
-        let _ = writeln!(out, "{drawn}");
+        let _ = writeln!(out, "{candidates_table}");
     }
     let removed = slot["removed"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut gone = table();
+    let mut filtered = table();
     if all {
-        gone.set_header(["removed", "by", "since"]);
+        filtered.set_header(["filtered", "by", "reason"]);
         for one in removed {
-            gone.add_row([text(&one["flight"]), text(&one["stage"]), text(&one["reason"])]);
+            filtered.add_row([text(&one["flight"]), text(&one["stage"]), text(&one["reason"])]);
         }
     } else {
-        gone.set_header(["removed by", "flights"]);
+        filtered.set_header(["filtered by", "flights"]);
         let stages = slot["stages"].as_array().into_iter().flatten();
         for stage in stages.filter(|stage| stage["removed"] != 0) {
-            gone.add_row([text(&stage["stage"]), text(&stage["removed"])]);
+            filtered.add_row([text(&stage["stage"]), text(&stage["removed"])]);
         }
     }
-    let _ = writeln!(out, "{gone}");
+    let _ = writeln!(out, "{filtered}");
 }

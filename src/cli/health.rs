@@ -1,7 +1,7 @@
-//! `adjacent health`: does the server here take requests? For whatever starts and restarts it.
+//! `adjacent health`: readiness check of the local server, for supervisors and container probes.
 
-use crate::cli::running;
-use crate::cli::voice::Voice;
+use crate::cli::ops_client;
+use crate::cli::output::Output;
 use crate::config::load;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -9,46 +9,46 @@ use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long an answer may take: less than a probe waits.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Timeout, shorter than a typical probe's own.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Health {
-    /// The operations listener; by default what the settings say.
+    /// Operations listener to check [default: server.ops_listen of the settings]
     #[arg(long, value_name = "ADDRESS")]
     ops: Option<SocketAddr>,
 }
 
-/// The server does not take requests: exit code 1, which is an answer, not a failure of the question.
+/// The server is not ready. Exit code 1: a result, not an error of the command.
 #[derive(Debug, thiserror::Error)]
 #[error("not ready: {0}")]
 pub(super) struct NotReady(String);
 
 impl Health {
-    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let address = match self.ops {
             Some(address) => address,
             None => load::settings(None, load::environment())?.server.ops_listen,
         };
-        let address = reachable(address);
+        let address = connect_address(address);
         let head = format!("GET /readyz HTTP/1.0\r\nHost: {address}\r\n\r\n");
-        let answer = running::exchange(address, PATIENCE, &head, &[])
+        let response = ops_client::exchange(address, TIMEOUT, &head, &[])
             .map_err(|error| NotReady(format!("{address}: {error}")))?;
-        if answer.status != Some(200) {
-            return Err(NotReady(format!("{address} answers {}", answer.body.trim())).into());
+        if response.status != Some(200) {
+            return Err(NotReady(format!("{address} returned {}", response.body.trim())).into());
         }
-        Ok(voice.answer("ready", &serde_json::json!({ "ready": true }))?)
+        Ok(output.result("ready", &serde_json::json!({ "ready": true }))?)
     }
 }
 
-/// An address that one can connect to: a listener on all addresses is reached on loopback.
-fn reachable(listens: SocketAddr) -> SocketAddr {
-    let ip = match listens.ip() {
+/// The address to connect to: loopback for a listener on all addresses.
+fn connect_address(listener: SocketAddr) -> SocketAddr {
+    let ip = match listener.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
-    SocketAddr::new(ip, listens.port())
+    SocketAddr::new(ip, listener.port())
 }
 
 #[cfg(test)]
@@ -56,10 +56,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_on_all_addresses_is_asked_on_loopback() {
-        let asked = |text: &str| reachable(text.parse().unwrap()).to_string();
-        assert_eq!(asked("0.0.0.0:8081"), "127.0.0.1:8081");
-        assert_eq!(asked("[::]:8081"), "[::1]:8081");
-        assert_eq!(asked("10.0.0.7:9"), "10.0.0.7:9");
+    fn a_listener_on_all_addresses_is_checked_on_loopback() {
+        let address = |text: &str| connect_address(text.parse().unwrap()).to_string();
+        assert_eq!(address("0.0.0.0:8081"), "127.0.0.1:8081");
+        assert_eq!(address("[::]:8081"), "[::1]:8081");
+        assert_eq!(address("10.0.0.7:9"), "10.0.0.7:9");
     }
 }

@@ -1,8 +1,8 @@
-//! `adjacent import`: what other systems' files hold, as ours.
+//! `adjacent import`: converts files of other systems to inventory TOML.
 
 use crate::catalog::iab;
 use crate::catalog::written;
-use crate::cli::voice::Voice;
+use crate::cli::output::Output;
 use crate::config::ConfigError;
 use crate::config::load;
 use crate::domain::inventory::Inventory;
@@ -11,29 +11,28 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Import {
-    /// Topics of the IAB Content Taxonomy, from its TSV file.
+    /// Convert the IAB Content Taxonomy (TSV) to topics.
     Iab {
-        /// The file.
+        /// The TSV file.
         file: PathBuf,
-        /// The taxonomy's version, which becomes part of the aliases. By default what the file's
-        /// first line says.
+        /// The taxonomy version, used in the topics' aliases [default: from the file's first line]
         #[arg(long, value_name = "VERSION")]
         taxonomy: Option<String>,
     },
 }
 
 impl Import {
-    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let Import::Iab { file, taxonomy } = self;
         let text = load::text_of(&file).map_err(ConfigError::from)?;
         let version = taxonomy.or_else(|| iab::version_of(&text)).ok_or_else(|| {
-            let reason = "the first line names no version: give one with --taxonomy, such as 3.1";
+            let reason = "the first line has no taxonomy version: set --taxonomy, such as 3.1";
             ConfigError::Usage(reason.into())
         })?;
         let topics = iab::topics(&file.display().to_string(), &text, &version);
         let topics = topics.map_err(ConfigError::from)?;
-        if voice.json {
-            return Ok(voice.object(&serde_json::json!({ "topics": topics }))?);
+        if output.json {
+            return Ok(output.json(&serde_json::json!({ "topics": topics }))?);
         }
         let inventory = Inventory { topics, ..Inventory::default() };
         Ok(written::toml(&inventory, io::BufWriter::new(io::stdout().lock()), || {})?)

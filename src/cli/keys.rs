@@ -1,7 +1,7 @@
-//! `adjacent keys`: the keys of parties, the keys of tokens, links to advertisers' pages. A running
-//! server takes changes over by itself.
+//! `adjacent keys`: manages API keys, the event token key and report links. A running server reloads
+//! changed keys automatically.
 
-use crate::cli::voice::Voice;
+use crate::cli::output::Output;
 use crate::clock::Clock;
 use crate::clock::SystemClock;
 use crate::config::ConfigError;
@@ -29,77 +29,84 @@ pub(super) struct Keys {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// List the keys of parties; never their secrets.
+    /// List API keys, without their secrets.
     List,
-    /// Make a key; its text is shown once.
+    /// Create an API key and print it. It cannot be shown again.
     Create {
         /// `operator`, `advertiser` or `publisher`.
         #[arg(long)]
         role: Role,
-        /// Which advertiser or publisher; for an operator, whoever holds it.
+        /// The advertiser or publisher id; for an operator key, the holder's name.
         #[arg(long)]
         owner: String,
-        /// For how many days it is good; for ever when absent.
+        /// Days until the key expires [default: never]
         #[arg(long)]
         days: Option<i64>,
     },
-    /// Take a key back.
+    /// Revoke an API key.
     Revoke {
         /// The key's id.
         id: String,
     },
-    /// Seal tokens with a new key from now on; the one before opens until its tokens are over.
+    /// Rotate the event token key. The previous key stays valid until its tokens expire.
     Rotate,
-    /// Make a link to an advertiser's page.
+    /// Create a signed link to an advertiser's report page.
     Link {
-        /// The advertiser.
+        /// The advertiser id.
         advertiser: AdvertiserId,
-        /// For how many days it is good.
+        /// Days until the link expires.
         #[arg(long, default_value_t = 30)]
         days: i64,
     },
 }
 
 impl Keys {
-    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let now = SystemClock::starting_at_least(0).now();
         match self.verb {
             Verb::List => {
                 let keys = ApiKeys::open(&self.data)?;
                 let list: Vec<&Identity> = keys.list().collect();
-                Ok(voice.answer(table(&list, now), &rows(&list, now))?)
+                Ok(output.result(table(&list, now), &rows(&list, now))?)
             }
             Verb::Create { role, owner, days } => {
                 let mut keys = ApiKeys::open(&self.data)?;
-                let expires = days.map(|days| later(now, days)).transpose()?;
+                let expires = days.map(|days| expiry(now, days)).transpose()?;
                 let (id, text) = keys.create(role, &owner, expires, now)?;
                 let text = text.expose_secret();
-                Ok(voice.answer(text, &json!({ "id": id, "key": text }))?)
+                Ok(output.result(text, &json!({ "id": id, "key": text }))?)
             }
             Verb::Revoke { id } => {
                 ApiKeys::open(&self.data)?.revoke(&id, now)?;
-                Ok(voice.answer(format_args!("{id} is revoked"), &json!({ "revoked": id }))?)
+                Ok(output.result(format_args!("key {id} revoked"), &json!({ "revoked": id }))?)
             }
             Verb::Rotate => {
                 let window = load::settings(None, load::environment())?.windows.click_seconds;
                 let kid = TokenKeys::open(&self.data, now)?.rotate(window, now)?;
-                Ok(voice.answer(format_args!("key {kid} seals now"), &json!({ "kid": kid }))?)
+                Ok(output.result(
+                    format_args!("token key {kid} is now active"),
+                    &json!({ "kid": kid }),
+                )?)
             }
             Verb::Link { advertiser, days } => {
-                let until = later(now, days)?.as_millisecond();
+                let until = expiry(now, days)?.as_millisecond();
                 let link = TokenKeys::open(&self.data, now)?.links().sign(&advertiser, until);
                 let path = format!("/reports/{advertiser}?link={link}");
-                Ok(voice.answer(&path, &json!({ "path": path }))?)
+                Ok(output.result(&path, &json!({ "path": path }))?)
             }
         }
     }
 }
 
-fn later(now: Timestamp, days: i64) -> Result<Timestamp, ConfigError> {
+fn expiry(now: Timestamp, days: i64) -> Result<Timestamp, ConfigError> {
     days.checked_mul(24)
         .and_then(|hours| now.checked_add(jiff::SignedDuration::from_hours(hours)).ok())
         .filter(|at| *at > now)
-        .ok_or_else(|| ConfigError::Usage(format!("{days} days from now is not a day")))
+        .ok_or_else(|| {
+            ConfigError::Usage(format!(
+                "--days {days}: must be greater than 0 and within the supported date range"
+            ))
+        })
 }
 
 fn state(key: &Identity, now: Timestamp) -> &'static str {

@@ -1,10 +1,10 @@
-//! `adjacent migrate`: everything that was recorded, and the catalog, to another store. The sums are
-//! made from both afterwards, and must be equal.
+//! `adjacent migrate`: copies all records and the catalog to another store, then recomputes the sums on
+//! both sides and compares them.
 
 use crate::app::lock;
 use crate::catalog::Catalog;
 use crate::cli::drain;
-use crate::cli::voice::Voice;
+use crate::cli::output::Output;
 use crate::config::ConfigError;
 use crate::journal;
 use crate::ledger::State;
@@ -17,8 +17,8 @@ use crate::server::agreed;
 use crate::store::Address;
 use crate::store::Client;
 use crate::store::address::EMBEDDED;
-use crate::store::survey;
-use crate::store::survey::Survey;
+use crate::store::summary;
+use crate::store::summary::StoreSummary;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use serde_json::json;
@@ -31,16 +31,16 @@ use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Migrate {
-    /// The data directory, where the move begins at one.
+    /// The data directory to migrate from, with `--from embedded`.
     #[arg(long, default_value = "data", value_name = "DIR")]
     data: PathBuf,
-    /// The store to leave: `embedded` is the data directory.
+    /// Source store: `embedded` (the data directory) or a Redis URL.
     #[arg(long, default_value = EMBEDDED, value_name = "URL")]
     from: String,
-    /// The store to move to: a Redis that is empty, or that has a part of the same already.
+    /// Target store: the URL of a Redis that is empty or has part of the same data.
     #[arg(long, value_name = "URL")]
     to: String,
-    /// Certificates of a private authority, as PEM, for those of the two that are over TLS.
+    /// PEM file with the CA certificates to trust for the stores over TLS.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }
@@ -52,20 +52,21 @@ fn usage(reason: impl Into<String>) -> anyhow::Error {
 fn address(flag: &str, text: &str, ca: Option<&Path>) -> anyhow::Result<Address> {
     let address = text.parse().map_err(|error| usage(format!("{flag}: {error}")))?;
     match (address, ca) {
-        (Address::Redis(place), Some(file)) if place.tls => {
-            let place = place.trusting(file).map_err(|reason| usage(format!("--ca: {reason}")))?;
-            Ok(Address::Redis(place))
+        (Address::Redis(config), Some(file)) if config.tls => {
+            let config =
+                config.with_ca_file(file).map_err(|reason| usage(format!("--ca: {reason}")))?;
+            Ok(Address::Redis(config))
         }
         (address, _) => Ok(address),
     }
 }
 
 impl Migrate {
-    pub(super) async fn run(self, voice: Voice) -> anyhow::Result<()> {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let Address::Redis(target) = address("--to", &self.to, self.ca.as_deref())? else {
             return Err(usage(
-                "--to embedded: many journals do not become one; export what was recorded, or copy \
-                 the data directory of a single machine",
+                "--to embedded is not supported: use `adjacent export`, or copy the data directory of a \
+                 single instance",
             ));
         };
         let shown = target.to_string();
@@ -79,71 +80,73 @@ impl Migrate {
         };
         let after = shared::replay(&to, Since::First, &mut |_| {}).await?;
         let differences = audit::compare(&before, &after);
-        voice.object_if_json(&json!({
+        output.json_only(&json!({
             "to": shown, "records": after.applied(), "changes": changes, "differences": differences,
         }))?;
         for (campaign, account) in &after.accounts {
-            voice.say(format_args!("  {campaign}: {} billed", account.spent))?;
+            output.line(format_args!("  {campaign}: {} billed", account.spent))?;
         }
         for one in &differences {
             let (before, after) = (&one.journal, &one.ledger);
-            voice.say(format_args!("{}: before {before}, after {after}", one.what))?;
+            output.line(format_args!("{}: source {before}, target {after}", one.what))?;
         }
         if !differences.is_empty() {
-            anyhow::bail!("{} differences: do not serve from {shown}", differences.len());
+            anyhow::bail!("{} mismatches: do not serve from {shown}", differences.len());
         }
         let records = after.applied();
-        voice.say(format_args!(
-            "{records} records and {changes} changes of the catalog are in {shown}: no differences"
+        output.line(format_args!(
+            "migrated {records} records and {changes} catalog changes to {shown}: no mismatches"
         ))?;
         Ok(())
     }
 
-    /// From a data directory that nobody serves.
+    /// Migrates a data directory that no server is using.
     async fn send_files(&self, to: &Client) -> anyhow::Result<(State, u64)> {
         let folder = self.data.join("journal");
         let data = self.data.display();
         if !folder.is_dir() {
-            return Err(usage(format!("{data} holds no journal: name the --data of a server")));
+            return Err(usage(format!(
+                "{data} has no journal: set --data to a server's data directory"
+            )));
         }
-        let _held = lock::Lock::take(&self.data)?;
+        let _lock = lock::DataLock::acquire(&self.data)?;
         if history::beginning(&folder, Since::First)?.checkpoint.from > 0 {
             return Err(usage(format!(
-                "the first records of {data} were removed when store.keep_days had passed, and \
-                 their sums cannot be sent as records: begin an empty store, and keep this directory \
+                "the oldest records of {data} were deleted after store.keep_days and only their sums are \
+                 left, which cannot be migrated: start with an empty store and keep this directory \
                  for its reports"
             )));
         }
         let (before, recovery, differences) = audit::recompute(&folder, u64::MAX)?;
         if !differences.is_empty() {
             return Err(usage(format!(
-                "{data} does not add up: `adjacent audit --data {data}` says what differs"
+                "{data} has ledger mismatches: run `adjacent audit --data {data}` for details"
             )));
         }
         let own = journal::segments(&folder)?.into_iter().map(|segment| segment.incarnation);
-        let found = survey::survey(to).await?;
+        let found = summary::summarize(to).await?;
         must_be_idle(&found, "--to")?;
         let own: std::collections::BTreeSet<u64> = own.collect();
         if let Some(other) = found.incarnations.difference(&own).next() {
             return Err(usage(format!(
-                "--to holds records of another store, of the process start {other:016x} among \
-                 others: name an empty one"
+                "--to has records of another store (process start {other:016x} and possibly others): use \
+                 an empty one"
             )));
         }
         let catalog = Catalog::open(&self.data.join("catalog"))?;
         let number = catalog.head()?.map_or(0, |head| head.number);
         if found.change > number {
             return Err(usage(format!(
-                "--to has {} changes of a catalog, and {data} has {number}: name an empty one",
+                "--to has {} catalog changes but {data} has {number}: use an empty store",
                 found.change
             )));
         }
         if let Some(store) = history::store(&folder)? {
-            let (client, state) = (Client::new(to.place().clone()), Arc::default());
+            let (client, state) = (Client::new(to.config().clone()), Arc::default());
             let shared =
                 Shared::open(client, rand::random(), folder, store, state, Box::new(|_| {}))?;
             let bar = bar(recovery.entries);
-            let watched = async {
+            let progress = async {
                 loop {
                     bar.set_position(shared.shipped());
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -151,7 +154,7 @@ impl Migrate {
             };
             tokio::select! {
                 sent = drain::send_all(&shared) => sent?,
-                () = watched => {}
+                () = progress => {}
             }
             bar.finish_and_clear();
         }
@@ -160,16 +163,16 @@ impl Migrate {
     }
 }
 
-/// From a store that nobody uses.
+/// Migrates a store that no instance is using.
 async fn copy_store(from: &Client, to: &Client) -> anyhow::Result<(State, u64)> {
-    let source = survey::survey(from).await?;
+    let source = summary::summarize(from).await?;
     must_be_idle(&source, "--from")?;
-    let target = survey::survey(to).await?;
+    let target = summary::summarize(to).await?;
     must_be_idle(&target, "--to")?;
     if let Some(other) = target.incarnations.difference(&source.incarnations).next() {
         return Err(usage(format!(
-            "--to holds records of another store, of the process start {other:016x} among others: \
-             name an empty one"
+            "--to has records of another store (process start {other:016x} and possibly others): use \
+             an empty one"
         )));
     }
     agreed::copy(from, to).await?;
@@ -180,13 +183,13 @@ async fn copy_store(from: &Client, to: &Client) -> anyhow::Result<(State, u64)> 
     Ok((before, source.change))
 }
 
-/// What is written while it is moved would be on one side alone.
-fn must_be_idle(found: &Survey, flag: &str) -> anyhow::Result<()> {
-    match found.here.len() {
+/// Records written during a migration would be missing on one side.
+fn must_be_idle(found: &StoreSummary, flag: &str) -> anyhow::Result<()> {
+    match found.live_instances.len() {
         0 => Ok(()),
         count => Err(usage(format!(
-            "{count} instances use {flag}: stop them first; one that was killed is forgotten after \
-             ten seconds"
+            "{count} instances are using {flag}: stop them first; a killed instance is dropped after \
+             10 seconds"
         ))),
     }
 }

@@ -1,6 +1,7 @@
-//! The command line: one verb a file.
+//! The command line interface: one file per command.
 
 mod apply;
+mod arguments;
 mod audit;
 mod catalog;
 mod check;
@@ -8,28 +9,26 @@ mod diff;
 mod drain;
 mod explain;
 mod export;
-mod given;
 mod health;
 mod import;
 mod keys;
 mod migrate;
 mod openapi;
-mod running;
+mod ops_client;
+mod output;
 mod schema;
 mod serve;
 mod store;
 mod synth;
-mod voice;
 
 use clap::Parser;
-use voice::Voice;
+use output::Output;
 
-/// A contextual sponsored-content server: one call per page in, one labelled unit per placement
-/// out.
+/// A contextual sponsored-content server: one request per page, one labelled unit per placement.
 #[derive(Debug, Parser)]
 #[command(name = "adjacent", version, args_conflicts_with_subcommands = true)]
 pub struct Command {
-    /// Answer in JSON.
+    /// Print JSON instead of text.
     #[arg(long, global = true)]
     json: bool,
     #[command(flatten)]
@@ -40,80 +39,80 @@ pub struct Command {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Serve (the default).
+    /// Run the server (default).
     Serve(serve::Serve),
-    /// Check files: settings, weights, labels, inventory.
+    /// Validate settings, weights, labels and inventory files.
     Check(check::Check),
     /// Show what applying files would change.
     Diff(diff::Diff),
-    /// Send what a stopped data directory still holds to the store that machines share.
+    /// Send a stopped instance's unsent records to the fleet's store.
     Drain(drain::Drain),
-    /// The store that machines share: the rights of its users, its functions.
+    /// Set up a fleet's Redis: ACL users and functions.
     #[command(subcommand)]
     Store(store::Store),
-    /// Move everything to another store: this data directory's, or a Redis's, to a Redis.
+    /// Copy all records and the catalog from a data directory or a Redis to another Redis.
     Migrate(migrate::Migrate),
-    /// Make files what is served; shows the difference first.
+    /// Apply files to the served catalog, after showing the diff.
     Apply(apply::Apply),
-    /// Explain a decision: every candidate, what removed it, what would make another win.
+    /// Explain a decision: candidates, filter reasons, and what would make another creative win.
     Explain(explain::Explain),
-    /// Write out every event with its verdict.
+    /// Export every event with its verdict.
     Export(export::Export),
-    /// Recompute everything from the journal, and say what differs.
+    /// Recompute the ledger from the journal and report mismatches.
     Audit(audit::Audit),
-    /// Does the server here take requests? Exit code 0 or 1.
+    /// Check whether the local server is ready: exit code 0 or 1.
     Health(health::Health),
-    /// Keys of parties and tokens; links to advertisers' pages.
+    /// Manage API keys, the event token key and report links.
     Keys(keys::Keys),
     /// Print the OpenAPI document.
     Openapi(openapi::OpenApi),
-    /// Print the JSON Schema of a kind of file.
+    /// Print the JSON Schema of a file type.
     Schema(schema::Schema),
-    /// Print a realistic inventory of any size as TOML.
+    /// Generate a realistic inventory of any size as TOML.
     Synth(synth::Synth),
-    /// Print what another system's files hold as TOML.
+    /// Convert files of other systems to inventory TOML.
     #[command(subcommand)]
     Import(import::Import),
 }
 
 impl Command {
-    /// The command line, or its mistake on standard error and exit code 64.
+    /// Parses the command line. On an error, prints it to standard error and exits with code 64.
     pub fn parse() -> Command {
         match <Command as Parser>::try_parse() {
             Ok(command) => command,
             Err(error) => {
                 error.print().ok();
-                std::process::exit(if error.use_stderr() { voice::USAGE.into() } else { 0 })
+                std::process::exit(if error.use_stderr() { output::USAGE.into() } else { 0 })
             }
         }
     }
 
-    /// How this command answers.
-    pub fn voice(&self) -> Voice {
-        Voice { json: self.json }
+    /// The output format of this command.
+    pub fn voice(&self) -> Output {
+        Output { json: self.json }
     }
 
-    /// Does what it says.
+    /// Runs the command.
     pub async fn run(self) -> anyhow::Result<()> {
-        let voice = self.voice();
+        let output = self.voice();
         match self.verb {
-            None => self.serve.run(voice).await,
-            Some(Verb::Serve(verb)) => verb.run(voice).await,
-            Some(Verb::Check(verb)) => verb.run(voice),
-            Some(Verb::Diff(verb)) => verb.run(voice),
-            Some(Verb::Drain(verb)) => verb.run(voice).await,
-            Some(Verb::Store(verb)) => verb.run(voice).await,
-            Some(Verb::Migrate(verb)) => verb.run(voice).await,
-            Some(Verb::Apply(verb)) => verb.run(voice),
-            Some(Verb::Explain(verb)) => verb.run(voice),
-            Some(Verb::Export(verb)) => verb.run(voice).await,
-            Some(Verb::Audit(verb)) => verb.run(voice).await,
-            Some(Verb::Health(verb)) => verb.run(voice),
-            Some(Verb::Keys(verb)) => verb.run(voice),
-            Some(Verb::Openapi(verb)) => verb.run(voice),
-            Some(Verb::Schema(verb)) => verb.run(voice),
-            Some(Verb::Synth(verb)) => verb.run(voice),
-            Some(Verb::Import(verb)) => verb.run(voice),
+            None => self.serve.run(output).await,
+            Some(Verb::Serve(verb)) => verb.run(output).await,
+            Some(Verb::Check(verb)) => verb.run(output),
+            Some(Verb::Diff(verb)) => verb.run(output),
+            Some(Verb::Drain(verb)) => verb.run(output).await,
+            Some(Verb::Store(verb)) => verb.run(output).await,
+            Some(Verb::Migrate(verb)) => verb.run(output).await,
+            Some(Verb::Apply(verb)) => verb.run(output),
+            Some(Verb::Explain(verb)) => verb.run(output),
+            Some(Verb::Export(verb)) => verb.run(output).await,
+            Some(Verb::Audit(verb)) => verb.run(output).await,
+            Some(Verb::Health(verb)) => verb.run(output),
+            Some(Verb::Keys(verb)) => verb.run(output),
+            Some(Verb::Openapi(verb)) => verb.run(output),
+            Some(Verb::Schema(verb)) => verb.run(output),
+            Some(Verb::Synth(verb)) => verb.run(output),
+            Some(Verb::Import(verb)) => verb.run(output),
         }
     }
 }

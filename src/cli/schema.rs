@@ -1,17 +1,17 @@
-//! `adjacent schema`: what an editor needs to help with a file.
+//! `adjacent schema`: prints JSON Schemas, for editors.
 
 use crate::catalog::schema;
 use crate::catalog::schema::Kind;
-use crate::cli::voice::Voice;
+use crate::cli::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Schema {
-    /// `inventory`, `weights`, `labels` or `config`.
-    what: Kind,
+    /// The file type: `inventory`, `weights`, `labels` or `config`.
+    kind: Kind,
 }
 
 impl Schema {
-    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
-        Ok(voice.object(&schema::of(self.what))?)
+    pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
+        Ok(output.json(&schema::of(self.kind))?)
     }
 }

@@ -1,9 +1,9 @@
-//! `adjacent serve`: the default verb.
+//! `adjacent serve`: runs the server (the default command).
 
 use crate::app::App;
 use crate::app::Options;
 use crate::app::banner;
-use crate::cli::voice::Voice;
+use crate::cli::output::Output;
 use crate::config::ConfigError;
 use crate::config::Settings;
 use crate::config::load;
@@ -19,36 +19,36 @@ use tokio::signal::unix::signal;
 
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Serve {
-    /// Decisions, events, pages.
+    /// Address of the public listener: decisions, events and pages.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// Metrics, probes, admin.
+    /// Address of the operations listener: metrics, health checks and admin API.
     #[arg(long, value_name = "ADDRESS")]
     ops_listen: Option<SocketAddr>,
     /// The data directory.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where what is true is kept: `embedded`.
+    /// Event store: `embedded` (default) or a Redis URL.
     #[arg(long, value_name = "URL")]
     store: Option<String>,
-    /// The settings' file.
+    /// Settings file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The weights' file.
+    /// Weights file.
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// An inventory to apply at the start: a file or a folder.
+    /// Inventory file or folder to apply at startup.
     #[arg(long, value_name = "PATH")]
     inventory: Option<PathBuf>,
-    /// Apply the inventory whenever it changes.
+    /// Apply the inventory again whenever it changes.
     #[arg(long, requires = "inventory")]
     watch: bool,
 }
 
 impl Serve {
-    pub(super) async fn run(self, voice: Voice) -> anyhow::Result<()> {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let mut settings = load::settings(self.config.as_deref(), load::environment())?;
-        self.over(&mut settings);
+        self.override_settings(&mut settings);
         let json = settings.logs.format == LogFormat::Json;
         telemetry::start(&settings.logs.level, json)
             .map_err(|error| ConfigError::Usage(format!("logs.level: {error}")))?;
@@ -58,18 +58,18 @@ impl Serve {
             inventory: self.inventory,
             watch: self.watch,
         };
-        // Before anything is opened: whoever asks for a stop while it starts gets an orderly one, too.
-        let stop = Stop::listen().context("signals cannot be listened for")?;
+        // Before anything is opened, so that a signal during startup also shuts down cleanly.
+        let shutdown = ShutdownSignals::install().context("cannot install signal handlers")?;
         let app = App::build(settings, options).await?;
         let terminal = std::io::stdout().is_terminal();
-        voice.say(banner::banner(&app, terminal).trim_end())?;
-        voice.object_if_json(&serde_json::json!({
+        output.line(banner::banner(&app, terminal).trim_end())?;
+        output.json_only(&serde_json::json!({
             "public": app.address.to_string(), "ops": app.ops_address.to_string(),
         }))?;
-        app.run(stop.asked()).await
+        app.run(shutdown.received()).await
     }
 
-    fn over(&self, settings: &mut Settings) {
+    fn override_settings(&self, settings: &mut Settings) {
         settings.server.listen = self.listen.unwrap_or(settings.server.listen);
         settings.server.ops_listen = self.ops_listen.unwrap_or(settings.server.ops_listen);
         if let Some(data) = &self.data {
@@ -81,20 +81,20 @@ impl Serve {
     }
 }
 
-/// SIGTERM and SIGINT, listened for from here on.
-struct Stop {
+/// Handlers for SIGTERM and SIGINT.
+struct ShutdownSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Stop {
-    fn listen() -> std::io::Result<Stop> {
+impl ShutdownSignals {
+    fn install() -> std::io::Result<ShutdownSignals> {
         let terminate = signal(SignalKind::terminate())?;
-        Ok(Stop { terminate, interrupt: signal(SignalKind::interrupt())? })
+        Ok(ShutdownSignals { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Completes when either has come.
-    async fn asked(mut self) {
+    /// Completes on either signal.
+    async fn received(mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -1,36 +1,36 @@
-//! `adjacent synth`: a realistic inventory of any size.
+//! `adjacent synth`: generates a realistic inventory of any size.
 
 use crate::catalog::listed;
 use crate::catalog::listed::Listed;
 use crate::catalog::synth;
 use crate::catalog::written;
-use crate::cli::voice::Voice;
+use crate::cli::output::Output;
 use crate::domain::inventory::Inventory;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use std::io;
 use std::io::IsTerminal;
 
-/// Fewer are done before a person looks up.
-const WORTH_A_BAR: usize = 5_000;
+/// Below this many items no progress bar is shown.
+const PROGRESS_THRESHOLD: usize = 5_000;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Synth {
-    /// How many flights.
+    /// Number of flights.
     #[arg(long, value_name = "N")]
     flights: usize,
-    /// The same seed gives the same inventory.
+    /// Random seed; the same seed generates the same inventory.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
 }
 
 impl Synth {
-    pub(super) fn run(self, voice: Voice) -> anyhow::Result<()> {
-        let making = bar(self.flights, "making flights");
-        let inventory = synth::with_progress(self.flights, self.seed, || making.inc(1));
-        making.finish_and_clear();
-        if voice.json {
-            return Ok(voice.object(&inventory)?);
+    pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
+        let generating = bar(self.flights, "generating flights");
+        let inventory = synth::with_progress(self.flights, self.seed, || generating.inc(1));
+        generating.finish_and_clear();
+        if output.json {
+            return Ok(output.json(&inventory)?);
         }
         let documents = listed::each(&mut Count(&inventory)).into_iter().sum();
         let writing = bar(documents, "writing documents");
@@ -50,9 +50,9 @@ impl listed::Visitor for Count<'_> {
     }
 }
 
-/// A progress bar on standard error; none where nobody looks or it would be gone at once.
+/// A progress bar on standard error; hidden without a terminal or for short runs.
 fn bar(length: usize, what: &'static str) -> ProgressBar {
-    if length < WORTH_A_BAR || !io::stderr().is_terminal() {
+    if length < PROGRESS_THRESHOLD || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}")

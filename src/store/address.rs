@@ -1,14 +1,14 @@
-//! Where the store is: one word for this process alone, or the address of a Redis.
+//! The store's address: `embedded`, or the URL of a Redis.
 //!
-//! | address | means |
+//! | address | meaning |
 //! |---|---|
 //! | `embedded` | this process and its data directory |
-//! | `redis://[user:password@]host[:port][/db]` | one server |
-//! | `redis+sentinel://[user:password@]host[:port],…/name[/db]` | the primary that sentinels name |
-//! | `redis+cluster://[user:password@]host[:port],…` | a cluster, found from any of its nodes |
+//! | `redis://[user:password@]host[:port][/db]` | a single server |
+//! | `redis+sentinel://[user:password@]host[:port],…/name[/db]` | the primary that the sentinels report |
+//! | `redis+cluster://[user:password@]host[:port],…` | a cluster, discovered from any of its nodes |
 //!
-//! `rediss://`, `rediss+sentinel://` and `rediss+cluster://` are the same over TLS, to every server and
-//! to the sentinels, in builds with the feature `tls`.
+//! `rediss://`, `rediss+sentinel://` and `rediss+cluster://` use TLS to every server and to the
+//! sentinels; they need a build with the feature `tls`.
 
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
@@ -16,95 +16,99 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-/// The word for a store in this process.
+/// The address of the store in this process.
 pub const EMBEDDED: &str = "embedded";
 
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 
-/// Where the store is.
+/// The address of a store.
 #[derive(Clone, Debug)]
 pub enum Address {
-    /// In this process.
+    /// This process and its data directory.
     Embedded,
-    /// In a Redis.
-    Redis(Place),
+    /// A Redis.
+    Redis(RedisConfig),
 }
 
-/// A Redis and how it is reached.
+/// How to reach a Redis and authenticate to it.
 #[derive(Clone, Debug)]
-pub struct Place {
-    /// What stands there.
+pub struct RedisConfig {
+    /// Single server, sentinels or cluster.
     pub topology: Topology,
-    /// Hosts and ports; a single server has one.
+    /// Hosts and ports; exactly one for a single server.
     pub hosts: Vec<(String, u16)>,
-    /// Who we are there.
+    /// The user name; `None` is Redis's default user.
     pub user: Option<String>,
-    /// The password, which no message shows.
+    /// The password; never part of a message.
     pub password: Option<SecretString>,
-    /// The database; a cluster has 0 alone.
+    /// The database number; a cluster has only 0.
     pub database: i64,
-    /// Over TLS.
+    /// Whether connections use TLS.
     pub tls: bool,
-    /// The certificates of a private authority, as PEM; `None` trusts those that browsers trust.
+    /// CA certificates to trust, as PEM; `None` trusts the public web CAs.
     pub ca: Option<Vec<u8>>,
-    /// Without a password, no server beyond this machine is used, wherever sentinels or a cluster lead.
-    pub guarded: bool,
+    /// Refuse non-loopback servers without a password, including those that sentinels or a cluster
+    /// point to.
+    pub require_password: bool,
 }
 
-/// What stands at an address.
+/// The kind of Redis deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Topology {
-    /// One server.
+    /// A single server.
     Single,
-    /// Sentinels that name the primary of this service.
+    /// Sentinels; the value is the name of the monitored primary.
     Sentinel(String),
     /// A cluster.
     Cluster,
 }
 
-/// The text is no address of a store.
+/// The text is not a valid store address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{shown}` is not a store: {reason}; write embedded, redis://HOST:PORT, redis+sentinel://HOST:PORT,…/NAME or redis+cluster://HOST:PORT,…, or rediss for TLS"
+    "`{shown}` is not a valid store address: {reason}; use embedded, redis://HOST:PORT, redis+sentinel://HOST:PORT,…/NAME or redis+cluster://HOST:PORT,… (rediss for TLS)"
 )]
 pub struct InvalidAddress {
     shown: String,
     reason: String,
 }
 
-impl Place {
-    /// Whether every host is this machine.
+impl RedisConfig {
+    /// Whether every host is a loopback address.
     pub fn is_local(&self) -> bool {
-        self.hosts.iter().all(|(host, _)| is_here(host))
+        self.hosts.iter().all(|(host, _)| is_loopback_host(host))
     }
 
-    /// The same, trusting the authority whose certificates are in a file, and no other.
-    pub fn trusting(self, file: &Path) -> Result<Place, String> {
+    /// Trusts only the CA certificates in this PEM file. Fails without TLS or when the file has no
+    /// certificate.
+    pub fn with_ca_file(self, file: &Path) -> Result<RedisConfig, String> {
         if !self.tls {
-            return Err(format!("{self} has no TLS, so no authority is asked: write rediss"));
+            return Err(format!(
+                "{self} does not use TLS, so a CA file has no effect: use rediss://"
+            ));
         }
         let pem = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
         if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
-            return Err(format!("{}: holds no certificate as PEM", file.display()));
+            return Err(format!("{}: contains no PEM certificate", file.display()));
         }
-        Ok(Place { ca: Some(pem), ..self })
+        Ok(RedisConfig { ca: Some(pem), ..self })
     }
 
-    /// The password as the server is told it.
+    /// The password in plain text, for authentication.
     pub fn password(&self) -> Option<&str> {
         self.password.as_ref().map(|password| password.expose_secret())
     }
 }
 
-/// Whether a host is this machine.
-pub fn is_here(host: &str) -> bool {
+/// Whether a host name or address is loopback.
+pub fn is_loopback_host(host: &str) -> bool {
     host == "localhost"
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-impl fmt::Display for Place {
-    /// Without user and password.
+impl fmt::Display for RedisConfig {
+    /// The URL without user and password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = |(host, port): &(String, u16)| match host.contains(':') {
             true => format!("[{host}]:{port}"),
@@ -132,7 +136,7 @@ impl FromStr for Address {
         let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
         let shown =
             || format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, after)| after));
-        let wrong = |reason: &str| InvalidAddress { shown: shown(), reason: reason.to_owned() };
+        let invalid = |reason: &str| InvalidAddress { shown: shown(), reason: reason.to_owned() };
         let (login, rest) =
             rest.rsplit_once('@').map_or((None, rest), |(login, rest)| (Some(login), rest));
         let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -144,25 +148,26 @@ impl FromStr for Address {
         let (topology, port) = match kind.as_str() {
             "redis" => (Topology::Single, PORT),
             "redis+sentinel" => {
-                let name =
-                    path.next().ok_or_else(|| wrong("the name of the service is missing"))?;
+                let name = path
+                    .next()
+                    .ok_or_else(|| invalid("the name of the monitored primary is missing"))?;
                 (Topology::Sentinel(name.to_owned()), SENTINEL_PORT)
             }
             "redis+cluster" => (Topology::Cluster, PORT),
-            _ => return Err(wrong("the scheme is unknown")),
+            _ => return Err(invalid("unknown scheme")),
         };
         if tls && !cfg!(feature = "tls") {
-            return Err(wrong(
-                "this build speaks no TLS to a store: build it with `--features tls`, or use a tunnel \
-                 or a private network",
+            return Err(invalid(
+                "this build has no TLS support for stores: build it with `--features tls`, or use a \
+                 tunnel or a private network",
             ));
         }
         let database = match path.next() {
             None => 0,
-            Some(number) => number.parse().map_err(|_| wrong("the database is not a number"))?,
+            Some(number) => number.parse().map_err(|_| invalid("the database is not a number"))?,
         };
         if path.next().is_some() {
-            return Err(wrong("it goes on behind the database"));
+            return Err(invalid("unexpected text after the database number"));
         }
         let hosts: Result<Vec<_>, InvalidAddress> = hosts
             .split(',')
@@ -175,16 +180,16 @@ impl FromStr for Address {
                 let number = if number.is_empty() { Ok(port) } else { number.parse() };
                 match number {
                     Ok(number) if !name.is_empty() => Ok((name.to_owned(), number)),
-                    _ => Err(wrong("a host or a port cannot be read")),
+                    _ => Err(invalid("invalid host or port")),
                 }
             })
             .collect();
         let hosts = hosts?;
         if topology == Topology::Single && hosts.len() != 1 {
-            return Err(wrong("several hosts are a cluster or sentinels"));
+            return Err(invalid("several hosts need redis+cluster:// or redis+sentinel://"));
         }
         if topology == Topology::Cluster && database != 0 {
-            return Err(wrong("a cluster has database 0 alone"));
+            return Err(invalid("a cluster only has database 0"));
         }
         let (user, password) = match login {
             None => (None, None),
@@ -194,9 +199,17 @@ impl FromStr for Address {
                 (some(user), some(password).map(SecretString::from))
             }
         };
-        let place =
-            Place { topology, hosts, user, password, database, tls, ca: None, guarded: false };
-        Ok(Address::Redis(place))
+        let config = RedisConfig {
+            topology,
+            hosts,
+            user,
+            password,
+            database,
+            tls,
+            ca: None,
+            require_password: false,
+        };
+        Ok(Address::Redis(config))
     }
 }
 
@@ -204,15 +217,15 @@ impl FromStr for Address {
 mod tests {
     use super::*;
 
-    fn place(text: &str) -> Place {
+    fn config(text: &str) -> RedisConfig {
         match text.parse() {
-            Ok(Address::Redis(place)) => place,
+            Ok(Address::Redis(config)) => config,
             other => panic!("{text}: {other:?}"),
         }
     }
 
     #[test]
-    fn three_topologies_are_told_apart_and_shown_without_their_secrets() {
+    fn three_topologies_are_parsed_and_shown_without_their_secrets() {
         for (text, shown) in [
             ("redis://db", "redis://db:6379/0"),
             ("redis://app:s3cret@db:7000/2", "redis://db:7000/2"),
@@ -224,54 +237,57 @@ mod tests {
             ("redis://[::1]:7000", "redis://[::1]:7000/0"),
             ("redis://[::1]", "redis://[::1]:6379/0"),
         ] {
-            assert_eq!(place(text).to_string(), shown);
-            assert!(!format!("{:?}", place(text)).contains("s3cret"), "{text}");
+            assert_eq!(config(text).to_string(), shown);
+            assert!(!format!("{:?}", config(text)).contains("s3cret"), "{text}");
         }
-        let login = place("redis://app:p:w@db");
+        let login = config("redis://app:p:w@db");
         assert_eq!((login.user.as_deref(), login.password()), (Some("app"), Some("p:w")));
         assert!(matches!("embedded".parse(), Ok(Address::Embedded)));
     }
 
     #[test]
-    fn what_is_no_address_says_what_is_wrong_and_never_the_password() {
+    fn an_invalid_address_is_explained_without_showing_the_password() {
         for (text, reason) in [
-            ("redis:6379", "the scheme is unknown"),
-            ("http://app:s3cret@db", "the scheme is unknown"),
-            ("redisss://app:s3cret@db", "the scheme is unknown"),
-            ("redis://db:port", "a host or a port cannot be read"),
-            ("redis://", "a host or a port cannot be read"),
-            ("redis://a,b", "several hosts are a cluster or sentinels"),
+            ("redis:6379", "unknown scheme"),
+            ("http://app:s3cret@db", "unknown scheme"),
+            ("redisss://app:s3cret@db", "unknown scheme"),
+            ("redis://db:port", "invalid host or port"),
+            ("redis://", "invalid host or port"),
+            ("redis://a,b", "several hosts need redis+cluster:// or redis+sentinel://"),
             ("redis://db/two", "the database is not a number"),
-            ("redis://db/0/1", "it goes on behind the database"),
-            ("redis+sentinel://a,b", "the name of the service is missing"),
-            ("redis+cluster://a/3", "a cluster has database 0 alone"),
+            ("redis://db/0/1", "unexpected text after the database number"),
+            ("redis+sentinel://a,b", "the name of the monitored primary is missing"),
+            ("redis+cluster://a/3", "a cluster only has database 0"),
         ] {
-            let said = text.parse::<Address>().unwrap_err().to_string();
-            assert!(said.contains(reason) && !said.contains("s3cret"), "{text}: {said}");
+            let message = text.parse::<Address>().unwrap_err().to_string();
+            assert!(message.contains(reason) && !message.contains("s3cret"), "{text}: {message}");
         }
     }
 
     #[test]
-    fn tls_is_a_letter_more_where_it_is_built_in_and_said_to_be_missing_where_not() {
+    fn a_rediss_url_uses_tls_or_reports_that_the_build_has_none() {
         for (text, shown) in [
             ("rediss://app:s3cret@db", "rediss://db:6379/0"),
             ("rediss+sentinel://a/main", "rediss+sentinel://a:26379/main/0"),
             ("rediss+cluster://a", "rediss+cluster://a:6379"),
         ] {
             if cfg!(feature = "tls") {
-                assert!(place(text).tls);
-                assert_eq!(place(text).to_string(), shown);
+                assert!(config(text).tls);
+                assert_eq!(config(text).to_string(), shown);
             } else {
-                let said = text.parse::<Address>().unwrap_err().to_string();
-                assert!(said.contains("--features tls") && !said.contains("s3cret"), "{said}");
+                let message = text.parse::<Address>().unwrap_err().to_string();
+                assert!(
+                    message.contains("--features tls") && !message.contains("s3cret"),
+                    "{message}"
+                );
             }
         }
     }
 
     #[test]
-    fn only_loopback_is_local() {
-        assert!(place("redis://[::1]").is_local());
-        assert!(place("redis+cluster://127.0.0.1:1,localhost:2").is_local());
-        assert!(!place("redis+cluster://127.0.0.1:1,db:2").is_local());
+    fn only_loopback_hosts_are_local() {
+        assert!(config("redis://[::1]").is_local());
+        assert!(config("redis+cluster://127.0.0.1:1,localhost:2").is_local());
+        assert!(!config("redis+cluster://127.0.0.1:1,db:2").is_local());
     }
 }

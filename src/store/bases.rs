@@ -1,43 +1,44 @@
-//! A partition's bases: its sums at two places of its log, in the same slot, so that a failover takes
-//! them back together. The log begins behind the first; a start reads on behind the last.
+//! A partition's two base snapshots: its sums as of two positions in its log. They share the log's
+//! hash slot, so a failover rolls all of them back together. The log starts after the first base; an
+//! instance starts reading after the last one.
 
 use crate::store::client::Client;
 use crate::store::client::StoreError;
 use crate::store::keys;
 
-/// One of the two.
+/// Which of the two base snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// With which the log begins.
+    /// The base that the retained log starts after.
     First,
-    /// From which a start reads on.
+    /// The base that an instance starts reading after.
     Last,
 }
 
-/// Sums at a place of a log.
+/// The sums as of one position in a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
-    /// The last batch that is in it.
+    /// The last batch included in the sums.
     pub number: u64,
-    /// The log's chain with that batch.
+    /// The log's hash chain up to and including that batch.
     pub chain: Vec<u8>,
-    /// The sums, packed by whoever makes them.
+    /// The sums, encoded by the caller.
     pub sums: Vec<u8>,
 }
 
-/// How a new base fitted.
+/// The result of storing a base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// It is there now; before a first one, the log is gone.
+    /// Stored; for a first base, the log up to it was trimmed.
     Next,
-    /// One as far or further was there.
+    /// A base at this position or a later one was already stored.
     Again,
-    /// It is not of this log: a failover took back what it sums up.
+    /// The base is not of this log: a failover rolled back what it sums up.
     Other,
 }
 
 impl Which {
-    fn letter(self) -> &'static [u8] {
+    fn field_prefix(self) -> &'static [u8] {
         match self {
             Which::First => b"f",
             Which::Last => b"l",
@@ -45,19 +46,19 @@ impl Which {
     }
 }
 
-/// The base of a partition, if it has one.
+/// A partition's base, if it has one.
 pub async fn base(
     client: &Client,
     partition: u8,
     which: Which,
 ) -> Result<Option<Base>, StoreError> {
-    let slot = keys::bases(partition).reading();
+    let slot = keys::bases(partition).read_only();
     let found: Option<(u64, Vec<u8>, Vec<u8>)> =
-        client.call("adjacent_1_base", &slot, &[which.letter()]).await?;
+        client.call_function("adjacent_1_base", &slot, &[which.field_prefix()]).await?;
     Ok(found.map(|(number, chain, sums)| Base { number, chain, sums }))
 }
 
-/// Puts a base further on. A first one cuts the log, and must not be beyond the last.
+/// Stores a later base. A first base trims the log and must not be later than the last one.
 pub async fn put(
     client: &Client,
     partition: u8,
@@ -65,19 +66,19 @@ pub async fn put(
     base: &Base,
 ) -> Result<Put, StoreError> {
     let number = base.number.to_string();
-    let arguments = [which.letter(), number.as_bytes(), &base.chain, &base.sums];
-    let how: String =
-        client.call("adjacent_1_put_base", &keys::bases(partition), &arguments).await?;
-    match how.as_str() {
+    let arguments = [which.field_prefix(), number.as_bytes(), &base.chain, &base.sums];
+    let outcome: String =
+        client.call_function("adjacent_1_put_base", &keys::bases(partition), &arguments).await?;
+    match outcome.as_str() {
         "NEXT" => Ok(Put::Next),
         "AGAIN" => Ok(Put::Again),
         "OTHER" => Ok(Put::Other),
-        other => Err(StoreError::Foreign(format!("put_base answered {other}"))),
+        other => Err(StoreError::Foreign(format!("put_base returned {other}"))),
     }
 }
 
-/// Begins an empty partition with a base of another store, in which each of these process starts has
-/// its last journal number. Says whether it was empty.
+/// Initialises an empty partition with a base of another store. `starts` are the process starts in
+/// that base, each with its last journal number. Returns whether the partition was empty.
 pub async fn begin(
     client: &Client,
     partition: u8,
@@ -89,6 +90,7 @@ pub async fn begin(
         starts.iter().map(|(start, last)| [format!("{start:016x}"), last.to_string()]).collect();
     let mut arguments = vec![number.as_bytes(), &base.chain, &base.sums];
     arguments.extend(starts.iter().flatten().map(String::as_bytes));
-    let how: String = client.call("adjacent_1_begin", &keys::bases(partition), &arguments).await?;
-    Ok(how == "NEXT")
+    let outcome: String =
+        client.call_function("adjacent_1_begin", &keys::bases(partition), &arguments).await?;
+    Ok(outcome == "NEXT")
 }

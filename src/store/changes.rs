@@ -1,4 +1,4 @@
-//! The catalog as machines share it: every change in one order, with the versions it brought.
+//! The fleet's catalog: every change in one order, with the document versions it introduced.
 
 use crate::catalog::audit::Entry;
 use crate::catalog::exchange::Change;
@@ -8,37 +8,37 @@ use crate::store::client::Client;
 use crate::store::client::StoreError;
 use crate::store::keys;
 
-/// How a change fitted.
+/// The result of publishing a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
-    /// It is served everywhere from now on.
+    /// Published; every instance will serve it.
     Next,
-    /// Somebody else was first; this number is served.
+    /// Another change was published first; this is the current change number.
     Conflict(u64),
 }
 
-/// Publishes a change, if it was made on what is served.
+/// Publishes a change if its predecessor is the current one (compare-and-set on the number).
 pub async fn publish(client: &Client, change: &Change) -> Result<Published, StoreError> {
-    let on = (change.entry.number - 1).to_string();
+    let base = (change.entry.number - 1).to_string();
     let entry = serde_json::to_vec(&change.entry)
         .map_err(|error| StoreError::Foreign(error.to_string()))?;
-    let mut arguments: Vec<&[u8]> = vec![on.as_bytes(), &entry];
+    let mut arguments: Vec<&[u8]> = vec![base.as_bytes(), &entry];
     for document in &change.documents {
         arguments.extend([document.name.as_bytes(), &document.bytes[..]]);
     }
-    let (how, number): (String, u64) =
-        client.call("adjacent_1_publish", &keys::catalog(), &arguments).await?;
-    Ok(if how == "NEXT" { Published::Next } else { Published::Conflict(number) })
+    let (outcome, number): (String, u64) =
+        client.call_function("adjacent_1_publish", &keys::catalog(), &arguments).await?;
+    Ok(if outcome == "NEXT" { Published::Next } else { Published::Conflict(number) })
 }
 
-/// The number of the change that is served; 0 when there is none.
+/// The current change number; 0 when there is none.
 pub async fn number(client: &Client) -> Result<u64, StoreError> {
-    let mut question = redis::cmd("HGET");
-    question.arg(&keys::catalog().keys[0]).arg("n");
-    Ok(client.ask::<Option<u64>>(&question).await?.unwrap_or(0))
+    let mut command = redis::cmd("HGET");
+    command.arg(&keys::catalog().keys[0]).arg("n");
+    Ok(client.query::<Option<u64>>(&command).await?.unwrap_or(0))
 }
 
-/// A change by its number, with those of its versions that are not known already.
+/// A change by its number, with those of its documents for which `known` returns false.
 pub async fn change(
     client: &Client,
     number: u64,
@@ -46,10 +46,10 @@ pub async fn change(
 ) -> Result<Change, StoreError> {
     let key = &keys::catalog().keys[0];
     let field = async |field: &str| {
-        let mut question = redis::cmd("HGET");
-        question.arg(key).arg(field);
-        let found: Option<Vec<u8>> = client.ask(&question).await?;
-        found.ok_or_else(|| StoreError::Foreign(format!("the catalog has no {field}")))
+        let mut command = redis::cmd("HGET");
+        command.arg(key).arg(field);
+        let found: Option<Vec<u8>> = client.query(&command).await?;
+        found.ok_or_else(|| StoreError::Foreign(format!("the catalog has no field {field}")))
     };
     let entry: Entry = serde_json::from_slice(&field(&format!("e:{number}")).await?)
         .map_err(|error| StoreError::Foreign(format!("change {number}: {error}")))?;

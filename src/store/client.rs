@@ -1,12 +1,14 @@
-//! One connection for three topologies: made when it is needed, dropped when it fails, made again.
-//! Nothing is repeated in silence: whoever asked knows what it may ask again.
+//! A Redis client over one shared connection, for all three topologies. The connection is opened on
+//! first use, dropped when it fails and reopened on the next call. Commands are never retried
+//! implicitly, since only the caller knows what is safe to repeat; only missing functions are loaded
+//! and the call repeated once.
 
-use crate::store::address::Place;
-use crate::store::fitness;
-use crate::store::fitness::Server;
-use crate::store::keys::Slot;
-use crate::store::reach;
-use crate::store::reach::Connection;
+use crate::store::address::RedisConfig;
+use crate::store::connect;
+use crate::store::connect::Connection;
+use crate::store::keys::Keys;
+use crate::store::server_info;
+use crate::store::server_info::ServerInfo;
 use crate::store::trouble::Remedy;
 pub use crate::store::trouble::StoreError;
 use crate::store::trouble::Trouble;
@@ -21,82 +23,83 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use tokio::sync::Mutex;
 
-/// The functions, as they are loaded.
+/// The Lua function library, as loaded into Redis.
 const LIBRARY: &str = include_str!("library.lua");
 
-/// A store that may be away.
+/// A client of a Redis store that may be unavailable.
 pub struct Client {
-    place: Place,
-    held: Mutex<Held>,
-    loading: Mutex<()>,
-    troubles: [AtomicU64; Trouble::ALL.len()],
+    config: RedisConfig,
+    shared: Mutex<SharedConnection>,
+    load_lock: Mutex<()>,
+    error_counts: [AtomicU64; Trouble::ALL.len()],
 }
 
-/// A connection and which one it is: whoever finds it broken drops that one, and not the next.
+/// The shared connection and its generation: a caller that finds it broken drops that generation only,
+/// never a newer one.
 #[derive(Default)]
-struct Held {
-    number: u64,
+struct SharedConnection {
+    generation: u64,
     connection: Option<Connection>,
 }
 
 impl Client {
-    /// A client that connects when it is first used.
-    pub fn new(place: Place) -> Client {
+    /// A client that connects on first use.
+    pub fn new(config: RedisConfig) -> Client {
         Client {
-            place,
-            held: Mutex::default(),
-            loading: Mutex::default(),
-            troubles: [const { AtomicU64::new(0) }; Trouble::ALL.len()],
+            config,
+            shared: Mutex::default(),
+            load_lock: Mutex::default(),
+            error_counts: [const { AtomicU64::new(0) }; Trouble::ALL.len()],
         }
     }
 
-    /// Where it is.
-    pub fn place(&self) -> &Place {
-        &self.place
+    /// The address and credentials.
+    pub fn config(&self) -> &RedisConfig {
+        &self.config
     }
 
-    /// How often each trouble was met.
+    /// Errors since the start, by kind.
     pub fn troubles(&self) -> impl Iterator<Item = (Trouble, u64)> {
-        let counts = self.troubles.iter().map(|count| count.load(Ordering::Relaxed));
+        let counts = self.error_counts.iter().map(|count| count.load(Ordering::Relaxed));
         Trouble::ALL.iter().copied().zip(counts)
     }
 
-    /// Asks one thing. An error that says the connection is of no use any more ends it: the next
-    /// question looks for the primary again.
-    pub async fn ask<T: FromRedisValue>(&self, question: &Cmd) -> Result<T, StoreError> {
-        let (number, mut connection) = self.connection().await?;
+    /// Runs one command. An error that makes the connection unusable drops it; the next command
+    /// resolves the primary again.
+    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+        let (generation, mut connection) = self.connection().await?;
         let answer = match &mut connection {
-            Connection::One(connection) => question.query_async(connection).await,
-            Connection::Cluster(connection) => question.query_async(connection).await,
+            Connection::One(connection) => command.query_async(connection).await,
+            Connection::Cluster(connection) => command.query_async(connection).await,
         };
         match answer {
             Ok(value) => Ok(value),
-            Err(error) => Err(self.failed(number, error.into()).await),
+            Err(error) => Err(self.record_error(generation, error.into()).await),
         }
     }
 
-    /// Calls one of our functions on a slot; a server that does not have it yet is given it.
-    pub async fn call<T: FromRedisValue>(
+    /// Calls a library function. Loads the library and retries once if the server lacks it.
+    pub async fn call_function<T: FromRedisValue>(
         &self,
         function: &str,
-        slot: &Slot,
+        keys: &Keys,
         arguments: &[&[u8]],
     ) -> Result<T, StoreError> {
-        let mut question = redis::cmd(if slot.reads { "FCALL_RO" } else { "FCALL" });
-        question.arg(function).arg(slot.keys.len()).arg(&slot.keys[..]);
+        let mut command = redis::cmd(if keys.read_only { "FCALL_RO" } else { "FCALL" });
+        command.arg(function).arg(keys.keys.len()).arg(&keys.keys[..]);
         for argument in arguments {
-            question.arg(*argument);
+            command.arg(*argument);
         }
-        match self.ask(&question).await {
-            Err(error) if error.trouble().remedy() == Remedy::Load => {
-                // Many ask at once, and one gives them to all.
-                let _one_at_a_time = self.loading.lock().await;
-                match self.ask(&question).await {
-                    Err(error) if error.trouble().remedy() == Remedy::Load => {
-                        // Some primary may be away; what counts is whether ours has it now.
-                        let loaded = self.load().await;
-                        self.ask(&question).await.map_err(|error| match loaded {
-                            Err(why) if error.trouble().remedy() == Remedy::Load => why,
+        match self.query(&command).await {
+            Err(error) if error.trouble().remedy() == Remedy::LoadFunctions => {
+                // Concurrent callers may find it missing; only one of them loads the library.
+                let _guard = self.load_lock.lock().await;
+                match self.query(&command).await {
+                    Err(error) if error.trouble().remedy() == Remedy::LoadFunctions => {
+                        // Loading may fail on another primary; this call only needs its own.
+                        let loaded = self.load_functions().await;
+                        self.query(&command).await.map_err(|error| match loaded {
+                            Err(why) if error.trouble().remedy() == Remedy::LoadFunctions => why,
                             _ => error,
                         })
                     }
@@ -107,88 +110,89 @@ impl Client {
         }
     }
 
-    /// Gives our functions to every primary; those of another version stay beside them.
-    pub async fn load(&self) -> Result<(), StoreError> {
-        let mut question = redis::cmd("FUNCTION");
-        question.arg("LOAD").arg("REPLACE").arg(LIBRARY);
-        self.everywhere(question, Some(ResponsePolicy::AllSucceeded)).await.map(drop)
+    /// Loads the library on every primary. Libraries of other versions stay loaded.
+    pub async fn load_functions(&self) -> Result<(), StoreError> {
+        let mut command = redis::cmd("FUNCTION");
+        command.arg("LOAD").arg("REPLACE").arg(LIBRARY);
+        self.on_primaries(command, Some(ResponsePolicy::AllSucceeded)).await.map(drop)
     }
 
-    /// How every primary is.
-    pub async fn servers(&self) -> Result<Vec<Server>, StoreError> {
-        let answer = self.everywhere(redis::cmd("INFO"), None).await?;
-        Ok(fitness::servers(&answer)?)
+    /// `INFO` of every primary.
+    pub async fn servers(&self) -> Result<Vec<ServerInfo>, StoreError> {
+        let answer = self.on_primaries(redis::cmd("INFO"), None).await?;
+        Ok(server_info::servers(&answer)?)
     }
 
-    /// Asks every primary; a single answer where there is one.
-    async fn everywhere(
+    /// Runs a command on every primary; returns a single reply where there is only one server.
+    async fn on_primaries(
         &self,
-        question: Cmd,
+        command: Cmd,
         policy: Option<ResponsePolicy>,
     ) -> Result<Value, StoreError> {
-        let (number, mut connection) = self.connection().await?;
-        match everywhere(&mut connection, question, policy).await {
+        let (generation, mut connection) = self.connection().await?;
+        match on_primaries(&mut connection, command, policy).await {
             Ok(value) => Ok(value),
-            Err(error) => Err(self.failed(number, error.into()).await),
+            Err(error) => Err(self.record_error(generation, error.into()).await),
         }
     }
 
-    /// Notes an error, and ends the connection where that is its remedy.
-    async fn failed(&self, number: u64, error: StoreError) -> StoreError {
-        let trouble = error.trouble();
-        self.troubles[trouble as usize].fetch_add(1, Ordering::Relaxed);
-        let of_connection = matches!(trouble.remedy(), Remedy::Reconnect | Remedy::Person);
-        if of_connection && trouble != Trouble::Foreign {
-            let mut held = self.held.lock().await;
-            if held.number == number {
-                held.connection = None;
+    /// Counts an error and drops the connection where the error requires it.
+    async fn record_error(&self, generation: u64, error: StoreError) -> StoreError {
+        let kind = error.trouble();
+        self.error_counts[kind as usize].fetch_add(1, Ordering::Relaxed);
+        let drops_connection = matches!(kind.remedy(), Remedy::Reconnect | Remedy::Person);
+        if drops_connection && kind != Trouble::UnexpectedData {
+            let mut shared = self.shared.lock().await;
+            if shared.generation == generation {
+                shared.connection = None;
             }
         }
         error
     }
 
     async fn connection(&self) -> Result<(u64, Connection), StoreError> {
-        let mut held = self.held.lock().await;
-        if let Some(connection) = &held.connection {
-            return Ok((held.number, connection.clone()));
+        let mut shared = self.shared.lock().await;
+        if let Some(connection) = &shared.connection {
+            return Ok((shared.generation, connection.clone()));
         }
-        let made = tokio::time::timeout(reach::IN_ALL, self.connect()).await;
-        let late = || RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut)).into();
-        match made.unwrap_or_else(|_| Err(late())) {
-            Ok(made) => {
-                held.number += 1;
-                held.connection = Some(made.clone());
-                Ok((held.number, made))
+        let connected = tokio::time::timeout(connect::TOTAL_TIMEOUT, self.connect()).await;
+        let timed_out =
+            || RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut)).into();
+        match connected.unwrap_or_else(|_| Err(timed_out())) {
+            Ok(connection) => {
+                shared.generation += 1;
+                shared.connection = Some(connection.clone());
+                Ok((shared.generation, connection))
             }
             Err(error) => {
-                self.troubles[error.trouble() as usize].fetch_add(1, Ordering::Relaxed);
+                self.error_counts[error.trouble() as usize].fetch_add(1, Ordering::Relaxed);
                 Err(error)
             }
         }
     }
 
-    /// A connection to servers that a store may be.
+    /// Connects and checks that the servers are supported.
     async fn connect(&self) -> Result<Connection, StoreError> {
-        let (mut connection, hosts) = reach::connect(&self.place).await?;
-        let told = everywhere(&mut connection, redis::cmd("INFO"), None).await?;
-        let servers = fitness::servers(&told)?;
-        let led_to = hosts.iter().map(String::as_str);
-        let hosts = led_to.chain(servers.iter().filter_map(|server| server.host.as_deref()));
-        fitness::check(&self.place, &servers, hosts).map_err(StoreError::Unfit)?;
+        let (mut connection, hosts) = connect::connect(&self.config).await?;
+        let reply = on_primaries(&mut connection, redis::cmd("INFO"), None).await?;
+        let servers = server_info::servers(&reply)?;
+        let resolved = hosts.iter().map(String::as_str);
+        let hosts = resolved.chain(servers.iter().filter_map(|server| server.host.as_deref()));
+        server_info::check(&self.config, &servers, hosts).map_err(StoreError::Unsupported)?;
         Ok(connection)
     }
 }
 
-async fn everywhere(
+async fn on_primaries(
     connection: &mut Connection,
-    question: Cmd,
+    command: Cmd,
     policy: Option<ResponsePolicy>,
 ) -> Result<Value, RedisError> {
     match connection {
-        Connection::One(connection) => question.query_async(connection).await,
+        Connection::One(connection) => command.query_async(connection).await,
         Connection::Cluster(connection) => {
             let all = MultipleNodeRoutingInfo::AllMasters;
-            connection.route_command(question, RoutingInfo::MultiNode((all, policy))).await
+            connection.route_command(command, RoutingInfo::MultiNode((all, policy))).await
         }
     }
     .and_then(Value::extract_error)

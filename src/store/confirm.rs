@@ -1,46 +1,52 @@
-//! Whether a replica has what was sent. `WAIT` would say so, too, but it holds up whatever is asked on
-//! the same connection, and counts that connection's writes alone; so the primaries are asked how far
-//! they are and how far their replicas have said to be, which is what `WAIT` compares.
+//! Whether replicas have acknowledged what was written. `WAIT` would block every other command on the
+//! shared connection and covers only that connection's writes, so this compares the same figures from
+//! `INFO`: each primary's replication offset with the offsets its replicas acknowledged.
 
-use crate::store::fitness::Server;
+use crate::store::server_info::ServerInfo;
 use std::collections::BTreeMap;
 
-/// How far every primary with a replica was at one moment.
+/// The replication offset of every primary with a replica, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
     offsets: BTreeMap<String, u64>,
 }
 
-/// Whether replicas have what was written until a mark.
+/// Whether replicas have acknowledged everything up to a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reached {
-    /// One of each primary.
+    /// Acknowledged by at least one replica of each primary.
     Yes,
-    /// Not all yet.
+    /// Not acknowledged yet by any replica of at least one primary.
     NotYet,
-    /// A primary writes another history now: whether it has what was sent must be seen again.
+    /// A primary's replication id changed (failover): take a new mark after checking the log again.
     Void,
 }
 
 impl Mark {
-    /// Of what primaries say now.
-    pub fn of(servers: &[Server]) -> Mark {
-        let replicated = servers.iter().filter(|server| !server.replicas.is_empty());
-        Mark { offsets: replicated.map(|server| (server.history.clone(), server.offset)).collect() }
+    /// The current offsets of these primaries.
+    pub fn of(servers: &[ServerInfo]) -> Mark {
+        let replicated = servers.iter().filter(|server| !server.replica_offsets.is_empty());
+        Mark {
+            offsets: replicated
+                .map(|server| (server.replication_id.clone(), server.offset))
+                .collect(),
+        }
     }
 
-    /// Whether no primary had a replica: then nothing can be confirmed.
+    /// Whether no primary had a replica, so that nothing can be confirmed.
     pub fn is_empty(&self) -> bool {
         self.offsets.is_empty()
     }
 
-    /// Whether replicas are behind it now.
-    pub fn is_reached(&self, servers: &[Server]) -> Reached {
+    /// Compares the mark with the current state of the primaries.
+    pub fn is_reached(&self, servers: &[ServerInfo]) -> Reached {
         let mut reached = Reached::Yes;
-        for (history, offset) in &self.offsets {
-            match servers.iter().find(|server| server.history == *history) {
+        for (replication_id, offset) in &self.offsets {
+            match servers.iter().find(|server| server.replication_id == *replication_id) {
                 None => return Reached::Void,
-                Some(server) if server.replicas.iter().any(|has| has >= offset) => {}
+                Some(server)
+                    if server.replica_offsets.iter().any(|acknowledged| acknowledged >= offset) => {
+                }
                 Some(_) => reached = Reached::NotYet,
             }
         }
@@ -52,13 +58,13 @@ impl Mark {
 mod tests {
     use super::*;
 
-    fn primary(history: &str, offset: u64, replicas: &[u64]) -> Server {
-        let (history, replicas) = (history.to_owned(), replicas.to_vec());
-        Server { history, offset, replicas, ..Server::default() }
+    fn primary(replication_id: &str, offset: u64, replicas: &[u64]) -> ServerInfo {
+        let (replication_id, replica_offsets) = (replication_id.to_owned(), replicas.to_vec());
+        ServerInfo { replication_id, offset, replica_offsets, ..ServerInfo::default() }
     }
 
     #[test]
-    fn a_mark_is_reached_when_one_replica_of_each_primary_is_behind_it() {
+    fn a_mark_is_reached_when_one_replica_of_each_primary_has_acknowledged_it() {
         let mark =
             Mark::of(&[primary("a", 10, &[7, 8]), primary("b", 5, &[1]), primary("c", 9, &[])]);
         let found = |a: &[u64], b: &[u64]| {
@@ -67,11 +73,11 @@ mod tests {
         assert_eq!(found(&[7, 10], &[5]), Reached::Yes);
         assert_eq!(found(&[9, 9], &[5]), Reached::NotYet);
         assert_eq!(found(&[12], &[4]), Reached::NotYet);
-        assert_eq!(found(&[12], &[]), Reached::NotYet, "a replica that went confirms nothing");
+        assert_eq!(found(&[12], &[]), Reached::NotYet, "a disconnected replica confirms nothing");
     }
 
     #[test]
-    fn a_failover_voids_a_mark_and_without_replicas_there_is_none() {
+    fn a_failover_invalidates_a_mark_and_without_replicas_a_mark_is_empty() {
         let mark = Mark::of(&[primary("a", 10, &[7])]);
         assert_eq!(mark.is_reached(&[primary("z", 10, &[10])]), Reached::Void);
         assert!(Mark::of(&[primary("a", 10, &[])]).is_empty());

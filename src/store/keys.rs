@@ -1,92 +1,92 @@
-//! Every key there is in a store. All that must change together is in one slot.
+//! Every key in a store. Keys that must change together share a hash slot.
 //!
-//! | key | type | holds | expires |
+//! | key | type | content | expires |
 //! |---|---|---|---|
-//! | `adj:{p00}:log` … `adj:{p63}:log` | stream | a partition's batches, its n-th under the id `n-0` | entries, by `store.log_hours` |
-//! | `adj:{p00}:head` … `adj:{p63}:head` | hash | its length, its chain, the last journal number of each process start | never |
-//! | `adj:{p00}:base` … `adj:{p63}:base` | hash | its sums where its log begins, and those from which a start reads on | never |
-//! | `adj:{all}:here` | sorted set | instances, by the second they were last here | members after ten seconds |
-//! | `adj:{all}:starts` | hash | each process start: where it runs, whose data it has | never |
-//! | `adj:{all}:asked:DATA` | sorted set | decisions that others want the record of, by when they asked | within a minute |
-//! | `adj:{all}:told:DATA:DECISION` | string | a decision's record, for whoever asked | within a minute |
-//! | `adj:{all}:salt:DAY` | string | the salt of a day's visitors | within a day |
-//! | `adj:{p00}:did:DAY:KIND:VISITOR` … `adj:{p63}:…` | sorted set | decisions of one visitor, by their time | within a day |
-//! | `adj:{p00}:visitors` … `adj:{p63}:visitors` | sorted set | visitors to look at, by when | within a day |
-//! | `adj:{all}:catalog` | hash | the catalog's head and every version of its parts | never |
-//! | `adj:{all}:pictures` | hash | every picture that a machine was handed, under its address | never |
+//! | `adj:{p00}:log` … `adj:{p63}:log` | stream | a partition's batches; the n-th has the id `n-0` | entries, by `store.log_hours` |
+//! | `adj:{p00}:head` … `adj:{p63}:head` | hash | log length, hash chain, last journal number of each process start | never |
+//! | `adj:{p00}:base` … `adj:{p63}:base` | hash | base snapshots: the first (start of the log), the last (where reading starts) | never |
+//! | `adj:{all}:here` | sorted set | instances, scored by the second of their last heartbeat | members after 10 seconds |
+//! | `adj:{all}:starts` | hash | each process start: host, operations listener, data directory | never |
+//! | `adj:{all}:asked:DATA` | sorted set | requested decision records, scored by request time | within a minute |
+//! | `adj:{all}:told:DATA:DECISION` | string | a decision's record, in reply to a request | within a minute |
+//! | `adj:{all}:salt:DAY` | string | the day's salt for visitor keys | within a day |
+//! | `adj:{p00}:did:DAY:KIND:VISITOR` … `adj:{p63}:…` | sorted set | one visitor's decisions, scored by time | within a day |
+//! | `adj:{p00}:visitors` … `adj:{p63}:visitors` | sorted set | visitors to check, scored by when they are due | within a day |
+//! | `adj:{all}:catalog` | hash | the catalog's head and every version of its documents | never |
+//! | `adj:{all}:pictures` | hash | every uploaded image, by its content address | never |
 
-/// The keys that a function is called with, and whether it only looks.
+/// The keys of a function call, and whether the call is read-only.
 #[derive(Clone, Debug)]
-pub struct Slot {
+pub struct Keys {
     /// The keys.
     pub keys: Vec<String>,
-    /// Nothing is written.
-    pub reads: bool,
+    /// Whether the call is read-only (`FCALL_RO`).
+    pub read_only: bool,
 }
 
 /// A partition's log and its head.
-pub fn partition(number: u8) -> Slot {
+pub fn partition(number: u8) -> Keys {
     let key = |what: &str| format!("adj:{{p{number:02}}}:{what}");
-    Slot { keys: vec![key("log"), key("head")], reads: false }
+    Keys { keys: vec![key("log"), key("head")], read_only: false }
 }
 
-/// A partition's log, its head and its bases.
-pub fn bases(number: u8) -> Slot {
+/// A partition's log, its head and its base snapshots.
+pub fn bases(number: u8) -> Keys {
     let mut slot = partition(number);
     slot.keys.push(format!("adj:{{p{number:02}}}:base"));
     slot
 }
 
-/// Who is here.
-pub fn here() -> Slot {
-    Slot { keys: vec!["adj:{all}:here".to_owned()], reads: false }
+/// The live instances.
+pub fn instances() -> Keys {
+    Keys { keys: vec!["adj:{all}:here".to_owned()], read_only: false }
 }
 
-/// Where each process start runs.
-pub fn starts() -> Slot {
-    Slot { keys: vec!["adj:{all}:starts".to_owned()], reads: false }
+/// All process starts.
+pub fn starts() -> Keys {
+    Keys { keys: vec!["adj:{all}:starts".to_owned()], read_only: false }
 }
 
-/// What a data directory is asked for.
-pub fn asked(data: u64) -> Slot {
-    Slot { keys: vec![format!("adj:{{all}}:asked:{data:016x}")], reads: false }
+/// The decision records requested from a data directory.
+pub fn record_requests(data: u64) -> Keys {
+    Keys { keys: vec![format!("adj:{{all}}:asked:{data:016x}")], read_only: false }
 }
 
-/// What a data directory has of a decision.
-pub fn told(data: u64, decision: u128) -> Slot {
-    Slot { keys: vec![format!("adj:{{all}}:told:{data:016x}:{decision:032x}")], reads: false }
+/// A data directory's reply with a decision's record.
+pub fn record_reply(data: u64, decision: u128) -> Keys {
+    Keys { keys: vec![format!("adj:{{all}}:told:{data:016x}:{decision:032x}")], read_only: false }
 }
 
 /// The salt of a day.
-pub fn salt(day: i64) -> Slot {
-    Slot { keys: vec![format!("adj:{{all}}:salt:{day}")], reads: false }
+pub fn salt(day: i64) -> Keys {
+    Keys { keys: vec![format!("adj:{{all}}:salt:{day}")], read_only: false }
 }
 
-/// What one visitor did.
-pub fn visitor(list: u8, name: &str) -> Slot {
-    Slot { keys: vec![format!("adj:{{p{list:02}}}:did:{name}")], reads: false }
+/// One visitor's decisions.
+pub fn visitor(list: u8, name: &str) -> Keys {
+    Keys { keys: vec![format!("adj:{{p{list:02}}}:did:{name}")], read_only: false }
 }
 
-/// A list of visitors to look at, and what each of some in it did.
-pub fn visitors<'a>(list: u8, names: impl IntoIterator<Item = &'a str>) -> Slot {
-    let did = names.into_iter().flat_map(|name| visitor(list, name).keys);
+/// A list of visitors to check, followed by the decisions of each named visitor.
+pub fn visitors<'a>(list: u8, names: impl IntoIterator<Item = &'a str>) -> Keys {
+    let visitor_keys = names.into_iter().flat_map(|name| visitor(list, name).keys);
     let visitors = std::iter::once(format!("adj:{{p{list:02}}}:visitors"));
-    Slot { keys: visitors.chain(did).collect(), reads: false }
+    Keys { keys: visitors.chain(visitor_keys).collect(), read_only: false }
 }
 
-/// What is sold.
-pub fn catalog() -> Slot {
-    Slot { keys: vec!["adj:{all}:catalog".to_owned()], reads: false }
+/// The catalog.
+pub fn catalog() -> Keys {
+    Keys { keys: vec!["adj:{all}:catalog".to_owned()], read_only: false }
 }
 
 /// Logos and images.
-pub fn pictures() -> Slot {
-    Slot { keys: vec!["adj:{all}:pictures".to_owned()], reads: false }
+pub fn pictures() -> Keys {
+    Keys { keys: vec!["adj:{all}:pictures".to_owned()], read_only: false }
 }
 
-impl Slot {
-    /// The same, only to look.
-    pub fn reading(self) -> Slot {
-        Slot { reads: true, ..self }
+impl Keys {
+    /// The same keys for a read-only call.
+    pub fn read_only(self) -> Keys {
+        Keys { read_only: true, ..self }
     }
 }

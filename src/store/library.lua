@@ -1,16 +1,16 @@
 #!lua name=adjacent_1
 
--- The truth of many machines: for each of 64 partitions a log of batches, in one order for everybody.
+-- The fleet's event log: for each of 64 partitions a log of batches, in one order for all instances.
 --
 -- KEYS[1]  the log: a stream; the id of its n-th entry is n-0
--- KEYS[2]  its head: a hash; n is the last entry's number, c its chain, i:INCARNATION the last
---          journal number that an instance has in it
+-- KEYS[2]  its head: a hash; n is the last entry's number, c its hash chain, i:INCARNATION the last
+--          journal number of a process start in the log
 --
--- Both stand in one slot, so that a failover takes both back to the same moment. Each entry names
--- the chain of the one before it: whoever has read an order that a failover undid finds out.
+-- Both are in one hash slot, so that a failover rolls both back to the same moment. Each entry holds
+-- the chain of its predecessor, so a reader detects when a failover rolled back entries it has read.
 --
--- A function is atomic and is not undone when it fails: what can fail is asked before anything is
--- written, and nothing after that can.
+-- A function is atomic but is not rolled back when it fails: everything that can fail is checked
+-- before the first write.
 
 local function kind(key)
   return redis.call('TYPE', key).ok
@@ -20,20 +20,20 @@ local function number(text)
   return string.format('%.0f', text)
 end
 
--- The head, or a refusal where the keys hold something else.
+-- Reads the head; returns an error when the keys hold another type.
 local function head_of(keys, incarnation)
   local log, head = kind(keys[1]), kind(keys[2])
   if (log ~= 'none' and log ~= 'stream') or (head ~= 'none' and head ~= 'hash') then
-    return nil, redis.error_reply('FOREIGN these keys hold something that is not ours')
+    return nil, redis.error_reply('FOREIGN key holds another type')
   end
   if log == 'none' and head == 'hash' then
-    return nil, redis.error_reply('LOST the log is gone and its head is not')
+    return nil, redis.error_reply('LOST log is missing but its head exists')
   end
   local known = redis.call('HMGET', keys[2], 'n', 'c', 'i:' .. incarnation)
   return { n = tonumber(known[1] or '0'), c = known[2] or '', applied = tonumber(known[3] or '0') }
 end
 
--- Takes the entry behind the head's last one into the head, if it continues it.
+-- Adds the entry after the head's last one to the head, if its chain continues the head's.
 local function heal(keys, head, n)
   local found = redis.call('XRANGE', keys[1], n .. '-0', n .. '-0')[1]
   if not found then
@@ -50,8 +50,8 @@ local function heal(keys, head, n)
   return true
 end
 
--- ARGV: incarnation, first and last journal number of the batch, the batch. Answers how it fits, the
--- last number applied, the length of the log.
+-- ARGV: incarnation, first and last journal number of the batch, the batch. Returns the outcome, the
+-- last journal number applied, and the length of the log.
 local append
 append = function(keys, args, healed)
   local first, last = tonumber(args[2]), tonumber(args[3])
@@ -60,7 +60,7 @@ append = function(keys, args, healed)
     return refusal
   end
   if not first or not last or last < first then
-    return redis.error_reply('FOREIGN a batch without its numbers')
+    return redis.error_reply('FOREIGN batch without journal numbers')
   end
   if first > head.applied + 1 then
     return { 'GAP', head.applied, head.n }
@@ -75,8 +75,8 @@ append = function(keys, args, healed)
   local chain = redis.sha1hex(head.c .. ' ' .. args[1] .. ' ' .. args[2] .. ' ' .. args[3] .. ' ' .. args[4])
   local added = redis.pcall('XADD', keys[1], n .. '-0', 'i', args[1], 'f', args[2], 'l', args[3], 'p', head.c, 'c', chain, 'b', args[4])
   if type(added) == 'table' and added.err then
-    -- An entry that its head does not know: whatever stopped a batch between its two commands. It is
-    -- in the log, so it is taken into the head, and this one is looked at again.
+    -- The log has an entry that the head lacks: an append stopped between its two commands. Add that
+    -- entry to the head and try this batch again.
     if healed or not heal(keys, head, n) then
       return added
     end
@@ -86,7 +86,7 @@ append = function(keys, args, healed)
   return { 'NEXT', last, head.n + 1 }
 end
 
--- ARGV: the number after which to read, how many entries at the most. Answers the log's length, its
+-- ARGV: the entry number to read after, the maximum number of entries. Returns the log's length, its
 -- chain and the entries.
 local function read(keys, args)
   local head, refusal = head_of(keys, '')
@@ -100,7 +100,7 @@ local function read(keys, args)
   return { head.n, head.c, redis.call('XRANGE', keys[1], number(after + 1) .. '-0', '+', 'COUNT', args[2]) }
 end
 
--- The chain with the n-th entry; nothing where it is not in the log any more.
+-- The chain up to the n-th entry; nil when that entry was trimmed.
 local function chain_at(log, head, n)
   if n == head.n then
     return head.c
@@ -114,21 +114,21 @@ local function chain_at(log, head, n)
   end
 end
 
--- KEYS[3] the bases: a hash; fn, fc and fb are the number, the chain and the sums of the first, with
---         which the log begins; ln, lc and lb those of the last, from which a start reads on.
--- ARGV: f or l. Answers the three, or nothing.
+-- KEYS[3] the bases: a hash; fn, fc and fb are the number, the chain and the sums of the first base,
+--         which the log starts after; ln, lc and lb those of the last, which an instance starts after.
+-- ARGV: f or l. Returns number, chain and sums, or false.
 local function base(keys, args)
   local held = kind(keys[3])
   if held ~= 'none' and held ~= 'hash' then
-    return redis.error_reply('FOREIGN this key holds something that is not ours')
+    return redis.error_reply('FOREIGN key holds another type')
   end
   local w = args[1]
   local found = redis.call('HMGET', keys[3], w .. 'n', w .. 'c', w .. 'b')
   return found[1] and { tonumber(found[1]), found[2], found[3] } or false
 end
 
--- ARGV: f or l, number, chain, sums. What is before a first base leaves the log, so it is refused
--- until a last one has it; and one that is not of this log is refused. Answers how it fits.
+-- ARGV: f or l, number, chain, sums. A first base trims the log up to it, so it is rejected when later
+-- than the last base. A base with another chain is rejected. Returns the outcome.
 local function put_base(keys, args)
   local head, refusal = head_of(keys, '')
   if refusal then
@@ -137,7 +137,7 @@ local function put_base(keys, args)
   local w, n = args[1], tonumber(args[2])
   local held = kind(keys[3])
   if (held ~= 'none' and held ~= 'hash') or not n or (w ~= 'f' and w ~= 'l') then
-    return redis.error_reply('FOREIGN this key, or what was said of it, is not ours')
+    return redis.error_reply('FOREIGN key holds another type, or invalid base arguments')
   end
   if n > head.n or chain_at(keys[1], head, n) ~= args[3] then
     return 'OTHER'
@@ -157,7 +157,7 @@ local function put_base(keys, args)
 end
 
 -- ARGV: number, chain and sums of a base of another store, then each process start in it with its
--- last journal number. Begins an empty partition there: the log goes on behind that base.
+-- last journal number. Initialises an empty partition: its log continues after that base.
 local function begin(keys, args)
   local head, refusal = head_of(keys, '')
   if refusal then
@@ -179,19 +179,19 @@ local function begin(keys, args)
   return 'NEXT'
 end
 
--- ARGV: incarnation. Answers the last journal number that is in the log.
+-- ARGV: incarnation. Returns its last journal number in the log.
 local function applied(keys, args)
   local head, refusal = head_of(keys, args[1])
   return refusal or head.applied
 end
 
--- KEYS[1] the instances: a sorted set by the second they were last here.
--- ARGV: incarnation, how many seconds one may be silent; or an empty incarnation to look only.
--- Answers the store's time in unix milliseconds, and who is here, in the order of their numbers.
+-- KEYS[1] the instances: a sorted set scored by the second of the last heartbeat.
+-- ARGV: incarnation (empty: record no heartbeat), seconds after which an instance counts as dead.
+-- Returns the store's time in Unix milliseconds and the live instances, sorted.
 local function here(keys, args)
   local held = kind(keys[1])
   if held ~= 'none' and held ~= 'zset' then
-    return redis.error_reply('FOREIGN this key holds something that is not ours')
+    return redis.error_reply('FOREIGN key holds another type')
   end
   local time = redis.call('TIME')
   local now = tonumber(time[1])
@@ -204,18 +204,18 @@ local function here(keys, args)
   return { now * 1000 + math.floor(tonumber(time[2]) / 1000), found }
 end
 
--- KEYS[1] the instances. ARGV: incarnation. It is gone.
+-- KEYS[1] the instances. ARGV: incarnation. Removes an instance that shuts down.
 local function gone(keys, args)
   return redis.call('ZREM', keys[1], args[1])
 end
 
--- KEYS[1] the catalog: a hash; n is the last change's number, e:N each change, the rest versions.
--- ARGV: the number that the change was made on, the change, then names of versions and what they
--- hold. Answers whether it was made, and the number that is served.
+-- KEYS[1] the catalog: a hash; n is the last change's number, e:N each change, the rest documents.
+-- ARGV: the number that the change is based on, the change, then pairs of document name and content.
+-- Returns the outcome and the current number.
 local function publish(keys, args)
   local held = kind(keys[1])
   if held ~= 'none' and held ~= 'hash' then
-    return redis.error_reply('FOREIGN this key holds something that is not ours')
+    return redis.error_reply('FOREIGN key holds another type')
   end
   local n = tonumber(redis.call('HGET', keys[1], 'n') or '0')
   if n ~= tonumber(args[1]) then
@@ -229,20 +229,20 @@ local function publish(keys, args)
   return { 'NEXT', n + 1 }
 end
 
--- What visitors did today; every key here ends with the day.
--- KEYS[1] visitors to look at: a sorted set by the second from which on somebody may; each other what
--- one visitor did: decisions by their time.
--- ARGV: seconds until the keys end, then for each other key its visitor's name, when it was, the
--- decision.
+-- Visitor activity of one day; all these keys expire with the day.
+-- KEYS[1] visitors to check: a sorted set scored by the second from which they may be claimed. Each
+-- other key: one visitor's decisions, scored by time.
+-- ARGV: seconds until the keys expire, then for each other key the visitor's name, the event time and
+-- the decision.
 local function seen(keys, args)
   for _, key in ipairs(keys) do
     local held = kind(key)
     if held ~= 'none' and held ~= 'zset' then
-      return redis.error_reply('FOREIGN this key holds something that is not ours')
+      return redis.error_reply('FOREIGN key holds another type')
     end
   end
   if #args ~= 1 + 3 * (#keys - 1) then
-    return redis.error_reply('FOREIGN visitors without what they did')
+    return redis.error_reply('FOREIGN visitors without their events')
   end
   local now = number(tonumber(redis.call('TIME')[1]))
   for of = 2, #keys do
@@ -255,23 +255,23 @@ local function seen(keys, args)
   return redis.status_reply('OK')
 end
 
--- KEYS[1] what one visitor did. Answers decisions, each with its time.
+-- KEYS[1] one visitor's decisions. Returns them, each with its time.
 local function did(keys, args)
   return redis.call('ZRANGE', keys[1], 0, -1, 'WITHSCORES')
 end
 
--- KEYS[1] the salt of a day. ARGV: a fresh one, seconds until it ends. Answers the one that all have.
+-- KEYS[1] the salt of a day. ARGV: a fresh salt, seconds until it expires. Returns the salt in use.
 local function salt(keys, args)
   local held = kind(keys[1])
   if held ~= 'none' and held ~= 'string' then
-    return redis.error_reply('FOREIGN this key holds something that is not ours')
+    return redis.error_reply('FOREIGN key holds another type')
   end
   redis.call('SET', keys[1], args[1], 'NX', 'EX', args[2])
   return redis.call('GET', keys[1])
 end
 
--- KEYS[1] visitors to look at. ARGV: for how many seconds they must have been quiet, for how many they
--- are the caller's alone, how many at the most. Answers names, each with the second that is the fence.
+-- KEYS[1] visitors to check. ARGV: seconds of inactivity required, seconds of the caller's exclusive
+-- claim, maximum count. Returns names, each with its fence (the second when the claim expires).
 local function due(keys, args)
   local now = tonumber(redis.call('TIME')[1])
   local names = redis.call('ZRANGEBYSCORE', keys[1], '-inf', number(now - tonumber(args[1])), 'LIMIT', 0, args[3])
@@ -284,7 +284,7 @@ local function due(keys, args)
   return found
 end
 
--- KEYS[1] visitors to look at. ARGV: a name and its fence. Whoever still has the fence is done.
+-- KEYS[1] visitors to check. ARGV: a name and its fence. Removes it if the fence is unchanged.
 local function done(keys, args)
   local score = redis.call('ZSCORE', keys[1], args[1])
   if score and number(tonumber(score)) == args[2] then
@@ -293,12 +293,12 @@ local function done(keys, args)
   return 0
 end
 
--- KEYS[1] what a machine is asked for: a sorted set of decisions by when. ARGV: a decision, seconds
--- until all of it ends. A machine that takes nothing is asked no more after a while.
+-- KEYS[1] record requests to a data directory: a sorted set of decisions scored by request time.
+-- ARGV: a decision, seconds until requests expire. At most 1,000 requests are pending.
 local function ask(keys, args)
   local held = kind(keys[1])
   if held ~= 'none' and held ~= 'zset' then
-    return redis.error_reply('FOREIGN this key holds something that is not ours')
+    return redis.error_reply('FOREIGN key holds another type')
   end
   local now = tonumber(redis.call('TIME')[1])
   redis.call('ZREMRANGEBYSCORE', keys[1], '-inf', number(now - tonumber(args[2])))
@@ -309,7 +309,7 @@ local function ask(keys, args)
   return redis.status_reply('OK')
 end
 
--- KEYS[1] what a machine is asked for. Takes the oldest of it away and answers with that.
+-- KEYS[1] record requests to a data directory. Removes and returns the 32 oldest.
 local function asked(keys, args)
   local found = redis.call('ZRANGE', keys[1], 0, 31)
   for _, decision in ipairs(found) do
@@ -330,7 +330,7 @@ redis.register_function('adjacent_1_append', function(keys, args) return append(
 redis.register_function { function_name = 'adjacent_1_read', callback = read, flags = { 'no-writes' } }
 redis.register_function { function_name = 'adjacent_1_applied', callback = applied, flags = { 'no-writes' } }
 redis.register_function { function_name = 'adjacent_1_base', callback = base, flags = { 'no-writes' } }
--- Whoever is full is helped by it.
+-- Trims the log, so it must run when memory is full.
 redis.register_function { function_name = 'adjacent_1_put_base', callback = put_base, flags = { 'allow-oom' } }
 redis.register_function('adjacent_1_begin', begin)
 redis.register_function('adjacent_1_here', here)

@@ -1,4 +1,4 @@
-//! A partition's log: batches of journal entries in one order for everybody.
+//! A partition's log: batches of journal entries in the same order for every instance.
 
 use crate::journal::Entry;
 use crate::store::client::Client;
@@ -6,46 +6,47 @@ use crate::store::client::StoreError;
 use crate::store::keys;
 use redis::Value;
 
-/// Most entries of a log that are read at once.
-const READ: usize = 64;
+/// Batches read per call.
+const READ_LIMIT: usize = 64;
 
-/// How a batch fitted behind what the log has of its process start.
+/// The result of appending a batch, relative to what the log has of its process start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// It is in.
+    /// Appended.
     Next,
-    /// It was in before; nothing changed.
+    /// Already in the log; nothing changed.
     Again,
-    /// The log has less or more than the batch begins with: go on behind this number.
+    /// The batch does not start right after the log's last journal number, which is this one: continue
+    /// after it.
     Behind(u64),
 }
 
-/// One batch as the log has it.
+/// One batch of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// Its place in the log, from 1.
+    /// Its position in the log, from 1.
     pub number: u64,
-    /// The chain before it.
+    /// The hash chain before it.
     pub before: Vec<u8>,
-    /// The chain with it.
+    /// The hash chain including it.
     pub chain: Vec<u8>,
     /// The entries.
     pub entries: Vec<Entry>,
 }
 
-/// What a look at a log tells.
+/// A part of a log, with the log's current state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Look {
-    /// How long it is.
+    /// Batches in the log.
     pub length: u64,
-    /// Its chain.
+    /// The hash chain of the whole log.
     pub chain: Vec<u8>,
-    /// The batches behind what was read before, oldest first: not all, if there are many.
+    /// The batches after the requested position, oldest first; at most 64.
     pub batches: Vec<Batch>,
 }
 
-/// Puts entries of one process start and one partition, in order and without a gap, behind the log.
-/// Whatever is answered, or nothing: the same may be sent again.
+/// Appends entries of one process start and one partition, consecutive and in order. Idempotent: the
+/// same entries may be sent again after any result, including a timeout.
 pub async fn append(client: &Client, entries: &[Entry]) -> Result<Fit, StoreError> {
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
         return Ok(Fit::Again);
@@ -57,23 +58,23 @@ pub async fn append(client: &Client, entries: &[Entry]) -> Result<Fit, StoreErro
         postcard::to_stdvec(&payloads).map_err(|error| StoreError::Foreign(error.to_string()))?;
     let arguments = [incarnation.as_bytes(), from.as_bytes(), to.as_bytes(), &packed];
     let slot = keys::partition(first.partition);
-    let (how, applied, _length): (String, u64, u64) =
-        client.call("adjacent_1_append", &slot, &arguments).await?;
-    match how.as_str() {
+    let (outcome, applied, _length): (String, u64, u64) =
+        client.call_function("adjacent_1_append", &slot, &arguments).await?;
+    match outcome.as_str() {
         "NEXT" => Ok(Fit::Next),
         "AGAIN" => Ok(Fit::Again),
         "GAP" | "CUT" => Ok(Fit::Behind(applied)),
-        other => Err(StoreError::Foreign(format!("append answered {other}"))),
+        other => Err(StoreError::Foreign(format!("append returned {other}"))),
     }
 }
 
-/// The last number of a process start that a partition's log has.
+/// The last journal number of a process start in a partition's log.
 pub async fn applied(client: &Client, incarnation: u64, partition: u8) -> Result<u64, StoreError> {
     let incarnation = format!("{incarnation:016x}");
     client
-        .call(
+        .call_function(
             "adjacent_1_applied",
-            &keys::partition(partition).reading(),
+            &keys::partition(partition).read_only(),
             &[incarnation.as_bytes()],
         )
         .await
@@ -82,31 +83,33 @@ pub async fn applied(client: &Client, incarnation: u64, partition: u8) -> Result
 /// An entry of a stream: its id, and its fields with their values.
 type Found = (String, Vec<Vec<u8>>);
 
-/// What a partition's log has behind its batch number `after`.
+/// Reads up to 64 batches of a partition's log after batch number `after`.
 pub async fn read(client: &Client, partition: u8, after: u64) -> Result<Look, StoreError> {
-    let (after, most) = (after.to_string(), READ.to_string());
-    let slot = keys::partition(partition).reading();
-    let (length, chain, found): (u64, Vec<u8>, Vec<Found>) =
-        client.call("adjacent_1_read", &slot, &[after.as_bytes(), most.as_bytes()]).await?;
+    let (after, limit) = (after.to_string(), READ_LIMIT.to_string());
+    let slot = keys::partition(partition).read_only();
+    let (length, chain, found): (u64, Vec<u8>, Vec<Found>) = client
+        .call_function("adjacent_1_read", &slot, &[after.as_bytes(), limit.as_bytes()])
+        .await?;
     let batches: Result<Vec<Batch>, StoreError> =
         found.into_iter().map(|(id, fields)| batch(partition, &id, &fields)).collect();
     Ok(Look { length, chain, batches: batches? })
 }
 
 fn batch(partition: u8, id: &str, fields: &[Vec<u8>]) -> Result<Batch, StoreError> {
-    let foreign = || StoreError::Foreign(format!("entry {id} of partition {partition}"));
+    let unreadable =
+        || StoreError::Foreign(format!("unreadable log entry {id} of partition {partition}"));
     let field = |name: &[u8]| {
         let at = fields.chunks_exact(2).find(|pair| pair[0] == name);
-        at.map(|pair| &pair[1]).ok_or_else(foreign)
+        at.map(|pair| &pair[1]).ok_or_else(unreadable)
     };
     let text = |name: &[u8]| {
-        field(name).and_then(|bytes| std::str::from_utf8(bytes).map_err(|_| foreign()))
+        field(name).and_then(|bytes| std::str::from_utf8(bytes).map_err(|_| unreadable()))
     };
-    let incarnation = u64::from_str_radix(text(b"i")?, 16).map_err(|_| foreign())?;
-    let first: u64 = text(b"f")?.parse().map_err(|_| foreign())?;
-    let payloads: Vec<Vec<u8>> = postcard::from_bytes(field(b"b")?).map_err(|_| foreign())?;
+    let incarnation = u64::from_str_radix(text(b"i")?, 16).map_err(|_| unreadable())?;
+    let first: u64 = text(b"f")?.parse().map_err(|_| unreadable())?;
+    let payloads: Vec<Vec<u8>> = postcard::from_bytes(field(b"b")?).map_err(|_| unreadable())?;
     let number =
-        id.split_once('-').and_then(|(number, _)| number.parse().ok()).ok_or_else(foreign)?;
+        id.split_once('-').and_then(|(number, _)| number.parse().ok()).ok_or_else(unreadable)?;
     let entry = |(lsn, payload)| Entry { incarnation, partition, lsn, payload };
     Ok(Batch {
         number,
@@ -116,22 +119,27 @@ fn batch(partition: u8, id: &str, fields: &[Vec<u8>]) -> Result<Batch, StoreErro
     })
 }
 
-/// Says that an instance is here, and who else is; those that said nothing for ten seconds are not.
-/// Before them comes the store's time, in unix milliseconds.
+/// Records an instance's heartbeat. Returns the store's time in Unix milliseconds and the instances
+/// with a heartbeat within the last 10 seconds.
 pub async fn here(client: &Client, incarnation: u64) -> Result<(i64, Vec<String>), StoreError> {
     let incarnation = format!("{incarnation:016x}");
-    client.call("adjacent_1_here", &keys::here(), &[incarnation.as_bytes(), b"10"]).await
+    client
+        .call_function("adjacent_1_here", &keys::instances(), &[incarnation.as_bytes(), b"10"])
+        .await
 }
 
-/// Who is here, for somebody who is not.
-pub async fn others(client: &Client) -> Result<Vec<String>, StoreError> {
-    let (_, here): (i64, _) = client.call("adjacent_1_here", &keys::here(), &[b"", b"10"]).await?;
-    Ok(here)
+/// The live instances, without recording a heartbeat.
+pub async fn live_instances(client: &Client) -> Result<Vec<String>, StoreError> {
+    let (_, instances): (i64, _) =
+        client.call_function("adjacent_1_here", &keys::instances(), &[b"", b"10"]).await?;
+    Ok(instances)
 }
 
-/// Says that an instance is gone.
+/// Removes an instance that shuts down.
 pub async fn gone(client: &Client, incarnation: u64) -> Result<(), StoreError> {
     let incarnation = format!("{incarnation:016x}");
-    let _: Value = client.call("adjacent_1_gone", &keys::here(), &[incarnation.as_bytes()]).await?;
+    let _: Value = client
+        .call_function("adjacent_1_gone", &keys::instances(), &[incarnation.as_bytes()])
+        .await?;
     Ok(())
 }

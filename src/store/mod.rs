@@ -1,29 +1,33 @@
-//! The store of many machines: a Redis that keeps one order of everything that was recorded.
+//! The fleet's event store: a Redis that holds all recorded batches in one order.
 //!
-//! [`address`] says where it is, `reach` connects, [`fitness`] looks whether it may be used,
-//! [`client`] asks it, [`trouble`] is what may go wrong and what is done about it, [`keys`] names
-//! every key and [`rights`] every command, `library.lua` holds the functions that change them, [`log`],
-//! [`bases`] and [`changes`] call these. [`breaker`] is when to ask again, [`confirm`] whether replicas
-//! follow. [`starts`] says which machine is where, [`survey`] what is there; [`pictures`]
-//! needs no function, [`sightings`] are what visitors did, for a day; by [`records`] machines ask each
-//! other what they decided.
+//! | concern | modules |
+//! |---|---|
+//! | address, connection, supported servers | [`address`], `connect`, `server_info` |
+//! | commands, errors and how to recover | [`client`], [`trouble`], [`breaker`] |
+//! | key names, ACL rights, Lua functions | [`keys`], [`acl`], `library.lua` |
+//! | partition logs and their base snapshots | [`log`], [`bases`] |
+//! | replication status | [`confirm`] |
+//! | catalog changes, images | [`changes`], [`pictures`] |
+//! | process starts, decision records on request | [`starts`], [`records`] |
+//! | visitor activity, kept for a day | [`sightings`] |
+//! | summary before a migration | [`summary`] |
 
+pub mod acl;
 pub mod address;
 pub mod bases;
 pub mod breaker;
 pub mod changes;
 pub mod client;
 pub mod confirm;
-pub mod fitness;
+mod connect;
 pub mod keys;
 pub mod log;
 pub mod pictures;
-mod reach;
 pub mod records;
-pub mod rights;
+mod server_info;
 pub mod sightings;
 pub mod starts;
-pub mod survey;
+pub mod summary;
 pub mod trouble;
 
 pub use address::Address;

@@ -1,34 +1,33 @@
-//! Pictures as machines share them: by their addresses, which their content gives them, so that
-//! writing one twice changes nothing.
+//! The fleet's images, stored by content address, so that writing one twice changes nothing.
 
 use crate::store::client::Client;
 use crate::store::client::StoreError;
 use crate::store::keys;
 
-/// How many there are.
+/// The number of stored images.
 pub async fn count(client: &Client) -> Result<u64, StoreError> {
-    let mut question = redis::cmd("HLEN");
-    question.arg(&keys::pictures().keys[0]);
-    client.ask(&question).await
+    let mut command = redis::cmd("HLEN");
+    command.arg(&keys::pictures().keys[0]);
+    client.query(&command).await
 }
 
-/// What they are called.
+/// The content addresses of all stored images.
 pub async fn addresses(client: &Client) -> Result<Vec<String>, StoreError> {
-    let mut question = redis::cmd("HKEYS");
-    question.arg(&keys::pictures().keys[0]);
-    client.ask(&question).await
+    let mut command = redis::cmd("HKEYS");
+    command.arg(&keys::pictures().keys[0]);
+    client.query(&command).await
 }
 
-/// One of them, as it was given; whoever takes it checks it.
+/// An image's bytes, unverified: the caller checks them against the address.
 pub async fn get(client: &Client, address: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    let mut question = redis::cmd("HGET");
-    question.arg(&keys::pictures().keys[0]).arg(address);
-    client.ask(&question).await
+    let mut command = redis::cmd("HGET");
+    command.arg(&keys::pictures().keys[0]).arg(address);
+    client.query(&command).await
 }
 
-/// Gives one to all.
+/// Stores an image for the fleet.
 pub async fn put(client: &Client, address: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    let mut order = redis::cmd("HSET");
-    order.arg(&keys::pictures().keys[0]).arg(address).arg(bytes);
-    client.ask(&order).await
+    let mut command = redis::cmd("HSET");
+    command.arg(&keys::pictures().keys[0]).arg(address).arg(bytes);
+    client.query(&command).await
 }

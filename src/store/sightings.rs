@@ -1,96 +1,99 @@
-//! What visitors did on any machine today: in the store for a day at the most, under keys that mean
-//! nothing without the day's salt, which goes with them.
+//! Visitor activity across the fleet, for rate limits. Kept for at most a day, under keys hashed with
+//! the day's salt, which expires with them.
 
 use crate::store::client::Client;
 use crate::store::client::StoreError;
 use crate::store::keys;
 use redis::Value;
 
-/// The salt of a day: the first machine that asks makes it, `fresh`, for `seconds`.
+/// The salt of a day. The first caller sets it to `fresh`, expiring after `seconds`.
 pub async fn salt(
     client: &Client,
     day: i64,
     fresh: &[u8; 32],
     seconds: i64,
 ) -> Result<[u8; 32], StoreError> {
-    let (slot, seconds) = (keys::salt(day), seconds.to_string());
+    let (key, seconds) = (keys::salt(day), seconds.to_string());
     let found: Vec<u8> =
-        client.call("adjacent_1_salt", &slot, &[&fresh[..], seconds.as_bytes()]).await?;
-    let foreign = |_| StoreError::Foreign(format!("{} is no salt", slot.keys[0]));
-    <[u8; 32]>::try_from(found).map_err(foreign)
+        client.call_function("adjacent_1_salt", &key, &[&fresh[..], seconds.as_bytes()]).await?;
+    let invalid = |_| StoreError::Foreign(format!("{} does not hold a 32-byte salt", key.keys[0]));
+    <[u8; 32]>::try_from(found).map_err(invalid)
 }
 
-/// What a visitor did, as the store has it.
+/// One event of a visitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// What was done: the first letter of an event's kind.
+    /// The first letter of the event kind.
     pub kind: char,
-    /// The visitor's number under the day's salt.
+    /// The visitor's hash under the day's salt.
     pub visitor: u64,
-    /// When, in unix milliseconds.
+    /// Event time, in Unix milliseconds.
     pub at_ms: i64,
     /// The decision.
     pub decision: u128,
 }
 
-/// A visitor of a day that somebody should look at, and until when nobody else does.
+/// A visitor due for a check, claimed by this caller until the fence expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// Its name in the list.
+    /// The visitor's name in the list.
     pub name: String,
-    /// The fence: whoever has it may say that it is done.
+    /// The fence token; [`done`] needs it.
     pub until: String,
 }
 
-/// Notes what visitors of one list did.
+/// Records events of visitors of one list.
 pub async fn note(
     client: &Client,
     day: i64,
     list: u8,
-    sightings: &[&Sighting],
+    events: &[&Sighting],
     seconds: i64,
 ) -> Result<(), StoreError> {
-    let words = sightings.iter().map(|sighting| {
-        let name = format!("{day}:{}:{:016x}", sighting.kind, sighting.visitor);
-        [name, sighting.at_ms.to_string(), format!("{:032x}", sighting.decision)]
+    let fields = events.iter().map(|event| {
+        let name = format!("{day}:{}:{:016x}", event.kind, event.visitor);
+        [name, event.at_ms.to_string(), format!("{:032x}", event.decision)]
     });
-    let words: Vec<[String; 3]> = words.collect();
-    let slot = keys::visitors(list, words.iter().map(|[name, ..]| &**name));
+    let fields: Vec<[String; 3]> = fields.collect();
+    let keys = keys::visitors(list, fields.iter().map(|[name, ..]| &**name));
     let seconds = seconds.to_string();
-    let arguments = std::iter::once(&seconds).chain(words.iter().flatten());
+    let arguments = std::iter::once(&seconds).chain(fields.iter().flatten());
     let arguments: Vec<&[u8]> = arguments.map(String::as_bytes).collect();
-    let _: Value = client.call("adjacent_1_seen", &slot, &arguments).await?;
+    let _: Value = client.call_function("adjacent_1_seen", &keys, &arguments).await?;
     Ok(())
 }
 
-/// The list that a visitor is in.
+/// The list a visitor belongs to.
 pub fn list_of(visitor: u64) -> u8 {
     u8::try_from(visitor >> 58).expect("six bits are left")
 }
 
-/// How many lists there are.
+/// The number of lists.
 pub const LISTS: u8 = 64;
 
-/// Visitors of a list that were last seen some seconds ago; for a while nobody else gets them.
+/// Claims up to 100 visitors of a list that were inactive for 3 seconds. A claim is exclusive for
+/// 30 seconds.
 pub async fn due(client: &Client, list: u8) -> Result<Vec<Due>, StoreError> {
-    let found: Vec<(String, String)> =
-        client.call("adjacent_1_due", &keys::visitors(list, []), &[b"3", b"30", b"100"]).await?;
+    let found: Vec<(String, String)> = client
+        .call_function("adjacent_1_due", &keys::visitors(list, []), &[b"3", b"30", b"100"])
+        .await?;
     Ok(found.into_iter().map(|(name, until)| Due { name, until }).collect())
 }
 
-/// What a visitor did today, on all machines: times in unix milliseconds, and decisions.
+/// A visitor's events today across the fleet: time in Unix milliseconds, and decision.
 pub async fn seen(client: &Client, list: u8, due: &Due) -> Result<Vec<(i64, u128)>, StoreError> {
-    let slot = keys::visitor(list, &due.name).reading();
-    let found: Vec<(String, i64)> = client.call("adjacent_1_did", &slot, &[]).await?;
+    let keys = keys::visitor(list, &due.name).read_only();
+    let found: Vec<(String, i64)> = client.call_function("adjacent_1_did", &keys, &[]).await?;
     let read = |(decision, at_ms): (String, i64)| {
         u128::from_str_radix(&decision, 16).ok().map(|decision| (at_ms, decision))
     };
     Ok(found.into_iter().filter_map(read).collect())
 }
 
-/// Whoever looked at a visitor has done what there was to do; one that was seen since stays.
+/// Completes a check. A visitor with newer activity stays in the list.
 pub async fn done(client: &Client, list: u8, due: &Due) -> Result<(), StoreError> {
     let arguments = [due.name.as_bytes(), due.until.as_bytes()];
-    let _: Value = client.call("adjacent_1_done", &keys::visitors(list, []), &arguments).await?;
+    let _: Value =
+        client.call_function("adjacent_1_done", &keys::visitors(list, []), &arguments).await?;
     Ok(())
 }

@@ -1,97 +1,95 @@
-//! What goes wrong at a store and what is done about it: one closed table. Whatever it is, the files
-//! here hold what was on its way, and the same entries may be sent again: so every remedy ends in
-//! sending again, and they differ in what comes before.
+//! Store errors, classified, with one recovery per kind. Unsent entries stay in the local journal and
+//! sending is idempotent, so every recovery ends in a retry; kinds differ in what comes before it.
 
 use redis::ErrorKind;
 use redis::RedisError;
 use redis::ServerErrorKind;
 
-/// What could not be done at the store.
+/// A failed store operation.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached, or not now; asking again is right and harmless.
-    #[error("the store does not answer: {0}")]
+    /// Temporarily unavailable or unreachable; retrying is safe.
+    #[error("store unavailable: {0}")]
     Away(RedisError),
-    /// It answers, and will answer the same until somebody changes something.
-    #[error("the store refuses: {0}")]
-    Refused(RedisError),
-    /// It holds, or said, what is not ours.
-    #[error("the store holds what is not ours: {0}")]
+    /// The store rejects the command until an operator changes something.
+    #[error("store rejected the command: {0}")]
+    Rejected(RedisError),
+    /// A key or a reply has content that this version did not write or does not know.
+    #[error("unexpected data in the store: {0}")]
     Foreign(String),
-    /// It is no store for us: too old, or set up so that it loses things.
-    #[error("the store cannot be used: {0}")]
-    Unfit(String),
-    /// The journal's files here cannot be read, or lack something that the store does not have.
-    #[error("the journal here: {0}")]
+    /// An unsupported server version or an unsafe configuration.
+    #[error("unsupported store: {0}")]
+    Unsupported(String),
+    /// The local journal is unreadable, or lacks records that the store does not have.
+    #[error("local journal: {0}")]
     Files(String),
 }
 
 closed! {
-    /// How a store fails.
+    /// The kind of a store error; a metric label.
     Trouble {
-        /// It starts, and reads its files.
+        /// The server is loading its dataset.
         Loading = "loading",
-        /// A function of somebody's runs for too long.
+        /// A script or function is running for too long.
         Busy = "busy",
-        /// A slot is on its way to another node.
+        /// A hash slot is being migrated to another node.
         TryAgain = "try_again",
-        /// A slot is at another node, and following did not find it.
+        /// A hash slot moved, and following the redirection failed.
         Moved = "moved",
-        /// A part of the cluster has no primary.
+        /// Part of the cluster has no primary.
         ClusterDown = "cluster_down",
-        /// A replica that lost its primary.
+        /// A replica without a connection to its primary.
         MasterDown = "master_down",
-        /// A replica: the primary is another one now.
+        /// The server is a replica; another one is primary.
         ReadOnly = "read_only",
-        /// It has fewer replicas than it was told to write with.
+        /// Fewer replicas than `min-replicas-to-write`.
         NoReplicas = "no_replicas",
-        /// Sentinels know no primary.
+        /// The sentinels report no primary.
         NoPrimary = "no_primary",
-        /// No answer in time: whether it was done is not known.
+        /// No response in time; whether the command ran is unknown.
         Timeout = "timeout",
-        /// No connection, or it ended before the answer did: whether it was done is not known.
-        CutOff = "cut_off",
-        /// The answer is none that a Redis gives.
-        Unreadable = "unreadable",
-        /// It does not have our functions.
-        NoFunctions = "no_functions",
-        /// Its memory is full.
-        Full = "full",
-        /// It cannot write to its disk, and so refuses.
-        Disk = "disk",
-        /// It does not know us.
-        NoLogin = "no_login",
-        /// Its certificate is not of an authority that we trust, or of another name.
-        Certificate = "certificate",
-        /// We may not do this.
-        NoRight = "no_right",
-        /// Keys of our names hold something that is not ours.
-        Foreign = "foreign",
-        /// It is too old, or set up so that it loses things.
-        Unfit = "unfit",
-        /// The journal's files here cannot be read, or lack something.
-        Files = "files",
-        /// Anything else that it says.
-        Refused = "refused",
+        /// No connection, or it closed before the response; whether the command ran is unknown.
+        Disconnected = "cut_off",
+        /// The response is not valid Redis protocol.
+        InvalidResponse = "unreadable",
+        /// The function library is not loaded.
+        FunctionsMissing = "no_functions",
+        /// `maxmemory` is reached.
+        OutOfMemory = "full",
+        /// The server cannot persist to disk and rejects writes.
+        DiskError = "disk",
+        /// Wrong or missing user or password.
+        AuthenticationFailed = "no_login",
+        /// The certificate is not from a trusted CA or is for another name.
+        InvalidCertificate = "certificate",
+        /// The user lacks an ACL right.
+        PermissionDenied = "no_right",
+        /// Keys or replies have content this version did not write or does not know.
+        UnexpectedData = "foreign",
+        /// An unsupported server version or an unsafe configuration.
+        Unsupported = "unfit",
+        /// The local journal is unreadable or lacks records.
+        Journal = "files",
+        /// Any other error reply.
+        Rejected = "refused",
     }
 }
 
-/// What comes before asking again.
+/// What to do before the retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// A pause.
+    /// Wait.
     Wait,
-    /// A pause, and a new connection: the primary is looked for again, a cluster's slots are asked
-    /// again.
+    /// Wait, then reconnect, which resolves the primary or the cluster's slots again.
     Reconnect,
-    /// Our functions are given to every primary.
-    Load,
-    /// A person: it is told once what to do, and asked again, ever more seldom, whether it was done.
+    /// Load the function library on every primary.
+    LoadFunctions,
+    /// An operator must act: log the advice once and retry with growing delays.
     Person,
 }
 
 impl Trouble {
-    /// What an error means.
+    /// Classifies a Redis error.
     pub fn of(error: &RedisError) -> Trouble {
         match error.kind() {
             ErrorKind::Server(kind) => match kind {
@@ -101,34 +99,34 @@ impl Trouble {
                 ServerErrorKind::ClusterDown => Trouble::ClusterDown,
                 ServerErrorKind::MasterDown => Trouble::MasterDown,
                 ServerErrorKind::ReadOnly => Trouble::ReadOnly,
-                ServerErrorKind::NoPerm => Trouble::NoRight,
-                _ if error.to_string().contains("Function not found") => Trouble::NoFunctions,
-                _ => Trouble::Refused,
+                ServerErrorKind::NoPerm => Trouble::PermissionDenied,
+                _ if error.to_string().contains("Function not found") => Trouble::FunctionsMissing,
+                _ => Trouble::Rejected,
             },
             ErrorKind::Extension => match error.code().unwrap_or_default() {
                 "BUSY" | "UNKILLABLE" => Trouble::Busy,
                 "NOREPLICAS" => Trouble::NoReplicas,
-                "OOM" => Trouble::Full,
-                "MISCONF" => Trouble::Disk,
-                "NOAUTH" | "WRONGPASS" => Trouble::NoLogin,
-                "WRONGTYPE" | "FOREIGN" | "LOST" => Trouble::Foreign,
-                _ => Trouble::Refused,
+                "OOM" => Trouble::OutOfMemory,
+                "MISCONF" => Trouble::DiskError,
+                "NOAUTH" | "WRONGPASS" => Trouble::AuthenticationFailed,
+                "WRONGTYPE" | "FOREIGN" | "LOST" => Trouble::UnexpectedData,
+                _ => Trouble::Rejected,
             },
             ErrorKind::Io if error.to_string().contains("invalid peer certificate") => {
-                Trouble::Certificate
+                Trouble::InvalidCertificate
             }
             ErrorKind::Io if error.is_timeout() => Trouble::Timeout,
-            ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => Trouble::CutOff,
+            ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => Trouble::Disconnected,
             ErrorKind::MasterNameNotFoundBySentinel | ErrorKind::NoValidReplicasFoundBySentinel => {
                 Trouble::NoPrimary
             }
-            ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Trouble::Unreadable,
-            ErrorKind::AuthenticationFailed => Trouble::NoLogin,
-            _ => Trouble::Refused,
+            ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Trouble::InvalidResponse,
+            ErrorKind::AuthenticationFailed => Trouble::AuthenticationFailed,
+            _ => Trouble::Rejected,
         }
     }
 
-    /// What is done about it.
+    /// How to recover.
     pub fn remedy(self) -> Remedy {
         match self {
             Trouble::Busy | Trouble::TryAgain => Remedy::Wait,
@@ -140,71 +138,75 @@ impl Trouble {
             | Trouble::NoReplicas
             | Trouble::NoPrimary
             | Trouble::Timeout
-            | Trouble::CutOff
-            | Trouble::Unreadable => Remedy::Reconnect,
-            Trouble::NoFunctions => Remedy::Load,
-            Trouble::Full
-            | Trouble::Disk
-            | Trouble::NoLogin
-            | Trouble::Certificate
-            | Trouble::NoRight
-            | Trouble::Foreign
-            | Trouble::Unfit
-            | Trouble::Files
-            | Trouble::Refused => Remedy::Person,
+            | Trouble::Disconnected
+            | Trouble::InvalidResponse => Remedy::Reconnect,
+            Trouble::FunctionsMissing => Remedy::LoadFunctions,
+            Trouble::OutOfMemory
+            | Trouble::DiskError
+            | Trouble::AuthenticationFailed
+            | Trouble::InvalidCertificate
+            | Trouble::PermissionDenied
+            | Trouble::UnexpectedData
+            | Trouble::Unsupported
+            | Trouble::Journal
+            | Trouble::Rejected => Remedy::Person,
         }
     }
 
-    /// What a person should do.
+    /// What an operator should do, for the log.
     pub fn advice(self) -> &'static str {
         match self {
-            Trouble::Full => {
-                "give the store more memory (maxmemory); nothing of ours may be evicted"
+            Trouble::OutOfMemory => {
+                "increase the store's maxmemory; keep maxmemory-policy at noeviction"
             }
-            Trouble::Disk => "look at the store's disk: it cannot save and so takes nothing",
-            Trouble::NoLogin => "correct user and password in store.url, or in the store's ACL",
-            Trouble::Certificate => {
-                "name the file of its authority's certificates in store.ca; they must hold for the \
-                 addresses that sentinels and clusters name, too"
+            Trouble::DiskError => {
+                "check the store's disk: it rejects writes because it cannot persist"
             }
-            Trouble::NoRight => {
-                "give this user the rights that `adjacent store acl` prints; functions are loaded by \
-                 `adjacent store load` as a user who may"
+            Trouble::AuthenticationFailed => {
+                "correct the user and password in store.url or in the store's ACL"
             }
-            Trouble::Foreign => {
-                "find out who wrote keys that begin with adj: and give us a store of our own; a log \
-                 that was deleted alone is whole again when its head is deleted, too"
+            Trouble::InvalidCertificate => {
+                "set store.ca to the CA certificates of the store; they must also cover the addresses \
+                 that sentinels and clusters announce"
             }
-            Trouble::Unfit => "change the store as it says",
-            Trouble::Files => "look at this machine's disk and at what was put into quarantine",
-            Trouble::Refused => "look at what the store says",
-            _ => "nothing, unless it lasts: it is asked again",
+            Trouble::PermissionDenied => {
+                "grant this user the rights that `adjacent store acl` prints; to load the functions, \
+                 run `adjacent store load` as the loader user"
+            }
+            Trouble::UnexpectedData => {
+                "find what else writes keys with the prefix adj: and use a dedicated store; if only a \
+                 log key was deleted, delete its head key too and it is rebuilt"
+            }
+            Trouble::Unsupported => "change the store as the error says",
+            Trouble::Journal => "check this instance's disk and the quarantined journal segments",
+            Trouble::Rejected => "check the store's error message",
+            _ => "no action unless it persists: the command is retried",
         }
     }
 }
 
 impl StoreError {
-    /// Which of the table's rows it is.
+    /// The kind of this error.
     pub fn trouble(&self) -> Trouble {
         match self {
-            StoreError::Away(error) | StoreError::Refused(error) => Trouble::of(error),
-            StoreError::Foreign(_) => Trouble::Foreign,
-            StoreError::Unfit(_) => Trouble::Unfit,
-            StoreError::Files(_) => Trouble::Files,
+            StoreError::Away(error) | StoreError::Rejected(error) => Trouble::of(error),
+            StoreError::Foreign(_) => Trouble::UnexpectedData,
+            StoreError::Unsupported(_) => Trouble::Unsupported,
+            StoreError::Files(_) => Trouble::Journal,
         }
     }
 }
 
 impl From<RedisError> for StoreError {
     fn from(error: RedisError) -> StoreError {
-        let trouble = Trouble::of(&error);
-        match trouble.remedy() {
-            // What our functions say is said in their words.
-            _ if trouble == Trouble::Foreign => {
+        let kind = Trouble::of(&error);
+        match kind.remedy() {
+            // The library's own error messages are passed on without the code.
+            _ if kind == Trouble::UnexpectedData => {
                 StoreError::Foreign(error.detail().unwrap_or_default().to_owned())
             }
-            Remedy::Person => StoreError::Refused(error),
-            Remedy::Wait | Remedy::Reconnect | Remedy::Load => StoreError::Away(error),
+            Remedy::Person => StoreError::Rejected(error),
+            Remedy::Wait | Remedy::Reconnect | Remedy::LoadFunctions => StoreError::Away(error),
         }
     }
 }
@@ -214,28 +216,32 @@ mod tests {
     use super::*;
     use Remedy::*;
 
-    /// The error of what a server says.
-    fn said(text: &str) -> RedisError {
+    /// The error for a server's error reply.
+    fn reply(text: &str) -> RedisError {
         let value = redis::parse_redis_value(format!("-{text}\r\n").as_bytes()).unwrap();
         value.extract_error().unwrap_err()
     }
 
     #[test]
-    fn every_error_of_a_store_has_its_row_and_its_remedy() {
+    fn every_store_error_has_a_kind_and_a_remedy() {
         let io = |kind: std::io::ErrorKind| RedisError::from(std::io::Error::from(kind));
-        let stranger = || std::io::Error::other("invalid peer certificate: UnknownIssuer");
-        let of_kind = |kind: ErrorKind| RedisError::from((kind, "as the client says it"));
+        let untrusted = || std::io::Error::other("invalid peer certificate: UnknownIssuer");
+        let of_kind = |kind: ErrorKind| RedisError::from((kind, "client error"));
         let rows = [
-            (said("LOADING Redis is loading the dataset in memory"), "loading", Reconnect),
-            (said("BUSY Redis is busy running a script."), "busy", Wait),
-            (said("UNKILLABLE Sorry the script already wrote."), "busy", Wait),
-            (said("TRYAGAIN Multiple keys request during rehashing of slot"), "try_again", Wait),
-            (said("MOVED 3999 127.0.0.1:6381"), "moved", Reconnect),
-            (said("ASK 3999 127.0.0.1:6381"), "moved", Reconnect),
-            (said("CLUSTERDOWN The cluster is down"), "cluster_down", Reconnect),
-            (said("MASTERDOWN Link with MASTER is down"), "master_down", Reconnect),
-            (said("READONLY You can't write against a read only replica."), "read_only", Reconnect),
-            (said("NOREPLICAS Not enough good replicas to write."), "no_replicas", Reconnect),
+            (reply("LOADING Redis is loading the dataset in memory"), "loading", Reconnect),
+            (reply("BUSY Redis is busy running a script."), "busy", Wait),
+            (reply("UNKILLABLE Sorry the script already wrote."), "busy", Wait),
+            (reply("TRYAGAIN Multiple keys request during rehashing of slot"), "try_again", Wait),
+            (reply("MOVED 3999 127.0.0.1:6381"), "moved", Reconnect),
+            (reply("ASK 3999 127.0.0.1:6381"), "moved", Reconnect),
+            (reply("CLUSTERDOWN The cluster is down"), "cluster_down", Reconnect),
+            (reply("MASTERDOWN Link with MASTER is down"), "master_down", Reconnect),
+            (
+                reply("READONLY You can't write against a read only replica."),
+                "read_only",
+                Reconnect,
+            ),
+            (reply("NOREPLICAS Not enough good replicas to write."), "no_replicas", Reconnect),
             (of_kind(ErrorKind::MasterNameNotFoundBySentinel), "no_primary", Reconnect),
             (io(std::io::ErrorKind::TimedOut), "timeout", Reconnect),
             (io(std::io::ErrorKind::UnexpectedEof), "cut_off", Reconnect),
@@ -243,32 +249,32 @@ mod tests {
             (of_kind(ErrorKind::ClusterConnectionNotFound), "cut_off", Reconnect),
             (of_kind(ErrorKind::Parse), "unreadable", Reconnect),
             (of_kind(ErrorKind::UnexpectedReturnType), "unreadable", Reconnect),
-            (said("ERR Function not found"), "no_functions", Load),
-            (said("OOM command not allowed when used memory > 'maxmemory'."), "full", Person),
-            (said("MISCONF Redis is configured to save RDB snapshots"), "disk", Person),
-            (said("NOAUTH Authentication required."), "no_login", Person),
-            (said("WRONGPASS invalid username-password pair"), "no_login", Person),
+            (reply("ERR Function not found"), "no_functions", LoadFunctions),
+            (reply("OOM command not allowed when used memory > 'maxmemory'."), "full", Person),
+            (reply("MISCONF Redis is configured to save RDB snapshots"), "disk", Person),
+            (reply("NOAUTH Authentication required."), "no_login", Person),
+            (reply("WRONGPASS invalid username-password pair"), "no_login", Person),
             (of_kind(ErrorKind::AuthenticationFailed), "no_login", Person),
-            (RedisError::from(stranger()), "certificate", Person),
-            (said("NOPERM this user has no permissions"), "no_right", Person),
-            (said("WRONGTYPE Operation against a key"), "foreign", Person),
-            (said("FOREIGN these keys hold something that is not ours"), "foreign", Person),
-            (said("LOST the log is gone and its head is not"), "foreign", Person),
-            (said("ERR unknown command 'FCALL'"), "refused", Person),
-            (said("WHATEVER comes next"), "refused", Person),
+            (RedisError::from(untrusted()), "certificate", Person),
+            (reply("NOPERM this user has no permissions"), "no_right", Person),
+            (reply("WRONGTYPE Operation against a key"), "foreign", Person),
+            (reply("FOREIGN key holds another type"), "foreign", Person),
+            (reply("LOST log is missing but its head exists"), "foreign", Person),
+            (reply("ERR unknown command 'FCALL'"), "refused", Person),
+            (reply("WHATEVER comes next"), "refused", Person),
         ];
         let mut found = std::collections::BTreeSet::new();
         for (error, name, remedy) in rows {
             let shown = error.to_string();
-            let trouble = Trouble::of(&error);
-            assert_eq!((trouble.as_str(), trouble.remedy()), (name, remedy), "{shown}");
-            let told = StoreError::from(error);
-            assert_eq!(told.trouble(), trouble, "{shown}");
-            assert_eq!(matches!(told, StoreError::Away(_)), remedy != Person, "{shown}");
-            found.insert(trouble);
+            let kind = Trouble::of(&error);
+            assert_eq!((kind.as_str(), kind.remedy()), (name, remedy), "{shown}");
+            let converted = StoreError::from(error);
+            assert_eq!(converted.trouble(), kind, "{shown}");
+            assert_eq!(matches!(converted, StoreError::Away(_)), remedy != Person, "{shown}");
+            found.insert(kind);
         }
-        // These two are found here, and no server says them.
-        found.extend([Trouble::Unfit, Trouble::Files]);
-        assert_eq!(found.len(), Trouble::ALL.len(), "the table is closed");
+        // Detected locally, never sent by a server.
+        found.extend([Trouble::Unsupported, Trouble::Journal]);
+        assert_eq!(found.len(), Trouble::ALL.len(), "every kind has a row");
     }
 }

@@ -1,43 +1,43 @@
-//! Agents that are robots, or say so.
+//! Bot detection by `User-Agent`.
 //!
-//! The list is `crawlers.txt`, the words are below; together they are one expression, matched in a
-//! single pass. A `RegexSet` would also tell which pattern it was, which nobody asks.
+//! The patterns of `crawlers.txt` and the keywords below form one regular expression, matched in a
+//! single pass. A `RegexSet` would also report which pattern matched, which is not needed.
 
 use regex::bytes::Regex;
 use regex::bytes::RegexBuilder;
 use std::sync::LazyLock;
 
-/// The longest agent of a person's browser, in bytes; those of in-app browsers come near 400.
+/// The longest plausible browser agent, in bytes; in-app browsers come near 400.
 pub const MAX_AGENT_BYTES: usize = 512;
 
-/// What robots call themselves, in any case. Phones of the make Cubot are not robots.
-const WORDS: &str = r"(?i:(?:^u|^|[^u]|[^c]u)bot|crawl|spider|headless|preview|monitor)";
+/// Keywords in bot names, case-insensitive. Excludes phones of the brand Cubot.
+const KEYWORDS: &str = r"(?i:(?:^u|^|[^u]|[^c]u)bot|crawl|spider|headless|preview|monitor)";
 
-/// Memory that matching may use a thread, in bytes. An agent like those seen before takes 0.2 µs; with
-/// too little memory for those of the day each takes the 80 µs of a new one.
-const MATCHING_BYTES: usize = 8 * 1024 * 1024;
+/// The regex's lazy DFA cache per thread, in bytes. With a warm cache a match takes 0.2 µs; if the cache
+/// is too small for the day's agents, every match takes the 80 µs of an unseen one.
+const DFA_CACHE_BYTES: usize = 8 * 1024 * 1024;
 
-static ROBOTS: LazyLock<Regex> = LazyLock::new(|| {
+static BOTS: LazyLock<Regex> = LazyLock::new(|| {
     let listed = include_str!("crawlers.txt").lines().filter(|line| !line.starts_with('#'));
     let patterns: Vec<String> =
-        std::iter::once(WORDS).chain(listed).map(|one| format!("(?:{one})")).collect();
+        std::iter::once(KEYWORDS).chain(listed).map(|one| format!("(?:{one})")).collect();
     RegexBuilder::new(&patterns.join("|"))
         .unicode(false)
-        .dfa_size_limit(MATCHING_BYTES)
+        .dfa_size_limit(DFA_CACHE_BYTES)
         .build()
-        .expect("a test matches with it")
+        .expect("the patterns are valid: a test matches with them")
 });
 
-/// Builds the expression, so that no reader waits for it. Takes some milliseconds.
+/// Compiles the expression before the first request. Takes a few milliseconds.
 pub fn warm() {
-    LazyLock::force(&ROBOTS);
+    LazyLock::force(&BOTS);
 }
 
-/// Whether the agent is none, is absurdly long, or is a robot's.
-pub fn is_robot(agent: Option<&str>) -> bool {
+/// Whether the agent is missing, longer than [`MAX_AGENT_BYTES`], or a known bot's.
+pub fn is_bot(agent: Option<&str>) -> bool {
     match agent.map(str::trim) {
         None | Some("") => true,
-        Some(agent) => agent.len() > MAX_AGENT_BYTES || ROBOTS.is_match(agent.as_bytes()),
+        Some(agent) => agent.len() > MAX_AGENT_BYTES || BOTS.is_match(agent.as_bytes()),
     }
 }
 
@@ -50,41 +50,41 @@ mod tests {
     }
 
     #[test]
-    fn ninety_nine_of_a_hundred_known_robots_are_recognised() {
+    fn at_least_99_percent_of_known_bots_are_recognised() {
         let known: Vec<&str> = lines(include_str!("../../tests/data/crawlers.txt")).collect();
-        let missed: Vec<&&str> = known.iter().filter(|agent| !is_robot(Some(agent))).collect();
+        let missed: Vec<&&str> = known.iter().filter(|agent| !is_bot(Some(agent))).collect();
         assert!(known.len() > 2_000);
         assert!(missed.len() * 100 <= known.len(), "{missed:#?}");
     }
 
     #[test]
-    fn no_browser_of_a_person_is_taken_for_a_robot() {
-        let people: Vec<&str> = lines(include_str!("../../tests/data/browsers.txt")).collect();
-        let wrong: Vec<&&str> = people.iter().filter(|agent| is_robot(Some(agent))).collect();
-        assert!(people.len() >= 30);
+    fn no_browser_agent_is_classified_as_a_bot() {
+        let browsers: Vec<&str> = lines(include_str!("../../tests/data/browsers.txt")).collect();
+        let wrong: Vec<&&str> = browsers.iter().filter(|agent| is_bot(Some(agent))).collect();
+        assert!(browsers.len() >= 30);
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
     #[test]
-    fn an_agent_that_is_missing_or_endless_is_a_robot() {
-        let endless = "Mozilla/5.0 ".repeat(43);
-        assert!(endless.len() > MAX_AGENT_BYTES && is_robot(Some(&endless)));
-        assert!(is_robot(None) && is_robot(Some("")) && is_robot(Some("  ")));
+    fn a_missing_or_overlong_agent_is_a_bot() {
+        let overlong = "Mozilla/5.0 ".repeat(43);
+        assert!(overlong.len() > MAX_AGENT_BYTES && is_bot(Some(&overlong)));
+        assert!(is_bot(None) && is_bot(Some("")) && is_bot(Some("  ")));
     }
 
     #[test]
-    fn a_robot_may_write_its_name_as_it_likes() {
+    fn bot_keywords_match_in_any_case() {
         for agent in ["bot", "x BOT/1", "ubot 2", "MyCrawler", "A-Spider", "HeadlessChrome/120"] {
-            assert!(is_robot(Some(agent)), "{agent}");
+            assert!(is_bot(Some(agent)), "{agent}");
         }
-        assert!(!is_robot(Some("Mozilla/5.0 (Linux; Android 13; CUBOT X70) Chrome/125.0.0.0")));
+        assert!(!is_bot(Some("Mozilla/5.0 (Linux; Android 13; CUBOT X70) Chrome/125.0.0.0")));
     }
 
     #[test]
-    fn an_agent_made_to_be_slow_is_not() {
+    fn agents_crafted_for_slow_matching_do_not_match() {
         let agents = ["a", "bo", "(", " ", "Spide", "crawcraw"].map(|part| part.repeat(200));
         for agent in &agents {
-            assert!(!ROBOTS.is_match(agent.as_bytes()), "{agent}");
+            assert!(!BOTS.is_match(agent.as_bytes()), "{agent}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! How evenly a publisher's impressions arrive: people come in fits and starts, a clockwork does not.
+//! How regularly a publisher's impressions arrive: human traffic is bursty, scripted traffic is often
+//! evenly spaced.
 
 use std::collections::HashMap;
 use std::mem;
@@ -6,26 +7,26 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
-/// How long gaps are measured together, in milliseconds: a clockwork that runs for an hour shows,
-/// and the hours before do not hide it.
-pub const SPAN_MS: i64 = 3_600_000;
+/// Length of a measurement window, in milliseconds: an hour of regular arrivals is detected, whatever
+/// came before.
+const WINDOW_MS: i64 = 3_600_000;
 
-/// The most publishers that are measured; those that come after are not.
-const MOST: usize = 10_000;
+/// The maximum number of publishers measured; later ones are ignored.
+const MAX_PUBLISHERS: usize = 10_000;
 
-/// The gaps between arrivals, in milliseconds: count, mean and sum of squared distances from it.
+/// Statistics of the gaps between arrivals, in milliseconds: count, mean, sum of squared deviations.
 ///
 /// Welford's online algorithm: B. P. Welford, "Note on a Method for Calculating Corrected Sums of
 /// Squares and Products", Technometrics 4 (1962).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Gaps {
+pub struct GapStats {
     count: u64,
     mean: f64,
     squares: f64,
 }
 
-impl Gaps {
-    /// Adds one.
+impl GapStats {
+    /// Adds a gap.
     pub fn add(&mut self, gap_ms: f64) {
         self.count += 1;
         let before = gap_ms - self.mean;
@@ -33,66 +34,71 @@ impl Gaps {
         self.squares += before * (gap_ms - self.mean);
     }
 
-    /// How many.
+    /// The number of gaps.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Standard deviation over mean: 0 for a clockwork, 1 where arrivals know nothing of each other
-    /// (a Poisson process). `None` where there is no mean to divide by.
+    /// Coefficient of variation (standard deviation over mean): 0 for evenly spaced arrivals, 1 for
+    /// independent ones (a Poisson process). `None` with fewer than two gaps or a mean of 0.
     pub fn variation(&self) -> Option<f64> {
-        let enough = self.count > 1 && self.mean > 0.0;
-        enough.then(|| (self.squares / (self.count - 1) as f64).sqrt() / self.mean)
+        let defined = self.count > 1 && self.mean > 0.0;
+        defined.then(|| (self.squares / (self.count - 1) as f64).sqrt() / self.mean)
     }
 }
 
-/// The gaps of every publisher, of this span and the last that was whole. Nothing of a reader.
+/// The gaps of every publisher, for the current window and the last complete one. Holds no data about
+/// readers.
 #[derive(Debug, Default)]
 pub struct Arrivals {
-    publishers: Mutex<HashMap<Box<str>, Spans>>,
+    publishers: Mutex<HashMap<Box<str>, Windows>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Spans {
-    began_ms: i64,
+struct Windows {
+    started_ms: i64,
     last_ms: i64,
-    now: Gaps,
-    before: Gaps,
+    current: GapStats,
+    previous: GapStats,
 }
 
 impl Arrivals {
-    /// Notes an impression at `now_ms`, unix milliseconds.
+    /// Records an impression at `now_ms`, in Unix milliseconds.
     pub fn note(&self, publisher: &str, now_ms: i64) {
         let mut publishers = self.lock();
-        if let Some(spans) = publishers.get_mut(publisher) {
-            spans.note(now_ms);
-        } else if publishers.len() < MOST {
-            let gaps = Gaps::default();
-            let spans = Spans { began_ms: now_ms, last_ms: now_ms, now: gaps, before: gaps };
-            publishers.insert(publisher.into(), spans);
+        if let Some(windows) = publishers.get_mut(publisher) {
+            windows.note(now_ms);
+        } else if publishers.len() < MAX_PUBLISHERS {
+            let gaps = GapStats::default();
+            let windows =
+                Windows { started_ms: now_ms, last_ms: now_ms, current: gaps, previous: gaps };
+            publishers.insert(publisher.into(), windows);
         }
     }
 
-    /// Each publisher with its gaps: those of the last whole span, and those of this one.
-    pub fn all(&self) -> Vec<(Box<str>, [Gaps; 2])> {
+    /// Each publisher with its gaps of the last complete window and of the current one.
+    pub fn all(&self) -> Vec<(Box<str>, [GapStats; 2])> {
         let publishers = self.lock();
-        publishers.iter().map(|(id, spans)| (id.clone(), [spans.before, spans.now])).collect()
+        publishers
+            .iter()
+            .map(|(id, windows)| (id.clone(), [windows.previous, windows.current]))
+            .collect()
     }
 
-    /// The map holds plain numbers: whatever a panic left is a valid state.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Spans>> {
+    /// Ignores poisoning: the map holds plain numbers, so every state is valid.
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Windows>> {
         self.publishers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Spans {
+impl Windows {
     fn note(&mut self, now_ms: i64) {
-        // A clock that steps back makes no gap.
-        self.now.add((now_ms - self.last_ms).max(0) as f64);
+        // A clock that steps back counts as a gap of 0.
+        self.current.add((now_ms - self.last_ms).max(0) as f64);
         self.last_ms = now_ms;
-        if now_ms - self.began_ms >= SPAN_MS {
-            self.began_ms = now_ms;
-            self.before = mem::take(&mut self.now);
+        if now_ms - self.started_ms >= WINDOW_MS {
+            self.started_ms = now_ms;
+            self.previous = mem::take(&mut self.current);
         }
     }
 }
@@ -103,20 +109,20 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_clockwork_has_no_variation_and_chance_has_one() {
-        let (mut clockwork, mut chance) = (Gaps::default(), Gaps::default());
+    fn even_gaps_have_variation_0_and_random_ones_1() {
+        let (mut even, mut random) = (GapStats::default(), GapStats::default());
         for number in 0..10_000_u32 {
-            clockwork.add(250.0);
+            even.add(250.0);
             // Quantiles of the exponential distribution: the gaps of a Poisson process.
-            chance.add(-((f64::from(number) + 0.5) / 10_000.0).ln() * 250.0);
+            random.add(-((f64::from(number) + 0.5) / 10_000.0).ln() * 250.0);
         }
-        assert_eq!(clockwork.variation(), Some(0.0));
-        assert!((chance.variation().unwrap() - 1.0).abs() < 0.01, "{:?}", chance.variation());
-        assert_eq!(Gaps::default().variation(), None);
+        assert_eq!(even.variation(), Some(0.0));
+        assert!((random.variation().unwrap() - 1.0).abs() < 0.01, "{:?}", random.variation());
+        assert_eq!(GapStats::default().variation(), None);
     }
 
     #[test]
-    fn a_clockwork_of_an_hour_is_not_hidden_by_what_came_before() {
+    fn an_hour_of_even_gaps_is_detected_after_irregular_traffic() {
         let (arrivals, mut now_ms) = (Arrivals::default(), 1_790_000_000_000);
         for number in 0..500 {
             arrivals.note("site", now_ms);
@@ -132,18 +138,18 @@ mod tests {
     }
 
     #[test]
-    fn no_number_of_publishers_takes_more_than_its_room() {
+    fn the_number_of_measured_publishers_is_capped() {
         let arrivals = Arrivals::default();
-        for number in 0..MOST + 100 {
+        for number in 0..MAX_PUBLISHERS + 100 {
             arrivals.note(&format!("site-{number}"), 0);
         }
-        assert_eq!(arrivals.all().len(), MOST);
+        assert_eq!(arrivals.all().len(), MAX_PUBLISHERS);
     }
 
     proptest! {
         #[test]
-        fn one_pass_finds_what_two_passes_find(gaps in prop::collection::vec(1_u32..10_000_000, 2..300)) {
-            let mut online = Gaps::default();
+        fn the_online_algorithm_agrees_with_two_passes(gaps in prop::collection::vec(1_u32..10_000_000, 2..300)) {
+            let mut online = GapStats::default();
             gaps.iter().for_each(|gap| online.add(f64::from(*gap)));
             let mean = gaps.iter().map(|gap| f64::from(*gap)).sum::<f64>() / gaps.len() as f64;
             let squares: f64 = gaps.iter().map(|gap| (f64::from(*gap) - mean).powi(2)).sum();

@@ -1,32 +1,32 @@
-//! The same limits once more, over everything that several machines saw of one visitor.
+//! Applies the visitor quotas again, over the fleet's combined activity of one visitor.
 
 use crate::traffic::Quota;
 use crate::traffic::buckets;
 use crate::traffic::buckets::Bucket;
+use crate::traffic::buckets::CallerClock;
+use crate::traffic::buckets::Capacity;
 use crate::traffic::buckets::Limit;
-use crate::traffic::buckets::Room;
-use crate::traffic::buckets::Told;
 use std::collections::BTreeSet;
 
-/// Of what one visitor did, each with its time in unix milliseconds, what is beyond these quotas:
-/// what one machine would have refused, had it seen all of it. What is there twice counts once.
+/// Returns those of a visitor's events (time in Unix milliseconds, id) that exceed the quotas: the ones
+/// that a single instance would have rejected, had it seen them all. Duplicate ids count once.
 pub fn beyond(quotas: &[Quota], mut seen: Vec<(i64, u128)>) -> Vec<u128> {
     let mut quotas = quotas.to_vec();
     quotas.sort_by_key(|quota| quota.seconds);
-    let (room, clock) = (Room::new(64), Told::default());
-    let limit = |quota: &Quota| buckets::limit(quota.count, quota.seconds, &room, &clock);
+    let (capacity, clock) = (Capacity::new(64), CallerClock::default());
+    let limit = |quota: &Quota| buckets::limit(quota.count, quota.seconds, &capacity, &clock);
     let limits: Vec<Limit> = quotas.iter().map(limit).collect();
     seen.sort_unstable();
     let one = Bucket { fine: 1, coarse: 2 };
-    let mut known = BTreeSet::new();
-    let mut beyond = Vec::new();
-    for (at_ms, what) in seen {
-        clock.tell(at_ms);
-        if known.insert(what) && !limits.iter().all(|limit| limit.check_key(&one).is_ok()) {
-            beyond.push(what);
+    let mut seen_ids = BTreeSet::new();
+    let mut over = Vec::new();
+    for (at_ms, id) in seen {
+        clock.advance(at_ms);
+        if seen_ids.insert(id) && !limits.iter().all(|limit| limit.check_key(&one).is_ok()) {
+            over.push(id);
         }
     }
-    beyond
+    over
 }
 
 #[cfg(test)]
@@ -40,7 +40,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_machines_saw_together_is_judged_as_one_would_have_judged_it(
+        fn combined_activity_is_limited_as_by_a_single_instance(
             gaps in prop::collection::vec((0i64..40_000, 0u128..12), 0..60),
         ) {
             let clicks = vec![Quota { count: 6, seconds: 600 }, Quota { count: 2, seconds: 60 }];

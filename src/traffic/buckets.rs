@@ -1,7 +1,7 @@
-//! The state of many rate limits in bounded memory, and the clock that tells them the time.
+//! Keyed rate limit state in bounded memory, and the clock that the limits use.
 //!
-//! A limit is one number per key: when its quota will be whole again. A key whose time has passed is
-//! the same as a new one and may be forgotten.
+//! A limit stores one number per key: when its quota will be fully replenished. A key past that time is
+//! equivalent to an unseen one and can be evicted.
 
 use governor::RateLimiter;
 use governor::clock::Clock;
@@ -22,24 +22,24 @@ use std::time::Duration;
 
 const SHARDS: usize = 64;
 
-/// Least time between two attempts to make room, in nanoseconds: each looks at every key.
+/// Minimum interval between evictions, in nanoseconds, since each scans every key.
 const SWEEP_EVERY: u64 = 10_000_000_000;
 
-/// The time as the caller last told it, in nanoseconds. It never goes back: told an earlier time,
-/// it stands still until that is made up for.
+/// A monotonic clock set by the caller, in nanoseconds: an earlier time than the last one leaves it
+/// unchanged.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told(Arc<AtomicU64>);
+pub(super) struct CallerClock(Arc<AtomicU64>);
 
-impl Told {
-    /// Moves on to `now_ms`, in unix milliseconds.
-    pub(super) fn tell(&self, now_ms: i64) {
+impl CallerClock {
+    /// Advances to `now_ms`, in Unix milliseconds.
+    pub(super) fn advance(&self, now_ms: i64) {
         let nanos = u64::try_from(now_ms).unwrap_or(0).saturating_mul(1_000_000);
-        // Far from the end of u64, so that no sum of a limiter can overflow.
+        // Leaves headroom so that the limiter's arithmetic cannot overflow.
         self.0.fetch_max(nanos.min(u64::MAX / 2), Relaxed);
     }
 }
 
-impl Clock for Told {
+impl Clock for CallerClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
@@ -47,90 +47,95 @@ impl Clock for Told {
     }
 }
 
-/// How many keys all limits of a kind may hold together.
+/// The number of keys that a set of limits may store together.
 #[derive(Debug)]
-pub(super) struct Room {
-    most: usize,
+pub(super) struct Capacity {
+    max: usize,
     used: AtomicUsize,
-    crowded: AtomicU64,
+    overflows: AtomicU64,
     swept: AtomicU64,
 }
 
-impl Room {
-    /// Room for `most` keys.
-    pub(super) fn new(most: usize) -> Arc<Room> {
+impl Capacity {
+    /// Capacity for `max` keys.
+    pub(super) fn new(max: usize) -> Arc<Capacity> {
         let zero = AtomicU64::new(0);
-        Arc::new(Room { most, used: AtomicUsize::new(0), crowded: AtomicU64::new(0), swept: zero })
+        Arc::new(Capacity {
+            max,
+            used: AtomicUsize::new(0),
+            overflows: AtomicU64::new(0),
+            swept: zero,
+        })
     }
 
-    /// Keys held now.
+    /// Keys stored now.
     pub(super) fn used(&self) -> usize {
         self.used.load(Relaxed)
     }
 
-    /// How often a key had no room of its own.
-    pub(super) fn crowded(&self) -> u64 {
-        self.crowded.load(Relaxed)
+    /// How often a key could not be stored for lack of capacity.
+    pub(super) fn overflows(&self) -> u64 {
+        self.overflows.load(Relaxed)
     }
 
-    /// Whether it is time to make room: no new key has a place of its own, and the last attempt
-    /// is a while ago. Answers yes to one caller only.
-    pub(super) fn wants_sweep(&self, clock: &Told) -> bool {
+    /// Whether to evict: no capacity for new individual keys, and the last eviction is at least 10 s
+    /// ago. Returns true to one caller only.
+    pub(super) fn should_sweep(&self, clock: &CallerClock) -> bool {
         let (now, last) = (clock.now().as_u64(), self.swept.load(Relaxed));
-        self.used() >= self.most - self.most / 8
+        self.used() >= self.max - self.max / 8
             && now.saturating_sub(last) >= SWEEP_EVERY
             && self.swept.compare_exchange(last, now, Relaxed, Relaxed).is_ok()
     }
 
-    /// Takes a place among the first `most`, if there is one.
-    fn take(&self, most: usize) -> bool {
-        self.used.try_update(Relaxed, Relaxed, |used| (used < most).then_some(used + 1)).is_ok()
+    /// Reserves a slot if fewer than `max` are used.
+    fn reserve(&self, max: usize) -> bool {
+        self.used.try_update(Relaxed, Relaxed, |used| (used < max).then_some(used + 1)).is_ok()
     }
 }
 
-/// Who is limited: one visitor or address, and the network it falls back to when there is no room.
+/// A limited key: a visitor or address (`fine`), and its network (`coarse`) for when capacity is short.
 ///
-/// The two numbers of one key differ, and no `coarse` is the `fine` of another.
+/// The two differ, and no key's `coarse` equals another key's `fine`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Bucket {
     pub(super) fine: u64,
     pub(super) coarse: u64,
 }
 
-/// One limit's state. Seven eighths of the room are for keys of their own, the rest is for the
-/// networks of those who come after; who finds no place there either is not limited.
+/// One limit's state. Seven eighths of the capacity are for `fine` keys, the rest for the networks of
+/// later ones. A key without capacity in either is not limited.
 pub(super) struct Buckets {
     shards: [Mutex<HashMap<u64, u64>>; SHARDS],
-    room: Arc<Room>,
+    capacity: Arc<Capacity>,
 }
 
 impl Buckets {
-    fn new(room: Arc<Room>) -> Buckets {
-        Buckets { shards: std::array::from_fn(|_| Mutex::default()), room }
+    fn new(capacity: Arc<Capacity>) -> Buckets {
+        Buckets { shards: std::array::from_fn(|_| Mutex::default()), capacity }
     }
 
     fn shard(&self, key: u64) -> MutexGuard<'_, HashMap<u64, u64>> {
-        // Any bits would do for a hash; an address's own bits need mixing.
+        // Hashed keys would need no mixing, but addresses do.
         let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
         let shard = usize::try_from(mixed).expect("six bits are left");
         lock(&self.shards[shard])
     }
 
-    /// Asks `f` about `key`, or answers `None` when there is no room for it.
+    /// Runs `f` on the state of `key`; `None` when there is no capacity for it.
     fn measure<T, E>(
         &self,
         key: u64,
-        most: usize,
+        max: usize,
         f: &impl Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     ) -> Option<Result<T, E>> {
         let mut shard = self.shard(key);
-        let held = shard.get(&key).copied();
-        if held.is_none() && !self.room.take(most) {
+        let stored = shard.get(&key).copied();
+        if stored.is_none() && !self.capacity.reserve(max) {
             return None;
         }
-        let (answer, state) = match f(held.map(Nanos::new)) {
+        let (answer, state) = match f(stored.map(Nanos::new)) {
             Ok((answer, state)) => (Ok(answer), state.as_u64()),
-            Err(refused) => (Err(refused), held.unwrap_or(0)),
+            Err(rejected) => (Err(rejected), stored.unwrap_or(0)),
         };
         shard.insert(key, state);
         Some(answer)
@@ -144,12 +149,12 @@ impl StateStore for Buckets {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let most = self.room.most;
-        if let Some(answer) = self.measure(key.fine, most - most / 8, &f) {
+        let max = self.capacity.max;
+        if let Some(answer) = self.measure(key.fine, max - max / 8, &f) {
             return answer;
         }
-        self.room.crowded.fetch_add(1, Relaxed);
-        match self.measure(key.coarse, most, &f) {
+        self.capacity.overflows.fetch_add(1, Relaxed);
+        match self.measure(key.coarse, max, &f) {
             Some(answer) => answer,
             None => f(None).map(|(answer, _)| answer),
         }
@@ -162,7 +167,7 @@ impl ShrinkableKeyedStateStore<Bucket> for Buckets {
             let mut shard = lock(shard);
             let before = shard.len();
             shard.retain(|_, state| *state >= drop_below.as_u64());
-            self.room.used.fetch_sub(before - shard.len(), Relaxed);
+            self.capacity.used.fetch_sub(before - shard.len(), Relaxed);
         }
     }
 
@@ -179,26 +184,31 @@ impl ShrinkableKeyedStateStore<Bucket> for Buckets {
     }
 }
 
-/// The maps hold plain numbers: whatever a panic left is a valid state.
+/// Ignores poisoning: the maps hold plain numbers, so every state is valid.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A limit over many keys (GCRA), told the time, in bounded memory.
-pub(super) type Limit = RateLimiter<Bucket, Buckets, Told, NoOpMiddleware<Nanos>>;
+/// A keyed rate limit (GCRA) in bounded memory, on a caller-set clock.
+pub(super) type Limit = RateLimiter<Bucket, Buckets, CallerClock, NoOpMiddleware<Nanos>>;
 
-/// A limit of `count` in `seconds`; zero of either is read as one.
-pub(super) fn limit(count: u32, seconds: u32, room: &Arc<Room>, clock: &Told) -> Limit {
+/// A limit of `count` per `seconds`; 0 is treated as 1 for both.
+pub(super) fn limit(
+    count: u32,
+    seconds: u32,
+    capacity: &Arc<Capacity>,
+    clock: &CallerClock,
+) -> Limit {
     let count = NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
     let each = Duration::from_secs(u64::from(seconds.max(1))) / count.get();
     let quota = governor::Quota::with_period(each.max(Duration::from_nanos(1)))
         .expect("a nanosecond at least")
         .allow_burst(count);
-    // The limiter counts from the clock's zero, whenever it is made.
-    RateLimiter::new(quota, Buckets::new(room.clone()), clock.clone())
+    // The limiter measures from the clock's zero, not from its creation.
+    RateLimiter::new(quota, Buckets::new(capacity.clone()), clock.clone())
 }
 
-/// Forgets the keys whose quota is whole again, and gives their memory back.
+/// Evicts the keys whose quota is fully replenished, and frees their memory.
 pub(super) fn sweep<'a>(limits: impl Iterator<Item = &'a Limit>) {
     for limit in limits {
         limit.retain_recent();

@@ -1,16 +1,15 @@
-//! Where a reader is, as far as trusted proxies tell.
+//! Resolves a reader's IP address from trusted proxies' `X-Forwarded-For`.
 
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 
-/// The reader's address: the rightmost hop that is not a proxy of ours.
+/// The reader's address: the rightmost hop that is not a trusted proxy.
 ///
-/// `forwarded_for` are the values of all `X-Forwarded-For` headers in the order they came; no other
-/// header is ever read, since a proxy that does not set one passes on what the reader wrote. They
-/// are believed only as far as the hop that added them is in `trusted`: not at all when `peer` is
-/// not. An entry that is no address stops the walk at the hop that sent it. IPv4 mapped into IPv6
-/// is IPv4.
+/// `forwarded_for` are the values of all `X-Forwarded-For` headers in order. No other header is read,
+/// since a proxy that does not set one passes on the reader's own value. An entry is trusted only if
+/// the hop that added it is in `trusted`, and none is when `peer` is not. An entry that is not an
+/// address stops the walk at the hop that sent it. IPv4-mapped IPv6 addresses are treated as IPv4.
 pub fn reader_address<'a>(
     peer: IpAddr,
     forwarded_for: impl Iterator<Item = &'a str>,
@@ -20,8 +19,8 @@ pub fn reader_address<'a>(
     if !is_trusted(peer, trusted) {
         return peer;
     }
-    // Read from the left, keeping what a walk from the right would find if the entries read so far
-    // were all; so nothing is collected, however many there are.
+    // Scans from the left, keeping the result of a walk from the right over the entries so far, so that
+    // nothing is allocated however many entries there are.
     let mut found = None;
     for entry in forwarded_for.flat_map(|value| value.split(',')) {
         found = match address(entry.trim()) {
@@ -57,52 +56,55 @@ mod tests {
 
     const READER: &str = "198.51.100.7";
 
-    fn seen(peer: &str, headers: &[&str]) -> String {
+    fn resolved(peer: &str, headers: &[&str]) -> String {
         let trusted = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap());
         reader_address(peer.parse().unwrap(), headers.iter().copied(), &trusted).to_string()
     }
 
     #[test]
-    fn a_stranger_cannot_say_who_it_is() {
-        assert_eq!(seen(READER, &["203.0.113.9"]), READER);
-        assert_eq!(seen("::ffff:198.51.100.7", &["203.0.113.9"]), READER);
-        let nobody = reader_address(READER.parse().unwrap(), ["203.0.113.9"].into_iter(), &[]);
-        assert_eq!(nobody.to_string(), READER);
+    fn an_untrusted_peer_cannot_set_its_address() {
+        assert_eq!(resolved(READER, &["203.0.113.9"]), READER);
+        assert_eq!(resolved("::ffff:198.51.100.7", &["203.0.113.9"]), READER);
+        let untrusted = reader_address(READER.parse().unwrap(), ["203.0.113.9"].into_iter(), &[]);
+        assert_eq!(untrusted.to_string(), READER);
     }
 
     #[test]
-    fn the_rightmost_hop_that_is_not_ours_is_the_reader() {
-        assert_eq!(seen("10.0.0.1", &[READER]), READER);
-        assert_eq!(seen("10.0.0.1", &["203.0.113.9, 198.51.100.7"]), READER);
-        assert_eq!(seen("10.0.0.1", &["203.0.113.9, 198.51.100.7, 10.0.0.2"]), READER);
-        assert_eq!(seen("fd00::1", &["203.0.113.9", "198.51.100.7,10.0.0.3", "10.0.0.2"]), READER);
-        assert_eq!(seen("::ffff:10.0.0.1", &["::ffff:198.51.100.7"]), READER);
+    fn the_rightmost_untrusted_hop_is_the_reader() {
+        assert_eq!(resolved("10.0.0.1", &[READER]), READER);
+        assert_eq!(resolved("10.0.0.1", &["203.0.113.9, 198.51.100.7"]), READER);
+        assert_eq!(resolved("10.0.0.1", &["203.0.113.9, 198.51.100.7, 10.0.0.2"]), READER);
+        assert_eq!(
+            resolved("fd00::1", &["203.0.113.9", "198.51.100.7,10.0.0.3", "10.0.0.2"]),
+            READER
+        );
+        assert_eq!(resolved("::ffff:10.0.0.1", &["::ffff:198.51.100.7"]), READER);
     }
 
     #[test]
-    fn where_all_are_ours_the_farthest_is_the_reader() {
-        assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
-        assert_eq!(seen("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3");
+    fn when_all_hops_are_trusted_the_farthest_is_the_reader() {
+        assert_eq!(resolved("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(resolved("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3");
     }
 
     #[test]
-    fn an_entry_that_is_no_address_stops_the_walk() {
+    fn an_entry_that_is_not_an_address_stops_the_walk() {
         for garbage in ["unknown", "", "1.2.3", "1.2.3.4.5", "[::1", "fe80::1%eth0", "é", "_x"] {
             let behind = format!("203.0.113.9, {garbage}, 10.0.0.2");
-            assert_eq!(seen("10.0.0.1", &[&behind]), "10.0.0.2", "{garbage}");
+            assert_eq!(resolved("10.0.0.1", &[&behind]), "10.0.0.2", "{garbage}");
             let first = format!("203.0.113.9, {garbage}");
-            assert_eq!(seen("10.0.0.1", &[&first]), "10.0.0.1", "{garbage}");
+            assert_eq!(resolved("10.0.0.1", &[&first]), "10.0.0.1", "{garbage}");
             let before = format!("{garbage}, 198.51.100.7, 10.0.0.2");
-            assert_eq!(seen("10.0.0.1", &[&before]), READER, "{garbage}");
+            assert_eq!(resolved("10.0.0.1", &[&before]), READER, "{garbage}");
         }
     }
 
     #[test]
     fn an_address_may_carry_a_port() {
-        assert_eq!(seen("10.0.0.1", &["198.51.100.7:4711"]), READER);
-        assert_eq!(seen("10.0.0.1", &["[2001:db8::1]:4711"]), "2001:db8::1");
-        assert_eq!(seen("10.0.0.1", &["[2001:db8::1]"]), "2001:db8::1");
-        assert_eq!(seen("10.0.0.1", &["2001:db8::1"]), "2001:db8::1");
+        assert_eq!(resolved("10.0.0.1", &["198.51.100.7:4711"]), READER);
+        assert_eq!(resolved("10.0.0.1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(resolved("10.0.0.1", &["[2001:db8::1]"]), "2001:db8::1");
+        assert_eq!(resolved("10.0.0.1", &["2001:db8::1"]), "2001:db8::1");
     }
 
     #[test]
@@ -113,12 +115,12 @@ mod tests {
     }
 
     proptest! {
-        /// What the reader wrote stands left of what our proxies add.
+        /// The reader's own header values are left of what trusted proxies append.
         #[test]
-        fn nothing_a_reader_writes_moves_it(written in prop::collection::vec("\\PC{0,40}", 0..5)) {
+        fn a_readers_own_header_does_not_change_the_result(written in prop::collection::vec("\\PC{0,40}", 0..5)) {
             let mut headers: Vec<&str> = written.iter().map(String::as_str).collect();
             headers.push("198.51.100.7, 10.0.0.9");
-            prop_assert_eq!(seen("10.0.0.1", &headers), READER);
+            prop_assert_eq!(resolved("10.0.0.1", &headers), READER);
         }
     }
 }

@@ -1,8 +1,7 @@
-//! Addresses that machines have and people do not: the operator's list of networks.
+//! The operator's list of datacenter networks, whose addresses are not readers'.
 //!
-//! One network a line, IPv4 or IPv6, in CIDR notation; an address alone is a network of one. `!` in
-//! front takes a network out of a wider one. The longest prefix that holds an address decides. What
-//! follows `#` is a comment.
+//! One IPv4 or IPv6 network per line, in CIDR notation; a bare address is a network of one. A leading
+//! `!` excludes a network from a wider one. The longest matching prefix decides. `#` starts a comment.
 
 use ipnet::IpNet;
 use ipnet::Ipv4Net;
@@ -10,57 +9,57 @@ use ipnet::Ipv6Net;
 use prefix_trie::PrefixMap;
 use std::net::IpAddr;
 
-/// The networks of a list.
+/// A parsed list of networks.
 #[derive(Clone, Debug, Default)]
 pub struct Datacenters {
     v4: PrefixMap<Ipv4Net, bool>,
     v6: PrefixMap<Ipv6Net, bool>,
 }
 
-/// A line that is no network.
+/// A line that cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
-    /// The line's number, the first is 1.
+pub struct InvalidLine {
+    /// The line number, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// Why it is invalid.
     pub reason: String,
 }
 
 impl Datacenters {
-    /// Reads a list; every line that is wrong is named.
-    pub fn parse(text: &str) -> Result<Datacenters, Vec<Wrong>> {
-        let (mut list, mut wrong) = (Datacenters::default(), Vec::new());
+    /// Parses a list; the error has every invalid line.
+    pub fn parse(text: &str) -> Result<Datacenters, Vec<InvalidLine>> {
+        let (mut list, mut invalid) = (Datacenters::default(), Vec::new());
         for (number, line) in text.lines().enumerate() {
-            let said = line.split('#').next().unwrap_or("").trim();
-            if said.is_empty() {
+            let entry = line.split('#').next().unwrap_or("").trim();
+            if entry.is_empty() {
                 continue;
             }
-            let (inside, written) = match said.strip_prefix('!') {
+            let (included, written) = match entry.strip_prefix('!') {
                 Some(rest) => (false, rest.trim_start()),
-                None => (true, said),
+                None => (true, entry),
             };
-            let added = network(written).and_then(|network| list.add(network, inside));
+            let added = network(written).and_then(|network| list.add(network, included));
             if let Err(reason) = added {
-                wrong.push(Wrong { line: number + 1, reason });
+                invalid.push(InvalidLine { line: number + 1, reason });
             }
         }
-        if wrong.is_empty() { Ok(list) } else { Err(wrong) }
+        if invalid.is_empty() { Ok(list) } else { Err(invalid) }
     }
 
-    fn add(&mut self, network: IpNet, inside: bool) -> Result<(), String> {
-        let before = match network {
-            IpNet::V4(network) => self.v4.insert(network, inside),
-            IpNet::V6(network) => self.v6.insert(network, inside),
+    fn add(&mut self, network: IpNet, included: bool) -> Result<(), String> {
+        let previous = match network {
+            IpNet::V4(network) => self.v4.insert(network, included),
+            IpNet::V6(network) => self.v6.insert(network, included),
         };
-        match before {
-            Some(other) if other != inside => {
-                Err(format!("`{network}` is in the list both with and without `!`"))
+        match previous {
+            Some(other) if other != included => {
+                Err(format!("`{network}` is listed both with and without `!`"))
             }
             _ => Ok(()),
         }
     }
 
-    /// Whether the address is a datacenter's. IPv4 mapped into IPv6 is IPv4.
+    /// Whether the address is in a datacenter's network. IPv4-mapped IPv6 is treated as IPv4.
     pub fn holds(&self, address: IpAddr) -> bool {
         let found = match address.to_canonical() {
             IpAddr::V4(address) => self.v4.get_lpm(&Ipv4Net::from(address)).map(|(_, is)| *is),
@@ -69,31 +68,33 @@ impl Datacenters {
         found.unwrap_or(false)
     }
 
-    /// How many networks the list has.
+    /// The number of networks.
     pub fn len(&self) -> usize {
         self.v4.len() + self.v6.len()
     }
 
-    /// Whether it has none.
+    /// Whether the list has no networks.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 fn network(written: &str) -> Result<IpNet, String> {
-    let alone = || written.parse::<IpAddr>().ok().map(IpNet::from);
-    let Some(network) = written.parse::<IpNet>().ok().or_else(alone) else {
-        return Err(format!("`{written}` is not a network: write one as 192.0.2.0/24"));
+    let bare_address = || written.parse::<IpAddr>().ok().map(IpNet::from);
+    let Some(network) = written.parse::<IpNet>().ok().or_else(bare_address) else {
+        return Err(format!(
+            "`{written}` is not a network: use CIDR notation such as 192.0.2.0/24"
+        ));
     };
     if network.trunc() != network {
-        return Err(format!("`{written}` has bits beyond its prefix: write {}", network.trunc()));
+        return Err(format!("`{written}` has bits set beyond its prefix: use {}", network.trunc()));
     }
     if network.prefix_len() == 0 {
-        return Err(format!("`{written}` is everybody"));
+        return Err(format!("`{written}` covers every address"));
     }
     match network {
         IpNet::V6(six) if six.addr().to_ipv4_mapped().is_some() => {
-            Err(format!("`{written}` is IPv4 mapped into IPv6: write it as IPv4"))
+            Err(format!("`{written}` is IPv4-mapped IPv6: use IPv4 notation"))
         }
         _ => Ok(network),
     }
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_in_a_range_is_a_datacenters_and_no_other_is() {
+    fn only_addresses_in_listed_ranges_are_datacenters() {
         let list = "# clouds\n\n192.0.2.0/24 # one\n  2001:db8::/32\n198.51.100.7\n";
         for inside in ["192.0.2.1", "::ffff:192.0.2.255", "2001:db8:1::9", "198.51.100.7"] {
             assert!(holds(list, inside), "{inside}");
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_prefix_decides_whatever_the_order_of_lines() {
+    fn the_longest_prefix_decides_in_any_line_order() {
         let mut lines = ["10.0.0.0/8", "!10.1.0.0/16", "10.1.2.0/24", "! 10.1.2.3"];
         for _ in 0..lines.len() {
             lines.rotate_left(1);
@@ -134,17 +135,17 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_line_is_named() {
+    fn every_invalid_line_is_reported() {
         let list = "192.0.2.0/24\nnonsense\n10.1.2.3/8 # a host\n10.0.0.0/33\n\n0.0.0.0/0\n\
                     !192.0.2.0/24\n::ffff:10.0.0.0/104\n192.0.2.0/24";
-        let wrong = Datacenters::parse(list).unwrap_err();
-        let lines: Vec<usize> = wrong.iter().map(|wrong| wrong.line).collect();
+        let invalid = Datacenters::parse(list).unwrap_err();
+        let lines: Vec<usize> = invalid.iter().map(|line| line.line).collect();
         assert_eq!(lines, [2, 3, 4, 6, 7, 8, 9]);
-        assert!(wrong[1].reason.contains("write 10.0.0.0/8"), "{}", wrong[1].reason);
+        assert!(invalid[1].reason.contains("use 10.0.0.0/8"), "{}", invalid[1].reason);
     }
 
     #[test]
-    fn a_hundred_thousand_ranges_are_read_and_asked_without_anybody_noticing() {
+    fn a_list_of_a_hundred_thousand_ranges_is_parsed_and_matched() {
         let ranges = |from: u32, to: u32| {
             (from..to).map(|number| Ipv4Net::new(Ipv4Addr::from_bits(number << 8), 24).unwrap())
         };
@@ -157,7 +158,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_list_answers_what_a_linear_scan_answers(
+        fn a_list_agrees_with_a_linear_scan(
             networks in prop::collection::vec((any::<u32>(), 1_u8..=32, any::<bool>()), 0..40),
             six in prop::collection::vec((any::<u128>(), 1_u8..=128), 0..40),
             asked in any::<u32>(),

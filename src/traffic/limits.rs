@@ -1,85 +1,85 @@
-//! How often one visitor counts.
+//! Rate limits on a visitor's counted events.
 
 use crate::traffic::Quota;
 use crate::traffic::VisitorKey;
 use crate::traffic::buckets;
 use crate::traffic::buckets::Bucket;
+use crate::traffic::buckets::CallerClock;
+use crate::traffic::buckets::Capacity;
 use crate::traffic::buckets::Limit;
-use crate::traffic::buckets::Room;
-use crate::traffic::buckets::Told;
-use crate::traffic::recent::Recent;
+use crate::traffic::recent::RecentResults;
 use arc_swap::ArcSwap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Bits of a decision's id that tell the placements of one page call apart.
+/// Bits of a decision id that distinguish the placements of one page call.
 const PLACEMENT_BITS: u32 = 8;
 
-/// The quotas of all visitors, in bounded memory, under the salt of the day.
+/// The quotas of all visitors, in bounded memory, keyed under the day's salt.
 ///
-/// Impressions count by page call: a page with eight units uses its visitor's quota once. Clicks
-/// count by decision: a second call to action of the same unit is free. What is asked again of the
-/// same call or decision gets the same answer, for as long as it is among the recent.
+/// Impressions count per page call: a page with eight units uses its visitor's quota once. Clicks
+/// count per decision: a second call to action of the same unit is free. A repeated check of the same
+/// call or decision returns the same result while it is in the cache of recent results.
 ///
-/// A quota is a bucket (GCRA): `count` at once, refilled evenly over `seconds`; so `count` is what
-/// can be kept up, and a first span of `seconds` after a quiet one may hold nearly twice as many.
+/// A quota is a token bucket (GCRA): a burst of `count`, replenished evenly over `seconds`. So `count`
+/// is the sustained rate, and the first window after an idle one may contain nearly twice as many.
 pub struct Visitors {
     quotas: Quotas,
-    most: usize,
+    max: usize,
     day: ArcSwap<Day>,
     overflowed_before: AtomicU64,
 }
 
-/// What visitors, and whole networks of them, may do.
+/// The quotas of single visitors and of their networks.
 #[derive(Clone, Debug, Default)]
 pub struct Quotas {
     /// Page calls of one visitor with an impression.
     pub impressions: Vec<Quota>,
-    /// Decisions that one visitor clicked.
+    /// Clicked decisions of one visitor.
     pub clicks: Vec<Quota>,
     /// Page calls of one network (/24, /48) with an impression.
     pub network_impressions: Vec<Quota>,
-    /// Decisions clicked from one network.
+    /// Clicked decisions of one network.
     pub network_clicks: Vec<Quota>,
 }
 
-/// What is known under one salt.
+/// The state under one salt.
 struct Day {
     salt: [u8; 32],
-    impressions: Kind,
-    clicks: Kind,
-    seen_calls: Recent,
-    clicked: Recent,
-    room: Arc<Room>,
-    clock: Told,
+    impressions: EventLimits,
+    clicks: EventLimits,
+    seen_calls: RecentResults,
+    clicked: RecentResults,
+    capacity: Arc<Capacity>,
+    clock: CallerClock,
 }
 
 /// The limits of one kind of event.
-struct Kind {
+struct EventLimits {
     visitor: Vec<Limit>,
     network: Vec<Limit>,
 }
 
 impl Visitors {
-    /// At most `most` keys are held: one for each quota a visitor has begun to use. `salt` is 32
-    /// random bytes that nobody keeps.
-    pub fn new(mut quotas: Quotas, most: usize, salt: [u8; 32]) -> Visitors {
+    /// Stores at most `max` keys, one per visitor and quota in use. `salt` is 32 random bytes, stored
+    /// nowhere else.
+    pub fn new(mut quotas: Quotas, max: usize, salt: [u8; 32]) -> Visitors {
         let Quotas { impressions, clicks, network_impressions, network_clicks } = &mut quotas;
         for quotas in [impressions, clicks, network_impressions, network_clicks] {
-            // The shortest first: who is over it uses nothing of the longer ones.
+            // Shortest first: a visitor over it uses nothing of the longer ones.
             quotas.sort_by_key(|quota| quota.seconds);
         }
-        let day = ArcSwap::from_pointee(Day::new(&quotas, most, salt));
-        Visitors { quotas, most, day, overflowed_before: AtomicU64::new(0) }
+        let day = ArcSwap::from_pointee(Day::new(&quotas, max, salt));
+        Visitors { quotas, max, day, overflowed_before: AtomicU64::new(0) }
     }
 
-    /// Begins a new day: another salt, and all visitors are strangers again. At least every 24 hours.
+    /// Starts a new day with another salt and empty state. Call it at least every 24 hours.
     pub fn renew(&self, salt: [u8; 32]) {
-        let day = Day::new(&self.quotas, self.most, salt);
-        let over = self.day.swap(Arc::new(day));
-        self.overflowed_before.fetch_add(over.room.crowded(), Relaxed);
+        let day = Day::new(&self.quotas, self.max, salt);
+        let previous = self.day.swap(Arc::new(day));
+        self.overflowed_before.fetch_add(previous.capacity.overflows(), Relaxed);
     }
 
     /// The visitor's key for today.
@@ -87,45 +87,47 @@ impl Visitors {
         VisitorKey::new(&self.day.load().salt, address, agent, publisher)
     }
 
-    /// Whether an impression is within the visitor's quotas at `now_ms`, unix milliseconds.
+    /// Whether an impression is within the visitor's quotas at `now_ms`, in Unix milliseconds.
     pub fn allows_impression(&self, visitor: VisitorKey, decision: u128, now_ms: i64) -> bool {
         let day = self.day.load();
         let call = decision >> PLACEMENT_BITS;
-        day.seen_calls.once((visitor, call), || day.allows(&day.impressions, visitor, now_ms))
+        day.seen_calls
+            .get_or_compute((visitor, call), || day.allows(&day.impressions, visitor, now_ms))
     }
 
-    /// Whether a click is within the visitor's quotas at `now_ms`, unix milliseconds.
+    /// Whether a click is within the visitor's quotas at `now_ms`, in Unix milliseconds.
     pub fn allows_click(&self, visitor: VisitorKey, decision: u128, now_ms: i64) -> bool {
         let day = self.day.load();
-        day.clicked.once((visitor, decision), || day.allows(&day.clicks, visitor, now_ms))
+        day.clicked.get_or_compute((visitor, decision), || day.allows(&day.clicks, visitor, now_ms))
     }
 
-    /// Forgets the visitors whose quotas are whole again; call it now and then.
+    /// Evicts visitors whose quotas are fully replenished; call it periodically.
     pub fn sweep(&self, now_ms: i64) {
         let day = self.day.load();
-        day.clock.tell(now_ms);
+        day.clock.advance(now_ms);
         day.sweep();
     }
 
-    /// Keys held now.
-    pub fn held(&self) -> usize {
-        self.day.load().room.used()
+    /// Keys stored now.
+    pub fn key_count(&self) -> usize {
+        self.day.load().capacity.used()
     }
 
-    /// How often a visitor had no room of its own and was counted with its network, or not at all.
+    /// How often a visitor could not be stored and was limited with its network, or not at all.
     pub fn overflowed(&self) -> u64 {
-        self.overflowed_before.load(Relaxed) + self.day.load().room.crowded()
+        self.overflowed_before.load(Relaxed) + self.day.load().capacity.overflows()
     }
 }
 
 impl Day {
-    fn new(quotas: &Quotas, most: usize, salt: [u8; 32]) -> Day {
-        let (room, clock) = (Room::new(most), Told::default());
+    fn new(quotas: &Quotas, max: usize, salt: [u8; 32]) -> Day {
+        let (capacity, clock) = (Capacity::new(max), CallerClock::default());
         let limits = |quotas: &[Quota]| -> Vec<Limit> {
-            let limit = |quota: &Quota| buckets::limit(quota.count, quota.seconds, &room, &clock);
+            let limit =
+                |quota: &Quota| buckets::limit(quota.count, quota.seconds, &capacity, &clock);
             quotas.iter().map(limit).collect()
         };
-        let kind = |visitor: &[Quota], network: &[Quota]| Kind {
+        let kind = |visitor: &[Quota], network: &[Quota]| EventLimits {
             visitor: limits(visitor),
             network: limits(network),
         };
@@ -133,22 +135,22 @@ impl Day {
             salt,
             impressions: kind(&quotas.impressions, &quotas.network_impressions),
             clicks: kind(&quotas.clicks, &quotas.network_clicks),
-            seen_calls: Recent::new(most / 2),
-            clicked: Recent::new(most / 8),
-            room: room.clone(),
+            seen_calls: RecentResults::new(max / 2),
+            clicked: RecentResults::new(max / 8),
+            capacity: capacity.clone(),
             clock: clock.clone(),
         }
     }
 
-    fn allows(&self, kind: &Kind, visitor: VisitorKey, now_ms: i64) -> bool {
-        self.clock.tell(now_ms);
-        if self.room.wants_sweep(&self.clock) {
+    fn allows(&self, kind: &EventLimits, visitor: VisitorKey, now_ms: i64) -> bool {
+        self.clock.advance(now_ms);
+        if self.capacity.should_sweep(&self.clock) {
             self.sweep();
         }
-        let own = Bucket { fine: visitor.fine, coarse: visitor.coarse };
-        let whole = Bucket { fine: visitor.coarse, coarse: visitor.coarse };
-        kind.visitor.iter().all(|limit| limit.check_key(&own).is_ok())
-            && kind.network.iter().all(|limit| limit.check_key(&whole).is_ok())
+        let by_visitor = Bucket { fine: visitor.fine, coarse: visitor.coarse };
+        let by_network = Bucket { fine: visitor.coarse, coarse: visitor.coarse };
+        kind.visitor.iter().all(|limit| limit.check_key(&by_visitor).is_ok())
+            && kind.network.iter().all(|limit| limit.check_key(&by_network).is_ok())
     }
 
     fn sweep(&self) {
@@ -171,20 +173,19 @@ mod tests {
         Quota { count, seconds }
     }
 
-    /// The contract's table.
-    fn visitors(most: usize) -> Visitors {
+    /// The default quotas.
+    fn visitors(max: usize) -> Visitors {
         let impressions = [quota(60, 300), quota(600, 86_400)];
         let clicks = [quota(2, 60), quota(6, 600), quota(20, 3_600), quota(40, 86_400)];
         let (impressions, clicks) = (impressions.to_vec(), clicks.to_vec());
-        Visitors::new(Quotas { impressions, clicks, ..Quotas::default() }, most, [1; 32])
+        Visitors::new(Quotas { impressions, clicks, ..Quotas::default() }, max, [1; 32])
     }
 
     fn reader(visitors: &Visitors, number: u32) -> VisitorKey {
         visitors.key(Ipv4Addr::from_bits(0x0a00_0000 + number).into(), "agent", "site")
     }
 
-    /// How many of `times` clicks, each on a decision of its own and `gap_ms` after the one before,
-    /// are allowed.
+    /// How many of `times` clicks are allowed, each on a new decision and `gap_ms` after the previous one.
     fn clicks(visitors: &Visitors, times: u32, from_ms: i64, gap_ms: i64) -> usize {
         let one = reader(visitors, 1);
         let at = |click: u32| from_ms + i64::from(click) * gap_ms;
@@ -208,11 +209,11 @@ mod tests {
     }
 
     #[test]
-    fn a_visitor_has_six_hundred_page_calls_and_their_refill_in_a_day() {
+    fn a_visitor_has_six_hundred_page_calls_plus_refill_in_a_day() {
         let visitors = visitors(10_000);
         let hours = (0..24)
             .map(|hour| calls(&visitors, 60, hour * 60, START + i64::from(hour) * 60 * MINUTE));
-        // 600 at once, and 25 an hour come back.
+        // A burst of 600, then 25 per hour.
         assert_eq!(hours.sum::<usize>(), 600 + 23 * 25);
     }
 
@@ -231,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn clicks_have_the_quotas_of_the_table() {
-        let made = || visitors(10_000);
-        assert_eq!(clicks(&made(), 100, START, 0), 2);
-        // The quota at once, and what came back until the last click.
-        assert_eq!(clicks(&made(), 20, START, 30_000), 6 + 570 / 100);
-        assert_eq!(clicks(&made(), 60, START, MINUTE), 20 + 59 * 60 / 180);
-        assert_eq!(clicks(&made(), 288, START, 5 * MINUTE), 40 + 287 * 300 / 2_160);
+    fn clicks_have_the_default_quotas() {
+        let fresh = || visitors(10_000);
+        assert_eq!(clicks(&fresh(), 100, START, 0), 2);
+        // The burst, plus what was replenished until the last click.
+        assert_eq!(clicks(&fresh(), 20, START, 30_000), 6 + 570 / 100);
+        assert_eq!(clicks(&fresh(), 60, START, MINUTE), 20 + 59 * 60 / 180);
+        assert_eq!(clicks(&fresh(), 288, START, 5 * MINUTE), 40 + 287 * 300 / 2_160);
     }
 
     #[test]
@@ -251,14 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn one_visitor_does_not_use_up_anothers_quota() {
+    fn visitors_have_separate_quotas() {
         let visitors = visitors(10_000);
         assert_eq!(clicks(&visitors, 10, START, 0), 2);
         assert!(visitors.allows_click(reader(&visitors, 2), 9, START));
     }
 
     #[test]
-    fn a_network_has_its_own_quotas_where_some_are_set() {
+    fn network_quotas_apply_where_configured() {
         let quotas = Quotas {
             clicks: vec![quota(2, 60)],
             network_clicks: vec![quota(5, 60)],
@@ -273,18 +274,18 @@ mod tests {
             (0..50).filter(|n| click(*n)).count()
         };
         assert_eq!(all(1, 0), 5, "fifty readers of one network");
-        assert_eq!(all(2, 1_000), 5, "another network has its own");
+        assert_eq!(all(2, 1_000), 5, "another network has its own quota");
     }
 
-    /// Megabytes that this process has in memory.
+    /// Resident memory of this process, in MiB.
     fn resident_mib() -> u64 {
         let text = std::fs::read_to_string("/proc/self/statm").unwrap();
         let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
         pages * 4 / 1_024
     }
 
-    /// Every address is another network's, and each clicks and sees once.
-    fn strangers(count: u32) -> (u64, usize) {
+    /// One impression and one click from each of `count` different networks.
+    fn distinct_networks(count: u32) -> (u64, usize) {
         let visitors = visitors(500_000);
         let before = resident_mib();
         for number in 0..count {
@@ -294,49 +295,49 @@ mod tests {
             visitors.allows_impression(one, u128::from(number) << 8, now);
             visitors.allows_click(one, u128::from(number) << 8, now);
         }
-        (resident_mib().saturating_sub(before), visitors.held())
+        (resident_mib().saturating_sub(before), visitors.key_count())
     }
 
     #[test]
-    fn no_crowd_of_strangers_takes_more_memory_than_its_room() {
-        let (mib, held) = strangers(1_000_000);
-        assert!(mib <= 256 && held <= 500_000, "{mib} MiB, {held} keys");
+    fn memory_is_bounded_under_a_million_visitors() {
+        let (mib, keys) = distinct_networks(1_000_000);
+        assert!(mib <= 256 && keys <= 500_000, "{mib} MiB, {keys} keys");
     }
 
     #[test]
-    #[ignore = "two minutes without optimisation"]
-    fn ten_million_strangers_take_no_more_either() {
-        let (mib, held) = strangers(10_000_000);
-        assert!(mib <= 256 && held <= 500_000, "{mib} MiB, {held} keys");
+    #[ignore = "takes two minutes in a debug build"]
+    fn memory_is_bounded_under_ten_million_visitors() {
+        let (mib, keys) = distinct_networks(10_000_000);
+        assert!(mib <= 256 && keys <= 500_000, "{mib} MiB, {keys} keys");
     }
 
     #[test]
-    fn a_new_salt_makes_strangers_of_all() {
+    fn a_new_salt_resets_all_visitors() {
         let visitors = visitors(10_000);
         let before = reader(&visitors, 1);
         assert_eq!(clicks(&visitors, 10, START, 0), 2);
         visitors.renew([2; 32]);
         assert_ne!(reader(&visitors, 1), before);
-        assert_eq!(visitors.held(), 0);
+        assert_eq!(visitors.key_count(), 0);
         assert_eq!(clicks(&visitors, 10, START, 0), 2);
     }
 
     #[test]
-    fn ten_thousand_visitors_stay_under_the_cap() {
+    fn the_number_of_stored_keys_is_capped() {
         let visitors = visitors(1_000);
         for number in 0..10_000 {
             let one = reader(&visitors, number * 7_919);
             visitors.allows_impression(one, u128::from(number) << 8, START);
             visitors.allows_click(one, u128::from(number), START);
         }
-        assert!(visitors.held() <= 1_000, "{}", visitors.held());
+        assert!(visitors.key_count() <= 1_000, "{}", visitors.key_count());
         assert!(visitors.overflowed() > 0);
         visitors.sweep(START + 2 * DAY);
-        assert_eq!(visitors.held(), 0);
+        assert_eq!(visitors.key_count(), 0);
     }
 
     #[test]
-    fn room_is_made_by_forgetting_who_was_quiet() {
+    fn idle_visitors_are_evicted_when_capacity_is_short() {
         let visitors = visitors(1_000);
         for number in 0..2_000 {
             visitors.allows_impression(
@@ -345,14 +346,14 @@ mod tests {
                 START,
             );
         }
-        let crowded = visitors.overflowed();
+        let overflows = visitors.overflowed();
         let later = START + 60 * MINUTE;
         assert_eq!(clicks(&visitors, 10, later, 0), 2);
-        assert!(visitors.held() < 10 && visitors.overflowed() == crowded);
+        assert!(visitors.key_count() < 10 && visitors.overflowed() == overflows);
     }
 
     #[test]
-    fn a_clock_that_steps_back_stands_still() {
+    fn a_clock_step_back_replenishes_nothing() {
         let visitors = visitors(10_000);
         assert_eq!(clicks(&visitors, 2, START, 0), 2);
         assert_eq!(clicks(&visitors, 10, START - 60 * MINUTE, 0), 0);
@@ -361,7 +362,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_window_holds_more_than_twice_its_quota(gaps in prop::collection::vec(0_i64..40_000, 1..300)) {
+        fn no_window_allows_more_than_twice_its_quota(gaps in prop::collection::vec(0_i64..40_000, 1..300)) {
             let visitors = Visitors::new(
                 Quotas { clicks: vec![quota(6, 600)], ..Quotas::default() },
                 1_000,

@@ -1,8 +1,8 @@
-//! What kind of traffic an event or a request is: robots, prefetchers, strangers' pages, floods,
-//! one visitor doing more than people do, and publishers whose figures no audience makes.
+//! Traffic quality: bots, prefetches, foreign origins, floods, visitors over their rate limits, and
+//! publishers with implausible figures.
 //!
-//! Time, and the salt under which visitors are known, are arguments. Nothing in here leaves the
-//! process's memory, but a visitor's number: where machines share a store, it is there for a day.
+//! Time and the salt for visitor keys are arguments. All state stays in process memory except a
+//! visitor's hash, which is stored in the fleet's Redis for a day.
 
 pub mod agents;
 pub mod arrivals;
@@ -27,11 +27,11 @@ pub use signals::Signals;
 pub use signals::Site;
 pub use visitor::VisitorKey;
 
-/// So many in so long: `count` at once, and one more each `seconds / count` after that.
+/// A rate: a burst of `count`, then one more every `seconds / count` seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// How many.
+    /// Events per window.
     pub count: u32,
-    /// In how many seconds.
+    /// The window, in seconds.
     pub seconds: u32,
 }

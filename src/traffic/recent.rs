@@ -1,4 +1,4 @@
-//! What was asked lately, so that asking again costs nothing and gets the same answer.
+//! A cache of recent results, so that repeating a check uses no quota and gives the same result.
 
 use crate::traffic::buckets::lock;
 use hashbrown::DefaultHashBuilder;
@@ -10,11 +10,11 @@ use std::sync::Mutex;
 
 const SHARDS: usize = 16;
 
-/// Answers to at most `most` recent questions, and to half of them at least.
+/// A cache of at most `max` results; the newest half is always present.
 ///
-/// When the young ones are half of them, they become the old ones and the old ones are forgotten.
-/// Questions are kept as hashes under a random seed.
-pub(super) struct Recent {
+/// Two generations: when the young one holds half of `max`, it becomes the old one and the previous old
+/// one is dropped. Keys are stored as hashes with a random seed.
+pub(super) struct RecentResults {
     shards: [Mutex<Generations>; SHARDS],
     half: usize,
     hasher: DefaultHashBuilder,
@@ -26,29 +26,29 @@ struct Generations {
     old: HashMap<u64, bool>,
 }
 
-impl Recent {
-    /// Remembers at most `most` answers.
-    pub(super) fn new(most: usize) -> Recent {
-        let half = (most / SHARDS / 2).max(1);
+impl RecentResults {
+    /// A cache of at most `max` results.
+    pub(super) fn new(max: usize) -> RecentResults {
+        let half = (max / SHARDS / 2).max(1);
         let hasher = DefaultHashBuilder::default();
-        Recent { shards: std::array::from_fn(|_| Mutex::default()), half, hasher }
+        RecentResults { shards: std::array::from_fn(|_| Mutex::default()), half, hasher }
     }
 
-    /// The answer given to `question` before, else that of `ask`. Two who come at once with the
-    /// same question get one answer.
-    pub(super) fn once(&self, question: impl Hash, ask: impl FnOnce() -> bool) -> bool {
-        let key = self.hasher.hash_one(question);
+    /// The cached result for `key`, else that of `compute`. Concurrent calls with the same key compute
+    /// it once.
+    pub(super) fn get_or_compute(&self, key: impl Hash, compute: impl FnOnce() -> bool) -> bool {
+        let key = self.hasher.hash_one(key);
         let shard = usize::try_from(key >> 60).expect("four bits are left");
         let mut shard = lock(&self.shards[shard]);
-        if let Some(answer) = shard.young.get(&key).or_else(|| shard.old.get(&key)) {
-            return *answer;
+        if let Some(result) = shard.young.get(&key).or_else(|| shard.old.get(&key)) {
+            return *result;
         }
-        let answer = ask();
+        let result = compute();
         if shard.young.len() >= self.half {
             shard.old = mem::take(&mut shard.young);
         }
-        shard.young.insert(key, answer);
-        answer
+        shard.young.insert(key, result);
+        result
     }
 
     #[cfg(test)]
@@ -63,26 +63,26 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_question_is_asked_once() {
-        let (recent, mut asked) = (Recent::new(1_000), 0);
+    fn a_result_is_computed_once() {
+        let (recent, mut computed) = (RecentResults::new(1_000), 0);
         for _ in 0..3 {
-            for answer in [true, false] {
-                let given = recent.once(answer, || {
-                    asked += 1;
-                    answer
+            for result in [true, false] {
+                let found = recent.get_or_compute(result, || {
+                    computed += 1;
+                    result
                 });
-                assert_eq!(given, answer);
+                assert_eq!(found, result);
             }
         }
-        assert_eq!(asked, 2);
+        assert_eq!(computed, 2);
     }
 
     proptest! {
         #[test]
-        fn memory_is_bounded_whatever_is_asked(questions in prop::collection::vec(any::<u32>(), 0..2_000)) {
-            let recent = Recent::new(320);
-            for question in questions {
-                recent.once(question, || true);
+        fn the_number_of_results_is_bounded(keys in prop::collection::vec(any::<u32>(), 0..2_000)) {
+            let recent = RecentResults::new(320);
+            for key in keys {
+                recent.get_or_compute(key, || true);
             }
             prop_assert!(recent.len() <= 320);
         }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::traffic::Arrivals;
 
-const BY: Thresholds = Thresholds {
+const THRESHOLDS: Thresholds = Thresholds {
     impressions: 200,
     clicks: 10,
     click_rate_factor: 5.0,
@@ -20,7 +20,7 @@ fn cell(publisher: &str, hour: i64, impressions: u64, clicks: u64) -> Cell {
 }
 
 fn signs(cells: &[Cell], now: i64) -> Vec<(Sign, Option<Box<str>>)> {
-    let all = findings(cells, &[], now, &BY);
+    let all = findings(cells, &[], now, &THRESHOLDS);
     all.into_iter().map(|finding| (finding.sign, finding.publisher)).collect()
 }
 
@@ -29,7 +29,7 @@ fn about(sign: Sign, publisher: &str) -> (Sign, Option<Box<str>>) {
 }
 
 #[test]
-fn sites_that_people_read_are_left_alone() {
+fn typical_traffic_has_no_findings() {
     let day = |hour: i64| if (7..23).contains(&hour.rem_euclid(24)) { 40 } else { 5 };
     let cells: Vec<Cell> = (0..72)
         .flat_map(|hour| {
@@ -41,19 +41,19 @@ fn sites_that_people_read_are_left_alone() {
 }
 
 #[test]
-fn a_click_rate_far_above_the_others_is_found_and_chance_is_not() {
+fn a_click_rate_significantly_above_the_others_is_found() {
     let others = [cell("b", 1, 1_000, 4), cell("c", 1, 1_000, 6)];
     let with = |clicks| [&others[..], &[cell("a", 1, 1_000, clicks)]].concat();
     assert_eq!(signs(&with(80), 2), [about(Sign::ClickRate, "a")]);
-    // Over five times the others, and it might be chance.
+    // Over five times the others, but not significant.
     assert_eq!(signs(&with(40), 2), []);
-    // Nobody to compare with, or too little of it.
+    // No other publisher to compare with, or too few impressions.
     assert_eq!(signs(&[cell("a", 1, 1_000, 500)], 2), []);
     assert_eq!(signs(&[&others[..], &[cell("a", 1, 199, 199)]].concat(), 2), []);
 }
 
 #[test]
-fn a_ratio_of_views_that_no_page_has_is_found_where_views_are_measured() {
+fn an_implausible_view_ratio_is_found_where_views_are_measured() {
     let with = |viewable| Cell { viewable, ..cell("a", 1, 1_000, 0) };
     for ratio in [0, 49, 1_001] {
         assert_eq!(signs(&[with(Some(ratio))], 2), [about(Sign::ViewRatio, "a")], "{ratio}");
@@ -64,10 +64,10 @@ fn a_ratio_of_views_that_no_page_has_is_found_where_views_are_measured() {
 }
 
 #[test]
-fn a_day_without_a_night_is_found_in_whatever_zone() {
+fn a_flat_day_is_found_in_any_time_zone() {
     let flat: Vec<Cell> = (0..72).map(|hour| cell("a", hour, 10, 0)).collect();
     assert_eq!(signs(&flat, 72), [about(Sign::FlatDay, "a")]);
-    assert_eq!(signs(&flat[..47], 47), [], "one day has no shape yet");
+    assert_eq!(signs(&flat[..47], 47), [], "too little history");
     for zone in 0..24 {
         let night = |hour: i64| (hour + zone).rem_euclid(24) < 6;
         let cells: Vec<Cell> =
@@ -77,27 +77,27 @@ fn a_day_without_a_night_is_found_in_whatever_zone() {
 }
 
 #[test]
-fn an_hour_of_clicks_above_a_campaigns_own_history_is_found() {
+fn a_click_spike_above_a_campaigns_own_history_is_found() {
     let day = |hour: i64| if hour.rem_euclid(24) < 12 { 3 } else { 1 };
     let with = |hours: i64, last: u64| -> Vec<Cell> {
         let clicks = |hour| if hour == hours - 1 { last } else { (hour % 12) as u64 };
         (0..hours).map(|hour| cell("a", hour, day(hour), clicks(hour))).collect()
     };
     assert_eq!(signs(&with(200, 12), 200), [(Sign::ClickSpike, None)]);
-    assert_eq!(signs(&with(200, 11), 200), [], "as many as ever before");
-    assert_eq!(signs(&with(100, 50), 100), [], "a history of four days is none");
-    assert_eq!(signs(&with(200, 50), 199), [], "an hour that is not over");
+    assert_eq!(signs(&with(200, 11), 200), [], "not above the history");
+    assert_eq!(signs(&with(100, 50), 100), [], "too little history");
+    assert_eq!(signs(&with(200, 50), 199), [], "an incomplete hour");
 }
 
 #[test]
-fn impressions_like_clockwork_are_found() {
+fn regular_arrivals_are_found() {
     let arrivals = Arrivals::default();
     for number in 0..400_i64 {
-        arrivals.note("clockwork", number * 1_000);
-        arrivals.note("people", number * 1_000 + (number * number * 7_919) % 4_001);
+        arrivals.note("scripted", number * 1_000);
+        arrivals.note("human", number * 1_000 + (number * number * 7_919) % 4_001);
     }
-    let all = findings(&[], &arrivals.all(), 1, &BY);
+    let all = findings(&[], &arrivals.all(), 1, &THRESHOLDS);
     assert_eq!(all.len(), 1, "{all:?}");
     assert_eq!(all[0].sign, Sign::RegularArrivals);
-    assert_eq!(all[0].publisher.as_deref(), Some("clockwork"));
+    assert_eq!(all[0].publisher.as_deref(), Some("scripted"));
 }

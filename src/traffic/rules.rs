@@ -1,13 +1,13 @@
-//! Every rule that can speak against an event, in the order in which they are asked.
+//! All validity rules for events, in order of evaluation.
 //!
-//! `GET /v1/limits` prints this table, and the rules of a request are asked by walking it
-//! ([`Signals::claim`]), so the printed order is the order of evaluation. The first rule that speaks
-//! gives the verdict.
+//! `GET /v1/limits` returns this table and [`Signals::claim`] evaluates the request rules by iterating
+//! over it, so the published order is the order of evaluation. The first rule that matches decides the
+//! verdict.
 //!
-//! General invalid traffic (GIVT) is told at once, by list or by parameter. Sophisticated invalid
-//! traffic (SIVT) needs history and people: its rules lead to a review and, after it, to a credit;
-//! by themselves they change no verdict. The words are those of the MRC's Invalid Traffic Detection
-//! and Filtration Standards Addendum (2020).
+//! General invalid traffic (GIVT) is detected immediately, by lists or parameters. Sophisticated invalid
+//! traffic (SIVT) needs history and human review: its rules lead to a review and then to a credit, and
+//! change no verdict by themselves. Terms follow the MRC's Invalid Traffic Detection and Filtration
+//! Standards Addendum (2020).
 
 use crate::domain::event::InvalidReason;
 use crate::domain::event::InvalidReason::*;
@@ -15,55 +15,55 @@ use crate::traffic::agents;
 use crate::traffic::signals::Signals;
 use crate::traffic::signals::Site;
 use Class::*;
-use Decided::*;
+use Stage::*;
 
 closed! {
-    /// How it is told.
+    /// The class of invalid traffic that a rule detects.
     Class {
-        /// At once, by list or by parameter.
+        /// General: detected immediately, by lists or parameters.
         Givt = "givt",
-        /// Later, by analytics and people.
+        /// Sophisticated: detected later, by analysis and review.
         Sivt = "sivt",
     }
 }
 
 closed! {
-    /// Where it is decided.
-    Decided {
-        /// From the request alone.
+    /// The stage at which a rule is evaluated.
+    Stage {
+        /// From the request alone, before the record is written.
         Request = "request",
-        /// By how often its visitor or network came before.
+        /// From the rate of its visitor or network.
         Visitor = "visitor",
-        /// By the event's history, when its record is applied.
+        /// From the event's history, when the ledger applies its record.
         Ledger = "ledger",
         /// By the operator, from the findings of `GET /v1/admin/review`.
         Review = "review",
     }
 }
 
-/// Whether a rule of a request speaks against it.
-type Speaks = fn(&Signals<'_>, &Site<'_>) -> bool;
+/// Whether a request rule matches, so that the event is invalid.
+type Predicate = fn(&Signals<'_>, &Site<'_>) -> bool;
 
-/// One rule.
+/// A validity rule.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// Its name; never used twice.
+    /// The unique name.
     pub name: &'static str,
-    /// `duplicate`, `pending` or `invalid`; `review` where it changes no verdict.
+    /// `duplicate`, `pending` or `invalid`; `review` for a rule that changes no verdict.
     pub verdict: &'static str,
-    /// The reason, where the verdict is `invalid`.
+    /// The reason, when the verdict is `invalid`.
     pub reason: Option<InvalidReason>,
-    /// What it looks at.
+    /// The condition, for display.
     pub signal: &'static str,
-    /// What holds where nobody sets anything.
+    /// The default setting, for display.
     pub default: &'static str,
-    /// The settings that change it.
+    /// The settings that control it.
     pub settings: &'static [&'static str],
-    /// How it is told.
+    /// General or sophisticated invalid traffic.
     pub class: Class,
-    /// Where it is decided.
-    pub decided: Decided,
-    pub(super) speaks: Option<Speaks>,
+    /// The stage at which it is evaluated.
+    pub decided: Stage,
+    pub(super) predicate: Option<Predicate>,
 }
 
 const ON: &str = "on";
@@ -72,34 +72,34 @@ const fn rule(
     name: &'static str,
     verdict: &'static str,
     signal: &'static str,
-    decided: Decided,
+    decided: Stage,
 ) -> Rule {
     let class = if matches!(decided, Review) { Sivt } else { Givt };
     let (reason, settings, default) = (None, &[] as &[&str], ON);
-    Rule { name, verdict, reason, signal, default, settings, class, decided, speaks: None }
+    Rule { name, verdict, reason, signal, default, settings, class, decided, predicate: None }
 }
 
 const fn invalid(
     name: &'static str,
     reason: InvalidReason,
     signal: &'static str,
-    decided: Decided,
+    decided: Stage,
 ) -> Rule {
     Rule { reason: Some(reason), ..rule(name, "invalid", signal, decided) }
 }
 
-/// A rule of the request.
-const fn asks(
+/// A rule evaluated on the request.
+const fn request(
     name: &'static str,
     reason: InvalidReason,
     signal: &'static str,
-    speaks: Speaks,
+    predicate: Predicate,
 ) -> Rule {
-    Rule { speaks: Some(speaks), ..invalid(name, reason, signal, Request) }
+    Rule { predicate: Some(predicate), ..invalid(name, reason, signal, Request) }
 }
 
-/// A sign that makes nothing invalid by itself.
-const fn finding(
+/// A rule that leads to a review and invalidates nothing by itself.
+const fn review(
     name: &'static str,
     signal: &'static str,
     default: &'static str,
@@ -109,121 +109,122 @@ const fn finding(
 }
 
 impl Rule {
-    const fn by(self, default: &'static str, settings: &'static [&'static str]) -> Rule {
+    const fn controlled_by(self, default: &'static str, settings: &'static [&'static str]) -> Rule {
         Rule { default, settings, ..self }
     }
 }
 
-/// The rules, in the order in which they are asked.
+/// The rules, in order of evaluation.
 ///
-/// Signs of a robot share a reason, so the cheap ones stand first among them. The quotas come last
-/// of what is asked before the ledger, since asking uses them: a robot does not use up what people
-/// behind the same address have.
+/// Bot rules share a reason, so the cheapest come first. Quotas come last before the ledger, since
+/// checking them uses them up: a bot must not use the quota of readers behind the same address.
 pub static RULES: &[Rule] = &[
-    invalid("forged", Forged, "the token was not sealed by us", Request),
-    asks("test", Test, "the decision is a test: no traffic, whoever sends it", |seen, _| seen.test),
-    asks("no_accept", Bot, "no `Accept`", |seen, _| !seen.accepts),
-    asks(
+    invalid("forged", Forged, "the token is not sealed with a known key", Request),
+    request("test", Test, "the decision is a test, so its events never count", |signals, _| signals.test),
+    request("no_accept", Bot, "no `Accept` header", |signals, _| !signals.accepts),
+    request(
         "fetch_destination",
         Bot,
-        "`Sec-Fetch-Dest` is sent and is none of `image`, `empty`, `script`, `document`",
-        |seen, _| seen.is_odd_destination(),
+        "`Sec-Fetch-Dest` is present and not `image`, `empty`, `script` or `document`",
+        |signals, _| signals.is_unexpected_destination(),
     ),
-    asks("datacenter", Bot, "the address is in a range of a datacenter", |seen, _| seen.datacenter)
-        .by("off: no file is named", &["traffic.datacenters"]),
-    asks(
+    request("datacenter", Bot, "the address is in a listed datacenter network", |signals, _| {
+        signals.datacenter
+    })
+    .controlled_by("off: no file is configured", &["traffic.datacenters"]),
+    request(
         "agent",
         Bot,
-        "`User-Agent` is absent, over 512 bytes, of no known browser, or a listed robot's",
-        |seen, _| agents::is_robot(seen.agent),
+        "`User-Agent` is missing, over 512 bytes, or a known bot's",
+        |signals, _| agents::is_bot(signals.agent),
     ),
-    asks("head", Prefetch, "the method is `HEAD`", |seen, _| seen.head),
-    asks(
+    request("head", Prefetch, "the method is `HEAD`", |signals, _| signals.head),
+    request(
         "prefetch",
         Prefetch,
-        "`Sec-Purpose`, `Purpose` or `X-Moz` says prefetch, prerender or preview",
-        |seen, _| seen.is_announced(),
+        "`Sec-Purpose`, `Purpose` or `X-Moz` is prefetch, prerender or preview",
+        |signals, _| signals.announces_prefetch(),
     ),
-    asks(
+    request(
         "wrong_origin",
         WrongOrigin,
-        "`Origin`, else the origin of `Referer`, is neither one of the publisher's nor ours",
-        |seen, site| seen.is_elsewhere(site),
+        "`Origin`, else the origin of `Referer`, is neither the publisher's nor this server's",
+        |signals, site| signals.is_elsewhere(site),
     )
-    .by("on where the publisher lists origins and one is sent", &[]),
-    asks("stopped", Stopped, "the flight or the publisher is stopped", |seen, _| seen.stopped),
-    asks(
+    .controlled_by("on when the publisher lists origins and the request has one", &[]),
+    request("stopped", Stopped, "the flight or the publisher is paused", |signals, _| signals.stopped),
+    request(
         "out_of_region",
         OutOfRegion,
-        "the observed country is neither the unit's nor one the flight was sold for",
-        |seen, _| seen.out_of_region,
+        "the observed country is neither the unit's nor targeted by the flight",
+        |signals, _| signals.out_of_region,
     )
-    .by("on where a country is observed", &["server.country_header", "server.geoip"]),
-    invalid("visitor_rate", RateLimited, "the visitor is over a quota, per publisher", Visitor).by(
-        "60 page calls in 5 minutes and 600 a day; 2 clicks a minute, 6 in 10 minutes, 20 an hour, \
-         40 a day; off under `basic` measurement",
+    .controlled_by("on when a country is observed", &["server.country_header", "server.geoip"]),
+    invalid("visitor_rate", RateLimited, "the visitor exceeds a quota, per publisher", Visitor).controlled_by(
+        "60 page calls per 5 minutes and 600 per day; 2 clicks per minute, 6 per 10 minutes, 20 per \
+         hour, 40 per day; off under `basic` measurement",
         &["limits.impressions", "limits.clicks"],
     ),
     invalid(
         "network_rate",
         RateLimited,
-        "the visitor's network (/24, /48) is over a quota, per publisher",
+        "the visitor's network (/24, /48) exceeds a quota, per publisher",
         Visitor,
     )
-    .by("off: no quota is set", &["limits.network_impressions", "limits.network_clicks"]),
-    invalid("late", Late, "its identity cannot be checked any more when it is applied", Ledger)
-        .by("on; does not happen while one process holds the journal", &[]),
-    invalid("expired", Expired, "its window after the decision is over", Ledger).by(
-        "15 minutes for the impression, 2 hours for what follows",
+    .controlled_by("off: no quota is configured", &["limits.network_impressions", "limits.network_clicks"]),
+    invalid("late", Late, "its record was applied after its id had left the duplicate check", Ledger)
+        .controlled_by("on; cannot happen with a single process and its journal", &[]),
+    invalid("expired", Expired, "the event's window after the decision has passed", Ledger).controlled_by(
+        "15 minutes for impressions, 2 hours for later events",
         &["windows.impression_seconds", "windows.click_seconds"],
     ),
-    rule("early", "pending", "what follows an impression came before it", Ledger)
-        .by("waits for 60 seconds", &["windows.orphan_grace_seconds"]),
-    invalid("orphan", OrphanClick, "its impression did not come while it waited", Ledger)
-        .by("after 60 seconds", &["windows.orphan_grace_seconds"]),
-    invalid("too_fast", TooFast, "sooner after the impression than a person can", Ledger).by(
-        "viewable under 900 ms, click under 500 ms; no floor from decision to impression",
+    rule("early", "pending", "a viewable, click or copy arrived before its impression", Ledger)
+        .controlled_by("pending for 60 seconds", &["windows.orphan_grace_seconds"]),
+    invalid("orphan", OrphanClick, "the impression did not arrive while the event was pending", Ledger)
+        .controlled_by("after 60 seconds", &["windows.orphan_grace_seconds"]),
+    invalid("too_fast", TooFast, "too soon after the impression for a person", Ledger).controlled_by(
+        "viewable within 900 ms, click within 500 ms; no minimum from decision to impression",
         &["windows.viewable_after_ms", "windows.click_after_ms"],
     ),
-    rule("used", "duplicate", "the token's kind, or call to action, was used before", Ledger),
-    invalid("over_budget", OverBudget, "the budget has no room for the price", Ledger),
-    finding(
+    rule("used", "duplicate", "this kind of event, or call to action, was already recorded", Ledger),
+    invalid("over_budget", OverBudget, "the price exceeds the remaining budget", Ledger),
+    review(
         "click_rate",
         "a publisher's click rate is far above that of the campaign's other publishers",
-        "surely (Wilson, 3.09 deviations) over 5 times their median, from 200 impressions and 10 clicks",
+        "Wilson lower bound (z = 3.09) over 5 times their median, from 200 impressions and 10 clicks",
         &["review.click_rate_factor", "review.impressions", "review.clicks"],
     ),
-    finding(
+    review(
         "view_ratio",
-        "a publisher has more viewable impressions than impressions, or hardly any",
+        "a publisher has more viewable impressions than impressions, or almost none",
         "over 1.0 or under 0.05, from 200 impressions",
         &["review.view_ratio_most", "review.view_ratio_least", "review.impressions"],
     ),
-    finding(
+    review(
         "regular_arrivals",
-        "a publisher's impressions arrive like clockwork",
+        "a publisher's impressions arrive at regular intervals",
         "coefficient of variation under 0.2 within an hour, from 200 impressions",
         &["review.arrival_variation", "review.impressions"],
     ),
-    finding(
+    review(
         "flat_day",
-        "a publisher has as many impressions in its quietest six hours as in its busiest",
+        "a publisher has nearly as many impressions in its quietest six hours as in its busiest",
         "over 0.9, from 200 impressions on 2 days",
         &["review.night_share", "review.impressions"],
     ),
-    finding(
+    review(
         "click_spike",
-        "a campaign's clicks of an hour are above nearly all of its own history",
-        "above the 99.9th percentile of 168 hours at least, from 10 clicks",
+        "a campaign's clicks in one hour exceed a high percentile of its own history",
+        "above the 99.9th percentile of at least 168 hours, from 10 clicks",
         &["review.spike_permille", "review.spike_history_hours", "review.clicks"],
     ),
-    invalid("credited", Credited, "the operator credits it after a review", Review)
-        .by("by hand", &[]),
+    invalid("credited", Credited, "credited by the operator after a review", Review)
+        .controlled_by("manual", &[]),
 ];
 
-/// The rules that a request alone decides.
-pub(super) fn of_request() -> impl Iterator<Item = (&'static Rule, Speaks)> {
-    RULES.iter().filter_map(|rule| Some((rule, rule.speaks?)))
+/// The rules that are evaluated on the request.
+pub(super) fn request_rules() -> impl Iterator<Item = (&'static Rule, Predicate)> {
+    RULES.iter().filter_map(|rule| Some((rule, rule.predicate?)))
 }
 
 #[cfg(test)]
@@ -232,7 +233,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_reason_is_given_by_a_rule_and_every_rule_has_a_name_of_its_own() {
+    fn every_reason_has_a_rule_and_rule_names_are_unique() {
         for reason in InvalidReason::ALL {
             assert!(RULES.iter().any(|rule| rule.reason == Some(*reason)), "{reason}");
         }
@@ -245,14 +246,17 @@ mod tests {
     }
 
     #[test]
-    fn rules_stand_in_the_order_of_the_places_that_decide_them() {
+    fn rules_are_ordered_by_stage() {
         assert!(RULES.is_sorted_by_key(|rule| rule.decided));
-        let asked = RULES.iter().filter(|rule| rule.speaks.is_some());
-        assert!(asked.clone().all(|rule| rule.decided == Request) && asked.count() == 10);
+        let request_rules = RULES.iter().filter(|rule| rule.predicate.is_some());
+        assert!(
+            request_rules.clone().all(|rule| rule.decided == Request)
+                && request_rules.count() == 10
+        );
     }
 
     #[test]
-    fn every_finding_of_a_review_is_a_rule() {
+    fn every_review_indicator_is_a_rule() {
         let rules: Vec<&str> =
             RULES.iter().filter(|rule| rule.verdict == "review").map(|rule| rule.name).collect();
         let signs: Vec<&str> =

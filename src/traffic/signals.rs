@@ -1,20 +1,20 @@
-//! What one request says of itself, and the first rule that speaks against it.
+//! The signals of one event request, and the first rule that makes the event invalid.
 //!
-//! The rules, their order and their defaults are the table [`RULES`](crate::traffic::rules::RULES).
-//! They mark an event with a reason and never refuse it. What needs history (too fast, orphan,
-//! duplicate) is the ledger's; what needs people comes back as credits.
+//! The rules, their order and their defaults are the table [`RULES`](crate::traffic::rules::RULES). They
+//! mark an event with a reason and never reject it. Rules that need history (too fast, orphan,
+//! duplicate) are the ledger's; reviews result in credits.
 
 use crate::domain::event::InvalidReason;
 use crate::traffic::rules;
 
-/// What a request for an event says, as it came; and what the server knows about it already.
+/// The raw headers of an event request, and what the server derived from it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signals<'a> {
     /// `User-Agent`.
     pub agent: Option<&'a str>,
-    /// There is an `Accept`.
+    /// Whether `Accept` is present.
     pub accepts: bool,
-    /// The method is `HEAD`.
+    /// Whether the method is `HEAD`.
     pub head: bool,
     /// `Sec-Fetch-Dest`.
     pub fetch_dest: Option<&'a str>,
@@ -28,95 +28,94 @@ pub struct Signals<'a> {
     pub origin: Option<&'a str>,
     /// `Referer`.
     pub referer: Option<&'a str>,
-    /// The reader's address is in a datacenter's range.
+    /// Whether the reader's address is in a datacenter network.
     pub datacenter: bool,
-    /// The decision is a test.
+    /// Whether the decision is a test.
     pub test: bool,
-    /// The flight or the publisher is stopped.
+    /// Whether the flight or the publisher is paused.
     pub stopped: bool,
-    /// The observed country contradicts the one the unit was chosen for.
+    /// Whether the observed country contradicts the one the unit was chosen for.
     pub out_of_region: bool,
 }
 
-/// From where a publisher's events may come.
+/// The origins that a publisher's events may come from.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Site<'a> {
-    /// The origins of its pages; none: not checked.
+    /// The origins of its pages; empty turns the check off.
     pub origins: &'a [String],
     /// The origins of its staging pages.
     pub staging_origins: &'a [String],
-    /// Our own origin: units in a frame of ours report from it.
+    /// This server's origin, from which units in its own frames report.
     pub own: Option<&'a str>,
 }
 
 impl Site<'_> {
-    fn holds(&self, origin: &str) -> bool {
+    fn allows(&self, origin: &str) -> bool {
         let listed = self.origins.iter().chain(self.staging_origins).map(String::as_str);
         listed.chain(self.own).any(|known| known.eq_ignore_ascii_case(origin))
     }
 }
 
 impl Signals<'_> {
-    /// The reason why the event must not be billed: that of the first rule that speaks.
+    /// The reason why the event must not be billed: that of the first matching rule.
     ///
-    /// `within_quota` is asked only when no other does, so that a robot does not use up the quota
-    /// of people behind the same address.
+    /// Calls `within_quota` only when no rule matches, so that a bot does not use the quota of readers
+    /// behind the same address.
     pub fn claim(
         &self,
         site: &Site<'_>,
         within_quota: impl FnOnce() -> bool,
     ) -> Option<InvalidReason> {
-        match rules::of_request().find(|(_, speaks)| speaks(self, site)) {
+        match rules::request_rules().find(|(_, predicate)| predicate(self, site)) {
             Some((rule, _)) => rule.reason,
             None if within_quota() => None,
             None => Some(InvalidReason::RateLimited),
         }
     }
 
-    /// Whether it comes from a robot.
+    /// Whether a bot rule matches.
     pub fn is_robot(&self) -> bool {
         let site = Site::default();
-        rules::of_request()
+        rules::request_rules()
             .filter(|(rule, _)| rule.reason == Some(InvalidReason::Bot))
-            .any(|(_, speaks)| speaks(self, &site))
+            .any(|(_, predicate)| predicate(self, &site))
     }
 
-    /// Whether a browser, or whoever looks at links before people do, asks ahead of the reader.
+    /// Whether the request is a prefetch or preview, before any reader sees the unit.
     pub fn is_ahead(&self) -> bool {
-        self.head || self.is_announced()
+        self.head || self.announces_prefetch()
     }
 
-    /// Whether a header says that nobody has asked for it yet.
-    pub(super) fn is_announced(&self) -> bool {
-        let says = |value: &str| {
+    /// Whether a header announces a prefetch, prerender or preview.
+    pub(super) fn announces_prefetch(&self) -> bool {
+        let announces = |value: &str| {
             value.split([';', ',', ' ']).any(|word| {
                 ["prefetch", "prerender", "preview"]
                     .iter()
                     .any(|one| word.eq_ignore_ascii_case(one))
             })
         };
-        [self.sec_purpose, self.purpose, self.x_moz].into_iter().flatten().any(says)
+        [self.sec_purpose, self.purpose, self.x_moz].into_iter().flatten().any(announces)
     }
 
-    /// Whether the browser says that it fetches for what no unit is.
-    pub(super) fn is_odd_destination(&self) -> bool {
-        let usual = ["image", "empty", "script", "document"];
-        self.fetch_dest.is_some_and(|given| !usual.contains(&given))
+    /// Whether `Sec-Fetch-Dest` is one that units never use.
+    pub(super) fn is_unexpected_destination(&self) -> bool {
+        let expected = ["image", "empty", "script", "document"];
+        self.fetch_dest.is_some_and(|destination| !expected.contains(&destination))
     }
 
-    /// Whether it names an origin, and the site lists some, and this is none of them.
+    /// Whether the request has an origin that is not among the site's listed ones.
     ///
-    /// `Origin: null` names none: a sandboxed frame sends it, and so can whoever would rather send
-    /// nothing.
+    /// `Origin: null` counts as no origin: sandboxed frames send it, and anyone could instead send none.
     pub fn is_elsewhere(&self, site: &Site<'_>) -> bool {
         let named = self.origin.filter(|origin| *origin != "null");
         let origin = named.or_else(|| self.referer.and_then(origin_of));
-        !site.origins.is_empty() && origin.is_some_and(|origin| !site.holds(origin))
+        !site.origins.is_empty() && origin.is_some_and(|origin| !site.allows(origin))
     }
 }
 
-/// The origin in a URL, as it is written there: `https://news.example` of
-/// `https://news.example/a?b`. `None` where there is none.
+/// The origin of a URL, unnormalised: `https://news.example` for `https://news.example/a?b`. `None`
+/// without a scheme and host.
 pub fn origin_of(url: &str) -> Option<&str> {
     let host = url.find("://")? + 3;
     let end = url[host..].find(['/', '?', '#', '\\']).map_or(url.len(), |at| host + at);
@@ -128,7 +127,7 @@ mod tests {
     use super::*;
     use InvalidReason::*;
 
-    const PERSON: Signals<'static> = Signals {
+    const READER: Signals<'static> = Signals {
         agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
         accepts: true,
         head: false,
@@ -149,76 +148,79 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_left_alone() {
-        assert_eq!(claim(PERSON), None);
+    fn a_readers_request_is_valid() {
+        assert_eq!(claim(READER), None);
         for fetch_dest in [None, Some("image"), Some("script"), Some("document")] {
-            assert_eq!(claim(Signals { fetch_dest, ..PERSON }), None);
+            assert_eq!(claim(Signals { fetch_dest, ..READER }), None);
         }
         let purpose = Some("prefetching-is-not-what-this-says");
-        assert_eq!(claim(Signals { purpose, ..PERSON }), None);
+        assert_eq!(claim(Signals { purpose, ..READER }), None);
     }
 
     #[test]
-    fn each_sign_of_a_robot_is_enough() {
-        for robot in [
-            Signals { agent: None, ..PERSON },
-            Signals { agent: Some("curl/8.5.0"), ..PERSON },
-            Signals { accepts: false, ..PERSON },
-            Signals { fetch_dest: Some("iframe"), ..PERSON },
-            Signals { fetch_dest: Some(""), ..PERSON },
-            Signals { datacenter: true, ..PERSON },
+    fn each_bot_signal_is_sufficient() {
+        for bot in [
+            Signals { agent: None, ..READER },
+            Signals { agent: Some("curl/8.5.0"), ..READER },
+            Signals { accepts: false, ..READER },
+            Signals { fetch_dest: Some("iframe"), ..READER },
+            Signals { fetch_dest: Some(""), ..READER },
+            Signals { datacenter: true, ..READER },
         ] {
-            assert_eq!(claim(robot), Some(Bot), "{robot:?}");
+            assert_eq!(claim(bot), Some(Bot), "{bot:?}");
         }
     }
 
     #[test]
-    fn asking_ahead_of_the_reader_is_a_prefetch() {
-        for ahead in [
-            Signals { head: true, ..PERSON },
-            Signals { sec_purpose: Some("prefetch"), ..PERSON },
-            Signals { sec_purpose: Some("prefetch;prerender"), ..PERSON },
-            Signals { sec_purpose: Some("Prefetch; anonymous-client-ip"), ..PERSON },
-            Signals { purpose: Some("preview"), ..PERSON },
-            Signals { x_moz: Some("prefetch"), ..PERSON },
+    fn prefetches_and_previews_are_detected() {
+        for prefetch in [
+            Signals { head: true, ..READER },
+            Signals { sec_purpose: Some("prefetch"), ..READER },
+            Signals { sec_purpose: Some("prefetch;prerender"), ..READER },
+            Signals { sec_purpose: Some("Prefetch; anonymous-client-ip"), ..READER },
+            Signals { purpose: Some("preview"), ..READER },
+            Signals { x_moz: Some("prefetch"), ..READER },
         ] {
-            assert_eq!(claim(ahead), Some(Prefetch), "{ahead:?}");
+            assert_eq!(claim(prefetch), Some(Prefetch), "{prefetch:?}");
         }
     }
 
     #[test]
-    fn an_origin_is_checked_where_the_publisher_lists_some_and_one_is_named() {
+    fn an_origin_is_checked_when_the_publisher_lists_origins_and_the_request_has_one() {
         let origins = ["https://news.example".to_owned()];
         let staging = ["http://localhost:3000".to_owned()];
         let own = Some("https://units.example");
         let listed = Site { origins: &origins, staging_origins: &staging, own };
         let open = Site { origins: &[], ..listed };
-        let asked = |site: &Site<'_>, origin, referer| {
-            Signals { origin, referer, ..PERSON }.claim(site, || true)
+        let claim_from = |site: &Site<'_>, origin, referer| {
+            Signals { origin, referer, ..READER }.claim(site, || true)
         };
         let foreign = "https://news.example.evil.example";
         for good in ["https://news.example", "HTTPS://News.example", "http://localhost:3000"] {
-            assert_eq!(asked(&listed, Some(good), None), None, "{good}");
+            assert_eq!(claim_from(&listed, Some(good), None), None, "{good}");
         }
-        assert_eq!(asked(&listed, own, None), None);
+        assert_eq!(claim_from(&listed, own, None), None);
         for bad in [foreign, "http://news.example", "https://news.example:8443", "", "x"] {
-            assert_eq!(asked(&listed, Some(bad), None), Some(WrongOrigin), "{bad}");
-            assert_eq!(asked(&open, Some(bad), None), None, "{bad}");
+            assert_eq!(claim_from(&listed, Some(bad), None), Some(WrongOrigin), "{bad}");
+            assert_eq!(claim_from(&open, Some(bad), None), None, "{bad}");
         }
-        assert_eq!(asked(&listed, None, Some("https://news.example/a?b#c")), None);
-        assert_eq!(asked(&listed, None, Some("https://evil.example/news")), Some(WrongOrigin));
+        assert_eq!(claim_from(&listed, None, Some("https://news.example/a?b#c")), None);
+        assert_eq!(claim_from(&listed, None, Some("https://evil.example/news")), Some(WrongOrigin));
         assert_eq!(
-            asked(&listed, None, Some("https://news.example@evil.example/")),
+            claim_from(&listed, None, Some("https://news.example@evil.example/")),
             Some(WrongOrigin)
         );
-        assert_eq!(asked(&listed, Some("null"), Some("https://evil.example")), Some(WrongOrigin));
-        assert_eq!(asked(&listed, Some("null"), None), None);
-        assert_eq!(asked(&listed, None, None), None);
-        assert_eq!(asked(&listed, None, Some("about:blank")), None);
+        assert_eq!(
+            claim_from(&listed, Some("null"), Some("https://evil.example")),
+            Some(WrongOrigin)
+        );
+        assert_eq!(claim_from(&listed, Some("null"), None), None);
+        assert_eq!(claim_from(&listed, None, None), None);
+        assert_eq!(claim_from(&listed, None, Some("about:blank")), None);
     }
 
     #[test]
-    fn the_first_rule_of_the_table_gives_the_reason() {
+    fn the_first_matching_rule_gives_the_reason() {
         let origins = ["https://news.example".to_owned()];
         let site = Site { origins: &origins, ..Site::default() };
         let mut all = Signals {
@@ -228,12 +230,12 @@ mod tests {
             origin: Some("https://evil.example"),
             stopped: true,
             out_of_region: true,
-            ..PERSON
+            ..READER
         };
         let mut reasons = vec![all.claim(&site, || false)];
         all.test = false;
         reasons.push(all.claim(&site, || false));
-        all.agent = PERSON.agent;
+        all.agent = READER.agent;
         reasons.push(all.claim(&site, || false));
         all.head = false;
         reasons.push(all.claim(&site, || false));
@@ -248,9 +250,9 @@ mod tests {
     }
 
     #[test]
-    fn a_robot_uses_no_quota() {
-        let robot = Signals { accepts: false, ..PERSON };
-        let asked = robot.claim(&Site::default(), || panic!("the quota was asked"));
-        assert_eq!(asked, Some(Bot));
+    fn a_bot_uses_no_quota() {
+        let bot = Signals { accepts: false, ..READER };
+        let claimed = bot.claim(&Site::default(), || panic!("the quota was checked"));
+        assert_eq!(claimed, Some(Bot));
     }
 }

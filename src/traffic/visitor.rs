@@ -1,18 +1,18 @@
-//! Who an event comes from, as a number that means nothing tomorrow and nothing elsewhere.
+//! Visitor keys: salted hashes that are only comparable within a day and a publisher.
 
 use std::fmt;
 use std::net::IpAddr;
 
-/// One reader on one publisher's site, for as long as the salt of the day lasts.
+/// One visitor of one publisher's site, while the day's salt is in use.
 ///
-/// A hash under the salt of the address (its /64 for IPv6), the agent and the publisher: without
-/// the salt nobody can tell whose it is, and with another salt it is another. It lives in memory;
-/// it has no text form, so that it cannot slip into a log.
+/// A keyed hash of the address (/64 for IPv6), agent and publisher: not attributable without the salt
+/// and different under another one. It lives in memory and has no text form, so that it cannot appear
+/// in a log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VisitorKey {
-    /// The reader's own.
+    /// The visitor's own hash.
     pub(super) fine: u64,
-    /// The network's (/24, /48), whatever the agent: for when there is no room for each reader.
+    /// The hash of its network (/24, /48), for any agent: the fallback when capacity is short.
     pub(super) coarse: u64,
 }
 
@@ -23,7 +23,7 @@ impl fmt::Debug for VisitorKey {
 }
 
 impl VisitorKey {
-    /// The reader's own number, for a store that forgets it within a day. It must go nowhere else.
+    /// The visitor's own hash, for the fleet's store, where it expires within a day. Use it nowhere else.
     pub fn number(self) -> u64 {
         self.fine
     }
@@ -38,7 +38,7 @@ impl VisitorKey {
         let address = address.to_canonical();
         let own = hash(salt, &network(address, 32, 64), agent, publisher);
         let wide = hash(salt, &network(address, 24, 48), "", publisher);
-        // The last bit keeps the two kinds apart.
+        // The last bit separates visitor hashes from network hashes.
         VisitorKey { fine: own | 1, coarse: wide & !1 }
     }
 }
@@ -53,8 +53,7 @@ fn hash(salt: &[u8; 32], network: &[u8], agent: &str, publisher: &str) -> u64 {
     u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("a hash has 32 bytes"))
 }
 
-/// The address without what its network gives away freely: the first `v4` or `v6` bits, and which
-/// of the two it is.
+/// The network of an address: the IP version (4 or 6), then the first `v4` or `v6` bits.
 pub(super) fn network(address: IpAddr, v4: u32, v6: u32) -> [u8; 17] {
     let mut bytes = [0; 17];
     let prefix = match address {
@@ -84,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn another_salt_address_agent_or_publisher_is_another_visitor() {
+    fn a_key_depends_on_salt_address_agent_and_publisher() {
         let one = key(1, "192.0.2.1", "agent", "site");
         assert_eq!(one, key(1, "::ffff:192.0.2.1", "agent", "site"));
         let others = [
@@ -98,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn a_visitor_may_move_inside_its_64_but_not_outside() {
+    fn ipv6_addresses_in_one_64_are_one_visitor() {
         let one = key(1, "2001:db8:1:2::1", "agent", "site");
         assert_eq!(one, key(1, "2001:db8:1:2:ffff::9", "agent", "site"));
         assert_ne!(one.fine, key(1, "2001:db8:1:3::1", "agent", "site").fine);
     }
 
     #[test]
-    fn a_network_is_one_whatever_the_agent() {
+    fn the_network_key_ignores_the_agent() {
         let one = key(1, "192.0.2.1", "agent", "site");
         assert_eq!(one.coarse, key(1, "192.0.2.200", "other", "site").coarse);
         assert_ne!(one.coarse, key(1, "192.0.3.1", "agent", "site").coarse);
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_does_not_show_itself() {
+    fn debug_output_hides_the_key() {
         assert_eq!(format!("{:?}", key(1, "192.0.2.1", "agent", "site")), "VisitorKey(…)");
     }
 }

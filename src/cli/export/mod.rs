@@ -1,13 +1,13 @@
-//! `adjacent export`: every event with its verdict, and everything given back, one entry a line.
+//! `adjacent export`: writes every event with its verdict, and every credit and refund, one per row.
 
-mod line;
 #[cfg(feature = "export")]
 mod parquet;
+mod row;
 mod sink;
 
-use crate::cli::export::line::Line;
-use crate::cli::given;
-use crate::cli::voice::Voice;
+use crate::cli::arguments;
+use crate::cli::export::row::Row;
+use crate::cli::output::Output;
 use crate::domain::event::Verdict;
 use crate::ledger::Applied;
 use crate::ledger::Judged;
@@ -29,35 +29,35 @@ pub(super) struct Export {
     /// The data directory.
     #[arg(long, default_value = "data", value_name = "DIR")]
     data: PathBuf,
-    /// The store, where machines share one: its log is read in place of the data directory.
+    /// Redis URL of a fleet's store, to read its log instead of the data directory.
     #[arg(long, default_value = EMBEDDED, value_name = "URL")]
     store: String,
-    /// Certificates of a private authority, as PEM, for a store over TLS.
+    /// PEM file with the CA certificates to trust for a store over TLS.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// Where to: lines of JSON, compressed when it ends in `.zst`, or a table when it ends in
-    /// `.parquet`. By default standard output.
+    /// Output file: JSON Lines, zstd-compressed if it ends in `.zst`, or Parquet if it ends in
+    /// `.parquet` [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 impl Export {
-    pub(super) async fn run(self, voice: Voice) -> anyhow::Result<()> {
+    pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let bar = if io::stderr().is_terminal() {
-            ProgressBar::new_spinner().with_message("entries")
+            ProgressBar::new_spinner().with_message("rows")
         } else {
             ProgressBar::hidden()
         };
         let mut sink = sink::open(self.out.as_deref())?;
-        // A pending event is written when it is settled, or at the end.
+        // A pending event is written once its verdict is final, or at the end.
         let mut pending: HashMap<usize, Judged> = HashMap::new();
         let mut written: u64 = 0;
-        let mut failed = None;
-        let mut write = |line: Line| {
+        let mut first_error = None;
+        let mut write = |row: Row| {
             written += 1;
             bar.inc(1);
-            if let Err(error) = sink.line(line) {
-                failed.get_or_insert(error);
+            if let Err(error) = sink.write_row(row) {
+                first_error.get_or_insert(error);
             }
         };
         let mut each = |applied: &Applied| {
@@ -67,31 +67,31 @@ impl Export {
                     pending.insert(key, judged.clone());
                 } else {
                     pending.remove(&key);
-                    write(Line::event(judged));
+                    write(Row::event(judged));
                 }
             }
-            applied.returned.iter().for_each(|returned| write(Line::returned(returned)));
+            applied.returned.iter().for_each(|returned| write(Row::returned(returned)));
         };
-        match given::place(&self.store, self.ca.as_deref())? {
+        match arguments::redis_config(&self.store, self.ca.as_deref())? {
             None => {
                 let folder = self.data.join("journal");
                 history::replay(&folder, Since::First, u64::MAX, false, each)?;
             }
-            Some(place) => {
-                let client = Client::new(place);
+            Some(config) => {
+                let client = Client::new(config);
                 shared::replay(&client, Since::First, &mut each).await?;
             }
         }
-        let mut left: Vec<&Judged> = pending.values().collect();
-        left.sort_by_key(|judged| (judged.event.at_ms, judged.event.decision));
-        left.into_iter().map(Line::event).for_each(&mut write);
+        let mut still_pending: Vec<&Judged> = pending.values().collect();
+        still_pending.sort_by_key(|judged| (judged.event.at_ms, judged.event.decision));
+        still_pending.into_iter().map(Row::event).for_each(&mut write);
         bar.finish_and_clear();
-        if let Some(error) = failed {
-            return Err(error).context("the export broke off");
+        if let Some(error) = first_error {
+            return Err(error).context("the export failed");
         }
-        sink.finish().context("the export broke off")?;
+        sink.finish().context("the export failed")?;
         if self.out.is_some() {
-            voice.say(format_args!("{written} entries"))?;
+            output.line(format_args!("{written} rows"))?;
         }
         Ok(())
     }

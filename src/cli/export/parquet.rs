@@ -1,6 +1,6 @@
-//! The export as a Parquet file: the columns of a line, times as UTC milliseconds, zstd inside.
+//! The export as a Parquet file: one column per field, timestamps in UTC milliseconds, zstd compression.
 
-use crate::cli::export::line::Line;
+use crate::cli::export::row::Row;
 use crate::cli::export::sink::Sink;
 use arrow_json::ReaderBuilder;
 use arrow_json::reader::Decoder;
@@ -16,14 +16,14 @@ use parquet::file::properties::WriterProperties;
 use std::fs::File;
 use std::sync::Arc;
 
-/// Lines that are encoded together.
+/// Rows per record batch.
 const BATCH: usize = 8_192;
 
-/// A Parquet file being written.
+/// A Parquet file writer.
 pub(super) struct Parquet {
     decoder: Decoder,
     writer: ArrowWriter<File>,
-    waiting: Vec<Line>,
+    buffer: Vec<Row>,
 }
 
 fn schema() -> SchemaRef {
@@ -52,12 +52,12 @@ impl Parquet {
         let properties = WriterProperties::builder().set_compression(zstd).build();
         let decoder = ReaderBuilder::new(schema()).with_batch_size(BATCH).build_decoder()?;
         let writer = ArrowWriter::try_new(file, schema(), Some(properties))?;
-        Ok(Parquet { decoder, writer, waiting: Vec::with_capacity(BATCH) })
+        Ok(Parquet { decoder, writer, buffer: Vec::with_capacity(BATCH) })
     }
 
     fn write(&mut self) -> anyhow::Result<()> {
-        self.decoder.serialize(&self.waiting)?;
-        self.waiting.clear();
+        self.decoder.serialize(&self.buffer)?;
+        self.buffer.clear();
         if let Some(batch) = self.decoder.flush()? {
             self.writer.write(&batch)?;
         }
@@ -66,9 +66,9 @@ impl Parquet {
 }
 
 impl Sink for Parquet {
-    fn line(&mut self, line: Line) -> anyhow::Result<()> {
-        self.waiting.push(line);
-        if self.waiting.len() == BATCH { self.write() } else { Ok(()) }
+    fn write_row(&mut self, row: Row) -> anyhow::Result<()> {
+        self.buffer.push(row);
+        if self.buffer.len() == BATCH { self.write() } else { Ok(()) }
     }
 
     fn finish(mut self: Box<Self>) -> anyhow::Result<()> {

@@ -1,30 +1,30 @@
-//! Where an export goes: lines of JSON, compressed or not, or a Parquet file.
+//! Export formats: JSON Lines, optionally compressed, or Parquet.
 
-use crate::cli::export::line::Line;
+use crate::cli::export::row::Row;
 use anyhow::Context;
 use std::fs::File;
 use std::io;
 use std::io::Write;
 use std::path::Path;
 
-/// Something that takes lines.
+/// A destination for export rows.
 pub(super) trait Sink {
-    /// Takes one.
-    fn line(&mut self, line: Line) -> anyhow::Result<()>;
-    /// Finishes the file.
+    /// Writes one row.
+    fn write_row(&mut self, row: Row) -> anyhow::Result<()>;
+    /// Flushes and closes the file.
     fn finish(self: Box<Self>) -> anyhow::Result<()>;
 }
 
-/// The sink for a file by its ending; standard output without one.
+/// The sink for a path, by its extension; standard output without a path.
 pub(super) fn open(path: Option<&Path>) -> anyhow::Result<Box<dyn Sink>> {
     let Some(path) = path else {
-        return Ok(Box::new(Json(Out::Plain(Box::new(io::stdout().lock())))));
+        return Ok(Box::new(JsonLines(Out::Plain(Box::new(io::stdout().lock())))));
     };
     let create = || File::create(path).with_context(|| format!("{}", path.display()));
-    Ok(match path.extension().and_then(|ending| ending.to_str()) {
+    Ok(match path.extension().and_then(|extension| extension.to_str()) {
         Some("parquet") => parquet(create)?,
-        Some("zst") => Box::new(Json(Out::Zstd(zstd::Encoder::new(create()?, 0)?))),
-        _ => Box::new(Json(Out::Plain(Box::new(create()?)))),
+        Some("zst") => Box::new(JsonLines(Out::Zstd(zstd::Encoder::new(create()?, 0)?))),
+        _ => Box::new(JsonLines(Out::Plain(Box::new(create()?)))),
     })
 }
 
@@ -36,9 +36,9 @@ fn parquet(create: impl Fn() -> anyhow::Result<File>) -> anyhow::Result<Box<dyn 
 #[cfg(not(feature = "export"))]
 fn parquet(_create: impl Fn() -> anyhow::Result<File>) -> anyhow::Result<Box<dyn Sink>> {
     use crate::config::ConfigError;
-    let why =
-        "this build has no Parquet: build it with `--features export`, or write `.ndjson.zst`";
-    Err(ConfigError::Usage(why.into()).into())
+    let reason = "this build has no Parquet support: build it with `--features export`, or use \
+                  `.ndjson.zst`";
+    Err(ConfigError::Usage(reason.into()).into())
 }
 
 enum Out {
@@ -46,12 +46,12 @@ enum Out {
     Zstd(zstd::Encoder<'static, File>),
 }
 
-/// One object a line.
-struct Json(Out);
+/// JSON Lines.
+struct JsonLines(Out);
 
-impl Sink for Json {
-    fn line(&mut self, line: Line) -> anyhow::Result<()> {
-        let mut bytes = serde_json::to_vec(&line)?;
+impl Sink for JsonLines {
+    fn write_row(&mut self, row: Row) -> anyhow::Result<()> {
+        let mut bytes = serde_json::to_vec(&row)?;
         bytes.push(b'\n');
         match &mut self.0 {
             Out::Plain(out) => out.write_all(&bytes)?,

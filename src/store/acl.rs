@@ -1,14 +1,14 @@
-//! Every command that is sent to a store, and so every right that a user there needs. A function's
-//! commands are checked against the rights of whoever calls it, so they are here, too.
+//! The ACL rights that a Redis user needs: every command sent to a store. Redis checks the commands
+//! inside a function against the caller's rights, so those are listed too.
 //!
-//! Loading the functions is another right: whoever has it can write any function, and so do anything
-//! that functions may. It belongs to a user of its own, who is needed once a version. A service that
-//! has the right loads them itself; one that has not says what to do.
+//! Loading functions is a separate right, since it allows arbitrary functions to be written. It belongs
+//! to a user of its own, needed once per version. A service that has the right loads the functions
+//! itself; one that lacks it logs what to do.
 
-/// What connections are made and looked after with.
+/// For connecting, `INFO` and cluster discovery.
 const CONNECTION: &[&str] = &["hello", "ping", "select", "info", "cluster|slots", "asking"];
 
-/// What questions are asked with, and what the functions call.
+/// For the service's commands and those inside the functions.
 const SERVICE: &[&str] = &[
     "fcall",
     "fcall_ro",
@@ -36,18 +36,18 @@ const SERVICE: &[&str] = &[
     "zscore",
 ];
 
-/// What the functions are loaded with.
+/// For loading the functions.
 const LOADER: &[&str] = &["function|load"];
 
-/// The keys.
+/// The key pattern.
 const KEYS: &str = "~adj:*";
 
-/// A user of the service, as a line of an ACL file or the end of `ACL SETUSER`.
+/// The service's user, as a line of an ACL file or the arguments of `ACL SETUSER`.
 pub fn service(user: &str) -> String {
     line(user, KEYS, &[CONNECTION, SERVICE])
 }
 
-/// The user who loads the functions; it reads and writes no key.
+/// The user that loads the functions; it has no access to keys.
 pub fn loader(user: &str) -> String {
     line(user, "resetkeys", &[CONNECTION, LOADER])
 }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_of_the_functions_is_a_right_of_the_service() {
+    fn the_service_user_has_exactly_the_rights_that_commands_and_functions_need() {
         let library = include_str!("library.lua");
         let called: std::collections::BTreeSet<String> = library
             .split("call('")
@@ -72,18 +72,15 @@ mod tests {
         assert!(called.len() > 5, "{called:?}");
         let missing: Vec<&String> =
             called.iter().filter(|name| !SERVICE.contains(&name.as_str())).collect();
-        assert!(
-            missing.is_empty(),
-            "{missing:?} is called in library.lua and no right in rights.rs"
-        );
-        // And every question that is asked without a function.
+        assert!(missing.is_empty(), "{missing:?} is called in library.lua but missing in acl.rs");
+        // Commands sent without a function.
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
         let mut needed = called;
         needed.extend(["fcall".to_owned(), "fcall_ro".to_owned()]);
         for file in std::fs::read_dir(folder).unwrap() {
             let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-            let asked = text.split("redis::cmd(\"").skip(1);
-            let names = asked.filter_map(|rest| rest.split_once('"'));
+            let sent = text.split("redis::cmd(\"").skip(1);
+            let names = sent.filter_map(|rest| rest.split_once('"'));
             needed.extend(names.map(|(name, _)| name.to_lowercase()));
         }
         let elsewhere = ["function", "info"];
@@ -93,8 +90,8 @@ mod tests {
             .filter(|name| !elsewhere.contains(&name.as_str()) && !name.is_empty())
             .filter(|name| name.chars().all(|letter| letter.is_ascii_lowercase()))
             .collect();
-        assert!(missing.is_empty(), "{missing:?} is asked in src/store and no right in rights.rs");
-        let idle: Vec<_> = SERVICE.iter().filter(|right| !needed.contains(**right)).collect();
-        assert!(idle.is_empty(), "{idle:?} is a right that nothing needs");
+        assert!(missing.is_empty(), "{missing:?} is sent in src/store but missing in acl.rs");
+        let unused: Vec<_> = SERVICE.iter().filter(|right| !needed.contains(**right)).collect();
+        assert!(unused.is_empty(), "{unused:?} is a right that no command needs");
     }
 }

@@ -1,4 +1,4 @@
-//! One entry of the ledger as a reader outside gets it: flat, the same columns in every format.
+//! The export row: flat, with the same columns in every format.
 
 use crate::ledger::Judged;
 use crate::ledger::apply::Returned;
@@ -7,10 +7,10 @@ use crate::ledger::record::Event;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// One line. What was given back is a line of its own with a negative amount, so that the sum of
-/// `billed_micros` is what was spent.
+/// One row. Credits and refunds are separate rows with a negative amount, so that `billed_micros` sums
+/// to the spend.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Line {
+pub(super) struct Row {
     /// `event`, `credit` or `refund`.
     entry: &'static str,
     kind: Option<&'static str>,
@@ -35,30 +35,30 @@ pub(super) struct Line {
     region: String,
 }
 
-fn stamp(ms: i64) -> String {
+fn timestamp(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string()
 }
 
-impl Line {
-    /// An event and its judgement.
-    pub(super) fn event(judged: &Judged) -> Line {
+impl Row {
+    /// A row for an event with its verdict.
+    pub(super) fn event(judged: &Judged) -> Row {
         let (event, verdict) = (&judged.event, judged.verdict);
-        Line {
+        Row {
             verdict: Some(verdict.as_str()),
             reason: verdict.reason().map(|reason| reason.as_str()),
             billed_micros: judged.billed.get(),
-            ..Line::of("event", Some(event), &event.attribution, event.at_ms, event.decided_at_ms)
+            ..Row::of("event", Some(event), &event.attribution, event.at_ms, event.decided_at_ms)
         }
     }
 
-    /// Money that came back.
-    pub(super) fn returned(returned: &Returned) -> Line {
+    /// A row for a credit or a refund.
+    pub(super) fn returned(returned: &Returned) -> Row {
         let event = returned.event.as_ref();
         let entry = if event.is_some() { "credit" } else { "refund" };
-        Line {
+        Row {
             reason: event.map(|_| "credited"),
             billed_micros: -returned.micros.get(),
-            ..Line::of(entry, event, &returned.of, returned.at_ms, returned.decided_at_ms)
+            ..Row::of(entry, event, &returned.of, returned.at_ms, returned.decided_at_ms)
         }
     }
 
@@ -68,14 +68,14 @@ impl Line {
         of: &Attribution,
         at_ms: i64,
         decided_at_ms: i64,
-    ) -> Line {
+    ) -> Row {
         let id = |event: &Arc<Event>| uuid::Uuid::from_u128(event.decision).to_string();
-        Line {
+        Row {
             entry,
             kind: event.map(|event| event.kind.as_str()),
             cta: event.and_then(|event| event.cta.as_ref()).map(|(_, id)| id.to_string()),
-            at: stamp(at_ms),
-            decided_at: stamp(decided_at_ms),
+            at: timestamp(at_ms),
+            decided_at: timestamp(decided_at_ms),
             decision_id: event.map(id),
             verdict: None,
             reason: None,

@@ -1,0 +1,260 @@
+//! Background tasks of an instance in a fleet: shipping, following the log, heartbeats, leases, catalog
+//! sync.
+
+use crate::http::Face;
+use crate::ledger::shared::Shared;
+use crate::ledger::shared::Telling;
+use crate::server::Server;
+use crate::server::lending::Missing;
+use crate::server::sightings::LimitError;
+use crate::store::StoreError;
+use crate::store::starts;
+use crate::store::starts::Start;
+use actix_web::web::Data;
+use anyhow::Context;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// Poll interval for the partition logs.
+const POLL_EVERY: Duration = Duration::from_millis(50);
+
+/// Retry interval while the store is unavailable.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+
+/// Poll interval for catalog changes.
+const CATALOG_EVERY: Duration = Duration::from_millis(500);
+
+/// Heartbeat interval.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// Heartbeats between two registrations of this process start.
+const HEARTBEATS_PER_ANNOUNCEMENT: u64 = 10;
+
+/// Interval for requesting and returning budget leases.
+const LEASE_EVERY: Duration = Duration::from_millis(50);
+
+/// Interval for reporting visitor activity.
+const VISITORS_EVERY: Duration = Duration::from_millis(500);
+/// Reports between two checks of visitors; a check may read the log.
+const REPORTS_PER_CHECK: u64 = 6;
+
+/// Poll interval for record requests from other instances.
+const RECORD_REQUESTS_EVERY: Duration = Duration::from_millis(250);
+
+/// How long startup waits for the store before serving house ads only; also the shutdown timeout.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Joins the fleet and reads the store's logs before the first request is served, waiting for a limited
+/// time.
+pub async fn join(server: &Server, shared: &Shared) -> anyhow::Result<()> {
+    server.ledger.come(server.clock.now_ms()).await.context("the journal rejects writes")?;
+    // With sums from an earlier run it can serve at once, so it waits less.
+    let end = Instant::now() + if shared.is_known() { RETRY_EVERY } else { STORE_TIMEOUT };
+    while Instant::now() < end {
+        let read = match shared.beat(server.clock.now_ms()).await {
+            Ok(()) => shared.follow().await,
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(true) => {
+                if let Err(error) = publish_and_lease(server, shared).await {
+                    tracing::warn!(%error, "cannot lease budgets yet; retrying in the background");
+                }
+                return Ok(());
+            }
+            Ok(false) => {}
+            Err(error @ StoreError::Away(_)) => {
+                tracing::warn!(%error, "store unavailable at startup; retrying");
+                tokio::time::sleep(RETRY_EVERY).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot read the store at startup");
+                break;
+            }
+        }
+    }
+    tracing::warn!("starting without the store; serving house ads only until it is read");
+    Ok(())
+}
+
+/// Records windows and budgets that differ from the fleet's, and takes a first lease of every budget. All
+/// of it is in the store before the first request is served.
+async fn publish_and_lease(server: &Server, shared: &Shared) -> anyhow::Result<()> {
+    server.ledger.write_rules()?;
+    server.write_budgets(server.live().snapshot()).await?;
+    server.lend_first().await?;
+    while !shared.send_files().await? {}
+    while !shared.follow().await? {}
+    Ok(())
+}
+
+/// Starts the tasks, which run until the server stops.
+pub fn start(face: &Data<Face>, shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
+    vec![
+        tokio::spawn(shared.clone().ship()),
+        tokio::spawn(follow_log(face.clone(), shared.clone())),
+        tokio::spawn(heartbeat(face.clone(), shared.clone())),
+        tokio::spawn(check_replication(shared.clone())),
+        tokio::spawn(lease(face.clone())),
+        tokio::spawn(visitor_limits(face.clone())),
+        tokio::spawn(reply_to_record_requests(face.clone())),
+        tokio::spawn(sync_catalog(face.clone())),
+    ]
+}
+
+/// Leaves the fleet and sends unsent records, for a limited time. The next start on this data directory
+/// sends the rest.
+pub async fn leave(server: &Server, shared: &Arc<Shared>) {
+    if let Err(error) = server.give_back().await {
+        tracing::warn!(%error, "cannot return budget leases; the fleet reclaims them later");
+    }
+    if let Err(error) = server.ledger.go(server.clock.now_ms()).await {
+        tracing::warn!(%error, "cannot leave the fleet; others wait until the heartbeat expires");
+    }
+    let send_and_leave = async {
+        while shared.standing().unsent > 0 {
+            if !matches!(shared.send_files().await, Ok(true)) {
+                tokio::time::sleep(RETRY_EVERY).await;
+            }
+        }
+        shared.leave().await
+    };
+    let finished = tokio::time::timeout(STORE_TIMEOUT, send_and_leave).await;
+    let unsent = shared.standing().unsent;
+    if unsent > 0 || !matches!(finished, Ok(Ok(()))) {
+        tracing::warn!(
+            unsent,
+            "unsent records remain in the journal; the next start on this data directory sends them"
+        );
+    }
+}
+
+async fn follow_log(face: Data<Face>, shared: Arc<Shared>) {
+    let mut is_published = false;
+    let mut telling = Telling::of("the shared log is not read");
+    loop {
+        let read = shared.follow().await;
+        shared.reading_is_refused(telling.hears(&read));
+        let pause = match read {
+            Ok(false) => Duration::ZERO,
+            Ok(true) => POLL_EVERY,
+            Err(StoreError::Away(_)) => RETRY_EVERY,
+            Err(_) => RETRY_EVERY * 2,
+        };
+        if !is_published && shared.is_current() {
+            // Needs the windows and budgets that other instances have recorded.
+            let live = face.server.live();
+            is_published = face.server.ledger.write_rules().is_ok()
+                && face.server.write_budgets(live.snapshot()).await.is_ok()
+                && face.server.lend_first().await.is_ok();
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Follows catalog changes by other instances.
+async fn sync_catalog(face: Data<Face>) {
+    let mut last_error = String::new();
+    loop {
+        tokio::time::sleep(CATALOG_EVERY).await;
+        match face.server.catch_up().await {
+            Ok(()) => last_error.clear(),
+            Err(error) => {
+                let message = error.to_string();
+                if message != last_error {
+                    tracing::warn!(%error, "catalog sync failed; serving the last known catalog");
+                    last_error = message;
+                }
+            }
+        }
+    }
+}
+
+/// Requests budget leases, and reclaims those of dead instances.
+async fn lease(face: Data<Face>) {
+    let server = &face.server;
+    let (mut missing, mut last_reclaim) = (Missing::default(), std::time::Instant::now());
+    loop {
+        tokio::time::sleep(LEASE_EVERY).await;
+        let mut result = server.lend().await;
+        let now = std::time::Instant::now();
+        if now - last_reclaim >= HEARTBEAT_EVERY {
+            last_reclaim = now;
+            result = result.and(server.reclaim(&mut missing, now).await);
+        }
+        if let Err(error) = result {
+            tracing::debug!(%error, "budget leases not updated: the journal rejects writes");
+        }
+    }
+}
+
+/// Enforces visitor rate limits across the fleet.
+async fn visitor_limits(face: Data<Face>) {
+    for turn in 1u64.. {
+        let report = async {
+            face.server.share_salt().await?;
+            face.server.tell_sightings().await?;
+            if turn.is_multiple_of(REPORTS_PER_CHECK) {
+                face.server.look_at_visitors().await?;
+            }
+            Ok::<_, LimitError>(())
+        };
+        if let Err(error) = report.await {
+            tracing::debug!(%error, "fleet-wide visitor limits delayed");
+        }
+        tokio::time::sleep(VISITORS_EVERY).await;
+    }
+}
+
+/// Replies to other instances' requests for decision records.
+async fn reply_to_record_requests(face: Data<Face>) {
+    loop {
+        let replied = face.server.answer_others().await;
+        if let Err(error) = &replied {
+            tracing::debug!(%error, "cannot read record requests");
+        }
+        tokio::time::sleep(if replied.is_ok() { RECORD_REQUESTS_EVERY } else { RETRY_EVERY }).await;
+    }
+}
+
+async fn heartbeat(face: Data<Face>, shared: Arc<Shared>) {
+    let start = Start {
+        data: face.server.ledger.store(),
+        host: host(),
+        ops: face.ops.to_string(),
+        at_ms: face.server.clock.now_ms(),
+    };
+    let mut every = tokio::time::interval(HEARTBEAT_EVERY);
+    for heartbeats in 0_u64.. {
+        every.tick().await;
+        let mut sent = shared.beat(face.server.clock.now_ms()).await;
+        // Repeated, since the store may lose its data.
+        if sent.is_ok() && heartbeats % HEARTBEATS_PER_ANNOUNCEMENT == 0 {
+            sent = starts::register(shared.client(), face.server.incarnation, &start).await;
+        }
+        if let Err(error) = sent {
+            tracing::debug!(%error, "heartbeat failed");
+        }
+    }
+}
+
+/// Checks which records the replicas have acknowledged.
+async fn check_replication(shared: Arc<Shared>) {
+    let mut every = tokio::time::interval(HEARTBEAT_EVERY);
+    let mut last = None;
+    loop {
+        every.tick().await;
+        if let Err(error) = shared.confirm(&mut last).await {
+            tracing::debug!(%error, "cannot check the replication status");
+        }
+    }
+}
+
+/// The host name.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "unknown-host".to_owned() } else { name.to_owned() }
+}

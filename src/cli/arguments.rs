@@ -1,0 +1,60 @@
+//! Shared command line arguments: input paths and the store URL.
+
+use crate::catalog::files::STANDARD_INPUT;
+use crate::catalog::layout::Layout;
+use crate::config::ConfigError;
+use crate::config::Problem;
+use crate::config::load::MAX_FILE_BYTES;
+use crate::store::Address;
+use crate::store::address::RedisConfig;
+use std::io;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Parses `--store` and `--ca`; `None` for an embedded store (the data directory).
+pub(super) fn redis_config(
+    address: &str,
+    ca: Option<&Path>,
+) -> Result<Option<RedisConfig>, ConfigError> {
+    let usage = |reason: String| ConfigError::Usage(reason);
+    let address = address.parse().map_err(|error| usage(format!("--store: {error}")))?;
+    let Address::Redis(config) = address else { return Ok(None) };
+    let Some(file) = ca else { return Ok(Some(config)) };
+    config.with_ca_file(file).map(Some).map_err(|reason| usage(format!("--ca: {reason}")))
+}
+
+/// The input folder when no path is given.
+const DEFAULT_FOLDER: &str = "config";
+
+/// Reads the files at `paths`; `-` is standard input. Without a path it reads `config/`, or the built-in
+/// example if that does not exist.
+pub(super) fn layout(paths: &[PathBuf]) -> Result<Layout, ConfigError> {
+    let default = Path::new(DEFAULT_FOLDER);
+    let mut layout = Layout::default();
+    if paths.is_empty() {
+        if !default.is_dir() {
+            return Ok(Layout::example());
+        }
+        layout.add(default)?;
+    }
+    for path in paths {
+        if path == Path::new("-") {
+            layout.add_text(STANDARD_INPUT.into(), standard_input()?)?;
+        } else {
+            layout.add(path)?;
+        }
+    }
+    Ok(layout)
+}
+
+fn standard_input() -> Result<String, ConfigError> {
+    let problem = |reason: String| vec![Problem::of_file(STANDARD_INPUT, reason)];
+    let mut text = String::new();
+    let read = io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_string(&mut text);
+    let bytes = read.map_err(|error| problem(format!("cannot be read: {error}")))?;
+    if u64::try_from(bytes).is_ok_and(|bytes| bytes > MAX_FILE_BYTES) {
+        return Err(problem(format!("is too large: the limit is {MAX_FILE_BYTES} bytes")).into());
+    }
+    Ok(text)
+}
