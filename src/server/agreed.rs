@@ -1,4 +1,5 @@
-//! The catalog where machines share a store: a change is made there first, and taken over by all.
+//! Catalog sync of a fleet: a change is published to the shared store first, then every instance
+//! applies it.
 
 use crate::catalog::By;
 use crate::catalog::Catalog;
@@ -13,7 +14,7 @@ use crate::domain::picture::Address;
 use crate::selection::compile::compile;
 use crate::server::Server;
 use crate::server::apply::ApplyError;
-use crate::server::apply::away;
+use crate::server::apply::run_blocking;
 use crate::server::gallery::Gallery;
 use crate::server::picture_exchange;
 use crate::store::Client;
@@ -26,15 +27,15 @@ use std::sync::atomic::Ordering;
 /// Why a shared catalog could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AgreedError {
-    /// The files here.
+    /// The local catalog.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// The store.
+    /// The shared store.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Changes a catalog; where there is a store, there first. What somebody else has changed since is a
+/// Changes a catalog; with a shared store, publishes the change there first. A concurrent change is a
 /// conflict, and nothing is changed.
 pub async fn put(
     catalog: &Catalog,
@@ -45,9 +46,9 @@ pub async fn put(
 ) -> Result<Head, AgreedError> {
     let Some(client) = client else { return Ok(catalog.put(parts, expected, by)?) };
     let prepared = catalog.prepare(parts, expected, by)?;
-    // Pictures first: nobody serves what names them before they can be had.
+    // Images first, so that no instance serves a change before its images are available.
     let named = parts.inventory.into_iter().flat_map(Inventory::pictures);
-    picture_exchange::give(catalog, client, named).await?;
+    picture_exchange::upload(catalog, client, named).await?;
     match prepared {
         Prepared::Same(head) => Ok(head),
         Prepared::Changes(change) => match changes::publish(client, &change).await? {
@@ -60,8 +61,8 @@ pub async fn put(
     }
 }
 
-/// Takes over what others have changed; a store that has less than is known here, because it was
-/// emptied or restored, is told. Says whether anything was taken over.
+/// Applies changes that other instances published. Changes that the store lacks, because it was
+/// emptied or restored, are published again. Returns whether anything was applied.
 pub async fn pull(catalog: &Catalog, client: &Client) -> Result<bool, AgreedError> {
     let served = changes::number(client).await?;
     let known = catalog.head()?.map_or(0, |head| head.number);
@@ -71,33 +72,36 @@ pub async fn pull(catalog: &Catalog, client: &Client) -> Result<bool, AgreedErro
         let ours = catalog.history()?.into_iter().find(|entry| entry.number == last);
         if ours.as_ref() != Some(&theirs) {
             return Err(AgreedError::Catalog(CatalogError::Conflict {
-                expected: format!("the store to know number {last} as it is here"),
-                found: "another history: start on an empty data directory".to_owned(),
+                expected: format!(
+                    "the store to have the same catalog version {last} as this instance"
+                ),
+                found: "a different history; start with an empty data directory".to_owned(),
             }));
         }
     }
     for change in catalog.changes_after(served)? {
-        picture_exchange::give(catalog, client, named(catalog, &change)?.into_iter()).await?;
+        picture_exchange::upload(catalog, client, images_of(catalog, &change)?.into_iter()).await?;
         changes::publish(client, &change).await?;
     }
     for number in known + 1..=served {
         let change = changes::change(client, number, |name| catalog.has(name)).await?;
-        picture_exchange::take(catalog, client, named(catalog, &change)?.into_iter()).await?;
+        picture_exchange::download(catalog, client, images_of(catalog, &change)?.into_iter())
+            .await?;
         catalog.adopt(&change)?;
     }
     Ok(served > known)
 }
 
-/// Copies the changes of one store's catalog behind what another has of them; refused when that is
-/// no beginning of them. The versions that changes served come along.
+/// Migrates the catalog of one store to another, with the versions that its changes refer to. The
+/// target must be empty or contain a prefix of the same history.
 pub async fn copy(from: &Client, to: &Client) -> Result<(), AgreedError> {
     let (theirs, known) = (changes::number(from).await?, changes::number(to).await?);
     let last = known.min(theirs);
     let entry = async |client| changes::change(client, last, |_| true).await.map(|one| one.entry);
     if known > theirs || last > 0 && entry(from).await? != entry(to).await? {
         return Err(AgreedError::Catalog(CatalogError::Conflict {
-            expected: format!("a catalog that begins as the one with {theirs} changes"),
-            found: format!("one with {known} of another history: name an empty store"),
+            expected: format!("a target catalog that is a prefix of the source's {theirs} changes"),
+            found: format!("{known} changes of a different history; use an empty target store"),
         }));
     }
     for number in known + 1..=theirs {
@@ -107,13 +111,13 @@ pub async fn copy(from: &Client, to: &Client) -> Result<(), AgreedError> {
     picture_exchange::copy(from, to).await
 }
 
-/// The pictures of the inventory that a change brings.
-fn named(catalog: &Catalog, change: &Change) -> Result<Vec<Address>, CatalogError> {
+/// The images that the inventory of a change refers to.
+fn images_of(catalog: &Catalog, change: &Change) -> Result<Vec<Address>, CatalogError> {
     let Some(hash) = &change.entry.after.inventory else { return Ok(Vec::new()) };
     let name = format!("inventory:{hash}");
     let brought = change.documents.iter().find(|document| document.name == name);
     let inventory = match brought {
-        // Whether it can be read is found when it is adopted.
+        // `adopt` reports an inventory that cannot be read.
         Some(document) => serde_json::from_slice(&document.bytes).unwrap_or_default(),
         None => catalog.inventory(hash)?,
     };
@@ -121,23 +125,23 @@ fn named(catalog: &Catalog, change: &Change) -> Result<Vec<Address>, CatalogErro
 }
 
 impl Server {
-    /// Serves what other machines have changed since the last look.
+    /// Applies and serves changes of other instances since the last call.
     pub async fn catch_up(&self) -> Result<(), ApplyError> {
-        let _one_at_a_time = self.changing.lock().await;
-        self.catch_up_alone(picture_exchange::BETWEEN_LOOKS).await
+        let _one_at_a_time = self.catalog_lock.lock().await;
+        self.catch_up_locked(picture_exchange::IMAGES_PER_SYNC).await
     }
 
-    /// The same for a caller that holds the lock, with so many of the pictures that others have.
-    pub(super) async fn catch_up_alone(&self, most: usize) -> Result<(), ApplyError> {
-        self.follow_alone().await?;
-        self.lend_alone(most).await
+    /// The same for a caller that has the lock; replicates at most `most` images.
+    pub(super) async fn catch_up_locked(&self, most: usize) -> Result<(), ApplyError> {
+        self.sync_locked().await?;
+        self.replicate_images_locked(most).await
     }
 
-    async fn follow_alone(&self) -> Result<(), ApplyError> {
+    async fn sync_locked(&self) -> Result<(), ApplyError> {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
         let moved = pull(&self.catalog, shared.client()).await?;
         let now_ms = self.clock.now_ms();
-        self.reached_ms.store(now_ms, Ordering::Relaxed);
+        self.catalog_reached_ms.store(now_ms, Ordering::Relaxed);
         if !moved {
             return Ok(());
         }
@@ -148,7 +152,7 @@ impl Server {
         let labels = self.catalog.labels(&hash(head.hashes.labels))?;
         let live = self.live();
         let (stored, base) = (self.catalog.pictures().clone(), self.public_url.clone());
-        let (snapshot, gallery) = away(move || {
+        let (snapshot, gallery) = run_blocking(move || {
             let snapshot = compile(inventory, &weights, &labels);
             let known = &live.fixtures.gallery;
             let gallery = Gallery::open(&snapshot.inventory, &stored, &base, known);
@@ -163,7 +167,7 @@ impl Server {
             number = head.number,
             who = head.who,
             lag_ms,
-            "another machine's change is served"
+            "serving a catalog change of another instance"
         );
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A new inventory, weights or labels: kept as a version, compiled, served.
+//! Applying a new inventory, weights or labels: check, store as a version, compile, serve.
 
 use crate::catalog::By;
 use crate::catalog::CatalogError;
@@ -25,26 +25,26 @@ use crate::server::picture_exchange;
 use crate::store::StoreError;
 use std::sync::Arc;
 
-/// Why a change was not applied; nothing changed then.
+/// Why a change was not applied. The catalog is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The documents contradict themselves or each other.
-    #[error("{} problems", .0.len())]
+    /// The documents are inconsistent.
+    #[error("the documents have {} errors", .0.len())]
     Invalid(Vec<Finding>),
-    /// One document cannot be changed like this.
+    /// The edit of one document is not allowed.
     #[error(transparent)]
     Refused(Refused),
-    /// Weights that move by more than half need `force`.
-    #[error("moves {0} by more than half at once: say `force` if that is meant")]
+    /// Weights that change by more than half need confirmation (`force`).
+    #[error("changes {0} by more than half at once; confirm with `force`")]
     Dangerous(String),
-    /// The catalog did not take it.
+    /// The catalog could not be read or changed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// The store that machines share did not take it.
+    /// The shared store failed or does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Budgets could not be recorded.
-    #[error("budgets cannot be recorded: {0}")]
+    /// The new budgets could not be recorded.
+    #[error("cannot record the new budgets: {0}")]
     Journal(#[from] JournalError),
 }
 
@@ -66,51 +66,52 @@ impl From<Refused> for ApplyError {
     }
 }
 
-/// What is to be served from now on; what is absent stays.
+/// A requested change of the catalog; absent parts stay as they are.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// The whole inventory.
+    /// The complete new inventory.
     pub inventory: Option<Inventory>,
-    /// The weights.
+    /// The new weights.
     pub weights: Option<Weights>,
-    /// The label table.
+    /// The new label table.
     pub labels: Option<LabelTable>,
-    /// Pictures that the inventory names, and may not be stored yet.
+    /// Images that the inventory refers to and that may not be stored yet.
     pub pictures: Vec<Picture>,
-    /// Also where a weight moves by more than half.
+    /// Confirms weights that change by more than half.
     pub force: bool,
-    /// It stops something: what newer checks would refuse must not stand in its way.
+    /// Skips the checks. For pausing, which must not fail because an older inventory violates a newer
+    /// check.
     pub unchecked: bool,
 }
 
-/// A change that is served.
+/// The outcome of an applied change.
 #[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct Applied {
-    /// The catalog's head after it.
+    /// The catalog's head after the change.
     pub head: Head,
-    /// What differs from before; empty when nothing does.
+    /// Differences from the previous version; may be empty.
     pub difference: Difference,
 }
 
 impl Server {
-    /// Checks, keeps and serves, all of it or nothing. `expected` is what the caller has seen. What
-    /// was stopped by hand stays stopped.
+    /// Checks, stores and serves a change, atomically. `expected` is the version that the caller has
+    /// seen. Whatever an operator paused stays paused.
     pub async fn apply(
         &self,
         wanted: Wanted,
         expected: Expected<'_>,
         by: &By,
     ) -> Result<Applied, ApplyError> {
-        let _one_at_a_time = self.changing.lock().await;
-        self.catch_up_alone(usize::MAX).await?;
+        let _one_at_a_time = self.catalog_lock.lock().await;
+        self.catch_up_locked(usize::MAX).await?;
         let mut wanted = wanted;
         if let Some(inventory) = &mut wanted.inventory {
             stop::carry(&self.live().snapshot().inventory, inventory);
         }
-        self.apply_alone(wanted, expected, by).await
+        self.apply_locked(wanted, expected, by).await
     }
 
-    /// Changes the inventory that is there: nobody else changes it in between.
+    /// Edits the current inventory atomically: no other change happens in between.
     pub async fn edit(
         &self,
         change: impl FnOnce(&Inventory) -> Result<Inventory, Refused>,
@@ -118,8 +119,8 @@ impl Server {
         unchecked: bool,
         by: &By,
     ) -> Result<Applied, ApplyError> {
-        let _one_at_a_time = self.changing.lock().await;
-        self.catch_up_alone(picture_exchange::BETWEEN_LOOKS).await?;
+        let _one_at_a_time = self.catalog_lock.lock().await;
+        self.catch_up_locked(picture_exchange::IMAGES_PER_SYNC).await?;
         if let Some((key, body)) = &by.request
             && let Some(entry) = self.catalog.audited(key, body)?
         {
@@ -127,10 +128,10 @@ impl Server {
         }
         let inventory = change(&self.live().snapshot().inventory)?;
         let wanted = Wanted { inventory: Some(inventory), unchecked, ..Wanted::default() };
-        self.apply_alone(wanted, expected, by).await
+        self.apply_locked(wanted, expected, by).await
     }
 
-    async fn apply_alone(
+    async fn apply_locked(
         &self,
         wanted: Wanted,
         expected: Expected<'_>,
@@ -150,8 +151,8 @@ impl Server {
             let mut findings = new.as_ref().map(check::inventory).unwrap_or_default();
             findings.extend(check::labels(inventory, labels));
             if let Some(new) = &new {
-                let kept = self.catalog.pictures();
-                findings.extend(check::stored(new, &wanted.pictures, kept));
+                let stored = self.catalog.pictures();
+                findings.extend(check::stored(new, &wanted.pictures, stored));
             }
             if !findings.is_empty() {
                 return Err(ApplyError::Invalid(findings));
@@ -175,13 +176,13 @@ impl Server {
         };
         let client = self.ledger.shared().map(|shared| shared.client());
         let head = agreed::put(&self.catalog, client, &parts, expected, by).await?;
-        // A picture that was missing may be there again, whatever else stays as it is.
-        if !difference.is_empty() || !live.fixtures.gallery.lost().is_empty() {
+        // A missing image may have been supplied even if nothing else differs.
+        if !difference.is_empty() || !live.fixtures.gallery.missing().is_empty() {
             let inventory = new.unwrap_or_else(|| now.inventory.clone());
             let weights = wanted.weights.unwrap_or(old_weights);
             let labels = wanted.labels.unwrap_or(old_labels);
             let (stored, base) = (self.catalog.pictures().clone(), self.public_url.clone());
-            let (snapshot, gallery) = away(move || {
+            let (snapshot, gallery) = run_blocking(move || {
                 let snapshot = compile(inventory, &weights, &labels);
                 let known = &live.fixtures.gallery;
                 let gallery = Gallery::open(&snapshot.inventory, &stored, &base, known);
@@ -197,8 +198,10 @@ impl Server {
     }
 }
 
-/// Works away from the workers.
-pub(super) async fn away<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+/// Runs blocking work off the async worker threads.
+pub(super) async fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|broken| std::panic::resume_unwind(broken.into_panic()))
 }

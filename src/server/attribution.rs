@@ -1,20 +1,20 @@
-//! What a decision is reported under, in names: from the numbers of its inventory.
+//! Resolves the report dimensions of a decision from inventory numbers to ids.
 
 use crate::domain::inventory::Inventory;
 use crate::domain::region::Country;
 use crate::ledger::record::Attribution;
 use crate::selection::snapshot::Snapshot;
 
-/// A unit in the numbers of the inventory it was chosen from.
+/// A unit, identified by numbers of the inventory that it was chosen from.
 #[derive(Clone, Copy, Debug)]
-pub struct Unit {
-    /// The creative.
+pub struct UnitKey {
+    /// Creative number.
     pub creative: u32,
-    /// Which wording of it.
+    /// Variant number; 0 is the creative's own text.
     pub variant: u8,
-    /// Whose page.
+    /// Publisher number.
     pub publisher: u32,
-    /// Which slot.
+    /// Placement number within the publisher.
     pub placement: u16,
     /// The attributed topic.
     pub topic: Option<u32>,
@@ -26,8 +26,8 @@ pub struct Unit {
 
 const UNKNOWN: &str = "unknown";
 
-/// The names; `None` when the inventory does not have what the numbers say.
-pub fn of(unit: &Unit, snapshot: &Snapshot) -> Option<Attribution> {
+/// The ids of a unit; `None` if a number does not exist in the inventory.
+pub fn of(unit: &UnitKey, snapshot: &Snapshot) -> Option<Attribution> {
     let inventory = &snapshot.inventory;
     let creative = inventory.creatives.get(unit.creative as usize)?;
     let flight = &snapshot.flights[snapshot.creatives[unit.creative as usize].flight?];
@@ -50,19 +50,19 @@ pub fn of(unit: &Unit, snapshot: &Snapshot) -> Option<Attribution> {
     })
 }
 
-/// A topic's name.
+/// A topic's id, or `unknown`.
 pub fn topic(number: Option<u32>, inventory: &Inventory) -> Box<str> {
     let found = number.and_then(|number| inventory.topics.get(number as usize));
     found.map_or_else(|| UNKNOWN.into(), |topic| topic.id.as_str().into())
 }
 
-/// An entity's name.
+/// An entity's id, or `unknown`.
 pub fn entity(number: Option<u32>, inventory: &Inventory) -> Box<str> {
     let found = number.and_then(|number| inventory.entities.get(number as usize));
     found.map_or_else(|| UNKNOWN.into(), |entity| entity.id.as_str().into())
 }
 
-/// A country's name.
+/// A country's code, or `unknown`.
 pub fn region(country: Option<Country>) -> Box<str> {
     country.map_or_else(|| UNKNOWN.into(), |country| country.as_str().into())
 }

@@ -1,4 +1,4 @@
-//! The running ledger against its own journal: the same sum, made again.
+//! Audit and reconciliation: recomputes the ledger from its journal and compares.
 
 use crate::ledger::audit;
 use crate::ledger::audit::Difference;
@@ -13,11 +13,11 @@ use std::time::SystemTime;
 use tokio::runtime::Handle;
 
 impl Server {
-    /// Recomputes the ledger from the first record that is there up to what has been applied, and
-    /// says what differs. Reads every segment.
+    /// Recomputes the ledger from the first available record up to the last applied one and returns
+    /// the mismatches. Reads every segment.
     pub fn audit(&self) -> io::Result<Vec<Difference>> {
         if let Some(shared) = self.ledger.shared() {
-            return self.audit_shared(shared);
+            return self.audit_cluster(shared);
         }
         let live = self.ledger.state().clone();
         let (truth, _, mut differences) = audit::recompute(self.ledger.folder(), live.applied())?;
@@ -26,8 +26,8 @@ impl Server {
         Ok(differences)
     }
 
-    /// The same from the log that machines share.
-    fn audit_shared(&self, shared: &Shared) -> io::Result<Vec<Difference>> {
+    /// The same from the fleet's shared log.
+    fn audit_cluster(&self, shared: &Shared) -> io::Result<Vec<Difference>> {
         let (live, places) = shared.snapshot();
         let read = Handle::current().block_on(shared.recomputed(&places));
         let (truth, mut differences) = read.map_err(io::Error::other)?;
@@ -36,66 +36,66 @@ impl Server {
         Ok(differences)
     }
 
-    /// One pass of the bookkeeper: the same from the newest checkpoint on, and what is finished is
-    /// sealed, checkpointed and, when its time is over, removed.
+    /// One reconciliation pass: recomputes from the newest checkpoint and compares; seals and
+    /// checkpoints finished segments and removes those beyond retention.
     pub fn keep_books(&self) -> io::Result<Kept> {
         let days = self.settings().store.keep_days;
-        let keep = (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
+        let retention = (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
         let now = SystemTime::UNIX_EPOCH
             + Duration::from_millis(u64::try_from(self.clock.now_ms()).unwrap_or(0));
-        let kept = match self.ledger.shared() {
-            None => keeper::pass(&self.ledger, keep, now)?,
-            Some(shared) => self.keep_shared(shared)?,
+        let outcome = match self.ledger.shared() {
+            None => keeper::pass(&self.ledger, retention, now)?,
+            Some(shared) => self.reconcile_cluster(shared)?,
         };
-        self.metrics.ledger_drift.set(kept.drift_micros);
-        self.differ_in(kept.differences.len());
-        for difference in &kept.differences {
+        self.metrics.ledger_drift.set(outcome.drift_micros);
+        self.set_mismatches(outcome.differences.len());
+        for difference in &outcome.differences {
             tracing::error!(
                 what = difference.what,
                 journal = difference.journal,
                 ledger = difference.ledger,
-                "the ledger is not what its journal says"
+                "ledger does not match its journal"
             );
         }
-        if kept.removed > 0 {
-            tracing::info!(segments = kept.removed, "segments removed: their time is over");
+        if outcome.removed > 0 {
+            tracing::info!(segments = outcome.removed, "removed journal segments beyond retention");
         }
-        Ok(kept)
+        Ok(outcome)
     }
 
-    /// The same for the books that machines share; the files here are only sealed.
-    fn keep_shared(&self, shared: &Shared) -> io::Result<Kept> {
+    /// The same for a fleet's shared ledger; local segments are only sealed.
+    fn reconcile_cluster(&self, shared: &Shared) -> io::Result<Kept> {
         let sealed = keeper::seal(&self.ledger)?.sealed;
         if !shared.is_current() {
             return Ok(Kept { sealed, ..Kept::default() });
         }
         let (now_ms, hours) = (self.clock.now_ms(), self.settings().store.log_hours);
         let cut_ms = (hours > 0).then(|| now_ms - i64::from(hours) * 3_600_000);
-        let kept = Handle::current().block_on(shared.keep(now_ms, cut_ms));
-        if matches!(kept, Err(StoreError::Foreign(_))) {
-            // Somebody took something out of the log, or put something in.
-            self.differ_in(1);
+        let outcome = Handle::current().block_on(shared.keep(now_ms, cut_ms));
+        if matches!(outcome, Err(StoreError::Foreign(_))) {
+            // The shared log was modified from outside.
+            self.set_mismatches(1);
         }
-        Ok(Kept { sealed, ..kept.map_err(io::Error::other)? })
+        Ok(Kept { sealed, ..outcome.map_err(io::Error::other)? })
     }
 
-    fn differ_in(&self, differences: usize) {
+    fn set_mismatches(&self, differences: usize) {
         self.metrics.ledger_differences.set(i64::try_from(differences).unwrap_or(i64::MAX));
     }
 
-    /// Says what the recovery of the journal found.
+    /// Logs the findings of the journal's recovery and sets its metric.
     pub fn note_recovery(&self) {
         let recovery = self.ledger.recovery();
         let damaged = i64::try_from(recovery.damaged.len()).unwrap_or(i64::MAX);
         self.metrics.journal_damaged.set(damaged);
         for place in &recovery.damaged {
-            tracing::error!(place, "the journal is damaged here: the bytes were put aside");
+            tracing::error!(place, "journal is corrupt; quarantined the bytes");
         }
         tracing::info!(
             segments = recovery.segments,
             records = recovery.entries,
             torn_bytes = recovery.torn_bytes,
-            "the journal is recovered"
+            "journal recovered"
         );
     }
 }

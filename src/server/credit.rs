@@ -1,5 +1,5 @@
-//! Taking back: invalid traffic that was found later, and money for other reasons. Both are new
-//! entries of the journal, once each; nothing that was written changes.
+//! Credits for invalid traffic found later, and refunds for other reasons. Both are new journal
+//! entries, each applied once; existing entries never change.
 
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
@@ -24,93 +24,95 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-/// Why nothing was given back.
+/// Why a credit or refund failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CreditError {
-    /// The journal takes nothing now.
+    /// The journal cannot accept records now.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The journal cannot be read.
-    #[error("the journal cannot be read: {0}")]
+    #[error("cannot read the journal: {0}")]
     Read(#[from] io::Error),
-    /// It is on record here, and the store that gives it its place does not answer.
+    /// Recorded locally, but the shared store, which orders the records, does not answer.
     #[error(
-        "it is on record here and takes effect when the shared store answers again: ask the same \
-         again then, it is given once"
+        "recorded on this instance, but the shared store does not answer; takes effect when it does. \
+         Repeat the same request then to read the result; it is applied only once"
     )]
     Waits,
-    /// No such campaign.
-    #[error("there is no campaign `{0}`")]
+    /// The campaign does not exist.
+    #[error("unknown campaign `{0}`")]
     NoCampaign(String),
-    /// The id was used for something else.
-    #[error("this key was used for another refund: {campaign}, {asked} micros")]
+    /// The idempotency key belongs to a different refund.
+    #[error(
+        "this idempotency key was used for a different refund ({requested} micros for campaign \
+         `{campaign}`); use a new key"
+    )]
     Reused {
-        /// Whose that was.
+        /// Campaign of the other refund.
         campaign: String,
-        /// How much that was.
-        asked: i64,
+        /// Requested amount of the other refund.
+        requested: i64,
     },
 }
 
-/// One event and what became of its credit.
+/// A credited event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Credited {
-    /// The decision.
+    /// The decision's id.
     pub decision_id: String,
-    /// What had happened.
+    /// Kind of the event.
     pub kind: EventKind,
     /// The call to action of a click.
     pub cta: Option<String>,
-    /// Whose money it was.
+    /// The campaign that was billed.
     pub campaign: String,
-    /// What came back for it.
+    /// The credited amount.
     pub micros: i64,
-    /// In what.
+    /// Currency of the amount.
     pub currency: Currency,
-    /// It had been credited before; nothing changed now.
+    /// Whether the event had been credited before; nothing changed then.
     pub before: bool,
 }
 
-/// Entries that are written together.
-const AT_ONCE: usize = 512;
+/// Journal entries written concurrently.
+const BATCH: usize = 512;
 
-/// Whether an event counts, or did until it was credited.
+/// Whether an event counts, or counted until it was credited.
 fn has_counted(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Counted | Verdict::Invalid(InvalidReason::Credited))
 }
 
-/// Who gives back, and why.
+/// Author and reason of a credit or refund.
 #[derive(Clone, Copy, Debug)]
 pub struct Reason<'a> {
-    /// A key's id.
+    /// Id of the API key, or the component that credits automatically.
     pub by: &'a str,
-    /// In the operator's words.
+    /// Free-text reason.
     pub note: &'a str,
 }
 
 impl Server {
-    /// Takes back what counted of some decisions, of these kinds. Reads the journal.
+    /// Credits the counted events of these decisions and kinds. Reads the journal.
     pub async fn credit(
         self: &Arc<Self>,
         decisions: BTreeSet<u128>,
         kinds: &[EventKind],
         reason: Reason<'_>,
     ) -> Result<Vec<Credited>, CreditError> {
-        // What was acknowledged before this call is on its way to the order that is read here.
-        self.settled().await?;
+        // Acknowledged events may still be on their way to the log that is read here.
+        self.wait_until_settled().await?;
         let found = self.events_of(decisions, Since::First).await?;
-        self.take_back(&found, kinds, reason).await
+        self.credit_all(&found, kinds, reason).await
     }
 
-    /// The same for events that have only just been: all is read only where the newest part of the
-    /// journal does not have them.
-    pub(super) async fn credit_lately(
+    /// The same for recent events: reads the whole journal only if its newest part lacks some.
+    pub(super) async fn credit_recent(
         self: &Arc<Self>,
         mut decisions: BTreeSet<u128>,
         kinds: &[EventKind],
         reason: Reason<'_>,
     ) -> Result<Vec<Credited>, CreditError> {
-        self.settled().await?;
+        self.wait_until_settled().await?;
         let mut found = self.events_of(decisions.clone(), Since::Newest).await?;
         found.retain(|judged| kinds.contains(&judged.event.kind));
         for judged in &found {
@@ -119,7 +121,7 @@ impl Server {
         if !decisions.is_empty() {
             found.extend(self.events_of(decisions, Since::First).await?);
         }
-        self.take_back(&found, kinds, reason).await
+        self.credit_all(&found, kinds, reason).await
     }
 
     async fn events_of(
@@ -132,7 +134,7 @@ impl Server {
         found.await.map_err(io::Error::other)?
     }
 
-    async fn take_back(
+    async fn credit_all(
         &self,
         found: &[Judged],
         kinds: &[EventKind],
@@ -144,23 +146,23 @@ impl Server {
             .filter(|judged| has_counted(judged.verdict))
             .collect();
         let mut done = Vec::with_capacity(counted.len());
-        for some in counted.chunks(AT_ONCE) {
+        for batch in counted.chunks(BATCH) {
             let fresh: Vec<bool> = {
                 let state = self.ledger.state();
-                some.iter().map(|one| state.given(one.event.credit_id()).is_none()).collect()
+                batch.iter().map(|one| state.given(one.event.credit_id()).is_none()).collect()
             };
-            let writes = some.iter().zip(&fresh).filter(|(_, fresh)| **fresh);
-            let writes = writes.map(|(one, _)| self.give(&one.event, one.billed, reason));
+            let writes = batch.iter().zip(&fresh).filter(|(_, fresh)| **fresh);
+            let writes = writes.map(|(one, _)| self.write_credit(&one.event, one.billed, reason));
             futures_util::future::try_join_all(writes).await?;
-            self.settled().await?;
+            self.wait_until_settled().await?;
             let state = self.ledger.state();
-            for (event, fresh) in some.iter().map(|one| &one.event).zip(fresh) {
-                done.extend(state.given(event.credit_id()).map(|given| Credited {
+            for (event, fresh) in batch.iter().map(|one| &one.event).zip(fresh) {
+                done.extend(state.given(event.credit_id()).map(|credit| Credited {
                     decision_id: uuid::Uuid::from_u128(event.decision).to_string(),
                     kind: event.kind,
                     cta: event.cta.as_ref().map(|(_, id)| id.to_string()),
-                    campaign: given.campaign.to_string(),
-                    micros: given.micros.get(),
+                    campaign: credit.campaign.to_string(),
+                    micros: credit.micros.get(),
                     currency: event.attribution.currency,
                     before: !fresh,
                 }));
@@ -169,11 +171,11 @@ impl Server {
         Ok(done)
     }
 
-    async fn settled(&self) -> Result<(), CreditError> {
+    async fn wait_until_settled(&self) -> Result<(), CreditError> {
         if self.ledger.settles().await { Ok(()) } else { Err(CreditError::Waits) }
     }
 
-    async fn give(
+    async fn write_credit(
         &self,
         event: &Arc<Event>,
         micros: Micros,
@@ -190,8 +192,8 @@ impl Server {
         self.ledger.write(event.minted.partition, &Record::Credit(Box::new(credit))).await
     }
 
-    /// Gives a campaign money back for a day of its advertiser; says how much came back: never more
-    /// than the day was billed. The same id gives once.
+    /// Refunds a campaign for a civil day of its advertiser's time zone. Returns the refunded amount,
+    /// at most what was billed on that day. Idempotent per `id`.
     pub async fn refund(
         &self,
         id: u128,
@@ -236,25 +238,25 @@ impl Server {
         if self.ledger.state().given(id).is_none() {
             let partition = token::partition_of(campaign);
             self.ledger.write(partition, &Record::Refund(Box::new(refund))).await?;
-            self.settled().await?;
+            self.wait_until_settled().await?;
         }
         let state = self.ledger.state();
         match state.given(id) {
-            Some(given)
-                if *given.campaign == *campaign && (given.day, given.asked) == (day, micros) =>
+            Some(refund)
+                if *refund.campaign == *campaign && (refund.day, refund.asked) == (day, micros) =>
             {
-                Ok(given.micros)
+                Ok(refund.micros)
             }
-            Some(given) => Err(CreditError::Reused {
-                campaign: given.campaign.to_string(),
-                asked: given.asked.get(),
+            Some(refund) => Err(CreditError::Reused {
+                campaign: refund.campaign.to_string(),
+                requested: refund.asked.get(),
             }),
             None => Ok(Micros::ZERO),
         }
     }
 }
 
-/// What came back in all, by currency.
+/// Totals of newly credited amounts, by currency.
 pub fn sums(credited: &[Credited]) -> BTreeMap<String, i64> {
     let mut sums = BTreeMap::new();
     for one in credited.iter().filter(|one| !one.before) {

@@ -1,4 +1,4 @@
-//! The decision: one call in, one unit or a reason for each slot out. Reads memory only.
+//! The decision: for each slot of a call, a unit or a no-fill reason. Reads memory only.
 
 use crate::decision_log::DecisionLine;
 use crate::decision_log::SlotLine;
@@ -21,7 +21,7 @@ use crate::selection::rules::Taken;
 use crate::selection::snapshot::FlightRow;
 use crate::selection::wording;
 use crate::server::Server;
-use crate::server::explain::elsewhere;
+use crate::server::explain::remote;
 use crate::server::forced;
 use crate::server::live::Live;
 use crate::server::page_url;
@@ -31,83 +31,84 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Bids that must be left for a click's decision to hold only its expected price.
-const BIDS_FOR_EXPECTED_HOLD: i64 = 50;
+/// A `cpc` decision reserves 1/50 of the price (its expected cost) while the budget covers at least
+/// this many clicks, and the whole price below that.
+const CLICKS_FOR_EXPECTED_PRICE: i64 = 50;
 
-/// What is asked.
+/// A request for decisions: one call per page.
 pub struct Call<'a> {
-    /// Whose page it is.
+    /// The publisher's id.
     pub publisher: &'a str,
-    /// The page as its publisher describes it.
+    /// The page as described by the publisher.
     pub page: &'a PageInput,
-    /// What is known of the reader's region.
+    /// Observed and declared region of the reader.
     pub seen: Sightings,
-    /// The placements.
+    /// The requested placements.
     pub slots: &'a [SlotInput],
-    /// A fully working unit that never counts, bills, reserves or feeds pace.
+    /// Test mode: the unit works fully but never counts, bills, reserves or feeds pace.
     pub test: bool,
-    /// Somebody whose decisions hold no money: a robot, a foreign origin, a flood.
+    /// Unbillable caller (bot, foreign origin, flood): makes no reservation.
     pub idle: bool,
-    /// No viewport observation, no visitor key.
+    /// Basic measurement: no viewport observation, no visitor key.
     pub basic: bool,
-    /// The creative the operator wants to see. Implies `test`.
+    /// Creative forced by an operator. Implies `test`.
     pub forced: Option<&'a str>,
-    /// Whether the caller takes a unit for the slot of this key: one that it does not is passed over
-    /// for the next best, and holds no money.
+    /// The caller's own acceptance rules. A rejected unit makes no reservation; the next best one is
+    /// tried.
     pub takes: Option<&'a Takes<'a>>,
 }
 
-/// A caller's own rules, which the inventory does not know: an exchange's blocks, say. Of what was
-/// decided the page and the time are known, and the slots before.
+/// A caller's own rules that are not in the inventory, for instance an exchange's block lists.
+/// Arguments: the decisions so far (page, time and earlier slots are set), the slot's key, the unit.
 pub type Takes<'a> = dyn Fn(&Decided, &str, &Win) -> Result<(), NotTaken> + 'a;
 
-/// How much of what was drawn a caller does not take.
+/// What the caller rejects of a chosen unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotTaken {
-    /// The flight, whatever it shows.
+    /// The flight, with any creative.
     Flight,
-    /// The creative: the flight may show another.
+    /// Only the creative; another one of the same flight may be accepted.
     Creative,
 }
 
-/// No publisher has this id.
+/// The call names a publisher that is not in the inventory.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no publisher `{0}`")]
+#[error("unknown publisher `{0}`")]
 pub struct UnknownPublisher(pub String);
 
-/// What was decided.
+/// The decisions of one call.
 pub struct Decided {
-    /// What it was decided on.
+    /// The world that was decided on.
     pub live: Arc<Live>,
-    /// The call's id.
+    /// The request id.
     pub request: u128,
-    /// When, in unix milliseconds.
+    /// Time of the decision, in unix milliseconds.
     pub at_ms: i64,
-    /// The page, resolved.
+    /// The page, resolved against the inventory.
     pub page: Page,
-    /// A test.
+    /// Test mode; never counts.
     pub test: bool,
-    /// Measured at the basic level.
+    /// Basic measurement.
     pub basic: bool,
-    /// One answer a slot, in request order.
+    /// One decision per slot, in request order.
     pub slots: SmallVec<[SlotDecision; 2]>,
 }
 
-/// One slot's answer.
+/// The decision for one slot.
 pub struct SlotDecision {
     /// The decision's id.
     pub id: u128,
-    /// The unit, or why there is none.
+    /// The unit, or the no-fill reason.
     pub result: Result<Filled, NoFill>,
-    /// What was passed over before.
+    /// Flights and creatives that were excluded by earlier attempts for this slot.
     masked: Vec<Mask>,
 }
 
-/// A unit that was chosen.
+/// A filled slot.
 pub struct Filled {
-    /// Which.
+    /// The chosen unit.
     pub win: Win,
-    /// Its number in its partition.
+    /// The decision's sequence number within its partition.
     pub minted: Minted,
 }
 
@@ -118,23 +119,23 @@ impl Decided {
     }
 }
 
-/// What an id makes a decision's: the slot's number from 1 in the lowest byte.
+/// A slot's decision id: the request id with the slot number, from 1, in the lowest byte.
 fn decision_id(request: u128, slot: usize) -> u128 {
     request | (u128::try_from(slot).unwrap_or(0) + 1).min(0xFF)
 }
 
-/// A request's id: a UUID of version 7 whose lowest byte is free for the slot, and that says which
-/// process start decides.
+/// A new request id: a UUID version 7 whose lowest byte is free for the slot number and that carries
+/// a mark of this process start.
 fn request_id(now_ms: i64, incarnation: u64) -> u128 {
     let mut random = [0; 10];
     rand::rng().fill_bytes(&mut random);
     let millis = u64::try_from(now_ms).unwrap_or(0);
     let id = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().as_u128();
-    elsewhere::marked(id & !0xFF, elsewhere::mark_of(incarnation))
+    remote::with_mark(id & !0xFF, remote::mark_of(incarnation))
 }
 
 impl Server {
-    /// Decides for every slot of a call.
+    /// Decides every slot of a call.
     pub fn decide(&self, call: &Call<'_>) -> Result<Decided, UnknownPublisher> {
         let live = self.live();
         let snapshot = live.snapshot();
@@ -145,7 +146,7 @@ impl Server {
             .ok_or_else(|| UnknownPublisher(call.publisher.to_owned()))?;
         let now_ms = self.clock.now_ms();
         let mut page = resolve::page(snapshot, publisher, call.page, call.seen, call.slots);
-        page.commercial = self.allowed(page.commercial);
+        page.commercial = self.restrict_commercial(page.commercial);
         let request = request_id(now_ms, self.incarnation);
         let too_old = self.snapshot_age_ms(now_ms) / 1_000
             >= i64::try_from(self.settings().snapshot.too_old_after_seconds).unwrap_or(i64::MAX);
@@ -173,9 +174,9 @@ impl Server {
             decided.slots.push(answer);
         }
         if !decided.test && !call.idle {
-            self.asked.count(&decided);
+            self.opportunities.count(&decided);
         }
-        self.note(&decided, call);
+        self.log_decision(&decided, call);
         Ok(decided)
     }
 
@@ -201,14 +202,15 @@ impl Server {
                 .ok_or(NoFill::NoCandidate);
             return SlotDecision { id, result, masked };
         }
-        let (mut lost, mut refused) = (0, 0);
-        // A reservation that fails masks its flight; the slot is chosen once more, and no more.
-        while lost < choose::TRIES {
-            if refused >= choose::REFUSALS {
+        let (mut failed_reservations, mut rejections) = (0, 0);
+        // A failed reservation or a rejected unit excludes it and the slot is chosen again, a bounded
+        // number of times.
+        while failed_reservations < choose::TRIES {
+            if rejections >= choose::REFUSALS {
                 return SlotDecision { id, result: Err(NoFill::PublisherBlocked), masked };
             }
             let outcome = choose::choose(&request, slot, taken);
-            self.count_removed(&outcome.counts);
+            self.count_filtered(&outcome.counts);
             let win = match outcome.result {
                 Ok(win) => win,
                 Err(reason) => return SlotDecision { id, result: Err(reason), masked },
@@ -216,15 +218,15 @@ impl Server {
             let key = &*decided.page.slots[slot].key;
             let snapshot = decided.live.snapshot();
             let flight = &snapshot.flights[win.place];
-            let not_taken = call.takes.and_then(|takes| takes(decided, key, &win).err());
-            if let Some(not_taken) = not_taken {
-                let another = not_taken == NotTaken::Creative
+            let rejected = call.takes.and_then(|takes| takes(decided, key, &win).err());
+            if let Some(rejected) = rejected {
+                let another = rejected == NotTaken::Creative
                     && wording::has_another(&request.case(slot, taken), flight, win.creative);
                 let mask =
                     if another { Mask::creative(win.creative) } else { Mask::refused(win.place) };
                 taken.pass_over(mask);
                 masked.push(mask);
-                refused += 1;
+                rejections += 1;
                 continue;
             }
             let reserves = !decided.test && !call.idle;
@@ -236,7 +238,7 @@ impl Server {
             let mask = Mask::lost(win.place);
             taken.pass_over(mask);
             masked.push(mask);
-            lost += 1;
+            failed_reservations += 1;
         }
         SlotDecision { id, result: Err(NoFill::BudgetsSpent), masked }
     }
@@ -244,11 +246,11 @@ impl Server {
     fn filled(&self, live: &Live, win: Win) -> Filled {
         let campaign = live.snapshot().flights[win.place].campaign;
         let partition = live.fixtures.partitions[campaign];
-        let seq = self.minted[usize::from(partition)].fetch_add(1, Ordering::Relaxed);
+        let seq = self.next_seq[usize::from(partition)].fetch_add(1, Ordering::Relaxed);
         Filled { win, minted: Minted { incarnation: self.incarnation, partition, seq } }
     }
 
-    /// Takes the winner's price from its purse: one atomic try.
+    /// Reserves the winner's price in its campaign budget; atomic, not retried.
     fn reserve(&self, decided: &Decided, decision: u128, win: &Win) -> bool {
         let flight = &decided.live.snapshot().flights[win.place];
         let purse = &decided.live.fixtures.purses[flight.campaign];
@@ -256,37 +258,39 @@ impl Server {
             BillOn::Flat => return true,
             BillOn::Impression | BillOn::Viewable => flight.price,
             BillOn::Click => {
-                let content = purse.content(decided.at_ms);
-                let room = content.left.map(|left| left.saturating_sub(content.held));
-                let plenty = room
-                    .is_none_or(|room| room.get() / BIDS_FOR_EXPECTED_HOLD >= flight.price.get());
-                let share = if plenty { BIDS_FOR_EXPECTED_HOLD } else { 1 };
+                let balance = purse.balance(decided.at_ms);
+                let unreserved =
+                    balance.remaining.map(|left| left.saturating_sub(balance.reserved));
+                let plenty = unreserved.is_none_or(|amount| {
+                    amount.get() / CLICKS_FOR_EXPECTED_PRICE >= flight.price.get()
+                });
+                let share = if plenty { CLICKS_FOR_EXPECTED_PRICE } else { 1 };
                 Micros::try_from(flight.price.get() / share).unwrap_or(flight.price)
             }
         };
         let settings = self.settings();
         let seconds = i64::from(settings.windows.reservation_seconds);
-        let hold = Hold {
+        let reservation = Hold {
             decision,
             price,
             publisher: decided.page.publisher,
             publisher_percent: settings.store.publisher_reservation_percent,
             until_ms: decided.at_ms + seconds * 1_000,
-            terms: self.terms(),
+            terms: self.lease_terms(),
         };
-        purse.hold(&hold, decided.at_ms)
+        purse.reserve(&reservation, decided.at_ms)
     }
 
-    fn count_removed(&self, counts: &Counts) {
-        let rest = &self.removed;
+    fn count_filtered(&self, counts: &Counts) {
+        let counters = &self.filter_counters;
         for (counter, count) in [
-            (&rest.unmatched, counts.visited.saturating_sub(counts.matched)),
-            (&rest.conflict, counts.conflict),
-            (&rest.closed, counts.closed),
-            (&rest.dates, counts.dates),
-            (&rest.paced, counts.paced),
-            (&rest.relevance, counts.relevance),
-            (&rest.truncated, counts.truncated),
+            (&counters.unmatched, counts.visited.saturating_sub(counts.matched)),
+            (&counters.conflict, counts.conflict),
+            (&counters.budget, counts.closed),
+            (&counters.dates, counts.dates),
+            (&counters.paced, counts.paced),
+            (&counters.relevance, counts.relevance),
+            (&counters.truncated, counts.truncated),
         ] {
             if count > 0 {
                 counter.inc_by(u64::from(count));
@@ -294,32 +298,32 @@ impl Server {
         }
     }
 
-    /// Hands the decision to the log.
-    fn note(&self, decided: &Decided, call: &Call<'_>) {
-        let keeps = decided.live.snapshot().inventory.publishers
+    /// Queues the decision for the decision log.
+    fn log_decision(&self, decided: &Decided, call: &Call<'_>) {
+        let policy = decided.live.snapshot().inventory.publishers
             [decided.live.snapshot().publishers[decided.page.publisher as usize].doc]
             .page_urls;
         let slots = decided.slots.iter().map(|slot| SlotLine {
             masked: slot.masked.clone(),
             result: slot.result.as_ref().map(|filled| chosen(&filled.win)).map_err(|no| *no),
         });
-        let noted = self.log.decision(DecisionLine {
+        let queued = self.log.decision(DecisionLine {
             request: decided.request,
             at_ms: decided.at_ms,
             state: decided.live.world.state.number,
             page: decided.page.clone(),
-            url: call.page.url.as_deref().and_then(|url| page_url::kept(url, keeps)),
+            url: call.page.url.as_deref().and_then(|url| page_url::stored_part(url, policy)),
             forced: call.forced.map(Into::into),
             test: decided.test,
             slots: slots.collect(),
         });
-        if !noted {
+        if !queued {
             self.metrics.decision_log_dropped.inc();
         }
     }
 }
 
-/// A winner as the log keeps it.
+/// A winner as stored in the decision log.
 pub fn chosen(win: &Win) -> Chosen {
     Chosen {
         place: u32::try_from(win.place).unwrap_or(u32::MAX),

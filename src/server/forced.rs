@@ -1,12 +1,12 @@
-//! A unit that the operator wants to see, whatever the page: always a test.
+//! A creative forced by an operator regardless of the page; always a test.
 
 use crate::selection::choose::Request;
 use crate::selection::choose::Win;
 use crate::selection::score;
 use crate::selection::snapshot::style_bit;
 
-/// The creative `id` in a style the slot takes, or in its own first one; `None` when there is no
-/// such creative, its flight is not compiled, or no label was reviewed for the reader.
+/// The creative `id` in a style that the slot accepts, else in its own first style. `None` if the
+/// creative does not exist, its flight is not compiled, or no label is available for the reader.
 pub fn win(request: &Request<'_>, slot: usize, id: &str) -> Option<Win> {
     let taken = crate::selection::rules::Taken::default();
     let case = request.case(slot, &taken);
@@ -15,13 +15,13 @@ pub fn win(request: &Request<'_>, slot: usize, id: &str) -> Option<Win> {
     let row = &snapshot.creatives[number as usize];
     let place = row.flight.filter(|_| case.labelled())?;
     let document = &snapshot.inventory.creatives[row.doc];
-    let takes = case.slot.styles.iter().find(|style| row.styles & style_bit(**style) != 0);
+    let accepted = case.slot.styles.iter().find(|style| row.styles & style_bit(**style) != 0);
     let flight = &snapshot.flights[place];
     Some(Win {
         place,
         creative: number,
         variant: 0,
-        style: *takes.or_else(|| document.styles.first())?,
+        style: *accepted.or_else(|| document.styles.first())?,
         score: score::score(snapshot, flight, request.page),
         matched: score::matched(snapshot, flight, request.page),
         flight_propensity: u32::MAX,

@@ -1,4 +1,4 @@
-//! The pictures of what is served, with the addresses that pages get.
+//! The images of an inventory, with their public URLs.
 
 use crate::catalog::pictures::Fault;
 use crate::catalog::pictures::Pictures;
@@ -11,44 +11,44 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
-/// Where the public listener serves pictures. No word and no size in it is one that blockers match.
+/// Path prefix of images on the public listener. Contains no word or size that ad blockers match.
 pub const PATH: &str = "/embed/pictures/";
 
-/// A picture as pages get it.
+/// An image as served to pages.
 #[derive(Debug)]
 pub struct Shown {
-    /// What it is called.
+    /// Content address.
     pub address: Address,
-    /// Where it is: an address that never means anything else.
+    /// Public URL; immutable, since it contains the hash.
     pub url: String,
-    /// It was lost or altered while it was served: units go without it.
+    /// Set when the file turned out missing or altered; units are served without the image then.
     lost: AtomicBool,
 }
 
-/// The pictures that one inventory names, those that are whole. Made when an inventory is compiled:
-/// a decision looks up by number.
+/// The intact images of one inventory. Built when the inventory is compiled; decisions look them up by
+/// number.
 #[derive(Default)]
 pub struct Gallery {
-    /// By the advertiser's number.
+    /// By advertiser number.
     logos: Box<[Option<Arc<Shown>>]>,
-    /// By the creative's number.
+    /// By creative number.
     images: Box<[Option<Arc<Shown>>]>,
     /// By hash.
-    shown: HashMap<u128, Arc<Shown>>,
-    /// Those that are not whole.
+    by_hash: HashMap<u128, Arc<Shown>>,
+    /// Images that are missing or altered.
     pub faults: Vec<Fault>,
 }
 
 impl Gallery {
-    /// Looks at every picture that an inventory names: reads files. What `known` showed already is
-    /// believed, so that a change of one word does not read them all again.
+    /// Verifies every image of an inventory; reads files. Images already served from `known` are not
+    /// verified again, so that a small edit does not read all of them.
     pub fn open(inventory: &Inventory, stored: &Pictures, base: &str, known: &Gallery) -> Gallery {
         let mut gallery = Gallery::default();
         for address in inventory.pictures() {
-            if gallery.shown.contains_key(&address.hash) {
+            if gallery.by_hash.contains_key(&address.hash) {
                 continue;
             }
-            let before = known.shown.get(&address.hash).filter(|shown| shown.is_of(&address));
+            let before = known.by_hash.get(&address.hash).filter(|shown| shown.matches(&address));
             let shown = match before {
                 Some(before) => before.clone(),
                 None => match stored.fault(&address) {
@@ -61,11 +61,11 @@ impl Gallery {
                     }
                 },
             };
-            gallery.shown.insert(address.hash, shown);
+            gallery.by_hash.insert(address.hash, shown);
         }
         let of = |source: &Source| {
             let address = source.address()?;
-            gallery.shown.get(&address.hash).filter(|shown| shown.address == address).cloned()
+            gallery.by_hash.get(&address.hash).filter(|shown| shown.address == address).cloned()
         };
         let logos = inventory.advertisers.iter();
         let logos = logos.map(|advertiser| of(advertiser.logo.as_ref()?)).collect();
@@ -74,26 +74,26 @@ impl Gallery {
         Gallery { logos, images, ..gallery }
     }
 
-    /// The logo of an advertiser, by its number.
+    /// The logo of an advertiser, by number.
     pub fn logo(&self, advertiser: usize) -> Option<&Shown> {
         self.logos.get(advertiser)?.as_deref().filter(|shown| !shown.is_lost())
     }
 
-    /// The image of a creative, by its number.
+    /// The image of a creative, by number.
     pub fn image(&self, creative: usize) -> Option<&Shown> {
         self.images.get(creative)?.as_deref().filter(|shown| !shown.is_lost())
     }
 
-    /// Pictures that are named and not shown.
-    pub fn lost(&self) -> Vec<Address> {
-        let never = self.faults.iter().filter_map(|fault| fault.address.parse().ok());
-        let since = self.shown.values().filter(|shown| shown.is_lost());
-        never.chain(since.map(|shown| shown.address)).collect()
+    /// Images that the inventory refers to and that cannot be served.
+    pub fn missing(&self) -> Vec<Address> {
+        let at_load = self.faults.iter().filter_map(|fault| fault.address.parse().ok());
+        let later = self.by_hash.values().filter(|shown| shown.is_lost());
+        at_load.chain(later.map(|shown| shown.address)).collect()
     }
 
-    /// The picture of a hash.
+    /// The image with this hash.
     pub fn find(&self, hash: u128) -> Option<&Arc<Shown>> {
-        self.shown.get(&hash)
+        self.by_hash.get(&hash)
     }
 }
 
@@ -103,7 +103,7 @@ impl Shown {
         Shown { address, url, lost: AtomicBool::new(false) }
     }
 
-    fn is_of(&self, address: &Address) -> bool {
+    fn matches(&self, address: &Address) -> bool {
         self.address == *address && !self.is_lost()
     }
 
@@ -111,14 +111,14 @@ impl Shown {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// The bytes, from the disk; from then on, when they are not what was stored, units go without
-    /// it.
+    /// The bytes, read from disk and verified. On failure the image is marked as lost, and units are
+    /// served without it.
     pub fn bytes(&self, stored: &Pictures) -> Option<Vec<u8>> {
         match stored.load(&self.address) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
                 if !self.lost.swap(true, Ordering::Relaxed) {
-                    tracing::error!(%error, "a picture is lost: units are served without it");
+                    tracing::error!(%error, "image missing or altered; serving units without it");
                 }
                 None
             }
@@ -127,21 +127,18 @@ impl Shown {
 }
 
 impl Server {
-    /// The picture of a hash, where the inventory that is served names it, or one of those that
-    /// were served before it and are still in memory: pages show what they were given.
+    /// The image with this hash, from the current inventory or a recent one in memory, since pages
+    /// still refer to images of units that they received earlier.
     pub fn picture(&self, hash: u128) -> Option<Arc<Shown>> {
         let live = self.live();
         live.fixtures.gallery.find(hash).cloned().or_else(|| self.versions.picture(hash))
     }
 
-    /// Says which pictures of the inventory that is served are not whole.
+    /// Logs the images of the current inventory that cannot be served.
     pub fn note_pictures(&self) {
         for fault in &self.live().fixtures.gallery.faults {
             let Fault { address, reason } = fault;
-            tracing::error!(
-                picture = address,
-                "a unit is served without its picture, which {reason}"
-            );
+            tracing::error!(image = address, "serving a unit without its image, which {reason}");
         }
     }
 }

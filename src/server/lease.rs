@@ -1,235 +1,257 @@
-//! A machine's part of a budget that several share, as rules: time and numbers are arguments.
+//! Rules for an instance's lease of a campaign budget that a fleet shares; time and numbers are
+//! arguments.
 //!
-//! While the store answers, decisions hold money within this machine's lease, which is made larger
-//! in slices while it is needed and given back near the budget's end when it is not. While it does not
-//! answer, what is left of the lease goes on for as long as nobody else can have it; then an allowance,
-//! once an outage; then nothing.
+//! While the store is reachable, decisions reserve within this instance's lease. It grows in slices on
+//! demand and is released near the end of the budget when idle. During an outage the rest of the lease
+//! remains usable until the store may have granted it to others; then a one-time allowance per outage;
+//! then nothing.
 
 use crate::domain::money::Micros;
 use crate::ledger::leases::Leases;
 
-/// A campaign that nothing was asked of for so long needs no more money now, in milliseconds.
+/// A campaign without demand for this long gets no larger lease, in milliseconds.
 const BUSY_MS: i64 = 2_000;
 
-/// One that nothing was asked of for so long gives back what others may want.
+/// A campaign without demand for this long releases what others may need, in milliseconds.
 const IDLE_MS: i64 = 5_000;
 
-/// Milliseconds of a minute.
+/// Milliseconds per minute.
 const MINUTE_MS: i64 = 60_000;
 
-/// How it stands with the store.
+/// Reachability of the store, as far as leases are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contact {
-    /// It answers.
-    Well,
-    /// It has not answered for a while; leases still hold.
-    Away,
-    /// It has not answered for so long that others may have what was leased here.
-    Lapsed,
+pub enum StoreStatus {
+    /// The store answers.
+    Reachable,
+    /// No answer for a while; leases are still valid.
+    Unreachable,
+    /// No answer for so long that this instance's leases may have been granted to others.
+    LeaseExpired,
 }
 
-/// On what terms this machine shares budgets with others.
+/// The terms on which this instance shares budgets with the fleet.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct LeaseTerms {
     /// This process start.
-    pub own: u64,
-    /// How many machines there are.
+    pub incarnation: u64,
+    /// Number of instances in the fleet.
     pub machines: usize,
-    /// How it stands.
-    pub contact: Contact,
-    /// What all machines together may oversell in one outage, in per cent of a day's budget.
+    /// Reachability of the store.
+    pub store: StoreStatus,
+    /// How much the whole fleet may oversell in one outage, in per cent of the budget.
     pub allowance_percent: u8,
 }
 
-/// What a decision's hold is taken from.
+/// What a reservation draws on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
-    /// What is leased here.
+pub enum FundingSource {
+    /// The lease of this instance.
     Lease,
-    /// What may be oversold in an outage.
+    /// The outage allowance; may oversell.
     Allowance,
 }
 
-/// What one campaign has here.
+/// The lease state of one campaign on this instance.
 #[derive(Default)]
-pub struct Share {
-    /// What every machine has.
+pub struct CampaignLease {
+    /// Leases of all instances.
     pub leases: Leases,
-    /// Asked for and not granted yet: by whom, how much.
-    asked: Option<(u64, Micros)>,
-    /// The largest price that was asked lately, and when one was.
+    /// Pending request: process start and requested lease.
+    requested: Option<(u64, Micros)>,
+    /// Highest price of recent demand, and the time of the last demand.
     price: Micros,
-    needed_ms: Option<i64>,
-    pace: Pace,
+    last_demand_ms: Option<i64>,
+    rate: ReservationRate,
     outage: Option<Outage>,
 }
 
-/// What was held in this minute and the one before.
+/// Micros reserved in the current and the previous minute.
 #[derive(Clone, Copy, Default)]
-struct Pace {
+struct ReservationRate {
     minute: i64,
-    now: i64,
-    before: i64,
+    current: i64,
+    previous: i64,
 }
 
-/// What is left of an outage's allowance.
+/// The allowance that remains in the current outage.
 struct Outage {
     allowance: Micros,
 }
 
-/// The campaign's money as it is known here.
+/// The campaign's budget as known to this instance.
 #[derive(Clone, Copy, Debug)]
-pub struct Known {
-    /// What decisions here hold.
-    pub held: Micros,
-    /// What is not billed yet.
-    pub left: Micros,
-    /// The budget of a day, else of its life.
-    pub budget: Micros,
+pub struct BudgetView {
+    /// Reserved by decisions of this instance.
+    pub reserved: Micros,
+    /// Not billed yet.
+    pub remaining: Micros,
+    /// The daily limit, else the lifetime limit.
+    pub limit: Micros,
 }
 
-impl Share {
-    /// A decision wants to hold this much.
-    pub fn needs(&mut self, price: Micros, now_ms: i64) {
-        let is_idle = self.needed_ms.is_none_or(|needed_ms| now_ms - needed_ms > IDLE_MS);
+impl CampaignLease {
+    /// Registers demand for a reservation at this price.
+    pub fn note_demand(&mut self, price: Micros, now_ms: i64) {
+        let is_idle = self.last_demand_ms.is_none_or(|at_ms| now_ms - at_ms > IDLE_MS);
         self.price = if is_idle { price } else { self.price.max(price) };
-        self.needed_ms = Some(now_ms);
+        self.last_demand_ms = Some(now_ms);
     }
 
-    /// What a hold of this price may be taken from.
-    pub fn allows(&self, terms: &Terms, price: Micros, known: &Known, now_ms: i64) -> Option<From> {
-        let wants = known.held.checked_add(price)?;
-        if terms.contact != Contact::Lapsed && wants <= self.lease(terms) {
-            return Some(From::Lease);
+    /// What a reservation at this price may draw on; `None` if it must be refused.
+    pub fn funding_source(
+        &self,
+        terms: &LeaseTerms,
+        price: Micros,
+        budget: &BudgetView,
+        now_ms: i64,
+    ) -> Option<FundingSource> {
+        let total = budget.reserved.checked_add(price)?;
+        if terms.store != StoreStatus::LeaseExpired && total <= self.usable(terms) {
+            return Some(FundingSource::Lease);
         }
-        let oversells = terms.contact != Contact::Well
-            && wants <= known.left
-            && price <= self.allowance(terms, known, now_ms);
-        oversells.then_some(From::Allowance)
+        let oversells = terms.store != StoreStatus::Reachable
+            && total <= budget.remaining
+            && price <= self.allowance(terms, budget, now_ms);
+        oversells.then_some(FundingSource::Allowance)
     }
 
-    /// A hold was taken.
-    pub fn takes(&mut self, from: From, terms: &Terms, price: Micros, known: &Known, now_ms: i64) {
-        if from == From::Allowance {
-            let allowance = self.allowance(terms, known, now_ms).saturating_sub(price);
+    /// Accounts for a reservation that was made.
+    pub fn note_reservation(
+        &mut self,
+        source: FundingSource,
+        terms: &LeaseTerms,
+        price: Micros,
+        budget: &BudgetView,
+        now_ms: i64,
+    ) {
+        if source == FundingSource::Allowance {
+            let allowance = self.allowance(terms, budget, now_ms).saturating_sub(price);
             self.outage = Some(Outage { allowance });
-        } else if terms.contact == Contact::Well {
+        } else if terms.store == StoreStatus::Reachable {
             self.outage = None;
         }
-        self.pace.note(price, now_ms);
+        self.rate.add(price, now_ms);
     }
 
-    /// What this machine could still hold, if it asked for it where it can.
-    pub fn room(&self, terms: &Terms, known: &Known, now_ms: i64) -> Micros {
-        let lease = self.lease(terms).saturating_sub(known.held);
-        match terms.contact {
-            Contact::Well => {
-                known.left.saturating_sub(self.leases.others(terms.own)).saturating_sub(known.held)
-            }
-            Contact::Away => lease.max(self.allowance(terms, known, now_ms)),
-            Contact::Lapsed => self.allowance(terms, known, now_ms),
+    /// The amount this instance could still reserve; with a reachable store, including what it could
+    /// lease.
+    pub fn available(&self, terms: &LeaseTerms, budget: &BudgetView, now_ms: i64) -> Micros {
+        let lease = self.usable(terms).saturating_sub(budget.reserved);
+        match terms.store {
+            StoreStatus::Reachable => budget
+                .remaining
+                .saturating_sub(self.leases.others(terms.incarnation))
+                .saturating_sub(budget.reserved),
+            StoreStatus::Unreachable => lease.max(self.allowance(terms, budget, now_ms)),
+            StoreStatus::LeaseExpired => self.allowance(terms, budget, now_ms),
         }
     }
 
-    /// How much of the campaign's money this machine should ask for, in all; `None` for no change.
-    /// What is answered counts as asked, and a smaller lease holds from here on.
-    pub fn want(&mut self, terms: &Terms, known: &Known, now_ms: i64) -> Option<Micros> {
-        if terms.contact != Contact::Well || self.asked.is_some() {
+    /// The total lease that this instance should request; `None` for no change. A returned amount
+    /// counts as requested; if it is smaller than the lease, the smaller amount applies at once.
+    pub fn lease_request(
+        &mut self,
+        terms: &LeaseTerms,
+        budget: &BudgetView,
+        now_ms: i64,
+    ) -> Option<Micros> {
+        if terms.store != StoreStatus::Reachable || self.requested.is_some() {
             return None;
         }
-        let lease = self.leases.of(terms.own);
-        let taken = lease.checked_add(self.leases.others(terms.own)).unwrap_or(Micros::MAX);
-        let free = known.left.saturating_sub(taken);
-        let spare = lease.get() - known.held.get();
-        let idle_ms = now_ms - self.needed_ms?;
-        let want = if idle_ms <= BUSY_MS {
-            let slice = self.slice(free, known.budget, terms.machines);
+        let lease = self.leases.of(terms.incarnation);
+        let granted =
+            lease.checked_add(self.leases.others(terms.incarnation)).unwrap_or(Micros::MAX);
+        let free = budget.remaining.saturating_sub(granted);
+        let spare = lease.get() - budget.reserved.get();
+        let idle_ms = now_ms - self.last_demand_ms?;
+        let request = if idle_ms <= BUSY_MS {
+            let slice = self.slice(free, budget.limit, terms.machines);
             let most = Micros::try_from(lease.get() + free.get()).unwrap_or(Micros::MAX);
-            let wants = known.held.checked_add(slice).unwrap_or(Micros::MAX).min(most);
+            let total = budget.reserved.checked_add(slice).unwrap_or(Micros::MAX).min(most);
             let is_short = spare < (slice.get() / 2).max(self.price.get());
-            let helps = wants.get() - known.held.get() >= self.price.get();
-            (is_short && helps && wants > lease).then_some(wants)
+            let helps = total.get() - budget.reserved.get() >= self.price.get();
+            (is_short && helps && total > lease).then_some(total)
         } else {
-            let is_scarce = free.get() < known.budget.get() / 10;
-            (idle_ms > IDLE_MS && spare > 0 && is_scarce).then_some(known.held)
+            let is_scarce = free.get() < budget.limit.get() / 10;
+            (idle_ms > IDLE_MS && spare > 0 && is_scarce).then_some(budget.reserved)
         }?;
-        self.asked = Some((terms.own, want));
-        Some(want)
+        self.requested = Some((terms.incarnation, request));
+        Some(request)
     }
 
-    /// Gives back whatever no decision here holds.
-    pub fn give_back(&mut self, own: u64, held: Micros) -> Option<Micros> {
-        let has_spare = self.leases.of(own) > held;
+    /// Requests a lease of only the reserved amount; `None` if nothing is spare.
+    pub fn release_request(&mut self, incarnation: u64, reserved: Micros) -> Option<Micros> {
+        let has_spare = self.leases.of(incarnation) > reserved;
         has_spare.then(|| {
-            self.asked = Some((own, held));
-            held
+            self.requested = Some((incarnation, reserved));
+            reserved
         })
     }
 
-    /// What was asked for is on no record.
-    pub fn not_asked(&mut self) {
-        self.asked = None;
+    /// Cancels a request that could not be recorded.
+    pub fn cancel_request(&mut self) {
+        self.requested = None;
     }
 
-    /// A process start has so much now.
-    pub fn leased(&mut self, of: u64, micros: Micros) {
+    /// Sets the lease of a process start, which answers its pending request.
+    pub fn set_lease(&mut self, of: u64, micros: Micros) {
         self.leases.set(of, micros);
-        if self.asked.is_some_and(|(own, _)| own == of) {
-            self.asked = None;
+        if self.requested.is_some_and(|(requester, _)| requester == of) {
+            self.requested = None;
         }
     }
 
-    /// Everything is known anew.
-    pub fn recover(&mut self, leases: Leases) {
+    /// Replaces all leases with those of the ledger.
+    pub fn replace_leases(&mut self, leases: Leases) {
         self.leases = leases;
-        self.asked = None;
+        self.requested = None;
     }
 
-    /// What is leased here; less, once less was asked for.
-    fn lease(&self, terms: &Terms) -> Micros {
-        let has = self.leases.of(terms.own);
-        self.asked.map_or(has, |(_, asked)| has.min(asked))
+    /// The usable lease: the granted one, or less if a reduction is pending.
+    fn usable(&self, terms: &LeaseTerms) -> Micros {
+        let granted = self.leases.of(terms.incarnation);
+        self.requested.map_or(granted, |(_, requested)| granted.min(requested))
     }
 
-    /// A hundredth of the budget at the most, so that little is where it is not needed or is lost
-    /// with its machine; less near the end, so that everybody has some; one price at the least.
-    fn slice(&self, free: Micros, budget: Micros, machines: usize) -> Micros {
+    /// Size of a lease increment: at most 1 % of the budget, to limit what idle or crashed instances
+    /// lock up; less near the end, so that every instance gets some; at least one price.
+    fn slice(&self, free: Micros, limit: Micros, machines: usize) -> Micros {
         let machines = i64::try_from(machines.max(1)).unwrap_or(i64::MAX);
-        let part = (free.get() / machines / 2).min(budget.get() / 100);
+        let part = (free.get() / machines / 2).min(limit.get() / 100);
         Micros::try_from(part).unwrap_or_default().max(self.price)
     }
 
-    /// What is left to oversell in this outage: this machine's part of the allowance, and no more
-    /// than it would spend in a quarter of an hour.
-    fn allowance(&self, terms: &Terms, known: &Known, now_ms: i64) -> Micros {
+    /// The remaining allowance of this outage: initially this instance's part, capped at 15 minutes of
+    /// reservations at the current rate.
+    fn allowance(&self, terms: &LeaseTerms, budget: &BudgetView, now_ms: i64) -> Micros {
         if let Some(outage) = &self.outage {
             return outage.allowance;
         }
         let machines = i64::try_from(terms.machines.max(1)).unwrap_or(i64::MAX);
-        let part = known.budget.get() / 100 * i64::from(terms.allowance_percent) / machines;
-        Micros::try_from(part.min(self.pace.quarter(now_ms))).unwrap_or_default()
+        let part = budget.limit.get() / 100 * i64::from(terms.allowance_percent) / machines;
+        Micros::try_from(part.min(self.rate.per_15_minutes(now_ms))).unwrap_or_default()
     }
 }
 
-impl Pace {
-    fn note(&mut self, price: Micros, now_ms: i64) {
+impl ReservationRate {
+    fn add(&mut self, price: Micros, now_ms: i64) {
         *self = self.at(now_ms);
-        self.now = self.now.saturating_add(price.get());
+        self.current = self.current.saturating_add(price.get());
     }
 
-    fn at(self, now_ms: i64) -> Pace {
+    fn at(self, now_ms: i64) -> ReservationRate {
         let minute = now_ms.div_euclid(MINUTE_MS);
         match minute - self.minute {
             0 => self,
-            1 => Pace { minute, now: 0, before: self.now },
-            _ => Pace { minute, now: 0, before: 0 },
+            1 => ReservationRate { minute, current: 0, previous: self.current },
+            _ => ReservationRate { minute, current: 0, previous: 0 },
         }
     }
 
-    /// What would be held in a quarter of an hour.
-    fn quarter(self, now_ms: i64) -> i64 {
-        let Pace { now, before, .. } = self.at(now_ms);
-        now.max(before).saturating_mul(15)
+    /// Projected reservations for 15 minutes.
+    fn per_15_minutes(self, now_ms: i64) -> i64 {
+        let ReservationRate { current, previous, .. } = self.at(now_ms);
+        current.max(previous).saturating_mul(15)
     }
 }
 
@@ -237,81 +259,115 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const WELL: Terms = Terms { own: 1, machines: 4, contact: Contact::Well, allowance_percent: 5 };
-    const AWAY: Terms = Terms { contact: Contact::Away, ..WELL };
-    const LAPSED: Terms = Terms { contact: Contact::Lapsed, ..WELL };
+    const REACHABLE: LeaseTerms = LeaseTerms {
+        incarnation: 1,
+        machines: 4,
+        store: StoreStatus::Reachable,
+        allowance_percent: 5,
+    };
+    const UNREACHABLE: LeaseTerms = LeaseTerms { store: StoreStatus::Unreachable, ..REACHABLE };
+    const EXPIRED: LeaseTerms = LeaseTerms { store: StoreStatus::LeaseExpired, ..REACHABLE };
 
     fn micros(amount: i64) -> Micros {
         Micros::try_from(amount).unwrap()
     }
 
-    fn known(held: i64, left: i64, budget: i64) -> Known {
-        Known { held: micros(held), left: micros(left), budget: micros(budget) }
-    }
-
-    #[test]
-    fn a_lease_grows_in_slices_while_it_is_needed_and_comes_back_near_the_end() {
-        let mut share = Share::default();
-        let all = known(0, 100_000, 100_000);
-        assert_eq!(share.want(&WELL, &all, 0), None, "nobody has asked for it");
-        share.needs(micros(10), 0);
-        assert_eq!(share.allows(&WELL, micros(10), &all, 0), None);
-        assert_eq!(share.want(&WELL, &all, 0), Some(micros(1_000)));
-        assert_eq!(share.want(&WELL, &all, 0), None, "once");
-        share.leased(1, micros(1_000));
-        assert_eq!(share.allows(&WELL, micros(10), &all, 0), Some(From::Lease));
-        assert_eq!(share.want(&WELL, &known(600, 100_000, 100_000), 0), Some(micros(1_600)));
-        share.leased(1, micros(1_000));
-        assert_eq!(share.want(&WELL, &known(0, 50_000, 100_000), 6_000), None, "plenty is left");
-
-        share.leased(2, micros(8_000));
-        let scarce = known(200, 9_500, 100_000);
-        assert_eq!(share.want(&WELL, &scarce, 6_000), Some(micros(200)));
-        assert_eq!(share.allows(&WELL, micros(10), &scarce, 6_001), None, "it is given back");
-    }
-
-    #[test]
-    fn a_slice_is_one_price_at_the_least_and_nothing_is_asked_for_that_nobody_has() {
-        let mut share = Share::default();
-        share.needs(micros(10), 0);
-        assert_eq!(share.want(&WELL, &known(0, 30, 50), 0), Some(micros(10)));
-        share.leased(1, micros(10));
-        share.leased(2, micros(10));
-        assert_eq!(share.want(&WELL, &known(10, 29, 50), 0), None, "nine are no price");
-    }
-
-    #[test]
-    fn an_outage_spends_the_lease_then_the_allowance_once_then_nothing() {
-        let mut share = Share::default();
-        let at = |held| known(held, 100_000, 100_000);
-        share.leased(1, micros(100));
-        let take = |share: &mut Share, terms: &Terms, held: i64, now_ms: i64| {
-            let from = share.allows(terms, micros(100), &at(held), now_ms)?;
-            share.takes(from, terms, micros(100), &at(held), now_ms);
-            Some(from)
-        };
-        assert_eq!(take(&mut share, &WELL, 0, 0), Some(From::Lease));
-        // A quarter of an hour at this pace is 1,500, and a quarter of five per cent is 1,250.
-        for (step, terms) in (0..12).zip([AWAY, LAPSED].iter().cycle()) {
-            assert_eq!(take(&mut share, terms, 100 + step * 100, 1_000), Some(From::Allowance));
+    fn budget(reserved: i64, remaining: i64, limit: i64) -> BudgetView {
+        BudgetView {
+            reserved: micros(reserved),
+            remaining: micros(remaining),
+            limit: micros(limit),
         }
-        assert_eq!(take(&mut share, &AWAY, 1_300, 1_000), None);
-        assert_eq!(share.room(&AWAY, &at(1_300), 1_000), micros(50));
-        // Holds that end give nothing back; the end of the outage does.
-        assert_eq!(take(&mut share, &LAPSED, 0, 1_000), None);
-        assert_eq!(take(&mut share, &WELL, 0, 1_000), Some(From::Lease));
-        assert_eq!(take(&mut share, &AWAY, 100, 1_000), Some(From::Allowance));
-        // Strict: the lease, and nothing else.
-        let strict = Terms { allowance_percent: 0, ..AWAY };
-        assert_eq!(Share::default().room(&strict, &at(0), 0), Micros::ZERO);
     }
 
     #[test]
-    fn a_lapsed_lease_is_no_longer_here() {
-        let mut share = Share::default();
-        share.leased(1, micros(100));
-        let all = known(0, 1_000, 1_000);
-        assert_eq!(share.allows(&AWAY, micros(10), &all, 0), Some(From::Lease));
-        assert_eq!(share.allows(&LAPSED, micros(10), &all, 0), None);
+    fn a_lease_grows_in_slices_on_demand_and_is_released_near_the_end() {
+        let mut lease = CampaignLease::default();
+        let all = budget(0, 100_000, 100_000);
+        assert_eq!(lease.lease_request(&REACHABLE, &all, 0), None, "no demand");
+        lease.note_demand(micros(10), 0);
+        assert_eq!(lease.funding_source(&REACHABLE, micros(10), &all, 0), None);
+        assert_eq!(lease.lease_request(&REACHABLE, &all, 0), Some(micros(1_000)));
+        assert_eq!(lease.lease_request(&REACHABLE, &all, 0), None, "a request is pending");
+        lease.set_lease(1, micros(1_000));
+        assert_eq!(
+            lease.funding_source(&REACHABLE, micros(10), &all, 0),
+            Some(FundingSource::Lease)
+        );
+        assert_eq!(
+            lease.lease_request(&REACHABLE, &budget(600, 100_000, 100_000), 0),
+            Some(micros(1_600))
+        );
+        lease.set_lease(1, micros(1_000));
+        assert_eq!(
+            lease.lease_request(&REACHABLE, &budget(0, 50_000, 100_000), 6_000),
+            None,
+            "plenty is left"
+        );
+
+        lease.set_lease(2, micros(8_000));
+        let scarce = budget(200, 9_500, 100_000);
+        assert_eq!(lease.lease_request(&REACHABLE, &scarce, 6_000), Some(micros(200)));
+        assert_eq!(
+            lease.funding_source(&REACHABLE, micros(10), &scarce, 6_001),
+            None,
+            "the reduction is pending"
+        );
+    }
+
+    #[test]
+    fn a_slice_is_at_least_one_price_and_never_more_than_is_free() {
+        let mut lease = CampaignLease::default();
+        lease.note_demand(micros(10), 0);
+        assert_eq!(lease.lease_request(&REACHABLE, &budget(0, 30, 50), 0), Some(micros(10)));
+        lease.set_lease(1, micros(10));
+        lease.set_lease(2, micros(10));
+        assert_eq!(
+            lease.lease_request(&REACHABLE, &budget(10, 29, 50), 0),
+            None,
+            "9 is less than one price"
+        );
+    }
+
+    #[test]
+    fn an_outage_spends_the_lease_then_the_allowance_once_then_nothing_more() {
+        let mut lease = CampaignLease::default();
+        let at = |reserved| budget(reserved, 100_000, 100_000);
+        lease.set_lease(1, micros(100));
+        let reserve =
+            |lease: &mut CampaignLease, terms: &LeaseTerms, reserved: i64, now_ms: i64| {
+                let source = lease.funding_source(terms, micros(100), &at(reserved), now_ms)?;
+                lease.note_reservation(source, terms, micros(100), &at(reserved), now_ms);
+                Some(source)
+            };
+        assert_eq!(reserve(&mut lease, &REACHABLE, 0, 0), Some(FundingSource::Lease));
+        // 15 minutes at this rate are 1,500; a quarter of 5 % is 1,250.
+        for (step, terms) in (0..12).zip([UNREACHABLE, EXPIRED].iter().cycle()) {
+            assert_eq!(
+                reserve(&mut lease, terms, 100 + step * 100, 1_000),
+                Some(FundingSource::Allowance)
+            );
+        }
+        assert_eq!(reserve(&mut lease, &UNREACHABLE, 1_300, 1_000), None);
+        assert_eq!(lease.available(&UNREACHABLE, &at(1_300), 1_000), micros(50));
+        // Expired reservations do not restore the allowance; the end of the outage does.
+        assert_eq!(reserve(&mut lease, &EXPIRED, 0, 1_000), None);
+        assert_eq!(reserve(&mut lease, &REACHABLE, 0, 1_000), Some(FundingSource::Lease));
+        assert_eq!(reserve(&mut lease, &UNREACHABLE, 100, 1_000), Some(FundingSource::Allowance));
+        // Strict mode: the lease only.
+        let strict = LeaseTerms { allowance_percent: 0, ..UNREACHABLE };
+        assert_eq!(CampaignLease::default().available(&strict, &at(0), 0), Micros::ZERO);
+    }
+
+    #[test]
+    fn an_expired_lease_allows_no_reservation() {
+        let mut lease = CampaignLease::default();
+        lease.set_lease(1, micros(100));
+        let all = budget(0, 1_000, 1_000);
+        assert_eq!(
+            lease.funding_source(&UNREACHABLE, micros(10), &all, 0),
+            Some(FundingSource::Lease)
+        );
+        assert_eq!(lease.funding_source(&EXPIRED, micros(10), &all, 0), None);
     }
 }

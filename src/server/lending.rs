@@ -1,5 +1,5 @@
-//! Budgets among machines: what this one asks for, gives back, and takes from the dead. What is
-//! granted is decided by the order of records ([`Leases`](crate::ledger::leases::Leases)).
+//! Budget leases of a fleet: requests and releases of this instance, and reclaiming from dead ones.
+//! What is granted depends on the order of records ([`Leases`](crate::ledger::leases::Leases)).
 
 use crate::domain::event::BillOn;
 use crate::domain::money::Micros;
@@ -7,8 +7,8 @@ use crate::journal::JournalError;
 use crate::ledger::Record;
 use crate::ledger::record::Want;
 use crate::server::Server;
-use crate::server::lease::Contact;
-use crate::server::lease::Terms;
+use crate::server::lease::LeaseTerms;
+use crate::server::lease::StoreStatus;
 use crate::server::purse::Purse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -17,34 +17,35 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
-/// A store that has not answered for so long is away.
-const AWAY: Duration = Duration::from_secs(3);
+/// Silence after which the store counts as unreachable.
+const UNREACHABLE_AFTER: Duration = Duration::from_secs(3);
 
-/// After an outage every machine has sent what it recorded meanwhile, once the store has answered for
-/// so long, in milliseconds.
-const SETTLED_MS: i64 = 5_000;
+/// Time after an outage within which every instance has sent the records that it had queued, in
+/// milliseconds.
+const CATCH_UP_MS: i64 = 5_000;
 
-/// Since when process starts that have money are not here any more.
+/// When lease holders that are no longer members of the fleet were first found absent, by process
+/// start.
 #[derive(Debug, Default)]
 pub struct Missing(HashMap<u64, Instant>);
 
 impl Missing {
-    /// Nobody has been away: who is, is looked for from now on.
-    pub(super) fn forget(&mut self) {
+    /// Restarts the measurement of absence.
+    pub(super) fn restart(&mut self) {
         self.0.clear();
     }
 
-    /// Of those that have money, the ones that have been away for at least `patience` at `now`.
-    pub(super) fn look(
+    /// The lease holders that have been absent from the fleet for at least `patience` at `now`.
+    pub(super) fn absent_for(
         &mut self,
         holders: &BTreeSet<u64>,
-        here: &[u64],
+        members: &[u64],
         patience: Duration,
         now: Instant,
     ) -> Vec<u64> {
-        self.0.retain(|one, _| holders.contains(one) && !here.contains(one));
-        let gone = holders.iter().filter(|one| !here.contains(one));
-        let dead = gone.filter(|one| {
+        self.0.retain(|one, _| holders.contains(one) && !members.contains(one));
+        let absent = holders.iter().filter(|one| !members.contains(one));
+        let dead = absent.filter(|one| {
             now.saturating_duration_since(*self.0.entry(**one).or_insert(now)) >= patience
         });
         dead.copied().collect()
@@ -52,69 +53,70 @@ impl Missing {
 }
 
 impl Server {
-    /// On what terms budgets are shared with other machines; `None` where they are not.
-    pub fn terms(&self) -> Option<Terms> {
+    /// The terms for leases now; `None` for a single instance.
+    pub fn lease_terms(&self) -> Option<LeaseTerms> {
         let shared = self.ledger.shared()?;
         let settings = self.settings();
         let silence = shared.silence();
-        let contact = match silence {
-            silence if silence < AWAY => Contact::Well,
+        let store = match silence {
+            silence if silence < UNREACHABLE_AFTER => StoreStatus::Reachable,
             silence if silence < Duration::from_secs(settings.store.lease_seconds.into()) => {
-                Contact::Away
+                StoreStatus::Unreachable
             }
-            _ => Contact::Lapsed,
+            _ => StoreStatus::LeaseExpired,
         };
-        Some(Terms {
-            own: self.incarnation,
+        Some(LeaseTerms {
+            incarnation: self.incarnation,
             machines: shared.crowd(),
-            contact,
+            store,
             allowance_percent: settings.store.outage_allowance_percent,
         })
     }
 
-    /// Whether the clock here is too far from the one that all machines share: by more than half of the
-    /// time that a click waits for its impression. Two that differ by less than that bill what one
-    /// would have billed, whichever of them records what.
+    /// Whether this clock deviates from the store's by more than half of the time that a click waits
+    /// for its impression. Below that, two instances bill exactly as one would, whichever of them
+    /// records which event.
     pub fn is_clock_off(&self) -> bool {
         let most_ms = i64::from(self.settings().windows.orphan_grace_seconds) * 500;
         self.ledger.shared().is_some_and(|shared| shared.ahead_ms().abs() > most_ms)
     }
 
-    /// Whether what other machines recorded is known here, too: not while the store is away, nor right
-    /// after that. To be asked often.
-    pub(super) fn knows_what_others_recorded(&self, terms: Option<&Terms>, now_ms: i64) -> bool {
-        if terms.is_some_and(|terms| terms.contact != Contact::Well) {
-            self.away_ms.store(now_ms, Ordering::Relaxed);
+    /// Whether this instance has all records of the others: false while the store is unreachable and
+    /// for `CATCH_UP_MS` after. Tracks the end of an outage, so call it often.
+    pub(super) fn has_caught_up(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> bool {
+        if terms.is_some_and(|terms| terms.store != StoreStatus::Reachable) {
+            self.store_unreachable_ms.store(now_ms, Ordering::Relaxed);
         }
-        now_ms.saturating_sub(self.away_ms.load(Ordering::Relaxed)) >= SETTLED_MS
+        now_ms.saturating_sub(self.store_unreachable_ms.load(Ordering::Relaxed)) >= CATCH_UP_MS
     }
 
-    /// Asks for a first part of every budget, before anybody wants it.
+    /// Requests an initial lease of every budget, before the first decision needs it.
     pub async fn lend_first(&self) -> Result<(), JournalError> {
         let now_ms = self.clock.now_ms();
         let live = self.live();
         for flight in &live.snapshot().flights {
             if flight.bills != BillOn::Flat {
-                live.fixtures.purses[flight.campaign].will_need(flight.price, now_ms);
+                live.fixtures.purses[flight.campaign].note_demand(flight.price, now_ms);
             }
         }
         self.lend().await
     }
 
-    /// Asks for what is needed and gives back what is not.
+    /// Requests larger leases where needed and releases what is not.
     pub async fn lend(&self) -> Result<(), JournalError> {
-        let Some(terms) = self.terms() else { return Ok(()) };
+        let Some(terms) = self.lease_terms() else { return Ok(()) };
         let now_ms = self.clock.now_ms();
-        self.ask(now_ms, |purse| purse.want(&terms, now_ms)).await
+        self.write_lease_requests(now_ms, |purse| purse.lease_request(&terms, now_ms)).await
     }
 
-    /// Gives back what no decision holds: this process start ends.
+    /// Releases everything that is not reserved; for shutdown.
     pub async fn give_back(&self) -> Result<(), JournalError> {
         let now_ms = self.clock.now_ms();
-        self.ask(now_ms, |purse| purse.give_back(self.incarnation, now_ms)).await
+        self.write_lease_requests(now_ms, |purse| purse.release_request(self.incarnation, now_ms))
+            .await
     }
 
-    async fn ask(
+    async fn write_lease_requests(
         &self,
         at_ms: i64,
         want: impl Fn(&Purse) -> Option<(i32, Micros)>,
@@ -126,16 +128,16 @@ impl Server {
         {
             if let Some((day, micros)) = want(purse) {
                 let campaign = campaign.id.as_str().into();
-                let (wants, asking) = wants.entry(*partition).or_default();
+                let (wants, requesters) = wants.entry(*partition).or_default();
                 wants.push(Want { campaign, day, micros });
-                asking.push(purse);
+                requesters.push(purse);
             }
         }
-        let writes = wants.into_iter().map(|(partition, (wants, asking))| async move {
+        let writes = wants.into_iter().map(|(partition, (wants, requesters))| async move {
             let record = Record::Lease { at_ms, of: self.incarnation, wants };
             let written = self.ledger.write(partition, &record).await;
             if written.is_err() {
-                asking.iter().for_each(|purse| purse.not_asked());
+                requesters.iter().for_each(|purse| purse.cancel_lease_request());
             }
             written
         });
@@ -143,13 +145,14 @@ impl Server {
         written.into_iter().collect()
     }
 
-    /// Takes back what process starts have that are not here any more, once neither they can spend
-    /// it nor anything that they have shown can come. One machine does so: the first.
+    /// Reclaims leases of dead process starts, once they can neither spend them nor have events of
+    /// served units still arrive. Only the first instance of the fleet does so.
     pub async fn reclaim(&self, missing: &mut Missing, now: Instant) -> Result<(), JournalError> {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
-        if shared.silence() >= AWAY {
-            // What the dead have shown may wait on disks, and comes once the store is back.
-            missing.forget();
+        if shared.silence() >= UNREACHABLE_AFTER {
+            // Events of units that dead instances served may be queued on disks until the store is
+            // back.
+            missing.restart();
             return Ok(());
         }
         if shared.share().1 != 0 {
@@ -158,13 +161,13 @@ impl Server {
         let settings = self.settings();
         let lease = Duration::from_secs(settings.store.lease_seconds.into());
         let reservation = Duration::from_secs(settings.windows.reservation_seconds.into());
-        let here = shared.here();
+        let members = shared.here();
         let mut wants: BTreeMap<(u8, u64), Vec<Want>> = BTreeMap::new();
         {
             let state = self.ledger.state();
             let holders: BTreeSet<u64> =
                 state.leases().flat_map(|(_, _, leases)| leases.holders()).collect();
-            let dead = missing.look(&holders, &here, lease * 3 / 2 + reservation, now);
+            let dead = missing.absent_for(&holders, &members, lease * 3 / 2 + reservation, now);
             for (partition, campaign, leases) in state.leases() {
                 for of in leases.holders().filter(|holder| dead.contains(holder)) {
                     let want = Want { campaign: campaign.into(), day: 0, micros: Micros::ZERO };
@@ -173,7 +176,11 @@ impl Server {
             }
         }
         for ((partition, of), wants) in wants {
-            tracing::info!(partition, campaigns = wants.len(), "a machine that is gone had money");
+            tracing::info!(
+                partition,
+                campaigns = wants.len(),
+                "reclaiming budget leases of a dead instance"
+            );
             let record = Record::Lease { at_ms: self.clock.now_ms(), of, wants };
             self.ledger.write(partition, &record).await?;
         }
@@ -186,16 +193,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_dead_are_those_that_were_away_all_the_time() {
+    fn a_holder_is_dead_only_after_uninterrupted_absence() {
         let mut missing = Missing::default();
         let (start, holders) = (Instant::now(), BTreeSet::from([1, 2, 3]));
-        let mut look = |here: &[u64], after: u64| {
+        let mut absent = |members: &[u64], after: u64| {
             let now = start + Duration::from_secs(after);
-            missing.look(&holders, here, Duration::from_secs(60), now)
+            missing.absent_for(&holders, members, Duration::from_secs(60), now)
         };
-        assert!(look(&[1], 0).is_empty() && look(&[1, 2], 30).is_empty());
-        assert_eq!(look(&[1], 60), [3]);
-        assert_eq!(look(&[1], 90), [3]);
-        assert_eq!(look(&[1], 120), [2, 3]);
+        assert!(absent(&[1], 0).is_empty() && absent(&[1, 2], 30).is_empty());
+        assert_eq!(absent(&[1], 60), [3]);
+        assert_eq!(absent(&[1], 90), [3]);
+        assert_eq!(absent(&[1], 120), [2, 3]);
     }
 }

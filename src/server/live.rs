@@ -1,4 +1,4 @@
-//! What a decision reads: one snapshot with its state, and the purses that go with it.
+//! The world that decisions read: a snapshot, its state, and the campaign budgets it refers to.
 
 use crate::catalog::versions;
 use crate::domain::campaign::Pacing;
@@ -10,40 +10,40 @@ use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::State;
 use crate::selection::snapshot::World;
 use crate::server::gallery::Gallery;
-use crate::server::lease::Terms;
+use crate::server::lease::LeaseTerms;
 use crate::server::purse::Purse;
 use crate::server::purse::Purses;
 use crate::token;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-/// A world that is being served. Immutable; replaced as a whole.
+/// The world being served. Immutable; replaced as a whole.
 pub struct Live {
     /// The snapshot and its state.
     pub world: World,
-    /// What goes with the snapshot, whatever its state.
-    pub fixtures: Arc<Fixtures>,
+    /// Lookups of the snapshot that do not depend on its state.
+    pub fixtures: Arc<Bindings>,
 }
 
-/// What is looked up once per snapshot.
-pub struct Fixtures {
-    /// Purses, by the campaign's number.
+/// Lookups made once per snapshot.
+pub struct Bindings {
+    /// Campaign budgets, by campaign number.
     pub purses: Box<[Arc<Purse>]>,
-    /// Partitions, by the campaign's number.
+    /// Journal partitions, by campaign number.
     pub partitions: Box<[u8]>,
-    /// Counters of impressions, by the flight's place in rank order.
+    /// Counters of counted impressions, by flight place (rank order).
     pub delivered: Box<[Arc<AtomicU64>]>,
-    /// Flights that are paced evenly against something, by place, sorted.
+    /// Places of evenly paced flights that have a goal or a daily budget, sorted.
     pub even: Box<[u32]>,
-    /// How tokens name the inventory: the first eight bytes of its hash.
+    /// The inventory's id in tokens: the first eight bytes of its hash.
     pub inventory: u64,
-    /// The pictures.
+    /// Images of the inventory.
     pub gallery: Arc<Gallery>,
 }
 
-impl Fixtures {
-    /// Looks up everything that goes with a snapshot.
-    pub fn new(snapshot: &Snapshot, gallery: Gallery, purses: &Purses) -> Fixtures {
+impl Bindings {
+    /// Makes all lookups of a snapshot.
+    pub fn new(snapshot: &Snapshot, gallery: Gallery, purses: &Purses) -> Bindings {
         let inventory = &snapshot.inventory;
         let zone = |campaign: &crate::domain::campaign::Campaign| {
             let owner = inventory.advertisers.binary_search_by(|a| a.id.cmp(&campaign.advertiser));
@@ -55,7 +55,7 @@ impl Fixtures {
             document.pacing == Pacing::Even
                 && (document.goal_impressions.is_some() || budget.daily_micros.is_some())
         };
-        Fixtures {
+        Bindings {
             purses: inventory
                 .campaigns
                 .iter()
@@ -85,9 +85,9 @@ impl Fixtures {
 }
 
 impl Live {
-    /// A snapshot with nothing spent, paced or stopped.
+    /// A snapshot with a state in which nothing is exhausted, ahead of pace or paused.
     pub fn new(snapshot: Arc<Snapshot>, gallery: Gallery, purses: &Purses, number: u64) -> Live {
-        let fixtures = Arc::new(Fixtures::new(&snapshot, gallery, purses));
+        let fixtures = Arc::new(Bindings::new(&snapshot, gallery, purses));
         Live { world: World::new(snapshot, State { number, ..State::default() }), fixtures }
     }
 
@@ -97,23 +97,23 @@ impl Live {
         Live { world, fixtures: self.fixtures.clone() }
     }
 
-    /// The snapshot.
+    /// The compiled inventory.
     pub fn snapshot(&self) -> &Snapshot {
         &self.world.snapshot
     }
 
-    /// The document of a publisher.
+    /// A publisher by id.
     pub fn publisher(&self, id: &str) -> Option<&Publisher> {
         let snapshot = self.snapshot();
         let number = *snapshot.publisher_by_id.get(id)?;
         Some(&snapshot.inventory.publishers[snapshot.publishers[number as usize].doc])
     }
 
-    /// Flights that have no room for one more event here, by place, sorted.
-    pub fn spent(&self, terms: Option<&Terms>, now_ms: i64) -> Vec<u32> {
+    /// Places of flights whose campaign cannot reserve the price of one more event here, sorted.
+    pub fn spent(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> Vec<u32> {
         let snapshot = self.snapshot();
-        let rooms: Vec<_> =
-            self.fixtures.purses.iter().map(|purse| purse.room(terms, now_ms)).collect();
+        let available: Vec<_> =
+            self.fixtures.purses.iter().map(|purse| purse.available(terms, now_ms)).collect();
         (0u32..)
             .zip(&snapshot.flights)
             .filter(|(_, flight)| {
@@ -121,8 +121,8 @@ impl Live {
                     BillOn::Flat => Micros::ZERO,
                     _ => flight.price,
                 };
-                let room = rooms[flight.campaign];
-                needs > Micros::ZERO && room.is_some_and(|room| room < needs)
+                let amount = available[flight.campaign];
+                needs > Micros::ZERO && amount.is_some_and(|amount| amount < needs)
             })
             .map(|(place, _)| place)
             .collect()

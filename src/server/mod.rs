@@ -1,9 +1,8 @@
-//! The verbs: decide, record, redirect, explain, report. All they know comes through here; nothing
-//! in here knows HTTP.
+//! The application core: decide, record events, resolve clicks, explain, report, change the catalog.
+//! Independent of HTTP: handlers translate requests into calls on [`Server`].
 
 pub mod agreed;
 pub mod apply;
-pub mod asked;
 pub mod attribution;
 pub mod audit;
 pub mod credit;
@@ -16,6 +15,7 @@ pub mod gallery;
 pub mod lease;
 pub mod lending;
 pub mod live;
+pub mod opportunities;
 pub mod overview;
 pub mod page_url;
 pub mod picture_exchange;
@@ -38,9 +38,9 @@ use crate::decision_log::DecisionLog;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::selection::removed::Removed;
-use crate::server::asked::Counters;
-use crate::server::explain::elsewhere::Questions;
+use crate::server::explain::remote::RecordRequests;
 use crate::server::live::Live;
+use crate::server::opportunities::Counters;
 use crate::server::purse::Purses;
 use crate::server::sightings::Sightings;
 use crate::server::versions::Versions;
@@ -60,137 +60,137 @@ use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-/// Everything a server is made of; built by `app`.
+/// The components of a [`Server`]; built by `app`.
 pub struct Parts {
-    /// The settings.
+    /// Initial settings; replaceable while serving.
     pub settings: Settings,
-    /// The clock.
+    /// Source of the current time.
     pub clock: Arc<dyn Clock>,
-    /// The series.
+    /// Prometheus metrics.
     pub metrics: Metrics,
-    /// The inventories.
+    /// Versioned inventories, weights and labels.
     pub catalog: Catalog,
-    /// The events.
+    /// Events, accounts and budget leases.
     pub ledger: Ledger,
-    /// The decisions.
+    /// Log of decisions, for explanations.
     pub log: DecisionLog,
-    /// The keys of tokens.
+    /// Keys that seal event tokens.
     pub keyring: Keyring,
-    /// The campaigns' money; the ledger's listener has it, too.
+    /// Campaign budgets, shared with the ledger's listener.
     pub purses: Arc<Purses>,
-    /// The visitors' quotas.
+    /// Per-visitor rate limits.
     pub visitors: Visitors,
-    /// The networks of datacenters.
+    /// Networks of datacenters.
     pub datacenters: Datacenters,
-    /// The guard of the box.
+    /// Per-address flood guard.
     pub flood: Flood,
-    /// This process start.
+    /// Random number of this process start.
     pub incarnation: u64,
-    /// Where readers reach the public listener, without a slash at the end.
+    /// Public base URL, without a trailing slash.
     pub public_url: String,
-    /// What is served first.
+    /// The initial world.
     pub live: Live,
 }
 
-/// The running server.
+/// The running server; shared by handlers and background tasks.
 pub struct Server {
     settings: ArcSwap<Settings>,
-    /// The clock.
+    /// Source of the current time.
     pub clock: Arc<dyn Clock>,
-    /// The series.
+    /// Prometheus metrics.
     pub metrics: Metrics,
-    /// The inventories.
+    /// Versioned inventories, weights and labels.
     pub catalog: Catalog,
-    /// The events.
+    /// Events, accounts and budget leases.
     pub ledger: Ledger,
-    /// The decisions.
+    /// Log of decisions, for explanations.
     pub log: DecisionLog,
-    /// The keys of tokens.
+    /// Keys that seal event tokens.
     pub keyring: ArcSwap<Keyring>,
-    /// The visitors' quotas.
+    /// Per-visitor rate limits.
     pub visitors: Visitors,
-    /// The networks of datacenters.
+    /// Networks of datacenters.
     pub datacenters: ArcSwap<Datacenters>,
-    /// The guard of the box.
+    /// Per-address flood guard.
     pub flood: Flood,
-    /// How evenly each publisher's impressions arrive.
+    /// Inter-arrival statistics of impressions, per publisher.
     arrivals: Arrivals,
-    /// This process start.
+    /// Random number of this process start.
     pub incarnation: u64,
-    /// Where readers reach the public listener, without a slash at the end.
+    /// Public base URL, without a trailing slash.
     pub public_url: String,
     own_origin: String,
     purses: Arc<Purses>,
     versions: Versions,
     live: ArcSwap<Live>,
-    /// Held while the catalog is changed.
-    changing: tokio::sync::Mutex<()>,
-    /// Held while a world is replaced; holds the next state's number.
-    publishing: Mutex<u64>,
-    /// What of the pictures the store is known to have.
-    exchanged: picture_exchange::Seen,
-    minted: [AtomicU64; PARTITIONS as usize],
+    /// Serialises changes of the catalog.
+    catalog_lock: tokio::sync::Mutex<()>,
+    /// Serialises replacement of `live`; contains the next state number.
+    next_state: Mutex<u64>,
+    /// Whether images have changed since the last replication.
+    image_sync: picture_exchange::SyncMark,
+    next_seq: [AtomicU64; PARTITIONS as usize],
     forged: AtomicU64,
-    reached_ms: AtomicI64,
-    scarce: AtomicBool,
-    asked: Counters,
+    catalog_reached_ms: AtomicI64,
+    low_disk: AtomicBool,
+    opportunities: Counters,
     sightings: Sightings,
-    questions: Questions,
-    /// When a shared store was last away.
-    away_ms: AtomicI64,
-    removed: RemovedCounters,
+    record_requests: RecordRequests,
+    /// When the shared store was last unreachable, in unix milliseconds.
+    store_unreachable_ms: AtomicI64,
+    filter_counters: FilterCounters,
 }
 
-/// Handles of the stages that the hot path counts.
-struct RemovedCounters {
+/// Counters of the filter stages that decisions increment.
+struct FilterCounters {
     unmatched: IntCounter,
     conflict: IntCounter,
-    closed: IntCounter,
+    budget: IntCounter,
     dates: IntCounter,
     paced: IntCounter,
     relevance: IntCounter,
     truncated: IntCounter,
 }
 
-/// The stage under which the hot path counts flights whose targeting did not meet the page.
+/// Stage label for flights whose targeting did not match the page.
 pub const UNMATCHED: &str = "match";
 
-/// Every stage that can be counted.
+/// All values of the `stage` label.
 pub fn stages() -> Vec<&'static str> {
     std::iter::once(UNMATCHED).chain(Removed::labels()).collect()
 }
 
 impl Server {
-    /// Puts the parts together; the first world goes to the decision log at once.
+    /// Builds the server and logs the initial world.
     pub fn new(parts: Parts) -> Server {
-        let removed = |stage: Removed| parts.metrics.removed(stage.as_str());
-        let counters = RemovedCounters {
+        let counter = |stage: Removed| parts.metrics.removed(stage.as_str());
+        let counters = FilterCounters {
             unmatched: parts.metrics.removed(UNMATCHED),
-            conflict: removed(Removed::Conflict),
-            closed: removed(Removed::Budget),
-            dates: removed(Removed::Dates),
-            paced: removed(Removed::Paced),
-            relevance: removed(Removed::Relevance),
-            truncated: removed(Removed::Truncated),
+            conflict: counter(Removed::Conflict),
+            budget: counter(Removed::Budget),
+            dates: counter(Removed::Dates),
+            paced: counter(Removed::Paced),
+            relevance: counter(Removed::Relevance),
+            truncated: counter(Removed::Truncated),
         };
         parts.log.world(state::world_line(&parts.live));
         let own_origin = url::Url::parse(&parts.public_url)
             .map_or_else(|_| String::new(), |url| url.origin().ascii_serialization());
         Server {
-            removed: counters,
-            reached_ms: AtomicI64::new(parts.clock.now_ms()),
-            publishing: Mutex::new(parts.live.world.state.number + 1),
+            filter_counters: counters,
+            catalog_reached_ms: AtomicI64::new(parts.clock.now_ms()),
+            next_state: Mutex::new(parts.live.world.state.number + 1),
             live: ArcSwap::from_pointee(parts.live),
-            changing: tokio::sync::Mutex::new(()),
+            catalog_lock: tokio::sync::Mutex::new(()),
             versions: Versions::default(),
-            exchanged: picture_exchange::Seen::default(),
-            minted: [const { AtomicU64::new(0) }; PARTITIONS as usize],
+            image_sync: picture_exchange::SyncMark::default(),
+            next_seq: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             forged: AtomicU64::new(0),
-            scarce: AtomicBool::new(false),
-            asked: Counters::default(),
+            low_disk: AtomicBool::new(false),
+            opportunities: Counters::default(),
             sightings: Sightings::default(),
-            questions: Questions::default(),
-            away_ms: AtomicI64::new(i64::MIN),
+            record_requests: RecordRequests::default(),
+            store_unreachable_ms: AtomicI64::new(i64::MIN),
             keyring: ArcSwap::from_pointee(parts.keyring),
             own_origin,
             settings: ArcSwap::from_pointee(parts.settings),
@@ -209,27 +209,27 @@ impl Server {
         }
     }
 
-    /// What is being served.
+    /// The world in use; a consistent view for the caller, even if it is replaced meanwhile.
     pub fn live(&self) -> Arc<Live> {
         Guard::into_inner(self.live.load())
     }
 
-    /// The settings in force.
+    /// The settings in effect.
     pub fn settings(&self) -> Guard<Arc<Settings>> {
         self.settings.load()
     }
 
-    /// Takes over settings that can change while serving.
+    /// Replaces the settings that can change while serving.
     pub fn take_settings(&self, settings: Settings) {
         self.settings.store(Arc::new(settings));
     }
 
-    /// How long ago the catalog was last reached, in milliseconds.
+    /// Milliseconds since the catalog was last reached.
     pub fn snapshot_age_ms(&self, now_ms: i64) -> i64 {
-        now_ms.saturating_sub(self.reached_ms.load(Ordering::Relaxed)).max(0)
+        now_ms.saturating_sub(self.catalog_reached_ms.load(Ordering::Relaxed)).max(0)
     }
 
-    /// Whether answers must say that the inventory is stale.
+    /// Whether responses must mark the inventory as stale.
     pub fn is_stale(&self, age_ms: i64) -> bool {
         let after = self.settings.load().snapshot.stale_after_seconds;
         age_ms / 1_000 >= i64::try_from(after).unwrap_or(i64::MAX)

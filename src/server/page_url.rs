@@ -1,19 +1,19 @@
-//! How much of a page's address is kept: what its publisher chose; query and fragment never.
+//! The part of a page URL that is stored, as set by its publisher; never query or fragment.
 
 use crate::domain::party::PageUrls;
 use url::Url;
 
-/// The longest address that is kept, in characters.
+/// Maximum length of a stored URL, in characters.
 const MAX_CHARS: usize = 512;
 
-/// The part that is kept; `None` when nothing is, or the text is no web address.
-pub fn kept(address: &str, keeps: PageUrls) -> Option<Box<str>> {
-    let url = match keeps {
+/// The part to store; `None` if the publisher stores none or the text is not an HTTP(S) URL.
+pub fn stored_part(address: &str, policy: PageUrls) -> Option<Box<str>> {
+    let url = match policy {
         PageUrls::None => return None,
         _ => Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?,
     };
     let host = url.host_str()?;
-    let text = match keeps {
+    let text = match policy {
         PageUrls::Host => host.to_owned(),
         _ => format!("{host}{}", url.path()),
     };
@@ -25,12 +25,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn query_fragment_and_credentials_are_never_kept() {
+    fn query_fragment_and_credentials_are_never_stored() {
         let address = "https://reader:pw@news.example:8443/a/b?email=x@y.example#me";
-        assert_eq!(kept(address, PageUrls::Path).as_deref(), Some("news.example/a/b"));
-        assert_eq!(kept(address, PageUrls::Host).as_deref(), Some("news.example"));
-        assert_eq!(kept(address, PageUrls::None), None);
-        assert_eq!(kept("javascript:alert(1)", PageUrls::Path), None);
-        assert_eq!(kept("not an address", PageUrls::Path), None);
+        assert_eq!(stored_part(address, PageUrls::Path).as_deref(), Some("news.example/a/b"));
+        assert_eq!(stored_part(address, PageUrls::Host).as_deref(), Some("news.example"));
+        assert_eq!(stored_part(address, PageUrls::None), None);
+        assert_eq!(stored_part("javascript:alert(1)", PageUrls::Path), None);
+        assert_eq!(stored_part("not an address", PageUrls::Path), None);
     }
 }

@@ -1,5 +1,5 @@
-//! Pictures among machines that share a store, and those that were lost: each machine gives the
-//! others what it has and takes what it lacks; a unit has its picture again as soon as it is back.
+//! Image replication in a fleet: each instance uploads images that the shared store lacks and downloads
+//! those that it lacks itself. Restored images appear in units again.
 
 use crate::catalog::Catalog;
 use crate::catalog::picture::Picture;
@@ -7,7 +7,7 @@ use crate::domain::picture::Address;
 use crate::server::Server;
 use crate::server::agreed::AgreedError;
 use crate::server::apply::ApplyError;
-use crate::server::apply::away;
+use crate::server::apply::run_blocking;
 use crate::server::gallery::Gallery;
 use crate::store::Client;
 use crate::store::pictures;
@@ -15,29 +15,29 @@ use hashbrown::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-/// How many pictures are taken or given between two looks at what others have changed: a stop must
-/// not wait for a library of images.
-pub(super) const BETWEEN_LOOKS: usize = 32;
+/// Maximum images to replicate between two catalog syncs, so that a pause does not wait for a large
+/// image library.
+pub(super) const IMAGES_PER_SYNC: usize = 32;
 
-/// How many pictures the store had when both had the same.
-pub struct Seen(AtomicU64);
+/// The store's image count when it and this instance last had the same images.
+pub struct SyncMark(AtomicU64);
 
-impl Default for Seen {
-    /// Nobody has looked yet.
-    fn default() -> Seen {
-        Seen(AtomicU64::new(u64::MAX))
+impl Default for SyncMark {
+    /// No replication has completed yet.
+    fn default() -> SyncMark {
+        SyncMark(AtomicU64::new(u64::MAX))
     }
 }
 
-impl Seen {
-    /// Look again, whatever the store's number is.
-    fn forget(&self) {
+impl SyncMark {
+    /// Forces the next replication.
+    fn reset(&self) {
         self.0.store(u64::MAX, Ordering::Relaxed);
     }
 }
 
-/// Gives the store those of some pictures that are here and not there.
-pub async fn give(
+/// Uploads those of the `wanted` images that the store lacks.
+pub async fn upload(
     catalog: &Catalog,
     client: &Client,
     wanted: impl Iterator<Item = Address>,
@@ -46,11 +46,11 @@ pub async fn give(
     if wanted.is_empty() {
         return Ok(());
     }
-    let theirs: HashSet<String> = pictures::addresses(client).await?.into_iter().collect();
+    let remote: HashSet<String> = pictures::addresses(client).await?.into_iter().collect();
     for address in wanted {
         let name = address.to_string();
-        // One that is lost here is nothing to give; what is wrong with it is told elsewhere.
-        if !theirs.contains(&name)
+        // Images that are missing or altered here are skipped; `Gallery` reports them.
+        if !remote.contains(&name)
             && let Ok(bytes) = catalog.pictures().load(&address)
         {
             pictures::put(client, &name, &bytes).await?;
@@ -59,11 +59,11 @@ pub async fn give(
     Ok(())
 }
 
-/// Copies every picture of one store to another.
+/// Copies every image of one store to another.
 pub(super) async fn copy(from: &Client, to: &Client) -> Result<(), AgreedError> {
-    let theirs: HashSet<String> = pictures::addresses(to).await?.into_iter().collect();
+    let existing: HashSet<String> = pictures::addresses(to).await?.into_iter().collect();
     for name in pictures::addresses(from).await? {
-        if !theirs.contains(&name)
+        if !existing.contains(&name)
             && let Some(bytes) = pictures::get(from, &name).await?
         {
             pictures::put(to, &name, &bytes).await?;
@@ -72,9 +72,9 @@ pub(super) async fn copy(from: &Client, to: &Client) -> Result<(), AgreedError> 
     Ok(())
 }
 
-/// Takes those of some pictures from the store that are not here, or not whole. What the store does
-/// not have either is no error: the unit is shown without it.
-pub async fn take(
+/// Downloads those of the `wanted` images that are missing or altered here. Images that the store
+/// lacks, too, are no error: their units are served without them.
+pub async fn download(
     catalog: &Catalog,
     client: &Client,
     wanted: impl Iterator<Item = Address>,
@@ -84,102 +84,107 @@ pub async fn take(
             continue;
         }
         let Some(bytes) = pictures::get(client, &address.to_string()).await? else { continue };
-        let read = away(move || Picture::read(&bytes, None)).await;
+        let read = run_blocking(move || Picture::read(&bytes, None)).await;
         let fits = read.ok().filter(|picture| picture.address() == address);
         match fits.map(|picture| catalog.put_picture(&picture)) {
-            Some(Ok(())) => tracing::info!(picture = %address, "a picture came from the store"),
-            Some(Err(error)) => {
-                tracing::error!(picture = %address, %error, "a picture cannot be kept");
+            Some(Ok(())) => {
+                tracing::info!(image = %address, "downloaded an image from the store");
             }
-            None => tracing::error!(picture = %address, "the store holds something else under it"),
+            Some(Err(error)) => {
+                tracing::error!(image = %address, %error, "cannot store a downloaded image");
+            }
+            None => tracing::error!(
+                image = %address,
+                "image in the store does not match its hash; ignored"
+            ),
         }
     }
     Ok(())
 }
 
-/// Makes both have what either has, `most` pictures at a time; asks for one number while nothing
-/// was added anywhere.
-pub async fn exchange(
+/// Replicates in both directions, at most `most` images per call. Costs one count query while nothing
+/// was added on either side.
+pub async fn replicate(
     catalog: &Catalog,
     client: &Client,
-    seen: &Seen,
+    mark: &SyncMark,
     most: usize,
 ) -> Result<(), AgreedError> {
     let count = pictures::count(client).await?;
-    if seen.0.load(Ordering::Relaxed) == count {
+    if mark.0.load(Ordering::Relaxed) == count {
         return Ok(());
     }
     let named = pictures::addresses(client).await?;
-    let theirs: HashSet<Address> = named.iter().filter_map(|name| name.parse().ok()).collect();
-    let ours: HashSet<Address> =
+    let remote: HashSet<Address> = named.iter().filter_map(|name| name.parse().ok()).collect();
+    let local: HashSet<Address> =
         catalog.pictures().list()?.into_iter().map(|(address, _)| address).collect();
-    let mut missing: Vec<Address> = theirs.difference(&ours).copied().collect();
-    let mut unknown: Vec<Address> = ours.difference(&theirs).copied().collect();
+    let mut missing: Vec<Address> = remote.difference(&local).copied().collect();
+    let mut unknown: Vec<Address> = local.difference(&remote).copied().collect();
     let is_all = missing.len() + unknown.len() <= most;
     missing.truncate(most);
     unknown.truncate(most - missing.len());
-    take(catalog, client, missing.into_iter()).await?;
-    give(catalog, client, unknown.into_iter()).await?;
+    download(catalog, client, missing.into_iter()).await?;
+    upload(catalog, client, unknown.into_iter()).await?;
     if is_all {
-        seen.0.store(pictures::count(client).await?, Ordering::Relaxed);
+        mark.0.store(pictures::count(client).await?, Ordering::Relaxed);
     }
     Ok(())
 }
 
 impl Server {
-    /// Shares a picture that was handed in here, and shows it where it was missing.
+    /// Uploads an image that this instance received, and serves it where it was missing.
     pub async fn hand_on(&self, address: Address) -> Result<(), ApplyError> {
-        let _one_at_a_time = self.changing.lock().await;
+        let _one_at_a_time = self.catalog_lock.lock().await;
         if let Some(shared) = self.ledger.shared() {
-            let given = give(&self.catalog, shared.client(), std::iter::once(address)).await;
-            if let Err(error) = given {
-                // It is on disk here: the next look at the store gives it.
-                tracing::warn!(picture = %address, %error, "a picture is not with the others yet");
-                self.exchanged.forget();
+            let uploaded = upload(&self.catalog, shared.client(), std::iter::once(address)).await;
+            if let Err(error) = uploaded {
+                // It is on disk: the next replication uploads it.
+                tracing::warn!(image = %address, %error, "cannot upload an image; retrying later");
+                self.image_sync.reset();
             }
         }
-        self.heal_alone().await
+        self.restore_images_locked().await
     }
 
-    /// Shows pictures that were lost, or never here, and are there again.
+    /// Serves images again that were missing or altered and are available now.
     pub async fn heal(&self) -> Result<(), ApplyError> {
-        let _one_at_a_time = self.changing.lock().await;
-        self.heal_alone().await
+        let _one_at_a_time = self.catalog_lock.lock().await;
+        self.restore_images_locked().await
     }
 
-    /// Takes what others have handed in, gives what they lack, and heals; for a caller that holds
-    /// the lock.
-    pub(super) async fn lend_alone(&self, most: usize) -> Result<(), ApplyError> {
+    /// Replicates at most `most` images and restores missing ones; for a caller that has the lock.
+    pub(super) async fn replicate_images_locked(&self, most: usize) -> Result<(), ApplyError> {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
-        exchange(&self.catalog, shared.client(), &self.exchanged, most).await?;
-        self.heal_alone().await
+        replicate(&self.catalog, shared.client(), &self.image_sync, most).await?;
+        self.restore_images_locked().await
     }
 
-    async fn heal_alone(&self) -> Result<(), ApplyError> {
+    async fn restore_images_locked(&self) -> Result<(), ApplyError> {
         let live = self.live();
-        let lost = live.fixtures.gallery.lost();
-        if lost.is_empty() {
+        let missing = live.fixtures.gallery.missing();
+        if missing.is_empty() {
             return Ok(());
         }
         if let Some(shared) = self.ledger.shared()
-            && let Err(error) = take(&self.catalog, shared.client(), lost.iter().copied()).await
+            && let Err(error) =
+                download(&self.catalog, shared.client(), missing.iter().copied()).await
         {
-            tracing::debug!(%error, "the store cannot be asked for pictures that are lost");
+            tracing::debug!(%error, "cannot query the store for missing images");
         }
         let snapshot = live.world.snapshot.clone();
         let (stored, base) = (self.catalog.pictures().clone(), self.public_url.clone());
-        let gallery = away(move || {
+        let gallery = run_blocking(move || {
             let known = &live.fixtures.gallery;
             Gallery::open(&snapshot.inventory, &stored, &base, known)
         })
         .await;
-        let left = gallery.lost().len();
-        if left < lost.len() {
+        let still_missing = gallery.missing().len();
+        if still_missing < missing.len() {
             self.serve(self.live().world.snapshot.clone(), gallery).await?;
             tracing::info!(
-                back = lost.len() - left,
-                left,
-                "pictures that were lost are shown again"
+                restored = missing.len() - still_missing,
+                missing = still_missing,
+                "serving restored images again"
             );
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! A campaign's money as decisions see it: what the ledger billed, and what decisions hold until
-//! their event comes or does not.
+//! Campaign budgets as decisions see them: the amounts billed by the ledger, and the reservations of
+//! decisions whose event has not arrived or expired.
 
 use crate::domain::campaign::Budget;
 use crate::domain::event::EventKind;
@@ -12,9 +12,9 @@ use crate::ledger::account::Account;
 use crate::ledger::leases::Leases;
 use crate::ledger::reservation::Held;
 use crate::ledger::running::Change;
-use crate::server::lease::Known;
-use crate::server::lease::Share;
-use crate::server::lease::Terms;
+use crate::server::lease::BudgetView;
+use crate::server::lease::CampaignLease;
+use crate::server::lease::LeaseTerms;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -25,14 +25,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-/// Milliseconds of a day without a change of clocks.
+/// Milliseconds of a day without a clock change.
 const DAY_MS: i64 = 86_400_000;
 
-/// One campaign's purse.
+/// The budget of one campaign.
 #[derive(Default)]
 pub struct Purse {
     inner: Mutex<Inner>,
-    /// Something changed since the state was last rebuilt.
+    /// The budget changed since the last refresh of the state.
     changed: AtomicBool,
 }
 
@@ -42,23 +42,23 @@ struct Inner {
     held: Held,
     zone: Zone,
     today: Day,
-    /// What this machine has of it, where machines share it.
-    share: Share,
+    /// This instance's lease, if a fleet shares the budget.
+    lease: CampaignLease,
 }
 
-/// A civil day of a zone.
+/// A civil day in a time zone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Day {
     /// Days since 1970-01-01.
     pub number: i32,
-    /// Its first moment, in unix milliseconds.
+    /// Start, in unix milliseconds.
     pub starts_ms: i64,
-    /// The first moment after it.
+    /// End, exclusive, in unix milliseconds.
     pub ends_ms: i64,
 }
 
 impl Day {
-    /// The day of `now_ms` in a zone.
+    /// The day that contains `now_ms` in `zone`.
     pub fn of(zone: &Zone, now_ms: i64) -> Day {
         let at = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
         let zoned = at.to_zoned(zone.rules().clone());
@@ -71,35 +71,35 @@ impl Day {
     }
 }
 
-/// What a decision holds.
+/// A decision's reservation.
 #[derive(Clone, Copy, Debug)]
 pub struct Hold {
-    /// The decision.
+    /// The decision's id.
     pub decision: u128,
-    /// Its price.
+    /// The amount to reserve.
     pub price: Micros,
-    /// Whose page, by number.
+    /// The publisher's number.
     pub publisher: u32,
-    /// The largest share of what is left that one publisher may hold, in per cent.
+    /// The largest share of the remaining budget that one publisher may reserve, in per cent.
     pub publisher_percent: u8,
-    /// When it ends by itself, in unix milliseconds.
+    /// Expiry, in unix milliseconds.
     pub until_ms: i64,
-    /// On what terms the budget is shared with other machines, if it is.
-    pub terms: Option<Terms>,
+    /// Lease terms, if a fleet shares the budget.
+    pub terms: Option<LeaseTerms>,
 }
 
-/// What a purse has, at one moment.
+/// The balance of a campaign budget at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// What is left today, holds not taken off; `None` is without limit.
-    pub left: Option<Micros>,
-    /// What decisions hold.
-    pub held: Micros,
-    /// What was billed today, by the day in the sponsor's zone.
+pub struct Balance {
+    /// Remaining today, reservations not subtracted; `None` without a limit.
+    pub remaining: Option<Micros>,
+    /// Reserved by decisions.
+    pub reserved: Micros,
+    /// Billed today, in the advertiser's time zone.
     pub spent_today: Micros,
-    /// What was billed in all.
+    /// Billed in total.
     pub spent: Micros,
-    /// Today.
+    /// The current day in the advertiser's time zone.
     pub today: Day,
 }
 
@@ -108,106 +108,106 @@ impl Purse {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a hold if there is room for it: one atomic try. A price of zero always fits.
-    pub fn hold(&self, hold: &Hold, now_ms: i64) -> bool {
+    /// Reserves an amount if the budget covers it; atomic. A price of zero always succeeds.
+    pub fn reserve(&self, reservation: &Hold, now_ms: i64) -> bool {
         let mut inner = self.inner();
         let day = inner.day(now_ms).number;
         let left = inner.account.left(day);
-        let shared = hold.terms.as_ref().zip(left);
-        let shared = shared.map(|(terms, left)| (terms, inner.known(left)));
-        let from = shared.map(|(terms, known)| {
-            inner.share.needs(hold.price, now_ms);
-            inner.share.allows(terms, hold.price, &known, now_ms)
+        let shared = reservation.terms.as_ref().zip(left);
+        let shared = shared.map(|(terms, left)| (terms, inner.view(left)));
+        let source = shared.map(|(terms, budget)| {
+            inner.lease.note_demand(reservation.price, now_ms);
+            inner.lease.funding_source(terms, reservation.price, &budget, now_ms)
         });
-        let fits = from != Some(None)
+        let granted = source != Some(None)
             && inner.held.hold(
-                hold.decision,
-                hold.price,
+                reservation.decision,
+                reservation.price,
                 left,
-                hold.publisher,
-                hold.publisher_percent,
-                hold.until_ms,
+                reservation.publisher,
+                reservation.publisher_percent,
+                reservation.until_ms,
             );
-        if let (Some((terms, known)), Some(Some(from)), true) = (shared, from, fits) {
-            inner.share.takes(from, terms, hold.price, &known, now_ms);
+        if let (Some((terms, budget)), Some(Some(source)), true) = (shared, source, granted) {
+            inner.lease.note_reservation(source, terms, reservation.price, &budget, now_ms);
         }
-        let full =
-            left.is_some_and(|left| left.get() - inner.held.total().get() < hold.price.get());
+        let exhausted = left
+            .is_some_and(|left| left.get() - inner.held.total().get() < reservation.price.get());
         drop(inner);
-        if full || !fits {
+        if exhausted || !granted {
             self.changed.store(true, Ordering::Release);
         }
-        fits
+        granted
     }
 
-    /// A decision will want this much soon.
-    pub fn will_need(&self, price: Micros, now_ms: i64) {
-        self.inner().share.needs(price, now_ms);
+    /// Announces demand at this price, so that the next lease request includes it.
+    pub fn note_demand(&self, price: Micros, now_ms: i64) {
+        self.inner().lease.note_demand(price, now_ms);
     }
 
-    /// How much of the budget this machine should ask for, and for which day.
-    pub fn want(&self, terms: &Terms, now_ms: i64) -> Option<(i32, Micros)> {
+    /// The day and the lease amount to request, if the lease should change.
+    pub fn lease_request(&self, terms: &LeaseTerms, now_ms: i64) -> Option<(i32, Micros)> {
         let mut inner = self.inner();
         let day = inner.day(now_ms).number;
-        let known = inner.known(inner.account.left(day)?);
-        inner.share.want(terms, &known, now_ms).map(|micros| (day, micros))
+        let budget = inner.view(inner.account.left(day)?);
+        inner.lease.lease_request(terms, &budget, now_ms).map(|micros| (day, micros))
     }
 
-    /// The same for a machine that ends.
-    pub fn give_back(&self, own: u64, now_ms: i64) -> Option<(i32, Micros)> {
+    /// The same on shutdown: reduces the lease to the reserved amount.
+    pub fn release_request(&self, incarnation: u64, now_ms: i64) -> Option<(i32, Micros)> {
         let mut inner = self.inner();
-        let (day, held) = (inner.day(now_ms).number, inner.held.total());
-        inner.share.give_back(own, held).map(|micros| (day, micros))
+        let (day, reserved) = (inner.day(now_ms).number, inner.held.total());
+        inner.lease.release_request(incarnation, reserved).map(|micros| (day, micros))
     }
 
-    /// What was asked for is on no record.
-    pub fn not_asked(&self) {
-        self.inner().share.not_asked();
+    /// Cancels a lease request that could not be recorded.
+    pub fn cancel_lease_request(&self) {
+        self.inner().lease.cancel_request();
     }
 
-    /// A process start has so much of the budget now.
-    fn leased(&self, of: u64, micros: Micros) {
-        self.inner().share.leased(of, micros);
+    /// Sets the lease of a process start.
+    fn set_lease(&self, of: u64, micros: Micros) {
+        self.inner().lease.set_lease(of, micros);
         self.changed.store(true, Ordering::Release);
     }
 
-    /// What this machine could still hold; `None` is without limit.
-    pub fn room(&self, terms: Option<&Terms>, now_ms: i64) -> Option<Micros> {
+    /// The amount that this instance could still reserve; `None` without a limit.
+    pub fn available(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> Option<Micros> {
         let mut inner = self.inner();
         let day = inner.day(now_ms).number;
         let left = inner.account.left(day)?;
-        let known = inner.known(left);
+        let budget = inner.view(left);
         Some(match terms {
-            Some(terms) => inner.share.room(terms, &known, now_ms),
-            None => left.saturating_sub(known.held),
+            Some(terms) => inner.lease.available(terms, &budget, now_ms),
+            None => left.saturating_sub(budget.reserved),
         })
     }
 
-    /// Lets a decision's hold last until its event comes back from the shared log.
-    pub fn keep(&self, decision: u128, until_ms: i64) {
+    /// Extends a reservation until its event arrives through the shared log.
+    pub fn extend(&self, decision: u128, until_ms: i64) {
         self.inner().held.keep(decision, until_ms);
     }
 
-    /// Ends a decision's hold: nothing is billed for it.
+    /// Releases a reservation without billing.
     fn release(&self, decision: u128) {
         self.inner().held.post(decision);
         self.changed.store(true, Ordering::Release);
     }
 
-    /// Notes a bill that the ledger made, and ends the decision's hold; `of` is the process start
-    /// that decided.
-    pub fn billed(&self, decision: u128, of: u64, day: i32, price: Micros) {
+    /// Settles a reservation with the amount that the ledger billed; `of` is the process start that
+    /// made the decision.
+    pub fn settle(&self, decision: u128, of: u64, day: i32, price: Micros) {
         let mut inner = self.inner();
         inner.held.post(decision);
         inner.account.bill(day, price);
-        inner.share.leases.billed(of, price);
+        inner.lease.leases.billed(of, price);
         self.changed.store(true, Ordering::Release);
     }
 
-    /// Takes over what was spent.
+    /// Replaces spend and leases with the ledger's; limits set by the inventory are preserved.
     fn recover(&self, account: &Account, leases: Leases) {
         let mut inner = self.inner();
-        inner.share.recover(leases);
+        inner.lease.replace_leases(leases);
         let (lifetime, daily) = (inner.account.lifetime, inner.account.daily);
         inner.account = account.clone();
         if lifetime.is_some() || daily.is_some() {
@@ -216,32 +216,33 @@ impl Purse {
         self.changed.store(true, Ordering::Release);
     }
 
-    /// Notes money that came back.
-    pub fn returned(&self, day: i32, micros: Micros) {
+    /// Adds a credit or refund back to the budget.
+    pub fn credit(&self, day: i32, micros: Micros) {
         self.inner().account.credit(day, micros);
         self.changed.store(true, Ordering::Release);
     }
 
-    /// Ends holds whose time is over, where it is `known` what became of them: an event that another
-    /// machine has on its disk may still come. Says whether anything changed since the last call.
-    pub fn settle(&self, now_ms: i64, known: bool) -> bool {
+    /// Expires overdue reservations if this instance has `caught_up` with the others; otherwise an
+    /// unsent event of another instance may still settle them. Returns whether anything changed since
+    /// the last call.
+    pub fn expire(&self, now_ms: i64, caught_up: bool) -> bool {
         let mut inner = self.inner();
         let before = (inner.held.total(), inner.today);
-        if known {
+        if caught_up {
             inner.held.expire(now_ms);
         }
         let today = inner.day(now_ms);
-        let moved = before != (inner.held.total(), today);
-        self.changed.swap(false, Ordering::AcqRel) || moved
+        let changed = before != (inner.held.total(), today);
+        self.changed.swap(false, Ordering::AcqRel) || changed
     }
 
-    /// What it has.
-    pub fn content(&self, now_ms: i64) -> Content {
+    /// The balance at `now_ms`.
+    pub fn balance(&self, now_ms: i64) -> Balance {
         let mut inner = self.inner();
         let today = inner.day(now_ms);
-        Content {
-            left: inner.account.left(today.number),
-            held: inner.held.total(),
+        Balance {
+            remaining: inner.account.left(today.number),
+            reserved: inner.held.total(),
             spent_today: inner.account.by_day.get(&today.number).copied().unwrap_or_default(),
             spent: inner.account.spent,
             today,
@@ -257,14 +258,14 @@ impl Inner {
         self.today
     }
 
-    fn known(&self, left: Micros) -> Known {
+    fn view(&self, remaining: Micros) -> BudgetView {
         let Account { lifetime, daily, .. } = self.account;
-        let budget = daily.or(lifetime).unwrap_or(left);
-        Known { held: self.held.total(), left, budget }
+        let limit = daily.or(lifetime).unwrap_or(remaining);
+        BudgetView { reserved: self.held.total(), remaining, limit }
     }
 }
 
-/// All purses and what flights have delivered, by id: they outlive every snapshot.
+/// Campaign budgets and delivered impressions of flights, by id; they outlive every snapshot.
 #[derive(Default)]
 pub struct Purses {
     by_campaign: RwLock<HashMap<Box<str>, Arc<Purse>>>,
@@ -279,8 +280,7 @@ fn entry<T: Default>(map: &RwLock<HashMap<Box<str>, Arc<T>>>, id: &str) -> Arc<T
 }
 
 impl Purses {
-    /// Takes over what a ledger knows, whatever was known before; the limits stay those of the
-    /// inventory where there is one.
+    /// Replaces all amounts with the ledger's. Limits set by the inventory are preserved.
     pub fn recover(&self, state: &State) {
         let leases: HashMap<&str, &Leases> =
             state.leases().map(|(_, campaign, leases)| (campaign, leases)).collect();
@@ -306,7 +306,7 @@ impl Purses {
         }
     }
 
-    /// The purse of a campaign with the budget and zone it has now.
+    /// The budget of a campaign, updated with its current limits and time zone.
     pub fn of_campaign(&self, id: &str, budget: &Budget, zone: &Zone) -> Arc<Purse> {
         let purse = entry(&self.by_campaign, id);
         let mut inner = purse.inner();
@@ -321,26 +321,26 @@ impl Purses {
         purse
     }
 
-    /// Lets a decision's hold last until its event comes back from the shared log.
-    pub fn keep(&self, campaign: &str, decision: u128, until_ms: i64) {
-        entry(&self.by_campaign, campaign).keep(decision, until_ms);
+    /// Extends a reservation until its event arrives through the shared log.
+    pub fn extend(&self, campaign: &str, decision: u128, until_ms: i64) {
+        entry(&self.by_campaign, campaign).extend(decision, until_ms);
     }
 
-    /// The counter of a flight's counted impressions.
+    /// Counter of a flight's counted impressions.
     pub fn delivered(&self, flight: &str) -> Arc<AtomicU64> {
         entry(&self.delivered, flight)
     }
 
-    /// Notes what changed in the ledger.
+    /// Listener for changes of the ledger.
     pub fn changed(&self, change: &Change<'_>) {
         match change {
-            Change::Applied(applied) => self.applied(applied),
+            Change::Applied(applied) => self.apply(applied),
             Change::Anew(state) => self.recover(state),
         }
     }
 
-    /// Notes what the ledger judged and gave back.
-    pub fn applied(&self, applied: &Applied) {
+    /// Applies verdicts, leases and credits of one ledger record.
+    pub fn apply(&self, applied: &Applied) {
         for one in &applied.judged {
             let of = &one.event.attribution;
             if one.verdict == Verdict::Counted && one.event.kind == EventKind::Impression {
@@ -353,14 +353,14 @@ impl Purses {
             if one.billed > Micros::ZERO {
                 let purse = entry(&self.by_campaign, &of.campaign);
                 let of = one.event.minted.incarnation;
-                purse.billed(one.event.decision, of, one.event.day, one.billed);
+                purse.settle(one.event.decision, of, one.event.day, one.billed);
             }
         }
         for one in &applied.leased {
-            entry(&self.by_campaign, &one.campaign).leased(one.of, one.micros);
+            entry(&self.by_campaign, &one.campaign).set_lease(one.of, one.micros);
         }
         if let Some(returned) = &applied.returned {
-            entry(&self.by_campaign, &returned.of.campaign).returned(returned.day, returned.micros);
+            entry(&self.by_campaign, &returned.of.campaign).credit(returned.day, returned.micros);
             let event = returned.event.as_ref();
             if let Some(event) = event.filter(|event| event.kind == EventKind::Impression) {
                 let delivered = entry(&self.delivered, &event.attribution.flight);

@@ -1,8 +1,8 @@
-//! What a purse does for its decisions.
+//! Reserving, extending, settling and expiring in one campaign budget.
 
 use super::*;
 
-fn hold(decision: u128, price: i64) -> Hold {
+fn reservation(decision: u128, price: i64) -> Hold {
     Hold {
         decision,
         price: Micros::try_from(price).unwrap(),
@@ -20,47 +20,47 @@ fn purse(lifetime: i64) -> Arc<Purse> {
 }
 
 #[test]
-fn ten_sold_and_sixty_asked_hold_exactly_ten() {
+fn a_budget_for_ten_grants_exactly_ten_of_sixty_reservations() {
     let purse = purse(100);
-    let taken = (0..60).filter(|n| purse.hold(&hold(*n, 10), 0)).count();
-    assert_eq!(taken, 10);
-    assert!(purse.settle(0, true));
+    let granted = (0..60).filter(|n| purse.reserve(&reservation(*n, 10), 0)).count();
+    assert_eq!(granted, 10);
+    assert!(purse.expire(0, true));
 }
 
 #[test]
-fn a_hold_that_waits_for_the_shared_log_outlives_its_time() {
+fn an_extended_reservation_does_not_expire_before_its_bill_arrives() {
     let purse = purse(100);
-    assert!(purse.hold(&hold(1, 60), 0));
-    purse.keep(1, 90_000);
-    purse.settle(1_001, true);
-    assert!(!purse.hold(&hold(2, 60), 1_001), "still held");
-    purse.billed(1, 1, 0, Micros::try_from(60).unwrap());
-    assert_eq!(purse.content(1_002).held, Micros::ZERO);
+    assert!(purse.reserve(&reservation(1, 60), 0));
+    purse.extend(1, 90_000);
+    purse.expire(1_001, true);
+    assert!(!purse.reserve(&reservation(2, 60), 1_001), "still reserved");
+    purse.settle(1, 1, 0, Micros::try_from(60).unwrap());
+    assert_eq!(purse.balance(1_002).reserved, Micros::ZERO);
 }
 
 #[test]
-fn no_hold_ends_while_what_became_of_it_may_wait_on_another_disk() {
+fn no_reservation_expires_while_another_instance_may_have_its_event() {
     let purse = purse(100);
-    assert!(purse.hold(&hold(1, 60), 0));
-    purse.settle(1_001, false);
-    assert!(!purse.hold(&hold(2, 60), 1_001), "still held");
-    purse.settle(1_002, true);
-    assert!(purse.hold(&hold(2, 60), 1_002));
+    assert!(purse.reserve(&reservation(1, 60), 0));
+    purse.expire(1_001, false);
+    assert!(!purse.reserve(&reservation(2, 60), 1_001), "still reserved");
+    purse.expire(1_002, true);
+    assert!(purse.reserve(&reservation(2, 60), 1_002));
 }
 
 #[test]
-fn a_hold_ends_with_its_bill_or_its_time() {
+fn a_reservation_ends_when_settled_or_expired() {
     let purse = purse(100);
-    assert!(purse.hold(&hold(1, 60), 0) && !purse.hold(&hold(2, 60), 0));
-    purse.settle(1_001, true);
-    assert!(purse.hold(&hold(3, 60), 1_001), "the first hold is over");
-    purse.billed(3, 1, 0, Micros::try_from(60).unwrap());
-    assert_eq!(purse.content(1_002).held, Micros::ZERO);
-    assert_eq!(purse.content(1_002).left, Some(Micros::try_from(40).unwrap()));
+    assert!(purse.reserve(&reservation(1, 60), 0) && !purse.reserve(&reservation(2, 60), 0));
+    purse.expire(1_001, true);
+    assert!(purse.reserve(&reservation(3, 60), 1_001), "the first reservation has expired");
+    purse.settle(3, 1, 0, Micros::try_from(60).unwrap());
+    assert_eq!(purse.balance(1_002).reserved, Micros::ZERO);
+    assert_eq!(purse.balance(1_002).remaining, Some(Micros::try_from(40).unwrap()));
 }
 
 #[test]
-fn a_day_is_the_zones_own_also_when_clocks_change() {
+fn a_day_follows_its_time_zone_across_a_clock_change() {
     let berlin = Zone::try_from("Europe/Berlin".to_owned()).unwrap();
     let noon: jiff::Timestamp = "2026-10-25T12:00:00Z".parse().unwrap();
     let day = Day::of(&berlin, noon.as_millisecond());

@@ -1,4 +1,5 @@
-//! Events: a token comes back, is judged by what came with it, and is on disk before anybody says so.
+//! Events: opens the token of an event request, classifies it by its context, and acknowledges it
+//! only once it is on disk.
 
 use crate::domain::event::EventKind;
 use crate::domain::money::Micros;
@@ -12,7 +13,7 @@ use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
 use crate::server::Server;
 use crate::server::attribution;
-use crate::server::attribution::Unit;
+use crate::server::attribution::UnitKey;
 use crate::token::KeyAge;
 use crate::token::Token;
 use crate::traffic::VisitorKey;
@@ -22,74 +23,75 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// What came with a token.
+/// The context of a request that reports an event.
 pub struct Sighting<'a> {
-    /// What the request says of itself.
+    /// Signals from the request's method and headers.
     pub signals: Signals<'a>,
-    /// The reader's address, by trusted proxies only.
+    /// The reader's address; forwarded headers count only from trusted proxies.
     pub address: IpAddr,
-    /// The reader's country, where a trusted proxy names it.
+    /// The reader's observed country, if known.
     pub country: Option<Country>,
-    /// The reader's browser asks not to be followed.
+    /// The browser sent Global Privacy Control (`Sec-GPC`).
     pub gpc: bool,
 }
 
-/// What became of an event.
+/// The outcome of recording an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    /// It is on disk.
+    /// The event is on disk.
     OnDisk,
-    /// Nobody sealed that token; nothing was recorded.
+    /// The token is not authentic; nothing was recorded.
     Forged,
-    /// Nothing can be recorded now.
+    /// The journal cannot accept the event now.
     Refused(JournalError),
 }
 
-/// Where a click leads.
+/// The outcome of a click.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Click {
-    /// To its stored landing page.
+    /// Redirect to the stored landing page.
     Redirect {
-        /// The address.
+        /// The landing URL.
         to: String,
         /// Whether the click is on disk.
         recorded: bool,
     },
-    /// No such token, or not one of a click.
+    /// The token is forged, is not a click token, or its inventory version is unavailable.
     NotFound,
 }
 
 impl Server {
-    /// Records the event of a token. A forged token waits as long as a good one would.
-    pub async fn record(self: &Arc<Self>, text: &str, seen: &Sighting<'_>) -> Recorded {
+    /// Records the event of a token. A forged token takes as long as a valid one, so that timing does
+    /// not reveal which it is.
+    pub async fn record(self: &Arc<Self>, text: &str, context: &Sighting<'_>) -> Recorded {
         let opened = match self.keyring.load().open(text) {
             Ok((token, age)) if age != KeyAge::Retired => Some(token),
             _ => None,
         };
         let version = match &opened {
-            Some(token) => self.version_at(token.inventory).await,
+            Some(token) => self.load_version(token.inventory).await,
             None => None,
         };
         let (Some(token), Some(snapshot)) = (opened, version) else {
             return self.forged().await;
         };
-        match self.event(&token, &snapshot, seen) {
+        match self.event(&token, &snapshot, context) {
             None => self.forged().await,
-            Some(event) => match self.keep(event).await {
+            Some(event) => match self.persist(event).await {
                 Ok(()) => Recorded::OnDisk,
                 Err(error) => Recorded::Refused(error),
             },
         }
     }
 
-    /// Puts an event on disk. Where machines share a store its bill comes later: until then its
-    /// money stays held.
-    async fn keep(&self, event: Event) -> Result<(), JournalError> {
+    /// Writes an event to disk. In a fleet the bill arrives later, through the shared log; the
+    /// reservation is extended until then.
+    async fn persist(&self, event: Event) -> Result<(), JournalError> {
         let bills = event.price > Micros::ZERO && event.claimed.is_none();
         if self.ledger.shared().is_some() && bills {
             let hours = i64::from(self.settings().store.spool_hours);
             let until_ms = event.at_ms + hours * 3_600_000;
-            self.purses.keep(&event.attribution.campaign, event.decision, until_ms);
+            self.purses.extend(&event.attribution.campaign, event.decision, until_ms);
         }
         self.ledger.record(event).await
     }
@@ -103,13 +105,13 @@ impl Server {
         }
     }
 
-    /// Records a click and says where it leads. It waits for the disk for `patience` at the most;
-    /// past that the click is still recorded, and the redirect does not say so.
+    /// Records a click and returns its landing page. Waits at most `max_wait` for the disk; after that
+    /// the redirect is reported as unrecorded, although the write continues.
     pub async fn click(
         self: &Arc<Self>,
         text: &str,
-        seen: &Sighting<'_>,
-        patience: std::time::Duration,
+        context: &Sighting<'_>,
+        max_wait: std::time::Duration,
     ) -> Click {
         let opened = self.keyring.load().open(text);
         let Ok((token, age)) = opened else {
@@ -120,16 +122,19 @@ impl Server {
             self.forged.fetch_add(1, Ordering::Relaxed);
             return Click::NotFound;
         }
-        let Some(snapshot) = self.version_at(token.inventory).await else { return Click::NotFound };
+        let Some(snapshot) = self.load_version(token.inventory).await else {
+            return Click::NotFound;
+        };
         let Some(to) = landing(&token, &snapshot) else { return Click::NotFound };
-        if seen.signals.head {
+        if context.signals.head {
             return Click::Redirect { to, recorded: false };
         }
-        let event = (age != KeyAge::Retired).then(|| self.event(&token, &snapshot, seen)).flatten();
+        let event =
+            (age != KeyAge::Retired).then(|| self.event(&token, &snapshot, context)).flatten();
         let recorded = match event {
             None => false,
             Some(event) => {
-                let done = tokio::time::timeout(patience, self.keep(event)).await;
+                let done = tokio::time::timeout(max_wait, self.persist(event)).await;
                 matches!(done, Ok(Ok(())))
             }
         };
@@ -139,8 +144,8 @@ impl Server {
         Click::Redirect { to, recorded }
     }
 
-    /// The inventory of this name, from the catalog if need be.
-    pub(super) async fn version_at(self: &Arc<Self>, prefix: u64) -> Option<Arc<Snapshot>> {
+    /// The inventory version with this hash prefix, loaded from the catalog if not in memory.
+    pub(super) async fn load_version(self: &Arc<Self>, prefix: u64) -> Option<Arc<Snapshot>> {
         if let Some(found) = self.version_in_memory(prefix) {
             return Some(found);
         }
@@ -149,15 +154,18 @@ impl Server {
         match loaded {
             Ok(Ok(snapshot)) => Some(snapshot),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "a token names an inventory that the catalog does not have");
+                tracing::warn!(
+                    %error,
+                    "inventory version of an event token not in the catalog; event not recorded"
+                );
                 None
             }
             Err(_) => None,
         }
     }
 
-    /// The record of a token's event; `None` when it names what its inventory does not have.
-    fn event(&self, token: &Token, snapshot: &Snapshot, seen: &Sighting<'_>) -> Option<Event> {
+    /// The event of a token; `None` if the token refers to something its inventory does not contain.
+    fn event(&self, token: &Token, snapshot: &Snapshot, context: &Sighting<'_>) -> Option<Event> {
         let now_ms = self.clock.now_ms();
         let inventory = &snapshot.inventory;
         let creative = inventory.creatives.get(token.creative as usize)?;
@@ -165,25 +173,25 @@ impl Server {
         let advertiser = &inventory.advertisers[flight.advertiser];
         let publisher = inventory.publishers.get(token.publisher as usize)?;
         let issued = jiff::Timestamp::from_millisecond(token.issued_ms).ok()?;
-        let attribution = attribution::of(&unit(token), snapshot)?;
+        let attribution = attribution::of(&unit_key(token), snapshot)?;
         let signals = Signals {
             test: token.test,
             stopped: self.stopped(&attribution),
-            out_of_region: out_of_region(snapshot, flight, token, seen.country),
-            ..seen.signals
+            out_of_region: out_of_region(snapshot, flight, token, context.country),
+            ..context.signals
         };
         let site = Site {
             origins: &publisher.origins,
             staging_origins: &publisher.staging_origins,
             own: Some(&self.own_origin),
         };
-        let known = !(token.basic || seen.gpc || publisher.measurement != Measurement::Full);
-        let within = || !known || self.within_quota(token, publisher.id.as_str(), seen, now_ms);
+        let known = !(token.basic || context.gpc || publisher.measurement != Measurement::Full);
+        let within = || !known || self.within_quota(token, publisher.id.as_str(), context, now_ms);
         let claimed = signals.claim(&site, within);
         if known && claimed.is_none() && self.ledger.shared().is_some() {
-            let agent = seen.signals.agent.unwrap_or("");
-            let visitor = self.visitors.key(seen.address, agent, publisher.id.as_str());
-            self.sighted(visitor, token.kind, token.decision, now_ms);
+            let agent = context.signals.agent.unwrap_or("");
+            let visitor = self.visitors.key(context.address, agent, publisher.id.as_str());
+            self.note_activity(visitor, token.kind, token.decision, now_ms);
         }
         if claimed.is_none() && token.kind == EventKind::Impression {
             self.arrivals.note(publisher.id.as_str(), now_ms);
@@ -214,16 +222,16 @@ impl Server {
         })
     }
 
-    /// Whether the visitor behind an impression or a click is within its quotas.
+    /// Whether the visitor of an impression or click is within its rate limits.
     fn within_quota(
         &self,
         token: &Token,
         publisher: &str,
-        seen: &Sighting<'_>,
+        context: &Sighting<'_>,
         now_ms: i64,
     ) -> bool {
-        let agent = seen.signals.agent.unwrap_or("");
-        let visitor: VisitorKey = self.visitors.key(seen.address, agent, publisher);
+        let agent = context.signals.agent.unwrap_or("");
+        let visitor: VisitorKey = self.visitors.key(context.address, agent, publisher);
         let (allowed, class) = match token.kind {
             EventKind::Impression => {
                 (self.visitors.allows_impression(visitor, token.decision, now_ms), "impression")
@@ -239,7 +247,7 @@ impl Server {
         allowed
     }
 
-    /// Whether the flight or the publisher is stopped now, whatever was true at the decision.
+    /// Whether the flight or the publisher is paused now, regardless of its status at the decision.
     fn stopped(&self, of: &Attribution) -> bool {
         let live = self.live();
         let snapshot = live.snapshot();
@@ -260,9 +268,8 @@ impl Server {
     }
 }
 
-/// The unit of a token.
-fn unit(token: &Token) -> Unit {
-    Unit {
+fn unit_key(token: &Token) -> UnitKey {
+    UnitKey {
         creative: token.creative,
         variant: token.variant,
         publisher: token.publisher,
@@ -273,8 +280,7 @@ fn unit(token: &Token) -> Unit {
     }
 }
 
-/// Whether the region that is observed now is one the flight was not sold for, and not the one the
-/// unit was chosen for.
+/// Whether the observed country differs from the decision's and is outside the flight's regions.
 fn out_of_region(
     snapshot: &Snapshot,
     flight: &FlightRow,
@@ -287,7 +293,7 @@ fn out_of_region(
     !flight.regions.fits(&[country], |mine, theirs| snapshot.regions.covers(mine, theirs))
 }
 
-/// The stored landing page of a click's call to action, its macros filled.
+/// The stored landing URL of a click's call to action, with macros and UTM parameters expanded.
 pub fn landing(token: &Token, snapshot: &Snapshot) -> Option<String> {
     use crate::domain::landing;
     let inventory = &snapshot.inventory;

@@ -1,4 +1,4 @@
-//! What a person should look at: sums of the last days, read beside the traffic.
+//! Traffic review: finds suspicious patterns in the last days' counts for an operator to examine.
 
 use crate::config::settings::ReviewSettings;
 use crate::domain::event::EventKind;
@@ -14,9 +14,9 @@ use crate::traffic::review::Thresholds;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// Rows of the ledger's sums in an hour.
+/// Quarter-hour rows of the ledger per hour.
 const QUARTERS: i64 = HOUR_MS / QUARTER_MS;
-/// Hours of a day.
+/// Hours per day.
 const DAY: i64 = 24;
 
 fn thresholds(by: &ReviewSettings) -> Thresholds {
@@ -34,7 +34,7 @@ fn thresholds(by: &ReviewSettings) -> Thresholds {
 }
 
 impl Server {
-    /// Looks at the last days of decisions, by publisher and campaign. Reads every row of them.
+    /// Reviews the last days by publisher and campaign. Reads every row of them.
     pub fn review(&self) -> Vec<Finding> {
         let by = self.settings().review;
         let now = self.clock.now_ms().div_euclid(HOUR_MS);
@@ -42,7 +42,7 @@ impl Server {
         review::findings(&cells, &self.arrivals.all(), now, &thresholds(&by))
     }
 
-    /// The same for the series, and said once when something new is found.
+    /// The same, sets the metrics, and logs each sign once when its count rises.
     pub fn look_for_findings(&self) {
         let found = self.review();
         for sign in Sign::ALL {
@@ -52,7 +52,7 @@ impl Server {
                 tracing::warn!(
                     sign = sign.as_str(),
                     count,
-                    "traffic to look at: GET /v1/admin/review"
+                    "suspicious traffic found; see GET /v1/admin/review"
                 );
             }
         }
@@ -66,7 +66,7 @@ impl Server {
             .filter(|publisher| publisher.measurement != Measurement::Full)
             .map(|publisher| publisher.id.as_str())
             .collect();
-        // Quarters are shared with the ledger: it goes on while they are read.
+        // Cheap clone: quarters are reference-counted, so the ledger continues while they are read.
         let views = self.ledger.state().views.clone();
         let rows = views.quarters.range(from * QUARTERS..);
         let rows = rows.flat_map(|(quarter, rows)| {

@@ -1,4 +1,5 @@
-//! House units alone while the disk has no room: what could not be recorded is not sold.
+//! Disk guard: while the disk is nearly full, only house ads are served, since events of sold units
+//! could not be recorded.
 
 use crate::journal;
 use crate::selection::page::Commercial;
@@ -6,45 +7,46 @@ use crate::server::Server;
 use std::sync::atomic::Ordering;
 
 impl Server {
-    /// Looks how much room the store's disk has. It asks the file system, so not on a thread that
-    /// answers requests; a disk that cannot be asked changes nothing.
+    /// Checks the free space of the store's disk. Queries the file system: call it off the request
+    /// threads. On error the current mode stays.
     pub fn look_for_room(&self) {
-        let room = match journal::room(self.ledger.folder()) {
-            Ok(room) => room,
+        let free = match journal::room(self.ledger.folder()) {
+            Ok(free) => free,
             Err(error) => {
-                tracing::warn!(%error, "the store's disk cannot be asked for its room");
+                tracing::warn!(%error, "cannot read the free space of the store's disk");
                 return;
             }
         };
-        self.metrics.store_free.set(room.ratio);
-        let floor = self.settings().store.house_only_below_percent;
-        let enough = self.settings().store.house_only_below_mib;
-        let scarce = room.ratio < f64::from(floor) / 100.0 && room.bytes >> 20 < enough;
-        let percent = room.ratio * 100.0;
-        match (self.scarce.swap(scarce, Ordering::Relaxed), scarce) {
+        self.metrics.store_free.set(free.ratio);
+        let min_percent = self.settings().store.house_only_below_percent;
+        let min_mib = self.settings().store.house_only_below_mib;
+        let low = free.ratio < f64::from(min_percent) / 100.0 && free.bytes >> 20 < min_mib;
+        let percent = free.ratio * 100.0;
+        match (self.low_disk.swap(low, Ordering::Relaxed), low) {
             (false, true) => tracing::error!(
-                "{percent:.1} % of the store's disk is free, less than \
-                 store.house_only_below_percent = {floor}, and less than \
-                 store.house_only_below_mib = {enough}: pages get house units alone"
+                "low disk space: {percent:.1} % of the store's disk is free, below \
+                 store.house_only_below_percent = {min_percent} and \
+                 store.house_only_below_mib = {min_mib}; serving house ads only. Free disk space"
             ),
             (true, false) => {
-                tracing::info!("{percent:.1} % of the store's disk is free: pages get all units");
+                tracing::info!("{percent:.1} % of the store's disk is free; serving all ads again");
             }
             _ => {}
         }
     }
 
-    /// What a page gets that allows `asked`.
-    pub(super) fn allowed(&self, asked: Commercial) -> Commercial {
-        match asked {
-            Commercial::Allow if self.scarce.load(Ordering::Relaxed) || !self.is_current() => {
+    /// Limits what a page allows to house ads while the disk is nearly full or billing data of the
+    /// fleet is incomplete.
+    pub(super) fn restrict_commercial(&self, requested: Commercial) -> Commercial {
+        match requested {
+            Commercial::Allow if self.low_disk.load(Ordering::Relaxed) || !self.is_current() => {
                 Commercial::HouseOnly
             }
-            asked => asked,
+            requested => requested,
         }
     }
 
-    /// Whether what others have billed is known: until then nothing is sold.
+    /// Whether the fleet's billed amounts are loaded; nothing is sold before that.
     fn is_current(&self) -> bool {
         self.ledger.shared().is_none_or(|shared| shared.is_current())
     }

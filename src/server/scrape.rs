@@ -1,4 +1,4 @@
-//! What a scrape reads of the ledger: under one lock, so that every sum holds.
+//! Metrics read from the ledger at scrape time, under one lock so that all sums are consistent.
 
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
@@ -10,7 +10,7 @@ use crate::store::Trouble;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-/// A credit is an entry of its own: counters only grow, and what counted once stays counted.
+/// Counters never decrease: a credited event stays in `counted`, and the credit is counted separately.
 fn row(tally: Option<&Tally>, credited: u64, counted_since: u64) -> EventRow {
     let reasons = InvalidReason::ALL;
     let Some(tally) = tally else {
@@ -31,7 +31,7 @@ fn row(tally: Option<&Tally>, credited: u64, counted_since: u64) -> EventRow {
 }
 
 impl Server {
-    /// The text of a scrape.
+    /// The Prometheus text exposition.
     pub fn scrape(&self) -> String {
         let now_ms = self.clock.now_ms();
         let live = self.live();
@@ -43,7 +43,7 @@ impl Server {
         {
             let state = self.ledger.state();
             let of_kind = |kind: &EventKind| match &own {
-                // Machines that share a store tell each its own.
+                // In a fleet each instance exports only its own events.
                 Some(own) => {
                     row(own.totals.get(kind), own.credited.get(kind).copied().unwrap_or(0), 0)
                 }
@@ -83,12 +83,12 @@ impl Server {
             ..EventRow::default()
         });
         for (campaign, purse) in inventory.campaigns.iter().zip(&live.fixtures.purses) {
-            let content = purse.content(now_ms);
-            // A limit for life is what ends a campaign; a day's limit is whole again tomorrow, and
-            // is not measured by the other.
+            let balance = purse.balance(now_ms);
+            // The lifetime limit ends a campaign, while a daily limit resets, so the ratio uses the
+            // lifetime limit if there is one.
             let limits = match (campaign.budget.lifetime_micros, campaign.budget.daily_micros) {
-                (Some(life), _) => Some((life, content.spent)),
-                (None, daily) => daily.map(|daily| (daily, content.spent_today)),
+                (Some(life), _) => Some((life, balance.spent)),
+                (None, daily) => daily.map(|daily| (daily, balance.spent_today)),
             };
             if let Some((limit, spent)) = limits {
                 let ratio = limit.saturating_sub(spent).get() as f64 / limit.get().max(1) as f64;
@@ -112,11 +112,11 @@ impl Server {
             self.metrics.journal_unconfirmed.set(unconfirmed);
             self.metrics.store_refuses.set(i64::from(standing.refuses));
         }
-        let met: Vec<(Trouble, u64)> = match self.ledger.shared() {
+        let errors: Vec<(Trouble, u64)> = match self.ledger.shared() {
             None => Trouble::ALL.iter().map(|trouble| (*trouble, 0)).collect(),
             Some(shared) => shared.client().troubles().collect(),
         };
-        for (trouble, count) in met {
+        for (trouble, count) in errors {
             self.metrics.troubled(trouble.as_str(), count);
         }
         self.metrics.scrape(&events, &money)

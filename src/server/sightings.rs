@@ -1,6 +1,7 @@
-//! Limits over all machines. Each decides by what it has seen itself when an event comes; what
-//! visitors did is told to the store, off every request's way, and whoever finds one beyond its limits
-//! takes back what was beyond them, as invalid traffic. An outage delays that and refuses nothing.
+//! Visitor rate limits across a fleet. When an event arrives, each instance applies the limits to what
+//! it has seen itself. Visitor activity is sent to the store in the background; the instance that finds
+//! a visitor over a limit credits the excess as invalid traffic. An outage delays this and rejects
+//! nothing.
 
 use crate::config::settings::Quota as Setting;
 use crate::domain::event::EventKind;
@@ -23,43 +24,43 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
 
-/// Most sightings that wait for the store, and most that are remembered as taken back.
-const MOST: usize = 100_000;
+/// Maximum activity entries queued for the store, and maximum credited events remembered.
+const MAX_QUEUED: usize = 100_000;
 
-/// Sightings that are told together.
-const AT_ONCE: usize = 256;
+/// Activity entries per request to the store.
+const BATCH: usize = 256;
 
-/// Seconds of a day.
+/// Seconds per day.
 const DAY: i64 = 86_400;
 
-/// Bits of a decision's id that tell the placements of one page call apart.
+/// Bits of a decision id that distinguish the placements of one call.
 const PLACEMENT_BITS: u32 = 8;
 
-/// Who takes back what is beyond a limit, in credits.
-const BY: &str = "limits";
+/// Author of credits for exceeded limits.
+const CREDITED_BY: &str = "limits";
 
-/// What waits for the store.
+/// Visitor activity queued for the store.
 pub struct Sightings {
-    waiting: Mutex<Vec<Sighting>>,
-    /// The day whose salt all machines have, in days since 1970-01-01; -1 where they do not.
+    queued: Mutex<Vec<Sighting>>,
+    /// The day of the fleet's shared salt, in days since 1970-01-01; -1 without a shared salt.
     day: AtomicI64,
-    /// Taken back already, today.
-    taken: Mutex<BTreeSet<(EventKind, u128)>>,
+    /// Events credited today.
+    credited: Mutex<BTreeSet<(EventKind, u128)>>,
 }
 
 impl Default for Sightings {
     fn default() -> Sightings {
-        Sightings { waiting: Mutex::default(), day: AtomicI64::new(-1), taken: Mutex::default() }
+        Sightings { queued: Mutex::default(), day: AtomicI64::new(-1), credited: Mutex::default() }
     }
 }
 
-/// Why limits over all machines are not looked after now.
+/// Why the fleet's limits could not be enforced.
 #[derive(Debug, thiserror::Error)]
 pub enum LimitError {
-    /// The store.
+    /// The shared store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What was beyond a limit cannot be taken back.
+    /// The excess could not be credited.
     #[error(transparent)]
     Credit(#[from] CreditError),
 }
@@ -73,28 +74,33 @@ impl Server {
         self.clock.now_ms().div_euclid(DAY * 1_000)
     }
 
-    /// Seconds until nothing of today's is needed any more.
-    fn rest_of_today(&self) -> i64 {
+    /// Lifetime in the store of today's data, in seconds: until five minutes after midnight.
+    fn ttl_seconds(&self) -> i64 {
         let second = self.clock.now_ms().div_euclid(1_000);
         ((self.today() + 1) * DAY - second + 300).min(DAY)
     }
 
-    /// Notes what a visitor did that counts here. Never waits.
-    pub(super) fn sighted(&self, visitor: VisitorKey, kind: EventKind, decision: u128, at_ms: i64) {
+    /// Queues a visitor's counted event. Never waits for the store.
+    pub(super) fn note_activity(
+        &self,
+        visitor: VisitorKey,
+        kind: EventKind,
+        decision: u128,
+        at_ms: i64,
+    ) {
         let kind = match kind {
             EventKind::Impression => 'i',
             EventKind::Click => 'c',
             EventKind::Viewable | EventKind::Copy => return,
         };
-        let mut waiting = lock(&self.sightings.waiting);
-        // Without a salt that all machines have, its key would be a stranger's.
-        if self.sightings.day.load(Ordering::Acquire) == self.today() && waiting.len() < MOST {
-            waiting.push(Sighting { kind, visitor: visitor.number(), at_ms, decision });
+        let mut queued = lock(&self.sightings.queued);
+        // Without the shared salt, the visitor key would not match that of other instances.
+        if self.sightings.day.load(Ordering::Acquire) == self.today() && queued.len() < MAX_QUEUED {
+            queued.push(Sighting { kind, visitor: visitor.number(), at_ms, decision });
         }
     }
 
-    /// Begins a day with the salt that all machines have; until the store has told it, with one of
-    /// its own.
+    /// Switches to the fleet's shared salt of the day; uses a local one until the store returns it.
     pub async fn share_salt(&self) -> Result<(), StoreError> {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
         let today = self.today();
@@ -105,10 +111,10 @@ impl Server {
         if known >= 0 {
             self.sightings.day.store(-1, Ordering::Release);
             self.visitors.renew(rand::random());
-            lock(&self.sightings.waiting).clear();
-            lock(&self.sightings.taken).clear();
+            lock(&self.sightings.queued).clear();
+            lock(&self.sightings.credited).clear();
         }
-        let (fresh, seconds) = (rand::random(), self.rest_of_today());
+        let (fresh, seconds) = (rand::random(), self.ttl_seconds());
         let salt = sightings::salt(shared.client(), today, &fresh, seconds).await?;
         if self.sightings.day.swap(today, Ordering::AcqRel) != today {
             self.visitors.renew(salt);
@@ -116,75 +122,81 @@ impl Server {
         Ok(())
     }
 
-    /// Tells the store what visitors did here since the last time. What could not be told waits.
+    /// Sends queued visitor activity to the store. Entries that could not be sent stay queued.
     pub async fn tell_sightings(&self) -> Result<(), StoreError> {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
-        let (day, seconds) = (self.today(), self.rest_of_today());
-        let waiting = std::mem::take(&mut *lock(&self.sightings.waiting));
+        let (day, seconds) = (self.today(), self.ttl_seconds());
+        let queued = std::mem::take(&mut *lock(&self.sightings.queued));
         let mut lists: BTreeMap<u8, Vec<&Sighting>> = BTreeMap::new();
-        for one in &waiting {
+        for one in &queued {
             lists.entry(sightings::list_of(one.visitor)).or_default().push(one);
         }
-        let told = async {
+        let sent = async {
             for (list, of_list) in &lists {
-                for some in of_list.chunks(AT_ONCE) {
-                    sightings::note(shared.client(), day, *list, some, seconds).await?;
+                for batch in of_list.chunks(BATCH) {
+                    sightings::note(shared.client(), day, *list, batch, seconds).await?;
                 }
             }
             Ok(())
         };
-        let told = told.await;
-        if told.is_err() {
-            // Told again, it is the same.
-            let mut fresh = lock(&self.sightings.waiting);
-            let room = MOST.saturating_sub(fresh.len());
-            fresh.extend(waiting.iter().take(room).cloned());
+        let sent = sent.await;
+        if sent.is_err() {
+            // Sending an entry twice has no further effect.
+            let mut fresh = lock(&self.sightings.queued);
+            let free = MAX_QUEUED.saturating_sub(fresh.len());
+            fresh.extend(queued.iter().take(free).cloned());
         }
-        told
+        sent
     }
 
-    /// Looks at visitors of all machines that did something lately, and takes back what is beyond
-    /// their limits. Each is looked at by one machine at a time; what two take back comes back once.
+    /// Checks recently active visitors of the fleet and credits events over their limits. One instance
+    /// checks a visitor at a time; if two credit the same event, it is credited once.
     pub async fn look_at_visitors(self: &Arc<Self>) -> Result<(), LimitError> {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
         let client = shared.client();
         let lists = (0..LISTS).map(|list| async move {
             sightings::due(client, list).await.map(|found| (list, found))
         });
-        let mut looked: Vec<(u8, Due)> = Vec::new();
+        let mut checked: Vec<(u8, Due)> = Vec::new();
         let mut over: [BTreeSet<u128>; 2] = Default::default();
         for (list, found) in futures_util::future::try_join_all(lists).await? {
             for due in found {
                 let seen = sightings::seen(client, list, &due).await?;
                 let is_click = due.name.contains(":c:");
-                over[usize::from(is_click)].extend(self.over(is_click, seen));
-                looked.push((list, due));
+                over[usize::from(is_click)].extend(self.over_limit(is_click, seen));
+                checked.push((list, due));
             }
         }
         for (decisions, kind) in over.into_iter().zip([EventKind::Impression, EventKind::Click]) {
             let fresh: BTreeSet<u128> = {
-                let taken = lock(&self.sightings.taken);
-                decisions.into_iter().filter(|one| !taken.contains(&(kind, *one))).collect()
+                let credited = lock(&self.sightings.credited);
+                decisions.into_iter().filter(|one| !credited.contains(&(kind, *one))).collect()
             };
             if fresh.is_empty() {
                 continue;
             }
-            let note = "beyond a visitor's limit, over all machines";
-            let given = self.credit_lately(fresh.clone(), &[kind], Reason { by: BY, note }).await?;
-            tracing::info!(%kind, events = given.len(), "taken back: beyond limits on all machines");
-            let mut taken = lock(&self.sightings.taken);
-            if taken.len() < MOST {
-                taken.extend(fresh.into_iter().map(|one| (kind, one)));
+            let note = "over a visitor's limit across all instances";
+            let events = self
+                .credit_recent(fresh.clone(), &[kind], Reason { by: CREDITED_BY, note })
+                .await?;
+            tracing::info!(
+                %kind,
+                events = events.len(),
+                "credited events over a visitor's limit across all instances"
+            );
+            let mut credited = lock(&self.sightings.credited);
+            if credited.len() < MAX_QUEUED {
+                credited.extend(fresh.into_iter().map(|one| (kind, one)));
             }
         }
-        for (list, due) in &looked {
+        for (list, due) in &checked {
             sightings::done(client, *list, due).await?;
         }
         Ok(())
     }
 
-    /// The decisions whose events are beyond one visitor's limits.
-    fn over(&self, is_click: bool, seen: Vec<(i64, u128)>) -> Vec<u128> {
+    /// The decisions whose events exceed a visitor's limits.
+    fn over_limit(&self, is_click: bool, seen: Vec<(i64, u128)>) -> Vec<u128> {
         let settings = self.settings();
         let quotas = |list: &[Setting]| -> Vec<Quota> {
             list.iter().map(|one| Quota { count: one.count, seconds: one.seconds }).collect()

@@ -1,6 +1,7 @@
-//! What moves faster than the inventory: budgets that run out, flights ahead of their pace.
+//! State that changes faster than the inventory: exhausted budgets and flights ahead of pace.
 //!
-//! A new state is noted in the decision log before it is served; the log keeps the order.
+//! A new state is written to the decision log before it is served, so that the log has every state in
+//! order.
 
 use crate::decision_log::WorldLine;
 use crate::domain::campaign::Pacing;
@@ -14,16 +15,16 @@ use crate::selection::snapshot::State;
 use crate::server::Server;
 use crate::server::gallery::Gallery;
 use crate::server::live::Live;
-use crate::server::purse::Content;
+use crate::server::purse::Balance;
 use crate::token;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-/// Even pacing looks this far ahead, so that what falls due before the next look is not missed.
+/// Look-ahead of even pacing: covers what becomes due before the next refresh.
 pub const PACE_AHEAD_MS: i64 = 500;
 
-/// A world as the decision log names it.
+/// The decision log's entry for a world.
 pub fn world_line(live: &Live) -> WorldLine {
     let snapshot = live.snapshot();
     WorldLine {
@@ -35,22 +36,22 @@ pub fn world_line(live: &Live) -> WorldLine {
 }
 
 impl Server {
-    /// Looks at every purse and pace, and serves a new state when something changed. To be called
-    /// at most every 100 ms.
+    /// Recomputes exhausted budgets and pacing, and serves a new state if either changed. Call at
+    /// most every 100 ms.
     pub fn refresh(&self) {
         let now_ms = self.clock.now_ms();
         if self.ledger.shared().is_none() {
-            // The catalog is here; a shared one is reached by looking for what others have changed.
-            self.reached_ms.store(now_ms, Ordering::Relaxed);
+            // A local catalog is always reachable; a shared one is, whenever `catch_up` succeeds.
+            self.catalog_reached_ms.store(now_ms, Ordering::Relaxed);
         }
-        let terms = self.terms();
-        let mut next = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let terms = self.lease_terms();
+        let mut next = self.next_state.lock().unwrap_or_else(PoisonError::into_inner);
         let live = self.live();
-        // Every purse is settled, whether or not one before it moved.
-        let known = self.knows_what_others_recorded(terms.as_ref(), now_ms);
+        // No short-circuit: `count` expires reservations in every campaign budget.
+        let caught_up = self.has_caught_up(terms.as_ref(), now_ms);
         let purses = live.fixtures.purses.iter();
-        let moved = purses.filter(|purse| purse.settle(now_ms, known)).count() > 0;
-        // Whether a shared store answers changes every room at once, and no purse.
+        let moved = purses.filter(|purse| purse.expire(now_ms, caught_up)).count() > 0;
+        // Store reachability changes what every campaign may reserve without touching its budget.
         let moved = moved || terms.is_some();
         let paced = paced(&live, now_ms);
         let old = &live.world.state;
@@ -67,33 +68,33 @@ impl Server {
         self.live.store(Arc::new(live.with_state(state)));
     }
 
-    /// Serves a snapshot. Budgets that changed are on record first.
+    /// Serves a snapshot, after recording changed budgets in the ledger.
     pub async fn serve(
         &self,
         snapshot: Arc<Snapshot>,
         gallery: Gallery,
     ) -> Result<(), JournalError> {
         self.write_budgets(&snapshot).await?;
-        let mut next = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.next_state.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.clock.now_ms();
         let before = self.live();
         let fresh = Live::new(snapshot, gallery, &self.purses, *next);
         let state = State {
             number: *next,
-            spent: fresh.spent(self.terms().as_ref(), now_ms),
+            spent: fresh.spent(self.lease_terms().as_ref(), now_ms),
             paced: paced(&fresh, now_ms),
             stopped: Vec::new(),
         };
         *next += 1;
         let live = fresh.with_state(state);
         self.log.world(world_line(&live));
-        self.versions.keep(before.world.snapshot.clone());
-        self.versions.keep_pictures(before.fixtures.gallery.clone());
+        self.versions.remember(before.world.snapshot.clone());
+        self.versions.remember_images(before.fixtures.gallery.clone());
         self.live.store(Arc::new(live));
         Ok(())
     }
 
-    /// Records the budgets that differ from what the ledger holds.
+    /// Records the budgets that differ from the ledger's.
     pub async fn write_budgets(&self, snapshot: &Snapshot) -> Result<(), JournalError> {
         let changed: Vec<Record> = {
             let state = self.ledger.state();
@@ -122,70 +123,70 @@ impl Server {
         Ok(())
     }
 
-    /// Settles what waited for its impression longer than it may.
+    /// Resolves pending events whose impression did not arrive in time.
     pub async fn tick(&self) -> Result<(), JournalError> {
         self.ledger.tick(self.clock.now_ms()).await
     }
 
-    /// How far each flight with an even pace is: delivered over due.
+    /// Pace of each evenly paced flight: delivered divided by due; 1 is on pace.
     pub fn paces(&self) -> Vec<(String, f64)> {
         let (live, now_ms) = (self.live(), self.clock.now_ms());
-        let contents: Vec<Content> =
-            live.fixtures.purses.iter().map(|purse| purse.content(now_ms)).collect();
+        let balances: Vec<Balance> =
+            live.fixtures.purses.iter().map(|purse| purse.balance(now_ms)).collect();
         let snapshot = live.snapshot();
         let rows = snapshot.flights.iter().enumerate().filter_map(|(place, flight)| {
             let name = snapshot.inventory.flights[flight.doc].id.to_string();
-            Some((name, pace(&live, place, &contents, now_ms)?))
+            Some((name, pace(&live, place, &balances, now_ms)?))
         });
         rows.collect()
     }
 }
 
-/// How far a flight with an even pace is: delivered over due; 1 is on pace. `contents` are those of
-/// every purse.
-pub(super) fn pace(live: &Live, place: usize, contents: &[Content], now_ms: i64) -> Option<f64> {
+/// Pace of a flight: delivered divided by due; 1 is on pace, `None` if not evenly paced. `balances`
+/// are indexed by campaign number.
+pub(super) fn pace(live: &Live, place: usize, balances: &[Balance], now_ms: i64) -> Option<f64> {
     let flight = &live.snapshot().flights[place];
-    let (delivered, due) = progress(live, place, flight, contents, now_ms).next()?;
+    let (delivered, due) = progress(live, place, flight, balances, now_ms).next()?;
     Some(delivered as f64 / due.max(1) as f64)
 }
 
-/// Flights that are ahead of the clock, each with the share of its traffic it takes: none.
+/// Flights ahead of pace, each with the share of its traffic that it may still serve: 0.
 fn paced(live: &Live, now_ms: i64) -> Vec<(u32, u32)> {
     if live.fixtures.even.is_empty() {
         return Vec::new();
     }
-    let contents: Vec<Content> =
-        live.fixtures.purses.iter().map(|purse| purse.content(now_ms)).collect();
+    let balances: Vec<Balance> =
+        live.fixtures.purses.iter().map(|purse| purse.balance(now_ms)).collect();
     let is_ahead = |at: &&u32| {
         let place = **at as usize;
         let flight = &live.snapshot().flights[place];
-        progress(live, place, flight, &contents, now_ms + PACE_AHEAD_MS)
+        progress(live, place, flight, &balances, now_ms + PACE_AHEAD_MS)
             .any(|(delivered, due)| even::is_ahead(delivered, due))
     };
     live.fixtures.even.iter().filter(is_ahead).map(|at| (*at, 0)).collect()
 }
 
-/// What an evenly paced flight has delivered and what is due, for its goal and for its campaign's
-/// daily budget, where it has them.
+/// Delivered and due of an evenly paced flight: for its goal and for its campaign's daily budget,
+/// where set.
 fn progress<'a>(
     live: &'a Live,
     place: usize,
     flight: &'a FlightRow,
-    contents: &'a [Content],
+    balances: &'a [Balance],
     now_ms: i64,
 ) -> impl Iterator<Item = (u64, u64)> + 'a {
     let inventory = &live.snapshot().inventory;
     let document = &inventory.flights[flight.doc];
     let even = document.pacing == Pacing::Even;
-    let content = &contents[flight.campaign];
+    let balance = &balances[flight.campaign];
     let goal = document.goal_impressions.filter(|_| even).map(|goal| {
         let delivered = live.fixtures.delivered[place].load(Ordering::Relaxed);
         (delivered, even::due(goal, flight.starts_ms, flight.ends_ms, now_ms))
     });
     let daily = inventory.campaigns[flight.campaign].budget.daily_micros;
     let budget = daily.filter(|_| even && flight.price > Micros::ZERO).map(|daily| {
-        let used = whole(content.spent_today) + whole(content.held);
-        (used, even::due(whole(daily), content.today.starts_ms, content.today.ends_ms, now_ms))
+        let used = whole(balance.spent_today) + whole(balance.reserved);
+        (used, even::due(whole(daily), balance.today.starts_ms, balance.today.ends_ms, now_ms))
     });
     goal.into_iter().chain(budget)
 }

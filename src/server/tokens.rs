@@ -1,4 +1,4 @@
-//! From a decision to its addresses: one sealed token for every event it can have.
+//! Event tokens of a decision: one sealed token for each event that it can have.
 
 use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
@@ -11,7 +11,7 @@ use crate::server::unit;
 use crate::token::Token;
 
 impl Server {
-    /// The token of an impression; those of other events differ in kind, call to action and price.
+    /// The impression token; tokens of other events differ in kind, call to action and price.
     pub fn impression_token(&self, decided: &Decided, slot: usize, filled: &Filled) -> Token {
         let (topic, entity, country) = unit::attributed(&decided.page, &filled.win);
         let placement = decided.page.slots[slot].placement.unwrap_or(0);
@@ -40,7 +40,7 @@ impl Server {
         }
     }
 
-    /// Appends the text of a token of another kind.
+    /// Sets kind, call to action and price, and appends the sealed token to `out`.
     pub fn seal(
         &self,
         token: &mut Token,
@@ -57,7 +57,7 @@ impl Server {
     }
 }
 
-/// What an event of a decision costs if it counts.
+/// The amount that an event of a decision bills if it counts.
 fn price(decided: &Decided, filled: &Filled, kind: EventKind) -> Micros {
     let flight = decided.flight(filled);
     match (kind, flight.bills) {

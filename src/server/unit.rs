@@ -1,5 +1,5 @@
-//! What a chosen unit says: wording, claims that still hold, label, transparency. Everything was
-//! checked when it was saved; here it is only put together.
+//! The content of a chosen unit: texts, claims that are still valid, label, transparency. Everything
+//! was validated when it was saved.
 
 use crate::domain::copy;
 use crate::domain::creative::Creative;
@@ -13,50 +13,50 @@ use crate::selection::page::Page;
 use crate::selection::snapshot::Snapshot;
 use std::borrow::Cow;
 
-/// A unit's texts.
+/// The content of a unit.
 pub struct Unit<'a> {
     /// The creative.
     pub creative: &'a Creative,
-    /// Its content hash.
+    /// Content hash of the creative.
     pub hash: &'a str,
-    /// The sponsor's id and name.
+    /// The advertiser's id and name.
     pub advertiser: (&'a str, &'a str),
     /// The campaign's id.
     pub campaign: &'a str,
     /// The flight's id.
     pub flight: &'a str,
-    /// The line above the headline, its slot filled.
+    /// The line above the headline, with its placeholder filled.
     pub kicker: Option<Cow<'a, str>>,
-    /// The headline of the chosen wording.
+    /// Headline of the chosen variant.
     pub headline: &'a str,
-    /// The body of the chosen wording.
+    /// Body of the chosen variant.
     pub body: &'a str,
-    /// The claim for the reader's region, if it still holds.
+    /// The claim for the reader's region, if still valid.
     pub proof: Option<&'a Proof>,
-    /// The price, if it still holds.
+    /// The price, if still valid.
     pub price: Option<&'a Price>,
     /// Host of the main call to action.
     pub landing_domain: &'a str,
-    /// The label of the reader's region.
+    /// The label for the reader's region.
     pub label: &'a Label,
-    /// The label table's name.
+    /// Name of the label table.
     pub ruleset: &'a str,
-    /// "brought to you by", with the sponsor's name in it.
+    /// "brought to you by" with the advertiser's name.
     pub sponsor_line: String,
-    /// On whose behalf.
+    /// On whose behalf the unit is shown.
     pub on_behalf_of: &'a str,
     /// Who paid.
     pub paid_by: &'a str,
-    /// Why it is here, in a sentence.
+    /// Why the unit is shown, as a sentence for the reader.
     pub why: String,
-    /// The words around it, in the label's language.
+    /// Interface words around the unit, in the label's language.
     pub words: &'a Words,
-    /// Words inside of it, in the creative's language, or in English.
+    /// Interface words inside the unit, in the creative's language, else English.
     pub inside: &'a Words,
 }
 
-/// Puts a chosen unit together; `None` only when the label that made it eligible is gone, which
-/// cannot be within one snapshot.
+/// The content of a chosen unit. `None` only if the label that made it eligible is missing, which
+/// cannot happen within one snapshot.
 pub fn unit<'a>(snapshot: &'a Snapshot, page: &Page, win: &Win, now_ms: i64) -> Option<Unit<'a>> {
     let inventory = &snapshot.inventory;
     let flight = &snapshot.flights[win.place];
@@ -67,8 +67,8 @@ pub fn unit<'a>(snapshot: &'a Snapshot, page: &Page, win: &Win, now_ms: i64) -> 
     let words = snapshot.labels.words(&label.language)?;
     let inside = snapshot.labels.words(&creative.language)?;
     let wording = usize::from(win.variant).checked_sub(1).and_then(|at| creative.variants.get(at));
-    let met = met(snapshot, win);
-    let why = match met.topic.or(met.entity) {
+    let names = matched_names(snapshot, win);
+    let why = match names.topic.or(names.entity) {
         Some(name) => words.because.replace("{match}", name),
         None => words.because_site.clone(),
     };
@@ -82,7 +82,7 @@ pub fn unit<'a>(snapshot: &'a Snapshot, page: &Page, win: &Win, now_ms: i64) -> 
         headline: wording.and_then(|w| w.headline.as_deref()).unwrap_or(&creative.headline),
         body: wording.and_then(|w| w.body.as_deref()).unwrap_or(&creative.body),
         proof: proof(snapshot, creative, page.viewer.country, now_ms),
-        price: creative.price.as_ref().filter(|price| holds(price.valid_until, now_ms)),
+        price: creative.price.as_ref().filter(|price| is_valid(price.valid_until, now_ms)),
         landing_domain: landing(snapshot, win),
         sponsor_line: label.sponsor_line.replace("{sponsor}", &advertiser.name),
         ruleset: &snapshot.labels.ruleset,
@@ -95,26 +95,26 @@ pub fn unit<'a>(snapshot: &'a Snapshot, page: &Page, win: &Win, now_ms: i64) -> 
     })
 }
 
-/// The host that a chosen unit leads to.
+/// Host of a chosen unit's main call to action.
 pub fn landing<'a>(snapshot: &'a Snapshot, win: &Win) -> &'a str {
     let creative = &snapshot.inventory.creatives[win.creative as usize];
     creative.ctas.first().map_or("", |cta| host(&cta.url))
 }
 
-/// Names of what the flight met on the page.
-struct Met<'a> {
+/// Names of the topic and entity on which the flight matched the page.
+struct MatchedNames<'a> {
     topic: Option<&'a str>,
     entity: Option<&'a str>,
 }
 
-fn met<'a>(snapshot: &'a Snapshot, win: &Win) -> Met<'a> {
-    Met {
+fn matched_names<'a>(snapshot: &'a Snapshot, win: &Win) -> MatchedNames<'a> {
+    MatchedNames {
         topic: win.matched.topic.map(|topic| snapshot.taxonomy.name(topic)),
         entity: win.matched.entity.map(|entity| snapshot.entities.name(entity)),
     }
 }
 
-/// The kicker with the matched name in its slot, where the creative lists it; else its fallback.
+/// The kicker with the matched name in its placeholder, if the creative lists it; else its fallback.
 fn kicker<'a>(snapshot: &Snapshot, creative: &'a Creative, win: &Win) -> Option<Cow<'a, str>> {
     let kicker = creative.kicker.as_ref()?;
     if !kicker.text.contains('{') {
@@ -137,25 +137,25 @@ fn proof<'a>(
     country: Option<Country>,
     now_ms: i64,
 ) -> Option<&'a Proof> {
-    creative.proofs.iter().filter(|proof| holds(proof.valid_until, now_ms)).find(|proof| {
-        let here = |region| country.is_some_and(|c| snapshot.regions.covers(region, c));
+    creative.proofs.iter().filter(|proof| is_valid(proof.valid_until, now_ms)).find(|proof| {
+        let covers = |region| country.is_some_and(|c| snapshot.regions.covers(region, c));
         let clause = &proof.regions;
-        (clause.any.is_empty() || clause.any.iter().any(here)) && !clause.none.iter().any(here)
+        (clause.any.is_empty() || clause.any.iter().any(covers)) && !clause.none.iter().any(covers)
     })
 }
 
-fn holds(until: jiff::Timestamp, now_ms: i64) -> bool {
+fn is_valid(until: jiff::Timestamp, now_ms: i64) -> bool {
     until.as_millisecond() > now_ms
 }
 
-/// The host of an address that passed the checks.
+/// The host of a validated URL.
 fn host(address: &str) -> &str {
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
     rest.split(['/', '?', '#', ':']).next().unwrap_or(rest)
 }
 
-/// The one topic, entity and country a decision is reported under: the matched one, else the
-/// page's first, else none.
+/// The topic, entity and country that a decision is attributed to: the matched topic and entity, else
+/// the page's first, else none.
 pub fn attributed(page: &Page, win: &Win) -> (Option<u32>, Option<u32>, Option<Country>) {
     let topic = win.matched.topic.or_else(|| page.topics.first().copied());
     let entity = win.matched.entity.or_else(|| page.entities.first().map(|(entity, _)| *entity));

@@ -1,4 +1,5 @@
-//! Inventories that tokens and past decisions name: the one being served, and a few before it.
+//! Inventory versions that tokens and past decisions refer to: the current one and a cache of recent
+//! ones.
 
 use crate::catalog::CatalogError;
 use crate::catalog::versions::prefix_of;
@@ -13,15 +14,15 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-/// Compiled versions kept besides the one being served.
-const KEPT: usize = 4;
+/// Compiled versions cached besides the current one.
+const CACHED: usize = 4;
 
-/// The versions most recently asked for, newest first.
+/// Cache of recent versions, newest first.
 #[derive(Default)]
 pub struct Versions {
     recent: Mutex<Vec<Arc<Snapshot>>>,
-    /// Pictures that were served until a change, the newest first.
-    galleries: Mutex<Vec<Arc<Gallery>>>,
+    /// Images of previous inventories, newest first.
+    image_sets: Mutex<Vec<Arc<Gallery>>>,
 }
 
 impl Versions {
@@ -30,29 +31,29 @@ impl Versions {
         recent.iter().find(|snapshot| matches(snapshot)).cloned()
     }
 
-    /// Keeps a version that was served until now.
-    pub fn keep(&self, snapshot: Arc<Snapshot>) {
+    /// Adds a version to the cache.
+    pub fn remember(&self, snapshot: Arc<Snapshot>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.insert(0, snapshot);
-        recent.truncate(KEPT);
+        recent.truncate(CACHED);
     }
 
-    /// Keeps the pictures that were served until now: pages that were given them still ask.
-    pub fn keep_pictures(&self, gallery: Arc<Gallery>) {
-        let mut galleries = self.galleries.lock().unwrap_or_else(PoisonError::into_inner);
-        galleries.insert(0, gallery);
-        galleries.truncate(KEPT);
+    /// Adds the images of a replaced inventory: pages that received their URLs still request them.
+    pub fn remember_images(&self, gallery: Arc<Gallery>) {
+        let mut image_sets = self.image_sets.lock().unwrap_or_else(PoisonError::into_inner);
+        image_sets.insert(0, gallery);
+        image_sets.truncate(CACHED);
     }
 
-    /// A picture that was served before the last changes.
+    /// An image of a recent inventory.
     pub fn picture(&self, hash: u128) -> Option<Arc<Shown>> {
-        let galleries = self.galleries.lock().unwrap_or_else(PoisonError::into_inner);
-        galleries.iter().find_map(|gallery| gallery.find(hash).cloned())
+        let image_sets = self.image_sets.lock().unwrap_or_else(PoisonError::into_inner);
+        image_sets.iter().find_map(|gallery| gallery.find(hash).cloned())
     }
 }
 
 impl Server {
-    /// The inventory that a token names, if it is in memory.
+    /// The inventory version of a token, if in memory.
     pub fn version_in_memory(&self, prefix: u64) -> Option<Arc<Snapshot>> {
         let live = self.live();
         if live.fixtures.inventory == prefix {
@@ -61,21 +62,21 @@ impl Server {
         self.versions.find(|snapshot| prefix_of(&snapshot.inventory_hash) == Some(prefix))
     }
 
-    /// The inventory that a token names, from the catalog if need be: reads files and compiles.
+    /// The inventory version of a token; if not in memory, reads files and compiles.
     pub fn version(&self, prefix: u64) -> Result<Arc<Snapshot>, CatalogError> {
         if let Some(found) = self.version_in_memory(prefix) {
             return Ok(found);
         }
         let inventory = self.catalog.inventory_by_prefix(prefix)?;
         let live = self.live();
-        // Names and landing pages do not depend on weights or labels.
+        // Ids and landing pages do not depend on weights or labels.
         let labels = self.catalog.labels(&live.snapshot().labels_hash).unwrap_or_default();
         let snapshot = Arc::new(compile(inventory, &Weights::default(), &labels));
-        self.versions.keep(snapshot.clone());
+        self.versions.remember(snapshot.clone());
         Ok(snapshot)
     }
 
-    /// The snapshot with exactly these three versions: reads files and compiles.
+    /// The snapshot of exactly these three versions; if not in memory, reads files and compiles.
     pub fn snapshot_of(
         &self,
         inventory: &str,
@@ -98,7 +99,7 @@ impl Server {
         let weights: Weights = self.catalog.weights(weights)?;
         let labels: LabelTable = self.catalog.labels(labels)?;
         let snapshot = Arc::new(compile(inventory, &weights, &labels));
-        self.versions.keep(snapshot.clone());
+        self.versions.remember(snapshot.clone());
         Ok(snapshot)
     }
 }

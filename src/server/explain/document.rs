@@ -1,4 +1,4 @@
-//! The explanation as people and programs read it.
+//! The explanation document (JSON).
 
 use crate::domain::event::Tier;
 use crate::selection::choose::Win;
@@ -13,162 +13,162 @@ use crate::server::explain::want::Want;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Why a call ended as it did.
+/// Explanation of one decision call.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Explanation {
-    /// The call's id.
+    /// Request id.
     pub request_id: String,
-    /// When.
+    /// Time of the decision.
     pub decided_at: String,
-    /// Whose page.
+    /// Publisher id.
     pub publisher: String,
-    /// A test: never counted.
+    /// Whether the call was a test; tests never count.
     pub test: bool,
-    /// Whether making it again gave the same, bit for bit.
+    /// Whether replaying the decision reproduced it exactly.
     pub agrees: bool,
-    /// What it was made on.
+    /// Versions that the decision was made on.
     pub versions: Versions,
-    /// The page, normalised.
+    /// The normalised page.
     pub page: PageView,
     /// The slots, in request order.
     pub slots: Vec<SlotView>,
-    /// What would have to change for one creative to win.
+    /// What would have to change for the creative named by `want` to win.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub want: Option<Vec<Want>>,
 }
 
-/// Content hashes, and the state's number.
+/// Versions that a decision was made on.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Versions {
-    /// Of the inventory.
+    /// Content hash of the inventory.
     pub inventory: String,
-    /// Of the weights.
+    /// Content hash of the weights.
     pub weights: String,
-    /// Of the labels.
+    /// Content hash of the labels.
     pub labels: String,
-    /// Of the state.
+    /// Number of the state (exhausted budgets and pacing).
     pub state: u64,
 }
 
 /// The page as the decision saw it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PageView {
-    /// As much of its address as its publisher keeps.
+    /// The part of its URL that the publisher lets us store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Ids.
+    /// Topic ids.
     pub topics: Vec<String>,
-    /// Ids and roles.
+    /// Entities with their roles.
     pub entities: Vec<EntityView>,
-    /// Keywords that any flight asks for.
+    /// Keywords that at least one flight targets.
     pub keywords: Vec<String>,
-    /// Names that the inventory does not know.
+    /// Names that are not in the inventory.
     pub unknown: Vec<String>,
-    /// Where it is about.
+    /// Region that the page is about.
     pub region: Option<String>,
-    /// What it is written in.
+    /// Language of the page.
     pub language: String,
-    /// What it allows.
+    /// Commercial setting: `allow`, `house_only` or `none`.
     pub commercial: String,
-    /// Whether it is sensitive.
+    /// Whether the page is sensitive.
     pub sensitive: bool,
-    /// Where its reader is.
+    /// The reader's region.
     pub viewer: ViewerView,
 }
 
 /// An entity of the page.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EntityView {
-    /// Its id.
+    /// Entity id.
     pub id: String,
-    /// What it is to the page.
+    /// Role on the page: `subject` or `mention`.
     pub role: String,
 }
 
 /// The reader's region.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ViewerView {
-    /// The country.
+    /// Country code.
     pub country: Option<String>,
-    /// How it is known.
+    /// How the country is known, for instance observed or declared.
     pub basis: String,
 }
 
 /// One slot.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SlotView {
-    /// The decision's id.
+    /// Decision id.
     pub decision_id: String,
-    /// Names the answer.
+    /// Key of the slot in the response.
     pub key: String,
-    /// The placement.
+    /// Placement id.
     pub placement: Option<String>,
-    /// How it ended.
+    /// Outcome.
     pub result: ResultView,
-    /// How many flights each stage removed, in the order of the funnel.
+    /// Number of flights filtered by each stage, in order.
     pub stages: Vec<StageView>,
-    /// Flights of the draw that decided, by probability.
+    /// Flights of the final draw, by descending probability.
     pub candidates: Vec<CandidateView>,
-    /// Flights that were removed.
-    pub removed: Vec<RemovedView>,
+    /// Filtered flights.
+    pub removed: Vec<FilteredView>,
 }
 
-/// A winner, or why there is none.
+/// The chosen unit, or the no-fill reason.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ResultView {
     /// Whether a unit was chosen.
     pub fill: bool,
-    /// Why none was.
+    /// No-fill reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The tier that won.
+    /// Tier of the winning flight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tier: Option<Tier>,
-    /// Who pays.
+    /// Advertiser id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advertiser: Option<String>,
-    /// The flight.
+    /// Flight id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flight: Option<String>,
-    /// The creative.
+    /// Creative id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creative: Option<String>,
-    /// Which wording: 0 is the creative's own.
+    /// Variant number; 0 is the creative's own text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant: Option<u8>,
-    /// How it was shown.
+    /// Style of the unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub style: Option<String>,
-    /// P(flight | earlier slots, masks, world).
+    /// P(flight | earlier slots, exclusions, world).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flight_propensity: Option<f64>,
-    /// P(creative and wording | flight).
+    /// P(creative and variant | flight).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creative_propensity: Option<f64>,
 }
 
-/// A stage's count.
+/// Count of a filter stage.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StageView {
-    /// The stage.
+    /// Filter stage.
     pub stage: String,
-    /// How many flights it removed.
+    /// Number of flights that it filtered.
     pub removed: usize,
 }
 
-/// A flight of the draw.
+/// A flight of the final draw.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CandidateView {
-    /// The flight.
+    /// Flight id.
     pub flight: String,
-    /// Who pays.
+    /// Advertiser id.
     pub advertiser: String,
-    /// P(it).
+    /// Probability of being drawn.
     pub probability: f64,
-    /// Its score: the product of its terms, to the power of the sharpness.
+    /// Score: the product of the terms, raised to the sharpness.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
-    /// The terms.
+    /// Terms of the score.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub terms: Option<TermsView>,
 }
@@ -176,30 +176,30 @@ pub struct CandidateView {
 /// The factors of a score.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TermsView {
-    /// How its topics met the page's.
+    /// How closely its topics match the page's.
     pub topic: Level,
-    /// How its regions met the reader's.
+    /// How closely its regions match the reader's.
     pub region: Level,
-    /// One of its entities is on the page.
+    /// Whether one of its entities is on the page.
     pub entity: bool,
-    /// One of its keywords is on the page.
+    /// Whether one of its keywords is on the page.
     pub keyword: bool,
-    /// Topic, region, entity and keyword together, clamped.
+    /// Relevance: topic, region, entity and keyword combined, clamped.
     pub relevance: f64,
-    /// Weight and price.
+    /// Weight and price combined.
     pub weight_and_price: f64,
 }
 
-/// A flight that was removed.
+/// A filtered flight.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct RemovedView {
-    /// The flight.
+pub struct FilteredView {
+    /// Flight id.
     pub flight: String,
-    /// Who pays.
+    /// Advertiser id.
     pub advertiser: String,
-    /// The stage.
+    /// Filter stage.
     pub stage: Removed,
-    /// The stage in a sentence.
+    /// The reason as a sentence.
     pub reason: &'static str,
 }
 
@@ -207,7 +207,7 @@ pub(super) fn chance(part: u32) -> f64 {
     f64::from(part) / 4_294_967_296.0
 }
 
-/// `exp` of a logarithm, for people to read.
+/// `exp` of a logarithm, rounded for display.
 pub(super) fn factor(ln: Q32) -> f64 {
     (ln.to_f64().exp() * 10_000.0).round() / 10_000.0
 }
@@ -220,15 +220,15 @@ pub(super) fn advertiser_id(snapshot: &Snapshot, place: usize) -> &str {
     snapshot.inventory.advertisers[snapshot.flights[place].advertiser].id.as_str()
 }
 
-/// The id of a slot's decision.
+/// A slot's decision id.
 fn decision_id(request: u128, slot: usize) -> String {
     let number = u128::try_from(slot).unwrap_or(0) + 1;
     uuid::Uuid::from_u128(request | number.min(0xFF)).to_string()
 }
 
-/// The whole explanation, as the operator may read it.
-pub fn explanation(again: &Again) -> Explanation {
-    let (line, snapshot) = (&again.found.line, &*again.world.snapshot);
+/// The complete explanation, unredacted.
+pub fn explanation(replay: &Again) -> Explanation {
+    let (line, snapshot) = (&replay.found.line, &*replay.world.snapshot);
     let publisher = &snapshot.publishers[line.page.publisher as usize];
     let keyword = |number: &u32| {
         let found = snapshot.keywords.iter().find(|(_, own)| *own == number);
@@ -239,12 +239,12 @@ pub fn explanation(again: &Again) -> Explanation {
         decided_at: jiff::Timestamp::from_millisecond(line.at_ms).unwrap_or_default().to_string(),
         publisher: snapshot.inventory.publishers[publisher.doc].id.to_string(),
         test: line.test,
-        agrees: again.agrees,
+        agrees: replay.agrees,
         versions: Versions {
-            inventory: again.found.world.inventory.clone(),
-            weights: again.found.world.weights.clone(),
-            labels: again.found.world.labels.clone(),
-            state: again.found.world.state.number,
+            inventory: replay.found.world.inventory.clone(),
+            weights: replay.found.world.weights.clone(),
+            labels: replay.found.world.labels.clone(),
+            state: replay.found.world.state.number,
         },
         page: PageView {
             url: line.url.as_deref().map(str::to_owned),
@@ -274,14 +274,14 @@ pub fn explanation(again: &Again) -> Explanation {
                 basis: line.page.viewer.basis.to_string(),
             },
         },
-        slots: (0..again.slots.len()).map(|slot| slot_view(again, slot)).collect(),
+        slots: (0..replay.slots.len()).map(|slot| slot_view(replay, slot)).collect(),
         want: None,
     }
 }
 
-fn slot_view(again: &Again, slot: usize) -> SlotView {
-    let (line, snapshot) = (&again.found.line, &*again.world.snapshot);
-    let (traced, asked) = (&again.slots[slot], &line.page.slots[slot]);
+fn slot_view(replay: &Again, slot: usize) -> SlotView {
+    let (line, snapshot) = (&replay.found.line, &*replay.world.snapshot);
+    let (traced, requested) = (&replay.slots[slot], &line.page.slots[slot]);
     let publisher = &snapshot.publishers[line.page.publisher as usize];
     let mut candidates: Vec<CandidateView> = traced
         .candidates
@@ -297,8 +297,8 @@ fn slot_view(again: &Again, slot: usize) -> SlotView {
     candidates.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     SlotView {
         decision_id: decision_id(line.request, slot),
-        key: asked.key.to_string(),
-        placement: asked
+        key: requested.key.to_string(),
+        placement: requested
             .placement
             .and_then(|number| publisher.placements.get(number as usize))
             .map(|(id, _)| id.to_string()),
@@ -312,7 +312,7 @@ fn slot_view(again: &Again, slot: usize) -> SlotView {
         removed: traced
             .removed
             .iter()
-            .map(|(place, stage)| RemovedView {
+            .map(|(place, stage)| FilteredView {
                 flight: flight_id(snapshot, *place).to_owned(),
                 advertiser: advertiser_id(snapshot, *place).to_owned(),
                 stage: *stage,

@@ -1,13 +1,13 @@
-//! Why: a decision made again from what was recorded, flight by flight, with a reason for each.
+//! Explanations: replays a recorded decision and gives a reason for every flight.
 
 pub mod document;
-pub(in crate::server) mod elsewhere;
 pub mod redact;
+pub(in crate::server) mod remote;
 pub mod want;
 
 pub use document::Explanation;
-pub use elsewhere::AnywhereError;
 pub use redact::Reader;
+pub use remote::AnywhereError;
 
 use crate::catalog::CatalogError;
 use crate::decision_log;
@@ -27,36 +27,36 @@ use std::sync::Arc;
 /// Why a decision cannot be explained.
 #[derive(Debug, thiserror::Error)]
 pub enum ExplainError {
-    /// No such decision is on file.
+    /// The decision is not in the decision log.
     #[error(
-        "no decision `{0}` is on file: it was never made, is older than the log keeps, or a crash took its record"
+        "decision `{0}` is not in the decision log: unknown id, beyond retention, or lost in a crash"
     )]
     NotRecorded(String),
-    /// The version it was made on is gone.
-    #[error("the version this decision was made on cannot be read")]
+    /// The catalog version of the decision is unavailable.
+    #[error("cannot read the catalog version of this decision")]
     Version(#[source] CatalogError),
-    /// The log cannot be read.
-    #[error("the decision log cannot be read")]
+    /// The decision log cannot be read.
+    #[error("cannot read the decision log")]
     Log(#[source] std::io::Error),
 }
 
-/// A decision with its world and its trace, once more.
+/// A replayed decision.
 pub struct Again {
-    /// The line of the log.
+    /// The recorded decision.
     pub found: Found,
     /// The world it was made on.
     pub world: World,
-    /// The whole funnel of every slot.
+    /// The complete trace of every slot.
     pub slots: Vec<SlotTrace>,
-    /// Whether this choice and the recorded one are the same, bit for bit.
+    /// Whether the replay reproduced the recorded choice exactly.
     pub agrees: bool,
 }
 
 impl Server {
-    /// Makes a decision again that is on file here. Reads files; compiles a version that is not in
+    /// Replays a decision from this instance's log. Reads files; compiles a version that is not in
     /// memory.
-    pub fn again(&self, decision: u128) -> Result<Again, ExplainError> {
-        self.made_again(self.record_of(decision)?)
+    pub fn replay(&self, decision: u128) -> Result<Again, ExplainError> {
+        self.replay_found(self.record_of(decision)?)
     }
 
     fn record_of(&self, decision: u128) -> Result<Found, ExplainError> {
@@ -64,40 +64,40 @@ impl Server {
         if let Some(found) = find()? {
             return Ok(found);
         }
-        // It may wait for the disk still.
+        // It may still be buffered.
         self.log.flush();
         let missing = || ExplainError::NotRecorded(uuid::Uuid::from_u128(decision).to_string());
         find()?.ok_or_else(missing)
     }
 
-    fn made_again(&self, found: Found) -> Result<Again, ExplainError> {
+    fn replay_found(&self, found: Found) -> Result<Again, ExplainError> {
         let snapshot = self
             .snapshot_of(&found.world.inventory, &found.world.weights, &found.world.labels)
             .map_err(ExplainError::Version)?;
         Ok(Again::on(found, snapshot))
     }
 
-    /// Explains a recorded decision to somebody.
+    /// Explains a recorded decision, redacted for `reader`.
     pub fn explain(
         &self,
         decision: u128,
         reader: &Reader,
         want: Option<&str>,
     ) -> Result<Explanation, ExplainError> {
-        self.again(decision)?.explained(reader, want)
+        self.replay(decision)?.explained(reader, want)
     }
 
-    /// Explains a decision that was made just now.
+    /// Explains a decision that was just made, for an operator.
     pub fn explain_live(&self, decided: &Decided) -> Result<Explanation, ExplainError> {
         self.explain(decided.request, &Reader::Operator, None)
     }
 }
 
 impl Again {
-    /// Makes a recorded decision again on its snapshot.
+    /// Replays a recorded decision on its snapshot.
     pub fn on(found: Found, snapshot: Arc<Snapshot>) -> Again {
         let world = World::new(snapshot, found.world.state.clone());
-        let slots = retrace(&world, &found);
+        let slots = trace_slots(&world, &found);
         let agrees = found.line.forced.is_some()
             || found.line.slots.iter().zip(&slots).all(|(line, traced)| {
                 line.result == Err(NoFill::StaleTooOld)
@@ -106,13 +106,13 @@ impl Again {
         Again { found, world, slots, agrees }
     }
 
-    /// The explanation for somebody; to others the decision does not exist.
+    /// The explanation, redacted for `reader`; `NotRecorded` for a reader without access.
     pub fn explained(
         &self,
         reader: &Reader,
         want: Option<&str>,
     ) -> Result<Explanation, ExplainError> {
-        if !redact::concerns(self, reader) {
+        if !redact::has_access(self, reader) {
             let id = uuid::Uuid::from_u128(self.found.line.request);
             return Err(ExplainError::NotRecorded(id.to_string()));
         }
@@ -123,8 +123,8 @@ impl Again {
     }
 }
 
-/// The traces of a recorded decision's slots, each with the flights that were passed over in it.
-fn retrace(world: &World, found: &Found) -> Vec<SlotTrace> {
+/// Traces the slots of a recorded decision, with the exclusions of each.
+fn trace_slots(world: &World, found: &Found) -> Vec<SlotTrace> {
     let line = &found.line;
     let request = Request { world, page: &line.page, now_ms: line.at_ms, id: line.request };
     let masks: Vec<Vec<Mask>> = line.slots.iter().map(|slot| slot.masked.clone()).collect();

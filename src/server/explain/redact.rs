@@ -1,27 +1,29 @@
-//! What each party may read: stages, counts and its own parts; never a rival's name or price.
+//! Redaction of explanations: parties see stages, counts and their own parts, never a competitor's name
+//! or price.
 
 use crate::server::explain::Again;
 use crate::server::explain::document::Explanation;
 use crate::server::explain::document::advertiser_id;
 
-/// Who asks.
+/// The party that an explanation is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// May read everything.
+    /// Sees everything.
     Operator,
-    /// May read what happened on its pages.
+    /// Publisher id; sees decisions on its pages.
     Publisher(String),
-    /// May read what happened to its flights.
+    /// Advertiser id; sees what has_access its flights.
     Advertiser(String),
 }
 
-/// Whether the decision is this party's affair: its page, or a page that its flights were asked for.
-pub fn concerns(again: &Again, reader: &Reader) -> bool {
-    let snapshot = &*again.world.snapshot;
+/// Whether the reader has access: operators to all decisions, a publisher to those on its pages, an
+/// advertiser to those on an inventory with its flights.
+pub fn has_access(replay: &Again, reader: &Reader) -> bool {
+    let snapshot = &*replay.world.snapshot;
     match reader {
         Reader::Operator => true,
         Reader::Publisher(id) => {
-            let row = &snapshot.publishers[again.found.line.page.publisher as usize];
+            let row = &snapshot.publishers[replay.found.line.page.publisher as usize];
             snapshot.inventory.publishers[row.doc].id.as_str() == id
         }
         Reader::Advertiser(id) => {
@@ -30,7 +32,7 @@ pub fn concerns(again: &Again, reader: &Reader) -> bool {
     }
 }
 
-/// Takes out what the reader may not see.
+/// Removes what the reader may not see.
 pub fn redact(explanation: &mut Explanation, reader: &Reader) {
     match reader {
         Reader::Operator => {}

@@ -1,4 +1,4 @@
-//! Why not this one, and what would make it win.
+//! Why a creative did not win, and what would make it win.
 
 use crate::domain::creative::CreativeState;
 use crate::selection::choose::Request;
@@ -15,37 +15,37 @@ use crate::server::explain::document::flight_id;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What stood between a creative and one slot.
+/// Why a creative did not win one slot.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Want {
-    /// The slot.
+    /// Key of the slot.
     pub key: String,
-    /// The creative asked about.
+    /// The requested creative.
     pub creative: String,
-    /// Its flight.
+    /// The creative's flight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flight: Option<String>,
-    /// Whether it won.
+    /// Whether the creative won.
     pub won: bool,
-    /// Every rule against it, in the order of the funnel.
+    /// All rules that filtered its flight, in order.
     pub against: Vec<Removed>,
-    /// P(its flight) in the draw, where it was in it.
+    /// Probability of its flight, if it took part in the draw.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
-    /// By how much its score would have had to be larger to win this very draw.
+    /// Factor by which its score would have to increase to win this draw.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score_factor_needed: Option<f64>,
-    /// What would have to change, in sentences.
+    /// Required changes, as sentences.
     pub changes: Vec<String>,
 }
 
-/// What stood between a creative and each slot of a decision.
-pub fn want(again: &Again, creative: &str) -> Vec<Want> {
-    (0..again.slots.len()).map(|slot| want_slot(again, slot, creative)).collect()
+/// Why a creative did not win, for each slot of a decision.
+pub fn want(replay: &Again, creative: &str) -> Vec<Want> {
+    (0..replay.slots.len()).map(|slot| want_slot(replay, slot, creative)).collect()
 }
 
-fn want_slot(again: &Again, slot: usize, creative: &str) -> Want {
-    let (line, snapshot) = (&again.found.line, &*again.world.snapshot);
+fn want_slot(replay: &Again, slot: usize, creative: &str) -> Want {
+    let (line, snapshot) = (&replay.found.line, &*replay.world.snapshot);
     let mut want = Want {
         key: line.page.slots[slot].key.to_string(),
         creative: creative.to_owned(),
@@ -57,51 +57,51 @@ fn want_slot(again: &Again, slot: usize, creative: &str) -> Want {
         changes: Vec::new(),
     };
     let Some(number) = snapshot.creative_by_id.get(creative).copied() else {
-        want.changes.push(format!("there was no creative `{creative}` in the inventory"));
+        want.changes.push(format!("creative `{creative}` is not in this inventory version"));
         return want;
     };
     let document = &snapshot.inventory.creatives[number as usize];
     let Some(place) = snapshot.creatives[number as usize].flight else {
-        want.changes.push("its flight does not exist".into());
+        want.changes.push("its flight does not exist; assign it to an existing one".into());
         return want;
     };
     want.flight = Some(flight_id(snapshot, place).to_owned());
     if document.state != CreativeState::Live {
-        want.changes.push(format!("it is {}: set it live", document.state));
+        want.changes.push(format!("the creative is {}; set it live", document.state));
     }
-    let traced = &again.slots[slot];
-    let taken = taken_before(again, slot);
-    let not_taken = taken.refused_creatives.contains(&number);
+    let traced = &replay.slots[slot];
+    let taken = exclusions_before(replay, slot);
+    let rejected = taken.refused_creatives.contains(&number);
     if let Ok(win) = &traced.result {
         want.won = win.creative == number;
-        if win.place == place && !want.won && !not_taken {
-            let change = "its flight won with another creative: raise its weight beside the others";
+        if win.place == place && !want.won && !rejected {
+            let change = "another creative of its flight was chosen; raise this creative's weight";
             want.changes.push(change.into());
         }
     }
     let request =
-        Request { world: &again.world, page: &line.page, now_ms: line.at_ms, id: line.request };
+        Request { world: &replay.world, page: &line.page, now_ms: line.at_ms, id: line.request };
     let case = request.case(slot, &taken);
     let flight = &snapshot.flights[place];
     want.against = case
         .rules(place, flight)
         .into_iter()
-        .filter(|(holds, _)| !holds)
+        .filter(|(passes, _)| !passes)
         .map(|(_, removed)| removed)
-        .chain(not_taken.then_some(Removed::Blocked))
+        .chain(rejected.then_some(Removed::Blocked))
         .collect();
     want.changes.extend(want.against.iter().map(|stage| remedy(*stage).to_owned()));
     if want.against.is_empty() && !want.won {
-        lost(again, slot, place, &mut want);
+        explain_loss(replay, slot, place, &mut want);
     }
     want
 }
 
-/// What earlier slots took and what was masked, as the slot saw it.
-fn taken_before(again: &Again, slot: usize) -> Taken {
-    let snapshot = &*again.world.snapshot;
-    let won = again.slots[..slot].iter().filter_map(|traced| traced.result.as_ref().ok());
-    let masked = again.found.line.slots[..=slot.min(again.found.line.slots.len() - 1)].iter();
+/// The winners of earlier slots and the exclusions that applied to this slot.
+fn exclusions_before(replay: &Again, slot: usize) -> Taken {
+    let snapshot = &*replay.world.snapshot;
+    let won = replay.slots[..slot].iter().filter_map(|traced| traced.result.as_ref().ok());
+    let masked = replay.found.line.slots[..=slot.min(replay.found.line.slots.len() - 1)].iter();
     let mut taken = Taken {
         advertisers: won.map(|win| snapshot.flights[win.place].advertiser).collect(),
         ..Taken::default()
@@ -110,10 +110,10 @@ fn taken_before(again: &Again, slot: usize) -> Taken {
     taken
 }
 
-/// It passed every rule: the tier, the floor, the cap or the draw decided.
-fn lost(again: &Again, slot: usize, place: usize, want: &mut Want) {
-    let snapshot = &*again.world.snapshot;
-    let traced = &again.slots[slot];
+/// Explains a loss after all rules passed: by tier, relevance floor, candidate limit or draw.
+fn explain_loss(replay: &Again, slot: usize, place: usize, want: &mut Want) {
+    let snapshot = &*replay.world.snapshot;
+    let traced = &replay.slots[slot];
     let stage = traced.removed.iter().find(|(at, _)| *at == place).map(|(_, stage)| *stage);
     if let Some(stage) = stage {
         want.against.push(stage);
@@ -128,65 +128,61 @@ fn lost(again: &Again, slot: usize, place: usize, want: &mut Want) {
     if win.place == place {
         return;
     }
-    let dice = Dice::new(again.found.line.request, u16::try_from(slot).unwrap_or(u16::MAX));
-    let level = draw::ignores_scores(dice, snapshot.boosts.explore);
+    let dice = Dice::new(replay.found.line.request, u16::try_from(slot).unwrap_or(u16::MAX));
+    let ignores_scores = draw::ignores_scores(dice, snapshot.boosts.explore);
     let key = |place: usize, ln_score: Q32| {
-        let score = if level { Q32::ZERO } else { ln_score };
+        let score = if ignores_scores { Q32::ZERO } else { ln_score };
         draw::key(snapshot.flights[place].stable_id, score, dice, Purpose::Race)
     };
     let gap = key(win.place, win.score.ln_score) - key(place, own.score.ln_score);
-    if level {
-        let change = "this draw was one of those that ignore scores: chance alone decided";
+    if ignores_scores {
+        let change = "this was an exploration draw, which ignores scores";
         want.changes.push(change.into());
         return;
     }
     want.score_factor_needed = Some(factor(gap));
     want.changes.push(format!(
-        "it was in the draw and lost: with {:.2} times its score it would have won this very draw; \
-         weight, price, relevance and the operator's weights raise it",
+        "lost the draw; {:.2} times its score would have won it. Weight, price, relevance and the \
+         operator's weights raise the score",
         factor(gap)
     ));
 }
 
-/// What would lift a stage's objection.
+/// The change that would pass a filter stage.
 const fn remedy(stage: Removed) -> &'static str {
     match stage {
         Removed::Stopped => {
             "resume the flight, its campaign or its advertiser, or set a creative live"
         }
-        Removed::Commercial => "the page would have to allow more than house units",
-        Removed::Sensitive => "the flight would have to accept sensitive pages",
-        Removed::Dates => "the flight's dates would have to hold this moment",
-        Removed::Region => "the flight's regions would have to hold the reader's country",
-        Removed::PageRegion => "the flight's page regions would have to hold the page's",
-        Removed::Language => "the flight's languages would have to hold the page's",
-        Removed::Sector => "publisher and country would have to allow its line of business",
-        Removed::Topic => "the flight would have to name a topic of the page, or one above it",
-        Removed::Entity => "the flight would have to name an entity of the page, or its owner",
-        Removed::Keyword => "the flight would have to name a keyword of the page",
-        Removed::Placement => "the flight would have to name this placement, or none",
-        Removed::Publisher => "the flight would have to name this publisher, or none",
+        Removed::Commercial => "the page must allow ads other than house ads",
+        Removed::Sensitive => "the flight must accept sensitive pages",
+        Removed::Dates => "the flight's dates must include the time of the decision",
+        Removed::Region => "the flight's regions must include the reader's country",
+        Removed::PageRegion => "the flight's page regions must include the page's region",
+        Removed::Language => "the flight's languages must include the page's language",
+        Removed::Sector => "the publisher and the country must allow the advertiser's category",
+        Removed::Topic => "the flight must target a topic of the page or a parent of one",
+        Removed::Entity => "the flight must target an entity of the page or its owner",
+        Removed::Keyword => "the flight must target a keyword of the page",
+        Removed::Placement => "the flight must target this placement, or none",
+        Removed::Publisher => "the flight must target this publisher, or none",
         Removed::Conflict => {
-            "the story would have to be about somebody else, or the publisher's policy allow it"
+            "the page must not be about the advertiser or a competitor, or the publisher must allow it"
         }
-        Removed::Shown => "neither the sponsor nor a rival may be on the page already",
-        Removed::Blocked => {
-            "the publisher, or the exchange that asked, would have to lift its block"
-        }
-        Removed::Style => "it needs a live creative in a style that the placement takes",
-        Removed::Label => "a label for the reader's country would have to be reviewed",
-        Removed::Budget | Removed::Masked => {
-            "its budget would have to have room for one more event"
-        }
+        Removed::Shown => "neither the advertiser nor a competitor may already be on the page",
+        Removed::Blocked => "the publisher or the requesting exchange must lift its block",
+        Removed::Style => "the flight needs a live creative in a style that the placement accepts",
+        Removed::Label => "a label for the reader's country must be reviewed",
+        Removed::Budget | Removed::Masked => "the campaign budget must cover one more event",
         Removed::Paced => {
-            "it would have to be behind its pace: a larger budget or goal, or pacing `asap`"
+            "the flight must not be ahead of pace: raise its budget or goal, or set pacing `asap`"
         }
-        Removed::Tier => "the tiers above would have to leave the slot",
+        Removed::Tier => "no flight of a higher tier may be eligible for the slot",
         Removed::Relevance => {
-            "the operator's relevance floor would have to be lower, or the match closer"
+            "lower the operator's relevance floor, or target the page more closely"
         }
         Removed::Truncated => {
-            "its weight or price would have to be among the highest that met the page"
+            "raise its weight or price: only the highest matching flights compete"
         }
     }
 }

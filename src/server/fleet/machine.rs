@@ -1,9 +1,9 @@
-//! One machine of a simulated fleet, and what it sells.
+//! One instance of the simulated fleet, and the campaigns that it serves.
 
-use super::AWAY_MS;
 use super::LEASE_MS;
 use super::MACHINES;
 use super::PARTITION;
+use super::UNREACHABLE_MS;
 use crate::domain::campaign::Budget;
 use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
@@ -17,8 +17,8 @@ use crate::ledger::record::Event;
 use crate::ledger::record::Minted;
 use crate::ledger::record::Want;
 use crate::ledger::shared::crowd::Crowd;
-use crate::server::lease::Contact;
-use crate::server::lease::Terms;
+use crate::server::lease::LeaseTerms;
+use crate::server::lease::StoreStatus;
 use crate::server::lending::Missing;
 use crate::server::purse::Hold;
 use crate::server::purse::Purse;
@@ -27,8 +27,8 @@ use rand::RngExt;
 use rand_pcg::Pcg32;
 use std::sync::Arc;
 
-/// A campaign on sale.
-pub struct Sale {
+/// A simulated campaign.
+pub struct SimulatedCampaign {
     pub name: Box<str>,
     pub price: Micros,
     pub budget: Micros,
@@ -39,13 +39,13 @@ fn micros(amount: i64) -> Micros {
     Micros::try_from(amount).unwrap()
 }
 
-/// A large budget, and five of a few events.
-pub fn sales(dice: &mut Pcg32) -> Vec<Sale> {
-    let mut sale = |number: usize| {
+/// One campaign with a large budget and five with budgets for a few events.
+pub fn campaigns(rng: &mut Pcg32) -> Vec<SimulatedCampaign> {
+    let mut campaign = |number: usize| {
         let name: Box<str> = format!("c{number}").into();
-        let price = dice.random_range(1..20) * 1_000;
+        let price = rng.random_range(1..20) * 1_000;
         let events = if number == 0 { 400..1_500 } else { 5..50 };
-        let events = dice.random_range(events);
+        let events = rng.random_range(events);
         let none = || "unknown".into();
         let of = Arc::new(Attribution {
             advertiser: "a".into(),
@@ -61,55 +61,55 @@ pub fn sales(dice: &mut Pcg32) -> Vec<Sale> {
             entity: none(),
             region: none(),
         });
-        Sale { name, price: micros(price), budget: micros(events * price), of }
+        SimulatedCampaign { name, price: micros(price), budget: micros(events * price), of }
     };
-    (0..6).map(&mut sale).collect()
+    (0..6).map(&mut campaign).collect()
 }
 
-/// A record on a disk: by which process start, with which number.
-pub type Written = (u64, u64, Record);
+/// A record on disk: process start, sequence number, record.
+pub type DiskRecord = (u64, u64, Record);
 
 pub struct Machine {
     pub incarnation: u64,
     pub purses: Purses,
     pub own: Vec<Arc<Purse>>,
-    pub disk: Vec<Written>,
-    /// How much of the disk is known to be in the log, and how much of the log is read.
+    pub disk: Vec<DiskRecord>,
+    /// Acknowledged records of `disk`, and read entries of the log.
     pub sent: usize,
     pub read: usize,
     seq: u64,
     lsn: u64,
     pub skew_ms: i64,
-    pub heard_ms: i64,
-    pub away_ms: i64,
+    pub contact_ms: i64,
+    pub unreachable_ms: i64,
     pub crowd: Crowd,
-    pub cut_until_ms: i64,
+    pub partitioned_until_ms: i64,
     pub dead_until_ms: i64,
     pub missing: Missing,
 }
 
 impl Machine {
-    /// A process that starts at `now_ms`, on the disk of the one before it; `truth` is what it reads,
-    /// `length` how long the log is.
-    pub fn starts(
-        dice: &mut Pcg32,
-        sales: &[Sale],
-        (disk, sent): (Vec<Written>, usize),
+    /// Starts a process at `now_ms` on the disk of its predecessor. `truth` is the ledger that it
+    /// loads, `length` the length of the log.
+    pub fn start(
+        rng: &mut Pcg32,
+        campaigns: &[SimulatedCampaign],
+        (disk, sent): (Vec<DiskRecord>, usize),
         (truth, length): (&State, usize),
         now_ms: i64,
     ) -> Machine {
         let purses = Purses::default();
         purses.recover(truth);
-        let own = sales.iter().map(|sale| {
-            let budget = Budget { lifetime_micros: None, daily_micros: Some(sale.budget) };
-            purses.of_campaign(&sale.name, &budget, &Zone::utc())
+        let own = campaigns.iter().map(|campaign| {
+            let budget = Budget { lifetime_micros: None, daily_micros: Some(campaign.budget) };
+            purses.of_campaign(&campaign.name, &budget, &Zone::utc())
         });
         let own: Vec<_> = own.collect();
-        let skew_ms = dice.random_range(-120_000..120_000);
+        let skew_ms = rng.random_range(-120_000..120_000);
         let mut after: Vec<u64> = disk.iter().map(|(of, _, _)| *of).collect();
         after.dedup();
         let mut machine = Machine {
-            incarnation: dice.random(),
+            incarnation: rng.random(),
             purses,
             own,
             disk,
@@ -118,39 +118,45 @@ impl Machine {
             seq: 0,
             lsn: 0,
             skew_ms,
-            heard_ms: now_ms,
-            away_ms: 0,
+            contact_ms: now_ms,
+            unreachable_ms: 0,
             crowd: Crowd::of(MACHINES),
-            cut_until_ms: 0,
+            partitioned_until_ms: 0,
             dead_until_ms: 0,
             missing: Missing::default(),
         };
         let at_ms = now_ms + skew_ms;
-        machine.writes(Record::Here { at_ms, silent_ms: 3_600_000, after });
-        for (purse, sale) in machine.own.iter().zip(sales) {
-            purse.will_need(sale.price, at_ms);
+        machine.write(Record::Here { at_ms, silent_ms: 3_600_000, after });
+        for (purse, campaign) in machine.own.iter().zip(campaigns) {
+            purse.note_demand(campaign.price, at_ms);
         }
         machine
     }
 
-    pub fn writes(&mut self, record: Record) {
+    pub fn write(&mut self, record: Record) {
         self.lsn += 1;
         self.disk.push((self.incarnation, self.lsn, record));
     }
 
-    pub fn terms(&self, now_ms: i64) -> Terms {
-        let contact = match now_ms - self.heard_ms {
-            silence if silence < AWAY_MS => Contact::Well,
-            silence if silence < LEASE_MS => Contact::Away,
-            _ => Contact::Lapsed,
+    pub fn terms(&self, now_ms: i64) -> LeaseTerms {
+        let store = match now_ms - self.contact_ms {
+            silence if silence < UNREACHABLE_MS => StoreStatus::Reachable,
+            silence if silence < LEASE_MS => StoreStatus::Unreachable,
+            _ => StoreStatus::LeaseExpired,
         };
-        let (own, machines) = (self.incarnation, self.crowd.most());
-        Terms { own, machines, contact, allowance_percent: 5 }
+        let (incarnation, machines) = (self.incarnation, self.crowd.most());
+        LeaseTerms { incarnation, machines, store, allowance_percent: 5 }
     }
 
-    /// Sells one of a campaign, if there is money for it; what its browser will report.
-    pub fn sells(&mut self, sale: &Sale, at: usize, hold: Hold, now_ms: i64) -> Option<Event> {
-        if !self.own[at].hold(&hold, now_ms) {
+    /// Serves one unit of a campaign if its budget can be reserved; returns the impression.
+    pub fn serve(
+        &mut self,
+        campaign: &SimulatedCampaign,
+        at: usize,
+        reservation: Hold,
+        now_ms: i64,
+    ) -> Option<Event> {
+        if !self.own[at].reserve(&reservation, now_ms) {
             return None;
         }
         self.seq += 1;
@@ -160,32 +166,32 @@ impl Machine {
             cta: None,
             at_ms: 0,
             minted,
-            decision: hold.decision,
+            decision: reservation.decision,
             decided_at_ms: now_ms,
             day: i32::try_from(now_ms / 86_400_000).unwrap(),
-            attribution: sale.of.clone(),
+            attribution: campaign.of.clone(),
             bills: BillOn::Impression,
-            price: sale.price,
+            price: campaign.price,
             claimed: None,
         })
     }
 
-    /// Asks for what each purse wants, in one record.
-    pub fn asks(
+    /// Writes the lease requests of all campaigns as one record.
+    pub fn write_lease_requests(
         &mut self,
-        sales: &[Sale],
+        campaigns: &[SimulatedCampaign],
         at_ms: i64,
         want: impl Fn(&Purse) -> Option<(i32, Micros)>,
     ) {
-        let pairs = self.own.iter().zip(sales);
+        let pairs = self.own.iter().zip(campaigns);
         let wants: Vec<Want> = pairs
-            .filter_map(|(purse, sale)| {
+            .filter_map(|(purse, campaign)| {
                 let (day, micros) = want(purse)?;
-                Some(Want { campaign: sale.name.clone(), day, micros })
+                Some(Want { campaign: campaign.name.clone(), day, micros })
             })
             .collect();
         if !wants.is_empty() {
-            self.writes(Record::Lease { at_ms, of: self.incarnation, wants });
+            self.write(Record::Lease { at_ms, of: self.incarnation, wants });
         }
     }
 }

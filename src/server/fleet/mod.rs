@@ -1,5 +1,6 @@
-//! Eight machines on one store, simulated: the real purses, the real leases, the real judgement; a
-//! store, a network, deaths and clocks that dice decide. Times are a sixth of the real ones.
+//! Simulation of eight instances on one store: real campaign budgets, leases and ledger rules; the
+//! store, network, crashes and clocks are driven by a seeded random generator. Durations are a sixth of
+//! the production values.
 
 mod laws;
 mod machine;
@@ -12,11 +13,11 @@ use crate::ledger::apply::Origin;
 use crate::ledger::apply::apply;
 use crate::ledger::record::Event;
 use crate::ledger::record::Want;
+use crate::server::fleet::machine::DiskRecord;
 use crate::server::fleet::machine::Machine;
-use crate::server::fleet::machine::Sale;
-use crate::server::fleet::machine::Written;
-use crate::server::fleet::machine::sales;
-use crate::server::lease::Contact;
+use crate::server::fleet::machine::SimulatedCampaign;
+use crate::server::fleet::machine::campaigns;
+use crate::server::lease::StoreStatus;
 use crate::server::purse::Hold;
 use rand::RngExt;
 use rand::SeedableRng;
@@ -29,241 +30,244 @@ use std::time::Instant;
 
 const MACHINES: usize = 8;
 const PARTITION: u8 = 3;
-/// Noon, so that no day ends.
+/// Noon, so that no day ends during a run.
 const START_MS: i64 = 1_790_000_000_000 / 86_400_000 * 86_400_000 + 43_200_000;
 const STEP_MS: i64 = 100;
 const RESERVATION_MS: i64 = 20_000;
-const AWAY_MS: i64 = 1_000;
+const UNREACHABLE_MS: i64 = 1_000;
 const LEASE_MS: i64 = 5_000;
-const SETTLED_MS: i64 = 1_500;
-/// Nothing bad begins after this; forty seconds later all of it is over, and at the end, too, what it
-/// had locked away is sold.
-const HEALED_MS: i64 = 80_000;
+const CATCH_UP_MS: i64 = 1_500;
+/// No fault begins after this. All faults end within 40 seconds of it, and by `END_MS` the budgets that
+/// they had locked up are sold.
+const FAULTS_END_MS: i64 = 80_000;
 const END_MS: i64 = 220_000;
 
-/// What goes wrong.
+/// The faults injected in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Weather {
-    /// Slow answers, lost answers, clocks that differ, machines that stop and start in order.
-    Calm,
-    /// The store is away for all.
+enum Faults {
+    /// Slow and lost replies, clock skew, orderly restarts.
+    Mild,
+    /// Also outages of the store for all instances.
     Outage,
-    /// Machines are cut off and die, too.
-    Storm,
+    /// Also network partitions and crashes of single instances.
+    Severe,
 }
 
 struct Fleet {
-    dice: Pcg32,
+    rng: Pcg32,
     now_ms: i64,
     base: Instant,
-    sales: Vec<Sale>,
+    campaigns: Vec<SimulatedCampaign>,
     machines: Vec<Machine>,
-    /// Of the store: everything in one order, with what it changed.
+    /// The store's log: the outcome of every record, in order.
     log: Vec<Applied>,
     truth: State,
     numbers: BTreeMap<u64, u64>,
     here: BTreeMap<u64, i64>,
-    away_until_ms: i64,
-    /// Reports of browsers on their way, by when they come.
-    coming: BTreeMap<(i64, u64), Event>,
-    sold: u64,
-    /// How often each machine was without the store for so long that it noticed, and is now.
+    outage_until_ms: i64,
+    /// Events in flight from browsers, by arrival time.
+    in_flight: BTreeMap<(i64, u64), Event>,
+    decisions: u64,
+    /// Per instance: outages that it has detected, and whether it is in one now.
     outages: [(u32, bool); MACHINES],
 }
 
 impl Fleet {
     fn new(seed: u64) -> Fleet {
-        let mut dice = Pcg32::seed_from_u64(seed);
-        let sales = sales(&mut dice);
+        let mut rng = Pcg32::seed_from_u64(seed);
+        let campaigns = campaigns(&mut rng);
         let mut fleet = Fleet {
-            dice,
+            rng,
             now_ms: START_MS,
             base: Instant::now(),
-            sales,
+            campaigns,
             machines: Vec::new(),
             log: Vec::new(),
             truth: State::default(),
             numbers: BTreeMap::new(),
             here: BTreeMap::new(),
-            away_until_ms: 0,
-            coming: BTreeMap::new(),
-            sold: 0,
+            outage_until_ms: 0,
+            in_flight: BTreeMap::new(),
+            decisions: 0,
             outages: [(0, false); MACHINES],
         };
-        for number in 0..fleet.sales.len() {
-            let sale = &fleet.sales[number];
-            let (campaign, daily) = (sale.name.clone(), Some(sale.budget));
-            fleet.takes(0, &Record::Budget { campaign, lifetime: None, daily });
+        for number in 0..fleet.campaigns.len() {
+            let campaign = &fleet.campaigns[number];
+            let (campaign, daily) = (campaign.name.clone(), Some(campaign.budget));
+            fleet.apply_record(0, &Record::Budget { campaign, lifetime: None, daily });
         }
         for _ in 0..MACHINES {
-            let machine = fleet.starts(Vec::new(), 0);
+            let machine = fleet.start(Vec::new(), 0);
             fleet.machines.push(machine);
         }
         fleet
     }
 
-    fn starts(&mut self, disk: Vec<Written>, sent: usize) -> Machine {
+    fn start(&mut self, disk: Vec<DiskRecord>, sent: usize) -> Machine {
         let known = (&self.truth, self.log.len());
-        Machine::starts(&mut self.dice, &self.sales, (disk, sent), known, self.now_ms)
+        Machine::start(&mut self.rng, &self.campaigns, (disk, sent), known, self.now_ms)
     }
 
-    /// The store takes a record, the judgement follows.
-    fn takes(&mut self, incarnation: u64, record: &Record) {
+    /// The store accepts a record and the ledger applies it.
+    fn apply_record(&mut self, incarnation: u64, record: &Record) {
         let origin = Origin { incarnation, partition: PARTITION };
         self.log.push(apply(&mut self.truth, origin, record));
     }
 
-    fn reaches(&self, at: usize) -> bool {
+    fn is_connected(&self, at: usize) -> bool {
         let machine = &self.machines[at];
-        let end = self.away_until_ms.max(machine.cut_until_ms).max(machine.dead_until_ms);
+        let end = self.outage_until_ms.max(machine.partitioned_until_ms).max(machine.dead_until_ms);
         self.now_ms >= end
     }
 
-    fn lives(&self, at: usize) -> bool {
+    fn is_alive(&self, at: usize) -> bool {
         self.now_ms >= self.machines[at].dead_until_ms
     }
 
-    /// Some machine that a browser reaches.
-    fn any(&mut self) -> usize {
+    /// A random running instance.
+    fn any_alive(&mut self) -> usize {
         loop {
-            let at = self.dice.random_range(0..MACHINES);
-            if self.lives(at) {
+            let at = self.rng.random_range(0..MACHINES);
+            if self.is_alive(at) {
                 return at;
             }
         }
     }
 
-    fn runs(mut self, weather: Weather) -> Fleet {
+    fn run(mut self, faults: Faults) -> Fleet {
         while self.now_ms < START_MS + END_MS {
             self.now_ms += STEP_MS;
-            self.storms(weather);
-            self.browsers_report();
-            for at in (0..MACHINES).filter(|at| self.lives(*at)).collect::<Vec<_>>() {
-                self.notices(at);
-                self.decides(at);
-                self.talks(at);
-                self.lends(at);
+            self.inject_faults(faults);
+            self.deliver_events();
+            for at in (0..MACHINES).filter(|at| self.is_alive(*at)).collect::<Vec<_>>() {
+                self.track_outages(at);
+                self.decide(at);
+                self.communicate(at);
+                self.renew_leases(at);
             }
         }
         for at in 0..MACHINES {
-            self.ships(at, true);
+            self.ship(at, true);
         }
         self
     }
 
-    fn notices(&mut self, at: usize) {
-        let is_away = self.machines[at].terms(self.now_ms).contact != Contact::Well;
-        if is_away {
-            self.machines[at].away_ms = self.now_ms;
+    fn track_outages(&mut self, at: usize) {
+        let is_unreachable = self.machines[at].terms(self.now_ms).store != StoreStatus::Reachable;
+        if is_unreachable {
+            self.machines[at].unreachable_ms = self.now_ms;
         }
-        let (count, was_away) = &mut self.outages[at];
-        *count += u32::from(is_away && !*was_away);
-        *was_away = is_away;
+        let (count, was_unreachable) = &mut self.outages[at];
+        *count += u32::from(is_unreachable && !*was_unreachable);
+        *was_unreachable = is_unreachable;
     }
 
-    fn storms(&mut self, weather: Weather) {
-        if self.now_ms > START_MS + HEALED_MS {
+    fn inject_faults(&mut self, faults: Faults) {
+        if self.now_ms > START_MS + FAULTS_END_MS {
             return;
         }
-        let for_ms = |dice: &mut Pcg32, most: i64| dice.random_range(1_000..most);
-        if weather != Weather::Calm && self.dice.random_ratio(1, 400) {
-            self.away_until_ms = self.now_ms + for_ms(&mut self.dice, 20_000);
+        let for_ms = |rng: &mut Pcg32, most: i64| rng.random_range(1_000..most);
+        if faults != Faults::Mild && self.rng.random_ratio(1, 400) {
+            self.outage_until_ms = self.now_ms + for_ms(&mut self.rng, 20_000);
         }
-        if weather == Weather::Storm && self.dice.random_ratio(1, 100) {
-            let at = self.dice.random_range(0..MACHINES);
-            self.machines[at].cut_until_ms = self.now_ms + for_ms(&mut self.dice, 40_000);
+        if faults == Faults::Severe && self.rng.random_ratio(1, 100) {
+            let at = self.rng.random_range(0..MACHINES);
+            self.machines[at].partitioned_until_ms = self.now_ms + for_ms(&mut self.rng, 40_000);
         }
-        // In order: what nobody holds is given back. By a cut: nothing is said.
-        let dies = weather == Weather::Storm && self.dice.random_ratio(1, 150);
-        if dies || self.dice.random_ratio(1, 500) {
-            let at = self.dice.random_range(0..MACHINES);
-            if self.lives(at) && self.reaches(at) {
-                if !dies {
+        // An orderly stop releases unused leases; a crash does not.
+        let crashes = faults == Faults::Severe && self.rng.random_ratio(1, 150);
+        if crashes || self.rng.random_ratio(1, 500) {
+            let at = self.rng.random_range(0..MACHINES);
+            if self.is_alive(at) && self.is_connected(at) {
+                if !crashes {
                     let machine = &mut self.machines[at];
                     let (own, now_ms) = (machine.incarnation, self.now_ms + machine.skew_ms);
-                    machine.asks(&self.sales, now_ms, |purse| purse.give_back(own, now_ms));
-                    self.ships(at, true);
+                    machine.write_lease_requests(&self.campaigns, now_ms, |purse| {
+                        purse.release_request(own, now_ms)
+                    });
+                    self.ship(at, true);
                 }
                 let (disk, sent) =
                     (std::mem::take(&mut self.machines[at].disk), self.machines[at].sent);
-                let mut next = self.starts(disk, sent);
-                next.dead_until_ms = self.now_ms + for_ms(&mut self.dice, 5_000);
+                let mut next = self.start(disk, sent);
+                next.dead_until_ms = self.now_ms + for_ms(&mut self.rng, 5_000);
                 self.machines[at] = next;
             }
         }
     }
 
-    fn decides(&mut self, at: usize) {
-        let half = self.dice.random_bool(0.5);
-        let number = if half { 0 } else { self.dice.random_range(1..self.sales.len()) };
-        let (sale, machine) = (&self.sales[number], &mut self.machines[at]);
+    fn decide(&mut self, at: usize) {
+        let half = self.rng.random_bool(0.5);
+        let number = if half { 0 } else { self.rng.random_range(1..self.campaigns.len()) };
+        let (campaign, machine) = (&self.campaigns[number], &mut self.machines[at]);
         let now_ms = self.now_ms + machine.skew_ms;
-        self.sold += 1;
-        let hold = Hold {
-            decision: u128::from(self.sold),
-            price: sale.price,
+        self.decisions += 1;
+        let reservation = Hold {
+            decision: u128::from(self.decisions),
+            price: campaign.price,
             publisher: 0,
             publisher_percent: 100,
             until_ms: now_ms + RESERVATION_MS,
             terms: Some(machine.terms(self.now_ms)),
         };
-        let Some(event) = machine.sells(sale, number, hold, now_ms) else { return };
-        if self.dice.random_bool(0.3) {
-            return; // nobody scrolls so far
+        let Some(event) = machine.serve(campaign, number, reservation, now_ms) else { return };
+        if self.rng.random_bool(0.3) {
+            return; // the unit never comes into view
         }
-        let tail = self.dice.random_bool(0.03);
+        let tail = self.rng.random_bool(0.03);
         let after_ms = if tail {
-            self.dice.random_range(2_000..RESERVATION_MS - 4_000)
+            self.rng.random_range(2_000..RESERVATION_MS - 4_000)
         } else {
-            let even: f64 = self.dice.random_range(0.001..1.0);
+            let even: f64 = self.rng.random_range(0.001..1.0);
             #[expect(clippy::cast_possible_truncation, reason = "a few seconds")]
             let after_ms = (-even.ln() * 600.0) as i64;
             after_ms
         };
-        if self.dice.random_ratio(1, 16) {
-            self.coming.insert((self.now_ms + after_ms + 300, self.sold << 1), event.clone());
+        if self.rng.random_ratio(1, 16) {
+            self.in_flight
+                .insert((self.now_ms + after_ms + 300, self.decisions << 1), event.clone());
         }
-        self.coming.insert((self.now_ms + after_ms, self.sold << 1 | 1), event);
+        self.in_flight.insert((self.now_ms + after_ms, self.decisions << 1 | 1), event);
     }
 
-    fn browsers_report(&mut self) {
-        while let Some(first) = self.coming.first_entry().filter(|e| e.key().0 <= self.now_ms) {
+    fn deliver_events(&mut self) {
+        while let Some(first) = self.in_flight.first_entry().filter(|e| e.key().0 <= self.now_ms) {
             let event = first.remove();
-            let at = self.any();
+            let at = self.any_alive();
             let machine = &mut self.machines[at];
             let at_ms = self.now_ms + machine.skew_ms;
-            machine.purses.keep(&event.attribution.campaign, event.decision, at_ms + 3_600_000);
-            machine.writes(Record::Event(Arc::new(Event { at_ms, ..event })));
+            machine.purses.extend(&event.attribution.campaign, event.decision, at_ms + 3_600_000);
+            machine.write(Record::Event(Arc::new(Event { at_ms, ..event })));
         }
     }
 
-    /// Sends, reads, says that it is here: each now and then, so that every step takes its time.
-    fn talks(&mut self, at: usize) {
-        if self.dice.random_ratio(2, 3) {
-            self.ships(at, false);
+    /// Sends records, reads the log, sends a heartbeat; each at random, to simulate latency.
+    fn communicate(&mut self, at: usize) {
+        if self.rng.random_ratio(2, 3) {
+            self.ship(at, false);
         }
-        if !self.reaches(at) {
+        if !self.is_connected(at) {
             return;
         }
-        if self.dice.random_ratio(2, 3) {
+        if self.rng.random_ratio(2, 3) {
             let machine = &mut self.machines[at];
             for applied in &self.log[machine.read..] {
-                machine.purses.applied(applied);
+                machine.purses.apply(applied);
             }
             machine.read = self.log.len();
         }
         let machine = &mut self.machines[at];
-        if self.now_ms - machine.heard_ms >= 300 {
-            machine.heard_ms = self.now_ms;
+        if self.now_ms - machine.contact_ms >= 300 {
+            machine.contact_ms = self.now_ms;
             self.here.insert(machine.incarnation, self.now_ms);
-            self.here.retain(|_, heard_ms| self.now_ms - *heard_ms <= 2_000);
+            self.here.retain(|_, contact_ms| self.now_ms - *contact_ms <= 2_000);
             machine.crowd.heard(self.here.len());
         }
     }
 
-    /// Sends what is on disk. An answer may be lost: then all of it is sent again.
-    fn ships(&mut self, at: usize, surely: bool) {
-        if !surely && !self.reaches(at) {
+    /// Sends the records on disk. If the reply is lost, all of them are sent again.
+    fn ship(&mut self, at: usize, reliably: bool) {
+        if !reliably && !self.is_connected(at) {
             return;
         }
         let unsent = self.machines[at].disk[self.machines[at].sent..].to_vec();
@@ -272,35 +276,37 @@ impl Fleet {
             let last = self.numbers.entry(of).or_default();
             if number == *last + 1 {
                 *last = number;
-                self.takes(of, &record);
+                self.apply_record(of, &record);
             }
         }
-        if surely || self.dice.random_ratio(9, 10) {
+        if reliably || self.rng.random_ratio(9, 10) {
             self.machines[at].sent += count;
         }
     }
 
-    fn lends(&mut self, at: usize) {
+    fn renew_leases(&mut self, at: usize) {
         let machine = &mut self.machines[at];
         let (terms, now_ms) = (machine.terms(self.now_ms), self.now_ms + machine.skew_ms);
-        if self.dice.random_bool(0.5) {
+        if self.rng.random_bool(0.5) {
             return;
         }
-        machine.asks(&self.sales, now_ms, |purse| purse.want(&terms, now_ms));
+        machine.write_lease_requests(&self.campaigns, now_ms, |purse| {
+            purse.lease_request(&terms, now_ms)
+        });
         let first = self.here.keys().next().copied();
         if self.now_ms % 500 == 0 {
             let machine = &mut self.machines[at];
-            let known = self.now_ms - machine.away_ms >= SETTLED_MS;
-            machine.own.iter().for_each(|purse| _ = purse.settle(now_ms, known));
-            if terms.contact != Contact::Well {
-                machine.missing.forget();
+            let known = self.now_ms - machine.unreachable_ms >= CATCH_UP_MS;
+            machine.own.iter().for_each(|purse| _ = purse.expire(now_ms, known));
+            if terms.store != StoreStatus::Reachable {
+                machine.missing.restart();
             } else if first == Some(machine.incarnation) {
-                self.reclaims(at);
+                self.reclaim(at);
             }
         }
     }
 
-    fn reclaims(&mut self, at: usize) {
+    fn reclaim(&mut self, at: usize) {
         let elapsed_ms = u64::try_from(self.now_ms - START_MS).unwrap();
         let now = self.base + Duration::from_millis(elapsed_ms);
         let patience = u64::try_from(LEASE_MS * 3 / 2 + RESERVATION_MS).unwrap();
@@ -308,15 +314,16 @@ impl Fleet {
             self.truth.leases().flat_map(|(_, _, leases)| leases.holders()).collect();
         let here: Vec<u64> = self.here.keys().copied().collect();
         let machine = &mut self.machines[at];
-        let dead = machine.missing.look(&holders, &here, Duration::from_millis(patience), now);
+        let dead =
+            machine.missing.absent_for(&holders, &here, Duration::from_millis(patience), now);
         for of in dead {
-            let all = self.sales.iter().map(|sale| Want {
-                campaign: sale.name.clone(),
+            let all = self.campaigns.iter().map(|campaign| Want {
+                campaign: campaign.name.clone(),
                 day: 0,
                 micros: Micros::ZERO,
             });
             let wants = all.collect();
-            machine.writes(Record::Lease { at_ms: self.now_ms, of, wants });
+            machine.write(Record::Lease { at_ms: self.now_ms, of, wants });
         }
     }
 }

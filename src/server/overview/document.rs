@@ -1,4 +1,4 @@
-//! The overview as people and programs read it.
+//! The overview document (JSON).
 
 use crate::catalog::edit;
 use crate::domain::creative::Creative;
@@ -12,146 +12,146 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 closed! {
-    /// Whether a flight can be chosen now, and if not, what stands in the way.
+    /// Whether a flight can be chosen now, and if not, the first obstacle.
     FlightStatus {
-        /// It is in every draw whose page it meets.
+        /// Eligible on every page that it targets.
         Open = "open",
-        /// It, its campaign or its advertiser is stopped.
+        /// The flight, its campaign or its advertiser is paused.
         Stopped = "stopped",
-        /// None of its creatives is live.
+        /// No creative is live.
         NoLiveCreative = "no_live_creative",
-        /// Its first moment is to come.
+        /// The start date is in the future.
         NotBegun = "not_begun",
-        /// Its last moment has passed.
+        /// The end date has passed.
         Over = "over",
-        /// Its campaign has no room for one more event, today or in all.
+        /// The daily or lifetime budget does not cover one more event.
         BudgetSpent = "budget_spent",
-        /// It is ahead of its pace, and waits.
+        /// Ahead of pace; waits until delivery is due.
         Paced = "paced",
     }
 }
 
-/// What is sold and how it does.
+/// Advertisers, campaigns, flights, creatives and publishers with their current delivery.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Overview {
-    /// When.
+    /// Time of the overview.
     pub at: String,
-    /// How many flights were found.
+    /// Number of matching flights.
     pub found: usize,
-    /// How many of them are not here: `search` for them.
+    /// Number of matching flights that are omitted here; narrow the `search` to see them.
     pub left_off: usize,
-    /// How many flights there are.
+    /// Total number of flights.
     pub flights: usize,
-    /// Advertisers with what of theirs was found.
+    /// Matching advertisers, or those with matching campaigns or flights.
     pub advertisers: Vec<AdvertiserOverview>,
-    /// Sites that were found.
+    /// Matching publishers.
     pub publishers: Vec<PublisherOverview>,
 }
 
-/// Who pays.
+/// An advertiser.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AdvertiserOverview {
-    /// Its id.
+    /// Advertiser id.
     pub id: String,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// What every amount of its campaigns and flights is in.
+    /// Currency of all amounts of its campaigns and flights.
     pub currency: Currency,
-    /// Nothing of it is served.
+    /// Whether the advertiser is paused.
     pub stopped: bool,
-    /// Its campaigns that were found.
+    /// Matching campaigns.
     pub campaigns: Vec<CampaignOverview>,
 }
 
-/// A campaign and its purse.
+/// A campaign and its budget.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CampaignOverview {
-    /// Its id.
+    /// Campaign id.
     pub id: String,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Nothing of it is served.
+    /// Whether the campaign is paused.
     pub stopped: bool,
-    /// Billed in all.
+    /// Billed in total.
     pub spent_micros: Micros,
-    /// Billed today, by the day of the advertiser's zone.
+    /// Billed today, in the advertiser's time zone.
     pub spent_today_micros: Micros,
-    /// Held by decisions whose event has yet to come.
+    /// Reserved by decisions whose event has not arrived.
     pub held_micros: Micros,
-    /// What is left for today, holds not taken off; absent without a limit.
+    /// Remaining budget for today, reservations not subtracted; absent without a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_micros: Option<Micros>,
-    /// What it may spend in one day.
+    /// Daily limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub daily_micros: Option<Micros>,
-    /// What it may spend in all.
+    /// Lifetime limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifetime_micros: Option<Micros>,
-    /// Its flights that were found.
+    /// Matching flights.
     pub flights: Vec<FlightOverview>,
 }
 
-/// A flight and how far it is.
+/// A flight and its delivery.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FlightOverview {
-    /// Its id.
+    /// Flight id.
     pub id: String,
-    /// Its campaign, whose purse it shares with its sisters.
+    /// Campaign id; all flights of a campaign share its budget.
     pub campaign: String,
-    /// Who pays.
+    /// Advertiser id.
     pub advertiser: String,
-    /// When it is asked.
+    /// Priority tier.
     pub tier: Tier,
-    /// What it pays for.
+    /// Pricing model.
     pub bills: BillOn,
-    /// Its price: per thousand for `impression` and `viewable`, per event for `click`.
+    /// Price: per thousand for `cpm` and `vcpm`, per event for `cpc`.
     pub price_micros: Micros,
-    /// It is stopped itself.
+    /// Whether the flight itself is paused.
     pub stopped: bool,
-    /// Whether it can be chosen now.
+    /// Whether the flight can be chosen now.
     pub status: FlightStatus,
-    /// Billed for it today.
+    /// Billed for this flight today.
     pub spent_today_micros: Micros,
-    /// What is left in its campaign's purse for today; absent without a limit.
+    /// Remaining campaign budget for today; absent without a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_micros: Option<Micros>,
-    /// Counted impressions in all.
+    /// Counted impressions in total.
     pub delivered_impressions: u64,
-    /// How many it is to deliver by its end.
+    /// Impression goal until the end date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goal_impressions: Option<u64>,
-    /// Delivered over due, of its goal or of its campaign's day; 1 is on pace.
+    /// Delivered divided by due, of the goal or of the campaign's daily budget; 1 is on pace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pace: Option<f64>,
-    /// Its creatives.
+    /// Creatives of the flight.
     pub creatives: Vec<CreativeOverview>,
 }
 
-/// A creative and where it can go.
+/// A creative and its possible state changes.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CreativeOverview {
-    /// Its id.
+    /// Creative id.
     pub id: String,
-    /// Its headline.
+    /// Headline.
     pub headline: String,
-    /// Where it stands.
+    /// Current state.
     pub state: CreativeState,
-    /// Where it can go from there in one step.
+    /// States reachable in one step.
     pub steps: Vec<CreativeState>,
 }
 
-/// A site.
+/// A publisher.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PublisherOverview {
-    /// Its id.
+    /// Publisher id.
     pub id: String,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Nothing is served on it.
+    /// Whether the publisher is paused.
     pub stopped: bool,
-    /// URL prefixes on which nothing is served.
+    /// Paused URL prefixes.
     pub stopped_paths: Vec<String>,
-    /// Topics on which nothing is served.
+    /// Paused topics.
     pub stopped_topics: Vec<String>,
 }
 

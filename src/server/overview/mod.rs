@@ -1,5 +1,5 @@
-//! What is sold and how it does, at one moment: advertisers, their campaigns, their flights, their
-//! creatives, and the sites they run on. For an operator who looks for one of many.
+//! The overview: advertisers, campaigns, flights, creatives and publishers with their current delivery,
+//! searchable by operators.
 
 pub mod document;
 
@@ -18,21 +18,20 @@ use crate::server::overview::document::FlightOverview;
 use crate::server::overview::document::FlightStatus;
 use crate::server::overview::document::Overview;
 use crate::server::overview::search::Search;
-use crate::server::overview::search::stopped_word;
-use crate::server::purse::Content;
+use crate::server::overview::search::paused_term;
+use crate::server::purse::Balance;
 use crate::server::state;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-/// How many flights one answer holds at the most: more than a person reads, less than a browser
-/// chokes on. A search finds the others.
+/// Maximum flights per response, to limit page size. A narrower search finds the others.
 pub const MOST_FLIGHTS: usize = 200;
 
-/// What all rows are made of.
-struct Moment<'a> {
+/// Data for building all rows, at one moment.
+struct OverviewContext<'a> {
     live: &'a Live,
     now_ms: i64,
-    contents: Vec<Content>,
+    balances: Vec<Balance>,
     /// By flight.
     spent_today: HashMap<Box<str>, Micros>,
     /// By flight.
@@ -40,33 +39,33 @@ struct Moment<'a> {
 }
 
 impl Server {
-    /// What is sold and how it does. Every word of `search` must be in an id, a name, a state or a
-    /// tier of a flight or of what it belongs to; none finds everything. Looks at every flight and
-    /// at the ledger's rows of today: not for a thread that serves.
+    /// The overview of everything that matches `search`: every word must occur in an id, name, state or
+    /// tier of a flight, its creatives, campaign or advertiser; an empty search matches everything.
+    /// Reads every flight and today's ledger rows: do not call on a request thread.
     pub fn overview(&self, search: &str) -> Overview {
-        self.found(&Search::of(search))
+        self.build_overview(&Search::of(search))
     }
 
-    /// What one advertiser has, and how it does; nothing of anybody else's. Not for a thread that
-    /// serves, either.
+    /// The overview of one advertiser only; `None` if it does not exist. Do not call on a request
+    /// thread.
     pub fn overview_of(&self, advertiser: &str) -> Option<AdvertiserOverview> {
-        self.found(&Search::of_advertiser(advertiser)).advertisers.pop()
+        self.build_overview(&Search::of_advertiser(advertiser)).advertisers.pop()
     }
 
-    fn found(&self, search: &Search) -> Overview {
+    fn build_overview(&self, search: &Search) -> Overview {
         let (live, now_ms) = (self.live(), self.clock.now_ms());
         let inventory = &live.snapshot().inventory;
-        let contents: Vec<Content> =
-            live.fixtures.purses.iter().map(|purse| purse.content(now_ms)).collect();
-        let mut moment = Moment {
-            spent_today: self.spent_today(inventory, &contents),
-            contents,
+        let balances: Vec<Balance> =
+            live.fixtures.purses.iter().map(|purse| purse.balance(now_ms)).collect();
+        let mut context = OverviewContext {
+            spent_today: self.spent_today(inventory, &balances),
+            balances,
             now_ms,
             live: &live,
             creatives: HashMap::new(),
         };
         for creative in &inventory.creatives {
-            moment.creatives.entry(creative.flight.as_str()).or_default().push(creative);
+            context.creatives.entry(creative.flight.as_str()).or_default().push(creative);
         }
         let mut found: HashMap<usize, Vec<FlightOverview>> = HashMap::new();
         let mut count = 0;
@@ -74,10 +73,10 @@ impl Server {
         places.sort_by_key(|place| live.snapshot().flights[*place].doc);
         for place in places {
             let row = &live.snapshot().flights[place];
-            if moment.finds(search, place) {
+            if context.matches(search, place) {
                 count += 1;
                 if count <= MOST_FLIGHTS {
-                    found.entry(row.campaign).or_default().push(moment.flight(place));
+                    found.entry(row.campaign).or_default().push(context.flight(place));
                 }
             }
         }
@@ -86,15 +85,15 @@ impl Server {
             found: count,
             left_off: count.saturating_sub(MOST_FLIGHTS),
             flights: live.snapshot().flights.len(),
-            advertisers: moment.advertisers(search, found),
+            advertisers: context.advertisers(search, found),
             publishers: inventory
                 .publishers
                 .iter()
                 .filter(|site| {
-                    let cut = site.all_stopped_paths().next().is_some()
+                    let has_pauses = site.all_stopped_paths().next().is_some()
                         || site.all_stopped_topics().next().is_some();
-                    let state = stopped_word(site.is_stopped() || cut);
-                    search.finds(&[site.id.as_str(), &site.name, state])
+                    let state = paused_term(site.is_stopped() || has_pauses);
+                    search.matches(&[site.id.as_str(), &site.name, state])
                 })
                 .take(MOST_FLIGHTS)
                 .map(Into::into)
@@ -102,16 +101,16 @@ impl Server {
         }
     }
 
-    /// What each flight was billed today, by the day of its advertiser's zone. The rows stand in
-    /// the order of time, so that the past is not looked at.
+    /// Net amount billed per flight today, in its advertiser's time zone. Rows are ordered by time, so
+    /// only today's are read.
     fn spent_today(
         &self,
         inventory: &Inventory,
-        contents: &[Content],
+        balances: &[Balance],
     ) -> HashMap<Box<str>, Micros> {
         let ids = inventory.campaigns.iter().map(|campaign| campaign.id.as_str());
         let starts: HashMap<&str, i64> =
-            ids.zip(contents.iter().map(|content| content.today.starts_ms)).collect();
+            ids.zip(balances.iter().map(|balance| balance.today.starts_ms)).collect();
         let first = starts.values().min().copied().unwrap_or(i64::MAX);
         let mut spent: HashMap<Box<str>, Micros> = HashMap::new();
         let views = self.ledger.views();
@@ -129,7 +128,7 @@ impl Server {
     }
 }
 
-impl Moment<'_> {
+impl OverviewContext<'_> {
     fn inventory(&self) -> &Inventory {
         &self.live.snapshot().inventory
     }
@@ -138,9 +137,9 @@ impl Moment<'_> {
         self.creatives.get(id).map_or(&[], Vec::as_slice)
     }
 
-    fn finds(&self, search: &Search, place: usize) -> bool {
+    fn matches(&self, search: &Search, place: usize) -> bool {
         let (row, inventory) = (&self.live.snapshot().flights[place], self.inventory());
-        if !search.concerns(inventory.advertisers[row.advertiser].id.as_str()) {
+        if !search.includes(inventory.advertisers[row.advertiser].id.as_str()) {
             return false;
         }
         if search.is_empty() {
@@ -161,18 +160,18 @@ impl Moment<'_> {
         for creative in self.of_flight(document.id.as_str()) {
             texts.extend([creative.id.as_str(), &creative.headline, creative.state.as_str()]);
         }
-        search.finds(&texts)
+        search.matches(&texts)
     }
 
-    /// The first thing that stands in a flight's way; what a person changes comes first.
+    /// The first obstacle of a flight; those that an operator controls come first.
     fn status(&self, place: usize) -> FlightStatus {
         let (row, inventory) = (&self.live.snapshot().flights[place], self.inventory());
         let state = &self.live.world.state;
-        let here = u32::try_from(place).unwrap_or(u32::MAX);
+        let number = u32::try_from(place).unwrap_or(u32::MAX);
         let stopped = inventory.flights[row.doc].is_stopped()
             || inventory.campaigns[row.campaign].is_stopped()
             || inventory.advertisers[row.advertiser].is_stopped()
-            || state.stopped.contains(&here);
+            || state.stopped.contains(&number);
         if stopped {
             FlightStatus::Stopped
         } else if row.creatives.is_empty() {
@@ -181,9 +180,9 @@ impl Moment<'_> {
             FlightStatus::NotBegun
         } else if self.now_ms >= row.ends_ms {
             FlightStatus::Over
-        } else if state.spent.binary_search(&here).is_ok() {
+        } else if state.spent.binary_search(&number).is_ok() {
             FlightStatus::BudgetSpent
-        } else if state.paced.iter().any(|(paced, _)| *paced == here) {
+        } else if state.paced.iter().any(|(paced, _)| *paced == number) {
             FlightStatus::Paced
         } else {
             FlightStatus::Open
@@ -204,22 +203,22 @@ impl Moment<'_> {
             stopped: document.is_stopped(),
             status: self.status(place),
             spent_today_micros: self.spent_today.get(id).copied().unwrap_or_default(),
-            left_micros: self.contents[row.campaign].left,
+            left_micros: self.balances[row.campaign].remaining,
             delivered_impressions: self.live.fixtures.delivered[place].load(Ordering::Relaxed),
             goal_impressions: document.goal_impressions,
-            pace: state::pace(self.live, place, &self.contents, self.now_ms),
+            pace: state::pace(self.live, place, &self.balances, self.now_ms),
             creatives: self.of_flight(id).iter().map(|one| (*one).into()).collect(),
         }
     }
 
-    /// Those with something that was found, and those that are found themselves.
+    /// Advertisers that match or have matching campaigns or flights.
     fn advertisers(
         &self,
         search: &Search,
         mut found: HashMap<usize, Vec<FlightOverview>>,
     ) -> Vec<AdvertiserOverview> {
         let inventory = self.inventory();
-        let mut of_whom: HashMap<&str, Vec<CampaignOverview>> = HashMap::new();
+        let mut by_advertiser: HashMap<&str, Vec<CampaignOverview>> = HashMap::new();
         let names: HashMap<&str, &str> =
             inventory.advertisers.iter().map(|one| (one.id.as_str(), one.name.as_str())).collect();
         for (number, campaign) in inventory.campaigns.iter().enumerate() {
@@ -230,21 +229,23 @@ impl Moment<'_> {
                 &campaign.name,
                 owner,
                 names.get(owner).copied().unwrap_or_default(),
-                stopped_word(campaign.is_stopped()),
+                paused_term(campaign.is_stopped()),
             ];
-            let shown = !flights.is_empty()
-                || (search.concerns(owner) && of_whom.len() < MOST_FLIGHTS && search.finds(&texts));
-            if shown {
+            let include = !flights.is_empty()
+                || (search.includes(owner)
+                    && by_advertiser.len() < MOST_FLIGHTS
+                    && search.matches(&texts));
+            if include {
                 let row = self.campaign(campaign, number, flights);
-                of_whom.entry(owner).or_default().push(row);
+                by_advertiser.entry(owner).or_default().push(row);
             }
         }
         let rows = inventory.advertisers.iter().filter_map(|advertiser| {
-            let campaigns = of_whom.remove(advertiser.id.as_str()).unwrap_or_default();
+            let campaigns = by_advertiser.remove(advertiser.id.as_str()).unwrap_or_default();
             let own =
-                [advertiser.id.as_str(), &advertiser.name, stopped_word(advertiser.is_stopped())];
+                [advertiser.id.as_str(), &advertiser.name, paused_term(advertiser.is_stopped())];
             (!campaigns.is_empty()
-                || (search.concerns(advertiser.id.as_str()) && search.finds(&own)))
+                || (search.includes(advertiser.id.as_str()) && search.matches(&own)))
             .then(|| AdvertiserOverview {
                 id: advertiser.id.to_string(),
                 name: advertiser.name.clone(),
@@ -262,15 +263,15 @@ impl Moment<'_> {
         number: usize,
         flights: Vec<FlightOverview>,
     ) -> CampaignOverview {
-        let content = &self.contents[number];
+        let balance = &self.balances[number];
         CampaignOverview {
             id: campaign.id.to_string(),
             name: campaign.name.clone(),
             stopped: campaign.is_stopped(),
-            spent_micros: content.spent,
-            spent_today_micros: content.spent_today,
-            held_micros: content.held,
-            left_micros: content.left,
+            spent_micros: balance.spent,
+            spent_today_micros: balance.spent_today,
+            held_micros: balance.reserved,
+            left_micros: balance.remaining,
             daily_micros: campaign.budget.daily_micros,
             lifetime_micros: campaign.budget.lifetime_micros,
             flights,

@@ -1,4 +1,4 @@
-//! The figures of a row, and how rows of the ledger add to them.
+//! The figures of a report row, and how ledger rows add to them.
 
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
@@ -9,61 +9,61 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Events of one kind. Duplicates and tests are neither gross nor invalid.
+/// Events of one kind. Duplicates and tests are not included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Figure {
-    /// Counted and invalid.
+    /// Net plus invalid events.
     pub gross: u64,
-    /// Kept and never billed, or credited since.
+    /// Events recorded as invalid or credited later.
     pub invalid: u64,
-    /// Counted.
+    /// Counted events.
     pub net: u64,
 }
 
 /// The figures of one row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Figures {
-    /// Slots that were asked for; an advertiser's are those it filled. Tests, robots and floods are
-    /// left out. A crash may lose the last second of these two, which no bill depends on.
+    /// Opportunities; in an advertiser's report only those it filled. Excludes tests, bots and floods.
+    /// A crash may lose the last second of `requests` and `filled`; no bill depends on them.
     pub requests: u64,
-    /// Those that got a unit.
+    /// Opportunities that were filled.
     pub filled: u64,
-    /// Those that got none, by reason: in a publisher's reports.
+    /// Opportunities that were not filled, by reason; in publisher reports.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub no_fill: BTreeMap<NoFill, u64>,
-    /// Units that began to render.
+    /// Impressions (begin to render).
     pub impressions: Figure,
-    /// Units half in view for a second.
+    /// Viewable impressions (50 % in view for one second).
     pub viewable: Figure,
-    /// Calls to action followed.
+    /// Clicks on calls to action.
     pub clicks: Figure,
-    /// Commands copied.
+    /// Copied commands.
     pub copies: Figure,
-    /// Events that wait for their impression.
+    /// Events waiting for their impression.
     pub pending: u64,
-    /// Invalid events by reason, of all kinds.
+    /// Invalid events of all kinds, by reason.
     pub refused: BTreeMap<InvalidReason, u64>,
-    /// Billed, with what was given back taken off, in micros of the row's currency.
+    /// Billed amount minus credits and refunds, in micros of the row's currency.
     pub spend_micros: i64,
-    /// Given back: credits for invalid traffic, and refunds.
+    /// Credits for invalid traffic, and refunds.
     pub returned_micros: i64,
-    /// The publisher's share of what was spent: in its own reports.
+    /// The publisher's share of the spend; in publisher reports.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revenue_micros: Option<i64>,
 }
 
-/// Whether a row of events adds to any figure: tests and duplicates do not, and what had nothing
-/// else stands in no report.
-pub(super) fn tells(tally: &Tally) -> bool {
+/// Whether a row of events adds to any figure. Tests and duplicates do not, and a row with nothing else
+/// is left out of reports.
+pub(super) fn is_reportable(tally: &Tally) -> bool {
     let invalid =
         |(reason, count): (&InvalidReason, &u64)| *reason != InvalidReason::Test && *count > 0;
     tally.counted > 0 || tally.pending > 0 || tally.invalid.iter().any(invalid)
 }
 
 impl Figures {
-    /// Adds a row of events. The publisher's share is rounded down in each row of the ledger, so
-    /// that it adds up however a report is broken down.
-    pub(super) fn event(&mut self, kind: EventKind, tally: &Tally, share_bp: Option<u16>) {
+    /// Adds a row of events. The publisher's share is rounded down per ledger row, so that every
+    /// breakdown adds up to the same total.
+    pub(super) fn add_events(&mut self, kind: EventKind, tally: &Tally, share_bp: Option<u16>) {
         let figure = match kind {
             EventKind::Impression => &mut self.impressions,
             EventKind::Viewable => &mut self.viewable,
@@ -91,20 +91,20 @@ impl Figures {
         }
     }
 
-    /// Adds units that were served.
-    pub(super) fn served(&mut self, count: u64) {
+    /// Adds filled opportunities.
+    pub(super) fn add_served(&mut self, count: u64) {
         self.requests += count;
         self.filled += count;
     }
 
-    /// Adds slots that stayed empty.
-    pub(super) fn unfilled(&mut self, reason: NoFill, count: u64) {
+    /// Adds unfilled opportunities.
+    pub(super) fn add_unfilled(&mut self, reason: NoFill, count: u64) {
         self.requests += count;
         *self.no_fill.entry(reason).or_default() += count;
     }
 
-    /// Takes off money that was given back.
-    pub(super) fn refunded(&mut self, micros: Micros) {
+    /// Subtracts a refund.
+    pub(super) fn add_refund(&mut self, micros: Micros) {
         self.spend_micros -= micros.get();
         self.returned_micros += micros.get();
     }

@@ -1,4 +1,4 @@
-//! Laws of reports, on generated histories.
+//! Properties of reports, on generated histories.
 
 use super::*;
 use crate::domain::event::BillOn;
@@ -19,7 +19,7 @@ use crate::ledger::record::Refund;
 use proptest::prelude::*;
 use std::sync::Arc;
 
-/// Fifty hours around the end of Berlin's summer time, 2026-10-25T01:00Z.
+/// 50 hours around the end of Berlin's summer time, 2026-10-25T01:00Z.
 const START_MS: i64 = 1_792_828_800_000;
 const SPAN_MS: i64 = 180_000_000;
 
@@ -143,7 +143,7 @@ fn queries() -> impl Strategy<Value = Query> {
     })
 }
 
-/// The figures that must add up, of one row.
+/// The figures of a row that must add up.
 fn sums(figures: &Figures) -> Vec<i64> {
     let of = |figure: &Figure| [figure.gross, figure.invalid, figure.net];
     let kinds = [&figures.impressions, &figures.viewable, &figures.clicks, &figures.copies];
@@ -175,7 +175,7 @@ fn added(rows: &[Row]) -> BTreeMap<Currency, Vec<i64>> {
 
 proptest! {
     #[test]
-    fn every_breakdown_adds_up_to_the_same_total_also_behind_a_checkpoint(
+    fn every_breakdown_adds_up_to_the_same_total_before_and_after_a_checkpoint(
         records in records(), query in queries(),
         by in prop::collection::vec(prop::sample::subsequence(Dimension::ALL.to_vec(), 0..5), 3),
     ) {
@@ -183,23 +183,23 @@ proptest! {
         for record in &records {
             apply(&mut state, Origin { incarnation: 0, partition: 0 }, record);
         }
-        let kept = postcard::to_stdvec(&state).unwrap();
-        let again: State = postcard::from_bytes(&kept).unwrap();
-        prop_assert_eq!(&again, &state);
+        let encoded = postcard::to_stdvec(&state).unwrap();
+        let decoded: State = postcard::from_bytes(&encoded).unwrap();
+        prop_assert_eq!(&decoded, &state);
 
         let (_, total) = report(&state.views, &query);
         for by in by {
             let broken_down = Query { by, ..query.clone() };
-            let (rows, same) = report(&again.views, &broken_down);
+            let (rows, same) = report(&decoded.views, &broken_down);
             prop_assert_eq!(&same, &total);
             prop_assert_eq!(added(&rows), added(&total), "{:?}", broken_down.by);
-            // What is of tests or duplicates alone stands in no row.
+            // No row consists only of tests or duplicates.
             prop_assert!(rows.iter().all(|row| sums(&row.figures).iter().any(|sum| *sum != 0)));
         }
     }
 
     #[test]
-    fn what_an_advertiser_spent_is_what_its_campaigns_were_billed(records in records()) {
+    fn the_spend_of_an_advertiser_equals_the_bills_of_its_campaigns(records in records()) {
         let mut state = State::default();
         for record in &records {
             apply(&mut state, Origin { incarnation: 0, partition: 0 }, record);
@@ -222,7 +222,7 @@ proptest! {
 }
 
 #[test]
-fn the_hour_that_comes_twice_when_summer_ends_is_two_hours() {
+fn the_repeated_hour_at_the_end_of_summer_time_is_two_rows() {
     let quarter = |text: &str| {
         let at: jiff::Timestamp = text.parse().unwrap();
         at.as_millisecond() / QUARTER_MS
@@ -236,7 +236,7 @@ fn the_hour_that_comes_twice_when_summer_ends_is_two_hours() {
         region: "DE".into(),
         reason: NoFill::NoCandidate,
     };
-    let of = Of::Empty(&empty, "EUR".parse().unwrap());
+    let of = Subject::Empty(&empty, "EUR".parse().unwrap());
     let hour = |text| value(Dimension::Hour, quarter(text), of, &zone);
     assert_eq!(hour("2026-10-25T00:15:00Z"), "2026-10-25T02:00+02:00");
     assert_eq!(hour("2026-10-25T01:15:00Z"), "2026-10-25T02:00+01:00");

@@ -1,5 +1,5 @@
-//! Reports: folds over the ledger's rows. Every breakdown of one query adds up to the same total:
-//! each row of the ledger falls into exactly one row of a report, whatever it is broken down by.
+//! Reports: aggregations of ledger rows. Each ledger row falls into exactly one report row, so every
+//! breakdown of a query adds up to the same total.
 
 mod figures;
 #[cfg(test)]
@@ -21,157 +21,160 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 closed! {
-    /// What a report can be broken down by.
+    /// A dimension to break a report down by.
     Dimension {
-        /// The decision's civil day.
+        /// Civil day of the decision.
         Day = "day",
-        /// The decision's civil hour.
+        /// Civil hour of the decision.
         Hour = "hour",
-        /// The one topic it is reported under.
+        /// Attributed topic.
         Topic = "topic",
-        /// The one entity.
+        /// Attributed entity.
         Entity = "entity",
         /// The reader's country.
         Region = "region",
-        /// Whose page.
+        /// Publisher.
         Publisher = "publisher",
-        /// Which slot.
+        /// Placement.
         Placement = "placement",
-        /// Which campaign.
+        /// Campaign.
         Campaign = "campaign",
-        /// Which flight.
+        /// Flight.
         Flight = "flight",
-        /// Which creative.
+        /// Creative.
         Creative = "creative",
-        /// Which wording of it.
+        /// Variant of the creative.
         Variant = "variant",
-        /// Which call to action: clicks alone.
+        /// Call to action; clicks only.
         Cta = "cta",
-        /// Which tier.
+        /// Tier.
         Tier = "tier",
     }
 }
 
-/// Whose report it is.
+/// The party that a report is for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Party {
-    /// One that pays.
+    /// Advertiser id.
     Advertiser(String),
-    /// One that shows.
+    /// A publisher.
     Publisher {
-        /// Its id.
+        /// Publisher id.
         id: String,
-        /// Its share of what its pages earn, from each date on.
+        /// Its revenue shares, each valid from a date.
         shares: Vec<RevenueShare>,
     },
 }
 
-/// What is asked.
+/// A report query.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// Whose.
+    /// The party that the report is for.
     pub party: Party,
-    /// The first moment, in unix milliseconds.
+    /// Start, in unix milliseconds.
     pub from_ms: i64,
-    /// The first moment after it.
+    /// End, exclusive, in unix milliseconds.
     pub to_ms: i64,
-    /// Broken down by.
+    /// Dimensions of the breakdown, in order.
     pub by: Vec<Dimension>,
-    /// Whose days and hours.
+    /// Time zone of days and hours.
     pub zone: Zone,
-    /// Only this campaign.
+    /// Restricts to a campaign.
     pub campaign: Option<String>,
-    /// Only this flight.
+    /// Restricts to a flight.
     pub flight: Option<String>,
-    /// Only this creative.
+    /// Restricts to a creative.
     pub creative: Option<String>,
 }
 
-/// One row.
+/// A report row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Row {
-    /// A value for each dimension asked for, in their order.
+    /// Values of the requested dimensions, in order.
     pub keys: Vec<String>,
-    /// The row's currency; amounts of two are never added. Slots that stayed empty stand in the
-    /// first currency of the report.
+    /// Currency of the row; different currencies are never added. Unfilled opportunities are in rows of
+    /// the report's first currency.
     pub currency: Currency,
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
 }
 
-/// What stands where a row has no value: an empty slot's campaign, an impression's call to action.
+/// Key of a dimension without a value: the campaign of an unfilled slot, the call to action of an
+/// impression.
 const NONE: &str = "none";
 
-/// The currency of a report in which nothing was earned.
+/// Currency of a report without any amounts.
 const NO_EARNINGS: &str = "EUR";
 
-/// The rows of a query, in the order of their keys, and a total for each currency.
+/// The rows of a query, ordered by key, and one total per currency.
 pub fn report(views: &Views, query: &Query) -> (Vec<Row>, Vec<Row>) {
-    let mut found = Found { query, rows: BTreeMap::new(), totals: BTreeMap::new() };
+    let mut builder = ReportBuilder { query, rows: BTreeMap::new(), totals: BTreeMap::new() };
     let (first, end) = (quarter_from(query.from_ms), quarter_from(query.to_ms));
     let mut empty: Vec<(i64, &Empty, u64)> = Vec::new();
     for (at, quarter) in views.quarters.range(first..end.max(first)) {
-        let own = quarter.events.iter().filter(|(key, _)| asked(query, &key.attribution));
-        for (key, tally) in own.filter(|(_, tally)| figures::tells(tally)) {
-            let share_bp = found.share_bp(*at);
-            let of = Of::Unit(&key.attribution, key.cta.as_deref());
-            found.add(*at, of, |figures| figures.event(key.kind, tally, share_bp));
+        let own = quarter.events.iter().filter(|(key, _)| matches(query, &key.attribution));
+        for (key, tally) in own.filter(|(_, tally)| figures::is_reportable(tally)) {
+            let share_bp = builder.share_bp(*at);
+            let of = Subject::Unit(&key.attribution, key.cta.as_deref());
+            builder.add(*at, of, |figures| figures.add_events(key.kind, tally, share_bp));
         }
-        for (of, count) in quarter.served.iter().filter(|(of, _)| asked(query, of)) {
-            found.add(*at, Of::Unit(of, None), |figures| figures.served(*count));
+        for (of, count) in quarter.served.iter().filter(|(of, _)| matches(query, of)) {
+            builder.add(*at, Subject::Unit(of, None), |figures| figures.add_served(*count));
         }
-        let given_back = quarter.refunded.iter().filter(|(_, micros)| **micros > Micros::ZERO);
-        for (of, micros) in given_back.filter(|(of, _)| asked(query, of)) {
-            found.add(*at, Of::Unit(of, None), |figures| figures.refunded(*micros));
+        let refunds = quarter.refunded.iter().filter(|(_, micros)| **micros > Micros::ZERO);
+        for (of, micros) in refunds.filter(|(of, _)| matches(query, of)) {
+            builder.add(*at, Subject::Unit(of, None), |figures| figures.add_refund(*micros));
         }
-        let own = quarter.empty.iter().filter(|(of, _)| asked_empty(query, of));
+        let own = quarter.empty.iter().filter(|(of, _)| matches_unfilled(query, of));
         empty.extend(own.map(|(of, count)| (*at, &**of, *count)));
     }
-    let currency = found.totals.keys().next().copied();
+    let currency = builder.totals.keys().next().copied();
     let currency = currency.or_else(|| NO_EARNINGS.parse().ok());
     for (at, of, count) in empty {
         if let Some(currency) = currency {
-            found.add(at, Of::Empty(of, currency), |figures| figures.unfilled(of.reason, count));
+            builder.add(at, Subject::Empty(of, currency), |figures| {
+                figures.add_unfilled(of.reason, count)
+            });
         }
     }
     let row = |keys, currency, figures| Row { keys, currency, figures };
-    let rows = found.rows.into_iter();
-    let totals = found.totals.into_iter();
+    let rows = builder.rows.into_iter();
+    let totals = builder.totals.into_iter();
     (
         rows.map(|((keys, currency), figures)| row(keys, currency, figures)).collect(),
         totals.map(|(currency, figures)| row(Vec::new(), currency, figures)).collect(),
     )
 }
 
-/// The first quarter of an hour that begins at a moment or after it.
+/// The first quarter hour that starts at or after a time.
 fn quarter_from(at_ms: i64) -> i64 {
     -(-at_ms).div_euclid(QUARTER_MS)
 }
 
-struct Found<'a> {
+struct ReportBuilder<'a> {
     query: &'a Query,
     rows: BTreeMap<(Vec<String>, Currency), Figures>,
     totals: BTreeMap<Currency, Figures>,
 }
 
-/// What a row of the ledger is about.
+/// The subject of a ledger row.
 #[derive(Clone, Copy)]
-enum Of<'a> {
-    /// A unit, and the call to action of a click on it.
+enum Subject<'a> {
+    /// A served unit, and the call to action if the row counts clicks.
     Unit(&'a Attribution, Option<&'a str>),
-    /// A slot without one, and the currency it stands under.
+    /// An unfilled slot, and the currency of the row to add it to.
     Empty(&'a Empty, Currency),
 }
 
-impl Found<'_> {
-    fn add(&mut self, quarter: i64, of: Of<'_>, add: impl Fn(&mut Figures)) {
+impl ReportBuilder<'_> {
+    fn add(&mut self, quarter: i64, of: Subject<'_>, add: impl Fn(&mut Figures)) {
         let query = self.query;
         let value = |dimension: &Dimension| value(*dimension, quarter, of, &query.zone);
         let keys = query.by.iter().map(value).collect();
         let currency = match of {
-            Of::Unit(attribution, _) => attribution.currency,
-            Of::Empty(_, currency) => currency,
+            Subject::Unit(attribution, _) => attribution.currency,
+            Subject::Empty(_, currency) => currency,
         };
         for figures in [
             self.rows.entry((keys, currency)).or_default(),
@@ -184,7 +187,7 @@ impl Found<'_> {
         }
     }
 
-    /// The publisher's share on a day, in hundredths of a per cent; `None` for an advertiser.
+    /// The publisher's share on the day of a quarter hour, in basis points; `None` for an advertiser.
     fn share_bp(&self, quarter: i64) -> Option<u16> {
         let Party::Publisher { shares, .. } = &self.query.party else { return None };
         let at = jiff::Timestamp::from_millisecond(quarter * QUARTER_MS).unwrap_or_default();
@@ -194,7 +197,7 @@ impl Found<'_> {
     }
 }
 
-fn asked(query: &Query, of: &Attribution) -> bool {
+fn matches(query: &Query, of: &Attribution) -> bool {
     let own = match &query.party {
         Party::Advertiser(id) => *of.advertiser == **id,
         Party::Publisher { id, .. } => *of.publisher == **id,
@@ -205,14 +208,14 @@ fn asked(query: &Query, of: &Attribution) -> bool {
         && is(&query.creative, &of.creative)
 }
 
-/// Slots that nobody filled are the publisher's alone, and no campaign's.
-fn asked_empty(query: &Query, of: &Empty) -> bool {
+/// Unfilled slots appear only in publisher reports without a campaign, flight or creative filter.
+fn matches_unfilled(query: &Query, of: &Empty) -> bool {
     let filters = [&query.campaign, &query.flight, &query.creative];
     matches!(&query.party, Party::Publisher { id, .. } if *of.publisher == **id)
         && filters.iter().all(|filter| filter.is_none())
 }
 
-fn value(dimension: Dimension, quarter: i64, of: Of<'_>, zone: &Zone) -> String {
+fn value(dimension: Dimension, quarter: i64, of: Subject<'_>, zone: &Zone) -> String {
     let civil = || {
         let at = jiff::Timestamp::from_millisecond(quarter * QUARTER_MS).unwrap_or_default();
         at.to_zoned(zone.rules().clone())
@@ -220,23 +223,23 @@ fn value(dimension: Dimension, quarter: i64, of: Of<'_>, zone: &Zone) -> String 
     let text = match (dimension, of) {
         (Dimension::Day, _) => return civil().date().to_string(),
         (Dimension::Hour, _) => return civil().strftime("%Y-%m-%dT%H:00%:z").to_string(),
-        (Dimension::Topic, Of::Unit(of, _)) => &of.topic,
-        (Dimension::Topic, Of::Empty(of, _)) => &of.topic,
-        (Dimension::Entity, Of::Unit(of, _)) => &of.entity,
-        (Dimension::Entity, Of::Empty(of, _)) => &of.entity,
-        (Dimension::Region, Of::Unit(of, _)) => &of.region,
-        (Dimension::Region, Of::Empty(of, _)) => &of.region,
-        (Dimension::Publisher, Of::Unit(of, _)) => &of.publisher,
-        (Dimension::Publisher, Of::Empty(of, _)) => &of.publisher,
-        (Dimension::Placement, Of::Unit(of, _)) => &of.placement,
-        (Dimension::Placement, Of::Empty(of, _)) => &of.placement,
-        (Dimension::Campaign, Of::Unit(of, _)) => &of.campaign,
-        (Dimension::Flight, Of::Unit(of, _)) => &of.flight,
-        (Dimension::Creative, Of::Unit(of, _)) => &of.creative,
-        (Dimension::Variant, Of::Unit(of, _)) => return of.variant.to_string(),
-        (Dimension::Tier, Of::Unit(of, _)) => of.tier.as_str(),
-        (Dimension::Cta, Of::Unit(_, cta)) => cta.unwrap_or(NONE),
-        (_, Of::Empty(..)) => NONE,
+        (Dimension::Topic, Subject::Unit(of, _)) => &of.topic,
+        (Dimension::Topic, Subject::Empty(of, _)) => &of.topic,
+        (Dimension::Entity, Subject::Unit(of, _)) => &of.entity,
+        (Dimension::Entity, Subject::Empty(of, _)) => &of.entity,
+        (Dimension::Region, Subject::Unit(of, _)) => &of.region,
+        (Dimension::Region, Subject::Empty(of, _)) => &of.region,
+        (Dimension::Publisher, Subject::Unit(of, _)) => &of.publisher,
+        (Dimension::Publisher, Subject::Empty(of, _)) => &of.publisher,
+        (Dimension::Placement, Subject::Unit(of, _)) => &of.placement,
+        (Dimension::Placement, Subject::Empty(of, _)) => &of.placement,
+        (Dimension::Campaign, Subject::Unit(of, _)) => &of.campaign,
+        (Dimension::Flight, Subject::Unit(of, _)) => &of.flight,
+        (Dimension::Creative, Subject::Unit(of, _)) => &of.creative,
+        (Dimension::Variant, Subject::Unit(of, _)) => return of.variant.to_string(),
+        (Dimension::Tier, Subject::Unit(of, _)) => of.tier.as_str(),
+        (Dimension::Cta, Subject::Unit(_, cta)) => cta.unwrap_or(NONE),
+        (_, Subject::Empty(..)) => NONE,
     };
     text.to_owned()
 }

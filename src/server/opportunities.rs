@@ -1,7 +1,8 @@
-//! What was asked for and served, added up for a second and then put on record.
+//! Counts of opportunities (slots that were asked for, filled or not), aggregated for a second and then
+//! recorded in the ledger.
 //!
-//! A decision only adds to a counter in memory; so a crash loses at most the last second of these
-//! counts. No bill depends on them: what is billed is recorded event by event.
+//! A decision only increments a counter in memory, so a crash loses at most the last second. No bill
+//! depends on these counts: billing records every event.
 
 use crate::domain::event::NoFill;
 use crate::domain::region::Country;
@@ -14,7 +15,7 @@ use crate::ledger::views::quarter_of;
 use crate::selection::snapshot::Snapshot;
 use crate::server::Server;
 use crate::server::attribution;
-use crate::server::attribution::Unit;
+use crate::server::attribution::UnitKey;
 use crate::server::decide::Decided;
 use crate::server::unit;
 use hashbrown::HashMap;
@@ -22,12 +23,12 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-/// Counters side by side, so that workers do not wait for each other.
+/// Shards of the counters, to reduce lock contention between workers.
 const SHARDS: usize = 8;
-/// Rows of one record: it stays far below the longest one.
+/// Maximum rows per record; keeps it far below the journal's size limit.
 const ROWS: usize = 2_000;
 
-/// What a slot is counted under, in the numbers of its inventory.
+/// The dimensions of an opportunity, as numbers of its inventory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     quarter: i64,
@@ -37,11 +38,11 @@ struct Key {
     topic: Option<u32>,
     entity: Option<u32>,
     country: Option<Country>,
-    /// The creative and its wording, or why there is none.
+    /// Creative and variant, or the no-fill reason.
     unit: Result<(u32, u8), NoFill>,
 }
 
-/// The counters.
+/// Counts of opportunities that are not recorded yet.
 #[derive(Default)]
 pub struct Counters {
     shards: [Mutex<HashMap<Key, u64>>; SHARDS],
@@ -92,7 +93,7 @@ impl Counters {
         all
     }
 
-    fn put_back(&self, counts: impl IntoIterator<Item = (Key, u64)>) {
+    fn restore(&self, counts: impl IntoIterator<Item = (Key, u64)>) {
         let mut first = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
         for (key, count) in counts {
             *first.entry(key).or_default() += count;
@@ -101,27 +102,28 @@ impl Counters {
 }
 
 impl Server {
-    /// Puts on record what was asked for since the last time. What cannot be recorded now waits.
+    /// Records the opportunities counted since the last call. Counts that cannot be recorded are
+    /// retained for the next call.
     pub async fn note_asked(self: &Arc<Self>) -> Result<(), JournalError> {
-        let mut left: Vec<(Key, u64)> = self.asked.take().into_iter().collect();
-        while !left.is_empty() {
-            let rest = left.split_off(left.len().min(ROWS));
-            let rows = self.resolve(&left).await;
+        let mut pending: Vec<(Key, u64)> = self.opportunities.take().into_iter().collect();
+        while !pending.is_empty() {
+            let rest = pending.split_off(pending.len().min(ROWS));
+            let rows = self.resolve(&pending).await;
             if let Err(error) = self.ledger.write(0, &Record::Asked(rows)).await {
-                self.asked.put_back(left.into_iter().chain(rest));
+                self.opportunities.restore(pending.into_iter().chain(rest));
                 return Err(error);
             }
-            left = rest;
+            pending = rest;
         }
         Ok(())
     }
 
-    /// The rows in names. A row whose inventory is gone cannot be named and is left out.
+    /// Resolves numbers to ids. Rows whose inventory version is unavailable are dropped.
     async fn resolve(self: &Arc<Self>, counts: &[(Key, u64)]) -> Vec<Asked> {
         let mut rows = Vec::with_capacity(counts.len());
         for (key, count) in counts {
-            let Some(snapshot) = self.version_at(key.inventory).await else { continue };
-            let Some(slot) = key.named(&snapshot) else { continue };
+            let Some(snapshot) = self.load_version(key.inventory).await else { continue };
+            let Some(slot) = key.resolve(&snapshot) else { continue };
             rows.push(Asked { decided_at_ms: key.quarter * QUARTER_MS, slot, count: *count });
         }
         rows
@@ -129,14 +131,14 @@ impl Server {
 }
 
 impl Key {
-    fn named(
+    fn resolve(
         &self,
         snapshot: &Snapshot,
     ) -> Option<Result<Arc<crate::ledger::record::Attribution>, Arc<Empty>>> {
         let inventory = &snapshot.inventory;
         match self.unit {
             Ok((creative, variant)) => {
-                let unit = Unit {
+                let unit = UnitKey {
                     creative,
                     variant,
                     publisher: self.publisher,
