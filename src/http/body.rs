@@ -1,4 +1,4 @@
-//! Bodies: of limited length, within a deadline, of limited depth.
+//! Request bodies: limited in length, nesting depth and time to arrive.
 
 use crate::http::problem::ApiError;
 use actix_web::web::Bytes;
@@ -10,10 +10,10 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-/// How deep JSON may be nested.
-const DEPTH: usize = 16;
+/// Maximum nesting depth of JSON.
+const MAX_DEPTH: usize = 16;
 
-/// Fields that name a person, refused wherever they stand.
+/// Field names that identify a person; rejected at any depth.
 const PERSONAL: [&str; 24] = [
     "user",
     "user_id",
@@ -41,83 +41,93 @@ const PERSONAL: [&str; 24] = [
     "buyeruid",
 ];
 
-/// Whether a field of this name would name a person.
+/// Whether a field name identifies a person (case-insensitive).
 pub fn is_personal(name: &str) -> bool {
     PERSONAL.iter().any(|word| word.eq_ignore_ascii_case(name))
 }
 
-/// The whole body, or why not.
+/// Reads the whole body.
+///
+/// # Errors
+/// 413 above `limit` bytes, 408 after `within`, 400 if the connection breaks off. All of them close
+/// the connection.
 pub async fn read(payload: Payload, limit: usize, within: Duration) -> Result<Bytes, ApiError> {
-    let mut whole = pin!(payload.to_bytes_limited(limit));
-    // Almost every body came with its head: no timer is armed for it.
-    let read = match poll_fn(|now| Poll::Ready(whole.as_mut().poll(now))).await {
+    let mut body = pin!(payload.to_bytes_limited(limit));
+    // Almost every body arrives with its head: poll once before arming a timer.
+    let read = match poll_fn(|now| Poll::Ready(body.as_mut().poll(now))).await {
         Poll::Ready(read) => Ok(read),
-        Poll::Pending => tokio::time::timeout(within, whole).await,
+        Poll::Pending => tokio::time::timeout(within, body).await,
     };
     match read {
-        Err(_) => Err(ApiError::too_slow()),
-        Ok(Err(_)) => Err(ApiError::too_large(limit)),
+        Err(_) => Err(ApiError::body_too_slow()),
+        Ok(Err(_)) => Err(ApiError::body_too_large(limit)),
         Ok(Ok(Err(error))) => {
-            Err(ApiError::unparsable(format!("the body broke off: {error}")).closing())
+            Err(ApiError::malformed_request(format!("the body is incomplete: {error}"))
+                .with_connection_close())
         }
         Ok(Ok(Ok(bytes))) => Ok(bytes),
     }
 }
 
-/// A `T` in JSON, and the paths of fields that it does not know. Fields that name a person are
-/// refused.
+/// Parses JSON into a `T`, and returns the paths of fields that `T` does not have.
+///
+/// # Errors
+/// 400 for malformed JSON, 422 for a value that `T` rejects or a field that identifies a person.
 pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiError> {
-    let found = scan(bytes);
-    let read = parsed(bytes, found.depth)?;
-    if let Some(name) = found.personal {
-        let whole = serde_json::from_slice(bytes).unwrap_or_default();
-        return Err(ApiError::personal(find(&whole, &name).unwrap_or(name)));
+    let scan = scan(bytes);
+    let parsed = parse(bytes, scan.depth)?;
+    if let Some(name) = scan.personal {
+        let document = serde_json::from_slice(bytes).unwrap_or_default();
+        return Err(ApiError::personal_data(path_of(&document, &name).unwrap_or(name)));
     }
-    Ok(read)
+    Ok(parsed)
 }
 
-/// The same in a dialect whose callers cannot leave out fields that name a person: whatever `T` does
-/// not know is passed over unread, and named by its path alone.
+/// The same for other protocols, whose clients always send fields that identify a person: fields that
+/// `T` does not have are skipped without being stored, and only their paths are returned.
 pub fn foreign_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiError> {
-    parsed(bytes, scan(bytes).depth)
+    parse(bytes, scan(bytes).depth)
 }
 
-fn parsed<T: DeserializeOwned>(bytes: &[u8], depth: usize) -> Result<(T, Vec<String>), ApiError> {
-    if depth > DEPTH {
-        return Err(ApiError::unparsable(format!("the body is nested deeper than {DEPTH} levels")));
+fn parse<T: DeserializeOwned>(bytes: &[u8], depth: usize) -> Result<(T, Vec<String>), ApiError> {
+    if depth > MAX_DEPTH {
+        let detail = format!("the body is nested more than {MAX_DEPTH} levels deep");
+        return Err(ApiError::malformed_request(detail));
     }
     let mut ignored = Vec::new();
     let mut source = serde_json::Deserializer::from_slice(bytes);
-    let parsed: Result<T, _> =
-        serde_ignored::deserialize(&mut source, |path| ignored.push(written(&path.to_string())));
+    let parsed: Result<T, _> = serde_ignored::deserialize(&mut source, |path| {
+        ignored.push(display_path(&path.to_string()))
+    });
     let value = match parsed.and_then(|value| source.end().map(|()| value)) {
         Ok(value) => value,
-        Err(error) if error.is_data() => return Err(refused::<T>(bytes, &error)),
-        Err(error) => return Err(ApiError::unparsable(format!("the body is not JSON: {error}"))),
+        Err(error) if error.is_data() => return Err(field_error::<T>(bytes, &error)),
+        Err(error) => return Err(ApiError::malformed_request(format!("invalid JSON: {error}"))),
     };
     Ok((value, ignored))
 }
 
-/// Where the field of this name stands.
-fn find(value: &Value, name: &str) -> Option<String> {
+/// The path of the first field with this name.
+fn path_of(value: &Value, name: &str) -> Option<String> {
     let below = |path: String| if path.starts_with('[') { path } else { format!(".{path}") };
     match value {
         Value::Object(fields) if fields.contains_key(name) => Some(name.to_owned()),
         Value::Object(fields) => {
-            fields.iter().find_map(|(key, held)| Some(format!("{key}{}", below(find(held, name)?))))
+            let find = |(key, value)| Some(format!("{key}{}", below(path_of(value, name)?)));
+            fields.iter().find_map(find)
         }
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .find_map(|(at, held)| Some(format!("[{at}]{}", below(find(held, name)?)))),
+            .find_map(|(at, value)| Some(format!("[{at}]{}", below(path_of(value, name)?)))),
         _ => None,
     }
 }
 
-/// A path as people write it: `page.entities[0].email` for `page.entities.0.email`.
-fn written(path: &str) -> String {
+/// A path in the usual notation: `page.entities[0].email` for `page.entities.0.email`.
+fn display_path(path: &str) -> String {
     let mut text = String::with_capacity(path.len() + 4);
-    // A question mark stands for a field that may be absent: no part of what was written.
+    // serde_ignored writes `?` for an `Option`; it is not part of the path.
     for part in path.split('.').filter(|part| *part != "?") {
         if part.bytes().all(|byte| byte.is_ascii_digit()) {
             text.extend(["[", part, "]"]);
@@ -128,65 +138,65 @@ fn written(path: &str) -> String {
     text
 }
 
-/// Parses once more, to say which field was refused.
-fn refused<T: DeserializeOwned>(bytes: &[u8], first: &serde_json::Error) -> ApiError {
+/// Parses once more to find the path of the rejected field.
+fn field_error<T: DeserializeOwned>(bytes: &[u8], first: &serde_json::Error) -> ApiError {
     let mut source = serde_json::Deserializer::from_slice(bytes);
     let (path, message) = match serde_path_to_error::deserialize::<_, T>(&mut source) {
         Err(error) => (error.path().to_string(), error.into_inner().to_string()),
         Ok(_) => (String::new(), first.to_string()),
     };
-    let message = without_place(&message);
-    // The root is written as a dot; a field that is missing or comes twice is in the message alone.
-    let around = if path == "." { "" } else { &path };
-    let named = ["missing field `", "duplicate field `"]
+    let message = strip_position(&message);
+    // The root's path is `.`; only the message names a missing or duplicate field.
+    let parent = if path == "." { "" } else { &path };
+    let name = ["missing field `", "duplicate field `"]
         .iter()
-        .find_map(|words| message.strip_prefix(words)?.strip_suffix('`'));
-    let field = match named {
-        Some(name) if around.is_empty() => name.to_owned(),
-        Some(name) => format!("{around}.{name}"),
-        None => around.to_owned(),
+        .find_map(|prefix| message.strip_prefix(prefix)?.strip_suffix('`'));
+    let field = match name {
+        Some(name) if parent.is_empty() => name.to_owned(),
+        Some(name) => format!("{parent}.{name}"),
+        None => parent.to_owned(),
     };
     ApiError::refused(field, message)
 }
 
-fn without_place(message: &str) -> String {
+fn strip_position(message: &str) -> String {
     message.split(" at line ").next().unwrap_or(message).to_owned()
 }
 
-/// What one look at the bytes tells, before and besides parsing.
+/// The result of one scan over the raw bytes, done before parsing.
 struct Scan {
-    /// How deep objects and lists are nested; brackets in strings do not count.
+    /// Maximum nesting of objects and arrays; brackets in strings do not count.
     depth: usize,
-    /// The first field that names a person, also within fields that nobody reads.
+    /// The first field that identifies a person, also inside fields that are otherwise ignored.
     personal: Option<String>,
 }
 
 fn scan(bytes: &[u8]) -> Scan {
-    let mut found = Scan { depth: 0, personal: None };
-    let (mut now, mut at) = (0usize, 0);
+    let mut scan = Scan { depth: 0, personal: None };
+    let (mut depth, mut at) = (0usize, 0);
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' => {
                 let end = string_end(bytes, at);
-                if found.personal.is_none() && is_key(bytes, end) {
-                    found.personal = personal_key(&bytes[at..end]);
+                if scan.personal.is_none() && is_key(bytes, end) {
+                    scan.personal = personal_key(&bytes[at..end]);
                 }
                 at = end;
                 continue;
             }
             b'{' | b'[' => {
-                now += 1;
-                found.depth = found.depth.max(now);
+                depth += 1;
+                scan.depth = scan.depth.max(depth);
             }
-            b'}' | b']' => now = now.saturating_sub(1),
+            b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
         at += 1;
     }
-    found
+    scan
 }
 
-/// One past the closing quote of the string that begins at `start`.
+/// Index after the closing quote of the string that starts at `start`.
 fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = bytes.get(at) {
@@ -203,7 +213,7 @@ fn is_key(bytes: &[u8], end: usize) -> bool {
     bytes[end..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
 }
 
-/// A key's text, escapes and all, if it names a person.
+/// The key, unescaped, if it identifies a person.
 fn personal_key(quoted: &[u8]) -> Option<String> {
     let plain = quoted.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""))?;
     if !plain.contains(&b'\\') {
@@ -219,17 +229,17 @@ mod tests {
     use actix_web::ResponseError;
 
     #[derive(Debug, serde::Deserialize)]
-    struct Asked {
+    struct Sample {
         #[serde(default)]
         count: u8,
     }
 
     fn status(text: &str) -> u16 {
-        json::<Asked>(text.as_bytes()).map_or_else(|e| e.status_code().as_u16(), |_| 200)
+        json::<Sample>(text.as_bytes()).map_or_else(|e| e.status_code().as_u16(), |_| 200)
     }
 
     #[test]
-    fn what_cannot_be_parsed_is_a_400_and_what_is_refused_a_422() {
+    fn malformed_json_is_a_400_and_a_rejected_field_a_422() {
         assert_eq!(status("{\"count\": 3}"), 200);
         assert_eq!(status("{\"count\": 3"), 400);
         assert_eq!(status("{} {}"), 400);
@@ -240,25 +250,25 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_are_named() {
-        let (asked, ignored) =
-            json::<Asked>(b"{\"a\": 1, \"count\": 3, \"b\": {\"c\": 2}}").unwrap();
-        assert_eq!((asked.count, ignored), (3, vec!["a".to_owned(), "b".to_owned()]));
+    fn paths_of_unknown_fields_are_returned() {
+        let (sample, ignored) =
+            json::<Sample>(b"{\"a\": 1, \"count\": 3, \"b\": {\"c\": 2}}").unwrap();
+        assert_eq!((sample.count, ignored), (3, vec!["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]
-    fn brackets_in_strings_are_no_depth() {
+    fn brackets_in_strings_do_not_count_as_depth() {
         assert_eq!(scan(br#"{"a": "[[[\"[[", "b": [1]}"#).depth, 2);
     }
 
     #[test]
-    fn a_field_that_names_a_person_is_found_wherever_it_stands() {
+    fn a_field_that_identifies_a_person_is_found_at_any_depth() {
         for (text, field) in [
             (r#"{"email": ""}"#, "email"),
             (r#"{"a": {"list": [1, {"E-mail": 1, "eMail" : 2}]}}"#, "a.list[1].eMail"),
             (r#"{"e\u006dail": "x"}"#, "email"),
         ] {
-            let error = json::<Asked>(text.as_bytes()).unwrap_err();
+            let error = json::<Sample>(text.as_bytes()).unwrap_err();
             assert_eq!(error.status_code(), 422);
             assert!(error.to_string().starts_with(&format!("`{field}`")), "{error}");
         }

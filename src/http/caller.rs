@@ -1,4 +1,5 @@
-//! Who calls: the reader's address by trusted proxies only, the key, what the browser says.
+//! The caller of a request: the reader's address (forwarded headers from trusted proxies only), the API
+//! key, and the browser's headers.
 
 use crate::config::keys::Identity;
 use crate::config::keys::Role;
@@ -13,49 +14,59 @@ use actix_web::http::Method;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 
-/// A header as text.
+/// A header's value; `None` if it is absent or not visible ASCII.
 pub fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok()
 }
 
-/// The key of `Authorization: Bearer …`, if one is given; an unknown one is refused.
+/// The identity of the key in `Authorization: Bearer …`; `None` without the header.
+///
+/// # Errors
+/// 401 if the key is unknown, expired or revoked.
 pub fn identity(face: &Face, request: &HttpRequest) -> Result<Option<Identity>, ApiError> {
     let Some(text) = header(request, "authorization") else { return Ok(None) };
     known(face, text.strip_prefix("Bearer ").unwrap_or(text)).map(Some)
 }
 
-/// Whose key this is, wherever it was given; an unknown one is refused.
+/// The identity of a key, wherever the request carried it.
+///
+/// # Errors
+/// 401 if the key is unknown, expired or revoked.
 pub fn known(face: &Face, presented: &str) -> Result<Identity, ApiError> {
     match face.identity(presented.trim()) {
         Some(identity) => Ok(identity),
-        None => Err(ApiError::unauthorized("this key is not known, has expired or was revoked")),
+        None => Err(ApiError::unauthorized("the API key is unknown, expired or revoked")),
     }
 }
 
-/// The operator, or a refusal.
-pub fn operator(face: &Face, request: &HttpRequest) -> Result<Identity, ApiError> {
+/// The operator's identity.
+///
+/// # Errors
+/// 401 without a valid key, 403 with a key of another role.
+pub fn require_operator(face: &Face, request: &HttpRequest) -> Result<Identity, ApiError> {
     match identity(face, request)? {
         Some(identity) if identity.role == Role::Operator => Ok(identity),
-        Some(_) => Err(ApiError::forbidden("this needs an operator's key")),
-        None => Err(ApiError::unauthorized("this needs an operator's key")),
+        Some(_) => Err(ApiError::forbidden("an operator key is required")),
+        None => Err(ApiError::unauthorized("an operator key is required")),
     }
 }
 
-/// What a request says of its reader.
+/// A request's reader: address, country and browser signals.
 pub struct Caller<'a> {
-    /// The address, by trusted proxies only; or what a server with the publisher's key says.
+    /// The reader's address: from forwarded headers of trusted proxies, or declared by a server with
+    /// the publisher's secret key; else the peer's.
     pub address: IpAddr,
-    /// The country that a trusted proxy or the operator's table names.
+    /// The country: from a trusted proxy's header, else from the operator's GeoIP table.
     pub country: Option<Country>,
-    /// `Sec-GPC: 1`.
+    /// Whether the request has `Sec-GPC: 1`.
     pub gpc: bool,
-    /// What the request says of itself.
+    /// Signals for invalid-traffic detection.
     pub signals: Signals<'a>,
 }
 
 impl<'a> Caller<'a> {
-    /// Reads a request. `trusted` is a server that gave the publisher's secret key: what it says of
-    /// the reader is believed.
+    /// Reads a request. `trusted`: the caller is a server with the publisher's secret key, so its
+    /// declarations about the reader are accepted.
     pub fn read(face: &Face, request: &'a HttpRequest, trusted: bool) -> Caller<'a> {
         let settings = face.server.settings();
         let settings = &settings.server;
@@ -64,7 +75,7 @@ impl<'a> Caller<'a> {
         let forwarded =
             request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
         let resolved = client::reader_address(peer, forwarded, &settings.trusted_proxies);
-        let told = header(request, "adjacent-reader-address").filter(|_| trusted);
+        let declared = header(request, "adjacent-reader-address").filter(|_| trusted);
         let behind_proxy = settings.trusted_proxies.iter().any(|network| network.contains(&peer));
         let country = settings
             .country_header
@@ -75,7 +86,7 @@ impl<'a> Caller<'a> {
         let agent = header(request, "adjacent-reader-agent")
             .filter(|_| trusted)
             .or_else(|| header(request, "user-agent"));
-        let address = told.and_then(|text| text.parse().ok()).unwrap_or(resolved);
+        let address = declared.and_then(|text| text.parse().ok()).unwrap_or(resolved);
         Caller {
             address,
             country: country.or_else(|| face.countries.as_ref()?.find(address)),
@@ -96,8 +107,8 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// The same for the judgement of an event.
-    pub fn sighting(self) -> Sighting<'a> {
+    /// Converts to the context in which an event is validated.
+    pub fn event_context(self) -> Sighting<'a> {
         Sighting {
             signals: self.signals,
             address: self.address,

@@ -1,4 +1,4 @@
-//! What cannot be taken out of a path or a query is answered like every other mistake.
+//! Path and query extractor errors, answered as problem details like all other errors.
 
 use crate::http::problem::ApiError;
 use actix_web::error::PathError;
@@ -7,7 +7,7 @@ use actix_web::web::PathConfig;
 use actix_web::web::QueryConfig;
 use actix_web::web::ServiceConfig;
 
-/// The framework's own extractors, answering in our format.
+/// Configures actix-web's path and query extractors to answer with problem details.
 pub fn settings(config: &mut ServiceConfig) {
     config
         .app_data(PathConfig::default().error_handler(|error, _| path(&error).into()))
@@ -15,17 +15,17 @@ pub fn settings(config: &mut ServiceConfig) {
 }
 
 fn path(error: &PathError) -> ApiError {
-    ApiError::unparsable(format!("the path cannot be read: {error}"))
+    ApiError::malformed_request(format!("malformed path: {error}"))
 }
 
 fn query(error: &QueryPayloadError) -> ApiError {
-    let said = match error {
-        QueryPayloadError::Deserialize(said) => said.to_string(),
-        other => return ApiError::unparsable(format!("the parameters cannot be read: {other}")),
+    let message = match error {
+        QueryPayloadError::Deserialize(error) => error.to_string(),
+        other => return ApiError::malformed_request(format!("malformed query: {other}")),
     };
-    // It names the parameter in the message alone: "missing field `link`", "duplicate field `by`".
-    match said.split('`').nth(1) {
-        Some(name) if said.contains("field `") => ApiError::refused(name, said.clone()),
-        _ => ApiError::unparsable(format!("the parameters cannot be read: {said}")),
+    // Only the message names the parameter: "missing field `link`", "duplicate field `by`".
+    match message.split('`').nth(1) {
+        Some(name) if message.contains("field `") => ApiError::refused(name, message.clone()),
+        _ => ApiError::malformed_request(format!("malformed query: {message}")),
     }
 }

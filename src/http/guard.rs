@@ -1,5 +1,5 @@
-//! Around every handler: a panic is one 500 and a count, never the end of the server; a head that can
-//! be read two ways is refused; while draining, connections are closed after their answer.
+//! Middleware around every handler: a panic becomes a 500 and is counted, and the server goes on; an
+//! ambiguous request head is rejected; while not ready, connections are closed after the response.
 
 use crate::http::Face;
 use crate::http::problem::ApiError;
@@ -14,33 +14,33 @@ use actix_web::web::Data;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 
-/// The guard of a listener.
+/// The middleware of a listener.
 pub async fn guard<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    if !is_addressed(&request) {
-        return Err(ApiError::wrong_host().into());
+    if !host_matches_request_line(&request) {
+        return Err(ApiError::host_mismatch().into());
     }
     let face = request.app_data::<Data<Face>>().cloned();
-    let Ok(answer) = AssertUnwindSafe(next.call(request)).catch_unwind().await else {
+    let Ok(response) = AssertUnwindSafe(next.call(request)).catch_unwind().await else {
         if let Some(face) = face {
             face.server.metrics.panics.inc();
         }
         return Err(ApiError::internal("a handler panicked").into());
     };
-    let mut answer = answer?;
-    if face.is_some_and(|face| face.hindrance().is_some()) {
-        // The next request goes elsewhere.
-        answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    let mut response = response?;
+    if face.is_some_and(|face| face.not_ready_reason().is_some()) {
+        // The client's next request opens a new connection, which can reach another instance.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// A request whose line names a host, as to a proxy, must mean the one in `Host`: two readings of
-/// one request are how caches and guards are fooled.
-fn is_addressed(request: &ServiceRequest) -> bool {
-    let Some(named) = request.uri().authority() else { return true };
+/// Whether an absolute-form request line names the same host as `Host`. A mismatch lets caches and
+/// access checks be bypassed, because two servers may interpret the request differently.
+fn host_matches_request_line(request: &ServiceRequest) -> bool {
+    let Some(authority) = request.uri().authority() else { return true };
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    host.is_some_and(|host| host.eq_ignore_ascii_case(named.as_str()))
+    host.is_some_and(|host| host.eq_ignore_ascii_case(authority.as_str()))
 }

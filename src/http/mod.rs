@@ -1,5 +1,5 @@
-//! HTTP: routes, wire shapes, manners. Routes stand in the tables of [`public`] and
-//! [`ops`], one line each.
+//! HTTP: routes, wire formats, security headers. The tables of [`public`] and [`ops`] list every
+//! route, one line each.
 
 pub mod body;
 pub mod caller;
@@ -25,35 +25,35 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// What every handler has: the server, the keys, and what depends on how it was started.
+/// Application state that all handlers share: the server, the keys and start-up options.
 pub struct Face {
-    /// The verbs.
+    /// The services behind the handlers.
     pub server: Arc<Server>,
-    /// The keys of parties.
+    /// API keys of operators, advertisers and publishers.
     pub keys: ArcSwap<ApiKeys>,
-    /// The operator's table of countries by address.
+    /// The operator's GeoIP table (country by address).
     pub countries: Option<Countries>,
-    /// Signs links to advertisers' pages.
+    /// Signs and verifies links to advertiser pages.
     pub links: ArcSwap<Links>,
-    /// The public listener is on loopback and nothing else is its public address: a trial.
+    /// Local trial: the public listener is on loopback and no other public address is configured.
     pub local: bool,
-    /// How long a body may take.
+    /// Deadline for receiving a request body.
     pub body_timeout: Duration,
-    /// The origin of the public address.
+    /// Origin of the public URL.
     pub own_origin: String,
-    /// Where the operations listener is.
+    /// Address of the operations listener.
     pub ops: SocketAddr,
-    /// Requests are to be ended, new ones go elsewhere.
+    /// Set during shutdown: requests in progress finish, new ones should go to other instances.
     pub draining: AtomicBool,
 }
 
 impl Face {
-    /// Whose key this is, if it is good now.
+    /// The identity of a key; `None` if it is unknown, expired or revoked.
     pub fn identity(&self, presented: &str) -> Option<Identity> {
         self.keys.load().find(presented, self.server.clock.now()).cloned()
     }
 
-    /// Whether the peer is one of the operator's proxies.
+    /// Whether the peer address is in `trusted_proxies`.
     pub fn is_trusted_peer(&self, request: &HttpRequest) -> bool {
         let settings = self.server.settings();
         let trusted = &settings.server.trusted_proxies;
@@ -63,22 +63,22 @@ impl Face {
                 .is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer.ip())))
     }
 
-    /// Why requests should go elsewhere, if they should.
-    pub fn hindrance(&self) -> Option<&'static str> {
+    /// Why the instance is not ready for requests; `None` when it is ready.
+    pub fn not_ready_reason(&self) -> Option<&'static str> {
         if self.draining.load(Ordering::Acquire) {
-            Some("it ends")
+            Some("shutting down")
         } else if self.server.ledger.has_failed() {
-            Some("nothing can be recorded")
+            Some("the journal cannot record events")
         } else if self.server.is_clock_off() {
-            Some("its clock is not the shared store's")
+            Some("the clock differs too much from the shared store's")
         } else {
             None
         }
     }
 }
 
-/// Runs what may take long where it keeps no other request waiting. When it panics, so does this:
-/// a panic is counted in one place, the guard around every handler.
+/// Runs slow or blocking work on the blocking thread pool. A panic in `work` is resumed here, so that
+/// panics are counted in one place: the guard around every handler.
 pub async fn blocking<T, E>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, ApiError>
@@ -89,7 +89,7 @@ where
 {
     match actix_web::web::block(work).await {
         Ok(result) => result.map_err(ApiError::from),
-        // The panic was told where it happened; nothing else ends such work.
-        Err(ended) => std::panic::resume_unwind(Box::new(ended.to_string())),
+        // The only cause is a panic, which was already logged where it happened.
+        Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
     }
 }

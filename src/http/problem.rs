@@ -1,4 +1,4 @@
-//! Every way a request can fail, as RFC 9457 problem details; nothing about how we work inside.
+//! Every error of the HTTP API, as RFC 9457 problem details. Internal causes go to the log only.
 
 use actix_web::HttpResponse;
 use actix_web::ResponseError;
@@ -8,77 +8,90 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;
 
-/// Every code with what it means. Codes are compared by programs: none changes its meaning.
+/// Every error code with its description. Clients compare codes, so the meaning of one never changes.
 pub const CODES: &[(&str, &str)] = &[
-    ("unparsable", "the body, the path or the query cannot be read"),
-    ("host_mismatch", "the request line names another host than `Host`"),
-    ("key_required", "a key is needed, or this one is not known, has expired or was revoked"),
-    ("not_yours", "the key opens something else"),
-    ("no_such_path", "there is nothing at this path"),
-    ("adapter_off", "this dialect is not spoken here: `[adapters]` of the settings turns it on"),
-    ("no_such_file", "there is no such file"),
-    ("no_such_link", "the token is no click of ours: it leads nowhere"),
-    ("no_unit", "nothing was shown there, so there is nothing to explain"),
-    ("no_publisher", "the inventory has no publisher to show"),
+    ("unparsable", "the body, path or query is malformed"),
+    ("host_mismatch", "the request line and the `Host` header name different hosts"),
+    ("key_required", "an API key is required, or the given one is unknown, expired or revoked"),
+    ("not_yours", "the API key does not give access to this resource"),
+    ("no_such_path", "no resource at this path"),
+    (
+        "adapter_off",
+        "this protocol adapter is disabled: enable it under `[adapters]` in the settings",
+    ),
+    ("no_such_file", "no such file"),
+    ("no_such_link", "the click token is invalid; there is no landing page to redirect to"),
+    ("no_unit", "no unit was shown for this decision, so there is nothing to explain"),
+    ("no_publisher", "the inventory has no publisher"),
     ("unknown_publisher", "the inventory has no such publisher"),
     ("unknown_party", "the inventory has no such advertiser or publisher"),
-    ("decision_not_recorded", "there is no such decision, or a crash took its record"),
-    ("decision_elsewhere", "another machine decided this, has its record, and does not answer"),
+    ("decision_not_recorded", "no such decision, or its record was lost in a crash"),
+    (
+        "decision_elsewhere",
+        "another instance has the record of this decision and does not respond: try again later",
+    ),
     ("no_such_document", "the catalog has no such document"),
     ("no_such_version", "the catalog has no such version"),
-    ("method_not_allowed", "the path takes other methods: `Allow` names them"),
-    ("body_too_slow", "the body did not arrive in time"),
-    ("body_too_large", "the body is longer than allowed"),
-    ("document_exists", "there is a document with this id"),
-    ("needs_force", "a change so large that it must be insisted on"),
-    ("version_changed", "somebody else was first: `If-Match` does not hold"),
-    ("field_refused", "the field at `field` is refused"),
-    ("personal_data", "the field at `field` names a person"),
-    ("document_refused", "the document has the problems in `problems`"),
-    ("too_many_requests", "wait as long as `Retry-After` says"),
-    ("unavailable", "nothing can be taken now: wait as long as `Retry-After` says"),
-    ("internal", "ours to mend: tell us the `request_id`"),
+    ("method_not_allowed", "the method is not allowed at this path: `Allow` lists those that are"),
+    ("body_too_slow", "the body did not arrive before the deadline"),
+    ("body_too_large", "the body exceeds the maximum length"),
+    ("document_exists", "a document with this id already exists"),
+    ("needs_force", "the change is unusually large: repeat the request with `force` to confirm it"),
+    (
+        "version_changed",
+        "the version changed in the meantime: read it again and retry with the new `If-Match`",
+    ),
+    ("field_refused", "the field at `field` has an invalid value"),
+    ("personal_data", "the field at `field` identifies a person: omit it"),
+    ("document_refused", "the document is invalid: `problems` lists every error"),
+    ("too_many_requests", "too many requests: retry after the seconds in `Retry-After`"),
+    (
+        "unavailable",
+        "the service is temporarily unavailable: retry after the seconds in `Retry-After`",
+    ),
+    ("internal", "internal error: report the `request_id`"),
 ];
 
-/// The body of an error: `application/problem+json`.
+/// The body of an error response: `application/problem+json`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Problem {
-    /// `about:blank`: the status and the code say what kind of problem it is.
+    /// Always `about:blank`: `status` and `code` identify the kind of problem.
     #[schemars(extend("const" = "about:blank"))]
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// The status in words.
+    /// The reason phrase of the status.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What was wrong and what to do.
+    /// What is wrong and what to do.
     pub detail: String,
-    /// Stable: to be compared by programs. New ones may come.
+    /// Stable error code for programs to compare. New codes may be added.
     #[schemars(example = &"field_refused")]
     pub code: &'static str,
-    /// Path of the field that was refused, such as `page.topics[3]`.
+    /// Path of the invalid field, such as `page.topics[3]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// Names this answer in our logs.
+    /// Identifies this response in the server's log.
     pub request_id: String,
-    /// All problems of a document, where there are several.
+    /// Every error of an invalid document.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<FieldProblem>,
 }
 
-/// One of several problems.
+/// One error of a document.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FieldProblem {
-    /// Where.
+    /// Path of the field.
     pub field: String,
     /// What is wrong.
     pub reason: String,
-    /// What to do.
+    /// How to correct it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
 
-/// A request that failed. `Display` is what the caller reads; the cause is for the log, once.
+/// An error response. `Display` is the detail for the caller; the cause is logged once, when the
+/// response is built.
 #[derive(Debug)]
 pub struct ApiError(Box<Failure>);
 
@@ -115,123 +128,127 @@ impl ApiError {
         self
     }
 
-    /// The body or the query cannot be parsed.
-    pub fn unparsable(detail: impl Into<String>) -> ApiError {
+    /// 400: the body, path or query cannot be parsed.
+    pub fn malformed_request(detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, "unparsable", detail)
     }
 
-    /// It parses, and the field at `path` is refused; an empty path is the whole of it.
+    /// 422: the field at `path` is invalid; an empty path means the whole request.
     pub fn refused(path: impl Into<String>, detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "field_refused", detail)
             .with(|failure| failure.field = Some(path.into()).filter(|path| !path.is_empty()))
     }
 
-    /// A document with problems, all of them listed.
-    pub fn invalid(problems: Vec<FieldProblem>) -> ApiError {
-        let detail = format!("{} problems in the document", problems.len());
+    /// 422: an invalid document, with all of its errors.
+    pub fn invalid_document(problems: Vec<FieldProblem>) -> ApiError {
+        let detail = format!("the document has {} errors; see `problems`", problems.len());
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "document_refused", detail)
             .with(|failure| failure.problems = problems)
     }
 
-    /// A field that names a person.
-    pub fn personal(path: String) -> ApiError {
+    /// 422: the field at `path` identifies a person.
+    pub fn personal_data(path: String) -> ApiError {
         let detail = format!(
-            "`{path}` names a person: this server takes no identifier of a reader; leave it out"
+            "`{path}` identifies a person: this server accepts no identifiers of readers; omit it"
         );
         ApiError::refused(path, detail).with(|failure| failure.code = "personal_data")
     }
 
-    /// There is no such thing.
+    /// 404: the resource does not exist.
     pub fn missing(code: &'static str, detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::NOT_FOUND, code, detail)
     }
 
-    /// No key, or one that does not open this.
+    /// 401: no API key or link, or an invalid one.
     pub fn unauthorized(detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::UNAUTHORIZED, "key_required", detail)
     }
 
-    /// A key that opens something else.
+    /// 403: the API key is valid and does not give access to this.
     pub fn forbidden(detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::FORBIDDEN, "not_yours", detail)
     }
 
-    /// Somebody else was first.
+    /// 409: the request conflicts with the current state.
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::CONFLICT, code, detail)
     }
 
-    /// A condition of the request does not hold.
-    pub fn precondition(detail: impl Into<String>) -> ApiError {
+    /// 412: `If-Match` does not match.
+    pub fn precondition_failed(detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::PRECONDITION_FAILED, "version_changed", detail)
     }
 
-    /// The body is too long.
-    pub fn too_large(limit: usize) -> ApiError {
-        let detail = format!("the body is longer than {limit} bytes");
-        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail).closing()
+    /// 413: the body exceeds `limit` bytes. Closes the connection.
+    pub fn body_too_large(limit: usize) -> ApiError {
+        let detail = format!("the body exceeds the limit of {limit} bytes");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+            .with_connection_close()
     }
 
-    /// The body came too slowly.
-    pub fn too_slow() -> ApiError {
-        let detail = "the body did not arrive in time";
-        ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail).closing()
+    /// 408: the body did not arrive before the deadline. Closes the connection.
+    pub fn body_too_slow() -> ApiError {
+        let detail = "the body did not arrive before the deadline";
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail).with_connection_close()
     }
 
-    /// Too many requests of one kind: never for decisions or events.
-    pub fn too_many() -> ApiError {
-        ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "try again shortly")
-            .with(|failure| failure.retry_after_seconds = Some(1))
-    }
-
-    /// Nothing can be taken now.
-    pub fn unavailable(cause: impl fmt::Display) -> ApiError {
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again shortly").with(
-            |failure| {
-                failure.retry_after_seconds = Some(1);
-                failure.cause = Some(cause.to_string());
-            },
+    /// 429: too many requests; never used for decisions or events. Retry after one second.
+    pub fn too_many_requests() -> ApiError {
+        ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            "too many requests; retry in a second",
         )
+        .with(|failure| failure.retry_after_seconds = Some(1))
     }
 
-    /// Something that this needs is away; what to do is said.
-    pub fn away(detail: impl Into<String>) -> ApiError {
+    /// 503: the request cannot be processed now; `cause` is logged. Retry after one second.
+    pub fn unavailable(cause: impl fmt::Display) -> ApiError {
+        let detail = "temporarily unavailable; retry in a second";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).with(|failure| {
+            failure.retry_after_seconds = Some(1);
+            failure.cause = Some(cause.to_string());
+        })
+    }
+
+    /// 503: a dependency is unavailable; `detail` says which and what to do. Retry after 5 seconds.
+    pub fn dependency_unavailable(detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .with(|failure| failure.retry_after_seconds = Some(5))
     }
 
-    /// Ours to mend.
+    /// 500: internal error; `cause` is logged with the request id.
     pub fn internal(cause: impl fmt::Display) -> ApiError {
-        let detail = "something went wrong on our side";
+        let detail = "internal error; report the `request_id`";
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
             .with(|failure| failure.cause = Some(cause.to_string()))
     }
 
-    /// Which field was refused, if it was one.
+    /// The path of the invalid field, if the error is about one.
     pub fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
     }
 
-    /// There is nothing at this path.
+    /// 404: no route matches the path.
     pub fn no_route() -> ApiError {
-        ApiError::missing("no_such_path", "there is nothing at this path")
+        ApiError::missing("no_such_path", "no resource at this path")
     }
 
-    /// The path is known, and takes these methods alone.
-    pub fn wrong_method(allowed: String) -> ApiError {
-        let detail = format!("this path takes {allowed}");
+    /// 405: the path exists and accepts only the methods in `allowed`.
+    pub fn method_not_allowed(allowed: String) -> ApiError {
+        let detail = format!("allowed methods: {allowed}");
         ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
             .with(|failure| failure.allowed = Some(allowed))
     }
 
-    /// What the request line and `Host` say of the host is not the same.
-    pub fn wrong_host() -> ApiError {
-        let detail = "the request line names another host than `Host`";
-        ApiError::new(StatusCode::BAD_REQUEST, "host_mismatch", detail).closing()
+    /// 400: the request line and `Host` name different hosts. Closes the connection.
+    pub fn host_mismatch() -> ApiError {
+        let detail = "the request line and the `Host` header name different hosts";
+        ApiError::new(StatusCode::BAD_REQUEST, "host_mismatch", detail).with_connection_close()
     }
 
-    /// Ends the connection after the answer, because nobody knows where the next request begins.
-    pub fn closing(self) -> ApiError {
+    /// Closes the connection after the response, because the start of the next request is unknown.
+    pub fn with_connection_close(self) -> ApiError {
         self.with(|failure| failure.closes = true)
     }
 }
@@ -252,7 +269,7 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let request_id = uuid::Uuid::from_u128(rand::random()).to_string();
         if let Some(cause) = &self.0.cause {
-            tracing::error!(%request_id, %cause, code = self.0.code, "a request failed");
+            tracing::error!(%request_id, %cause, code = self.0.code, "request failed");
         }
         let problem = Problem {
             kind: "about:blank",
@@ -264,23 +281,23 @@ impl ResponseError for ApiError {
             request_id,
             problems: self.0.problems.clone(),
         };
-        let mut answer = HttpResponse::build(self.0.status);
-        answer
+        let mut response = HttpResponse::build(self.0.status);
+        response
             .insert_header((header::CONTENT_TYPE, "application/problem+json"))
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
         if self.0.closes {
-            answer.force_close();
+            response.force_close();
         }
         if let Some(allowed) = &self.0.allowed {
-            answer.insert_header((header::ALLOW, allowed.as_str()));
+            response.insert_header((header::ALLOW, allowed.as_str()));
         }
         if let Some(seconds) = self.0.retry_after_seconds {
-            answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         if self.0.status == StatusCode::UNAUTHORIZED {
-            answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        answer.body(serde_json::to_string(&problem).unwrap_or_default())
+        response.body(serde_json::to_string(&problem).unwrap_or_default())
     }
 }

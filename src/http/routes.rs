@@ -1,4 +1,4 @@
-//! A route: one path with who answers it by method, and manners for every other method.
+//! A route: one path with a handler per method; OPTIONS and 405 responses for the other methods.
 
 use crate::http::problem::ApiError;
 use actix_web::FromRequest;
@@ -12,20 +12,20 @@ use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::web;
 
-/// One row of a listener's table.
+/// One row of a listener's route table.
 pub struct At {
     path: &'static str,
     methods: Vec<Method>,
     resource: Resource,
 }
 
-/// A row for `path`, which may name parameters: `/w/{id}`.
+/// A route for `path`, which may contain parameters: `/w/{id}`.
 pub fn at(path: &'static str) -> At {
     At { path, methods: Vec::new(), resource: web::resource(path) }
 }
 
 impl At {
-    /// Read without consequence: HEAD is answered like GET.
+    /// A GET without side effects: HEAD is answered, too.
     pub fn reads<F, Args>(self, handler: F) -> At
     where
         F: Handler<Args>,
@@ -35,7 +35,7 @@ impl At {
         self.on(Method::GET, handler.clone()).on(Method::HEAD, handler)
     }
 
-    /// A GET that counts or costs something: HEAD is refused.
+    /// A GET with side effects or a cost: HEAD is answered 405.
     pub fn get<F, Args>(self, handler: F) -> At
     where
         F: Handler<Args>,
@@ -45,7 +45,7 @@ impl At {
         self.on(Method::GET, handler)
     }
 
-    /// POST.
+    /// A POST.
     pub fn post<F, Args>(self, handler: F) -> At
     where
         F: Handler<Args>,
@@ -55,7 +55,7 @@ impl At {
         self.on(Method::POST, handler)
     }
 
-    /// Any other method.
+    /// A handler for any method.
     pub fn on<F, Args>(mut self, method: Method, handler: F) -> At
     where
         F: Handler<Args>,
@@ -67,35 +67,35 @@ impl At {
         self
     }
 
-    /// The path as the router reads it.
+    /// The path pattern, in the router's syntax.
     pub fn path(&self) -> &'static str {
         self.path
     }
 
-    /// The methods that are answered, without OPTIONS, which always is.
+    /// The methods with a handler; OPTIONS is always answered and not listed.
     pub fn methods(&self) -> &[Method] {
         &self.methods
     }
 
     fn allowed(&self) -> String {
-        let named = self.methods.iter().map(Method::as_str);
-        named.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
+        let methods = self.methods.iter().map(Method::as_str);
+        methods.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
     }
 }
 
 impl HttpServiceFactory for At {
     fn register(self, config: &mut AppService) {
         let allowed = self.allowed();
-        let refused = move |method: Method| {
+        let other_methods = move |method: Method| {
             let allowed = allowed.clone();
             async move {
                 if method == Method::OPTIONS {
-                    let mut answer = HttpResponse::NoContent();
-                    return Ok(answer.insert_header((header::ALLOW, allowed)).finish());
+                    let mut response = HttpResponse::NoContent();
+                    return Ok(response.insert_header((header::ALLOW, allowed)).finish());
                 }
-                Err(ApiError::wrong_method(allowed))
+                Err(ApiError::method_not_allowed(allowed))
             }
         };
-        self.resource.default_service(web::to(refused)).register(config);
+        self.resource.default_service(web::to(other_methods)).register(config);
     }
 }

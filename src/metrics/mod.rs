@@ -1,12 +1,11 @@
-//! Every outcome is a series that is there, at zero, from the start. Labels are closed lists or
-//! configured ids under a budget.
+//! Prometheus metrics. Every series exists at zero from the start; label values are fixed lists or
+//! configured ids, limited in number.
 
 mod money;
-mod notes;
+mod observe;
 
 pub use money::MoneyRows;
 
-use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
 use crate::domain::event::NoFill;
 use crate::domain::event::Verdict;
@@ -24,44 +23,44 @@ use prometheus::TextEncoder;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-/// How a decision ended, as a label.
+/// Label values: outcome of a slot.
 pub const OUTCOMES: [&str; 4] = ["filled", "no_fill", "test", "refused"];
-/// What can be reloaded, as a label.
+/// Label values: what was reloaded.
 pub const RELOADS: [&str; 5] = ["inventory", "weights", "labels", "config", "datacenters"];
-/// Who is refused for rate, as a label.
-pub const CLASSES: [&str; 3] = ["impression", "click", "flood"];
-/// Other clients' dialects, as a label.
+/// Label values: which rate limit was exceeded.
+pub const LIMIT_CLASSES: [&str; 3] = ["impression", "click", "flood"];
+/// Label values: protocol adapter.
 pub const ADAPTERS: [&str; 3] = ["ethicalads", "kevel", "openrtb"];
-/// How a dialect's call ended, as a label: with a unit in every slot, with a slot that has none, or
-/// refused.
+/// Label values: outcome of an adapter request (a unit in every slot, at least one slot without a unit,
+/// or rejected).
 pub const ADAPTER_OUTCOMES: [&str; 3] = ["filled", "no_fill", "refused"];
-/// Kinds of events, and those of forged tokens.
+/// Label values: kind of event; `unknown` for forged tokens.
 pub const KINDS: [&str; 5] = ["impression", "viewable", "click", "copy", "unknown"];
 
-/// From 10 µs to 5 s.
+/// Histogram buckets in seconds, from 10 µs to 5 s.
 const BUCKETS: [f64; 18] = [
     0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
     0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
 ];
 
-/// Events of one kind as the ledger tells them: received = counted + duplicate + invalid + pending.
+/// Event counts of one kind from the ledger: received = counted + duplicate + invalid + pending.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventRow {
-    /// All that were received.
+    /// All received events.
     pub received: u64,
-    /// Valid, first of their kind.
+    /// Valid events, the first of their kind per decision.
     pub counted: u64,
-    /// Seen before.
+    /// Repeated events.
     pub duplicate: u64,
-    /// Waiting for their impression.
+    /// Events waiting for their impression.
     pub pending: u64,
-    /// By reason, in the order of [`InvalidReason::ALL`].
+    /// Invalid events by reason, in the order of [`InvalidReason::ALL`].
     pub invalid: Vec<u64>,
-    /// Of those that counted, how many were credited since.
+    /// Counted events that were credited later.
     pub credited: u64,
 }
 
-/// All series.
+/// All metrics of the server.
 pub struct Metrics {
     registry: Registry,
     outcomes: Vec<IntCounter>,
@@ -72,48 +71,48 @@ pub struct Metrics {
     invalid: IntCounterVec,
     decision_seconds: Histogram,
     ack_seconds: Histogram,
-    /// Clicks that were redirected before their record was on disk.
+    /// Clicks redirected before their record was on disk.
     pub click_unrecorded: IntCounter,
-    /// Decisions that the log had no room for.
+    /// Decisions missing from the decision log because its queue was full.
     pub decision_log_dropped: IntCounter,
-    /// How often the journal's files were sent again, because the shared log had lost something.
+    /// Times the journal was resent because the shared store had lost records.
     pub journal_rewinds: IntCounter,
-    /// Records that were read from a shared store and are in it no more.
+    /// Records read from the shared store that are no longer in it.
     pub store_missing: IntGauge,
-    /// Records on disk that no ledger has applied.
+    /// Records on disk that the shared store does not have yet.
     pub journal_unshipped: IntGauge,
-    /// Records on disk that no replica of a shared store has.
+    /// Records on disk that no replica of the shared store has yet.
     pub journal_unconfirmed: IntGauge,
-    /// Age of the oldest of them, in seconds.
+    /// Age of the oldest unsent record, in seconds.
     pub journal_oldest_unshipped: Gauge,
-    /// Whether the journal here records.
+    /// 1 while the journal records events, else 0.
     pub journal_up: IntGauge,
-    /// Machines that share the store.
+    /// Live instances of the fleet.
     pub machines: IntGauge,
-    /// How far the clock here is ahead of a shared store's, in seconds.
+    /// How far this clock is ahead of the shared store's, in seconds.
     pub store_clock: Gauge,
-    /// Damaged places found in the journal at the start.
+    /// Corrupt regions found in the journal at start.
     pub journal_damaged: IntGauge,
-    /// Time from the acknowledgement to the ledger, in seconds.
+    /// How far the ledger is behind, in seconds.
     pub ledger_lag: Gauge,
-    /// What the running ledger has more than a recomputed one, in micros.
+    /// Billed micros of the running ledger minus those of a recomputed one.
     pub ledger_drift: IntGauge,
-    /// What differed when the ledger was last made again.
+    /// Mismatches found when the ledger was last recomputed.
     pub ledger_differences: IntGauge,
-    /// Age of the inventory since the catalog was last reached, in seconds.
+    /// Time since the catalog was last reached, in seconds.
     pub snapshot_age: Gauge,
-    /// Time from a change of the catalog to its being served, in seconds.
+    /// Time from a catalog change until it was served, in seconds.
     pub snapshot_lag: Gauge,
     reloads: IntCounterVec,
     rate_limited: IntCounterVec,
     adapters: IntCounterVec,
     findings: IntGaugeVec,
-    /// Whether the store answers.
+    /// 1 while the event store responds, else 0.
     pub store_up: IntGauge,
-    /// Whether a shared store refuses something until a person has done something.
+    /// 1 while the shared store rejects writes until an operator intervenes, else 0.
     pub store_refuses: IntGauge,
     store_troubles: IntCounterVec,
-    /// Free share of the store's disk, 0 to 1.
+    /// Free share of the disk with the data directory, 0 to 1.
     pub store_free: Gauge,
     /// Requests that panicked.
     pub panics: IntCounter,
@@ -126,8 +125,8 @@ fn handles(vec: &IntCounterVec, labels: &[&str]) -> Vec<IntCounter> {
 }
 
 impl Metrics {
-    /// Registers every series at zero. `stages` are the funnel's, `signs` the review's; `campaigns` and `flights` are
-    /// those with series of their own.
+    /// Registers every series at zero. `stages` are those of the selection funnel, `signs` the rules of the
+    /// traffic review; `campaigns` and `flights` get series of their own.
     pub fn new(
         stages: &[&str],
         signs: &[&str],
@@ -150,26 +149,32 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
             Ok::<_, prometheus::Error>(gauge)
         };
-        let whole = |name: &str, help: &str| {
+        let int_gauge = |name: &str, help: &str| {
             let gauge = IntGauge::new(name, help)?;
             registry.register(Box::new(gauge.clone()))?;
             Ok::<_, prometheus::Error>(gauge)
         };
-        let seconds = |name: &str, help: &str| {
+        let histogram = |name: &str, help: &str| {
             let opts = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
             let histogram = Histogram::with_opts(opts)?;
             registry.register(Box::new(histogram.clone()))?;
             Ok::<_, prometheus::Error>(histogram)
         };
         let outcomes = counters("decisions_total", "Slots decided, by outcome.", &["outcome"])?;
-        let no_fills = counters("no_fill_total", "Slots without a unit, by reason.", &["reason"])?;
+        let no_fills =
+            counters("no_fill_total", "Slots without a unit, by no-fill reason.", &["reason"])?;
         let reasons: Vec<&str> = NoFill::ALL.iter().map(|reason| reason.as_str()).collect();
-        let build =
-            IntGaugeVec::new(Opts::new("build_info", "1, with the version."), &["version"])?;
+        let build = IntGaugeVec::new(
+            Opts::new("build_info", "Always 1; the label has the version."),
+            &["version"],
+        )?;
         registry.register(Box::new(build.clone()))?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let findings = IntGaugeVec::new(
-            Opts::new("review_findings", "What a person should look at, by sign."),
+            Opts::new(
+                "review_findings",
+                "Traffic review findings for an operator to check, by sign.",
+            ),
             &["sign"],
         )?;
         registry.register(Box::new(findings.clone()))?;
@@ -179,28 +184,28 @@ impl Metrics {
             no_fills: handles(&no_fills, &reasons),
             removed: counters(
                 "candidates_removed_total",
-                "Flights removed in the tiers a decision visited, by stage.",
+                "Flights filtered out in the tiers that decisions visited, by stage.",
                 &["stage"],
             )?,
-            received: counters("events_received_total", "Events on record, by kind.", &["kind"])?,
+            received: counters("events_received_total", "Events recorded, by kind.", &["kind"])?,
             verdicts: counters(
                 "events_total",
-                "Events by kind and verdict; pending ones move on when they are settled.",
+                "Events by kind and verdict; the pending count falls when pending events get their verdict.",
                 &["kind", "verdict"],
             )?,
             invalid: counters(
                 "invalid_events_total",
-                "Events that are kept and never billed, by reason; those credited afterwards counted \
-                 first, and stay `counted` in adjacent_events_total.",
+                "Events recorded as invalid and not billed, by reason; credited ones were counted first \
+                 and stay `counted` in adjacent_events_total.",
                 &["kind", "reason"],
             )?,
-            decision_seconds: seconds(
+            decision_seconds: histogram(
                 "decision_duration_seconds",
-                "From the parsed call to the reply.",
+                "Time from the parsed decision request to the reply.",
             )?,
-            ack_seconds: seconds(
+            ack_seconds: histogram(
                 "event_ack_duration_seconds",
-                "From the call to the event on disk.",
+                "Time from the event request until the event is on disk.",
             )?,
             click_unrecorded: counter(
                 "click_unrecorded_total",
@@ -208,90 +213,100 @@ impl Metrics {
             )?,
             decision_log_dropped: counter(
                 "decision_log_dropped_total",
-                "Decisions that the log had no room for.",
+                "Decisions not logged because the decision log's queue was full.",
             )?,
             journal_rewinds: counter(
                 "journal_rewinds_total",
-                "Times that the journal was sent again, because a shared store had lost something.",
+                "Times the journal was resent because the shared store had lost records.",
             )?,
-            store_missing: whole(
+            store_missing: int_gauge(
                 "store_missing_records",
-                "Records that were read from a shared store and are in it no more.",
+                "Records read from the shared store that are no longer in it.",
             )?,
-            journal_unshipped: whole(
+            journal_unshipped: int_gauge(
                 "journal_unshipped_records",
-                "Records on disk here that a shared store does not have.",
+                "Records on this instance's disk that the shared store does not have yet.",
             )?,
-            journal_unconfirmed: whole(
+            journal_unconfirmed: int_gauge(
                 "journal_unconfirmed_records",
-                "Records on disk that no replica of a shared store has; without replicas, that the store has not.",
+                "Records on disk that no replica of the shared store has yet; without replicas, that the store does not have.",
             )?,
             journal_oldest_unshipped: gauge(
                 "journal_oldest_unshipped_seconds",
-                "Age of the oldest of them.",
+                "Age of the oldest record on disk that the shared store does not have.",
             )?,
-            journal_up: whole("journal_up", "Whether the journal here records events.")?,
-            machines: whole(
+            journal_up: int_gauge("journal_up", "1 while the journal records events, else 0.")?,
+            machines: int_gauge(
                 "machines",
-                "Instances that were here in the last ten seconds, this one among them; alone, 1.",
+                "Instances with a heartbeat in the last ten seconds, including this one; 1 without a shared store.",
             )?,
             store_clock: gauge(
                 "store_clock_offset_seconds",
-                "How far the clock here is ahead of a shared store's; alone, 0.",
+                "How far this instance's clock is ahead of the shared store's; 0 without one.",
             )?,
-            journal_damaged: whole(
+            journal_damaged: int_gauge(
                 "journal_damaged_places",
-                "Damaged places found in the journal at the start, put aside.",
+                "Corrupt regions of the journal found and quarantined at start.",
             )?,
             ledger_lag: gauge(
                 "ledger_lag_seconds",
-                "How far the ledger here is behind: since when the oldest record on disk here waits for \
-                 it, or since when not everything in a shared store was read.",
+                "How far the ledger is behind: age of the oldest record on disk that it has not applied, or \
+                 time since it last read the shared store to the end.",
             )?,
-            ledger_drift: whole(
+            ledger_drift: int_gauge(
                 "ledger_drift_micros",
-                "What the ledger has billed more than its journal says.",
+                "Billed micros of the ledger minus those recomputed from the journal.",
             )?,
-            ledger_differences: whole(
+            ledger_differences: int_gauge(
                 "ledger_differences",
-                "What differed when the ledger was last made again from its journal, or from the shared \
-                 log; 1 when that could not be read whole.",
+                "Mismatches found when the ledger was last recomputed from the journal or the shared log; \
+                 1 if the log could not be read completely.",
             )?,
-            snapshot_age: gauge("snapshot_age_seconds", "Since the catalog was last reached.")?,
+            snapshot_age: gauge(
+                "snapshot_age_seconds",
+                "Time since the catalog was last reached.",
+            )?,
             snapshot_lag: gauge(
                 "snapshot_lag_seconds",
-                "From the last change of the catalog to its being served.",
+                "Time from the last catalog change until it was served.",
             )?,
             reloads: counters(
                 "config_reloads_total",
-                "Reloads, by file and result.",
+                "Reloads of configuration files, by file and result.",
                 &["what", "result"],
             )?,
-            rate_limited: counters("rate_limited_total", "What went over a limit.", &["class"])?,
+            rate_limited: counters(
+                "rate_limited_total",
+                "Requests and events over a rate limit, by class.",
+                &["class"],
+            )?,
             adapters: counters(
                 "adapter_requests_total",
-                "Calls in other clients' dialects.",
+                "Requests to protocol adapters, by adapter and outcome.",
                 &["adapter", "outcome"],
             )?,
-            store_up: whole("store_up", "Whether the store answers.")?,
-            store_refuses: whole(
+            store_up: int_gauge("store_up", "1 while the event store responds, else 0.")?,
+            store_refuses: int_gauge(
                 "store_refuses",
-                "Whether a shared store refuses something until a person has done something.",
+                "1 while the shared store rejects writes until an operator intervenes, else 0.",
             )?,
             store_troubles: counters(
                 "store_troubles_total",
-                "Errors of a shared store, by what they mean.",
+                "Errors of the shared store, by kind.",
                 &["trouble"],
             )?,
-            store_free: gauge("store_free_ratio", "Free share of the store's disk, 0 to 1.")?,
-            panics: counter("panics_total", "Requests that panicked.")?,
+            store_free: gauge(
+                "store_free_ratio",
+                "Free share of the disk with the data directory, 0 to 1.",
+            )?,
+            panics: counter("panics_total", "Request handlers that panicked.")?,
             money: money::Money::new(&registry, campaigns, flights)?,
             scrape: Mutex::new(()),
             registry: registry.clone(),
         };
         handles(&metrics.removed, stages);
         handles(&metrics.received, &KINDS);
-        handles(&metrics.rate_limited, &CLASSES);
+        handles(&metrics.rate_limited, &LIMIT_CLASSES);
         for adapter in ADAPTERS {
             for outcome in ADAPTER_OUTCOMES {
                 metrics.adapters.with_label_values(&[adapter, outcome]);
@@ -332,15 +347,15 @@ impl Metrics {
         self.no_fills[reason as usize].inc();
     }
 
-    /// A handle to count flights that a stage removed.
+    /// The counter of flights that a stage filtered out.
     pub fn removed(&self, stage: &str) -> IntCounter {
         self.removed.with_label_values(&[stage])
     }
 
-    /// The text of a scrape. Everything the ledger knows is set in one go, so that sums hold in
-    /// every scrape: `events` in the order of [`KINDS`].
+    /// Renders all metrics. Values from the ledger are set together under one lock, so that the count
+    /// identity holds in every scrape. `events` is in the order of [`KINDS`].
     pub fn scrape(&self, events: &[EventRow], money: &MoneyRows) -> String {
-        let _one_at_a_time = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
         for (kind, row) in KINDS.iter().zip(events) {
             set(&self.received, &[kind], row.received);
             set(&self.verdicts, &[kind, "counted"], row.counted);
@@ -355,16 +370,11 @@ impl Metrics {
         self.money.set(money);
         let mut text = Vec::new();
         let encoder = TextEncoder::new();
-        // Writing to memory does not fail, and names were checked when they were registered.
+        // Encoding into memory cannot fail: names were validated at registration.
         let _ = encoder.encode(&self.registry.gather(), &mut text);
         let _ = encoder.encode(&prometheus::gather(), &mut text);
         String::from_utf8_lossy(&text).into_owned()
     }
-}
-
-/// Kinds of events, in the order of [`KINDS`].
-pub fn kind_number(kind: EventKind) -> usize {
-    kind as usize
 }
 
 fn set(vec: &IntCounterVec, labels: &[&str], value: u64) {

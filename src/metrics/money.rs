@@ -1,4 +1,4 @@
-//! Series by campaign and flight, for as many as the budget of series allows; the rest is `other`.
+//! Series per campaign and flight, up to a configured number; the rest is summed as `other`.
 
 use prometheus::GaugeVec;
 use prometheus::IntCounterVec;
@@ -7,16 +7,16 @@ use prometheus::Registry;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// What the ledger and the pacer say of money, at one moment.
+/// Spend, budgets and pacing, from one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MoneyRows {
-    /// (campaign, currency, billed micros), what was given back not taken off.
+    /// (campaign, currency, gross billed micros).
     pub spend: Vec<(String, String, u64)>,
-    /// (campaign, currency, micros given back).
+    /// (campaign, currency, micros credited or refunded).
     pub credited: Vec<(String, String, u64)>,
-    /// (campaign, share of its budget that is left, 0 to 1).
+    /// (campaign, remaining share of its budget, 0 to 1).
     pub left: Vec<(String, f64)>,
-    /// (flight, delivered over due; 1 is on pace).
+    /// (flight, delivered / due impressions; 1 is on pace).
     pub pace: Vec<(String, f64)>,
 }
 
@@ -40,26 +40,29 @@ impl Money {
         let spend = IntCounterVec::new(
             Opts::new(
                 "spend_micros_total",
-                "Billed, in micros of the currency; what was given back is not taken off.",
+                "Billed amount (gross, before credits and refunds), in micros of the currency.",
             ),
             &["campaign", "currency"],
         )?;
         let credited = IntCounterVec::new(
             Opts::new(
                 "credited_micros_total",
-                "Given back by credits and refunds, in micros of the currency.",
+                "Amount credited and refunded, in micros of the currency.",
             ),
             &["campaign", "currency"],
         )?;
         let left = GaugeVec::new(
             Opts::new(
                 "budget_remaining_ratio",
-                "What is left of a campaign's budget for life, else of its day's, 0 to 1.",
+                "Remaining share of a campaign's lifetime budget, else of its daily budget, 0 to 1.",
             ),
             &["campaign"],
         )?;
         let pace = GaugeVec::new(
-            Opts::new("flight_pace_ratio", "Delivered over due; 1 is on pace."),
+            Opts::new(
+                "flight_pace_ratio",
+                "Delivered impressions over those due by now; 1 is on pace.",
+            ),
             &["flight"],
         )?;
         registry.register(Box::new(spend.clone()))?;
@@ -90,7 +93,7 @@ impl Money {
         }
     }
 
-    /// Sets one series a campaign that has its own; the rest is one sum a currency.
+    /// Sets the series of campaigns with their own; the others are summed per currency.
     fn amounts(&self, series: &IntCounterVec, rows: &[(String, String, u64)]) {
         let mut others: BTreeMap<&str, u64> = BTreeMap::new();
         for (campaign, currency, micros) in rows {

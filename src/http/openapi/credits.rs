@@ -1,8 +1,8 @@
-//! The operations that give money back.
+//! Credits and refunds.
 
-use crate::http::openapi::answer::Answer;
 use crate::http::openapi::operation::Operation;
 use crate::http::openapi::operation::operation;
+use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::ops::admin::credits::CreditReply;
 use crate::http::ops::admin::credits::CreditRequest;
@@ -12,22 +12,22 @@ use serde_json::json;
 
 const JSON: &[&str] = &["application/json"];
 
-/// The rows, in the order of the route table.
+/// The operations, in the order of the route table.
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
-    let (credit, credited) = (schemas.read::<CreditRequest>(), schemas.written::<CreditReply>());
-    let (refund, refunded) = (schemas.read::<RefundRequest>(), schemas.written::<RefundReply>());
+    let (credit, credited) = (schemas.input::<CreditRequest>(), schemas.output::<CreditReply>());
+    let (refund, refunded) = (schemas.input::<RefundRequest>(), schemas.output::<RefundReply>());
     let codes = &["field_refused", "personal_data"];
     let key = json!({ "name": "Idempotency-Key", "in": "header", "required": true,
-        "description": "The same key gives once.", "schema": { "type": "string" } });
-    let unparsable = || Answer::problem(400, &["unparsable"], "The body cannot be read.");
-    let busy = || Answer::problem(503, &["unavailable"], "Nothing can be recorded now.");
+        "description": "Each key refunds at most once.", "schema": { "type": "string" } });
+    let malformed = || Response::problem(400, &["unparsable"], "The body is malformed.");
+    let busy = || Response::problem(503, &["unavailable"], "Entries cannot be recorded now.");
     vec![
         operation("post", "/v1/admin/credits", "credit")
-            .says(
-                "Take back invalid traffic that was found later",
-                "What counted of these decisions becomes `invalid`, reason `credited`, and what \
-                 was billed for it comes back: each event once, however often it is asked. \
-                 Nothing that was recorded changes; a credit is an entry of its own.",
+            .describe(
+                "Credit invalid traffic found later",
+                "The counted events of these decisions become `invalid` with reason `credited`, and \
+                 what was billed for them is credited: each event once, even if the request is \
+                 repeated. Recorded events do not change; a credit is a separate entry.",
             )
             .body(
                 JSON,
@@ -36,17 +36,17 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                     "decisions": ["019abfd1-3c00-7000-8000-000000000001"],
                     "kinds": ["click"], "note": "a click farm" } } }),
             )
-            .answers(Answer::json(200, &credited, "What was taken back."))
-            .answers(unparsable())
-            .answers(Answer::problem(422, codes, "A field is refused."))
-            .answers(busy()),
+            .response(Response::json(200, &credited, "The credited events."))
+            .response(malformed())
+            .response(Response::problem(422, codes, "A field is invalid."))
+            .response(busy()),
         operation("post", "/v1/admin/refunds", "refund")
-            .says(
-                "Give money back",
-                "To a campaign, for a day of its advertiser, for another reason than invalid \
-                 traffic: no count changes. Never more than the day was billed.",
+            .describe(
+                "Refund a campaign",
+                "For a day in the advertiser's time zone, for reasons other than invalid traffic: no \
+                 counts change. At most what the day was billed.",
             )
-            .takes([key])
+            .parameters([key])
             .body(
                 JSON,
                 &refund,
@@ -54,10 +54,10 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                     "campaign": "zahid-launch", "day": "2026-11-25",
                     "micros": 1_500_000, "note": "the landing page was down" } } }),
             )
-            .answers(Answer::json(200, &refunded, "What came back."))
-            .answers(unparsable())
-            .answers(Answer::problem(404, &["no_such_document"], "There is no such campaign."))
-            .answers(Answer::problem(422, codes, "A field or the key is refused."))
-            .answers(busy()),
+            .response(Response::json(200, &refunded, "The amount refunded."))
+            .response(malformed())
+            .response(Response::problem(404, &["no_such_document"], "No such campaign."))
+            .response(Response::problem(422, codes, "A field or the key is invalid."))
+            .response(busy()),
     ]
 }

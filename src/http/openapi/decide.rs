@@ -1,7 +1,6 @@
-//! Decisions and events: what pages and their browsers use.
+//! Decisions and events, for pages and browsers.
 
 use crate::domain::party::Style;
-use crate::http::openapi::answer::Answer;
 use crate::http::openapi::example;
 use crate::http::openapi::operation::Key;
 use crate::http::openapi::operation::Operation;
@@ -11,6 +10,7 @@ use crate::http::openapi::parameter::name;
 use crate::http::openapi::parameter::query;
 use crate::http::openapi::parameter::repeated;
 use crate::http::openapi::parameter::text;
+use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::public::events::TOKEN_CHARS;
 use crate::http::public::render;
@@ -23,10 +23,10 @@ use serde_json::json;
 
 const READER: [&str; 3] = ["Sec-GPC", "Adjacent-Reader-Address", "Adjacent-Reader-Agent"];
 
-/// The rows, in the order of the route table.
+/// The operations, in the order of the route table.
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
-    let reply = schemas.written::<DecisionReply<'_>>();
-    let request = schemas.read::<DecisionRequest>();
+    let reply = schemas.output::<DecisionReply<'_>>();
+    let request = schemas.input::<DecisionRequest>();
     let parameters = parameters(schemas);
     let mut rows = decisions(&request, &reply, &parameters);
     rows.extend(events());
@@ -36,70 +36,70 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
 fn decisions(request: &Value, reply: &Value, parameters: &[Value]) -> Vec<Operation> {
     let reader = || READER.map(parameter::named);
     let decided = || {
-        Answer::json(
+        Response::json(
             200,
             reply,
-            "One answer a placement, under its key. No unit is a 200, too, with its reason; a box \
-             that sheds load answers `overloaded`. Belongs to one page view: never cached.",
+            "One answer per placement, by its key. A slot without a unit is a 200, too, with a \
+             reason (`overloaded` if the server sheds load). Valid for one page view: never cached.",
         )
         .example("application/json", example::reply())
     };
     let unknown = || {
-        let words = "There is no such publisher.";
-        Answer::problem(404, &["unknown_publisher"], words)
+        let words = "No such publisher.";
+        Response::problem(404, &["unknown_publisher"], words)
     };
-    let refused = || {
-        let words = "It parses and is refused; `field` says what. Under `strict` also what is over \
-                     a limit. Any field that names a person is refused always.";
-        Answer::problem(422, &["field_refused", "personal_data"], words)
+    let invalid = || {
+        let words = "`field` names the invalid field. With `strict`, also anything over a limit. A \
+                     field that identifies a person is always rejected.";
+        Response::problem(422, &["field_refused", "personal_data"], words)
     };
-    let forbidden = "`explain` and `force_creative` need an operator's key.";
+    let forbidden = "`explain` and `force_creative` require an operator key.";
     vec![
         operation("post", "/v1/decisions", "decide")
-            .says(
-                "Decide for every placement of a page",
-                "For pages and publishers' servers: one call per page view. The body may be sent as \
-                 `text/plain`, so that a browser needs no preflight. Unknown names of topics and \
-                 entities are kept for the gap report, never an error; unknown fields are ignored \
-                 with a warning; what is over a limit is cut with a warning. A publisher's key is \
-                 for its servers: with it a declared region and what is said of the reader are \
-                 believed.",
+            .describe(
+                "Request units for a page",
+                "For pages and publishers' servers: one request per page view, for all placements. The \
+                 body may be sent as `text/plain`, so that browsers need no preflight. Unknown topics \
+                 and entities are recorded for the gap report and are no error; unknown fields are \
+                 ignored with a warning; anything over a limit is truncated with a warning. The \
+                 publisher's secret key is for its servers: with it, a declared region and declared \
+                 reader address and agent are accepted.",
             )
             .tag("decide")
             .key(Key::Optional)
-            .takes(reader())
+            .parameters(reader())
             .body(&["application/json", "text/plain"], request, &example::requests())
-            .answers(decided())
-            .answers(Answer::problem(400, &["unparsable"], "Not JSON, or nested too deep."))
-            .answers(Answer::problem(403, &["not_yours"], forbidden))
-            .answers(unknown())
-            .answers(refused()),
+            .response(decided())
+            .response(Response::problem(400, &["unparsable"], "Invalid JSON, or nested too deeply."))
+            .response(Response::problem(403, &["not_yours"], forbidden))
+            .response(unknown())
+            .response(invalid()),
         operation("get", "/v1/decisions", "decideByParameters")
-            .says(
-                "Decide, asked by parameters",
-                "For callers that cannot send a body. Takes the same as repeatable parameters; a \
-                 `style` holds for the placements before it.",
+            .describe(
+                "Request units with query parameters",
+                "For callers that cannot send a body. The same fields as repeatable parameters; a \
+                 `style` applies to the placements before it.",
             )
             .tag("decide")
             .key(Key::Optional)
-            .takes(reader())
-            .takes(parameters.iter().cloned())
-            .answers(decided())
-            .answers(unknown())
-            .answers(refused()),
+            .parameters(reader())
+            .parameters(parameters.iter().cloned())
+            .response(decided())
+            .response(unknown())
+            .response(invalid()),
         operation("get", "/v1/unit", "unit")
-            .says(
-                "A page of just the unit",
-                "For frames, edge includes and readers without script: HTML without any script, \
-                 empty where there is no unit. The first placement counts.",
+            .describe(
+                "A page with only the unit",
+                "For iframes, edge includes and browsers without script: HTML without scripts, empty if \
+                 there is no unit. Only the first placement is used.",
             )
             .tag("decide")
             .key(Key::Optional)
-            .takes(reader())
-            .takes(parameters.iter().cloned())
-            .answers(Answer::text(200, render::HTML, "The unit, escaped; or an empty page."))
-            .answers(unknown())
-            .answers(refused()),
+            .parameters(reader())
+            .parameters(parameters.iter().cloned())
+            .response(Response::text(200, render::HTML, "The unit, or an empty page."))
+            .response(unknown())
+            .response(invalid()),
     ]
 }
 
@@ -109,73 +109,103 @@ fn parameters(schemas: &mut Schemas) -> Vec<Value> {
     placement["schema"]["minItems"] = json!(1);
     placement["schema"]["uniqueItems"] = json!(true);
     vec![
-        parameter::required(query("publisher", "Whose page it is.", name(), "eu-tech-news")),
+        parameter::required(query("publisher", "The publisher's id.", name(), "eu-tech-news")),
         parameter::required(placement),
         repeated(
             "style",
-            "A style it takes, best first.",
-            schemas.read::<Style>(),
+            "An accepted style, preferred first.",
+            schemas.input::<Style>(),
             &["terminal", "card"],
         ),
         repeated("topic", "A topic of the page.", text(), &["ai-infrastructure"]),
         repeated("entity", "An entity that the page mentions.", text(), &["european-commission"]),
         repeated("subject", "An entity that the page is about.", text(), &["@alibaba cloud"]),
-        repeated("keyword", "A word of the page.", text(), &["data centre"]),
-        query("region", "Where the page is about: a country or a group.", text(), "eu"),
-        query("language", "A BCP 47 tag; the publisher's when absent.", text(), "en"),
-        query("url", "The page's address.", text(), "https://news.example/ai-infrastructure/x"),
-        query("commercial", "What the page allows.", schemas.read::<Commercial>(), "allow"),
-        repeated("sensitive", "Why the page is sensitive; anything here makes it so.", text(), &[]),
-        repeated("shown", "A creative that this page view shows already.", text(), &[]),
-        query("viewer_region", "The reader's country, declared.", text(), "DE"),
-        query("render", "As data, or also as HTML.", schemas.read::<Render>(), "json"),
-        query("test", "Works fully, never counts.", switch(), false),
-        query("strict", "Refuse what is over a limit instead of cutting it.", switch(), false),
+        repeated("keyword", "A keyword of the page.", text(), &["data centre"]),
+        query(
+            "region",
+            "The region that the page is about: a country or a region group.",
+            text(),
+            "eu",
+        ),
+        query(
+            "language",
+            "Language as a BCP 47 tag; the publisher's language if absent.",
+            text(),
+            "en",
+        ),
+        query("url", "The page's URL.", text(), "https://news.example/ai-infrastructure/x"),
+        query(
+            "commercial",
+            "Which commercial content the page allows.",
+            schemas.input::<Commercial>(),
+            "allow",
+        ),
+        repeated(
+            "sensitive",
+            "A reason why the page is sensitive; it is sensitive if there is any.",
+            text(),
+            &[],
+        ),
+        repeated("shown", "Id of a creative that this page view already shows.", text(), &[]),
+        query("viewer_region", "The reader's country, as declared by the page.", text(), "DE"),
+        query(
+            "render",
+            "JSON fields only, or also an HTML fragment.",
+            schemas.input::<Render>(),
+            "json",
+        ),
+        query("test", "Test mode: works fully, is never counted or billed.", switch(), false),
+        query(
+            "strict",
+            "Reject a request that exceeds a limit instead of truncating it.",
+            switch(),
+            false,
+        ),
     ]
 }
 
 fn events() -> Vec<Operation> {
     let token = || {
         let schema = json!({ "type": "string", "maxLength": TOKEN_CHARS });
-        let words = "As it stands in the answer to a decision: opaque.";
+        let words = "The opaque token from the decision reply.";
         parameter::path("token", words, schema, "AQEAexampleexampleexample")
     };
     let record = |method, id, summary| {
         operation(method, "/e/{token}", id)
-            .says(
+            .describe(
                 summary,
-                "For readers' browsers, by the addresses in the answer to a decision; a body is not \
-                 read. The same answer in the same time for a good token, a bad one and a repeated \
-                 one; how the event was judged is for `/v1/decisions/{id}/events`.",
+                "For readers' browsers, with the URLs of the decision reply; a body is ignored. \
+                 Response and timing are the same for valid, invalid and repeated tokens; \
+                 `/v1/decisions/{id}/events` has the verdict.",
             )
             .tag("events")
-            .takes([token(), parameter::named("Sec-GPC")])
-            .answers(Answer::bare(204, "Taken.").header("Adjacent-Recorded"))
-            .answers(
-                Answer::problem(503, &["unavailable"], "Nothing can be taken now.")
+            .parameters([token(), parameter::named("Sec-GPC")])
+            .response(Response::bare(204, "Accepted.").header("Adjacent-Recorded"))
+            .response(
+                Response::problem(503, &["unavailable"], "Events cannot be recorded now.")
                     .header("Retry-After"),
             )
     };
     let click = |method, id, summary| {
         operation(method, "/c/{token}", id)
-            .says(
+            .describe(
                 summary,
-                "For readers who follow a call to action. Leads to the stored landing page, also \
-                 when the click cannot be billed. It waits 20 ms for the disk and then redirects \
-                 without `Adjacent-Recorded`; HEAD redirects and counts nothing.",
+                "For readers who follow a call to action. Redirects to the stored landing page, even \
+                 if the click cannot be billed. Waits up to 20 ms for the record to reach the disk, \
+                 then redirects without `Adjacent-Recorded`. HEAD redirects without counting.",
             )
             .tag("events")
-            .takes([token(), parameter::named("Sec-GPC")])
-            .answers(
-                Answer::bare(302, "To the landing page.")
+            .parameters([token(), parameter::named("Sec-GPC")])
+            .response(
+                Response::bare(302, "Redirect to the landing page.")
                     .header("Location")
                     .header("Adjacent-Recorded"),
             )
-            .answers(Answer::problem(404, &["no_such_link"], "Forged: never a redirect."))
+            .response(Response::problem(404, &["no_such_link"], "Invalid token: never a redirect."))
     };
     vec![
-        record("get", "recordByGet", "Report an impression, a view or a copy by an image"),
-        record("post", "record", "Report an impression, a view or a copy"),
+        record("get", "recordByGet", "Report an impression, viewable impression or copy (pixel)"),
+        record("post", "record", "Report an impression, viewable impression or copy"),
         click("get", "follow", "Follow a call to action"),
     ]
 }

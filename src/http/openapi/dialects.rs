@@ -1,7 +1,6 @@
-//! Other clients' dialects. Their shapes are defined elsewhere and only told here in outline; what
-//! each field becomes stands in the README of the adapters.
+//! Endpoints of other protocols. Their formats are defined elsewhere and only outlined here; the README
+//! of the adapters maps every field.
 
-use crate::http::openapi::answer::Answer;
 use crate::http::openapi::operation::Key;
 use crate::http::openapi::operation::Operation;
 use crate::http::openapi::operation::operation;
@@ -9,20 +8,26 @@ use crate::http::openapi::parameter;
 use crate::http::openapi::parameter::name;
 use crate::http::openapi::parameter::query;
 use crate::http::openapi::parameter::text;
+use crate::http::openapi::response::Response;
 use serde_json::Value;
 use serde_json::json;
 
-/// The rows, in the order of the adapters' table.
+/// The operations, in the order of the adapters' table.
 pub(super) fn operations() -> Vec<Operation> {
     let rows = ethicalads().into_iter().chain([kevel(), openrtb()]);
-    rows.map(|row| row.tag("dialects").key(Key::Optional).answers(missing()).answers(refused()))
-        .collect()
+    rows.map(|row| {
+        row.tag("dialects")
+            .key(Key::Optional)
+            .response(adapter_not_found())
+            .response(invalid_field())
+    })
+    .collect()
 }
 
 fn ethicalads() -> [Operation; 2] {
     let unit = json!({
         "type": "object",
-        "description": "A unit in this client's words; empty without one.",
+        "description": "A unit in this client's format; empty if there is none.",
         "properties": {
             "id": text(), "text": text(), "body": text(), "html": text(), "link": text(),
             "view_url": text(), "nonce": text(), "display_type": text(), "div_id": text(),
@@ -31,18 +36,23 @@ fn ethicalads() -> [Operation; 2] {
         },
     });
     let words = "The unit, or `{}` with the reason in `Adjacent-No-Fill`.";
-    let said = "One unit for the best of several slots. Its addresses are ours: the view is an \
-                impression, the link a click. `force_ad` needs an operator's key.";
+    let about = "One unit for the best of several slots. Its URLs point to this server: `view_url` \
+                 reports the impression, `link` the click. `force_ad` requires an operator key.";
     let parameters = vec![
-        parameter::required(query("publisher", "Whose page it is.", name(), "eu-tech-news")),
-        parameter::required(query("div_ids", "Elements, `|` between.", name(), "article-end")),
-        parameter::required(query("ad_types", "What fits into each.", name(), "text-v1")),
-        query("priorities", "1 to 10 for each, the highest first.", text(), "1"),
-        query("keywords", "Words of the page, `|` between.", text(), "ai-infrastructure"),
-        query("campaign_types", "What it takes, `|` between.", text(), "paid|house"),
-        query("url", "The page's address.", text(), "https://news.example/x"),
-        query("format", "`jsonp`, or as JSON.", text(), "json"),
-        query("callback", "Whom to call with the answer: JSONP.", text(), "ad_1"),
+        parameter::required(query("publisher", "The publisher's id.", name(), "eu-tech-news")),
+        parameter::required(query(
+            "div_ids",
+            "Ids of the page's elements, separated by `|`.",
+            name(),
+            "article-end",
+        )),
+        parameter::required(query("ad_types", "Ad type of each element.", name(), "text-v1")),
+        query("priorities", "Priority of each element, 1 to 10; the highest first.", text(), "1"),
+        query("keywords", "Keywords of the page, separated by `|`.", text(), "ai-infrastructure"),
+        query("campaign_types", "Accepted campaign types, separated by `|`.", text(), "paid|house"),
+        query("url", "The page's URL.", text(), "https://news.example/x"),
+        query("format", "`jsonp` or `json`.", text(), "json"),
+        query("callback", "Name of the JSONP callback function.", text(), "ad_1"),
     ];
     let body = json!({
         "type": "object",
@@ -67,18 +77,19 @@ fn ethicalads() -> [Operation; 2] {
     });
     [
         operation("get", "/api/v1/decision/", "ethicalAdsByParameters")
-            .says("The EthicalAds client", said)
-            .takes(parameters)
-            .answers(
-                empty_header(Answer::json(200, &unit, words)).in_format("text/javascript", text()),
+            .describe("EthicalAds decision", about)
+            .parameters(parameters)
+            .response(
+                with_adapter_headers(Response::json(200, &unit, words))
+                    .in_format("text/javascript", text()),
             )
-            .answers(forbidden()),
+            .response(forbidden()),
         operation("post", "/api/v1/decision/", "ethicalAds")
-            .says("EthicalAds, from a publisher's server", said)
-            .body(&["application/json"], &body, &only(&example))
-            .answers(empty_header(Answer::json(200, &unit, words)))
-            .answers(unparsable())
-            .answers(forbidden()),
+            .describe("EthicalAds decision from a publisher's server", about)
+            .body(&["application/json"], &body, &single_example(&example))
+            .response(with_adapter_headers(Response::json(200, &unit, words)))
+            .response(malformed())
+            .response(forbidden()),
     ]
 }
 
@@ -114,20 +125,20 @@ fn kevel() -> Operation {
         "required": ["decisions"],
         "properties": { "decisions": {
             "type": "object",
-            "description": "By `divName`: a unit, a list of one where `count` is above 1, or null.",
+            "description": "By `divName`: a unit, a list with one unit if `count` is above 1, or null.",
         } },
     });
     operation("post", "/api/v2", "kevel")
-        .says(
-            "The Kevel Decision API",
-            "One answer a `divName`. `clickUrl`, `impressionUrl` and `events` are ours. A key may \
-             come in `X-Adzerk-ApiKey`; the header `X-Adzerk-Explain` with an operator's key adds \
-             the trace.",
+        .describe(
+            "Kevel Decision API",
+            "One answer per `divName`. `clickUrl`, `impressionUrl` and `events` point to this server. \
+             The key may be sent in `X-Adzerk-ApiKey`; the header `X-Adzerk-Explain` with an operator \
+             key adds the trace.",
         )
-        .body(&["application/json"], &body, &only(&example))
-        .answers(empty_header(Answer::json(200, &reply, "Units, and null where there is none.")))
-        .answers(unparsable())
-        .answers(forbidden())
+        .body(&["application/json"], &body, &single_example(&example))
+        .response(with_adapter_headers(Response::json(200, &reply, "Units; null where there is none.")))
+        .response(malformed())
+        .response(forbidden())
 }
 
 fn openrtb() -> Operation {
@@ -168,21 +179,21 @@ fn openrtb() -> Operation {
             "seatbid": { "type": "array" },
         },
     });
-    let nothing = Answer::bare(204, "No bid; `Adjacent-No-Fill` says why.");
+    let no_bid = Response::bare(204, "No bid; `Adjacent-No-Fill` says why.");
     operation("post", "/openrtb2/2.6/bids", "openRtb")
-        .says(
+        .describe(
             "OpenRTB 2.6 with Native 1.2",
-            "For exchanges: our decision is the bid. `price` is the CPM with which the flight was \
-             in our own draw, in the sponsor's currency. Native units on web pages alone.",
+            "For exchanges: the decision becomes the bid. `price` is the CPM with which the flight \
+             competed in our own selection, in the advertiser's currency. Native ads on web pages only.",
         )
-        .body(&["application/json"], &body, &only(&example))
-        .answers(empty_header(Answer::json(
+        .body(&["application/json"], &body, &single_example(&example))
+        .response(with_adapter_headers(Response::json(
             200,
             &reply,
-            "Bids; or `nbr` 2 without a site or a native slot, 7 for a site that is none of ours.",
+            "Bids; or `nbr` 2 without a site or native slot, 7 for a site that is not in the inventory.",
         )))
-        .answers(empty_header(nothing))
-        .answers(unparsable())
+        .response(with_adapter_headers(no_bid))
+        .response(malformed())
 }
 
 fn texts() -> Value {
@@ -193,27 +204,27 @@ fn numbers() -> Value {
     json!({ "type": ["array", "null"], "items": { "type": "integer" } })
 }
 
-fn only(example: &Value) -> Value {
+fn single_example(example: &Value) -> Value {
     json!({ "page": { "summary": "An article with a slot at its end", "value": example } })
 }
 
-fn empty_header(answer: Answer) -> Answer {
-    answer.header("Adjacent-No-Fill").header("Adjacent-Ignored")
+fn with_adapter_headers(response: Response) -> Response {
+    response.header("Adjacent-No-Fill").header("Adjacent-Ignored")
 }
 
-fn missing() -> Answer {
-    let words = "The dialect is off, as it is unless turned on, or there is no such publisher.";
-    Answer::problem(404, &["adapter_off", "unknown_publisher"], words)
+fn adapter_not_found() -> Response {
+    let words = "The adapter is disabled (the default), or there is no such publisher.";
+    Response::problem(404, &["adapter_off", "unknown_publisher"], words)
 }
 
-fn refused() -> Answer {
-    Answer::problem(422, &["field_refused"], "It parses and is refused; `field` says what.")
+fn invalid_field() -> Response {
+    Response::problem(422, &["field_refused"], "`field` names the invalid field.")
 }
 
-fn unparsable() -> Answer {
-    Answer::problem(400, &["unparsable"], "Not JSON, or nested too deep.")
+fn malformed() -> Response {
+    Response::problem(400, &["unparsable"], "Invalid JSON, or nested too deeply.")
 }
 
-fn forbidden() -> Answer {
-    Answer::problem(403, &["not_yours"], "What was asked for needs an operator's key.")
+fn forbidden() -> Response {
+    Response::problem(403, &["not_yours"], "The request requires an operator key.")
 }

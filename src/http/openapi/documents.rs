@@ -1,4 +1,4 @@
-//! A document of any list of the inventory, as it is sent and as it is answered.
+//! Schemas of a document of any list of the inventory, in requests and in responses.
 
 use crate::domain::campaign::Campaign;
 use crate::domain::campaign::Flight;
@@ -13,32 +13,32 @@ use crate::http::openapi::schemas::Schemas;
 use serde_json::Value;
 use serde_json::json;
 
-/// As it is sent.
-pub(super) fn sent(schemas: &mut Schemas) -> Value {
+/// In a request.
+pub(super) fn input(schemas: &mut Schemas) -> Value {
     json!({ "anyOf": [
-        schemas.read::<TopicDoc>(),
-        schemas.read::<EntityDoc>(),
-        schemas.read::<RegionGroup>(),
-        schemas.read::<Sector>(),
-        schemas.read::<Advertiser>(),
-        schemas.read::<Campaign>(),
-        schemas.read::<Flight>(),
-        schemas.read::<Creative>(),
-        schemas.read::<Publisher>(),
+        schemas.input::<TopicDoc>(),
+        schemas.input::<EntityDoc>(),
+        schemas.input::<RegionGroup>(),
+        schemas.input::<Sector>(),
+        schemas.input::<Advertiser>(),
+        schemas.input::<Campaign>(),
+        schemas.input::<Flight>(),
+        schemas.input::<Creative>(),
+        schemas.input::<Publisher>(),
     ] })
 }
 
-/// As it is answered.
-pub(super) fn answered(schemas: &mut Schemas) -> Value {
+/// In a response.
+pub(super) fn output(schemas: &mut Schemas) -> Value {
     json!({ "anyOf": [
-        schemas.written::<TopicDoc>(),
-        schemas.written::<EntityDoc>(),
-        schemas.written::<RegionGroup>(),
-        schemas.written::<Sector>(),
-        schemas.written::<Advertiser>(),
-        schemas.written::<Campaign>(),
-        schemas.written::<Flight>(),
-        schemas.written::<Creative>(),
-        schemas.written::<Publisher>(),
+        schemas.output::<TopicDoc>(),
+        schemas.output::<EntityDoc>(),
+        schemas.output::<RegionGroup>(),
+        schemas.output::<Sector>(),
+        schemas.output::<Advertiser>(),
+        schemas.output::<Campaign>(),
+        schemas.output::<Flight>(),
+        schemas.output::<Creative>(),
+        schemas.output::<Publisher>(),
     ] })
 }

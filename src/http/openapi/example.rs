@@ -1,10 +1,10 @@
-//! Examples: the reference page with its unit, and problems.
+//! Examples: the reference page with its unit, and problem details.
 
 use crate::http::problem::CODES;
 use serde_json::Value;
 use serde_json::json;
 
-/// Bodies of `POST /v1/decisions`.
+/// Request bodies of `POST /v1/decisions`.
 pub(super) fn requests() -> Value {
     json!({
         "article": { "summary": "An article with a slot at its end", "value": {
@@ -30,14 +30,14 @@ pub(super) fn requests() -> Value {
             "render": "json",
             "test": false,
         } },
-        "least": { "summary": "As little as there can be", "value": {
+        "least": { "summary": "The minimal request", "value": {
             "publisher": "eu-tech-news",
             "placements": [{ "name": "article-end" }],
         } },
     })
 }
 
-/// The answer to the article.
+/// The reply to the `article` example.
 pub(super) fn reply() -> Value {
     json!({
         "request_id": "0198c0de-1f2e-7a3b-8c4d-5e6f70819200",
@@ -53,7 +53,7 @@ pub(super) fn reply() -> Value {
 }
 
 fn unit() -> Value {
-    let address = |path: &str| format!("https://units.example{path}");
+    let url = |path: &str| format!("https://units.example{path}");
     json!({
         "fill": true,
         "decision_id": "0198c0de-1f2e-7a3b-8c4d-5e6f70819201",
@@ -80,7 +80,7 @@ fn unit() -> Value {
             "command": {
                 "text": "git push zahid main",
                 "output": "Live at https://your-agent.zahid.host",
-                "copy_url": address("/e/AQEAcopy"),
+                "copy_url": url("/e/AQEAcopy"),
                 "copy_text": "copy",
                 "copied_text": "copied",
                 "aria": "command for a terminal",
@@ -89,11 +89,11 @@ fn unit() -> Value {
                 {
                     "id": "primary",
                     "text": "Get free account",
-                    "click_url": address("/c/AQEAprimary"),
+                    "click_url": url("/c/AQEAprimary"),
                 },
-                { "id": "pricing", "text": "Pricing", "click_url": address("/c/AQEApricing") },
+                { "id": "pricing", "text": "Pricing", "click_url": url("/c/AQEApricing") },
             ],
-            "click_url": address("/c/AQEAprimary"),
+            "click_url": url("/c/AQEAprimary"),
             "landing_domain": "zahid.host",
             "logo": null,
             "image": null,
@@ -122,22 +122,22 @@ fn unit() -> Value {
             "why": "erscheint, weil es auf dieser Seite um AI infrastructure geht",
             "why_text": "warum das",
             "language": "de",
-            "why_url": address("/w/0198c0de-1f2e-7a3b-8c4d-5e6f70819201"),
+            "why_url": url("/w/0198c0de-1f2e-7a3b-8c4d-5e6f70819201"),
         },
         "rel": "sponsored nofollow noopener",
         "event_urls": {
-            "impression": address("/e/AQEAimpression"),
-            "viewable": address("/e/AQEAviewable"),
+            "impression": url("/e/AQEAimpression"),
+            "viewable": url("/e/AQEAviewable"),
         },
         "impression_until": "2026-11-25T12:15:00Z",
         "click_until": "2026-11-25T14:00:00Z",
     })
 }
 
-/// Problem details with the first of these codes.
+/// Problem details with the first of these error codes.
 pub(super) fn problem(status: u16, codes: &[&str]) -> Value {
     let code = codes.first().copied().unwrap_or("internal");
-    let detail = CODES.iter().find(|(known, _)| *known == code).map_or("", |(_, words)| words);
+    let detail = CODES.iter().find(|(known, _)| *known == code).map_or("", |(_, meaning)| meaning);
     let title = actix_web::http::StatusCode::from_u16(status)
         .ok()
         .and_then(|status| status.canonical_reason())

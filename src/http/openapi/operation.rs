@@ -1,111 +1,112 @@
-//! One operation: a path, a method, who uses it, what it takes and what it answers.
+//! One operation: path, method, description, parameters, body and responses.
 
-use crate::http::openapi::answer::Answer;
+use crate::http::openapi::response::Response;
 use serde_json::Value;
 use serde_json::json;
 
-/// A row of the document.
+/// An operation of the document.
 pub(super) struct Operation {
-    /// With its parameters in braces.
+    /// Path with its parameters in braces.
     pub path: &'static str,
-    /// In lower case.
+    /// Method in lower case.
     pub method: &'static str,
-    /// The operation object.
-    pub said: Value,
+    /// The OpenAPI operation object.
+    pub object: Value,
 }
 
-/// Where an operation is, if not on the public listener alone.
+/// Listener of an operation, if not only the public one.
 #[derive(Clone, Copy)]
 pub(super) enum Listener {
-    /// The operations one alone.
+    /// Only the operations listener.
     Operations,
-    /// Both.
+    /// Both listeners.
     Both,
 }
 
-/// Which key an operation needs.
+/// Whether an operation requires an API key.
 #[derive(Clone, Copy)]
 pub(super) enum Key {
-    /// Some are understood, none is needed.
+    /// Optional.
     Optional,
-    /// One is needed; the description says whose.
+    /// Required; the description says whose.
     Required,
 }
 
-/// An operation without parameters, body, answers or key, on the public listener. `id` is the name
-/// that generated clients give it.
+/// An operation on the public listener without parameters, body, responses or key. `id` is its name in
+/// generated clients.
 pub(super) fn operation(method: &'static str, path: &'static str, id: &str) -> Operation {
-    let said = json!({ "operationId": id, "tags": [], "x-listener": "public", "responses": {} });
-    Operation { path, method, said }
+    let object = json!({ "operationId": id, "tags": [], "x-listener": "public", "responses": {} });
+    Operation { path, method, object }
 }
 
 impl Operation {
-    /// Where it is; whoever has the operations listener's address elsewhere sets it there.
+    /// Sets the listener. The operations URL is the default; clients override it for other addresses.
     pub fn on(mut self, listener: Listener) -> Operation {
-        let address = json!({
+        let server = json!({
             "url": "http://127.0.0.1:8081",
-            "description": "The operations listener, where it is by default.",
+            "description": "The operations listener at its default address.",
         });
         match listener {
             Listener::Operations => {
-                self.said["x-listener"] = json!("operations");
-                self.said["servers"] = json!([address]);
+                self.object["x-listener"] = json!("operations");
+                self.object["servers"] = json!([server]);
             }
-            Listener::Both => self.said["x-listener"] = json!("both"),
+            Listener::Both => self.object["x-listener"] = json!("both"),
         }
         self
     }
 
-    /// Its group.
+    /// Sets the group.
     pub fn tag(mut self, tag: &str) -> Operation {
-        self.said["tags"] = json!([tag]);
+        self.object["tags"] = json!([tag]);
         self
     }
 
-    /// In a few words, then in a few sentences: what it does, and who uses it.
-    pub fn says(mut self, summary: &str, description: &str) -> Operation {
-        self.said["summary"] = json!(summary);
-        self.said["description"] = json!(description);
+    /// Sets the summary (a few words) and the description (what it does and who uses it).
+    pub fn describe(mut self, summary: &str, description: &str) -> Operation {
+        self.object["summary"] = json!(summary);
+        self.object["description"] = json!(description);
         self
     }
 
-    /// Which key it needs. Whichever it is, an unknown key is refused.
+    /// Sets the key requirement. In both cases an invalid key is answered 401.
     pub fn key(mut self, key: Key) -> Operation {
-        self.said["security"] = match key {
+        self.object["security"] = match key {
             Key::Optional => json!([{}, { "bearer": [] }]),
             Key::Required => json!([{ "bearer": [] }]),
         };
-        let refused = "A key is needed, or this one is not known, has expired or was revoked.";
-        self.answers(Answer::problem(401, &["key_required"], refused))
+        let description =
+            "An API key is required, or the given one is unknown, expired or revoked.";
+        self.response(Response::problem(401, &["key_required"], description))
     }
 
-    /// Its parameters.
-    pub fn takes(mut self, parameters: impl IntoIterator<Item = Value>) -> Operation {
+    /// Adds parameters.
+    pub fn parameters(mut self, parameters: impl IntoIterator<Item = Value>) -> Operation {
         let list = parameters.into_iter().collect::<Vec<_>>();
-        match self.said.get_mut("parameters").and_then(Value::as_array_mut) {
+        match self.object.get_mut("parameters").and_then(Value::as_array_mut) {
             Some(before) => before.extend(list),
-            None => self.said["parameters"] = json!(list),
+            None => self.object["parameters"] = json!(list),
         }
         self
     }
 
-    /// Its body: the same schema in each of these formats.
+    /// Sets the body: the same schema for each of these content types.
     pub fn body(mut self, formats: &[&str], schema: &Value, examples: &Value) -> Operation {
         let media = json!({ "schema": schema, "examples": examples });
         let content: serde_json::Map<String, Value> =
             formats.iter().map(|format| ((*format).to_owned(), media.clone())).collect();
-        self.said["requestBody"] = json!({ "required": true, "content": content });
-        let slow = "The body did not arrive in time; the connection is closed.";
-        self.answers(Answer::problem(408, &["body_too_slow"], slow)).answers(Answer::problem(
+        self.object["requestBody"] = json!({ "required": true, "content": content });
+        let slow = "The body did not arrive before the deadline; the connection is closed.";
+        self.response(Response::problem(408, &["body_too_slow"], slow)).response(Response::problem(
             413,
             &["body_too_large"],
-            "The body is longer than `GET /v1/limits` allows.",
+            "The body exceeds the limit in `GET /v1/limits`.",
         ))
     }
 
-    /// One of its answers.
-    pub fn answers(mut self, answer: Answer) -> Operation {
-        self.said["responses"][answer.status.to_string()] = answer.said;
+    /// Adds a response.
+    pub fn response(mut self, response: Response) -> Operation {
+        self.object["responses"][response.status.to_string()] = response.object;
         self
     }
 }

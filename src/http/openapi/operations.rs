@@ -1,56 +1,57 @@
-//! Probes and metrics: the operations listener but for the admin API.
+//! Probes, metrics and console: the operations listener without the admin API.
 
-use crate::http::openapi::answer::Answer;
 use crate::http::openapi::operation::Listener;
 use crate::http::openapi::operation::Operation;
 use crate::http::openapi::operation::operation;
+use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
-use crate::http::ops::probes::METRICS;
+use crate::http::ops::probes::METRICS_CONTENT_TYPE;
 use crate::http::ops::probes::Version;
 use crate::http::public::render;
 
 const PLAIN: &str = "text/plain";
 
-/// The rows, in the order of the route table.
+/// The operations, in the order of the route table.
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
-    let version = schemas.written::<Version<'_>>();
+    let version = schemas.output::<Version<'_>>();
     let rows = vec![
         operation("get", "/livez", "livez")
-            .says("Is the process alive", "For the process manager. Says nothing of the rest.")
+            .describe("Liveness", "For the process manager: whether the process responds, nothing else.")
             .on(Listener::Both)
-            .answers(Answer::text(200, PLAIN, "It answers.")),
+            .response(Response::text(200, PLAIN, "The process responds.")),
         operation("get", "/readyz", "readyz")
-            .says(
-                "Does it take requests",
-                "For the balancer. On the operations listener, so that nobody else learns of it.",
+            .describe(
+                "Readiness",
+                "For load balancers. Only on the operations listener, so that it is not public.",
             )
             .on(Listener::Operations)
-            .answers(Answer::text(200, PLAIN, "It does."))
-            .answers(Answer::text(
+            .response(Response::text(200, PLAIN, "Ready."))
+            .response(Response::text(
                 503,
                 PLAIN,
-                "It is draining, nothing can be recorded, or its clock is not the shared store's: send requests elsewhere.",
+                "Shutting down, the journal cannot record events, or the clock differs too much from the \
+                 shared store's: send requests to other instances.",
             )),
         operation("get", "/version", "version")
-            .says("What runs here", "For the operator's tools: the program and what it serves.")
+            .describe("Version", "For operators' tools: the program and the versions it serves.")
             .on(Listener::Operations)
-            .answers(Answer::json(200, &version, "The program, its addresses, its content hashes.")),
+            .response(Response::json(200, &version, "Program version, public URL and content hashes.")),
         operation("get", "/metrics", "metrics")
-            .says(
-                "Every series",
-                "For Prometheus. Series begin with `adjacent_` and are there at zero from the start.",
+            .describe(
+                "Metrics",
+                "For Prometheus. All series start with `adjacent_` and exist at zero from the start.",
             )
             .on(Listener::Operations)
-            .answers(Answer::text(200, METRICS, "Prometheus text format.")),
+            .response(Response::text(200, METRICS_CONTENT_TYPE, "Prometheus text format.")),
         operation("get", "/console", "console")
-            .says(
-                "The operator's page",
-                "What is served, sold, weighed and counted, and why. Holds nothing that a key \
-                 protects: the key is typed into the page, kept in its memory and sent in \
-                 `Authorization` alone.",
+            .describe(
+                "Operator console",
+                "Inventory, campaigns, weights, counts and explanations. The page itself contains no \
+                 protected data: the operator enters a key, which stays in the page's memory and is \
+                 sent only in `Authorization`.",
             )
             .on(Listener::Operations)
-            .answers(Answer::text(200, render::HTML, "The page.")),
+            .response(Response::text(200, render::HTML, "The page.")),
     ];
     rows.into_iter().map(|row| row.tag("operations")).collect()
 }

@@ -1,9 +1,9 @@
-//! Parameters of paths, queries and headers.
+//! Path, query and header parameters.
 
 use serde_json::Value;
 use serde_json::json;
 
-/// A part of a path.
+/// A path parameter.
 pub(super) fn path(name: &str, description: &str, schema: Value, example: &str) -> Value {
     json!({
         "name": name, "in": "path", "required": true,
@@ -11,7 +11,7 @@ pub(super) fn path(name: &str, description: &str, schema: Value, example: &str) 
     })
 }
 
-/// A parameter that may be given once.
+/// An optional query parameter that may occur once.
 pub(super) fn query(
     name: &str,
     description: &str,
@@ -25,32 +25,32 @@ pub(super) fn query(
     })
 }
 
-/// The same that must be given.
+/// Makes a parameter required.
 pub(super) fn required(mut parameter: Value) -> Value {
     parameter["required"] = json!(true);
     parameter
 }
 
-/// A parameter that may be repeated: `topic=a&topic=b`.
+/// A repeatable query parameter: `topic=a&topic=b`.
 pub(super) fn repeated(name: &str, description: &str, items: Value, example: &[&str]) -> Value {
     json!({
         "name": name, "in": "query", "style": "form", "explode": true,
-        "description": format!("{description} May be repeated."),
+        "description": format!("{description} Repeatable."),
         "schema": { "type": "array", "items": items }, "example": example,
     })
 }
 
-/// Text that is not empty.
+/// Schema: text of 1 to 128 characters.
 pub(super) fn name() -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": 128 })
 }
 
-/// Any text.
+/// Schema: any text.
 pub(super) fn text() -> Value {
     json!({ "type": "string" })
 }
 
-/// A decision's id.
+/// The path parameter `id` of a decision.
 pub(super) fn decision() -> Value {
     let id = json!({ "type": "string", "format": "uuid" });
     path("id", "The decision's id.", id, "0198c0de-1f2e-7a3b-8c4d-5e6f70819201")
@@ -61,7 +61,7 @@ pub(super) fn named(name: &str) -> Value {
     json!({ "$ref": format!("#/components/parameters/{name}") })
 }
 
-/// Headers that several operations read.
+/// Headers shared by several operations.
 pub(super) fn shared() -> Value {
     let header = |name: &str, description: &str, schema: Value, example: &str| {
         json!({
@@ -72,22 +72,22 @@ pub(super) fn shared() -> Value {
     json!({
         "Sec-GPC": header(
             "Sec-GPC",
-            "`1`: the reader's browser asks not to be followed; nothing of the viewport is observed \
-             and no visitor key is made. Anything else says nothing.",
+            "`1`: Global Privacy Control; the viewport is not observed and no visitor key is made. Any \
+             other value has no effect.",
             json!({ "type": "string" }),
             "1",
         ),
         "Adjacent-Reader-Address": header(
             "Adjacent-Reader-Address",
-            "The reader's address, as a publisher's server saw it. Believed with the publisher's \
-             key alone; in memory for 24 hours at the most, against fraud.",
+            "The reader's IP address, as seen by the publisher's server. Accepted only with the \
+             publisher's secret key; in memory for at most 24 hours, against fraud.",
             json!({ "type": "string" }),
             "192.0.2.17",
         ),
         "Adjacent-Reader-Agent": header(
             "Adjacent-Reader-Agent",
-            "The reader's `User-Agent`, as a publisher's server saw it. Believed with the \
-             publisher's key alone; never kept.",
+            "The reader's `User-Agent`, as seen by the publisher's server. Accepted only with the \
+             publisher's secret key; never stored.",
             json!({ "type": "string" }),
             "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
         ),

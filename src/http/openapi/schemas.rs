@@ -1,4 +1,4 @@
-//! JSON Schemas of the wire types, each under its name.
+//! JSON Schemas of the wire types, by name.
 
 use schemars::JsonSchema;
 use schemars::SchemaGenerator;
@@ -7,119 +7,120 @@ use serde_json::Map;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Where all of them stand in the end.
-const PLACE: &str = "/components/schemas";
+/// Final location of all schemas.
+const SCHEMAS_PATH: &str = "/components/schemas";
 
-/// Where those that are read stand until it is known which of them need a name of their own.
-const READ: &str = "/components/read";
+/// Temporary location of input schemas, until it is known which of them need a separate name.
+const INPUT_PATH: &str = "/components/read";
 
-/// Collects the types that the operations name. A type that is read and written may differ in what
-/// is required; then what is read is called `…Input`.
+/// Collects the schemas of the types used by the operations. A type used in requests and responses may
+/// have different required fields; its request schema is then named `…Input`.
 pub(super) struct Schemas {
-    read: SchemaGenerator,
-    written: SchemaGenerator,
+    input: SchemaGenerator,
+    output: SchemaGenerator,
 }
 
 impl Default for Schemas {
     fn default() -> Self {
-        let settings = |place: &'static str| {
-            SchemaSettings::draft2020_12().with(|own| {
-                own.definitions_path = place.into();
-                own.meta_schema = None;
+        let settings = |path: &'static str| {
+            SchemaSettings::draft2020_12().with(|settings| {
+                settings.definitions_path = path.into();
+                settings.meta_schema = None;
             })
         };
         Schemas {
-            read: settings(READ).for_deserialize().into_generator(),
-            written: settings(PLACE).for_serialize().into_generator(),
+            input: settings(INPUT_PATH).for_deserialize().into_generator(),
+            output: settings(SCHEMAS_PATH).for_serialize().into_generator(),
         }
     }
 }
 
 impl Schemas {
-    /// A reference to what a caller sends.
-    pub fn read<T: JsonSchema>(&mut self) -> Value {
-        self.read.subschema_for::<T>().to_value()
+    /// A reference to the schema of a request type.
+    pub fn input<T: JsonSchema>(&mut self) -> Value {
+        self.input.subschema_for::<T>().to_value()
     }
 
-    /// A reference to what the server answers.
-    pub fn written<T: JsonSchema>(&mut self) -> Value {
-        self.written.subschema_for::<T>().to_value()
+    /// A reference to the schema of a response type.
+    pub fn output<T: JsonSchema>(&mut self) -> Value {
+        self.output.subschema_for::<T>().to_value()
     }
 
-    /// Every schema that was named, in the order of their names; references in `paths` are led
-    /// there.
-    pub fn into_all(mut self, paths: &mut Value) -> Map<String, Value> {
-        let read = self.read.take_definitions(true);
-        let mut all = self.written.take_definitions(true);
-        // Fields may be added to an answer: a caller that refuses unknown ones would break.
-        all.values_mut().for_each(open);
-        let own = of_their_own(&read, &all);
+    /// All collected schemas, sorted by name. Rewrites the references in `paths` to their final location.
+    pub fn into_definitions(mut self, paths: &mut Value) -> Map<String, Value> {
+        let inputs = self.input.take_definitions(true);
+        let mut all = self.output.take_definitions(true);
+        // Responses may gain fields, so their schemas must not forbid unknown ones.
+        all.values_mut().for_each(allow_additional);
+        let separate = separate_inputs(&inputs, &all);
         let name = |name: &str| {
-            if own.contains(name) { format!("{name}Input") } else { name.to_owned() }
+            if separate.contains(name) { format!("{name}Input") } else { name.to_owned() }
         };
-        for (known_as, mut schema) in read {
-            lead(&mut schema, &name);
-            all.insert(name(&known_as), schema);
+        for (key, mut schema) in inputs {
+            rewrite_references(&mut schema, &name);
+            all.insert(name(&key), schema);
         }
-        lead(paths, &name);
+        rewrite_references(paths, &name);
         all.sort_keys();
         all
     }
 }
 
-/// Those that are read in another shape than they are written, or name one that is.
-fn of_their_own(read: &Map<String, Value>, written: &Map<String, Value>) -> BTreeSet<String> {
+/// Names of types whose request schema differs from the response schema, directly or through a type
+/// that they refer to.
+fn separate_inputs(inputs: &Map<String, Value>, outputs: &Map<String, Value>) -> BTreeSet<String> {
     let same = |name: &str| name.to_owned();
     let differs = |(name, schema): (&String, &Value)| {
         let mut schema = schema.clone();
-        lead(&mut schema, &same);
-        written.get(name).is_some_and(|other| *other != schema).then(|| name.clone())
+        rewrite_references(&mut schema, &same);
+        outputs.get(name).is_some_and(|other| *other != schema).then(|| name.clone())
     };
-    let mut own: BTreeSet<String> = read.iter().filter_map(differs).collect();
+    let mut separate: BTreeSet<String> = inputs.iter().filter_map(differs).collect();
     loop {
-        let names_one = |schema: &Value| {
+        let refers_to_separate = |schema: &Value| {
             let text = schema.to_string();
-            own.iter().any(|name| text.contains(&format!("\"#{READ}/{name}\"")))
+            separate.iter().any(|name| text.contains(&format!("\"#{INPUT_PATH}/{name}\"")))
         };
-        let more: Vec<String> = read
+        let more: Vec<String> = inputs
             .iter()
-            .filter(|(name, _)| written.contains_key(*name) && !own.contains(*name))
-            .filter(|(_, schema)| names_one(schema))
+            .filter(|(name, _)| outputs.contains_key(*name) && !separate.contains(*name))
+            .filter(|(_, schema)| refers_to_separate(schema))
             .map(|(name, _)| name.clone())
             .collect();
         if more.is_empty() {
-            return own;
+            return separate;
         }
-        own.extend(more);
+        separate.extend(more);
     }
 }
 
-/// Leads references to what is read to where it stands.
-fn lead(value: &mut Value, name: &impl Fn(&str) -> String) {
+/// Rewrites references to input schemas to their final location.
+fn rewrite_references(value: &mut Value, name: &impl Fn(&str) -> String) {
     match value {
         Value::Object(fields) => {
-            for (key, held) in fields {
-                let read = held.as_str().and_then(|text| text.strip_prefix('#'));
-                match read.and_then(|text| text.strip_prefix(READ)?.strip_prefix('/')) {
-                    Some(known_as) if key == "$ref" => {
-                        *held = Value::String(format!("#{PLACE}/{}", name(known_as)));
+            for (key, field) in fields {
+                let path = field.as_str().and_then(|text| text.strip_prefix('#'));
+                match path.and_then(|path| path.strip_prefix(INPUT_PATH)?.strip_prefix('/')) {
+                    Some(input) if key == "$ref" => {
+                        *field = Value::String(format!("#{SCHEMAS_PATH}/{}", name(input)));
                     }
-                    _ => lead(held, name),
+                    _ => rewrite_references(field, name),
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| lead(item, name)),
+        Value::Array(items) => items.iter_mut().for_each(|item| rewrite_references(item, name)),
         _ => {}
     }
 }
 
-fn open(value: &mut Value) {
+fn allow_additional(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|key, held| key != "additionalProperties" || *held != Value::Bool(false));
-            fields.values_mut().for_each(open);
+            fields
+                .retain(|key, field| key != "additionalProperties" || *field != Value::Bool(false));
+            fields.values_mut().for_each(allow_additional);
         }
-        Value::Array(items) => items.iter_mut().for_each(open),
+        Value::Array(items) => items.iter_mut().for_each(allow_additional),
         _ => {}
     }
 }
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// Read with a default, written whole.
+    /// `count` is optional in a request and always present in a response.
     #[derive(serde::Deserialize, serde::Serialize, JsonSchema)]
     struct Inner {
         #[serde(default)]
@@ -143,10 +144,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_in_another_shape_than_written_has_a_name_of_its_own() {
+    fn a_type_whose_request_and_response_schemas_differ_gets_two_names() {
         let mut schemas = Schemas::default();
-        let mut paths = json!([schemas.read::<Outer>(), schemas.written::<Outer>()]);
-        let all = schemas.into_all(&mut paths);
+        let mut paths = json!([schemas.input::<Outer>(), schemas.output::<Outer>()]);
+        let all = schemas.into_definitions(&mut paths);
 
         let names: Vec<&str> = all.keys().map(String::as_str).collect();
         assert_eq!(names, ["Inner", "InnerInput", "Outer", "OuterInput", "Style"]);

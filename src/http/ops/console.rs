@@ -1,5 +1,5 @@
-//! `GET /console`: the operator's page. It holds nothing that a key protects; its script asks for
-//! that with the key that is typed into it.
+//! `GET /console`: the operator's page. The page itself contains no protected data; its script fetches
+//! that with the key that the operator enters.
 
 use crate::catalog::schema;
 use crate::catalog::schema::Kind;

@@ -1,4 +1,4 @@
-//! The operations listener: probes, metrics, admin. Never on the open network.
+//! The operations listener: probes, metrics, admin. Must not be reachable from the public network.
 
 pub mod admin;
 pub mod console;
@@ -17,32 +17,34 @@ use actix_web::web;
 use actix_web::web::Data;
 use actix_web::web::ServiceConfig;
 
-/// Every route of the operations listener, with who uses it.
+/// Every route of the operations listener, grouped by its users.
 pub fn table() -> Vec<At> {
     let mut rows = vec![
-        // The process manager and the balancer.
+        // Process manager and load balancer.
         at("/livez").reads(probes::live),
         at("/readyz").reads(probes::ready),
         at("/version").reads(probes::version),
         // Prometheus.
         at("/metrics").reads(probes::metrics),
-        // The operator at 3 a.m., with a browser and without.
+        // Operators investigating an incident, with or without a browser.
         at("/console").reads(console::console),
         at("/embed/{file:.*}").reads(assets::file),
         at("/v1/decisions/{id}/explain").reads(explain::explain),
         at("/v1/decisions/{id}/events").reads(explain::events),
     ];
-    // The operator's tools.
+    // The operators' tools.
     rows.extend(admin::table());
     rows
 }
 
-/// Serves the table.
+/// Registers the routes of [`table`] with their middleware.
 pub fn routes(face: Data<Face>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
         config.app_data(face).configure(extract::settings);
-        let scope = web::scope("").wrap(from_fn(guard::guard)).wrap(public::manners("same-origin"));
+        let scope = web::scope("")
+            .wrap(from_fn(guard::guard))
+            .wrap(public::security_headers("same-origin"));
         let scope = table().into_iter().fold(scope, |scope, row| scope.service(row));
-        config.service(scope.default_service(web::to(public::nowhere)));
+        config.service(scope.default_service(web::to(public::not_found)));
     }
 }

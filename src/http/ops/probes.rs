@@ -1,4 +1,4 @@
-//! Is it alive, does it take requests, what is it, how does it do.
+//! Liveness, readiness, version and metrics.
 
 use crate::http::Face;
 use crate::http::public::explain;
@@ -7,33 +7,33 @@ use actix_web::web::Data;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The format of the series.
-pub const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Content type of the metrics (Prometheus text format).
+pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// `GET /livez`: the process answers.
+/// `GET /livez`: 200 while the process responds.
 pub async fn live() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("live\n")
 }
 
-/// `GET /readyz`: 503 while requests should go elsewhere, and why.
+/// `GET /readyz`: 503 with the reason while requests should go to other instances.
 pub async fn ready(face: Data<Face>) -> HttpResponse {
-    match face.hindrance() {
+    match face.not_ready_reason() {
         None => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
-        Some(why) => {
-            let said = format!("not ready: {why}\n");
-            HttpResponse::ServiceUnavailable().content_type("text/plain").body(said)
+        Some(reason) => {
+            let text = format!("not ready: {reason}\n");
+            HttpResponse::ServiceUnavailable().content_type("text/plain").body(text)
         }
     }
 }
 
-/// What runs here.
+/// The running program and the versions that it serves.
 #[derive(Serialize, JsonSchema)]
 pub struct Version<'a> {
-    /// The program's version.
+    /// Version of the program.
     pub version: &'a str,
-    /// This process start, in hexadecimal.
+    /// Random id of this process start, in hexadecimal.
     pub incarnation: String,
-    /// The public listener's address, as readers reach it.
+    /// The public URL.
     pub public_url: &'a str,
     /// Content hash of the inventory being served.
     pub inventory: &'a str,
@@ -41,7 +41,7 @@ pub struct Version<'a> {
     pub weights: &'a str,
     /// Content hash of the labels being served.
     pub labels: &'a str,
-    /// The state's number.
+    /// Number of the current budget and pacing state.
     pub state: u64,
 }
 
@@ -63,5 +63,5 @@ pub async fn version(face: Data<Face>) -> HttpResponse {
 /// `GET /metrics`: Prometheus text.
 pub async fn metrics(face: Data<Face>) -> HttpResponse {
     let text = face.server.scrape();
-    HttpResponse::Ok().content_type(METRICS).body(text)
+    HttpResponse::Ok().content_type(METRICS_CONTENT_TYPE).body(text)
 }

@@ -1,4 +1,4 @@
-//! `/embed/…`: the files of a browser, by name for a short while, by content for ever.
+//! `/embed/…`: browser files; cached briefly by name and permanently by content hash.
 
 use crate::http::problem::ApiError;
 use crate::web::assets;
@@ -9,29 +9,30 @@ use actix_web::web::Path;
 
 /// `GET /embed/{file}`.
 pub async fn file(http: HttpRequest, path: Path<String>) -> Result<HttpResponse, ApiError> {
-    let served = assets::served(&path)
-        .ok_or_else(|| ApiError::missing("no_such_file", "there is no such file"))?;
-    let packed = takes_gzip(&http);
-    let tag = format!("\"{}{}\"", served.asset.hash, if packed { "-gzip" } else { "" });
-    let known = http.headers().get(header::IF_NONE_MATCH).is_some_and(|sent| sent == tag.as_str());
-    let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let served =
+        assets::served(&path).ok_or_else(|| ApiError::missing("no_such_file", "no such file"))?;
+    let gzip = accepts_gzip(&http);
+    let tag = format!("\"{}{}\"", served.asset.hash, if gzip { "-gzip" } else { "" });
+    let not_modified =
+        http.headers().get(header::IF_NONE_MATCH).is_some_and(|sent| sent == tag.as_str());
+    let mut answer = if not_modified { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer
         .insert_header((header::CACHE_CONTROL, served.cache_control()))
         .insert_header((header::VARY, "Accept-Encoding"))
         .insert_header((header::ETAG, tag));
-    if known {
+    if not_modified {
         return Ok(answer.finish());
     }
     answer.content_type(served.asset.content_type);
-    if packed {
+    if gzip {
         answer.insert_header((header::CONTENT_ENCODING, "gzip"));
         return Ok(answer.body(served.asset.gzip.as_slice()));
     }
     Ok(answer.body(served.asset.bytes.as_ref()))
 }
 
-/// Whether the caller unpacks gzip: names it without refusing it.
-fn takes_gzip(http: &HttpRequest) -> bool {
+/// Whether `Accept-Encoding` lists gzip with a weight above 0.
+fn accepts_gzip(http: &HttpRequest) -> bool {
     let sent = http.headers().get(header::ACCEPT_ENCODING).and_then(|sent| sent.to_str().ok());
     sent.unwrap_or_default().split(',').any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));

@@ -1,4 +1,4 @@
-//! Open for pages everywhere, never with credentials; one preflight a day.
+//! CORS: open to all origins, never with credentials; preflights are cached for a day.
 
 use crate::http::public::events;
 use actix_web::Error;
@@ -13,35 +13,35 @@ use actix_web::http::header;
 use actix_web::http::header::HeaderValue;
 use actix_web::middleware::Next;
 
-/// How long a browser may remember a preflight, in seconds.
-const REMEMBERED: &str = "86400";
+/// `Access-Control-Max-Age`: how long a browser may cache a preflight, in seconds.
+const PREFLIGHT_MAX_AGE: &str = "86400";
 
-/// Headers that a page's script may send. Those of the Kevel client are harmless where that dialect is
-/// off, and its client sends them with every event, too.
-const ALLOWED: &str = "authorization, content-type, user-agent, x-adzerk-apikey, x-adzerk-explain, \
+/// Request headers that a page's script may send. The Kevel client sends its headers with every event,
+/// too; they are ignored if that adapter is disabled.
+const ALLOWED_HEADERS: &str = "authorization, content-type, user-agent, x-adzerk-apikey, x-adzerk-explain, \
      x-adzerk-sdk-version, x-kevel-apikey";
 
-/// Every answer says that any page may read it, asked or not: so no answer varies by `Origin`, and
-/// a cache holds one copy of an embed file for all sites.
+/// Adds the CORS headers to every response, whether or not the request has an `Origin`. Responses thus
+/// do not vary by `Origin`, and a cache stores one copy of an embed file for all sites.
 pub async fn open<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
-    let mut answer = if is_preflight(&request) {
-        let allowed = HttpResponse::NoContent()
+    let mut response = if is_preflight(&request) {
+        let preflight = HttpResponse::NoContent()
             .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST"))
-            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED))
-            .insert_header((header::ACCESS_CONTROL_MAX_AGE, REMEMBERED))
+            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS))
+            .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE))
             .finish();
-        request.into_response(allowed).map_into_right_body()
+        request.into_response(preflight).map_into_right_body()
     } else {
         next.call(request).await?.map_into_left_body()
     };
-    let headers = answer.headers_mut();
+    let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers
         .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(events::EXPOSED));
-    Ok(answer)
+    Ok(response)
 }
 
 fn is_preflight(request: &ServiceRequest) -> bool {

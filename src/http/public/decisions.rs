@@ -1,4 +1,4 @@
-//! `POST` and `GET /v1/decisions`: parse, call, render. Nothing here waits but for the body.
+//! `POST` and `GET /v1/decisions`: parse, decide, render. Only reading the body and `explain` await.
 
 use crate::config::keys::Identity;
 use crate::config::keys::Role;
@@ -45,9 +45,9 @@ pub async fn create(
     let bytes = body::read(payload, limit, face.body_timeout).await?;
     let began = Instant::now();
     let (request, ignored) = body::json::<DecisionRequest>(&bytes)?;
-    let answer = answer(&face, &http, request, ignored).await;
+    let response = handle(&face, &http, request, ignored).await;
     face.server.metrics.decided_in(began.elapsed());
-    answer
+    response
 }
 
 /// `GET /v1/decisions`.
@@ -57,12 +57,12 @@ pub async fn from_parameters(
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
     let (request, ignored) = request::from_query(http.query_string())?;
-    let answer = answer(&face, &http, request, ignored).await;
+    let response = handle(&face, &http, request, ignored).await;
     face.server.metrics.decided_in(began.elapsed());
-    answer
+    response
 }
 
-async fn answer(
+async fn handle(
     face: &Data<Face>,
     http: &HttpRequest,
     mut request: DecisionRequest,
@@ -72,18 +72,18 @@ async fn answer(
     let is_operator = identity.as_ref().is_some_and(|own| own.role == Role::Operator);
     if (request.explain || request.force_creative.is_some()) && !is_operator {
         let field = if request.explain { "explain" } else { "force_creative" };
-        return Err(ApiError::forbidden(format!("`{field}` needs an operator's key")));
+        return Err(ApiError::forbidden(format!("`{field}` requires an operator key")));
     }
-    let mut warnings = request::bound(&mut request, &face.server.settings().request)?;
+    let mut warnings = request::apply_limits(&mut request, &face.server.settings().request)?;
     warnings.extend(ignored.into_iter().map(|path| format!("{path}: unknown field, ignored")));
-    let asked = ask(face, http, &request, (identity.as_ref(), None), &mut warnings)?;
-    let Some(decided) = asked else { return Ok(overloaded(face, &request)) };
+    let decided = decide_request(face, http, &request, (identity.as_ref(), None), &mut warnings)?;
+    let Some(decided) = decided else { return Ok(overloaded(face, &request)) };
     let explanation = if request.explain {
         let server = face.server.clone();
         let decided = decided.request;
         let reader = crate::server::explain::Reader::Operator;
-        let explained = move || server.explain(decided, &reader, None);
-        Some(blocking(explained).await?)
+        let explain = move || server.explain(decided, &reader, None);
+        Some(blocking(explain).await?)
     } else {
         None
     };
@@ -91,7 +91,7 @@ async fn answer(
     Ok(respond(face, &decided, warnings, html, explanation))
 }
 
-/// Decides and hands the first placement's unit to `show`: for answers that are no data.
+/// Decides and passes the first placement's unit to `show`, for responses that are not JSON.
 pub fn with_first<T>(
     face: &Face,
     http: &HttpRequest,
@@ -112,8 +112,8 @@ pub fn with_first<T>(
     }
 }
 
-/// Cuts a call to its limits and decides it, for answers that have no place for warnings; `None`
-/// when the box sheds this caller.
+/// Truncates a request to its limits and decides it, for responses without room for warnings; `None`
+/// if the flood guard sheds this caller.
 pub fn decide(
     face: &Face,
     http: &HttpRequest,
@@ -123,7 +123,7 @@ pub fn decide(
     decide_for(face, http, request, identity, None)
 }
 
-/// The same for a caller that does not take every unit.
+/// The same for a caller with rules of its own about which units it accepts.
 pub fn decide_for(
     face: &Face,
     http: &HttpRequest,
@@ -131,12 +131,12 @@ pub fn decide_for(
     identity: Option<&Identity>,
     takes: Option<&Takes<'_>>,
 ) -> Result<Option<Decided>, ApiError> {
-    let mut warnings = request::bound(request, &face.server.settings().request)?;
-    ask(face, http, request, (identity, takes), &mut warnings)
+    let mut warnings = request::apply_limits(request, &face.server.settings().request)?;
+    decide_request(face, http, request, (identity, takes), &mut warnings)
 }
 
-/// Decides; `None` when the box sheds this caller.
-fn ask(
+/// Decides; `None` if the flood guard sheds this caller.
+fn decide_request(
     face: &Face,
     http: &HttpRequest,
     request: &DecisionRequest,
@@ -157,14 +157,15 @@ fn ask(
     let declared = request.viewer.region.as_deref().and_then(|text| {
         let country = text.parse::<Country>().ok();
         if country.is_none() {
-            warnings.push(format!("viewer.region: `{text}` is not an ISO 3166 country, ignored"));
+            warnings
+                .push(format!("viewer.region: `{text}` is not an ISO 3166 country code, ignored"));
         }
         country
     });
     let live = server.live();
     let publisher = live.publisher(&request.publisher);
-    let standing = publisher.map(|publisher| Standing::of(face, publisher, &seen, trusted));
-    let Standing { test, idle } = standing.unwrap_or_default();
+    let class = publisher.map(|publisher| CallClass::of(face, publisher, &seen, trusted));
+    let CallClass { test, idle } = class.unwrap_or_default();
     let call = Call {
         publisher: &request.publisher,
         page: &request.page,
@@ -182,32 +183,32 @@ fn ask(
         .map_err(|error| ApiError::missing("unknown_publisher", error.to_string()))
 }
 
-/// How a call stands, by where it comes from.
+/// Whether a call is a test or idle (unbillable), judged by its origin and signals.
 #[derive(Default)]
-struct Standing {
+struct CallClass {
     test: bool,
     idle: bool,
 }
 
-impl Standing {
-    fn of(face: &Face, publisher: &Publisher, seen: &Caller<'_>, trusted: bool) -> Standing {
+impl CallClass {
+    fn of(face: &Face, publisher: &Publisher, seen: &Caller<'_>, trusted: bool) -> CallClass {
         if trusted {
-            return Standing::default();
+            return CallClass::default();
         }
-        // A unit's own page is asked for as the document of a frame.
+        // `GET /v1/unit` is loaded as the document of an iframe.
         let fetch_dest = seen.signals.fetch_dest.filter(|dest| *dest != "iframe");
         let signals = &Signals { fetch_dest, ..seen.signals };
         let origin = signals.origin.or_else(|| signals.referer.and_then(signals::origin_of));
-        let staging = origin.is_some_and(|origin| {
-            publisher.staging_origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
+        let is_staging = origin.is_some_and(|origin| {
+            publisher.staging_origins.iter().any(|staging| staging.eq_ignore_ascii_case(origin))
         });
         let site = Site {
             origins: &publisher.origins,
             staging_origins: &publisher.staging_origins,
             own: Some(&face.own_origin),
         };
-        Standing {
-            test: staging || (!face.local && origin.is_some_and(is_loopback)),
+        CallClass {
+            test: is_staging || (!face.local && origin.is_some_and(is_loopback)),
             idle: signals.is_robot() || signals.is_ahead() || signals.is_elsewhere(&site),
         }
     }
@@ -243,8 +244,8 @@ fn respond(
                 }
                 Answer::Fill(Box::new(fill))
             }
-            (Ok(_), None) => Answer::NoFill(filling::empty(slot.id, NoFill::LabelUnavailable)),
-            (Err(reason), _) => Answer::NoFill(filling::empty(slot.id, *reason)),
+            (Ok(_), None) => Answer::NoFill(filling::no_fill(slot.id, NoFill::LabelUnavailable)),
+            (Err(reason), _) => Answer::NoFill(filling::no_fill(slot.id, *reason)),
         };
         (key, answer)
     });
@@ -267,7 +268,7 @@ fn respond(
     }
 }
 
-/// The answer of a box that sheds load, in the shape of every other: nothing was decided or logged.
+/// The response when load is shed, in the usual format. Nothing was decided or logged.
 fn overloaded(face: &Face, request: &DecisionRequest) -> HttpResponse {
     let server = &face.server;
     let live = server.live();
@@ -276,7 +277,7 @@ fn overloaded(face: &Face, request: &DecisionRequest) -> HttpResponse {
     let id = uuid::Uuid::now_v7().as_u128();
     let answers = request.placements.iter().map(|slot| {
         let key: &str = slot.key.as_ref().unwrap_or(&slot.name);
-        (key, Answer::NoFill(filling::empty(id, NoFill::Overloaded)))
+        (key, Answer::NoFill(filling::no_fill(id, NoFill::Overloaded)))
     });
     let reply = DecisionReply {
         request_id: uuid::Uuid::from_u128(id).to_string(),
@@ -294,9 +295,9 @@ fn overloaded(face: &Face, request: &DecisionRequest) -> HttpResponse {
 }
 
 fn no_store() -> actix_web::HttpResponseBuilder {
-    let mut answer = HttpResponse::Ok();
-    answer
+    let mut response = HttpResponse::Ok();
+    response
         .insert_header((header::CONTENT_TYPE, "application/json"))
         .insert_header((header::CACHE_CONTROL, "no-store"));
-    answer
+    response
 }

@@ -1,4 +1,4 @@
-//! `/e/{token}` and `/c/{token}`: events and redirects.
+//! `/e/{token}` and `/c/{token}`: event reports and click redirects.
 
 use crate::http::Face;
 use crate::http::caller::Caller;
@@ -13,29 +13,30 @@ use actix_web::web::Path;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Says that the event is on disk; only that acknowledges.
+/// Response header: the event is on disk. Only this header acknowledges an event.
 pub const RECORDED: &str = "Adjacent-Recorded";
 
-/// Headers that a page's script may read.
+/// Response headers that a page's script may read (CORS).
 pub const EXPOSED: &str = "Adjacent-Recorded, Adjacent-Ignored, Adjacent-No-Fill, Retry-After";
 
-/// The longest token, in characters.
+/// Maximum length of a token, in characters.
 pub const TOKEN_CHARS: usize = 220;
 
-/// How long a click waits for the disk before it is redirected all the same.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long a click waits for its record to reach the disk before it is redirected anyway.
+const CLICK_RECORD_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// `GET` and `POST /e/{token}`: 204 whatever the token is worth; 503 only when nothing can be taken.
+/// `GET` and `POST /e/{token}`: 204 whether or not the token is valid; 503 only if events cannot be
+/// recorded.
 pub async fn record(
     face: Data<Face>,
     request: HttpRequest,
     token: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
-    let seen = Caller::read(&face, &request, false).sighting();
+    let context = Caller::read(&face, &request, false).event_context();
     let text = if token.len() <= TOKEN_CHARS { token.as_str() } else { "" };
-    let recorded = face.server.record(text, &seen).await;
-    face.server.metrics.acknowledged_in(began.elapsed());
+    let recorded = face.server.record(text, &context).await;
+    face.server.metrics.observe_event_ack(began.elapsed());
     let mut answer = HttpResponse::NoContent();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     match recorded {
@@ -45,19 +46,19 @@ pub async fn record(
     }
 }
 
-/// `GET /c/{token}`: 302 to the stored landing page, 404 for what is no click of ours.
+/// `GET /c/{token}`: 302 to the stored landing page, 404 for an invalid token.
 pub async fn redirect(
     face: Data<Face>,
     request: HttpRequest,
     token: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
-    let seen = Caller::read(&face, &request, false).sighting();
+    let context = Caller::read(&face, &request, false).event_context();
     let text = if token.len() <= TOKEN_CHARS { token.as_str() } else { "" };
-    let click = face.server.click(text, &seen, PATIENCE).await;
-    face.server.metrics.acknowledged_in(began.elapsed());
+    let click = face.server.click(text, &context, CLICK_RECORD_TIMEOUT).await;
+    face.server.metrics.observe_event_ack(began.elapsed());
     match click {
-        Click::NotFound => Err(ApiError::missing("no_such_link", "this link leads nowhere")),
+        Click::NotFound => Err(ApiError::missing("no_such_link", "the click token is invalid")),
         Click::Redirect { to, recorded } => {
             let mut answer = HttpResponse::Found();
             answer

@@ -1,4 +1,4 @@
-//! `GET /v1/decisions/{id}/explain` and `/events`: why, and what became of it.
+//! `GET /v1/decisions/{id}/explain` and `/events`: the trace of a decision and its events.
 
 use crate::config::keys::Identity;
 use crate::config::keys::Role;
@@ -42,15 +42,15 @@ impl From<ExplainError> for ApiError {
     }
 }
 
-/// A decision's id as it stands in a path.
+/// Parses a decision id from a path.
 pub fn decision_id(text: &str) -> Result<u128, ApiError> {
     uuid::Uuid::parse_str(text)
         .map(|id| id.as_u128())
-        .map_err(|_| ApiError::missing("decision_not_recorded", "this is not the id of a decision"))
+        .map_err(|_| ApiError::missing("decision_not_recorded", "not a decision id (UUID)"))
 }
 
-/// Who asks, from whose key.
-pub fn reader(identity: &Identity) -> Reader {
+/// The reader of an explanation, from the identity of the key.
+pub fn reader_of(identity: &Identity) -> Reader {
     match identity.role {
         Role::Operator => Reader::Operator,
         Role::Publisher => Reader::Publisher(identity.owner.clone()),
@@ -58,9 +58,9 @@ pub fn reader(identity: &Identity) -> Reader {
     }
 }
 
-/// Parameters of an explanation.
+/// Query parameters of an explanation.
 #[derive(Deserialize)]
-pub struct Wanted {
+pub struct ExplainQuery {
     want: Option<String>,
 }
 
@@ -69,15 +69,17 @@ pub async fn explain(
     face: Data<Face>,
     http: HttpRequest,
     id: Path<String>,
-    wanted: Query<Wanted>,
+    query: Query<ExplainQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let identity = caller::identity(&face, &http)?
-        .ok_or_else(|| ApiError::unauthorized("this needs a key of one of the three parties"))?;
-    let explanation = explanation(&face, &id, reader(&identity), wanted.into_inner().want).await?;
+    let identity = caller::identity(&face, &http)?.ok_or_else(|| {
+        ApiError::unauthorized("an operator, advertiser or publisher key is required")
+    })?;
+    let explanation =
+        explanation(&face, &id, reader_of(&identity), query.into_inner().want).await?;
     Ok(json(&explanation))
 }
 
-/// An explanation, for one reader.
+/// The explanation of a decision, redacted for one reader.
 pub async fn explanation(
     face: &Data<Face>,
     id: &str,
@@ -85,12 +87,17 @@ pub async fn explanation(
     want: Option<String>,
 ) -> Result<Explanation, ApiError> {
     let is_operator = matches!(reader, Reader::Operator);
-    let again = again(face, decision_id(id)?, is_operator).await?;
-    blocking(move || again.explained(&reader, want.as_deref()).map_err(ApiError::from)).await
+    let recomputed = recompute(face, decision_id(id)?, is_operator).await?;
+    blocking(move || recomputed.explained(&reader, want.as_deref()).map_err(ApiError::from)).await
 }
 
-/// A decision made again, whichever machine made it first. Addresses of machines are for operators.
-pub async fn again(
+/// Recomputes a decision from its record, which may be on another instance. Only operators see the
+/// addresses of instances in errors.
+///
+/// # Errors
+/// 404 if no instance has the record or the one that has it does not respond, 503 if the other
+/// instances cannot be asked now.
+pub async fn recompute(
     face: &Data<Face>,
     decision: u128,
     is_operator: bool,
@@ -99,86 +106,89 @@ pub async fn again(
     face.server.again_anywhere(decision).await.map_err(|error| match error {
         AnywhereError::Explain(error) => error.into(),
         AnywhereError::Store(error) => {
-            tracing::warn!(%error, "another machine may have decided, and cannot be asked");
-            ApiError::away(format!(
-                "decision `{id}` is not on file here, and the shared store, by which other machines \
-                 are asked, does not answer: ask again shortly"
+            tracing::warn!(
+                %error,
+                "shared store unavailable; cannot look up another instance's decision, answering 503"
+            );
+            ApiError::dependency_unavailable(format!(
+                "decision `{id}` is not on this instance, and the shared store, through which the other \
+                 instances are queried, does not respond: retry shortly"
             ))
         }
-        AnywhereError::Busy => ApiError::away(format!(
-            "decision `{id}` is not on file here, and other machines are asked for many now: ask \
-             again shortly"
+        AnywhereError::Busy => ApiError::dependency_unavailable(format!(
+            "decision `{id}` is not on this instance, and too many lookups on other instances are \
+             pending: retry shortly"
         )),
         AnywhereError::Silent(starts) if is_operator => {
-            let places = starts.iter().map(|start| format!("{} ({})", start.ops, start.host));
-            let places = places.collect::<Vec<_>>().join(" or ");
+            let addresses = starts.iter().map(|start| format!("{} ({})", start.ops, start.host));
+            let addresses = addresses.collect::<Vec<_>>().join(" or ");
             let detail = format!(
-                "another machine decided `{id}`, has its record and does not answer: start it again \
-                 on its data, or read them there with `adjacent explain`; its operations listener \
-                 was {places}"
+                "another instance has the record of `{id}` and does not respond: restart it on its \
+                 data directory, or run `adjacent explain` there; its operations listener was \
+                 {addresses}"
             );
             ApiError::missing("decision_elsewhere", detail)
         }
         AnywhereError::Silent(_) => {
             let detail = format!(
-                "another machine decided `{id}`, has its record and does not answer: ask again later"
+                "another instance has the record of `{id}` and does not respond: try again later"
             );
             ApiError::missing("decision_elsewhere", detail)
         }
     })
 }
 
-/// One event of a decision with its judgements.
+/// One event of a decision with its verdict.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct EventView {
-    /// What happened.
+    /// Kind of event.
     pub kind: EventKind,
-    /// The call to action of a click.
+    /// Id of the call to action that was clicked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cta: Option<String>,
-    /// When it was received.
+    /// Time of receipt.
     pub at: String,
-    /// How it was judged.
+    /// Verdict.
     #[schemars(extend("enum" = Verdict::LABELS))]
     pub verdict: &'static str,
-    /// Why it is invalid.
+    /// Reason, if the verdict is `invalid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<InvalidReason>,
-    /// What was billed for it, in micros.
+    /// Amount billed for it, in micros.
     pub billed_micros: i64,
 }
 
-/// The events of a decision, in the order of their arrival.
+/// The events of a decision, in order of receipt.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct EventsReply {
-    /// The decision.
+    /// Id of the decision.
     pub decision_id: String,
     /// Its events.
     pub events: Vec<EventView>,
 }
 
-/// `GET /v1/decisions/{id}/events`: publisher or operator.
+/// `GET /v1/decisions/{id}/events`: requires a publisher or operator key.
 pub async fn events(
     face: Data<Face>,
     http: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let identity = caller::identity(&face, &http)?
-        .ok_or_else(|| ApiError::unauthorized("this needs a publisher's or an operator's key"))?;
+        .ok_or_else(|| ApiError::unauthorized("a publisher or operator key is required"))?;
     if identity.role == Role::Advertiser {
-        return Err(ApiError::forbidden("this needs a publisher's or an operator's key"));
+        return Err(ApiError::forbidden("a publisher or operator key is required"));
     }
     let (server, decision) = (face.server.clone(), decision_id(&id)?);
     let own = (identity.role == Role::Publisher).then_some(identity.owner);
-    let wanted = BTreeSet::from([decision]);
+    let decisions = BTreeSet::from([decision]);
     let found = blocking(move || {
-        server.ledger.events_of(&wanted, Since::First).map_err(ApiError::internal)
+        server.ledger.events_of(&decisions, Since::First).map_err(ApiError::internal)
     })
     .await?;
-    let foreign = |publisher: &str| own.as_deref().is_some_and(|own| own != publisher);
+    let is_foreign = |publisher: &str| own.as_deref().is_some_and(|own| own != publisher);
     let events = found
         .iter()
-        .filter(|judged| !foreign(&judged.event.attribution.publisher))
+        .filter(|judged| !is_foreign(&judged.event.attribution.publisher))
         .map(|judged| EventView {
             kind: judged.event.kind,
             cta: judged.event.cta.as_ref().map(|(_, id)| id.to_string()),
@@ -193,7 +203,7 @@ pub async fn events(
     Ok(json(&EventsReply { decision_id: id.into_inner(), events }))
 }
 
-/// A document as an answer that is never cached.
+/// A JSON response with `Cache-Control: no-store`.
 pub fn json(document: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(document)
 }

@@ -1,23 +1,23 @@
-//! From a decision to what the page gets: every slot's texts with their addresses.
+//! Builds the reply from a decision: the texts and URLs of every slot.
 
 use crate::domain::event::EventKind;
 use crate::domain::event::NoFill;
 use crate::domain::party::Measurement;
 use crate::domain::party::Style;
 use crate::domain::picture::Address;
+use crate::http::public::reply::AdvertiserReply;
 use crate::http::public::reply::CommandReply;
 use crate::http::public::reply::CreativeReply;
 use crate::http::public::reply::CtaReply;
-use crate::http::public::reply::Empty;
 use crate::http::public::reply::EventUrls;
 use crate::http::public::reply::Fill;
 use crate::http::public::reply::LabelReply;
-use crate::http::public::reply::Named;
+use crate::http::public::reply::NoFillReply;
 use crate::http::public::reply::PictureReply;
 use crate::http::public::reply::PriceReply;
 use crate::http::public::reply::ProofReply;
 use crate::http::public::reply::Transparency;
-use crate::http::public::reply::jiff_text;
+use crate::http::public::reply::rfc3339;
 use crate::selection::choose::Win;
 use crate::server::Server;
 use crate::server::decide::Decided;
@@ -29,27 +29,27 @@ use crate::server::unit::Unit;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
-/// Builds addresses of one slot's events.
-struct Links<'s> {
+/// Builds the event URLs of one slot.
+struct EventUrlBuilder<'s> {
     server: &'s Server,
     decided: &'s Decided,
     filled: &'s Filled,
     token: crate::token::Token,
 }
 
-impl Links<'_> {
-    fn to(&mut self, kind: EventKind, cta: u8) -> String {
+impl EventUrlBuilder<'_> {
+    fn url(&mut self, kind: EventKind, cta: u8) -> String {
         let path = if kind == EventKind::Click { "/c/" } else { "/e/" };
         let base = &self.server.public_url;
-        let mut address = String::with_capacity(base.len() + path.len() + 128);
-        address.push_str(base);
-        address.push_str(path);
-        self.server.seal(&mut self.token, self.decided, self.filled, kind, cta, &mut address);
-        address
+        let mut url = String::with_capacity(base.len() + path.len() + 128);
+        url.push_str(base);
+        url.push_str(path);
+        self.server.seal(&mut self.token, self.decided, self.filled, kind, cta, &mut url);
+        url
     }
 }
 
-/// One slot's unit with its texts and addresses; `html` is added by whoever renders it.
+/// One slot's unit with its texts and URLs. `html` is left empty; [`super::render`] fills it.
 pub fn fill<'a>(
     server: &Server,
     decided: &'a Decided,
@@ -57,21 +57,25 @@ pub fn fill<'a>(
     filled: &'a Filled,
     unit: &'a Unit<'a>,
 ) -> Fill<'a> {
-    let mut links =
-        Links { server, decided, filled, token: server.impression_token(decided, slot, filled) };
+    let mut urls = EventUrlBuilder {
+        server,
+        decided,
+        filled,
+        token: server.impression_token(decided, slot, filled),
+    };
     let windows = server.settings().windows;
     let snapshot = decided.live.snapshot();
     let publisher = &snapshot.publishers[decided.page.publisher as usize];
     let measurement = snapshot.inventory.publishers[publisher.doc].measurement;
     let observes = measurement == Measurement::Full && !decided.basic;
-    let impression = (measurement != Measurement::None).then(|| links.to(EventKind::Impression, 0));
-    let viewable = observes.then(|| links.to(EventKind::Viewable, 0));
+    let impression = (measurement != Measurement::None).then(|| urls.url(EventKind::Impression, 0));
+    let viewable = observes.then(|| urls.url(EventKind::Viewable, 0));
     let ctas: SmallVec<[CtaReply<'a>; 2]> = (0u8..)
         .zip(&unit.creative.ctas)
         .map(|(at, cta)| CtaReply {
             id: cta.id.as_str(),
             text: &cta.text,
-            click_url: links.to(EventKind::Click, at),
+            click_url: urls.url(EventKind::Click, at),
         })
         .collect();
     let id = uuid::Uuid::from_u128(decided.slots[slot].id).to_string();
@@ -79,7 +83,7 @@ pub fn fill<'a>(
     Fill {
         fill: true,
         tier: decided.flight(filled).tier,
-        advertiser: Named { id: unit.advertiser.0, name: unit.advertiser.1 },
+        advertiser: AdvertiserReply { id: unit.advertiser.0, name: unit.advertiser.1 },
         campaign: unit.campaign,
         flight: unit.flight,
         creative: CreativeReply {
@@ -100,7 +104,7 @@ pub fn fill<'a>(
             command: unit.creative.command.as_ref().map(|command| CommandReply {
                 text: &command.text,
                 output: &command.output,
-                copy_url: links.to(EventKind::Copy, 0),
+                copy_url: urls.url(EventKind::Copy, 0),
                 copy_text: &unit.inside.copy,
                 copied_text: &unit.inside.copied,
                 aria: &unit.inside.command,
@@ -140,28 +144,28 @@ pub fn fill<'a>(
         decision_id: id,
         rel: "sponsored nofollow noopener",
         event_urls: EventUrls { impression, viewable },
-        impression_until: jiff_text::Stamp(
+        impression_until: rfc3339::Timestamp(
             decided.at_ms + i64::from(windows.impression_seconds) * 1_000,
         ),
-        click_until: jiff_text::Stamp(decided.at_ms + i64::from(windows.click_seconds) * 1_000),
+        click_until: rfc3339::Timestamp(decided.at_ms + i64::from(windows.click_seconds) * 1_000),
         test: decided.test,
         html: None,
     }
 }
 
-/// The pictures of a chosen unit.
+/// The images of a chosen unit.
 pub struct Pictures<'a> {
-    /// Its sponsor's.
+    /// The advertiser's logo.
     pub logo: Option<PictureReply<'a>>,
-    /// Its own.
+    /// The creative's image.
     pub image: Option<PictureReply<'a>>,
 }
 
-/// Those of a choice that are whole.
+/// The images of a choice that are available (stored and intact).
 pub fn pictures<'a>(live: &'a Live, win: &Win, unit: &Unit<'a>) -> Pictures<'a> {
     let gallery = &live.fixtures.gallery;
     let logo = gallery.logo(live.snapshot().flights[win.place].advertiser);
-    // A line has no room for one.
+    // The line style has no room for an image.
     let own = unit.creative.image.as_ref().filter(|_| win.style != Style::Line);
     let image = own
         .and_then(|own| gallery.image(win.creative as usize).map(|shown| picture(shown, &own.alt)));
@@ -173,7 +177,7 @@ fn picture<'a>(shown: &'a Shown, alt: &'a str) -> PictureReply<'a> {
     PictureReply { url: &shown.url, width, height, alt, content_type: format.content_type() }
 }
 
-/// The texts of every filled slot, in request order.
+/// The texts of every filled slot, in request order; `None` where there is no unit.
 pub fn units(decided: &Decided) -> SmallVec<[Option<Unit<'_>>; 2]> {
     let snapshot = decided.live.snapshot();
     let slots = decided.slots.iter();
@@ -185,7 +189,7 @@ pub fn units(decided: &Decided) -> SmallVec<[Option<Unit<'_>>; 2]> {
         .collect()
 }
 
-/// A slot without a unit.
-pub fn empty(id: u128, reason: NoFill) -> Empty {
-    Empty { fill: false, decision_id: uuid::Uuid::from_u128(id).to_string(), reason }
+/// The answer for a slot without a unit.
+pub fn no_fill(id: u128, reason: NoFill) -> NoFillReply {
+    NoFillReply { fill: false, decision_id: uuid::Uuid::from_u128(id).to_string(), reason }
 }

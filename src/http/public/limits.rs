@@ -1,4 +1,4 @@
-//! `GET /v1/limits` and `/v1/privacy`: what is cut, what counts for how long, what is kept.
+//! `GET /v1/limits` and `/v1/privacy`: limits, counting windows and the data map.
 
 use crate::config::settings::Quota;
 use crate::config::settings::RequestLimits;
@@ -14,21 +14,20 @@ use actix_web::web::Data;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The settings in force.
+/// The limits in force.
 #[derive(Serialize, JsonSchema)]
 pub struct LimitsReply<'a> {
-    /// How long an event may take to count.
+    /// Windows within which events are counted.
     pub windows: Windows,
-    /// How much of a request is read.
+    /// Size limits of a request.
     pub request: RequestSizes,
-    /// How often one visitor counts, per publisher.
+    /// Rate limits per visitor and publisher.
     pub visitor: VisitorQuotas<'a>,
-    /// Requests a second one address may send before the box answers `overloaded`; 0 is off.
+    /// Requests per second from one address before the server answers `overloaded`; 0 turns this off.
     pub flood_per_second: u32,
-    /// How old the inventory may grow.
+    /// Age limits of the inventory.
     pub snapshot: SnapshotSettings,
-    /// Everything that can speak against an event, in the order in which it is asked; the first
-    /// that speaks gives the verdict.
+    /// The rules that can reject an event, in order of evaluation; the first match gives the verdict.
     pub rules: Vec<RuleReply>,
 }
 
@@ -37,20 +36,21 @@ pub struct LimitsReply<'a> {
 pub struct RuleReply {
     /// Its name.
     pub name: &'static str,
-    /// `duplicate`, `pending` or `invalid`; `review` where it changes no verdict.
+    /// `duplicate`, `pending` or `invalid`; `review` for a rule that changes no verdict.
     pub verdict: &'static str,
-    /// The reason of an invalid event.
+    /// Reason given to an invalid event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
-    /// What it looks at.
+    /// Condition that the rule checks.
     pub signal: &'static str,
-    /// What holds where nobody sets anything.
+    /// Default setting.
     pub default: &'static str,
-    /// The settings that change it.
+    /// Settings that configure it.
     pub settings: &'static [&'static str],
-    /// `givt`: general invalid traffic, told at once; `sivt`: sophisticated, told later.
+    /// `givt`: general invalid traffic, detected immediately; `sivt`: sophisticated invalid traffic,
+    /// detected later.
     pub class: &'static str,
-    /// Where it is decided: `request`, `visitor`, `ledger` or `review`.
+    /// Where it is evaluated: `request`, `visitor`, `ledger` or `review`.
     pub decided: &'static str,
 }
 
@@ -67,39 +67,39 @@ fn rule(rule: &Rule) -> RuleReply {
     }
 }
 
-/// How much of a request is read; the rest is dropped with a warning.
+/// Size limits of a request; what exceeds them is dropped with a warning.
 #[derive(Serialize, JsonSchema)]
 pub struct RequestSizes {
-    /// Topics of a page.
+    /// Topics per page.
     pub topics: usize,
-    /// Entities of a page.
+    /// Entities per page.
     pub entities: usize,
-    /// Keywords of a page.
+    /// Keywords per page.
     pub keywords: usize,
-    /// Characters of a name.
+    /// Characters per name.
     pub characters: usize,
-    /// Placements of a call.
+    /// Placements per request.
     pub placements: usize,
-    /// Bytes of a body.
+    /// Bytes per body.
     pub body_bytes: usize,
-    /// Characters of a token.
+    /// Characters per event token.
     pub token_characters: usize,
 }
 
-/// Over these an event is kept as `rate_limited`, never refused.
+/// Rate limits; events above them are recorded as invalid with reason `rate_limited`, never rejected.
 #[derive(Serialize, JsonSchema)]
 pub struct VisitorQuotas<'a> {
-    /// Page calls with an impression.
+    /// Decision requests with an impression, per visitor.
     pub impressions: &'a [Quota],
-    /// Decisions clicked.
+    /// Decisions clicked, per visitor.
     pub clicks: &'a [Quota],
-    /// Page calls with an impression, of a whole network (/24, /48).
+    /// Decision requests with an impression, per network (/24, /48).
     pub network_impressions: &'a [Quota],
-    /// Decisions clicked from a whole network.
+    /// Decisions clicked, per network.
     pub network_clicks: &'a [Quota],
 }
 
-/// `GET /v1/limits`: the settings in force.
+/// `GET /v1/limits`.
 pub async fn limits(face: Data<Face>) -> HttpResponse {
     let settings = face.server.settings();
     let RequestLimits { topics, entities, keywords, characters, placements, body_bytes } =
@@ -127,60 +127,60 @@ pub async fn limits(face: Data<Face>) -> HttpResponse {
     })
 }
 
-/// The data map.
+/// The data map: which data is used, for what, and how long it is stored.
 #[derive(Serialize, JsonSchema)]
 pub struct PrivacyReply {
-    /// Which identifiers of a person are asked for, set or read.
+    /// Which identifiers of persons are requested, set or read.
     pub identifiers_of_persons: &'static str,
-    /// Everything that is used.
-    pub used: Vec<Use>,
-    /// What is kept of a page's address.
+    /// All data that is used.
+    pub used: Vec<DataUse>,
+    /// Which part of a page's URL is stored.
     pub page_urls: &'static str,
-    /// What never is.
+    /// Data that is never stored.
     pub never: Vec<&'static str>,
-    /// What a publisher may choose to have measured.
-    pub measurement: MeasurementWords,
-    /// How long things are kept.
+    /// The measurement levels a publisher can choose from.
+    pub measurement: MeasurementLevels,
+    /// Retention periods.
     pub retention: Retention,
 }
 
-/// One thing that is used.
+/// One kind of data that is used.
 #[derive(Serialize, JsonSchema)]
-pub struct Use {
-    /// What.
+pub struct DataUse {
+    /// The data.
     pub what: &'static str,
-    /// What for.
+    /// Purpose.
     pub why: &'static str,
-    /// Where and how long.
+    /// Where it is stored, and for how long.
     pub kept: String,
 }
 
-/// The publisher's choices.
+/// The measurement levels.
 #[derive(Serialize, JsonSchema)]
-pub struct MeasurementWords {
-    /// Everything there is.
+pub struct MeasurementLevels {
+    /// Full measurement.
     pub full: &'static str,
-    /// Without looking at the viewport or telling visitors apart.
+    /// Without viewport observation and visitor keys.
     pub basic: &'static str,
-    /// As little as possible.
+    /// Decisions and clicks only.
     pub none: &'static str,
 }
 
-/// How long things are kept.
+/// Retention periods.
 #[derive(Serialize, JsonSchema)]
 pub struct Retention {
-    /// Visitors' limits, in hours.
+    /// Visitor rate limits, in hours.
     pub limits_hours: u32,
     /// Decisions, in days.
     pub decision_log_days: u32,
-    /// What was billed.
+    /// The ledger of billed events.
     pub ledger: &'static str,
 }
 
 /// `GET /v1/privacy`: the data map.
 pub async fn privacy(face: Data<Face>) -> HttpResponse {
     let days = face.server.settings().decision_log.days;
-    let used = |what, why, kept: String| Use { what, why, kept };
+    let used = |what, why, kept: String| DataUse { what, why, kept };
     explain::json(&PrivacyReply {
         identifiers_of_persons: "none is asked for, set or read; no cookie, no storage",
         used: vec![
@@ -188,33 +188,33 @@ pub async fn privacy(face: Data<Face>) -> HttpResponse {
             used(
                 "a country-level region",
                 "label, targeting, reports",
-                format!("decision log, {days} days; ledger, as the law asks"),
+                format!("decision log, {days} days; ledger, as required by law"),
             ),
             used(
-                "address and agent",
+                "IP address and user agent",
                 "against fraud",
-                "in memory, and in the store of servers that share one, as a keyed hash under a \
-                 salt of the day, 24 hours at the most"
+                "in memory, and in the shared store of a fleet, as a keyed hash with a daily salt, at \
+                 most 24 hours"
                     .into(),
             ),
         ],
-        page_urls: "path, host or none, as the publisher chose; query and fragment never",
+        page_urls: "path, host or none, by the publisher's setting; query and fragment never",
         never: vec![
             "identifiers of a reader",
             "cookies",
             "storage",
             "profiles",
-            "anything of the reader in tokens, journal, ledger or logs",
+            "data about the reader in tokens, journal, ledger or logs",
         ],
-        measurement: MeasurementWords {
+        measurement: MeasurementLevels {
             full: "impressions, viewability, clicks; visitor limits in memory",
             basic: "no viewport observation, no visitor key; implied by Sec-GPC",
-            none: "decisions and clicks alone",
+            none: "decisions and clicks only",
         },
         retention: Retention {
             limits_hours: 24,
             decision_log_days: days,
-            ledger: "as the law asks",
+            ledger: "as required by law",
         },
     })
 }

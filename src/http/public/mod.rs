@@ -1,4 +1,4 @@
-//! The public listener: pages, browsers, advertisers, publishers.
+//! The public listener, for pages, browsers, advertisers and publishers.
 
 pub mod advertiser;
 pub mod assets;
@@ -31,29 +31,29 @@ use actix_web::web;
 use actix_web::web::Data;
 use actix_web::web::ServiceConfig;
 
-/// Every route of the public listener, with who uses it.
+/// Every route of the public listener, grouped by its users.
 pub fn table() -> Vec<At> {
     vec![
-        // Pages and servers that ask for units.
+        // Pages and publishers' servers requesting units.
         at("/v1/decisions").get(decisions::from_parameters).post(decisions::create),
         at("/v1/unit").get(unit_page::unit),
-        // Their browsers.
+        // Browsers loading scripts, styles and images.
         at("/embed/pictures/{file}").reads(pictures::file),
         at("/embed/{file:.*}").reads(assets::file),
-        // The three parties, asking why.
+        // Operators, advertisers and publishers explaining a decision.
         at("/v1/decisions/{id}/explain").reads(explain::explain),
         at("/v1/decisions/{id}/events").reads(explain::events),
-        // Browsers that report.
+        // Browsers reporting events.
         at("/e/{token}").get(events::record).post(events::record),
         at("/c/{token}").reads(events::redirect),
-        // Publishers in an emergency.
+        // Publishers pausing their pages in an emergency.
         at("/v1/publishers/{id}/stops").post(stops::own),
-        // Advertisers and publishers that count.
+        // Advertisers and publishers reading reports.
         at("/v1/reports/{party}/{id}").reads(reports::report),
         at("/reports/{id}").reads(advertiser::page),
-        // Readers who ask why.
-        at("/w/{id}").reads(pages::reader),
-        // Everybody.
+        // Readers asking why they see a unit.
+        at("/w/{id}").reads(pages::why_page),
+        // Anyone.
         at("/").reads(pages::start),
         at("/demo").reads(pages::demo),
         at("/demo/explain/{id}").reads(pages::demo_explain),
@@ -66,27 +66,29 @@ pub fn table() -> Vec<At> {
     ]
 }
 
-/// Serves the table, and what other faces have on this listener `besides`.
-pub fn routes(face: Data<Face>, besides: Vec<At>) -> impl FnOnce(&mut ServiceConfig) {
+/// Registers the routes of [`table`] and the `additional` ones of the protocol adapters, with their
+/// middleware.
+pub fn routes(face: Data<Face>, additional: Vec<At>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
         config.app_data(face).configure(extract::settings);
         let scope = web::scope("")
             .wrap(from_fn(guard::guard))
             .wrap(from_fn(cors::open))
-            .wrap(manners("cross-origin"));
-        let scope = table().into_iter().chain(besides).fold(scope, |scope, row| scope.service(row));
-        config.service(scope.default_service(web::to(nowhere)));
+            .wrap(security_headers("cross-origin"));
+        let scope =
+            table().into_iter().chain(additional).fold(scope, |scope, row| scope.service(row));
+        config.service(scope.default_service(web::to(not_found)));
     }
 }
 
-/// Headers of every answer: `resource` says who may embed it.
-pub fn manners(resource: &'static str) -> DefaultHeaders {
+/// Headers of every response. `resource_policy` is the `Cross-Origin-Resource-Policy`.
+pub fn security_headers(resource_policy: &'static str) -> DefaultHeaders {
     DefaultHeaders::new()
         .add(("X-Content-Type-Options", "nosniff"))
-        .add(("Cross-Origin-Resource-Policy", resource))
+        .add(("Cross-Origin-Resource-Policy", resource_policy))
 }
 
-/// The answer where there is no route.
-pub async fn nowhere() -> Result<HttpResponse, ApiError> {
+/// The response for paths without a route: 404.
+pub async fn not_found() -> Result<HttpResponse, ApiError> {
     Err(ApiError::no_route())
 }

@@ -1,4 +1,4 @@
-//! Pages that people read: start, demo, "why this", the reference, the guides.
+//! HTML pages: start, demo, "why this", API reference, guides.
 
 use crate::domain::region::Regions;
 use crate::http::Face;
@@ -32,10 +32,10 @@ use actix_web::web::Data;
 use actix_web::web::Path;
 use actix_web::web::Query;
 
-/// The demo's site and slot.
+/// Preferred publisher and placement of the demo page.
 const DEMO: (&str, &str) = ("eu-tech-news", "article-end");
 
-/// A page with the policy of all our pages.
+/// An HTML response with the content security policy of all our pages.
 pub fn html(text: String) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(render::HTML)
@@ -45,15 +45,15 @@ pub fn html(text: String) -> HttpResponse {
         .body(text)
 }
 
-/// The page in place of one that cannot be shown.
-pub fn failed(face: &Face, error: &ApiError) -> HttpResponse {
+/// The error page, shown instead of problem details.
+pub fn error_page(face: &Face, error: &ApiError) -> HttpResponse {
     let status = error.status_code();
     let help = match status {
         StatusCode::UNAUTHORIZED => {
-            "Links to numbers end after some days. Whoever runs this server makes a new one."
+            "Links to reports expire after some days. Ask the operator of this server for a new one."
         }
-        StatusCode::FORBIDDEN => "Each key and each link opens the numbers of one party.",
-        _ => "Look at the address, or begin at the start page.",
+        StatusCode::FORBIDDEN => "Each key and each link gives access to the reports of one party.",
+        _ => "Check the address, or go to the start page.",
     };
     let mut page = html(failure::failure(&FailureView {
         title: status.canonical_reason().unwrap_or("Error"),
@@ -68,13 +68,13 @@ pub fn failed(face: &Face, error: &ApiError) -> HttpResponse {
     page
 }
 
-/// The menu; a trial shows the demo and the operations listener, too.
+/// The menu; a local trial has the demo, too.
 pub fn menu(face: &Face) -> Vec<Link> {
     let mut links = vec![Link::new("start", "/")];
     if face.local {
         links.push(Link::new("demo", "/demo"));
     }
-    links.extend(guide::links());
+    links.extend(guide::menu());
     links.push(Link::new("API", "/docs"));
     links
 }
@@ -82,11 +82,12 @@ pub fn menu(face: &Face) -> Vec<Link> {
 /// `GET /`.
 pub async fn start(face: Data<Face>) -> HttpResponse {
     let mut here = vec![
-        Link::new("API reference", "/docs").noted("every call, offline"),
-        Link::new("OpenAPI document", "/openapi.json").noted("for programs"),
+        Link::new("API reference", "/docs").noted("all endpoints, available offline"),
+        Link::new("OpenAPI document", "/openapi.json").noted("machine-readable API description"),
         Link::new("Limits and windows", "/v1/limits")
-            .noted("what is cut, what counts for how long"),
-        Link::new("Data map", "/v1/privacy").noted("what is used, what is kept, what never is"),
+            .noted("request limits, counting windows, traffic rules"),
+        Link::new("Data map", "/v1/privacy")
+            .noted("which data is used and stored, and which never is"),
     ];
     let mut groups = Vec::new();
     if face.local {
@@ -95,32 +96,35 @@ pub async fn start(face: Data<Face>) -> HttpResponse {
             let ops = face.ops;
             let at = |path: &str| format!("http://{ops}{path}");
             groups.push((
-                "For the operator".to_owned(),
+                "Operations".to_owned(),
                 vec![
                     Link::new("Metrics", at("/metrics")).noted("for Prometheus"),
-                    Link::new("Console", at("/console")).noted("inventory, weights, stops"),
+                    Link::new("Console", at("/console")).noted("inventory, weights, pauses"),
                 ],
             ));
         }
     }
-    groups.insert(0, ("Here".to_owned(), here));
+    groups.insert(0, ("This server".to_owned(), here));
     groups.insert(1, ("Guides".to_owned(), guide::links().collect()));
     let links = menu(&face);
     html(index::index(&IndexView { version: env!("CARGO_PKG_VERSION"), groups, links: &links }))
 }
 
-/// `GET /demo`: in a trial alone.
+/// `GET /demo`: only in a local trial.
 pub async fn demo(face: Data<Face>, query: Query<DemoQuery>) -> Result<HttpResponse, ApiError> {
     if !face.local {
         return Err(ApiError::no_route());
     }
     let live = face.server.live();
     let snapshot = live.snapshot();
-    let own = |publisher: &&crate::domain::party::Publisher| publisher.id.as_str() == DEMO.0;
+    let is_demo = |publisher: &&crate::domain::party::Publisher| publisher.id.as_str() == DEMO.0;
     let publishers = &snapshot.inventory.publishers;
-    let publisher = publishers.iter().find(own).or_else(|| publishers.first());
+    let publisher = publishers.iter().find(is_demo).or_else(|| publishers.first());
     let Some(publisher) = publisher else {
-        return Err(ApiError::missing("no_publisher", "the inventory has no publisher to show"));
+        return Err(ApiError::missing(
+            "no_publisher",
+            "the inventory has no publisher to show on the demo page",
+        ));
     };
     let placement = publisher.placements.first().map_or(DEMO.1, |placement| placement.id.as_str());
     let topics = snapshot.inventory.topics.iter().take(200);
@@ -143,7 +147,7 @@ pub async fn demo(face: Data<Face>, query: Query<DemoQuery>) -> Result<HttpRespo
     })))
 }
 
-/// `GET /demo/explain/{id}`: the operator's view without a key, in a trial alone.
+/// `GET /demo/explain/{id}`: the operator's trace without a key; only in a local trial.
 pub async fn demo_explain(face: Data<Face>, id: Path<String>) -> Result<HttpResponse, ApiError> {
     if !face.local {
         return Err(ApiError::no_route());
@@ -152,20 +156,19 @@ pub async fn demo_explain(face: Data<Face>, id: Path<String>) -> Result<HttpResp
     Ok(explain::json(&explanation))
 }
 
-/// `GET /w/{decision}`: for the reader.
-pub async fn reader(face: Data<Face>, id: Path<String>) -> Result<HttpResponse, ApiError> {
+/// `GET /w/{decision}`: the "why this" page for readers.
+pub async fn why_page(face: Data<Face>, id: Path<String>) -> Result<HttpResponse, ApiError> {
     let decision = explain::decision_id(&id)?;
-    let again = explain::again(&face, decision, false).await?;
+    let recomputed = explain::recompute(&face, decision, false).await?;
     let slot = crate::decision_log::reader::slot_of(decision).unwrap_or(0);
-    let page = why_page(&again, slot, &id).ok_or_else(|| {
-        ApiError::missing("no_unit", "nothing was shown there, so there is nothing to explain")
-    })?;
+    let page = render_why(&recomputed, slot, &id)
+        .ok_or_else(|| ApiError::missing("no_unit", "no unit was shown for this decision"))?;
     Ok(html(page))
 }
 
-fn why_page(again: &Again, slot: usize, id: &str) -> Option<String> {
-    let (line, snapshot) = (&again.found.line, &*again.world.snapshot);
-    let win = again.slots.get(slot)?.result.as_ref().ok()?;
+fn render_why(recomputed: &Again, slot: usize, id: &str) -> Option<String> {
+    let (line, snapshot) = (&recomputed.found.line, &*recomputed.world.snapshot);
+    let win = recomputed.slots.get(slot)?.result.as_ref().ok()?;
     let unit = unit::unit(snapshot, &line.page, win, line.at_ms)?;
     let words = WhyWords::of(unit.words.language.as_str());
     let topic = win.matched.topic.map(|topic| snapshot.taxonomy.name(topic));

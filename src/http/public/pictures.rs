@@ -1,4 +1,4 @@
-//! `/embed/pictures/…`: logos and images, by content for ever.
+//! `/embed/pictures/…`: logos and creative images by content hash, cached permanently.
 
 use crate::domain::picture;
 use crate::http::Face;
@@ -10,31 +10,32 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::web::Path;
 
-/// An address never means other bytes.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Content-addressed, so the response never changes.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// A picture that somebody opens by itself is a picture and nothing else.
-const NOTHING: &str = "default-src 'none'";
+/// An image opened as a document may load and run nothing.
+const IMAGE_POLICY: &str = "default-src 'none'";
 
-/// `GET /embed/pictures/{file}`: what is served, or was until a moment ago, names it; nothing else
-/// that is stored is shown.
+/// `GET /embed/pictures/{file}`: serves images that the inventory refers to, or did until recently; other
+/// stored images are 404.
 pub async fn file(
     face: Data<Face>,
     http: HttpRequest,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let missing = || ApiError::missing("no_such_file", "there is no such picture");
+    let missing = || ApiError::missing("no_such_file", "no such image");
     let (hash, format) = picture::named(&path).ok_or_else(missing)?;
     let shown = face.server.picture(hash).filter(|shown| shown.address.format == format);
     let shown = shown.ok_or_else(missing)?;
     let tag = format!("\"{}\"", shown.address.digits());
-    let known = http.headers().get(header::IF_NONE_MATCH).is_some_and(|sent| sent == tag.as_str());
-    let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let not_modified =
+        http.headers().get(header::IF_NONE_MATCH).is_some_and(|sent| sent == tag.as_str());
+    let mut answer = if not_modified { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer
-        .insert_header((header::CACHE_CONTROL, FOR_EVER))
-        .insert_header((header::CONTENT_SECURITY_POLICY, NOTHING))
+        .insert_header((header::CACHE_CONTROL, IMMUTABLE))
+        .insert_header((header::CONTENT_SECURITY_POLICY, IMAGE_POLICY))
         .insert_header((header::ETAG, tag));
-    if known {
+    if not_modified {
         return Ok(answer.finish());
     }
     let server = face.server.clone();

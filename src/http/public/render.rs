@@ -1,4 +1,4 @@
-//! From the answer to HTML: the same fields, through escaping templates.
+//! Renders a reply's unit as HTML: the same fields, through escaping templates.
 
 use crate::http::public::reply::Fill;
 use crate::http::public::reply::PictureReply;
@@ -11,7 +11,7 @@ use crate::web::unit::PriceView;
 use crate::web::unit::ProofView;
 use crate::web::unit::UnitView;
 
-/// The format of every page.
+/// Content type of every page.
 pub const HTML: &str = "text/html; charset=utf-8";
 
 fn view<'v>(fill: &'v Fill<'_>, as_of: &'v str) -> UnitView<'v> {
@@ -69,23 +69,23 @@ fn as_of(fill: &Fill<'_>) -> String {
     fill.creative.proof.as_ref().map(|proof| proof.as_of.to_string()).unwrap_or_default()
 }
 
-/// A complete unit, for a page that puts it into its own HTML.
+/// A complete unit, for pages that insert it into their own HTML.
 pub fn fragment(fill: &Fill<'_>) -> String {
     unit::fragment(&view(fill, &as_of(fill)))
 }
 
-/// The same with its looks, for a page that counts the impression itself and has no stylesheet of
-/// ours: the one at `public_url` comes with it.
+/// The same with a link to the stylesheet at `public_url` and without the impression pixel, for pages
+/// that report the impression themselves and do not load our stylesheet.
 pub fn uncounted(fill: &Fill<'_>, public_url: &str) -> String {
     unit::styled(&UnitView { impression_url: None, ..view(fill, &as_of(fill)) }, public_url)
 }
 
-/// The label and one paid link in a line, for whoever shows text alone.
+/// The label and one paid link on one line, for text-only placements.
 pub fn line(fill: &Fill<'_>) -> String {
     unit::line(&view(fill, &as_of(fill)))
 }
 
-/// A page of just the unit; an empty one without a unit.
+/// A page with only the unit; an empty page without one.
 pub fn page(fill: Option<&Fill<'_>>, language: &str) -> String {
     match fill {
         Some(fill) => unit::page(Some(&view(fill, &as_of(fill))), language),

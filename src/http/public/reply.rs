@@ -1,4 +1,4 @@
-//! What a page gets: one answer a placement.
+//! The decision reply: one answer per placement.
 
 use crate::domain::creative::Audience;
 use crate::domain::event::NoFill;
@@ -14,37 +14,37 @@ use serde::ser::SerializeMap;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
-/// The answer to one call.
+/// The reply to a decision request.
 #[derive(Serialize, JsonSchema)]
 pub struct DecisionReply<'a> {
-    /// The call's id.
+    /// Id of the request.
     pub request_id: String,
-    /// What it was decided on.
+    /// The versions it was decided on.
     pub snapshot: SnapshotReply<'a>,
-    /// What was cut, ignored or not understood.
+    /// What was truncated, ignored or not understood.
     pub warnings: Vec<String>,
-    /// One answer a placement, under its key.
+    /// One answer per placement, by its key.
     #[schemars(with = "std::collections::BTreeMap<String, Answer<'a>>")]
     pub decisions: Answers<'a>,
-    /// The whole trace, where an operator asked for it.
+    /// The full trace, if an operator requested it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
 }
 
-/// What a call was decided on.
+/// The versions that a decision was made on.
 #[derive(Serialize, JsonSchema)]
 pub struct SnapshotReply<'a> {
     /// Content hash of the inventory.
     pub inventory: &'a str,
     /// Content hash of the weights.
     pub weights: &'a str,
-    /// Since the catalog was last reached, in milliseconds.
+    /// Time since the catalog was last reached, in milliseconds.
     pub age_ms: i64,
-    /// Older than it should be.
+    /// Whether the inventory is older than `snapshot.stale_after_seconds`.
     pub stale: bool,
 }
 
-/// Answers by key, in request order.
+/// Answers by key, in the order of the request.
 pub struct Answers<'a>(pub SmallVec<[(&'a str, Answer<'a>); 2]>);
 
 impl Serialize for Answers<'_> {
@@ -57,29 +57,29 @@ impl Serialize for Answers<'_> {
     }
 }
 
-/// A unit, or why there is none.
+/// A unit, or the reason why there is none.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Answer<'a> {
     /// A unit.
     Fill(Box<Fill<'a>>),
-    /// None.
-    NoFill(Empty),
+    /// No unit.
+    NoFill(NoFillReply),
 }
 
-/// No unit.
+/// A slot without a unit.
 #[derive(Serialize, JsonSchema)]
-pub struct Empty {
+pub struct NoFillReply {
     /// Always false.
     #[schemars(extend("const" = false))]
     pub fill: bool,
     /// The decision's id.
     pub decision_id: String,
-    /// Why.
+    /// Why there is no unit.
     pub reason: NoFill,
 }
 
-/// A unit with everything a page needs to show and count it.
+/// A unit with everything a page needs to show it and report its events.
 #[derive(Serialize, JsonSchema)]
 pub struct Fill<'a> {
     /// Always true.
@@ -87,57 +87,57 @@ pub struct Fill<'a> {
     pub fill: bool,
     /// The decision's id.
     pub decision_id: String,
-    /// The tier that won.
+    /// Tier of the winning flight.
     pub tier: Tier,
-    /// Who pays.
-    pub advertiser: Named<'a>,
-    /// The campaign.
+    /// The advertiser.
+    pub advertiser: AdvertiserReply<'a>,
+    /// Id of the campaign.
     pub campaign: &'a str,
-    /// The flight.
+    /// Id of the flight.
     pub flight: &'a str,
-    /// The unit.
+    /// The creative.
     pub creative: CreativeReply<'a>,
-    /// How it says that it is paid for.
+    /// The advertising label.
     pub label: LabelReply<'a>,
-    /// On whose behalf, who paid, why.
+    /// On whose behalf it is shown, who paid, and why.
     pub transparency: Transparency<'a>,
-    /// For every link of the unit.
+    /// `rel` attribute for every link of the unit.
     pub rel: &'static str,
-    /// Where events go.
+    /// URLs for reporting events.
     pub event_urls: EventUrls,
-    /// An impression counts until then.
-    pub impression_until: jiff_text::Stamp,
-    /// Viewable, click and copy count until then.
-    pub click_until: jiff_text::Stamp,
-    /// It never counts.
+    /// Impressions received after this time are not counted.
+    pub impression_until: rfc3339::Timestamp,
+    /// Viewable impressions, clicks and copies received after this time are not counted.
+    pub click_until: rfc3339::Timestamp,
+    /// Test unit: its events are never counted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub test: bool,
-    /// A complete unit, escaped, where `render` asked for it.
+    /// The unit as a complete, escaped HTML fragment, if `render` is `html`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub html: Option<String>,
 }
 
-/// An id and a name.
+/// An advertiser's id and name.
 #[derive(Serialize, JsonSchema)]
-pub struct Named<'a> {
+pub struct AdvertiserReply<'a> {
     /// The id.
     pub id: &'a str,
     /// The name.
     pub name: &'a str,
 }
 
-/// The unit's parts; all texts are plain.
+/// The parts of a unit; all texts are plain text.
 #[derive(Serialize, JsonSchema)]
 pub struct CreativeReply<'a> {
     /// The creative's id.
     pub id: &'a str,
     /// Its content hash.
     pub hash: &'a str,
-    /// Which wording: 0 is the creative's own.
+    /// Number of the text variant; 0 is the creative's own text.
     pub variant: u8,
-    /// How to show it: the page's first choice among its styles.
+    /// Style to show it in: the first one in the page's order that the creative has.
     pub style: Style,
-    /// What it is written in.
+    /// Language of the texts, as a BCP 47 tag.
     pub language: &'a str,
     /// `ltr` or `rtl`.
     pub direction: &'static str,
@@ -145,7 +145,7 @@ pub struct CreativeReply<'a> {
     pub kicker: Option<Cow<'a, str>>,
     /// The headline.
     pub headline: &'a str,
-    /// A few sentences.
+    /// The body text.
     pub body: &'a str,
     /// A claim with its source.
     pub proof: Option<ProofReply<'a>>,
@@ -154,64 +154,64 @@ pub struct CreativeReply<'a> {
     /// Calls to action, the main one first.
     #[schemars(with = "Vec<CtaReply<'a>>")]
     pub ctas: SmallVec<[CtaReply<'a>; 2]>,
-    /// Where the unit itself leads: the main call to action.
+    /// Click URL of the unit itself: that of the main call to action.
     pub click_url: String,
-    /// Host of the landing page.
+    /// Host name of the landing page.
     pub landing_domain: &'a str,
-    /// The sponsor's logo, for a place beside the sponsor line.
+    /// The advertiser's logo, to show beside the sponsor line.
     pub logo: Option<PictureReply<'a>>,
-    /// A picture.
+    /// An image.
     pub image: Option<PictureReply<'a>>,
     /// A price footnote.
     pub price: Option<PriceReply<'a>>,
 }
 
-/// A picture of ours, with its size, so that room is kept free for it.
+/// An image served by this server. The size lets the page reserve the space.
 #[derive(Serialize, JsonSchema)]
 pub struct PictureReply<'a> {
-    /// Its address, which never means another picture.
+    /// URL of the image. Content-addressed: it never refers to another image.
     #[schemars(example = &"https://units.example/embed/pictures/3f0c1b6f0b8b4a7c9d2e5f60718293a4.webp")]
     pub url: &'a str,
-    /// In pixels.
+    /// Width in pixels.
     #[schemars(range(min = 16, max = 2048), example = &640)]
     pub width: u16,
-    /// In pixels.
+    /// Height in pixels.
     #[schemars(range(min = 16, max = 2048), example = &360)]
     pub height: u16,
-    /// What it shows, for readers who do not see it.
+    /// Alternative text.
     #[schemars(example = &"A cargo bicycle from the side")]
     pub alt: &'a str,
-    /// Its format, for dialects that ask for some alone.
+    /// MIME type, for protocols that restrict formats.
     #[serde(skip)]
     pub content_type: &'static str,
 }
 
-/// A claim.
+/// A claim with its source.
 #[derive(Serialize, JsonSchema)]
 pub struct ProofReply<'a> {
     /// The claim.
     pub text: &'a str,
-    /// Who says so.
+    /// Source of the claim.
     pub source: &'a str,
-    /// When it was true.
+    /// Date of the claim.
     #[schemars(with = "String")]
     pub as_of: jiff::civil::Date,
 }
 
-/// A command: what is copied is exactly what is shown.
+/// A terminal command. The copied text is exactly the text shown.
 #[derive(Serialize, JsonSchema)]
 pub struct CommandReply<'a> {
     /// The line to copy.
     pub text: &'a str,
-    /// The line it prints.
+    /// The output line shown below it.
     pub output: &'a str,
-    /// Where a copy is told.
+    /// URL for reporting that it was copied.
     pub copy_url: String,
-    /// On the button that copies it.
+    /// Text of the copy button.
     pub copy_text: &'a str,
-    /// On that button when it has.
+    /// Text of the button after copying.
     pub copied_text: &'a str,
-    /// What a screen reader says of it.
+    /// Accessible label for screen readers.
     pub aria: &'a str,
 }
 
@@ -220,52 +220,52 @@ pub struct CommandReply<'a> {
 pub struct CtaReply<'a> {
     /// Its id.
     pub id: &'a str,
-    /// What the reader reads.
+    /// Text of the link.
     pub text: &'a str,
-    /// Where it leads, by way of us.
+    /// Click URL: records the click and redirects to the landing page.
     pub click_url: String,
 }
 
-/// A price with all that makes it one.
+/// A price with the details that price advertising rules require.
 #[derive(Serialize, JsonSchema)]
 pub struct PriceReply<'a> {
-    /// As shown.
+    /// Text as shown.
     pub text: &'a str,
-    /// In micros.
+    /// Amount in micros.
     pub amount_micros: i64,
-    /// Of what.
+    /// Currency of the amount.
     pub currency: Currency,
-    /// For how long or how much.
+    /// Billing period or quantity, such as `month`.
     pub per: &'a str,
-    /// Whether tax is in it.
+    /// Whether the price includes tax.
     pub tax_included: bool,
-    /// Whom it is for.
+    /// Whether it is for consumers or businesses.
     pub audience: Audience,
     /// A condition.
     pub note: Option<&'a str>,
-    /// Not shown from then on.
+    /// The price is not shown after this time.
     #[schemars(with = "String")]
     pub valid_until: jiff::Timestamp,
 }
 
-/// How a unit says that it is paid for.
+/// The advertising label of a unit.
 #[derive(Serialize, JsonSchema)]
 pub struct LabelReply<'a> {
-    /// The label.
+    /// Text of the label.
     pub text: &'a str,
-    /// What it is written in.
+    /// Language of the label, as a BCP 47 tag.
     pub language: &'a str,
-    /// What a screen reader says instead.
+    /// Accessible label for screen readers.
     pub aria: &'a str,
     /// The line that names the sponsor.
     pub sponsor_line: &'a str,
-    /// The reviewed table it comes from.
+    /// Version of the reviewed label table that it comes from.
     pub ruleset: &'a str,
-    /// How the reader's region is known.
+    /// How the reader's region was determined.
     pub region_basis: RegionBasis,
 }
 
-/// On whose behalf, who paid, why.
+/// On whose behalf the unit is shown, who paid, and why it is on this page.
 #[derive(Serialize, JsonSchema)]
 pub struct Transparency<'a> {
     /// On whose behalf it is shown.
@@ -274,37 +274,37 @@ pub struct Transparency<'a> {
     pub paid_by: &'a str,
     /// Why it is on this page.
     pub why: &'a str,
-    /// Text of the link to the reader's page.
+    /// Text of the link to the "why this" page.
     pub why_text: &'a str,
-    /// What these are written in.
+    /// Language of these texts, as a BCP 47 tag.
     pub language: &'a str,
-    /// The reader's page.
+    /// URL of the "why this" page.
     pub why_url: String,
 }
 
-/// Where events go; what is not measured has no address.
+/// URLs for reporting events; absent for events that are not measured.
 #[derive(Serialize, JsonSchema)]
 pub struct EventUrls {
-    /// When the unit begins to render in a visible document.
+    /// To request when the unit begins to render in a visible document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub impression: Option<String>,
-    /// When half of it was in view for a second.
+    /// To request when at least half of the unit was in view for one second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub viewable: Option<String>,
 }
 
-/// Moments as text, to the second.
-pub mod jiff_text {
+/// Timestamps as RFC 3339 text, to the second.
+pub mod rfc3339 {
     use schemars::JsonSchema;
     use serde::Serialize;
     use serde::Serializer;
 
-    /// A moment, in unix milliseconds, written as RFC 3339.
+    /// A time in unix milliseconds, serialized as RFC 3339.
     #[derive(JsonSchema)]
     #[schemars(transparent)]
-    pub struct Stamp(#[schemars(with = "String")] pub i64);
+    pub struct Timestamp(#[schemars(with = "String")] pub i64);
 
-    impl Serialize for Stamp {
+    impl Serialize for Timestamp {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             let at = jiff::Timestamp::from_second(self.0.div_euclid(1_000)).unwrap_or_default();
             serializer.collect_str(&at)

@@ -1,4 +1,4 @@
-//! What a page sends: `POST /v1/decisions` as JSON, `GET /v1/decisions` as parameters.
+//! The decision request: `POST /v1/decisions` as JSON, `GET /v1/decisions` as query parameters.
 
 use crate::config::settings::RequestLimits;
 use crate::domain::party::Style;
@@ -12,107 +12,108 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// One call per page.
+/// A decision request; one per page view.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 pub struct DecisionRequest {
-    /// Whose page it is.
+    /// The publisher's id.
     #[schemars(length(min = 1))]
     pub publisher: String,
     /// What the page is about.
     #[serde(default)]
     #[schemars(with = "PageDocument")]
     pub page: PageInput,
-    /// What the caller says of the reader's region: a declaration.
+    /// What the caller declares about the reader.
     #[serde(default)]
     pub viewer: ViewerRequest,
-    /// The slots to fill, 8 at the most.
+    /// The slots to fill; at most 8.
     #[schemars(with = "Vec<SlotDocument>", length(min = 1))]
     pub placements: Vec<SlotInput>,
-    /// `json`, or `html` for a complete escaped unit besides.
+    /// `json`, or `html` to also get the unit as a complete, escaped HTML fragment.
     #[serde(default)]
     pub render: Render,
-    /// A fully working unit that never counts, bills, reserves or feeds pace.
+    /// Test mode: the unit works fully, but is never counted or billed, reserves no budget and does not
+    /// affect pacing.
     #[serde(default)]
     pub test: bool,
-    /// Refuse what is over a limit instead of cutting it.
+    /// Reject a request that exceeds a limit instead of truncating it.
     #[serde(default)]
     pub strict: bool,
-    /// The whole trace besides; needs an operator's key.
+    /// Also return the full trace; requires an operator key.
     #[serde(default)]
     pub explain: bool,
-    /// The creative to show; needs an operator's key and implies `test`.
+    /// Id of the creative to show; requires an operator key and implies `test`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_creative: Option<String>,
-    /// Observe no viewport and tell no visitors apart. Not on this wire: `Sec-GPC` says it here,
-    /// other dialects have a field for it.
+    /// Basic measurement: no viewport observation, no visitor key. Not a field of this API, which uses
+    /// the `Sec-GPC` header; other protocols have a field for it.
     #[serde(skip)]
     pub basic: bool,
 }
 
-/// What the caller says of the reader.
+/// What the caller declares about the reader.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 pub struct ViewerRequest {
-    /// An ISO 3166 country.
+    /// The reader's country, as an ISO 3166 code.
     #[serde(default)]
     pub region: Option<String>,
 }
 
 closed! {
-    /// How a unit is answered.
+    /// Format in which a unit is returned.
     #[derive(Default)]
     Render {
-        /// As data.
+        /// JSON fields.
         #[default]
         Json = "json",
-        /// As data and as a complete HTML fragment.
+        /// JSON fields and a complete HTML fragment.
         Html = "html",
     }
 }
 
-/// What the page is about. Names may be written any way; unknown ones are kept for the gap report.
+/// What the page is about. Names are normalised; unknown ones are recorded for the gap report.
 #[derive(JsonSchema)]
-#[expect(dead_code, reason = "describes `PageInput`, which is read on the way in")]
+#[expect(dead_code, reason = "JSON Schema of `PageInput`")]
 pub struct PageDocument {
-    /// Its address. Query and fragment are never kept; of the rest, what the publisher chose.
+    /// The page's URL. Query and fragment are never stored; of the rest, the publisher's setting decides.
     #[serde(default)]
     url: Option<String>,
-    /// A BCP 47 tag; the publisher's language when absent.
+    /// Language as a BCP 47 tag; the publisher's language if absent.
     #[serde(default)]
     language: Option<String>,
-    /// Up to 16 topics.
+    /// Topics; at most 16.
     #[serde(default)]
     topics: Vec<String>,
-    /// Up to 32 entities: a name, or a name with its role.
+    /// Entities, each a name or a name with its role; at most 32.
     #[serde(default)]
     entities: Vec<EntityDocument>,
-    /// Up to 64 keywords.
+    /// Keywords; at most 64.
     #[serde(default)]
     keywords: Vec<String>,
-    /// Where the page is about: a country or a group.
+    /// The region that the page is about: a country or a region group.
     #[serde(default)]
     region: Option<String>,
-    /// What the page allows.
+    /// Which commercial content the page allows.
     #[serde(default)]
     commercial: Commercial,
-    /// Why it is sensitive; anything here makes it so.
+    /// Reasons why the page is sensitive; it is sensitive if there is any.
     #[serde(default)]
     sensitive: Vec<String>,
-    /// Creatives that this page view shows already.
+    /// Ids of creatives that this page view already shows.
     #[serde(default)]
     shown: Vec<String>,
 }
 
-/// An entity of the page.
+/// An entity on the page.
 #[derive(JsonSchema)]
 #[serde(untagged)]
 pub enum EntityDocument {
-    /// A name: a mention.
+    /// A name; its role is a mention.
     Name(String),
     /// A name with its role.
     Named {
         /// The name.
         name: String,
-        /// What it is to the page.
+        /// Its role on the page.
         #[serde(default)]
         role: Role,
     },
@@ -120,21 +121,21 @@ pub enum EntityDocument {
 
 /// A slot to fill.
 #[derive(JsonSchema)]
-#[expect(dead_code, reason = "describes `SlotInput`")]
+#[expect(dead_code, reason = "JSON Schema of `SlotInput`")]
 pub struct SlotDocument {
-    /// The publisher's placement.
+    /// Id of the publisher's placement.
     #[schemars(length(min = 1, max = 128))]
     name: String,
-    /// Names the answer; the placement's name when absent.
+    /// Key of the answer in the reply; the placement's name if absent.
     #[serde(default)]
     #[schemars(length(max = 128))]
     key: Option<String>,
-    /// Styles it takes, best first; all of the placement's when empty.
+    /// Accepted styles, preferred first; all styles of the placement if empty.
     #[serde(default)]
     styles: Vec<Style>,
 }
 
-/// The request of `GET /v1/decisions`, from its parameters; and names that are not known.
+/// Parses the query parameters of `GET /v1/decisions`; also returns the names of unknown parameters.
 pub fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiError> {
     let mut request = DecisionRequest::default();
     let mut ignored = Vec::new();
@@ -170,10 +171,10 @@ pub fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiErro
                 request.render =
                     value.parse().map_err(|why: String| ApiError::refused("render", why))?;
             }
-            "test" => request.test = switch("test", &value)?,
-            "strict" => request.strict = switch("strict", &value)?,
+            "test" => request.test = boolean("test", &value)?,
+            "strict" => request.strict = boolean("strict", &value)?,
             other if crate::http::body::is_personal(other) => {
-                return Err(ApiError::personal(other.to_owned()));
+                return Err(ApiError::personal_data(other.to_owned()));
             }
             other => ignored.push(other.to_owned()),
         }
@@ -181,89 +182,98 @@ pub fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiErro
     Ok((request, ignored))
 }
 
-/// A parameter that is on or off. A mistyped `test` would bill, so nothing else is taken for off.
-fn switch(name: &str, value: &str) -> Result<bool, ApiError> {
+/// A boolean parameter. Anything else is rejected: a mistyped `test` read as `false` would be billed.
+fn boolean(name: &str, value: &str) -> Result<bool, ApiError> {
     match value {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
-        _ => Err(ApiError::refused(name, "is `true` or `false`")),
+        _ => Err(ApiError::refused(name, "must be `true` or `false`")),
     }
 }
 
-/// Cuts a request to its limits and says what was dropped; refuses what is malformed, and under
-/// `strict` what is over a limit.
-pub fn bound(
+/// Truncates a request to its limits and returns a warning for everything dropped.
+///
+/// # Errors
+/// 422 for an invalid field; with `strict`, also for anything over a limit.
+pub fn apply_limits(
     request: &mut DecisionRequest,
     limits: &RequestLimits,
 ) -> Result<Vec<String>, ApiError> {
-    let mut cut = Cut { strict: request.strict, warnings: Vec::new() };
+    let mut limiter = Limiter { strict: request.strict, warnings: Vec::new() };
     let page = &mut request.page;
-    cut.list("page.topics", &mut page.topics, limits.topics)?;
-    cut.list("page.entities", &mut page.entities, limits.entities)?;
-    cut.list("page.keywords", &mut page.keywords, limits.keywords)?;
-    cut.list("page.sensitive", &mut page.sensitive, limits.topics)?;
-    cut.list("page.shown", &mut page.shown, limits.keywords)?;
-    cut.list("placements", &mut request.placements, limits.placements)?;
-    cut.names("page.topics", page.topics.iter_mut(), limits.characters)?;
-    cut.names("page.keywords", page.keywords.iter_mut(), limits.characters)?;
+    limiter.truncate_list("page.topics", &mut page.topics, limits.topics)?;
+    limiter.truncate_list("page.entities", &mut page.entities, limits.entities)?;
+    limiter.truncate_list("page.keywords", &mut page.keywords, limits.keywords)?;
+    limiter.truncate_list("page.sensitive", &mut page.sensitive, limits.topics)?;
+    limiter.truncate_list("page.shown", &mut page.shown, limits.keywords)?;
+    limiter.truncate_list("placements", &mut request.placements, limits.placements)?;
+    limiter.truncate_names("page.topics", page.topics.iter_mut(), limits.characters)?;
+    limiter.truncate_names("page.keywords", page.keywords.iter_mut(), limits.characters)?;
     let entity_names = page.entities.iter_mut().map(|entity| match entity {
         EntityInput::Name(name) | EntityInput::Named { name, .. } => name,
     });
-    cut.names("page.entities", entity_names, limits.characters)?;
+    limiter.truncate_names("page.entities", entity_names, limits.characters)?;
     if request.publisher.is_empty() {
         return Err(ApiError::refused("publisher", "is required"));
     }
     if request.placements.is_empty() {
-        return Err(ApiError::refused("placements", "name one placement at least"));
+        return Err(ApiError::refused("placements", "must contain at least one placement"));
     }
     for (at, slot) in request.placements.iter().enumerate() {
         let long = |text: &str| text.chars().count() > limits.characters;
         if slot.name.is_empty() || long(&slot.name) || slot.key.as_deref().is_some_and(long) {
-            let reason = format!("names have 1 to {} characters", limits.characters);
+            let reason =
+                format!("the name and the key must have 1 to {} characters", limits.characters);
             return Err(ApiError::refused(format!("placements[{at}]"), reason));
         }
     }
     let mut seen = std::collections::HashSet::new();
     let key_of = |slot: &SlotInput| slot.key.clone().unwrap_or_else(|| slot.name.clone());
-    let twice: Vec<String> =
+    let duplicates: Vec<String> =
         request.placements.iter().map(key_of).filter(|key| !seen.insert(key.clone())).collect();
-    if !twice.is_empty() {
-        let mut kept = std::collections::HashSet::new();
-        request.placements.retain(|slot| kept.insert(key_of(slot)));
-        for key in twice {
-            cut.over(
-                "placements",
-                format!("the key `{key}` is given twice: the first one counts"),
-            )?;
+    if !duplicates.is_empty() {
+        let mut retained = std::collections::HashSet::new();
+        request.placements.retain(|slot| retained.insert(key_of(slot)));
+        for key in duplicates {
+            limiter
+                .exceeded("placements", format!("duplicate key `{key}`: only the first is used"))?;
         }
     }
-    Ok(cut.warnings)
+    Ok(limiter.warnings)
 }
 
-struct Cut {
+struct Limiter {
     strict: bool,
     warnings: Vec<String>,
 }
 
-impl Cut {
-    fn over(&mut self, field: &str, what: String) -> Result<(), ApiError> {
+impl Limiter {
+    fn exceeded(&mut self, field: &str, problem: String) -> Result<(), ApiError> {
         if self.strict {
-            return Err(ApiError::refused(field, what));
+            return Err(ApiError::refused(field, problem));
         }
-        self.warnings.push(format!("{field}: {what}"));
+        self.warnings.push(format!("{field}: {problem}"));
         Ok(())
     }
 
-    fn list<T>(&mut self, field: &str, list: &mut Vec<T>, limit: usize) -> Result<(), ApiError> {
-        let given = list.len();
-        if given <= limit {
+    fn truncate_list<T>(
+        &mut self,
+        field: &str,
+        list: &mut Vec<T>,
+        limit: usize,
+    ) -> Result<(), ApiError> {
+        let count = list.len();
+        if count <= limit {
             return Ok(());
         }
         list.truncate(limit);
-        self.over(field, format!("{given} given, {limit} allowed: the first {limit} were kept"))
+        self.exceeded(
+            field,
+            format!("{count} items exceed the limit of {limit}: only the first {limit} are used"),
+        )
     }
 
-    fn names<'a>(
+    fn truncate_names<'a>(
         &mut self,
         field: &str,
         names: impl Iterator<Item = &'a mut String>,
@@ -272,7 +282,10 @@ impl Cut {
         for (at, name) in names.enumerate() {
             if name.len() > limit && name.chars().count() > limit {
                 *name = name.chars().take(limit).collect();
-                self.over(&format!("{field}[{at}]"), format!("cut to {limit} characters"))?;
+                self.exceeded(
+                    &format!("{field}[{at}]"),
+                    format!("truncated to {limit} characters"),
+                )?;
             }
         }
         Ok(())

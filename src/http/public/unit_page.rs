@@ -1,4 +1,4 @@
-//! `GET /v1/unit`: a page of just the unit, for frames, edge includes and readers without script.
+//! `GET /v1/unit`: a page with only the unit, for iframes, edge includes and browsers without script.
 
 use crate::http::Face;
 use crate::http::problem::ApiError;
@@ -11,7 +11,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Data;
 
-/// `GET /v1/unit`: the parameters of `GET /v1/decisions`; the first placement is shown.
+/// `GET /v1/unit`: same parameters as `GET /v1/decisions`; only the first placement is decided.
 pub async fn unit(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     let (mut request, _) = request::from_query(http.query_string())?;
     request.placements.truncate(1);

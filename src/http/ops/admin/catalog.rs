@@ -1,4 +1,4 @@
-//! The catalog as a whole: its head, its history, a new inventory, a step back.
+//! The catalog as a whole: head, history, audit, apply and rollback.
 
 use crate::catalog::change::Expected;
 use crate::catalog::pictures::Fault;
@@ -24,45 +24,45 @@ use serde::Serialize;
 
 /// `GET /v1/admin/head`.
 pub async fn head(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::reads(&face, &http)?;
+    admin::authorize(&face, &http)?;
     let head = face.server.catalog.head().map_err(ApiError::internal)?;
     Ok(json(&head))
 }
 
-/// `GET /v1/admin/history`: who changed what, oldest first.
+/// `GET /v1/admin/history`: the audit log of changes, oldest first.
 pub async fn history(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::reads(&face, &http)?;
+    admin::authorize(&face, &http)?;
     let entries = face.server.catalog.history().map_err(ApiError::internal)?;
     Ok(json(&entries))
 }
 
-/// `GET /v1/admin/audit`: everything recomputed from the journal, and what differs; and every
-/// picture, read again.
+/// `GET /v1/admin/audit`: recomputes the ledger from the journal and lists mismatches; verifies every
+/// stored image.
 pub async fn audit(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::reads(&face, &http)?;
+    admin::authorize(&face, &http)?;
     let server = face.server.clone();
-    let look = move || {
+    let audit = move || {
         let differences = server.audit().map_err(ApiError::internal)?;
-        let named = server.live();
-        let named = named.snapshot().inventory.pictures();
-        let pictures = server.catalog.pictures().faults(named).map_err(ApiError::internal)?;
+        let live = server.live();
+        let referenced = live.snapshot().inventory.pictures();
+        let pictures = server.catalog.pictures().faults(referenced).map_err(ApiError::internal)?;
         Ok::<_, ApiError>(AuditReply { differences, pictures })
     };
-    Ok(json(&blocking(look).await?))
+    Ok(json(&blocking(audit).await?))
 }
 
-/// What an audit found.
+/// The result of an audit.
 #[derive(Serialize, JsonSchema)]
 pub struct AuditReply {
-    /// Numbers that are not what the journal says; none is how it should be.
+    /// Numbers that do not match the journal; expected to be empty.
     pub differences: Vec<Difference>,
-    /// Pictures that are not what was stored; none is how it should be.
+    /// Images whose stored content is missing or corrupt; expected to be empty.
     pub pictures: Vec<Fault>,
 }
 
 /// `GET /v1/admin/inventory`.
 pub async fn inventory(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::reads(&face, &http)?;
+    admin::authorize(&face, &http)?;
     let live = face.server.live();
     let mut answer = json(&live.snapshot().inventory);
     if let Ok(tag) = format!("\"{}\"", live.snapshot().inventory_hash).parse() {
@@ -71,7 +71,7 @@ pub async fn inventory(face: Data<Face>, http: HttpRequest) -> Result<HttpRespon
     Ok(answer)
 }
 
-/// What is to be served: whole parts; what is absent stays.
+/// New versions of whole parts of the catalog; absent parts stay unchanged.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyRequest {
@@ -84,78 +84,78 @@ pub struct ApplyRequest {
     /// The labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelTable>,
-    /// The number of the head that the caller has seen.
+    /// The head number that the caller last read; the change fails if it is no longer current.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<u64>,
-    /// Also where a weight moves by more than half.
+    /// Confirms a change of any weight by more than half.
     #[serde(default)]
     pub force: bool,
-    /// What it is, for the audit log.
+    /// Description of the change, for the audit log.
     #[serde(default)]
     pub what: String,
 }
 
-/// `PUT /v1/admin/inventory`: all of it or nothing.
+/// `PUT /v1/admin/inventory`: applies all parts atomically.
 pub async fn apply(
     face: Data<Face>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let mut change = Change::read(&face, &http, payload, "apply".into()).await?;
-    let asked: ApplyRequest = change.json()?;
-    if !asked.what.is_empty() {
-        change.by.what.clone_from(&asked.what);
+    let request: ApplyRequest = change.json()?;
+    if !request.what.is_empty() {
+        change.by.what.clone_from(&request.what);
     }
-    let expected = asked.seen.map_or_else(|| change.expected(), Expected::Number);
+    let expected = request.seen.map_or_else(|| change.expected(), Expected::Number);
     let wanted = Wanted {
-        inventory: asked.inventory,
-        weights: asked.weights,
-        labels: asked.labels,
-        force: asked.force,
+        inventory: request.inventory,
+        weights: request.weights,
+        labels: request.labels,
+        force: request.force,
         ..Wanted::default()
     };
     let done = face.server.apply(wanted, expected, &change.by).await?;
-    Ok(admin::applied(&done))
+    Ok(admin::apply_response(&done))
 }
 
-/// Which change to go back to.
+/// The change to roll back to.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollbackRequest {
-    /// The number of the head whose versions are to be served again; absent: the one before.
+    /// Number of the head whose versions to serve again; the previous one if absent.
     #[serde(default)]
     pub number: Option<u64>,
 }
 
-/// `POST /v1/admin/rollback`: an older head's inventory, weights and labels, as a new change.
+/// `POST /v1/admin/rollback`: applies an older head's inventory, weights and labels as a new change.
 pub async fn rollback(
     face: Data<Face>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let mut change = Change::read(&face, &http, payload, String::new()).await?;
-    let asked: RollbackRequest = change.json()?;
+    let request: RollbackRequest = change.json()?;
     let catalog = &face.server.catalog;
     let entries = catalog.history().map_err(ApiError::internal)?;
     let newest = entries.last().map_or(0, |entry| entry.number);
-    let number = asked.number.unwrap_or(newest.saturating_sub(1));
+    let number = request.number.unwrap_or(newest.saturating_sub(1));
     let entry = entries.iter().find(|entry| entry.number == number).ok_or_else(|| {
-        ApiError::missing("no_such_version", format!("there was no change number {number}"))
+        ApiError::missing("no_such_version", format!("no change with number {number}"))
     })?;
-    let broken = |error| ApiError::from(ApplyError::Catalog(error));
+    let catalog_error = |error| ApiError::from(ApplyError::Catalog(error));
     let hashes = &entry.after;
     let inventory = hashes.inventory.as_deref().map(|hash| catalog.inventory(hash)).transpose();
     let weights = hashes.weights.as_deref().map(|hash| catalog.weights(hash)).transpose();
     let labels = hashes.labels.as_deref().map(|hash| catalog.labels(hash)).transpose();
     change.by.what = format!("roll back to number {number}");
     let wanted = Wanted {
-        inventory: inventory.map_err(broken)?,
-        weights: weights.map_err(broken)?,
-        labels: labels.map_err(broken)?,
+        inventory: inventory.map_err(catalog_error)?,
+        weights: weights.map_err(catalog_error)?,
+        labels: labels.map_err(catalog_error)?,
         force: true,
         unchecked: true,
         ..Wanted::default()
     };
     let done = face.server.apply(wanted, Expected::Anything, &change.by).await?;
-    Ok(admin::applied(&done))
+    Ok(admin::apply_response(&done))
 }

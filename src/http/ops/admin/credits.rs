@@ -1,4 +1,4 @@
-//! Money given back: credits for invalid traffic, and refunds.
+//! Credits for invalid traffic, and refunds.
 
 use crate::domain::event::EventKind;
 use crate::domain::money::Micros;
@@ -20,85 +20,85 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// Decisions that one call may take back: they are found in one reading of the journal.
-const MOST: usize = 10_000;
-/// The longest note, in characters.
-const NOTE_CHARS: usize = 500;
+/// Maximum number of decisions per request; all are found in one scan of the journal.
+const MAX_DECISIONS: usize = 10_000;
+/// Maximum length of a note, in characters.
+const MAX_NOTE_CHARS: usize = 500;
 
-/// Invalid traffic that was found.
+/// Decisions whose events were invalid traffic.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreditRequest {
     /// The decisions whose events no longer count; at most 10,000.
     pub decisions: Vec<String>,
-    /// Which of their events; all kinds unless it says some.
+    /// Kinds of events to credit; all kinds if empty.
     #[serde(default)]
     pub kinds: Vec<EventKind>,
-    /// Why; kept with the entry.
+    /// Reason; stored with the entry.
     pub note: String,
 }
 
-/// What was taken back.
+/// The credited events.
 #[derive(Serialize, JsonSchema)]
 pub struct CreditReply {
-    /// Every event that counted and does not any more.
+    /// Every event that was counted and is now invalid.
     pub credited: Vec<Credited>,
-    /// What this call gave back, in micros by currency.
+    /// Amount credited by this request, in micros by currency.
     pub micros: BTreeMap<String, i64>,
 }
 
-/// `POST /v1/admin/credits`: idempotent by itself, an event is credited once.
+/// `POST /v1/admin/credits`: idempotent, because each event is credited at most once.
 pub async fn credit(
     face: Data<Face>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let change = Change::read(&face, &http, payload, "credit".into()).await?;
-    let asked: CreditRequest = change.json()?;
-    if asked.decisions.is_empty() || asked.decisions.len() > MOST {
-        return Err(ApiError::refused("decisions", format!("has 1 to {MOST} ids")));
+    let request: CreditRequest = change.json()?;
+    if request.decisions.is_empty() || request.decisions.len() > MAX_DECISIONS {
+        return Err(ApiError::refused("decisions", format!("must have 1 to {MAX_DECISIONS} ids")));
     }
-    let note = note(&asked.note)?;
+    let note = note(&request.note)?;
     let id = |(at, text): (usize, &String)| match uuid::Uuid::parse_str(text) {
         Ok(id) => Ok(id.as_u128()),
-        Err(_) => Err(ApiError::refused(format!("decisions[{at}]"), "is not the id of a decision")),
+        Err(_) => Err(ApiError::refused(format!("decisions[{at}]"), "is not a decision id (UUID)")),
     };
     let decisions: Result<BTreeSet<u128>, ApiError> =
-        asked.decisions.iter().enumerate().map(id).collect();
-    let kinds = if asked.kinds.is_empty() { EventKind::ALL } else { &asked.kinds };
+        request.decisions.iter().enumerate().map(id).collect();
+    let kinds = if request.kinds.is_empty() { EventKind::ALL } else { &request.kinds };
     let reason = Reason { by: &change.by.who, note };
     let credited = face.server.credit(decisions?, kinds, reason).await?;
     let micros = credit::sums(&credited);
-    tracing::info!(by = change.by.who, events = credited.len(), "invalid traffic is credited");
+    tracing::info!(by = change.by.who, events = credited.len(), "invalid traffic credited");
     Ok(json(&CreditReply { credited, micros }))
 }
 
-/// Money to give back.
+/// A refund to a campaign.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefundRequest {
-    /// Whose.
+    /// The campaign's id.
     pub campaign: String,
-    /// For which day, in the advertiser's zone, such as `2026-11-25`.
+    /// The day to refund, in the advertiser's time zone, such as `2026-11-25`.
     pub day: String,
-    /// How much, in micros of the advertiser's currency.
+    /// Amount in micros of the advertiser's currency.
     pub micros: Micros,
-    /// Why; kept with the entry.
+    /// Reason; stored with the entry.
     pub note: String,
 }
 
-/// What came back.
+/// The refunded amount.
 #[derive(Serialize, JsonSchema)]
 pub struct RefundReply {
-    /// Whose.
+    /// The campaign's id.
     pub campaign: String,
-    /// For which day.
+    /// The refunded day.
     pub day: String,
-    /// How much came back, in micros: never more than the day was billed.
+    /// Amount refunded, in micros: at most what the day was billed.
     pub micros: i64,
 }
 
-/// `POST /v1/admin/refunds`: needs an `Idempotency-Key`, which gives once.
+/// `POST /v1/admin/refunds`: requires an `Idempotency-Key`; each key refunds at most once.
 pub async fn refund(
     face: Data<Face>,
     http: HttpRequest,
@@ -106,27 +106,37 @@ pub async fn refund(
 ) -> Result<HttpResponse, ApiError> {
     let change = Change::read(&face, &http, payload, "refund".into()).await?;
     let (key, _) = change.by.request.as_ref().ok_or_else(|| {
-        ApiError::refused("Idempotency-Key", "is needed: a refund asked twice gives once")
+        ApiError::refused("Idempotency-Key", "is required, so that a retry does not refund twice")
     })?;
-    let asked: RefundRequest = change.json()?;
-    let day = asked.day.parse::<jiff::civil::Date>().map_err(|_| {
-        ApiError::refused("day", format!("`{}` is not a date: write 2026-11-25", asked.day))
+    let request: RefundRequest = change.json()?;
+    let day = request.day.parse::<jiff::civil::Date>().map_err(|_| {
+        ApiError::refused(
+            "day",
+            format!("`{}` is not a date (expected a form such as 2026-11-25)", request.day),
+        )
     })?;
-    if asked.micros == Micros::ZERO {
-        return Err(ApiError::refused("micros", "is more than nothing"));
+    if request.micros == Micros::ZERO {
+        return Err(ApiError::refused("micros", "must be greater than 0"));
     }
-    let reason = Reason { by: &change.by.who, note: note(&asked.note)? };
+    let reason = Reason { by: &change.by.who, note: note(&request.note)? };
     let hash = blake3::hash(format!("refund {key}").as_bytes());
     let id = u128::from_le_bytes(*hash.as_bytes().first_chunk().expect("32 bytes"));
-    let micros = face.server.refund(id, &asked.campaign, day, asked.micros, reason).await?;
-    tracing::info!(by = change.by.who, campaign = asked.campaign, "money is given back");
-    Ok(json(&RefundReply { campaign: asked.campaign, day: day.to_string(), micros: micros.get() }))
+    let micros = face.server.refund(id, &request.campaign, day, request.micros, reason).await?;
+    tracing::info!(by = change.by.who, campaign = request.campaign, "refund recorded");
+    Ok(json(&RefundReply {
+        campaign: request.campaign,
+        day: day.to_string(),
+        micros: micros.get(),
+    }))
 }
 
 fn note(text: &str) -> Result<&str, ApiError> {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > NOTE_CHARS {
-        return Err(ApiError::refused("note", format!("has 1 to {NOTE_CHARS} characters")));
+    if text.is_empty() || text.chars().count() > MAX_NOTE_CHARS {
+        return Err(ApiError::refused(
+            "note",
+            format!("must have 1 to {MAX_NOTE_CHARS} characters"),
+        ));
     }
     Ok(text)
 }
@@ -135,7 +145,7 @@ impl From<CreditError> for ApiError {
     fn from(error: CreditError) -> ApiError {
         match error {
             CreditError::Journal(error) => ApiError::unavailable(error),
-            CreditError::Waits => ApiError::away(error.to_string()),
+            CreditError::Waits => ApiError::dependency_unavailable(error.to_string()),
             CreditError::Read(error) => ApiError::internal(error),
             CreditError::NoCampaign(_) => ApiError::missing("no_such_document", error.to_string()),
             CreditError::Reused { .. } => ApiError::refused("Idempotency-Key", error.to_string()),

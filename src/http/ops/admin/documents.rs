@@ -1,5 +1,5 @@
-//! Documents of the inventory, one by one: advertisers, campaigns, flights, creatives, publishers
-//! and the words they use.
+//! Individual documents of the inventory: advertisers, campaigns, flights, creatives, publishers, and
+//! the vocabularies (topics, entities, regions, categories).
 
 use crate::catalog::edit;
 use crate::catalog::listed::LISTS;
@@ -18,12 +18,12 @@ use actix_web::web::Payload;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A list of the inventory as data.
-fn listed(face: &Face, list: &str) -> Result<(Vec<Value>, String), ApiError> {
+/// One list of the inventory as JSON, and the inventory's hash.
+fn list_of(face: &Face, list: &str) -> Result<(Vec<Value>, String), ApiError> {
     let live = face.server.live();
     let snapshot = live.snapshot();
     let unknown = || {
-        let detail = format!("there is no list `{list}`: there are {}", LISTS.join(", "));
+        let detail = format!("no list `{list}`; the lists are {}", LISTS.join(", "));
         ApiError::missing("no_such_document", detail)
     };
     let mut inventory = serde_json::to_value(&snapshot.inventory).map_err(ApiError::internal)?;
@@ -41,10 +41,10 @@ pub async fn list(
     http: HttpRequest,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    admin::reads(&face, &http)?;
-    let (documents, version) = listed(&face, &path)?;
+    admin::authorize(&face, &http)?;
+    let (documents, version) = list_of(&face, &path)?;
     let mut answer = json(&documents);
-    tag(&mut answer, &version);
+    set_etag(&mut answer, &version);
     Ok(answer)
 }
 
@@ -54,25 +54,25 @@ pub async fn read(
     http: HttpRequest,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    admin::reads(&face, &http)?;
+    admin::authorize(&face, &http)?;
     let (list, id) = path.into_inner();
-    let (documents, version) = listed(&face, &list)?;
+    let (documents, version) = list_of(&face, &list)?;
     let found = documents.into_iter().find(|one| one["id"].as_str() == Some(&id));
     let found = found.ok_or_else(|| {
-        ApiError::missing("no_such_document", format!("there is no `{id}` in {list}"))
+        ApiError::missing("no_such_document", format!("no document `{id}` in {list}"))
     })?;
     let mut answer = json(&found);
-    tag(&mut answer, &version);
+    set_etag(&mut answer, &version);
     Ok(answer)
 }
 
-fn tag(answer: &mut HttpResponse, version: &str) {
+fn set_etag(answer: &mut HttpResponse, version: &str) {
     if let Ok(value) = format!("\"{version}\"").parse() {
         answer.headers_mut().insert(ETAG, value);
     }
 }
 
-/// `POST /v1/admin/{list}`: a creative begins as a draft.
+/// `POST /v1/admin/{list}`: a new creative starts as a draft.
 pub async fn create(
     face: Data<Face>,
     http: HttpRequest,
@@ -82,12 +82,12 @@ pub async fn create(
     let list = path.into_inner();
     let change = Change::read(&face, &http, payload, format!("create in {list}")).await?;
     let document: Value = change.json()?;
-    let made = |inventory: &_| edit::create(inventory, &list, document);
-    let done = face.server.edit(made, change.expected(), false, &change.by).await?;
-    Ok(admin::applied(&done))
+    let edit = |inventory: &_| edit::create(inventory, &list, document);
+    let done = face.server.edit(edit, change.expected(), false, &change.by).await?;
+    Ok(admin::apply_response(&done))
 }
 
-/// `PUT /v1/admin/{list}/{id}`: a creative whose content changes becomes a draft.
+/// `PUT /v1/admin/{list}/{id}`: a creative whose content changes returns to draft.
 pub async fn replace(
     face: Data<Face>,
     http: HttpRequest,
@@ -97,12 +97,12 @@ pub async fn replace(
     let (list, id) = path.into_inner();
     let change = Change::read(&face, &http, payload, format!("replace {list}/{id}")).await?;
     let document: Value = change.json()?;
-    let made = |inventory: &_| edit::replace(inventory, &list, &id, document);
-    let done = face.server.edit(made, change.expected(), false, &change.by).await?;
-    Ok(admin::applied(&done))
+    let edit = |inventory: &_| edit::replace(inventory, &list, &id, document);
+    let done = face.server.edit(edit, change.expected(), false, &change.by).await?;
+    Ok(admin::apply_response(&done))
 }
 
-/// `DELETE /v1/admin/{list}/{id}`: refused while another document refers to it.
+/// `DELETE /v1/admin/{list}/{id}`: rejected while another document refers to it.
 pub async fn delete(
     face: Data<Face>,
     http: HttpRequest,
@@ -111,16 +111,16 @@ pub async fn delete(
 ) -> Result<HttpResponse, ApiError> {
     let (list, id) = path.into_inner();
     let change = Change::read(&face, &http, payload, format!("delete {list}/{id}")).await?;
-    let made = |inventory: &_| edit::delete(inventory, &list, &id);
-    let done = face.server.edit(made, change.expected(), false, &change.by).await?;
-    Ok(admin::applied(&done))
+    let edit = |inventory: &_| edit::delete(inventory, &list, &id);
+    let done = face.server.edit(edit, change.expected(), false, &change.by).await?;
+    Ok(admin::apply_response(&done))
 }
 
-/// Where a creative is to stand.
+/// A creative's new state.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StateRequest {
-    /// One step from where it stands.
+    /// The new state: one step from the current one.
     pub state: CreativeState,
 }
 
@@ -133,8 +133,8 @@ pub async fn state(
 ) -> Result<HttpResponse, ApiError> {
     let id = path.into_inner();
     let change = Change::read(&face, &http, payload, format!("state of creatives/{id}")).await?;
-    let asked: StateRequest = change.json()?;
-    let made = |inventory: &_| edit::state(inventory, &id, asked.state);
-    let done = face.server.edit(made, change.expected(), false, &change.by).await?;
-    Ok(admin::applied(&done))
+    let request: StateRequest = change.json()?;
+    let edit = |inventory: &_| edit::state(inventory, &id, request.state);
+    let done = face.server.edit(edit, change.expected(), false, &change.by).await?;
+    Ok(admin::apply_response(&done))
 }

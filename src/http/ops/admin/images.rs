@@ -1,4 +1,4 @@
-//! Pictures, handed in and listed. An inventory names them by their addresses.
+//! Upload and list images. Inventory documents refer to an image by its address.
 
 use crate::catalog::picture::MAX_BYTES;
 use crate::catalog::picture::Picture;
@@ -8,7 +8,7 @@ use crate::http::blocking;
 use crate::http::body;
 use crate::http::caller;
 use crate::http::ops::admin;
-use crate::http::ops::admin::WITHIN;
+use crate::http::ops::admin::BODY_TIMEOUT;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
 use actix_web::HttpRequest;
@@ -18,17 +18,17 @@ use actix_web::web::Payload;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A stored picture.
+/// A stored image.
 #[derive(Serialize, JsonSchema)]
 pub struct StoredPicture {
-    /// What an inventory names it by: `logo`, `image.file`.
+    /// Address of the image, as used in `logo` and `image.file`.
     #[schemars(example = &"3f0c1b6f0b8b4a7c9d2e5f60718293a4-640x360.webp")]
     pub address: String,
-    /// In pixels.
+    /// Width in pixels.
     pub width: u16,
-    /// In pixels.
+    /// Height in pixels.
     pub height: u16,
-    /// As it is stored: without metadata.
+    /// Size in bytes as stored, without metadata.
     pub bytes: u64,
 }
 
@@ -41,35 +41,35 @@ impl StoredPicture {
 
 /// `GET /v1/admin/images`.
 pub async fn list(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::reads(&face, &http)?;
+    admin::authorize(&face, &http)?;
     let server = face.server.clone();
     let list = move || server.catalog.pictures().list().map_err(ApiError::internal);
-    let found = blocking(list).await?;
+    let images = blocking(list).await?;
     let stored: Vec<StoredPicture> =
-        found.iter().map(|(address, bytes)| StoredPicture::of(address, *bytes)).collect();
+        images.iter().map(|(address, bytes)| StoredPicture::of(address, *bytes)).collect();
     Ok(json(&stored))
 }
 
-/// `POST /v1/admin/images`: the body is a file. The same picture has the same address, however
-/// often it is sent; no page shows it before an inventory names it.
+/// `POST /v1/admin/images`: the body is the image file. Addresses are content hashes, so uploading the
+/// same image again is idempotent. An image is served only once the inventory refers to it.
 pub async fn store(
     face: Data<Face>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let identity = caller::operator(&face, &http)?;
-    let bytes = body::read(payload, MAX_BYTES, WITHIN).await?;
+    let identity = caller::require_operator(&face, &http)?;
+    let bytes = body::read(payload, MAX_BYTES, BODY_TIMEOUT).await?;
     let server = face.server.clone();
-    let keep = move || {
-        let refused = |why| ApiError::refused("", format!("the picture {why}"));
-        let picture = Picture::read(&bytes, None).map_err(refused)?;
+    let store = move || {
+        let invalid = |reason| ApiError::refused("", format!("the image {reason}"));
+        let picture = Picture::read(&bytes, None).map_err(invalid)?;
         server.catalog.put_picture(&picture).map_err(ApiError::internal)?;
         Ok::<_, ApiError>(picture)
     };
-    let picture = blocking(keep).await?;
+    let picture = blocking(store).await?;
     let address = picture.address();
-    tracing::info!(picture = %address, who = identity.id, "a picture is stored");
-    // A unit that lacked it shows it, and other machines have it.
+    tracing::info!(picture = %address, who = identity.id, "image stored");
+    // Publishes it to units that already refer to it and to the other instances.
     face.server.hand_on(address).await.map_err(ApiError::internal)?;
     let bytes = u64::try_from(picture.bytes().len()).unwrap_or(u64::MAX);
     Ok(json(&StoredPicture::of(&address, bytes)))

@@ -1,4 +1,5 @@
-//! The admin API: documents, stops, weights, history. Operators only; every change is audited.
+//! The admin API: documents, pauses, weights, history. Operators only; every change goes to the audit
+//! log.
 
 pub mod catalog;
 pub mod credits;
@@ -35,19 +36,19 @@ use actix_web::web::Payload;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
-/// The longest document, in bytes: an inventory of a hundred thousand flights fits.
-const MOST_BYTES: usize = 256 * 1024 * 1024;
+/// Maximum body size in bytes; enough for an inventory of 100,000 flights.
+const MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
 
-/// How long a document may take to arrive.
-const WITHIN: Duration = Duration::from_secs(120);
+/// Deadline for receiving a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The longest idempotency key, in characters.
-const KEY_CHARS: usize = 128;
+/// Maximum length of an idempotency key, in characters.
+const MAX_KEY_CHARS: usize = 128;
 
-/// Every route of the admin API, with who uses it.
+/// Every route of the admin API.
 pub fn table() -> Vec<At> {
     vec![
-        // What is served, and how it came to be.
+        // The catalog: what is served, its history and its checks.
         at("/v1/admin/head").reads(catalog::head),
         at("/v1/admin/history").reads(catalog::history),
         at("/v1/admin/overview").reads(overview::overview),
@@ -61,9 +62,9 @@ pub fn table() -> Vec<At> {
         // Emergencies.
         at("/v1/admin/rollback").post(catalog::rollback),
         at("/v1/admin/stops").post(stops::set),
-        // Pictures, before documents name them.
+        // Images, uploaded before documents refer to them.
         at("/v1/admin/images").reads(images::list).post(images::store),
-        // Documents, one by one.
+        // Individual documents.
         at("/v1/admin/creatives/{id}/state").post(documents::state),
         at("/v1/admin/{list}").reads(documents::list).post(documents::create),
         at("/v1/admin/{list}/{id}")
@@ -73,31 +74,32 @@ pub fn table() -> Vec<At> {
     ]
 }
 
-/// A change that an operator asks for.
+/// An authenticated change request.
 pub struct Change {
-    /// For the audit log.
+    /// Author, description, time and idempotency key, for the audit log.
     pub by: By,
-    /// The version that the caller has seen, from `If-Match`.
+    /// The version that the caller last read, from `If-Match`.
     pub seen: Option<String>,
-    /// The body.
+    /// The request body.
     pub body: Bytes,
 }
 
 impl Change {
-    /// Reads who asks, what was seen, the idempotency key and the body.
+    /// Authenticates the operator and reads the headers and the body. `what` describes the change in the
+    /// audit log.
     pub async fn read(
         face: &Face,
         http: &HttpRequest,
         payload: Payload,
         what: String,
     ) -> Result<Change, ApiError> {
-        let identity = caller::operator(face, http)?;
-        let body = body::read(payload, MOST_BYTES, WITHIN).await?;
-        Change::of(face, http, body, what, &identity)
+        let identity = caller::require_operator(face, http)?;
+        let body = body::read(payload, MAX_BODY_BYTES, BODY_TIMEOUT).await?;
+        Change::new(face, http, body, what, &identity)
     }
 
-    /// The same for somebody whose right was checked already, with a body that was read.
-    pub fn of(
+    /// The same for an identity that is already authorized and a body that is already read.
+    pub fn new(
         face: &Face,
         http: &HttpRequest,
         body: Bytes,
@@ -106,12 +108,12 @@ impl Change {
     ) -> Result<Change, ApiError> {
         let request = match header(http, "idempotency-key") {
             None => None,
-            Some(key) if key.is_empty() || key.chars().count() > KEY_CHARS => {
-                let reason = format!("has 1 to {KEY_CHARS} characters");
+            Some(key) if key.is_empty() || key.chars().count() > MAX_KEY_CHARS => {
+                let reason = format!("must have 1 to {MAX_KEY_CHARS} characters");
                 return Err(ApiError::refused("Idempotency-Key", reason));
             }
             Some(key) => {
-                // The same key for another call is another request.
+                // The hash detects the same key with a different request.
                 let mut hash = blake3::Hasher::new();
                 for part in [http.method().as_str(), http.path()] {
                     hash.update(part.as_bytes()).update(b"\n");
@@ -127,30 +129,30 @@ impl Change {
         Ok(Change { by: By { who: identity.id.clone(), what, at, request }, seen, body })
     }
 
-    /// The body as a `T`; unknown fields are refused by the types themselves.
+    /// The body as a `T`; the types themselves reject unknown fields.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         body::json(&self.body).map(|(value, _)| value)
     }
 
-    /// What the catalog must be for the change to hold.
+    /// The catalog version that the change requires.
     pub fn expected(&self) -> Expected<'_> {
         self.seen.as_deref().map_or(Expected::Anything, Expected::Inventory)
     }
 }
 
-/// The answer to a change: the head, its inventory as the entity tag, and what differs.
-pub fn applied(applied: &Applied) -> HttpResponse {
-    let mut answer = HttpResponse::Ok();
+/// The response to a change: the new head with the inventory's hash as its `ETag`, and the diff.
+pub fn apply_response(applied: &Applied) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
     if let Some(inventory) = &applied.head.hashes.inventory {
-        answer.insert_header((ETAG, format!("\"{inventory}\"")));
+        response.insert_header((ETAG, format!("\"{inventory}\"")));
     }
-    answer.insert_header(("Cache-Control", "no-store")).json(applied)
+    response.insert_header(("Cache-Control", "no-store")).json(applied)
 }
 
 impl From<ApplyError> for ApiError {
     fn from(error: ApplyError) -> ApiError {
         match error {
-            ApplyError::Invalid(findings) => ApiError::invalid(
+            ApplyError::Invalid(findings) => ApiError::invalid_document(
                 findings
                     .into_iter()
                     .map(|finding| FieldProblem {
@@ -166,7 +168,7 @@ impl From<ApplyError> for ApiError {
             ApplyError::Refused(_) => ApiError::conflict("document_exists", error.to_string()),
             ApplyError::Dangerous(_) => ApiError::conflict("needs_force", error.to_string()),
             ApplyError::Catalog(CatalogError::Conflict { .. }) => {
-                ApiError::precondition(error.to_string())
+                ApiError::precondition_failed(error.to_string())
             }
             ApplyError::Catalog(CatalogError::KeyReused(_)) => {
                 ApiError::refused("Idempotency-Key", error.to_string())
@@ -183,7 +185,7 @@ impl From<ApplyError> for ApiError {
     }
 }
 
-/// Any operator's reading call.
-pub fn reads(face: &Data<Face>, http: &HttpRequest) -> Result<(), ApiError> {
-    caller::operator(face, http).map(|_| ())
+/// Requires an operator key, for requests that only read.
+pub fn authorize(face: &Data<Face>, http: &HttpRequest) -> Result<(), ApiError> {
+    caller::require_operator(face, http).map(|_| ())
 }

@@ -1,4 +1,4 @@
-//! What is sold and how it does, for an operator who looks for one of many.
+//! Search over campaigns, flights, creatives and sites with their state, spend and progress.
 
 use crate::http::Face;
 use crate::http::blocking;
@@ -11,21 +11,21 @@ use actix_web::web::Data;
 use actix_web::web::Query;
 use serde::Deserialize;
 
-/// Parameters of an overview.
+/// Query parameters of an overview.
 #[derive(Deserialize)]
-pub struct Sought {
+pub struct OverviewQuery {
     #[serde(default)]
     search: String,
 }
 
-/// `GET /v1/admin/overview?search=`: states, money and progress of what was found.
+/// `GET /v1/admin/overview?search=`: state, spend and progress of the matching documents.
 pub async fn overview(
     face: Data<Face>,
     http: HttpRequest,
-    sought: Query<Sought>,
+    query: Query<OverviewQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    admin::reads(&face, &http)?;
+    admin::authorize(&face, &http)?;
     let server = face.server.clone();
-    let found = blocking(move || Ok::<_, ApiError>(server.overview(&sought.search))).await?;
-    Ok(json(&found))
+    let overview = blocking(move || Ok::<_, ApiError>(server.overview(&query.search))).await?;
+    Ok(json(&overview))
 }

@@ -1,4 +1,4 @@
-//! What a person should look at, with the hours to look at it in.
+//! Suspicious traffic patterns for an operator to review, with the hours in which they occurred.
 
 use crate::http::Face;
 use crate::http::blocking;
@@ -14,58 +14,58 @@ use actix_web::web::Data;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What there is to look at.
+/// Findings of the traffic review.
 #[derive(Serialize, JsonSchema)]
 pub struct ReviewReply {
-    /// Days of decisions that were looked at.
+    /// Number of days of decisions that were examined.
     pub days: u32,
-    /// What was found. None of it changed a verdict: credit what was no audience.
-    pub findings: Vec<FoundReply>,
+    /// The findings. None changes a verdict; credit traffic that turns out to be invalid.
+    pub findings: Vec<FindingReply>,
 }
 
-/// One thing to look at.
+/// One finding.
 #[derive(Serialize, JsonSchema)]
-pub struct FoundReply {
-    /// The sign's name, as in the rules of `GET /v1/limits`.
+pub struct FindingReply {
+    /// Name of the rule, as in `rules` of `GET /v1/limits`.
     pub sign: &'static str,
-    /// In words.
+    /// Description of the rule.
     pub means: &'static str,
-    /// On whose pages; absent where it is about a campaign on all of them.
+    /// Publisher of the pages; absent if the finding is about a campaign on all publishers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publisher: Option<Box<str>>,
-    /// Which campaign's; absent where it is about all of a publisher's.
+    /// Campaign; absent if the finding is about all campaigns of a publisher.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign: Option<Box<str>>,
-    /// The rate, ratio or count that was found.
+    /// The observed rate, ratio or count.
     pub found: f64,
-    /// Where it is still usual.
+    /// The threshold that it exceeds.
     pub limit: f64,
-    /// Impressions it is found in; clicks for a spike.
+    /// Number of impressions that it is based on; clicks for a click spike.
     pub events: u64,
-    /// From this hour of decisions on.
+    /// First hour of the decisions (inclusive).
     pub from: String,
-    /// To the beginning of this hour.
+    /// End of the decisions (exclusive).
     pub to: String,
 }
 
-fn hour(hour: i64) -> String {
+fn hour_text(hour: i64) -> String {
     jiff::Timestamp::from_millisecond(hour * HOUR_MS).unwrap_or_default().to_string()
 }
 
-fn reply(finding: Finding) -> FoundReply {
+fn reply(finding: Finding) -> FindingReply {
     let Finding { sign, publisher, campaign, found, limit, events, from, to } = finding;
     let rule = rules::RULES.iter().find(|rule| rule.name == sign.as_str());
     let means = rule.map_or("", |rule| rule.signal);
-    let (from, to) = (hour(from), hour(to));
-    FoundReply { sign: sign.as_str(), means, publisher, campaign, found, limit, events, from, to }
+    let (from, to) = (hour_text(from), hour_text(to));
+    FindingReply { sign: sign.as_str(), means, publisher, campaign, found, limit, events, from, to }
 }
 
-/// `GET /v1/admin/review`: publishers and campaigns whose figures no audience makes.
+/// `GET /v1/admin/review`: publishers and campaigns with figures that human traffic does not produce.
 pub async fn review(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::reads(&face, &http)?;
+    admin::authorize(&face, &http)?;
     let server = face.server.clone();
-    let found = blocking(move || Ok::<_, ApiError>(server.review())).await?;
+    let findings = blocking(move || Ok::<_, ApiError>(server.review())).await?;
     let days = face.server.settings().review.days;
-    let findings = found.into_iter().map(reply).collect();
+    let findings = findings.into_iter().map(reply).collect();
     Ok(json(&ReviewReply { days, findings }))
 }

@@ -1,5 +1,5 @@
-//! Stop and resume: anything by the operator, its own pages by a publisher. Served within a second
-//! or two, whatever newer checks say of the rest.
+//! Pause and resume: anything by an operator, a publisher's own pages by the publisher. Takes effect
+//! within two seconds, even if the rest of the inventory fails newer checks.
 
 use crate::catalog::stop;
 use crate::catalog::stop::Part;
@@ -18,15 +18,15 @@ use actix_web::web::Path;
 use actix_web::web::Payload;
 use serde::Deserialize;
 
-/// What the operator stops or resumes.
+/// What an operator pauses or resumes.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopRequest {
-    /// What kind of thing.
+    /// Kind of document.
     pub what: Stoppable,
-    /// Which.
+    /// Id of the document.
     pub id: String,
-    /// `false` resumes it.
+    /// `true` pauses it, `false` resumes it.
     pub stopped: bool,
 }
 
@@ -37,39 +37,39 @@ pub async fn set(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let mut change = Change::read(&face, &http, payload, String::new()).await?;
-    let asked: StopRequest = change.json()?;
-    let verb = if asked.stopped { "stop" } else { "resume" };
-    change.by.what = format!("{verb} {} {}", asked.what, asked.id);
-    let made = |inventory: &_| stop::set(inventory, asked.what, &asked.id, asked.stopped);
+    let request: StopRequest = change.json()?;
+    let verb = if request.stopped { "pause" } else { "resume" };
+    change.by.what = format!("{verb} {} {}", request.what, request.id);
+    let made = |inventory: &_| stop::set(inventory, request.what, &request.id, request.stopped);
     let done = face.server.edit(made, change.expected(), true, &change.by).await?;
-    Ok(admin::applied(&done))
+    Ok(admin::apply_response(&done))
 }
 
-/// What a publisher stops or resumes: one of its parts.
+/// What a publisher pauses or resumes: exactly one of `path`, `topic` and `site`.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OwnStopRequest {
-    /// Pages whose path, or whole address, begins like this.
+    /// Pages whose path, or whole URL, starts with this.
     #[serde(default)]
     pub path: Option<String>,
-    /// Pages about this topic, or about one below it.
+    /// Pages about this topic or any topic below it.
     #[serde(default)]
     pub topic: Option<crate::domain::id::TopicId>,
     /// The whole site.
     #[serde(default)]
     pub site: bool,
-    /// `false` resumes it.
+    /// `true` pauses it, `false` resumes it.
     pub stopped: bool,
 }
 
-/// A stop that is served.
+/// A pause or resumption that took effect.
 #[derive(serde::Serialize, schemars::JsonSchema)]
 pub struct OwnStopReply {
-    /// The number of the change.
+    /// Number of the change in the catalog's history.
     pub applied: u64,
 }
 
-/// `POST /v1/publishers/{id}/stops`: the publisher's secret key, or an operator's.
+/// `POST /v1/publishers/{id}/stops`: requires the publisher's secret key or an operator key.
 pub async fn own(
     face: Data<Face>,
     http: HttpRequest,
@@ -78,24 +78,29 @@ pub async fn own(
 ) -> Result<HttpResponse, ApiError> {
     let id = path.into_inner();
     let identity = caller::identity(&face, &http)?
-        .ok_or_else(|| ApiError::unauthorized("this needs the publisher's secret key"))?;
+        .ok_or_else(|| ApiError::unauthorized("the publisher's secret key is required"))?;
     let own = identity.role == Role::Publisher && identity.owner == id;
     if !own && identity.role != Role::Operator {
-        return Err(ApiError::forbidden("this key opens another party's pages"));
+        return Err(ApiError::forbidden("this key is for another party"));
     }
-    let what = format!("stops of publishers/{id}");
-    // On the open network: no more is read than of any other call there.
+    let what = format!("pauses of publishers/{id}");
+    // This is on the public listener, so the body limit of public requests applies.
     let limit = face.server.settings().request.body_bytes;
     let body = body::read(payload, limit, face.body_timeout).await?;
-    let change = Change::of(&face, &http, body, what, &identity)?;
-    let asked: OwnStopRequest = change.json()?;
-    let part = match (asked.site, asked.path, asked.topic) {
+    let change = Change::new(&face, &http, body, what, &identity)?;
+    let request: OwnStopRequest = change.json()?;
+    let part = match (request.site, request.path, request.topic) {
         (true, None, None) => Part::Site,
         (false, Some(path), None) => Part::Path(path),
         (false, None, Some(topic)) => Part::Topic(topic),
-        _ => return Err(ApiError::refused("site", "name one of `site`, `path` and `topic`")),
+        _ => {
+            return Err(ApiError::refused(
+                "site",
+                "give exactly one of `site`, `path` and `topic`",
+            ));
+        }
     };
-    let made = |inventory: &_| stop::set_part(inventory, &id, &part, asked.stopped);
+    let made = |inventory: &_| stop::set_part(inventory, &id, &part, request.stopped);
     let done = face.server.edit(made, change.expected(), true, &change.by).await?;
     Ok(crate::http::public::explain::json(&OwnStopReply { applied: done.head.number }))
 }

@@ -1,4 +1,4 @@
-//! The weights: read them, replace them.
+//! Read and replace the weights.
 
 use crate::catalog::change::Expected;
 use crate::domain::weights::Weights;
@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 /// `GET /v1/admin/weights`.
 pub async fn weights(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::reads(&face, &http)?;
+    admin::authorize(&face, &http)?;
     let hash = face.server.live().snapshot().weights_hash.clone();
     let weights = face.server.catalog.weights(&hash).map_err(ApiError::internal)?;
     let mut answer = json(&weights);
@@ -29,19 +29,19 @@ pub async fn weights(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse
     Ok(answer)
 }
 
-/// Parameters of a replacement.
+/// Query parameters of a replacement.
 #[derive(Deserialize)]
-pub struct Insisted {
+pub struct ReplaceWeightsQuery {
     #[serde(default)]
     force: bool,
 }
 
-/// `PUT /v1/admin/weights?force=`: `If-Match` names the weights that the caller has seen.
+/// `PUT /v1/admin/weights?force=`: `If-Match` is the hash of the weights that the caller last read.
 pub async fn replace(
     face: Data<Face>,
     http: HttpRequest,
     payload: Payload,
-    insisted: Query<Insisted>,
+    query: Query<ReplaceWeightsQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let change = Change::read(&face, &http, payload, "replace the weights".into()).await?;
     let weights: Weights = change.json()?;
@@ -51,10 +51,10 @@ pub async fn replace(
             reason: error.message().to_owned(),
             help: None,
         });
-        return Err(ApiError::invalid(problems.collect()));
+        return Err(ApiError::invalid_document(problems.collect()));
     }
     let expected = change.seen.as_deref().map_or(Expected::Anything, Expected::Weights);
-    let wanted = Wanted { weights: Some(weights), force: insisted.force, ..Wanted::default() };
+    let wanted = Wanted { weights: Some(weights), force: query.force, ..Wanted::default() };
     let done = face.server.apply(wanted, expected, &change.by).await?;
-    Ok(admin::applied(&done))
+    Ok(admin::apply_response(&done))
 }

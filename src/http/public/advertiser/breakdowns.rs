@@ -1,9 +1,9 @@
-//! The same numbers by day, by hour, by topic and so on: tables that add up, and charts.
+//! Breakdowns of the report by day, hour, topic and so on, as tables that add up and charts.
 
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Currency;
 use crate::domain::region::Country;
-use crate::http::public::advertiser::books::Books;
+use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
 use crate::http::public::advertiser::sum::Sum;
 use crate::http::public::advertiser::sum::money;
 use crate::server::report::Dimension;
@@ -14,13 +14,13 @@ use jiff::civil::Date;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// The most rows of a table: what more there is stands in one row, so that the table adds up.
-const MOST_ROWS: usize = 100;
+/// Maximum rows of a table. Further rows are summed in one more row, so that the table adds up.
+const MAX_ROWS: usize = 100;
 
-/// The most bars of a chart by day.
-const MOST_DAYS: usize = 400;
+/// Maximum bars of a chart by day.
+const MAX_DAYS: usize = 400;
 
-/// Headings, what a row is, and by what.
+/// The tables: heading, column title, dimension.
 const TABLES: [(&str, &str, Dimension); 8] = [
     ("By topic", "Topic", Dimension::Topic),
     ("By entity", "Entity", Dimension::Entity),
@@ -32,29 +32,29 @@ const TABLES: [(&str, &str, Dimension); 8] = [
     ("By flight", "Flight", Dimension::Flight),
 ];
 
-/// Every table, days first.
-pub(super) fn all(books: &Books<'_>) -> Vec<Breakdown> {
-    let tables = TABLES.iter().map(|(heading, what, by)| by_size(books, heading, what, *by));
-    [by_day(books), by_hour(books)].into_iter().chain(tables).collect()
+/// All tables, starting with the one by day.
+pub(super) fn all(ledger: &LedgerSnapshot<'_>) -> Vec<Breakdown> {
+    let tables = TABLES.iter().map(|(heading, column, by)| by_size(ledger, heading, column, *by));
+    [by_day(ledger), by_hour(ledger)].into_iter().chain(tables).collect()
 }
 
-fn breakdown(heading: &str, what: &str, totals: &[Row]) -> Breakdown {
+fn breakdown(heading: &str, column: &str, totals: &[Row]) -> Breakdown {
     let total = |row: &Row| Sum::of(&row.figures).row("Total".into(), String::new(), row.currency);
     Breakdown {
         heading: heading.to_owned(),
-        what: what.to_owned(),
+        what: column.to_owned(),
         totals: totals.iter().map(total).collect(),
         ..Breakdown::default()
     }
 }
 
-fn by_day(books: &Books<'_>) -> Breakdown {
-    let (rows, totals) = books.report(&[Dimension::Day]);
+fn by_day(ledger: &LedgerSnapshot<'_>) -> Breakdown {
+    let (rows, totals) = ledger.report(&[Dimension::Day]);
     let row =
         |row: &Row| Sum::of(&row.figures).row(row.keys[0].clone(), String::new(), row.currency);
     let sums: Vec<(Date, &Row)> =
         rows.iter().filter_map(|row| Some((row.keys[0].parse().ok()?, row))).collect();
-    let days = days(books, &sums);
+    let days = days(ledger, &sums);
     let mut impressions: BTreeMap<Date, u64> = BTreeMap::new();
     let mut spent: BTreeMap<Currency, BTreeMap<Date, i64>> = BTreeMap::new();
     for (day, row) in &sums {
@@ -64,15 +64,15 @@ fn by_day(books: &Books<'_>) -> Breakdown {
     }
     let count = |day: &Date| impressions.get(day).copied().unwrap_or(0);
     let shown = days.iter().map(|day| (count(day), format!("{day}: {} impressions", count(day))));
-    let mut charts = vec![chart("Counted impressions by day", "counted impressions", shown, &days)];
+    let mut charts = vec![chart("Impressions by day", "impressions", shown, &days)];
     for (currency, spent) in &spent {
         let spent = |day: &Date| spent.get(day).copied().unwrap_or(0);
-        // What was given back can be more than a day's spend: no bar goes below the ground.
+        // Refunds and credits can exceed a day's spend; bars do not go below zero.
         let height = |day: &Date| u64::try_from(spent(day)).unwrap_or(0);
         let paid = days
             .iter()
             .map(|day| (height(day), format!("{day}: {}", money(spent(day), *currency))));
-        charts.push(chart("Spent by day", &format!("spent, in {currency}"), paid, &days));
+        charts.push(chart("Spend by day", &format!("spend in {currency}"), paid, &days));
     }
     if rows.is_empty() {
         charts.clear();
@@ -84,35 +84,36 @@ fn by_day(books: &Books<'_>) -> Breakdown {
     }
 }
 
-/// Every day of the period, empty ones, too; of a long one those between its first and its last event.
-fn days(books: &Books<'_>, found: &[(Date, &Row)]) -> Vec<Date> {
-    let period = books.period;
+/// Every day of the period, including empty ones; for a period of more than [`MAX_DAYS`] days, the days
+/// from its first to its last row (at most the last [`MAX_DAYS`]).
+fn days(ledger: &LedgerSnapshot<'_>, found: &[(Date, &Row)]) -> Vec<Date> {
+    let period = ledger.period;
     let (Some((first, _)), Some((last, _))) = (found.first(), found.last()) else {
         return Vec::new();
     };
-    let asked: Vec<Date> = period
+    let all: Vec<Date> = period
         .from
         .series(jiff::Span::new().days(1))
         .take_while(|day| *day < period.to)
-        .take(MOST_DAYS + 1)
+        .take(MAX_DAYS + 1)
         .collect();
-    if asked.len() <= MOST_DAYS {
-        return asked;
+    if all.len() <= MAX_DAYS {
+        return all;
     }
     let between = first.series(jiff::Span::new().days(1)).take_while(|day| day <= last);
     let between: Vec<Date> = between.collect();
-    between[between.len().saturating_sub(MOST_DAYS)..].to_vec()
+    between[between.len().saturating_sub(MAX_DAYS)..].to_vec()
 }
 
 fn chart(
-    says: &str,
+    title: &str,
     unit: &str,
     values: impl Iterator<Item = (u64, String)>,
     days: &[Date],
 ) -> Chart {
     let end = |day: Option<&Date>| day.map(Date::to_string).unwrap_or_default();
     Chart {
-        says: format!("{says}; the table below has the numbers"),
+        says: format!("{title}; the table below has the numbers"),
         unit: unit.to_owned(),
         first: end(days.first()),
         last: end(days.last()),
@@ -120,13 +121,13 @@ fn chart(
     }
 }
 
-/// All days on top of each other: when readers are there.
-fn by_hour(books: &Books<'_>) -> Breakdown {
-    let (rows, totals) = books.report(&[Dimension::Hour]);
+/// All days aggregated by hour of the day.
+fn by_hour(ledger: &LedgerSnapshot<'_>) -> Breakdown {
+    let (rows, totals) = ledger.report(&[Dimension::Hour]);
     let mut sums: BTreeMap<(String, Currency), Sum> = BTreeMap::new();
     let mut impressions: BTreeMap<String, u64> = BTreeMap::new();
     for row in &rows {
-        // `2026-11-25T13:00+01:00`: the hour on the wall. One that the clocks repeat counts twice.
+        // `2026-11-25T13:00+01:00`: the local hour. An hour repeated when clocks go back counts twice.
         let hour = format!("{}:00", row.keys[0].get(11..13).unwrap_or_default());
         *impressions.entry(hour.clone()).or_default() += row.figures.impressions.net;
         sums.entry((hour, row.currency)).or_default().add(&row.figures);
@@ -137,8 +138,8 @@ fn by_hour(books: &Books<'_>) -> Breakdown {
         (count, format!("{hour}: {count} impressions"))
     };
     let chart = Chart {
-        says: "Counted impressions by hour of the day; the table below has the numbers".to_owned(),
-        unit: "counted impressions".to_owned(),
+        says: "Impressions by hour of the day; the table below has the numbers".to_owned(),
+        unit: "impressions".to_owned(),
         first: "00:00".to_owned(),
         last: "23:00".to_owned(),
         values: (0..24).map(bar).collect(),
@@ -152,13 +153,13 @@ fn by_hour(books: &Books<'_>) -> Breakdown {
     }
 }
 
-/// The largest first; what is beyond the last row stands in one more.
-fn by_size(books: &Books<'_>, heading: &str, what: &str, by: Dimension) -> Breakdown {
-    let (mut rows, totals) = books.report(&[by]);
+/// Rows by impressions, largest first; those beyond [`MAX_ROWS`] are summed in one more row.
+fn by_size(ledger: &LedgerSnapshot<'_>, heading: &str, column: &str, by: Dimension) -> Breakdown {
+    let (mut rows, totals) = ledger.report(&[by]);
     rows.sort_by_key(|row| Reverse((row.figures.impressions.net, row.figures.clicks.net)));
-    let rest = rows.split_off(rows.len().min(MOST_ROWS));
+    let rest = rows.split_off(rows.len().min(MAX_ROWS));
     let row = |row: &Row| {
-        let remark = name(books.inventory, by, &row.keys[0]);
+        let remark = name(ledger.inventory, by, &row.keys[0]);
         Sum::of(&row.figures).row(row.keys[0].clone(), remark, row.currency)
     };
     let mut others: BTreeMap<Currency, (usize, Sum)> = BTreeMap::new();
@@ -168,15 +169,15 @@ fn by_size(books: &Books<'_>, heading: &str, what: &str, by: Dimension) -> Break
         sum.add(&row.figures);
     }
     let others = others.into_iter().map(|(currency, (count, sum))| {
-        sum.row(format!("{count} more"), "in the files below".to_owned(), currency)
+        sum.row(format!("{count} more"), "see the downloads below".to_owned(), currency)
     });
     Breakdown {
         rows: rows.iter().map(row).chain(others).collect(),
-        ..breakdown(heading, what, &totals)
+        ..breakdown(heading, column, &totals)
     }
 }
 
-/// What an id is called; empty where it is not known any more, or says it itself.
+/// The current name of an id; empty if it is no longer in the inventory or needs none.
 fn name(inventory: &Inventory, by: Dimension, id: &str) -> String {
     let found = match by {
         Dimension::Topic => {

@@ -1,11 +1,11 @@
-//! `GET /reports/{id}`: an advertiser's page, by a link that expires or by its key.
+//! `GET /reports/{id}`: an advertiser's report page, opened with an expiring link or a key.
 
-mod books;
 mod breakdowns;
+mod delivery;
+mod labels;
+mod ledger_snapshot;
 mod numbers;
-mod sold;
 mod sum;
-mod words;
 
 use crate::config::keys::Role;
 use crate::domain::id::AdvertiserId;
@@ -32,9 +32,9 @@ use actix_web::web::Path;
 use actix_web::web::Query;
 use serde::Deserialize;
 
-/// The parameters of the page. A form sends empty ones, too.
+/// Query parameters of the page. Its form also sends empty ones.
 #[derive(Deserialize)]
-pub struct Opened {
+pub struct PageQuery {
     #[serde(default)]
     link: String,
     #[serde(default)]
@@ -48,11 +48,11 @@ pub async fn page(
     face: Data<Face>,
     http: HttpRequest,
     id: Path<String>,
-    opened: Query<Opened>,
+    query: Query<PageQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let reads_pages = caller::header(&http, "accept").is_some_and(|all| all.contains("text/html"));
-    match answer(&face, &http, &id, opened.into_inner(), reads_pages).await {
-        Err(error) if reads_pages => Ok(pages::failed(&face, &error)),
+    let wants_html = caller::header(&http, "accept").is_some_and(|all| all.contains("text/html"));
+    match answer(&face, &http, &id, query.into_inner(), wants_html).await {
+        Err(error) if wants_html => Ok(pages::error_page(&face, &error)),
         answer => answer,
     }
 }
@@ -61,25 +61,25 @@ async fn answer(
     face: &Data<Face>,
     http: &HttpRequest,
     id: &str,
-    opened: Opened,
-    reads_pages: bool,
+    query: PageQuery,
+    wants_html: bool,
 ) -> Result<HttpResponse, ApiError> {
-    access::allowed(face, http, Role::Advertiser, id, &opened.link)?;
-    let unknown = || ApiError::missing("unknown_party", format!("there is no `{id}`"));
+    access::authorize(face, http, Role::Advertiser, id, &query.link)?;
+    let unknown = || ApiError::missing("unknown_party", format!("no advertiser `{id}`"));
     let id: AdvertiserId = id.parse().map_err(|_| unknown())?;
     let zone = zone(&face.server, &id).ok_or_else(unknown)?;
     let date = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let (from, to) = (date(&opened.from), date(&opened.to));
+    let (from, to) = (date(&query.from), date(&query.to));
     let now = face.server.clock.now();
-    let period = match Period::asked(from.as_deref(), to.as_deref(), zone, now) {
-        // A program gets the problem, a person the form with what is wrong in it.
-        Err(error) if !reads_pages => return Err(error),
+    let period = match Period::parse(from.as_deref(), to.as_deref(), zone, now) {
+        // Programs get problem details; browsers get the form with the error in it.
+        Err(error) if !wants_html => return Err(error),
         period => period,
     };
-    reports::up_to_date(&face.server).await;
+    reports::flush_opportunities(&face.server).await;
     let (server, links) = (face.server.clone(), pages::menu(face));
     let (status, text) =
-        blocking(move || Ok::<_, ApiError>(text(&server, &id, period, &opened, &links))).await?;
+        blocking(move || Ok::<_, ApiError>(text(&server, &id, period, &query, &links))).await?;
     let mut page = pages::html(text);
     *page.status_mut() = status;
     Ok(page)
@@ -89,34 +89,34 @@ fn text(
     server: &Server,
     id: &AdvertiserId,
     period: Result<Period, ApiError>,
-    opened: &Opened,
+    query: &PageQuery,
     links: &[Link],
 ) -> (StatusCode, String) {
-    let (status, told, from, to) = match period {
+    let (status, content, from, to) = match period {
         Ok(period) => {
-            let told = numbers::numbers(server, id, &period, &opened.link);
+            let numbers = numbers::numbers(server, id, &period, &query.link);
             let (from, to) = (period.from.to_string(), period.to.to_string());
-            (StatusCode::OK, Told::Numbers(Box::new(told)), from, to)
+            (StatusCode::OK, Told::Numbers(Box::new(numbers)), from, to)
         }
         Err(error) => {
             let field = error.field().unwrap_or_default().to_owned();
-            let told = Told::Refused(field, error.to_string());
-            (error.status_code(), told, opened.from.clone(), opened.to.clone())
+            let content = Told::Refused(field, error.to_string());
+            (error.status_code(), content, query.from.clone(), query.to.clone())
         }
     };
     let live = server.live();
     let page = advertiser::advertiser(&AdvertiserView {
-        name: numbers::owner(&live, id).map_or(id.as_str(), |owner| &owner.name),
+        name: numbers::advertiser(&live, id).map_or(id.as_str(), |advertiser| &advertiser.name),
         from: &from,
         to: &to,
-        link: &opened.link,
-        told,
+        link: &query.link,
+        told: content,
         links,
     });
     (status, page)
 }
 
-/// Whose days an advertiser's are.
+/// The advertiser's time zone; `None` if there is no such advertiser.
 fn zone(server: &Server, id: &AdvertiserId) -> Option<Zone> {
-    numbers::owner(&server.live(), id).map(|owner| owner.time_zone.clone())
+    numbers::advertiser(&server.live(), id).map(|advertiser| advertiser.time_zone.clone())
 }

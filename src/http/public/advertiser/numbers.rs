@@ -1,15 +1,15 @@
-//! What an advertiser's page tells, from one copy of the ledger: all its numbers are of one moment.
+//! The content of an advertiser's page, from one snapshot of the ledger, so that its numbers agree.
 
 use crate::domain::event::EventKind;
 use crate::domain::id::AdvertiserId;
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
-use crate::http::public::advertiser::books::Books;
 use crate::http::public::advertiser::breakdowns;
-use crate::http::public::advertiser::sold;
+use crate::http::public::advertiser::delivery;
+use crate::http::public::advertiser::labels;
+use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
 use crate::http::public::advertiser::sum::money;
 use crate::http::public::advertiser::sum::share;
-use crate::http::public::advertiser::words;
 use crate::http::public::reports;
 use crate::http::public::reports::period::Period;
 use crate::server::Server;
@@ -27,22 +27,22 @@ use crate::web::pages::advertiser::RefusedRow;
 use crate::web::pages::advertiser::ResponseRow;
 use crate::web::pages::advertiser::StepRow;
 
-/// Who the page is about, if it is known.
-pub(super) fn owner<'a>(live: &'a Live, id: &AdvertiserId) -> Option<&'a Advertiser> {
-    live.snapshot().inventory.advertisers.iter().find(|owner| owner.id == *id)
+/// The advertiser of the page, if the inventory has it.
+pub(super) fn advertiser<'a>(live: &'a Live, id: &AdvertiserId) -> Option<&'a Advertiser> {
+    live.snapshot().inventory.advertisers.iter().find(|advertiser| advertiser.id == *id)
 }
 
-/// Everything on the page. Looks at the ledger's rows of the period many times, and at every flight.
+/// Everything on the page. Scans the ledger rows of the period several times, and every flight.
 pub(super) fn numbers(server: &Server, id: &AdvertiserId, period: &Period, link: &str) -> Numbers {
     let now = server.clock.now();
     let live = server.live();
     let inventory = &live.snapshot().inventory;
-    let books = Books { views: server.ledger.views(), id, period, inventory };
-    let (rows, totals) = books.report(&[Dimension::Creative, Dimension::Cta]);
-    let whole = whole(&totals);
-    let now_sold = server.overview_of(id.as_str());
-    let currency = now_sold.as_ref().map_or_else(String::new, |own| own.currency.to_string());
-    let campaigns = now_sold.as_ref().map_or(&[][..], |own| &own.campaigns);
+    let ledger = LedgerSnapshot { views: server.ledger.views(), id, period, inventory };
+    let (rows, totals) = ledger.report(&[Dimension::Creative, Dimension::Cta]);
+    let combined = combined(&totals);
+    let overview = server.overview_of(id.as_str());
+    let currency = overview.as_ref().map_or_else(String::new, |own| own.currency.to_string());
+    let campaigns = overview.as_ref().map_or(&[][..], |own| &own.campaigns);
     let flights = campaigns.iter().flat_map(|campaign| &campaign.flights);
     let all_flights = inventory
         .flights
@@ -52,57 +52,64 @@ pub(super) fn numbers(server: &Server, id: &AdvertiserId, period: &Period, link:
         time_zone: period.zone.name().to_owned(),
         at: now.to_zoned(period.zone.rules().clone()).strftime("%F %T").to_string(),
         is_final: reports::is_final(server, period, reports::complete_through(server)),
-        facts: facts(&totals, now_sold.as_ref()),
-        steps: steps(&whole),
-        responses: responses(inventory, &rows, &whole),
-        refused: refused(&whole),
-        campaigns: campaigns.iter().map(|campaign| sold::campaign(campaign, &currency)).collect(),
-        flights: flights.map(|flight| sold::flight(flight, &currency)).collect(),
+        facts: facts(&totals, overview.as_ref()),
+        steps: steps(&combined),
+        responses: responses(inventory, &rows, &combined),
+        refused: invalid_rows(&combined),
+        campaigns: campaigns
+            .iter()
+            .map(|campaign| delivery::campaign(campaign, &currency))
+            .collect(),
+        flights: flights.map(|flight| delivery::flight(flight, &currency)).collect(),
         flights_left_off: all_flights.count().saturating_sub(MOST_FLIGHTS),
-        breakdowns: breakdowns::all(&books),
+        breakdowns: breakdowns::all(&ledger),
         downloads: downloads(id, period, link),
         call: format!(
             "curl -H \"Authorization: Bearer $KEY\" \\\n  \"{}{}\"",
             server.public_url,
-            address(id, period, "day,topic", "csv", "")
+            report_url(id, period, "day,topic", "csv", "")
         ),
     }
 }
 
-/// Counts of all currencies: only amounts are never added.
-fn whole(totals: &[Row]) -> Figures {
-    let mut whole = Figures::default();
+/// Counts summed over all currencies; amounts of different currencies are never added.
+fn combined(totals: &[Row]) -> Figures {
+    let mut combined = Figures::default();
     let add = |sum: &mut Figure, one: Figure| {
         sum.gross += one.gross;
         sum.invalid += one.invalid;
         sum.net += one.net;
     };
     for Row { figures, .. } in totals {
-        whole.filled += figures.filled;
-        add(&mut whole.impressions, figures.impressions);
-        add(&mut whole.viewable, figures.viewable);
-        add(&mut whole.clicks, figures.clicks);
-        add(&mut whole.copies, figures.copies);
+        combined.filled += figures.filled;
+        add(&mut combined.impressions, figures.impressions);
+        add(&mut combined.viewable, figures.viewable);
+        add(&mut combined.clicks, figures.clicks);
+        add(&mut combined.copies, figures.copies);
         for (reason, count) in &figures.refused {
-            *whole.refused.entry(*reason).or_default() += count;
+            *combined.refused.entry(*reason).or_default() += count;
         }
     }
-    whole
+    combined
 }
 
 fn fact(name: &str, value: String, remark: &str) -> Fact {
     Fact { name: name.to_owned(), value, remark: remark.to_owned() }
 }
 
-fn facts(totals: &[Row], sold: Option<&AdvertiserOverview>) -> Vec<Fact> {
+fn facts(totals: &[Row], overview: Option<&AdvertiserOverview>) -> Vec<Fact> {
     let sum = |micros: fn(&Figures) -> i64| {
         let each = totals.iter().map(|row| money(micros(&row.figures), row.currency));
         let each: Vec<String> = each.collect();
         if each.is_empty() { "0.00".to_owned() } else { each.join(" + ") }
     };
     let mut facts = vec![
-        fact("Spent", sum(|figures| figures.spend_micros), "what was given back is taken off"),
-        fact("Given back", sum(|figures| figures.returned_micros), "refunds and invalid traffic"),
+        fact("Spend", sum(|figures| figures.spend_micros), "net of refunds and credits"),
+        fact(
+            "Refunded",
+            sum(|figures| figures.returned_micros),
+            "refunds and credits for invalid traffic",
+        ),
     ];
     if let [Row { currency, figures, .. }] = totals {
         let per = |times: i64, count: u64| {
@@ -110,31 +117,33 @@ fn facts(totals: &[Row], sold: Option<&AdvertiserOverview>) -> Vec<Fact> {
             Some(money(figures.spend_micros.checked_mul(times)? / count, *currency))
         };
         let (shown, clicked) = (figures.impressions.net, figures.clicks.net);
-        facts.extend(per(1_000, shown).map(|each| fact("Per 1000 impressions", each, "")));
-        facts.extend(per(1, clicked).map(|each| fact("Per click", each, "")));
+        facts
+            .extend(per(1_000, shown).map(|each| fact("eCPM", each, "spend per 1000 impressions")));
+        facts.extend(per(1, clicked).map(|each| fact("eCPC", each, "spend per click")));
     }
-    if let Some(sold) = sold {
-        let held = sold.campaigns.iter().map(|campaign| campaign.held_micros.get()).sum();
-        let why = "now, for units whose event is to come";
-        facts.push(fact("Held", money(held, sold.currency), why));
+    if let Some(overview) = overview {
+        let reserved = overview.campaigns.iter().map(|campaign| campaign.held_micros.get()).sum();
+        let note = "now, for decisions whose billable event is still expected";
+        facts.push(fact("Reserved", money(reserved, overview.currency), note));
         let left: Option<i64> =
-            sold.campaigns.iter().map(|campaign| Some(campaign.left_micros?.get())).sum();
-        let left = left.map_or_else(|| "no limit".to_owned(), |left| money(left, sold.currency));
-        facts.push(fact("Left today", left, "now, what is held not taken off"));
+            overview.campaigns.iter().map(|campaign| Some(campaign.left_micros?.get())).sum();
+        let left =
+            left.map_or_else(|| "no limit".to_owned(), |left| money(left, overview.currency));
+        facts.push(fact("Remaining today", left, "now, before reservations"));
     }
     facts
 }
 
-/// Clicks and copies both follow from a unit that was seen.
-fn steps(whole: &Figures) -> Vec<StepRow> {
-    let shown = whole.impressions.net;
+/// The funnel; clicks and copies both relate to viewable impressions.
+fn steps(combined: &Figures) -> Vec<StepRow> {
+    let shown = combined.impressions.net;
     let step = |name: &str, figure: Figure, before: (&str, u64)| StepRow {
         name: name.to_owned(),
         gross: figure.gross.to_string(),
         invalid: figure.invalid.to_string(),
         net: figure.net.to_string(),
         share: match share(figure.net, before.1) {
-            none if none.is_empty() => none,
+            empty if empty.is_empty() => empty,
             share => format!("{share} of {}", before.0),
         },
         of_impressions: share(figure.net, shown),
@@ -142,29 +151,29 @@ fn steps(whole: &Figures) -> Vec<StepRow> {
     };
     let served = StepRow {
         name: "served".to_owned(),
-        gross: whole.filled.to_string(),
-        net: whole.filled.to_string(),
-        net_raw: whole.filled,
+        gross: combined.filled.to_string(),
+        net: combined.filled.to_string(),
+        net_raw: combined.filled,
         ..StepRow::default()
     };
-    let (filled, viewable) = (("served", whole.filled), ("viewable", whole.viewable.net));
+    let (filled, viewable) = (("served", combined.filled), ("viewable", combined.viewable.net));
     vec![
         served,
-        step("impressions", whole.impressions, filled),
-        step("viewable", whole.viewable, ("impressions", shown)),
-        step("clicks", whole.clicks, viewable),
-        step("copies", whole.copies, viewable),
+        step("impressions", combined.impressions, filled),
+        step("viewable", combined.viewable, ("impressions", shown)),
+        step("clicks", combined.clicks, viewable),
+        step("copies", combined.copies, viewable),
     ]
 }
 
-/// Clicks by call to action and copies by command, of each creative, with the text on the unit.
-fn responses(inventory: &Inventory, rows: &[Row], whole: &Figures) -> Vec<ResponseRow> {
-    let row = |kind: EventKind, creative: &str, text: String, count: u64, all: u64| ResponseRow {
+/// Clicks per call to action and copies per command, for each creative, with the text on the unit.
+fn responses(inventory: &Inventory, rows: &[Row], combined: &Figures) -> Vec<ResponseRow> {
+    let row = |kind: EventKind, creative: &str, text: String, count: u64, total: u64| ResponseRow {
         text,
         kind: kind.to_string(),
         creative: creative.to_owned(),
         count: count.to_string(),
-        share: share(count, all),
+        share: share(count, total),
         count_raw: count,
     };
     let mut found = Vec::new();
@@ -176,52 +185,52 @@ fn responses(inventory: &Inventory, rows: &[Row], whole: &Figures) -> Vec<Respon
             let text = document
                 .and_then(|creative| creative.ctas.iter().find(|one| one.id.as_str() == cta))
                 .map_or_else(|| cta.clone(), |one| one.text.clone());
-            found.push(row(EventKind::Click, creative, text, clicks.net, whole.clicks.net));
+            found.push(row(EventKind::Click, creative, text, clicks.net, combined.clicks.net));
         }
         if copies.gross > 0 {
             let text = document.and_then(|creative| Some(creative.command.as_ref()?.text.clone()));
             let text = text.unwrap_or_else(|| "the command".to_owned());
-            found.push(row(EventKind::Copy, creative, text, copies.net, whole.copies.net));
+            found.push(row(EventKind::Copy, creative, text, copies.net, combined.copies.net));
         }
     }
     found.sort_by_key(|row| (row.kind.clone(), std::cmp::Reverse(row.count_raw)));
     found
 }
 
-fn refused(whole: &Figures) -> Vec<RefusedRow> {
-    let figures = [whole.impressions, whole.viewable, whole.clicks, whole.copies];
-    let came: u64 = figures.iter().map(|figure| figure.gross).sum();
+fn invalid_rows(combined: &Figures) -> Vec<RefusedRow> {
+    let figures = [combined.impressions, combined.viewable, combined.clicks, combined.copies];
+    let received: u64 = figures.iter().map(|figure| figure.gross).sum();
     let row = |(reason, count): (&crate::domain::event::InvalidReason, &u64)| RefusedRow {
         reason: reason.to_string(),
-        words: words::refused(*reason).to_owned(),
+        words: labels::invalid_reason(*reason).to_owned(),
         count: count.to_string(),
-        share: share(*count, came),
+        share: share(*count, received),
     };
-    whole.refused.iter().map(row).collect()
+    combined.refused.iter().map(row).collect()
 }
 
 fn downloads(id: &AdvertiserId, period: &Period, link: &str) -> Vec<Link> {
     let file = |text: &str, by: &str, format: &str, note: &str| {
-        Link::new(text, address(id, period, by, format, link)).noted(note)
+        Link::new(text, report_url(id, period, by, format, link)).noted(note)
     };
     vec![
-        file("days.csv", "day", "csv", "a row for each day"),
-        file("hours.csv", "hour", "csv", "a row for each hour"),
-        file("topics.csv", "topic,entity,region", "csv", "topics, entities and countries together"),
-        file("sites.csv", "publisher,placement", "csv", "sites and their placements"),
+        file("days.csv", "day", "csv", "one row per day"),
+        file("hours.csv", "hour", "csv", "one row per hour"),
+        file("topics.csv", "topic,entity,region", "csv", "by topic, entity and country"),
+        file("sites.csv", "publisher,placement", "csv", "by site and placement"),
         file(
             "creatives.csv",
             "flight,creative,variant,cta",
             "csv",
-            "flights, creatives, wordings, calls to action",
+            "by flight, creative, text variant and call to action",
         ),
-        file("report.json", "day", "json", "days, with refusals by reason"),
+        file("report.json", "day", "json", "one row per day, with invalid events by reason"),
     ]
 }
 
-/// Where a report of the same days is; amounts of it are in micros.
-fn address(id: &AdvertiserId, period: &Period, by: &str, format: &str, link: &str) -> String {
+/// URL of a report over the same period; its amounts are in micros.
+fn report_url(id: &AdvertiserId, period: &Period, by: &str, format: &str, link: &str) -> String {
     let (from, to) = (period.from, period.to);
-    let opened = if link.is_empty() { String::new() } else { format!("&link={link}") };
-    format!("/v1/reports/advertisers/{id}?from={from}&to={to}&by={by}&format={format}{opened}")
+    let link = if link.is_empty() { String::new() } else { format!("&link={link}") };
+    format!("/v1/reports/advertisers/{id}?from={from}&to={to}&by={by}&format={format}{link}")
 }

@@ -1,11 +1,11 @@
-//! Counted events and what they cost, in the words of a page.
+//! Sums of counted events and spend, formatted for the page.
 
 use crate::domain::money::Balance;
 use crate::domain::money::Currency;
 use crate::server::report::Figures;
 use crate::web::pages::advertiser::NumbersRow;
 
-/// What rows of a report add up to.
+/// The sum of report rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sum {
     pub impressions: u64,
@@ -16,7 +16,7 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    /// One row's.
+    /// The sum of one row.
     pub fn of(figures: &Figures) -> Sum {
         let mut sum = Sum::default();
         sum.add(figures);
@@ -32,7 +32,7 @@ impl Sum {
         self.spend_micros += figures.spend_micros;
     }
 
-    /// It as a row of the page.
+    /// The sum as a row of the page.
     pub fn row(&self, name: String, remark: String, currency: Currency) -> NumbersRow {
         NumbersRow {
             name,
@@ -47,7 +47,7 @@ impl Sum {
     }
 }
 
-/// A part of a whole in per cent; nothing where there is no whole.
+/// A share in per cent; empty if `whole` is 0.
 pub(super) fn share(part: u64, whole: u64) -> String {
     match whole {
         0 => String::new(),

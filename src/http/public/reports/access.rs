@@ -1,5 +1,5 @@
-//! Who reads a party's numbers: the party by its key, an operator, and whoever has a link to an
-//! advertiser's page until it expires.
+//! Access to a party's reports: the party's own key, an operator key, or an unexpired link to an
+//! advertiser's page.
 
 use crate::config::keys::Role;
 use crate::http::Face;
@@ -7,9 +7,12 @@ use crate::http::caller;
 use crate::http::problem::ApiError;
 use actix_web::HttpRequest;
 
-/// Lets the party itself, an operator or the bearer of a link pass. A link is for one advertiser;
-/// an empty one is none.
-pub fn allowed(
+/// Authorizes the party itself, an operator, or the bearer of a link. A link is for one advertiser; an
+/// empty `link` counts as none.
+///
+/// # Errors
+/// 401 without a valid key or link, 403 with another party's key.
+pub fn authorize(
     face: &Face,
     http: &HttpRequest,
     role: Role,
@@ -17,17 +20,17 @@ pub fn allowed(
     link: &str,
 ) -> Result<(), ApiError> {
     if !link.is_empty() {
-        let opened = face.links.load().verify(link, face.server.clock.now_ms());
-        let opens = role == Role::Advertiser && opened.is_some_and(|own| own.as_str() == id);
-        let why = "this link has expired or was not made for this page: ask for a new one";
-        return if opens { Ok(()) } else { Err(ApiError::unauthorized(why)) };
+        let advertiser = face.links.load().verify(link, face.server.clock.now_ms());
+        let is_valid = role == Role::Advertiser && advertiser.is_some_and(|own| own.as_str() == id);
+        let detail = "this link has expired or is for another page: request a new one";
+        return if is_valid { Ok(()) } else { Err(ApiError::unauthorized(detail)) };
     }
     let identity = caller::identity(face, http)?.ok_or_else(|| {
-        ApiError::unauthorized("this needs the party's key, its link, or an operator's key")
+        ApiError::unauthorized("the party's key, its report link or an operator key is required")
     })?;
     if identity.role == Role::Operator || (identity.role == role && identity.owner == id) {
         Ok(())
     } else {
-        Err(ApiError::forbidden("this key opens another party's reports"))
+        Err(ApiError::forbidden("this key is for another party's reports"))
     }
 }

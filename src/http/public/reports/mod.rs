@@ -34,12 +34,12 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a report waits for what this machine took last.
-const BRIEFLY: Duration = Duration::from_millis(500);
+/// How long a report waits for this instance's latest records to reach its ledger.
+const SETTLE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Parameters of a report.
+/// Query parameters of a report.
 #[derive(Deserialize)]
-pub struct Asked {
+pub struct ReportQuery {
     from: Option<String>,
     to: Option<String>,
     by: Option<String>,
@@ -47,7 +47,7 @@ pub struct Asked {
     campaign: Option<String>,
     flight: Option<String>,
     creative: Option<String>,
-    /// What opens an advertiser's page.
+    /// Token of a link to an advertiser's page.
     #[serde(default)]
     link: String,
     format: Option<String>,
@@ -58,67 +58,68 @@ pub struct Asked {
 pub struct ReportReply {
     /// The party's id.
     pub of: String,
-    /// The first day.
+    /// First day.
     pub from: String,
-    /// The first day after it.
+    /// First day after the report (exclusive).
     pub to: String,
-    /// Whose days they are.
+    /// Time zone of the days.
     pub tz: String,
-    /// What it is broken down by: the keys of each row, in this order.
+    /// Dimensions: the keys of each row, in this order.
     pub by: Vec<Dimension>,
     /// The rows.
     pub rows: Vec<Row>,
-    /// The same in one row for each currency.
+    /// Totals, one row per currency.
     pub total: Vec<Row>,
-    /// When it was made.
+    /// Time of generation.
     pub generated_at: String,
-    /// Every event received until then is in it.
+    /// All events received up to this time are included.
     pub complete_through: String,
-    /// No later event can change it.
+    /// Whether the report is final: no later event can change it.
     #[serde(rename = "final")]
     pub is_final: bool,
-    /// The next page; reports have one.
+    /// Next page; always `null`, since a report has one page.
     pub next: Option<String>,
 }
 
 closed! {
-    /// How a report is written.
+    /// Format of a report.
     Format {
-        /// Everything, with where it comes from.
+        /// All fields, with metadata.
         Json = "json",
-        /// The rows.
+        /// Only the rows.
         Csv = "csv",
     }
 }
 
-/// `GET /v1/reports/{advertisers|publishers}/{id}`: the party itself, or the operator; an advertiser
-/// by the link to its page, too.
+/// `GET /v1/reports/{advertisers|publishers}/{id}`: for the party itself and operators; for advertisers
+/// also by the link to their page.
 pub async fn report(
     face: Data<Face>,
     http: HttpRequest,
     path: Path<(String, String)>,
-    asked: actix_web::web::Query<Asked>,
+    query: actix_web::web::Query<ReportQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let ((kind, id), asked) = (path.into_inner(), asked.into_inner());
+    let ((kind, id), query) = (path.into_inner(), query.into_inner());
     let (role, party) = match kind.as_str() {
         "advertisers" => (Role::Advertiser, Party::Advertiser(id.clone())),
-        "publishers" => {
-            (Role::Publisher, Party::Publisher { id: id.clone(), shares: shares(&face, &id) })
-        }
+        "publishers" => (
+            Role::Publisher,
+            Party::Publisher { id: id.clone(), shares: revenue_shares(&face, &id) },
+        ),
         _ => return Err(ApiError::no_route()),
     };
-    access::allowed(&face, &http, role, &id, &asked.link)?;
+    access::authorize(&face, &http, role, &id, &query.link)?;
     let accepts_csv =
         || caller::header(&http, "accept").is_some_and(|all| all.contains("text/csv"));
-    let format = match asked.format.as_deref() {
+    let format = match query.format.as_deref() {
         Some(name) => name.parse().map_err(|why: String| ApiError::refused("format", why))?,
         None if accepts_csv() => Format::Csv,
         None => Format::Json,
     };
-    up_to_date(&face.server).await;
+    flush_opportunities(&face.server).await;
     let name = format!("adjacent-{id}.csv");
-    let reply = blocking(move || reply(&face.server, party, &id, &asked)).await?;
-    let mut answer = match format {
+    let reply = blocking(move || reply(&face.server, party, &id, &query)).await?;
+    let mut response = match format {
         Format::Json => explain::json(&reply),
         Format::Csv => HttpResponse::Ok()
             .content_type("text/csv; charset=utf-8")
@@ -126,43 +127,48 @@ pub async fn report(
             .insert_header(ContentDisposition::attachment(name))
             .body(table::csv(&reply).map_err(ApiError::internal)?),
     };
-    answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
-    Ok(answer)
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    Ok(response)
 }
 
-/// Puts on record what was asked for until now, so that no report shows more impressions than units
-/// served. Goes on when the caller is gone; a disk without room costs these counts a second.
-pub async fn up_to_date(server: &Arc<Server>) {
+/// Writes the opportunity counts collected so far to the journal, so that no report shows more
+/// impressions than served units. Continues if the client disconnects. If the journal cannot be written
+/// (such as on a full disk), the report goes without the latest counts.
+pub async fn flush_opportunities(server: &Arc<Server>) {
     let (shared, server) = (server, server.clone());
-    let noted = actix_web::rt::spawn(async move { server.note_asked().await });
-    if let Ok(Err(error)) = noted.await {
-        tracing::debug!(%error, "requests are not on record yet");
+    let written = actix_web::rt::spawn(async move { server.note_asked().await });
+    if let Ok(Err(error)) = written.await {
+        tracing::debug!(%error, "opportunity counts not journaled yet; the report lacks the latest ones");
     }
-    // Where machines share a store it comes back from there; a report says how far it goes.
+    // In a fleet, the records come back through the shared store; `complete_through` says how far.
     if let Some(shared) = shared.ledger.shared().filter(|shared| shared.standing().is_up) {
-        shared.settles(BRIEFLY).await;
+        shared.settles(SETTLE_TIMEOUT).await;
     }
 }
 
-/// Until when everything that was received is in the ledger here: now, or where machines share a
-/// store, as far as it was read.
+/// The time up to which this ledger includes all received events: now, or in a fleet, as far as the
+/// shared store was read.
 pub fn complete_through(server: &Server) -> Timestamp {
     let lag = server.ledger.shared().map_or(Duration::ZERO, |shared| shared.standing().lag);
     let now = server.clock.now();
     now.checked_sub(lag).unwrap_or(now)
 }
 
-/// What a publisher gets of what its pages earn.
-fn shares(face: &Face, id: &str) -> Vec<RevenueShare> {
+/// A publisher's revenue shares, by date.
+fn revenue_shares(face: &Face, id: &str) -> Vec<RevenueShare> {
     let live = face.server.live();
     let mut publishers = live.snapshot().inventory.publishers.iter();
     let own = publishers.find(|publisher| publisher.id.as_str() == id);
     own.map_or_else(Vec::new, |publisher| publisher.revenue_share.clone())
 }
 
-/// The report that a party asked for. Looks at every row of the ledger in those days: not for a
-/// thread that serves.
-fn reply(server: &Server, party: Party, id: &str, asked: &Asked) -> Result<ReportReply, ApiError> {
+/// Builds a report. Scans every ledger row of the period, so it must run on a blocking thread.
+fn reply(
+    server: &Server,
+    party: Party,
+    id: &str,
+    parameters: &ReportQuery,
+) -> Result<ReportReply, ApiError> {
     let live = server.live();
     let inventory = &live.snapshot().inventory;
     let own_zone = match &party {
@@ -175,17 +181,19 @@ fn reply(server: &Server, party: Party, id: &str, asked: &Asked) -> Result<Repor
             inventory.publishers.iter().any(|p| p.id.as_str() == id).then(Zone::utc)
         }
     };
-    let own_zone = own_zone
-        .ok_or_else(|| ApiError::missing("unknown_party", format!("there is no `{id}`")))?;
-    let zone = match &asked.tz {
+    let own_zone = own_zone.ok_or_else(|| {
+        ApiError::missing("unknown_party", format!("no advertiser or publisher `{id}`"))
+    })?;
+    let zone = match &parameters.tz {
         None => own_zone,
         Some(name) => Zone::try_from(name.clone())
             .map_err(|error| ApiError::refused("tz", error.to_string()))?,
     };
     let now = server.clock.now();
-    let period = Period::asked(asked.from.as_deref(), asked.to.as_deref(), zone, now)?;
+    let period = Period::parse(parameters.from.as_deref(), parameters.to.as_deref(), zone, now)?;
     let mut by: Vec<Dimension> = Vec::new();
-    for name in asked.by.as_deref().unwrap_or("day").split(',').filter(|name| !name.is_empty()) {
+    for name in parameters.by.as_deref().unwrap_or("day").split(',').filter(|name| !name.is_empty())
+    {
         let dimension = name.trim().parse().map_err(|why: String| ApiError::refused("by", why))?;
         if !by.contains(&dimension) {
             by.push(dimension);
@@ -197,9 +205,9 @@ fn reply(server: &Server, party: Party, id: &str, asked: &Asked) -> Result<Repor
         to_ms: period.to_ms,
         by,
         zone: period.zone.clone(),
-        campaign: asked.campaign.clone(),
-        flight: asked.flight.clone(),
-        creative: asked.creative.clone(),
+        campaign: parameters.campaign.clone(),
+        flight: parameters.flight.clone(),
+        creative: parameters.creative.clone(),
     };
     let (rows, total) = report::report(&server.ledger.views(), &query);
     Ok(ReportReply {
@@ -217,13 +225,13 @@ fn reply(server: &Server, party: Party, id: &str, asked: &Asked) -> Result<Repor
     })
 }
 
-/// Whether no event can come any more that changes a report over these days.
+/// Whether a report over these days is final: no event that is still valid can change it.
 pub fn is_final(server: &Server, period: &Period, now: Timestamp) -> bool {
     let windows = server.settings().windows;
-    let mut waits = i64::from(windows.click_seconds + windows.orphan_grace_seconds) * 1_000;
+    let mut wait_ms = i64::from(windows.click_seconds + windows.orphan_grace_seconds) * 1_000;
     if server.ledger.shared().is_some() {
-        // So long it may still lie on a machine that does not reach the store.
-        waits += i64::from(server.settings().store.spool_hours) * 3_600_000;
+        // An instance cut off from the shared store may deliver its events this much later.
+        wait_ms += i64::from(server.settings().store.spool_hours) * 3_600_000;
     }
-    now.as_millisecond() > period.to_ms + waits
+    now.as_millisecond() > period.to_ms + wait_ms
 }

@@ -1,4 +1,4 @@
-//! The days that a report covers, as they are asked for.
+//! The period of a report, parsed from its `from` and `to` parameters.
 
 use crate::domain::zone::Zone;
 use crate::http::problem::ApiError;
@@ -6,28 +6,31 @@ use jiff::Span;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-/// Days that a report covers when it is not asked for dates.
-const DAYS: i64 = 30;
+/// Days covered by default.
+const DEFAULT_DAYS: i64 = 30;
 
-/// Whole civil days of a zone.
+/// A range of whole civil days in a time zone.
 #[derive(Clone, Debug)]
 pub struct Period {
-    /// The first day.
+    /// First day.
     pub from: Date,
-    /// The first day after it.
+    /// First day after the period (exclusive).
     pub to: Date,
-    /// Whose days they are.
+    /// Time zone of the days.
     pub zone: Zone,
-    /// Its first moment, in unix milliseconds.
+    /// Start of the first day, in unix milliseconds.
     pub from_ms: i64,
-    /// The first moment after it.
+    /// End of the period (exclusive), in unix milliseconds.
     pub to_ms: i64,
 }
 
 impl Period {
-    /// The days from `from` to before `to`; without both, the last thirty with today. One without
-    /// the other is refused, because nobody knows which days were meant.
-    pub fn asked(
+    /// The days from `from` (inclusive) to `to` (exclusive); without both, the last 30 days including
+    /// today.
+    ///
+    /// # Errors
+    /// 422 for an invalid date, an empty period, or only one of the dates, which would be ambiguous.
+    pub fn parse(
         from: Option<&str>,
         to: Option<&str>,
         zone: Zone,
@@ -35,11 +38,14 @@ impl Period {
     ) -> Result<Period, ApiError> {
         let date = |field: &str, text: &str| {
             text.parse::<Date>().map_err(|_| {
-                ApiError::refused(field, format!("`{text}` is not a date: write 2026-11-25"))
+                ApiError::refused(
+                    field,
+                    format!("`{text}` is not a date (expected a form such as 2026-11-25)"),
+                )
             })
         };
-        let half = |field: &str, given: &str, missing: &str| {
-            let why = format!("`{given}` needs {missing}: give both dates, or neither");
+        let incomplete = |field: &str, given: &str, missing: &str| {
+            let why = format!("`{given}` requires {missing}: give both dates or neither");
             Err(ApiError::refused(field, why))
         };
         let (from, to) = (
@@ -48,16 +54,18 @@ impl Period {
         );
         let (from, to) = match (from, to) {
             (Some(from), Some(to)) => (from, to),
-            (Some(_), None) => return half("to", "from", "`to`, the first day after the last"),
-            (None, Some(_)) => return half("from", "to", "`from`, the first day"),
+            (Some(_), None) => {
+                return incomplete("to", "from", "`to` (the day after the last one)");
+            }
+            (None, Some(_)) => return incomplete("from", "to", "`from` (the first day)"),
             (None, None) => {
                 let today = now.to_zoned(zone.rules().clone()).date();
                 let to = today.saturating_add(Span::new().days(1));
-                (to.saturating_sub(Span::new().days(DAYS)), to)
+                (to.saturating_sub(Span::new().days(DEFAULT_DAYS)), to)
             }
         };
         if from >= to {
-            return Err(ApiError::refused("to", "is exclusive and must be after `from`"));
+            return Err(ApiError::refused("to", "must be after `from` (`to` is exclusive)"));
         }
         let first_moment = |field: &str, day: Date| {
             day.to_zoned(zone.rules().clone())
@@ -73,57 +81,57 @@ impl Period {
 mod tests {
     use super::*;
 
-    fn asked(from: Option<&str>, to: Option<&str>, zone: &str) -> Result<Period, String> {
+    fn parse(from: Option<&str>, to: Option<&str>, zone: &str) -> Result<Period, String> {
         let zone = Zone::try_from(zone.to_owned()).unwrap();
         let now = "2026-10-24T23:30:00Z".parse().unwrap();
-        Period::asked(from, to, zone, now).map_err(|error| error.to_string())
+        Period::parse(from, to, zone, now).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn without_dates_it_is_thirty_days_and_the_last_is_today_where_the_party_is() {
-        let berlin = asked(None, None, "Europe/Berlin").unwrap();
+    fn the_default_period_is_30_days_up_to_today_in_the_partys_time_zone() {
+        let berlin = parse(None, None, "Europe/Berlin").unwrap();
         assert_eq!(
             (berlin.from.to_string(), berlin.to.to_string()),
             ("2026-09-26".into(), "2026-10-26".into())
         );
-        assert_eq!(asked(None, None, "America/New_York").unwrap().to.to_string(), "2026-10-25");
+        assert_eq!(parse(None, None, "America/New_York").unwrap().to.to_string(), "2026-10-25");
     }
 
     #[test]
-    fn a_day_is_as_long_as_its_zone_makes_it() {
+    fn the_length_of_a_day_follows_its_time_zone() {
         let hours = |from: &str, to: &str, zone: &str| {
-            let period = asked(Some(from), Some(to), zone).unwrap();
+            let period = parse(Some(from), Some(to), zone).unwrap();
             (period.to_ms - period.from_ms) / 3_600_000
         };
         assert_eq!(hours("2026-10-25", "2026-10-26", "Europe/Berlin"), 25, "clocks go back");
         assert_eq!(hours("2026-03-29", "2026-03-30", "Europe/Berlin"), 23, "clocks go forward");
         assert_eq!(hours("2026-10-25", "2026-10-26", "UTC"), 24);
-        // In São Paulo midnight itself was left out: the day began at one.
+        // In São Paulo the clocks skipped midnight: the day began at 01:00.
         assert_eq!(hours("2018-11-04", "2018-11-05", "America/Sao_Paulo"), 23);
     }
 
     #[test]
-    fn half_a_range_and_a_range_of_nothing_are_refused() {
-        for (from, to, said) in [
+    fn a_single_date_and_an_empty_period_are_rejected() {
+        for (from, to, message) in [
             (
                 Some("2026-11-01"),
                 None,
-                "`from` needs `to`, the first day after the last: give both dates, or neither",
+                "`from` requires `to` (the day after the last one): give both dates or neither",
             ),
             (
                 None,
                 Some("2026-11-01"),
-                "`to` needs `from`, the first day: give both dates, or neither",
+                "`to` requires `from` (the first day): give both dates or neither",
             ),
-            (Some("2026-11-01"), Some("2026-11-01"), "is exclusive and must be after `from`"),
+            (Some("2026-11-01"), Some("2026-11-01"), "must be after `from` (`to` is exclusive)"),
             (
                 Some("2026-02-30"),
                 Some("2026-03-01"),
-                "`2026-02-30` is not a date: write 2026-11-25",
+                "`2026-02-30` is not a date (expected a form such as 2026-11-25)",
             ),
-            (Some(""), Some("2026-03-01"), "`` is not a date: write 2026-11-25"),
+            (Some(""), Some("2026-03-01"), "`` is not a date (expected a form such as 2026-11-25)"),
         ] {
-            assert_eq!(asked(from, to, "Europe/Berlin").unwrap_err(), said);
+            assert_eq!(parse(from, to, "Europe/Berlin").unwrap_err(), message);
         }
     }
 }

@@ -1,39 +1,39 @@
-//! A report as CSV.
+//! Reports as CSV.
 
 use crate::http::public::reports::ReportReply;
 
-/// A head, and a line for each row; amounts in micros, as in JSON.
+/// A header line, then one line per row; amounts in micros, as in JSON.
 pub(super) fn csv(reply: &ReportReply) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let kinds = ["impressions", "viewable", "clicks", "copies"];
-    let earns = reply.total.iter().any(|row| row.figures.revenue_micros.is_some());
+    let has_revenue = reply.total.iter().any(|row| row.figures.revenue_micros.is_some());
     let mut head: Vec<String> = reply.by.iter().map(ToString::to_string).collect();
     head.extend(["requests", "filled"].map(str::to_owned));
     for kind in kinds {
         head.extend(["gross", "invalid", "net"].map(|part| format!("{kind}_{part}")));
     }
     head.extend(["pending", "spend_micros", "returned_micros"].map(str::to_owned));
-    head.extend(earns.then(|| "revenue_micros".to_owned()));
+    head.extend(has_revenue.then(|| "revenue_micros".to_owned()));
     head.push("currency".to_owned());
     writer.write_record(&head)?;
     for row in &reply.rows {
         let figures = &row.figures;
-        let mut record: Vec<String> = row.keys.iter().map(|key| guarded(key)).collect();
+        let mut record: Vec<String> = row.keys.iter().map(|key| escape_formula(key)).collect();
         record.extend([figures.requests, figures.filled].map(|n| n.to_string()));
         for figure in [figures.impressions, figures.viewable, figures.clicks, figures.copies] {
             record.extend([figure.gross, figure.invalid, figure.net].map(|n| n.to_string()));
         }
         record.push(figures.pending.to_string());
         record.extend([figures.spend_micros, figures.returned_micros].map(|n| n.to_string()));
-        record.extend(earns.then(|| figures.revenue_micros.unwrap_or(0).to_string()));
+        record.extend(has_revenue.then(|| figures.revenue_micros.unwrap_or(0).to_string()));
         record.push(row.currency.to_string());
         writer.write_record(&record)?;
     }
     writer.into_inner().map_err(|error| error.into_error().into())
 }
 
-/// A text that a spreadsheet will not take for a formula.
-fn guarded(text: &str) -> String {
+/// Escapes a text that a spreadsheet would interpret as a formula.
+fn escape_formula(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{text}")
     } else {

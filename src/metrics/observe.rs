@@ -1,30 +1,31 @@
-//! What is noted as it happens.
+//! Metrics that are updated as things happen, rather than at a scrape.
 
 use crate::metrics::Metrics;
 use crate::metrics::set;
 use std::time::Duration;
 
 impl Metrics {
-    /// Notes how long a decision took.
+    /// Records the duration of a decision request.
     pub fn decided_in(&self, took: Duration) {
         self.decision_seconds.observe(took.as_secs_f64());
     }
 
-    /// Notes how long an event waited for the disk.
-    pub fn acknowledged_in(&self, took: Duration) {
+    /// Records how long an event took to be acknowledged.
+    pub fn observe_event_ack(&self, took: Duration) {
         self.ack_seconds.observe(took.as_secs_f64());
     }
 
-    /// How it stands with what is sent to a shared store.
+    /// Sets the state of sending the journal to the shared store; `waiting` is the age of the oldest unsent
+    /// record.
     pub fn unshipped(&self, records: u64, waiting: Duration, rewinds: u64) {
         self.journal_unshipped.set(i64::try_from(records).unwrap_or(i64::MAX));
         self.journal_oldest_unshipped.set(waiting.as_secs_f64());
         self.journal_rewinds.inc_by(rewinds.saturating_sub(self.journal_rewinds.get()));
     }
 
-    /// How often a trouble of a shared store was met.
-    pub fn troubled(&self, trouble: &str, count: u64) {
-        set(&self.store_troubles, &[trouble], count);
+    /// Sets the number of shared store errors of one kind.
+    pub fn troubled(&self, kind: &str, count: u64) {
+        set(&self.store_troubles, &[kind], count);
     }
 
     /// Counts a reload.
@@ -33,7 +34,7 @@ impl Metrics {
         self.reloads.with_label_values(&[what, result]).inc();
     }
 
-    /// Sets how much there is to look at of one sign; says how much there was.
+    /// Sets the number of review findings of one sign; returns the previous number.
     pub fn found(&self, sign: &str, count: usize) -> usize {
         let gauge = self.findings.with_label_values(&[sign]);
         let before = usize::try_from(gauge.get()).unwrap_or(0);
@@ -41,12 +42,12 @@ impl Metrics {
         before
     }
 
-    /// Counts something over its limit.
+    /// Counts a request or event over a rate limit.
     pub fn limited(&self, class: &str) {
         self.rate_limited.with_label_values(&[class]).inc();
     }
 
-    /// Counts a call in a dialect of [`ADAPTERS`](crate::metrics::ADAPTERS) by one of
+    /// Counts a request to an adapter of [`ADAPTERS`](crate::metrics::ADAPTERS) by one of
     /// [`ADAPTER_OUTCOMES`](crate::metrics::ADAPTER_OUTCOMES).
     pub fn adapted(&self, adapter: &str, outcome: &str) {
         self.adapters.with_label_values(&[adapter, outcome]).inc();

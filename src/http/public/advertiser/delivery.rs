@@ -1,21 +1,21 @@
-//! What an advertiser has bought, and how it does now: budgets and flights.
+//! An advertiser's campaigns and flights with their budgets and delivery.
 
 use crate::domain::money::Micros;
-use crate::http::public::advertiser::words;
+use crate::http::public::advertiser::labels;
 use crate::server::overview::document::CampaignOverview;
 use crate::server::overview::document::FlightOverview;
 use crate::web::pages::advertiser::CampaignRow;
 use crate::web::pages::advertiser::FlightRow;
 
-/// A campaign's money; the bar is of the tighter of its two budgets.
+/// A campaign's spend and budgets; the bar shows the budget that is used more.
 pub(super) fn campaign(campaign: &CampaignOverview, currency: &str) -> CampaignRow {
     let amount = |micros: Micros| format!("{micros} {currency}");
     let limit = |limit: Option<Micros>| limit.map_or_else(|| "no limit".to_owned(), amount);
     let raw = |micros: Micros| u64::try_from(micros.get()).unwrap_or(0);
-    let in_all = campaign.lifetime_micros.map(|all| (raw(campaign.spent_micros), raw(all)));
-    let in_a_day = campaign.daily_micros.map(|day| (raw(campaign.spent_today_micros), raw(day)));
-    let fullness = |(part, whole): &(u64, u64)| u128::from(*part) * 1_000_000 / u128::from(*whole);
-    let budgets = [in_all, in_a_day].into_iter().flatten().filter(|(_, whole)| *whole > 0);
+    let lifetime = campaign.lifetime_micros.map(|all| (raw(campaign.spent_micros), raw(all)));
+    let daily = campaign.daily_micros.map(|day| (raw(campaign.spent_today_micros), raw(day)));
+    let usage = |(part, whole): &(u64, u64)| u128::from(*part) * 1_000_000 / u128::from(*whole);
+    let budgets = [lifetime, daily].into_iter().flatten().filter(|(_, whole)| *whole > 0);
     CampaignRow {
         name: campaign.name.clone(),
         id: campaign.id.clone(),
@@ -25,20 +25,20 @@ pub(super) fn campaign(campaign: &CampaignOverview, currency: &str) -> CampaignR
         daily: limit(campaign.daily_micros),
         held: amount(campaign.held_micros),
         left: limit(campaign.left_micros),
-        used_raw: budgets.max_by_key(fullness).unwrap_or_default(),
+        used_raw: budgets.max_by_key(usage).unwrap_or_default(),
     }
 }
 
-/// A flight and how far it is.
+/// A flight with its delivery.
 pub(super) fn flight(flight: &FlightOverview, currency: &str) -> FlightRow {
     let goal = flight.goal_impressions;
     FlightRow {
         id: flight.id.clone(),
-        state: words::state(flight.status).to_owned(),
-        price: words::price(flight.bills, flight.price_micros, currency),
+        state: labels::status(flight.status).to_owned(),
+        price: labels::price(flight.bills, flight.price_micros, currency),
         delivered: flight.delivered_impressions.to_string(),
         goal: goal.map(|goal| goal.to_string()).unwrap_or_default(),
         goal_raw: goal.map(|goal| (flight.delivered_impressions, goal)),
-        pace: flight.pace.map(words::pace).unwrap_or_default(),
+        pace: flight.pace.map(labels::pace).unwrap_or_default(),
     }
 }

@@ -1,4 +1,4 @@
-//! One advertiser's part of the ledger, as it is at one moment: everything on the page is read from it.
+//! A snapshot of one advertiser's part of the ledger, from which the whole page is built.
 
 use crate::domain::id::AdvertiserId;
 use crate::domain::inventory::Inventory;
@@ -10,20 +10,20 @@ use crate::server::report::Party;
 use crate::server::report::Query;
 use crate::server::report::Row;
 
-/// One advertiser's part of the ledger.
-pub(super) struct Books<'a> {
-    /// A copy of the sums.
+/// A snapshot of one advertiser's part of the ledger.
+pub(super) struct LedgerSnapshot<'a> {
+    /// A copy of the ledger's sums.
     pub views: Views,
-    /// Whose.
+    /// The advertiser.
     pub id: &'a AdvertiserId,
-    /// Which days.
+    /// The period of the page.
     pub period: &'a Period,
-    /// What ids are called now.
+    /// The current inventory, for the names of ids.
     pub inventory: &'a Inventory,
 }
 
-impl Books<'_> {
-    /// The rows, and a total for each currency.
+impl LedgerSnapshot<'_> {
+    /// The rows by these dimensions, and one total per currency.
     pub fn report(&self, by: &[Dimension]) -> (Vec<Row>, Vec<Row>) {
         let query = Query {
             party: Party::Advertiser(self.id.to_string()),

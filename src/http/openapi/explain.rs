@@ -1,0 +1,67 @@
+//! Explanations and events of decisions, limits and the data map.
+
+use crate::http::openapi::operation::Key;
+use crate::http::openapi::operation::Listener;
+use crate::http::openapi::operation::Operation;
+use crate::http::openapi::operation::operation;
+use crate::http::openapi::parameter;
+use crate::http::openapi::response::Response;
+use crate::http::openapi::schemas::Schemas;
+use crate::http::public::explain::EventsReply;
+use crate::http::public::limits::LimitsReply;
+use crate::http::public::limits::PrivacyReply;
+use crate::server::explain::Explanation;
+
+/// The operations, in the order of the route table.
+pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
+    let explanation = schemas.output::<Explanation>();
+    let events = schemas.output::<EventsReply>();
+    let limits = schemas.output::<LimitsReply<'_>>();
+    let privacy = schemas.output::<PrivacyReply>();
+    let want = "Id of a creative: why it was not chosen, and what would have made it win.";
+    let want = parameter::query("want", want, parameter::text(), "zahid-git-push");
+    let rows = vec![
+        operation("get", "/v1/decisions/{id}/explain", "explain")
+            .describe(
+                "Explain a decision",
+                "With an operator key: the full trace, recomputed from the record and compared bit for \
+                 bit. With an advertiser or publisher key: redacted to stages, counts and their own \
+                 parts, never a competitor's.",
+            )
+            .on(Listener::Both)
+            .key(Key::Required)
+            .parameters([parameter::decision(), want])
+            .response(Response::json(200, &explanation, "The trace."))
+            .response(not_recorded())
+            .response(Response::problem(422, &["field_refused"], "`want` is repeated.")),
+        operation("get", "/v1/decisions/{id}/events", "eventsOfDecision")
+            .describe(
+                "Events of a decision",
+                "Every event with its verdict. Requires an operator key or the publisher's key. The \
+                 list is empty for a decision without events or of another publisher.",
+            )
+            .on(Listener::Both)
+            .key(Key::Required)
+            .parameters([parameter::decision()])
+            .response(Response::json(200, &events, "The events, in order of receipt."))
+            .response(Response::problem(403, &["not_yours"], "An advertiser key does not give access."))
+            .response(not_recorded()),
+        operation("get", "/v1/limits", "limits")
+            .describe(
+                "Limits",
+                "For integrators: request limits, counting windows and traffic rules in force.",
+            )
+            .response(Response::json(200, &limits, "The limits in force.")),
+        operation("get", "/v1/privacy", "privacy")
+            .describe("Data map", "Which data is used and stored, and which never is.")
+            .response(Response::json(200, &privacy, "The data map.")),
+    ];
+    rows.into_iter().map(|row| row.tag("ask")).collect()
+}
+
+/// 404: the decision's record is not available.
+pub(super) fn not_recorded() -> Response {
+    let words = "No such decision, its record was lost in a crash, or the instance that has it does not \
+                 respond.";
+    Response::problem(404, &["decision_not_recorded", "decision_elsewhere"], words)
+}
