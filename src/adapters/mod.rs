@@ -1,10 +1,10 @@
-#![doc = include_str!("README.md")]
+#![doc = include_str!("../web/guides/adapters.md")]
 
-pub mod answers;
 pub mod ethicalads;
 pub mod kevel;
 pub mod names;
 pub mod openrtb;
+pub mod response;
 
 use crate::http::Face;
 use crate::http::problem::ApiError;
@@ -14,40 +14,40 @@ use actix_web::HttpResponse;
 use std::time::Instant;
 
 closed! {
-    /// Another client's way of asking.
+    /// A third-party client protocol.
     Dialect {
         /// The EthicalAds client and its decision endpoint.
         EthicalAds = "ethicalads",
         /// The Kevel Decision API.
         Kevel = "kevel",
-        /// OpenRTB with native units.
+        /// OpenRTB 2.6 with Native 1.2.
         OpenRtb = "openrtb",
     }
 }
 
-/// Every route of the dialects, all of them on the public listener.
+/// Routes of all protocols; all are on the public listener.
 pub fn table() -> Vec<At> {
     vec![
-        at("/api/v1/decision/").get(ethicalads::from_parameters).post(ethicalads::create),
+        at("/api/v1/decision/").get(ethicalads::create_from_query).post(ethicalads::create),
         at("/api/v2").post(kevel::create),
         at("/openrtb2/2.6/bids").post(openrtb::create),
     ]
 }
 
-/// Whether a dialect is spoken here, or a refusal.
-fn spoken(face: &Face, dialect: Dialect) -> Result<(), ApiError> {
+/// Fails with 404 `adapter_off` unless the settings enable this protocol.
+fn require_enabled(face: &Face, dialect: Dialect) -> Result<(), ApiError> {
     let settings = face.server.settings();
-    let on = match dialect {
+    let enabled = match dialect {
         Dialect::EthicalAds => settings.adapters.ethicalads,
         Dialect::Kevel => settings.adapters.kevel,
         Dialect::OpenRtb => settings.adapters.openrtb,
     };
-    let how = format!("this dialect is not spoken here: `{dialect}` of `[adapters]` turns it on");
-    if on { Ok(()) } else { Err(ApiError::missing("adapter_off", how)) }
+    let how = format!("the adapter is disabled: set `{dialect} = true` under `[adapters]`");
+    if enabled { Ok(()) } else { Err(ApiError::missing("adapter_off", how)) }
 }
 
-/// Counts a call of a dialect that is spoken, and how long it took.
-fn counted(
+/// Records the outcome and latency of a call to an enabled protocol.
+fn record_call(
     face: &Face,
     dialect: Dialect,
     began: Instant,
@@ -56,7 +56,7 @@ fn counted(
     let metrics = &face.server.metrics;
     metrics.decided_in(began.elapsed());
     let outcome = match &answer {
-        Ok(answer) if answer.headers().contains_key(answers::NO_FILL) => "no_fill",
+        Ok(answer) if answer.headers().contains_key(response::NO_FILL_HEADER) => "no_fill",
         Ok(_) => "filled",
         Err(_) => "refused",
     };
@@ -70,7 +70,7 @@ mod tests {
     use crate::metrics::ADAPTERS;
 
     #[test]
-    fn every_dialect_is_a_label() {
+    fn every_protocol_has_a_metric_label() {
         assert!(Dialect::ALL.iter().map(|dialect| dialect.as_str()).eq(ADAPTERS));
     }
 }

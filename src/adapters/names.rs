@@ -1,4 +1,4 @@
-//! What another dialect's names and words mean here.
+//! Maps names and keywords of other protocols to inventory ids.
 
 use crate::config::settings::AdapterSettings;
 use crate::domain::text;
@@ -7,21 +7,21 @@ use crate::selection::resolve::PageInput;
 use crate::selection::snapshot::Snapshot;
 use crate::server::live::Live;
 
-/// The publisher that a foreign name of a site means: the settings' table, else the name itself.
-pub fn publisher(settings: &AdapterSettings, name: &str) -> String {
+/// Publisher id for a foreign site name: the `publishers` setting, else the name itself.
+pub fn publisher_id(settings: &AdapterSettings, name: &str) -> String {
     settings.publishers.get(name).map_or(name, String::as_str).to_owned()
 }
 
-/// The placement that a slot's foreign names mean, the most telling one first: the first of them
-/// that is a placement of the publisher, by the settings' table or by itself; else what the first
-/// one means, which the decision then calls unknown.
-pub fn placement(
+/// Placement id for a slot's foreign names, most specific first: the first name that maps, through
+/// the `placements` setting or unchanged, to a placement of the publisher. Otherwise the mapping of
+/// the first name, which the decision reports as an unknown placement.
+pub fn placement_id(
     settings: &AdapterSettings,
     live: &Live,
     publisher: &str,
     names: &[String],
 ) -> String {
-    let meaning = |name: &String| {
+    let mapped = |name: &String| {
         let of_site = settings.placements.get(&format!("{publisher}/{name}"));
         of_site.or_else(|| settings.placements.get(name)).unwrap_or(name).clone()
     };
@@ -29,13 +29,13 @@ pub fn placement(
     let known = |name: &String| {
         site.is_some_and(|site| site.placements.iter().any(|own| own.id.as_str() == name))
     };
-    let found = names.iter().map(meaning).find(known);
-    found.or_else(|| names.first().map(meaning)).unwrap_or_default()
+    let found = names.iter().map(mapped).find(known);
+    found.or_else(|| names.first().map(mapped)).unwrap_or_default()
 }
 
-/// Adds words that a dialect calls keywords: each is one here, too, and names a topic or an entity
-/// besides where the inventory has it.
-pub fn keywords(
+/// Adds a protocol's keywords to the page. Each stays a keyword; one that resolves to a topic or an
+/// entity of the inventory is added as that as well.
+pub fn add_keywords(
     snapshot: &Snapshot,
     words: impl IntoIterator<Item = String>,
     page: &mut PageInput,

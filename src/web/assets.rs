@@ -1,4 +1,4 @@
-//! The files of a browser: found by name or by content, the latter for ever.
+//! Static browser files, addressed by name (short-lived) or by content hash (immutable).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,11 +17,11 @@ struct Built;
 /// A built file.
 #[derive(Debug)]
 pub struct Asset {
-    /// Its name, such as `adjacent.js`.
+    /// File name, such as `adjacent.js`.
     pub name: String,
-    /// What it holds.
+    /// Content.
     pub bytes: Cow<'static, [u8]>,
-    /// The same under gzip.
+    /// Content compressed with gzip.
     pub gzip: Vec<u8>,
     /// The value of `Content-Type`.
     pub content_type: &'static str,
@@ -32,25 +32,25 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// Its address that never changes meaning: `/embed/{hash}.js`.
+    /// Immutable path: `/embed/{hash}.js`.
     pub fn path(&self) -> String {
         let ending = self.name.rsplit('.').next().unwrap_or_default();
         format!("/embed/{}.{ending}", self.hash)
     }
 }
 
-/// A file as one address serves it.
+/// A file as served at one path.
 #[derive(Debug)]
 pub struct Served {
     /// The file.
     pub asset: &'static Asset,
-    /// Whether the address can never mean other bytes.
+    /// Whether the path contains the content hash.
     pub immutable: bool,
 }
 
 impl Served {
-    /// The value of `Cache-Control`: a year by content; by name five minutes, then the old one
-    /// while a new one is fetched.
+    /// The value of `Cache-Control`: one year by hash; by name five minutes, then stale while
+    /// revalidating.
     pub fn cache_control(&self) -> &'static str {
         if self.immutable {
             "public, max-age=31536000, immutable"
@@ -60,19 +60,19 @@ impl Served {
     }
 }
 
-/// The stylesheet of a unit outside a shadow tree.
+/// Stylesheet of a unit outside a shadow tree.
 pub const UNIT_CSS: &str = "unit.css";
-/// The stylesheet of the pages.
+/// Stylesheet of the pages.
 pub const SITE_CSS: &str = "site.css";
-/// The script of a publisher's page.
+/// The embed script for publishers' pages.
 pub const EMBED_JS: &str = "adjacent.js";
-/// The file that reads what a page says of itself, for pages that ask for it.
+/// Module that reads a page's metadata, loaded only by pages that request it.
 pub const READING_JS: &str = "reading.js";
-/// The script of the demo page.
+/// Script of the demo page.
 pub const DEMO_JS: &str = "demo.js";
-/// The script of the operator's page.
+/// Script of the operator console.
 pub const CONSOLE_JS: &str = "console.js";
-/// The script of pages with tables that sort.
+/// Script of pages with sortable tables.
 pub const TABLES_JS: &str = "tables.js";
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
@@ -118,10 +118,10 @@ pub fn named(name: &str) -> Option<&'static Asset> {
     all().iter().find(|asset| asset.name == name)
 }
 
-/// What publishers' pages name: the script, and the looks of a unit in their own HTML.
+/// Files that publishers' pages link by name: the embed script, and the unit's stylesheet.
 const BY_NAME: [&str; 2] = [EMBED_JS, UNIT_CSS];
 
-/// The file under `/embed/`: `v1/adjacent.js` and `v1/unit.css` by name, any by content.
+/// The file at a path under `/embed/`: `v1/adjacent.js` and `v1/unit.css` by name, any by hash.
 pub fn served(path: &str) -> Option<Served> {
     if let Some(name) = path.strip_prefix("v1/") {
         let asset = named(name).filter(|asset| BY_NAME.contains(&asset.name.as_str()))?;
@@ -131,7 +131,7 @@ pub fn served(path: &str) -> Option<Served> {
     Some(Served { asset, immutable: true })
 }
 
-/// The address of one of our own files, for a page that links it.
+/// The immutable path of a file, for pages that link it.
 pub(super) fn path(name: &str) -> String {
     named(name).map(Asset::path).unwrap_or_default()
 }
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_that_a_page_links_is_there() {
+    fn every_linked_file_is_embedded() {
         for name in [UNIT_CSS, SITE_CSS, EMBED_JS, READING_JS, DEMO_JS, CONSOLE_JS, TABLES_JS] {
             assert!(named(name).is_some_and(|asset| asset.bytes.len() > 500), "{name}");
         }
@@ -149,21 +149,21 @@ mod tests {
     }
 
     #[test]
-    fn the_script_of_a_page_is_small_and_under_gzip_three_kibibytes() {
+    fn the_embed_script_is_at_most_three_kibibytes_compressed() {
         let script = named(EMBED_JS).unwrap();
         assert!(script.bytes.len() < 9 * 1024, "{} bytes", script.bytes.len());
         assert!(script.gzip.len() <= 3 * 1024, "{} bytes under gzip", script.gzip.len());
     }
 
     #[test]
-    fn the_script_of_a_page_knows_the_file_that_reads_it() {
+    fn the_embed_script_contains_the_path_of_the_metadata_reader() {
         let reading = named(READING_JS).unwrap().path();
         let script = std::str::from_utf8(&named(EMBED_JS).unwrap().bytes).unwrap();
         assert!(script.contains(&reading), "{reading}: run `npm run build` in src/web");
     }
 
     #[test]
-    fn an_address_by_content_serves_that_content_for_ever() {
+    fn a_hash_path_is_immutable() {
         for asset in all() {
             let path = asset.path();
             let found = served(path.strip_prefix("/embed/").unwrap()).unwrap();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_publishers_name_has_an_address_by_name() {
+    fn only_the_files_for_publishers_are_served_by_name() {
         for path in ["v1/adjacent.js", "v1/unit.css"] {
             let found = served(path).unwrap();
             assert!(!found.immutable && !found.cache_control().contains("immutable"), "{path}");
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_that_reaches_a_browser_is_one_that_blockers_match() {
+    fn no_file_or_class_name_matches_ad_blocker_rules() {
         for asset in all() {
             let text = std::str::from_utf8(&asset.bytes).unwrap();
             for class in text.split("adj-").skip(1).chain([asset.name.as_str()]) {

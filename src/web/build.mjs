@@ -1,5 +1,5 @@
-// Builds what a browser gets into `built/`, which is committed: a server is built without Node. And the
-// npm package into `package/dist/`, which is not; `node build.mjs package` builds that alone.
+// Builds the browser files into `built/`, which is committed so that the server builds without Node, and
+// the npm package into `package/dist/`, which is not. `node build.mjs package` builds only the package.
 import { execFileSync } from "node:child_process";
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -13,11 +13,11 @@ const targets = ["chrome103", "firefox101", "safari16.4"];
 const minified = async (name) => {
   const source = await readFile(`${here}styles/${name}.css`, "utf8");
   const { code } = await transform(source, { loader: "css", minify: true, charset: "utf8", target: targets });
-  // Spaces that a custom property may keep and nobody needs.
+  // Spaces that the minifier keeps in custom properties.
   return code.trim().replace(/(--\w+:) /g, "$1").replace(/, /g, ",");
 };
 
-// One source for the unit's looks: the file that pages link, and the text inside the script.
+// One source for the unit's styles: the file that pages link, and the text inside the script.
 const unit = await minified("unit");
 const sheets = {
   name: "sheets",
@@ -32,7 +32,7 @@ const common = {
   minify: true,
   legalComments: "none",
   charset: "utf8",
-  // A script's own strictness is its modules'; the words would only be carried along.
+  // Omits "use strict" to save bytes.
   tsconfigRaw: { compilerOptions: { strict: true, alwaysStrict: false } },
   plugins: [sheets],
 };
@@ -49,19 +49,19 @@ const browserFiles = async () => {
       target: targets,
       ...more,
     });
-  // Loaded by pages that ask for it, under the address that a server gives to these bytes.
+  // Loaded on request, at the hash path under which the server serves these bytes.
   await bundle("reading", { format: "esm" });
   const digest = createHash("sha256").update(await readFile(`${here}built/reading.js`));
   const READING = JSON.stringify(`/embed/${digest.digest("hex").slice(0, 16)}.js`);
   await bundle("adjacent", { define: { READING } });
-  // The one script that every page loads is pressed once more: this saves what a feature costs.
-  const pressed = await minify(await readFile(`${here}built/adjacent.js`, "utf8"), {
+  // The embed script, which every page loads, is minified a second time with terser.
+  const compressed = await minify(await readFile(`${here}built/adjacent.js`, "utf8"), {
     ecma: 2020,
     compress: { passes: 6, unsafe_arrows: true, keep_fargs: false, booleans_as_integers: true },
   });
-  // A block keeps names to itself as well as a function does, and is shorter.
-  const block = pressed.code.replace(/^\(\(\)=>\{var /, "{let ").replace(/\}\)\(\);$/, "}");
-  if (!/^\{let .*\}$/s.test(block)) throw new Error("what was built is not one function of its own");
+  // A block scopes its names like a function and is shorter.
+  const block = compressed.code.replace(/^\(\(\)=>\{var /, "{let ").replace(/\}\)\(\);$/, "}");
+  if (!/^\{let .*\}$/s.test(block)) throw new Error("adjacent.js: expected one top-level function");
   await writeFile(`${here}built/adjacent.js`, `${block}\n`);
   for (const name of ["demo", "console", "tables"]) await bundle(name);
 };
@@ -80,7 +80,7 @@ const npmPackage = async () => {
       banner: { js: banner },
       format: "esm",
       target: "es2020",
-      // One copy of the page view and of what was counted, whichever entry it is reached by.
+      // Both entry points share one copy of the state (page views, sent events).
       external: ["react", "./index.js"],
     });
   }

@@ -1,4 +1,4 @@
-// What the built files must weigh and must not say. Run after a build.
+// Size and content checks of the built files. Run after a build.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -6,34 +6,34 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const built = (name) => readFileSync(new URL(`built/${name}`, import.meta.url));
-const packed = (name) => readFileSync(new URL(`package/dist/${name}`, import.meta.url));
-const onTheWire = (bytes) => gzipSync(bytes, { level: 9 }).length;
+const packaged = (name) => readFileSync(new URL(`package/dist/${name}`, import.meta.url));
+const gzipped = (bytes) => gzipSync(bytes, { level: 9 }).length;
 
-test("the script of a page is 3 KiB on the wire, looks included", () => {
-  const size = onTheWire(built("adjacent.js"));
+test("the embed script is at most 3 KiB gzipped, styles included", () => {
+  const size = gzipped(built("adjacent.js"));
   assert.ok(size <= 3 * 1024, `${size} bytes`);
 });
 
-test("the package is 4 KiB on the wire, looks included, and its wrapper for React 1 KiB more", () => {
-  for (const [name, most] of [["index.js", 4 * 1024], ["react.js", 1024]]) {
-    const size = onTheWire(packed(name));
-    assert.ok(size <= most, `${name}: ${size} bytes`);
+test("the package is at most 4 KiB gzipped, styles included, and the React wrapper 1 KiB", () => {
+  for (const [name, limit] of [["index.js", 4 * 1024], ["react.js", 1024]]) {
+    const size = gzipped(packaged(name));
+    assert.ok(size <= limit, `${name}: ${size} bytes`);
   }
 });
 
-test("whoever only asks carries no more than that", async () => {
+test("`decide` alone is at most 1.25 KiB gzipped and contains no styles", async () => {
   const contents = 'export { decide } from "./package/dist/index.js";';
   const resolveDir = new URL(".", import.meta.url).pathname;
   const options = { bundle: true, minify: true, format: "esm", write: false };
   const { outputFiles } = await build({ ...options, stdin: { contents, resolveDir } });
-  const size = onTheWire(outputFiles[0].contents);
+  const size = gzipped(outputFiles[0].contents);
   assert.ok(size <= 1280, `${size} bytes`);
-  assert.ok(!outputFiles[0].text.includes("adj-"), "no looks in it");
+  assert.ok(!outputFiles[0].text.includes("adj-"), "contains styles");
 });
 
-test("no script keeps anything or writes markup", () => {
+test("no script stores data or writes markup", () => {
   const own = ["adjacent.js", "reading.js", "demo.js", "console.js", "tables.js"].map((name) => [name, built(name)]);
-  const theirs = ["index.js", "react.js"].map((name) => [name, packed(name)]);
+  const theirs = ["index.js", "react.js"].map((name) => [name, packaged(name)]);
   for (const [name, bytes] of own.concat(theirs)) {
     const text = bytes.toString();
     for (const word of ["cookie", "localStorage", "sessionStorage", "indexedDB", "innerHTML", "eval("]) {
@@ -42,13 +42,13 @@ test("no script keeps anything or writes markup", () => {
   }
 });
 
-test("the operator's key leaves in one header alone", () => {
+test("the operator key is sent in one header only", () => {
   const text = built("console.js").toString();
   assert.equal(text.split("Bearer ").length, 2);
   assert.ok(text.includes('credentials:"omit"') && text.includes('redirect:"error"'));
 });
 
-test("the looks inside the script are those of the stylesheet", () => {
+test("the script contains the styles of the stylesheet", () => {
   const css = built("unit.css").toString().trim();
   const start = css.slice(0, 200);
   assert.ok(built("adjacent.js").toString().includes(start));

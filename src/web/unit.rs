@@ -1,77 +1,77 @@
-//! The unit as HTML, for pages that take no script: a fragment, and a page of just that.
+//! The unit as HTML, for pages without scripts: as a fragment and as a complete page.
 
 use crate::web::assets;
 use crate::web::html;
 use askama::Template;
 
-/// A decision as text, ready to be shown. An empty text is one that is not there.
+/// The texts of a filled decision. Empty texts count as absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UnitView<'a> {
     /// `terminal`, `card` or `line`.
     pub style: &'a str,
-    /// What the creative is written in.
+    /// Language of the creative.
     pub language: &'a str,
     /// `ltr` or `rtl`.
     pub direction: &'a str,
-    /// How it says that it is paid for.
+    /// The advertising label.
     pub label: LabelView<'a>,
     /// The sponsor's logo.
     pub logo: Option<PictureView<'a>>,
-    /// A picture.
+    /// The creative's image.
     pub image: Option<PictureView<'a>>,
     /// The line above the headline.
     pub kicker: Option<&'a str>,
-    /// Always there.
+    /// The headline; required.
     pub headline: &'a str,
-    /// A few sentences.
+    /// Body text.
     pub body: Option<&'a str>,
     /// A claim with its source.
     pub proof: Option<ProofView<'a>>,
-    /// A command to type.
+    /// A shell command.
     pub command: Option<CommandView<'a>>,
     /// Calls to action, the main one first.
     pub ctas: Vec<CtaView<'a>>,
-    /// Where the headline leads.
+    /// Link of the headline.
     pub click_url: Option<&'a str>,
     /// A price footnote.
     pub price: Option<PriceView<'a>>,
-    /// Why it is shown, in a sentence.
+    /// Why it is shown, as one sentence.
     pub why: &'a str,
-    /// What that and its link are written in.
+    /// Language of `why` and `why_text`.
     pub why_language: &'a str,
-    /// The words of the link to the reader's page, such as "why this".
+    /// Text of the link to the reader's page, such as "why this".
     pub why_text: &'a str,
-    /// The reader's page.
+    /// URL of the reader's page.
     pub why_url: Option<&'a str>,
-    /// The relation of every paid link.
+    /// `rel` of every paid link.
     pub rel: &'a str,
-    /// Reports the impression by a picture of one pixel; `None` where the page around it does.
+    /// URL of the one-pixel impression image; `None` if the embedding page reports the impression.
     pub impression_url: Option<&'a str>,
 }
 
-/// How a unit says that it is paid for.
+/// An advertising label.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LabelView<'a> {
-    /// The reviewed word.
+    /// The reviewed label text.
     pub text: &'a str,
-    /// What it is written in.
+    /// Language of the label.
     pub language: &'a str,
-    /// What a screen reader says.
+    /// Label for screen readers.
     pub aria: &'a str,
-    /// Who brings it.
+    /// The sponsor line.
     pub line: &'a str,
 }
 
-/// A picture, with its size, so that nothing moves when it comes.
+/// An image with its size, so that the layout does not shift when it loads.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PictureView<'a> {
-    /// Where it is.
+    /// URL.
     pub url: &'a str,
     /// In pixels.
     pub width: u16,
     /// In pixels.
     pub height: u16,
-    /// What it shows.
+    /// Alternative text.
     pub alt: &'a str,
 }
 
@@ -80,9 +80,9 @@ pub struct PictureView<'a> {
 pub struct ProofView<'a> {
     /// The claim.
     pub text: &'a str,
-    /// Who says so.
+    /// Source of the claim.
     pub source: &'a str,
-    /// When it was true.
+    /// Date of the claim.
     pub as_of: &'a str,
 }
 
@@ -91,37 +91,37 @@ pub struct ProofView<'a> {
 pub struct CommandView<'a> {
     /// One line.
     pub text: &'a str,
-    /// What it prints.
+    /// Sample output.
     pub output: Option<&'a str>,
-    /// What a screen reader says of it.
+    /// Label for screen readers.
     pub aria: &'a str,
 }
 
 /// A call to action.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CtaView<'a> {
-    /// What the reader reads.
+    /// Link text.
     pub text: &'a str,
-    /// Where it leads, by way of the server.
+    /// Click URL on the server, which redirects.
     pub click_url: &'a str,
 }
 
 /// A price footnote.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PriceView<'a> {
-    /// As shown.
+    /// Text as shown.
     pub text: &'a str,
-    /// A condition.
+    /// A condition of the price.
     pub note: Option<&'a str>,
 }
 
 impl UnitView<'_> {
-    /// All but the `line` style, which is a label, a headline and one call.
-    fn whole(&self) -> bool {
+    /// Whether all parts are shown; the `line` style has only a label, a headline and one call to action.
+    fn is_full(&self) -> bool {
         self.style != "line"
     }
 
-    /// The class of its style; one that we do not know looks like a card.
+    /// CSS class of the style; unknown styles use the card.
     fn class(&self) -> &'static str {
         match self.style {
             "terminal" => "adj-terminal",
@@ -146,26 +146,26 @@ impl UnitView<'_> {
         self.why_url.and_then(link)
     }
 
-    fn seen_link(&self) -> Option<&str> {
+    fn pixel_link(&self) -> Option<&str> {
         self.impression_url.and_then(link)
     }
 
     fn shown_logo(&self) -> Option<PictureView<'_>> {
-        let shown = self.logo.as_ref().filter(|logo| self.whole() && logo.link().is_some());
-        shown.map(PictureView::in_line)
+        let shown = self.logo.as_ref().filter(|logo| self.is_full() && logo.link().is_some());
+        shown.map(PictureView::at_logo_height)
     }
 
     fn shown_image(&self) -> Option<&PictureView<'_>> {
-        self.image.as_ref().filter(|image| self.whole() && image.link().is_some())
+        self.image.as_ref().filter(|image| self.is_full() && image.link().is_some())
     }
 
     fn shown_ctas(&self) -> &[CtaView<'_>] {
-        let most = if self.whole() { self.ctas.len() } else { 1 };
-        &self.ctas[..most.min(self.ctas.len())]
+        let limit = if self.is_full() { self.ctas.len() } else { 1 };
+        &self.ctas[..limit.min(self.ctas.len())]
     }
 }
 
-/// How high a logo is shown, in pixels: as high as the line it stands in.
+/// Height of a logo in pixels, equal to its line.
 const LOGO_HEIGHT: u16 = 20;
 
 impl PictureView<'_> {
@@ -173,10 +173,10 @@ impl PictureView<'_> {
         link(self.url)
     }
 
-    /// The same as a logo: a line high, in its own shape.
-    fn in_line(&self) -> PictureView<'_> {
-        let wide = u32::from(self.width) * u32::from(LOGO_HEIGHT) / u32::from(self.height.max(1));
-        let width = u16::try_from(wide.max(1)).unwrap_or(self.width);
+    /// Scaled to the logo height, with its aspect ratio.
+    fn at_logo_height(&self) -> PictureView<'_> {
+        let scaled = u32::from(self.width) * u32::from(LOGO_HEIGHT) / u32::from(self.height.max(1));
+        let width = u16::try_from(scaled.max(1)).unwrap_or(self.width);
         PictureView { width, height: LOGO_HEIGHT, ..*self }
     }
 }
@@ -187,7 +187,7 @@ impl CtaView<'_> {
     }
 }
 
-/// An address that may become a link: http or https and nothing else, whatever was stored.
+/// A URL that may become a link: http or https only, whatever was stored.
 fn link(address: &str) -> Option<&str> {
     let head = address.get(..8).unwrap_or(address).to_ascii_lowercase();
     (head.starts_with("https://") || head.starts_with("http://")).then_some(address)
@@ -207,10 +207,10 @@ struct Page<'a> {
     stylesheet: String,
 }
 
-/// The whole unit for a publisher's own HTML: no script, no inline style, nothing of the page's.
+/// The whole unit for a publisher's own HTML, self-contained, without script or inline style.
 ///
-/// Its looks are in the file [`assets::UNIT_CSS`]. Without a label text it is empty, because
-/// nothing is shown unlabelled.
+/// Its styles are in [`assets::UNIT_CSS`]. Empty without a label text, because nothing may be shown
+/// unlabelled.
 pub fn fragment(view: &UnitView<'_>) -> String {
     if view.label.text.trim().is_empty() { String::new() } else { html(&Fragment { view }) }
 }
@@ -229,8 +229,8 @@ struct Line<'a> {
     view: &'a UnitView<'a>,
 }
 
-/// One element with the unit and the link to its stylesheet at `base`, for scripts that put markup
-/// of others into a page. Empty without a label.
+/// One element with the unit and a link to its stylesheet at `base`, for third-party scripts that
+/// insert markup into a page. Empty without a label.
 pub fn styled(view: &UnitView<'_>, base: &str) -> String {
     if view.label.text.trim().is_empty() {
         return String::new();
@@ -243,8 +243,8 @@ pub fn line(view: &UnitView<'_>) -> String {
     if view.label.text.trim().is_empty() { String::new() } else { html(&Line { view }) }
 }
 
-/// A page of just the unit, for a frame: links and count work without a script. `None` and a unit
-/// without a label are an empty page. `language` is the page's.
+/// A page with only the unit, for an iframe: links and counting work without a script. Empty for
+/// `None` and for a unit without a label. `language` is the page's.
 pub fn page(view: Option<&UnitView<'_>>, language: &str) -> String {
     let view = view.filter(|view| !view.label.text.trim().is_empty());
     html(&Page { view, language, stylesheet: assets::path(assets::UNIT_CSS) })

@@ -4,13 +4,13 @@ pub mod reply;
 pub mod request;
 
 use crate::adapters::Dialect;
-use crate::adapters::answers;
-use crate::adapters::answers::Refusals;
-use crate::adapters::counted;
-use crate::adapters::ethicalads::request::Asked;
 use crate::adapters::ethicalads::request::CampaignType;
+use crate::adapters::ethicalads::request::Request;
 use crate::adapters::names;
-use crate::adapters::spoken;
+use crate::adapters::record_call;
+use crate::adapters::require_enabled;
+use crate::adapters::response;
+use crate::adapters::response::Rejections;
 use crate::config::keys::Identity;
 use crate::config::keys::Role;
 use crate::domain::event::NoFill;
@@ -35,100 +35,98 @@ use actix_web::web::Data;
 use actix_web::web::Payload;
 use std::time::Instant;
 
-/// `GET /api/v1/decision/`: what the client in a page sends; JSONP where it names a callback.
-pub async fn from_parameters(
+/// `GET /api/v1/decision/`: the in-page client; JSONP if it names a callback.
+pub async fn create_from_query(
     face: Data<Face>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    spoken(&face, Dialect::EthicalAds)?;
+    require_enabled(&face, Dialect::EthicalAds)?;
     let began = Instant::now();
     let answer =
-        request::from_query(http.query_string()).and_then(|asked| decide(&face, &http, asked));
-    counted(&face, Dialect::EthicalAds, began, answer)
+        request::from_query(http.query_string()).and_then(|call| decide(&face, &http, call));
+    record_call(&face, Dialect::EthicalAds, began, answer)
 }
 
-/// `POST /api/v1/decision/`: what a publisher's server sends.
+/// `POST /api/v1/decision/`: a publisher's server.
 pub async fn create(
     face: Data<Face>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    spoken(&face, Dialect::EthicalAds)?;
+    require_enabled(&face, Dialect::EthicalAds)?;
     let limit = face.server.settings().request.body_bytes;
     let bytes = body::read(payload, limit, face.body_timeout).await?;
     let began = Instant::now();
-    let answer = request::from_body(&bytes).and_then(|asked| decide(&face, &http, asked));
-    counted(&face, Dialect::EthicalAds, began, answer)
+    let answer = request::from_body(&bytes).and_then(|call| decide(&face, &http, call));
+    record_call(&face, Dialect::EthicalAds, began, answer)
 }
 
-fn decide(face: &Face, http: &HttpRequest, asked: Asked) -> Result<HttpResponse, ApiError> {
+fn decide(face: &Face, http: &HttpRequest, call: Request) -> Result<HttpResponse, ApiError> {
     let identity = identity(face, http)?;
     let is_operator = identity.as_ref().is_some_and(|own| own.role == Role::Operator);
-    if asked.force_ad.is_some() && !is_operator {
-        return Err(ApiError::forbidden("`force_ad` needs an operator's key"));
+    if call.force_ad.is_some() && !is_operator {
+        return Err(ApiError::forbidden("`force_ad` requires an operator key"));
     }
     let settings = face.server.settings();
     let live = face.server.live();
-    let publisher = names::publisher(&settings.adapters, &asked.publisher);
-    let place = asked.best_place(
+    let publisher = names::publisher_id(&settings.adapters, &call.publisher);
+    let place = call.best_placement(
         |place| {
             let names = [place.div_id.clone(), place.ad_type.clone()];
-            names::placement(&settings.adapters, &live, &publisher, &names)
+            names::placement_id(&settings.adapters, &live, &publisher, &names)
         },
         &live,
         &publisher,
     );
     let Some((place, name)) = place else {
-        return Err(ApiError::refused("ad_types", "name one ad type with its div id at least"));
+        let reason = "must contain at least one ad type with its div id";
+        return Err(ApiError::refused("ad_types", reason));
     };
-    let mut page = PageInput {
-        url: asked.url.clone(),
-        commercial: asked.commercial(),
-        ..PageInput::default()
-    };
-    names::keywords(live.snapshot(), asked.keywords.clone(), &mut page);
+    let mut page =
+        PageInput { url: call.url.clone(), commercial: call.commercial(), ..PageInput::default() };
+    names::add_keywords(live.snapshot(), call.keywords.clone(), &mut page);
     let mut request = DecisionRequest {
         publisher,
         page,
         placements: vec![SlotInput { name, key: None, styles: Vec::new() }],
-        force_creative: asked.force_ad.clone(),
+        force_creative: call.force_ad.clone(),
         ..DecisionRequest::default()
     };
     let kind = |tier| if tier == Tier::House { CampaignType::House } else { CampaignType::Paid };
-    let refusals = Refusals::default();
-    let takes = |decided: &Decided, key: &str, win: &Win| {
+    let rejections = Rejections::default();
+    let accepts = |decided: &Decided, key: &str, win: &Win| {
         let snapshot = decided.live.snapshot();
-        let taken = asked.takes(kind(snapshot.tier_of(win.place)));
-        let answer = if taken { Ok(()) } else { Err(("campaign_type", NotTaken::Flight)) };
-        refusals.note(key, answer)
+        let accepted = call.accepts(kind(snapshot.tier_of(win.place)));
+        let answer = if accepted { Ok(()) } else { Err(("campaign_type", NotTaken::Flight)) };
+        rejections.record(key, answer)
     };
     let identity = identity.as_ref();
-    let decided = decisions::decide_for(face, http, &mut request, identity, Some(&takes))?;
+    let decided = decisions::decide_for(face, http, &mut request, identity, Some(&accepts))?;
     let shown = decided.map_or(Err(NoFill::Overloaded.as_str()), |decided| {
-        let mut shown = answers::each(face, &decided, |at, slot| {
+        let mut shown = response::map_slots(face, &decided, |at, slot| {
             let key = &*decided.page.slots[at].key;
-            let (fill, _) = slot.map_err(|reason| refusals.reason(key, reason))?;
+            let (fill, _) = slot.map_err(|reason| rejections.reason(key, reason))?;
             let kind = kind(fill.tier);
             let document = reply::Reply::of(fill, place, kind, &face.server.public_url);
             serde_json::to_string(&document).map_err(|_| "internal")
         });
         shown.pop().unwrap_or(Err(NoFill::UnknownPlacement.as_str()))
     });
-    let mut answer = answers::answer(StatusCode::OK, &asked.ignored);
+    let mut answer = response::builder(StatusCode::OK, &call.ignored);
     let text = shown.unwrap_or_else(|reason| {
-        answer.insert_header((answers::NO_FILL, reason));
+        answer.insert_header((response::NO_FILL_HEADER, reason));
         "{}".to_owned()
     });
-    Ok(match &asked.callback {
+    Ok(match &call.callback {
         Some(callback) => answer
             .insert_header((header::CONTENT_TYPE, "text/javascript; charset=utf-8"))
-            // The comment keeps the name of the callback from being the first bytes of the answer.
+            // The comment keeps the caller's function name from being the first bytes of the body.
             .body(format!("/**/{callback}({text});")),
         None => answer.insert_header((header::CONTENT_TYPE, "application/json")).body(text),
     })
 }
 
-/// The key of `Authorization: Token …`, as this dialect's servers write it, or of `Bearer …`.
+/// The key of `Authorization: Token …`, as EthicalAds servers send it, or of `Bearer …`.
 fn identity(face: &Face, http: &HttpRequest) -> Result<Option<Identity>, ApiError> {
     match caller::header(http, "authorization").and_then(|text| text.strip_prefix("Token ")) {
         Some(key) => caller::known(face, key).map(Some),
@@ -136,9 +134,9 @@ fn identity(face: &Face, http: &HttpRequest) -> Result<Option<Identity>, ApiErro
     }
 }
 
-impl Asked {
-    /// House units alone where nothing paid is asked for.
+impl Request {
+    /// House units only if the request accepts no paid campaigns.
     fn commercial(&self) -> Commercial {
-        if self.takes(CampaignType::Paid) { Commercial::Allow } else { Commercial::HouseOnly }
+        if self.accepts(CampaignType::Paid) { Commercial::Allow } else { Commercial::HouseOnly }
     }
 }

@@ -1,38 +1,38 @@
-//! What the EthicalAds client reads.
+//! EthicalAds responses.
 
 use crate::adapters::ethicalads::request::CampaignType;
-use crate::adapters::ethicalads::request::Place;
+use crate::adapters::ethicalads::request::Placement;
 use crate::http::public::render;
 use crate::http::public::reply::Fill;
 use serde::Serialize;
 
-/// An address that is one to a client that insists on it, and leads nowhere: for publishers that
-/// have no impressions measured.
-const NOWHERE: &str = "data:,";
+/// A valid URL that loads nothing: clients require `view_url` even if the publisher does not measure
+/// impressions.
+const EMPTY_URL: &str = "data:,";
 
-/// A unit in this dialect's words.
+/// A filled slot.
 #[derive(Serialize)]
 pub struct Reply<'a> {
     id: &'a str,
-    /// The unit in a line of markup, with its label.
+    /// The unit as one line of HTML, with its label.
     text: String,
-    /// Plain.
+    /// Plain text.
     body: String,
     /// The whole unit as one element.
     html: String,
     image: Option<&'a str>,
     link: &'a str,
     link_domain: &'a str,
-    /// Our impression: the client loads it once the unit is in view.
+    /// Impression URL: the client loads it once the unit is in view.
     view_url: &'a str,
-    /// Empty, which clients take for none: how long any part was in view is no measure of ours.
+    /// Empty, which clients treat as absent: time with any part in view is not MRC viewability.
     view_time_url: &'static str,
     nonce: &'a str,
     display_type: &'a str,
     div_id: &'a str,
     campaign_type: CampaignType,
     copy: Copy<'a>,
-    /// Besides the dialect: whoever shows `copy` by itself must show these with it.
+    /// Extension: a page that shows `copy` by itself must show these with it.
     label: Label<'a>,
 }
 
@@ -51,8 +51,13 @@ struct Label<'a> {
 }
 
 impl<'a> Reply<'a> {
-    /// The unit for a slot.
-    pub fn of(fill: &'a Fill<'_>, place: &'a Place, kind: CampaignType, base: &str) -> Reply<'a> {
+    /// The response for a filled slot.
+    pub fn of(
+        fill: &'a Fill<'_>,
+        place: &'a Placement,
+        kind: CampaignType,
+        base: &str,
+    ) -> Reply<'a> {
         let creative = &fill.creative;
         let cta = creative.ctas.first().map_or("", |cta| cta.text);
         let body: Vec<&str> = [creative.headline, creative.body]
@@ -67,7 +72,7 @@ impl<'a> Reply<'a> {
             image: creative.image.as_ref().map(|image| image.url),
             link: &creative.click_url,
             link_domain: creative.landing_domain,
-            view_url: fill.event_urls.impression.as_deref().unwrap_or(NOWHERE),
+            view_url: fill.event_urls.impression.as_deref().unwrap_or(EMPTY_URL),
             view_time_url: "",
             nonce: &fill.decision_id,
             display_type: &place.ad_type,

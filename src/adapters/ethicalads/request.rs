@@ -1,4 +1,4 @@
-//! What the EthicalAds client and servers send.
+//! EthicalAds requests, from the in-page client and from servers.
 
 use crate::http::body;
 use crate::http::problem::ApiError;
@@ -6,31 +6,31 @@ use crate::server::live::Live;
 use serde::Deserialize;
 use std::cmp::Reverse;
 
-/// The longest name of a callback.
+/// Maximum length of a callback name.
 const CALLBACK_CHARS: usize = 128;
 
 closed! {
-    /// What kind of campaign a page takes.
+    /// A kind of campaign that a page accepts.
     CampaignType {
-        /// Paid for.
+        /// Paid.
         Paid = "paid",
-        /// Given away. We have none.
+        /// Donated inventory; never served here.
         Community = "community",
-        /// The network's own.
+        /// House campaign of the network.
         House = "house",
-        /// The publisher's own.
+        /// House campaign of the publisher.
         PublisherHouse = "publisher-house",
     }
 }
 
-/// One slot that would do.
+/// A candidate slot.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Place {
+pub struct Placement {
     /// The element's id.
     pub div_id: String,
-    /// What fits into it.
+    /// The ad format, such as `text-v1`.
     pub ad_type: String,
-    /// 1 to 10, the highest first.
+    /// 1 to 10; the highest is preferred.
     #[serde(default = "lowest")]
     pub priority: u8,
 }
@@ -39,41 +39,41 @@ fn lowest() -> u8 {
     1
 }
 
-/// One call, in either form.
+/// A decision request, from a query or a body.
 #[derive(Debug, Default, Deserialize)]
-pub struct Asked {
-    /// Whose page it is.
+pub struct Request {
+    /// The publisher's name.
     #[serde(default)]
     pub publisher: String,
-    /// The slots, of which one is filled.
+    /// Candidate slots; one of them is filled.
     #[serde(default)]
-    pub placements: Vec<Place>,
-    /// Words of the page.
+    pub placements: Vec<Placement>,
+    /// Keywords of the page.
     #[serde(default)]
     pub keywords: Vec<String>,
-    /// Kinds of campaigns that it takes; all when empty.
+    /// Accepted campaign types; empty accepts all.
     #[serde(default)]
     pub campaign_types: Vec<String>,
-    /// The page's address.
+    /// The page's URL.
     #[serde(default)]
     pub url: Option<String>,
-    /// The creative to show.
+    /// Creative to force.
     #[serde(default)]
     pub force_ad: Option<String>,
-    /// A campaign to show, which we do not do.
+    /// Campaign to force; rejected.
     #[serde(default)]
     force_campaign: Option<String>,
-    /// Whom to call with the answer.
+    /// JSONP function name.
     #[serde(skip)]
     pub callback: Option<String>,
-    /// What was passed over.
+    /// Ignored fields.
     #[serde(skip)]
     pub ignored: Vec<String>,
 }
 
-/// From the parameters that a page's script sends; lists have a `|` between their entries.
-pub fn from_query(query: &str) -> Result<Asked, ApiError> {
-    let mut asked = Asked::default();
+/// Parses query parameters, as the in-page client sends them; lists are separated by `|`.
+pub fn from_query(query: &str) -> Result<Request, ApiError> {
+    let mut request = Request::default();
     let (mut divs, mut types, mut priorities) = (Vec::new(), Vec::new(), Vec::new());
     let mut jsonp = false;
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -81,67 +81,68 @@ pub fn from_query(query: &str) -> Result<Asked, ApiError> {
             value.split('|').filter(|one| !one.is_empty()).map(str::to_owned).collect()
         };
         match &*name {
-            "publisher" => asked.publisher = value.into_owned(),
+            "publisher" => request.publisher = value.into_owned(),
             "div_ids" => divs = list(),
             "ad_types" => types = list(),
             "priorities" => priorities = value.split('|').map(str::to_owned).collect(),
-            "keywords" => asked.keywords = list(),
-            "campaign_types" => asked.campaign_types = list(),
-            "url" => asked.url = Some(value.into_owned()),
-            "force_ad" => asked.force_ad = Some(value.into_owned()),
-            "force_campaign" => asked.force_campaign = Some(value.into_owned()),
-            "callback" => asked.callback = Some(value.into_owned()),
+            "keywords" => request.keywords = list(),
+            "campaign_types" => request.campaign_types = list(),
+            "url" => request.url = Some(value.into_owned()),
+            "force_ad" => request.force_ad = Some(value.into_owned()),
+            "force_campaign" => request.force_campaign = Some(value.into_owned()),
+            "callback" => request.callback = Some(value.into_owned()),
             "format" => jsonp = value == "jsonp",
-            other => asked.ignored.push(other.to_owned()),
+            other => request.ignored.push(other.to_owned()),
         }
     }
     if divs.len() != types.len() {
-        return Err(ApiError::refused("div_ids", "there must be as many as there are `ad_types`"));
+        return Err(ApiError::refused("div_ids", "must have as many entries as `ad_types`"));
     }
     for (at, (div_id, ad_type)) in divs.into_iter().zip(types).enumerate() {
         let given = priorities.get(at).filter(|text| !text.is_empty());
         let priority = given.map_or(Ok(lowest()), |text| text.parse());
-        let priority = priority.map_err(|_| ApiError::refused("priorities", "are 1 to 10"))?;
-        asked.placements.push(Place { div_id, ad_type, priority });
+        let priority = priority
+            .map_err(|_| ApiError::refused("priorities", "must be integers from 1 to 10"))?;
+        request.placements.push(Placement { div_id, ad_type, priority });
     }
-    if jsonp && asked.callback.is_none() {
-        asked.callback = Some("callback".to_owned());
+    if jsonp && request.callback.is_none() {
+        request.callback = Some("callback".to_owned());
     }
-    asked.checked()
+    request.validate()
 }
 
-/// From the document that a publisher's server sends.
-pub fn from_body(bytes: &[u8]) -> Result<Asked, ApiError> {
-    let (asked, ignored) = body::foreign_json::<Asked>(bytes)?;
-    Asked { ignored, ..asked }.checked()
+/// Parses a JSON body, as a publisher's server sends it.
+pub fn from_body(bytes: &[u8]) -> Result<Request, ApiError> {
+    let (request, ignored) = body::foreign_json::<Request>(bytes)?;
+    Request { ignored, ..request }.validate()
 }
 
-impl Asked {
-    fn checked(self) -> Result<Asked, ApiError> {
+impl Request {
+    fn validate(self) -> Result<Request, ApiError> {
         if self.callback.as_deref().is_some_and(|name| !is_callback(name)) {
-            let reason = "is a name of a function: letters, digits, `_`, `$` and dots";
+            let reason = "must be a function name of letters, digits, `_`, `$` and dots";
             return Err(ApiError::refused("callback", reason));
         }
         if self.force_campaign.is_some() {
-            let reason = "is not done here: `force_ad` with an operator's key shows one creative";
+            let reason = "is not supported: use `force_ad` with an operator key";
             return Err(ApiError::refused("force_campaign", reason));
         }
         if let Some(at) =
             self.placements.iter().position(|place| !(1..=10).contains(&place.priority))
         {
-            return Err(ApiError::refused(format!("placements[{at}].priority"), "is 1 to 10"));
+            return Err(ApiError::refused(format!("placements[{at}].priority"), "must be 1 to 10"));
         }
         let known = |text: &String| text.parse::<CampaignType>().is_ok();
         if let Some(at) = self.campaign_types.iter().position(|text| !known(text)) {
             let all: Vec<&str> = CampaignType::ALL.iter().map(|one| one.as_str()).collect();
-            let reason = format!("is one of {}", all.join(", "));
+            let reason = format!("must be one of {}", all.join(", "));
             return Err(ApiError::refused(format!("campaign_types[{at}]"), reason));
         }
         Ok(self)
     }
 
-    /// Whether a campaign of this kind may be shown.
-    pub fn takes(&self, kind: CampaignType) -> bool {
+    /// Whether the page accepts a campaign of this type.
+    pub fn accepts(&self, kind: CampaignType) -> bool {
         let own = [CampaignType::House, CampaignType::PublisherHouse].contains(&kind);
         self.campaign_types.is_empty()
             || self.campaign_types.iter().any(|text| {
@@ -149,20 +150,20 @@ impl Asked {
             })
     }
 
-    /// The slot of the highest priority that `meaning` makes a placement of the publisher, else the
-    /// first; with the placement's name.
-    pub fn best_place(
+    /// The slot of the highest priority that `placement_id` maps to a placement of the publisher,
+    /// else the slot of the highest priority; with its placement id.
+    pub fn best_placement(
         &self,
-        meaning: impl Fn(&Place) -> String,
+        placement_id: impl Fn(&Placement) -> String,
         live: &Live,
         publisher: &str,
-    ) -> Option<(&Place, String)> {
+    ) -> Option<(&Placement, String)> {
         let site = live.publisher(publisher);
         let known = |name: &str| {
             site.is_some_and(|site| site.placements.iter().any(|own| own.id.as_str() == name))
         };
-        let mut named: Vec<(&Place, String)> =
-            self.placements.iter().map(|place| (place, meaning(place))).collect();
+        let mut named: Vec<(&Placement, String)> =
+            self.placements.iter().map(|place| (place, placement_id(place))).collect();
         named.sort_by_key(|(place, name)| (!known(name), Reverse(place.priority)));
         named.into_iter().next()
     }
@@ -182,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_callback_is_a_name_and_nothing_else() {
+    fn a_callback_must_be_a_function_name() {
         for name in ["ad_1790000000000_42", "$", "window.ea.show"] {
             assert!(is_callback(name), "{name}");
         }
@@ -193,11 +194,12 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_parameters_belong_together() {
-        let asked = from_query("div_ids=a|b&ad_types=x|y&priorities=|7&keywords=one||two").unwrap();
-        let places: Vec<_> = asked.placements.iter().map(|p| (&*p.div_id, p.priority)).collect();
+    fn parallel_query_lists_are_zipped_and_must_match_in_length() {
+        let request =
+            from_query("div_ids=a|b&ad_types=x|y&priorities=|7&keywords=one||two").unwrap();
+        let places: Vec<_> = request.placements.iter().map(|p| (&*p.div_id, p.priority)).collect();
         assert_eq!(places, [("a", 1), ("b", 7)]);
-        assert_eq!(asked.keywords, ["one", "two"]);
+        assert_eq!(request.keywords, ["one", "two"]);
         assert!(from_query("div_ids=a|b&ad_types=x").is_err());
         assert!(from_query("div_ids=a&ad_types=x&priorities=11").is_err());
     }

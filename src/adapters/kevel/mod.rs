@@ -1,16 +1,16 @@
-//! The Kevel Decision API: one call a page, one answer a `divName`.
+//! The Kevel Decision API: one call per page, one decision per `divName`.
 
 pub mod reply;
 pub mod request;
 
 use crate::adapters::Dialect;
-use crate::adapters::answers;
-use crate::adapters::answers::Refusals;
-use crate::adapters::counted;
-use crate::adapters::kevel::reply::Answer;
-use crate::adapters::kevel::reply::Reply;
-use crate::adapters::kevel::request::Asked;
-use crate::adapters::spoken;
+use crate::adapters::kevel::reply::Decision;
+use crate::adapters::kevel::reply::Response;
+use crate::adapters::kevel::request::Request;
+use crate::adapters::record_call;
+use crate::adapters::require_enabled;
+use crate::adapters::response;
+use crate::adapters::response::Rejections;
 use crate::config::keys::Identity;
 use crate::config::keys::Role;
 use crate::domain::event::NoFill;
@@ -32,11 +32,11 @@ use actix_web::web::Payload;
 use serde::Deserialize;
 use std::time::Instant;
 
-/// The header by which an operator asks for the trace besides: a key, or an object with `apiKey`.
-const EXPLAIN: &str = "x-adzerk-explain";
+/// Header by which an operator requests the decision trace: a key, or an object with `apiKey`.
+const EXPLAIN_HEADER: &str = "x-adzerk-explain";
 
-/// Headers in which this dialect's clients send a key.
-const KEYS: [&str; 2] = ["x-adzerk-apikey", "x-kevel-apikey"];
+/// Headers in which Kevel clients send an API key.
+const KEY_HEADERS: [&str; 2] = ["x-adzerk-apikey", "x-kevel-apikey"];
 
 /// `POST /api/v2`.
 pub async fn create(
@@ -44,106 +44,107 @@ pub async fn create(
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    spoken(&face, Dialect::Kevel)?;
+    require_enabled(&face, Dialect::Kevel)?;
     let limit = face.server.settings().request.body_bytes;
     let bytes = body::read(payload, limit, face.body_timeout).await?;
     let began = Instant::now();
-    let answer = answer(&face, &http, &bytes).await;
-    counted(&face, Dialect::Kevel, began, answer)
+    let response = handle(&face, &http, &bytes).await;
+    record_call(&face, Dialect::Kevel, began, response)
 }
 
-async fn answer(
+async fn handle(
     face: &Data<Face>,
     http: &HttpRequest,
     bytes: &[u8],
 ) -> Result<HttpResponse, ApiError> {
-    let explains = explains(face, http)?;
-    let (asked, ignored) = body::foreign_json::<Asked>(bytes)?;
-    let refusals = Refusals::default();
-    let decided = decide(face, http, &asked, &refusals)?;
+    let explain = wants_explanation(face, http)?;
+    let (call, ignored) = body::foreign_json::<Request>(bytes)?;
+    let rejections = Rejections::default();
+    let decided = decide(face, http, &call, &rejections)?;
     let explanation = match &decided {
-        Some(decided) if explains => Some(trace(face, decided).await?),
+        Some(decided) if explain => Some(trace(face, decided).await?),
         _ => None,
     };
-    let asked = (&asked, &refusals);
-    Ok(respond(face, asked, decided.as_ref(), &ignored, explanation))
+    let call = (&call, &rejections);
+    Ok(respond(face, call, decided.as_ref(), &ignored, explanation))
 }
 
 fn decide(
     face: &Face,
     http: &HttpRequest,
-    asked: &Asked,
-    refusals: &Refusals,
+    call: &Request,
+    rejections: &Rejections,
 ) -> Result<Option<Decided>, ApiError> {
     let identity = identity(face, http)?;
     let settings = face.server.settings();
-    let mut request = asked.request(&settings.adapters, &face.server.live())?;
-    let takes = |decided: &Decided, div: &str, win: &Win| {
-        let taken = asked.takes(decided.live.snapshot(), div, win);
-        refusals.note(div, taken.map_err(|not_taken| ("not_wanted", not_taken)))
+    let mut request = call.decision_request(&settings.adapters, &face.server.live())?;
+    let accepts = |decided: &Decided, div: &str, win: &Win| {
+        let accepted = call.accepts(decided.live.snapshot(), div, win);
+        rejections.record(div, accepted.map_err(|not_taken| ("not_wanted", not_taken)))
     };
-    decisions::decide_for(face, http, &mut request, identity.as_ref(), Some(&takes))
+    decisions::decide_for(face, http, &mut request, identity.as_ref(), Some(&accepts))
 }
 
 fn respond(
     face: &Face,
-    (asked, refusals): (&Asked, &Refusals),
+    (call, rejections): (&Request, &Rejections),
     decided: Option<&Decided>,
     ignored: &[String],
     explain: Option<Explanation>,
 ) -> HttpResponse {
     let settings = face.server.settings();
     let mut reasons: Vec<&'static str> = Vec::new();
-    let mut reply = Reply::empty(asked.divs(), explain);
+    let mut reply = Response::empty(call.divs(), explain);
     let Some(decided) = decided else {
-        return answers::answer(StatusCode::OK, ignored)
-            .insert_header((answers::NO_FILL, NoFill::Overloaded.as_str()))
+        return response::builder(StatusCode::OK, ignored)
+            .insert_header((response::NO_FILL_HEADER, NoFill::Overloaded.as_str()))
             .json(reply);
     };
-    let answered = answers::each(face, decided, |at, slot| {
+    let slots = response::map_slots(face, decided, |at, slot| {
         let key = &*decided.page.slots[at].key;
-        let placement = asked.placement(key);
-        let shown = slot.map_err(|reason| refusals.reason(key, reason)).and_then(|(fill, _)| {
-            let answer = Answer::of(fill, placement, &settings.adapters, &face.server.public_url);
-            serde_json::to_value(&answer).map_err(|_| "internal")
+        let placement = call.placement(key);
+        let shown = slot.map_err(|reason| rejections.reason(key, reason)).and_then(|(fill, _)| {
+            let decision =
+                Decision::of(fill, placement, &settings.adapters, &face.server.public_url);
+            serde_json::to_value(&decision).map_err(|_| "internal")
         });
-        let several = placement.is_some_and(request::Placement::several);
-        (key.to_owned(), several, shown)
+        let as_list = placement.is_some_and(request::Placement::returns_list);
+        (key.to_owned(), as_list, shown)
     });
-    for (key, several, shown) in answered {
+    for (key, as_list, shown) in slots {
         match shown {
-            Ok(answer) => reply.put(key, answer, several),
+            Ok(decision) => reply.insert(key, decision, as_list),
             Err(reason) => reasons.push(reason),
         }
     }
-    let mut answer = answers::answer(StatusCode::OK, ignored);
+    let mut answer = response::builder(StatusCode::OK, ignored);
     if !reasons.is_empty() {
-        answer.insert_header((answers::NO_FILL, reasons.join(", ")));
+        answer.insert_header((response::NO_FILL_HEADER, reasons.join(", ")));
     }
     answer.json(reply)
 }
 
 fn identity(face: &Face, http: &HttpRequest) -> Result<Option<Identity>, ApiError> {
-    match KEYS.into_iter().find_map(|name| caller::header(http, name)) {
+    match KEY_HEADERS.into_iter().find_map(|name| caller::header(http, name)) {
         Some(key) => caller::known(face, key).map(Some),
         None => caller::identity(face, http),
     }
 }
 
-/// Whether an operator asks for the trace; whoever else does is refused.
-fn explains(face: &Face, http: &HttpRequest) -> Result<bool, ApiError> {
+/// Whether the trace is requested. Fails unless the key is an operator's.
+fn wants_explanation(face: &Face, http: &HttpRequest) -> Result<bool, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Given {
+    struct ApiKey {
         api_key: String,
     }
-    let Some(text) = caller::header(http, EXPLAIN) else { return Ok(false) };
-    let given = serde_json::from_str::<Given>(text).map(|given| given.api_key);
-    let identity = caller::known(face, given.as_deref().unwrap_or(text))?;
+    let Some(text) = caller::header(http, EXPLAIN_HEADER) else { return Ok(false) };
+    let key = serde_json::from_str::<ApiKey>(text).map(|header| header.api_key);
+    let identity = caller::known(face, key.as_deref().unwrap_or(text))?;
     if identity.role == Role::Operator {
         return Ok(true);
     }
-    Err(ApiError::forbidden("an explanation needs an operator's key"))
+    Err(ApiError::forbidden("`X-Adzerk-Explain` requires an operator key"))
 }
 
 async fn trace(face: &Data<Face>, decided: &Decided) -> Result<Explanation, ApiError> {

@@ -1,7 +1,7 @@
-//! What Kevel's clients read.
+//! Kevel responses.
 
-use crate::adapters::answers::number;
 use crate::adapters::kevel::request::Placement;
+use crate::adapters::response::numeric_id;
 use crate::config::settings::AdapterSettings;
 use crate::config::settings::ForeignEvent;
 use crate::http::public::render;
@@ -14,40 +14,40 @@ use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 
-/// The answer to one call. There is no `user`: readers have no key here.
+/// The response. It has no `user`: readers have no key.
 #[derive(Serialize)]
-pub struct Reply {
-    /// By `divName`; null where there is no unit.
+pub struct Response {
+    /// By `divName`; null without a unit.
     decisions: Map<String, Value>,
-    /// The trace, where an operator asked for it.
+    /// The decision trace, if an operator requested it.
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<Explanation>,
 }
 
-impl Reply {
-    /// Without a unit yet.
-    pub fn empty(divs: impl Iterator<Item = String>, explain: Option<Explanation>) -> Reply {
-        Reply { decisions: divs.map(|div| (div, Value::Null)).collect(), explain }
+impl Response {
+    /// A response with null for every div.
+    pub fn empty(divs: impl Iterator<Item = String>, explain: Option<Explanation>) -> Response {
+        Response { decisions: divs.map(|div| (div, Value::Null)).collect(), explain }
     }
 
-    /// Puts a unit into its slot, in a list where the caller asked for more than one.
-    pub fn put(&mut self, div: String, unit: Value, several: bool) {
-        let unit = if several { Value::Array(vec![unit]) } else { unit };
+    /// Sets the decision of a div, as a one-element list if the caller expects a list.
+    pub fn insert(&mut self, div: String, unit: Value, as_list: bool) {
+        let unit = if as_list { Value::Array(vec![unit]) } else { unit };
         self.decisions.insert(div, unit);
     }
 }
 
-/// A unit in this dialect's words.
+/// A filled slot.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer<'a, 'u> {
-    /// The number of flight and creative together: ours are creatives of one flight.
+pub struct Decision<'a, 'u> {
+    /// Kevel's flight-creative pair; a creative belongs to one flight, so this is the creative's id.
     pub ad_id: i64,
-    /// The creative's number.
+    /// Numeric id of the creative.
     pub creative_id: i64,
-    /// The flight's.
+    /// Numeric id of the flight.
     pub flight_id: i64,
-    /// The campaign's.
+    /// Numeric id of the campaign.
     pub campaign_id: i64,
     advertiser_id: i64,
     click_url: &'a str,
@@ -65,12 +65,12 @@ struct Content<'a, 'u> {
     #[serde(rename = "type")]
     kind: &'static str,
     template: &'static str,
-    /// The whole unit as one element; the client counts the impression.
+    /// The whole unit as one element; the client reports the impression.
     body: String,
     data: Data<'a, 'u>,
 }
 
-/// The parts, for a page that shows them in its own way: with the label, always.
+/// The unit's parts, for pages with their own markup, which must show the label too.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Data<'a, 'u> {
@@ -91,28 +91,29 @@ struct Event<'a> {
     url: &'a str,
 }
 
-impl<'a, 'u> Answer<'a, 'u> {
-    /// The unit for a slot.
+impl<'a, 'u> Decision<'a, 'u> {
+    /// The decision of a filled slot.
     pub fn of(
         fill: &'a Fill<'u>,
         placement: Option<&Placement>,
         settings: &AdapterSettings,
         base: &str,
-    ) -> Answer<'a, 'u> {
+    ) -> Decision<'a, 'u> {
         let creative = &fill.creative;
         let address = |id: &i64| match settings.events.get(&id.to_string())? {
             ForeignEvent::Viewable => fill.event_urls.viewable.as_deref(),
             ForeignEvent::Copy => creative.command.as_ref().map(|command| &*command.copy_url),
         };
-        let wanted = placement.and_then(|asked| asked.event_ids.as_deref()).unwrap_or_default();
+        let wanted =
+            placement.and_then(|requested| requested.event_ids.as_deref()).unwrap_or_default();
         let events =
             wanted.iter().filter_map(|id| Some(Event { id: *id, url: address(id)? })).collect();
-        Answer {
-            ad_id: number(creative.id),
-            creative_id: number(creative.id),
-            flight_id: number(fill.flight),
-            campaign_id: number(fill.campaign),
-            advertiser_id: number(fill.advertiser.id),
+        Decision {
+            ad_id: numeric_id(creative.id),
+            creative_id: numeric_id(creative.id),
+            flight_id: numeric_id(fill.flight),
+            campaign_id: numeric_id(fill.campaign),
+            advertiser_id: numeric_id(fill.advertiser.id),
             click_url: &creative.click_url,
             impression_url: fill.event_urls.impression.as_deref(),
             contents: [Content {
@@ -132,7 +133,7 @@ impl<'a, 'u> Answer<'a, 'u> {
                 },
             }],
             events,
-            // A unit takes the room it is given.
+            // A unit fills the size of its container.
             width: 0,
             height: 0,
         }

@@ -1,7 +1,7 @@
-//! What Kevel's clients send.
+//! Kevel requests.
 
-use crate::adapters::answers::number;
 use crate::adapters::names;
+use crate::adapters::response::numeric_id;
 use crate::config::settings::AdapterSettings;
 use crate::http::problem::ApiError;
 use crate::http::public::request::DecisionRequest;
@@ -15,23 +15,23 @@ use crate::server::decide::NotTaken;
 use crate::server::live::Live;
 use serde::Deserialize;
 
-/// One call. What is not here is passed over unread: all that names or describes a reader (`user`,
-/// `ip`, `deviceID`, `consent`, places) above all.
+/// A decision request. Other fields are ignored, above all those that identify or describe a reader
+/// (`user`, `ip`, `deviceID`, `consent`, location).
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Asked {
+pub struct Request {
     /// The slots.
     pub placements: Vec<Placement>,
-    /// Words of the page.
+    /// Keywords of the page.
     #[serde(default)]
     keywords: Option<Vec<String>>,
-    /// The page's address.
+    /// The page's URL.
     #[serde(default)]
     url: Option<String>,
-    /// Nothing of the viewport, no visitors told apart.
+    /// No viewability measurement and no visitor key.
     #[serde(default)]
     notrack: Option<bool>,
-    /// Creatives that must not come.
+    /// Numeric ids of creatives to exclude.
     #[serde(default)]
     blocked_creatives: Option<Vec<i64>>,
 }
@@ -48,7 +48,7 @@ pub struct Placement {
     ad_types: Option<Vec<i64>>,
     #[serde(default)]
     zone_ids: Option<Vec<i64>>,
-    /// Events of its own that the caller wants addresses for.
+    /// Kevel event ids for which the caller requests URLs.
     #[serde(default)]
     pub event_ids: Option<Vec<i64>>,
     #[serde(default)]
@@ -63,52 +63,52 @@ pub struct Placement {
     properties: Option<Properties>,
 }
 
-/// What a caller says of the page besides keywords.
+/// Page context besides keywords.
 #[derive(Debug, Default, Deserialize)]
 struct Properties {
     #[serde(default)]
-    topics: Words,
+    topics: OneOrMany,
     #[serde(default)]
-    entities: Words,
+    entities: OneOrMany,
     #[serde(default)]
-    subjects: Words,
+    subjects: OneOrMany,
     #[serde(default)]
     region: Option<String>,
     #[serde(default)]
     language: Option<String>,
 }
 
-/// A word, or several.
+/// One string or a list.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Words {
+enum OneOrMany {
     One(String),
-    Several(Vec<String>),
+    Many(Vec<String>),
 }
 
-impl Default for Words {
-    fn default() -> Words {
-        Words::Several(Vec::new())
+impl Default for OneOrMany {
+    fn default() -> OneOrMany {
+        OneOrMany::Many(Vec::new())
     }
 }
 
-impl Words {
+impl OneOrMany {
     fn each(&self) -> impl Iterator<Item = String> {
         let list = match self {
-            Words::One(word) => std::slice::from_ref(word),
-            Words::Several(words) => words,
+            OneOrMany::One(word) => std::slice::from_ref(word),
+            OneOrMany::Many(words) => words,
         };
         list.iter().cloned()
     }
 }
 
 impl Placement {
-    /// Whether the caller reads a list.
-    pub fn several(&self) -> bool {
+    /// Whether the caller expects a list (`count` above 1).
+    pub fn returns_list(&self) -> bool {
         self.count.is_some_and(|count| count > 1)
     }
 
-    /// The names that may say which placement this is, the most telling one first.
+    /// Candidate placement names, most specific first.
     fn names(&self, div: &str) -> Vec<String> {
         let numbered = |word: &'static str, list: &Option<Vec<i64>>| -> Vec<String> {
             list.iter().flatten().map(|id| format!("{word}-{id}")).collect()
@@ -119,61 +119,61 @@ impl Placement {
     }
 }
 
-impl Asked {
+impl Request {
     fn div(&self, at: usize) -> String {
         self.placements[at].div_name.clone().unwrap_or_else(|| format!("div{at}"))
     }
 
-    /// The keys of the answer, in request order.
+    /// Keys of the response, in request order.
     pub fn divs(&self) -> impl Iterator<Item = String> {
         (0..self.placements.len()).map(|at| self.div(at))
     }
 
-    /// The slot with this key: the first, where there are several.
+    /// The first slot with this key.
     pub fn placement(&self, div: &str) -> Option<&Placement> {
         self.divs().position(|own| own == div).map(|at| &self.placements[at])
     }
 
-    /// Whether the caller takes this unit for a slot: it is not blocked, and no other one is named.
-    pub fn takes(&self, snapshot: &Snapshot, div: &str, win: &Win) -> Result<(), NotTaken> {
+    /// Rejects a blocked unit, and any other than the campaign, flight or ad that the slot requests.
+    pub fn accepts(&self, snapshot: &Snapshot, div: &str, win: &Win) -> Result<(), NotTaken> {
         let inventory = &snapshot.inventory;
         let flight = &snapshot.flights[win.place];
-        let campaign = number(inventory.campaigns[flight.campaign].id.as_str());
-        let creative = number(inventory.creatives[win.creative as usize].id.as_str());
+        let campaign = numeric_id(inventory.campaigns[flight.campaign].id.as_str());
+        let creative = numeric_id(inventory.creatives[win.creative as usize].id.as_str());
         let blocked = self.blocked_creatives.iter().flatten().any(|id| *id == creative);
         let is = |wanted: Option<i64>, id: i64| wanted.is_none_or(|wanted| wanted == id);
-        let asked = self.placement(div);
-        let named = asked.is_none_or(|asked| {
-            is(asked.campaign_id, campaign)
-                && is(asked.flight_id, number(inventory.flights[flight.doc].id.as_str()))
+        let requested = self.placement(div);
+        let named = requested.is_none_or(|requested| {
+            is(requested.campaign_id, campaign)
+                && is(requested.flight_id, numeric_id(inventory.flights[flight.doc].id.as_str()))
         });
-        match asked.is_none_or(|asked| is(asked.ad_id, creative)) && !blocked {
+        match requested.is_none_or(|requested| is(requested.ad_id, creative)) && !blocked {
             _ if !named => Err(NotTaken::Flight),
             false => Err(NotTaken::Creative),
             true => Ok(()),
         }
     }
 
-    /// The same call in our words.
-    pub fn request(
+    /// Translates the request.
+    pub fn decision_request(
         &self,
         settings: &AdapterSettings,
         live: &Live,
     ) -> Result<DecisionRequest, ApiError> {
         let Some(first) = self.placements.first() else {
-            return Err(ApiError::refused("placements", "name one placement at least"));
+            return Err(ApiError::refused("placements", "must contain at least one placement"));
         };
         let site = first
             .site_id
             .ok_or_else(|| ApiError::refused("placements[0].siteId", "is required"))?;
         if let Some(at) = self.placements.iter().position(|one| one.site_id != Some(site)) {
-            let reason = "is another than that of the first placement: one call is for one page";
+            let reason = "must equal that of the first placement: one request is for one page";
             return Err(ApiError::refused(format!("placements[{at}].siteId"), reason));
         }
-        let publisher = names::publisher(settings, &format!("site-{site}"));
+        let publisher = names::publisher_id(settings, &format!("site-{site}"));
         let slot = |(at, one): (usize, &Placement)| {
             let div = self.div(at);
-            let name = names::placement(settings, live, &publisher, &one.names(&div));
+            let name = names::placement_id(settings, live, &publisher, &one.names(&div));
             SlotInput { name, key: Some(div), styles: Vec::new() }
         };
         let placements = self.placements.iter().enumerate().map(slot).collect();
@@ -188,14 +188,14 @@ impl Asked {
 
     fn page(&self, live: &Live) -> PageInput {
         let mut page = PageInput { url: self.url.clone(), ..PageInput::default() };
-        names::keywords(live.snapshot(), self.keywords.iter().flatten().cloned(), &mut page);
-        for said in self.placements.iter().filter_map(|one| one.properties.as_ref()) {
-            page.topics.extend(said.topics.each());
-            page.entities.extend(said.entities.each().map(EntityInput::Name));
+        names::add_keywords(live.snapshot(), self.keywords.iter().flatten().cloned(), &mut page);
+        for properties in self.placements.iter().filter_map(|one| one.properties.as_ref()) {
+            page.topics.extend(properties.topics.each());
+            page.entities.extend(properties.entities.each().map(EntityInput::Name));
             let subject = |name| EntityInput::Named { name, role: Role::Subject };
-            page.entities.extend(said.subjects.each().map(subject));
-            page.region = page.region.or_else(|| said.region.clone());
-            page.language = page.language.or_else(|| said.language.clone());
+            page.entities.extend(properties.subjects.each().map(subject));
+            page.region = page.region.or_else(|| properties.region.clone());
+            page.language = page.language.or_else(|| properties.language.clone());
         }
         page
     }

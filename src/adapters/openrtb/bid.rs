@@ -1,10 +1,10 @@
-//! From a chosen unit to a bid: its price, and what the exchange does not take.
+//! Builds a bid from a chosen unit: its price, and the exchange's block lists and floors.
 
-use crate::adapters::openrtb::native::Markup;
-use crate::adapters::openrtb::request::Asked;
-use crate::adapters::openrtb::request::FIRST_TAXONOMY;
+use crate::adapters::openrtb::native::NativeRequest;
+use crate::adapters::openrtb::no_bid_reason::NoBidReason;
+use crate::adapters::openrtb::request::BidRequest;
+use crate::adapters::openrtb::request::CONTENT_TAXONOMY_1;
 use crate::adapters::openrtb::request::Imp;
-use crate::adapters::openrtb::withheld::Withheld;
 use crate::config::Settings;
 use crate::domain::event::BillOn;
 use crate::domain::money::Currency;
@@ -17,13 +17,13 @@ use crate::server::decide::Filled;
 use crate::server::unit;
 use serde::Serialize;
 
-/// Micros of a unit of a currency.
+/// Micros per unit of currency.
 const MICROS: f64 = 1_000_000.0;
 
-/// Native, among the types of markup.
-const NATIVE: u8 = 4;
+/// `mtype` of native markup.
+const MARKUP_NATIVE: u8 = 4;
 
-/// A bid.
+/// An OpenRTB bid.
 #[derive(Serialize)]
 pub struct Bid {
     id: String,
@@ -40,7 +40,7 @@ pub struct Bid {
     cattax: Option<u16>,
     language: String,
     mtype: u8,
-    /// How long after the auction an impression still counts, in seconds.
+    /// Seconds after the auction during which an impression still counts.
     exp: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     ext: Option<BidExt>,
@@ -48,108 +48,114 @@ pub struct Bid {
 
 #[derive(Serialize)]
 struct BidExt {
-    dsa: Disclosure,
+    dsa: BidDsa,
 }
 
-/// Who stands behind a unit, as the exchange passes it on.
+/// DSA transparency object of a bid.
 #[derive(Serialize)]
-struct Disclosure {
+struct BidDsa {
     behalf: String,
     paid: String,
-    transparency: [Applied; 1],
+    transparency: [DsaTransparency; 1],
     adrender: u8,
 }
 
-/// Who applied what to choose it.
+/// Which targeting parameters the named domain applied.
 #[derive(Serialize)]
-struct Applied {
+struct DsaTransparency {
     domain: String,
     dsaparams: [u8; 1],
 }
 
-/// Context and a country: what the specification calls basic advertising.
-const BASIC: u8 = 2;
+/// Context and country only, which the specification calls basic advertising.
+const BASIC_ADVERTISING: u8 = 2;
 
-/// The bids of one request, by seat, all in one currency.
+/// The bids of one request by seat, all in one currency.
 pub struct Auction<'r> {
-    asked: &'r Asked,
+    bid_request: &'r BidRequest,
     settings: &'r Settings,
     domain: String,
-    /// What they are in, from the first one on.
+    /// Currency of the bids, set by the first.
     pub currency: Option<Currency>,
-    /// By advertiser.
+    /// Bids by advertiser.
     pub seats: Vec<(String, Vec<Bid>)>,
 }
 
 impl<'r> Auction<'r> {
-    /// Without a bid yet.
-    pub fn of(asked: &'r Asked, settings: &'r Settings, public_url: &str) -> Auction<'r> {
+    /// An auction without bids.
+    pub fn of(
+        bid_request: &'r BidRequest,
+        settings: &'r Settings,
+        public_url: &str,
+    ) -> Auction<'r> {
         let host =
             url::Url::parse(public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
         let domain = host.unwrap_or_default();
-        Auction { asked, settings, domain, currency: None, seats: Vec::new() }
+        Auction { bid_request, settings, domain, currency: None, seats: Vec::new() }
     }
 
-    /// Whether the exchange takes a unit, asked before anything is held for it.
-    pub fn takes(
+    /// Whether the exchange accepts a unit; called before budget is reserved for it.
+    pub fn check(
         &self,
-        (imp, markup): (&Imp, &Markup),
+        (imp, markup): (&Imp, &NativeRequest),
         decided: &Decided,
         win: &Win,
-    ) -> Result<(), Withheld> {
+    ) -> Result<(), NoBidReason> {
         let snapshot = decided.live.snapshot();
         let flight = &snapshot.flights[win.place];
-        self.wants(imp, snapshot, flight, unit::landing(snapshot, win))?;
-        if markup.takes(decided, win) { Ok(()) } else { Err(Withheld::Assets) }
+        self.check_terms(imp, snapshot, flight, unit::landing(snapshot, win))?;
+        if markup.accepts(decided, win) { Ok(()) } else { Err(NoBidReason::Assets) }
     }
 
-    /// The price of a unit that the exchange takes, and its categories.
-    fn wants(
+    /// The price and IAB categories of a unit, or why the exchange would reject it.
+    fn check_terms(
         &self,
         imp: &Imp,
         snapshot: &Snapshot,
         flight: &FlightRow,
         domain: &str,
-    ) -> Result<(f64, Vec<String>), Withheld> {
+    ) -> Result<(f64, Vec<String>), NoBidReason> {
         let advertiser = &snapshot.inventory.advertisers[flight.advertiser];
-        let price = price(snapshot, flight).ok_or(Withheld::NoPrice)?;
-        self.affords(imp, price, advertiser.currency)?;
-        let seat = |seats: &[String]| seats.iter().any(|seat| seat == advertiser.id.as_str());
-        if seat(&self.asked.bseat) || !(self.asked.wseat.is_empty() || seat(&self.asked.wseat)) {
-            return Err(Withheld::Seat);
+        let price = price(snapshot, flight).ok_or(NoBidReason::NoPrice)?;
+        self.check_price(imp, price, advertiser.currency)?;
+        let listed = |seats: &[String]| seats.iter().any(|seat| seat == advertiser.id.as_str());
+        if listed(&self.bid_request.bseat)
+            || !(self.bid_request.wseat.is_empty() || listed(&self.bid_request.wseat))
+        {
+            return Err(NoBidReason::Seat);
         }
         let cat = self.categories(snapshot, flight);
-        self.allows(domain, &cat)?;
+        self.check_blocklists(domain, &cat)?;
         Ok((price, cat))
     }
 
-    /// Bids for a slot, or says why not.
-    pub fn place(
+    /// Adds the bid for a slot, or returns why there is none.
+    pub fn add_bid(
         &mut self,
         imp: &Imp,
-        markup: &Markup,
+        markup: &NativeRequest,
         decided: &Decided,
         fill: &Fill<'_>,
         filled: &Filled,
-    ) -> Result<(), Withheld> {
+    ) -> Result<(), NoBidReason> {
         let snapshot = decided.live.snapshot();
         let flight = decided.flight(filled);
         let currency = snapshot.inventory.advertisers[flight.advertiser].currency;
-        let (price, cat) = self.wants(imp, snapshot, flight, fill.creative.landing_domain)?;
-        let dsa = self.asked.dsa();
+        let (price, cat) = self.check_terms(imp, snapshot, flight, fill.creative.landing_domain)?;
+        let dsa = self.bid_request.dsa();
         let bid = Bid {
             id: fill.decision_id.clone(),
             impid: imp.id.clone(),
             price,
             adid: fill.creative.id.to_owned(),
-            adm: markup.fill(fill)?,
+            adm: markup.render(fill)?,
             adomain: vec![fill.creative.landing_domain.to_owned()],
             cid: fill.campaign.to_owned(),
             crid: fill.creative.id.to_owned(),
-            cattax: (!cat.is_empty()).then_some(FIRST_TAXONOMY),
+            cattax: (!cat.is_empty()).then_some(CONTENT_TAXONOMY_1),
             cat,
             language: fill.creative.language.to_owned(),
-            mtype: NATIVE,
+            mtype: MARKUP_NATIVE,
             exp: self.settings.windows.impression_seconds,
             ext: dsa.map(|_| BidExt { dsa: self.disclosure(fill) }),
         };
@@ -161,40 +167,47 @@ impl<'r> Auction<'r> {
         Ok(())
     }
 
-    /// Nothing is converted: floor, request and all bids must be in the sponsor's currency.
-    fn affords(&self, imp: &Imp, price: f64, currency: Currency) -> Result<(), Withheld> {
-        let allowed = &self.asked.cur;
+    /// There is no currency conversion: the floor, the request and all bids must use the
+    /// advertiser's currency.
+    fn check_price(&self, imp: &Imp, price: f64, currency: Currency) -> Result<(), NoBidReason> {
+        let allowed = &self.bid_request.cur;
         let named = allowed.is_empty() || allowed.iter().any(|one| one == currency.as_str());
         let floor = imp.bidfloor.filter(|floor| *floor > 0.0);
         let same_floor = floor.is_none() || imp.floor_currency() == currency.as_str();
         let same_bids = self.currency.is_none_or(|own| own == currency);
         if !named || !same_floor || !same_bids {
-            return Err(Withheld::Currency);
+            return Err(NoBidReason::Currency);
         }
-        if floor.is_some_and(|floor| price < floor) { Err(Withheld::BelowFloor) } else { Ok(()) }
+        if floor.is_some_and(|floor| price < floor) { Err(NoBidReason::BelowFloor) } else { Ok(()) }
     }
 
-    /// Whether neither the landing host nor a category is blocked. Another creative of the flight may
-    /// land elsewhere, but has the same categories: so they come first.
-    fn allows(&self, domain: &str, cat: &[String]) -> Result<(), Withheld> {
-        // A category blocks those below it: `IAB7` blocks `IAB7-39`.
-        let below = |own: &String, blocked: &String| {
+    /// Whether neither the categories nor the landing domain are blocked. Categories come first:
+    /// they are the same for every creative of the flight, landing domains are not.
+    fn check_blocklists(&self, domain: &str, cat: &[String]) -> Result<(), NoBidReason> {
+        // A category blocks its subcategories: `IAB7` blocks `IAB7-39`.
+        let is_within = |own: &String, blocked: &String| {
             own == blocked || own.strip_prefix(&**blocked).is_some_and(|rest| rest.starts_with('-'))
         };
-        let blocked = self.asked.blocks_by_first_taxonomy()
-            && cat.iter().any(|own| self.asked.bcat.iter().any(|blocked| below(own, blocked)));
+        let blocked = self.bid_request.blocks_by_taxonomy_1()
+            && cat
+                .iter()
+                .any(|own| self.bid_request.bcat.iter().any(|blocked| is_within(own, blocked)));
         if blocked {
-            return Err(Withheld::BlockedCategory);
+            return Err(NoBidReason::BlockedCategory);
         }
-        let under = |blocked: &String| {
+        let covers = |blocked: &String| {
             let blocked = blocked.to_ascii_lowercase();
             domain == blocked
                 || domain.strip_suffix(&*blocked).is_some_and(|rest| rest.ends_with('.'))
         };
-        if self.asked.badv.iter().any(under) { Err(Withheld::BlockedAdvertiser) } else { Ok(()) }
+        if self.bid_request.badv.iter().any(covers) {
+            Err(NoBidReason::BlockedAdvertiser)
+        } else {
+            Ok(())
+        }
     }
 
-    /// The categories of the campaign's sectors.
+    /// IAB categories of the campaign, by the `categories` setting.
     fn categories(&self, snapshot: &Snapshot, flight: &FlightRow) -> Vec<String> {
         let sectors = snapshot.inventory.campaigns[flight.campaign].sectors.iter();
         sectors
@@ -204,19 +217,22 @@ impl<'r> Auction<'r> {
             .collect()
     }
 
-    fn disclosure(&self, fill: &Fill<'_>) -> Disclosure {
-        Disclosure {
+    fn disclosure(&self, fill: &Fill<'_>) -> BidDsa {
+        BidDsa {
             behalf: fill.transparency.on_behalf_of.to_owned(),
             paid: fill.transparency.paid_by.to_owned(),
-            transparency: [Applied { domain: self.domain.clone(), dsaparams: [BASIC] }],
-            // The site shows native units, and what belongs to them.
+            transparency: [DsaTransparency {
+                domain: self.domain.clone(),
+                dsaparams: [BASIC_ADVERTISING],
+            }],
+            // The site renders native units, including the DSA disclosure.
             adrender: 0,
         }
     }
 }
 
-/// What the sponsor is expected to pay for a thousand impressions, in units of its currency: the price
-/// with which its flight was in our own draw. `None` for flights that pay nothing for an event.
+/// Expected gross revenue for a thousand impressions (eCPM) in units of the advertiser's currency:
+/// the price that the flight had in the draw. `None` for flat pricing and house flights.
 #[expect(clippy::cast_precision_loss, reason = "micros are below 2^53")]
 fn price(snapshot: &Snapshot, flight: &FlightRow) -> Option<f64> {
     let micros = snapshot.inventory.flights[flight.doc].price_micros.get();

@@ -1,23 +1,23 @@
-//! OpenRTB 2.6 with Native 1.2: an exchange asks, and our decision is the bid.
+//! OpenRTB 2.6 with Native 1.2: answers an exchange's bid request with a decision as the bid.
 
 pub mod bid;
 pub mod native;
+pub mod no_bid_reason;
 pub mod reply;
 pub mod request;
-pub mod withheld;
 
 use crate::adapters::Dialect;
-use crate::adapters::answers;
-use crate::adapters::answers::Refusals;
-use crate::adapters::counted;
 use crate::adapters::openrtb::bid::Auction;
-use crate::adapters::openrtb::native::Markup;
-use crate::adapters::openrtb::reply::NoBid;
+use crate::adapters::openrtb::native::NativeRequest;
+use crate::adapters::openrtb::no_bid_reason::NoBidReason;
+use crate::adapters::openrtb::reply::NoBidCode;
 use crate::adapters::openrtb::reply::Response;
-use crate::adapters::openrtb::request::Asked;
+use crate::adapters::openrtb::request::BidRequest;
 use crate::adapters::openrtb::request::Imp;
-use crate::adapters::openrtb::withheld::Withheld;
-use crate::adapters::spoken;
+use crate::adapters::record_call;
+use crate::adapters::require_enabled;
+use crate::adapters::response;
+use crate::adapters::response::Rejections;
 use crate::domain::event::NoFill;
 use crate::http::Face;
 use crate::http::body;
@@ -34,7 +34,7 @@ use actix_web::web::Payload;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Says which version a bidder speaks.
+/// The protocol version of a response.
 const VERSION: (&str, &str) = ("x-openrtb-version", "2.6");
 
 /// `POST /openrtb2/2.6/bids`.
@@ -43,13 +43,13 @@ pub async fn create(
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    spoken(&face, Dialect::OpenRtb)?;
+    require_enabled(&face, Dialect::OpenRtb)?;
     let limit = face.server.settings().request.body_bytes;
     let arrived = Instant::now();
     let bytes = body::read(payload, limit, face.body_timeout).await?;
     let began = Instant::now();
     let answer = bids(&face, &http, &bytes, began - arrived);
-    counted(&face, Dialect::OpenRtb, began, answer)
+    record_call(&face, Dialect::OpenRtb, began, answer)
 }
 
 fn bids(
@@ -59,74 +59,84 @@ fn bids(
     waited: Duration,
 ) -> Result<HttpResponse, ApiError> {
     let identity = caller::identity(face, http)?;
-    let (asked, ignored) = body::foreign_json::<Asked>(bytes)?;
-    let mut slots: Vec<(&Imp, Markup)> = asked.native();
-    if slots.is_empty() || asked.site.is_none() {
-        let why = "a site and a native imp with assets are needed";
-        return Ok(refused(&asked.id, NoBid::InvalidRequest, why, &ignored));
+    let (bid_request, ignored) = body::foreign_json::<BidRequest>(bytes)?;
+    let mut slots: Vec<(&Imp, NativeRequest)> = bid_request.native_slots();
+    if slots.is_empty() || bid_request.site.is_none() {
+        let why = "a site and a native imp with assets are required";
+        return Ok(invalid_request(&bid_request.id, NoBidCode::InvalidRequest, why, &ignored));
     }
     let settings = face.server.settings();
     let live = face.server.live();
     slots.retain(|(imp, _)| !imp.is_private());
-    let mut request = asked.request(&settings.adapters, &live, &slots);
+    let mut request = bid_request.decision_request(&settings.adapters, &live, &slots);
     if live.publisher(&request.publisher).is_none() {
-        return Ok(refused(&asked.id, NoBid::BlockedSite, "unknown_publisher", &ignored));
+        return Ok(invalid_request(
+            &bid_request.id,
+            NoBidCode::BlockedSite,
+            "unknown_publisher",
+            &ignored,
+        ));
     }
-    // Nobody waits for this answer any more: it would only hold money that no bid can win.
-    if asked.gives_up_within(waited) {
-        return Ok(nothing(&[Withheld::TooLate.as_str()], &ignored));
+    // The exchange no longer waits: a bid would only reserve budget that it cannot win.
+    if bid_request.timed_out_after(waited) {
+        return Ok(no_bid(&[NoBidReason::TooLate.as_str()], &ignored));
     }
-    // What no unit of ours could meet is not decided at all.
+    // No unit can satisfy these requests, so skip the decision.
     if slots.is_empty() {
-        return Ok(nothing(&[Withheld::PrivateAuction.as_str()], &ignored));
+        return Ok(no_bid(&[NoBidReason::PrivateAuction.as_str()], &ignored));
     }
-    if asked.dsa().is_some_and(|dsa| dsa.cannot_be_met()) {
-        return Ok(nothing(&[Withheld::Disclosure.as_str()], &ignored));
+    if bid_request.dsa().is_some_and(|dsa| dsa.is_unsatisfiable()) {
+        return Ok(no_bid(&[NoBidReason::Disclosure.as_str()], &ignored));
     }
-    let mut auction = Auction::of(&asked, &settings, &face.server.public_url);
-    let refusals = Refusals::default();
-    let takes = |decided: &Decided, key: &str, win: &Win| {
+    let mut auction = Auction::of(&bid_request, &settings, &face.server.public_url);
+    let rejections = Rejections::default();
+    let accepts = |decided: &Decided, key: &str, win: &Win| {
         let slot = slots.iter().find(|(imp, _)| imp.id == key);
         let answer =
-            slot.map_or(Ok(()), |(imp, markup)| auction.takes((imp, markup), decided, win));
-        refusals.note(key, answer.map_err(|why| (why.as_str(), why.of())))
+            slot.map_or(Ok(()), |(imp, markup)| auction.check((imp, markup), decided, win));
+        rejections.record(key, answer.map_err(|why| (why.as_str(), why.rejects())))
     };
     let identity = identity.as_ref();
-    let decided = decisions::decide_for(face, http, &mut request, identity, Some(&takes))?;
+    let decided = decisions::decide_for(face, http, &mut request, identity, Some(&accepts))?;
     let Some(decided) = decided else {
-        return Ok(nothing(&[NoFill::Overloaded.as_str()], &ignored));
+        return Ok(no_bid(&[NoFill::Overloaded.as_str()], &ignored));
     };
     let mut reasons = Vec::new();
-    answers::each(face, &decided, |at, slot| {
+    response::map_slots(face, &decided, |at, slot| {
         let key = &*decided.page.slots[at].key;
         let Some((imp, markup)) = slots.iter().find(|(imp, _)| imp.id == key) else { return };
         let placed =
-            slot.map_err(|reason| refusals.reason(key, reason)).and_then(|(fill, filled)| {
-                auction.place(imp, markup, &decided, fill, filled).map_err(|why| why.as_str())
+            slot.map_err(|reason| rejections.reason(key, reason)).and_then(|(fill, filled)| {
+                auction.add_bid(imp, markup, &decided, fill, filled).map_err(|why| why.as_str())
             });
         reasons.extend(placed.err());
     });
-    let Some(response) = Response::of(&asked.id, auction) else {
-        return Ok(nothing(&reasons, &ignored));
+    let Some(response) = Response::of(&bid_request.id, auction) else {
+        return Ok(no_bid(&reasons, &ignored));
     };
-    let mut answer = answers::answer(StatusCode::OK, &ignored);
+    let mut answer = response::builder(StatusCode::OK, &ignored);
     answer.insert_header(VERSION);
     if !reasons.is_empty() {
-        answer.insert_header((answers::NO_FILL, reasons.join(", ")));
+        answer.insert_header((response::NO_FILL_HEADER, reasons.join(", ")));
     }
     Ok(answer.json(response))
 }
 
-/// No bid, for reasons of ours.
-fn nothing(reasons: &[&'static str], ignored: &[String]) -> HttpResponse {
-    let mut answer = answers::answer(StatusCode::NO_CONTENT, ignored);
+/// 204: no bid, with the reasons in a header.
+fn no_bid(reasons: &[&'static str], ignored: &[String]) -> HttpResponse {
+    let mut answer = response::builder(StatusCode::NO_CONTENT, ignored);
     answer.insert_header(VERSION);
-    answer.insert_header((answers::NO_FILL, reasons.join(", "))).finish()
+    answer.insert_header((response::NO_FILL_HEADER, reasons.join(", "))).finish()
 }
 
-/// No bid, for what the exchange can mend.
-fn refused(id: &str, nbr: NoBid, why: &'static str, ignored: &[String]) -> HttpResponse {
-    let mut answer = answers::answer(StatusCode::OK, ignored);
+/// 200 with `nbr`: no bid because of an error that the exchange can correct.
+fn invalid_request(
+    id: &str,
+    nbr: NoBidCode,
+    why: &'static str,
+    ignored: &[String],
+) -> HttpResponse {
+    let mut answer = response::builder(StatusCode::OK, ignored);
     answer.insert_header(VERSION);
-    answer.insert_header((answers::NO_FILL, why)).json(reply::refusal(id, nbr))
+    answer.insert_header((response::NO_FILL_HEADER, why)).json(reply::no_bid(id, nbr))
 }

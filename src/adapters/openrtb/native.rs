@@ -1,6 +1,7 @@
-//! Native 1.2: which parts a site asks for, and our unit cut to that measure, never in a word.
+//! Native 1.2: the assets that a site requests, and the unit rendered as those assets. Text is never
+//! truncated.
 
-use crate::adapters::openrtb::withheld::Withheld;
+use crate::adapters::openrtb::no_bid_reason::NoBidReason;
 use crate::http::public::filling;
 use crate::http::public::filling::Pictures;
 use crate::http::public::reply::Fill;
@@ -13,46 +14,47 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Types of events and methods of the specification.
+/// Event types and tracking methods of the specification.
 const IMPRESSION: u16 = 1;
 const VIEWABLE_MRC50: u16 = 2;
 const IMAGE: u16 = 1;
 
-/// Types of pictures.
+/// Image asset types.
 const ICON: u16 = 1;
 const MAIN: u16 = 3;
 
-/// What a site asks for.
+/// A native request.
 #[derive(Debug, Deserialize)]
-pub struct Markup {
-    assets: Vec<Wish>,
+pub struct NativeRequest {
+    assets: Vec<AssetRequest>,
     #[serde(default)]
-    eventtrackers: Option<Vec<Tracking>>,
-    /// The site shows a link of ours to why the unit is there.
+    eventtrackers: Option<Vec<EventTrackerRequest>>,
+    /// 1 if the site can show a privacy link.
     #[serde(default)]
     privacy: Option<u8>,
-    /// It came in an object `native`, as before version 1.1: so goes the answer.
+    /// Wrapped in an object `native`, as before version 1.1; the response is wrapped likewise.
     #[serde(skip)]
     wrapped: bool,
 }
 
-/// A part that is asked for.
+/// A requested asset.
 #[derive(Debug, Deserialize)]
-struct Wish {
+struct AssetRequest {
     id: i64,
     #[serde(default)]
     required: Option<u8>,
     #[serde(default)]
-    title: Option<Room>,
+    title: Option<TitleRequest>,
     #[serde(default)]
-    img: Option<Frame>,
+    img: Option<ImageRequest>,
     #[serde(default)]
-    data: Option<DataRoom>,
+    data: Option<DataRequest>,
 }
 
-/// Room for a picture. A length without its least is exact; with it, the least is what counts.
+/// A requested image. `w` or `h` alone is an exact size; with `wmin` or `hmin` only the minimum
+/// counts.
 #[derive(Debug, Deserialize)]
-struct Frame {
+struct ImageRequest {
     #[serde(default, rename = "type")]
     kind: Option<u16>,
     #[serde(default)]
@@ -68,28 +70,28 @@ struct Frame {
 }
 
 #[derive(Debug, Deserialize)]
-struct Room {
+struct TitleRequest {
     len: usize,
 }
 
 #[derive(Debug, Deserialize)]
-struct DataRoom {
+struct DataRequest {
     #[serde(rename = "type")]
     kind: u16,
     #[serde(default)]
     len: Option<usize>,
 }
 
-/// Events that the site can report, and how.
+/// An event that the site can report, and by which methods.
 #[derive(Debug, Deserialize)]
-struct Tracking {
+struct EventTrackerRequest {
     event: u16,
     #[serde(default)]
     methods: Vec<u16>,
 }
 
 #[derive(Serialize)]
-struct Whole<'a> {
+struct NativeResponse<'a> {
     ver: &'static str,
     assets: Vec<Asset<'a>>,
     link: Link<'a>,
@@ -109,13 +111,13 @@ struct Asset<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<Title<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    img: Option<Picture<'a>>,
+    img: Option<ImageAsset<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Data<'a>>,
 }
 
 #[derive(Serialize)]
-struct Picture<'a> {
+struct ImageAsset<'a> {
     #[serde(rename = "type")]
     kind: u16,
     url: &'a str,
@@ -137,7 +139,7 @@ struct Data<'a> {
     value: &'a str,
 }
 
-/// The link counts the click itself, so nothing is to be called beside it.
+/// The link counts the click itself, so it needs no `clicktrackers`.
 #[derive(Serialize)]
 struct Link<'a> {
     url: &'a str,
@@ -150,7 +152,7 @@ struct Tracker<'a> {
     url: &'a str,
 }
 
-/// Besides the dialect: how the unit says that it is paid for, reviewed for the reader's region.
+/// Extension: the advertising label, reviewed for the reader's region.
 #[derive(Serialize)]
 struct Ext<'a> {
     label: &'a str,
@@ -159,11 +161,11 @@ struct Ext<'a> {
     decision_id: &'a str,
 }
 
-impl Markup {
-    /// From a document, or from the text of one; `None` when it is none.
-    pub fn read(given: &Value) -> Option<Markup> {
+impl NativeRequest {
+    /// Parses a JSON object or a string that contains one; `None` if invalid or without assets.
+    pub fn parse(value: &Value) -> Option<NativeRequest> {
         let inner: Value;
-        let mut document = match given {
+        let mut document = match value {
             Value::String(text) => {
                 inner = serde_json::from_str(text).ok()?;
                 &inner
@@ -174,35 +176,35 @@ impl Markup {
         if wrapped {
             document = &document["native"];
         }
-        let markup = Markup::deserialize(document).ok()?;
-        (!markup.assets.is_empty()).then_some(Markup { wrapped, ..markup })
+        let markup = NativeRequest::deserialize(document).ok()?;
+        (!markup.assets.is_empty()).then_some(NativeRequest { wrapped, ..markup })
     }
 
-    /// Whether a choice has every required part, and each has room: asked before anything is held
-    /// for it, so that a unit that fits comes in the place of one that does not.
-    pub fn takes(&self, decided: &Decided, win: &Win) -> bool {
+    /// Whether a unit has every required asset in a fitting size. Called before budget is reserved,
+    /// so that a fitting unit replaces one that does not fit.
+    pub fn accepts(&self, decided: &Decided, win: &Win) -> bool {
         let unit = unit::unit(decided.live.snapshot(), &decided.page, win, decided.at_ms);
         unit.is_some_and(|unit| {
             let pictures = filling::pictures(&decided.live, win, &unit);
-            self.parts(&Parts::of_unit(&unit, &pictures)).is_ok()
+            self.fill_assets(&UnitParts::of_unit(&unit, &pictures)).is_ok()
         })
     }
 
-    fn parts<'a>(&self, own: &Parts<'a>) -> Result<Vec<Asset<'a>>, Withheld> {
+    fn fill_assets<'a>(&self, own: &UnitParts<'a>) -> Result<Vec<Asset<'a>>, NoBidReason> {
         let mut assets = Vec::new();
-        for wish in &self.assets {
-            match wish.part(own) {
-                Some(asset) => assets.push(asset),
-                None if wish.is_required() => return Err(Withheld::Assets),
+        for asset in &self.assets {
+            match asset.fill(own) {
+                Some(filled) => assets.push(filled),
+                None if asset.is_required() => return Err(NoBidReason::Assets),
                 None => {}
             }
         }
         Ok(assets)
     }
 
-    /// The unit as the site asked for it, as text.
-    pub fn fill(&self, fill: &Fill<'_>) -> Result<String, Withheld> {
-        let assets = self.parts(&Parts::of_fill(fill))?;
+    /// Renders the unit as the requested assets, as JSON text.
+    pub fn render(&self, fill: &Fill<'_>) -> Result<String, NoBidReason> {
+        let assets = self.fill_assets(&UnitParts::of_fill(fill))?;
         let events = [
             (IMPRESSION, fill.event_urls.impression.as_deref()),
             (VIEWABLE_MRC50, fill.event_urls.viewable.as_deref()),
@@ -212,10 +214,10 @@ impl Markup {
             .filter(|(event, _)| self.tracks(*event))
             .filter_map(|(event, url)| Some(Tracker { event, method: IMAGE, url: url? }))
             .collect();
-        // A site that names no way to report an impression knows the older one.
-        let older = !self.tracks(IMPRESSION);
-        let imptrackers = fill.event_urls.impression.as_deref().filter(|_| older);
-        let whole = Whole {
+        // A site that lists no impression tracker uses the older `imptrackers`.
+        let legacy = !self.tracks(IMPRESSION);
+        let imptrackers = fill.event_urls.impression.as_deref().filter(|_| legacy);
+        let response = NativeResponse {
             ver: "1.2",
             assets,
             link: Link { url: &fill.creative.click_url },
@@ -229,48 +231,49 @@ impl Markup {
                 decision_id: &fill.decision_id,
             },
         };
-        let text = serde_json::to_string(&whole).map_err(|_| Withheld::Assets)?;
+        let text = serde_json::to_string(&response).map_err(|_| NoBidReason::Assets)?;
         Ok(if self.wrapped { format!("{{\"native\":{text}}}") } else { text })
     }
 
     fn tracks(&self, event: u16) -> bool {
-        let by_image = |one: &Tracking| one.event == event && one.methods.contains(&IMAGE);
+        let by_image =
+            |one: &EventTrackerRequest| one.event == event && one.methods.contains(&IMAGE);
         self.eventtrackers.iter().flatten().any(by_image)
     }
 }
 
-impl Wish {
+impl AssetRequest {
     fn is_required(&self) -> bool {
         self.required == Some(1)
     }
 
-    /// The part, where we have it and it fits: copy was reviewed as it is and is never cut.
-    fn part<'a>(&self, own: &Parts<'a>) -> Option<Asset<'a>> {
+    /// The asset, if the unit has it and it fits. Text was reviewed as written and is never truncated.
+    fn fill<'a>(&self, own: &UnitParts<'a>) -> Option<Asset<'a>> {
         let required = u8::from(self.is_required());
         let asset = Asset { id: self.id, required, title: None, img: None, data: None };
-        if let Some(room) = &self.title {
+        if let Some(limit) = &self.title {
             let text = own.headline;
             let len = text.chars().count();
-            return (len <= room.len)
+            return (len <= limit.len)
                 .then_some(Asset { title: Some(Title { text, len }), ..asset });
         }
-        if let Some(frame) = &self.img {
-            let img = frame.filled(own)?;
+        if let Some(image) = &self.img {
+            let img = image.select(own)?;
             return Some(Asset { img: Some(img), ..asset });
         }
-        let room = self.data.as_ref()?;
-        let value = own.text(room.kind).filter(|text| !text.is_empty())?;
+        let requested = self.data.as_ref()?;
+        let value = own.text(requested.kind).filter(|text| !text.is_empty())?;
         let len = value.chars().count();
-        let data = Data { kind: room.kind, len, value };
-        let fits = room.len.is_none_or(|most| len <= most);
+        let data = Data { kind: requested.kind, len, value };
+        let fits = requested.len.is_none_or(|most| len <= most);
         fits.then_some(Asset { data: Some(data), ..asset })
     }
 }
 
-impl Frame {
-    /// The logo for an icon, the image for a main picture, where it has the size and the format
-    /// that are asked for: pictures are stored as they are and never scaled.
-    fn filled<'a>(&self, own: &Parts<'a>) -> Option<Picture<'a>> {
+impl ImageRequest {
+    /// The logo for an icon asset, the image for a main asset, if size and format match. Images are
+    /// served as stored and never scaled.
+    fn select<'a>(&self, own: &UnitParts<'a>) -> Option<ImageAsset<'a>> {
         let (kind, found) = match self.kind {
             Some(ICON) => (ICON, own.logo),
             Some(MAIN) | None => (MAIN, own.image),
@@ -283,14 +286,14 @@ impl Frame {
             (None, None) => true,
         };
         let formats = self.mimes.as_deref().unwrap_or_default();
-        let spoken = formats.is_empty() || formats.iter().any(|one| one == content_type);
+        let accepted = formats.is_empty() || formats.iter().any(|one| one == content_type);
         let fits = fits(*width, self.w, self.wmin) && fits(*height, self.h, self.hmin);
-        (fits && spoken).then_some(Picture { kind, url, w: *width, h: *height })
+        (fits && accepted).then_some(ImageAsset { kind, url, w: *width, h: *height })
     }
 }
 
-/// What of a unit can be a part of the markup.
-struct Parts<'a> {
+/// The parts of a unit that can become assets.
+struct UnitParts<'a> {
     headline: &'a str,
     sponsor: &'a str,
     body: &'a str,
@@ -302,9 +305,9 @@ struct Parts<'a> {
     image: Option<&'a PictureReply<'a>>,
 }
 
-impl<'a> Parts<'a> {
-    fn of_unit(unit: &Unit<'a>, pictures: &'a Pictures<'a>) -> Parts<'a> {
-        Parts {
+impl<'a> UnitParts<'a> {
+    fn of_unit(unit: &Unit<'a>, pictures: &'a Pictures<'a>) -> UnitParts<'a> {
+        UnitParts {
             headline: unit.headline,
             sponsor: unit.advertiser.1,
             body: unit.body,
@@ -317,9 +320,9 @@ impl<'a> Parts<'a> {
         }
     }
 
-    fn of_fill(fill: &'a Fill<'_>) -> Parts<'a> {
+    fn of_fill(fill: &'a Fill<'_>) -> UnitParts<'a> {
         let creative = &fill.creative;
-        Parts {
+        UnitParts {
             headline: creative.headline,
             sponsor: fill.advertiser.name,
             body: creative.body,
@@ -332,7 +335,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// What a data asset of this type is in our unit.
+    /// The text of a data asset type.
     fn text(&self, kind: u16) -> Option<&'a str> {
         match kind {
             1 => Some(self.sponsor),

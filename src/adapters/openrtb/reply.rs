@@ -1,10 +1,10 @@
-//! What an exchange reads.
+//! OpenRTB responses.
 
 use crate::adapters::openrtb::bid::Auction;
 use crate::adapters::openrtb::bid::Bid;
 use serde::Serialize;
 
-/// The bids.
+/// A bid response.
 #[derive(Serialize)]
 pub struct Response {
     id: String,
@@ -12,31 +12,31 @@ pub struct Response {
     cur: String,
 }
 
-/// Those of one sponsor.
+/// The bids of one advertiser.
 #[derive(Serialize)]
 struct SeatBid {
     seat: String,
     bid: Vec<Bid>,
 }
 
-/// No bid, with its code of the specification.
+/// A response without bids, with a no-bid reason code.
 #[derive(Serialize)]
-pub struct Refusal {
+pub struct NoBidResponse {
     id: String,
     nbr: u8,
 }
 
-/// Why there is no bid, where the exchange can mend it.
+/// No-bid reason codes (`nbr`) for errors that the exchange can correct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoBid {
+pub enum NoBidCode {
     /// The request has no site or no native slot.
     InvalidRequest = 2,
-    /// The site is none of ours.
+    /// The site is not a known publisher.
     BlockedSite = 7,
 }
 
 impl Response {
-    /// The answer to a request; `None` without a bid.
+    /// The response to a request; `None` without bids.
     pub fn of(id: &str, auction: Auction<'_>) -> Option<Response> {
         let cur = auction.currency?.as_str().to_owned();
         let seats = auction.seats.into_iter();
@@ -45,7 +45,7 @@ impl Response {
     }
 }
 
-/// The answer that says why.
-pub fn refusal(id: &str, nbr: NoBid) -> Refusal {
-    Refusal { id: id.to_owned(), nbr: nbr as u8 }
+/// The response that carries `nbr`.
+pub fn no_bid(id: &str, nbr: NoBidCode) -> NoBidResponse {
+    NoBidResponse { id: id.to_owned(), nbr: nbr as u8 }
 }

@@ -1,7 +1,7 @@
-//! What an exchange sends, as far as it is read.
+//! OpenRTB requests: the fields that are used.
 
 use crate::adapters::names;
-use crate::adapters::openrtb::native::Markup;
+use crate::adapters::openrtb::native::NativeRequest;
 use crate::config::settings::AdapterSettings;
 use crate::http::public::request::DecisionRequest;
 use crate::http::public::request::ViewerRequest;
@@ -12,65 +12,65 @@ use serde::Deserialize;
 use serde::Deserializer;
 use std::time::Duration;
 
-/// A bid request. What is not here is passed over unread: `user`, `device.ip`, `device.ua`,
-/// `device.ifa` and all else that names or describes a reader above all.
+/// A bid request. Other fields are ignored, above all those that identify or describe a reader:
+/// `user`, `device.ip`, `device.ua`, `device.ifa`.
 #[derive(Debug, Deserialize)]
-pub struct Asked {
-    /// Names the auction.
+pub struct BidRequest {
+    /// Auction id.
     pub id: String,
     /// The slots.
     pub imp: Vec<Imp>,
-    /// The page's site; there is none in an app, and an app is no web page.
+    /// The site; absent for apps, which are not supported.
     #[serde(default)]
     pub site: Option<Site>,
     #[serde(default)]
     device: Option<Device>,
-    /// 1 is a test.
+    /// 1 marks a test.
     #[serde(default)]
     test: Option<u8>,
-    /// How long the exchange waits for an answer, in milliseconds; what is no number says nothing.
+    /// Maximum time the exchange waits, in milliseconds; values that are not numbers are ignored.
     #[serde(default)]
     tmax: Option<serde_json::Value>,
-    /// Currencies that may be bid in.
-    #[serde(default, deserialize_with = "or_none")]
+    /// Accepted bid currencies.
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub cur: Vec<String>,
-    /// Categories that must not come.
-    #[serde(default, deserialize_with = "or_none")]
+    /// Blocked categories.
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub bcat: Vec<String>,
     /// The taxonomy of `bcat`.
     #[serde(default)]
     cattax: Option<u16>,
-    /// Domains of advertisers that must not come.
-    #[serde(default, deserialize_with = "or_none")]
+    /// Blocked advertiser domains.
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub badv: Vec<String>,
-    /// Seats that may bid; any where there is none.
-    #[serde(default, deserialize_with = "or_none")]
+    /// Seats allowed to bid; empty allows all.
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub wseat: Vec<String>,
-    /// Seats that may not.
-    #[serde(default, deserialize_with = "or_none")]
+    /// Blocked seats.
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub bseat: Vec<String>,
     #[serde(default)]
     regs: Option<Regs>,
 }
 
 /// IAB Content Category Taxonomy 1.0.
-pub const FIRST_TAXONOMY: u16 = 1;
+pub const CONTENT_TAXONOMY_1: u16 = 1;
 
-/// A list, or null for none: exchanges write an absent field either way.
-fn or_none<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
+/// Deserializes a list; null is empty, since exchanges send absent lists either way.
+fn null_as_empty<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
     Ok(Option::deserialize(source)?.unwrap_or_default())
 }
 
-/// A slot.
+/// An impression (slot).
 #[derive(Debug, Deserialize)]
 pub struct Imp {
-    /// Names it in the answer.
+    /// Id of the slot in the response.
     pub id: String,
     #[serde(default)]
     native: Option<Native>,
     #[serde(default)]
     tagid: Option<String>,
-    /// The least that is taken, for a thousand.
+    /// Minimum bid (CPM).
     #[serde(default)]
     pub bidfloor: Option<f64>,
     #[serde(default)]
@@ -79,7 +79,7 @@ pub struct Imp {
     pmp: Option<Pmp>,
 }
 
-/// Deals: none is made here, so none is bid for.
+/// Private marketplace terms; deals are not supported.
 #[derive(Debug, Deserialize)]
 struct Pmp {
     #[serde(default)]
@@ -87,12 +87,12 @@ struct Pmp {
 }
 
 impl Imp {
-    /// What the floor is in: dollars, unless it says otherwise.
+    /// Currency of the floor; USD by default.
     pub fn floor_currency(&self) -> &str {
         self.bidfloorcur.as_deref().unwrap_or("USD")
     }
 
-    /// Whether bids without a deal are not taken.
+    /// Whether the slot only accepts bids with a deal.
     pub fn is_private(&self) -> bool {
         self.pmp.as_ref().is_some_and(|pmp| pmp.private_auction == Some(1))
     }
@@ -100,7 +100,7 @@ impl Imp {
 
 #[derive(Debug, Deserialize)]
 struct Native {
-    /// The markup's request: a document in a string.
+    /// The native request: JSON in a string.
     request: serde_json::Value,
 }
 
@@ -110,22 +110,22 @@ struct Native {
 pub struct Site {
     id: Option<String>,
     page: Option<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_empty")]
     cat: Vec<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_empty")]
     sectioncat: Vec<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_empty")]
     pagecat: Vec<String>,
     cattax: Option<u16>,
     keywords: Option<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_empty")]
     kwarray: Vec<String>,
-    publisher: Option<Named>,
+    publisher: Option<SitePublisher>,
     content: Option<Content>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Named {
+struct SitePublisher {
     #[serde(default)]
     id: Option<String>,
 }
@@ -133,11 +133,11 @@ struct Named {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Content {
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_empty")]
     cat: Vec<String>,
     cattax: Option<u16>,
     keywords: Option<String>,
-    #[serde(deserialize_with = "or_none")]
+    #[serde(deserialize_with = "null_as_empty")]
     kwarray: Vec<String>,
     language: Option<String>,
 }
@@ -164,12 +164,12 @@ struct Regs {
 struct RegsExt {
     #[serde(default)]
     dsa: Option<Dsa>,
-    /// `1` is Global Privacy Control.
+    /// `1` signals Global Privacy Control.
     #[serde(default)]
     gpc: Option<serde_json::Value>,
 }
 
-/// What the exchange wants to know and can show of who paid.
+/// DSA transparency requirements of the exchange.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Dsa {
     #[serde(default)]
@@ -179,53 +179,54 @@ pub struct Dsa {
 }
 
 impl Dsa {
-    /// Whether it must be shown and the site cannot: the site shows native units, so neither can we.
-    pub fn cannot_be_met(self) -> bool {
+    /// Whether a disclosure is required that the site cannot render; native units are rendered by the
+    /// site.
+    pub fn is_unsatisfiable(self) -> bool {
         self.dsarequired.is_some_and(|how| how >= 2) && self.pubrender == Some(0)
     }
 }
 
-impl Asked {
-    /// Whether `bcat` is of the taxonomy that our sectors' categories are of.
-    pub fn blocks_by_first_taxonomy(&self) -> bool {
-        self.cattax.is_none_or(|taxonomy| taxonomy == FIRST_TAXONOMY)
+impl BidRequest {
+    /// Whether `bcat` uses Content Taxonomy 1.0, the one that the `categories` setting maps to.
+    pub fn blocks_by_taxonomy_1(&self) -> bool {
+        self.cattax.is_none_or(|taxonomy| taxonomy == CONTENT_TAXONOMY_1)
     }
 
-    /// Whether the exchange waits no longer than this. Zero is no limit.
-    pub fn gives_up_within(&self, waited: Duration) -> bool {
+    /// Whether the request's `tmax` has passed. Zero is no limit.
+    pub fn timed_out_after(&self, waited: Duration) -> bool {
         let most = self.tmax.as_ref().and_then(serde_json::Value::as_u64);
         most.is_some_and(|most| most > 0 && waited >= Duration::from_millis(most))
     }
 
-    /// What is asked of who paid.
+    /// The DSA requirements, if any.
     pub fn dsa(&self) -> Option<Dsa> {
         self.regs.as_ref()?.ext.as_ref()?.dsa
     }
 
-    /// The slots that take native units, each with its markup.
-    pub fn native(&self) -> Vec<(&Imp, Markup)> {
-        let markup = |imp: &Imp| Markup::read(&imp.native.as_ref()?.request);
+    /// The slots that accept native units, each with its native request.
+    pub fn native_slots(&self) -> Vec<(&Imp, NativeRequest)> {
+        let markup = |imp: &Imp| NativeRequest::parse(&imp.native.as_ref()?.request);
         self.imp.iter().filter_map(|imp| Some((imp, markup(imp)?))).collect()
     }
 
-    /// The same call in our words.
-    pub fn request(
+    /// Translates the request.
+    pub fn decision_request(
         &self,
         settings: &AdapterSettings,
         live: &Live,
-        slots: &[(&Imp, Markup)],
+        slots: &[(&Imp, NativeRequest)],
     ) -> DecisionRequest {
         let site = self.site.as_ref();
-        let given = site.into_iter().flat_map(|site| {
+        let ids = site.into_iter().flat_map(|site| {
             let publisher = site.publisher.as_ref().and_then(|publisher| publisher.id.as_deref());
             [publisher, site.id.as_deref()].into_iter().flatten()
         });
-        let named: Vec<String> = given.map(|name| names::publisher(settings, name)).collect();
+        let named: Vec<String> = ids.map(|name| names::publisher_id(settings, name)).collect();
         let known = named.iter().find(|name| live.publisher(name).is_some());
         let publisher = known.or_else(|| named.first()).cloned().unwrap_or_default();
-        let slot = |(imp, _): &(&Imp, Markup)| {
+        let slot = |(imp, _): &(&Imp, NativeRequest)| {
             let name = imp.tagid.clone().unwrap_or_else(|| imp.id.clone());
-            let name = names::placement(settings, live, &publisher, &[name]);
+            let name = names::placement_id(settings, live, &publisher, &[name]);
             SlotInput { name, key: Some(imp.id.clone()), styles: Vec::new() }
         };
         DecisionRequest {
@@ -233,21 +234,21 @@ impl Asked {
             page: site.map(|site| site.page(live)).unwrap_or_default(),
             viewer: ViewerRequest { region: self.country() },
             test: self.test == Some(1),
-            basic: self.says_gpc(),
+            basic: self.has_gpc(),
             publisher,
             ..DecisionRequest::default()
         }
     }
 
-    /// The reader's country, declared: of three letters here, of two with us.
+    /// The reader's declared country, converted from ISO 3166 alpha-3 to alpha-2.
     fn country(&self) -> Option<String> {
-        let given = self.device.as_ref()?.geo.as_ref()?.country.as_deref()?;
-        rust_iso3166::from_alpha3(given).map(|country| country.alpha2.to_owned())
+        let alpha3 = self.device.as_ref()?.geo.as_ref()?.country.as_deref()?;
+        rust_iso3166::from_alpha3(alpha3).map(|country| country.alpha2.to_owned())
     }
 
-    fn says_gpc(&self) -> bool {
-        let said = self.regs.as_ref().and_then(|regs| regs.ext.as_ref()?.gpc.as_ref());
-        said.is_some_and(|said| said == 1 || said == "1" || said == true)
+    fn has_gpc(&self) -> bool {
+        let gpc = self.regs.as_ref().and_then(|regs| regs.ext.as_ref()?.gpc.as_ref());
+        gpc.is_some_and(|gpc| gpc == 1 || gpc == "1" || gpc == true)
     }
 }
 
@@ -278,15 +279,15 @@ impl Site {
             words.extend(listed(&content.keywords));
             words.extend(content.kwarray.iter().cloned());
         }
-        names::keywords(live.snapshot(), words, &mut page);
+        names::add_keywords(live.snapshot(), words, &mut page);
         page
     }
 }
 
-/// A category as the topic that an import of its taxonomy gives: its alias `iab-3.1-150`.
+/// The topic alias that an import of the taxonomy creates for a category, such as `iab-3.1-150`.
 fn topic(cattax: Option<u16>, id: &str) -> Option<String> {
-    let version = match cattax.unwrap_or(FIRST_TAXONOMY) {
-        FIRST_TAXONOMY => "1.0",
+    let version = match cattax.unwrap_or(CONTENT_TAXONOMY_1) {
+        CONTENT_TAXONOMY_1 => "1.0",
         2 => "2.0",
         5 => "2.1",
         6 => "2.2",

@@ -1,5 +1,5 @@
-/** The one script of a page: finds the units, asks once, draws, reports. It keeps nothing, sets
- *  nothing, and whatever it is answered, the page stays as it was or gains a unit. */
+/** The embed script: finds the units of a page, requests decisions in one call, renders them and reports
+ *  events. It stores nothing, and whatever the response, the page is unchanged or gains a unit. */
 
 import { attribute, first, page, placement } from "./page";
 import { send, watch } from "./events";
@@ -9,77 +9,77 @@ import type { Decision, Reply } from "./wire";
 
 declare global {
   interface Window {
-    /** The only name this script leaves on a page. */
+    /** The only global that this script defines. */
     adjacent?: { refresh(): void };
   }
-  /** Address of the file that reads the page, by its content; the build knows it. */
+  /** Hash path of the metadata reader; set by the build. */
   const READING: string;
 }
 
 const BUDGET_MS = 800;
-/** A unit that nobody has seen for so long counts no more when somebody does. */
+/** A unit not displayed within this time no longer counts; it is requested again. */
 const STALE_MS = 9e5;
 const PER_CALL = 8;
 const NAME = "adjacent-unit";
 
 const start = (script: HTMLScriptElement): void => {
-  // A copy on the publisher's own host names the server in `data-base`.
+  // `data-base` names the server if the script is hosted elsewhere.
   const base = new URL(attribute(script, "base") || script.src).origin;
-  /** Every unit in the document, with what is to be done when the document shows or hides. */
+  /** Units in the document, each with its handler for visibility changes. */
   const units = new Map<HTMLElement, () => void>();
-  /** The creatives that stand on the page. */
+  /** Creative ids shown on the page. */
   const shown = new Map<HTMLElement, string>();
-  /** Another page view has another one. */
+  /** Units to request; each page view has its own array. */
   let queue: HTMLElement[] = [];
-  let turn = Promise.resolve();
+  let pending = Promise.resolve();
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(css);
 
-  /** Shows the answer; the publisher's own content where there is none. */
+  /** Renders a decision, or the publisher's fallback content without one. */
   const settle = (unit: HTMLElement, decision?: Decision): void => {
-    const tell = (what: string) =>
+    const dispatch = (name: string) =>
       unit.dispatchEvent(
-        new CustomEvent("adjacent:" + what, { bubbles: true, detail: { decision } }),
+        new CustomEvent("adjacent:" + name, { bubbles: true, detail: { decision } }),
       );
-    const came = Date.now();
+    const receivedAt = Date.now();
     let box: HTMLElement | undefined;
     try {
       box = draw(decision!);
     } catch {
-      // Not in our words.
+      // Not a valid decision.
     }
     unit.shadowRoot!.replaceChildren(box || document.createElement("slot"));
     if (box) {
       const { impression, viewable } = Object(decision!.event_urls);
-      const look = watch(
+      const update = watch(
         box,
         () => {
-          if (Date.now() - came < STALE_MS) send(impression);
+          if (Date.now() - receivedAt < STALE_MS) send(impression);
           else add(unit);
         },
-        // Without this address the publisher's pages are not to be observed.
+        // Without this URL the publisher does not measure viewability.
         viewable &&
           (() => {
             send(viewable);
-            tell("viewable");
+            dispatch("viewable");
           }),
       );
-      units.set(unit, look);
+      units.set(unit, update);
       shown.set(unit, decision!.creative!.id!);
     }
-    // Neither a unit nor a reason against one is an error, whatever was said.
-    tell(box ? "fill" : decision?.reason ? "nofill" : "error");
+    // Neither a unit nor a no-fill reason: an error.
+    dispatch(box ? "fill" : decision?.reason ? "nofill" : "error");
   };
 
-  /** The units that are still in the document. */
-  const live = (): HTMLElement[] => {
+  /** Drops units that left the document and returns the others. */
+  const connectedUnits = (): HTMLElement[] => {
     units.forEach((_, unit) => unit.isConnected || (units.delete(unit), shown.delete(unit)));
     return [...units.keys()];
   };
 
-  const ask = async (): Promise<void> => {
-    const asked = queue;
-    const sources = [...live(), script];
+  const requestBatch = async (): Promise<void> => {
+    const view = queue;
+    const sources = [...connectedUnits(), script];
     const batch = queue.splice(0, PER_CALL).filter((unit) => units.has(unit));
     if (!batch[0]) return;
     let reply: Reply | undefined;
@@ -91,13 +91,13 @@ const start = (script: HTMLScriptElement): void => {
         placements: batch.map(placement),
       };
       if (first(sources, "read")) {
-        // It has half of the time, and what it does not read is not there.
+        // Limited to half of the budget; on failure the request is sent without metadata.
         await Promise.race([
           import(base + READING).then((reading) => reading.read(body.page)),
           new Promise((late) => setTimeout(late, BUDGET_MS / 2)),
         ]).catch(Object);
       }
-      // Plain text, so that no browser asks for permission first.
+      // Sent as plain text, which avoids a CORS preflight.
       const call = () =>
         fetch(base + "/v1/decisions", {
           method: "POST",
@@ -105,13 +105,13 @@ const start = (script: HTMLScriptElement): void => {
           body: JSON.stringify(body),
           signal,
         });
-      // A connection that broke is tried once more, and after the budget fails at once.
+      // Retries once after a network error; after the budget the retry fails at once.
       reply = await (await call().catch(call)).json();
     } catch {
-      // Too late, unreachable or garbage: the unit stays collapsed.
+      // Timeout, network error or invalid response: the unit stays collapsed.
     }
-    // An answer to a page view that is over belongs to nobody.
-    if (asked == queue) {
+    // Ignore the response if a new page view has begun.
+    if (view == queue) {
       batch.forEach((unit, key) => settle(unit, reply?.decisions?.[key]));
     }
   };
@@ -119,36 +119,36 @@ const start = (script: HTMLScriptElement): void => {
   const add = (unit: HTMLElement): void => {
     shown.delete(unit);
     queue.push(unit);
-    // One call after the other, because each says what the ones before have shown.
-    setTimeout(() => (turn = turn.then(ask)));
+    // Calls are sequential, because each lists the creatives that earlier ones have shown.
+    setTimeout(() => (pending = pending.then(requestBatch)));
   };
 
-  const take = (unit: HTMLElement): void => {
+  const register = (unit: HTMLElement): void => {
     if (units.has(unit)) return;
     try {
-      // One that was here before still has what it was given.
+      // A unit that was removed and re-added keeps its shadow root.
       if (unit.shadowRoot?.adoptedStyleSheets[0] != sheet) {
         unit.attachShadow({ mode: "open" }).adoptedStyleSheets = [sheet];
       }
       units.set(unit, Object);
       add(unit);
     } catch {
-      // An element that can hold nothing, or holds something else already.
+      // An element without shadow root support, or with another shadow root.
     }
   };
 
-  /** A new page view in the same document: every unit that is still there is asked for again. */
+  /** Starts a new page view in the same document: requests every remaining unit again. */
   const refresh = (): void => {
     queue = [];
-    live().forEach(add);
+    connectedUnits().forEach(add);
   };
 
-  /** Units, and elements of the publisher's own that stand for one, as they follow each other. */
-  const find = () =>
-    document.querySelectorAll<HTMLElement>(NAME + ",." + NAME).forEach(take);
+  /** Registers unit elements, and elements with the class of the same name, in document order. */
+  const findUnits = () =>
+    document.querySelectorAll<HTMLElement>(NAME + ",." + NAME).forEach(register);
 
-  const begin = (): void => {
-    find();
+  const init = (): void => {
+    findUnits();
     if (!units.size && attribute(script, "placement")) {
       const own = document.createElement(NAME);
       Object.assign(own.dataset, script.dataset);
@@ -158,26 +158,26 @@ const start = (script: HTMLScriptElement): void => {
       NAME,
       class extends HTMLElement {
         connectedCallback(): void {
-          take(this);
+          register(this);
         }
       },
     );
-    new MutationObserver(find).observe(document, { childList: true, subtree: true });
+    new MutationObserver(findUnits).observe(document, { childList: true, subtree: true });
   };
 
-  // In a turn of its own: a page that was rendered ahead is shown before it is said to be a page,
-  // and what it sends until then is sent as what nobody looks at.
+  // In a separate task: a prerendered page becomes visible before `prerendering` is cleared, and
+  // anything sent before that is marked as prerendered.
   document.addEventListener("visibilitychange", () =>
-    setTimeout(() => units.forEach((look) => look())),
+    setTimeout(() => units.forEach((update) => update())),
   );
   window.adjacent = { refresh };
-  if (document.readyState == "loading") document.addEventListener("DOMContentLoaded", begin);
-  else begin();
+  if (document.readyState == "loading") document.addEventListener("DOMContentLoaded", init);
+  else init();
 };
 
 try {
   const script = document.currentScript;
   if (script && !window.adjacent) start(script as HTMLScriptElement);
 } catch {
-  // A browser from before 2023, or an address that is none: the page stays as it was.
+  // An unsupported browser (before 2023) or an invalid URL: the page is unchanged.
 }

@@ -1,55 +1,55 @@
-/** The operator's console: opens with a key, asks for everything, forgets the key with the page. */
+/** The operator console: signs in with a key, loads all sections, and discards the key with the page. */
 
-import { byId } from "./console/act";
-import { ask, keep, tries } from "./console/ask";
-import { numbers } from "./console/numbers";
-import { history, onChange, version } from "./console/served";
-import { sold, watchSold } from "./console/sold";
+import { byId } from "./console/controls";
+import { attempt, request, setKey } from "./console/request";
+import { metrics } from "./console/metrics";
+import { history, onChange, version } from "./console/catalog";
+import { campaigns, watchCampaigns } from "./console/campaigns";
 import { watchWeights, weights, weightsAgain } from "./console/weights";
-import { watchWhy } from "./console/why";
+import { watchDecision } from "./console/decision";
 
-const inside = (open: boolean): void => {
+const setSignedIn = (open: boolean): void => {
   for (const part of document.querySelectorAll<HTMLElement>("[data-needs-key]")) {
     part.hidden = !open;
   }
-  byId("closed").hidden = open;
-  byId("opened").hidden = !open;
+  byId("signed-out").hidden = open;
+  byId("signed-in").hidden = !open;
 };
 
 const field = (): HTMLInputElement => byId<HTMLInputElement>("key");
 
-/** Tries the key, and shows everything when it is an operator's. */
+/** Checks the key and loads all sections if it is an operator's. */
 const open = async (): Promise<void> => {
-  keep(field().value);
+  setKey(field().value);
   const button = byId<HTMLButtonElement>("open");
   button.disabled = true;
-  const opened = await tries("Opening with this key", byId("door-said"), async () => {
-    await ask("/v1/admin/head");
+  const valid = await attempt("Sign in failed", byId("sign-in-status"), async () => {
+    await request("/v1/admin/head");
   });
   button.disabled = false;
-  if (!opened) {
-    keep("");
+  if (!valid) {
+    setKey("");
     return;
   }
-  // From here on it is in memory alone.
+  // From here on the key exists only in memory.
   field().value = "";
-  inside(true);
+  setSignedIn(true);
   byId("forget").focus({ preventScroll: true });
-  await Promise.all([history(), numbers(), sold(), weights()]);
+  await Promise.all([history(), metrics(), campaigns(), weights()]);
 };
 
-/** Forgets the key and everything that it opened. */
+/** Discards the key and all data loaded with it. */
 const forget = (): void => {
-  keep("");
+  setKey("");
   field().value = "";
-  inside(false);
-  for (const part of document.querySelectorAll("#inside [id$='-said'], #inside [id$='-shown']")) {
-    if (part.id != "weights-shown") part.replaceChildren();
+  setSignedIn(false);
+  for (const part of document.querySelectorAll("#inside [id$='-status'], #inside [id$='-content']")) {
+    if (part.id != "weights-content") part.replaceChildren();
   }
   for (const input of document.querySelectorAll<HTMLInputElement>("#inside input")) {
     input.value = "";
   }
-  for (const said of document.querySelectorAll("[data-effect]")) said.replaceChildren();
+  for (const effect of document.querySelectorAll("[data-effect]")) effect.replaceChildren();
   byId("served").replaceChildren();
 };
 
@@ -62,16 +62,16 @@ byId("forget").addEventListener("click", () => {
   void version();
   field().focus();
 });
-byId("numbers-again").addEventListener("click", () => void numbers());
-byId("history-again").addEventListener("click", () => void history());
-// A page that a browser keeps for "back" keeps no key.
+byId("metrics-refresh").addEventListener("click", () => void metrics());
+byId("history-refresh").addEventListener("click", () => void history());
+// A page in the back/forward cache must not retain the key.
 addEventListener("pagehide", forget);
 addEventListener("pageshow", (event) => {
   if (event.persisted) void version();
 });
-watchSold();
-watchWhy();
+watchCampaigns();
+watchDecision();
 watchWeights();
-onChange(sold);
+onChange(campaigns);
 onChange(weightsAgain);
 void version();

@@ -4,7 +4,7 @@ declare module "unit.css" {
   export default text;
 }
 
-/** What not every browser has: the second version of the observer, and pages rendered ahead. */
+/** Features that not every browser supports: Intersection Observer v2 and prerendering. */
 interface IntersectionObserverInit {
   trackVisibility?: boolean;
   delay?: number;

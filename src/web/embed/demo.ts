@@ -1,5 +1,5 @@
-/** The demo page's own script: shows what was decided beside the unit, and why. The unit itself
- *  knows nothing of it; all it hears are the events that every page can listen to. */
+/** The script of the demo page: shows the decision and its explanation beside the unit. The unit is
+ *  not involved; the script only listens to the events that any page can receive. */
 
 import { attribute } from "./page";
 import { rows, element } from "./show";
@@ -16,7 +16,7 @@ const facts = (decision: Decision): [string, string | undefined][] => {
         ["Shown", [decision.advertiser?.name, creative?.style].filter(Boolean).join(", ")],
         ["Tier", decision.tier],
         ["Label", label?.text],
-        ["Label rules", label?.ruleset],
+        ["Label ruleset", label?.ruleset],
         ["Reader's region", label?.region_basis?.replaceAll("_", " ")],
         ["Why", why?.why],
         ["On behalf of", why?.on_behalf_of],
@@ -30,7 +30,7 @@ const facts = (decision: Decision): [string, string | undefined][] => {
       ];
 };
 
-/** Reports that left the page, by the address each went to: the browser's own record of them. */
+/** Lists the events that the page sent, from the browser's resource timing entries. */
 const watchReports = (into: HTMLElement, decision: Decision): void => {
   const known = new Map([
     [decision.event_urls?.impression, "impression"],
@@ -38,26 +38,26 @@ const watchReports = (into: HTMLElement, decision: Decision): void => {
     [decision.creative?.command?.copy_url, "copy"],
   ]);
   into.replaceChildren(element("li", "none yet"));
-  const told = new Set<string>();
+  const seen = new Set<string>();
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
       const kind = known.get(entry.name);
-      if (!kind || told.has(kind)) continue;
-      if (!told.size) into.replaceChildren();
-      told.add(kind);
+      if (!kind || seen.has(kind)) continue;
+      if (!seen.size) into.replaceChildren();
+      seen.add(kind);
       into.append(element("li", `${kind}, ${(entry.startTime / 1000).toFixed(1)} s into the page`));
     }
   }).observe({ type: "resource", buffered: true });
 };
 
-let asked = 0;
+let latest = 0;
 
 const show = async (decision: Decision | undefined): Promise<void> => {
   const box = panel();
   if (!box) return;
-  const own = ++asked;
+  const own = ++latest;
   if (!decision) {
-    box.replaceChildren(element("p", "The server did not answer in time. The page is as it was."));
+    box.replaceChildren(element("p", "The server did not respond in time. The page is unchanged."));
     return;
   }
   const parts: Node[] = [rows(facts(decision))];
@@ -66,7 +66,7 @@ const show = async (decision: Decision | undefined): Promise<void> => {
     parts.push(element("h3", "Events sent"), reports);
     watchReports(reports, decision);
     if (!decision.event_urls?.viewable) {
-      parts.push(element("p", "Measured without observing the viewport.", "dim"));
+      parts.push(element("p", "Viewability is not measured.", "dim"));
     }
   }
   const trace = element("div");
@@ -75,29 +75,29 @@ const show = async (decision: Decision | undefined): Promise<void> => {
 
   const from = document.body.dataset["explain"];
   if (!from || !decision.decision_id) return;
-  // A decision is on disk within a second; until then the trace is asked for again.
+  // A decision is written to disk within a second; retry until then.
   for (const wait of [0, 400, 1200]) {
     await new Promise((done) => setTimeout(done, wait));
-    // Whoever asked again meanwhile waits for another trace.
-    if (own != asked) return;
+    // A newer decision has replaced this one.
+    if (own != latest) return;
     try {
       const reply = await fetch(from + encodeURIComponent(decision.decision_id));
       if (!reply.ok) continue;
-      const told = (await reply.json()) as Explained;
-      if (own == asked) trace.replaceChildren(...explain(told));
+      const explained = (await reply.json()) as Explained;
+      if (own == latest) trace.replaceChildren(...explain(explained));
       return;
     } catch {
-      // Tried again below.
+      // Retried by the loop.
     }
   }
-  trace.replaceChildren(element("p", "No trace of this decision was kept.", "dim"));
+  trace.replaceChildren(element("p", "No trace of this decision was recorded.", "dim"));
 };
 
 for (const what of ["fill", "nofill", "error"]) {
   document.addEventListener("adjacent:" + what, (event) => {
     const { decision } = (event as CustomEvent<{ decision?: Decision }>).detail;
     void show(decision);
-    // The page's own script tells of its decision, under the name that the page asked by.
+    // Shown under the placement name that the page requested.
     const name = attribute(event.target as Element, "placement");
     shown({ decisions: { [name]: decision } }, decision);
   });

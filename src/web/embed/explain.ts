@@ -1,4 +1,4 @@
-/** A decision's trace as something to read: who was there, who left at which rule, who was drawn. */
+/** Renders a decision trace: the candidates, the rule that removed each flight, and the draw. */
 
 import { bar, element, factor, percent, rows, table } from "./show";
 
@@ -34,8 +34,8 @@ export interface Explained {
 
 const plain = (name = ""): string => name.replaceAll("_", " ");
 
-/** The parts of a score: how closely the page was met, and the factors that come of it; what does
- *  not apply or multiplies by one says nothing. */
+/** The terms of a score: how the page matched and the resulting factors, without those that do not
+ *  apply or equal 1. */
 const terms = (of: Record<string, number | string | boolean> = {}): string =>
   Object.entries(of)
     .filter(([, value]) => value !== false && value !== 1 && value !== "any")
@@ -48,7 +48,7 @@ const terms = (of: Record<string, number | string | boolean> = {}): string =>
     )
     .join(", ");
 
-/** A bar that says how many instead of how much. */
+/** A bar labelled with a count instead of a percentage. */
 const counted = (count: number, all: number): HTMLElement => {
   const made = bar(count / all);
   made.lastElementChild!.textContent = String(count);
@@ -58,18 +58,18 @@ const counted = (count: number, all: number): HTMLElement => {
 const stages = (slot: Slot): HTMLElement => {
   const removed = (slot.stages ?? []).filter((stage) => stage.removed);
   const left = slot.candidates?.length ?? 0;
-  let still = left + removed.reduce((sum, stage) => sum + (stage.removed ?? 0), 0);
-  const all = still || 1;
-  const lines: (string | Node)[][] = [["flights known", "", counted(still, all)]];
+  let remaining = left + removed.reduce((sum, stage) => sum + (stage.removed ?? 0), 0);
+  const all = remaining || 1;
+  const lines: (string | Node)[][] = [["all flights", "", counted(remaining, all)]];
   for (const stage of removed) {
-    still -= stage.removed ?? 0;
-    lines.push([plain(stage.stage), `−${stage.removed}`, counted(still, all)]);
+    remaining -= stage.removed ?? 0;
+    lines.push([plain(stage.stage), `−${stage.removed}`, counted(remaining, all)]);
   }
-  return table(["Rule", "Removed", "Still there"], lines);
+  return table(["Rule", "Filtered", "Remaining"], lines);
 };
 
 const one = (slot: Slot): Node[] => {
-  const parts: Node[] = [element("h3", "The funnel"), stages(slot)];
+  const parts: Node[] = [element("h3", "Filters"), stages(slot)];
   if (slot.candidates?.length) {
     const drawn = slot.result?.flight;
     const lines = slot.candidates.map((candidate) => {
@@ -86,43 +86,43 @@ const one = (slot: Slot): Node[] => {
     });
     parts.push(
       element("h3", "The draw"),
-      table(["Flight", "Who", "Chance", "Score", "What moved it"], lines),
+      table(["Flight", "Advertiser", "Probability", "Score", "Score factors"], lines),
     );
   }
   if (slot.removed?.length) {
-    const lines = slot.removed.map((gone) => [
-      gone.flight ?? "",
-      plain(gone.stage),
-      gone.reason ?? "",
+    const lines = slot.removed.map((removed) => [
+      removed.flight ?? "",
+      plain(removed.stage),
+      removed.reason ?? "",
     ]);
     const more = element("details");
-    const summary = element("summary", `Who was removed, and by which rule (${lines.length})`);
-    more.append(summary, table(["Flight", "Rule", "Why"], lines));
+    const summary = element("summary", `Filtered flights by rule (${lines.length})`);
+    more.append(summary, table(["Flight", "Rule", "Reason"], lines));
     (more as HTMLDetailsElement).open = lines.length < 9;
     parts.push(more);
   }
   return parts;
 };
 
-/** The trace of a whole page call. */
-export const explain = (told: Explained): Node[] => {
-  const parts = (told.slots ?? []).flatMap(one);
-  const versions = Object.entries(told.versions ?? {})
+/** The trace of a whole decision request. */
+export const explain = (trace: Explained): Node[] => {
+  const parts = (trace.slots ?? []).flatMap(one);
+  const versions = Object.entries(trace.versions ?? {})
     .map(([what, version]) => `${what} ${version}`)
     .join(" · ");
-  const result = told.slots?.[0]?.result;
+  const result = trace.slots?.[0]?.result;
   const odds =
     result?.fill && result.flight_propensity != null
       ? `${percent(result.flight_propensity)} for the flight, ${percent(result.creative_propensity ?? 1)} for the creative`
       : "";
-  const check = told.agrees
-    ? "computed again from what was recorded: the same"
-    : "computed again from what was recorded: NOT the same";
+  const check = trace.agrees
+    ? "recomputed from the recorded inputs: identical"
+    : "recomputed from the recorded inputs: DIFFERENT";
   const facts = rows([
-    ["Odds", odds],
+    ["Probability", odds],
     ["Versions", versions],
     ["Replay", check],
   ]);
-  parts.push(element("h3", "Behind it"), facts);
+  parts.push(element("h3", "Details"), facts);
   return parts;
 };

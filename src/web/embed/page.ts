@@ -1,12 +1,12 @@
-/** What a page says about itself, in attributes of units and of the script's own tag. */
+/** Page context from the attributes of units and of the script tag. */
 
-/** Whom a page names; a name alone is a mention. */
+/** An entity of the page; a name alone is a mention. */
 export type Entity = string | { name: string; role: string };
 
-/** What a call says of its page. */
+/** The page context of a request. */
 export type Page = ReturnType<typeof page>["page"];
 
-/** An attribute of a unit, or the `data-` one of the script and of any other element. */
+/** An attribute of a unit, or the `data-` attribute of the script or another element. */
 export const attribute = (from: Element, name: string): string =>
   from.getAttribute(name) || from.getAttribute("data-" + name) || "";
 
@@ -16,18 +16,18 @@ const list = (from: Element, name: string): string[] =>
     .map((part) => part.trim())
     .filter(Boolean);
 
-/** The first value that any of these has. */
+/** The first non-empty value of an attribute. */
 export const first = (sources: Element[], name: string): string | undefined =>
   sources.map((from) => attribute(from, name)).find(Boolean);
 
-/** One context for the whole page: lists are joined, single values come from the first that has one.
- *  The server knows how many of them count. */
+/** One context for the whole page: lists are merged, single values come from the first source that has
+ *  one. The server applies the limits. */
 export const page = (sources: Element[], shown: string[]) => {
   const all = (name: string) => [...new Set(sources.flatMap((from) => list(from, name)))];
   const one = (name: string) => first(sources, name);
   return {
     page: {
-      // Query and fragment may name a reader, so they stay here.
+      // Query and fragment may identify a reader, so they are never sent.
       url: location.href.split(/[?#]/)[0]!,
       language: one("language") || document.documentElement.lang || undefined,
       topics: all("topics"),
@@ -44,7 +44,8 @@ export const page = (sources: Element[], shown: string[]) => {
   };
 };
 
-/** A unit as the call names it: two of one placement are two, and one that names none has none. */
+/** A unit's placement in the request. The key is its index, so a placement may occur twice; without a
+ *  placement attribute the name is "-", which gets no unit. */
 export const placement = (unit: Element, key: number) => ({
   name: attribute(unit, "placement") || "-",
   key: key + "",

@@ -1,5 +1,5 @@
-/** Reads what a page says about itself where others read it, too: its metadata. Only pages that ask
- *  for it load this file; what does not read is not there. */
+/** Reads page context from standard metadata: Open Graph, JSON-LD and meta tags. Loaded only by pages
+ *  that request it; unreadable metadata is ignored. */
 
 import type { Entity, Page } from "./page";
 
@@ -10,14 +10,14 @@ const texts = (value: unknown): string[] =>
     return named ? texts(named) : [];
   });
 
-/** Names as an attribute would hold them, none longer than the server takes. */
+/** Normalises names as in attributes and cuts them to the server's limit. */
 const clean = (names: string[]): string[] =>
   names.map((name) => name.replace(/\s+/g, " ").trim().slice(0, 128)).filter(Boolean);
 
-/** Keywords are a list, or one text with commas. */
+/** Keywords are a list or one comma-separated text. */
 const split = (name: string): string[] => name.split(",");
 
-/** Values of `<meta property=…>` and `<meta name=…>` alike: sites write either. */
+/** Values of `<meta property=…>` and `<meta name=…>`, since sites use either. */
 const meta = (name: string): string[] =>
   [...document.querySelectorAll(`meta[property="${name}" i], meta[name="${name}" i]`)].map(
     (tag) => tag.getAttribute("content") || "",
@@ -25,12 +25,12 @@ const meta = (name: string): string[] =>
 
 type Thing = Record<string, unknown>;
 
-/** Things that the page describes, those inside of a graph as well; what is broken says nothing. */
+/** JSON-LD objects, including those of a `@graph`; malformed blocks are ignored. */
 const things = (): Thing[] =>
   [...document.querySelectorAll('script[type="application/ld+json" i]')].flatMap((script) => {
     try {
-      const said = [JSON.parse(script.textContent || "")].flat() as (Thing | null)[];
-      return said
+      const objects = [JSON.parse(script.textContent || "")].flat() as (Thing | null)[];
+      return objects
         .flatMap((thing) => [thing, thing?.["@graph"]].flat() as (Thing | null)[])
         .filter((thing): thing is Thing => !!thing && typeof thing == "object");
     } catch {
@@ -38,19 +38,19 @@ const things = (): Thing[] =>
     }
   });
 
-/** Adds what an attribute would have said: sections and tags are topics, `about` is whom the story is
- *  about, `mentions` whom it names. What attributes say comes first, so that it is what counts. */
+/** Adds metadata to the page context: sections and tags are topics, `about` gives subjects, `mentions`
+ *  mentions. Attribute values come first, so they have priority when limits apply. */
 export const read = (page: Page): void => {
-  const said = things();
-  const of = (name: string) => said.flatMap((thing) => texts(thing[name]));
+  const objects = things();
+  const of = (name: string) => objects.flatMap((thing) => texts(thing[name]));
   const tags = meta("article:tag").flatMap(split);
   const about = clean(of("about"));
-  const add = <T>(to: T[], names: T[], most: number) =>
-    to.splice(0, to.length, ...new Set([...to, ...names].slice(0, most)));
+  const add = <T>(to: T[], names: T[], limit: number) =>
+    to.splice(0, to.length, ...new Set([...to, ...names].slice(0, limit)));
   add(page.topics, clean([...meta("article:section"), ...of("articleSection"), ...tags, ...about]), 16);
   add(page.keywords, clean([...meta("keywords"), ...of("keywords"), ...tags].flatMap(split)), 64);
   add<Entity>(page.entities, [...about.map((name) => ({ name, role: "subject" })), ...clean(of("mentions"))], 32);
   const canonical = document.querySelector<HTMLLinkElement>('link[rel~="canonical" i]')?.href || "";
-  // Query and fragment of this one are the site's own, and still of no use to the server.
+  // Query and fragment are not needed by the server.
   if (/^https?:/.test(canonical)) page.url = canonical.split(/[?#]/)[0]!;
 };

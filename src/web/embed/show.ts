@@ -1,6 +1,6 @@
-/** Small pieces of a page, made of text nodes only. */
+/** Small page elements, built from text nodes only. */
 
-/** An element with a text and a class. */
+/** Creates an element with a text and a class. */
 export const element = (tag: string, text = "", name = ""): HTMLElement => {
   const made = document.createElement(tag);
   if (text) made.textContent = text;
@@ -8,7 +8,7 @@ export const element = (tag: string, text = "", name = ""): HTMLElement => {
   return made;
 };
 
-/** A list of names and what they are; names of nothing are left out. */
+/** A description list; pairs without a value are omitted. */
 export const rows = (pairs: [string, string | Node | undefined][]): HTMLElement => {
   const list = element("dl", "", "facts");
   for (const [name, value] of pairs) {
@@ -20,7 +20,7 @@ export const rows = (pairs: [string, string | Node | undefined][]): HTMLElement 
   return list;
 };
 
-/** A table that scrolls by itself on a narrow screen. */
+/** A table in a container that scrolls on narrow screens. */
 export const table = (heads: string[], lines: (string | Node)[][]): HTMLElement => {
   const around = element("div", "", "scroll");
   around.tabIndex = 0;
@@ -48,7 +48,7 @@ export const table = (heads: string[], lines: (string | Node)[][]): HTMLElement 
   return around;
 };
 
-/** A bar from nothing to the whole, with its number. */
+/** A bar for a share from 0 to 1, with its percentage. */
 export const bar = (share: number): HTMLElement => {
   const made = element("span", "", "bar");
   const fill = element("span", "", "bar-fill");
@@ -60,9 +60,9 @@ export const bar = (share: number): HTMLElement => {
   return made;
 };
 
-/** A share as a person reads it. */
+/** A share as a percentage. */
 export const percent = (share: number): string =>
   `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
 
-/** A factor of a score, without digits that say nothing. */
+/** A score factor with at most two decimals. */
 export const factor = (value: number): string => `×${Number(value.toFixed(2))}`;

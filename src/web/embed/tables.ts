@@ -1,12 +1,12 @@
-/** Tables that sort by the column that is chosen. Without this they stand in the order they came in. */
+/** Makes tables sortable by column. Without this script they keep the server's order. */
 
 const column = (row: HTMLTableRowElement, at: number): string => row.cells[at]?.textContent?.trim() ?? "";
 
-/** Numbers by their size, everything else as people sort it; what is empty comes last. */
+/** Compares numbers by value and other texts in natural order; empty cells come last. */
 const compare = (one: string, other: string): number => {
   if (!one || !other) return Number(!one) - Number(!other);
   const [a, b] = [parseFloat(one), parseFloat(other)];
-  // A date, a time and an id begin with digits, too.
+  // Dates, times and ids also begin with digits.
   const amounts = [one, other].every((text) => /^-?\d+(\.\d+)?( |$)/.test(text));
   return amounts ? a - b : one.localeCompare(other, undefined, { numeric: true });
 };
@@ -20,15 +20,15 @@ const sortable = (table: HTMLTableElement) => {
     button.append(...cell.childNodes);
     cell.append(button);
     button.addEventListener("click", () => {
-      // Numbers are asked for from the top, names from the beginning.
+      // The first click sorts numbers descending and names ascending.
       const sorted = cell.getAttribute("aria-sort");
-      const falls = sorted ? sorted === "ascending" : cell.classList.contains("num");
+      const descending = sorted ? sorted === "ascending" : cell.classList.contains("num");
       for (const other of head.cells) other.removeAttribute("aria-sort");
-      cell.setAttribute("aria-sort", falls ? "descending" : "ascending");
+      cell.setAttribute("aria-sort", descending ? "descending" : "ascending");
       const rows = [...body.rows].map((row) => ({ row, text: column(row, at) }));
       const empty = rows.filter(({ text }) => !text);
       const filled = rows.filter(({ text }) => text).sort((a, b) => compare(a.text, b.text));
-      if (falls) filled.reverse();
+      if (descending) filled.reverse();
       body.append(...filled.concat(empty).map(({ row }) => row));
     });
   });

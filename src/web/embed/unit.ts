@@ -1,11 +1,11 @@
-/** A decision as elements. Text is only ever a text node, an address only ever http or https. */
+/** Renders a decision as elements. Text is always a text node, a URL always http or https. */
 
 import { safe, send } from "./events";
 import type { Command, Creative, Decision, Picture } from "./wire";
 
 const make = (parent: Element, tag: string, name: string, text?: string): HTMLElement => {
   const made = document.createElement(tag);
-  // A page may give it other looks by this name, inside of HTML and of a shadow tree alike.
+  // Pages can style the element by this class, or by `::part()` in a shadow tree.
   made.part = made.className = "adj-" + name;
   made.textContent = text!;
   parent.append(made);
@@ -23,40 +23,40 @@ const link = (
   safe(url) &&
   Object.assign(make(parent, "a", name, text), { href: url, target: "_blank" }, more);
 
-/** Its size comes with it, so that its room is kept free before it is there. */
+/** An image with its size, so that the layout does not shift when it loads. */
 const picture = (parent: Element, name: string, from?: Picture) =>
   safe(from?.url) && Object.assign(make(parent, "img", name), from, { src: from!.url });
 
-const command = (parent: Element, said: Command): void => {
+const command = (parent: Element, from: Command): void => {
   const box = make(parent, "figure", "cmd");
-  const typed = make(box, "code", "typed", said.text);
-  const button = make(box, "button", "copy", said.copy_text);
-  box.ariaLabel = said.aria!;
+  const typed = make(box, "code", "typed", from.text);
+  const button = make(box, "button", "copy", from.copy_text);
+  box.ariaLabel = from.aria!;
   const copied = () => {
-    // The server counts the first and knows the others for what they are.
-    send(said.copy_url);
-    button.textContent = said.copied_text!;
+    // The server counts the first and marks the others as duplicates.
+    send(from.copy_url);
+    button.textContent = from.copied_text!;
   };
   button.ariaLive = "polite";
-  // A reader who selects and copies by keyboard has copied, too.
+  // Also counts a copy by keyboard selection.
   typed.oncopy = copied;
   button.onclick = () => {
-    // Selected as well: without a secure context there is no clipboard, and the keyboard is left.
+    // Also select the text: without a secure context there is no clipboard API.
     getSelection()!.selectAllChildren(typed);
-    navigator.clipboard?.writeText(said.text!).then(copied, Object);
+    navigator.clipboard?.writeText(from.text!).then(copied, Object);
   };
-  if (said.output) make(box, "samp", "out", said.output);
+  if (from.output) make(box, "samp", "out", from.output);
 };
 
-/** The unit, or nothing when what came is not one (and then it may throw): without its label nothing
- *  is shown. */
+/** Renders the unit; undefined without a headline or a label, since nothing may be shown unlabelled. May
+ *  throw on an invalid decision. */
 export const draw = (decision: Decision): HTMLElement | undefined => {
   const { label, transparency: why } = decision;
   const creative = decision.creative!;
   if (!creative.headline || !label?.text) return;
-  // A line is a label, a headline and one call.
-  const whole: Creative = creative.style == "line" ? {} : creative;
-  const { command: said, price } = whole;
+  // The line style has only a label, a headline and one call to action.
+  const shown: Creative = creative.style == "line" ? {} : creative;
+  const { command: commandText, price } = shown;
 
   const box = document.createElement("aside");
   const line = (name: string, text?: string) => {
@@ -69,20 +69,20 @@ export const draw = (decision: Decision): HTMLElement | undefined => {
 
   const top = make(box, "p", "top");
   top.lang = label.language!;
-  // But not the label, nor the line that it stands in: these have no name there.
+  // Not the label and its line: without a part name, pages cannot restyle them in the shadow tree.
   make(top, "b", "label", label.text).part = top.part = "";
   top.append(" ", label.sponsor_line || "");
-  picture(top, "logo", whole.logo);
-  picture(box, "image", whole.image);
-  line("proof", whole.proof?.text);
-  line("kicker", whole.kicker);
+  picture(top, "logo", shown.logo);
+  picture(box, "image", shown.image);
+  line("proof", shown.proof?.text);
+  line("kicker", shown.kicker);
   const head = make(box, "p", "head");
   link(head, "title", creative.headline, creative.click_url) || head.append(creative.headline);
-  line("body", whole.body);
-  if (said?.text) command(box, said);
+  line("body", shown.body);
+  if (commandText?.text) command(box, commandText);
   const go = make(box, "p", "go");
   creative.ctas
-    ?.slice(0, whole.style ? 4 : 1)
+    ?.slice(0, shown.style ? 4 : 1)
     .forEach((cta) => link(go, "cta", cta.text, cta.click_url));
   const foot = make(box, "p", "foot");
   if (price?.text) make(foot, "span", "price", price.text + (price.note ? " · " + price.note : ""));

@@ -1,5 +1,5 @@
-/** What `POST /v1/decisions` answers, as far as a page uses it. Everything may be missing: the
- *  sender is another machine, and a page must outlive whatever it says. */
+/** The response of `POST /v1/decisions`, as far as a page uses it. Every field is optional, since the
+ *  page must tolerate any response. */
 
 export interface Command {
   text?: string;

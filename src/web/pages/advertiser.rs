@@ -1,6 +1,6 @@
-//! An advertiser's page: where the money went, from what was served to what was clicked.
+//! The advertiser's report page: delivery funnel, invalid events, budgets, flights and breakdowns.
 
-use super::Frame;
+use super::Layout;
 use super::Link;
 use super::chart::Chart;
 use super::chart::per_mille;
@@ -8,29 +8,29 @@ use crate::web::assets;
 use crate::web::html;
 use askama::Template;
 
-/// Everything on the page.
+/// Content of the page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AdvertiserView<'a> {
-    /// Its name.
+    /// The advertiser's name.
     pub name: &'a str,
-    /// The first day, as it is asked for; may be empty.
+    /// First day of the period as requested; may be empty.
     pub from: &'a str,
-    /// The day after the last.
+    /// End of the period, exclusive.
     pub to: &'a str,
-    /// What opens the page, to be sent along with other dates; may be empty.
+    /// Signed link token, resent with the date form; may be empty.
     pub link: &'a str,
-    /// The numbers, or why there are none.
+    /// The report, or the rejected form field.
     pub told: Told,
     /// The menu.
     pub links: &'a [Link],
 }
 
-/// What the page tells.
+/// The report or an error.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Told {
-    /// The numbers of these days.
+    /// The report of the period.
     Numbers(Box<Numbers>),
-    /// Which field of the form was refused, and why.
+    /// The rejected form field, and why.
     Refused(String, String),
 }
 
@@ -40,68 +40,68 @@ impl Default for Told {
     }
 }
 
-/// The numbers, all of one moment.
+/// A report, read at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Numbers {
-    /// Whose days they are.
+    /// Time zone of days and hours.
     pub time_zone: String,
-    /// When they were read; every event received until then is in them.
+    /// When it was read; it includes every event received until then.
     pub at: String,
-    /// Whether nothing can change them any more.
+    /// Whether the report is final.
     pub is_final: bool,
-    /// Single figures.
+    /// Key figures.
     pub facts: Vec<Fact>,
-    /// From served to copied, in that order.
+    /// The funnel from served to copied, in that order.
     pub steps: Vec<StepRow>,
-    /// What was followed and copied.
+    /// Clicks per call to action, and copied commands.
     pub responses: Vec<ResponseRow>,
-    /// What was refused, by reason.
+    /// Invalid events by reason.
     pub refused: Vec<RefusedRow>,
-    /// Budgets, as they are now.
+    /// Current budgets.
     pub campaigns: Vec<CampaignRow>,
-    /// Flights, as they are now.
+    /// Current flights.
     pub flights: Vec<FlightRow>,
-    /// How many flights are not among them.
+    /// Number of flights left out of `flights`.
     pub flights_left_off: usize,
-    /// The same numbers, broken down.
+    /// The report broken down by dimension.
     pub breakdowns: Vec<Breakdown>,
-    /// The same numbers in other forms.
+    /// Downloads of the report in other formats.
     pub downloads: Vec<Link>,
-    /// How a program asks for them.
+    /// Example API call for the report.
     pub call: String,
 }
 
-/// A single figure.
+/// A key figure.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fact {
-    /// What it is.
+    /// Caption.
     pub name: String,
-    /// How much.
+    /// Formatted value.
     pub value: String,
     /// A remark; may be empty.
     pub remark: String,
 }
 
-/// One step of the ladder.
+/// One step of the funnel.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepRow {
-    /// What happened.
+    /// Name of the step.
     pub name: String,
-    /// All that came.
+    /// Gross count.
     pub gross: String,
-    /// What does not count.
+    /// Invalid count.
     pub invalid: String,
-    /// What counts.
+    /// Net count.
     pub net: String,
-    /// Its share of the step it follows from, such as `48.1 % of served`; may be empty.
+    /// Share of the preceding step, such as `48.1 % of served`; may be empty.
     pub share: String,
-    /// Its share of all impressions; may be empty.
+    /// Share of impressions; may be empty.
     pub of_impressions: String,
-    /// What counts, for the bar.
+    /// Net count, for the bar.
     pub net_raw: u64,
 }
 
-/// What readers did with one creative in one way.
+/// Clicks or copies of one creative by call to action or command.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResponseRow {
     /// The call to action, or the command.
@@ -110,132 +110,132 @@ pub struct ResponseRow {
     pub kind: String,
     /// The creative.
     pub creative: String,
-    /// How many counted.
+    /// Net count.
     pub count: String,
-    /// Its share of all of its kind.
+    /// Share of all events of this kind.
     pub share: String,
-    /// How many counted, for the bar.
+    /// Net count, for the bar.
     pub count_raw: u64,
 }
 
-/// Refused events of one reason.
+/// Invalid events of one reason.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RefusedRow {
-    /// Why, in one word.
+    /// The reason code.
     pub reason: String,
-    /// Why, in a sentence.
+    /// Description of the reason.
     pub words: String,
-    /// How many.
+    /// Count.
     pub count: String,
-    /// Its share of all events that came.
+    /// Share of all events received.
     pub share: String,
 }
 
-/// A campaign's money.
+/// A campaign's budgets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CampaignRow {
-    /// What it is called.
+    /// Name.
     pub name: String,
     /// Its id.
     pub id: String,
-    /// Billed in all, what was given back taken off.
+    /// Total spend less credits.
     pub spent: String,
-    /// What it may spend in all, or that there is no such limit.
+    /// Lifetime budget, or a text for "no limit".
     pub lifetime: String,
-    /// Billed today.
+    /// Spend today.
     pub today: String,
-    /// What it may spend in a day.
+    /// Daily budget.
     pub daily: String,
-    /// Held for units whose events are still to come.
+    /// Reserved for units whose billable event is pending.
     pub held: String,
-    /// What is left for today.
+    /// Remaining budget today.
     pub left: String,
-    /// How full the tighter of its two budgets is: a part and a whole, for the bar.
+    /// Used part and total of the tighter of the two budgets, for the bar.
     pub used_raw: (u64, u64),
 }
 
-/// A flight and how far it is.
+/// A flight and its delivery.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlightRow {
     /// Its id.
     pub id: String,
-    /// Whether it is served, and if not, why.
+    /// Status: serving, or why not.
     pub state: String,
-    /// What it pays, for what.
+    /// Price and pricing model.
     pub price: String,
-    /// Counted impressions in all.
+    /// Net impressions to date.
     pub delivered: String,
-    /// How many it is to deliver; may be empty.
+    /// Impression goal; may be empty.
     pub goal: String,
-    /// Delivered and to be delivered, for the bar.
+    /// Delivered and goal, for the bar.
     pub goal_raw: Option<(u64, u64)>,
-    /// How it does against the clock; may be empty.
+    /// Pacing; may be empty.
     pub pace: String,
 }
 
-/// The numbers of every day, site or topic. They add up to the totals.
+/// The report by one dimension (day, site, topic, …). Rows add up to the totals.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Breakdown {
     /// The heading, such as `By topic`.
     pub heading: String,
-    /// What a row is, such as `Topic`.
+    /// Column heading of the dimension, such as `Topic`.
     pub what: String,
-    /// Pictures of it.
+    /// Charts.
     pub charts: Vec<Chart>,
     /// The rows.
     pub rows: Vec<NumbersRow>,
-    /// What the rows add up to, one for each currency.
+    /// Totals of the rows, one per currency.
     pub totals: Vec<NumbersRow>,
 }
 
-/// The numbers of a day, a creative, a publisher or a topic.
+/// One row of a breakdown: a day, a creative, a publisher or a topic.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NumbersRow {
-    /// Of what.
+    /// Dimension value.
     pub name: String,
-    /// What it is called, where the name is an id; may be empty.
+    /// Display name if `name` is an id; may be empty.
     pub remark: String,
-    /// Counted impressions.
+    /// Net impressions.
     pub impressions: String,
-    /// Counted viewable impressions.
+    /// Net viewable impressions.
     pub viewable: String,
-    /// Counted clicks.
+    /// Net clicks.
     pub clicks: String,
-    /// Clicks for each impression; may be empty.
+    /// Click-through rate; may be empty.
     pub click_rate: String,
-    /// Counted copies.
+    /// Net copies.
     pub copies: String,
-    /// What they cost.
+    /// Spend.
     pub spend: String,
 }
 
 #[derive(Template)]
 #[template(path = "advertiser.html", config = "src/web/askama.toml")]
 struct Page<'a> {
-    frame: Frame<'a>,
+    layout: Layout<'a>,
     script: String,
     view: &'a AdvertiserView<'a>,
 }
 
 impl Page<'_> {
-    /// The part of a bar's width that is filled, of a thousand.
+    /// Filled width of a bar, in thousandths.
     fn share(&self, part: &u64, whole: &u64) -> u64 {
         per_mille(*part, *whole)
     }
 
-    fn most_of_steps(&self, rows: &[StepRow]) -> u64 {
+    fn max_of_steps(&self, rows: &[StepRow]) -> u64 {
         rows.iter().map(|row| row.net_raw).max().unwrap_or(0)
     }
 
-    fn most_responses(&self, rows: &[ResponseRow]) -> u64 {
+    fn max_of_responses(&self, rows: &[ResponseRow]) -> u64 {
         rows.iter().map(|row| row.count_raw).max().unwrap_or(0)
     }
 }
 
-/// The advertiser's page.
+/// Renders the advertiser's page.
 pub fn advertiser(view: &AdvertiserView<'_>) -> String {
     html(&Page {
-        frame: Frame::new(view.name, view.links, ""),
+        layout: Layout::new(view.name, view.links, ""),
         script: assets::path(assets::TABLES_JS),
         view,
     })

@@ -1,27 +1,27 @@
-//! Bars as numbers for a template: an inline picture, drawn without a script or a style.
+//! Bar charts as inline SVG geometry, without script or inline style.
 
-/// A chart of one row of bars.
+/// A bar chart.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chart {
-    /// What it shows, for those who do not see it.
+    /// Text alternative for screen readers.
     pub says: String,
-    /// What stands below it in the middle.
+    /// Caption below the chart, centred.
     pub unit: String,
-    /// What stands below its first bar.
+    /// Caption below the first bar.
     pub first: String,
-    /// What stands below its last bar.
+    /// Caption below the last bar.
     pub last: String,
-    /// Values, each with what it stands for in words.
+    /// Values, each with its tooltip.
     pub values: Vec<(u64, String)>,
 }
 
 impl Chart {
-    /// How wide the drawing is. Two days are two bars of a fortnight, not two walls.
+    /// Width of the drawing: at least 14 bars, so that a few bars are not stretched.
     pub(super) fn width(&self) -> usize {
         self.values.len().max(14) * 10
     }
 
-    /// Bars, the highest from bottom to top. What is not zero can be seen.
+    /// Bars scaled to the highest. Values above zero are at least one unit high.
     pub(super) fn bars(&self) -> Vec<Bar> {
         let most = self.values.iter().map(|(value, _)| *value).max().unwrap_or(0);
         let bar = |(at, (value, title)): (usize, &(u64, String))| {
@@ -33,20 +33,20 @@ impl Chart {
     }
 }
 
-/// One bar, in a space that is as wide as there are bars times ten and 100 high.
+/// One bar, in a space of 10 units per bar and 100 units high.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Bar {
-    /// Where it starts.
+    /// Left edge.
     pub x: usize,
-    /// How far down its top is.
+    /// Top edge, from the top of the chart.
     pub top: u64,
-    /// How high it is.
+    /// Height.
     pub height: u64,
-    /// What it stands for, in words.
+    /// Tooltip.
     pub title: String,
 }
 
-/// The share of a whole in thousandths, at most all of it; of nothing, nothing.
+/// `part` of `whole` in thousandths, at most 1000; 0 if `whole` is 0.
 pub(super) fn per_mille(part: u64, whole: u64) -> u64 {
     let scaled = u128::from(part) * 1000;
     let share = scaled.checked_div(u128::from(whole)).unwrap_or(0);
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_stays_between_nothing_and_all() {
+    fn a_share_is_between_0_and_1000() {
         assert_eq!(per_mille(1, 4), 250);
         assert_eq!(per_mille(5, 4), 1000);
         assert_eq!(per_mille(5, 0), 0);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_bar_fills_the_chart_and_one_event_can_be_seen() {
+    fn the_highest_bar_fills_the_chart_and_a_single_event_is_visible() {
         let drawn = chart(&[0, 1, 1_000_000]).bars();
         let heights: Vec<u64> = drawn.iter().map(|bar| bar.height).collect();
         assert_eq!(heights, [0, 1, 100]);
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bar_is_inside_the_drawing() {
+    fn every_bar_is_within_the_chart() {
         for count in [1, 14, 400] {
             let chart = chart(&vec![1; count]);
             assert!(chart.bars().iter().all(|bar| bar.x + 8 <= chart.width()), "{count}");

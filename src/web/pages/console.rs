@@ -1,7 +1,7 @@
-//! The operator's console: a frame with a form for every weight. What is served, sold and counted
-//! its script asks for, with the operator's key; nothing of it is in the page.
+//! The operator console: a static page with a form field per weight. Its script requests all other
+//! data with the operator's key; none of it is in the page.
 
-use super::Frame;
+use super::Layout;
 use super::Link;
 use super::schema::resolve;
 use crate::web::assets;
@@ -9,63 +9,63 @@ use crate::web::html;
 use askama::Template;
 use serde_json::Value;
 
-/// What the console is filled with.
+/// Content of the console page.
 #[derive(Clone, Debug)]
 pub struct ConsoleView<'a> {
-    /// The version that runs.
+    /// The running version.
     pub version: &'a str,
     /// The JSON Schema of the weights: their names, ranges and explanations.
     pub weights: &'a Value,
-    /// Pages elsewhere.
+    /// Links to other pages.
     pub links: &'a [Link],
 }
 
-/// Weights that are one thing.
+/// A group of related weights.
 struct Group {
-    /// What they are about; empty for those that stand alone.
-    about: String,
+    /// Description; empty for ungrouped weights.
+    description: String,
     weights: Vec<Weight>,
 }
 
-/// A weight to fill in.
+/// A form field for one weight.
 struct Weight {
     /// Its path, such as `topic_boost.exact`.
     path: String,
-    /// Its path as the id of its explanation.
+    /// Element id of its description.
     id: String,
-    /// What it means.
-    about: String,
-    /// From where to where; empty without limits.
+    /// Description.
+    description: String,
+    /// Allowed range; empty if unlimited.
     range: String,
 }
 
-fn said(schema: &Value) -> String {
+fn description(schema: &Value) -> String {
     schema["description"].as_str().unwrap_or_default().to_owned()
 }
 
 fn weight(path: String, schema: &Value) -> Weight {
     let range = match (&schema["minimum"], &schema["maximum"]) {
-        (Value::Number(least), Value::Number(most)) => {
-            // A schema writes every limit of a float with a point.
+        (Value::Number(min), Value::Number(max)) => {
+            // JSON Schema writes float limits with a decimal point.
             let bare =
                 |number: &serde_json::Number| number.to_string().trim_end_matches(".0").to_owned();
-            format!("{} to {}", bare(least), bare(most))
+            format!("{} to {}", bare(min), bare(max))
         }
         _ => String::new(),
     };
     let id = format!("about-{}", path.replace(['.', '_'], "-"));
-    Weight { path, id, about: said(schema), range }
+    Weight { path, id, description: description(schema), range }
 }
 
-/// The weights of a schema, those that stand alone first. One level of grouping is all there is.
+/// The weights of a schema, ungrouped ones first. Groups have one level.
 fn groups(schema: &Value) -> Vec<Group> {
-    let mut alone = Group { about: String::new(), weights: Vec::new() };
+    let mut ungrouped = Group { description: String::new(), weights: Vec::new() };
     let mut grouped = Vec::new();
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         match resolve(schema, field)["properties"].as_object() {
-            None => alone.weights.push(weight(name.clone(), field)),
+            None => ungrouped.weights.push(weight(name.clone(), field)),
             Some(inner) => grouped.push(Group {
-                about: said(field),
+                description: description(field),
                 weights: inner
                     .iter()
                     .map(|(own, schema)| weight(format!("{name}.{own}"), schema))
@@ -73,22 +73,22 @@ fn groups(schema: &Value) -> Vec<Group> {
             }),
         }
     }
-    std::iter::once(alone).chain(grouped).collect()
+    std::iter::once(ungrouped).chain(grouped).collect()
 }
 
 #[derive(Template)]
 #[template(path = "console.html", config = "src/web/askama.toml")]
 struct Page<'a> {
-    frame: Frame<'a>,
+    layout: Layout<'a>,
     version: &'a str,
     script: String,
     groups: Vec<Group>,
 }
 
-/// The console.
+/// Renders the console page.
 pub fn console(view: &ConsoleView<'_>) -> String {
     html(&Page {
-        frame: Frame::new("adjacent console", view.links, "/console"),
+        layout: Layout::new("adjacent console", view.links, "/console"),
         version: view.version,
         script: assets::path(assets::CONSOLE_JS),
         groups: groups(view.weights),
@@ -102,11 +102,11 @@ mod tests {
     use crate::catalog::schema::Kind;
     use crate::domain::weights::Weights;
 
-    fn paths(value: &Value, around: &str, found: &mut Vec<String>) {
-        for (name, held) in value.as_object().into_iter().flatten() {
-            let path = format!("{around}{name}");
-            if held.is_object() {
-                paths(held, &format!("{path}."), found);
+    fn paths(value: &Value, prefix: &str, found: &mut Vec<String>) {
+        for (name, child) in value.as_object().into_iter().flatten() {
+            let path = format!("{prefix}{name}");
+            if child.is_object() {
+                paths(child, &format!("{path}."), found);
             } else {
                 found.push(path);
             }
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn every_weight_has_a_field_with_its_explanation_and_range() {
+    fn every_weight_has_a_field_with_description_and_range() {
         let mut wanted = Vec::new();
         paths(&serde_json::to_value(Weights::default()).unwrap(), "", &mut wanted);
         let groups = groups(&schema::of(Kind::Weights));
@@ -122,14 +122,14 @@ mod tests {
         assert_eq!(found.len(), wanted.len());
         for path in wanted {
             let weight = found.iter().find(|weight| weight.path == path).unwrap();
-            assert!(!weight.about.is_empty() && weight.range.contains(" to "), "{path}");
+            assert!(!weight.description.is_empty() && weight.range.contains(" to "), "{path}");
         }
         let boost = found.iter().find(|weight| weight.path == "entity_boost").unwrap();
         assert_eq!(boost.range, "1 to 100");
     }
 
     #[test]
-    fn the_key_has_no_name_that_a_form_would_send() {
+    fn the_key_field_cannot_be_submitted_by_a_form() {
         let schema = schema::of(Kind::Weights);
         let page = console(&ConsoleView { version: "1", weights: &schema, links: &[] });
         assert!(page.contains("<input id=\"key\" type=\"password\""));

@@ -1,6 +1,6 @@
-//! The demo: an article with a unit at its end, what steers it, and why it was chosen.
+//! The demo page: an article with a unit at its end, controls for the request, and the explanation.
 
-use super::Frame;
+use super::Layout;
 use super::Link;
 use crate::web::assets;
 use crate::web::html;
@@ -9,21 +9,21 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
-/// What the switches say, as they stand in the address. Empty is the page's own or nothing.
+/// State of the controls, as query parameters. Empty means the default or none.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct DemoQuery {
     /// The page's topic.
     pub topic: String,
-    /// Whom it mentions, separated by commas.
+    /// Mentioned entities, separated by commas.
     pub entities: String,
-    /// Whom the story is about.
+    /// The entity that is the subject of the article.
     pub subject: String,
-    /// The reader's declared country; empty leaves it to the server.
+    /// The reader's declared country; empty for the observed one.
     pub viewer: String,
-    /// The one style to ask for; empty for the placement's own order.
+    /// The only style requested; empty for the placement's order.
     pub style: String,
-    /// What may be shown: empty, `allow`, `house_only` or `none`.
+    /// `page.commercial`: empty, `allow`, `house_only` or `none`.
     pub commercial: String,
 }
 
@@ -40,32 +40,32 @@ impl Default for DemoQuery {
     }
 }
 
-/// What the demo page is filled with. Pairs are an id and its name.
+/// Content of the demo page. Pairs are an id and a name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DemoView<'a> {
-    /// The server's public address without a slash at its end.
+    /// The server's public URL without a trailing slash.
     pub base_url: &'a str,
-    /// Whose page it is.
+    /// The publisher id.
     pub publisher: &'a str,
-    /// The slot at the end of the article.
+    /// The placement at the end of the article.
     pub placement: &'a str,
     /// The page's region.
     pub region: &'a str,
-    /// Topics to choose from.
+    /// Selectable topics.
     pub topics: Vec<(String, String)>,
-    /// Entities to choose from, as subject or mention.
+    /// Selectable entities.
     pub entities: Vec<(String, String)>,
-    /// Countries to choose from.
+    /// Selectable countries.
     pub countries: Vec<(String, String)>,
-    /// What is chosen.
+    /// The current selection.
     pub query: DemoQuery,
-    /// Where a decision's trace is, up to its id, such as `/demo/explain/`.
+    /// Path prefix of decision traces, such as `/demo/explain/`.
     pub explain: Option<&'a str>,
     /// The menu.
     pub links: &'a [Link],
 }
 
-/// One entry of a list to choose from.
+/// One option of a select.
 struct Choice<'a> {
     value: &'a str,
     text: &'a str,
@@ -82,7 +82,7 @@ fn choices<'a>(
     all.map(|(value, text)| Choice { value, text, chosen: value == chosen }).collect()
 }
 
-/// The one line that a publisher pastes.
+/// The embed snippet that a publisher pastes.
 #[derive(Template)]
 #[template(path = "embed.html", config = "src/web/askama.toml")]
 struct EmbedLine<'a> {
@@ -91,7 +91,7 @@ struct EmbedLine<'a> {
     attributes: Vec<(&'a str, &'a str)>,
 }
 
-/// The line for a page, such as `<script async src="…" data-publisher="…" …></script>`.
+/// The embed snippet, such as `<script async src="…" data-publisher="…" …></script>`.
 ///
 /// Values are escaped; the result is HTML.
 pub fn embed_line(view: &DemoView<'_>) -> String {
@@ -110,12 +110,12 @@ pub fn embed_line(view: &DemoView<'_>) -> String {
     html(&EmbedLine { base_url: view.base_url, publisher: view.publisher, attributes })
 }
 
-/// What a text with commas names.
+/// Splits a comma-separated list.
 fn listed(text: &str) -> Vec<&str> {
     text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()
 }
 
-/// The call that the line makes, as a person would write it; a test, since a playground bills nobody.
+/// The request that the snippet sends, formatted, with `test` set so that the playground never bills.
 fn request(view: &DemoView<'_>) -> String {
     let query = &view.query;
     let subjects = listed(&query.subject);
@@ -148,7 +148,7 @@ fn request(view: &DemoView<'_>) -> String {
 #[derive(Template)]
 #[template(path = "demo.html", config = "src/web/askama.toml")]
 struct Page<'a> {
-    frame: Frame<'a>,
+    layout: Layout<'a>,
     view: &'a DemoView<'a>,
     script: String,
     line: String,
@@ -160,28 +160,20 @@ struct Page<'a> {
     commercial: Vec<Choice<'a>>,
 }
 
-/// The demo page.
+/// Renders the demo page.
 pub fn demo(view: &DemoView<'_>) -> String {
     let query = &view.query;
-    let styles = [
-        ("", "the placement's order"),
-        ("terminal", "terminal"),
-        ("card", "card"),
-        ("line", "line"),
-    ];
-    let commercial = [
-        ("", "anything"),
-        ("house_only", "the publisher's own only"),
-        ("none", "nothing commercial"),
-    ];
+    let styles =
+        [("", "placement default"), ("terminal", "terminal"), ("card", "card"), ("line", "line")];
+    let commercial = [("", "all units"), ("house_only", "house units only"), ("none", "no units")];
     html(&Page {
-        frame: Frame::new("EU Tech News", view.links, "/demo"),
+        layout: Layout::new("EU Tech News", view.links, "/demo"),
         view,
         script: assets::path(assets::DEMO_JS),
         line: embed_line(view),
         request: request(view),
         topics: choices(&[("", "none")], &view.topics, &query.topic),
-        subjects: choices(&[("", "nobody we know")], &view.entities, &query.subject),
+        subjects: choices(&[("", "none")], &view.entities, &query.subject),
         viewers: choices(&[("", "as observed")], &view.countries, &query.viewer),
         styles: choices(&styles, &[], &query.style),
         commercial: choices(&commercial, &[], &query.commercial),

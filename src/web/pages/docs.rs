@@ -1,10 +1,10 @@
-//! The API reference, rendered from the OpenAPI document that describes it.
+//! The API reference, rendered from the OpenAPI document.
 
-use super::Frame;
+use super::Layout;
 use super::Link;
 use super::guide;
+use super::markdown::inline;
 use super::markdown::paragraphs;
-use super::markdown::phrase;
 use super::schema::Field;
 use super::schema::fields;
 use super::schema::kind;
@@ -24,35 +24,35 @@ struct Call {
     description: String,
     parameters: Vec<Field>,
     bodies: Vec<Body>,
-    answers: Vec<Answer>,
+    responses: Vec<Response>,
 }
 
 /// A body in one format.
 struct Body {
     format: String,
     kind: String,
-    /// What leads to its fields.
+    /// Element id of its field table.
     id: String,
     fields: Fields,
     example: Option<String>,
 }
 
-/// What a body holds: said once on a page, because most answers hold what another one does.
+/// The fields of a body. Identical field tables are rendered once per page.
 enum Fields {
     None,
-    Told(Vec<Field>),
-    /// As where they were told: its address on the page, and its name.
-    As {
+    Listed(Vec<Field>),
+    /// Same as an earlier body: its element id and name.
+    SameAs {
         id: String,
         place: String,
     },
 }
 
-/// Which fields were told where: its id and its name.
-type Told = HashMap<Vec<Field>, (String, String)>;
+/// Element id and name of the body where fields were rendered first.
+type FieldIndex = HashMap<Vec<Field>, (String, String)>;
 
-/// What may come back.
-struct Answer {
+/// A response.
+struct Response {
     status: String,
     description: String,
     bodies: Vec<Body>,
@@ -61,7 +61,7 @@ struct Answer {
 #[derive(Template)]
 #[template(path = "docs.html", config = "src/web/askama.toml")]
 struct Page<'a> {
-    frame: Frame<'a>,
+    layout: Layout<'a>,
     title: &'a str,
     version: &'a str,
     description: String,
@@ -76,12 +76,12 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 
-/// The bodies of a place, such as `GET /livez 200`, that is called `id` on the page.
+/// The bodies of a request or response `place`, such as `GET /livez 200`, with element id `id`.
 fn bodies(
     document: &Value,
     content: &Value,
     (id, place): (&str, &str),
-    told: &mut Told,
+    index: &mut FieldIndex,
 ) -> Vec<Body> {
     let Some(formats) = content.as_object() else { return Vec::new() };
     let body = |(at, (format, media)): (usize, (&String, &Value))| {
@@ -89,11 +89,11 @@ fn bodies(
         let rows = fields(document, &media["schema"]);
         let fields = if rows.is_empty() {
             Fields::None
-        } else if let Some((id, place)) = told.get(&rows) {
-            Fields::As { id: id.clone(), place: place.clone() }
+        } else if let Some((id, place)) = index.get(&rows) {
+            Fields::SameAs { id: id.clone(), place: place.clone() }
         } else {
-            told.insert(rows.clone(), (id.clone(), place.to_owned()));
-            Fields::Told(rows)
+            index.insert(rows.clone(), (id.clone(), place.to_owned()));
+            Fields::Listed(rows)
         };
         let schema = resolve(document, &media["schema"]);
         let named = media["examples"].as_object().and_then(|all| all.values().next());
@@ -113,76 +113,77 @@ fn bodies(
     formats.iter().enumerate().map(body).collect()
 }
 
-fn parameter(document: &Value, given: &Value) -> Field {
-    let given = resolve(document, given);
-    let place = text(given, "in");
+fn parameter(document: &Value, value: &Value) -> Field {
+    let parameter = resolve(document, value);
+    let place = text(parameter, "in");
     Field {
-        name: text(given, "name").to_owned(),
+        name: text(parameter, "name").to_owned(),
         kind: if place == "query" {
-            kind(&given["schema"])
+            kind(&parameter["schema"])
         } else {
-            format!("{}, in {place}", kind(&given["schema"]))
+            format!("{}, in {place}", kind(&parameter["schema"]))
         },
-        required: given["required"].as_bool().unwrap_or(false),
-        description: phrase(text(given, "description")),
+        required: parameter["required"].as_bool().unwrap_or(false),
+        description: inline(text(parameter, "description")),
     }
 }
 
 fn call(
     document: &Value,
     path: &str,
-    around: &Value,
-    (verb, said): (&str, &Value),
-    told: &mut Told,
+    path_item: &Value,
+    (verb, operation): (&str, &Value),
+    index: &mut FieldIndex,
 ) -> Call {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let id = format!("{verb}{}", path.chars().map(plain).collect::<String>());
     let name = format!("{} {path}", verb.to_uppercase());
-    let listed = [&around["parameters"], &said["parameters"]];
+    let listed = [&path_item["parameters"], &operation["parameters"]];
     let listed = listed.into_iter().filter_map(Value::as_array).flatten();
-    let asked = &resolve(document, &said["requestBody"])["content"];
-    let asked = bodies(document, asked, (&format!("{id}-body"), &name), told);
-    let answers = said["responses"].as_object().into_iter().flatten().map(|(status, answer)| {
-        let answer = resolve(document, answer);
-        Answer {
-            status: status.clone(),
-            description: phrase(text(answer, "description")),
-            bodies: bodies(
-                document,
-                &answer["content"],
-                (&format!("{id}-{status}"), &format!("{name}, {status}")),
-                told,
-            ),
-        }
-    });
-    let answers = answers.collect();
+    let content = &resolve(document, &operation["requestBody"])["content"];
+    let request_bodies = bodies(document, content, (&format!("{id}-body"), &name), index);
+    let responses =
+        operation["responses"].as_object().into_iter().flatten().map(|(status, response)| {
+            let response = resolve(document, response);
+            Response {
+                status: status.clone(),
+                description: inline(text(response, "description")),
+                bodies: bodies(
+                    document,
+                    &response["content"],
+                    (&format!("{id}-{status}"), &format!("{name}, {status}")),
+                    index,
+                ),
+            }
+        });
+    let responses = responses.collect();
     Call {
         id,
         verb: verb.to_uppercase(),
         path: path.to_owned(),
-        summary: text(said, "summary").to_owned(),
-        description: paragraphs(text(said, "description")),
-        parameters: listed.map(|given| parameter(document, given)).collect(),
-        bodies: asked,
-        answers,
+        summary: text(operation, "summary").to_owned(),
+        description: paragraphs(text(operation, "description")),
+        parameters: listed.map(|value| parameter(document, value)).collect(),
+        bodies: request_bodies,
+        responses,
     }
 }
 
-/// The reference of an OpenAPI 3.1 document. What the document leaves out is left out here; nothing
-/// in it can break the page. `address` is where the document itself is served.
+/// Renders the reference of an OpenAPI 3.1 document. Absent parts are omitted; no content of the
+/// document can break the page. `address` is the URL of the document.
 pub fn docs(document: &Value, address: &str, links: &[Link]) -> String {
     let mut calls = Vec::new();
-    let mut told = Told::new();
-    for (path, around) in document["paths"].as_object().into_iter().flatten() {
+    let mut index = FieldIndex::new();
+    for (path, path_item) in document["paths"].as_object().into_iter().flatten() {
         for verb in VERBS {
-            if let Some(said) = around.get(verb) {
-                calls.push(call(document, path, around, (verb, said), &mut told));
+            if let Some(operation) = path_item.get(verb) {
+                calls.push(call(document, path, path_item, (verb, operation), &mut index));
             }
         }
     }
     let info = &document["info"];
     html(&Page {
-        frame: Frame::new("API reference", links, "/docs"),
+        layout: Layout::new("API reference", links, "/docs"),
         title: text(info, "title"),
         version: text(info, "version"),
         description: paragraphs(text(info, "description")),

@@ -1,16 +1,16 @@
-//! What a person reads in place of a page that cannot be shown.
+//! The HTML error page.
 
-use super::Frame;
+use super::Layout;
 use super::Link;
 use crate::web::html;
 use askama::Template;
 
-/// Why there is no page.
+/// An error to show.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FailureView<'a> {
-    /// The status in words.
+    /// The HTTP reason phrase.
     pub title: &'a str,
-    /// What was wrong.
+    /// What went wrong.
     pub detail: &'a str,
     /// What to do.
     pub help: &'a str,
@@ -21,11 +21,11 @@ pub struct FailureView<'a> {
 #[derive(Template)]
 #[template(path = "failure.html", config = "src/web/askama.toml")]
 struct Page<'a> {
-    frame: Frame<'a>,
+    layout: Layout<'a>,
     view: &'a FailureView<'a>,
 }
 
-/// The page.
+/// Renders the error page.
 pub fn failure(view: &FailureView<'_>) -> String {
-    html(&Page { frame: Frame::new(view.title, view.links, ""), view })
+    html(&Page { layout: Layout::new(view.title, view.links, ""), view })
 }

@@ -1,6 +1,7 @@
-//! Guides, one for each kind of reader: written once as Markdown, with snippets that tests run.
+//! Guides: Markdown files that a code host shows as they are and `/docs` serves offline. Their
+//! snippets are files of their own, which tests run.
 
-use super::Frame;
+use super::Layout;
 use super::Link;
 use super::markdown::Rendered;
 use super::markdown::render;
@@ -8,62 +9,134 @@ use crate::web::html;
 use askama::Template;
 use rust_embed::Embed;
 
-/// What guides show and tests run.
+/// The snippets that guides link to.
 #[derive(Embed)]
 #[folder = "src/web/snippets/"]
 struct Snippets;
 
-/// The address that guides and snippets are written with.
+/// The base address in guides and snippets; replaced by the server's own.
 const EXAMPLE: &str = "https://units.example";
+
+/// How a guide links to a snippet: alone on a line, and shown in its place when served.
+const SNIPPET: &str = "](../snippets/";
 
 /// A guide.
 #[derive(Debug)]
 pub struct Guide {
-    /// The last part of its address.
+    /// The last segment of its path below `/docs`.
     pub name: &'static str,
-    /// What the menu calls it.
+    /// Its name in menus.
     pub menu: &'static str,
-    /// A sentence about it.
+    /// One sentence about it.
     pub note: &'static str,
+    /// Its file, as other guides link to it.
+    file: &'static str,
+    /// Whether it is in the menu of every page; the others are listed at `/docs`.
+    is_in_menu: bool,
     text: &'static str,
 }
 
-/// Every guide, in the order of the menu.
-pub const GUIDES: [Guide; 4] = [
-    Guide {
-        name: "publisher",
-        menu: "publishers",
-        note: "the first unit, snippets, servers, stops",
-        text: include_str!("../guides/publisher.md"),
-    },
-    Guide {
-        name: "advertiser",
-        menu: "advertisers",
-        note: "your page, your numbers, what is refused and why",
-        text: include_str!("../guides/advertiser.md"),
-    },
-    Guide {
-        name: "operator",
-        menu: "operators",
-        note: "start, change, stop, explain, watch",
-        text: include_str!("../guides/operator.md"),
-    },
-    Guide {
-        name: "package",
-        menu: "package",
-        note: "for TypeScript, Node and React",
-        text: include_str!("../package/README.md"),
-    },
-];
+impl Guide {
+    const fn new(
+        name: &'static str,
+        menu: &'static str,
+        note: &'static str,
+        file: &'static str,
+        text: &'static str,
+    ) -> Guide {
+        Guide { name, menu, note, file, is_in_menu: false, text }
+    }
 
-/// Links to all of them, with a sentence each.
-pub fn links() -> impl Iterator<Item = Link> {
-    GUIDES
-        .iter()
-        .map(|guide| Link::new(guide.menu, format!("/docs/{}", guide.name)).noted(guide.note))
+    const fn in_menu(self) -> Guide {
+        Guide { is_in_menu: true, ..self }
+    }
 }
 
-/// A guide by the last part of its address.
+/// All guides, in reading order.
+pub const GUIDES: [Guide; 9] = [
+    Guide::new(
+        "publisher",
+        "publishers",
+        "the first unit, snippets, servers, pauses",
+        "publisher.md",
+        include_str!("../guides/publisher.md"),
+    )
+    .in_menu(),
+    Guide::new(
+        "advertiser",
+        "advertisers",
+        "pricing, targeting, reports, invalid events",
+        "advertiser.md",
+        include_str!("../guides/advertiser.md"),
+    )
+    .in_menu(),
+    Guide::new(
+        "operator",
+        "operators",
+        "run, configure, change, explain, monitor",
+        "operator.md",
+        include_str!("../guides/operator.md"),
+    )
+    .in_menu(),
+    Guide::new(
+        "cluster",
+        "cluster",
+        "several instances on one Redis",
+        "cluster.md",
+        include_str!("../guides/cluster.md"),
+    ),
+    Guide::new(
+        "sizing",
+        "sizing",
+        "throughput, memory, disk, delays",
+        "sizing.md",
+        include_str!("../guides/sizing.md"),
+    ),
+    Guide::new(
+        "guarantees",
+        "guarantees",
+        "guarantees with their tests, privacy, limits",
+        "guarantees.md",
+        include_str!("../guides/guarantees.md"),
+    ),
+    Guide::new(
+        "api",
+        "API conventions",
+        "keys, decisions, events, reports, errors",
+        "api.md",
+        include_str!("../guides/api.md"),
+    ),
+    Guide::new(
+        "adapters",
+        "adapters",
+        "EthicalAds, Kevel and OpenRTB clients",
+        "adapters.md",
+        include_str!("../guides/adapters.md"),
+    ),
+    Guide::new(
+        "package",
+        "npm package",
+        "for TypeScript, Node and React",
+        "../package/README.md",
+        include_str!("../package/README.md"),
+    ),
+];
+
+/// Links to all guides, each with its sentence.
+pub fn links() -> impl Iterator<Item = Link> {
+    GUIDES.iter().map(link)
+}
+
+/// Links to the guides in the menu of every page.
+pub fn menu() -> impl Iterator<Item = Link> {
+    GUIDES.iter().filter(|guide| guide.is_in_menu).map(link)
+}
+
+fn link(guide: &Guide) -> Link {
+    Link::new(guide.menu, format!("/docs/{}", guide.name)).noted(guide.note)
+}
+
+/// The guide with this name.
 pub fn named(name: &str) -> Option<&'static Guide> {
     GUIDES.iter().find(|guide| guide.name == name)
 }
@@ -71,7 +144,7 @@ pub fn named(name: &str) -> Option<&'static Guide> {
 #[derive(Template)]
 #[template(path = "guide.html", config = "src/web/askama.toml")]
 struct Page<'a> {
-    frame: Frame<'a>,
+    layout: Layout<'a>,
     guide: &'a Rendered,
 }
 
@@ -81,14 +154,32 @@ fn rendered(guide: &Guide, base_url: &str) -> Rendered {
         let found = Snippets::get(name)?;
         Some(here(&String::from_utf8_lossy(&found.data)))
     };
-    render(&here(guide.text), &file)
+    render(&here(&served(guide.text)), &file)
 }
 
-/// The page of a guide. Its examples have the address of this server, `base_url`, in them.
+/// A guide's text with links between files as links between pages, and snippets as code blocks.
+fn served(text: &str) -> String {
+    let linked = GUIDES.iter().fold(text.to_owned(), |text, guide| {
+        text.replace(&format!("]({}", guide.file), &format!("](/docs/{}", guide.name))
+    });
+    let lines = linked.lines().map(|line| match snippet(line) {
+        Some(name) => format!("```text {name}\n```\n"),
+        None => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+/// The snippet that a line consists of a link to.
+fn snippet(line: &str) -> Option<&str> {
+    let (_, name) = line.strip_prefix('[')?.split_once(SNIPPET)?;
+    name.strip_suffix(')')
+}
+
+/// The page of a guide; `base_url` is the address of this server in its examples.
 pub fn guide(guide: &Guide, base_url: &str, links: &[Link]) -> String {
     let here = format!("/docs/{}", guide.name);
     let guide = &rendered(guide, base_url);
-    html(&Page { frame: Frame::new(&guide.title, links, &here), guide })
+    html(&Page { layout: Layout::new(&guide.title, links, &here), guide })
 }
 
 #[cfg(test)]
@@ -96,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_snippet_stands_in_a_guide() {
+    fn every_snippet_is_in_a_guide() {
         let shown: String =
             GUIDES.iter().map(|guide| rendered(guide, EXAMPLE).html).collect::<Vec<_>>().concat();
         let mut snippets = 0;
@@ -117,6 +208,7 @@ mod tests {
             let made = rendered(guide, "https://own.example/x");
             assert!(!made.html.contains("units.example"), "{}", guide.name);
             assert!(!made.html.contains("<code></code>"), "{}", guide.name);
+            assert!(!made.html.contains("href=\"\""), "{}: a link leads nowhere", guide.name);
             assert!(made.headings.len() > 3, "{}", guide.name);
             assert!(!made.title.is_empty(), "{}", guide.name);
         }

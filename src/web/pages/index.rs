@@ -1,16 +1,16 @@
-//! The start page: what runs here, and where everything is.
+//! The start page: the version and links to everything else.
 
-use super::Frame;
+use super::Layout;
 use super::Link;
 use crate::web::html;
 use askama::Template;
 
-/// What the start page says.
+/// Content of the start page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IndexView<'a> {
-    /// The version that runs.
+    /// The running version.
     pub version: &'a str,
-    /// Lists of links under a heading each, with a sentence about every link.
+    /// Headings, each with a list of described links.
     pub groups: Vec<(String, Vec<Link>)>,
     /// The menu.
     pub links: &'a [Link],
@@ -19,11 +19,11 @@ pub struct IndexView<'a> {
 #[derive(Template)]
 #[template(path = "index.html", config = "src/web/askama.toml")]
 struct Page<'a> {
-    frame: Frame<'a>,
+    layout: Layout<'a>,
     view: &'a IndexView<'a>,
 }
 
-/// The start page.
+/// Renders the start page.
 pub fn index(view: &IndexView<'_>) -> String {
-    html(&Page { frame: Frame::new("adjacent", view.links, "/"), view })
+    html(&Page { layout: Layout::new("adjacent", view.links, "/"), view })
 }

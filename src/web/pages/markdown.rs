@@ -1,5 +1,5 @@
-//! Markdown of this repository as HTML: markup in it is text, links lead to http, https or this
-//! server, and a fence that names a file holds that file.
+//! Markdown to HTML: embedded HTML is escaped, links are restricted to http, https and this server,
+//! and a code fence that names a file contains that file.
 
 use pulldown_cmark::CodeBlockKind;
 use pulldown_cmark::CowStr;
@@ -14,45 +14,46 @@ use pulldown_cmark::html::push_html;
 /// A document as HTML.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Rendered {
-    /// Its first heading, which is not in `html`.
+    /// The first heading, which is not in `html`.
     pub title: String,
-    /// The headings below it: where each is, and its words.
+    /// Second-level headings: element id and text.
     pub headings: Vec<(String, String)>,
-    /// The rest.
+    /// The rest of the document.
     pub html: String,
 }
 
-/// Renders a document. `file` knows what the files hold that fences name, such as
+/// Renders a document. `file` returns the content of files that fences name, such as
 /// ```` ```php wordpress/adjacent.php ````.
 pub(super) fn render(text: &str, file: &dyn Fn(&str) -> Option<String>) -> Rendered {
-    let mut made = Rendered::default();
+    let mut rendered = Rendered::default();
     let mut events = Vec::new();
     let mut code: Option<String> = None;
     let mut parser = Parser::new_ext(text, Options::ENABLE_TABLES);
     while let Some(event) = parser.next() {
         match event {
             Event::Start(Tag::Heading { level, .. }) => {
-                heading(level, &mut parser, &mut made, &mut events)
+                heading(level, &mut parser, &mut rendered, &mut events)
             }
-            Event::Start(Tag::CodeBlock(kind)) => code = Some(named_in(&kind, file)),
+            Event::Start(Tag::CodeBlock(kind)) => code = Some(fenced_file(&kind, file)),
             Event::End(TagEnd::CodeBlock) => {
-                events.push(ours("<pre tabindex=\"0\"><code>"));
+                events.push(raw_html("<pre tabindex=\"0\"><code>"));
                 events.push(Event::Text(code.take().unwrap_or_default().into()));
-                events.push(ours("</code></pre>\n"));
+                events.push(raw_html("</code></pre>\n"));
             }
             Event::Text(part) if code.is_some() => {
-                code.iter_mut().for_each(|held| held.push_str(&part));
+                code.iter_mut().for_each(|text| text.push_str(&part));
             }
             Event::Start(Tag::Table(_)) => {
-                events.push(ours("<div class=\"scroll\" tabindex=\"0\">"));
+                events.push(raw_html("<div class=\"scroll\" tabindex=\"0\">"));
                 events.push(event);
             }
             Event::End(TagEnd::Table) => {
                 events.push(event);
-                events.push(ours("</div>\n"));
+                events.push(raw_html("</div>\n"));
             }
             Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-                let dest_url = if leads(&dest_url) { dest_url } else { CowStr::Borrowed("") };
+                let dest_url =
+                    if is_allowed_link(&dest_url) { dest_url } else { CowStr::Borrowed("") };
                 events.push(Event::Start(Tag::Link { link_type, dest_url, title, id }));
             }
             Event::Html(part) | Event::InlineHtml(part) => events.push(Event::Text(part)),
@@ -61,33 +62,33 @@ pub(super) fn render(text: &str, file: &dyn Fn(&str) -> Option<String>) -> Rende
             other => events.push(other),
         }
     }
-    push_html(&mut made.html, events.into_iter());
-    made
+    push_html(&mut rendered.html, events.into_iter());
+    rendered
 }
 
-/// A text of several paragraphs, such as a description of the API's document.
+/// Renders a text of several paragraphs, such as a description in the OpenAPI document.
 pub(super) fn paragraphs(text: &str) -> String {
     render(text, &|_| None).html
 }
 
-/// A text of one paragraph, to stand inside of another element; of several, all of them.
-pub(super) fn phrase(text: &str) -> String {
+/// Renders a text for use inside another element: without `<p>` if it is a single paragraph.
+pub(super) fn inline(text: &str) -> String {
     let html = paragraphs(text);
     let inner = html.strip_prefix("<p>").and_then(|rest| rest.strip_suffix("</p>\n"));
     inner.filter(|inner| !inner.contains("<p>")).map(str::to_owned).unwrap_or(html)
 }
 
-/// Markup that this file writes, and no document.
-fn ours(markup: &'static str) -> Event<'static> {
+/// HTML that this module writes itself, unescaped.
+fn raw_html(markup: &'static str) -> Event<'static> {
     Event::Html(CowStr::Borrowed(markup))
 }
 
-fn leads(address: &str) -> bool {
+fn is_allowed_link(address: &str) -> bool {
     ["https://", "http://", "/", "#"].iter().any(|start| address.starts_with(start))
 }
 
-/// What the file holds that a fence names; nothing where it names none.
-fn named_in(kind: &CodeBlockKind<'_>, file: &dyn Fn(&str) -> Option<String>) -> String {
+/// Content of the file that a fence names; empty if it names none.
+fn fenced_file(kind: &CodeBlockKind<'_>, file: &dyn Fn(&str) -> Option<String>) -> String {
     let CodeBlockKind::Fenced(info) = kind else { return String::new() };
     info.split_whitespace().nth(1).and_then(file).unwrap_or_default()
 }
@@ -95,7 +96,7 @@ fn named_in(kind: &CodeBlockKind<'_>, file: &dyn Fn(&str) -> Option<String>) -> 
 fn heading<'t>(
     level: HeadingLevel,
     parser: &mut Parser<'t>,
-    made: &mut Rendered,
+    rendered: &mut Rendered,
     events: &mut Vec<Event<'t>>,
 ) {
     let inside: Vec<Event<'t>> = parser
@@ -110,12 +111,12 @@ fn heading<'t>(
         })
         .collect();
     if level == HeadingLevel::H1 {
-        made.title = words;
+        rendered.title = words;
         return;
     }
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let place: String = words.chars().map(plain).collect();
-    let id = Some(CowStr::from(place.clone()));
+    let id_text: String = words.chars().map(plain).collect();
+    let id = Some(CowStr::from(id_text.clone()));
     events.push(Event::Start(Tag::Heading { level, id, classes: Vec::new(), attrs: Vec::new() }));
     events.extend(inside.into_iter().map(|event| match event {
         Event::InlineHtml(part) => Event::Text(part),
@@ -123,7 +124,7 @@ fn heading<'t>(
     }));
     events.push(Event::End(TagEnd::Heading(level)));
     if level == HeadingLevel::H2 {
-        made.headings.push((place, words));
+        rendered.headings.push((id_text, words));
     }
 }
 
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn markup_in_a_document_is_text() {
+    fn html_in_a_document_is_escaped() {
         for text in [
             "<script>alert(1)</script>",
             "words <img src=x onerror=alert(1)> words",
@@ -146,13 +147,16 @@ mod tests {
             "```\n<script>\n```",
             "| <script> |\n|---|\n| <img src=x> |",
         ] {
-            let made = html(text);
-            assert!(!made.contains("<script") && !made.contains("<img"), "{text}: {made}");
+            let rendered = html(text);
+            assert!(
+                !rendered.contains("<script") && !rendered.contains("<img"),
+                "{text}: {rendered}"
+            );
         }
     }
 
     #[test]
-    fn a_link_leads_to_a_page_or_nowhere() {
+    fn only_http_https_and_local_links_are_kept() {
         assert!(html("[a](/docs)").contains("href=\"/docs\""));
         assert!(html("[a](https://units.example/x)").contains("href=\"https://units.example/x\""));
         for address in ["javascript:alert(1)", "data:text/html,x", "JAVASCRIPT:x", "../x"] {
@@ -161,17 +165,17 @@ mod tests {
     }
 
     #[test]
-    fn a_fence_that_names_a_file_holds_it() {
-        let made = html("```php x/y.php\n```");
-        assert_eq!(made, "<pre tabindex=\"0\"><code>&lt;?php echo '&lt;b&gt;';</code></pre>\n");
+    fn a_fence_that_names_a_file_contains_it() {
+        let rendered = html("```php x/y.php\n```");
+        assert_eq!(rendered, "<pre tabindex=\"0\"><code>&lt;?php echo '&lt;b&gt;';</code></pre>\n");
         assert_eq!(html("```php\nown\n```"), "<pre tabindex=\"0\"><code>own\n</code></pre>\n");
     }
 
     #[test]
-    fn headings_have_places_and_the_first_is_the_title() {
-        let made = render("# A `title`\n\n## Why this\n\n### Deeper\n\nWords.", &|_| None);
-        assert_eq!(made.title, "A title");
-        assert_eq!(made.headings, [("why-this".to_owned(), "Why this".to_owned())]);
-        assert!(made.html.starts_with("<h2 id=\"why-this\">Why this</h2>\n<h3 id=\"deeper\">"));
+    fn headings_have_ids_and_the_first_is_the_title() {
+        let rendered = render("# A `title`\n\n## Why this\n\n### Deeper\n\nWords.", &|_| None);
+        assert_eq!(rendered.title, "A title");
+        assert_eq!(rendered.headings, [("why-this".to_owned(), "Why this".to_owned())]);
+        assert!(rendered.html.starts_with("<h2 id=\"why-this\">Why this</h2>\n<h3 id=\"deeper\">"));
     }
 }

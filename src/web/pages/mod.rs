@@ -1,8 +1,8 @@
-//! The pages that people read: start, demo, "why this", an advertiser's numbers, the reference and
-//! the guides, the operator's console, and what is read where there is no page.
+//! HTML pages: start, demo, "why this", the advertiser's report, the API reference and guides, the
+//! operator console, and error pages.
 //!
-//! Each file holds the view that the server fills and the function that renders it. Numbers come
-//! as text, written the reader's way, and once more raw where a bar is drawn from them.
+//! Each file has the view that the server fills and the function that renders it. Numbers are passed
+//! as formatted text, and additionally raw where a bar is drawn from them.
 
 pub mod advertiser;
 pub mod chart;
@@ -20,42 +20,42 @@ mod schema;
 
 use crate::web::assets;
 
-/// A link with its words.
+/// A link.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Link {
-    /// What is read.
+    /// Link text.
     pub text: String,
-    /// Where it leads.
+    /// Target URL.
     pub href: String,
-    /// A sentence about it, for lists that have room; may be empty.
+    /// A short description for link lists; may be empty.
     pub note: String,
 }
 
 impl Link {
-    /// A link without a sentence.
+    /// A link without a description.
     pub fn new(text: impl Into<String>, href: impl Into<String>) -> Link {
         Link { text: text.into(), href: href.into(), note: String::new() }
     }
 
-    /// The link with a sentence about it.
+    /// Adds a description.
     pub fn noted(self, note: impl Into<String>) -> Link {
         Link { note: note.into(), ..self }
     }
 }
 
-/// What every page has around it.
-struct Frame<'a> {
+/// The common layout of every page.
+struct Layout<'a> {
     stylesheet: String,
     title: &'a str,
-    /// The other pages, in the order of the menu.
+    /// Menu entries in order.
     links: &'a [Link],
-    /// The address of this page, to mark it in the menu.
-    here: &'a str,
+    /// Path of this page, marked in the menu.
+    current: &'a str,
 }
 
-impl<'a> Frame<'a> {
-    fn new(title: &'a str, links: &'a [Link], here: &'a str) -> Frame<'a> {
-        Frame { stylesheet: assets::path(assets::SITE_CSS), title, links, here }
+impl<'a> Layout<'a> {
+    fn new(title: &'a str, links: &'a [Link], current: &'a str) -> Layout<'a> {
+        Layout { stylesheet: assets::path(assets::SITE_CSS), title, links, current }
     }
 }
 

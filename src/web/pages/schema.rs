@@ -1,27 +1,27 @@
-//! JSON Schemas as rows to read: names, kinds, and what they mean.
+//! JSON Schemas as table rows: name, type and description.
 
-use super::markdown::phrase;
+use super::markdown::inline;
 use serde_json::Value;
 
 /// A field of an object, or a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Field {
-    /// What it is called, with those it stands in.
+    /// Dotted path.
     pub name: String,
-    /// What it holds.
+    /// Type.
     pub kind: String,
-    /// Whether it must be there.
+    /// Whether it is required.
     pub required: bool,
-    /// What it means.
+    /// Description as HTML.
     pub description: String,
 }
 
-/// How deep a body is unfolded. A schema may hold itself, so there must be an end.
+/// Maximum depth of expansion, since schemas can be recursive.
 const DEPTH: usize = 5;
-/// How many rows one body may have.
+/// Maximum number of rows per body.
 const ROWS: usize = 160;
 
-/// What a `$ref` points at, or the value itself. A reference to nothing is `null`.
+/// Resolves a `$ref`; other values are returned unchanged. A dangling reference is `null`.
 pub(super) fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let mut found = value;
     for _ in 0..DEPTH {
@@ -36,17 +36,17 @@ fn choices(schema: &Value) -> Option<&Vec<Value>> {
     ["oneOf", "anyOf", "allOf"].iter().find_map(|key| schema[*key].as_array())
 }
 
-/// What a schema holds, in a few words: `string`, `list of Topic`, `DE or FR`.
+/// The type of a schema as text: `string`, `list of Topic`, `DE or FR`.
 pub(super) fn kind(schema: &Value) -> String {
     if let Some(path) = schema["$ref"].as_str() {
         return path.rsplit('/').next().unwrap_or_default().to_owned();
     }
     if let Some(values) = schema["enum"].as_array() {
-        let shown: Vec<String> = values.iter().map(bare).collect();
+        let shown: Vec<String> = values.iter().map(plain).collect();
         return shown.join(" or ");
     }
     if let Some(value) = schema.get("const") {
-        return bare(value);
+        return plain(value);
     }
     if let Some(parts) = choices(schema) {
         let mut shown: Vec<String> = parts.iter().map(kind).filter(|kind| kind != "null").collect();
@@ -72,52 +72,60 @@ pub(super) fn kind(schema: &Value) -> String {
     }
 }
 
-fn bare(value: &Value) -> String {
+fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The fields of a body, those within others below them.
+/// The fields of a body, nested fields after their parent.
 pub(super) fn fields(document: &Value, schema: &Value) -> Vec<Field> {
     let mut rows = Vec::new();
-    unfold(document, schema, "", 0, &mut rows);
+    collect_fields(document, schema, "", 0, &mut rows);
     rows
 }
 
-fn unfold(document: &Value, schema: &Value, around: &str, depth: usize, rows: &mut Vec<Field>) {
+fn collect_fields(
+    document: &Value,
+    schema: &Value,
+    prefix: &str,
+    depth: usize,
+    rows: &mut Vec<Field>,
+) {
     let schema = resolve(document, schema);
     if depth >= DEPTH || rows.len() >= ROWS {
         return;
     }
     for part in choices(schema).into_iter().flatten() {
-        unfold(document, part, around, depth, rows);
+        collect_fields(document, part, prefix, depth, rows);
     }
     if schema["items"].is_object() {
-        unfold(document, &schema["items"], around, depth, rows);
+        collect_fields(document, &schema["items"], prefix, depth, rows);
     }
     let values = &schema["additionalProperties"];
     if values.is_object() {
-        unfold(document, values, &format!("{around}*."), depth, rows);
+        collect_fields(document, values, &format!("{prefix}*."), depth, rows);
     }
     let required = schema["required"].as_array();
-    for (name, held) in schema["properties"].as_object().into_iter().flatten() {
-        let full = format!("{around}{name}");
-        let said = held["description"].as_str();
-        let said = said.or_else(|| resolve(document, held)["description"].as_str());
-        let must = required.is_some_and(|all| all.iter().any(|one| one.as_str() == Some(name)));
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let full = format!("{prefix}{name}");
+        let description = property["description"].as_str();
+        let description =
+            description.or_else(|| resolve(document, property)["description"].as_str());
+        let is_required =
+            required.is_some_and(|all| all.iter().any(|one| one.as_str() == Some(name)));
         if rows.iter().any(|row| row.name == full) {
-            continue; // another form of the same object said it
+            continue; // listed by another variant of the same object
         }
         rows.push(Field {
-            kind: kind(held),
-            required: must,
-            description: phrase(said.unwrap_or_default()),
+            kind: kind(property),
+            required: is_required,
+            description: inline(description.unwrap_or_default()),
             name: full.clone(),
         });
-        unfold(document, held, &format!("{full}."), depth + 1, rows);
+        collect_fields(document, property, &format!("{full}."), depth + 1, rows);
     }
 }
 
-/// JSON to read.
+/// Formats JSON with indentation.
 pub(super) fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
@@ -128,8 +136,8 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_kind_is_said_in_a_few_words() {
-        for (schema, said) in [
+    fn a_type_is_described_in_a_few_words() {
+        for (schema, expected) in [
             (json!({"type": "string"}), "string"),
             (json!({"type": ["string", "null"], "format": "date"}), "string, date"),
             (
@@ -141,12 +149,12 @@ mod tests {
             (json!({}), "anything"),
             (json!(null), "anything"),
         ] {
-            assert_eq!(kind(&schema), said, "{schema}");
+            assert_eq!(kind(&schema), expected, "{schema}");
         }
     }
 
     #[test]
-    fn a_schema_that_holds_itself_and_a_reference_to_nothing_come_to_an_end() {
+    fn recursive_schemas_and_dangling_references_terminate() {
         let document = json!({"components": {"schemas": {
             "Tree": {"properties": {"child": {"$ref": "#/components/schemas/Tree"}}},
             "Loop": {"$ref": "#/components/schemas/Loop"},

@@ -1,4 +1,4 @@
-//! What every page keeps: escaped text, nothing inline, the one line as a publisher pastes it.
+//! Properties of all pages: escaped text, nothing inline, and the embed snippet of the demo.
 
 use super::advertiser::AdvertiserView;
 use super::advertiser::Breakdown;
@@ -52,7 +52,7 @@ fn demo_view(links: &[Link]) -> DemoView<'_> {
     }
 }
 
-/// Every page, filled with markup wherever text may stand.
+/// Every page, filled with markup in every text.
 fn pages() -> Vec<(&'static str, String)> {
     let links = links();
     let text = || EVIL.to_owned();
@@ -133,7 +133,7 @@ fn pages() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn no_text_becomes_markup_on_any_page() {
+fn texts_are_escaped_on_every_page() {
     for (page, html) in pages() {
         assert!(html.contains("&#60;script&#62;alert(1)"), "{page} shows it as text");
         assert!(!html.contains("<script>") && !html.contains("<img"), "{page}");
@@ -142,9 +142,9 @@ fn no_text_becomes_markup_on_any_page() {
 }
 
 #[test]
-fn every_page_works_under_its_strict_policy() {
+fn every_page_complies_with_its_content_security_policy() {
     for (page, html) in pages() {
-        // What a snippet shows is text.
+        // Code blocks contain text only.
         let outside = |part: &str| part.split_once("</pre>").map(|(_, after)| after.to_owned());
         let html: String =
             html.split("<pre").map(|part| outside(part).unwrap_or(part.to_owned())).collect();
@@ -162,7 +162,7 @@ fn every_page_works_under_its_strict_policy() {
 }
 
 #[test]
-fn the_line_on_the_demo_page_is_the_line_it_shows() {
+fn the_demo_page_shows_the_snippet_that_it_uses() {
     let links = links();
     let view = demo_view(&links);
     let line = embed_line(&view);
@@ -179,7 +179,7 @@ fn the_line_on_the_demo_page_is_the_line_it_shows() {
 }
 
 #[test]
-fn the_switches_show_what_the_address_says() {
+fn the_controls_reflect_the_query_parameters() {
     let links = links();
     let mut view = demo_view(&links);
     view.query = serde_json::from_value(json!({"viewer": "DE", "style": "card"})).unwrap();
@@ -191,14 +191,14 @@ fn the_switches_show_what_the_address_says() {
 }
 
 #[test]
-fn a_document_without_anything_in_it_is_still_a_page() {
+fn an_empty_openapi_document_renders_a_page() {
     for document in [json!(null), json!({}), json!({"paths": {"/x": {"get": null}}})] {
         assert!(docs(&document, "/openapi.json", &[]).contains("API reference"));
     }
 }
 
 #[test]
-fn no_class_or_id_of_a_page_is_one_that_blockers_match() {
+fn no_class_or_id_of_a_page_matches_ad_blocker_rules() {
     for (page, html) in pages() {
         for attribute in ["class=\"", "id=\"", "action=\""] {
             for value in html.split(attribute).skip(1) {

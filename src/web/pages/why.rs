@@ -1,54 +1,54 @@
-//! The reader's page behind "why this".
+//! The reader's transparency page behind "why this".
 
-use super::Frame;
+use super::Layout;
 use super::Link;
 use super::why_words::WhyWords;
 use crate::web::html;
 use askama::Template;
 
-/// What the page says of one decision, in the reader's language.
+/// The facts of one decision, in the reader's language.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WhyView<'a> {
     /// The page's language.
     pub language: &'a str,
     /// `ltr` or `rtl`.
     pub direction: &'a str,
-    /// The words around the facts; see [`WhyWords::of`].
+    /// Fixed texts of the page; see [`WhyWords::of`].
     pub words: &'a WhyWords,
-    /// The sentence that the unit carried.
+    /// The reason sentence that the unit showed.
     pub because: &'a str,
-    /// What was not used to choose it, in a sentence.
+    /// What was not used to choose it, as a sentence.
     pub never: &'a str,
-    /// The label the unit carried.
+    /// The label that the unit showed.
     pub label: &'a str,
-    /// Who is shown.
+    /// The advertiser.
     pub shown_by: &'a str,
-    /// On whose behalf, and who paid.
+    /// The party on whose behalf it was shown.
     pub on_behalf_of: &'a str,
-    /// Who paid.
+    /// The party that paid.
     pub paid_by: &'a str,
-    /// The name of the topic or entity that matched, where one did.
+    /// The name of the matched topic or entity, if any.
     pub matched: Option<&'a str>,
-    /// The reader's country or region as it was known; `None` when it was not.
+    /// The reader's country or region; `None` if unknown.
     pub country: Option<&'a str>,
-    /// The site.
+    /// The publisher's site.
     pub site: Option<&'a str>,
-    /// The decision's id, to quote in a question about it.
+    /// The decision id, to quote in inquiries.
     pub decision: &'a str,
-    /// Where the data map is.
+    /// URL of the data map.
     pub privacy_url: &'a str,
 }
 
 #[derive(Template)]
 #[template(path = "why.html", config = "src/web/askama.toml")]
 struct Page<'a> {
-    frame: Frame<'a>,
+    layout: Layout<'a>,
     view: &'a WhyView<'a>,
     words: &'a WhyWords,
 }
 
-/// The reader's page.
+/// Renders the reader's page.
 pub fn why(view: &WhyView<'_>) -> String {
     const NO_LINKS: &[Link] = &[];
-    html(&Page { frame: Frame::new(view.words.heading, NO_LINKS, ""), view, words: view.words })
+    html(&Page { layout: Layout::new(view.words.heading, NO_LINKS, ""), view, words: view.words })
 }

@@ -1,44 +1,44 @@
-//! The words of the reader's page, in the languages that the label table has words for.
+//! Texts of the reader's page, in the languages of the label table.
 
-/// Everything on the page that is not a fact of the decision.
+/// The fixed texts of the page in one language.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WhyWords {
-    /// The language they are in.
+    /// Language of the texts.
     pub language: &'static str,
     /// The page's heading.
     pub heading: &'static str,
-    /// Before the label.
+    /// Caption of the label.
     pub label: &'static str,
-    /// Before the sponsor.
+    /// Caption of the advertiser.
     pub shown_by: &'static str,
-    /// Before the party on whose behalf it is shown.
+    /// Caption of the party on whose behalf it is shown.
     pub on_behalf_of: &'static str,
-    /// Before the party that paid.
+    /// Caption of the party that paid.
     pub paid_by: &'static str,
-    /// Before the topic or entity that matched.
+    /// Caption of the matched topic or entity.
     pub matched: &'static str,
-    /// Before the site.
+    /// Caption of the site.
     pub site: &'static str,
-    /// Before the reader's country.
+    /// Caption of the reader's country.
     pub country: &'static str,
-    /// Where the country is not known.
+    /// Shown if the country is not known.
     pub unknown: &'static str,
-    /// Above what was used.
+    /// Heading of the list of data used.
     pub used: &'static str,
-    /// What was used to choose.
+    /// The data used to choose.
     pub used_items: [&'static str; 2],
-    /// Above what was not.
+    /// Heading of the data not used.
     pub not_used: &'static str,
-    /// What address and agent are held for, and how long.
+    /// Why the IP address and user agent are stored, and for how long.
     pub fraud: &'static str,
-    /// The link to the data map.
+    /// Text of the link to the data map.
     pub data_map: &'static str,
-    /// Before the decision's id.
+    /// Caption of the decision id.
     pub decision: &'static str,
 }
 
 impl WhyWords {
-    /// The words in a language such as `de` or `de-AT`, or in English.
+    /// The texts for a language tag such as `de` or `de-AT`; English if there are none.
     pub fn of(language: &str) -> &'static WhyWords {
         let primary = language.split('-').next().unwrap_or_default();
         ALL.iter().find(|words| words.language.eq_ignore_ascii_case(primary)).unwrap_or(&ALL[0])
@@ -49,22 +49,22 @@ static ALL: [WhyWords; 7] = [
     WhyWords {
         language: "en",
         heading: "Why you saw this",
-        label: "Labelled",
-        shown_by: "From",
+        label: "Labelled as",
+        shown_by: "Advertiser",
         on_behalf_of: "On behalf of",
         paid_by: "Paid by",
         matched: "The page is about",
         site: "Site",
         country: "Your country",
         unknown: "not known",
-        used: "What was used to choose it",
+        used: "Information used to choose it",
         used_items: [
-            "what the page says it is about: topics, names, words, language",
-            "a region, at most as fine as a country",
+            "the content of the page: topics, names, keywords, language",
+            "your region, never more precise than a country",
         ],
-        not_used: "What was not",
-        fraud: "Against fraud, the address and the browser's name are held in memory for at most 24 hours. They do not choose what is shown.",
-        data_map: "Everything that is kept, and for how long",
+        not_used: "Information not used",
+        fraud: "To prevent fraud, your IP address and browser name are stored in memory for at most 24 hours. They have no effect on what is shown.",
+        data_map: "All stored data, and how long it is kept",
         decision: "Decision",
     },
     WhyWords {
@@ -201,7 +201,7 @@ mod tests {
     use crate::domain::label::LabelTable;
 
     #[test]
-    fn every_language_of_the_label_table_has_words_and_the_rest_reads_english() {
+    fn every_language_of_the_label_table_has_texts_and_others_fall_back_to_english() {
         let table: LabelTable =
             toml::from_str(include_str!("../../../config/labels.toml")).unwrap();
         for words in &table.words {

@@ -1,4 +1,4 @@
-//! What a creative may say, and what it may never do.
+//! Escaping, links and structure of the unit's HTML.
 
 use super::*;
 
@@ -52,7 +52,7 @@ const IMAGE: PictureView<'static> = PictureView {
     alt: "A rack",
 };
 
-/// Text that is harmless in one place of a page and runs in another.
+/// Texts that are harmless in one HTML context and executable in another.
 const POLYGLOTS: [&str; 8] = [
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
@@ -64,8 +64,8 @@ const POLYGLOTS: [&str; 8] = [
     "{{7*7}}&lt;b&gt;\u{202e}\u{0}",
 ];
 
-/// Every view that says `text` in one field, with the field's name.
-fn everywhere(text: &'static str) -> Vec<(&'static str, UnitView<'static>)> {
+/// One view per field with `text` in that field, and the field's name.
+fn views_with(text: &'static str) -> Vec<(&'static str, UnitView<'static>)> {
     let mut views = Vec::new();
     let mut add = |field, change: fn(&mut UnitView<'static>, &'static str)| {
         let mut view = reference();
@@ -109,7 +109,7 @@ fn everywhere(text: &'static str) -> Vec<(&'static str, UnitView<'static>)> {
     views
 }
 
-/// The tags of a text with the names of their attributes, read as a browser reads what we write.
+/// The tags of an HTML text with their attribute names, parsed like a browser.
 fn tags(html: &str) -> Vec<String> {
     let mut found = Vec::new();
     for piece in html.split('<').skip(1) {
@@ -132,7 +132,7 @@ fn tags(html: &str) -> Vec<String> {
 #[test]
 fn no_field_can_add_a_tag_or_an_attribute() {
     for text in POLYGLOTS {
-        for (field, view) in everywhere(text) {
+        for (field, view) in views_with(text) {
             for (place, html) in [("fragment", fragment(&view)), ("page", page(Some(&view), text))]
             {
                 let whole = tags(&html);
@@ -193,7 +193,7 @@ fn the_label_comes_first_and_nothing_is_shown_without_it() {
 }
 
 #[test]
-fn an_address_is_http_or_no_link_at_all() {
+fn only_http_and_https_urls_become_links() {
     for good in ["https://x.example/c/a", "http://127.0.0.1:8080/c/a", "HTTPS://x.example"] {
         assert_eq!(link(good), Some(good));
     }
@@ -213,7 +213,7 @@ fn a_fragment_has_no_script_no_inline_style_and_no_handler() {
 }
 
 #[test]
-fn the_page_counts_itself_and_an_empty_one_counts_nothing() {
+fn a_filled_page_contains_the_impression_pixel_and_an_empty_page_does_not() {
     let full = page(Some(&reference()), "en");
     assert!(full.contains("src=\"https://x.example/e/i\" width=\"1\" height=\"1\""));
     assert!(full.contains(&format!("href=\"{}\"", assets::path(assets::UNIT_CSS))));
@@ -224,7 +224,7 @@ fn the_page_counts_itself_and_an_empty_one_counts_nothing() {
 }
 
 #[test]
-fn the_line_style_says_less_and_keeps_its_label() {
+fn the_line_style_omits_most_parts_but_keeps_its_label() {
     let html = fragment(&UnitView { style: "line", ..reference() });
     assert!(html.contains("Anzeige") && html.contains("Get free account"));
     for left_out in ["git push", "Pricing", "from €0", "reading about", "4,200+"] {
@@ -233,7 +233,7 @@ fn the_line_style_says_less_and_keeps_its_label() {
 }
 
 #[test]
-fn no_class_is_one_that_blockers_match() {
+fn no_class_matches_ad_blocker_rules() {
     let html = page(Some(&reference()), "en");
     for classes in html.split("class=\"").skip(1) {
         let classes = classes.split('"').next().unwrap();
@@ -245,7 +245,7 @@ fn no_class_is_one_that_blockers_match() {
 }
 
 #[test]
-fn pictures_have_their_room_and_are_in_no_line() {
+fn images_carry_their_size_and_are_omitted_in_the_line_style() {
     let shown = |view: &UnitView<'_>| {
         let html = fragment(view);
         let pictures: Vec<String> = html
@@ -256,13 +256,13 @@ fn pictures_have_their_room_and_are_in_no_line() {
             .collect();
         pictures
     };
-    let manners = "loading=\"lazy\" decoding=\"async\" referrerpolicy=\"no-referrer\"";
+    let loading = "loading=\"lazy\" decoding=\"async\" referrerpolicy=\"no-referrer\"";
     for style in ["terminal", "card"] {
         let view = UnitView { style, ..reference() };
         let [logo, image] = &shown(&view)[..] else { panic!("{:?}", shown(&view)) };
         assert!(logo.contains("a.png\" width=\"40\" height=\"20\" alt=\"Zahid\""), "{logo}");
         assert!(image.contains("b.png\" width=\"640\" height=\"360\" alt=\"A rack\""), "{image}");
-        assert!(logo.ends_with(manners) && image.ends_with(manners));
+        assert!(logo.ends_with(loading) && image.ends_with(loading));
     }
     assert_eq!(shown(&UnitView { style: "line", ..reference() }), [""; 0]);
     assert_eq!(shown(&UnitView { logo: None, image: None, ..reference() }), [""; 0]);

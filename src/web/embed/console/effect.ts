@@ -1,4 +1,4 @@
-/** What a changed weight does to the odds, in words. The formula is the server's:
+/** Describes the effect of a changed weight on the odds. The formula is the server's:
  *  score = (weight · (price / reference)^price_weight · relevance)^sharpness. */
 
 import { factor, percent } from "../show";
@@ -6,56 +6,56 @@ import { factor, percent } from "../show";
 /** Weights by their paths, such as `topic_boost.exact`. */
 export type Flat = Record<string, number>;
 
-/** A tree of numbers as paths. */
-export const flat = (tree: unknown, around = ""): Flat => {
+/** Flattens a tree of numbers to dotted paths. */
+export const flat = (tree: unknown, prefix = ""): Flat => {
   const found: Flat = {};
-  for (const [name, held] of Object.entries((tree ?? {}) as Record<string, unknown>)) {
-    if (typeof held == "number") found[around + name] = held;
-    else if (typeof held == "object") Object.assign(found, flat(held, `${around}${name}.`));
+  for (const [name, child] of Object.entries((tree ?? {}) as Record<string, unknown>)) {
+    if (typeof child == "number") found[prefix + name] = child;
+    else if (typeof child == "object") Object.assign(found, flat(child, `${prefix}${name}.`));
   }
   return found;
 };
 
-/** The tree again, with other numbers. */
-export const tree = (shape: unknown, values: Flat, around = ""): Record<string, unknown> => {
-  const made: Record<string, unknown> = {};
-  for (const [name, held] of Object.entries((shape ?? {}) as Record<string, unknown>)) {
-    made[name] =
-      typeof held == "number"
-        ? (values[around + name] ?? held)
-        : tree(held, values, `${around}${name}.`);
+/** Rebuilds the tree from `shape` with new values. */
+export const tree = (shape: unknown, values: Flat, prefix = ""): Record<string, unknown> => {
+  const result: Record<string, unknown> = {};
+  for (const [name, child] of Object.entries((shape ?? {}) as Record<string, unknown>)) {
+    result[name] =
+      typeof child == "number"
+        ? (values[prefix + name] ?? child)
+        : tree(child, values, `${prefix}${name}.`);
   }
-  return made;
+  return result;
 };
 
-/** From one factor to another. */
-const turns = (old: number, now: number): string => `${factor(old)} → ${factor(now)}`;
+/** A change of a factor. */
+const change = (old: number, now: number): string => `${factor(old)} → ${factor(now)}`;
 
-/** What the change of one weight does, given all of them before and after. */
+/** The effect of one changed weight, given all weights before and after. */
 export const effect = (path: string, old: Flat, now: Flat): string => {
   const [was = 0, is = 0] = [old[path], now[path]];
   const [sharp, sharper] = [old["sharpness"] ?? 1, now["sharpness"] ?? 1];
   const [priced, price] = [old["price_weight"] ?? 1, now["price_weight"] ?? 1];
   switch (path) {
     case "relevance_cap":
-      return `a perfect match is worth at most ${turns(was ** sharp, is ** sharper)} in the odds`;
+      return `maximum factor of a perfect match in the odds: ${change(was ** sharp, is ** sharper)}`;
     case "relevance_floor":
       return is > was
-        ? `units whose relevance is below ${factor(is)} are no longer served`
-        : `units from a relevance of ${factor(is)} on are served`;
+        ? `units with relevance below ${factor(is)} are no longer eligible`
+        : `units with relevance of at least ${factor(is)} are eligible`;
     case "price_weight":
-      return `four times the price: odds ${turns(4 ** (was * sharp), 4 ** (is * sharper))}`;
+      return `at four times the price: odds ${change(4 ** (was * sharp), 4 ** (is * sharper))}`;
     case "price_reference_micros":
-      return `flights with a price against those without: odds ${factor((was / is) ** (price * sharper))}`;
+      return `flights with a price compared with those without: odds ${factor((was / is) ** (price * sharper))}`;
     case "clicks_per_thousand":
-      return `flights billed by the click against the others: odds ${factor((is / was) ** (price * sharper))}`;
+      return `CPC flights compared with others: odds ${factor((is / was) ** (price * sharper))}`;
     case "sharpness":
-      return `twice the relevance: odds ${turns(2 ** was, 2 ** is)}; four times the price: ${turns(4 ** (was * priced), 4 ** (is * price))}`;
+      return `at twice the relevance: odds ${change(2 ** was, 2 ** is)}; at four times the price: ${change(4 ** (was * priced), 4 ** (is * price))}`;
     case "explore_floor":
       return `${percent(was)} → ${percent(is)} of draws ignore scores`;
     case "max_candidates":
-      return `at most ${is.toLocaleString("en")} of a tier enter a draw`;
+      return `at most ${is.toLocaleString("en")} candidates per tier enter a draw`;
     default:
-      return `a flight that it applies to: odds ${turns(was ** sharp, is ** sharper)}, before the cap`;
+      return `flights to which it applies: odds ${change(was ** sharp, is ** sharper)}, before the cap`;
   }
 };

@@ -1,11 +1,11 @@
-/** Tables whose rows become blocks on a narrow screen, each cell after the name of its column. */
+/** Tables whose rows become blocks on narrow screens, with the column name before each cell. */
 
 import { table } from "../show";
 
-/** One row, and how deep it stands below the one it belongs to. */
+/** A row and its nesting level. */
 export type Line = [level: number, cells: (string | Node)[]];
 
-/** Draws them. */
+/** Creates the table. */
 export const stacked = (heads: string[], lines: Line[]): HTMLElement => {
   const around = table(
     heads,

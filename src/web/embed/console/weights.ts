@@ -1,12 +1,12 @@
-/** The weights: what is served, what is wanted instead, and what that does to the odds. */
+/** The weights form: live values, edits, and the effect of each edit on the odds. */
 
 import { element } from "../show";
-import { act, button, byId } from "./act";
-import { ask, Refused, words } from "./ask";
+import { button, byId, confirmButton } from "./controls";
+import { errorBox, request, RequestError } from "./request";
 import { effect, flat, tree, type Flat } from "./effect";
-import { changed } from "./served";
+import { changed } from "./catalog";
 
-let served: { shape: unknown; values: Flat; tag: string | null } | undefined;
+let live: { shape: unknown; values: Flat; tag: string | null } | undefined;
 
 const fields = (): HTMLInputElement[] => [
   ...document.querySelectorAll<HTMLInputElement>("input[data-weight]"),
@@ -19,9 +19,9 @@ const number = (field: HTMLInputElement): number => {
   return text == "" ? NaN : Number(text);
 };
 
-/** What the fields say; a field that is no number says what is served. */
-const wanted = (): Flat => {
-  const values: Flat = { ...served?.values };
+/** The values of the form; fields without a valid number keep the live value. */
+const edited = (): Flat => {
+  const values: Flat = { ...live?.values };
   for (const field of fields()) {
     const value = number(field);
     if (!Number.isNaN(value)) values[path(field)] = value;
@@ -29,85 +29,85 @@ const wanted = (): Flat => {
   return values;
 };
 
-const isOther = (field: HTMLInputElement): boolean =>
-  served !== undefined && number(field) !== served.values[path(field)];
+const isEdited = (field: HTMLInputElement): boolean =>
+  live !== undefined && number(field) !== live.values[path(field)];
 
-/** Says beside every field that is another than what is served what it was and what it does. */
+/** Shows the change and its effect beside every edited field. */
 const compare = (): void => {
-  const [old, now] = [served?.values ?? {}, wanted()];
+  const [old, now] = [live?.values ?? {}, edited()];
   for (const field of fields()) {
-    const said = document.querySelector<HTMLElement>(`[data-effect="${CSS.escape(path(field))}"]`);
-    if (!said) continue;
+    const status = document.querySelector<HTMLElement>(`[data-effect="${CSS.escape(path(field))}"]`);
+    if (!status) continue;
     const broken = Number.isNaN(number(field));
-    field.setAttribute("aria-invalid", String(broken && served !== undefined));
-    said.replaceChildren();
-    if (broken && served) said.textContent = "this is no number";
-    else if (isOther(field)) {
+    field.setAttribute("aria-invalid", String(broken && live !== undefined));
+    status.replaceChildren();
+    if (broken && live) status.textContent = "not a number";
+    else if (isEdited(field)) {
       const change = element("b", `${old[path(field)]} → ${field.value.trim()}`);
-      said.append(change, `: ${effect(path(field), old, now)}.`);
+      status.append(change, `: ${effect(path(field), old, now)}.`);
     }
   }
-  const none = !fields().some(isOther);
-  for (const each of byId("weights-acts").querySelectorAll("button")) each.disabled = none;
+  const none = !fields().some(isEdited);
+  for (const each of byId("weights-actions").querySelectorAll("button")) each.disabled = none;
 };
 
-const insist = (shown: boolean): void => {
-  byId("weights-insist").hidden = !shown;
+const showForce = (shown: boolean): void => {
+  byId("weights-confirm").hidden = !shown;
   byId<HTMLInputElement>("weights-force").checked = false;
 };
 
-/** Fills the form with what is served. */
+/** Fills the form with the live weights. */
 export const weights = async (): Promise<void> => {
-  const said = byId("weights-said");
+  const status = byId("weights-status");
   try {
-    const { body, tag } = await ask<unknown>("/v1/admin/weights");
-    served = { shape: body, values: flat(body), tag };
+    const { body, tag } = await request<unknown>("/v1/admin/weights");
+    live = { shape: body, values: flat(body), tag };
   } catch (error) {
-    said.replaceChildren(words("Reading the weights", error));
+    status.replaceChildren(errorBox("Loading the weights failed", error));
     return;
   }
-  for (const field of fields()) field.value = String(served.values[path(field)] ?? "");
-  insist(false);
+  for (const field of fields()) field.value = String(live.values[path(field)] ?? "");
+  showForce(false);
   compare();
 };
 
-/** Fills it after somebody's change, unless something is being typed into it. */
+/** Reloads the form after a change, unless it has unsaved edits. */
 export const weightsAgain = async (): Promise<void> => {
-  if (!fields().some(isOther)) await weights();
+  if (!fields().some(isEdited)) await weights();
 };
 
 const send = async (): Promise<void> => {
-  if (!served) throw new Refused({ detail: "nothing is known of what is served" });
+  if (!live) throw new RequestError({ detail: "the live weights are not loaded" });
   if (fields().some((field) => Number.isNaN(number(field)))) {
-    throw new Refused({ detail: "a field is no number" });
+    throw new RequestError({ detail: "a field is not a number" });
   }
-  const others = fields().filter(isOther).length;
+  const count = fields().filter(isEdited).length;
   const force = byId<HTMLInputElement>("weights-force").checked;
   try {
-    await ask(`/v1/admin/weights${force ? "?force=true" : ""}`, {
+    await request(`/v1/admin/weights${force ? "?force=true" : ""}`, {
       method: "PUT",
-      body: tree(served.shape, wanted()),
-      seen: served.tag,
+      body: tree(live.shape, edited()),
+      ifMatch: live.tag,
     });
   } catch (error) {
-    const code = error instanceof Refused ? error.problem.code : "";
-    if (code == "needs_force") insist(true);
+    const code = error instanceof RequestError ? error.problem.code : "";
+    if (code == "needs_force") showForce(true);
     if (code != "version_changed") throw error;
     await rebase();
-    throw new Refused({
+    throw new RequestError({
       detail:
-        "somebody else changed them first; what you typed is kept and compared with theirs: " +
-        "look at it, and serve it again",
+        "the weights were changed by another user; your edits are preserved and compared with the new " +
+        "values: review them and apply again",
       code,
     });
   }
   await weights();
-  await changed(`Changed ${others} ${others == 1 ? "weight" : "weights"}`, byId("weights-said"));
+  await changed(`Changed ${count} ${count == 1 ? "weight" : "weights"}`, byId("weights-status"));
 };
 
-/** Somebody else was first: what was typed stays, and is compared with what they made of it. */
+/** After a concurrent change: reloads the live weights and reapplies the edits. */
 const rebase = async (): Promise<void> => {
-  const typed = new Map(fields().filter(isOther).map((field) => [path(field), field.value]));
+  const typed = new Map(fields().filter(isEdited).map((field) => [path(field), field.value]));
   await weights();
   for (const field of fields()) field.value = typed.get(path(field)) ?? field.value;
   compare();
@@ -115,18 +115,18 @@ const rebase = async (): Promise<void> => {
 
 const question = (): string => {
   const changes = fields()
-    .filter(isOther)
-    .map((field) => `${path(field)} ${served?.values[path(field)]} → ${field.value.trim()}`);
-  return `Serve these weights? ${changes.join(", ")}. They take effect at once.`;
+    .filter(isEdited)
+    .map((field) => `${path(field)} ${live?.values[path(field)]} → ${field.value.trim()}`);
+  return `Apply these weights? ${changes.join(", ")}. They take effect immediately.`;
 };
 
-/** Listens to the form and gives it its buttons. */
+/** Attaches the form and creates its buttons. */
 export const watchWeights = (): void => {
-  byId("weights-shown").addEventListener("input", compare);
-  byId("weights-acts").append(
-    act("Serve these", question, send),
-    button("As served", () => {
-      byId("weights-said").replaceChildren();
+  byId("weights-content").addEventListener("input", compare);
+  byId("weights-actions").append(
+    confirmButton("Apply", question, send),
+    button("Reset", () => {
+      byId("weights-status").replaceChildren();
       void weights();
     }),
   );

@@ -1,34 +1,34 @@
-/** One call to the server, from a server or a browser: an answer in time, or a no-fill in time. */
+/** Requests decisions from a server or a browser. Returns within the time budget, with no-fills if needed. */
 
 import type { Decision, DecisionReply, Failure, NoFill, Page, Placement, Viewer } from "./types.js";
 
 export interface DecideOptions {
-  /** The server's public address, such as `https://units.example`. */
+  /** The server's public URL, such as `https://units.example`. */
   base: string;
   publisher: string;
   page?: Page;
   viewer?: Viewer;
-  /** 8 at the most. */
+  /** At most 8. */
   placements: Placement[];
-  /** `html` adds a complete unit as escaped HTML. */
+  /** `html` adds the complete unit as escaped HTML. */
   render?: "json" | "html";
-  /** A fully working unit that never counts. */
+  /** Test mode: a working unit whose events are never counted or billed. */
   test?: boolean;
-  /** Refuse what is over a limit instead of cutting it. */
+  /** Reject values over a limit instead of truncating them. */
   strict?: boolean;
-  /** The publisher's secret key: on a server alone. */
+  /** The publisher's secret key; only on a server. */
   key?: string;
-  /** What your server saw of the reader, against fraud; believed with the key alone. */
+  /** The reader as seen by your server, for fraud detection; only trusted with the key. */
   reader?: { address?: string; agent?: string; gpc?: boolean };
-  /** How long to wait in all; 800 when absent. */
+  /** Total time budget in milliseconds; default 800. */
   budgetMs?: number;
-  /** Ends the call early. */
+  /** Aborts the call. */
   signal?: AbortSignal;
 }
 
 const BUDGET_MS = 800;
 
-/** No answer, and why. */
+/** A failed call. */
 class NoAnswer extends Error {
   constructor(readonly failure: Failure) {
     super(failure.what);
@@ -44,22 +44,22 @@ const headers = ({ key, reader = {} }: DecideOptions): Record<string, string> =>
   ...(reader.gpc && { "sec-gpc": "1" }),
 });
 
-/** What came under a key, if it is a decision: without its label nothing is shown. */
-const checked = (said: Partial<Decision> | undefined): Decision => {
-  const whole = said?.fill
-    ? said.creative?.headline && said.label?.text && said.event_urls
-    : said?.fill === false && said.reason;
-  return whole ? (said as Decision) : noAnswer;
+/** Returns a valid decision unchanged, otherwise a no-fill. A unit without a label is not valid. */
+const validated = (decision: Partial<Decision> | undefined): Decision => {
+  const isValid = decision?.fill
+    ? decision.creative?.headline && decision.label?.text && decision.event_urls
+    : decision?.fill === false && decision.reason;
+  return isValid ? (decision as Decision) : noAnswer;
 };
 
-/** Asks; a connection that broke or a server that failed is tried once more, within the same budget. */
-const ask = async (options: DecideOptions, signal: AbortSignal, again = false): Promise<unknown> => {
+/** Sends the request; retries once after a network error or a 5xx, within the same budget. */
+const request = async (options: DecideOptions, signal: AbortSignal, isRetry = false): Promise<unknown> => {
   const { base, publisher, page, viewer, placements, render, test, strict } = options;
   let reply: Response;
   try {
     reply = await fetch(base.replace(/\/+$/, "") + "/v1/decisions", {
       method: "POST",
-      // Text is sent as plain text, so that no browser asks for permission first.
+      // Sent as plain text, which avoids a CORS preflight.
       body: JSON.stringify({ publisher, page, viewer, placements, render, test, strict }),
       headers: headers(options),
       credentials: "omit",
@@ -67,50 +67,50 @@ const ask = async (options: DecideOptions, signal: AbortSignal, again = false): 
       signal,
     });
   } catch {
-    if (again || signal.aborted) throw new NoAnswer({ what: "unreachable" });
-    return ask(options, signal, true);
+    if (isRetry || signal.aborted) throw new NoAnswer({ what: "unreachable" });
+    return request(options, signal, true);
   }
   const { status } = reply;
-  if (status >= 500 && !again) {
-    // Nobody reads it, and what is not read holds its connection.
+  if (status >= 500 && !isRetry) {
+    // An unread body would keep the connection open.
     void reply.body?.cancel();
-    return ask(options, signal, true);
+    return request(options, signal, true);
   }
-  const said = await reply.json().catch(() => undefined);
-  if (!reply.ok) throw new NoAnswer({ what: "refused", status, problem: said });
-  if (typeof said?.decisions !== "object") throw new NoAnswer({ what: "unreadable", status });
-  return said;
+  const body = await reply.json().catch(() => undefined);
+  if (!reply.ok) throw new NoAnswer({ what: "refused", status, problem: body });
+  if (typeof body?.decisions !== "object") throw new NoAnswer({ what: "unreadable", status });
+  return body;
 };
 
-/** Decides for every placement of a page. Never throws and never takes longer than its budget: without
- *  an answer every placement is a no-fill, and `failure` says why. */
+/** Requests a decision for every placement of a page. Never throws and never exceeds its budget: without a
+ *  response every placement is a no-fill, and `failure` contains the cause. */
 export const decide = async (options: DecideOptions): Promise<DecisionReply> => {
-  const stop = new AbortController();
+  const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let said: Partial<DecisionReply> = {};
+  let result: Partial<DecisionReply> = {};
   try {
     if (options.key && typeof document !== "undefined") throw new NoAnswer({ what: "key_in_browser" });
     const { signal } = options;
     const ended = new Promise<never>((_, fail) => {
       const end = (what: Failure["what"]) => {
         fail(new NoAnswer({ what }));
-        stop.abort();
+        controller.abort();
       };
       timer = setTimeout(end, options.budgetMs ?? BUDGET_MS, "timeout");
       if (signal?.aborted) end("aborted");
-      signal?.addEventListener("abort", () => end("aborted"), { signal: stop.signal });
+      signal?.addEventListener("abort", () => end("aborted"), { signal: controller.signal });
     });
-    said = (await Promise.race([ended, ask(options, stop.signal)])) as DecisionReply;
+    result = (await Promise.race([ended, request(options, controller.signal)])) as DecisionReply;
   } catch (error) {
     const failure = error instanceof NoAnswer ? error.failure : undefined;
-    said = { failure: failure ?? { what: "unreachable" } };
+    result = { failure: failure ?? { what: "unreachable" } };
   }
   clearTimeout(timer);
-  // Also forgets the caller's signal.
-  stop.abort();
+  // Also removes the listener from the caller's signal.
+  controller.abort();
   const decisions: Record<string, Decision> = {};
   for (const { name, key = name } of options.placements) {
-    decisions[key] = checked(said.decisions?.[key]);
+    decisions[key] = validated(result.decisions?.[key]);
   }
-  return { request_id: "", warnings: [], ...said, decisions };
+  return { request_id: "", warnings: [], ...result, decisions };
 };

@@ -1,4 +1,4 @@
-/** A decision on a page: drawn, counted once, and taken away again. */
+/** Mounts a decision on a page: renders it, reports its events once, and unmounts it. */
 
 import css from "unit.css";
 import { send, watch } from "../../embed/events";
@@ -7,30 +7,30 @@ import type { Decision as Drawn } from "../../embed/wire";
 import type { Decision } from "./types.js";
 
 export interface MountOptions {
-  /** Half of the unit was in view for a second. */
+  /** Called once the unit is viewable (MRC: 50 % in view for one second; 30 % for large units). */
   onViewable?: () => void;
 }
 
 export interface Mounted {
   /** Whether a unit is shown. */
   readonly filled: boolean;
-  /** Takes the unit away; what was not counted until then is not counted. */
+  /** Removes the unit; events not reported by then are not reported. */
   unmount(): void;
 }
 
-/** Addresses that were reported to. A unit that is taken away and comes back is the same unit. */
-const told = new Set<string>();
+/** Event URLs already sent, so that a remounted unit is not counted again. */
+const sent = new Set<string>();
 const mounts = new WeakMap<HTMLElement, Mounted>();
 let sheet: CSSStyleSheet | undefined;
 
-const tell = (url: string): void => {
-  if (!told.has(url)) {
-    told.add(url);
+const sendOnce = (url: string): void => {
+  if (!sent.has(url)) {
+    sent.add(url);
     send(url);
   }
 };
 
-const rooted = (element: HTMLElement): ShadowRoot => {
+const shadowRoot = (element: HTMLElement): ShadowRoot => {
   const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
   try {
     if (!sheet) {
@@ -39,54 +39,54 @@ const rooted = (element: HTMLElement): ShadowRoot => {
     }
     root.adoptedStyleSheets = [sheet];
   } catch {
-    // A browser from before 2023 shows the unit without its looks.
+    // Browsers from before 2023 show the unit unstyled.
   }
   return root;
 };
 
-/** Shows a decision inside of an element, in a shadow tree of its own. Without a unit the element stays
- *  as it is: nothing is reserved. Mounting again replaces what was there. Never throws. */
+/** Renders a decision in an element's shadow tree. Without a unit the element is unchanged and reserves no
+ *  space. Mounting again replaces the previous unit. Never throws. */
 export const mount = (element: HTMLElement, decision: Decision, options: MountOptions = {}): Mounted => {
   mounts.get(element)?.unmount();
-  let gone = false;
+  let unmounted = false;
   let root: ShadowRoot | undefined;
-  let look = (): void => {};
-  // In a turn of its own: a page that was rendered ahead is shown before it is said to be a page.
-  const later = () => void setTimeout(() => look());
+  let update = (): void => {};
+  // In a separate task: a prerendered page becomes visible before `prerendering` is cleared.
+  const onVisibility = () => void setTimeout(() => update());
   try {
-    // The page draws what it understands; on the wire, what is absent may be null.
+    // `draw` tolerates missing fields; in JSON, absent values may be null.
     const box = draw(decision as unknown as Drawn);
     if (box && decision.fill) {
-      root = rooted(element);
+      root = shadowRoot(element);
       root.replaceChildren(box);
       const { impression, viewable } = decision.event_urls;
-      look = watch(
+      update = watch(
         box,
         () => {
-          if (impression && !gone) tell(impression);
+          if (impression && !unmounted) sendOnce(impression);
         },
-        // Without this address the publisher's pages are not to be observed.
+        // Without this URL the publisher does not measure viewability.
         viewable
           ? () => {
-              if (gone || told.has(viewable)) return;
-              tell(viewable);
+              if (unmounted || sent.has(viewable)) return;
+              sendOnce(viewable);
               options.onViewable?.();
             }
           : undefined,
       );
-      document.addEventListener("visibilitychange", later);
+      document.addEventListener("visibilitychange", onVisibility);
     }
   } catch {
-    // Not in our words, or an element that holds nothing: the page stays as it was.
+    // An invalid decision, or an element without shadow root support: the page is unchanged.
   }
   const mounted = {
     filled: !!root,
     unmount() {
-      if (gone) return;
-      gone = true;
-      document.removeEventListener("visibilitychange", later);
+      if (unmounted) return;
+      unmounted = true;
+      document.removeEventListener("visibilitychange", onVisibility);
       mounts.delete(element);
-      // What the publisher keeps inside of the element shows again.
+      // Shows the element's own children again.
       root?.replaceChildren(document.createElement("slot"));
     },
   };

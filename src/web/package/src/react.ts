@@ -1,4 +1,4 @@
-/** Units in React: a page that says what it is about, and the units on it. */
+/** React components: a page context provider and the units of the page. */
 
 import { createContext, createElement, useContext, useEffect, useMemo, useRef, useState } from "react";
 import type { ReactElement, ReactNode } from "react";
@@ -10,16 +10,16 @@ export interface AdjacentPageProps extends PageOptions {
 }
 
 export interface AdjacentUnitProps {
-  /** The publisher's placement. */
+  /** The publisher's placement id. */
   placement: string;
-  /** Names the answer where one placement stands on a page twice. */
+  /** Key of the decision, if a placement occurs more than once on a page. */
   slotKey?: string;
-  /** Styles it takes, best first. */
+  /** Accepted styles, preferred first. */
   styles?: Style[];
-  /** What your server decided already; without it the page around asks. */
+  /** A decision made on your server; if absent, the enclosing page requests one. */
   decision?: Decision;
   className?: string;
-  /** Shown where there is no unit, once that is known. */
+  /** Fallback, shown once it is known that there is no unit. */
   children?: ReactNode;
   onFill?: (decision: Decision) => void;
   onNoFill?: (decision: Decision) => void;
@@ -28,49 +28,49 @@ export interface AdjacentUnitProps {
 
 const View = createContext<PageView | undefined>(undefined);
 
-/** What the page is about, said once. All units below it ask in one call; when what it says changes, a
- *  new page view begins and they ask again. */
+/** Provides the page context. All units below it are requested in one call. When its props change, a new
+ *  page view begins and the units are requested again. */
 export const AdjacentPage = ({ children, ...options }: AdjacentPageProps): ReactElement => {
-  const said = JSON.stringify(options);
-  const view = useMemo(() => pageView(JSON.parse(said) as PageOptions), [said]);
+  const serialized = JSON.stringify(options);
+  const view = useMemo(() => pageView(JSON.parse(serialized) as PageOptions), [serialized]);
   return createElement(View.Provider, { value: view }, children);
 };
 
-/** A unit. It is an empty element until there is one, here and on the server, and empty again when it
- *  is taken away. */
+/** A unit. Renders an empty element until the unit is decided, also on the server, and again after
+ *  unmounting. */
 export const AdjacentUnit = (props: AdjacentUnitProps): ReactElement => {
   const { placement, slotKey, styles, decision: given, className, children } = props;
   const view = useContext(View);
   const host = useRef<HTMLDivElement>(null);
   const [empty, setEmpty] = useState(false);
-  // Handlers are new with every rendering and no reason to ask again.
+  // Handlers change with every render and must not trigger a new request.
   const latest = useRef(props);
   useEffect(() => {
     latest.current = props;
   });
-  const wanted = styles?.join();
+  const styleList = styles?.join();
   useEffect(() => {
-    let gone = false;
+    let unmounted = false;
     let mounted: Mounted | undefined;
     const show = (decision: Decision) => {
-      if (gone || !host.current) return;
+      if (unmounted || !host.current) return;
       const onViewable = () => latest.current.onViewable?.(decision);
       mounted = mount(host.current, decision, { onViewable });
       setEmpty(!mounted.filled);
       if (mounted.filled) latest.current.onFill?.(decision);
       else latest.current.onNoFill?.(decision);
     };
-    const asked = given
+    const requested = given
       ? undefined
-      : view?.ask({ name: placement, key: slotKey, styles: wanted?.split(",") as Style[] | undefined });
-    if (asked) void asked.decision.then(show);
+      : view?.ask({ name: placement, key: slotKey, styles: styleList?.split(",") as Style[] | undefined });
+    if (requested) void requested.decision.then(show);
     else show(given ?? { fill: false, decision_id: "", reason: "no_answer" });
     return () => {
-      gone = true;
-      asked?.release();
+      unmounted = true;
+      requested?.release();
       mounted?.unmount();
     };
-    // A decision that was parsed again is the same decision.
-  }, [view, given?.decision_id, placement, slotKey, wanted]);
+    // Compare by id: a decision parsed again is the same decision.
+  }, [view, given?.decision_id, placement, slotKey, styleList]);
   return createElement("div", { ref: host, className }, empty ? children : null);
 };

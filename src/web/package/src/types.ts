@@ -1,42 +1,42 @@
-/** What is sent to `POST /v1/decisions`, and what comes back: the same names as on the wire. */
+/** Request and response types of `POST /v1/decisions`, with the JSON field names. */
 
 export type Style = "terminal" | "card" | "line";
 
-/** Whom or what a page is about. A name alone is a mention. */
+/** An entity of the page. A name alone is a mention. */
 export type Entity = string | { name: string; role?: "subject" | "mention" };
 
 export interface Page {
-  /** Its address. Query and fragment are never kept. */
+  /** The page's URL. Query and fragment are never stored. */
   url?: string;
-  /** A BCP 47 tag; the publisher's language when absent. */
+  /** A BCP 47 tag; the publisher's language if absent. */
   language?: string;
   topics?: string[];
   entities?: Entity[];
   keywords?: string[];
-  /** Where the page is about: a country or a group. */
+  /** The region that the page is about: a country or a group of countries. */
   region?: string;
   commercial?: "allow" | "house_only" | "none";
-  /** Why it is sensitive; anything here makes it so. */
+  /** Reasons why the page is sensitive; any entry marks it as sensitive. */
   sensitive?: string[];
-  /** Creatives that this page view shows already. */
+  /** Ids of creatives already shown in this page view. */
   shown?: string[];
 }
 
 export interface Viewer {
-  /** An ISO 3166 country, as you know it. */
+  /** The reader's country as known to you: ISO 3166 alpha-2. */
   region?: string;
 }
 
 export interface Placement {
-  /** The publisher's placement. */
+  /** The publisher's placement id. */
   name: string;
   /** Names the answer; the placement's name when absent. */
   key?: string;
-  /** Styles it takes, best first; all of the placement's when absent. */
+  /** Accepted styles, preferred first; all styles of the placement if absent. */
   styles?: Style[];
 }
 
-/** Why there is no unit; `no_answer` is this package's own word for a server that gave none. */
+/** Why there is no unit. `no_answer` is set by this package if there was no valid response. */
 export type NoFillReason =
   | "no_candidate"
   | "all_paced"
@@ -57,12 +57,12 @@ export type NoFillReason =
 
 export interface NoFill {
   fill: false;
-  /** Empty where there was no answer. */
+  /** Empty if there was no response. */
   decision_id: string;
   reason: NoFillReason;
 }
 
-/** A picture of the server's, with its own size. */
+/** An image served by the server, with its natural size. */
 export interface Picture {
   url: string;
   width: number;
@@ -73,7 +73,7 @@ export interface Picture {
 export interface Creative {
   id: string;
   hash: string;
-  /** Which wording: 0 is the creative's own. */
+  /** Text variant: 0 is the creative's own text. */
   variant: number;
   style: Style;
   language: string;
@@ -86,12 +86,12 @@ export interface Creative {
     text: string;
     output: string;
     copy_url: string;
-    /** What the button says before and after, and what the whole is called aloud. */
+    /** Button text before and after copying, and the label for screen readers. */
     copy_text: string;
     copied_text: string;
     aria: string;
   } | null;
-  /** The main one first. */
+  /** The main call to action first. */
   ctas: { id: string; text: string; click_url: string }[];
   click_url: string;
   landing_domain: string;
@@ -133,43 +133,43 @@ export interface Fill {
     language: string;
     why_url: string;
   };
-  /** For every link of the unit. */
+  /** `rel` of every link of the unit. */
   rel: string;
-  /** What is not measured has no address. */
+  /** Absent for events that are not measured. */
   event_urls: { impression?: string; viewable?: string };
   impression_until: string;
   click_until: string;
-  /** It never counts. */
+  /** Test mode: events are never counted. */
   test?: true;
-  /** A complete unit, escaped, which counts itself: where `render: "html"` asked for it. */
+  /** With `render: "html"`: the complete unit as escaped HTML, including its impression pixel. */
   html?: string;
 }
 
-/** A unit, or why there is none: `fill` says which. */
+/** A unit or a no-fill reason, distinguished by `fill`. */
 export type Decision = Fill | NoFill;
 
-/** RFC 9457 problem details, as the server sends them. */
+/** RFC 9457 problem details of the server. */
 export interface Problem {
   type: string;
   title: string;
   status: number;
   detail: string;
-  /** Stable: for programs. */
+  /** Stable, machine-readable error code. */
   code: string;
-  /** What is refused. */
+  /** The rejected field. */
   field?: string;
   request_id: string;
 }
 
-/** Why there was no answer. */
+/** Why there was no response. */
 export interface Failure {
   /**
-   * - `timeout`: not within the budget
-   * - `unreachable`: no connection, twice
-   * - `refused`: a status that is no answer; `problem` says what is wrong
-   * - `unreadable`: an answer that is none of ours
-   * - `aborted`: by the caller's own signal
-   * - `key_in_browser`: a secret key was given on a page, and nothing was sent
+   * - `timeout`: no response within the budget
+   * - `unreachable`: network error, also on retry
+   * - `refused`: an error status; `problem` has the details
+   * - `unreadable`: an invalid response
+   * - `aborted`: by the caller's signal
+   * - `key_in_browser`: a secret key was passed in a browser; nothing was sent
    */
   what: "timeout" | "unreachable" | "refused" | "unreadable" | "aborted" | "key_in_browser";
   status?: number;
@@ -177,13 +177,13 @@ export interface Failure {
 }
 
 export interface DecisionReply {
-  /** Empty where there was no answer. */
+  /** Empty if there was no response. */
   request_id: string;
   snapshot?: { inventory: string; weights: string; age_ms: number; stale: boolean };
-  /** What was cut, ignored or not understood. */
+  /** Truncated, ignored or unknown values. */
   warnings: string[];
-  /** One answer a placement, under its key: for every placement, whatever happened. */
+  /** One decision per placement, by its key; always complete. */
   decisions: Record<string, Decision>;
-  /** Only where there was no answer. */
+  /** Set only if there was no response. */
   failure?: Failure;
 }

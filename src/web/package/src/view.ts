@@ -1,4 +1,4 @@
-/** One page view: whatever asks within one turn of the page asks together, and nothing twice. */
+/** A page view: batches the requests of one task into one call, and requests nothing twice. */
 
 import { decide, noAnswer, type DecideOptions } from "./decide.js";
 import type { Decision, Placement } from "./types.js";
@@ -10,12 +10,12 @@ export type PageOptions = Pick<
 
 export interface Asked {
   decision: Promise<Decision>;
-  /** Says that nobody waits for it or shows it any more. */
+  /** Releases the decision: it is no longer awaited or shown. */
   release(): void;
 }
 
 export interface PageView {
-  /** The decision for a placement. One that was released and is asked for again is the same one. */
+  /** Requests the decision for a placement. After a release the same decision is returned again. */
   ask(placement: Placement): Asked;
 }
 
@@ -23,69 +23,69 @@ interface Slot extends Placement {
   key: string;
   used: boolean;
   decision: Promise<Decision>;
-  answer(decision: Decision): void;
+  resolve(decision: Decision): void;
 }
 
 const PER_CALL = 8;
 
 const slot = (placement: Placement, key: string): Slot => {
-  let answer!: Slot["answer"];
-  const decision = new Promise<Decision>((done) => (answer = done));
-  return { ...placement, key, used: false, decision, answer };
+  let resolve!: Slot["resolve"];
+  const decision = new Promise<Decision>((done) => (resolve = done));
+  return { ...placement, key, used: false, decision, resolve };
 };
 
-/** A page view in a browser. Its address and language are the document's where `page` names none. */
+/** Creates a page view in a browser. URL and language default to those of the document. */
 export const pageView = (options: PageOptions): PageView => {
   const slots = new Map<string, Slot>();
   const shown = [...(options.page?.shown ?? [])];
   let queue: Slot[] = [];
-  let busy = false;
+  let isProcessing = false;
 
-  const call = async (asking: Slot[]): Promise<void> => {
+  const call = async (batch: Slot[]): Promise<void> => {
     const { decisions } = await decide({
       ...options,
       page: {
-        // Query and fragment may name a reader, so they stay here.
+        // Query and fragment may identify a reader, so they are never sent.
         url: location.href.split(/[?#]/)[0],
         language: document.documentElement.lang || undefined,
         ...options.page,
         shown,
       },
-      placements: asking.map(({ name, key, styles }) => ({ name, key, styles })),
+      placements: batch.map(({ name, key, styles }) => ({ name, key, styles })),
     });
-    for (const asked of asking) {
-      const decision = decisions[asked.key] ?? noAnswer;
+    for (const entry of batch) {
+      const decision = decisions[entry.key] ?? noAnswer;
       if (decision.fill) shown.push(decision.creative.id);
-      // A server that was away may be back for the next who asks.
-      if (decision === noAnswer) slots.delete(asked.key);
-      asked.answer(decision);
+      // Not cached: the server may be reachable for the next request.
+      if (decision === noAnswer) slots.delete(entry.key);
+      entry.resolve(decision);
     }
   };
 
-  const work = async (): Promise<void> => {
-    if (busy) return;
-    busy = true;
+  const processQueue = async (): Promise<void> => {
+    if (isProcessing) return;
+    isProcessing = true;
     while (queue.length) {
-      // Whoever left before anything was sent is not asked for.
-      const asking = queue.splice(0, PER_CALL).filter((one) => one.used || !slots.delete(one.key));
-      // The next call says what this one showed.
-      if (asking.length) await call(asking);
+      // Skip placements that were released before the call.
+      const batch = queue.splice(0, PER_CALL).filter((one) => one.used || !slots.delete(one.key));
+      // Sequential: the next call lists the creatives that this one has shown.
+      if (batch.length) await call(batch);
     }
-    busy = false;
+    isProcessing = false;
   };
 
   return {
     ask(placement) {
       let key = placement.key ?? placement.name;
       while (slots.get(key)?.used) key += "+";
-      let asked = slots.get(key);
-      if (!asked) {
-        asked = slot(placement, key);
-        slots.set(key, asked);
-        queue.push(asked);
-        setTimeout(work);
+      let entry = slots.get(key);
+      if (!entry) {
+        entry = slot(placement, key);
+        slots.set(key, entry);
+        queue.push(entry);
+        setTimeout(processQueue);
       }
-      const own = asked;
+      const own = entry;
       own.used = true;
       let released = false;
       return {

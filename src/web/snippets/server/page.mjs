@@ -1,8 +1,8 @@
-// A page with a unit in it, written by Node: ADJACENT_URL=… ADJACENT_KEY=… node page.mjs
-// (The package @adjacent/web does the same with types and one retry.)
+// Renders a page with a unit in Node: ADJACENT_URL=… ADJACENT_KEY=… node page.mjs
+// (The package @adjacent/web does the same, with types and a retry.)
 const { ADJACENT_URL: base, ADJACENT_KEY: key } = process.env;
 
-/** The unit for a page as HTML, or nothing: a page never fails and never waits because of it. */
+/** The unit of a page as HTML, or an empty string. Never throws; waits at most 800 ms. */
 const unit = async (page, reader = {}) => {
   try {
     const reply = await fetch(`${base}/v1/decisions`, {
@@ -10,7 +10,7 @@ const unit = async (page, reader = {}) => {
       headers: {
         authorization: `Bearer ${key}`,
         "content-type": "application/json",
-        // What you saw of the reader, against fraud. Both are optional.
+        // The reader as seen by your server, for fraud detection. Both are optional.
         ...(reader.address && { "adjacent-reader-address": reader.address }),
         ...(reader.agent && { "adjacent-reader-agent": reader.agent }),
       },
@@ -35,7 +35,7 @@ const end = await unit(
   { country: "DE" },
 );
 
-// Sent with `Cache-Control: no-store`: a unit belongs to one page view.
+// Send the page with `Cache-Control: no-store`: a unit belongs to one page view.
 console.log(`<!doctype html>
 <html lang="en">
 <head>

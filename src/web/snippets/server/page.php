@@ -1,14 +1,14 @@
 <?php
-// A page with a unit in it, written by PHP alone: ADJACENT_URL=… ADJACENT_KEY=… php page.php
+// Renders a page with a unit in plain PHP: ADJACENT_URL=… ADJACENT_KEY=… php page.php
 
 $base = getenv('ADJACENT_URL');
 $key = getenv('ADJACENT_KEY');
 
-/** The unit for a page as HTML, or nothing: a page never fails because of it. */
+/** The unit of a page as HTML, or an empty string; errors are ignored. */
 function adjacent_unit(string $base, string $key, array $page, ?string $country, array $reader = []): string
 {
     $headers = ["Authorization: Bearer $key", 'Content-Type: application/json'];
-    // What you saw of the reader, against fraud. Both are optional.
+    // The reader as seen by your server, for fraud detection. Both are optional.
     foreach (['address' => 'Adjacent-Reader-Address', 'agent' => 'Adjacent-Reader-Agent'] as $what => $name) {
         if (!empty($reader[$what])) {
             $headers[] = $name . ': ' . preg_replace('/[\r\n]+/', ' ', $reader[$what]);
@@ -36,7 +36,7 @@ $end = adjacent_unit($base, $key, [
     'topics' => ['ai-infrastructure'],
 ], 'DE', ['address' => $_SERVER['REMOTE_ADDR'] ?? '', 'agent' => $_SERVER['HTTP_USER_AGENT'] ?? '']);
 
-// A unit belongs to one page view.
+// Not cacheable: a unit belongs to one page view.
 header('Cache-Control: no-store');
 ?>
 <!doctype html>

@@ -1,4 +1,4 @@
-"""A page with a unit in it, written by Python alone: ADJACENT_URL=… ADJACENT_KEY=… python3 page.py"""
+"""Renders a page with a unit in plain Python: ADJACENT_URL=… ADJACENT_KEY=… python3 page.py"""
 
 import json
 import os
@@ -9,8 +9,8 @@ KEY = os.environ["ADJACENT_KEY"]
 
 
 def unit(page, country=None, address=None, agent=None):
-    """The unit for a page as HTML, or nothing: a page never fails because of it."""
-    asked = {
+    """The unit of a page as HTML, or an empty string; errors are ignored."""
+    request = {
         "publisher": "eu-tech-news",
         "page": page,
         "viewer": {"region": country},
@@ -20,13 +20,13 @@ def unit(page, country=None, address=None, agent=None):
     headers = {
         "Authorization": f"Bearer {KEY}",
         "Content-Type": "application/json",
-        # What you saw of the reader, against fraud. Both are optional.
+        # The reader as seen by your server, for fraud detection. Both are optional.
         "Adjacent-Reader-Address": address,
         "Adjacent-Reader-Agent": agent,
     }
     call = urllib.request.Request(
         f"{BASE}/v1/decisions",
-        data=json.dumps(asked).encode(),
+        data=json.dumps(request).encode(),
         headers={name: value for name, value in headers.items() if value},
     )
     try:
@@ -45,7 +45,7 @@ end = unit(
     country="DE",
 )
 
-# Sent with `Cache-Control: no-store`: a unit belongs to one page view.
+# Send the page with `Cache-Control: no-store`: a unit belongs to one page view.
 print(f"""<!doctype html>
 <html lang="en">
 <head>

@@ -1,33 +1,33 @@
 <?php
 /**
- * Sponsored units beside a post, because of the post: for functions.php of a (child) theme, or as a file
- * of its own in wp-content/mu-plugins. wp-config.php says where and who:
+ * Contextual sponsored units for posts. Add to functions.php of a (child) theme, or save as a separate file
+ * in wp-content/mu-plugins. Configure in wp-config.php:
  *
  *   define('ADJACENT_BASE', 'https://units.example');
  *   define('ADJACENT_PUBLISHER', 'eu-tech-news');
  *
- * In a post or a template: [adjacent placement="article-end"], and between [adjacent …] and [/adjacent] what
- * stands there when there is no unit. A page cache may keep all of it: each reader's browser asks for itself.
+ * In a post or a template: [adjacent placement="article-end"]; content between [adjacent …] and [/adjacent] is
+ * the fallback. Pages can be cached: each reader's browser requests its own unit.
  */
 
-/** What a post is about: its categories and tags, unless the custom field `adjacent_topics` says. */
+/** Topics of a post: the custom field `adjacent_topics`, else its categories and tags. */
 function adjacent_topics($post_id)
 {
-    $said = get_post_meta($post_id, 'adjacent_topics', true);
-    if ($said) {
-        return $said;
+    $topics = get_post_meta($post_id, 'adjacent_topics', true);
+    if ($topics) {
+        return $topics;
     }
     $terms = wp_get_post_terms($post_id, ['category', 'post_tag'], ['fields' => 'slugs']);
     return is_wp_error($terms) ? '' : implode(',', array_diff($terms, ['uncategorized']));
 }
 
-/** What was meant by what an editor wrote: quotes that a text program made round are none of it. */
-function adjacent_meant($given)
+/** Strips typographic quotes that an editor or word processor put around an attribute. */
+function adjacent_unquote($given)
 {
     return preg_replace('/^[“”„″«»‘’]+|[“”„″«»‘’]+$/u', '', html_entity_decode($given, ENT_QUOTES, 'UTF-8'));
 }
 
-/** The one script of a page. */
+/** The embed script, once per page. */
 function adjacent_script()
 {
     printf(
@@ -41,33 +41,33 @@ function adjacent_script()
 /**
  * [adjacent placement="article-end" styles="terminal,card"]Read our letter.[/adjacent]
  *
- * It says what its own post says, since a list shows many; the custom field `adjacent_commercial` = `none`
- * keeps a post free, and a list with it.
+ * Carries the context of its own post, since lists show several; the custom field `adjacent_commercial` = `none`
+ * disables units on a post and on any list that contains it.
  */
-function adjacent_shortcode($given, $inside = '')
+function adjacent_shortcode($given, $fallback = '')
 {
     if (!has_action('wp_footer', 'adjacent_script')) {
         add_action('wp_footer', 'adjacent_script');
     }
     $post_id = is_singular() ? get_queried_object_id() : get_the_ID();
     $given = shortcode_atts(['placement' => 'article-end', 'key' => '', 'styles' => ''], $given, 'adjacent');
-    $said = array_map('adjacent_meant', $given) + [
+    $attributes = array_map('adjacent_unquote', $given) + [
         'topics' => adjacent_topics($post_id),
         'subject' => get_post_meta($post_id, 'adjacent_subject', true),
         'commercial' => get_post_meta($post_id, 'adjacent_commercial', true),
     ];
     $unit = '<adjacent-unit';
-    foreach (array_filter($said) as $name => $value) {
+    foreach (array_filter($attributes) as $name => $value) {
         $unit .= sprintf(' %s="%s"', $name, esc_attr($value));
     }
-    $inside = (string) $inside;
-    // One without an end is given all up to the end of the next one: the post's own text.
-    if (has_shortcode($inside, 'adjacent')) {
-        return $unit . '></adjacent-unit>' . do_shortcode($inside . '[/adjacent]');
+    $fallback = (string) $fallback;
+    // WordPress passes everything up to the next [/adjacent] to a shortcode without an end tag.
+    if (has_shortcode($fallback, 'adjacent')) {
+        return $unit . '></adjacent-unit>' . do_shortcode($fallback . '[/adjacent]');
     }
-    // Paragraphs that begin or end half outside would put the rest of the post into the unit.
-    $whole = preg_replace('#^\s*(</p>|<br />)|(<p>|<br />)\s*$#', '', do_shortcode($inside));
-    return $unit . '>' . force_balance_tags($whole) . '</adjacent-unit>';
+    // Unbalanced paragraphs would put the rest of the post into the unit.
+    $balanced = preg_replace('#^\s*(</p>|<br />)|(<p>|<br />)\s*$#', '', do_shortcode($fallback));
+    return $unit . '>' . force_balance_tags($balanced) . '</adjacent-unit>';
 }
 
 add_shortcode('adjacent', 'adjacent_shortcode');

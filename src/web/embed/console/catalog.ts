@@ -1,8 +1,8 @@
-/** What is served, who changed it last, and the way back. */
+/** The live catalog versions, the change history, and rollback. */
 
 import { element, rows } from "../show";
-import { act, age, button, byId, done, moment } from "./act";
-import { ask, tries } from "./ask";
+import { age, button, byId, confirmButton, done, moment } from "./controls";
+import { attempt, request } from "./request";
 import { stacked, type Line } from "./stacks";
 
 type Parts = Partial<Record<"inventory" | "weights" | "labels", string>>;
@@ -29,39 +29,39 @@ interface Entry {
   after?: Parts;
 }
 
-/** How many changes are shown at first. */
+/** Number of changes shown initially. */
 const SHOWN = 12;
 
 const names = ["inventory", "weights", "labels"] as const;
 
-/** A content hash, as much of it as tells it from others; all of it on a closer look. */
+/** A shortened content hash, with the full hash as its tooltip. */
 const hash = (of: string | undefined): HTMLElement => {
   const made = element("code", of?.slice(0, 16));
   made.title = of ?? "";
   return made;
 };
 
-/** What is served, as anybody who reaches this listener may know it. */
+/** Shows the live versions, which need no key on this listener. */
 export const version = async (head?: Head, last?: Entry): Promise<void> => {
-  await tries("Asking what is served", byId("served"), async () => {
-    const { body } = await ask<Version>("/version");
+  await attempt("Loading the live configuration failed", byId("served"), async () => {
+    const { body } = await request<Version>("/version");
     const parts = names.map((name): [string, Node | undefined] => {
       const around = element("span");
       around.append(hash(body[name]));
       if (head?.[name] && body[name] != head[name]) {
-        around.append(" ", element("b", "the catalog's head is another", "tag warn"));
+        around.append(" ", element("b", "differs from the catalog head", "tag warn"));
       }
       return [name[0]!.toUpperCase() + name.slice(1), around];
     });
-    const changed = head?.at && `${age(head.at)}, ${moment(head.at)}, by ${head.who ?? "nobody"}`;
+    const changed = head?.at && `${age(head.at)}, ${moment(head.at)}, by ${head.who ?? "unknown"}`;
     const facts = rows([
       ["Head", head?.number === undefined ? undefined : `number ${head.number}`],
       ["Changed", changed || undefined],
-      ["What", last?.number === head?.number ? last?.what : undefined],
+      ["Change", last?.number === head?.number ? last?.what : undefined],
       ...parts,
       ["State", String(body.state ?? "")],
       ["Program", `adjacent ${body.version ?? ""}, start ${body.incarnation ?? ""}`],
-      ["Public address", body.public_url],
+      ["Public URL", body.public_url],
     ]);
     byId("served").replaceChildren(facts);
   });
@@ -70,50 +70,50 @@ export const version = async (head?: Head, last?: Entry): Promise<void> => {
 const moved = (entry: Entry): string =>
   names.filter((name) => entry.before?.[name] != entry.after?.[name]).join(", ") || "nothing";
 
-/** The parts that a change named; a part that was not there yet stays as it is. */
+/** The parts that a rollback restores; parts absent at that version are unchanged. */
 const named = (entry: Entry): string => names.filter((name) => entry.after?.[name]).join(", ");
 
 const line = (entry: Entry, newest: number): Line => {
   const when = element("span", moment(entry.at), "nowrap");
   when.append(element("br"), element("span", age(entry.at), "dim small"));
-  const back = act(
-    "Roll back to this",
+  const back = confirmButton(
+    "Roll back",
     () =>
-      `Serve what number ${entry.number} named again: ${named(entry)}? ` +
-      "It is a new change, takes effect at once and asks for no check.",
+      `Restore ${named(entry)} of head ${entry.number}? ` +
+      "This is a new change, takes effect immediately and does not require `force`.",
     async () => {
-      await ask("/v1/admin/rollback", { body: { number: entry.number } });
-      await changed(`Rolled back to what number ${entry.number} named`);
+      await request("/v1/admin/rollback", { body: { number: entry.number } });
+      await changed(`Rolled back to head ${entry.number}`);
     },
-    `Roll back to number ${entry.number}`,
+    `Roll back to head ${entry.number}`,
   );
   return [
     0,
     [
-      element("span", `number ${entry.number}`, "nowrap"),
+      element("span", `head ${entry.number}`, "nowrap"),
       when,
       entry.who ?? "",
       entry.what ?? "",
       moved(entry),
-      entry.number == newest ? element("b", "served", "tag") : back,
+      entry.number == newest ? element("b", "live", "tag") : back,
     ],
   ];
 };
 
 let all = false;
 
-/** The head and the audit log; what is served is shown with it. */
+/** Loads the head and the audit log, and shows the live versions with them. */
 export const history = async (): Promise<void> => {
-  await tries("Reading the history", byId("history-said"), async () => {
+  await attempt("Loading the history failed", byId("history-status"), async () => {
     const [head, log] = await Promise.all([
-      ask<Head | null>("/v1/admin/head"),
-      ask<Entry[]>("/v1/admin/history"),
+      request<Head | null>("/v1/admin/head"),
+      request<Entry[]>("/v1/admin/history"),
     ]);
     const newest = [...log.body].reverse();
     const shown = all ? newest : newest.slice(0, SHOWN);
     const parts: Node[] = [
       stacked(
-        ["Head", "When", "Who", "What", "Changed", ""],
+        ["Head", "Time", "Actor", "Change", "Changed parts", ""],
         shown.map((entry) => line(entry, head.body?.number ?? 0)),
       ),
     ];
@@ -124,22 +124,22 @@ export const history = async (): Promise<void> => {
       });
       parts.push(more);
     }
-    byId("history-shown").replaceChildren(...parts);
+    byId("history-content").replaceChildren(...parts);
     await version(head.body ?? undefined, newest[0]);
   });
 };
 
-/** What else draws anew after a change. */
+/** Sections that reload after a change. */
 const watchers: (() => Promise<void>)[] = [];
 
-/** Has something drawn anew after every change. */
+/** Registers a section to reload after every change. */
 export const onChange = (work: () => Promise<void>): void => {
   watchers.push(work);
 };
 
-/** Draws everything anew after a change, and says what was done. */
-export const changed = async (text: string, into = byId("history-said")): Promise<void> => {
+/** Reloads all sections after a change, and reports it. */
+export const changed = async (text: string, into = byId("history-status")): Promise<void> => {
   await history();
   for (const work of watchers) await work();
-  done(into, `${text}: ${byId("served").querySelector("dd")?.textContent ?? ""} is served.`);
+  done(into, `${text}; live: ${byId("served").querySelector("dd")?.textContent ?? ""}.`);
 };

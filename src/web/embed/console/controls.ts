@@ -1,13 +1,13 @@
-/** Buttons that change what is served: each asks first, in the page, and says what came of it. */
+/** Buttons for operator actions, with in-page confirmation and error display, and small formatters. */
 
 import { element } from "../show";
-import { tries } from "./ask";
+import { attempt } from "./request";
 
-/** An element of the page that the template has. */
+/** An element of the template by id. */
 export const byId = <T extends HTMLElement = HTMLElement>(id: string): T =>
   document.getElementById(id) as T;
 
-/** A button. */
+/** Creates a button. */
 export const button = (text: string, press: () => void): HTMLButtonElement => {
   const made = element("button", text) as HTMLButtonElement;
   made.type = "button";
@@ -15,55 +15,55 @@ export const button = (text: string, press: () => void): HTMLButtonElement => {
   return made;
 };
 
-/** A button that asks before it does `work`. What is refused is said under the button; what was
- *  done is for `work` to say, since it usually draws everything anew. `name` is for those who hear
- *  the button without the row it is in. */
-export const act = (
+/** A button that asks for confirmation before it runs `work`. Errors are shown below the button; success
+ *  is reported by `work`, which usually redraws the section. `name` is the accessible name, for screen
+ *  reader users who do not see the row. */
+export const confirmButton = (
   text: string,
   question: () => string,
   work: () => Promise<void>,
   name = text,
 ): HTMLElement => {
   const around = element("div", "", "act");
-  const said = element("div");
-  const rest = () => {
-    around.replaceChildren(first, said);
+  const status = element("div");
+  const reset = () => {
+    around.replaceChildren(first, status);
   };
   const first = button(text, () => {
-    said.replaceChildren();
-    const asked = element("div", "", "asked");
+    status.replaceChildren();
+    const prompt = element("div", "", "confirm");
     const yes = button(`Yes, ${text.toLowerCase()}`, () => {
       yes.disabled = no.disabled = true;
-      void tries(text, said, work).then(() => {
-        rest();
+      void attempt(`${text} failed`, status, work).then(() => {
+        reset();
         first.focus({ preventScroll: true });
       });
     });
     const no = button("No", () => {
-      rest();
+      reset();
       first.focus();
     });
-    asked.addEventListener("keydown", (event) => {
+    prompt.addEventListener("keydown", (event) => {
       if (event.key == "Escape" && !no.disabled) no.click();
     });
-    asked.append(element("p", question()), yes, no);
-    around.replaceChildren(asked, said);
+    prompt.append(element("p", question()), yes, no);
+    around.replaceChildren(prompt, status);
     yes.focus({ preventScroll: true });
   });
   first.setAttribute("aria-label", name);
-  rest();
+  reset();
   return around;
 };
 
-/** A sentence about something that was done. */
+/** Shows a success message. */
 export const done = (into: HTMLElement, text: string): void => {
   into.replaceChildren(element("p", text, "done"));
 };
 
-/** Words as people read them: `no_live_creative` is three. */
+/** Replaces underscores: `no_live_creative` becomes `no live creative`. */
 export const plain = (name = ""): string => name.replaceAll("_", " ");
 
-/** How long ago something was, in its largest unit. */
+/** Age of a timestamp in its largest unit. */
 export const age = (at: string | undefined): string => {
   const seconds = Math.max(0, (Date.now() - Date.parse(at ?? "")) / 1000);
   if (Number.isNaN(seconds)) return "";
@@ -73,5 +73,5 @@ export const age = (at: string | undefined): string => {
   return `${Math.round(seconds / 86400)} days ago`;
 };
 
-/** A moment without its fractions: `2026-11-25 03:40:10`. */
+/** A timestamp without fractions: `2026-11-25 03:40:10`. */
 export const moment = (at = ""): string => at.replace("T", " ").replace(/(\.\d+)?Z$/, "");

@@ -1,17 +1,17 @@
-/** Counts since the start, as Prometheus reads them: decisions, reasons, verdicts, and what an
- *  alert would look at. */
+/** Metrics since process start, read from `/metrics`: decisions, no-fill reasons, event verdicts, and
+ *  the values that alerts use. */
 
 import { bar, element, rows } from "../show";
-import { age, byId, plain } from "./act";
-import { text, tries } from "./ask";
+import { age, byId, plain } from "./controls";
+import { attempt, text } from "./request";
 
-/** A series: its labels and its value. */
+/** A series with its labels and value. */
 interface Series {
   labels: Record<string, string>;
   value: number;
 }
 
-/** Lines of the text format by their names, without `adjacent_`. */
+/** Parses the Prometheus text format; series by name, without the prefix `adjacent_`. */
 export const parse = (lines: string): Map<string, Series[]> => {
   const found = new Map<string, Series[]>();
   for (const line of lines.split("\n")) {
@@ -30,7 +30,7 @@ export const parse = (lines: string): Map<string, Series[]> => {
 
 let before: { at: number; values: Map<string, number> } | undefined;
 
-/** A group of bars, the longest first; what is zero everywhere is one line. */
+/** A group of bars, largest first; zero values are collapsed into one line. */
 const group = (head: string, series: Series[], label: string, now: Map<string, number>): Node => {
   const sums = new Map<string, number>();
   for (const { labels, value } of series) {
@@ -65,32 +65,32 @@ const group = (head: string, series: Series[], label: string, now: Map<string, n
   return around;
 };
 
-/** What is wrong when it is not as it should be, with its words. */
+/** Health values, with a warning for each that is out of range. */
 const health = (all: Map<string, Series[]>): Node => {
   const one = (name: string): number => all.get(name)?.[0]?.value ?? NaN;
-  const said = (name: string, isFine: (value: number) => boolean, unit = ""): Node => {
+  const gauge = (name: string, isHealthy: (value: number) => boolean, unit = ""): Node => {
     const value = one(name);
     const read = Number.isInteger(value) ? value.toLocaleString("en") : value.toFixed(2);
     const made = element("span", Number.isNaN(value) ? "unknown" : `${read}${unit}`);
-    if (!isFine(value)) made.append(" ", element("b", "look here", "tag warn"));
+    if (!isHealthy(value)) made.append(" ", element("b", "check", "tag warn"));
     return made;
   };
   const none = (value: number) => value === 0;
   return rows([
-    ["Store", one("store_up") === 1 ? "answers" : element("b", "does not answer", "tag warn")],
-    ["Records not yet in the ledger", said("journal_unshipped_records", (value) => value < 10000)],
-    ["Ledger behind by", said("ledger_lag_seconds", (value) => value < 5, " s")],
-    ["Ledger beside its journal", said("ledger_drift_micros", none, " micros")],
-    ["Damaged places in the journal", said("journal_damaged_places", none)],
-    ["Catalog last reached", said("snapshot_age_seconds", (value) => value < 60, " s ago")],
-    ["Clicks not on disk in time", said("click_unrecorded_total", none)],
-    ["Panics", said("panics_total", none)],
+    ["Store", one("store_up") === 1 ? "up" : element("b", "down", "tag warn")],
+    ["Journal records not yet in the ledger", gauge("journal_unshipped_records", (value) => value < 10000)],
+    ["Ledger lag", gauge("ledger_lag_seconds", (value) => value < 5, " s")],
+    ["Ledger drift", gauge("ledger_drift_micros", none, " micros")],
+    ["Corrupt journal segments", gauge("journal_damaged_places", none)],
+    ["Catalog last synced", gauge("snapshot_age_seconds", (value) => value < 60, " s ago")],
+    ["Clicks not written in time", gauge("click_unrecorded_total", none)],
+    ["Panics", gauge("panics_total", none)],
   ]);
 };
 
-/** Counts again. */
-export const numbers = async (): Promise<void> => {
-  await tries("Counting", byId("numbers-said"), async () => {
+/** Reloads the metrics. */
+export const metrics = async (): Promise<void> => {
+  await attempt("Loading metrics failed", byId("metrics-status"), async () => {
     const all = parse(await text("/metrics"));
     const of = (name: string): Series[] => all.get(name) ?? [];
     const now = new Map<string, number>();
@@ -100,10 +100,10 @@ export const numbers = async (): Promise<void> => {
       group("No fill", of("no_fill_total"), "reason", now),
       group("Events", of("events_total"), "verdict", now),
       group("Invalid", of("invalid_events_total"), "reason", now),
-      group("Over a limit", of("rate_limited_total"), "class", now),
+      group("Rate limited", of("rate_limited_total"), "class", now),
     );
-    const since = before ? `+ is since ${age(new Date(before.at).toISOString())}` : "";
-    byId("numbers-shown").replaceChildren(
+    const since = before ? `+ counts since ${age(new Date(before.at).toISOString())}` : "";
+    byId("metrics-content").replaceChildren(
       grid,
       element("h3", "Health"),
       health(all),

@@ -1,9 +1,9 @@
-/** What is sold: states, money and progress, with the way to stop and resume each. */
+/** Campaigns: status, spend and delivery, with buttons to pause and resume. */
 
 import { bar, element } from "../show";
-import { act, button, byId, plain } from "./act";
-import { ask, tries } from "./ask";
-import { changed } from "./served";
+import { button, byId, confirmButton, plain } from "./controls";
+import { attempt, request } from "./request";
+import { changed } from "./catalog";
 import { stacked, type Line } from "./stacks";
 
 interface Creative {
@@ -58,19 +58,19 @@ interface Overview {
   }[];
 }
 
-/** What an operator looks for most often. */
+/** Frequent searches. */
 const SHORTCUTS = ["stopped", "budget spent", "paced", "no live creative", "draft"];
 
-/** What a price is for. */
-const EACH: Record<string, string> = {
+/** The unit of a price by pricing model. */
+const PRICED_PER: Record<string, string> = {
   impression: "1,000 impressions",
-  viewable: "1,000 viewable",
-  click: "a click",
+  viewable: "1,000 viewable impressions",
+  click: "click",
 };
 
-const HEADS = ["What", "State", "Terms", "Today", "Left", "Delivered", ""];
+const HEADS = ["Name", "Status", "Pricing", "Spend today", "Remaining", "Delivered", ""];
 
-/** An amount; small ones with as many digits as they have. */
+/** An amount; up to six decimals below 1. */
 const money = (micros: number | undefined, currency: string): string => {
   if (micros === undefined) return "no limit";
   const amount = micros / 1e6;
@@ -87,7 +87,7 @@ const money = (micros: number | undefined, currency: string): string => {
   }
 };
 
-/** What an id is called beside it, and what kind of thing it is. */
+/** A cell with kind, id and name. */
 const named = (kind: string, id: string, name = ""): HTMLElement => {
   const made = element("div", "", "named");
   const first = element("span");
@@ -103,13 +103,13 @@ const state = (word: string): HTMLElement => {
 };
 
 const stops = (what: string, id: string, stopped = false): HTMLElement => {
-  const verb = stopped ? "Resume" : "Stop";
-  return act(
+  const verb = stopped ? "Resume" : "Pause";
+  return confirmButton(
     verb,
-    () => `${verb} ${what} ${id}? It takes effect at once.`,
+    () => `${verb} ${what} ${id}? This takes effect immediately.`,
     async () => {
-      await ask("/v1/admin/stops", { body: { what, id, stopped: !stopped } });
-      await changed(`${stopped ? "Resumed" : "Stopped"} ${what} ${id}`, byId("sold-said"));
+      await request("/v1/admin/stops", { body: { what, id, stopped: !stopped } });
+      await changed(`${stopped ? "Resumed" : "Paused"} ${what} ${id}`, byId("campaigns-status"));
     },
     `${verb} ${what} ${id}`,
   );
@@ -118,27 +118,27 @@ const stops = (what: string, id: string, stopped = false): HTMLElement => {
 const steps = (creative: Creative): HTMLElement => {
   const around = element("div", "", "steps");
   for (const to of creative.steps ?? []) {
-    const step = act(
-      `To ${to}`,
-      () => `Take creative ${creative.id} from ${creative.state} to ${to}?`,
+    const step = confirmButton(
+      `Set ${to}`,
+      () => `Change creative ${creative.id} from ${creative.state} to ${to}?`,
       async () => {
         const path = `/v1/admin/creatives/${encodeURIComponent(creative.id)}/state`;
-        await ask(path, { body: { state: to } });
-        await changed(`Creative ${creative.id} is ${to}`, byId("sold-said"));
+        await request(path, { body: { state: to } });
+        await changed(`Creative ${creative.id} is ${to}`, byId("campaigns-status"));
       },
-      `Take creative ${creative.id} to ${to}`,
+      `Set creative ${creative.id} to ${to}`,
     );
     around.append(step);
   }
   return around;
 };
 
-/** What a price is for: per thousand, per event, or nothing. */
+/** Tier and price of a flight. */
 const terms = (flight: Flight, currency: string): HTMLElement => {
   const made = element("div", "", "named");
-  const each = EACH[flight.bills ?? ""] ?? plain(flight.bills);
+  const each = PRICED_PER[flight.bills ?? ""] ?? plain(flight.bills);
   const price = flight.price_micros
-    ? `${money(flight.price_micros, currency)} for ${each}`
+    ? `${money(flight.price_micros, currency)} per ${each}`
     : plain(flight.bills);
   made.append(element("span", flight.tier), element("span", price, "dim small"));
   return made;
@@ -151,7 +151,7 @@ const delivered = (flight: Flight): HTMLElement => {
   made.append(element("span", goal ? `${count} of ${goal.toLocaleString("en")}` : count));
   if (goal) made.append(bar((flight.delivered_impressions ?? 0) / goal));
   if (flight.pace !== undefined) {
-    made.append(element("span", `${flight.pace.toFixed(2)} of what is due`, "dim small"));
+    made.append(element("span", `pacing ${flight.pace.toFixed(2)}`, "dim small"));
   }
   return made;
 };
@@ -187,12 +187,12 @@ const ofCampaign = (campaign: Campaign, currency: string): Line[] => {
   const left = element("div", "", "named");
   left.append(element("span", money(campaign.left_micros, currency)));
   if (campaign.held_micros) {
-    left.append(element("span", `${money(campaign.held_micros, currency)} held`, "dim small nowrap"));
+    left.append(element("span", `${money(campaign.held_micros, currency)} reserved`, "dim small nowrap"));
   }
   const spent = element("div", "", "named");
   spent.append(
     element("span", money(campaign.spent_today_micros ?? 0, currency)),
-    element("span", `${money(campaign.spent_micros ?? 0, currency)} in all`, "dim small nowrap"),
+    element("span", `${money(campaign.spent_micros ?? 0, currency)} total`, "dim small nowrap"),
   );
   return [
     [
@@ -211,32 +211,32 @@ const ofCampaign = (campaign: Campaign, currency: string): Line[] => {
   ];
 };
 
-const sites = (told: Overview): Node[] => {
-  const found = told.publishers ?? [];
+const sites = (overview: Overview): Node[] => {
+  const found = overview.publishers ?? [];
   if (!found.length) return [];
   const lines = found.map((site): Line => {
-    const cut = [...(site.stopped_paths ?? []), ...(site.stopped_topics ?? [])].join(", ");
+    const paused = [...(site.stopped_paths ?? []), ...(site.stopped_topics ?? [])].join(", ");
     return [
       0,
       [
         named("publisher", site.id, site.name),
         site.stopped ? state("stopped") : state("open"),
-        cut && `nothing on: ${cut}`,
+        paused && `no units on: ${paused}`,
         stops("publisher", site.id, site.stopped),
       ],
     ];
   });
-  return [element("h3", "Sites"), stacked(["What", "State", "Its own stops", ""], lines)];
+  return [element("h3", "Publishers"), stacked(["Name", "Status", "Paused paths and topics", ""], lines)];
 };
 
-/** Draws what the search finds. The newest search wins, whichever answer comes last. */
+/** Loads and shows the search result. Responses to earlier searches are ignored. */
 let newest = 0;
-export const sold = async (): Promise<void> => {
+export const campaigns = async (): Promise<void> => {
   const mine = ++newest;
-  const search = byId<HTMLInputElement>("sold-search").value;
-  await tries("Looking at what is sold", byId("sold-said"), async () => {
+  const search = byId<HTMLInputElement>("campaigns-search").value;
+  await attempt("Loading campaigns failed", byId("campaigns-status"), async () => {
     const path = `/v1/admin/overview?search=${encodeURIComponent(search)}`;
-    const { body } = await ask<Overview>(path);
+    const { body } = await request<Overview>(path);
     if (mine != newest) return;
     const lines = (body.advertisers ?? []).flatMap((one): Line[] => [
       [
@@ -253,28 +253,28 @@ export const sold = async (): Promise<void> => {
       ],
       ...(one.campaigns ?? []).flatMap((campaign) => ofCampaign(campaign, one.currency ?? "EUR")),
     ]);
-    const more = body.left_off ? `; ${body.left_off} are not shown: search for them` : "";
+    const more = body.left_off ? `; ${body.left_off} not shown, refine the search` : "";
     const count = `${body.found ?? 0} of ${body.flights ?? 0} flights${more}.`;
     const parts: Node[] = [element("p", count, "dim small")];
     if (lines.length) parts.push(stacked(HEADS, lines));
-    byId("sold-shown").replaceChildren(...parts, ...sites(body));
+    byId("campaigns-content").replaceChildren(...parts, ...sites(body));
   });
 };
 
-/** Listens to the search and to its shortcuts. */
-export const watchSold = (): void => {
-  const field = byId<HTMLInputElement>("sold-search");
+/** Attaches the search field and its shortcuts. */
+export const watchCampaigns = (): void => {
+  const field = byId<HTMLInputElement>("campaigns-search");
   let soon = 0;
   field.addEventListener("input", () => {
     clearTimeout(soon);
-    soon = setTimeout(() => void sold(), 250);
+    soon = setTimeout(() => void campaigns(), 250);
   });
   for (const word of ["", ...SHORTCUTS]) {
     const press = () => {
       field.value = word;
-      void sold();
+      void campaigns();
     };
-    byId("sold-shortcuts").append(button(word || "everything", press));
+    byId("campaigns-shortcuts").append(button(word || "all", press));
   }
-  byId("sold-again").addEventListener("click", () => void sold());
+  byId("campaigns-refresh").addEventListener("click", () => void campaigns());
 };

@@ -1,0 +1,94 @@
+//! Shared code that turns a decision into another protocol's response.
+
+use crate::domain::event::NoFill;
+use crate::http::Face;
+use crate::http::public::filling;
+use crate::http::public::reply::Fill;
+use crate::server::decide::Decided;
+use crate::server::decide::Filled;
+use crate::server::decide::NotTaken;
+use actix_web::HttpResponse;
+use actix_web::HttpResponseBuilder;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use hashbrown::HashMap;
+use std::cell::RefCell;
+
+/// No-fill reasons: the decision's own, or the protocol's when it rejected the unit.
+pub const NO_FILL_HEADER: &str = "Adjacent-No-Fill";
+
+/// Paths of request fields that were ignored.
+pub const IGNORED_HEADER: &str = "Adjacent-Ignored";
+
+/// Maximum length of the [`IGNORED_HEADER`] value.
+const IGNORED_BYTES: usize = 512;
+
+/// A rendered unit with its decision, or the no-fill reason.
+pub type SlotResult<'s, 'u> = Result<(&'s Fill<'u>, &'s Filled), NoFill>;
+
+/// Per slot, why the caller rejected its best unit; the no-fill reason if no other unit is left.
+#[derive(Default)]
+pub struct Rejections(RefCell<HashMap<String, &'static str>>);
+
+impl Rejections {
+    /// Records the first rejection for a slot and passes the verdict on.
+    pub fn record(
+        &self,
+        key: &str,
+        answer: Result<(), (&'static str, NotTaken)>,
+    ) -> Result<(), NotTaken> {
+        answer.map_err(|(why, not_taken)| {
+            self.0.borrow_mut().entry(key.to_owned()).or_insert(why);
+            not_taken
+        })
+    }
+
+    /// The no-fill reason of a slot: the caller's first rejection, else the decision's `reason`.
+    pub fn reason(&self, key: &str, reason: NoFill) -> &'static str {
+        self.0.borrow().get(key).copied().unwrap_or(reason.as_str())
+    }
+}
+
+/// Renders every slot of a decision, in request order.
+pub fn map_slots<T>(
+    face: &Face,
+    decided: &Decided,
+    mut render: impl FnMut(usize, SlotResult<'_, '_>) -> T,
+) -> Vec<T> {
+    let units = filling::units(decided);
+    let slots = decided.slots.iter().enumerate();
+    slots
+        .map(|(at, slot)| match (&slot.result, &units[at]) {
+            (Ok(filled), Some(unit)) => {
+                let fill = filling::fill(&face.server, decided, at, filled, unit);
+                render(at, Ok((&fill, filled)))
+            }
+            (Ok(_), None) => render(at, Err(NoFill::LabelUnavailable)),
+            (Err(reason), _) => render(at, Err(*reason)),
+        })
+        .collect()
+}
+
+/// Starts an uncacheable response that lists the ignored request fields.
+pub fn builder(status: StatusCode, ignored: &[String]) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::build(status);
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    let mut header = String::new();
+    for path in ignored {
+        // The caller chose these names: skip any that a header cannot carry or that could alter it.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-[]".contains(&byte);
+        if header.len() + path.len() + 2 <= IGNORED_BYTES && path.bytes().all(plain) {
+            header.extend([if header.is_empty() { "" } else { ", " }, path]);
+        }
+    }
+    if !header.is_empty() {
+        answer.insert_header((IGNORED_HEADER, header));
+    }
+    answer
+}
+
+/// A stable 31-bit hash of an id, for protocols with numeric ids. The same on every instance; it
+/// may collide, so it is never used for lookups.
+pub fn numeric_id(id: &str) -> i64 {
+    i64::try_from(crate::selection::dice::stable_id(id) & 0x7FFF_FFFF).unwrap_or_default()
+}
