@@ -1,8 +1,8 @@
-//! What one choice allocates: `cargo bench --bench allocations`. Ends with an error when it is more
-//! than nothing. A benchmark of its own, since counting needs an allocator of its own.
+//! Heap allocations of one selection: `cargo bench --bench allocations`. Fails if a selection
+//! allocates. A separate benchmark, because counting replaces the global allocator.
 
 #![allow(clippy::unwrap_used)] // in a benchmark a panic is the message
-#![allow(clippy::print_stdout)] // the table is what it is for
+#![allow(clippy::print_stdout)] // prints a table
 
 #[path = "table/pages.rs"]
 mod pages;
@@ -23,14 +23,14 @@ use adjacent::selection::snapshot::World;
 use std::sync::Arc;
 
 fn main() {
-    println!("| flights | choices | allocations of a choice | of resolving its page |");
+    println!("| flights | selections | allocations per selection | per page resolution |");
     println!("|---|---|---|---|");
-    let counts: Vec<u64> = [1_000, 10_000, 100_000].into_iter().map(choices).collect();
-    assert!(counts.iter().all(|count| *count == 0), "a choice allocates");
+    let counts: Vec<u64> = [1_000, 10_000, 100_000].into_iter().map(selections).collect();
+    assert!(counts.iter().all(|count| *count == 0), "a selection allocates");
 }
 
-/// Allocations of many choices at one size.
-fn choices(flights: usize) -> u64 {
+/// Total allocations of 1,000 selections at one inventory size.
+fn selections(flights: usize) -> u64 {
     let labels = toml::from_str(files::LABELS.1).unwrap();
     let snapshot = Arc::new(compile(synth::inventory(flights, 1), &Weights::default(), &labels));
     let world = World::new(snapshot.clone(), State::default());
@@ -56,7 +56,7 @@ fn choices(flights: usize) -> u64 {
         })
         .count_total;
     }
-    let each = |count: u64| count as f64 / requests.len() as f64;
-    println!("| {flights} | {} | {:.2} | {:.1} |", requests.len(), each(chosen), each(resolved));
+    let mean = |count: u64| count as f64 / requests.len() as f64;
+    println!("| {flights} | {} | {:.2} | {:.1} |", requests.len(), mean(chosen), mean(resolved));
     chosen
 }

@@ -1,9 +1,9 @@
-//! Decisions while the store answers, and while it is a black hole: nothing of it is on their way.
+//! Decisions while Redis responds and while it is frozen: a decision must not wait for Redis.
 
 use crate::Row;
 use crate::client::Connection;
 use crate::machine;
-use crate::machine::Served;
+use crate::machine::BenchServer;
 use crate::store::Redis;
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
@@ -11,82 +11,83 @@ use std::time::Duration;
 use std::time::Instant;
 
 const FLIGHTS: usize = 10_000;
-/// Turns of each side.
+/// Measured turns per condition.
 const ROUNDS: usize = 4;
-/// How long a turn is. Answers are waited for for three seconds, so a turn that begins here sees
-/// one come to its end, the breaker's pauses and new connections.
+/// Length of a turn. The store client waits three seconds for a response, so a turn that starts
+/// `FREEZE_LEAD` after the freeze covers a timeout, the pauses of the circuit breaker and new
+/// connections.
 const TURN: Duration = Duration::from_secs(3);
-const BEFORE: Duration = Duration::from_millis(6_500);
+const FREEZE_LEAD: Duration = Duration::from_millis(6_500);
 
-/// What one side was answered.
-struct Side {
+/// Responses under one condition.
+struct Responses {
     times: Histogram<u64>,
     sold: u64,
 }
 
-impl Side {
-    fn new() -> Side {
-        Side { times: Histogram::new_with_bounds(1, 10_000_000_000, 3).unwrap(), sold: 0 }
+impl Responses {
+    fn new() -> Responses {
+        Responses { times: Histogram::new_with_bounds(1, 10_000_000_000, 3).unwrap(), sold: 0 }
     }
 
-    /// Asks for decisions over one connection for as long as a turn is.
+    /// Requests decisions over one connection for the length of a turn.
     fn turn(&mut self, connection: &mut Connection, requests: &[Vec<u8>]) {
         let began = Instant::now();
         for request in requests.iter().cycle() {
-            let asked = Instant::now();
-            if asked - began >= TURN {
+            let sent = Instant::now();
+            if sent - began >= TURN {
                 return;
             }
-            let answer = connection.ask(request);
-            self.times.record(u64::try_from(asked.elapsed().as_nanos()).unwrap()).unwrap();
+            let answer = connection.send(request);
+            self.times.record(u64::try_from(sent.elapsed().as_nanos()).unwrap()).unwrap();
             let has = |text: &[u8]| answer.windows(text.len()).any(|part| part == text);
-            // A house unit is what is left where nothing can be sold.
+            // House units fill slots that cannot be sold.
             self.sold += u64::from(has(b"\"fill\":true") && !has(b"\"tier\":\"house\""));
         }
     }
 
-    fn share(&self) -> f64 {
+    fn sold_percent(&self) -> f64 {
         self.sold as f64 / self.times.len() as f64 * 100.0
     }
 }
 
-/// Latency of both, and how many of the answers hold a unit that is sold.
+/// Latency under both conditions, and the share of responses with a sold unit.
 pub fn rows(progress: &ProgressBar) -> Vec<Row> {
-    progress.set_message("black hole: a machine with a store");
-    let (folder, requests) = machine::stocked(FLIGHTS);
+    progress.set_message("black hole: starting an instance on Redis");
+    let (folder, requests) = machine::data_directory(FLIGHTS);
     let redis = Redis::start(&[]);
-    let mut served = Served::sharing(folder.path(), &redis);
-    let mut connection = Connection::to(served.ours).awake();
-    let (mut well, mut hole) = (Side::new(), Side::new());
-    let (mut unanswered, mut warm) = (0.0, Side::new());
-    warm.turn(&mut connection, &requests);
+    let mut server = BenchServer::on_redis(folder.path(), &redis);
+    let mut connection = Connection::connect(server.adjacent).busy_polling();
+    let (mut healthy, mut frozen) = (Responses::new(), Responses::new());
+    let (mut errors, mut warm_up) = (0.0, Responses::new());
+    warm_up.turn(&mut connection, &requests);
     for round in 1..=ROUNDS {
         progress.set_message(format!("black hole: round {round} of {ROUNDS}"));
-        served.settles();
-        well.turn(&mut connection, &requests);
-        redis.stops();
-        std::thread::sleep(BEFORE);
-        hole.turn(&mut connection, &requests);
-        unanswered = served.ask("series adjacent_store_troubles_total")[0];
-        redis.goes_on();
+        server.wait_until_applied();
+        healthy.turn(&mut connection, &requests);
+        redis.freeze();
+        std::thread::sleep(FREEZE_LEAD);
+        frozen.turn(&mut connection, &requests);
+        errors = server.query("series adjacent_store_troubles_total")[0];
+        redis.thaw();
     }
-    assert!(unanswered > 0.0, "nobody asked the store while it was a black hole");
+    assert!(errors > 0.0, "no store request was made while Redis was frozen");
     let mut rows: Vec<Row> = [(0.5, "p50", ""), (0.99, "p99", "<= 1.1 x")]
         .into_iter()
         .map(|(quantile, name, goal)| {
-            let [well, hole] =
-                [&well, &hole].map(|side| side.times.value_at_quantile(quantile) as f64 / 1e3);
+            let [healthy, frozen] =
+                [&healthy, &frozen].map(|side| side.times.value_at_quantile(quantile) as f64 / 1e3);
             Row::new(
-                format!("one connection, {FLIGHTS} flights: {name} with a black hole / with Redis"),
-                format!("{:.2} x ({hole:.0} us / {well:.0} us)", hole / well),
+                format!("one connection, {FLIGHTS} flights: {name}, Redis frozen / healthy"),
+                format!("{:.2} x ({frozen:.0} us / {healthy:.0} us)", frozen / healthy),
                 goal,
             )
         })
         .collect();
     rows.push(Row::new(
-        format!("... answers with a sponsor's unit ({unanswered:.0} questions got no answer)"),
-        format!("{:.1} % / {:.1} %", hole.share(), well.share()),
-        "the same",
+        format!("... responses with a sold unit ({errors:.0} store requests failed)"),
+        format!("{:.1} % / {:.1} %", frozen.sold_percent(), healthy.sold_percent()),
+        "equal",
     ));
     rows
 }

@@ -1,4 +1,4 @@
-//! The selection alone: one slot of one page, by bitmaps and by a linear scan.
+//! Selection alone: one slot of one page, by bitmaps and by a linear scan.
 
 use crate::Row;
 use crate::pages;
@@ -24,12 +24,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-/// How long each size is measured.
-const FOR: Duration = Duration::from_secs(4);
-/// Choices between two linear scans: so both see the same weather.
-const BETWEEN: usize = 400;
+/// Measuring time per inventory size.
+const DURATION: Duration = Duration::from_secs(4);
+/// Selections between two linear scans. Interleaving exposes both to the same noise.
+const SELECTIONS_PER_SCAN: usize = 400;
 
-/// A page of the benchmark's requests, resolved.
+/// Resolves the page of a benchmark request.
 fn resolved(snapshot: &Snapshot, request: &serde_json::Value) -> Page {
     let input: PageInput = serde_json::from_value(request["page"].clone()).unwrap();
     let slots: Vec<SlotInput> = serde_json::from_value(request["placements"].clone()).unwrap();
@@ -38,7 +38,7 @@ fn resolved(snapshot: &Snapshot, request: &serde_json::Value) -> Page {
     resolve::page(snapshot, publisher, &input, Sightings { observed: None, declared }, &slots)
 }
 
-/// Compilation and choice at three sizes.
+/// Compilation and selection at three inventory sizes.
 pub fn rows(progress: &ProgressBar) -> Vec<Row> {
     let goals = [(1_000, ""), (10_000, "<= 1.3 us p50"), (100_000, "<= 6 us p50")];
     goals.into_iter().flat_map(|(flights, goal)| at(flights, goal, progress)).collect()
@@ -66,9 +66,9 @@ fn at(flights: usize, goal: &'static str, progress: &ProgressBar) -> Vec<Row> {
         id: ids.next().unwrap() << 64,
     };
     let nanoseconds = |began: Instant| u64::try_from(began.elapsed().as_nanos()).unwrap();
-    let end = Instant::now() + FOR;
+    let end = Instant::now() + DURATION;
     while Instant::now() < end {
-        for _ in 0..BETWEEN {
+        for _ in 0..SELECTIONS_PER_SCAN {
             let request = next();
             let began = Instant::now();
             black_box(choose::choose(&request, 0, &taken).result.is_ok());
@@ -82,13 +82,13 @@ fn at(flights: usize, goal: &'static str, progress: &ProgressBar) -> Vec<Row> {
     let of = |times: &Histogram<u64>, quantile| times.value_at_quantile(quantile) as f64 / 1e3;
     vec![
         Row::new(
-            format!("choice, {flights} flights: p50 and p99"),
+            format!("selection, {flights} flights: p50, p99"),
             format!("{:.2} us, {:.1} us", of(&chosen, 0.5), of(&chosen, 0.99)),
             goal,
         ),
         Row::new(
             format!(
-                "... against a linear scan's {:.0} us p50, {flights} flights",
+                "... relative to a linear scan ({:.0} us p50), {flights} flights",
                 of(&scanned, 0.5)
             ),
             format!("{:.0} x faster", of(&scanned, 0.5) / of(&chosen, 0.5)),
@@ -102,7 +102,7 @@ fn at(flights: usize, goal: &'static str, progress: &ProgressBar) -> Vec<Row> {
     ]
 }
 
-/// How many flights no rule is against: asked one by one.
+/// Number of eligible flights, found by checking each flight against every rule.
 fn scan(request: &Request<'_>, taken: &Taken) -> usize {
     let case = request.case(0, taken);
     let flights = request.world.snapshot.flights.iter().enumerate();

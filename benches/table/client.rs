@@ -1,4 +1,4 @@
-//! A client that keeps its connection and costs next to nothing.
+//! A minimal HTTP client on one persistent connection, so that the client adds little to timings.
 
 use std::io::ErrorKind;
 use std::io::Read;
@@ -6,16 +6,15 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpStream;
 
-/// One connection.
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// What a reader's browser says of itself.
+/// Request headers of a reader's browser.
 const BROWSER: &str = "Accept: */*\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
-/// A request as it goes over the wire.
+/// Serialises a decision request as HTTP/1.1.
 pub fn on_wire(body: &serde_json::Value) -> Vec<u8> {
     let body = body.to_string();
     format!(
@@ -26,9 +25,9 @@ pub fn on_wire(body: &serde_json::Value) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The impression of a token, from a reader with an address of its own, as a proxy hands it on.
+/// Serialises an impression report as a proxy forwards it. `reader` selects the reader's address.
 pub fn impression(token: &str, reader: u32) -> Vec<u8> {
-    // The range that is set apart for benchmarks.
+    // 198.18.0.0/15 is reserved for benchmarks (RFC 2544).
     let address = std::net::Ipv4Addr::from(0xC612_0000 + reader % (1 << 17));
     format!(
         "GET /e/{token} HTTP/1.1\r\nHost: news.example\r\n{BROWSER}\r\n\
@@ -38,34 +37,33 @@ pub fn impression(token: &str, reader: u32) -> Vec<u8> {
 }
 
 impl Connection {
-    /// Connects.
-    pub fn to(address: SocketAddr) -> Connection {
+    pub fn connect(address: SocketAddr) -> Connection {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         Connection { stream, buffer: vec![0; 65_536] }
     }
 
-    /// Waits without sleeping from here on: how long it takes to wake a client is not the server's
-    /// doing, and on a machine that is a guest of another it takes longer than an answer.
-    pub fn awake(self) -> Connection {
+    /// Polls for responses without sleeping. Waking a sleeping client is no cost of the server, and
+    /// in a VM it takes longer than a response.
+    pub fn busy_polling(self) -> Connection {
         self.stream.set_nonblocking(true).unwrap();
         self
     }
 
-    /// Sends an event and waits until it is acknowledged.
-    pub fn fire(&mut self, event: &[u8]) {
+    /// Reports an event and asserts that it was acknowledged as recorded.
+    pub fn report(&mut self, event: &[u8]) {
         let (head, _) = self.exchange(event);
         let text = std::str::from_utf8(&self.buffer[..head]).unwrap();
         assert!(text.to_ascii_lowercase().contains("adjacent-recorded: 1"), "{text}");
     }
 
-    /// Sends a request and reads the whole answer; its body.
-    pub fn ask(&mut self, request: &[u8]) -> &[u8] {
+    /// Sends a request, reads the complete response and returns its body.
+    pub fn send(&mut self, request: &[u8]) -> &[u8] {
         let (head, body) = self.exchange(request);
         &self.buffer[head..head + body]
     }
 
-    /// Bytes of head and body of the answer in the buffer.
+    /// Reads a response into the buffer; returns the lengths of its head and its body.
     fn exchange(&mut self, request: &[u8]) -> (usize, usize) {
         self.stream.write_all(request).unwrap();
         let mut filled = 0;
@@ -78,7 +76,7 @@ impl Connection {
                 }
                 read => read.unwrap(),
             };
-            assert!(read > 0, "the server hung up");
+            assert!(read > 0, "the server closed the connection");
             filled += read;
             if whole.is_none() {
                 whole = extent(&self.buffer[..filled]);
@@ -92,7 +90,7 @@ impl Connection {
     }
 }
 
-/// Bytes of head and body, once the head is there. Anything but a 200 or a 204 ends the benchmark.
+/// Lengths of head and body once the head is complete. Panics on a status other than 200 or 204.
 fn extent(answer: &[u8]) -> Option<(usize, usize)> {
     let head = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&answer[..head]).unwrap();

@@ -1,4 +1,4 @@
-//! Durable events: recorded, on disk, judged.
+//! Durable events: recorded in the journal, synced to disk, given a verdict.
 
 use crate::Row;
 use adjacent::domain::event::BillOn;
@@ -19,10 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-/// How long it is measured, each number in flight.
-const FOR: Duration = Duration::from_secs(3);
+/// Measuring time per number of events in flight.
+const DURATION: Duration = Duration::from_secs(3);
 
-/// What the events are reported under.
+/// The attribution of the benchmark's events.
 pub fn attribution() -> Attribution {
     Attribution {
         advertiser: "sponsor-1".into(),
@@ -40,7 +40,7 @@ pub fn attribution() -> Attribution {
     }
 }
 
-/// An impression, the `number`th.
+/// The `number`th impression.
 pub fn event(number: u64, attribution: &Arc<Attribution>) -> Event {
     let at_ms = 1_790_000_000_000 + i64::try_from(number / 100).unwrap();
     let partition = u8::try_from(number % u64::from(PARTITIONS)).unwrap();
@@ -59,29 +59,29 @@ pub fn event(number: u64, attribution: &Arc<Attribution>) -> Event {
     }
 }
 
-/// Throughput and acknowledgements with many in flight.
+/// Throughput and acknowledgement latency with many events in flight.
 pub fn rows(progress: &ProgressBar) -> Vec<Row> {
     [(64, ">= 100k/s; p50 <= 1 ms, p99 <= 5 ms"), (512, "")]
         .into_iter()
         .map(|(in_flight, goal)| {
             progress.set_message(format!("events, {in_flight} in flight"));
-            let (each_second, acks) = recorded(in_flight);
+            let (rate, acks) = measure(in_flight);
             let at = |quantile| acks.value_at_quantile(quantile) as f64 / 1e3;
             Row::new(
-                format!("durable events, {in_flight} in flight: each second; ack p50, p99"),
-                format!("{:.0}k/s; {:.2} ms, {:.2} ms", each_second / 1e3, at(0.5), at(0.99)),
+                format!("durable events, {in_flight} in flight: throughput; ack p50, p99"),
+                format!("{:.0}k/s; {:.2} ms, {:.2} ms", rate / 1e3, at(0.5), at(0.99)),
                 goal,
             )
         })
         .collect()
 }
 
-/// Records of the journal whose start is timed.
+/// Events in the journal that the timed start replays.
 const JOURNAL: u64 = 1_000_000;
 
-/// A start on a journal of a million events and no checkpoint: everything is read and summed up.
+/// A start on a journal of a million events without a checkpoint, which replays all of them.
 pub fn recovery(progress: &ProgressBar) -> Vec<Row> {
-    progress.set_message("a journal of a million events");
+    progress.set_message("recovery: writing a journal of a million events");
     let folder = tempfile::tempdir().unwrap();
     let open =
         || Ledger::open(folder.path(), 1, 1 << 25, Rules::default(), Box::new(|_| {})).unwrap();
@@ -95,16 +95,17 @@ pub fn recovery(progress: &ProgressBar) -> Vec<Row> {
         }
     });
     drop(ledger);
-    progress.set_message("a start on it");
+    progress.set_message("recovery: starting on it");
     let began = Instant::now();
     let ledger = open();
     let took = began.elapsed();
     assert!(ledger.recovery().entries >= JOURNAL, "{:?}", ledger.recovery());
-    let what = format!("start on a journal of {JOURNAL} events, without a checkpoint");
-    vec![Row::new(what, format!("{:.2} s", took.as_secs_f64()), "<= 5 s")]
+    let measurement = format!("start on a journal of {JOURNAL} events without a checkpoint");
+    vec![Row::new(measurement, format!("{:.2} s", took.as_secs_f64()), "<= 5 s")]
 }
 
-fn recorded(in_flight: usize) -> (f64, Histogram<u64>) {
+/// Events per second and acknowledgement latencies in microseconds.
+fn measure(in_flight: usize) -> (f64, Histogram<u64>) {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(folder.path(), 1, 1 << 25, Rules::default(), Box::new(|_| {}));
     let ledger = Rc::new(ledger.unwrap());
@@ -117,11 +118,11 @@ fn recorded(in_flight: usize) -> (f64, Histogram<u64>) {
             let (ledger, acks, next) = (ledger.clone(), acks.clone(), next.clone());
             let attribution = attribution.clone();
             actix_web::rt::spawn(async move {
-                while began.elapsed() < FOR {
+                while began.elapsed() < DURATION {
                     let number = next.borrow_mut().next().unwrap();
-                    let asked = Instant::now();
+                    let sent = Instant::now();
                     ledger.record(event(number, &attribution)).await.unwrap();
-                    let micros = u64::try_from(asked.elapsed().as_micros()).unwrap();
+                    let micros = u64::try_from(sent.elapsed().as_micros()).unwrap();
                     acks.borrow_mut().record(micros.max(1)).unwrap();
                 }
             })

@@ -1,4 +1,4 @@
-//! A process with servers in it, and what it can be asked.
+//! Controls the process that runs the benchmarked servers (see `served`).
 
 use crate::client;
 use crate::client::Connection;
@@ -20,80 +20,80 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
-/// The process with both servers.
-pub struct Served {
+/// A child process with two HTTP servers; killed on drop.
+pub struct BenchServer {
     child: Child,
-    tell: ChildStdin,
-    told: BufReader<ChildStdout>,
-    /// The bare handler.
+    commands: ChildStdin,
+    replies: BufReader<ChildStdout>,
+    /// Address of the bare handler.
     pub bare: SocketAddr,
-    /// Ours.
-    pub ours: SocketAddr,
+    /// Public address of adjacent.
+    pub adjacent: SocketAddr,
 }
 
-impl Served {
-    /// Starts one that shares nothing.
-    pub fn start(data: &Path) -> Served {
-        Served::with(&[data.display().to_string()])
+impl BenchServer {
+    /// Starts a standalone instance.
+    pub fn start(data: &Path) -> BenchServer {
+        BenchServer::with(&[data.display().to_string()])
     }
 
-    /// Starts one that shares a store.
-    pub fn sharing(data: &Path, redis: &Redis) -> Served {
-        let (data, keys) = (data.display().to_string(), redis.keys().display().to_string());
-        Served::with(&[data, redis.url(), keys])
+    /// Starts an instance with its event store on Redis.
+    pub fn on_redis(data: &Path, redis: &Redis) -> BenchServer {
+        let (data, keys) = (data.display().to_string(), redis.keys_folder().display().to_string());
+        BenchServer::with(&[data, redis.url(), keys])
     }
 
-    fn with(arguments: &[String]) -> Served {
+    fn with(arguments: &[String]) -> BenchServer {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .arg("served")
+            .arg("server")
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let tell = child.stdin.take().unwrap();
-        let mut told = BufReader::new(child.stdout.take().unwrap());
+        let commands = child.stdin.take().unwrap();
+        let mut replies = BufReader::new(child.stdout.take().unwrap());
         let mut address = || {
             let mut line = String::new();
-            told.read_line(&mut line).unwrap();
+            replies.read_line(&mut line).unwrap();
             line.split_whitespace().nth(1).unwrap().parse().unwrap()
         };
-        let (bare, ours) = (address(), address());
-        Served { child, tell, told, bare, ours }
+        let (bare, adjacent) = (address(), address());
+        BenchServer { child, commands, replies, bare, adjacent }
     }
 
-    /// Says a line; the numbers of the answer.
-    pub fn ask(&mut self, line: &str) -> Vec<f64> {
-        writeln!(self.tell, "{line}").unwrap();
-        let mut answer = String::new();
-        self.told.read_line(&mut answer).unwrap();
-        answer.split_whitespace().filter_map(|number| number.parse().ok()).collect()
+    /// Sends a command line; returns the numbers of the reply.
+    pub fn query(&mut self, line: &str) -> Vec<f64> {
+        writeln!(self.commands, "{line}").unwrap();
+        let mut reply = String::new();
+        self.replies.read_line(&mut reply).unwrap();
+        reply.split_whitespace().filter_map(|number| number.parse().ok()).collect()
     }
 
-    /// Records on its disk that the store does not have.
+    /// Records in its journal that are not in Redis yet.
     pub fn unshipped(&mut self) -> f64 {
-        self.ask("unshipped")[0]
+        self.query("unshipped")[0]
     }
 
-    /// Waits until the store has everything, and everything was read there.
-    pub fn settles(&mut self) {
+    /// Waits until all records are in Redis and applied from there.
+    pub fn wait_until_applied(&mut self) {
         let began = Instant::now();
-        while self.ask("waits")[0] > 0.0 {
-            assert!(began.elapsed() < Duration::from_secs(30), "records wait for ever");
+        while self.query("backlog")[0] > 0.0 {
+            assert!(began.elapsed() < Duration::from_secs(30), "backlog not empty after 30 s");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
 
-impl Drop for Served {
+impl Drop for BenchServer {
     fn drop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 }
 
-/// A data directory with a synthetic inventory, and requests for it.
-pub fn stocked(flights: usize) -> (tempfile::TempDir, Vec<Vec<u8>>) {
+/// A data directory with a synthetic inventory of `flights` flights, and 2,000 requests for it.
+pub fn data_directory(flights: usize) -> (tempfile::TempDir, Vec<Vec<u8>>) {
     let folder = tempfile::tempdir().unwrap();
     let by = By {
         who: "bench".into(),
@@ -107,10 +107,10 @@ pub fn stocked(flights: usize) -> (tempfile::TempDir, Vec<Vec<u8>>) {
     (folder, requests)
 }
 
-/// A started process and the time until its first answer.
-pub fn started(data: &Path, request: &[u8]) -> (Served, Duration) {
+/// A started process and the time until its first response.
+pub fn timed_start(data: &Path, request: &[u8]) -> (BenchServer, Duration) {
     let began = Instant::now();
-    let served = Served::start(data);
-    Connection::to(served.ours).ask(request);
-    (served, began.elapsed())
+    let server = BenchServer::start(data);
+    Connection::connect(server.adjacent).send(request);
+    (server, began.elapsed())
 }

@@ -1,30 +1,30 @@
-//! What everything costs, in one table, on this machine, in one run of less than six minutes:
+//! Prints one table of benchmark results. A complete run takes less than six minutes:
 //!
 //! ```text
-//! cargo bench --bench table                  the whole table
-//! cargo bench --bench table -- choose events some parts of it
-//! cargo bench --bench allocations            what one choice allocates
+//! cargo bench --bench table                  complete table
+//! cargo bench --bench table -- choose events selected parts
+//! cargo bench --bench allocations            heap allocations of one selection
 //! ```
 //!
-//! | part | what is measured |
+//! | part | measures |
 //! |---|---|
-//! | `choose` | one choice, against a scan of everything |
-//! | `events`, `recovery` | durable events of one machine; a start on a million of them |
-//! | `shipping` | our function of Redis against a command for each event |
-//! | `http` | whole decisions against a bare handler |
-//! | `black-hole` | decisions while Redis answers, and while it is stopped |
-//! | `drain` | how fast goes to Redis what came while it was away |
-//! | `lag` | a change on one machine until another serves it |
-//! | `sizing` | what a million events cost Redis and a machine |
+//! | `choose` | one selection compared with a linear scan |
+//! | `events`, `recovery` | durable events on one instance; a start on a million of them |
+//! | `shipping` | batches by our Redis function compared with one command per event |
+//! | `http` | complete decisions compared with a bare handler |
+//! | `black-hole` | decisions while Redis responds, and while it is frozen |
+//! | `drain` | shipping rate of the backlog after a Redis outage |
+//! | `lag` | time until a change on one instance is served by another |
+//! | `sizing` | cost of a million events in Redis and in an instance |
 //!
-//! Numbers of one machine say little: what counts are ratios, and both sides of each are measured
-//! in turns in the same process. The bare handler parses the same body with serde into a small
-//! struct and answers as many bytes; our server has everything on. Servers run in a process of
-//! their own, so that their clients cost them nothing; load goes to the loopback address alone, and
-//! so do questions to a Redis, which is the benchmark's own (`redis-server` must be installed).
+//! Absolute numbers depend on the computer; compare the ratios. Both sides of a ratio are measured
+//! alternately in the same process. The bare handler parses the same body with serde into a small
+//! struct and responds with as many bytes; adjacent runs with everything enabled. Servers run in a
+//! separate process, so that clients are not counted. All traffic, including that to a dedicated
+//! Redis, stays on the loopback interface (`redis-server` must be installed).
 
 #![allow(clippy::unwrap_used)] // in a benchmark a panic is the message
-#![allow(clippy::print_stdout)] // the table is what it is for
+#![allow(clippy::print_stdout)] // prints a table
 #![allow(clippy::cast_possible_truncation)] // the counts of a benchmark are small
 
 mod black_hole;
@@ -50,28 +50,31 @@ use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use std::time::Duration;
 
-/// The allocator of the executable.
+/// The same allocator as in the executable.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// One line of the table.
+/// One row of the table.
 pub struct Row {
-    what: String,
-    found: String,
+    measurement: String,
+    result: String,
     goal: &'static str,
 }
 
 impl Row {
-    /// A line.
-    pub fn new(what: impl Into<String>, found: impl Into<String>, goal: &'static str) -> Row {
-        Row { what: what.into(), found: found.into(), goal }
+    /// A row; `goal` is empty for figures without a target.
+    pub fn new(
+        measurement: impl Into<String>,
+        result: impl Into<String>,
+        goal: &'static str,
+    ) -> Row {
+        Row { measurement: measurement.into(), result: result.into(), goal }
     }
 }
 
-/// Makes the rows of one part.
+/// Measures one part of the table.
 type Part = fn(&ProgressBar) -> Vec<Row>;
 
-/// The parts of the table and what makes each.
 const PARTS: [(&str, Part); 9] = [
     ("choose", choosing::rows),
     ("events", events::rows),
@@ -87,29 +90,29 @@ const PARTS: [(&str, Part); 9] = [
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["served", ..] => return served::run(&arguments[1..]),
+        ["server", ..] => return served::run(&arguments[1..]),
         ["shipper", url, data] => return shipper::run(url, data.as_ref()),
         _ => {}
     }
-    let wanted: Vec<_> = PARTS
+    let selected: Vec<_> = PARTS
         .iter()
         .filter(|(name, _)| arguments.is_empty() || arguments.iter().any(|a| a == name))
         .collect();
     let progress = ProgressBar::new(0)
         .with_style(ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}").unwrap());
     progress.enable_steady_tick(Duration::from_millis(200));
-    let rows: Vec<Row> = wanted.iter().flat_map(|(_, part)| part(&progress)).collect();
+    let rows: Vec<Row> = selected.iter().flat_map(|(_, part)| part(&progress)).collect();
     progress.finish_and_clear();
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
-    table.set_header(["what", "found", "goal"]);
+    table.set_header(["measurement", "result", "goal"]);
     for row in rows {
-        table.add_row([row.what, row.found, row.goal.to_owned()]);
+        table.add_row([row.measurement, row.result, row.goal.to_owned()]);
     }
     println!("{table}");
 }
 
-/// The middle one; the upper of two.
+/// The median; of an even number of values, the upper of the middle two.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

@@ -1,4 +1,4 @@
-//! Pages as publishers send them: varied like the inventory they meet, and always the same ones.
+//! Deterministic page requests, as varied as the synthetic inventory.
 
 use rand::RngExt;
 use rand_pcg::Pcg64;
@@ -10,8 +10,8 @@ const COUNTRIES: [&str; 12] =
     ["US", "DE", "GB", "FR", "NL", "ES", "IT", "PL", "SE", "CA", "AT", "CH"];
 const LANGUAGES: [&str; 4] = ["en", "en", "de", "fr"];
 
-/// `count` requests of the shape of the contract's reference request, on a synthetic inventory of
-/// `flights` flights.
+/// `count` requests, shaped like the reference request of the API contract, for a synthetic
+/// inventory of `flights` flights.
 pub fn requests(count: usize, flights: usize) -> Vec<Value> {
     let mut rng = Pcg64::new(7, 0xA02B_DBF7_BB3C_0A7A);
     let mut below = move |end: usize| rng.random_range(0..end);

@@ -1,4 +1,4 @@
-//! Readers: each has a page's decision made and sends its impression, from an address of its own.
+//! Simulated readers: each requests a decision and reports its impression from a distinct address.
 
 use crate::client;
 use crate::client::Connection;
@@ -8,16 +8,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Connections that they share.
+/// Connections shared by all readers.
 const CONNECTIONS: usize = 16;
 
-/// Has so many decisions made; requests for the impressions of those that were filled.
-pub fn read(at: SocketAddr, requests: &[Vec<u8>], count: usize) -> Vec<Vec<u8>> {
+/// Requests `count` decisions; returns serialised impression reports of the filled ones.
+pub fn decide(at: SocketAddr, requests: &[Vec<u8>], count: usize) -> Vec<Vec<u8>> {
     let part = |part: usize| {
-        let mut connection = Connection::to(at);
-        let asked = requests.iter().cycle().skip(part * 97).take(count / CONNECTIONS);
-        let answers = asked.map(|request| token(connection.ask(request)));
-        answers.collect::<Vec<Option<String>>>()
+        let mut connection = Connection::connect(at);
+        let requests = requests.iter().cycle().skip(part * 97).take(count / CONNECTIONS);
+        let tokens = requests.map(|request| token(connection.send(request)));
+        tokens.collect::<Vec<Option<String>>>()
     };
     let tokens = std::thread::scope(|scope| {
         let parts = (0..CONNECTIONS).map(|number| scope.spawn(move || part(number)));
@@ -27,7 +27,7 @@ pub fn read(at: SocketAddr, requests: &[Vec<u8>], count: usize) -> Vec<Vec<u8>> 
     (0u32..).zip(tokens).map(|(reader, token)| client::impression(&token, reader)).collect()
 }
 
-/// The token of the impression in an answer, if it holds a unit.
+/// The impression token in a response, if the slot was filled.
 fn token(answer: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(answer).unwrap();
     let (_, urls) = text.split_once("\"impression\":\"")?;
@@ -35,37 +35,37 @@ fn token(answer: &[u8]) -> Option<String> {
     Some(url.split_once("/e/")?.1.to_owned())
 }
 
-/// Sends these impressions as fast as they are acknowledged.
-pub fn send(to: SocketAddr, impressions: &[Vec<u8>]) {
+/// Reports impressions, each connection as soon as its previous report is acknowledged.
+pub fn report(to: SocketAddr, impressions: &[Vec<u8>]) {
     std::thread::scope(|scope| {
         for some in impressions.chunks(impressions.len().div_ceil(CONNECTIONS).max(1)) {
             scope.spawn(move || {
-                let mut connection = Connection::to(to);
-                some.iter().for_each(|one| connection.fire(one));
+                let mut connection = Connection::connect(to);
+                some.iter().for_each(|one| connection.report(one));
             });
         }
     });
 }
 
-/// Sends these impressions, so many each second, until all are sent or somebody says that it is
-/// enough; how many were sent.
-pub fn send_steadily(
+/// Reports impressions at `rate` per second until all are sent or `stop` is set; returns how many
+/// were sent.
+pub fn report_at_rate(
     to: SocketAddr,
     impressions: &[Vec<u8>],
-    each_second: f64,
-    enough: &AtomicBool,
+    rate: f64,
+    stop: &AtomicBool,
 ) -> usize {
     let began = Instant::now();
     let part = |part: usize| {
-        let mut connection = Connection::to(to);
+        let mut connection = Connection::connect(to);
         let mut sent = 0;
         for (at, one) in impressions.iter().enumerate().skip(part).step_by(CONNECTIONS) {
-            let due = Duration::from_secs_f64(at as f64 / each_second);
+            let due = Duration::from_secs_f64(at as f64 / rate);
             std::thread::sleep(due.saturating_sub(began.elapsed()));
-            if enough.load(Ordering::Relaxed) {
+            if stop.load(Ordering::Relaxed) {
                 break;
             }
-            connection.fire(one);
+            connection.report(one);
             sent += 1;
         }
         sent

@@ -1,4 +1,4 @@
-//! The process with the servers: ours, and a bare handler that parses and answers as much.
+//! The server process: adjacent, and a bare handler that parses and sends as many bytes.
 
 use crate::threads;
 use actix_web::App as Actix;
@@ -23,45 +23,46 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Bytes of the bare answer.
-static ANSWERED: AtomicUsize = AtomicUsize::new(2_000);
+/// Size of the bare handler's response body.
+static RESPONSE_BYTES: AtomicUsize = AtomicUsize::new(2_000);
 static BYTES: [u8; 65_536] = [b'x'; 65_536];
 
-/// Enough of a request to answer it.
+/// The part of a request that the bare handler reads.
 #[derive(Deserialize)]
-struct Asked {
+struct BareRequest {
     publisher: String,
-    page: AskedPage,
-    placements: Vec<AskedSlot>,
+    page: BarePage,
+    placements: Vec<BareSlot>,
 }
 
 #[derive(Deserialize)]
-struct AskedPage {
+struct BarePage {
     topics: Vec<String>,
     region: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct AskedSlot {
+struct BareSlot {
     name: String,
 }
 
 async fn bare(body: web::Bytes) -> HttpResponse {
-    let asked: Asked = match serde_json::from_slice(&body) {
-        Ok(asked) => asked,
+    let request: BareRequest = match serde_json::from_slice(&body) {
+        Ok(request) => request,
         Err(error) => return HttpResponse::BadRequest().body(error.to_string()),
     };
-    let named = asked.publisher.len() + asked.page.topics.len() + asked.placements[0].name.len();
-    std::hint::black_box((named, asked.page.region));
+    let length =
+        request.publisher.len() + request.page.topics.len() + request.placements[0].name.len();
+    std::hint::black_box((length, request.page.region));
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/json"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(&BYTES[..ANSWERED.load(Ordering::Relaxed)])
+        .body(&BYTES[..RESPONSE_BYTES.load(Ordering::Relaxed)])
 }
 
-/// Serves until standard input ends. Says `bare ADDRESS` and `ours ADDRESS`, then answers each line
-/// of input with a line. `arguments` are the data directory and, where it shares one, a store's
-/// address and the folder with everybody's keys.
+/// Serves until standard input ends. Prints `bare ADDRESS` and `adjacent ADDRESS`, then replies to
+/// each line of input with a line. `arguments`: the data directory and optionally the Redis URL and
+/// the keys folder of the fleet.
 pub fn run(arguments: &[String]) {
     actix_web::rt::System::new().block_on(async {
         let before = threads::all();
@@ -75,16 +76,16 @@ pub fn run(arguments: &[String]) {
                 .unwrap()
                 .run();
         actix_web::rt::spawn(server);
-        // Workers come with the first turn of the server's future.
+        // Worker threads start when the server's future is first polled.
         actix_web::rt::time::sleep(Duration::from_millis(100)).await;
         let bare = &threads::all() - &before;
-        say(&format!("bare {address}"));
+        reply(&format!("bare {address}"));
         let app = App::build(settings(arguments), Options::default()).await.unwrap();
-        say(&format!("ours {}", app.address));
+        reply(&format!("adjacent {}", app.address));
         let server = app.face().server.clone();
         actix_web::rt::spawn(app.run(std::future::pending()));
         web::block(move || listen(&bare, &server)).await.unwrap();
-        std::process::exit(0); // what was noted is of no interest to anybody
+        std::process::exit(0); // the data is discarded: skip the orderly shutdown
     });
 }
 
@@ -93,55 +94,56 @@ fn settings(arguments: &[String]) -> Settings {
     settings.server.listen = "127.0.0.1:0".parse().unwrap();
     settings.server.ops_listen = "127.0.0.1:0".parse().unwrap();
     settings.store.data.clone_from(&arguments[0]);
-    // On, and out of the way: one address sends everything.
+    // Enabled but never reached: all requests come from one address.
     settings.limits.flood_per_second = 1_000_000;
     if let [_, url, keys] = arguments {
         settings.store.url.clone_from(url);
         settings.store.keys = Some(keys.clone());
-        // Readers have addresses of their own.
+        // Readers have distinct addresses in `X-Forwarded-For`.
         settings.server.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
     }
     settings
 }
 
-/// `bare` are the threads of the bare handler; all others are ours.
+/// Replies to commands. `bare` are the threads of the bare handler; all others belong to adjacent.
 fn listen(bare: &BTreeSet<u64>, server: &Server) {
-    let standing = || server.ledger.shared().unwrap().standing();
+    let status = || server.ledger.shared().unwrap().standing();
     for line in std::io::stdin().lock().lines() {
         let line = line.unwrap();
         match line.split(' ').collect::<Vec<_>>().as_slice() {
             ["cpu"] => {
-                let ours = &threads::all() - bare;
-                let sides = [bare, &threads::workers(&ours), &ours].map(threads::nanoseconds);
-                say(&sides.map(|side| side.to_string()).join(" "));
+                let adjacent = &threads::all() - bare;
+                let sides =
+                    [bare, &threads::workers(&adjacent), &adjacent].map(threads::nanoseconds);
+                reply(&sides.map(|side| side.to_string()).join(" "));
             }
             ["memory"] => {
-                let (now, most) = threads::resident_mib();
-                say(&format!("{now} {most}"));
+                let (now, peak) = threads::resident_mib();
+                reply(&format!("{now} {peak}"));
             }
             ["bytes", count] => {
-                ANSWERED.store(count.parse().unwrap(), Ordering::Relaxed);
-                say("ok");
+                RESPONSE_BYTES.store(count.parse().unwrap(), Ordering::Relaxed);
+                reply("ok");
             }
-            // What `adjacent_journal_unshipped_records` says.
-            ["unshipped"] => say(&standing().unsent.to_string()),
-            ["waits"] => say(&(standing().unsent + standing().unapplied).to_string()),
+            // The value of `adjacent_journal_unshipped_records`.
+            ["unshipped"] => reply(&status().unsent.to_string()),
+            ["backlog"] => reply(&(status().unsent + status().unapplied).to_string()),
             ["series", name] => {
                 let scrape = server.scrape();
-                let of_it = scrape.lines().filter_map(|line| line.strip_prefix(name));
+                let samples = scrape.lines().filter_map(|line| line.strip_prefix(name));
                 let value = |line: &str| line.split(' ').nth(1)?.parse::<f64>().ok();
-                say(&of_it.filter_map(value).sum::<f64>().to_string());
+                reply(&samples.filter_map(value).sum::<f64>().to_string());
             }
             ["change"] => {
                 change(server);
-                say("ok");
+                reply("ok");
             }
             other => panic!("{other:?}"),
         }
     }
 }
 
-/// Applies an inventory that differs in one flight, as a whole.
+/// Applies a complete inventory that differs in the weight of one flight.
 fn change(server: &Server) {
     let mut inventory = server.live().snapshot().inventory.clone();
     let weight = &mut inventory.flights[0].weight;
@@ -153,7 +155,7 @@ fn change(server: &Server) {
     tokio::runtime::Handle::current().block_on(applied).unwrap();
 }
 
-fn say(line: &str) {
+fn reply(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").unwrap();
     out.flush().unwrap();

@@ -1,5 +1,5 @@
-//! A process with a ledger on a store and no server: it records events as fast as it can while they
-//! are sent and read again.
+//! A process with a ledger on Redis and no server. It records events as fast as possible while they
+//! are shipped to Redis and applied from there.
 
 use crate::events;
 use crate::threads;
@@ -16,21 +16,21 @@ use std::time::Instant;
 
 const EVENTS: u64 = 1_000_000;
 const IN_FLIGHT: u64 = 512;
-/// As the executable looks at logs.
-const LOOK: Duration = Duration::from_millis(50);
+/// The interval at which the executable polls the logs.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Says how many events there were; seconds until all were on disk, in the store and read again;
-/// mebibytes before and after.
-#[allow(clippy::print_stdout)] // the answer
+/// Prints the number of events, the seconds until all were on disk, in Redis and applied, and the
+/// resident memory in MiB before and after.
+#[allow(clippy::print_stdout)] // the result
 pub fn run(url: &str, data: &Path) {
-    let Ok(Address::Redis(place)) = url.parse() else { panic!("{url} is no Redis") };
+    let Ok(Address::Redis(place)) = url.parse() else { panic!("{url} is not a Redis URL") };
     let client = Client::new(place);
     let (rules, listener) =
         (Rules::default(), Box::new(|_: adjacent::ledger::running::Change<'_>| {}));
     let ledger = Ledger::open_shared(data, 1, 1 << 25, rules, listener, client).unwrap();
     let ledger = Arc::new(ledger);
     let recorder = ledger.clone();
-    // Sending and reading have one thread, as they have in the executable.
+    // Shipping and following share one thread, as in the executable.
     actix_web::rt::System::new().block_on(async move {
         let shared = ledger.shared().unwrap().clone();
         ledger.come(1_790_000_000_000).await.unwrap();
@@ -41,30 +41,30 @@ pub fn run(url: &str, data: &Path) {
         let (before, began) = (threads::resident_mib().0, Instant::now());
         let recording = std::thread::spawn(move || record(&recorder));
         let (mut recorded, mut sent) = (None, None);
-        let read = loop {
+        let applied = loop {
             tokio::time::sleep(Duration::from_millis(2)).await;
-            let (standing, now) = (shared.standing(), began.elapsed().as_secs_f64());
+            let (status, elapsed) = (shared.standing(), began.elapsed().as_secs_f64());
             if !recording.is_finished() {
                 continue;
             }
-            recorded.get_or_insert(now);
-            if standing.unsent == 0 {
-                sent.get_or_insert(now);
+            recorded.get_or_insert(elapsed);
+            if status.unsent == 0 {
+                sent.get_or_insert(elapsed);
             }
-            if standing.unsent + standing.unapplied == 0 {
-                break now;
+            if status.unsent + status.unapplied == 0 {
+                break elapsed;
             }
         };
         let (recorded, sent) = (recorded.unwrap(), sent.unwrap());
-        println!("{EVENTS} {recorded} {sent} {read} {before} {}", threads::resident_mib().0);
-        std::process::exit(0); // tasks that go on for ever end with it
+        println!("{EVENTS} {recorded} {sent} {applied} {before} {}", threads::resident_mib().0);
+        std::process::exit(0); // the background tasks never return
     });
 }
 
 async fn follow(shared: Arc<Shared>) {
     loop {
         if shared.follow().await.unwrap() {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
@@ -82,7 +82,7 @@ fn record(ledger: &Ledger) {
     });
 }
 
-/// As varied as reports of a day are: each is a row of every quarter of an hour.
+/// 8,000 attributions, the variety of a day's reports: each is one row per 15 minutes.
 fn attributions() -> Vec<Arc<Attribution>> {
     let countries = ["DE", "US", "GB", "FR", "NL", "ES", "IT", "PL"];
     let one = |number: usize| Attribution {

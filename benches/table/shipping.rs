@@ -1,5 +1,5 @@
-//! What goes to a shared store: batches by our function, against a pipeline that adds the same events
-//! one by one, in turns on the same Redis.
+//! Shipping to Redis: batches by our Redis function, compared with a pipeline of one `XADD` per event.
+//! Both are measured alternately on the same Redis.
 
 use crate::Row;
 use crate::events;
@@ -16,43 +16,44 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Events of a batch.
+/// Events per batch.
 const BATCH: u64 = 500;
 
-/// Batches of one measurement, and how many are under way at once.
+/// Batches per measurement, and how many are in flight at once.
 const BATCHES: u64 = 512;
-const AT_ONCE: u64 = 8;
+const IN_FLIGHT: u64 = 8;
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Measurements of each side.
+/// Measurements per method.
 const TURNS: u64 = 5;
 
-/// Impressions as they are on disk.
+/// Impressions in their journal encoding.
 fn records() -> Vec<Vec<u8>> {
     let attribution = Arc::new(events::attribution());
     let record = |number| Record::Event(Arc::new(events::event(number, &attribution))).encode();
     (1_000_000..1_000_000 + BATCH).map(record).collect()
 }
 
-/// Each second by the clock, and by a core of the server.
+/// Events per second of elapsed time, and per second of Redis CPU time.
 struct Rate {
-    by_clock: f64,
-    by_core: f64,
+    per_second: f64,
+    per_cpu_second: f64,
 }
 
 fn timed(redis: &Redis, work: impl FnOnce()) -> Rate {
-    let (used, began) = (redis.used(), Instant::now());
+    let (used, began) = (redis.cpu_seconds(), Instant::now());
     work();
     let took = began.elapsed().as_secs_f64();
     let events = (BATCHES * BATCH) as f64;
-    Rate { by_clock: events / took, by_core: events / (redis.used() - used) }
+    Rate { per_second: events / took, per_cpu_second: events / (redis.cpu_seconds() - used) }
 }
 
-/// By our function, as a shipper does.
+/// Ships by our Redis function, as the executable does.
 fn batches(redis: &Redis, incarnation: u64) -> Rate {
-    let Ok(Address::Redis(place)) = redis.url().parse() else { unreachable!("it was made here") };
+    let Ok(Address::Redis(place)) = redis.url().parse() else {
+        unreachable!("the benchmark made this URL")
+    };
     let client = Client::new(place);
     let records = records();
     let batch = |number: u64| -> Vec<Entry> {
@@ -63,10 +64,10 @@ fn batches(redis: &Redis, incarnation: u64) -> Rate {
     };
     let made: Vec<Vec<Entry>> = (0..BATCHES).map(batch).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(client.load()).unwrap();
+    runtime.block_on(client.load_functions()).unwrap();
     timed(redis, || {
         runtime.block_on(async {
-            for some in made.chunks(usize::try_from(AT_ONCE).unwrap()) {
+            for some in made.chunks(usize::try_from(IN_FLIGHT).unwrap()) {
                 let sent = some.iter().map(|batch| log::append(&client, batch));
                 let fits = futures_util::future::try_join_all(sent).await.unwrap();
                 assert!(fits.iter().all(|fit| *fit == log::Fit::Next), "{fits:?}");
@@ -75,12 +76,12 @@ fn batches(redis: &Redis, incarnation: u64) -> Rate {
     })
 }
 
-/// By as many commands as there are events, as many under way at once.
+/// Ships by one command per event, with as many events in flight.
 fn one_by_one(redis: &Redis) -> Rate {
     let records = records();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = redis::Client::open(redis.url()).unwrap();
-    let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+    let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(RESPONSE_TIMEOUT));
     let connected = client.get_multiplexed_async_connection_with_config(&config);
     let connection = runtime.block_on(connected).unwrap();
     let pipes: Vec<redis::Pipeline> = (0..BATCHES)
@@ -95,7 +96,7 @@ fn one_by_one(redis: &Redis) -> Rate {
         .collect();
     timed(redis, || {
         runtime.block_on(async {
-            for some in pipes.chunks(usize::try_from(AT_ONCE).unwrap()) {
+            for some in pipes.chunks(usize::try_from(IN_FLIGHT).unwrap()) {
                 let sent = some.iter().map(|pipe| {
                     let mut connection = connection.clone();
                     async move { pipe.exec_async(&mut connection).await }
@@ -106,7 +107,7 @@ fn one_by_one(redis: &Redis) -> Rate {
     })
 }
 
-/// Both, without an append-only file and with one that is synced every second.
+/// Both methods, without an append-only file and with one synced every second.
 pub fn rows(progress: &ProgressBar) -> Vec<Row> {
     let everysec = ["--appendonly", "yes", "--appendfsync", "everysec"];
     let bytes = records().iter().map(Vec::len).sum::<usize>() as f64 / BATCH as f64;
@@ -118,28 +119,28 @@ pub fn rows(progress: &ProgressBar) -> Vec<Row> {
     .map(|(name, options, goal)| {
         progress.set_message(format!("shipping, {name}"));
         let redis = Redis::start(options);
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut batched, mut single) = (Vec::new(), Vec::new());
         for turn in 1..=TURNS {
-            redis.empty();
-            ours.push(batches(&redis, turn));
-            redis.empty();
-            theirs.push(one_by_one(&redis));
+            redis.flush();
+            batched.push(batches(&redis, turn));
+            redis.flush();
+            single.push(one_by_one(&redis));
         }
         let by = |rates: &[Rate], of: fn(&Rate) -> f64| median(rates.iter().map(of).collect());
-        let clock: fn(&Rate) -> f64 = |rate| rate.by_clock;
-        let core: fn(&Rate) -> f64 = |rate| rate.by_core;
-        let (own, other) = (by(&ours, clock), by(&theirs, clock));
+        let elapsed: fn(&Rate) -> f64 = |rate| rate.per_second;
+        let cpu: fn(&Rate) -> f64 = |rate| rate.per_cpu_second;
+        let (batched_rate, single_rate) = (by(&batched, elapsed), by(&single, elapsed));
         Row::new(
             format!(
-                "events of {bytes:.0} bytes to a shared store, {name}: each second; of a core of Redis; one XADD each"
+                "shipping events of {bytes:.0} bytes to Redis, {name}: batched, per Redis CPU second; one XADD each"
             ),
             format!(
-                "{:.0}k/s; {:.0}k/s; {:.0}k/s, {:.0}k/s of a core: ratio {:.1}",
-                own / 1e3,
-                by(&ours, core) / 1e3,
-                other / 1e3,
-                by(&theirs, core) / 1e3,
-                own / other
+                "{:.0}k/s, {:.0}k/CPU s; {:.0}k/s, {:.0}k/CPU s: ratio {:.1}",
+                batched_rate / 1e3,
+                by(&batched, cpu) / 1e3,
+                single_rate / 1e3,
+                by(&single, cpu) / 1e3,
+                batched_rate / single_rate
             ),
             goal,
         )

@@ -1,5 +1,5 @@
-//! A Redis of the benchmark's own on the loopback address, which can be stopped as a black hole is:
-//! connections stay, and nobody answers.
+//! A dedicated Redis on the loopback interface. It can be frozen: connections stay open and get no
+//! response.
 
 use crate::ports::free_port;
 use rustix::process::Pid;
@@ -10,7 +10,7 @@ use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
-/// A running server; it ends when it is dropped.
+/// A running Redis server; killed on drop.
 pub struct Redis {
     child: Child,
     port: u16,
@@ -18,7 +18,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts one with these options.
+    /// Starts `redis-server` with extra command-line options.
     pub fn start(options: &[&str]) -> Redis {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
@@ -35,34 +35,33 @@ impl Redis {
         Redis { child, port, folder }
     }
 
-    /// Its address, as a setting.
+    /// The value of `store.url`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// A folder for the keys of all machines that share it.
-    pub fn keys(&self) -> PathBuf {
+    /// The keys folder that all instances of the fleet share.
+    pub fn keys_folder(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
 
-    /// A connection of the benchmark's own.
     pub fn connection(&self) -> redis::Connection {
         redis::Client::open(self.url()).unwrap().get_connection().unwrap()
     }
 
-    fn told(&self, section: &str, name: &str) -> f64 {
-        let told: String = redis::cmd("INFO").arg(section).query(&mut self.connection()).unwrap();
-        let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    fn info(&self, section: &str, name: &str) -> f64 {
+        let info: String = redis::cmd("INFO").arg(section).query(&mut self.connection()).unwrap();
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.unwrap().trim().parse().unwrap()
     }
 
-    /// Seconds of a core that it has used.
-    pub fn used(&self) -> f64 {
-        self.told("cpu", "used_cpu_sys") + self.told("cpu", "used_cpu_user")
+    /// CPU time used so far, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        self.info("cpu", "used_cpu_sys") + self.info("cpu", "used_cpu_user")
     }
 
-    /// Bytes of all keys whose names have `part` in them.
-    pub fn bytes_of(&self, part: &str) -> f64 {
+    /// Memory in bytes of all keys whose names contain `part`.
+    pub fn key_bytes(&self, part: &str) -> f64 {
         let mut connection = self.connection();
         let found: Vec<String> =
             redis::cmd("KEYS").arg(format!("*{part}*")).query(&mut connection).unwrap();
@@ -74,12 +73,12 @@ impl Redis {
         each.iter().sum()
     }
 
-    /// Bytes of everything that it has in memory.
-    pub fn bytes(&self) -> f64 {
-        self.told("memory", "used_memory")
+    /// Memory in use, in bytes.
+    pub fn memory_bytes(&self) -> f64 {
+        self.info("memory", "used_memory")
     }
 
-    /// How many batches all logs have.
+    /// Number of batches in all partition logs.
     pub fn batches(&self) -> f64 {
         let mut pipe = redis::pipe();
         for partition in 0..adjacent::journal::PARTITIONS {
@@ -89,18 +88,18 @@ impl Redis {
         each.into_iter().flatten().sum()
     }
 
-    /// Forgets all keys.
-    pub fn empty(&self) {
+    /// Deletes all keys.
+    pub fn flush(&self) {
         redis::cmd("FLUSHALL").exec(&mut self.connection()).unwrap();
     }
 
-    /// Is a black hole from here on.
-    pub fn stops(&self) {
+    /// Stops the process, so that requests get no response.
+    pub fn freeze(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Goes on where it stopped.
-    pub fn goes_on(&self) {
+    /// Continues the process.
+    pub fn thaw(&self) {
         self.signal(Signal::CONT);
     }
 

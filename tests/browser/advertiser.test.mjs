@@ -1,4 +1,4 @@
-// The advertiser's page in a browser: dates, sorting, a phone, no script.
+// The advertiser page in a browser: date range, sorting, CSV download, phone width, no scripts.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, unit } from "./browser.mjs";
@@ -26,43 +26,43 @@ after(async () => {
 const table = (page, heading) => page.locator("section", { has: page.getByRole("heading", { name: heading, exact: true }) });
 const names = (page, heading) => table(page, heading).locator("tbody th").evaluateAll((cells) => cells.map((cell) => cell.firstChild.textContent));
 
-test("a table sorts by the column that is chosen, its total stays below", async () => {
+test("a table sorts by the chosen column, and its total row stays last", async () => {
   const page = await browser.page();
-  await page.goto(server.named("zahid-host"));
-  assert.deepEqual(await names(page, "By country"), ["DE", "FR", "AT"], "the largest first");
+  await page.goto(server.bannerUrl("zahid-host"));
+  assert.deepEqual(await names(page, "By country"), ["DE", "FR", "AT"], "sorted by amount, descending, by default");
   const head = (name) => table(page, "By country").getByRole("columnheader", { name });
 
   await head("Country").getByRole("button").click();
   assert.deepEqual(await names(page, "By country"), ["AT", "DE", "FR"]);
   assert.equal(await head("Country").getAttribute("aria-sort"), "ascending");
-  await head("Spent").getByRole("button").click();
-  assert.deepEqual(await names(page, "By country"), ["DE", "FR", "AT"], "amounts from the top");
-  await head("Spent").getByRole("button").press("Enter");
+  await head("Spend").getByRole("button").click();
+  assert.deepEqual(await names(page, "By country"), ["DE", "FR", "AT"], "amounts sort descending first");
+  await head("Spend").getByRole("button").press("Enter");
   assert.deepEqual(await names(page, "By country"), ["AT", "FR", "DE"]);
-  assert.equal(await head("Country").getAttribute("aria-sort"), null, "one column at a time");
+  assert.equal(await head("Country").getAttribute("aria-sort"), null, "only one column is sorted");
 
   assert.equal(await table(page, "By country").locator("tfoot td").first().innerText(), "6");
-  assert.deepEqual(page.complaints, []);
+  assert.deepEqual(page.errors, []);
 });
 
-test("half a range is named beside its field and the right one is shown", async () => {
+test("an incomplete date range is reported at its field, and a complete one is shown", async () => {
   const page = await browser.page();
-  await page.goto(server.named("zahid-host"));
-  await page.getByLabel("Until before").fill("");
+  await page.goto(server.bannerUrl("zahid-host"));
+  await page.getByLabel("Until (exclusive)").fill("");
   await page.getByRole("button", { name: "Show" }).click();
-  assert.match(await page.getByRole("alert").innerText(), /^to: .*give both dates, or neither$/);
-  assert.equal(await page.locator("table, dl").count(), 0, "no number");
+  assert.match(await page.getByRole("alert").innerText(), /^to: .*give both dates or neither$/);
+  assert.equal(await page.locator("table, dl").count(), 0, "no figure for an invalid range");
 
   await page.getByLabel("First day").fill("2026-01-01");
-  await page.getByLabel("Until before").fill("2026-02-01");
+  await page.getByLabel("Until (exclusive)").fill("2026-02-01");
   await page.getByRole("button", { name: "Show" }).click();
-  assert.match(await page.locator(".lead").innerText(), /^2026-01-01 to before 2026-02-01/);
+  assert.match(await page.locator(".lead").innerText(), /^2026-01-01 to 2026-02-01 \(exclusive\)/);
   assert.match(await page.locator("dd").first().innerText(), /^0\.00\n/);
 });
 
-test("a file is saved under a name of its own", async () => {
+test("the CSV download has a file name with the advertiser's id", async () => {
   const page = await browser.page();
-  await page.goto(server.named("zahid-host"));
+  await page.goto(server.bannerUrl("zahid-host"));
   const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "days.csv" }).click()]);
   assert.equal(file.suggestedFilename(), "adjacent-zahid-host.csv");
   const chunks = [];
@@ -72,9 +72,9 @@ test("a file is saved under a name of its own", async () => {
   assert.equal(rows[0][head.indexOf("impressions_net")], "6");
 });
 
-test("without a script every number and every chart is there", async () => {
+test("without scripts all figures and charts are present", async () => {
   const page = await browser.page({ javaScriptEnabled: false });
-  await page.goto(server.named("zahid-host"));
+  await page.goto(server.bannerUrl("zahid-host"));
   assert.equal(await table(page, "By day").locator("tfoot td").first().innerText(), "6");
   const charts = page.locator("svg.chart");
   assert.equal(await charts.count(), 3);
@@ -83,12 +83,12 @@ test("without a script every number and every chart is there", async () => {
     const box = await bars.first().boundingBox();
     assert.ok(box.height > 100 && box.width > 1, JSON.stringify(box));
   }
-  assert.equal(await page.getByRole("button").count(), 1, "nothing that would do nothing");
+  assert.equal(await page.getByRole("button").count(), 1, "no button that needs a script");
 });
 
-test("on a phone the tables scroll and the page does not", async () => {
+test("on a phone tables scroll horizontally and the page does not", async () => {
   const page = await browser.page({ viewport: { width: 320, height: 640 } });
-  await page.goto(server.named("zahid-host"));
+  await page.goto(server.bannerUrl("zahid-host"));
   const [inner, whole] = await page.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
   assert.equal(whole, inner);
 });

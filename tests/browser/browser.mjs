@@ -1,4 +1,4 @@
-// A reader's Chromium, and sites that are not ours.
+// Drives Chromium as a reader's browser and serves test sites of other origins.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
@@ -7,49 +7,49 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { until } from "./server.mjs";
 
-/** As a person's browser names itself: headless ones are robots to the server. */
-const AGENT =
+/** The user agent of a regular browser: the server classifies headless ones as bots. */
+const USER_AGENT =
   "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
-/** Runs before a page's own scripts: an answer may take as long as on a machine with much else to do. */
-export const patient = () => {
+/** Runs before a page's own scripts: raises fetch timeouts to at least 8 s, for slow computers. */
+export const extendTimeouts = () => {
   const timeout = AbortSignal.timeout.bind(AbortSignal);
   AbortSignal.timeout = (ms) => timeout(Math.max(ms, 8_000));
 };
 
 const FLAGS = ["--no-sandbox", "--disable-dev-shm-usage"];
 
-/** Chromium with all of its windows' doings, for the little that the one without cannot do. */
-const WHOLE = "/usr/bin/chromium";
+/** The complete Chromium, for features that the headless shell lacks. */
+const FULL_CHROMIUM = "/usr/bin/chromium";
 
-/** Opens browsers; each context is a reader of its own. */
-export const launch = async ({ whole = false, ...options } = {}) => {
+/** Starts a browser; each context is a separate reader. `full` selects the complete Chromium. */
+export const launch = async ({ full = false, ...options } = {}) => {
   const browser = await chromium.launch({
-    executablePath: whole ? WHOLE : process.env.ADJACENT_BROWSER,
+    executablePath: full ? FULL_CHROMIUM : process.env.ADJACENT_BROWSER,
     args: FLAGS,
     ...options,
   });
   return {
     close: () => browser.close(),
     /**
-     * A page that keeps its complaints: console errors, exceptions, dialogs, broken policies. It waits
-     * for an answer as long as a slow machine needs, or, `hurried`, as long as a reader's does.
+     * Opens a page that collects `errors`: console errors, exceptions, dialogs and policy violations.
+     * Fetch timeouts are raised for slow computers unless `realTimeouts` is set.
      */
-    async page({ hurried = false, ...options } = {}) {
+    async page({ realTimeouts = false, ...options } = {}) {
       const context = await browser.newContext({
-        userAgent: AGENT,
+        userAgent: USER_AGENT,
         viewport: { width: 1280, height: 800 },
         ...options,
       });
-      if (!hurried) await context.addInitScript(patient);
+      if (!realTimeouts) await context.addInitScript(extendTimeouts);
       const page = await context.newPage();
-      page.complaints = [];
-      page.on("console", (said) => {
-        if (said.type() === "error") page.complaints.push(said.text());
+      page.errors = [];
+      page.on("console", (message) => {
+        if (message.type() === "error") page.errors.push(message.text());
       });
-      page.on("pageerror", (error) => page.complaints.push(String(error)));
+      page.on("pageerror", (error) => page.errors.push(String(error)));
       page.on("dialog", (dialog) => {
-        page.complaints.push(`dialog: ${dialog.message()}`);
+        page.errors.push(`dialog: ${dialog.message()}`);
         return dialog.dismiss();
       });
       return page;
@@ -57,32 +57,32 @@ export const launch = async ({ whole = false, ...options } = {}) => {
   };
 };
 
-/** A browser that nobody drives: it opens an address, and what the page does is all that happens. */
-export const undriven = (address) => {
+/** Opens an address in a browser without an automation connection; returns a function that ends it. */
+export const launchUndriven = (address) => {
   const folder = mkdtempSync(join(tmpdir(), "browser-"));
   const child = spawn(
     process.env.ADJACENT_BROWSER,
-    [...FLAGS, "--headless=new", "--remote-debugging-port=0", "--no-first-run", `--user-agent=${AGENT}`, `--user-data-dir=${folder}`, address],
+    [...FLAGS, "--headless=new", "--remote-debugging-port=0", "--no-first-run", `--user-agent=${USER_AGENT}`, `--user-data-dir=${folder}`, address],
     { stdio: "ignore", detached: true },
   );
-  const fails = (what) => {
+  const throws = (action) => {
     try {
-      what();
+      action();
       return false;
     } catch {
       return true;
     }
   };
   return async () => {
-    // Debian starts it by a shell, which would leave it behind: all of the group are ended, and while one
-    // of them is there it may still write.
+    // Debian's wrapper is a shell that would leave Chromium running, so the whole process group is killed.
+    // Its processes may write to the folder until they are gone.
     process.kill(-child.pid, "SIGKILL");
-    await until("the browser's end", () => fails(() => process.kill(-child.pid, 0)));
-    await until("its folder's end", () => !fails(() => rmSync(folder, { recursive: true, force: true })));
+    await until("the browser to end", () => throws(() => process.kill(-child.pid, 0)));
+    await until("its folder to be removed", () => !throws(() => rmSync(folder, { recursive: true, force: true })));
   };
 };
 
-/** A site: pages by path, each `{ body, headers }`, its HTML, or what answers with either. Its origin is not the server's. */
+/** Serves a site of another origin: pages by path, each HTML, `{ body, headers }`, or a function of the URL that returns either. */
 export const site = (pages) =>
   new Promise((ready) => {
     const server = createServer((request, answer) => {
@@ -97,57 +97,57 @@ export const site = (pages) =>
     });
     server.listen(0, "127.0.0.1", () => {
       const base = `http://127.0.0.1:${server.address().port}`;
-      // A connection that a browser opened and never used would keep the test's process for ever.
+      // Idle connections of the browser would keep the test process alive.
       ready({ base, stop: () => (server.close(), server.closeAllConnections()) });
     });
   });
 
-/** A port that takes connections and never answers. */
+/** A port that accepts connections and never responds. */
 export const blackHole = () =>
   new Promise((ready) => {
-    const held = new Set();
+    const sockets = new Set();
     const server = createServer().listen(0, "127.0.0.1", () => {
       ready({
         base: `http://127.0.0.1:${server.address().port}`,
         stop: () => {
-          held.forEach((socket) => socket.destroy());
+          sockets.forEach((socket) => socket.destroy());
           server.close();
         },
       });
     });
-    server.on("connection", (socket) => held.add(socket));
+    server.on("connection", (socket) => sockets.add(socket));
   });
 
-/** The one line that a publisher pastes. */
-export const line = (base, more = "") =>
+/** The one-line embed tag that a publisher pastes. */
+export const embedTag = (base, more = "") =>
   `<script async src="${base}/embed/v1/adjacent.js" data-publisher="eu-tech-news" ` +
   `data-placement="article-end" data-topics="ai-infrastructure" data-viewer-region="DE" ${more}></script>`;
 
-/** A story with something at its end and something below it. */
+/** An article page with `inside` at the end of the article. */
 export const story = (inside, head = "") =>
   `<!doctype html><html lang="en"><head><title>A story</title>${head}</head><body><main><h1>A story</h1>` +
   `<p id="before">Words.</p>${inside}<p id="after">More words.</p></main></body></html>`;
 
-/** What the page's script was told of its units, in order: filled in by the page itself. */
-export const listen = (page) =>
+/** Records the events of all units in `window.unitEvents`, in order. */
+export const recordEvents = (page) =>
   page.addInitScript(() => {
-    window.heard = [];
-    for (const what of ["fill", "nofill", "error", "viewable"]) {
-      document.addEventListener("adjacent:" + what, ({ target, detail }) => {
+    window.unitEvents = [];
+    for (const type of ["fill", "nofill", "error", "viewable"]) {
+      document.addEventListener("adjacent:" + type, ({ target, detail }) => {
         const name = target.getAttribute("placement") || target.dataset.placement;
-        window.heard.push({ what, name, reason: detail.decision?.reason, decision: detail.decision?.decision_id });
+        window.unitEvents.push({ type, name, reason: detail.decision?.reason, decision: detail.decision?.decision_id });
       });
     }
   });
 
-/** Waits until so many events were heard, and gives them. */
-export const heard = async (page, count) => {
-  await page.waitForFunction((count) => window.heard?.length >= count, count);
-  return page.evaluate(() => window.heard);
+/** Waits for at least `count` unit events and returns all of them. */
+export const unitEvents = async (page, count) => {
+  await page.waitForFunction((count) => window.unitEvents?.length >= count, count);
+  return page.evaluate(() => window.unitEvents);
 };
 
-/** What a page sends to the server, as it is sent: bodies of decision calls, in order. */
-export const asked = (page) => {
+/** The bodies of the page's decision calls, in order; filled while the page runs. */
+export const decisionCalls = (page) => {
   const calls = [];
   page.on("request", (request) => {
     if (request.url().includes("/v1/decisions") && request.postData()) calls.push(JSON.parse(request.postData()));
@@ -155,9 +155,9 @@ export const asked = (page) => {
   return calls;
 };
 
-/** The script alone, for pages with elements of their own. */
-export const script = (base, more = "") =>
+/** The script tag alone, for pages with unit elements in their markup. */
+export const scriptTag = (base, more = "") =>
   `<script async src="${base}/embed/v1/adjacent.js" data-publisher="eu-tech-news" data-viewer-region="DE" ${more}></script>`;
 
-/** The parts of the only unit on a page. */
+/** The root of the only unit on a page. */
 export const unit = (page) => page.locator("adjacent-unit .adj");

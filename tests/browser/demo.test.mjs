@@ -1,4 +1,4 @@
-// The demo page: what a person sees within a minute of the first start.
+// The demo page of a freshly started server.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, unit } from "./browser.mjs";
@@ -14,7 +14,7 @@ after(async () => {
   await server?.stop();
 });
 
-test("one pasted line shows a unit, its label first and visible", async () => {
+test("one pasted line shows a unit with a visible label as its first text", async () => {
   const page = await browser.page();
   await page.goto(`${server.demo}?viewer=DE`);
   await unit(page).waitFor();
@@ -23,7 +23,7 @@ test("one pasted line shows a unit, its label first and visible", async () => {
   assert.equal(await label.innerText(), "Anzeige");
   assert.ok(await label.isVisible());
   const first = (await unit(page).innerText()).trim().split(/\s/)[0];
-  assert.equal(first.toLowerCase(), "anzeige", "nothing is read before it");
+  assert.equal(first.toLowerCase(), "anzeige", "the label must be the first text");
   const [size, contrast] = await label.evaluate((node) => {
     const style = getComputedStyle(node);
     return [parseFloat(style.fontSize), style.opacity];
@@ -32,10 +32,10 @@ test("one pasted line shows a unit, its label first and visible", async () => {
   assert.equal(await unit(page).getAttribute("aria-label"), "Anzeige, bezahlter Inhalt");
   const pasted = await page.locator("#line").innerText();
   assert.equal(await page.locator("#end script").evaluate((node) => node.outerHTML.replace('=""', "")), pasted);
-  assert.deepEqual(page.complaints, []);
+  assert.deepEqual(page.errors, []);
 });
 
-test("what is copied is exactly what is shown, and is told once", async () => {
+test("the copy button copies the command exactly as shown, and the copy counts once", async () => {
   const page = await browser.page({ permissions: ["clipboard-read", "clipboard-write"] });
   await page.goto(server.demo);
   const shown = await unit(page).locator(".adj-typed").innerText();
@@ -45,15 +45,15 @@ test("what is copied is exactly what is shown, and is told once", async () => {
 
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), shown);
   assert.equal(shown, "git push zahid main");
-  await server.counts("copy", 1);
+  await server.expectCount("copy", 1);
 });
 
-test("the trace beside the article tells who was drawn", async () => {
+test("the trace beside the article shows which flight was drawn", async () => {
   const page = await browser.page();
   await page.goto(server.demo);
   const inspector = page.locator("#inspector");
   await inspector.locator("text=The draw").waitFor();
-  // The browser tells of a report once it was answered.
+  // The inspector lists an event once its response has arrived.
   await inspector.locator("li", { hasText: "impression" }).waitFor();
 
   const text = await inspector.innerText();
@@ -62,7 +62,7 @@ test("the trace beside the article tells who was drawn", async () => {
   }
 });
 
-test("the switches change what the page says and so what it gets", async () => {
+test("the switches change the declared page data and therefore the decision", async () => {
   const page = await browser.page();
   await page.goto(`${server.demo}?topic=cooking&viewer=AT&entities=`);
   await unit(page).waitFor();
@@ -75,7 +75,7 @@ test("the switches change what the page says and so what it gets", async () => {
   assert.equal(await unit(page).count(), 0);
 });
 
-test("nothing moves while the page loads, wherever the reader has scrolled to", async () => {
+test("the page has no layout shift while it loads, at the top or scrolled to the unit", async () => {
   for (const [where, address] of [["the top", server.demo], ["the unit", `${server.demo}#end`]]) {
     const page = await browser.page();
     await page.goto(address);

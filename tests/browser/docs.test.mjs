@@ -1,4 +1,4 @@
-// The guides and the reference, as the server itself serves them: reachable, readable, alone.
+// The guides and the API reference as served: reachable, accessible, without third-party requests.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -6,7 +6,9 @@ import { launch } from "./browser.mjs";
 import { start } from "./server.mjs";
 
 const AXE = readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
-const GUIDES = ["publisher", "advertiser", "operator", "package"];
+/** The guides in the menu of every page, and those that are listed at `/docs` besides. */
+const MENU = ["publisher", "advertiser", "operator"];
+const GUIDES = [...MENU, "cluster", "sizing", "guarantees", "api", "adapters", "package"];
 
 let browser, server;
 before(async () => {
@@ -18,27 +20,28 @@ after(async () => {
   await server?.stop();
 });
 
-/** The guides and the reference are read with one page each time: what they are does not change. */
-let page, asked;
+/** One page for all tests: the documents are static. `origins` collects the origins of its requests. */
+let page, origins;
 const read = async (path) => {
   page ??= await browser.page({ bypassCSP: true });
-  if (!asked) {
-    asked = new Set();
-    page.on("request", (request) => asked.add(new URL(request.url()).origin));
+  if (!origins) {
+    origins = new Set();
+    page.on("request", (request) => origins.add(new URL(request.url()).origin));
   }
   return page.goto(server.base + path);
 };
 
-test("every guide is one step from the reference and from every other page", async () => {
-  for (const [at, from] of ["/", "/demo", "/docs", "/docs/package"].entries()) {
+test("every guide is one step from the reference, and the menu's guides from every page", async () => {
+  for (const [at, from] of ["/", "/demo", "/docs/package", "/docs"].entries()) {
     await read(from);
     const menu = page.locator('nav[aria-label="Pages"]');
-    const led = await menu.locator("a").evaluateAll((all) => all.map((one) => one.getAttribute("href")));
-    for (const name of GUIDES) assert.ok(led.includes(`/docs/${name}`), `${name} from ${from}`);
-    if (from === "/docs") assert.equal(await page.locator(".guides a").count(), GUIDES.length);
+    const hrefs = (links) => links.evaluateAll((all) => all.map((one) => one.getAttribute("href")));
+    const led = await hrefs(menu.locator("a"));
+    for (const name of [...MENU.map((name) => `/docs/${name}`), "/docs"]) assert.ok(led.includes(name), `${name} from ${from}`);
+    if (from === "/docs") assert.deepEqual(await hrefs(page.locator(".guides a")), GUIDES.map((name) => `/docs/${name}`));
 
-    // Each page's menu is used, and each guide is come to.
-    const name = GUIDES[at];
+    // Each page's menu is used.
+    const name = MENU[at % MENU.length];
     await menu.locator(`a[href="/docs/${name}"]`).click();
     await page.waitForURL(`**/docs/${name}`);
     assert.equal(await page.locator('a[aria-current="page"]').getAttribute("href"), `/docs/${name}`);
@@ -46,7 +49,7 @@ test("every guide is one step from the reference and from every other page", asy
   assert.equal((await fetch(`${server.base}/docs/nothing`)).status, 404);
 });
 
-test("a guide runs nothing, names this server in what it shows, and every link of it leads somewhere", async () => {
+test("a guide has no script, names this server in its examples, and has no broken link", async () => {
   for (const name of GUIDES) {
     await read(`/docs/${name}`);
     const [scripts, blocks, text, links, ids] = await page.evaluate(() => [
@@ -59,16 +62,16 @@ test("a guide runs nothing, names this server in what it shows, and every link o
     assert.equal(scripts, 0);
     assert.ok(blocks > 0, name);
     assert.ok(!text.includes("units.example"), name);
-    for (const [said, href] of links) {
-      if (said.startsWith("#")) assert.equal(ids.filter((id) => id === said.slice(1)).length, 1, said);
-      else assert.equal((await fetch(href)).status, 200, said);
+    for (const [link, href] of links) {
+      if (link.startsWith("#")) assert.equal(ids.filter((id) => id === link.slice(1)).length, 1, link);
+      else assert.equal((await fetch(href)).status, 200, link);
     }
     if (name === "publisher") assert.ok((await page.locator("pre").first().innerText()).includes(`${server.base}/embed/v1/adjacent.js`));
   }
 });
 
-/** How much wider than the screen the page is, which tables than their room, and what axe finds. */
-const found = (rules) =>
+/** Horizontal overflow of the page in pixels, overflowing tables, and axe violations. */
+const problems = (rules) =>
   page.evaluate(async (rules) => {
     const only = rules ? { runOnly: { type: "rule", values: rules } } : {};
     const { violations } = await window.axe.run({ resultTypes: ["violations"], ...only });
@@ -80,31 +83,31 @@ const found = (rules) =>
     ];
   }, rules);
 
-test("guides are readable by everybody, on a phone too, by day and by night", async () => {
+test("guides have no axe violation or overflow, on a phone or desktop, light or dark", async () => {
   for (const path of ["/docs", ...GUIDES.map((name) => `/docs/${name}`)]) {
     await read(path);
     await page.evaluate(AXE);
-    // What the other width and the other colours can change is all that is looked at again.
+    // The second pass checks only rules that depend on width or colours.
     for (const [width, colorScheme, rules] of [[390, "dark"], [1280, "light", ["color-contrast", "scrollable-region-focusable", "target-size"]]]) {
       await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ colorScheme });
-      assert.deepEqual(await found(rules), [0, [], []], `${path} at ${width}`);
+      assert.deepEqual(await problems(rules), [0, [], []], `${path} at ${width}`);
     }
   }
 });
 
-test("a body that several answers share is told once, and the others lead to it", async () => {
+test("a response body shared by several operations is described once and linked from the others", async () => {
   await read("/docs");
   const links = page.locator('a[href^="#"]', { hasText: /^GET \S+, \d+$/ });
   assert.ok((await links.count()) > 50);
   const href = await links.first().getAttribute("href");
   assert.equal(await page.locator(`[id="${href.slice(1)}"] summary`, { hasText: "Fields" }).count(), 1);
   const ids = await page.evaluate(() => [...document.querySelectorAll("[id]")].map((one) => one.id));
-  assert.equal(new Set(ids).size, ids.length, "no id twice");
+  assert.equal(new Set(ids).size, ids.length, "ids must be unique");
 });
 
-test("none of these pages asks anybody but this server, or complains", async () => {
-  asked.delete("null");
-  assert.deepEqual([...asked], [server.base]);
-  assert.deepEqual(page.complaints, []);
+test("these pages make no request to another origin and log no error", async () => {
+  origins.delete("null");
+  assert.deepEqual([...origins], [server.base]);
+  assert.deepEqual(page.errors, []);
 });

@@ -1,11 +1,11 @@
-// What a unit costs the page around it: node figures.mjs prints the demo page with and without it.
+// Measures the cost of a unit to its page: node figures.mjs loads the demo page with and without the unit.
 import { launch, unit } from "./browser.mjs";
 import { start } from "./server.mjs";
 
 const LOADS = 5;
 const [server, browser] = await Promise.all([start(), launch()]);
 
-/** One load of the demo page in a fresh browser context, everything fetched anew. */
+/** Loads the demo page once in a fresh browser context, without caches. */
 const load = async (withUnit) => {
   const page = await browser.page();
   const network = await page.context().newCDPSession(page);
@@ -23,9 +23,9 @@ const load = async (withUnit) => {
     });
   }
   await page.addInitScript(() => {
-    window.noted = { shifts: 0, tasks: [] };
-    new PerformanceObserver((list) => list.getEntries().forEach((one) => (window.noted.shifts += one.value))).observe({ type: "layout-shift", buffered: true });
-    new PerformanceObserver((list) => list.getEntries().forEach((one) => window.noted.tasks.push(one.duration))).observe({ type: "longtask", buffered: true });
+    window.measured = { shifts: 0, tasks: [] };
+    new PerformanceObserver((list) => list.getEntries().forEach((one) => (window.measured.shifts += one.value))).observe({ type: "layout-shift", buffered: true });
+    new PerformanceObserver((list) => list.getEntries().forEach((one) => window.measured.tasks.push(one.duration))).observe({ type: "longtask", buffered: true });
   });
   await page.goto(`${server.demo}?viewer=DE#end`);
   if (withUnit) {
@@ -35,33 +35,33 @@ const load = async (withUnit) => {
   } else {
     await page.evaluate(() => new Promise((done) => setTimeout(done, 1500)));
   }
-  const noted = await page.evaluate(() => window.noted);
-  // Those of the demo itself: its page, its looks, and the trace that it shows beside the unit.
+  const measured = await page.evaluate(() => window.measured);
+  // Requests of the unit, without those of the demo page itself: its HTML, styles and decision trace.
   const sent = [...all.values()].filter(({ url }) => url.startsWith(server.base));
-  const ours = sent.filter(({ url }) => /\/embed\/v1\/|\/v1\/decisions$|\/e\//.test(url));
+  const unitRequests = sent.filter(({ url }) => /\/embed\/v1\/|\/v1\/decisions$|\/e\//.test(url));
   await page.context().close();
   const sum = (list) => list.reduce((bytes, one) => bytes + one.bytes, 0);
   return {
-    "cumulative layout shift": noted.shifts,
-    "long tasks over 50 ms": noted.tasks.length,
-    "longest task, ms": Math.round(Math.max(0, ...noted.tasks)),
-    "requests of the unit": ours.length,
-    "bytes of the unit": sum(ours),
-    "of them its script": sum(ours.filter(({ url }) => url.includes("/embed/"))),
-    "of them the decision": sum(ours.filter(({ url }) => url.includes("/v1/decisions"))),
-    "requests in all": sent.length,
-    "bytes in all": sum(sent),
+    "cumulative layout shift": measured.shifts,
+    "long tasks over 50 ms": measured.tasks.length,
+    "longest task, ms": Math.round(Math.max(0, ...measured.tasks)),
+    "unit requests": unitRequests.length,
+    "unit bytes": sum(unitRequests),
+    "... of its script": sum(unitRequests.filter(({ url }) => url.includes("/embed/"))),
+    "... of the decision": sum(unitRequests.filter(({ url }) => url.includes("/v1/decisions"))),
+    "total requests": sent.length,
+    "total bytes": sum(sent),
   };
 };
 
-const middle = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+const median = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const table = [];
 for (const withUnit of [false, true]) {
   const loads = [];
   for (let at = 0; at < LOADS; at++) loads.push(await load(withUnit));
-  table.push(Object.fromEntries(Object.keys(loads[0]).map((name) => [name, middle(loads.map((one) => one[name]))])));
+  table.push(Object.fromEntries(Object.keys(loads[0]).map((name) => [name, median(loads.map((one) => one[name]))])));
 }
-console.log(`the demo page, middle of ${LOADS} loads\t without\t with`);
+console.log(`demo page, median of ${LOADS} loads\t without unit\t with unit`);
 for (const name of Object.keys(table[0])) console.log(`${name}\t ${table[0][name]}\t ${table[1][name]}`);
 
 await browser.close();

@@ -1,14 +1,15 @@
-// The unit in Firefox: shown, counted and clicked as in Chromium. A machine without it says so.
+// The unit in Firefox: rendered, counted and clicked as in Chromium. Skipped, with a notice, where Firefox is
+// not installed.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
 import puppeteer from "puppeteer-core";
-import { line, patient, site, story } from "./browser.mjs";
+import { embedTag, extendTimeouts, site, story } from "./browser.mjs";
 import { start } from "./server.mjs";
 
 const FIREFOX = process.env.ADJACENT_FIREFOX ?? "/usr/bin/firefox-esr";
 const skip = existsSync(FIREFOX) ? false : `${FIREFOX} is missing`;
-if (skip) console.log(`\n!! ${skip}: Firefox is NOT tested (apt-get install firefox-esr)\n`);
+if (skip) console.log(`\n!! Firefox tests SKIPPED: ${skip} (apt-get install firefox-esr)\n`);
 
 let browser, server;
 before(async () => {
@@ -21,25 +22,25 @@ after(async () => {
   await server?.stop();
 });
 
-/** A page with the one line, its complaints, and the decision that it shows. */
+/** Opens a page with the embed tag; returns it with its errors and its first unit event. */
 const opened = async (t, inside) => {
   const host = await site({ "/": story(inside) });
   t.after(host.stop);
   const page = await browser.newPage();
   t.after(() => page.close());
-  const complaints = [];
-  page.on("console", (said) => said.type() === "error" && complaints.push(said.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.evaluateOnNewDocument(patient);
+  const errors = [];
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.evaluateOnNewDocument(extendTimeouts);
   await page.evaluateOnNewDocument(() => {
-    for (const what of ["fill", "nofill", "error"]) {
-      document.addEventListener("adjacent:" + what, ({ detail }) => (window.heard = { what, ...detail.decision }));
+    for (const type of ["fill", "nofill", "error"]) {
+      document.addEventListener("adjacent:" + type, ({ detail }) => (window.unitEvent = { type, ...detail.decision }));
     }
   });
   await page.goto(host.base);
-  await page.waitForFunction(() => window.heard);
-  const { what, decision_id: decision, reason } = await page.evaluate(() => window.heard);
-  return { page, complaints, what, decision, reason };
+  await page.waitForFunction(() => window.unitEvent);
+  const { type, decision_id: decision, reason } = await page.evaluate(() => window.unitEvent);
+  return { page, errors, type, decision, reason };
 };
 
 const parts = (page) =>
@@ -55,14 +56,14 @@ const parts = (page) =>
       border: of("cmd").borderTopWidth,
       typed: root.querySelector(".adj-typed").textContent,
       wide: document.documentElement.scrollWidth <= innerWidth,
-      kept: [document.cookie, localStorage.length, sessionStorage.length].join(),
+      stored: [document.cookie, localStorage.length, sessionStorage.length].join(),
     };
   });
 
-test("a unit is shown, seen and clicked once, and nothing complains", { skip }, async (t) => {
-  const { page, complaints, what, decision } = await opened(t, line(server.base));
-  assert.equal(what, "fill");
-  await server.became(decision, "impression counted", "viewable counted");
+test("impression, viewable, copy and click of a unit count once each, without errors", { skip }, async (t) => {
+  const { page, errors, type, decision } = await opened(t, embedTag(server.base));
+  assert.equal(type, "fill");
+  await server.expectEvents(decision, "impression counted", "viewable counted");
 
   assert.deepEqual(await parts(page), {
     label: "Anzeige",
@@ -72,18 +73,18 @@ test("a unit is shown, seen and clicked once, and nothing complains", { skip }, 
     border: "1px",
     typed: "git push zahid main",
     wide: true,
-    kept: ",0,0",
+    stored: ",0,0",
   });
   await page.locator("adjacent-unit >>> .adj-copy").click();
   await page.locator("adjacent-unit >>> .adj-cta").click();
-  await server.became(decision, "impression counted", "viewable counted", "copy counted", "click primary counted");
-  assert.deepEqual(complaints, []);
+  await server.expectEvents(decision, "impression counted", "viewable counted", "copy counted", "click primary counted");
+  assert.deepEqual(errors, []);
 });
 
-test("a page without a unit stays as it was", { skip }, async (t) => {
+test("a no-fill leaves the page unchanged", { skip }, async (t) => {
   const own = `<adjacent-unit placement="article-end" commercial="none"><p id="own">Ours.</p></adjacent-unit>`;
-  const { page, complaints, what, reason } = await opened(t, own + line(server.base));
-  assert.deepEqual([what, reason], ["nofill", "commercial_off"]);
+  const { page, errors, type, reason } = await opened(t, own + embedTag(server.base));
+  assert.deepEqual([type, reason], ["nofill", "commercial_off"]);
   assert.equal(await page.$eval("#own", (node) => node.getBoundingClientRect().height > 0), true);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(errors, []);
 });

@@ -1,4 +1,4 @@
-// Logos and images: shown, with their room kept free, from the server and from nowhere else.
+// Logos and images: rendered with reserved space, and loaded from the server only.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, site, story, unit } from "./browser.mjs";
@@ -14,32 +14,32 @@ after(async () => {
   await server?.stop();
 });
 
-/** A story on cooking, read in Austria: it gets the copper pan. */
+/** The embed tag of a page on food, read in Austria: it gets the copper pan. */
 const kitchen = (styles) =>
   `<script async src="${server.base}/embed/v1/adjacent.js" data-publisher="eu-tech-news" data-styles="${styles}" ` +
   `data-placement="article-end" data-topics="food" data-viewer-region="AT"></script>`;
 
-/** A page, and every address that it asks for. */
+/** A page and its requests. */
 const opened = async (t, body, options = {}) => {
   const host = await site({ "/": { body, headers: options.headers }, "/favicon.ico": " " });
   t.after(host.stop);
   const page = await browser.page(options);
-  const asked = [];
-  page.on("request", (request) => asked.push(request));
+  const requests = [];
+  page.on("request", (request) => requests.push(request));
   await page.addInitScript(() => {
     window.shifts = [];
     new PerformanceObserver((list) => {
       window.shifts.push(...list.getEntries().map((entry) => entry.value));
     }).observe({ type: "layout-shift", buffered: true });
   });
-  return { host, page, asked };
+  return { host, page, requests };
 };
 
 const loaded = (page) =>
   page.waitForFunction(() => {
     const root = document.querySelector("adjacent-unit")?.shadowRoot ?? document;
-    const pictures = [...root.querySelectorAll(".adj-logo, .adj-image")];
-    return pictures.length > 0 && pictures.every((one) => one.complete && one.naturalWidth > 0);
+    const images = [...root.querySelectorAll(".adj-logo, .adj-image")];
+    return images.length > 0 && images.every((one) => one.complete && one.naturalWidth > 0);
   });
 
 const sizes = (page) =>
@@ -50,11 +50,11 @@ const sizes = (page) =>
       return [width, height].map(Math.round);
     };
     const image = root.querySelector(".adj-image");
-    return { image: of(image), logo: of(root.querySelector(".adj-logo")), room: of(image.parentElement)[0], height: of(image.parentElement)[1] };
+    return { image: of(image), logo: of(root.querySelector(".adj-logo")), available: of(image.parentElement)[0], height: of(image.parentElement)[1] };
   });
 
-test("a card shows its logo and its image, and asks nobody else for them", async (t) => {
-  const { host, page, asked } = await opened(t, story(kitchen("card")));
+test("a card shows its logo and image, both loaded from the server", async (t) => {
+  const { host, page, requests } = await opened(t, story(kitchen("card")));
   await page.goto(host.base);
   await loaded(page);
 
@@ -64,24 +64,24 @@ test("a card shows its logo and its image, and asks nobody else for them", async
   assert.equal(await logo.getAttribute("alt"), "Kupferpfanne");
   const { image: shown, logo: beside } = await sizes(page);
   assert.deepEqual([shown, beside], [[640, 360], [20, 20]]);
-  const origins = new Set(asked.map((request) => new URL(request.url()).origin));
+  const origins = new Set(requests.map((request) => new URL(request.url()).origin));
   assert.deepEqual([...origins].sort(), [host.base, server.base].sort());
-  const pictures = asked.filter((request) => request.url().includes("/embed/pictures/"));
-  assert.equal(pictures.length, 2);
-  for (const request of pictures) {
+  const images = requests.filter((request) => request.url().includes("/embed/pictures/"));
+  assert.equal(images.length, 2);
+  for (const request of images) {
     const headers = await request.allHeaders();
-    // Of the page it tells no more than any picture on it would: where it stands.
+    // Only the page's origin is sent, as for any image on it.
     assert.equal(headers.referer, host.base + "/");
     assert.equal(headers.cookie, undefined);
   }
-  assert.deepEqual(page.complaints, []);
+  assert.deepEqual(page.errors, []);
 });
 
-test("the room of pictures is kept free: nothing moves when they come", async (t) => {
-  // The unit's own place is kept by the page; its pictures come late.
-  const kept = '<adjacent-unit data-placement="article-end"></adjacent-unit>';
+test("space for images is reserved: loading them causes no layout shift", async (t) => {
+  // The page reserves space for the unit; the images are delayed.
+  const reserved = '<adjacent-unit data-placement="article-end"></adjacent-unit>';
   const head = "<style>adjacent-unit { display: block; min-height: 760px }</style>";
-  const { host, page } = await opened(t, story(kept + kitchen("card"), head));
+  const { host, page } = await opened(t, story(reserved + kitchen("card"), head));
   let release;
   const held = new Promise((done) => (release = done));
   await page.route("**/embed/pictures/**", async (route) => {
@@ -102,32 +102,32 @@ test("the room of pictures is kept free: nothing moves when they come", async (t
   assert.deepEqual(shifts, []);
 });
 
-test("a narrow unit shows its image whole, in its shape", async (t) => {
+test("a narrow unit shows its complete image in its aspect ratio", async (t) => {
   const options = { viewport: { width: 320, height: 800 } };
   const { host, page } = await opened(t, story(kitchen("card")), options);
   await page.goto(host.base);
   await loaded(page);
 
-  const { image, room } = await sizes(page);
-  assert.ok(image[0] <= room && image[0] > 200, `${image} in ${room}`);
+  const { image, available } = await sizes(page);
+  assert.ok(image[0] <= available && image[0] > 200, `${image} in ${available}`);
   assert.ok(Math.abs(image[0] / image[1] - 640 / 360) < 0.02, `${image}`);
 });
 
-test("a line has no picture, nor has the reference unit", async (t) => {
+test("a line and the reference unit have no image", async (t) => {
   const reference = kitchen("terminal").replace("food", "ai-infrastructure").replace("AT", "DE");
   for (const script of [kitchen("line"), reference]) {
-    const { host, page, asked } = await opened(t, story(script));
+    const { host, page, requests } = await opened(t, story(script));
     await page.goto(host.base);
     await unit(page).waitFor();
     assert.equal(await unit(page).locator("img").count(), 0);
-    assert.ok(!asked.some((request) => request.url().includes("/embed/pictures/")));
+    assert.ok(!requests.some((request) => request.url().includes("/embed/pictures/")));
   }
 });
 
-test("a page of just the unit shows them without any script", async (t) => {
+test("the stand-alone unit page shows images without scripts", async (t) => {
   const { page } = await opened(t, "", { javaScriptEnabled: false });
-  const asked = [];
-  page.on("response", (answer) => asked.push(answer));
+  const responses = [];
+  page.on("response", (response) => responses.push(response));
   const query = "publisher=eu-tech-news&placement=article-end&style=card&topic=food&viewer_region=AT";
   await page.goto(`${server.base}/v1/unit?${query}`, { waitUntil: "networkidle" });
 
@@ -137,7 +137,7 @@ test("a page of just the unit shows them without any script", async (t) => {
   };
   assert.deepEqual(await box(".adj-logo"), [20, 20]);
   assert.deepEqual(await box(".adj-image"), [640, 360]);
-  const pictures = asked.filter((answer) => answer.url().includes("/embed/pictures/"));
-  assert.deepEqual(pictures.map((answer) => answer.status()), [200, 200]);
-  assert.deepEqual(page.complaints, []);
+  const images = responses.filter((response) => response.url().includes("/embed/pictures/"));
+  assert.deepEqual(images.map((response) => response.status()), [200, 200]);
+  assert.deepEqual(page.errors, []);
 });

@@ -1,4 +1,4 @@
-// The playground of the demo page: request, decision, why and unit side by side, and live.
+// The playground of the demo page: an editable request with its decision, trace and unit.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -30,7 +30,7 @@ const opened = async (options, query = "?viewer=DE") => {
   return page;
 };
 
-/** Writes a request by keyboard alone and sends it. */
+/** Types a request and sends it, by keyboard only. */
 const send = async (page, request) => {
   await field(page).focus();
   await page.keyboard.press("Control+A");
@@ -47,40 +47,40 @@ const cooking = (more = {}) => ({
   ...more,
 });
 
-test("request, decision, why and unit stand side by side, and below each other on a phone", async () => {
+test("request, decision, trace and unit are in two columns, or in one on a phone", async () => {
   const sent = [];
-  const listen = (page) => page.on("request", (request) => request.url().includes("/v1/decisions") && sent.push(request.postData()));
+  const recordCalls = (page) => page.on("request", (request) => request.url().includes("/v1/decisions") && sent.push(request.postData()));
   for (const [width, columns] of [[1280, 2], [390, 1]]) {
     const page = await browser.page({ viewport: { width, height: 900 } });
-    listen(page);
+    recordCalls(page);
     await page.goto(`${server.demo}?viewer=DE&subject=european-commission&style=card`);
     await rendered(page).waitFor();
     const boxes = await page.locator(".pane").evaluateAll((all) => all.map((one) => one.getBoundingClientRect().toJSON()));
     assert.equal(boxes.length, 4);
-    assert.equal(await page.locator("main > section.below").count(), 1, "what follows stands where it stood");
+    assert.equal(await page.locator("main > section.below").count(), 1, "the section below the panes stays below");
     assert.equal(new Set(boxes.map((box) => box.left)).size, columns);
     assert.ok(boxes.every((box) => box.left >= 0 && box.right <= width), JSON.stringify(boxes));
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false);
-    const cut = await page.locator("#rendered").evaluate((box) => box.scrollHeight > box.clientHeight);
-    assert.equal(cut, false, "the unit is seen whole");
+    const isCut = await page.locator("#rendered").evaluate((box) => box.scrollHeight > box.clientHeight);
+    assert.equal(isCut, false, "the unit must be completely visible");
 
     const shown = await decision(page);
     assert.equal(shown.decisions["article-end"].label.text, "Anzeige");
     assert.equal(await rendered(page).locator(".adj-label").innerText(), "Anzeige");
-    const [theirs, ours] = [JSON.parse(sent.pop()), JSON.parse(await field(page).inputValue())];
-    assert.equal(sent.length, 0, "nothing was asked for the playground itself");
-    assert.deepEqual(ours.page.topics, theirs.page.topics);
-    assert.deepEqual(ours.page.entities, theirs.page.entities);
-    assert.equal(ours.page.region, theirs.page.region);
-    assert.deepEqual(ours.viewer, theirs.viewer);
-    assert.deepEqual(ours.placements[0].styles, theirs.placements[0].styles);
+    const [embedded, edited] = [JSON.parse(sent.pop()), JSON.parse(await field(page).inputValue())];
+    assert.equal(sent.length, 0, "the playground must not make its own decision call");
+    assert.deepEqual(edited.page.topics, embedded.page.topics);
+    assert.deepEqual(edited.page.entities, embedded.page.entities);
+    assert.equal(edited.page.region, embedded.page.region);
+    assert.deepEqual(edited.viewer, embedded.viewer);
+    assert.deepEqual(edited.placements[0].styles, embedded.placements[0].styles);
   }
-  await server.counts("impression", 2);
+  await server.expectCount("impression", 2);
 });
 
-test("a changed request is decided, explained and rendered, by keyboard alone, and counts nothing", async () => {
+test("an edited request is decided, explained and rendered by keyboard only, and counts nothing", async () => {
   const page = await opened();
-  await server.counts("impression", 1);
+  await server.expectCount("impression", 1);
   await send(page, cooking());
 
   await rendered(page).getByText("Die Pfanne, die Hitze versteht").waitFor();
@@ -91,21 +91,21 @@ test("a changed request is decided, explained and rendered, by keyboard alone, a
   await page.locator("#inspector", { hasText: decisions["article-end"].decision_id }).waitFor();
   await page.locator("#inspector .tag", { hasText: "drawn" }).waitFor();
   assert.match(await page.locator("#inspector tr", { hasText: "drawn" }).innerText(), /kupferpfanne/);
-  assert.match(await page.locator("#told").innerText(), /^Answered 200 in \d+ ms\.$/);
+  assert.match(await page.locator("#status").innerText(), /^Response 200 in \d+ ms\.$/);
 
-  await until("it is told", async () => (await server.events("impression", "invalid")) === 1);
-  assert.equal(await server.events("impression", "counted"), 1, "the article's own");
-  assert.deepEqual(page.complaints, []);
+  await until("the invalid test impression", async () => (await server.events("impression", "invalid")) === 1);
+  assert.equal(await server.events("impression", "counted"), 1, "only the impression of the article counts");
+  assert.deepEqual(page.errors, []);
 });
 
-test("what is sent without `test` counts as on any page", async () => {
+test("a request without `test` counts as on any page", async () => {
   const page = await opened();
   await send(page, cooking({ test: false }));
   await rendered(page).getByText("Die Pfanne, die Hitze versteht").waitFor();
-  await server.counts("impression", 2);
+  await server.expectCount("impression", 2);
 });
 
-test("no fill says why in every pane, and several placements are all shown", async () => {
+test("a no-fill shows its reason in every pane, and several placements are all shown", async () => {
   const page = await opened();
   await send(page, cooking({ page: { commercial: "none" } }));
   await page.locator("#rendered", { hasText: "Nothing is shown for article-end: commercial off." }).waitFor();
@@ -117,34 +117,34 @@ test("no fill says why in every pane, and several placements are all shown", asy
   assert.deepEqual(Object.keys((await decision(page)).decisions), ["article-end", "beside"]);
 });
 
-test("what cannot be read or is refused is said at the field, and nothing is drawn for it", async () => {
+test("an invalid or rejected request is reported at the field and renders no unit", async () => {
   const page = await opened();
-  const asked = [];
-  page.on("request", (request) => asked.push(request.url()));
+  const requests = [];
+  page.on("request", (request) => requests.push(request.url()));
   await send(page, '{"publisher": ');
-  await page.locator("#told", { hasText: "This is not JSON" }).waitFor();
+  await page.locator("#status", { hasText: "Invalid JSON" }).waitFor();
   assert.equal(await field(page).getAttribute("aria-invalid"), "true");
-  assert.deepEqual(asked, []);
+  assert.deepEqual(requests, []);
 
   await send(page, { ...cooking(), email: "reader@example.com" });
-  await page.locator("#told", { hasText: "Answered 422" }).waitFor();
+  await page.locator("#status", { hasText: "Response 422" }).waitFor();
   assert.equal((await decision(page)).code, "personal_data");
   assert.equal(await rendered(page).count(), 0);
 
-  await page.getByRole("button", { name: "as it was" }).last().click();
+  await page.getByRole("button", { name: "reset" }).last().click();
   assert.deepEqual(JSON.parse(await field(page).inputValue()).page.topics, ["ai-infrastructure"]);
 });
 
-test("markup in a request and in an answer stays text", async () => {
+test("markup in a request and in a response is shown as text", async () => {
   const page = await opened();
   const evil = '<img src=x onerror="alert(1)">';
   await send(page, cooking({ placements: [{ name: evil }] }));
   await page.locator("#rendered", { hasText: evil }).waitFor();
   assert.equal(await page.locator("#rendered img, #decision img").count(), 0);
-  assert.deepEqual(page.complaints, []);
+  assert.deepEqual(page.errors, []);
 });
 
-test("axe finds nothing on the playground in use, by day and by night, wide and narrow", async () => {
+test("axe finds no violation on the playground in use, light and wide or dark and narrow", async () => {
   for (const [width, colorScheme] of [[1280, "light"], [390, "dark"]]) {
     const page = await opened({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
     await send(page, cooking());

@@ -1,9 +1,9 @@
-// Texts of advertisers and publishers are only ever text; pages are usable by everybody.
+// Texts of advertisers and publishers are never interpreted as markup; pages pass axe.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { heard, launch, line, listen, site, story, unit } from "./browser.mjs";
+import { unitEvents, launch, embedTag, recordEvents, site, story, unit } from "./browser.mjs";
 import { start } from "./server.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -19,7 +19,7 @@ const replaced = (text, pairs) =>
     return text.replace(from, () => to);
   }, text);
 
-/** The example with something that runs in every field that a reader sees. */
+/** The example inventory with an injection attempt in every field that a reader sees. */
 const polyglots = {
   "inventory/zahid-host.toml": (text) =>
     replaced(text, [
@@ -58,7 +58,7 @@ after(async () => {
   await nasty?.stop();
 });
 
-/** Touches everything, and says what ran or was made of texts. */
+/** Fires events on all elements; returns errors and elements that are the result of an injection. */
 const provoked = async (page, within) => {
   for (const target of [page, ...page.frames().slice(1)]) {
     await target.evaluate((within) => {
@@ -71,28 +71,28 @@ const provoked = async (page, within) => {
     }, within);
   }
   await page.waitForTimeout(100);
-  const made = await page.evaluate((within) => {
+  const injected = await page.evaluate((within) => {
     const roots = [document, ...[...document.querySelectorAll("adjacent-unit")].map((u) => u.shadowRoot)];
     const all = roots.flatMap((root) => [...root.querySelectorAll(`${within} *, .adj *`)]);
     return all
       .filter((node) => {
         const handlers = [...node.attributes].some((a) => a.name.startsWith("on"));
         const strange = ["svg", "script", "style", "b-", "title"].includes(node.localName);
-        const picture = node.localName === "img" && !node.className;
-        return handlers || picture || (strange && node.closest(".adj, aside"));
+        const image = node.localName === "img" && !node.className;
+        return handlers || image || (strange && node.closest(".adj, aside"));
       })
       .map((node) => node.outerHTML);
   }, within);
-  return [...page.complaints.filter((said) => /dialog|alert|Refused|violates/.test(said)), ...made];
+  return [...page.errors.filter((text) => /dialog|alert|Refused|violates/.test(text)), ...injected];
 };
 
-test("nothing an advertiser writes runs, wherever it is shown", async (t) => {
+test("no text of an advertiser is executed on any page", async (t) => {
   const parameters = "publisher=eu-tech-news&placement=article-end&topic=ai-infrastructure&viewer_region=DE";
-  const asked = await (await fetch(`${nasty.base}/v1/decisions?${parameters}&render=html`)).json();
-  const decision = asked.decisions["article-end"];
-  assert.ok(decision.creative.headline.includes("<script>"), "it is served as it was written");
+  const reply = await (await fetch(`${nasty.base}/v1/decisions?${parameters}&render=html`)).json();
+  const decision = reply.decisions["article-end"];
+  assert.ok(decision.creative.headline.includes("<script>"), "the headline must be served unchanged");
   const host = await site({
-    "/": story(line(nasty.base)),
+    "/": story(embedTag(nasty.base)),
     "/html": story(`<div class="html">${decision.html}</div>`),
   });
   t.after(host.stop);
@@ -102,7 +102,7 @@ test("nothing an advertiser writes runs, wherever it is shown", async (t) => {
     [`${nasty.base}/v1/unit?${parameters}`, "body"],
     [`${nasty.demo}?viewer=DE`, "#end"],
     [decision.transparency.why_url, "main"],
-    [nasty.named("zahid-host"), "main"],
+    [nasty.bannerUrl("zahid-host"), "main"],
     [`${nasty.base}/`, "body"],
   ];
 
@@ -115,27 +115,27 @@ test("nothing an advertiser writes runs, wherever it is shown", async (t) => {
   }
 });
 
-test("on a site that is not the publisher's a unit is shown, counts nothing, and why is said", async (t) => {
+test("on a foreign origin a unit is shown and its events are invalid as wrong_origin", async (t) => {
   const strict = await start({
     "inventory/publishers.toml": (text) => replaced(text, [['page_urls = "path"', 'page_urls = "path"\norigins = ["https://news.example"]']]),
   });
   t.after(strict.stop);
-  const host = await site({ "/": story(line(strict.base)) });
+  const host = await site({ "/": story(embedTag(strict.base)) });
   t.after(host.stop);
   const page = await browser.page();
   t.after(() => page.context().close());
-  await listen(page);
+  await recordEvents(page);
   await page.goto(host.base);
-  const [{ what, decision }] = await heard(page, 1);
+  const [{ type, decision }] = await unitEvents(page, 1);
 
-  assert.equal(what, "fill", "its reader is not to suffer");
-  await strict.became(decision, "impression invalid wrong_origin", "viewable invalid wrong_origin");
-  const spent = await (await fetch(strict.named("metrics"))).text();
-  assert.match(spent, /^adjacent_invalid_events_total\{kind="impression",reason="wrong_origin"\} 1$/m);
-  assert.doesNotMatch(spent, /^adjacent_spend_micros_total\{.*\} [1-9]/m);
+  assert.equal(type, "fill", "the reader must still get a unit");
+  await strict.expectEvents(decision, "impression invalid wrong_origin", "viewable invalid wrong_origin");
+  const metrics = await (await fetch(strict.bannerUrl("metrics"))).text();
+  assert.match(metrics, /^adjacent_invalid_events_total\{kind="impression",reason="wrong_origin"\} 1$/m);
+  assert.doesNotMatch(metrics, /^adjacent_spend_micros_total\{.*\} [1-9]/m);
 });
 
-test("what the address of the demo page says is only ever text", async () => {
+test("query parameters of the demo page are treated as text", async () => {
   const page = await browser.page();
   const evil = encodeURIComponent('"><img src=x onerror=alert(1)><script>alert(2)</script>');
   for (const name of ["topic", "entities", "subject", "viewer", "style", "commercial"]) {
@@ -144,7 +144,7 @@ test("what the address of the demo page says is only ever text", async () => {
   }
 });
 
-test("axe finds nothing on the pages that people read", async () => {
+test("axe finds no violation on public pages", async () => {
   const page = await browser.page({ bypassCSP: true });
   await page.goto(server.demo);
   await page.locator("#inspector", { hasText: "The draw" }).waitFor();
@@ -153,15 +153,15 @@ test("axe finds nothing on the pages that people read", async () => {
   const found = [];
   for (const scheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme: scheme });
-    for (const address of [server.demo, `${server.demo}?style=card`, why, server.named("zahid-host"), `${server.base}/`]) {
+    for (const address of [server.demo, `${server.demo}?style=card`, why, server.bannerUrl("zahid-host"), `${server.base}/`]) {
       await page.goto(address);
       if (address.startsWith(server.demo)) {
         await page.locator("#inspector", { hasText: "The draw" }).waitFor();
       }
       await page.evaluate(axe);
       const { violations } = await page.evaluate(() => window.axe.run());
-      const told = violations.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 120)} ${node.failureSummary}`));
-      found.push(...told.map((line) => `${scheme} ${new URL(address).pathname} ${line}`));
+      const messages = violations.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 120)} ${node.failureSummary}`));
+      found.push(...messages.map((line) => `${scheme} ${new URL(address).pathname} ${line}`));
     }
   }
   assert.deepEqual(found, []);

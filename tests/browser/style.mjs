@@ -1,6 +1,6 @@
-// Units in every style and place, and inventories that try what a unit can take.
+// Pages with units in every style and setting, and inventories with extreme texts.
 import assert from "node:assert/strict";
-import { heard, listen, script, site, story } from "./browser.mjs";
+import { unitEvents, recordEvents, scriptTag, site, story } from "./browser.mjs";
 
 export const STYLES = ["terminal", "card", "line"];
 
@@ -10,7 +10,7 @@ const replaced = (text, pairs) =>
     return text.replace(from, () => to);
   }, text);
 
-/** The reference unit in a language that is read from right to left. */
+/** The reference creative in Arabic, a right-to-left language. */
 export const arabic = {
   "inventory/zahid-host.toml": (text) =>
     replaced(text, [
@@ -20,8 +20,8 @@ export const arabic = {
     ]),
 };
 
-/** A creative that does all it may to be read before its label, or instead of it. */
-export const loud = {
+/** A creative with the longest allowed texts, which could displace or hide the ad label. */
+export const extremeTexts = {
   "inventory/zahid-host.toml": (text) =>
     replaced(text, [
       ['name = "zahid.host"', `name = "${"W".repeat(58)}"`],
@@ -31,24 +31,24 @@ export const loud = {
     ]),
 };
 
-/** A page with a unit in a style. */
-export const shown = async (t, browser, { style = "terminal", from, head = "", options, inside = "" } = {}) => {
+/** Opens a page with a filled unit of the given style. */
+export const openUnit = async (t, browser, { style = "terminal", from, head = "", options, inside = "" } = {}) => {
   const one = `<adjacent-unit placement="article-end" topics="ai-infrastructure" styles="${style}"></adjacent-unit>`;
-  const host = await site({ "/": story(inside + script(from.base) + one, head) });
+  const host = await site({ "/": story(inside + scriptTag(from.base) + one, head) });
   t.after(host.stop);
   const page = await browser.page(options);
   t.after(() => page.context().close());
-  await listen(page);
+  await recordEvents(page);
   await page.goto(host.base);
-  const [{ what }] = await heard(page, 1);
-  assert.equal(what, "fill");
+  const [{ type }] = await unitEvents(page, 1);
+  assert.equal(type, "fill");
   return page;
 };
 
 export const PHONE = { viewport: { width: 320, height: 640 } };
 
-/** Every place in which a unit may stand: style, way, scheme, width, direction. */
-export const places = () => {
+/** All combinations of style, colour scheme and viewport. */
+export const variants = () => {
   const all = [];
   for (const style of STYLES) {
     for (const colorScheme of ["light", "dark"]) {

@@ -1,4 +1,5 @@
-//! Three machines, their readers, and the end of it: everything heals, everybody says the same.
+//! A fleet of instances under load from readers, and the final comparison: after recovery all
+//! instances report the same totals.
 
 use crate::Plan;
 use crate::harness::Decision;
@@ -18,59 +19,59 @@ use std::time::Duration;
 use std::time::Instant;
 use tokio::task::JoinSet;
 
-/// How many machines there are.
 const MACHINES: usize = 3;
 
-/// Readers at each.
+/// Readers per instance.
 const READERS: usize = 3;
 
-/// How long everything may take to be well again.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Time allowed for recovery.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What the reference sponsor has bought: less than is asked for, so that the last ones count.
+/// Impressions in the budget of the reference campaign: fewer than requested, so that the budget is
+/// exhausted during the run.
 const SOLD: u64 = 2_000;
 
-/// The machines of a scenario.
+/// The instances of a scenario.
 pub struct Crowd {
     scenes: Vec<Scene>,
     machines: Vec<Process>,
     bases: Arc<Mutex<Vec<String>>>,
     url: String,
     oracle: Arc<Oracle>,
-    /// What each campaign may be billed, in micros.
+    /// Budget of each campaign, in micros.
     limits: Vec<(String, u64)>,
     readers: JoinSet<()>,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Crowd {
-    /// Starts machines on a store; `url` is how they reach it.
+    /// Starts three instances on `store`, which they reach at `url`.
     pub fn start(plan: &Plan, name: &str, store: &impl Store, url: &str) -> Crowd {
-        Crowd::in_scenes(plan, name, (store, url), |scene| scene)
+        Crowd::start_with(plan, name, (store, url), |scene| scene)
     }
 
-    /// The same, each in a scene that `made` has made ready.
-    pub fn in_scenes(
+    /// The same, with each scene prepared by `prepare`.
+    pub fn start_with(
         plan: &Plan,
         name: &str,
         (store, url): (&impl Store, &str),
-        made: impl Fn(Scene) -> Scene,
+        prepare: impl Fn(Scene) -> Scene,
     ) -> Crowd {
         let limits = vec![("zahid-launch".to_owned(), SOLD * PRICE_MICROS)];
         let scene = |scene: Scene| {
-            scene.sells(&inventory::sold(SOLD));
-            made(scene)
+            scene.use_inventory(&inventory::sold(SOLD));
+            prepare(scene)
         };
-        Crowd::of((plan, name), (store, url), MACHINES, limits, scene)
+        Crowd::start_custom((plan, name), (store, url), MACHINES, limits, scene)
     }
 
-    /// So many machines, each in a scene that `made` has made ready.
-    pub fn of(
+    /// The same with another number of instances and other campaign budgets.
+    pub fn start_custom(
         (plan, name): (&Plan, &str),
         (store, url): (&impl Store, &str),
         machines: usize,
         limits: Vec<(String, u64)>,
-        made: impl Fn(Scene) -> Scene,
+        prepare: impl Fn(Scene) -> Scene,
     ) -> Crowd {
         let keys = store.keys();
         let scenes: Vec<Scene> = (0..machines)
@@ -79,9 +80,9 @@ impl Crowd {
                     .set("ADJACENT__STORE__URL", url)
                     .set("ADJACENT__STORE__KEYS", keys.to_str().unwrap())
                     .set("ADJACENT__STORE__SEGMENT_BYTES", "1048576")
-                    // Bases move while everything fails.
+                    // Reconcile often, so that base sums advance during failures.
                     .set("ADJACENT__STORE__BOOKKEEPING_SECONDS", "1");
-                made(scene)
+                prepare(scene)
             })
             .collect();
         let machines: Vec<Process> = scenes.iter().map(|scene| scene.serve()).collect();
@@ -100,66 +101,73 @@ impl Crowd {
         for number in 0..count * READERS {
             let (bases, oracle) = (crowd.bases.clone(), crowd.oracle.clone());
             let handle = crowd.runtime.handle().clone();
-            crowd.readers.spawn_on(reads(bases, oracle, number % count), &handle);
+            crowd.readers.spawn_on(read_pages(bases, oracle, number % count), &handle);
         }
         crowd
     }
 
-    /// Where a machine runs.
+    /// The scene of an instance.
     pub fn scene(&self, at: usize) -> &Scene {
         &self.scenes[at]
     }
 
-    /// Kills a machine as a power cut would, and starts it again on its own files.
-    pub fn kill_a_machine(&mut self, at: usize) {
-        let fresh = {
+    /// Kills an instance with SIGKILL and starts it again on the same data directory.
+    pub fn kill_and_restart(&mut self, at: usize) {
+        let restarted = {
             let old = self.machines.remove(at);
             old.kill();
             self.scenes[at].serve()
         };
-        self.bases.lock().unwrap()[at].clone_from(&fresh.public);
-        self.machines.insert(at, fresh);
+        self.bases.lock().unwrap()[at].clone_from(&restarted.public);
+        self.machines.insert(at, restarted);
     }
 
-    /// Ends the readers, waits until nothing waits on any machine, and compares: what readers were
-    /// told, what is in the one order, what each machine says.
-    pub fn ends(mut self) -> String {
+    /// Stops the readers, waits until no instance has unshipped records, and compares the
+    /// acknowledgements that readers got, the ordered log in the store and the totals of every
+    /// instance.
+    pub fn finish(mut self) -> String {
         let runtime = self.runtime;
         runtime.block_on(async {
             self.readers.abort_all();
             while self.readers.join_next().await.is_some() {}
-            // What was cut in the middle may still be on its way to a disk.
-            let end = Instant::now() + PATIENCE;
+            // Events of aborted requests may still be on their way to disk.
+            let end = Instant::now() + RECOVERY_TIMEOUT;
             let mut last = String::new();
             loop {
-                let mut said = Vec::new();
-                let mut waits = 0;
+                let mut totals = Vec::new();
+                let mut unshipped = 0;
                 for machine in &self.machines {
                     let scrape = machine.scrape().await;
-                    waits += scrape.count("adjacent_journal_unshipped_records");
+                    unshipped += scrape.count("adjacent_journal_unshipped_records");
                     scrape.assert_every_event_is_accounted_for();
-                    said.push(report(machine, &self.scenes[0]).await);
+                    totals.push(report(machine, &self.scenes[0]).await);
                 }
-                let same = said.iter().all(|one| *one == said[0]);
-                if waits == 0 && same && said[0] == last {
+                let equal = totals.iter().all(|one| *one == totals[0]);
+                if unshipped == 0 && equal && totals[0] == last {
                     break;
                 }
-                assert!(Instant::now() < end, "{waits} wait; they say {said:#?}");
-                last.clone_from(&said[0]);
+                assert!(
+                    Instant::now() < end,
+                    "no recovery: {unshipped} records unshipped, totals {totals:#?}"
+                );
+                last.clone_from(&totals[0]);
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         });
         let mut rewinds = 0;
         for machine in &self.machines {
             rewinds += runtime.block_on(machine.scrape()).count("adjacent_journal_rewinds_total");
-            // One that has just learnt of a failover reads everything again.
-            let end = Instant::now() + PATIENCE;
+            // An instance that has just detected a failover replays the whole log.
+            let end = Instant::now() + RECOVERY_TIMEOUT;
             loop {
-                let audited = runtime.block_on(audit(machine, &self.scenes[0]));
-                if audited == "[]" {
+                let mismatches = runtime.block_on(audit(machine, &self.scenes[0]));
+                if mismatches == "[]" {
                     break;
                 }
-                assert!(Instant::now() < end, "a machine is not what the order says: {audited}");
+                assert!(
+                    Instant::now() < end,
+                    "totals of an instance differ from the log: {mismatches}"
+                );
                 std::thread::sleep(Duration::from_millis(500));
             }
         }
@@ -169,11 +177,11 @@ impl Crowd {
         let from = ["--store", self.url.as_str()];
         let limits: Vec<(&str, u64)> =
             self.limits.iter().map(|(campaign, limit)| (campaign.as_str(), *limit)).collect();
-        let books = self.oracle.audit_of(&self.scenes[0], &from, &limits);
+        let summary = self.oracle.audit_export(&self.scenes[0], &from, &limits);
         let text = std::fs::read_to_string(self.scenes[0].path("export.ndjson")).unwrap();
         let over = text.lines().filter(|line| line.contains("\"over_budget\"")).count();
         let sold: u64 = limits.iter().map(|(_, limit)| limit / PRICE_MICROS).sum();
-        format!("{books}; {over} shown for nothing of {sold} sold; {rewinds} rewinds")
+        format!("{summary}; {over} over budget (not billed) of {sold} sold; {rewinds} rewinds")
     }
 }
 
@@ -185,7 +193,7 @@ fn operator_key(scene: &Scene) -> String {
     line.split('"').nth(1).unwrap().to_owned()
 }
 
-/// The totals of the reference sponsor, as a machine says them.
+/// The totals of the reference sponsor as reported by an instance.
 async fn report(machine: &Process, scene: &Scene) -> String {
     let url = format!("{}/v1/reports/advertisers/zahid-host?by=day", machine.public);
     let call = Reader::new().get(&url).bearer_auth(operator_key(scene));
@@ -193,6 +201,7 @@ async fn report(machine: &Process, scene: &Scene) -> String {
     reply["total"].to_string()
 }
 
+/// The mismatches that an instance reports in its audit.
 async fn audit(machine: &Process, scene: &Scene) -> String {
     let url = format!("{}/v1/admin/audit", machine.ops);
     let call = Reader::new().get(&url).bearer_auth(operator_key(scene));
@@ -200,8 +209,8 @@ async fn audit(machine: &Process, scene: &Scene) -> String {
     reply["differences"].to_string()
 }
 
-/// One reader for ever: pages of one machine, events to any of them.
-async fn reads(bases: Arc<Mutex<Vec<String>>>, oracle: Arc<Oracle>, at: usize) {
+/// One reader, until aborted: requests decisions from one instance and reports events to any.
+async fn read_pages(bases: Arc<Mutex<Vec<String>>>, oracle: Arc<Oracle>, at: usize) {
     let reader = Reader::new();
     let base = |at: usize| bases.lock().unwrap()[at].clone();
     loop {
@@ -219,24 +228,25 @@ async fn reads(bases: Arc<Mutex<Vec<String>>>, oracle: Arc<Oracle>, at: usize) {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         }
-        let (there, twice, follows) = {
+        let (targets, repeats, clicks) = {
             let mut random = rand::rng();
             let count = bases.lock().unwrap().len();
-            let any = (random.random_range(0..count), random.random_range(0..count));
-            (any, random.random_ratio(1, 8), random.random_ratio(1, 3))
+            let targets = (random.random_range(0..count), random.random_range(0..count));
+            (targets, random.random_ratio(1, 8), random.random_ratio(1, 3))
         };
-        let seen = send(&reader, &oracle, &base(there.0), &decision, "impression").await;
-        if twice {
-            send(&reader, &oracle, &base(there.1), &decision, "impression").await;
+        let recorded = send(&reader, &oracle, &base(targets.0), &decision, "impression").await;
+        if repeats {
+            send(&reader, &oracle, &base(targets.1), &decision, "impression").await;
         }
-        if seen && follows {
-            send(&reader, &oracle, &base(there.1), &decision, "click").await;
+        if recorded && clicks {
+            send(&reader, &oracle, &base(targets.1), &decision, "click").await;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// Sends an event to a machine and writes both sides down; whether it is on disk.
+/// Reports an event to an instance and notes it and its acknowledgement in the oracle. Returns
+/// whether it was acknowledged as on disk.
 async fn send(
     reader: &Reader,
     oracle: &Oracle,
@@ -250,11 +260,11 @@ async fn send(
     };
     let (_, token) = url.split_once(path).unwrap();
     let key = Key { decision: decision.id().to_owned(), kind, cta: cta.to_owned() };
-    oracle.sends(&key);
+    oracle.record_sent(&key);
     let ack = reader.try_fire(&format!("{base}{path}{token}")).await;
     let on_disk = ack.is_some_and(|ack| ack.recorded);
     if on_disk {
-        oracle.acknowledged(&key);
+        oracle.record_acknowledged(&key);
     }
     on_disk
 }

@@ -1,17 +1,17 @@
-//! Three machines on one store while that store fails: what any of them acknowledged is in the one
-//! order once, all say the same, and nobody pays more than they agreed to.
+//! Several instances on one Redis while that Redis fails: every acknowledged event is in the ordered
+//! log exactly once, all instances report the same totals, and no campaign exceeds its budget.
 //!
 //! ```text
-//! cargo test --test chaos                                  every scenario, a few minutes
-//! cargo test --test chaos -- --scenario failover --seed 7  one of them, the same way again
-//! cargo test --test chaos -- --long                        ten times as long
+//! cargo test --test chaos                                  all scenarios, a few minutes
+//! cargo test --test chaos -- --scenario failover --seed 7  repeat one scenario
+//! cargo test --test chaos -- --long                        ten times as many rounds
 //! ```
 //!
-//! Real redis-servers, a real cluster, real sentinels, the real program, all on loopback. What a
-//! scenario left behind when it failed is kept under `target/proof`.
+//! Runs the executable with real `redis-server` processes, a Redis Cluster and Sentinel, all on
+//! loopback. The files of a failed scenario are copied to `target/proof`.
 
-#![allow(clippy::unwrap_used)] // in a proof a panic is the message
-#![allow(clippy::print_stdout)] // what was proved is what it prints
+#![allow(clippy::unwrap_used)] // in a test a panic is the message
+#![allow(clippy::print_stdout)] // prints its results
 
 mod budgets;
 mod crowd;
@@ -19,40 +19,40 @@ mod crowd;
 #[allow(
     dead_code,
     unused_imports,
-    reason = "made for the black-box tests; this needs a part of it"
+    reason = "shared with the black-box tests; only a part is used here"
 )]
 mod harness;
 #[path = "../proof/mounted.rs"]
 mod mounted;
 mod nemesis;
 #[path = "../proof/oracle.rs"]
-#[allow(dead_code, reason = "made for one machine; this needs a part of it")]
+#[allow(dead_code, reason = "shared with the single-instance scenarios; only a part is used here")]
 mod oracle;
 mod proxy;
 #[path = "../proof/runner.rs"]
 mod runner;
 #[path = "../proof/scene.rs"]
-#[allow(dead_code, reason = "made for one machine; this needs a part of it")]
+#[allow(dead_code, reason = "shared with the single-instance scenarios; only a part is used here")]
 mod scene;
 
 use runner::Plan;
 use runner::Scenario;
 use std::process::ExitCode;
 
-/// In the order of what hurts most.
+/// Most severe failures first.
 const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "partition", needs: &[], run: nemesis::partition },
-    Scenario { name: "failover", needs: &[], run: nemesis::failover },
-    Scenario { name: "sentinels", needs: &[], run: nemesis::sentinels },
-    Scenario { name: "restore", needs: &[], run: nemesis::restore },
-    Scenario { name: "machines", needs: &[], run: nemesis::machines },
-    Scenario { name: "network", needs: &[], run: nemesis::network },
-    Scenario { name: "disks", needs: mounted::NEEDS, run: nemesis::disks },
-    Scenario { name: "clocks", needs: scene::CLOCK, run: nemesis::clocks },
-    Scenario { name: "budgets", needs: &[], run: budgets::budgets },
+    Scenario { name: "partition", probe: &[], run: nemesis::partition },
+    Scenario { name: "failover", probe: &[], run: nemesis::failover },
+    Scenario { name: "sentinels", probe: &[], run: nemesis::sentinels },
+    Scenario { name: "restore", probe: &[], run: nemesis::restore },
+    Scenario { name: "instances", probe: &[], run: nemesis::machines },
+    Scenario { name: "network", probe: &[], run: nemesis::network },
+    Scenario { name: "disks", probe: mounted::PROBE, run: nemesis::disks },
+    Scenario { name: "clocks", probe: scene::CLOCK_PROBE, run: nemesis::clocks },
+    Scenario { name: "budgets", probe: &[], run: budgets::budgets },
 ];
 
 fn main() -> ExitCode {
-    let about = "Proves that many machines lose, double and overbill nothing, whatever fails";
-    runner::prove(about, SCENARIOS)
+    let about = "Checks that a fleet loses, duplicates and overbills no event during failures";
+    runner::run_scenarios(about, SCENARIOS)
 }

@@ -1,4 +1,4 @@
-//! A way to a server that can be made bad while it is used.
+//! A TCP proxy whose behaviour can be degraded while it is in use.
 
 use rand::RngExt;
 use std::io::Read;
@@ -12,63 +12,64 @@ use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How the way is.
+/// Behaviour of the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Mood {
-    /// As it should be.
+    /// Forwards everything.
     Well,
-    /// Every piece waits half a second.
+    /// Delays every chunk by 500 ms.
     Slow,
-    /// Takes everything, hands on nothing.
+    /// Reads everything and forwards nothing.
     BlackHole,
-    /// Ends connections in the middle of an answer.
+    /// Closes connections in the middle of a response, at random.
     Breaks,
-    /// Ends new connections at once.
+    /// Closes all connections, and new ones at once.
     Refuses,
 }
 
-/// The way.
+/// A proxy on the loopback interface.
 pub struct Proxy {
     port: u16,
-    mood: Arc<AtomicU8>,
+    mode: Arc<AtomicU8>,
     open: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Proxy {
-    /// Leads to a port of loopback.
+    /// Starts a proxy to a port of the loopback interface.
     pub fn start(to: u16) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (mood, open) = (Arc::new(AtomicU8::new(Mood::Well as u8)), Arc::default());
-        let proxy = Proxy { port, mood: mood.clone(), open };
+        let (mode, open) = (Arc::new(AtomicU8::new(Mood::Well as u8)), Arc::default());
+        let proxy = Proxy { port, mode: mode.clone(), open };
         let open = proxy.open.clone();
         std::thread::spawn(move || {
             for from in listener.incoming().map_while(Result::ok) {
-                if mood.load(Ordering::Acquire) == Mood::Refuses as u8 {
+                if mode.load(Ordering::Acquire) == Mood::Refuses as u8 {
                     continue;
                 }
-                let Ok(there) = TcpStream::connect(("127.0.0.1", to)) else { continue };
-                let copies = [&from, &there].map(|stream| stream.try_clone().unwrap());
-                open.lock().unwrap().extend([&from, &there].map(|s| s.try_clone().unwrap()));
-                let [asks, answers] = copies;
-                let (there_mood, back_mood) = (mood.clone(), mood.clone());
-                std::thread::spawn(move || carries(asks, there, &there_mood, false));
-                std::thread::spawn(move || carries(answers, from, &back_mood, true));
+                let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
+                let copies = [&from, &server].map(|stream| stream.try_clone().unwrap());
+                open.lock().unwrap().extend([&from, &server].map(|s| s.try_clone().unwrap()));
+                let [requests, responses] = copies;
+                let (request_mode, response_mode) = (mode.clone(), mode.clone());
+                std::thread::spawn(move || forward(requests, server, &request_mode, false));
+                std::thread::spawn(move || forward(responses, from, &response_mode, true));
             }
         });
         proxy
     }
 
-    /// Where it begins.
+    /// The port that the proxy listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Changes it; what swallowed something is never whole again.
-    pub fn is_now(&self, mood: Mood) {
-        let before = self.mood.swap(mood as u8, Ordering::AcqRel);
-        if before == Mood::BlackHole as u8 || mood == Mood::Refuses {
+    /// Changes the behaviour. Connections that swallowed data are closed, since their streams are
+    /// incomplete.
+    pub fn is_now(&self, mode: Mood) {
+        let before = self.mode.swap(mode as u8, Ordering::AcqRel);
+        if before == Mood::BlackHole as u8 || mode == Mood::Refuses {
             for stream in self.open.lock().unwrap().drain(..) {
                 stream.shutdown(Shutdown::Both).ok();
             }
@@ -76,17 +77,17 @@ impl Proxy {
     }
 }
 
-fn carries(mut from: TcpStream, mut to: TcpStream, mood: &AtomicU8, is_answer: bool) {
+fn forward(mut from: TcpStream, mut to: TcpStream, mode: &AtomicU8, is_response: bool) {
     let mut bytes = [0; 16_384];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
-        let now = mood.load(Ordering::Acquire);
+        let now = mode.load(Ordering::Acquire);
         if now == Mood::BlackHole as u8 {
             continue;
         }
         if now == Mood::Slow as u8 {
             std::thread::sleep(Duration::from_millis(500));
         }
-        let breaks = now == Mood::Breaks as u8 && is_answer && rand::rng().random_ratio(1, 20);
+        let breaks = now == Mood::Breaks as u8 && is_response && rand::rng().random_ratio(1, 20);
         let count = if breaks { count / 2 } else { count };
         if to.write_all(&bytes[..count]).is_err() || breaks {
             break;

@@ -1,5 +1,5 @@
-// The examples for servers, run as their first lines say, and the pages that they print, read by a
-// reader's browser. The server's counts are the judge.
+// Runs the server-side examples as their first lines describe and opens the printed pages in a browser.
+// Counts are checked by the server's metrics.
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import { after, afterEach, before, beforeEach, test } from "node:test";
@@ -18,7 +18,7 @@ const installed = (command) => {
   }
 };
 const php = installed("php");
-if (!php) console.log("\n!! php is missing: what is written in PHP is NOT tested (apt-get install php-cli)\n");
+if (!php) console.log("\n!! PHP example SKIPPED: php is missing (apt-get install php-cli)\n");
 
 const EXAMPLES = [
   ["Node", process.execPath, "page.mjs", false],
@@ -39,19 +39,19 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** What an example prints, and how long it took. */
-const printed = (command, file, base) =>
+/** Runs an example; returns the page it prints and the run time in ms. Fails on any standard error output. */
+const runExample = (command, file, base) =>
   new Promise((done, fail) => {
     const began = performance.now();
     const env = { ...process.env, ADJACENT_URL: base, ADJACENT_KEY: key(server, "eu-tech-news") };
-    execFile(command, [FOLDER + file], { env, timeout: 10_000 }, (error, page, said) =>
-      error || said ? fail(error ?? new Error(said)) : done([page, performance.now() - began]),
+    execFile(command, [FOLDER + file], { env, timeout: 10_000 }, (error, page, stderr) =>
+      error || stderr ? fail(error ?? new Error(stderr)) : done([page, performance.now() - began]),
     );
   });
 
 for (const [name, command, file, skip] of EXAMPLES) {
-  test(`${name}: the page that it prints holds the labelled unit, and is counted once`, { skip }, async () => {
-    const [body] = await printed(command, file, server.base);
+  test(`${name}: the printed page contains a labelled unit, and its impression counts once`, { skip }, async () => {
+    const [body] = await runExample(command, file, server.base);
     assert.equal(body.match(/<aside class="adj adj-terminal"/g).length, 1);
     assert.ok(body.includes('<b class="adj-label">Anzeige</b>'), body);
 
@@ -60,16 +60,16 @@ for (const [name, command, file, skip] of EXAMPLES) {
     await page.goto(open.base);
     const unit = page.locator(".adj");
     assert.equal(await unit.locator(".adj-label").innerText(), "Anzeige");
-    assert.notEqual(await unit.evaluate((node) => getComputedStyle(node).borderTopWidth), "0px", "its looks are there");
-    await server.counts("impression", 1);
-    assert.deepEqual(page.complaints.filter((text) => !text.includes("404")), []);
+    assert.notEqual(await unit.evaluate((node) => getComputedStyle(node).borderTopWidth), "0px", "the unit must be styled");
+    await server.expectCount("impression", 1);
+    assert.deepEqual(page.errors.filter((text) => !text.includes("404")), []);
   });
 
-  test(`${name}: a server that is away, or never answers, costs the page nothing but its unit`, { skip }, async (t) => {
+  test(`${name}: if the server is unreachable or does not respond, the page only lacks its unit`, { skip }, async (t) => {
     const hole = await blackHole();
     t.after(hole.stop);
     for (const base of ["http://127.0.0.1:1", hole.base]) {
-      const [body, took] = await printed(command, file, base);
+      const [body, took] = await runExample(command, file, base);
       assert.ok(body.includes("<p>Words.</p>") && !body.includes("adj-label"), body);
       assert.ok(took < 3000, `${took} ms`);
     }

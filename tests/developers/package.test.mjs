@@ -1,4 +1,4 @@
-// The npm package, as a stranger's project has it: installed from the tarball, in Node.
+// The npm package in Node, installed from its tarball into another project.
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
@@ -17,7 +17,7 @@ after(async () => {
   project?.remove();
 });
 
-const asked = (more = {}) => ({
+const options = (more = {}) => ({
   base: server.base,
   publisher: "eu-tech-news",
   page: { topics: ["ai-infrastructure"], entities: ["european-commission"], language: "en" },
@@ -26,49 +26,49 @@ const asked = (more = {}) => ({
   ...more,
 });
 
-/** A port that takes connections and answers the n-th by the n-th of these texts; nothing ends it. */
-const answering = async (t, ...texts) => {
-  let asked = 0;
+/** A port that answers its n-th connection with the n-th response, and closes it if there is none. */
+const respondWith = async (t, ...responses) => {
+  let requests = 0;
   const port = createServer((socket) => {
     socket.on("error", () => {});
     socket.once("data", () => {
-      const text = texts[asked++];
-      if (text) socket.end(`HTTP/1.1 ${text.status}\r\nconnection: close\r\n\r\n${text.body}`);
+      const response = responses[requests++];
+      if (response) socket.end(`HTTP/1.1 ${response.status}\r\nconnection: close\r\n\r\n${response.body}`);
       else socket.destroy();
     });
   });
   await new Promise((done) => port.listen(0, "127.0.0.1", done));
   t.after(() => port.close());
-  return { base: `http://127.0.0.1:${port.address().port}`, times: () => asked };
+  return { base: `http://127.0.0.1:${port.address().port}`, requests: () => requests };
 };
 
-const NOTHING = { "article-end": { fill: false, decision_id: "", reason: "no_answer" } };
+const NO_FILL = { "article-end": { fill: false, decision_id: "", reason: "no_answer" } };
 
-test("the tarball holds both entries, their types and its papers, and nothing else", () => {
+test("the tarball contains both entry points, their types and its documents, and nothing else", () => {
   const types = ["decide", "element", "index", "mount", "react", "types", "view"];
   const dist = types.map((name) => `dist/${name}.d.ts`).concat("dist/index.js", "dist/react.js");
   assert.deepEqual(project.files, [...dist, "LICENSE", "README.md", "package.json"].sort());
   assert.deepEqual(project.installed().sort(), ["LICENSE", "README.md", "dist", "package.json"]);
-  assert.equal(project.manifest().dependencies, undefined, "it depends on nothing");
+  assert.equal(project.manifest().dependencies, undefined, "it must have no dependencies");
 });
 
-test("a project of strict types compiles with it, however its modules are resolved", () => {
+test("a strict TypeScript project compiles with node and bundler module resolution", () => {
   project.check();
   project.check("--module", "ESNext", "--moduleResolution", "bundler");
 });
 
-test("what a real server answers is of the types that the package declares", async () => {
+test("replies of a real server match the declared types", async () => {
   const replies = [
-    await decide(asked({ render: "html", test: true })),
-    await decide(asked({ page: { topics: ["cooking"], commercial: "none" } })),
-    await decide(asked({ placements: [{ name: "nowhere" }, { name: "sidebar", key: "beside" }] })),
-    await decide(asked({ publisher: "nobody" })),
+    await decide(options({ render: "html", test: true })),
+    await decide(options({ page: { topics: ["cooking"], commercial: "none" } })),
+    await decide(options({ placements: [{ name: "nowhere" }, { name: "sidebar", key: "beside" }] })),
+    await decide(options({ publisher: "nobody" })),
   ];
   assert.deepEqual(
     replies.map((reply) => Object.values(reply.decisions).map((one) => one.fill)),
     [[true], [false], [false, true], [false]],
   );
-  // As literals: a field that is missing, unknown or of another kind does not compile.
+  // As literals: a field that is missing, unknown or of another type does not compile.
   const literal = `import type { DecisionReply } from "@adjacent/web";\n` +
     replies.map((reply, at) => `export const reply${at}: DecisionReply = ${JSON.stringify(reply)};\n`).join("");
   project.write("replies.ts", literal);
@@ -78,8 +78,8 @@ test("what a real server answers is of the types that the package declares", asy
   project.write("replies.ts", "");
 });
 
-test("a server with its key is believed about the region, and gets the unit as HTML", async () => {
-  const page = asked({ key: key(server, "eu-tech-news"), render: "html", reader: { address: "192.0.2.17" } });
+test("a caller with a key can set the region and gets the unit as HTML", async () => {
+  const page = options({ key: key(server, "eu-tech-news"), render: "html", reader: { address: "192.0.2.17" } });
   const { decisions, request_id, warnings, failure } = await decide(page);
 
   const unit = decisions["article-end"];
@@ -90,69 +90,69 @@ test("a server with its key is believed about the region, and gets the unit as H
   assert.match(unit.html, /<aside class="adj adj-terminal".*<b class="adj-label">Anzeige<\/b>/s);
 });
 
-test("no fill says why, and a refusal says what was refused; neither throws", async () => {
-  const none = await decide(asked({ placements: [{ name: "nowhere" }] }));
+test("a no-fill has a reason and a rejected call has an error code; neither throws", async () => {
+  const none = await decide(options({ placements: [{ name: "nowhere" }] }));
   assert.equal(none.decisions.nowhere.reason, "unknown_placement");
   assert.equal(none.failure, undefined);
 
-  const stranger = await decide(asked({ publisher: "nobody" }));
-  assert.deepEqual(stranger.decisions, NOTHING);
-  assert.equal(stranger.failure.what, "refused");
-  assert.equal(stranger.failure.problem.code, "unknown_publisher");
+  const unknown = await decide(options({ publisher: "nobody" }));
+  assert.deepEqual(unknown.decisions, NO_FILL);
+  assert.equal(unknown.failure.what, "refused");
+  assert.equal(unknown.failure.problem.code, "unknown_publisher");
 
-  const forged = await decide(asked({ key: "wrong" }));
+  const forged = await decide(options({ key: "wrong" }));
   assert.deepEqual([forged.failure.status, forged.failure.problem.code], [401, "key_required"]);
 
-  const strict = await decide(asked({ strict: true, page: { topics: Array(17).fill("cooking") } }));
+  const strict = await decide(options({ strict: true, page: { topics: Array(17).fill("cooking") } }));
   assert.deepEqual([strict.failure.status, strict.failure.problem.field], [422, "page.topics"]);
 });
 
-test("a server that never answers costs 800 ms and no more, or what the caller allows", async (t) => {
+test("a server that never responds costs 800 ms, or the budget that the caller sets", async (t) => {
   const hole = await blackHole();
   t.after(hole.stop);
   for (const [budgetMs, least, most] of [[undefined, 780, 1300], [100, 90, 500]]) {
     const began = performance.now();
-    const reply = await decide(asked({ base: hole.base, budgetMs }));
+    const reply = await decide(options({ base: hole.base, budgetMs }));
     const took = performance.now() - began;
     assert.ok(took >= least && took < most, `${took} ms`);
-    assert.deepEqual(reply.decisions, NOTHING);
+    assert.deepEqual(reply.decisions, NO_FILL);
     assert.deepEqual(reply.failure, { what: "timeout" });
   }
 });
 
-test("a connection that breaks and a server that fails are tried once more, and no third time", async (t) => {
-  const body = JSON.stringify({ request_id: "r", warnings: [], decisions: NOTHING });
+test("a failed connection and a server error are each retried once", async (t) => {
+  const body = JSON.stringify({ request_id: "r", warnings: [], decisions: NO_FILL });
   const good = { status: "200 OK", body };
   const bad = { status: "503 Service Unavailable", body: "" };
   for (const first of [undefined, bad]) {
-    const once = await answering(t, first, good);
-    const reply = await decide(asked({ base: once.base }));
-    assert.deepEqual([reply.failure, reply.request_id, once.times()], [undefined, "r", 2]);
-    const twice = await answering(t, first, first, good);
-    const { what } = (await decide(asked({ base: twice.base }))).failure;
-    assert.deepEqual([what, twice.times()], [first ? "refused" : "unreachable", 2]);
+    const once = await respondWith(t, first, good);
+    const reply = await decide(options({ base: once.base }));
+    assert.deepEqual([reply.failure, reply.request_id, once.requests()], [undefined, "r", 2]);
+    const twice = await respondWith(t, first, first, good);
+    const { what } = (await decide(options({ base: twice.base }))).failure;
+    assert.deepEqual([what, twice.requests()], [first ? "refused" : "unreachable", 2]);
   }
 });
 
-test("an answer that is none of ours is a no-fill for every placement", async (t) => {
+test("an invalid response or address is a no-fill for every placement", async (t) => {
   const placements = [{ name: "article-end" }];
   for (const body of ["<html>", "null", "[]", '{"decisions": 7}', '{"decisions": {"article-end": {"fill": true}}}']) {
-    const stranger = await answering(t, { status: "200 OK", body });
-    const { decisions } = await decide(asked({ base: stranger.base, placements }));
-    assert.deepEqual(decisions, NOTHING, body);
+    const { base } = await respondWith(t, { status: "200 OK", body });
+    const { decisions } = await decide(options({ base, placements }));
+    assert.deepEqual(decisions, NO_FILL, body);
   }
   for (const base of ["", "nowhere", "file:///etc/passwd", "http://127.0.0.1:1"]) {
-    const { decisions, failure } = await decide(asked({ base, placements }));
-    assert.deepEqual([decisions, failure.what], [NOTHING, "unreachable"], base);
+    const { decisions, failure } = await decide(options({ base, placements }));
+    assert.deepEqual([decisions, failure.what], [NO_FILL, "unreachable"], base);
   }
 });
 
-test("the caller's own signal ends the call", async (t) => {
+test("an abort signal of the caller ends the call", async (t) => {
   const hole = await blackHole();
   t.after(hole.stop);
   const own = new AbortController();
-  const reply = decide(asked({ base: hole.base, signal: own.signal, budgetMs: 60_000 }));
+  const reply = decide(options({ base: hole.base, signal: own.signal, budgetMs: 60_000 }));
   own.abort();
   assert.equal((await reply).failure.what, "aborted");
-  assert.equal((await decide(asked({ signal: own.signal }))).failure.what, "aborted");
+  assert.equal((await decide(options({ signal: own.signal }))).failure.what, "aborted");
 });

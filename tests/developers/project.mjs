@@ -1,4 +1,4 @@
-// The npm package as somebody else gets it: packed by npm, installed by npm from its tarball.
+// Packs the npm package and installs it from the tarball into a separate project.
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,15 +31,15 @@ export const install = () => {
     run(folder, bin("esbuild"), `src/${name}`, "--bundle", "--format=esm", "--log-level=warning", ...more);
   return {
     folder,
-    /** The names of what is in the tarball. */
+    /** The paths in the tarball. */
     files: packed.files.map((file) => file.path).sort(),
-    /** A source file of the project. */
+    /** Writes a source file of the project. */
     write: (name, text) => writeFileSync(join(folder, "src", name), text),
-    /** Checks the types of the whole project; throws what the compiler says. */
+    /** Type-checks the project; throws the compiler's output. */
     check: (...more) => run(folder, bin("tsc"), "-p", ".", ...more),
-    /** A page's script. */
+    /** Bundles a source file as a module. */
     bundle,
-    /** The packages that the project resolves, as Node loads them. */
+    /** Imports a module that resolves packages from the project, in Node. */
     load(name, source) {
       const text = source ?? bundle(name, "--platform=node", "--packages=external");
       const path = join(folder, `${name.replace(/\W/g, "-")}.mjs`);
@@ -52,8 +52,8 @@ export const install = () => {
   };
 };
 
-/** The text of a local key of a server of `tests/browser/server.mjs`. */
-export const key = (server, whose) => {
+/** A local key of a server started by `tests/browser/server.mjs`. */
+export const key = (server, party) => {
   const text = readFileSync(join(server.folder, "data/local-keys.toml"), "utf8");
-  return text.match(new RegExp(`^${whose} = "(.*)"`, "m"))[1];
+  return text.match(new RegExp(`^${party} = "(.*)"`, "m"))[1];
 };

@@ -1,5 +1,5 @@
-// The snippets as the guides show them: put where their first lines say, built by what they are for, and
-// looked at in a reader's browser. The server's counts are the judge.
+// Installs the snippets of the guides as their first lines describe, builds sites with their generators and opens
+// them in a browser. Counts are checked by the server's metrics.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,16 +11,16 @@ import { start } from "../browser/server.mjs";
 import { install } from "./project.mjs";
 
 const SNIPPETS = new URL("../../src/web/snippets/", import.meta.url).pathname;
-/** By the publisher's country, since nobody says where the reader is. */
+/** The label of the publisher's country, because the reader's region is not declared. */
 const LABEL = "Advertentie";
 const EVIL = `"'><script>alert(1)</script>`;
 
-const missing = (command, ...asked) => {
+const missing = (command, ...args) => {
   try {
-    execFileSync(command, asked, { stdio: "ignore" });
+    execFileSync(command, args, { stdio: "ignore" });
     return false;
   } catch {
-    console.log(`\n!! ${command} is missing: what is written for it is NOT tested (apt-get install ${command})\n`);
+    console.log(`\n!! ${command} snippet SKIPPED: ${command} is missing (apt-get install ${command})\n`);
     return `${command} is missing`;
   }
 };
@@ -49,7 +49,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A snippet with this test's server in the place of the example's. */
+/** A snippet with the address of the test server. */
 const snippet = (name) => readFileSync(SNIPPETS + name, "utf8").replaceAll("https://units.example", server.base);
 const write = (name, text) => {
   mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -57,7 +57,7 @@ const write = (name, text) => {
 };
 const run = (command, ...args) => execFileSync(command, args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
-/** Opens pages, the first of them at once. */
+/** Serves pages and opens the first. */
 const visit = async (pages) => {
   open?.stop();
   open = await site(pages);
@@ -70,18 +70,18 @@ const label = async (from = page) => {
   return found.innerText();
 };
 
-/** Front matter of three pages: one about the topic, one that must stay free, one of an enemy. */
+/** Front matter of three pages: one with a topic, one without ads, one with an injection attempt. */
 const PAGES = {
   story: { tags: ["ai-infrastructure"] },
   free: { tags: ["ai-infrastructure"], commercial: "none" },
   evil: { topics: [EVIL, "ai-infrastructure"], subject: [EVIL] },
 };
 
-/** A unit where it belongs, none where the page says so, and no text that becomes markup. */
-const works = async (pages) => {
+/** Asserts a unit on the first page, none on the page without ads, and no injected script. */
+const assertPages = async (pages) => {
   await visit({ "/story": pages.story, "/free": pages.free, "/evil": pages.evil });
   assert.equal(await label(), LABEL);
-  await server.counts("impression", 1);
+  await server.expectCount("impression", 1);
 
   await page.addInitScript(() =>
     document.addEventListener("adjacent:nofill", (event) => (window.reason = event.detail.decision.reason)),
@@ -93,24 +93,24 @@ const works = async (pages) => {
   await page.goto(`${open.base}/evil`);
   await label();
   assert.equal(await page.locator("script:not([src])").count(), 0);
-  assert.deepEqual(page.complaints.filter((text) => !text.includes("404")), []);
+  assert.deepEqual(page.errors.filter((text) => !text.includes("404")), []);
 };
 
-test("one line, several elements and a frame show a labelled unit and are counted once", async () => {
+test("one line, several elements and a frame show labelled units that count once each", async () => {
   await visit({ "/": story(snippet("html/script.html")) });
   assert.equal(await label(), LABEL);
-  await server.counts("impression", 1);
+  await server.expectCount("impression", 1);
 
   await visit({ "/": story(snippet("html/several.html")) });
   await page.locator("adjacent-unit .adj").nth(1).waitFor();
-  await server.counts("impression", 3);
+  await server.expectCount("impression", 3);
 
   await visit({ "/": story(snippet("html/frame.html")) });
   await label(page.frameLocator("iframe"));
-  await server.counts("impression", 4);
+  await server.expectCount("impression", 4);
 });
 
-test("Hugo: the partial shows a unit by a page's front matter", { skip: noHugo }, async () => {
+test("Hugo: the partial shows a unit according to the page's front matter", { skip: noHugo }, async () => {
   write("hugo.toml", `title = "x"\nlanguageCode = "en"\n[params.adjacent]\nbase = "${server.base}"\npublisher = "eu-tech-news"\n`);
   write("layouts/partials/adjacent.html", snippet("hugo/adjacent.html"));
   write("layouts/_default/single.html", '<!doctype html><html lang="en"><title>x</title>{{ .Content }}{{ partial "adjacent.html" . }}</html>');
@@ -118,10 +118,10 @@ test("Hugo: the partial shows a unit by a page's front matter", { skip: noHugo }
   run("hugo", "--config", "hugo.toml", "--quiet");
   const built = (name) => readFileSync(join(folder, `public/${name}/index.html`), "utf8");
 
-  await works({ story: built("story"), free: built("free"), evil: built("evil") });
+  await assertPages({ story: built("story"), free: built("free"), evil: built("evil") });
 });
 
-test("Jekyll: the include shows a unit by a page's front matter, in its language of templates", async () => {
+test("Liquid: the Jekyll include shows a unit according to the page's front matter", async () => {
   const { Liquid } = await project.load("liquid", 'export { Liquid } from "liquidjs";');
   write("adjacent.html", snippet("jekyll/adjacent.html"));
   const engine = new Liquid({ root: folder, jekyllInclude: true, dynamicPartials: false, globals: { site: { adjacent: { base: server.base, publisher: "eu-tech-news" } } } });
@@ -129,10 +129,10 @@ test("Jekyll: the include shows a unit by a page's front matter, in its language
   const pages = {};
   for (const [name, front] of Object.entries(PAGES)) pages[name] = await engine.parseAndRender(layout, { page: front });
 
-  await works(pages);
+  await assertPages(pages);
 });
 
-test("Jekyll itself: the include shows a unit by a page's front matter", { skip: noJekyll }, async () => {
+test("Jekyll: the include shows a unit according to the page's front matter", { skip: noJekyll }, async () => {
   write("_config.yml", JSON.stringify({ title: "x", adjacent: { base: server.base, publisher: "eu-tech-news" } }));
   write("_includes/adjacent.html", snippet("jekyll/adjacent.html"));
   write("_layouts/post.html", '<!doctype html><html lang="en"><title>x</title>{{ content }}{% include adjacent.html placement="article-end" %}</html>');
@@ -142,10 +142,10 @@ test("Jekyll itself: the include shows a unit by a page's front matter", { skip:
   run("jekyll", "build", "--quiet", "--disable-disk-cache");
   const built = (name) => readFileSync(join(folder, `_site/${name}.html`), "utf8");
 
-  await works({ story: built("story"), free: built("free"), evil: built("evil") });
+  await assertPages({ story: built("story"), free: built("free"), evil: built("evil") });
 });
 
-test("Eleventy: the include shows a unit by a page's front matter", async () => {
+test("Eleventy: the include shows a unit according to the page's front matter", async () => {
   write("_data/adjacent.json", JSON.stringify({ base: server.base, publisher: "eu-tech-news" }));
   write("_includes/adjacent.njk", snippet("eleventy/adjacent.njk"));
   for (const [name, front] of Object.entries(PAGES)) {
@@ -154,5 +154,5 @@ test("Eleventy: the include shows a unit by a page's front matter", async () => 
   run(join(project.folder, "node_modules/.bin/eleventy"), "--quiet");
   const built = (name) => readFileSync(join(folder, `_site/${name}/index.html`), "utf8");
 
-  await works({ story: built("story"), free: built("free"), evil: built("evil") });
+  await assertPages({ story: built("story"), free: built("free"), evil: built("evil") });
 });

@@ -1,5 +1,5 @@
-// A real WordPress: Debian's files, a database of its own, PHP's own server. All of it is in one folder,
-// and gone with it.
+// Runs WordPress from Debian's packages with a temporary MariaDB and PHP's built-in server. Everything is in one
+// folder, which `stop` removes.
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -9,33 +9,33 @@ import { until } from "../browser/server.mjs";
 
 const FILES = "/usr/share/wordpress";
 const THEME = "wp-content/themes/twentytwentythree";
-/** Where not every path leads. */
+/** An absolute path, because `/usr/sbin` is often not in PATH. */
 const DATABASE = "/usr/sbin/mariadbd";
 const FILL = new URL("wordpress.php", import.meta.url).pathname;
-/** Everything that PHP has to say is printed into the page, and said on its standard error. */
+/** PHP options: all errors go into the page and to standard error. */
 const PHP = ["-d", "display_errors=1", "-d", "error_reporting=-1", "-d", "log_errors=1", "-d", "html_errors=0", "-d", "opcache.revalidate_freq=0"];
-const COMPLAINT = /(Warning|Notice|Deprecated|Fatal error|Parse error): .*/g;
+const PHP_ERROR = /(Warning|Notice|Deprecated|Fatal error|Parse error): .*/g;
 
-/** Why there can be none here, or false. */
+/** The packages missing to run WordPress, as a message, or false. */
 export const missing = () => {
-  const runs = (command, ...asked) => {
+  const output = (command, ...args) => {
     try {
-      return execFileSync(command, asked, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+      return execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
     } catch {
       return "";
     }
   };
-  const lacks = Object.entries({
-    "php-cli": runs("php", "--version"),
-    "php-mysql": /^mysqli$/m.test(runs("php", "--modules")),
-    "mariadb-server-core": runs(DATABASE, "--no-defaults", "--version"),
+  const packages = Object.entries({
+    "php-cli": output("php", "--version"),
+    "php-mysql": /^mysqli$/m.test(output("php", "--modules")),
+    "mariadb-server-core": output(DATABASE, "--no-defaults", "--version"),
     wordpress: existsSync(FILES),
     "wordpress-theme-twentytwentythree": existsSync(join(FILES, THEME)),
-  }).filter(([, there]) => !there);
-  return lacks.length > 0 && `missing: apt-get install ${lacks.map(([name]) => name).join(" ")}`;
+  }).filter(([, installed]) => !installed);
+  return packages.length > 0 && `missing packages: apt-get install ${packages.map(([name]) => name).join(" ")}`;
 };
 
-/** One below those that the kernel gives to connections, which would take it before its server does. */
+/** A free port below the kernel's ephemeral range, so that no outgoing connection takes it first. */
 const freePort = () =>
   new Promise((ready) => {
     const port = 10_000 + Math.floor(Math.random() * 22_000);
@@ -43,29 +43,29 @@ const freePort = () =>
     server.on("error", () => ready(freePort()));
   });
 
-/** A program that says nothing unless it fails; what it said is kept. */
-const keep = (command, args, said = []) => {
+/** Starts a program and collects its output, which `alive` throws if the program has ended. */
+const spawnProgram = (command, args, output = []) => {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => said.push(String(bytes)));
-  const gone = new Promise((done) => child.once("exit", done));
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => output.push(String(bytes)));
+  const exited = new Promise((done) => child.once("exit", done));
   return {
-    said,
+    output,
     alive: () => {
-      if (child.exitCode !== null) throw new Error(`${command}: ${said.join("")}`);
+      if (child.exitCode !== null) throw new Error(`${command}: ${output.join("")}`);
     },
-    // At once: nothing of it is kept.
+    // SIGKILL, because its data is discarded.
     stop: async () => {
       child.kill("SIGKILL");
-      await gone;
+      await exited;
     },
   };
 };
 
-/** A database that only this folder's socket leads to, without users and without tables of its own. */
+/** Starts a database on a socket in the folder, without users or system tables. */
 const database = async (folder) => {
   const socket = join(folder, "socket");
   mkdirSync(join(folder, "database/wordpress"), { recursive: true });
-  const running = keep(DATABASE, [
+  const running = spawnProgram(DATABASE, [
     "--no-defaults", `--user=${userInfo().username}`, `--datadir=${folder}/database`, `--socket=${socket}`, `--pid-file=${folder}/pid`,
     "--skip-networking", "--skip-grant-tables", "--skip-innodb", "--default-storage-engine=Aria",
   ]);
@@ -76,13 +76,13 @@ const database = async (folder) => {
   return { socket, stop: running.stop };
 };
 
-/** Starts one without the snippet and without a post of ours. */
+/** Starts WordPress without the snippet and without posts. */
 export const wordpress = async () => {
   const folder = mkdtempSync(join(tmpdir(), "adjacent-wordpress-"));
   const root = join(folder, "site");
   mkdirSync(join(root, "wp-content/themes"), { recursive: true });
   for (const file of readdirSync(FILES, { withFileTypes: true })) {
-    // WordPress takes the folder of these for its own.
+    // Copied, not linked: WordPress derives its root folder from these files.
     if (file.isFile()) cpSync(join(FILES, file.name), join(root, file.name));
   }
   for (const part of ["wp-admin", "wp-includes", THEME]) symlinkSync(join(FILES, part), join(root, part));
@@ -93,7 +93,7 @@ export const wordpress = async () => {
     mkdirSync(dirname(join(root, name)), { recursive: true });
     writeFileSync(join(root, name), text);
   };
-  /** What stands in `wp-config.php`, with lines of a publisher's. */
+  /** Writes `wp-config.php` with additional lines of the publisher. */
   const configure = (lines = "") =>
     write("wp-config.php", `<?php
 define('DB_NAME', 'wordpress');
@@ -112,23 +112,23 @@ if (!defined('ABSPATH')) define('ABSPATH', __DIR__ . '/');
 require ABSPATH . 'wp-settings.php';
 `);
   configure();
-  const running = keep("php", [...PHP, "-S", `127.0.0.1:${port}`, "-t", root]);
+  const running = spawnProgram("php", [...PHP, "-S", `127.0.0.1:${port}`, "-t", root]);
   await until("WordPress", () => {
     running.alive();
-    return running.said.join("").includes("started");
+    return running.output.join("").includes("started");
   });
   return {
     base,
     write,
     configure,
     remove: (name) => rmSync(join(root, name), { recursive: true, force: true }),
-    /** Publishes posts under a theme; gives their addresses and terms. */
+    /** Publishes posts with a theme; returns their URLs and terms. */
     publish(posts, theme = "twentytwentythree") {
-      const said = execFileSync("php", [...PHP, FILL, root, theme], { input: JSON.stringify(posts), encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
-      return JSON.parse(said);
+      const json = execFileSync("php", [...PHP, FILL, root, theme], { input: JSON.stringify(posts), encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
+      return JSON.parse(json);
     },
-    /** What PHP complained of since this was asked last. */
-    complaints: () => running.said.splice(0).join("").match(COMPLAINT) ?? [],
+    /** PHP errors since the last call. */
+    errors: () => running.output.splice(0).join("").match(PHP_ERROR) ?? [],
     async stop() {
       await running.stop();
       await stop();

@@ -1,11 +1,11 @@
 <?php
-// Fills a WordPress: php wordpress.php FOLDER THEME < POSTS
-// Installs it where that was not done yet, gives it this theme, publishes the posts, each `{"content": …,
-// "categories": […], "tags": […], "fields": {…}}`, with `number` as the one it is to have, and prints
-// where they are: `[{"url": …, "terms": {SLUG: NUMBER}}]`.
-// WordPress uses up the name `$theme` while it loads.
+// Publishes posts in WordPress: php wordpress.php FOLDER THEME < POSTS
+// Installs WordPress if needed, activates the theme and publishes the posts, each `{"content": …,
+// "categories": […], "tags": […], "fields": {…}}` with an optional post id `number`. Prints their URLs and
+// the ids of their terms: `[{"url": …, "terms": {SLUG: ID}}]`.
+// Not `$theme`: WordPress overwrites that variable while it loads.
 [, $folder, $shown] = $argv;
-// What the server sets; mail and the look at its own addresses have no place here.
+// Variables that a web server sets. Mail is disabled.
 $_SERVER += ['HTTP_HOST' => 'localhost', 'SERVER_PROTOCOL' => 'HTTP/1.1', 'REQUEST_METHOD' => 'GET'];
 function wp_mail() { return false; }
 
@@ -22,8 +22,8 @@ if (get_option('stylesheet') !== $shown) {
 
 $published = [];
 foreach (json_decode(stream_get_contents(STDIN), true) as $post) {
-    // As an editor's form does: WordPress takes the slashes off again, and whoever may not write
-    // any HTML has what they wrote filtered.
+    // Slashed like the input of an editor's form: WordPress removes the slashes and filters the HTML
+    // of users without the unfiltered_html capability.
     $id = wp_insert_post(wp_slash([
         'import_id' => $post['number'] ?? 0,
         'post_title' => 'A story',

@@ -1,11 +1,11 @@
-//! Other clients' dialects: what goes in, what comes out, what is counted, what is refused.
+//! Adapters for other protocols: requests, responses, counts and rejections.
 
 use crate::harness::Ack;
 use crate::harness::Setup;
 use crate::harness::TestServer;
 use crate::harness::inventory;
 use crate::harness::reference;
-use adjacent::adapters::answers::number;
+use adjacent::adapters::response::numeric_id;
 use adjacent::config::settings::ForeignEvent;
 use reqwest::RequestBuilder;
 use serde_json::Value;
@@ -15,79 +15,80 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-/// All dialects on, with names that are not ours for one site and its slots.
-fn speaking() -> Setup {
+/// All adapters enabled, with foreign names for a publisher and its placements.
+fn with_all_adapters() -> Setup {
     Setup::default().clock().settings(|settings| {
-        let own = &mut settings.adapters;
-        (own.ethicalads, own.kevel, own.openrtb) = (true, true, true);
-        own.publishers.insert("site-4242".into(), "eu-tech-news".into());
-        own.placements.insert("zone-77".into(), "article-end".into());
-        own.placements.insert("eu-tech-news/text-v1".into(), "article-end".into());
-        own.events.insert("40".into(), ForeignEvent::Viewable);
-        own.events.insert("41".into(), ForeignEvent::Copy);
+        let adapters = &mut settings.adapters;
+        (adapters.ethicalads, adapters.kevel, adapters.openrtb) = (true, true, true);
+        adapters.publishers.insert("site-4242".into(), "eu-tech-news".into());
+        adapters.placements.insert("zone-77".into(), "article-end".into());
+        adapters.placements.insert("eu-tech-news/text-v1".into(), "article-end".into());
+        adapters.events.insert("40".into(), ForeignEvent::Viewable);
+        adapters.events.insert("41".into(), ForeignEvent::Copy);
     })
 }
 
-/// What came back: the status, the reasons of `Adjacent-No-Fill`, what was not read, the document.
+/// A response: status, `Adjacent-No-Fill` reasons, `Adjacent-Ignored` fields, body.
 #[derive(Debug)]
-struct Told {
+struct Reply {
     status: u16,
     no_fill: String,
     ignored: String,
     text: String,
 }
 
-impl Told {
-    async fn by(call: RequestBuilder) -> Told {
-        let reply = call.send().await.unwrap();
+impl Reply {
+    async fn to(request: RequestBuilder) -> Reply {
+        let response = request.send().await.unwrap();
         let header = |name: &str| {
-            let value = reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            let value =
+                response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
             value.unwrap_or_default()
         };
         let (no_fill, ignored) = (header("adjacent-no-fill"), header("adjacent-ignored"));
-        let status = reply.status().as_u16();
-        assert!(reply.headers().get("set-cookie").is_none());
+        let status = response.status().as_u16();
+        assert!(response.headers().get("set-cookie").is_none());
         if status < 300 {
             assert_eq!(header("cache-control"), "no-store");
         }
-        Told { status, no_fill, ignored, text: reply.text().await.unwrap() }
+        Reply { status, no_fill, ignored, text: response.text().await.unwrap() }
     }
 
     fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The code and the field of a refusal.
-    fn refusal(&self) -> (u16, String, String) {
-        let problem = self.json();
-        let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+    /// Status, code and field of a problem document.
+    fn problem(&self) -> (u16, String, String) {
+        let document = self.json();
+        let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
         (self.status, text("code"), text("field"))
     }
 }
 
 impl TestServer {
-    async fn ethicalads(&self, query: &str) -> Told {
-        Told::by(self.reader.get(&format!("{}/api/v1/decision/?{query}", self.public))).await
+    async fn ethicalads(&self, query: &str) -> Reply {
+        Reply::to(self.reader.get(&format!("{}/api/v1/decision/?{query}", self.public))).await
     }
 
-    async fn ethicalads_posted(&self, body: &Value) -> Told {
-        Told::by(self.posts("/api/v1/decision/", body)).await
+    async fn ethicalads_posted(&self, body: &Value) -> Reply {
+        Reply::to(self.post("/api/v1/decision/", body)).await
     }
 
-    async fn kevel(&self, body: &Value) -> Told {
-        Told::by(self.posts("/api/v2", body)).await
+    async fn kevel(&self, body: &Value) -> Reply {
+        Reply::to(self.post("/api/v2", body)).await
     }
 
-    async fn bids(&self, body: &Value) -> Told {
-        Told::by(self.posts("/openrtb2/2.6/bids", body)).await
+    async fn openrtb(&self, body: &Value) -> Reply {
+        Reply::to(self.post("/openrtb2/2.6/bids", body)).await
     }
 
-    fn posts(&self, path: &str, body: &Value) -> RequestBuilder {
+    fn post(&self, path: &str, body: &Value) -> RequestBuilder {
         self.reader.post(&format!("{}{path}", self.public)).json(body)
     }
 
-    /// Somebody sees the unit and follows its link a second later.
-    async fn seen_and_clicked(&self, view: &str, link: &str) -> Ack {
+    /// Reports an impression and clicks the link a second later.
+    async fn view_and_click(&self, view: &str, link: &str) -> Ack {
         assert!(self.reader.fire(view).await.recorded);
         self.advance_ms(1_000);
         let ack = self.reader.fire(link).await;
@@ -95,7 +96,7 @@ impl TestServer {
         ack
     }
 
-    /// Exactly this many impressions and clicks came and counted.
+    /// Asserts the numbers of counted impressions and clicks.
     async fn assert_counted(&self, impressions: u64, clicks: u64) {
         let scrape = self.scrape().await;
         let events = |kind: &str, verdict: &str| {
@@ -109,14 +110,14 @@ impl TestServer {
         self.assert_books_balance().await;
     }
 
-    /// What decisions hold of a sponsor's money until their events come, in micros.
-    async fn held(&self, sponsor: &str) -> u64 {
-        let path = format!("/v1/admin/overview?search={sponsor}");
-        let call = self.reader.get(&format!("{}{path}", self.ops));
-        let sent = call.bearer_auth(self.key("operator")).send().await.unwrap();
-        let overview: Value = sent.json().await.unwrap();
+    /// Sum of the reservations of an advertiser's campaigns, in micros.
+    async fn reserved_micros(&self, advertiser: &str) -> u64 {
+        let path = format!("/v1/admin/overview?search={advertiser}");
+        let request = self.reader.get(&format!("{}{path}", self.ops));
+        let response = request.bearer_auth(self.key("operator")).send().await.unwrap();
+        let overview: Value = response.json().await.unwrap();
         let campaigns = overview["advertisers"][0]["campaigns"].as_array().unwrap();
-        campaigns.iter().map(|one| one["held_micros"].as_u64().unwrap_or(0)).sum()
+        campaigns.iter().map(|campaign| campaign["held_micros"].as_u64().unwrap_or(0)).sum()
     }
 }
 
@@ -160,7 +161,7 @@ fn auction_of(markup: &Value) -> Value {
             "cattax": 7, "pagecat": ["596"], "content": { "language": "en" },
         },
         "device": { "ua": "Mozilla/5.0", "ip": "192.0.2.7", "ifa": "x", "geo": { "country": "DEU" } },
-        "user": { "id": "somebody", "buyeruid": "somebody" },
+        "user": { "id": "reader-1", "buyeruid": "reader-1" },
         "cur": ["EUR", "USD"],
         "regs": { "gdpr": 1, "gpp": "DBAA", "ext": { "dsa": { "dsarequired": 2, "pubrender": 2 } } },
     })
@@ -171,25 +172,25 @@ fn auction() -> Value {
 }
 
 #[tokio::test]
-async fn a_dialect_that_nobody_turned_on_is_not_spoken() {
+async fn a_disabled_adapter_is_not_found() {
     let server = TestServer::start().await;
 
-    for told in [
+    for reply in [
         server.ethicalads(PAGE).await,
         server.ethicalads_posted(&json!({})).await,
         server.kevel(&kevel_page()).await,
-        server.bids(&auction()).await,
+        server.openrtb(&auction()).await,
     ] {
-        assert_eq!(told.refusal(), (404, "adapter_off".into(), String::new()));
+        assert_eq!(reply.problem(), (404, "adapter_off".into(), String::new()));
     }
 }
 
 #[tokio::test]
-async fn ethicalads_gets_the_unit_in_its_words_and_its_view_and_click_count_once() {
-    let server = speaking().start().await;
+async fn ethicalads_gets_the_unit_in_its_format_and_its_view_and_click_count_once() {
+    let server = with_all_adapters().start().await;
 
-    let told = server.ethicalads(PAGE).await;
-    let unit = told.json();
+    let reply = server.ethicalads(PAGE).await;
+    let unit = reply.json();
     let text = |path: &str| unit.pointer(path).and_then(Value::as_str).unwrap_or_default();
     assert_eq!(text("/id"), "zahid-git-push", "{unit:#}");
     assert_eq!(text("/copy/headline"), "Run your AI side-project on zahid.host");
@@ -199,14 +200,14 @@ async fn ethicalads_gets_the_unit_in_its_words_and_its_view_and_click_count_once
     assert_eq!((text("/view_time_url"), &unit["image"]), ("", &Value::Null));
     assert!(
         text("/html").starts_with("<div><link rel=\"stylesheet\""),
-        "one element, nothing before"
+        "one element, with nothing before it"
     );
     assert!(text("/html").contains("adj-label") && !text("/html").contains("adj-seen"));
     assert!(text("/text").contains(text("/label/text")) && !text("/label/text").is_empty());
-    assert_eq!(told.ignored, "client_version, placement_index");
+    assert_eq!(reply.ignored, "client_version, placement_index");
 
     let view = format!("{}?uplift=true", text("/view_url"));
-    let ack = server.seen_and_clicked(&view, text("/link")).await;
+    let ack = server.view_and_click(&view, text("/link")).await;
     assert!(ack.location.unwrap().starts_with("https://zahid.host/signup"));
     server.reader.fire(&view).await;
 
@@ -214,8 +215,8 @@ async fn ethicalads_gets_the_unit_in_its_words_and_its_view_and_click_count_once
 }
 
 #[tokio::test]
-async fn ethicalads_calls_a_function_by_its_name_and_nothing_else() {
-    let server = speaking().start().await;
+async fn ethicalads_accepts_only_identifiers_as_jsonp_callbacks() {
+    let server = with_all_adapters().start().await;
 
     let jsonp = server.ethicalads(&format!("{PAGE}&format=jsonp&callback=ad_1_2")).await;
     let inner = jsonp.text.strip_prefix("/**/ad_1_2(").and_then(|rest| rest.strip_suffix(");"));
@@ -224,14 +225,14 @@ async fn ethicalads_calls_a_function_by_its_name_and_nothing_else() {
     assert!(default.text.starts_with("/**/callback({"));
 
     for bad in ["alert(1)//", "a%0Ab", "%3Cscript%3E", ""] {
-        let told = server.ethicalads(&format!("{PAGE}&callback={bad}")).await;
-        assert_eq!(told.refusal(), (422, "field_refused".into(), "callback".into()), "{bad}");
+        let reply = server.ethicalads(&format!("{PAGE}&callback={bad}")).await;
+        assert_eq!(reply.problem(), (422, "field_refused".into(), "callback".into()), "{bad}");
     }
 }
 
 #[tokio::test]
-async fn ethicalads_without_a_unit_is_an_empty_document_with_the_reason() {
-    let server = speaking().start().await;
+async fn ethicalads_without_a_unit_gets_an_empty_document_and_the_reason() {
+    let server = with_all_adapters().start().await;
     let page = |change: (&str, &str)| PAGE.replace(change.0, change.1);
 
     for (query, reason) in [
@@ -241,11 +242,11 @@ async fn ethicalads_without_a_unit_is_an_empty_document_with_the_reason() {
         ),
         (page(("campaign_types=paid|", "campaign_types=")).replace("eu-tech-news", "none"), ""),
     ] {
-        let told = server.ethicalads(&query).await;
+        let reply = server.ethicalads(&query).await;
         if reason.is_empty() {
-            assert_eq!(told.refusal().1, "unknown_publisher");
+            assert_eq!(reply.problem().1, "unknown_publisher");
         } else {
-            assert_eq!((told.status, &*told.text, &*told.no_fill), (200, "{}", reason));
+            assert_eq!((reply.status, &*reply.text, &*reply.no_fill), (200, "{}", reason));
         }
     }
     let only_house =
@@ -253,13 +254,17 @@ async fn ethicalads_without_a_unit_is_an_empty_document_with_the_reason() {
     assert_eq!(only_house.json()["campaign_type"], "house");
     let only_paid = page(("ai-infrastructure|data+centre", "gardens"))
         .replace("paid|publisher-house|community|house", "paid");
-    let told = server.ethicalads(&only_paid).await;
-    assert_eq!((&*told.text, &*told.no_fill), ("{}", "campaign_type"), "a house unit is withheld");
+    let reply = server.ethicalads(&only_paid).await;
+    assert_eq!(
+        (&*reply.text, &*reply.no_fill),
+        ("{}", "campaign_type"),
+        "a house unit is not an allowed campaign type"
+    );
 }
 
 #[tokio::test]
-async fn ethicalads_refuses_what_it_cannot_mean() {
-    let server = speaking().start().await;
+async fn ethicalads_rejects_invalid_parameters_by_field() {
+    let server = with_all_adapters().start().await;
 
     for (change, status, field) in [
         (("div_ids=article-end", "div_ids=a|b"), 422, "div_ids"),
@@ -270,21 +275,21 @@ async fn ethicalads_refuses_what_it_cannot_mean() {
         (("client_version=4", "force_campaign=x"), 422, "force_campaign"),
         (("client_version=4", "force_ad=gitlift-review"), 403, ""),
     ] {
-        let told = server.ethicalads(&PAGE.replace(change.0, change.1)).await;
-        let refusal = told.refusal();
-        assert_eq!((refusal.0, &*refusal.2), (status, field), "{change:?}");
+        let reply = server.ethicalads(&PAGE.replace(change.0, change.1)).await;
+        let problem = reply.problem();
+        assert_eq!((problem.0, &*problem.2), (status, field), "{change:?}");
     }
     let broken = server.reader.post(&format!("{}/api/v1/decision/", server.public)).body("{");
-    assert_eq!(Told::by(broken).await.refusal().1, "unparsable");
+    assert_eq!(Reply::to(broken).await.problem().1, "unparsable");
 }
 
 #[tokio::test]
-async fn ethicalads_from_a_server_takes_the_best_of_its_slots_and_reads_nothing_of_its_reader() {
-    let server = speaking().start().await;
+async fn ethicalads_server_requests_fill_the_best_slot_and_ignore_data_about_the_reader() {
+    let server = with_all_adapters().start().await;
     let mut body = json!({
         "publisher": "eu-tech-news",
         "placements": [
-            { "div_id": "nowhere", "ad_type": "none", "priority": 10 },
+            { "div_id": "unknown", "ad_type": "none", "priority": 10 },
             { "div_id": "b", "ad_type": "text-v1", "priority": 2 },
             { "div_id": "sidebar", "ad_type": "x", "priority": 5 },
         ],
@@ -292,17 +297,19 @@ async fn ethicalads_from_a_server_takes_the_best_of_its_slots_and_reads_nothing_
         "user_ip": "192.0.2.7", "user_ua": "Mozilla/5.0",
     });
 
-    let told = server.ethicalads_posted(&body).await;
-    assert_eq!(told.json()["div_id"], "sidebar", "{told:?}");
-    assert_eq!(told.ignored, "user_ip, user_ua");
+    let reply = server.ethicalads_posted(&body).await;
+    assert_eq!(reply.json()["div_id"], "sidebar", "{reply:?}");
+    assert_eq!(reply.ignored, "user_ip, user_ua");
     let key = server.key("publisher:eu-tech-news").to_owned();
-    for (words, status) in [(format!("Token {key}"), 200), ("Token nobody".to_owned(), 401)] {
-        let call = server.posts("/api/v1/decision/", &body).header("authorization", words);
-        assert_eq!(Told::by(call).await.status, status);
+    for (authorization, status) in
+        [(format!("Token {key}"), 200), ("Token unknown".to_owned(), 401)]
+    {
+        let call = server.post("/api/v1/decision/", &body).header("authorization", authorization);
+        assert_eq!(Reply::to(call).await.status, status);
     }
     body["force_ad"] = json!("zahid-git-push");
-    let forced = server.posts("/api/v1/decision/", &body);
-    let forced = Told::by(forced.bearer_auth(server.key("operator"))).await;
+    let forced = server.post("/api/v1/decision/", &body);
+    let forced = Reply::to(forced.bearer_auth(server.key("operator"))).await;
 
     assert_eq!(forced.json()["id"], "zahid-git-push");
     server.reader.fire(forced.json()["view_url"].as_str().unwrap()).await;
@@ -311,12 +318,12 @@ async fn ethicalads_from_a_server_takes_the_best_of_its_slots_and_reads_nothing_
 
 #[tokio::test]
 async fn kevel_gets_a_unit_by_div_name_and_its_pixels_count_once() {
-    let server = speaking().start().await;
+    let server = with_all_adapters().start().await;
     let mut page = kevel_page();
     page["placements"][0]["eventIds"] = json!([40, 41, 99]);
 
-    let told = server.kevel(&page).await;
-    let answer = told.json();
+    let reply = server.kevel(&page).await;
+    let answer = reply.json();
     let unit = &answer["decisions"]["article-end"];
     let text = |path: &str| unit.pointer(path).and_then(Value::as_str).unwrap_or_default();
     assert_eq!(text("/contents/0/data/creative/id"), "zahid-git-push", "{answer:#}");
@@ -329,11 +336,11 @@ async fn kevel_gets_a_unit_by_div_name_and_its_pixels_count_once() {
     }
     let ids: Vec<i64> =
         unit["events"].as_array().unwrap().iter().map(|one| one["id"].as_i64().unwrap()).collect();
-    assert_eq!(ids, [40, 41], "events that the settings name");
-    assert!(answer.get("user").is_none(), "readers have no key");
+    assert_eq!(ids, [40, 41], "only events named in the settings");
+    assert!(answer.get("user").is_none(), "readers have no identifier");
 
     let view = format!("{}?override=9&gmv=5", text("/impressionUrl"));
-    let ack = server.seen_and_clicked(&view, text("/clickUrl")).await;
+    let ack = server.view_and_click(&view, text("/clickUrl")).await;
     assert!(ack.location.unwrap().starts_with("https://zahid.host/signup"));
     server.reader.fire(&view).await;
     assert!(server.reader.fire(unit["events"][0]["url"].as_str().unwrap()).await.recorded);
@@ -343,44 +350,43 @@ async fn kevel_gets_a_unit_by_div_name_and_its_pixels_count_once() {
 }
 
 #[tokio::test]
-async fn kevel_without_tracking_has_nothing_of_the_viewport() {
-    let server = speaking().start().await;
+async fn kevel_without_tracking_gets_no_viewability_events() {
+    let server = with_all_adapters().start().await;
     let mut page = kevel_page();
     page["placements"][0]["eventIds"] = json!([40]);
     page["notrack"] = json!(true);
 
-    let told = server.kevel(&page).await;
+    let reply = server.kevel(&page).await;
 
-    let unit = &told.json()["decisions"]["article-end"];
+    let unit = &reply.json()["decisions"]["article-end"];
     assert!(unit["impressionUrl"].is_string());
     assert_eq!(unit["events"], json!([]));
 }
 
 #[tokio::test]
-async fn kevel_passes_over_a_reader_and_says_so() {
-    let server = speaking().start().await;
+async fn kevel_ignores_data_about_the_reader_and_reports_it() {
+    let server = with_all_adapters().start().await;
     let mut page = kevel_page();
-    page["user"] = json!({ "key": "ue1-somebody" });
+    page["user"] = json!({ "key": "ue1-reader" });
     page["ip"] = json!("192.0.2.7");
-    page["deviceID"] = json!("somebody");
+    page["deviceID"] = json!("ue1-reader");
     page["consent"] = json!({ "gdpr": true });
 
-    let told = server.kevel(&page).await;
+    let reply = server.kevel(&page).await;
 
-    assert_eq!(told.status, 200);
+    assert_eq!(reply.status, 200);
     for name in ["user", "ip", "deviceID", "consent", "placements[0].networkId"] {
-        assert!(told.ignored.contains(name), "{name}: {}", told.ignored);
+        assert!(reply.ignored.contains(name), "{name}: {}", reply.ignored);
     }
-    assert!(!told.text.contains("somebody") && !told.ignored.contains("somebody"));
-    let own = reference();
-    let mut ours = own.clone();
-    ours["user"] = page["user"].clone();
-    assert_eq!(server.ask(&ours).await.status(), 422, "our own call still refuses it");
+    assert!(!reply.text.contains("ue1-reader") && !reply.ignored.contains("ue1-reader"));
+    let mut native = reference();
+    native["user"] = page["user"].clone();
+    assert_eq!(server.ask(&native).await.status(), 422, "the native API still rejects it");
 }
 
 #[tokio::test]
-async fn kevel_tells_slots_apart_and_gives_null_where_there_is_no_unit() {
-    let server = speaking().start().await;
+async fn kevel_decides_each_slot_and_returns_null_for_a_no_fill() {
+    let server = with_all_adapters().start().await;
     let slot = |name: &str, more: Value| {
         let mut slot = json!({ "divName": name, "siteId": 4242, "adTypes": [5] });
         slot.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -389,68 +395,69 @@ async fn kevel_tells_slots_apart_and_gives_null_where_there_is_no_unit() {
     let mut page = kevel_page();
     page["placements"] = json!([
         slot("top", json!({ "zoneIds": [77], "count": 3 })),
-        slot("nowhere", json!({})),
+        slot("unknown", json!({})),
         slot("sidebar", json!({ "flightId": 1 })),
     ]);
 
-    let told = server.kevel(&page).await;
-    let decisions = told.json()["decisions"].clone();
+    let reply = server.kevel(&page).await;
+    let decisions = reply.json()["decisions"].clone();
 
     let keys: Vec<&String> = decisions.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["top", "nowhere", "sidebar"]);
-    assert_eq!(decisions["top"].as_array().unwrap().len(), 1, "a list for a count above one");
-    assert_eq!((&decisions["nowhere"], &decisions["sidebar"]), (&Value::Null, &Value::Null));
-    assert_eq!(told.no_fill, "unknown_placement, not_wanted");
+    assert_eq!(keys, ["top", "unknown", "sidebar"]);
+    assert_eq!(decisions["top"].as_array().unwrap().len(), 1, "a list if the count is above one");
+    assert_eq!((&decisions["unknown"], &decisions["sidebar"]), (&Value::Null, &Value::Null));
+    assert_eq!(reply.no_fill, "unknown_placement, not_wanted");
     let snapshot = server.inner.live();
     let all = snapshot.snapshot().inventory.creatives.iter();
-    let numbers: Vec<i64> = all.map(|own| number(own.id.as_str())).collect();
+    let numbers: Vec<i64> = all.map(|creative| numeric_id(creative.id.as_str())).collect();
     assert!(numbers.contains(&decisions["top"][0]["creativeId"].as_i64().unwrap()));
     page["blockedCreatives"] = json!(numbers);
-    let told = server.kevel(&page).await;
-    assert_eq!(told.json()["decisions"]["top"], Value::Null);
-    assert!(told.no_fill.starts_with("not_wanted"), "{}", told.no_fill);
+    let reply = server.kevel(&page).await;
+    assert_eq!(reply.json()["decisions"]["top"], Value::Null);
+    assert!(reply.no_fill.starts_with("not_wanted"), "{}", reply.no_fill);
 }
 
 #[tokio::test]
-async fn kevel_describes_a_page_by_properties_too() {
-    let server = speaking().start().await;
+async fn kevel_properties_describe_the_page() {
+    let server = with_all_adapters().start().await;
     let mut page = kevel_page();
     page["keywords"] = json!(null);
     page["placements"][0]["properties"] =
         json!({ "topics": "ai-infrastructure", "subjects": ["zahid-host"], "region": "eu" });
 
-    let told = server.kevel(&page).await;
+    let reply = server.kevel(&page).await;
 
     let creative =
-        &told.json()["decisions"]["article-end"]["contents"][0]["data"]["creative"]["id"];
-    assert_ne!(creative, "zahid-git-push", "not beside a story about itself");
+        &reply.json()["decisions"]["article-end"]["contents"][0]["data"]["creative"]["id"];
+    assert_ne!(creative, "zahid-git-push", "not next to an article about the advertiser");
     page["placements"][0]["properties"]["subjects"] = json!([]);
-    let told = server.kevel(&page).await;
+    let reply = server.kevel(&page).await;
     let creative =
-        &told.json()["decisions"]["article-end"]["contents"][0]["data"]["creative"]["id"];
+        &reply.json()["decisions"]["article-end"]["contents"][0]["data"]["creative"]["id"];
     assert_eq!(creative, "zahid-git-push");
 }
 
 #[tokio::test]
-async fn kevel_explains_to_an_operator_alone() {
-    let server = speaking().start().await;
-    let ask = |key: String| server.posts("/api/v2", &kevel_page()).header("x-adzerk-explain", key);
+async fn kevel_explains_only_to_an_operator() {
+    let server = with_all_adapters().start().await;
+    let request =
+        |key: String| server.post("/api/v2", &kevel_page()).header("x-adzerk-explain", key);
     let operator = server.key("operator").to_owned();
     let wrapped = json!({ "apiKey": operator, "desiredAds": [1] }).to_string();
 
     for key in [operator, wrapped] {
-        let told = Told::by(ask(key)).await;
-        assert_eq!(told.json()["explain"]["agrees"], true, "{told:?}");
+        let reply = Reply::to(request(key)).await;
+        assert_eq!(reply.json()["explain"]["agrees"], true, "{reply:?}");
     }
-    let publisher = Told::by(ask(server.key("publisher:eu-tech-news").to_owned())).await;
-    assert_eq!(publisher.refusal().1, "not_yours");
-    assert_eq!(Told::by(ask("nobody".into())).await.refusal().1, "key_required");
+    let publisher = Reply::to(request(server.key("publisher:eu-tech-news").to_owned())).await;
+    assert_eq!(publisher.problem().1, "not_yours");
+    assert_eq!(Reply::to(request("unknown".into())).await.problem().1, "key_required");
     assert!(server.kevel(&kevel_page()).await.json().get("explain").is_none());
 }
 
 #[tokio::test]
-async fn kevel_refuses_what_it_cannot_mean() {
-    let server = speaking().start().await;
+async fn kevel_rejects_invalid_requests_by_field() {
+    let server = with_all_adapters().start().await;
     let with = |change: &dyn Fn(&mut Value)| {
         let mut page = kevel_page();
         change(&mut page);
@@ -467,21 +474,21 @@ async fn kevel_refuses_what_it_cannot_mean() {
         (with(&|page| page["placements"][0]["siteId"] = json!(1)), (404, "")),
         (json!({}), (422, "placements")),
     ] {
-        let refusal = server.kevel(&page).await.refusal();
-        assert_eq!((refusal.0, &*refusal.2), expected, "{page}");
+        let problem = server.kevel(&page).await.problem();
+        assert_eq!((problem.0, &*problem.2), expected, "{page}");
     }
     let two = json!({ "placements": [{ "siteId": 4242 }, { "siteId": 4243 }] });
-    assert_eq!(server.kevel(&two).await.refusal().2, "placements[1].siteId");
-    let unknown = server.posts("/api/v2", &kevel_page()).header("x-adzerk-apikey", "nobody");
-    assert_eq!(Told::by(unknown).await.status, 401);
+    assert_eq!(server.kevel(&two).await.problem().2, "placements[1].siteId");
+    let unknown = server.post("/api/v2", &kevel_page()).header("x-adzerk-apikey", "unknown");
+    assert_eq!(Reply::to(unknown).await.status, 401);
 }
 
 #[tokio::test]
-async fn a_bid_is_the_decision_with_its_price_its_parts_and_who_paid() {
-    let server = speaking().start().await;
+async fn a_bid_has_the_price_the_assets_and_the_payer_of_the_decision() {
+    let server = with_all_adapters().start().await;
 
-    let told = server.bids(&auction()).await;
-    let response = told.json();
+    let reply = server.openrtb(&auction()).await;
+    let response = reply.json();
     let bid = &response["seatbid"][0]["bid"][0];
     assert_eq!(
         (&response["id"], &response["cur"]),
@@ -489,7 +496,7 @@ async fn a_bid_is_the_decision_with_its_price_its_parts_and_who_paid() {
         "{response:#}"
     );
     assert_eq!(response["seatbid"][0]["seat"], "zahid-host");
-    assert_eq!((&bid["impid"], bid["price"].as_f64()), (&json!("1"), Some(8.0)), "€8 a thousand");
+    assert_eq!((&bid["impid"], bid["price"].as_f64()), (&json!("1"), Some(8.0)), "a CPM of €8");
     assert_eq!((&bid["crid"], &bid["cid"]), (&json!("zahid-git-push"), &json!("zahid-launch")));
     assert_eq!(bid["exp"], 900);
     assert_eq!((&bid["adomain"], &bid["mtype"]), (&json!(["zahid.host"]), &json!(4)));
@@ -507,46 +514,46 @@ async fn a_bid_is_the_decision_with_its_price_its_parts_and_who_paid() {
     assert_eq!(asset(2).unwrap()["data"]["value"], "zahid.host");
     assert_eq!(asset(4).unwrap()["data"]["value"], "Get free account");
     assert_eq!(asset(6).unwrap()["data"]["value"], "zahid.host");
-    assert!(asset(5).is_none(), "there is no picture, and none is required");
+    assert!(asset(5).is_none(), "there is no image, and none is required");
     assert_eq!(native["ext"]["label"], "Anzeige", "the reader's country was declared");
     assert!(native["privacy"].as_str().unwrap().contains("/w/"));
     let trackers = native["eventtrackers"].as_array().unwrap();
     let kinds: Vec<&Value> = trackers.iter().map(|one| &one["event"]).collect();
     assert_eq!((kinds, native.get("imptrackers")), (vec![&json!(1), &json!(2)], None));
     assert!(
-        told.ignored.contains("user") && told.ignored.contains("device.ip"),
+        reply.ignored.contains("user") && reply.ignored.contains("device.ip"),
         "{}",
-        told.ignored
+        reply.ignored
     );
 
     let view = trackers[0]["url"].as_str().unwrap();
-    server.seen_and_clicked(view, native["link"]["url"].as_str().unwrap()).await;
+    server.view_and_click(view, native["link"]["url"].as_str().unwrap()).await;
     server.assert_counted(1, 1).await;
     let spent = "adjacent_spend_micros_total{campaign=\"zahid-launch\",currency=\"EUR\"}";
-    assert_eq!(server.metric(spent).await, inventory::PRICE_MICROS, "a thousandth of the price");
+    assert_eq!(server.metric(spent).await, inventory::PRICE_MICROS, "a thousandth of the CPM");
 }
 
 #[tokio::test]
-async fn a_site_of_an_older_version_is_answered_in_its_form() {
-    let server = speaking().start().await;
+async fn an_older_native_request_gets_an_older_native_response() {
+    let server = with_all_adapters().start().await;
     let mut older = markup();
     older.as_object_mut().unwrap().remove("eventtrackers");
 
-    let told = server.bids(&auction_of(&json!({ "native": older }))).await;
+    let reply = server.openrtb(&auction_of(&json!({ "native": older }))).await;
 
-    let adm = told.json()["seatbid"][0]["bid"][0]["adm"].as_str().unwrap().to_owned();
+    let adm = reply.json()["seatbid"][0]["bid"][0]["adm"].as_str().unwrap().to_owned();
     let native = &serde_json::from_str::<Value>(&adm).unwrap()["native"];
     assert!(native["imptrackers"][0].as_str().unwrap().contains("/e/"));
     assert!(native.get("eventtrackers").is_none());
 }
 
 #[tokio::test]
-async fn an_exchange_that_does_not_take_the_unit_gets_no_bid_and_the_reason() {
-    let server = speaking().start().await;
+async fn a_unit_that_the_exchange_does_not_accept_is_a_no_bid_with_the_reason() {
+    let server = with_all_adapters().start().await;
     let required = |id: usize| {
-        let mut asked = markup();
-        asked["assets"][id - 1]["required"] = json!(1);
-        asked
+        let mut request = markup();
+        request["assets"][id - 1]["required"] = json!(1);
+        request
     };
     let mut short = markup();
     short["assets"][0]["title"]["len"] = json!(10);
@@ -571,67 +578,67 @@ async fn an_exchange_that_does_not_take_the_unit_gets_no_bid_and_the_reason() {
         (auction_of(&required(5)), "assets"),
         (auction_of(&short), "assets"),
         (with("/regs/ext/dsa/pubrender", json!(0)), "disclosure"),
-        (with("/imp/0/tagid", json!("nowhere")), "unknown_placement"),
+        (with("/imp/0/tagid", json!("unknown")), "unknown_placement"),
     ] {
-        let told = server.bids(&auction).await;
-        assert_eq!((told.status, &*told.no_fill, &*told.text), (204, reason, ""), "{reason}");
+        let reply = server.openrtb(&auction).await;
+        assert_eq!((reply.status, &*reply.no_fill, &*reply.text), (204, reason, ""), "{reason}");
     }
     for auction in [
         added("badv", json!(["hid.host", "not.zahid.host"])),
         added("bcat", json!(["IAB1", "IAB19-6"])),
         with("/cur", json!([])),
     ] {
-        assert_eq!(server.bids(&auction).await.status, 200, "{auction}");
+        assert_eq!(server.openrtb(&auction).await.status, 200, "{auction}");
     }
 }
 
 #[tokio::test]
-async fn what_an_exchange_can_mend_is_told_by_its_number() {
-    let server = speaking().start().await;
+async fn an_invalid_bid_request_gets_a_no_bid_reason_code() {
+    let server = with_all_adapters().start().await;
     let mut app = auction();
     app["app"] = app.as_object_mut().unwrap().remove("site").unwrap();
     let mut video = auction();
     video["imp"][0]["native"] = json!(null);
     let mut broken = auction();
     broken["imp"][0]["native"]["request"] = json!("{");
-    let mut stranger = auction();
-    stranger["site"]["id"] = json!("somewhere");
+    let mut unknown_site = auction();
+    unknown_site["site"]["id"] = json!("unknown");
 
-    for (auction, nbr) in [(app, 2), (video, 2), (broken, 2), (stranger, 7)] {
-        let told = server.bids(&auction).await;
-        assert_eq!((told.status, &told.json()["nbr"]), (200, &json!(nbr)), "{auction}");
+    for (auction, nbr) in [(app, 2), (video, 2), (broken, 2), (unknown_site, 7)] {
+        let reply = server.openrtb(&auction).await;
+        assert_eq!((reply.status, &reply.json()["nbr"]), (200, &json!(nbr)), "{auction}");
     }
     let broken = server.reader.post(&format!("{}/openrtb2/2.6/bids", server.public)).body("[");
-    assert_eq!(Told::by(broken).await.refusal().1, "unparsable");
-    assert_eq!(server.bids(&json!({ "imp": [] })).await.refusal().2, "id");
+    assert_eq!(Reply::to(broken).await.problem().1, "unparsable");
+    assert_eq!(server.openrtb(&json!({ "imp": [] })).await.problem().2, "id");
     let scrape = server.scrape().await;
     assert_eq!(scrape.count("adjacent_decisions_total{outcome=\"filled\"}"), 0);
 }
 
 #[tokio::test]
-async fn a_test_auction_never_counts_and_privacy_control_is_kept() {
-    let server = speaking().start().await;
+async fn a_test_auction_never_counts_and_privacy_control_is_respected() {
+    let server = with_all_adapters().start().await;
     let mut test = auction();
     test["test"] = json!(1);
     let mut private = auction();
     private["regs"]["ext"]["gpc"] = json!("1");
 
-    let told = server.bids(&test).await.json();
-    let adm = told["seatbid"][0]["bid"][0]["adm"].as_str().unwrap();
+    let reply = server.openrtb(&test).await.json();
+    let adm = reply["seatbid"][0]["bid"][0]["adm"].as_str().unwrap();
     let native: Value = serde_json::from_str(adm).unwrap();
     server.reader.fire(native["eventtrackers"][0]["url"].as_str().unwrap()).await;
     server.assert_counted(0, 0).await;
 
-    let told = server.bids(&private).await.json();
-    let adm = told["seatbid"][0]["bid"][0]["adm"].as_str().unwrap();
+    let reply = server.openrtb(&private).await.json();
+    let adm = reply["seatbid"][0]["bid"][0]["adm"].as_str().unwrap();
     let native: Value = serde_json::from_str(adm).unwrap();
     let events: Vec<&Value> =
         native["eventtrackers"].as_array().unwrap().iter().map(|one| &one["event"]).collect();
-    assert_eq!(events, [&json!(1)], "nothing of the viewport");
+    assert_eq!(events, [&json!(1)], "no viewability event");
 }
 
 #[tokio::test]
-async fn a_flight_without_a_price_is_no_bid_and_one_by_the_click_bids_what_it_expects() {
+async fn a_flat_flight_makes_no_bid_and_a_cpc_flight_bids_its_expected_cpm() {
     let flat = inventory::changed(
         "bills = \"impression\"\nprice_micros = 8_000_000",
         "bills = \"flat\"\nprice_micros = 0",
@@ -641,47 +648,50 @@ async fn a_flight_without_a_price_is_no_bid_and_one_by_the_click_bids_what_it_ex
         "bills = \"click\"\nprice_micros = 1_500_000",
     );
 
-    let server = speaking().inventory(flat).start().await;
-    let told = server.bids(&auction()).await;
-    assert_eq!((told.status, &*told.no_fill), (204, "no_price"));
+    let server = with_all_adapters().inventory(flat).start().await;
+    let reply = server.openrtb(&auction()).await;
+    assert_eq!((reply.status, &*reply.no_fill), (204, "no_price"));
 
-    let server = speaking().inventory(clicks).start().await;
-    let bid = &server.bids(&auction()).await.json()["seatbid"][0]["bid"][0];
-    assert_eq!(bid["price"].as_f64(), Some(6.0), "four clicks of €1.50 in a thousand impressions");
+    let server = with_all_adapters().inventory(clicks).start().await;
+    let bid = &server.openrtb(&auction()).await.json()["seatbid"][0]["bid"][0];
+    assert_eq!(bid["price"].as_f64(), Some(6.0), "four clicks at €1.50 per 1000 impressions");
 }
 
 #[tokio::test]
-async fn a_bid_is_read_by_somebody_elses_types_of_the_specification() {
-    let server = speaking().start().await;
-    let asked: openrtb_native1::request::Request =
-        serde_json::from_value(markup()).expect("the tests ask by the specification");
-    assert_eq!(asked.assets.len(), 6);
+async fn a_bid_parses_with_independent_types_of_the_specification() {
+    let server = with_all_adapters().start().await;
+    let request: openrtb_native1::request::Request =
+        serde_json::from_value(markup()).expect("the request of the tests is valid");
+    assert_eq!(request.assets.len(), 6);
 
-    let told = server.bids(&auction()).await;
+    let reply = server.openrtb(&auction()).await;
 
-    let response: openrtb2::BidResponse = serde_json::from_str(&told.text).unwrap();
+    let response: openrtb2::BidResponse = serde_json::from_str(&reply.text).unwrap();
     let bid = &response.seatbid.unwrap()[0].bid[0];
     assert_eq!((bid.price, &*response.cur), (8.0, "EUR"));
     let native: openrtb_native1::response::Response =
         serde_json::from_str(bid.adm.as_deref().unwrap()).unwrap();
-    let again = serde_json::to_value(&native).unwrap();
+    let reparsed = serde_json::to_value(&native).unwrap();
     let written: Value = serde_json::from_str(bid.adm.as_deref().unwrap()).unwrap();
     for name in written.as_object().unwrap().keys() {
-        assert!(again.get(name).is_some() || name == "ver", "nobody knows `{name}`: {again:#}");
+        assert!(
+            reparsed.get(name).is_some() || name == "ver",
+            "unknown field `{name}`: {reparsed:#}"
+        );
     }
     assert_eq!(
-        again["assets"].as_array().unwrap().len(),
+        reparsed["assets"].as_array().unwrap().len(),
         written["assets"].as_array().unwrap().len()
     );
 }
 
 #[tokio::test]
-async fn an_auction_of_several_slots_is_answered_at_once_and_absent_fields_may_be_null() {
-    let server = speaking().start().await;
+async fn an_auction_of_several_slots_gets_one_response_and_absent_fields_may_be_null() {
+    let server = with_all_adapters().start().await;
     let mut auction = auction();
     let mut second = auction["imp"][0].clone();
     second["id"] = json!("2");
-    second["tagid"] = json!("nowhere");
+    second["tagid"] = json!("unknown");
     second["bidfloor"] = json!(null);
     auction["imp"].as_array_mut().unwrap().push(second);
     auction["imp"].as_array_mut().unwrap().push(json!({ "id": "3", "banner": { "w": 300 } }));
@@ -692,28 +702,32 @@ async fn an_auction_of_several_slots_is_answered_at_once_and_absent_fields_may_b
     auction["site"]["cat"] = json!(null);
     auction["regs"]["ext"] = json!(null);
 
-    let told = server.bids(&auction).await;
+    let reply = server.openrtb(&auction).await;
 
-    let response = told.json();
+    let response = reply.json();
     assert_eq!(response["seatbid"].as_array().unwrap().len(), 1, "{response:#}");
     assert_eq!(response["seatbid"][0]["bid"][0]["impid"], "1");
-    assert!(response["seatbid"][0]["bid"][0].get("ext").is_none(), "nobody asked who paid");
-    assert_eq!(told.no_fill, "unknown_placement");
+    assert!(
+        response["seatbid"][0]["bid"][0].get("ext").is_none(),
+        "no DSA transparency was requested"
+    );
+    assert_eq!(reply.no_fill, "unknown_placement");
 }
 
-/// A second sponsor for the reference page: by the click, in dollars.
-fn with_second_best() -> String {
+/// The example with a second eligible advertiser for the reference page, priced per click in USD.
+fn with_second_advertiser() -> String {
     inventory::changed("any = [\"americas\", \"GB\"]", "any = [\"americas\", \"GB\", \"eu\"]")
 }
 
-/// Who bids, in several auctions: which of two sponsors is drawn is chance.
+/// The distinct bidders (or no-bid reasons) of several auctions: the draw between two advertisers is
+/// random.
 async fn bidders(server: &TestServer, auction: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for _ in 0..12 {
-        let told = server.bids(auction).await;
-        let bidder = match told.status {
-            200 => told.json()["seatbid"][0]["seat"].as_str().unwrap().to_owned(),
-            _ => told.no_fill,
+        let reply = server.openrtb(auction).await;
+        let bidder = match reply.status {
+            200 => reply.json()["seatbid"][0]["seat"].as_str().unwrap().to_owned(),
+            _ => reply.no_fill,
         };
         if !found.contains(&bidder) {
             found.push(bidder);
@@ -724,8 +738,8 @@ async fn bidders(server: &TestServer, auction: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_an_exchange_blocks_makes_room_for_the_next_best() {
-    let server = speaking().inventory(with_second_best()).start().await;
+async fn a_blocked_bid_is_replaced_by_the_next_best() {
+    let server = with_all_adapters().inventory(with_second_advertiser()).start().await;
     let mut open = auction();
     open["imp"][0].as_object_mut().unwrap().remove("bidfloor");
     let with = |name: &str, value: Value| {
@@ -742,7 +756,7 @@ async fn what_an_exchange_blocks_makes_room_for_the_next_best() {
         (with("badv", json!(["gitlift.example"])), "zahid-host"),
         (with("wseat", json!(["gitlift"])), "gitlift"),
         (with("bseat", json!(["gitlift"])), "zahid-host"),
-        (with("wseat", json!(["somebody"])), "seat"),
+        (with("wseat", json!(["unknown"])), "seat"),
         (with("cur", json!(["USD"])), "gitlift"),
         (floor, "zahid-host"),
         (with("bcat", json!(["IAB19"])), "blocked_category"),
@@ -752,44 +766,43 @@ async fn what_an_exchange_blocks_makes_room_for_the_next_best() {
 }
 
 #[tokio::test]
-async fn a_unit_that_was_refused_holds_no_money_and_its_decision_is_made_again_alike() {
-    let server = speaking().inventory(with_second_best()).start().await;
+async fn a_rejected_unit_reserves_no_money_and_its_decision_replays_identically() {
+    let server = with_all_adapters().inventory(with_second_advertiser()).start().await;
     let mut auction = auction();
     auction["imp"][0].as_object_mut().unwrap().remove("bidfloor");
     auction["badv"] = json!(["zahid.host"]);
     for _ in 0..20 {
-        let told = server.bids(&auction).await.json();
-        let bid = &told["seatbid"][0]["bid"][0];
+        let reply = server.openrtb(&auction).await.json();
+        let bid = &reply["seatbid"][0]["bid"][0];
         let path = format!("/v1/decisions/{}/explain", bid["id"].as_str().unwrap());
 
         let (status, explained) = server.get_as("operator", &path).await;
 
         assert_eq!((status, &explained["agrees"]), (200, &json!(true)), "{explained:#}");
         let removed = explained["slots"][0]["removed"].as_array().unwrap();
-        let of = |one: &&Value| one["flight"] == "zahid-ai-europe";
-        let stage = removed.iter().find(of).map(|one| one["stage"].clone());
-        // Where it was not drawn first, nobody had to refuse it.
+        let is_blocked = |entry: &&Value| entry["flight"] == "zahid-ai-europe";
+        let stage = removed.iter().find(is_blocked).map(|entry| entry["stage"].clone());
+        // If another flight was drawn first, this one was not rejected.
         assert!(stage.is_none() || stage == Some(json!("publisher_blocked")), "{removed:#?}");
     }
-    assert_eq!(server.held("zahid-host").await, 0, "what nobody is shown reserves nothing");
-    assert!(server.held("gitlift").await > 0);
+    assert_eq!(server.reserved_micros("zahid-host").await, 0, "a rejected unit reserves nothing");
+    assert!(server.reserved_micros("gitlift").await > 0);
 }
 
 #[tokio::test]
-async fn a_required_part_that_one_unit_lacks_makes_room_for_another_that_has_it() {
-    let server = speaking().inventory(with_second_best()).start().await;
-    let asking = |part: Value| {
-        let mut asked = markup();
-        asked["assets"][0]["required"] = json!(0);
-        let mut part = part;
-        part["id"] = json!(4711);
-        asked["assets"].as_array_mut().unwrap().push(part);
-        let mut auction = auction_of(&asked);
+async fn a_unit_without_a_required_asset_is_replaced_by_one_that_has_it() {
+    let server = with_all_adapters().inventory(with_second_advertiser()).start().await;
+    let auction_with = |mut asset: Value| {
+        let mut request = markup();
+        request["assets"][0]["required"] = json!(0);
+        asset["id"] = json!(4711);
+        request["assets"].as_array_mut().unwrap().push(asset);
+        let mut auction = auction_of(&request);
         auction["imp"][0].as_object_mut().unwrap().remove("bidfloor");
         auction
     };
 
-    for (part, bidder) in [
+    for (asset, bidder) in [
         (json!({ "required": 1, "title": { "len": 30 } }), "gitlift"),
         (json!({ "required": 1, "data": { "type": 2, "len": 70 } }), "gitlift"),
         (json!({ "required": 1, "data": { "type": 6 } }), "zahid-host"),
@@ -800,9 +813,10 @@ async fn a_required_part_that_one_unit_lacks_makes_room_for_another_that_has_it(
         (json!({ "required": 1, "img": { "type": 1 } }), "assets"),
         (json!({ "required": 1, "video": { "mimes": ["video/mp4"] } }), "assets"),
     ] {
-        let auction = asking(part);
+        let auction = auction_with(asset);
         assert_eq!(bidders(&server, &auction).await, [bidder], "{auction:#}");
-        let Ok(response) = serde_json::from_str::<Value>(&server.bids(&auction).await.text) else {
+        let Ok(response) = serde_json::from_str::<Value>(&server.openrtb(&auction).await.text)
+        else {
             continue;
         };
         let adm = response["seatbid"][0]["bid"][0]["adm"].as_str().unwrap();
@@ -810,11 +824,12 @@ async fn a_required_part_that_one_unit_lacks_makes_room_for_another_that_has_it(
         let last = native["assets"].as_array().unwrap().last().unwrap();
         assert_eq!((&last["id"], &last["required"]), (&json!(4711), &json!(1)), "{native:#}");
     }
-    let all = bidders(&server, &asking(json!({ "required": 0, "title": { "len": 20 } }))).await;
-    assert_eq!(all, ["gitlift", "zahid-host"], "what need not be there refuses nobody");
+    let all =
+        bidders(&server, &auction_with(json!({ "required": 0, "title": { "len": 20 } }))).await;
+    assert_eq!(all, ["gitlift", "zahid-host"], "an optional asset excludes no unit");
 }
 
-/// The sponsor's flight with a second creative, which is short.
+/// The example with a second, short creative in the reference flight.
 fn with_a_short_creative() -> String {
     inventory::example()
         + r#"
@@ -830,54 +845,54 @@ ctas = [{ id = "primary", text = "Try it", url = "https://zahid.host/short" }]
 }
 
 #[tokio::test]
-async fn another_creative_of_the_flight_comes_in_the_place_of_one_that_is_not_taken() {
+async fn a_rejected_creative_is_replaced_by_another_of_the_flight() {
     let inventory = with_a_short_creative();
-    let server = speaking().inventory(inventory).start().await;
+    let server = with_all_adapters().inventory(inventory).start().await;
     let mut short = markup();
     short["assets"][0]["title"]["len"] = json!(12);
-    let mut passed_over = 0;
+    let mut rejections = 0;
     for _ in 0..20 {
-        let told = server.bids(&auction_of(&short)).await.json();
-        let bid = &told["seatbid"][0]["bid"][0];
-        assert_eq!(bid["crid"], "zahid-short", "{told:#}");
+        let reply = server.openrtb(&auction_of(&short)).await.json();
+        let bid = &reply["seatbid"][0]["bid"][0];
+        assert_eq!(bid["crid"], "zahid-short", "{reply:#}");
 
         let id = bid["id"].as_str().unwrap();
         let path = format!("/v1/decisions/{id}/explain?want=zahid-git-push");
         let (status, explained) = server.get_as("operator", &path).await;
         assert_eq!((status, &explained["agrees"]), (200, &json!(true)), "{explained:#}");
-        // Where it was not drawn first, nobody had to refuse it.
-        passed_over += u32::from(explained["want"][0]["against"] == json!(["publisher_blocked"]));
+        // If the short creative was drawn first, the other one was not rejected.
+        rejections += u32::from(explained["want"][0]["against"] == json!(["publisher_blocked"]));
     }
-    assert!(passed_over > 0);
+    assert!(rejections > 0);
 
-    let (mut blocked, mut named) = (kevel_page(), kevel_page());
-    blocked["blockedCreatives"] = json!([number("zahid-git-push")]);
-    named["placements"][0]["adId"] = json!(number("zahid-short"));
-    for page in [blocked, named] {
+    let (mut blocked, mut requested) = (kevel_page(), kevel_page());
+    blocked["blockedCreatives"] = json!([numeric_id("zahid-git-push")]);
+    requested["placements"][0]["adId"] = json!(numeric_id("zahid-short"));
+    for page in [blocked, requested] {
         for _ in 0..20 {
-            let told = server.kevel(&page).await.json();
-            let data = &told["decisions"]["article-end"]["contents"][0]["data"];
+            let reply = server.kevel(&page).await.json();
+            let data = &reply["decisions"]["article-end"]["contents"][0]["data"];
             assert_eq!(data["creative"]["id"], "zahid-short", "{page:#}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_unit_without_a_required_part_holds_no_money() {
-    let server = speaking().start().await;
+async fn a_unit_without_a_required_asset_reserves_no_money() {
+    let server = with_all_adapters().start().await;
     let mut short = markup();
     short["assets"][0]["title"]["len"] = json!(10);
     for _ in 0..5 {
-        assert_eq!(server.bids(&auction_of(&short)).await.no_fill, "assets");
+        assert_eq!(server.openrtb(&auction_of(&short)).await.no_fill, "assets");
     }
-    assert_eq!(server.held("zahid-host").await, 0);
+    assert_eq!(server.reserved_micros("zahid-host").await, 0);
 
-    assert_eq!(server.bids(&auction()).await.status, 200);
-    assert!(server.held("zahid-host").await > 0);
+    assert_eq!(server.openrtb(&auction()).await.status, 200);
+    assert!(server.reserved_micros("zahid-host").await > 0);
 }
 
-/// What a bid request gets whose second half comes later.
-async fn bids_slowly(server: &TestServer, auction: &Value, pause: Duration) -> String {
+/// Sends a bid request whose second half arrives after a pause; returns the raw response.
+async fn openrtb_slowly(server: &TestServer, auction: &Value, pause: Duration) -> String {
     let address = server.public.strip_prefix("http://").unwrap();
     let body = auction.to_string();
     let (first, rest) = body.split_at(body.len() / 2);
@@ -895,21 +910,21 @@ async fn bids_slowly(server: &TestServer, auction: &Value, pause: Duration) -> S
 }
 
 #[tokio::test]
-async fn an_auction_that_is_over_before_its_request_is_here_is_not_decided() {
-    let server = speaking().start().await;
-    let within = |tmax: Value| {
+async fn an_auction_that_times_out_before_its_request_arrives_is_not_decided() {
+    let server = with_all_adapters().start().await;
+    let with_timeout = |tmax: Value| {
         let mut auction = auction();
         auction["tmax"] = tmax;
         auction
     };
-    // When the server has seen the head is its own affair: so it is asked until it has waited too long.
+    // The test cannot see when the server starts its timer: lengthen the pause until it is too long.
     let mut pause = Duration::from_millis(4);
     let answer = loop {
         let before = server.metric("adjacent_decisions_total{outcome=\"filled\"}").await;
-        let answer = bids_slowly(&server, &within(json!(2)), pause).await;
+        let answer = openrtb_slowly(&server, &with_timeout(json!(2)), pause).await;
         if answer.contains("too_late") || pause > Duration::from_secs(10) {
             let after = server.metric("adjacent_decisions_total{outcome=\"filled\"}").await;
-            assert_eq!(before, after, "nothing was decided");
+            assert_eq!(before, after, "no decision was made");
             break answer;
         }
         pause *= 2;
@@ -917,14 +932,14 @@ async fn an_auction_that_is_over_before_its_request_is_here_is_not_decided() {
     assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
 
     let slow = Duration::from_millis(20);
-    for patient in [json!(60_000), json!(0), json!(null), json!("soon")] {
-        let answer = bids_slowly(&server, &within(patient.clone()), slow).await;
-        assert!(answer.starts_with("HTTP/1.1 200"), "{patient}: {answer}");
+    for tmax in [json!(60_000), json!(0), json!(null), json!("soon")] {
+        let answer = openrtb_slowly(&server, &with_timeout(tmax.clone()), slow).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "tmax {tmax}: {answer}");
     }
 }
 
 #[tokio::test]
-async fn more_refusals_than_a_slot_takes_leave_it_empty_with_the_reason() {
+async fn a_slot_with_too_many_rejections_stays_empty_with_the_reason() {
     let mut many = inventory::example();
     for at in 0..40 {
         many += &format!(
@@ -949,70 +964,74 @@ ctas = [{{ id = "primary", text = "Go", url = "https://zahid.host/more" }}]
 "#
         );
     }
-    let server = speaking().inventory(many).start().await;
+    let server = with_all_adapters().inventory(many).start().await;
     let mut blocked = auction();
     blocked["badv"] = json!(["zahid.host"]);
 
-    let told = server.bids(&blocked).await;
+    let reply = server.openrtb(&blocked).await;
 
-    assert_eq!((told.status, &*told.no_fill), (204, "blocked_advertiser"));
+    assert_eq!((reply.status, &*reply.no_fill), (204, "blocked_advertiser"));
     let scrape = server.scrape().await;
     assert_eq!(scrape.count("adjacent_no_fill_total{reason=\"publisher_blocked\"}"), 1);
-    assert_eq!(server.held("zahid-host").await, 0);
+    assert_eq!(server.reserved_micros("zahid-host").await, 0);
 }
 
 #[tokio::test]
-async fn a_slot_that_is_sold_by_deals_alone_is_not_bid_for_and_no_address_bills_twice() {
-    let server = speaking().start().await;
+async fn a_private_auction_gets_no_bid_and_a_bid_has_no_second_billing_url() {
+    let server = with_all_adapters().start().await;
     let mut private = auction();
     private["imp"][0]["pmp"] = json!({ "private_auction": 1, "deals": [{ "id": "d" }] });
     let mut open = auction();
     open["imp"][0]["pmp"] = json!({ "private_auction": 0, "deals": [{ "id": "d" }] });
 
-    let told = server.bids(&private).await;
-    assert_eq!((told.status, &*told.no_fill), (204, "private_auction"));
+    let reply = server.openrtb(&private).await;
+    assert_eq!((reply.status, &*reply.no_fill), (204, "private_auction"));
     let scrape = server.scrape().await;
-    assert_eq!(scrape.count("adjacent_decisions_total{outcome=\"filled\"}"), 0, "nothing decided");
+    assert_eq!(
+        scrape.count("adjacent_decisions_total{outcome=\"filled\"}"),
+        0,
+        "no decision was made"
+    );
 
-    let bid = server.bids(&open).await.json()["seatbid"][0]["bid"][0].clone();
-    // The impression's own address bills, whatever the exchange says it cleared at.
+    let bid = server.openrtb(&open).await.json()["seatbid"][0]["bid"][0].clone();
+    // Only the impression URL bills, whatever clearing price the exchange reports.
     for name in ["nurl", "burl", "lurl", "dealid"] {
         assert!(bid.get(name).is_none(), "{bid:#}");
     }
 }
 
 #[tokio::test]
-async fn kevel_gets_another_unit_than_those_it_blocks_and_the_one_that_it_names() {
-    let server = speaking().inventory(with_second_best()).start().await;
+async fn kevel_skips_blocked_units_and_serves_the_requested_one() {
+    let server = with_all_adapters().inventory(with_second_advertiser()).start().await;
     let blocked = |id: &str| {
         let mut page = kevel_page();
-        page["blockedCreatives"] = json!([number(id)]);
+        page["blockedCreatives"] = json!([numeric_id(id)]);
         page
     };
-    let named = |field: &str, id: &str| {
+    let requested = |field: &str, id: &str| {
         let mut page = kevel_page();
-        page["placements"][0][field] = json!(number(id));
+        page["placements"][0][field] = json!(numeric_id(id));
         page
     };
 
     for (page, creative) in [
         (blocked("zahid-git-push"), "gitlift-deploys"),
         (blocked("gitlift-deploys"), "zahid-git-push"),
-        (named("campaignId", "gitlift-us"), "gitlift-deploys"),
-        (named("flightId", "zahid-ai-europe"), "zahid-git-push"),
-        (named("adId", "gitlift-deploys"), "gitlift-deploys"),
+        (requested("campaignId", "gitlift-us"), "gitlift-deploys"),
+        (requested("flightId", "zahid-ai-europe"), "zahid-git-push"),
+        (requested("adId", "gitlift-deploys"), "gitlift-deploys"),
     ] {
         for _ in 0..8 {
-            let told = server.kevel(&page).await.json();
-            let data = &told["decisions"]["article-end"]["contents"][0]["data"];
+            let reply = server.kevel(&page).await.json();
+            let data = &reply["decisions"]["article-end"]["contents"][0]["data"];
             assert_eq!(data["creative"]["id"], creative, "{page:#}");
         }
     }
 }
 
 #[tokio::test]
-async fn calls_are_counted_by_dialect_and_by_how_they_ended() {
-    let server = speaking().start().await;
+async fn requests_are_counted_by_adapter_and_outcome() {
+    let server = with_all_adapters().start().await;
     let counted = async |adapter: &str| {
         let scrape = server.scrape().await;
         ["filled", "no_fill", "refused"].map(|outcome| {
@@ -1020,17 +1039,17 @@ async fn calls_are_counted_by_dialect_and_by_how_they_ended() {
             scrape.count(&format!("adjacent_adapter_requests_total{{{labels}}}"))
         })
     };
-    assert_eq!(counted("openrtb").await, [0, 0, 0], "there from the start");
-    let mut nowhere = kevel_page();
-    nowhere["placements"][0]["divName"] = json!("nowhere");
-    nowhere["placements"][0]["adTypes"] = json!([]);
+    assert_eq!(counted("openrtb").await, [0, 0, 0], "series exist from the start");
+    let mut unknown = kevel_page();
+    unknown["placements"][0]["divName"] = json!("unknown");
+    unknown["placements"][0]["adTypes"] = json!([]);
 
     server.ethicalads(PAGE).await;
     server.ethicalads(&PAGE.replace("div_ids=article-end", "div_ids=a|b")).await;
     server.kevel(&kevel_page()).await;
-    server.kevel(&nowhere).await;
-    server.bids(&auction()).await;
-    server.bids(&json!({ "imp": [] })).await;
+    server.kevel(&unknown).await;
+    server.openrtb(&auction()).await;
+    server.openrtb(&json!({ "imp": [] })).await;
 
     assert_eq!(counted("ethicalads").await, [1, 0, 1]);
     assert_eq!(counted("kevel").await, [1, 1, 0]);

@@ -1,4 +1,4 @@
-//! How a page may ask: forms of a call, tests, limits, refusals.
+//! Decision requests: request formats, test requests, limits and rejections.
 
 use crate::harness::Decision;
 use crate::harness::Reader;
@@ -17,7 +17,7 @@ const BY_PARAMETERS: &str = "/v1/decisions?publisher=eu-tech-news&placement=arti
     &url=https%3A%2F%2Fnews.example%2Fai-infrastructure%2Fx";
 
 #[tokio::test]
-async fn get_post_and_plain_text_say_the_same() {
+async fn get_post_and_plain_text_requests_are_equivalent() {
     let server = TestServer::start().await;
     let address = format!("{}/v1/decisions", server.public);
     let plain = server.reader.post(&address).header("content-type", "text/plain");
@@ -25,22 +25,22 @@ async fn get_post_and_plain_text_say_the_same() {
     let posted = server.answer(&reference()).await;
     let plain: Value =
         plain.body(reference().to_string()).send().await.unwrap().json().await.unwrap();
-    let got = server.reader.get(&format!("{}{BY_PARAMETERS}", server.public));
-    let got: Value = got.send().await.unwrap().json().await.unwrap();
+    let by_get = server.reader.get(&format!("{}{BY_PARAMETERS}", server.public));
+    let by_get: Value = by_get.send().await.unwrap().json().await.unwrap();
 
-    for answer in [&plain, &got] {
-        assert_eq!(lasting(answer), lasting(&posted));
+    for answer in [&plain, &by_get] {
+        assert_eq!(stable_part(answer), stable_part(&posted));
     }
     let mut traces = Vec::new();
-    for answer in [&posted, &got] {
+    for answer in [&posted, &by_get] {
         let (_, trace) = server.explain("operator", answer["request_id"].as_str().unwrap()).await;
         traces.push(trace["page"].clone());
     }
-    assert_eq!(traces[0], traces[1], "both were understood alike");
+    assert_eq!(traces[0], traces[1], "both requests describe the same page");
 }
 
-/// What an answer says apart from what is new each time.
-fn lasting(answer: &Value) -> Value {
+/// The parts of a response that do not change with every request.
+fn stable_part(answer: &Value) -> Value {
     let mut unit = answer["decisions"]["article-end"].clone();
     assert_eq!(unit["fill"], true, "{answer:#}");
     for name in ["decision_id", "event_urls", "impression_until", "click_until"] {
@@ -56,42 +56,42 @@ fn lasting(answer: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_test_works_and_never_counts() {
+async fn a_test_request_works_and_never_counts() {
     let server = Setup::default().inventory(inventory::with_origins()).start().await;
     let staging = Reader::sending("origin", "https://staging.news.example");
     let address = format!("{}/v1/decisions", server.public);
 
-    let asked = server.decide(&reference_with("/test", json!(true))).await;
+    let requested = server.decide(&reference_with("/test", json!(true))).await;
     let staged: Value =
         staging.post(&address).json(&reference()).send().await.unwrap().json().await.unwrap();
     let staged = Decision(staged["decisions"]["article-end"].clone());
 
-    for unit in [&asked, &staged] {
+    for unit in [&requested, &staged] {
         assert!(unit.is_test() && unit.fills(), "{:#}", unit.0);
         assert!(server.reader.impression(unit).await.recorded);
         let click = server.click(unit, "primary").await;
         assert!(click.location.unwrap().starts_with("https://zahid.host/signup"));
         assert_eq!(server.verdicts(unit).await, ["impression invalid test", "click invalid test"]);
     }
-    assert_eq!(held(&server), 0);
+    assert_eq!(reserved_micros(&server), 0);
     assert_eq!(server.scrape().await.spent(), 0);
     assert_eq!(server.metric("adjacent_decisions_total{outcome=\"test\"}").await, 2);
     assert_eq!(server.metric("adjacent_decisions_total{outcome=\"filled\"}").await, 0);
 }
 
 #[tokio::test]
-async fn the_operator_can_force_a_creative_and_nobody_else() {
+async fn only_the_operator_can_force_a_creative() {
     let server = TestServer::start().await;
     let page = reference_with("/force_creative", json!("kontorbuch-books"));
     let address = format!("{}/v1/decisions", server.public);
 
-    let nobody = server.ask(&page).await;
+    let anonymous = server.ask(&page).await;
     let publisher = server.reader.post(&address).bearer_auth(server.key("publisher:eu-tech-news"));
     let publisher = publisher.json(&page).send().await.unwrap();
     let operator = server.reader.post(&address).bearer_auth(server.key("operator"));
     let operator: Value = operator.json(&page).send().await.unwrap().json().await.unwrap();
 
-    assert_eq!(nobody.status(), 403);
+    assert_eq!(anonymous.status(), 403);
     assert_eq!(publisher.status(), 403);
     let unit = Decision(operator["decisions"]["article-end"].clone());
     assert_eq!(unit.creative(), "kontorbuch-books");
@@ -99,10 +99,10 @@ async fn the_operator_can_force_a_creative_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn robots_and_foreign_pages_hold_no_money() {
+async fn bots_and_foreign_origins_reserve_no_money() {
     let server = Setup::default().inventory(inventory::with_origins()).start().await;
     let address = format!("{}/v1/decisions", server.public);
-    let strangers = [
+    let unbillable = [
         Reader::with([("user-agent", "Googlebot/2.1"), ("accept", "*/*")]),
         Reader::with([("accept", "*/*")]),
         Reader::sending("sec-purpose", "prefetch"),
@@ -110,46 +110,46 @@ async fn robots_and_foreign_pages_hold_no_money() {
         Reader::sending("referer", "https://evil.example/page"),
     ];
 
-    for stranger in strangers {
-        let reply = stranger.post(&address).json(&reference()).send().await.unwrap();
+    for caller in unbillable {
+        let reply = caller.post(&address).json(&reference()).send().await.unwrap();
         assert_eq!(reply.status(), 200);
-        assert_eq!(held(&server), 0);
+        assert_eq!(reserved_micros(&server), 0);
     }
-    let own = Reader::sending("origin", "https://news.example");
-    own.post(&address).json(&reference()).send().await.unwrap();
+    let publisher_page = Reader::sending("origin", "https://news.example");
+    publisher_page.post(&address).json(&reference()).send().await.unwrap();
 
-    assert_eq!(held(&server), i64::try_from(PRICE_MICROS).unwrap());
+    assert_eq!(reserved_micros(&server), i64::try_from(PRICE_MICROS).unwrap());
 }
 
-/// What decisions hold of all budgets, in micros.
-fn held(server: &TestServer) -> i64 {
+/// Sum of the reservations of all campaign budgets, in micros.
+fn reserved_micros(server: &TestServer) -> i64 {
     let now_ms = server.inner.clock.now_ms();
     let live = server.inner.live();
-    live.fixtures.purses.iter().map(|purse| purse.content(now_ms).held.get()).sum()
+    live.fixtures.purses.iter().map(|purse| purse.balance(now_ms).reserved.get()).sum()
 }
 
 #[tokio::test]
-async fn a_field_that_names_a_person_is_refused() {
+async fn a_field_that_identifies_a_reader_is_rejected() {
     let server = TestServer::start().await;
 
     for name in ["user", "user_id", "email", "ip", "device_id", "cookie"] {
         for pointer in ["", "/viewer", "/page"] {
-            let page = reference_with(&format!("{pointer}/{name}"), json!("somebody"));
+            let page = reference_with(&format!("{pointer}/{name}"), json!("reader-1"));
             let reply = server.ask(&page).await;
             assert_eq!(reply.status(), 422, "{pointer}/{name}");
             let problem: Value = reply.json().await.unwrap();
             assert_eq!(problem["field"], json!(format!("{pointer}/{name}")[1..].replace('/', ".")));
         }
-        let call = format!("{}{BY_PARAMETERS}&{name}=somebody", server.public);
+        let call = format!("{}{BY_PARAMETERS}&{name}=reader-1", server.public);
         assert_eq!(server.reader.get(&call).send().await.unwrap().status(), 422, "{name}");
     }
 }
 
 #[tokio::test]
-async fn mistakes_are_named_with_a_stable_code() {
+async fn errors_have_stable_codes() {
     let server = TestServer::start().await;
     let cases = [
-        (reference_with("/publisher", json!("nobody")), 404, "unknown_publisher"),
+        (reference_with("/publisher", json!("unknown")), 404, "unknown_publisher"),
         (reference_with("/placements", json!([])), 422, "refused"),
         (reference_with("/page/topics", json!("rust")), 422, "refused"),
         (reference_with("/page/keywords", json!(["x".repeat(20_000)])), 413, "too_large"),
@@ -161,7 +161,7 @@ async fn mistakes_are_named_with_a_stable_code() {
         assert_eq!(reply.headers()["content-type"], "application/problem+json");
         let problem: Value = reply.json().await.unwrap();
         assert_eq!(problem["status"], status);
-        assert!(problem["code"].as_str().is_some_and(|told| !told.is_empty()), "{problem}");
+        assert!(problem["code"].as_str().is_some_and(|code| !code.is_empty()), "{problem}");
         assert!(problem["request_id"].is_string());
         if status == 404 {
             assert_eq!(problem["code"], code);
@@ -173,7 +173,7 @@ async fn mistakes_are_named_with_a_stable_code() {
 }
 
 #[tokio::test]
-async fn what_is_too_much_or_unknown_is_dropped_with_a_warning_or_refused_when_strict() {
+async fn excess_or_unknown_input_is_dropped_with_a_warning_or_rejected_when_strict() {
     let server = TestServer::start().await;
     let mut page = reference();
     let more = (0..19).map(|n| format!("topic-{n}"));
@@ -186,7 +186,7 @@ async fn what_is_too_much_or_unknown_is_dropped_with_a_warning_or_refused_when_s
     let strict = server.ask(&page).await;
 
     let warnings = answer["warnings"].to_string();
-    assert!(warnings.contains("page.topics: 20 given, 16 allowed"), "{warnings}");
+    assert!(warnings.contains("page.topics: 20 items exceed the limit of 16"), "{warnings}");
     assert!(warnings.contains("page.colour: unknown field"), "{warnings}");
     assert_eq!(Decision(answer["decisions"]["article-end"].clone()).sponsor(), "zahid-host");
     assert_eq!(strict.status(), 422);
@@ -194,7 +194,7 @@ async fn what_is_too_much_or_unknown_is_dropped_with_a_warning_or_refused_when_s
 }
 
 #[tokio::test]
-async fn a_unit_in_html_is_complete_and_counts_itself() {
+async fn an_html_unit_is_complete_and_has_an_impression_pixel() {
     let server = TestServer::start().await;
     let path = BY_PARAMETERS.replace("/v1/decisions", "/v1/unit");
 
@@ -211,7 +211,7 @@ async fn a_unit_in_html_is_complete_and_counts_itself() {
 }
 
 #[tokio::test]
-async fn a_unit_in_a_frame_holds_its_money_like_any_other() {
+async fn a_unit_in_an_iframe_reserves_money_like_any_other() {
     let server = Setup::default().start().await;
     let path = BY_PARAMETERS.replace("/v1/decisions", "/v1/unit");
 
@@ -219,13 +219,14 @@ async fn a_unit_in_a_frame_holds_its_money_like_any_other() {
     let page = frame.get(&format!("{}{path}", server.public)).send().await.unwrap();
 
     assert_eq!(page.status(), 200);
-    assert_eq!(held(&server), i64::try_from(PRICE_MICROS).unwrap());
+    assert_eq!(reserved_micros(&server), i64::try_from(PRICE_MICROS).unwrap());
 }
 
 #[tokio::test]
-async fn an_address_that_floods_gets_the_prebuilt_answer_and_holds_nothing() {
-    let flood = |settings: &mut adjacent::config::Settings| settings.limits.flood_per_second = 5;
-    let server = Setup::default().settings(flood).start().await;
+async fn a_flooding_address_gets_the_overload_response_and_reserves_nothing() {
+    let low_limit =
+        |settings: &mut adjacent::config::Settings| settings.limits.flood_per_second = 5;
+    let server = Setup::default().settings(low_limit).start().await;
 
     let mut shed = 0;
     for _ in 0..60 {

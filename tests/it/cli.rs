@@ -1,4 +1,4 @@
-//! The executable as an operator meets it: words, files and exit codes.
+//! The command line of the executable: output, files and exit codes.
 
 use crate::harness::ports::free_port;
 use std::path::Path;
@@ -16,11 +16,11 @@ fn run(arguments: &[&str]) -> Output {
     adjacent(arguments).output().unwrap()
 }
 
-fn out(output: &Output) -> String {
+fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn err(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
@@ -28,17 +28,17 @@ fn json(output: &Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A copy of the project's configuration to change, and a data directory beside it.
-struct Place {
+/// A copy of the project's configuration to change, and a data directory next to it.
+struct Installation {
     folder: tempfile::TempDir,
 }
 
-impl Place {
-    fn new() -> Place {
-        let place = Place { folder: tempfile::tempdir().unwrap() };
+impl Installation {
+    fn new() -> Installation {
+        let installation = Installation { folder: tempfile::tempdir().unwrap() };
         let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
         for inner in ["", "inventory", "inventory/pictures"] {
-            let to = place.folder.path().join("config").join(inner);
+            let to = installation.folder.path().join("config").join(inner);
             std::fs::create_dir_all(&to).unwrap();
             for entry in std::fs::read_dir(config.join(inner)).unwrap() {
                 let entry = entry.unwrap();
@@ -47,71 +47,71 @@ impl Place {
                 }
             }
         }
-        place
+        installation
     }
 
-    fn at(&self, name: &str) -> String {
+    fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
     fn change(&self, file: &str, from: &str, to: &str) {
         let path = self.folder.path().join("config").join(file);
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{from}");
+        assert!(text.contains(from), "not found: {from}");
         std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
     }
 
-    fn apply(&self, more: &[&str]) -> Output {
-        let (config, data) = (self.at("config"), self.at("data"));
-        run(&[&["apply", &config, "--data", &data], more].concat())
+    fn apply(&self, arguments: &[&str]) -> Output {
+        let (config, data) = (self.path("config"), self.path("data"));
+        run(&[&["apply", &config, "--data", &data], arguments].concat())
     }
 
     fn diff(&self) -> String {
-        let output = run(&["diff", &self.at("config"), "--data", &self.at("data")]);
-        assert!(output.status.success(), "{}", err(&output));
-        out(&output)
+        let output = run(&["diff", &self.path("config"), "--data", &self.path("data")]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
     }
 
     fn head(&self) -> String {
-        std::fs::read_to_string(self.at("data/catalog/head.json")).unwrap_or_default()
+        std::fs::read_to_string(self.path("data/catalog/head.json")).unwrap_or_default()
     }
 }
 
 #[test]
-fn the_projects_own_configuration_is_valid_also_where_no_file_is() {
+fn the_default_configuration_is_valid_with_and_without_files() {
     let output = run(&["check"]);
-    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
-    assert!(out(&output).starts_with("valid: settings, weights, "), "{}", out(&output));
-    let nowhere = tempfile::tempdir().unwrap();
-    let again = adjacent(&["check"]).current_dir(nowhere.path()).output().unwrap();
-    assert_eq!(out(&again), out(&output), "the same is compiled in");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("valid: settings, weights, "), "{}", stdout(&output));
+    let empty_folder = tempfile::tempdir().unwrap();
+    let without_files = adjacent(&["check"]).current_dir(empty_folder.path()).output().unwrap();
+    assert_eq!(stdout(&without_files), stdout(&output), "the defaults are compiled in");
     assert_eq!(json(&run(&["check", "--json"]))["valid"], true);
 }
 
 #[test]
-fn a_mistake_is_named_with_file_line_column_and_remedy() {
-    let place = Place::new();
-    place.change("inventory/zahid-host.toml", "price_micros", "price_micro");
-    place.change("weights.toml", "entity_boost = 2.0", "entity_boost = nan");
+fn an_error_has_file_line_column_and_remedy() {
+    let installation = Installation::new();
+    installation.change("inventory/zahid-host.toml", "price_micros", "price_micro");
+    installation.change("weights.toml", "entity_boost = 2.0", "entity_boost = nan");
 
-    let output = run(&["check", &place.at("config")]);
+    let output = run(&["check", &installation.path("config")]);
 
     assert_eq!(output.status.code(), Some(64));
-    assert_eq!(out(&output), "");
-    let said = err(&output);
-    let file = place.at("config/inventory/zahid-host.toml");
-    assert!(said.contains(&format!("{file}:27:1: ")), "{said}");
-    assert!(said.contains("did you mean `price_micros`?"), "{said}");
-    assert!(said.contains("weights.toml:5:16: entity_boost: is not a finite number"), "{said}");
+    assert_eq!(stdout(&output), "");
+    let errors = stderr(&output);
+    let file = installation.path("config/inventory/zahid-host.toml");
+    assert!(errors.contains(&format!("{file}:27:1: ")), "{errors}");
+    assert!(errors.contains("did you mean `price_micros`?"), "{errors}");
+    assert!(errors.contains("weights.toml:5:16: entity_boost: must be a finite number"), "{errors}");
 
-    let output = run(&["check", "--json", &place.at("config")]);
+    let output = run(&["check", "--json", &installation.path("config")]);
     assert_eq!(output.status.code(), Some(64));
     assert_eq!(json(&output)["problems"].as_array().unwrap().len(), 2);
     assert!(json(&output)["problems"][0]["line"].is_u64());
 }
 
 #[test]
-fn what_cannot_be_followed_is_the_operators_to_mend() {
+fn invalid_commands_and_arguments_exit_with_64() {
     for arguments in [
         vec!["chek"],
         vec!["check", "/no/such/file.toml"],
@@ -121,127 +121,127 @@ fn what_cannot_be_followed_is_the_operators_to_mend() {
         vec!["import", "iab", "/no/such/file.tsv"],
     ] {
         let output = run(&arguments);
-        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {}", err(&output));
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {}", stderr(&output));
         assert!(!output.stderr.is_empty());
     }
     assert_eq!(run(&["--help"]).status.code(), Some(0));
 }
 
 #[test]
-fn check_reads_the_datacenters_that_the_settings_name() {
-    let place = Place::new();
-    let networks = place.at("datacenters.txt");
+fn check_validates_the_datacenter_list_named_in_the_settings() {
+    let installation = Installation::new();
+    let networks = installation.path("datacenters.txt");
     std::fs::write(&networks, "203.0.113.0/24\n203.0.113.0/40\n").unwrap();
-    let path = place.at("config/adjacent.toml");
+    let path = installation.path("config/adjacent.toml");
     let settings = std::fs::read_to_string(&path).unwrap();
-    let named = format!("[traffic]\ndatacenters = \"{networks}\"\n");
+    let section = format!("[traffic]\ndatacenters = \"{networks}\"\n");
     assert!(settings.contains("[traffic]\n"), "{settings}");
-    std::fs::write(&path, settings.replacen("[traffic]\n", &named, 1)).unwrap();
+    std::fs::write(&path, settings.replacen("[traffic]\n", &section, 1)).unwrap();
 
-    let output = run(&["check", &place.at("config")]);
+    let output = run(&["check", &installation.path("config")]);
 
-    assert_eq!(output.status.code(), Some(64), "{}", out(&output));
-    assert!(err(&output).contains(&format!("{networks}:2: ")), "{}", err(&output));
+    assert_eq!(output.status.code(), Some(64), "{}", stdout(&output));
+    assert!(stderr(&output).contains(&format!("{networks}:2: ")), "{}", stderr(&output));
     std::fs::write(&networks, "203.0.113.0/24\n").unwrap();
-    assert_eq!(run(&["check", &place.at("config")]).status.code(), Some(0));
+    assert_eq!(run(&["check", &installation.path("config")]).status.code(), Some(0));
 }
 
 #[test]
-fn what_synth_prints_check_accepts() {
+fn check_accepts_a_synthetic_inventory() {
     let synth = |seed: &str| run(&["synth", "--flights", "40", "--seed", seed]);
-    let text = out(&synth("7"));
-    assert_eq!(text, out(&synth("7")), "the same seed, the same inventory");
-    assert_ne!(text, out(&synth("8")));
+    let text = stdout(&synth("7"));
+    assert_eq!(text, stdout(&synth("7")), "the same seed gives the same inventory");
+    assert_ne!(text, stdout(&synth("8")));
 
     let mut check = adjacent(&["check", "-"]);
     let mut check = check.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     std::io::Write::write_all(&mut check.stdin.take().unwrap(), text.as_bytes()).unwrap();
     let output = check.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
-    assert!(out(&output).contains("41 flights"), "{}", out(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("41 flights"), "{}", stdout(&output));
 }
 
 #[test]
-fn what_is_applied_twice_shows_no_difference() {
-    let place = Place::new();
-    let first = place.apply(&[]);
-    assert!(first.status.success(), "{}", err(&first));
-    assert!(out(&first).contains("+ zahid-ai-europe"), "{}", out(&first));
-    assert!(out(&first).ends_with("applied as number 1\n"), "{}", out(&first));
-    let head = place.head();
+fn applying_the_same_files_again_shows_no_difference() {
+    let installation = Installation::new();
+    let first = installation.apply(&[]);
+    assert!(first.status.success(), "{}", stderr(&first));
+    assert!(stdout(&first).contains("+ zahid-ai-europe"), "{}", stdout(&first));
+    assert!(stdout(&first).ends_with("applied as change 1\n"), "{}", stdout(&first));
+    let head = installation.head();
 
-    assert_eq!(out(&place.apply(&[])), "no difference\n");
-    assert_eq!(place.diff(), "no difference\n");
-    assert_eq!(place.head(), head);
+    assert_eq!(stdout(&installation.apply(&[])), "no difference\n");
+    assert_eq!(installation.diff(), "no difference\n");
+    assert_eq!(installation.head(), head);
 
-    place.change("inventory/zahid-host.toml", "8_000_000", "9_000_000");
-    let shown = "flights\n  ~ zahid-ai-europe\n      price_micros: 8000000 → 9000000\n";
-    assert_eq!(place.diff(), shown);
-    let output = place.apply(&["--json"]);
+    installation.change("inventory/zahid-host.toml", "8_000_000", "9_000_000");
+    let expected = "flights\n  ~ zahid-ai-europe\n      price_micros: 8000000 → 9000000\n";
+    assert_eq!(installation.diff(), expected);
+    let output = installation.apply(&["--json"]);
     assert_eq!(json(&output)["applied"], true);
     assert_eq!(json(&output)["number"], 2);
-    let audit = std::fs::read_to_string(place.at("data/catalog/audit.log")).unwrap();
+    let audit = std::fs::read_to_string(installation.path("data/catalog/audit.log")).unwrap();
     assert_eq!(audit.lines().count(), 2);
 }
 
 #[test]
-fn a_broken_folder_changes_nothing_that_is_served() {
-    let place = Place::new();
-    assert!(place.apply(&[]).status.success());
-    let head = place.head();
-    place.change("inventory/zahid-host.toml", "8_000_000", "9_000_000");
-    place.change("labels.toml", "[\"AT\"]", "[\"DE\"]");
+fn an_invalid_folder_does_not_change_the_served_catalog() {
+    let installation = Installation::new();
+    assert!(installation.apply(&[]).status.success());
+    let head = installation.head();
+    installation.change("inventory/zahid-host.toml", "8_000_000", "9_000_000");
+    installation.change("labels.toml", "[\"AT\"]", "[\"DE\"]");
 
-    let output = place.apply(&[]);
+    let output = installation.apply(&[]);
 
     assert_eq!(output.status.code(), Some(64));
-    assert!(err(&output).contains("labels.toml:"), "{}", err(&output));
-    assert_eq!(place.head(), head);
+    assert!(stderr(&output).contains("labels.toml:"), "{}", stderr(&output));
+    assert_eq!(installation.head(), head);
 }
 
 #[test]
-fn a_look_at_the_difference_leaves_no_trace() {
-    let place = Place::new();
-    assert!(place.diff().contains("+ zahid-ai-europe"));
-    assert!(!Path::new(&place.at("data")).exists());
+fn diff_writes_no_files() {
+    let installation = Installation::new();
+    assert!(installation.diff().contains("+ zahid-ai-europe"));
+    assert!(!Path::new(&installation.path("data")).exists());
 }
 
 #[test]
 fn a_weight_that_moves_by_more_than_half_needs_force() {
-    let place = Place::new();
-    assert!(place.apply(&[]).status.success());
-    place.change("weights.toml", "entity_boost = 2.0", "entity_boost = 20.0");
+    let installation = Installation::new();
+    assert!(installation.apply(&[]).status.success());
+    installation.change("weights.toml", "entity_boost = 2.0", "entity_boost = 20.0");
 
-    let output = place.apply(&["--yes"]);
+    let output = installation.apply(&["--yes"]);
     assert_eq!(output.status.code(), Some(64));
-    assert!(err(&output).contains("entity_boost by 900 %"), "{}", err(&output));
-    assert!(place.head().contains("\"number\": 1"));
+    assert!(stderr(&output).contains("entity_boost by 900 %"), "{}", stderr(&output));
+    assert!(installation.head().contains("\"number\": 1"));
 
-    assert!(place.apply(&["--force"]).status.success());
-    assert!(place.head().contains("\"number\": 2"));
+    assert!(installation.apply(&["--force"]).status.success());
+    assert!(installation.head().contains("\"number\": 2"));
 }
 
 #[test]
-fn schemas_and_imports_are_printed_for_others_to_read() {
-    for what in ["inventory", "weights", "labels", "config"] {
-        assert!(json(&run(&["schema", what]))["properties"].is_object(), "{what}");
+fn schemas_and_imports_are_printed_to_standard_output() {
+    for document in ["inventory", "weights", "labels", "config"] {
+        assert!(json(&run(&["schema", document]))["properties"].is_object(), "{document}");
     }
-    let place = Place::new();
-    let file = place.at("tiers.tsv");
+    let installation = Installation::new();
+    let file = installation.path("tiers.tsv");
     let text = "Tiers v9.2\t\t\nUnique ID\tParent\tName\n1\t\tBoats & Ships\nX2\t1\tCanoes\n";
     std::fs::write(&file, text).unwrap();
     let output = run(&["import", "iab", &file]);
     assert_eq!(
-        out(&output),
+        stdout(&output),
         "[[topics]]\nid = \"boats-and-ships\"\nname = \"Boats & Ships\"\naliases = [\"iab-9.2-1\"]\n\n\
          [[topics]]\nid = \"canoes\"\nname = \"Canoes\"\nparent = \"boats-and-ships\"\naliases = [\"iab-9.2-X2\"]\n\n"
     );
 }
 
 #[test]
-fn a_probe_that_reaches_no_server_says_so_with_1() {
-    let nobody = format!("127.0.0.1:{}", free_port());
-    let output = run(&["health", "--ops", &nobody]);
-    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
-    assert!(err(&output).contains("not ready"), "{}", err(&output));
+fn a_health_check_without_a_server_exits_with_1() {
+    let unused_address = format!("127.0.0.1:{}", free_port());
+    let output = run(&["health", "--ops", &unused_address]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("not ready"), "{}", stderr(&output));
 }

@@ -1,4 +1,4 @@
-//! The operator's console: its page, its files, and what it reads of what is sold.
+//! The operator console: its page, its files and the overview behind it.
 
 use crate::harness::Setup;
 use crate::harness::TestServer;
@@ -13,8 +13,8 @@ const FLIGHT: &str = "zahid-ai-europe";
 async fn overview(server: &TestServer, search: &str) -> Value {
     let url = format!("{}/v1/admin/overview", server.ops);
     let url = url::Url::parse_with_params(&url, [("search", search)]).unwrap();
-    let call = server.reader.get(url.as_str());
-    let reply = call.bearer_auth(server.key("operator")).send().await.unwrap();
+    let request = server.reader.get(url.as_str());
+    let reply = request.bearer_auth(server.key("operator")).send().await.unwrap();
     assert_eq!(reply.status(), 200);
     reply.json().await.unwrap()
 }
@@ -22,8 +22,8 @@ async fn overview(server: &TestServer, search: &str) -> Value {
 /// Every flight of an overview.
 fn flights(overview: &Value) -> Vec<&Value> {
     let advertisers = overview["advertisers"].as_array().unwrap().iter();
-    let campaigns = advertisers.flat_map(|one| one["campaigns"].as_array().unwrap());
-    campaigns.flat_map(|one| one["flights"].as_array().unwrap()).collect()
+    let campaigns = advertisers.flat_map(|advertiser| advertiser["campaigns"].as_array().unwrap());
+    campaigns.flat_map(|campaign| campaign["flights"].as_array().unwrap()).collect()
 }
 
 fn flight<'a>(overview: &'a Value, id: &str) -> &'a Value {
@@ -31,14 +31,14 @@ fn flight<'a>(overview: &'a Value, id: &str) -> &'a Value {
 }
 
 async fn admin(server: &TestServer, path: &str, body: &Value) {
-    let call = server.reader.post(&format!("{}/v1/admin/{path}", server.ops));
-    let reply = call.bearer_auth(server.key("operator")).json(body).send().await.unwrap();
+    let request = server.reader.post(&format!("{}/v1/admin/{path}", server.ops));
+    let reply = request.bearer_auth(server.key("operator")).json(body).send().await.unwrap();
     let status = reply.status();
     assert_eq!(status, 200, "{}", reply.text().await.unwrap());
 }
 
 #[tokio::test]
-async fn the_console_is_one_page_with_its_own_files_and_nothing_that_a_key_protects() {
+async fn the_console_is_one_page_with_its_own_files_and_no_protected_data() {
     let server = TestServer::start().await;
     let get = |path: &str| server.reader.get(&format!("{}{path}", server.ops)).send();
 
@@ -51,47 +51,55 @@ async fn the_console_is_one_page_with_its_own_files_and_nothing_that_a_key_prote
     for secret in [server.key("operator"), FLIGHT, "zahid-launch", "eu-tech-news"] {
         assert!(!page.contains(secret), "{secret}");
     }
-    assert!(page.contains("The flight names the page&#39;s own topic."), "explanations");
+    assert!(
+        page.contains("The flight names the page&#39;s own topic."),
+        "descriptions of the filters"
+    );
     let files: Vec<&str> =
         page.split("\"/embed/").skip(1).filter_map(|after| after.split('"').next()).collect();
     assert_eq!(files.len(), 2, "{files:?}");
     for file in files {
         let reply = get(&format!("/embed/{file}")).await.unwrap();
         let kind = reply.headers()["content-type"].to_str().unwrap().to_owned();
-        let wanted = if file.ends_with(".js") { "text/javascript" } else { "text/css" };
-        assert!(reply.status() == 200 && kind.starts_with(wanted), "{file}: {kind}");
+        let expected = if file.ends_with(".js") { "text/javascript" } else { "text/css" };
+        assert!(reply.status() == 200 && kind.starts_with(expected), "{file}: {kind}");
     }
     let public = server.reader.get(&format!("{}/console", server.public)).send().await.unwrap();
     assert_eq!(public.status(), 404, "the public listener has no console");
 }
 
 #[tokio::test]
-async fn an_overview_says_what_the_ledger_says() {
+async fn the_overview_matches_the_ledger() {
     let server = TestServer::start().await;
     for _ in 0..3 {
         server.reader.impression(&server.unit().await).await;
     }
 
-    let told = overview(&server, "").await;
-    let own = flight(&told, FLIGHT);
+    let reply = overview(&server, "").await;
+    let own = flight(&reply, FLIGHT);
 
     assert_eq!(own["status"], "open");
     assert_eq!(own["delivered_impressions"], 3);
     assert_eq!(own["spent_today_micros"], 3 * PRICE_MICROS);
-    assert_eq!(own["left_micros"], 200_000_000 - 3 * PRICE_MICROS, "of its campaign's day");
+    assert_eq!(
+        own["left_micros"],
+        200_000_000 - 3 * PRICE_MICROS,
+        "of the campaign's daily budget"
+    );
     assert_eq!((&own["tier"], &own["bills"]), (&json!("standard"), &json!("impression")));
-    let advertiser = told["advertisers"].as_array().unwrap().iter();
-    let advertiser = advertiser.into_iter().find(|one| one["id"] == "zahid-host").unwrap();
+    let advertiser = reply["advertisers"].as_array().unwrap().iter();
+    let advertiser =
+        advertiser.into_iter().find(|advertiser| advertiser["id"] == "zahid-host").unwrap();
     let campaign = &advertiser["campaigns"][0];
     assert_eq!(campaign["spent_micros"], 3 * PRICE_MICROS);
     assert_eq!(campaign["spent_today_micros"], 3 * PRICE_MICROS);
     assert_eq!(advertiser["currency"], "EUR");
-    assert_eq!(told["found"], told["flights"]);
-    assert_eq!(told["left_off"], 0);
+    assert_eq!(reply["found"], reply["flights"]);
+    assert_eq!(reply["left_off"], 0);
 }
 
 #[tokio::test]
-async fn a_flight_says_what_stands_in_its_way() {
+async fn a_flight_reports_why_it_is_not_served() {
     let server = Setup::default().inventory(inventory::sold(1)).clock().start().await;
     let status = async || flight(&overview(&server, "").await, FLIGHT)["status"].clone();
     assert_eq!(status().await, "open");
@@ -99,8 +107,8 @@ async fn a_flight_says_what_stands_in_its_way() {
     let stop =
         |what: &str, id: &str, stopped: bool| json!({"what": what, "id": id, "stopped": stopped});
     admin(&server, "stops", &stop("campaign", "zahid-launch", true)).await;
-    let told = overview(&server, "").await;
-    let own = flight(&told, FLIGHT);
+    let reply = overview(&server, "").await;
+    let own = flight(&reply, FLIGHT);
     assert_eq!((&own["status"], &own["stopped"]), (&json!("stopped"), &json!(false)));
     admin(&server, "stops", &stop("campaign", "zahid-launch", false)).await;
 
@@ -116,39 +124,40 @@ async fn a_flight_says_what_stands_in_its_way() {
 }
 
 #[tokio::test]
-async fn a_search_finds_by_id_name_and_state_and_nothing_else() {
+async fn a_search_matches_id_name_and_status_only() {
     let server = TestServer::start().await;
     let ids = async |search: &str| -> Vec<String> {
-        let told = overview(&server, search).await;
-        let found = flights(&told).into_iter().map(|one| one["id"].as_str().unwrap().to_owned());
+        let reply = overview(&server, search).await;
+        let found =
+            flights(&reply).into_iter().map(|flight| flight["id"].as_str().unwrap().to_owned());
         found.collect()
     };
 
     assert_eq!(ids("ZAHID").await, [FLIGHT]);
-    assert_eq!(ids("launch europe").await, [FLIGHT], "words of its campaign's name");
+    assert_eq!(ids("launch europe").await, [FLIGHT], "words of the campaign's name");
     assert_eq!(ids("house").await, ["house-newsletter"]);
     assert!(ids("no-such-thing").await.is_empty());
     assert!(ids("stopped").await.is_empty());
     let stop = json!({"what": "publisher", "id": "eu-tech-news", "stopped": true});
     admin(&server, "stops", &stop).await;
-    let told = overview(&server, "stopped").await;
-    assert_eq!(told["publishers"].as_array().unwrap().len(), 1);
-    assert_eq!(told["publishers"][0]["id"], "eu-tech-news");
-    assert_eq!(told["advertisers"], json!([]));
+    let reply = overview(&server, "stopped").await;
+    assert_eq!(reply["publishers"].as_array().unwrap().len(), 1);
+    assert_eq!(reply["publishers"][0]["id"], "eu-tech-news");
+    assert_eq!(reply["advertisers"], json!([]));
 }
 
 #[tokio::test]
-async fn a_large_inventory_is_cut_and_says_so() {
+async fn a_large_overview_is_truncated_and_reports_how_many_are_left_off() {
     let inventory = adjacent::catalog::synth::inventory(400, 7);
     let text = toml::to_string(&inventory).unwrap();
     let server = Setup::default().inventory(text).start().await;
 
-    let told = overview(&server, "").await;
+    let reply = overview(&server, "").await;
 
-    assert_eq!(flights(&told).len(), 200);
-    assert_eq!(told["flights"], inventory.flights.len());
-    assert_eq!(told["left_off"], inventory.flights.len() - 200);
+    assert_eq!(flights(&reply).len(), 200);
+    assert_eq!(reply["flights"], inventory.flights.len());
+    assert_eq!(reply["left_off"], inventory.flights.len() - 200);
     let last = server.inner.live().snapshot().inventory.flights.last().unwrap().id.to_string();
-    assert!(flights(&told).iter().all(|one| one["id"] != last), "it is beyond the cut");
-    assert_eq!(flight(&overview(&server, &last).await, &last)["id"], last, "and is found");
+    assert!(flights(&reply).iter().all(|flight| flight["id"] != last), "beyond the limit");
+    assert_eq!(flight(&overview(&server, &last).await, &last)["id"], last, "a search finds it");
 }

@@ -1,4 +1,4 @@
-//! The executable, killed in the middle of its work: what it acknowledged is there when it is back.
+//! The executable is killed under load: acknowledged events survive the restart.
 
 use crate::harness::Process;
 use crate::harness::Reader;
@@ -16,28 +16,28 @@ use tokio::task::JoinSet;
 const ROUNDS: usize = 8;
 const READERS: usize = 6;
 
-/// Each impression that was sent, by its path, and whether it was acknowledged.
+/// Impressions sent so far: URL path, and whether the server acknowledged the event.
 type Sent = Arc<Mutex<BTreeMap<String, bool>>>;
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_or_counted_twice_by_kill_9_under_load() {
-    let place = Place::new();
+    let installation = Place::new();
     let sent = Sent::default();
     for _ in 0..ROUNDS {
-        let process = place.serve();
+        let process = installation.serve();
         assert_recovered(&process, &sent).await;
         let mut load = JoinSet::new();
         for _ in 0..READERS {
             load.spawn(read_pages(process.public.clone(), sent.clone()));
         }
-        // The moment of the kill is random on purpose; nothing is waited for.
-        let moment = rand::rng().random_range(50..1_200);
-        tokio::time::sleep(Duration::from_millis(moment)).await;
+        // The moment of the kill is random on purpose.
+        let delay_ms = rand::rng().random_range(50..1_200);
+        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
         process.kill();
         load.join_all().await;
     }
 
-    let process = place.serve();
+    let process = installation.serve();
     assert_recovered(&process, &sent).await;
     replay(&process, &sent).await;
     let once = process.scrape().await;
@@ -46,7 +46,7 @@ async fn nothing_acknowledged_is_lost_or_counted_twice_by_kill_9_under_load() {
     process.kill();
 
     let tokens = u64::try_from(sent.lock().unwrap().len()).unwrap();
-    assert!(tokens > 50, "there was load: {tokens}");
+    assert!(tokens > 50, "only {tokens} impressions sent");
     for scrape in [&once, &twice] {
         assert_eq!(scrape.events("impression", "counted"), tokens);
         assert_eq!(scrape.spent(), tokens * PRICE_MICROS);
@@ -54,17 +54,17 @@ async fn nothing_acknowledged_is_lost_or_counted_twice_by_kill_9_under_load() {
     }
     let duplicates = |scrape: &crate::harness::Scrape| scrape.events("impression", "duplicate");
     assert_eq!(duplicates(&twice), duplicates(&once) + tokens);
-    let data = place.path("data").display().to_string();
+    let data = installation.path("data").display().to_string();
     let server = Setup::default().settings(|settings| settings.store.data = data).start().await;
     server.assert_books_balance().await;
 }
 
-/// Asks for pages and reports their impressions until the server is gone.
+/// Requests decisions and reports their impressions until the server stops replying.
 async fn read_pages(public: String, sent: Sent) {
     let reader = Reader::new();
     loop {
-        let call = reader.post(&format!("{public}/v1/decisions")).json(&reference());
-        let Ok(reply) = call.send().await else { return };
+        let request = reader.post(&format!("{public}/v1/decisions")).json(&reference());
+        let Ok(reply) = request.send().await else { return };
         let Ok(answer) = reply.json::<serde_json::Value>().await else { return };
         let url = answer["decisions"]["article-end"]["event_urls"]["impression"].as_str().unwrap();
         let path = url.strip_prefix(&public).unwrap().to_owned();
@@ -76,7 +76,7 @@ async fn read_pages(public: String, sent: Sent) {
     }
 }
 
-/// Everything acknowledged is counted, and no more than was sent.
+/// Asserts that every acknowledged event is counted, and no more than were sent.
 async fn assert_recovered(process: &Process, sent: &Sent) {
     let (acknowledged, all) = {
         let sent = sent.lock().unwrap();
@@ -86,10 +86,10 @@ async fn assert_recovered(process: &Process, sent: &Sent) {
     let counted = usize::try_from(scrape.events("impression", "counted")).unwrap();
     assert!((acknowledged..=all).contains(&counted), "{acknowledged} <= {counted} <= {all}");
     assert_eq!(scrape.spent(), counted as u64 * PRICE_MICROS);
-    assert_eq!(scrape.count("adjacent_journal_damaged_places"), 0, "a torn end is no damage");
+    assert_eq!(scrape.count("adjacent_journal_damaged_places"), 0, "a torn end is not corruption");
 }
 
-/// Sends every token that was ever sent once more.
+/// Sends every token again.
 async fn replay(process: &Process, sent: &Sent) {
     let reader = Reader::new();
     let paths: Vec<String> = sent.lock().unwrap().keys().cloned().collect();
@@ -104,16 +104,16 @@ async fn replay(process: &Process, sent: &Sent) {
 }
 
 #[tokio::test]
-async fn a_second_server_on_the_same_data_is_refused_and_the_first_goes_on() {
-    let place = Place::new();
-    let process = place.serve();
+async fn a_second_server_on_the_same_data_directory_does_not_start_and_the_first_keeps_serving() {
+    let installation = Place::new();
+    let process = installation.serve();
 
     let second =
-        place.command(&["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]).output();
+        installation.command(&["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]).output();
     let second = second.unwrap();
 
     assert_eq!(second.status.code(), Some(64));
-    let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(said.contains("is held by a running server"), "{said}");
+    let errors = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(errors.contains("is in use by a running server"), "{errors}");
     assert!(process.decide(&Reader::new(), &reference()).await.is_some());
 }

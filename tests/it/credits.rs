@@ -1,4 +1,4 @@
-//! Money given back: new entries, once each, seen by everybody.
+//! Credits and refunds: each is a new entry, applied once, and every report includes it.
 
 use crate::harness::Setup;
 use crate::harness::TestServer;
@@ -11,11 +11,11 @@ use serde_json::json;
 async fn post(server: &TestServer, path: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
     server.settled().await;
     let url = format!("{}/v1/admin/{path}", server.ops);
-    let mut call = server.reader.post(&url).bearer_auth(server.key("operator")).json(body);
+    let mut request = server.reader.post(&url).bearer_auth(server.key("operator")).json(body);
     if let Some(key) = key {
-        call = call.header("idempotency-key", key);
+        request = request.header("idempotency-key", key);
     }
-    let reply = call.send().await.unwrap();
+    let reply = request.send().await.unwrap();
     (reply.status().as_u16(), reply.json().await.unwrap())
 }
 
@@ -36,10 +36,10 @@ pub async fn a_credited_event_counts_no_more_costs_nothing_and_is_named(setup: S
         server.reader.impression(&unit).await;
         units.push(unit);
     }
-    let asked = json!({ "decisions": [units[0].id()], "note": "a click farm" });
+    let credit = json!({ "decisions": [units[0].id()], "note": "a click farm" });
 
-    let (status, first) = post(&server, "credits", None, &asked).await;
-    let (_, again) = post(&server, "credits", None, &asked).await;
+    let (status, first) = post(&server, "credits", None, &credit).await;
+    let (_, again) = post(&server, "credits", None, &credit).await;
 
     assert_eq!((status, &first["micros"]["EUR"]), (200, &json!(PRICE_MICROS)), "{first:#}");
     assert_eq!(first["credited"][0]["before"], false);
@@ -51,7 +51,7 @@ pub async fn a_credited_event_counts_no_more_costs_nothing_and_is_named(setup: S
     assert_eq!(scrape.invalid("impression", "credited"), 1);
     scrape.assert_every_event_is_accounted_for();
 
-    // Its money is there to be spent again, and everybody says the same, also after a restart.
+    // The money is available again, and all reports agree, also after a restart.
     let server = server.restart().await;
     let total = total(&server).await;
     assert_eq!(total["impressions"], json!({ "gross": 2, "invalid": 1, "net": 1 }));
@@ -65,15 +65,15 @@ pub async fn a_credited_event_counts_no_more_costs_nothing_and_is_named(setup: S
 pub async fn a_refund_moves_money_and_no_count_and_the_same_key_gives_once(setup: Setup) {
     let server = setup.clock().start().await;
     server.reader.impression(&server.unit().await).await;
-    // The day is the sponsor's.
+    // Refunds are by day in the advertiser's time zone.
     let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
     let today = server.inner.clock.now().to_zoned(berlin).date().to_string();
     let refund = |micros: u64| json!({ "campaign": "zahid-launch", "day": today, "micros": micros, "note": "down" });
 
     assert_eq!(post(&server, "refunds", None, &refund(500)).await.0, 422);
     for _ in 0..2 {
-        let (status, given) = post(&server, "refunds", Some("one"), &refund(500)).await;
-        assert_eq!((status, &given["micros"]), (200, &json!(500)), "{given:#}");
+        let (status, refunded) = post(&server, "refunds", Some("one"), &refund(500)).await;
+        assert_eq!((status, &refunded["micros"]), (200, &json!(500)), "{refunded:#}");
     }
     assert_eq!(post(&server, "refunds", Some("one"), &refund(600)).await.0, 422);
     let (_, rest) = post(&server, "refunds", Some("two"), &refund(u64::from(u32::MAX))).await;
@@ -85,7 +85,7 @@ pub async fn a_refund_moves_money_and_no_count_and_the_same_key_gives_once(setup
 }
 
 #[tokio::test]
-async fn what_cannot_be_given_back_is_refused_by_its_field() {
+async fn invalid_credits_and_refunds_are_rejected_by_field() {
     let server = TestServer::start().await;
     for (path, body, field) in [
         ("credits", json!({ "decisions": ["x"], "note": "n" }), "decisions[0]"),
@@ -105,12 +105,12 @@ async fn what_cannot_be_given_back_is_refused_by_its_field() {
         let (status, problem) = post(&server, path, Some("k"), &body).await;
         assert_eq!((status, &problem["field"]), (422, &json!(field)), "{problem:#}");
     }
-    let nobody = json!({ "campaign": "nobody", "day": "2026-11-25", "micros": 1, "note": "n" });
-    assert_eq!(post(&server, "refunds", Some("k"), &nobody).await.0, 404);
+    let unknown = json!({ "campaign": "unknown", "day": "2026-11-25", "micros": 1, "note": "n" });
+    assert_eq!(post(&server, "refunds", Some("k"), &unknown).await.0, 404);
 }
 
 #[tokio::test]
-async fn a_report_knows_what_was_asked_for_and_what_was_filled() {
+async fn a_publisher_report_has_opportunities_and_no_fill_reasons() {
     let server = Setup::default().clock().start().await;
     for topic in ["ai-infrastructure", "gardening"] {
         let mut page = reference();
@@ -127,12 +127,13 @@ async fn a_report_knows_what_was_asked_for_and_what_was_filled() {
     let total = &report["total"][0];
     assert_eq!((&total["requests"], &total["filled"]), (&json!(2), &json!(1)), "{report:#}");
     assert_eq!(total["no_fill"], json!({ "commercial_off": 1 }), "{report:#}");
-    let empty = report["rows"].as_array().unwrap().iter().find(|row| row["filled"] == 0).unwrap();
-    assert_eq!(empty["revenue_micros"], 0, "{report:#}");
+    let unfilled =
+        report["rows"].as_array().unwrap().iter().find(|row| row["filled"] == 0).unwrap();
+    assert_eq!(unfilled["revenue_micros"], 0, "{report:#}");
     let path = "/v1/reports/advertisers/zahid-host?by=topic";
     let (_, report) = server.get_as("advertiser:zahid-host", path).await;
     assert_eq!(report["total"][0]["filled"], 1, "{report:#}");
-    for theirs in ["revenue_micros", "no_fill"] {
-        assert!(report["total"][0].get(theirs).is_none(), "{report:#}");
+    for field in ["revenue_micros", "no_fill"] {
+        assert!(report["total"][0].get(field).is_none(), "{report:#}");
     }
 }

@@ -1,4 +1,4 @@
-//! Machines that cannot reach their store: what waits for them, what they sell, what they say.
+//! Instances without a connection to Redis: pending events, lease use and the stale flag.
 
 use crate::harness::Redis;
 use crate::harness::Setup;
@@ -10,35 +10,35 @@ use crate::proxy::Mood;
 use crate::proxy::Proxy;
 
 #[tokio::test]
-async fn a_click_waits_for_the_impression_that_a_cut_off_machine_has_on_its_disk() {
+async fn a_click_waits_for_the_impression_on_the_disk_of_a_disconnected_instance() {
     let redis = Redis::start();
     let proxy = Proxy::start(redis.port());
-    let far = format!("redis://127.0.0.1:{}", proxy.port());
+    let proxied_url = format!("redis://127.0.0.1:{}", proxy.port());
     let setup = || {
         Setup::default().on(&redis).settings(|settings| {
             settings.windows.orphan_grace_seconds = 2;
             settings.windows.click_after_ms = 0;
         })
     };
-    let near = setup().start().await;
-    let cut = setup().settings(|settings| settings.store.url = far).start().await;
-    let unit = near.unit().await;
+    let connected = setup().start().await;
+    let disconnected = setup().settings(|settings| settings.store.url = proxied_url).start().await;
+    let unit = connected.unit().await;
     let (_, token) = unit.impression_url().split_once("/e/").unwrap();
     proxy.is_now(Mood::Refuses);
-    assert!(cut.reader.fire(&format!("{}/e/{token}", cut.public)).await.recorded);
-    near.click(&unit, "primary").await;
+    assert!(disconnected.reader.fire(&format!("{}/e/{token}", disconnected.public)).await.recorded);
+    connected.click(&unit, "primary").await;
 
-    // The grace is over, and the machine that has the click has said so.
-    let clicked_ms = near.inner.clock.now_ms();
-    until("the clock of the log is past the grace", async || {
-        (near.inner.ledger.state().latest_ms() > clicked_ms + 2_000).then_some(())
+    // The grace period is over, and the log's clock has advanced past it.
+    let clicked_ms = connected.inner.clock.now_ms();
+    until("a log time after the grace period", async || {
+        (connected.inner.ledger.state().latest_ms() > clicked_ms + 2_000).then_some(())
     })
     .await;
-    assert_eq!(near.verdicts(&unit).await, ["click pending"]);
+    assert_eq!(connected.verdicts(&unit).await, ["click pending"]);
 
     proxy.is_now(Mood::Well);
-    for server in [&near, &cut] {
-        until("both counted", async || {
+    for server in [&connected, &disconnected] {
+        until("both events counted", async || {
             let mut verdicts = server.verdicts(&unit).await;
             verdicts.sort();
             (verdicts == ["click counted", "impression counted"]).then_some(())
@@ -47,13 +47,14 @@ async fn a_click_waits_for_the_impression_that_a_cut_off_machine_has_on_its_disk
     }
 }
 
-/// Whether an answer says that the inventory is stale.
+/// Whether a decision response reports a stale snapshot.
 async fn is_stale(server: &TestServer) -> bool {
     server.answer(&reference()).await["snapshot"]["stale"] == true
 }
 
 #[tokio::test]
-async fn without_its_store_a_machine_sells_its_part_of_a_budget_then_house_units_and_says_stale() {
+async fn without_redis_an_instance_spends_its_lease_then_serves_house_ads_and_reports_a_stale_snapshot()
+ {
     let redis = Redis::start();
     let server = Setup::default()
         .inventory(inventory::sold(300))
@@ -70,20 +71,20 @@ async fn without_its_store_a_machine_sells_its_part_of_a_budget_then_house_units
 
     redis.stands_still();
     let mut shown = 0;
-    until("its part is sold", async || {
+    until("an exhausted lease and a stale snapshot", async || {
         let unit = server.decide(&reference()).await;
         assert!(unit.fills(), "{:#}", unit.0);
-        let sold = unit.sponsor() == "zahid-host";
-        if sold {
+        let is_paid = unit.sponsor() == "zahid-host";
+        if is_paid {
             shown += 1;
             assert!(server.reader.impression(&unit).await.recorded);
         }
-        (!sold && is_stale(&server).await).then_some(())
+        (!is_paid && is_stale(&server).await).then_some(())
     })
     .await;
-    // A hundredth of what was bought, and what of it was asked for before.
+    // A lease grows in slices of at most a hundredth of the budget; a few were granted before.
     assert!((1..=8).contains(&shown), "{shown}");
-    until("only house units", async || {
+    until("a house unit", async || {
         let unit = server.decide(&reference()).await;
         (unit.text("/tier") == "house").then_some(())
     })
@@ -91,7 +92,7 @@ async fn without_its_store_a_machine_sells_its_part_of_a_budget_then_house_units
     server.reaches("adjacent_store_up", 0).await;
 
     redis.goes_on();
-    until("all is well again", async || {
+    until("the paid unit and a fresh snapshot", async || {
         let unit = server.decide(&reference()).await;
         (unit.sponsor() == "zahid-host" && !is_stale(&server).await).then_some(())
     })

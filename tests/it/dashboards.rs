@@ -1,11 +1,11 @@
-//! What dashboards and rules may say: series that a server has, labels that these series have, values
-//! that their labels take. What they show is compared with the truth by `tests/numbers`.
+//! Dashboards and alert rules use only series, labels and label values that a server exports.
+//! `tests/numbers` checks the values that they show.
 
 use crate::harness::TestServer;
-use crate::harness::expression::children;
-use crate::harness::expression::name;
-use crate::harness::expression::selectors;
-use crate::harness::expression::visit;
+use crate::harness::promql::children;
+use crate::harness::promql::metric_name;
+use crate::harness::promql::selectors;
+use crate::harness::promql::visit;
 use promql_parser::label::Matcher;
 use promql_parser::parser::Expr;
 use promql_parser::parser::LabelModifier;
@@ -17,16 +17,16 @@ use std::path::Path;
 
 const BOARDS: [&str; 5] = ["serving", "money", "traffic", "ledger", "machines"];
 
-/// Made by Prometheus itself for every target.
-const PROMETHEUS: &str = "up";
+/// Series that Prometheus itself creates for every target.
+const UP: &str = "up";
 
-/// Given to every series by Prometheus.
-const OF_TARGET: [&str; 2] = ["instance", "job"];
+/// Labels that Prometheus adds to every series.
+const TARGET_LABELS: [&str; 2] = ["instance", "job"];
 
 type Labels = BTreeMap<String, BTreeSet<String>>;
 
-/// Every series that may be read: its labels, and the values that they have.
-struct Known(BTreeMap<String, Labels>);
+/// Every series that a query may read: its labels and their values.
+struct KnownSeries(BTreeMap<String, Labels>);
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards")
@@ -57,15 +57,15 @@ fn panels(board: &Value) -> impl Iterator<Item = &Value> {
     list(&board["panels"]).iter().filter(|panel| panel["type"] != "row")
 }
 
-/// The rules of a file that have this key: `alert` or `record`.
+/// The rules of a file with this key: `alert` or `record`.
 fn rules(file: &str, key: &str) -> Vec<Value> {
     let groups = yaml(file);
     let rules = list(&groups["groups"]).iter().flat_map(|group| list(&group["rules"]));
     rules.filter(|rule| rule.get(key).is_some()).cloned().collect()
 }
 
-/// An expression as Prometheus gets it, Grafana's variables filled in.
-fn parsed(expression: &str, of: &str) -> Expr {
+/// Parses an expression with Grafana's variables filled in.
+fn parsed(expression: &str, source: &str) -> Expr {
     let plain = expression
         .replace("$__rate_interval", "1m")
         .replace("$__range", "1h")
@@ -73,20 +73,20 @@ fn parsed(expression: &str, of: &str) -> Expr {
     let plain = ["$campaign", "$currency", "$flight", "$kind"]
         .iter()
         .fold(plain, |text, variable| text.replace(variable, ".*"));
-    assert!(!plain.contains('$'), "{of}: a variable that the dashboard has not: {expression}");
-    promql_parser::parser::parse(&plain).unwrap_or_else(|error| panic!("{of}: {error}"))
+    assert!(!plain.contains('$'), "{source}: unknown dashboard variable: {expression}");
+    promql_parser::parser::parse(&plain).unwrap_or_else(|error| panic!("{source}: {error}"))
 }
 
-/// Where it stands, the expression, and the template of its legend.
+/// All expressions: source, expression, and template of its legend or text.
 fn expressions() -> Vec<(String, String, String)> {
     let mut found = Vec::new();
     for name in BOARDS {
         let board = board(name);
         for panel in panels(&board) {
             for target in list(&panel["targets"]) {
-                let of = format!("{name}: {}", text(&panel["title"]));
+                let source = format!("{name}: {}", text(&panel["title"]));
                 found.push((
-                    of,
+                    source,
                     text(&target["expr"]).into(),
                     text(&target["legendFormat"]).into(),
                 ));
@@ -94,40 +94,40 @@ fn expressions() -> Vec<(String, String, String)> {
         }
         for annotation in list(&board["annotations"]["list"]) {
             if let Some(expression) = annotation["expr"].as_str() {
-                let of = format!("{name}: {}", text(&annotation["name"]));
-                found.push((of, expression.into(), text(&annotation["textFormat"]).into()));
+                let source = format!("{name}: {}", text(&annotation["name"]));
+                found.push((source, expression.into(), text(&annotation["textFormat"]).into()));
             }
         }
     }
     for (file, key) in [("rules/recording.yml", "record"), ("rules/alerts.yml", "alert")] {
         for rule in rules(file, key) {
-            let words = ["summary", "description"].map(|name| text(&rule["annotations"][name]));
-            let words = words.join(" ").replace("$labels.", "");
-            found.push((text(&rule[key]).to_owned(), text(&rule["expr"]).to_owned(), words));
+            let templates = ["summary", "description"].map(|name| text(&rule["annotations"][name]));
+            let templates = templates.join(" ").replace("$labels.", "");
+            found.push((text(&rule[key]).to_owned(), text(&rule["expr"]).to_owned(), templates));
         }
     }
     found
 }
 
-impl Known {
-    async fn new() -> Known {
+impl KnownSeries {
+    async fn new() -> KnownSeries {
         let server = TestServer::start().await;
         let mut known = BTreeMap::<String, Labels>::new();
         for series in server.scrape().await.0.keys() {
             let Expr::VectorSelector(series) = parsed(series, series) else {
-                panic!("{series} is no series")
+                panic!("not a series: {series}")
             };
-            let labels = known.entry(name(&series).to_owned()).or_default();
+            let labels = known.entry(metric_name(&series).to_owned()).or_default();
             for label in &series.matchers.matchers {
                 labels.entry(label.name.clone()).or_default().insert(label.value.clone());
             }
         }
         for labels in known.values_mut() {
-            labels.extend(OF_TARGET.map(|label| (label.to_owned(), BTreeSet::new())));
+            labels.extend(TARGET_LABELS.map(|label| (label.to_owned(), BTreeSet::new())));
         }
-        let up = OF_TARGET.map(|label| (label.to_owned(), BTreeSet::new()));
-        known.insert(PROMETHEUS.to_owned(), up.into_iter().collect());
-        let mut known = Known(known);
+        let up = TARGET_LABELS.map(|label| (label.to_owned(), BTreeSet::new()));
+        known.insert(UP.to_owned(), up.into_iter().collect());
+        let mut known = KnownSeries(known);
         for rule in rules("rules/recording.yml", "record") {
             let expr = parsed(text(&rule["expr"]), text(&rule["record"]));
             let labels = known.result(&expr).into_iter().map(|label| (label, BTreeSet::new()));
@@ -137,93 +137,94 @@ impl Known {
         known
     }
 
-    fn labels(&self, of: &str, selector: &VectorSelector) -> &Labels {
-        let name = name(selector);
-        self.0.get(name).unwrap_or_else(|| panic!("{of}: there is no series `{name}`"))
+    fn labels(&self, source: &str, selector: &VectorSelector) -> &Labels {
+        let name = metric_name(selector);
+        self.0.get(name).unwrap_or_else(|| panic!("{source}: unknown series `{name}`"))
     }
 
-    /// The labels that the answer to an expression has.
+    /// The labels in the result of an expression.
     fn result(&self, expr: &Expr) -> BTreeSet<String> {
         match expr {
-            Expr::Aggregate(of) => match &of.modifier {
+            Expr::Aggregate(node) => match &node.modifier {
                 Some(LabelModifier::Include(by)) => by.labels.iter().cloned().collect(),
                 Some(LabelModifier::Exclude(_)) => {
-                    panic!("say `by`, so that a reader sees the labels")
+                    panic!("use `by` instead of `without`, so that the labels are visible")
                 }
-                None if of.op.to_string() == "topk" => self.result(&of.expr),
+                None if node.op.to_string() == "topk" => self.result(&node.expr),
                 None => BTreeSet::new(),
             },
-            Expr::VectorSelector(of) => self.labels("", of).keys().cloned().collect(),
-            Expr::MatrixSelector(of) => self.labels("", &of.vs).keys().cloned().collect(),
-            // Of two sides, those of the one that has labels at all: the other may be a number.
+            Expr::VectorSelector(node) => self.labels("", node).keys().cloned().collect(),
+            Expr::MatrixSelector(node) => self.labels("", &node.vs).keys().cloned().collect(),
+            // Of two operands, the one with labels: the other may be a number.
             _ => {
-                let sides = children(expr).into_iter().map(|side| self.result(side));
-                sides.max_by_key(BTreeSet::len).unwrap_or_default()
+                let operands = children(expr).into_iter().map(|operand| self.result(operand));
+                operands.max_by_key(BTreeSet::len).unwrap_or_default()
             }
         }
     }
 
-    fn assert_has_label(&self, of: &str, selector: &VectorSelector, label: &str) {
-        let labels = self.labels(of, selector);
-        assert!(labels.contains_key(label), "{of}: `{}` has no label `{label}`", name(selector));
+    fn assert_has_label(&self, source: &str, selector: &VectorSelector, label: &str) {
+        let labels = self.labels(source, selector);
+        let name = metric_name(selector);
+        assert!(labels.contains_key(label), "{source}: `{name}` has no label `{label}`");
     }
 
-    /// A value that no series has would match nothing, or keep nothing out, for ever.
-    fn assert_matches(&self, of: &str, selector: &VectorSelector, matcher: &Matcher) {
-        self.assert_has_label(of, selector, &matcher.name);
-        let values = &self.labels(of, selector)[&matcher.name];
+    /// A label value that no series has would never match, or never exclude, anything.
+    fn assert_matches(&self, source: &str, selector: &VectorSelector, matcher: &Matcher) {
+        self.assert_has_label(source, selector, &matcher.name);
+        let values = &self.labels(source, selector)[&matcher.name];
         if matcher.name == "job" {
-            assert_eq!(matcher.value, "adjacent", "{of}");
+            assert_eq!(matcher.value, "adjacent", "{source}");
         }
         for value in matcher.value.split('|').filter(|value| *value != ".*" && !values.is_empty()) {
             let label = &matcher.name;
             assert!(
                 values.contains(value),
-                "{of}: no `{}` has {label}=\"{value}\"",
-                name(selector)
+                "{source}: no `{}` has {label}=\"{value}\"",
+                metric_name(selector)
             );
         }
     }
 }
 
 #[tokio::test]
-async fn every_expression_reads_series_labels_and_values_that_a_server_has() {
-    let known = Known::new().await;
+async fn every_expression_reads_series_labels_and_values_that_a_server_exports() {
+    let known = KnownSeries::new().await;
     let all = expressions();
-    assert!(all.len() > 100, "{} expressions: were the files read?", all.len());
+    assert!(all.len() > 100, "only {} expressions found", all.len());
 
-    for (of, expression, legend) in all {
-        let expr = parsed(&expression, &of);
+    for (source, expression, legend) in all {
+        let expr = parsed(&expression, &source);
         for selector in selectors(&expr) {
             for matcher in &selector.matchers.matchers {
-                known.assert_matches(&of, selector, matcher);
+                known.assert_matches(&source, selector, matcher);
             }
         }
         visit(&expr, &mut |part| {
             let labels = match part {
-                Expr::Aggregate(of) => of.modifier.as_ref(),
-                Expr::Binary(of) => of.modifier.as_ref().and_then(|how| how.matching.as_ref()),
+                Expr::Aggregate(node) => node.modifier.as_ref(),
+                Expr::Binary(node) => node.modifier.as_ref().and_then(|m| m.matching.as_ref()),
                 _ => None,
             };
             let Some(LabelModifier::Include(by)) = labels else { return };
             for (selector, label) in
                 selectors(part).into_iter().flat_map(|s| by.labels.iter().map(move |l| (s, l)))
             {
-                known.assert_has_label(&of, selector, label);
+                known.assert_has_label(&source, selector, label);
             }
         });
         let labels = known.result(&expr);
         for template in legend.split("{{").skip(1).filter_map(|after| after.split("}}").next()) {
             let label = template.split('|').next().unwrap_or("").trim();
-            let fits = label == "$value" || labels.contains(label);
-            assert!(fits, "{of}: its answer has no label `{label}`, only {labels:?}");
+            let is_known = label == "$value" || labels.contains(label);
+            assert!(is_known, "{source}: the result has no label `{label}`, only {labels:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn every_variable_of_a_dashboard_lists_a_label_that_its_series_has() {
-    let known = Known::new().await;
+async fn every_dashboard_variable_lists_values_of_an_existing_label() {
+    let known = KnownSeries::new().await;
 
     for name in BOARDS {
         for variable in list(&board(name)["templating"]["list"]) {
@@ -240,29 +241,33 @@ async fn every_variable_of_a_dashboard_lists_a_label_that_its_series_has() {
 }
 
 #[test]
-fn rates_are_taken_of_what_only_grows() {
+fn rates_are_taken_of_counters_only() {
     let mut rates = 0;
-    for (of, expression, _) in expressions() {
-        visit(&parsed(&expression, &of), &mut |part| {
+    for (source, expression, _) in expressions() {
+        visit(&parsed(&expression, &source), &mut |part| {
             let Expr::Call(call) = part else { return };
             if !["rate", "irate", "increase"].contains(&call.func.name) {
                 return;
             }
             for selector in selectors(part) {
                 rates += 1;
-                let grows = ["_total", "_count", "_bucket", "_sum"];
-                let name = name(selector);
-                assert!(grows.iter().any(|end| name.ends_with(end)), "{of}: {name} is a gauge");
-                // A pending event moves on when it is settled.
+                let counters = ["_total", "_count", "_bucket", "_sum"];
+                let name = metric_name(selector);
+                let is_counter = counters.iter().any(|suffix| name.ends_with(suffix));
+                assert!(is_counter, "{source}: {name} is a gauge");
+                // The number of pending events falls when they get their final verdict.
                 let verdict =
                     selector.matchers.matchers.iter().find(|matcher| matcher.name == "verdict");
-                let says = verdict.is_some_and(|verdict| {
+                let is_final = verdict.is_some_and(|verdict| {
                     verdict
                         .value
                         .split('|')
                         .all(|v| ["counted", "duplicate", "invalid"].contains(&v))
                 });
-                assert!(name != "adjacent_events_total" || says, "{of}: a rate of pending events");
+                assert!(
+                    name != "adjacent_events_total" || is_final,
+                    "{source}: a rate of pending events"
+                );
             }
         });
     }
@@ -270,27 +275,34 @@ fn rates_are_taken_of_what_only_grows() {
 }
 
 #[test]
-fn every_panel_says_what_it_shows_in_which_unit() {
+fn every_panel_has_a_description_and_a_unit() {
     let mut uids = BTreeSet::new();
     for name in BOARDS {
         let board = board(name);
         let mut ids = BTreeSet::new();
-        assert!(uids.insert(text(&board["uid"]).to_owned()), "{name}: its uid is another's");
-        assert_eq!(board["uid"], format!("adjacent-{name}"), "links and bookmarks name it");
+        assert!(uids.insert(text(&board["uid"]).to_owned()), "{name}: duplicate uid");
+        assert_eq!(board["uid"], format!("adjacent-{name}"), "links and bookmarks use this uid");
         assert!((39..=42).contains(&board["schemaVersion"].as_u64().unwrap()), "{name}");
         for panel in list(&board["panels"]) {
-            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{name}: id {} twice", panel["id"]);
+            assert!(
+                ids.insert(panel["id"].as_u64().unwrap()),
+                "{name}: duplicate panel id {}",
+                panel["id"]
+            );
         }
         for panel in panels(&board) {
-            let of = format!("{name}: {}", panel["title"]);
+            let source = format!("{name}: {}", panel["title"]);
             let defaults = &panel["fieldConfig"]["defaults"];
-            assert!(text(&panel["description"]).len() > 8, "{of} has no description");
-            assert!(!text(&defaults["unit"]).is_empty(), "{of} has no unit");
-            assert!(!list(&defaults["thresholds"]["steps"]).is_empty(), "{of} has no thresholds");
-            assert_eq!(panel["datasource"]["uid"], "${datasource}", "{of}");
-            assert!(!list(&panel["targets"]).is_empty(), "{of} shows nothing");
+            assert!(text(&panel["description"]).len() > 8, "{source} has no description");
+            assert!(!text(&defaults["unit"]).is_empty(), "{source} has no unit");
+            assert!(
+                !list(&defaults["thresholds"]["steps"]).is_empty(),
+                "{source} has no thresholds"
+            );
+            assert_eq!(panel["datasource"]["uid"], "${datasource}", "{source}");
+            assert!(!list(&panel["targets"]).is_empty(), "{source} has no query");
             for target in list(&panel["targets"]) {
-                assert_eq!(target["datasource"]["uid"], "${datasource}", "{of}");
+                assert_eq!(target["datasource"]["uid"], "${datasource}", "{source}");
             }
         }
     }
@@ -301,26 +313,27 @@ fn every_panel_says_what_it_shows_in_which_unit() {
             .collect();
         let others: BTreeSet<String> =
             uids.iter().filter(|uid| **uid != format!("adjacent-{name}")).cloned().collect();
-        assert_eq!(links, others, "{name} links to the others");
+        assert_eq!(links, others, "{name} must link to all other dashboards");
     }
 }
 
 #[test]
-fn every_recording_rule_is_read_somewhere() {
-    let mut read = BTreeSet::new();
-    for (of, expression, _) in expressions() {
-        let expr = parsed(&expression, &of);
-        read.extend(selectors(&expr).into_iter().map(|selector| name(selector).to_owned()));
+fn every_recording_rule_is_used() {
+    let mut used = BTreeSet::new();
+    for (source, expression, _) in expressions() {
+        let expr = parsed(&expression, &source);
+        let names = selectors(&expr).into_iter().map(metric_name);
+        used.extend(names.map(str::to_owned));
     }
 
     for rule in rules("rules/recording.yml", "record") {
         let name = text(&rule["record"]);
-        assert!(read.contains(name), "nobody reads {name}");
+        assert!(used.contains(name), "unused recording rule: {name}");
     }
 }
 
 #[test]
-fn every_alert_has_a_text_and_a_test_of_both_sides() {
+fn every_alert_has_a_runbook_section_and_tests_that_fire_and_stay_silent() {
     let runbook = read("runbook.md");
     let headings: BTreeSet<&str> =
         runbook.lines().filter_map(|line| line.strip_prefix("## ")).collect();
@@ -342,37 +355,37 @@ fn every_alert_has_a_text_and_a_test_of_both_sides() {
         let annotations = &rule["annotations"];
         assert!(
             fires.contains(&name) && silent.contains(&name),
-            "{name} has no test of both sides"
+            "{name} needs a test that fires and one that stays silent"
         );
-        assert!(headings.contains(&*name), "{name} is not in the runbook");
+        assert!(headings.contains(&*name), "{name} has no section in the runbook");
         assert_eq!(annotations["runbook"], format!("runbook.md#{}", name.to_lowercase()));
         assert!(
             ["critical", "warning", "info"].contains(&text(&rule["labels"]["severity"])),
             "{name}"
         );
-        for words in ["summary", "description"] {
-            assert!(!text(&annotations[words]).is_empty(), "{name} has no {words}");
+        for field in ["summary", "description"] {
+            assert!(!text(&annotations[field]).is_empty(), "{name} has no {field}");
         }
-        assert!(alerts.insert(name.clone()), "{name} is there twice");
+        assert!(alerts.insert(name.clone()), "duplicate alert: {name}");
     }
-    let told: BTreeSet<String> = headings.into_iter().map(str::to_owned).collect();
-    assert_eq!(told, alerts, "the runbook tells of the alerts there are");
+    let described: BTreeSet<String> = headings.into_iter().map(str::to_owned).collect();
+    assert_eq!(described, alerts, "the runbook must describe exactly the existing alerts");
 }
 
 #[tokio::test]
-async fn alerts_are_tested_on_series_as_a_server_has_them() {
-    let known = Known::new().await;
+async fn alert_tests_use_series_with_the_labels_of_a_server() {
+    let known = KnownSeries::new().await;
 
     for entry in std::fs::read_dir(folder().join("rules/tests")).unwrap() {
         let file = format!("rules/tests/{}", entry.unwrap().file_name().to_string_lossy());
         for test in list(&yaml(&file)["tests"]) {
             for input in list(&test["input_series"]) {
-                let of = text(&test["name"]);
-                let expr = parsed(text(&input["series"]), of);
-                let Expr::VectorSelector(series) = &expr else { panic!("{of}: {input}") };
+                let source = text(&test["name"]);
+                let expr = parsed(text(&input["series"]), source);
+                let Expr::VectorSelector(series) = &expr else { panic!("{source}: {input}") };
                 let given: BTreeSet<_> = series.matchers.matchers.iter().map(|m| &m.name).collect();
-                let has: BTreeSet<_> = known.labels(of, series).keys().collect();
-                assert_eq!(given, has, "{of}: {}", name(series));
+                let expected: BTreeSet<_> = known.labels(source, series).keys().collect();
+                assert_eq!(given, expected, "{source}: {}", metric_name(series));
             }
         }
     }

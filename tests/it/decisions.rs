@@ -1,4 +1,4 @@
-//! What a page gets: whose unit, under which label, or why none.
+//! The decision for a page: advertiser, label, or the no-fill reason.
 
 use crate::harness::Decision;
 use crate::harness::Setup;
@@ -51,64 +51,64 @@ async fn each_country_has_its_own_reviewed_label() {
 }
 
 #[tokio::test]
-async fn another_topic_gets_another_sponsor_or_the_house() {
+async fn another_topic_gets_another_advertiser_or_a_house_ad() {
     let server = TestServer::start().await;
 
     let cooking = server.decide(&page_on("cooking")).await;
-    let nothing = server.decide(&page_on("a topic nobody knows")).await;
+    let unknown = server.decide(&page_on("an unknown topic")).await;
 
     assert_eq!(cooking.sponsor(), "kupferpfanne");
-    assert_eq!(cooking.text("/creative/style"), "card", "it has no terminal style");
-    assert_eq!(nothing.sponsor(), "house");
+    assert_eq!(cooking.text("/creative/style"), "card", "its creative has no terminal style");
+    assert_eq!(unknown.sponsor(), "house");
 }
 
 #[tokio::test]
-async fn a_page_without_a_unit_is_told_why() {
+async fn a_no_fill_has_a_reason() {
     let server = TestServer::start().await;
-    let mut foreign = reference();
-    foreign["publisher"] = json!("kitchen-journal");
-    foreign["placements"][0]["styles"] = json!(["terminal"]);
+    let mut card_only = reference();
+    card_only["publisher"] = json!("kitchen-journal");
+    card_only["placements"][0]["styles"] = json!(["terminal"]);
     let cases = [
         (reference_with("/page/commercial", json!("none")), "commercial_off"),
-        (reference_with("/placements/0/name", json!("nowhere")), "unknown_placement"),
-        (foreign, "style_mismatch"),
+        (reference_with("/placements/0/name", json!("unknown")), "unknown_placement"),
+        (card_only, "style_mismatch"),
     ];
 
     for (page, reason) in cases {
         let decision = server.decide(&page).await;
         assert!(!decision.fills());
         assert_eq!(decision.reason(), reason);
-        assert!(uuid(decision.id()), "a no-fill is a decision, too");
+        assert!(is_uuid(decision.id()), "a no-fill has a decision id, too");
         let series = format!("adjacent_no_fill_total{{reason=\"{reason}\"}}");
         assert_eq!(server.metric(&series).await, 1);
     }
 }
 
 #[tokio::test]
-async fn a_page_that_allows_only_its_own_units_or_is_sensitive_shows_no_sponsor() {
+async fn a_house_only_or_sensitive_page_shows_no_advertiser() {
     let server = TestServer::start().await;
 
-    let own = server.decide(&reference_with("/page/commercial", json!("house_only"))).await;
+    let house_only = server.decide(&reference_with("/page/commercial", json!("house_only"))).await;
     let declared = server.decide(&reference_with("/page/sensitive", json!(["obituary"]))).await;
     let by_topic = server.decide(&page_on("war")).await;
 
-    for decision in [own, declared, by_topic] {
+    for decision in [house_only, declared, by_topic] {
         assert_eq!(decision.sponsor(), "house", "{:#}", decision.0);
     }
 }
 
 #[tokio::test]
-async fn a_story_about_the_sponsor_or_its_rival_does_not_show_it() {
+async fn an_article_about_the_advertiser_or_its_competitor_does_not_show_it() {
     let server = TestServer::start().await;
-    let story = |name: &str, role: &str| {
+    let article = |name: &str, role: &str| {
         reference_with("/page/entities", json!([{ "name": name, "role": role }]))
     };
 
     for subject in ["zahid.host", "Gitlift", "Gitlift Actions"] {
-        let decision = server.decide(&story(subject, "subject")).await;
+        let decision = server.decide(&article(subject, "subject")).await;
         assert_ne!(decision.sponsor(), "zahid-host", "{subject}");
     }
-    let mentioned = server.decide(&story("Gitlift", "mention")).await;
+    let mentioned = server.decide(&article("Gitlift", "mention")).await;
 
     assert_eq!(mentioned.sponsor(), "zahid-host");
     assert!(
@@ -117,7 +117,7 @@ async fn a_story_about_the_sponsor_or_its_rival_does_not_show_it() {
 }
 
 #[tokio::test]
-async fn two_placements_of_a_page_never_show_one_sponsor_twice() {
+async fn two_placements_of_a_page_never_show_the_same_advertiser() {
     let server = TestServer::start().await;
     let mut page = reference();
     page["page"]["topics"] = json!(["ai-infrastructure", "web-security", "small-business"]);
@@ -126,32 +126,33 @@ async fn two_placements_of_a_page_never_show_one_sponsor_twice() {
     let mut pairs = BTreeSet::new();
     for _ in 0..40 {
         let answer = server.answer(&page).await;
-        let sponsor = |key: &str| Decision(answer["decisions"][key].clone()).sponsor().to_owned();
-        let (first, second) = (sponsor("article-end"), sponsor("sidebar"));
+        let advertiser =
+            |key: &str| Decision(answer["decisions"][key].clone()).sponsor().to_owned();
+        let (first, second) = (advertiser("article-end"), advertiser("sidebar"));
         assert_ne!(first, second);
         pairs.insert((first, second));
     }
 
-    assert!(pairs.len() > 1, "chance was at work: {pairs:?}");
+    assert!(pairs.len() > 1, "the draw must vary: {pairs:?}");
 }
 
 #[tokio::test]
-async fn what_the_page_shows_already_does_not_come_again_nor_does_its_rival() {
+async fn an_advertiser_already_shown_on_the_page_and_its_competitor_are_excluded() {
     let server = TestServer::start().await;
-    let mut american = reference_with("/viewer/region", json!("GB"));
-    let before = server.decide(&american).await;
-    american["page"]["shown"] = json!(["zahid-git-push"]);
+    let mut british = reference_with("/viewer/region", json!("GB"));
+    let before = server.decide(&british).await;
+    british["page"]["shown"] = json!(["zahid-git-push"]);
 
-    let rival = server.decide(&american).await;
+    let competitor = server.decide(&british).await;
     let again = server.decide(&reference_with("/page/shown", json!(["zahid-git-push"]))).await;
 
     assert_eq!(before.sponsor(), "gitlift");
-    assert_eq!(rival.sponsor(), "house");
+    assert_eq!(competitor.sponsor(), "house");
     assert_ne!(again.sponsor(), "zahid-host");
 }
 
 #[tokio::test]
-async fn a_placement_asked_twice_needs_two_keys() {
+async fn a_placement_requested_twice_needs_two_keys() {
     let server = TestServer::start().await;
     let twice = json!([{ "name": "article-end" }, { "name": "article-end" }]);
     let keyed =
@@ -161,14 +162,14 @@ async fn a_placement_asked_twice_needs_two_keys() {
     let both = server.answer(&reference_with("/placements", keyed)).await;
 
     assert_eq!(same["decisions"].as_object().unwrap().len(), 1);
-    assert!(same["warnings"][0].as_str().unwrap().contains("`article-end` is given twice"));
+    assert!(same["warnings"][0].as_str().unwrap().contains("duplicate key `article-end`"));
     let keys: Vec<&String> = both["decisions"].as_object().unwrap().keys().collect();
     assert_eq!(keys, ["a", "b"]);
     assert_ne!(both["decisions"]["a"]["decision_id"], both["decisions"]["b"]["decision_id"]);
 }
 
 #[tokio::test]
-async fn a_sponsor_that_is_out_of_money_makes_room_for_the_next() {
+async fn a_campaign_without_budget_is_replaced_by_the_next() {
     let server = Setup::default().inventory(inventory::sold(1)).start().await;
 
     let first = server.unit().await;
@@ -179,7 +180,7 @@ async fn a_sponsor_that_is_out_of_money_makes_room_for_the_next() {
 }
 
 #[tokio::test]
-async fn a_decision_names_the_versions_it_was_made_on() {
+async fn a_decision_reports_the_versions_of_inventory_and_weights() {
     let server = TestServer::start().await;
 
     let answer = server.answer(&reference()).await;
@@ -197,6 +198,6 @@ async fn a_decision_names_the_versions_it_was_made_on() {
     assert_eq!(answer["snapshot"]["weights"], version["weights"]);
 }
 
-fn uuid(text: &str) -> bool {
+fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }

@@ -1,16 +1,16 @@
-//! What is built in: licences, crates, sources. The essential of `.deny.toml`, for machines without
-//! the tool that reads it.
+//! Licences, banned crates and sources of the dependencies: the essential rules of `.deny.toml`, for
+//! environments without cargo-deny.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// Licences that ask for no more than to be named.
+/// Licences that require attribution at most.
 const LICENCES: &[&str] =
     &["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "Unicode-3.0", "Zlib"];
 
-/// Those that one crate has for a reason of its own.
+/// Licences allowed for a single crate.
 const EXCEPTIONS: &[(&str, &str)] = &[
     ("notify", "CC0-1.0"),
     ("xxhash-rust", "BSL-1.0"),
@@ -19,8 +19,8 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("tiny-keccak", "CC0-1.0"),
 ];
 
-/// HTTP clients: what holds none cannot be made to call somewhere else. And second stacks of TLS: the
-/// one there is, rustls with ring, speaks to the store that the operator names and to nobody else.
+/// HTTP clients, because an executable without one cannot be made to call another server; and second
+/// TLS stacks, because the existing one, rustls with ring, only connects to the configured Redis.
 const BANNED: &[&str] = &[
     "attohttpc",
     "aws-lc-rs",
@@ -49,11 +49,11 @@ fn cargo(arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// The packages of this platform, as the lock file has them: nothing is fetched.
+/// The packages of this platform from the lock file, without network access.
 fn metadata() -> Value {
     let version = String::from_utf8(cargo(&["-vV"])).unwrap();
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
-    let asked = [
+    let options = [
         "--locked",
         "--offline",
         "--all-features",
@@ -62,47 +62,47 @@ fn metadata() -> Value {
         "--filter-platform",
         host,
     ];
-    serde_json::from_slice(&cargo(&[&["metadata"], &asked[..]].concat())).unwrap()
+    serde_json::from_slice(&cargo(&[&["metadata"], &options[..]].concat())).unwrap()
 }
 
-fn list<'a>(of: &'a Value, field: &str) -> &'a [Value] {
-    of[field].as_array().unwrap()
+fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value[field].as_array().unwrap()
 }
 
-fn text<'a>(of: &'a Value, field: &str) -> &'a str {
-    of[field].as_str().unwrap_or_default()
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
 }
 
-/// Whether an SPDX expression leaves a choice of allowed licences alone. AND binds tighter than OR.
+/// Whether an SPDX expression can be satisfied with allowed licences only. AND binds tighter than OR.
 fn allows(expression: &str, allowed: &dyn Fn(&str) -> bool) -> bool {
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
-    let words: Vec<&str> = spaced.split_whitespace().collect();
-    let (holds, rest) = either(&words, allowed);
+    let tokens: Vec<&str> = spaced.split_whitespace().collect();
+    let (holds, rest) = any_of(&tokens, allowed);
     holds && rest.is_empty()
 }
 
-fn either<'w>(words: &'w [&'w str], allowed: &dyn Fn(&str) -> bool) -> (bool, &'w [&'w str]) {
-    let (mut holds, mut rest) = all(words, allowed);
+fn any_of<'w>(tokens: &'w [&'w str], allowed: &dyn Fn(&str) -> bool) -> (bool, &'w [&'w str]) {
+    let (mut holds, mut rest) = all_of(tokens, allowed);
     while let ["OR", after @ ..] = rest {
-        let (other, left) = all(after, allowed);
+        let (other, left) = all_of(after, allowed);
         (holds, rest) = (holds || other, left);
     }
     (holds, rest)
 }
 
-fn all<'w>(words: &'w [&'w str], allowed: &dyn Fn(&str) -> bool) -> (bool, &'w [&'w str]) {
-    let (mut holds, mut rest) = one(words, allowed);
+fn all_of<'w>(tokens: &'w [&'w str], allowed: &dyn Fn(&str) -> bool) -> (bool, &'w [&'w str]) {
+    let (mut holds, mut rest) = term(tokens, allowed);
     while let ["AND", after @ ..] = rest {
-        let (other, left) = one(after, allowed);
+        let (other, left) = term(after, allowed);
         (holds, rest) = (holds && other, left);
     }
     (holds, rest)
 }
 
-fn one<'w>(words: &'w [&'w str], allowed: &dyn Fn(&str) -> bool) -> (bool, &'w [&'w str]) {
-    match words {
+fn term<'w>(tokens: &'w [&'w str], allowed: &dyn Fn(&str) -> bool) -> (bool, &'w [&'w str]) {
+    match tokens {
         ["(", inner @ ..] => {
-            let (holds, rest) = either(inner, allowed);
+            let (holds, rest) = any_of(inner, allowed);
             match rest {
                 [")", rest @ ..] => (holds, rest),
                 _ => (false, rest),
@@ -110,12 +110,12 @@ fn one<'w>(words: &'w [&'w str], allowed: &dyn Fn(&str) -> bool) -> (bool, &'w [
         }
         [_, "WITH", _, rest @ ..] => (false, rest),
         [licence, rest @ ..] => (allowed(licence), rest),
-        [] => (false, words),
+        [] => (false, tokens),
     }
 }
 
 #[test]
-fn a_licence_expression_is_read_as_it_is_meant() {
+fn a_licence_expression_is_evaluated_with_the_precedence_of_spdx() {
     let mit = |licence: &str| licence == "MIT";
     for yes in
         ["MIT", "MIT OR GPL-3.0", "GPL-3.0/MIT", "(GPL-3.0 OR MIT) AND MIT", "X AND Y OR MIT"]
@@ -128,7 +128,7 @@ fn a_licence_expression_is_read_as_it_is_meant() {
 }
 
 #[test]
-fn every_package_has_a_licence_that_is_allowed() {
+fn every_package_has_an_allowed_licence() {
     let metadata = metadata();
     let wrong: Vec<String> = list(&metadata, "packages")
         .iter()
@@ -147,9 +147,10 @@ fn every_package_has_a_licence_that_is_allowed() {
 #[test]
 fn every_package_comes_from_the_registry() {
     let metadata = metadata();
-    let own = text(&metadata["resolve"], "root");
-    let others = list(&metadata, "packages").iter().filter(|package| text(package, "id") != own);
-    let wrong: Vec<&str> = others
+    let root = text(&metadata["resolve"], "root");
+    let dependencies =
+        list(&metadata, "packages").iter().filter(|package| text(package, "id") != root);
+    let wrong: Vec<&str> = dependencies
         .filter(|package| !text(package, "source").starts_with("registry+"))
         .map(|package| text(package, "name"))
         .collect();
@@ -158,11 +159,11 @@ fn every_package_comes_from_the_registry() {
         .iter()
         .filter_map(|package| package["source"].as_str())
         .collect();
-    assert_eq!(sources.len(), 1, "one registry: {sources:?}");
+    assert_eq!(sources.len(), 1, "expected one registry: {sources:?}");
 }
 
 #[test]
-fn the_executable_holds_no_http_client_and_no_second_tls() {
+fn the_executable_contains_no_http_client_and_no_second_tls_stack() {
     let metadata = metadata();
     let nodes: BTreeMap<&str, &Value> =
         list(&metadata["resolve"], "nodes").iter().map(|node| (text(node, "id"), node)).collect();
@@ -176,38 +177,38 @@ fn the_executable_holds_no_http_client_and_no_second_tls() {
         if !found.insert(id) {
             continue;
         }
-        // What only tests use is in no executable.
-        let built = list(nodes[id], "deps")
-            .iter()
-            .filter(|needed| list(needed, "dep_kinds").iter().any(|kind| kind["kind"] != "dev"));
-        open.extend(built.map(|needed| text(needed, "pkg")));
+        // Development dependencies are not part of the executable.
+        let built = list(nodes[id], "deps").iter().filter(|dependency| {
+            list(dependency, "dep_kinds").iter().any(|kind| kind["kind"] != "dev")
+        });
+        open.extend(built.map(|dependency| text(dependency, "pkg")));
     }
-    assert!(found.len() > 100, "the graph was not walked: {}", found.len());
+    assert!(found.len() > 100, "only {} packages in the dependency graph", found.len());
     let built: Vec<&str> =
         found.iter().map(|id| names[id]).filter(|n| BANNED.contains(n)).collect();
     assert!(built.is_empty(), "{built:?}");
-    assert!(names.values().any(|name| *name == "reqwest"), "tests do use one");
+    assert!(names.values().any(|name| *name == "reqwest"), "the tests use an HTTP client");
 }
 
 #[test]
-fn tls_is_used_by_the_client_of_the_store_alone() {
+fn only_the_redis_client_uses_tls() {
     let metadata = metadata();
     let names: BTreeMap<&str, &str> = list(&metadata, "packages")
         .iter()
         .map(|package| (text(package, "id"), text(package, "name")))
         .collect();
     let uses_tls = |node: &&Value| {
-        let needs = list(node, "deps").iter();
-        let built = needs
-            .filter(|needed| list(needed, "dep_kinds").iter().any(|kind| kind["kind"] != "dev"));
-        built.map(|needed| names[text(needed, "pkg")]).any(|name| name == "rustls")
+        let built = list(node, "deps").iter().filter(|dependency| {
+            list(dependency, "dep_kinds").iter().any(|kind| kind["kind"] != "dev")
+        });
+        built.map(|dependency| names[text(dependency, "pkg")]).any(|name| name == "rustls")
     };
     let users: BTreeSet<&str> = list(&metadata["resolve"], "nodes")
         .iter()
         .filter(uses_tls)
         .map(|node| names[text(node, "id")])
         .collect();
-    // Without the feature nobody does; metadata shows every feature that is asked for.
+    // None without the feature; the metadata is requested with all features.
     let allowed = ["adjacent", "redis", "tokio-rustls"];
     assert!(users.iter().all(|user| allowed.contains(user)), "{users:?}");
 }

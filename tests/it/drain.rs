@@ -1,4 +1,5 @@
-//! Asked to stop: it says so, ends what it began, and leaves with everything on disk.
+//! Graceful shutdown: the server turns unready, finishes requests in flight and leaves all data on
+//! disk.
 
 use crate::harness::PATIENCE;
 use crate::harness::Reader;
@@ -10,28 +11,28 @@ use std::io::Write;
 use std::net::TcpStream;
 
 #[tokio::test]
-async fn it_is_unready_while_draining_and_then_leaves_with_0() {
-    let place = Place::new().set("ADJACENT__SERVER__DRAIN_DELAY_MS", "1500");
-    let mut process = place.serve();
+async fn a_draining_server_is_unready_and_then_exits_with_0() {
+    let installation = Place::new().set("ADJACENT__SERVER__DRAIN_DELAY_MS", "1500");
+    let mut process = installation.serve();
     let reader = Reader::new();
     let ready = format!("{}/readyz", process.ops);
     assert_eq!(reader.fire(&ready).await.status, 200);
 
     process.signal("TERM");
-    until("unready", async || (reader.fire(&ready).await.status == 503).then_some(())).await;
-    let call = reader.post(&format!("{}/v1/decisions", process.public)).json(&reference());
-    let served = call.send().await.unwrap();
+    until("status 503", async || (reader.fire(&ready).await.status == 503).then_some(())).await;
+    let request = reader.post(&format!("{}/v1/decisions", process.public)).json(&reference());
+    let response = request.send().await.unwrap();
 
-    assert_eq!(served.status(), 200, "whoever comes during the delay is still served");
-    assert_eq!(served.headers()["connection"], "close");
+    assert_eq!(response.status(), 200, "requests during the delay are still served");
+    assert_eq!(response.headers()["connection"], "close");
     drop(reader);
     assert_eq!(process.ends().code(), Some(0), "{}", process.log());
 }
 
 #[tokio::test]
-async fn a_request_in_flight_is_answered_before_it_leaves() {
-    let place = Place::new();
-    let mut process = place.serve();
+async fn a_request_in_flight_is_answered_before_the_exit() {
+    let installation = Place::new();
+    let mut process = installation.serve();
     let address = process.public.strip_prefix("http://").unwrap().to_owned();
     let body = reference().to_string();
     let mut stream = TcpStream::connect(&address).unwrap();
@@ -43,11 +44,11 @@ async fn a_request_in_flight_is_answered_before_it_leaves() {
     );
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&body.as_bytes()[..10]).unwrap();
-    let begun = async || process.scrape().await.value("process_open_fds") > 0.0;
-    assert!(begun().await);
+    let open_files = process.scrape().await.value("process_open_fds");
+    assert!(open_files > 0.0);
 
     process.signal("TERM");
-    until("draining", async || process.log().contains("draining").then_some(())).await;
+    until("the drain in the log", async || process.log().contains("draining").then_some(())).await;
     stream.write_all(&body.as_bytes()[10..]).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok();
@@ -58,10 +59,10 @@ async fn a_request_in_flight_is_answered_before_it_leaves() {
 }
 
 #[test]
-fn a_stop_asked_for_in_the_moment_of_the_start_is_an_orderly_one() {
-    let place = Place::new();
+fn a_termination_signal_during_the_start_is_a_graceful_shutdown() {
+    let installation = Place::new();
     for _ in 0..8 {
-        let mut process = place.serve();
+        let mut process = installation.serve();
 
         process.signal("TERM");
 
@@ -70,9 +71,9 @@ fn a_stop_asked_for_in_the_moment_of_the_start_is_an_orderly_one() {
 }
 
 #[tokio::test]
-async fn what_was_decided_and_seen_is_there_after_an_orderly_stop() {
-    let place = Place::new();
-    let mut process = place.serve();
+async fn decisions_and_events_survive_a_graceful_shutdown() {
+    let installation = Place::new();
+    let mut process = installation.serve();
     let reader = Reader::new();
     let answer = process.decide(&reader, &reference()).await.unwrap();
     let unit = crate::harness::Decision(answer["decisions"]["article-end"].clone());
@@ -81,7 +82,7 @@ async fn what_was_decided_and_seen_is_there_after_an_orderly_stop() {
 
     process.signal("TERM");
     assert_eq!(process.ends().code(), Some(0));
-    let process = place.serve();
+    let process = installation.serve();
 
     assert_eq!(process.scrape().await.events("impression", "counted"), 1);
     let why = format!("{}/w/{}", process.public, unit.id());
@@ -89,16 +90,16 @@ async fn what_was_decided_and_seen_is_there_after_an_orderly_stop() {
 }
 
 #[tokio::test]
-async fn a_probe_answers_0_while_it_takes_requests_and_1_while_it_drains() {
-    let place = Place::new().set("ADJACENT__SERVER__DRAIN_DELAY_MS", "1500");
-    let mut process = place.serve();
+async fn the_health_check_exits_with_0_while_serving_and_1_while_draining() {
+    let installation = Place::new().set("ADJACENT__SERVER__DRAIN_DELAY_MS", "1500");
+    let mut process = installation.serve();
     let ops = process.ops.strip_prefix("http://").unwrap().to_owned();
-    let probe = || place.command(&["health", "--ops", &ops]).output().unwrap();
+    let probe = || installation.command(&["health", "--ops", &ops]).output().unwrap();
     assert_eq!(probe().status.code(), Some(0), "{:?}", probe());
 
     process.signal("TERM");
     let draining = async || (probe().status.code() == Some(1)).then_some(());
-    until("the probe says no", draining).await;
+    until("a failing health check", draining).await;
 
     assert_eq!(process.ends().code(), Some(0), "{}", process.log());
 }

@@ -1,4 +1,4 @@
-//! Events: each counts once, whatever is repeated, raced or sent in another order.
+//! Events: each counts once, also if repeated, concurrent or out of order.
 
 use crate::harness::Reader;
 use crate::harness::Setup;
@@ -7,7 +7,7 @@ use crate::harness::inventory::PRICE_MICROS;
 use std::sync::Arc;
 use tokio::sync::Barrier;
 
-/// A server whose clock stands until the test moves it.
+/// A server with a manual clock.
 async fn server() -> TestServer {
     Setup::default().clock().start().await
 }
@@ -49,8 +49,8 @@ pub async fn sixty_four_browsers_with_one_token_are_billed_once(setup: Setup) {
             reader.impression(&unit).await
         })
     });
-    for one in race.collect::<Vec<_>>() {
-        assert!(one.await.unwrap().recorded);
+    for task in race.collect::<Vec<_>>() {
+        assert!(task.await.unwrap().recorded);
     }
 
     let scrape = server.scrape().await;
@@ -61,7 +61,7 @@ pub async fn sixty_four_browsers_with_one_token_are_billed_once(setup: Setup) {
 }
 
 #[tokio::test]
-async fn an_event_is_taken_by_post_as_well_as_by_get_and_answered_without_a_body() {
+async fn an_event_is_accepted_by_post_as_well_as_by_get_and_answered_without_a_body() {
     let server = server().await;
     let unit = server.unit().await;
 
@@ -102,7 +102,11 @@ pub async fn a_click_whose_impression_never_comes_is_an_orphan(setup: Setup) {
     server.reaches("adjacent_events_total{kind=\"click\",verdict=\"pending\"}", 0).await;
     assert_eq!(server.scrape().await.invalid("click", "orphan_click"), 1);
     server.reader.impression(&unit).await;
-    assert_eq!(server.scrape().await.events("click", "counted"), 0, "what is settled stays so");
+    assert_eq!(
+        server.scrape().await.events("click", "counted"),
+        0,
+        "a final verdict does not change"
+    );
     server.assert_books_balance().await;
 }
 
@@ -119,7 +123,7 @@ pub async fn what_no_person_can_do_so_fast_is_named_and_a_later_one_counts(setup
     server.reader.viewable(&unit).await;
     server.click(&unit, "primary").await;
 
-    let told = server.verdicts(&unit).await;
+    let verdicts = server.verdicts(&unit).await;
     let expected = [
         "impression counted",
         "click invalid too_fast",
@@ -127,7 +131,7 @@ pub async fn what_no_person_can_do_so_fast_is_named_and_a_later_one_counts(setup
         "viewable counted",
         "click counted",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(verdicts, expected);
 }
 
 pub async fn a_window_that_has_closed_is_named_and_the_click_still_leads_on(setup: Setup) {
@@ -142,8 +146,11 @@ pub async fn a_window_that_has_closed_is_named_and_the_click_still_leads_on(setu
     let late = server.click(&seen, "pricing").await;
     let late_view = server.reader.viewable(&seen).await;
 
-    let told = server.verdicts(&seen).await;
-    assert_eq!(told, ["impression counted", "click invalid expired", "viewable invalid expired"]);
+    let verdicts = server.verdicts(&seen).await;
+    assert_eq!(
+        verdicts,
+        ["impression counted", "click invalid expired", "viewable invalid expired"]
+    );
     assert_eq!(server.verdicts(&unseen).await, ["impression invalid expired"]);
     assert!(late.location.unwrap().starts_with("https://zahid.host/pricing"));
     assert!(late_view.recorded);
@@ -156,8 +163,8 @@ async fn a_token_counts_once_across_a_restart() {
     server.reader.impression(&unit).await;
 
     let server = server.restart().await;
-    let again = unit.impression_url().replace(&base(unit.impression_url()), &server.public);
-    let ack = server.reader.fire(&again).await;
+    let url = unit.impression_url().replace(&origin(unit.impression_url()), &server.public);
+    let ack = server.reader.fire(&url).await;
 
     assert!(ack.recorded);
     assert_eq!(server.verdicts(&unit).await, ["impression counted", "impression duplicate"]);
@@ -165,7 +172,7 @@ async fn a_token_counts_once_across_a_restart() {
     server.assert_books_balance().await;
 }
 
-/// `http://127.0.0.1:1234` of an address there.
-fn base(url: &str) -> String {
+/// The origin of a URL, for example `http://127.0.0.1:1234`.
+fn origin(url: &str) -> String {
     url.split('/').take(3).collect::<Vec<_>>().join("/")
 }

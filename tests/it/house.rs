@@ -1,8 +1,9 @@
-//! The shape of the source: layers, sizes and names.
+//! Structure of the source: layers, file sizes and names.
 
 use std::path::Path;
 
-/// Bottom to top. A module may use its own line's other members never, lines above its own always.
+/// Layers from bottom to top. A module may use modules of the rows above its own row in this table,
+/// and no module of its own row.
 const LAYERS: &[&[&str]] = &[
     &["domain"],
     &["pacing", "token", "traffic"],
@@ -20,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
 ];
 
-/// Rules take time and chance as arguments and never wait.
+/// Modules of rules: they take time and chance as arguments and never wait.
 const PURE: &[&str] = &["domain", "pacing", "token", "traffic", "selection"];
 
 fn sources() -> Vec<(String, String)> {
@@ -48,16 +49,16 @@ fn module_of(path: &str) -> &str {
 
 #[test]
 fn modules_use_only_the_layers_below_them() {
-    let layer = |name: &str| LAYERS.iter().position(|line| line.contains(&name));
+    let layer = |name: &str| LAYERS.iter().position(|row| row.contains(&name));
     let mut wrong = Vec::new();
     for (path, text) in sources() {
         let module = module_of(&path).to_owned();
-        let Some(own) = layer(&module) else { continue };
+        let Some(module_layer) = layer(&module) else { continue };
         for used in text.split("crate::").skip(1) {
             let used: String =
                 used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             match layer(&used) {
-                Some(other) if used != module && other >= own => {
+                Some(used_layer) if used != module && used_layer >= module_layer => {
                     wrong.push(format!("{path}: {used}"));
                 }
                 None => wrong.push(format!("{path}: `{used}` is in no layer")),
@@ -69,7 +70,27 @@ fn modules_use_only_the_layers_below_them() {
 }
 
 #[test]
-fn rules_neither_wait_nor_read_the_clock_nor_touch_the_world() {
+fn the_architecture_lists_every_module_in_its_layer() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ARCHITECTURE.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let section = text.split("\n## Layers\n").nth(1).unwrap();
+    let rows = section.split("\n\n").find(|block| block.starts_with('|')).unwrap();
+    let listed: Vec<String> = rows.lines().skip(2).map(layer_and_module).collect();
+    let layers = (1..).zip(LAYERS);
+    let enforced: Vec<String> = layers
+        .flat_map(|(layer, modules)| modules.iter().map(move |name| format!("{layer} `{name}`")))
+        .collect();
+    assert_eq!(listed, enforced);
+}
+
+/// The first two cells of a row.
+fn layer_and_module(row: &str) -> String {
+    let cells: Vec<&str> = row.split('|').skip(1).take(2).map(str::trim).collect();
+    cells.join(" ")
+}
+
+#[test]
+fn rules_neither_wait_nor_read_the_clock_nor_do_io() {
     let forbidden = [
         "async ",
         ".await",
@@ -95,7 +116,7 @@ fn rules_neither_wait_nor_read_the_clock_nor_touch_the_world() {
 }
 
 #[test]
-fn a_file_is_one_idea_of_400_lines_at_most() {
+fn a_file_has_at_most_400_lines() {
     let long: Vec<String> = sources()
         .iter()
         .filter(|(_, text)| text.lines().count() > 400)
@@ -105,12 +126,12 @@ fn a_file_is_one_idea_of_400_lines_at_most() {
 }
 
 #[test]
-fn no_module_is_a_drawer_for_odds_and_ends() {
-    let drawers = ["utils", "util", "common", "helpers", "misc", "manager"];
+fn no_module_has_a_catch_all_name() {
+    let catch_all = ["utils", "util", "common", "helpers", "misc", "manager"];
     let wrong: Vec<String> = sources()
         .into_iter()
         .map(|(path, _)| path)
-        .filter(|path| path.split(['/', '.']).any(|part| drawers.contains(&part)))
+        .filter(|path| path.split(['/', '.']).any(|part| catch_all.contains(&part)))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

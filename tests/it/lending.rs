@@ -1,5 +1,5 @@
-//! Pictures among machines that share a Redis: what one was handed all can show, and what one lost
-//! comes back.
+//! Image replication among instances that share a Redis: an image uploaded to one instance is
+//! available on all, and a lost file is restored.
 
 use crate::harness::Redis;
 use crate::harness::Setup;
@@ -10,19 +10,19 @@ use serde_json::Value;
 use serde_json::json;
 use std::path::PathBuf;
 
-const PICTURES: &str = "adj:{all}:pictures";
+const IMAGES_KEY: &str = "adj:{all}:pictures";
 
-/// What the store has, by its own client.
-fn in_store(redis: &Redis) -> Vec<String> {
-    redis.ask(&["HKEYS", PICTURES]).lines().map(str::to_owned).collect()
+/// Names of the images in Redis.
+fn images_in_redis(redis: &Redis) -> Vec<String> {
+    redis.ask(&["HKEYS", IMAGES_KEY]).lines().map(str::to_owned).collect()
 }
 
-async fn machine(redis: &Redis) -> TestServer {
+async fn instance(redis: &Redis) -> TestServer {
     Setup::default().on(redis).start().await
 }
 
-/// The image of the unit that a page on cooking shows, and whether this machine serves its bytes.
-async fn pan(server: &TestServer) -> (Value, bool) {
+/// The image of the unit for a page on food, and whether this instance serves the file.
+async fn unit_image(server: &TestServer) -> (Value, bool) {
     let mut page = page_on("food");
     page["viewer"]["region"] = json!("AT");
     page["placements"][0]["styles"] = json!(["card"]);
@@ -33,9 +33,9 @@ async fn pan(server: &TestServer) -> (Value, bool) {
     (image, reply.unwrap().status() == 200)
 }
 
-async fn shows(server: &TestServer) {
+async fn wait_for_image(server: &TestServer) {
     until("the unit with its image", async || {
-        let (image, is_served) = pan(server).await;
+        let (image, is_served) = unit_image(server).await;
         (image["width"] == 640 && is_served).then_some(())
     })
     .await;
@@ -45,45 +45,45 @@ fn folder(server: &TestServer) -> PathBuf {
     server.data().join("catalog/pictures")
 }
 
-fn stored(server: &TestServer) -> Vec<PathBuf> {
+fn image_files(server: &TestServer) -> Vec<PathBuf> {
     let files = std::fs::read_dir(folder(server)).unwrap();
     let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
     files.sort();
     files
 }
 
-async fn hand_in(server: &TestServer, bytes: Vec<u8>) -> String {
-    let call = server.reader.post(&format!("{}/v1/admin/images", server.ops));
-    let sent = call.bearer_auth(server.key("operator")).body(bytes).send().await.unwrap();
-    assert_eq!(sent.status(), 200);
-    sent.json::<Value>().await.unwrap()["address"].as_str().unwrap().to_owned()
+async fn upload(server: &TestServer, bytes: Vec<u8>) -> String {
+    let request = server.reader.post(&format!("{}/v1/admin/images", server.ops));
+    let response = request.bearer_auth(server.key("operator")).body(bytes).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    response.json::<Value>().await.unwrap()["address"].as_str().unwrap().to_owned()
 }
 
-/// A picture that nobody has yet: a single pixel of this colour.
-fn pixel(red: u8) -> Vec<u8> {
+/// A new image: a square of a single colour.
+fn square(red: u8) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    let dot = image::RgbImage::from_pixel(64, 64, image::Rgb([red, 0, 0]));
-    dot.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    let square = image::RgbImage::from_pixel(64, 64, image::Rgb([red, 0, 0]));
+    square.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     bytes.into_inner()
 }
 
 #[tokio::test]
-async fn a_machine_that_joins_has_the_pictures_before_it_serves_what_names_them() {
+async fn a_joining_instance_has_the_images_before_it_serves_units_that_reference_them() {
     let redis = Redis::start();
-    let one = machine(&redis).await;
-    assert_eq!(pan(&one).await.0["width"], 640);
+    let one = instance(&redis).await;
+    assert_eq!(unit_image(&one).await.0["width"], 640);
 
-    let other = machine(&redis).await;
+    let other = instance(&redis).await;
 
-    let (image, is_served) = pan(&other).await;
+    let (image, is_served) = unit_image(&other).await;
     assert!(image["width"] == 640 && is_served, "{image}");
 }
 
 #[tokio::test]
-async fn a_picture_handed_in_on_one_machine_can_be_named_on_another_at_once() {
+async fn an_image_uploaded_to_one_instance_can_be_referenced_on_another_at_once() {
     let redis = Redis::start();
-    let (one, other) = (machine(&redis).await, machine(&redis).await);
-    let address = hand_in(&one, pixel(200)).await;
+    let (one, other) = (instance(&redis).await, instance(&redis).await);
+    let address = upload(&one, square(200)).await;
 
     let advertiser = format!("{}/v1/admin/advertisers/kupferpfanne", other.ops);
     let key = other.key("operator");
@@ -91,12 +91,12 @@ async fn a_picture_handed_in_on_one_machine_can_be_named_on_another_at_once() {
     let tag = read.headers()["etag"].to_str().unwrap().to_owned();
     let mut document: Value = read.json().await.unwrap();
     document["logo"] = json!(address);
-    let call = other
+    let request = other
         .reader
         .request(reqwest::Method::PUT, &advertiser)
         .bearer_auth(key)
         .header("if-match", tag);
-    let put = call.body(document.to_string()).send().await.unwrap();
+    let put = request.body(document.to_string()).send().await.unwrap();
     assert_eq!(put.status(), 200, "{}", put.text().await.unwrap());
 
     for server in [&one, &other] {
@@ -112,58 +112,58 @@ async fn a_picture_handed_in_on_one_machine_can_be_named_on_another_at_once() {
 }
 
 #[tokio::test]
-async fn what_one_machine_lost_comes_back_from_the_others() {
+async fn an_image_lost_by_one_instance_is_restored_from_the_others() {
     let redis = Redis::start();
-    let (one, other) = (machine(&redis).await, machine(&redis).await);
-    for file in stored(&other) {
-        std::fs::write(&file, b"damaged").unwrap();
+    let (one, other) = (instance(&redis).await, instance(&redis).await);
+    for file in image_files(&other) {
+        std::fs::write(&file, b"corrupt").unwrap();
     }
-    // Found as soon as somebody asks, and nobody is served a broken one.
-    pan(&other).await;
+    // The first request detects the corruption; a corrupt file is never served.
+    unit_image(&other).await;
 
-    shows(&other).await;
+    wait_for_image(&other).await;
 
-    assert_eq!(stored(&one).len(), stored(&other).len());
-    for (ours, theirs) in stored(&one).iter().zip(stored(&other)) {
-        if std::fs::read(&theirs).unwrap() != b"damaged" {
-            assert_eq!(std::fs::read(ours).unwrap(), std::fs::read(&theirs).unwrap());
+    assert_eq!(image_files(&one).len(), image_files(&other).len());
+    for (left, right) in image_files(&one).iter().zip(image_files(&other)) {
+        if std::fs::read(&right).unwrap() != b"corrupt" {
+            assert_eq!(std::fs::read(left).unwrap(), std::fs::read(&right).unwrap());
         }
     }
 }
 
 #[tokio::test]
-async fn a_store_that_lost_all_is_given_the_pictures_again() {
+async fn a_redis_that_lost_its_data_gets_the_images_again() {
     let redis = Redis::start();
-    let one = machine(&redis).await;
-    let address = hand_in(&one, pixel(100)).await;
+    let one = instance(&redis).await;
+    let address = upload(&one, square(100)).await;
     assert_eq!(redis.ask(&["FLUSHALL"]), "OK");
 
-    until("the store has them again", async || {
-        let names = in_store(&redis);
-        (names.len() == stored(&one).len() && names.contains(&address)).then_some(())
+    until("all images in Redis", async || {
+        let names = images_in_redis(&redis);
+        (names.len() == image_files(&one).len() && names.contains(&address)).then_some(())
     })
     .await;
 
-    let other = machine(&redis).await;
-    shows(&other).await;
-    until("the picture that nobody names yet", async || {
-        stored(&other).iter().any(|file| file.ends_with(&address)).then_some(())
+    let other = instance(&redis).await;
+    wait_for_image(&other).await;
+    until("the image without a reference", async || {
+        image_files(&other).iter().any(|file| file.ends_with(&address)).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_picture_in_the_store_that_is_another_than_its_name_says_is_never_served() {
+async fn an_image_in_redis_whose_content_does_not_match_its_name_is_never_served() {
     let redis = Redis::start();
-    let one = machine(&redis).await;
-    let names: Vec<String> = in_store(&redis);
-    assert_eq!(names.len(), stored(&one).len());
+    let one = instance(&redis).await;
+    let names: Vec<String> = images_in_redis(&redis);
+    assert_eq!(names.len(), image_files(&one).len());
     for name in &names {
-        redis.ask(&["HSET", PICTURES, name, "something else"]);
+        redis.ask(&["HSET", IMAGES_KEY, name, "something else"]);
     }
 
-    let other = machine(&redis).await;
+    let other = instance(&redis).await;
 
-    assert_eq!(pan(&other).await, (Value::Null, false));
-    assert!(stored(&other).is_empty());
+    assert_eq!(unit_image(&other).await, (Value::Null, false));
+    assert!(image_files(&other).is_empty());
 }

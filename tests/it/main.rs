@@ -1,4 +1,4 @@
-//! Black-box tests of the product and of the house it lives in: one binary, no sleeps.
+//! Black-box tests of the product, and checks of the code base: one test binary, no sleeps.
 
 #![allow(clippy::unwrap_used)] // in a test a panic is the message
 
@@ -13,11 +13,12 @@ mod cut_off;
 mod dashboards;
 mod decisions;
 mod dependencies;
+mod documents;
 mod drain;
 mod events;
 mod examples;
 mod explain;
-#[allow(dead_code, reason = "what runs many machines uses the rest")]
+#[allow(dead_code, reason = "the rest is used by the chaos tests and proofs")]
 mod harness;
 mod house;
 mod images;
@@ -30,10 +31,9 @@ mod mutations;
 mod openapi;
 mod openapi_server;
 mod panics;
-mod papers;
 mod privacy;
 #[path = "../chaos/proxy.rs"]
-#[allow(dead_code, reason = "made for the chaos scenarios; these need a part of it")]
+#[allow(dead_code, reason = "written for the chaos tests; only a part is used here")]
 mod proxy;
 mod redirects;
 mod reloads;

@@ -1,4 +1,4 @@
-//! How the server behaves towards those who do not behave, and towards browsers and caches.
+//! HTTP conformance: CORS, caching, compression, methods, and malformed or oversized requests.
 
 use crate::openapi_server::Answer;
 use crate::openapi_server::TestServer;
@@ -7,7 +7,8 @@ use crate::openapi_server::read;
 use std::io::Write;
 use std::net::TcpStream;
 
-const LEAST: &str = r#"{"publisher": "eu-tech-news", "placements": [{"name": "article-end"}]}"#;
+const MINIMAL_REQUEST: &str =
+    r#"{"publisher": "eu-tech-news", "placements": [{"name": "article-end"}]}"#;
 
 fn reference() -> String {
     let path = "/paths/~1v1~1decisions/post/requestBody/content/application~1json/examples";
@@ -30,8 +31,8 @@ fn path_of(url: &serde_json::Value) -> String {
     url[at..].to_owned()
 }
 
-/// How many events of a decision were judged.
-fn judged(server: &TestServer, unit: &serde_json::Value) -> usize {
+/// Number of recorded events of a decision.
+fn event_count(server: &TestServer, unit: &serde_json::Value) -> usize {
     let path = format!("/v1/decisions/{}/events", unit["decision_id"].as_str().unwrap());
     let key = format!("authorization: Bearer {}", server.key("operator"));
     let answer = server.ask("GET", &path, &[&key], "");
@@ -39,9 +40,9 @@ fn judged(server: &TestServer, unit: &serde_json::Value) -> usize {
     answer.json()["events"].as_array().unwrap().len()
 }
 
-/// A problem of this status and code, at this field.
+/// Asserts a problem response with this status, code and field.
 #[track_caller]
-fn refused(answer: &Answer, status: u16, code: &str, field: Option<&str>) {
+fn assert_problem(answer: &Answer, status: u16, code: &str, field: Option<&str>) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
     assert_eq!(answer.json()["field"].as_str(), field, "{answer:?}");
     assert_eq!(answer.header("cache-control"), "no-store");
@@ -49,25 +50,25 @@ fn refused(answer: &Answer, status: u16, code: &str, field: Option<&str>) {
 }
 
 #[test]
-fn json_and_plain_text_are_read_alike() {
+fn json_and_plain_text_bodies_are_parsed_identically() {
     let server = TestServer::start();
     for format in ["application/json", "text/plain", "text/plain;charset=UTF-8"] {
         let line = format!("content-type: {format}");
-        let answer = server.ask("POST", "/v1/decisions", &[&line], LEAST);
+        let answer = server.ask("POST", "/v1/decisions", &[&line], MINIMAL_REQUEST);
         assert_eq!(answer.status, 200, "{format}: {answer:?}");
         assert_eq!(answer.json()["warnings"].as_array().unwrap().len(), 0, "{answer:?}");
     }
 }
 
 #[test]
-fn a_browser_asks_beforehand_once_a_day_and_never_sends_credentials() {
+fn a_cors_preflight_is_valid_for_a_day_and_credentials_are_never_allowed() {
     let server = TestServer::start();
-    let asking = [
+    let headers = [
         "origin: https://news.example",
         "access-control-request-method: POST",
         "access-control-request-headers: content-type",
     ];
-    let preflight = server.ask("OPTIONS", "/v1/decisions", &asking, "");
+    let preflight = server.ask("OPTIONS", "/v1/decisions", &headers, "");
     assert_eq!(preflight.status, 204);
     assert_eq!(preflight.header("access-control-max-age"), "86400");
     assert!(preflight.header("access-control-allow-methods").contains("POST"));
@@ -78,11 +79,11 @@ fn a_browser_asks_beforehand_once_a_day_and_never_sends_credentials() {
         (path_of(&unit["event_urls"]["impression"]), path_of(&unit["creative"]["click_url"]));
     let answers = [
         preflight,
-        server.ask("POST", "/v1/decisions", &asking[..1], LEAST),
-        server.ask("GET", &event, &asking[..1], ""),
-        server.ask("GET", &click, &asking[..1], ""),
-        server.ask("POST", "/v1/decisions", &asking[..1], "{"),
-        server.ask("GET", "/nowhere", &asking[..1], ""),
+        server.ask("POST", "/v1/decisions", &headers[..1], MINIMAL_REQUEST),
+        server.ask("GET", &event, &headers[..1], ""),
+        server.ask("GET", &click, &headers[..1], ""),
+        server.ask("POST", "/v1/decisions", &headers[..1], "{"),
+        server.ask("GET", "/nowhere", &headers[..1], ""),
     ];
     for answer in answers {
         assert_eq!(answer.all("access-control-allow-origin"), ["*"], "{answer:?}");
@@ -90,7 +91,7 @@ fn a_browser_asks_beforehand_once_a_day_and_never_sends_credentials() {
         assert!(answer.all("access-control-allow-credentials").is_empty(), "{answer:?}");
         assert!(!answer.header("vary").contains("Origin"), "{answer:?}");
     }
-    let ops = ask(server.ops, "GET", "/livez", &asking[..1], "");
+    let ops = ask(server.ops, "GET", "/livez", &headers[..1], "");
     assert!(ops.all("access-control-allow-origin").is_empty(), "{ops:?}");
 }
 
@@ -112,34 +113,41 @@ fn decisions_events_and_redirects_are_never_cached_and_may_be_embedded_anywhere(
     }
     let embed = server.get("/embed/v1/adjacent.js");
     assert!(embed.header("cache-control").starts_with("public, max-age="), "{embed:?}");
-    assert_eq!(embed.all("vary"), ["Accept-Encoding"], "one copy for all sites: {embed:?}");
+    assert_eq!(
+        embed.all("vary"),
+        ["Accept-Encoding"],
+        "one cached copy serves all sites: {embed:?}"
+    );
     let ops = ask(server.ops, "GET", "/version", &[], "");
     assert_eq!(ops.all("cross-origin-resource-policy"), ["same-origin"]);
 }
 
 #[test]
-fn an_embed_file_comes_packed_to_whoever_unpacks_it_and_is_known_by_its_own_tag() {
+fn an_embed_file_is_compressed_on_request_and_each_encoding_has_its_own_etag() {
     let server = TestServer::start();
-    let get = |more: &[&str]| server.ask("GET", "/embed/v1/adjacent.js", more, "");
-    let plain = get(&[]);
-    for refused in ["accept-encoding: br", "accept-encoding: gzip;q=0", "accept-encoding: identity"]
+    let get = |headers: &[&str]| server.ask("GET", "/embed/v1/adjacent.js", headers, "");
+    let identity = get(&[]);
+    for header in ["accept-encoding: br", "accept-encoding: gzip;q=0", "accept-encoding: identity"]
     {
-        let answer = get(&[refused]);
-        assert!(answer.all("content-encoding").is_empty(), "{refused}: {answer:?}");
-        assert_eq!(answer.body, plain.body, "{refused}");
+        let answer = get(&[header]);
+        assert!(answer.all("content-encoding").is_empty(), "{header}: {answer:?}");
+        assert_eq!(answer.body, identity.body, "{header}");
     }
 
-    let packed = get(&["accept-encoding: br;q=1.0, GZIP;q=0.8"]);
-    assert_eq!(packed.header("content-encoding"), "gzip", "{packed:?}");
-    assert!(packed.header("content-length").parse::<usize>().unwrap() <= 3 * 1024, "{packed:?}");
-    assert_ne!(packed.header("etag"), plain.header("etag"));
-    let known = format!("if-none-match: {}", packed.header("etag"));
+    let compressed = get(&["accept-encoding: br;q=1.0, GZIP;q=0.8"]);
+    assert_eq!(compressed.header("content-encoding"), "gzip", "{compressed:?}");
+    assert!(
+        compressed.header("content-length").parse::<usize>().unwrap() <= 3 * 1024,
+        "{compressed:?}"
+    );
+    assert_ne!(compressed.header("etag"), identity.header("etag"));
+    let known = format!("if-none-match: {}", compressed.header("etag"));
     assert_eq!(get(&["accept-encoding: gzip", &known]).status, 304);
-    assert_eq!(get(&[&known]).status, 200, "those are other bytes");
+    assert_eq!(get(&[&known]).status, 200, "the ETag is of the compressed bytes");
 }
 
 #[test]
-fn a_report_in_two_formats_says_that_it_varies() {
+fn a_report_in_two_formats_has_a_vary_header() {
     let server = TestServer::start();
     let key = format!("authorization: Bearer {}", server.key("advertiser.zahid-host"));
     for (accept, format) in [("text/csv", "text/csv"), ("application/json", "application/json")] {
@@ -151,7 +159,7 @@ fn a_report_in_two_formats_says_that_it_varies() {
 }
 
 #[test]
-fn a_known_path_names_its_methods_and_an_unknown_one_is_a_problem() {
+fn a_wrong_method_returns_the_allowed_ones_and_an_unknown_path_a_problem() {
     let server = TestServer::start();
     for (method, path, allowed) in [
         ("PUT", "/v1/decisions", "GET, POST, OPTIONS"),
@@ -165,19 +173,19 @@ fn a_known_path_names_its_methods_and_an_unknown_one_is_a_problem() {
         assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
         assert_eq!(answer.header("allow"), allowed, "{method} {path}");
         if method != "HEAD" {
-            refused(&answer, 405, "method_not_allowed", None);
+            assert_problem(&answer, 405, "method_not_allowed", None);
         }
         let options = server.ask("OPTIONS", path, &[], "");
         assert_eq!((options.status, options.header("allow")), (204, allowed));
     }
     for path in ["/nowhere", "/v1", "/v1/decisions/", "/metrics", "/readyz", "/version"] {
-        refused(&server.get(path), 404, "no_such_path", None);
+        assert_problem(&server.get(path), 404, "no_such_path", None);
     }
     let head = server.ask("HEAD", "/v1/limits", &[], "");
     assert_eq!((head.status, head.body.as_str()), (200, ""), "{head:?}");
     let ops = ask(server.ops, "POST", "/metrics", &[], "");
-    refused(&ops, 405, "method_not_allowed", None);
-    refused(&ask(server.ops, "GET", "/v1/unit", &[], ""), 404, "no_such_path", None);
+    assert_problem(&ops, 405, "method_not_allowed", None);
+    assert_problem(&ask(server.ops, "GET", "/v1/unit", &[], ""), 404, "no_such_path", None);
 }
 
 #[test]
@@ -196,42 +204,52 @@ fn neither_head_nor_options_counts_an_event() {
         }
     }
     let head = server.ask("HEAD", &click, &[], "");
-    assert_eq!(head.status, 302, "a link checker finds the page");
+    assert_eq!(head.status, 302, "a link checker gets the redirect");
     assert!(head.header("location").starts_with("https://"), "{head:?}");
-    assert_eq!(judged(&server, &unit), 0);
+    assert_eq!(event_count(&server, &unit), 0);
 
     let counted = server.get(&addresses[0]);
     assert_eq!((counted.status, counted.header("adjacent-recorded")), (204, "1"));
-    assert_eq!(judged(&server, &unit), 1);
+    assert_eq!(event_count(&server, &unit), 1);
 }
 
 #[test]
-fn what_a_path_or_a_query_cannot_be_read_as_is_a_problem() {
+fn invalid_path_and_query_parameters_return_a_problem() {
     let server = TestServer::start();
     let key = format!("authorization: Bearer {}", server.key("operator"));
     let get = |path: &str| server.ask("GET", path, &[&key], "");
-    refused(&get("/v1/decisions/%ff%fe/explain"), 404, "decision_not_recorded", None);
+    assert_problem(&get("/v1/decisions/%ff%fe/explain"), 404, "decision_not_recorded", None);
     let id = "0198c0de-1f2e-7a3b-8c4d-5e6f70819201";
     let twice = format!("/v1/decisions/{id}/explain?want=a&want=b");
-    refused(&get(&twice), 422, "field_refused", Some("want"));
+    assert_problem(&get(&twice), 422, "field_refused", Some("want"));
     let day = "/v1/reports/advertisers/zahid-host?from=yesterday";
-    refused(&get(day), 422, "field_refused", Some("from"));
-    refused(&get("/v1/reports/readers/zahid-host"), 404, "no_such_path", None);
-    refused(&server.get("/reports/zahid-host"), 401, "key_required", None);
+    assert_problem(&get(day), 422, "field_refused", Some("from"));
+    assert_problem(&get("/v1/reports/readers/zahid-host"), 404, "no_such_path", None);
+    assert_problem(&server.get("/reports/zahid-host"), 401, "key_required", None);
     let page = "/v1/decisions?publisher=eu-tech-news&placement=article-end";
-    refused(&server.get(&format!("{page}&test=yes")), 422, "field_refused", Some("test"));
-    refused(&server.get(&format!("{page}&style=huge")), 422, "field_refused", Some("style"));
-    refused(&server.get(&format!("{page}&email=a")), 422, "personal_data", Some("email"));
-    refused(&server.get("/v1/decisions?placement=a"), 422, "field_refused", Some("publisher"));
-    refused(&server.get("/v1/decisions?publisher=a"), 422, "field_refused", Some("placements"));
-    let nobody = server.get("/v1/decisions?publisher=nobody&placement=a");
-    refused(&nobody, 404, "unknown_publisher", None);
+    assert_problem(&server.get(&format!("{page}&test=yes")), 422, "field_refused", Some("test"));
+    assert_problem(&server.get(&format!("{page}&style=huge")), 422, "field_refused", Some("style"));
+    assert_problem(&server.get(&format!("{page}&email=a")), 422, "personal_data", Some("email"));
+    assert_problem(
+        &server.get("/v1/decisions?placement=a"),
+        422,
+        "field_refused",
+        Some("publisher"),
+    );
+    assert_problem(
+        &server.get("/v1/decisions?publisher=a"),
+        422,
+        "field_refused",
+        Some("placements"),
+    );
+    let unknown = server.get("/v1/decisions?publisher=unknown&placement=a");
+    assert_problem(&unknown, 404, "unknown_publisher", None);
 }
 
 #[test]
-fn a_body_that_cannot_be_parsed_is_a_400_and_one_that_is_refused_a_422() {
+fn a_malformed_body_is_a_400_and_an_invalid_one_a_422() {
     let server = TestServer::start();
-    let with = |more: &str| LEAST.replacen('{', &format!("{{{more}, "), 1);
+    let with = |more: &str| MINIMAL_REQUEST.replacen('{', &format!("{{{more}, "), 1);
     let nested =
         |levels: usize| with(&format!("\"x\": {}{}", "[".repeat(levels), "]".repeat(levels)));
     for body in [
@@ -241,13 +259,13 @@ fn a_body_that_cannot_be_parsed_is_a_400_and_one_that_is_refused_a_422() {
         &with(r#""test": NaN"#),
         &with(r#""test": Infinity"#),
         &with(r#""test": 1e999"#),
-        &format!("{LEAST} {LEAST}"),
+        &format!("{MINIMAL_REQUEST} {MINIMAL_REQUEST}"),
         &nested(16),
         &"[".repeat(10_000),
         "\u{feff}{}",
         "\"\\ud800\"",
     ] {
-        refused(&server.post("/v1/decisions", body), 400, "unparsable", None);
+        assert_problem(&server.post("/v1/decisions", body), 400, "unparsable", None);
     }
     assert_eq!(server.post("/v1/decisions", &nested(15)).status, 200);
     for (body, code, field) in [
@@ -271,16 +289,16 @@ fn a_body_that_cannot_be_parsed_is_a_400_and_one_that_is_refused_a_422() {
     ] {
         let answer = server.post("/v1/decisions", &body);
         assert_eq!(answer.status, 422, "{body}: {answer:?}");
-        refused(&answer, 422, code, Some(field));
+        assert_problem(&answer, 422, code, Some(field));
     }
-    refused(&server.post("/v1/decisions", "\"all of it\""), 422, "field_refused", None);
-    let odd =
+    assert_problem(&server.post("/v1/decisions", "\"all of it\""), 422, "field_refused", None);
+    let unknown =
         server.post("/v1/decisions", &with(r#""page": {"entities": [{"name": "a", "x": 1}]}"#));
-    assert_eq!(odd.json()["warnings"][0], "page.entities[0].x: unknown field, ignored");
+    assert_eq!(unknown.json()["warnings"][0], "page.entities[0].x: unknown field, ignored");
 }
 
 #[test]
-fn what_is_over_a_limit_is_cut_with_a_warning_and_refused_under_strict() {
+fn lists_over_a_limit_are_truncated_with_a_warning_and_rejected_in_strict_mode() {
     let server = TestServer::start();
     let list = |count: usize, item: &dyn Fn(usize) -> String| {
         format!("[{}]", (0..count).map(item).collect::<Vec<_>>().join(","))
@@ -300,52 +318,52 @@ fn what_is_over_a_limit_is_cut_with_a_warning_and_refused_under_strict() {
     assert_eq!(
         reply["warnings"],
         serde_json::json!([
-            "page.entities: 200 given, 32 allowed: the first 32 were kept",
-            "placements: 30 given, 8 allowed: the first 8 were kept",
+            "page.entities: 200 items exceed the limit of 32: only the first 32 are used",
+            "placements: 30 items exceed the limit of 8: only the first 8 are used",
         ])
     );
     let strict = server.post("/v1/decisions", &body(true, &placements));
-    refused(&strict, 422, "field_refused", Some("page.entities"));
-    assert!(strict.json()["detail"].as_str().unwrap().contains("32 allowed"), "{strict:?}");
+    assert_problem(&strict, 422, "field_refused", Some("page.entities"));
+    assert!(strict.json()["detail"].as_str().unwrap().contains("limit of 32"), "{strict:?}");
     let twice = r#"[{"name": "article-end"}, {"name": "article-end"}]"#;
-    let once = LEAST.replace(r#"[{"name": "article-end"}]"#, twice);
+    let once = MINIMAL_REQUEST.replace(r#"[{"name": "article-end"}]"#, twice);
     let reply = server.post("/v1/decisions", &once).json();
     assert_eq!(reply["decisions"].as_object().unwrap().len(), 1);
-    assert!(reply["warnings"][0].as_str().unwrap().contains("given twice"), "{reply}");
+    assert!(reply["warnings"][0].as_str().unwrap().contains("duplicate key"), "{reply}");
 }
 
 #[test]
-fn a_body_that_is_too_long_is_a_413_however_it_comes() {
+fn a_body_that_is_too_long_is_a_413_with_or_without_chunks() {
     let server = TestServer::start();
     let long = " ".repeat(16_385);
     let whole = server.post("/v1/decisions", &long);
-    refused(&whole, 413, "body_too_large", None);
+    assert_problem(&whole, 413, "body_too_large", None);
     let parts = format!(
         "POST /v1/decisions HTTP/1.1\r\nhost: {}\r\ntransfer-encoding: chunked\r\n\r\n4001\r\n{long}\r\n0\r\n\r\n",
         server.public
     );
-    refused(&server.raw(&parts), 413, "body_too_large", None);
-    let fits = format!("{LEAST}{}", " ".repeat(16_384 - LEAST.len()));
+    assert_problem(&server.raw(&parts), 413, "body_too_large", None);
+    let fits = format!("{MINIMAL_REQUEST}{}", " ".repeat(16_384 - MINIMAL_REQUEST.len()));
     assert_eq!(server.post("/v1/decisions", &fits).status, 200);
 }
 
 #[test]
-fn a_body_that_drips_is_cut_off_in_time() {
+fn a_body_that_arrives_too_slowly_is_a_408() {
     let server = TestServer::with([("ADJACENT__SERVER__BODY_TIMEOUT_MS", "150")]);
     let mut slow = TcpStream::connect(server.public).unwrap();
     let head =
         "POST /v1/decisions HTTP/1.1\r\nhost: a\r\ncontent-length: 9000\r\n\r\n{\"publisher\"";
     slow.write_all(head.as_bytes()).unwrap();
 
-    // Nothing more comes; the answer does, and then the end of the connection.
+    // No more bytes are sent; the server answers and closes the connection.
     let answer = read(&mut slow);
 
-    refused(&answer, 408, "body_too_slow", None);
+    assert_problem(&answer, 408, "body_too_slow", None);
     assert_eq!(answer.header("connection"), "close");
 }
 
 #[test]
-fn a_head_that_two_servers_could_read_differently_is_refused_and_the_connection_ends() {
+fn an_ambiguous_request_head_is_a_400_and_closes_the_connection() {
     let server = TestServer::start();
     let host = format!("host: {}\r\n", server.public);
     let post = format!("POST /v1/decisions HTTP/1.1\r\n{host}");
@@ -390,18 +408,18 @@ fn a_head_that_two_servers_could_read_differently_is_refused_and_the_connection_
         ("a space in the path", format!("GET /li vez HTTP/1.1\r\n{host}\r\n")),
         ("another protocol", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}".to_owned()),
     ] {
-        // `raw` reads until the server ends the connection.
+        // `raw` reads until the server closes the connection.
         let answer = server.raw(&text);
         assert_eq!(answer.status, 400, "{what}: {answer:?}");
         assert!(!answer.body.contains("other.example"), "{what}: {answer:?}");
     }
-    let same =
+    let absolute =
         format!("GET http://{}/livez HTTP/1.1\r\n{host}connection: close\r\n\r\n", server.public);
-    assert_eq!(server.raw(&same).status, 200, "a proxy's way to say the same");
+    assert_eq!(server.raw(&absolute).status, 200, "the absolute form that proxies send");
 }
 
 #[test]
-fn a_head_that_is_too_large_is_a_431() {
+fn a_request_head_that_is_too_large_is_a_431() {
     let server = TestServer::start();
     let many: String = (0..200).map(|at| format!("x-{at}: 1\r\n")).collect();
     for more in [many, format!("x: {}\r\n", "a".repeat(140_000))] {

@@ -1,4 +1,4 @@
-//! Everything moves to another store with every number as it was, or nothing does.
+//! `adjacent migrate`: all data reaches the other store with every figure unchanged, or none does.
 
 use crate::harness::Cluster;
 use crate::harness::Redis;
@@ -22,22 +22,22 @@ fn data(folder: &Path) -> String {
     folder.join("data").display().to_string()
 }
 
-/// What a move says that found no difference.
-fn moved(arguments: &[&str]) -> Value {
+/// Output of a successful migration without mismatches.
+fn migrate_ok(arguments: &[&str]) -> Value {
     let output = migrate(arguments);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said} {}", String::from_utf8_lossy(&output.stderr));
-    let said: Value = serde_json::from_str(&said).unwrap();
-    assert_eq!(said["differences"], json!([]));
-    said
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{stdout} {}", String::from_utf8_lossy(&output.stderr));
+    let reply: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(reply["differences"], json!([]));
+    reply
 }
 
-/// Why a move is refused that the operator can mend.
-fn refused(arguments: &[&str]) -> String {
+/// Error of a migration that exits with 64.
+fn migrate_error(arguments: &[&str]) -> String {
     let output = migrate(arguments);
     assert_eq!(output.status.code(), Some(64), "{}", String::from_utf8_lossy(&output.stderr));
-    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-    said["error"].as_str().unwrap().to_owned()
+    let reply: Value = serde_json::from_slice(&output.stdout).unwrap();
+    reply["error"].as_str().unwrap().to_owned()
 }
 
 async fn report(server: &TestServer) -> Value {
@@ -48,7 +48,7 @@ async fn report(server: &TestServer) -> Value {
     json!({ "rows": rows, "total": report["total"].take() })
 }
 
-async fn shows(server: &TestServer, count: usize) {
+async fn show_units(server: &TestServer, count: usize) {
     for _ in 0..count {
         let unit = server.unit().await;
         assert!(server.reader.impression(&unit).await.recorded);
@@ -56,45 +56,45 @@ async fn shows(server: &TestServer, count: usize) {
     server.settled().await;
 }
 
-async fn stop_a_campaign(server: &TestServer) {
+async fn pause_campaign(server: &TestServer) {
     let url = format!("{}/v1/admin/stops", server.ops);
     let body = json!({ "what": "campaign", "id": "kupferpfanne-herbst", "stopped": true });
-    let call = server.reader.post(&url).bearer_auth(server.key("operator")).json(&body);
-    let status = call.send().await.unwrap().status();
+    let request = server.reader.post(&url).bearer_auth(server.key("operator")).json(&body);
+    let status = request.send().await.unwrap().status();
     assert!(status == 200 || status == 404, "{status}");
 }
 
-/// The chain of every log.
-fn chains(redis: &Redis) -> Vec<String> {
+/// Head of every partition's log: batch number and hash chain.
+fn log_heads(redis: &Redis) -> Vec<String> {
     let head = |partition| redis.ask(&["HGETALL", &format!("adj:{{p{partition:02}}}:head")]);
     (0..64).map(head).collect()
 }
 
 #[tokio::test]
-async fn a_data_directory_moves_to_a_redis_with_every_number_and_a_second_time_changes_nothing() {
+async fn a_data_directory_migrates_to_redis_with_every_figure_and_a_second_run_changes_nothing() {
     let redis = Redis::start();
     let server = TestServer::start().await;
-    shows(&server, 6).await;
-    stop_a_campaign(&server).await;
+    show_units(&server, 6).await;
+    pause_campaign(&server).await;
     let before = report(&server).await;
     let number = server.inner.catalog.head().unwrap().unwrap().number;
     let folder = server.end();
     let (data, url) = (data(folder.path()), redis.url());
 
-    let said = moved(&["--data", &data, "--to", &url]);
-    assert_eq!(said["changes"], number);
-    let chain = chains(&redis);
-    assert_eq!(moved(&["--data", &data, "--to", &url])["records"], said["records"]);
-    assert_eq!(chains(&redis), chain, "nothing was written twice");
+    let first = migrate_ok(&["--data", &data, "--to", &url]);
+    assert_eq!(first["changes"], number);
+    let heads = log_heads(&redis);
+    assert_eq!(migrate_ok(&["--data", &data, "--to", &url])["records"], first["records"]);
+    assert_eq!(log_heads(&redis), heads, "nothing is written twice");
 
-    // What came in between goes on behind it.
+    // Later records are appended by the next migration.
     let server = Setup::default().in_folder(&folder).start().await;
-    shows(&server, 3).await;
+    show_units(&server, 3).await;
     let later = report(&server).await;
     drop(server.end());
-    moved(&["--data", &data, "--from", "embedded", "--to", &url]);
+    migrate_ok(&["--data", &data, "--from", "embedded", "--to", &url]);
 
-    // Two machines serve from there: that of the directory, and a fresh one.
+    // Two instances use the new store: one on the old data directory, and a new one.
     let keys = |settings: &mut adjacent::config::Settings| settings.store.keys = Some(data.clone());
     let old = Setup::default().in_folder(&folder).on(&redis).settings(keys).start().await;
     let new = Setup::default().on(&redis).settings(keys).start().await;
@@ -104,8 +104,8 @@ async fn a_data_directory_moves_to_a_redis_with_every_number_and_a_second_time_c
         assert_eq!(server.inner.catalog.head().unwrap().unwrap().number, number);
         server.assert_books_balance().await;
     }
-    shows(&old, 1).await;
-    until("the new one counts what the old one took", async || {
+    show_units(&old, 1).await;
+    until("the new instance counts an event that the old one accepted", async || {
         let total = report(&new).await["total"][0]["spend_micros"].clone();
         (total == 10 * PRICE_MICROS).then_some(())
     })
@@ -113,26 +113,26 @@ async fn a_data_directory_moves_to_a_redis_with_every_number_and_a_second_time_c
 }
 
 #[tokio::test]
-async fn a_redis_moves_to_a_cluster_and_a_move_that_broke_off_goes_on() {
+async fn a_redis_migrates_to_a_cluster_and_an_interrupted_migration_resumes() {
     let (from, between, to) = (Redis::start(), Redis::start(), Cluster::of_primaries());
     let server = Setup::default().on(&from).start().await;
-    shows(&server, 12).await;
+    show_units(&server, 12).await;
     let before = report(&server).await;
     let folder = server.end();
 
-    let said = moved(&["--from", &from.url(), "--to", &between.url()]);
-    assert_eq!(chains(&between), chains(&from));
-    // As if it had broken off before this one.
-    let sold = (0..64)
+    let first = migrate_ok(&["--from", &from.url(), "--to", &between.url()]);
+    assert_eq!(log_heads(&between), log_heads(&from));
+    // Simulate an interruption before this partition was copied.
+    let busiest = (0..64)
         .map(|at| format!("adj:{{p{at:02}}}"))
         .max_by_key(|key| from.ask(&["XLEN", &format!("{key}:log")]).parse::<u64>().unwrap());
-    let sold = sold.unwrap();
-    between.ask(&["DEL", &format!("{sold}:log"), &format!("{sold}:head")]);
-    assert_ne!(chains(&between), chains(&from));
-    assert_eq!(moved(&["--from", &from.url(), "--to", &between.url()]), said);
-    assert_eq!(chains(&between), chains(&from));
+    let busiest = busiest.unwrap();
+    between.ask(&["DEL", &format!("{busiest}:log"), &format!("{busiest}:head")]);
+    assert_ne!(log_heads(&between), log_heads(&from));
+    assert_eq!(migrate_ok(&["--from", &from.url(), "--to", &between.url()]), first);
+    assert_eq!(log_heads(&between), log_heads(&from));
 
-    moved(&["--from", &between.url(), "--to", &to.url()]);
+    migrate_ok(&["--from", &between.url(), "--to", &to.url()]);
     let keys = from.keys().display().to_string();
     let keys = |settings: &mut adjacent::config::Settings| settings.store.keys = Some(keys);
     let server = Setup::default().in_folder(&folder).on(&to).settings(keys).start().await;
@@ -141,36 +141,36 @@ async fn a_redis_moves_to_a_cluster_and_a_move_that_broke_off_goes_on() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_used_or_holds_what_is_anothers_is_refused_and_stays_as_it_is() {
+async fn a_store_in_use_or_with_records_of_another_store_is_rejected_and_unchanged() {
     let (redis, empty) = (Redis::start(), Redis::start());
     let server = Setup::default().on(&redis).start().await;
-    shows(&server, 2).await;
-    let alone = TestServer::start().await;
-    shows(&alone, 2).await;
-    let held = data(alone.data().parent().unwrap());
+    show_units(&server, 2).await;
+    let embedded = TestServer::start().await;
+    show_units(&embedded, 2).await;
+    let data_in_use = data(embedded.data().parent().unwrap());
 
-    let why = refused(&["--data", &held, "--to", &empty.url()]);
-    assert!(why.contains("is held by a running server"), "{why}");
-    let folder = alone.end();
+    let error = migrate_error(&["--data", &data_in_use, "--to", &empty.url()]);
+    assert!(error.contains("is in use by a running server"), "{error}");
+    let folder = embedded.end();
     let data = data(folder.path());
-    let why = refused(&["--data", &data, "--to", &redis.url()]);
-    assert!(why.contains("1 instances use --to: stop them first"), "{why}");
-    let why = refused(&["--from", &redis.url(), "--to", &empty.url()]);
-    assert!(why.contains("1 instances use --from: stop them first"), "{why}");
+    let error = migrate_error(&["--data", &data, "--to", &redis.url()]);
+    assert!(error.contains("1 instances are using --to: stop them first"), "{error}");
+    let error = migrate_error(&["--from", &redis.url(), "--to", &empty.url()]);
+    assert!(error.contains("1 instances are using --from: stop them first"), "{error}");
     drop(server.end());
-    let chain = chains(&redis);
-    let why = refused(&["--data", &data, "--to", &redis.url()]);
-    assert!(why.contains("holds records of another store"), "{why}");
-    assert_eq!(chains(&redis), chain);
-    let why = refused(&["--from", &redis.url(), "--to", &redis.url()]);
-    assert!(why.contains("are the same store"), "{why}");
-    let why = refused(&["--from", &redis.url(), "--to", "embedded"]);
-    assert!(why.contains("many journals do not become one"), "{why}");
+    let heads = log_heads(&redis);
+    let error = migrate_error(&["--data", &data, "--to", &redis.url()]);
+    assert!(error.contains("has records of another store"), "{error}");
+    assert_eq!(log_heads(&redis), heads);
+    let error = migrate_error(&["--from", &redis.url(), "--to", &redis.url()]);
+    assert!(error.contains("are the same store"), "{error}");
+    let error = migrate_error(&["--from", &redis.url(), "--to", "embedded"]);
+    assert!(error.contains("--to embedded is not supported"), "{error}");
     assert_eq!(empty.ask(&["DBSIZE"]), "0");
 }
 
 #[tokio::test]
-async fn sums_whose_records_were_removed_are_refused_because_they_cannot_be_sent() {
+async fn a_migration_is_rejected_after_expired_records_were_deleted() {
     let redis = Redis::start();
     let small = |settings: &mut adjacent::config::Settings| {
         settings.store.segment_bytes = 2_000;
@@ -179,22 +179,22 @@ async fn sums_whose_records_were_removed_are_refused_because_they_cannot_be_sent
     let server = Setup::default().settings(small).clock().start().await;
     let mut removed = 0;
     for _ in 0..3 {
-        shows(&server, 20).await;
+        show_units(&server, 20).await;
         server.advance_ms(2 * 86_400_000);
         let inner = server.inner.clone();
-        let books = tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap();
-        removed += books.unwrap().removed;
+        let outcome = tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap();
+        removed += outcome.unwrap().removed;
     }
     assert!(removed > 0);
     let folder = server.end();
 
-    let why = refused(&["--data", &data(folder.path()), "--to", &redis.url()]);
-    assert!(why.contains("were removed when store.keep_days had passed"), "{why}");
+    let error = migrate_error(&["--data", &data(folder.path()), "--to", &redis.url()]);
+    assert!(error.contains("were deleted after store.keep_days"), "{error}");
     assert_eq!(redis.ask(&["DBSIZE"]), "0");
 }
 
 #[tokio::test]
-async fn a_log_that_was_cut_moves_with_the_sums_it_begins_with() {
+async fn a_trimmed_log_migrates_with_its_base() {
     let (from, to) = (Redis::start(), Redis::start());
     let hour = |settings: &mut adjacent::config::Settings| {
         settings.store.log_hours = 1;
@@ -202,15 +202,16 @@ async fn a_log_that_was_cut_moves_with_the_sums_it_begins_with() {
     };
     let server = Setup::default().on(&from).settings(hour).clock().start().await;
     for _ in 0..40 {
-        shows(&server, 1).await;
+        show_units(&server, 1).await;
     }
     for _ in 0..2 {
         let inner = server.inner.clone();
-        let kept = tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap().unwrap();
-        assert!(kept.differences.is_empty());
+        let outcome =
+            tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap().unwrap();
+        assert!(outcome.differences.is_empty());
         server.advance_ms(2 * 3_600_000);
     }
-    shows(&server, 2).await;
+    show_units(&server, 2).await;
     let before = report(&server).await;
     let now = server.inner.clock.now();
     let folder = server.end();
@@ -218,16 +219,17 @@ async fn a_log_that_was_cut_moves_with_the_sums_it_begins_with() {
     let base = format!("adj:{{p{partition:02}}}:base");
     assert!(from.ask(&["HGET", &base, "fn"]).parse::<u64>().unwrap() > 20);
 
-    let said = moved(&["--from", &from.url(), "--to", &to.url()]);
-    assert_eq!(moved(&["--from", &from.url(), "--to", &to.url()]), said);
+    let first = migrate_ok(&["--from", &from.url(), "--to", &to.url()]);
+    assert_eq!(migrate_ok(&["--from", &from.url(), "--to", &to.url()]), first);
     assert_eq!(to.ask(&["HGET", &base, "fn"]), from.ask(&["HGET", &base, "fn"]));
 
     let keys = from.keys().display().to_string();
     let keys = |settings: &mut adjacent::config::Settings| settings.store.keys = Some(keys);
     let setup = Setup::default().in_folder(&folder).on(&to).settings(keys);
-    // Reports end today: the hours that passed may have ended the day.
+    // The server starts at the advanced time: reports end today, and those hours may have crossed
+    // midnight.
     let server = setup.clock_at(now).start().await;
-    shows(&server, 1).await;
+    show_units(&server, 1).await;
     server.assert_books_balance().await;
     assert_eq!(before["total"][0]["spend_micros"], 42 * PRICE_MICROS);
     assert_eq!(report(&server).await["total"][0]["spend_micros"], 43 * PRICE_MICROS);

@@ -1,4 +1,4 @@
-//! Money: what is billed is never more than what was sold, whatever happens at once.
+//! Money: the billed amount never exceeds the budget, also under concurrent requests.
 
 use crate::harness::Decision;
 use crate::harness::Setup;
@@ -11,24 +11,29 @@ use crate::harness::until;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// Waits until the reference page shows the reference sponsor.
-async fn sponsored(server: &TestServer) -> Decision {
-    until("a unit of the reference sponsor", async || {
+/// Waits until the reference page shows a unit of the reference advertiser.
+async fn reference_unit(server: &TestServer) -> Decision {
+    until("a unit of the reference advertiser", async || {
         let decision = server.decide(&reference()).await;
         (decision.sponsor() == "zahid-host").then_some(decision)
     })
     .await
 }
 
-pub async fn of_ten_sold_and_sixty_asked_exactly_ten_are_shown_and_billed(setup: Setup) {
+pub async fn of_sixty_requests_for_a_budget_of_ten_impressions_exactly_ten_are_shown_and_billed(
+    setup: Setup,
+) {
     let server = setup.inventory(inventory::sold(10)).clock().start().await;
 
-    for asked in 0..60 {
-        // Where machines share a budget, the next part of it is a moment away.
-        let decision =
-            if asked < 10 { sponsored(&server).await } else { server.decide(&reference()).await };
+    for number in 0..60 {
+        // Instances that share a budget wait a moment for their next lease.
+        let decision = if number < 10 {
+            reference_unit(&server).await
+        } else {
+            server.decide(&reference()).await
+        };
         server.reader.impression(&decision).await;
-        assert_eq!(decision.sponsor() == "zahid-host", asked < 10, "number {asked}");
+        assert_eq!(decision.sponsor() == "zahid-host", number < 10, "request {number}");
     }
 
     assert_eq!(server.scrape().await.spent(), 10 * PRICE_MICROS);
@@ -36,14 +41,14 @@ pub async fn of_ten_sold_and_sixty_asked_exactly_ten_are_shown_and_billed(setup:
     server.assert_books_balance().await;
 }
 
-pub async fn what_is_shown_over_the_budget_is_named_and_free(setup: Setup) {
+pub async fn impressions_over_the_budget_are_reported_as_over_budget_and_free(setup: Setup) {
     let server = setup.inventory(inventory::sold(10)).clock().start().await;
     let mut shown = Vec::new();
     for _ in 0..6 {
         for _ in 0..10 {
-            shown.push(sponsored(&server).await);
+            shown.push(reference_unit(&server).await);
         }
-        // Nobody saw them in time: their money is free again.
+        // The reservations expire without an impression.
         server.advance_ms(121_000);
     }
 
@@ -59,21 +64,21 @@ pub async fn what_is_shown_over_the_budget_is_named_and_free(setup: Setup) {
 }
 
 #[tokio::test]
-async fn money_that_an_unseen_unit_held_is_free_when_its_time_is_over() {
+async fn an_expired_reservation_is_available_again() {
     let server = Setup::default().inventory(inventory::sold(1)).clock().start().await;
-    sponsored(&server).await;
+    reference_unit(&server).await;
 
-    let while_held = server.decide(&reference()).await;
+    let while_reserved = server.decide(&reference()).await;
     server.advance_ms(121_000);
-    let after = sponsored(&server).await;
+    let after = reference_unit(&server).await;
     server.reader.impression(&after).await;
 
-    assert_eq!(while_held.sponsor(), "house");
+    assert_eq!(while_reserved.sponsor(), "house");
     assert_eq!(server.verdicts(&after).await, ["impression counted"]);
 }
 
 #[tokio::test]
-async fn beside_another_site_no_publisher_holds_more_than_its_share_of_a_budget() {
+async fn with_two_publishers_neither_reserves_more_than_its_share_of_a_budget() {
     let half = |settings: &mut adjacent::config::Settings| {
         settings.store.publisher_reservation_percent = 50;
     };
@@ -82,23 +87,23 @@ async fn beside_another_site_no_publisher_holds_more_than_its_share_of_a_budget(
     let elsewhere = reference_with("/publisher", "kitchen-journal".into());
 
     let first = server.decide(&elsewhere).await.sponsor().to_owned();
-    let mut held = (0, 1);
+    let mut reserved = (0, 1);
     for _ in 0..20 {
-        held.0 += u32::from(server.decide(&reference()).await.sponsor() == "zahid-host");
+        reserved.0 += u32::from(server.decide(&reference()).await.sponsor() == "zahid-host");
     }
     for _ in 0..20 {
-        held.1 += u32::from(server.decide(&elsewhere).await.sponsor() == "zahid-host");
+        reserved.1 += u32::from(server.decide(&elsewhere).await.sponsor() == "zahid-host");
     }
 
     assert_eq!(first, "zahid-host");
-    assert_eq!(held, (5, 5));
+    assert_eq!(reserved, (5, 5));
 }
 
 #[tokio::test]
-async fn a_decision_is_billed_for_one_click_whoever_clicks_what_how_often() {
-    let bills = "bills = \"impression\"\nprice_micros = 8_000_000";
-    let by_click = inventory::changed(bills, "bills = \"click\"\nprice_micros = 700_000");
-    let server = Arc::new(Setup::default().inventory(by_click).clock().start().await);
+async fn a_decision_is_billed_for_one_click_however_many_links_are_clicked() {
+    let cpm = "bills = \"impression\"\nprice_micros = 8_000_000";
+    let with_cpc = inventory::changed(cpm, "bills = \"click\"\nprice_micros = 700_000");
+    let server = Arc::new(Setup::default().inventory(with_cpc).clock().start().await);
     let mut units = Vec::new();
     for _ in 0..20 {
         let unit = server.unit().await;
@@ -115,10 +120,10 @@ async fn a_decision_is_billed_for_one_click_whoever_clicks_what_how_often() {
             race.spawn(async move { reader.fire(&url).await });
         }
     }
-    let answers = race.join_all().await;
+    let acks = race.join_all().await;
     server.inner.ledger.pass().await.unwrap();
 
-    assert!(answers.iter().all(|ack| ack.status == 302 && ack.location.is_some()));
+    assert!(acks.iter().all(|ack| ack.status == 302 && ack.location.is_some()));
     let scrape = server.scrape().await;
     assert_eq!(scrape.spent(), 20 * 700_000);
     assert_eq!(scrape.events("click", "counted"), 40, "each call to action is counted");
@@ -126,7 +131,7 @@ async fn a_decision_is_billed_for_one_click_whoever_clicks_what_how_often() {
     server.assert_books_balance().await;
 }
 
-pub async fn many_pages_at_once_do_not_sell_what_is_not_there(setup: Setup) {
+pub async fn concurrent_pages_do_not_oversell_a_budget(setup: Setup) {
     let server = Arc::new(setup.inventory(inventory::sold(20)).clock().start().await);
 
     let burst = async || {
@@ -143,9 +148,9 @@ pub async fn many_pages_at_once_do_not_sell_what_is_not_there(setup: Setup) {
     };
     let mut shown = burst().await;
     if server.inner.ledger.shared().is_none() {
-        assert_eq!(shown, 20, "all of it is here at once");
+        assert_eq!(shown, 20, "a single instance has the whole budget at once");
     }
-    until("all of it is sold, part by part", async || {
+    until("the whole budget is sold, lease by lease", async || {
         shown += burst().await;
         (shown >= 20).then_some(())
     })
@@ -157,7 +162,7 @@ pub async fn many_pages_at_once_do_not_sell_what_is_not_there(setup: Setup) {
     server.assert_books_balance().await;
 }
 
-pub async fn a_report_adds_up_to_what_was_billed_however_it_is_broken_down(setup: Setup) {
+pub async fn a_report_adds_up_to_the_billed_amount_under_every_breakdown(setup: Setup) {
     let server = setup.clock().start().await;
     for country in ["DE", "FR", "BE"] {
         let page = crate::harness::decision::reference_with("/viewer/region", country.into());

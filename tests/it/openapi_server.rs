@@ -1,4 +1,4 @@
-//! A server of the example inventory in this process, on free ports, for as long as a test needs it.
+//! An in-process server with the example inventory on free ports, for tests that need raw HTTP.
 
 use adjacent::app::App;
 use adjacent::app::Options;
@@ -20,7 +20,7 @@ pub struct TestServer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// An answer as it came.
+/// A response as received.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -29,12 +29,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Every value of a header.
+    /// All values of a header.
     pub fn all(&self, name: &str) -> Vec<&str> {
         self.head
             .lines()
             .filter_map(|line| line.split_once(": "))
-            .filter(|(own, _)| own.eq_ignore_ascii_case(name))
+            .filter(|(header, _)| header.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
             .collect()
     }
@@ -47,7 +47,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// The code of a problem; empty for what is none.
+    /// The code of a problem response; empty for other responses.
     pub fn code(&self) -> String {
         if self.header("content-type") != "application/problem+json" {
             return String::new();
@@ -61,48 +61,48 @@ impl TestServer {
         TestServer::with([])
     }
 
-    /// With settings from the environment's point of view: `ADJACENT__SECTION__KEY`.
+    /// Starts a server with settings named as environment variables: `ADJACENT__SECTION__KEY`.
     pub fn with<const N: usize>(settings: [(&str, &str); N]) -> TestServer {
         let data = tempfile::tempdir().unwrap();
-        let own = [
+        let defaults = [
             ("ADJACENT__SERVER__LISTEN", "127.0.0.1:0"),
             ("ADJACENT__SERVER__OPS_LISTEN", "127.0.0.1:0"),
             ("ADJACENT__STORE__DATA", data.path().to_str().unwrap()),
         ];
-        let settings: Vec<(String, String)> = own
+        let settings: Vec<(String, String)> = defaults
             .into_iter()
             .chain(settings)
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
         let (stop, stopped) = oneshot::channel();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (address_sender, addresses) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let settings = load::settings(None, settings.into_iter()).unwrap();
                 let app = App::build(settings, Options::default()).await.unwrap();
-                tell.send((app.address, app.ops_address)).unwrap();
+                address_sender.send((app.address, app.ops_address)).unwrap();
                 app.run(async { drop(stopped.await) }).await.unwrap();
             });
         });
-        let (public, ops) = told.recv().unwrap();
+        let (public, ops) = addresses.recv().unwrap();
         TestServer { public, ops, data, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// A local key: of the `operator`, or of `advertiser.NAME` or `publisher.NAME`.
-    pub fn key(&self, whose: &str) -> String {
+    /// The local API key of `operator`, `advertiser.NAME` or `publisher.NAME`.
+    pub fn key(&self, holder: &str) -> String {
         let text = std::fs::read_to_string(self.data.path().join("local-keys.toml")).unwrap();
         let keys: toml::Table = text.parse().unwrap();
-        let (kind, name) = whose.split_once('.').unwrap_or((whose, ""));
+        let (kind, name) = holder.split_once('.').unwrap_or((holder, ""));
         let found = if name.is_empty() { &keys[kind] } else { &keys[kind][name] };
         found.as_str().unwrap().to_owned()
     }
 
-    /// Sends a whole request as it is written and reads until the server ends the connection.
+    /// Sends the text verbatim and reads until the server closes the connection.
     pub fn raw(&self, text: &str) -> Answer {
         send(self.public, text.as_bytes())
     }
 
-    /// A request of the public listener, with these lines of headers.
+    /// Sends a request with these header lines to the public listener.
     pub fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
         ask(self.public, method, path, headers, body)
     }
@@ -129,12 +129,12 @@ pub fn ask(at: SocketAddr, method: &str, path: &str, headers: &[&str], body: &st
 pub fn send(at: SocketAddr, bytes: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    // A server that refuses a head need not read the rest.
+    // A server that rejects the head need not read the rest.
     stream.write_all(bytes).ok();
     read(&mut stream)
 }
 
-/// What the server sends until it ends the connection.
+/// Reads until the server closes the connection.
 pub fn read(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();
     let mut part = [0; 4096];
@@ -151,7 +151,7 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A server that panicked has already failed its test.
+            // If the server panicked, the test has already failed.
             thread.join().ok();
         }
     }

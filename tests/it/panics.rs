@@ -1,4 +1,4 @@
-//! A defect of ours in one request: that request alone has it.
+//! A panic affects only the request that caused it.
 
 use crate::harness::Setup;
 use actix_web::App;
@@ -15,43 +15,42 @@ async fn panics() -> HttpResponse {
     panic!("a defect")
 }
 
-async fn panics_on_another_thread() -> Result<HttpResponse, ApiError> {
-    blocking(|| -> Result<(), ApiError> { panic!("a defect where it keeps nobody waiting") })
-        .await?;
+async fn panics_on_a_blocking_thread() -> Result<HttpResponse, ApiError> {
+    blocking(|| -> Result<(), ApiError> { panic!("a defect in a blocking task") }).await?;
     Ok(HttpResponse::Ok().finish())
 }
 
 #[actix_web::test]
-async fn a_handler_that_panics_costs_one_request_and_is_counted() {
+async fn a_panic_in_a_handler_fails_one_request_and_is_counted() {
     let (app, _folder) = Setup::default().build().await;
     let face = app.face().clone();
-    let served = HttpServer::new(move || {
+    let running = HttpServer::new(move || {
         let routes = web::scope("")
             .wrap(from_fn(guard::guard))
-            .route("/here", web::get().to(panics))
-            .route("/there", web::get().to(panics_on_another_thread))
-            .route("/well", web::get().to(|| async { "well" }));
+            .route("/async", web::get().to(panics))
+            .route("/blocking", web::get().to(panics_on_a_blocking_thread))
+            .route("/ok", web::get().to(|| async { "ok" }));
         App::new().app_data(face.clone()).service(routes)
     });
-    let served = served.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
-    let base = format!("http://{}", served.addrs()[0]);
-    let served = served.run();
-    let handle = served.handle();
-    actix_web::rt::spawn(served);
+    let running = running.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", running.addrs()[0]);
+    let running = running.run();
+    let handle = running.handle();
+    actix_web::rt::spawn(running);
     let client = reqwest::Client::new();
     let get = |path: &str| client.get(format!("{base}{path}")).send();
 
-    for (count, path) in [(1, "/here"), (2, "/there"), (3, "/here")] {
+    for (count, path) in [(1, "/async"), (2, "/blocking"), (3, "/async")] {
         let reply = get(path).await.unwrap();
         assert_eq!(reply.status(), 500, "{path}");
         let problem: Value = reply.json().await.unwrap();
         assert_eq!(problem["code"], "internal", "{problem}");
         assert!(
             !problem.to_string().contains("defect"),
-            "nothing of how it works inside: {problem}"
+            "the response reveals no internals: {problem}"
         );
         assert_eq!(app.face().server.metrics.panics.get(), count);
-        assert_eq!(get("/well").await.unwrap().text().await.unwrap(), "well", "after {path}");
+        assert_eq!(get("/ok").await.unwrap().text().await.unwrap(), "ok", "after {path}");
     }
     handle.stop(false).await;
 }

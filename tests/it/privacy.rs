@@ -1,4 +1,4 @@
-//! Nothing of a reader stays anywhere: files, logs and scrapes are searched for what was sent.
+//! No reader data is stored: files, logs and scrapes are searched for everything that was sent.
 
 use crate::harness::Reader;
 use crate::harness::Setup;
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
-/// What readers send and nobody may keep.
+/// Data that readers send and that must not be stored.
 const CANARIES: [&str; 9] = [
     "203.0.113.77",
     "203.0.113",
@@ -25,7 +25,7 @@ const CANARIES: [&str; 9] = [
     "canary-body",
 ];
 
-/// The reader of the canaries, behind a trusted proxy.
+/// A reader that sends the canaries, behind a trusted proxy.
 fn canary(address: &str) -> Reader {
     let agent = format!("{AGENT} Canarium/7");
     Reader::with([
@@ -39,12 +39,12 @@ fn canary(address: &str) -> Reader {
 }
 
 #[tokio::test]
-async fn no_file_log_or_scrape_holds_anything_of_a_reader() {
-    let place = Place::new()
+async fn no_file_log_or_scrape_contains_reader_data() {
+    let installation = Place::new()
         .set("ADJACENT__LOGS__LEVEL", "debug")
         .set("ADJACENT__SERVER__TRUSTED_PROXIES", "[\"127.0.0.0/8\"]")
         .set("ADJACENT__LIMITS__CLICKS", "[{ count = 2, seconds = 60 }]");
-    let mut process = place.serve();
+    let mut process = installation.serve();
     let url = "https://canary-body@news.example/story?canary-query=1#canary-fragment";
     let mut tokens = Vec::new();
     let mut id = String::new();
@@ -52,8 +52,8 @@ async fn no_file_log_or_scrape_holds_anything_of_a_reader() {
         let reader = canary(address);
         for _ in 0..4 {
             let page = reference_with("/page/url", json!(url));
-            let answer = process.decide(&reader, &page).await.unwrap();
-            let unit = crate::harness::Decision(answer["decisions"]["article-end"].clone());
+            let response = process.decide(&reader, &page).await.unwrap();
+            let unit = crate::harness::Decision(response["decisions"]["article-end"].clone());
             assert!(unit.fills());
             for url in unit.urls() {
                 reader.fire(&url).await;
@@ -83,8 +83,8 @@ async fn no_file_log_or_scrape_holds_anything_of_a_reader() {
         ] {
             reader.fire(&format!("{}{path}", process.public)).await;
         }
-        let bearer = reader.get(&format!("{}/v1/reports/advertisers/zahid-host", process.public));
-        bearer.bearer_auth("canary-body").send().await.unwrap();
+        let request = reader.get(&format!("{}/v1/reports/advertisers/zahid-host", process.public));
+        request.bearer_auth("canary-body").send().await.unwrap();
     }
     let scrape = Reader::new().get(&format!("{}/metrics", process.ops)).send().await.unwrap();
     let scrape = scrape.text().await.unwrap();
@@ -92,37 +92,38 @@ async fn no_file_log_or_scrape_holds_anything_of_a_reader() {
     assert!(process.ends().success());
 
     let log = process.log();
-    assert!(log.contains("stopped"), "the log was read to its end");
-    let found = decision_log::find(
-        &place.path("data/decisions"),
+    assert!(log.contains("stopped"), "the log is complete");
+    let decision = decision_log::find(
+        &installation.path("data/decisions"),
         uuid::Uuid::parse_str(&id).unwrap().as_u128(),
     );
-    let found = format!("{:?}", found.unwrap().expect("the decision is on disk"));
-    assert!(found.contains("/story"), "the path is what its publisher keeps: {found}");
-    let mut places =
+    let decision = format!("{:?}", decision.unwrap().expect("the decision is on disk"));
+    assert!(decision.contains("/story"), "the path of the page is recorded: {decision}");
+    let mut searched =
         vec![("the scrape", scrape.into_bytes()), ("the log", log.clone().into_bytes())];
-    places.push(("a decision", found.into_bytes()));
-    let files = files(&place.path("data"));
+    searched.push(("a decision", decision.into_bytes()));
+    let files = files(&installation.path("data"));
     assert!(
         files
             .iter()
             .any(|(name, bytes)| name.contains("journal") && contains(bytes, "zahid-launch"))
     );
-    places.extend(files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
-    for (name, bytes) in &places {
+    searched.extend(files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
+    for (name, bytes) in &searched {
         for canary in CANARIES {
             assert!(!contains(bytes, canary), "{canary} in {name}");
         }
     }
     for address in [[203, 0, 113, 77].as_slice(), &[0x20, 0x01, 0x0d, 0xb8, 0x00, 0xca, 0x00, 0x4a]]
     {
-        let holds = |bytes: &[u8]| bytes.windows(address.len()).any(|window| window == address);
-        assert!(places.iter().all(|(_, bytes)| !holds(bytes)), "an address in binary");
+        let contains_address =
+            |bytes: &[u8]| bytes.windows(address.len()).any(|window| window == address);
+        assert!(searched.iter().all(|(_, bytes)| !contains_address(bytes)), "a binary IP address");
     }
     assert!(tokens.iter().all(|token| !log.contains(token.as_str())), "a token in the log");
 }
 
-/// Every file of a folder and those in it.
+/// Every file in a folder and its subfolders, with its content.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -141,10 +142,10 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn the_log_is_one_json_object_a_line_whatever_is_sent() {
-    let place =
+async fn the_log_is_one_json_object_per_line_for_any_input() {
+    let installation =
         Place::new().set("ADJACENT__LOGS__LEVEL", "debug").set("ADJACENT__LOGS__FORMAT", "json");
-    let mut process = place.serve();
+    let mut process = installation.serve();
     let reader = Reader::new();
 
     for text in ["\r\n{\"forged\": 1}", "\u{1b}[31m", "\u{2028}", "\u{0}"] {
@@ -165,17 +166,17 @@ async fn the_log_is_one_json_object_a_line_whatever_is_sent() {
 }
 
 #[tokio::test]
-async fn a_new_day_knows_no_visitor_of_the_day_before() {
+async fn a_visitor_key_changes_every_day() {
     let server = Setup::default().clock().start().await;
     let address = "203.0.113.77".parse().unwrap();
     let key = || server.inner.visitors.key(address, AGENT, "eu-tech-news");
     let before = key();
-    assert!(before == key(), "the same visitor, the same key");
+    assert!(before == key(), "the key is stable within a day");
 
-    // The salt is looked after every ten seconds; a day passes at each look until then.
+    // The salt is checked every ten seconds of real time; the clock advances a day per iteration.
     let end = Instant::now() + Duration::from_secs(20);
     while before == key() {
-        assert!(Instant::now() < end, "the salt stays");
+        assert!(Instant::now() < end, "the salt does not change");
         server.advance_ms(24 * 3_600_000);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -184,16 +185,16 @@ async fn a_new_day_knows_no_visitor_of_the_day_before() {
 }
 
 #[tokio::test]
-async fn who_asks_not_to_be_followed_is_not_observed_and_has_no_quota() {
+async fn a_reader_with_global_privacy_control_is_not_observed_and_has_no_quota() {
     let server = Setup::default().limits().clock().start().await;
     let private = Reader::sending("sec-gpc", "1");
-    let address = format!("{}/v1/decisions", server.public);
+    let url = format!("{}/v1/decisions", server.public);
 
     for _ in 0..70 {
-        let call = private.post(&address).json(&crate::harness::reference());
-        let answer: Value = call.send().await.unwrap().json().await.unwrap();
-        let unit = crate::harness::Decision(answer["decisions"]["article-end"].clone());
-        assert!(unit.0["event_urls"].get("viewable").is_none(), "no viewport is observed");
+        let request = private.post(&url).json(&crate::harness::reference());
+        let response: Value = request.send().await.unwrap().json().await.unwrap();
+        let unit = crate::harness::Decision(response["decisions"]["article-end"].clone());
+        assert!(unit.0["event_urls"].get("viewable").is_none(), "viewability is not observed");
         private.impression(&unit).await;
     }
 
@@ -203,7 +204,7 @@ async fn who_asks_not_to_be_followed_is_not_observed_and_has_no_quota() {
 }
 
 #[tokio::test]
-async fn no_answer_sets_a_cookie_or_asks_for_credentials() {
+async fn no_response_sets_a_cookie_or_requests_credentials() {
     let server = crate::harness::TestServer::start().await;
     let unit = server.unit().await;
     let paths = [

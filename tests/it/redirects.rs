@@ -1,4 +1,4 @@
-//! Where clicks lead: to what was stored, whatever the address of the click says.
+//! Click redirects: always to a stored landing page, regardless of the click URL.
 
 use crate::harness::Decision;
 use crate::harness::Reader;
@@ -18,7 +18,7 @@ const SIGNUP: &str = "https://zahid.host/signup?from=eu-tech-news&topic=ai-infra
 const PRICING: &str = "https://zahid.host/pricing?utm_medium=sponsored&utm_source=adjacent";
 
 #[tokio::test]
-async fn each_call_to_action_leads_to_its_stored_page() {
+async fn each_call_to_action_redirects_to_its_stored_page() {
     let server = TestServer::start().await;
     let unit = server.unit().await;
 
@@ -30,11 +30,15 @@ async fn each_call_to_action_leads_to_its_stored_page() {
     assert_eq!(reply.headers()["referrer-policy"], "strict-origin");
     assert_eq!(reply.headers()["cache-control"], "no-store");
     assert_eq!(pricing.location.unwrap(), PRICING);
-    assert_eq!(unit.text("/creative/click_url"), unit.click_url("primary"), "the headline's link");
+    assert_eq!(
+        unit.text("/creative/click_url"),
+        unit.click_url("primary"),
+        "the headline links to the primary call to action"
+    );
 }
 
 #[tokio::test]
-async fn repeated_and_blank_parameters_survive_beside_macros_and_campaign_parameters() {
+async fn repeated_and_blank_parameters_are_preserved_with_macros_and_campaign_parameters() {
     let stored = "url = \"https://zahid.host/pricing\"";
     let rich = "url = \"https://zahid.host/p%20a?a=1&a=2&b=&c&d=%26&in={country}&of={campaign}&by={flight}\
         &at={placement}&unit={creative}&cta={cta}#plans\"";
@@ -50,7 +54,7 @@ async fn repeated_and_blank_parameters_survive_beside_macros_and_campaign_parame
 }
 
 #[tokio::test]
-async fn a_page_cannot_write_into_the_landing_address() {
+async fn a_page_cannot_inject_text_into_the_landing_url() {
     let server = TestServer::start().await;
     let evil = json!([
         "\r\nSet-Cookie: a=b",
@@ -66,10 +70,10 @@ async fn a_page_cannot_write_into_the_landing_address() {
 }
 
 #[tokio::test]
-async fn no_address_of_a_thousand_leads_anywhere_but_to_a_stored_page() {
+async fn a_thousand_manipulated_click_urls_redirect_only_to_stored_pages() {
     let server = TestServer::start().await;
     let unit = server.unit().await;
-    let mut dice = StdRng::seed_from_u64(7);
+    let mut rng = StdRng::seed_from_u64(7);
     let extras = [
         "",
         "?url=https://evil.example",
@@ -88,34 +92,34 @@ async fn no_address_of_a_thousand_leads_anywhere_but_to_a_stored_page() {
         "@evil.example",
     ];
 
-    let mut led = BTreeMap::new();
+    let mut locations = BTreeMap::new();
     for round in 0..1_000 {
-        let url = if dice.random() { unit.click_url("primary") } else { unit.click_url("pricing") };
+        let url = if rng.random() { unit.click_url("primary") } else { unit.click_url("pricing") };
         let (path, token) = url.rsplit_once('/').unwrap();
         let mut letters: Vec<char> = token.chars().collect();
         match round % 4 {
             0 => {}
-            1 => letters.truncate(dice.random_range(0..letters.len())),
+            1 => letters.truncate(rng.random_range(0..letters.len())),
             2 => {
-                let at = dice.random_range(0..letters.len());
-                letters[at] = char::from(dice.random_range(b'a'..=b'z'));
+                let at = rng.random_range(0..letters.len());
+                letters[at] = char::from(rng.random_range(b'a'..=b'z'));
             }
             _ => letters.push('A'),
         }
         let token: String = letters.into_iter().collect();
-        let extra = extras[dice.random_range(0..extras.len())];
+        let extra = extras[rng.random_range(0..extras.len())];
         let ack = server.reader.fire(&format!("{path}/{token}{extra}")).await;
         assert!(matches!(ack.status, 302 | 404), "{round}: {ack:?}");
-        *led.entry(ack.location.unwrap_or_default()).or_insert(0) += 1;
+        *locations.entry(ack.location.unwrap_or_default()).or_insert(0) += 1;
     }
 
     let expected = ["", PRICING, SIGNUP];
-    assert_eq!(led.keys().map(String::as_str).collect::<Vec<_>>(), expected);
-    assert!(led[SIGNUP] > 20 && led[""] > 500, "{led:?}");
+    assert_eq!(locations.keys().map(String::as_str).collect::<Vec<_>>(), expected);
+    assert!(locations[SIGNUP] > 20 && locations[""] > 500, "{locations:?}");
 }
 
 #[tokio::test]
-async fn headers_of_a_click_do_not_move_it() {
+async fn request_headers_do_not_change_a_redirect() {
     let server = TestServer::start().await;
     let unit = server.unit().await;
 
@@ -131,17 +135,17 @@ async fn headers_of_a_click_do_not_move_it() {
 }
 
 #[tokio::test]
-async fn a_unit_says_where_it_lives_by_configuration_and_not_by_host() {
+async fn unit_urls_come_from_the_configuration_and_not_from_the_host_header() {
     let server = TestServer::start().await;
-    let address = format!("{}/v1/decisions", server.public);
+    let url = format!("{}/v1/decisions", server.public);
 
-    let call = server.reader.post(&address).header("host", "evil.example").json(&reference());
-    let reply = call.send().await.unwrap();
+    let request = server.reader.post(&url).header("host", "evil.example").json(&reference());
+    let reply = request.send().await.unwrap();
 
     if reply.status() == 200 {
-        let answer: serde_json::Value = reply.json().await.unwrap();
-        let unit = Decision(answer["decisions"]["article-end"].clone());
-        assert!(unit.urls().iter().all(|url| url.starts_with(&server.public)));
+        let body: serde_json::Value = reply.json().await.unwrap();
+        let unit = Decision(body["decisions"]["article-end"].clone());
+        assert!(unit.urls().iter().all(|unit_url| unit_url.starts_with(&server.public)));
     } else {
         assert_eq!(reply.status(), 400);
     }

@@ -1,4 +1,4 @@
-//! Who may what: every route is declared here, and every protected one denies everybody else.
+//! Authorization: every route is declared here, and protected routes reject all other roles.
 
 use crate::harness::TestServer;
 use crate::harness::reference;
@@ -8,7 +8,7 @@ use adjacent::config::keys::Role;
 use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 
-/// Routes that anybody may ask.
+/// Routes without authorization.
 const OPEN: [&str; 24] = [
     "/v1/decisions",
     "/v1/unit",
@@ -26,38 +26,38 @@ const OPEN: [&str; 24] = [
     "/v1/limits",
     "/v1/privacy",
     "/livez",
-    // Other clients' dialects, each off unless turned on.
+    // Adapters for other clients' protocols, each disabled by default.
     "/api/v1/decision/",
     "/api/v2",
     "/openrtb2/2.6/bids",
-    // The operations listener is on loopback.
+    // On the operations listener, which binds to loopback.
     "/readyz",
     "/version",
     "/metrics",
     "/console",
-    // By a signed link, tested below.
+    // Requires a signed link; tested below.
     "/reports/{id}",
 ];
 
 const OPERATOR: &str = "operator";
-const SITE: &str = "publisher:eu-tech-news";
-const SPONSOR: &str = "advertiser:zahid-host";
+const PUBLISHER: &str = "publisher:eu-tech-news";
+const ADVERTISER: &str = "advertiser:zahid-host";
 const OTHERS: [&str; 3] = ["publisher:kitchen-journal", "advertiser:gitlift", "advertiser:house"];
 
-/// Routes that need a key, and whose.
+/// Routes that require a key, and the roles whose keys they accept.
 const PROTECTED: [(&str, &[&str]); 4] = [
     (
         "/v1/decisions/{id}/explain",
-        &[OPERATOR, SITE, SPONSOR, "advertiser:gitlift", "advertiser:house"],
+        &[OPERATOR, PUBLISHER, ADVERTISER, "advertiser:gitlift", "advertiser:house"],
     ),
-    ("/v1/decisions/{id}/events", &[OPERATOR, SITE]),
-    ("/v1/reports/{party}/{id}#advertisers/zahid-host", &[OPERATOR, SPONSOR]),
-    ("/v1/reports/{party}/{id}#publishers/eu-tech-news", &[OPERATOR, SITE]),
+    ("/v1/decisions/{id}/events", &[OPERATOR, PUBLISHER]),
+    ("/v1/reports/{party}/{id}#advertisers/zahid-host", &[OPERATOR, ADVERTISER]),
+    ("/v1/reports/{party}/{id}#publishers/eu-tech-news", &[OPERATOR, PUBLISHER]),
 ];
 
-/// Below these every route is the operator's alone; tested below, whatever the method.
+/// Every route with this prefix requires the operator role, for every method; tested below.
 const ADMIN: &str = "/v1/admin/";
-/// Changes a publisher makes itself; tested below.
+/// Changes that a publisher makes itself; tested below.
 const OWN_STOPS: &str = "/v1/publishers/{id}/stops";
 
 #[test]
@@ -75,11 +75,11 @@ fn every_route_is_declared_open_or_protected() {
     };
     let undeclared: Vec<&str> = routes.into_iter().filter(|route| !declared(route)).collect();
 
-    assert!(undeclared.is_empty(), "say here who may use {undeclared:?}");
+    assert!(undeclared.is_empty(), "declare who may use {undeclared:?}");
 }
 
 #[tokio::test]
-async fn every_admin_route_is_the_operators_alone_whatever_the_method() {
+async fn every_admin_route_requires_the_operator_role_for_every_method() {
     let server = TestServer::start().await;
     let rows = adjacent::http::ops::table();
     let rows: Vec<_> = rows.iter().filter(|row| row.path().starts_with(ADMIN)).collect();
@@ -89,44 +89,48 @@ async fn every_admin_route_is_the_operators_alone_whatever_the_method() {
         let path = row.path().replace("{list}", "flights").replace("{id}", "zahid-ai-europe");
         for method in row.methods() {
             let method = reqwest::Method::from_bytes(method.as_str().as_bytes()).unwrap();
-            let ask = |key: Option<&str>| {
+            let send = |key: Option<&str>| {
                 let call = server.reader.request(method.clone(), &format!("{}{path}", server.ops));
                 let call = call.header("content-type", "application/json").body("{}");
                 key.map_or(call.try_clone().unwrap(), |key| call.bearer_auth(key)).send()
             };
-            assert_eq!(ask(None).await.unwrap().status(), 401, "{method} {path}");
-            for who in [SITE, SPONSOR].into_iter().chain(OTHERS) {
-                let told = ask(Some(server.key(who))).await.unwrap().status();
-                assert_eq!(told, 403, "{method} {path} for {who}");
+            assert_eq!(send(None).await.unwrap().status(), 401, "{method} {path}");
+            for role in [PUBLISHER, ADVERTISER].into_iter().chain(OTHERS) {
+                let status = send(Some(server.key(role))).await.unwrap().status();
+                assert_eq!(status, 403, "{method} {path} for {role}");
             }
         }
     }
     let number = server.inner.catalog.head().unwrap().unwrap().number;
-    assert!(number <= 3, "nothing was changed by any of them");
+    assert!(number <= 3, "no request changed the catalog");
 }
 
 #[tokio::test]
-async fn a_publisher_stops_its_own_pages_and_no_others() {
+async fn a_publisher_can_pause_only_its_own_pages() {
     let server = TestServer::start().await;
     let url = format!("{}/v1/publishers/eu-tech-news/stops", server.public);
-    let stop = |key: Option<&str>, body: &'static str| {
+    let pause = |key: Option<&str>, body: &'static str| {
         let call = server.reader.post(&url).body(body);
         key.map_or(call.try_clone().unwrap(), |key| call.bearer_auth(key)).send()
     };
-    let whole = r#"{"site": true, "stopped": true}"#;
-    assert_eq!(stop(None, whole).await.unwrap().status(), 401);
-    for who in [SPONSOR].into_iter().chain(OTHERS) {
-        assert_eq!(stop(Some(server.key(who)), whole).await.unwrap().status(), 403, "{who}");
+    let whole_site = r#"{"site": true, "stopped": true}"#;
+    assert_eq!(pause(None, whole_site).await.unwrap().status(), 401);
+    for role in [ADVERTISER].into_iter().chain(OTHERS) {
+        assert_eq!(
+            pause(Some(server.key(role)), whole_site).await.unwrap().status(),
+            403,
+            "{role}"
+        );
     }
     assert_eq!(server.decide(&reference()).await.sponsor(), "zahid-host");
-    let long = server.reader.post(&url).body("x".repeat(20_000)).bearer_auth(server.key(SITE));
+    let long = server.reader.post(&url).body("x".repeat(20_000)).bearer_auth(server.key(PUBLISHER));
     assert_eq!(long.send().await.unwrap().status(), 413);
 
     let topic = r#"{"topic": "ai-infrastructure", "stopped": true}"#;
-    assert_eq!(stop(Some(server.key(SITE)), topic).await.unwrap().status(), 200);
+    assert_eq!(pause(Some(server.key(PUBLISHER)), topic).await.unwrap().status(), 200);
     assert_eq!(server.decide(&reference()).await.reason(), "stopped");
 
-    // The operator applies files that know nothing of it.
+    // The operator applies files without the pause.
     let wanted = adjacent::server::apply::Wanted {
         inventory: Some(adjacent::catalog::files::example()),
         ..Default::default()
@@ -141,19 +145,19 @@ async fn a_publisher_stops_its_own_pages_and_no_others() {
     server.inner.apply(wanted, anything, &by).await.unwrap();
     assert_eq!(server.decide(&reference()).await.reason(), "stopped");
     let topic = r#"{"topic": "ai-infrastructure", "stopped": false}"#;
-    assert_eq!(stop(Some(server.key(SITE)), topic).await.unwrap().status(), 200);
+    assert_eq!(pause(Some(server.key(PUBLISHER)), topic).await.unwrap().status(), 200);
     assert_eq!(server.decide(&reference()).await.sponsor(), "zahid-host");
 }
 
-/// The address of a protected route for one decision of the reference sponsor.
-fn address(server: &TestServer, route: &str, decision: &str) -> String {
+/// URL of a protected route for a decision for the reference advertiser.
+fn url_of(server: &TestServer, route: &str, decision: &str) -> String {
     let (path, object) = route.split_once('#').unwrap_or((route, ""));
     let path = path.replace("{party}/{id}", object).replace("{id}", decision);
     format!("{}{path}", server.public)
 }
 
-/// The status for a key, with nothing of the object in a refusal. An empty list says as much as that
-/// there is no such object.
+/// The status for a key; asserts that a rejection contains nothing of the object. An empty list of
+/// events counts as 404.
 async fn status(server: &TestServer, url: &str, key: Option<&str>) -> u16 {
     let call = server.reader.get(url);
     let call = key.map(|key| call.try_clone().unwrap().bearer_auth(key)).unwrap_or(call);
@@ -170,44 +174,44 @@ async fn status(server: &TestServer, url: &str, key: Option<&str>) -> u16 {
 }
 
 #[tokio::test]
-async fn every_protected_route_opens_to_its_parties_and_to_nobody_else() {
+async fn every_protected_route_is_accessible_to_its_parties_only() {
     let server = TestServer::start().await;
     let unit = server.unit().await;
     server.reader.impression(&unit).await;
-    let everybody = [OPERATOR, SITE, SPONSOR].into_iter().chain(OTHERS);
+    let roles = [OPERATOR, PUBLISHER, ADVERTISER].into_iter().chain(OTHERS);
 
-    for who in everybody {
+    for role in roles {
         for (route, allowed) in PROTECTED {
             for base in [&server.public, &server.ops] {
-                let url = address(&server, route, unit.id()).replace(&server.public, base);
+                let url = url_of(&server, route, unit.id()).replace(&server.public, base);
                 if base == &server.ops && route.contains("reports") {
                     continue;
                 }
-                let told = status(&server, &url, Some(server.key(who))).await;
+                let found = status(&server, &url, Some(server.key(role))).await;
                 let expected: &[u16] =
-                    if allowed.contains(&who) { &[200] } else { &[401, 403, 404] };
-                assert!(expected.contains(&told), "{who} at {route}: {told}");
+                    if allowed.contains(&role) { &[200] } else { &[401, 403, 404] };
+                assert!(expected.contains(&found), "{role} at {route}: {found}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_publisher_reads_no_events_of_another_site() {
+async fn a_publisher_cannot_read_events_of_another_publisher() {
     let server = TestServer::start().await;
     let unit = server.unit().await;
     server.reader.impression(&unit).await;
 
     let path = format!("/v1/decisions/{}/events", unit.id());
     let (_, foreign) = server.get_as("publisher:kitchen-journal", &path).await;
-    let (_, own) = server.get_as(SITE, &path).await;
+    let (_, own) = server.get_as(PUBLISHER, &path).await;
 
     assert!(!foreign.to_string().contains("impression"), "{foreign}");
     assert_eq!(own["events"][0]["kind"], "impression");
 }
 
 #[tokio::test]
-async fn missing_wrong_expired_and_revoked_keys_open_nothing() {
+async fn missing_wrong_expired_and_revoked_keys_are_rejected() {
     let server = TestServer::start().await;
     let unit = server.unit().await;
     let now = server.inner.clock.now();
@@ -215,11 +219,11 @@ async fn missing_wrong_expired_and_revoked_keys_open_nothing() {
     let past = now - jiff::SignedDuration::from_secs(1);
     let expired = keys.create(Role::Operator, "ops", Some(past), now).unwrap().1;
     let (id, revoked) = keys.create(Role::Operator, "ops", None, now).unwrap();
-    let (_, good) = keys.create(Role::Operator, "ops", None, now).unwrap();
+    let (_, valid) = keys.create(Role::Operator, "ops", None, now).unwrap();
     keys.revoke(&id, now).unwrap();
-    let url = address(&server, PROTECTED[0].0, unit.id());
+    let url = url_of(&server, PROTECTED[0].0, unit.id());
     until("the new key", async || {
-        (status(&server, &url, Some(good.expose_secret())).await == 200).then_some(())
+        (status(&server, &url, Some(valid.expose_secret())).await == 200).then_some(())
     })
     .await;
 
@@ -237,8 +241,8 @@ async fn missing_wrong_expired_and_revoked_keys_open_nothing() {
 
     for key in &wrong {
         for (route, _) in PROTECTED {
-            let told = status(&server, &address(&server, route, unit.id()), key.as_deref()).await;
-            assert_eq!(told, 401, "{route} with {key:?}");
+            let found = status(&server, &url_of(&server, route, unit.id()), key.as_deref()).await;
+            assert_eq!(found, 401, "{route} with {key:?}");
         }
         let call =
             server.reader.post(&format!("{}/v1/decisions", server.public)).json(&reference());
@@ -249,19 +253,19 @@ async fn missing_wrong_expired_and_revoked_keys_open_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_in_the_address_is_no_key() {
+async fn a_key_in_the_query_string_is_ignored() {
     let server = TestServer::start().await;
     let unit = server.unit().await;
 
     for name in ["key", "api_key", "token", "access_token", "authorization"] {
-        let url = address(&server, PROTECTED[0].0, unit.id());
-        let told = status(&server, &format!("{url}?{name}={}", server.key(OPERATOR)), None).await;
-        assert_eq!(told, 401, "{name}");
+        let url = url_of(&server, PROTECTED[0].0, unit.id());
+        let found = status(&server, &format!("{url}?{name}={}", server.key(OPERATOR)), None).await;
+        assert_eq!(found, 401, "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_link_to_an_advertisers_page_opens_that_page_until_it_expires() {
+async fn a_report_link_opens_the_page_of_its_advertiser_until_it_expires() {
     let server = crate::harness::Setup::default().clock().start().await;
     let link = server.link("zahid-host", 60_000);
     let page = |id: &str, link: &str| format!("{}/reports/{id}?link={link}", server.public);

@@ -1,4 +1,5 @@
-//! A disk without room shows house units alone: what could not be recorded is not sold.
+//! Disk guard: with low disk space only house ads are served, since events of sold units could not be
+//! recorded.
 
 use crate::harness::Decision;
 use crate::harness::Process;
@@ -8,32 +9,44 @@ use crate::harness::process::Place;
 use crate::harness::reference;
 use crate::harness::until;
 
-const SETTING: &str = "house_only_below_percent = ";
+const LOW_DISK_PERCENT: &str = "house_only_below_percent = ";
 
-async fn sponsor(process: &Process) -> String {
+async fn advertiser(process: &Process) -> String {
     let answer = process.decide(&Reader::new(), &reference()).await.unwrap();
     Decision(answer["decisions"]["article-end"].clone()).sponsor().to_owned()
 }
 
 #[tokio::test]
-async fn a_disk_without_room_shows_house_units_alone_until_there_is_room_again() {
-    let mut place = Place::new();
-    place.environment.retain(|(name, _)| name != ENOUGH_ROOM);
-    // No disk is wholly free, nor has any so much room: one that is full is not needed.
-    place.change("adjacent.toml", &format!("{SETTING}5"), &format!("{SETTING}100"));
-    let enough = "house_only_below_mib = ";
-    let endless = i64::MAX;
-    place.change("adjacent.toml", &format!("{enough}4096"), &format!("{enough}{endless}"));
-    let process = place.serve();
+async fn low_disk_space_serves_house_ads_only_until_space_is_available() {
+    let mut installation = Place::new();
+    installation.environment.retain(|(name, _)| name != ENOUGH_ROOM);
+    // Thresholds that every disk is below, so that the test needs no full disk.
+    installation.change(
+        "adjacent.toml",
+        &format!("{LOW_DISK_PERCENT}5"),
+        &format!("{LOW_DISK_PERCENT}100"),
+    );
+    let low_disk_mib = "house_only_below_mib = ";
+    let unreachable_mib = i64::MAX;
+    installation.change(
+        "adjacent.toml",
+        &format!("{low_disk_mib}4096"),
+        &format!("{low_disk_mib}{unreachable_mib}"),
+    );
+    let process = installation.serve();
 
-    let house = async || (sponsor(&process).await == "house").then_some(());
-    until("house units alone", house).await;
+    let house = async || (advertiser(&process).await == "house").then_some(());
+    until("house ads only", house).await;
     let free = process.scrape().await.value("adjacent_store_free_ratio");
     assert!(free > 0.0 && free < 1.0, "{free}");
-    process.says("pages get house units alone").await;
+    process.says("serving house ads only").await;
 
-    place.change("adjacent.toml", &format!("{enough}{endless}"), &format!("{enough}1"));
-    let sold = async || (sponsor(&process).await == "zahid-host").then_some(());
-    until("the sponsor again", sold).await;
-    process.says("pages get all units").await;
+    installation.change(
+        "adjacent.toml",
+        &format!("{low_disk_mib}{unreachable_mib}"),
+        &format!("{low_disk_mib}1"),
+    );
+    let sold = async || (advertiser(&process).await == "zahid-host").then_some(());
+    until("the advertiser again", sold).await;
+    process.says("serving all ads again").await;
 }

@@ -1,5 +1,5 @@
-//! Scenario files: an inventory, a page, counters and a seed in; a decision and its trace out. An
-//! operator could write them.
+//! Runs the scenario files in `tests/scenarios`: given an inventory, a page, state and a seed, they
+//! specify the expected decision and trace. Operators can write scenarios, too.
 
 use crate::selection::labels;
 use adjacent::catalog::files;
@@ -23,9 +23,9 @@ use std::sync::Arc;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scenario {
-    /// What it shows, in a sentence.
+    /// The behaviour it demonstrates, in one sentence.
     shows: String,
-    /// Added to the example inventory, as a TOML text.
+    /// TOML that is added to the example inventory.
     #[serde(default)]
     inventory: String,
     #[serde(default = "noon")]
@@ -47,26 +47,26 @@ struct Scenario {
 struct Counters {
     /// Flights whose budget is spent.
     spent: Vec<String>,
-    /// Flights that are ahead of their pace.
+    /// Flights that are ahead of their pacing schedule.
     paced: Vec<String>,
-    /// Flights whose reservation fails, in the first slot.
+    /// Flights whose reservation fails in the first slot.
     masked: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expected {
-    /// The creative that wins, any of these.
+    /// The winning creative is one of these.
     #[serde(default)]
     creative: Vec<String>,
     #[serde(default)]
     no_fill: Option<String>,
     #[serde(default)]
     label: Option<String>,
-    /// Flights and the stage that removed them.
+    /// Flights and the reason why they were filtered.
     #[serde(default)]
-    removed: BTreeMap<String, String>,
-    /// Flights in the draw and their probability, to a thousandth.
+    filtered: BTreeMap<String, String>,
+    /// Flights in the draw and their probability, within 0.001.
     #[serde(default)]
     candidates: BTreeMap<String, f64>,
 }
@@ -105,8 +105,8 @@ fn run(scenario: &Scenario) -> Result<(), String> {
     let world = World::new(snapshot.clone(), state);
     let publisher = snapshot.publisher_by_id[scenario.publisher.as_str()];
     let declared = scenario.viewer.as_deref().map(|country| country.parse().unwrap());
-    let seen = Sightings { observed: None, declared };
-    let page = resolve::page(&snapshot, publisher, &scenario.page, seen, &scenario.placements);
+    let signals = Sightings { observed: None, declared };
+    let page = resolve::page(&snapshot, publisher, &scenario.page, signals, &scenario.placements);
     let request = Request {
         world: &world,
         page: &page,
@@ -124,35 +124,38 @@ fn run(scenario: &Scenario) -> Result<(), String> {
             Ok(win) => snapshot.inventory.creatives[win.creative as usize].id.to_string(),
             Err(reason) => format!("no fill: {reason}"),
         };
-        let wanted: Vec<String> = match &expected.no_fill {
+        let allowed: Vec<String> = match &expected.no_fill {
             Some(reason) => vec![format!("no fill: {reason}")],
             None => expected.creative.clone(),
         };
-        if !wanted.contains(&found) {
-            return Err(format!("{found} instead of {wanted:?}; {:?}", slot.stages()));
+        if !allowed.contains(&found) {
+            return Err(format!(
+                "expected one of {allowed:?}, got {found}; filtered: {:?}",
+                slot.stages()
+            ));
         }
         if let Some(label) = &expected.label {
             let text =
                 snapshot.labels.find(page.viewer.country, &page.language).map(|label| &label.text);
             if text != Some(label) {
-                return Err(format!("label {text:?} instead of {label}"));
+                return Err(format!("expected label {label}, got {text:?}"));
             }
         }
-        for (flight, stage) in &expected.removed {
+        for (flight, reason) in &expected.filtered {
             let by = slot
                 .removed
                 .iter()
                 .find(|(place, _)| name(*place) == flight)
                 .map(|(_, by)| by.as_str());
-            if by != Some(stage) {
-                return Err(format!("{flight} removed by {by:?} instead of {stage}"));
+            if by != Some(reason) {
+                return Err(format!("{flight}: expected filter reason {reason}, got {by:?}"));
             }
         }
         for (flight, share) in &expected.candidates {
             let found = slot.candidates.iter().find(|c| name(c.place) == flight);
             let odds = found.map_or(0.0, |c| f64::from(c.probability) / 4_294_967_296.0);
             if (odds - share).abs() > 0.001 {
-                return Err(format!("{flight} has {odds:.4} of the draw instead of {share}"));
+                return Err(format!("{flight}: expected probability {share}, got {odds:.4}"));
             }
         }
     }
@@ -160,7 +163,7 @@ fn run(scenario: &Scenario) -> Result<(), String> {
 }
 
 #[test]
-fn every_scenario_ends_as_it_says() {
+fn every_scenario_gives_the_expected_decision() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
     let mut failures = Vec::new();
     let mut count = 0;

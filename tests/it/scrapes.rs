@@ -1,4 +1,5 @@
-//! The series: all there from the start, summing up at every moment, bounded whatever is sent.
+//! Metrics: every series exists from the start, event counts add up in every scrape, and the number of
+//! series is bounded for any input.
 
 use crate::harness::Decision;
 use crate::harness::Scrape;
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// Each series of the contract, with its labels where it has some.
+/// Every series of the contract, with its labels if it has any.
 const CONTRACT: [&str; 27] = [
     "decisions_total{outcome",
     "no_fill_total{reason",
@@ -59,7 +60,7 @@ const REASONS: [&str; 14] = [
 ];
 
 #[tokio::test]
-async fn every_series_of_the_contract_is_there_at_zero_before_anything_happens() {
+async fn every_series_of_the_contract_exists_at_zero_from_the_start() {
     let server = TestServer::start().await;
 
     let scrape = server.scrape().await;
@@ -73,7 +74,7 @@ async fn every_series_of_the_contract_is_there_at_zero_before_anything_happens()
             assert_eq!(scrape.invalid(kind, reason), 0);
         }
     }
-    // What grows before anybody asks: time, and the operator's own look.
+    // No counter has increased before the first request.
     let counters = scrape
         .0
         .iter()
@@ -84,7 +85,7 @@ async fn every_series_of_the_contract_is_there_at_zero_before_anything_happens()
 }
 
 #[tokio::test]
-async fn received_is_counted_and_duplicate_and_invalid_and_pending_in_every_scrape_under_load() {
+async fn received_equals_counted_plus_duplicate_invalid_and_pending_in_every_scrape_under_load() {
     let server = Arc::new(TestServer::start().await);
     let mut load = JoinSet::new();
     for worker in 0..6 {
@@ -95,7 +96,7 @@ async fn received_is_counted_and_duplicate_and_invalid_and_pending_in_every_scra
                 let mut urls = unit.urls();
                 urls.extend(unit.urls().into_iter().skip(worker % 3));
                 if worker % 2 == 1 {
-                    // The impression comes last; until then everything waits for it.
+                    // The impression comes last; the other events are pending until then.
                     urls.reverse();
                 }
                 for url in &urls {
@@ -106,18 +107,18 @@ async fn received_is_counted_and_duplicate_and_invalid_and_pending_in_every_scra
         });
     }
 
-    let (mut scrapes, mut waited) = (0, 0);
+    let (mut scrapes, mut pending) = (0, 0);
     while !load.is_empty() {
         let scrape = server.scrape().await;
         scrape.assert_every_event_is_accounted_for();
-        waited += scrape.events("copy", "pending") + scrape.events("click", "pending");
+        pending += scrape.events("copy", "pending") + scrape.events("click", "pending");
         scrapes += 1;
-        while let Some(done) = load.try_join_next() {
-            done.unwrap();
+        while let Some(finished) = load.try_join_next() {
+            finished.unwrap();
         }
     }
 
-    assert!(scrapes > 5 && waited > 0, "{scrapes} scrapes, {waited} pending");
+    assert!(scrapes > 5 && pending > 0, "{scrapes} scrapes, {pending} pending");
     server.inner.ledger.pass().await.unwrap();
     server.assert_books_balance().await;
     let scrape = server.scrape().await;
@@ -126,7 +127,7 @@ async fn received_is_counted_and_duplicate_and_invalid_and_pending_in_every_scra
 }
 
 #[tokio::test]
-async fn thousands_of_hostile_requests_make_no_new_series() {
+async fn thousands_of_hostile_requests_create_no_new_series() {
     let server = Arc::new(TestServer::start().await);
     let names = |scrape: &Scrape| scrape.0.keys().cloned().collect::<BTreeSet<_>>();
     let before = names(&server.scrape().await);
@@ -155,7 +156,7 @@ async fn thousands_of_hostile_requests_make_no_new_series() {
 }
 
 #[tokio::test]
-async fn what_a_page_got_is_counted_by_outcome_and_stage() {
+async fn decisions_are_counted_by_outcome_and_no_fill_reason() {
     let server = TestServer::start().await;
 
     server.unit().await;
@@ -169,15 +170,16 @@ async fn what_a_page_got_is_counted_by_outcome_and_stage() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_budget_is_measured_by_its_own_limit() {
+async fn the_remaining_budget_ratio_is_relative_to_the_lifetime_limit() {
     let server = TestServer::start().await;
-    let left = "adjacent_budget_remaining_ratio{campaign=\"zahid-launch\"}";
+    let remaining = "adjacent_budget_remaining_ratio{campaign=\"zahid-launch\"}";
 
-    // 5,000 for life and 200 a day: a day's limit is no four per cent of a campaign.
-    assert_eq!(server.scrape().await.value(left), 1.0);
+    // Limits: 5,000 lifetime and 200 per day. The ratio starts at 1, not at the 4 % that one day's
+    // limit is of the lifetime one.
+    assert_eq!(server.scrape().await.value(remaining), 1.0);
     server.reader.impression(&server.unit().await).await;
 
     let scrape = server.scrape().await;
     let expected = 1.0 - scrape.spent() as f64 / 5e9;
-    assert!((scrape.value(left) - expected).abs() < 1e-9 && expected < 1.0);
+    assert!((scrape.value(remaining) - expected).abs() < 1e-9 && expected < 1.0);
 }

@@ -1,4 +1,4 @@
-//! Laws of the selection, on random inventories and random pages.
+//! Properties of the selection, on random inventories and random pages.
 
 use adjacent::catalog::files;
 use adjacent::catalog::synth;
@@ -75,11 +75,11 @@ fn resolved(
     snapshot: &Snapshot,
     (page, country, publisher): &(PageInput, &str, u32),
 ) -> adjacent::selection::page::Page {
-    let seen = Sightings { observed: None, declared: country.parse().ok() };
-    resolve::page(snapshot, *publisher, page, seen, &[slot("article-end"), slot("sidebar")])
+    let signals = Sightings { observed: None, declared: country.parse().ok() };
+    resolve::page(snapshot, *publisher, page, signals, &[slot("article-end"), slot("sidebar")])
 }
 
-/// Chooses for all slots the way the server does, every reservation succeeding.
+/// Selects for all slots as the server does, assuming that every reservation succeeds.
 fn choose_all(request: &Request<'_>) -> Vec<Outcome> {
     let mut taken = Taken::default();
     (0..request.page.slots.len())
@@ -97,15 +97,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn bitmaps_choose_what_the_linear_scan_chooses(
-        which in 0usize..4, asked in input(), id: u128, now_ms in 0i64..4_000_000_000_000,
+    fn the_bitmap_index_and_the_linear_scan_choose_the_same(
+        which in 0usize..4, input in input(), id: u128, now_ms in 0i64..4_000_000_000_000,
         spent in prop::collection::btree_set(0u32..300, 0..20),
         paced in prop::collection::btree_map(0u32..300, any::<u32>(), 0..40),
     ) {
         let base = &WORLDS[which];
         let state = State { number: 1, spent: spent.into_iter().collect(), paced: paced.into_iter().collect(), stopped: Vec::new() };
         let world = World::new(base.snapshot.clone(), state);
-        let page = resolved(&world.snapshot, &asked);
+        let page = resolved(&world.snapshot, &input);
         let request = Request { world: &world, page: &page, now_ms, id };
 
         let chosen = choose_all(&request);
@@ -117,42 +117,42 @@ proptest! {
     }
 
     #[test]
-    fn an_empty_slot_says_the_latest_stage_that_a_flight_reached(
-        which in 0usize..4, asked in input(), id: u128, masked in prop::collection::vec(0usize..300, 0..3),
+    fn the_no_fill_reason_is_the_latest_stage_that_a_flight_reached(
+        which in 0usize..4, input in input(), id: u128, masked in prop::collection::vec(0usize..300, 0..3),
         refused in prop::collection::vec(0usize..300, 0..3),
-        closed in prop::collection::vec(prop::bool::weighted(0.98), 1_501), paced in any::<bool>(),
+        unavailable in prop::collection::vec(prop::bool::weighted(0.98), 1_501), paced in any::<bool>(),
     ) {
         let base = &WORLDS[which];
-        let closed: Vec<u32> = (0u32..).zip(closed).filter(|(_, closed)| *closed).map(|(place, _)| place).collect();
+        let unavailable: Vec<u32> = (0u32..).zip(unavailable).filter(|(_, unavailable)| *unavailable).map(|(place, _)| place).collect();
         let state = match paced {
-            true => State { paced: closed.iter().map(|place| (*place, 0)).collect(), ..State::default() },
-            false => State { spent: closed, ..State::default() },
+            true => State { paced: unavailable.iter().map(|place| (*place, 0)).collect(), ..State::default() },
+            false => State { spent: unavailable, ..State::default() },
         };
         let world = World::new(base.snapshot.clone(), state);
-        let page = resolved(&world.snapshot, &asked);
+        let page = resolved(&world.snapshot, &input);
         let request = Request { world: &world, page: &page, now_ms: 0, id };
         let taken = Taken { masked, refused, ..Taken::default() };
         let Err(reason) = choose::choose(&request, 0, &taken).result else { return Ok(()) };
 
-        let case = request.case(0, &taken);
+        let context = request.case(0, &taken);
         let targeting = [
             Removed::Region, Removed::PageRegion, Removed::Language, Removed::Topic, Removed::Entity,
             Removed::Keyword, Removed::Placement, Removed::Publisher,
         ];
         let flights = world.snapshot.flights.iter().enumerate();
         let latest = flights
-            .map(|(place, flight)| case.rules(place, flight))
-            .filter(|rules| rules.iter().all(|(holds, by)| *holds || !targeting.contains(by)))
-            .map(|rules| rules.into_iter().find(|(holds, _)| !holds).map_or(Removed::Relevance, |(_, by)| by))
+            .map(|(place, flight)| context.rules(place, flight))
+            .filter(|rules| rules.iter().all(|(passes, by)| *passes || !targeting.contains(by)))
+            .map(|rules| rules.into_iter().find(|(passes, _)| !passes).map_or(Removed::Relevance, |(_, by)| by))
             .max();
-        let nothing = if page.commercial == Commercial::HouseOnly { NoFill::HouseOnly } else { NoFill::NoCandidate };
-        prop_assert_eq!(reason, choose::refused(&case).or(latest.map(Removed::no_fill)).unwrap_or(nothing));
+        let default = if page.commercial == Commercial::HouseOnly { NoFill::HouseOnly } else { NoFill::NoCandidate };
+        prop_assert_eq!(reason, choose::early_no_fill(&context).or(latest.map(Removed::no_fill)).unwrap_or(default));
     }
 
     #[test]
-    fn every_flight_is_either_removed_with_a_reason_or_in_the_draw(which in 0usize..4, asked in input(), id: u128) {
+    fn every_flight_is_either_filtered_with_a_reason_or_in_the_draw(which in 0usize..4, input in input(), id: u128) {
         let world = &WORLDS[which];
-        let page = resolved(&world.snapshot, &asked);
+        let page = resolved(&world.snapshot, &input);
         for slot in trace::trace(&Request { world, page: &page, now_ms: 0, id }, &[]) {
             let mut seen: Vec<usize> = slot.removed.iter().map(|(place, _)| *place).chain(slot.candidates.iter().map(|c| c.place)).collect();
             seen.sort_unstable();
@@ -166,26 +166,26 @@ proptest! {
     }
 
     #[test]
-    fn a_page_never_shows_one_sponsor_twice_or_beside_a_rival(which in 0usize..4, asked in input(), id: u128) {
+    fn a_page_never_shows_an_advertiser_twice_or_beside_a_competitor(which in 0usize..4, input in input(), id: u128) {
         let world = &WORLDS[which];
-        let page = resolved(&world.snapshot, &asked);
+        let page = resolved(&world.snapshot, &input);
         let wins: Vec<usize> = choose_all(&Request { world, page: &page, now_ms: 0, id })
             .iter().filter_map(|outcome| outcome.result.as_ref().ok()).map(|win| world.snapshot.flights[win.place].advertiser).collect();
         for (at, one) in wins.iter().enumerate() {
             for other in &wins[at + 1..] {
-                prop_assert!(!world.snapshot.apart(*one, *other));
+                prop_assert!(!world.snapshot.must_separate(*one, *other));
             }
         }
     }
 }
 
 #[test]
-fn the_same_world_page_time_and_request_give_the_same_choice_byte_for_byte() {
-    // Frozen: a change of any of these lines is a change of every logged decision's replay.
+fn the_same_world_page_time_and_request_always_give_the_same_choice() {
+    // Frozen: a change in any of these lines changes the replay of every logged decision.
     let world = world(500, 7);
     let page = PageInput { topics: vec!["topic-3".into()], ..PageInput::default() };
     let page = resolved(&world.snapshot, &(page, "DE", 0));
-    let said: Vec<String> = (1..=4u128)
+    let choices: Vec<String> = (1..=4u128)
         .map(|id| {
             let request = Request { world: &world, page: &page, now_ms: 0, id };
             let win = choose_all(&request).remove(0).result.unwrap();
@@ -193,31 +193,31 @@ fn the_same_world_page_time_and_request_give_the_same_choice_byte_for_byte() {
             format!("{creative} {} {}", win.flight_propensity, win.score.ln_score.raw())
         })
         .collect();
-    kept_as(&said, "tests/it/frozen_choices.txt");
+    assert_matches_file(&choices, "tests/it/frozen_choices.txt");
 }
 
-/// Compares with a file kept beside the tests; writes it when `ADJACENT_BLESS` is set.
-pub fn kept_as(lines: &[String], file: &str) {
+/// Asserts that `lines` equal the content of a golden file. With `ADJACENT_BLESS` set, writes it.
+pub fn assert_matches_file(lines: &[String], file: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let found = lines.join("\n") + "\n";
     if std::env::var_os("ADJACENT_BLESS").is_some() {
         std::fs::write(&path, &found).unwrap();
     }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    let differs = kept.lines().zip(found.lines()).position(|(kept, found)| kept != found);
-    let place = differs.unwrap_or_else(|| kept.lines().count().min(found.lines().count()));
-    let line = |text: &str| text.lines().nth(place).unwrap_or("(its end)").to_owned();
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = expected.lines().zip(found.lines()).position(|(one, other)| one != other);
+    let place = differs.unwrap_or_else(|| expected.lines().count().min(found.lines().count()));
+    let line = |text: &str| text.lines().nth(place).unwrap_or("(end of file)").to_owned();
     assert!(
-        kept == found,
-        "{file}:{}: kept `{}`, found `{}`; ADJACENT_BLESS=1 keeps what is found",
+        expected == found,
+        "{file}:{}: expected `{}`, found `{}`; run with ADJACENT_BLESS=1 to update the file",
         place + 1,
-        line(&kept),
+        line(&expected),
         line(&found)
     );
 }
 
 #[test]
-fn the_order_of_inventory_files_changes_nothing() {
+fn the_order_of_inventory_files_has_no_effect() {
     let mut texts: Vec<(String, String)> =
         files::EXAMPLE.map(|(n, t)| (n.to_owned(), t.to_owned())).into();
     let forward = files::parse(&texts).unwrap();
@@ -229,7 +229,7 @@ fn the_order_of_inventory_files_changes_nothing() {
 }
 
 #[test]
-fn a_changed_weight_moves_only_decisions_that_it_must() {
+fn a_changed_weight_changes_only_decisions_that_depend_on_it() {
     let heavier =
         Weights { sharpness: 1.0, price_weight: 0.5, entity_boost: 3.0, ..Weights::default() };
     let inventory = synth::inventory(400, 3);
@@ -238,7 +238,7 @@ fn a_changed_weight_moves_only_decisions_that_it_must() {
         State::default(),
     );
     let after = World::new(Arc::new(compile(inventory, &heavier, &labels())), State::default());
-    // No entity on the page: the entity's weight changes no draw.
+    // The page has no entity, so the entity weight affects no draw.
     let page = PageInput { topics: vec!["topic-1".into()], ..PageInput::default() };
     for id in 0..200u128 {
         let winner = |world: &World| {

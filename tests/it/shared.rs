@@ -1,4 +1,4 @@
-//! Several machines on one Redis: one order, one bill, whatever happens to it.
+//! Several instances on one Redis: one order of events and one bill, also after failures of Redis.
 
 use crate::harness::Cluster;
 use crate::harness::Redis;
@@ -13,7 +13,7 @@ use crate::harness::until;
 use serde_json::Value;
 use serde_json::json;
 
-async fn machine(store: &impl Store) -> TestServer {
+async fn start_instance(store: &impl Store) -> TestServer {
     Setup::default().on(store).start().await
 }
 
@@ -24,8 +24,8 @@ async fn total(server: &TestServer) -> Value {
     report["total"][0].clone()
 }
 
-/// Waits until a machine has counted so many impressions.
-async fn counts(server: &TestServer, impressions: u64) {
+/// Waits until an instance has counted this number of net impressions.
+async fn wait_for_impressions(server: &TestServer, impressions: u64) {
     until("impressions", async || {
         let found = total(server).await["impressions"]["net"].as_u64().unwrap_or(0);
         assert!(found <= impressions, "{found} of {impressions}");
@@ -34,15 +34,15 @@ async fn counts(server: &TestServer, impressions: u64) {
     .await;
 }
 
-/// Waits until a series of a machine has a value.
-async fn reaches(server: &TestServer, series: &str, value: u64) {
+/// Waits until a series of an instance has a value.
+async fn wait_for_metric(server: &TestServer, series: &str, value: u64) {
     until(series, async || (server.metric(series).await == value).then_some(())).await;
 }
 
 #[tokio::test]
-async fn an_event_of_one_machines_decision_counts_on_another_and_both_say_so() {
+async fn an_event_reported_to_two_instances_counts_once_and_both_agree() {
     let redis = Redis::start();
-    let (one, other) = (machine(&redis).await, machine(&redis).await);
+    let (one, other) = (start_instance(&redis).await, start_instance(&redis).await);
     let unit = one.unit().await;
     let (_, token) = unit.impression_url().split_once("/e/").unwrap();
     for _ in 0..2 {
@@ -53,7 +53,7 @@ async fn an_event_of_one_machines_decision_counts_on_another_and_both_say_so() {
     }
 
     for server in [&one, &other] {
-        counts(server, 1).await;
+        wait_for_impressions(server, 1).await;
         let duplicates = async || {
             let state = server.inner.ledger.state();
             let tally = state.views.totals.values().next().cloned().unwrap_or_default();
@@ -62,7 +62,7 @@ async fn an_event_of_one_machines_decision_counts_on_another_and_both_say_so() {
         until("the three others are duplicates", duplicates).await;
         assert_eq!(total(server).await["spend_micros"], PRICE_MICROS);
     }
-    // Each machine tells its own events: added up they are the four that came.
+    // Each instance exports the events that it received; the sum is the four that were sent.
     let (a, b) = (one.scrape().await, other.scrape().await);
     a.assert_every_event_is_accounted_for();
     b.assert_every_event_is_accounted_for();
@@ -72,15 +72,16 @@ async fn an_event_of_one_machines_decision_counts_on_another_and_both_say_so() {
 }
 
 #[tokio::test]
-async fn ten_sold_are_billed_ten_times_on_two_machines_together() {
+async fn a_budget_of_ten_impressions_is_billed_ten_times_by_two_instances() {
     let redis = Redis::start();
     let setup = || Setup::default().inventory(inventory::sold(10)).on(&redis);
-    let machines = [setup().start().await, setup().start().await];
+    let instances = [setup().start().await, setup().start().await];
     let mut shown = 0;
     let mut round = 0;
-    // Each machine sells what it has and asks for more: one by one, for so few.
+    // Each instance sells its lease and requests the next; for this small budget a lease is one
+    // impression.
     let all_sold = async || {
-        for server in &machines {
+        for server in &instances {
             round += 1;
             let unit = server.decide(&reference()).await;
             if unit.fills() && unit.sponsor() == "zahid-host" {
@@ -89,10 +90,10 @@ async fn ten_sold_are_billed_ten_times_on_two_machines_together() {
         }
         (shown >= 10 && round >= 60).then_some(())
     };
-    until("all that was bought is shown", all_sold).await;
-    assert_eq!(shown, 10, "none more is shown than was bought");
-    for server in &machines {
-        until("everything is in the log", async || {
+    until("the whole budget is shown", all_sold).await;
+    assert_eq!(shown, 10, "no impression over the budget is shown");
+    for server in &instances {
+        until("all events are in the log", async || {
             let state = server.inner.ledger.state();
             let received = state.views.totals.values().next().map_or(0, |tally| tally.received);
             (received == shown).then_some(())
@@ -105,22 +106,22 @@ async fn ten_sold_are_billed_ten_times_on_two_machines_together() {
 }
 
 #[tokio::test]
-async fn events_are_taken_while_the_store_is_away_and_a_store_that_lost_all_is_told_again() {
+async fn events_are_accepted_while_redis_is_down_and_resent_after_it_lost_all_data() {
     let mut redis = Redis::start();
-    let server = machine(&redis).await;
+    let server = start_instance(&redis).await;
     for _ in 0..5 {
         server.reader.impression(&server.unit().await).await;
     }
-    counts(&server, 5).await;
+    wait_for_impressions(&server, 5).await;
 
     redis.kill();
-    reaches(&server, "adjacent_store_up", 0).await;
+    wait_for_metric(&server, "adjacent_store_up", 0).await;
     for _ in 0..7 {
         let ack = server.reader.impression(&server.unit().await).await;
-        assert!(ack.recorded, "it is on this machine's disk");
+        assert!(ack.recorded, "the event is on the disk of this instance");
     }
-    reaches(&server, "adjacent_journal_unshipped_records", 7).await;
-    // Neither number stands still while the store is away, and the journal takes what comes.
+    wait_for_metric(&server, "adjacent_journal_unshipped_records", 7).await;
+    // Both values keep growing while Redis is down, and the journal accepts events.
     let before = server.scrape().await;
     assert_eq!(before.count("adjacent_journal_up"), 1);
     for series in ["adjacent_journal_oldest_unshipped_seconds", "adjacent_ledger_lag_seconds"] {
@@ -131,34 +132,34 @@ async fn events_are_taken_while_the_store_is_away_and_a_store_that_lost_all_is_t
     }
     assert_eq!(total(&server).await["impressions"]["net"], 5);
 
-    // It comes back with nothing in it.
+    // Redis restarts without data.
     redis.again(&[]);
-    counts(&server, 12).await;
-    reaches(&server, "adjacent_journal_unshipped_records", 0).await;
-    reaches(&server, "adjacent_store_up", 1).await;
-    until("it is not behind any more", async || {
+    wait_for_impressions(&server, 12).await;
+    wait_for_metric(&server, "adjacent_journal_unshipped_records", 0).await;
+    wait_for_metric(&server, "adjacent_store_up", 1).await;
+    until("the instance has caught up", async || {
         let scrape = server.scrape().await;
         let lag = scrape.value("adjacent_ledger_lag_seconds");
         let waits = scrape.value("adjacent_journal_oldest_unshipped_seconds");
         (lag < 0.5 && waits == 0.0).then_some(())
     })
     .await;
-    assert_audited(&server).await;
-    // A machine that starts now reads the same.
+    assert_audit_finds_no_mismatch(&server).await;
+    // An instance that starts now reads the same totals.
     assert_eq!(server.metric("adjacent_machines").await, 1);
-    let fresh = machine(&redis).await;
-    counts(&fresh, 12).await;
-    for machine in [&server, &fresh] {
-        reaches(machine, "adjacent_machines", 2).await;
+    let fresh = start_instance(&redis).await;
+    wait_for_impressions(&fresh, 12).await;
+    for instance in [&server, &fresh] {
+        wait_for_metric(instance, "adjacent_machines", 2).await;
     }
-    assert_alike(&[server, fresh]).await;
+    assert_same_totals(&[server, fresh]).await;
 }
 
-/// All machines come to say the same; what was asked for is told once a second.
-async fn assert_alike(machines: &[TestServer]) {
-    until("the same everywhere", async || {
-        let first = total(&machines[0]).await;
-        for other in &machines[1..] {
+/// Waits until all instances report the same totals. Opportunities are sent once per second.
+async fn assert_same_totals(instances: &[TestServer]) {
+    until("the same totals on all instances", async || {
+        let first = total(&instances[0]).await;
+        for other in &instances[1..] {
             if total(other).await != first {
                 return None;
             }
@@ -168,30 +169,30 @@ async fn assert_alike(machines: &[TestServer]) {
     .await;
 }
 
-/// Nothing differs between what a machine holds and the log of the store.
-async fn assert_audited(server: &TestServer) {
+/// Asserts that the audit finds no mismatch between an instance and the log in Redis.
+async fn assert_audit_finds_no_mismatch(server: &TestServer) {
     let inner = server.inner.clone();
     let audited = tokio::task::spawn_blocking(move || inner.audit()).await.unwrap();
     assert_eq!(audited.unwrap(), vec![]);
 }
 
-/// Reports so many impressions, some on each machine; every one is acknowledged.
-async fn shows(machines: &[TestServer], count: usize) {
+/// Reports impressions to the instances in turn and asserts that each is acknowledged.
+async fn report_impressions(instances: &[TestServer], count: usize) {
     for number in 0..count {
-        let server = &machines[number % machines.len()];
+        let server = &instances[number % instances.len()];
         let ack = server.reader.impression(&server.unit().await).await;
         assert!(ack.recorded);
     }
 }
 
 #[tokio::test]
-async fn a_thousand_decisions_ask_the_store_nothing_and_none_waits_while_it_is_frozen() {
+async fn a_thousand_decisions_send_no_command_to_redis_and_none_waits_while_it_is_suspended() {
     const COUNT: u64 = 1_000;
     let redis = Redis::start();
-    let server = machine(&redis).await;
+    let server = start_instance(&redis).await;
     server.unit().await;
     let seconds = "adjacent_decision_duration_seconds";
-    let (before, questions) = (server.scrape().await, redis.questions());
+    let (before, commands) = (server.scrape().await, redis.questions());
 
     redis.signal("STOP");
     for _ in 0..COUNT {
@@ -199,90 +200,94 @@ async fn a_thousand_decisions_ask_the_store_nothing_and_none_waits_while_it_is_f
     }
     redis.signal("CONT");
 
-    // What was asked of it meanwhile it answers now, before it says how much that was: some looks at
-    // its logs that were on their way, and no thousand.
-    let asked = redis.questions() - questions;
-    assert!(asked < COUNT / 2, "{asked} questions");
+    // Redis now executes the commands sent in the meantime, before it reports the count: a few log
+    // reads that were in flight, far fewer than the decisions.
+    let sent = redis.questions() - commands;
+    assert!(sent < COUNT / 2, "{sent} commands");
     let after = server.scrape().await;
     let grown = |series: &str| after.count(series) - before.count(series);
     assert_eq!(grown(&format!("{seconds}_count")), COUNT);
-    // A question that waits for an answer waits for three seconds.
+    // A command without a reply would time out after three seconds.
     assert_eq!(grown(&format!("{seconds}_bucket{{le=\"1\"}}")), COUNT);
 }
 
 #[tokio::test]
-async fn a_store_that_was_restored_from_an_old_copy_is_told_what_it_lost() {
+async fn a_redis_restored_from_an_old_backup_receives_the_lost_records_again() {
     let mut redis = Redis::start();
-    let machines = [machine(&redis).await, machine(&redis).await];
-    shows(&machines, 6).await;
-    for server in &machines {
-        counts(server, 6).await;
+    let instances = [start_instance(&redis).await, start_instance(&redis).await];
+    report_impressions(&instances, 6).await;
+    for server in &instances {
+        wait_for_impressions(server, 6).await;
     }
     let old = redis.dump();
-    shows(&machines, 8).await;
-    for server in &machines {
-        counts(server, 14).await;
+    report_impressions(&instances, 8).await;
+    for server in &instances {
+        wait_for_impressions(server, 14).await;
     }
 
     redis.restore(&old);
-    shows(&machines, 2).await;
+    report_impressions(&instances, 2).await;
 
-    for server in &machines {
+    for server in &instances {
         let all = async || {
             let net = total(server).await["impressions"]["net"].as_u64().unwrap_or(0);
             (net == 16).then_some(())
         };
-        until("everything that was acknowledged", all).await;
-        assert_audited(server).await;
+        until("all acknowledged impressions", all).await;
+        assert_audit_finds_no_mismatch(server).await;
     }
-    assert_alike(&machines).await;
+    assert_same_totals(&instances).await;
 }
 
 #[tokio::test]
-async fn what_is_not_ours_in_the_store_is_left_alone_and_stops_no_page() {
+async fn foreign_data_in_redis_is_left_unchanged_and_pages_are_still_served() {
     let redis = Redis::start();
     for partition in 0..64 {
-        redis.ask(&["SET", &format!("adj:{{p{partition:02}}}:log"), "somebody's"]);
+        redis.ask(&["SET", &format!("adj:{{p{partition:02}}}:log"), "foreign"]);
     }
     let server = Setup::default().on(&redis).start().await;
 
     let decision = server.decide(&reference()).await;
-    assert_eq!(decision.text("/tier"), "house", "nothing is sold that cannot be counted");
+    assert_eq!(
+        decision.text("/tier"),
+        "house",
+        "no unit is sold while its events cannot be counted"
+    );
     assert!(server.reader.impression(&decision).await.recorded);
-    assert_eq!(redis.ask(&["GET", "adj:{p07}:log"]), "somebody's");
+    assert_eq!(redis.ask(&["GET", "adj:{p07}:log"]), "foreign");
     let unshipped = server.metric("adjacent_journal_unshipped_records").await;
-    assert!(unshipped >= 1, "it waits on disk: {unshipped}");
+    assert!(unshipped >= 1, "the event waits on disk: {unshipped}");
 }
 
 #[tokio::test]
-async fn a_change_on_one_machine_is_served_on_the_other_and_two_at_once_are_a_conflict() {
+async fn a_change_on_one_instance_is_served_on_the_other_and_concurrent_changes_are_serialised() {
     let redis = Redis::start();
-    let (one, other) = (machine(&redis).await, machine(&redis).await);
+    let (one, other) = (start_instance(&redis).await, start_instance(&redis).await);
     let number = |server: &TestServer| server.inner.catalog.head().unwrap().unwrap().number;
-    assert_eq!(number(&one), number(&other), "the second took over what the first serves");
-    let stop = |server: &TestServer, stopped: bool| {
+    assert_eq!(number(&one), number(&other), "the second instance has the catalog of the first");
+    let pause = |server: &TestServer, stopped: bool| {
         let url = format!("{}/v1/admin/stops", server.ops);
         let body = json!({ "what": "campaign", "id": "zahid-launch", "stopped": stopped });
         server.reader.post(&url).bearer_auth(server.key("operator")).json(&body).send()
     };
-    assert_eq!(stop(&one, true).await.unwrap().status(), 200);
+    assert_eq!(pause(&one, true).await.unwrap().status(), 200);
 
-    until("the other serves it", async || {
+    until("the change on the other instance", async || {
         let decision = other.decide(&reference()).await;
         (decision.sponsor() != "zahid-host").then_some(())
     })
     .await;
     assert_eq!(number(&one), number(&other));
     let history = |server: &TestServer| server.inner.catalog.history().unwrap();
-    assert_eq!(history(&one), history(&other), "who changed what is known everywhere");
+    assert_eq!(history(&one), history(&other), "the history is the same on all instances");
 
-    // Both at once: each is made on the number that it names, so one is told to look again or both
-    // come one after the other; never is a change lost.
+    // Concurrent changes: each names the catalog number that it is based on, so that one is rejected as
+    // a conflict or both are applied in sequence. No change is lost.
     let before = number(&one);
-    let (a, b) = tokio::join!(stop(&one, false), stop(&other, true));
+    let (a, b) = tokio::join!(pause(&one, false), pause(&other, true));
     let statuses = [a.unwrap().status().as_u16(), b.unwrap().status().as_u16()];
     assert!(statuses.contains(&200), "{statuses:?}");
-    until("both serve the same", async || {
+    until("the same catalog on both", async || {
         (number(&one) == number(&other) && number(&one) > before).then_some(())
     })
     .await;
@@ -290,113 +295,117 @@ async fn a_change_on_one_machine_is_served_on_the_other_and_two_at_once_are_a_co
 }
 
 #[tokio::test]
-async fn a_decision_is_explained_by_every_machine_and_while_its_own_is_away_by_none() {
+async fn a_decision_is_explained_by_every_instance_and_by_none_while_its_own_is_down() {
     let redis = Redis::start();
-    let (one, other) = (machine(&redis).await, machine(&redis).await);
+    let (one, other) = (start_instance(&redis).await, start_instance(&redis).await);
     let unit = one.unit().await;
-    let page = async |of: &TestServer| {
-        let address = format!("{}/w/{}", of.public, unit.id());
-        let page = of.reader.get(&address).send().await.unwrap();
-        (page.status().as_u16(), page.text().await.unwrap().replace(&of.public, ""))
+    let page = async |server: &TestServer| {
+        let address = format!("{}/w/{}", server.public, unit.id());
+        let page = server.reader.get(&address).send().await.unwrap();
+        (page.status().as_u16(), page.text().await.unwrap().replace(&server.public, ""))
     };
-    let here = one.explain("operator", unit.id()).await;
-    assert_eq!((here.0, &here.1["agrees"]), (200, &serde_json::json!(true)));
+    let on_own = one.explain("operator", unit.id()).await;
+    assert_eq!((on_own.0, &on_own.1["agrees"]), (200, &serde_json::json!(true)));
 
-    let there = until("the machines know each other", async || {
-        let told = other.explain("operator", unit.id()).await;
-        (told.0 == 200).then_some(told)
+    let on_second = until("the instances know each other", async || {
+        let reply = other.explain("operator", unit.id()).await;
+        (reply.0 == 200).then_some(reply)
     })
     .await;
-    assert_eq!(there, here);
-    let theirs = other.explain("publisher:eu-tech-news", unit.id()).await;
-    assert_eq!(theirs, one.explain("publisher:eu-tech-news", unit.id()).await);
-    let shown = page(&other).await;
-    assert!(shown.0 == 200 && shown == page(&one).await, "{shown:?}");
-    // The last two digits are the place on the page, the one before them is the call's.
+    assert_eq!(on_second, on_own);
+    let for_publisher = other.explain("publisher:eu-tech-news", unit.id()).await;
+    assert_eq!(for_publisher, one.explain("publisher:eu-tech-news", unit.id()).await);
+    let on_other = page(&other).await;
+    assert!(on_other.0 == 200 && on_other == page(&one).await, "{on_other:?}");
+    // The last two digits of a decision id are the slot; the digit before belongs to the request.
     let (call, rest) = unit.id().split_at(33);
-    let nobody = format!("{call}{}{}", if rest.starts_with('0') { 1 } else { 0 }, &rest[1..]);
-    for machine in [&one, &other] {
-        assert_eq!(machine.explain("operator", &nobody).await.1["code"], "decision_not_recorded");
+    let unknown_id = format!("{call}{}{}", if rest.starts_with('0') { 1 } else { 0 }, &rest[1..]);
+    for instance in [&one, &other] {
+        assert_eq!(
+            instance.explain("operator", &unknown_id).await.1["code"],
+            "decision_not_recorded"
+        );
     }
 
     let data = one.end();
-    // What was told stands for a minute.
-    let told = redis.ask(&["KEYS", "adj:*:told:*"]);
-    for key in told.lines() {
+    // Replies of other instances are stored in Redis for a minute.
+    let replies = redis.ask(&["KEYS", "adj:*:told:*"]);
+    for key in replies.lines() {
         let seconds: i64 = redis.ask(&["TTL", key]).parse().unwrap();
         assert!((1..=60).contains(&seconds), "{key}: {seconds}");
         redis.ask(&["DEL", key]);
     }
     let (status, problem) = other.explain("operator", unit.id()).await;
     assert_eq!((status, &problem["code"]), (404, &"decision_elsewhere".into()));
-    let told = other.explain("publisher:eu-tech-news", unit.id()).await.1;
-    assert_eq!(told["code"], "decision_elsewhere");
-    assert!(!told["detail"].as_str().unwrap().contains("127.0.0.1"), "{told}");
+    let problem = other.explain("publisher:eu-tech-news", unit.id()).await.1;
+    assert_eq!(problem["code"], "decision_elsewhere");
+    assert!(!problem["detail"].as_str().unwrap().contains("127.0.0.1"), "{problem}");
 
-    // A later start on the same data has its record.
+    // A later start on the same data directory has the record.
     let _one = Setup::default().in_folder(&data).on(&redis).start().await;
-    until("the record is asked of the new start", async || {
-        (other.explain("operator", unit.id()).await == here).then_some(())
+    until("the record from the restarted instance", async || {
+        (other.explain("operator", unit.id()).await == on_own).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_machine_whose_clock_is_not_the_stores_says_that_it_is_not_ready_and_goes_on() {
+async fn an_instance_whose_clock_differs_from_redis_is_not_ready_and_keeps_serving() {
     let redis = Redis::start();
     let server = Setup::default().on(&redis).clock().start().await;
-    let beside = machine(&redis).await;
-    let ready = async |of: &TestServer| {
-        let reply = of.reader.get(&format!("{}/readyz", of.ops)).send().await.unwrap();
+    let other = start_instance(&redis).await;
+    let ready = async |server: &TestServer| {
+        let reply = server.reader.get(&format!("{}/readyz", server.ops)).send().await.unwrap();
         (reply.status().as_u16(), reply.text().await.unwrap())
     };
     let offset = async || {
-        let off = server.scrape_now().await.value("adjacent_store_clock_offset_seconds");
-        format!("{off:.0}").parse::<i64>().unwrap()
+        let seconds = server.scrape_now().await.value("adjacent_store_clock_offset_seconds");
+        format!("{seconds:.0}").parse::<i64>().unwrap()
     };
-    // Half of the minute that a click waits for its impression; a clock that stands still falls behind.
+    // The limit is half of the minute that a click waits for its impression. The manual clock does not
+    // run, so that each step starts from the current offset.
     for (ahead, is_ready) in [(20, true), (60, false)] {
         server.advance_ms((ahead - offset().await) * 1_000);
-        until("the store's clock is looked at", async || {
+        until("a measurement of the clock offset", async || {
             (ahead - 15..=ahead + 2).contains(&offset().await).then_some(())
         })
         .await;
-        let (status, said) = ready(&server).await;
-        assert_eq!((status == 200, said.contains("clock")), (is_ready, !is_ready), "{said}");
+        let (status, body) = ready(&server).await;
+        assert_eq!((status == 200, body.contains("clock")), (is_ready, !is_ready), "{body}");
         assert!(server.reader.impression(&server.unit().await).await.recorded);
     }
-    assert_eq!(ready(&beside).await, (200, "ready\n".to_owned()));
+    assert_eq!(ready(&other).await, (200, "ready\n".to_owned()));
 }
 
 #[tokio::test]
-async fn a_primary_of_a_cluster_that_dies_costs_no_event_and_doubles_none() {
+async fn a_dead_cluster_primary_loses_and_duplicates_no_event() {
     let mut cluster = Cluster::start();
-    let machines = [machine(&cluster).await, machine(&cluster).await];
-    shows(&machines, 20).await;
+    let instances = [start_instance(&cluster).await, start_instance(&cluster).await];
+    report_impressions(&instances, 20).await;
     let dead = cluster.kill_a_primary();
-    shows(&machines, 20).await;
+    report_impressions(&instances, 20).await;
     cluster.heals(dead);
-    shows(&machines, 20).await;
+    report_impressions(&instances, 20).await;
 
-    for server in &machines {
-        counts(server, 60).await;
-        assert_audited(server).await;
+    for server in &instances {
+        wait_for_impressions(server, 60).await;
+        assert_audit_finds_no_mismatch(server).await;
     }
-    assert_alike(&machines).await;
-    assert_eq!(total(&machines[0]).await["spend_micros"], 60 * PRICE_MICROS);
+    assert_same_totals(&instances).await;
+    assert_eq!(total(&instances[0]).await["spend_micros"], 60 * PRICE_MICROS);
 }
 
 #[tokio::test]
-async fn a_failover_by_sentinels_is_followed_without_a_loss() {
+async fn a_sentinel_failover_loses_no_event() {
     let mut sentinels = Sentinels::start();
-    let machines = [machine(&sentinels).await, machine(&sentinels).await];
-    shows(&machines, 20).await;
+    let instances = [start_instance(&sentinels).await, start_instance(&sentinels).await];
+    report_impressions(&instances, 20).await;
     sentinels.fails_over();
-    shows(&machines, 20).await;
+    report_impressions(&instances, 20).await;
 
-    for server in &machines {
-        counts(server, 40).await;
-        assert_audited(server).await;
+    for server in &instances {
+        wait_for_impressions(server, 40).await;
+        assert_audit_finds_no_mismatch(server).await;
     }
-    assert_alike(&machines).await;
+    assert_same_totals(&instances).await;
 }

@@ -1,5 +1,5 @@
-//! The books of several machines on one Redis: sums that a start reads, a log that is cut behind
-//! them, and what a machine knows when it finds neither.
+//! Reconciliation of several instances on one Redis: bases that a start reads, the log that is trimmed
+//! up to them, and the state of an instance that finds neither.
 
 use crate::harness::Redis;
 use crate::harness::Setup;
@@ -21,8 +21,8 @@ use adjacent::store::bases::Which;
 use adjacent::store::log;
 use adjacent::token;
 
-/// Where all events of the reference unit's campaign are.
-fn keys() -> (String, String) {
+/// Keys of the log and the bases of the reference unit's campaign.
+fn log_and_base_keys() -> (String, String) {
     let partition = token::partition_of("zahid-launch");
     (format!("adj:{{p{partition:02}}}:log"), format!("adj:{{p{partition:02}}}:base"))
 }
@@ -30,12 +30,12 @@ fn keys() -> (String, String) {
 fn setup(redis: &Redis) -> Setup {
     Setup::default().on(redis).settings(|settings| {
         settings.store.log_hours = 1;
-        // Passes are the tests' own.
+        // The tests run the reconciliation themselves.
         settings.store.bookkeeping_seconds = 3_600;
     })
 }
 
-async fn shows(server: &TestServer, count: usize) -> Vec<String> {
+async fn report_impressions(server: &TestServer, count: usize) -> Vec<String> {
     let mut urls = Vec::new();
     for _ in 0..count {
         let unit = server.unit().await;
@@ -51,12 +51,12 @@ fn spent(server: &TestServer) -> u64 {
     u64::try_from(spent).unwrap()
 }
 
-async fn spends(server: &TestServer, impressions: u64) {
+async fn wait_until_billed(server: &TestServer, impressions: u64) {
     let due = impressions * PRICE_MICROS;
-    until("all of it is billed", async || (spent(server) == due).then_some(())).await;
+    until("all impressions are billed", async || (spent(server) == due).then_some(())).await;
 }
 
-async fn pass(server: &TestServer) -> Kept {
+async fn reconcile(server: &TestServer) -> Kept {
     let inner = server.inner.clone();
     tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap().unwrap()
 }
@@ -67,89 +67,89 @@ async fn audit(server: &TestServer) -> Vec<Difference> {
 }
 
 #[tokio::test]
-async fn a_start_reads_sums_and_the_log_is_cut_behind_them() {
+async fn a_start_reads_the_base_and_the_log_is_trimmed_up_to_it() {
     let redis = Redis::start();
     let server = setup(&redis).clock().start().await;
-    let (log, base) = keys();
+    let (log, base) = log_and_base_keys();
     let length = || redis.ask(&["XLEN", &log]).parse::<usize>().unwrap();
-    let urls = shows(&server, 40).await;
-    spends(&server, 40).await;
-    let kept = pass(&server).await;
-    assert!(kept.checkpoint && kept.differences.is_empty(), "{kept:?}");
+    let urls = report_impressions(&server, 40).await;
+    wait_until_billed(&server, 40).await;
+    let report = reconcile(&server).await;
+    assert!(report.checkpoint && report.differences.is_empty(), "{report:?}");
     assert_eq!(length(), redis.ask(&["HGET", &base, "ln"]).parse::<usize>().unwrap());
-    assert_eq!(redis.ask(&["HGET", &base, "fn"]), "", "nothing is old enough to go");
+    assert_eq!(redis.ask(&["HGET", &base, "fn"]), "", "no entry is old enough to be removed");
 
     server.advance_ms(2 * 3_600_000);
     let before = length();
-    pass(&server).await;
+    reconcile(&server).await;
     assert!(length() < before / 4, "{} of {before}", length());
     assert_eq!(audit(&server).await, vec![]);
 
-    // One that starts now has the sums, and knows what was seen.
+    // An instance that starts now has the sums and recognises a duplicate.
     let fresh = setup(&redis).clock().start().await;
-    spends(&fresh, 40).await;
-    shows(&fresh, 3).await;
+    wait_until_billed(&fresh, 40).await;
+    report_impressions(&fresh, 3).await;
     let (_, token) = urls[7].split_once("/e/").unwrap();
     assert!(fresh.reader.fire(&format!("{}/e/{token}", fresh.public)).await.recorded);
     for server in [&server, &fresh] {
-        spends(server, 43).await;
+        wait_until_billed(server, 43).await;
         assert_eq!(audit(server).await, vec![]);
     }
 }
 
 #[tokio::test]
-async fn a_machine_that_was_away_while_the_log_was_cut_reads_the_sums() {
+async fn an_instance_that_was_down_while_the_log_was_trimmed_reads_the_base() {
     let redis = Redis::start();
-    let away = setup(&redis).start().await;
-    shows(&away, 5).await;
-    spends(&away, 5).await;
-    pass(&away).await;
-    // Gone in good order, so that the bases are the other's to move; the log is cut without it.
-    let file = away.data().join("journal/shared.ledger");
-    let known = std::fs::read(&file).unwrap();
-    let folder = away.end();
+    let down = setup(&redis).start().await;
+    report_impressions(&down, 5).await;
+    wait_until_billed(&down, 5).await;
+    reconcile(&down).await;
+    // A graceful shutdown lets the other instance advance the bases and trim the log alone.
+    let file = down.data().join("journal/shared.ledger");
+    let state = std::fs::read(&file).unwrap();
+    let folder = down.end();
     let server = setup(&redis).clock().start().await;
-    shows(&server, 40).await;
-    spends(&server, 45).await;
-    pass(&server).await;
+    report_impressions(&server, 40).await;
+    wait_until_billed(&server, 45).await;
+    reconcile(&server).await;
     server.advance_ms(2 * 3_600_000);
-    pass(&server).await;
-    assert!(redis.ask(&["HGET", &keys().1, "fn"]).parse::<u64>().unwrap() > 5);
+    reconcile(&server).await;
+    assert!(redis.ask(&["HGET", &log_and_base_keys().1, "fn"]).parse::<u64>().unwrap() > 5);
 
-    std::fs::write(&file, &known).unwrap();
-    let back = setup(&redis).in_folder(&folder).start().await;
-    spends(&back, 45).await;
-    assert_eq!(audit(&back).await, vec![]);
+    std::fs::write(&file, &state).unwrap();
+    let restarted = setup(&redis).in_folder(&folder).start().await;
+    wait_until_billed(&restarted, 45).await;
+    assert_eq!(audit(&restarted).await, vec![]);
 }
 
 #[tokio::test]
-async fn a_machine_that_starts_while_the_store_is_away_knows_what_was_billed() {
+async fn an_instance_that_starts_while_redis_is_down_has_the_billed_amounts() {
     let mut redis = Redis::start();
     let server = setup(&redis).start().await;
-    shows(&server, 5).await;
-    spends(&server, 5).await;
-    pass(&server).await;
+    report_impressions(&server, 5).await;
+    wait_until_billed(&server, 5).await;
+    reconcile(&server).await;
     redis.kill();
 
     let server = server.restart().await;
     assert_eq!(spent(&server), 5 * PRICE_MICROS);
     let house = server.decide(&reference()).await;
-    assert_eq!(house.text("/tier"), "house", "what others have sold since is not known");
+    assert_eq!(house.text("/tier"), "house", "the sales of other instances since then are unknown");
     assert!(server.reader.impression(&house).await.recorded);
 
     redis.again(&[]);
     let sold = async || (server.decide(&reference()).await.text("/tier") != "house").then_some(());
-    until("the sponsor again", sold).await;
-    shows(&server, 4).await;
-    spends(&server, 9).await;
+    until("the advertiser again", sold).await;
+    report_impressions(&server, 4).await;
+    wait_until_billed(&server, 9).await;
     assert_eq!(audit(&server).await, vec![]);
 }
 
 #[tokio::test]
-async fn a_machine_that_knows_nothing_and_cannot_ask_sells_nothing() {
+async fn an_instance_without_state_and_without_redis_sells_nothing() {
     let mut redis = Redis::start();
     let server = setup(&redis).start().await;
-    shows(&server, 1).await;
+    report_impressions(&server, 1).await;
     redis.kill();
     std::fs::remove_file(server.data().join("journal/shared.ledger")).ok();
     let server = server.restart().await;
@@ -157,69 +157,69 @@ async fn a_machine_that_knows_nothing_and_cannot_ask_sells_nothing() {
 }
 
 #[tokio::test]
-async fn a_number_that_is_not_the_stores_is_found_by_the_next_pass() {
+async fn a_sum_that_differs_from_the_log_is_found_by_the_next_reconciliation() {
     let redis = Redis::start();
     let server = setup(&redis).start().await;
-    shows(&server, 20).await;
-    spends(&server, 20).await;
-    pass(&server).await;
+    report_impressions(&server, 20).await;
+    wait_until_billed(&server, 20).await;
+    reconcile(&server).await;
     let eleven = Micros::try_from(11).unwrap();
     server.inner.ledger.state().accounts.get_mut("zahid-launch").unwrap().bill(0, eleven);
 
-    let kept = pass(&server).await;
-    assert_eq!(kept.drift_micros, 11);
-    assert_eq!(kept.differences[0].what, "spend of zahid-launch");
+    let report = reconcile(&server).await;
+    assert_eq!(report.drift_micros, 11);
+    assert_eq!(report.differences[0].what, "spend of zahid-launch");
     assert_eq!(server.metric("adjacent_ledger_drift_micros").await, 11);
 }
 
 #[tokio::test]
-async fn an_entry_that_somebody_took_out_of_the_store_is_found_by_the_next_pass() {
+async fn an_entry_removed_from_redis_is_found_by_the_next_reconciliation() {
     let redis = Redis::start();
     let server = setup(&redis).start().await;
     for count in 1..=12 {
-        // One batch each: what is taken out is neither the first nor the last.
-        shows(&server, 1).await;
-        spends(&server, count).await;
+        // One batch per impression, so that the removed entry is neither the first nor the last.
+        report_impressions(&server, 1).await;
+        wait_until_billed(&server, count).await;
     }
-    assert!(pass(&server).await.differences.is_empty());
+    assert!(reconcile(&server).await.differences.is_empty());
     assert_eq!(server.metric("adjacent_ledger_differences").await, 0);
-    shows(&server, 3).await;
-    spends(&server, 15).await;
-    let log = keys().0;
+    report_impressions(&server, 3).await;
+    wait_until_billed(&server, 15).await;
+    let log = log_and_base_keys().0;
     let last = redis.ask(&["XREVRANGE", &log, "+", "-", "COUNT", "2"]);
     let id = last.lines().rfind(|line| line.ends_with("-0")).unwrap();
     assert_eq!(redis.ask(&["XDEL", &log, id]), "1");
 
     let inner = server.inner.clone();
-    let told = tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap();
-    assert!(told.unwrap_err().to_string().contains("changed while it was read"));
+    let result = tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap();
+    assert!(result.unwrap_err().to_string().contains("changed while it was read"));
     assert_eq!(server.metric("adjacent_ledger_differences").await, 1);
 }
 
 #[tokio::test]
-async fn what_only_a_machine_that_is_gone_had_told_is_missed_in_a_store_that_lost_all() {
+async fn records_of_a_departed_instance_are_reported_as_lost_after_redis_lost_all_data() {
     let mut redis = Redis::start();
-    let (here, gone) = (setup(&redis).start().await, setup(&redis).start().await);
-    shows(&here, 3).await;
-    shows(&gone, 4).await;
-    spends(&here, 7).await;
-    assert_eq!(here.metric("adjacent_store_missing_records").await, 0);
-    drop(gone);
+    let (remaining, departed) = (setup(&redis).start().await, setup(&redis).start().await);
+    report_impressions(&remaining, 3).await;
+    report_impressions(&departed, 4).await;
+    wait_until_billed(&remaining, 7).await;
+    assert_eq!(remaining.metric("adjacent_store_missing_records").await, 0);
+    drop(departed);
 
     redis.kill();
     redis.again(&[]);
-    spends(&here, 3).await;
-    until("it is told", async || {
-        (here.metric("adjacent_store_missing_records").await >= 4).then_some(())
+    wait_until_billed(&remaining, 3).await;
+    until("the lost records are reported", async || {
+        (remaining.metric("adjacent_store_missing_records").await >= 4).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn sums_of_another_order_are_refused_and_none_cuts_what_a_start_needs() {
+async fn a_base_of_a_different_log_is_rejected_and_no_trim_removes_entries_that_a_start_needs() {
     let redis = Redis::start();
-    let Ok(Address::Redis(place)) = redis.url().parse() else { panic!("{}", redis.url()) };
-    let client = Client::new(place);
+    let Ok(Address::Redis(address)) = redis.url().parse() else { panic!("{}", redis.url()) };
+    let client = Client::new(address);
     for lsn in 1..=5 {
         let entry = Entry { incarnation: 7, partition: 9, lsn, payload: vec![1] };
         log::append(&client, &[entry]).await.unwrap();
@@ -235,10 +235,10 @@ async fn sums_of_another_order_are_refused_and_none_cuts_what_a_start_needs() {
     let other = Base { chain: at(2).chain, ..at(3) };
     assert_eq!(put(Which::Last, &other).await, Some(Put::Other));
     assert_eq!(put(Which::Last, &Base { number: 6, ..at(5) }).await, Some(Put::Other));
-    assert_eq!(put(Which::First, &at(2)).await, None, "no last one has it yet");
+    assert_eq!(put(Which::First, &at(2)).await, None, "there is no last base yet");
     assert_eq!(put(Which::Last, &at(3)).await, Some(Put::Next));
     assert_eq!(put(Which::Last, &at(2)).await, Some(Put::Again));
-    assert_eq!(put(Which::First, &at(4)).await, None, "the last one is not so far");
+    assert_eq!(put(Which::First, &at(4)).await, None, "the first base cannot be ahead of the last");
     assert_eq!(put(Which::First, &at(2)).await, Some(Put::Next));
 
     assert_eq!(bases::base(&client, 9, Which::First).await.unwrap(), Some(at(2)));

@@ -1,4 +1,4 @@
-//! The store that machines share, when it fails, refuses, or should not be used.
+//! The event store in Redis: errors, failovers, permissions, TLS, and configurations that are rejected.
 
 use crate::harness::Reader;
 use crate::harness::Redis;
@@ -23,17 +23,17 @@ use adjacent::ledger::Record;
 use adjacent::ledger::Rules;
 use adjacent::store::Address;
 use adjacent::store::Client;
-use adjacent::store::rights;
+use adjacent::store::acl;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// An address with keys that all machines have.
-struct At {
+/// A store URL with the key folder of the fleet.
+struct StoreAt {
     url: String,
     keys: PathBuf,
 }
 
-impl Store for At {
+impl Store for StoreAt {
     fn url(&self) -> String {
         self.url.clone()
     }
@@ -43,23 +43,30 @@ impl Store for At {
     }
 }
 
-async fn shows(server: &TestServer) {
-    assert!(server.reader.impression(&server.unit().await).await.recorded, "it is on disk here");
+async fn report_impression(server: &TestServer) {
+    assert!(
+        server.reader.impression(&server.unit().await).await.recorded,
+        "the event is on the local disk"
+    );
 }
 
-/// Waits until so many impressions are counted; never were there more, and none came twice.
-async fn counts(server: &TestServer, impressions: u64) {
+/// Waits until this number of impressions is counted; asserts that it is never exceeded and that there
+/// is no duplicate.
+async fn wait_for_impressions(server: &TestServer, impressions: u64) {
     until("impressions", async || {
         let found = server.scrape().await;
-        let (counted, twice) =
+        let (counted, duplicates) =
             (found.events("impression", "counted"), found.events("impression", "duplicate"));
-        assert!(counted <= impressions && twice == 0, "{counted} of {impressions}, {twice} twice");
+        assert!(
+            counted <= impressions && duplicates == 0,
+            "{counted} of {impressions}, {duplicates} duplicates"
+        );
         (counted == impressions).then_some(())
     })
     .await;
 }
 
-/// What a batch is answered, how that is called, and whether a person must do something.
+/// Reply to a batch, the error kind in the metric, and whether the operator must act.
 const ERRORS: &[(Answer, &str, bool)] = &[
     (Says("LOADING Redis is loading the dataset in memory"), "loading", false),
     (Says("BUSY Redis is busy running a script."), "busy", false),
@@ -79,39 +86,40 @@ const ERRORS: &[(Answer, &str, bool)] = &[
     (Says("NOAUTH Authentication required."), "no_login", true),
     (Says("NOPERM this user has no permissions to run the 'fcall' command"), "no_right", true),
     (Says("WRONGTYPE Operation against a key"), "foreign", true),
-    (Says("ERR something that nobody has thought of"), "refused", true),
+    (Says("ERR an unknown error"), "refused", true),
 ];
 
 #[tokio::test]
-async fn whatever_the_store_answers_an_event_arrives_once_when_that_is_over() {
+async fn an_event_arrives_once_after_every_kind_of_redis_error() {
     let redis = Redis::start();
     let scripted = Scripted::before(&redis);
     let server = Setup::default().on(&scripted).start().await;
-    // What it writes by itself once it has read the log is not counted below.
+    // The records that the server writes itself after reading the log must not disturb the counts
+    // below.
     let mut shown = 0;
     while shown < 2 {
-        shows(&server).await;
+        report_impression(&server).await;
         shown += 1;
-        counts(&server, shown).await;
+        wait_for_impressions(&server, shown).await;
     }
     server.reaches("adjacent_journal_unshipped_records", 0).await;
-    for (answer, trouble, for_a_person) in ERRORS {
-        let series = format!("adjacent_store_troubles_total{{trouble=\"{trouble}\"}}");
-        let met = async || server.scrape_now().await.count(&series);
-        let before = met().await;
-        let asked = scripted.asked();
-        scripted.answers(Some(*answer));
-        shows(&server).await;
+    for (reply, kind, needs_operator) in ERRORS {
+        let series = format!("adjacent_store_troubles_total{{trouble=\"{kind}\"}}");
+        let count = async || server.scrape_now().await.count(&series);
+        let before = count().await;
+        let sent = scripted.asked();
+        scripted.answers(Some(*reply));
+        report_impression(&server).await;
         shown += 1;
-        // One that waits long; and half an answer is also one that cannot be read, as it happens.
-        let tries = if matches!(answer, Silence | Cut) { 1 } else { 2 };
-        until(trouble, async || (met().await >= before + tries).then_some(())).await;
-        if *for_a_person {
+        // A timeout takes long, and a truncated reply may also be counted as an invalid one.
+        let attempts = if matches!(reply, Silence | Cut) { 1 } else { 2 };
+        until(kind, async || (count().await >= before + attempts).then_some(())).await;
+        if *needs_operator {
             server.reaches("adjacent_store_refuses", 1).await;
         }
-        assert!(scripted.asked() - asked < 40, "{trouble}: asked all the time");
+        assert!(scripted.asked() - sent < 40, "{kind}: retries without a pause");
         scripted.answers(None);
-        counts(&server, shown).await;
+        wait_for_impressions(&server, shown).await;
         server.reaches("adjacent_journal_unshipped_records", 0).await;
         server.reaches("adjacent_store_refuses", 0).await;
     }
@@ -119,129 +127,135 @@ async fn whatever_the_store_answers_an_event_arrives_once_when_that_is_over() {
 }
 
 #[tokio::test]
-async fn functions_that_were_thrown_away_are_loaded_again() {
+async fn flushed_functions_are_loaded_again() {
     let redis = Redis::start();
     let server = Setup::default().on(&redis).start().await;
-    shows(&server).await;
-    counts(&server, 1).await;
+    report_impression(&server).await;
+    wait_for_impressions(&server, 1).await;
     assert_eq!(redis.ask(&["FUNCTION", "FLUSH"]), "OK");
-    shows(&server).await;
-    counts(&server, 2).await;
+    report_impression(&server).await;
+    wait_for_impressions(&server, 2).await;
 }
 
 #[tokio::test]
-async fn a_batch_follows_its_slot_to_another_node() {
+async fn a_batch_follows_a_redirect_to_another_node() {
     let redis = Redis::start();
     let scripted = Scripted::cluster_before(&redis);
     let server = Setup::default().on(&scripted).start().await;
     for (shown, how) in [(1, "MOVED"), (2, "ASK")] {
         scripted.answers(Some(Leads(how)));
-        shows(&server).await;
-        counts(&server, shown).await;
+        report_impression(&server).await;
+        wait_for_impressions(&server, shown).await;
     }
     assert_eq!(server.metric("adjacent_store_troubles_total{trouble=\"moved\"}").await, 0);
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_once_with_what_to_do() {
+async fn a_blocked_store_is_logged_once_with_the_required_action() {
     let redis = Redis::start();
     let scripted = Scripted::before(&redis);
-    let place = Place::new().set("ADJACENT__STORE__URL", &scripted.url());
-    let process = place.serve();
+    let installation = Place::new().set("ADJACENT__STORE__URL", &scripted.url());
+    let process = installation.serve();
     scripted.answers(Some(Says("NOPERM this user has no permissions to run the 'fcall' command")));
     let reader = Reader::new();
-    let answer = process.decide(&reader, &reference()).await.unwrap();
-    let url = answer["decisions"]["article-end"]["event_urls"]["impression"].as_str().unwrap();
+    let response = process.decide(&reader, &reference()).await.unwrap();
+    let url = response["decisions"]["article-end"]["event_urls"]["impression"].as_str().unwrap();
     assert!(reader.fire(url).await.recorded);
-    let asked = scripted.asked();
-    until("some tries", async || (scripted.asked() > asked + 4).then_some(())).await;
+    let sent = scripted.asked();
+    until("several retries", async || (scripted.asked() > sent + 4).then_some(())).await;
     let log = process.log();
-    let told: Vec<&str> = log.lines().filter(|line| line.contains("no_right")).collect();
-    assert_eq!(told.len(), 1, "{log}");
-    assert!(told[0].contains("adjacent store acl") && told[0].contains("events wait here"));
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("no_right")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(
+        lines[0].contains("adjacent store acl")
+            && lines[0].contains("events wait in the local journal")
+    );
 
     scripted.answers(None);
-    until("that it is over", async || process.log().contains("well again").then_some(())).await;
+    until("the recovery", async || process.log().contains("store recovered").then_some(())).await;
 }
 
-/// A ledger on a store whose journal nobody sends yet.
+/// A ledger on Redis, without the task that ships its journal.
 fn ledger(folder: &Path, incarnation: u64, redis: &Redis) -> Ledger {
-    let Ok(Address::Redis(place)) = redis.url().parse() else { panic!("{}", redis.url()) };
-    let (rules, client) = (Rules::default(), Client::new(place));
+    let Ok(Address::Redis(address)) = redis.url().parse() else { panic!("{}", redis.url()) };
+    let (rules, client) = (Rules::default(), Client::new(address));
     Ledger::open_shared(folder, incarnation, 1_000, rules, Box::new(|_| {}), client).unwrap()
 }
 
-async fn records(ledger: &Ledger, count: usize) {
+async fn write_records(ledger: &Ledger, count: usize) {
     for _ in 0..count {
         ledger.write(3, &Record::Rules(Rules::default())).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn what_the_store_lost_before_anybody_read_it_is_sent_again() {
+async fn records_lost_by_redis_before_they_were_read_are_sent_again() {
     let (redis, folder) = (Redis::start(), tempfile::tempdir().unwrap());
     let ledger = ledger(folder.path(), 1, &redis);
     let shared = ledger.shared().unwrap();
-    records(&ledger, 3).await;
+    write_records(&ledger, 3).await;
     assert!(shared.send_files().await.unwrap());
-    // Its head is gone with it: what is left is an order that fits what was read.
+    // The head is lost too, so that the empty log is consistent with what was read.
     assert_eq!(redis.ask(&["FLUSHALL"]), "OK");
     assert!(shared.follow().await.unwrap());
 
     assert_eq!(shared.standing().rewinds, 1);
     assert!(shared.send_files().await.unwrap());
     assert!(shared.follow().await.unwrap());
-    assert_eq!(shared.standing().rewinds, 1, "found once");
+    assert_eq!(shared.standing().rewinds, 1, "the loss is detected once");
     assert_eq!(ledger.state().applied(), 3);
 }
 
 #[tokio::test]
-async fn what_follows_a_hole_in_the_files_is_told_and_holds_nothing_up() {
+async fn records_after_a_missing_segment_are_reported_and_block_nothing() {
     let (redis, folder) = (Redis::start(), tempfile::tempdir().unwrap());
     let old = ledger(folder.path(), 1, &redis);
-    records(&old, 100).await;
+    write_records(&old, 100).await;
     drop(old);
     let mut segments = adjacent::journal::segments(folder.path()).unwrap();
     assert!(segments.len() > 3, "{}", segments.len());
     std::fs::remove_file(folder.path().join(segments.remove(1).name())).unwrap();
 
     let new = ledger(folder.path(), 2, &redis);
-    records(&new, 3).await;
+    write_records(&new, 3).await;
     let shared = new.shared().unwrap();
-    // The first time the hole is found on the way; then it is left out.
-    until("all that can be sent", async || shared.send_files().await.unwrap().then_some(())).await;
+    // The first attempt detects the gap; the next ones skip it.
+    until("all records that can be sent", async || {
+        shared.send_files().await.unwrap().then_some(())
+    })
+    .await;
     assert!(shared.standing().refuses);
-    assert_eq!(shared.standing().unsent, 0, "this process goes on");
+    assert_eq!(shared.standing().unsent, 0, "this process keeps sending");
 }
 
 #[tokio::test]
-async fn what_was_read_from_files_is_not_sent_again_from_memory() {
+async fn records_sent_from_files_are_not_sent_again_from_memory() {
     let (redis, folder) = (Redis::start(), tempfile::tempdir().unwrap());
     let ledger = ledger(folder.path(), 1, &redis);
     let shared = ledger.shared().unwrap();
-    records(&ledger, 10).await;
+    write_records(&ledger, 10).await;
     assert!(shared.send_files().await.unwrap());
 
     let sending = tokio::spawn(shared.clone().ship());
-    records(&ledger, 1).await;
-    until("the last one is sent", async || (shared.standing().unsent == 0).then_some(())).await;
+    write_records(&ledger, 1).await;
+    until("the last record is sent", async || (shared.standing().unsent == 0).then_some(())).await;
     assert_eq!(shared.shipped(), 11);
     sending.abort();
 }
 
 #[tokio::test]
-async fn a_file_that_the_store_has_is_read_again_only_when_the_store_lost_it() {
+async fn a_shipped_segment_is_read_again_only_after_redis_lost_it() {
     let (redis, folder) = (Redis::start(), tempfile::tempdir().unwrap());
     let ledger = ledger(folder.path(), 1, &redis);
     let shared = ledger.shared().unwrap();
-    records(&ledger, 100).await;
+    write_records(&ledger, 100).await;
     assert!(shared.send_files().await.unwrap());
     let first = adjacent::journal::segments(folder.path()).unwrap().remove(0).path;
-    // Nobody can read what is a folder.
+    // Reading a folder in its place fails.
     std::fs::remove_file(&first).unwrap();
     std::fs::create_dir(&first).unwrap();
 
-    records(&ledger, 1).await;
+    write_records(&ledger, 1).await;
     assert!(shared.send_files().await.unwrap());
     assert_eq!(shared.standing().unsent, 0);
     assert_eq!(redis.ask(&["FLUSHALL"]), "OK");
@@ -249,40 +263,40 @@ async fn a_file_that_the_store_has_is_read_again_only_when_the_store_lost_it() {
 }
 
 #[tokio::test]
-async fn records_are_confirmed_when_a_replica_has_them() {
+async fn records_are_confirmed_once_a_replica_has_them() {
     let sentinels = Sentinels::start();
     let server = Setup::default().on(&sentinels).start().await;
-    shows(&server).await;
+    report_impression(&server).await;
     server.reaches("adjacent_journal_unconfirmed_records", 0).await;
 
     let replica = sentinels.stop_the_replica();
-    shows(&server).await;
+    report_impression(&server).await;
     server.reaches("adjacent_journal_unshipped_records", 0).await;
     assert!(server.metric("adjacent_journal_unconfirmed_records").await >= 1);
     drop(replica);
     server.reaches("adjacent_journal_unconfirmed_records", 0).await;
 }
 
-/// What the executable says, and how it leaves.
-fn leaves(place: &Place, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = place.command(arguments).output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+/// Exit code and output of the executable.
+fn run(installation: &Place, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = installation.command(arguments).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
 }
 
 const PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
 
 #[test]
-fn a_store_that_would_throw_events_away_is_refused_at_the_start() {
+fn a_redis_with_an_eviction_policy_is_rejected_at_startup() {
     let redis = Redis::start();
     redis.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
-    let place = Place::new();
-    let (code, said) = leaves(&place, &[&PORTS[..], &["--store", &redis.url()]].concat());
-    assert_eq!(code, Some(64), "{said}");
-    assert!(said.contains("maxmemory-policy noeviction"), "{said}");
+    let installation = Place::new();
+    let (code, output) = run(&installation, &[&PORTS[..], &["--store", &redis.url()]].concat());
+    assert_eq!(code, Some(64), "{output}");
+    assert!(output.contains("maxmemory-policy noeviction"), "{output}");
 }
 
-/// What a server on a leaked password could do worst.
+/// Commands that a leaked password must not allow.
 const FORBIDDEN: &[&[&str]] = &[
     &["FLUSHALL"],
     &["FLUSHDB"],
@@ -301,62 +315,62 @@ const FORBIDDEN: &[&[&str]] = &[
     &["SHUTDOWN"],
     &["REPLICAOF", "127.0.0.1", "1"],
     &["MONITOR"],
-    &["HGET", "somebody", "else"],
-    &["XADD", "somebody", "*", "a", "b"],
-    &["PUBLISH", "channel", "word"],
+    &["HGET", "foreign", "field"],
+    &["XADD", "foreign", "*", "a", "b"],
+    &["PUBLISH", "channel", "message"],
 ];
 
 #[tokio::test]
-async fn a_server_has_the_rights_that_it_needs_and_no_others() {
+async fn the_acl_users_have_only_the_permissions_that_they_need() {
     let mut redis = Redis::start();
     let keys = redis.keys();
     let users = keys.join("users.acl");
-    let lines = ["user default off".to_owned(), rights::service("app"), rights::loader("deploy")];
+    let lines = ["user default off".to_owned(), acl::service("app"), acl::loader("deploy")];
     let text = lines.join("\n").replace("PASSWORD-OF-", "s3cret-");
     std::fs::write(&users, text).unwrap();
     redis.again(&["--aclfile", users.to_str().unwrap(), "--enable-debug-command", "yes"]);
     let at = |user: &str| format!("redis://{user}:s3cret-{user}@127.0.0.1:{}", redis.port());
-    let place = Place::new();
+    let installation = Place::new();
 
-    let (code, said) = leaves(&place, &[&PORTS[..], &["--store", &at("app")]].concat());
-    assert_eq!(code, Some(64), "{said}");
-    assert!(said.contains("adjacent store load") && !said.contains("s3cret"), "{said}");
-    let (code, said) = leaves(&place, &["store", "load", "--store", &at("app")]);
-    assert_eq!(code, Some(64), "{said}");
-    let (code, said) = leaves(&place, &["store", "load", "--store", &at("deploy")]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = run(&installation, &[&PORTS[..], &["--store", &at("app")]].concat());
+    assert_eq!(code, Some(64), "{output}");
+    assert!(output.contains("adjacent store load") && !output.contains("s3cret"), "{output}");
+    let (code, output) = run(&installation, &["store", "load", "--store", &at("app")]);
+    assert_eq!(code, Some(64), "{output}");
+    let (code, output) = run(&installation, &["store", "load", "--store", &at("deploy")]);
+    assert_eq!(code, Some(0), "{output}");
 
-    let server = Setup::default().on(&At { url: at("app"), keys }).start().await;
-    shows(&server).await;
-    counts(&server, 1).await;
+    let server = Setup::default().on(&StoreAt { url: at("app"), keys }).start().await;
+    report_impression(&server).await;
+    wait_for_impressions(&server, 1).await;
     assert_eq!(server.metric("adjacent_store_troubles_total{trouble=\"no_right\"}").await, 0);
     let app = ["--user", "app", "--pass", "s3cret-app", "--no-auth-warning"];
     for forbidden in FORBIDDEN {
-        let said = redis.ask(&[&app[..], forbidden].concat());
-        assert!(said.starts_with("NOPERM"), "{forbidden:?}: {said}");
+        let output = redis.ask(&[&app[..], forbidden].concat());
+        assert!(output.starts_with("NOPERM"), "{forbidden:?}: {output}");
     }
     let deploy = ["--user", "deploy", "--pass", "s3cret-deploy", "--no-auth-warning"];
     for forbidden in [&["GET", "adj:{p00}:log"][..], &["FUNCTION", "FLUSH"], &["FLUSHALL"]] {
-        let said = redis.ask(&[&deploy[..], forbidden].concat());
-        assert!(said.starts_with("NOPERM"), "{forbidden:?}: {said}");
+        let output = redis.ask(&[&deploy[..], forbidden].concat());
+        assert!(output.starts_with("NOPERM"), "{forbidden:?}: {output}");
     }
 }
 
 #[cfg(feature = "tls")]
 #[tokio::test]
-async fn a_store_over_tls_is_trusted_by_its_own_authority_alone() {
-    for secure in [Kind::Single, Kind::Sentinel, Kind::Cluster].map(Secure::start) {
-        let ca = secure.authority().display().to_string();
-        let trusting = |ca: Option<String>| {
-            Setup::default().on(&secure).settings(|settings| settings.store.ca = ca)
+async fn a_tls_connection_requires_the_configured_certificate_authority() {
+    for redis in [Kind::Single, Kind::Sentinel, Kind::Cluster].map(Secure::start) {
+        let ca = redis.authority().display().to_string();
+        let with_ca = |ca: Option<String>| {
+            Setup::default().on(&redis).settings(|settings| settings.store.ca = ca)
         };
-        let server = trusting(Some(ca)).start().await;
-        shows(&server).await;
-        counts(&server, 1).await;
-        let place = Place::new().set("ADJACENT__STORE__URL", &secure.url());
-        let (code, said) = leaves(&place, &PORTS);
-        assert_eq!(code, Some(64), "{said}");
-        assert!(said.contains("store.ca") || said.contains("does not answer"), "{said}");
-        drop(trusting(None));
+        let server = with_ca(Some(ca)).start().await;
+        report_impression(&server).await;
+        wait_for_impressions(&server, 1).await;
+        let installation = Place::new().set("ADJACENT__STORE__URL", &redis.url());
+        let (code, output) = run(&installation, &PORTS);
+        assert_eq!(code, Some(64), "{output}");
+        assert!(output.contains("store.ca") || output.contains("unavailable"), "{output}");
+        drop(with_ca(None));
     }
 }

@@ -1,5 +1,5 @@
-//! The same cases on every store: alone, on one Redis, on a primary that a sentinel names, on a
-//! cluster. What a case says must hold, holds on all four.
+//! Runs the same cases on every store topology: embedded, a single Redis, a Redis with Sentinel, and a
+//! Redis Cluster.
 
 use crate::advertiser;
 use crate::credits;
@@ -10,10 +10,10 @@ use crate::harness::Sentinels;
 use crate::harness::Setup;
 use crate::money;
 
-/// Each case as a test of its own on each store, which the test starts and ends.
+/// One test per case and store. Each test starts and stops its own store.
 macro_rules! on_every_store {
     ($($file:ident::$case:ident,)*) => {
-        mod alone {
+        mod embedded {
             use super::*;
             $(#[tokio::test] async fn $case() { $file::$case(Setup::default()).await; })*
         }
@@ -48,10 +48,10 @@ on_every_store! {
     events::a_click_whose_impression_never_comes_is_an_orphan,
     events::what_no_person_can_do_so_fast_is_named_and_a_later_one_counts,
     events::a_window_that_has_closed_is_named_and_the_click_still_leads_on,
-    money::of_ten_sold_and_sixty_asked_exactly_ten_are_shown_and_billed,
-    money::what_is_shown_over_the_budget_is_named_and_free,
-    money::many_pages_at_once_do_not_sell_what_is_not_there,
-    money::a_report_adds_up_to_what_was_billed_however_it_is_broken_down,
+    money::of_sixty_requests_for_a_budget_of_ten_impressions_exactly_ten_are_shown_and_billed,
+    money::impressions_over_the_budget_are_reported_as_over_budget_and_free,
+    money::concurrent_pages_do_not_oversell_a_budget,
+    money::a_report_adds_up_to_the_billed_amount_under_every_breakdown,
     credits::a_credited_event_counts_no_more_costs_nothing_and_is_named,
     credits::a_refund_moves_money_and_no_count_and_the_same_key_gives_once,
     advertiser::every_table_of_the_page_adds_up_to_the_same_total_after_a_credit_and_a_refund,

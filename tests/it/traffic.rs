@@ -1,4 +1,4 @@
-//! Who is no reader, and what a person should look at.
+//! Invalid traffic: detection of bots, and findings that the operator should review.
 
 use crate::harness::Decision;
 use crate::harness::Process;
@@ -14,20 +14,21 @@ async fn unit(process: &Process) -> Decision {
     Decision(answer["decisions"]["article-end"].clone())
 }
 
-async fn robots(process: &Process) -> u64 {
+async fn bot_impressions(process: &Process) -> u64 {
     process.scrape().await.invalid("impression", "bot")
 }
 
 #[tokio::test]
-async fn a_saved_list_of_datacenters_is_asked_and_a_broken_one_changes_nothing() {
-    let place = Place::new().set("ADJACENT__TRAFFIC__DATACENTERS", "config/datacenters.txt");
-    let save = |text: &str| std::fs::write(place.path("config/datacenters.txt"), text).unwrap();
-    save("127.0.0.0/8 # this machine\n");
-    let process = place.serve();
+async fn a_saved_data_centre_list_applies_and_an_invalid_one_changes_nothing() {
+    let installation = Place::new().set("ADJACENT__TRAFFIC__DATACENTERS", "config/datacenters.txt");
+    let save =
+        |text: &str| std::fs::write(installation.path("config/datacenters.txt"), text).unwrap();
+    save("127.0.0.0/8 # loopback\n");
+    let process = installation.serve();
     let reader = Reader::new();
 
     assert!(reader.impression(&unit(&process).await).await.recorded);
-    assert_eq!(robots(&process).await, 1);
+    assert_eq!(bot_impressions(&process).await, 1);
 
     save("192.0.2.0/24\n");
     let reloads = |result: &'static str| {
@@ -38,19 +39,19 @@ async fn a_saved_list_of_datacenters_is_asked_and_a_broken_one_changes_nothing()
             process.scrape().await.count(&series)
         }
     };
-    until("the other list", async || (reloads("applied").await > 0).then_some(())).await;
+    until("the new list", async || (reloads("applied").await > 0).then_some(())).await;
     assert!(reader.impression(&unit(&process).await).await.recorded);
-    assert_eq!(robots(&process).await, 1);
+    assert_eq!(bot_impressions(&process).await, 1);
 
     save("192.0.2.0/24\n127.0.0.1/8\n");
-    until("a refusal", async || (reloads("refused").await > 0).then_some(())).await;
+    until("the rejection", async || (reloads("refused").await > 0).then_some(())).await;
     process.says("config/datacenters.txt:2: ").await;
     assert!(reader.impression(&unit(&process).await).await.recorded);
-    assert_eq!(robots(&process).await, 1, "the list before stays");
+    assert_eq!(bot_impressions(&process).await, 1, "the previous list stays");
 }
 
 #[tokio::test]
-async fn a_site_whose_units_are_never_in_view_is_found_and_nothing_of_it_is_judged_anew() {
+async fn a_site_whose_units_are_never_viewable_is_flagged_and_its_verdicts_stay() {
     let server = Setup::default()
         .settings(|settings| settings.review.impressions = 30)
         .clock()
@@ -62,8 +63,8 @@ async fn a_site_whose_units_are_never_in_view_is_found_and_nothing_of_it_is_judg
         server.advance_ms(1_000 + i64::from(rand::random::<u16>()));
     }
     let review = async || -> Value {
-        let call = server.reader.get(&format!("{}/v1/admin/review", server.ops));
-        let reply = call.bearer_auth(server.key("operator")).send().await.unwrap();
+        let request = server.reader.get(&format!("{}/v1/admin/review", server.ops));
+        let reply = request.bearer_auth(server.key("operator")).send().await.unwrap();
         assert_eq!(reply.status(), 200);
         reply.json().await.unwrap()
     };
@@ -79,13 +80,13 @@ async fn a_site_whose_units_are_never_in_view_is_found_and_nothing_of_it_is_judg
 }
 
 #[tokio::test]
-async fn a_robot_is_told_what_a_person_is_told() {
+async fn a_bot_receives_the_same_responses_as_a_reader() {
     let server = Setup::default().start().await;
     let readers = [Reader::new(), Reader::with([("user-agent", "curl/8.5.0"), ("accept", "*/*")])];
-    let mut told = Vec::new();
+    let mut responses = Vec::new();
     for reader in &readers {
         let unit = server.unit().await;
-        let mut answers = Vec::new();
+        let mut own_responses = Vec::new();
         for url in [unit.impression_url(), unit.impression_url(), unit.click_url("primary")] {
             let reply = reader.get(url).send().await.unwrap();
             let mut headers: Vec<(String, String)> = reply
@@ -96,28 +97,28 @@ async fn a_robot_is_told_what_a_person_is_told() {
                 .collect();
             headers.sort();
             let status = reply.status();
-            answers.push((status, headers, reply.text().await.unwrap()));
+            own_responses.push((status, headers, reply.text().await.unwrap()));
         }
-        told.push(answers);
+        responses.push(own_responses);
     }
-    assert_eq!(told[0], told[1]);
+    assert_eq!(responses[0], responses[1]);
     assert_eq!(server.scrape().await.invalid("impression", "bot"), 2);
 }
 
 #[tokio::test]
-async fn the_printed_rules_name_every_setting_and_reason_there_is() {
+async fn the_published_traffic_rules_reference_only_existing_settings_and_classes() {
     let server = Setup::default().start().await;
     let reply = server.reader.get(&format!("{}/v1/limits", server.public)).send().await.unwrap();
     let limits: Value = reply.json().await.unwrap();
     let rules = limits["rules"].as_array().unwrap();
     let defaults = include_str!("../../config/adjacent.toml").parse::<toml::Table>().unwrap();
-    // Commented out where there is no default.
+    // Settings without a default are commented out.
     let optional = ["traffic.datacenters", "server.country_header", "server.geoip"];
     for name in rules.iter().flat_map(|rule| rule["settings"].as_array().unwrap()) {
         let name = name.as_str().unwrap();
         let (section, key) = name.split_once('.').unwrap();
-        let is_there = defaults[section].get(key).is_some() || optional.contains(&name);
-        assert!(is_there, "{name} is no setting");
+        let exists = defaults[section].get(key).is_some() || optional.contains(&name);
+        assert!(exists, "{name} is not a setting");
     }
     let classes = ["givt", "sivt"];
     assert!(rules.iter().all(|rule| classes.contains(&rule["class"].as_str().unwrap())));

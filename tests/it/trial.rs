@@ -1,4 +1,5 @@
-//! The trial of many machines on one: it starts, shares, says how to stop it, and stops.
+//! `config/trial`, a fleet on a single computer: it starts, shares events, prints how to stop it, and
+//! stops.
 
 use crate::harness::Decision;
 use crate::harness::Reader;
@@ -14,16 +15,16 @@ use std::process::Command;
 use std::process::Stdio;
 use tempfile::TempDir;
 
-/// A trial that runs, stopped when it is dropped.
+/// A running trial, stopped on drop.
 struct Trial {
     folder: TempDir,
     base: u16,
     child: Child,
-    said: String,
+    output: String,
 }
 
-/// Where forty ports are free.
-fn base() -> u16 {
+/// The first of forty consecutive free ports.
+fn free_ports() -> u16 {
     let is_free =
         |base: u16| (base..base + 40).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
     (0..100).map(|_| rand::random_range(2_000..9_900)).find(|base| is_free(*base)).unwrap()
@@ -43,15 +44,15 @@ fn command(folder: &Path, base: u16) -> Command {
 
 impl Trial {
     fn start() -> Trial {
-        let (folder, base) = (tempfile::tempdir().unwrap(), base());
+        let (folder, base) = (tempfile::tempdir().unwrap(), free_ports());
         let mut child = command(folder.path(), base).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut said = String::new();
-        while !said.contains("Stop: ") {
-            assert_ne!(lines.read_line(&mut said).unwrap(), 0, "{said}");
+        let mut output = String::new();
+        while !output.contains("Stop: ") {
+            assert_ne!(lines.read_line(&mut output).unwrap(), 0, "{output}");
         }
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Trial { folder, base, child, said }
+        Trial { folder, base, child, output }
     }
 
     fn public(&self, instance: u16) -> String {
@@ -72,16 +73,20 @@ impl Drop for Trial {
 }
 
 #[tokio::test]
-async fn a_trial_decides_on_one_instance_counts_on_another_and_stops_when_told() {
+async fn a_trial_decides_on_one_instance_counts_on_another_and_stops_on_request() {
     let mut trial = Trial::start();
     let reader = Reader::new();
     for instance in 1..=3 {
-        assert!(trial.said.contains(&format!("{}/demo", trial.public(instance))), "{}", trial.said);
+        assert!(
+            trial.output.contains(&format!("{}/demo", trial.public(instance))),
+            "{}",
+            trial.output
+        );
     }
 
-    let call = reader.post(&format!("{}/v1/decisions", trial.public(1))).json(&reference());
-    let answer: Value = call.send().await.unwrap().json().await.unwrap();
-    let unit = Decision(answer["decisions"]["article-end"].clone());
+    let request = reader.post(&format!("{}/v1/decisions", trial.public(1))).json(&reference());
+    let response: Value = request.send().await.unwrap().json().await.unwrap();
+    let unit = Decision(response["decisions"]["article-end"].clone());
     let (_, token) = unit.impression_url().split_once("/e/").unwrap();
     assert!(reader.fire(&format!("{}/e/{token}", trial.public(2))).await.recorded);
 
@@ -96,11 +101,11 @@ async fn a_trial_decides_on_one_instance_counts_on_another_and_stops_when_told()
     })
     .await;
 
-    let refused = command(trial.folder.path(), trial.base).output().unwrap();
-    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success() && why.contains("it runs already"), "{why}");
-    let told = trial.stop();
-    assert!(told.contains("stopped"), "{told}");
+    let second = command(trial.folder.path(), trial.base).output().unwrap();
+    let error = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(!second.status.success() && error.contains("already running"), "{error}");
+    let stop_output = trial.stop();
+    assert!(stop_output.contains("stopped"), "{stop_output}");
     assert_eq!(trial.child.wait().unwrap().code(), Some(0));
     let pids = std::fs::read_dir(trial.folder.path().join("pid")).unwrap();
     assert_eq!(pids.count(), 0, "every process has ended");

@@ -1,4 +1,4 @@
-//! Events that are kept and named and never billed, and tokens that nobody sealed.
+//! Invalid events, which are recorded with a reason and never billed, and forged tokens.
 
 use crate::harness::Decision;
 use crate::harness::Reader;
@@ -11,13 +11,13 @@ use adjacent::catalog::change::Expected;
 use adjacent::server::apply::Wanted;
 use reqwest::Method;
 
-/// A publisher that lists its origins, on a clock set by hand.
+/// A server with a publisher that lists its origins, on a manual clock.
 async fn server() -> TestServer {
     Setup::default().inventory(inventory::with_origins()).clock().start().await
 }
 
 #[tokio::test]
-async fn robots_prefetches_and_foreign_pages_are_named_and_use_nothing_up() {
+async fn events_of_bots_prefetches_and_foreign_pages_are_invalid_and_do_not_consume_the_token() {
     let server = server().await;
     let cases = [
         (Reader::with([("user-agent", "Googlebot/2.1"), ("accept", "*/*")]), "bot"),
@@ -31,47 +31,52 @@ async fn robots_prefetches_and_foreign_pages_are_named_and_use_nothing_up() {
         (Reader::sending("referer", "https://evil.example/a"), "wrong_origin"),
     ];
 
-    for (stranger, reason) in cases {
+    for (reader, reason) in cases {
         let unit = server.unit().await;
-        let ack = stranger.impression(&unit).await;
-        assert_eq!((ack.status, ack.recorded), (204, true), "answered like any other: {reason}");
+        let ack = reader.impression(&unit).await;
+        assert_eq!(
+            (ack.status, ack.recorded),
+            (204, true),
+            "same response as for a valid event: {reason}"
+        );
         server.reader.impression(&unit).await;
-        let told = server.verdicts(&unit).await;
-        assert_eq!(told, [&format!("impression invalid {reason}"), "impression counted"]);
+        let verdicts = server.verdicts(&unit).await;
+        assert_eq!(verdicts, [&format!("impression invalid {reason}"), "impression counted"]);
     }
     server.assert_books_balance().await;
 }
 
 #[tokio::test]
-async fn a_robots_click_is_redirected_and_not_counted() {
+async fn a_click_of_a_bot_is_redirected_and_not_counted() {
     let server = server().await;
     let unit = server.unit().await;
     server.reader.impression(&unit).await;
     server.advance_ms(1_000);
 
-    let robot = Reader::with([("user-agent", "AhrefsBot/7.0"), ("accept", "*/*")]);
-    let click = server.click_by(&robot, &unit, "primary").await;
+    let bot = Reader::with([("user-agent", "AhrefsBot/7.0"), ("accept", "*/*")]);
+    let click = server.click_by(&bot, &unit, "primary").await;
 
     assert!(click.location.unwrap().starts_with("https://zahid.host/signup"));
     assert_eq!(server.verdicts(&unit).await, ["impression counted", "click invalid bot"]);
 }
 
 #[tokio::test]
-async fn looking_at_a_link_without_following_it_is_no_click() {
+async fn a_head_request_to_a_click_url_is_not_a_click() {
     let server = server().await;
     let unit = server.unit().await;
     server.reader.impression(&unit).await;
     server.advance_ms(1_000);
 
-    let look = server.reader.request(Method::HEAD, unit.click_url("primary")).send().await.unwrap();
+    let response =
+        server.reader.request(Method::HEAD, unit.click_url("primary")).send().await.unwrap();
 
-    assert_eq!(look.status(), 302);
+    assert_eq!(response.status(), 302);
     assert_eq!(server.scrape().await.events("click", "counted"), 0);
     assert_eq!(server.verdicts(&unit).await[0], "impression counted");
 }
 
 #[tokio::test]
-async fn a_visitor_over_the_quota_of_clicks_is_limited_and_others_are_not() {
+async fn a_visitor_over_the_click_limit_is_rate_limited_and_others_are_not() {
     let server = Setup::default().limits().clock().start().await;
     let mut units = Vec::new();
     for _ in 0..4 {
@@ -89,7 +94,11 @@ async fn a_visitor_over_the_quota_of_clicks_is_limited_and_others_are_not() {
     server.click_by(&other, &units[3], "primary").await;
 
     let counted = ["impression counted", "click counted", "click counted"];
-    assert_eq!(server.verdicts(&units[0]).await, counted, "a second call to action is free");
+    assert_eq!(
+        server.verdicts(&units[0]).await,
+        counted,
+        "a second call to action of the unit does not use the limit"
+    );
     assert_eq!(server.verdicts(&units[1]).await, counted);
     let limited =
         ["impression counted", "click invalid rate_limited", "click invalid rate_limited"];
@@ -99,7 +108,7 @@ async fn a_visitor_over_the_quota_of_clicks_is_limited_and_others_are_not() {
 }
 
 #[tokio::test]
-async fn a_visitor_who_opens_more_pages_than_people_do_is_limited() {
+async fn a_visitor_over_the_impression_limit_is_rate_limited() {
     let server = Setup::default().limits().clock().start().await;
 
     for _ in 0..65 {
@@ -114,7 +123,7 @@ async fn a_visitor_who_opens_more_pages_than_people_do_is_limited() {
 }
 
 #[tokio::test]
-async fn a_forged_token_is_answered_like_a_good_one_but_for_the_header() {
+async fn a_forged_token_gets_the_response_of_a_valid_one_without_the_recorded_header() {
     let server = server().await;
     let unit = server.unit().await;
     let (good, forged) = (unit.impression_url(), tampered(unit.impression_url(), 60));
@@ -138,7 +147,7 @@ async fn a_forged_token_is_answered_like_a_good_one_but_for_the_header() {
 }
 
 #[tokio::test]
-async fn no_token_that_was_touched_in_any_place_is_taken() {
+async fn a_token_changed_at_any_position_is_rejected() {
     let server = server().await;
     let unit = server.unit().await;
     let url = unit.click_url("primary");
@@ -146,9 +155,9 @@ async fn no_token_that_was_touched_in_any_place_is_taken() {
 
     for at in 0..length {
         let ack = server.reader.fire(&tampered(url, at)).await;
-        assert_eq!((ack.status, ack.location), (404, None), "place {at}");
+        assert_eq!((ack.status, ack.location), (404, None), "position {at}");
         let event = tampered(url, at).replace("/c/", "/e/");
-        assert!(!server.reader.fire(&event).await.recorded, "place {at}");
+        assert!(!server.reader.fire(&event).await.recorded, "position {at}");
     }
 
     let scrape = server.scrape().await;
@@ -156,7 +165,7 @@ async fn no_token_that_was_touched_in_any_place_is_taken() {
     assert_eq!(scrape.count("adjacent_events_received_total{kind=\"click\"}"), 0);
 }
 
-/// An address whose token has another letter at one place.
+/// The URL with one character of its token changed.
 fn tampered(url: &str, at: usize) -> String {
     let (path, token) = url.rsplit_once('/').unwrap();
     let mut letters: Vec<char> = token.chars().collect();
@@ -165,13 +174,13 @@ fn tampered(url: &str, at: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_token_reports_its_own_kind_wherever_it_is_sent() {
+async fn a_token_reports_only_its_own_kind_on_every_route() {
     let server = server().await;
     let unit = server.unit().await;
-    let elsewhere = |url: &str| url.replace("/e/", "/c/");
+    let on_click_route = |url: &str| url.replace("/e/", "/c/");
 
     for url in [unit.impression_url(), unit.viewable_url(), unit.copy_url()] {
-        let ack = server.reader.fire(&elsewhere(url)).await;
+        let ack = server.reader.fire(&on_click_route(url)).await;
         assert_eq!((ack.status, ack.recorded, ack.location), (404, false, None));
     }
     server.reader.fire(&unit.click_url("primary").replace("/c/", "/e/")).await;
@@ -183,7 +192,7 @@ async fn a_token_reports_its_own_kind_wherever_it_is_sent() {
 }
 
 #[tokio::test]
-async fn nonsense_is_answered_and_never_an_error() {
+async fn a_malformed_token_never_causes_an_error() {
     let server = server().await;
 
     for token in ["x", "%00", "..%2F..", &"A".repeat(220), &"A".repeat(2_000), "é"] {
@@ -195,7 +204,7 @@ async fn nonsense_is_answered_and_never_an_error() {
 }
 
 #[tokio::test]
-async fn a_unit_of_a_flight_that_was_stopped_is_billed_no_more() {
+async fn a_unit_of_a_paused_flight_is_no_longer_billed() {
     let server = server().await;
     let unit: Decision = server.unit().await;
     let mut stopped =
@@ -204,7 +213,7 @@ async fn a_unit_of_a_flight_that_was_stopped_is_billed_no_more() {
     flight.unwrap().stopped = true;
     let by = adjacent::catalog::By {
         who: "test".into(),
-        what: "stop".into(),
+        what: "pause".into(),
         at: server.inner.clock.now(),
         request: None,
     };

@@ -1,4 +1,4 @@
-"""An export against `/metrics`, against Prometheus, and against what dashboards and rules make of it."""
+"""An export compared with `/metrics`, with Prometheus, and with the queries of dashboards and rules."""
 
 import time
 
@@ -11,13 +11,13 @@ def series(name, **labels):
 
 
 def family(metrics, name):
-    """The figures of a family that are not zero, by series."""
+    """The non-zero values of a metric family, by series."""
     prefix = f"adjacent_{name}{{"
     return {key: int(v) for key, v in metrics.items() if key.startswith(prefix) and v}
 
 
 def ledger_figures(export):
-    """What the metrics of the ledger must say, of an export."""
+    """The expected values of ledger metrics, computed from an export."""
     truth = {}
     for (kind, verdict), count in export.figures("SELECT kind, verdict, count(*) FROM events GROUP BY ALL").items():
         truth[series("events_total", kind=kind, verdict=verdict)] = count
@@ -47,21 +47,21 @@ FAMILIES = ["events_total", "events_received_total", "invalid_events_total", "sp
 
 def against_metrics(checks, oracle, export, server, prometheus, metrics):
     truth = ledger_figures(export)
-    said = {key: value for name in FAMILIES for key, value in family(metrics, name).items() if 'kind="unknown"' not in key}
-    checks.same("/metrics: what the ledger says is what the export sums up to", truth, said)
+    actual = {key: value for name in FAMILIES for key, value in family(metrics, name).items() if 'kind="unknown"' not in key}
+    checks.same("/metrics: ledger metrics equal the export", truth, actual)
 
     now = server.generation
     forged = oracle.forged[now]
     unknown = {series("events_received_total", kind="unknown"): forged,
                series("events_total", kind="unknown", verdict="invalid"): forged,
                series("invalid_events_total", kind="unknown", reason="forged"): forged}  # fmt: skip
-    checks.same("/metrics: forged tokens since the start are those that were sent", unknown,
+    checks.same("/metrics: forged tokens since the start equal those sent", unknown,
                 {key: int(metrics[key]) for key in unknown})  # fmt: skip
     slots = {outcome: count for (generation, outcome), count in oracle.slots.items() if generation == now}
-    told = {"filled": int(metrics[series("decisions_total", outcome="filled")]),
-            "test": int(metrics[series("decisions_total", outcome="test")])}  # fmt: skip
-    told |= {key.split('"')[1]: value for key, value in family(metrics, "no_fill_total").items()}
-    checks.same("/metrics: slots since the start, by outcome and reason", slots, told)
+    outcomes = {"filled": int(metrics[series("decisions_total", outcome="filled")]),
+                "test": int(metrics[series("decisions_total", outcome="test")])}  # fmt: skip
+    outcomes |= {key.split('"')[1]: value for key, value in family(metrics, "no_fill_total").items()}
+    checks.same("/metrics: slots since the start, by outcome and reason", slots, outcomes)
 
     seen = {}
     for labels, value in prometheus.query('{__name__=~"adjacent_.*_total"}'):
@@ -69,28 +69,28 @@ def against_metrics(checks, oracle, export, server, prometheus, metrics):
         if name in FAMILIES and value:
             labels = {k: v for k, v in labels.items() if k not in ("__name__", "instance", "job")}
             seen[series(name, **labels)] = int(value)
-    checks.same("Prometheus: the same as the export, and the forged", truth | unknown, seen)
+    checks.same("Prometheus: ledger metrics equal the export and the forged tokens", truth | unknown, seen)
 
-    identity = prometheus.ask(
+    identity = prometheus.request(
         "query_range", query="sum by (kind) (adjacent:count_identity:difference)",
         start=f"{time.time() - 120:.3f}", end=f"{time.time():.3f}", step="1",
     )["result"]  # fmt: skip
     points = [float(value) for row in identity for _, value in row["values"]]
     if checks.spoil:
         points[-1] += 1
-    off = [f"{value} off" for value in points if value]
-    checks.none("Prometheus: the count identity held in every scrape of the run", len(points), off)
-    falls = 'resets({__name__=~"adjacent_(spend_micros|events_received|events)_total", kind!="unknown", verdict!="pending"}[3m])'
-    rows = prometheus.query(falls)
+    violations = [f"off by {value}" for value in points if value]
+    checks.none("Prometheus: the count identity holds in every scrape of the run", len(points), violations)
+    resets = 'resets({__name__=~"adjacent_(spend_micros|events_received|events)_total", kind!="unknown", verdict!="pending"}[3m])'
+    rows = prometheus.query(resets)
     if checks.spoil:
         rows[-1] = (rows[-1][0], 1.0)
-    fell = [f"{labels} fell {value} times" for labels, value in rows if value]
-    checks.none("Prometheus: nothing that the ledger counts fell at the kill", len(rows), fell)
+    decreased = [f"{labels} decreased {value} times" for labels, value in rows if value]
+    checks.none("Prometheus: no ledger counter decreased at the kill", len(rows), decreased)
 
 
 def against_panels(checks, export, prometheus, ended):
-    count, wrong = panels.unanswered(prometheus, ended, checks.spoil)
-    checks.none("dashboards: every query is answered, with a figure", count, wrong)
+    count, failed = panels.failed_queries(prometheus, ended, checks.spoil)
+    checks.none("dashboards: every query returns a finite value", count, failed)
 
     def shown(board, title, *labels, ref="A", number=int):
         rows = prometheus.query(panels.expression(board, title, ref))
@@ -116,28 +116,28 @@ def against_panels(checks, export, prometheus, ended):
                 shown("traffic", "Invalid events", "kind", "reason"))  # fmt: skip
     checks.same("dashboards: money, billed", summed("currency", units),
                 shown("money", "Billed", "currency", number=micro))  # fmt: skip
-    checks.same("dashboards: money, given back", summed("currency", f"-{units}", table="returned"),
-                shown("money", "Given back", "currency", number=micro))  # fmt: skip
+    checks.same("dashboards: money, credits and refunds", summed("currency", f"-{units}", table="returned"),
+                shown("money", "Credited and refunded", "currency", number=micro))  # fmt: skip
     checks.same("dashboards: money, net", summed("currency", units, table="entries"),
                 shown("money", "Net", "currency", number=micro))  # fmt: skip
     checks.same("dashboards: money, by campaign", summed("campaign, currency", units),
                 shown("money", "By campaign", "campaign", "currency", number=micro))  # fmt: skip
     counted = {key[0]: value for key, value in summed("kind", where="verdict = 'counted'").items()}
-    for title, kind in [("Viewable", "viewable"), ("Clicked", "click")]:
+    for title, kind in [("Viewable", "viewable"), ("CTR", "click")]:
         truth = {(): round(counted[kind] / counted["impression"], 9)}
-        said = shown("money", title, number=lambda value: round(value, 9))
-        checks.same(f"dashboards: money, {title.lower()} of impressions", truth, said)
+        actual = shown("money", title, number=lambda value: round(value, 9))
+        checks.same(f"dashboards: money, {title.lower()} of impressions", truth, actual)
 
-    groups = prometheus.ask("rules")["groups"]
+    groups = prometheus.request("rules")["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     if checks.spoil:
         rules[-1]["health"] = "err"
-    sick = [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] != "ok"]
-    checks.none("rules: each is evaluated without an error", len(rules), sick)
-    # A kill is no damage, no drift and no lag.
-    books = [rule for rule in rules if any(word in rule["name"] for word in ("Journal", "Ledger", "Identity"))
+    failing = [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] != "ok"]
+    checks.none("rules: every rule is evaluated without error", len(rules), failing)
+    # A kill causes no corruption, no mismatch and no violation of the count identity.
+    ledger = [rule for rule in rules if any(word in rule["name"] for word in ("Journal", "Ledger", "Identity"))
              and rule["type"] == "alerting"]  # fmt: skip
     if checks.spoil:
-        books[-1]["state"] = "pending"
-    fired = [rule["name"] for rule in books if rule["state"] != "inactive"]
-    checks.none("rules: no alert about the books fires after a kill", len(books), fired)
+        ledger[-1]["state"] = "pending"
+    fired = [rule["name"] for rule in ledger if rule["state"] != "inactive"]
+    checks.none("rules: no alert about journal or ledger fires after a kill", len(ledger), fired)

@@ -1,4 +1,4 @@
-"""An export against reports, pages, the console, the audit, and an export by columns."""
+"""An export compared with reports, pages, the console, the audit and a Parquet export."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ BREAKDOWNS = [
     "", "day", "hour", "topic", "entity,region", "publisher,placement", "campaign,flight",
     "creative,variant,cta", "tier,day,topic",
 ]  # fmt: skip
-# The tables of an advertiser's page.
+# The tables of the advertiser page, with their breakdowns.
 PAGE = [
     ("By day", "day"), ("By hour of the day", "hour"), ("By topic", "topic"), ("By entity", "entity"),
     ("By country", "region"), ("By site", "publisher"), ("By placement", "placement"), ("By creative", "creative"),
@@ -20,31 +20,31 @@ PAGE = [
 ]  # fmt: skip
 
 
-# What no event says: compared with each other.
-ASKED = ["requests", "filled", "revenue_micros"]
+# Figures that are not in the export: breakdowns are compared with each other.
+OPPORTUNITY_FIGURES = ["requests", "filled", "revenue_micros"]
 
 
-def is_of_events(row):
-    """Whether anything but requests is in a row."""
+def has_events(row):
+    """Whether a row has event figures, not only requests."""
     return row["pending"] or row["spend_micros"] or row["returned_micros"] or any(
         row[name][part] for name in FIGURES.values() for part in ("gross", "net")
     )
 
 
-def asked_of(rows):
-    """What no event says, added up by currency."""
+def opportunity_figures(rows):
+    """The figures that are not in the export, summed by currency."""
     found = {}
     for row in rows:
-        for name in ASKED:
+        for name in OPPORTUNITY_FIGURES:
             key = (row["currency"], name)
             found[key] = found.get(key, 0) + int(row.get(name) or 0)
     return found
 
 
 def flat(rows, by):
-    """A report's rows as figures by keys, currency and name."""
+    """The figures of report rows by keys, currency and name."""
     found = {}
-    for row in filter(is_of_events, rows):
+    for row in filter(has_events, rows):
         key = (*row["keys"][: len(by)], row["currency"])
         for name in FIGURES.values():
             found.update({(*key, f"{name}_{part}"): row[name][part] for part in ("gross", "invalid", "net")})
@@ -57,47 +57,47 @@ def against_reports(checks, export, server):
     parties += [("publishers", "publisher", id) for id in server.publishers]
     for kind, column, party in parties:
         if not export.report(column, party, [], "UTC"):
-            said = json.loads(get(f"{server.public}/v1/reports/{kind}/{party}", **server.operator))
-            rows = list(filter(is_of_events, said["rows"]))
-            checks.same(f"reports: {party} has none", {"rows": 0}, {"rows": len(rows)})
+            reply = json.loads(get(f"{server.public}/v1/reports/{kind}/{party}", **server.operator))
+            rows = list(filter(has_events, reply["rows"]))
+            checks.same(f"reports: {party} has no events", {"rows": 0}, {"rows": len(rows)})
             continue
-        truth, json_said, csv_said, asked_truth, asked_said = {}, {}, {}, {}, {}
-        for asked in BREAKDOWNS:
-            by = [name for name in asked.split(",") if name]
-            # What it is broken down by if nothing is said: by day.
-            url = f"{server.public}/v1/reports/{kind}/{party}?by={asked or 'day'}"
+        truth, from_json, from_csv, requests_truth, requests_found = {}, {}, {}, {}, {}
+        for breakdown in BREAKDOWNS:
+            by = [name for name in breakdown.split(",") if name]
+            # The default breakdown is by day.
+            url = f"{server.public}/v1/reports/{kind}/{party}?by={breakdown or 'day'}"
             reply = json.loads(get(url, **server.operator))
             text = get(url, **server.operator, Accept="text/csv")
             figures = export.report(column, party, by, reply["tz"])
-            truth |= {(asked, *key): value for key, value in figures.items()}
+            truth |= {(breakdown, *key): value for key, value in figures.items()}
             rows = reply["rows"] if by else reply["total"]
-            json_said |= {(asked, *key): value for key, value in flat(rows, by).items()}
+            from_json |= {(breakdown, *key): value for key, value in flat(rows, by).items()}
             table = list(csv.DictReader(io.StringIO(text))) if by else []
             for source, all_rows in [("JSON", reply["rows"]), ("CSV", table)] if by else []:
-                asked_said |= {(asked, source, *key): value for key, value in asked_of(all_rows).items()}
-                asked_truth |= {(asked, source, *key): value for key, value in asked_of(reply["total"]).items()}
+                requests_found |= {(breakdown, source, *key): value for key, value in opportunity_figures(all_rows).items()}
+                requests_truth |= {(breakdown, source, *key): value for key, value in opportunity_figures(reply["total"]).items()}
             for row in table:
-                for name in ASKED:
+                for name in OPPORTUNITY_FIGURES:
                     row.pop(name, None)
-                key = (asked, *(row.pop(name) for name in by), row.pop("currency"))
+                key = (breakdown, *(row.pop(name) for name in by), row.pop("currency"))
                 if any(map(int, row.values())):
-                    csv_said |= {(*key, name): int(value) for name, value in row.items()}
+                    from_csv |= {(*key, name): int(value) for name, value in row.items()}
             if not by:
-                refused = {}
+                invalid = {}
                 for row in reply["total"]:
                     for reason, count in row["refused"].items():
-                        refused[reason] = refused.get(reason, 0) + count
-        checks.same(f"reports: {party}, JSON, {len(BREAKDOWNS)} breakdowns", truth, json_said)
+                        invalid[reason] = invalid.get(reason, 0) + count
+        checks.same(f"reports: {party}, JSON, {len(BREAKDOWNS)} breakdowns", truth, from_json)
         without_total = {key: value for key, value in truth.items() if key[0]}
-        checks.same(f"reports: {party}, CSV", without_total, csv_said)
-        checks.same(f"reports: {party}, requests add up in all breakdowns", asked_truth, asked_said)
-        expected = export.refused(column, party)
-        if expected or refused:
-            checks.same(f"reports: {party}, refused by reason", expected, refused)
+        checks.same(f"reports: {party}, CSV", without_total, from_csv)
+        checks.same(f"reports: {party}, requests add up in all breakdowns", requests_truth, requests_found)
+        expected = export.invalid_by_reason(column, party)
+        if expected or invalid:
+            checks.same(f"reports: {party}, invalid by reason", expected, invalid)
 
 
 def by_hour(rows):
-    """Hours of all days on top of each other."""
+    """Sums rows of the same hour over all days."""
     found = {}
     for key, value in rows.items():
         if len(key) == 3:
@@ -110,20 +110,20 @@ def against_pages(checks, export, server):
     for party in server.advertisers:
         if not export.report("advertiser", party, [], "UTC"):
             continue
-        status, said = server.verb("keys", "link", party, "--days", "1", "--json", "--data", "data")
+        status, output = server.run("keys", "link", party, "--days", "1", "--json", "--data", "data")
         if status:
-            raise RuntimeError(said)
-        page = Page(get(server.public + json.loads(said)["path"]))
+            raise RuntimeError(output)
+        page = Page(get(server.public + json.loads(output)["path"]))
         zone = json.loads(get(f"{server.public}/v1/reports/advertisers/{party}", **server.operator))["tz"]
         total, truth, found = export.report("advertiser", party, [], zone), {}, {}
         ((currency,),) = export.rows("SELECT DISTINCT currency FROM events WHERE advertiser = ?", party)
         for name in FIGURES.values():
-            for part, column in [("gross", "Came"), ("invalid", "Not counted"), ("net", "Counted")]:
+            for part, column in [("gross", "Gross"), ("invalid", "Invalid"), ("net", "Net")]:
                 truth["steps", name, column] = str(total[currency, f"{name}_{part}"])
-        steps = page.figures("From served to click")
-        counted = ("Came", "Not counted", "Counted")
+        steps = page.figures("Delivery funnel")
+        counted = ("Gross", "Invalid", "Net")
         found |= {("steps", *key): value for key, value in steps.items() if key[0] != "served" and key[1] in counted}
-        for fact, figure in [("Spent", "spend_micros"), ("Given back", "returned_micros")]:
+        for fact, figure in [("Spend", "spend_micros"), ("Refunded", "returned_micros")]:
             truth[fact], found[fact] = f"{money(total[currency, figure])} {currency}", page.list[fact]
         for heading, by in PAGE:
             rows = {key: value for key, value in total.items()} | export.report("advertiser", party, [by], zone)
@@ -132,24 +132,24 @@ def against_pages(checks, export, server):
                 if key[-1].endswith("_net"):
                     truth[heading, name, key[-1].removesuffix("_net").capitalize()] = str(value)
                 elif key[-1] == "spend_micros":
-                    truth[heading, name, "Spent"] = f"{money(value)} {currency}"
+                    truth[heading, name, "Spend"] = f"{money(value)} {currency}"
             figures = page.figures(heading)
-            found |= {(heading, *key): value for key, value in figures.items() if key[1] != "Click rate"}
-        for reason, count in export.refused("advertiser", party).items():
-            truth["refused", reason] = str(count)
-        refused = page.figures("Refused, never billed")
-        found |= {("refused", row): value for (row, column), value in refused.items() if column == "How many"}
+            found |= {(heading, *key): value for key, value in figures.items() if key[1] != "CTR"}
+        for reason, count in export.invalid_by_reason("advertiser", party).items():
+            truth["invalid", reason] = str(count)
+        invalid = page.figures("Invalid events (not billed)")
+        found |= {("invalid", row): value for (row, column), value in invalid.items() if column == "Count"}
         responses = export.rows(
             "SELECT kind, count(*) FILTER (entry = 'event') - count(*) FILTER (entry = 'credit') FROM entries WHERE "
             "advertiser = ? AND kind IN ('click', 'copy') AND (verdict = 'counted' OR entry = 'credit') GROUP BY kind",
             party,
         )
         truth |= {("responses", kind): count for kind, count in responses if count}
-        for _, kind, count, _ in page.tables.get("What was clicked and copied", [])[1:]:
+        for _, kind, count, _ in page.tables.get("Clicks and copies", [])[1:]:
             found["responses", kind] = found.get(("responses", kind), 0) + int(count)
-        # A row of zeros says what was served, or came and was refused, and is no other than none.
-        nothing = ("", "0", f"0.00 {currency}")
-        truth, found = ({key: value for key, value in said.items() if value not in (*nothing, 0)} for said in (truth, found))
+        # A row of zeros is equal to a missing row.
+        zeros = ("", "0", f"0.00 {currency}", 0)
+        truth, found = ({key: value for key, value in rows.items() if value not in zeros} for rows in (truth, found))
         checks.same(f"page: {party}", truth, found)
 
     overview = json.loads(get(f"{server.ops}/v1/admin/overview", **server.operator))
@@ -167,24 +167,24 @@ def against_pages(checks, export, server):
 
 
 def audited(checks, server, when):
-    status, said = server.verb("audit", "--json", *server.books)
-    differences = json.loads(said).get("differences") if status == 0 else said
-    checks.same(f"audit: no difference, {when}", {"differences": "[]"}, {"differences": str(differences)})
+    status, output = server.run("audit", "--json", *server.data_source)
+    mismatches = json.loads(output).get("differences") if status == 0 else output
+    checks.same(f"audit: no mismatch, {when}", {"mismatches": "[]"}, {"mismatches": str(mismatches)})
 
 
 def columns(checks, server, export):
-    """The same by columns, where this build writes them."""
-    if "parquet" not in server.verb("export", "--help")[1].lower():
-        print("      this build exports no Parquet")
+    """Compares the Parquet export, if this build supports it."""
+    if "parquet" not in server.run("export", "--help")[1].lower():
+        print("      Parquet export skipped: not supported by this build")
         return
-    status, said = server.verb("export", *server.books, "--out", "events.parquet")
+    status, output = server.run("export", *server.data_source, "--out", "events.parquet")
     if status:
-        checks.none("Parquet: is exported", 1, [said.strip()])
+        checks.none("Parquet: the export succeeds", 1, [output.strip()])
         return
     path = server.folder / "events.parquet"
     names = "entry, coalesce(kind, ''), coalesce(verdict, ''), coalesce(reason::VARCHAR, ''), advertiser, campaign, flight, creative, publisher, topic, region, currency"
     sums = f"SELECT {names}, count(*) || ' events, ' || sum(billed_micros)::BIGINT || ' micros' FROM"
     kinds = "GROUP BY ALL"
-    said = {tuple(map(str, key)): value for key, value in export.figures(f"{sums} read_parquet('{path}') {kinds}").items()}
+    actual = {tuple(map(str, key)): value for key, value in export.figures(f"{sums} read_parquet('{path}') {kinds}").items()}
     truth = {tuple(map(str, key)): value for key, value in export.figures(f"{sums} entries {kinds}").items()}
-    checks.same("Parquet: the same as the lines", truth, said)
+    checks.same("Parquet: equal to the NDJSON export", truth, actual)

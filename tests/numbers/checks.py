@@ -1,4 +1,4 @@
-"""Comparisons: each says what it compared and how much of it, or what differs."""
+"""Comparisons that print what was compared and how many figures, or what differs."""
 
 import random
 
@@ -8,25 +8,28 @@ class Checks:
         self.seed, self.spoil, self.rng = seed, spoil, random.Random(seed)
         self.passed = self.failed = 0
 
-    def same(self, name, truth, said):
-        """Two mappings of the same figures are equal, key for key. None at all are no comparison."""
-        if self.spoil and said:
-            said = dict(said)
-            key = self.rng.choice(sorted(said, key=str))
-            said[key] = said[key] + 1 if isinstance(said[key], int | float) else f"{said[key]} (spoilt)"
-        keys = sorted(truth.keys() | said.keys(), key=str)
-        differ = [f"{key}: {truth.get(key)} and not {said.get(key)}" for key in keys if truth.get(key) != said.get(key)]
+    def same(self, name, truth, actual):
+        """Checks that two mappings are equal. Fails if there is nothing to compare."""
+        if self.spoil and actual:
+            actual = dict(actual)
+            key = self.rng.choice(sorted(actual, key=str))
+            actual[key] = actual[key] + 1 if isinstance(actual[key], int | float) else f"{actual[key]} (spoilt)"
+        keys = sorted(truth.keys() | actual.keys(), key=str)
+        differ = [
+            f"{key}: expected {truth.get(key)}, got {actual.get(key)}"
+            for key in keys if truth.get(key) != actual.get(key)
+        ]  # fmt: skip
         if not truth:
-            differ = ["there is nothing to compare"]
-        self.told(name, f"{len(truth)} figures", differ)
+            differ = ["nothing to compare"]
+        self.report(name, f"{len(truth)} figures", differ)
 
-    def none(self, name, looked_at, wrong):
-        """Of so many that were looked at, none is wrong."""
-        if not looked_at:
-            wrong = ["there is nothing to look at"]
-        self.told(name, f"{looked_at} looked at", list(wrong))
+    def none(self, name, checked, wrong):
+        """Checks that none of `checked` items is wrong. Fails if there is nothing to check."""
+        if not checked:
+            wrong = ["nothing to check"]
+        self.report(name, f"{checked} checked", list(wrong))
 
-    def told(self, name, extent, wrong):
+    def report(self, name, extent, wrong):
         if not wrong:
             self.passed += 1
             print(f"ok    {name} ({extent})", flush=True)

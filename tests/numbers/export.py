@@ -1,4 +1,4 @@
-"""An export, read by DuckDB: the independent sum of everything."""
+"""An export read by DuckDB, as an independent source of all sums."""
 
 import tomllib
 import zoneinfo
@@ -23,7 +23,7 @@ class Export:
             f"CREATE TABLE entries AS SELECT *, epoch_ms(decided_at::TIMESTAMP) // {QUARTER_MS} AS quarter "
             f"FROM read_json('{path}', format = 'newline_delimited', columns = {{{columns}}})"
         )
-        # What was given back is an entry of its own.
+        # Credits and refunds are separate entries.
         self.db.execute("CREATE TABLE events AS SELECT * FROM entries WHERE entry = 'event'")
         self.db.execute("CREATE TABLE returned AS SELECT * FROM entries WHERE entry <> 'event'")
 
@@ -31,17 +31,17 @@ class Export:
         return self.db.execute(sql, list(values)).fetchall()
 
     def figures(self, sql, *values):
-        """The last column of each row, by the others."""
+        """Maps the other columns of each row to its last column."""
         return {row[:-1] if len(row) > 2 else row[0]: row[-1] for row in self.rows(sql, *values)}
 
-    def lose_one(self):
-        """Takes one counted event out, to see who notices."""
+    def delete_one(self):
+        """Deletes one counted event, so that comparisons must fail."""
         self.db.execute(
             "DELETE FROM events WHERE rowid = (SELECT min(rowid) FROM events WHERE verdict = 'counted')"
         )
 
     def report(self, column, party, by, zone):
-        """A party's report, as the API gives it: figures by the keys of the row and the currency."""
+        """A party's report as the API returns it: figures by row keys, currency and name."""
         self.db.execute("CREATE OR REPLACE TEMP TABLE civil (quarter BIGINT, day VARCHAR, hour VARCHAR)")
         for (quarter,) in self.rows("SELECT DISTINCT quarter FROM entries"):
             at = datetime.fromtimestamp(quarter * QUARTER_MS / 1000, UTC).astimezone(zoneinfo.ZoneInfo(zone))
@@ -69,14 +69,14 @@ class Export:
             party,
         ):
             key, figures = row[: len(by) + 1], row[len(by) + 1 :]
-            # Where there were tests and nothing else, a report has no row, or one of requests alone.
+            # With test events only, a report has no row, or one with requests only.
             if not any(figures):
                 continue
             found.update({(*key, name): figure for name, figure in zip(names, figures)})
         return found
 
-    def refused(self, column, party):
-        """Invalid events of a party, by reason; a test is no traffic."""
+    def invalid_by_reason(self, column, party):
+        """Invalid events of a party by reason, without tests."""
         return self.figures(
             f"SELECT reason, count(*) FROM (FROM events UNION ALL FROM returned) WHERE {column} = ? "
             "AND (verdict = 'invalid' OR entry = 'credit') AND reason <> 'test' GROUP BY ALL",
@@ -85,11 +85,11 @@ class Export:
 
 
 def prices(folder):
-    """What a counted event of a kind costs, in micros, by flight: read from the inventory's files."""
+    """Pricing and the price per counted event in micros, by flight, from the inventory files."""
     found = {}
     for file in sorted(folder.glob("*.toml")):
         for flight in tomllib.loads(file.read_text()).get("flights", []):
             price, bills = flight.get("price_micros", 0), flight["bills"]
-            # Impressions are sold by the thousand.
+            # Prices of impressions are per thousand.
             found[flight["id"]] = (bills, price if bills == "click" else price // 1000)
     return found

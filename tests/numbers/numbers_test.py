@@ -1,4 +1,4 @@
-"""Runs everything and compares what everybody says of the same events."""
+"""Runs the load and compares all sources of figures for the same events."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 
-import by_others
+import by_other_instances
 import by_prometheus
 import by_readers
 import by_reports
@@ -24,13 +24,13 @@ LOAD_S = 20
 
 
 def drive(server, victim, seed, rng):
-    """The load, and in the middle of it somebody is killed; the oracle, and when the load ended."""
+    """Runs the load and kills `victim` in the middle; returns the oracle and the end time of the load."""
     oracle, done = Oracle(), threading.Event()
     readers = [Reader(number, seed, server, oracle, done) for number in range(READERS)]
     for reader in readers:
         reader.start()
     began = time.monotonic()
-    # The moment is random on purpose; nothing is waited for.
+    # The time of the kill is random on purpose; the sleep does not wait for a state.
     time.sleep(LOAD_S * rng.uniform(0.3, 0.5))
     victim.kill()
     victim.start()
@@ -45,77 +45,77 @@ def drive(server, victim, seed, rng):
 
 
 def settled(server):
-    """Waits until nothing waits for its impression any more, and nothing moves."""
+    """Waits until no event is pending and ledger metrics are stable; returns the metrics."""
     before = {}
 
-    def look():
+    def check():
         nonlocal before
-        last, said = before, server.metrics()
-        before = ledger_of(said)
-        waiting = any('verdict="pending"' in series for series in before)
-        return said if before == last and not waiting else None
+        last, metrics = before, server.metrics()
+        before = ledger_of(metrics)
+        pending = any('verdict="pending"' in series for series in before)
+        return metrics if before == last and not pending else None
 
-    return until("everything to be settled", look)
+    return until("all events to be settled", check)
 
 
 def ledger_of(metrics):
-    """What the ledger says in a scrape; zeros left out."""
+    """The non-zero ledger metrics of a scrape."""
     return {series: value for name in FAMILIES for series, value in family(metrics, name).items()}
 
 
-def give_back(server):
-    """Credits some decisions that counted, twice, and refunds a little, twice: each is given once."""
-    server.verb("export", *server.books, "--out", "before.ndjson.zst")
+def credit_and_refund(server):
+    """Sends the same credits and the same refund twice; each must be applied once."""
+    server.run("export", *server.data_source, "--out", "before.ndjson.zst")
     export = Export(server.folder / "before.ndjson.zst")
     decisions = export.rows(
         "SELECT decision_id, campaign, advertiser FROM events WHERE verdict = 'counted' AND billed_micros > 0 LIMIT 7"
     )
     for _ in range(2):
-        asked = {"decisions": [decision for decision, _, _ in decisions], "note": "a click farm"}
-        post(f"{server.ops}/v1/admin/credits", asked, **server.operator)
-        # A day of the sponsor's, on which it was billed.
+        credit = {"decisions": [decision for decision, _, _ in decisions], "note": "a click farm"}
+        post(f"{server.ops}/v1/admin/credits", credit, **server.operator)
+        # A day with spend of that sponsor.
         _, campaign, sponsor = decisions[0]
         url = f"{server.public}/v1/reports/advertisers/{sponsor}?by=day&campaign={campaign}"
         rows = json.loads(get(url, **server.operator))["rows"]
         day = next(row["keys"][0] for row in rows if row["spend_micros"] > 0)
-        asked = {"campaign": campaign, "day": day, "micros": 1_234, "note": "the page was down"}
-        post(f"{server.ops}/v1/admin/refunds", asked, **server.operator, **{"Idempotency-Key": "one"})
+        refund = {"campaign": campaign, "day": day, "micros": 1_234, "note": "the page was down"}
+        post(f"{server.ops}/v1/admin/refunds", refund, **server.operator, **{"Idempotency-Key": "one"})
 
 
 def compare(checks, server, others, prometheus, oracle, ended):
     settled(server)
-    give_back(server)
+    credit_and_refund(server)
     metrics = settled(server)
-    prometheus.seen(time.time())
-    status, said = server.verb("export", *server.books, "--out", "events.ndjson.zst")
+    prometheus.wait_for_scrape(time.time())
+    status, output = server.run("export", *server.data_source, "--out", "events.ndjson.zst")
     if status:
-        raise RuntimeError(said)
+        raise RuntimeError(output)
     export = Export(server.folder / "events.ndjson.zst")
     ((events,),) = export.rows("SELECT count(*) FROM events")
-    print(f"      {events} events on record; {said.strip()} exported")
+    print(f"      {events} events recorded; {output.strip()} exported")
     by_reports.columns(checks, server, export)
-    checks.none("readers: every answer is one that a reader may get", oracle.requests,
+    checks.none("readers: every response is valid", oracle.requests,
                 oracle.wrong + ["spoilt"] * checks.spoil)  # fmt: skip
     for_readers = export
     if checks.spoil:
         for_readers = Export(server.folder / "events.ndjson.zst")
-        for_readers.lose_one()
+        for_readers.delete_one()
     by_readers.compare(checks, oracle, for_readers, server.folder / "config" / "inventory")
     by_prometheus.against_metrics(checks, oracle, export, server, prometheus, metrics)
     by_prometheus.against_panels(checks, export, prometheus, ended)
     by_reports.against_reports(checks, export, server)
     by_reports.against_pages(checks, export, server)
-    by_reports.audited(checks, server, "while it serves")
-    by_others.compare(checks, export, others)
-    checks.same("nothing changed while it was compared", ledger_of(metrics), ledger_of(server.metrics()))
+    by_reports.audited(checks, server, "while the server runs")
+    by_other_instances.compare(checks, export, others)
+    checks.same("metrics did not change during the comparison", ledger_of(metrics), ledger_of(server.metrics()))
     server.stop()
-    by_reports.audited(checks, server, "after it stopped")
+    by_reports.audited(checks, server, "after the server stopped")
 
 
 def run(checks, place, store):
-    """Load, a kill and all comparisons. Where machines share a store, it is the one that is killed, and
-    comes back empty; and there is a second machine, which no reader asks."""
-    where, seed = "many machines" if store else "alone", checks.seed
+    """Load, a kill and all comparisons. Standalone, the server is killed. In a fleet, Redis is killed and
+    returns empty, and a second instance without readers is compared, too."""
+    where, seed = "fleet" if store else "standalone", checks.seed
     print(f"-- {where}", flush=True)
     started, began = [], time.monotonic()
     try:
@@ -128,7 +128,7 @@ def run(checks, place, store):
         prometheus.ready()
         oracle, ended = drive(server, store or server, seed, random.Random(seed))
         print(
-            f"      {oracle.requests} requests in {LOAD_S} s by {READERS} readers; {oracle.unanswered} cut by the kill; "
+            f"      {oracle.requests} requests in {LOAD_S} s by {READERS} readers; {oracle.unanswered} interrupted by the kill; "
             f"{sum(oracle.forged.values())} forged, {oracle.heads} HEAD", flush=True,
         )  # fmt: skip
         compare(checks, server, others, prometheus, oracle, ended)
@@ -141,7 +141,7 @@ def run(checks, place, store):
 def main():
     seed = int(os.environ.get("ADJACENT_SEED") or random.SystemRandom().randrange(1 << 32))
     spoil = bool(os.environ.get("ADJACENT_SPOIL"))
-    print(f"seed {seed}{', one figure changed in each comparison' if spoil else ''}", flush=True)
+    print(f"seed {seed}{', one figure changed in each comparison (all must fail)' if spoil else ''}", flush=True)
     checks = Checks(seed, spoil)
     for store in (False, True):
         with tempfile.TemporaryDirectory() as place:

@@ -1,10 +1,10 @@
-"""The figures of an advertiser's page, read from its HTML as a person reads them."""
+"""Extracts the figures of the advertiser page from its HTML."""
 
 import html.parser
 
 
 class Page(html.parser.HTMLParser):
-    """Tables by the heading above them, and the list of figures on top."""
+    """`tables` by their heading, and `list`, the key figures at the top."""
 
     def __init__(self, text):
         super().__init__()
@@ -21,7 +21,7 @@ class Page(html.parser.HTMLParser):
             self.cell = ""
 
     def handle_data(self, data):
-        # What is small is a remark.
+        # Text in <small> is a remark.
         if self.cell is not None and not self.small:
             self.cell += data
 
@@ -48,7 +48,7 @@ class Page(html.parser.HTMLParser):
 
 
 def money(micros):
-    """As pages write it: two decimals, and as many more as it takes."""
+    """Formats an amount as pages do: with at least two decimals and no trailing zeros beyond."""
     whole, fraction = divmod(abs(micros), 1_000_000)
     digits = f"{fraction:06}".rstrip("0")
     return f"{'-' if micros < 0 else ''}{whole}.{digits:0<2}"

@@ -1,20 +1,20 @@
-"""Every query of every dashboard, as Grafana would send it."""
+"""The queries of all dashboards, as Grafana sends them."""
 
 import json
 import math
 
 from processes import ROOT
 
-# What Grafana fills in. A scrape a second makes its rate interval four of them; ten here are steadier.
+# Variables that Grafana sets. With one scrape per second its rate interval would be 4 s; 10 s is steadier.
 VARIABLES = {"$__rate_interval": "10s", "$__range": "2m"}
 ANY = ("$instance", "$campaign", "$currency", "$flight", "$kind")
 
-# Needs a history of a quarter of an hour: nothing is right, a minute after the start.
+# These queries need 15 minutes of history and are correctly empty a minute after the start.
 NEEDS_HISTORY = "offset 15m"
 
 
 def queries():
-    """Dashboard, panel, expression and unit of each."""
+    """Yields dashboard, panel title, query id and expression of each query."""
     for file in sorted((ROOT / "dashboards").glob("*.json")):
         board = json.loads(file.read_text())
         for panel in board["panels"]:
@@ -28,15 +28,15 @@ def queries():
 
 
 def expression(board, title, ref="A"):
-    """The one query of a panel."""
+    """The expression of a panel's query."""
     found = [text for b, t, r, text in queries() if (b, t, r) == (board, title, ref)]
     if len(found) != 1:
         raise ValueError(f"{board} has {len(found)} panels `{title}` with a query {ref}")
     return found[0]
 
 
-def unanswered(prometheus, at, spoil=False):
-    """How many queries there are, and those that are refused, or empty where they may not be."""
+def failed_queries(prometheus, at, spoil=False):
+    """Returns the number of queries, and those that fail or are empty where a value is expected."""
     wrong, count = [], 0
     for board, title, ref, text in queries():
         count += 1
@@ -48,5 +48,5 @@ def unanswered(prometheus, at, spoil=False):
             wrong.append(f"{board}: {title}, {ref}: {error}")
             continue
         if not any(math.isfinite(value) for _, value in rows) and NEEDS_HISTORY not in text:
-            wrong.append(f"{board}: {title}, {ref}: no figure: {rows[:2]}")
+            wrong.append(f"{board}: {title}, {ref}: no finite value: {rows[:2]}")
     return count, wrong

@@ -1,4 +1,4 @@
-"""The server and Prometheus, as processes of a folder of their own."""
+"""Redis, the server and Prometheus as child processes, each with its own folder."""
 
 import json
 import os
@@ -15,10 +15,10 @@ import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PATIENCE_S = 30
+TIMEOUT_S = 30
 
-# All readers of this test come from one address; an event that waits for its impression waits five
-# seconds here, so that everything is settled when the figures are compared.
+# All readers share one address, so per-visitor limits are off. Orphans stay pending for five seconds only, so
+# that all events are settled when figures are compared.
 SETTINGS = {
     "ADJACENT__LOGS__LEVEL": "error",
     "ADJACENT__LIMITS__FLOOD_PER_SECOND": "0",
@@ -30,35 +30,35 @@ SETTINGS = {
 }
 
 
-def until(what, look):
-    """Looks until `look` finds something; says `what` when it never does."""
-    end = time.monotonic() + PATIENCE_S
-    while not (found := look()):
+def until(what, check):
+    """Polls `check` until it returns a truthy value, and returns that. On timeout, the error names `what`."""
+    end = time.monotonic() + TIMEOUT_S
+    while not (found := check()):
         if time.monotonic() > end:
-            raise TimeoutError(f"in vain waited for: {what}")
+            raise TimeoutError(f"timed out waiting for: {what}")
         time.sleep(0.05)
     return found
 
 
 def get(url, **headers):
-    """The text of an answer."""
+    """The body of a GET response as text."""
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
         return answer.read().decode()
 
 
 def post(url, value, **headers):
-    """What is answered to a JSON document."""
+    """Posts a JSON document; returns the JSON response."""
     headers |= {"Content-Type": "application/json"}
-    asked = urllib.request.Request(url, data=json.dumps(value).encode(), headers=headers)
+    request = urllib.request.Request(url, data=json.dumps(value).encode(), headers=headers)
     try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise ValueError(f"{url}: {error.code} {error.read().decode()}") from None
 
 
 class Redis:
-    """The store of many machines, which keeps nothing over a kill."""
+    """A Redis without persistence: it is empty after a kill."""
 
     def __init__(self, folder):
         folder.mkdir()
@@ -72,21 +72,21 @@ class Redis:
 
     def kill(self):
         self.process.kill()
-        self.process.wait(timeout=PATIENCE_S)
+        self.process.wait(timeout=TIMEOUT_S)
 
     stop = kill
 
 
 class Server:
-    """The executable on addresses that it keeps over a kill; alone, or on a store that others use too."""
+    """The executable, standalone or on a shared store. Its addresses stay the same after a kill."""
 
     def __init__(self, folder, store=None, beside=None):
         self.folder = folder
         self.settings = dict(SETTINGS)
-        self.books = ["--data", "data"]
+        self.data_source = ["--data", "data"]
         if store:
             self.settings["ADJACENT__STORE__URL"] = store.url
-            self.books = ["--store", store.url]
+            self.data_source = ["--store", store.url]
         if beside:
             self.settings["ADJACENT__STORE__KEYS"] = str(beside.folder / "data")
         shutil.copytree(ROOT / "config", folder / "config")
@@ -113,63 +113,63 @@ class Server:
         self.process = self.command(
             "--json", "--listen", public, "--ops-listen", ops, "--inventory", "config/inventory"
         )
-        said = ""
+        output = ""
         for line in self.process.stdout:
-            said += line
+            output += line
             if line == "}\n":
                 break
         else:
-            raise RuntimeError(f"the server did not start: {said}")
-        said = json.loads(said)
-        self.listen = [said["public"], said["ops"]]
+            raise RuntimeError(f"the server did not start: {output}")
+        addresses = json.loads(output)
+        self.listen = [addresses["public"], addresses["ops"]]
         self.public, self.ops = (f"http://{address}" for address in self.listen)
         with self.changed:
             self.generation += 1
             self.changed.notify_all()
 
     def kill(self):
-        """SIGKILL: nothing is written, nobody is told."""
+        """Kills the server with SIGKILL, without an orderly shutdown."""
         self.process.kill()
-        self.process.wait(timeout=PATIENCE_S)
+        self.process.wait(timeout=TIMEOUT_S)
 
-    def after(self, generation):
-        """Waits until a later process serves than the one that failed."""
+    def wait_for_restart(self, generation):
+        """Waits until a later process serves than the one of this generation."""
         with self.changed:
-            later = self.changed.wait_for(lambda: self.generation > generation, timeout=PATIENCE_S)
+            later = self.changed.wait_for(lambda: self.generation > generation, timeout=TIMEOUT_S)
         if not later:
-            raise TimeoutError("the server is gone, and nobody killed it")
+            raise TimeoutError("the server does not respond, and it was not restarted")
 
     def stop(self):
         self.process.terminate()
         try:
-            self.process.wait(timeout=PATIENCE_S)
+            self.process.wait(timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
 
-    def verb(self, *arguments):
-        """What a verb answers, and how it ends."""
+    def run(self, *arguments):
+        """Runs a command of the executable; returns its exit code and output."""
         process = self.command(*arguments, stderr=subprocess.STDOUT)
-        said, _ = process.communicate(timeout=60)
-        return process.returncode, said
+        output, _ = process.communicate(timeout=60)
+        return process.returncode, output
 
     def metrics(self):
-        """The series of a scrape, by their text."""
+        """The values of a scrape, by series as text."""
         lines = get(f"{self.ops}/metrics").splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
         return {series: float(value) for series, value in pairs}
 
 
 def free_port():
-    """One below those that the kernel gives to connections, which would take it before its server does."""
+    """A free port below the kernel's ephemeral range, so that no outgoing connection takes it first."""
     while True:
         port = random.randrange(10_000, 32_000)
-        with socket.socket() as held:
-            if held.connect_ex(("127.0.0.1", port)):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
                 return port
 
 
 class Prometheus:
-    """A Prometheus with the shipped configuration and rules; only the times and the target differ."""
+    """Prometheus with the shipped configuration and rules; only intervals and target are changed."""
 
     def __init__(self, folder, ops):
         folder.mkdir()
@@ -181,7 +181,7 @@ class Prometheus:
             ("127.0.0.1:8081", ops.removeprefix("http://")),
         ]:
             if shipped not in config:
-                raise ValueError(f"dashboards/prometheus.yml does not say `{shipped}`")
+                raise ValueError(f"dashboards/prometheus.yml does not contain `{shipped}`")
             config = config.replace(shipped, here)
         (folder / "prometheus.yml").write_text(config)
         address = f"127.0.0.1:{free_port()}"
@@ -198,7 +198,7 @@ class Prometheus:
             stderr=self.log,
         )
 
-    def ask(self, path, **parameters):
+    def request(self, path, **parameters):
         body = urllib.parse.urlencode(parameters).encode() if parameters else None
         try:
             with urllib.request.urlopen(f"{self.base}/{path}", data=body, timeout=30) as answer:
@@ -207,29 +207,29 @@ class Prometheus:
             raise ValueError(json.load(error)["error"]) from None
 
     def query(self, expression, at=None):
-        """An instant query: a list of labels and a value."""
+        """An instant query; returns pairs of labels and value."""
         moment = {} if at is None else {"time": f"{at:.3f}"}
-        answer = self.ask("query", query=expression, **moment)
+        answer = self.request("query", query=expression, **moment)
         rows = answer["result"] if answer["resultType"] == "vector" else [{"metric": {}, "value": answer["result"]}]
         return [(row["metric"], float(row["value"][1])) for row in rows]
 
     def ready(self):
         def scraped():
             if self.process.poll() is not None:
-                raise RuntimeError(f"Prometheus ended: see {self.log.name}")
+                raise RuntimeError(f"Prometheus exited; see {self.log.name}")
             try:
                 get(self.base.replace("/api/v1", "/-/ready"))
                 return self.query("adjacent_store_up == 1")
-            except OSError:  # it does not listen yet, or says that it is not ready
+            except OSError:  # not listening yet, or not ready
                 return None
 
         until("the first scrape", scraped)
 
-    def seen(self, moment):
-        """Waits until a scrape that began after `moment` is in."""
+    def wait_for_scrape(self, moment):
+        """Waits for the result of a scrape that started after `moment`."""
         until("the last scrape", lambda: self.query(f"timestamp(adjacent_store_up) > {moment:.3f}"))
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(timeout=PATIENCE_S)
+        self.process.wait(timeout=TIMEOUT_S)
         self.log.close()

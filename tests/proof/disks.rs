@@ -1,5 +1,5 @@
-//! Disks that fail, are full, or are slow, and a process without files to open: nothing is said to be
-//! on disk that is not, and pages are answered meanwhile.
+//! Failing, full and slow disks, and a process out of file descriptors: no event is acknowledged that
+//! is not on disk, and decisions continue to be served.
 
 use crate::Plan;
 use crate::harness::Ack;
@@ -10,29 +10,29 @@ use crate::harness::inventory::sold;
 use crate::harness::process::ENOUGH_ROOM;
 use crate::harness::until;
 use crate::load;
-use crate::oracle::Books;
+use crate::oracle::AuditSummary;
 use crate::oracle::Oracle;
 use crate::scene::Scene;
-use crate::scene::injecting;
+use crate::scene::strace_injecting;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-/// At which sync of the journal's thread the disk fails, one after the other.
-const FAILING: usize = 12;
-/// How long a slow disk takes for a sync.
+/// The disk fails at the first, second, … sync of the journal thread, up to this one.
+const FAILING_SYNCS: usize = 12;
+/// Duration of a sync on the slow disk.
 const SLOW: Duration = Duration::from_millis(300);
-/// Files that a process may have open: enough to start with, soon used up.
+/// Limit of open files: enough to start, soon exhausted.
 const FILES: usize = 128;
-/// What the reference sponsor has bought in all of these.
+/// Impressions in the budget of the reference campaign.
 const SOLD: u64 = 5_000;
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
 }
 
-fn audit(oracle: &Oracle, scene: &Scene) -> Books {
+fn audit(oracle: &Oracle, scene: &Scene) -> AuditSummary {
     let last = scene.serve();
     let scrape = runtime().block_on(last.scrape());
     assert_eq!(scrape.count("adjacent_journal_damaged_places"), 0);
@@ -41,28 +41,28 @@ fn audit(oracle: &Oracle, scene: &Scene) -> Books {
     oracle.audit(scene, &[("zahid-launch", SOLD * PRICE_MICROS)])
 }
 
-/// One page that is answered, and its impression: `None` when no unit was found for it.
+/// Requests a decision, which must succeed, and reports its impression. `None` if not filled.
 async fn one_event(process: &Process, oracle: &Oracle) -> Option<Ack> {
     let reader = Reader::new();
-    let unit = load::decide(&reader, &process.public).await.expect("pages are answered");
+    let unit = load::decide(&reader, &process.public).await.expect("a decision response");
     if !unit.fills() {
         return None;
     }
-    Some(load::send(&reader, oracle, &unit, "impression", "").await.expect("events are answered"))
+    Some(load::send(&reader, oracle, &unit, "impression", "").await.expect("an event response"))
 }
 
-/// After a sync that failed nothing is acknowledged any more, whatever later syncs would say.
+/// After a failed sync no event is acknowledged, even if later syncs would succeed.
 pub fn failed_syncs(plan: &Plan) -> String {
-    let mut books = Books::default();
-    let syncs = if plan.long { 50 } else { FAILING };
+    let mut summary = AuditSummary::default();
+    let syncs = if plan.long { 50 } else { FAILING_SYNCS };
     for when in 1..=syncs {
         let scene = Scene::new(plan, "failed_syncs");
-        scene.sells(&sold(SOLD));
-        // The first life makes what a start syncs by itself.
+        scene.use_inventory(&sold(SOLD));
+        // The first run creates the files that a first start would sync.
         scene.serve().kill();
         let failing = format!("fdatasync:error=EIO:when={when}");
         let oracle = Arc::new(Oracle::default());
-        if let Ok(process) = scene.serve_under(&injecting(&failing)) {
+        if let Ok(process) = scene.serve_under(&strace_injecting(&failing)) {
             runtime().block_on(async {
                 let readers = load::readers(&process.public, &oracle, 4);
                 let down = async || {
@@ -77,79 +77,80 @@ pub fn failed_syncs(plan: &Plan) -> String {
             });
             process.kill();
         } else {
-            assert_eq!(when, 1, "it starts when its own first sync works");
+            assert_eq!(when, 1, "the server must start if its first sync succeeds");
         }
-        books += audit(&oracle, &scene);
+        summary += audit(&oracle, &scene);
     }
-    format!("the disk failed at each of {syncs} syncs, {books}")
+    format!("disk failure at each of {syncs} syncs, {summary}")
 }
 
-/// A disk of 8 MiB that fills up and has room again.
+/// A disk of 8 MiB that fills up and is freed again.
 pub fn full_disk(plan: &Plan) -> String {
-    // Here it does matter how full the disk is.
-    let scene = Scene::new(plan, "full_disk").set(ENOUGH_ROOM, "4096").on_a_disk_of("8m");
-    scene.sells(&sold(SOLD));
+    // The disk guard is off in other tests; this one needs its real threshold.
+    let scene = Scene::new(plan, "full_disk").set(ENOUGH_ROOM, "4096").on_disk_of("8m");
+    scene.use_inventory(&sold(SOLD));
     let disk = scene.disk();
     let process = scene.serve();
     let oracle = Arc::new(Oracle::default());
-    let mut refused = 0;
-    let mut back = Duration::ZERO;
+    let mut rejected = 0;
+    let mut recovery_time = Duration::ZERO;
     runtime().block_on(async {
         let readers = load::readers(&process.public, &oracle, 4);
         let some =
             async || (process.scrape().await.events("impression", "counted") > 200).then_some(());
-        until("events before", some).await;
+        until("events before the disk is full", some).await;
         disk.fill();
         drop(readers);
         let reader = Reader::new();
-        until("an event that is refused", async || {
+        until("a rejected event", async || {
             let ack = one_event(&process, &oracle).await?;
             disk.fill();
             (ack.status == 503 && !ack.recorded).then_some(())
         })
         .await;
-        let house = async || {
-            let unit = load::decide(&reader, &process.public).await.expect("pages are answered");
+        let unsold = async || {
+            let unit = load::decide(&reader, &process.public).await.expect("a decision response");
             (unit.sponsor() != "zahid-host").then_some(())
         };
-        until("nothing sold that cannot be recorded", house).await;
+        until("decisions without sold units", unsold).await;
         for _ in 0..50 {
-            let unit = load::decide(&reader, &process.public).await.expect("pages are answered");
-            assert_ne!(unit.sponsor(), "zahid-host", "nothing is sold that cannot be recorded");
+            let unit = load::decide(&reader, &process.public).await.expect("a decision response");
+            assert_ne!(unit.sponsor(), "zahid-host", "a sold unit was served on a full disk");
             if unit.fills() {
                 let ack = load::send(&reader, &oracle, &unit, "impression", "").await.unwrap();
                 let click = load::send(&reader, &oracle, &unit, "click", "primary").await.unwrap();
                 assert_eq!((ack.status, ack.recorded), (503, false));
-                assert_eq!((click.status, click.recorded), (302, false), "a reader gets there");
-                refused += 1;
+                assert_eq!((click.status, click.recorded), (302, false), "the click must redirect");
+                rejected += 1;
             }
         }
-        assert!(refused > 0, "house units are shown meanwhile");
-        disk.make_room();
+        assert!(rejected > 0, "no house unit was served on a full disk");
+        disk.free_space();
         let began = Instant::now();
         let again =
             async || one_event(&process, &oracle).await.filter(|ack| ack.recorded).map(drop);
-        until("events after", again).await;
-        back = began.elapsed();
+        until("a recorded event after the disk was freed", again).await;
+        recovery_time = began.elapsed();
     });
     process.kill();
-    let books = audit(&oracle, &scene);
+    let summary = audit(&oracle, &scene);
     format!(
-        "{refused} events refused while full, taken again after {} ms, {books}",
-        back.as_millis()
+        "{rejected} events rejected while full, accepted again after {} ms, {summary}",
+        recovery_time.as_millis()
     )
 }
 
-/// A disk that takes its time: pages do not wait for it, nothing is acknowledged before it is done,
-/// a click goes on without.
+/// Slow syncs: decisions do not wait for them, no event is acknowledged before its sync completes,
+/// and a click redirects without waiting.
 pub fn slow_syncs(plan: &Plan) -> String {
     let scene = Scene::new(plan, "slow_syncs");
-    scene.sells(&sold(SOLD));
+    scene.use_inventory(&sold(SOLD));
     scene.serve().kill();
     let slow = format!("fdatasync:delay_enter={}", SLOW.as_micros());
-    let process = scene.serve_under(&injecting(&slow)).unwrap_or_else(|(_, log)| panic!("{log}"));
+    let process =
+        scene.serve_under(&strace_injecting(&slow)).unwrap_or_else(|(_, log)| panic!("{log}"));
     let oracle = Arc::new(Oracle::default());
-    let (pages, events) = (plan.times(40), plan.times(10));
+    let (pages, events) = (plan.scaled(40), plan.scaled(10));
     let slowest = runtime().block_on(async {
         let reader = Reader::new();
         let mut slowest = Duration::ZERO;
@@ -166,38 +167,42 @@ pub fn slow_syncs(plan: &Plan) -> String {
             };
             let (ack, ()) = tokio::join!(event, meanwhile);
             assert!(ack.unwrap().recorded);
-            assert!(began.elapsed() >= SLOW, "acknowledged before it was on disk");
+            assert!(began.elapsed() >= SLOW, "acknowledged before the sync completed");
             let click = load::send(&reader, &oracle, &unit, "click", "primary").await.unwrap();
-            assert_eq!((click.status, click.recorded), (302, false), "it does not wait that long");
+            assert_eq!(
+                (click.status, click.recorded),
+                (302, false),
+                "the redirect must not wait for the sync"
+            );
         }
-        let all = async || {
+        let counted = async || {
             (process.scrape().await.events("click", "counted") == events as u64).then_some(())
         };
-        until("clicks that were on their way", all).await;
+        until("all clicks to be counted", counted).await;
         slowest
     });
     process.kill();
-    let books = audit(&oracle, &scene);
+    let summary = audit(&oracle, &scene);
     let (slow, slowest) = (SLOW.as_millis(), slowest.as_millis());
-    format!("{pages} pages beside syncs of {slow} ms, the slowest in {slowest} ms, {books}")
+    format!("{pages} decisions during syncs of {slow} ms, slowest {slowest} ms, {summary}")
 }
 
-/// So many connections that no file can be opened: it serves again when they are gone.
+/// Exhausts file descriptors with idle connections: the server recovers once they are closed.
 pub fn no_files(plan: &Plan) -> String {
     let scene = Scene::new(plan, "files");
-    scene.sells(&sold(SOLD));
+    scene.use_inventory(&sold(SOLD));
     let limit = ["prlimit".to_owned(), format!("--nofile={FILES}")];
     let process = scene.serve_under(&limit).unwrap_or_else(|(_, log)| panic!("{log}"));
     let oracle = Arc::new(Oracle::default());
-    let rounds = plan.times(2);
+    let rounds = plan.scaled(2);
     runtime().block_on(async {
         for round in 1..=rounds as u64 {
             let one =
                 async || one_event(&process, &oracle).await.filter(|ack| ack.recorded).map(drop);
-            until("an event that is taken", one).await;
+            until("a recorded event", one).await;
             let readers = load::readers(&process.public, &oracle, 4);
             let address = process.public.strip_prefix("http://").unwrap();
-            // Accepted or waiting to be: until nothing is left to open.
+            // Accepted or in the backlog: enough to exhaust the descriptors.
             let idle: Vec<_> =
                 (0..2 * FILES).map(|_| TcpStream::connect(address).unwrap()).collect();
             tokio::time::sleep(Duration::from_millis(1_500)).await;
@@ -205,14 +210,14 @@ pub fn no_files(plan: &Plan) -> String {
             let some = async || {
                 (process.scrape().await.events("impression", "counted") > 300 * round).then_some(())
             };
-            until("events afterwards", some).await;
+            until("events after the connections were closed", some).await;
             drop(readers);
             let again =
                 async || one_event(&process, &oracle).await.filter(|ack| ack.recorded).map(drop);
-            until("an event that is taken", again).await;
+            until("a recorded event", again).await;
         }
     });
     process.kill();
-    let books = audit(&oracle, &scene);
-    format!("{rounds} times without a file to open, {books}")
+    let summary = audit(&oracle, &scene);
+    format!("{rounds} times out of file descriptors, {summary}")
 }

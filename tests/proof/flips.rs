@@ -1,5 +1,5 @@
-//! One bit of the files is another, or their end is gone: what is read is what was written, or it is
-//! told. Never another number.
+//! Flips a bit in a file or truncates it: data is read as it was written, or the corruption is
+//! reported. A wrong record or sum is never returned.
 
 use crate::Plan;
 use crate::harness::until;
@@ -9,7 +9,7 @@ use crate::scene::Scene;
 use adjacent::journal;
 use adjacent::journal::Entry;
 use adjacent::journal::Journal;
-use adjacent::journal::Start;
+use adjacent::journal::JournalOptions;
 use adjacent::journal::chain;
 use adjacent::journal::disk::Folder;
 use adjacent::ledger::audit;
@@ -24,44 +24,44 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Flips in segments, and flips in every file of a ledger, of one run.
+/// Changes per run: in journal segments, and in all files of a ledger.
 const FLIPS: (usize, usize) = (10_000, 200);
 const STORE: u64 = 9;
 
-/// Flips, cuts and reads.
+/// Changes files at random and reads them.
 pub fn run(plan: &Plan) -> String {
     let mut random = Pcg64::seed_from_u64(plan.seed.into());
-    let segments = in_segments(&mut random, plan.times(FLIPS.0));
-    let files = in_files(plan, &mut random, plan.times(FLIPS.1));
+    let segments = in_segments(&mut random, plan.scaled(FLIPS.0));
+    let files = in_files(plan, &mut random, plan.scaled(FLIPS.1));
     format!("{segments}; {files}; wrong records 0, wrong sums 0")
 }
 
-/// A file with one change, as it was again when this goes.
-struct Changed {
+/// A file with one change, which is undone on drop.
+struct ChangedFile {
     path: PathBuf,
-    was: Vec<u8>,
+    original: Vec<u8>,
 }
 
-impl Changed {
-    /// Flips a bit, or now and then cuts the end off.
-    fn one_of(paths: &[PathBuf], random: &mut Pcg64) -> Changed {
+impl ChangedFile {
+    /// Flips a bit of a random file or, in one of ten cases, truncates the file.
+    fn new(paths: &[PathBuf], random: &mut Pcg64) -> ChangedFile {
         let path = paths[random.random_range(0..paths.len())].clone();
-        let was = std::fs::read(&path).unwrap();
-        let mut now = was.clone();
-        let at = random.random_range(0..was.len());
+        let original = std::fs::read(&path).unwrap();
+        let mut bytes = original.clone();
+        let at = random.random_range(0..original.len());
         if random.random_ratio(1, 10) {
-            now.truncate(at);
+            bytes.truncate(at);
         } else {
-            now[at] ^= 1 << random.random_range(0..8);
+            bytes[at] ^= 1 << random.random_range(0..8);
         }
-        std::fs::write(&path, now).unwrap();
-        Changed { path, was }
+        std::fs::write(&path, bytes).unwrap();
+        ChangedFile { path, original }
     }
 }
 
-impl Drop for Changed {
+impl Drop for ChangedFile {
     fn drop(&mut self) {
-        std::fs::write(&self.path, &self.was).unwrap();
+        std::fs::write(&self.path, &self.original).unwrap();
     }
 }
 
@@ -71,13 +71,13 @@ fn read(folder: &Path) -> std::io::Result<(Vec<Entry>, journal::Recovery)> {
     Ok((found, recovery))
 }
 
-/// A journal of several segments, the first of them sealed: each entry that is read is one that was
-/// written, and one that is missing was told, or was at the very end.
+/// A journal of several segments, all but the last sealed: every entry read equals the one written,
+/// and missing entries are reported as corruption or were a torn end.
 fn in_segments(random: &mut Pcg64, flips: usize) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let start = Start { incarnation: 7, store: STORE, number: 0, segment_bytes: 4_096 };
+    let options = JournalOptions { incarnation: 7, store: STORE, number: 0, segment_bytes: 4_096 };
     let disk = Box::new(Folder::new(folder.path()));
-    let journal = Journal::start(disk, start, |_| {}).unwrap();
+    let journal = Journal::start(disk, options, |_| {}).unwrap();
     for number in 0..240u32 {
         let mut payload = number.to_le_bytes().to_vec();
         payload.resize(random.random_range(4..90), 0);
@@ -93,35 +93,42 @@ fn in_segments(random: &mut Pcg64, flips: usize) -> String {
     chain::seal(folder.path(), &segments).unwrap();
     let (written, _) = read(folder.path()).unwrap();
     assert_eq!(written.len(), 240);
-    let due: HashMap<(u8, u64), &Entry> =
+    let by_lsn: HashMap<(u8, u64), &Entry> =
         written.iter().map(|entry| ((entry.partition, entry.lsn), entry)).collect();
-    let (mut told, mut torn) = (0, 0);
+    let (mut reported, mut torn) = (0, 0);
     for flip in 0..flips {
-        let changed = Changed::one_of(&paths, random);
+        let changed = ChangedFile::new(&paths, random);
         let Ok((found, recovery)) = read(folder.path()) else {
-            told += 1;
+            reported += 1;
             continue;
         };
         for entry in &found {
-            let was = due.get(&(entry.partition, entry.lsn));
-            assert!(was.is_some_and(|was| *was == entry), "flip {flip}: WRONG {entry:?}");
+            let expected = by_lsn.get(&(entry.partition, entry.lsn));
+            assert!(
+                expected.is_some_and(|expected| *expected == entry),
+                "change {flip}: WRONG {entry:?}"
+            );
         }
         if !recovery.damaged.is_empty() {
-            told += 1;
+            reported += 1;
         } else if found != written {
-            // As a power cut leaves it: only at the end of the last segment, and nothing behind it.
-            assert_eq!(changed.path, paths[paths.len() - 1], "flip {flip}: SILENT {recovery:?}");
-            assert_eq!(found, written[..found.len()], "flip {flip}: a hole");
+            // A torn end, as after a power loss: only at the end of the last segment.
+            assert_eq!(changed.path, paths[paths.len() - 1], "change {flip}: SILENT {recovery:?}");
+            assert_eq!(
+                found,
+                written[..found.len()],
+                "change {flip}: entries missing in the middle"
+            );
             torn += 1;
         }
     }
-    let unheard = flips - told - torn;
-    assert_eq!(unheard, 0, "every byte of a segment is under some sum");
-    format!("{flips} flips and cuts in {} segments: {told} told, {torn} a torn end", paths.len())
+    let undetected = flips - reported - torn;
+    assert_eq!(undetected, 0, "every byte of a segment must be covered by a checksum");
+    format!("{flips} changes in {} segments: {reported} reported, {torn} torn ends", paths.len())
 }
 
-/// A ledger that a server left, with seals and checkpoints: its sum is what it was, or the change is
-/// told.
+/// The files of a stopped server, with seals and checkpoints: the totals are unchanged, or the
+/// corruption is reported.
 fn in_files(plan: &Plan, random: &mut Pcg64, flips: usize) -> String {
     let scene = Scene::new(plan, "flips");
     let oracle = Arc::new(Oracle::default());
@@ -148,30 +155,37 @@ fn in_files(plan: &Plan, random: &mut Pcg64, flips: usize) -> String {
         .collect();
     let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
     assert!(files.iter().any(|path| name(path).ends_with(".ledger")), "{files:?}");
-    let due = history::replay(&folder, Since::Newest, u64::MAX, false, |_| {}).unwrap().0.state;
-    let (mut told, mut torn, mut harmless) = (0, 0, 0);
+    let expected =
+        history::replay(&folder, Since::Newest, u64::MAX, false, |_| {}).unwrap().0.state;
+    let (mut reported, mut torn, mut harmless) = (0, 0, 0);
     for flip in 0..flips {
-        let changed = Changed::one_of(&files, random);
-        // As a start reads it, and as an audit does.
+        let changed = ChangedFile::new(&files, random);
+        // Read the files as a start does, and as an audit does.
         let read = history::replay(&folder, Since::Newest, u64::MAX, false, |_| {});
         let Ok((found, recovery)) = read else {
-            told += 1;
+            reported += 1;
             continue;
         };
-        let is_same = audit::compare(&due, &found.state).is_empty();
-        let differs = audit::recompute(&folder, u64::MAX).map_or(true, |(_, _, d)| !d.is_empty());
-        match (is_same, !recovery.damaged.is_empty() || differs) {
-            (_, true) => told += 1,
+        let is_equal = audit::compare(&expected, &found.state).is_empty();
+        let has_mismatch =
+            audit::recompute(&folder, u64::MAX).map_or(true, |(_, _, d)| !d.is_empty());
+        match (is_equal, !recovery.damaged.is_empty() || has_mismatch) {
+            (_, true) => reported += 1,
             (true, false) => harmless += 1,
             (false, false) => {
                 let last = journal::segments(&folder).unwrap().pop().unwrap();
-                assert_eq!(changed.path, last.path, "flip {flip}: SILENT {}", name(&changed.path));
+                assert_eq!(
+                    changed.path,
+                    last.path,
+                    "change {flip}: SILENT {}",
+                    name(&changed.path)
+                );
                 torn += 1;
             }
         }
     }
     let count = files.len();
     format!(
-        "{flips} in {count} files of a ledger: {told} told, {torn} a torn end, {harmless} without effect"
+        "{flips} changes in {count} ledger files: {reported} reported, {torn} torn ends, {harmless} harmless"
     )
 }

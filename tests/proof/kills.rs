@@ -1,14 +1,14 @@
-//! The process is killed at every k-th call that touches its files: while it starts for the first
-//! time, recovers, records, begins a segment, seals, writes a checkpoint, drains.
+//! Kills the process at selected system calls on its files: during the first start, recovery,
+//! recording, segment rotation, sealing, checkpoints and draining.
 
 use crate::Plan;
 use crate::harness::inventory::PRICE_MICROS;
 use crate::harness::inventory::sold;
 use crate::load;
-use crate::oracle::Books;
+use crate::oracle::AuditSummary;
 use crate::oracle::Oracle;
 use crate::scene::Scene;
-use crate::scene::injecting;
+use crate::scene::strace_injecting;
 use rand::RngExt;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
@@ -21,16 +21,17 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// Kills of one run.
+/// Kills per run.
 const KILLS: usize = 220;
-/// Servers that live and die side by side.
+/// Servers tested in parallel.
 const LANES: u64 = 3;
-/// Lives of one data directory.
-const LIVES: usize = 25;
-/// Impressions that the reference sponsor has bought: a campaign must end in the middle of it.
+/// Runs per data directory.
+const RESTARTS: usize = 25;
+/// Impressions in the budget of the reference campaign: few enough to be exhausted during a sweep.
 const SOLD: u64 = 400;
 
-/// A call, and how far the next kill is from the last: some are made by sockets and logs as well.
+/// System calls, each with the largest distance to the next kill. The distance is larger for calls
+/// that sockets and logs make, too.
 const CALLS: &[(&str, u32)] = &[
     ("fdatasync", 3),
     ("write", 12),
@@ -40,18 +41,18 @@ const CALLS: &[(&str, u32)] = &[
     ("ftruncate", 1),
 ];
 
-/// What became of one lane.
+/// Results of one lane.
 #[derive(Default)]
 struct Lane {
     kills: BTreeMap<&'static str, usize>,
     at_start: usize,
-    lives: usize,
-    books: Books,
+    runs: usize,
+    summary: AuditSummary,
 }
 
-/// Sweeps until there were enough kills.
+/// Runs all lanes until the number of kills is reached.
 pub fn run(plan: &Plan) -> String {
-    let left = AtomicUsize::new(plan.times(KILLS));
+    let left = AtomicUsize::new(plan.scaled(KILLS));
     let lanes: Vec<Lane> = std::thread::scope(|scope| {
         let lane = |number| {
             let left = &left;
@@ -64,57 +65,57 @@ pub fn run(plan: &Plan) -> String {
     for lane in lanes {
         lane.kills.iter().for_each(|(call, kills)| *sum.kills.entry(call).or_default() += kills);
         sum.at_start += lane.at_start;
-        sum.lives += lane.lives;
-        sum.books += lane.books;
+        sum.runs += lane.runs;
+        sum.summary += lane.summary;
     }
     let kills: usize = sum.kills.values().sum();
-    let each: Vec<String> =
+    let by_call: Vec<String> =
         sum.kills.iter().map(|(call, kills)| format!("{call} {kills}")).collect();
-    let Lane { at_start, lives, books, .. } = sum;
+    let Lane { at_start, runs, summary, .. } = sum;
     format!(
-        "{kills} kills ({}; {at_start} while starting) in {lives} lives, {books}",
-        each.join(", ")
+        "{kills} kills ({}; {at_start} while starting) in {runs} runs, {summary}",
+        by_call.join(", ")
     )
 }
 
-/// Where each call's next kill is.
-struct Aim {
+/// The next occurrence of each system call at which to kill.
+struct KillPoints {
     random: Pcg64,
     next: BTreeMap<&'static str, u32>,
 }
 
-impl Aim {
-    /// The next call and which of its uses.
-    fn take(&mut self, life: usize) -> (&'static str, u32) {
-        let (call, step) = CALLS[life % CALLS.len()];
+impl KillPoints {
+    /// The system call for this run, and the occurrence at which to kill.
+    fn next(&mut self, run: usize) -> (&'static str, u32) {
+        let (call, step) = CALLS[run % CALLS.len()];
         let step = self.random.random_range(1..=step);
         let next = self.next.entry(call).or_default();
         *next += step;
         (call, *next)
     }
 
-    /// The process did not come so far: from the beginning again.
-    fn missed(&mut self, call: &'static str) {
+    /// Starts over for a call whose occurrence was not reached.
+    fn reset(&mut self, call: &'static str) {
         self.next.remove(call);
     }
 }
 
 fn sweep(plan: &Plan, number: u64, left: &AtomicUsize) -> Lane {
     let random = Pcg64::seed_from_u64(u64::from(plan.seed) << 8 | number);
-    let mut aim = Aim { random, next: BTreeMap::new() };
+    let mut points = KillPoints { random, next: BTreeMap::new() };
     let mut lane = Lane::default();
     while left.load(Ordering::Relaxed) > 0 {
         let scene = Scene::new(plan, &format!("kills-{number}"));
-        scene.sells(&sold(SOLD));
+        scene.use_inventory(&sold(SOLD));
         let oracle = Arc::new(Oracle::default());
-        for _ in 0..LIVES {
-            let (call, when) = aim.take(lane.lives);
-            lane.lives += 1;
-            match live(&scene, &oracle, call, when, &mut aim.random) {
-                Death::Survived => aim.missed(call),
-                death => {
+        for _ in 0..RESTARTS {
+            let (call, when) = points.next(lane.runs);
+            lane.runs += 1;
+            match run_once(&scene, &oracle, call, when, &mut points.random) {
+                Exit::Stopped => points.reset(call),
+                killed => {
                     *lane.kills.entry(call).or_default() += 1;
-                    lane.at_start += usize::from(death == Death::Starting);
+                    lane.at_start += usize::from(killed == Exit::KilledAtStart);
                     left.fetch_sub(1, Ordering::Relaxed).checked_sub(1).unwrap_or_else(|| {
                         left.store(0, Ordering::Relaxed);
                         0
@@ -127,54 +128,69 @@ fn sweep(plan: &Plan, number: u64, left: &AtomicUsize) -> Lane {
         }
         let last = scene.serve();
         let scrape = runtime().block_on(last.scrape());
-        assert_eq!(scrape.count("adjacent_journal_damaged_places"), 0, "a torn end is no damage");
+        assert_eq!(
+            scrape.count("adjacent_journal_damaged_places"),
+            0,
+            "a torn end was reported as corruption"
+        );
         scrape.assert_every_event_is_accounted_for();
         last.kill();
-        lane.books += oracle.audit(&scene, &[("zahid-launch", SOLD * PRICE_MICROS)]);
+        lane.summary += oracle.audit(&scene, &[("zahid-launch", SOLD * PRICE_MICROS)]);
     }
     lane
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Death {
-    Starting,
-    Serving,
-    Survived,
+enum Exit {
+    KilledAtStart,
+    KilledServing,
+    /// Not killed: stopped by SIGTERM.
+    Stopped,
 }
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// One life: readers read until the kill comes, or until it is told to stop and drains.
-fn live(scene: &Scene, oracle: &Arc<Oracle>, call: &str, when: u32, random: &mut Pcg64) -> Death {
+/// One run of the server: readers load it until it is killed, or until SIGTERM makes it drain.
+fn run_once(
+    scene: &Scene,
+    oracle: &Arc<Oracle>,
+    call: &str,
+    when: u32,
+    random: &mut Pcg64,
+) -> Exit {
     let kill = format!("{call}:signal=KILL:when={when}");
-    let mut process = match scene.serve_under(&injecting(&kill)) {
+    let mut process = match scene.serve_under(&strace_injecting(&kill)) {
         Ok(process) => process,
         Err((status, log)) => {
-            assert_eq!(status.signal(), Some(9), "{kill}: it ended by itself: {log}");
-            return Death::Starting;
+            assert_eq!(
+                status.signal(),
+                Some(9),
+                "{kill}: the server ended without being killed: {log}"
+            );
+            return Exit::KilledAtStart;
         }
     };
-    let long = Duration::from_millis(random.random_range(200..1_400));
-    let killed = runtime().block_on(async {
+    let run_time = Duration::from_millis(random.random_range(200..1_400));
+    let status = runtime().block_on(async {
         let mut readers = load::readers(&process.public, oracle, 4);
-        // The moment at which it is told to stop is random on purpose; nothing is waited for.
-        if timeout(long, gone(&mut readers)).await.is_err() {
+        // SIGTERM comes at a random time on purpose; the timeout does not wait for a state.
+        if timeout(run_time, all_done(&mut readers)).await.is_err() {
             process.signal("TERM");
-            gone(&mut readers).await;
+            all_done(&mut readers).await;
         }
         process.ends()
     });
-    if killed.signal() == Some(9) {
-        return Death::Serving;
+    if status.signal() == Some(9) {
+        return Exit::KilledServing;
     }
-    assert!(killed.success(), "{kill}: {killed}: {}", process.log());
-    Death::Survived
+    assert!(status.success(), "{kill}: {status}: {}", process.log());
+    Exit::Stopped
 }
 
-/// Nobody answers any reader any more.
-async fn gone(readers: &mut JoinSet<()>) {
+/// Waits until every reader has lost its server.
+async fn all_done(readers: &mut JoinSet<()>) {
     while let Some(reader) = readers.join_next().await {
         reader.unwrap();
     }

@@ -1,4 +1,4 @@
-//! Readers who look at pages, report what they saw, and write down what they were told.
+//! Readers that request decisions, report events and note the acknowledgements in the oracle.
 
 use crate::harness::Ack;
 use crate::harness::Decision;
@@ -10,7 +10,7 @@ use rand::RngExt;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// Readers that go on until nobody answers or they are stopped.
+/// Starts readers that run until the server is gone or the set is dropped.
 pub fn readers(public: &str, oracle: &Arc<Oracle>, count: usize) -> JoinSet<()> {
     let mut readers = JoinSet::new();
     for _ in 0..count {
@@ -23,22 +23,22 @@ pub fn readers(public: &str, oracle: &Arc<Oracle>, count: usize) -> JoinSet<()> 
     readers
 }
 
-/// One page: its unit is seen, sometimes twice; then viewed, clicked and copied while each is said
-/// to be on disk. `None` when nobody answers.
+/// One page view: an impression, sometimes repeated; then viewable, click and copy if the impression
+/// was acknowledged. `None` if the server did not respond.
 pub async fn read_a_page(reader: &Reader, public: &str, oracle: &Oracle) -> Option<()> {
     let decision = decide(reader, public).await?;
     if !decision.fills() {
         return Some(());
     }
-    let (seen, hurried) = {
+    let (impressions, leaves_early) = {
         let mut random = rand::rng();
         (if random.random_ratio(1, 8) { 2 } else { 1 }, random.random_ratio(1, 4))
     };
     let mut on_disk = true;
-    for _ in 0..seen {
+    for _ in 0..impressions {
         on_disk &= send(reader, oracle, &decision, "impression", "").await?.recorded;
     }
-    if !on_disk || hurried {
+    if !on_disk || leaves_early {
         return Some(());
     }
     for (kind, cta) in [("viewable", ""), ("click", "primary"), ("copy", "")] {
@@ -50,14 +50,14 @@ pub async fn read_a_page(reader: &Reader, public: &str, oracle: &Oracle) -> Opti
     Some(())
 }
 
-/// A page's call; `None` when nobody answers.
+/// Requests a decision. `None` if the server did not respond.
 pub async fn decide(reader: &Reader, public: &str) -> Option<Decision> {
     let call = reader.post(&format!("{public}/v1/decisions")).json(&reference());
     let answer: serde_json::Value = call.send().await.ok()?.json().await.ok()?;
     Some(Decision(answer["decisions"]["article-end"].clone()))
 }
 
-/// Sends one event and writes both sides down; `None` when nobody answers.
+/// Reports an event and notes it and its acknowledgement. `None` if the server did not respond.
 pub async fn send(
     reader: &Reader,
     oracle: &Oracle,
@@ -72,10 +72,10 @@ pub async fn send(
         _ => decision.click_url(cta),
     };
     let key = Key { decision: decision.id().to_owned(), kind, cta: cta.to_owned() };
-    oracle.sends(&key);
+    oracle.record_sent(&key);
     let ack = reader.try_fire(url).await?;
     if ack.recorded {
-        oracle.acknowledged(&key);
+        oracle.record_acknowledged(&key);
     }
     Some(ack)
 }

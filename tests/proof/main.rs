@@ -1,17 +1,17 @@
-//! The executable, with everything failing on purpose that can: what it acknowledged is there once,
-//! and nobody pays more than they agreed to. The real program over loopback, an auditor behind it.
+//! Fault injection into the executable: every acknowledged event is recorded exactly once, and no
+//! campaign exceeds its budget. Runs the executable over loopback and audits its files afterwards.
 //!
 //! ```text
-//! cargo test --test proof                               every scenario, two minutes
-//! cargo test --test proof -- --scenario kills --seed 7  one of them, the same way again
-//! cargo test --test proof -- --long                     ten times as much of each
+//! cargo test --test proof                               all scenarios, two minutes
+//! cargo test --test proof -- --scenario kills --seed 7  repeat one scenario
+//! cargo test --test proof -- --long                     ten times as many rounds
 //! ```
 //!
-//! Calls of the system are made to fail, wait or kill by `strace --inject`; clocks are moved by
-//! libfaketime. What a scenario left behind when it failed is kept under `target/proof`.
+//! `strace --inject` makes system calls fail, wait or kill the process; libfaketime moves the clock.
+//! The files of a failed scenario are copied to `target/proof`.
 
-#![allow(clippy::unwrap_used)] // in a proof a panic is the message
-#![allow(clippy::print_stdout)] // what was proved is what it prints
+#![allow(clippy::unwrap_used)] // in a test a panic is the message
+#![allow(clippy::print_stdout)] // prints its results
 
 mod clocks;
 mod disks;
@@ -20,7 +20,7 @@ mod flips;
 #[allow(
     dead_code,
     unused_imports,
-    reason = "made for the black-box tests; this needs a part of it"
+    reason = "shared with the black-box tests; only a part is used here"
 )]
 mod harness;
 mod kills;
@@ -35,20 +35,21 @@ use runner::Plan;
 use runner::Scenario;
 use std::process::ExitCode;
 
-const STRACE: &[&str] = &["strace", "-qqq", "-o", "/dev/null", "-e", "trace=none", "true"];
+const STRACE_PROBE: &[&str] = &["strace", "-qqq", "-o", "/dev/null", "-e", "trace=none", "true"];
 
-/// In the order of what hurts most.
+/// Most severe failures first.
 const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "kills", needs: STRACE, run: kills::run },
-    Scenario { name: "races", needs: &[], run: races::run },
-    Scenario { name: "failed_syncs", needs: STRACE, run: disks::failed_syncs },
-    Scenario { name: "full_disk", needs: mounted::NEEDS, run: disks::full_disk },
-    Scenario { name: "slow_syncs", needs: STRACE, run: disks::slow_syncs },
-    Scenario { name: "flips", needs: &[], run: flips::run },
-    Scenario { name: "clocks", needs: scene::CLOCK, run: clocks::run },
-    Scenario { name: "files", needs: &["prlimit", "--version"], run: disks::no_files },
+    Scenario { name: "kills", probe: STRACE_PROBE, run: kills::run },
+    Scenario { name: "races", probe: &[], run: races::run },
+    Scenario { name: "failed_syncs", probe: STRACE_PROBE, run: disks::failed_syncs },
+    Scenario { name: "full_disk", probe: mounted::PROBE, run: disks::full_disk },
+    Scenario { name: "slow_syncs", probe: STRACE_PROBE, run: disks::slow_syncs },
+    Scenario { name: "flips", probe: &[], run: flips::run },
+    Scenario { name: "clocks", probe: scene::CLOCK_PROBE, run: clocks::run },
+    Scenario { name: "files", probe: &["prlimit", "--version"], run: disks::no_files },
 ];
 
 fn main() -> ExitCode {
-    runner::prove("Proves that no event is lost, doubled or billed over its budget", SCENARIOS)
+    let about = "Checks that no event is lost, duplicated or billed over budget during failures";
+    runner::run_scenarios(about, SCENARIOS)
 }

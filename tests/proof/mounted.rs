@@ -1,30 +1,30 @@
-//! A disk that is as small as a scenario wants it.
+//! A data directory on a file system of a given size.
 
 use crate::harness::process::Place;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Whether a file system may be mounted here.
-pub const NEEDS: &[&str] = &["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"];
+/// Succeeds where a file system can be mounted.
+pub const PROBE: &[&str] = &["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"];
 
-/// A file system in memory over a place's data directory.
+/// A tmpfs mounted on the data directory of a place; unmounted on drop.
 pub struct Mounted {
     data: PathBuf,
 }
 
 impl Mounted {
-    /// One of this size, such as `8m`.
+    /// Mounts a tmpfs of this size, such as `8m`.
     pub fn over(place: &Place, size: &str) -> Mounted {
         let data = place.path("data");
         std::fs::create_dir(&data).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&data);
-        assert!(mount.status().unwrap().success(), "a file system can be mounted");
+        assert!(mount.status().unwrap().success(), "cannot mount a tmpfs");
         Mounted { data }
     }
 
-    /// Not a byte is left.
+    /// Fills the file system to the last byte.
     pub fn fill(&self) {
         let ballast =
             std::fs::File::options().create(true).append(true).open(self.data.join("ballast"));
@@ -34,8 +34,8 @@ impl Mounted {
         }
     }
 
-    /// What filled it is gone.
-    pub fn make_room(&self) {
+    /// Removes the file written by `fill`.
+    pub fn free_space(&self) {
         std::fs::remove_file(self.data.join("ballast")).unwrap();
     }
 }

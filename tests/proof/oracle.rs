@@ -1,5 +1,5 @@
-//! What was sent and what was acknowledged, written down by whoever sent it, and the auditor who
-//! compares it with what the server's own files say.
+//! The oracle: what readers sent and what was acknowledged, noted by the readers and compared with
+//! an export of the server's files.
 
 use crate::harness::process::Place;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::sync::Mutex;
 
-/// One event as its sender and the export both name it.
+/// Identifies an event in the oracle and in an export.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     pub decision: String,
@@ -15,18 +15,18 @@ pub struct Key {
     pub cta: String,
 }
 
-/// How often an event was sent, and how often it was said to be on disk.
+/// How often an event was sent, and how often it was acknowledged as on disk.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sent {
     times: usize,
     acknowledged: usize,
 }
 
-/// The senders' own book.
+/// All events that readers sent.
 #[derive(Default)]
 pub struct Oracle(Mutex<BTreeMap<Key, Sent>>);
 
-/// A line of `adjacent export`, of which the auditor reads this much.
+/// The fields of a line of `adjacent export` that the audit reads.
 #[derive(Debug, Deserialize)]
 struct Line {
     entry: String,
@@ -39,55 +39,61 @@ struct Line {
     campaign: String,
 }
 
-/// What an audit found, all of it in order.
+/// Totals of a passed audit.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Books {
-    /// Events that were sent, each once.
+pub struct AuditSummary {
+    /// Distinct events sent.
     pub sent: usize,
-    /// Of those, events that were said to be on disk.
+    /// Distinct events acknowledged as on disk.
     pub acknowledged: usize,
-    /// Events that are on disk, with every repetition.
+    /// Events on disk, including repetitions.
     pub recorded: usize,
 }
 
-impl AddAssign for Books {
-    fn add_assign(&mut self, other: Books) {
+impl AddAssign for AuditSummary {
+    fn add_assign(&mut self, other: AuditSummary) {
         self.sent += other.sent;
         self.acknowledged += other.acknowledged;
         self.recorded += other.recorded;
     }
 }
 
-impl std::fmt::Display for Books {
+impl std::fmt::Display for AuditSummary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Books { sent, acknowledged, recorded } = self;
-        write!(f, "{sent} events sent, {acknowledged} acknowledged, {recorded} on record with ")?;
-        write!(f, "repetitions, lost 0, doubled 0, over budget 0")
+        let AuditSummary { sent, acknowledged, recorded } = self;
+        write!(f, "{sent} events sent, {acknowledged} acknowledged, {recorded} recorded ")?;
+        write!(f, "(with repetitions), 0 lost, 0 counted twice, 0 over budget")
     }
 }
 
 impl Oracle {
-    /// An event is about to be sent.
-    pub fn sends(&self, key: &Key) {
+    /// Notes that an event is about to be sent.
+    pub fn record_sent(&self, key: &Key) {
         self.0.lock().unwrap().entry(key.clone()).or_default().times += 1;
     }
 
-    /// The server said that it is on disk.
-    pub fn acknowledged(&self, key: &Key) {
+    /// Notes that the server acknowledged an event as on disk.
+    pub fn record_acknowledged(&self, key: &Key) {
         self.0.lock().unwrap().entry(key.clone()).or_default().acknowledged += 1;
     }
 
-    /// Reads a stopped server's files and panics where they differ from this book: an acknowledged
-    /// event that is not there or did not count, one that counted twice, one that nobody sent, a
-    /// campaign over its limit, a sum that differs when it is made again.
-    pub fn audit(&self, place: &Place, limits: &[(&str, u64)]) -> Books {
-        let books = self.audit_of(place, &[], limits);
+    /// Audits the files of a stopped server. Panics on an acknowledged event that is missing or did
+    /// not count, an event that counted twice or was never sent, a campaign billed over its limit,
+    /// and totals that differ when recomputed.
+    pub fn audit(&self, place: &Place, limits: &[(&str, u64)]) -> AuditSummary {
+        let summary = self.audit_export(place, &[], limits);
         recompute(place);
-        books
+        summary
     }
 
-    /// The same of what `adjacent export` reads with these arguments.
-    pub fn audit_of(&self, place: &Place, from: &[&str], limits: &[(&str, u64)]) -> Books {
+    /// The same without recomputing totals, for the data that `adjacent export` reads with these
+    /// arguments.
+    pub fn audit_export(
+        &self,
+        place: &Place,
+        from: &[&str],
+        limits: &[(&str, u64)],
+    ) -> AuditSummary {
         let out = place.path("export.ndjson");
         run(place, &[&["export", "--out", out.to_str().unwrap()], from].concat());
         let text = std::fs::read_to_string(&out).unwrap();
@@ -96,46 +102,46 @@ impl Oracle {
         for line in text.lines() {
             let line: Line = serde_json::from_str(line).unwrap();
             *billed.entry(line.campaign.clone()).or_default() += line.billed_micros;
-            assert_eq!(line.entry, "event", "nothing was given back: {line:?}");
+            assert_eq!(line.entry, "event", "unexpected credit or refund: {line:?}");
             let kinds = ["impression", "viewable", "click", "copy"];
             let kind = kinds.into_iter().find(|kind| line.kind.as_deref() == Some(kind)).unwrap();
             let cta = line.cta.clone().unwrap_or_default();
             let key = Key { decision: line.decision_id.clone().unwrap(), kind, cta };
             found.entry(key).or_default().push(line);
         }
-        let book = self.0.lock().unwrap();
-        let mut books = Books { sent: book.len(), ..Books::default() };
-        for (key, sent) in book.iter() {
+        let events = self.0.lock().unwrap();
+        let mut summary = AuditSummary { sent: events.len(), ..AuditSummary::default() };
+        for (key, sent) in events.iter() {
             let lines = found.remove(key).unwrap_or_default();
-            books.recorded += lines.len();
-            books.acknowledged += usize::from(sent.acknowledged > 0);
+            summary.recorded += lines.len();
+            summary.acknowledged += usize::from(sent.acknowledged > 0);
             let counted = lines.iter().filter(|l| l.verdict.as_deref() == Some("counted")).count();
-            assert!(lines.len() >= sent.acknowledged, "LOST {key:?}: {sent:?}, there {lines:?}");
-            assert!(counted <= 1, "DOUBLED {key:?}: {sent:?}, there {lines:?}");
-            assert!(lines.len() <= sent.times, "MADE UP {key:?}: {sent:?}, there {lines:?}");
-            // What counts once more than its money lasts is told, and billed nothing.
+            assert!(lines.len() >= sent.acknowledged, "LOST {key:?}: {sent:?}, recorded {lines:?}");
+            assert!(counted <= 1, "COUNTED TWICE {key:?}: {sent:?}, recorded {lines:?}");
+            assert!(lines.len() <= sent.times, "NEVER SENT {key:?}: {sent:?}, recorded {lines:?}");
+            // An event over the budget is recorded with that reason and not billed.
             let over = lines.iter().any(|l| l.reason.as_deref() == Some("over_budget"));
-            let due = usize::from(sent.acknowledged > 0 && !over);
-            assert!(counted >= due, "NOT COUNTED {key:?}: {sent:?}, there {lines:?}");
+            let expected = usize::from(sent.acknowledged > 0 && !over);
+            assert!(counted >= expected, "NOT COUNTED {key:?}: {sent:?}, recorded {lines:?}");
         }
-        assert!(found.is_empty(), "NOBODY SENT {found:?}");
+        assert!(found.is_empty(), "NEVER SENT {found:?}");
         for (campaign, limit) in limits {
             let billed = billed.get(*campaign).copied().unwrap_or(0);
             assert!(
                 billed <= i64::try_from(*limit).unwrap(),
-                "OVER {campaign}: {billed} > {limit}"
+                "OVER BUDGET {campaign}: {billed} > {limit}"
             );
         }
-        books
+        summary
     }
 }
 
-/// Makes the sum again from a stopped server's files, which must contradict each other nowhere.
+/// Recomputes the totals from the files of a stopped server; panics on a mismatch.
 pub fn recompute(place: &Place) {
     run(place, &["audit"]);
 }
 
-/// Runs a verb of the executable, which must end well.
+/// Runs a command of the executable; panics if it fails.
 fn run(place: &Place, arguments: &[&str]) {
     let output = place.command(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {output:?}");

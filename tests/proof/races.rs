@@ -1,5 +1,6 @@
-//! Many at once: one token from 64 browsers, every click eight times, more readers than were sold,
-//! every order of one reader's events. Each race is run on a server of its own, by barrier.
+//! Concurrent events: one token from 64 browsers, every click eight times, more readers than
+//! impressions sold, and all orders of one reader's events. Each race has its own server and starts
+//! at a barrier.
 
 use crate::Plan;
 use crate::harness::Decision;
@@ -8,7 +9,7 @@ use crate::harness::Reader;
 use crate::harness::inventory::PRICE_MICROS;
 use crate::harness::inventory::sold;
 use crate::load;
-use crate::oracle::Books;
+use crate::oracle::AuditSummary;
 use crate::oracle::Oracle;
 use crate::scene::Scene;
 use std::collections::BTreeSet;
@@ -16,32 +17,33 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-/// Rounds of one run.
+/// Rounds per run.
 const ROUNDS: usize = 10;
-/// Browsers with the same token.
+/// Browsers that report the same token.
 const BROWSERS: usize = 64;
-/// Decisions whose clicks are raced, and how often each is clicked.
+/// Number of decisions, and how often each is clicked.
 const CLICKED: (usize, usize) = (20, 8);
-/// Impressions that are sold, and pages that ask for them.
+/// Impressions sold, and decisions requested.
 const SOLD: (u64, usize) = (10, 60);
 
-/// Runs every race as often as is asked for, and audits each.
+/// Runs all races in every round and audits each.
 pub fn run(plan: &Plan) -> String {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let rounds = plan.times(ROUNDS);
-    let mut books = Books::default();
+    let rounds = plan.scaled(ROUNDS);
+    let mut summary = AuditSummary::default();
     for _ in 0..rounds {
-        for race in [Race::OneToken, Race::Clicks, Race::Sold] {
-            books += runtime.block_on(race.run(plan));
+        for race in [Race::OneToken, Race::Clicks, Race::Oversold] {
+            summary += runtime.block_on(race.run(plan));
         }
     }
     let (orders, more) = runtime.block_on(every_order(plan));
-    books += more;
+    summary += more;
     let (decisions, clicks) = CLICKED;
-    let (sold, asked) = SOLD;
+    let (sold, requested) = SOLD;
     format!(
         "{rounds} rounds of {BROWSERS} browsers with one token, {decisions} decisions clicked \
-         {clicks} times each, {sold} sold and {asked} asked for; {orders} orders, one bill; {books}"
+         {clicks} times each, {sold} sold and {requested} requested; {orders} event orders with the \
+         same bill; {summary}"
     )
 }
 
@@ -49,20 +51,20 @@ pub fn run(plan: &Plan) -> String {
 enum Race {
     OneToken,
     Clicks,
-    Sold,
+    Oversold,
 }
 
 impl Race {
-    async fn run(self, plan: &Plan) -> Books {
+    async fn run(self, plan: &Plan) -> AuditSummary {
         let scene = Scene::new(plan, "races");
-        let limit = if self == Race::Sold { SOLD.0 } else { 1_000 };
-        scene.sells(&sold(limit));
+        let limit = if self == Race::Oversold { SOLD.0 } else { 1_000 };
+        scene.use_inventory(&sold(limit));
         let process = scene.serve();
         let oracle = Arc::new(Oracle::default());
         let billed = match self {
             Race::OneToken => one_token(&process, &oracle).await,
             Race::Clicks => clicks(&process, &oracle).await,
-            Race::Sold => more_than_sold(&process, &oracle).await,
+            Race::Oversold => oversold(&process, &oracle).await,
         };
         let scrape = process.scrape().await;
         scrape.assert_every_event_is_accounted_for();
@@ -72,8 +74,8 @@ impl Race {
     }
 }
 
-/// Every one of these at the same moment, each by a browser of its own; all must be on disk.
-async fn at_once(oracle: &Arc<Oracle>, all: Vec<(Decision, &'static str, &'static str)>) {
+/// Reports all events at the same moment, each from its own browser; all must be recorded.
+async fn report_at_once(oracle: &Arc<Oracle>, all: Vec<(Decision, &'static str, &'static str)>) {
     let barrier = Arc::new(Barrier::new(all.len()));
     let mut race = JoinSet::new();
     for (decision, kind, cta) in all {
@@ -85,7 +87,7 @@ async fn at_once(oracle: &Arc<Oracle>, all: Vec<(Decision, &'static str, &'stati
         });
     }
     for ack in race.join_all().await {
-        // A click may be redirected before its record is on disk, and says so.
+        // A click may be redirected, unacknowledged, before its record is on disk.
         assert!(ack.recorded || ack.status == 302, "{ack:?}");
     }
 }
@@ -96,17 +98,17 @@ async fn unit(process: &Process) -> Decision {
     decision
 }
 
-/// One impression is billed.
+/// Exactly one impression is billed.
 async fn one_token(process: &Process, oracle: &Arc<Oracle>) -> u64 {
     let unit = unit(process).await;
-    at_once(oracle, vec![(unit, "impression", ""); BROWSERS]).await;
+    report_at_once(oracle, vec![(unit, "impression", ""); BROWSERS]).await;
     let scrape = process.scrape().await;
     assert_eq!(scrape.events("impression", "counted"), 1);
     assert_eq!(scrape.events("impression", "duplicate"), BROWSERS as u64 - 1);
     1
 }
 
-/// Each decision's click counts once, whatever comes beside it.
+/// The click of each decision counts once.
 async fn clicks(process: &Process, oracle: &Arc<Oracle>) -> u64 {
     let (decisions, times) = CLICKED;
     let mut all = Vec::new();
@@ -116,30 +118,30 @@ async fn clicks(process: &Process, oracle: &Arc<Oracle>) -> u64 {
         assert!(seen.recorded);
         all.extend(vec![(unit, "click", "primary"); times]);
     }
-    at_once(oracle, all).await;
+    report_at_once(oracle, all).await;
     let counted = process.scrape().await.events("click", "counted");
     assert_eq!(counted, decisions as u64);
     counted
 }
 
-/// As many are billed as were sold, and every one of these.
-async fn more_than_sold(process: &Process, oracle: &Arc<Oracle>) -> u64 {
-    let (sold, asked) = SOLD;
-    let asks =
-        (0..asked).map(|_| async { load::decide(&Reader::new(), &process.public).await.unwrap() });
-    let units = futures_util::future::join_all(asks).await;
+/// Exactly as many impressions are billed as were sold.
+async fn oversold(process: &Process, oracle: &Arc<Oracle>) -> u64 {
+    let (sold, requested) = SOLD;
+    let requests = (0..requested)
+        .map(|_| async { load::decide(&Reader::new(), &process.public).await.unwrap() });
+    let units = futures_util::future::join_all(requests).await;
     let filled = units.into_iter().filter(|unit| unit.sponsor() == "zahid-host");
     let filled: Vec<_> = filled.map(|unit| (unit, "impression", "")).collect();
-    assert!(filled.len() as u64 >= sold, "{} of {asked} were filled", filled.len());
-    at_once(oracle, filled).await;
+    assert!(filled.len() as u64 >= sold, "only {} of {requested} filled", filled.len());
+    report_at_once(oracle, filled).await;
     sold
 }
 
-/// Impression, viewable, click, copy and a repetition of the first in all their orders: the bill
-/// and what counts are the same.
-async fn every_order(plan: &Plan) -> (usize, Books) {
+/// Impression, viewable, click, copy and a second impression in every order: the same events count
+/// and the bill is the same.
+async fn every_order(plan: &Plan) -> (usize, AuditSummary) {
     let scene = Scene::new(plan, "orders");
-    scene.sells(&sold(1_000));
+    scene.use_inventory(&sold(1_000));
     let process = scene.serve();
     let oracle = Oracle::default();
     let reader = Reader::new();
@@ -162,7 +164,7 @@ async fn every_order(plan: &Plan) -> (usize, Books) {
     (orders.len(), oracle.audit(&scene, &[("zahid-launch", 1_000 * PRICE_MICROS)]))
 }
 
-/// All orders of what is behind `from`.
+/// Collects all permutations of the events from index `from` on.
 fn permute(events: &mut Vec<&'static str>, from: usize, orders: &mut BTreeSet<Vec<&'static str>>) {
     if from == events.len() {
         orders.insert(events.clone());

@@ -1,4 +1,4 @@
-//! A folder that a scenario runs in, kept when the scenario fails, and how calls are made to fail.
+//! The folder in which a scenario runs, preserved on failure, and system call fault injection.
 
 use crate::Plan;
 use crate::harness::inventory::pictures_into;
@@ -9,19 +9,20 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The library that moves a process's clock.
-pub const CLOCK: &[&str] = &["bash", "-c", "ls /usr/lib/*/faketime/libfaketimeMT.so.1"];
+/// Succeeds where libfaketime, which moves the clock of a process, is installed.
+pub const CLOCK_PROBE: &[&str] = &["bash", "-c", "ls /usr/lib/*/faketime/libfaketimeMT.so.1"];
 
-/// A place that is copied to `target/proof` when its scenario panics.
+/// A place whose files are copied to `target/proof` if its scenario panics.
 pub struct Scene {
     /// Unmounted before its folder is removed.
     disk: Option<Mounted>,
     place: Place,
-    keep: PathBuf,
+    failure_copy: PathBuf,
 }
 
 impl Scene {
-    /// A folder for one part of a scenario: small segments, a busy bookkeeper, nothing too fast.
+    /// A place for one part of a scenario, with small segments, frequent reconciliation and no
+    /// minimum time before viewable and click events.
     pub fn new(plan: &Plan, name: &str) -> Scene {
         let place = Place::new()
             .set("ADJACENT__STORE__SEGMENT_BYTES", "65536")
@@ -32,44 +33,44 @@ impl Scene {
         Scene {
             disk: None,
             place,
-            keep: target.join("proof").join(format!("{name}-{}", plan.seed)),
+            failure_copy: target.join("proof").join(format!("{name}-{}", plan.seed)),
         }
     }
 
-    /// With another setting.
+    /// Adds a setting as an environment variable.
     pub fn set(mut self, name: &str, value: &str) -> Scene {
         self.place.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Its data directory is on a disk of this size, such as `8m`.
-    pub fn on_a_disk_of(mut self, size: &str) -> Scene {
+    /// Puts the data directory on a file system of this size, such as `8m`.
+    pub fn on_disk_of(mut self, size: &str) -> Scene {
         self.disk = Some(Mounted::over(&self.place, size));
         self
     }
 
-    /// The disk of its own.
+    /// The file system of the data directory.
     pub fn disk(&self) -> &Mounted {
-        self.disk.as_ref().expect("it is on a disk of its own")
+        self.disk.as_ref().expect("made by `on_disk_of`")
     }
 
-    /// Its clock is moved by [`clock_says`](Scene::clock_says).
-    pub fn on_a_clock_of_its_own(self) -> Scene {
+    /// Makes the clock of the process settable by [`set_clock`](Scene::set_clock).
+    pub fn with_fake_clock(self) -> Scene {
         let clock = self.path("clock").display().to_string();
-        self.clock_says("+0");
-        self.set("LD_PRELOAD", library().to_str().unwrap())
+        self.set_clock("+0");
+        self.set("LD_PRELOAD", faketime_library().to_str().unwrap())
             .set("FAKETIME_TIMESTAMP_FILE", &clock)
             .set("FAKETIME_NO_CACHE", "1")
             .set("FAKETIME_DONT_FAKE_MONOTONIC", "1")
     }
 
-    /// Moves the clock, by `+1h`, say, also while the process lives.
-    pub fn clock_says(&self, time: &str) {
+    /// Sets the clock to an offset such as `+1h`, also while the process runs.
+    pub fn set_clock(&self, time: &str) {
         std::fs::write(self.path("clock"), format!("{time}\n")).unwrap();
     }
 
-    /// This inventory in place of the example's files.
-    pub fn sells(&self, inventory: &str) {
+    /// Replaces the example inventory.
+    pub fn use_inventory(&self, inventory: &str) {
         let folder = self.place.path("config/inventory");
         std::fs::remove_dir_all(&folder).unwrap();
         std::fs::create_dir(&folder).unwrap();
@@ -89,28 +90,31 @@ impl Deref for Scene {
 impl Drop for Scene {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            std::fs::create_dir_all(self.keep.parent().unwrap()).ok();
+            std::fs::create_dir_all(self.failure_copy.parent().unwrap()).ok();
             let mut copy = Command::new("cp");
-            copy.args(["-r", "--no-target-directory"]).arg(self.place.path("")).arg(&self.keep);
-            let copied = copy.status();
-            println!("kept in {}: {}", self.keep.display(), copied.is_ok_and(|s| s.success()));
+            copy.args(["-r", "--no-target-directory"])
+                .arg(self.place.path(""))
+                .arg(&self.failure_copy);
+            let copied = copy.status().is_ok_and(|status| status.success());
+            let path = self.failure_copy.display();
+            println!("{} {path}", if copied { "files copied to" } else { "cannot copy files to" });
         }
     }
 }
 
-fn library() -> PathBuf {
+fn faketime_library() -> PathBuf {
     let folders = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
     let mut found = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
     found.find(|path| path.exists()).unwrap()
 }
 
-/// `strace` with one injection, such as `fdatasync:signal=KILL:when=3`. The tracer is a grandchild:
-/// the executable stays ours, with its own process id.
-pub fn injecting(injection: &str) -> Vec<String> {
+/// The `strace` command line for an injection such as `fdatasync:signal=KILL:when=3`. The tracer runs
+/// as a grandchild, so that the executable remains our direct child.
+pub fn strace_injecting(injection: &str) -> Vec<String> {
     let (call, _) = injection.split_once(':').unwrap();
     let trace = format!("trace={call}");
     let inject = format!("inject={injection}");
-    // Without `--seccomp-bpf`: with it, only the first thread's calls are counted (strace 6.1).
+    // Not `--seccomp-bpf`: with it, only calls of the first thread are counted (strace 6.1).
     let options = ["strace", "-D", "-f", "-qqq", "-o", "/dev/null"];
     let all = options.into_iter().chain(["-e", &trace, "-e", &inject]);
     all.map(str::to_owned).collect()

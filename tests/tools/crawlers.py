@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes src/traffic/crawlers.txt and tests/data/crawlers.txt from a package of npm.
+"""Writes src/traffic/crawlers.txt and tests/data/crawlers.txt from an npm package.
 
     npm pack crawler-user-agents   # unpacked into ./package
     tests/tools/crawlers.py package src/traffic/crawlers.txt tests/data/crawlers.txt
 
-The first file holds one regular expression a line: every pattern of the list, except plain texts that
-hold one of the words which `src/traffic/agents.rs` looks for anyway. The second holds every agent that
-the list gives as an example, one a line, to be recognised by the tests.
+The first file has one regular expression per line: every pattern of the list, except literals that contain
+a word which `src/traffic/agents.rs` searches for anyway. The second has all example user agents of the list,
+one per line, which the tests expect to be recognised.
 """
 import json
 import re
@@ -15,7 +15,7 @@ import sys
 package, patterns_path, agents_path = sys.argv[1:4]
 entries = json.load(open(f"{package}/crawler-user-agents.json"))
 version = json.load(open(f"{package}/package.json"))["version"]
-# "bot" is left out where a "u" precedes it: such a text might name a phone (see agents.rs).
+# Not "bot" after "u": such a user agent may name a phone (see agents.rs).
 words = re.compile("(?<!u)bot|crawl|spider|headless|preview|monitor", re.IGNORECASE)
 plain = re.compile(r"(?:[^\\\[\](){}*+?.|^$]|\\[^A-Za-z0-9])*")
 

@@ -1,4 +1,4 @@
-//! A real Redis Cluster and real sentinels on loopback, ended when they are dropped.
+//! A real Redis Cluster and real Redis Sentinels on loopback; dropping them ends the processes.
 
 use super::PATIENCE;
 use super::ports::free_port;
@@ -12,17 +12,17 @@ use std::time::Duration;
 use std::time::Instant;
 use tempfile::TempDir;
 
-/// A node: its port and its process.
+/// A Redis process and its ports.
 struct Node {
     port: u16,
-    /// Where nodes of a cluster talk to each other.
+    /// Port of the cluster bus, which connects the nodes to each other.
     bus: u16,
     child: Child,
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // One that was killed is gone already.
+        // Fails if the process was killed before.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -38,21 +38,22 @@ fn start(program: &str, folder: &Path, arguments: &[&str]) -> Child {
         .unwrap_or_else(|error| panic!("{program}: {error}"))
 }
 
-fn ask(port: u16, words: &[&str]) -> String {
+fn redis_cli(port: u16, arguments: &[&str]) -> String {
     let port = port.to_string();
-    let output = Command::new("redis-cli").args(["-p", &port]).args(words).output().unwrap();
+    let output = Command::new("redis-cli").args(["-p", &port]).args(arguments).output().unwrap();
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-pub fn wait_for(what: &str, mut look: impl FnMut() -> bool) {
+/// Polls `check` until it returns true; panics with the awaited `state` after a minute.
+pub fn wait_for(state: &str, mut check: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE * 3;
-    while !look() {
-        assert!(Instant::now() < end, "in vain waited for: {what}");
+    while !check() {
+        assert!(Instant::now() < end, "timed out waiting for: {state}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// How a node of a cluster is started.
+/// Command-line arguments of a cluster node.
 fn arguments(port: u16, bus: u16) -> Vec<String> {
     let (port, bus) = (port.to_string(), bus.to_string());
     [
@@ -71,64 +72,65 @@ fn arguments(port: u16, bus: u16) -> Vec<String> {
     .collect()
 }
 
-/// Three primaries, each with a replica unless said otherwise.
+/// Three primaries, each with a replica (except in [`Cluster::of_primaries`]).
 pub struct Cluster {
     nodes: Vec<Node>,
     folder: TempDir,
 }
 
 impl Cluster {
-    /// Starts one and waits until it serves all slots.
+    /// Starts a cluster and waits until it serves all slots.
     pub fn start() -> Cluster {
-        Cluster::of(6)
+        Cluster::with_nodes(6)
     }
 
-    /// Three primaries alone: no failover, and a quicker start.
+    /// Starts three primaries without replicas: faster, but no failover.
     pub fn of_primaries() -> Cluster {
-        Cluster::of(3)
+        Cluster::with_nodes(3)
     }
 
-    fn of(count: usize) -> Cluster {
+    fn with_nodes(count: usize) -> Cluster {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("keys")).unwrap();
         let nodes: Vec<Node> = (0..count)
             .map(|number| {
                 let (port, bus) = (free_port(), free_port());
-                let place = folder.path().join(number.to_string());
-                std::fs::create_dir(&place).unwrap();
+                let node_folder = folder.path().join(number.to_string());
+                std::fs::create_dir(&node_folder).unwrap();
                 let arguments = arguments(port, bus);
                 let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-                let child = start("redis-server", &place, &arguments);
+                let child = start("redis-server", &node_folder, &arguments);
                 Node { port, bus, child }
             })
             .collect();
         for node in &nodes {
-            wait_for("a node", || ask(node.port, &["PING"]) == "PONG");
+            wait_for("a cluster node", || redis_cli(node.port, &["PING"]) == "PONG");
         }
         let hosts: Vec<String> =
             nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
-        let made = Command::new("redis-cli")
+        let created = Command::new("redis-cli")
             .args(["--cluster", "create"])
             .args(&hosts)
             .args(["--cluster-replicas", if count > 3 { "1" } else { "0" }, "--cluster-yes"])
             .output()
             .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stdout));
         let cluster = Cluster { nodes, folder };
         for node in &cluster.nodes {
             wait_for("all slots", || {
-                ask(node.port, &["CLUSTER", "INFO"]).contains("cluster_state:ok")
+                redis_cli(node.port, &["CLUSTER", "INFO"]).contains("cluster_state:ok")
             });
         }
-        wait_for("replicas in step", || {
-            let roles = cluster.nodes.iter().map(|node| ask(node.port, &["ROLE"]));
+        wait_for("synchronised replicas", || {
+            let roles = cluster.nodes.iter().map(|node| redis_cli(node.port, &["ROLE"]));
             roles.filter(|role| role.starts_with("slave") && role.contains("connected")).count()
                 == count - 3
         });
         cluster
     }
 
-    /// Kills a primary as a power cut would; its replica takes over. Says which it was.
+    /// Kills a primary without a clean shutdown, so that its replica takes over. Returns the index
+    /// of the killed node.
     pub fn kill_a_primary(&mut self) -> usize {
         let at = self.primaries()[0];
         self.nodes[at].child.kill().unwrap();
@@ -136,8 +138,8 @@ impl Cluster {
         at
     }
 
-    /// Stops a primary for so long that its replica takes over, then lets it go on: what it took
-    /// in between is lost to all, which is what a partition does.
+    /// Suspends a primary until its replica takes over, then resumes it. As in a network partition,
+    /// writes that it accepted in between are lost.
     pub fn freeze_a_primary(&mut self, pause: Duration) {
         let pid = self.nodes[self.primaries()[0]].child.id().to_string();
         let signal = |name: &str| {
@@ -149,21 +151,21 @@ impl Cluster {
         signal("CONT");
     }
 
-    /// Starts a node again that was killed, with nothing in it: it becomes a replica.
+    /// Restarts a killed node without data: it becomes a replica.
     pub fn revive(&mut self, at: usize) {
-        let place = self.folder.path().join(at.to_string());
+        let node_folder = self.folder.path().join(at.to_string());
         let arguments = arguments(self.nodes[at].port, self.nodes[at].bus);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        self.nodes[at].child = start("redis-server", &place, &arguments);
+        self.nodes[at].child = start("redis-server", &node_folder, &arguments);
     }
 
-    /// Waits until all slots are served by those that live.
+    /// Waits until the other nodes serve all slots without the killed node `without`.
     pub fn heals(&self, without: usize) {
-        let living = self.nodes.iter().enumerate().filter(|(at, _)| *at != without);
-        for (_, node) in living {
+        let alive = self.nodes.iter().enumerate().filter(|(at, _)| *at != without);
+        for (_, node) in alive {
             wait_for("a failover", || {
-                let nodes = ask(node.port, &["CLUSTER", "NODES"]);
-                let state = ask(node.port, &["CLUSTER", "INFO"]);
+                let nodes = redis_cli(node.port, &["CLUSTER", "NODES"]);
+                let state = redis_cli(node.port, &["CLUSTER", "INFO"]);
                 let primaries =
                     nodes.lines().filter(|line| line.contains("master") && !line.contains("fail"));
                 state.contains("cluster_state:ok") && primaries.count() == 3
@@ -171,11 +173,11 @@ impl Cluster {
         }
     }
 
-    /// The primaries that live, by their place.
+    /// Indices of the live primaries.
     fn primaries(&self) -> Vec<usize> {
         let nodes = self.nodes.iter().enumerate();
         nodes
-            .filter(|(_, node)| ask(node.port, &["ROLE"]).starts_with("master"))
+            .filter(|(_, node)| redis_cli(node.port, &["ROLE"]).starts_with("master"))
             .map(|(at, _)| at)
             .collect()
     }
@@ -193,7 +195,7 @@ impl Store for Cluster {
     }
 }
 
-/// A primary, a replica, and three sentinels that watch them; unless said otherwise.
+/// A primary, a replica and three sentinels that monitor them (fewer in [`Sentinels::alone`]).
 pub struct Sentinels {
     servers: Vec<Node>,
     sentinels: Vec<Node>,
@@ -201,24 +203,25 @@ pub struct Sentinels {
 }
 
 impl Sentinels {
-    /// Starts them and waits until all know each other.
+    /// Starts all processes and waits until the sentinels have discovered each other.
     pub fn start() -> Sentinels {
-        Sentinels::of(3)
+        Sentinels::with_count(3)
     }
 
-    /// A primary and one sentinel that names it: no failover, and a quicker start.
+    /// Starts a primary and one sentinel: faster, but no failover.
     pub fn alone() -> Sentinels {
-        Sentinels::of(1)
+        Sentinels::with_count(1)
     }
 
-    fn of(count: usize) -> Sentinels {
+    fn with_count(count: usize) -> Sentinels {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("keys")).unwrap();
-        let server = |of: Option<u16>| {
+        let server = |primary_port: Option<u16>| {
             let port = free_port();
-            let place = folder.path().join(port.to_string());
-            std::fs::create_dir(&place).unwrap();
-            let (port_text, primary) = (port.to_string(), of.map(|of| format!("127.0.0.1 {of}")));
+            let node_folder = folder.path().join(port.to_string());
+            std::fs::create_dir(&node_folder).unwrap();
+            let (port_text, primary) =
+                (port.to_string(), primary_port.map(|port| format!("127.0.0.1 {port}")));
             let mut arguments = vec![
                 "--port",
                 &port_text,
@@ -234,37 +237,40 @@ impl Sentinels {
             if let Some(primary) = &primary {
                 arguments.extend(["--replicaof", primary]);
             }
-            let node = Node { port, bus: 0, child: start("redis-server", &place, &arguments) };
-            wait_for("a server", || ask(port, &["PING"]) == "PONG");
+            let node =
+                Node { port, bus: 0, child: start("redis-server", &node_folder, &arguments) };
+            wait_for("a Redis server", || redis_cli(port, &["PING"]) == "PONG");
             node
         };
         let primary = server(None);
         let mut servers = vec![primary];
         if count > 1 {
             let replica = server(Some(servers[0].port));
-            wait_for("a replica in step", || ask(replica.port, &["ROLE"]).contains("connected"));
+            wait_for("a synchronised replica", || {
+                redis_cli(replica.port, &["ROLE"]).contains("connected")
+            });
             servers.push(replica);
         }
         let quorum = count.div_ceil(2);
         let sentinels: Vec<Node> = (0..count)
             .map(|_| {
                 let port = free_port();
-                let place = folder.path().join(port.to_string());
-                std::fs::create_dir(&place).unwrap();
+                let node_folder = folder.path().join(port.to_string());
+                std::fs::create_dir(&node_folder).unwrap();
                 let text = format!(
                     "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {} {quorum}\n\
                      sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 5000\n",
                     servers[0].port
                 );
-                std::fs::write(place.join("sentinel.conf"), text).unwrap();
-                let child = start("redis-server", &place, &["sentinel.conf", "--sentinel"]);
+                std::fs::write(node_folder.join("sentinel.conf"), text).unwrap();
+                let child = start("redis-server", &node_folder, &["sentinel.conf", "--sentinel"]);
                 Node { port, bus: 0, child }
             })
             .collect();
         for sentinel in &sentinels {
-            wait_for("sentinels that know each other", || {
-                let known = ask(sentinel.port, &["SENTINEL", "CKQUORUM", "main"]);
-                let replicas = ask(sentinel.port, &["SENTINEL", "REPLICAS", "main"]);
+            wait_for("sentinels that have discovered each other", || {
+                let known = redis_cli(sentinel.port, &["SENTINEL", "CKQUORUM", "main"]);
+                let replicas = redis_cli(sentinel.port, &["SENTINEL", "REPLICAS", "main"]);
                 known.starts_with(&format!("OK {count}"))
                     && (count == 1 || replicas.contains("slave"))
             });
@@ -272,18 +278,18 @@ impl Sentinels {
         Sentinels { servers, sentinels, folder }
     }
 
-    /// Stops the replica in the middle of whatever it does; it goes on when the answer is dropped.
-    pub fn stop_the_replica(&self) -> Stopped {
+    /// Suspends the replica; it resumes when the returned guard is dropped.
+    pub fn stop_the_replica(&self) -> Suspended {
         let pid = self.servers[1].child.id();
         signal("STOP", pid);
-        Stopped(pid)
+        Suspended(pid)
     }
 
-    /// Kills the primary as a power cut would, and waits until the replica is the primary.
+    /// Kills the primary without a clean shutdown and waits until the replica is promoted.
     pub fn fails_over(&mut self) {
         self.servers[0].child.kill().unwrap();
         self.servers[0].child.wait().unwrap();
-        wait_for("a failover", || ask(self.servers[1].port, &["ROLE"]).starts_with("master"));
+        wait_for("a failover", || redis_cli(self.servers[1].port, &["ROLE"]).starts_with("master"));
     }
 }
 
@@ -299,10 +305,10 @@ impl Store for Sentinels {
     }
 }
 
-/// A process that stands still until this is dropped.
-pub struct Stopped(u32);
+/// A suspended process (`SIGSTOP`); resumed when this is dropped.
+pub struct Suspended(u32);
 
-impl Drop for Stopped {
+impl Drop for Suspended {
     fn drop(&mut self) {
         signal("CONT", self.0);
     }

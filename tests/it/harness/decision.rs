@@ -1,9 +1,9 @@
-//! A decision as its page received it.
+//! A decision as the page received it.
 
 use serde_json::Value;
 use serde_json::json;
 
-/// The answer for one placement.
+/// The decision for one placement.
 #[derive(Clone, Debug)]
 pub struct Decision(pub Value);
 
@@ -16,12 +16,12 @@ impl Decision {
         self.text("/decision_id")
     }
 
-    /// Why there is no unit; empty where there is one.
+    /// The no-fill reason; empty if the decision is filled.
     pub fn reason(&self) -> &str {
         self.0["reason"].as_str().unwrap_or("")
     }
 
-    /// Who is shown; empty where nobody is.
+    /// Id of the advertiser; empty for a no-fill.
     pub fn sponsor(&self) -> &str {
         self.0["advertiser"]["id"].as_str().unwrap_or("")
     }
@@ -52,11 +52,11 @@ impl Decision {
 
     pub fn click_url(&self, cta: &str) -> &str {
         let ctas = self.0["creative"]["ctas"].as_array().unwrap();
-        let found = ctas.iter().find(|one| one["id"] == cta);
-        found.and_then(|one| one["click_url"].as_str()).unwrap()
+        let found = ctas.iter().find(|candidate| candidate["id"] == cta);
+        found.and_then(|cta| cta["click_url"].as_str()).unwrap()
     }
 
-    /// Every address that reports something of it.
+    /// Every URL that reports an event of this decision.
     pub fn urls(&self) -> Vec<String> {
         let mut urls = vec![self.impression_url().to_owned(), self.viewable_url().to_owned()];
         let ctas = self.0["creative"]["ctas"].as_array().unwrap();
@@ -65,15 +65,15 @@ impl Decision {
         urls
     }
 
-    /// The text at a JSON pointer.
+    /// The string at a JSON pointer.
     pub fn text(&self, pointer: &str) -> &str {
         self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| {
-            panic!("{pointer} is no text in {:#}", self.0);
+            panic!("{pointer} is not a string in {:#}", self.0);
         })
     }
 }
 
-/// The reference page: a European story on AI infrastructure, with a reader in Germany.
+/// The reference page: a European article on AI infrastructure, with a reader in Germany.
 pub fn reference() -> Value {
     json!({
         "publisher": "eu-tech-news",
@@ -90,7 +90,7 @@ pub fn reference() -> Value {
     })
 }
 
-/// The reference page about something else.
+/// The reference page with another topic and no entities.
 pub fn page_on(topic: &str) -> Value {
     let mut page = reference();
     page["page"]["topics"] = json!([topic]);
@@ -98,7 +98,7 @@ pub fn page_on(topic: &str) -> Value {
     page
 }
 
-/// The reference page with one thing changed, at a JSON pointer whose parent exists.
+/// The reference page with one value set at a JSON pointer, whose parent must exist.
 pub fn reference_with(pointer: &str, value: Value) -> Value {
     let mut page = reference();
     let (parent, name) = pointer.rsplit_once('/').unwrap();

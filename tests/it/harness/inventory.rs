@@ -1,17 +1,17 @@
-//! The example inventory as text, to change before it is served.
+//! The example inventory as TOML text, for tests that change it before serving.
 
 use std::path::Path;
 
 const FILES: [&str; 6] = ["topics", "entities", "publishers", "house", "others", "zahid-host"];
 
-/// The whole example in one file.
+/// The whole example inventory as one document.
 pub fn example() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/inventory");
     let read = |name: &&str| std::fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
     FILES.iter().map(read).collect::<Vec<_>>().join("\n")
 }
 
-/// Puts the example's pictures beside an inventory in a folder.
+/// Copies the example's images into a folder with an inventory file.
 pub fn pictures_into(folder: &Path) {
     let to = folder.join("pictures");
     std::fs::create_dir_all(&to).unwrap();
@@ -22,27 +22,27 @@ pub fn pictures_into(folder: &Path) {
     }
 }
 
-/// The example with one passage replaced.
+/// The example with the first occurrence of `from` replaced.
 pub fn changed(from: &str, to: &str) -> String {
     replaced(&example(), from, to)
 }
 
-/// A text with one passage replaced, which must be there.
+/// Replaces the first occurrence of `from`, which must exist.
 pub fn replaced(text: &str, from: &str, to: &str) -> String {
-    assert!(text.contains(from), "{from}");
+    assert!(text.contains(from), "not found: {from}");
     text.replacen(from, to, 1)
 }
 
-/// The example in which the reference sponsor has bought `impressions` and no more.
+/// The example with a lifetime budget of the reference campaign that pays for `impressions`.
 pub fn sold(impressions: u64) -> String {
     let budget = "budget = { lifetime_micros = 5_000_000_000, daily_micros = 200_000_000 }";
     changed(budget, &format!("budget = {{ lifetime_micros = {} }}", impressions * PRICE_MICROS))
 }
 
-/// What one of the reference sponsor's impressions costs, in micros.
+/// Price of one impression of the reference campaign, in micros.
 pub const PRICE_MICROS: u64 = 8_000;
 
-/// The example in which `eu-tech-news` names the origins of its pages.
+/// The example in which `eu-tech-news` declares the origins of its pages.
 pub fn with_origins() -> String {
     let line = "page_urls = \"path\"";
     let origins = "origins = [\"https://news.example\"]\nstaging_origins = [\"https://staging.news.example\"]";

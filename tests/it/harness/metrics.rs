@@ -1,8 +1,8 @@
-//! One scrape, as a program reads it.
+//! A parsed scrape of the metrics endpoint.
 
 use std::collections::BTreeMap;
 
-/// Series and their values.
+/// Values by series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scrape(pub BTreeMap<String, f64>);
 
@@ -16,17 +16,19 @@ impl Scrape {
         Scrape(series.collect())
     }
 
-    /// The value of a series written as Prometheus writes it; the series must exist.
+    /// The value of a series in the notation of the text format; the series must exist.
     pub fn value(&self, series: &str) -> f64 {
-        let known =
+        let related =
             || self.0.keys().filter(|name| name.starts_with(family(series))).collect::<Vec<_>>();
-        *self.0.get(series).unwrap_or_else(|| panic!("no series {series} among {:#?}", known()))
+        *self.0.get(series).unwrap_or_else(|| {
+            panic!("no series {series}; series of this metric: {:#?}", related())
+        })
     }
 
-    /// The same as a count.
+    /// The value of a series as a whole number.
     pub fn count(&self, series: &str) -> u64 {
         let value = self.value(series);
-        whole(value).unwrap_or_else(|| panic!("{series} is {value}"))
+        whole(value).unwrap_or_else(|| panic!("{series} is not a whole number: {value}"))
     }
 
     /// Events of a kind with a verdict.
@@ -39,24 +41,25 @@ impl Scrape {
         self.count(&format!("adjacent_invalid_events_total{{kind=\"{kind}\",reason=\"{reason}\"}}"))
     }
 
-    /// What the reference sponsor's campaign was billed, in micros.
+    /// Spend of the reference campaign, in micros.
     pub fn spent(&self) -> u64 {
         self.count("adjacent_spend_micros_total{campaign=\"zahid-launch\",currency=\"EUR\"}")
     }
 
-    /// Received = counted + duplicate + invalid + pending, for each kind, and every invalid event
-    /// has its reason; those credited afterwards counted first.
+    /// Asserts for each kind of event that received = counted + duplicate + invalid + pending and
+    /// that every invalid event has a reason. Credited events are left out of the reasons: they were
+    /// counted first.
     pub fn assert_every_event_is_accounted_for(&self) {
         for kind in ["impression", "viewable", "click", "copy", "unknown"] {
             let received =
                 self.count(&format!("adjacent_events_received_total{{kind=\"{kind}\"}}"));
             let verdicts = ["counted", "duplicate", "invalid", "pending"];
-            let judged: u64 = verdicts.iter().map(|verdict| self.events(kind, verdict)).sum();
-            assert_eq!(received, judged, "{kind}: {self:#?}");
+            let with_verdict: u64 = verdicts.iter().map(|verdict| self.events(kind, verdict)).sum();
+            assert_eq!(received, with_verdict, "{kind}: {self:#?}");
             let prefix = format!("adjacent_invalid_events_total{{kind=\"{kind}\"");
             let credited = "reason=\"credited\"";
-            let own = |name: &str| name.starts_with(&prefix) && !name.contains(credited);
-            let reasons = self.0.iter().filter(|(name, _)| own(name));
+            let is_reason = |name: &str| name.starts_with(&prefix) && !name.contains(credited);
+            let reasons = self.0.iter().filter(|(name, _)| is_reason(name));
             let reasons: f64 = reasons.map(|(_, count)| count).sum();
             assert_eq!(whole(reasons), Some(self.events(kind, "invalid")), "{kind}");
         }
@@ -67,7 +70,7 @@ fn family(series: &str) -> &str {
     series.split('{').next().unwrap_or(series)
 }
 
-/// A whole number as one; `None` for anything else.
+/// Converts a whole number; `None` for a fraction or a negative number.
 fn whole(value: f64) -> Option<u64> {
     format!("{value:.0}").parse().ok().filter(|_| value.fract() == 0.0)
 }

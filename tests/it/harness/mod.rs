@@ -1,13 +1,13 @@
-//! What black-box tests speak: servers with a data directory of their own, readers with a browser,
-//! decisions, events, scrapes.
+//! Building blocks of the black-box tests: servers with their own data directories, readers with a
+//! browser, decisions, events and scrapes.
 
 pub mod cluster;
 pub mod decision;
-pub mod expression;
 pub mod inventory;
 pub mod metrics;
 pub mod ports;
 pub mod process;
+pub mod promql;
 pub mod reader;
 pub mod redis;
 pub mod scripted;
@@ -30,17 +30,17 @@ pub use server::TestServer;
 use std::time::Duration;
 use std::time::Instant;
 
-/// How long a test waits for a state before it gives up.
+/// How long a test waits for a state before it fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Looks until `look` finds something; `what` is said when it never does.
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+/// Polls `check` until it returns a value; panics with the awaited `state` after [`PATIENCE`].
+pub async fn until<T>(state: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
-        if let Some(found) = look().await {
+        if let Some(found) = check().await {
             return found;
         }
-        assert!(Instant::now() < end, "in vain waited for: {what}");
+        assert!(Instant::now() < end, "timed out waiting for: {state}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The executable as a process: it can be killed, drained and read.
+//! The executable as a child process that a test can kill, drain and read the log of.
 
 use super::PATIENCE;
 use super::Reader;
@@ -19,14 +19,14 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 use tempfile::TempDir;
 
-/// A folder to run in: a copy of the project's configuration, and data.
+/// A working folder of the executable: a copy of the project's configuration, and its data.
 pub struct Place {
     folder: TempDir,
-    /// Overrides of settings, in the environment.
+    /// Environment variables that override settings.
     pub environment: Vec<(String, String)>,
 }
 
-/// The setting of how much room on the disk is enough for all units.
+/// Environment variable of the free disk space, in MiB, below which only house ads are served.
 pub const ENOUGH_ROOM: &str = "ADJACENT__STORE__HOUSE_ONLY_BELOW_MIB";
 
 /// A running executable.
@@ -35,7 +35,7 @@ pub struct Process {
     pub public: String,
     pub ops: String,
     log: Arc<Mutex<String>>,
-    reads: Option<JoinHandle<()>>,
+    log_reader: Option<JoinHandle<()>>,
 }
 
 impl Place {
@@ -52,14 +52,14 @@ impl Place {
                 }
             }
         }
-        // A test's readers all come from one address.
+        // All readers of a test have the same address.
         let overrides = [
             ("ADJACENT__LIMITS__IMPRESSIONS", "[]"),
             ("ADJACENT__LIMITS__CLICKS", "[]"),
             ("ADJACENT__LIMITS__FLOOD_PER_SECOND", "0"),
             ("ADJACENT__STORE__SEGMENT_BYTES", "1048576"),
             ("ADJACENT__SERVER__DRAIN_TIMEOUT_SECONDS", "5"),
-            // Nor does it matter how full the disk of a test is.
+            // The free disk space of the test host must not matter.
             (ENOUGH_ROOM, "0"),
         ];
         let environment = overrides.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -75,26 +75,26 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// Replaces a passage of a file of the configuration.
+    /// Replaces the first occurrence of `from` in a configuration file.
     pub fn change(&self, file: &str, from: &str, to: &str) {
         let path = self.path("config").join(file);
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{from}");
+        assert!(text.contains(from), "not found: {from}");
         std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
     }
 
-    /// The executable in this folder, not started yet.
+    /// A command that runs the executable in this folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.command_under(&[], arguments)
     }
 
-    /// The same, started by another program that is given first with its arguments.
-    fn command_under(&self, other: &[String], arguments: &[&str]) -> Command {
+    /// The same, started by a wrapper program, given with its arguments.
+    fn command_under(&self, wrapper: &[String], arguments: &[&str]) -> Command {
         let executable = env!("CARGO_BIN_EXE_adjacent");
-        let mut command = match other.split_first() {
-            Some((program, its)) => {
+        let mut command = match wrapper.split_first() {
+            Some((program, wrapper_arguments)) => {
                 let mut command = Command::new(program);
-                command.args(its).arg(executable);
+                command.args(wrapper_arguments).arg(executable);
                 command
             }
             None => Command::new(executable),
@@ -104,42 +104,50 @@ impl Place {
         command
     }
 
-    /// Serves on free ports; returns once it says where.
+    /// Serves on free ports; returns once the process has printed its addresses.
     pub fn serve(&self) -> Process {
-        self.serve_under(&[]).unwrap_or_else(|(status, log)| panic!("it ended, {status}: {log}"))
+        self.serve_under(&[])
+            .unwrap_or_else(|(status, log)| panic!("the server exited, {status}: {log}"))
     }
 
-    /// The same under another program, such as one that makes its calls fail; how it ended and what
-    /// it logged when it did not come so far. The other program must leave it its process id.
-    pub fn serve_under(&self, other: &[String]) -> Result<Process, (ExitStatus, String)> {
+    /// The same under a wrapper program, for example one that makes its system calls fail. Returns
+    /// exit status and log if the server does not start. The wrapper must `exec`: signals go to its
+    /// process id.
+    pub fn serve_under(&self, wrapper: &[String]) -> Result<Process, (ExitStatus, String)> {
         let ports = ["--json", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
-        let mut command = self.command_under(other, &ports);
+        let mut command = self.command_under(wrapper, &ports);
         command.args(["--inventory", "config/inventory", "--watch"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
-        let (kept, stderr) = (log.clone(), child.stderr.take().unwrap());
-        let reads = std::thread::spawn(move || {
+        let (log_copy, stderr) = (log.clone(), child.stderr.take().unwrap());
+        let log_reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
-                kept.lock().unwrap().push_str(&(line + "\n"));
+                log_copy.lock().unwrap().push_str(&(line + "\n"));
             }
         });
-        let mut said = String::new();
+        let mut output = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
-        while !said.ends_with("}\n") {
-            // What it says instead of an address is why it does not serve.
-            let read = lines.read_line(&mut said).unwrap();
-            if read == 0 || (said.ends_with("}\n") && !said.contains("\"public\"")) {
+        while !output.ends_with("}\n") {
+            // Any other document is the reason why it does not serve.
+            let read = lines.read_line(&mut output).unwrap();
+            if read == 0 || (output.ends_with("}\n") && !output.contains("\"public\"")) {
                 let status = child.wait().unwrap();
-                reads.join().unwrap();
+                log_reader.join().unwrap();
                 return Err((status, log.lock().unwrap().clone()));
             }
         }
-        // What it says later must not block it.
+        // Drain further output, so that a full pipe never blocks the process.
         std::thread::spawn(move || drop(lines.read_to_string(&mut String::new())));
-        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
-        let at = |name: &str| format!("http://{}", said[name].as_str().unwrap());
-        Ok(Process { public: at("public"), ops: at("ops"), child, log, reads: Some(reads) })
+        let addresses: serde_json::Value = serde_json::from_str(&output).unwrap();
+        let url = |name: &str| format!("http://{}", addresses[name].as_str().unwrap());
+        Ok(Process {
+            public: url("public"),
+            ops: url("ops"),
+            child,
+            log,
+            log_reader: Some(log_reader),
+        })
     }
 }
 
@@ -150,32 +158,32 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// Sends a signal by name.
+    /// Sends a signal, given by name.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// How it ends, by itself, within a deadline.
+    /// Waits for the process to exit by itself; panics after [`PATIENCE`].
     pub fn ends(&mut self) -> ExitStatus {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                self.reads.take().map(JoinHandle::join);
+                self.log_reader.take().map(JoinHandle::join);
                 return status;
             }
-            assert!(Instant::now() < end, "it does not end: {}", self.log());
+            assert!(Instant::now() < end, "the process does not exit: {}", self.log());
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
     }
 
-    /// What it logged until now.
+    /// The log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Waits until it has said something: it does so beside what it answers.
+    /// Waits until the log contains `text`; log lines may come after the reply that they belong to.
     pub async fn says(&self, text: &str) {
         until(text, async || self.log().contains(text).then_some(())).await;
     }
@@ -185,7 +193,7 @@ impl Process {
         Scrape::parse(&reply.text().await.unwrap())
     }
 
-    /// A page's call; `None` where nobody answers.
+    /// Sends a decision request; `None` if the server does not reply.
     pub async fn decide(
         &self,
         reader: &Reader,

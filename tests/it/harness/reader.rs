@@ -1,4 +1,4 @@
-//! A reader's browser: it names itself, accepts things, and follows no redirect by itself.
+//! A reader's browser: sends `User-Agent` and `Accept`, and does not follow redirects.
 
 use super::Decision;
 use reqwest::Method;
@@ -6,33 +6,32 @@ use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
 use reqwest::header::HeaderValue;
 
-/// What a browser of a person sends as `User-Agent`.
+/// `User-Agent` of a real browser.
 pub const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
-/// A browser.
+/// HTTP client that behaves like a browser.
 #[derive(Clone)]
 pub struct Reader {
     http: reqwest::Client,
 }
 
-/// The answer to an event.
+/// The response to an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ack {
     pub status: u16,
-    /// The event is on disk.
+    /// Whether the server confirmed the event as recorded (`Adjacent-Recorded: 1`).
     pub recorded: bool,
-    /// Where a click leads.
+    /// Redirect target of a click.
     pub location: Option<String>,
 }
 
 impl Reader {
-    /// A browser like any other.
+    /// A browser with default headers.
     pub fn new() -> Reader {
         Reader::with([("user-agent", AGENT), ("accept", "*/*")])
     }
 
-    /// One that sends these headers and no others; reqwest adds an `Accept` of its own unless one
-    /// is given here.
+    /// A client that sends only these headers. reqwest adds its own `Accept` unless one is given.
     pub fn with<const N: usize>(headers: [(&'static str, &str); N]) -> Reader {
         let mut all = HeaderMap::new();
         for (name, value) in headers {
@@ -46,7 +45,7 @@ impl Reader {
         Reader { http: http.unwrap() }
     }
 
-    /// A browser that also sends this.
+    /// A browser with one additional header.
     pub fn sending(name: &'static str, value: &str) -> Reader {
         Reader::with([("user-agent", AGENT), ("accept", "*/*"), (name, value)])
     }
@@ -63,12 +62,12 @@ impl Reader {
         self.http.request(method, url)
     }
 
-    /// Reports an event, or follows a click as far as its redirect.
+    /// Requests an event URL or click URL, without following the redirect.
     pub async fn fire(&self, url: &str) -> Ack {
         Ack::of(self.get(url).send().await.unwrap())
     }
 
-    /// The same, where the server may be gone.
+    /// The same; `None` if the server does not reply.
     pub async fn try_fire(&self, url: &str) -> Option<Ack> {
         self.get(url).send().await.ok().map(Ack::of)
     }

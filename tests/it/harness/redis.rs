@@ -1,4 +1,4 @@
-//! A real redis-server on a free port of loopback, ended when it is dropped.
+//! A real redis-server on a free loopback port; dropping it ends the process.
 
 use super::PATIENCE;
 use super::ports::free_port;
@@ -10,15 +10,15 @@ use std::process::Stdio;
 use std::time::Instant;
 use tempfile::TempDir;
 
-/// A store that several machines share.
+/// A Redis deployment that several instances share.
 pub trait Store {
-    /// Its address, as a setting.
+    /// URL for the setting `store.url`.
     fn url(&self) -> String;
-    /// A folder for keys that all of them have.
+    /// Folder of the keys that all instances share.
     fn keys(&self) -> PathBuf;
 }
 
-/// A running server.
+/// A running redis-server.
 pub struct Redis {
     folder: TempDir,
     port: u16,
@@ -26,7 +26,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts one that keeps nothing when it ends.
+    /// Starts a server without persistence.
     pub fn start() -> Redis {
         let port = free_port();
         let mut redis = Redis { folder: tempfile::tempdir().unwrap(), port, child: None };
@@ -35,20 +35,20 @@ impl Redis {
         redis
     }
 
-    /// Writes what it holds to a file, and hands out a copy.
+    /// Saves the data set and returns the dump.
     pub fn dump(&self) -> Vec<u8> {
         assert_eq!(self.ask(&["SAVE"]), "OK");
         std::fs::read(self.folder.path().join("dump.rdb")).unwrap()
     }
 
-    /// Starts it again with what it held when this copy was made.
+    /// Restarts the server with the data set of a dump.
     pub fn restore(&mut self, dump: &[u8]) {
         self.kill();
         std::fs::write(self.folder.path().join("dump.rdb"), dump).unwrap();
         self.again(&[]);
     }
 
-    /// Ends it as a power cut would.
+    /// Kills the server without a clean shutdown.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -56,49 +56,48 @@ impl Redis {
         }
     }
 
-    /// Stops it in the middle of whatever it does, and lets it go on.
+    /// Suspends the server for a while.
     pub fn freeze(&self, pause: std::time::Duration) {
         self.signal("STOP");
         std::thread::sleep(pause);
         self.signal("CONT");
     }
 
-    /// Sends it a signal by name.
+    /// Sends a signal, given by name.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.as_ref().expect("it runs").id().to_string();
+        let pid = self.child.as_ref().expect("the server runs").id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// How often it was asked something by a server until now: what its functions ask is left out.
+    /// Number of commands received from servers so far, without those that functions call.
     pub fn questions(&self) -> u64 {
-        let asked = ["fcall:", "fcall_ro:", "hget:", "hgetall:", "hsetnx:"];
-        let told = self.ask(&["INFO", "commandstats"]);
-        let ours = |line: &&str| {
+        let client_commands = ["fcall:", "fcall_ro:", "hget:", "hgetall:", "hsetnx:"];
+        let stats = self.ask(&["INFO", "commandstats"]);
+        let is_client_command = |line: &&str| {
             let name = line.strip_prefix("cmdstat_").unwrap_or("");
-            asked.iter().any(|asked| name.starts_with(asked))
+            client_commands.iter().any(|command| name.starts_with(command))
         };
-        let calls = told.lines().filter(ours);
+        let calls = stats.lines().filter(is_client_command);
         let calls = calls.filter_map(|line| line.split_once("calls=")?.1.split(',').next());
         calls.map(|count| count.parse::<u64>().unwrap()).sum()
     }
 
-    /// Stops it in the middle of whatever it does: connections stay, nobody answers.
+    /// Suspends the server: connections stay open without replies.
     pub fn stands_still(&self) {
         self.signal("STOP");
     }
 
-    /// Lets it go on.
+    /// Resumes a suspended server.
     pub fn goes_on(&self) {
         self.signal("CONT");
     }
 
-    /// Its port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Starts it again, on the same port.
+    /// Restarts the server on the same port with additional options. Without a saved dump it is empty.
     pub fn again(&mut self, options: &[&str]) {
         self.kill();
         let child = Command::new("redis-server")
@@ -118,10 +117,11 @@ impl Redis {
         }
     }
 
-    /// Asks it something by its own client.
-    pub fn ask(&self, words: &[&str]) -> String {
+    /// Runs a command with `redis-cli`.
+    pub fn ask(&self, arguments: &[&str]) -> String {
         let port = self.port.to_string();
-        let output = Command::new("redis-cli").args(["-p", &port]).args(words).output().unwrap();
+        let output =
+            Command::new("redis-cli").args(["-p", &port]).args(arguments).output().unwrap();
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 }

@@ -1,5 +1,5 @@
-//! A server that speaks for a real Redis, and answers one thing by a script: the batches that a
-//! machine sends. As two nodes it is a cluster whose slots are all on the first.
+//! A proxy in front of a real Redis that can replace the replies to batches of records with scripted
+//! ones. With two nodes it acts as a cluster whose slots are all on the first node.
 
 use super::redis::Redis;
 use super::redis::Store;
@@ -14,22 +14,22 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-/// What a batch is answered.
+/// A scripted reply to a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// By an error; the batch does not reach the store.
+    /// An error; the batch does not reach Redis.
     Says(&'static str),
-    /// By a redirection to the other node, `MOVED` or `ASK`.
+    /// A redirection to the other node, `MOVED` or `ASK`.
     Leads(&'static str),
-    /// By what no Redis says.
+    /// Bytes that are not valid RESP; the batch does not reach Redis.
     Garbage,
-    /// Never, though it is done.
+    /// No reply, although Redis has executed the batch.
     Silence,
-    /// By half an answer and the end of the connection, though it is done.
+    /// Half a reply and a closed connection, although Redis has executed the batch.
     Cut,
 }
 
-/// The server.
+/// The proxy.
 pub struct Scripted {
     ports: [u16; 2],
     is_cluster: bool,
@@ -38,24 +38,25 @@ pub struct Scripted {
 }
 
 struct Shared {
-    to: u16,
+    redis_port: u16,
     script: Mutex<Option<Answer>>,
-    asked: AtomicUsize,
+    batches: AtomicUsize,
 }
 
 impl Scripted {
-    /// In front of a Redis.
+    /// Starts a proxy in front of a Redis.
     pub fn before(redis: &Redis) -> Scripted {
         Scripted::start(redis, false)
     }
 
-    /// As a cluster of two nodes.
+    /// Starts a proxy that acts as a cluster of two nodes.
     pub fn cluster_before(redis: &Redis) -> Scripted {
         Scripted::start(redis, true)
     }
 
     fn start(redis: &Redis, is_cluster: bool) -> Scripted {
-        let shared = Shared { to: redis.port(), script: Mutex::default(), asked: 0.into() };
+        let shared =
+            Shared { redis_port: redis.port(), script: Mutex::default(), batches: 0.into() };
         let shared = Arc::new(shared);
         let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let ports = [0, 1].map(|at: usize| listeners[at].local_addr().unwrap().port());
@@ -71,14 +72,14 @@ impl Scripted {
         Scripted { ports, is_cluster, keys: redis.keys(), shared }
     }
 
-    /// From now on batches are answered so; `None`: by the store.
+    /// Sets the reply to further batches; `None`: the reply of Redis.
     pub fn answers(&self, answer: Option<Answer>) {
         *self.shared.script.lock().unwrap() = answer;
     }
 
-    /// How many batches came.
+    /// Number of batches received so far.
     pub fn asked(&self) -> usize {
-        self.shared.asked.load(Ordering::Acquire)
+        self.shared.batches.load(Ordering::Acquire)
     }
 }
 
@@ -94,18 +95,18 @@ impl Store for Scripted {
 }
 
 impl Shared {
-    /// One client of node `at`, one command after another.
+    /// Serves one client of node `at`, one command after another.
     fn serve(&self, mut client: TcpStream, ports: [u16; 2], at: usize) -> Option<()> {
-        let mut store = TcpStream::connect(("127.0.0.1", self.to)).ok()?;
-        let mut questions = BufReader::new(client.try_clone().ok()?);
-        let mut answers = BufReader::new(store.try_clone().ok()?);
+        let mut redis = TcpStream::connect(("127.0.0.1", self.redis_port)).ok()?;
+        let mut commands = BufReader::new(client.try_clone().ok()?);
+        let mut replies = BufReader::new(redis.try_clone().ok()?);
         loop {
-            let (words, raw) = command(&mut questions)?;
+            let (words, raw) = read_command(&mut commands)?;
             let word = |at: usize| words.get(at).map_or("", String::as_str);
             if word(0) == "CLUSTER" {
-                let (first, port) = ("*1\r\n*3\r\n:0\r\n:16383\r\n", ports[0].to_string());
+                let (slots, port) = ("*1\r\n*3\r\n:0\r\n:16383\r\n", ports[0].to_string());
                 let node = format!("*3\r\n$9\r\n127.0.0.1\r\n:{port}\r\n$2\r\nid\r\n");
-                client.write_all(format!("{first}{node}").as_bytes()).ok()?;
+                client.write_all(format!("{slots}{node}").as_bytes()).ok()?;
                 continue;
             }
             if word(0) == "ASKING" {
@@ -114,15 +115,15 @@ impl Shared {
             }
             let is_batch = word(0) == "FCALL" && word(1).ends_with("_APPEND");
             let script = self.script.lock().unwrap().filter(|_| is_batch);
-            self.asked.fetch_add(usize::from(is_batch), Ordering::AcqRel);
+            self.batches.fetch_add(usize::from(is_batch), Ordering::AcqRel);
             match script {
                 Some(Answer::Says(error)) => {
                     client.write_all(format!("-{error}\r\n").as_bytes()).ok()?;
                     continue;
                 }
                 Some(Answer::Leads(how)) if at == 0 => {
-                    let to = format!("-{how} 1 127.0.0.1:{}\r\n", ports[1]);
-                    client.write_all(to.as_bytes()).ok()?;
+                    let redirection = format!("-{how} 1 127.0.0.1:{}\r\n", ports[1]);
+                    client.write_all(redirection.as_bytes()).ok()?;
                     continue;
                 }
                 Some(Answer::Garbage) => {
@@ -131,12 +132,12 @@ impl Shared {
                 }
                 _ => {}
             }
-            store.write_all(&raw).ok()?;
+            redis.write_all(&raw).ok()?;
             let mut reply = Vec::new();
-            answer(&mut answers, &mut reply)?;
+            read_reply(&mut replies, &mut reply)?;
             match script {
                 Some(Answer::Silence) => {
-                    std::io::copy(&mut questions, &mut std::io::sink()).ok();
+                    std::io::copy(&mut commands, &mut std::io::sink()).ok();
                     return None;
                 }
                 Some(Answer::Cut) => {
@@ -149,13 +150,13 @@ impl Shared {
     }
 }
 
-/// A command: its words, the first two in capitals, and its bytes.
-fn command(from: &mut impl BufRead) -> Option<(Vec<String>, Vec<u8>)> {
+/// Reads a command: its first two words in upper case, and all its bytes.
+fn read_command(from: &mut impl BufRead) -> Option<(Vec<String>, Vec<u8>)> {
     let mut raw = Vec::new();
-    let count = number(from, &mut raw)?;
+    let count = read_number(from, &mut raw)?;
     let mut words = Vec::new();
     for at in 0..count {
-        let length = number(from, &mut raw)?;
+        let length = read_number(from, &mut raw)?;
         let begin = raw.len();
         raw.resize(begin + length + 2, 0);
         from.read_exact(&mut raw[begin..]).ok()?;
@@ -167,28 +168,28 @@ fn command(from: &mut impl BufRead) -> Option<(Vec<String>, Vec<u8>)> {
     Some((words, raw))
 }
 
-/// A line that begins with a letter and goes on with a number.
-fn number(from: &mut impl BufRead, raw: &mut Vec<u8>) -> Option<usize> {
+/// Reads a RESP header line: a type byte and a number.
+fn read_number(from: &mut impl BufRead, raw: &mut Vec<u8>) -> Option<usize> {
     let begin = raw.len();
     from.read_until(b'\n', raw).ok().filter(|read| *read > 0)?;
     std::str::from_utf8(&raw[begin + 1..]).ok()?.trim_end().parse().ok()
 }
 
-/// An answer, whatever is in it.
-fn answer(from: &mut impl BufRead, raw: &mut Vec<u8>) -> Option<()> {
+/// Reads a reply of any type.
+fn read_reply(from: &mut impl BufRead, raw: &mut Vec<u8>) -> Option<()> {
     let begin = raw.len();
     from.read_until(b'\n', raw).ok().filter(|read| *read > 0)?;
     let count: i64 =
         String::from_utf8_lossy(&raw[begin + 1..]).trim_end().parse().unwrap_or_default();
     match raw[begin] {
         b'$' if count >= 0 => {
-            let from_here = raw.len();
-            raw.resize(from_here + usize::try_from(count).unwrap() + 2, 0);
-            from.read_exact(&mut raw[from_here..]).ok()?;
+            let begin = raw.len();
+            raw.resize(begin + usize::try_from(count).unwrap() + 2, 0);
+            from.read_exact(&mut raw[begin..]).ok()?;
         }
         b'*' => {
             for _ in 0..count {
-                answer(from, raw)?;
+                read_reply(from, raw)?;
             }
         }
         _ => {}

@@ -1,4 +1,4 @@
-//! A real redis-server that speaks TLS alone, with an authority of its own.
+//! A real redis-server that accepts TLS only, with its own certificate authority.
 
 use super::cluster::wait_for;
 use super::ports::free_port;
@@ -10,28 +10,28 @@ use std::process::Command;
 use std::process::Stdio;
 use tempfile::TempDir;
 
-/// The server.
+/// A running redis-server with TLS.
 pub struct Secure {
     folder: TempDir,
     port: u16,
     kind: Kind,
     child: Child,
-    /// The sentinel that names it, and its port.
+    /// The sentinel that monitors it, and the sentinel's port.
     sentinel: Option<(Child, u16)>,
 }
 
-/// How it is reached.
+/// How clients find the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// One server.
     Single,
-    /// A primary that one sentinel names.
+    /// A primary with one sentinel.
     Sentinel,
     /// A cluster of one node.
     Cluster,
 }
 
-/// What every program is told of its certificate.
+/// TLS options of redis-server and sentinel.
 const CERTIFICATES: &str = "tls-cert-file certificate.pem
 tls-key-file key.pem
 tls-ca-cert-file ca.pem
@@ -41,25 +41,25 @@ port 0
 save \"\"
 ";
 
-fn openssl(folder: &Path, words: &str) {
-    let made = Command::new("openssl")
-        .args(words.split(' '))
+fn openssl(folder: &Path, arguments: &str) {
+    let status = Command::new("openssl")
+        .args(arguments.split(' '))
         .current_dir(folder)
         .stderr(Stdio::null())
         .status();
-    assert!(made.expect("openssl is installed").success(), "{words}");
+    assert!(status.expect("openssl is installed").success(), "{arguments}");
 }
 
-/// Starts a redis-server with a file of options.
-fn runs(folder: &Path, file: &str, options: &str, more: &[&str]) -> Child {
+/// Starts redis-server with a configuration file.
+fn start_redis(folder: &Path, file: &str, options: &str, arguments: &[&str]) -> Child {
     std::fs::write(folder.join(file), options).unwrap();
     let mut command = Command::new("redis-server");
-    command.arg(file).args(more).current_dir(folder);
+    command.arg(file).args(arguments).current_dir(folder);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("redis-server is installed")
 }
 
 impl Secure {
-    /// Starts it.
+    /// Starts a server of this kind and waits until it is ready.
     pub fn start(kind: Kind) -> Secure {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("keys")).unwrap();
@@ -78,42 +78,45 @@ impl Secure {
             let bus = free_port();
             options += &format!("cluster-enabled yes\ntls-cluster yes\ncluster-port {bus}\n");
         }
-        let child = runs(folder.path(), "server.conf", &options, &[]);
+        let child = start_redis(folder.path(), "server.conf", &options, &[]);
         let mut secure = Secure { folder, port, kind, child, sentinel: None };
-        wait_for("a server over TLS", || secure.ask(port, &["PING"]) == "PONG");
+        wait_for("a server over TLS", || secure.redis_cli(port, &["PING"]) == "PONG");
         match kind {
             Kind::Single => {}
-            Kind::Sentinel => secure.is_named(),
+            Kind::Sentinel => secure.add_sentinel(),
             Kind::Cluster => {
-                assert_eq!(secure.ask(port, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
-                let told = || secure.ask(port, &["CLUSTER", "INFO"]);
-                wait_for("a cluster", || told().contains("state:ok"));
+                assert_eq!(
+                    secure.redis_cli(port, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]),
+                    "OK"
+                );
+                let cluster_info = || secure.redis_cli(port, &["CLUSTER", "INFO"]);
+                wait_for("a cluster", || cluster_info().contains("state:ok"));
             }
         }
         secure
     }
 
-    fn is_named(&mut self) {
-        let (port, of) = (free_port(), self.port);
-        let watches = format!("sentinel monitor main 127.0.0.1 {of} 1\n");
-        let options = format!("{CERTIFICATES}tls-port {port}\ntls-replication yes\n{watches}");
-        let child = runs(self.folder.path(), "sentinel.conf", &options, &["--sentinel"]);
+    fn add_sentinel(&mut self) {
+        let (port, primary_port) = (free_port(), self.port);
+        let monitor = format!("sentinel monitor main 127.0.0.1 {primary_port} 1\n");
+        let options = format!("{CERTIFICATES}tls-port {port}\ntls-replication yes\n{monitor}");
+        let child = start_redis(self.folder.path(), "sentinel.conf", &options, &["--sentinel"]);
         self.sentinel = Some((child, port));
-        let told = || self.ask(port, &["SENTINEL", "CKQUORUM", "main"]);
-        wait_for("a sentinel over TLS", || told().starts_with("OK 1"));
+        let quorum = || self.redis_cli(port, &["SENTINEL", "CKQUORUM", "main"]);
+        wait_for("a sentinel over TLS", || quorum().starts_with("OK 1"));
     }
 
-    fn ask(&self, port: u16, words: &[&str]) -> String {
+    fn redis_cli(&self, port: u16, arguments: &[&str]) -> String {
         let port = port.to_string();
         let output = Command::new("redis-cli")
             .args(["--tls", "--cacert", "ca.pem", "-p", &port])
-            .args(words)
+            .args(arguments)
             .current_dir(self.folder.path())
             .output();
         String::from_utf8_lossy(&output.unwrap().stdout).trim().to_owned()
     }
 
-    /// The file with its authority.
+    /// File with the certificate of the authority.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }

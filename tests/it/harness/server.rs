@@ -1,4 +1,5 @@
-//! A server in this process: its own data directory, its own ports, on request its own clock.
+//! A server in the test process, with its own data directory, its own ports and optionally its own
+//! clock.
 
 use super::Ack;
 use super::Decision;
@@ -25,7 +26,7 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-/// What a server is started with.
+/// Builder of a [`TestServer`].
 pub struct Setup {
     settings: Settings,
     inventory: Option<String>,
@@ -35,13 +36,13 @@ pub struct Setup {
 
 /// A running server and a reader of its pages.
 pub struct TestServer {
-    /// Where readers reach it.
+    /// Base URL of the public listener.
     pub public: String,
-    /// Where its operator does.
+    /// Base URL of the operations listener.
     pub ops: String,
-    /// A reader.
+    /// A reader of its pages.
     pub reader: Reader,
-    /// Its verbs.
+    /// The services of the server, for calls without HTTP.
     pub inner: Arc<Server>,
     folder: Arc<TempDir>,
     clock: Option<Arc<ManualClock>>,
@@ -50,12 +51,12 @@ pub struct TestServer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a server tells once it listens.
+/// What the server thread returns once the server listens: URLs, keys and services.
 type Started = (String, String, LocalKeys, Arc<Server>);
 
 impl Default for Setup {
-    /// Free ports, small files; visitors and addresses without limits, since all of a test's come
-    /// from here.
+    /// Free ports, small segments, and no limits per visitor or address: all readers of a test have
+    /// the same address.
     fn default() -> Setup {
         let mut settings = load::settings_of("defaults", load::DEFAULTS).unwrap();
         settings.server.listen = "127.0.0.1:0".parse().unwrap();
@@ -74,44 +75,44 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// With this inventory instead of the example.
+    /// Serves this inventory instead of the example.
     pub fn inventory(mut self, text: impl Into<String>) -> Setup {
         self.inventory = Some(text.into());
         self
     }
 
-    /// With settings changed.
+    /// Changes settings.
     pub fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Setup {
         change(&mut self.settings);
         self
     }
 
-    /// With the limits of the default settings.
+    /// Restores the limits of the default settings.
     pub fn limits(self) -> Setup {
-        let usual = load::settings_of("defaults", load::DEFAULTS).unwrap().limits;
-        self.settings(|settings| settings.limits = usual)
+        let limits = load::settings_of("defaults", load::DEFAULTS).unwrap().limits;
+        self.settings(|settings| settings.limits = limits)
     }
 
-    /// On a clock that stands until the test moves it; events need not be too fast then.
-    #[expect(clippy::disallowed_methods, reason = "a hand-set clock starts at the real time")]
+    /// Uses a clock that only the test advances, which controls the time between events.
+    #[expect(clippy::disallowed_methods, reason = "the manual clock starts at the real time")]
     pub fn clock(self) -> Setup {
         self.clock_at(jiff::Timestamp::now())
     }
 
-    /// On a clock that stands at a moment.
+    /// Uses a clock that starts at `at` and that only the test advances.
     pub fn clock_at(mut self, at: jiff::Timestamp) -> Setup {
         self.clock = Some(Arc::new(ManualClock::at(at.as_millisecond())));
         self
     }
 
-    /// On the data directory of one that has ended.
+    /// Uses the data directory of a server that has stopped.
     pub fn in_folder(mut self, folder: &Arc<TempDir>) -> Setup {
         self.folder = folder.clone();
         self.settings.store.data = folder.path().join("data").display().to_string();
         self
     }
 
-    /// One of several machines: on this store, with keys that all of them have.
+    /// Makes the server one of several instances on this Redis, with shared keys.
     pub fn on(self, store: &(impl Store + ?Sized)) -> Setup {
         let (url, keys) = (store.url(), store.keys().display().to_string());
         self.settings(|settings| {
@@ -120,7 +121,7 @@ impl Setup {
         })
     }
 
-    /// Builds it without serving; it lives as long as its folder.
+    /// Builds the application without serving; the returned folder must outlive it.
     pub async fn build(self) -> (App, Arc<TempDir>) {
         let make = |latest_ms: i64| -> Arc<dyn Clock> {
             Arc::new(SystemClock::starting_at_least(latest_ms))
@@ -129,7 +130,7 @@ impl Setup {
         (app, self.folder)
     }
 
-    /// Starts it.
+    /// Starts the server and waits until it listens.
     pub async fn start(self) -> TestServer {
         let mut options = Options::default();
         if let Some(text) = &self.inventory {
@@ -138,13 +139,19 @@ impl Setup {
             pictures_into(self.folder.path());
             options.inventory = Some(path);
         }
-        let (tell, told) = oneshot::channel();
-        let (stop, stopped) = oneshot::channel();
+        let (ready, started) = oneshot::channel();
+        let (stop, stop_requested) = oneshot::channel();
         let (settings, clock) = (self.settings.clone(), self.clock.clone());
         let thread = std::thread::spawn(move || {
-            actix_web::rt::System::new().block_on(serve(settings, options, clock, tell, stopped));
+            actix_web::rt::System::new().block_on(serve(
+                settings,
+                options,
+                clock,
+                ready,
+                stop_requested,
+            ));
         });
-        let (public, ops, keys, inner) = told.await.expect("the server starts");
+        let (public, ops, keys, inner) = started.await.expect("the server starts");
         TestServer {
             public,
             ops,
@@ -163,8 +170,8 @@ async fn serve(
     settings: Settings,
     options: Options,
     clock: Option<Arc<ManualClock>>,
-    tell: oneshot::Sender<Started>,
-    stopped: oneshot::Receiver<()>,
+    ready: oneshot::Sender<Started>,
+    stop_requested: oneshot::Receiver<()>,
 ) {
     let keys = settings.store.keys().to_owned();
     let make = |latest_ms: i64| -> Arc<dyn Clock> {
@@ -178,19 +185,19 @@ async fn serve(
     let keys: LocalKeys = toml::from_str(&text).unwrap();
     let (public, ops) = (format!("http://{}", app.address), format!("http://{}", app.ops_address));
     let server = app.face().server.clone();
-    if tell.send((public, ops, keys, server)).is_ok() {
-        let asked = async { drop(stopped.await) };
-        app.run(asked).await.unwrap();
+    if ready.send((public, ops, keys, server)).is_ok() {
+        let shutdown = async { drop(stop_requested.await) };
+        app.run(shutdown).await.unwrap();
     }
 }
 
 impl TestServer {
-    /// On the example inventory.
+    /// Starts a server on the example inventory.
     pub async fn start() -> TestServer {
         Setup::default().start().await
     }
 
-    /// Stops it in good order and starts one on the same data.
+    /// Stops the server cleanly and starts another on the same data directory.
     pub async fn restart(mut self) -> TestServer {
         let settings = Settings::clone(&self.inner.settings());
         let setup = Setup {
@@ -204,7 +211,7 @@ impl TestServer {
         setup.start().await
     }
 
-    /// Stops it in good order; its data directory is there as long as what this hands out.
+    /// Stops the server cleanly; the data directory exists as long as the returned folder.
     pub fn end(mut self) -> Arc<TempDir> {
         self.stop();
         self.folder.clone()
@@ -216,26 +223,26 @@ impl TestServer {
         self.thread.take().unwrap().join().unwrap();
     }
 
-    /// The data directory.
+    /// Path of the data directory.
     pub fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data")
     }
 
-    /// Lets time pass on a clock set by hand.
+    /// Advances a manual clock.
     pub fn advance_ms(&self, by_ms: i64) {
-        self.clock.as_ref().expect("the clock is the test's").advance_ms(by_ms);
+        self.clock.as_ref().expect("the server has a manual clock").advance_ms(by_ms);
     }
 
-    /// A link to an advertiser's page that ends after some time.
-    pub fn link(&self, advertiser: &str, lasts_ms: i64) -> String {
+    /// A signed link to an advertiser's report page, valid for `valid_for_ms`.
+    pub fn link(&self, advertiser: &str, valid_for_ms: i64) -> String {
         let clock = &self.inner.clock;
         let keys = TokenKeys::open(self.inner.settings().store.keys(), clock.now()).unwrap();
-        keys.links().sign(&advertiser.parse().unwrap(), clock.now_ms() + lasts_ms)
+        keys.links().sign(&advertiser.parse().unwrap(), clock.now_ms() + valid_for_ms)
     }
 
-    /// The key of `operator`, `publisher:ID` or `advertiser:ID`.
-    pub fn key(&self, whose: &str) -> &str {
-        let key = match whose.split_once(':') {
+    /// API key of `operator`, `publisher:ID` or `advertiser:ID`.
+    pub fn key(&self, party: &str) -> &str {
+        let key = match party.split_once(':') {
             Some(("publisher", id)) => &self.keys.publisher[id],
             Some(("advertiser", id)) => &self.keys.advertiser[id],
             _ => &self.keys.operator,
@@ -243,31 +250,31 @@ impl TestServer {
         key.expose_secret()
     }
 
-    /// Sends a page's call as it is.
+    /// Sends a decision request and returns the response.
     pub async fn ask(&self, body: &Value) -> Response {
-        let call = self.reader.post(&format!("{}/v1/decisions", self.public));
-        call.json(body).send().await.unwrap()
+        let request = self.reader.post(&format!("{}/v1/decisions", self.public));
+        request.json(body).send().await.unwrap()
     }
 
-    /// The whole answer to a page's call.
+    /// Sends a decision request, asserts status 200 and returns the body.
     pub async fn answer(&self, body: &Value) -> Value {
-        let reply = self.ask(body).await;
-        let status = reply.status();
-        let answer: Value = reply.json().await.unwrap();
-        assert_eq!(status, 200, "{answer:#}");
-        answer
+        let response = self.ask(body).await;
+        let status = response.status();
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(status, 200, "{body:#}");
+        body
     }
 
-    /// The answer for the only placement of a page.
+    /// Sends a request with a single placement and returns its decision.
     pub async fn decide(&self, body: &Value) -> Decision {
-        let answer = self.answer(body).await;
-        let answers = answer["decisions"].as_object().unwrap();
-        assert_eq!(answers.len(), 1, "{answer:#}");
-        Decision(answers.values().next().unwrap().clone())
+        let response = self.answer(body).await;
+        let decisions = response["decisions"].as_object().unwrap();
+        assert_eq!(decisions.len(), 1, "{response:#}");
+        Decision(decisions.values().next().unwrap().clone())
     }
 
-    /// The unit of the reference page, as soon as it is sold here: budgets that machines share come
-    /// in parts, and a clock that was moved makes what is served old for a moment.
+    /// Requests the reference page until it gets a unit of the reference campaign. That may take a
+    /// moment: a shared budget is leased in parts, and an advanced clock makes the snapshot stale.
     pub async fn unit(&self) -> Decision {
         super::until("the reference unit", async || {
             let decision = self.decide(&super::reference()).await;
@@ -276,67 +283,70 @@ impl TestServer {
         .await
     }
 
-    /// A reader follows a call to action; the click is judged when this returns, also where the
-    /// redirect did not wait for the disk.
+    /// Clicks a call to action. The click has its verdict when this returns, even if the redirect did
+    /// not wait for the disk.
     pub async fn click(&self, decision: &Decision, cta: &str) -> Ack {
         self.click_by(&self.reader, decision, cta).await
     }
 
-    /// By another reader.
+    /// The same with another reader.
     pub async fn click_by(&self, reader: &Reader, decision: &Decision, cta: &str) -> Ack {
         let ack = reader.fire(decision.click_url(cta)).await;
         self.inner.ledger.pass().await.unwrap();
         ack
     }
 
-    /// A path of the public listener with somebody's key; its status and its document.
-    pub async fn get_as(&self, whose: &str, path: &str) -> (u16, Value) {
+    /// Gets a path of the public listener with the key of `party`; returns status and JSON body
+    /// (`null` if the body is not JSON).
+    pub async fn get_as(&self, party: &str, path: &str) -> (u16, Value) {
         self.settled().await;
-        let call = self.reader.get(&format!("{}{path}", self.public)).bearer_auth(self.key(whose));
-        let reply = call.send().await.unwrap();
-        (reply.status().as_u16(), reply.json().await.unwrap_or(Value::Null))
+        let url = format!("{}{path}", self.public);
+        let request = self.reader.get(&url).bearer_auth(self.key(party));
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap_or(Value::Null))
     }
 
-    /// A past decision, explained to somebody.
-    pub async fn explain(&self, whose: &str, id: &str) -> (u16, Value) {
-        self.get_as(whose, &format!("/v1/decisions/{id}/explain")).await
+    /// Explains a past decision to `party`.
+    pub async fn explain(&self, party: &str, id: &str) -> (u16, Value) {
+        self.get_as(party, &format!("/v1/decisions/{id}/explain")).await
     }
 
-    /// Each event of a decision: kind and verdict, with its reason where there is one.
+    /// Each event of a decision as `kind verdict`, followed by the reason if there is one.
     pub async fn verdicts(&self, decision: &Decision) -> Vec<String> {
         let path = format!("/v1/decisions/{}/events", decision.id());
-        let (status, told) = self.get_as("operator", &path).await;
-        assert_eq!(status, 200, "{told}");
-        let word = |event: &Value, name: &str| event[name].as_str().unwrap_or("").to_owned();
+        let (status, reply) = self.get_as("operator", &path).await;
+        assert_eq!(status, 200, "{reply}");
+        let field = |event: &Value, name: &str| event[name].as_str().unwrap_or("").to_owned();
         let line = |event: &Value| {
-            let parts = [word(event, "kind"), word(event, "verdict"), word(event, "reason")];
+            let parts = [field(event, "kind"), field(event, "verdict"), field(event, "reason")];
             parts.join(" ").trim().to_owned()
         };
-        told["events"].as_array().unwrap().iter().map(line).collect()
+        reply["events"].as_array().unwrap().iter().map(line).collect()
     }
 
-    /// Waits until everything it has acknowledged is judged; where it is alone, that is so already.
+    /// Waits until every acknowledged event has its verdict. A single instance need not wait.
     pub async fn settled(&self) {
-        if let Some(shared) = self.inner.ledger.shared() {
-            until("what was acknowledged is judged", async || {
-                let standing = shared.standing();
-                let waits = standing.is_up && shared.is_current() && standing.unapplied > 0;
-                (!waits).then_some(())
+        if let Some(cluster) = self.inner.ledger.shared() {
+            until("verdicts of all acknowledged events", async || {
+                let status = cluster.standing();
+                let must_wait = status.is_up && cluster.is_current() && status.unapplied > 0;
+                (!must_wait).then_some(())
             })
             .await;
         }
     }
 
-    /// What Prometheus reads, once everything acknowledged is in it.
+    /// Scrapes the metrics after [`TestServer::settled`], so that they include every acknowledged
+    /// event.
     pub async fn scrape(&self) -> Scrape {
         self.settled().await;
         self.scrape_now().await
     }
 
-    /// What Prometheus reads, as it is.
+    /// Scrapes the metrics without waiting.
     pub async fn scrape_now(&self) -> Scrape {
-        let reply = self.reader.get(&format!("{}/metrics", self.ops)).send().await.unwrap();
-        Scrape::parse(&reply.text().await.unwrap())
+        let response = self.reader.get(&format!("{}/metrics", self.ops)).send().await.unwrap();
+        Scrape::parse(&response.text().await.unwrap())
     }
 
     /// The value of one series.
@@ -346,23 +356,22 @@ impl TestServer {
 
     /// Waits until a series has a value.
     pub async fn reaches(&self, series: &str, value: u64) {
-        let look = async || (self.scrape_now().await.count(series) == value).then_some(());
-        until(&format!("{series} = {value}"), look).await;
+        let reached = async || (self.scrape_now().await.count(series) == value).then_some(());
+        until(&format!("{series} = {value}"), reached).await;
     }
 
-    /// Money and counts add up, and the ledger is what its journal says.
+    /// Asserts that event counts add up and that the ledger matches its journal.
     pub async fn assert_books_balance(&self) {
         self.scrape().await.assert_every_event_is_accounted_for();
         let inner = self.inner.clone();
-        let differences =
-            tokio::task::spawn_blocking(move || inner.audit()).await.unwrap().unwrap();
-        assert_eq!(differences, [], "the audit");
+        let mismatches = tokio::task::spawn_blocking(move || inner.audit()).await.unwrap().unwrap();
+        assert_eq!(mismatches, [], "mismatches found by the audit");
     }
 }
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        // The thread drains by itself; nobody waits for it.
+        // The thread drains the server by itself; the test does not wait for it.
         drop(self.stop.take());
     }
 }

@@ -1,4 +1,4 @@
-// A small site in React: what the tests look at in a browser.
+// A small React site for the browser tests.
 import { AdjacentPage, AdjacentUnit } from "@adjacent/web/react";
 import type { Decision, PageOptions } from "@adjacent/web";
 import { StrictMode, useState, type ReactElement } from "react";
@@ -14,31 +14,31 @@ export interface Scene {
 declare global {
   interface Window {
     scene: Scene;
-    told: string[];
+    unitEvents: string[];
   }
 }
 
 export const Story = ({ options, placements, decision }: Scene): ReactElement => {
-  const [there, setThere] = useState(true);
+  const [mounted, setMounted] = useState(true);
   const [topic, setTopic] = useState(options.page?.topics?.[0] ?? "");
-  const tell = (what: string) => (of: Decision) =>
-    window.told.push(`${what} ${of.fill ? of.advertiser.id : of.reason}`);
+  const record = (type: string) => (decision: Decision) =>
+    window.unitEvents.push(`${type} ${decision.fill ? decision.advertiser.id : decision.reason}`);
   return (
     <AdjacentPage {...options} page={{ ...options.page, topics: [topic] }}>
       <main>
         <h1>A story</h1>
-        <button id="leave" onClick={() => setThere(!there)}>leave or come back</button>
+        <button id="leave" onClick={() => setMounted(!mounted)}>unmount or mount</button>
         <button id="cook" onClick={() => setTopic("cooking")}>read about cooking</button>
-        {there &&
+        {mounted &&
           placements.map((placement) => (
             <AdjacentUnit
               key={placement}
               placement={placement}
               className="unit"
               decision={decision}
-              onFill={tell("fill")}
-              onNoFill={tell("nofill")}
-              onViewable={tell("viewable")}
+              onFill={record("fill")}
+              onNoFill={record("nofill")}
+              onViewable={record("viewable")}
             >
               <p className="own">Read our letter.</p>
             </AdjacentUnit>
@@ -50,7 +50,7 @@ export const Story = ({ options, placements, decision }: Scene): ReactElement =>
 };
 
 if (typeof document !== "undefined") {
-  window.told = [];
+  window.unitEvents = [];
   const page = (
     <StrictMode>
       <Story {...window.scene} />

@@ -1,4 +1,4 @@
-// The same without a framework: an element in the page's markup, and a decision that is mounted.
+// The same without a framework: an element in the page's markup, and a mounted decision.
 import { decide, define, mount, type DefinedPage, type Mounted, type PageOptions } from "@adjacent/web";
 
 declare global {

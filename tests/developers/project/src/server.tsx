@@ -1,4 +1,4 @@
-// The site of `app.tsx`, rendered on a server.
+// Server-side rendering of the site in `app.tsx`.
 import { renderToString } from "react-dom/server";
 import { Story, type Scene } from "./app.js";
 

@@ -1,7 +1,7 @@
-// The page around the unit: it is never slowed, broken, watched or written to.
+// The host page: a unit never slows it down, breaks it, tracks its readers or changes its content.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { blackHole, heard, launch, line, listen, site, story, unit } from "./browser.mjs";
+import { blackHole, unitEvents, launch, embedTag, recordEvents, site, story, unit } from "./browser.mjs";
 import { start } from "./server.mjs";
 
 let browser, server;
@@ -20,14 +20,14 @@ const opened = async (t, pages, options) => {
   return [host, await browser.page(options)];
 };
 
-test("no cookie is set and nothing is stored, here or at the server's origin", async (t) => {
-  const [host, page] = await opened(t, { "/": story(line(server.base)) });
+test("a unit sets no cookie and stores nothing on the host page or the server's origin", async (t) => {
+  const [host, page] = await opened(t, { "/": story(embedTag(server.base)) });
   await page.goto(host.base);
   await unit(page).waitFor();
   await page.goto(server.demo);
   await unit(page).waitFor();
 
-  const kept = await page.evaluate(async () => ({
+  const stored = await page.evaluate(async () => ({
     cookie: document.cookie,
     local: localStorage.length,
     session: sessionStorage.length,
@@ -36,43 +36,43 @@ test("no cookie is set and nothing is stored, here or at the server's origin", a
     workers: (await navigator.serviceWorker.getRegistrations()).length,
   }));
   const nothing = { cookie: "", local: 0, session: 0, databases: 0, caches: 0, workers: 0 };
-  assert.deepEqual(kept, nothing);
+  assert.deepEqual(stored, nothing);
   assert.deepEqual(await page.context().cookies(), []);
 });
 
-test("a strict policy that names only the server is enough", async (t) => {
+test("a strict content security policy that allows only the server is sufficient", async (t) => {
   const policy = `default-src 'none'; script-src ${server.base}; connect-src ${server.base}; require-trusted-types-for 'script'`;
-  const body = story(line(server.base));
+  const body = story(embedTag(server.base));
   const headers = { "content-security-policy": policy };
   const [host, page] = await opened(t, { "/": { body, headers } });
   await page.addInitScript(() => {
-    window.broken = [];
-    addEventListener("securitypolicyviolation", (event) => window.broken.push(event.violatedDirective));
+    window.violations = [];
+    addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
   });
   await page.goto(host.base);
   await unit(page).waitFor();
 
-  assert.deepEqual(await page.evaluate(() => window.broken), []);
-  assert.deepEqual(page.complaints.filter((said) => !said.includes("favicon")), []);
+  assert.deepEqual(await page.evaluate(() => window.violations), []);
+  assert.deepEqual(page.errors.filter((text) => !text.includes("favicon")), []);
   const display = await unit(page).locator(".adj-label").evaluate((node) => getComputedStyle(node).textTransform + getComputedStyle(node).fontSize);
-  assert.ok(display.length > 4, "its looks came with it");
+  assert.ok(display.length > 4, "the unit must be styled");
 });
 
-test("a server that takes the connection and never answers leaves the page as it was", async (t) => {
+test("a server that accepts the connection and never responds leaves the page unchanged", async (t) => {
   const hole = await blackHole();
   t.after(hole.stop);
   const text = await (await fetch(`${server.base}/embed/v1/adjacent.js`)).text();
   const own = `<script async src="/own.js" data-base="${hole.base}" data-publisher="eu-tech-news" data-placement="article-end"></script>`;
   const [host, page] = await opened(t, {
-    "/": story(own + line(hole.base)),
+    "/": story(own + embedTag(hole.base)),
     "/own.js": { body: text, headers: { "content-type": "text/javascript" } },
-  }, { hurried: true });
-  // The page itself takes the time, from its call until it says that nothing came of it.
+  }, { realTimeouts: true });
+  // The page itself measures the time from the call to the error event.
   await page.addInitScript(() => {
     const call = window.fetch;
-    window.fetch = (...what) => {
+    window.fetch = (...args) => {
       window.began ??= performance.now();
-      return call(...what);
+      return call(...args);
     };
     document.addEventListener("adjacent:error", () => (window.took = performance.now() - window.began));
   });
@@ -86,25 +86,25 @@ test("a server that takes the connection and never answers leaves the page as it
 
   await page.waitForFunction(() => window.took);
   const took = await page.evaluate(() => window.took);
-  assert.ok(took < 1500, `given up after ${took} ms`);
+  assert.ok(took < 1500, `gave up only after ${took} ms`);
   assert.equal(await gap(), start);
   assert.equal(await unit(page).count(), 0);
   assert.ok(await page.locator("#after").isVisible());
 });
 
-test("the publisher's own words stand where nothing is filled", async (t) => {
+test("the publisher's fallback content stays visible in an unfilled slot", async (t) => {
   const own = '<adjacent-unit data-placement="nowhere"><p id="own">Read our letter.</p></adjacent-unit>';
-  const [host, page] = await opened(t, { "/": story(own + line(server.base)) });
+  const [host, page] = await opened(t, { "/": story(own + embedTag(server.base)) });
   await page.goto(host.base);
 
   await page.locator("#own").waitFor();
   assert.equal(await unit(page).count(), 0);
 });
 
-test("a page that keeps the unit's height free does not move when it comes", async (t) => {
+test("a page that reserves the unit's height has no layout shift", async (t) => {
   const head = "<style>adjacent-unit { display: block; min-height: 420px }</style>";
-  const kept = '<adjacent-unit data-placement="article-end"></adjacent-unit>';
-  const [host, page] = await opened(t, { "/": story(kept + line(server.base), head) });
+  const reserved = '<adjacent-unit data-placement="article-end"></adjacent-unit>';
+  const [host, page] = await opened(t, { "/": story(reserved + embedTag(server.base), head) });
   await page.goto(host.base);
   await unit(page).waitFor();
 
@@ -121,22 +121,22 @@ test("a page that keeps the unit's height free does not move when it comes", asy
   assert.ok((await unit(page).boundingBox()).height <= 420);
 });
 
-test("neither thirty units nor one keep the page busy for 50 ms", async (t) => {
+test("neither one unit nor thirty cause a task longer than 50 ms", async (t) => {
   const many = '<adjacent-unit placement="article-end" topics="ai-infrastructure"></adjacent-unit>'.repeat(30);
-  for (const inside of [line(server.base), line(server.base) + many]) {
+  for (const inside of [embedTag(server.base), embedTag(server.base) + many]) {
     const host = await site({ "/": story(inside) });
     t.after(host.stop);
     const loads = [];
-    // Another program on the machine can hold one of them up, and hardly all.
+    // Other programs may delay one load, but hardly all three.
     for (let load = 0; load < 3; load++) {
       const page = await browser.page();
       await page.addInitScript(() => {
         window.long = [];
         new PerformanceObserver((list) => window.long.push(...list.getEntries().map((one) => one.duration))).observe({ type: "longtask", buffered: true });
       });
-      await listen(page);
+      await recordEvents(page);
       await page.goto(host.base);
-      await heard(page, inside.includes(many) ? 30 : 1);
+      await unitEvents(page, inside.includes(many) ? 30 : 1);
       await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100))));
       loads.push(await page.evaluate(() => window.long));
       await page.context().close();
@@ -145,9 +145,9 @@ test("neither thirty units nor one keep the page busy for 50 ms", async (t) => {
   }
 });
 
-test("the page's styles do not reach the unit, nor the unit's the page", async (t) => {
+test("styles of the page do not apply to the unit, nor styles of the unit to the page", async (t) => {
   const head = "<style>* { color: rgb(1, 2, 3) !important; display: inline !important; font-size: 99px !important }</style>";
-  const [host, page] = await opened(t, { "/": story(line(server.base), head) });
+  const [host, page] = await opened(t, { "/": story(embedTag(server.base), head) });
   await page.goto(host.base);
   await unit(page).waitFor();
 
@@ -156,8 +156,8 @@ test("the page's styles do not reach the unit, nor the unit's the page", async (
   assert.equal(await page.locator("#after").evaluate((node) => getComputedStyle(node).fontSize), "99px");
 });
 
-test("one name is left on the page and no element outside of the unit", async (t) => {
-  const [host, page] = await opened(t, { "/": story("<b></b>"), "/unit": story(line(server.base)) });
+test("the script adds one global name and no element outside the unit", async (t) => {
+  const [host, page] = await opened(t, { "/": story("<b></b>"), "/unit": story(embedTag(server.base)) });
   await page.goto(host.base);
   const names = await page.evaluate(() => Object.getOwnPropertyNames(window));
   await page.goto(`${host.base}/unit`);
@@ -171,8 +171,8 @@ test("one name is left on the page and no element outside of the unit", async (t
   ]);
 });
 
-test("a page that names the reader nowhere sends nothing but what it says", async (t) => {
-  const [host, page] = await opened(t, { "/": story(line(server.base)) });
+test("a decision call contains only data that the page declares", async (t) => {
+  const [host, page] = await opened(t, { "/": story(embedTag(server.base)) });
   const sent = [];
   page.on("request", (request) => {
     if (request.url().includes("/v1/decisions")) sent.push(request);
@@ -186,5 +186,5 @@ test("a page that names the reader nowhere sends nothing but what it says", asyn
   assert.equal(headers.cookie, undefined);
   assert.equal(sent.length, 1);
   assert.equal(sent[0].method(), "POST");
-  assert.ok(!JSON.stringify(body).includes("secret") || new URL(body.page.url).search === "?secret=1", "the address is the page's own");
+  assert.ok(!JSON.stringify(body).includes("secret") || new URL(body.page.url).search === "?secret=1", "only the page's own address may contain the query");
 });

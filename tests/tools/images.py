@@ -1,7 +1,7 @@
-"""Draws the pictures of the example inventory: `python3 tests/tools/pictures.py` from the checkout.
+"""Draws the images of the example inventory: `python3 tests/tools/images.py` in the project's root.
 
-Shapes are functions of a point that say how far outside of them it is; each pixel is the mean of
-sixteen points, so that edges are smooth. Writes PNG by hand: nothing needs to be installed.
+A shape is a signed distance function of a point. Each pixel is the mean of sixteen samples, for smooth
+edges. Writes PNG without third-party packages.
 """
 
 import math
@@ -10,7 +10,7 @@ import struct
 import zlib
 
 FOLDER = pathlib.Path(__file__).parents[2] / "config/inventory/pictures"
-FINE = 4
+SAMPLES = 4
 
 
 def disc(x, y, radius):
@@ -32,23 +32,23 @@ def line(x1, y1, x2, y2, width):
     return outside
 
 
-def png(width, height, ground, shapes):
-    """Shapes over a ground, each with its colour, the last on top."""
+def png(width, height, background, shapes):
+    """Encodes coloured shapes on a background as PNG; later shapes cover earlier ones."""
 
     def colour(x, y):
         for outside, paint in reversed(shapes):
             if outside(x, y) <= 0:
                 return paint
-        return ground
+        return background
 
     rows = bytearray()
     for row in range(height):
         rows.append(0)
         for column in range(width):
             points = [
-                colour(column + (i + 0.5) / FINE, row + (j + 0.5) / FINE)
-                for i in range(FINE)
-                for j in range(FINE)
+                colour(column + (i + 0.5) / SAMPLES, row + (j + 0.5) / SAMPLES)
+                for i in range(SAMPLES)
+                for j in range(SAMPLES)
             ]
             rows.extend(sum(point[part] for point in points) // len(points) for part in range(3))
 
@@ -96,7 +96,7 @@ def bicycle(x, y, size, paint):
     ]
 
 
-PICTURES = {
+IMAGES = {
     "kupferpfanne.png": (128, 128, CREAM, pan(50, 70, 38)),
     "pfanne.png": (640, 360, CREAM, pan(250, 200, 130)),
     "veloria.png": (192, 96, GREEN, bicycle(96, 62, 34, WHITE)),
@@ -107,5 +107,5 @@ PICTURES = {
 }
 
 FOLDER.mkdir(exist_ok=True)
-for name, picture in PICTURES.items():
-    (FOLDER / name).write_bytes(png(*picture))
+for name, image in IMAGES.items():
+    (FOLDER / name).write_bytes(png(*image))

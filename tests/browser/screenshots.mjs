@@ -1,13 +1,13 @@
-// Pictures of what people see, to look at: node shots.mjs FOLDER
-// `units.png` and `demo.png` there are the pictures in the README.
+// Takes screenshots of units and pages for visual review: node screenshots.mjs FOLDER
+// `units.png` and `demo.png` are the images in the README.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { heard, launch, listen, script, site, story, unit } from "./browser.mjs";
-import { write } from "./picture.mjs";
+import { unitEvents, launch, recordEvents, scriptTag, site, story, unit } from "./browser.mjs";
+import { writeIndexedPng } from "./png.mjs";
 import { start } from "./server.mjs";
 import { arabic, STYLES } from "./style.mjs";
 
-const folder = process.argv[2] ?? "shots";
+const folder = process.argv[2] ?? "screenshots";
 mkdirSync(folder, { recursive: true });
 const [server, rtl, browser] = await Promise.all([start(), start(arabic), launch()]);
 let demo;
@@ -19,26 +19,26 @@ for (const width of [1280, 390]) {
     await page.locator("#inspector", { hasText: "The draw" }).waitFor();
     await shoot("demo");
     if (!demo) {
-      // From the story's end over the unit to what it was asked, answered and why.
+      // The end of the article, the unit, and the panes with request, decision and trace.
       const [{ y }, height] = [await unit(page).first().boundingBox(), await page.evaluate(() => document.documentElement.scrollHeight)];
       demo = await page.screenshot({ fullPage: true, clip: { x: 0, y: Math.round(y) - 330, width, height: Math.min(1900, height - Math.round(y) + 330) } });
     }
     const why = await unit(page).locator(".adj-why").getAttribute("href");
     await page.goto(why);
     await shoot("why");
-    await page.goto(server.named("zahid-host"));
+    await page.goto(server.bannerUrl("zahid-host"));
     await shoot("advertiser");
     await page.context().close();
   }
 }
 
-// Each style by itself, and all of them on one page: each in a frame, because each is a page view.
+// Each style alone, and all styles on one page: each in its own frame, as a separate page view.
 const cell = (from) => (url) => {
   const { style, scheme } = Object.fromEntries(url.searchParams);
   const head = `<style>html { color-scheme: ${scheme} } body { margin: 0 } h1, p { display: none }
     main { padding: 12px } adjacent-unit { --adj-scheme: ${scheme} }</style>`;
   const one = `<adjacent-unit placement="article-end" topics="ai-infrastructure" styles="${style}"></adjacent-unit>`;
-  return story(script(from.base) + one, head);
+  return story(scriptTag(from.base) + one, head);
 };
 const HEIGHTS = { terminal: 700, card: 580, line: 180 };
 const overview = `<!doctype html><html lang="en"><style>
@@ -57,9 +57,9 @@ for (const style of STYLES) {
     for (const width of [1280, 320]) {
       for (const path of ["cell", "arabic"]) {
         const page = await browser.page({ viewport: { width, height: 900 } });
-        await listen(page);
+        await recordEvents(page);
         await page.goto(`${host.base}/${path}?style=${style}&scheme=${scheme}`);
-        await heard(page, 1);
+        await unitEvents(page, 1);
         await page.screenshot({ path: join(folder, `${path}-${style}-${width}-${scheme}.png`), fullPage: true });
         await page.context().close();
       }
@@ -69,8 +69,8 @@ for (const style of STYLES) {
 const page = await browser.page({ viewport: { width: 1960, height: 100 } });
 await page.goto(`${host.base}/all`);
 for (const frame of page.frames().slice(1)) await frame.locator("adjacent-unit .adj").waitFor();
-await write(page, await page.screenshot({ fullPage: true }), join(folder, "units.png"));
-await write(page, demo, join(folder, "demo.png"));
+await writeIndexedPng(page, await page.screenshot({ fullPage: true }), join(folder, "units.png"));
+await writeIndexedPng(page, demo, join(folder, "demo.png"));
 
 host.stop();
 await browser.close();

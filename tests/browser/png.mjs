@@ -1,15 +1,15 @@
-// Pictures for documents: a screen has few colours, and a file that says so is small.
+// Writes screenshots as indexed PNG: they have few colours, and a palette makes files small.
 import { writeFileSync } from "node:fs";
 import { crc32, deflateSync } from "node:zlib";
 
-/** The most common colours of a picture, and for each pixel the nearest of them. Runs in a page. */
+/** Maps an image to its most common colours and each pixel to the nearest. Runs in a page. */
 const indexed = async ([address, most]) => {
   const bitmap = await createImageBitmap(await (await fetch(address)).blob());
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = canvas.getContext("2d");
   context.drawImage(bitmap, 0, 0);
   const { data, width, height } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-  // Neighbours that no eye tells apart are one.
+  // Merge colours that differ in the lowest three bits of each channel.
   const coarse = (at) => ((data[at] & 0xf8) << 16) | ((data[at + 1] & 0xf8) << 8) | (data[at + 2] & 0xf8);
   const seen = new Map();
   for (let at = 0; at < data.length; at += 4) {
@@ -50,8 +50,8 @@ const chunk = (name, bytes) => {
   return whole;
 };
 
-/** Writes a screenshot with so many colours, each pixel one of them. */
-export const write = async (page, screenshot, path, most = 64) => {
+/** Writes a screenshot as PNG with a palette of at most `most` colours. */
+export const writeIndexedPng = async (page, screenshot, path, most = 64) => {
   const address = `data:image/png;base64,${screenshot.toString("base64")}`;
   const { width, height, palette, rows } = await page.evaluate(indexed, [address, most]);
   const header = Buffer.alloc(13);

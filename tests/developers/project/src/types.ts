@@ -1,7 +1,7 @@
-// Types alone: what a caller may say, and what it learns.
+// Compile-time tests of the declared types of requests and replies.
 import { decide, mount, pageView, type Decision, type DecisionReply } from "@adjacent/web";
 
-export const asked = async (): Promise<string> => {
+export const requested = async (): Promise<string> => {
   const reply: DecisionReply = await decide({
     base: "https://units.example",
     publisher: "eu-tech-news",
@@ -18,7 +18,7 @@ export const asked = async (): Promise<string> => {
   });
   const decision: Decision | undefined = reply.decisions["article-end"];
   if (!decision) return reply.failure?.what ?? "";
-  // `fill` tells the two kinds of a decision apart.
+  // `fill` discriminates the two kinds of decision.
   return decision.fill ? decision.creative.headline + (decision.html ?? "") : decision.reason;
 };
 
@@ -30,15 +30,15 @@ void decide({
   base: "https://units.example",
   publisher: "eu-tech-news",
   placements: [{ name: "article-end" }],
-  // @ts-expect-error: no field names a person
+  // @ts-expect-error: no field may identify a reader
   page: { user_id: "4711" },
 });
 void pageView({
   base: "https://units.example",
   publisher: "eu-tech-news",
-  // @ts-expect-error: a key is for servers, and a page view is in a browser
+  // @ts-expect-error: a key is for servers, not for a page view in a browser
   key: "secret",
 });
 export const unread = (decision: Decision): string =>
-  // @ts-expect-error: a no-fill has no creative, so `fill` must be looked at first
+  // @ts-expect-error: a no-fill has no creative, so `fill` must be checked first
   decision.creative.headline;

@@ -1,4 +1,4 @@
-"""What a machine says that shares the store with the one that readers asked."""
+"""An export compared with an instance on the same store that readers never called."""
 
 import json
 
@@ -7,15 +7,15 @@ from processes import get, until
 
 
 def spent(server):
-    """What all campaigns have spent, in micros."""
+    """The spend of all campaigns, in micros."""
     overview = json.loads(get(f"{server.ops}/v1/admin/overview", **server.operator))
     return sum(campaign["spent_micros"] for party in overview["advertisers"] for campaign in party["campaigns"])
 
 
 def compare(checks, export, others):
-    """The same reports as the export sums up to, from every machine that no reader ever asked."""
+    """Compares the export with the reports and the audit of every other instance."""
     ((billed,),) = export.rows("SELECT sum(billed_micros)::BIGINT FROM entries")
     for other in others:
-        until("the other machine to have read everything", lambda: spent(other) == billed)
+        until("the other instance to apply all records", lambda: spent(other) == billed)
         against_reports(checks, export, other)
-        audited(checks, other, "by another machine")
+        audited(checks, other, "on another instance")

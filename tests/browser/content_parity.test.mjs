@@ -1,7 +1,7 @@
-// One decision, four ways to show it, the same words in each.
+// A decision has the same content as an element, as HTML, in a frame and as JSON.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { heard, launch, listen, script, site, story, unit } from "./browser.mjs";
+import { unitEvents, launch, recordEvents, scriptTag, site, story, unit } from "./browser.mjs";
 import { start, until } from "./server.mjs";
 
 let browser, server;
@@ -29,36 +29,36 @@ const ask = async (style, more = {}) => {
   return answer.json();
 };
 
-/** What a reader reads of a unit, by its part. */
-const read = (aside) =>
+/** The content of a rendered unit, by part. */
+const renderedContent = (aside) =>
   aside.evaluate((aside) => {
-    const said = { name: aside.getAttribute("aria-label"), language: aside.lang, direction: aside.dir };
+    const content = { name: aside.getAttribute("aria-label"), language: aside.lang, direction: aside.dir };
     for (const part of ["top", "proof", "kicker", "head", "body", "typed", "out", "price", "why"]) {
       const text = aside.querySelector(`.adj-${part}`)?.textContent.trim().replace(/\s+/g, " ");
-      if (text) said[part] = text;
+      if (text) content[part] = text;
     }
-    said.command = aside.querySelector(".adj-cmd")?.getAttribute("aria-label") ?? undefined;
-    said.ctas = [...aside.querySelectorAll(".adj-cta")].map((cta) => cta.textContent);
-    said.links = [...aside.querySelectorAll("a")].map((link) => `${link.rel} ${link.target}`);
-    return said;
+    content.command = aside.querySelector(".adj-cmd")?.getAttribute("aria-label") ?? undefined;
+    content.ctas = [...aside.querySelectorAll(".adj-cta")].map((cta) => cta.textContent);
+    content.links = [...aside.querySelectorAll("a")].map((link) => `${link.rel} ${link.target}`);
+    return content;
   });
 
-/** The same of the plain answer. */
-const spoken = ({ creative, label, transparency }) => {
-  const whole = creative.style !== "line";
-  const said = {
+/** The same content from the JSON decision. */
+const expectedContent = ({ creative, label, transparency }) => {
+  const isFull = creative.style !== "line";
+  const content = {
     name: label.aria,
     language: creative.language,
     direction: creative.direction,
     top: `${label.text} ${label.sponsor_line}`,
     head: creative.headline,
     why: transparency.why_text,
-    ctas: creative.ctas.map((cta) => cta.text).slice(0, whole ? 4 : 1),
+    ctas: creative.ctas.map((cta) => cta.text).slice(0, isFull ? 4 : 1),
   };
-  said.links = [...Array(1 + said.ctas.length).fill("sponsored nofollow noopener _blank"), "noopener _blank"];
-  if (!whole) return { ...said, command: undefined };
+  content.links = [...Array(1 + content.ctas.length).fill("sponsored nofollow noopener _blank"), "noopener _blank"];
+  if (!isFull) return { ...content, command: undefined };
   return {
-    ...said,
+    ...content,
     proof: creative.proof.text,
     kicker: creative.kicker,
     body: creative.body,
@@ -70,13 +70,13 @@ const spoken = ({ creative, label, transparency }) => {
 };
 
 for (const style of ["terminal", "card", "line"]) {
-  test(`a ${style} says the same as an element, as HTML, in a frame and as JSON`, async (t) => {
+  test(`a ${style} has the same content as an element, as HTML, in a frame and as JSON`, async (t) => {
     const reply = await ask(style);
     const decision = reply.decisions["0"];
     assert.equal(decision.creative.style, style);
     const frame = `${server.base}/v1/unit?publisher=eu-tech-news&placement=article-end&topic=ai-infrastructure&viewer_region=DE&style=${style}&language=en`;
     const host = await site({
-      "/element": story(script(server.base) + '<adjacent-unit placement="article-end"></adjacent-unit>'),
+      "/element": story(scriptTag(server.base) + '<adjacent-unit placement="article-end"></adjacent-unit>'),
       "/html": story(`<div>${decision.html}</div>`),
       "/frame": story(`<iframe title="unit" width="700" height="500" src="${frame.replaceAll("&", "&amp;")}"></iframe>`),
     });
@@ -86,47 +86,47 @@ for (const style of ["terminal", "card", "line"]) {
       route.fulfill({ headers: { "access-control-allow-origin": "*" }, json: reply }),
     );
 
-    const expected = spoken(decision);
+    const expected = expectedContent(decision);
     await page.goto(`${host.base}/element`);
     await unit(page).waitFor();
-    assert.deepEqual(await read(unit(page)), expected);
+    assert.deepEqual(await renderedContent(unit(page)), expected);
     await page.goto(`${host.base}/html`);
-    assert.deepEqual(await read(page.locator(".adj")), expected);
+    assert.deepEqual(await renderedContent(page.locator(".adj")), expected);
     await page.goto(`${host.base}/frame`);
-    assert.deepEqual(await read(page.frameLocator("iframe").locator(".adj")), expected);
+    assert.deepEqual(await renderedContent(page.frameLocator("iframe").locator(".adj")), expected);
   });
 }
 
-test("HTML from the server counts its impression once, and its links lead without a script", async (t) => {
+test("HTML from the server counts one impression, and its links redirect without scripts", async (t) => {
   const { decisions } = await ask("card");
   const { html, decision_id: decision } = decisions["0"];
   const host = await site({ "/": story(`<div>${html}</div>`) });
   t.after(host.stop);
   const page = await browser.page({ javaScriptEnabled: false });
-  const led = [];
-  page.context().on("response", (answer) => answer.status() === 302 && led.push(answer.headers().location));
+  const redirects = [];
+  page.context().on("response", (answer) => answer.status() === 302 && redirects.push(answer.headers().location));
   await page.goto(host.base);
-  await server.became(decision, "impression counted");
+  await server.expectEvents(decision, "impression counted");
   const began = Date.now();
-  await until("the time that a person takes", () => Date.now() - began > 600);
+  await until("the minimum time before a click", () => Date.now() - began > 600);
 
   for (const name of ["Get free account", "Pricing"]) {
     await page.getByRole("link", { name }).click();
-    await until(name, () => led.length === (name === "Pricing" ? 2 : 1));
+    await until(name, () => redirects.length === (name === "Pricing" ? 2 : 1));
   }
-  await server.became(decision, "impression counted", "click primary counted", "click pricing counted");
+  await server.expectEvents(decision, "impression counted", "click primary counted", "click pricing counted");
 });
 
-test("a slot without a unit is empty in every way", async (t) => {
+test("an unfilled slot is empty as an element, as JSON and in a frame", async (t) => {
   const host = await site({
-    "/": story(script(server.base) + '<adjacent-unit placement="article-end" commercial="none"><p id="own">Ours.</p></adjacent-unit>'),
+    "/": story(scriptTag(server.base) + '<adjacent-unit placement="article-end" commercial="none"><p id="own">Ours.</p></adjacent-unit>'),
   });
   t.after(host.stop);
   const page = await browser.page();
-  await listen(page);
+  await recordEvents(page);
   await page.goto(host.base);
-  const [told] = await heard(page, 1);
-  assert.deepEqual([told.what, told.reason], ["nofill", "commercial_off"]);
+  const [event] = await unitEvents(page, 1);
+  assert.deepEqual([event.type, event.reason], ["nofill", "commercial_off"]);
   assert.ok(await page.locator("#own").isVisible());
 
   const { decisions } = await ask("card", { page: { commercial: "none" } });

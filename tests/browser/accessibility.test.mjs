@@ -1,11 +1,11 @@
-// A unit can be read, reached and heard by everybody.
+// Accessibility of units: axe, keyboard, screen reader, motion and language.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { launch, script, site, story, unit } from "./browser.mjs";
+import { launch, scriptTag, site, story, unit } from "./browser.mjs";
 import { start, until } from "./server.mjs";
-import { arabic, places, shown, STYLES } from "./style.mjs";
+import { arabic, variants, openUnit, STYLES } from "./style.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 let browser, server, rtl;
@@ -18,41 +18,41 @@ after(async () => {
   await Promise.all([server?.stop(), rtl?.stop()]);
 });
 
-const told = async (page) => {
+const violationsOf = async (page) => {
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
   return violations.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 100)} ${node.failureSummary}`));
 };
 
-test("axe finds nothing in any style, light or dark, narrow or wide", async (t) => {
+test("axe finds no violation in any style, colour scheme or width", async (t) => {
   const head = "<style>html { color-scheme: light dark; background: light-dark(#fff, #111) }</style>";
-  for (const place of places()) {
-    const page = await shown(t, browser, { from: server, ...place, head });
-    assert.deepEqual(await told(page), [], JSON.stringify(place));
+  for (const variant of variants()) {
+    const page = await openUnit(t, browser, { from: server, ...variant, head });
+    assert.deepEqual(await violationsOf(page), [], JSON.stringify(variant));
   }
 });
 
-test("axe finds nothing in a frame, in HTML, or from right to left", async (t) => {
+test("axe finds no violation in a frame, in HTML or in a right-to-left language", async (t) => {
   for (const colorScheme of ["light", "dark"]) {
     const page = await browser.page({ colorScheme, bypassCSP: true });
     t.after(() => page.context().close());
     for (const style of STYLES) {
       await page.goto(`${server.base}/v1/unit?publisher=eu-tech-news&placement=article-end&topic=ai-infrastructure&viewer_region=DE&style=${style}`);
       await page.locator(`.adj-${style}`).waitFor();
-      const found = (await told(page)).filter((one) => !/^(region|landmark-one-main|page-has-heading-one)/.test(one));
+      const found = (await violationsOf(page)).filter((one) => !/^(region|landmark-one-main|page-has-heading-one)/.test(one));
       assert.deepEqual(found, [], `${style} ${colorScheme}`);
     }
-    assert.deepEqual(await told(await shown(t, browser, { from: rtl, options: { colorScheme } })), []);
+    assert.deepEqual(await violationsOf(await openUnit(t, browser, { from: rtl, options: { colorScheme } })), []);
   }
 });
 
-test("the keyboard walks it from the headline to the reason, and shows where it is", async (t) => {
-  const page = await shown(t, browser, { from: server, inside: '<a href="/" id="ahead">Before</a>' });
+test("Tab moves from the headline to the why link with a visible focus", async (t) => {
+  const page = await openUnit(t, browser, { from: server, inside: '<a href="/" id="ahead">Before</a>' });
   await page.locator("#ahead").focus();
-  const walked = [];
+  const focused = [];
   for (let step = 0; step < 5; step++) {
     await page.keyboard.press("Tab");
-    walked.push(
+    focused.push(
       await page.evaluate(() => {
         const at = document.querySelector("adjacent-unit").shadowRoot.activeElement;
         const { outlineStyle, outlineWidth } = getComputedStyle(at);
@@ -60,11 +60,11 @@ test("the keyboard walks it from the headline to the reason, and shows where it 
       }),
     );
   }
-  assert.deepEqual(walked, ["adj-title", "adj-copy", "adj-cta", "adj-cta", "adj-why"].map((name) => [name, true]));
+  assert.deepEqual(focused, ["adj-title", "adj-copy", "adj-cta", "adj-cta", "adj-why"].map((name) => [name, true]));
 });
 
-test("by the keyboard the command is copied as it is shown, and the button says so aloud", async (t) => {
-  const page = await shown(t, browser, { from: server, options: { permissions: ["clipboard-read", "clipboard-write"] } });
+test("the keyboard copies the command exactly as shown, and the button announces it", async (t) => {
+  const page = await openUnit(t, browser, { from: server, options: { permissions: ["clipboard-read", "clipboard-write"] } });
   const button = unit(page).getByRole("button", { name: "copy" });
   await button.focus();
   await page.keyboard.press("Enter");
@@ -75,10 +75,10 @@ test("by the keyboard the command is copied as it is shown, and the button says 
   assert.equal(await unit(page).locator(".adj-copy").getAttribute("aria-live"), "polite");
 });
 
-test("a screen reader is told what it is, who pays, and what the command is", async (t) => {
-  const page = await shown(t, browser, { from: server });
+test("a screen reader announces the ad label, the sponsor and the command", async (t) => {
+  const page = await openUnit(t, browser, { from: server });
   const spoken = await page.locator("adjacent-unit").ariaSnapshot();
-  for (const said of [
+  for (const text of [
     'complementary "Anzeige, bezahlter Inhalt"',
     "präsentiert von zahid.host",
     'figure "command for a terminal"',
@@ -88,16 +88,16 @@ test("a screen reader is told what it is, who pays, and what the command is", as
     'link "Pricing"',
     'link "warum das"',
   ]) {
-    assert.ok(spoken.includes(said), `${said} in\n${spoken}`);
+    assert.ok(spoken.includes(text), `${text} missing in\n${spoken}`);
   }
   assert.equal(await unit(page).locator(".adj-why").getAttribute("lang"), "de");
   assert.equal(await unit(page).locator(".adj-top").getAttribute("lang"), "de");
 });
 
-test("nothing of a unit moves", async (t) => {
+test("a unit has no animation or transition", async (t) => {
   for (const reducedMotion of ["no-preference", "reduce"]) {
     for (const style of STYLES) {
-      const page = await shown(t, browser, { from: server, style, options: { reducedMotion } });
+      const page = await openUnit(t, browser, { from: server, style, options: { reducedMotion } });
       const moving = await page.evaluate(() => {
         const parts = [...document.querySelector("adjacent-unit").shadowRoot.querySelectorAll("*")];
         return parts.filter((part) => getComputedStyle(part).transitionDuration !== "0s" || part.getAnimations().length).length;
@@ -113,8 +113,8 @@ for (const [country, text, language] of [
   ["FR", "Publicité", "fr"],
   ["BE", "Advertentie", "nl"],
 ]) {
-  test(`a reader in ${country} reads “${text}”, and may ask why`, async (t) => {
-    const one = script(server.base).replace('viewer-region="DE"', `viewer-region="${country}"`);
+  test(`a reader in ${country} sees “${text}” and a working why link`, async (t) => {
+    const one = scriptTag(server.base).replace('viewer-region="DE"', `viewer-region="${country}"`);
     const host = await site({ "/": story(`${one}<adjacent-unit placement="article-end" topics="ai-infrastructure" language="${language}"></adjacent-unit>`) });
     t.after(host.stop);
     const page = await browser.page();
