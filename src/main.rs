@@ -10,9 +10,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[actix_web::main]
 async fn main() -> ExitCode {
     let command = Command::parse();
-    let voice = command.voice();
+    let output = command.output();
     match command.run().await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => voice.report(&failure),
+        Err(failure) => output.report(&failure),
     }
 }

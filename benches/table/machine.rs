@@ -4,7 +4,7 @@ use crate::client;
 use crate::client::Connection;
 use crate::pages;
 use crate::store::Redis;
-use adjacent::catalog::By;
+use adjacent::catalog::AuditContext;
 use adjacent::catalog::Catalog;
 use adjacent::catalog::synth;
 use std::io::BufRead;
@@ -95,7 +95,7 @@ impl Drop for BenchServer {
 /// A data directory with a synthetic inventory of `flights` flights, and 2,000 requests for it.
 pub fn data_directory(flights: usize) -> (tempfile::TempDir, Vec<Vec<u8>>) {
     let folder = tempfile::tempdir().unwrap();
-    let by = By {
+    let by = AuditContext {
         who: "bench".into(),
         what: "synth".into(),
         at: jiff::Timestamp::UNIX_EPOCH,

@@ -8,8 +8,8 @@ use actix_web::http::header;
 use actix_web::web;
 use adjacent::app::App;
 use adjacent::app::Options;
-use adjacent::catalog::By;
-use adjacent::catalog::change::Expected;
+use adjacent::catalog::AuditContext;
+use adjacent::catalog::change::ExpectedVersion;
 use adjacent::config::Settings;
 use adjacent::config::load;
 use adjacent::server::Server;
@@ -90,7 +90,7 @@ pub fn run(arguments: &[String]) {
 }
 
 fn settings(arguments: &[String]) -> Settings {
-    let mut settings = load::settings_of("the benchmark", "").unwrap();
+    let mut settings = load::parse_settings("the benchmark", "").unwrap();
     settings.server.listen = "127.0.0.1:0".parse().unwrap();
     settings.server.ops_listen = "127.0.0.1:0".parse().unwrap();
     settings.store.data.clone_from(&arguments[0]);
@@ -149,9 +149,9 @@ fn change(server: &Server) {
     let weight = &mut inventory.flights[0].weight;
     *weight = if *weight > 1.0 { 1.0 } else { 1.5 };
     let at = server.clock.now();
-    let by = By { who: "bench".into(), what: "a change".into(), at, request: None };
+    let by = AuditContext { who: "bench".into(), what: "a change".into(), at, request: None };
     let wanted = Wanted { inventory: Some(inventory), ..Wanted::default() };
-    let applied = server.apply(wanted, Expected::Anything, &by);
+    let applied = server.apply(wanted, ExpectedVersion::Any, &by);
     tokio::runtime::Handle::current().block_on(applied).unwrap();
 }
 

@@ -70,7 +70,7 @@ fn batches(redis: &Redis, incarnation: u64) -> Rate {
             for some in made.chunks(usize::try_from(IN_FLIGHT).unwrap()) {
                 let sent = some.iter().map(|batch| log::append(&client, batch));
                 let fits = futures_util::future::try_join_all(sent).await.unwrap();
-                assert!(fits.iter().all(|fit| *fit == log::Fit::Next), "{fits:?}");
+                assert!(fits.iter().all(|fit| *fit == log::AppendOutcome::Appended), "{fits:?}");
             }
         });
     })

@@ -9,7 +9,7 @@ use crate::server::lending::Missing;
 use crate::server::sightings::LimitError;
 use crate::store::StoreError;
 use crate::store::starts;
-use crate::store::starts::Start;
+use crate::store::starts::ProcessStart;
 use actix_web::web::Data;
 use anyhow::Context;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ pub async fn join(server: &Server, shared: &Shared) -> anyhow::Result<()> {
                 return Ok(());
             }
             Ok(false) => {}
-            Err(error @ StoreError::Away(_)) => {
+            Err(error @ StoreError::Unavailable(_)) => {
                 tracing::warn!(%error, "store unavailable at startup; retrying");
                 tokio::time::sleep(RETRY_EVERY).await;
             }
@@ -140,7 +140,7 @@ async fn follow_log(face: Data<Face>, shared: Arc<Shared>) {
         let pause = match read {
             Ok(false) => Duration::ZERO,
             Ok(true) => POLL_EVERY,
-            Err(StoreError::Away(_)) => RETRY_EVERY,
+            Err(StoreError::Unavailable(_)) => RETRY_EVERY,
             Err(_) => RETRY_EVERY * 2,
         };
         if !is_published && shared.is_current() {
@@ -220,7 +220,7 @@ async fn reply_to_record_requests(face: Data<Face>) {
 }
 
 async fn heartbeat(face: Data<Face>, shared: Arc<Shared>) {
-    let start = Start {
+    let start = ProcessStart {
         data: face.server.ledger.store(),
         host: host(),
         ops: face.ops.to_string(),

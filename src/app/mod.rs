@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::clock::SystemClock;
 use crate::config::ConfigError;
 use crate::config::Settings;
-use crate::config::geo::Countries;
+use crate::config::geo::CountryDatabase;
 use crate::config::keys::ApiKeys;
 use crate::config::keys::LocalKeys;
 use crate::config::keys::TokenKeys;
@@ -35,9 +35,9 @@ use crate::store::Client;
 use crate::token::PARTITIONS;
 use crate::traffic::Quota;
 use crate::traffic::agents;
-use crate::traffic::flood::Flood;
+use crate::traffic::flood::FloodGuard;
 use crate::traffic::limits::Quotas;
-use crate::traffic::limits::Visitors;
+use crate::traffic::limits::VisitorLimits;
 use actix_web::App as Actix;
 use actix_web::HttpServer;
 use actix_web::web::Data;
@@ -162,11 +162,11 @@ impl App {
         )?;
         let token_keys = TokenKeys::open(settings.store.keys(), now)?;
         let table = settings.server.geoip.as_deref().map(Path::new);
-        let countries = table.map(Countries::open).transpose()?;
+        let countries = table.map(CountryDatabase::open).transpose()?;
         let visitors = visitors(&settings);
         let datacenters = open::datacenters(&settings)?;
         let server = Arc::new(Server::new(Parts {
-            flood: Flood::new(settings.limits.flood_per_second, settings.limits.visitors),
+            flood: FloodGuard::new(settings.limits.flood_per_second, settings.limits.visitors),
             visitors,
             datacenters,
             metrics,
@@ -293,7 +293,7 @@ fn origin(address: &str) -> String {
         .map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
 }
 
-fn visitors(settings: &Settings) -> Visitors {
+fn visitors(settings: &Settings) -> VisitorLimits {
     let quotas = |list: &[crate::config::settings::Quota]| -> Vec<Quota> {
         list.iter().map(|q| Quota { count: q.count, seconds: q.seconds }).collect()
     };
@@ -304,7 +304,7 @@ fn visitors(settings: &Settings) -> Visitors {
         network_impressions: quotas(&limits.network_impressions),
         network_clicks: quotas(&limits.network_clicks),
     };
-    Visitors::new(quotas, limits.visitors, rand::random())
+    VisitorLimits::new(quotas, limits.visitors, rand::random())
 }
 
 const _: () = assert!(PARTITIONS == crate::journal::PARTITIONS, "tokens name journal partitions");

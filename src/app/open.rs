@@ -3,15 +3,15 @@
 use crate::app::Options;
 use crate::app::Series;
 use crate::app::stages;
-use crate::catalog::By;
+use crate::catalog::AuditContext;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
-use crate::catalog::change::Expected;
-use crate::catalog::change::Parts;
+use crate::catalog::change::ExpectedVersion;
+use crate::catalog::change::HeadUpdate;
 use crate::catalog::check;
 use crate::catalog::files;
 use crate::catalog::files::Loaded;
-use crate::catalog::stop;
+use crate::catalog::pause;
 use crate::catalog::tables;
 use crate::clock::Clock;
 use crate::config::ConfigError;
@@ -29,11 +29,11 @@ use crate::server::agreed;
 use crate::server::agreed::AgreedError;
 use crate::store::Client;
 use crate::store::StoreError;
-use crate::store::Trouble;
+use crate::store::StoreErrorKind;
 use crate::store::address::EMBEDDED;
 use crate::store::address::RedisConfig;
 use crate::traffic::Datacenters;
-use crate::traffic::review::Sign;
+use crate::traffic::review::Indicator;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ pub fn store_config(config: RedisConfig, settings: &Settings) -> Result<RedisCon
 /// The datacenter networks; empty when no file is configured.
 pub fn datacenters(settings: &Settings) -> Result<Datacenters, ConfigError> {
     let Some(path) = &settings.traffic.datacenters else { return Ok(Datacenters::default()) };
-    let text = load::text_of(Path::new(path))?;
+    let text = load::read_text(Path::new(path))?;
     Datacenters::parse(&text).map_err(|invalid| {
         let lines: Vec<String> =
             invalid.iter().map(|line| format!("{path}:{}: {}", line.line, line.reason)).collect();
@@ -98,7 +98,7 @@ pub fn table_text(
 ) -> Result<(String, String), ConfigError> {
     let default_path = PathBuf::from(default_path);
     match given.or_else(|| default_path.exists().then_some(default_path.as_path())) {
-        Some(path) => Ok((path.display().to_string(), load::text_of(path)?)),
+        Some(path) => Ok((path.display().to_string(), load::read_text(path)?)),
         None => Ok((built_in.0.to_owned(), built_in.1.to_owned())),
     }
 }
@@ -150,7 +150,7 @@ pub async fn catalog(
             // At startup, a store that rejects commands is a configuration error.
             Some(AgreedError::Store(error)) => {
                 let store = client.map(|client| client.config().to_string()).unwrap_or_default();
-                let advice = error.trouble().advice();
+                let advice = error.kind().advice();
                 let reason = format!("store.url = {store}: {error}; {advice}");
                 return Err(ConfigError::Usage(reason).into());
             }
@@ -162,8 +162,8 @@ pub async fn catalog(
 
 /// Whether to serve despite this store error: the store is unavailable, or accepts no more writes.
 fn can_serve_despite(error: &StoreError) -> bool {
-    matches!(error, StoreError::Away(_))
-        || matches!(error.trouble(), Trouble::OutOfMemory | Trouble::DiskError)
+    matches!(error, StoreError::Unavailable(_))
+        || matches!(error.kind(), StoreErrorKind::OutOfMemory | StoreErrorKind::DiskError)
 }
 
 /// The snapshot that this data directory served last.
@@ -187,15 +187,23 @@ async fn initial_snapshot(
     clock: &dyn Clock,
     client: Option<&Client>,
 ) -> anyhow::Result<Snapshot> {
-    let by =
-        |what: &str| By { who: "serve".into(), what: what.into(), at: clock.now(), request: None };
-    let put = async |parts: Parts<'_>, what: &str| {
-        agreed::put(catalog, client, &parts, Expected::Anything, &by(what)).await.map(drop)
+    let by = |what: &str| AuditContext {
+        who: "serve".into(),
+        what: what.into(),
+        at: clock.now(),
+        request: None,
+    };
+    let put = async |parts: HeadUpdate<'_>, what: &str| {
+        agreed::put(catalog, client, &parts, ExpectedVersion::Any, &by(what)).await.map(drop)
     };
     // An inventory is stored with its images.
     let put_inventory = async |loaded: Loaded, what: &str| {
         let Loaded { inventory, pictures } = loaded;
-        let parts = Parts { inventory: Some(&inventory), pictures: &pictures, ..Parts::default() };
+        let parts = HeadUpdate {
+            inventory: Some(&inventory),
+            pictures: &pictures,
+            ..HeadUpdate::default()
+        };
         put(parts, what).await.map(|()| inventory)
     };
     let hashes = catalog.head()?.map(|head| head.hashes).unwrap_or_default();
@@ -205,18 +213,18 @@ async fn initial_snapshot(
             let mut loaded =
                 files::load(&texts, Some(catalog.pictures())).map_err(ConfigError::from)?;
             if let Some(hash) = &hashes.inventory {
-                stop::carry(&catalog.inventory(hash)?, &mut loaded.inventory);
+                pause::carry(&catalog.inventory(hash)?, &mut loaded.inventory);
             }
             put_inventory(loaded, "inventory from the command line").await?
         }
         (None, Some(hash)) => catalog.inventory(hash)?,
-        (None, None) => put_inventory(files::example_loaded(), "example inventory").await?,
+        (None, None) => put_inventory(files::example_with_images(), "example inventory").await?,
     };
     let weights = match (settings.weights.activation, &hashes.weights) {
         (Activation::Command, Some(hash)) => catalog.weights(hash)?,
         _ => {
             let weights = weights(options)?;
-            let parts = Parts { weights: Some(&weights), ..Parts::default() };
+            let parts = HeadUpdate { weights: Some(&weights), ..HeadUpdate::default() };
             put(parts, "weights file").await?;
             weights
         }
@@ -230,7 +238,7 @@ async fn initial_snapshot(
         ))
         .into());
     }
-    let parts = Parts { labels: Some(&labels), ..Parts::default() };
+    let parts = HeadUpdate { labels: Some(&labels), ..HeadUpdate::default() };
     put(parts, "labels file").await?;
     Ok(compile(inventory, &weights, &labels))
 }
@@ -254,6 +262,6 @@ pub fn metrics(snapshot: &Snapshot, settings: &Settings) -> Result<Series, prome
     });
     let flights: Vec<String> =
         evenly_paced.take(settings.metrics.flights).map(|flight| flight.id.to_string()).collect();
-    let signs: Vec<&str> = Sign::ALL.iter().map(|sign| sign.as_str()).collect();
+    let signs: Vec<&str> = Indicator::ALL.iter().map(|sign| sign.as_str()).collect();
     Series::new(&stages(), &signs, &campaigns, &flights)
 }

@@ -2,8 +2,8 @@
 
 use crate::app::Options;
 use crate::app::open;
-use crate::catalog::By;
-use crate::catalog::change::Expected;
+use crate::catalog::AuditContext;
+use crate::catalog::change::ExpectedVersion;
 use crate::catalog::files;
 use crate::catalog::files::Loaded;
 use crate::config::ConfigError;
@@ -106,13 +106,13 @@ async fn labels(face: &Data<Face>) -> anyhow::Result<Option<String>> {
 }
 
 async fn apply(face: &Data<Face>, wanted: Wanted) -> anyhow::Result<Option<String>> {
-    let by = By {
+    let by = AuditContext {
         who: ACTOR.into(),
         what: "file changed".into(),
         at: face.server.clock.now(),
         request: None,
     };
-    let applied = match face.server.apply(wanted, Expected::Anything, &by).await {
+    let applied = match face.server.apply(wanted, ExpectedVersion::Any, &by).await {
         Ok(applied) => applied,
         Err(ApplyError::Invalid(findings)) => {
             let messages: Vec<String> = findings.iter().map(ToString::to_string).collect();

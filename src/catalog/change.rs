@@ -2,7 +2,7 @@
 
 use crate::catalog::audit::Entry;
 use crate::catalog::error::CatalogError;
-use crate::catalog::picture::Picture;
+use crate::catalog::image::Picture;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
@@ -57,7 +57,7 @@ impl From<&Entry> for Head {
 
 /// Who changes the catalog and why, for the audit log.
 #[derive(Clone, Debug)]
-pub struct By {
+pub struct AuditContext {
     /// Who requests the change, such as a key's id.
     pub who: String,
     /// A description of the change.
@@ -70,7 +70,7 @@ pub struct By {
 
 /// The parts of the head that a change replaces; the others stay.
 #[derive(Clone, Copy, Default)]
-pub struct Parts<'a> {
+pub struct HeadUpdate<'a> {
     /// A new inventory, validated by the caller.
     pub inventory: Option<&'a Inventory>,
     /// New weights, validated by the caller.
@@ -83,9 +83,9 @@ pub struct Parts<'a> {
 
 /// The version that the caller based its change on (optimistic concurrency).
 #[derive(Clone, Copy, Debug)]
-pub enum Expected<'a> {
+pub enum ExpectedVersion<'a> {
     /// No precondition: the change applies to any version.
-    Anything,
+    Any,
     /// The head with this number; 0 is an empty catalog.
     Number(u64),
     /// The inventory with this hash.
@@ -96,17 +96,17 @@ pub enum Expected<'a> {
     Labels(&'a str),
 }
 
-impl Expected<'_> {
+impl ExpectedVersion<'_> {
     /// Fails with [`CatalogError::Conflict`] unless the head is still the expected version.
     pub(super) fn check(self, number: u64, head: &Hashes) -> Result<(), CatalogError> {
         let (expected, found) = match self {
-            Expected::Anything => return Ok(()),
-            Expected::Number(expected) => {
+            ExpectedVersion::Any => return Ok(()),
+            ExpectedVersion::Number(expected) => {
                 (format!("number {expected}"), Some(format!("number {number}")))
             }
-            Expected::Inventory(hash) => (hash.to_owned(), head.inventory.clone()),
-            Expected::Weights(hash) => (hash.to_owned(), head.weights.clone()),
-            Expected::Labels(hash) => (hash.to_owned(), head.labels.clone()),
+            ExpectedVersion::Inventory(hash) => (hash.to_owned(), head.inventory.clone()),
+            ExpectedVersion::Weights(hash) => (hash.to_owned(), head.weights.clone()),
+            ExpectedVersion::Labels(hash) => (hash.to_owned(), head.labels.clone()),
         };
         let found = found.unwrap_or_else(|| "none".to_owned());
         if found == expected { Ok(()) } else { Err(CatalogError::Conflict { expected, found }) }

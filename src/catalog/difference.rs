@@ -1,7 +1,7 @@
 //! The difference between two states of the catalog: by list, document and field.
 
-use crate::catalog::listed;
-use crate::catalog::listed::Listed;
+use crate::catalog::lists;
+use crate::catalog::lists::ListItem;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
@@ -82,7 +82,7 @@ impl Difference {
 
 /// The lists of two inventories that differ.
 pub fn inventories(old: &Inventory, new: &Inventory) -> Vec<ListDifference> {
-    let differences = listed::each(&mut Compare { old, new });
+    let differences = lists::visit_all(&mut Compare { old, new });
     let empty =
         |d: &ListDifference| d.added.is_empty() && d.removed.is_empty() && d.changed.is_empty();
     differences.into_iter().filter(|difference| !empty(difference)).collect()
@@ -145,9 +145,9 @@ struct Compare<'a> {
     new: &'a Inventory,
 }
 
-impl listed::Visitor for Compare<'_> {
+impl lists::ListVisitor for Compare<'_> {
     type Out = ListDifference;
-    fn visit<T: Listed>(&mut self) -> ListDifference {
+    fn visit<T: ListItem>(&mut self) -> ListDifference {
         let by_id = |list: &'_ [T]| -> BTreeMap<String, usize> {
             list.iter().enumerate().map(|(index, one)| (one.id().to_owned(), index)).collect()
         };

@@ -3,9 +3,9 @@
 
 use crate::catalog::check;
 use crate::catalog::check::Finding;
-use crate::catalog::listed;
-use crate::catalog::listed::LISTS;
-use crate::catalog::listed::Listed;
+use crate::catalog::lists;
+use crate::catalog::lists::LISTS;
+use crate::catalog::lists::ListItem;
 use crate::config::document;
 use crate::domain::creative::Creative;
 use crate::domain::creative::CreativeState;
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 /// Why an edit is rejected.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
+pub enum EditError {
     /// There is no list of this name.
     #[error("unknown list `{0}`: must be one of {list}", list = LISTS.join(", "))]
     NoList(String),
@@ -45,43 +45,44 @@ fn lines(findings: &[Finding]) -> String {
     findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n")
 }
 
-fn invalid<T: Listed>(id: &str, field: &str, reason: String) -> Refused {
+fn invalid<T: ListItem>(id: &str, field: &str, reason: String) -> EditError {
     let (list, id, field) = (T::LIST, id.to_owned(), field.to_owned());
-    Refused::Invalid(vec![Finding { list, id, field, reason, help: None }])
+    EditError::Invalid(vec![Finding { list, id, field, reason, help: None }])
 }
 
 /// Adds a document to a list. A new creative is a draft, whatever state it declares.
-pub fn create(inventory: &Inventory, list: &str, document: Value) -> Result<Inventory, Refused> {
+pub fn create(inventory: &Inventory, list: &str, document: Value) -> Result<Inventory, EditError> {
     apply(inventory, list, Edit::Create(document))
 }
 
 /// Replaces the document `id` of a list; the document itself may omit its id. A creative whose
 /// content differs becomes a draft, whatever state it declares; one with the same content may move
-/// to a state that [`steps`] allows.
+/// to a state that [`next_states`] allows.
 pub fn replace(
     inventory: &Inventory,
     list: &str,
     id: &str,
     document: Value,
-) -> Result<Inventory, Refused> {
+) -> Result<Inventory, EditError> {
     apply(inventory, list, Edit::Replace(id, document))
 }
 
 /// Removes the document `id` of a list. Rejected while another document refers to it.
-pub fn delete(inventory: &Inventory, list: &str, id: &str) -> Result<Inventory, Refused> {
+pub fn delete(inventory: &Inventory, list: &str, id: &str) -> Result<Inventory, EditError> {
     apply(inventory, list, Edit::Delete(id))
 }
 
-fn apply(inventory: &Inventory, list: &str, edit: Edit<'_>) -> Result<Inventory, Refused> {
+fn apply(inventory: &Inventory, list: &str, edit: Edit<'_>) -> Result<Inventory, EditError> {
     let mut new = inventory.clone();
     let mut editor = Editor { inventory: &mut new, edit: Some(edit) };
-    let edited = listed::named(list, &mut editor).ok_or_else(|| Refused::NoList(list.into()))??;
+    let edited =
+        lists::visit_named(list, &mut editor).ok_or_else(|| EditError::NoList(list.into()))??;
     if list == Creative::LIST {
         check_state(inventory, &mut new, &edited)?;
     }
     new.sort();
     let findings = check::inventory(&new);
-    if findings.is_empty() { Ok(new) } else { Err(Refused::Invalid(findings)) }
+    if findings.is_empty() { Ok(new) } else { Err(EditError::Invalid(findings)) }
 }
 
 enum Edit<'a> {
@@ -95,21 +96,21 @@ struct Editor<'a> {
     edit: Option<Edit<'a>>,
 }
 
-impl listed::Visitor for Editor<'_> {
+impl lists::ListVisitor for Editor<'_> {
     /// The id of the edited document.
-    type Out = Result<String, Refused>;
-    fn visit<T: Listed>(&mut self) -> Result<String, Refused> {
+    type Out = Result<String, EditError>;
+    fn visit<T: ListItem>(&mut self) -> Result<String, EditError> {
         let list = T::of_mut(self.inventory);
         let find = |list: &[T], id: &str| {
             let found = list.iter().position(|one| one.id() == id);
-            found.ok_or_else(|| Refused::NotFound { list: T::LIST, id: id.to_owned() })
+            found.ok_or_else(|| EditError::NotFound { list: T::LIST, id: id.to_owned() })
         };
-        match self.edit.take().expect("`named` visits one list") {
+        match self.edit.take().expect("`visit_named` visits one list") {
             Edit::Create(document) => {
                 let document = read::<T>(document)?;
                 let id = document.id().to_owned();
                 if find(list, &id).is_ok() {
-                    return Err(Refused::Exists { list: T::LIST, id });
+                    return Err(EditError::Exists { list: T::LIST, id });
                 }
                 list.push(document);
                 Ok(id)
@@ -136,14 +137,14 @@ impl listed::Visitor for Editor<'_> {
 }
 
 /// Deserializes a submitted document and checks the limits of its fields.
-fn read<T: Listed>(document: Value) -> Result<T, Refused> {
+fn read<T: ListItem>(document: Value) -> Result<T, EditError> {
     let id = document.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let document: T = serde_path_to_error::deserialize(document).map_err(|error| {
         let path = error.path().to_string();
         let reason = error.inner().to_string();
         let help = document::did_you_mean(&reason);
         let field = if path == "." { String::new() } else { path };
-        Refused::Invalid(vec![Finding { list: T::LIST, id: id.clone(), field, reason, help }])
+        EditError::Invalid(vec![Finding { list: T::LIST, id: id.clone(), field, reason, help }])
     })?;
     let limits = document.limits();
     if limits.is_empty() {
@@ -153,12 +154,12 @@ fn read<T: Listed>(document: Value) -> Result<T, Refused> {
         let id = document.id().to_owned();
         Finding { list: T::LIST, id, field, reason, help: None }
     };
-    Err(Refused::Invalid(limits.into_iter().map(finding).collect()))
+    Err(EditError::Invalid(limits.into_iter().map(finding).collect()))
 }
 
 /// Checks or sets the state of a creative that was created or replaced: same content, an allowed
 /// transition; new or changed content, a draft.
-fn check_state(old: &Inventory, new: &mut Inventory, id: &str) -> Result<(), Refused> {
+fn check_state(old: &Inventory, new: &mut Inventory, id: &str) -> Result<(), EditError> {
     let find = |creative: &&Creative| creative.id.as_str() == id;
     let before = old.creatives.iter().find(find);
     let Some(after) = new.creatives.iter_mut().find(|creative| creative.id.as_str() == id) else {
@@ -193,25 +194,29 @@ fn is_allowed(from: CreativeState, to: CreativeState) -> bool {
 }
 
 /// The states that a creative can move to from its current one.
-pub fn steps(from: CreativeState) -> Vec<CreativeState> {
+pub fn next_states(from: CreativeState) -> Vec<CreativeState> {
     let all = CreativeState::ALL.iter().copied();
     all.filter(|to| *to != from && is_allowed(from, *to)).collect()
 }
 
-fn check_transition(id: &str, from: CreativeState, to: CreativeState) -> Result<(), Refused> {
+fn check_transition(id: &str, from: CreativeState, to: CreativeState) -> Result<(), EditError> {
     if is_allowed(from, to) || from == to {
         return Ok(());
     }
-    let allowed: Vec<&str> = steps(from).into_iter().map(CreativeState::as_str).collect();
+    let allowed: Vec<&str> = next_states(from).into_iter().map(CreativeState::as_str).collect();
     let reason = format!("must be {} after {from} (got {to})", allowed.join(" or "));
     Err(invalid::<Creative>(id, "state", reason))
 }
 
 /// Moves a creative to another state.
-pub fn state(inventory: &Inventory, id: &str, to: CreativeState) -> Result<Inventory, Refused> {
+pub fn set_state(
+    inventory: &Inventory,
+    id: &str,
+    to: CreativeState,
+) -> Result<Inventory, EditError> {
     let mut new = inventory.clone();
     let creative = new.creatives.iter_mut().find(|creative| creative.id.as_str() == id);
-    let missing = || Refused::NotFound { list: Creative::LIST, id: id.to_owned() };
+    let missing = || EditError::NotFound { list: Creative::LIST, id: id.to_owned() };
     let creative = creative.ok_or_else(missing)?;
     check_transition(id, creative.state, to)?;
     creative.state = to;

@@ -11,9 +11,9 @@ fn state_of(inventory: &Inventory, id: &str) -> CreativeState {
     inventory.creatives.iter().find(|creative| creative.id.as_str() == id).unwrap().state
 }
 
-fn findings(result: Result<Inventory, Refused>) -> Vec<(String, String)> {
+fn findings(result: Result<Inventory, EditError>) -> Vec<(String, String)> {
     match result.unwrap_err() {
-        Refused::Invalid(found) => found.into_iter().map(|f| (f.field, f.reason)).collect(),
+        EditError::Invalid(found) => found.into_iter().map(|f| (f.field, f.reason)).collect(),
         other => panic!("{other}"),
     }
 }
@@ -24,14 +24,14 @@ fn a_document_is_created_replaced_and_deleted() {
     let topic = json!({"id": "gardening", "name": "gardening"});
     let with = create(&example, "topics", topic.clone()).unwrap();
     assert!(with.topics.windows(2).all(|pair| pair[0].id < pair[1].id), "in id order");
-    assert!(matches!(create(&with, "topics", topic), Err(Refused::Exists { .. })));
+    assert!(matches!(create(&with, "topics", topic), Err(EditError::Exists { .. })));
 
     let renamed = replace(&with, "topics", "gardening", json!({"name": "gardens"})).unwrap();
     assert!(renamed.topics.iter().any(|topic| topic.name == "gardens"));
 
     assert_eq!(delete(&renamed, "topics", "gardening").unwrap(), example);
-    assert!(matches!(delete(&example, "topics", "gardening"), Err(Refused::NotFound { .. })));
-    assert!(matches!(delete(&example, "topicz", "x"), Err(Refused::NoList(_))));
+    assert!(matches!(delete(&example, "topics", "gardening"), Err(EditError::NotFound { .. })));
+    assert!(matches!(delete(&example, "topicz", "x"), Err(EditError::NoList(_))));
 }
 
 #[test]
@@ -91,16 +91,16 @@ fn a_creative_whose_content_changes_becomes_a_draft_whatever_state_it_declares()
 fn a_draft_must_be_approved_before_it_is_live() {
     use CreativeState::*;
     let id = "zahid-git-push";
-    let mut inventory = state(&files::example(), id, Draft).unwrap();
+    let mut inventory = set_state(&files::example(), id, Draft).unwrap();
     assert_eq!(
-        findings(state(&inventory, id, Live))[0].1,
+        findings(set_state(&inventory, id, Live))[0].1,
         "must be approved after draft (got live)"
     );
     let mut document = creative(&inventory, id);
     document["state"] = "live".into();
     assert_eq!(findings(replace(&inventory, "creatives", id, document))[0].0, "state");
     for next in [Approved, Live, Paused, Live, Live, Draft] {
-        inventory = state(&inventory, id, next).unwrap();
+        inventory = set_state(&inventory, id, next).unwrap();
         assert_eq!(state_of(&inventory, id), next);
     }
 }

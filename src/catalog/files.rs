@@ -2,12 +2,12 @@
 
 use crate::catalog::check;
 use crate::catalog::check::Finding;
-use crate::catalog::listed;
-use crate::catalog::listed::LISTS;
-use crate::catalog::listed::Listed;
-use crate::catalog::picture;
-use crate::catalog::picture::Picture;
-use crate::catalog::pictures::Pictures;
+use crate::catalog::image;
+use crate::catalog::image::Picture;
+use crate::catalog::image_store::ImageStore;
+use crate::catalog::lists;
+use crate::catalog::lists::LISTS;
+use crate::catalog::lists::ListItem;
 use crate::config::Problem;
 use crate::config::document;
 use crate::config::document::Document;
@@ -59,7 +59,7 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, Vec<Problem>> {
     };
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_dir() {
-        return Ok(vec![(path.display().to_string(), load::text_of(path)?)]);
+        return Ok(vec![(path.display().to_string(), load::read_text(path)?)]);
     }
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(unreadable)? {
@@ -76,7 +76,7 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, Vec<Problem>> {
     let mut texts = Vec::new();
     let mut problems = Vec::new();
     for file in files {
-        match load::text_of(&file) {
+        match load::read_text(&file) {
             Ok(text) => texts.push((file.display().to_string(), text)),
             Err(found) => problems.extend(found),
         }
@@ -106,7 +106,7 @@ pub struct ImageSources<'a> {
     /// Reads an image that is named by its path.
     pub read: ReadImage,
     /// Images that are named by their address. `None`: assume that they are stored.
-    pub stored: Option<&'a Pictures>,
+    pub stored: Option<&'a ImageStore>,
 }
 
 /// The validated inventory that these files define together; its lists are in id order.
@@ -116,7 +116,10 @@ pub fn parse(files: &[(String, String)]) -> Result<Inventory, Vec<Problem>> {
 
 /// Like [`parse`], and reads the images that the files refer to by path. Images that they refer to
 /// by address must be in `stored`, if given.
-pub fn load(files: &[(String, String)], stored: Option<&Pictures>) -> Result<Loaded, Vec<Problem>> {
+pub fn load(
+    files: &[(String, String)],
+    stored: Option<&ImageStore>,
+) -> Result<Loaded, Vec<Problem>> {
     load_with(files, ImageSources { read: in_folder, stored }, |_| None)
 }
 
@@ -124,7 +127,7 @@ pub fn load(files: &[(String, String)], stored: Option<&Pictures>) -> Result<Loa
 /// label. `labels` is called once, with the region groups that these files define.
 pub fn load_with(
     files: &[(String, String)],
-    images: ImageSources<'_>,
+    sources: ImageSources<'_>,
     labels: impl FnOnce(&[RegionGroup]) -> Option<LabelTable>,
 ) -> Result<Loaded, Vec<Problem>> {
     let mut problems = Vec::new();
@@ -139,7 +142,7 @@ pub fn load_with(
     let mut origins = Origins::default();
     for (number, document) in documents.iter().enumerate() {
         problems.extend(unknown_lists(document));
-        listed::each(&mut Reader {
+        lists::visit_all(&mut Reader {
             number,
             document,
             into: &mut inventory,
@@ -151,9 +154,9 @@ pub fn load_with(
     let mut pictures = Vec::new();
     if problems.is_empty() {
         let mut findings =
-            origins.load_images(&documents, images.read, &mut inventory, &mut pictures);
+            origins.load_images(&documents, sources.read, &mut inventory, &mut pictures);
         inventory.sort();
-        if let Some(stored) = images.stored.filter(|_| findings.is_empty()) {
+        if let Some(stored) = sources.stored.filter(|_| findings.is_empty()) {
             findings.extend(check::stored(&inventory, &pictures, stored));
         }
         findings.extend(check::inventory(&inventory));
@@ -178,11 +181,11 @@ pub fn load_with(
 
 /// The example inventory.
 pub fn example() -> Inventory {
-    example_loaded().inventory
+    example_with_images().inventory
 }
 
 /// The example inventory with its images.
-pub fn example_loaded() -> Loaded {
+pub fn example_with_images() -> Loaded {
     let files = EXAMPLE.map(|(name, text)| (name.to_owned(), text.to_owned()));
     load_with(&files, ImageSources { read: compiled_in, stored: None }, |_| None)
         .expect("a test validates the example inventory")
@@ -201,7 +204,7 @@ pub(super) fn in_folder(file: &str, path: &str) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("not a regular file"));
     }
     let mut bytes = Vec::new();
-    let limit = u64::try_from(picture::MAX_BYTES + 1).unwrap_or(u64::MAX);
+    let limit = u64::try_from(image::MAX_BYTES + 1).unwrap_or(u64::MAX);
     opened.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -290,9 +293,9 @@ struct Reader<'a, 'text> {
     origins: &'a mut Origins,
 }
 
-impl listed::Visitor for Reader<'_, '_> {
+impl lists::ListVisitor for Reader<'_, '_> {
     type Out = ();
-    fn visit<T: Listed>(&mut self) {
+    fn visit<T: ListItem>(&mut self) {
         let name = T::LIST;
         let Some(count) = self.document.entries(name) else {
             if self.document.names().any(|(key, _)| key == name) {

@@ -15,15 +15,15 @@
 
 use crate::catalog::audit::AuditLog;
 use crate::catalog::audit::Entry;
-use crate::catalog::change::By;
-use crate::catalog::change::Expected;
+use crate::catalog::change::AuditContext;
+use crate::catalog::change::ExpectedVersion;
 use crate::catalog::change::FORMAT;
 use crate::catalog::change::Head;
-use crate::catalog::change::Parts;
+use crate::catalog::change::HeadUpdate;
 use crate::catalog::error::CatalogError;
-use crate::catalog::listed;
-use crate::catalog::picture::Picture;
-use crate::catalog::pictures::Pictures;
+use crate::catalog::image::Picture;
+use crate::catalog::image_store::ImageStore;
+use crate::catalog::lists;
 use crate::catalog::versions;
 use crate::catalog::versions::Versions;
 use crate::domain::inventory::Inventory;
@@ -51,7 +51,7 @@ pub struct Catalog {
     pub(super) inventories: Versions,
     pub(super) weights: Versions,
     pub(super) labels: Versions,
-    pictures: Pictures,
+    pictures: ImageStore,
 }
 
 impl Catalog {
@@ -64,7 +64,7 @@ impl Catalog {
             inventories: Versions::open(folder, "inventory")?,
             weights: Versions::open(folder, "weights")?,
             labels: Versions::open(folder, "labels")?,
-            pictures: Pictures::open(folder)?,
+            pictures: ImageStore::open(folder)?,
         };
         let _lock = catalog.lock()?;
         catalog.recover_head()?;
@@ -121,7 +121,7 @@ impl Catalog {
     }
 
     /// The stored images.
-    pub fn pictures(&self) -> &Pictures {
+    pub fn pictures(&self) -> &ImageStore {
         &self.pictures
     }
 
@@ -137,10 +137,10 @@ impl Catalog {
         &self,
         inventory: &Inventory,
         expected: Option<&str>,
-        by: &By,
+        by: &AuditContext,
     ) -> Result<Head, CatalogError> {
-        let parts = Parts { inventory: Some(inventory), ..Parts::default() };
-        self.put(&parts, expected.map_or(Expected::Anything, Expected::Inventory), by)
+        let parts = HeadUpdate { inventory: Some(inventory), ..HeadUpdate::default() };
+        self.put(&parts, expected.map_or(ExpectedVersion::Any, ExpectedVersion::Inventory), by)
     }
 
     /// Stores weights and serves them; `expected` as in [`Self::put_inventory`].
@@ -148,10 +148,10 @@ impl Catalog {
         &self,
         weights: &Weights,
         expected: Option<&str>,
-        by: &By,
+        by: &AuditContext,
     ) -> Result<Head, CatalogError> {
-        let parts = Parts { weights: Some(weights), ..Parts::default() };
-        self.put(&parts, expected.map_or(Expected::Anything, Expected::Weights), by)
+        let parts = HeadUpdate { weights: Some(weights), ..HeadUpdate::default() };
+        self.put(&parts, expected.map_or(ExpectedVersion::Any, ExpectedVersion::Weights), by)
     }
 
     /// Stores a label table and serves it; `expected` as in [`Self::put_inventory`].
@@ -159,10 +159,10 @@ impl Catalog {
         &self,
         labels: &LabelTable,
         expected: Option<&str>,
-        by: &By,
+        by: &AuditContext,
     ) -> Result<Head, CatalogError> {
-        let parts = Parts { labels: Some(labels), ..Parts::default() };
-        self.put(&parts, expected.map_or(Expected::Anything, Expected::Labels), by)
+        let parts = HeadUpdate { labels: Some(labels), ..HeadUpdate::default() };
+        self.put(&parts, expected.map_or(ExpectedVersion::Any, ExpectedVersion::Labels), by)
     }
 
     /// Changes the head atomically and returns it once it is durable.
@@ -172,9 +172,9 @@ impl Catalog {
     /// idempotency key to record.
     pub fn put(
         &self,
-        parts: &Parts<'_>,
-        expected: Expected<'_>,
-        by: &By,
+        parts: &HeadUpdate<'_>,
+        expected: ExpectedVersion<'_>,
+        by: &AuditContext,
     ) -> Result<Head, CatalogError> {
         let _lock = self.lock()?;
         match self.plan(parts, expected, by)? {
@@ -187,9 +187,9 @@ impl Catalog {
     /// head refers to them. The caller must hold the lock.
     pub(super) fn plan(
         &self,
-        parts: &Parts<'_>,
-        expected: Expected<'_>,
-        by: &By,
+        parts: &HeadUpdate<'_>,
+        expected: ExpectedVersion<'_>,
+        by: &AuditContext,
     ) -> Result<Plan, CatalogError> {
         if let Some((key, body)) = &by.request
             && let Some(entry) = self.audited(key, body)?
@@ -246,7 +246,7 @@ impl Catalog {
     /// Stores an inventory with its lists in id order: the order has no meaning and must not affect
     /// the hash, which tokens and logs contain.
     fn put_sorted(&self, inventory: &Inventory) -> Result<String, CatalogError> {
-        if listed::in_order(inventory) {
+        if lists::are_sorted(inventory) {
             return self.inventories.put(inventory);
         }
         let mut sorted = inventory.clone();

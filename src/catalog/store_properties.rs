@@ -5,13 +5,13 @@ use crate::domain::weights::Weights;
 use crate::selection::compile::content_hash;
 use proptest::prelude::*;
 
-fn by(what: &str) -> By {
+fn by(what: &str) -> AuditContext {
     let at = "2026-11-24T12:00:00Z".parse().unwrap();
-    By { who: "operator".into(), what: what.into(), at, request: None }
+    AuditContext { who: "operator".into(), what: what.into(), at, request: None }
 }
 
-fn keyed(key: &str, body: &str) -> By {
-    By { request: Some((key.into(), body.into())), ..by("change") }
+fn keyed(key: &str, body: &str) -> AuditContext {
+    AuditContext { request: Some((key.into(), body.into())), ..by("change") }
 }
 
 fn new() -> (tempfile::TempDir, Catalog) {
@@ -81,8 +81,8 @@ fn a_change_based_on_an_old_version_is_rejected() {
     let error = catalog.put_weights(&sharper(3.0), Some(&old), &by("three")).unwrap_err();
 
     assert!(matches!(&error, CatalogError::Conflict { expected, .. } if *expected == old));
-    let parts = Parts::default();
-    assert!(catalog.put(&parts, Expected::Number(1), &by("four")).is_err());
+    let parts = HeadUpdate::default();
+    assert!(catalog.put(&parts, ExpectedVersion::Number(1), &by("four")).is_err());
     assert_eq!(catalog.head().unwrap().unwrap().number, 2);
 }
 

@@ -1,8 +1,8 @@
 //! `adjacent apply`: apply files to the served catalog, after showing the diff.
 
-use crate::catalog::By;
+use crate::catalog::AuditContext;
 use crate::catalog::difference::Difference;
-use crate::catalog::pictures::Pictures;
+use crate::catalog::image_store::ImageStore;
 use crate::cli::arguments;
 use crate::cli::catalog;
 use crate::cli::ops_client::ServerAccess;
@@ -36,7 +36,7 @@ pub(super) struct Apply {
 impl Apply {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let served = catalog::served(&self.access.data)?;
-        let stored = Pictures::below(&self.access.data);
+        let stored = ImageStore::read_only(&self.access.data);
         let read = arguments::layout(&self.paths)?.read_with(Some(&stored));
         let new = served.with_manual_pauses(read.map_err(ConfigError::from)?);
         let difference = served.difference(&new);
@@ -59,7 +59,7 @@ impl Apply {
             Some(server) => catalog::apply_on_server(&server, new, &served, what)?,
             None => {
                 let at = SystemClock::starting_at_least(0).now();
-                let by = By { who: self.who, what, at, request: None };
+                let by = AuditContext { who: self.who, what, at, request: None };
                 catalog::apply_to_directory(&self.access.data, &new, &served, &by)?.number
             }
         };

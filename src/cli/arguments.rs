@@ -1,7 +1,7 @@
 //! Shared command line arguments: input paths and the store URL.
 
+use crate::catalog::config_files::ConfigFiles;
 use crate::catalog::files::STANDARD_INPUT;
-use crate::catalog::layout::Layout;
 use crate::config::ConfigError;
 use crate::config::Problem;
 use crate::config::load::MAX_FILE_BYTES;
@@ -29,12 +29,12 @@ const DEFAULT_FOLDER: &str = "config";
 
 /// Reads the files at `paths`; `-` is standard input. Without a path it reads `config/`, or the built-in
 /// example if that does not exist.
-pub(super) fn layout(paths: &[PathBuf]) -> Result<Layout, ConfigError> {
+pub(super) fn layout(paths: &[PathBuf]) -> Result<ConfigFiles, ConfigError> {
     let default = Path::new(DEFAULT_FOLDER);
-    let mut layout = Layout::default();
+    let mut layout = ConfigFiles::default();
     if paths.is_empty() {
         if !default.is_dir() {
-            return Ok(Layout::example());
+            return Ok(ConfigFiles::example());
         }
         layout.add(default)?;
     }

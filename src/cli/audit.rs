@@ -1,8 +1,8 @@
 //! `adjacent audit`: recomputes the ledger from the journal or from the fleet's log, verifies stored
 //! images, and reports mismatches.
 
-use crate::catalog::pictures::Fault;
-use crate::catalog::pictures::Pictures;
+use crate::catalog::image_store::ImageFault;
+use crate::catalog::image_store::ImageStore;
 use crate::cli::arguments;
 use crate::cli::catalog;
 use crate::cli::ops_client::ServerAccess;
@@ -41,7 +41,7 @@ impl Audit {
             let answer = server.get("/v1/admin/audit")?;
             let differences: Vec<Difference> =
                 serde_json::from_value(answer["differences"].clone())?;
-            let pictures: Vec<Fault> = serde_json::from_value(answer["pictures"].clone())?;
+            let pictures: Vec<ImageFault> = serde_json::from_value(answer["pictures"].clone())?;
             return report(output, &differences, &pictures, &answer);
         }
         let folder = self.access.data.join("journal");
@@ -55,7 +55,7 @@ impl Audit {
         ))?;
         billed(output, &state)?;
         let inventory = catalog::served(&self.access.data)?.inventory.unwrap_or_default();
-        let stored = Pictures::below(&self.access.data);
+        let stored = ImageStore::read_only(&self.access.data);
         let pictures = stored.faults(inventory.pictures())?;
         let object =
             json!({ "recovery": recovery, "differences": differences, "pictures": pictures });
@@ -73,7 +73,7 @@ fn billed(output: Output, state: &State) -> anyhow::Result<()> {
 fn report(
     output: Output,
     differences: &[Difference],
-    pictures: &[Fault],
+    pictures: &[ImageFault],
     object: &serde_json::Value,
 ) -> anyhow::Result<()> {
     output.json_only(object)?;
@@ -81,7 +81,7 @@ fn report(
         output
             .line(format_args!("{}: journal {}, ledger {}", one.what, one.journal, one.ledger))?;
     }
-    for Fault { address, reason } in pictures {
+    for ImageFault { address, reason } in pictures {
         output.line(format_args!("image {address} {reason}"))?;
     }
     if differences.is_empty() && pictures.is_empty() {

@@ -1,18 +1,18 @@
 //! Reads and changes the catalog of a data directory.
 
-use crate::catalog::By;
+use crate::catalog::AuditContext;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::Head;
-use crate::catalog::change::Expected;
-use crate::catalog::change::Parts;
+use crate::catalog::change::ExpectedVersion;
+use crate::catalog::change::HeadUpdate;
+use crate::catalog::config_files::CheckedConfig;
 use crate::catalog::difference;
 use crate::catalog::difference::Difference;
 use crate::catalog::files;
-use crate::catalog::layout::Checked;
-use crate::catalog::picture::Picture;
-use crate::catalog::pictures::Pictures;
-use crate::catalog::stop;
+use crate::catalog::image::Picture;
+use crate::catalog::image_store::ImageStore;
+use crate::catalog::pause;
 use crate::catalog::tables;
 use crate::cli::ops_client::OpsClient;
 use crate::domain::inventory::Inventory;
@@ -52,7 +52,7 @@ pub(super) fn served(data: &Path) -> Result<Served, CatalogError> {
 impl Served {
     /// What applying `new` would change. Weights and labels that were never applied are the built-in
     /// defaults.
-    pub fn difference(&self, new: &Checked) -> Difference {
+    pub fn difference(&self, new: &CheckedConfig) -> Difference {
         let empty = Inventory::default();
         let default = Weights::default();
         let built_in = self.labels.is_none().then(|| {
@@ -68,15 +68,15 @@ impl Served {
     }
 
     /// `new` with manual pauses carried over: applying files resumes nothing.
-    pub fn with_manual_pauses(&self, mut new: Checked) -> Checked {
+    pub fn with_manual_pauses(&self, mut new: CheckedConfig) -> CheckedConfig {
         if let (Some(now), Some(inventory)) = (&self.inventory, &mut new.inventory) {
-            stop::carry(now, inventory);
+            pause::carry(now, inventory);
         }
         new
     }
 
     /// Whether every document in `new` equals the served one.
-    pub fn matches(&self, new: &Checked) -> bool {
+    pub fn matches(&self, new: &CheckedConfig) -> bool {
         (new.inventory.is_none() || new.inventory == self.inventory)
             && (new.weights.is_none() || new.weights == self.weights)
             && (new.labels.is_none() || new.labels == self.labels)
@@ -84,14 +84,14 @@ impl Served {
 }
 
 /// Whether all of these images are stored and intact.
-pub(super) fn are_images_stored(stored: &Pictures, pictures: &[Picture]) -> bool {
+pub(super) fn are_images_stored(stored: &ImageStore, pictures: &[Picture]) -> bool {
     pictures.iter().all(|one| stored.fault(&one.address()).is_none())
 }
 
 /// Applies `new` through a running server. Returns the change number.
 pub(super) fn apply_on_server(
     server: &OpsClient,
-    new: Checked,
+    new: CheckedConfig,
     seen: &Served,
     what: String,
 ) -> anyhow::Result<u64> {
@@ -115,15 +115,15 @@ pub(super) fn apply_on_server(
 /// changed since `seen`.
 pub(super) fn apply_to_directory(
     data: &Path,
-    new: &Checked,
+    new: &CheckedConfig,
     seen: &Served,
-    by: &By,
+    by: &AuditContext,
 ) -> Result<Head, CatalogError> {
-    let parts = Parts {
+    let parts = HeadUpdate {
         inventory: new.inventory.as_ref(),
         weights: new.weights.as_ref(),
         labels: new.labels.as_ref(),
         pictures: &new.pictures,
     };
-    Catalog::open(&data.join("catalog"))?.put(&parts, Expected::Number(seen.number), by)
+    Catalog::open(&data.join("catalog"))?.put(&parts, ExpectedVersion::Number(seen.number), by)
 }

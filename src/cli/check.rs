@@ -1,8 +1,8 @@
 //! `adjacent check`: validates files and prints a summary of their content.
 
 use crate::app::open;
-use crate::catalog::layout::Checked;
-use crate::catalog::pictures::Pictures;
+use crate::catalog::config_files::CheckedConfig;
+use crate::catalog::image_store::ImageStore;
 use crate::cli::arguments;
 use crate::cli::output::Output;
 use crate::cli::output::counted;
@@ -24,7 +24,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
-        let stored = self.data.is_dir().then(|| Pictures::below(&self.data));
+        let stored = self.data.is_dir().then(|| ImageStore::read_only(&self.data));
         let read = arguments::layout(&self.paths)?.read_with(stored.as_ref());
         let checked = read.map_err(ConfigError::from)?;
         if let Some(settings) = &checked.settings {
@@ -34,7 +34,7 @@ impl Check {
     }
 }
 
-fn summary(checked: &Checked) -> String {
+fn summary(checked: &CheckedConfig) -> String {
     let mut parts = Vec::new();
     if checked.settings.is_some() {
         parts.push("settings".to_owned());
@@ -61,7 +61,7 @@ fn summary(checked: &Checked) -> String {
     format!("valid: {}", parts.join(", "))
 }
 
-fn json_summary(checked: &Checked) -> serde_json::Value {
+fn json_summary(checked: &CheckedConfig) -> serde_json::Value {
     let inventory = checked.inventory.as_ref().map(|inventory| {
         serde_json::json!({
             "hash": content_hash(inventory),

@@ -1,7 +1,7 @@
 //! `adjacent import`: converts files of other systems to inventory TOML.
 
 use crate::catalog::iab;
-use crate::catalog::written;
+use crate::catalog::toml_writer;
 use crate::cli::output::Output;
 use crate::config::ConfigError;
 use crate::config::load;
@@ -24,7 +24,7 @@ pub(super) enum Import {
 impl Import {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let Import::Iab { file, taxonomy } = self;
-        let text = load::text_of(&file).map_err(ConfigError::from)?;
+        let text = load::read_text(&file).map_err(ConfigError::from)?;
         let version = taxonomy.or_else(|| iab::version_of(&text)).ok_or_else(|| {
             let reason = "the first line has no taxonomy version: set --taxonomy, such as 3.1";
             ConfigError::Usage(reason.into())
@@ -35,6 +35,6 @@ impl Import {
             return Ok(output.json(&serde_json::json!({ "topics": topics }))?);
         }
         let inventory = Inventory { topics, ..Inventory::default() };
-        Ok(written::toml(&inventory, io::BufWriter::new(io::stdout().lock()), || {})?)
+        Ok(toml_writer::write(&inventory, io::BufWriter::new(io::stdout().lock()), || {})?)
     }
 }

@@ -88,13 +88,13 @@ impl Command {
     }
 
     /// The output format of this command.
-    pub fn voice(&self) -> Output {
+    pub fn output(&self) -> Output {
         Output { json: self.json }
     }
 
     /// Runs the command.
     pub async fn run(self) -> anyhow::Result<()> {
-        let output = self.voice();
+        let output = self.output();
         match self.verb {
             None => self.serve.run(output).await,
             Some(Verb::Serve(verb)) => verb.run(output).await,

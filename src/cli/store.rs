@@ -54,7 +54,7 @@ impl Store {
                 })?;
                 let client = Client::new(config);
                 client.load_functions().await.map_err(|error| {
-                    let advice = error.trouble().advice();
+                    let advice = error.kind().advice();
                     usage(format!("--store = {}: {error}; {advice}", client.config()))
                 })?;
                 Ok(output.line("functions loaded on every primary")?)

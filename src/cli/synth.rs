@@ -1,9 +1,9 @@
 //! `adjacent synth`: generates a realistic inventory of any size.
 
-use crate::catalog::listed;
-use crate::catalog::listed::Listed;
+use crate::catalog::lists;
+use crate::catalog::lists::ListItem;
 use crate::catalog::synth;
-use crate::catalog::written;
+use crate::catalog::toml_writer;
 use crate::cli::output::Output;
 use crate::domain::inventory::Inventory;
 use indicatif::ProgressBar;
@@ -32,10 +32,10 @@ impl Synth {
         if output.json {
             return Ok(output.json(&inventory)?);
         }
-        let documents = listed::each(&mut Count(&inventory)).into_iter().sum();
+        let documents = lists::visit_all(&mut Count(&inventory)).into_iter().sum();
         let writing = bar(documents, "writing documents");
         let out = io::BufWriter::new(io::stdout().lock());
-        let written = written::toml(&inventory, out, || writing.inc(1));
+        let written = toml_writer::write(&inventory, out, || writing.inc(1));
         writing.finish_and_clear();
         Ok(written?)
     }
@@ -43,9 +43,9 @@ impl Synth {
 
 struct Count<'a>(&'a Inventory);
 
-impl listed::Visitor for Count<'_> {
+impl lists::ListVisitor for Count<'_> {
     type Out = usize;
-    fn visit<T: Listed>(&mut self) -> usize {
+    fn visit<T: ListItem>(&mut self) -> usize {
         T::of(self.0).len()
     }
 }

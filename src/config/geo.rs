@@ -8,18 +8,18 @@ use std::net::IpAddr;
 use std::path::Path;
 
 /// An IP-to-country database. Finer locations in the file are never read.
-pub struct Countries {
+pub struct CountryDatabase {
     reader: Reader<Vec<u8>>,
 }
 
-impl Countries {
+impl CountryDatabase {
     /// Reads the database into memory.
-    pub fn open(path: &Path) -> Result<Countries, ConfigError> {
+    pub fn open(path: &Path) -> Result<CountryDatabase, ConfigError> {
         let reader = Reader::open_readfile(path).map_err(|error| {
             let name = path.display();
             ConfigError::Usage(format!("server.geoip: {name} cannot be read: {error}"))
         })?;
-        Ok(Countries { reader })
+        Ok(CountryDatabase { reader })
     }
 
     /// The country of an address; `None` if the database has none.
@@ -33,9 +33,9 @@ impl Countries {
 mod tests {
     use super::*;
 
-    fn database() -> Countries {
+    fn database() -> CountryDatabase {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/country.mmdb");
-        Countries::open(&path).unwrap()
+        CountryDatabase::open(&path).unwrap()
     }
 
     #[test]
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn an_invalid_file_is_reported_with_its_name() {
-        let error = Countries::open(Path::new("Cargo.toml")).err().unwrap().to_string();
+        let error = CountryDatabase::open(Path::new("Cargo.toml")).err().unwrap().to_string();
         assert!(error.contains("server.geoip: Cargo.toml"), "{error}");
     }
 }

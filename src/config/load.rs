@@ -38,7 +38,7 @@ impl From<Vec<Problem>> for ConfigError {
 
 /// A file's text. Anything but a readable UTF-8 file of at most [`MAX_FILE_BYTES`] is a problem:
 /// also a symlink loop, a directory, a pipe or a device.
-pub fn text_of(path: &Path) -> Result<String, Vec<Problem>> {
+pub fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
     let name = path.display().to_string();
     let unreadable =
         |error: std::io::Error| vec![Problem::of_file(&name, format!("cannot be read: {error}"))];
@@ -69,11 +69,11 @@ pub fn settings(
 ) -> Result<Settings, ConfigError> {
     let default = Path::new("config/adjacent.toml");
     let (name, text) = match file {
-        Some(path) => (path.display().to_string(), text_of(path)?),
-        None if default.exists() => (default.display().to_string(), text_of(default)?),
+        Some(path) => (path.display().to_string(), read_text(path)?),
+        None if default.exists() => (default.display().to_string(), read_text(default)?),
         None => ("the built-in defaults".to_owned(), DEFAULTS.to_owned()),
     };
-    let settings = settings_of(&name, &text)?;
+    let settings = parse_settings(&name, &text)?;
     let mut overrides = environment.filter(|(key, _)| key.starts_with(PREFIX)).peekable();
     if overrides.peek().is_none() {
         return Ok(settings);
@@ -87,7 +87,7 @@ pub fn settings(
 }
 
 /// Parses and validates settings; keys that the text omits have their defaults.
-pub fn settings_of(name: &str, text: &str) -> Result<Settings, Vec<Problem>> {
+pub fn parse_settings(name: &str, text: &str) -> Result<Settings, Vec<Problem>> {
     validate(&Document::with_defaults(DEFAULTS, name, text)?)
 }
 

@@ -271,10 +271,10 @@ pub struct ReviewSettings {
     pub click_rate_factor: f64,
     /// The minimum share of impressions that are viewable.
     #[garde(range(min = 0.0, max = 1.0))]
-    pub view_ratio_least: f64,
+    pub view_ratio_min: f64,
     /// The maximum share of impressions that are viewable.
     #[garde(range(min = 0.0, max = 1.0))]
-    pub view_ratio_most: f64,
+    pub view_ratio_max: f64,
     /// The minimum coefficient of variation of the intervals between impressions.
     #[garde(range(min = 0.0, max = 1.0))]
     pub arrival_variation: f64,

@@ -7,7 +7,7 @@ use crate::domain::region::Country;
 use crate::http::Face;
 use crate::http::problem::ApiError;
 use crate::server::record::Sighting;
-use crate::traffic::client;
+use crate::traffic::reader_address;
 use crate::traffic::signals::Signals;
 use actix_web::HttpRequest;
 use actix_web::http::Method;
@@ -74,7 +74,7 @@ impl<'a> Caller<'a> {
         let peer = request.peer_addr().map_or(unknown, |peer| peer.ip());
         let forwarded =
             request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-        let resolved = client::reader_address(peer, forwarded, &settings.trusted_proxies);
+        let resolved = reader_address::reader_address(peer, forwarded, &settings.trusted_proxies);
         let declared = header(request, "adjacent-reader-address").filter(|_| trusted);
         let behind_proxy = settings.trusted_proxies.iter().any(|network| network.contains(&peer));
         let country = settings
@@ -101,7 +101,7 @@ impl<'a> Caller<'a> {
                 x_moz: header(request, "x-moz"),
                 origin: header(request, "origin"),
                 referer: header(request, "referer"),
-                datacenter: face.server.datacenters.load().holds(address),
+                datacenter: face.server.datacenters.load().contains(address),
                 ..Signals::default()
             },
         }

@@ -11,7 +11,7 @@ pub mod problem;
 pub mod public;
 pub mod routes;
 
-use crate::config::geo::Countries;
+use crate::config::geo::CountryDatabase;
 use crate::config::keys::ApiKeys;
 use crate::config::keys::Identity;
 use crate::config::keys::Links;
@@ -32,7 +32,7 @@ pub struct Face {
     /// API keys of operators, advertisers and publishers.
     pub keys: ArcSwap<ApiKeys>,
     /// The operator's GeoIP table (country by address).
-    pub countries: Option<Countries>,
+    pub countries: Option<CountryDatabase>,
     /// Signs and verifies links to advertiser pages.
     pub links: ArcSwap<Links>,
     /// Local trial: the public listener is on loopback and no other public address is configured.

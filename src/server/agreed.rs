@@ -1,14 +1,14 @@
 //! Catalog sync of a fleet: a change is published to the shared store first, then every instance
 //! applies it.
 
-use crate::catalog::By;
+use crate::catalog::AuditContext;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::Head;
-use crate::catalog::change::Expected;
-use crate::catalog::change::Parts;
-use crate::catalog::exchange::Change;
-use crate::catalog::exchange::Prepared;
+use crate::catalog::change::ExpectedVersion;
+use crate::catalog::change::HeadUpdate;
+use crate::catalog::replication::Change;
+use crate::catalog::replication::Prepared;
 use crate::domain::inventory::Inventory;
 use crate::domain::picture::Address;
 use crate::selection::compile::compile;
@@ -20,7 +20,7 @@ use crate::server::picture_exchange;
 use crate::store::Client;
 use crate::store::StoreError;
 use crate::store::changes;
-use crate::store::changes::Published;
+use crate::store::changes::PublishOutcome;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -40,9 +40,9 @@ pub enum AgreedError {
 pub async fn put(
     catalog: &Catalog,
     client: Option<&Client>,
-    parts: &Parts<'_>,
-    expected: Expected<'_>,
-    by: &By,
+    parts: &HeadUpdate<'_>,
+    expected: ExpectedVersion<'_>,
+    by: &AuditContext,
 ) -> Result<Head, AgreedError> {
     let Some(client) = client else { return Ok(catalog.put(parts, expected, by)?) };
     let prepared = catalog.prepare(parts, expected, by)?;
@@ -50,10 +50,10 @@ pub async fn put(
     let named = parts.inventory.into_iter().flat_map(Inventory::pictures);
     picture_exchange::upload(catalog, client, named).await?;
     match prepared {
-        Prepared::Same(head) => Ok(head),
-        Prepared::Changes(change) => match changes::publish(client, &change).await? {
-            Published::Next => Ok(catalog.adopt(&change)?),
-            Published::Conflict(number) => Err(AgreedError::Catalog(CatalogError::Conflict {
+        Prepared::Unchanged(head) => Ok(head),
+        Prepared::Changed(change) => match changes::publish(client, &change).await? {
+            PublishOutcome::Published => Ok(catalog.adopt(&change)?),
+            PublishOutcome::Conflict(number) => Err(AgreedError::Catalog(CatalogError::Conflict {
                 expected: format!("number {}", change.entry.number - 1),
                 found: format!("number {number}"),
             })),

@@ -1,17 +1,17 @@
 //! Applying a new inventory, weights or labels: check, store as a version, compile, serve.
 
-use crate::catalog::By;
+use crate::catalog::AuditContext;
 use crate::catalog::CatalogError;
 use crate::catalog::Head;
-use crate::catalog::change::Expected;
-use crate::catalog::change::Parts;
+use crate::catalog::change::ExpectedVersion;
+use crate::catalog::change::HeadUpdate;
 use crate::catalog::check;
 use crate::catalog::check::Finding;
 use crate::catalog::difference;
 use crate::catalog::difference::Difference;
-use crate::catalog::edit::Refused;
-use crate::catalog::picture::Picture;
-use crate::catalog::stop;
+use crate::catalog::edit::EditError;
+use crate::catalog::image::Picture;
+use crate::catalog::pause;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
@@ -33,7 +33,7 @@ pub enum ApplyError {
     Invalid(Vec<Finding>),
     /// The edit of one document is not allowed.
     #[error(transparent)]
-    Refused(Refused),
+    Refused(EditError),
     /// Weights that change by more than half need confirmation (`force`).
     #[error("changes {0} by more than half at once; confirm with `force`")]
     Dangerous(String),
@@ -57,10 +57,10 @@ impl From<AgreedError> for ApplyError {
     }
 }
 
-impl From<Refused> for ApplyError {
-    fn from(refused: Refused) -> ApplyError {
+impl From<EditError> for ApplyError {
+    fn from(refused: EditError) -> ApplyError {
         match refused {
-            Refused::Invalid(findings) => ApplyError::Invalid(findings),
+            EditError::Invalid(findings) => ApplyError::Invalid(findings),
             other => ApplyError::Refused(other),
         }
     }
@@ -99,14 +99,14 @@ impl Server {
     pub async fn apply(
         &self,
         wanted: Wanted,
-        expected: Expected<'_>,
-        by: &By,
+        expected: ExpectedVersion<'_>,
+        by: &AuditContext,
     ) -> Result<Applied, ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
         self.catch_up_locked(usize::MAX).await?;
         let mut wanted = wanted;
         if let Some(inventory) = &mut wanted.inventory {
-            stop::carry(&self.live().snapshot().inventory, inventory);
+            pause::carry(&self.live().snapshot().inventory, inventory);
         }
         self.apply_locked(wanted, expected, by).await
     }
@@ -114,10 +114,10 @@ impl Server {
     /// Edits the current inventory atomically: no other change happens in between.
     pub async fn edit(
         &self,
-        change: impl FnOnce(&Inventory) -> Result<Inventory, Refused>,
-        expected: Expected<'_>,
+        change: impl FnOnce(&Inventory) -> Result<Inventory, EditError>,
+        expected: ExpectedVersion<'_>,
         unchecked: bool,
-        by: &By,
+        by: &AuditContext,
     ) -> Result<Applied, ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
         self.catch_up_locked(picture_exchange::IMAGES_PER_SYNC).await?;
@@ -134,8 +134,8 @@ impl Server {
     async fn apply_locked(
         &self,
         wanted: Wanted,
-        expected: Expected<'_>,
-        by: &By,
+        expected: ExpectedVersion<'_>,
+        by: &AuditContext,
     ) -> Result<Applied, ApplyError> {
         let live = self.live();
         let now = live.snapshot();
@@ -168,7 +168,7 @@ impl Server {
             let names: Vec<&str> = moved.into_iter().map(|(name, _)| name).collect();
             return Err(ApplyError::Dangerous(names.join(", ")));
         }
-        let parts = Parts {
+        let parts = HeadUpdate {
             inventory: new.as_ref(),
             weights: wanted.weights.as_ref(),
             labels: wanted.labels.as_ref(),

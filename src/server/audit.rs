@@ -72,7 +72,7 @@ impl Server {
         let (now_ms, hours) = (self.clock.now_ms(), self.settings().store.log_hours);
         let cut_ms = (hours > 0).then(|| now_ms - i64::from(hours) * 3_600_000);
         let outcome = Handle::current().block_on(shared.keep(now_ms, cut_ms));
-        if matches!(outcome, Err(StoreError::Foreign(_))) {
+        if matches!(outcome, Err(StoreError::UnexpectedData(_))) {
             // The shared log was modified from outside.
             self.set_mismatches(1);
         }

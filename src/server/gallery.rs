@@ -1,7 +1,7 @@
 //! The images of an inventory, with their public URLs.
 
-use crate::catalog::pictures::Fault;
-use crate::catalog::pictures::Pictures;
+use crate::catalog::image_store::ImageFault;
+use crate::catalog::image_store::ImageStore;
 use crate::domain::inventory::Inventory;
 use crate::domain::picture::Address;
 use crate::domain::picture::Source;
@@ -36,13 +36,18 @@ pub struct Gallery {
     /// By hash.
     by_hash: HashMap<u128, Arc<Shown>>,
     /// Images that are missing or altered.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<ImageFault>,
 }
 
 impl Gallery {
     /// Verifies every image of an inventory; reads files. Images already served from `known` are not
     /// verified again, so that a small edit does not read all of them.
-    pub fn open(inventory: &Inventory, stored: &Pictures, base: &str, known: &Gallery) -> Gallery {
+    pub fn open(
+        inventory: &Inventory,
+        stored: &ImageStore,
+        base: &str,
+        known: &Gallery,
+    ) -> Gallery {
         let mut gallery = Gallery::default();
         for address in inventory.pictures() {
             if gallery.by_hash.contains_key(&address.hash) {
@@ -113,7 +118,7 @@ impl Shown {
 
     /// The bytes, read from disk and verified. On failure the image is marked as lost, and units are
     /// served without it.
-    pub fn bytes(&self, stored: &Pictures) -> Option<Vec<u8>> {
+    pub fn bytes(&self, stored: &ImageStore) -> Option<Vec<u8>> {
         match stored.load(&self.address) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
@@ -137,7 +142,7 @@ impl Server {
     /// Logs the images of the current inventory that cannot be served.
     pub fn note_pictures(&self) {
         for fault in &self.live().fixtures.gallery.faults {
-            let Fault { address, reason } = fault;
+            let ImageFault { address, reason } = fault;
             tracing::error!(image = address, "serving a unit without its image, which {reason}");
         }
     }

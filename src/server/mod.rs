@@ -48,8 +48,8 @@ use crate::token::Keyring;
 use crate::token::PARTITIONS;
 use crate::traffic::Arrivals;
 use crate::traffic::Datacenters;
-use crate::traffic::flood::Flood;
-use crate::traffic::limits::Visitors;
+use crate::traffic::flood::FloodGuard;
+use crate::traffic::limits::VisitorLimits;
 use arc_swap::ArcSwap;
 use arc_swap::Guard;
 use prometheus::IntCounter;
@@ -79,11 +79,11 @@ pub struct Parts {
     /// Campaign budgets, shared with the ledger's listener.
     pub purses: Arc<Purses>,
     /// Per-visitor rate limits.
-    pub visitors: Visitors,
+    pub visitors: VisitorLimits,
     /// Networks of datacenters.
     pub datacenters: Datacenters,
     /// Per-address flood guard.
-    pub flood: Flood,
+    pub flood: FloodGuard,
     /// Random number of this process start.
     pub incarnation: u64,
     /// Public base URL, without a trailing slash.
@@ -108,11 +108,11 @@ pub struct Server {
     /// Keys that seal event tokens.
     pub keyring: ArcSwap<Keyring>,
     /// Per-visitor rate limits.
-    pub visitors: Visitors,
+    pub visitors: VisitorLimits,
     /// Networks of datacenters.
     pub datacenters: ArcSwap<Datacenters>,
     /// Per-address flood guard.
-    pub flood: Flood,
+    pub flood: FloodGuard,
     /// Inter-arrival statistics of impressions, per publisher.
     arrivals: Arrivals,
     /// Random number of this process start.

@@ -2,7 +2,7 @@
 //! those that it lacks itself. Restored images appear in units again.
 
 use crate::catalog::Catalog;
-use crate::catalog::picture::Picture;
+use crate::catalog::image::Picture;
 use crate::domain::picture::Address;
 use crate::server::Server;
 use crate::server::agreed::AgreedError;

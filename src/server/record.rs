@@ -17,8 +17,8 @@ use crate::server::attribution::UnitKey;
 use crate::token::KeyAge;
 use crate::token::Token;
 use crate::traffic::VisitorKey;
+use crate::traffic::signals::AllowedOrigins;
 use crate::traffic::signals::Signals;
-use crate::traffic::signals::Site;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -180,7 +180,7 @@ impl Server {
             out_of_region: out_of_region(snapshot, flight, token, context.country),
             ..context.signals
         };
-        let site = Site {
+        let site = AllowedOrigins {
             origins: &publisher.origins,
             staging_origins: &publisher.staging_origins,
             own: Some(&self.own_origin),
@@ -194,7 +194,7 @@ impl Server {
             self.note_activity(visitor, token.kind, token.decision, now_ms);
         }
         if claimed.is_none() && token.kind == EventKind::Impression {
-            self.arrivals.note(publisher.id.as_str(), now_ms);
+            self.arrivals.record(publisher.id.as_str(), now_ms);
         }
         let cta = match token.kind {
             EventKind::Click => {

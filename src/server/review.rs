@@ -6,10 +6,10 @@ use crate::domain::party::Measurement;
 use crate::ledger::views::QUARTER_MS;
 use crate::server::Server;
 use crate::traffic::review;
-use crate::traffic::review::Cell;
 use crate::traffic::review::Finding;
 use crate::traffic::review::HOUR_MS;
-use crate::traffic::review::Sign;
+use crate::traffic::review::HourlyCounts;
+use crate::traffic::review::Indicator;
 use crate::traffic::review::Thresholds;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -24,8 +24,8 @@ fn thresholds(by: &ReviewSettings) -> Thresholds {
         impressions: by.impressions,
         clicks: by.clicks,
         click_rate_factor: by.click_rate_factor,
-        view_ratio_least: by.view_ratio_least,
-        view_ratio_most: by.view_ratio_most,
+        view_ratio_min: by.view_ratio_min,
+        view_ratio_max: by.view_ratio_max,
         arrival_variation: by.arrival_variation,
         night_share: by.night_share,
         spike_permille: by.spike_permille,
@@ -45,7 +45,7 @@ impl Server {
     /// The same, sets the metrics, and logs each sign once when its count rises.
     pub fn look_for_findings(&self) {
         let found = self.review();
-        for sign in Sign::ALL {
+        for sign in Indicator::ALL {
             let count = found.iter().filter(|finding| finding.sign == *sign).count();
             let before = self.metrics.found(sign.as_str(), count);
             if count > before {
@@ -58,7 +58,7 @@ impl Server {
         }
     }
 
-    fn cells(&self, from: i64) -> Vec<Cell> {
+    fn cells(&self, from: i64) -> Vec<HourlyCounts> {
         let live = self.live();
         let publishers = &live.snapshot().inventory.publishers;
         let unmeasured: BTreeSet<&str> = publishers
@@ -72,14 +72,14 @@ impl Server {
         let rows = rows.flat_map(|(quarter, rows)| {
             rows.events.iter().map(|(key, tally)| (quarter.div_euclid(QUARTERS), key, tally))
         });
-        let mut cells: BTreeMap<(Box<str>, Box<str>, i64), Cell> = BTreeMap::new();
+        let mut cells: BTreeMap<(Box<str>, Box<str>, i64), HourlyCounts> = BTreeMap::new();
         for (hour, key, tally) in rows {
             let (publisher, campaign) = (&key.attribution.publisher, &key.attribution.campaign);
             let viewable = (!unmeasured.contains(&**publisher)).then_some(0);
             let cell =
                 cells.entry((publisher.clone(), campaign.clone(), hour)).or_insert_with(|| {
                     let (publisher, campaign) = (publisher.clone(), campaign.clone());
-                    Cell { publisher, campaign, hour, impressions: 0, viewable, clicks: 0 }
+                    HourlyCounts { publisher, campaign, hour, impressions: 0, viewable, clicks: 0 }
                 });
             match key.kind {
                 EventKind::Impression => cell.impressions += tally.counted,

@@ -6,7 +6,7 @@ use crate::ledger::views::Tally;
 use crate::metrics::EventRow;
 use crate::metrics::MoneyRows;
 use crate::server::Server;
-use crate::store::Trouble;
+use crate::store::StoreErrorKind;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
@@ -112,9 +112,9 @@ impl Server {
             self.metrics.journal_unconfirmed.set(unconfirmed);
             self.metrics.store_refuses.set(i64::from(standing.refuses));
         }
-        let errors: Vec<(Trouble, u64)> = match self.ledger.shared() {
-            None => Trouble::ALL.iter().map(|trouble| (*trouble, 0)).collect(),
-            Some(shared) => shared.client().troubles().collect(),
+        let errors: Vec<(StoreErrorKind, u64)> = match self.ledger.shared() {
+            None => StoreErrorKind::ALL.iter().map(|trouble| (*trouble, 0)).collect(),
+            Some(shared) => shared.client().error_counts().collect(),
         };
         for (trouble, count) in errors {
             self.metrics.troubled(trouble.as_str(), count);

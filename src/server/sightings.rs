@@ -9,13 +9,13 @@ use crate::server::Server;
 use crate::server::credit::CreditError;
 use crate::server::credit::Reason;
 use crate::store::StoreError;
-use crate::store::sightings;
-use crate::store::sightings::Due;
-use crate::store::sightings::LISTS;
-use crate::store::sightings::Sighting;
+use crate::store::visitor_activity;
+use crate::store::visitor_activity::DueVisitor;
+use crate::store::visitor_activity::LISTS;
+use crate::store::visitor_activity::VisitorEvent;
 use crate::traffic::Quota;
 use crate::traffic::VisitorKey;
-use crate::traffic::beyond::beyond;
+use crate::traffic::over_quota::over_quota;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ const CREDITED_BY: &str = "limits";
 
 /// Visitor activity queued for the store.
 pub struct Sightings {
-    queued: Mutex<Vec<Sighting>>,
+    queued: Mutex<Vec<VisitorEvent>>,
     /// The day of the fleet's shared salt, in days since 1970-01-01; -1 without a shared salt.
     day: AtomicI64,
     /// Events credited today.
@@ -96,7 +96,7 @@ impl Server {
         let mut queued = lock(&self.sightings.queued);
         // Without the shared salt, the visitor key would not match that of other instances.
         if self.sightings.day.load(Ordering::Acquire) == self.today() && queued.len() < MAX_QUEUED {
-            queued.push(Sighting { kind, visitor: visitor.number(), at_ms, decision });
+            queued.push(VisitorEvent { kind, visitor: visitor.hash(), at_ms, decision });
         }
     }
 
@@ -115,7 +115,7 @@ impl Server {
             lock(&self.sightings.credited).clear();
         }
         let (fresh, seconds) = (rand::random(), self.ttl_seconds());
-        let salt = sightings::salt(shared.client(), today, &fresh, seconds).await?;
+        let salt = visitor_activity::salt(shared.client(), today, &fresh, seconds).await?;
         if self.sightings.day.swap(today, Ordering::AcqRel) != today {
             self.visitors.renew(salt);
         }
@@ -127,14 +127,14 @@ impl Server {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
         let (day, seconds) = (self.today(), self.ttl_seconds());
         let queued = std::mem::take(&mut *lock(&self.sightings.queued));
-        let mut lists: BTreeMap<u8, Vec<&Sighting>> = BTreeMap::new();
+        let mut lists: BTreeMap<u8, Vec<&VisitorEvent>> = BTreeMap::new();
         for one in &queued {
-            lists.entry(sightings::list_of(one.visitor)).or_default().push(one);
+            lists.entry(visitor_activity::list_of(one.visitor)).or_default().push(one);
         }
         let sent = async {
             for (list, of_list) in &lists {
                 for batch in of_list.chunks(BATCH) {
-                    sightings::note(shared.client(), day, *list, batch, seconds).await?;
+                    visitor_activity::record(shared.client(), day, *list, batch, seconds).await?;
                 }
             }
             Ok(())
@@ -155,13 +155,13 @@ impl Server {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
         let client = shared.client();
         let lists = (0..LISTS).map(|list| async move {
-            sightings::due(client, list).await.map(|found| (list, found))
+            visitor_activity::due(client, list).await.map(|found| (list, found))
         });
-        let mut checked: Vec<(u8, Due)> = Vec::new();
+        let mut checked: Vec<(u8, DueVisitor)> = Vec::new();
         let mut over: [BTreeSet<u128>; 2] = Default::default();
         for (list, found) in futures_util::future::try_join_all(lists).await? {
             for due in found {
-                let seen = sightings::seen(client, list, &due).await?;
+                let seen = visitor_activity::events(client, list, &due).await?;
                 let is_click = due.name.contains(":c:");
                 over[usize::from(is_click)].extend(self.over_limit(is_click, seen));
                 checked.push((list, due));
@@ -190,7 +190,7 @@ impl Server {
             }
         }
         for (list, due) in &checked {
-            sightings::done(client, *list, due).await?;
+            visitor_activity::complete(client, *list, due).await?;
         }
         Ok(())
     }
@@ -202,10 +202,10 @@ impl Server {
             list.iter().map(|one| Quota { count: one.count, seconds: one.seconds }).collect()
         };
         if is_click {
-            return beyond(&quotas(&settings.limits.clicks), seen);
+            return over_quota(&quotas(&settings.limits.clicks), seen);
         }
         let calls = seen.iter().map(|(at_ms, decision)| (*at_ms, decision >> PLACEMENT_BITS));
-        let over = beyond(&quotas(&settings.limits.impressions), calls.collect());
+        let over = over_quota(&quotas(&settings.limits.impressions), calls.collect());
         let decisions = seen.into_iter().map(|(_, decision)| decision);
         decisions.filter(|decision| over.contains(&(decision >> PLACEMENT_BITS))).collect()
     }

@@ -8,7 +8,7 @@ use crate::store::keys;
 
 /// Which of the two base snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum BaseKind {
     /// The base that the retained log starts after.
     First,
     /// The base that an instance starts reading after.
@@ -28,20 +28,20 @@ pub struct Base {
 
 /// The result of storing a base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Put {
+pub enum PutOutcome {
     /// Stored; for a first base, the log up to it was trimmed.
-    Next,
+    Stored,
     /// A base at this position or a later one was already stored.
-    Again,
+    AlreadyStored,
     /// The base is not of this log: a failover rolled back what it sums up.
-    Other,
+    DifferentLog,
 }
 
-impl Which {
+impl BaseKind {
     fn field_prefix(self) -> &'static [u8] {
         match self {
-            Which::First => b"f",
-            Which::Last => b"l",
+            BaseKind::First => b"f",
+            BaseKind::Last => b"l",
         }
     }
 }
@@ -50,7 +50,7 @@ impl Which {
 pub async fn base(
     client: &Client,
     partition: u8,
-    which: Which,
+    which: BaseKind,
 ) -> Result<Option<Base>, StoreError> {
     let slot = keys::bases(partition).read_only();
     let found: Option<(u64, Vec<u8>, Vec<u8>)> =
@@ -62,24 +62,24 @@ pub async fn base(
 pub async fn put(
     client: &Client,
     partition: u8,
-    which: Which,
+    which: BaseKind,
     base: &Base,
-) -> Result<Put, StoreError> {
+) -> Result<PutOutcome, StoreError> {
     let number = base.number.to_string();
     let arguments = [which.field_prefix(), number.as_bytes(), &base.chain, &base.sums];
     let outcome: String =
         client.call_function("adjacent_1_put_base", &keys::bases(partition), &arguments).await?;
     match outcome.as_str() {
-        "NEXT" => Ok(Put::Next),
-        "AGAIN" => Ok(Put::Again),
-        "OTHER" => Ok(Put::Other),
-        other => Err(StoreError::Foreign(format!("put_base returned {other}"))),
+        "NEXT" => Ok(PutOutcome::Stored),
+        "AGAIN" => Ok(PutOutcome::AlreadyStored),
+        "OTHER" => Ok(PutOutcome::DifferentLog),
+        other => Err(StoreError::UnexpectedData(format!("put_base returned {other}"))),
     }
 }
 
 /// Initialises an empty partition with a base of another store. `starts` are the process starts in
 /// that base, each with its last journal number. Returns whether the partition was empty.
-pub async fn begin(
+pub async fn initialize(
     client: &Client,
     partition: u8,
     base: &Base,

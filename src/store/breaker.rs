@@ -19,12 +19,12 @@ pub struct Breaker {
 
 impl Breaker {
     /// Records a failed attempt.
-    pub fn failed(&mut self) {
+    pub fn record_failure(&mut self) {
         self.failures = self.failures.saturating_add(1);
     }
 
     /// Records a success, which closes the breaker.
-    pub fn worked(&mut self) {
+    pub fn record_success(&mut self) {
         self.failures = 0;
     }
 
@@ -34,7 +34,7 @@ impl Breaker {
     }
 
     /// How long to wait before the next attempt; `chance` is in `0.0..1.0`.
-    pub fn pause(&self, chance: f64) -> Duration {
+    pub fn backoff(&self, chance: f64) -> Duration {
         let doublings = self.failures.saturating_sub(1).min(16);
         (FIRST_DELAY * (1 << doublings)).min(MAX_DELAY).mul_f64(chance)
     }
@@ -48,12 +48,12 @@ mod tests {
     fn it_opens_after_five_failures_in_a_row_and_closes_on_the_first_success() {
         let mut breaker = Breaker::default();
         for _ in 0..4 {
-            breaker.failed();
+            breaker.record_failure();
         }
         assert!(!breaker.is_open());
-        breaker.failed();
+        breaker.record_failure();
         assert!(breaker.is_open());
-        breaker.worked();
+        breaker.record_success();
         assert!(!breaker.is_open());
     }
 
@@ -62,9 +62,9 @@ mod tests {
         let mut breaker = Breaker::default();
         let mut delays = Vec::new();
         for _ in 0..100 {
-            breaker.failed();
-            assert_eq!(breaker.pause(0.0), Duration::ZERO, "full jitter");
-            delays.push(breaker.pause(1.0));
+            breaker.record_failure();
+            assert_eq!(breaker.backoff(0.0), Duration::ZERO, "full jitter");
+            delays.push(breaker.backoff(1.0));
         }
         let millis = |found: &Duration| found.as_millis();
         assert_eq!(delays[..4].iter().map(millis).collect::<Vec<_>>(), [50, 100, 200, 400]);

@@ -1,34 +1,34 @@
 //! The fleet's catalog: every change in one order, with the document versions it introduced.
 
 use crate::catalog::audit::Entry;
-use crate::catalog::exchange::Change;
-use crate::catalog::exchange::Document;
-use crate::catalog::exchange::names;
+use crate::catalog::replication::Change;
+use crate::catalog::replication::VersionBlob;
+use crate::catalog::replication::version_names;
 use crate::store::client::Client;
 use crate::store::client::StoreError;
 use crate::store::keys;
 
 /// The result of publishing a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Published {
+pub enum PublishOutcome {
     /// Published; every instance will serve it.
-    Next,
+    Published,
     /// Another change was published first; this is the current change number.
     Conflict(u64),
 }
 
 /// Publishes a change if its predecessor is the current one (compare-and-set on the number).
-pub async fn publish(client: &Client, change: &Change) -> Result<Published, StoreError> {
+pub async fn publish(client: &Client, change: &Change) -> Result<PublishOutcome, StoreError> {
     let base = (change.entry.number - 1).to_string();
     let entry = serde_json::to_vec(&change.entry)
-        .map_err(|error| StoreError::Foreign(error.to_string()))?;
+        .map_err(|error| StoreError::UnexpectedData(error.to_string()))?;
     let mut arguments: Vec<&[u8]> = vec![base.as_bytes(), &entry];
     for document in &change.documents {
         arguments.extend([document.name.as_bytes(), &document.bytes[..]]);
     }
     let (outcome, number): (String, u64) =
         client.call_function("adjacent_1_publish", &keys::catalog(), &arguments).await?;
-    Ok(if outcome == "NEXT" { Published::Next } else { Published::Conflict(number) })
+    Ok(if outcome == "NEXT" { PublishOutcome::Published } else { PublishOutcome::Conflict(number) })
 }
 
 /// The current change number; 0 when there is none.
@@ -49,13 +49,13 @@ pub async fn change(
         let mut command = redis::cmd("HGET");
         command.arg(key).arg(field);
         let found: Option<Vec<u8>> = client.query(&command).await?;
-        found.ok_or_else(|| StoreError::Foreign(format!("the catalog has no field {field}")))
+        found.ok_or_else(|| StoreError::UnexpectedData(format!("the catalog has no field {field}")))
     };
     let entry: Entry = serde_json::from_slice(&field(&format!("e:{number}")).await?)
-        .map_err(|error| StoreError::Foreign(format!("change {number}: {error}")))?;
+        .map_err(|error| StoreError::UnexpectedData(format!("change {number}: {error}")))?;
     let mut documents = Vec::new();
-    for name in names(&entry.after).into_iter().filter(|name| !known(name)) {
-        documents.push(Document { bytes: field(&name).await?, name });
+    for name in version_names(&entry.after).into_iter().filter(|name| !known(name)) {
+        documents.push(VersionBlob { bytes: field(&name).await?, name });
     }
     Ok(Change { entry, documents })
 }

@@ -6,12 +6,12 @@
 use crate::store::address::RedisConfig;
 use crate::store::connect;
 use crate::store::connect::Connection;
+use crate::store::error::Remedy;
+pub use crate::store::error::StoreError;
+use crate::store::error::StoreErrorKind;
 use crate::store::keys::Keys;
 use crate::store::server_info;
 use crate::store::server_info::ServerInfo;
-use crate::store::trouble::Remedy;
-pub use crate::store::trouble::StoreError;
-use crate::store::trouble::Trouble;
 use redis::Cmd;
 use redis::FromRedisValue;
 use redis::RedisError;
@@ -31,7 +31,7 @@ pub struct Client {
     config: RedisConfig,
     shared: Mutex<SharedConnection>,
     load_lock: Mutex<()>,
-    error_counts: [AtomicU64; Trouble::ALL.len()],
+    error_counts: [AtomicU64; StoreErrorKind::ALL.len()],
 }
 
 /// The shared connection and its generation: a caller that finds it broken drops that generation only,
@@ -49,7 +49,7 @@ impl Client {
             config,
             shared: Mutex::default(),
             load_lock: Mutex::default(),
-            error_counts: [const { AtomicU64::new(0) }; Trouble::ALL.len()],
+            error_counts: [const { AtomicU64::new(0) }; StoreErrorKind::ALL.len()],
         }
     }
 
@@ -59,9 +59,9 @@ impl Client {
     }
 
     /// Errors since the start, by kind.
-    pub fn troubles(&self) -> impl Iterator<Item = (Trouble, u64)> {
+    pub fn error_counts(&self) -> impl Iterator<Item = (StoreErrorKind, u64)> {
         let counts = self.error_counts.iter().map(|count| count.load(Ordering::Relaxed));
-        Trouble::ALL.iter().copied().zip(counts)
+        StoreErrorKind::ALL.iter().copied().zip(counts)
     }
 
     /// Runs one command. An error that makes the connection unusable drops it; the next command
@@ -91,15 +91,15 @@ impl Client {
             command.arg(*argument);
         }
         match self.query(&command).await {
-            Err(error) if error.trouble().remedy() == Remedy::LoadFunctions => {
+            Err(error) if error.kind().remedy() == Remedy::LoadFunctions => {
                 // Concurrent callers may find it missing; only one of them loads the library.
                 let _guard = self.load_lock.lock().await;
                 match self.query(&command).await {
-                    Err(error) if error.trouble().remedy() == Remedy::LoadFunctions => {
+                    Err(error) if error.kind().remedy() == Remedy::LoadFunctions => {
                         // Loading may fail on another primary; this call only needs its own.
                         let loaded = self.load_functions().await;
                         self.query(&command).await.map_err(|error| match loaded {
-                            Err(why) if error.trouble().remedy() == Remedy::LoadFunctions => why,
+                            Err(why) if error.kind().remedy() == Remedy::LoadFunctions => why,
                             _ => error,
                         })
                     }
@@ -138,10 +138,10 @@ impl Client {
 
     /// Counts an error and drops the connection where the error requires it.
     async fn record_error(&self, generation: u64, error: StoreError) -> StoreError {
-        let kind = error.trouble();
+        let kind = error.kind();
         self.error_counts[kind as usize].fetch_add(1, Ordering::Relaxed);
-        let drops_connection = matches!(kind.remedy(), Remedy::Reconnect | Remedy::Person);
-        if drops_connection && kind != Trouble::UnexpectedData {
+        let drops_connection = matches!(kind.remedy(), Remedy::Reconnect | Remedy::Operator);
+        if drops_connection && kind != StoreErrorKind::UnexpectedData {
             let mut shared = self.shared.lock().await;
             if shared.generation == generation {
                 shared.connection = None;
@@ -165,7 +165,7 @@ impl Client {
                 Ok((shared.generation, connection))
             }
             Err(error) => {
-                self.error_counts[error.trouble() as usize].fetch_add(1, Ordering::Relaxed);
+                self.error_counts[error.kind() as usize].fetch_add(1, Ordering::Relaxed);
                 Err(error)
             }
         }

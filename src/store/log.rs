@@ -11,14 +11,14 @@ const READ_LIMIT: usize = 64;
 
 /// The result of appending a batch, relative to what the log has of its process start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fit {
+pub enum AppendOutcome {
     /// Appended.
-    Next,
+    Appended,
     /// Already in the log; nothing changed.
-    Again,
+    AlreadyPresent,
     /// The batch does not start right after the log's last journal number, which is this one: continue
     /// after it.
-    Behind(u64),
+    ContinueAfter(u64),
 }
 
 /// One batch of the log.
@@ -36,7 +36,7 @@ pub struct Batch {
 
 /// A part of a log, with the log's current state.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Look {
+pub struct LogPage {
     /// Batches in the log.
     pub length: u64,
     /// The hash chain of the whole log.
@@ -47,24 +47,24 @@ pub struct Look {
 
 /// Appends entries of one process start and one partition, consecutive and in order. Idempotent: the
 /// same entries may be sent again after any result, including a timeout.
-pub async fn append(client: &Client, entries: &[Entry]) -> Result<Fit, StoreError> {
+pub async fn append(client: &Client, entries: &[Entry]) -> Result<AppendOutcome, StoreError> {
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
-        return Ok(Fit::Again);
+        return Ok(AppendOutcome::AlreadyPresent);
     };
     let (from, to) = (first.lsn.to_string(), last.lsn.to_string());
     let incarnation = format!("{:016x}", first.incarnation);
     let payloads: Vec<&[u8]> = entries.iter().map(|entry| &entry.payload[..]).collect();
-    let packed =
-        postcard::to_stdvec(&payloads).map_err(|error| StoreError::Foreign(error.to_string()))?;
+    let packed = postcard::to_stdvec(&payloads)
+        .map_err(|error| StoreError::UnexpectedData(error.to_string()))?;
     let arguments = [incarnation.as_bytes(), from.as_bytes(), to.as_bytes(), &packed];
     let slot = keys::partition(first.partition);
     let (outcome, applied, _length): (String, u64, u64) =
         client.call_function("adjacent_1_append", &slot, &arguments).await?;
     match outcome.as_str() {
-        "NEXT" => Ok(Fit::Next),
-        "AGAIN" => Ok(Fit::Again),
-        "GAP" | "CUT" => Ok(Fit::Behind(applied)),
-        other => Err(StoreError::Foreign(format!("append returned {other}"))),
+        "NEXT" => Ok(AppendOutcome::Appended),
+        "AGAIN" => Ok(AppendOutcome::AlreadyPresent),
+        "GAP" | "CUT" => Ok(AppendOutcome::ContinueAfter(applied)),
+        other => Err(StoreError::UnexpectedData(format!("append returned {other}"))),
     }
 }
 
@@ -84,7 +84,7 @@ pub async fn applied(client: &Client, incarnation: u64, partition: u8) -> Result
 type Found = (String, Vec<Vec<u8>>);
 
 /// Reads up to 64 batches of a partition's log after batch number `after`.
-pub async fn read(client: &Client, partition: u8, after: u64) -> Result<Look, StoreError> {
+pub async fn read(client: &Client, partition: u8, after: u64) -> Result<LogPage, StoreError> {
     let (after, limit) = (after.to_string(), READ_LIMIT.to_string());
     let slot = keys::partition(partition).read_only();
     let (length, chain, found): (u64, Vec<u8>, Vec<Found>) = client
@@ -92,12 +92,13 @@ pub async fn read(client: &Client, partition: u8, after: u64) -> Result<Look, St
         .await?;
     let batches: Result<Vec<Batch>, StoreError> =
         found.into_iter().map(|(id, fields)| batch(partition, &id, &fields)).collect();
-    Ok(Look { length, chain, batches: batches? })
+    Ok(LogPage { length, chain, batches: batches? })
 }
 
 fn batch(partition: u8, id: &str, fields: &[Vec<u8>]) -> Result<Batch, StoreError> {
-    let unreadable =
-        || StoreError::Foreign(format!("unreadable log entry {id} of partition {partition}"));
+    let unreadable = || {
+        StoreError::UnexpectedData(format!("unreadable log entry {id} of partition {partition}"))
+    };
     let field = |name: &[u8]| {
         let at = fields.chunks_exact(2).find(|pair| pair[0] == name);
         at.map(|pair| &pair[1]).ok_or_else(unreadable)
@@ -121,7 +122,10 @@ fn batch(partition: u8, id: &str, fields: &[Vec<u8>]) -> Result<Batch, StoreErro
 
 /// Records an instance's heartbeat. Returns the store's time in Unix milliseconds and the instances
 /// with a heartbeat within the last 10 seconds.
-pub async fn here(client: &Client, incarnation: u64) -> Result<(i64, Vec<String>), StoreError> {
+pub async fn heartbeat(
+    client: &Client,
+    incarnation: u64,
+) -> Result<(i64, Vec<String>), StoreError> {
     let incarnation = format!("{incarnation:016x}");
     client
         .call_function("adjacent_1_here", &keys::instances(), &[incarnation.as_bytes(), b"10"])
@@ -136,7 +140,7 @@ pub async fn live_instances(client: &Client) -> Result<Vec<String>, StoreError> 
 }
 
 /// Removes an instance that shuts down.
-pub async fn gone(client: &Client, incarnation: u64) -> Result<(), StoreError> {
+pub async fn leave(client: &Client, incarnation: u64) -> Result<(), StoreError> {
     let incarnation = format!("{incarnation:016x}");
     let _: Value = client
         .call_function("adjacent_1_gone", &keys::instances(), &[incarnation.as_bytes()])

@@ -3,13 +3,13 @@
 //! | concern | modules |
 //! |---|---|
 //! | address, connection, supported servers | [`address`], `connect`, `server_info` |
-//! | commands, errors and how to recover | [`client`], [`trouble`], [`breaker`] |
+//! | commands, errors and how to recover | [`client`], [`error`], [`breaker`] |
 //! | key names, ACL rights, Lua functions | [`keys`], [`acl`], `library.lua` |
 //! | partition logs and their base snapshots | [`log`], [`bases`] |
-//! | replication status | [`confirm`] |
+//! | replication status | [`replication`] |
 //! | catalog changes, images | [`changes`], [`pictures`] |
 //! | process starts, decision records on request | [`starts`], [`records`] |
-//! | visitor activity, kept for a day | [`sightings`] |
+//! | visitor activity, kept for a day | [`visitor_activity`] |
 //! | summary before a migration | [`summary`] |
 
 pub mod acl;
@@ -18,19 +18,19 @@ pub mod bases;
 pub mod breaker;
 pub mod changes;
 pub mod client;
-pub mod confirm;
 mod connect;
+pub mod error;
 pub mod keys;
 pub mod log;
 pub mod pictures;
 pub mod records;
+pub mod replication;
 mod server_info;
-pub mod sightings;
 pub mod starts;
 pub mod summary;
-pub mod trouble;
+pub mod visitor_activity;
 
 pub use address::Address;
 pub use client::Client;
-pub use trouble::StoreError;
-pub use trouble::Trouble;
+pub use error::StoreError;
+pub use error::StoreErrorKind;

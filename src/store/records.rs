@@ -9,7 +9,7 @@ use crate::store::keys;
 const EXPIRY_SECONDS: &[u8] = b"60";
 
 /// Requests a decision's record from the instance with this data directory. Idempotent.
-pub async fn ask(client: &Client, data: u64, decision: u128) -> Result<(), StoreError> {
+pub async fn request(client: &Client, data: u64, decision: u128) -> Result<(), StoreError> {
     let name = format!("{decision:032x}");
     client
         .call_function(
@@ -21,14 +21,14 @@ pub async fn ask(client: &Client, data: u64, decision: u128) -> Result<(), Store
 }
 
 /// Takes (removes and returns) the requests to this data directory, at most 32.
-pub async fn asked(client: &Client, data: u64) -> Result<Vec<u128>, StoreError> {
+pub async fn take_requests(client: &Client, data: u64) -> Result<Vec<u128>, StoreError> {
     let names: Vec<String> =
         client.call_function("adjacent_1_asked", &keys::record_requests(data), &[]).await?;
     Ok(names.iter().filter_map(|name| u128::from_str_radix(name, 16).ok()).collect())
 }
 
 /// Replies with this data directory's record of a decision.
-pub async fn tell(
+pub async fn reply(
     client: &Client,
     data: u64,
     decision: u128,
@@ -44,7 +44,7 @@ pub async fn tell(
 }
 
 /// A data directory's reply for a decision, if it has arrived.
-pub async fn told(
+pub async fn fetch_reply(
     client: &Client,
     data: u64,
     decision: u128,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// A process start, as registered by the instance itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Start {
+pub struct ProcessStart {
     /// The data directory's id; later starts on the same directory have this start's decisions too.
     pub data: u64,
     /// The host name.
@@ -21,7 +21,11 @@ pub struct Start {
 }
 
 /// Registers a process start. Idempotent.
-pub async fn register(client: &Client, incarnation: u64, start: &Start) -> Result<(), StoreError> {
+pub async fn register(
+    client: &Client,
+    incarnation: u64,
+    start: &ProcessStart,
+) -> Result<(), StoreError> {
     let text = serde_json::to_string(start).map_err(|error| unexpected(&error))?;
     let mut command = redis::cmd("HSETNX");
     command.arg(&keys::starts().keys[0]).arg(format!("{incarnation:016x}")).arg(text);
@@ -29,7 +33,7 @@ pub async fn register(client: &Client, incarnation: u64, start: &Start) -> Resul
 }
 
 /// Every registered process start.
-pub async fn all(client: &Client) -> Result<BTreeMap<u64, Start>, StoreError> {
+pub async fn all(client: &Client) -> Result<BTreeMap<u64, ProcessStart>, StoreError> {
     let mut command = redis::cmd("HGETALL");
     command.arg(&keys::starts().keys[0]);
     let found: BTreeMap<String, String> = client.query(&command).await?;
@@ -43,5 +47,5 @@ pub async fn all(client: &Client) -> Result<BTreeMap<u64, Start>, StoreError> {
 }
 
 fn unexpected(error: &impl ToString) -> StoreError {
-    StoreError::Foreign(format!("adj:{{all}}:starts: {}", error.to_string()))
+    StoreError::UnexpectedData(format!("adj:{{all}}:starts: {}", error.to_string()))
 }

@@ -64,10 +64,10 @@ struct Windows {
 
 impl Arrivals {
     /// Records an impression at `now_ms`, in Unix milliseconds.
-    pub fn note(&self, publisher: &str, now_ms: i64) {
+    pub fn record(&self, publisher: &str, now_ms: i64) {
         let mut publishers = self.lock();
         if let Some(windows) = publishers.get_mut(publisher) {
-            windows.note(now_ms);
+            windows.record(now_ms);
         } else if publishers.len() < MAX_PUBLISHERS {
             let gaps = GapStats::default();
             let windows =
@@ -92,7 +92,7 @@ impl Arrivals {
 }
 
 impl Windows {
-    fn note(&mut self, now_ms: i64) {
+    fn record(&mut self, now_ms: i64) {
         // A clock that steps back counts as a gap of 0.
         self.current.add((now_ms - self.last_ms).max(0) as f64);
         self.last_ms = now_ms;
@@ -125,11 +125,11 @@ mod tests {
     fn an_hour_of_even_gaps_is_detected_after_irregular_traffic() {
         let (arrivals, mut now_ms) = (Arrivals::default(), 1_790_000_000_000);
         for number in 0..500 {
-            arrivals.note("site", now_ms);
+            arrivals.record("site", now_ms);
             now_ms += if number % 7 == 0 { 90_000 } else { 100 };
         }
         for _ in 0..3 * 3_600 {
-            arrivals.note("site", now_ms);
+            arrivals.record("site", now_ms);
             now_ms += 1_000;
         }
         let [(_, [before, now])] = arrivals.all().try_into().unwrap();
@@ -141,7 +141,7 @@ mod tests {
     fn the_number_of_measured_publishers_is_capped() {
         let arrivals = Arrivals::default();
         for number in 0..MAX_PUBLISHERS + 100 {
-            arrivals.note(&format!("site-{number}"), 0);
+            arrivals.record(&format!("site-{number}"), 0);
         }
         assert_eq!(arrivals.all().len(), MAX_PUBLISHERS);
     }

@@ -60,7 +60,7 @@ impl Datacenters {
     }
 
     /// Whether the address is in a datacenter's network. IPv4-mapped IPv6 is treated as IPv4.
-    pub fn holds(&self, address: IpAddr) -> bool {
+    pub fn contains(&self, address: IpAddr) -> bool {
         let found = match address.to_canonical() {
             IpAddr::V4(address) => self.v4.get_lpm(&Ipv4Net::from(address)).map(|(_, is)| *is),
             IpAddr::V6(address) => self.v6.get_lpm(&Ipv6Net::from(address)).map(|(_, is)| *is),
@@ -107,20 +107,20 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::net::Ipv6Addr;
 
-    fn holds(list: &str, address: &str) -> bool {
-        Datacenters::parse(list).unwrap().holds(address.parse().unwrap())
+    fn contains(list: &str, address: &str) -> bool {
+        Datacenters::parse(list).unwrap().contains(address.parse().unwrap())
     }
 
     #[test]
     fn only_addresses_in_listed_ranges_are_datacenters() {
         let list = "# clouds\n\n192.0.2.0/24 # one\n  2001:db8::/32\n198.51.100.7\n";
         for inside in ["192.0.2.1", "::ffff:192.0.2.255", "2001:db8:1::9", "198.51.100.7"] {
-            assert!(holds(list, inside), "{inside}");
+            assert!(contains(list, inside), "{inside}");
         }
         for outside in ["192.0.3.1", "198.51.100.8", "2001:db9::1", "::1", "::192.0.2.1"] {
-            assert!(!holds(list, outside), "{outside}");
+            assert!(!contains(list, outside), "{outside}");
         }
-        assert!(!Datacenters::default().holds("192.0.2.1".parse().unwrap()));
+        assert!(!Datacenters::default().contains("192.0.2.1".parse().unwrap()));
     }
 
     #[test]
@@ -129,8 +129,8 @@ mod tests {
         for _ in 0..lines.len() {
             lines.rotate_left(1);
             let list = lines.join("\n");
-            assert!(holds(&list, "10.2.0.1") && holds(&list, "10.1.2.4"), "{list}");
-            assert!(!holds(&list, "10.1.9.9") && !holds(&list, "10.1.2.3"), "{list}");
+            assert!(contains(&list, "10.2.0.1") && contains(&list, "10.1.2.4"), "{list}");
+            assert!(!contains(&list, "10.1.9.9") && !contains(&list, "10.1.2.3"), "{list}");
         }
     }
 
@@ -152,8 +152,8 @@ mod tests {
         let list: Vec<String> = ranges(65_536, 165_536).map(|range| range.to_string()).collect();
         let list = Datacenters::parse(&list.join("\n")).unwrap();
         assert_eq!(list.len(), 100_000);
-        assert!(ranges(65_536, 165_536).all(|range| list.holds(range.broadcast().into())));
-        assert!(!ranges(165_536, 200_000).any(|range| list.holds(range.addr().into())));
+        assert!(ranges(65_536, 165_536).all(|range| list.contains(range.broadcast().into())));
+        assert!(!ranges(165_536, 200_000).any(|range| list.contains(range.addr().into())));
     }
 
     proptest! {
@@ -181,10 +181,10 @@ mod tests {
                 let Some(address) = address else { continue };
                 let holding = four.iter().filter(|(network, _)| network.contains(&address));
                 let longest = holding.max_by_key(|(network, _)| network.prefix_len());
-                prop_assert_eq!(list.holds(address.into()), longest.is_some_and(|(_, inside)| *inside));
+                prop_assert_eq!(list.contains(address.into()), longest.is_some_and(|(_, inside)| *inside));
             }
             for network in &six {
-                prop_assert!(list.holds(network.network().into()));
+                prop_assert!(list.contains(network.network().into()));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Flood guard: a request rate limit per address that protects the server.
+//! FloodGuard guard: a request rate limit per address that protects the server.
 
 use crate::traffic::buckets;
 use crate::traffic::buckets::Bucket;
@@ -13,19 +13,19 @@ use std::sync::Arc;
 ///
 /// It protects the server, not billing: rejected requests get the no-fill reason `overloaded`. Requests
 /// with a publisher's secret key and from trusted proxies are exempt and never checked.
-pub struct Flood {
+pub struct FloodGuard {
     limit: Option<Limit>,
     capacity: Arc<Capacity>,
     clock: CallerClock,
 }
 
-impl Flood {
+impl FloodGuard {
     /// Allows `per_second` requests per address, with a burst of the same size; 0 turns it off. Stores at
     /// most `max` addresses; later ones share the limit of their /24 or /48, or are not limited.
-    pub fn new(per_second: u32, max: usize) -> Flood {
+    pub fn new(per_second: u32, max: usize) -> FloodGuard {
         let (capacity, clock) = (Capacity::new(max), CallerClock::default());
         let limit = (per_second > 0).then(|| buckets::limit(per_second, 1, &capacity, &clock));
-        Flood { limit, capacity, clock }
+        FloodGuard { limit, capacity, clock }
     }
 
     /// Whether to admit a request from this address at `now_ms`, in Unix milliseconds.
@@ -68,13 +68,13 @@ mod tests {
 
     const START: i64 = 1_790_000_000_000;
 
-    fn admitted(flood: &Flood, address: IpAddr, times: u32, now_ms: i64) -> usize {
+    fn admitted(flood: &FloodGuard, address: IpAddr, times: u32, now_ms: i64) -> usize {
         (0..times).filter(|_| flood.admits(address, now_ms)).count()
     }
 
     #[test]
     fn an_address_is_limited_to_its_rate() {
-        let flood = Flood::new(200, 1_000);
+        let flood = FloodGuard::new(200, 1_000);
         let (one, other) = (Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::new(192, 0, 2, 2).into());
         assert_eq!(admitted(&flood, one, 1_000, START), 200);
         assert_eq!(admitted(&flood, other, 100, START), 100);
@@ -84,20 +84,20 @@ mod tests {
 
     #[test]
     fn zero_turns_the_limit_off() {
-        let flood = Flood::new(0, 1_000);
+        let flood = FloodGuard::new(0, 1_000);
         assert_eq!(admitted(&flood, Ipv4Addr::LOCALHOST.into(), 10_000, START), 10_000);
     }
 
     #[test]
     fn a_64_counts_as_one_address() {
-        let flood = Flood::new(10, 1_000);
+        let flood = FloodGuard::new(10, 1_000);
         let address = |host: u16| Ipv6Addr::new(0x2001, 0xdb8, 1, 2, host, 0, 0, 1).into();
         assert_eq!((0..50).filter(|host| flood.admits(address(*host), START)).count(), 10);
     }
 
     #[test]
     fn the_number_of_stored_addresses_is_capped() {
-        let flood = Flood::new(10, 1_000);
+        let flood = FloodGuard::new(10, 1_000);
         for number in 0..10_000 {
             flood.admits(Ipv4Addr::from_bits(number * 7_919).into(), START);
         }
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn new_addresses_share_their_networks_limit_when_capacity_is_short() {
-        let flood = Flood::new(10, 1_000);
+        let flood = FloodGuard::new(10, 1_000);
         for number in 0..875 {
             flood.admits(Ipv4Addr::from_bits(number << 8).into(), START);
         }

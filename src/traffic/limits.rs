@@ -25,7 +25,7 @@ const PLACEMENT_BITS: u32 = 8;
 ///
 /// A quota is a token bucket (GCRA): a burst of `count`, replenished evenly over `seconds`. So `count`
 /// is the sustained rate, and the first window after an idle one may contain nearly twice as many.
-pub struct Visitors {
+pub struct VisitorLimits {
     quotas: Quotas,
     max: usize,
     day: ArcSwap<Day>,
@@ -62,17 +62,17 @@ struct EventLimits {
     network: Vec<Limit>,
 }
 
-impl Visitors {
+impl VisitorLimits {
     /// Stores at most `max` keys, one per visitor and quota in use. `salt` is 32 random bytes, stored
     /// nowhere else.
-    pub fn new(mut quotas: Quotas, max: usize, salt: [u8; 32]) -> Visitors {
+    pub fn new(mut quotas: Quotas, max: usize, salt: [u8; 32]) -> VisitorLimits {
         let Quotas { impressions, clicks, network_impressions, network_clicks } = &mut quotas;
         for quotas in [impressions, clicks, network_impressions, network_clicks] {
             // Shortest first: a visitor over it uses nothing of the longer ones.
             quotas.sort_by_key(|quota| quota.seconds);
         }
         let day = ArcSwap::from_pointee(Day::new(&quotas, max, salt));
-        Visitors { quotas, max, day, overflowed_before: AtomicU64::new(0) }
+        VisitorLimits { quotas, max, day, overflowed_before: AtomicU64::new(0) }
     }
 
     /// Starts a new day with another salt and empty state. Call it at least every 24 hours.
@@ -174,26 +174,26 @@ mod tests {
     }
 
     /// The default quotas.
-    fn visitors(max: usize) -> Visitors {
+    fn visitors(max: usize) -> VisitorLimits {
         let impressions = [quota(60, 300), quota(600, 86_400)];
         let clicks = [quota(2, 60), quota(6, 600), quota(20, 3_600), quota(40, 86_400)];
         let (impressions, clicks) = (impressions.to_vec(), clicks.to_vec());
-        Visitors::new(Quotas { impressions, clicks, ..Quotas::default() }, max, [1; 32])
+        VisitorLimits::new(Quotas { impressions, clicks, ..Quotas::default() }, max, [1; 32])
     }
 
-    fn reader(visitors: &Visitors, number: u32) -> VisitorKey {
+    fn reader(visitors: &VisitorLimits, number: u32) -> VisitorKey {
         visitors.key(Ipv4Addr::from_bits(0x0a00_0000 + number).into(), "agent", "site")
     }
 
     /// How many of `times` clicks are allowed, each on a new decision and `gap_ms` after the previous one.
-    fn clicks(visitors: &Visitors, times: u32, from_ms: i64, gap_ms: i64) -> usize {
+    fn clicks(visitors: &VisitorLimits, times: u32, from_ms: i64, gap_ms: i64) -> usize {
         let one = reader(visitors, 1);
         let at = |click: u32| from_ms + i64::from(click) * gap_ms;
         let decision = |click: u32| u128::from(at(click).unsigned_abs()) << 40 | u128::from(click);
         (0..times).filter(|&click| visitors.allows_click(one, decision(click), at(click))).count()
     }
 
-    fn calls(visitors: &Visitors, calls: u32, first: u32, now_ms: i64) -> usize {
+    fn calls(visitors: &VisitorLimits, calls: u32, first: u32, now_ms: i64) -> usize {
         let one = reader(visitors, 1);
         (first..first + calls)
             .filter(|call| visitors.allows_impression(one, u128::from(*call) << 8, now_ms))
@@ -265,7 +265,7 @@ mod tests {
             network_clicks: vec![quota(5, 60)],
             ..Quotas::default()
         };
-        let visitors = Visitors::new(quotas, 10_000, [1; 32]);
+        let visitors = VisitorLimits::new(quotas, 10_000, [1; 32]);
         let all = |network: u32, first: u128| {
             let click = |n: u32| {
                 let one = reader(&visitors, network << 8 | n);
@@ -363,7 +363,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_window_allows_more_than_twice_its_quota(gaps in prop::collection::vec(0_i64..40_000, 1..300)) {
-            let visitors = Visitors::new(
+            let visitors = VisitorLimits::new(
                 Quotas { clicks: vec![quota(6, 600)], ..Quotas::default() },
                 1_000,
                 [1; 32],

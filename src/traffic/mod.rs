@@ -6,12 +6,12 @@
 
 pub mod agents;
 pub mod arrivals;
-pub mod beyond;
 mod buckets;
-pub mod client;
 pub mod datacenters;
 pub mod flood;
 pub mod limits;
+pub mod over_quota;
+pub mod reader_address;
 mod recent;
 pub mod review;
 pub mod rules;
@@ -19,12 +19,12 @@ pub mod signals;
 pub mod visitor;
 
 pub use arrivals::Arrivals;
-pub use client::reader_address;
 pub use datacenters::Datacenters;
-pub use flood::Flood;
-pub use limits::Visitors;
+pub use flood::FloodGuard;
+pub use limits::VisitorLimits;
+pub use reader_address::reader_address;
+pub use signals::AllowedOrigins;
 pub use signals::Signals;
-pub use signals::Site;
 pub use visitor::VisitorKey;
 
 /// A rate: a burst of `count`, then one more every `seconds / count` seconds.

@@ -16,7 +16,7 @@ const QUARTER_OF_A_DAY: usize = 6;
 
 closed! {
     /// The indicator that a finding is based on; a metric label and a rule's name.
-    Sign {
+    Indicator {
         /// A publisher's click rate is far above that of the campaign's other publishers.
         ClickRate = "click_rate",
         /// More viewable impressions than impressions, or almost none.
@@ -40,9 +40,9 @@ pub struct Thresholds {
     /// Multiple of the other publishers' median click rate.
     pub click_rate_factor: f64,
     /// Minimum ratio of viewable impressions to impressions.
-    pub view_ratio_least: f64,
+    pub view_ratio_min: f64,
     /// Maximum ratio of viewable impressions to impressions.
-    pub view_ratio_most: f64,
+    pub view_ratio_max: f64,
     /// Minimum coefficient of variation of the gaps between impressions.
     pub arrival_variation: f64,
     /// Maximum ratio of impressions in the quietest six hours to those in the busiest six.
@@ -55,7 +55,7 @@ pub struct Thresholds {
 
 /// Counted events of one hour (by decision time), publisher and campaign.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Cell {
+pub struct HourlyCounts {
     /// The publisher.
     pub publisher: Box<str>,
     /// The campaign.
@@ -74,7 +74,7 @@ pub struct Cell {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// The indicator.
-    pub sign: Sign,
+    pub sign: Indicator,
     /// The publisher; `None` for a finding about a campaign on all publishers.
     pub publisher: Option<Box<str>>,
     /// The campaign; `None` for a finding about all campaigns of a publisher.
@@ -93,7 +93,7 @@ pub struct Finding {
 
 /// All findings in these hours. The hour `now` is still incomplete.
 pub fn findings(
-    cells: &[Cell],
+    cells: &[HourlyCounts],
     arrivals: &[(Box<str>, [GapStats; 2])],
     now: i64,
     thresholds: &Thresholds,
@@ -116,7 +116,10 @@ struct Sum {
     to: i64,
 }
 
-fn sums<'a, K: Ord>(cells: &'a [Cell], key: impl Fn(&'a Cell) -> K) -> BTreeMap<K, Sum> {
+fn sums<'a, K: Ord>(
+    cells: &'a [HourlyCounts],
+    key: impl Fn(&'a HourlyCounts) -> K,
+) -> BTreeMap<K, Sum> {
     let mut sums: BTreeMap<K, Sum> = BTreeMap::new();
     for cell in cells {
         let empty = Sum { from: cell.hour, to: cell.hour + 1, ..Sum::default() };
@@ -133,7 +136,7 @@ fn sums<'a, K: Ord>(cells: &'a [Cell], key: impl Fn(&'a Cell) -> K) -> BTreeMap<
     sums
 }
 
-fn click_rates(cells: &[Cell], thresholds: &Thresholds) -> Vec<Finding> {
+fn click_rates(cells: &[HourlyCounts], thresholds: &Thresholds) -> Vec<Finding> {
     let all = sums(cells, |cell| (&*cell.campaign, &*cell.publisher));
     let enough = |sum: &Sum| sum.impressions >= thresholds.impressions;
     let rate = |sum: &Sum| sum.clicks as f64 / sum.impressions as f64;
@@ -152,7 +155,7 @@ fn click_rates(cells: &[Cell], thresholds: &Thresholds) -> Vec<Finding> {
         if wilson_lower_bound(sum.clicks, sum.impressions) > limit {
             found.push(Finding {
                 campaign: Some((*campaign).into()),
-                ..finding(Sign::ClickRate, publisher, rate(sum), limit, sum)
+                ..finding(Indicator::ClickRate, publisher, rate(sum), limit, sum)
             });
         }
     }
@@ -171,13 +174,13 @@ fn wilson_lower_bound(hits: u64, of: u64) -> f64 {
     ((middle - spread) / (1.0 + z2 / n)).max(0.0)
 }
 
-fn finding(sign: Sign, publisher: &str, found: f64, limit: f64, sum: &Sum) -> Finding {
+fn finding(sign: Indicator, publisher: &str, found: f64, limit: f64, sum: &Sum) -> Finding {
     let publisher = Some(publisher.into());
     let Sum { impressions: events, from, to, .. } = *sum;
     Finding { sign, publisher, campaign: None, found, limit, events, from, to }
 }
 
-fn view_ratios(cells: &[Cell], thresholds: &Thresholds) -> Vec<Finding> {
+fn view_ratios(cells: &[HourlyCounts], thresholds: &Thresholds) -> Vec<Finding> {
     let all = sums(cells, |cell| &*cell.publisher);
     let mut found = Vec::new();
     for (publisher, sum) in all.iter().filter(|(_, sum)| sum.impressions >= thresholds.impressions)
@@ -185,11 +188,11 @@ fn view_ratios(cells: &[Cell], thresholds: &Thresholds) -> Vec<Finding> {
         let Some(viewable) = sum.viewable else { continue };
         let ratio = viewable as f64 / sum.impressions as f64;
         let limit = match ratio {
-            ratio if ratio > thresholds.view_ratio_most => thresholds.view_ratio_most,
-            ratio if ratio < thresholds.view_ratio_least => thresholds.view_ratio_least,
+            ratio if ratio > thresholds.view_ratio_max => thresholds.view_ratio_max,
+            ratio if ratio < thresholds.view_ratio_min => thresholds.view_ratio_min,
             _ => continue,
         };
-        found.push(finding(Sign::ViewRatio, publisher, ratio, limit, sum));
+        found.push(finding(Indicator::ViewRatio, publisher, ratio, limit, sum));
     }
     found
 }
@@ -206,12 +209,12 @@ fn regular(
             spans.iter().filter(enough).filter_map(|gaps| Some((gaps.variation()?, gaps)));
         let (found, gaps) = variations.min_by(|a, b| a.0.total_cmp(&b.0))?;
         let sum = Sum { impressions: gaps.count(), from: now - 1, to: now + 1, ..Sum::default() };
-        (found < limit).then(|| finding(Sign::RegularArrivals, publisher, found, limit, &sum))
+        (found < limit).then(|| finding(Indicator::RegularArrivals, publisher, found, limit, &sum))
     };
     arrivals.iter().filter_map(regular).collect()
 }
 
-fn flat_days(cells: &[Cell], thresholds: &Thresholds) -> Vec<Finding> {
+fn flat_days(cells: &[HourlyCounts], thresholds: &Thresholds) -> Vec<Finding> {
     let all = sums(cells, |cell| &*cell.publisher);
     let mut found = Vec::new();
     for (publisher, sum) in all {
@@ -231,14 +234,14 @@ fn flat_days(cells: &[Cell], thresholds: &Thresholds) -> Vec<Finding> {
             spans.fold((u64::MAX, 1), |(low, high), span| (low.min(span), high.max(span)));
         let share = quiet as f64 / busy as f64;
         if share > thresholds.night_share {
-            found.push(finding(Sign::FlatDay, publisher, share, thresholds.night_share, &sum));
+            found.push(finding(Indicator::FlatDay, publisher, share, thresholds.night_share, &sum));
         }
     }
     found
 }
 
 /// Compares each campaign's last complete hour with all hours before it, including those without clicks.
-fn spikes(cells: &[Cell], now: i64, thresholds: &Thresholds) -> Vec<Finding> {
+fn spikes(cells: &[HourlyCounts], now: i64, thresholds: &Thresholds) -> Vec<Finding> {
     let mut campaigns: BTreeMap<&str, BTreeMap<i64, u64>> = BTreeMap::new();
     for cell in cells.iter().filter(|cell| cell.hour < now) {
         *campaigns.entry(&cell.campaign).or_default().entry(cell.hour).or_default() += cell.clicks;
@@ -257,7 +260,7 @@ fn spikes(cells: &[Cell], now: i64, thresholds: &Thresholds) -> Vec<Finding> {
         let limit = history[at.min(history.len() - 1)];
         if clicks > limit {
             found.push(Finding {
-                sign: Sign::ClickSpike,
+                sign: Indicator::ClickSpike,
                 publisher: None,
                 campaign: Some(campaign.into()),
                 found: clicks as f64,

@@ -12,8 +12,8 @@
 use crate::domain::event::InvalidReason;
 use crate::domain::event::InvalidReason::*;
 use crate::traffic::agents;
+use crate::traffic::signals::AllowedOrigins;
 use crate::traffic::signals::Signals;
-use crate::traffic::signals::Site;
 use Class::*;
 use Stage::*;
 
@@ -42,7 +42,7 @@ closed! {
 }
 
 /// Whether a request rule matches, so that the event is invalid.
-type Predicate = fn(&Signals<'_>, &Site<'_>) -> bool;
+type Predicate = fn(&Signals<'_>, &AllowedOrigins<'_>) -> bool;
 
 /// A validity rule.
 #[derive(Clone, Copy, Debug)]
@@ -149,7 +149,7 @@ pub static RULES: &[Rule] = &[
         "wrong_origin",
         WrongOrigin,
         "`Origin`, else the origin of `Referer`, is neither the publisher's nor this server's",
-        |signals, site| signals.is_elsewhere(site),
+        |signals, site| signals.is_foreign_origin(site),
     )
     .controlled_by("on when the publisher lists origins and the request has one", &[]),
     request("stopped", Stopped, "the flight or the publisher is paused", |signals, _| signals.stopped),
@@ -198,7 +198,7 @@ pub static RULES: &[Rule] = &[
         "view_ratio",
         "a publisher has more viewable impressions than impressions, or almost none",
         "over 1.0 or under 0.05, from 200 impressions",
-        &["review.view_ratio_most", "review.view_ratio_least", "review.impressions"],
+        &["review.view_ratio_max", "review.view_ratio_min", "review.impressions"],
     ),
     review(
         "regular_arrivals",
@@ -260,7 +260,7 @@ mod tests {
         let rules: Vec<&str> =
             RULES.iter().filter(|rule| rule.verdict == "review").map(|rule| rule.name).collect();
         let signs: Vec<&str> =
-            crate::traffic::review::Sign::ALL.iter().map(|sign| sign.as_str()).collect();
+            crate::traffic::review::Indicator::ALL.iter().map(|sign| sign.as_str()).collect();
         assert_eq!(rules, signs);
     }
 }

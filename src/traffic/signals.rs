@@ -40,7 +40,7 @@ pub struct Signals<'a> {
 
 /// The origins that a publisher's events may come from.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Site<'a> {
+pub struct AllowedOrigins<'a> {
     /// The origins of its pages; empty turns the check off.
     pub origins: &'a [String],
     /// The origins of its staging pages.
@@ -49,7 +49,7 @@ pub struct Site<'a> {
     pub own: Option<&'a str>,
 }
 
-impl Site<'_> {
+impl AllowedOrigins<'_> {
     fn allows(&self, origin: &str) -> bool {
         let listed = self.origins.iter().chain(self.staging_origins).map(String::as_str);
         listed.chain(self.own).any(|known| known.eq_ignore_ascii_case(origin))
@@ -63,7 +63,7 @@ impl Signals<'_> {
     /// behind the same address.
     pub fn claim(
         &self,
-        site: &Site<'_>,
+        site: &AllowedOrigins<'_>,
         within_quota: impl FnOnce() -> bool,
     ) -> Option<InvalidReason> {
         match rules::request_rules().find(|(_, predicate)| predicate(self, site)) {
@@ -74,15 +74,15 @@ impl Signals<'_> {
     }
 
     /// Whether a bot rule matches.
-    pub fn is_robot(&self) -> bool {
-        let site = Site::default();
+    pub fn is_bot(&self) -> bool {
+        let site = AllowedOrigins::default();
         rules::request_rules()
             .filter(|(rule, _)| rule.reason == Some(InvalidReason::Bot))
             .any(|(_, predicate)| predicate(self, &site))
     }
 
     /// Whether the request is a prefetch or preview, before any reader sees the unit.
-    pub fn is_ahead(&self) -> bool {
+    pub fn is_prefetch(&self) -> bool {
         self.head || self.announces_prefetch()
     }
 
@@ -107,7 +107,7 @@ impl Signals<'_> {
     /// Whether the request has an origin that is not among the site's listed ones.
     ///
     /// `Origin: null` counts as no origin: sandboxed frames send it, and anyone could instead send none.
-    pub fn is_elsewhere(&self, site: &Site<'_>) -> bool {
+    pub fn is_foreign_origin(&self, site: &AllowedOrigins<'_>) -> bool {
         let named = self.origin.filter(|origin| *origin != "null");
         let origin = named.or_else(|| self.referer.and_then(origin_of));
         !site.origins.is_empty() && origin.is_some_and(|origin| !site.allows(origin))
@@ -144,7 +144,7 @@ mod tests {
     };
 
     fn claim(signals: Signals<'_>) -> Option<InvalidReason> {
-        signals.claim(&Site::default(), || true)
+        signals.claim(&AllowedOrigins::default(), || true)
     }
 
     #[test]
@@ -190,9 +190,9 @@ mod tests {
         let origins = ["https://news.example".to_owned()];
         let staging = ["http://localhost:3000".to_owned()];
         let own = Some("https://units.example");
-        let listed = Site { origins: &origins, staging_origins: &staging, own };
-        let open = Site { origins: &[], ..listed };
-        let claim_from = |site: &Site<'_>, origin, referer| {
+        let listed = AllowedOrigins { origins: &origins, staging_origins: &staging, own };
+        let open = AllowedOrigins { origins: &[], ..listed };
+        let claim_from = |site: &AllowedOrigins<'_>, origin, referer| {
             Signals { origin, referer, ..READER }.claim(site, || true)
         };
         let foreign = "https://news.example.evil.example";
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn the_first_matching_rule_gives_the_reason() {
         let origins = ["https://news.example".to_owned()];
-        let site = Site { origins: &origins, ..Site::default() };
+        let site = AllowedOrigins { origins: &origins, ..AllowedOrigins::default() };
         let mut all = Signals {
             test: true,
             agent: None,
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_bot_uses_no_quota() {
         let bot = Signals { accepts: false, ..READER };
-        let claimed = bot.claim(&Site::default(), || panic!("the quota was checked"));
+        let claimed = bot.claim(&AllowedOrigins::default(), || panic!("the quota was checked"));
         assert_eq!(claimed, Some(Bot));
     }
 }

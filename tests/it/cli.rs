@@ -102,7 +102,10 @@ fn an_error_has_file_line_column_and_remedy() {
     let file = installation.path("config/inventory/zahid-host.toml");
     assert!(errors.contains(&format!("{file}:27:1: ")), "{errors}");
     assert!(errors.contains("did you mean `price_micros`?"), "{errors}");
-    assert!(errors.contains("weights.toml:5:16: entity_boost: must be a finite number"), "{errors}");
+    assert!(
+        errors.contains("weights.toml:5:16: entity_boost: must be a finite number"),
+        "{errors}"
+    );
 
     let output = run(&["check", "--json", &installation.path("config")]);
     assert_eq!(output.status.code(), Some(64));

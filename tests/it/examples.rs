@@ -214,7 +214,10 @@ fn every_response_example_matches_a_server_response() {
     }
     // Examples with the right shape are not rewritten: their values differ with every run.
     if !wrong.is_empty() && std::env::var_os("ADJACENT_BLESS").is_some() {
-        assert_matches_file(&[serde_json::to_string_pretty(&normalized(&answers)).unwrap()], EXAMPLES);
+        assert_matches_file(
+            &[serde_json::to_string_pretty(&normalized(&answers)).unwrap()],
+            EXAMPLES,
+        );
     }
     assert!(
         wrong.is_empty(),

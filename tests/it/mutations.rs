@@ -174,7 +174,7 @@ fn four_thousand_mutated_weights_are_rejected_or_valid() {
 #[test]
 fn four_thousand_mutated_settings_are_rejected_or_valid() {
     check_mutations(2, 4_000, load::DEFAULTS, |text| {
-        assert!(load::settings_of("adjacent.toml", text)?.validate().is_ok());
+        assert!(load::parse_settings("adjacent.toml", text)?.validate().is_ok());
         Ok(())
     });
 }

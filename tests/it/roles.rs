@@ -135,13 +135,13 @@ async fn a_publisher_can_pause_only_its_own_pages() {
         inventory: Some(adjacent::catalog::files::example()),
         ..Default::default()
     };
-    let by = adjacent::catalog::By {
+    let by = adjacent::catalog::AuditContext {
         who: "test".into(),
         what: "apply".into(),
         at: server.inner.clock.now(),
         request: None,
     };
-    let anything = adjacent::catalog::change::Expected::Anything;
+    let anything = adjacent::catalog::change::ExpectedVersion::Any;
     server.inner.apply(wanted, anything, &by).await.unwrap();
     assert_eq!(server.decide(&reference()).await.reason(), "stopped");
     let topic = r#"{"topic": "ai-infrastructure", "stopped": false}"#;

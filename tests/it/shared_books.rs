@@ -16,8 +16,8 @@ use adjacent::store::Address;
 use adjacent::store::Client;
 use adjacent::store::bases;
 use adjacent::store::bases::Base;
-use adjacent::store::bases::Put;
-use adjacent::store::bases::Which;
+use adjacent::store::bases::BaseKind;
+use adjacent::store::bases::PutOutcome;
 use adjacent::store::log;
 use adjacent::token;
 
@@ -233,20 +233,31 @@ async fn a_base_of_a_different_log_is_rejected_and_no_trim_removes_entries_that_
     let put = async |which, base: &Base| bases::put(&client, 9, which, base).await.ok();
 
     let other = Base { chain: at(2).chain, ..at(3) };
-    assert_eq!(put(Which::Last, &other).await, Some(Put::Other));
-    assert_eq!(put(Which::Last, &Base { number: 6, ..at(5) }).await, Some(Put::Other));
-    assert_eq!(put(Which::First, &at(2)).await, None, "there is no last base yet");
-    assert_eq!(put(Which::Last, &at(3)).await, Some(Put::Next));
-    assert_eq!(put(Which::Last, &at(2)).await, Some(Put::Again));
-    assert_eq!(put(Which::First, &at(4)).await, None, "the first base cannot be ahead of the last");
-    assert_eq!(put(Which::First, &at(2)).await, Some(Put::Next));
+    assert_eq!(put(BaseKind::Last, &other).await, Some(PutOutcome::DifferentLog));
+    assert_eq!(
+        put(BaseKind::Last, &Base { number: 6, ..at(5) }).await,
+        Some(PutOutcome::DifferentLog)
+    );
+    assert_eq!(put(BaseKind::First, &at(2)).await, None, "there is no last base yet");
+    assert_eq!(put(BaseKind::Last, &at(3)).await, Some(PutOutcome::Stored));
+    assert_eq!(put(BaseKind::Last, &at(2)).await, Some(PutOutcome::AlreadyStored));
+    assert_eq!(
+        put(BaseKind::First, &at(4)).await,
+        None,
+        "the first base cannot be ahead of the last"
+    );
+    assert_eq!(put(BaseKind::First, &at(2)).await, Some(PutOutcome::Stored));
 
-    assert_eq!(bases::base(&client, 9, Which::First).await.unwrap(), Some(at(2)));
-    assert_eq!(bases::base(&client, 9, Which::Last).await.unwrap(), Some(at(3)));
+    assert_eq!(bases::base(&client, 9, BaseKind::First).await.unwrap(), Some(at(2)));
+    assert_eq!(bases::base(&client, 9, BaseKind::Last).await.unwrap(), Some(at(3)));
     let left = log::read(&client, 9, 2).await.unwrap();
     assert_eq!((left.batches[0].number, left.batches.len()), (3, 3));
-    assert_eq!(put(Which::Last, &at(5)).await, Some(Put::Next));
-    assert_eq!(put(Which::First, &at(5)).await, Some(Put::Next), "the log may be empty");
+    assert_eq!(put(BaseKind::Last, &at(5)).await, Some(PutOutcome::Stored));
+    assert_eq!(
+        put(BaseKind::First, &at(5)).await,
+        Some(PutOutcome::Stored),
+        "the log may be empty"
+    );
     let after = Entry { incarnation: 7, partition: 9, lsn: 6, payload: vec![2] };
     log::append(&client, &[after]).await.unwrap();
     assert_eq!(log::read(&client, 9, 5).await.unwrap().batches[0].before, at(5).chain);

@@ -77,16 +77,20 @@ const ERRORS: &[(Answer, &str, bool)] = &[
     (Says("CLUSTERDOWN The cluster is down"), "cluster_down", false),
     (Says("NOREPLICAS Not enough good replicas to write."), "no_replicas", false),
     (Says("MASTERDOWN Link with MASTER is down"), "master_down", false),
-    (Says("ERR Function not found"), "no_functions", false),
-    (Garbage, "unreadable", false),
-    (Cut, "cut_off", false),
+    (Says("ERR Function not found"), "functions_missing", false),
+    (Garbage, "invalid_response", false),
+    (Cut, "disconnected", false),
     (Silence, "timeout", false),
-    (Says("OOM command not allowed when used memory > 'maxmemory'."), "full", true),
-    (Says("MISCONF Redis is configured to save RDB snapshots"), "disk", true),
-    (Says("NOAUTH Authentication required."), "no_login", true),
-    (Says("NOPERM this user has no permissions to run the 'fcall' command"), "no_right", true),
-    (Says("WRONGTYPE Operation against a key"), "foreign", true),
-    (Says("ERR an unknown error"), "refused", true),
+    (Says("OOM command not allowed when used memory > 'maxmemory'."), "out_of_memory", true),
+    (Says("MISCONF Redis is configured to save RDB snapshots"), "disk_error", true),
+    (Says("NOAUTH Authentication required."), "authentication_failed", true),
+    (
+        Says("NOPERM this user has no permissions to run the 'fcall' command"),
+        "permission_denied",
+        true,
+    ),
+    (Says("WRONGTYPE Operation against a key"), "unexpected_data", true),
+    (Says("ERR an unknown error"), "rejected", true),
 ];
 
 #[tokio::test]
@@ -164,7 +168,7 @@ async fn a_blocked_store_is_logged_once_with_the_required_action() {
     let sent = scripted.asked();
     until("several retries", async || (scripted.asked() > sent + 4).then_some(())).await;
     let log = process.log();
-    let lines: Vec<&str> = log.lines().filter(|line| line.contains("no_right")).collect();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("permission_denied")).collect();
     assert_eq!(lines.len(), 1, "{log}");
     assert!(
         lines[0].contains("adjacent store acl")
@@ -315,8 +319,8 @@ const FORBIDDEN: &[&[&str]] = &[
     &["SHUTDOWN"],
     &["REPLICAOF", "127.0.0.1", "1"],
     &["MONITOR"],
-    &["HGET", "foreign", "field"],
-    &["XADD", "foreign", "*", "a", "b"],
+    &["HGET", "unexpected_data", "field"],
+    &["XADD", "unexpected_data", "*", "a", "b"],
     &["PUBLISH", "channel", "message"],
 ];
 
@@ -343,7 +347,10 @@ async fn the_acl_users_have_only_the_permissions_that_they_need() {
     let server = Setup::default().on(&StoreAt { url: at("app"), keys }).start().await;
     report_impression(&server).await;
     wait_for_impressions(&server, 1).await;
-    assert_eq!(server.metric("adjacent_store_troubles_total{trouble=\"no_right\"}").await, 0);
+    assert_eq!(
+        server.metric("adjacent_store_troubles_total{trouble=\"permission_denied\"}").await,
+        0
+    );
     let app = ["--user", "app", "--pass", "s3cret-app", "--no-auth-warning"];
     for forbidden in FORBIDDEN {
         let output = redis.ask(&[&app[..], forbidden].concat());

@@ -7,7 +7,7 @@ use crate::harness::TestServer;
 use crate::harness::inventory;
 use crate::harness::reader::AGENT;
 use crate::harness::reference;
-use adjacent::catalog::change::Expected;
+use adjacent::catalog::change::ExpectedVersion;
 use adjacent::server::apply::Wanted;
 use reqwest::Method;
 
@@ -211,7 +211,7 @@ async fn a_unit_of_a_paused_flight_is_no_longer_billed() {
         adjacent::domain::inventory::Inventory::clone(&server.inner.live().snapshot().inventory);
     let flight = stopped.flights.iter_mut().find(|flight| flight.id.as_str() == "zahid-ai-europe");
     flight.unwrap().stopped = true;
-    let by = adjacent::catalog::By {
+    let by = adjacent::catalog::AuditContext {
         who: "test".into(),
         what: "pause".into(),
         at: server.inner.clock.now(),
@@ -219,7 +219,7 @@ async fn a_unit_of_a_paused_flight_is_no_longer_billed() {
     };
 
     let wanted = Wanted { inventory: Some(stopped), ..Wanted::default() };
-    server.inner.apply(wanted, Expected::Anything, &by).await.unwrap();
+    server.inner.apply(wanted, ExpectedVersion::Any, &by).await.unwrap();
     server.reader.impression(&unit).await;
 
     assert_eq!(server.verdicts(&unit).await, ["impression invalid stopped"]);

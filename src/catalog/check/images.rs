@@ -2,8 +2,8 @@
 
 use crate::catalog::check::Finding;
 use crate::catalog::check::Findings;
-use crate::catalog::picture::Picture;
-use crate::catalog::pictures::Pictures;
+use crate::catalog::image::Picture;
+use crate::catalog::image_store::ImageStore;
 use crate::domain::creative::Creative;
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
@@ -51,7 +51,7 @@ pub(super) fn image(creative: &Creative, findings: &mut Findings) {
 }
 
 /// Images that an inventory refers to and that are neither in `new` nor intact in `store`.
-pub fn stored(inventory: &Inventory, new: &[Picture], store: &Pictures) -> Vec<Finding> {
+pub fn stored(inventory: &Inventory, new: &[Picture], store: &ImageStore) -> Vec<Finding> {
     let logos = inventory.advertisers.iter().filter_map(|advertiser| {
         Some(("advertisers", advertiser.id.as_str(), "logo", advertiser.logo.as_ref()?))
     });

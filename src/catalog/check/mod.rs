@@ -143,7 +143,7 @@ impl Findings {
 }
 
 /// All findings about an inventory whose lists are in id order. Limits that the fields' attributes
-/// declare are not checked here: see [`crate::catalog::listed::Listed::limits`].
+/// declare are not checked here: see [`crate::catalog::lists::ListItem::limits`].
 pub fn inventory(inventory: &Inventory) -> Vec<Finding> {
     let mut findings = Findings::new();
     let index = Index::of(inventory);

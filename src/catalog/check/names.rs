@@ -1,8 +1,8 @@
 //! Checks that ids are unique, and checks topics, entities, regions and categories.
 
 use crate::catalog::check::Findings;
-use crate::catalog::listed;
-use crate::catalog::listed::Listed;
+use crate::catalog::lists;
+use crate::catalog::lists::ListItem;
 use crate::config::document::nearest;
 use crate::domain::entity::Entities;
 use crate::domain::inventory::Inventory;
@@ -19,7 +19,7 @@ const MAX_ALIASES: usize = 64;
 pub(super) fn check(inventory: &Inventory, findings: &mut Findings) {
     let topics: Vec<&str> = inventory.topics.iter().map(|topic| topic.id.as_str()).collect();
     let entities: Vec<&str> = inventory.entities.iter().map(|entity| entity.id.as_str()).collect();
-    listed::each(&mut UniqueIds { inventory, findings });
+    lists::visit_all(&mut UniqueIds { inventory, findings });
     let tree = Taxonomy::build(&inventory.topics);
     if let Err(faults) = &tree {
         report(findings, "topics", faults, &topics, &topics);
@@ -103,9 +103,9 @@ struct UniqueIds<'a> {
     findings: &'a mut Findings,
 }
 
-impl listed::Visitor for UniqueIds<'_> {
+impl lists::ListVisitor for UniqueIds<'_> {
     type Out = ();
-    fn visit<T: Listed>(&mut self) {
+    fn visit<T: ListItem>(&mut self) {
         let mut seen = HashSet::new();
         for one in T::of(self.inventory) {
             if !seen.insert(one.id()) {

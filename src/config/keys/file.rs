@@ -20,7 +20,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Config
     if !path.try_exists().map_err(|error| invalid(path, format!("cannot be read: {error}")))? {
         return Ok(None);
     }
-    let (name, text) = (path.display().to_string(), load::text_of(path)?);
+    let (name, text) = (path.display().to_string(), load::read_text(path)?);
     let parsed = Document::parse(&name, &text).and_then(|document| document.deserialize());
     parsed.map(Some).map_err(|problems| {
         let redacted = problems.into_iter().map(|problem| {

@@ -2,7 +2,7 @@
 
 use crate::catalog::Head;
 use crate::catalog::audit::Entry;
-use crate::catalog::listed::LISTS;
+use crate::catalog::lists::LISTS;
 use crate::domain::inventory::Inventory;
 use crate::domain::weights::Weights;
 use crate::http::openapi::credits;

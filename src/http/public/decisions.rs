@@ -26,8 +26,8 @@ use crate::server::decide::Call;
 use crate::server::decide::Decided;
 use crate::server::decide::Takes;
 use crate::traffic::signals;
+use crate::traffic::signals::AllowedOrigins;
 use crate::traffic::signals::Signals;
-use crate::traffic::signals::Site;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -202,14 +202,14 @@ impl CallClass {
         let is_staging = origin.is_some_and(|origin| {
             publisher.staging_origins.iter().any(|staging| staging.eq_ignore_ascii_case(origin))
         });
-        let site = Site {
+        let site = AllowedOrigins {
             origins: &publisher.origins,
             staging_origins: &publisher.staging_origins,
             own: Some(&face.own_origin),
         };
         CallClass {
             test: is_staging || (!face.local && origin.is_some_and(is_loopback)),
-            idle: signals.is_robot() || signals.is_ahead() || signals.is_elsewhere(&site),
+            idle: signals.is_bot() || signals.is_prefetch() || signals.is_foreign_origin(&site),
         }
     }
 }

@@ -3,8 +3,8 @@
 use crate::ledger::shared::Shared;
 use crate::ledger::shared::lock;
 use crate::store::StoreError;
-use crate::store::confirm::Mark;
-use crate::store::confirm::Reached;
+use crate::store::replication::MarkStatus;
+use crate::store::replication::ReplicationMark;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -17,7 +17,7 @@ pub type Sent = Vec<((u64, u8), u64)>;
 
 /// The entries sent when the primaries' replication offsets were read.
 pub struct SentMark {
-    mark: Mark,
+    mark: ReplicationMark,
     sent: Sent,
 }
 
@@ -63,16 +63,16 @@ impl Shared {
     pub async fn confirm(&self, last: &mut Option<SentMark>) -> Result<(), StoreError> {
         let sent = self.sent();
         let servers = self.client.servers().await?;
-        let mark = Mark::of(&servers);
+        let mark = ReplicationMark::of(&servers);
         if !mark.is_empty() {
             self.replicated.store(true, Ordering::Release);
         }
         let reached =
-            last.as_ref().map_or(Reached::Void, |previous| previous.mark.is_reached(&servers));
-        if let Some(previous) = last.as_ref().filter(|_| reached == Reached::Yes) {
+            last.as_ref().map_or(MarkStatus::Superseded, |previous| previous.mark.status(&servers));
+        if let Some(previous) = last.as_ref().filter(|_| reached == MarkStatus::Acknowledged) {
             self.confirm_sent(&previous.sent);
         }
-        if reached != Reached::NotYet {
+        if reached != MarkStatus::Pending {
             // An empty mark is reached at once; where there were replicas it confirms nothing.
             let is_of_use = !mark.is_empty() || !self.replicated.load(Ordering::Acquire);
             *last = is_of_use.then_some(SentMark { mark, sent });
@@ -89,17 +89,17 @@ impl Shared {
     /// Waits until a replica of every primary that has one has everything now in the store; `false`
     /// when there is no replica.
     pub async fn is_replicated(&self) -> Result<bool, StoreError> {
-        let mut mark = Mark::of(&self.client.servers().await?);
+        let mut mark = ReplicationMark::of(&self.client.servers().await?);
         loop {
             if mark.is_empty() {
                 return Ok(false);
             }
             tokio::time::sleep(POLL_INTERVAL).await;
             let servers = self.client.servers().await?;
-            match mark.is_reached(&servers) {
-                Reached::Yes => return Ok(true),
-                Reached::NotYet => {}
-                Reached::Void => mark = Mark::of(&servers),
+            match mark.status(&servers) {
+                MarkStatus::Acknowledged => return Ok(true),
+                MarkStatus::Pending => {}
+                MarkStatus::Superseded => mark = ReplicationMark::of(&servers),
             }
         }
     }

@@ -1,14 +1,14 @@
 //! Logs store errors: each kind once, and the recovery.
 
 use crate::store::StoreError;
-use crate::store::Trouble;
-use crate::store::trouble::Remedy;
+use crate::store::StoreErrorKind;
+use crate::store::error::Remedy;
 use std::collections::BTreeSet;
 
 /// The error kinds logged since the last success.
 pub struct Telling {
     what: &'static str,
-    logged: BTreeSet<Trouble>,
+    logged: BTreeSet<StoreErrorKind>,
 }
 
 impl Telling {
@@ -27,8 +27,8 @@ impl Telling {
             }
             return false;
         };
-        let trouble = error.trouble();
-        let for_a_person = trouble.remedy() == Remedy::Person;
+        let trouble = error.kind();
+        let for_a_person = trouble.remedy() == Remedy::Operator;
         if self.logged.insert(trouble) {
             let (name, advice) = (trouble.as_str(), trouble.advice());
             match for_a_person {

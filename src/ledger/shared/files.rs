@@ -27,7 +27,7 @@ struct Reach {
 }
 
 fn unreadable(error: impl ToString) -> StoreError {
-    StoreError::Files(error.to_string())
+    StoreError::Journal(error.to_string())
 }
 
 impl Shared {

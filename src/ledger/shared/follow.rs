@@ -14,9 +14,9 @@ use crate::ledger::shared::partition_sums::PartitionSums;
 use crate::ledger::state::State;
 use crate::store::Client;
 use crate::store::StoreError;
-use crate::store::bases::Which;
+use crate::store::bases::BaseKind;
 use crate::store::log;
-use crate::store::log::Look;
+use crate::store::log::LogPage;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ impl Shared {
             log::read(&self.client, partition, position.number).await.map(|look| (partition, look))
         });
         let looks = futures_util::future::try_join_all(looks).await;
-        self.reachable.store(!matches!(looks, Err(StoreError::Away(_))), Ordering::Release);
+        self.reachable.store(!matches!(looks, Err(StoreError::Unavailable(_))), Ordering::Release);
         let mut all = true;
         for (partition, look) in looks? {
             let position = &positions[usize::from(partition)];
@@ -51,7 +51,7 @@ impl Shared {
         Ok(all)
     }
 
-    fn apply(&self, partition: u8, look: Look) -> Result<bool, StoreError> {
+    fn apply(&self, partition: u8, look: LogPage) -> Result<bool, StoreError> {
         let mut listener = lock(&self.listener);
         let mut state = lock(&self.state);
         let mut positions = lock(&self.positions);
@@ -82,7 +82,7 @@ impl Shared {
         &self,
         partition: u8,
         position: &LogPosition,
-        look: &Look,
+        look: &LogPage,
     ) -> Result<(), StoreError> {
         if look.batches.first().is_some_and(|first| first.number > position.number + 1) {
             tracing::info!(
@@ -104,9 +104,9 @@ impl Shared {
     async fn read_from_bases(&self) -> Result<(), StoreError> {
         let (mut truth, mut positions) = (State::default(), Vec::new());
         for partition in 0..PARTITIONS {
-            let mut sums = PartitionSums::at(&self.client, partition, Which::Last).await?;
+            let mut sums = PartitionSums::at(&self.client, partition, BaseKind::Last).await?;
             if lock(&self.local_totals).is_missing(&sums.state, partition, self.incarnation) {
-                sums = PartitionSums::at(&self.client, partition, Which::First).await?;
+                sums = PartitionSums::at(&self.client, partition, BaseKind::First).await?;
             }
             let mut each = |entry: &Entry, applied: &Applied| {
                 lock(&self.local_totals).record(applied, entry, self.incarnation);
@@ -145,8 +145,8 @@ pub async fn replay(
     each: &mut impl FnMut(&Applied),
 ) -> Result<State, StoreError> {
     let which = match since {
-        Since::First => Which::First,
-        Since::Newest => Which::Last,
+        Since::First => BaseKind::First,
+        Since::Newest => BaseKind::Last,
     };
     let mut each = |_: &Entry, applied: &Applied| each(applied);
     let mut state = State::default();
@@ -160,7 +160,7 @@ pub async fn replay(
 
 /// Whether the batches follow the position, each after the one before: a gap in the answer is reported
 /// and never skipped.
-pub(super) fn continues(position: &LogPosition, look: &Look) -> bool {
+pub(super) fn continues(position: &LogPosition, look: &LogPage) -> bool {
     let mut end = (position.number, &position.chain);
     for batch in &look.batches {
         if (batch.number, &batch.before) != (end.0 + 1, end.1) {

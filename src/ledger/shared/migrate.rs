@@ -8,9 +8,9 @@ use crate::ledger::shared::partition_sums::PartitionSums;
 use crate::store::Client;
 use crate::store::StoreError;
 use crate::store::bases;
-use crate::store::bases::Which;
+use crate::store::bases::BaseKind;
 use crate::store::log;
-use crate::store::log::Fit;
+use crate::store::log::AppendOutcome;
 
 /// Migrates every partition's log from where the target's log ends, and compares the chain hashes
 /// at the end. Writes nothing to the source; `each` receives the number of entries of every batch.
@@ -26,7 +26,7 @@ async fn migrate_partition(
     partition: u8,
     each: &impl Fn(u64),
 ) -> Result<(), StoreError> {
-    let other = |what: &str| StoreError::Foreign(format!("partition {partition} {what}"));
+    let other = |what: &str| StoreError::UnexpectedData(format!("partition {partition} {what}"));
     let mut position = target_position(from, to, partition).await?;
     loop {
         let look = log::read(from, partition, position.number).await?;
@@ -38,8 +38,12 @@ async fn migrate_partition(
         }
         for batch in look.batches {
             match log::append(to, &batch.entries).await? {
-                Fit::Next | Fit::Again => each(batch.entries.len() as u64),
-                Fit::Behind(_) => return Err(other("of the target does not continue the source")),
+                AppendOutcome::Appended | AppendOutcome::AlreadyPresent => {
+                    each(batch.entries.len() as u64)
+                }
+                AppendOutcome::ContinueAfter(_) => {
+                    return Err(other("of the target does not continue the source"));
+                }
             }
             position = LogPosition { number: batch.number, chain: batch.chain };
         }
@@ -59,17 +63,17 @@ async fn target_position(
     partition: u8,
 ) -> Result<LogPosition, StoreError> {
     let other = || {
-        StoreError::Foreign(format!(
+        StoreError::UnexpectedData(format!(
             "partition {partition} of the target is not a prefix of the source's"
         ))
     };
     let target = log::read(to, partition, u64::MAX).await?;
-    let base = bases::base(from, partition, Which::First).await?;
+    let base = bases::base(from, partition, BaseKind::First).await?;
     if target.length == 0 {
         let Some(base) = base else { return Ok(LogPosition::default()) };
-        let sums = PartitionSums::at(from, partition, Which::First).await?;
+        let sums = PartitionSums::at(from, partition, BaseKind::First).await?;
         let starts = sums.state.incarnations_of(partition);
-        let began = bases::begin(to, partition, &base, &starts).await?;
+        let began = bases::initialize(to, partition, &base, &starts).await?;
         return if began { Ok(sums.position) } else { Err(other()) };
     }
     let position = LogPosition { number: target.length, chain: target.chain };

@@ -332,7 +332,7 @@ impl Shared {
     pub async fn beat(&self, now_ms: i64) -> Result<(), StoreError> {
         // Measured before the request: an instance in the answer may have died since.
         let sent_at = self.started_at.elapsed();
-        let (store_ms, here) = log::here(&self.client, self.incarnation).await?;
+        let (store_ms, here) = log::heartbeat(&self.client, self.incarnation).await?;
         let halfway = (self.started_at.elapsed() - sent_at) / 2;
         let own_ms = now_ms + i64::try_from(halfway.as_millis()).unwrap_or(0);
         self.clock_skew_ms.store(own_ms - store_ms, Ordering::Release);
@@ -366,7 +366,7 @@ impl Shared {
 
     /// Leaves the membership.
     pub async fn leave(&self) -> Result<(), StoreError> {
-        log::gone(&self.client, self.incarnation).await
+        log::leave(&self.client, self.incarnation).await
     }
 }
 

@@ -11,8 +11,8 @@ use crate::store::Client;
 use crate::store::StoreError;
 use crate::store::bases;
 use crate::store::bases::Base;
-use crate::store::bases::Put;
-use crate::store::bases::Which;
+use crate::store::bases::BaseKind;
+use crate::store::bases::PutOutcome;
 use crate::store::log;
 use crate::store::log::Batch;
 
@@ -31,13 +31,13 @@ impl PartitionSums {
     pub async fn at(
         client: &Client,
         partition: u8,
-        which: Which,
+        which: BaseKind,
     ) -> Result<PartitionSums, StoreError> {
         match bases::base(client, partition, which).await? {
             None => Ok(PartitionSums::default()),
             Some(base) => Ok(PartitionSums {
                 state: decode(&base.sums).ok_or_else(|| {
-                    StoreError::Foreign(format!(
+                    StoreError::UnexpectedData(format!(
                         "the base snapshot of partition {partition} was written by another version; start the \
                          version that wrote it"
                     ))
@@ -59,7 +59,7 @@ impl PartitionSums {
         loop {
             let look = log::read(client, partition, self.position.number).await?;
             if !continues(&self.position, &look) {
-                return Err(StoreError::Foreign(format!(
+                return Err(StoreError::UnexpectedData(format!(
                     "partition {partition} changed while it was read"
                 )));
             }
@@ -85,9 +85,9 @@ impl PartitionSums {
         &self,
         client: &Client,
         partition: u8,
-        which: Which,
-    ) -> Result<Put, StoreError> {
-        let sums = encode(&self.state).map_err(StoreError::Foreign)?;
+        which: BaseKind,
+    ) -> Result<PutOutcome, StoreError> {
+        let sums = encode(&self.state).map_err(StoreError::UnexpectedData)?;
         let base = Base { number: self.position.number, chain: self.position.chain.clone(), sums };
         bases::put(client, partition, which, &base).await
     }
@@ -106,7 +106,7 @@ pub(super) fn applied(state: &mut State, entry: &Entry) -> Result<Option<Applied
             Ok(Some(applied))
         }
         Ok(apply::EntryOutcome::Duplicate) => Ok(None),
-        Err(error) => Err(StoreError::Foreign(error.to_string())),
+        Err(error) => Err(StoreError::UnexpectedData(error.to_string())),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::ledger::shared::state_cache::CachedState;
 use crate::ledger::state::State;
 use crate::store::Client;
 use crate::store::StoreError;
-use crate::store::bases::Which;
+use crate::store::bases::BaseKind;
 use crate::store::log::Batch;
 
 /// Batches after the last base snapshot before it is advanced: what a start reads of a partition.
@@ -29,7 +29,7 @@ impl Shared {
         let (live, positions) = self.snapshot();
         let mut recomputed = State::default();
         for (partition, position) in (0..PARTITIONS).zip(&positions) {
-            let mut sums = PartitionSums::at(&self.client, partition, Which::Last).await?;
+            let mut sums = PartitionSums::at(&self.client, partition, BaseKind::Last).await?;
             let base = sums.position.number;
             let goes_on = |batch: &Batch| batch.number <= position.number;
             sums.read_on(&self.client, partition, goes_on, &mut |_, _| {}).await?;
@@ -39,7 +39,7 @@ impl Shared {
                 return Ok(report);
             }
             if self.advances_base_of(partition) && position.number >= base + STRIDE {
-                sums.put(&self.client, partition, Which::Last).await?;
+                sums.put(&self.client, partition, BaseKind::Last).await?;
                 report.checkpoint = true;
             }
             recomputed.merge(sums.state);
@@ -50,7 +50,7 @@ impl Shared {
         if report.differences.is_empty() {
             let cache = CachedState { at_ms: now_ms, share: self.share(), positions, state: live };
             state_cache::write(&self.folder, &cache).map_err(|error| {
-                StoreError::Files(format!("{}: {error}", self.folder.display()))
+                StoreError::Journal(format!("{}: {error}", self.folder.display()))
             })?;
         }
         if let Some(trim_before_ms) = trim_before_ms {
@@ -71,8 +71,9 @@ impl Shared {
     /// Advances a first base snapshot over entries recorded before `trim_before_ms`, at most to the
     /// last one.
     async fn trim(&self, partition: u8, trim_before_ms: i64) -> Result<(), StoreError> {
-        let last = PartitionSums::at(&self.client, partition, Which::Last).await?.position.number;
-        let mut sums = PartitionSums::at(&self.client, partition, Which::First).await?;
+        let last =
+            PartitionSums::at(&self.client, partition, BaseKind::Last).await?.position.number;
+        let mut sums = PartitionSums::at(&self.client, partition, BaseKind::First).await?;
         let first = sums.position.number;
         let is_old = |batch: &Batch| {
             batch.number <= last
@@ -80,7 +81,7 @@ impl Shared {
         };
         sums.read_on(&self.client, partition, is_old, &mut |_, _| {}).await?;
         if sums.position.number > first {
-            sums.put(&self.client, partition, Which::First).await?;
+            sums.put(&self.client, partition, BaseKind::First).await?;
         }
         Ok(())
     }
@@ -103,8 +104,8 @@ pub async fn recomputed(
 ) -> Result<(State, Vec<Difference>), StoreError> {
     let (mut recomputed, mut found) = (State::default(), Vec::new());
     for (partition, last) in (0..PARTITIONS).zip(ends) {
-        let base = PartitionSums::at(client, partition, Which::Last).await?;
-        let mut sums = PartitionSums::at(client, partition, Which::First).await?;
+        let base = PartitionSums::at(client, partition, BaseKind::Last).await?;
+        let mut sums = PartitionSums::at(client, partition, BaseKind::First).await?;
         for end in [base.position.number.min(last), last] {
             let goes_on = |batch: &Batch| batch.number <= end;
             sums.read_on(client, partition, goes_on, &mut |_, _| {}).await?;

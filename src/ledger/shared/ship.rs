@@ -7,7 +7,7 @@ use crate::ledger::shared::lock;
 use crate::ledger::shared::queue::Fresh;
 use crate::store::StoreError;
 use crate::store::log;
-use crate::store::log::Fit;
+use crate::store::log::AppendOutcome;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,15 +28,15 @@ impl Shared {
             };
             self.sending_blocked.store(errors.hears(&sent), Ordering::Release);
             if matches!(sent, Ok(true)) {
-                lock(&self.breaker).worked();
+                lock(&self.breaker).record_success();
                 continue;
             }
             // Entries in flight are still in the files.
             self.resend_all.store(true, Ordering::Release);
             let pause = {
                 let mut breaker = lock(&self.breaker);
-                breaker.failed();
-                breaker.pause(rand::random())
+                breaker.record_failure();
+                breaker.backoff(rand::random())
             };
             tokio::time::sleep(pause).await;
         }
@@ -73,7 +73,7 @@ impl Shared {
         groups.retain(|key, _| !gaps.contains(key));
         if let Some(first) = groups.values().next().filter(|_| self.is_probing()) {
             self.send_group(&first[..first.len().min(BATCH)]).await?;
-            lock(&self.breaker).worked();
+            lock(&self.breaker).record_success();
         }
         let sends = groups.values().map(|group| self.send_group(group));
         let sent = futures_util::future::try_join_all(sends).await?;
@@ -87,13 +87,14 @@ impl Shared {
     async fn send_group(&self, group: &[Entry]) -> Result<bool, StoreError> {
         for batch in group.chunks(BATCH) {
             let answer = log::append(&self.client, batch).await;
-            self.reachable.store(!matches!(answer, Err(StoreError::Away(_))), Ordering::Release);
+            self.reachable
+                .store(!matches!(answer, Err(StoreError::Unavailable(_))), Ordering::Release);
             match answer? {
-                Fit::Next | Fit::Again => {
+                AppendOutcome::Appended | AppendOutcome::AlreadyPresent => {
                     self.shipped.fetch_add(batch.len() as u64, Ordering::Relaxed);
                     self.mark_sent(batch);
                 }
-                Fit::Behind(applied) => {
+                AppendOutcome::ContinueAfter(applied) => {
                     if batch.first().is_some_and(|first| first.lsn > applied + 1) {
                         self.rewinds.fetch_add(1, Ordering::Relaxed);
                         let partition = batch[0].partition;

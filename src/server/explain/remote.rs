@@ -12,7 +12,7 @@ use crate::server::explain::ExplainError;
 use crate::store::StoreError;
 use crate::store::records;
 use crate::store::starts;
-use crate::store::starts::Start;
+use crate::store::starts::ProcessStart;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -66,7 +66,7 @@ pub enum AnywhereError {
     Store(#[from] StoreError),
     /// These instances may have the record and did not respond in time.
     #[error("the instance that has the decision's record does not respond; try again later")]
-    Silent(Vec<Start>),
+    Silent(Vec<ProcessStart>),
     /// Too many concurrent record requests.
     #[error(
         "too many concurrent requests for decision records of other instances; try again later"
@@ -84,7 +84,7 @@ fn encode(found: Option<Found>) -> Vec<u8> {
 
 /// Decodes a record from another instance; an error if the format is unknown.
 fn decode(bytes: &[u8]) -> Result<Option<Found>, StoreError> {
-    let foreign = || StoreError::Foreign("decision record in an unknown format".to_owned());
+    let foreign = || StoreError::UnexpectedData("decision record in an unknown format".to_owned());
     let (&FORMAT, rest) = bytes.split_first().ok_or_else(foreign)? else { return Err(foreign()) };
     let record: Option<(DecisionLine, WorldLine)> =
         postcard::from_bytes(rest).map_err(|_| foreign())?;
@@ -107,7 +107,7 @@ impl Server {
     /// Answers pending record requests of other instances.
     pub async fn answer_others(self: &Arc<Self>) -> Result<(), StoreError> {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
-        for decision in records::asked(shared.client(), self.ledger.store()).await? {
+        for decision in records::take_requests(shared.client(), self.ledger.store()).await? {
             let server = self.clone();
             let found = match run_blocking(move || server.record_of(decision)).await {
                 Ok(found) => Some(found),
@@ -120,7 +120,7 @@ impl Server {
                     continue;
                 }
             };
-            records::tell(shared.client(), self.ledger.store(), decision, &encode(found)).await?;
+            records::reply(shared.client(), self.ledger.store(), decision, &encode(found)).await?;
         }
         Ok(())
     }
@@ -135,14 +135,14 @@ impl Server {
         let _permit = self.record_requests.0.try_acquire().map_err(|_| AnywhereError::Busy)?;
         let client = shared.client();
         for start in &others {
-            records::ask(client, start.data, decision).await?;
+            records::request(client, start.data, decision).await?;
         }
         let (end, mut silent) = (Instant::now() + TIMEOUT, others);
         while Instant::now() < end && !silent.is_empty() {
             tokio::time::sleep(POLL_INTERVAL).await;
             let mut left = Vec::new();
             for start in silent {
-                match records::told(client, start.data, decision).await? {
+                match records::fetch_reply(client, start.data, decision).await? {
                     None => left.push(start),
                     Some(bytes) => {
                         if let Some(found) = decode(&bytes)? {
@@ -158,11 +158,11 @@ impl Server {
 
     /// The latest process starts of other instances that may have made the decision. Usually one; two
     /// process starts can have the same mark.
-    async fn possible_instances(&self, decision: u128) -> Result<Vec<Start>, StoreError> {
+    async fn possible_instances(&self, decision: u128) -> Result<Vec<ProcessStart>, StoreError> {
         let Some(shared) = self.ledger.shared() else { return Ok(Vec::new()) };
         let known = starts::all(shared.client()).await?;
         let marked = known.iter().filter(|(start, _)| has_mark(decision, mark_of(**start)));
-        let mut found: Vec<Start> = Vec::new();
+        let mut found: Vec<ProcessStart> = Vec::new();
         for (_, start) in marked {
             let last = known.values().filter(|other| other.data == start.data);
             let last = last.max_by_key(|other| other.at_ms).unwrap_or(start);

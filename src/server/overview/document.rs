@@ -161,7 +161,7 @@ impl From<&Creative> for CreativeOverview {
             id: creative.id.to_string(),
             headline: creative.headline.clone(),
             state: creative.state,
-            steps: edit::steps(creative.state),
+            steps: edit::next_states(creative.state),
         }
     }
 }

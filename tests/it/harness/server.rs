@@ -58,7 +58,7 @@ impl Default for Setup {
     /// Free ports, small segments, and no limits per visitor or address: all readers of a test have
     /// the same address.
     fn default() -> Setup {
-        let mut settings = load::settings_of("defaults", load::DEFAULTS).unwrap();
+        let mut settings = load::parse_settings("defaults", load::DEFAULTS).unwrap();
         settings.server.listen = "127.0.0.1:0".parse().unwrap();
         settings.server.ops_listen = "127.0.0.1:0".parse().unwrap();
         settings.server.drain_timeout_seconds = 1;
@@ -89,7 +89,7 @@ impl Setup {
 
     /// Restores the limits of the default settings.
     pub fn limits(self) -> Setup {
-        let limits = load::settings_of("defaults", load::DEFAULTS).unwrap().limits;
+        let limits = load::parse_settings("defaults", load::DEFAULTS).unwrap().limits;
         self.settings(|settings| settings.limits = limits)
     }
 

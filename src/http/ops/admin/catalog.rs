@@ -1,7 +1,7 @@
 //! The catalog as a whole: head, history, audit, apply and rollback.
 
-use crate::catalog::change::Expected;
-use crate::catalog::pictures::Fault;
+use crate::catalog::change::ExpectedVersion;
+use crate::catalog::image_store::ImageFault;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
@@ -57,7 +57,7 @@ pub struct AuditReply {
     /// Numbers that do not match the journal; expected to be empty.
     pub differences: Vec<Difference>,
     /// Images whose stored content is missing or corrupt; expected to be empty.
-    pub pictures: Vec<Fault>,
+    pub pictures: Vec<ImageFault>,
 }
 
 /// `GET /v1/admin/inventory`.
@@ -106,7 +106,7 @@ pub async fn apply(
     if !request.what.is_empty() {
         change.by.what.clone_from(&request.what);
     }
-    let expected = request.seen.map_or_else(|| change.expected(), Expected::Number);
+    let expected = request.seen.map_or_else(|| change.expected(), ExpectedVersion::Number);
     let wanted = Wanted {
         inventory: request.inventory,
         weights: request.weights,
@@ -156,6 +156,6 @@ pub async fn rollback(
         unchecked: true,
         ..Wanted::default()
     };
-    let done = face.server.apply(wanted, Expected::Anything, &change.by).await?;
+    let done = face.server.apply(wanted, ExpectedVersion::Any, &change.by).await?;
     Ok(admin::apply_response(&done))
 }

@@ -2,7 +2,7 @@
 //! the vocabularies (topics, entities, regions, categories).
 
 use crate::catalog::edit;
-use crate::catalog::listed::LISTS;
+use crate::catalog::lists::LISTS;
 use crate::domain::creative::CreativeState;
 use crate::http::Face;
 use crate::http::ops::admin;
@@ -134,7 +134,7 @@ pub async fn state(
     let id = path.into_inner();
     let change = Change::read(&face, &http, payload, format!("state of creatives/{id}")).await?;
     let request: StateRequest = change.json()?;
-    let edit = |inventory: &_| edit::state(inventory, &id, request.state);
+    let edit = |inventory: &_| edit::set_state(inventory, &id, request.state);
     let done = face.server.edit(edit, change.expected(), false, &change.by).await?;
     Ok(admin::apply_response(&done))
 }

@@ -1,7 +1,7 @@
 //! Upload and list images. Inventory documents refer to an image by its address.
 
-use crate::catalog::picture::MAX_BYTES;
-use crate::catalog::picture::Picture;
+use crate::catalog::image::MAX_BYTES;
+use crate::catalog::image::Picture;
 use crate::domain::picture::Address;
 use crate::http::Face;
 use crate::http::blocking;

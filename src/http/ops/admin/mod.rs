@@ -10,10 +10,10 @@ pub mod review;
 pub mod stops;
 pub mod weights;
 
-use crate::catalog::By;
+use crate::catalog::AuditContext;
 use crate::catalog::CatalogError;
-use crate::catalog::change::Expected;
-use crate::catalog::edit::Refused;
+use crate::catalog::change::ExpectedVersion;
+use crate::catalog::edit::EditError;
 use crate::config::keys::Identity;
 use crate::http::Face;
 use crate::http::body;
@@ -77,7 +77,7 @@ pub fn table() -> Vec<At> {
 /// An authenticated change request.
 pub struct Change {
     /// Author, description, time and idempotency key, for the audit log.
-    pub by: By,
+    pub by: AuditContext,
     /// The version that the caller last read, from `If-Match`.
     pub seen: Option<String>,
     /// The request body.
@@ -126,7 +126,7 @@ impl Change {
             .map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned())
             .filter(|tag| tag != "*");
         let at = face.server.clock.now();
-        Ok(Change { by: By { who: identity.id.clone(), what, at, request }, seen, body })
+        Ok(Change { by: AuditContext { who: identity.id.clone(), what, at, request }, seen, body })
     }
 
     /// The body as a `T`; the types themselves reject unknown fields.
@@ -135,8 +135,8 @@ impl Change {
     }
 
     /// The catalog version that the change requires.
-    pub fn expected(&self) -> Expected<'_> {
-        self.seen.as_deref().map_or(Expected::Anything, Expected::Inventory)
+    pub fn expected(&self) -> ExpectedVersion<'_> {
+        self.seen.as_deref().map_or(ExpectedVersion::Any, ExpectedVersion::Inventory)
     }
 }
 
@@ -162,7 +162,7 @@ impl From<ApplyError> for ApiError {
                     })
                     .collect(),
             ),
-            ApplyError::Refused(Refused::NotFound { .. } | Refused::NoList(_)) => {
+            ApplyError::Refused(EditError::NotFound { .. } | EditError::NoList(_)) => {
                 ApiError::missing("no_such_document", error.to_string())
             }
             ApplyError::Refused(_) => ApiError::conflict("document_exists", error.to_string()),
@@ -177,7 +177,7 @@ impl From<ApplyError> for ApiError {
                 ApiError::missing("no_such_version", error.to_string())
             }
             ApplyError::Catalog(_) => ApiError::internal(error),
-            ApplyError::Journal(_) | ApplyError::Store(StoreError::Away(_)) => {
+            ApplyError::Journal(_) | ApplyError::Store(StoreError::Unavailable(_)) => {
                 ApiError::unavailable(error)
             }
             ApplyError::Store(_) => ApiError::internal(error),

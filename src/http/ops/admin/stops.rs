@@ -1,9 +1,9 @@
 //! Pause and resume: anything by an operator, a publisher's own pages by the publisher. Takes effect
 //! within two seconds, even if the rest of the inventory fails newer checks.
 
-use crate::catalog::stop;
-use crate::catalog::stop::Part;
-use crate::catalog::stop::Stoppable;
+use crate::catalog::pause;
+use crate::catalog::pause::Pausable;
+use crate::catalog::pause::SitePart;
 use crate::config::keys::Role;
 use crate::http::Face;
 use crate::http::body;
@@ -23,7 +23,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct StopRequest {
     /// Kind of document.
-    pub what: Stoppable,
+    pub what: Pausable,
     /// Id of the document.
     pub id: String,
     /// `true` pauses it, `false` resumes it.
@@ -40,7 +40,7 @@ pub async fn set(
     let request: StopRequest = change.json()?;
     let verb = if request.stopped { "pause" } else { "resume" };
     change.by.what = format!("{verb} {} {}", request.what, request.id);
-    let made = |inventory: &_| stop::set(inventory, request.what, &request.id, request.stopped);
+    let made = |inventory: &_| pause::set(inventory, request.what, &request.id, request.stopped);
     let done = face.server.edit(made, change.expected(), true, &change.by).await?;
     Ok(admin::apply_response(&done))
 }
@@ -90,9 +90,9 @@ pub async fn own(
     let change = Change::new(&face, &http, body, what, &identity)?;
     let request: OwnStopRequest = change.json()?;
     let part = match (request.site, request.path, request.topic) {
-        (true, None, None) => Part::Site,
-        (false, Some(path), None) => Part::Path(path),
-        (false, None, Some(topic)) => Part::Topic(topic),
+        (true, None, None) => SitePart::Site,
+        (false, Some(path), None) => SitePart::Path(path),
+        (false, None, Some(topic)) => SitePart::Topic(topic),
         _ => {
             return Err(ApiError::refused(
                 "site",
@@ -100,7 +100,7 @@ pub async fn own(
             ));
         }
     };
-    let made = |inventory: &_| stop::set_part(inventory, &id, &part, request.stopped);
+    let made = |inventory: &_| pause::set_site_part(inventory, &id, &part, request.stopped);
     let done = face.server.edit(made, change.expected(), true, &change.by).await?;
     Ok(crate::http::public::explain::json(&OwnStopReply { applied: done.head.number }))
 }

@@ -1,6 +1,6 @@
 //! Read and replace the weights.
 
-use crate::catalog::change::Expected;
+use crate::catalog::change::ExpectedVersion;
 use crate::domain::weights::Weights;
 use crate::http::Face;
 use crate::http::ops::admin;
@@ -53,7 +53,7 @@ pub async fn replace(
         });
         return Err(ApiError::invalid_document(problems.collect()));
     }
-    let expected = change.seen.as_deref().map_or(Expected::Anything, Expected::Weights);
+    let expected = change.seen.as_deref().map_or(ExpectedVersion::Any, ExpectedVersion::Weights);
     let wanted = Wanted { weights: Some(weights), force: query.force, ..Wanted::default() };
     let done = face.server.apply(wanted, expected, &change.by).await?;
     Ok(admin::apply_response(&done))

@@ -1,11 +1,11 @@
 //! Changes as instances replicate them: an entry of the audit log with the versions it introduced.
 
 use crate::catalog::audit::Entry;
-use crate::catalog::change::By;
-use crate::catalog::change::Expected;
+use crate::catalog::change::AuditContext;
+use crate::catalog::change::ExpectedVersion;
 use crate::catalog::change::Hashes;
 use crate::catalog::change::Head;
-use crate::catalog::change::Parts;
+use crate::catalog::change::HeadUpdate;
 use crate::catalog::error::CatalogError;
 use crate::catalog::store::Catalog;
 use crate::catalog::store::Plan;
@@ -16,12 +16,12 @@ pub struct Change {
     /// The entry in the audit log.
     pub entry: Entry,
     /// The versions that are served after the change.
-    pub documents: Vec<Document>,
+    pub documents: Vec<VersionBlob>,
 }
 
 /// A stored version.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Document {
+pub struct VersionBlob {
     /// The kind (`inventory`, `weights` or `labels`) and the hash: `weights:0123…`.
     pub name: String,
     /// Its content.
@@ -32,13 +32,13 @@ pub struct Document {
 #[derive(Debug)]
 pub enum Prepared {
     /// None: this head is served already.
-    Same(Head),
+    Unchanged(Head),
     /// The change to pass to [`Catalog::adopt`].
-    Changes(Change),
+    Changed(Change),
 }
 
 /// The names of the versions that a head serves.
-pub fn names(hashes: &Hashes) -> Vec<String> {
+pub fn version_names(hashes: &Hashes) -> Vec<String> {
     let of = |what: &str, hash: &Option<String>| hash.as_ref().map(|hash| format!("{what}:{hash}"));
     let all = [
         of("inventory", &hashes.inventory),
@@ -52,14 +52,14 @@ impl Catalog {
     /// Prepares a change without making it.
     pub fn prepare(
         &self,
-        parts: &Parts<'_>,
-        expected: Expected<'_>,
-        by: &By,
+        parts: &HeadUpdate<'_>,
+        expected: ExpectedVersion<'_>,
+        by: &AuditContext,
     ) -> Result<Prepared, CatalogError> {
         let _lock = self.lock()?;
         match self.plan(parts, expected, by)? {
-            Plan::Unchanged(head) => Ok(Prepared::Same(head)),
-            Plan::Change(entry) => self.with_documents(entry).map(Prepared::Changes),
+            Plan::Unchanged(head) => Ok(Prepared::Unchanged(head)),
+            Plan::Change(entry) => self.with_documents(entry).map(Prepared::Changed),
         }
     }
 
@@ -104,9 +104,9 @@ impl Catalog {
     }
 
     fn with_documents(&self, entry: Entry) -> Result<Change, CatalogError> {
-        let document = |name: String| Ok(Document { bytes: self.bytes(&name)?, name });
+        let document = |name: String| Ok(VersionBlob { bytes: self.bytes(&name)?, name });
         let documents: Result<_, CatalogError> =
-            names(&entry.after).into_iter().map(document).collect();
+            version_names(&entry.after).into_iter().map(document).collect();
         Ok(Change { entry, documents: documents? })
     }
 

@@ -1,7 +1,7 @@
 //! PNG: a signature, then chunks of a length, a name, content and a checksum.
 
-use crate::catalog::picture::ImageError;
-use crate::catalog::picture::cursor::Cursor;
+use crate::catalog::image::ImageError;
+use crate::catalog::image::cursor::Cursor;
 use crate::domain::picture::Format;
 
 /// Chunks that define the pixels. Gamma and colour profiles are dropped: pages are sRGB, which is

@@ -1,6 +1,6 @@
 //! A cursor over the bytes of an image file; reading past the end is an error.
 
-use crate::catalog::picture::ImageError;
+use crate::catalog::image::ImageError;
 use crate::domain::picture::Format;
 
 /// The unread rest of a file.

@@ -1,8 +1,8 @@
 //! JPEG: segments of a marker, a length and content. A scan header is followed by entropy-coded
 //! data, which contains no markers.
 
-use crate::catalog::picture::ImageError;
-use crate::catalog::picture::cursor::Cursor;
+use crate::catalog::image::ImageError;
+use crate::catalog::image::cursor::Cursor;
 use crate::domain::picture::Format;
 
 const START: u8 = 0xD8;

@@ -2,8 +2,8 @@
 //! removed, because past decisions refer to them.
 
 use crate::catalog::error::CatalogError;
-use crate::catalog::picture;
-use crate::catalog::picture::Picture;
+use crate::catalog::image;
+use crate::catalog::image::Picture;
 use crate::catalog::versions;
 use crate::domain::picture::Address;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 #[derive(
     Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
-pub struct Fault {
+pub struct ImageFault {
     /// The image's address.
     pub address: String,
     /// What is wrong and what to do.
@@ -24,23 +24,23 @@ pub struct Fault {
 
 /// The stored images. Reading takes no lock.
 #[derive(Clone)]
-pub struct Pictures {
+pub struct ImageStore {
     folder: PathBuf,
 }
 
-impl Pictures {
+impl ImageStore {
     /// The images of the catalog in a folder. Creates their folder if it does not exist.
-    pub(super) fn open(catalog: &Path) -> Result<Pictures, CatalogError> {
+    pub(super) fn open(catalog: &Path) -> Result<ImageStore, CatalogError> {
         let folder = catalog.join("pictures");
         std::fs::create_dir_all(&folder)
             .and_then(|()| versions::sync(catalog))
             .map_err(|cause| CatalogError::io(&folder, cause))?;
-        Ok(Pictures { folder })
+        Ok(ImageStore { folder })
     }
 
     /// The images below a data directory, for reading only: creates nothing.
-    pub fn below(data: &Path) -> Pictures {
-        Pictures { folder: data.join("catalog").join("pictures") }
+    pub fn read_only(data: &Path) -> ImageStore {
+        ImageStore { folder: data.join("catalog").join("pictures") }
     }
 
     /// Stores an image; it is durable when this returns. An existing file is left alone unless it is
@@ -69,7 +69,7 @@ impl Pictures {
             }
             Err(cause) => return Err(CatalogError::io(&path, cause)),
         };
-        if picture::matches_address(address, &bytes) {
+        if image::matches_address(address, &bytes) {
             Ok(bytes)
         } else {
             let reason = "its content does not match its address".to_owned();
@@ -78,7 +78,7 @@ impl Pictures {
     }
 
     /// What is wrong with an image; `None` if it is intact.
-    pub fn fault(&self, address: &Address) -> Option<Fault> {
+    pub fn fault(&self, address: &Address) -> Option<ImageFault> {
         let reason = match self.load(address) {
             Ok(_) => return None,
             Err(CatalogError::NoVersion { .. }) => {
@@ -90,7 +90,7 @@ impl Pictures {
             }
             Err(error) => error.to_string(),
         };
-        Some(Fault { address: address.to_string(), reason })
+        Some(ImageFault { address: address.to_string(), reason })
     }
 
     /// Every stored image with its size in bytes, in address order.
@@ -115,7 +115,10 @@ impl Pictures {
     }
 
     /// The faults of every image that is stored or `named`. Reads all of them.
-    pub fn faults(&self, named: impl Iterator<Item = Address>) -> Result<Vec<Fault>, CatalogError> {
+    pub fn faults(
+        &self,
+        named: impl Iterator<Item = Address>,
+    ) -> Result<Vec<ImageFault>, CatalogError> {
         let stored = self.list()?.into_iter().map(|(address, _)| address);
         let all: BTreeSet<Address> = stored.chain(named).collect();
         Ok(all.iter().filter_map(|address| self.fault(address)).collect())

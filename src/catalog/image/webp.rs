@@ -1,7 +1,7 @@
 //! WebP: a RIFF file of chunks, each a name, a length and content padded to an even length.
 
-use crate::catalog::picture::ImageError;
-use crate::catalog::picture::cursor::Cursor;
+use crate::catalog::image::ImageError;
+use crate::catalog::image::cursor::Cursor;
 use crate::domain::picture::Format;
 
 /// The transparency flag in the extended header.

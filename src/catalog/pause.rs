@@ -5,8 +5,8 @@
 
 use crate::catalog::check::Finding;
 use crate::catalog::check::check_url_prefix;
-use crate::catalog::edit::Refused;
-use crate::catalog::listed::Listed;
+use crate::catalog::edit::EditError;
+use crate::catalog::lists::ListItem;
 use crate::domain::campaign::Campaign;
 use crate::domain::campaign::Flight;
 use crate::domain::id::TopicId;
@@ -16,7 +16,7 @@ use crate::domain::party::Publisher;
 
 closed! {
     /// A kind of object that can be paused.
-    Stoppable {
+    Pausable {
         /// An advertiser with all its campaigns.
         Advertiser = "advertiser",
         /// A campaign with all its flights.
@@ -30,7 +30,7 @@ closed! {
 
 /// A part of a site that can be paused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum SitePart {
     /// The whole site.
     Site,
     /// Pages whose path or whose whole URL starts with this prefix.
@@ -42,25 +42,25 @@ pub enum Part {
 /// Pauses (`true`) or resumes (`false`) an object. Idempotent.
 pub fn set(
     inventory: &Inventory,
-    what: Stoppable,
+    what: Pausable,
     id: &str,
     stopped: bool,
-) -> Result<Inventory, Refused> {
+) -> Result<Inventory, EditError> {
     let mut new = inventory.clone();
     let (by_operator, by_file) = match what {
-        Stoppable::Advertiser => {
+        Pausable::Advertiser => {
             let found = find::<Advertiser>(&mut new, id)?;
             (&mut found.held, &mut found.stopped)
         }
-        Stoppable::Campaign => {
+        Pausable::Campaign => {
             let found = find::<Campaign>(&mut new, id)?;
             (&mut found.held, &mut found.stopped)
         }
-        Stoppable::Flight => {
+        Pausable::Flight => {
             let found = find::<Flight>(&mut new, id)?;
             (&mut found.held, &mut found.stopped)
         }
-        Stoppable::Publisher => {
+        Pausable::Publisher => {
             let found = find::<Publisher>(&mut new, id)?;
             (&mut found.held.site, &mut found.stopped)
         }
@@ -72,33 +72,33 @@ pub fn set(
 }
 
 /// Pauses or resumes a part of a publisher's site. Idempotent.
-pub fn set_part(
+pub fn set_site_part(
     inventory: &Inventory,
     publisher: &str,
-    part: &Part,
+    part: &SitePart,
     stopped: bool,
-) -> Result<Inventory, Refused> {
+) -> Result<Inventory, EditError> {
     let mut new = inventory.clone();
     let invalid = |field: &str, reason: String| {
         let (list, id, field) = (Publisher::LIST, publisher.to_owned(), field.to_owned());
-        Refused::Invalid(vec![Finding { list, id, field, reason, help: None }])
+        EditError::Invalid(vec![Finding { list, id, field, reason, help: None }])
     };
     let known =
         |topic: &TopicId| inventory.topics.iter().any(|one| one.id.as_str() == topic.as_str());
     let site = find::<Publisher>(&mut new, publisher)?;
     match part {
-        Part::Site => {
+        SitePart::Site => {
             site.held.site = stopped;
             site.stopped &= stopped;
         }
-        Part::Path(prefix) => {
+        SitePart::Path(prefix) => {
             check_url_prefix(prefix).map_err(|reason| invalid("stopped_paths", reason))?;
             set_entry(&mut site.held.paths, prefix, stopped);
             if !stopped {
                 set_entry(&mut site.stopped_paths, prefix, false);
             }
         }
-        Part::Topic(topic) => {
+        SitePart::Topic(topic) => {
             if stopped && !known(topic) {
                 return Err(invalid("stopped_topics", format!("unknown topic `{topic}`")));
             }
@@ -114,29 +114,29 @@ pub fn set_part(
 /// Copies the operators' and publishers' pauses into a new inventory: applying files or rolling back
 /// neither sets nor clears them.
 pub fn carry(from: &Inventory, into: &mut Inventory) {
-    let paused: Vec<(Stoppable, &str)> = from
+    let paused: Vec<(Pausable, &str)> = from
         .advertisers
         .iter()
         .filter(|one| one.held)
-        .map(|one| (Stoppable::Advertiser, one.id.as_str()))
+        .map(|one| (Pausable::Advertiser, one.id.as_str()))
         .chain(
             from.campaigns
                 .iter()
                 .filter(|one| one.held)
-                .map(|one| (Stoppable::Campaign, one.id.as_str())),
+                .map(|one| (Pausable::Campaign, one.id.as_str())),
         )
         .chain(
             from.flights
                 .iter()
                 .filter(|one| one.held)
-                .map(|one| (Stoppable::Flight, one.id.as_str())),
+                .map(|one| (Pausable::Flight, one.id.as_str())),
         )
         .collect();
     for (what, id) in paused {
         // Objects that the new inventory does not have are skipped.
         let flag = match what {
-            Stoppable::Advertiser => find::<Advertiser>(into, id).map(|one| &mut one.held),
-            Stoppable::Campaign => find::<Campaign>(into, id).map(|one| &mut one.held),
+            Pausable::Advertiser => find::<Advertiser>(into, id).map(|one| &mut one.held),
+            Pausable::Campaign => find::<Campaign>(into, id).map(|one| &mut one.held),
             _ => find::<Flight>(into, id).map(|one| &mut one.held),
         };
         if let Ok(flag) = flag {
@@ -150,8 +150,8 @@ pub fn carry(from: &Inventory, into: &mut Inventory) {
     }
 }
 
-fn find<'a, T: Listed>(inventory: &'a mut Inventory, id: &str) -> Result<&'a mut T, Refused> {
-    let missing = || Refused::NotFound { list: T::LIST, id: id.to_owned() };
+fn find<'a, T: ListItem>(inventory: &'a mut Inventory, id: &str) -> Result<&'a mut T, EditError> {
+    let missing = || EditError::NotFound { list: T::LIST, id: id.to_owned() };
     T::of_mut(inventory).iter_mut().find(|one| one.id() == id).ok_or_else(missing)
 }
 
@@ -172,9 +172,9 @@ mod tests {
     #[test]
     fn applying_files_keeps_the_operators_pauses_and_replaces_the_files_own() {
         let example = files::example();
-        let mut stopped = set(&example, Stoppable::Flight, "zahid-ai-europe", true).unwrap();
-        let topic = Part::Topic("food".parse().unwrap());
-        stopped = set_part(&stopped, "kitchen-journal", &topic, true).unwrap();
+        let mut stopped = set(&example, Pausable::Flight, "zahid-ai-europe", true).unwrap();
+        let topic = SitePart::Topic("food".parse().unwrap());
+        stopped = set_site_part(&stopped, "kitchen-journal", &topic, true).unwrap();
         stopped.advertisers[0].stopped = true;
 
         let mut applied = example.clone();
@@ -191,16 +191,16 @@ mod tests {
     fn resuming_restores_the_state_before_the_pause() {
         let example = files::example();
         for (what, id) in [
-            (Stoppable::Advertiser, "zahid-host"),
-            (Stoppable::Campaign, "zahid-launch"),
-            (Stoppable::Flight, "zahid-ai-europe"),
-            (Stoppable::Publisher, "eu-tech-news"),
+            (Pausable::Advertiser, "zahid-host"),
+            (Pausable::Campaign, "zahid-launch"),
+            (Pausable::Flight, "zahid-ai-europe"),
+            (Pausable::Publisher, "eu-tech-news"),
         ] {
             let stopped = set(&example, what, id, true).unwrap();
             assert_ne!(stopped, example, "{what}");
             assert_eq!(set(&stopped, what, id, true).unwrap(), stopped, "idempotent");
             assert_eq!(set(&stopped, what, id, false).unwrap(), example, "{what}");
-            assert!(matches!(set(&example, what, "x", true), Err(Refused::NotFound { .. })));
+            assert!(matches!(set(&example, what, "x", true), Err(EditError::NotFound { .. })));
         }
     }
 
@@ -208,15 +208,15 @@ mod tests {
     fn a_publisher_pauses_a_path_a_topic_or_its_whole_site() {
         let example = files::example();
         for part in [
-            Part::Site,
-            Part::Path("/politics/".into()),
-            Part::Path("https://news.example/live".into()),
-            Part::Topic("rust".parse().unwrap()),
+            SitePart::Site,
+            SitePart::Path("/politics/".into()),
+            SitePart::Path("https://news.example/live".into()),
+            SitePart::Topic("rust".parse().unwrap()),
         ] {
-            let stopped = set_part(&example, "eu-tech-news", &part, true).unwrap();
+            let stopped = set_site_part(&example, "eu-tech-news", &part, true).unwrap();
             assert_ne!(stopped, example);
             assert_eq!(check::inventory(&stopped), []);
-            assert_eq!(set_part(&stopped, "eu-tech-news", &part, false).unwrap(), example);
+            assert_eq!(set_site_part(&stopped, "eu-tech-news", &part, false).unwrap(), example);
         }
     }
 
@@ -224,13 +224,13 @@ mod tests {
     fn a_pause_that_would_have_no_effect_is_rejected() {
         let example = files::example();
         for part in [
-            Part::Path("politics".into()),
-            Part::Path("/a?b".into()),
-            Part::Path(String::new()),
-            Part::Topic("no-such-topic".parse().unwrap()),
+            SitePart::Path("politics".into()),
+            SitePart::Path("/a?b".into()),
+            SitePart::Path(String::new()),
+            SitePart::Topic("no-such-topic".parse().unwrap()),
         ] {
-            let error = set_part(&example, "eu-tech-news", &part, true).unwrap_err();
-            assert!(matches!(&error, Refused::Invalid(f) if f[0].field.starts_with("stopped_")));
+            let error = set_site_part(&example, "eu-tech-news", &part, true).unwrap_err();
+            assert!(matches!(&error, EditError::Invalid(f) if f[0].field.starts_with("stopped_")));
         }
     }
 
@@ -238,6 +238,6 @@ mod tests {
     fn a_flight_can_be_paused_in_an_invalid_inventory() {
         let mut broken = files::example();
         broken.campaigns[0].sectors = vec!["no-such-sector".parse().unwrap()];
-        assert!(set(&broken, Stoppable::Flight, "zahid-ai-europe", true).is_ok());
+        assert!(set(&broken, Pausable::Flight, "zahid-ai-europe", true).is_ok());
     }
 }

@@ -3,8 +3,8 @@
 use crate::catalog::files;
 use crate::catalog::files::ImageSources;
 use crate::catalog::files::Loaded;
-use crate::catalog::picture::Picture;
-use crate::catalog::pictures::Pictures;
+use crate::catalog::image::Picture;
+use crate::catalog::image_store::ImageStore;
 use crate::catalog::schema::Kind;
 use crate::catalog::tables;
 use crate::config::Problem;
@@ -21,7 +21,7 @@ type Text = (String, String);
 
 /// The texts of a configuration, not parsed yet.
 #[derive(Clone, Debug, Default)]
-pub struct Layout {
+pub struct ConfigFiles {
     settings: Option<Text>,
     weights: Option<Text>,
     labels: Option<Text>,
@@ -33,7 +33,7 @@ pub struct Layout {
 /// A configuration whose parts are validated, also against each other. A part without a file is
 /// `None`.
 #[derive(Clone, Debug, Default)]
-pub struct Checked {
+pub struct CheckedConfig {
     /// `adjacent.toml`, over the defaults.
     pub settings: Option<Settings>,
     /// `weights.toml`.
@@ -46,11 +46,11 @@ pub struct Checked {
     pub pictures: Vec<Picture>,
 }
 
-impl Layout {
+impl ConfigFiles {
     /// The compiled-in configuration.
-    pub fn example() -> Layout {
+    pub fn example() -> ConfigFiles {
         let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
-        Layout {
+        ConfigFiles {
             settings: Some(owned(("config/adjacent.toml", load::DEFAULTS))),
             weights: Some(owned(files::WEIGHTS)),
             labels: Some(owned(files::LABELS)),
@@ -100,14 +100,14 @@ impl Layout {
 
     /// Parses and validates all files and returns every problem in any of them. Without a label
     /// table among the files, flights are checked against the compiled-in one.
-    pub fn read(&self) -> Result<Checked, Vec<Problem>> {
+    pub fn read(&self) -> Result<CheckedConfig, Vec<Problem>> {
         self.read_with(None)
     }
 
     /// Like [`Self::read`]; images that are named by an address must be in `stored`, if given.
-    pub fn read_with(&self, stored: Option<&Pictures>) -> Result<Checked, Vec<Problem>> {
+    pub fn read_with(&self, stored: Option<&ImageStore>) -> Result<CheckedConfig, Vec<Problem>> {
         let mut problems = Vec::new();
-        let settings = self.settings.as_ref().map(|(name, text)| load::settings_of(name, text));
+        let settings = self.settings.as_ref().map(|(name, text)| load::parse_settings(name, text));
         let weights = self.weights.as_ref().map(|(name, text)| tables::weights(name, text));
         let mut labels = None;
         // Labels may refer to the inventory's region groups, and flights need labels. So the groups
@@ -129,7 +129,7 @@ impl Layout {
             Some(Loaded { inventory, pictures }) => (Some(inventory), pictures),
             None => (None, Vec::new()),
         };
-        let checked = Checked {
+        let checked = CheckedConfig {
             settings: collect(settings, &mut problems),
             weights: collect(weights, &mut problems),
             labels: collect(labels, &mut problems),
@@ -182,9 +182,9 @@ mod tests {
 
     #[test]
     fn the_default_configuration_is_valid_on_disk_and_compiled_in() {
-        let mut layout = Layout::default();
+        let mut layout = ConfigFiles::default();
         layout.add(Path::new("config")).unwrap();
-        for checked in [layout.read().unwrap(), Layout::example().read().unwrap()] {
+        for checked in [layout.read().unwrap(), ConfigFiles::example().read().unwrap()] {
             assert_eq!(checked.inventory.unwrap(), files::example());
             assert_eq!(checked.weights.unwrap(), Weights::default());
             assert!(checked.settings.is_some() && checked.labels.is_some());
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn flights_are_checked_against_the_labels_in_the_same_configuration() {
-        let mut layout = Layout::default();
+        let mut layout = ConfigFiles::default();
         layout.add(Path::new("config/inventory")).unwrap();
         let (name, text) = files::LABELS;
         let start = text.find("[[label]]").unwrap();
@@ -213,7 +213,7 @@ mod tests {
         layout.add_text(name.into(), only_world.clone()).unwrap();
         assert!(layout.read().is_ok(), "the label for `world` applies in every country");
 
-        let mut narrow = Layout { labels: None, ..layout };
+        let mut narrow = ConfigFiles { labels: None, ..layout };
         let german = only_world[..words - (world - start)].replace("\"world\"", "\"DE\"");
         let table = format!("{german}{}", &text[words..]);
         narrow.add_text(name.into(), table.clone()).unwrap();
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn two_files_of_the_same_kind_are_rejected() {
-        let mut layout = Layout::example();
+        let mut layout = ConfigFiles::example();
         let again = layout.add_text("weights.toml".into(), String::new()).unwrap_err();
         assert!(again[0].to_string().contains("config/weights.toml"), "{}", again[0]);
     }

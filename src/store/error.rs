@@ -10,24 +10,24 @@ use redis::ServerErrorKind;
 pub enum StoreError {
     /// Temporarily unavailable or unreachable; retrying is safe.
     #[error("store unavailable: {0}")]
-    Away(RedisError),
+    Unavailable(RedisError),
     /// The store rejects the command until an operator changes something.
     #[error("store rejected the command: {0}")]
     Rejected(RedisError),
     /// A key or a reply has content that this version did not write or does not know.
     #[error("unexpected data in the store: {0}")]
-    Foreign(String),
+    UnexpectedData(String),
     /// An unsupported server version or an unsafe configuration.
     #[error("unsupported store: {0}")]
     Unsupported(String),
     /// The local journal is unreadable, or lacks records that the store does not have.
     #[error("local journal: {0}")]
-    Files(String),
+    Journal(String),
 }
 
 closed! {
     /// The kind of a store error; a metric label.
-    Trouble {
+    StoreErrorKind {
         /// The server is loading its dataset.
         Loading = "loading",
         /// A script or function is running for too long.
@@ -49,29 +49,29 @@ closed! {
         /// No response in time; whether the command ran is unknown.
         Timeout = "timeout",
         /// No connection, or it closed before the response; whether the command ran is unknown.
-        Disconnected = "cut_off",
+        Disconnected = "disconnected",
         /// The response is not valid Redis protocol.
-        InvalidResponse = "unreadable",
+        InvalidResponse = "invalid_response",
         /// The function library is not loaded.
-        FunctionsMissing = "no_functions",
+        FunctionsMissing = "functions_missing",
         /// `maxmemory` is reached.
-        OutOfMemory = "full",
+        OutOfMemory = "out_of_memory",
         /// The server cannot persist to disk and rejects writes.
-        DiskError = "disk",
+        DiskError = "disk_error",
         /// Wrong or missing user or password.
-        AuthenticationFailed = "no_login",
+        AuthenticationFailed = "authentication_failed",
         /// The certificate is not from a trusted CA or is for another name.
-        InvalidCertificate = "certificate",
+        InvalidCertificate = "invalid_certificate",
         /// The user lacks an ACL right.
-        PermissionDenied = "no_right",
+        PermissionDenied = "permission_denied",
         /// Keys or replies have content this version did not write or does not know.
-        UnexpectedData = "foreign",
+        UnexpectedData = "unexpected_data",
         /// An unsupported server version or an unsafe configuration.
-        Unsupported = "unfit",
+        Unsupported = "unsupported",
         /// The local journal is unreadable or lacks records.
-        Journal = "files",
+        Journal = "journal",
         /// Any other error reply.
-        Rejected = "refused",
+        Rejected = "rejected",
     }
 }
 
@@ -85,101 +85,105 @@ pub enum Remedy {
     /// Load the function library on every primary.
     LoadFunctions,
     /// An operator must act: log the advice once and retry with growing delays.
-    Person,
+    Operator,
 }
 
-impl Trouble {
+impl StoreErrorKind {
     /// Classifies a Redis error.
-    pub fn of(error: &RedisError) -> Trouble {
+    pub fn of(error: &RedisError) -> StoreErrorKind {
         match error.kind() {
             ErrorKind::Server(kind) => match kind {
-                ServerErrorKind::BusyLoading => Trouble::Loading,
-                ServerErrorKind::Moved | ServerErrorKind::Ask => Trouble::Moved,
-                ServerErrorKind::TryAgain => Trouble::TryAgain,
-                ServerErrorKind::ClusterDown => Trouble::ClusterDown,
-                ServerErrorKind::MasterDown => Trouble::MasterDown,
-                ServerErrorKind::ReadOnly => Trouble::ReadOnly,
-                ServerErrorKind::NoPerm => Trouble::PermissionDenied,
-                _ if error.to_string().contains("Function not found") => Trouble::FunctionsMissing,
-                _ => Trouble::Rejected,
+                ServerErrorKind::BusyLoading => StoreErrorKind::Loading,
+                ServerErrorKind::Moved | ServerErrorKind::Ask => StoreErrorKind::Moved,
+                ServerErrorKind::TryAgain => StoreErrorKind::TryAgain,
+                ServerErrorKind::ClusterDown => StoreErrorKind::ClusterDown,
+                ServerErrorKind::MasterDown => StoreErrorKind::MasterDown,
+                ServerErrorKind::ReadOnly => StoreErrorKind::ReadOnly,
+                ServerErrorKind::NoPerm => StoreErrorKind::PermissionDenied,
+                _ if error.to_string().contains("Function not found") => {
+                    StoreErrorKind::FunctionsMissing
+                }
+                _ => StoreErrorKind::Rejected,
             },
             ErrorKind::Extension => match error.code().unwrap_or_default() {
-                "BUSY" | "UNKILLABLE" => Trouble::Busy,
-                "NOREPLICAS" => Trouble::NoReplicas,
-                "OOM" => Trouble::OutOfMemory,
-                "MISCONF" => Trouble::DiskError,
-                "NOAUTH" | "WRONGPASS" => Trouble::AuthenticationFailed,
-                "WRONGTYPE" | "FOREIGN" | "LOST" => Trouble::UnexpectedData,
-                _ => Trouble::Rejected,
+                "BUSY" | "UNKILLABLE" => StoreErrorKind::Busy,
+                "NOREPLICAS" => StoreErrorKind::NoReplicas,
+                "OOM" => StoreErrorKind::OutOfMemory,
+                "MISCONF" => StoreErrorKind::DiskError,
+                "NOAUTH" | "WRONGPASS" => StoreErrorKind::AuthenticationFailed,
+                "WRONGTYPE" | "FOREIGN" | "LOST" => StoreErrorKind::UnexpectedData,
+                _ => StoreErrorKind::Rejected,
             },
             ErrorKind::Io if error.to_string().contains("invalid peer certificate") => {
-                Trouble::InvalidCertificate
+                StoreErrorKind::InvalidCertificate
             }
-            ErrorKind::Io if error.is_timeout() => Trouble::Timeout,
-            ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => Trouble::Disconnected,
+            ErrorKind::Io if error.is_timeout() => StoreErrorKind::Timeout,
+            ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => StoreErrorKind::Disconnected,
             ErrorKind::MasterNameNotFoundBySentinel | ErrorKind::NoValidReplicasFoundBySentinel => {
-                Trouble::NoPrimary
+                StoreErrorKind::NoPrimary
             }
-            ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Trouble::InvalidResponse,
-            ErrorKind::AuthenticationFailed => Trouble::AuthenticationFailed,
-            _ => Trouble::Rejected,
+            ErrorKind::Parse | ErrorKind::UnexpectedReturnType => StoreErrorKind::InvalidResponse,
+            ErrorKind::AuthenticationFailed => StoreErrorKind::AuthenticationFailed,
+            _ => StoreErrorKind::Rejected,
         }
     }
 
     /// How to recover.
     pub fn remedy(self) -> Remedy {
         match self {
-            Trouble::Busy | Trouble::TryAgain => Remedy::Wait,
-            Trouble::Loading
-            | Trouble::Moved
-            | Trouble::ClusterDown
-            | Trouble::MasterDown
-            | Trouble::ReadOnly
-            | Trouble::NoReplicas
-            | Trouble::NoPrimary
-            | Trouble::Timeout
-            | Trouble::Disconnected
-            | Trouble::InvalidResponse => Remedy::Reconnect,
-            Trouble::FunctionsMissing => Remedy::LoadFunctions,
-            Trouble::OutOfMemory
-            | Trouble::DiskError
-            | Trouble::AuthenticationFailed
-            | Trouble::InvalidCertificate
-            | Trouble::PermissionDenied
-            | Trouble::UnexpectedData
-            | Trouble::Unsupported
-            | Trouble::Journal
-            | Trouble::Rejected => Remedy::Person,
+            StoreErrorKind::Busy | StoreErrorKind::TryAgain => Remedy::Wait,
+            StoreErrorKind::Loading
+            | StoreErrorKind::Moved
+            | StoreErrorKind::ClusterDown
+            | StoreErrorKind::MasterDown
+            | StoreErrorKind::ReadOnly
+            | StoreErrorKind::NoReplicas
+            | StoreErrorKind::NoPrimary
+            | StoreErrorKind::Timeout
+            | StoreErrorKind::Disconnected
+            | StoreErrorKind::InvalidResponse => Remedy::Reconnect,
+            StoreErrorKind::FunctionsMissing => Remedy::LoadFunctions,
+            StoreErrorKind::OutOfMemory
+            | StoreErrorKind::DiskError
+            | StoreErrorKind::AuthenticationFailed
+            | StoreErrorKind::InvalidCertificate
+            | StoreErrorKind::PermissionDenied
+            | StoreErrorKind::UnexpectedData
+            | StoreErrorKind::Unsupported
+            | StoreErrorKind::Journal
+            | StoreErrorKind::Rejected => Remedy::Operator,
         }
     }
 
     /// What an operator should do, for the log.
     pub fn advice(self) -> &'static str {
         match self {
-            Trouble::OutOfMemory => {
+            StoreErrorKind::OutOfMemory => {
                 "increase the store's maxmemory; keep maxmemory-policy at noeviction"
             }
-            Trouble::DiskError => {
+            StoreErrorKind::DiskError => {
                 "check the store's disk: it rejects writes because it cannot persist"
             }
-            Trouble::AuthenticationFailed => {
+            StoreErrorKind::AuthenticationFailed => {
                 "correct the user and password in store.url or in the store's ACL"
             }
-            Trouble::InvalidCertificate => {
+            StoreErrorKind::InvalidCertificate => {
                 "set store.ca to the CA certificates of the store; they must also cover the addresses \
                  that sentinels and clusters announce"
             }
-            Trouble::PermissionDenied => {
+            StoreErrorKind::PermissionDenied => {
                 "grant this user the rights that `adjacent store acl` prints; to load the functions, \
                  run `adjacent store load` as the loader user"
             }
-            Trouble::UnexpectedData => {
+            StoreErrorKind::UnexpectedData => {
                 "find what else writes keys with the prefix adj: and use a dedicated store; if only a \
                  log key was deleted, delete its head key too and it is rebuilt"
             }
-            Trouble::Unsupported => "change the store as the error says",
-            Trouble::Journal => "check this instance's disk and the quarantined journal segments",
-            Trouble::Rejected => "check the store's error message",
+            StoreErrorKind::Unsupported => "change the store as the error says",
+            StoreErrorKind::Journal => {
+                "check this instance's disk and the quarantined journal segments"
+            }
+            StoreErrorKind::Rejected => "check the store's error message",
             _ => "no action unless it persists: the command is retried",
         }
     }
@@ -187,26 +191,30 @@ impl Trouble {
 
 impl StoreError {
     /// The kind of this error.
-    pub fn trouble(&self) -> Trouble {
+    pub fn kind(&self) -> StoreErrorKind {
         match self {
-            StoreError::Away(error) | StoreError::Rejected(error) => Trouble::of(error),
-            StoreError::Foreign(_) => Trouble::UnexpectedData,
-            StoreError::Unsupported(_) => Trouble::Unsupported,
-            StoreError::Files(_) => Trouble::Journal,
+            StoreError::Unavailable(error) | StoreError::Rejected(error) => {
+                StoreErrorKind::of(error)
+            }
+            StoreError::UnexpectedData(_) => StoreErrorKind::UnexpectedData,
+            StoreError::Unsupported(_) => StoreErrorKind::Unsupported,
+            StoreError::Journal(_) => StoreErrorKind::Journal,
         }
     }
 }
 
 impl From<RedisError> for StoreError {
     fn from(error: RedisError) -> StoreError {
-        let kind = Trouble::of(&error);
+        let kind = StoreErrorKind::of(&error);
         match kind.remedy() {
             // The library's own error messages are passed on without the code.
-            _ if kind == Trouble::UnexpectedData => {
-                StoreError::Foreign(error.detail().unwrap_or_default().to_owned())
+            _ if kind == StoreErrorKind::UnexpectedData => {
+                StoreError::UnexpectedData(error.detail().unwrap_or_default().to_owned())
             }
-            Remedy::Person => StoreError::Rejected(error),
-            Remedy::Wait | Remedy::Reconnect | Remedy::LoadFunctions => StoreError::Away(error),
+            Remedy::Operator => StoreError::Rejected(error),
+            Remedy::Wait | Remedy::Reconnect | Remedy::LoadFunctions => {
+                StoreError::Unavailable(error)
+            }
         }
     }
 }
@@ -244,37 +252,45 @@ mod tests {
             (reply("NOREPLICAS Not enough good replicas to write."), "no_replicas", Reconnect),
             (of_kind(ErrorKind::MasterNameNotFoundBySentinel), "no_primary", Reconnect),
             (io(std::io::ErrorKind::TimedOut), "timeout", Reconnect),
-            (io(std::io::ErrorKind::UnexpectedEof), "cut_off", Reconnect),
-            (io(std::io::ErrorKind::ConnectionRefused), "cut_off", Reconnect),
-            (of_kind(ErrorKind::ClusterConnectionNotFound), "cut_off", Reconnect),
-            (of_kind(ErrorKind::Parse), "unreadable", Reconnect),
-            (of_kind(ErrorKind::UnexpectedReturnType), "unreadable", Reconnect),
-            (reply("ERR Function not found"), "no_functions", LoadFunctions),
-            (reply("OOM command not allowed when used memory > 'maxmemory'."), "full", Person),
-            (reply("MISCONF Redis is configured to save RDB snapshots"), "disk", Person),
-            (reply("NOAUTH Authentication required."), "no_login", Person),
-            (reply("WRONGPASS invalid username-password pair"), "no_login", Person),
-            (of_kind(ErrorKind::AuthenticationFailed), "no_login", Person),
-            (RedisError::from(untrusted()), "certificate", Person),
-            (reply("NOPERM this user has no permissions"), "no_right", Person),
-            (reply("WRONGTYPE Operation against a key"), "foreign", Person),
-            (reply("FOREIGN key holds another type"), "foreign", Person),
-            (reply("LOST log is missing but its head exists"), "foreign", Person),
-            (reply("ERR unknown command 'FCALL'"), "refused", Person),
-            (reply("WHATEVER comes next"), "refused", Person),
+            (io(std::io::ErrorKind::UnexpectedEof), "disconnected", Reconnect),
+            (io(std::io::ErrorKind::ConnectionRefused), "disconnected", Reconnect),
+            (of_kind(ErrorKind::ClusterConnectionNotFound), "disconnected", Reconnect),
+            (of_kind(ErrorKind::Parse), "invalid_response", Reconnect),
+            (of_kind(ErrorKind::UnexpectedReturnType), "invalid_response", Reconnect),
+            (reply("ERR Function not found"), "functions_missing", LoadFunctions),
+            (
+                reply("OOM command not allowed when used memory > 'maxmemory'."),
+                "out_of_memory",
+                Operator,
+            ),
+            (reply("MISCONF Redis is configured to save RDB snapshots"), "disk_error", Operator),
+            (reply("NOAUTH Authentication required."), "authentication_failed", Operator),
+            (reply("WRONGPASS invalid username-password pair"), "authentication_failed", Operator),
+            (of_kind(ErrorKind::AuthenticationFailed), "authentication_failed", Operator),
+            (RedisError::from(untrusted()), "invalid_certificate", Operator),
+            (reply("NOPERM this user has no permissions"), "permission_denied", Operator),
+            (reply("WRONGTYPE Operation against a key"), "unexpected_data", Operator),
+            (reply("FOREIGN key holds another type"), "unexpected_data", Operator),
+            (reply("LOST log is missing but its head exists"), "unexpected_data", Operator),
+            (reply("ERR unknown command 'FCALL'"), "rejected", Operator),
+            (reply("WHATEVER comes next"), "rejected", Operator),
         ];
         let mut found = std::collections::BTreeSet::new();
         for (error, name, remedy) in rows {
             let shown = error.to_string();
-            let kind = Trouble::of(&error);
+            let kind = StoreErrorKind::of(&error);
             assert_eq!((kind.as_str(), kind.remedy()), (name, remedy), "{shown}");
             let converted = StoreError::from(error);
-            assert_eq!(converted.trouble(), kind, "{shown}");
-            assert_eq!(matches!(converted, StoreError::Away(_)), remedy != Person, "{shown}");
+            assert_eq!(converted.kind(), kind, "{shown}");
+            assert_eq!(
+                matches!(converted, StoreError::Unavailable(_)),
+                remedy != Operator,
+                "{shown}"
+            );
             found.insert(kind);
         }
         // Detected locally, never sent by a server.
-        found.extend([Trouble::Unsupported, Trouble::Journal]);
-        assert_eq!(found.len(), Trouble::ALL.len(), "every kind has a row");
+        found.extend([StoreErrorKind::Unsupported, StoreErrorKind::Journal]);
+        assert_eq!(found.len(), StoreErrorKind::ALL.len(), "every kind has a row");
     }
 }

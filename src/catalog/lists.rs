@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A document in one of the lists.
-pub trait Listed: Clone + PartialEq + Serialize + DeserializeOwned {
+pub trait ListItem: Clone + PartialEq + Serialize + DeserializeOwned {
     /// The name of its list, such as `flights`.
     const LIST: &'static str;
     /// Its id, unique in the list.
@@ -28,32 +28,32 @@ pub trait Listed: Clone + PartialEq + Serialize + DeserializeOwned {
 }
 
 /// An operation on a list of any document type.
-pub trait Visitor {
+pub trait ListVisitor {
     /// Its result.
     type Out;
     /// Runs the operation on the list of `T`.
-    fn visit<T: Listed>(&mut self) -> Self::Out;
+    fn visit<T: ListItem>(&mut self) -> Self::Out;
 }
 
 /// Whether every list is in id order, as [`Inventory::sort`] leaves it.
-pub fn in_order(inventory: &Inventory) -> bool {
-    struct InOrder<'a>(&'a Inventory);
-    impl Visitor for InOrder<'_> {
+pub fn are_sorted(inventory: &Inventory) -> bool {
+    struct AreSorted<'a>(&'a Inventory);
+    impl ListVisitor for AreSorted<'_> {
         type Out = bool;
-        fn visit<T: Listed>(&mut self) -> bool {
+        fn visit<T: ListItem>(&mut self) -> bool {
             T::of(self.0).is_sorted_by(|one, next| one.id() <= next.id())
         }
     }
-    each(&mut InOrder(inventory)).into_iter().all(|sorted| sorted)
+    visit_all(&mut AreSorted(inventory)).into_iter().all(|sorted| sorted)
 }
 
-macro_rules! listed {
+macro_rules! lists {
     ($($list:ident: $type:ident, $limits:expr;)*) => {
         /// The names of the lists; a list comes before the lists that refer to it.
         pub const LISTS: [&str; 9] = [$(stringify!($list)),*];
 
         /// Visits the list called `name`; `None` if there is no such list.
-        pub fn named<V: Visitor>(name: &str, visitor: &mut V) -> Option<V::Out> {
+        pub fn visit_named<V: ListVisitor>(name: &str, visitor: &mut V) -> Option<V::Out> {
             match name {
                 $(stringify!($list) => Some(visitor.visit::<$type>()),)*
                 _ => None,
@@ -61,11 +61,11 @@ macro_rules! listed {
         }
 
         /// Visits every list.
-        pub fn each<V: Visitor>(visitor: &mut V) -> Vec<V::Out> {
+        pub fn visit_all<V: ListVisitor>(visitor: &mut V) -> Vec<V::Out> {
             vec![$(visitor.visit::<$type>()),*]
         }
 
-        $(impl Listed for $type {
+        $(impl ListItem for $type {
             const LIST: &'static str = stringify!($list);
             fn id(&self) -> &str {
                 self.id.as_str()
@@ -84,7 +84,7 @@ macro_rules! listed {
     };
 }
 
-listed! {
+lists! {
     topics: TopicDoc, |_| Vec::new();
     entities: EntityDoc, |_| Vec::new();
     regions: RegionGroup, |_| Vec::new();

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 /// Returns those of a visitor's events (time in Unix milliseconds, id) that exceed the quotas: the ones
 /// that a single instance would have rejected, had it seen them all. Duplicate ids count once.
-pub fn beyond(quotas: &[Quota], mut seen: Vec<(i64, u128)>) -> Vec<u128> {
+pub fn over_quota(quotas: &[Quota], mut seen: Vec<(i64, u128)>) -> Vec<u128> {
     let mut quotas = quotas.to_vec();
     quotas.sort_by_key(|quota| quota.seconds);
     let (capacity, clock) = (Capacity::new(64), CallerClock::default());
@@ -32,7 +32,7 @@ pub fn beyond(quotas: &[Quota], mut seen: Vec<(i64, u128)>) -> Vec<u128> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::Visitors;
+    use crate::traffic::VisitorLimits;
     use crate::traffic::limits::Quotas;
     use proptest::prelude::*;
 
@@ -44,7 +44,7 @@ mod tests {
             gaps in prop::collection::vec((0i64..40_000, 0u128..12), 0..60),
         ) {
             let clicks = vec![Quota { count: 6, seconds: 600 }, Quota { count: 2, seconds: 60 }];
-            let one = Visitors::new(
+            let one = VisitorLimits::new(
                 Quotas { clicks: clicks.clone(), ..Quotas::default() }, 10_000, [1; 32],
             );
             let visitor = one.key(std::net::Ipv4Addr::LOCALHOST.into(), "agent", "site");
@@ -57,7 +57,7 @@ mod tests {
                 }
             }
             seen.reverse();
-            let found: BTreeSet<u128> = beyond(&clicks, seen).into_iter().collect();
+            let found: BTreeSet<u128> = over_quota(&clicks, seen).into_iter().collect();
             prop_assert_eq!(found, refused);
         }
     }

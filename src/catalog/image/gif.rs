@@ -1,7 +1,7 @@
 //! GIF: a logical screen, then frames and extensions, each a sequence of blocks up to an empty one.
 
-use crate::catalog::picture::ImageError;
-use crate::catalog::picture::cursor::Cursor;
+use crate::catalog::image::ImageError;
+use crate::catalog::image::cursor::Cursor;
 use crate::domain::picture::Format;
 
 const FRAME: u8 = 0x2C;

@@ -16,13 +16,14 @@ pub async fn salt(
     let (key, seconds) = (keys::salt(day), seconds.to_string());
     let found: Vec<u8> =
         client.call_function("adjacent_1_salt", &key, &[&fresh[..], seconds.as_bytes()]).await?;
-    let invalid = |_| StoreError::Foreign(format!("{} does not hold a 32-byte salt", key.keys[0]));
+    let invalid =
+        |_| StoreError::UnexpectedData(format!("{} does not hold a 32-byte salt", key.keys[0]));
     <[u8; 32]>::try_from(found).map_err(invalid)
 }
 
 /// One event of a visitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sighting {
+pub struct VisitorEvent {
     /// The first letter of the event kind.
     pub kind: char,
     /// The visitor's hash under the day's salt.
@@ -35,19 +36,19 @@ pub struct Sighting {
 
 /// A visitor due for a check, claimed by this caller until the fence expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Due {
+pub struct DueVisitor {
     /// The visitor's name in the list.
     pub name: String,
-    /// The fence token; [`done`] needs it.
+    /// The fence token; [`complete`] needs it.
     pub until: String,
 }
 
 /// Records events of visitors of one list.
-pub async fn note(
+pub async fn record(
     client: &Client,
     day: i64,
     list: u8,
-    events: &[&Sighting],
+    events: &[&VisitorEvent],
     seconds: i64,
 ) -> Result<(), StoreError> {
     let fields = events.iter().map(|event| {
@@ -73,15 +74,19 @@ pub const LISTS: u8 = 64;
 
 /// Claims up to 100 visitors of a list that were inactive for 3 seconds. A claim is exclusive for
 /// 30 seconds.
-pub async fn due(client: &Client, list: u8) -> Result<Vec<Due>, StoreError> {
+pub async fn due(client: &Client, list: u8) -> Result<Vec<DueVisitor>, StoreError> {
     let found: Vec<(String, String)> = client
         .call_function("adjacent_1_due", &keys::visitors(list, []), &[b"3", b"30", b"100"])
         .await?;
-    Ok(found.into_iter().map(|(name, until)| Due { name, until }).collect())
+    Ok(found.into_iter().map(|(name, until)| DueVisitor { name, until }).collect())
 }
 
 /// A visitor's events today across the fleet: time in Unix milliseconds, and decision.
-pub async fn seen(client: &Client, list: u8, due: &Due) -> Result<Vec<(i64, u128)>, StoreError> {
+pub async fn events(
+    client: &Client,
+    list: u8,
+    due: &DueVisitor,
+) -> Result<Vec<(i64, u128)>, StoreError> {
     let keys = keys::visitor(list, &due.name).read_only();
     let found: Vec<(String, i64)> = client.call_function("adjacent_1_did", &keys, &[]).await?;
     let read = |(decision, at_ms): (String, i64)| {
@@ -91,7 +96,7 @@ pub async fn seen(client: &Client, list: u8, due: &Due) -> Result<Vec<(i64, u128
 }
 
 /// Completes a check. A visitor with newer activity stays in the list.
-pub async fn done(client: &Client, list: u8, due: &Due) -> Result<(), StoreError> {
+pub async fn complete(client: &Client, list: u8, due: &DueVisitor) -> Result<(), StoreError> {
     let arguments = [due.name.as_bytes(), due.until.as_bytes()];
     let _: Value =
         client.call_function("adjacent_1_done", &keys::visitors(list, []), &arguments).await?;

@@ -1,15 +1,15 @@
 //! Writes an inventory as TOML, in the format of the inventory files.
 
-use crate::catalog::listed;
-use crate::catalog::listed::Listed;
+use crate::catalog::lists;
+use crate::catalog::lists::ListItem;
 use crate::domain::inventory::Inventory;
 use std::io;
 use std::io::Write;
 
 /// Writes an inventory, one document at a time; `written` is called after each.
-pub fn toml(inventory: &Inventory, out: impl Write, written: impl FnMut()) -> io::Result<()> {
+pub fn write(inventory: &Inventory, out: impl Write, written: impl FnMut()) -> io::Result<()> {
     let mut writer = Writer { inventory, out, written };
-    listed::each(&mut writer).into_iter().collect::<io::Result<()>>()?;
+    lists::visit_all(&mut writer).into_iter().collect::<io::Result<()>>()?;
     writer.out.flush()
 }
 
@@ -19,9 +19,9 @@ struct Writer<'a, W, F> {
     written: F,
 }
 
-impl<W: Write, F: FnMut()> listed::Visitor for Writer<'_, W, F> {
+impl<W: Write, F: FnMut()> lists::ListVisitor for Writer<'_, W, F> {
     type Out = io::Result<()>;
-    fn visit<T: Listed>(&mut self) -> io::Result<()> {
+    fn visit<T: ListItem>(&mut self) -> io::Result<()> {
         for document in T::of(self.inventory) {
             let mut value = toml::Value::try_from(document).map_err(io::Error::other)?;
             prune(&mut value);
@@ -58,7 +58,7 @@ mod tests {
         for inventory in [files::example(), synth::inventory(50, 7)] {
             let mut text = Vec::new();
             let mut documents = 0;
-            toml(&inventory, &mut text, || documents += 1).unwrap();
+            write(&inventory, &mut text, || documents += 1).unwrap();
             let text = String::from_utf8(text).unwrap();
             assert_eq!(files::parse(&[("x.toml".into(), text)]).unwrap(), inventory);
             assert!(documents > inventory.flights.len());

@@ -7,26 +7,26 @@ use std::collections::BTreeMap;
 
 /// The replication offset of every primary with a replica, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mark {
+pub struct ReplicationMark {
     offsets: BTreeMap<String, u64>,
 }
 
 /// Whether replicas have acknowledged everything up to a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reached {
+pub enum MarkStatus {
     /// Acknowledged by at least one replica of each primary.
-    Yes,
+    Acknowledged,
     /// Not acknowledged yet by any replica of at least one primary.
-    NotYet,
+    Pending,
     /// A primary's replication id changed (failover): take a new mark after checking the log again.
-    Void,
+    Superseded,
 }
 
-impl Mark {
+impl ReplicationMark {
     /// The current offsets of these primaries.
-    pub fn of(servers: &[ServerInfo]) -> Mark {
+    pub fn of(servers: &[ServerInfo]) -> ReplicationMark {
         let replicated = servers.iter().filter(|server| !server.replica_offsets.is_empty());
-        Mark {
+        ReplicationMark {
             offsets: replicated
                 .map(|server| (server.replication_id.clone(), server.offset))
                 .collect(),
@@ -39,15 +39,15 @@ impl Mark {
     }
 
     /// Compares the mark with the current state of the primaries.
-    pub fn is_reached(&self, servers: &[ServerInfo]) -> Reached {
-        let mut reached = Reached::Yes;
+    pub fn status(&self, servers: &[ServerInfo]) -> MarkStatus {
+        let mut reached = MarkStatus::Acknowledged;
         for (replication_id, offset) in &self.offsets {
             match servers.iter().find(|server| server.replication_id == *replication_id) {
-                None => return Reached::Void,
+                None => return MarkStatus::Superseded,
                 Some(server)
                     if server.replica_offsets.iter().any(|acknowledged| acknowledged >= offset) => {
                 }
-                Some(_) => reached = Reached::NotYet,
+                Some(_) => reached = MarkStatus::Pending,
             }
         }
         reached
@@ -65,21 +65,28 @@ mod tests {
 
     #[test]
     fn a_mark_is_reached_when_one_replica_of_each_primary_has_acknowledged_it() {
-        let mark =
-            Mark::of(&[primary("a", 10, &[7, 8]), primary("b", 5, &[1]), primary("c", 9, &[])]);
+        let mark = ReplicationMark::of(&[
+            primary("a", 10, &[7, 8]),
+            primary("b", 5, &[1]),
+            primary("c", 9, &[]),
+        ]);
         let found = |a: &[u64], b: &[u64]| {
-            mark.is_reached(&[primary("a", 12, a), primary("b", 5, b), primary("c", 9, &[])])
+            mark.status(&[primary("a", 12, a), primary("b", 5, b), primary("c", 9, &[])])
         };
-        assert_eq!(found(&[7, 10], &[5]), Reached::Yes);
-        assert_eq!(found(&[9, 9], &[5]), Reached::NotYet);
-        assert_eq!(found(&[12], &[4]), Reached::NotYet);
-        assert_eq!(found(&[12], &[]), Reached::NotYet, "a disconnected replica confirms nothing");
+        assert_eq!(found(&[7, 10], &[5]), MarkStatus::Acknowledged);
+        assert_eq!(found(&[9, 9], &[5]), MarkStatus::Pending);
+        assert_eq!(found(&[12], &[4]), MarkStatus::Pending);
+        assert_eq!(
+            found(&[12], &[]),
+            MarkStatus::Pending,
+            "a disconnected replica confirms nothing"
+        );
     }
 
     #[test]
     fn a_failover_invalidates_a_mark_and_without_replicas_a_mark_is_empty() {
-        let mark = Mark::of(&[primary("a", 10, &[7])]);
-        assert_eq!(mark.is_reached(&[primary("z", 10, &[10])]), Reached::Void);
-        assert!(Mark::of(&[primary("a", 10, &[])]).is_empty());
+        let mark = ReplicationMark::of(&[primary("a", 10, &[7])]);
+        assert_eq!(mark.status(&[primary("z", 10, &[10])]), MarkStatus::Superseded);
+        assert!(ReplicationMark::of(&[primary("a", 10, &[])]).is_empty());
     }
 }
