@@ -13,7 +13,7 @@ use crate::http::routes::at;
 use actix_web::HttpResponse;
 use std::time::Instant;
 
-closed! {
+string_enum! {
     /// A third-party client protocol.
     Dialect {
         /// The EthicalAds client and its decision endpoint.

@@ -14,7 +14,7 @@ use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
 use crate::domain::party::Publisher;
 
-closed! {
+string_enum! {
     /// A kind of object that can be paused.
     Pausable {
         /// An advertiser with all its campaigns.

@@ -6,7 +6,7 @@ use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
 use serde_json::Value;
 
-closed! {
+string_enum! {
     /// A kind of configuration file.
     Kind {
         /// A file of the inventory's folder, or the whole inventory in one file.

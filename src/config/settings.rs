@@ -161,7 +161,7 @@ pub struct WeightsSettings {
     pub activation: Activation,
 }
 
-closed! {
+string_enum! {
     /// What activates changed weights.
     Activation {
         /// Saving the file.
@@ -362,7 +362,7 @@ pub struct AdapterSettings {
     pub categories: BTreeMap<String, Vec<String>>,
 }
 
-closed! {
+string_enum! {
     /// The event that a custom event of another protocol maps to.
     ForeignEvent {
         /// At least half of the unit was in view for one second.
@@ -382,7 +382,7 @@ pub struct LogSettings {
     pub format: LogFormat,
 }
 
-closed! {
+string_enum! {
     /// The format of a log line.
     LogFormat {
         /// Human-readable text.

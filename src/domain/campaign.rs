@@ -130,7 +130,7 @@ fn one() -> f64 {
     1.0
 }
 
-closed! {
+string_enum! {
     /// How a flight's delivery is spread over time.
     #[derive(Default)]
     Pacing {

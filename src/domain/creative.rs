@@ -76,7 +76,7 @@ fn one() -> u32 {
     1
 }
 
-closed! {
+string_enum! {
     /// The review and serving state of a creative.
     #[derive(Default)]
     CreativeState {
@@ -188,7 +188,7 @@ pub struct Price {
     pub valid_until: jiff::Timestamp,
 }
 
-closed! {
+string_enum! {
     /// The audience of a price.
     Audience {
         /// Consumers; tax must be included.

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
 
-closed! {
+string_enum! {
     /// The kind of an entity.
     #[derive(Default)]
     EntityKind {

@@ -1,6 +1,6 @@
 //! Events of a decision, their verdicts, pricing models, tiers and no-fill reasons.
 
-closed! {
+string_enum! {
     /// An event that the reader's browser reports for a decision.
     EventKind {
         /// The unit began to render in a visible document.
@@ -14,7 +14,7 @@ closed! {
     }
 }
 
-closed! {
+string_enum! {
     /// Why an event is recorded and reported as invalid and never billed.
     InvalidReason {
         /// No configured key opens the token.
@@ -84,7 +84,7 @@ impl Verdict {
     }
 }
 
-closed! {
+string_enum! {
     /// The pricing model of a flight.
     BillOn {
         /// Per impression.
@@ -98,7 +98,7 @@ closed! {
     }
 }
 
-closed! {
+string_enum! {
     /// Priority tiers: a lower tier is considered only if no higher tier fills the slot.
     Tier {
         /// Share of voice or a fixed goal; highest priority.
@@ -110,7 +110,7 @@ closed! {
     }
 }
 
-closed! {
+string_enum! {
     /// Why a placement was not filled.
     NoFill {
         /// No flight targets this page.

@@ -211,7 +211,7 @@ pub struct Sector {
     pub regions: Vec<Region>,
 }
 
-closed! {
+string_enum! {
     /// The visual style of a unit.
     #[derive(Default)]
     Style {
@@ -225,7 +225,7 @@ closed! {
     }
 }
 
-closed! {
+string_enum! {
     /// What is measured on a publisher's pages.
     #[derive(Default)]
     Measurement {
@@ -239,7 +239,7 @@ closed! {
     }
 }
 
-closed! {
+string_enum! {
     /// How much of a page's URL is stored; query and fragment never are.
     #[derive(Default)]
     PageUrls {
@@ -253,7 +253,7 @@ closed! {
     }
 }
 
-closed! {
+string_enum! {
     /// Which pages exclude an advertiser because they are about it or a competitor.
     #[derive(Default)]
     SubjectConflict {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-closed! {
+string_enum! {
     /// Image format, named by file extension. SVG is not supported: it can contain scripts.
     Format {
         /// PNG.

@@ -2,7 +2,7 @@
 
 /// Declares an enum, its `ALL` list in declaration order, and the one spelling per variant that
 /// code, JSON, metrics and reports share.
-macro_rules! closed {
+macro_rules! string_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use smallvec::SmallVec;
 
-closed! {
+string_enum! {
     /// The role of an entity on the page.
     #[derive(Default)]
     Role {
@@ -22,7 +22,7 @@ closed! {
     }
 }
 
-closed! {
+string_enum! {
     /// Which units a page allows.
     #[derive(Default)]
     Commercial {
@@ -36,7 +36,7 @@ closed! {
     }
 }
 
-closed! {
+string_enum! {
     /// The source of the reader's region, most reliable first.
     RegionBasis {
         /// A trusted proxy or the operator's IP address table.

@@ -2,7 +2,7 @@
 
 use crate::domain::event::NoFill;
 
-closed! {
+string_enum! {
     /// The stage that filtered a flight, in evaluation order.
     Removed {
         /// The flight, its campaign or its advertiser is paused, or it has no live creative.

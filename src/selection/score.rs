@@ -13,7 +13,7 @@ use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
 use serde::Serialize;
 
-closed! {
+string_enum! {
     /// How closely a flight's targeting matches the page's topic or the reader's country.
     Level {
         /// Targets the topic or country itself.

@@ -25,7 +25,7 @@ pub enum StoreError {
     Journal(String),
 }
 
-closed! {
+string_enum! {
     /// The kind of a store error; a metric label.
     StoreErrorKind {
         /// The server is loading its dataset.

@@ -21,7 +21,7 @@ const HEAD_BYTES: usize = 2;
 const TAG_BYTES: usize = 16;
 const SEALED_BYTES: usize = HEAD_BYTES + PAYLOAD_BYTES + TAG_BYTES;
 
-closed! {
+string_enum! {
     /// The rotation state of a key.
     KeyAge {
         /// Seals and opens tokens.

@@ -14,7 +14,7 @@ const Z_SCORE: f64 = 3.09;
 /// Hours in a quarter of a day.
 const QUARTER_OF_A_DAY: usize = 6;
 
-closed! {
+string_enum! {
     /// The indicator that a finding is based on; a metric label and a rule's name.
     Indicator {
         /// A publisher's click rate is far above that of the campaign's other publishers.

@@ -17,7 +17,7 @@ use crate::traffic::signals::Signals;
 use Class::*;
 use Stage::*;
 
-closed! {
+string_enum! {
     /// The class of invalid traffic that a rule detects.
     Class {
         /// General: detected immediately, by lists or parameters.
@@ -27,7 +27,7 @@ closed! {
     }
 }
 
-closed! {
+string_enum! {
     /// The stage at which a rule is evaluated.
     Stage {
         /// From the request alone, before the record is written.

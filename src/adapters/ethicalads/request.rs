@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 /// Maximum length of a callback name.
 const CALLBACK_CHARS: usize = 128;
 
-closed! {
+string_enum! {
     /// A kind of campaign that a page accepts.
     CampaignType {
         /// Paid.

@@ -2,7 +2,7 @@
 
 use crate::server::decide::NotTaken;
 
-closed! {
+string_enum! {
     /// A condition of the exchange that the unit does not meet.
     NoBidReason {
         /// The flight is flat-priced or unpaid, so there is no price to bid.

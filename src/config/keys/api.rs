@@ -18,7 +18,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use subtle::ConstantTimeEq;
 
-closed! {
+string_enum! {
     /// The role of a key, which determines its permissions.
     Role {
         /// Everything.

@@ -58,7 +58,7 @@ pub struct ViewerRequest {
     pub region: Option<String>,
 }
 
-closed! {
+string_enum! {
     /// Format in which a unit is returned.
     #[derive(Default)]
     Render {

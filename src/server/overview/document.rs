@@ -11,7 +11,7 @@ use crate::domain::party::Publisher;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-closed! {
+string_enum! {
     /// Whether a flight can be chosen now, and if not, the first obstacle.
     FlightStatus {
         /// Eligible on every page that it targets.

@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-closed! {
+string_enum! {
     /// A dimension to break a report down by.
     Dimension {
         /// Civil day of the decision.

@@ -81,7 +81,7 @@ pub struct ReportReply {
     pub next: Option<String>,
 }
 
-closed! {
+string_enum! {
     /// Format of a report.
     Format {
         /// All fields, with metadata.
