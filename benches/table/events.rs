@@ -1,8 +1,8 @@
 //! Durable events: recorded in the journal, synced to disk, given a verdict.
 
 use crate::Row;
-use adjacent::domain::event::BillOn;
 use adjacent::domain::event::EventKind;
+use adjacent::domain::event::Pricing;
 use adjacent::domain::event::Tier;
 use adjacent::domain::money::Micros;
 use adjacent::ledger::Ledger;
@@ -53,7 +53,7 @@ pub fn event(number: u64, attribution: &Arc<Attribution>) -> Event {
         decided_at_ms: at_ms - 500,
         day: 20_000,
         attribution: attribution.clone(),
-        bills: BillOn::Impression,
+        pricing: Pricing::Cpm,
         price: Micros::try_from(5_000).unwrap(),
         claimed: None,
     }

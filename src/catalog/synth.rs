@@ -14,7 +14,7 @@ use crate::domain::creative::CreativeState;
 use crate::domain::creative::Cta;
 use crate::domain::entity::EntityDoc;
 use crate::domain::entity::EntityKind;
-use crate::domain::event::BillOn;
+use crate::domain::event::Pricing;
 use crate::domain::event::Tier;
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
@@ -168,7 +168,7 @@ fn flight(inventory: &mut Inventory, generator: &mut Generator, number: usize, a
         tier,
         starts: None,
         ends: None,
-        bills: if generator.chance(80) { BillOn::Impression } else { BillOn::Click },
+        pricing: if generator.chance(80) { Pricing::Cpm } else { Pricing::Cpc },
         price_micros: Micros::try_from(cpm).expect("in range"),
         copy_price_micros: None,
         weight: [0.5, 1.0, 1.0, 1.0, 2.0][generator.below(5)],

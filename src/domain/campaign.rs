@@ -2,7 +2,7 @@
 
 use crate::domain::boxed_or_default::BoxedOrDefault;
 use crate::domain::boxed_or_default::StaticDefault;
-use crate::domain::event::BillOn;
+use crate::domain::event::Pricing;
 use crate::domain::event::Tier;
 use crate::domain::id::AdvertiserId;
 use crate::domain::id::CampaignId;
@@ -93,7 +93,7 @@ pub struct Flight {
     #[schemars(with = "Option<String>")]
     pub ends: Option<jiff::civil::DateTime>,
     /// The pricing model.
-    pub bills: BillOn,
+    pub pricing: Pricing,
     /// Price in micros: per thousand for `cpm` and `vcpm` (a multiple of 1,000), per event for
     /// `cpc`, 0 for `flat`.
     #[serde(default)]
@@ -188,13 +188,13 @@ impl<T: PartialEq + 'static> StaticDefault for Clause<T> {
     const DEFAULT: &'static Self = &Clause { any: Vec::new(), none: Vec::new() };
 }
 
-impl BillOn {
+impl Pricing {
     /// The price of one billable event in micros, given the flight's price: a CPM divided by 1,000.
     pub const fn price_of_one(self, price_micros: Micros) -> i64 {
         match self {
-            BillOn::Impression | BillOn::Viewable => price_micros.get() / 1_000,
-            BillOn::Click => price_micros.get(),
-            BillOn::Flat => 0,
+            Pricing::Cpm | Pricing::Vcpm => price_micros.get() / 1_000,
+            Pricing::Cpc => price_micros.get(),
+            Pricing::Flat => 0,
         }
     }
 }

@@ -86,13 +86,13 @@ impl Verdict {
 
 string_enum! {
     /// The pricing model of a flight.
-    BillOn {
+    Pricing {
         /// Per impression.
-        Impression = "impression",
+        Cpm = "cpm",
         /// Per viewable impression.
-        Viewable = "viewable",
+        Vcpm = "vcpm",
         /// Per decision that was clicked, whichever call to action.
-        Click = "click",
+        Cpc = "cpc",
         /// A flat fee, agreed outside the system; events are counted and cost nothing.
         Flat = "flat",
     }

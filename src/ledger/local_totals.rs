@@ -110,7 +110,7 @@ fn add(sums: &mut BTreeMap<Box<str>, u64>, campaign: &str, micros: Micros) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::BillOn;
+    use crate::domain::event::Pricing;
     use crate::ledger::Record;
     use crate::ledger::Rules;
     use crate::ledger::apply::EntryOutcome;
@@ -156,7 +156,7 @@ mod tests {
             let mut now_ms = 0;
             records.extend(events.into_iter().map(|(kind, seq, after_ms, of)| {
                 now_ms += after_ms;
-                let event = event(kind, seq, now_ms, BillOn::Impression, 100);
+                let event = event(kind, seq, now_ms, Pricing::Cpm, 100);
                 (of, Record::Event(Arc::new(event)))
             }));
             records.extend([1, 2].map(|of| (of, Record::Tick { at_ms: now_ms + 200_000 })));

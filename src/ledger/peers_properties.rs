@@ -1,9 +1,9 @@
 //! Properties of verdicts in a fleet: each instance records in its own order, and how these orders are
 //! interleaved changes nothing.
 
-use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
+use crate::domain::event::Pricing;
 use crate::ledger::Record;
 use crate::ledger::Rules;
 use crate::ledger::State;
@@ -30,7 +30,7 @@ fn here(at_ms: i64, after: &[u64]) -> Record {
 }
 
 fn record(kind: EventKind, seq: u64, at_ms: i64) -> Record {
-    Record::Event(Arc::new(event(kind, seq, at_ms, BillOn::Click, 100)))
+    Record::Event(Arc::new(event(kind, seq, at_ms, Pricing::Cpc, 100)))
 }
 
 /// Applies records of instances, each named by its incarnation.

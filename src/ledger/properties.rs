@@ -1,8 +1,8 @@
 //! Properties of verdicts and billing, on generated records.
 
-use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
+use crate::domain::event::Pricing;
 use crate::domain::event::Tier;
 use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
@@ -31,11 +31,11 @@ pub(super) fn micros(amount: i64) -> Micros {
     Micros::try_from(amount).unwrap()
 }
 
-pub(super) fn event(kind: EventKind, seq: u64, at_ms: i64, bills: BillOn, price: i64) -> Event {
-    let billed = match (kind, bills) {
-        (EventKind::Impression, BillOn::Impression)
-        | (EventKind::Viewable, BillOn::Viewable)
-        | (EventKind::Click, BillOn::Click) => price,
+pub(super) fn event(kind: EventKind, seq: u64, at_ms: i64, pricing: Pricing, price: i64) -> Event {
+    let billed = match (kind, pricing) {
+        (EventKind::Impression, Pricing::Cpm)
+        | (EventKind::Viewable, Pricing::Vcpm)
+        | (EventKind::Click, Pricing::Cpc) => price,
         _ => 0,
     };
     Event {
@@ -60,7 +60,7 @@ pub(super) fn event(kind: EventKind, seq: u64, at_ms: i64, bills: BillOn, price:
             entity: "unknown".into(),
             region: "DE".into(),
         }),
-        bills,
+        pricing,
         price: micros(billed),
         claimed: None,
     }
@@ -94,9 +94,9 @@ prop_compose! {
     fn any_event()(
         kind in prop::sample::select(EventKind::ALL), seq in 0u64..6, at_ms in 0i64..200_000,
         claimed in prop::option::weighted(0.1, prop::sample::select(InvalidReason::ALL)),
-        price in 0i64..2_000, bills in prop::sample::select(BillOn::ALL),
+        price in 0i64..2_000, pricing in prop::sample::select(Pricing::ALL),
     ) -> Record {
-        let mut made = event(kind, seq, at_ms, bills, price);
+        let mut made = event(kind, seq, at_ms, pricing, price);
         made.claimed = claimed;
         record(made)
     }
@@ -124,14 +124,14 @@ proptest! {
             (EventKind::Impression, 1_000), (EventKind::Viewable, 2_500), (EventKind::Click, 4_000),
             (EventKind::Copy, 5_000), (EventKind::Click, 6_000), (EventKind::Impression, 7_000),
         ]).prop_shuffle(),
-        bills in prop::sample::select(BillOn::ALL),
+        pricing in prop::sample::select(Pricing::ALL),
         price in 1i64..1_000,
     ) {
         let records: Vec<Record> =
-            order.iter().map(|(kind, at)| record(event(*kind, 7, *at, bills, price))).collect();
+            order.iter().map(|(kind, at)| record(event(*kind, 7, *at, pricing, price))).collect();
         let state = run(&records);
 
-        let due = if bills == BillOn::Flat { 0 } else { price };
+        let due = if pricing == Pricing::Flat { 0 } else { price };
         prop_assert_eq!(spent(&state), due);
         for (kind, received) in [(EventKind::Impression, 2), (EventKind::Click, 2)] {
             let tally = &state.views.totals[&kind];
@@ -228,7 +228,7 @@ proptest! {
 
 #[test]
 fn a_click_waits_for_its_impression_and_then_is_orphaned() {
-    let click = record(event(EventKind::Click, 1, 1_000, BillOn::Click, 50));
+    let click = record(event(EventKind::Click, 1, 1_000, Pricing::Cpc, 50));
     let mut state = run(std::slice::from_ref(&click));
     assert_eq!(state.views.totals[&EventKind::Click].pending, 1);
 
@@ -236,16 +236,16 @@ fn a_click_waits_for_its_impression_and_then_is_orphaned() {
     assert_eq!(judged[0].verdict, Verdict::Invalid(InvalidReason::OrphanClick));
     assert_eq!((state.views.totals[&EventKind::Click].pending, spent(&state)), (0, 0));
 
-    let impression = record(event(EventKind::Impression, 1, 40_000, BillOn::Click, 50));
+    let impression = record(event(EventKind::Impression, 1, 40_000, Pricing::Cpc, 50));
     assert_eq!(spent(&run(&[click, impression])), 50);
 }
 
 #[test]
 fn events_that_are_too_fast_or_too_late_are_invalid_and_use_nothing_up() {
-    let impression = record(event(EventKind::Impression, 1, 1_000, BillOn::Click, 50));
-    let fast = record(event(EventKind::Click, 1, 1_499, BillOn::Click, 50));
-    let good = record(event(EventKind::Click, 1, 1_500, BillOn::Click, 50));
-    let late = record(event(EventKind::Click, 1, 7_200_001, BillOn::Click, 50));
+    let impression = record(event(EventKind::Impression, 1, 1_000, Pricing::Cpc, 50));
+    let fast = record(event(EventKind::Click, 1, 1_499, Pricing::Cpc, 50));
+    let good = record(event(EventKind::Click, 1, 1_500, Pricing::Cpc, 50));
+    let late = record(event(EventKind::Click, 1, 7_200_001, Pricing::Cpc, 50));
     let state = run(&[impression, fast, good, late]);
 
     let tally = &state.views.totals[&EventKind::Click];
@@ -268,7 +268,7 @@ fn credit(id: u128, event: &Event) -> Record {
 }
 
 fn refund(id: u128, amount: i64) -> Record {
-    let attribution = event(EventKind::Impression, 0, 0, BillOn::Flat, 0).attribution;
+    let attribution = event(EventKind::Impression, 0, 0, Pricing::Flat, 0).attribution;
     Record::Refund(Box::new(Refund {
         id,
         at_ms: 9_000,
@@ -283,7 +283,7 @@ fn refund(id: u128, amount: i64) -> Record {
 
 #[test]
 fn a_credit_reverses_one_event_once_and_history_stays() {
-    let shown = [1, 2].map(|seq| event(EventKind::Impression, seq, 1_000, BillOn::Impression, 500));
+    let shown = [1, 2].map(|seq| event(EventKind::Impression, seq, 1_000, Pricing::Cpm, 500));
     let mut records = shown.clone().map(record).to_vec();
     let before = run(&records);
     records.extend([credit(1, &shown[0]), credit(1, &shown[0])]);
@@ -300,7 +300,7 @@ fn a_credit_reverses_one_event_once_and_history_stays() {
 fn an_event_that_never_counted_cannot_be_credited() {
     let bot = Event {
         claimed: Some(InvalidReason::Bot),
-        ..event(EventKind::Impression, 1, 1_000, BillOn::Impression, 500)
+        ..event(EventKind::Impression, 1, 1_000, Pricing::Cpm, 500)
     };
     let state = run(&[record(bot.clone()), credit(1, &bot)]);
     assert_eq!(state.views.totals[&EventKind::Impression].credited_events(), 0);
@@ -309,7 +309,7 @@ fn an_event_that_never_counted_cannot_be_credited() {
 
 #[test]
 fn a_refund_applies_once_and_never_exceeds_what_was_billed() {
-    let shown = record(event(EventKind::Impression, 1, 1_000, BillOn::Impression, 500));
+    let shown = record(event(EventKind::Impression, 1, 1_000, Pricing::Cpm, 500));
     let state = run(&[shown.clone(), refund(1, 200), refund(1, 200)]);
     assert_eq!(spent(&state), 300);
     assert_eq!(spent(&run(&[shown, refund(2, 900)])), 0);
@@ -317,7 +317,7 @@ fn a_refund_applies_once_and_never_exceeds_what_was_billed() {
 
 #[test]
 fn changed_event_windows_apply_to_later_events_only() {
-    let shown = |seq| record(event(EventKind::Impression, seq, 500_000, BillOn::Impression, 100));
+    let shown = |seq| record(event(EventKind::Impression, seq, 500_000, Pricing::Cpm, 100));
     let narrow = Rules { impression_ms: 1_000, ..Rules::default() };
     let state = run(&[shown(1), Record::Rules(narrow), shown(2)]);
 
@@ -327,10 +327,10 @@ fn changed_event_windows_apply_to_later_events_only() {
 
 #[test]
 fn an_event_of_an_evicted_decision_is_late_and_never_billed() {
-    let first = record(event(EventKind::Impression, 1, 1_000, BillOn::Impression, 100));
+    let first = record(event(EventKind::Impression, 1, 1_000, Pricing::Cpm, 100));
     let tick = Record::Tick { at_ms: Rules::default().life_ms() + 1 };
     // The clock was set back: by its own time the event would still count.
-    let again = record(event(EventKind::Impression, 1, 2_000, BillOn::Impression, 100));
+    let again = record(event(EventKind::Impression, 1, 2_000, Pricing::Cpm, 100));
     let state = run(&[first, tick, again]);
 
     assert_eq!(state.views.totals[&EventKind::Impression].invalid[&InvalidReason::Late], 1);
@@ -339,7 +339,7 @@ fn an_event_of_an_evicted_decision_is_late_and_never_billed() {
 
 #[test]
 fn an_entry_is_applied_once_per_lsn() {
-    let shown = record(event(EventKind::Impression, 1, 1_000, BillOn::Impression, 100));
+    let shown = record(event(EventKind::Impression, 1, 1_000, Pricing::Cpm, 100));
     let entry = |lsn| Entry { incarnation: 7, partition: 3, lsn, payload: shown.encode() };
     let mut state = State::default();
     assert!(matches!(apply_entry(&mut state, &entry(1)), Ok(EntryOutcome::Next(_))));

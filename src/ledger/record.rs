@@ -3,10 +3,10 @@
 //!
 //! Encoding: one byte of format version, then [postcard](https://postcard.jamesmunns.com/wire-format).
 
-use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
 use crate::domain::event::NoFill;
+use crate::domain::event::Pricing;
 use crate::domain::event::Tier;
 use crate::domain::money::Currency;
 use crate::domain::money::Micros;
@@ -82,7 +82,7 @@ pub struct Event {
     /// The reporting dimensions.
     pub attribution: Arc<Attribution>,
     /// The flight's pricing.
-    pub bills: BillOn,
+    pub pricing: Pricing,
     /// Price of this event if it is billed; zero when the pricing does not bill its kind.
     pub price: Micros,
     /// Why the traffic rules marked it invalid, if they did.

@@ -1,7 +1,7 @@
 //! Restart tests of the ledger: with and without checkpoints, and after files were changed.
 
-use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
+use crate::domain::event::Pricing;
 use crate::ledger::Ledger;
 use crate::ledger::Record;
 use crate::ledger::Rules;
@@ -28,7 +28,7 @@ async fn fill(ledger: &Ledger, from: u64, to: u64) {
     for seq in from..to {
         let at_ms = i64::try_from(seq).unwrap() * 1_000;
         for (kind, later) in [(EventKind::Click, 900), (EventKind::Impression, 100)] {
-            let mut event = event(kind, seq, at_ms + later, BillOn::Click, 70);
+            let mut event = event(kind, seq, at_ms + later, Pricing::Cpc, 70);
             event.decided_at_ms = at_ms;
             ledger.record(event).await.unwrap();
         }

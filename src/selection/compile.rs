@@ -210,14 +210,14 @@ fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<Fl
         tier: flight.tier,
         starts_ms: unix_ms(flight.starts, i64::MIN),
         ends_ms: unix_ms(flight.ends, i64::MAX),
-        ln_static: snapshot.boosts.ln_static(flight.weight, flight.bills, flight.price_micros),
+        ln_static: snapshot.boosts.ln_static(flight.weight, flight.pricing, flight.price_micros),
         stopped: flight.is_stopped()
             || owner.is_stopped()
             || payer.is_stopped()
             || creatives.is_empty(),
         accepts_sensitive: flight.accepts_sensitive,
-        bills: flight.bills,
-        price: Micros::try_from(flight.bills.price_of_one(flight.price_micros)).ok()?,
+        pricing: flight.pricing,
+        price: Micros::try_from(flight.pricing.price_of_one(flight.price_micros)).ok()?,
         copy_price: flight.copy_price_micros.unwrap_or_default(),
         sponsor: snapshot.advertiser_entities[advertiser],
         restricted_sectors: snapshot.campaign_sectors[campaign]

@@ -3,7 +3,7 @@
 //! `ln score = sharpness·(ln weight + price_weight·ln(price / reference) + ln relevance)`, all in Q32
 //! fixed point, so that every instance computes the same bits.
 
-use crate::domain::event::BillOn;
+use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
 use crate::domain::weights::Weights;
 use crate::selection::fixed::Q32;
@@ -85,10 +85,10 @@ impl Boosts {
 
     /// The page-independent part of the score: weight and price. A price of zero counts as the
     /// reference price, so that flat-rate and house flights compete by weight only.
-    pub fn ln_static(&self, weight: f64, bills: BillOn, price_micros: Micros) -> Q32 {
+    pub fn ln_static(&self, weight: f64, pricing: Pricing, price_micros: Micros) -> Q32 {
         let ln_price = match u64::try_from(price_micros.get()) {
             Ok(0) | Err(_) => self.ln_reference,
-            Ok(price) if bills == BillOn::Click => Q32::ln_of_int(price) + self.ln_clicks,
+            Ok(price) if pricing == Pricing::Cpc => Q32::ln_of_int(price) + self.ln_clicks,
             Ok(price) => Q32::ln_of_int(price),
         };
         Q32::ln_of(weight) + self.price_weight.times(ln_price - self.ln_reference)

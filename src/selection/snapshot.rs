@@ -4,7 +4,7 @@ use crate::domain::boxed_or_default::BoxedOrDefault;
 use crate::domain::boxed_or_default::StaticDefault;
 use crate::domain::entity::Entities;
 use crate::domain::entity::EntityIx;
-use crate::domain::event::BillOn;
+use crate::domain::event::Pricing;
 use crate::domain::event::Tier;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::Labels;
@@ -120,7 +120,7 @@ pub struct FlightRow {
     /// Whether it may run on sensitive pages.
     pub accepts_sensitive: bool,
     /// The pricing model.
-    pub bills: BillOn,
+    pub pricing: Pricing,
     /// The price of one billable event.
     pub price: Micros,
     /// The additional price of a copied command.

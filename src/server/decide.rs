@@ -3,8 +3,8 @@
 use crate::decision_log::DecisionLine;
 use crate::decision_log::SlotLine;
 use crate::decision_log::line::Chosen;
-use crate::domain::event::BillOn;
 use crate::domain::event::NoFill;
+use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
 use crate::ledger::record::Minted;
 use crate::selection::choose;
@@ -254,10 +254,10 @@ impl Server {
     fn reserve(&self, decided: &Decided, decision: u128, win: &Win) -> bool {
         let flight = &decided.live.snapshot().flights[win.place];
         let purse = &decided.live.fixtures.purses[flight.campaign];
-        let price = match flight.bills {
-            BillOn::Flat => return true,
-            BillOn::Impression | BillOn::Viewable => flight.price,
-            BillOn::Click => {
+        let price = match flight.pricing {
+            Pricing::Flat => return true,
+            Pricing::Cpm | Pricing::Vcpm => flight.price,
+            Pricing::Cpc => {
                 let balance = purse.balance(decided.at_ms);
                 let unreserved =
                     balance.remaining.map(|left| left.saturating_sub(balance.reserved));

@@ -1,7 +1,7 @@
 //! Budget leases of a fleet: requests and releases of this instance, and reclaiming from dead ones.
 //! What is granted depends on the order of records ([`Leases`](crate::ledger::leases::Leases)).
 
-use crate::domain::event::BillOn;
+use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
 use crate::journal::JournalError;
 use crate::ledger::Record;
@@ -95,7 +95,7 @@ impl Server {
         let now_ms = self.clock.now_ms();
         let live = self.live();
         for flight in &live.snapshot().flights {
-            if flight.bills != BillOn::Flat {
+            if flight.pricing != Pricing::Flat {
                 live.fixtures.purses[flight.campaign].note_demand(flight.price, now_ms);
             }
         }

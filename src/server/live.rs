@@ -2,7 +2,7 @@
 
 use crate::catalog::versions;
 use crate::domain::campaign::Pacing;
-use crate::domain::event::BillOn;
+use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
 use crate::domain::party::Publisher;
 use crate::selection::snapshot::FlightRow;
@@ -117,8 +117,8 @@ impl Live {
         (0u32..)
             .zip(&snapshot.flights)
             .filter(|(_, flight)| {
-                let needs = match flight.bills {
-                    BillOn::Flat => Micros::ZERO,
+                let needs = match flight.pricing {
+                    Pricing::Flat => Micros::ZERO,
                     _ => flight.price,
                 };
                 let amount = available[flight.campaign];

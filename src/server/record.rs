@@ -216,7 +216,7 @@ impl Server {
             decided_at_ms: token.issued_ms,
             day: advertiser.time_zone.day(issued),
             attribution: Arc::new(attribution),
-            bills: flight.bills,
+            pricing: flight.pricing,
             price: token.price,
             claimed,
         })

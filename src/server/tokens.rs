@@ -1,7 +1,7 @@
 //! Event tokens of a decision: one sealed token for each event that it can have.
 
-use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
+use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
 use crate::selection::page::RegionBasis;
 use crate::server::Server;
@@ -60,11 +60,11 @@ impl Server {
 /// The amount that an event of a decision bills if it counts.
 fn price(decided: &Decided, filled: &Filled, kind: EventKind) -> Micros {
     let flight = decided.flight(filled);
-    match (kind, flight.bills) {
+    match (kind, flight.pricing) {
         (EventKind::Copy, _) => flight.copy_price,
-        (EventKind::Impression, BillOn::Impression)
-        | (EventKind::Viewable, BillOn::Viewable)
-        | (EventKind::Click, BillOn::Click) => flight.price,
+        (EventKind::Impression, Pricing::Cpm)
+        | (EventKind::Viewable, Pricing::Vcpm)
+        | (EventKind::Click, Pricing::Cpc) => flight.price,
         _ => Micros::ZERO,
     }
 }

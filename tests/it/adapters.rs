@@ -640,12 +640,12 @@ async fn a_test_auction_never_counts_and_privacy_control_is_respected() {
 #[tokio::test]
 async fn a_flat_flight_makes_no_bid_and_a_cpc_flight_bids_its_expected_cpm() {
     let flat = inventory::changed(
-        "bills = \"impression\"\nprice_micros = 8_000_000",
-        "bills = \"flat\"\nprice_micros = 0",
+        "pricing = \"cpm\"\nprice_micros = 8_000_000",
+        "pricing = \"flat\"\nprice_micros = 0",
     );
     let clicks = inventory::changed(
-        "bills = \"impression\"\nprice_micros = 8_000_000",
-        "bills = \"click\"\nprice_micros = 1_500_000",
+        "pricing = \"cpm\"\nprice_micros = 8_000_000",
+        "pricing = \"cpc\"\nprice_micros = 1_500_000",
     );
 
     let server = with_all_adapters().inventory(flat).start().await;
@@ -948,7 +948,7 @@ async fn a_slot_with_too_many_rejections_stays_empty_with_the_reason() {
 id = "more-{at}"
 campaign = "zahid-launch"
 tier = "standard"
-bills = "impression"
+pricing = "cpm"
 price_micros = 8_000_000
 pacing = "asap"
 targeting = {{ topics = {{ any = ["ai-infrastructure"] }} }}

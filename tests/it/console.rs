@@ -86,7 +86,7 @@ async fn the_overview_matches_the_ledger() {
         200_000_000 - 3 * PRICE_MICROS,
         "of the campaign's daily budget"
     );
-    assert_eq!((&own["tier"], &own["bills"]), (&json!("standard"), &json!("impression")));
+    assert_eq!((&own["tier"], &own["pricing"]), (&json!("standard"), &json!("cpm")));
     let advertiser = reply["advertisers"].as_array().unwrap().iter();
     let advertiser =
         advertiser.into_iter().find(|advertiser| advertiser["id"] == "zahid-host").unwrap();

@@ -101,8 +101,8 @@ async fn with_two_publishers_neither_reserves_more_than_its_share_of_a_budget() 
 
 #[tokio::test]
 async fn a_decision_is_billed_for_one_click_however_many_links_are_clicked() {
-    let cpm = "bills = \"impression\"\nprice_micros = 8_000_000";
-    let with_cpc = inventory::changed(cpm, "bills = \"click\"\nprice_micros = 700_000");
+    let cpm = "pricing = \"cpm\"\nprice_micros = 8_000_000";
+    let with_cpc = inventory::changed(cpm, "pricing = \"cpc\"\nprice_micros = 700_000");
     let server = Arc::new(Setup::default().inventory(with_cpc).clock().start().await);
     let mut units = Vec::new();
     for _ in 0..20 {

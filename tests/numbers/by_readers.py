@@ -53,11 +53,11 @@ def compare(checks, oracle, export, inventory):
     checks.none("readers: acknowledged <= counted <= sent", len(counted), bounds)
 
     billed, due = {}, {}
-    for flight, (bills, price) in prices(inventory).items():
-        what = "count(DISTINCT decision_id)" if bills == "click" else "count(*)"
+    for flight, (pricing, price) in prices(inventory).items():
+        what = "count(DISTINCT decision_id)" if pricing == "cpc" else "count(*)"
         ((paid, events),) = export.rows(
             f"SELECT coalesce(sum(billed_micros), 0)::BIGINT, {what} FILTER (kind = ? AND verdict = 'counted') "
-            "FROM events WHERE flight = ?", bills, flight,
+            "FROM events WHERE flight = ?", pricing, flight,
         )  # fmt: skip
         billed[flight], due[flight] = paid, events * price
     checks.same("prices: what was billed is what was counted, at the inventory's price", due, billed)

@@ -89,7 +89,7 @@ def prices(folder):
     found = {}
     for file in sorted(folder.glob("*.toml")):
         for flight in tomllib.loads(file.read_text()).get("flights", []):
-            price, bills = flight.get("price_micros", 0), flight["bills"]
+            price, pricing = flight.get("price_micros", 0), flight["pricing"]
             # Prices of impressions are per thousand.
-            found[flight["id"]] = (bills, price if bills == "click" else price // 1000)
+            found[flight["id"]] = (pricing, price if pricing == "cpc" else price // 1000)
     return found

@@ -6,7 +6,7 @@ use crate::adapters::openrtb::request::BidRequest;
 use crate::adapters::openrtb::request::CONTENT_TAXONOMY_1;
 use crate::adapters::openrtb::request::Imp;
 use crate::config::Settings;
-use crate::domain::event::BillOn;
+use crate::domain::event::Pricing;
 use crate::domain::money::Currency;
 use crate::http::public::reply::Fill;
 use crate::selection::choose::Win;
@@ -236,10 +236,10 @@ impl<'r> Auction<'r> {
 #[expect(clippy::cast_precision_loss, reason = "micros are below 2^53")]
 fn price(snapshot: &Snapshot, flight: &FlightRow) -> Option<f64> {
     let micros = snapshot.inventory.flights[flight.doc].price_micros.get();
-    let thousand = match flight.bills {
-        BillOn::Impression | BillOn::Viewable => micros as f64,
-        BillOn::Click => micros as f64 * snapshot.boosts.clicks_per_thousand,
-        BillOn::Flat => 0.0,
+    let thousand = match flight.pricing {
+        Pricing::Cpm | Pricing::Vcpm => micros as f64,
+        Pricing::Cpc => micros as f64 * snapshot.boosts.clicks_per_thousand,
+        Pricing::Flat => 0.0,
     };
     (thousand > 0.0).then_some(thousand.round() / MICROS)
 }

@@ -4,7 +4,7 @@ use crate::catalog::check::Findings;
 use crate::catalog::check::index::Index;
 use crate::domain::campaign::Clause;
 use crate::domain::campaign::Flight;
-use crate::domain::event::BillOn;
+use crate::domain::event::Pricing;
 use crate::domain::event::Tier;
 use crate::domain::inventory::Inventory;
 use crate::domain::region::Region;
@@ -33,26 +33,26 @@ pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Fin
 
 fn price(flight: &Flight, findings: &mut Findings) {
     let micros = flight.price_micros.get();
-    let pricing = flight.bills;
+    let pricing = flight.pricing;
     // A price per thousand must divide into whole micros per event.
-    let per_thousand = matches!(pricing, BillOn::Impression | BillOn::Viewable);
+    let per_thousand = matches!(pricing, Pricing::Cpm | Pricing::Vcpm);
     if per_thousand && micros % 1_000 != 0 {
         let reason = format!("must be a multiple of 1000 for pricing \"{pricing}\" (got {micros})");
         findings.add("price_micros", reason);
     }
-    if pricing == BillOn::Flat && micros != 0 {
+    if pricing == Pricing::Flat && micros != 0 {
         let reason = format!("must be left out for pricing \"{pricing}\" (got {micros})");
         findings.add("price_micros", reason);
     }
-    if pricing != BillOn::Flat && micros == 0 {
+    if pricing != Pricing::Flat && micros == 0 {
         let reason = format!("must be greater than 0 for pricing \"{pricing}\" (got 0)");
-        let help = format!("set a price, or write `pricing = \"{}\"`", BillOn::Flat);
+        let help = format!("set a price, or write `pricing = \"{}\"`", Pricing::Flat);
         findings.add_with_help("price_micros", reason, Some(help));
     }
-    if flight.tier == Tier::House && pricing != BillOn::Flat {
-        let flat = BillOn::Flat;
+    if flight.tier == Tier::House && pricing != Pricing::Flat {
+        let flat = Pricing::Flat;
         let reason = format!("must be \"{flat}\" for tier \"house\" (got \"{pricing}\")");
-        findings.add("bills", reason);
+        findings.add("pricing", reason);
     }
     if flight.copy_price_micros.is_some_and(|price| price.get() == 0) {
         findings.add("copy_price_micros", "must be greater than 0, or left out (got 0)");

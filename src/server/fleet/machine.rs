@@ -5,8 +5,8 @@ use super::MACHINES;
 use super::PARTITION;
 use super::UNREACHABLE_MS;
 use crate::domain::campaign::Budget;
-use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
+use crate::domain::event::Pricing;
 use crate::domain::event::Tier;
 use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
@@ -170,7 +170,7 @@ impl Machine {
             decided_at_ms: now_ms,
             day: i32::try_from(now_ms / 86_400_000).unwrap(),
             attribution: campaign.of.clone(),
-            bills: BillOn::Impression,
+            pricing: Pricing::Cpm,
             price: campaign.price,
             claimed: None,
         })

@@ -3,7 +3,7 @@
 use crate::catalog::edit;
 use crate::domain::creative::Creative;
 use crate::domain::creative::CreativeState;
-use crate::domain::event::BillOn;
+use crate::domain::event::Pricing;
 use crate::domain::event::Tier;
 use crate::domain::money::Currency;
 use crate::domain::money::Micros;
@@ -103,7 +103,7 @@ pub struct FlightOverview {
     /// Priority tier.
     pub tier: Tier,
     /// Pricing model.
-    pub bills: BillOn,
+    pub pricing: Pricing,
     /// Price: per thousand for `cpm` and `vcpm`, per event for `cpc`.
     pub price_micros: Micros,
     /// Whether the flight itself is paused.

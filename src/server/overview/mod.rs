@@ -198,7 +198,7 @@ impl OverviewContext<'_> {
             campaign: document.campaign.to_string(),
             advertiser: inventory.advertisers[row.advertiser].id.to_string(),
             tier: row.tier,
-            bills: row.bills,
+            pricing: row.pricing,
             price_micros: document.price_micros,
             stopped: document.is_stopped(),
             status: self.status(place),

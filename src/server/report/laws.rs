@@ -1,10 +1,10 @@
 //! Properties of reports, on generated histories.
 
 use super::*;
-use crate::domain::event::BillOn;
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
 use crate::domain::event::NoFill;
+use crate::domain::event::Pricing;
 use crate::domain::event::Tier;
 use crate::domain::money::Micros;
 use crate::ledger::Record;
@@ -65,7 +65,7 @@ prop_compose! {
             decided_at_ms: START_MS + decided,
             day: i32::try_from((START_MS + decided) / 86_400_000).unwrap(),
             attribution: of,
-            bills: BillOn::Impression,
+            pricing: Pricing::Cpm,
             price: Micros::try_from(price).unwrap(),
             claimed,
         }

@@ -35,7 +35,7 @@ pub(super) fn flight(flight: &FlightOverview, currency: &str) -> FlightRow {
     FlightRow {
         id: flight.id.clone(),
         state: labels::status(flight.status).to_owned(),
-        price: labels::price(flight.bills, flight.price_micros, currency),
+        price: labels::price(flight.pricing, flight.price_micros, currency),
         delivered: flight.delivered_impressions.to_string(),
         goal: goal.map(|goal| goal.to_string()).unwrap_or_default(),
         goal_raw: goal.map(|goal| (flight.delivered_impressions, goal)),

@@ -1,7 +1,7 @@
 //! Display texts of domain values, for advertisers.
 
-use crate::domain::event::BillOn;
 use crate::domain::event::InvalidReason;
+use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
 use crate::server::overview::document::FlightStatus;
 
@@ -45,12 +45,12 @@ pub(super) fn status(status: FlightStatus) -> &'static str {
 }
 
 /// A flight's price and pricing model.
-pub(super) fn price(bills: BillOn, price: Micros, currency: &str) -> String {
-    match bills {
-        BillOn::Impression => format!("{price} {currency} CPM"),
-        BillOn::Viewable => format!("{price} {currency} vCPM"),
-        BillOn::Click => format!("{price} {currency} CPC"),
-        BillOn::Flat => "flat fee".to_owned(),
+pub(super) fn price(pricing: Pricing, price: Micros, currency: &str) -> String {
+    match pricing {
+        Pricing::Cpm => format!("{price} {currency} CPM"),
+        Pricing::Vcpm => format!("{price} {currency} vCPM"),
+        Pricing::Cpc => format!("{price} {currency} CPC"),
+        Pricing::Flat => "flat fee".to_owned(),
     }
 }
 

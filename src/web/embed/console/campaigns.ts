@@ -16,7 +16,7 @@ interface Creative {
 interface Flight {
   id: string;
   tier?: string;
-  bills?: string;
+  pricing?: string;
   price_micros?: number;
   stopped?: boolean;
   status?: string;
@@ -136,10 +136,10 @@ const steps = (creative: Creative): HTMLElement => {
 /** Tier and price of a flight. */
 const terms = (flight: Flight, currency: string): HTMLElement => {
   const made = element("div", "", "named");
-  const each = PRICED_PER[flight.bills ?? ""] ?? plain(flight.bills);
+  const each = PRICED_PER[flight.pricing ?? ""] ?? plain(flight.pricing);
   const price = flight.price_micros
     ? `${money(flight.price_micros, currency)} per ${each}`
-    : plain(flight.bills);
+    : plain(flight.pricing);
   made.append(element("span", flight.tier), element("span", price, "dim small"));
   return made;
 };
