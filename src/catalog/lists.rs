@@ -6,8 +6,8 @@ use crate::domain::creative::Creative;
 use crate::domain::entity::EntityDoc;
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
+use crate::domain::party::Category;
 use crate::domain::party::Publisher;
-use crate::domain::party::Sector;
 use crate::domain::region::RegionGroup;
 use crate::domain::taxonomy::TopicDoc;
 use serde::Serialize;
@@ -88,7 +88,7 @@ lists! {
     topics: TopicDoc, |_| Vec::new();
     entities: EntityDoc, |_| Vec::new();
     regions: RegionGroup, |_| Vec::new();
-    sectors: Sector, declared;
+    categories: Category, declared;
     advertisers: Advertiser, declared;
     campaigns: Campaign, declared;
     flights: Flight, declared;

@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_flight_can_be_paused_in_an_invalid_inventory() {
         let mut broken = files::example();
-        broken.campaigns[0].sectors = vec!["no-such-sector".parse().unwrap()];
+        broken.campaigns[0].categories = vec!["no-such-category".parse().unwrap()];
         assert!(set(&broken, Pausable::Flight, "zahid-ai-europe", true).is_ok());
     }
 }

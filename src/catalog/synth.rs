@@ -138,7 +138,7 @@ fn party(inventory: &mut Inventory, generator: &mut Generator, number: usize) {
         stopped: false,
         held: false,
     });
-    let sector = if generator.chance(3) { "alcohol" } else { "software" };
+    let category = if generator.chance(3) { "alcohol" } else { "software" };
     inventory.campaigns.push(Campaign {
         id: id(&format!("campaign-{number}")),
         advertiser: id(&name),
@@ -146,7 +146,7 @@ fn party(inventory: &mut Inventory, generator: &mut Generator, number: usize) {
         on_behalf_of: None,
         paid_by: None,
         political: false,
-        sectors: vec![id(sector)],
+        categories: vec![id(category)],
         budget: Budget {
             lifetime_micros: Some(Micros::try_from(1_000_000_000_000).expect("in range")),
             daily_micros: None,

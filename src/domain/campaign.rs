@@ -6,11 +6,11 @@ use crate::domain::event::Pricing;
 use crate::domain::event::Tier;
 use crate::domain::id::AdvertiserId;
 use crate::domain::id::CampaignId;
+use crate::domain::id::CategoryId;
 use crate::domain::id::EntityId;
 use crate::domain::id::FlightId;
 use crate::domain::id::PlacementId;
 use crate::domain::id::PublisherId;
-use crate::domain::id::SectorId;
 use crate::domain::id::TopicId;
 use crate::domain::language::Language;
 use crate::domain::money::Micros;
@@ -45,7 +45,7 @@ pub struct Campaign {
     pub political: bool,
     /// Categories it belongs to.
     #[garde(length(min = 1, max = 8))]
-    pub sectors: Vec<SectorId>,
+    pub categories: Vec<CategoryId>,
     /// Spending limits. House campaigns have none.
     #[serde(default)]
     pub budget: Budget,

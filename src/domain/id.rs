@@ -106,7 +106,7 @@ ids! {
     /// A company, product, person or institution that a page can be about.
     EntityId;
     /// An advertiser category, for category allow and block lists.
-    SectorId;
+    CategoryId;
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use crate::domain::campaign::Flight;
 use crate::domain::creative::Creative;
 use crate::domain::entity::EntityDoc;
 use crate::domain::party::Advertiser;
+use crate::domain::party::Category;
 use crate::domain::party::Publisher;
-use crate::domain::party::Sector;
 use crate::domain::picture::Address;
 use crate::domain::picture::Source;
 use crate::domain::region::RegionGroup;
@@ -26,7 +26,7 @@ pub struct Inventory {
     /// Custom country groups, in addition to the built-in ones.
     pub regions: Vec<RegionGroup>,
     /// Advertiser categories.
-    pub sectors: Vec<Sector>,
+    pub categories: Vec<Category>,
     /// Advertisers.
     pub advertisers: Vec<Advertiser>,
     /// Campaigns and their budgets.
@@ -46,7 +46,7 @@ impl Inventory {
         self.topics.sort_by(|a, b| a.id.cmp(&b.id));
         self.entities.sort_by(|a, b| a.id.cmp(&b.id));
         self.regions.sort_by(|a, b| a.id.cmp(&b.id));
-        self.sectors.sort_by(|a, b| a.id.cmp(&b.id));
+        self.categories.sort_by(|a, b| a.id.cmp(&b.id));
         self.advertisers.sort_by(|a, b| a.id.cmp(&b.id));
         self.campaigns.sort_by(|a, b| a.id.cmp(&b.id));
         self.flights.sort_by(|a, b| a.id.cmp(&b.id));
@@ -59,7 +59,7 @@ impl Inventory {
         self.topics.append(&mut other.topics);
         self.entities.append(&mut other.entities);
         self.regions.append(&mut other.regions);
-        self.sectors.append(&mut other.sectors);
+        self.categories.append(&mut other.categories);
         self.advertisers.append(&mut other.advertisers);
         self.campaigns.append(&mut other.campaigns);
         self.flights.append(&mut other.flights);

@@ -1,10 +1,10 @@
 //! Advertisers, publishers with their placements, and advertiser categories.
 
 use crate::domain::id::AdvertiserId;
+use crate::domain::id::CategoryId;
 use crate::domain::id::EntityId;
 use crate::domain::id::PlacementId;
 use crate::domain::id::PublisherId;
-use crate::domain::id::SectorId;
 use crate::domain::id::TopicId;
 use crate::domain::money::Currency;
 use crate::domain::picture::Source;
@@ -87,7 +87,7 @@ pub struct Publisher {
     pub blocks: Blocks,
     /// Categories it accepts. Empty: those that need no permission.
     #[serde(default)]
-    pub sectors: Vec<SectorId>,
+    pub categories: Vec<CategoryId>,
     /// Which pages about an advertiser or its competitors exclude that advertiser's units.
     #[serde(default)]
     pub subject_conflict: SubjectConflict,
@@ -175,7 +175,7 @@ pub struct Blocks {
     /// Blocked advertisers.
     pub advertisers: Vec<AdvertiserId>,
     /// Blocked categories.
-    pub sectors: Vec<SectorId>,
+    pub categories: Vec<CategoryId>,
     /// Blocked entities: advertisers that are one of them or owned by one are not shown.
     pub entities: Vec<EntityId>,
 }
@@ -197,9 +197,9 @@ pub struct RevenueShare {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Sector {
+pub struct Category {
     /// Unique id.
-    pub id: SectorId,
+    pub id: CategoryId,
     /// Display name.
     #[garde(length(chars, min = 1, max = 60))]
     pub name: String,

@@ -87,10 +87,10 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
             .iter()
             .map(|advertiser| entities.of_id(advertiser.entity.as_ref()?))
             .collect(),
-        campaign_sectors: inventory
+        campaign_categories: inventory
             .campaigns
             .iter()
-            .map(|campaign| sectors(&inventory, &campaign.sectors))
+            .map(|campaign| categories(&inventory, &campaign.categories))
             .collect(),
         publisher_by_id: by_id(inventory.publishers.iter().map(|p| p.id.as_str())),
         creative_by_id: by_id(inventory.creatives.iter().map(|c| c.id.as_str())),
@@ -176,9 +176,9 @@ fn by_id<'a>(ids: impl Iterator<Item = &'a str>) -> HashMap<Box<str>, u32> {
     ids.map(Into::into).zip(0..).collect()
 }
 
-fn sectors(inventory: &Inventory, ids: &[crate::domain::id::SectorId]) -> Box<[usize]> {
-    let number = |id: &crate::domain::id::SectorId| {
-        place(&inventory.sectors, |sector| sector.id.as_str(), id.as_str())
+fn categories(inventory: &Inventory, ids: &[crate::domain::id::CategoryId]) -> Box<[usize]> {
+    let number = |id: &crate::domain::id::CategoryId| {
+        place(&inventory.categories, |category| category.id.as_str(), id.as_str())
     };
     ids.iter().filter_map(number).collect()
 }
@@ -199,7 +199,7 @@ fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<Fl
         .flat_map(|creative| &inventory.creatives[*creative as usize].styles)
         .fold(0, |bits, style| bits | style_bit(*style));
     let targeting = &flight.targeting;
-    let restricted = |sector: &&usize| inventory.sectors[**sector].restricted;
+    let restricted = |category: &&usize| inventory.categories[**category].restricted;
     let publisher =
         |id: &crate::domain::id::PublisherId| snapshot.publisher_by_id.get(id.as_str()).copied();
     Some(FlightRow {
@@ -220,7 +220,7 @@ fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<Fl
         price: Micros::try_from(flight.pricing.price_of_one(flight.price_micros)).ok()?,
         copy_price: flight.copy_price_micros.unwrap_or_default(),
         sponsor: snapshot.advertiser_entities[advertiser],
-        restricted_sectors: snapshot.campaign_sectors[campaign]
+        restricted_categories: snapshot.campaign_categories[campaign]
             .iter()
             .filter(restricted)
             .copied()
@@ -250,13 +250,13 @@ fn publisher_row(snapshot: &Snapshot, doc: usize) -> PublisherRow {
     PublisherRow {
         doc,
         blocked_advertisers: blocks.advertisers.iter().filter_map(advertiser).collect(),
-        blocked_sectors: sectors(inventory, &blocks.sectors),
+        blocked_categories: categories(inventory, &blocks.categories),
         blocked_entities: blocks
             .entities
             .iter()
             .filter_map(|id| snapshot.entities.of_id(id))
             .collect(),
-        allowed_sectors: sectors(inventory, &publisher.sectors),
+        allowed_categories: categories(inventory, &publisher.categories),
         conflict: publisher.subject_conflict,
         stopped_topics: publisher
             .all_stopped_topics()

@@ -56,7 +56,7 @@ fn latest(
         (Removed::Dates, &|left| {
             filter_each(context, at, left, |_, flight| context.is_running(flight))
         }),
-        (Removed::Sector, &|_| passing.permitted),
+        (Removed::Category, &|_| passing.permitted),
         (Removed::Conflict, &|_| passing.no_conflict),
         (Removed::Shown, &|_| passing.separated),
         (Removed::Blocked, &|left| not_rejected(context, at, &row::and(left, &passing.unblocked))),

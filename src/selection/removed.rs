@@ -20,7 +20,7 @@ string_enum! {
         /// Does not target the page's language.
         Language = "language",
         /// Its category is not allowed here.
-        Sector = "sector",
+        Category = "category",
         /// Does not target the page's topics.
         Topic = "topic",
         /// Does not target the page's entities.
@@ -76,7 +76,7 @@ impl Removed {
             Removed::Region => "it does not target the reader's region",
             Removed::PageRegion => "it does not target pages about this region",
             Removed::Language => "it does not target pages in this language",
-            Removed::Sector => "its category is not allowed on this site or in this country",
+            Removed::Category => "its category is not allowed on this site or in this country",
             Removed::Topic => "none of its topics is on the page, or one it excludes is",
             Removed::Entity => "none of its entities is on the page, or one it excludes is",
             Removed::Keyword => "none of its keywords is on the page, or one it excludes is",
@@ -104,7 +104,7 @@ impl Removed {
             Removed::Commercial => NoFill::HouseOnly,
             Removed::Sensitive => NoFill::SensitivePage,
             Removed::Conflict => NoFill::SubjectConflict,
-            Removed::Blocked | Removed::Sector => NoFill::PublisherBlocked,
+            Removed::Blocked | Removed::Category => NoFill::PublisherBlocked,
             Removed::Style => NoFill::StyleMismatch,
             Removed::Label => NoFill::LabelUnavailable,
             Removed::Budget | Removed::Masked => NoFill::BudgetsSpent,

@@ -134,7 +134,7 @@ impl SlotContext<'_> {
             (flight.regions.fits(viewer, in_region), Removed::Region),
             (flight.page_regions.fits(page_region.as_slice(), in_page_region), Removed::PageRegion),
             (flight.languages.fits(&[&page.language], Language::covers), Removed::Language),
-            (self.sector_allowed(flight), Removed::Sector),
+            (self.category_allowed(flight), Removed::Category),
             (flight.topics.fits(&page.topics, on_topic), Removed::Topic),
             (flight.entities.fits(&page.entities, on_entity), Removed::Entity),
             (
@@ -195,12 +195,12 @@ impl SlotContext<'_> {
     }
 
     /// Whether the publisher and the reader's country allow the flight's restricted categories.
-    pub fn sector_allowed(&self, flight: &FlightRow) -> bool {
+    pub fn category_allowed(&self, flight: &FlightRow) -> bool {
         let snapshot = self.snapshot();
-        flight.restricted_sectors.iter().all(|sector| {
-            let regions = &snapshot.inventory.sectors[*sector].regions;
+        flight.restricted_categories.iter().all(|category| {
+            let regions = &snapshot.inventory.categories[*category].regions;
             let here = |country| regions.iter().any(|r| snapshot.regions.covers(r, country));
-            self.publisher().allowed_sectors.contains(sector)
+            self.publisher().allowed_categories.contains(category)
                 && self.page.viewer.country.is_some_and(here)
         })
     }
@@ -270,9 +270,9 @@ impl Snapshot {
 
     /// Whether a publisher blocks a flight on all its pages.
     pub fn blocks(&self, publisher: &PublisherRow, flight: &FlightRow) -> bool {
-        let sectors = &self.campaign_sectors[flight.campaign];
+        let categories = &self.campaign_categories[flight.campaign];
         publisher.blocked_advertisers.contains(&flight.advertiser)
-            || publisher.blocked_sectors.iter().any(|sector| sectors.contains(sector))
+            || publisher.blocked_categories.iter().any(|category| categories.contains(category))
             || flight.sponsor.is_some_and(|sponsor| {
                 publisher.blocked_entities.iter().any(|e| self.entities.covers(*e, sponsor))
             })

@@ -59,7 +59,7 @@ pub struct Snapshot {
     /// The entity of each advertiser, by advertiser index.
     pub advertiser_entities: Vec<Option<EntityIx>>,
     /// Category indices of each campaign, by campaign index.
-    pub campaign_sectors: Vec<Box<[usize]>>,
+    pub campaign_categories: Vec<Box<[usize]>>,
     /// The scoring weights as logarithms.
     pub boosts: Boosts,
     /// The bitmap index over flights.
@@ -128,7 +128,7 @@ pub struct FlightRow {
     /// The entity of its advertiser.
     pub sponsor: Option<EntityIx>,
     /// Indices of its campaign's restricted categories.
-    pub restricted_sectors: Box<[usize]>,
+    pub restricted_categories: Box<[usize]>,
     /// Targeted page topics.
     pub topics: BoxedOrDefault<Resolved<TopicIx>>,
     /// Targeted page entities.
@@ -176,11 +176,11 @@ pub struct PublisherRow {
     /// Indices of the advertisers it blocks.
     pub blocked_advertisers: Box<[usize]>,
     /// Indices of the categories it blocks.
-    pub blocked_sectors: Box<[usize]>,
+    pub blocked_categories: Box<[usize]>,
     /// Entities it blocks as advertisers.
     pub blocked_entities: Box<[EntityIx]>,
     /// Indices of the restricted categories it allows.
-    pub allowed_sectors: Box<[usize]>,
+    pub allowed_categories: Box<[usize]>,
     /// Its subject conflict policy.
     pub conflict: SubjectConflict,
     /// Paused topics.

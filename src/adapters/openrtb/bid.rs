@@ -209,8 +209,8 @@ impl<'r> Auction<'r> {
 
     /// IAB categories of the campaign, by the `categories` setting.
     fn categories(&self, snapshot: &Snapshot, flight: &FlightRow) -> Vec<String> {
-        let sectors = snapshot.inventory.campaigns[flight.campaign].sectors.iter();
-        sectors
+        let categories = snapshot.inventory.campaigns[flight.campaign].categories.iter();
+        categories
             .filter_map(|id| self.settings.adapters.categories.get(id.as_str()))
             .flatten()
             .cloned()

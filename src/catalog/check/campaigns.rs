@@ -22,8 +22,12 @@ pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Fin
         ] {
             text.into_iter().for_each(|text| findings.required_text(field, text, 80));
         }
-        for (at, sector) in campaign.sectors.iter().enumerate() {
-            findings.reference(format_args!("sectors[{at}]"), sector.as_str(), &index.sectors);
+        for (at, category) in campaign.categories.iter().enumerate() {
+            findings.reference(
+                format_args!("categories[{at}]"),
+                category.as_str(),
+                &index.categories,
+            );
         }
         for (name, value) in &campaign.utm {
             if !name.strip_prefix("utm_").is_some_and(|rest| {

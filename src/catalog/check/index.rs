@@ -38,7 +38,7 @@ impl<'a, T> IdIndex<'a, T> {
 pub(super) struct Index<'a> {
     pub topics: IdIndex<'a, crate::domain::taxonomy::TopicDoc>,
     pub entities: IdIndex<'a, crate::domain::entity::EntityDoc>,
-    pub sectors: IdIndex<'a, crate::domain::party::Sector>,
+    pub categories: IdIndex<'a, crate::domain::party::Category>,
     pub advertisers: IdIndex<'a, Advertiser>,
     pub campaigns: IdIndex<'a, Campaign>,
     pub flights: IdIndex<'a, Flight>,
@@ -57,7 +57,7 @@ impl<'a> Index<'a> {
         Index {
             topics: IdIndex::new("topic", &inventory.topics, |one| one.id.as_str()),
             entities: IdIndex::new("entity", &inventory.entities, |one| one.id.as_str()),
-            sectors: IdIndex::new("category", &inventory.sectors, |one| one.id.as_str()),
+            categories: IdIndex::new("category", &inventory.categories, |one| one.id.as_str()),
             advertisers: IdIndex::new("advertiser", &inventory.advertisers, |one| one.id.as_str()),
             campaigns: IdIndex::new("campaign", &inventory.campaigns, |one| one.id.as_str()),
             flights: IdIndex::new("flight", &inventory.flights, |one| one.id.as_str()),

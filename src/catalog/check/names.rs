@@ -88,10 +88,10 @@ fn regions(inventory: &Inventory, findings: &mut Findings) {
             findings.add("members", "must not be empty");
         }
     }
-    for sector in &inventory.sectors {
-        findings.begin("sectors", sector.id.as_str());
-        findings.visible_text("name", &sector.name);
-        for (at, region) in sector.regions.iter().enumerate() {
+    for category in &inventory.categories {
+        findings.begin("categories", category.id.as_str());
+        findings.visible_text("name", &category.name);
+        for (at, region) in category.regions.iter().enumerate() {
             findings.region(format_args!("regions[{at}]"), region, &regions);
         }
     }

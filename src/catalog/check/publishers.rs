@@ -77,16 +77,16 @@ pub fn check_url_prefix(prefix: &str) -> Result<(), String> {
 }
 
 fn blocks(publisher: &Publisher, index: &Index<'_>, findings: &mut Findings) {
-    for (at, sector) in publisher.sectors.iter().enumerate() {
-        findings.reference(format_args!("sectors[{at}]"), sector.as_str(), &index.sectors);
+    for (at, category) in publisher.categories.iter().enumerate() {
+        findings.reference(format_args!("categories[{at}]"), category.as_str(), &index.categories);
     }
     let blocks = &publisher.blocks;
     for (at, id) in blocks.advertisers.iter().enumerate() {
         let field = format_args!("blocks.advertisers[{at}]");
         findings.reference(field, id.as_str(), &index.advertisers);
     }
-    for (at, id) in blocks.sectors.iter().enumerate() {
-        findings.reference(format_args!("blocks.sectors[{at}]"), id.as_str(), &index.sectors);
+    for (at, id) in blocks.categories.iter().enumerate() {
+        findings.reference(format_args!("blocks.categories[{at}]"), id.as_str(), &index.categories);
     }
     for (at, id) in blocks.entities.iter().enumerate() {
         findings.reference(format_args!("blocks.entities[{at}]"), id.as_str(), &index.entities);

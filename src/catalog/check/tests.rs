@@ -158,8 +158,12 @@ fn a_campaign_must_not_be_political_and_must_declare_a_category() {
         &[
             ("political = false", "political = true", "campaigns[0].political: must be false"),
             ("political = false\n", "", "missing field `political`"),
-            ("sectors = [\"software\"]", "sectors = [\"sofware\"]", "did you mean `software`?"),
-            ("sectors = [\"software\"]", "sectors = []", "sectors: length"),
+            (
+                "categories = [\"software\"]",
+                "categories = [\"sofware\"]",
+                "did you mean `software`?",
+            ),
+            ("categories = [\"software\"]", "categories = []", "categories: length"),
             ("utm_source", "source", "utm: must have keys of the form utm_[a-z_]+ (got `source`)"),
             ("paid_by = \"Zahid Hosting GmbH\"", "paid_by = \" \"", "paid_by: must not be empty"),
         ],

@@ -5,8 +5,8 @@ use crate::domain::campaign::Flight;
 use crate::domain::creative::Creative;
 use crate::domain::entity::EntityDoc;
 use crate::domain::party::Advertiser;
+use crate::domain::party::Category;
 use crate::domain::party::Publisher;
-use crate::domain::party::Sector;
 use crate::domain::region::RegionGroup;
 use crate::domain::taxonomy::TopicDoc;
 use crate::http::openapi::schemas::Schemas;
@@ -19,7 +19,7 @@ pub(super) fn input(schemas: &mut Schemas) -> Value {
         schemas.input::<TopicDoc>(),
         schemas.input::<EntityDoc>(),
         schemas.input::<RegionGroup>(),
-        schemas.input::<Sector>(),
+        schemas.input::<Category>(),
         schemas.input::<Advertiser>(),
         schemas.input::<Campaign>(),
         schemas.input::<Flight>(),
@@ -34,7 +34,7 @@ pub(super) fn output(schemas: &mut Schemas) -> Value {
         schemas.output::<TopicDoc>(),
         schemas.output::<EntityDoc>(),
         schemas.output::<RegionGroup>(),
-        schemas.output::<Sector>(),
+        schemas.output::<Category>(),
         schemas.output::<Advertiser>(),
         schemas.output::<Campaign>(),
         schemas.output::<Flight>(),

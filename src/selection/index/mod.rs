@@ -238,19 +238,21 @@ fn blocked(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
 fn restricted(snapshot: &Snapshot) -> Vec<(u32, &[usize])> {
     let flights = (0u32..).zip(&snapshot.flights);
     flights
-        .filter(|(_, flight)| !flight.restricted_sectors.is_empty())
-        .map(|(place, flight)| (place, &*flight.restricted_sectors))
+        .filter(|(_, flight)| !flight.restricted_categories.is_empty())
+        .map(|(place, flight)| (place, &*flight.restricted_categories))
         .collect()
 }
 
 fn unpermitted(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
     let restricted = restricted(snapshot);
     let mut known: HashMap<&[usize], Option<Row>> = HashMap::new();
-    let publishers = snapshot.publishers.iter().map(|publisher| &*publisher.allowed_sectors);
+    let publishers = snapshot.publishers.iter().map(|publisher| &*publisher.allowed_categories);
     publishers
         .map(|allowed| {
-            let denied = |sectors: &[usize]| sectors.iter().any(|sector| !allowed.contains(sector));
-            let flights = restricted.iter().filter(|(_, sectors)| denied(sectors));
+            let denied = |categories: &[usize]| {
+                categories.iter().any(|category| !allowed.contains(category))
+            };
+            let flights = restricted.iter().filter(|(_, categories)| denied(categories));
             known.entry(allowed).or_insert_with(|| pool.row(flights.map(|(at, _)| *at))).clone()
         })
         .collect()
@@ -262,16 +264,17 @@ fn unlawful(pool: &mut Pool, snapshot: &Snapshot) -> Vec<Option<Row>> {
     let countries = snapshot.regions.countries().map(Some).chain([None]);
     countries
         .map(|country| {
-            let regions = snapshot.inventory.sectors.iter().map(|sector| &sector.regions);
+            let regions = snapshot.inventory.categories.iter().map(|category| &category.regions);
             let lawful = |regions: &Vec<Region>| {
                 country.is_some_and(|c| regions.iter().any(|r| snapshot.regions.covers(r, c)))
             };
             let lawful: Vec<bool> = regions.map(lawful).collect();
-            let denied = |sectors: &[usize]| sectors.iter().any(|sector| !lawful[*sector]);
+            let denied =
+                |categories: &[usize]| categories.iter().any(|category| !lawful[*category]);
             if let Some(row) = known.get(&lawful) {
                 return row.clone();
             }
-            let flights = restricted.iter().filter(|(_, sectors)| denied(sectors));
+            let flights = restricted.iter().filter(|(_, categories)| denied(categories));
             let row = pool.row(flights.map(|(at, _)| *at));
             known.insert(lawful, row.clone());
             row

@@ -160,7 +160,7 @@ const fn remedy(stage: Removed) -> &'static str {
         Removed::Region => "the flight's regions must include the reader's country",
         Removed::PageRegion => "the flight's page regions must include the page's region",
         Removed::Language => "the flight's languages must include the page's language",
-        Removed::Sector => "the publisher and the country must allow the advertiser's category",
+        Removed::Category => "the publisher and the country must allow the advertiser's category",
         Removed::Topic => "the flight must target a topic of the page or a parent of one",
         Removed::Entity => "the flight must target an entity of the page or its owner",
         Removed::Keyword => "the flight must target a keyword of the page",
