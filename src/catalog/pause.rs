@@ -44,30 +44,30 @@ pub fn set(
     inventory: &Inventory,
     what: Pausable,
     id: &str,
-    stopped: bool,
+    paused: bool,
 ) -> Result<Inventory, EditError> {
     let mut new = inventory.clone();
     let (by_operator, by_file) = match what {
         Pausable::Advertiser => {
             let found = find::<Advertiser>(&mut new, id)?;
-            (&mut found.held, &mut found.stopped)
+            (&mut found.held, &mut found.paused)
         }
         Pausable::Campaign => {
             let found = find::<Campaign>(&mut new, id)?;
-            (&mut found.held, &mut found.stopped)
+            (&mut found.held, &mut found.paused)
         }
         Pausable::Flight => {
             let found = find::<Flight>(&mut new, id)?;
-            (&mut found.held, &mut found.stopped)
+            (&mut found.held, &mut found.paused)
         }
         Pausable::Publisher => {
             let found = find::<Publisher>(&mut new, id)?;
-            (&mut found.held.site, &mut found.stopped)
+            (&mut found.held.site, &mut found.paused)
         }
     };
     // Resuming also clears a pause from a file; the file sets it again when it is applied again.
-    *by_operator = stopped;
-    *by_file &= stopped;
+    *by_operator = paused;
+    *by_file &= paused;
     Ok(new)
 }
 
@@ -76,7 +76,7 @@ pub fn set_site_part(
     inventory: &Inventory,
     publisher: &str,
     part: &SitePart,
-    stopped: bool,
+    paused: bool,
 ) -> Result<Inventory, EditError> {
     let mut new = inventory.clone();
     let invalid = |field: &str, reason: String| {
@@ -88,23 +88,23 @@ pub fn set_site_part(
     let site = find::<Publisher>(&mut new, publisher)?;
     match part {
         SitePart::Site => {
-            site.held.site = stopped;
-            site.stopped &= stopped;
+            site.held.site = paused;
+            site.paused &= paused;
         }
         SitePart::Path(prefix) => {
-            check_url_prefix(prefix).map_err(|reason| invalid("stopped_paths", reason))?;
-            set_entry(&mut site.held.paths, prefix, stopped);
-            if !stopped {
-                set_entry(&mut site.stopped_paths, prefix, false);
+            check_url_prefix(prefix).map_err(|reason| invalid("paused_paths", reason))?;
+            set_entry(&mut site.held.paths, prefix, paused);
+            if !paused {
+                set_entry(&mut site.paused_paths, prefix, false);
             }
         }
         SitePart::Topic(topic) => {
-            if stopped && !known(topic) {
-                return Err(invalid("stopped_topics", format!("unknown topic `{topic}`")));
+            if paused && !known(topic) {
+                return Err(invalid("paused_topics", format!("unknown topic `{topic}`")));
             }
-            set_entry(&mut site.held.topics, topic, stopped);
-            if !stopped {
-                set_entry(&mut site.stopped_topics, topic, false);
+            set_entry(&mut site.held.topics, topic, paused);
+            if !paused {
+                set_entry(&mut site.paused_topics, topic, false);
             }
         }
     }
@@ -172,18 +172,18 @@ mod tests {
     #[test]
     fn applying_files_keeps_the_operators_pauses_and_replaces_the_files_own() {
         let example = files::example();
-        let mut stopped = set(&example, Pausable::Flight, "zahid-ai-europe", true).unwrap();
+        let mut paused = set(&example, Pausable::Flight, "zahid-ai-europe", true).unwrap();
         let topic = SitePart::Topic("food".parse().unwrap());
-        stopped = set_site_part(&stopped, "kitchen-journal", &topic, true).unwrap();
-        stopped.advertisers[0].stopped = true;
+        paused = set_site_part(&paused, "kitchen-journal", &topic, true).unwrap();
+        paused.advertisers[0].paused = true;
 
         let mut applied = example.clone();
-        carry(&stopped, &mut applied);
+        carry(&paused, &mut applied);
 
-        stopped.advertisers[0].stopped = false;
-        assert_eq!(applied, stopped);
+        paused.advertisers[0].paused = false;
+        assert_eq!(applied, paused);
         let mut empty = Inventory::default();
-        carry(&stopped, &mut empty);
+        carry(&paused, &mut empty);
         assert_eq!(empty, Inventory::default());
     }
 
@@ -196,10 +196,10 @@ mod tests {
             (Pausable::Flight, "zahid-ai-europe"),
             (Pausable::Publisher, "eu-tech-news"),
         ] {
-            let stopped = set(&example, what, id, true).unwrap();
-            assert_ne!(stopped, example, "{what}");
-            assert_eq!(set(&stopped, what, id, true).unwrap(), stopped, "idempotent");
-            assert_eq!(set(&stopped, what, id, false).unwrap(), example, "{what}");
+            let paused = set(&example, what, id, true).unwrap();
+            assert_ne!(paused, example, "{what}");
+            assert_eq!(set(&paused, what, id, true).unwrap(), paused, "idempotent");
+            assert_eq!(set(&paused, what, id, false).unwrap(), example, "{what}");
             assert!(matches!(set(&example, what, "x", true), Err(EditError::NotFound { .. })));
         }
     }
@@ -213,10 +213,10 @@ mod tests {
             SitePart::Path("https://news.example/live".into()),
             SitePart::Topic("rust".parse().unwrap()),
         ] {
-            let stopped = set_site_part(&example, "eu-tech-news", &part, true).unwrap();
-            assert_ne!(stopped, example);
-            assert_eq!(check::inventory(&stopped), []);
-            assert_eq!(set_site_part(&stopped, "eu-tech-news", &part, false).unwrap(), example);
+            let paused = set_site_part(&example, "eu-tech-news", &part, true).unwrap();
+            assert_ne!(paused, example);
+            assert_eq!(check::inventory(&paused), []);
+            assert_eq!(set_site_part(&paused, "eu-tech-news", &part, false).unwrap(), example);
         }
     }
 

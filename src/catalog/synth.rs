@@ -135,7 +135,7 @@ fn party(inventory: &mut Inventory, generator: &mut Generator, number: usize) {
         currency: id("EUR"),
         time_zone: Zone::utc(),
         allow_http: false,
-        stopped: false,
+        paused: false,
         held: false,
     });
     let category = if generator.chance(3) { "alcohol" } else { "software" };
@@ -152,7 +152,7 @@ fn party(inventory: &mut Inventory, generator: &mut Generator, number: usize) {
             daily_micros: None,
         },
         utm: std::collections::BTreeMap::new(),
-        stopped: false,
+        paused: false,
         held: false,
     });
 }
@@ -176,7 +176,7 @@ fn flight(inventory: &mut Inventory, generator: &mut Generator, number: usize, a
         pacing: Pacing::Asap,
         targeting: targeting(inventory, generator),
         accepts_sensitive: generator.chance(10),
-        stopped: generator.chance(1),
+        paused: generator.chance(1),
         held: false,
     });
     inventory.creatives.push(Creative {

@@ -46,7 +46,7 @@ pub struct StateChange {
     /// Flights no longer paced.
     pub unpaced: Vec<u32>,
     /// Flights newly paused.
-    pub stopped: Vec<u32>,
+    pub paused: Vec<u32>,
     /// Flights resumed.
     pub resumed: Vec<u32>,
 }
@@ -67,7 +67,7 @@ impl StateChange {
     /// The change from `from` to `to`.
     pub fn between(from: &State, to: &State) -> StateChange {
         let (spent, unspent) = sorted_difference(&from.spent, &to.spent);
-        let (stopped, resumed) = sorted_difference(&from.stopped, &to.stopped);
+        let (paused, resumed) = sorted_difference(&from.paused, &to.paused);
         let positions =
             |list: &[(u32, u32)]| list.iter().map(|(place, _)| *place).collect::<Vec<_>>();
         StateChange {
@@ -76,7 +76,7 @@ impl StateChange {
             unspent,
             paced: only_in_first(&to.paced, &from.paced),
             unpaced: sorted_difference(&positions(&from.paced), &positions(&to.paced)).1,
-            stopped,
+            paused,
             resumed,
         }
     }
@@ -89,7 +89,7 @@ impl StateChange {
             list.sort_unstable();
         };
         merge(&mut state.spent, &self.spent, &self.unspent);
-        merge(&mut state.stopped, &self.stopped, &self.resumed);
+        merge(&mut state.paused, &self.paused, &self.resumed);
         state.paced.retain(|(place, _)| {
             !self.unpaced.contains(place) && !self.paced.iter().any(|(new, _)| new == place)
         });
@@ -154,14 +154,14 @@ mod tests {
     prop_compose! {
         fn state(number: u64)(
             spent in prop::collection::btree_set(0u32..40, 0..20),
-            stopped in prop::collection::btree_set(0u32..40, 0..20),
+            paused in prop::collection::btree_set(0u32..40, 0..20),
             paced in prop::collection::btree_map(0u32..40, 0u32..3, 0..20),
         ) -> State {
             State {
                 number,
                 spent: spent.into_iter().collect(),
                 paced: paced.into_iter().collect(),
-                stopped: stopped.into_iter().collect(),
+                paused: paused.into_iter().collect(),
             }
         }
     }

@@ -29,7 +29,7 @@ fn page() -> Page {
         language: "en".parse().unwrap(),
         commercial: Commercial::Allow,
         sensitive: false,
-        stopped: false,
+        paused: false,
         shown: SmallVec::new(),
         viewer: Viewer { country: "DE".parse().ok(), basis: RegionBasis::Declared },
         slots: SmallVec::new(),

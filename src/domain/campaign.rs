@@ -55,7 +55,7 @@ pub struct Campaign {
     pub utm: BTreeMap<String, String>,
     /// Paused in a file: nothing of this campaign is served.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub stopped: bool,
+    pub paused: bool,
     /// Paused by an operator until resumed. Inventory files neither set nor clear it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
@@ -120,7 +120,7 @@ pub struct Flight {
     pub accepts_sensitive: bool,
     /// Paused in a file: not served.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub stopped: bool,
+    pub paused: bool,
     /// Paused by an operator until resumed. Inventory files neither set nor clear it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
@@ -201,14 +201,14 @@ impl Pricing {
 
 impl Campaign {
     /// Whether it is paused, in a file or by an operator.
-    pub fn is_stopped(&self) -> bool {
-        self.stopped || self.held
+    pub fn is_paused(&self) -> bool {
+        self.paused || self.held
     }
 }
 
 impl Flight {
     /// Whether it is paused, in a file or by an operator.
-    pub fn is_stopped(&self) -> bool {
-        self.stopped || self.held
+    pub fn is_paused(&self) -> bool {
+        self.paused || self.held
     }
 }

@@ -40,7 +40,7 @@ string_enum! {
         /// A test decision.
         Test = "test",
         /// The flight or publisher was paused when the event was received.
-        Stopped = "stopped",
+        Paused = "paused",
         /// Reached the ledger too late to check it for duplicates.
         Late = "late",
         /// Later credited as invalid traffic.
@@ -138,7 +138,7 @@ string_enum! {
         /// The publisher has no such placement.
         UnknownPlacement = "unknown_placement",
         /// The site, section or topic is paused.
-        Stopped = "stopped",
+        Paused = "paused",
         /// The inventory is older than the allowed maximum.
         StaleTooOld = "stale_too_old",
         /// The server is shedding load.

@@ -45,7 +45,7 @@ pub struct Advertiser {
     pub allow_http: bool,
     /// Paused in a file: nothing of this advertiser is served.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub stopped: bool,
+    pub paused: bool,
     /// Paused by an operator until resumed. Inventory files neither set nor clear it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
@@ -97,13 +97,13 @@ pub struct Publisher {
     pub revenue_share: Vec<RevenueShare>,
     /// Paused in a file: nothing is served on this site.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub stopped: bool,
+    pub paused: bool,
     /// URL prefixes paused in a file: nothing is served below them.
     #[serde(default)]
-    pub stopped_paths: Vec<String>,
+    pub paused_paths: Vec<String>,
     /// Topics paused in a file: nothing is served on pages about them or their descendants.
     #[serde(default)]
-    pub stopped_topics: Vec<TopicId>,
+    pub paused_topics: Vec<TopicId>,
     /// What an operator paused, until resumed.
     #[serde(default, skip_serializing_if = "Held::is_nothing")]
     pub held: Held,
@@ -111,8 +111,8 @@ pub struct Publisher {
 
 impl Advertiser {
     /// Whether it is paused, in a file or by an operator.
-    pub fn is_stopped(&self) -> bool {
-        self.stopped || self.held
+    pub fn is_paused(&self) -> bool {
+        self.paused || self.held
     }
 }
 
@@ -137,18 +137,18 @@ impl Held {
 
 impl Publisher {
     /// Whether the whole site is paused, in a file or by an operator.
-    pub fn is_stopped(&self) -> bool {
-        self.stopped || self.held.site
+    pub fn is_paused(&self) -> bool {
+        self.paused || self.held.site
     }
 
     /// All paused URL prefixes, in files or by an operator.
-    pub fn all_stopped_paths(&self) -> impl Iterator<Item = &str> {
-        self.stopped_paths.iter().chain(&self.held.paths).map(String::as_str)
+    pub fn all_paused_paths(&self) -> impl Iterator<Item = &str> {
+        self.paused_paths.iter().chain(&self.held.paths).map(String::as_str)
     }
 
     /// All paused topics, in files or by an operator.
-    pub fn all_stopped_topics(&self) -> impl Iterator<Item = &TopicId> {
-        self.stopped_topics.iter().chain(&self.held.topics)
+    pub fn all_paused_topics(&self) -> impl Iterator<Item = &TopicId> {
+        self.paused_topics.iter().chain(&self.held.topics)
     }
 }
 

@@ -139,7 +139,7 @@ pub fn choose(request: &Request<'_>, slot: usize, taken: &Taken) -> Outcome {
 /// The reason for leaving a slot empty regardless of the inventory, if there is one.
 pub fn early_no_fill(context: &SlotContext<'_>) -> Option<NoFill> {
     let rules = [
-        (context.page.stopped, NoFill::Stopped),
+        (context.page.paused, NoFill::Paused),
         (context.slot.placement.is_none(), NoFill::UnknownPlacement),
         (context.page.commercial == Commercial::None, NoFill::CommercialOff),
         (!context.labelled(), NoFill::LabelUnavailable),

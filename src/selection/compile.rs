@@ -211,9 +211,9 @@ fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<Fl
         starts_ms: unix_ms(flight.starts, i64::MIN),
         ends_ms: unix_ms(flight.ends, i64::MAX),
         ln_static: snapshot.boosts.ln_static(flight.weight, flight.pricing, flight.price_micros),
-        stopped: flight.is_stopped()
-            || owner.is_stopped()
-            || payer.is_stopped()
+        paused: flight.is_paused()
+            || owner.is_paused()
+            || payer.is_paused()
             || creatives.is_empty(),
         accepts_sensitive: flight.accepts_sensitive,
         pricing: flight.pricing,
@@ -258,8 +258,8 @@ fn publisher_row(snapshot: &Snapshot, doc: usize) -> PublisherRow {
             .collect(),
         allowed_categories: categories(inventory, &publisher.categories),
         conflict: publisher.subject_conflict,
-        stopped_topics: publisher
-            .all_stopped_topics()
+        paused_topics: publisher
+            .all_paused_topics()
             .filter_map(|id| snapshot.taxonomy.of_id(id))
             .collect(),
         placements: publisher

@@ -50,7 +50,7 @@ fn latest(
     let house_only = context.page.commercial == Commercial::HouseOnly;
     let house = row::between(&snapshot.tiers[Tier::House as usize], at);
     let stages: [(Removed, Stage<'_>); 10] = [
-        (Removed::Stopped, &|_| row::and(&snapshot.index.live[at], &listed(&state.stopped))),
+        (Removed::Paused, &|_| row::and(&snapshot.index.live[at], &listed(&state.paused))),
         (Removed::Commercial, &|_| if house_only { house } else { *all }),
         (Removed::Sensitive, &|_| passing.sensitive),
         (Removed::Dates, &|left| {

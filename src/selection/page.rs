@@ -92,7 +92,7 @@ pub struct Page {
     /// Whether it declared itself sensitive or one of its topics is.
     pub sensitive: bool,
     /// Whether its site, path or a topic of it is paused.
-    pub stopped: bool,
+    pub paused: bool,
     /// Indices of the creatives already shown in this page view.
     pub shown: SmallVec<[u32; 4]>,
     /// The reader's location.

@@ -6,7 +6,7 @@ string_enum! {
     /// The stage that filtered a flight, in evaluation order.
     Removed {
         /// The flight, its campaign or its advertiser is paused, or it has no live creative.
-        Stopped = "stopped",
+        Paused = "paused",
         /// The page accepts house units only.
         Commercial = "commercial",
         /// The page is sensitive and the flight does not accept that.
@@ -65,7 +65,7 @@ impl Removed {
     /// The reason as a sentence about the flight, for explain.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Removed::Stopped => {
+            Removed::Paused => {
                 "it, its campaign or its advertiser is paused, or it has no live creative"
             }
             Removed::Commercial => {

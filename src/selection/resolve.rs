@@ -174,11 +174,11 @@ pub fn page(
         publisher,
         sensitive: !input.sensitive.is_empty()
             || topics.iter().any(|topic| snapshot.taxonomy.sensitive(*topic)),
-        stopped: document.is_stopped()
+        paused: document.is_paused()
             || topics.iter().any(|topic| {
-                row.stopped_topics.iter().any(|outer| snapshot.taxonomy.covers(*outer, *topic))
+                row.paused_topics.iter().any(|outer| snapshot.taxonomy.covers(*outer, *topic))
             })
-            || input.url.as_deref().is_some_and(|url| stopped(document.all_stopped_paths(), url)),
+            || input.url.as_deref().is_some_and(|url| paused(document.all_paused_paths(), url)),
         region: input.region.as_deref().and_then(|region| region.parse::<Region>().ok()),
         language: language.unwrap_or_else(|| document.language.clone()),
         commercial: input.commercial,
@@ -209,7 +209,7 @@ fn viewer(publisher: &PublisherRow, signals: Sightings) -> Viewer {
 }
 
 /// Whether a URL, or its path, starts with a paused prefix.
-fn stopped<'a>(mut prefixes: impl Iterator<Item = &'a str>, url: &str) -> bool {
+fn paused<'a>(mut prefixes: impl Iterator<Item = &'a str>, url: &str) -> bool {
     let bare = url.split(['?', '#']).next().unwrap_or(url);
     let path = bare
         .split_once("://")

@@ -127,7 +127,7 @@ impl SlotContext<'_> {
         let at = u32::try_from(place).unwrap_or(u32::MAX);
         let spent = &self.world.state.spent;
         [
-            (!flight.stopped && !self.stopped_since(place), Removed::Stopped),
+            (!flight.paused && !self.paused_since(place), Removed::Paused),
             (open, Removed::Commercial),
             (!page.sensitive || flight.accepts_sensitive, Removed::Sensitive),
             (self.is_running(flight), Removed::Dates),
@@ -189,9 +189,9 @@ impl SlotContext<'_> {
         flight.starts_ms <= self.now_ms && self.now_ms < flight.ends_ms
     }
 
-    fn stopped_since(&self, place: usize) -> bool {
+    fn paused_since(&self, place: usize) -> bool {
         let at = u32::try_from(place).unwrap_or(u32::MAX);
-        self.world.state.stopped.binary_search(&at).is_ok()
+        self.world.state.paused.binary_search(&at).is_ok()
     }
 
     /// Whether the publisher and the reader's country allow the flight's restricted categories.

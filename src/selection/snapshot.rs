@@ -116,7 +116,7 @@ pub struct FlightRow {
     /// Logarithm of weight and price.
     pub ln_static: Q32,
     /// Whether it, its campaign or its advertiser is paused, or it has no live creative.
-    pub stopped: bool,
+    pub paused: bool,
     /// Whether it may run on sensitive pages.
     pub accepts_sensitive: bool,
     /// The pricing model.
@@ -184,7 +184,7 @@ pub struct PublisherRow {
     /// Its subject conflict policy.
     pub conflict: SubjectConflict,
     /// Paused topics.
-    pub stopped_topics: Box<[TopicIx]>,
+    pub paused_topics: Box<[TopicIx]>,
     /// Placements: id and styles, in document order.
     pub placements: Box<[(Box<str>, Vec<Style>)]>,
     /// Country assumed for readers whose country is unknown.
@@ -211,7 +211,7 @@ pub struct State {
     /// units of 2^-32. Other flights are not throttled.
     pub paced: Vec<(u32, u32)>,
     /// Flights paused since the snapshot was compiled, as sorted ranks.
-    pub stopped: Vec<u32>,
+    pub paused: Vec<u32>,
 }
 
 /// A snapshot and its current state.
@@ -231,7 +231,7 @@ impl World {
     pub fn new(snapshot: std::sync::Arc<Snapshot>, state: State) -> World {
         let within = |place: &u32| (*place as usize) < snapshot.flights.len();
         let mut available = snapshot.index.live.clone();
-        for place in state.spent.iter().chain(&state.stopped).copied().filter(within) {
+        for place in state.spent.iter().chain(&state.paused).copied().filter(within) {
             row::clear(&mut available, place);
         }
         let mut to_check = snapshot.index.dated.clone();

@@ -176,7 +176,7 @@ impl Server {
         let attribution = attribution::of(&unit_key(token), snapshot)?;
         let signals = Signals {
             test: token.test,
-            stopped: self.stopped(&attribution),
+            paused: self.paused(&attribution),
             out_of_region: out_of_region(snapshot, flight, token, context.country),
             ..context.signals
         };
@@ -248,12 +248,12 @@ impl Server {
     }
 
     /// Whether the flight or the publisher is paused now, regardless of its status at the decision.
-    fn stopped(&self, of: &Attribution) -> bool {
+    fn paused(&self, of: &Attribution) -> bool {
         let live = self.live();
         let snapshot = live.snapshot();
         let publisher = snapshot.publisher_by_id.get(&of.publisher).is_some_and(|number| {
             let row = &snapshot.publishers[*number as usize];
-            snapshot.inventory.publishers[row.doc].is_stopped()
+            snapshot.inventory.publishers[row.doc].is_paused()
         });
         let id = |flight: &FlightRow| snapshot.inventory.flights[flight.doc].id.as_str();
         let creative = snapshot.creative_by_id.get(&of.creative).and_then(|number| {
@@ -262,7 +262,7 @@ impl Server {
         });
         let flight = creative.is_none_or(|(place, flight)| {
             let at = u32::try_from(place).unwrap_or(u32::MAX);
-            flight.stopped || live.world.state.stopped.binary_search(&at).is_ok()
+            flight.paused || live.world.state.paused.binary_search(&at).is_ok()
         });
         publisher || flight
     }

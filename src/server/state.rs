@@ -62,7 +62,7 @@ impl Server {
         if spent == old.spent && paced == old.paced {
             return;
         }
-        let state = State { number: *next, spent, paced, stopped: old.stopped.clone() };
+        let state = State { number: *next, spent, paced, paused: old.paused.clone() };
         *next += 1;
         self.log.state(&state);
         self.live.store(Arc::new(live.with_state(state)));
@@ -83,7 +83,7 @@ impl Server {
             number: *next,
             spent: fresh.spent(self.lease_terms().as_ref(), now_ms),
             paced: paced(&fresh, now_ms),
-            stopped: Vec::new(),
+            paused: Vec::new(),
         };
         *next += 1;
         let live = fresh.with_state(state);

@@ -152,7 +152,7 @@ pub static RULES: &[Rule] = &[
         |signals, site| signals.is_foreign_origin(site),
     )
     .controlled_by("on when the publisher lists origins and the request has one", &[]),
-    request("stopped", Stopped, "the flight or the publisher is paused", |signals, _| signals.stopped),
+    request("paused", Paused, "the flight or the publisher is paused", |signals, _| signals.paused),
     request(
         "out_of_region",
         OutOfRegion,

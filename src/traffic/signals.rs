@@ -33,7 +33,7 @@ pub struct Signals<'a> {
     /// Whether the decision is a test.
     pub test: bool,
     /// Whether the flight or the publisher is paused.
-    pub stopped: bool,
+    pub paused: bool,
     /// Whether the observed country contradicts the one the unit was chosen for.
     pub out_of_region: bool,
 }
@@ -139,7 +139,7 @@ mod tests {
         referer: None,
         datacenter: false,
         test: false,
-        stopped: false,
+        paused: false,
         out_of_region: false,
     };
 
@@ -228,7 +228,7 @@ mod tests {
             agent: None,
             head: true,
             origin: Some("https://evil.example"),
-            stopped: true,
+            paused: true,
             out_of_region: true,
             ..READER
         };
@@ -241,11 +241,11 @@ mod tests {
         reasons.push(all.claim(&site, || false));
         all.origin = None;
         reasons.push(all.claim(&site, || false));
-        all.stopped = false;
+        all.paused = false;
         reasons.push(all.claim(&site, || false));
         all.out_of_region = false;
         reasons.push(all.claim(&site, || false));
-        let table = [Test, Bot, Prefetch, WrongOrigin, Stopped, OutOfRegion, RateLimited];
+        let table = [Test, Bot, Prefetch, WrongOrigin, Paused, OutOfRegion, RateLimited];
         assert_eq!(reasons, table.map(Some));
     }
 

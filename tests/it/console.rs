@@ -105,11 +105,11 @@ async fn a_flight_reports_why_it_is_not_served() {
     assert_eq!(status().await, "open");
 
     let stop =
-        |what: &str, id: &str, stopped: bool| json!({"what": what, "id": id, "stopped": stopped});
+        |what: &str, id: &str, paused: bool| json!({"what": what, "id": id, "paused": paused});
     admin(&server, "stops", &stop("campaign", "zahid-launch", true)).await;
     let reply = overview(&server, "").await;
     let own = flight(&reply, FLIGHT);
-    assert_eq!((&own["status"], &own["stopped"]), (&json!("stopped"), &json!(false)));
+    assert_eq!((&own["status"], &own["paused"]), (&json!("paused"), &json!(false)));
     admin(&server, "stops", &stop("campaign", "zahid-launch", false)).await;
 
     let path = "creatives/zahid-git-push/state";
@@ -137,10 +137,10 @@ async fn a_search_matches_id_name_and_status_only() {
     assert_eq!(ids("launch europe").await, [FLIGHT], "words of the campaign's name");
     assert_eq!(ids("house").await, ["house-newsletter"]);
     assert!(ids("no-such-thing").await.is_empty());
-    assert!(ids("stopped").await.is_empty());
-    let stop = json!({"what": "publisher", "id": "eu-tech-news", "stopped": true});
+    assert!(ids("paused").await.is_empty());
+    let stop = json!({"what": "publisher", "id": "eu-tech-news", "paused": true});
     admin(&server, "stops", &stop).await;
-    let reply = overview(&server, "stopped").await;
+    let reply = overview(&server, "paused").await;
     assert_eq!(reply["publishers"].as_array().unwrap().len(), 1);
     assert_eq!(reply["publishers"][0]["id"], "eu-tech-news");
     assert_eq!(reply["advertisers"], json!([]));

@@ -131,13 +131,13 @@ impl Fixture {
             ("ethicalAds", "", &[]),
             ("kevel", "", &[]),
             ("openRtb", "", &[]),
-            ("publisherStop", "publisher.eu-tech-news", &[]),
+            ("publisherPause", "publisher.eu-tech-news", &[]),
             ("head", "operator", &[]),
             ("history", "operator", &[]),
             ("audit", "operator", &[]),
             ("review", "operator", &[]),
             ("weights", "operator", &[]),
-            ("stop", "operator", &[]),
+            ("pause", "operator", &[]),
             ("read", "operator", &[]),
         ];
         let mut all = Map::new();

@@ -57,8 +57,8 @@ async fn show_units(server: &TestServer, count: usize) {
 }
 
 async fn pause_campaign(server: &TestServer) {
-    let url = format!("{}/v1/admin/stops", server.ops);
-    let body = json!({ "what": "campaign", "id": "kupferpfanne-herbst", "stopped": true });
+    let url = format!("{}/v1/admin/pauses", server.ops);
+    let body = json!({ "what": "campaign", "id": "kupferpfanne-herbst", "paused": true });
     let request = server.reader.post(&url).bearer_auth(server.key("operator")).json(&body);
     let status = request.send().await.unwrap().status();
     assert!(status == 200 || status == 404, "{status}");

@@ -58,7 +58,7 @@ const PROTECTED: [(&str, &[&str]); 4] = [
 /// Every route with this prefix requires the operator role, for every method; tested below.
 const ADMIN: &str = "/v1/admin/";
 /// Changes that a publisher makes itself; tested below.
-const OWN_STOPS: &str = "/v1/publishers/{id}/stops";
+const PUBLISHER_PAUSES: &str = "/v1/publishers/{id}/pauses";
 
 #[test]
 fn every_route_is_declared_open_or_protected() {
@@ -71,7 +71,7 @@ fn every_route_is_declared_open_or_protected() {
         OPEN.contains(&route)
             || protected.contains(&route)
             || route.starts_with(ADMIN)
-            || route == OWN_STOPS
+            || route == PUBLISHER_PAUSES
     };
     let undeclared: Vec<&str> = routes.into_iter().filter(|route| !declared(route)).collect();
 
@@ -108,12 +108,12 @@ async fn every_admin_route_requires_the_operator_role_for_every_method() {
 #[tokio::test]
 async fn a_publisher_can_pause_only_its_own_pages() {
     let server = TestServer::start().await;
-    let url = format!("{}/v1/publishers/eu-tech-news/stops", server.public);
+    let url = format!("{}/v1/publishers/eu-tech-news/pauses", server.public);
     let pause = |key: Option<&str>, body: &'static str| {
         let call = server.reader.post(&url).body(body);
         key.map_or(call.try_clone().unwrap(), |key| call.bearer_auth(key)).send()
     };
-    let whole_site = r#"{"site": true, "stopped": true}"#;
+    let whole_site = r#"{"site": true, "paused": true}"#;
     assert_eq!(pause(None, whole_site).await.unwrap().status(), 401);
     for role in [ADVERTISER].into_iter().chain(OTHERS) {
         assert_eq!(
@@ -126,9 +126,9 @@ async fn a_publisher_can_pause_only_its_own_pages() {
     let long = server.reader.post(&url).body("x".repeat(20_000)).bearer_auth(server.key(PUBLISHER));
     assert_eq!(long.send().await.unwrap().status(), 413);
 
-    let topic = r#"{"topic": "ai-infrastructure", "stopped": true}"#;
+    let topic = r#"{"topic": "ai-infrastructure", "paused": true}"#;
     assert_eq!(pause(Some(server.key(PUBLISHER)), topic).await.unwrap().status(), 200);
-    assert_eq!(server.decide(&reference()).await.reason(), "stopped");
+    assert_eq!(server.decide(&reference()).await.reason(), "paused");
 
     // The operator applies files without the pause.
     let wanted = adjacent::server::apply::Wanted {
@@ -143,8 +143,8 @@ async fn a_publisher_can_pause_only_its_own_pages() {
     };
     let anything = adjacent::catalog::change::ExpectedVersion::Any;
     server.inner.apply(wanted, anything, &by).await.unwrap();
-    assert_eq!(server.decide(&reference()).await.reason(), "stopped");
-    let topic = r#"{"topic": "ai-infrastructure", "stopped": false}"#;
+    assert_eq!(server.decide(&reference()).await.reason(), "paused");
+    let topic = r#"{"topic": "ai-infrastructure", "paused": false}"#;
     assert_eq!(pause(Some(server.key(PUBLISHER)), topic).await.unwrap().status(), 200);
     assert_eq!(server.decide(&reference()).await.sponsor(), "zahid-host");
 }

@@ -100,7 +100,7 @@ fn run(scenario: &Scenario) -> Result<(), String> {
         number: 1,
         spent: places(&snapshot, &counters.spent),
         paced: places(&snapshot, &counters.paced).into_iter().map(|place| (place, 0)).collect(),
-        stopped: Vec::new(),
+        paused: Vec::new(),
     };
     let world = World::new(snapshot.clone(), state);
     let publisher = snapshot.publisher_by_id[scenario.publisher.as_str()];

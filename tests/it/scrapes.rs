@@ -54,7 +54,7 @@ const REASONS: [&str; 14] = [
     "wrong_origin",
     "over_budget",
     "test",
-    "stopped",
+    "paused",
     "late",
     "credited",
 ];

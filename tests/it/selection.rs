@@ -103,7 +103,7 @@ proptest! {
         paced in prop::collection::btree_map(0u32..300, any::<u32>(), 0..40),
     ) {
         let base = &WORLDS[which];
-        let state = State { number: 1, spent: spent.into_iter().collect(), paced: paced.into_iter().collect(), stopped: Vec::new() };
+        let state = State { number: 1, spent: spent.into_iter().collect(), paced: paced.into_iter().collect(), paused: Vec::new() };
         let world = World::new(base.snapshot.clone(), state);
         let page = resolved(&world.snapshot, &input);
         let request = Request { world: &world, page: &page, now_ms, id };

@@ -265,9 +265,9 @@ async fn a_change_on_one_instance_is_served_on_the_other_and_concurrent_changes_
     let (one, other) = (start_instance(&redis).await, start_instance(&redis).await);
     let number = |server: &TestServer| server.inner.catalog.head().unwrap().unwrap().number;
     assert_eq!(number(&one), number(&other), "the second instance has the catalog of the first");
-    let pause = |server: &TestServer, stopped: bool| {
-        let url = format!("{}/v1/admin/stops", server.ops);
-        let body = json!({ "what": "campaign", "id": "zahid-launch", "stopped": stopped });
+    let pause = |server: &TestServer, paused: bool| {
+        let url = format!("{}/v1/admin/pauses", server.ops);
+        let body = json!({ "what": "campaign", "id": "zahid-launch", "paused": paused });
         server.reader.post(&url).bearer_auth(server.key("operator")).json(&body).send()
     };
     assert_eq!(pause(&one, true).await.unwrap().status(), 200);

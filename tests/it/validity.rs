@@ -207,10 +207,10 @@ async fn a_malformed_token_never_causes_an_error() {
 async fn a_unit_of_a_paused_flight_is_no_longer_billed() {
     let server = server().await;
     let unit: Decision = server.unit().await;
-    let mut stopped =
+    let mut paused =
         adjacent::domain::inventory::Inventory::clone(&server.inner.live().snapshot().inventory);
-    let flight = stopped.flights.iter_mut().find(|flight| flight.id.as_str() == "zahid-ai-europe");
-    flight.unwrap().stopped = true;
+    let flight = paused.flights.iter_mut().find(|flight| flight.id.as_str() == "zahid-ai-europe");
+    flight.unwrap().paused = true;
     let by = adjacent::catalog::AuditContext {
         who: "test".into(),
         what: "pause".into(),
@@ -218,10 +218,10 @@ async fn a_unit_of_a_paused_flight_is_no_longer_billed() {
         request: None,
     };
 
-    let wanted = Wanted { inventory: Some(stopped), ..Wanted::default() };
+    let wanted = Wanted { inventory: Some(paused), ..Wanted::default() };
     server.inner.apply(wanted, ExpectedVersion::Any, &by).await.unwrap();
     server.reader.impression(&unit).await;
 
-    assert_eq!(server.verdicts(&unit).await, ["impression invalid stopped"]);
+    assert_eq!(server.verdicts(&unit).await, ["impression invalid paused"]);
     assert_ne!(server.decide(&reference()).await.sponsor(), "zahid-host");
 }

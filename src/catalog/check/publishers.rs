@@ -47,15 +47,15 @@ pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Fin
 
 /// Rejects prefixes that can never match: such a pause would have no effect.
 fn pauses(publisher: &Publisher, index: &Index<'_>, findings: &mut Findings) {
-    for (at, prefix) in publisher.stopped_paths.iter().enumerate() {
-        let field = format!("stopped_paths[{at}]");
+    for (at, prefix) in publisher.paused_paths.iter().enumerate() {
+        let field = format!("paused_paths[{at}]");
         if let Err(reason) = check_url_prefix(prefix) {
             findings.add(&field, reason);
         }
         findings.visible_text(field, prefix);
     }
-    for (at, topic) in publisher.stopped_topics.iter().enumerate() {
-        findings.reference(format_args!("stopped_topics[{at}]"), topic.as_str(), &index.topics);
+    for (at, topic) in publisher.paused_topics.iter().enumerate() {
+        findings.reference(format_args!("paused_topics[{at}]"), topic.as_str(), &index.topics);
     }
 }
 

@@ -204,8 +204,8 @@ fn regions_exist_and_ids_are_unique() {
             ("regions = [\"MT\"]", "regions = [\"malta\"]", "unknown region `malta`"),
             (
                 "page_urls = \"path\"",
-                "page_urls = \"path\"\nstopped_paths = [\"politics\"]",
-                "stopped_paths[0]: must be a URL prefix",
+                "page_urls = \"path\"\npaused_paths = [\"politics\"]",
+                "paused_paths[0]: must be a URL prefix",
             ),
             (
                 "page_urls = \"path\"",

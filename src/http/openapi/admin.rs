@@ -21,10 +21,10 @@ use crate::http::ops::admin::catalog::ApplyRequest;
 use crate::http::ops::admin::catalog::AuditReply;
 use crate::http::ops::admin::catalog::RollbackRequest;
 use crate::http::ops::admin::documents::StateRequest;
+use crate::http::ops::admin::pauses::PauseRequest;
+use crate::http::ops::admin::pauses::PublisherPauseReply;
+use crate::http::ops::admin::pauses::PublisherPauseRequest;
 use crate::http::ops::admin::review::ReviewReply;
-use crate::http::ops::admin::stops::OwnStopReply;
-use crate::http::ops::admin::stops::OwnStopRequest;
-use crate::http::ops::admin::stops::StopRequest;
 use crate::server::apply::Applied;
 use crate::server::overview::document::Overview;
 use serde_json::Value;
@@ -112,7 +112,7 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
     let weights = schemas.input::<Weights>();
     let apply = schemas.input::<ApplyRequest>();
     let rollback = schemas.input::<RollbackRequest>();
-    let stop = schemas.input::<StopRequest>();
+    let stop = schemas.input::<PauseRequest>();
     let invalid = "A field or `Idempotency-Key` is invalid, or the documents have errors.";
     let codes = &["field_refused", "document_refused", "personal_data"];
     let about = "Confirms a change of any weight by more than half.";
@@ -144,13 +144,13 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
             .body(JSON, &rollback, &json!({ "before": { "value": {} } }))
             .response(Response::problem(404, &["no_such_version"], "No such change."))
             .response(Response::problem(422, codes, invalid)),
-        change(schemas, operation("post", "/v1/admin/stops", "stop"))
+        change(schemas, operation("post", "/v1/admin/pauses", "pause"))
             .describe("Pause or resume", "Pauses or resumes an advertiser, campaign, flight or publisher.")
             .body(
                 JSON,
                 &stop,
                 &json!({ "flight": { "value":
-                    { "what": "flight", "id": "zahid-ai-europe", "stopped": true } } }),
+                    { "what": "flight", "id": "zahid-ai-europe", "paused": true } } }),
             )
             .response(Response::problem(404, &["no_such_document"], "No such document."))
             .response(Response::problem(422, codes, invalid)),
@@ -237,9 +237,9 @@ fn change(schemas: &mut Schemas, row: Operation) -> Operation {
 }
 
 fn publisher_stops(schemas: &mut Schemas) -> Operation {
-    let request: Value = schemas.input::<OwnStopRequest>();
-    let reply = schemas.output::<OwnStopReply>();
-    operation("post", "/v1/publishers/{id}/stops", "publisherStop")
+    let request: Value = schemas.input::<PublisherPauseRequest>();
+    let reply = schemas.output::<PublisherPauseReply>();
+    operation("post", "/v1/publishers/{id}/pauses", "publisherPause")
         .describe(
             "Pause or resume a publisher's pages",
             "For publishers, with their secret key: the whole site, pages under a path, or pages \
@@ -251,7 +251,7 @@ fn publisher_stops(schemas: &mut Schemas) -> Operation {
         .body(
             JSON,
             &request,
-            &json!({ "path": { "value": { "path": "/obituaries/", "stopped": true } } }),
+            &json!({ "path": { "value": { "path": "/obituaries/", "paused": true } } }),
         )
         .response(Response::json(200, &reply, "The change is applied."))
         .response(Response::problem(400, &["unparsable"], "The body is malformed."))

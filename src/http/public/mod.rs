@@ -19,7 +19,7 @@ pub mod unit_page;
 use crate::http::Face;
 use crate::http::extract;
 use crate::http::guard;
-use crate::http::ops::admin::stops;
+use crate::http::ops::admin::pauses;
 use crate::http::ops::probes;
 use crate::http::problem::ApiError;
 use crate::http::routes::At;
@@ -47,7 +47,7 @@ pub fn table() -> Vec<At> {
         at("/e/{token}").get(events::record).post(events::record),
         at("/c/{token}").reads(events::redirect),
         // Publishers pausing their pages in an emergency.
-        at("/v1/publishers/{id}/stops").post(stops::own),
+        at("/v1/publishers/{id}/pauses").post(pauses::own),
         // Advertisers and publishers reading reports.
         at("/v1/reports/{party}/{id}").reads(reports::report),
         at("/reports/{id}").reads(advertiser::page),

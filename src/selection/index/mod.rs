@@ -112,7 +112,7 @@ impl Index {
         let publishers = numbers(snapshot.publishers.len()).map(|number| vec![number]);
         let placements = slots.iter().map(|slot| vec![(*slot).clone()]);
         Index {
-            live: bits(pool, &|flight| !flight.stopped),
+            live: bits(pool, &|flight| !flight.paused),
             dated: bits(pool, &|flight| flight.starts_ms > i64::MIN || flight.ends_ms < i64::MAX),
             draw_inputs: flights
                 .iter()

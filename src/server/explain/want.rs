@@ -151,7 +151,7 @@ fn explain_loss(replay: &Again, slot: usize, place: usize, want: &mut Want) {
 /// The change that would pass a filter stage.
 const fn remedy(stage: Removed) -> &'static str {
     match stage {
-        Removed::Stopped => {
+        Removed::Paused => {
             "resume the flight, its campaign or its advertiser, or set a creative live"
         }
         Removed::Commercial => "the page must allow ads other than house ads",

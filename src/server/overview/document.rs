@@ -17,7 +17,7 @@ string_enum! {
         /// Eligible on every page that it targets.
         Open = "open",
         /// The flight, its campaign or its advertiser is paused.
-        Stopped = "stopped",
+        Paused = "paused",
         /// No creative is live.
         NoLiveCreative = "no_live_creative",
         /// The start date is in the future.
@@ -58,7 +58,7 @@ pub struct AdvertiserOverview {
     /// Currency of all amounts of its campaigns and flights.
     pub currency: Currency,
     /// Whether the advertiser is paused.
-    pub stopped: bool,
+    pub paused: bool,
     /// Matching campaigns.
     pub campaigns: Vec<CampaignOverview>,
 }
@@ -71,7 +71,7 @@ pub struct CampaignOverview {
     /// Name.
     pub name: String,
     /// Whether the campaign is paused.
-    pub stopped: bool,
+    pub paused: bool,
     /// Billed in total.
     pub spent_micros: Micros,
     /// Billed today, in the advertiser's time zone.
@@ -107,7 +107,7 @@ pub struct FlightOverview {
     /// Price: per thousand for `cpm` and `vcpm`, per event for `cpc`.
     pub price_micros: Micros,
     /// Whether the flight itself is paused.
-    pub stopped: bool,
+    pub paused: bool,
     /// Whether the flight can be chosen now.
     pub status: FlightStatus,
     /// Billed for this flight today.
@@ -148,11 +148,11 @@ pub struct PublisherOverview {
     /// Name.
     pub name: String,
     /// Whether the publisher is paused.
-    pub stopped: bool,
+    pub paused: bool,
     /// Paused URL prefixes.
-    pub stopped_paths: Vec<String>,
+    pub paused_paths: Vec<String>,
     /// Paused topics.
-    pub stopped_topics: Vec<String>,
+    pub paused_topics: Vec<String>,
 }
 
 impl From<&Creative> for CreativeOverview {
@@ -171,9 +171,9 @@ impl From<&Publisher> for PublisherOverview {
         PublisherOverview {
             id: site.id.to_string(),
             name: site.name.clone(),
-            stopped: site.is_stopped(),
-            stopped_paths: site.all_stopped_paths().map(str::to_owned).collect(),
-            stopped_topics: site.all_stopped_topics().map(ToString::to_string).collect(),
+            paused: site.is_paused(),
+            paused_paths: site.all_paused_paths().map(str::to_owned).collect(),
+            paused_topics: site.all_paused_topics().map(ToString::to_string).collect(),
         }
     }
 }

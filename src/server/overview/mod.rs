@@ -90,9 +90,9 @@ impl Server {
                 .publishers
                 .iter()
                 .filter(|site| {
-                    let has_pauses = site.all_stopped_paths().next().is_some()
-                        || site.all_stopped_topics().next().is_some();
-                    let state = paused_term(site.is_stopped() || has_pauses);
+                    let has_pauses = site.all_paused_paths().next().is_some()
+                        || site.all_paused_topics().next().is_some();
+                    let state = paused_term(site.is_paused() || has_pauses);
                     search.matches(&[site.id.as_str(), &site.name, state])
                 })
                 .take(MOST_FLIGHTS)
@@ -168,12 +168,12 @@ impl OverviewContext<'_> {
         let (row, inventory) = (&self.live.snapshot().flights[place], self.inventory());
         let state = &self.live.world.state;
         let number = u32::try_from(place).unwrap_or(u32::MAX);
-        let stopped = inventory.flights[row.doc].is_stopped()
-            || inventory.campaigns[row.campaign].is_stopped()
-            || inventory.advertisers[row.advertiser].is_stopped()
-            || state.stopped.contains(&number);
-        if stopped {
-            FlightStatus::Stopped
+        let paused = inventory.flights[row.doc].is_paused()
+            || inventory.campaigns[row.campaign].is_paused()
+            || inventory.advertisers[row.advertiser].is_paused()
+            || state.paused.contains(&number);
+        if paused {
+            FlightStatus::Paused
         } else if row.creatives.is_empty() {
             FlightStatus::NoLiveCreative
         } else if self.now_ms < row.starts_ms {
@@ -200,7 +200,7 @@ impl OverviewContext<'_> {
             tier: row.tier,
             pricing: row.pricing,
             price_micros: document.price_micros,
-            stopped: document.is_stopped(),
+            paused: document.is_paused(),
             status: self.status(place),
             spent_today_micros: self.spent_today.get(id).copied().unwrap_or_default(),
             left_micros: self.balances[row.campaign].remaining,
@@ -229,7 +229,7 @@ impl OverviewContext<'_> {
                 &campaign.name,
                 owner,
                 names.get(owner).copied().unwrap_or_default(),
-                paused_term(campaign.is_stopped()),
+                paused_term(campaign.is_paused()),
             ];
             let include = !flights.is_empty()
                 || (search.includes(owner)
@@ -243,14 +243,14 @@ impl OverviewContext<'_> {
         let rows = inventory.advertisers.iter().filter_map(|advertiser| {
             let campaigns = by_advertiser.remove(advertiser.id.as_str()).unwrap_or_default();
             let own =
-                [advertiser.id.as_str(), &advertiser.name, paused_term(advertiser.is_stopped())];
+                [advertiser.id.as_str(), &advertiser.name, paused_term(advertiser.is_paused())];
             (!campaigns.is_empty()
                 || (search.includes(advertiser.id.as_str()) && search.matches(&own)))
             .then(|| AdvertiserOverview {
                 id: advertiser.id.to_string(),
                 name: advertiser.name.clone(),
                 currency: advertiser.currency,
-                stopped: advertiser.is_stopped(),
+                paused: advertiser.is_paused(),
                 campaigns,
             })
         });
@@ -267,7 +267,7 @@ impl OverviewContext<'_> {
         CampaignOverview {
             id: campaign.id.to_string(),
             name: campaign.name.clone(),
-            stopped: campaign.is_stopped(),
+            paused: campaign.is_paused(),
             spent_micros: balance.spent,
             spent_today_micros: balance.spent_today,
             held_micros: balance.reserved,

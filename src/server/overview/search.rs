@@ -45,8 +45,8 @@ fn normalise(text: &str) -> String {
 }
 
 /// Search term for paused objects.
-pub(super) fn paused_term(stopped: bool) -> &'static str {
-    if stopped { FlightStatus::Stopped.as_str() } else { "" }
+pub(super) fn paused_term(paused: bool) -> &'static str {
+    if paused { FlightStatus::Paused.as_str() } else { "" }
 }
 
 #[cfg(test)]

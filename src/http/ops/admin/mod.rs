@@ -6,8 +6,8 @@ pub mod credits;
 pub mod documents;
 pub mod images;
 pub mod overview;
+pub mod pauses;
 pub mod review;
-pub mod stops;
 pub mod weights;
 
 use crate::catalog::AuditContext;
@@ -61,7 +61,7 @@ pub fn table() -> Vec<At> {
         at("/v1/admin/refunds").post(credits::refund),
         // Emergencies.
         at("/v1/admin/rollback").post(catalog::rollback),
-        at("/v1/admin/stops").post(stops::set),
+        at("/v1/admin/pauses").post(pauses::set),
         // Images, uploaded before documents refer to them.
         at("/v1/admin/images").reads(images::list).post(images::store),
         // Individual documents.

@@ -25,7 +25,7 @@ pub(super) fn invalid_reason(reason: InvalidReason) -> &'static str {
         }
         InvalidReason::OverBudget => "The budget was exhausted: delivered free of charge.",
         InvalidReason::Test => "A test by the site.",
-        InvalidReason::Stopped => "The flight or the site was paused when the event arrived.",
+        InvalidReason::Paused => "The flight or the site was paused when the event arrived.",
         InvalidReason::Late => "The event arrived too late to check it for duplicates.",
         InvalidReason::Credited => "Counted at first, later found invalid and credited.",
     }
@@ -35,7 +35,7 @@ pub(super) fn invalid_reason(reason: InvalidReason) -> &'static str {
 pub(super) fn status(status: FlightStatus) -> &'static str {
     match status {
         FlightStatus::Open => "delivering",
-        FlightStatus::Stopped => "paused",
+        FlightStatus::Paused => "paused",
         FlightStatus::NoLiveCreative => "no live creative",
         FlightStatus::NotBegun => "scheduled",
         FlightStatus::Over => "ended",

@@ -18,7 +18,7 @@ interface Flight {
   tier?: string;
   pricing?: string;
   price_micros?: number;
-  stopped?: boolean;
+  paused?: boolean;
   status?: string;
   spent_today_micros?: number;
   delivered_impressions?: number;
@@ -30,7 +30,7 @@ interface Flight {
 interface Campaign {
   id: string;
   name?: string;
-  stopped?: boolean;
+  paused?: boolean;
   spent_micros?: number;
   spent_today_micros?: number;
   held_micros?: number;
@@ -46,20 +46,20 @@ interface Overview {
     id: string;
     name?: string;
     currency?: string;
-    stopped?: boolean;
+    paused?: boolean;
     campaigns?: Campaign[];
   }[];
   publishers?: {
     id: string;
     name?: string;
-    stopped?: boolean;
-    stopped_paths?: string[];
-    stopped_topics?: string[];
+    paused?: boolean;
+    paused_paths?: string[];
+    paused_topics?: string[];
   }[];
 }
 
 /** Frequent searches. */
-const SHORTCUTS = ["stopped", "budget spent", "paced", "no live creative", "draft"];
+const SHORTCUTS = ["paused", "budget spent", "paced", "no live creative", "draft"];
 
 /** The unit of a price by pricing model. */
 const PRICED_PER: Record<string, string> = {
@@ -102,14 +102,14 @@ const state = (word: string): HTMLElement => {
   return element("span", plain(word), calm ? "tag" : "tag warn");
 };
 
-const stops = (what: string, id: string, stopped = false): HTMLElement => {
-  const verb = stopped ? "Resume" : "Pause";
+const pauses = (what: string, id: string, paused = false): HTMLElement => {
+  const verb = paused ? "Resume" : "Pause";
   return confirmButton(
     verb,
     () => `${verb} ${what} ${id}? This takes effect immediately.`,
     async () => {
-      await request("/v1/admin/stops", { body: { what, id, stopped: !stopped } });
-      await changed(`${stopped ? "Resumed" : "Paused"} ${what} ${id}`, byId("campaigns-status"));
+      await request("/v1/admin/pauses", { body: { what, id, paused: !paused } });
+      await changed(`${paused ? "Resumed" : "Paused"} ${what} ${id}`, byId("campaigns-status"));
     },
     `${verb} ${what} ${id}`,
   );
@@ -166,7 +166,7 @@ const ofFlight = (flight: Flight, currency: string): Line[] => [
       money(flight.spent_today_micros ?? 0, currency),
       "",
       delivered(flight),
-      stops("flight", flight.id, flight.stopped),
+      pauses("flight", flight.id, flight.paused),
     ],
   ],
   ...(flight.creatives ?? []).map((creative): Line => [
@@ -199,12 +199,12 @@ const ofCampaign = (campaign: Campaign, currency: string): Line[] => {
       1,
       [
         named("campaign", campaign.id, campaign.name),
-        campaign.stopped ? state("stopped") : "",
+        campaign.paused ? state("paused") : "",
         "",
         spent,
         left,
         "",
-        stops("campaign", campaign.id, campaign.stopped),
+        pauses("campaign", campaign.id, campaign.paused),
       ],
     ],
     ...(campaign.flights ?? []).flatMap((flight) => ofFlight(flight, currency)),
@@ -215,14 +215,14 @@ const sites = (overview: Overview): Node[] => {
   const found = overview.publishers ?? [];
   if (!found.length) return [];
   const lines = found.map((site): Line => {
-    const paused = [...(site.stopped_paths ?? []), ...(site.stopped_topics ?? [])].join(", ");
+    const paused = [...(site.paused_paths ?? []), ...(site.paused_topics ?? [])].join(", ");
     return [
       0,
       [
         named("publisher", site.id, site.name),
-        site.stopped ? state("stopped") : state("open"),
+        site.paused ? state("paused") : state("open"),
         paused && `no units on: ${paused}`,
-        stops("publisher", site.id, site.stopped),
+        pauses("publisher", site.id, site.paused),
       ],
     ];
   });
@@ -243,12 +243,12 @@ export const campaigns = async (): Promise<void> => {
         0,
         [
           named("advertiser", one.id, one.name),
-          one.stopped ? state("stopped") : "",
+          one.paused ? state("paused") : "",
           "",
           "",
           "",
           "",
-          stops("advertiser", one.id, one.stopped),
+          pauses("advertiser", one.id, one.paused),
         ],
       ],
       ...(one.campaigns ?? []).flatMap((campaign) => ofCampaign(campaign, one.currency ?? "EUR")),

@@ -50,7 +50,7 @@ export type NoFillReason =
   | "below_relevance"
   | "label_unavailable"
   | "unknown_placement"
-  | "stopped"
+  | "paused"
   | "stale_too_old"
   | "overloaded"
   | "no_answer";

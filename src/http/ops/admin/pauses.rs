@@ -21,26 +21,26 @@ use serde::Deserialize;
 /// What an operator pauses or resumes.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct StopRequest {
+pub struct PauseRequest {
     /// Kind of document.
     pub what: Pausable,
     /// Id of the document.
     pub id: String,
     /// `true` pauses it, `false` resumes it.
-    pub stopped: bool,
+    pub paused: bool,
 }
 
-/// `POST /v1/admin/stops`.
+/// `POST /v1/admin/pauses`.
 pub async fn set(
     face: Data<Face>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let mut change = Change::read(&face, &http, payload, String::new()).await?;
-    let request: StopRequest = change.json()?;
-    let verb = if request.stopped { "pause" } else { "resume" };
+    let request: PauseRequest = change.json()?;
+    let verb = if request.paused { "pause" } else { "resume" };
     change.by.what = format!("{verb} {} {}", request.what, request.id);
-    let made = |inventory: &_| pause::set(inventory, request.what, &request.id, request.stopped);
+    let made = |inventory: &_| pause::set(inventory, request.what, &request.id, request.paused);
     let done = face.server.edit(made, change.expected(), true, &change.by).await?;
     Ok(admin::apply_response(&done))
 }
@@ -48,7 +48,7 @@ pub async fn set(
 /// What a publisher pauses or resumes: exactly one of `path`, `topic` and `site`.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct OwnStopRequest {
+pub struct PublisherPauseRequest {
     /// Pages whose path, or whole URL, starts with this.
     #[serde(default)]
     pub path: Option<String>,
@@ -59,17 +59,17 @@ pub struct OwnStopRequest {
     #[serde(default)]
     pub site: bool,
     /// `true` pauses it, `false` resumes it.
-    pub stopped: bool,
+    pub paused: bool,
 }
 
 /// A pause or resumption that took effect.
 #[derive(serde::Serialize, schemars::JsonSchema)]
-pub struct OwnStopReply {
+pub struct PublisherPauseReply {
     /// Number of the change in the catalog's history.
     pub applied: u64,
 }
 
-/// `POST /v1/publishers/{id}/stops`: requires the publisher's secret key or an operator key.
+/// `POST /v1/publishers/{id}/pauses`: requires the publisher's secret key or an operator key.
 pub async fn own(
     face: Data<Face>,
     http: HttpRequest,
@@ -88,7 +88,7 @@ pub async fn own(
     let limit = face.server.settings().request.body_bytes;
     let body = body::read(payload, limit, face.body_timeout).await?;
     let change = Change::new(&face, &http, body, what, &identity)?;
-    let request: OwnStopRequest = change.json()?;
+    let request: PublisherPauseRequest = change.json()?;
     let part = match (request.site, request.path, request.topic) {
         (true, None, None) => SitePart::Site,
         (false, Some(path), None) => SitePart::Path(path),
@@ -100,7 +100,7 @@ pub async fn own(
             ));
         }
     };
-    let made = |inventory: &_| pause::set_site_part(inventory, &id, &part, request.stopped);
+    let made = |inventory: &_| pause::set_site_part(inventory, &id, &part, request.paused);
     let done = face.server.edit(made, change.expected(), true, &change.by).await?;
-    Ok(crate::http::public::explain::json(&OwnStopReply { applied: done.head.number }))
+    Ok(crate::http::public::explain::json(&PublisherPauseReply { applied: done.head.number }))
 }
