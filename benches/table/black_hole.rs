@@ -68,7 +68,7 @@ pub fn rows(progress: &ProgressBar) -> Vec<Row> {
         redis.freeze();
         std::thread::sleep(FREEZE_LEAD);
         frozen.turn(&mut connection, &requests);
-        errors = server.query("series adjacent_store_troubles_total")[0];
+        errors = server.query("series adjacent_store_errors_total")[0];
         redis.thaw();
     }
     assert!(errors > 0.0, "no store request was made while Redis was frozen");

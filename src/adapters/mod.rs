@@ -34,7 +34,7 @@ pub fn table() -> Vec<At> {
     ]
 }
 
-/// Fails with 404 `adapter_off` unless the settings enable this protocol.
+/// Fails with 404 `adapter_disabled` unless the settings enable this protocol.
 fn require_enabled(face: &Face, dialect: Dialect) -> Result<(), ApiError> {
     let settings = face.server.settings();
     let enabled = match dialect {
@@ -43,7 +43,7 @@ fn require_enabled(face: &Face, dialect: Dialect) -> Result<(), ApiError> {
         Dialect::OpenRtb => settings.adapters.openrtb,
     };
     let how = format!("the adapter is disabled: set `{dialect} = true` under `[adapters]`");
-    if enabled { Ok(()) } else { Err(ApiError::missing("adapter_off", how)) }
+    if enabled { Ok(()) } else { Err(ApiError::missing("adapter_disabled", how)) }
 }
 
 /// Records the outcome and latency of a call to an enabled protocol.

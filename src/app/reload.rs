@@ -151,8 +151,8 @@ fn config(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>
     hot.snapshot = read.snapshot;
     hot.store.keep_days = read.store.keep_days;
     hot.store.log_hours = read.store.log_hours;
-    hot.store.house_only_below_percent = read.store.house_only_below_percent;
-    hot.store.house_only_below_mib = read.store.house_only_below_mib;
+    hot.store.low_disk_percent = read.store.low_disk_percent;
+    hot.store.low_disk_mib = read.store.low_disk_mib;
     hot.adapters = read.adapters.clone();
     hot.server.trusted_proxies = read.server.trusted_proxies.clone();
     hot.server.country_header = read.server.country_header.clone();

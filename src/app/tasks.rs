@@ -83,7 +83,7 @@ pub fn start(
             key_folder.clone(),
             settings.windows.click_seconds,
         )),
-        tokio::spawn(reconcile(face.clone(), settings.store.bookkeeping_seconds)),
+        tokio::spawn(reconcile(face.clone(), settings.store.reconcile_interval_seconds)),
         tokio::spawn(reload_changes(face.clone(), key_folder, options.clone(), receiver)),
         tokio::spawn(reload_on_hang_up(hang_up, sender)),
     ];

@@ -133,14 +133,14 @@ pub struct StoreSettings {
     /// The interval between reconciliation passes, in seconds; a pass takes at most a twentieth of
     /// the time.
     #[garde(range(min = 1, max = 3_600))]
-    pub bookkeeping_seconds: u32,
+    pub reconcile_interval_seconds: u32,
     /// Serve house ads only while less of the disk is free than this, in percent; 0 disables the
     /// disk guard.
     #[garde(range(max = 100))]
-    pub house_only_below_percent: u8,
+    pub low_disk_percent: u8,
     /// The disk guard stays inactive while at least this much is free, in MiB, whatever percentage
     /// of the disk it is.
-    pub house_only_below_mib: u64,
+    pub low_disk_mib: u64,
     /// The largest share of a budget that one publisher may have reserved, in percent.
     #[garde(range(min = 1, max = 100))]
     pub publisher_reservation_percent: u8,

@@ -10,13 +10,13 @@ use std::fmt;
 
 /// Every error code with its description. Clients compare codes, so the meaning of one never changes.
 pub const CODES: &[(&str, &str)] = &[
-    ("unparsable", "the body, path or query is malformed"),
+    ("malformed_request", "the body, path or query is malformed"),
     ("host_mismatch", "the request line and the `Host` header name different hosts"),
-    ("key_required", "an API key is required, or the given one is unknown, expired or revoked"),
-    ("not_yours", "the API key does not give access to this resource"),
-    ("no_such_path", "no such path, file, document or version"),
+    ("unauthorized", "an API key is required, or the given one is unknown, expired or revoked"),
+    ("forbidden", "the API key does not give access to this resource"),
+    ("not_found", "no such path, file, document or version"),
     (
-        "adapter_off",
+        "adapter_disabled",
         "this protocol adapter is disabled: enable it under `[adapters]` in the settings",
     ),
     ("no_unit", "no unit was shown for this decision, so there is nothing to explain"),
@@ -32,14 +32,17 @@ pub const CODES: &[(&str, &str)] = &[
     ("body_too_slow", "the body did not arrive before the deadline"),
     ("body_too_large", "the body exceeds the maximum length"),
     ("document_exists", "a document with this id already exists"),
-    ("needs_force", "the change is unusually large: repeat the request with `force` to confirm it"),
     (
-        "version_changed",
+        "confirmation_required",
+        "the change is unusually large: repeat the request with `force` to confirm it",
+    ),
+    (
+        "precondition_failed",
         "the version changed in the meantime: read it again and retry with the new `If-Match`",
     ),
-    ("field_refused", "the field at `field` has an invalid value"),
+    ("invalid_field", "the field at `field` has an invalid value"),
     ("personal_data", "the field at `field` identifies a person: omit it"),
-    ("document_refused", "the document is invalid: `problems` lists every error"),
+    ("invalid_document", "the document is invalid: `problems` lists every error"),
     ("too_many_requests", "too many requests: retry after the seconds in `Retry-After`"),
     (
         "unavailable",
@@ -62,7 +65,7 @@ pub struct Problem {
     /// What is wrong and what to do.
     pub detail: String,
     /// Stable error code for programs to compare. New codes may be added.
-    #[schemars(example = &"field_refused")]
+    #[schemars(example = &"invalid_field")]
     pub code: &'static str,
     /// Path of the invalid field, such as `page.topics[3]`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,19 +129,19 @@ impl ApiError {
 
     /// 400: the body, path or query cannot be parsed.
     pub fn malformed_request(detail: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::BAD_REQUEST, "unparsable", detail)
+        ApiError::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
     }
 
     /// 422: the field at `path` is invalid; an empty path means the whole request.
     pub fn refused(path: impl Into<String>, detail: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "field_refused", detail)
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail)
             .with(|failure| failure.field = Some(path.into()).filter(|path| !path.is_empty()))
     }
 
     /// 422: an invalid document, with all of its errors.
     pub fn invalid_document(problems: Vec<FieldProblem>) -> ApiError {
         let detail = format!("the document has {} errors; see `problems`", problems.len());
-        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "document_refused", detail)
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_document", detail)
             .with(|failure| failure.problems = problems)
     }
 
@@ -157,12 +160,12 @@ impl ApiError {
 
     /// 401: no API key or link, or an invalid one.
     pub fn unauthorized(detail: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::UNAUTHORIZED, "key_required", detail)
+        ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     }
 
     /// 403: the API key is valid and does not give access to this.
     pub fn forbidden(detail: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::FORBIDDEN, "not_yours", detail)
+        ApiError::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
     /// 409: the request conflicts with the current state.
@@ -172,7 +175,7 @@ impl ApiError {
 
     /// 412: `If-Match` does not match.
     pub fn precondition_failed(detail: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::PRECONDITION_FAILED, "version_changed", detail)
+        ApiError::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail)
     }
 
     /// 413: the body exceeds `limit` bytes. Closes the connection.
@@ -227,7 +230,7 @@ impl ApiError {
 
     /// 404: no route matches the path.
     pub fn no_route() -> ApiError {
-        ApiError::missing("no_such_path", "no resource at this path")
+        ApiError::missing("not_found", "no resource at this path")
     }
 
     /// 405: the path exists and accepts only the methods in `allowed`.

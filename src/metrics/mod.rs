@@ -78,7 +78,7 @@ pub struct Metrics {
     /// Times the journal was resent because the shared store had lost records.
     pub journal_rewinds: IntCounter,
     /// Records read from the shared store that are no longer in it.
-    pub store_missing: IntGauge,
+    pub store_lost_records: IntGauge,
     /// Records on disk that the shared store does not have yet.
     pub journal_unshipped: IntGauge,
     /// Records on disk that no replica of the shared store has yet.
@@ -88,17 +88,17 @@ pub struct Metrics {
     /// 1 while the journal records events, else 0.
     pub journal_up: IntGauge,
     /// Live instances of the fleet.
-    pub machines: IntGauge,
+    pub instances: IntGauge,
     /// How far this clock is ahead of the shared store's, in seconds.
     pub store_clock: Gauge,
     /// Corrupt regions found in the journal at start.
-    pub journal_damaged: IntGauge,
+    pub journal_corrupt: IntGauge,
     /// How far the ledger is behind, in seconds.
     pub ledger_lag: Gauge,
     /// Billed micros of the running ledger minus those of a recomputed one.
     pub ledger_drift: IntGauge,
     /// Mismatches found when the ledger was last recomputed.
-    pub ledger_differences: IntGauge,
+    pub ledger_mismatches: IntGauge,
     /// Time since the catalog was last reached, in seconds.
     pub snapshot_age: Gauge,
     /// Time from a catalog change until it was served, in seconds.
@@ -110,8 +110,8 @@ pub struct Metrics {
     /// 1 while the event store responds, else 0.
     pub store_up: IntGauge,
     /// 1 while the shared store rejects writes until an operator intervenes, else 0.
-    pub store_refuses: IntGauge,
-    store_troubles: IntCounterVec,
+    pub store_blocked: IntGauge,
+    store_errors: IntCounterVec,
     /// Free share of the disk with the data directory, 0 to 1.
     pub store_free: Gauge,
     /// Requests that panicked.
@@ -219,8 +219,8 @@ impl Metrics {
                 "journal_rewinds_total",
                 "Times the journal was resent because the shared store had lost records.",
             )?,
-            store_missing: int_gauge(
-                "store_missing_records",
+            store_lost_records: int_gauge(
+                "store_lost_records",
                 "Records read from the shared store that are no longer in it.",
             )?,
             journal_unshipped: int_gauge(
@@ -237,15 +237,15 @@ impl Metrics {
             )?,
             journal_up: int_gauge("journal_up", "1 while the journal records events, else 0.")?,
             machines: int_gauge(
-                "machines",
+                "instances",
                 "Instances with a heartbeat in the last ten seconds, including this one; 1 without a shared store.",
             )?,
             store_clock: gauge(
                 "store_clock_offset_seconds",
                 "How far this instance's clock is ahead of the shared store's; 0 without one.",
             )?,
-            journal_damaged: int_gauge(
-                "journal_damaged_places",
+            journal_corrupt: int_gauge(
+                "journal_corrupt_segments",
                 "Corrupt regions of the journal found and quarantined at start.",
             )?,
             ledger_lag: gauge(
@@ -257,8 +257,8 @@ impl Metrics {
                 "ledger_drift_micros",
                 "Billed micros of the ledger minus those recomputed from the journal.",
             )?,
-            ledger_differences: int_gauge(
-                "ledger_differences",
+            ledger_mismatches: int_gauge(
+                "ledger_mismatches",
                 "Mismatches found when the ledger was last recomputed from the journal or the shared log; \
                  1 if the log could not be read completely.",
             )?,
@@ -286,14 +286,14 @@ impl Metrics {
                 &["adapter", "outcome"],
             )?,
             store_up: int_gauge("store_up", "1 while the event store responds, else 0.")?,
-            store_refuses: int_gauge(
-                "store_refuses",
+            store_blocked: int_gauge(
+                "store_blocked",
                 "1 while the shared store rejects writes until an operator intervenes, else 0.",
             )?,
-            store_troubles: counters(
-                "store_troubles_total",
+            store_errors: counters(
+                "store_errors_total",
                 "Errors of the shared store, by kind.",
-                &["trouble"],
+                &["kind"],
             )?,
             store_free: gauge(
                 "store_free_ratio",

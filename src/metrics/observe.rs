@@ -25,7 +25,7 @@ impl Metrics {
 
     /// Sets the number of shared store errors of one kind.
     pub fn troubled(&self, kind: &str, count: u64) {
-        set(&self.store_troubles, &[kind], count);
+        set(&self.store_errors, &[kind], count);
     }
 
     /// Counts a reload.

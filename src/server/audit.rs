@@ -80,14 +80,14 @@ impl Server {
     }
 
     fn set_mismatches(&self, differences: usize) {
-        self.metrics.ledger_differences.set(i64::try_from(differences).unwrap_or(i64::MAX));
+        self.metrics.ledger_mismatches.set(i64::try_from(differences).unwrap_or(i64::MAX));
     }
 
     /// Logs the findings of the journal's recovery and sets its metric.
     pub fn note_recovery(&self) {
         let recovery = self.ledger.recovery();
         let damaged = i64::try_from(recovery.damaged.len()).unwrap_or(i64::MAX);
-        self.metrics.journal_damaged.set(damaged);
+        self.metrics.journal_corrupt.set(damaged);
         for place in &recovery.damaged {
             tracing::error!(place, "journal is corrupt; quarantined the bytes");
         }

@@ -18,15 +18,15 @@ impl Server {
             }
         };
         self.metrics.store_free.set(free.ratio);
-        let min_percent = self.settings().store.house_only_below_percent;
-        let min_mib = self.settings().store.house_only_below_mib;
+        let min_percent = self.settings().store.low_disk_percent;
+        let min_mib = self.settings().store.low_disk_mib;
         let low = free.ratio < f64::from(min_percent) / 100.0 && free.bytes >> 20 < min_mib;
         let percent = free.ratio * 100.0;
         match (self.low_disk.swap(low, Ordering::Relaxed), low) {
             (false, true) => tracing::error!(
                 "low disk space: {percent:.1} % of the store's disk is free, below \
-                 store.house_only_below_percent = {min_percent} and \
-                 store.house_only_below_mib = {min_mib}; serving house ads only. Free disk space"
+                 store.low_disk_percent = {min_percent} and \
+                 store.low_disk_mib = {min_mib}; serving house ads only. Free disk space"
             ),
             (true, false) => {
                 tracing::info!("{percent:.1} % of the store's disk is free; serving all ads again");

@@ -101,16 +101,18 @@ impl Server {
         self.metrics.journal_up.set(i64::from(self.ledger.is_up()));
         self.metrics.store_up.set(i64::from(self.ledger.is_up() && reached));
         let machines = standing.map_or(1, |standing| standing.machines);
-        self.metrics.machines.set(i64::try_from(machines).unwrap_or(i64::MAX));
+        self.metrics.instances.set(i64::try_from(machines).unwrap_or(i64::MAX));
         let ahead_ms = self.ledger.shared().map_or(0, |shared| shared.ahead_ms());
         self.metrics.store_clock.set(ahead_ms as f64 / 1_000.0);
         if let Some(standing) = standing {
             self.metrics.unshipped(standing.unsent, standing.waiting, standing.rewinds);
             self.metrics.ledger_lag.set(standing.lag.as_secs_f64());
-            self.metrics.store_missing.set(i64::try_from(standing.missing).unwrap_or(i64::MAX));
+            self.metrics
+                .store_lost_records
+                .set(i64::try_from(standing.missing).unwrap_or(i64::MAX));
             let unconfirmed = i64::try_from(standing.unconfirmed).unwrap_or(i64::MAX);
             self.metrics.journal_unconfirmed.set(unconfirmed);
-            self.metrics.store_refuses.set(i64::from(standing.refuses));
+            self.metrics.store_blocked.set(i64::from(standing.refuses));
         }
         let errors: Vec<(StoreErrorKind, u64)> = match self.ledger.shared() {
             None => StoreErrorKind::ALL.iter().map(|trouble| (*trouble, 0)).collect(),

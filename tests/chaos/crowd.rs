@@ -81,7 +81,7 @@ impl Crowd {
                     .set("ADJACENT__STORE__KEYS", keys.to_str().unwrap())
                     .set("ADJACENT__STORE__SEGMENT_BYTES", "1048576")
                     // Reconcile often, so that base sums advance during failures.
-                    .set("ADJACENT__STORE__BOOKKEEPING_SECONDS", "1");
+                    .set("ADJACENT__STORE__RECONCILE_INTERVAL_SECONDS", "1");
                 prepare(scene)
             })
             .collect();

@@ -101,7 +101,7 @@ test("a no-fill has a reason and a rejected call has an error code; neither thro
   assert.equal(unknown.failure.problem.code, "unknown_publisher");
 
   const forged = await decide(options({ key: "wrong" }));
-  assert.deepEqual([forged.failure.status, forged.failure.problem.code], [401, "key_required"]);
+  assert.deepEqual([forged.failure.status, forged.failure.problem.code], [401, "unauthorized"]);
 
   const strict = await decide(options({ strict: true, page: { topics: Array(17).fill("cooking") } }));
   assert.deepEqual([strict.failure.status, strict.failure.problem.field], [422, "page.topics"]);

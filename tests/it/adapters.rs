@@ -117,7 +117,7 @@ impl TestServer {
         let response = request.bearer_auth(self.key("operator")).send().await.unwrap();
         let overview: Value = response.json().await.unwrap();
         let campaigns = overview["advertisers"][0]["campaigns"].as_array().unwrap();
-        campaigns.iter().map(|campaign| campaign["held_micros"].as_u64().unwrap_or(0)).sum()
+        campaigns.iter().map(|campaign| campaign["reserved_micros"].as_u64().unwrap_or(0)).sum()
     }
 }
 
@@ -181,7 +181,7 @@ async fn a_disabled_adapter_is_not_found() {
         server.kevel(&kevel_page()).await,
         server.openrtb(&auction()).await,
     ] {
-        assert_eq!(reply.problem(), (404, "adapter_off".into(), String::new()));
+        assert_eq!(reply.problem(), (404, "adapter_disabled".into(), String::new()));
     }
 }
 
@@ -226,7 +226,7 @@ async fn ethicalads_accepts_only_identifiers_as_jsonp_callbacks() {
 
     for bad in ["alert(1)//", "a%0Ab", "%3Cscript%3E", ""] {
         let reply = server.ethicalads(&format!("{PAGE}&callback={bad}")).await;
-        assert_eq!(reply.problem(), (422, "field_refused".into(), "callback".into()), "{bad}");
+        assert_eq!(reply.problem(), (422, "invalid_field".into(), "callback".into()), "{bad}");
     }
 }
 
@@ -280,7 +280,7 @@ async fn ethicalads_rejects_invalid_parameters_by_field() {
         assert_eq!((problem.0, &*problem.2), (status, field), "{change:?}");
     }
     let broken = server.reader.post(&format!("{}/api/v1/decision/", server.public)).body("{");
-    assert_eq!(Reply::to(broken).await.problem().1, "unparsable");
+    assert_eq!(Reply::to(broken).await.problem().1, "malformed_request");
 }
 
 #[tokio::test]
@@ -450,8 +450,8 @@ async fn kevel_explains_only_to_an_operator() {
         assert_eq!(reply.json()["explain"]["agrees"], true, "{reply:?}");
     }
     let publisher = Reply::to(request(server.key("publisher:eu-tech-news").to_owned())).await;
-    assert_eq!(publisher.problem().1, "not_yours");
-    assert_eq!(Reply::to(request("unknown".into())).await.problem().1, "key_required");
+    assert_eq!(publisher.problem().1, "forbidden");
+    assert_eq!(Reply::to(request("unknown".into())).await.problem().1, "unauthorized");
     assert!(server.kevel(&kevel_page()).await.json().get("explain").is_none());
 }
 
@@ -609,7 +609,7 @@ async fn an_invalid_bid_request_gets_a_no_bid_reason_code() {
         assert_eq!((reply.status, &reply.json()["nbr"]), (200, &json!(nbr)), "{auction}");
     }
     let broken = server.reader.post(&format!("{}/openrtb2/2.6/bids", server.public)).body("[");
-    assert_eq!(Reply::to(broken).await.problem().1, "unparsable");
+    assert_eq!(Reply::to(broken).await.problem().1, "malformed_request");
     assert_eq!(server.openrtb(&json!({ "imp": [] })).await.problem().2, "id");
     let scrape = server.scrape().await;
     assert_eq!(scrape.count("adjacent_decisions_total{outcome=\"filled\"}"), 0);

@@ -86,7 +86,11 @@ async fn assert_recovered(process: &Process, sent: &Sent) {
     let counted = usize::try_from(scrape.events("impression", "counted")).unwrap();
     assert!((acknowledged..=all).contains(&counted), "{acknowledged} <= {counted} <= {all}");
     assert_eq!(scrape.spent(), counted as u64 * PRICE_MICROS);
-    assert_eq!(scrape.count("adjacent_journal_damaged_places"), 0, "a torn end is not corruption");
+    assert_eq!(
+        scrape.count("adjacent_journal_corrupt_segments"),
+        0,
+        "a torn end is not corruption"
+    );
 }
 
 /// Sends every token again.

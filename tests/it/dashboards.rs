@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const BOARDS: [&str; 5] = ["serving", "money", "traffic", "ledger", "machines"];
+const BOARDS: [&str; 5] = ["serving", "money", "traffic", "ledger", "instances"];
 
 /// Series that Prometheus itself creates for every target.
 const UP: &str = "up";

@@ -179,13 +179,13 @@ fn a_wrong_method_returns_the_allowed_ones_and_an_unknown_path_a_problem() {
         assert_eq!((options.status, options.header("allow")), (204, allowed));
     }
     for path in ["/nowhere", "/v1", "/v1/decisions/", "/metrics", "/readyz", "/version"] {
-        assert_problem(&server.get(path), 404, "no_such_path", None);
+        assert_problem(&server.get(path), 404, "not_found", None);
     }
     let head = server.ask("HEAD", "/v1/limits", &[], "");
     assert_eq!((head.status, head.body.as_str()), (200, ""), "{head:?}");
     let ops = ask(server.ops, "POST", "/metrics", &[], "");
     assert_problem(&ops, 405, "method_not_allowed", None);
-    assert_problem(&ask(server.ops, "GET", "/v1/unit", &[], ""), 404, "no_such_path", None);
+    assert_problem(&ask(server.ops, "GET", "/v1/unit", &[], ""), 404, "not_found", None);
 }
 
 #[test]
@@ -221,25 +221,25 @@ fn invalid_path_and_query_parameters_return_a_problem() {
     assert_problem(&get("/v1/decisions/%ff%fe/explain"), 404, "decision_not_recorded", None);
     let id = "0198c0de-1f2e-7a3b-8c4d-5e6f70819201";
     let twice = format!("/v1/decisions/{id}/explain?want=a&want=b");
-    assert_problem(&get(&twice), 422, "field_refused", Some("want"));
+    assert_problem(&get(&twice), 422, "invalid_field", Some("want"));
     let day = "/v1/reports/advertisers/zahid-host?from=yesterday";
-    assert_problem(&get(day), 422, "field_refused", Some("from"));
-    assert_problem(&get("/v1/reports/readers/zahid-host"), 404, "no_such_path", None);
-    assert_problem(&server.get("/reports/zahid-host"), 401, "key_required", None);
+    assert_problem(&get(day), 422, "invalid_field", Some("from"));
+    assert_problem(&get("/v1/reports/readers/zahid-host"), 404, "not_found", None);
+    assert_problem(&server.get("/reports/zahid-host"), 401, "unauthorized", None);
     let page = "/v1/decisions?publisher=eu-tech-news&placement=article-end";
-    assert_problem(&server.get(&format!("{page}&test=yes")), 422, "field_refused", Some("test"));
-    assert_problem(&server.get(&format!("{page}&style=huge")), 422, "field_refused", Some("style"));
+    assert_problem(&server.get(&format!("{page}&test=yes")), 422, "invalid_field", Some("test"));
+    assert_problem(&server.get(&format!("{page}&style=huge")), 422, "invalid_field", Some("style"));
     assert_problem(&server.get(&format!("{page}&email=a")), 422, "personal_data", Some("email"));
     assert_problem(
         &server.get("/v1/decisions?placement=a"),
         422,
-        "field_refused",
+        "invalid_field",
         Some("publisher"),
     );
     assert_problem(
         &server.get("/v1/decisions?publisher=a"),
         422,
-        "field_refused",
+        "invalid_field",
         Some("placements"),
     );
     let unknown = server.get("/v1/decisions?publisher=unknown&placement=a");
@@ -265,18 +265,18 @@ fn a_malformed_body_is_a_400_and_an_invalid_one_a_422() {
         "\u{feff}{}",
         "\"\\ud800\"",
     ] {
-        assert_problem(&server.post("/v1/decisions", body), 400, "unparsable", None);
+        assert_problem(&server.post("/v1/decisions", body), 400, "malformed_request", None);
     }
     assert_eq!(server.post("/v1/decisions", &nested(15)).status, 200);
     for (body, code, field) in [
-        ("{}".to_owned(), "field_refused", "publisher"),
-        (with(r#""test": "yes""#), "field_refused", "test"),
-        (with(r#""publisher": "other""#), "field_refused", "publisher"),
-        (with(r#""page": {"topics": ["a", 7]}"#), "field_refused", "page.topics[1]"),
-        (with(r#""page": {"url": "a", "url": "b"}"#), "field_refused", "page.url"),
+        ("{}".to_owned(), "invalid_field", "publisher"),
+        (with(r#""test": "yes""#), "invalid_field", "test"),
+        (with(r#""publisher": "other""#), "invalid_field", "publisher"),
+        (with(r#""page": {"topics": ["a", 7]}"#), "invalid_field", "page.topics[1]"),
+        (with(r#""page": {"url": "a", "url": "b"}"#), "invalid_field", "page.url"),
         (
             with(r#""page": {"entities": [{"role": "subject"}]}"#),
-            "field_refused",
+            "invalid_field",
             "page.entities[0].name",
         ),
         (with(r#""viewer": {"ip": "192.0.2.1"}"#), "personal_data", "viewer.ip"),
@@ -291,7 +291,7 @@ fn a_malformed_body_is_a_400_and_an_invalid_one_a_422() {
         assert_eq!(answer.status, 422, "{body}: {answer:?}");
         assert_problem(&answer, 422, code, Some(field));
     }
-    assert_problem(&server.post("/v1/decisions", "\"all of it\""), 422, "field_refused", None);
+    assert_problem(&server.post("/v1/decisions", "\"all of it\""), 422, "invalid_field", None);
     let unknown =
         server.post("/v1/decisions", &with(r#""page": {"entities": [{"name": "a", "x": 1}]}"#));
     assert_eq!(unknown.json()["warnings"][0], "page.entities[0].x: unknown field, ignored");
@@ -323,7 +323,7 @@ fn lists_over_a_limit_are_truncated_with_a_warning_and_rejected_in_strict_mode()
         ])
     );
     let strict = server.post("/v1/decisions", &body(true, &placements));
-    assert_problem(&strict, 422, "field_refused", Some("page.entities"));
+    assert_problem(&strict, 422, "invalid_field", Some("page.entities"));
     assert!(strict.json()["detail"].as_str().unwrap().contains("limit of 32"), "{strict:?}");
     let twice = r#"[{"name": "article-end"}, {"name": "article-end"}]"#;
     let once = MINIMAL_REQUEST.replace(r#"[{"name": "article-end"}]"#, twice);

@@ -198,7 +198,7 @@ async fn a_trimmed_log_migrates_with_its_base() {
     let (from, to) = (Redis::start(), Redis::start());
     let hour = |settings: &mut adjacent::config::Settings| {
         settings.store.log_hours = 1;
-        settings.store.bookkeeping_seconds = 3_600;
+        settings.store.reconcile_interval_seconds = 3_600;
     };
     let server = Setup::default().on(&from).settings(hour).clock().start().await;
     for _ in 0..40 {

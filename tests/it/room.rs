@@ -9,7 +9,7 @@ use crate::harness::process::Place;
 use crate::harness::reference;
 use crate::harness::until;
 
-const LOW_DISK_PERCENT: &str = "house_only_below_percent = ";
+const LOW_DISK_PERCENT: &str = "low_disk_percent = ";
 
 async fn advertiser(process: &Process) -> String {
     let answer = process.decide(&Reader::new(), &reference()).await.unwrap();
@@ -26,7 +26,7 @@ async fn low_disk_space_serves_house_ads_only_until_space_is_available() {
         &format!("{LOW_DISK_PERCENT}5"),
         &format!("{LOW_DISK_PERCENT}100"),
     );
-    let low_disk_mib = "house_only_below_mib = ";
+    let low_disk_mib = "low_disk_mib = ";
     let unreachable_mib = i64::MAX;
     installation.change(
         "adjacent.toml",

@@ -146,11 +146,11 @@ async fn events_are_accepted_while_redis_is_down_and_resent_after_it_lost_all_da
     .await;
     assert_audit_finds_no_mismatch(&server).await;
     // An instance that starts now reads the same totals.
-    assert_eq!(server.metric("adjacent_machines").await, 1);
+    assert_eq!(server.metric("adjacent_instances").await, 1);
     let fresh = start_instance(&redis).await;
     wait_for_impressions(&fresh, 12).await;
     for instance in [&server, &fresh] {
-        wait_for_metric(instance, "adjacent_machines", 2).await;
+        wait_for_metric(instance, "adjacent_instances", 2).await;
     }
     assert_same_totals(&[server, fresh]).await;
 }

@@ -31,7 +31,7 @@ fn setup(redis: &Redis) -> Setup {
     Setup::default().on(redis).settings(|settings| {
         settings.store.log_hours = 1;
         // The tests run the reconciliation themselves.
-        settings.store.bookkeeping_seconds = 3_600;
+        settings.store.reconcile_interval_seconds = 3_600;
     })
 }
 
@@ -182,7 +182,7 @@ async fn an_entry_removed_from_redis_is_found_by_the_next_reconciliation() {
         wait_until_billed(&server, count).await;
     }
     assert!(reconcile(&server).await.differences.is_empty());
-    assert_eq!(server.metric("adjacent_ledger_differences").await, 0);
+    assert_eq!(server.metric("adjacent_ledger_mismatches").await, 0);
     report_impressions(&server, 3).await;
     wait_until_billed(&server, 15).await;
     let log = log_and_base_keys().0;
@@ -193,7 +193,7 @@ async fn an_entry_removed_from_redis_is_found_by_the_next_reconciliation() {
     let inner = server.inner.clone();
     let result = tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap();
     assert!(result.unwrap_err().to_string().contains("changed while it was read"));
-    assert_eq!(server.metric("adjacent_ledger_differences").await, 1);
+    assert_eq!(server.metric("adjacent_ledger_mismatches").await, 1);
 }
 
 #[tokio::test]
@@ -203,14 +203,14 @@ async fn records_of_a_departed_instance_are_reported_as_lost_after_redis_lost_al
     report_impressions(&remaining, 3).await;
     report_impressions(&departed, 4).await;
     wait_until_billed(&remaining, 7).await;
-    assert_eq!(remaining.metric("adjacent_store_missing_records").await, 0);
+    assert_eq!(remaining.metric("adjacent_store_lost_records").await, 0);
     drop(departed);
 
     redis.kill();
     redis.again(&[]);
     wait_until_billed(&remaining, 3).await;
     until("the lost records are reported", async || {
-        (remaining.metric("adjacent_store_missing_records").await >= 4).then_some(())
+        (remaining.metric("adjacent_store_lost_records").await >= 4).then_some(())
     })
     .await;
 }

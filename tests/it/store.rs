@@ -108,7 +108,7 @@ async fn an_event_arrives_once_after_every_kind_of_redis_error() {
     }
     server.reaches("adjacent_journal_unshipped_records", 0).await;
     for (reply, kind, needs_operator) in ERRORS {
-        let series = format!("adjacent_store_troubles_total{{trouble=\"{kind}\"}}");
+        let series = format!("adjacent_store_errors_total{{kind=\"{kind}\"}}");
         let count = async || server.scrape_now().await.count(&series);
         let before = count().await;
         let sent = scripted.asked();
@@ -119,13 +119,13 @@ async fn an_event_arrives_once_after_every_kind_of_redis_error() {
         let attempts = if matches!(reply, Silence | Cut) { 1 } else { 2 };
         until(kind, async || (count().await >= before + attempts).then_some(())).await;
         if *needs_operator {
-            server.reaches("adjacent_store_refuses", 1).await;
+            server.reaches("adjacent_store_blocked", 1).await;
         }
         assert!(scripted.asked() - sent < 40, "{kind}: retries without a pause");
         scripted.answers(None);
         wait_for_impressions(&server, shown).await;
         server.reaches("adjacent_journal_unshipped_records", 0).await;
-        server.reaches("adjacent_store_refuses", 0).await;
+        server.reaches("adjacent_store_blocked", 0).await;
     }
     server.assert_books_balance().await;
 }
@@ -151,7 +151,7 @@ async fn a_batch_follows_a_redirect_to_another_node() {
         report_impression(&server).await;
         wait_for_impressions(&server, shown).await;
     }
-    assert_eq!(server.metric("adjacent_store_troubles_total{trouble=\"moved\"}").await, 0);
+    assert_eq!(server.metric("adjacent_store_errors_total{kind=\"moved\"}").await, 0);
 }
 
 #[tokio::test]
@@ -347,10 +347,7 @@ async fn the_acl_users_have_only_the_permissions_that_they_need() {
     let server = Setup::default().on(&StoreAt { url: at("app"), keys }).start().await;
     report_impression(&server).await;
     wait_for_impressions(&server, 1).await;
-    assert_eq!(
-        server.metric("adjacent_store_troubles_total{trouble=\"permission_denied\"}").await,
-        0
-    );
+    assert_eq!(server.metric("adjacent_store_errors_total{kind=\"permission_denied\"}").await, 0);
     let app = ["--user", "app", "--pass", "s3cret-app", "--no-auth-warning"];
     for forbidden in FORBIDDEN {
         let output = redis.ask(&[&app[..], forbidden].concat());

@@ -37,7 +37,7 @@ fn command(folder: &Path, base: u16) -> Command {
         .env("TRIAL_DIR", folder)
         .env("TRIAL_PORT", base.to_string())
         .env("ADJACENT_BINARY", env!("CARGO_BIN_EXE_adjacent"))
-        .env("ADJACENT__STORE__HOUSE_ONLY_BELOW_MIB", "0")
+        .env("ADJACENT__STORE__LOW_DISK_MIB", "0")
         .stdin(Stdio::null());
     command
 }

@@ -129,7 +129,7 @@ fn sweep(plan: &Plan, number: u64, left: &AtomicUsize) -> Lane {
         let last = scene.serve();
         let scrape = runtime().block_on(last.scrape());
         assert_eq!(
-            scrape.count("adjacent_journal_damaged_places"),
+            scrape.count("adjacent_journal_corrupt_segments"),
             0,
             "a torn end was reported as corruption"
         );

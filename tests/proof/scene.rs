@@ -26,7 +26,7 @@ impl Scene {
     pub fn new(plan: &Plan, name: &str) -> Scene {
         let place = Place::new()
             .set("ADJACENT__STORE__SEGMENT_BYTES", "65536")
-            .set("ADJACENT__STORE__BOOKKEEPING_SECONDS", "1")
+            .set("ADJACENT__STORE__RECONCILE_INTERVAL_SECONDS", "1")
             .set("ADJACENT__WINDOWS__VIEWABLE_AFTER_MS", "0")
             .set("ADJACENT__WINDOWS__CLICK_AFTER_MS", "0");
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();

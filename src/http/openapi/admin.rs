@@ -45,7 +45,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             row.on(Listener::Operations)
                 .tag("operations")
                 .key(Key::Required)
-                .response(Response::problem(403, &["not_yours"], "Not an operator key."))
+                .response(Response::problem(403, &["forbidden"], "Not an operator key."))
         })
         .collect();
     rows.push(publisher_stops(schemas));
@@ -83,7 +83,7 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
                 "zahid",
             )])
             .response(Response::json(200, &overview, "The matching documents."))
-            .response(Response::problem(422, &["field_refused"], "A parameter is repeated.")),
+            .response(Response::problem(422, &["invalid_field"], "A parameter is repeated.")),
         operation("get", "/v1/admin/audit", "audit")
             .describe(
                 "Audit the ledger",
@@ -114,7 +114,7 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
     let rollback = schemas.input::<RollbackRequest>();
     let stop = schemas.input::<PauseRequest>();
     let invalid = "A field or `Idempotency-Key` is invalid, or the documents have errors.";
-    let codes = &["field_refused", "document_refused", "personal_data"];
+    let codes = &["invalid_field", "invalid_document", "personal_data"];
     let about = "Confirms a change of any weight by more than half.";
     let force = query("force", about, json!({ "type": "boolean" }), true);
     vec![
@@ -125,7 +125,7 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
                  number) or `If-Match` (the inventory's hash) states the version the caller last read.",
             )
             .body(JSON, &apply, &json!({ "nothing": { "value": { "what": "a trial" } } }))
-            .response(Response::problem(409, &["needs_force"], "A weight changes by more than half."))
+            .response(Response::problem(409, &["confirmation_required"], "A weight changes by more than half."))
             .response(Response::problem(422, codes, invalid)),
         change(schemas, operation("put", "/v1/admin/weights", "replaceWeights"))
             .describe(
@@ -134,7 +134,7 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
             )
             .parameters([force])
             .body(JSON, &weights, &json!({ "defaults": { "value": Weights::default() } }))
-            .response(Response::problem(409, &["needs_force"], "A weight changes by more than half."))
+            .response(Response::problem(409, &["confirmation_required"], "A weight changes by more than half."))
             .response(Response::problem(422, codes, invalid)),
         change(schemas, operation("post", "/v1/admin/rollback", "rollback"))
             .describe(
@@ -142,7 +142,7 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
                 "Applies the versions of an older head as a new change; the previous head by default.",
             )
             .body(JSON, &rollback, &json!({ "before": { "value": {} } }))
-            .response(Response::problem(404, &["no_such_version"], "No such change."))
+            .response(Response::problem(404, &["not_found"], "No such change."))
             .response(Response::problem(422, codes, invalid)),
         change(schemas, operation("post", "/v1/admin/pauses", "pause"))
             .describe("Pause or resume", "Pauses or resumes an advertiser, campaign, flight or publisher.")
@@ -152,7 +152,7 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
                 &json!({ "flight": { "value":
                     { "what": "flight", "id": "zahid-ai-europe", "paused": true } } }),
             )
-            .response(Response::problem(404, &["no_such_document"], "No such document."))
+            .response(Response::problem(404, &["not_found"], "No such document."))
             .response(Response::problem(422, codes, invalid)),
     ]
 }
@@ -169,8 +169,8 @@ fn documents(schemas: &mut Schemas) -> Vec<Operation> {
         )
     };
     let id = || parameter::path("id", "Id of the document.", text(), "zahid-ai-europe");
-    let missing = || Response::problem(404, &["no_such_document"], "No such list or document.");
-    let codes = &["field_refused", "document_refused", "personal_data"];
+    let missing = || Response::problem(404, &["not_found"], "No such list or document.");
+    let codes = &["invalid_field", "invalid_document", "personal_data"];
     let invalid =
         || Response::problem(422, codes, "A field is invalid, or the inventory would have errors.");
     let exists = || Response::problem(409, &["document_exists"], "The id already exists.");
@@ -231,8 +231,12 @@ fn change(schemas: &mut Schemas, row: Operation) -> Operation {
         header("Idempotency-Key", "A change repeated with the same key is applied once."),
     ])
     .response(Response::json(200, &applied, "The change is applied.").header("ETag"))
-    .response(Response::problem(400, &["unparsable"], "The body is malformed."))
-    .response(Response::problem(412, &["version_changed"], "The version changed in the meantime."))
+    .response(Response::problem(400, &["malformed_request"], "The body is malformed."))
+    .response(Response::problem(
+        412,
+        &["precondition_failed"],
+        "The version changed in the meantime.",
+    ))
     .response(Response::problem(503, &["unavailable"], "Budgets cannot be recorded now."))
 }
 
@@ -254,17 +258,17 @@ fn publisher_stops(schemas: &mut Schemas) -> Operation {
             &json!({ "path": { "value": { "path": "/obituaries/", "paused": true } } }),
         )
         .response(Response::json(200, &reply, "The change is applied."))
-        .response(Response::problem(400, &["unparsable"], "The body is malformed."))
-        .response(Response::problem(403, &["not_yours"], "Another party's key."))
-        .response(Response::problem(404, &["no_such_document"], "No such publisher."))
+        .response(Response::problem(400, &["malformed_request"], "The body is malformed."))
+        .response(Response::problem(403, &["forbidden"], "Another party's key."))
+        .response(Response::problem(404, &["not_found"], "No such publisher."))
         .response(Response::problem(
             412,
-            &["version_changed"],
+            &["precondition_failed"],
             "The version changed in the meantime.",
         ))
         .response(Response::problem(
             422,
-            &["field_refused", "document_refused", "personal_data"],
+            &["invalid_field", "invalid_document", "personal_data"],
             "`field` names the invalid field.",
         ))
         .response(Response::problem(503, &["unavailable"], "Changes cannot be recorded now."))

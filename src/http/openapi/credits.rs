@@ -16,10 +16,10 @@ const JSON: &[&str] = &["application/json"];
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let (credit, credited) = (schemas.input::<CreditRequest>(), schemas.output::<CreditReply>());
     let (refund, refunded) = (schemas.input::<RefundRequest>(), schemas.output::<RefundReply>());
-    let codes = &["field_refused", "personal_data"];
+    let codes = &["invalid_field", "personal_data"];
     let key = json!({ "name": "Idempotency-Key", "in": "header", "required": true,
         "description": "Each key refunds at most once.", "schema": { "type": "string" } });
-    let malformed = || Response::problem(400, &["unparsable"], "The body is malformed.");
+    let malformed = || Response::problem(400, &["malformed_request"], "The body is malformed.");
     let busy = || Response::problem(503, &["unavailable"], "Entries cannot be recorded now.");
     vec![
         operation("post", "/v1/admin/credits", "credit")
@@ -56,7 +56,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             )
             .response(Response::json(200, &refunded, "The amount refunded."))
             .response(malformed())
-            .response(Response::problem(404, &["no_such_document"], "No such campaign."))
+            .response(Response::problem(404, &["not_found"], "No such campaign."))
             .response(Response::problem(422, codes, "A field or the key is invalid."))
             .response(busy()),
     ]

@@ -51,7 +51,7 @@ fn decisions(request: &Value, reply: &Value, parameters: &[Value]) -> Vec<Operat
     let invalid = || {
         let words = "`field` names the invalid field. With `strict`, also anything over a limit. A \
                      field that identifies a person is always rejected.";
-        Response::problem(422, &["field_refused", "personal_data"], words)
+        Response::problem(422, &["invalid_field", "personal_data"], words)
     };
     let forbidden = "`explain` and `force_creative` require an operator key.";
     vec![
@@ -70,8 +70,8 @@ fn decisions(request: &Value, reply: &Value, parameters: &[Value]) -> Vec<Operat
             .parameters(reader())
             .body(&["application/json", "text/plain"], request, &example::requests())
             .response(decided())
-            .response(Response::problem(400, &["unparsable"], "Invalid JSON, or nested too deeply."))
-            .response(Response::problem(403, &["not_yours"], forbidden))
+            .response(Response::problem(400, &["malformed_request"], "Invalid JSON, or nested too deeply."))
+            .response(Response::problem(403, &["forbidden"], forbidden))
             .response(unknown())
             .response(invalid()),
         operation("get", "/v1/decisions", "decideByParameters")
@@ -201,7 +201,7 @@ fn events() -> Vec<Operation> {
                     .header("Location")
                     .header("Adjacent-Recorded"),
             )
-            .response(Response::problem(404, &["no_such_link"], "Invalid token: never a redirect."))
+            .response(Response::problem(404, &["not_found"], "Invalid token: never a redirect."))
     };
     vec![
         record("get", "recordByGet", "Report an impression, viewable impression or copy (pixel)"),

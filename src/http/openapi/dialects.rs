@@ -214,17 +214,17 @@ fn with_adapter_headers(response: Response) -> Response {
 
 fn adapter_not_found() -> Response {
     let words = "The adapter is disabled (the default), or there is no such publisher.";
-    Response::problem(404, &["adapter_off", "unknown_publisher"], words)
+    Response::problem(404, &["adapter_disabled", "unknown_publisher"], words)
 }
 
 fn invalid_field() -> Response {
-    Response::problem(422, &["field_refused"], "`field` names the invalid field.")
+    Response::problem(422, &["invalid_field"], "`field` names the invalid field.")
 }
 
 fn malformed() -> Response {
-    Response::problem(400, &["unparsable"], "Invalid JSON, or nested too deeply.")
+    Response::problem(400, &["malformed_request"], "Invalid JSON, or nested too deeply.")
 }
 
 fn forbidden() -> Response {
-    Response::problem(403, &["not_yours"], "The request requires an operator key.")
+    Response::problem(403, &["forbidden"], "The request requires an operator key.")
 }

@@ -33,7 +33,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .parameters([parameter::decision(), want])
             .response(Response::json(200, &explanation, "The trace."))
             .response(not_recorded())
-            .response(Response::problem(422, &["field_refused"], "`want` is repeated.")),
+            .response(Response::problem(422, &["invalid_field"], "`want` is repeated.")),
         operation("get", "/v1/decisions/{id}/events", "eventsOfDecision")
             .describe(
                 "Events of a decision",
@@ -44,7 +44,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .key(Key::Required)
             .parameters([parameter::decision()])
             .response(Response::json(200, &events, "The events, in order of receipt."))
-            .response(Response::problem(403, &["not_yours"], "An advertiser key does not give access."))
+            .response(Response::problem(403, &["forbidden"], "An advertiser key does not give access."))
             .response(not_recorded()),
         operation("get", "/v1/limits", "limits")
             .describe(

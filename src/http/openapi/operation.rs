@@ -77,7 +77,7 @@ impl Operation {
         };
         let description =
             "An API key is required, or the given one is unknown, expired or revoked.";
-        self.response(Response::problem(401, &["key_required"], description))
+        self.response(Response::problem(401, &["unauthorized"], description))
     }
 
     /// Adds parameters.

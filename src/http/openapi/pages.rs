@@ -39,7 +39,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                     .header("ETag"),
             )
             .response(Response::bare(304, "Not modified: `If-None-Match` matches.").header("ETag"))
-            .response(Response::problem(404, &["no_such_file"], "No such file.")),
+            .response(Response::problem(404, &["not_found"], "No such file.")),
         operation("get", "/w/{id}", "why")
             .describe(
                 "Why this unit",
@@ -67,8 +67,8 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 query("commercial", "Which commercial content the article allows.", text(), "allow"),
             ])
             .response(page("The article."))
-            .response(trial(&["no_such_path", "no_publisher"]))
-            .response(Response::problem(422, &["field_refused"], "A parameter is repeated.")),
+            .response(trial(&["not_found", "no_publisher"]))
+            .response(Response::problem(422, &["invalid_field"], "A parameter is repeated.")),
         operation("get", "/demo/explain/{id}", "demoExplain")
             .describe("Explain a decision without a key", "Only in a local trial.")
             .parameters([parameter::decision()])
@@ -81,7 +81,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .describe("Guide", "For publishers, advertisers, operators and developers; available offline.")
             .parameters([parameter::path("guide", "Name of the guide.", guides, "publisher")])
             .response(page("The page."))
-            .response(Response::problem(404, &["no_such_path"], "No such guide.")),
+            .response(Response::problem(404, &["not_found"], "No such guide.")),
         operation("get", "/openapi.json", "openapi")
             .describe("OpenAPI document", "This document as JSON.")
             .response(Response::json(200, &json!({ "type": "object" }), "OpenAPI 3.1.")),
@@ -103,5 +103,5 @@ fn picture() -> Operation {
         .parameters([parameter::path("file", "Name of the file.", text(), file)])
         .response(formats.fold(found, |found, format| found.in_format(format, bytes())))
         .response(Response::bare(304, "Not modified: `If-None-Match` matches.").header("ETag"))
-        .response(Response::problem(404, &["no_such_file"], "No such image."))
+        .response(Response::problem(404, &["not_found"], "No such image."))
 }

@@ -58,7 +58,7 @@ pub async fn redirect(
     let click = face.server.click(text, &context, CLICK_RECORD_TIMEOUT).await;
     face.server.metrics.observe_event_ack(began.elapsed());
     match click {
-        Click::NotFound => Err(ApiError::missing("no_such_link", "the click token is invalid")),
+        Click::NotFound => Err(ApiError::missing("not_found", "the click token is invalid")),
         Click::Redirect { to, recorded } => {
             let mut answer = HttpResponse::Found();
             answer

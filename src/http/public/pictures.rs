@@ -23,7 +23,7 @@ pub async fn file(
     http: HttpRequest,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let missing = || ApiError::missing("no_such_file", "no such image");
+    let missing = || ApiError::missing("not_found", "no such image");
     let (hash, format) = picture::named(&path).ok_or_else(missing)?;
     let shown = face.server.picture(hash).filter(|shown| shown.address.format == format);
     let shown = shown.ok_or_else(missing)?;

@@ -77,7 +77,7 @@ pub struct CampaignOverview {
     /// Billed today, in the advertiser's time zone.
     pub spent_today_micros: Micros,
     /// Reserved by decisions whose event has not arrived.
-    pub held_micros: Micros,
+    pub reserved_micros: Micros,
     /// Remaining budget for today, reservations not subtracted; absent without a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_micros: Option<Micros>,

@@ -270,7 +270,7 @@ impl OverviewContext<'_> {
             paused: campaign.is_paused(),
             spent_micros: balance.spent,
             spent_today_micros: balance.spent_today,
-            held_micros: balance.reserved,
+            reserved_micros: balance.reserved,
             left_micros: balance.remaining,
             daily_micros: campaign.budget.daily_micros,
             lifetime_micros: campaign.budget.lifetime_micros,

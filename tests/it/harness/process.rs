@@ -27,7 +27,7 @@ pub struct Place {
 }
 
 /// Environment variable of the free disk space, in MiB, below which only house ads are served.
-pub const ENOUGH_ROOM: &str = "ADJACENT__STORE__HOUSE_ONLY_BELOW_MIB";
+pub const ENOUGH_ROOM: &str = "ADJACENT__STORE__LOW_DISK_MIB";
 
 /// A running executable.
 pub struct Process {

@@ -63,7 +63,7 @@ impl Default for Setup {
         settings.server.ops_listen = "127.0.0.1:0".parse().unwrap();
         settings.server.drain_timeout_seconds = 1;
         settings.store.segment_bytes = 1 << 20;
-        settings.store.house_only_below_mib = 0;
+        settings.store.low_disk_mib = 0;
         settings.store.publisher_reservation_percent = 100;
         settings.limits.impressions.clear();
         settings.limits.clicks.clear();

@@ -139,9 +139,10 @@ pub async fn rollback(
     let entries = catalog.history().map_err(ApiError::internal)?;
     let newest = entries.last().map_or(0, |entry| entry.number);
     let number = request.number.unwrap_or(newest.saturating_sub(1));
-    let entry = entries.iter().find(|entry| entry.number == number).ok_or_else(|| {
-        ApiError::missing("no_such_version", format!("no change with number {number}"))
-    })?;
+    let entry = entries
+        .iter()
+        .find(|entry| entry.number == number)
+        .ok_or_else(|| ApiError::missing("not_found", format!("no change with number {number}")))?;
     let catalog_error = |error| ApiError::from(ApplyError::Catalog(error));
     let hashes = &entry.after;
     let inventory = hashes.inventory.as_deref().map(|hash| catalog.inventory(hash)).transpose();

@@ -147,7 +147,7 @@ impl From<CreditError> for ApiError {
             CreditError::Journal(error) => ApiError::unavailable(error),
             CreditError::Waits => ApiError::dependency_unavailable(error.to_string()),
             CreditError::Read(error) => ApiError::internal(error),
-            CreditError::NoCampaign(_) => ApiError::missing("no_such_document", error.to_string()),
+            CreditError::NoCampaign(_) => ApiError::missing("not_found", error.to_string()),
             CreditError::Reused { .. } => ApiError::refused("Idempotency-Key", error.to_string()),
         }
     }

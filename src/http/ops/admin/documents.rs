@@ -24,7 +24,7 @@ fn list_of(face: &Face, list: &str) -> Result<(Vec<Value>, String), ApiError> {
     let snapshot = live.snapshot();
     let unknown = || {
         let detail = format!("no list `{list}`; the lists are {}", LISTS.join(", "));
-        ApiError::missing("no_such_document", detail)
+        ApiError::missing("not_found", detail)
     };
     let mut inventory = serde_json::to_value(&snapshot.inventory).map_err(ApiError::internal)?;
     let documents =
@@ -58,9 +58,8 @@ pub async fn read(
     let (list, id) = path.into_inner();
     let (documents, version) = list_of(&face, &list)?;
     let found = documents.into_iter().find(|one| one["id"].as_str() == Some(&id));
-    let found = found.ok_or_else(|| {
-        ApiError::missing("no_such_document", format!("no document `{id}` in {list}"))
-    })?;
+    let found = found
+        .ok_or_else(|| ApiError::missing("not_found", format!("no document `{id}` in {list}")))?;
     let mut answer = json(&found);
     set_etag(&mut answer, &version);
     Ok(answer)

@@ -163,10 +163,12 @@ impl From<ApplyError> for ApiError {
                     .collect(),
             ),
             ApplyError::Refused(EditError::NotFound { .. } | EditError::NoList(_)) => {
-                ApiError::missing("no_such_document", error.to_string())
+                ApiError::missing("not_found", error.to_string())
             }
             ApplyError::Refused(_) => ApiError::conflict("document_exists", error.to_string()),
-            ApplyError::Dangerous(_) => ApiError::conflict("needs_force", error.to_string()),
+            ApplyError::Dangerous(_) => {
+                ApiError::conflict("confirmation_required", error.to_string())
+            }
             ApplyError::Catalog(CatalogError::Conflict { .. }) => {
                 ApiError::precondition_failed(error.to_string())
             }
@@ -174,7 +176,7 @@ impl From<ApplyError> for ApiError {
                 ApiError::refused("Idempotency-Key", error.to_string())
             }
             ApplyError::Catalog(CatalogError::NoVersion { .. }) => {
-                ApiError::missing("no_such_version", error.to_string())
+                ApiError::missing("not_found", error.to_string())
             }
             ApplyError::Catalog(_) => ApiError::internal(error),
             ApplyError::Journal(_) | ApplyError::Store(StoreError::Unavailable(_)) => {

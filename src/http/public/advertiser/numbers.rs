@@ -122,7 +122,8 @@ fn facts(totals: &[Row], overview: Option<&AdvertiserOverview>) -> Vec<Fact> {
         facts.extend(per(1, clicked).map(|each| fact("eCPC", each, "spend per click")));
     }
     if let Some(overview) = overview {
-        let reserved = overview.campaigns.iter().map(|campaign| campaign.held_micros.get()).sum();
+        let reserved =
+            overview.campaigns.iter().map(|campaign| campaign.reserved_micros.get()).sum();
         let note = "now, for decisions whose billable event is still expected";
         facts.push(fact("Reserved", money(reserved, overview.currency), note));
         let left: Option<i64> =

@@ -33,7 +33,7 @@ interface Campaign {
   paused?: boolean;
   spent_micros?: number;
   spent_today_micros?: number;
-  held_micros?: number;
+  reserved_micros?: number;
   left_micros?: number;
   flights?: Flight[];
 }
@@ -186,8 +186,8 @@ const ofFlight = (flight: Flight, currency: string): Line[] => [
 const ofCampaign = (campaign: Campaign, currency: string): Line[] => {
   const left = element("div", "", "named");
   left.append(element("span", money(campaign.left_micros, currency)));
-  if (campaign.held_micros) {
-    left.append(element("span", `${money(campaign.held_micros, currency)} reserved`, "dim small nowrap"));
+  if (campaign.reserved_micros) {
+    left.append(element("span", `${money(campaign.reserved_micros, currency)} reserved`, "dim small nowrap"));
   }
   const spent = element("div", "", "named");
   spent.append(

@@ -81,7 +81,7 @@ const health = (all: Map<string, Series[]>): Node => {
     ["Journal records not yet in the ledger", gauge("journal_unshipped_records", (value) => value < 10000)],
     ["Ledger lag", gauge("ledger_lag_seconds", (value) => value < 5, " s")],
     ["Ledger drift", gauge("ledger_drift_micros", none, " micros")],
-    ["Corrupt journal segments", gauge("journal_damaged_places", none)],
+    ["Corrupt journal segments", gauge("journal_corrupt_segments", none)],
     ["Catalog last synced", gauge("snapshot_age_seconds", (value) => value < 60, " s ago")],
     ["Clicks not written in time", gauge("click_unrecorded_total", none)],
     ["Panics", gauge("panics_total", none)],

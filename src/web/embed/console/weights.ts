@@ -91,8 +91,8 @@ const send = async (): Promise<void> => {
     });
   } catch (error) {
     const code = error instanceof RequestError ? error.problem.code : "";
-    if (code == "needs_force") showForce(true);
-    if (code != "version_changed") throw error;
+    if (code == "confirmation_required") showForce(true);
+    if (code != "precondition_failed") throw error;
     await rebase();
     throw new RequestError({
       detail:
