@@ -27,9 +27,9 @@ use crate::metrics::Metrics;
 use crate::server;
 use crate::server::Parts;
 use crate::server::Server;
-use crate::server::gallery::Gallery;
+use crate::server::campaign_budget::CampaignBudgets;
+use crate::server::images::ImageSet;
 use crate::server::live::Live;
-use crate::server::purse::Purses;
 use crate::store::Address;
 use crate::store::Client;
 use crate::token::PARTITIONS;
@@ -117,8 +117,8 @@ impl App {
         let local = settings.server.public_url.is_none();
 
         let incarnation = rand::random::<u64>();
-        let purses = Arc::new(Purses::default());
-        let listener = purses.clone();
+        let campaign_budgets = Arc::new(CampaignBudgets::default());
+        let listener = campaign_budgets.clone();
         let listener: Listener = Box::new(move |change| listener.changed(&change));
         let folder = data.join("journal");
         let (bytes, rules) = (settings.store.segment_bytes, open::rules(&settings));
@@ -130,13 +130,13 @@ impl App {
             }
         }
         .context("cannot open the journal")?;
-        purses.recover(&ledger.state());
+        campaign_budgets.recover(&ledger.state());
         let clock = clock(ledger.state().latest_ms());
         let client = ledger.shared().map(|shared| shared.client());
         let opened = open::catalog(&data, &settings, &options, &*clock, client).await?;
-        let (inventory, stored) = (&opened.snapshot.inventory, opened.catalog.pictures());
-        let gallery = Gallery::open(inventory, stored, &public_url, &Gallery::default());
-        let live = Live::new(opened.snapshot.clone(), gallery, &purses, 1);
+        let (inventory, stored) = (&opened.snapshot.inventory, opened.catalog.images());
+        let images = ImageSet::open(inventory, stored, &public_url, &ImageSet::default());
+        let live = Live::new(opened.snapshot.clone(), images, &campaign_budgets, 1);
         let metrics =
             open::metrics(&opened.snapshot, &settings).context("cannot register metrics")?;
         let log = DecisionLog::start(
@@ -175,14 +175,14 @@ impl App {
             clock,
             ledger,
             log,
-            purses,
+            campaign_budgets,
             incarnation,
             public_url: public_url.clone(),
             live,
             settings: settings.clone(),
         }));
         server.note_recovery();
-        server.note_pictures();
+        server.note_images();
         match server.ledger.shared() {
             None => server
                 .write_budgets(&opened.snapshot)

@@ -198,12 +198,9 @@ async fn initial_snapshot(
     };
     // An inventory is stored with its images.
     let put_inventory = async |loaded: Loaded, what: &str| {
-        let Loaded { inventory, pictures } = loaded;
-        let parts = HeadUpdate {
-            inventory: Some(&inventory),
-            pictures: &pictures,
-            ..HeadUpdate::default()
-        };
+        let Loaded { inventory, images } = loaded;
+        let parts =
+            HeadUpdate { inventory: Some(&inventory), images: &images, ..HeadUpdate::default() };
         put(parts, what).await.map(|()| inventory)
     };
     let hashes = catalog.head()?.map(|head| head.hashes).unwrap_or_default();
@@ -211,7 +208,7 @@ async fn initial_snapshot(
         (Some(path), _) => {
             let texts = files::read(path).map_err(ConfigError::from)?;
             let mut loaded =
-                files::load(&texts, Some(catalog.pictures())).map_err(ConfigError::from)?;
+                files::load(&texts, Some(catalog.images())).map_err(ConfigError::from)?;
             if let Some(hash) = &hashes.inventory {
                 pause::carry(&catalog.inventory(hash)?, &mut loaded.inventory);
             }

@@ -85,10 +85,10 @@ pub async fn reload(face: &Data<Face>, options: &Options, what: ReloadTarget) {
 async fn inventory(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
     let Some(path) = &options.inventory else { return Ok(None) };
     let texts = files::read(path).map_err(ConfigError::from)?;
-    let stored = face.server.catalog.pictures();
+    let stored = face.server.catalog.images();
     let loaded = files::load(&texts, Some(stored)).map_err(ConfigError::from)?;
-    let Loaded { inventory, pictures } = loaded;
-    apply(face, Wanted { inventory: Some(inventory), pictures, ..Wanted::default() }).await
+    let Loaded { inventory, images } = loaded;
+    apply(face, Wanted { inventory: Some(inventory), images, ..Wanted::default() }).await
 }
 
 async fn weights(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {

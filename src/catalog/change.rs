@@ -2,7 +2,7 @@
 
 use crate::catalog::audit::Entry;
 use crate::catalog::error::CatalogError;
-use crate::catalog::image::Picture;
+use crate::catalog::image::ImageFile;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
@@ -78,7 +78,7 @@ pub struct HeadUpdate<'a> {
     /// A new label table, validated by the caller.
     pub labels: Option<&'a LabelTable>,
     /// Images that the new inventory refers to and that may not be stored yet.
-    pub pictures: &'a [Picture],
+    pub images: &'a [ImageFile],
 }
 
 /// The version that the caller based its change on (optimistic concurrency).

@@ -3,7 +3,7 @@
 use crate::catalog::files;
 use crate::catalog::files::ImageSources;
 use crate::catalog::files::Loaded;
-use crate::catalog::image::Picture;
+use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::schema::Kind;
 use crate::catalog::tables;
@@ -43,7 +43,7 @@ pub struct CheckedConfig {
     /// The inventory, from all other files.
     pub inventory: Option<Inventory>,
     /// The images that the inventory's files refer to by path.
-    pub pictures: Vec<Picture>,
+    pub images: Vec<ImageFile>,
 }
 
 impl ConfigFiles {
@@ -125,8 +125,8 @@ impl ConfigFiles {
             table
         });
         let inventory = (!self.inventory.is_empty()).then_some(inventory);
-        let (inventory, pictures) = match collect(inventory, &mut problems) {
-            Some(Loaded { inventory, pictures }) => (Some(inventory), pictures),
+        let (inventory, images) = match collect(inventory, &mut problems) {
+            Some(Loaded { inventory, images }) => (Some(inventory), images),
             None => (None, Vec::new()),
         };
         let checked = CheckedConfig {
@@ -134,7 +134,7 @@ impl ConfigFiles {
             weights: collect(weights, &mut problems),
             labels: collect(labels, &mut problems),
             inventory,
-            pictures,
+            images,
         };
         if problems.is_empty() { Ok(checked) } else { Err(problems) }
     }

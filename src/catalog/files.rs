@@ -3,7 +3,7 @@
 use crate::catalog::check;
 use crate::catalog::check::Finding;
 use crate::catalog::image;
-use crate::catalog::image::Picture;
+use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::lists;
 use crate::catalog::lists::LISTS;
@@ -12,10 +12,10 @@ use crate::config::Problem;
 use crate::config::document;
 use crate::config::document::Document;
 use crate::config::load;
+use crate::domain::image::Source;
 use crate::domain::inventory::Inventory;
 use crate::domain::inventory::Place;
 use crate::domain::label::LabelTable;
-use crate::domain::picture::Source;
 use crate::domain::region::RegionGroup;
 use std::collections::HashMap;
 use std::fs::File;
@@ -94,7 +94,7 @@ pub struct Loaded {
     /// The inventory, validated. Its lists are in id order, and it refers to images by address only.
     pub inventory: Inventory,
     /// The images that the files refer to by path, validated.
-    pub pictures: Vec<Picture>,
+    pub images: Vec<ImageFile>,
 }
 
 /// Reads the bytes of an image. Arguments: the name of the TOML file, and the image's path in it.
@@ -151,13 +151,13 @@ pub fn load_with(
         });
     }
     let labels = labels(&inventory.regions);
-    let mut pictures = Vec::new();
+    let mut images = Vec::new();
     if problems.is_empty() {
         let mut findings =
-            origins.load_images(&documents, sources.read, &mut inventory, &mut pictures);
+            origins.load_images(&documents, sources.read, &mut inventory, &mut images);
         inventory.sort();
         if let Some(stored) = sources.stored.filter(|_| findings.is_empty()) {
-            findings.extend(check::stored(&inventory, &pictures, stored));
+            findings.extend(check::stored(&inventory, &images, stored));
         }
         findings.extend(check::inventory(&inventory));
         if let Some(table) = &labels {
@@ -170,7 +170,7 @@ pub fn load_with(
         }
     }
     if problems.is_empty() {
-        return Ok(Loaded { inventory, pictures });
+        return Ok(Loaded { inventory, images });
     }
     let whole = |problem: &Problem| problem.line == 0;
     problems.sort_by(|a, b| {
@@ -252,18 +252,18 @@ impl Origins {
         documents: &[Document<'_>],
         read: ReadImage,
         inventory: &mut Inventory,
-        loaded: &mut Vec<Picture>,
+        loaded: &mut Vec<ImageFile>,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (Place { list, id, field }, source) in inventory.pictures_mut() {
+        for (Place { list, id, field }, source) in inventory.images_mut() {
             let Source::File(path) = &*source else { continue };
             let places = self.places.get(&(list, id.clone()));
             let number = places.and_then(|places| places.last()).map_or(0, |(number, _)| *number);
             match load_image(documents[number].file(), path, read) {
-                Ok(picture) => {
-                    *source = Source::Stored(picture.address());
-                    if !loaded.iter().any(|known| known.address() == picture.address()) {
-                        loaded.push(picture);
+                Ok(image) => {
+                    *source = Source::Stored(image.address());
+                    if !loaded.iter().any(|known| known.address() == image.address()) {
+                        loaded.push(image);
                     }
                 }
                 Err(reason) => {
@@ -276,11 +276,11 @@ impl Origins {
     }
 }
 
-fn load_image(file: &str, path: &str, read: ReadImage) -> Result<Picture, String> {
+fn load_image(file: &str, path: &str, read: ReadImage) -> Result<ImageFile, String> {
     let bytes = read(file, path).map_err(|error| format!("cannot be read: {error}"))?;
     let name = path.rsplit('/').next().unwrap_or(path);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    Picture::read(&bytes, Some(extension)).map_err(|error| error.to_string())
+    ImageFile::read(&bytes, Some(extension)).map_err(|error| error.to_string())
 }
 
 /// Reads one document's entries of every list. An entry that cannot be read becomes a problem, and

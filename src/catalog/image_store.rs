@@ -3,9 +3,9 @@
 
 use crate::catalog::error::CatalogError;
 use crate::catalog::image;
-use crate::catalog::image::Picture;
+use crate::catalog::image::ImageFile;
 use crate::catalog::versions;
-use crate::domain::picture::Address;
+use crate::domain::image::Address;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -45,12 +45,12 @@ impl ImageStore {
 
     /// Stores an image; it is durable when this returns. An existing file is left alone unless it is
     /// corrupt. The caller must hold the catalog's lock.
-    pub(super) fn put(&self, picture: &Picture) -> Result<(), CatalogError> {
-        let path = self.path(&picture.address());
-        if std::fs::read(&path).is_ok_and(|stored| stored == picture.bytes()) {
+    pub(super) fn put(&self, image: &ImageFile) -> Result<(), CatalogError> {
+        let path = self.path(&image.address());
+        if std::fs::read(&path).is_ok_and(|stored| stored == image.bytes()) {
             return Ok(());
         }
-        versions::replace(&path, picture.bytes()).map_err(|cause| CatalogError::io(&path, cause))
+        versions::replace(&path, image.bytes()).map_err(|cause| CatalogError::io(&path, cause))
     }
 
     /// Whether an image is stored. Does not check whether it is intact.

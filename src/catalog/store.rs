@@ -3,7 +3,7 @@
 //! | file | content |
 //! |---|---|
 //! | `inventory/HASH.json`, `weights/HASH.json`, `labels/HASH.json` | immutable versions, never deleted: explain and replay need old ones |
-//! | `pictures/ADDRESS` | logos and images that versions refer to, never deleted |
+//! | `images/ADDRESS` | logos and images that versions refer to, never deleted |
 //! | `head.json` | the versions that are served |
 //! | `audit.log` | who changed the head, when, and the hashes before and after |
 //! | `lock` | locked during a write, by this process or another |
@@ -21,7 +21,7 @@ use crate::catalog::change::FORMAT;
 use crate::catalog::change::Head;
 use crate::catalog::change::HeadUpdate;
 use crate::catalog::error::CatalogError;
-use crate::catalog::image::Picture;
+use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::lists;
 use crate::catalog::versions;
@@ -51,7 +51,7 @@ pub struct Catalog {
     pub(super) inventories: Versions,
     pub(super) weights: Versions,
     pub(super) labels: Versions,
-    pictures: ImageStore,
+    images: ImageStore,
 }
 
 impl Catalog {
@@ -64,7 +64,7 @@ impl Catalog {
             inventories: Versions::open(folder, "inventory")?,
             weights: Versions::open(folder, "weights")?,
             labels: Versions::open(folder, "labels")?,
-            pictures: ImageStore::open(folder)?,
+            images: ImageStore::open(folder)?,
         };
         let _lock = catalog.lock()?;
         catalog.recover_head()?;
@@ -121,14 +121,14 @@ impl Catalog {
     }
 
     /// The stored images.
-    pub fn pictures(&self) -> &ImageStore {
-        &self.pictures
+    pub fn images(&self) -> &ImageStore {
+        &self.images
     }
 
     /// Stores an image that no version refers to yet.
-    pub fn put_picture(&self, picture: &Picture) -> Result<(), CatalogError> {
+    pub fn put_image(&self, image: &ImageFile) -> Result<(), CatalogError> {
         let _lock = self.lock()?;
-        self.pictures.put(picture)
+        self.images.put(image)
     }
 
     /// Stores an inventory and serves it. `expected`: the hash of the version it replaces, if the
@@ -200,7 +200,7 @@ impl Catalog {
         let before = head.as_ref().map(|head| head.hashes.clone()).unwrap_or_default();
         let number = head.as_ref().map_or(0, |head| head.number);
         expected.check(number, &before)?;
-        parts.pictures.iter().try_for_each(|picture| self.pictures.put(picture))?;
+        parts.images.iter().try_for_each(|image| self.images.put(image))?;
         let mut after = before.clone();
         if let Some(inventory) = parts.inventory {
             after.inventory = Some(self.put_sorted(inventory)?);

@@ -42,7 +42,7 @@ impl Apply {
         let difference = served.difference(&new);
         output.line(difference.to_string().trim_end())?;
         // The served inventory may still lack an image that is in these files.
-        if served.matches(&new) && catalog::are_images_stored(&stored, &new.pictures) {
+        if served.matches(&new) && catalog::are_images_stored(&stored, &new.images) {
             return Ok(output.json_only(&outcome(false, served.number, &difference))?);
         }
         // Without served weights there is nothing to compare with.

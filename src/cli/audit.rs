@@ -41,8 +41,8 @@ impl Audit {
             let answer = server.get("/v1/admin/audit")?;
             let differences: Vec<Difference> =
                 serde_json::from_value(answer["differences"].clone())?;
-            let pictures: Vec<ImageFault> = serde_json::from_value(answer["pictures"].clone())?;
-            return report(output, &differences, &pictures, &answer);
+            let images: Vec<ImageFault> = serde_json::from_value(answer["pictures"].clone())?;
+            return report(output, &differences, &images, &answer);
         }
         let folder = self.access.data.join("journal");
         let (state, recovery, differences) = audit::recompute(&folder, u64::MAX)?;
@@ -56,10 +56,10 @@ impl Audit {
         billed(output, &state)?;
         let inventory = catalog::served(&self.access.data)?.inventory.unwrap_or_default();
         let stored = ImageStore::read_only(&self.access.data);
-        let pictures = stored.faults(inventory.pictures())?;
+        let images = stored.faults(inventory.images())?;
         let object =
-            json!({ "recovery": recovery, "differences": differences, "pictures": pictures });
-        report(output, &differences, &pictures, &object)
+            json!({ "recovery": recovery, "differences": differences, "pictures": images });
+        report(output, &differences, &images, &object)
     }
 }
 
@@ -73,7 +73,7 @@ fn billed(output: Output, state: &State) -> anyhow::Result<()> {
 fn report(
     output: Output,
     differences: &[Difference],
-    pictures: &[ImageFault],
+    images: &[ImageFault],
     object: &serde_json::Value,
 ) -> anyhow::Result<()> {
     output.json_only(object)?;
@@ -81,12 +81,12 @@ fn report(
         output
             .line(format_args!("{}: journal {}, ledger {}", one.what, one.journal, one.ledger))?;
     }
-    for ImageFault { address, reason } in pictures {
+    for ImageFault { address, reason } in images {
         output.line(format_args!("image {address} {reason}"))?;
     }
-    if differences.is_empty() && pictures.is_empty() {
+    if differences.is_empty() && images.is_empty() {
         return Ok(output.line("no mismatches")?);
     }
-    let count = differences.len() + pictures.len();
+    let count = differences.len() + images.len();
     anyhow::bail!("{count} mismatches")
 }

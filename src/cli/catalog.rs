@@ -10,7 +10,7 @@ use crate::catalog::config_files::CheckedConfig;
 use crate::catalog::difference;
 use crate::catalog::difference::Difference;
 use crate::catalog::files;
-use crate::catalog::image::Picture;
+use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::pause;
 use crate::catalog::tables;
@@ -84,8 +84,8 @@ impl Served {
 }
 
 /// Whether all of these images are stored and intact.
-pub(super) fn are_images_stored(stored: &ImageStore, pictures: &[Picture]) -> bool {
-    pictures.iter().all(|one| stored.fault(&one.address()).is_none())
+pub(super) fn are_images_stored(stored: &ImageStore, images: &[ImageFile]) -> bool {
+    images.iter().all(|one| stored.fault(&one.address()).is_none())
 }
 
 /// Applies `new` through a running server. Returns the change number.
@@ -95,8 +95,8 @@ pub(super) fn apply_on_server(
     seen: &Served,
     what: String,
 ) -> anyhow::Result<u64> {
-    for picture in &new.pictures {
-        server.send("/v1/admin/images", picture.bytes())?;
+    for image in &new.images {
+        server.send("/v1/admin/images", image.bytes())?;
     }
     let request = ApplyRequest {
         inventory: new.inventory,
@@ -123,7 +123,7 @@ pub(super) fn apply_to_directory(
         inventory: new.inventory.as_ref(),
         weights: new.weights.as_ref(),
         labels: new.labels.as_ref(),
-        pictures: &new.pictures,
+        images: &new.images,
     };
     Catalog::open(&data.join("catalog"))?.put(&parts, ExpectedVersion::Number(seen.number), by)
 }

@@ -7,7 +7,7 @@ use crate::cli::arguments;
 use crate::cli::output::Output;
 use crate::cli::output::counted;
 use crate::config::ConfigError;
-use crate::domain::picture::Address;
+use crate::domain::image::Address;
 use crate::selection::compile::content_hash;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -53,9 +53,9 @@ fn summary(checked: &CheckedConfig) -> String {
             counted(inventory.creatives.len(), "creative"),
             counted(inventory.publishers.len(), "publisher"),
         ]);
-        let pictures: BTreeSet<Address> = inventory.pictures().collect();
-        if !pictures.is_empty() {
-            parts.push(counted(pictures.len(), "image"));
+        let images: BTreeSet<Address> = inventory.images().collect();
+        if !images.is_empty() {
+            parts.push(counted(images.len(), "image"));
         }
     }
     format!("valid: {}", parts.join(", "))

@@ -2,7 +2,7 @@
 //! created again, and symlinks that are changed to another target.
 
 use crate::config::ConfigError;
-use crate::domain::picture::Format;
+use crate::domain::image::Format;
 use notify::RecursiveMode;
 use notify::Watcher;
 use std::collections::BTreeSet;
@@ -273,14 +273,14 @@ mod tests {
     fn new_and_changed_images_in_a_subfolder_are_reported() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("inventory");
-        let pictures = folder.join("pictures");
+        let images = folder.join("pictures");
         fs::create_dir_all(&folder).unwrap();
         let (_watch, changes) = watch(&[&folder]);
 
-        fs::create_dir(&pictures).unwrap();
-        fs::write(pictures.join("a.png"), "a").unwrap();
+        fs::create_dir(&images).unwrap();
+        fs::write(images.join("a.png"), "a").unwrap();
         expect_changes(&changes, &[&folder]);
-        fs::write(pictures.join("a.png"), "b").unwrap();
+        fs::write(images.join("a.png"), "b").unwrap();
         expect_changes(&changes, &[&folder]);
     }
 

@@ -4,11 +4,11 @@ use crate::domain::campaign::Campaign;
 use crate::domain::campaign::Flight;
 use crate::domain::creative::Creative;
 use crate::domain::entity::EntityDoc;
+use crate::domain::image::Address;
+use crate::domain::image::Source;
 use crate::domain::party::Advertiser;
 use crate::domain::party::Category;
 use crate::domain::party::Publisher;
-use crate::domain::picture::Address;
-use crate::domain::picture::Source;
 use crate::domain::region::RegionGroup;
 use crate::domain::taxonomy::TopicDoc;
 use schemars::JsonSchema;
@@ -68,7 +68,7 @@ impl Inventory {
     }
 
     /// Every image reference with the field it is in.
-    pub fn pictures_mut(&mut self) -> impl Iterator<Item = (Place, &mut Source)> {
+    pub fn images_mut(&mut self) -> impl Iterator<Item = (Place, &mut Source)> {
         let logos = self.advertisers.iter_mut().filter_map(|advertiser| {
             let id = advertiser.id.to_string();
             let logo = advertiser.logo.as_mut()?;
@@ -83,7 +83,7 @@ impl Inventory {
     }
 
     /// The address of every referenced stored image, once per reference.
-    pub fn pictures(&self) -> impl Iterator<Item = Address> {
+    pub fn images(&self) -> impl Iterator<Item = Address> {
         let logos = self.advertisers.iter().filter_map(|advertiser| advertiser.logo.as_ref());
         let images = self.creatives.iter().filter_map(|creative| creative.image.as_ref());
         logos.chain(images.map(|image| &image.file)).filter_map(Source::address)

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 /// Reservations of one campaign.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Held {
+pub struct Reservations {
     total: i64,
     by_publisher: HashMap<u32, i64>,
     /// Each reservation by its expiry, in unix milliseconds.
@@ -15,7 +15,7 @@ pub struct Held {
     expiry_of: HashMap<u128, i64>,
 }
 
-impl Held {
+impl Reservations {
     /// Reserves `price` for a decision if `left` covers it beside the other reservations. Once a
     /// second publisher has requested one, no publisher may reserve more than `publisher_percent`
     /// of `left`, so that requests without impressions cannot exhaust a budget for other

@@ -5,11 +5,11 @@
 
 use crate::domain::event::NoFill;
 use crate::domain::event::Tier;
+use crate::selection::filter_reason::FilterReason;
 use crate::selection::index::plan::Plan;
 use crate::selection::index::row;
 use crate::selection::index::row::Block;
 use crate::selection::page::Commercial;
-use crate::selection::removed::Removed;
 use crate::selection::rules::SlotContext;
 use crate::selection::snapshot::FlightRow;
 
@@ -37,7 +37,7 @@ fn latest(
     plan: &mut Plan<'_>,
     at: usize,
     all: &Block,
-) -> Option<Removed> {
+) -> Option<FilterReason> {
     let mut left = plan.targeted(at, all);
     if row::is_zero(&left) {
         return None;
@@ -49,19 +49,21 @@ fn latest(
     let listed = |places: &[u32]| not(row::listed(places, at));
     let house_only = context.page.commercial == Commercial::HouseOnly;
     let house = row::between(&snapshot.tiers[Tier::House as usize], at);
-    let stages: [(Removed, Stage<'_>); 10] = [
-        (Removed::Paused, &|_| row::and(&snapshot.index.live[at], &listed(&state.paused))),
-        (Removed::Commercial, &|_| if house_only { house } else { *all }),
-        (Removed::Sensitive, &|_| passing.sensitive),
-        (Removed::Dates, &|left| {
+    let stages: [(FilterReason, Stage<'_>); 10] = [
+        (FilterReason::Paused, &|_| row::and(&snapshot.index.live[at], &listed(&state.paused))),
+        (FilterReason::Commercial, &|_| if house_only { house } else { *all }),
+        (FilterReason::Sensitive, &|_| passing.sensitive),
+        (FilterReason::Dates, &|left| {
             filter_each(context, at, left, |_, flight| context.is_running(flight))
         }),
-        (Removed::Category, &|_| passing.permitted),
-        (Removed::Conflict, &|_| passing.no_conflict),
-        (Removed::Shown, &|_| passing.separated),
-        (Removed::Blocked, &|left| not_rejected(context, at, &row::and(left, &passing.unblocked))),
-        (Removed::Style, &|_| passing.style),
-        (Removed::Budget, &|_| listed(&state.spent)),
+        (FilterReason::Category, &|_| passing.permitted),
+        (FilterReason::Conflict, &|_| passing.no_conflict),
+        (FilterReason::Shown, &|_| passing.separated),
+        (FilterReason::Blocked, &|left| {
+            not_rejected(context, at, &row::and(left, &passing.unblocked))
+        }),
+        (FilterReason::Style, &|_| passing.style),
+        (FilterReason::Budget, &|_| listed(&state.spent)),
     ];
     for (stage, passes) in stages {
         left = row::and(&left, &passes(&left));
@@ -71,10 +73,10 @@ fn latest(
     }
     left = filter_each(context, at, &left, |place, _| !context.taken.masked.contains(&place));
     if row::is_zero(&left) {
-        return Some(Removed::Masked);
+        return Some(FilterReason::Masked);
     }
     left = filter_each(context, at, &left, |place, flight| context.on_pace(place, flight));
-    Some(if row::is_zero(&left) { Removed::Paced } else { Removed::Relevance })
+    Some(if row::is_zero(&left) { FilterReason::Paced } else { FilterReason::Relevance })
 }
 
 /// The flights of a block that the caller has not rejected.

@@ -8,11 +8,11 @@ use crate::domain::party::SubjectConflict;
 use crate::domain::taxonomy::TopicIx;
 use crate::selection::dice::Dice;
 use crate::selection::dice::Purpose;
+use crate::selection::filter_reason::FilterReason;
 use crate::selection::page::Commercial;
 use crate::selection::page::Page;
 use crate::selection::page::Role;
 use crate::selection::page::Slot;
-use crate::selection::removed::Removed;
 use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::PublisherRow;
 use crate::selection::snapshot::Snapshot;
@@ -115,7 +115,7 @@ impl SlotContext<'_> {
     }
 
     /// All rules in evaluation order, up to pacing, each with whether the flight passes it.
-    pub fn rules(&self, place: usize, flight: &FlightRow) -> [(bool, Removed); 21] {
+    pub fn rules(&self, place: usize, flight: &FlightRow) -> [(bool, FilterReason); 21] {
         let (snapshot, page) = (self.snapshot(), self.page);
         let viewer = page.viewer.country.as_slice();
         let page_region = page.region.as_ref();
@@ -127,41 +127,44 @@ impl SlotContext<'_> {
         let at = u32::try_from(place).unwrap_or(u32::MAX);
         let spent = &self.world.state.spent;
         [
-            (!flight.paused && !self.paused_since(place), Removed::Paused),
-            (open, Removed::Commercial),
-            (!page.sensitive || flight.accepts_sensitive, Removed::Sensitive),
-            (self.is_running(flight), Removed::Dates),
-            (flight.regions.fits(viewer, in_region), Removed::Region),
-            (flight.page_regions.fits(page_region.as_slice(), in_page_region), Removed::PageRegion),
-            (flight.languages.fits(&[&page.language], Language::covers), Removed::Language),
-            (self.category_allowed(flight), Removed::Category),
-            (flight.topics.fits(&page.topics, on_topic), Removed::Topic),
-            (flight.entities.fits(&page.entities, on_entity), Removed::Entity),
+            (!flight.paused && !self.paused_since(place), FilterReason::Paused),
+            (open, FilterReason::Commercial),
+            (!page.sensitive || flight.accepts_sensitive, FilterReason::Sensitive),
+            (self.is_running(flight), FilterReason::Dates),
+            (flight.regions.fits(viewer, in_region), FilterReason::Region),
+            (
+                flight.page_regions.fits(page_region.as_slice(), in_page_region),
+                FilterReason::PageRegion,
+            ),
+            (flight.languages.fits(&[&page.language], Language::covers), FilterReason::Language),
+            (self.category_allowed(flight), FilterReason::Category),
+            (flight.topics.fits(&page.topics, on_topic), FilterReason::Topic),
+            (flight.entities.fits(&page.entities, on_entity), FilterReason::Entity),
             (
                 flight.keywords.fits(&page.keywords, |mine, theirs| *mine == theirs),
-                Removed::Keyword,
+                FilterReason::Keyword,
             ),
             (
                 flight.placements.fits(&[self.placement()], |mine, theirs| mine.as_ref() == theirs),
-                Removed::Placement,
+                FilterReason::Placement,
             ),
             (
                 flight.publishers.fits(&[page.publisher], |mine, theirs| *mine == theirs),
-                Removed::Publisher,
+                FilterReason::Publisher,
             ),
-            (!self.has_subject_conflict(flight), Removed::Conflict),
-            (!self.violates_separation(flight), Removed::Shown),
-            (!self.blocked(place, flight), Removed::Blocked),
-            (self.styles() & flight.styles != 0, Removed::Style),
-            (self.labelled(), Removed::Label),
-            (spent.binary_search(&at).is_err(), Removed::Budget),
-            (!self.taken.masked.contains(&place), Removed::Masked),
-            (self.on_pace(place, flight), Removed::Paced),
+            (!self.has_subject_conflict(flight), FilterReason::Conflict),
+            (!self.violates_separation(flight), FilterReason::Shown),
+            (!self.blocked(place, flight), FilterReason::Blocked),
+            (self.styles() & flight.styles != 0, FilterReason::Style),
+            (self.labelled(), FilterReason::Label),
+            (spent.binary_search(&at).is_err(), FilterReason::Budget),
+            (!self.taken.masked.contains(&place), FilterReason::Masked),
+            (self.on_pace(place, flight), FilterReason::Paced),
         ]
     }
 
     /// The first rule that a flight fails, up to pacing.
-    pub fn against(&self, place: usize, flight: &FlightRow) -> Option<Removed> {
+    pub fn against(&self, place: usize, flight: &FlightRow) -> Option<FilterReason> {
         self.rules(place, flight).into_iter().find(|(holds, _)| !holds).map(|(_, removed)| removed)
     }
 

@@ -7,9 +7,9 @@ use crate::selection::choose;
 use crate::selection::choose::Request;
 use crate::selection::choose::Win;
 use crate::selection::draw;
+use crate::selection::filter_reason::FilterReason;
 use crate::selection::index;
 use crate::selection::no_fill;
-use crate::selection::removed::Removed;
 use crate::selection::rules::Mask;
 use crate::selection::rules::SlotContext;
 use crate::selection::rules::Taken;
@@ -23,7 +23,7 @@ pub struct SlotTrace {
     /// The winner, or why there is none.
     pub result: Result<Win, NoFill>,
     /// Filtered flights, by position in rank order, with the reason.
-    pub removed: Vec<(usize, Removed)>,
+    pub removed: Vec<(usize, FilterReason)>,
     /// The candidates of the draw in the winning tier.
     pub candidates: Vec<Candidate>,
 }
@@ -41,9 +41,10 @@ pub struct Candidate {
 
 impl SlotTrace {
     /// Number of flights filtered per reason, in evaluation order, including zeros.
-    pub fn stages(&self) -> Vec<(Removed, usize)> {
-        let count = |stage: Removed| self.removed.iter().filter(|(_, by)| *by == stage).count();
-        Removed::ALL.iter().map(|stage| (*stage, count(*stage))).collect()
+    pub fn stages(&self) -> Vec<(FilterReason, usize)> {
+        let count =
+            |stage: FilterReason| self.removed.iter().filter(|(_, by)| *by == stage).count();
+        FilterReason::ALL.iter().map(|stage| (*stage, count(*stage))).collect()
     }
 }
 
@@ -83,11 +84,11 @@ fn trace_slot(context: &SlotContext<'_>) -> SlotTrace {
             let reason = context.against(place, flight).or_else(|| {
                 let score = score::score(snapshot, flight, context.page);
                 if won.is_some() || early.is_some() {
-                    Some(Removed::Tier)
+                    Some(FilterReason::Tier)
                 } else if score.ln_relevance < snapshot.boosts.floor {
-                    Some(Removed::Relevance)
+                    Some(FilterReason::Relevance)
                 } else if candidates.len() >= snapshot.boosts.max_candidates {
-                    Some(Removed::Truncated)
+                    Some(FilterReason::Truncated)
                 } else {
                     candidates.push((u32::try_from(place).unwrap_or(u32::MAX), score));
                     None

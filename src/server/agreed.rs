@@ -9,14 +9,14 @@ use crate::catalog::change::ExpectedVersion;
 use crate::catalog::change::HeadUpdate;
 use crate::catalog::replication::Change;
 use crate::catalog::replication::Prepared;
+use crate::domain::image::Address;
 use crate::domain::inventory::Inventory;
-use crate::domain::picture::Address;
 use crate::selection::compile::compile;
 use crate::server::Server;
 use crate::server::apply::ApplyError;
 use crate::server::apply::run_blocking;
-use crate::server::gallery::Gallery;
-use crate::server::picture_exchange;
+use crate::server::image_replication;
+use crate::server::images::ImageSet;
 use crate::store::Client;
 use crate::store::StoreError;
 use crate::store::changes;
@@ -47,8 +47,8 @@ pub async fn put(
     let Some(client) = client else { return Ok(catalog.put(parts, expected, by)?) };
     let prepared = catalog.prepare(parts, expected, by)?;
     // Images first, so that no instance serves a change before its images are available.
-    let named = parts.inventory.into_iter().flat_map(Inventory::pictures);
-    picture_exchange::upload(catalog, client, named).await?;
+    let named = parts.inventory.into_iter().flat_map(Inventory::images);
+    image_replication::upload(catalog, client, named).await?;
     match prepared {
         Prepared::Unchanged(head) => Ok(head),
         Prepared::Changed(change) => match changes::publish(client, &change).await? {
@@ -80,12 +80,13 @@ pub async fn pull(catalog: &Catalog, client: &Client) -> Result<bool, AgreedErro
         }
     }
     for change in catalog.changes_after(served)? {
-        picture_exchange::upload(catalog, client, images_of(catalog, &change)?.into_iter()).await?;
+        image_replication::upload(catalog, client, images_of(catalog, &change)?.into_iter())
+            .await?;
         changes::publish(client, &change).await?;
     }
     for number in known + 1..=served {
         let change = changes::change(client, number, |name| catalog.has(name)).await?;
-        picture_exchange::download(catalog, client, images_of(catalog, &change)?.into_iter())
+        image_replication::download(catalog, client, images_of(catalog, &change)?.into_iter())
             .await?;
         catalog.adopt(&change)?;
     }
@@ -108,7 +109,7 @@ pub async fn copy(from: &Client, to: &Client) -> Result<(), AgreedError> {
         let change = changes::change(from, number, |_| false).await?;
         changes::publish(to, &change).await?;
     }
-    picture_exchange::copy(from, to).await
+    image_replication::copy(from, to).await
 }
 
 /// The images that the inventory of a change refers to.
@@ -121,14 +122,14 @@ fn images_of(catalog: &Catalog, change: &Change) -> Result<Vec<Address>, Catalog
         Some(document) => serde_json::from_slice(&document.bytes).unwrap_or_default(),
         None => catalog.inventory(hash)?,
     };
-    Ok(Inventory::pictures(&inventory).collect())
+    Ok(Inventory::images(&inventory).collect())
 }
 
 impl Server {
     /// Applies and serves changes of other instances since the last call.
     pub async fn catch_up(&self) -> Result<(), ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
-        self.catch_up_locked(picture_exchange::IMAGES_PER_SYNC).await
+        self.catch_up_locked(image_replication::IMAGES_PER_SYNC).await
     }
 
     /// The same for a caller that has the lock; replicates at most `most` images.
@@ -151,16 +152,16 @@ impl Server {
         let weights = self.catalog.weights(&hash(head.hashes.weights))?;
         let labels = self.catalog.labels(&hash(head.hashes.labels))?;
         let live = self.live();
-        let (stored, base) = (self.catalog.pictures().clone(), self.public_url.clone());
-        let (snapshot, gallery) = run_blocking(move || {
+        let (stored, base) = (self.catalog.images().clone(), self.public_url.clone());
+        let (snapshot, images) = run_blocking(move || {
             let snapshot = compile(inventory, &weights, &labels);
-            let known = &live.fixtures.gallery;
-            let gallery = Gallery::open(&snapshot.inventory, &stored, &base, known);
-            (Arc::new(snapshot), gallery)
+            let known = &live.fixtures.images;
+            let images = ImageSet::open(&snapshot.inventory, &stored, &base, known);
+            (Arc::new(snapshot), images)
         })
         .await;
-        self.serve(snapshot, gallery).await?;
-        self.note_pictures();
+        self.serve(snapshot, images).await?;
+        self.note_images();
         let lag_ms = self.clock.now_ms() - head.at.as_millisecond();
         self.metrics.snapshot_lag.set(lag_ms.max(0) as f64 / 1_000.0);
         tracing::info!(

@@ -10,7 +10,7 @@ use crate::catalog::check::Finding;
 use crate::catalog::difference;
 use crate::catalog::difference::Difference;
 use crate::catalog::edit::EditError;
-use crate::catalog::image::Picture;
+use crate::catalog::image::ImageFile;
 use crate::catalog::pause;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
@@ -20,8 +20,8 @@ use crate::selection::compile::compile;
 use crate::server::Server;
 use crate::server::agreed;
 use crate::server::agreed::AgreedError;
-use crate::server::gallery::Gallery;
-use crate::server::picture_exchange;
+use crate::server::image_replication;
+use crate::server::images::ImageSet;
 use crate::store::StoreError;
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ pub struct Wanted {
     /// The new label table.
     pub labels: Option<LabelTable>,
     /// Images that the inventory refers to and that may not be stored yet.
-    pub pictures: Vec<Picture>,
+    pub images: Vec<ImageFile>,
     /// Confirms weights that change by more than half.
     pub force: bool,
     /// Skips the checks. For pausing, which must not fail because an older inventory violates a newer
@@ -120,7 +120,7 @@ impl Server {
         by: &AuditContext,
     ) -> Result<Applied, ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
-        self.catch_up_locked(picture_exchange::IMAGES_PER_SYNC).await?;
+        self.catch_up_locked(image_replication::IMAGES_PER_SYNC).await?;
         if let Some((key, body)) = &by.request
             && let Some(entry) = self.catalog.audited(key, body)?
         {
@@ -151,8 +151,8 @@ impl Server {
             let mut findings = new.as_ref().map(check::inventory).unwrap_or_default();
             findings.extend(check::labels(inventory, labels));
             if let Some(new) = &new {
-                let stored = self.catalog.pictures();
-                findings.extend(check::stored(new, &wanted.pictures, stored));
+                let stored = self.catalog.images();
+                findings.extend(check::stored(new, &wanted.images, stored));
             }
             if !findings.is_empty() {
                 return Err(ApplyError::Invalid(findings));
@@ -172,25 +172,25 @@ impl Server {
             inventory: new.as_ref(),
             weights: wanted.weights.as_ref(),
             labels: wanted.labels.as_ref(),
-            pictures: &wanted.pictures,
+            images: &wanted.images,
         };
         let client = self.ledger.shared().map(|shared| shared.client());
         let head = agreed::put(&self.catalog, client, &parts, expected, by).await?;
         // A missing image may have been supplied even if nothing else differs.
-        if !difference.is_empty() || !live.fixtures.gallery.missing().is_empty() {
+        if !difference.is_empty() || !live.fixtures.images.missing().is_empty() {
             let inventory = new.unwrap_or_else(|| now.inventory.clone());
             let weights = wanted.weights.unwrap_or(old_weights);
             let labels = wanted.labels.unwrap_or(old_labels);
-            let (stored, base) = (self.catalog.pictures().clone(), self.public_url.clone());
-            let (snapshot, gallery) = run_blocking(move || {
+            let (stored, base) = (self.catalog.images().clone(), self.public_url.clone());
+            let (snapshot, images) = run_blocking(move || {
                 let snapshot = compile(inventory, &weights, &labels);
-                let known = &live.fixtures.gallery;
-                let gallery = Gallery::open(&snapshot.inventory, &stored, &base, known);
-                (Arc::new(snapshot), gallery)
+                let known = &live.fixtures.images;
+                let images = ImageSet::open(&snapshot.inventory, &stored, &base, known);
+                (Arc::new(snapshot), images)
             })
             .await;
-            self.serve(snapshot, gallery).await?;
-            self.note_pictures();
+            self.serve(snapshot, images).await?;
+            self.note_images();
             let lag_ms = self.clock.now_ms() - by.at.as_millisecond();
             self.metrics.snapshot_lag.set(lag_ms as f64 / 1_000.0);
         }

@@ -21,11 +21,11 @@ use crate::selection::rules::Taken;
 use crate::selection::snapshot::FlightRow;
 use crate::selection::wording;
 use crate::server::Server;
+use crate::server::campaign_budget::Reservation;
 use crate::server::explain::remote;
 use crate::server::forced;
 use crate::server::live::Live;
 use crate::server::page_url;
-use crate::server::purse::Hold;
 use rand::Rng;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -253,12 +253,12 @@ impl Server {
     /// Reserves the winner's price in its campaign budget; atomic, not retried.
     fn reserve(&self, decided: &Decided, decision: u128, win: &Win) -> bool {
         let flight = &decided.live.snapshot().flights[win.place];
-        let purse = &decided.live.fixtures.purses[flight.campaign];
+        let campaign_budget = &decided.live.fixtures.campaign_budgets[flight.campaign];
         let price = match flight.pricing {
             Pricing::Flat => return true,
             Pricing::Cpm | Pricing::Vcpm => flight.price,
             Pricing::Cpc => {
-                let balance = purse.balance(decided.at_ms);
+                let balance = campaign_budget.balance(decided.at_ms);
                 let unreserved =
                     balance.remaining.map(|left| left.saturating_sub(balance.reserved));
                 let plenty = unreserved.is_none_or(|amount| {
@@ -270,7 +270,7 @@ impl Server {
         };
         let settings = self.settings();
         let seconds = i64::from(settings.windows.reservation_seconds);
-        let reservation = Hold {
+        let reservation = Reservation {
             decision,
             price,
             publisher: decided.page.publisher,
@@ -278,7 +278,7 @@ impl Server {
             until_ms: decided.at_ms + seconds * 1_000,
             terms: self.lease_terms(),
         };
-        purse.reserve(&reservation, decided.at_ms)
+        campaign_budget.reserve(&reservation, decided.at_ms)
     }
 
     fn count_filtered(&self, counts: &Counts) {

@@ -7,9 +7,9 @@ use crate::journal::JournalError;
 use crate::ledger::Record;
 use crate::ledger::record::Want;
 use crate::server::Server;
+use crate::server::campaign_budget::CampaignBudget;
 use crate::server::lease::LeaseTerms;
 use crate::server::lease::StoreStatus;
-use crate::server::purse::Purse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -96,7 +96,7 @@ impl Server {
         let live = self.live();
         for flight in &live.snapshot().flights {
             if flight.pricing != Pricing::Flat {
-                live.fixtures.purses[flight.campaign].note_demand(flight.price, now_ms);
+                live.fixtures.campaign_budgets[flight.campaign].note_demand(flight.price, now_ms);
             }
         }
         self.lend().await
@@ -106,38 +106,46 @@ impl Server {
     pub async fn lend(&self) -> Result<(), JournalError> {
         let Some(terms) = self.lease_terms() else { return Ok(()) };
         let now_ms = self.clock.now_ms();
-        self.write_lease_requests(now_ms, |purse| purse.lease_request(&terms, now_ms)).await
+        self.write_lease_requests(now_ms, |campaign_budget| {
+            campaign_budget.lease_request(&terms, now_ms)
+        })
+        .await
     }
 
     /// Releases everything that is not reserved; for shutdown.
     pub async fn give_back(&self) -> Result<(), JournalError> {
         let now_ms = self.clock.now_ms();
-        self.write_lease_requests(now_ms, |purse| purse.release_request(self.incarnation, now_ms))
-            .await
+        self.write_lease_requests(now_ms, |campaign_budget| {
+            campaign_budget.release_request(self.incarnation, now_ms)
+        })
+        .await
     }
 
     async fn write_lease_requests(
         &self,
         at_ms: i64,
-        want: impl Fn(&Purse) -> Option<(i32, Micros)>,
+        want: impl Fn(&CampaignBudget) -> Option<(i32, Micros)>,
     ) -> Result<(), JournalError> {
         let live = self.live();
-        let mut wants: BTreeMap<u8, (Vec<Want>, Vec<&Purse>)> = BTreeMap::new();
-        let purses = live.fixtures.purses.iter().zip(&live.fixtures.partitions);
-        for (campaign, (purse, partition)) in live.snapshot().inventory.campaigns.iter().zip(purses)
+        let mut wants: BTreeMap<u8, (Vec<Want>, Vec<&CampaignBudget>)> = BTreeMap::new();
+        let campaign_budgets = live.fixtures.campaign_budgets.iter().zip(&live.fixtures.partitions);
+        for (campaign, (campaign_budget, partition)) in
+            live.snapshot().inventory.campaigns.iter().zip(campaign_budgets)
         {
-            if let Some((day, micros)) = want(purse) {
+            if let Some((day, micros)) = want(campaign_budget) {
                 let campaign = campaign.id.as_str().into();
                 let (wants, requesters) = wants.entry(*partition).or_default();
                 wants.push(Want { campaign, day, micros });
-                requesters.push(purse);
+                requesters.push(campaign_budget);
             }
         }
         let writes = wants.into_iter().map(|(partition, (wants, requesters))| async move {
             let record = Record::Lease { at_ms, of: self.incarnation, wants };
             let written = self.ledger.write(partition, &record).await;
             if written.is_err() {
-                requesters.iter().for_each(|purse| purse.cancel_lease_request());
+                requesters
+                    .iter()
+                    .for_each(|campaign_budget| campaign_budget.cancel_lease_request());
             }
             written
         });

@@ -9,10 +9,10 @@ use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::State;
 use crate::selection::snapshot::World;
-use crate::server::gallery::Gallery;
+use crate::server::campaign_budget::CampaignBudget;
+use crate::server::campaign_budget::CampaignBudgets;
+use crate::server::images::ImageSet;
 use crate::server::lease::LeaseTerms;
-use crate::server::purse::Purse;
-use crate::server::purse::Purses;
 use crate::token;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -28,7 +28,7 @@ pub struct Live {
 /// Lookups made once per snapshot.
 pub struct Bindings {
     /// Campaign budgets, by campaign number.
-    pub purses: Box<[Arc<Purse>]>,
+    pub campaign_budgets: Box<[Arc<CampaignBudget>]>,
     /// Journal partitions, by campaign number.
     pub partitions: Box<[u8]>,
     /// Counters of counted impressions, by flight place (rank order).
@@ -38,12 +38,16 @@ pub struct Bindings {
     /// The inventory's id in tokens: the first eight bytes of its hash.
     pub inventory: u64,
     /// Images of the inventory.
-    pub gallery: Arc<Gallery>,
+    pub images: Arc<ImageSet>,
 }
 
 impl Bindings {
     /// Makes all lookups of a snapshot.
-    pub fn new(snapshot: &Snapshot, gallery: Gallery, purses: &Purses) -> Bindings {
+    pub fn new(
+        snapshot: &Snapshot,
+        images: ImageSet,
+        campaign_budgets: &CampaignBudgets,
+    ) -> Bindings {
         let inventory = &snapshot.inventory;
         let zone = |campaign: &crate::domain::campaign::Campaign| {
             let owner = inventory.advertisers.binary_search_by(|a| a.id.cmp(&campaign.advertiser));
@@ -56,11 +60,15 @@ impl Bindings {
                 && (document.goal_impressions.is_some() || budget.daily_micros.is_some())
         };
         Bindings {
-            purses: inventory
+            campaign_budgets: inventory
                 .campaigns
                 .iter()
                 .map(|campaign| {
-                    purses.of_campaign(campaign.id.as_str(), &campaign.budget, &zone(campaign))
+                    campaign_budgets.of_campaign(
+                        campaign.id.as_str(),
+                        &campaign.budget,
+                        &zone(campaign),
+                    )
                 })
                 .collect(),
             partitions: inventory
@@ -71,7 +79,7 @@ impl Bindings {
             delivered: snapshot
                 .flights
                 .iter()
-                .map(|flight| purses.delivered(inventory.flights[flight.doc].id.as_str()))
+                .map(|flight| campaign_budgets.delivered(inventory.flights[flight.doc].id.as_str()))
                 .collect(),
             even: (0u32..)
                 .zip(&snapshot.flights)
@@ -79,15 +87,20 @@ impl Bindings {
                 .map(|(place, _)| place)
                 .collect(),
             inventory: versions::prefix_of(&snapshot.inventory_hash).unwrap_or(0),
-            gallery: Arc::new(gallery),
+            images: Arc::new(images),
         }
     }
 }
 
 impl Live {
     /// A snapshot with a state in which nothing is exhausted, ahead of pace or paused.
-    pub fn new(snapshot: Arc<Snapshot>, gallery: Gallery, purses: &Purses, number: u64) -> Live {
-        let fixtures = Arc::new(Bindings::new(&snapshot, gallery, purses));
+    pub fn new(
+        snapshot: Arc<Snapshot>,
+        images: ImageSet,
+        campaign_budgets: &CampaignBudgets,
+        number: u64,
+    ) -> Live {
+        let fixtures = Arc::new(Bindings::new(&snapshot, images, campaign_budgets));
         Live { world: World::new(snapshot, State { number, ..State::default() }), fixtures }
     }
 
@@ -112,8 +125,12 @@ impl Live {
     /// Places of flights whose campaign cannot reserve the price of one more event here, sorted.
     pub fn spent(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> Vec<u32> {
         let snapshot = self.snapshot();
-        let available: Vec<_> =
-            self.fixtures.purses.iter().map(|purse| purse.available(terms, now_ms)).collect();
+        let available: Vec<_> = self
+            .fixtures
+            .campaign_budgets
+            .iter()
+            .map(|campaign_budget| campaign_budget.available(terms, now_ms))
+            .collect();
         (0u32..)
             .zip(&snapshot.flights)
             .filter(|(_, flight)| {

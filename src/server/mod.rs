@@ -5,21 +5,21 @@ pub mod agreed;
 pub mod apply;
 pub mod attribution;
 pub mod audit;
+pub mod campaign_budget;
 pub mod credit;
 pub mod decide;
 pub mod explain;
 #[cfg(test)]
 mod fleet;
 pub mod forced;
-pub mod gallery;
+pub mod image_replication;
+pub mod images;
 pub mod lease;
 pub mod lending;
 pub mod live;
 pub mod opportunities;
 pub mod overview;
 pub mod page_url;
-pub mod picture_exchange;
-pub mod purse;
 pub mod record;
 pub mod report;
 pub mod review;
@@ -37,11 +37,11 @@ use crate::config::Settings;
 use crate::decision_log::DecisionLog;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::selection::removed::Removed;
+use crate::selection::filter_reason::FilterReason;
+use crate::server::campaign_budget::CampaignBudgets;
 use crate::server::explain::remote::RecordRequests;
 use crate::server::live::Live;
 use crate::server::opportunities::Counters;
-use crate::server::purse::Purses;
 use crate::server::sightings::Sightings;
 use crate::server::versions::Versions;
 use crate::token::Keyring;
@@ -77,7 +77,7 @@ pub struct Parts {
     /// Keys that seal event tokens.
     pub keyring: Keyring,
     /// Campaign budgets, shared with the ledger's listener.
-    pub purses: Arc<Purses>,
+    pub campaign_budgets: Arc<CampaignBudgets>,
     /// Per-visitor rate limits.
     pub visitors: VisitorLimits,
     /// Networks of datacenters.
@@ -120,7 +120,7 @@ pub struct Server {
     /// Public base URL, without a trailing slash.
     pub public_url: String,
     own_origin: String,
-    purses: Arc<Purses>,
+    campaign_budgets: Arc<CampaignBudgets>,
     versions: Versions,
     live: ArcSwap<Live>,
     /// Serialises changes of the catalog.
@@ -128,7 +128,7 @@ pub struct Server {
     /// Serialises replacement of `live`; contains the next state number.
     next_state: Mutex<u64>,
     /// Whether images have changed since the last replication.
-    image_sync: picture_exchange::SyncMark,
+    image_sync: image_replication::SyncMark,
     next_seq: [AtomicU64; PARTITIONS as usize],
     forged: AtomicU64,
     catalog_reached_ms: AtomicI64,
@@ -157,21 +157,21 @@ pub const UNMATCHED: &str = "match";
 
 /// All values of the `stage` label.
 pub fn stages() -> Vec<&'static str> {
-    std::iter::once(UNMATCHED).chain(Removed::labels()).collect()
+    std::iter::once(UNMATCHED).chain(FilterReason::labels()).collect()
 }
 
 impl Server {
     /// Builds the server and logs the initial world.
     pub fn new(parts: Parts) -> Server {
-        let counter = |stage: Removed| parts.metrics.removed(stage.as_str());
+        let counter = |stage: FilterReason| parts.metrics.removed(stage.as_str());
         let counters = FilterCounters {
             unmatched: parts.metrics.removed(UNMATCHED),
-            conflict: counter(Removed::Conflict),
-            budget: counter(Removed::Budget),
-            dates: counter(Removed::Dates),
-            paced: counter(Removed::Paced),
-            relevance: counter(Removed::Relevance),
-            truncated: counter(Removed::Truncated),
+            conflict: counter(FilterReason::Conflict),
+            budget: counter(FilterReason::Budget),
+            dates: counter(FilterReason::Dates),
+            paced: counter(FilterReason::Paced),
+            relevance: counter(FilterReason::Relevance),
+            truncated: counter(FilterReason::Truncated),
         };
         parts.log.world(state::world_line(&parts.live));
         let own_origin = url::Url::parse(&parts.public_url)
@@ -183,7 +183,7 @@ impl Server {
             live: ArcSwap::from_pointee(parts.live),
             catalog_lock: tokio::sync::Mutex::new(()),
             versions: Versions::default(),
-            image_sync: picture_exchange::SyncMark::default(),
+            image_sync: image_replication::SyncMark::default(),
             next_seq: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             forged: AtomicU64::new(0),
             low_disk: AtomicBool::new(false),
@@ -199,7 +199,7 @@ impl Server {
             catalog: parts.catalog,
             ledger: parts.ledger,
             log: parts.log,
-            purses: parts.purses,
+            campaign_budgets: parts.campaign_budgets,
             visitors: parts.visitors,
             datacenters: ArcSwap::from_pointee(parts.datacenters),
             arrivals: Arrivals::default(),

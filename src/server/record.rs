@@ -91,7 +91,7 @@ impl Server {
         if self.ledger.shared().is_some() && bills {
             let hours = i64::from(self.settings().store.spool_hours);
             let until_ms = event.at_ms + hours * 3_600_000;
-            self.purses.extend(&event.attribution.campaign, event.decision, until_ms);
+            self.campaign_budgets.extend(&event.attribution.campaign, event.decision, until_ms);
         }
         self.ledger.record(event).await
     }

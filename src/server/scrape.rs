@@ -82,8 +82,10 @@ impl Server {
                 .collect(),
             ..EventRow::default()
         });
-        for (campaign, purse) in inventory.campaigns.iter().zip(&live.fixtures.purses) {
-            let balance = purse.balance(now_ms);
+        for (campaign, campaign_budget) in
+            inventory.campaigns.iter().zip(&live.fixtures.campaign_budgets)
+        {
+            let balance = campaign_budget.balance(now_ms);
             // The lifetime limit ends a campaign, while a daily limit resets, so the ratio uses the
             // lifetime limit if there is one.
             let limits = match (campaign.budget.lifetime_micros, campaign.budget.daily_micros) {

@@ -13,9 +13,9 @@ use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::State;
 use crate::server::Server;
-use crate::server::gallery::Gallery;
+use crate::server::campaign_budget::Balance;
+use crate::server::images::ImageSet;
 use crate::server::live::Live;
-use crate::server::purse::Balance;
 use crate::token;
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -49,8 +49,11 @@ impl Server {
         let live = self.live();
         // No short-circuit: `count` expires reservations in every campaign budget.
         let caught_up = self.has_caught_up(terms.as_ref(), now_ms);
-        let purses = live.fixtures.purses.iter();
-        let moved = purses.filter(|purse| purse.expire(now_ms, caught_up)).count() > 0;
+        let campaign_budgets = live.fixtures.campaign_budgets.iter();
+        let moved = campaign_budgets
+            .filter(|campaign_budget| campaign_budget.expire(now_ms, caught_up))
+            .count()
+            > 0;
         // Store reachability changes what every campaign may reserve without touching its budget.
         let moved = moved || terms.is_some();
         let paced = paced(&live, now_ms);
@@ -72,13 +75,13 @@ impl Server {
     pub async fn serve(
         &self,
         snapshot: Arc<Snapshot>,
-        gallery: Gallery,
+        images: ImageSet,
     ) -> Result<(), JournalError> {
         self.write_budgets(&snapshot).await?;
         let mut next = self.next_state.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.clock.now_ms();
         let before = self.live();
-        let fresh = Live::new(snapshot, gallery, &self.purses, *next);
+        let fresh = Live::new(snapshot, images, &self.campaign_budgets, *next);
         let state = State {
             number: *next,
             spent: fresh.spent(self.lease_terms().as_ref(), now_ms),
@@ -89,7 +92,7 @@ impl Server {
         let live = fresh.with_state(state);
         self.log.world(world_line(&live));
         self.versions.remember(before.world.snapshot.clone());
-        self.versions.remember_images(before.fixtures.gallery.clone());
+        self.versions.remember_images(before.fixtures.images.clone());
         self.live.store(Arc::new(live));
         Ok(())
     }
@@ -131,8 +134,12 @@ impl Server {
     /// Pace of each evenly paced flight: delivered divided by due; 1 is on pace.
     pub fn paces(&self) -> Vec<(String, f64)> {
         let (live, now_ms) = (self.live(), self.clock.now_ms());
-        let balances: Vec<Balance> =
-            live.fixtures.purses.iter().map(|purse| purse.balance(now_ms)).collect();
+        let balances: Vec<Balance> = live
+            .fixtures
+            .campaign_budgets
+            .iter()
+            .map(|campaign_budget| campaign_budget.balance(now_ms))
+            .collect();
         let snapshot = live.snapshot();
         let rows = snapshot.flights.iter().enumerate().filter_map(|(place, flight)| {
             let name = snapshot.inventory.flights[flight.doc].id.to_string();
@@ -155,8 +162,12 @@ fn paced(live: &Live, now_ms: i64) -> Vec<(u32, u32)> {
     if live.fixtures.even.is_empty() {
         return Vec::new();
     }
-    let balances: Vec<Balance> =
-        live.fixtures.purses.iter().map(|purse| purse.balance(now_ms)).collect();
+    let balances: Vec<Balance> = live
+        .fixtures
+        .campaign_budgets
+        .iter()
+        .map(|campaign_budget| campaign_budget.balance(now_ms))
+        .collect();
     let is_ahead = |at: &&u32| {
         let place = **at as usize;
         let flight = &live.snapshot().flights[place];

@@ -8,8 +8,8 @@ use crate::domain::weights::Weights;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
 use crate::server::Server;
-use crate::server::gallery::Gallery;
-use crate::server::gallery::Shown;
+use crate::server::images::ImageSet;
+use crate::server::images::Shown;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -22,7 +22,7 @@ const CACHED: usize = 4;
 pub struct Versions {
     recent: Mutex<Vec<Arc<Snapshot>>>,
     /// Images of previous inventories, newest first.
-    image_sets: Mutex<Vec<Arc<Gallery>>>,
+    image_sets: Mutex<Vec<Arc<ImageSet>>>,
 }
 
 impl Versions {
@@ -39,16 +39,16 @@ impl Versions {
     }
 
     /// Adds the images of a replaced inventory: pages that received their URLs still request them.
-    pub fn remember_images(&self, gallery: Arc<Gallery>) {
+    pub fn remember_images(&self, images: Arc<ImageSet>) {
         let mut image_sets = self.image_sets.lock().unwrap_or_else(PoisonError::into_inner);
-        image_sets.insert(0, gallery);
+        image_sets.insert(0, images);
         image_sets.truncate(CACHED);
     }
 
     /// An image of a recent inventory.
-    pub fn picture(&self, hash: u128) -> Option<Arc<Shown>> {
+    pub fn image(&self, hash: u128) -> Option<Arc<Shown>> {
         let image_sets = self.image_sets.lock().unwrap_or_else(PoisonError::into_inner);
-        image_sets.iter().find_map(|gallery| gallery.find(hash).cloned())
+        image_sets.iter().find_map(|images| images.find(hash).cloned())
     }
 }
 

@@ -7,7 +7,7 @@
 //! | key names, ACL rights, Lua functions | [`keys`], [`acl`], `library.lua` |
 //! | partition logs and their base snapshots | [`log`], [`bases`] |
 //! | replication status | [`replication`] |
-//! | catalog changes, images | [`changes`], [`pictures`] |
+//! | catalog changes, images | [`changes`], [`images`] |
 //! | process starts, decision records on request | [`starts`], [`records`] |
 //! | visitor activity, kept for a day | [`visitor_activity`] |
 //! | summary before a migration | [`summary`] |
@@ -20,9 +20,9 @@ pub mod changes;
 pub mod client;
 mod connect;
 pub mod error;
+pub mod images;
 pub mod keys;
 pub mod log;
-pub mod pictures;
 pub mod records;
 pub mod replication;
 mod server_info;

@@ -16,9 +16,9 @@ pub struct UnitView<'a> {
     /// The advertising label.
     pub label: LabelView<'a>,
     /// The sponsor's logo.
-    pub logo: Option<PictureView<'a>>,
+    pub logo: Option<ImageView<'a>>,
     /// The creative's image.
-    pub image: Option<PictureView<'a>>,
+    pub image: Option<ImageView<'a>>,
     /// The line above the headline.
     pub kicker: Option<&'a str>,
     /// The headline; required.
@@ -64,7 +64,7 @@ pub struct LabelView<'a> {
 
 /// An image with its size, so that the layout does not shift when it loads.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct PictureView<'a> {
+pub struct ImageView<'a> {
     /// URL.
     pub url: &'a str,
     /// In pixels.
@@ -150,12 +150,12 @@ impl UnitView<'_> {
         self.impression_url.and_then(link)
     }
 
-    fn shown_logo(&self) -> Option<PictureView<'_>> {
+    fn shown_logo(&self) -> Option<ImageView<'_>> {
         let shown = self.logo.as_ref().filter(|logo| self.is_full() && logo.link().is_some());
-        shown.map(PictureView::at_logo_height)
+        shown.map(ImageView::at_logo_height)
     }
 
-    fn shown_image(&self) -> Option<&PictureView<'_>> {
+    fn shown_image(&self) -> Option<&ImageView<'_>> {
         self.image.as_ref().filter(|image| self.is_full() && image.link().is_some())
     }
 
@@ -168,16 +168,16 @@ impl UnitView<'_> {
 /// Height of a logo in pixels, equal to its line.
 const LOGO_HEIGHT: u16 = 20;
 
-impl PictureView<'_> {
+impl ImageView<'_> {
     fn link(&self) -> Option<&str> {
         link(self.url)
     }
 
     /// Scaled to the logo height, with its aspect ratio.
-    fn at_logo_height(&self) -> PictureView<'_> {
+    fn at_logo_height(&self) -> ImageView<'_> {
         let scaled = u32::from(self.width) * u32::from(LOGO_HEIGHT) / u32::from(self.height.max(1));
         let width = u16::try_from(scaled.max(1)).unwrap_or(self.width);
-        PictureView { width, height: LOGO_HEIGHT, ..*self }
+        ImageView { width, height: LOGO_HEIGHT, ..*self }
     }
 }
 

@@ -125,7 +125,11 @@ async fn bots_and_foreign_origins_reserve_no_money() {
 fn reserved_micros(server: &TestServer) -> i64 {
     let now_ms = server.inner.clock.now_ms();
     let live = server.inner.live();
-    live.fixtures.purses.iter().map(|purse| purse.balance(now_ms).reserved.get()).sum()
+    live.fixtures
+        .campaign_budgets
+        .iter()
+        .map(|campaign_budget| campaign_budget.balance(now_ms).reserved.get())
+        .sum()
 }
 
 #[tokio::test]

@@ -49,9 +49,9 @@ async fn admin(server: &TestServer, path: &str, bytes: &[u8]) -> (StatusCode, Va
 }
 
 /// Path of the stored file for an image in a decision.
-fn image_path(server: &TestServer, picture: &Value) -> PathBuf {
-    let (width, height) = (&picture["width"], &picture["height"]);
-    let file = picture["url"].as_str().unwrap().rsplit('/').next().unwrap();
+fn image_path(server: &TestServer, image: &Value) -> PathBuf {
+    let (width, height) = (&image["width"], &image["height"]);
+    let file = image["url"].as_str().unwrap().rsplit('/').next().unwrap();
     let (hash, ending) = file.split_once('.').unwrap();
     server.data().join(format!("catalog/pictures/{hash}-{width}x{height}.{ending}"))
 }
@@ -268,8 +268,8 @@ async fn image_files_are_checked_locally_and_applied_to_a_running_server() {
         let text = [finished.stdout, finished.stderr].concat();
         (finished.status.code(), String::from_utf8(text).unwrap())
     };
-    let picture = |name: &str| installation.path("config/inventory/pictures").join(name);
-    let pan = std::fs::read(picture("pfanne.png")).unwrap();
+    let image = |name: &str| installation.path("config/inventory/pictures").join(name);
+    let pan = std::fs::read(image("pfanne.png")).unwrap();
     let (code, output) = run(&["check"]);
     assert!(code == Some(0) && output.contains("4 images"), "{output}");
 
@@ -280,7 +280,7 @@ async fn image_files_are_checked_locally_and_applied_to_a_running_server() {
         (gif(), "must have the extension .gif"),
         (vec![0; 300_000], "must have at most 262144 bytes"),
     ] {
-        std::fs::write(picture("pfanne.png"), bytes).unwrap();
+        std::fs::write(image("pfanne.png"), bytes).unwrap();
         let (code, output) = run(&["check"]);
         assert_eq!(code, Some(64), "{output}");
         let location =
@@ -288,15 +288,12 @@ async fn image_files_are_checked_locally_and_applied_to_a_running_server() {
         assert!(output.contains(location), "{output}");
         assert!(output.contains(expected), "{expected}: {output}");
     }
-    std::fs::remove_file(picture("pfanne.png")).unwrap();
+    std::fs::remove_file(image("pfanne.png")).unwrap();
     assert!(run(&["check"]).1.contains("cannot be read"));
 
     // A different image under the same name: detected by `--watch`, stored and served.
-    std::fs::write(
-        picture("pfanne.png"),
-        repository_file("config/inventory/pictures/lastenrad.png"),
-    )
-    .unwrap();
+    std::fs::write(image("pfanne.png"), repository_file("config/inventory/pictures/lastenrad.png"))
+        .unwrap();
     let reader = crate::harness::Reader::new();
     let shown = async || {
         let response = process.decide(&reader, &cooking_page()).await?;
@@ -310,7 +307,7 @@ async fn image_files_are_checked_locally_and_applied_to_a_running_server() {
     let folder = installation.path("other/inventory");
     std::fs::create_dir_all(folder.join("pictures")).unwrap();
     std::fs::write(folder.join("all.toml"), inventory::example()).unwrap();
-    inventory::pictures_into(&folder);
+    inventory::images_into(&folder);
     let (code, output) = run(&["apply", "other/inventory"]);
     assert_eq!(code, Some(0), "{output}");
     assert!(output.contains("image.file"), "{output}");
@@ -333,7 +330,7 @@ async fn image_files_are_checked_locally_and_applied_to_a_running_server() {
 #[tokio::test]
 async fn an_image_of_the_wrong_size_is_rejected() {
     let server = Setup::default().start().await;
-    for (picture, object, reason) in [
+    for (image, object, reason) in [
         ("config/inventory/pictures/pfanne.png", "advertisers/kupferpfanne", "at most 512"),
         (
             "config/inventory/pictures/kupferpfanne.png",
@@ -341,7 +338,7 @@ async fn an_image_of_the_wrong_size_is_rejected() {
             "least 160",
         ),
     ] {
-        let (_, uploaded) = admin(&server, "images", &repository_file(picture)).await;
+        let (_, uploaded) = admin(&server, "images", &repository_file(image)).await;
         let path = format!("{}/v1/admin/{object}", server.ops);
         let request = server.reader.get(&path).bearer_auth(server.key("operator"));
         let mut document: Value = request.send().await.unwrap().json().await.unwrap();

@@ -9,8 +9,8 @@ use adjacent::selection::choose;
 use adjacent::selection::choose::Outcome;
 use adjacent::selection::choose::Request;
 use adjacent::selection::compile::compile;
+use adjacent::selection::filter_reason::FilterReason;
 use adjacent::selection::page::Commercial;
-use adjacent::selection::removed::Removed;
 use adjacent::selection::resolve;
 use adjacent::selection::resolve::EntityInput;
 use adjacent::selection::resolve::PageInput;
@@ -136,17 +136,17 @@ proptest! {
 
         let context = request.case(0, &taken);
         let targeting = [
-            Removed::Region, Removed::PageRegion, Removed::Language, Removed::Topic, Removed::Entity,
-            Removed::Keyword, Removed::Placement, Removed::Publisher,
+            FilterReason::Region, FilterReason::PageRegion, FilterReason::Language, FilterReason::Topic, FilterReason::Entity,
+            FilterReason::Keyword, FilterReason::Placement, FilterReason::Publisher,
         ];
         let flights = world.snapshot.flights.iter().enumerate();
         let latest = flights
             .map(|(place, flight)| context.rules(place, flight))
             .filter(|rules| rules.iter().all(|(passes, by)| *passes || !targeting.contains(by)))
-            .map(|rules| rules.into_iter().find(|(passes, _)| !passes).map_or(Removed::Relevance, |(_, by)| by))
+            .map(|rules| rules.into_iter().find(|(passes, _)| !passes).map_or(FilterReason::Relevance, |(_, by)| by))
             .max();
         let default = if page.commercial == Commercial::HouseOnly { NoFill::HouseOnly } else { NoFill::NoCandidate };
-        prop_assert_eq!(reason, choose::early_no_fill(&context).or(latest.map(Removed::no_fill)).unwrap_or(default));
+        prop_assert_eq!(reason, choose::early_no_fill(&context).or(latest.map(FilterReason::no_fill)).unwrap_or(default));
     }
 
     #[test]

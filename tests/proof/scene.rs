@@ -1,7 +1,7 @@
 //! The folder in which a scenario runs, preserved on failure, and system call fault injection.
 
 use crate::Plan;
-use crate::harness::inventory::pictures_into;
+use crate::harness::inventory::images_into;
 use crate::harness::process::Place;
 use crate::mounted::Mounted;
 use std::ops::Deref;
@@ -75,7 +75,7 @@ impl Scene {
         std::fs::remove_dir_all(&folder).unwrap();
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("all.toml"), inventory).unwrap();
-        pictures_into(&folder);
+        images_into(&folder);
     }
 }
 

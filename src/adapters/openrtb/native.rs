@@ -3,9 +3,9 @@
 
 use crate::adapters::openrtb::no_bid_reason::NoBidReason;
 use crate::http::public::filling;
-use crate::http::public::filling::Pictures;
+use crate::http::public::filling::Images;
 use crate::http::public::reply::Fill;
-use crate::http::public::reply::PictureReply;
+use crate::http::public::reply::ImageReply;
 use crate::selection::choose::Win;
 use crate::server::decide::Decided;
 use crate::server::unit;
@@ -185,8 +185,8 @@ impl NativeRequest {
     pub fn accepts(&self, decided: &Decided, win: &Win) -> bool {
         let unit = unit::unit(decided.live.snapshot(), &decided.page, win, decided.at_ms);
         unit.is_some_and(|unit| {
-            let pictures = filling::pictures(&decided.live, win, &unit);
-            self.fill_assets(&UnitParts::of_unit(&unit, &pictures)).is_ok()
+            let images = filling::images_of(&decided.live, win, &unit);
+            self.fill_assets(&UnitParts::of_unit(&unit, &images)).is_ok()
         })
     }
 
@@ -279,7 +279,7 @@ impl ImageRequest {
             Some(MAIN) | None => (MAIN, own.image),
             Some(_) => return None,
         };
-        let PictureReply { url, width, height, content_type, .. } = found?;
+        let ImageReply { url, width, height, content_type, .. } = found?;
         let fits = |own: u16, exact: Option<u32>, least: Option<u32>| match (exact, least) {
             (_, Some(least)) => u32::from(own) >= least,
             (Some(exact), None) => u32::from(own) == exact,
@@ -301,12 +301,12 @@ struct UnitParts<'a> {
     proof: Option<&'a str>,
     domain: &'a str,
     call: Option<&'a str>,
-    logo: Option<&'a PictureReply<'a>>,
-    image: Option<&'a PictureReply<'a>>,
+    logo: Option<&'a ImageReply<'a>>,
+    image: Option<&'a ImageReply<'a>>,
 }
 
 impl<'a> UnitParts<'a> {
-    fn of_unit(unit: &Unit<'a>, pictures: &'a Pictures<'a>) -> UnitParts<'a> {
+    fn of_unit(unit: &Unit<'a>, images: &'a Images<'a>) -> UnitParts<'a> {
         UnitParts {
             headline: unit.headline,
             sponsor: unit.advertiser.1,
@@ -315,8 +315,8 @@ impl<'a> UnitParts<'a> {
             proof: unit.proof.map(|proof| &*proof.text),
             domain: unit.landing_domain,
             call: unit.creative.ctas.first().map(|cta| &*cta.text),
-            logo: pictures.logo.as_ref(),
-            image: pictures.image.as_ref(),
+            logo: images.logo.as_ref(),
+            image: images.image.as_ref(),
         }
     }
 

@@ -2,13 +2,13 @@
 
 use crate::catalog::check::Finding;
 use crate::catalog::check::Findings;
-use crate::catalog::image::Picture;
+use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::domain::creative::Creative;
+use crate::domain::image::Address;
+use crate::domain::image::Source;
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
-use crate::domain::picture::Address;
-use crate::domain::picture::Source;
 
 /// The longest side of a logo, in pixels: a logo is shown one line of text high.
 const LOGO_SIDE: u16 = 512;
@@ -51,7 +51,7 @@ pub(super) fn image(creative: &Creative, findings: &mut Findings) {
 }
 
 /// Images that an inventory refers to and that are neither in `new` nor intact in `store`.
-pub fn stored(inventory: &Inventory, new: &[Picture], store: &ImageStore) -> Vec<Finding> {
+pub fn stored(inventory: &Inventory, new: &[ImageFile], store: &ImageStore) -> Vec<Finding> {
     let logos = inventory.advertisers.iter().filter_map(|advertiser| {
         Some(("advertisers", advertiser.id.as_str(), "logo", advertiser.logo.as_ref()?))
     });

@@ -1,7 +1,7 @@
 //! A cursor over the bytes of an image file; reading past the end is an error.
 
 use crate::catalog::image::ImageError;
-use crate::domain::picture::Format;
+use crate::domain::image::Format;
 
 /// The unread rest of a file.
 pub(super) struct Cursor<'a> {

@@ -2,7 +2,7 @@
 
 use crate::catalog::image::ImageError;
 use crate::catalog::image::cursor::Cursor;
-use crate::domain::picture::Format;
+use crate::domain::image::Format;
 
 const FRAME: u8 = 0x2C;
 const EXTENSION: u8 = 0x21;

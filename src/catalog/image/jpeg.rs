@@ -3,7 +3,7 @@
 
 use crate::catalog::image::ImageError;
 use crate::catalog::image::cursor::Cursor;
-use crate::domain::picture::Format;
+use crate::domain::image::Format;
 
 const START: u8 = 0xD8;
 const END: u8 = 0xD9;

@@ -12,8 +12,8 @@ mod jpeg;
 mod png;
 mod webp;
 
-use crate::domain::picture::Address;
-use crate::domain::picture::Format;
+use crate::domain::image::Address;
+use crate::domain::image::Format;
 use image::DynamicImage;
 use image::ImageDecoder;
 use image::ImageReader;
@@ -32,12 +32,12 @@ const MAX_DECODED: u64 = 64 * 1024 * 1024;
 
 /// A validated image without metadata.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Picture {
+pub struct ImageFile {
     address: Address,
     bytes: Vec<u8>,
 }
 
-impl fmt::Debug for Picture {
+impl fmt::Debug for ImageFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} bytes", self.address, self.bytes.len())
     }
@@ -80,9 +80,9 @@ pub enum ImageError {
     Invalid(Format, String),
 }
 
-impl Picture {
+impl ImageFile {
     /// Validates an image and strips its metadata. `extension` is that of the file's name, if known.
-    pub fn read(bytes: &[u8], extension: Option<&str>) -> Result<Picture, ImageError> {
+    pub fn read(bytes: &[u8], extension: Option<&str>) -> Result<ImageFile, ImageError> {
         if bytes.len() > MAX_BYTES {
             return Err(ImageError::TooLarge(bytes.len()));
         }
@@ -110,7 +110,7 @@ impl Picture {
             return Err(ImageError::Invalid(format, reason));
         }
         let address = Address { hash: hash_of(&stripped), width, height, format };
-        Ok(Picture { address, bytes: stripped })
+        Ok(ImageFile { address, bytes: stripped })
     }
 
     /// The content address.

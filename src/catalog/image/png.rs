@@ -2,7 +2,7 @@
 
 use crate::catalog::image::ImageError;
 use crate::catalog::image::cursor::Cursor;
-use crate::domain::picture::Format;
+use crate::domain::image::Format;
 
 /// Chunks that define the pixels. Gamma and colour profiles are dropped: pages are sRGB, which is
 /// also the default without them.

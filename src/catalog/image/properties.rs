@@ -34,12 +34,12 @@ fn sample(format: Format, width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
-fn accepted(bytes: &[u8]) -> Picture {
-    Picture::read(bytes, None).unwrap()
+fn accepted(bytes: &[u8]) -> ImageFile {
+    ImageFile::read(bytes, None).unwrap()
 }
 
 fn error(bytes: &[u8]) -> ImageError {
-    Picture::read(bytes, None).unwrap_err()
+    ImageFile::read(bytes, None).unwrap_err()
 }
 
 fn has(bytes: &[u8], word: &[u8]) -> bool {
@@ -112,13 +112,13 @@ fn with_metadata(format: Format, orientation: u8) -> Vec<u8> {
 #[test]
 fn every_format_is_accepted_and_addressed_by_its_content() {
     for format in Format::ALL {
-        let picture = accepted(&sample(*format, 64, 48));
-        let address = picture.address();
+        let image = accepted(&sample(*format, 64, 48));
+        let address = image.address();
         assert_eq!((address.width, address.height, address.format), (64, 48, *format));
-        assert!(matches_address(&address, picture.bytes()));
+        assert!(matches_address(&address, image.bytes()));
         assert_eq!(
-            accepted(picture.bytes()),
-            picture,
+            accepted(image.bytes()),
+            image,
             "a stored image is unchanged by validating it again"
         );
         let other = accepted(&sample(*format, 65, 48)).address();
@@ -131,15 +131,15 @@ fn metadata_are_removed_and_pixels_stay_unchanged() {
     for format in Format::ALL {
         let bytes = with_metadata(*format, 1);
         assert!(has(&bytes, b"PERSONAL"), "{format}");
-        let picture =
-            Picture::read(&bytes, None).unwrap_or_else(|error| panic!("{format}: {error}"));
+        let image =
+            ImageFile::read(&bytes, None).unwrap_or_else(|error| panic!("{format}: {error}"));
         for word in [&b"PERSONAL"[..], b"Exif", b"EXIF", b"tEXt", b"NETSCAPE", b"II*"] {
-            assert!(!has(picture.bytes(), word), "{format}: {}", String::from_utf8_lossy(word));
+            assert!(!has(image.bytes(), word), "{format}: {}", String::from_utf8_lossy(word));
         }
         let before = decode(&bytes, *format).unwrap();
-        assert_eq!(decode(picture.bytes(), *format).unwrap(), before, "{format}");
+        assert_eq!(decode(image.bytes(), *format).unwrap(), before, "{format}");
         assert_eq!(
-            picture,
+            image,
             accepted(&sample(*format, 40, 30)),
             "{format}: same pixels, same address"
         );
@@ -158,7 +158,7 @@ fn an_image_truncated_at_any_byte_is_rejected() {
     for format in Format::ALL {
         let bytes = sample(*format, 40, 30);
         for end in 0..bytes.len() {
-            assert!(Picture::read(&bytes[..end], None).is_err(), "{format}: {end}");
+            assert!(ImageFile::read(&bytes[..end], None).is_err(), "{format}: {end}");
         }
     }
 }
@@ -177,8 +177,8 @@ fn polyglot_files_are_rejected() {
     // A script in a comment block is accepted and stripped.
     let hidden = [&b"\x21\xFE"[..], &[u8::try_from(script.len()).unwrap()], script, b"\0"].concat();
     let gif = sample(Format::Gif, 40, 30);
-    let picture = accepted(&with(&gif, gif.len() - 1, &hidden));
-    assert!(!has(picture.bytes(), b"alert"));
+    let image = accepted(&with(&gif, gif.len() - 1, &hidden));
+    assert!(!has(image.bytes(), b"alert"));
 }
 
 #[test]
@@ -224,13 +224,13 @@ fn the_extension_must_match_the_content() {
     let png = sample(Format::Png, 40, 30);
     let jpeg = sample(Format::Jpeg, 40, 30);
     for (bytes, extension) in [(&png, "png"), (&png, "PNG"), (&jpeg, "jpg"), (&jpeg, "jpeg")] {
-        assert!(Picture::read(bytes, Some(extension)).is_ok(), "{extension}");
+        assert!(ImageFile::read(bytes, Some(extension)).is_ok(), "{extension}");
     }
-    let message = Picture::read(&jpeg, Some("png")).unwrap_err().to_string();
+    let message = ImageFile::read(&jpeg, Some("png")).unwrap_err().to_string();
     assert_eq!(message, "must have the extension .jpg, because its content is JPEG");
     for extension in ["", "gif", "svg", "exe"] {
         assert_eq!(
-            Picture::read(&png, Some(extension)).unwrap_err(),
+            ImageFile::read(&png, Some(extension)).unwrap_err(),
             ImageError::WrongExtension(Format::Png)
         );
     }
@@ -261,12 +261,12 @@ proptest! {
             let end = cut.index(bytes.len());
             bytes.truncate(end);
         }
-        if let Ok(picture) = Picture::read(&bytes, None) {
-            let address = picture.address();
-            prop_assert!(matches_address(&address, picture.bytes()));
-            prop_assert!(picture.bytes().len() <= bytes.len());
-            prop_assert_eq!(Picture::read(picture.bytes(), None), Ok(picture.clone()));
-            let decoded = decode(picture.bytes(), address.format).unwrap();
+        if let Ok(image) = ImageFile::read(&bytes, None) {
+            let address = image.address();
+            prop_assert!(matches_address(&address, image.bytes()));
+            prop_assert!(image.bytes().len() <= bytes.len());
+            prop_assert_eq!(ImageFile::read(image.bytes(), None), Ok(image.clone()));
+            let decoded = decode(image.bytes(), address.format).unwrap();
             prop_assert_eq!(decoded.width(), u32::from(address.width));
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::catalog::image::ImageError;
 use crate::catalog::image::cursor::Cursor;
-use crate::domain::picture::Format;
+use crate::domain::image::Format;
 
 /// The transparency flag in the extended header.
 const ALPHA: u8 = 0x10;

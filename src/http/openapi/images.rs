@@ -1,17 +1,17 @@
 //! Upload and list images.
 
-use crate::domain::picture::Format;
+use crate::domain::image::Format;
 use crate::http::openapi::operation::Operation;
 use crate::http::openapi::operation::operation;
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
-use crate::http::ops::admin::images::StoredPicture;
+use crate::http::ops::admin::images::StoredImage;
 use serde_json::json;
 
 /// The operations, in the order of the route table.
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
-    let list = schemas.output::<Vec<StoredPicture>>();
-    let stored = schemas.output::<StoredPicture>();
+    let list = schemas.output::<Vec<StoredImage>>();
+    let stored = schemas.output::<StoredImage>();
     let formats: Vec<&str> = Format::ALL.iter().map(|format| format.content_type()).collect();
     let bytes = json!({ "type": "string", "format": "binary" });
     vec![

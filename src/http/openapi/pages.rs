@@ -1,6 +1,6 @@
 //! HTML pages and browser files.
 
-use crate::domain::picture::Format;
+use crate::domain::image::Format;
 use crate::http::openapi::explain::not_recorded;
 use crate::http::openapi::operation::Listener;
 use crate::http::openapi::operation::Operation;
@@ -23,7 +23,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let names = GUIDES.iter().map(|guide| guide.name).collect::<Vec<_>>();
     let guides = json!({ "type": "string", "enum": names });
     let rows = vec![
-        picture(),
+        image(),
         operation("get", "/embed/{file}", "embed")
             .describe(
                 "A browser file",
@@ -89,7 +89,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     rows.into_iter().map(|row| row.tag("pages")).collect()
 }
 
-fn picture() -> Operation {
+fn image() -> Operation {
     let formats = Format::ALL.iter().map(|format| format.content_type());
     let bytes = || json!({ "type": "string", "format": "binary" });
     let found = Response::bare(200, "The image.").header("ETag");

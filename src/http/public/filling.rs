@@ -2,18 +2,18 @@
 
 use crate::domain::event::EventKind;
 use crate::domain::event::NoFill;
+use crate::domain::image::Address;
 use crate::domain::party::Measurement;
 use crate::domain::party::Style;
-use crate::domain::picture::Address;
 use crate::http::public::reply::AdvertiserReply;
 use crate::http::public::reply::CommandReply;
 use crate::http::public::reply::CreativeReply;
 use crate::http::public::reply::CtaReply;
 use crate::http::public::reply::EventUrls;
 use crate::http::public::reply::Fill;
+use crate::http::public::reply::ImageReply;
 use crate::http::public::reply::LabelReply;
 use crate::http::public::reply::NoFillReply;
-use crate::http::public::reply::PictureReply;
 use crate::http::public::reply::PriceReply;
 use crate::http::public::reply::ProofReply;
 use crate::http::public::reply::Transparency;
@@ -22,7 +22,7 @@ use crate::selection::choose::Win;
 use crate::server::Server;
 use crate::server::decide::Decided;
 use crate::server::decide::Filled;
-use crate::server::gallery::Shown;
+use crate::server::images::Shown;
 use crate::server::live::Live;
 use crate::server::unit;
 use crate::server::unit::Unit;
@@ -79,7 +79,7 @@ pub fn fill<'a>(
         })
         .collect();
     let id = uuid::Uuid::from_u128(decided.slots[slot].id).to_string();
-    let Pictures { logo, image } = pictures(&decided.live, &filled.win, unit);
+    let Images { logo, image } = images_of(&decided.live, &filled.win, unit);
     Fill {
         fill: true,
         tier: decided.flight(filled).tier,
@@ -154,27 +154,28 @@ pub fn fill<'a>(
 }
 
 /// The images of a chosen unit.
-pub struct Pictures<'a> {
+pub struct Images<'a> {
     /// The advertiser's logo.
-    pub logo: Option<PictureReply<'a>>,
+    pub logo: Option<ImageReply<'a>>,
     /// The creative's image.
-    pub image: Option<PictureReply<'a>>,
+    pub image: Option<ImageReply<'a>>,
 }
 
 /// The images of a choice that are available (stored and intact).
-pub fn pictures<'a>(live: &'a Live, win: &Win, unit: &Unit<'a>) -> Pictures<'a> {
-    let gallery = &live.fixtures.gallery;
-    let logo = gallery.logo(live.snapshot().flights[win.place].advertiser);
+pub fn images_of<'a>(live: &'a Live, win: &Win, unit: &Unit<'a>) -> Images<'a> {
+    let images = &live.fixtures.images;
+    let logo = images.logo(live.snapshot().flights[win.place].advertiser);
     // The line style has no room for an image.
     let own = unit.creative.image.as_ref().filter(|_| win.style != Style::Line);
-    let image = own
-        .and_then(|own| gallery.image(win.creative as usize).map(|shown| picture(shown, &own.alt)));
-    Pictures { logo: logo.map(|shown| picture(shown, unit.advertiser.1)), image }
+    let image = own.and_then(|own| {
+        images.image(win.creative as usize).map(|shown| image_reply(shown, &own.alt))
+    });
+    Images { logo: logo.map(|shown| image_reply(shown, unit.advertiser.1)), image }
 }
 
-fn picture<'a>(shown: &'a Shown, alt: &'a str) -> PictureReply<'a> {
+fn image_reply<'a>(shown: &'a Shown, alt: &'a str) -> ImageReply<'a> {
     let Address { width, height, format, .. } = shown.address;
-    PictureReply { url: &shown.url, width, height, alt, content_type: format.content_type() }
+    ImageReply { url: &shown.url, width, height, alt, content_type: format.content_type() }
 }
 
 /// The texts of every filled slot, in request order; `None` where there is no unit.

@@ -7,9 +7,9 @@ pub mod decisions;
 pub mod events;
 pub mod explain;
 pub mod filling;
+pub mod images;
 pub mod limits;
 pub mod pages;
-pub mod pictures;
 pub mod render;
 pub mod reply;
 pub mod reports;
@@ -38,7 +38,7 @@ pub fn table() -> Vec<At> {
         at("/v1/decisions").get(decisions::from_parameters).post(decisions::create),
         at("/v1/unit").get(unit_page::unit),
         // Browsers loading scripts, styles and images.
-        at("/embed/pictures/{file}").reads(pictures::file),
+        at("/embed/pictures/{file}").reads(images::file),
         at("/embed/{file:.*}").reads(assets::file),
         // Operators, advertisers and publishers explaining a decision.
         at("/v1/decisions/{id}/explain").reads(explain::explain),

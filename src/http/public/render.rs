@@ -1,12 +1,12 @@
 //! Renders a reply's unit as HTML: the same fields, through escaping templates.
 
 use crate::http::public::reply::Fill;
-use crate::http::public::reply::PictureReply;
+use crate::http::public::reply::ImageReply;
 use crate::web::unit;
 use crate::web::unit::CommandView;
 use crate::web::unit::CtaView;
+use crate::web::unit::ImageView;
 use crate::web::unit::LabelView;
-use crate::web::unit::PictureView;
 use crate::web::unit::PriceView;
 use crate::web::unit::ProofView;
 use crate::web::unit::UnitView;
@@ -26,8 +26,8 @@ fn view<'v>(fill: &'v Fill<'_>, as_of: &'v str) -> UnitView<'v> {
             aria: fill.label.aria,
             line: fill.label.sponsor_line,
         },
-        logo: creative.logo.as_ref().map(picture),
-        image: creative.image.as_ref().map(picture),
+        logo: creative.logo.as_ref().map(image),
+        image: creative.image.as_ref().map(image),
         kicker: creative.kicker.as_deref(),
         headline: creative.headline,
         body: Some(creative.body).filter(|body| !body.is_empty()),
@@ -60,9 +60,9 @@ fn view<'v>(fill: &'v Fill<'_>, as_of: &'v str) -> UnitView<'v> {
     }
 }
 
-fn picture<'v>(reply: &PictureReply<'v>) -> PictureView<'v> {
-    let PictureReply { url, width, height, alt, .. } = *reply;
-    PictureView { url, width, height, alt }
+fn image<'v>(reply: &ImageReply<'v>) -> ImageView<'v> {
+    let ImageReply { url, width, height, alt, .. } = *reply;
+    ImageView { url, width, height, alt }
 }
 
 fn as_of(fill: &Fill<'_>) -> String {

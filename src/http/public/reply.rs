@@ -159,16 +159,16 @@ pub struct CreativeReply<'a> {
     /// Host name of the landing page.
     pub landing_domain: &'a str,
     /// The advertiser's logo, to show beside the sponsor line.
-    pub logo: Option<PictureReply<'a>>,
+    pub logo: Option<ImageReply<'a>>,
     /// An image.
-    pub image: Option<PictureReply<'a>>,
+    pub image: Option<ImageReply<'a>>,
     /// A price footnote.
     pub price: Option<PriceReply<'a>>,
 }
 
 /// An image served by this server. The size lets the page reserve the space.
 #[derive(Serialize, JsonSchema)]
-pub struct PictureReply<'a> {
+pub struct ImageReply<'a> {
     /// URL of the image. Content-addressed: it never refers to another image.
     #[schemars(example = &"https://units.example/embed/pictures/3f0c1b6f0b8b4a7c9d2e5f60718293a4.webp")]
     pub url: &'a str,

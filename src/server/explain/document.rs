@@ -2,8 +2,8 @@
 
 use crate::domain::event::Tier;
 use crate::selection::choose::Win;
+use crate::selection::filter_reason::FilterReason;
 use crate::selection::fixed::Q32;
-use crate::selection::removed::Removed;
 use crate::selection::score::Level;
 use crate::selection::score::Score;
 use crate::selection::snapshot::Snapshot;
@@ -198,7 +198,7 @@ pub struct FilteredView {
     /// Advertiser id.
     pub advertiser: String,
     /// Filter stage.
-    pub stage: Removed,
+    pub stage: FilterReason,
     /// The reason as a sentence.
     pub reason: &'static str,
 }

@@ -5,8 +5,8 @@ use crate::selection::choose::Request;
 use crate::selection::dice::Dice;
 use crate::selection::dice::Purpose;
 use crate::selection::draw;
+use crate::selection::filter_reason::FilterReason;
 use crate::selection::fixed::Q32;
-use crate::selection::removed::Removed;
 use crate::selection::rules::Taken;
 use crate::server::explain::Again;
 use crate::server::explain::document::chance;
@@ -28,7 +28,7 @@ pub struct Want {
     /// Whether the creative won.
     pub won: bool,
     /// All rules that filtered its flight, in order.
-    pub against: Vec<Removed>,
+    pub against: Vec<FilterReason>,
     /// Probability of its flight, if it took part in the draw.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
@@ -88,7 +88,7 @@ fn want_slot(replay: &Again, slot: usize, creative: &str) -> Want {
         .into_iter()
         .filter(|(passes, _)| !passes)
         .map(|(_, removed)| removed)
-        .chain(rejected.then_some(Removed::Blocked))
+        .chain(rejected.then_some(FilterReason::Blocked))
         .collect();
     want.changes.extend(want.against.iter().map(|stage| remedy(*stage).to_owned()));
     if want.against.is_empty() && !want.won {
@@ -149,39 +149,45 @@ fn explain_loss(replay: &Again, slot: usize, place: usize, want: &mut Want) {
 }
 
 /// The change that would pass a filter stage.
-const fn remedy(stage: Removed) -> &'static str {
+const fn remedy(stage: FilterReason) -> &'static str {
     match stage {
-        Removed::Paused => {
+        FilterReason::Paused => {
             "resume the flight, its campaign or its advertiser, or set a creative live"
         }
-        Removed::Commercial => "the page must allow ads other than house ads",
-        Removed::Sensitive => "the flight must accept sensitive pages",
-        Removed::Dates => "the flight's dates must include the time of the decision",
-        Removed::Region => "the flight's regions must include the reader's country",
-        Removed::PageRegion => "the flight's page regions must include the page's region",
-        Removed::Language => "the flight's languages must include the page's language",
-        Removed::Category => "the publisher and the country must allow the advertiser's category",
-        Removed::Topic => "the flight must target a topic of the page or a parent of one",
-        Removed::Entity => "the flight must target an entity of the page or its owner",
-        Removed::Keyword => "the flight must target a keyword of the page",
-        Removed::Placement => "the flight must target this placement, or none",
-        Removed::Publisher => "the flight must target this publisher, or none",
-        Removed::Conflict => {
+        FilterReason::Commercial => "the page must allow ads other than house ads",
+        FilterReason::Sensitive => "the flight must accept sensitive pages",
+        FilterReason::Dates => "the flight's dates must include the time of the decision",
+        FilterReason::Region => "the flight's regions must include the reader's country",
+        FilterReason::PageRegion => "the flight's page regions must include the page's region",
+        FilterReason::Language => "the flight's languages must include the page's language",
+        FilterReason::Category => {
+            "the publisher and the country must allow the advertiser's category"
+        }
+        FilterReason::Topic => "the flight must target a topic of the page or a parent of one",
+        FilterReason::Entity => "the flight must target an entity of the page or its owner",
+        FilterReason::Keyword => "the flight must target a keyword of the page",
+        FilterReason::Placement => "the flight must target this placement, or none",
+        FilterReason::Publisher => "the flight must target this publisher, or none",
+        FilterReason::Conflict => {
             "the page must not be about the advertiser or a competitor, or the publisher must allow it"
         }
-        Removed::Shown => "neither the advertiser nor a competitor may already be on the page",
-        Removed::Blocked => "the publisher or the requesting exchange must lift its block",
-        Removed::Style => "the flight needs a live creative in a style that the placement accepts",
-        Removed::Label => "a label for the reader's country must be reviewed",
-        Removed::Budget | Removed::Masked => "the campaign budget must cover one more event",
-        Removed::Paced => {
+        FilterReason::Shown => "neither the advertiser nor a competitor may already be on the page",
+        FilterReason::Blocked => "the publisher or the requesting exchange must lift its block",
+        FilterReason::Style => {
+            "the flight needs a live creative in a style that the placement accepts"
+        }
+        FilterReason::Label => "a label for the reader's country must be reviewed",
+        FilterReason::Budget | FilterReason::Masked => {
+            "the campaign budget must cover one more event"
+        }
+        FilterReason::Paced => {
             "the flight must not be ahead of pace: raise its budget or goal, or set pacing `asap`"
         }
-        Removed::Tier => "no flight of a higher tier may be eligible for the slot",
-        Removed::Relevance => {
+        FilterReason::Tier => "no flight of a higher tier may be eligible for the slot",
+        FilterReason::Relevance => {
             "lower the operator's relevance floor, or target the page more closely"
         }
-        Removed::Truncated => {
+        FilterReason::Truncated => {
             "raise its weight or price: only the highest matching flights compete"
         }
     }

@@ -17,12 +17,12 @@ use crate::ledger::record::Event;
 use crate::ledger::record::Minted;
 use crate::ledger::record::Want;
 use crate::ledger::shared::crowd::Crowd;
+use crate::server::campaign_budget::CampaignBudget;
+use crate::server::campaign_budget::CampaignBudgets;
+use crate::server::campaign_budget::Reservation;
 use crate::server::lease::LeaseTerms;
 use crate::server::lease::StoreStatus;
 use crate::server::lending::Missing;
-use crate::server::purse::Hold;
-use crate::server::purse::Purse;
-use crate::server::purse::Purses;
 use rand::RngExt;
 use rand_pcg::Pcg32;
 use std::sync::Arc;
@@ -71,8 +71,8 @@ pub type DiskRecord = (u64, u64, Record);
 
 pub struct Machine {
     pub incarnation: u64,
-    pub purses: Purses,
-    pub own: Vec<Arc<Purse>>,
+    pub campaign_budgets: CampaignBudgets,
+    pub own: Vec<Arc<CampaignBudget>>,
     pub disk: Vec<DiskRecord>,
     /// Acknowledged records of `disk`, and read entries of the log.
     pub sent: usize,
@@ -98,11 +98,11 @@ impl Machine {
         (truth, length): (&State, usize),
         now_ms: i64,
     ) -> Machine {
-        let purses = Purses::default();
-        purses.recover(truth);
+        let campaign_budgets = CampaignBudgets::default();
+        campaign_budgets.recover(truth);
         let own = campaigns.iter().map(|campaign| {
             let budget = Budget { lifetime_micros: None, daily_micros: Some(campaign.budget) };
-            purses.of_campaign(&campaign.name, &budget, &Zone::utc())
+            campaign_budgets.of_campaign(&campaign.name, &budget, &Zone::utc())
         });
         let own: Vec<_> = own.collect();
         let skew_ms = rng.random_range(-120_000..120_000);
@@ -110,7 +110,7 @@ impl Machine {
         after.dedup();
         let mut machine = Machine {
             incarnation: rng.random(),
-            purses,
+            campaign_budgets,
             own,
             disk,
             sent,
@@ -127,8 +127,8 @@ impl Machine {
         };
         let at_ms = now_ms + skew_ms;
         machine.write(Record::Here { at_ms, silent_ms: 3_600_000, after });
-        for (purse, campaign) in machine.own.iter().zip(campaigns) {
-            purse.note_demand(campaign.price, at_ms);
+        for (campaign_budget, campaign) in machine.own.iter().zip(campaigns) {
+            campaign_budget.note_demand(campaign.price, at_ms);
         }
         machine
     }
@@ -153,7 +153,7 @@ impl Machine {
         &mut self,
         campaign: &SimulatedCampaign,
         at: usize,
-        reservation: Hold,
+        reservation: Reservation,
         now_ms: i64,
     ) -> Option<Event> {
         if !self.own[at].reserve(&reservation, now_ms) {
@@ -181,12 +181,12 @@ impl Machine {
         &mut self,
         campaigns: &[SimulatedCampaign],
         at_ms: i64,
-        want: impl Fn(&Purse) -> Option<(i32, Micros)>,
+        want: impl Fn(&CampaignBudget) -> Option<(i32, Micros)>,
     ) {
         let pairs = self.own.iter().zip(campaigns);
         let wants: Vec<Want> = pairs
-            .filter_map(|(purse, campaign)| {
-                let (day, micros) = want(purse)?;
+            .filter_map(|(campaign_budget, campaign)| {
+                let (day, micros) = want(campaign_budget)?;
                 Some(Want { campaign: campaign.name.clone(), day, micros })
             })
             .collect();

@@ -13,12 +13,12 @@ use crate::ledger::apply::Origin;
 use crate::ledger::apply::apply;
 use crate::ledger::record::Event;
 use crate::ledger::record::Want;
+use crate::server::campaign_budget::Reservation;
 use crate::server::fleet::machine::DiskRecord;
 use crate::server::fleet::machine::Machine;
 use crate::server::fleet::machine::SimulatedCampaign;
 use crate::server::fleet::machine::campaigns;
 use crate::server::lease::StoreStatus;
-use crate::server::purse::Hold;
 use rand::RngExt;
 use rand::SeedableRng;
 use rand_pcg::Pcg32;
@@ -182,8 +182,8 @@ impl Fleet {
                 if !crashes {
                     let machine = &mut self.machines[at];
                     let (own, now_ms) = (machine.incarnation, self.now_ms + machine.skew_ms);
-                    machine.write_lease_requests(&self.campaigns, now_ms, |purse| {
-                        purse.release_request(own, now_ms)
+                    machine.write_lease_requests(&self.campaigns, now_ms, |campaign_budget| {
+                        campaign_budget.release_request(own, now_ms)
                     });
                     self.ship(at, true);
                 }
@@ -202,7 +202,7 @@ impl Fleet {
         let (campaign, machine) = (&self.campaigns[number], &mut self.machines[at]);
         let now_ms = self.now_ms + machine.skew_ms;
         self.decisions += 1;
-        let reservation = Hold {
+        let reservation = Reservation {
             decision: u128::from(self.decisions),
             price: campaign.price,
             publisher: 0,
@@ -236,7 +236,11 @@ impl Fleet {
             let at = self.any_alive();
             let machine = &mut self.machines[at];
             let at_ms = self.now_ms + machine.skew_ms;
-            machine.purses.extend(&event.attribution.campaign, event.decision, at_ms + 3_600_000);
+            machine.campaign_budgets.extend(
+                &event.attribution.campaign,
+                event.decision,
+                at_ms + 3_600_000,
+            );
             machine.write(Record::Event(Arc::new(Event { at_ms, ..event })));
         }
     }
@@ -252,7 +256,7 @@ impl Fleet {
         if self.rng.random_ratio(2, 3) {
             let machine = &mut self.machines[at];
             for applied in &self.log[machine.read..] {
-                machine.purses.apply(applied);
+                machine.campaign_budgets.apply(applied);
             }
             machine.read = self.log.len();
         }
@@ -290,14 +294,17 @@ impl Fleet {
         if self.rng.random_bool(0.5) {
             return;
         }
-        machine.write_lease_requests(&self.campaigns, now_ms, |purse| {
-            purse.lease_request(&terms, now_ms)
+        machine.write_lease_requests(&self.campaigns, now_ms, |campaign_budget| {
+            campaign_budget.lease_request(&terms, now_ms)
         });
         let first = self.here.keys().next().copied();
         if self.now_ms % 500 == 0 {
             let machine = &mut self.machines[at];
             let known = self.now_ms - machine.unreachable_ms >= CATCH_UP_MS;
-            machine.own.iter().for_each(|purse| _ = purse.expire(now_ms, known));
+            machine
+                .own
+                .iter()
+                .for_each(|campaign_budget| _ = campaign_budget.expire(now_ms, known));
             if terms.store != StoreStatus::Reachable {
                 machine.missing.restart();
             } else if first == Some(machine.incarnation) {

@@ -11,6 +11,7 @@ use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
 use crate::ledger::views::QUARTER_MS;
 use crate::server::Server;
+use crate::server::campaign_budget::Balance;
 use crate::server::live::Live;
 use crate::server::overview::document::AdvertiserOverview;
 use crate::server::overview::document::CampaignOverview;
@@ -19,7 +20,6 @@ use crate::server::overview::document::FlightStatus;
 use crate::server::overview::document::Overview;
 use crate::server::overview::search::Search;
 use crate::server::overview::search::paused_term;
-use crate::server::purse::Balance;
 use crate::server::state;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -55,8 +55,12 @@ impl Server {
     fn build_overview(&self, search: &Search) -> Overview {
         let (live, now_ms) = (self.live(), self.clock.now_ms());
         let inventory = &live.snapshot().inventory;
-        let balances: Vec<Balance> =
-            live.fixtures.purses.iter().map(|purse| purse.balance(now_ms)).collect();
+        let balances: Vec<Balance> = live
+            .fixtures
+            .campaign_budgets
+            .iter()
+            .map(|campaign_budget| campaign_budget.balance(now_ms))
+            .collect();
         let mut context = OverviewContext {
             spent_today: self.spent_today(inventory, &balances),
             balances,

@@ -39,13 +39,13 @@ fn reference() -> UnitView<'static> {
     }
 }
 
-const LOGO: PictureView<'static> = PictureView {
+const LOGO: ImageView<'static> = ImageView {
     url: "https://x.example/embed/pictures/a.png",
     width: 192,
     height: 96,
     alt: "Zahid",
 };
-const IMAGE: PictureView<'static> = PictureView {
+const IMAGE: ImageView<'static> = ImageView {
     url: "https://x.example/embed/pictures/b.png",
     width: 640,
     height: 360,
@@ -79,10 +79,10 @@ fn views_with(text: &'static str) -> Vec<(&'static str, UnitView<'static>)> {
     add("label.language", |view, text| view.label.language = text);
     add("label.aria", |view, text| view.label.aria = text);
     add("label.line", |view, text| view.label.line = text);
-    add("logo alt", |view, text| view.logo = Some(PictureView { alt: text, ..LOGO }));
-    add("logo url", |view, text| view.logo = Some(PictureView { url: text, ..LOGO }));
-    add("image alt", |view, text| view.image = Some(PictureView { alt: text, ..IMAGE }));
-    add("image url", |view, text| view.image = Some(PictureView { url: text, ..IMAGE }));
+    add("logo alt", |view, text| view.logo = Some(ImageView { alt: text, ..LOGO }));
+    add("logo url", |view, text| view.logo = Some(ImageView { url: text, ..LOGO }));
+    add("image alt", |view, text| view.image = Some(ImageView { alt: text, ..IMAGE }));
+    add("image url", |view, text| view.image = Some(ImageView { url: text, ..IMAGE }));
     add("kicker", |view, text| view.kicker = Some(text));
     add("headline", |view, text| view.headline = text);
     add("headline alone", |view, text| {
@@ -248,13 +248,13 @@ fn no_class_matches_ad_blocker_rules() {
 fn images_carry_their_size_and_are_omitted_in_the_line_style() {
     let shown = |view: &UnitView<'_>| {
         let html = fragment(view);
-        let pictures: Vec<String> = html
+        let images: Vec<String> = html
             .split("<img ")
             .skip(1)
             .map(|rest| rest.split('>').next().unwrap().to_owned())
             .filter(|tag| !tag.contains("adj-seen"))
             .collect();
-        pictures
+        images
     };
     let loading = "loading=\"lazy\" decoding=\"async\" referrerpolicy=\"no-referrer\"";
     for style in ["terminal", "card"] {

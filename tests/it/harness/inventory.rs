@@ -12,7 +12,7 @@ pub fn example() -> String {
 }
 
 /// Copies the example's images into a folder with an inventory file.
-pub fn pictures_into(folder: &Path) {
+pub fn images_into(folder: &Path) {
     let to = folder.join("pictures");
     std::fs::create_dir_all(&to).unwrap();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/inventory/pictures");

@@ -6,7 +6,7 @@ use super::Decision;
 use super::Reader;
 use super::Scrape;
 use super::Store;
-use super::inventory::pictures_into;
+use super::inventory::images_into;
 use super::until;
 use adjacent::app::App;
 use adjacent::app::Options;
@@ -136,7 +136,7 @@ impl Setup {
         if let Some(text) = &self.inventory {
             let path = self.folder.path().join("inventory.toml");
             std::fs::write(&path, text).unwrap();
-            pictures_into(self.folder.path());
+            images_into(self.folder.path());
             options.inventory = Some(path);
         }
         let (ready, started) = oneshot::channel();

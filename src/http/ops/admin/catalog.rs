@@ -44,9 +44,9 @@ pub async fn audit(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, 
     let audit = move || {
         let differences = server.audit().map_err(ApiError::internal)?;
         let live = server.live();
-        let referenced = live.snapshot().inventory.pictures();
-        let pictures = server.catalog.pictures().faults(referenced).map_err(ApiError::internal)?;
-        Ok::<_, ApiError>(AuditReply { differences, pictures })
+        let referenced = live.snapshot().inventory.images();
+        let images = server.catalog.images().faults(referenced).map_err(ApiError::internal)?;
+        Ok::<_, ApiError>(AuditReply { differences, images })
     };
     Ok(json(&blocking(audit).await?))
 }
@@ -57,7 +57,7 @@ pub struct AuditReply {
     /// Numbers that do not match the journal; expected to be empty.
     pub differences: Vec<Difference>,
     /// Images whose stored content is missing or corrupt; expected to be empty.
-    pub pictures: Vec<ImageFault>,
+    pub images: Vec<ImageFault>,
 }
 
 /// `GET /v1/admin/inventory`.

@@ -1,8 +1,8 @@
 //! Upload and list images. Inventory documents refer to an image by its address.
 
+use crate::catalog::image::ImageFile;
 use crate::catalog::image::MAX_BYTES;
-use crate::catalog::image::Picture;
-use crate::domain::picture::Address;
+use crate::domain::image::Address;
 use crate::http::Face;
 use crate::http::blocking;
 use crate::http::body;
@@ -20,7 +20,7 @@ use serde::Serialize;
 
 /// A stored image.
 #[derive(Serialize, JsonSchema)]
-pub struct StoredPicture {
+pub struct StoredImage {
     /// Address of the image, as used in `logo` and `image.file`.
     #[schemars(example = &"3f0c1b6f0b8b4a7c9d2e5f60718293a4-640x360.webp")]
     pub address: String,
@@ -32,10 +32,10 @@ pub struct StoredPicture {
     pub bytes: u64,
 }
 
-impl StoredPicture {
-    fn of(address: &Address, bytes: u64) -> StoredPicture {
+impl StoredImage {
+    fn of(address: &Address, bytes: u64) -> StoredImage {
         let Address { width, height, .. } = *address;
-        StoredPicture { address: address.to_string(), width, height, bytes }
+        StoredImage { address: address.to_string(), width, height, bytes }
     }
 }
 
@@ -43,10 +43,10 @@ impl StoredPicture {
 pub async fn list(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::authorize(&face, &http)?;
     let server = face.server.clone();
-    let list = move || server.catalog.pictures().list().map_err(ApiError::internal);
+    let list = move || server.catalog.images().list().map_err(ApiError::internal);
     let images = blocking(list).await?;
-    let stored: Vec<StoredPicture> =
-        images.iter().map(|(address, bytes)| StoredPicture::of(address, *bytes)).collect();
+    let stored: Vec<StoredImage> =
+        images.iter().map(|(address, bytes)| StoredImage::of(address, *bytes)).collect();
     Ok(json(&stored))
 }
 
@@ -62,15 +62,15 @@ pub async fn store(
     let server = face.server.clone();
     let store = move || {
         let invalid = |reason| ApiError::refused("", format!("the image {reason}"));
-        let picture = Picture::read(&bytes, None).map_err(invalid)?;
-        server.catalog.put_picture(&picture).map_err(ApiError::internal)?;
-        Ok::<_, ApiError>(picture)
+        let image = ImageFile::read(&bytes, None).map_err(invalid)?;
+        server.catalog.put_image(&image).map_err(ApiError::internal)?;
+        Ok::<_, ApiError>(image)
     };
-    let picture = blocking(store).await?;
-    let address = picture.address();
-    tracing::info!(picture = %address, who = identity.id, "image stored");
+    let image = blocking(store).await?;
+    let address = image.address();
+    tracing::info!(image = %address, who = identity.id, "image stored");
     // Publishes it to units that already refer to it and to the other instances.
     face.server.hand_on(address).await.map_err(ApiError::internal)?;
-    let bytes = u64::try_from(picture.bytes().len()).unwrap_or(u64::MAX);
-    Ok(json(&StoredPicture::of(&address, bytes)))
+    let bytes = u64::try_from(image.bytes().len()).unwrap_or(u64::MAX);
+    Ok(json(&StoredImage::of(&address, bytes)))
 }

@@ -2,15 +2,15 @@
 //! those that it lacks itself. Restored images appear in units again.
 
 use crate::catalog::Catalog;
-use crate::catalog::image::Picture;
-use crate::domain::picture::Address;
+use crate::catalog::image::ImageFile;
+use crate::domain::image::Address;
 use crate::server::Server;
 use crate::server::agreed::AgreedError;
 use crate::server::apply::ApplyError;
 use crate::server::apply::run_blocking;
-use crate::server::gallery::Gallery;
+use crate::server::images::ImageSet;
 use crate::store::Client;
-use crate::store::pictures;
+use crate::store::images;
 use hashbrown::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -46,14 +46,14 @@ pub async fn upload(
     if wanted.is_empty() {
         return Ok(());
     }
-    let remote: HashSet<String> = pictures::addresses(client).await?.into_iter().collect();
+    let remote: HashSet<String> = images::addresses(client).await?.into_iter().collect();
     for address in wanted {
         let name = address.to_string();
-        // Images that are missing or altered here are skipped; `Gallery` reports them.
+        // Images that are missing or altered here are skipped; `ImageSet` reports them.
         if !remote.contains(&name)
-            && let Ok(bytes) = catalog.pictures().load(&address)
+            && let Ok(bytes) = catalog.images().load(&address)
         {
-            pictures::put(client, &name, &bytes).await?;
+            images::put(client, &name, &bytes).await?;
         }
     }
     Ok(())
@@ -61,12 +61,12 @@ pub async fn upload(
 
 /// Copies every image of one store to another.
 pub(super) async fn copy(from: &Client, to: &Client) -> Result<(), AgreedError> {
-    let existing: HashSet<String> = pictures::addresses(to).await?.into_iter().collect();
-    for name in pictures::addresses(from).await? {
+    let existing: HashSet<String> = images::addresses(to).await?.into_iter().collect();
+    for name in images::addresses(from).await? {
         if !existing.contains(&name)
-            && let Some(bytes) = pictures::get(from, &name).await?
+            && let Some(bytes) = images::get(from, &name).await?
         {
-            pictures::put(to, &name, &bytes).await?;
+            images::put(to, &name, &bytes).await?;
         }
     }
     Ok(())
@@ -80,13 +80,13 @@ pub async fn download(
     wanted: impl Iterator<Item = Address>,
 ) -> Result<(), AgreedError> {
     for address in wanted {
-        if catalog.pictures().load(&address).is_ok() {
+        if catalog.images().load(&address).is_ok() {
             continue;
         }
-        let Some(bytes) = pictures::get(client, &address.to_string()).await? else { continue };
-        let read = run_blocking(move || Picture::read(&bytes, None)).await;
-        let fits = read.ok().filter(|picture| picture.address() == address);
-        match fits.map(|picture| catalog.put_picture(&picture)) {
+        let Some(bytes) = images::get(client, &address.to_string()).await? else { continue };
+        let read = run_blocking(move || ImageFile::read(&bytes, None)).await;
+        let fits = read.ok().filter(|image| image.address() == address);
+        match fits.map(|image| catalog.put_image(&image)) {
             Some(Ok(())) => {
                 tracing::info!(image = %address, "downloaded an image from the store");
             }
@@ -110,14 +110,14 @@ pub async fn replicate(
     mark: &SyncMark,
     most: usize,
 ) -> Result<(), AgreedError> {
-    let count = pictures::count(client).await?;
+    let count = images::count(client).await?;
     if mark.0.load(Ordering::Relaxed) == count {
         return Ok(());
     }
-    let named = pictures::addresses(client).await?;
+    let named = images::addresses(client).await?;
     let remote: HashSet<Address> = named.iter().filter_map(|name| name.parse().ok()).collect();
     let local: HashSet<Address> =
-        catalog.pictures().list()?.into_iter().map(|(address, _)| address).collect();
+        catalog.images().list()?.into_iter().map(|(address, _)| address).collect();
     let mut missing: Vec<Address> = remote.difference(&local).copied().collect();
     let mut unknown: Vec<Address> = local.difference(&remote).copied().collect();
     let is_all = missing.len() + unknown.len() <= most;
@@ -126,7 +126,7 @@ pub async fn replicate(
     download(catalog, client, missing.into_iter()).await?;
     upload(catalog, client, unknown.into_iter()).await?;
     if is_all {
-        mark.0.store(pictures::count(client).await?, Ordering::Relaxed);
+        mark.0.store(images::count(client).await?, Ordering::Relaxed);
     }
     Ok(())
 }
@@ -161,7 +161,7 @@ impl Server {
 
     async fn restore_images_locked(&self) -> Result<(), ApplyError> {
         let live = self.live();
-        let missing = live.fixtures.gallery.missing();
+        let missing = live.fixtures.images.missing();
         if missing.is_empty() {
             return Ok(());
         }
@@ -172,15 +172,15 @@ impl Server {
             tracing::debug!(%error, "cannot query the store for missing images");
         }
         let snapshot = live.world.snapshot.clone();
-        let (stored, base) = (self.catalog.pictures().clone(), self.public_url.clone());
-        let gallery = run_blocking(move || {
-            let known = &live.fixtures.gallery;
-            Gallery::open(&snapshot.inventory, &stored, &base, known)
+        let (stored, base) = (self.catalog.images().clone(), self.public_url.clone());
+        let images = run_blocking(move || {
+            let known = &live.fixtures.images;
+            ImageSet::open(&snapshot.inventory, &stored, &base, known)
         })
         .await;
-        let still_missing = gallery.missing().len();
+        let still_missing = images.missing().len();
         if still_missing < missing.len() {
-            self.serve(self.live().world.snapshot.clone(), gallery).await?;
+            self.serve(self.live().world.snapshot.clone(), images).await?;
             tracing::info!(
                 restored = missing.len() - still_missing,
                 missing = still_missing,

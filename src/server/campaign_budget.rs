@@ -10,7 +10,7 @@ use crate::ledger::Applied;
 use crate::ledger::State;
 use crate::ledger::account::Account;
 use crate::ledger::leases::Leases;
-use crate::ledger::reservation::Held;
+use crate::ledger::reservation::Reservations;
 use crate::ledger::running::Change;
 use crate::server::lease::BudgetView;
 use crate::server::lease::CampaignLease;
@@ -30,7 +30,7 @@ const DAY_MS: i64 = 86_400_000;
 
 /// The budget of one campaign.
 #[derive(Default)]
-pub struct Purse {
+pub struct CampaignBudget {
     inner: Mutex<Inner>,
     /// The budget changed since the last refresh of the state.
     changed: AtomicBool,
@@ -39,7 +39,7 @@ pub struct Purse {
 #[derive(Default)]
 struct Inner {
     account: Account,
-    held: Held,
+    held: Reservations,
     zone: Zone,
     today: Day,
     /// This instance's lease, if a fleet shares the budget.
@@ -73,7 +73,7 @@ impl Day {
 
 /// A decision's reservation.
 #[derive(Clone, Copy, Debug)]
-pub struct Hold {
+pub struct Reservation {
     /// The decision's id.
     pub decision: u128,
     /// The amount to reserve.
@@ -103,13 +103,13 @@ pub struct Balance {
     pub today: Day,
 }
 
-impl Purse {
+impl CampaignBudget {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reserves an amount if the budget covers it; atomic. A price of zero always succeeds.
-    pub fn reserve(&self, reservation: &Hold, now_ms: i64) -> bool {
+    pub fn reserve(&self, reservation: &Reservation, now_ms: i64) -> bool {
         let mut inner = self.inner();
         let day = inner.day(now_ms).number;
         let left = inner.account.left(day);
@@ -267,8 +267,8 @@ impl Inner {
 
 /// Campaign budgets and delivered impressions of flights, by id; they outlive every snapshot.
 #[derive(Default)]
-pub struct Purses {
-    by_campaign: RwLock<HashMap<Box<str>, Arc<Purse>>>,
+pub struct CampaignBudgets {
+    by_campaign: RwLock<HashMap<Box<str>, Arc<CampaignBudget>>>,
     delivered: RwLock<HashMap<Box<str>, Arc<AtomicU64>>>,
 }
 
@@ -279,7 +279,7 @@ fn entry<T: Default>(map: &RwLock<HashMap<Box<str>, Arc<T>>>, id: &str) -> Arc<T
     map.write().unwrap_or_else(PoisonError::into_inner).entry(id.into()).or_default().clone()
 }
 
-impl Purses {
+impl CampaignBudgets {
     /// Replaces all amounts with the ledger's. Limits set by the inventory are preserved.
     pub fn recover(&self, state: &State) {
         let leases: HashMap<&str, &Leases> =
@@ -288,10 +288,12 @@ impl Purses {
             let leases = leases.get(&**campaign).map(|leases| Leases::clone(leases));
             entry(&self.by_campaign, campaign).recover(account, leases.unwrap_or_default());
         }
-        let purses = self.by_campaign.read().unwrap_or_else(PoisonError::into_inner);
-        let unknown = purses.iter().filter(|(id, _)| !state.accounts.contains_key(*id));
-        unknown.for_each(|(_, purse)| purse.recover(&Account::default(), Leases::default()));
-        drop(purses);
+        let campaign_budgets = self.by_campaign.read().unwrap_or_else(PoisonError::into_inner);
+        let unknown = campaign_budgets.iter().filter(|(id, _)| !state.accounts.contains_key(*id));
+        unknown.for_each(|(_, campaign_budget)| {
+            campaign_budget.recover(&Account::default(), Leases::default())
+        });
+        drop(campaign_budgets);
         let mut sums: HashMap<&str, u64> = HashMap::new();
         for (_, row, tally) in state.views.events() {
             if row.kind == EventKind::Impression {
@@ -307,9 +309,9 @@ impl Purses {
     }
 
     /// The budget of a campaign, updated with its current limits and time zone.
-    pub fn of_campaign(&self, id: &str, budget: &Budget, zone: &Zone) -> Arc<Purse> {
-        let purse = entry(&self.by_campaign, id);
-        let mut inner = purse.inner();
+    pub fn of_campaign(&self, id: &str, budget: &Budget, zone: &Zone) -> Arc<CampaignBudget> {
+        let campaign_budget = entry(&self.by_campaign, id);
+        let mut inner = campaign_budget.inner();
         inner.account.lifetime = budget.lifetime_micros;
         inner.account.daily = budget.daily_micros;
         if inner.zone != *zone {
@@ -317,8 +319,8 @@ impl Purses {
             inner.today = Day::default();
         }
         drop(inner);
-        purse.changed.store(true, Ordering::Release);
-        purse
+        campaign_budget.changed.store(true, Ordering::Release);
+        campaign_budget
     }
 
     /// Extends a reservation until its event arrives through the shared log.
@@ -351,9 +353,9 @@ impl Purses {
                 entry(&self.by_campaign, &of.campaign).release(one.event.decision);
             }
             if one.billed > Micros::ZERO {
-                let purse = entry(&self.by_campaign, &of.campaign);
+                let campaign_budget = entry(&self.by_campaign, &of.campaign);
                 let of = one.event.minted.incarnation;
-                purse.settle(one.event.decision, of, one.event.day, one.billed);
+                campaign_budget.settle(one.event.decision, of, one.event.day, one.billed);
             }
         }
         for one in &applied.leased {
@@ -371,5 +373,5 @@ impl Purses {
 }
 
 #[cfg(test)]
-#[path = "purse_tests.rs"]
+#[path = "campaign_budget_tests.rs"]
 mod tests;

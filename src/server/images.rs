@@ -2,9 +2,9 @@
 
 use crate::catalog::image_store::ImageFault;
 use crate::catalog::image_store::ImageStore;
+use crate::domain::image::Address;
+use crate::domain::image::Source;
 use crate::domain::inventory::Inventory;
-use crate::domain::picture::Address;
-use crate::domain::picture::Source;
 use crate::server::Server;
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub struct Shown {
 /// The intact images of one inventory. Built when the inventory is compiled; decisions look them up by
 /// number.
 #[derive(Default)]
-pub struct Gallery {
+pub struct ImageSet {
     /// By advertiser number.
     logos: Box<[Option<Arc<Shown>>]>,
     /// By creative number.
@@ -39,18 +39,18 @@ pub struct Gallery {
     pub faults: Vec<ImageFault>,
 }
 
-impl Gallery {
+impl ImageSet {
     /// Verifies every image of an inventory; reads files. Images already served from `known` are not
     /// verified again, so that a small edit does not read all of them.
     pub fn open(
         inventory: &Inventory,
         stored: &ImageStore,
         base: &str,
-        known: &Gallery,
-    ) -> Gallery {
-        let mut gallery = Gallery::default();
-        for address in inventory.pictures() {
-            if gallery.by_hash.contains_key(&address.hash) {
+        known: &ImageSet,
+    ) -> ImageSet {
+        let mut set = ImageSet::default();
+        for address in inventory.images() {
+            if set.by_hash.contains_key(&address.hash) {
                 continue;
             }
             let before = known.by_hash.get(&address.hash).filter(|shown| shown.matches(&address));
@@ -59,24 +59,24 @@ impl Gallery {
                 None => match stored.fault(&address) {
                     None => Arc::new(Shown::of(address, base)),
                     Some(fault) => {
-                        if !gallery.faults.contains(&fault) {
-                            gallery.faults.push(fault);
+                        if !set.faults.contains(&fault) {
+                            set.faults.push(fault);
                         }
                         continue;
                     }
                 },
             };
-            gallery.by_hash.insert(address.hash, shown);
+            set.by_hash.insert(address.hash, shown);
         }
         let of = |source: &Source| {
             let address = source.address()?;
-            gallery.by_hash.get(&address.hash).filter(|shown| shown.address == address).cloned()
+            set.by_hash.get(&address.hash).filter(|shown| shown.address == address).cloned()
         };
         let logos = inventory.advertisers.iter();
         let logos = logos.map(|advertiser| of(advertiser.logo.as_ref()?)).collect();
         let images = inventory.creatives.iter();
         let images = images.map(|creative| of(&creative.image.as_ref()?.file)).collect();
-        Gallery { logos, images, ..gallery }
+        ImageSet { logos, images, ..set }
     }
 
     /// The logo of an advertiser, by number.
@@ -134,14 +134,14 @@ impl Shown {
 impl Server {
     /// The image with this hash, from the current inventory or a recent one in memory, since pages
     /// still refer to images of units that they received earlier.
-    pub fn picture(&self, hash: u128) -> Option<Arc<Shown>> {
+    pub fn image(&self, hash: u128) -> Option<Arc<Shown>> {
         let live = self.live();
-        live.fixtures.gallery.find(hash).cloned().or_else(|| self.versions.picture(hash))
+        live.fixtures.images.find(hash).cloned().or_else(|| self.versions.image(hash))
     }
 
     /// Logs the images of the current inventory that cannot be served.
-    pub fn note_pictures(&self) {
-        for fault in &self.live().fixtures.gallery.faults {
+    pub fn note_images(&self) {
+        for fault in &self.live().fixtures.images.faults {
             let ImageFault { address, reason } = fault;
             tracing::error!(image = address, "serving a unit without its image, which {reason}");
         }

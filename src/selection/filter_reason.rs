@@ -4,7 +4,7 @@ use crate::domain::event::NoFill;
 
 string_enum! {
     /// The stage that filtered a flight, in evaluation order.
-    Removed {
+    FilterReason {
         /// The flight, its campaign or its advertiser is paused, or it has no live creative.
         Paused = "paused",
         /// The page accepts house units only.
@@ -56,60 +56,64 @@ string_enum! {
     }
 }
 
-impl Removed {
+impl FilterReason {
     /// All reasons as metric labels.
     pub fn labels() -> Vec<&'static str> {
-        Removed::ALL.iter().map(|stage| stage.as_str()).collect()
+        FilterReason::ALL.iter().map(|stage| stage.as_str()).collect()
     }
 
     /// The reason as a sentence about the flight, for explain.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Removed::Paused => {
+            FilterReason::Paused => {
                 "it, its campaign or its advertiser is paused, or it has no live creative"
             }
-            Removed::Commercial => {
+            FilterReason::Commercial => {
                 "the page accepts house units only, or low disk space limits the server to them"
             }
-            Removed::Sensitive => "the page is sensitive and the flight does not accept that",
-            Removed::Dates => "it has not started yet, or has ended",
-            Removed::Region => "it does not target the reader's region",
-            Removed::PageRegion => "it does not target pages about this region",
-            Removed::Language => "it does not target pages in this language",
-            Removed::Category => "its category is not allowed on this site or in this country",
-            Removed::Topic => "none of its topics is on the page, or one it excludes is",
-            Removed::Entity => "none of its entities is on the page, or one it excludes is",
-            Removed::Keyword => "none of its keywords is on the page, or one it excludes is",
-            Removed::Placement => "it does not target this placement",
-            Removed::Publisher => "it does not target this publisher",
-            Removed::Conflict => "the page is about the advertiser or a competitor of it",
-            Removed::Shown => "the advertiser or a competitor of it is already on the page",
-            Removed::Blocked => {
+            FilterReason::Sensitive => "the page is sensitive and the flight does not accept that",
+            FilterReason::Dates => "it has not started yet, or has ended",
+            FilterReason::Region => "it does not target the reader's region",
+            FilterReason::PageRegion => "it does not target pages about this region",
+            FilterReason::Language => "it does not target pages in this language",
+            FilterReason::Category => "its category is not allowed on this site or in this country",
+            FilterReason::Topic => "none of its topics is on the page, or one it excludes is",
+            FilterReason::Entity => "none of its entities is on the page, or one it excludes is",
+            FilterReason::Keyword => "none of its keywords is on the page, or one it excludes is",
+            FilterReason::Placement => "it does not target this placement",
+            FilterReason::Publisher => "it does not target this publisher",
+            FilterReason::Conflict => "the page is about the advertiser or a competitor of it",
+            FilterReason::Shown => "the advertiser or a competitor of it is already on the page",
+            FilterReason::Blocked => {
                 "the publisher or the calling client blocks the advertiser or its unit"
             }
-            Removed::Style => "it has no live creative in a style that the placement accepts",
-            Removed::Label => "no label has been reviewed for the reader's country",
-            Removed::Budget => "its budget is spent, or reserved by decisions with pending events",
-            Removed::Masked => "its remaining budget was used up between selection and reservation",
-            Removed::Paced => "it is ahead of its pacing schedule",
-            Removed::Tier => "a higher tier won, or the slot could not be filled at all",
-            Removed::Relevance => "its relevance is below the operator's floor",
-            Removed::Truncated => "more flights matched the page than one draw accepts",
+            FilterReason::Style => "it has no live creative in a style that the placement accepts",
+            FilterReason::Label => "no label has been reviewed for the reader's country",
+            FilterReason::Budget => {
+                "its budget is spent, or reserved by decisions with pending events"
+            }
+            FilterReason::Masked => {
+                "its remaining budget was used up between selection and reservation"
+            }
+            FilterReason::Paced => "it is ahead of its pacing schedule",
+            FilterReason::Tier => "a higher tier won, or the slot could not be filled at all",
+            FilterReason::Relevance => "its relevance is below the operator's floor",
+            FilterReason::Truncated => "more flights matched the page than one draw accepts",
         }
     }
 
     /// The no-fill reason of a slot when this stage filtered the last flight that targeted the page.
     pub const fn no_fill(self) -> NoFill {
         match self {
-            Removed::Commercial => NoFill::HouseOnly,
-            Removed::Sensitive => NoFill::SensitivePage,
-            Removed::Conflict => NoFill::SubjectConflict,
-            Removed::Blocked | Removed::Category => NoFill::PublisherBlocked,
-            Removed::Style => NoFill::StyleMismatch,
-            Removed::Label => NoFill::LabelUnavailable,
-            Removed::Budget | Removed::Masked => NoFill::BudgetsSpent,
-            Removed::Paced => NoFill::AllPaced,
-            Removed::Relevance | Removed::Truncated => NoFill::BelowRelevance,
+            FilterReason::Commercial => NoFill::HouseOnly,
+            FilterReason::Sensitive => NoFill::SensitivePage,
+            FilterReason::Conflict => NoFill::SubjectConflict,
+            FilterReason::Blocked | FilterReason::Category => NoFill::PublisherBlocked,
+            FilterReason::Style => NoFill::StyleMismatch,
+            FilterReason::Label => NoFill::LabelUnavailable,
+            FilterReason::Budget | FilterReason::Masked => NoFill::BudgetsSpent,
+            FilterReason::Paced => NoFill::AllPaced,
+            FilterReason::Relevance | FilterReason::Truncated => NoFill::BelowRelevance,
             _ => NoFill::NoCandidate,
         }
     }

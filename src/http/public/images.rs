@@ -1,6 +1,6 @@
-//! `/embed/pictures/…`: logos and creative images by content hash, cached permanently.
+//! `/embed/images/…`: logos and creative images by content hash, cached permanently.
 
-use crate::domain::picture;
+use crate::domain::image;
 use crate::http::Face;
 use crate::http::blocking;
 use crate::http::problem::ApiError;
@@ -16,7 +16,7 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// An image opened as a document may load and run nothing.
 const IMAGE_POLICY: &str = "default-src 'none'";
 
-/// `GET /embed/pictures/{file}`: serves images that the inventory refers to, or did until recently; other
+/// `GET /embed/images/{file}`: serves images that the inventory refers to, or did until recently; other
 /// stored images are 404.
 pub async fn file(
     face: Data<Face>,
@@ -24,8 +24,8 @@ pub async fn file(
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let missing = || ApiError::missing("not_found", "no such image");
-    let (hash, format) = picture::named(&path).ok_or_else(missing)?;
-    let shown = face.server.picture(hash).filter(|shown| shown.address.format == format);
+    let (hash, format) = image::named(&path).ok_or_else(missing)?;
+    let shown = face.server.image(hash).filter(|shown| shown.address.format == format);
     let shown = shown.ok_or_else(missing)?;
     let tag = format!("\"{}\"", shown.address.digits());
     let not_modified =
@@ -39,7 +39,7 @@ pub async fn file(
         return Ok(answer.finish());
     }
     let server = face.server.clone();
-    let read = blocking(move || Ok::<_, ApiError>(shown.bytes(server.catalog.pictures())));
+    let read = blocking(move || Ok::<_, ApiError>(shown.bytes(server.catalog.images())));
     let bytes = read.await?.ok_or_else(missing)?;
     Ok(answer.content_type(format.content_type()).body(bytes))
 }
