@@ -15,7 +15,7 @@ use adjacent::selection::choose::Request;
 use adjacent::selection::compile::compile;
 use adjacent::selection::resolve;
 use adjacent::selection::resolve::PageInput;
-use adjacent::selection::resolve::Sightings;
+use adjacent::selection::resolve::RegionSignals;
 use adjacent::selection::resolve::SlotInput;
 use adjacent::selection::rules::Taken;
 use adjacent::selection::snapshot::State;
@@ -41,7 +41,7 @@ fn selections(flights: usize) -> u64 {
         let slots: Vec<SlotInput> = serde_json::from_value(request["placements"].clone()).unwrap();
         let declared = request["viewer"]["region"].as_str().unwrap().parse().ok();
         let publisher = snapshot.publisher_by_id["eu-tech-news"];
-        let seen = Sightings { observed: None, declared };
+        let seen = RegionSignals { observed: None, declared };
         let mut page = None;
         resolved += allocation_counter::measure(|| {
             page = Some(resolve::page(&snapshot, publisher, &input, seen, &slots));

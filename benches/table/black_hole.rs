@@ -2,8 +2,8 @@
 
 use crate::Row;
 use crate::client::Connection;
-use crate::machine;
-use crate::machine::BenchServer;
+use crate::instance;
+use crate::instance::BenchServer;
 use crate::store::Redis;
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
@@ -54,7 +54,7 @@ impl Responses {
 /// Latency under both conditions, and the share of responses with a sold unit.
 pub fn rows(progress: &ProgressBar) -> Vec<Row> {
     progress.set_message("black hole: starting an instance on Redis");
-    let (folder, requests) = machine::data_directory(FLIGHTS);
+    let (folder, requests) = instance::data_directory(FLIGHTS);
     let redis = Redis::start(&[]);
     let mut server = BenchServer::on_redis(folder.path(), &redis);
     let mut connection = Connection::connect(server.adjacent).busy_polling();

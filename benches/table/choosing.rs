@@ -11,7 +11,7 @@ use adjacent::selection::compile::compile;
 use adjacent::selection::page::Page;
 use adjacent::selection::resolve;
 use adjacent::selection::resolve::PageInput;
-use adjacent::selection::resolve::Sightings;
+use adjacent::selection::resolve::RegionSignals;
 use adjacent::selection::resolve::SlotInput;
 use adjacent::selection::rules::Taken;
 use adjacent::selection::snapshot::Snapshot;
@@ -35,7 +35,7 @@ fn resolved(snapshot: &Snapshot, request: &serde_json::Value) -> Page {
     let slots: Vec<SlotInput> = serde_json::from_value(request["placements"].clone()).unwrap();
     let declared = request["viewer"]["region"].as_str().unwrap().parse().ok();
     let publisher = snapshot.publisher_by_id[request["publisher"].as_str().unwrap()];
-    resolve::page(snapshot, publisher, &input, Sightings { observed: None, declared }, &slots)
+    resolve::page(snapshot, publisher, &input, RegionSignals { observed: None, declared }, &slots)
 }
 
 /// Compilation and selection at three inventory sizes.

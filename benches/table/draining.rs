@@ -1,8 +1,8 @@
 //! After a Redis outage: how fast an instance ships its backlog.
 
 use crate::Row;
-use crate::machine;
-use crate::machine::BenchServer;
+use crate::instance;
+use crate::instance::BenchServer;
 use crate::readers;
 use crate::store::Redis;
 use indicatif::ProgressBar;
@@ -25,7 +25,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// Drains without new events, then with new events at the same rate.
 pub fn rows(progress: &ProgressBar) -> Vec<Row> {
     progress.set_message("draining: decisions");
-    let (folder, requests) = machine::data_directory(FLIGHTS);
+    let (folder, requests) = instance::data_directory(FLIGHTS);
     let redis = Redis::start(&[]);
     let mut server = BenchServer::on_redis(folder.path(), &redis);
     let count = (ARRIVAL_RATE * (2.0 * OUTAGE + AFTER)) as usize;

@@ -2,8 +2,8 @@
 
 use crate::Row;
 use crate::client::Connection;
-use crate::machine;
-use crate::machine::BenchServer;
+use crate::instance;
+use crate::instance::BenchServer;
 use crate::median;
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
@@ -38,10 +38,10 @@ fn at(
     progress: &ProgressBar,
 ) -> Vec<Row> {
     progress.set_message(format!("http, {flights} flights: building the inventory"));
-    let (folder, requests) = machine::data_directory(flights);
+    let (folder, requests) = instance::data_directory(flights);
     // The first start also records every budget; the second is representative of later starts.
-    let first = machine::timed_start(folder.path(), &requests[0]).1;
-    let (mut server, restart) = machine::timed_start(folder.path(), &requests[0]);
+    let first = instance::timed_start(folder.path(), &requests[0]).1;
+    let (mut server, restart) = instance::timed_start(folder.path(), &requests[0]);
     let mut rows = vec![Row::new(
         format!("start, {flights} flights: restart (first start)"),
         format!("{:.0} ms ({:.0} ms)", restart.as_secs_f64() * 1e3, first.as_secs_f64() * 1e3),

@@ -2,8 +2,8 @@
 
 use crate::Row;
 use crate::client::Connection;
-use crate::machine;
-use crate::machine::BenchServer;
+use crate::instance;
+use crate::instance::BenchServer;
 use crate::median;
 use crate::store::Redis;
 use indicatif::ProgressBar;
@@ -17,7 +17,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(2);
 /// Measures with two instances on one Redis.
 pub fn rows(progress: &ProgressBar) -> Vec<Row> {
     progress.set_message("lag: starting two instances");
-    let (folder, requests) = machine::data_directory(FLIGHTS);
+    let (folder, requests) = instance::data_directory(FLIGHTS);
     let other = tempfile::tempdir().unwrap();
     let redis = Redis::start(&[]);
     let mut one = BenchServer::on_redis(folder.path(), &redis);

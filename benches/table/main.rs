@@ -33,8 +33,8 @@ mod client;
 mod draining;
 mod events;
 mod http;
+mod instance;
 mod lag;
-mod machine;
 mod pages;
 #[path = "../../tests/it/harness/ports.rs"]
 mod ports;

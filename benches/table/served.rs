@@ -82,7 +82,7 @@ pub fn run(arguments: &[String]) {
         reply(&format!("bare {address}"));
         let app = App::build(settings(arguments), Options::default()).await.unwrap();
         reply(&format!("adjacent {}", app.address));
-        let server = app.face().server.clone();
+        let server = app.state().server.clone();
         actix_web::rt::spawn(app.run(std::future::pending()));
         web::block(move || listen(&bare, &server)).await.unwrap();
         std::process::exit(0); // the data is discarded: skip the orderly shutdown

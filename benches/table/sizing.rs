@@ -1,8 +1,8 @@
 //! Capacity planning: the cost of events of real decisions in Redis and in an instance.
 
 use crate::Row;
-use crate::machine;
-use crate::machine::BenchServer;
+use crate::instance;
+use crate::instance::BenchServer;
 use crate::readers;
 use crate::store::Redis;
 use adjacent::journal;
@@ -32,7 +32,7 @@ pub fn rows(progress: &ProgressBar) -> Vec<Row> {
 
 fn over_http(progress: &ProgressBar) -> Vec<Row> {
     progress.set_message("sizing: starting an instance on Redis");
-    let (folder, requests) = machine::data_directory(FLIGHTS);
+    let (folder, requests) = instance::data_directory(FLIGHTS);
     let redis = Redis::start(&[]);
     let mut server = BenchServer::on_redis(folder.path(), &redis);
     let impressions = readers::decide(server.adjacent, &requests, WARM_UP);

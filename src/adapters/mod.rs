@@ -6,7 +6,7 @@ pub mod names;
 pub mod openrtb;
 pub mod response;
 
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::problem::ApiError;
 use crate::http::routes::At;
 use crate::http::routes::at;
@@ -15,7 +15,7 @@ use std::time::Instant;
 
 string_enum! {
     /// A third-party client protocol.
-    Dialect {
+    Protocol {
         /// The EthicalAds client and its decision endpoint.
         EthicalAds = "ethicalads",
         /// The Kevel Decision API.
@@ -35,32 +35,32 @@ pub fn table() -> Vec<At> {
 }
 
 /// Fails with 404 `adapter_disabled` unless the settings enable this protocol.
-fn require_enabled(face: &Face, dialect: Dialect) -> Result<(), ApiError> {
-    let settings = face.server.settings();
-    let enabled = match dialect {
-        Dialect::EthicalAds => settings.adapters.ethicalads,
-        Dialect::Kevel => settings.adapters.kevel,
-        Dialect::OpenRtb => settings.adapters.openrtb,
+fn require_enabled(app: &AppState, protocol: Protocol) -> Result<(), ApiError> {
+    let settings = app.server.settings();
+    let enabled = match protocol {
+        Protocol::EthicalAds => settings.adapters.ethicalads,
+        Protocol::Kevel => settings.adapters.kevel,
+        Protocol::OpenRtb => settings.adapters.openrtb,
     };
-    let how = format!("the adapter is disabled: set `{dialect} = true` under `[adapters]`");
+    let how = format!("the adapter is disabled: set `{protocol} = true` under `[adapters]`");
     if enabled { Ok(()) } else { Err(ApiError::missing("adapter_disabled", how)) }
 }
 
 /// Records the outcome and latency of a call to an enabled protocol.
 fn record_call(
-    face: &Face,
-    dialect: Dialect,
+    app: &AppState,
+    protocol: Protocol,
     began: Instant,
     answer: Result<HttpResponse, ApiError>,
 ) -> Result<HttpResponse, ApiError> {
-    let metrics = &face.server.metrics;
+    let metrics = &app.server.metrics;
     metrics.decided_in(began.elapsed());
     let outcome = match &answer {
         Ok(answer) if answer.headers().contains_key(response::NO_FILL_HEADER) => "no_fill",
         Ok(_) => "filled",
         Err(_) => "refused",
     };
-    metrics.adapted(dialect.as_str(), outcome);
+    metrics.adapted(protocol.as_str(), outcome);
     answer
 }
 
@@ -71,6 +71,6 @@ mod tests {
 
     #[test]
     fn every_protocol_has_a_metric_label() {
-        assert!(Dialect::ALL.iter().map(|dialect| dialect.as_str()).eq(ADAPTERS));
+        assert!(Protocol::ALL.iter().map(|protocol| protocol.as_str()).eq(ADAPTERS));
     }
 }

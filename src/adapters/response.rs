@@ -1,7 +1,7 @@
 //! Shared code that turns a decision into another protocol's response.
 
 use crate::domain::event::NoFill;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::public::filling;
 use crate::http::public::reply::Fill;
 use crate::server::decide::Decided;
@@ -51,7 +51,7 @@ impl Rejections {
 
 /// Renders every slot of a decision, in request order.
 pub fn map_slots<T>(
-    face: &Face,
+    app: &AppState,
     decided: &Decided,
     mut render: impl FnMut(usize, SlotResult<'_, '_>) -> T,
 ) -> Vec<T> {
@@ -60,7 +60,7 @@ pub fn map_slots<T>(
     slots
         .map(|(at, slot)| match (&slot.result, &units[at]) {
             (Ok(filled), Some(unit)) => {
-                let fill = filling::fill(&face.server, decided, at, filled, unit);
+                let fill = filling::fill(&app.server, decided, at, filled, unit);
                 render(at, Ok((&fill, filled)))
             }
             (Ok(_), None) => render(at, Err(NoFill::LabelUnavailable)),

@@ -11,17 +11,17 @@ const LINK_LIFETIME_MS: i64 = 24 * 3_600_000;
 /// The banner text. `keys` allows printing local keys (output is a terminal); they are only printed when
 /// the public listener is on loopback.
 pub fn banner(app: &App, keys: bool) -> String {
-    let face = app.face();
-    let base = &face.server.public_url;
+    let state = app.state();
+    let base = &state.server.public_url;
     let ops: SocketAddr = app.ops_address;
-    let live = face.server.live();
+    let live = state.server.live();
     let inventory = &live.snapshot().inventory;
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {name:<26} {value}");
     };
-    if face.local {
+    if state.local {
         line("demo page", &format!("{base}/demo"));
     }
     line("embed script", &format!("{base}/embed/v1/adjacent.js"));
@@ -29,20 +29,20 @@ pub fn banner(app: &App, keys: bool) -> String {
     line("API docs", &format!("{base}/docs"));
     line("metrics", &format!("http://{ops}/metrics"));
     line("console", &format!("http://{ops}/console"));
-    let show_keys = keys && face.local && app.address.ip().is_loopback();
+    let show_keys = keys && state.local && app.address.ip().is_loopback();
     if let Some(local) = app.local_keys.as_ref().filter(|_| show_keys) {
         line("operator key", local.operator.expose_secret());
         for (id, key) in local.publisher.iter().take(3) {
             line(&format!("publisher {id}"), key.expose_secret());
         }
-        let until_ms = face.server.clock.now_ms() + LINK_LIFETIME_MS;
+        let until_ms = state.server.clock.now_ms() + LINK_LIFETIME_MS;
         for advertiser in inventory.advertisers.iter().filter(|a| a.id.as_str() != "house").take(8)
         {
-            let link = face.links.load().sign(&advertiser.id, until_ms);
+            let link = state.links.load().sign(&advertiser.id, until_ms);
             line(advertiser.id.as_str(), &format!("{base}/reports/{}?link={link}", advertiser.id));
         }
-    } else if face.local {
-        let settings = face.server.settings();
+    } else if state.local {
+        let settings = state.server.settings();
         let keys = settings.store.keys().join("local-keys.toml");
         line("local keys file", &keys.display().to_string());
     }

@@ -1,12 +1,12 @@
 //! Background tasks of an instance in a fleet: shipping, following the log, heartbeats, leases, catalog
 //! sync.
 
-use crate::http::Face;
-use crate::ledger::shared::Shared;
-use crate::ledger::shared::Telling;
+use crate::http::AppState;
+use crate::ledger::cluster::Shared;
+use crate::ledger::cluster::Telling;
 use crate::server::Server;
-use crate::server::lending::Missing;
-use crate::server::sightings::LimitError;
+use crate::server::leasing::Missing;
+use crate::server::visitor_activity::LimitError;
 use crate::store::StoreError;
 use crate::store::starts;
 use crate::store::starts::ProcessStart;
@@ -53,7 +53,7 @@ pub async fn join(server: &Server, shared: &Shared) -> anyhow::Result<()> {
     // With sums from an earlier run it can serve at once, so it waits less.
     let end = Instant::now() + if shared.is_known() { RETRY_EVERY } else { STORE_TIMEOUT };
     while Instant::now() < end {
-        let read = match shared.beat(server.clock.now_ms()).await {
+        let read = match shared.heartbeat(server.clock.now_ms()).await {
             Ok(()) => shared.follow().await,
             Err(error) => Err(error),
         };
@@ -84,23 +84,23 @@ pub async fn join(server: &Server, shared: &Shared) -> anyhow::Result<()> {
 async fn publish_and_lease(server: &Server, shared: &Shared) -> anyhow::Result<()> {
     server.ledger.write_rules()?;
     server.write_budgets(server.live().snapshot()).await?;
-    server.lend_first().await?;
+    server.lease_first().await?;
     while !shared.send_files().await? {}
     while !shared.follow().await? {}
     Ok(())
 }
 
 /// Starts the tasks, which run until the server stops.
-pub fn start(face: &Data<Face>, shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
+pub fn start(app: &Data<AppState>, shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
     vec![
         tokio::spawn(shared.clone().ship()),
-        tokio::spawn(follow_log(face.clone(), shared.clone())),
-        tokio::spawn(heartbeat(face.clone(), shared.clone())),
+        tokio::spawn(follow_log(app.clone(), shared.clone())),
+        tokio::spawn(heartbeat(app.clone(), shared.clone())),
         tokio::spawn(check_replication(shared.clone())),
-        tokio::spawn(lease(face.clone())),
-        tokio::spawn(visitor_limits(face.clone())),
-        tokio::spawn(reply_to_record_requests(face.clone())),
-        tokio::spawn(sync_catalog(face.clone())),
+        tokio::spawn(lease(app.clone())),
+        tokio::spawn(visitor_limits(app.clone())),
+        tokio::spawn(reply_to_record_requests(app.clone())),
+        tokio::spawn(sync_catalog(app.clone())),
     ]
 }
 
@@ -131,7 +131,7 @@ pub async fn leave(server: &Server, shared: &Arc<Shared>) {
     }
 }
 
-async fn follow_log(face: Data<Face>, shared: Arc<Shared>) {
+async fn follow_log(app: Data<AppState>, shared: Arc<Shared>) {
     let mut is_published = false;
     let mut telling = Telling::of("the shared log is not read");
     loop {
@@ -145,21 +145,21 @@ async fn follow_log(face: Data<Face>, shared: Arc<Shared>) {
         };
         if !is_published && shared.is_current() {
             // Needs the windows and budgets that other instances have recorded.
-            let live = face.server.live();
-            is_published = face.server.ledger.write_rules().is_ok()
-                && face.server.write_budgets(live.snapshot()).await.is_ok()
-                && face.server.lend_first().await.is_ok();
+            let live = app.server.live();
+            is_published = app.server.ledger.write_rules().is_ok()
+                && app.server.write_budgets(live.snapshot()).await.is_ok()
+                && app.server.lease_first().await.is_ok();
         }
         tokio::time::sleep(pause).await;
     }
 }
 
 /// Follows catalog changes by other instances.
-async fn sync_catalog(face: Data<Face>) {
+async fn sync_catalog(app: Data<AppState>) {
     let mut last_error = String::new();
     loop {
         tokio::time::sleep(CATALOG_EVERY).await;
-        match face.server.catch_up().await {
+        match app.server.catch_up().await {
             Ok(()) => last_error.clear(),
             Err(error) => {
                 let message = error.to_string();
@@ -173,12 +173,12 @@ async fn sync_catalog(face: Data<Face>) {
 }
 
 /// Requests budget leases, and reclaims those of dead instances.
-async fn lease(face: Data<Face>) {
-    let server = &face.server;
+async fn lease(app: Data<AppState>) {
+    let server = &app.server;
     let (mut missing, mut last_reclaim) = (Missing::default(), std::time::Instant::now());
     loop {
         tokio::time::sleep(LEASE_EVERY).await;
-        let mut result = server.lend().await;
+        let mut result = server.lease_budgets().await;
         let now = std::time::Instant::now();
         if now - last_reclaim >= HEARTBEAT_EVERY {
             last_reclaim = now;
@@ -191,13 +191,13 @@ async fn lease(face: Data<Face>) {
 }
 
 /// Enforces visitor rate limits across the fleet.
-async fn visitor_limits(face: Data<Face>) {
+async fn visitor_limits(app: Data<AppState>) {
     for turn in 1u64.. {
         let report = async {
-            face.server.share_salt().await?;
-            face.server.tell_sightings().await?;
+            app.server.share_salt().await?;
+            app.server.report_visitor_activity().await?;
             if turn.is_multiple_of(REPORTS_PER_CHECK) {
-                face.server.look_at_visitors().await?;
+                app.server.look_at_visitors().await?;
             }
             Ok::<_, LimitError>(())
         };
@@ -209,9 +209,9 @@ async fn visitor_limits(face: Data<Face>) {
 }
 
 /// Replies to other instances' requests for decision records.
-async fn reply_to_record_requests(face: Data<Face>) {
+async fn reply_to_record_requests(app: Data<AppState>) {
     loop {
-        let replied = face.server.answer_others().await;
+        let replied = app.server.answer_others().await;
         if let Err(error) = &replied {
             tracing::debug!(%error, "cannot read record requests");
         }
@@ -219,20 +219,20 @@ async fn reply_to_record_requests(face: Data<Face>) {
     }
 }
 
-async fn heartbeat(face: Data<Face>, shared: Arc<Shared>) {
+async fn heartbeat(app: Data<AppState>, shared: Arc<Shared>) {
     let start = ProcessStart {
-        data: face.server.ledger.store(),
+        data: app.server.ledger.store(),
         host: host(),
-        ops: face.ops.to_string(),
-        at_ms: face.server.clock.now_ms(),
+        ops: app.ops.to_string(),
+        at_ms: app.server.clock.now_ms(),
     };
     let mut every = tokio::time::interval(HEARTBEAT_EVERY);
     for heartbeats in 0_u64.. {
         every.tick().await;
-        let mut sent = shared.beat(face.server.clock.now_ms()).await;
+        let mut sent = shared.heartbeat(app.server.clock.now_ms()).await;
         // Repeated, since the store may lose its data.
         if sent.is_ok() && heartbeats % HEARTBEATS_PER_ANNOUNCEMENT == 0 {
-            sent = starts::register(shared.client(), face.server.incarnation, &start).await;
+            sent = starts::register(shared.client(), app.server.incarnation, &start).await;
         }
         if let Err(error) = sent {
             tracing::debug!(%error, "heartbeat failed");

@@ -20,7 +20,7 @@ use crate::config::keys::TokenKeys;
 use crate::decision_log::DecisionLog;
 use crate::decision_log::writer::Keeping;
 use crate::http;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::ledger::Ledger;
 use crate::ledger::running::Listener;
 use crate::metrics::Metrics;
@@ -72,7 +72,7 @@ pub struct Options {
 
 /// A server with bound listeners, ready to run.
 pub struct App {
-    face: Data<Face>,
+    app: Data<AppState>,
     public: actix_web::dev::Server,
     ops: actix_web::dev::Server,
     tasks: tasks::Tasks,
@@ -191,7 +191,7 @@ impl App {
             Some(shared) => cluster::join(&server, shared).await?,
         }
         agents::warm();
-        let face = Data::new(Face {
+        let app = Data::new(AppState {
             keys: ArcSwap::from_pointee(api_keys),
             countries,
             links: ArcSwap::from_pointee(token_keys.links()),
@@ -203,13 +203,13 @@ impl App {
             server: server.clone(),
         });
         lock.publish_address(ops_address).context("cannot write the lock file")?;
-        let tasks = tasks::start(&face, &settings, &options)?;
+        let tasks = tasks::start(&app, &settings, &options)?;
         let drain = settings.server.drain_timeout_seconds;
-        let shared = face.clone();
+        let shared = app.clone();
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
         let public = HttpServer::new(move || {
-            let dialects = adapters::table();
-            Actix::new().configure(http::public::routes(shared.clone(), dialects))
+            let protocols = adapters::table();
+            Actix::new().configure(http::public::routes(shared.clone(), protocols))
         })
         .disable_signals()
         .workers(workers)
@@ -219,7 +219,7 @@ impl App {
         .shutdown_timeout(drain)
         .listen(public_listener)?
         .run();
-        let shared = face.clone();
+        let shared = app.clone();
         let ops =
             HttpServer::new(move || Actix::new().configure(http::ops::routes(shared.clone())))
                 .disable_signals()
@@ -229,24 +229,24 @@ impl App {
                 .shutdown_timeout(drain)
                 .listen(ops_listener)?
                 .run();
-        Ok(App { face, public, ops, tasks, _lock: lock, address, ops_address, local_keys })
+        Ok(App { app, public, ops, tasks, _lock: lock, address, ops_address, local_keys })
     }
 
     /// The state shared by the request handlers.
-    pub fn face(&self) -> &Data<Face> {
-        &self.face
+    pub fn state(&self) -> &Data<AppState> {
+        &self.app
     }
 
     /// Serves until `shutdown` completes. Then `/readyz` fails for the drain delay, requests in flight
     /// finish, and all buffered data is flushed to disk.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let (public, ops) = (self.public.handle(), self.ops.handle());
-        let face = self.face.clone();
-        let delay = Duration::from_millis(face.server.settings().server.drain_delay_ms);
+        let app = self.app.clone();
+        let delay = Duration::from_millis(app.server.settings().server.drain_delay_ms);
         let stop = async {
             shutdown.await;
             tracing::info!("shutdown requested; draining connections");
-            face.draining.store(true, Ordering::Release);
+            app.draining.store(true, Ordering::Release);
             tokio::time::sleep(delay).await;
             public.stop(true).await;
             ops.stop(true).await;
@@ -254,13 +254,13 @@ impl App {
         };
         tokio::try_join!(self.public, self.ops, stop)?;
         self.tasks.stop().await;
-        if let Err(error) = face.server.note_asked().await {
+        if let Err(error) = app.server.note_asked().await {
             tracing::warn!(%error, "opportunities of the last second are missing in reports");
         }
-        if let Some(shared) = face.server.ledger.shared() {
-            cluster::leave(&face.server, shared).await;
+        if let Some(shared) = app.server.ledger.shared() {
+            cluster::leave(&app.server, shared).await;
         }
-        face.server.log.flush();
+        app.server.log.flush();
         tracing::info!("server stopped");
         Ok(())
     }

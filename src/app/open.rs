@@ -25,8 +25,8 @@ use crate::domain::weights::Weights;
 use crate::ledger::Rules;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
-use crate::server::agreed;
-use crate::server::agreed::AgreedError;
+use crate::server::catalog_sync;
+use crate::server::catalog_sync::SyncError;
 use crate::store::Client;
 use crate::store::StoreError;
 use crate::store::StoreErrorKind;
@@ -131,24 +131,23 @@ pub async fn catalog(
     for _ in 0..5 {
         let pulled = match client {
             None => Ok(()),
-            Some(client) => agreed::pull(&catalog, client).await.map(drop),
+            Some(client) => catalog_sync::pull(&catalog, client).await.map(drop),
         };
         let opened = match pulled {
             Ok(()) => initial_snapshot(&catalog, settings, options, clock, client).await,
             Err(error) => Err(error.into()),
         };
-        let sync_error =
-            opened.as_ref().err().and_then(|error| error.downcast_ref::<AgreedError>());
+        let sync_error = opened.as_ref().err().and_then(|error| error.downcast_ref::<SyncError>());
         match sync_error {
-            Some(AgreedError::Catalog(CatalogError::Conflict { found, .. }))
+            Some(SyncError::Catalog(CatalogError::Conflict { found, .. }))
                 if found.starts_with("number") => {}
-            Some(AgreedError::Store(error)) if can_serve_despite(error) => {
+            Some(SyncError::Store(error)) if can_serve_despite(error) => {
                 tracing::warn!(%error, "store unavailable; serving the last known catalog");
                 let snapshot = Arc::new(last_served(&catalog)?);
                 return Ok(Opened { catalog, snapshot });
             }
             // At startup, a store that rejects commands is a configuration error.
-            Some(AgreedError::Store(error)) => {
+            Some(SyncError::Store(error)) => {
                 let store = client.map(|client| client.config().to_string()).unwrap_or_default();
                 let advice = error.kind().advice();
                 let reason = format!("store.url = {store}: {error}; {advice}");
@@ -194,7 +193,7 @@ async fn initial_snapshot(
         request: None,
     };
     let put = async |parts: HeadUpdate<'_>, what: &str| {
-        agreed::put(catalog, client, &parts, ExpectedVersion::Any, &by(what)).await.map(drop)
+        catalog_sync::put(catalog, client, &parts, ExpectedVersion::Any, &by(what)).await.map(drop)
     };
     // An inventory is stored with its images.
     let put_inventory = async |loaded: Loaded, what: &str| {

@@ -10,7 +10,7 @@ use crate::config::ConfigError;
 use crate::config::Settings;
 use crate::config::load;
 use crate::config::settings::Activation;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::server::apply::ApplyError;
 use crate::server::apply::Wanted;
 use actix_web::web::Data;
@@ -57,22 +57,22 @@ impl ReloadTarget {
 }
 
 /// Reloads one file; counts and logs the result.
-pub async fn reload(face: &Data<Face>, options: &Options, what: ReloadTarget) {
+pub async fn reload(app: &Data<AppState>, options: &Options, what: ReloadTarget) {
     let result = match what {
-        ReloadTarget::Inventory => inventory(face, options).await,
-        ReloadTarget::Weights => weights(face, options).await,
-        ReloadTarget::Labels => labels(face).await,
-        ReloadTarget::Config => config(face, options),
-        ReloadTarget::Datacenters => datacenters(face),
+        ReloadTarget::Inventory => inventory(app, options).await,
+        ReloadTarget::Weights => weights(app, options).await,
+        ReloadTarget::Labels => labels(app).await,
+        ReloadTarget::Config => config(app, options),
+        ReloadTarget::Datacenters => datacenters(app),
     };
     match result {
         Ok(Some(summary)) => {
-            face.server.metrics.reloaded(what.as_str(), true);
+            app.server.metrics.reloaded(what.as_str(), true);
             tracing::info!(file = what.as_str(), changes = summary, "file reloaded");
         }
         Ok(None) => {}
         Err(error) => {
-            face.server.metrics.reloaded(what.as_str(), false);
+            app.server.metrics.reloaded(what.as_str(), false);
             tracing::warn!(
                 file = what.as_str(),
                 error = format!("{error:#}"),
@@ -82,37 +82,37 @@ pub async fn reload(face: &Data<Face>, options: &Options, what: ReloadTarget) {
     }
 }
 
-async fn inventory(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
+async fn inventory(app: &Data<AppState>, options: &Options) -> anyhow::Result<Option<String>> {
     let Some(path) = &options.inventory else { return Ok(None) };
     let texts = files::read(path).map_err(ConfigError::from)?;
-    let stored = face.server.catalog.images();
+    let stored = app.server.catalog.images();
     let loaded = files::load(&texts, Some(stored)).map_err(ConfigError::from)?;
     let Loaded { inventory, images } = loaded;
-    apply(face, Wanted { inventory: Some(inventory), images, ..Wanted::default() }).await
+    apply(app, Wanted { inventory: Some(inventory), images, ..Wanted::default() }).await
 }
 
-async fn weights(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
+async fn weights(app: &Data<AppState>, options: &Options) -> anyhow::Result<Option<String>> {
     let weights = open::weights(options)?;
-    if face.server.settings().weights.activation == Activation::Command {
+    if app.server.settings().weights.activation == Activation::Command {
         return Ok(Some("draft is valid; activate it by command".into()));
     }
     // Saving the file confirms it: large changes are applied and logged.
-    apply(face, Wanted { weights: Some(weights), force: true, ..Wanted::default() }).await
+    apply(app, Wanted { weights: Some(weights), force: true, ..Wanted::default() }).await
 }
 
-async fn labels(face: &Data<Face>) -> anyhow::Result<Option<String>> {
-    let labels = open::labels(&face.server.live().snapshot().inventory)?;
-    apply(face, Wanted { labels: Some(labels), ..Wanted::default() }).await
+async fn labels(app: &Data<AppState>) -> anyhow::Result<Option<String>> {
+    let labels = open::labels(&app.server.live().snapshot().inventory)?;
+    apply(app, Wanted { labels: Some(labels), ..Wanted::default() }).await
 }
 
-async fn apply(face: &Data<Face>, wanted: Wanted) -> anyhow::Result<Option<String>> {
+async fn apply(app: &Data<AppState>, wanted: Wanted) -> anyhow::Result<Option<String>> {
     let by = AuditContext {
         who: ACTOR.into(),
         what: "file changed".into(),
-        at: face.server.clock.now(),
+        at: app.server.clock.now(),
         request: None,
     };
-    let applied = match face.server.apply(wanted, ExpectedVersion::Any, &by).await {
+    let applied = match app.server.apply(wanted, ExpectedVersion::Any, &by).await {
         Ok(applied) => applied,
         Err(ApplyError::Invalid(findings)) => {
             let messages: Vec<String> = findings.iter().map(ToString::to_string).collect();
@@ -129,21 +129,21 @@ async fn apply(face: &Data<Face>, wanted: Wanted) -> anyhow::Result<Option<Strin
     Ok(changed.then(|| applied.difference.to_string().trim_end().to_owned()))
 }
 
-fn datacenters(face: &Data<Face>) -> anyhow::Result<Option<String>> {
-    let settings = face.server.settings();
+fn datacenters(app: &Data<AppState>) -> anyhow::Result<Option<String>> {
+    let settings = app.server.settings();
     if settings.traffic.datacenters.is_none() {
         return Ok(None);
     }
     let networks = open::datacenters(&settings)?;
     let summary = format!("{} networks", networks.len());
-    face.server.datacenters.store(Arc::new(networks));
+    app.server.datacenters.store(Arc::new(networks));
     Ok(Some(summary))
 }
 
 /// Applies the settings that can change while serving; the others need a restart.
-fn config(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>> {
+fn config(app: &Data<AppState>, options: &Options) -> anyhow::Result<Option<String>> {
     let read = load::settings(options.config.as_deref(), load::environment())?;
-    let now = face.server.settings();
+    let now = app.server.settings();
     let mut hot: Settings = Settings::clone(&now);
     hot.weights = read.weights.clone();
     hot.request = read.request;
@@ -163,7 +163,7 @@ fn config(face: &Data<Face>, options: &Options) -> anyhow::Result<Option<String>
     // Addresses and data directory may be overridden by the command line: not compared.
     let rest = Settings { server: hot.server.clone(), store: hot.store.clone(), ..read.clone() };
     let needs_restart = rest != hot;
-    face.server.take_settings(hot);
+    app.server.take_settings(hot);
     let summary = if needs_restart { "applied; some changes need a restart" } else { "applied" };
     Ok(Some(summary.into()))
 }

@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::config::Watch;
 use crate::config::keys::ApiKeys;
 use crate::config::keys::TokenKeys;
-use crate::http::Face;
+use crate::http::AppState;
 use actix_web::web::Data;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Tasks {
 
 /// Starts every task.
 pub fn start(
-    face: &Data<Face>,
+    app: &Data<AppState>,
     settings: &Settings,
     options: &Options,
 ) -> Result<Tasks, ConfigError> {
@@ -73,22 +73,22 @@ pub fn start(
         .map_err(|error| ConfigError::Usage(format!("cannot install a SIGHUP handler: {error}")))?;
     let key_folder = settings.store.keys().to_owned();
     let mut running = vec![
-        tokio::spawn(refresh_state(face.clone())),
-        tokio::spawn(tick(face.clone())),
-        tokio::spawn(check_disk_space(face.clone())),
-        tokio::spawn(restore_images(face.clone())),
-        tokio::spawn(evict_idle_visitors(face.clone())),
+        tokio::spawn(refresh_state(app.clone())),
+        tokio::spawn(tick(app.clone())),
+        tokio::spawn(check_disk_space(app.clone())),
+        tokio::spawn(restore_images(app.clone())),
+        tokio::spawn(evict_idle_visitors(app.clone())),
         tokio::spawn(retire_token_keys(
-            face.clone(),
+            app.clone(),
             key_folder.clone(),
             settings.windows.click_seconds,
         )),
-        tokio::spawn(reconcile(face.clone(), settings.store.reconcile_interval_seconds)),
-        tokio::spawn(reload_changes(face.clone(), key_folder, options.clone(), receiver)),
+        tokio::spawn(reconcile(app.clone(), settings.store.reconcile_interval_seconds)),
+        tokio::spawn(reload_changes(app.clone(), key_folder, options.clone(), receiver)),
         tokio::spawn(reload_on_hang_up(hang_up, sender)),
     ];
-    if let Some(shared) = face.server.ledger.shared() {
-        running.extend(cluster::start(face, shared));
+    if let Some(shared) = app.server.ledger.shared() {
+        running.extend(cluster::start(app, shared));
     }
     Ok(Tasks { running, _watch: watch })
 }
@@ -134,43 +134,43 @@ fn every(period: Duration) -> tokio::time::Interval {
     interval
 }
 
-async fn refresh_state(face: Data<Face>) {
+async fn refresh_state(app: Data<AppState>) {
     let mut interval = every(STATE_EVERY);
     loop {
         interval.tick().await;
-        face.server.refresh();
+        app.server.refresh();
     }
 }
 
-async fn tick(face: Data<Face>) {
+async fn tick(app: Data<AppState>) {
     let mut interval = every(TICK_EVERY);
     loop {
         interval.tick().await;
-        if let Err(error) = face.server.tick().await {
+        if let Err(error) = app.server.tick().await {
             tracing::debug!(%error, "pending events not settled: the journal rejects writes");
         }
-        if let Err(error) = face.server.note_asked().await {
+        if let Err(error) = app.server.note_asked().await {
             tracing::debug!(%error, "opportunities not recorded yet: the journal rejects writes");
         }
     }
 }
 
 /// Serves missing images again once they are restored.
-async fn restore_images(face: Data<Face>) {
+async fn restore_images(app: Data<AppState>) {
     let mut interval = every(IMAGES_EVERY);
     loop {
         interval.tick().await;
-        if let Err(error) = face.server.heal().await {
+        if let Err(error) = app.server.heal().await {
             tracing::debug!(%error, "restored images not served yet: the journal rejects writes");
         }
     }
 }
 
-async fn check_disk_space(face: Data<Face>) {
+async fn check_disk_space(app: Data<AppState>) {
     let mut interval = every(TICK_EVERY);
     loop {
         interval.tick().await;
-        let server = face.server.clone();
+        let server = app.server.clone();
         // Querying a file system may block.
         if let Err(error) = actix_web::web::block(move || server.look_for_room()).await {
             tracing::error!(%error, "disk space check failed");
@@ -178,33 +178,33 @@ async fn check_disk_space(face: Data<Face>) {
     }
 }
 
-async fn evict_idle_visitors(face: Data<Face>) {
+async fn evict_idle_visitors(app: Data<AppState>) {
     let mut interval = every(SWEEP_EVERY);
-    let mut day = face.server.clock.now_ms().div_euclid(DAY_MS);
+    let mut day = app.server.clock.now_ms().div_euclid(DAY_MS);
     loop {
         interval.tick().await;
-        let now_ms = face.server.clock.now_ms();
-        face.server.visitors.sweep(now_ms);
-        face.server.flood.sweep(now_ms);
+        let now_ms = app.server.clock.now_ms();
+        app.server.visitors.sweep(now_ms);
+        app.server.flood.sweep(now_ms);
         let today = now_ms.div_euclid(DAY_MS);
         // In a fleet the salt comes from the store.
-        if today != day && face.server.ledger.shared().is_none() {
+        if today != day && app.server.ledger.shared().is_none() {
             day = today;
-            face.server.visitors.renew(rand::random());
+            app.server.visitors.renew(rand::random());
         }
     }
 }
 
 /// Retires token keys that were rotated out longer than the click window ago.
-async fn retire_token_keys(face: Data<Face>, data: PathBuf, window_seconds: u32) {
+async fn retire_token_keys(app: Data<AppState>, data: PathBuf, window_seconds: u32) {
     let mut interval = every(Duration::from_secs(60));
     loop {
         interval.tick().await;
-        let now = face.server.clock.now();
+        let now = app.server.clock.now();
         let retired = TokenKeys::open(&data, now)
             .and_then(|mut keys| keys.retire(window_seconds, now).map(|changed| (keys, changed)));
         match retired {
-            Ok((keys, true)) => use_token_keys(&face, &keys),
+            Ok((keys, true)) => use_token_keys(&app, &keys),
             Ok((_, false)) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot read the token keys; keeping the current ones")
@@ -213,17 +213,17 @@ async fn retire_token_keys(face: Data<Face>, data: PathBuf, window_seconds: u32)
     }
 }
 
-fn use_token_keys(face: &Face, keys: &TokenKeys) {
-    face.server.keyring.store(Arc::new(keys.keyring()));
-    face.links.store(Arc::new(keys.links()));
+fn use_token_keys(app: &AppState, keys: &TokenKeys) {
+    app.server.keyring.store(Arc::new(keys.keyring()));
+    app.links.store(Arc::new(keys.links()));
 }
 
-async fn reconcile(face: Data<Face>, every_seconds: u32) {
+async fn reconcile(app: Data<AppState>, every_seconds: u32) {
     let every = Duration::from_secs(every_seconds.into());
     let mut pause = every;
     loop {
         tokio::time::sleep(pause).await;
-        let server = face.server.clone();
+        let server = app.server.clone();
         let started = std::time::Instant::now();
         let pass = move || {
             server.look_for_findings();
@@ -241,22 +241,22 @@ async fn reconcile(face: Data<Face>, every_seconds: u32) {
 }
 
 async fn reload_changes(
-    face: Data<Face>,
+    app: Data<AppState>,
     data: PathBuf,
     options: Options,
     mut receiver: mpsc::UnboundedReceiver<ReloadRequest>,
 ) {
     while let Some(changed) = receiver.recv().await {
         match changed {
-            ReloadRequest::File(what) => reload::reload(&face, &options, what).await,
+            ReloadRequest::File(what) => reload::reload(&app, &options, what).await,
             ReloadRequest::ApiKeys => match ApiKeys::open(&data) {
-                Ok(keys) => face.keys.store(Arc::new(keys)),
+                Ok(keys) => app.keys.store(Arc::new(keys)),
                 Err(error) => {
                     tracing::warn!(%error, "API keys not reloaded; keeping the previous keys")
                 }
             },
-            ReloadRequest::TokenKeys => match TokenKeys::open(&data, face.server.clock.now()) {
-                Ok(keys) => use_token_keys(&face, &keys),
+            ReloadRequest::TokenKeys => match TokenKeys::open(&data, app.server.clock.now()) {
+                Ok(keys) => use_token_keys(&app, &keys),
                 Err(error) => {
                     tracing::warn!(%error, "token keys not reloaded; keeping the previous keys")
                 }

@@ -9,7 +9,7 @@ use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::ledger::audit;
 use crate::ledger::audit::Difference;
-use crate::ledger::shared;
+use crate::ledger::cluster;
 use crate::ledger::state::State;
 use crate::store::Client;
 use crate::store::address::EMBEDDED;
@@ -33,7 +33,7 @@ impl Audit {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         if let Some(config) = arguments::redis_config(&self.store, self.ca.as_deref())? {
             let ends = std::iter::repeat(u64::MAX);
-            let (state, differences) = shared::recomputed(&Client::new(config), ends).await?;
+            let (state, differences) = cluster::recomputed(&Client::new(config), ends).await?;
             billed(output, &state)?;
             return report(output, &differences, &[], &json!({ "differences": differences }));
         }
@@ -50,7 +50,7 @@ impl Audit {
             "{} records in {} segments, {} corrupt ranges, {} bytes of an incomplete last write",
             recovery.entries,
             recovery.segments,
-            recovery.damaged.len(),
+            recovery.corrupt.len(),
             recovery.torn_bytes
         ))?;
         billed(output, &state)?;

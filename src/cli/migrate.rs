@@ -9,11 +9,11 @@ use crate::config::ConfigError;
 use crate::journal;
 use crate::ledger::State;
 use crate::ledger::audit;
+use crate::ledger::cluster;
+use crate::ledger::cluster::Shared;
 use crate::ledger::history;
 use crate::ledger::history::Since;
-use crate::ledger::shared;
-use crate::ledger::shared::Shared;
-use crate::server::agreed;
+use crate::server::catalog_sync;
 use crate::store::Address;
 use crate::store::Client;
 use crate::store::address::EMBEDDED;
@@ -78,7 +78,7 @@ impl Migrate {
             }
             Address::Redis(source) => copy_store(&Client::new(source), &to).await?,
         };
-        let after = shared::replay(&to, Since::First, &mut |_| {}).await?;
+        let after = cluster::replay(&to, Since::First, &mut |_| {}).await?;
         let differences = audit::compare(&before, &after);
         output.json_only(&json!({
             "to": shown, "records": after.applied(), "changes": changes, "differences": differences,
@@ -158,7 +158,7 @@ impl Migrate {
             }
             bar.finish_and_clear();
         }
-        agreed::pull(&catalog, to).await?;
+        catalog_sync::pull(&catalog, to).await?;
         Ok((before, number))
     }
 }
@@ -175,10 +175,10 @@ async fn copy_store(from: &Client, to: &Client) -> anyhow::Result<(State, u64)> 
              an empty one"
         )));
     }
-    agreed::copy(from, to).await?;
-    let before = shared::replay(from, Since::First, &mut |_| {}).await?;
+    catalog_sync::copy(from, to).await?;
+    let before = cluster::replay(from, Since::First, &mut |_| {}).await?;
     let bar = bar(before.applied());
-    shared::copy(from, to, &|entries| bar.inc(entries)).await?;
+    cluster::copy(from, to, &|entries| bar.inc(entries)).await?;
     bar.finish_and_clear();
     Ok((before, source.change))
 }

@@ -83,7 +83,7 @@ pub struct Entities {
     /// Per entity: the entity itself and its owners, nearest first.
     owners: Vec<Vec<EntityIx>>,
     /// Declared competitors, in both directions.
-    rivals: Vec<Vec<EntityIx>>,
+    competitors: Vec<Vec<EntityIx>>,
     keys: HashMap<Box<str>, EntityIx>,
     ambiguous: HashMap<Box<str>, Vec<(TopicIx, EntityIx)>>,
 }
@@ -101,7 +101,8 @@ impl Entities {
             reason: format!("unknown {what} `{id}`"),
             unknown: Some(id.to_owned()),
         };
-        let mut table = Entities { rivals: vec![Vec::new(); docs.len()], ..Entities::default() };
+        let mut table =
+            Entities { competitors: vec![Vec::new(); docs.len()], ..Entities::default() };
         for (at, doc) in docs.iter().enumerate() {
             let mut chain = vec![number(at)];
             let mut owner = doc.parent.as_ref();
@@ -120,15 +121,15 @@ impl Entities {
                 chain.push(number(*place));
                 owner = docs[*place].parent.as_ref();
             }
-            for (n, rival) in doc.competitors.iter().enumerate() {
-                match places.get(rival) {
+            for (n, competitor) in doc.competitors.iter().enumerate() {
+                match places.get(competitor) {
                     Some(place) => {
-                        table.rivals[at].push(number(*place));
-                        table.rivals[*place].push(number(at));
+                        table.competitors[at].push(number(*place));
+                        table.competitors[*place].push(number(at));
                     }
                     None => {
                         let field = format!("competitors[{n}]");
-                        faults.push(unknown(at, field, "entity", rival.as_str()));
+                        faults.push(unknown(at, field, "entity", competitor.as_str()));
                     }
                 }
             }
@@ -208,8 +209,8 @@ impl Entities {
     }
 
     /// The entity's own competitors, without those of its owners.
-    pub fn rivals_of(&self, entity: EntityIx) -> &[EntityIx] {
-        &self.rivals[entity.0 as usize]
+    pub fn competitors_of(&self, entity: EntityIx) -> &[EntityIx] {
+        &self.competitors[entity.0 as usize]
     }
 
     /// Whether `inner` is `outer` or is owned by it.
@@ -223,9 +224,9 @@ impl Entities {
     }
 
     /// Whether either entity, or an owner of it, competes with the other or with an owner of that.
-    pub fn rivals(&self, one: EntityIx, other: EntityIx) -> bool {
+    pub fn competitors(&self, one: EntityIx, other: EntityIx) -> bool {
         let others = self.owners(other);
-        self.owners(one).iter().any(|a| self.rivals_of(*a).iter().any(|b| others.contains(b)))
+        self.owners(one).iter().any(|a| self.competitors_of(*a).iter().any(|b| others.contains(b)))
     }
 }
 
@@ -252,7 +253,9 @@ mod tests {
             [entity("a", None, &["b"]), entity("a-cloud", Some("a"), &[]), entity("b", None, &[])];
         let table = Entities::build(&docs, &Taxonomy::default()).unwrap();
         let ix = |id: &str| table.of_id(&id.parse().unwrap()).unwrap();
-        assert!(table.rivals(ix("b"), ix("a-cloud")) && table.rivals(ix("a-cloud"), ix("b")));
+        assert!(
+            table.competitors(ix("b"), ix("a-cloud")) && table.competitors(ix("a-cloud"), ix("b"))
+        );
         assert!(table.same_brand_group(ix("a"), ix("a-cloud")));
         assert!(!table.same_brand_group(ix("a"), ix("b")));
     }

@@ -4,9 +4,9 @@
 use crate::config::keys::Identity;
 use crate::config::keys::Role;
 use crate::domain::region::Country;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::problem::ApiError;
-use crate::server::record::Sighting;
+use crate::server::record::EventContext;
 use crate::traffic::reader_address;
 use crate::traffic::signals::Signals;
 use actix_web::HttpRequest;
@@ -23,17 +23,17 @@ pub fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
 ///
 /// # Errors
 /// 401 if the key is unknown, expired or revoked.
-pub fn identity(face: &Face, request: &HttpRequest) -> Result<Option<Identity>, ApiError> {
+pub fn identity(app: &AppState, request: &HttpRequest) -> Result<Option<Identity>, ApiError> {
     let Some(text) = header(request, "authorization") else { return Ok(None) };
-    known(face, text.strip_prefix("Bearer ").unwrap_or(text)).map(Some)
+    known(app, text.strip_prefix("Bearer ").unwrap_or(text)).map(Some)
 }
 
 /// The identity of a key, wherever the request carried it.
 ///
 /// # Errors
 /// 401 if the key is unknown, expired or revoked.
-pub fn known(face: &Face, presented: &str) -> Result<Identity, ApiError> {
-    match face.identity(presented.trim()) {
+pub fn known(app: &AppState, presented: &str) -> Result<Identity, ApiError> {
+    match app.identity(presented.trim()) {
         Some(identity) => Ok(identity),
         None => Err(ApiError::unauthorized("the API key is unknown, expired or revoked")),
     }
@@ -43,8 +43,8 @@ pub fn known(face: &Face, presented: &str) -> Result<Identity, ApiError> {
 ///
 /// # Errors
 /// 401 without a valid key, 403 with a key of another role.
-pub fn require_operator(face: &Face, request: &HttpRequest) -> Result<Identity, ApiError> {
-    match identity(face, request)? {
+pub fn require_operator(app: &AppState, request: &HttpRequest) -> Result<Identity, ApiError> {
+    match identity(app, request)? {
         Some(identity) if identity.role == Role::Operator => Ok(identity),
         Some(_) => Err(ApiError::forbidden("an operator key is required")),
         None => Err(ApiError::unauthorized("an operator key is required")),
@@ -67,8 +67,8 @@ pub struct Caller<'a> {
 impl<'a> Caller<'a> {
     /// Reads a request. `trusted`: the caller is a server with the publisher's secret key, so its
     /// declarations about the reader are accepted.
-    pub fn read(face: &Face, request: &'a HttpRequest, trusted: bool) -> Caller<'a> {
-        let settings = face.server.settings();
+    pub fn read(app: &AppState, request: &'a HttpRequest, trusted: bool) -> Caller<'a> {
+        let settings = app.server.settings();
         let settings = &settings.server;
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let peer = request.peer_addr().map_or(unknown, |peer| peer.ip());
@@ -89,7 +89,7 @@ impl<'a> Caller<'a> {
         let address = declared.and_then(|text| text.parse().ok()).unwrap_or(resolved);
         Caller {
             address,
-            country: country.or_else(|| face.countries.as_ref()?.find(address)),
+            country: country.or_else(|| app.countries.as_ref()?.find(address)),
             gpc: header(request, "sec-gpc") == Some("1"),
             signals: Signals {
                 agent,
@@ -101,15 +101,15 @@ impl<'a> Caller<'a> {
                 x_moz: header(request, "x-moz"),
                 origin: header(request, "origin"),
                 referer: header(request, "referer"),
-                datacenter: face.server.datacenters.load().contains(address),
+                datacenter: app.server.datacenters.load().contains(address),
                 ..Signals::default()
             },
         }
     }
 
     /// Converts to the context in which an event is validated.
-    pub fn event_context(self) -> Sighting<'a> {
-        Sighting {
+    pub fn event_context(self) -> EventContext<'a> {
+        EventContext {
             signals: self.signals,
             address: self.address,
             country: self.country,

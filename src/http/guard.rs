@@ -1,7 +1,7 @@
 //! Middleware around every handler: a panic becomes a 500 and is counted, and the server goes on; an
 //! ambiguous request head is rejected; while not ready, connections are closed after the response.
 
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::problem::ApiError;
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -22,15 +22,15 @@ pub async fn guard<B: MessageBody>(
     if !host_matches_request_line(&request) {
         return Err(ApiError::host_mismatch().into());
     }
-    let face = request.app_data::<Data<Face>>().cloned();
+    let app = request.app_data::<Data<AppState>>().cloned();
     let Ok(response) = AssertUnwindSafe(next.call(request)).catch_unwind().await else {
-        if let Some(face) = face {
-            face.server.metrics.panics.inc();
+        if let Some(app) = app {
+            app.server.metrics.panics.inc();
         }
         return Err(ApiError::internal("a handler panicked").into());
     };
     let mut response = response?;
-    if face.is_some_and(|face| face.not_ready_reason().is_some()) {
+    if app.is_some_and(|app| app.not_ready_reason().is_some()) {
         // The client's next request opens a new connection, which can reach another instance.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }

@@ -26,7 +26,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Application state that all handlers share: the server, the keys and start-up options.
-pub struct Face {
+pub struct AppState {
     /// The services behind the handlers.
     pub server: Arc<Server>,
     /// API keys of operators, advertisers and publishers.
@@ -47,7 +47,7 @@ pub struct Face {
     pub draining: AtomicBool,
 }
 
-impl Face {
+impl AppState {
     /// The identity of a key; `None` if it is unknown, expired or revoked.
     pub fn identity(&self, presented: &str) -> Option<Identity> {
         self.keys.load().find(presented, self.server.clock.now()).cloned()

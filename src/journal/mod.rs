@@ -5,22 +5,22 @@
 
 pub mod chain;
 pub mod disk;
+pub mod disk_space;
 pub mod frame;
 #[cfg(test)]
 mod power_loss;
 #[cfg(test)]
 mod properties;
 pub mod recover;
-pub mod room;
 #[cfg(test)]
 mod simulated_disk;
 pub mod writer;
 
+pub use disk_space::disk_space;
 pub use recover::Recovery;
 pub use recover::Segment;
 pub use recover::recover;
 pub use recover::segments;
-pub use room::room;
 pub use writer::Ack;
 pub use writer::Journal;
 pub use writer::JournalError;

@@ -126,7 +126,7 @@ fn check(folder: &std::path::Path, sent: &Sent, seed: u64, totals: &mut Totals) 
         );
     }
     assert!(found.is_empty(), "seed {seed}: recovered payloads that were never appended");
-    totals.reported_corrupt += usize::from(!recovery.damaged.is_empty());
+    totals.reported_corrupt += usize::from(!recovery.corrupt.is_empty());
     // All segments are finished: each incarnation writes only to its own.
     chain::seal(folder, &segments(folder).unwrap()).unwrap();
     assert!(chain::modified(folder, &segments(folder).unwrap()).unwrap().is_empty());

@@ -57,7 +57,7 @@ proptest! {
         let broken = ends.iter().position(|end| place < *end).unwrap() as u64 + 1;
         let due: Vec<u64> = (1..=count as u64).filter(|lsn| *lsn != broken).collect();
         prop_assert_eq!(found, due);
-        prop_assert_eq!(recovery.damaged.len(), 1);
+        prop_assert_eq!(recovery.corrupt.len(), 1);
         prop_assert!(folder.path().join("quarantine").read_dir().unwrap().next().is_some());
     }
 }
@@ -118,7 +118,7 @@ fn a_file_of_another_format_is_corrupt() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(segment_name(1, 0)), [7; 500]).unwrap();
     let recovery = recover(folder.path(), 0, None, true, |_| panic!("it has no entries")).unwrap();
-    assert_eq!(recovery.damaged.len(), 1);
+    assert_eq!(recovery.corrupt.len(), 1);
 }
 
 #[test]
@@ -146,26 +146,26 @@ fn sealed() -> tempfile::TempDir {
 fn a_sealed_segment_that_is_shorter_missing_or_modified_is_corrupt_and_never_a_torn_end() {
     let folder = sealed();
     let changed = || chain::modified(folder.path(), &segments(folder.path()).unwrap()).unwrap();
-    let damaged = || recover(folder.path(), 0, Some(9), false, |_| {}).unwrap().damaged;
-    assert!(changed().is_empty() && damaged().is_empty());
+    let corrupt = || recover(folder.path(), 0, Some(9), false, |_| {}).unwrap().corrupt;
+    assert!(changed().is_empty() && corrupt().is_empty());
 
     let path = folder.path().join(segment_name(1, 1));
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-    assert_eq!((changed(), damaged().len()), (vec![segment_name(1, 1)], 1));
+    assert_eq!((changed(), corrupt().len()), (vec![segment_name(1, 1)], 1));
 
     // Cut between two entries: the rest reads without an error.
     std::fs::write(&path, &bytes[..frame::HEADER]).unwrap();
-    assert_eq!((changed(), damaged().len()), (vec![segment_name(1, 1)], 1));
+    assert_eq!((changed(), corrupt().len()), (vec![segment_name(1, 1)], 1));
 
     // Another record with a valid checksum: only the seal detects it.
     let mut other = frame::header(1, 1, 9).to_vec();
     frame::write(&mut other, 1, 1, &[8; 100]);
     std::fs::write(&path, other).unwrap();
-    assert_eq!((changed(), damaged().len()), (vec![segment_name(1, 1)], 0));
+    assert_eq!((changed(), corrupt().len()), (vec![segment_name(1, 1)], 0));
 
     std::fs::remove_file(&path).unwrap();
-    assert!(damaged()[0].contains("missing"), "{:?}", damaged());
+    assert!(corrupt()[0].contains("missing"), "{:?}", corrupt());
 }
 
 #[test]
@@ -179,11 +179,11 @@ fn a_header_cut_short_by_a_kill_is_not_corruption_before_or_after_it_is_sealed()
         let path = folder.path().join(segment_name(process, number));
         std::fs::write(path, &header[..length]).unwrap();
     }
-    let damaged = || recover(folder.path(), 0, Some(9), false, |_| {}).unwrap().damaged;
-    assert!(damaged().is_empty(), "{:?}", damaged());
+    let corrupt = || recover(folder.path(), 0, Some(9), false, |_| {}).unwrap().corrupt;
+    assert!(corrupt().is_empty(), "{:?}", corrupt());
 
     assert!(chain::seal(folder.path(), &segments(folder.path()).unwrap()).unwrap() >= 3);
-    assert!(damaged().is_empty(), "{:?}", damaged());
+    assert!(corrupt().is_empty(), "{:?}", corrupt());
     assert!(chain::modified(folder.path(), &segments(folder.path()).unwrap()).unwrap().is_empty());
 }
 

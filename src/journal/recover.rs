@@ -22,7 +22,7 @@ pub struct Recovery {
     /// Bytes of torn ends.
     pub torn_bytes: u64,
     /// Corrupt places, each `segment: byte offset, length`, and missing segments.
-    pub damaged: Vec<String>,
+    pub corrupt: Vec<String>,
     /// Number of the next segment.
     pub next_segment: u64,
 }
@@ -97,18 +97,18 @@ pub fn recover(
     for (number, seal) in chain::seals(folder)?.range(from..) {
         recovery.next_segment = recovery.next_segment.max(number + 1);
         if !segments.iter().any(|segment| segment.number == *number) {
-            recovery.damaged.push(format!("{}: the segment file is missing", seal.name(*number)));
+            recovery.corrupt.push(format!("{}: the segment file is missing", seal.name(*number)));
         }
     }
     for segment in segments.iter().filter(|segment| segment.number >= from) {
-        let reported = recovery.damaged.len();
+        let reported = recovery.corrupt.len();
         recovery.read(folder, segment, store, repair, &mut each)?;
         // When cut between two entries, the rest reads without an error.
         let length = fs::metadata(&segment.path)?.len();
         let missing = segment.sealed_bytes.unwrap_or(0).saturating_sub(length);
-        if missing > 0 && recovery.damaged.len() == reported {
+        if missing > 0 && recovery.corrupt.len() == reported {
             let name = segment.name();
-            recovery.damaged.push(format!("{name}: byte {length}, {missing} bytes are missing"));
+            recovery.corrupt.push(format!("{name}: byte {length}, {missing} bytes are missing"));
         }
     }
     Ok(recovery)
@@ -178,7 +178,7 @@ impl Recovery {
         at: usize,
         repair: bool,
     ) -> io::Result<()> {
-        self.damaged.push(format!("{name}: byte {at}, {} bytes", bytes.len()));
+        self.corrupt.push(format!("{name}: byte {at}, {} bytes", bytes.len()));
         if repair {
             let quarantine = folder.join("quarantine");
             fs::create_dir_all(&quarantine)?;

@@ -1,4 +1,4 @@
-//! Verdicts and billing: a pure state machine over records, driven by record time alone.
+//! Verdicts and billing: a pure state instance over records, driven by record time alone.
 //!
 //! - An event that the traffic rules marked is invalid, and uses nothing up.
 //! - The first valid event of its kind for a decision counts, later ones are duplicates; clicks
@@ -158,10 +158,10 @@ pub fn apply(state: &mut State, origin: Origin, record: &Record) -> Applied {
             (account.lifetime, account.daily) = (*lifetime, *daily);
         }
         Record::Tick { at_ms } => applied.judged = settle_expired(state, at, *at_ms, *at_ms),
-        Record::Here { at_ms, silent_ms, after } => {
+        Record::Join { at_ms, silent_ms, after } => {
             state.peers[at].join(origin.incarnation, *at_ms, *silent_ms, after, latest_ms);
         }
-        Record::Gone { at_ms } => {
+        Record::Leave { at_ms } => {
             state.peers[at].leave(origin.incarnation);
             applied.judged = settle_expired(state, at, *at_ms, latest_ms);
         }

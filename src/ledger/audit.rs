@@ -37,7 +37,7 @@ pub fn recompute(
             ledger: "modified since".into(),
         });
     }
-    for place in &recovery.damaged {
+    for place in &recovery.corrupt {
         differences.push(Difference {
             what: "journal file".into(),
             journal: "readable".into(),

@@ -132,7 +132,7 @@ pub fn replay(
         let place = folder.display();
         return Err(io::Error::other(format!("{place}: cannot read a record: {error}")));
     }
-    recovery.damaged.extend(found.unusable);
-    recovery.damaged.extend(gaps);
+    recovery.corrupt.extend(found.unusable);
+    recovery.corrupt.extend(gaps);
     Ok((Checkpoint { from: recovery.next_segment, state }, recovery))
 }

@@ -151,7 +151,7 @@ mod tests {
             cut: prop::sample::Index,
             base: prop::sample::Index,
         ) {
-            let here = |of: u64| (of, Record::Here { at_ms: 0, silent_ms: 1_000_000, after: vec![] });
+            let here = |of: u64| (of, Record::Join { at_ms: 0, silent_ms: 1_000_000, after: vec![] });
             let mut records = vec![(OWN, Record::Rules(Rules::default())), here(1), here(2)];
             let mut now_ms = 0;
             records.extend(events.into_iter().map(|(kind, seq, after_ms, of)| {

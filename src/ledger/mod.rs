@@ -9,9 +9,9 @@ pub mod account;
 pub mod apply;
 pub mod audit;
 pub mod checkpoint;
+pub mod cluster;
 pub mod dedupe;
 pub mod history;
-pub mod keeper;
 pub mod leases;
 pub mod local_totals;
 mod merge;
@@ -20,6 +20,7 @@ pub mod peers;
 mod peers_properties;
 #[cfg(test)]
 mod properties;
+pub mod reconciler;
 pub mod record;
 pub mod reservation;
 #[cfg(test)]
@@ -27,7 +28,6 @@ mod restarts;
 pub mod rules;
 pub mod running;
 mod sealed_file;
-pub mod shared;
 pub mod state;
 pub mod views;
 

@@ -26,7 +26,7 @@ fn rules() -> Record {
 }
 
 fn here(at_ms: i64, after: &[u64]) -> Record {
-    Record::Here { at_ms, silent_ms: SPOOL_MS, after: after.to_vec() }
+    Record::Join { at_ms, silent_ms: SPOOL_MS, after: after.to_vec() }
 }
 
 fn record(kind: EventKind, seq: u64, at_ms: i64) -> Record {
@@ -84,7 +84,7 @@ proptest! {
             instances[of].push(record(kind, seq, at_ms));
         }
         for (of, records) in (0i64..).zip(&mut instances) {
-            let last = [Record::Tick { at_ms: END_MS }, Record::Gone { at_ms: END_MS + of }];
+            let last = [Record::Tick { at_ms: END_MS }, Record::Leave { at_ms: END_MS + of }];
             records.extend(last);
         }
         let one = run(&interleave(&instances, 0));
@@ -115,7 +115,7 @@ fn a_click_waits_for_its_impression_on_another_instances_disk() {
     comes.push((2, record(EventKind::Impression, 1, 9_000)));
     assert_eq!(found(&run(&comes), EventKind::Click), (1, 0, 0));
 
-    let leaves = (2, Record::Gone { at_ms: 3_700_000 });
+    let leaves = (2, Record::Leave { at_ms: 3_700_000 });
     let ticks_later = (2, Record::Tick { at_ms: 70_001 });
     let restarts = (3, here(3_700_000, &[2]));
     for last in [leaves, ticks_later] {

@@ -106,13 +106,13 @@ prop_compose! {
 fn any_record() -> impl Strategy<Value = (u64, Record)> {
     let time = 0i64..400_000;
     let join = (time.clone(), 0i64..300_000, 1u64..4).prop_map(|(at_ms, silent_ms, before)| {
-        Record::Here { at_ms, silent_ms, after: vec![before] }
+        Record::Join { at_ms, silent_ms, after: vec![before] }
     });
     let record = prop_oneof![
         8 => any_event(),
         1 => time.clone().prop_map(|at_ms| Record::Tick { at_ms }),
         1 => join,
-        1 => time.prop_map(|at_ms| Record::Gone { at_ms }),
+        1 => time.prop_map(|at_ms| Record::Leave { at_ms }),
     ];
     (1u64..4, record)
 }

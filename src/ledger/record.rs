@@ -214,7 +214,7 @@ pub enum Record {
     /// Aggregated opportunities, filled and unfilled.
     Asked(Vec<Asked>),
     /// An incarnation of the fleet joins the writers of this partition.
-    Here {
+    Join {
         /// Current time, in unix milliseconds.
         at_ms: i64,
         /// How long others wait for it while it is silent, in milliseconds.
@@ -223,7 +223,7 @@ pub enum Record {
         after: Vec<u64>,
     },
     /// An incarnation leaves the writers of this partition.
-    Gone {
+    Leave {
         /// Current time, in unix milliseconds.
         at_ms: i64,
     },
@@ -255,8 +255,8 @@ impl Record {
         match self {
             Record::Event(event) => Some(event.at_ms),
             Record::Tick { at_ms }
-            | Record::Here { at_ms, .. }
-            | Record::Gone { at_ms }
+            | Record::Join { at_ms, .. }
+            | Record::Leave { at_ms }
             | Record::Lease { at_ms, .. } => Some(*at_ms),
             Record::Credit(credit) => Some(credit.at_ms),
             Record::Refund(refund) => Some(refund.at_ms),
@@ -267,7 +267,7 @@ impl Record {
     /// Encodes the record for the journal.
     pub fn encode(&self) -> Vec<u8> {
         let version = match self {
-            Record::Here { .. } | Record::Gone { .. } | Record::Lease { .. } => VERSION,
+            Record::Join { .. } | Record::Leave { .. } | Record::Lease { .. } => VERSION,
             _ => SINGLE_INSTANCE_VERSION,
         };
         postcard::to_extend(self, vec![version]).expect("a record is plain data")

@@ -10,8 +10,8 @@ use crate::ledger::audit;
 use crate::ledger::checkpoint;
 use crate::ledger::history;
 use crate::ledger::history::Since;
-use crate::ledger::keeper;
 use crate::ledger::properties::event;
+use crate::ledger::reconciler;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,8 +39,8 @@ fn state(ledger: &Ledger) -> State {
     ledger.state().clone()
 }
 
-fn pass(ledger: &Ledger) -> keeper::Kept {
-    let report = keeper::pass(ledger, None, SystemTime::UNIX_EPOCH).unwrap();
+fn pass(ledger: &Ledger) -> reconciler::Kept {
+    let report = reconciler::pass(ledger, None, SystemTime::UNIX_EPOCH).unwrap();
     assert_eq!((report.differences.len(), report.drift_micros), (0, 0), "{:?}", report.differences);
     report
 }
@@ -100,7 +100,7 @@ async fn an_unreadable_checkpoint_is_reported_and_the_previous_one_is_used() {
     let ledger = open(folder.path(), 4).unwrap();
     assert_eq!(state(&ledger).accounts, before.accounts);
     let recovery = ledger.recovery();
-    assert!(recovery.damaged[0].contains("checksum does not match"), "{recovery:?}");
+    assert!(recovery.corrupt[0].contains("checksum does not match"), "{recovery:?}");
 }
 
 #[tokio::test]
@@ -111,13 +111,13 @@ async fn old_segments_are_removed_after_the_retention_period_and_the_sums_stay()
     let segments = files(folder.path(), "journal").len();
     let newest = files(folder.path(), "journal").pop().unwrap();
     let tomorrow = newest.metadata().unwrap().modified().unwrap() + Duration::from_secs(86_400);
-    let report = keeper::pass(&ledger, Some(Duration::from_secs(60)), tomorrow).unwrap();
+    let report = reconciler::pass(&ledger, Some(Duration::from_secs(60)), tomorrow).unwrap();
     assert!(report.removed > 3 && report.removed < segments, "{} of {segments}", report.removed);
     drop(ledger);
 
     let ledger = open(folder.path(), 5).unwrap();
     assert_eq!(state(&ledger).accounts, before.accounts);
-    assert_eq!(ledger.recovery().damaged, Vec::<String>::new());
+    assert_eq!(ledger.recovery().corrupt, Vec::<String>::new());
     assert_eq!(audit::recompute(folder.path(), u64::MAX).unwrap().2, vec![]);
     // The decisions are still known: nothing is billed again.
     fill(&ledger, 0, 80).await;
@@ -144,7 +144,7 @@ async fn a_checkpoint_of_another_history_is_not_used() {
 
     let ledger = open(folder.path(), 4).unwrap();
     assert_eq!(state(&ledger).accounts, before.accounts);
-    assert!(ledger.recovery().damaged[0].contains("another data directory"));
+    assert!(ledger.recovery().corrupt[0].contains("another data directory"));
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn a_value_changed_in_memory_is_found_by_the_next_pass() {
     let ledger = open(folder.path(), 4).unwrap();
     ledger.state().accounts.get_mut("c").unwrap().bill(0, crate::ledger::properties::micros(11));
 
-    let report = keeper::pass(&ledger, None, SystemTime::UNIX_EPOCH).unwrap();
+    let report = reconciler::pass(&ledger, None, SystemTime::UNIX_EPOCH).unwrap();
     assert_eq!(report.drift_micros, 11);
     assert_eq!(report.differences[0].what, "spend of c");
 }

@@ -16,13 +16,13 @@ use crate::ledger::apply;
 use crate::ledger::apply::Applied;
 use crate::ledger::apply::EntryOutcome;
 use crate::ledger::apply::Judged;
+use crate::ledger::cluster;
+use crate::ledger::cluster::Shared;
 use crate::ledger::history;
 use crate::ledger::history::Since;
 use crate::ledger::record::Event;
 use crate::ledger::record::Record;
 use crate::ledger::rules::Rules;
-use crate::ledger::shared;
-use crate::ledger::shared::Shared;
 use crate::ledger::state::State;
 use crate::ledger::views::Views;
 use crate::store::Client;
@@ -167,13 +167,13 @@ impl Ledger {
     /// that wait for its records are not settled before it has written.
     pub async fn come(&self, now_ms: i64) -> Result<(), JournalError> {
         let silent_ms = self.rules.spool_ms;
-        let here = Record::Here { at_ms: now_ms, silent_ms, after: self.predecessors.clone() };
+        let here = Record::Join { at_ms: now_ms, silent_ms, after: self.predecessors.clone() };
         self.write_to((0..PARTITIONS).collect(), &here).await
     }
 
     /// Leaves the writers of every partition: this incarnation writes nothing more.
     pub async fn go(&self, now_ms: i64) -> Result<(), JournalError> {
-        self.write_to((0..PARTITIONS).collect(), &Record::Gone { at_ms: now_ms }).await
+        self.write_to((0..PARTITIONS).collect(), &Record::Leave { at_ms: now_ms }).await
     }
 
     /// Records the time in partitions with overdue events where this incarnation has not recorded a
@@ -307,7 +307,7 @@ impl Ledger {
         match &self.shared {
             None => drop(history::replay(&self.folder, since, u64::MAX, false, visit)?),
             Some(shared) => {
-                let read = shared::replay(shared.client(), since, &mut visit);
+                let read = cluster::replay(shared.client(), since, &mut visit);
                 tokio::runtime::Handle::current().block_on(read).map_err(io::Error::other)?;
             }
         }

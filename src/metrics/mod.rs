@@ -236,7 +236,7 @@ impl Metrics {
                 "Age of the oldest record on disk that the shared store does not have.",
             )?,
             journal_up: int_gauge("journal_up", "1 while the journal records events, else 0.")?,
-            machines: int_gauge(
+            instances: int_gauge(
                 "instances",
                 "Instances with a heartbeat in the last ten seconds, including this one; 1 without a shared store.",
             )?,

@@ -123,7 +123,7 @@ pub struct SlotInput {
 
 /// Signals about the reader's region.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sightings {
+pub struct RegionSignals {
     /// Observed by a trusted proxy or the operator's IP address table.
     pub observed: Option<Country>,
     /// Declared by the page.
@@ -136,7 +136,7 @@ pub fn page(
     snapshot: &Snapshot,
     publisher: u32,
     input: &PageInput,
-    signals: Sightings,
+    signals: RegionSignals,
     slots: &[SlotInput],
 ) -> Page {
     let row = &snapshot.publishers[publisher as usize];
@@ -197,7 +197,7 @@ pub fn page(
 }
 
 /// Picks the most reliable signal: observed, then declared, then the publisher's default country.
-fn viewer(publisher: &PublisherRow, signals: Sightings) -> Viewer {
+fn viewer(publisher: &PublisherRow, signals: RegionSignals) -> Viewer {
     match (signals.observed, signals.declared) {
         (Some(country), _) => Viewer { country: Some(country), basis: RegionBasis::Observed },
         (None, Some(country)) => Viewer { country: Some(country), basis: RegionBasis::Declared },

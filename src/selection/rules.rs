@@ -223,7 +223,7 @@ impl SlotContext<'_> {
         let entities = &self.snapshot().entities;
         flight.sponsor.is_some_and(|sponsor| {
             self.conflict_entities().any(|about| {
-                entities.same_brand_group(sponsor, about) || entities.rivals(sponsor, about)
+                entities.same_brand_group(sponsor, about) || entities.competitors(sponsor, about)
             })
         })
     }
@@ -265,7 +265,7 @@ impl Snapshot {
         one == other
             || match (entity(one), entity(other)) {
                 (Some(a), Some(b)) => {
-                    self.entities.same_brand_group(a, b) || self.entities.rivals(a, b)
+                    self.entities.same_brand_group(a, b) || self.entities.competitors(a, b)
                 }
                 _ => false,
             }

@@ -18,8 +18,8 @@ use crate::domain::weights::Weights;
 use crate::journal::JournalError;
 use crate::selection::compile::compile;
 use crate::server::Server;
-use crate::server::agreed;
-use crate::server::agreed::AgreedError;
+use crate::server::catalog_sync;
+use crate::server::catalog_sync::SyncError;
 use crate::server::image_replication;
 use crate::server::images::ImageSet;
 use crate::store::StoreError;
@@ -48,11 +48,11 @@ pub enum ApplyError {
     Journal(#[from] JournalError),
 }
 
-impl From<AgreedError> for ApplyError {
-    fn from(error: AgreedError) -> ApplyError {
+impl From<SyncError> for ApplyError {
+    fn from(error: SyncError) -> ApplyError {
         match error {
-            AgreedError::Catalog(error) => ApplyError::Catalog(error),
-            AgreedError::Store(error) => ApplyError::Store(error),
+            SyncError::Catalog(error) => ApplyError::Catalog(error),
+            SyncError::Store(error) => ApplyError::Store(error),
         }
     }
 }
@@ -175,7 +175,7 @@ impl Server {
             images: &wanted.images,
         };
         let client = self.ledger.shared().map(|shared| shared.client());
-        let head = agreed::put(&self.catalog, client, &parts, expected, by).await?;
+        let head = catalog_sync::put(&self.catalog, client, &parts, expected, by).await?;
         // A missing image may have been supplied even if nothing else differs.
         if !difference.is_empty() || !live.fixtures.images.missing().is_empty() {
             let inventory = new.unwrap_or_else(|| now.inventory.clone());

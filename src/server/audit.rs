@@ -2,9 +2,9 @@
 
 use crate::ledger::audit;
 use crate::ledger::audit::Difference;
-use crate::ledger::keeper;
-use crate::ledger::keeper::Kept;
-use crate::ledger::shared::Shared;
+use crate::ledger::cluster::Shared;
+use crate::ledger::reconciler;
+use crate::ledger::reconciler::Kept;
 use crate::server::Server;
 use crate::store::StoreError;
 use std::io;
@@ -44,7 +44,7 @@ impl Server {
         let now = SystemTime::UNIX_EPOCH
             + Duration::from_millis(u64::try_from(self.clock.now_ms()).unwrap_or(0));
         let outcome = match self.ledger.shared() {
-            None => keeper::pass(&self.ledger, retention, now)?,
+            None => reconciler::pass(&self.ledger, retention, now)?,
             Some(shared) => self.reconcile_cluster(shared)?,
         };
         self.metrics.ledger_drift.set(outcome.drift_micros);
@@ -65,7 +65,7 @@ impl Server {
 
     /// The same for a fleet's shared ledger; local segments are only sealed.
     fn reconcile_cluster(&self, shared: &Shared) -> io::Result<Kept> {
-        let sealed = keeper::seal(&self.ledger)?.sealed;
+        let sealed = reconciler::seal(&self.ledger)?.sealed;
         if !shared.is_current() {
             return Ok(Kept { sealed, ..Kept::default() });
         }
@@ -86,9 +86,9 @@ impl Server {
     /// Logs the findings of the journal's recovery and sets its metric.
     pub fn note_recovery(&self) {
         let recovery = self.ledger.recovery();
-        let damaged = i64::try_from(recovery.damaged.len()).unwrap_or(i64::MAX);
-        self.metrics.journal_corrupt.set(damaged);
-        for place in &recovery.damaged {
+        let corrupt = i64::try_from(recovery.corrupt.len()).unwrap_or(i64::MAX);
+        self.metrics.journal_corrupt.set(corrupt);
+        for place in &recovery.corrupt {
             tracing::error!(place, "journal is corrupt; quarantined the bytes");
         }
         tracing::info!(

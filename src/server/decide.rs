@@ -14,7 +14,7 @@ use crate::selection::choose::Win;
 use crate::selection::page::Page;
 use crate::selection::resolve;
 use crate::selection::resolve::PageInput;
-use crate::selection::resolve::Sightings;
+use crate::selection::resolve::RegionSignals;
 use crate::selection::resolve::SlotInput;
 use crate::selection::rules::Mask;
 use crate::selection::rules::Taken;
@@ -42,7 +42,7 @@ pub struct Call<'a> {
     /// The page as described by the publisher.
     pub page: &'a PageInput,
     /// Observed and declared region of the reader.
-    pub seen: Sightings,
+    pub seen: RegionSignals,
     /// The requested placements.
     pub slots: &'a [SlotInput],
     /// Test mode: the unit works fully but never counts, bills, reserves or feeds pace.

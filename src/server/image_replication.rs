@@ -5,9 +5,9 @@ use crate::catalog::Catalog;
 use crate::catalog::image::ImageFile;
 use crate::domain::image::Address;
 use crate::server::Server;
-use crate::server::agreed::AgreedError;
 use crate::server::apply::ApplyError;
 use crate::server::apply::run_blocking;
+use crate::server::catalog_sync::SyncError;
 use crate::server::images::ImageSet;
 use crate::store::Client;
 use crate::store::images;
@@ -41,7 +41,7 @@ pub async fn upload(
     catalog: &Catalog,
     client: &Client,
     wanted: impl Iterator<Item = Address>,
-) -> Result<(), AgreedError> {
+) -> Result<(), SyncError> {
     let wanted: Vec<Address> = wanted.collect();
     if wanted.is_empty() {
         return Ok(());
@@ -60,7 +60,7 @@ pub async fn upload(
 }
 
 /// Copies every image of one store to another.
-pub(super) async fn copy(from: &Client, to: &Client) -> Result<(), AgreedError> {
+pub(super) async fn copy(from: &Client, to: &Client) -> Result<(), SyncError> {
     let existing: HashSet<String> = images::addresses(to).await?.into_iter().collect();
     for name in images::addresses(from).await? {
         if !existing.contains(&name)
@@ -78,7 +78,7 @@ pub async fn download(
     catalog: &Catalog,
     client: &Client,
     wanted: impl Iterator<Item = Address>,
-) -> Result<(), AgreedError> {
+) -> Result<(), SyncError> {
     for address in wanted {
         if catalog.images().load(&address).is_ok() {
             continue;
@@ -109,7 +109,7 @@ pub async fn replicate(
     client: &Client,
     mark: &SyncMark,
     most: usize,
-) -> Result<(), AgreedError> {
+) -> Result<(), SyncError> {
     let count = images::count(client).await?;
     if mark.0.load(Ordering::Relaxed) == count {
         return Ok(());

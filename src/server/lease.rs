@@ -35,7 +35,7 @@ pub struct LeaseTerms {
     /// This process start.
     pub incarnation: u64,
     /// Number of instances in the fleet.
-    pub machines: usize,
+    pub instances: usize,
     /// Reachability of the store.
     pub store: StoreStatus,
     /// How much the whole fleet may oversell in one outage, in per cent of the budget.
@@ -165,7 +165,7 @@ impl CampaignLease {
         let spare = lease.get() - budget.reserved.get();
         let idle_ms = now_ms - self.last_demand_ms?;
         let request = if idle_ms <= BUSY_MS {
-            let slice = self.slice(free, budget.limit, terms.machines);
+            let slice = self.slice(free, budget.limit, terms.instances);
             let most = Micros::try_from(lease.get() + free.get()).unwrap_or(Micros::MAX);
             let total = budget.reserved.checked_add(slice).unwrap_or(Micros::MAX).min(most);
             let is_short = spare < (slice.get() / 2).max(self.price.get());
@@ -215,9 +215,9 @@ impl CampaignLease {
 
     /// Size of a lease increment: at most 1 % of the budget, to limit what idle or crashed instances
     /// lock up; less near the end, so that every instance gets some; at least one price.
-    fn slice(&self, free: Micros, limit: Micros, machines: usize) -> Micros {
-        let machines = i64::try_from(machines.max(1)).unwrap_or(i64::MAX);
-        let part = (free.get() / machines / 2).min(limit.get() / 100);
+    fn slice(&self, free: Micros, limit: Micros, instances: usize) -> Micros {
+        let instances = i64::try_from(instances.max(1)).unwrap_or(i64::MAX);
+        let part = (free.get() / instances / 2).min(limit.get() / 100);
         Micros::try_from(part).unwrap_or_default().max(self.price)
     }
 
@@ -227,8 +227,8 @@ impl CampaignLease {
         if let Some(outage) = &self.outage {
             return outage.allowance;
         }
-        let machines = i64::try_from(terms.machines.max(1)).unwrap_or(i64::MAX);
-        let part = budget.limit.get() / 100 * i64::from(terms.allowance_percent) / machines;
+        let instances = i64::try_from(terms.instances.max(1)).unwrap_or(i64::MAX);
+        let part = budget.limit.get() / 100 * i64::from(terms.allowance_percent) / instances;
         Micros::try_from(part.min(self.rate.per_15_minutes(now_ms))).unwrap_or_default()
     }
 }
@@ -261,7 +261,7 @@ mod tests {
 
     const REACHABLE: LeaseTerms = LeaseTerms {
         incarnation: 1,
-        machines: 4,
+        instances: 4,
         store: StoreStatus::Reachable,
         allowance_percent: 5,
     };

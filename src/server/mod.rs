@@ -1,13 +1,14 @@
 //! The application core: decide, record events, resolve clicks, explain, report, change the catalog.
 //! Independent of HTTP: handlers translate requests into calls on [`Server`].
 
-pub mod agreed;
 pub mod apply;
 pub mod attribution;
 pub mod audit;
 pub mod campaign_budget;
+pub mod catalog_sync;
 pub mod credit;
 pub mod decide;
+pub mod disk_guard;
 pub mod explain;
 #[cfg(test)]
 mod fleet;
@@ -15,7 +16,7 @@ pub mod forced;
 pub mod image_replication;
 pub mod images;
 pub mod lease;
-pub mod lending;
+pub mod leasing;
 pub mod live;
 pub mod opportunities;
 pub mod overview;
@@ -23,13 +24,12 @@ pub mod page_url;
 pub mod record;
 pub mod report;
 pub mod review;
-pub mod room;
 pub mod scrape;
-pub mod sightings;
 pub mod state;
 pub mod tokens;
 pub mod unit;
 pub mod versions;
+pub mod visitor_activity;
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -42,8 +42,8 @@ use crate::server::campaign_budget::CampaignBudgets;
 use crate::server::explain::remote::RecordRequests;
 use crate::server::live::Live;
 use crate::server::opportunities::Counters;
-use crate::server::sightings::Sightings;
 use crate::server::versions::Versions;
+use crate::server::visitor_activity::VisitorActivity;
 use crate::token::Keyring;
 use crate::token::PARTITIONS;
 use crate::traffic::Arrivals;
@@ -134,7 +134,7 @@ pub struct Server {
     catalog_reached_ms: AtomicI64,
     low_disk: AtomicBool,
     opportunities: Counters,
-    sightings: Sightings,
+    visitor_activity: VisitorActivity,
     record_requests: RecordRequests,
     /// When the shared store was last unreachable, in unix milliseconds.
     store_unreachable_ms: AtomicI64,
@@ -188,7 +188,7 @@ impl Server {
             forged: AtomicU64::new(0),
             low_disk: AtomicBool::new(false),
             opportunities: Counters::default(),
-            sightings: Sightings::default(),
+            visitor_activity: VisitorActivity::default(),
             record_requests: RecordRequests::default(),
             store_unreachable_ms: AtomicI64::new(i64::MIN),
             keyring: ArcSwap::from_pointee(parts.keyring),

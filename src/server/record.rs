@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// The context of a request that reports an event.
-pub struct Sighting<'a> {
+pub struct EventContext<'a> {
     /// Signals from the request's method and headers.
     pub signals: Signals<'a>,
     /// The reader's address; forwarded headers count only from trusted proxies.
@@ -63,7 +63,7 @@ pub enum Click {
 impl Server {
     /// Records the event of a token. A forged token takes as long as a valid one, so that timing does
     /// not reveal which it is.
-    pub async fn record(self: &Arc<Self>, text: &str, context: &Sighting<'_>) -> Recorded {
+    pub async fn record(self: &Arc<Self>, text: &str, context: &EventContext<'_>) -> Recorded {
         let opened = match self.keyring.load().open(text) {
             Ok((token, age)) if age != KeyAge::Retired => Some(token),
             _ => None,
@@ -110,7 +110,7 @@ impl Server {
     pub async fn click(
         self: &Arc<Self>,
         text: &str,
-        context: &Sighting<'_>,
+        context: &EventContext<'_>,
         max_wait: std::time::Duration,
     ) -> Click {
         let opened = self.keyring.load().open(text);
@@ -165,7 +165,12 @@ impl Server {
     }
 
     /// The event of a token; `None` if the token refers to something its inventory does not contain.
-    fn event(&self, token: &Token, snapshot: &Snapshot, context: &Sighting<'_>) -> Option<Event> {
+    fn event(
+        &self,
+        token: &Token,
+        snapshot: &Snapshot,
+        context: &EventContext<'_>,
+    ) -> Option<Event> {
         let now_ms = self.clock.now_ms();
         let inventory = &snapshot.inventory;
         let creative = inventory.creatives.get(token.creative as usize)?;
@@ -227,7 +232,7 @@ impl Server {
         &self,
         token: &Token,
         publisher: &str,
-        context: &Sighting<'_>,
+        context: &EventContext<'_>,
         now_ms: i64,
     ) -> bool {
         let agent = context.signals.agent.unwrap_or("");

@@ -102,8 +102,8 @@ impl Server {
         let reached = standing.is_none_or(|standing| standing.is_up);
         self.metrics.journal_up.set(i64::from(self.ledger.is_up()));
         self.metrics.store_up.set(i64::from(self.ledger.is_up() && reached));
-        let machines = standing.map_or(1, |standing| standing.machines);
-        self.metrics.instances.set(i64::try_from(machines).unwrap_or(i64::MAX));
+        let instances = standing.map_or(1, |standing| standing.instances);
+        self.metrics.instances.set(i64::try_from(instances).unwrap_or(i64::MAX));
         let ahead_ms = self.ledger.shared().map_or(0, |shared| shared.ahead_ms());
         self.metrics.store_clock.set(ahead_ms as f64 / 1_000.0);
         if let Some(standing) = standing {

@@ -2,7 +2,7 @@
 //! Redis freezes: no campaign is billed more than its budget.
 
 use crate::Plan;
-use crate::crowd::Crowd;
+use crate::fleet::Fleet;
 use crate::harness::Redis;
 use crate::harness::Store;
 use crate::harness::inventory;
@@ -13,7 +13,7 @@ use rand::RngExt;
 use std::time::Duration;
 
 const CAMPAIGNS: usize = 200;
-const MACHINES: usize = 4;
+const INSTANCES: usize = 4;
 
 /// The example inventory with the reference campaign copied 200 times with budgets of 5 to 50
 /// impressions, and the budget of each campaign in micros.
@@ -45,8 +45,8 @@ pub fn budgets(plan: &Plan) -> String {
     let redis = Redis::start();
     let (inventory, limits) = small_campaigns(&mut dice);
     let url = redis.url();
-    let mut crowd =
-        Crowd::start_custom((plan, "budgets"), (&redis, &url), MACHINES, limits, |scene| {
+    let mut fleet =
+        Fleet::start_custom((plan, "budgets"), (&redis, &url), INSTANCES, limits, |scene| {
             let scene = scene
                 .set("ADJACENT__STORE__LEASE_SECONDS", "2")
                 .set("ADJACENT__WINDOWS__RESERVATION_SECONDS", "4")
@@ -60,8 +60,8 @@ pub fn budgets(plan: &Plan) -> String {
         if number % 2 == 1 {
             redis.freeze(Duration::from_millis(dice.random_range(500..3_500)));
         }
-        crowd.kill_and_restart(number % MACHINES);
+        fleet.kill_and_restart(number % INSTANCES);
     }
     pause(&mut dice, 4_000, 6_000);
-    format!("{kills} instances killed, {CAMPAIGNS} campaigns: {}", crowd.finish())
+    format!("{kills} instances killed, {CAMPAIGNS} campaigns: {}", fleet.finish())
 }

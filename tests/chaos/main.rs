@@ -14,7 +14,7 @@
 #![allow(clippy::print_stdout)] // prints its results
 
 mod budgets;
-mod crowd;
+mod fleet;
 #[path = "../it/harness/mod.rs"]
 #[allow(
     dead_code,
@@ -45,7 +45,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "failover", probe: &[], run: nemesis::failover },
     Scenario { name: "sentinels", probe: &[], run: nemesis::sentinels },
     Scenario { name: "restore", probe: &[], run: nemesis::restore },
-    Scenario { name: "instances", probe: &[], run: nemesis::machines },
+    Scenario { name: "instances", probe: &[], run: nemesis::instances },
     Scenario { name: "network", probe: &[], run: nemesis::network },
     Scenario { name: "disks", probe: mounted::PROBE, run: nemesis::disks },
     Scenario { name: "clocks", probe: scene::CLOCK_PROBE, run: nemesis::clocks },

@@ -1,7 +1,7 @@
 //! Failures injected into Redis and into instances.
 
 use crate::Plan;
-use crate::crowd::Crowd;
+use crate::fleet::Fleet;
 use crate::harness::Cluster;
 use crate::harness::Redis;
 use crate::harness::Sentinels;
@@ -29,21 +29,21 @@ pub fn pause(dice: &mut rand_pcg::Pcg32, least_ms: u64, most_ms: u64) {
 pub fn partition(plan: &Plan) -> String {
     let mut dice = dice(plan);
     let mut cluster = Cluster::start();
-    let crowd = Crowd::start(plan, "partition", &cluster, &cluster.url());
+    let fleet = Fleet::start(plan, "partition", &cluster, &cluster.url());
     let cuts = plan.scaled(3);
     for _ in 0..cuts {
         pause(&mut dice, 500, 1_500);
         cluster.freeze_a_primary(Duration::from_millis(dice.random_range(2_500..4_000)));
         pause(&mut dice, 2_000, 3_000);
     }
-    format!("{cuts} partitions: {}", crowd.finish())
+    format!("{cuts} partitions: {}", fleet.finish())
 }
 
 /// Kills primaries of a cluster. Replicas take over; the killed nodes return empty.
 pub fn failover(plan: &Plan) -> String {
     let mut dice = dice(plan);
     let mut cluster = Cluster::start();
-    let crowd = Crowd::start(plan, "failover", &cluster, &cluster.url());
+    let fleet = Fleet::start(plan, "failover", &cluster, &cluster.url());
     let kills = plan.scaled(3);
     for _ in 0..kills {
         pause(&mut dice, 500, 1_500);
@@ -52,7 +52,7 @@ pub fn failover(plan: &Plan) -> String {
         cluster.revive(dead);
         pause(&mut dice, 2_000, 3_000);
     }
-    format!("{kills} primaries killed: {}", crowd.finish())
+    format!("{kills} primaries killed: {}", fleet.finish())
 }
 
 /// Makes Sentinel fail over to the replica.
@@ -61,11 +61,11 @@ pub fn sentinels(plan: &Plan) -> String {
     let mut rounds = Vec::new();
     for _ in 0..plan.scaled(1) {
         let mut sentinels = Sentinels::start();
-        let crowd = Crowd::start(plan, "sentinels", &sentinels, &sentinels.url());
+        let fleet = Fleet::start(plan, "sentinels", &sentinels, &sentinels.url());
         pause(&mut dice, 1_000, 2_000);
         sentinels.fails_over();
         pause(&mut dice, 1_000, 2_000);
-        rounds.push(crowd.finish());
+        rounds.push(fleet.finish());
     }
     format!("{} failovers: {}", rounds.len(), rounds.join("; "))
 }
@@ -74,7 +74,7 @@ pub fn sentinels(plan: &Plan) -> String {
 pub fn restore(plan: &Plan) -> String {
     let mut dice = dice(plan);
     let mut redis = Redis::start();
-    let crowd = Crowd::start(plan, "restore", &redis, &redis.url());
+    let fleet = Fleet::start(plan, "restore", &redis, &redis.url());
     let rounds = plan.scaled(2);
     for _ in 0..rounds {
         pause(&mut dice, 300, 1_000);
@@ -88,24 +88,24 @@ pub fn restore(plan: &Plan) -> String {
         pause(&mut dice, 300, 1_000);
         redis.restore(&old);
     }
-    format!("{rounds} times emptied, frozen, flushed and restored: {}", crowd.finish())
+    format!("{rounds} times emptied, frozen, flushed and restored: {}", fleet.finish())
 }
 
 /// Kills and restarts instances in turn, with Redis healthy and with Redis frozen.
-pub fn machines(plan: &Plan) -> String {
+pub fn instances(plan: &Plan) -> String {
     let mut dice = dice(plan);
     let redis = Redis::start();
-    let mut crowd = Crowd::start(plan, "instances", &redis, &redis.url());
+    let mut fleet = Fleet::start(plan, "instances", &redis, &redis.url());
     let kills = plan.scaled(6);
     for number in 0..kills {
         pause(&mut dice, 200, 900);
         if number % 3 == 2 {
             redis.freeze(Duration::from_millis(dice.random_range(200..1_000)));
         }
-        crowd.kill_and_restart(number % 3);
+        fleet.kill_and_restart(number % 3);
     }
     pause(&mut dice, 500, 1_000);
-    format!("{kills} instances killed: {}", crowd.finish())
+    format!("{kills} instances killed: {}", fleet.finish())
 }
 
 /// Makes the connection to Redis slow, silent, truncating and refused in turn.
@@ -114,7 +114,7 @@ pub fn network(plan: &Plan) -> String {
     let redis = Redis::start();
     let proxy = Proxy::start(redis.port());
     let url = format!("redis://127.0.0.1:{}", proxy.port());
-    let crowd = Crowd::start(plan, "network", &redis, &url);
+    let fleet = Fleet::start(plan, "network", &redis, &url);
     let modes = [Mood::Slow, Mood::BlackHole, Mood::Breaks, Mood::Refuses];
     let rounds = plan.scaled(1);
     for _ in 0..rounds {
@@ -125,7 +125,7 @@ pub fn network(plan: &Plan) -> String {
             pause(&mut dice, 300, 1_000);
         }
     }
-    format!("{} network failures: {}", rounds * modes.len(), crowd.finish())
+    format!("{} network failures: {}", rounds * modes.len(), fleet.finish())
 }
 
 /// Fills the disk of each instance in turn for a while. Events that cannot be recorded are not
@@ -134,16 +134,16 @@ pub fn disks(plan: &Plan) -> String {
     let mut dice = dice(plan);
     let redis = Redis::start();
     let prepare = |scene: Scene| scene.on_disk_of("64m");
-    let crowd = Crowd::start_with(plan, "disks", (&redis, &redis.url()), prepare);
+    let fleet = Fleet::start_with(plan, "disks", (&redis, &redis.url()), prepare);
     let rounds = plan.scaled(2) * 3;
     for round in 0..rounds {
         pause(&mut dice, 300, 1_000);
-        let disk = crowd.scene(round % 3).disk();
+        let disk = fleet.scene(round % 3).disk();
         disk.fill();
         pause(&mut dice, 500, 1_500);
         disk.free_space();
     }
-    format!("{rounds} full disks: {}", crowd.finish())
+    format!("{rounds} full disks: {}", fleet.finish())
 }
 
 /// Moves clocks by hours and days while instances run, which must have no effect, and restarts
@@ -152,16 +152,16 @@ pub fn clocks(plan: &Plan) -> String {
     let mut dice = dice(plan);
     let redis = Redis::start();
     let (store, url) = (&redis, redis.url());
-    let mut crowd = Crowd::start_with(plan, "clocks", (store, &url), Scene::with_fake_clock);
+    let mut fleet = Fleet::start_with(plan, "clocks", (store, &url), Scene::with_fake_clock);
     let jumps = ["+1h", "-1h", "+1d", "-1d", "+0 x2", "+0 x0.5"];
     let starts = plan.scaled(6);
     for number in 0..starts {
         let (at, error) = (number % 3, dice.random_range(-MAX_CLOCK_ERROR..=MAX_CLOCK_ERROR));
-        crowd.scene(at).set_clock(jumps[number % jumps.len()]);
+        fleet.scene(at).set_clock(jumps[number % jumps.len()]);
         pause(&mut dice, 300, 900);
-        crowd.scene(at).set_clock(&format!("{error:+}s"));
-        crowd.kill_and_restart(at);
+        fleet.scene(at).set_clock(&format!("{error:+}s"));
+        fleet.kill_and_restart(at);
     }
     pause(&mut dice, 500, 1_000);
-    format!("{starts} clocks moved, {starts} starts with a wrong clock: {}", crowd.finish())
+    format!("{starts} clocks moved, {starts} starts with a wrong clock: {}", fleet.finish())
 }

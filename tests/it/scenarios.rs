@@ -8,7 +8,7 @@ use adjacent::selection::choose::Request;
 use adjacent::selection::compile::compile;
 use adjacent::selection::resolve;
 use adjacent::selection::resolve::PageInput;
-use adjacent::selection::resolve::Sightings;
+use adjacent::selection::resolve::RegionSignals;
 use adjacent::selection::resolve::SlotInput;
 use adjacent::selection::rules::Mask;
 use adjacent::selection::snapshot::Snapshot;
@@ -105,7 +105,7 @@ fn run(scenario: &Scenario) -> Result<(), String> {
     let world = World::new(snapshot.clone(), state);
     let publisher = snapshot.publisher_by_id[scenario.publisher.as_str()];
     let declared = scenario.viewer.as_deref().map(|country| country.parse().unwrap());
-    let signals = Sightings { observed: None, declared };
+    let signals = RegionSignals { observed: None, declared };
     let page = resolve::page(&snapshot, publisher, &scenario.page, signals, &scenario.placements);
     let request = Request {
         world: &world,

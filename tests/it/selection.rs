@@ -14,7 +14,7 @@ use adjacent::selection::page::Commercial;
 use adjacent::selection::resolve;
 use adjacent::selection::resolve::EntityInput;
 use adjacent::selection::resolve::PageInput;
-use adjacent::selection::resolve::Sightings;
+use adjacent::selection::resolve::RegionSignals;
 use adjacent::selection::resolve::SlotInput;
 use adjacent::selection::rules::Taken;
 use adjacent::selection::snapshot::Snapshot;
@@ -75,7 +75,7 @@ fn resolved(
     snapshot: &Snapshot,
     (page, country, publisher): &(PageInput, &str, u32),
 ) -> adjacent::selection::page::Page {
-    let signals = Sightings { observed: None, declared: country.parse().ok() };
+    let signals = RegionSignals { observed: None, declared: country.parse().ok() };
     resolve::page(snapshot, *publisher, page, signals, &[slot("article-end"), slot("sidebar")])
 }
 

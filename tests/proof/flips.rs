@@ -109,7 +109,7 @@ fn in_segments(random: &mut Pcg64, flips: usize) -> String {
                 "change {flip}: WRONG {entry:?}"
             );
         }
-        if !recovery.damaged.is_empty() {
+        if !recovery.corrupt.is_empty() {
             reported += 1;
         } else if found != written {
             // A torn end, as after a power loss: only at the end of the last segment.
@@ -169,7 +169,7 @@ fn in_files(plan: &Plan, random: &mut Pcg64, flips: usize) -> String {
         let is_equal = audit::compare(&expected, &found.state).is_empty();
         let has_mismatch =
             audit::recompute(&folder, u64::MAX).map_or(true, |(_, _, d)| !d.is_empty());
-        match (is_equal, !recovery.damaged.is_empty() || has_mismatch) {
+        match (is_equal, !recovery.corrupt.is_empty() || has_mismatch) {
             (_, true) => reported += 1,
             (true, false) => harmless += 1,
             (false, false) => {

@@ -3,7 +3,7 @@
 pub mod reply;
 pub mod request;
 
-use crate::adapters::Dialect;
+use crate::adapters::Protocol;
 use crate::adapters::ethicalads::request::CampaignType;
 use crate::adapters::ethicalads::request::Request;
 use crate::adapters::names;
@@ -15,7 +15,7 @@ use crate::config::keys::Identity;
 use crate::config::keys::Role;
 use crate::domain::event::NoFill;
 use crate::domain::event::Tier;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::body;
 use crate::http::caller;
 use crate::http::problem::ApiError;
@@ -37,38 +37,38 @@ use std::time::Instant;
 
 /// `GET /api/v1/decision/`: the in-page client; JSONP if it names a callback.
 pub async fn create_from_query(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    require_enabled(&face, Dialect::EthicalAds)?;
+    require_enabled(&app, Protocol::EthicalAds)?;
     let began = Instant::now();
     let answer =
-        request::from_query(http.query_string()).and_then(|call| decide(&face, &http, call));
-    record_call(&face, Dialect::EthicalAds, began, answer)
+        request::from_query(http.query_string()).and_then(|call| decide(&app, &http, call));
+    record_call(&app, Protocol::EthicalAds, began, answer)
 }
 
 /// `POST /api/v1/decision/`: a publisher's server.
 pub async fn create(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    require_enabled(&face, Dialect::EthicalAds)?;
-    let limit = face.server.settings().request.body_bytes;
-    let bytes = body::read(payload, limit, face.body_timeout).await?;
+    require_enabled(&app, Protocol::EthicalAds)?;
+    let limit = app.server.settings().request.body_bytes;
+    let bytes = body::read(payload, limit, app.body_timeout).await?;
     let began = Instant::now();
-    let answer = request::from_body(&bytes).and_then(|call| decide(&face, &http, call));
-    record_call(&face, Dialect::EthicalAds, began, answer)
+    let answer = request::from_body(&bytes).and_then(|call| decide(&app, &http, call));
+    record_call(&app, Protocol::EthicalAds, began, answer)
 }
 
-fn decide(face: &Face, http: &HttpRequest, call: Request) -> Result<HttpResponse, ApiError> {
-    let identity = identity(face, http)?;
+fn decide(app: &AppState, http: &HttpRequest, call: Request) -> Result<HttpResponse, ApiError> {
+    let identity = identity(app, http)?;
     let is_operator = identity.as_ref().is_some_and(|own| own.role == Role::Operator);
     if call.force_ad.is_some() && !is_operator {
         return Err(ApiError::forbidden("`force_ad` requires an operator key"));
     }
-    let settings = face.server.settings();
-    let live = face.server.live();
+    let settings = app.server.settings();
+    let live = app.server.live();
     let publisher = names::publisher_id(&settings.adapters, &call.publisher);
     let place = call.best_placement(
         |place| {
@@ -101,13 +101,13 @@ fn decide(face: &Face, http: &HttpRequest, call: Request) -> Result<HttpResponse
         rejections.record(key, answer)
     };
     let identity = identity.as_ref();
-    let decided = decisions::decide_for(face, http, &mut request, identity, Some(&accepts))?;
+    let decided = decisions::decide_for(app, http, &mut request, identity, Some(&accepts))?;
     let shown = decided.map_or(Err(NoFill::Overloaded.as_str()), |decided| {
-        let mut shown = response::map_slots(face, &decided, |at, slot| {
+        let mut shown = response::map_slots(app, &decided, |at, slot| {
             let key = &*decided.page.slots[at].key;
             let (fill, _) = slot.map_err(|reason| rejections.reason(key, reason))?;
             let kind = kind(fill.tier);
-            let document = reply::Reply::of(fill, place, kind, &face.server.public_url);
+            let document = reply::Reply::of(fill, place, kind, &app.server.public_url);
             serde_json::to_string(&document).map_err(|_| "internal")
         });
         shown.pop().unwrap_or(Err(NoFill::UnknownPlacement.as_str()))
@@ -127,10 +127,10 @@ fn decide(face: &Face, http: &HttpRequest, call: Request) -> Result<HttpResponse
 }
 
 /// The key of `Authorization: Token …`, as EthicalAds servers send it, or of `Bearer …`.
-fn identity(face: &Face, http: &HttpRequest) -> Result<Option<Identity>, ApiError> {
+fn identity(app: &AppState, http: &HttpRequest) -> Result<Option<Identity>, ApiError> {
     match caller::header(http, "authorization").and_then(|text| text.strip_prefix("Token ")) {
-        Some(key) => caller::known(face, key).map(Some),
-        None => caller::identity(face, http),
+        Some(key) => caller::known(app, key).map(Some),
+        None => caller::identity(app, http),
     }
 }
 

@@ -3,7 +3,7 @@
 pub mod reply;
 pub mod request;
 
-use crate::adapters::Dialect;
+use crate::adapters::Protocol;
 use crate::adapters::kevel::reply::Decision;
 use crate::adapters::kevel::reply::Response;
 use crate::adapters::kevel::request::Request;
@@ -14,7 +14,7 @@ use crate::adapters::response::Rejections;
 use crate::config::keys::Identity;
 use crate::config::keys::Role;
 use crate::domain::event::NoFill;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::blocking;
 use crate::http::body;
 use crate::http::caller;
@@ -40,59 +40,59 @@ const KEY_HEADERS: [&str; 2] = ["x-adzerk-apikey", "x-kevel-apikey"];
 
 /// `POST /api/v2`.
 pub async fn create(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    require_enabled(&face, Dialect::Kevel)?;
-    let limit = face.server.settings().request.body_bytes;
-    let bytes = body::read(payload, limit, face.body_timeout).await?;
+    require_enabled(&app, Protocol::Kevel)?;
+    let limit = app.server.settings().request.body_bytes;
+    let bytes = body::read(payload, limit, app.body_timeout).await?;
     let began = Instant::now();
-    let response = handle(&face, &http, &bytes).await;
-    record_call(&face, Dialect::Kevel, began, response)
+    let response = handle(&app, &http, &bytes).await;
+    record_call(&app, Protocol::Kevel, began, response)
 }
 
 async fn handle(
-    face: &Data<Face>,
+    app: &Data<AppState>,
     http: &HttpRequest,
     bytes: &[u8],
 ) -> Result<HttpResponse, ApiError> {
-    let explain = wants_explanation(face, http)?;
+    let explain = wants_explanation(app, http)?;
     let (call, ignored) = body::foreign_json::<Request>(bytes)?;
     let rejections = Rejections::default();
-    let decided = decide(face, http, &call, &rejections)?;
+    let decided = decide(app, http, &call, &rejections)?;
     let explanation = match &decided {
-        Some(decided) if explain => Some(trace(face, decided).await?),
+        Some(decided) if explain => Some(trace(app, decided).await?),
         _ => None,
     };
     let call = (&call, &rejections);
-    Ok(respond(face, call, decided.as_ref(), &ignored, explanation))
+    Ok(respond(app, call, decided.as_ref(), &ignored, explanation))
 }
 
 fn decide(
-    face: &Face,
+    app: &AppState,
     http: &HttpRequest,
     call: &Request,
     rejections: &Rejections,
 ) -> Result<Option<Decided>, ApiError> {
-    let identity = identity(face, http)?;
-    let settings = face.server.settings();
-    let mut request = call.decision_request(&settings.adapters, &face.server.live())?;
+    let identity = identity(app, http)?;
+    let settings = app.server.settings();
+    let mut request = call.decision_request(&settings.adapters, &app.server.live())?;
     let accepts = |decided: &Decided, div: &str, win: &Win| {
         let accepted = call.accepts(decided.live.snapshot(), div, win);
         rejections.record(div, accepted.map_err(|not_taken| ("not_wanted", not_taken)))
     };
-    decisions::decide_for(face, http, &mut request, identity.as_ref(), Some(&accepts))
+    decisions::decide_for(app, http, &mut request, identity.as_ref(), Some(&accepts))
 }
 
 fn respond(
-    face: &Face,
+    app: &AppState,
     (call, rejections): (&Request, &Rejections),
     decided: Option<&Decided>,
     ignored: &[String],
     explain: Option<Explanation>,
 ) -> HttpResponse {
-    let settings = face.server.settings();
+    let settings = app.server.settings();
     let mut reasons: Vec<&'static str> = Vec::new();
     let mut reply = Response::empty(call.divs(), explain);
     let Some(decided) = decided else {
@@ -100,12 +100,12 @@ fn respond(
             .insert_header((response::NO_FILL_HEADER, NoFill::Overloaded.as_str()))
             .json(reply);
     };
-    let slots = response::map_slots(face, decided, |at, slot| {
+    let slots = response::map_slots(app, decided, |at, slot| {
         let key = &*decided.page.slots[at].key;
         let placement = call.placement(key);
         let shown = slot.map_err(|reason| rejections.reason(key, reason)).and_then(|(fill, _)| {
             let decision =
-                Decision::of(fill, placement, &settings.adapters, &face.server.public_url);
+                Decision::of(fill, placement, &settings.adapters, &app.server.public_url);
             serde_json::to_value(&decision).map_err(|_| "internal")
         });
         let as_list = placement.is_some_and(request::Placement::returns_list);
@@ -124,15 +124,15 @@ fn respond(
     answer.json(reply)
 }
 
-fn identity(face: &Face, http: &HttpRequest) -> Result<Option<Identity>, ApiError> {
+fn identity(app: &AppState, http: &HttpRequest) -> Result<Option<Identity>, ApiError> {
     match KEY_HEADERS.into_iter().find_map(|name| caller::header(http, name)) {
-        Some(key) => caller::known(face, key).map(Some),
-        None => caller::identity(face, http),
+        Some(key) => caller::known(app, key).map(Some),
+        None => caller::identity(app, http),
     }
 }
 
 /// Whether the trace is requested. Fails unless the key is an operator's.
-fn wants_explanation(face: &Face, http: &HttpRequest) -> Result<bool, ApiError> {
+fn wants_explanation(app: &AppState, http: &HttpRequest) -> Result<bool, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct ApiKey {
@@ -140,14 +140,14 @@ fn wants_explanation(face: &Face, http: &HttpRequest) -> Result<bool, ApiError> 
     }
     let Some(text) = caller::header(http, EXPLAIN_HEADER) else { return Ok(false) };
     let key = serde_json::from_str::<ApiKey>(text).map(|header| header.api_key);
-    let identity = caller::known(face, key.as_deref().unwrap_or(text))?;
+    let identity = caller::known(app, key.as_deref().unwrap_or(text))?;
     if identity.role == Role::Operator {
         return Ok(true);
     }
     Err(ApiError::forbidden("`X-Adzerk-Explain` requires an operator key"))
 }
 
-async fn trace(face: &Data<Face>, decided: &Decided) -> Result<Explanation, ApiError> {
-    let (server, id) = (face.server.clone(), decided.request);
+async fn trace(app: &Data<AppState>, decided: &Decided) -> Result<Explanation, ApiError> {
+    let (server, id) = (app.server.clone(), decided.request);
     blocking(move || server.explain(id, &Reader::Operator, None)).await
 }

@@ -6,7 +6,7 @@ pub mod no_bid_reason;
 pub mod reply;
 pub mod request;
 
-use crate::adapters::Dialect;
+use crate::adapters::Protocol;
 use crate::adapters::openrtb::bid::Auction;
 use crate::adapters::openrtb::native::NativeRequest;
 use crate::adapters::openrtb::no_bid_reason::NoBidReason;
@@ -19,7 +19,7 @@ use crate::adapters::require_enabled;
 use crate::adapters::response;
 use crate::adapters::response::Rejections;
 use crate::domain::event::NoFill;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::body;
 use crate::http::caller;
 use crate::http::problem::ApiError;
@@ -39,34 +39,34 @@ const VERSION: (&str, &str) = ("x-openrtb-version", "2.6");
 
 /// `POST /openrtb2/2.6/bids`.
 pub async fn create(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    require_enabled(&face, Dialect::OpenRtb)?;
-    let limit = face.server.settings().request.body_bytes;
+    require_enabled(&app, Protocol::OpenRtb)?;
+    let limit = app.server.settings().request.body_bytes;
     let arrived = Instant::now();
-    let bytes = body::read(payload, limit, face.body_timeout).await?;
+    let bytes = body::read(payload, limit, app.body_timeout).await?;
     let began = Instant::now();
-    let answer = bids(&face, &http, &bytes, began - arrived);
-    record_call(&face, Dialect::OpenRtb, began, answer)
+    let answer = bids(&app, &http, &bytes, began - arrived);
+    record_call(&app, Protocol::OpenRtb, began, answer)
 }
 
 fn bids(
-    face: &Face,
+    app: &AppState,
     http: &HttpRequest,
     bytes: &[u8],
     waited: Duration,
 ) -> Result<HttpResponse, ApiError> {
-    let identity = caller::identity(face, http)?;
+    let identity = caller::identity(app, http)?;
     let (bid_request, ignored) = body::foreign_json::<BidRequest>(bytes)?;
     let mut slots: Vec<(&Imp, NativeRequest)> = bid_request.native_slots();
     if slots.is_empty() || bid_request.site.is_none() {
         let why = "a site and a native imp with assets are required";
         return Ok(invalid_request(&bid_request.id, NoBidCode::InvalidRequest, why, &ignored));
     }
-    let settings = face.server.settings();
-    let live = face.server.live();
+    let settings = app.server.settings();
+    let live = app.server.live();
     slots.retain(|(imp, _)| !imp.is_private());
     let mut request = bid_request.decision_request(&settings.adapters, &live, &slots);
     if live.publisher(&request.publisher).is_none() {
@@ -88,7 +88,7 @@ fn bids(
     if bid_request.dsa().is_some_and(|dsa| dsa.is_unsatisfiable()) {
         return Ok(no_bid(&[NoBidReason::Disclosure.as_str()], &ignored));
     }
-    let mut auction = Auction::of(&bid_request, &settings, &face.server.public_url);
+    let mut auction = Auction::of(&bid_request, &settings, &app.server.public_url);
     let rejections = Rejections::default();
     let accepts = |decided: &Decided, key: &str, win: &Win| {
         let slot = slots.iter().find(|(imp, _)| imp.id == key);
@@ -97,12 +97,12 @@ fn bids(
         rejections.record(key, answer.map_err(|why| (why.as_str(), why.rejects())))
     };
     let identity = identity.as_ref();
-    let decided = decisions::decide_for(face, http, &mut request, identity, Some(&accepts))?;
+    let decided = decisions::decide_for(app, http, &mut request, identity, Some(&accepts))?;
     let Some(decided) = decided else {
         return Ok(no_bid(&[NoFill::Overloaded.as_str()], &ignored));
     };
     let mut reasons = Vec::new();
-    response::map_slots(face, &decided, |at, slot| {
+    response::map_slots(app, &decided, |at, slot| {
         let key = &*decided.page.slots[at].key;
         let Some((imp, markup)) = slots.iter().find(|(imp, _)| imp.id == key) else { return };
         let placed =

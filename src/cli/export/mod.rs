@@ -11,9 +11,9 @@ use crate::cli::output::Output;
 use crate::domain::event::Verdict;
 use crate::ledger::Applied;
 use crate::ledger::Judged;
+use crate::ledger::cluster;
 use crate::ledger::history;
 use crate::ledger::history::Since;
-use crate::ledger::shared;
 use crate::store::Client;
 use crate::store::address::EMBEDDED;
 use anyhow::Context;
@@ -79,7 +79,7 @@ impl Export {
             }
             Some(config) => {
                 let client = Client::new(config);
-                shared::replay(&client, Since::First, &mut each).await?;
+                cluster::replay(&client, Since::First, &mut each).await?;
             }
         }
         let mut still_pending: Vec<&Judged> = pending.values().collect();

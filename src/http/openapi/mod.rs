@@ -1,10 +1,10 @@
 //! The OpenAPI 3.1 document, built from the operation tables. Schemas are generated from the wire
 //! types, so that they cannot differ from what the server reads and writes.
 
+mod adapters;
 mod admin;
 mod credits;
 mod decide;
-mod dialects;
 mod documents;
 mod example;
 mod explain;
@@ -35,7 +35,7 @@ const TAGS: [(&str, &str); 7] = [
     ("events", "Event reports from browsers, and click redirects."),
     ("ask", "Explanations and events of decisions; limits and the data map."),
     ("report", "Reports on impressions, clicks and spend."),
-    ("dialects", "Adapters for other protocols, each enabled under `[adapters]`."),
+    ("adapters", "Adapters for other protocols, each enabled under `[adapters]`."),
     ("pages", "HTML pages and browser files."),
     (
         "operations",
@@ -77,7 +77,7 @@ fn build() -> Value {
         explain::operations(&mut schemas),
         report::operations(&mut schemas),
         pages::operations(&mut schemas),
-        dialects::operations(),
+        adapters::operations(),
         operations::operations(&mut schemas),
         admin::operations(&mut schemas),
     ];

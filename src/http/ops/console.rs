@@ -3,7 +3,7 @@
 
 use crate::catalog::schema;
 use crate::catalog::schema::Kind;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::public::pages;
 use crate::web::pages::Link;
 use crate::web::pages::console;
@@ -12,9 +12,9 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 /// `GET /console`.
-pub async fn console(face: Data<Face>) -> HttpResponse {
+pub async fn console(app: Data<AppState>) -> HttpResponse {
     let schema = schema::of(Kind::Weights);
-    let links = [Link::new("API", format!("{}/docs", face.server.public_url))];
+    let links = [Link::new("API", format!("{}/docs", app.server.public_url))];
     pages::html(console::console(&ConsoleView {
         version: env!("CARGO_PKG_VERSION"),
         weights: &schema,

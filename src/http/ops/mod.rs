@@ -4,7 +4,7 @@ pub mod admin;
 pub mod console;
 pub mod probes;
 
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::extract;
 use crate::http::guard;
 use crate::http::public;
@@ -38,9 +38,9 @@ pub fn table() -> Vec<At> {
 }
 
 /// Registers the routes of [`table`] with their middleware.
-pub fn routes(face: Data<Face>) -> impl FnOnce(&mut ServiceConfig) {
+pub fn routes(app: Data<AppState>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
-        config.app_data(face).configure(extract::settings);
+        config.app_data(app).configure(extract::settings);
         let scope = web::scope("")
             .wrap(from_fn(guard::guard))
             .wrap(public::security_headers("same-origin"));

@@ -1,6 +1,6 @@
 //! Liveness, readiness, version and metrics.
 
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::public::explain;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -16,8 +16,8 @@ pub async fn live() -> HttpResponse {
 }
 
 /// `GET /readyz`: 503 with the reason while requests should go to other instances.
-pub async fn ready(face: Data<Face>) -> HttpResponse {
-    match face.not_ready_reason() {
+pub async fn ready(app: Data<AppState>) -> HttpResponse {
+    match app.not_ready_reason() {
         None => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         Some(reason) => {
             let text = format!("not ready: {reason}\n");
@@ -46,13 +46,13 @@ pub struct Version<'a> {
 }
 
 /// `GET /version`.
-pub async fn version(face: Data<Face>) -> HttpResponse {
-    let live = face.server.live();
+pub async fn version(app: Data<AppState>) -> HttpResponse {
+    let live = app.server.live();
     let snapshot = live.snapshot();
     explain::json(&Version {
         version: env!("CARGO_PKG_VERSION"),
-        incarnation: format!("{:016x}", face.server.incarnation),
-        public_url: &face.server.public_url,
+        incarnation: format!("{:016x}", app.server.incarnation),
+        public_url: &app.server.public_url,
         inventory: &snapshot.inventory_hash,
         weights: &snapshot.weights_hash,
         labels: &snapshot.labels_hash,
@@ -61,7 +61,7 @@ pub async fn version(face: Data<Face>) -> HttpResponse {
 }
 
 /// `GET /metrics`: Prometheus text.
-pub async fn metrics(face: Data<Face>) -> HttpResponse {
-    let text = face.server.scrape();
+pub async fn metrics(app: Data<AppState>) -> HttpResponse {
+    let text = app.server.scrape();
     HttpResponse::Ok().content_type(METRICS_CONTENT_TYPE).body(text)
 }

@@ -5,7 +5,7 @@ use crate::config::keys::Role;
 use crate::domain::event::NoFill;
 use crate::domain::party::Publisher;
 use crate::domain::region::Country;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::blocking;
 use crate::http::body;
 use crate::http::caller;
@@ -21,7 +21,7 @@ use crate::http::public::reply::SnapshotReply;
 use crate::http::public::request;
 use crate::http::public::request::DecisionRequest;
 use crate::http::public::request::Render;
-use crate::selection::resolve::Sightings;
+use crate::selection::resolve::RegionSignals;
 use crate::server::decide::Call;
 use crate::server::decide::Decided;
 use crate::server::decide::Takes;
@@ -37,49 +37,49 @@ use std::time::Instant;
 
 /// `POST /v1/decisions`.
 pub async fn create(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let limit = face.server.settings().request.body_bytes;
-    let bytes = body::read(payload, limit, face.body_timeout).await?;
+    let limit = app.server.settings().request.body_bytes;
+    let bytes = body::read(payload, limit, app.body_timeout).await?;
     let began = Instant::now();
     let (request, ignored) = body::json::<DecisionRequest>(&bytes)?;
-    let response = handle(&face, &http, request, ignored).await;
-    face.server.metrics.decided_in(began.elapsed());
+    let response = handle(&app, &http, request, ignored).await;
+    app.server.metrics.decided_in(began.elapsed());
     response
 }
 
 /// `GET /v1/decisions`.
 pub async fn from_parameters(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
     let (request, ignored) = request::from_query(http.query_string())?;
-    let response = handle(&face, &http, request, ignored).await;
-    face.server.metrics.decided_in(began.elapsed());
+    let response = handle(&app, &http, request, ignored).await;
+    app.server.metrics.decided_in(began.elapsed());
     response
 }
 
 async fn handle(
-    face: &Data<Face>,
+    app: &Data<AppState>,
     http: &HttpRequest,
     mut request: DecisionRequest,
     ignored: Vec<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let identity = caller::identity(face, http)?;
+    let identity = caller::identity(app, http)?;
     let is_operator = identity.as_ref().is_some_and(|own| own.role == Role::Operator);
     if (request.explain || request.force_creative.is_some()) && !is_operator {
         let field = if request.explain { "explain" } else { "force_creative" };
         return Err(ApiError::forbidden(format!("`{field}` requires an operator key")));
     }
-    let mut warnings = request::apply_limits(&mut request, &face.server.settings().request)?;
+    let mut warnings = request::apply_limits(&mut request, &app.server.settings().request)?;
     warnings.extend(ignored.into_iter().map(|path| format!("{path}: unknown field, ignored")));
-    let decided = decide_request(face, http, &request, (identity.as_ref(), None), &mut warnings)?;
-    let Some(decided) = decided else { return Ok(overloaded(face, &request)) };
+    let decided = decide_request(app, http, &request, (identity.as_ref(), None), &mut warnings)?;
+    let Some(decided) = decided else { return Ok(overloaded(app, &request)) };
     let explanation = if request.explain {
-        let server = face.server.clone();
+        let server = app.server.clone();
         let decided = decided.request;
         let reader = crate::server::explain::Reader::Operator;
         let explain = move || server.explain(decided, &reader, None);
@@ -88,25 +88,25 @@ async fn handle(
         None
     };
     let html = request.render == Render::Html;
-    Ok(respond(face, &decided, warnings, html, explanation))
+    Ok(respond(app, &decided, warnings, html, explanation))
 }
 
 /// Decides and passes the first placement's unit to `show`, for responses that are not JSON.
 pub fn with_first<T>(
-    face: &Face,
+    app: &AppState,
     http: &HttpRequest,
     mut request: DecisionRequest,
     show: impl FnOnce(Option<&reply::Fill<'_>>) -> T,
 ) -> Result<T, ApiError> {
-    let identity = caller::identity(face, http)?;
-    let Some(decided) = decide(face, http, &mut request, identity.as_ref())? else {
+    let identity = caller::identity(app, http)?;
+    let Some(decided) = decide(app, http, &mut request, identity.as_ref())? else {
         return Ok(show(None));
     };
     let units = filling::units(&decided);
     let filled = decided.slots.first().and_then(|slot| slot.result.as_ref().ok());
     match (filled, units.first()) {
         (Some(filled), Some(Some(unit))) => {
-            Ok(show(Some(&filling::fill(&face.server, &decided, 0, filled, unit))))
+            Ok(show(Some(&filling::fill(&app.server, &decided, 0, filled, unit))))
         }
         _ => Ok(show(None)),
     }
@@ -115,40 +115,40 @@ pub fn with_first<T>(
 /// Truncates a request to its limits and decides it, for responses without room for warnings; `None`
 /// if the flood guard sheds this caller.
 pub fn decide(
-    face: &Face,
+    app: &AppState,
     http: &HttpRequest,
     request: &mut DecisionRequest,
     identity: Option<&Identity>,
 ) -> Result<Option<Decided>, ApiError> {
-    decide_for(face, http, request, identity, None)
+    decide_for(app, http, request, identity, None)
 }
 
 /// The same for a caller with rules of its own about which units it accepts.
 pub fn decide_for(
-    face: &Face,
+    app: &AppState,
     http: &HttpRequest,
     request: &mut DecisionRequest,
     identity: Option<&Identity>,
     takes: Option<&Takes<'_>>,
 ) -> Result<Option<Decided>, ApiError> {
-    let mut warnings = request::apply_limits(request, &face.server.settings().request)?;
-    decide_request(face, http, request, (identity, takes), &mut warnings)
+    let mut warnings = request::apply_limits(request, &app.server.settings().request)?;
+    decide_request(app, http, request, (identity, takes), &mut warnings)
 }
 
 /// Decides; `None` if the flood guard sheds this caller.
 fn decide_request(
-    face: &Face,
+    app: &AppState,
     http: &HttpRequest,
     request: &DecisionRequest,
     (identity, takes): (Option<&Identity>, Option<&Takes<'_>>),
     warnings: &mut Vec<String>,
 ) -> Result<Option<Decided>, ApiError> {
-    let server = &face.server;
+    let server = &app.server;
     let own = |own: &Identity| own.role == Role::Publisher && own.owner == request.publisher;
     let trusted = identity.is_some_and(own);
-    let seen = Caller::read(face, http, trusted);
+    let seen = Caller::read(app, http, trusted);
     let now_ms = server.clock.now_ms();
-    if !trusted && !face.is_trusted_peer(http) && !server.flood.admits(seen.address, now_ms) {
+    if !trusted && !app.is_trusted_peer(http) && !server.flood.admits(seen.address, now_ms) {
         server.metrics.limited("flood");
         let shed = |_| server.metrics.unfilled(NoFill::Overloaded, request.test);
         request.placements.iter().for_each(shed);
@@ -164,12 +164,12 @@ fn decide_request(
     });
     let live = server.live();
     let publisher = live.publisher(&request.publisher);
-    let class = publisher.map(|publisher| CallClass::of(face, publisher, &seen, trusted));
+    let class = publisher.map(|publisher| CallClass::of(app, publisher, &seen, trusted));
     let CallClass { test, idle } = class.unwrap_or_default();
     let call = Call {
         publisher: &request.publisher,
         page: &request.page,
-        seen: Sightings { observed: seen.country, declared },
+        seen: RegionSignals { observed: seen.country, declared },
         slots: &request.placements,
         test: request.test || test,
         idle,
@@ -191,7 +191,7 @@ struct CallClass {
 }
 
 impl CallClass {
-    fn of(face: &Face, publisher: &Publisher, seen: &Caller<'_>, trusted: bool) -> CallClass {
+    fn of(app: &AppState, publisher: &Publisher, seen: &Caller<'_>, trusted: bool) -> CallClass {
         if trusted {
             return CallClass::default();
         }
@@ -205,10 +205,10 @@ impl CallClass {
         let site = AllowedOrigins {
             origins: &publisher.origins,
             staging_origins: &publisher.staging_origins,
-            own: Some(&face.own_origin),
+            own: Some(&app.own_origin),
         };
         CallClass {
-            test: is_staging || (!face.local && origin.is_some_and(is_loopback)),
+            test: is_staging || (!app.local && origin.is_some_and(is_loopback)),
             idle: signals.is_bot() || signals.is_prefetch() || signals.is_foreign_origin(&site),
         }
     }
@@ -224,13 +224,13 @@ fn is_loopback(origin: &str) -> bool {
 }
 
 fn respond(
-    face: &Face,
+    app: &AppState,
     decided: &Decided,
     warnings: Vec<String>,
     html: bool,
     explanation: Option<crate::server::explain::Explanation>,
 ) -> HttpResponse {
-    let server = &face.server;
+    let server = &app.server;
     let units = filling::units(decided);
     let snapshot = decided.live.snapshot();
     let age_ms = server.snapshot_age_ms(decided.at_ms);
@@ -269,8 +269,8 @@ fn respond(
 }
 
 /// The response when load is shed, in the usual format. Nothing was decided or logged.
-fn overloaded(face: &Face, request: &DecisionRequest) -> HttpResponse {
-    let server = &face.server;
+fn overloaded(app: &AppState, request: &DecisionRequest) -> HttpResponse {
+    let server = &app.server;
     let live = server.live();
     let snapshot = live.snapshot();
     let age_ms = server.snapshot_age_ms(server.clock.now_ms());

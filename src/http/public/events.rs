@@ -1,6 +1,6 @@
 //! `/e/{token}` and `/c/{token}`: event reports and click redirects.
 
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::caller::Caller;
 use crate::http::problem::ApiError;
 use crate::server::record::Click;
@@ -28,15 +28,15 @@ const CLICK_RECORD_TIMEOUT: Duration = Duration::from_millis(20);
 /// `GET` and `POST /e/{token}`: 204 whether or not the token is valid; 503 only if events cannot be
 /// recorded.
 pub async fn record(
-    face: Data<Face>,
+    app: Data<AppState>,
     request: HttpRequest,
     token: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
-    let context = Caller::read(&face, &request, false).event_context();
+    let context = Caller::read(&app, &request, false).event_context();
     let text = if token.len() <= TOKEN_CHARS { token.as_str() } else { "" };
-    let recorded = face.server.record(text, &context).await;
-    face.server.metrics.observe_event_ack(began.elapsed());
+    let recorded = app.server.record(text, &context).await;
+    app.server.metrics.observe_event_ack(began.elapsed());
     let mut answer = HttpResponse::NoContent();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     match recorded {
@@ -48,15 +48,15 @@ pub async fn record(
 
 /// `GET /c/{token}`: 302 to the stored landing page, 404 for an invalid token.
 pub async fn redirect(
-    face: Data<Face>,
+    app: Data<AppState>,
     request: HttpRequest,
     token: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
-    let context = Caller::read(&face, &request, false).event_context();
+    let context = Caller::read(&app, &request, false).event_context();
     let text = if token.len() <= TOKEN_CHARS { token.as_str() } else { "" };
-    let click = face.server.click(text, &context, CLICK_RECORD_TIMEOUT).await;
-    face.server.metrics.observe_event_ack(began.elapsed());
+    let click = app.server.click(text, &context, CLICK_RECORD_TIMEOUT).await;
+    app.server.metrics.observe_event_ack(began.elapsed());
     match click {
         Click::NotFound => Err(ApiError::missing("not_found", "the click token is invalid")),
         Click::Redirect { to, recorded } => {

@@ -5,7 +5,7 @@ use crate::config::keys::Role;
 use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
 use crate::domain::event::Verdict;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::blocking;
 use crate::http::caller;
 use crate::http::problem::ApiError;
@@ -66,28 +66,27 @@ pub struct ExplainQuery {
 
 /// `GET /v1/decisions/{id}/explain`.
 pub async fn explain(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     id: Path<String>,
     query: Query<ExplainQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let identity = caller::identity(&face, &http)?.ok_or_else(|| {
+    let identity = caller::identity(&app, &http)?.ok_or_else(|| {
         ApiError::unauthorized("an operator, advertiser or publisher key is required")
     })?;
-    let explanation =
-        explanation(&face, &id, reader_of(&identity), query.into_inner().want).await?;
+    let explanation = explanation(&app, &id, reader_of(&identity), query.into_inner().want).await?;
     Ok(json(&explanation))
 }
 
 /// The explanation of a decision, redacted for one reader.
 pub async fn explanation(
-    face: &Data<Face>,
+    app: &Data<AppState>,
     id: &str,
     reader: Reader,
     want: Option<String>,
 ) -> Result<Explanation, ApiError> {
     let is_operator = matches!(reader, Reader::Operator);
-    let recomputed = recompute(face, decision_id(id)?, is_operator).await?;
+    let recomputed = recompute(app, decision_id(id)?, is_operator).await?;
     blocking(move || recomputed.explained(&reader, want.as_deref()).map_err(ApiError::from)).await
 }
 
@@ -98,12 +97,12 @@ pub async fn explanation(
 /// 404 if no instance has the record or the one that has it does not respond, 503 if the other
 /// instances cannot be asked now.
 pub async fn recompute(
-    face: &Data<Face>,
+    app: &Data<AppState>,
     decision: u128,
     is_operator: bool,
 ) -> Result<Again, ApiError> {
     let id = uuid::Uuid::from_u128(decision);
-    face.server.again_anywhere(decision).await.map_err(|error| match error {
+    app.server.again_anywhere(decision).await.map_err(|error| match error {
         AnywhereError::Explain(error) => error.into(),
         AnywhereError::Store(error) => {
             tracing::warn!(
@@ -169,16 +168,16 @@ pub struct EventsReply {
 
 /// `GET /v1/decisions/{id}/events`: requires a publisher or operator key.
 pub async fn events(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let identity = caller::identity(&face, &http)?
+    let identity = caller::identity(&app, &http)?
         .ok_or_else(|| ApiError::unauthorized("a publisher or operator key is required"))?;
     if identity.role == Role::Advertiser {
         return Err(ApiError::forbidden("a publisher or operator key is required"));
     }
-    let (server, decision) = (face.server.clone(), decision_id(&id)?);
+    let (server, decision) = (app.server.clone(), decision_id(&id)?);
     let own = (identity.role == Role::Publisher).then_some(identity.owner);
     let decisions = BTreeSet::from([decision]);
     let found = blocking(move || {

@@ -1,7 +1,7 @@
 //! `/embed/images/…`: logos and creative images by content hash, cached permanently.
 
 use crate::domain::image;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::blocking;
 use crate::http::problem::ApiError;
 use actix_web::HttpRequest;
@@ -19,13 +19,13 @@ const IMAGE_POLICY: &str = "default-src 'none'";
 /// `GET /embed/images/{file}`: serves images that the inventory refers to, or did until recently; other
 /// stored images are 404.
 pub async fn file(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let missing = || ApiError::missing("not_found", "no such image");
     let (hash, format) = image::named(&path).ok_or_else(missing)?;
-    let shown = face.server.image(hash).filter(|shown| shown.address.format == format);
+    let shown = app.server.image(hash).filter(|shown| shown.address.format == format);
     let shown = shown.ok_or_else(missing)?;
     let tag = format!("\"{}\"", shown.address.digits());
     let not_modified =
@@ -38,7 +38,7 @@ pub async fn file(
     if not_modified {
         return Ok(answer.finish());
     }
-    let server = face.server.clone();
+    let server = app.server.clone();
     let read = blocking(move || Ok::<_, ApiError>(shown.bytes(server.catalog.images())));
     let bytes = read.await?.ok_or_else(missing)?;
     Ok(answer.content_type(format.content_type()).body(bytes))

@@ -4,7 +4,7 @@ use crate::config::settings::Quota;
 use crate::config::settings::RequestLimits;
 use crate::config::settings::SnapshotSettings;
 use crate::config::settings::Windows;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::public::events;
 use crate::http::public::explain;
 use crate::traffic::rules::RULES;
@@ -100,8 +100,8 @@ pub struct VisitorQuotas<'a> {
 }
 
 /// `GET /v1/limits`.
-pub async fn limits(face: Data<Face>) -> HttpResponse {
-    let settings = face.server.settings();
+pub async fn limits(app: Data<AppState>) -> HttpResponse {
+    let settings = app.server.settings();
     let RequestLimits { topics, entities, keywords, characters, placements, body_bytes } =
         settings.request;
     explain::json(&LimitsReply {
@@ -178,8 +178,8 @@ pub struct Retention {
 }
 
 /// `GET /v1/privacy`: the data map.
-pub async fn privacy(face: Data<Face>) -> HttpResponse {
-    let days = face.server.settings().decision_log.days;
+pub async fn privacy(app: Data<AppState>) -> HttpResponse {
+    let days = app.server.settings().decision_log.days;
     let used = |what, why, kept: String| DataUse { what, why, kept };
     explain::json(&PrivacyReply {
         identifiers_of_persons: "none is asked for, set or read; no cookie, no storage",

@@ -16,7 +16,7 @@ pub mod reports;
 pub mod request;
 pub mod unit_page;
 
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::extract;
 use crate::http::guard;
 use crate::http::ops::admin::pauses;
@@ -68,9 +68,9 @@ pub fn table() -> Vec<At> {
 
 /// Registers the routes of [`table`] and the `additional` ones of the protocol adapters, with their
 /// middleware.
-pub fn routes(face: Data<Face>, additional: Vec<At>) -> impl FnOnce(&mut ServiceConfig) {
+pub fn routes(app: Data<AppState>, additional: Vec<At>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
-        config.app_data(face).configure(extract::settings);
+        config.app_data(app).configure(extract::settings);
         let scope = web::scope("")
             .wrap(from_fn(guard::guard))
             .wrap(from_fn(cors::open))

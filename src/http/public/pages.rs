@@ -1,7 +1,7 @@
 //! HTML pages: start, demo, "why this", API reference, guides.
 
 use crate::domain::region::Regions;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::openapi;
 use crate::http::problem::ApiError;
 use crate::http::public::explain;
@@ -46,7 +46,7 @@ pub fn html(text: String) -> HttpResponse {
 }
 
 /// The error page, shown instead of problem details.
-pub fn error_page(face: &Face, error: &ApiError) -> HttpResponse {
+pub fn error_page(app: &AppState, error: &ApiError) -> HttpResponse {
     let status = error.status_code();
     let help = match status {
         StatusCode::UNAUTHORIZED => {
@@ -59,7 +59,7 @@ pub fn error_page(face: &Face, error: &ApiError) -> HttpResponse {
         title: status.canonical_reason().unwrap_or("Error"),
         detail: &error.to_string(),
         help,
-        links: &menu(face),
+        links: &menu(app),
     }));
     *page.status_mut() = status;
     if status == StatusCode::UNAUTHORIZED {
@@ -69,9 +69,9 @@ pub fn error_page(face: &Face, error: &ApiError) -> HttpResponse {
 }
 
 /// The menu; a local trial has the demo, too.
-pub fn menu(face: &Face) -> Vec<Link> {
+pub fn menu(app: &AppState) -> Vec<Link> {
     let mut links = vec![Link::new("start", "/")];
-    if face.local {
+    if app.local {
         links.push(Link::new("demo", "/demo"));
     }
     links.extend(guide::menu());
@@ -80,7 +80,7 @@ pub fn menu(face: &Face) -> Vec<Link> {
 }
 
 /// `GET /`.
-pub async fn start(face: Data<Face>) -> HttpResponse {
+pub async fn start(app: Data<AppState>) -> HttpResponse {
     let mut here = vec![
         Link::new("API reference", "/docs").noted("all endpoints, available offline"),
         Link::new("OpenAPI document", "/openapi.json").noted("machine-readable API description"),
@@ -90,10 +90,10 @@ pub async fn start(face: Data<Face>) -> HttpResponse {
             .noted("which data is used and stored, and which never is"),
     ];
     let mut groups = Vec::new();
-    if face.local {
+    if app.local {
         here.insert(0, Link::new("Demo page", "/demo").noted("an article with a unit at its end"));
         {
-            let ops = face.ops;
+            let ops = app.ops;
             let at = |path: &str| format!("http://{ops}{path}");
             groups.push((
                 "Operations".to_owned(),
@@ -106,16 +106,16 @@ pub async fn start(face: Data<Face>) -> HttpResponse {
     }
     groups.insert(0, ("This server".to_owned(), here));
     groups.insert(1, ("Guides".to_owned(), guide::links().collect()));
-    let links = menu(&face);
+    let links = menu(&app);
     html(index::index(&IndexView { version: env!("CARGO_PKG_VERSION"), groups, links: &links }))
 }
 
 /// `GET /demo`: only in a local trial.
-pub async fn demo(face: Data<Face>, query: Query<DemoQuery>) -> Result<HttpResponse, ApiError> {
-    if !face.local {
+pub async fn demo(app: Data<AppState>, query: Query<DemoQuery>) -> Result<HttpResponse, ApiError> {
+    if !app.local {
         return Err(ApiError::no_route());
     }
-    let live = face.server.live();
+    let live = app.server.live();
     let snapshot = live.snapshot();
     let is_demo = |publisher: &&crate::domain::party::Publisher| publisher.id.as_str() == DEMO.0;
     let publishers = &snapshot.inventory.publishers;
@@ -132,9 +132,9 @@ pub async fn demo(face: Data<Face>, query: Query<DemoQuery>) -> Result<HttpRespo
     let countries = Regions::default();
     let named =
         |country: crate::domain::region::Country| (country.to_string(), country.name().to_owned());
-    let links = menu(&face);
+    let links = menu(&app);
     Ok(html(demo::demo(&DemoView {
-        base_url: &face.server.public_url,
+        base_url: &app.server.public_url,
         publisher: publisher.id.as_str(),
         placement,
         region: "eu",
@@ -148,18 +148,18 @@ pub async fn demo(face: Data<Face>, query: Query<DemoQuery>) -> Result<HttpRespo
 }
 
 /// `GET /demo/explain/{id}`: the operator's trace without a key; only in a local trial.
-pub async fn demo_explain(face: Data<Face>, id: Path<String>) -> Result<HttpResponse, ApiError> {
-    if !face.local {
+pub async fn demo_explain(app: Data<AppState>, id: Path<String>) -> Result<HttpResponse, ApiError> {
+    if !app.local {
         return Err(ApiError::no_route());
     }
-    let explanation = explain::explanation(&face, &id, Reader::Operator, None).await?;
+    let explanation = explain::explanation(&app, &id, Reader::Operator, None).await?;
     Ok(explain::json(&explanation))
 }
 
 /// `GET /w/{decision}`: the "why this" page for readers.
-pub async fn why_page(face: Data<Face>, id: Path<String>) -> Result<HttpResponse, ApiError> {
+pub async fn why_page(app: Data<AppState>, id: Path<String>) -> Result<HttpResponse, ApiError> {
     let decision = explain::decision_id(&id)?;
-    let recomputed = explain::recompute(&face, decision, false).await?;
+    let recomputed = explain::recompute(&app, decision, false).await?;
     let slot = crate::decision_log::reader::slot_of(decision).unwrap_or(0);
     let page = render_why(&recomputed, slot, &id)
         .ok_or_else(|| ApiError::missing("no_unit", "no unit was shown for this decision"))?;
@@ -201,12 +201,12 @@ pub async fn openapi() -> HttpResponse {
 }
 
 /// `GET /docs`.
-pub async fn reference(face: Data<Face>) -> HttpResponse {
-    html(docs::docs(openapi::document(), "/openapi.json", &menu(&face)))
+pub async fn reference(app: Data<AppState>) -> HttpResponse {
+    html(docs::docs(openapi::document(), "/openapi.json", &menu(&app)))
 }
 
 /// `GET /docs/{guide}`.
-pub async fn guide(face: Data<Face>, name: Path<String>) -> Result<HttpResponse, ApiError> {
+pub async fn guide(app: Data<AppState>, name: Path<String>) -> Result<HttpResponse, ApiError> {
     let found = guide::named(&name).ok_or_else(ApiError::no_route)?;
-    Ok(html(guide::guide(found, &face.server.public_url, &menu(&face))))
+    Ok(html(guide::guide(found, &app.server.public_url, &menu(&app))))
 }

@@ -1,6 +1,6 @@
 //! `GET /v1/unit`: a page with only the unit, for iframes, edge includes and browsers without script.
 
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
 use crate::http::public::render;
@@ -12,12 +12,12 @@ use actix_web::http::header;
 use actix_web::web::Data;
 
 /// `GET /v1/unit`: same parameters as `GET /v1/decisions`; only the first placement is decided.
-pub async fn unit(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn unit(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     let (mut request, _) = request::from_query(http.query_string())?;
     request.placements.truncate(1);
     request.explain = false;
     let language = request.page.language.clone().unwrap_or_else(|| "en".to_owned());
-    let text = decisions::with_first(&face, &http, request, |fill| render::page(fill, &language))?;
+    let text = decisions::with_first(&app, &http, request, |fill| render::page(fill, &language))?;
     Ok(HttpResponse::Ok()
         .content_type(render::HTML)
         .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -3,8 +3,8 @@
 //! the topic ∪ flights on any ancestor`. A page selects one row per value, unites the rows within a
 //! dimension, intersects the dimensions and subtracts exclusions, 512 flights at a time.
 
+mod brand_group;
 mod dimension;
-mod kin;
 pub mod plan;
 pub mod row;
 
@@ -15,8 +15,8 @@ use crate::domain::region::Country;
 use crate::domain::region::Region;
 use crate::domain::taxonomy::TopicIx;
 use crate::selection::fixed::Q32;
+use crate::selection::index::brand_group::BrandGroup;
 use crate::selection::index::dimension::Dimension;
-use crate::selection::index::kin::Kin;
 use crate::selection::index::plan::Plan;
 use crate::selection::index::row::Block;
 use crate::selection::index::row::Pool;
@@ -61,7 +61,7 @@ pub struct Index {
     sensitive: Option<Row>,
     /// Flights with a live creative in a style, in the order of [`Style::ALL`].
     styles: Vec<Option<Row>>,
-    kin: Kin,
+    kin: BrandGroup,
 }
 
 /// Draw inputs of a flight, stored densely because a draw reads those of many flights.
@@ -144,7 +144,7 @@ impl Index {
                 .iter()
                 .map(|style| pool.row(places(flights, |f| f.styles & style_bit(*style) != 0)))
                 .collect(),
-            kin: Kin::build(pool, snapshot),
+            kin: BrandGroup::build(pool, snapshot),
         }
     }
 

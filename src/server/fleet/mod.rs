@@ -2,8 +2,8 @@
 //! store, network, crashes and clocks are driven by a seeded random generator. Durations are a sixth of
 //! the production values.
 
-mod laws;
-mod machine;
+mod instance;
+mod properties;
 
 use crate::domain::money::Micros;
 use crate::ledger::Applied;
@@ -14,10 +14,10 @@ use crate::ledger::apply::apply;
 use crate::ledger::record::Event;
 use crate::ledger::record::Want;
 use crate::server::campaign_budget::Reservation;
-use crate::server::fleet::machine::DiskRecord;
-use crate::server::fleet::machine::Machine;
-use crate::server::fleet::machine::SimulatedCampaign;
-use crate::server::fleet::machine::campaigns;
+use crate::server::fleet::instance::DiskRecord;
+use crate::server::fleet::instance::Instance;
+use crate::server::fleet::instance::SimulatedCampaign;
+use crate::server::fleet::instance::campaigns;
 use crate::server::lease::StoreStatus;
 use rand::RngExt;
 use rand::SeedableRng;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-const MACHINES: usize = 8;
+const INSTANCES: usize = 8;
 const PARTITION: u8 = 3;
 /// Noon, so that no day ends during a run.
 const START_MS: i64 = 1_790_000_000_000 / 86_400_000 * 86_400_000 + 43_200_000;
@@ -58,7 +58,7 @@ struct Fleet {
     now_ms: i64,
     base: Instant,
     campaigns: Vec<SimulatedCampaign>,
-    machines: Vec<Machine>,
+    instances: Vec<Instance>,
     /// The store's log: the outcome of every record, in order.
     log: Vec<Applied>,
     truth: State,
@@ -69,7 +69,7 @@ struct Fleet {
     in_flight: BTreeMap<(i64, u64), Event>,
     decisions: u64,
     /// Per instance: outages that it has detected, and whether it is in one now.
-    outages: [(u32, bool); MACHINES],
+    outages: [(u32, bool); INSTANCES],
 }
 
 impl Fleet {
@@ -81,7 +81,7 @@ impl Fleet {
             now_ms: START_MS,
             base: Instant::now(),
             campaigns,
-            machines: Vec::new(),
+            instances: Vec::new(),
             log: Vec::new(),
             truth: State::default(),
             numbers: BTreeMap::new(),
@@ -89,23 +89,23 @@ impl Fleet {
             outage_until_ms: 0,
             in_flight: BTreeMap::new(),
             decisions: 0,
-            outages: [(0, false); MACHINES],
+            outages: [(0, false); INSTANCES],
         };
         for number in 0..fleet.campaigns.len() {
             let campaign = &fleet.campaigns[number];
             let (campaign, daily) = (campaign.name.clone(), Some(campaign.budget));
             fleet.apply_record(0, &Record::Budget { campaign, lifetime: None, daily });
         }
-        for _ in 0..MACHINES {
-            let machine = fleet.start(Vec::new(), 0);
-            fleet.machines.push(machine);
+        for _ in 0..INSTANCES {
+            let instance = fleet.start(Vec::new(), 0);
+            fleet.instances.push(instance);
         }
         fleet
     }
 
-    fn start(&mut self, disk: Vec<DiskRecord>, sent: usize) -> Machine {
+    fn start(&mut self, disk: Vec<DiskRecord>, sent: usize) -> Instance {
         let known = (&self.truth, self.log.len());
-        Machine::start(&mut self.rng, &self.campaigns, (disk, sent), known, self.now_ms)
+        Instance::start(&mut self.rng, &self.campaigns, (disk, sent), known, self.now_ms)
     }
 
     /// The store accepts a record and the ledger applies it.
@@ -115,19 +115,20 @@ impl Fleet {
     }
 
     fn is_connected(&self, at: usize) -> bool {
-        let machine = &self.machines[at];
-        let end = self.outage_until_ms.max(machine.partitioned_until_ms).max(machine.dead_until_ms);
+        let instance = &self.instances[at];
+        let end =
+            self.outage_until_ms.max(instance.partitioned_until_ms).max(instance.dead_until_ms);
         self.now_ms >= end
     }
 
     fn is_alive(&self, at: usize) -> bool {
-        self.now_ms >= self.machines[at].dead_until_ms
+        self.now_ms >= self.instances[at].dead_until_ms
     }
 
     /// A random running instance.
     fn any_alive(&mut self) -> usize {
         loop {
-            let at = self.rng.random_range(0..MACHINES);
+            let at = self.rng.random_range(0..INSTANCES);
             if self.is_alive(at) {
                 return at;
             }
@@ -139,23 +140,23 @@ impl Fleet {
             self.now_ms += STEP_MS;
             self.inject_faults(faults);
             self.deliver_events();
-            for at in (0..MACHINES).filter(|at| self.is_alive(*at)).collect::<Vec<_>>() {
+            for at in (0..INSTANCES).filter(|at| self.is_alive(*at)).collect::<Vec<_>>() {
                 self.track_outages(at);
                 self.decide(at);
                 self.communicate(at);
                 self.renew_leases(at);
             }
         }
-        for at in 0..MACHINES {
+        for at in 0..INSTANCES {
             self.ship(at, true);
         }
         self
     }
 
     fn track_outages(&mut self, at: usize) {
-        let is_unreachable = self.machines[at].terms(self.now_ms).store != StoreStatus::Reachable;
+        let is_unreachable = self.instances[at].terms(self.now_ms).store != StoreStatus::Reachable;
         if is_unreachable {
-            self.machines[at].unreachable_ms = self.now_ms;
+            self.instances[at].unreachable_ms = self.now_ms;
         }
         let (count, was_unreachable) = &mut self.outages[at];
         *count += u32::from(is_unreachable && !*was_unreachable);
@@ -171,27 +172,27 @@ impl Fleet {
             self.outage_until_ms = self.now_ms + for_ms(&mut self.rng, 20_000);
         }
         if faults == Faults::Severe && self.rng.random_ratio(1, 100) {
-            let at = self.rng.random_range(0..MACHINES);
-            self.machines[at].partitioned_until_ms = self.now_ms + for_ms(&mut self.rng, 40_000);
+            let at = self.rng.random_range(0..INSTANCES);
+            self.instances[at].partitioned_until_ms = self.now_ms + for_ms(&mut self.rng, 40_000);
         }
         // An orderly stop releases unused leases; a crash does not.
         let crashes = faults == Faults::Severe && self.rng.random_ratio(1, 150);
         if crashes || self.rng.random_ratio(1, 500) {
-            let at = self.rng.random_range(0..MACHINES);
+            let at = self.rng.random_range(0..INSTANCES);
             if self.is_alive(at) && self.is_connected(at) {
                 if !crashes {
-                    let machine = &mut self.machines[at];
-                    let (own, now_ms) = (machine.incarnation, self.now_ms + machine.skew_ms);
-                    machine.write_lease_requests(&self.campaigns, now_ms, |campaign_budget| {
+                    let instance = &mut self.instances[at];
+                    let (own, now_ms) = (instance.incarnation, self.now_ms + instance.skew_ms);
+                    instance.write_lease_requests(&self.campaigns, now_ms, |campaign_budget| {
                         campaign_budget.release_request(own, now_ms)
                     });
                     self.ship(at, true);
                 }
                 let (disk, sent) =
-                    (std::mem::take(&mut self.machines[at].disk), self.machines[at].sent);
+                    (std::mem::take(&mut self.instances[at].disk), self.instances[at].sent);
                 let mut next = self.start(disk, sent);
                 next.dead_until_ms = self.now_ms + for_ms(&mut self.rng, 5_000);
-                self.machines[at] = next;
+                self.instances[at] = next;
             }
         }
     }
@@ -199,8 +200,8 @@ impl Fleet {
     fn decide(&mut self, at: usize) {
         let half = self.rng.random_bool(0.5);
         let number = if half { 0 } else { self.rng.random_range(1..self.campaigns.len()) };
-        let (campaign, machine) = (&self.campaigns[number], &mut self.machines[at]);
-        let now_ms = self.now_ms + machine.skew_ms;
+        let (campaign, instance) = (&self.campaigns[number], &mut self.instances[at]);
+        let now_ms = self.now_ms + instance.skew_ms;
         self.decisions += 1;
         let reservation = Reservation {
             decision: u128::from(self.decisions),
@@ -208,9 +209,9 @@ impl Fleet {
             publisher: 0,
             publisher_percent: 100,
             until_ms: now_ms + RESERVATION_MS,
-            terms: Some(machine.terms(self.now_ms)),
+            terms: Some(instance.terms(self.now_ms)),
         };
-        let Some(event) = machine.serve(campaign, number, reservation, now_ms) else { return };
+        let Some(event) = instance.serve(campaign, number, reservation, now_ms) else { return };
         if self.rng.random_bool(0.3) {
             return; // the unit never comes into view
         }
@@ -234,14 +235,14 @@ impl Fleet {
         while let Some(first) = self.in_flight.first_entry().filter(|e| e.key().0 <= self.now_ms) {
             let event = first.remove();
             let at = self.any_alive();
-            let machine = &mut self.machines[at];
-            let at_ms = self.now_ms + machine.skew_ms;
-            machine.campaign_budgets.extend(
+            let instance = &mut self.instances[at];
+            let at_ms = self.now_ms + instance.skew_ms;
+            instance.campaign_budgets.extend(
                 &event.attribution.campaign,
                 event.decision,
                 at_ms + 3_600_000,
             );
-            machine.write(Record::Event(Arc::new(Event { at_ms, ..event })));
+            instance.write(Record::Event(Arc::new(Event { at_ms, ..event })));
         }
     }
 
@@ -254,18 +255,18 @@ impl Fleet {
             return;
         }
         if self.rng.random_ratio(2, 3) {
-            let machine = &mut self.machines[at];
-            for applied in &self.log[machine.read..] {
-                machine.campaign_budgets.apply(applied);
+            let instance = &mut self.instances[at];
+            for applied in &self.log[instance.read..] {
+                instance.campaign_budgets.apply(applied);
             }
-            machine.read = self.log.len();
+            instance.read = self.log.len();
         }
-        let machine = &mut self.machines[at];
-        if self.now_ms - machine.contact_ms >= 300 {
-            machine.contact_ms = self.now_ms;
-            self.here.insert(machine.incarnation, self.now_ms);
+        let instance = &mut self.instances[at];
+        if self.now_ms - instance.contact_ms >= 300 {
+            instance.contact_ms = self.now_ms;
+            self.here.insert(instance.incarnation, self.now_ms);
             self.here.retain(|_, contact_ms| self.now_ms - *contact_ms <= 2_000);
-            machine.crowd.heard(self.here.len());
+            instance.membership.heard(self.here.len());
         }
     }
 
@@ -274,7 +275,7 @@ impl Fleet {
         if !reliably && !self.is_connected(at) {
             return;
         }
-        let unsent = self.machines[at].disk[self.machines[at].sent..].to_vec();
+        let unsent = self.instances[at].disk[self.instances[at].sent..].to_vec();
         let count = unsent.len();
         for (of, number, record) in unsent {
             let last = self.numbers.entry(of).or_default();
@@ -284,30 +285,30 @@ impl Fleet {
             }
         }
         if reliably || self.rng.random_ratio(9, 10) {
-            self.machines[at].sent += count;
+            self.instances[at].sent += count;
         }
     }
 
     fn renew_leases(&mut self, at: usize) {
-        let machine = &mut self.machines[at];
-        let (terms, now_ms) = (machine.terms(self.now_ms), self.now_ms + machine.skew_ms);
+        let instance = &mut self.instances[at];
+        let (terms, now_ms) = (instance.terms(self.now_ms), self.now_ms + instance.skew_ms);
         if self.rng.random_bool(0.5) {
             return;
         }
-        machine.write_lease_requests(&self.campaigns, now_ms, |campaign_budget| {
+        instance.write_lease_requests(&self.campaigns, now_ms, |campaign_budget| {
             campaign_budget.lease_request(&terms, now_ms)
         });
         let first = self.here.keys().next().copied();
         if self.now_ms % 500 == 0 {
-            let machine = &mut self.machines[at];
-            let known = self.now_ms - machine.unreachable_ms >= CATCH_UP_MS;
-            machine
+            let instance = &mut self.instances[at];
+            let known = self.now_ms - instance.unreachable_ms >= CATCH_UP_MS;
+            instance
                 .own
                 .iter()
                 .for_each(|campaign_budget| _ = campaign_budget.expire(now_ms, known));
             if terms.store != StoreStatus::Reachable {
-                machine.missing.restart();
-            } else if first == Some(machine.incarnation) {
+                instance.missing.restart();
+            } else if first == Some(instance.incarnation) {
                 self.reclaim(at);
             }
         }
@@ -320,9 +321,9 @@ impl Fleet {
         let holders: BTreeSet<u64> =
             self.truth.leases().flat_map(|(_, _, leases)| leases.holders()).collect();
         let here: Vec<u64> = self.here.keys().copied().collect();
-        let machine = &mut self.machines[at];
+        let instance = &mut self.instances[at];
         let dead =
-            machine.missing.absent_for(&holders, &here, Duration::from_millis(patience), now);
+            instance.missing.absent_for(&holders, &here, Duration::from_millis(patience), now);
         for of in dead {
             let all = self.campaigns.iter().map(|campaign| Want {
                 campaign: campaign.name.clone(),
@@ -330,7 +331,7 @@ impl Fleet {
                 micros: Micros::ZERO,
             });
             let wants = all.collect();
-            machine.write(Record::Lease { at_ms: self.now_ms, of, wants });
+            instance.write(Record::Lease { at_ms: self.now_ms, of, wants });
         }
     }
 }

@@ -3,7 +3,7 @@
 
 mod figures;
 #[cfg(test)]
-mod laws;
+mod properties;
 
 pub use figures::Figure;
 pub use figures::Figures;

@@ -184,7 +184,7 @@ async fn serve(
     let text = std::fs::read_to_string(keys.join("local-keys.toml")).unwrap();
     let keys: LocalKeys = toml::from_str(&text).unwrap();
     let (public, ops) = (format!("http://{}", app.address), format!("http://{}", app.ops_address));
-    let server = app.face().server.clone();
+    let server = app.state().server.clone();
     if ready.send((public, ops, keys, server)).is_ok() {
         let shutdown = async { drop(stop_requested.await) };
         app.run(shutdown).await.unwrap();

@@ -5,7 +5,7 @@ use crate::catalog::image_store::ImageFault;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::blocking;
 use crate::http::ops::admin;
 use crate::http::ops::admin::Change;
@@ -23,24 +23,24 @@ use serde::Deserialize;
 use serde::Serialize;
 
 /// `GET /v1/admin/head`.
-pub async fn head(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::authorize(&face, &http)?;
-    let head = face.server.catalog.head().map_err(ApiError::internal)?;
+pub async fn head(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+    admin::authorize(&app, &http)?;
+    let head = app.server.catalog.head().map_err(ApiError::internal)?;
     Ok(json(&head))
 }
 
 /// `GET /v1/admin/history`: the audit log of changes, oldest first.
-pub async fn history(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::authorize(&face, &http)?;
-    let entries = face.server.catalog.history().map_err(ApiError::internal)?;
+pub async fn history(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+    admin::authorize(&app, &http)?;
+    let entries = app.server.catalog.history().map_err(ApiError::internal)?;
     Ok(json(&entries))
 }
 
 /// `GET /v1/admin/audit`: recomputes the ledger from the journal and lists mismatches; verifies every
 /// stored image.
-pub async fn audit(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::authorize(&face, &http)?;
-    let server = face.server.clone();
+pub async fn audit(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+    admin::authorize(&app, &http)?;
+    let server = app.server.clone();
     let audit = move || {
         let differences = server.audit().map_err(ApiError::internal)?;
         let live = server.live();
@@ -61,9 +61,9 @@ pub struct AuditReply {
 }
 
 /// `GET /v1/admin/inventory`.
-pub async fn inventory(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::authorize(&face, &http)?;
-    let live = face.server.live();
+pub async fn inventory(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+    admin::authorize(&app, &http)?;
+    let live = app.server.live();
     let mut answer = json(&live.snapshot().inventory);
     if let Ok(tag) = format!("\"{}\"", live.snapshot().inventory_hash).parse() {
         answer.headers_mut().insert(actix_web::http::header::ETAG, tag);
@@ -97,11 +97,11 @@ pub struct ApplyRequest {
 
 /// `PUT /v1/admin/inventory`: applies all parts atomically.
 pub async fn apply(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let mut change = Change::read(&face, &http, payload, "apply".into()).await?;
+    let mut change = Change::read(&app, &http, payload, "apply".into()).await?;
     let request: ApplyRequest = change.json()?;
     if !request.what.is_empty() {
         change.by.what.clone_from(&request.what);
@@ -114,7 +114,7 @@ pub async fn apply(
         force: request.force,
         ..Wanted::default()
     };
-    let done = face.server.apply(wanted, expected, &change.by).await?;
+    let done = app.server.apply(wanted, expected, &change.by).await?;
     Ok(admin::apply_response(&done))
 }
 
@@ -129,13 +129,13 @@ pub struct RollbackRequest {
 
 /// `POST /v1/admin/rollback`: applies an older head's inventory, weights and labels as a new change.
 pub async fn rollback(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let mut change = Change::read(&face, &http, payload, String::new()).await?;
+    let mut change = Change::read(&app, &http, payload, String::new()).await?;
     let request: RollbackRequest = change.json()?;
-    let catalog = &face.server.catalog;
+    let catalog = &app.server.catalog;
     let entries = catalog.history().map_err(ApiError::internal)?;
     let newest = entries.last().map_or(0, |entry| entry.number);
     let number = request.number.unwrap_or(newest.saturating_sub(1));
@@ -157,6 +157,6 @@ pub async fn rollback(
         unchecked: true,
         ..Wanted::default()
     };
-    let done = face.server.apply(wanted, ExpectedVersion::Any, &change.by).await?;
+    let done = app.server.apply(wanted, ExpectedVersion::Any, &change.by).await?;
     Ok(admin::apply_response(&done))
 }

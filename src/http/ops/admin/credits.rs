@@ -2,7 +2,7 @@
 
 use crate::domain::event::EventKind;
 use crate::domain::money::Micros;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
@@ -49,11 +49,11 @@ pub struct CreditReply {
 
 /// `POST /v1/admin/credits`: idempotent, because each event is credited at most once.
 pub async fn credit(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let change = Change::read(&face, &http, payload, "credit".into()).await?;
+    let change = Change::read(&app, &http, payload, "credit".into()).await?;
     let request: CreditRequest = change.json()?;
     if request.decisions.is_empty() || request.decisions.len() > MAX_DECISIONS {
         return Err(ApiError::refused("decisions", format!("must have 1 to {MAX_DECISIONS} ids")));
@@ -67,7 +67,7 @@ pub async fn credit(
         request.decisions.iter().enumerate().map(id).collect();
     let kinds = if request.kinds.is_empty() { EventKind::ALL } else { &request.kinds };
     let reason = Reason { by: &change.by.who, note };
-    let credited = face.server.credit(decisions?, kinds, reason).await?;
+    let credited = app.server.credit(decisions?, kinds, reason).await?;
     let micros = credit::sums(&credited);
     tracing::info!(by = change.by.who, events = credited.len(), "invalid traffic credited");
     Ok(json(&CreditReply { credited, micros }))
@@ -100,11 +100,11 @@ pub struct RefundReply {
 
 /// `POST /v1/admin/refunds`: requires an `Idempotency-Key`; each key refunds at most once.
 pub async fn refund(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let change = Change::read(&face, &http, payload, "refund".into()).await?;
+    let change = Change::read(&app, &http, payload, "refund".into()).await?;
     let (key, _) = change.by.request.as_ref().ok_or_else(|| {
         ApiError::refused("Idempotency-Key", "is required, so that a retry does not refund twice")
     })?;
@@ -121,7 +121,7 @@ pub async fn refund(
     let reason = Reason { by: &change.by.who, note: note(&request.note)? };
     let hash = blake3::hash(format!("refund {key}").as_bytes());
     let id = u128::from_le_bytes(*hash.as_bytes().first_chunk().expect("32 bytes"));
-    let micros = face.server.refund(id, &request.campaign, day, request.micros, reason).await?;
+    let micros = app.server.refund(id, &request.campaign, day, request.micros, reason).await?;
     tracing::info!(by = change.by.who, campaign = request.campaign, "refund recorded");
     Ok(json(&RefundReply {
         campaign: request.campaign,

@@ -4,7 +4,7 @@
 use crate::catalog::edit;
 use crate::catalog::lists::LISTS;
 use crate::domain::creative::CreativeState;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::ops::admin;
 use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
@@ -19,8 +19,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// One list of the inventory as JSON, and the inventory's hash.
-fn list_of(face: &Face, list: &str) -> Result<(Vec<Value>, String), ApiError> {
-    let live = face.server.live();
+fn list_of(app: &AppState, list: &str) -> Result<(Vec<Value>, String), ApiError> {
+    let live = app.server.live();
     let snapshot = live.snapshot();
     let unknown = || {
         let detail = format!("no list `{list}`; the lists are {}", LISTS.join(", "));
@@ -37,12 +37,12 @@ fn list_of(face: &Face, list: &str) -> Result<(Vec<Value>, String), ApiError> {
 
 /// `GET /v1/admin/{list}`.
 pub async fn list(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    admin::authorize(&face, &http)?;
-    let (documents, version) = list_of(&face, &path)?;
+    admin::authorize(&app, &http)?;
+    let (documents, version) = list_of(&app, &path)?;
     let mut answer = json(&documents);
     set_etag(&mut answer, &version);
     Ok(answer)
@@ -50,13 +50,13 @@ pub async fn list(
 
 /// `GET /v1/admin/{list}/{id}`.
 pub async fn read(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    admin::authorize(&face, &http)?;
+    admin::authorize(&app, &http)?;
     let (list, id) = path.into_inner();
-    let (documents, version) = list_of(&face, &list)?;
+    let (documents, version) = list_of(&app, &list)?;
     let found = documents.into_iter().find(|one| one["id"].as_str() == Some(&id));
     let found = found
         .ok_or_else(|| ApiError::missing("not_found", format!("no document `{id}` in {list}")))?;
@@ -73,45 +73,45 @@ fn set_etag(answer: &mut HttpResponse, version: &str) {
 
 /// `POST /v1/admin/{list}`: a new creative starts as a draft.
 pub async fn create(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     path: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let list = path.into_inner();
-    let change = Change::read(&face, &http, payload, format!("create in {list}")).await?;
+    let change = Change::read(&app, &http, payload, format!("create in {list}")).await?;
     let document: Value = change.json()?;
     let edit = |inventory: &_| edit::create(inventory, &list, document);
-    let done = face.server.edit(edit, change.expected(), false, &change.by).await?;
+    let done = app.server.edit(edit, change.expected(), false, &change.by).await?;
     Ok(admin::apply_response(&done))
 }
 
 /// `PUT /v1/admin/{list}/{id}`: a creative whose content changes returns to draft.
 pub async fn replace(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     path: Path<(String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let (list, id) = path.into_inner();
-    let change = Change::read(&face, &http, payload, format!("replace {list}/{id}")).await?;
+    let change = Change::read(&app, &http, payload, format!("replace {list}/{id}")).await?;
     let document: Value = change.json()?;
     let edit = |inventory: &_| edit::replace(inventory, &list, &id, document);
-    let done = face.server.edit(edit, change.expected(), false, &change.by).await?;
+    let done = app.server.edit(edit, change.expected(), false, &change.by).await?;
     Ok(admin::apply_response(&done))
 }
 
 /// `DELETE /v1/admin/{list}/{id}`: rejected while another document refers to it.
 pub async fn delete(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     path: Path<(String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let (list, id) = path.into_inner();
-    let change = Change::read(&face, &http, payload, format!("delete {list}/{id}")).await?;
+    let change = Change::read(&app, &http, payload, format!("delete {list}/{id}")).await?;
     let edit = |inventory: &_| edit::delete(inventory, &list, &id);
-    let done = face.server.edit(edit, change.expected(), false, &change.by).await?;
+    let done = app.server.edit(edit, change.expected(), false, &change.by).await?;
     Ok(admin::apply_response(&done))
 }
 
@@ -125,15 +125,15 @@ pub struct StateRequest {
 
 /// `POST /v1/admin/creatives/{id}/state`.
 pub async fn state(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     path: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let id = path.into_inner();
-    let change = Change::read(&face, &http, payload, format!("state of creatives/{id}")).await?;
+    let change = Change::read(&app, &http, payload, format!("state of creatives/{id}")).await?;
     let request: StateRequest = change.json()?;
     let edit = |inventory: &_| edit::set_state(inventory, &id, request.state);
-    let done = face.server.edit(edit, change.expected(), false, &change.by).await?;
+    let done = app.server.edit(edit, change.expected(), false, &change.by).await?;
     Ok(admin::apply_response(&done))
 }

@@ -3,7 +3,7 @@
 use crate::catalog::image::ImageFile;
 use crate::catalog::image::MAX_BYTES;
 use crate::domain::image::Address;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::blocking;
 use crate::http::body;
 use crate::http::caller;
@@ -40,9 +40,9 @@ impl StoredImage {
 }
 
 /// `GET /v1/admin/images`.
-pub async fn list(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::authorize(&face, &http)?;
-    let server = face.server.clone();
+pub async fn list(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+    admin::authorize(&app, &http)?;
+    let server = app.server.clone();
     let list = move || server.catalog.images().list().map_err(ApiError::internal);
     let images = blocking(list).await?;
     let stored: Vec<StoredImage> =
@@ -53,13 +53,13 @@ pub async fn list(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, A
 /// `POST /v1/admin/images`: the body is the image file. Addresses are content hashes, so uploading the
 /// same image again is idempotent. An image is served only once the inventory refers to it.
 pub async fn store(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let identity = caller::require_operator(&face, &http)?;
+    let identity = caller::require_operator(&app, &http)?;
     let bytes = body::read(payload, MAX_BYTES, BODY_TIMEOUT).await?;
-    let server = face.server.clone();
+    let server = app.server.clone();
     let store = move || {
         let invalid = |reason| ApiError::refused("", format!("the image {reason}"));
         let image = ImageFile::read(&bytes, None).map_err(invalid)?;
@@ -70,7 +70,7 @@ pub async fn store(
     let address = image.address();
     tracing::info!(image = %address, who = identity.id, "image stored");
     // Publishes it to units that already refer to it and to the other instances.
-    face.server.hand_on(address).await.map_err(ApiError::internal)?;
+    app.server.hand_on(address).await.map_err(ApiError::internal)?;
     let bytes = u64::try_from(image.bytes().len()).unwrap_or(u64::MAX);
     Ok(json(&StoredImage::of(&address, bytes)))
 }

@@ -15,7 +15,7 @@ use crate::catalog::CatalogError;
 use crate::catalog::change::ExpectedVersion;
 use crate::catalog::edit::EditError;
 use crate::config::keys::Identity;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::body;
 use crate::http::caller;
 use crate::http::caller::header;
@@ -88,19 +88,19 @@ impl Change {
     /// Authenticates the operator and reads the headers and the body. `what` describes the change in the
     /// audit log.
     pub async fn read(
-        face: &Face,
+        app: &AppState,
         http: &HttpRequest,
         payload: Payload,
         what: String,
     ) -> Result<Change, ApiError> {
-        let identity = caller::require_operator(face, http)?;
+        let identity = caller::require_operator(app, http)?;
         let body = body::read(payload, MAX_BODY_BYTES, BODY_TIMEOUT).await?;
-        Change::new(face, http, body, what, &identity)
+        Change::new(app, http, body, what, &identity)
     }
 
     /// The same for an identity that is already authorized and a body that is already read.
     pub fn new(
-        face: &Face,
+        app: &AppState,
         http: &HttpRequest,
         body: Bytes,
         what: String,
@@ -125,7 +125,7 @@ impl Change {
         let seen = header(http, "if-match")
             .map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned())
             .filter(|tag| tag != "*");
-        let at = face.server.clock.now();
+        let at = app.server.clock.now();
         Ok(Change { by: AuditContext { who: identity.id.clone(), what, at, request }, seen, body })
     }
 
@@ -188,6 +188,6 @@ impl From<ApplyError> for ApiError {
 }
 
 /// Requires an operator key, for requests that only read.
-pub fn authorize(face: &Data<Face>, http: &HttpRequest) -> Result<(), ApiError> {
-    caller::require_operator(face, http).map(|_| ())
+pub fn authorize(app: &Data<AppState>, http: &HttpRequest) -> Result<(), ApiError> {
+    caller::require_operator(app, http).map(|_| ())
 }

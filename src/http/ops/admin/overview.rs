@@ -1,6 +1,6 @@
 //! Search over campaigns, flights, creatives and sites with their state, spend and progress.
 
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::blocking;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
@@ -20,12 +20,12 @@ pub struct OverviewQuery {
 
 /// `GET /v1/admin/overview?search=`: state, spend and progress of the matching documents.
 pub async fn overview(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     query: Query<OverviewQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    admin::authorize(&face, &http)?;
-    let server = face.server.clone();
+    admin::authorize(&app, &http)?;
+    let server = app.server.clone();
     let overview = blocking(move || Ok::<_, ApiError>(server.overview(&query.search))).await?;
     Ok(json(&overview))
 }

@@ -5,7 +5,7 @@ use crate::catalog::pause;
 use crate::catalog::pause::Pausable;
 use crate::catalog::pause::SitePart;
 use crate::config::keys::Role;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::body;
 use crate::http::caller;
 use crate::http::ops::admin;
@@ -32,16 +32,16 @@ pub struct PauseRequest {
 
 /// `POST /v1/admin/pauses`.
 pub async fn set(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let mut change = Change::read(&face, &http, payload, String::new()).await?;
+    let mut change = Change::read(&app, &http, payload, String::new()).await?;
     let request: PauseRequest = change.json()?;
     let verb = if request.paused { "pause" } else { "resume" };
     change.by.what = format!("{verb} {} {}", request.what, request.id);
     let made = |inventory: &_| pause::set(inventory, request.what, &request.id, request.paused);
-    let done = face.server.edit(made, change.expected(), true, &change.by).await?;
+    let done = app.server.edit(made, change.expected(), true, &change.by).await?;
     Ok(admin::apply_response(&done))
 }
 
@@ -71,13 +71,13 @@ pub struct PublisherPauseReply {
 
 /// `POST /v1/publishers/{id}/pauses`: requires the publisher's secret key or an operator key.
 pub async fn own(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     path: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let id = path.into_inner();
-    let identity = caller::identity(&face, &http)?
+    let identity = caller::identity(&app, &http)?
         .ok_or_else(|| ApiError::unauthorized("the publisher's secret key is required"))?;
     let own = identity.role == Role::Publisher && identity.owner == id;
     if !own && identity.role != Role::Operator {
@@ -85,9 +85,9 @@ pub async fn own(
     }
     let what = format!("pauses of publishers/{id}");
     // This is on the public listener, so the body limit of public requests applies.
-    let limit = face.server.settings().request.body_bytes;
-    let body = body::read(payload, limit, face.body_timeout).await?;
-    let change = Change::new(&face, &http, body, what, &identity)?;
+    let limit = app.server.settings().request.body_bytes;
+    let body = body::read(payload, limit, app.body_timeout).await?;
+    let change = Change::new(&app, &http, body, what, &identity)?;
     let request: PublisherPauseRequest = change.json()?;
     let part = match (request.site, request.path, request.topic) {
         (true, None, None) => SitePart::Site,
@@ -101,6 +101,6 @@ pub async fn own(
         }
     };
     let made = |inventory: &_| pause::set_site_part(inventory, &id, &part, request.paused);
-    let done = face.server.edit(made, change.expected(), true, &change.by).await?;
+    let done = app.server.edit(made, change.expected(), true, &change.by).await?;
     Ok(crate::http::public::explain::json(&PublisherPauseReply { applied: done.head.number }))
 }

@@ -1,6 +1,6 @@
 //! Suspicious traffic patterns for an operator to review, with the hours in which they occurred.
 
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::blocking;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
@@ -61,11 +61,11 @@ fn reply(finding: Finding) -> FindingReply {
 }
 
 /// `GET /v1/admin/review`: publishers and campaigns with figures that human traffic does not produce.
-pub async fn review(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::authorize(&face, &http)?;
-    let server = face.server.clone();
+pub async fn review(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+    admin::authorize(&app, &http)?;
+    let server = app.server.clone();
     let findings = blocking(move || Ok::<_, ApiError>(server.review())).await?;
-    let days = face.server.settings().review.days;
+    let days = app.server.settings().review.days;
     let findings = findings.into_iter().map(reply).collect();
     Ok(json(&ReviewReply { days, findings }))
 }

@@ -2,7 +2,7 @@
 
 use crate::catalog::change::ExpectedVersion;
 use crate::domain::weights::Weights;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::ops::admin;
 use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
@@ -18,10 +18,10 @@ use garde::Validate;
 use serde::Deserialize;
 
 /// `GET /v1/admin/weights`.
-pub async fn weights(face: Data<Face>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
-    admin::authorize(&face, &http)?;
-    let hash = face.server.live().snapshot().weights_hash.clone();
-    let weights = face.server.catalog.weights(&hash).map_err(ApiError::internal)?;
+pub async fn weights(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+    admin::authorize(&app, &http)?;
+    let hash = app.server.live().snapshot().weights_hash.clone();
+    let weights = app.server.catalog.weights(&hash).map_err(ApiError::internal)?;
     let mut answer = json(&weights);
     if let Ok(tag) = format!("\"{hash}\"").parse() {
         answer.headers_mut().insert(actix_web::http::header::ETAG, tag);
@@ -38,12 +38,12 @@ pub struct ReplaceWeightsQuery {
 
 /// `PUT /v1/admin/weights?force=`: `If-Match` is the hash of the weights that the caller last read.
 pub async fn replace(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
     query: Query<ReplaceWeightsQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let change = Change::read(&face, &http, payload, "replace the weights".into()).await?;
+    let change = Change::read(&app, &http, payload, "replace the weights".into()).await?;
     let weights: Weights = change.json()?;
     if let Err(report) = weights.validate() {
         let problems = report.iter().map(|(path, error)| FieldProblem {
@@ -55,6 +55,6 @@ pub async fn replace(
     }
     let expected = change.seen.as_deref().map_or(ExpectedVersion::Any, ExpectedVersion::Weights);
     let wanted = Wanted { weights: Some(weights), force: query.force, ..Wanted::default() };
-    let done = face.server.apply(wanted, expected, &change.by).await?;
+    let done = app.server.apply(wanted, expected, &change.by).await?;
     Ok(admin::apply_response(&done))
 }

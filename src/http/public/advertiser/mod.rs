@@ -10,7 +10,7 @@ mod sum;
 use crate::config::keys::Role;
 use crate::domain::id::AdvertiserId;
 use crate::domain::zone::Zone;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::blocking;
 use crate::http::caller;
 use crate::http::problem::ApiError;
@@ -45,39 +45,39 @@ pub struct PageQuery {
 
 /// `GET /reports/{id}?link=…&from=…&to=…`.
 pub async fn page(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     id: Path<String>,
     query: Query<PageQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let wants_html = caller::header(&http, "accept").is_some_and(|all| all.contains("text/html"));
-    match answer(&face, &http, &id, query.into_inner(), wants_html).await {
-        Err(error) if wants_html => Ok(pages::error_page(&face, &error)),
+    match answer(&app, &http, &id, query.into_inner(), wants_html).await {
+        Err(error) if wants_html => Ok(pages::error_page(&app, &error)),
         answer => answer,
     }
 }
 
 async fn answer(
-    face: &Data<Face>,
+    app: &Data<AppState>,
     http: &HttpRequest,
     id: &str,
     query: PageQuery,
     wants_html: bool,
 ) -> Result<HttpResponse, ApiError> {
-    access::authorize(face, http, Role::Advertiser, id, &query.link)?;
+    access::authorize(app, http, Role::Advertiser, id, &query.link)?;
     let unknown = || ApiError::missing("unknown_party", format!("no advertiser `{id}`"));
     let id: AdvertiserId = id.parse().map_err(|_| unknown())?;
-    let zone = zone(&face.server, &id).ok_or_else(unknown)?;
+    let zone = zone(&app.server, &id).ok_or_else(unknown)?;
     let date = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let (from, to) = (date(&query.from), date(&query.to));
-    let now = face.server.clock.now();
+    let now = app.server.clock.now();
     let period = match Period::parse(from.as_deref(), to.as_deref(), zone, now) {
         // Programs get problem details; browsers get the form with the error in it.
         Err(error) if !wants_html => return Err(error),
         period => period,
     };
-    reports::flush_opportunities(&face.server).await;
-    let (server, links) = (face.server.clone(), pages::menu(face));
+    reports::flush_opportunities(&app.server).await;
+    let (server, links) = (app.server.clone(), pages::menu(app));
     let (status, text) =
         blocking(move || Ok::<_, ApiError>(text(&server, &id, period, &query, &links))).await?;
     let mut page = pages::html(text);

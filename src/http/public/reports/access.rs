@@ -2,7 +2,7 @@
 //! advertiser's page.
 
 use crate::config::keys::Role;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::caller;
 use crate::http::problem::ApiError;
 use actix_web::HttpRequest;
@@ -13,19 +13,19 @@ use actix_web::HttpRequest;
 /// # Errors
 /// 401 without a valid key or link, 403 with another party's key.
 pub fn authorize(
-    face: &Face,
+    app: &AppState,
     http: &HttpRequest,
     role: Role,
     id: &str,
     link: &str,
 ) -> Result<(), ApiError> {
     if !link.is_empty() {
-        let advertiser = face.links.load().verify(link, face.server.clock.now_ms());
+        let advertiser = app.links.load().verify(link, app.server.clock.now_ms());
         let is_valid = role == Role::Advertiser && advertiser.is_some_and(|own| own.as_str() == id);
         let detail = "this link has expired or is for another page: request a new one";
         return if is_valid { Ok(()) } else { Err(ApiError::unauthorized(detail)) };
     }
-    let identity = caller::identity(face, http)?.ok_or_else(|| {
+    let identity = caller::identity(app, http)?.ok_or_else(|| {
         ApiError::unauthorized("the party's key, its report link or an operator key is required")
     })?;
     if identity.role == Role::Operator || (identity.role == role && identity.owner == id) {

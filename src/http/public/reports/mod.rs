@@ -8,7 +8,7 @@ mod table;
 use crate::config::keys::Role;
 use crate::domain::party::RevenueShare;
 use crate::domain::zone::Zone;
-use crate::http::Face;
+use crate::http::AppState;
 use crate::http::blocking;
 use crate::http::caller;
 use crate::http::problem::ApiError;
@@ -94,7 +94,7 @@ string_enum! {
 /// `GET /v1/reports/{advertisers|publishers}/{id}`: for the party itself and operators; for advertisers
 /// also by the link to their page.
 pub async fn report(
-    face: Data<Face>,
+    app: Data<AppState>,
     http: HttpRequest,
     path: Path<(String, String)>,
     query: actix_web::web::Query<ReportQuery>,
@@ -104,11 +104,11 @@ pub async fn report(
         "advertisers" => (Role::Advertiser, Party::Advertiser(id.clone())),
         "publishers" => (
             Role::Publisher,
-            Party::Publisher { id: id.clone(), shares: revenue_shares(&face, &id) },
+            Party::Publisher { id: id.clone(), shares: revenue_shares(&app, &id) },
         ),
         _ => return Err(ApiError::no_route()),
     };
-    access::authorize(&face, &http, role, &id, &query.link)?;
+    access::authorize(&app, &http, role, &id, &query.link)?;
     let accepts_csv =
         || caller::header(&http, "accept").is_some_and(|all| all.contains("text/csv"));
     let format = match query.format.as_deref() {
@@ -116,9 +116,9 @@ pub async fn report(
         None if accepts_csv() => Format::Csv,
         None => Format::Json,
     };
-    flush_opportunities(&face.server).await;
+    flush_opportunities(&app.server).await;
     let name = format!("adjacent-{id}.csv");
-    let reply = blocking(move || reply(&face.server, party, &id, &query)).await?;
+    let reply = blocking(move || reply(&app.server, party, &id, &query)).await?;
     let mut response = match format {
         Format::Json => explain::json(&reply),
         Format::Csv => HttpResponse::Ok()
@@ -155,8 +155,8 @@ pub fn complete_through(server: &Server) -> Timestamp {
 }
 
 /// A publisher's revenue shares, by date.
-fn revenue_shares(face: &Face, id: &str) -> Vec<RevenueShare> {
-    let live = face.server.live();
+fn revenue_shares(app: &AppState, id: &str) -> Vec<RevenueShare> {
+    let live = app.server.live();
     let mut publishers = live.snapshot().inventory.publishers.iter();
     let own = publishers.find(|publisher| publisher.id.as_str() == id);
     own.map_or_else(Vec::new, |publisher| publisher.revenue_share.clone())

@@ -8,16 +8,16 @@ use crate::selection::snapshot::Snapshot;
 
 /// Rows of the flights that an entity or an advertiser on the page excludes.
 #[derive(Default)]
-pub struct Kin {
+pub struct BrandGroup {
     /// By entity: flights of advertisers in its brand group or competing with it.
     of_entity: Vec<Option<Row>>,
     /// By advertiser: flights of its brand group and its competitors.
     of_advertiser: Vec<Option<Row>>,
 }
 
-impl Kin {
+impl BrandGroup {
     /// Builds the rows. The cost is proportional to the number of related advertisers, not of pairs.
-    pub fn build(pool: &mut Pool, snapshot: &Snapshot) -> Kin {
+    pub fn build(pool: &mut Pool, snapshot: &Snapshot) -> BrandGroup {
         let mut flights: Vec<Vec<u32>> = vec![Vec::new(); snapshot.inventory.advertisers.len()];
         for (place, flight) in (0u32..).zip(&snapshot.flights) {
             flights[flight.advertiser].push(place);
@@ -26,7 +26,7 @@ impl Kin {
         let mut row = |advertisers: &[usize]| {
             pool.row(advertisers.iter().flat_map(|number| &flights[*number]).copied())
         };
-        Kin {
+        BrandGroup {
             of_entity: snapshot.entities.all().map(|about| row(&sponsors.kin(about))).collect(),
             of_advertiser: (0..)
                 .zip(&snapshot.advertiser_entities)
@@ -78,8 +78,10 @@ impl AdvertisersByEntity<'_> {
         let owners = self.entities.owners(entity);
         let owning = owners.iter().map(|owner| &self.exact[owner.0 as usize]);
         let owned = std::iter::once(&self.owned[entity.0 as usize]);
-        let rivals = owners.iter().flat_map(|owner| self.entities.rivals_of(*owner));
-        let lists = owning.chain(owned).chain(rivals.map(|rival| &self.owned[rival.0 as usize]));
+        let competitors = owners.iter().flat_map(|owner| self.entities.competitors_of(*owner));
+        let lists = owning
+            .chain(owned)
+            .chain(competitors.map(|competitor| &self.owned[competitor.0 as usize]));
         let mut kin: Vec<usize> = lists.flatten().copied().collect();
         kin.sort_unstable();
         kin.dedup();

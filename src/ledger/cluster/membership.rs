@@ -9,15 +9,15 @@ const BELIEVED_AFTER: usize = 60;
 
 /// The largest recent number of instances.
 #[derive(Debug)]
-pub struct Crowd {
+pub struct Membership {
     most: AtomicUsize,
     fewer: AtomicUsize,
 }
 
-impl Crowd {
+impl Membership {
     /// Starts with a known number.
-    pub fn of(count: usize) -> Crowd {
-        Crowd { most: AtomicUsize::new(count.max(1)), fewer: AtomicUsize::new(0) }
+    pub fn of(count: usize) -> Membership {
+        Membership { most: AtomicUsize::new(count.max(1)), fewer: AtomicUsize::new(0) }
     }
 
     /// Notes the number of instances in a heartbeat's answer.
@@ -42,21 +42,21 @@ mod tests {
 
     #[test]
     fn a_higher_number_is_accepted_at_once_and_a_lower_one_after_a_minute() {
-        let crowd = Crowd::of(1);
-        crowd.heard(8);
-        assert_eq!(crowd.most(), 8);
+        let membership = Membership::of(1);
+        membership.heard(8);
+        assert_eq!(membership.most(), 8);
         for _ in 1..BELIEVED_AFTER {
-            crowd.heard(1);
-            assert_eq!(crowd.most(), 8);
+            membership.heard(1);
+            assert_eq!(membership.most(), 8);
         }
-        crowd.heard(1);
-        assert_eq!(crowd.most(), 1);
-        crowd.heard(8);
-        crowd.heard(1);
-        crowd.heard(8);
+        membership.heard(1);
+        assert_eq!(membership.most(), 1);
+        membership.heard(8);
+        membership.heard(1);
+        membership.heard(8);
         for _ in 1..BELIEVED_AFTER {
-            crowd.heard(2);
+            membership.heard(2);
         }
-        assert_eq!(crowd.most(), 8, "the count of low answers restarted");
+        assert_eq!(membership.most(), 8, "the count of low answers restarted");
     }
 }

@@ -2,9 +2,9 @@
 //! hash. A trimmed log is migrated with its first base snapshot.
 
 use crate::journal::PARTITIONS;
-use crate::ledger::shared::LogPosition;
-use crate::ledger::shared::follow::continues;
-use crate::ledger::shared::partition_sums::PartitionSums;
+use crate::ledger::cluster::LogPosition;
+use crate::ledger::cluster::follow::continues;
+use crate::ledger::cluster::partition_sums::PartitionSums;
 use crate::store::Client;
 use crate::store::StoreError;
 use crate::store::bases;

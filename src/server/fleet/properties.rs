@@ -2,7 +2,7 @@
 
 use super::Faults;
 use super::Fleet;
-use super::MACHINES;
+use super::INSTANCES;
 use crate::domain::event::InvalidReason;
 use std::collections::BTreeMap;
 
@@ -37,9 +37,9 @@ fn outcome(seed: u64, faults: Faults) -> Outcome {
         let more = over.get(&*campaign.name).copied().unwrap_or(0) * campaign.price.get();
         if faults == Faults::Severe && campaign.budget.get() / campaign.price.get() < SMALL {
             // An instance partitioned for so long that others got its lease may have served that event.
-            let machines = i64::try_from(MACHINES).expect("eight");
+            let instances = i64::try_from(INSTANCES).expect("eight");
             assert!(
-                more <= machines * campaign.price.get(),
+                more <= instances * campaign.price.get(),
                 "seed {seed}: {} oversold",
                 campaign.name
             );

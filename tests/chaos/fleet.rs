@@ -19,7 +19,7 @@ use std::time::Duration;
 use std::time::Instant;
 use tokio::task::JoinSet;
 
-const MACHINES: usize = 3;
+const INSTANCES: usize = 3;
 
 /// Readers per instance.
 const READERS: usize = 3;
@@ -32,9 +32,9 @@ const RECOVERY_TIMEOUT: Duration = Duration::from_secs(120);
 const SOLD: u64 = 2_000;
 
 /// The instances of a scenario.
-pub struct Crowd {
+pub struct Fleet {
     scenes: Vec<Scene>,
-    machines: Vec<Process>,
+    instances: Vec<Process>,
     bases: Arc<Mutex<Vec<String>>>,
     url: String,
     oracle: Arc<Oracle>,
@@ -44,10 +44,10 @@ pub struct Crowd {
     runtime: tokio::runtime::Runtime,
 }
 
-impl Crowd {
+impl Fleet {
     /// Starts three instances on `store`, which they reach at `url`.
-    pub fn start(plan: &Plan, name: &str, store: &impl Store, url: &str) -> Crowd {
-        Crowd::start_with(plan, name, (store, url), |scene| scene)
+    pub fn start(plan: &Plan, name: &str, store: &impl Store, url: &str) -> Fleet {
+        Fleet::start_with(plan, name, (store, url), |scene| scene)
     }
 
     /// The same, with each scene prepared by `prepare`.
@@ -56,25 +56,25 @@ impl Crowd {
         name: &str,
         (store, url): (&impl Store, &str),
         prepare: impl Fn(Scene) -> Scene,
-    ) -> Crowd {
+    ) -> Fleet {
         let limits = vec![("zahid-launch".to_owned(), SOLD * PRICE_MICROS)];
         let scene = |scene: Scene| {
             scene.use_inventory(&inventory::sold(SOLD));
             prepare(scene)
         };
-        Crowd::start_custom((plan, name), (store, url), MACHINES, limits, scene)
+        Fleet::start_custom((plan, name), (store, url), INSTANCES, limits, scene)
     }
 
     /// The same with another number of instances and other campaign budgets.
     pub fn start_custom(
         (plan, name): (&Plan, &str),
         (store, url): (&impl Store, &str),
-        machines: usize,
+        instances: usize,
         limits: Vec<(String, u64)>,
         prepare: impl Fn(Scene) -> Scene,
-    ) -> Crowd {
+    ) -> Fleet {
         let keys = store.keys();
-        let scenes: Vec<Scene> = (0..machines)
+        let scenes: Vec<Scene> = (0..instances)
             .map(|number| {
                 let scene = Scene::new(plan, &format!("{name}-{number}"))
                     .set("ADJACENT__STORE__URL", url)
@@ -85,25 +85,25 @@ impl Crowd {
                 prepare(scene)
             })
             .collect();
-        let machines: Vec<Process> = scenes.iter().map(|scene| scene.serve()).collect();
+        let instances: Vec<Process> = scenes.iter().map(|scene| scene.serve()).collect();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let mut crowd = Crowd {
-            bases: Arc::new(Mutex::new(machines.iter().map(|one| one.public.clone()).collect())),
+        let mut fleet = Fleet {
+            bases: Arc::new(Mutex::new(instances.iter().map(|one| one.public.clone()).collect())),
             scenes,
-            machines,
+            instances,
             url: store.url(),
             oracle: Arc::new(Oracle::default()),
             limits,
             readers: JoinSet::new(),
             runtime,
         };
-        let count = crowd.machines.len();
+        let count = fleet.instances.len();
         for number in 0..count * READERS {
-            let (bases, oracle) = (crowd.bases.clone(), crowd.oracle.clone());
-            let handle = crowd.runtime.handle().clone();
-            crowd.readers.spawn_on(read_pages(bases, oracle, number % count), &handle);
+            let (bases, oracle) = (fleet.bases.clone(), fleet.oracle.clone());
+            let handle = fleet.runtime.handle().clone();
+            fleet.readers.spawn_on(read_pages(bases, oracle, number % count), &handle);
         }
-        crowd
+        fleet
     }
 
     /// The scene of an instance.
@@ -114,12 +114,12 @@ impl Crowd {
     /// Kills an instance with SIGKILL and starts it again on the same data directory.
     pub fn kill_and_restart(&mut self, at: usize) {
         let restarted = {
-            let old = self.machines.remove(at);
+            let old = self.instances.remove(at);
             old.kill();
             self.scenes[at].serve()
         };
         self.bases.lock().unwrap()[at].clone_from(&restarted.public);
-        self.machines.insert(at, restarted);
+        self.instances.insert(at, restarted);
     }
 
     /// Stops the readers, waits until no instance has unshipped records, and compares the
@@ -136,11 +136,11 @@ impl Crowd {
             loop {
                 let mut totals = Vec::new();
                 let mut unshipped = 0;
-                for machine in &self.machines {
-                    let scrape = machine.scrape().await;
+                for instance in &self.instances {
+                    let scrape = instance.scrape().await;
                     unshipped += scrape.count("adjacent_journal_unshipped_records");
                     scrape.assert_every_event_is_accounted_for();
-                    totals.push(report(machine, &self.scenes[0]).await);
+                    totals.push(report(instance, &self.scenes[0]).await);
                 }
                 let equal = totals.iter().all(|one| *one == totals[0]);
                 if unshipped == 0 && equal && totals[0] == last {
@@ -155,12 +155,12 @@ impl Crowd {
             }
         });
         let mut rewinds = 0;
-        for machine in &self.machines {
-            rewinds += runtime.block_on(machine.scrape()).count("adjacent_journal_rewinds_total");
+        for instance in &self.instances {
+            rewinds += runtime.block_on(instance.scrape()).count("adjacent_journal_rewinds_total");
             // An instance that has just detected a failover replays the whole log.
             let end = Instant::now() + RECOVERY_TIMEOUT;
             loop {
-                let mismatches = runtime.block_on(audit(machine, &self.scenes[0]));
+                let mismatches = runtime.block_on(audit(instance, &self.scenes[0]));
                 if mismatches == "[]" {
                     break;
                 }
@@ -171,8 +171,8 @@ impl Crowd {
                 std::thread::sleep(Duration::from_millis(500));
             }
         }
-        for machine in self.machines {
-            machine.kill();
+        for instance in self.instances {
+            instance.kill();
         }
         let from = ["--store", self.url.as_str()];
         let limits: Vec<(&str, u64)> =
@@ -194,16 +194,16 @@ fn operator_key(scene: &Scene) -> String {
 }
 
 /// The totals of the reference sponsor as reported by an instance.
-async fn report(machine: &Process, scene: &Scene) -> String {
-    let url = format!("{}/v1/reports/advertisers/zahid-host?by=day", machine.public);
+async fn report(instance: &Process, scene: &Scene) -> String {
+    let url = format!("{}/v1/reports/advertisers/zahid-host?by=day", instance.public);
     let call = Reader::new().get(&url).bearer_auth(operator_key(scene));
     let reply: serde_json::Value = call.send().await.unwrap().json().await.unwrap();
     reply["total"].to_string()
 }
 
 /// The mismatches that an instance reports in its audit.
-async fn audit(machine: &Process, scene: &Scene) -> String {
-    let url = format!("{}/v1/admin/audit", machine.ops);
+async fn audit(instance: &Process, scene: &Scene) -> String {
+    let url = format!("{}/v1/admin/audit", instance.ops);
     let call = Reader::new().get(&url).bearer_auth(operator_key(scene));
     let reply: serde_json::Value = call.send().await.unwrap().json().await.unwrap();
     reply["differences"].to_string()

@@ -1,10 +1,10 @@
 //! Shipping: sends the entries on this instance's disk to the store, in order, until the log has them.
 
 use crate::journal::Entry;
-use crate::ledger::shared::Shared;
-use crate::ledger::shared::Telling;
-use crate::ledger::shared::lock;
-use crate::ledger::shared::queue::Fresh;
+use crate::ledger::cluster::Shared;
+use crate::ledger::cluster::Telling;
+use crate::ledger::cluster::lock;
+use crate::ledger::cluster::queue::Fresh;
 use crate::store::StoreError;
 use crate::store::log;
 use crate::store::log::AppendOutcome;

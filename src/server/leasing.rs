@@ -67,7 +67,7 @@ impl Server {
         };
         Some(LeaseTerms {
             incarnation: self.incarnation,
-            machines: shared.crowd(),
+            instances: shared.membership(),
             store,
             allowance_percent: settings.store.outage_allowance_percent,
         })
@@ -91,7 +91,7 @@ impl Server {
     }
 
     /// Requests an initial lease of every budget, before the first decision needs it.
-    pub async fn lend_first(&self) -> Result<(), JournalError> {
+    pub async fn lease_first(&self) -> Result<(), JournalError> {
         let now_ms = self.clock.now_ms();
         let live = self.live();
         for flight in &live.snapshot().flights {
@@ -99,11 +99,11 @@ impl Server {
                 live.fixtures.campaign_budgets[flight.campaign].note_demand(flight.price, now_ms);
             }
         }
-        self.lend().await
+        self.lease_budgets().await
     }
 
     /// Requests larger leases where needed and releases what is not.
-    pub async fn lend(&self) -> Result<(), JournalError> {
+    pub async fn lease_budgets(&self) -> Result<(), JournalError> {
         let Some(terms) = self.lease_terms() else { return Ok(()) };
         let now_ms = self.clock.now_ms();
         self.write_lease_requests(now_ms, |campaign_budget| {

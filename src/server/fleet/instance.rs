@@ -1,7 +1,7 @@
 //! One instance of the simulated fleet, and the campaigns that it serves.
 
+use super::INSTANCES;
 use super::LEASE_MS;
-use super::MACHINES;
 use super::PARTITION;
 use super::UNREACHABLE_MS;
 use crate::domain::campaign::Budget;
@@ -12,17 +12,17 @@ use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
 use crate::ledger::Record;
 use crate::ledger::State;
+use crate::ledger::cluster::membership::Membership;
 use crate::ledger::record::Attribution;
 use crate::ledger::record::Event;
 use crate::ledger::record::Minted;
 use crate::ledger::record::Want;
-use crate::ledger::shared::crowd::Crowd;
 use crate::server::campaign_budget::CampaignBudget;
 use crate::server::campaign_budget::CampaignBudgets;
 use crate::server::campaign_budget::Reservation;
 use crate::server::lease::LeaseTerms;
 use crate::server::lease::StoreStatus;
-use crate::server::lending::Missing;
+use crate::server::leasing::Missing;
 use rand::RngExt;
 use rand_pcg::Pcg32;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ pub fn campaigns(rng: &mut Pcg32) -> Vec<SimulatedCampaign> {
 /// A record on disk: process start, sequence number, record.
 pub type DiskRecord = (u64, u64, Record);
 
-pub struct Machine {
+pub struct Instance {
     pub incarnation: u64,
     pub campaign_budgets: CampaignBudgets,
     pub own: Vec<Arc<CampaignBudget>>,
@@ -82,13 +82,13 @@ pub struct Machine {
     pub skew_ms: i64,
     pub contact_ms: i64,
     pub unreachable_ms: i64,
-    pub crowd: Crowd,
+    pub membership: Membership,
     pub partitioned_until_ms: i64,
     pub dead_until_ms: i64,
     pub missing: Missing,
 }
 
-impl Machine {
+impl Instance {
     /// Starts a process at `now_ms` on the disk of its predecessor. `truth` is the ledger that it
     /// loads, `length` the length of the log.
     pub fn start(
@@ -97,7 +97,7 @@ impl Machine {
         (disk, sent): (Vec<DiskRecord>, usize),
         (truth, length): (&State, usize),
         now_ms: i64,
-    ) -> Machine {
+    ) -> Instance {
         let campaign_budgets = CampaignBudgets::default();
         campaign_budgets.recover(truth);
         let own = campaigns.iter().map(|campaign| {
@@ -108,7 +108,7 @@ impl Machine {
         let skew_ms = rng.random_range(-120_000..120_000);
         let mut after: Vec<u64> = disk.iter().map(|(of, _, _)| *of).collect();
         after.dedup();
-        let mut machine = Machine {
+        let mut instance = Instance {
             incarnation: rng.random(),
             campaign_budgets,
             own,
@@ -120,17 +120,17 @@ impl Machine {
             skew_ms,
             contact_ms: now_ms,
             unreachable_ms: 0,
-            crowd: Crowd::of(MACHINES),
+            membership: Membership::of(INSTANCES),
             partitioned_until_ms: 0,
             dead_until_ms: 0,
             missing: Missing::default(),
         };
         let at_ms = now_ms + skew_ms;
-        machine.write(Record::Here { at_ms, silent_ms: 3_600_000, after });
-        for (campaign_budget, campaign) in machine.own.iter().zip(campaigns) {
+        instance.write(Record::Join { at_ms, silent_ms: 3_600_000, after });
+        for (campaign_budget, campaign) in instance.own.iter().zip(campaigns) {
             campaign_budget.note_demand(campaign.price, at_ms);
         }
-        machine
+        instance
     }
 
     pub fn write(&mut self, record: Record) {
@@ -144,8 +144,8 @@ impl Machine {
             silence if silence < LEASE_MS => StoreStatus::Unreachable,
             _ => StoreStatus::LeaseExpired,
         };
-        let (incarnation, machines) = (self.incarnation, self.crowd.most());
-        LeaseTerms { incarnation, machines, store, allowance_percent: 5 }
+        let (incarnation, instances) = (self.incarnation, self.membership.most());
+        LeaseTerms { incarnation, instances, store, allowance_percent: 5 }
     }
 
     /// Serves one unit of a campaign if its budget can be reserved; returns the impression.

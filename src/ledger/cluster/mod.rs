@@ -12,11 +12,11 @@
 
 mod backlog;
 mod confirm;
-pub mod crowd;
 mod error_log;
 mod files;
 mod follow;
 mod lost_records;
+pub mod membership;
 mod migrate;
 mod partition_sums;
 mod queue;
@@ -31,14 +31,14 @@ pub use reconcile::recomputed;
 
 use crate::journal::Entry;
 use crate::journal::PARTITIONS;
+use crate::ledger::cluster::backlog::Backlog;
+use crate::ledger::cluster::files::SegmentEnds;
+use crate::ledger::cluster::lost_records::SeenPositions;
+use crate::ledger::cluster::membership::Membership;
+use crate::ledger::cluster::queue::Queue;
+use crate::ledger::cluster::state_cache::CachedState;
 use crate::ledger::local_totals::LocalTotals;
 use crate::ledger::running::Listener;
-use crate::ledger::shared::backlog::Backlog;
-use crate::ledger::shared::crowd::Crowd;
-use crate::ledger::shared::files::SegmentEnds;
-use crate::ledger::shared::lost_records::SeenPositions;
-use crate::ledger::shared::queue::Queue;
-use crate::ledger::shared::state_cache::CachedState;
 use crate::ledger::state::State;
 use crate::store::Client;
 use crate::store::StoreError;
@@ -104,7 +104,7 @@ pub struct Shared {
     shipped: AtomicU64,
     /// Number of instances, and the index of this one among them.
     instances: AtomicUsize,
-    membership: Crowd,
+    membership: Membership,
     index: AtomicUsize,
     members: Mutex<Vec<u64>>,
     /// Start of the process, and its age at the last answered heartbeat, in milliseconds.
@@ -143,7 +143,7 @@ pub struct ClusterStatus {
     /// the time since the whole log was last read.
     pub lag: Duration,
     /// Number of instances, including this one.
-    pub machines: usize,
+    pub instances: usize,
     /// How often the files were sent again because the log had lost entries.
     pub rewinds: u64,
     /// Entries that were read here and are no longer in the log.
@@ -201,7 +201,7 @@ impl Shared {
             rewinds: AtomicU64::new(0),
             shipped: AtomicU64::new(0),
             instances: AtomicUsize::new(share.0),
-            membership: Crowd::of(share.0),
+            membership: Membership::of(share.0),
             index: AtomicUsize::new(share.1),
             members: Mutex::default(),
             started_at: Instant::now(),
@@ -266,7 +266,7 @@ impl Shared {
             waiting,
             unapplied,
             lag: own.max(lock(&self.read_at).elapsed()),
-            machines: self.share().0,
+            instances: self.share().0,
             rewinds: self.rewinds.load(Ordering::Relaxed),
             missing: lock(&self.lost_records).missing(&lock(&self.state)),
         }
@@ -324,12 +324,12 @@ impl Shared {
     }
 
     /// The number of instances that may be selling from the same budgets.
-    pub fn crowd(&self) -> usize {
+    pub fn membership(&self) -> usize {
         self.membership.most()
     }
 
     /// Sends a heartbeat at `now_ms` and reads the membership.
-    pub async fn beat(&self, now_ms: i64) -> Result<(), StoreError> {
+    pub async fn heartbeat(&self, now_ms: i64) -> Result<(), StoreError> {
         // Measured before the request: an instance in the answer may have died since.
         let sent_at = self.started_at.elapsed();
         let (store_ms, here) = log::heartbeat(&self.client, self.incarnation).await?;

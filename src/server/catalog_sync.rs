@@ -26,7 +26,7 @@ use std::sync::atomic::Ordering;
 
 /// Why a shared catalog could not be read or changed.
 #[derive(Debug, thiserror::Error)]
-pub enum AgreedError {
+pub enum SyncError {
     /// The local catalog.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -43,7 +43,7 @@ pub async fn put(
     parts: &HeadUpdate<'_>,
     expected: ExpectedVersion<'_>,
     by: &AuditContext,
-) -> Result<Head, AgreedError> {
+) -> Result<Head, SyncError> {
     let Some(client) = client else { return Ok(catalog.put(parts, expected, by)?) };
     let prepared = catalog.prepare(parts, expected, by)?;
     // Images first, so that no instance serves a change before its images are available.
@@ -53,7 +53,7 @@ pub async fn put(
         Prepared::Unchanged(head) => Ok(head),
         Prepared::Changed(change) => match changes::publish(client, &change).await? {
             PublishOutcome::Published => Ok(catalog.adopt(&change)?),
-            PublishOutcome::Conflict(number) => Err(AgreedError::Catalog(CatalogError::Conflict {
+            PublishOutcome::Conflict(number) => Err(SyncError::Catalog(CatalogError::Conflict {
                 expected: format!("number {}", change.entry.number - 1),
                 found: format!("number {number}"),
             })),
@@ -63,7 +63,7 @@ pub async fn put(
 
 /// Applies changes that other instances published. Changes that the store lacks, because it was
 /// emptied or restored, are published again. Returns whether anything was applied.
-pub async fn pull(catalog: &Catalog, client: &Client) -> Result<bool, AgreedError> {
+pub async fn pull(catalog: &Catalog, client: &Client) -> Result<bool, SyncError> {
     let served = changes::number(client).await?;
     let known = catalog.head()?.map_or(0, |head| head.number);
     let last = known.min(served);
@@ -71,7 +71,7 @@ pub async fn pull(catalog: &Catalog, client: &Client) -> Result<bool, AgreedErro
         let theirs = changes::change(client, last, |_| true).await?.entry;
         let ours = catalog.history()?.into_iter().find(|entry| entry.number == last);
         if ours.as_ref() != Some(&theirs) {
-            return Err(AgreedError::Catalog(CatalogError::Conflict {
+            return Err(SyncError::Catalog(CatalogError::Conflict {
                 expected: format!(
                     "the store to have the same catalog version {last} as this instance"
                 ),
@@ -95,12 +95,12 @@ pub async fn pull(catalog: &Catalog, client: &Client) -> Result<bool, AgreedErro
 
 /// Migrates the catalog of one store to another, with the versions that its changes refer to. The
 /// target must be empty or contain a prefix of the same history.
-pub async fn copy(from: &Client, to: &Client) -> Result<(), AgreedError> {
+pub async fn copy(from: &Client, to: &Client) -> Result<(), SyncError> {
     let (theirs, known) = (changes::number(from).await?, changes::number(to).await?);
     let last = known.min(theirs);
     let entry = async |client| changes::change(client, last, |_| true).await.map(|one| one.entry);
     if known > theirs || last > 0 && entry(from).await? != entry(to).await? {
-        return Err(AgreedError::Catalog(CatalogError::Conflict {
+        return Err(SyncError::Catalog(CatalogError::Conflict {
             expected: format!("a target catalog that is a prefix of the source's {theirs} changes"),
             found: format!("{known} changes of a different history; use an empty target store"),
         }));

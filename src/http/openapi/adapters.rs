@@ -16,7 +16,7 @@ use serde_json::json;
 pub(super) fn operations() -> Vec<Operation> {
     let rows = ethicalads().into_iter().chain([kevel(), openrtb()]);
     rows.map(|row| {
-        row.tag("dialects")
+        row.tag("adapters")
             .key(Key::Optional)
             .response(adapter_not_found())
             .response(invalid_field())

@@ -3,9 +3,9 @@
 use crate::journal::Entry;
 use crate::ledger::apply;
 use crate::ledger::apply::Applied;
+use crate::ledger::cluster::LogPosition;
+use crate::ledger::cluster::follow::continues;
 use crate::ledger::record::Record;
-use crate::ledger::shared::LogPosition;
-use crate::ledger::shared::follow::continues;
 use crate::ledger::state::State;
 use crate::store::Client;
 use crate::store::StoreError;

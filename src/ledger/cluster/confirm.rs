@@ -1,7 +1,7 @@
 //! Checks of sent entries: whether they are still in the log, and whether a replica has them.
 
-use crate::ledger::shared::Shared;
-use crate::ledger::shared::lock;
+use crate::ledger::cluster::Shared;
+use crate::ledger::cluster::lock;
 use crate::store::StoreError;
 use crate::store::replication::MarkStatus;
 use crate::store::replication::ReplicationMark;

@@ -11,7 +11,7 @@ use crate::harness::until;
 use adjacent::domain::money::Micros;
 use adjacent::journal::Entry;
 use adjacent::ledger::audit::Difference;
-use adjacent::ledger::keeper::Kept;
+use adjacent::ledger::reconciler::Kept;
 use adjacent::store::Address;
 use adjacent::store::Client;
 use adjacent::store::bases;

@@ -40,7 +40,7 @@ const PLACEMENT_BITS: u32 = 8;
 const CREDITED_BY: &str = "limits";
 
 /// Visitor activity queued for the store.
-pub struct Sightings {
+pub struct VisitorActivity {
     queued: Mutex<Vec<VisitorEvent>>,
     /// The day of the fleet's shared salt, in days since 1970-01-01; -1 without a shared salt.
     day: AtomicI64,
@@ -48,9 +48,13 @@ pub struct Sightings {
     credited: Mutex<BTreeSet<(EventKind, u128)>>,
 }
 
-impl Default for Sightings {
-    fn default() -> Sightings {
-        Sightings { queued: Mutex::default(), day: AtomicI64::new(-1), credited: Mutex::default() }
+impl Default for VisitorActivity {
+    fn default() -> VisitorActivity {
+        VisitorActivity {
+            queued: Mutex::default(),
+            day: AtomicI64::new(-1),
+            credited: Mutex::default(),
+        }
     }
 }
 
@@ -93,9 +97,11 @@ impl Server {
             EventKind::Click => 'c',
             EventKind::Viewable | EventKind::Copy => return,
         };
-        let mut queued = lock(&self.sightings.queued);
+        let mut queued = lock(&self.visitor_activity.queued);
         // Without the shared salt, the visitor key would not match that of other instances.
-        if self.sightings.day.load(Ordering::Acquire) == self.today() && queued.len() < MAX_QUEUED {
+        if self.visitor_activity.day.load(Ordering::Acquire) == self.today()
+            && queued.len() < MAX_QUEUED
+        {
             queued.push(VisitorEvent { kind, visitor: visitor.hash(), at_ms, decision });
         }
     }
@@ -104,29 +110,29 @@ impl Server {
     pub async fn share_salt(&self) -> Result<(), StoreError> {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
         let today = self.today();
-        let known = self.sightings.day.load(Ordering::Acquire);
+        let known = self.visitor_activity.day.load(Ordering::Acquire);
         if known == today {
             return Ok(());
         }
         if known >= 0 {
-            self.sightings.day.store(-1, Ordering::Release);
+            self.visitor_activity.day.store(-1, Ordering::Release);
             self.visitors.renew(rand::random());
-            lock(&self.sightings.queued).clear();
-            lock(&self.sightings.credited).clear();
+            lock(&self.visitor_activity.queued).clear();
+            lock(&self.visitor_activity.credited).clear();
         }
         let (fresh, seconds) = (rand::random(), self.ttl_seconds());
         let salt = visitor_activity::salt(shared.client(), today, &fresh, seconds).await?;
-        if self.sightings.day.swap(today, Ordering::AcqRel) != today {
+        if self.visitor_activity.day.swap(today, Ordering::AcqRel) != today {
             self.visitors.renew(salt);
         }
         Ok(())
     }
 
     /// Sends queued visitor activity to the store. Entries that could not be sent stay queued.
-    pub async fn tell_sightings(&self) -> Result<(), StoreError> {
+    pub async fn report_visitor_activity(&self) -> Result<(), StoreError> {
         let Some(shared) = self.ledger.shared() else { return Ok(()) };
         let (day, seconds) = (self.today(), self.ttl_seconds());
-        let queued = std::mem::take(&mut *lock(&self.sightings.queued));
+        let queued = std::mem::take(&mut *lock(&self.visitor_activity.queued));
         let mut lists: BTreeMap<u8, Vec<&VisitorEvent>> = BTreeMap::new();
         for one in &queued {
             lists.entry(visitor_activity::list_of(one.visitor)).or_default().push(one);
@@ -142,7 +148,7 @@ impl Server {
         let sent = sent.await;
         if sent.is_err() {
             // Sending an entry twice has no further effect.
-            let mut fresh = lock(&self.sightings.queued);
+            let mut fresh = lock(&self.visitor_activity.queued);
             let free = MAX_QUEUED.saturating_sub(fresh.len());
             fresh.extend(queued.iter().take(free).cloned());
         }
@@ -169,7 +175,7 @@ impl Server {
         }
         for (decisions, kind) in over.into_iter().zip([EventKind::Impression, EventKind::Click]) {
             let fresh: BTreeSet<u128> = {
-                let credited = lock(&self.sightings.credited);
+                let credited = lock(&self.visitor_activity.credited);
                 decisions.into_iter().filter(|one| !credited.contains(&(kind, *one))).collect()
             };
             if fresh.is_empty() {
@@ -184,7 +190,7 @@ impl Server {
                 events = events.len(),
                 "credited events over a visitor's limit across all instances"
             );
-            let mut credited = lock(&self.sightings.credited);
+            let mut credited = lock(&self.visitor_activity.credited);
             if credited.len() < MAX_QUEUED {
                 credited.extend(fresh.into_iter().map(|one| (kind, one)));
             }

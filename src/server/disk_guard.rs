@@ -10,7 +10,7 @@ impl Server {
     /// Checks the free space of the store's disk. Queries the file system: call it off the request
     /// threads. On error the current mode stays.
     pub fn look_for_room(&self) {
-        let free = match journal::room(self.ledger.folder()) {
+        let free = match journal::disk_space(self.ledger.folder()) {
             Ok(free) => free,
             Err(error) => {
                 tracing::warn!(%error, "cannot read the free space of the store's disk");
