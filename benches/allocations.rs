@@ -17,7 +17,7 @@ use adjacent::selection::resolve;
 use adjacent::selection::resolve::PageInput;
 use adjacent::selection::resolve::RegionSignals;
 use adjacent::selection::resolve::SlotInput;
-use adjacent::selection::rules::Taken;
+use adjacent::selection::rules::Exclusions;
 use adjacent::selection::snapshot::State;
 use adjacent::selection::snapshot::World;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ fn selections(flights: usize) -> u64 {
         let page = page.unwrap();
         let request =
             Request { world: &world, page: &page, now_ms: 1_790_000_000_000, id: id << 64 };
-        let taken = Taken::default();
+        let taken = Exclusions::default();
         chosen += allocation_counter::measure(|| {
             std::hint::black_box(choose::choose(&request, 0, &taken).result.is_ok());
         })

@@ -1,7 +1,7 @@
 //! A contextual ad server: it answers each page with a labelled unit and durably records every event.
 //!
 //! Layers, from the bottom up. A module may use its own layer and the layers above it in this
-//! table; `tests/it/house.rs` enforces that.
+//! table; `tests/it/structure.rs` enforces that.
 //!
 //! | layer | modules | contents | I/O |
 //! |---|---|---|---|

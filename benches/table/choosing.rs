@@ -13,7 +13,7 @@ use adjacent::selection::resolve;
 use adjacent::selection::resolve::PageInput;
 use adjacent::selection::resolve::RegionSignals;
 use adjacent::selection::resolve::SlotInput;
-use adjacent::selection::rules::Taken;
+use adjacent::selection::rules::Exclusions;
 use adjacent::selection::snapshot::Snapshot;
 use adjacent::selection::snapshot::State;
 use adjacent::selection::snapshot::World;
@@ -54,7 +54,7 @@ fn at(flights: usize, goal: &'static str, progress: &ProgressBar) -> Vec<Row> {
     let requests = pages::requests(2_000, flights);
     let pages: Vec<Page> = requests.iter().map(|request| resolved(&snapshot, request)).collect();
     let world = World::new(snapshot, State::default());
-    let taken = Taken::default();
+    let taken = Exclusions::default();
     let mut chosen = Histogram::<u64>::new_with_bounds(1, 10_000_000_000, 3).unwrap();
     let mut scanned = chosen.clone();
     let mut ids = 0u128..;
@@ -103,8 +103,8 @@ fn at(flights: usize, goal: &'static str, progress: &ProgressBar) -> Vec<Row> {
 }
 
 /// Number of eligible flights, found by checking each flight against every rule.
-fn scan(request: &Request<'_>, taken: &Taken) -> usize {
-    let case = request.case(0, taken);
+fn scan(request: &Request<'_>, taken: &Exclusions) -> usize {
+    let case = request.slot_context(0, taken);
     let flights = request.world.snapshot.flights.iter().enumerate();
-    flights.filter(|(place, flight)| case.against(*place, flight).is_none()).count()
+    flights.filter(|(place, flight)| case.first_failed(*place, flight).is_none()).count()
 }

@@ -8,8 +8,8 @@ use adjacent::domain::money::Micros;
 use adjacent::ledger::Ledger;
 use adjacent::ledger::Rules;
 use adjacent::ledger::record::Attribution;
+use adjacent::ledger::record::DecisionKey;
 use adjacent::ledger::record::Event;
-use adjacent::ledger::record::Minted;
 use adjacent::token::PARTITIONS;
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
@@ -48,14 +48,18 @@ pub fn event(number: u64, attribution: &Arc<Attribution>) -> Event {
         kind: EventKind::Impression,
         cta: None,
         at_ms,
-        minted: Minted { incarnation: 1, partition, seq: number / u64::from(PARTITIONS) },
+        decision_key: DecisionKey {
+            incarnation: 1,
+            partition,
+            seq: number / u64::from(PARTITIONS),
+        },
         decision: u128::from(number) << 8,
         decided_at_ms: at_ms - 500,
         day: 20_000,
         attribution: attribution.clone(),
         pricing: Pricing::Cpm,
         price: Micros::try_from(5_000).unwrap(),
-        claimed: None,
+        invalid_reason: None,
     }
 }
 

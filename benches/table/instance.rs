@@ -1,4 +1,4 @@
-//! Controls the process that runs the benchmarked servers (see `served`).
+//! Controls the process that runs the benchmarked servers (see `server_process`).
 
 use crate::client;
 use crate::client::Connection;

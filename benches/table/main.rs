@@ -39,7 +39,7 @@ mod pages;
 #[path = "../../tests/it/harness/ports.rs"]
 mod ports;
 mod readers;
-mod served;
+mod server_process;
 mod shipper;
 mod shipping;
 mod sizing;
@@ -90,7 +90,7 @@ const PARTS: [(&str, Part); 9] = [
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["server", ..] => return served::run(&arguments[1..]),
+        ["server", ..] => return server_process::run(&arguments[1..]),
         ["shipper", url, data] => return shipper::run(url, data.as_ref()),
         _ => {}
     }

@@ -5,7 +5,7 @@ use crate::events;
 use crate::threads;
 use adjacent::ledger::Ledger;
 use adjacent::ledger::Rules;
-use adjacent::ledger::cluster::Shared;
+use adjacent::ledger::cluster::ClusterLedger;
 use adjacent::ledger::record::Attribution;
 use adjacent::store::Address;
 use adjacent::store::Client;
@@ -26,14 +26,14 @@ pub fn run(url: &str, data: &Path) {
     let Ok(Address::Redis(place)) = url.parse() else { panic!("{url} is not a Redis URL") };
     let client = Client::new(place);
     let (rules, listener) =
-        (Rules::default(), Box::new(|_: adjacent::ledger::running::Change<'_>| {}));
-    let ledger = Ledger::open_shared(data, 1, 1 << 25, rules, listener, client).unwrap();
+        (Rules::default(), Box::new(|_: adjacent::ledger::running::LedgerUpdate<'_>| {}));
+    let ledger = Ledger::open_cluster(data, 1, 1 << 25, rules, listener, client).unwrap();
     let ledger = Arc::new(ledger);
     let recorder = ledger.clone();
     // Shipping and following share one thread, as in the executable.
     actix_web::rt::System::new().block_on(async move {
-        let shared = ledger.shared().unwrap().clone();
-        ledger.come(1_790_000_000_000).await.unwrap();
+        let shared = ledger.cluster().unwrap().clone();
+        ledger.join(1_790_000_000_000).await.unwrap();
         while !shared.send_files().await.unwrap() {}
         while !shared.follow().await.unwrap() {}
         tokio::spawn(shared.clone().ship());
@@ -43,7 +43,7 @@ pub fn run(url: &str, data: &Path) {
         let (mut recorded, mut sent) = (None, None);
         let applied = loop {
             tokio::time::sleep(Duration::from_millis(2)).await;
-            let (status, elapsed) = (shared.standing(), began.elapsed().as_secs_f64());
+            let (status, elapsed) = (shared.status(), began.elapsed().as_secs_f64());
             if !recording.is_finished() {
                 continue;
             }
@@ -61,7 +61,7 @@ pub fn run(url: &str, data: &Path) {
     });
 }
 
-async fn follow(shared: Arc<Shared>) {
+async fn follow(shared: Arc<ClusterLedger>) {
     loop {
         if shared.follow().await.unwrap() {
             tokio::time::sleep(POLL_INTERVAL).await;

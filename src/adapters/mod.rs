@@ -8,8 +8,8 @@ pub mod response;
 
 use crate::http::AppState;
 use crate::http::problem::ApiError;
-use crate::http::routes::At;
-use crate::http::routes::at;
+use crate::http::routes::Route;
+use crate::http::routes::route;
 use actix_web::HttpResponse;
 use std::time::Instant;
 
@@ -26,11 +26,11 @@ string_enum! {
 }
 
 /// Routes of all protocols; all are on the public listener.
-pub fn table() -> Vec<At> {
+pub fn table() -> Vec<Route> {
     vec![
-        at("/api/v1/decision/").get(ethicalads::create_from_query).post(ethicalads::create),
-        at("/api/v2").post(kevel::create),
-        at("/openrtb2/2.6/bids").post(openrtb::create),
+        route("/api/v1/decision/").get(ethicalads::create_from_query).post(ethicalads::create),
+        route("/api/v2").post(kevel::create),
+        route("/openrtb2/2.6/bids").post(openrtb::create),
     ]
 }
 
@@ -43,7 +43,7 @@ fn require_enabled(app: &AppState, protocol: Protocol) -> Result<(), ApiError> {
         Protocol::OpenRtb => settings.adapters.openrtb,
     };
     let how = format!("the adapter is disabled: set `{protocol} = true` under `[adapters]`");
-    if enabled { Ok(()) } else { Err(ApiError::missing("adapter_disabled", how)) }
+    if enabled { Ok(()) } else { Err(ApiError::not_found("adapter_disabled", how)) }
 }
 
 /// Records the outcome and latency of a call to an enabled protocol.
@@ -54,13 +54,13 @@ fn record_call(
     answer: Result<HttpResponse, ApiError>,
 ) -> Result<HttpResponse, ApiError> {
     let metrics = &app.server.metrics;
-    metrics.decided_in(began.elapsed());
+    metrics.observe_decision(began.elapsed());
     let outcome = match &answer {
         Ok(answer) if answer.headers().contains_key(response::NO_FILL_HEADER) => "no_fill",
         Ok(_) => "filled",
         Err(_) => "refused",
     };
-    metrics.adapted(protocol.as_str(), outcome);
+    metrics.count_adapter_request(protocol.as_str(), outcome);
     answer
 }
 

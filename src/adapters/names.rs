@@ -1,7 +1,7 @@
 //! Maps names and keywords of other protocols to inventory ids.
 
 use crate::config::settings::AdapterSettings;
-use crate::domain::text;
+use crate::domain::name_key;
 use crate::selection::resolve::EntityInput;
 use crate::selection::resolve::PageInput;
 use crate::selection::snapshot::Snapshot;
@@ -41,8 +41,8 @@ pub fn add_keywords(
     page: &mut PageInput,
 ) {
     for word in words {
-        let topic = text::with_key(&word, |key| snapshot.taxonomy.resolve(key).is_some());
-        let entity = text::with_key(&word, |key| {
+        let topic = name_key::with_key(&word, |key| snapshot.taxonomy.resolve(key).is_some());
+        let entity = name_key::with_key(&word, |key| {
             snapshot.entities.resolve(key, &[], &snapshot.taxonomy).is_some()
         });
         if topic == Some(true) {

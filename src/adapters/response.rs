@@ -2,11 +2,11 @@
 
 use crate::domain::event::NoFill;
 use crate::http::AppState;
-use crate::http::public::filling;
+use crate::http::public::fill;
 use crate::http::public::reply::Fill;
-use crate::server::decide::Decided;
 use crate::server::decide::Filled;
-use crate::server::decide::NotTaken;
+use crate::server::decide::PageDecision;
+use crate::server::decide::Rejection;
 use actix_web::HttpResponse;
 use actix_web::HttpResponseBuilder;
 use actix_web::http::StatusCode;
@@ -35,8 +35,8 @@ impl Rejections {
     pub fn record(
         &self,
         key: &str,
-        answer: Result<(), (&'static str, NotTaken)>,
-    ) -> Result<(), NotTaken> {
+        answer: Result<(), (&'static str, Rejection)>,
+    ) -> Result<(), Rejection> {
         answer.map_err(|(why, not_taken)| {
             self.0.borrow_mut().entry(key.to_owned()).or_insert(why);
             not_taken
@@ -52,15 +52,15 @@ impl Rejections {
 /// Renders every slot of a decision, in request order.
 pub fn map_slots<T>(
     app: &AppState,
-    decided: &Decided,
+    decided: &PageDecision,
     mut render: impl FnMut(usize, SlotResult<'_, '_>) -> T,
 ) -> Vec<T> {
-    let units = filling::units(decided);
+    let units = fill::units(decided);
     let slots = decided.slots.iter().enumerate();
     slots
         .map(|(at, slot)| match (&slot.result, &units[at]) {
             (Ok(filled), Some(unit)) => {
-                let fill = filling::fill(&app.server, decided, at, filled, unit);
+                let fill = fill::fill(&app.server, decided, at, filled, unit);
                 render(at, Ok((&fill, filled)))
             }
             (Ok(_), None) => render(at, Err(NoFill::LabelUnavailable)),

@@ -2,10 +2,10 @@
 //! sync.
 
 use crate::http::AppState;
-use crate::ledger::cluster::Shared;
-use crate::ledger::cluster::Telling;
+use crate::ledger::cluster::ClusterLedger;
+use crate::ledger::cluster::StoreErrorLog;
 use crate::server::Server;
-use crate::server::leasing::Missing;
+use crate::server::leasing::AbsentHolders;
 use crate::server::visitor_activity::LimitError;
 use crate::store::StoreError;
 use crate::store::starts;
@@ -48,10 +48,10 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Joins the fleet and reads the store's logs before the first request is served, waiting for a limited
 /// time.
-pub async fn join(server: &Server, shared: &Shared) -> anyhow::Result<()> {
-    server.ledger.come(server.clock.now_ms()).await.context("the journal rejects writes")?;
+pub async fn join(server: &Server, shared: &ClusterLedger) -> anyhow::Result<()> {
+    server.ledger.join(server.clock.now_ms()).await.context("the journal rejects writes")?;
     // With sums from an earlier run it can serve at once, so it waits less.
-    let end = Instant::now() + if shared.is_known() { RETRY_EVERY } else { STORE_TIMEOUT };
+    let end = Instant::now() + if shared.has_state() { RETRY_EVERY } else { STORE_TIMEOUT };
     while Instant::now() < end {
         let read = match shared.heartbeat(server.clock.now_ms()).await {
             Ok(()) => shared.follow().await,
@@ -81,7 +81,7 @@ pub async fn join(server: &Server, shared: &Shared) -> anyhow::Result<()> {
 
 /// Records windows and budgets that differ from the fleet's, and takes a first lease of every budget. All
 /// of it is in the store before the first request is served.
-async fn publish_and_lease(server: &Server, shared: &Shared) -> anyhow::Result<()> {
+async fn publish_and_lease(server: &Server, shared: &ClusterLedger) -> anyhow::Result<()> {
     server.ledger.write_rules()?;
     server.write_budgets(server.live().snapshot()).await?;
     server.lease_first().await?;
@@ -91,7 +91,7 @@ async fn publish_and_lease(server: &Server, shared: &Shared) -> anyhow::Result<(
 }
 
 /// Starts the tasks, which run until the server stops.
-pub fn start(app: &Data<AppState>, shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
+pub fn start(app: &Data<AppState>, shared: &Arc<ClusterLedger>) -> Vec<JoinHandle<()>> {
     vec![
         tokio::spawn(shared.clone().ship()),
         tokio::spawn(follow_log(app.clone(), shared.clone())),
@@ -106,15 +106,15 @@ pub fn start(app: &Data<AppState>, shared: &Arc<Shared>) -> Vec<JoinHandle<()>> 
 
 /// Leaves the fleet and sends unsent records, for a limited time. The next start on this data directory
 /// sends the rest.
-pub async fn leave(server: &Server, shared: &Arc<Shared>) {
-    if let Err(error) = server.give_back().await {
+pub async fn leave(server: &Server, shared: &Arc<ClusterLedger>) {
+    if let Err(error) = server.release_unused_leases().await {
         tracing::warn!(%error, "cannot return budget leases; the fleet reclaims them later");
     }
-    if let Err(error) = server.ledger.go(server.clock.now_ms()).await {
+    if let Err(error) = server.ledger.leave(server.clock.now_ms()).await {
         tracing::warn!(%error, "cannot leave the fleet; others wait until the heartbeat expires");
     }
     let send_and_leave = async {
-        while shared.standing().unsent > 0 {
+        while shared.status().unsent > 0 {
             if !matches!(shared.send_files().await, Ok(true)) {
                 tokio::time::sleep(RETRY_EVERY).await;
             }
@@ -122,7 +122,7 @@ pub async fn leave(server: &Server, shared: &Arc<Shared>) {
         shared.leave().await
     };
     let finished = tokio::time::timeout(STORE_TIMEOUT, send_and_leave).await;
-    let unsent = shared.standing().unsent;
+    let unsent = shared.status().unsent;
     if unsent > 0 || !matches!(finished, Ok(Ok(()))) {
         tracing::warn!(
             unsent,
@@ -131,19 +131,19 @@ pub async fn leave(server: &Server, shared: &Arc<Shared>) {
     }
 }
 
-async fn follow_log(app: Data<AppState>, shared: Arc<Shared>) {
+async fn follow_log(app: Data<AppState>, shared: Arc<ClusterLedger>) {
     let mut is_published = false;
-    let mut telling = Telling::of("the shared log is not read");
+    let mut telling = StoreErrorLog::new("the shared log is not read");
     loop {
         let read = shared.follow().await;
-        shared.reading_is_refused(telling.hears(&read));
+        shared.set_reading_blocked(telling.observe(&read));
         let pause = match read {
             Ok(false) => Duration::ZERO,
             Ok(true) => POLL_EVERY,
             Err(StoreError::Unavailable(_)) => RETRY_EVERY,
             Err(_) => RETRY_EVERY * 2,
         };
-        if !is_published && shared.is_current() {
+        if !is_published && shared.is_caught_up() {
             // Needs the windows and budgets that other instances have recorded.
             let live = app.server.live();
             is_published = app.server.ledger.write_rules().is_ok()
@@ -175,7 +175,7 @@ async fn sync_catalog(app: Data<AppState>) {
 /// Requests budget leases, and reclaims those of dead instances.
 async fn lease(app: Data<AppState>) {
     let server = &app.server;
-    let (mut missing, mut last_reclaim) = (Missing::default(), std::time::Instant::now());
+    let (mut missing, mut last_reclaim) = (AbsentHolders::default(), std::time::Instant::now());
     loop {
         tokio::time::sleep(LEASE_EVERY).await;
         let mut result = server.lease_budgets().await;
@@ -194,10 +194,10 @@ async fn lease(app: Data<AppState>) {
 async fn visitor_limits(app: Data<AppState>) {
     for turn in 1u64.. {
         let report = async {
-            app.server.share_salt().await?;
+            app.server.sync_visitor_salt().await?;
             app.server.report_visitor_activity().await?;
             if turn.is_multiple_of(REPORTS_PER_CHECK) {
-                app.server.look_at_visitors().await?;
+                app.server.enforce_visitor_limits().await?;
             }
             Ok::<_, LimitError>(())
         };
@@ -211,7 +211,7 @@ async fn visitor_limits(app: Data<AppState>) {
 /// Replies to other instances' requests for decision records.
 async fn reply_to_record_requests(app: Data<AppState>) {
     loop {
-        let replied = app.server.answer_others().await;
+        let replied = app.server.answer_record_requests().await;
         if let Err(error) = &replied {
             tracing::debug!(%error, "cannot read record requests");
         }
@@ -219,9 +219,9 @@ async fn reply_to_record_requests(app: Data<AppState>) {
     }
 }
 
-async fn heartbeat(app: Data<AppState>, shared: Arc<Shared>) {
+async fn heartbeat(app: Data<AppState>, shared: Arc<ClusterLedger>) {
     let start = ProcessStart {
-        data: app.server.ledger.store(),
+        data: app.server.ledger.store_id(),
         host: host(),
         ops: app.ops.to_string(),
         at_ms: app.server.clock.now_ms(),
@@ -241,7 +241,7 @@ async fn heartbeat(app: Data<AppState>, shared: Arc<Shared>) {
 }
 
 /// Checks which records the replicas have acknowledged.
-async fn check_replication(shared: Arc<Shared>) {
+async fn check_replication(shared: Arc<ClusterLedger>) {
     let mut every = tokio::time::interval(HEARTBEAT_EVERY);
     let mut last = None;
     loop {

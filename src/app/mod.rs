@@ -18,7 +18,7 @@ use crate::config::keys::ApiKeys;
 use crate::config::keys::LocalKeys;
 use crate::config::keys::TokenKeys;
 use crate::decision_log::DecisionLog;
-use crate::decision_log::writer::Keeping;
+use crate::decision_log::writer::DecisionLogOptions;
 use crate::http;
 use crate::http::AppState;
 use crate::ledger::Ledger;
@@ -119,20 +119,20 @@ impl App {
         let incarnation = rand::random::<u64>();
         let campaign_budgets = Arc::new(CampaignBudgets::default());
         let listener = campaign_budgets.clone();
-        let listener: Listener = Box::new(move |change| listener.changed(&change));
+        let listener: Listener = Box::new(move |change| listener.on_ledger_change(&change));
         let folder = data.join("journal");
         let (bytes, rules) = (settings.store.segment_bytes, open::rules(&settings));
         let ledger = match store {
             Address::Embedded => Ledger::open(&folder, incarnation, bytes, rules, listener),
             Address::Redis(config) => {
                 let client = Client::new(open::store_config(config, &settings)?);
-                Ledger::open_shared(&folder, incarnation, bytes, rules, listener, client)
+                Ledger::open_cluster(&folder, incarnation, bytes, rules, listener, client)
             }
         }
         .context("cannot open the journal")?;
         campaign_budgets.recover(&ledger.state());
         let clock = clock(ledger.state().latest_ms());
-        let client = ledger.shared().map(|shared| shared.client());
+        let client = ledger.cluster().map(|shared| shared.client());
         let opened = open::catalog(&data, &settings, &options, &*clock, client).await?;
         let (inventory, stored) = (&opened.snapshot.inventory, opened.catalog.images());
         let images = ImageSet::open(inventory, stored, &public_url, &ImageSet::default());
@@ -143,10 +143,10 @@ impl App {
             &data.join("decisions"),
             incarnation,
             clock.now_ms(),
-            Keeping {
+            DecisionLogOptions {
                 flush: Duration::from_millis(settings.decision_log.flush_ms),
                 segment_bytes: settings.decision_log.segment_bytes,
-                keep: Duration::from_secs(u64::from(settings.decision_log.days) * 86_400),
+                retention: Duration::from_secs(u64::from(settings.decision_log.days) * 86_400),
             },
         )
         .context("cannot open the decision log")?;
@@ -181,9 +181,9 @@ impl App {
             live,
             settings: settings.clone(),
         }));
-        server.note_recovery();
-        server.note_images();
-        match server.ledger.shared() {
+        server.log_recovery();
+        server.log_image_faults();
+        match server.ledger.cluster() {
             None => server
                 .write_budgets(&opened.snapshot)
                 .await
@@ -254,10 +254,10 @@ impl App {
         };
         tokio::try_join!(self.public, self.ops, stop)?;
         self.tasks.stop().await;
-        if let Err(error) = app.server.note_asked().await {
+        if let Err(error) = app.server.record_opportunities().await {
             tracing::warn!(%error, "opportunities of the last second are missing in reports");
         }
-        if let Some(shared) = app.server.ledger.shared() {
+        if let Some(shared) = app.server.ledger.cluster() {
             cluster::leave(&app.server, shared).await;
         }
         app.server.log.flush();

@@ -12,7 +12,7 @@ use crate::config::load;
 use crate::config::settings::Activation;
 use crate::http::AppState;
 use crate::server::apply::ApplyError;
-use crate::server::apply::Wanted;
+use crate::server::apply::CatalogUpdate;
 use actix_web::web::Data;
 use std::sync::Arc;
 
@@ -67,12 +67,12 @@ pub async fn reload(app: &Data<AppState>, options: &Options, what: ReloadTarget)
     };
     match result {
         Ok(Some(summary)) => {
-            app.server.metrics.reloaded(what.as_str(), true);
+            app.server.metrics.count_reload(what.as_str(), true);
             tracing::info!(file = what.as_str(), changes = summary, "file reloaded");
         }
         Ok(None) => {}
         Err(error) => {
-            app.server.metrics.reloaded(what.as_str(), false);
+            app.server.metrics.count_reload(what.as_str(), false);
             tracing::warn!(
                 file = what.as_str(),
                 error = format!("{error:#}"),
@@ -88,7 +88,8 @@ async fn inventory(app: &Data<AppState>, options: &Options) -> anyhow::Result<Op
     let stored = app.server.catalog.images();
     let loaded = files::load(&texts, Some(stored)).map_err(ConfigError::from)?;
     let Loaded { inventory, images } = loaded;
-    apply(app, Wanted { inventory: Some(inventory), images, ..Wanted::default() }).await
+    apply(app, CatalogUpdate { inventory: Some(inventory), images, ..CatalogUpdate::default() })
+        .await
 }
 
 async fn weights(app: &Data<AppState>, options: &Options) -> anyhow::Result<Option<String>> {
@@ -97,15 +98,16 @@ async fn weights(app: &Data<AppState>, options: &Options) -> anyhow::Result<Opti
         return Ok(Some("draft is valid; activate it by command".into()));
     }
     // Saving the file confirms it: large changes are applied and logged.
-    apply(app, Wanted { weights: Some(weights), force: true, ..Wanted::default() }).await
+    apply(app, CatalogUpdate { weights: Some(weights), force: true, ..CatalogUpdate::default() })
+        .await
 }
 
 async fn labels(app: &Data<AppState>) -> anyhow::Result<Option<String>> {
     let labels = open::labels(&app.server.live().snapshot().inventory)?;
-    apply(app, Wanted { labels: Some(labels), ..Wanted::default() }).await
+    apply(app, CatalogUpdate { labels: Some(labels), ..CatalogUpdate::default() }).await
 }
 
-async fn apply(app: &Data<AppState>, wanted: Wanted) -> anyhow::Result<Option<String>> {
+async fn apply(app: &Data<AppState>, wanted: CatalogUpdate) -> anyhow::Result<Option<String>> {
     let by = AuditContext {
         who: ACTOR.into(),
         what: "file changed".into(),
@@ -163,7 +165,7 @@ fn config(app: &Data<AppState>, options: &Options) -> anyhow::Result<Option<Stri
     // Addresses and data directory may be overridden by the command line: not compared.
     let rest = Settings { server: hot.server.clone(), store: hot.store.clone(), ..read.clone() };
     let needs_restart = rest != hot;
-    app.server.take_settings(hot);
+    app.server.replace_settings(hot);
     let summary = if needs_restart { "applied; some changes need a restart" } else { "applied" };
     Ok(Some(summary.into()))
 }

@@ -87,7 +87,7 @@ pub fn start(
         tokio::spawn(reload_changes(app.clone(), key_folder, options.clone(), receiver)),
         tokio::spawn(reload_on_hang_up(hang_up, sender)),
     ];
-    if let Some(shared) = app.server.ledger.shared() {
+    if let Some(shared) = app.server.ledger.cluster() {
         running.extend(cluster::start(app, shared));
     }
     Ok(Tasks { running, _watch: watch })
@@ -149,7 +149,7 @@ async fn tick(app: Data<AppState>) {
         if let Err(error) = app.server.tick().await {
             tracing::debug!(%error, "pending events not settled: the journal rejects writes");
         }
-        if let Err(error) = app.server.note_asked().await {
+        if let Err(error) = app.server.record_opportunities().await {
             tracing::debug!(%error, "opportunities not recorded yet: the journal rejects writes");
         }
     }
@@ -160,7 +160,7 @@ async fn restore_images(app: Data<AppState>) {
     let mut interval = every(IMAGES_EVERY);
     loop {
         interval.tick().await;
-        if let Err(error) = app.server.heal().await {
+        if let Err(error) = app.server.restore_images().await {
             tracing::debug!(%error, "restored images not served yet: the journal rejects writes");
         }
     }
@@ -172,7 +172,7 @@ async fn check_disk_space(app: Data<AppState>) {
         interval.tick().await;
         let server = app.server.clone();
         // Querying a file system may block.
-        if let Err(error) = actix_web::web::block(move || server.look_for_room()).await {
+        if let Err(error) = actix_web::web::block(move || server.check_disk_space()).await {
             tracing::error!(%error, "disk space check failed");
         }
     }
@@ -188,7 +188,7 @@ async fn evict_idle_visitors(app: Data<AppState>) {
         app.server.flood.sweep(now_ms);
         let today = now_ms.div_euclid(DAY_MS);
         // In a fleet the salt comes from the store.
-        if today != day && app.server.ledger.shared().is_none() {
+        if today != day && app.server.ledger.cluster().is_none() {
             day = today;
             app.server.visitors.renew(rand::random());
         }
@@ -226,8 +226,8 @@ async fn reconcile(app: Data<AppState>, every_seconds: u32) {
         let server = app.server.clone();
         let started = std::time::Instant::now();
         let pass = move || {
-            server.look_for_findings();
-            server.keep_books()
+            server.review_traffic();
+            server.reconcile()
         };
         match actix_web::web::block(pass).await {
             Ok(Ok(_)) => {}

@@ -13,8 +13,8 @@ use crate::config::document;
 use crate::config::document::Document;
 use crate::config::load;
 use crate::domain::image::Source;
+use crate::domain::inventory::ImageField;
 use crate::domain::inventory::Inventory;
-use crate::domain::inventory::Place;
 use crate::domain::label::LabelTable;
 use crate::domain::region::RegionGroup;
 use std::collections::HashMap;
@@ -255,7 +255,7 @@ impl Origins {
         loaded: &mut Vec<ImageFile>,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (Place { list, id, field }, source) in inventory.images_mut() {
+        for (ImageField { list, id, field }, source) in inventory.image_fields_mut() {
             let Source::File(path) = &*source else { continue };
             let places = self.places.get(&(list, id.clone()));
             let number = places.and_then(|places| places.last()).map_or(0, |(number, _)| *number);

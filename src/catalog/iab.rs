@@ -5,8 +5,8 @@
 
 use crate::config::Problem;
 use crate::domain::id::TopicId;
+use crate::domain::name_key;
 use crate::domain::taxonomy::TopicDoc;
-use crate::domain::text;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
@@ -88,7 +88,7 @@ fn rows<'a>(file: &str, text: &'a str, problems: &mut Vec<Problem>) -> Vec<Row<'
                 line,
                 format!("`{id}` is not an id of the taxonomy: must be letters, digits and `-`"),
             ));
-        } else if text::key(name).is_none() {
+        } else if name_key::key(name).is_none() {
             problems.push(at_line(file, line, "the name must contain a letter or a digit".into()));
         } else if let Some(other) = seen.insert(id, line) {
             problems.push(at_line(
@@ -110,7 +110,7 @@ fn rows<'a>(file: &str, text: &'a str, problems: &mut Vec<Problem>) -> Vec<Row<'
 /// name and the name; if neither is a valid unused id, from the IAB id.
 fn ids(rows: &[Row<'_>], by_id: &HashMap<&str, usize>, version: &str) -> Vec<TopicId> {
     let mut count: HashMap<String, usize> = HashMap::new();
-    let slug = |row: &Row<'_>| text::key(row.name).unwrap_or_default();
+    let slug = |row: &Row<'_>| name_key::key(row.name).unwrap_or_default();
     for row in rows {
         *count.entry(slug(row)).or_default() += 1;
     }
@@ -127,7 +127,7 @@ fn ids(rows: &[Row<'_>], by_id: &HashMap<&str, usize>, version: &str) -> Vec<Top
                 .filter_map(|text| text.parse::<TopicId>().ok())
                 .find(|id| !used.contains(id));
             let id = chosen.unwrap_or_else(|| {
-                let text = text::key(&format!("iab-{version}-{}", row.id)).unwrap_or_default();
+                let text = name_key::key(&format!("iab-{version}-{}", row.id)).unwrap_or_default();
                 text.parse().expect("`rows` admits only ids of letters, digits and `-`")
             });
             used.insert(id.clone());

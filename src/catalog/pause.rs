@@ -143,7 +143,7 @@ pub fn carry(from: &Inventory, into: &mut Inventory) {
             *flag = true;
         }
     }
-    for site in from.publishers.iter().filter(|site| !site.held.is_nothing()) {
+    for site in from.publishers.iter().filter(|site| !site.held.is_empty()) {
         if let Ok(found) = find::<Publisher>(into, site.id.as_str()) {
             found.held = site.held.clone();
         }

@@ -8,7 +8,7 @@ use crate::cli::catalog;
 use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::ledger::audit;
-use crate::ledger::audit::Difference;
+use crate::ledger::audit::Mismatch;
 use crate::ledger::cluster;
 use crate::ledger::state::State;
 use crate::store::Client;
@@ -33,14 +33,13 @@ impl Audit {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         if let Some(config) = arguments::redis_config(&self.store, self.ca.as_deref())? {
             let ends = std::iter::repeat(u64::MAX);
-            let (state, differences) = cluster::recomputed(&Client::new(config), ends).await?;
+            let (state, differences) = cluster::recompute(&Client::new(config), ends).await?;
             billed(output, &state)?;
             return report(output, &differences, &[], &json!({ "differences": differences }));
         }
         if let Some(server) = self.access.find()? {
             let answer = server.get("/v1/admin/audit")?;
-            let differences: Vec<Difference> =
-                serde_json::from_value(answer["differences"].clone())?;
+            let differences: Vec<Mismatch> = serde_json::from_value(answer["differences"].clone())?;
             let images: Vec<ImageFault> = serde_json::from_value(answer["pictures"].clone())?;
             return report(output, &differences, &images, &answer);
         }
@@ -72,7 +71,7 @@ fn billed(output: Output, state: &State) -> anyhow::Result<()> {
 
 fn report(
     output: Output,
-    differences: &[Difference],
+    differences: &[Mismatch],
     images: &[ImageFault],
     object: &serde_json::Value,
 ) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use crate::app::lock;
 use crate::cli::arguments;
 use crate::cli::output::Output;
 use crate::config::ConfigError;
-use crate::ledger::cluster::Shared;
+use crate::ledger::cluster::ClusterLedger;
 use crate::ledger::history;
 use crate::store::Client;
 use anyhow::Context;
@@ -44,7 +44,7 @@ impl Drain {
         // A running server sends its records itself and keeps adding new ones.
         let _lock = lock::DataLock::acquire(&self.data)?;
         let folder = self.data.join("journal");
-        let Some(store) = history::store(&folder)? else {
+        let Some(store) = history::store_id(&folder)? else {
             return Ok(output.line("no records in this data directory")?);
         };
         let bar = if io::stderr().is_terminal() {
@@ -54,7 +54,7 @@ impl Drain {
         };
         bar.enable_steady_tick(Duration::from_millis(200));
         let incarnation = rand::random();
-        let shared = Shared::open(
+        let shared = ClusterLedger::open(
             Client::new(config),
             incarnation,
             folder,
@@ -78,17 +78,17 @@ impl Drain {
 }
 
 /// Sends everything and waits for a replica to acknowledge; `false` when the store has no replica.
-async fn send(shared: &Shared, bar: &ProgressBar) -> anyhow::Result<bool> {
+async fn send(shared: &ClusterLedger, bar: &ProgressBar) -> anyhow::Result<bool> {
     send_all(shared).await?;
     bar.set_message("waiting for a replica");
-    let replicated = tokio::time::timeout(REPLICA_TIMEOUT, shared.is_replicated()).await;
+    let replicated = tokio::time::timeout(REPLICA_TIMEOUT, shared.wait_for_replica()).await;
     replicated
         .context("replicas are behind: keep the data directory and run drain again later")?
         .map_err(Into::into)
 }
 
 /// Sends all records in the journal files.
-pub(super) async fn send_all(shared: &Shared) -> anyhow::Result<()> {
+pub(super) async fn send_all(shared: &ClusterLedger) -> anyhow::Result<()> {
     let mut attempts = 0;
     while !shared.send_files().await? {
         attempts += 1;
@@ -98,7 +98,7 @@ pub(super) async fn send_all(shared: &Shared) -> anyhow::Result<()> {
         );
     }
     anyhow::ensure!(
-        !shared.standing().refuses,
+        !shared.status().is_blocked,
         "the journal lacks records that the store does not have either: keep the data directory"
     );
     Ok(())

@@ -6,8 +6,8 @@ use crate::cli::output::Output;
 use crate::config::ConfigError;
 use crate::decision_log;
 use crate::selection::compile::compile;
-use crate::server::explain::Again;
-use crate::server::explain::Reader;
+use crate::server::explain::Audience;
+use crate::server::explain::Replay;
 use comfy_table::ContentArrangement;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
@@ -70,8 +70,8 @@ impl Explain {
         let inventory = catalog.inventory(&found.world.inventory)?;
         let weights = catalog.weights(&found.world.weights)?;
         let labels = catalog.labels(&found.world.labels)?;
-        let again = Again::on(found, Arc::new(compile(inventory, &weights, &labels)));
-        let explanation = again.explained(&Reader::Operator, self.want.as_deref())?;
+        let again = Replay::on(found, Arc::new(compile(inventory, &weights, &labels)));
+        let explanation = again.explained(&Audience::Operator, self.want.as_deref())?;
         Ok(serde_json::to_value(explanation)?)
     }
 }

@@ -10,9 +10,9 @@ use crate::journal;
 use crate::ledger::State;
 use crate::ledger::audit;
 use crate::ledger::cluster;
-use crate::ledger::cluster::Shared;
+use crate::ledger::cluster::ClusterLedger;
 use crate::ledger::history;
-use crate::ledger::history::Since;
+use crate::ledger::history::ReplayFrom;
 use crate::server::catalog_sync;
 use crate::store::Address;
 use crate::store::Client;
@@ -78,7 +78,7 @@ impl Migrate {
             }
             Address::Redis(source) => copy_store(&Client::new(source), &to).await?,
         };
-        let after = cluster::replay(&to, Since::First, &mut |_| {}).await?;
+        let after = cluster::replay(&to, ReplayFrom::First, &mut |_| {}).await?;
         let differences = audit::compare(&before, &after);
         output.json_only(&json!({
             "to": shown, "records": after.applied(), "changes": changes, "differences": differences,
@@ -110,7 +110,7 @@ impl Migrate {
             )));
         }
         let _lock = lock::DataLock::acquire(&self.data)?;
-        if history::beginning(&folder, Since::First)?.checkpoint.from > 0 {
+        if history::starting_point(&folder, ReplayFrom::First)?.checkpoint.from > 0 {
             return Err(usage(format!(
                 "the oldest records of {data} were deleted after store.keep_days and only their sums are \
                  left, which cannot be migrated: start with an empty store and keep this directory \
@@ -141,10 +141,16 @@ impl Migrate {
                 found.change
             )));
         }
-        if let Some(store) = history::store(&folder)? {
+        if let Some(store) = history::store_id(&folder)? {
             let (client, state) = (Client::new(to.config().clone()), Arc::default());
-            let shared =
-                Shared::open(client, rand::random(), folder, store, state, Box::new(|_| {}))?;
+            let shared = ClusterLedger::open(
+                client,
+                rand::random(),
+                folder,
+                store,
+                state,
+                Box::new(|_| {}),
+            )?;
             let bar = bar(recovery.entries);
             let progress = async {
                 loop {
@@ -176,9 +182,9 @@ async fn copy_store(from: &Client, to: &Client) -> anyhow::Result<(State, u64)> 
         )));
     }
     catalog_sync::copy(from, to).await?;
-    let before = cluster::replay(from, Since::First, &mut |_| {}).await?;
+    let before = cluster::replay(from, ReplayFrom::First, &mut |_| {}).await?;
     let bar = bar(before.applied());
-    cluster::copy(from, to, &|entries| bar.inc(entries)).await?;
+    cluster::migrate(from, to, &|entries| bar.inc(entries)).await?;
     bar.finish_and_clear();
     Ok((before, source.change))
 }

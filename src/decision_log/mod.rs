@@ -15,6 +15,6 @@ pub use line::Line;
 pub use line::SlotLine;
 pub use line::StateChange;
 pub use line::WorldLine;
-pub use reader::Found;
+pub use reader::LoggedDecision;
 pub use reader::find;
 pub use writer::DecisionLog;

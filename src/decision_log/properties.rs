@@ -7,7 +7,7 @@ use crate::decision_log::Line;
 use crate::decision_log::SlotLine;
 use crate::decision_log::WorldLine;
 use crate::decision_log::find;
-use crate::decision_log::writer::Keeping;
+use crate::decision_log::writer::DecisionLogOptions;
 use crate::domain::event::NoFill;
 use crate::selection::page::Commercial;
 use crate::selection::page::Page;
@@ -46,7 +46,7 @@ fn decision(at_ms: i64, state: u64) -> DecisionLine {
         forced: None,
         test: false,
         slots: vec![SlotLine {
-            masked: vec![Mask::lost(3), Mask::refused(4), Mask::creative(5)],
+            masked: vec![Mask::reservation_lost(3), Mask::rejected(4), Mask::creative(5)],
             result: Err(NoFill::AllPaced),
         }],
     }
@@ -57,22 +57,26 @@ fn state(number: u64) -> State {
     State { number, spent, ..State::default() }
 }
 
-fn options(segment_bytes: u64) -> Keeping {
-    Keeping { flush: Duration::from_millis(20), segment_bytes, keep: Duration::from_secs(3_600) }
+fn options(segment_bytes: u64) -> DecisionLogOptions {
+    DecisionLogOptions {
+        flush: Duration::from_millis(20),
+        segment_bytes,
+        retention: Duration::from_secs(3_600),
+    }
 }
 
 #[test]
 fn a_decision_is_found_with_its_state_in_any_segment() {
     let folder = tempfile::tempdir().unwrap();
     let log = DecisionLog::start(folder.path(), 7, 1_000, options(400)).unwrap();
-    log.world(WorldLine { inventory: "i".into(), state: state(1), ..WorldLine::default() });
+    log.record_world(WorldLine { inventory: "i".into(), state: state(1), ..WorldLine::default() });
     for number in 1..40 {
         let at_ms = 1_000 + i64::try_from(number).unwrap() * 10;
-        log.state(&state(number));
+        log.record_state(&state(number));
         // Made on the previous state, logged just after the next one.
         assert!(
-            log.decision(decision(at_ms, number.max(2) - 1))
-                && log.decision(decision(at_ms + 1, number))
+            log.record_decision(decision(at_ms, number.max(2) - 1))
+                && log.record_decision(decision(at_ms + 1, number))
         );
         log.flush();
     }
@@ -92,9 +96,9 @@ fn a_decision_is_found_with_its_state_in_any_segment() {
 fn a_torn_end_hides_only_the_torn_lines() {
     let folder = tempfile::tempdir().unwrap();
     let log = DecisionLog::start(folder.path(), 7, 1_000, options(1 << 20)).unwrap();
-    log.world(WorldLine { state: state(1), ..WorldLine::default() });
-    log.decision(decision(1_000, 1));
-    log.decision(decision(2_000, 1));
+    log.record_world(WorldLine { state: state(1), ..WorldLine::default() });
+    log.record_decision(decision(1_000, 1));
+    log.record_decision(decision(2_000, 1));
     drop(log);
     let segment = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
     let bytes = std::fs::read(&segment).unwrap();
@@ -109,7 +113,7 @@ fn segments_are_removed_after_the_retention_period() {
     let folder = tempfile::tempdir().unwrap();
     let log = DecisionLog::start(folder.path(), 7, 0, options(64)).unwrap();
     for hour in 0..5i64 {
-        log.decision(decision(hour * 3_600_000 + 1, 0));
+        log.record_decision(decision(hour * 3_600_000 + 1, 0));
         log.flush();
     }
     drop(log);

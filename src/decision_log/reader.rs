@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// A logged decision with the world it was made on.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub struct LoggedDecision {
     /// The decision.
     pub line: DecisionLine,
     /// Catalog versions, and the state.
@@ -36,7 +36,7 @@ pub fn time_of(id: u128) -> i64 {
 }
 
 /// The decision with this id, or with this request id; `None` when it is not in the log.
-pub fn find(folder: &Path, decision: u128) -> io::Result<Option<Found>> {
+pub fn find(folder: &Path, decision: u128) -> io::Result<Option<LoggedDecision>> {
     let request = request_of(decision);
     let mut names: Vec<String> = fs::read_dir(folder)?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -56,7 +56,7 @@ pub fn find(folder: &Path, decision: u128) -> io::Result<Option<Found>> {
 }
 
 /// Searches the bytes of one segment.
-fn find_in(bytes: &[u8], request: u128) -> Option<Found> {
+fn find_in(bytes: &[u8], request: u128) -> Option<LoggedDecision> {
     let frame::Header { incarnation, length, .. } = frame::read_header(bytes)?;
     let mut at = length;
     let mut world = WorldLine::default();
@@ -78,7 +78,7 @@ fn find_in(bytes: &[u8], request: u128) -> Option<Found> {
             }
             Line::Decision(line) if line.request == request => {
                 let state = states.remove(&line.state)?;
-                return Some(Found { line: *line, world: WorldLine { state, ..world } });
+                return Some(LoggedDecision { line: *line, world: WorldLine { state, ..world } });
             }
             Line::Decision(_) => {}
         }

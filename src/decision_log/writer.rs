@@ -51,13 +51,13 @@ struct Buffer {
 
 /// Options of the log.
 #[derive(Clone, Copy, Debug)]
-pub struct Keeping {
+pub struct DecisionLogOptions {
     /// Longest time until a line is on disk.
     pub flush: Duration,
     /// Size at which the next segment is started, in bytes.
     pub segment_bytes: u64,
     /// Retention period of segments.
-    pub keep: Duration,
+    pub retention: Duration,
 }
 
 /// The file name of a segment: names sort by time.
@@ -76,7 +76,7 @@ impl DecisionLog {
         folder: &Path,
         incarnation: u64,
         now_ms: i64,
-        options: Keeping,
+        options: DecisionLogOptions,
     ) -> io::Result<DecisionLog> {
         std::fs::create_dir_all(folder)?;
         let world = Arc::new(WorldLine::default());
@@ -113,14 +113,14 @@ impl DecisionLog {
     }
 
     /// Logs a world; decisions made on it may follow.
-    pub fn world(&self, world: WorldLine) {
+    pub fn record_world(&self, world: WorldLine) {
         let mut buffer = self.buffer();
         buffer.now = Arc::new(world.clone());
         buffer.push(&Line::World(Box::new(world)));
     }
 
     /// Logs the state that follows the previous one.
-    pub fn state(&self, next: &State) {
+    pub fn record_state(&self, next: &State) {
         let mut buffer = self.buffer();
         let change = StateChange::between(&buffer.now.state, next);
         Arc::make_mut(&mut buffer.now).state = next.clone();
@@ -128,7 +128,7 @@ impl DecisionLog {
     }
 
     /// Logs a decision; `false` when the buffer is full.
-    pub fn decision(&self, line: DecisionLine) -> bool {
+    pub fn record_decision(&self, line: DecisionLine) -> bool {
         let mut buffer = self.buffer();
         if buffer.bytes.len() > MAX_BUFFERED_BYTES {
             return false;
@@ -209,7 +209,7 @@ struct Segments {
     disk: Folder,
     folder: PathBuf,
     incarnation: u64,
-    options: Keeping,
+    options: DecisionLogOptions,
     /// Length of the open segment, in bytes; `None` starts a new one.
     length: Option<u64>,
     lines: u64,
@@ -254,7 +254,7 @@ impl Segments {
 
     /// Removes segments whose retention period is over.
     fn remove_expired(&self, now_ms: i64) -> io::Result<()> {
-        let retention_ms = i64::try_from(self.options.keep.as_millis()).unwrap_or(i64::MAX);
+        let retention_ms = i64::try_from(self.options.retention.as_millis()).unwrap_or(i64::MAX);
         let mut names: Vec<String> = std::fs::read_dir(&self.folder)?
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .filter(|name| segment_start(name).is_some())

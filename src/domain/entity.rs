@@ -2,10 +2,10 @@
 
 use crate::domain::id::EntityId;
 use crate::domain::id::TopicId;
-use crate::domain::taxonomy::Fault;
+use crate::domain::name_key;
+use crate::domain::taxonomy::DocumentError;
 use crate::domain::taxonomy::Taxonomy;
 use crate::domain::taxonomy::TopicIx;
-use crate::domain::text;
 use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -90,12 +90,12 @@ pub struct Entities {
 
 impl Entities {
     /// Compiles documents, which must be in id order.
-    pub fn build(docs: &[EntityDoc], topics: &Taxonomy) -> Result<Entities, Vec<Fault>> {
-        let mut faults = Vec::new();
+    pub fn build(docs: &[EntityDoc], topics: &Taxonomy) -> Result<Entities, Vec<DocumentError>> {
+        let mut errors = Vec::new();
         let number = |at: usize| EntityIx(u32::try_from(at).unwrap_or(u32::MAX));
         let places: HashMap<&EntityId, usize> =
             docs.iter().enumerate().map(|(at, doc)| (&doc.id, at)).collect();
-        let unknown = |at: usize, field: String, what: &str, id: &str| Fault {
+        let unknown = |at: usize, field: String, what: &str, id: &str| DocumentError {
             at,
             field,
             reason: format!("unknown {what} `{id}`"),
@@ -109,13 +109,18 @@ impl Entities {
             while let Some(parent) = owner {
                 let Some(place) = places.get(parent) else {
                     if chain.len() == 1 {
-                        faults.push(unknown(at, "parent".into(), "entity", parent.as_str()));
+                        errors.push(unknown(at, "parent".into(), "entity", parent.as_str()));
                     }
                     break;
                 };
                 if chain.contains(&number(*place)) {
                     let reason = format!("entity `{}` is its own ancestor", docs[*place].id);
-                    faults.push(Fault { at, field: "parent".into(), reason, unknown: None });
+                    errors.push(DocumentError {
+                        at,
+                        field: "parent".into(),
+                        reason,
+                        unknown: None,
+                    });
                     break;
                 }
                 chain.push(number(*place));
@@ -129,18 +134,18 @@ impl Entities {
                     }
                     None => {
                         let field = format!("competitors[{n}]");
-                        faults.push(unknown(at, field, "entity", competitor.as_str()));
+                        errors.push(unknown(at, field, "entity", competitor.as_str()));
                     }
                 }
             }
             for (n, name) in doc.ambiguous_aliases.iter().enumerate() {
-                match (topics.of_id(&name.topic), text::key(&name.alias)) {
+                match (topics.of_id(&name.topic), name_key::key(&name.alias)) {
                     (Some(topic), Some(key)) => {
                         table.ambiguous.entry(key.into()).or_default().push((topic, number(at)));
                     }
                     _ => {
                         let field = format!("ambiguous_aliases[{n}].topic");
-                        faults.push(unknown(at, field, "topic", name.topic.as_str()));
+                        errors.push(unknown(at, field, "topic", name.topic.as_str()));
                     }
                 }
             }
@@ -152,12 +157,12 @@ impl Entities {
         for (at, doc) in docs.iter().enumerate() {
             let names = doc.aliases.iter().chain(&doc.qid).enumerate();
             for (n, name) in names {
-                let Some(key) = text::key(name) else { continue };
+                let Some(key) = name_key::key(name) else { continue };
                 match table.keys.get(&*key).copied() {
                     Some(other) if other != number(at) => {
                         let reason = format!("`{name}` already refers to `{}`", table.id(other));
                         let field = format!("aliases[{n}]");
-                        faults.push(Fault { at, field, reason, unknown: None });
+                        errors.push(DocumentError { at, field, reason, unknown: None });
                     }
                     _ => {
                         table.keys.insert(key.into(), number(at));
@@ -166,11 +171,11 @@ impl Entities {
             }
         }
         for (at, doc) in docs.iter().enumerate() {
-            if let Some(key) = text::key(&doc.name) {
+            if let Some(key) = name_key::key(&doc.name) {
                 table.keys.entry(key.into()).or_insert_with(|| number(at));
             }
         }
-        if faults.is_empty() { Ok(table) } else { Err(faults) }
+        if errors.is_empty() { Ok(table) } else { Err(errors) }
     }
 
     /// The entity that a canonical key refers to on a page about `topics`.

@@ -71,7 +71,7 @@ impl Address {
 }
 
 /// Parses a file name such as `3f…a0.webp` into hash and format; `None` unless it is canonical.
-pub fn named(file: &str) -> Option<(u128, Format)> {
+pub fn parse_file_name(file: &str) -> Option<(u128, Format)> {
     let (digits, extension) = file.split_once('.')?;
     let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     if digits.len() != DIGITS || !digits.bytes().all(is_hex) {
@@ -100,7 +100,7 @@ impl FromStr for Address {
             let (digits, rest) = text.split_at_checked(DIGITS)?;
             let (size, extension) = rest.strip_prefix('-')?.split_once('.')?;
             let (width, height) = size.split_once('x')?;
-            let (hash, format) = named(&format!("{digits}.{extension}"))?;
+            let (hash, format) = parse_file_name(&format!("{digits}.{extension}"))?;
             let (width, height) = (width.parse().ok()?, height.parse().ok()?);
             Some(Address { hash, width, height, format })
         };
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!((address.width, address.height, address.format), (640, 360, Format::Webp));
         assert_eq!(address.to_string(), ADDRESS);
         let file = format!("{}.webp", address.digits());
-        assert_eq!(named(&file).unwrap().0, address.hash);
+        assert_eq!(parse_file_name(&file).unwrap().0, address.hash);
         for wrong in [
             ADDRESS.replace("640", "0640"),
             ADDRESS.replace("640", "+640"),

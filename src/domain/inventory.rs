@@ -68,16 +68,16 @@ impl Inventory {
     }
 
     /// Every image reference with the field it is in.
-    pub fn images_mut(&mut self) -> impl Iterator<Item = (Place, &mut Source)> {
+    pub fn image_fields_mut(&mut self) -> impl Iterator<Item = (ImageField, &mut Source)> {
         let logos = self.advertisers.iter_mut().filter_map(|advertiser| {
             let id = advertiser.id.to_string();
             let logo = advertiser.logo.as_mut()?;
-            Some((Place { list: "advertisers", id, field: "logo" }, logo))
+            Some((ImageField { list: "advertisers", id, field: "logo" }, logo))
         });
         let images = self.creatives.iter_mut().filter_map(|creative| {
             let id = creative.id.to_string();
             let image = creative.image.as_mut()?;
-            Some((Place { list: "creatives", id, field: "image.file" }, &mut image.file))
+            Some((ImageField { list: "creatives", id, field: "image.file" }, &mut image.file))
         });
         logos.chain(images)
     }
@@ -92,7 +92,7 @@ impl Inventory {
 
 /// A document field that references an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ImageField {
     /// The inventory list.
     pub list: &'static str,
     /// The document's id.

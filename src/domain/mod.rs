@@ -3,9 +3,9 @@
 #[macro_use]
 mod string_enum;
 
+pub mod ad_text;
 pub mod boxed_or_default;
 pub mod campaign;
-pub mod copy;
 pub mod creative;
 pub mod entity;
 pub mod event;
@@ -16,9 +16,9 @@ pub mod label;
 pub mod landing;
 pub mod language;
 pub mod money;
+pub mod name_key;
 pub mod party;
 pub mod region;
 pub mod taxonomy;
-pub mod text;
 pub mod weights;
 pub mod zone;

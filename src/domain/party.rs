@@ -105,7 +105,7 @@ pub struct Publisher {
     #[serde(default)]
     pub paused_topics: Vec<TopicId>,
     /// What an operator paused, until resumed.
-    #[serde(default, skip_serializing_if = "Held::is_nothing")]
+    #[serde(default, skip_serializing_if = "Held::is_empty")]
     pub held: Held,
 }
 
@@ -130,7 +130,7 @@ pub struct Held {
 
 impl Held {
     /// Whether nothing is paused.
-    pub fn is_nothing(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         *self == Held::default()
     }
 }

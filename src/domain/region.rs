@@ -215,7 +215,7 @@ impl Regions {
     }
 
     /// Whether the region exists.
-    pub fn knows(&self, region: &Region) -> bool {
+    pub fn contains(&self, region: &Region) -> bool {
         match region {
             Region::Country(_) => true,
             Region::Group(id) => self.groups.contains_key(id),

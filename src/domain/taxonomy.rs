@@ -1,7 +1,7 @@
 //! The topic tree.
 
 use crate::domain::id::TopicId;
-use crate::domain::text;
+use crate::domain::name_key;
 use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -32,7 +32,7 @@ pub struct TopicIx(pub u32);
 
 /// A problem with one document of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct DocumentError {
     /// Index of the document in the list.
     pub at: usize,
     /// Field of the document.
@@ -56,8 +56,8 @@ pub struct Taxonomy {
 
 impl Taxonomy {
     /// Compiles documents, which must be in id order.
-    pub fn build(topics: &[TopicDoc]) -> Result<Taxonomy, Vec<Fault>> {
-        let mut faults = Vec::new();
+    pub fn build(topics: &[TopicDoc]) -> Result<Taxonomy, Vec<DocumentError>> {
+        let mut errors = Vec::new();
         let number = |at: usize| TopicIx(u32::try_from(at).unwrap_or(u32::MAX));
         let places: HashMap<&TopicId, usize> =
             topics.iter().enumerate().map(|(at, topic)| (&topic.id, at)).collect();
@@ -68,7 +68,7 @@ impl Taxonomy {
             while let Some(parent) = next {
                 let Some(place) = places.get(parent) else {
                     if chain.len() == 1 {
-                        faults.push(Fault {
+                        errors.push(DocumentError {
                             at,
                             field: "parent".into(),
                             reason: format!("unknown topic `{parent}`"),
@@ -78,7 +78,7 @@ impl Taxonomy {
                     break;
                 };
                 if chain.contains(&number(*place)) {
-                    faults.push(Fault {
+                    errors.push(DocumentError {
                         at,
                         field: "parent".into(),
                         reason: format!("topic `{}` is its own ancestor", topics[*place].id),
@@ -99,9 +99,9 @@ impl Taxonomy {
         for (at, topic) in topics.iter().enumerate() {
             for (n, alias) in topic.aliases.iter().enumerate() {
                 let field = format!("aliases[{n}]");
-                let Some(key) = text::key(alias) else {
+                let Some(key) = name_key::key(alias) else {
                     let reason = format!("`{alias}` contains no letter or digit");
-                    faults.push(Fault { at, field, reason, unknown: None });
+                    errors.push(DocumentError { at, field, reason, unknown: None });
                     continue;
                 };
                 let owner = tree.keys.get(&*key).or_else(|| claimed.get(&*key)).copied();
@@ -109,7 +109,7 @@ impl Taxonomy {
                     Some(owner) if owner != number(at) => {
                         let other = &topics[owner.0 as usize].id;
                         let reason = format!("`{alias}` already refers to `{other}`");
-                        faults.push(Fault { at, field, reason, unknown: None });
+                        errors.push(DocumentError { at, field, reason, unknown: None });
                     }
                     _ => {
                         claimed.insert(key.into(), number(at));
@@ -120,11 +120,11 @@ impl Taxonomy {
         tree.keys.extend(claimed);
         // Ids and aliases take precedence over names; of equal names, the first in id order wins.
         for (at, topic) in topics.iter().enumerate() {
-            if let Some(key) = text::key(&topic.name) {
+            if let Some(key) = name_key::key(&topic.name) {
                 tree.keys.entry(key.into()).or_insert_with(|| number(at));
             }
         }
-        if faults.is_empty() { Ok(tree) } else { Err(faults) }
+        if errors.is_empty() { Ok(tree) } else { Err(errors) }
     }
 
     /// The topic that a canonical key refers to.
@@ -191,7 +191,7 @@ mod tests {
             topic("technology", None, &[]),
         ])
         .unwrap();
-        let ix = |name: &str| tree.resolve(&text::key(name).unwrap()).unwrap();
+        let ix = |name: &str| tree.resolve(&name_key::key(name).unwrap()).unwrap();
         assert_eq!(ix("Künstliche Intelligenz"), ix("ai"));
         assert!(tree.covers(ix("technology"), ix("AI agents")));
         assert!(!tree.covers(ix("ai-agents"), ix("ai")));
@@ -206,13 +206,13 @@ mod tests {
 
     #[test]
     fn unknown_parents_cycles_and_duplicate_names_are_rejected() {
-        let faults = Taxonomy::build(&[
+        let errors = Taxonomy::build(&[
             topic("a", Some("b"), &[]),
             topic("b", Some("a"), &[]),
             topic("c", Some("nowhere"), &["a"]),
         ])
         .unwrap_err();
-        let reasons: Vec<&str> = faults.iter().map(|fault| fault.reason.as_str()).collect();
+        let reasons: Vec<&str> = errors.iter().map(|fault| fault.reason.as_str()).collect();
         assert!(reasons.contains(&"unknown topic `nowhere`"), "{reasons:?}");
         assert!(reasons.contains(&"topic `a` is its own ancestor"), "{reasons:?}");
         assert!(reasons.contains(&"`a` already refers to `a`"), "{reasons:?}");

@@ -85,7 +85,7 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiEr
 
 /// The same for other protocols, whose clients always send fields that identify a person: fields that
 /// `T` does not have are skipped without being stored, and only their paths are returned.
-pub fn foreign_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiError> {
+pub fn adapter_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiError> {
     parse(bytes, scan(bytes).depth)
 }
 
@@ -156,7 +156,7 @@ fn field_error<T: DeserializeOwned>(bytes: &[u8], first: &serde_json::Error) -> 
         Some(name) => format!("{parent}.{name}"),
         None => parent.to_owned(),
     };
-    ApiError::refused(field, message)
+    ApiError::invalid_field(field, message)
 }
 
 fn strip_position(message: &str) -> String {

@@ -25,14 +25,14 @@ pub fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
 /// 401 if the key is unknown, expired or revoked.
 pub fn identity(app: &AppState, request: &HttpRequest) -> Result<Option<Identity>, ApiError> {
     let Some(text) = header(request, "authorization") else { return Ok(None) };
-    known(app, text.strip_prefix("Bearer ").unwrap_or(text)).map(Some)
+    identity_of(app, text.strip_prefix("Bearer ").unwrap_or(text)).map(Some)
 }
 
 /// The identity of a key, wherever the request carried it.
 ///
 /// # Errors
 /// 401 if the key is unknown, expired or revoked.
-pub fn known(app: &AppState, presented: &str) -> Result<Identity, ApiError> {
+pub fn identity_of(app: &AppState, presented: &str) -> Result<Identity, ApiError> {
     match app.identity(presented.trim()) {
         Some(identity) => Ok(identity),
         None => Err(ApiError::unauthorized("the API key is unknown, expired or revoked")),

@@ -25,7 +25,7 @@ fn query(error: &QueryPayloadError) -> ApiError {
     };
     // Only the message names the parameter: "missing field `link`", "duplicate field `by`".
     match message.split('`').nth(1) {
-        Some(name) if message.contains("field `") => ApiError::refused(name, message.clone()),
+        Some(name) if message.contains("field `") => ApiError::invalid_field(name, message.clone()),
         _ => ApiError::malformed_request(format!("malformed query: {message}")),
     }
 }

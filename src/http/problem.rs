@@ -133,7 +133,7 @@ impl ApiError {
     }
 
     /// 422: the field at `path` is invalid; an empty path means the whole request.
-    pub fn refused(path: impl Into<String>, detail: impl Into<String>) -> ApiError {
+    pub fn invalid_field(path: impl Into<String>, detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail)
             .with(|failure| failure.field = Some(path.into()).filter(|path| !path.is_empty()))
     }
@@ -150,11 +150,11 @@ impl ApiError {
         let detail = format!(
             "`{path}` identifies a person: this server accepts no identifiers of readers; omit it"
         );
-        ApiError::refused(path, detail).with(|failure| failure.code = "personal_data")
+        ApiError::invalid_field(path, detail).with(|failure| failure.code = "personal_data")
     }
 
     /// 404: the resource does not exist.
-    pub fn missing(code: &'static str, detail: impl Into<String>) -> ApiError {
+    pub fn not_found(code: &'static str, detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::NOT_FOUND, code, detail)
     }
 
@@ -230,7 +230,7 @@ impl ApiError {
 
     /// 404: no route matches the path.
     pub fn no_route() -> ApiError {
-        ApiError::missing("not_found", "no resource at this path")
+        ApiError::not_found("not_found", "no resource at this path")
     }
 
     /// 405: the path exists and accepts only the methods in `allowed`.

@@ -13,20 +13,20 @@ use actix_web::http::header;
 use actix_web::web;
 
 /// One row of a listener's route table.
-pub struct At {
+pub struct Route {
     path: &'static str,
     methods: Vec<Method>,
     resource: Resource,
 }
 
 /// A route for `path`, which may contain parameters: `/w/{id}`.
-pub fn at(path: &'static str) -> At {
-    At { path, methods: Vec::new(), resource: web::resource(path) }
+pub fn route(path: &'static str) -> Route {
+    Route { path, methods: Vec::new(), resource: web::resource(path) }
 }
 
-impl At {
+impl Route {
     /// A GET without side effects: HEAD is answered, too.
-    pub fn reads<F, Args>(self, handler: F) -> At
+    pub fn get_and_head<F, Args>(self, handler: F) -> Route
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
@@ -36,7 +36,7 @@ impl At {
     }
 
     /// A GET with side effects or a cost: HEAD is answered 405.
-    pub fn get<F, Args>(self, handler: F) -> At
+    pub fn get<F, Args>(self, handler: F) -> Route
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
@@ -46,7 +46,7 @@ impl At {
     }
 
     /// A POST.
-    pub fn post<F, Args>(self, handler: F) -> At
+    pub fn post<F, Args>(self, handler: F) -> Route
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
@@ -56,7 +56,7 @@ impl At {
     }
 
     /// A handler for any method.
-    pub fn on<F, Args>(mut self, method: Method, handler: F) -> At
+    pub fn on<F, Args>(mut self, method: Method, handler: F) -> Route
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
@@ -83,7 +83,7 @@ impl At {
     }
 }
 
-impl HttpServiceFactory for At {
+impl HttpServiceFactory for Route {
     fn register(self, config: &mut AppService) {
         let allowed = self.allowed();
         let other_methods = move |method: Method| {

@@ -17,7 +17,7 @@ pub struct Account {
     /// `spent` by the decision's day in the advertiser's time zone.
     pub by_day: BTreeMap<i32, Micros>,
     /// Credits and refunds.
-    pub returned: Micros,
+    pub credited: Micros,
 }
 
 impl Account {
@@ -45,7 +45,7 @@ impl Account {
         let credited = micros.min(*today).min(self.spent);
         *today = today.saturating_sub(credited);
         self.spent = self.spent.saturating_sub(credited);
-        self.returned = self.returned.checked_add(credited).unwrap_or(Micros::MAX);
+        self.credited = self.credited.checked_add(credited).unwrap_or(Micros::MAX);
         credited
     }
 

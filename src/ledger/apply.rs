@@ -42,7 +42,7 @@ pub struct Origin {
 
 /// The verdict on one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub struct EventVerdict {
     /// The incarnation that recorded it.
     pub recorded_by: u64,
     /// The event.
@@ -57,11 +57,11 @@ pub struct Judged {
 
 /// Money credited to a campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Returned {
+pub struct Adjustment {
     /// When it was issued, in unix milliseconds.
     pub at_ms: i64,
     /// The reporting dimensions.
-    pub of: Arc<Attribution>,
+    pub attribution: Arc<Attribution>,
     /// The day it applies to, in the advertiser's time zone.
     pub day: i32,
     /// The decision's time, or the start of the day, in unix milliseconds.
@@ -74,13 +74,13 @@ pub struct Returned {
 
 /// The effect of one record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Applied {
+pub struct ApplyOutcome {
     /// Verdicts, including those on events that were pending.
-    pub judged: Vec<Judged>,
+    pub verdicts: Vec<EventVerdict>,
     /// The credit or refund.
-    pub returned: Option<Returned>,
+    pub adjustment: Option<Adjustment>,
     /// The leases that changed.
-    pub leased: Vec<LeaseGrant>,
+    pub leases: Vec<LeaseGrant>,
 }
 
 const IMPRESSION: u8 = 0;
@@ -104,7 +104,7 @@ fn usage(event: &Event) -> u8 {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntryOutcome {
     /// The next entry of its incarnation and partition.
-    Next(Applied),
+    Next(ApplyOutcome),
     /// Already applied; nothing changed.
     Duplicate,
     /// Entries before it are missing; it was applied all the same.
@@ -112,7 +112,7 @@ pub enum EntryOutcome {
         /// Number of missing entries.
         missing: u64,
         /// The effect of the entry.
-        applied: Applied,
+        applied: ApplyOutcome,
     },
 }
 
@@ -137,7 +137,7 @@ pub fn apply_entry(state: &mut State, entry: &Entry) -> Result<EntryOutcome, Inv
 }
 
 /// Applies one record of a partition; returns its effect, including verdicts on events it settled.
-pub fn apply(state: &mut State, origin: Origin, record: &Record) -> Applied {
+pub fn apply(state: &mut State, origin: Origin, record: &Record) -> ApplyOutcome {
     let at = usize::from(origin.partition % PARTITIONS);
     state.applied += 1;
     let partition = &mut state.partitions[at];
@@ -146,38 +146,38 @@ pub fn apply(state: &mut State, origin: Origin, record: &Record) -> Applied {
         state.peers[at].advance(origin.incarnation, at_ms);
     }
     let latest_ms = partition.latest_ms;
-    let mut applied = Applied::default();
+    let mut applied = ApplyOutcome::default();
     match record {
         Record::Event(event) => {
-            applied.judged = settle_expired(state, at, event.at_ms, event.at_ms);
+            applied.verdicts = settle_expired(state, at, event.at_ms, event.at_ms);
             state.views.add_received(event);
-            applied.judged.extend(judge(state, origin, event));
+            applied.verdicts.extend(judge(state, origin, event));
         }
         Record::Budget { campaign, lifetime, daily } => {
             let account = state.accounts.entry(campaign.clone()).or_default();
             (account.lifetime, account.daily) = (*lifetime, *daily);
         }
-        Record::Tick { at_ms } => applied.judged = settle_expired(state, at, *at_ms, *at_ms),
-        Record::Join { at_ms, silent_ms, after } => {
-            state.peers[at].join(origin.incarnation, *at_ms, *silent_ms, after, latest_ms);
+        Record::Tick { at_ms } => applied.verdicts = settle_expired(state, at, *at_ms, *at_ms),
+        Record::Join { at_ms, timeout_ms, predecessors } => {
+            state.peers[at].join(origin.incarnation, *at_ms, *timeout_ms, predecessors, latest_ms);
         }
         Record::Leave { at_ms } => {
             state.peers[at].leave(origin.incarnation);
-            applied.judged = settle_expired(state, at, *at_ms, latest_ms);
+            applied.verdicts = settle_expired(state, at, *at_ms, latest_ms);
         }
-        Record::Lease { of, wants, .. } => {
-            applied.leased = state.lease(at, origin.incarnation, *of, wants);
+        Record::Lease { holder, requests, .. } => {
+            applied.leases = state.lease(at, origin.incarnation, *holder, requests);
         }
-        Record::Credit(credit) => applied.returned = state.credit(origin.partition, credit),
+        Record::Credit(credit) => applied.adjustment = state.credit(origin.partition, credit),
         Record::Refund(refund) => {
             let id = (origin.partition, refund.id);
             if !state.issued_credits.contains_key(&id) {
                 let of = &refund.attribution;
                 let micros = state.issue_credit(id, &of.campaign, refund.day, refund.micros);
                 state.views.add_refund(refund.day_starts_ms, of, micros);
-                applied.returned = Some(Returned {
+                applied.adjustment = Some(Adjustment {
                     at_ms: refund.at_ms,
-                    of: of.clone(),
+                    attribution: of.clone(),
                     day: refund.day,
                     decided_at_ms: refund.day_starts_ms,
                     micros,
@@ -186,30 +186,32 @@ pub fn apply(state: &mut State, origin: Origin, record: &Record) -> Applied {
             }
         }
         Record::Rules(rules) => state.partitions[at].rules = *rules,
-        Record::Asked(rows) => rows.iter().for_each(|one| state.views.add_opportunities(one)),
+        Record::Opportunities(rows) => {
+            rows.iter().for_each(|one| state.views.add_opportunities(one))
+        }
     }
     applied
 }
 
 /// Settles pending events whose grace period is over for all writers of the partition, or at
 /// `alone_ms` where no writer is awaited; evicts decisions no longer needed at `now_ms`.
-fn settle_expired(state: &mut State, at: usize, now_ms: i64, alone_ms: i64) -> Vec<Judged> {
+fn settle_expired(state: &mut State, at: usize, now_ms: i64, alone_ms: i64) -> Vec<EventVerdict> {
     let mut judged = Vec::new();
     let until_ms =
         state.peers[at].low_watermark_ms(state.partitions[at].latest_ms).unwrap_or(alone_ms);
     let grace_ms = state.partitions[at].rules.grace_ms;
     loop {
         let partition = &mut state.partitions[at];
-        let Some((deadline, minted)) = partition.deadlines.first().copied() else { break };
+        let Some((deadline, decision_key)) = partition.deadlines.first().copied() else { break };
         if deadline >= until_ms {
             break;
         }
         partition.deadlines.pop_first();
-        let waiting = partition.pending.remove(&minted).unwrap_or_default();
+        let waiting = partition.pending.remove(&decision_key).unwrap_or_default();
         let (late, still_pending): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|(_, event)| event.at_ms + grace_ms < until_ms);
         if !still_pending.is_empty() {
-            partition.pending.insert(minted, still_pending);
+            partition.pending.insert(decision_key, still_pending);
         }
         for (by, event) in late {
             let verdict = Verdict::Invalid(InvalidReason::OrphanClick);
@@ -221,13 +223,13 @@ fn settle_expired(state: &mut State, at: usize, now_ms: i64, alone_ms: i64) -> V
     judged
 }
 
-fn judge(state: &mut State, origin: Origin, event: &Arc<Event>) -> Vec<Judged> {
+fn judge(state: &mut State, origin: Origin, event: &Arc<Event>) -> Vec<EventVerdict> {
     let (by, at) = (origin.incarnation, usize::from(origin.partition % PARTITIONS));
     if let Some(reason) = rejection_reason(&state.partitions[at], event) {
         return vec![state.record_verdict(by, event, Verdict::Invalid(reason), Micros::ZERO)];
     }
     if event.kind != EventKind::Impression {
-        let shown = state.partitions[at].uses.impression_ms(event.minted);
+        let shown = state.partitions[at].uses.impression_ms(event.decision_key);
         return match shown.filter(|impression_ms| is_in_grace(state, at, event, *impression_ms)) {
             Some(impression_ms) => {
                 let (verdict, billed) = judge_after_impression(state, at, event, impression_ms);
@@ -235,13 +237,15 @@ fn judge(state: &mut State, origin: Origin, event: &Arc<Event>) -> Vec<Judged> {
             }
             None => {
                 let partition = &mut state.partitions[at];
-                partition.pending.entry(event.minted).or_default().push((by, event.clone()));
-                partition.deadlines.insert((event.at_ms + partition.rules.grace_ms, event.minted));
+                partition.pending.entry(event.decision_key).or_default().push((by, event.clone()));
+                partition
+                    .deadlines
+                    .insert((event.at_ms + partition.rules.grace_ms, event.decision_key));
                 vec![state.record_verdict(by, event, Verdict::Pending, Micros::ZERO)]
             }
         };
     }
-    if state.partitions[at].uses.mark(event.minted, event.decided_at_ms, IMPRESSION) {
+    if state.partitions[at].uses.mark(event.decision_key, event.decided_at_ms, IMPRESSION) {
         let (verdict, billed) = state.bill(at, event);
         let mut judged = vec![state.record_verdict(by, event, verdict, billed)];
         judged.extend(record_impression(state, at, event));
@@ -249,7 +253,7 @@ fn judge(state: &mut State, origin: Origin, event: &Arc<Event>) -> Vec<Judged> {
     }
     let mut judged = vec![state.record_verdict(by, event, Verdict::Duplicate, Micros::ZERO)];
     // The same browser reported to another instance, whose earlier record arrived later.
-    let shown = state.partitions[at].uses.impression_ms(event.minted);
+    let shown = state.partitions[at].uses.impression_ms(event.decision_key);
     if state.peers[at].is_shared() && shown.is_some_and(|impression_ms| event.at_ms < impression_ms)
     {
         judged.extend(record_impression(state, at, event));
@@ -259,14 +263,14 @@ fn judge(state: &mut State, origin: Origin, event: &Arc<Event>) -> Vec<Judged> {
 
 /// Records a decision's impression and settles the events that waited for it, in order of their record
 /// times, so that the order of arrival decides nothing.
-fn record_impression(state: &mut State, at: usize, impression: &Event) -> Vec<Judged> {
-    let Event { minted, decided_at_ms, at_ms, .. } = *impression;
-    state.partitions[at].uses.set_impression(minted, decided_at_ms, at_ms);
-    let waiting = state.partitions[at].pending.remove(&minted).unwrap_or_default();
+fn record_impression(state: &mut State, at: usize, impression: &Event) -> Vec<EventVerdict> {
+    let Event { decision_key, decided_at_ms, at_ms, .. } = *impression;
+    state.partitions[at].uses.set_impression(decision_key, decided_at_ms, at_ms);
+    let waiting = state.partitions[at].pending.remove(&decision_key).unwrap_or_default();
     let (mut due, still_pending): (Vec<_>, Vec<_>) =
         waiting.into_iter().partition(|(_, event)| is_in_grace(state, at, event, at_ms));
     if !still_pending.is_empty() {
-        state.partitions[at].pending.insert(minted, still_pending);
+        state.partitions[at].pending.insert(decision_key, still_pending);
     }
     due.sort_by_key(|(_, waiting)| (waiting.at_ms, usage(waiting)));
     let mut judged = Vec::with_capacity(due.len());
@@ -292,8 +296,8 @@ fn rejection_reason(partition: &Partition, event: &Event) -> Option<InvalidReaso
         EventKind::Impression => rules.impression_ms,
         _ => rules.click_ms,
     };
-    if let Some(claimed) = event.claimed {
-        Some(claimed)
+    if let Some(invalid_reason) = event.invalid_reason {
+        Some(invalid_reason)
     } else if event.at_ms - event.decided_at_ms > window_ms {
         Some(InvalidReason::Expired)
     } else if event.decided_at_ms + rules.life_ms() < partition.latest_ms {
@@ -320,12 +324,12 @@ fn judge_after_impression(
     if (0..least).contains(&(event.at_ms - impression_ms)) {
         return (Verdict::Invalid(InvalidReason::TooFast), Micros::ZERO);
     }
-    if !partition.uses.mark(event.minted, event.decided_at_ms, usage(event)) {
+    if !partition.uses.mark(event.decision_key, event.decided_at_ms, usage(event)) {
         return (Verdict::Duplicate, Micros::ZERO);
     }
     if event.kind == EventKind::Click
         && event.price > Micros::ZERO
-        && !partition.uses.mark(event.minted, event.decided_at_ms, BILLED_CLICK)
+        && !partition.uses.mark(event.decision_key, event.decided_at_ms, BILLED_CLICK)
     {
         return (Verdict::Counted, Micros::ZERO);
     }

@@ -3,7 +3,7 @@
 use crate::journal;
 use crate::journal::chain;
 use crate::ledger::history;
-use crate::ledger::history::Since;
+use crate::ledger::history::ReplayFrom;
 use crate::ledger::state::State;
 use crate::ledger::views::QUARTER_MS;
 use std::io;
@@ -13,7 +13,7 @@ use std::path::Path;
 #[derive(
     Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
-pub struct Difference {
+pub struct Mismatch {
     /// The value.
     pub what: String,
     /// As recomputed from the journal.
@@ -27,42 +27,43 @@ pub struct Difference {
 pub fn recompute(
     folder: &Path,
     most: u64,
-) -> io::Result<(State, journal::Recovery, Vec<Difference>)> {
-    let (checkpoint, recovery) = history::replay(folder, Since::First, most, false, |_| {})?;
-    let mut differences = inconsistencies(&checkpoint.state);
+) -> io::Result<(State, journal::Recovery, Vec<Mismatch>)> {
+    let (checkpoint, recovery) = history::replay(folder, ReplayFrom::First, most, false, |_| {})?;
+    let mut mismatches = inconsistencies(&checkpoint.state);
     for name in chain::modified(folder, &journal::segments(folder)?)? {
-        differences.push(Difference {
+        mismatches.push(Mismatch {
             what: format!("segment {name}"),
             journal: "as sealed".into(),
             ledger: "modified since".into(),
         });
     }
     for place in &recovery.corrupt {
-        differences.push(Difference {
+        mismatches.push(Mismatch {
             what: "journal file".into(),
             journal: "readable".into(),
             ledger: place.clone(),
         });
     }
-    let newest = history::beginning(folder, Since::Newest)?.checkpoint;
+    let newest = history::starting_point(folder, ReplayFrom::NewestCheckpoint)?.checkpoint;
     if newest.from > 0 {
         let due = checkpoint.state.applied();
-        let (resumed, _) = history::replay(folder, Since::Newest, due, false, |_| {})?;
+        let (resumed, _) =
+            history::replay(folder, ReplayFrom::NewestCheckpoint, due, false, |_| {})?;
         let found = compare(&checkpoint.state, &resumed.state);
-        differences.extend(found.into_iter().map(|one| Difference {
+        mismatches.extend(found.into_iter().map(|one| Mismatch {
             what: format!("{} after checkpoint {}", one.what, newest.from),
             ..one
         }));
     }
-    Ok((checkpoint.state, recovery, differences))
+    Ok((checkpoint.state, recovery, mismatches))
 }
 
 /// Compares a recomputed ledger with a live one.
-pub fn compare(recomputed: &State, live: &State) -> Vec<Difference> {
-    let mut differences = Vec::new();
+pub fn compare(recomputed: &State, live: &State) -> Vec<Mismatch> {
+    let mut mismatches = Vec::new();
     let mut note = |what: String, journal: String, ledger: String| {
         if journal != ledger {
-            differences.push(Difference { what, journal, ledger });
+            mismatches.push(Mismatch { what, journal, ledger });
         }
     };
     let campaigns: std::collections::BTreeSet<_> =
@@ -87,12 +88,14 @@ pub fn compare(recomputed: &State, live: &State) -> Vec<Difference> {
             note(format!("report rows of {at}"), "as recorded".into(), "different".into());
         }
     }
-    if differences.is_empty() && recomputed != live {
-        differences.extend(recomputed.internal_mismatches(live).into_iter().map(|what| {
-            Difference { what, journal: "as recorded".into(), ledger: "different".into() }
+    if mismatches.is_empty() && recomputed != live {
+        mismatches.extend(recomputed.internal_mismatches(live).into_iter().map(|what| Mismatch {
+            what,
+            journal: "as recorded".into(),
+            ledger: "different".into(),
         }));
     }
-    differences
+    mismatches
 }
 
 /// Spend in the live ledger minus spend in the recomputed one, in micros.
@@ -103,12 +106,12 @@ pub fn drift_micros(recomputed: &State, live: &State) -> i64 {
 }
 
 /// Inconsistencies within one state: sums that do not add up.
-pub fn inconsistencies(state: &State) -> Vec<Difference> {
+pub fn inconsistencies(state: &State) -> Vec<Mismatch> {
     let mut found = Vec::new();
     for (campaign, account) in &state.accounts {
         let days: i64 = account.by_day.values().map(|micros| micros.get()).sum();
         if days != account.spent.get() {
-            found.push(Difference {
+            found.push(Mismatch {
                 what: format!("daily spend of {campaign}"),
                 journal: days.to_string(),
                 ledger: account.spent.get().to_string(),
@@ -118,7 +121,7 @@ pub fn inconsistencies(state: &State) -> Vec<Difference> {
     for (kind, tally) in &state.views.totals {
         let judged = tally.counted + tally.duplicate + tally.pending + tally.invalid_total();
         if judged != tally.received {
-            found.push(Difference {
+            found.push(Mismatch {
                 what: format!("{kind} events"),
                 journal: tally.received.to_string(),
                 ledger: judged.to_string(),

@@ -2,7 +2,7 @@
 //! decision numbers, and the time of its impression. Exact, small because the numbers are dense,
 //! and evicted once no event of the decision can count any more.
 
-use crate::ledger::record::Minted;
+use crate::ledger::record::DecisionKey;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -35,8 +35,8 @@ struct Chunk {
 
 impl DecisionUses {
     /// Backlog a use of a decision made at `decided_at_ms`; `false` when it was already marked.
-    pub fn mark(&mut self, minted: Minted, decided_at_ms: i64, usage: u8) -> bool {
-        let (within, chunk) = self.chunk(minted, decided_at_ms);
+    pub fn mark(&mut self, decision_key: DecisionKey, decided_at_ms: i64, usage: u8) -> bool {
+        let (within, chunk) = self.chunk(decision_key, decided_at_ms);
         let (word, bit) = (within / 64, 1 << (within % 64));
         let bits = chunk.used.entry(usage).or_default();
         if bits.len() <= word {
@@ -48,8 +48,8 @@ impl DecisionUses {
     }
 
     /// Records the time of a decision's impression, in unix milliseconds.
-    pub fn set_impression(&mut self, minted: Minted, decided_at_ms: i64, at_ms: i64) {
-        let (within, chunk) = self.chunk(minted, decided_at_ms);
+    pub fn set_impression(&mut self, decision_key: DecisionKey, decided_at_ms: i64, at_ms: i64) {
+        let (within, chunk) = self.chunk(decision_key, decided_at_ms);
         if chunk.shown.len() <= within {
             chunk.shown.resize(within + 1, 0);
         }
@@ -57,8 +57,8 @@ impl DecisionUses {
     }
 
     /// The time of a decision's impression, in unix milliseconds.
-    pub fn impression_ms(&self, minted: Minted) -> Option<i64> {
-        let (key, within) = locate(minted);
+    pub fn impression_ms(&self, decision_key: DecisionKey) -> Option<i64> {
+        let (key, within) = locate(decision_key);
         let at = *self.chunks.get(&key)?.shown.get(within)?;
         (at != 0).then(|| at - 1)
     }
@@ -79,33 +79,33 @@ impl DecisionUses {
         self.chunks.values().map(words).sum::<usize>() * 8
     }
 
-    fn chunk(&mut self, minted: Minted, decided_at_ms: i64) -> (usize, &mut Chunk) {
-        let (key, within) = locate(minted);
+    fn chunk(&mut self, decision_key: DecisionKey, decided_at_ms: i64) -> (usize, &mut Chunk) {
+        let (key, within) = locate(decision_key);
         let chunk = Arc::make_mut(self.chunks.entry(key).or_default());
         chunk.decided_at_ms = chunk.decided_at_ms.max(decided_at_ms);
         (within, chunk)
     }
 }
 
-fn locate(minted: Minted) -> ((u64, u8, u64), usize) {
-    let within = usize::try_from(minted.seq % CHUNK).expect("below 4096");
-    ((minted.incarnation, minted.partition, minted.seq / CHUNK), within)
+fn locate(decision_key: DecisionKey) -> ((u64, u8, u64), usize) {
+    let within = usize::try_from(decision_key.seq % CHUNK).expect("below 4096");
+    ((decision_key.incarnation, decision_key.partition, decision_key.seq / CHUNK), within)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn minted(seq: u64) -> Minted {
-        Minted { incarnation: 1, partition: 2, seq }
+    fn decision_key(seq: u64) -> DecisionKey {
+        DecisionKey { incarnation: 1, partition: 2, seq }
     }
 
     #[test]
     fn a_dense_decision_costs_less_than_a_byte() {
         let mut uses = DecisionUses::default();
         for seq in 0..2_000 {
-            assert!(uses.mark(minted(seq), 0, 0) && !uses.mark(minted(seq), 0, 0));
-            assert!(uses.mark(minted(seq), 0, 1));
+            assert!(uses.mark(decision_key(seq), 0, 0) && !uses.mark(decision_key(seq), 0, 0));
+            assert!(uses.mark(decision_key(seq), 0, 1));
         }
         assert!(uses.bytes() <= 2_000, "{}", uses.bytes());
     }
@@ -113,17 +113,17 @@ mod tests {
     #[test]
     fn a_decision_is_evicted_once_no_event_of_it_can_count() {
         let mut uses = DecisionUses::default();
-        uses.mark(minted(1), 1_000_000, 0);
-        uses.set_impression(minted(1), 1_000_000, 1_000_500);
+        uses.mark(decision_key(1), 1_000_000, 0);
+        uses.set_impression(decision_key(1), 1_000_000, 1_000_500);
 
         uses.evict(1_100_000, 100_000);
         assert_eq!(
-            (uses.impression_ms(minted(1)), uses.impression_ms(minted(2))),
+            (uses.impression_ms(decision_key(1)), uses.impression_ms(decision_key(2))),
             (Some(1_000_500), None)
         );
-        assert!(!uses.mark(minted(1), 1_000_000, 0));
+        assert!(!uses.mark(decision_key(1), 1_000_000, 0));
 
         uses.evict(1_160_001, 100_000);
-        assert_eq!((uses.impression_ms(minted(1)), uses.bytes()), (None, 0));
+        assert_eq!((uses.impression_ms(decision_key(1)), uses.bytes()), (None, 0));
     }
 }

@@ -4,7 +4,7 @@ use crate::journal;
 use crate::journal::Recovery;
 use crate::journal::chain;
 use crate::ledger::apply;
-use crate::ledger::apply::Applied;
+use crate::ledger::apply::ApplyOutcome;
 use crate::ledger::apply::EntryOutcome;
 use crate::ledger::checkpoint;
 use crate::ledger::checkpoint::Checkpoint;
@@ -16,7 +16,7 @@ use std::path::Path;
 const STORE: &str = "store";
 
 /// The random id of a journal folder, if it has one yet.
-pub fn store(folder: &Path) -> io::Result<Option<u64>> {
+pub fn store_id(folder: &Path) -> io::Result<Option<u64>> {
     let path = folder.join(STORE);
     match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -30,7 +30,7 @@ pub fn store(folder: &Path) -> io::Result<Option<u64>> {
 
 /// Writes the folder's id: that of existing segments, else `fresh`.
 pub fn ensure_store_id(folder: &Path, fresh: u64) -> io::Result<u64> {
-    if let Some(existing) = store(folder)? {
+    if let Some(existing) = store_id(folder)? {
         return Ok(existing);
     }
     let segments = journal::segments(folder)?;
@@ -49,28 +49,28 @@ pub fn ensure_store_id(folder: &Path, fresh: u64) -> io::Result<u64> {
 
 /// Where a replay starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
+pub enum ReplayFrom {
     /// The newest readable checkpoint: for a start.
-    Newest,
+    NewestCheckpoint,
     /// The first existing record: for an audit.
     First,
 }
 
 /// The state that a replay starts from. An error when both a checkpoint and the first segment are
 /// missing: a sum over the rest would be wrong.
-pub fn beginning(folder: &Path, since: Since) -> io::Result<checkpoint::StartingPoint> {
-    let store = store(folder)?;
+pub fn starting_point(folder: &Path, since: ReplayFrom) -> io::Result<checkpoint::StartingPoint> {
+    let store = store_id(folder)?;
     let segments = journal::segments(folder)?;
     let sealed = chain::seals(folder)?;
     let first = segments.first().map(|segment| segment.number);
     let began = sealed.keys().next().copied().into_iter().chain(first).min();
     let is_complete = first == began || segments.is_empty() && sealed.is_empty();
-    if since == Since::First && is_complete {
+    if since == ReplayFrom::First && is_complete {
         return Ok(checkpoint::StartingPoint::default());
     }
     let mut found = match since {
-        Since::Newest => checkpoint::newest(folder, store)?,
-        Since::First => oldest(folder, store)?,
+        ReplayFrom::NewestCheckpoint => checkpoint::newest(folder, store)?,
+        ReplayFrom::First => oldest(folder, store)?,
     };
     let missing = first.is_none_or(|first| first > found.checkpoint.from);
     if !is_complete && found.checkpoint.from == 0 && missing {
@@ -101,13 +101,13 @@ fn oldest(folder: &Path, store: Option<u64>) -> io::Result<checkpoint::StartingP
 /// checkpoint.
 pub fn replay(
     folder: &Path,
-    since: Since,
+    since: ReplayFrom,
     most: u64,
     repair: bool,
-    mut each: impl FnMut(&Applied),
+    mut each: impl FnMut(&ApplyOutcome),
 ) -> io::Result<(Checkpoint, Recovery)> {
-    let store = store(folder)?;
-    let found = beginning(folder, since)?;
+    let store = store_id(folder)?;
+    let found = starting_point(folder, since)?;
     let Checkpoint { from, mut state } = found.checkpoint;
     let mut unreadable = None;
     let mut gaps = Vec::new();

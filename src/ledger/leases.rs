@@ -18,19 +18,19 @@ pub struct LeaseGrant {
     /// Campaign id.
     pub campaign: Box<str>,
     /// The incarnation that holds it.
-    pub of: u64,
+    pub holder: u64,
     /// The amount.
     pub micros: Micros,
 }
 
 impl Leases {
     /// The lease of an incarnation.
-    pub fn of(&self, holder: u64) -> Micros {
+    pub fn held_by(&self, holder: u64) -> Micros {
         self.0.get(&holder).copied().unwrap_or_default()
     }
 
     /// The sum of all other leases.
-    pub fn others(&self, holder: u64) -> Micros {
+    pub fn held_by_others(&self, holder: u64) -> Micros {
         let others = self.0.iter().filter(|(one, _)| **one != holder);
         let sum = others.fold(0i64, |sum, (_, micros)| sum.saturating_add(micros.get()));
         Micros::try_from(sum).unwrap_or(Micros::MAX)
@@ -49,8 +49,9 @@ impl Leases {
     /// Requests a lease of `requested` in total while `left` of the budget remains. Grants what
     /// other leases leave; a smaller lease than before is always granted. Returns the new lease.
     pub fn request(&mut self, holder: u64, requested: Micros, left: Option<Micros>) -> Micros {
-        let has = self.of(holder);
-        let free = left.map_or(Micros::MAX, |left| left.saturating_sub(self.others(holder)));
+        let has = self.held_by(holder);
+        let free =
+            left.map_or(Micros::MAX, |left| left.saturating_sub(self.held_by_others(holder)));
         let granted = requested.min(has.max(free));
         self.set(holder, granted);
         granted
@@ -66,7 +67,7 @@ impl Leases {
     }
 
     /// Deducts a billed price from the lease of the decision's incarnation.
-    pub fn billed(&mut self, holder: u64, price: Micros) {
+    pub fn deduct(&mut self, holder: u64, price: Micros) {
         if let Some(has) = self.0.get(&holder) {
             self.set(holder, has.saturating_sub(price));
         }
@@ -89,16 +90,16 @@ mod tests {
         ) {
             let (mut leases, mut left) = (Leases::default(), 100);
             for (holder, amount, bills) in steps {
-                let has = leases.of(holder);
+                let has = leases.held_by(holder);
                 if bills {
                     let price = amount.min(has.get());
-                    leases.billed(holder, micros(price));
+                    leases.deduct(holder, micros(price));
                     left -= price;
                 } else {
                     let granted = leases.request(holder, micros(amount), Some(micros(left)));
                     prop_assert!(granted == micros(amount) || granted >= has);
                 }
-                let sum: i64 = leases.holders().map(|holder| leases.of(holder).get()).sum();
+                let sum: i64 = leases.holders().map(|holder| leases.held_by(holder).get()).sum();
                 prop_assert!(sum <= left, "{} of {}", sum, left);
             }
         }
@@ -111,6 +112,6 @@ mod tests {
         assert_eq!(leases.request(2, micros(80), Some(micros(100))), micros(20));
         assert_eq!(leases.request(1, Micros::ZERO, Some(micros(100))), Micros::ZERO);
         assert_eq!(leases.request(2, micros(80), Some(micros(100))), micros(80));
-        assert_eq!((leases.others(1), leases.holders().count()), (micros(80), 1));
+        assert_eq!((leases.held_by_others(1), leases.holders().count()), (micros(80), 1));
     }
 }

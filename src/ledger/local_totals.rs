@@ -5,10 +5,10 @@ use crate::domain::event::EventKind;
 use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
 use crate::journal::Entry;
-use crate::ledger::apply::Applied;
-use crate::ledger::apply::Judged;
+use crate::ledger::apply::ApplyOutcome;
+use crate::ledger::apply::EventVerdict;
+use crate::ledger::record::DecisionKey;
 use crate::ledger::record::Event;
-use crate::ledger::record::Minted;
 use crate::ledger::state::State;
 use crate::ledger::views::Tally;
 use std::collections::BTreeMap;
@@ -16,10 +16,10 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 
 /// Identifies a pending event.
-type PendingKey = (Minted, EventKind, Option<u8>, i64);
+type PendingKey = (DecisionKey, EventKind, Option<u8>, i64);
 
 fn key(event: &Event) -> PendingKey {
-    (event.minted, event.kind, event.cta.as_ref().map(|(at, _)| *at), event.at_ms)
+    (event.decision_key, event.kind, event.cta.as_ref().map(|(at, _)| *at), event.at_ms)
 }
 
 /// Totals since the start of the process.
@@ -32,7 +32,7 @@ pub struct LocalTotals {
     /// Billed for its events, by campaign, in micros.
     pub billed: BTreeMap<Box<str>, u64>,
     /// Credited and refunded by it, by campaign, in micros.
-    pub returned: BTreeMap<Box<str>, u64>,
+    pub credited_micros: BTreeMap<Box<str>, u64>,
     /// Number of pending events with this key, and the LSN of the first of them.
     pending: HashMap<PendingKey, (u32, u64)>,
     /// The last of its own entries that was counted, by partition.
@@ -42,21 +42,21 @@ pub struct LocalTotals {
 impl LocalTotals {
     /// Counts the effect of an entry; `own` is this incarnation. However often and from wherever
     /// the log is read again, each of its events is counted once, and settled once.
-    pub fn record(&mut self, applied: &Applied, entry: &Entry, own: u64) {
+    pub fn record(&mut self, applied: &ApplyOutcome, entry: &Entry, own: u64) {
         let counted = self.counted.entry(entry.partition).or_default();
         let is_new = entry.incarnation == own && entry.lsn > *counted;
         if is_new {
             *counted = entry.lsn;
         }
-        for one in applied.judged.iter().filter(|one| one.recorded_by == own) {
+        for one in applied.verdicts.iter().filter(|one| one.recorded_by == own) {
             if is_new && !one.was_pending {
                 self.add_event(one, entry.lsn);
             } else if one.verdict != Verdict::Pending {
                 self.settle(one);
             }
         }
-        let Some(returned) = applied.returned.as_ref().filter(|_| is_new) else { return };
-        add(&mut self.returned, &returned.of.campaign, returned.micros);
+        let Some(returned) = applied.adjustment.as_ref().filter(|_| is_new) else { return };
+        add(&mut self.credited_micros, &returned.attribution.campaign, returned.micros);
         if let Some(event) = &returned.event {
             *self.credited.entry(event.kind).or_default() += 1;
         }
@@ -74,7 +74,7 @@ impl LocalTotals {
             || here.any(|(key, (_, lsn))| *lsn <= summed && !still_pending.contains(key))
     }
 
-    fn add_event(&mut self, one: &Judged, lsn: u64) {
+    fn add_event(&mut self, one: &EventVerdict, lsn: u64) {
         self.totals.entry(one.event.kind).or_default().received += 1;
         if one.verdict == Verdict::Pending {
             self.pending.entry(key(&one.event)).or_insert((0, lsn)).0 += 1;
@@ -83,7 +83,7 @@ impl LocalTotals {
     }
 
     /// Counts the final verdict of a pending event, if it is still_pending pending here.
-    fn settle(&mut self, one: &Judged) {
+    fn settle(&mut self, one: &EventVerdict) {
         let key = key(&one.event);
         let Some((count, _)) = self.pending.get_mut(&key) else { return };
         *count -= 1;
@@ -94,7 +94,7 @@ impl LocalTotals {
         self.add_verdict(one);
     }
 
-    fn add_verdict(&mut self, one: &Judged) {
+    fn add_verdict(&mut self, one: &EventVerdict) {
         self.totals.entry(one.event.kind).or_default().add(one.verdict, one.billed);
         if one.billed > Micros::ZERO {
             add(&mut self.billed, &one.event.attribution.campaign, one.billed);
@@ -151,7 +151,7 @@ mod tests {
             cut: prop::sample::Index,
             base: prop::sample::Index,
         ) {
-            let here = |of: u64| (of, Record::Join { at_ms: 0, silent_ms: 1_000_000, after: vec![] });
+            let here = |of: u64| (of, Record::Join { at_ms: 0, timeout_ms: 1_000_000, predecessors: vec![] });
             let mut records = vec![(OWN, Record::Rules(Rules::default())), here(1), here(2)];
             let mut now_ms = 0;
             records.extend(events.into_iter().map(|(kind, seq, after_ms, of)| {

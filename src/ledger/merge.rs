@@ -47,7 +47,7 @@ impl Account {
         self.lifetime = self.lifetime.or(other.lifetime);
         self.daily = self.daily.or(other.daily);
         add(&mut self.spent, other.spent);
-        add(&mut self.returned, other.returned);
+        add(&mut self.credited, other.credited);
         sum(&mut self.by_day, other.by_day, add);
     }
 }

@@ -1,8 +1,8 @@
 //! The event ledger: every recorded event gets a verdict once, by one pure function of the records.
 //!
 //! [`record`] defines what the journal stores; [`apply`] decides verdicts and bills; [`views`]
-//! aggregates them for reports; [`running`] runs all of this in one process, [`shared`] over the
-//! common log of a fleet; [`history`] replays it from the files, [`keeper`] does so continuously,
+//! aggregates them for reports; [`running`] runs all of this in one process, [`cluster`] over the
+//! common log of a fleet; [`history`] replays it from the files, [`reconciler`] does so continuously,
 //! and [`audit`] compares.
 
 pub mod account;
@@ -31,8 +31,8 @@ mod sealed_file;
 pub mod state;
 pub mod views;
 
-pub use apply::Applied;
-pub use apply::Judged;
+pub use apply::ApplyOutcome;
+pub use apply::EventVerdict;
 pub use record::Record;
 pub use rules::Rules;
 pub use running::Ledger;

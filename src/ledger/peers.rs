@@ -26,7 +26,7 @@ struct Writer {
     /// Time of its last record, in unix milliseconds.
     last_record_ms: i64,
     /// How long others wait for it while it is silent, in milliseconds.
-    silent_ms: i64,
+    timeout_ms: i64,
 }
 
 impl Peers {
@@ -36,13 +36,13 @@ impl Peers {
         &mut self,
         incarnation: u64,
         at_ms: i64,
-        silent_ms: i64,
+        timeout_ms: i64,
         predecessors: &[u64],
         latest_ms: i64,
     ) {
         self.writers
             .retain(|one, writer| !predecessors.contains(one) && writer.is_awaited(latest_ms));
-        self.writers.insert(incarnation, Writer { last_record_ms: at_ms, silent_ms });
+        self.writers.insert(incarnation, Writer { last_record_ms: at_ms, timeout_ms });
     }
 
     /// Notes the time of a record.
@@ -71,7 +71,7 @@ impl Peers {
 
 impl Writer {
     fn is_awaited(&self, latest_ms: i64) -> bool {
-        self.last_record_ms.saturating_add(self.silent_ms) >= latest_ms
+        self.last_record_ms.saturating_add(self.timeout_ms) >= latest_ms
     }
 }
 

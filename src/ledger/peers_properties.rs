@@ -26,7 +26,7 @@ fn rules() -> Record {
 }
 
 fn here(at_ms: i64, after: &[u64]) -> Record {
-    Record::Join { at_ms, silent_ms: SPOOL_MS, after: after.to_vec() }
+    Record::Join { at_ms, timeout_ms: SPOOL_MS, predecessors: after.to_vec() }
 }
 
 fn record(kind: EventKind, seq: u64, at_ms: i64) -> Record {

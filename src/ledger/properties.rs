@@ -17,8 +17,8 @@ use crate::ledger::apply::apply_entry;
 use crate::ledger::audit;
 use crate::ledger::record::Attribution;
 use crate::ledger::record::Credit;
+use crate::ledger::record::DecisionKey;
 use crate::ledger::record::Event;
-use crate::ledger::record::Minted;
 use crate::ledger::record::Refund;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub(super) fn event(kind: EventKind, seq: u64, at_ms: i64, pricing: Pricing, pri
         kind,
         cta: (kind == EventKind::Click).then(|| (0, "primary".into())),
         at_ms,
-        minted: Minted { incarnation: 1, partition: PARTITION, seq },
+        decision_key: DecisionKey { incarnation: 1, partition: PARTITION, seq },
         decision: u128::from(seq) << 8,
         decided_at_ms: 0,
         day: 0,
@@ -62,7 +62,7 @@ pub(super) fn event(kind: EventKind, seq: u64, at_ms: i64, pricing: Pricing, pri
         }),
         pricing,
         price: micros(billed),
-        claimed: None,
+        invalid_reason: None,
     }
 }
 
@@ -93,11 +93,11 @@ fn spent(state: &State) -> i64 {
 prop_compose! {
     fn any_event()(
         kind in prop::sample::select(EventKind::ALL), seq in 0u64..6, at_ms in 0i64..200_000,
-        claimed in prop::option::weighted(0.1, prop::sample::select(InvalidReason::ALL)),
+        invalid_reason in prop::option::weighted(0.1, prop::sample::select(InvalidReason::ALL)),
         price in 0i64..2_000, pricing in prop::sample::select(Pricing::ALL),
     ) -> Record {
         let mut made = event(kind, seq, at_ms, pricing, price);
-        made.claimed = claimed;
+        made.invalid_reason = invalid_reason;
         record(made)
     }
 }
@@ -105,8 +105,8 @@ prop_compose! {
 /// A record of one of three instances.
 fn any_record() -> impl Strategy<Value = (u64, Record)> {
     let time = 0i64..400_000;
-    let join = (time.clone(), 0i64..300_000, 1u64..4).prop_map(|(at_ms, silent_ms, before)| {
-        Record::Join { at_ms, silent_ms, after: vec![before] }
+    let join = (time.clone(), 0i64..300_000, 1u64..4).prop_map(|(at_ms, timeout_ms, before)| {
+        Record::Join { at_ms, timeout_ms, predecessors: vec![before] }
     });
     let record = prop_oneof![
         8 => any_event(),
@@ -158,7 +158,7 @@ proptest! {
         let in_second_partition = |record: Record| match record {
             Record::Event(event) => {
                 let mut event = Event::clone(&event);
-                event.minted.partition = PARTITION + 1;
+                event.decision_key.partition = PARTITION + 1;
                 let mut attribution = Attribution::clone(&event.attribution);
                 attribution.campaign = "d".into();
                 event.attribution = Arc::new(attribution);
@@ -232,7 +232,7 @@ fn a_click_waits_for_its_impression_and_then_is_orphaned() {
     let mut state = run(std::slice::from_ref(&click));
     assert_eq!(state.views.totals[&EventKind::Click].pending, 1);
 
-    let judged = apply(&mut state, HERE, &Record::Tick { at_ms: 61_001 }).judged;
+    let judged = apply(&mut state, HERE, &Record::Tick { at_ms: 61_001 }).verdicts;
     assert_eq!(judged[0].verdict, Verdict::Invalid(InvalidReason::OrphanClick));
     assert_eq!((state.views.totals[&EventKind::Click].pending, spent(&state)), (0, 0));
 
@@ -299,12 +299,12 @@ fn a_credit_reverses_one_event_once_and_history_stays() {
 #[test]
 fn an_event_that_never_counted_cannot_be_credited() {
     let bot = Event {
-        claimed: Some(InvalidReason::Bot),
+        invalid_reason: Some(InvalidReason::Bot),
         ..event(EventKind::Impression, 1, 1_000, Pricing::Cpm, 500)
     };
     let state = run(&[record(bot.clone()), credit(1, &bot)]);
     assert_eq!(state.views.totals[&EventKind::Impression].credited_events(), 0);
-    assert_eq!(state.given(1), None);
+    assert_eq!(state.issued_credit(1), None);
 }
 
 #[test]

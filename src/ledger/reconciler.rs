@@ -8,11 +8,11 @@ use crate::journal::chain;
 use crate::ledger::Ledger;
 use crate::ledger::apply;
 use crate::ledger::audit;
-use crate::ledger::audit::Difference;
+use crate::ledger::audit::Mismatch;
 use crate::ledger::checkpoint;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::history;
-use crate::ledger::history::Since;
+use crate::ledger::history::ReplayFrom;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -21,9 +21,9 @@ use std::time::SystemTime;
 
 /// Result of one pass.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct ReconcileReport {
     /// Where the running ledger does not match its files.
-    pub differences: Vec<Difference>,
+    pub mismatches: Vec<Mismatch>,
     /// Spend in the ledger minus spend in its files, in micros.
     pub drift_micros: i64,
     /// Segments sealed.
@@ -35,17 +35,24 @@ pub struct Kept {
 }
 
 /// Seals finished segments, and nothing else.
-pub fn seal(ledger: &Ledger) -> io::Result<Kept> {
+pub fn seal(ledger: &Ledger) -> io::Result<ReconcileReport> {
     let mut finished = journal::segments(ledger.folder())?;
     finished.retain(|segment| segment.number < ledger.segment());
-    Ok(Kept { sealed: chain::seal(ledger.folder(), &finished)?, ..Kept::default() })
+    Ok(ReconcileReport {
+        sealed: chain::seal(ledger.folder(), &finished)?,
+        ..ReconcileReport::default()
+    })
 }
 
 /// Runs one pass beside a running ledger. Removes segments covered by a checkpoint whose last write is
 /// older than `retention` at `now`; `None` keeps all.
-pub fn pass(ledger: &Ledger, retention: Option<Duration>, now: SystemTime) -> io::Result<Kept> {
+pub fn reconcile(
+    ledger: &Ledger,
+    retention: Option<Duration>,
+    now: SystemTime,
+) -> io::Result<ReconcileReport> {
     let folder = ledger.folder();
-    let mut report = Kept::default();
+    let mut report = ReconcileReport::default();
     // Entries of a finished segment were applied before the next segment was started.
     let current = ledger.segment();
     let mut finished = journal::segments(folder)?;
@@ -54,10 +61,10 @@ pub fn pass(ledger: &Ledger, retention: Option<Duration>, now: SystemTime) -> io
 
     let live = ledger.state().clone();
     let due = live.applied();
-    let mut recomputed = history::beginning(folder, Since::Newest)?.checkpoint;
+    let mut recomputed = history::starting_point(folder, ReplayFrom::NewestCheckpoint)?.checkpoint;
     let read = |recomputed: &mut Checkpoint, segment: &Segment| {
         let state = &mut recomputed.state;
-        Recovery::default().read(folder, segment, Some(ledger.store()), false, &mut |entry| {
+        Recovery::default().read(folder, segment, Some(ledger.store_id()), false, &mut |entry| {
             if state.applied() < due {
                 // An unreadable record was reported at the start.
                 let _ = apply::apply_entry(state, &entry);
@@ -70,7 +77,7 @@ pub fn pass(ledger: &Ledger, retention: Option<Duration>, now: SystemTime) -> io
     }
     if from < current && !finished.is_empty() {
         recomputed.from = current;
-        checkpoint::write(folder, ledger.store(), &recomputed)?;
+        checkpoint::write(folder, ledger.store_id(), &recomputed)?;
         report.checkpoint = true;
     }
     // Listed after `live` was copied: its entries are in these segments or earlier ones.
@@ -79,7 +86,7 @@ pub fn pass(ledger: &Ledger, retention: Option<Duration>, now: SystemTime) -> io
         read(&mut recomputed, segment)?;
     }
     report.drift_micros = audit::drift_micros(&recomputed.state, &live);
-    report.differences = audit::compare(&recomputed.state, &live);
+    report.mismatches = audit::compare(&recomputed.state, &live);
     if let Some(retention) = retention {
         report.removed = remove_expired(folder, &finished, now.checked_sub(retention))?;
     }

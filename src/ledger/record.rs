@@ -24,7 +24,7 @@ const SINGLE_INSTANCE_VERSION: u8 = 2;
 
 /// Identifies the decision of an event, as numbered by the process that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Minted {
+pub struct DecisionKey {
     /// The incarnation that decided.
     pub incarnation: u64,
     /// The campaign's partition.
@@ -72,7 +72,7 @@ pub struct Event {
     /// When it was received, in unix milliseconds.
     pub at_ms: i64,
     /// The decision it belongs to.
-    pub minted: Minted,
+    pub decision_key: DecisionKey,
     /// The decision id.
     pub decision: u128,
     /// When the decision was made, in unix milliseconds.
@@ -86,13 +86,13 @@ pub struct Event {
     /// Price of this event if it is billed; zero when the pricing does not bill its kind.
     pub price: Micros,
     /// Why the traffic rules marked it invalid, if they did.
-    pub claimed: Option<InvalidReason>,
+    pub invalid_reason: Option<InvalidReason>,
 }
 
 impl Event {
     /// The id of the credit that reverses it: one per use of a decision.
     pub fn credit_id(&self) -> u128 {
-        let Minted { incarnation, partition, seq } = self.minted;
+        let DecisionKey { incarnation, partition, seq } = self.decision_key;
         let cta = self.cta.as_ref().map_or(0, |(at, _)| u32::from(*at) + 1);
         let mut hash = blake3::Hasher::new();
         hash.update(b"credit").update(&incarnation.to_le_bytes()).update(&[partition]);
@@ -104,7 +104,7 @@ impl Event {
 
     /// Whether both are the same use of the same decision: at most one of them counts.
     pub fn is_same(&self, other: &Event) -> bool {
-        self.minted == other.minted && self.kind == other.kind && self.cta == other.cta
+        self.decision_key == other.decision_key && self.kind == other.kind && self.cta == other.cta
     }
 }
 
@@ -149,18 +149,18 @@ pub struct Refund {
 
 /// Opportunities of one second with the same dimensions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct OpportunityCount {
     /// Time of the decisions, in unix milliseconds, rounded down to a quarter of an hour.
     pub decided_at_ms: i64,
     /// The unit that filled the slot, or the unfilled slot.
-    pub slot: Result<Arc<Attribution>, Arc<Empty>>,
+    pub slot: Result<Arc<Attribution>, Arc<UnfilledSlot>>,
     /// Number of opportunities.
     pub count: u64,
 }
 
 /// An unfilled slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Empty {
+pub struct UnfilledSlot {
     /// Publisher id.
     pub publisher: Box<str>,
     /// Placement id; `unknown` when the publisher has no such placement.
@@ -177,7 +177,7 @@ pub struct Empty {
 
 /// The total lease that an incarnation requests of a campaign budget.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Want {
+pub struct LeaseRequest {
     /// Campaign id.
     pub campaign: Box<str>,
     /// The day, in the advertiser's time zone, in days since 1970-01-01.
@@ -212,15 +212,15 @@ pub enum Record {
     /// The event windows from this record on; earlier verdicts do not change.
     Rules(Rules),
     /// Aggregated opportunities, filled and unfilled.
-    Asked(Vec<Asked>),
+    Opportunities(Vec<OpportunityCount>),
     /// An incarnation of the fleet joins the writers of this partition.
     Join {
         /// Current time, in unix milliseconds.
         at_ms: i64,
         /// How long others wait for it while it is silent, in milliseconds.
-        silent_ms: i64,
+        timeout_ms: i64,
         /// Earlier incarnations on the same files: they write nothing more.
-        after: Vec<u64>,
+        predecessors: Vec<u64>,
     },
     /// An incarnation leaves the writers of this partition.
     Leave {
@@ -232,9 +232,9 @@ pub enum Record {
         /// Current time, in unix milliseconds.
         at_ms: i64,
         /// The holder: the incarnation that writes this, or a dead one, whose leases can only shrink.
-        of: u64,
+        holder: u64,
         /// The requested totals.
-        wants: Vec<Want>,
+        requests: Vec<LeaseRequest>,
     },
 }
 
@@ -260,7 +260,7 @@ impl Record {
             | Record::Lease { at_ms, .. } => Some(*at_ms),
             Record::Credit(credit) => Some(credit.at_ms),
             Record::Refund(refund) => Some(refund.at_ms),
-            Record::Budget { .. } | Record::Rules(_) | Record::Asked(_) => None,
+            Record::Budget { .. } | Record::Rules(_) | Record::Opportunities(_) => None,
         }
     }
 

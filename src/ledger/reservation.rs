@@ -20,7 +20,7 @@ impl Reservations {
     /// second publisher has requested one, no publisher may reserve more than `publisher_percent`
     /// of `left`, so that requests without impressions cannot exhaust a budget for other
     /// publishers. A price of zero always fits.
-    pub fn hold(
+    pub fn reserve(
         &mut self,
         decision: u128,
         price: Micros,
@@ -50,7 +50,7 @@ impl Reservations {
     }
 
     /// Extends a decision's reservation to `until_ms`: its event is recorded here and not billed yet.
-    pub fn keep(&mut self, decision: u128, until_ms: i64) {
+    pub fn extend(&mut self, decision: u128, until_ms: i64) {
         let Some(expiry) = self.expiry_of.get_mut(&decision) else { return };
         if let Some(held) = self.expiries.remove(&(*expiry, decision)) {
             *expiry = until_ms.max(*expiry);
@@ -59,7 +59,7 @@ impl Reservations {
     }
 
     /// Settles a decision's reservation: its event was billed.
-    pub fn post(&mut self, decision: u128) {
+    pub fn settle(&mut self, decision: u128) {
         if let Some(until_ms) = self.expiry_of.remove(&decision) {
             self.release((until_ms, decision));
         }

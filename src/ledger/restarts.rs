@@ -9,7 +9,7 @@ use crate::ledger::State;
 use crate::ledger::audit;
 use crate::ledger::checkpoint;
 use crate::ledger::history;
-use crate::ledger::history::Since;
+use crate::ledger::history::ReplayFrom;
 use crate::ledger::properties::event;
 use crate::ledger::reconciler;
 use std::path::Path;
@@ -39,9 +39,9 @@ fn state(ledger: &Ledger) -> State {
     ledger.state().clone()
 }
 
-fn pass(ledger: &Ledger) -> reconciler::Kept {
-    let report = reconciler::pass(ledger, None, SystemTime::UNIX_EPOCH).unwrap();
-    assert_eq!((report.differences.len(), report.drift_micros), (0, 0), "{:?}", report.differences);
+fn pass(ledger: &Ledger) -> reconciler::ReconcileReport {
+    let report = reconciler::reconcile(ledger, None, SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!((report.mismatches.len(), report.drift_micros), (0, 0), "{:?}", report.mismatches);
     report
 }
 
@@ -73,8 +73,8 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 async fn a_start_from_a_checkpoint_equals_a_replay_of_everything() {
     let (folder, resumed) = history().await;
     let read = |since| history::replay(folder.path(), since, u64::MAX, false, |_| {}).unwrap();
-    let (whole, all) = read(Since::First);
-    let (_, behind) = read(Since::Newest);
+    let (whole, all) = read(ReplayFrom::First);
+    let (_, behind) = read(ReplayFrom::NewestCheckpoint);
 
     assert_eq!(whole.state, resumed);
     assert!(behind.entries < all.entries / 2, "{} of {}", behind.entries, all.entries);
@@ -111,7 +111,7 @@ async fn old_segments_are_removed_after_the_retention_period_and_the_sums_stay()
     let segments = files(folder.path(), "journal").len();
     let newest = files(folder.path(), "journal").pop().unwrap();
     let tomorrow = newest.metadata().unwrap().modified().unwrap() + Duration::from_secs(86_400);
-    let report = reconciler::pass(&ledger, Some(Duration::from_secs(60)), tomorrow).unwrap();
+    let report = reconciler::reconcile(&ledger, Some(Duration::from_secs(60)), tomorrow).unwrap();
     assert!(report.removed > 3 && report.removed < segments, "{} of {segments}", report.removed);
     drop(ledger);
 
@@ -153,9 +153,9 @@ async fn a_value_changed_in_memory_is_found_by_the_next_pass() {
     let ledger = open(folder.path(), 4).unwrap();
     ledger.state().accounts.get_mut("c").unwrap().bill(0, crate::ledger::properties::micros(11));
 
-    let report = reconciler::pass(&ledger, None, SystemTime::UNIX_EPOCH).unwrap();
+    let report = reconciler::reconcile(&ledger, None, SystemTime::UNIX_EPOCH).unwrap();
     assert_eq!(report.drift_micros, 11);
-    assert_eq!(report.differences[0].what, "spend of c");
+    assert_eq!(report.mismatches[0].what, "spend of c");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! The running ledger: a journal that acknowledges, and the state that follows it. Without a store the
-//! journal's writer applies each durable batch itself; in a fleet it hands batches to [`Shared`].
+//! journal's writer applies each durable batch itself; in a fleet it hands batches to [`ClusterLedger`].
 
 use crate::domain::event::InvalidReason;
 use crate::domain::event::Verdict;
@@ -13,13 +13,13 @@ use crate::journal::PARTITIONS;
 use crate::journal::Recovery;
 use crate::journal::disk::Folder;
 use crate::ledger::apply;
-use crate::ledger::apply::Applied;
+use crate::ledger::apply::ApplyOutcome;
 use crate::ledger::apply::EntryOutcome;
-use crate::ledger::apply::Judged;
+use crate::ledger::apply::EventVerdict;
 use crate::ledger::cluster;
-use crate::ledger::cluster::Shared;
+use crate::ledger::cluster::ClusterLedger;
 use crate::ledger::history;
-use crate::ledger::history::Since;
+use crate::ledger::history::ReplayFrom;
 use crate::ledger::record::Event;
 use crate::ledger::record::Record;
 use crate::ledger::rules::Rules;
@@ -50,7 +50,7 @@ pub struct Ledger {
     store: u64,
     recovery: Recovery,
     rules: Rules,
-    shared: Option<Arc<Shared>>,
+    cluster: Option<Arc<ClusterLedger>>,
     /// The last few earlier incarnations that wrote to these files.
     predecessors: Vec<u64>,
     /// The latest time recorded by this incarnation, by partition, in unix milliseconds.
@@ -62,15 +62,15 @@ pub struct Ledger {
 const PREDECESSORS: usize = 8;
 
 /// A change of the state, as passed to a listener.
-pub enum Change<'a> {
+pub enum LedgerUpdate<'a> {
     /// A record was applied.
-    Applied(&'a Applied),
+    Applied(&'a ApplyOutcome),
     /// The state was rebuilt.
-    Anew(&'a State),
+    Rebuilt(&'a State),
 }
 
 /// Receives every change, in order.
-pub type Listener = Box<dyn FnMut(Change<'_>) + Send>;
+pub type Listener = Box<dyn FnMut(LedgerUpdate<'_>) + Send>;
 
 impl Ledger {
     /// Recovers the ledger of `folder` and continues in a new segment. Event windows that differ
@@ -85,7 +85,7 @@ impl Ledger {
         fs::create_dir_all(folder)?;
         let store = history::ensure_store_id(folder, incarnation)?;
         let (checkpoint, recovery) =
-            history::replay(folder, Since::Newest, u64::MAX, true, |_| {})?;
+            history::replay(folder, ReplayFrom::NewestCheckpoint, u64::MAX, true, |_| {})?;
         let number = checkpoint.from;
         let state = Arc::new(Mutex::new(checkpoint.state));
         let applied = state.clone();
@@ -94,7 +94,7 @@ impl Ledger {
             for entry in entries {
                 match apply::apply_entry(&mut state, entry).expect("this process encoded it") {
                     EntryOutcome::Next(applied) | EntryOutcome::Gap { applied, .. } => {
-                        listener(Change::Applied(&applied));
+                        listener(LedgerUpdate::Applied(&applied));
                     }
                     EntryOutcome::Duplicate => {}
                 }
@@ -107,7 +107,7 @@ impl Ledger {
             apply_batch,
         )?;
         let folder = folder.to_owned();
-        let (shared, predecessors) = (None, Vec::new());
+        let (cluster, predecessors) = (None, Vec::new());
         let last_recorded_ms = [const { AtomicI64::new(0) }; PARTITIONS as usize];
         let ledger = Ledger {
             journal,
@@ -116,7 +116,7 @@ impl Ledger {
             store,
             recovery,
             rules,
-            shared,
+            cluster,
             predecessors,
             last_recorded_ms,
         };
@@ -124,9 +124,9 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Opens the ledger of a fleet instance. Its state is the cached one, or empty, until [`Shared`]
+    /// Opens the ledger of a fleet instance. Its state is the cached one, or empty, until [`ClusterLedger`]
     /// ships and follows.
-    pub fn open_shared(
+    pub fn open_cluster(
         folder: &Path,
         incarnation: u64,
         segment_bytes: u64,
@@ -143,12 +143,13 @@ impl Ledger {
         let predecessors = predecessors.split_off(predecessors.len().saturating_sub(PREDECESSORS));
         let state = Arc::new(Mutex::new(State::default()));
         let (place, read) = (folder.to_owned(), state.clone());
-        let shared = Arc::new(Shared::open(client, incarnation, place, store, read, listener)?);
-        let (disk, shipper) = (Box::new(Folder::new(folder)), shared.clone());
+        let cluster =
+            Arc::new(ClusterLedger::open(client, incarnation, place, store, read, listener)?);
+        let (disk, shipper) = (Box::new(Folder::new(folder)), cluster.clone());
         let start =
             JournalOptions { incarnation, store, number: recovery.next_segment, segment_bytes };
         let journal = Journal::start(disk, start, move |entries| shipper.enqueue(entries))?;
-        let (folder, shared) = (folder.to_owned(), Some(shared));
+        let (folder, cluster) = (folder.to_owned(), Some(cluster));
         let last_recorded_ms = [const { AtomicI64::new(0) }; PARTITIONS as usize];
         Ok(Ledger {
             journal,
@@ -157,7 +158,7 @@ impl Ledger {
             store,
             recovery,
             rules,
-            shared,
+            cluster,
             predecessors,
             last_recorded_ms,
         })
@@ -165,14 +166,15 @@ impl Ledger {
 
     /// Joins the writers of every partition, before any other record of this incarnation: events
     /// that wait for its records are not settled before it has written.
-    pub async fn come(&self, now_ms: i64) -> Result<(), JournalError> {
-        let silent_ms = self.rules.spool_ms;
-        let here = Record::Join { at_ms: now_ms, silent_ms, after: self.predecessors.clone() };
+    pub async fn join(&self, now_ms: i64) -> Result<(), JournalError> {
+        let timeout_ms = self.rules.spool_ms;
+        let here =
+            Record::Join { at_ms: now_ms, timeout_ms, predecessors: self.predecessors.clone() };
         self.write_to((0..PARTITIONS).collect(), &here).await
     }
 
     /// Leaves the writers of every partition: this incarnation writes nothing more.
-    pub async fn go(&self, now_ms: i64) -> Result<(), JournalError> {
+    pub async fn leave(&self, now_ms: i64) -> Result<(), JournalError> {
         self.write_to((0..PARTITIONS).collect(), &Record::Leave { at_ms: now_ms }).await
     }
 
@@ -197,8 +199,8 @@ impl Ledger {
     }
 
     /// The fleet connection, if a store is configured.
-    pub fn shared(&self) -> Option<&Arc<Shared>> {
-        self.shared.as_ref()
+    pub fn cluster(&self) -> Option<&Arc<ClusterLedger>> {
+        self.cluster.as_ref()
     }
 
     /// Records the event windows in partitions where others are in force. Does not wait for the
@@ -211,7 +213,7 @@ impl Ledger {
 
     /// Records an event; returns when it is on disk, and without a store also applied.
     pub async fn record(&self, event: Event) -> Result<(), JournalError> {
-        let partition = event.minted.partition;
+        let partition = event.decision_key.partition;
         self.write(partition, &Record::Event(Arc::new(event))).await
     }
 
@@ -226,17 +228,17 @@ impl Ledger {
     }
 
     /// Waits as long as recording would, and records nothing.
-    pub async fn pass(&self) -> Result<(), JournalError> {
+    pub async fn barrier(&self) -> Result<(), JournalError> {
         let ack = self.journal.barrier()?;
         ack.await.unwrap_or(Err(JournalError::Failed))
     }
 
     /// Waits until everything recorded here so far is applied; `false` when that takes longer than
     /// five seconds because the store is unreachable. Immediate without a store.
-    pub async fn settles(&self) -> bool {
-        match &self.shared {
+    pub async fn wait_until_applied(&self) -> bool {
+        match &self.cluster {
             None => true,
-            Some(shared) => shared.settles(APPLY_TIMEOUT).await,
+            Some(cluster) => cluster.wait_until_applied(APPLY_TIMEOUT).await,
         }
     }
 
@@ -256,7 +258,7 @@ impl Ledger {
     }
 
     /// Id of the data directory.
-    pub fn store(&self) -> u64 {
+    pub fn store_id(&self) -> u64 {
         self.store
     }
 
@@ -283,19 +285,23 @@ impl Ledger {
     /// All events of some decisions with their latest verdicts, in order of arrival: replays the
     /// journal's existing segments, or the store's log. From the newest checkpoint on it is much
     /// faster, and finds only what arrived since then.
-    pub fn events_of(&self, decisions: &BTreeSet<u128>, since: Since) -> io::Result<Vec<Judged>> {
-        let mut found: Vec<Judged> = Vec::new();
-        let mut visit = |applied: &Applied| {
+    pub fn events_of(
+        &self,
+        decisions: &BTreeSet<u128>,
+        since: ReplayFrom,
+    ) -> io::Result<Vec<EventVerdict>> {
+        let mut found: Vec<EventVerdict> = Vec::new();
+        let mut visit = |applied: &ApplyOutcome| {
             let is_requested = |event: &Event| decisions.contains(&event.decision);
-            for one in applied.judged.iter().filter(|one| is_requested(&one.event)) {
+            for one in applied.verdicts.iter().filter(|one| is_requested(&one.event)) {
                 match found.iter_mut().find(|previous| Arc::ptr_eq(&previous.event, &one.event)) {
                     Some(previous) => *previous = one.clone(),
                     None => found.push(one.clone()),
                 }
             }
-            let credited = applied.returned.as_ref().and_then(|returned| returned.event.as_ref());
+            let credited = applied.adjustment.as_ref().and_then(|returned| returned.event.as_ref());
             if let Some(event) = credited.filter(|event| is_requested(event)) {
-                let counted = |previous: &&mut Judged| {
+                let counted = |previous: &&mut EventVerdict| {
                     previous.event.is_same(event) && previous.verdict == Verdict::Counted
                 };
                 if let Some(previous) = found.iter_mut().find(counted) {
@@ -304,10 +310,10 @@ impl Ledger {
                 }
             }
         };
-        match &self.shared {
+        match &self.cluster {
             None => drop(history::replay(&self.folder, since, u64::MAX, false, visit)?),
-            Some(shared) => {
-                let read = cluster::replay(shared.client(), since, &mut visit);
+            Some(cluster) => {
+                let read = cluster::replay(cluster.client(), since, &mut visit);
                 tokio::runtime::Handle::current().block_on(read).map_err(io::Error::other)?;
             }
         }

@@ -6,16 +6,16 @@ use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
 use crate::journal::PARTITIONS;
 use crate::ledger::account::Account;
-use crate::ledger::apply::Judged;
-use crate::ledger::apply::Returned;
+use crate::ledger::apply::Adjustment;
+use crate::ledger::apply::EventVerdict;
 use crate::ledger::dedupe::DecisionUses;
 use crate::ledger::leases::LeaseGrant;
 use crate::ledger::leases::Leases;
 use crate::ledger::peers::Peers;
 use crate::ledger::record::Credit;
+use crate::ledger::record::DecisionKey;
 use crate::ledger::record::Event;
-use crate::ledger::record::Minted;
-use crate::ledger::record::Want;
+use crate::ledger::record::LeaseRequest;
 use crate::ledger::rules::Rules;
 use crate::ledger::views::Views;
 use serde::Deserialize;
@@ -32,7 +32,7 @@ pub struct IssuedCredit {
     /// The day it applies to.
     pub day: i32,
     /// The requested amount.
-    pub asked: Micros,
+    pub requested: Micros,
     /// The credited amount.
     pub micros: Micros,
 }
@@ -61,8 +61,8 @@ pub(super) struct Partition {
     pub(super) rules: Rules,
     pub(super) uses: DecisionUses,
     /// Events waiting for their impression, each with the incarnation that recorded it.
-    pub(super) pending: BTreeMap<Minted, Vec<(u64, Arc<Event>)>>,
-    pub(super) deadlines: BTreeSet<(i64, Minted)>,
+    pub(super) pending: BTreeMap<DecisionKey, Vec<(u64, Arc<Event>)>>,
+    pub(super) deadlines: BTreeSet<(i64, DecisionKey)>,
     pub(super) latest_ms: i64,
 }
 
@@ -153,7 +153,7 @@ impl State {
     }
 
     /// The issued credit or refund with this id.
-    pub fn given(&self, id: u128) -> Option<&IssuedCredit> {
+    pub fn issued_credit(&self, id: u128) -> Option<&IssuedCredit> {
         (0..PARTITIONS).find_map(|partition| self.issued_credits.get(&(partition, id)))
     }
 
@@ -170,18 +170,18 @@ impl State {
         at: usize,
         origin: u64,
         of: u64,
-        wants: &[Want],
+        wants: &[LeaseRequest],
     ) -> Vec<LeaseGrant> {
         let mut leased = Vec::with_capacity(wants.len());
-        for Want { campaign, day, micros } in wants {
+        for LeaseRequest { campaign, day, micros } in wants {
             let left = self.accounts.get(campaign).and_then(|account| account.left(*day));
             let leases = self.peers[at].leases.entry(campaign.clone()).or_default();
-            let most = if of == origin { Micros::MAX } else { leases.of(of) };
+            let most = if of == origin { Micros::MAX } else { leases.held_by(of) };
             let micros = leases.request(of, most.min(*micros), left);
             if leases.is_empty() {
                 self.peers[at].leases.remove(campaign);
             }
-            leased.push(LeaseGrant { campaign: campaign.clone(), of, micros });
+            leased.push(LeaseGrant { campaign: campaign.clone(), holder: of, micros });
         }
         leased
     }
@@ -198,7 +198,7 @@ impl State {
         };
         if fits {
             if let Some(leases) = self.peers[at].leases.get_mut(campaign) {
-                leases.billed(event.minted.incarnation, event.price);
+                leases.deduct(event.decision_key.incarnation, event.price);
             }
             (Verdict::Counted, event.price)
         } else {
@@ -207,7 +207,7 @@ impl State {
     }
 
     /// Reverses a counted event, once; has no effect on an event that did not count.
-    pub(super) fn credit(&mut self, partition: u8, credit: &Credit) -> Option<Returned> {
+    pub(super) fn credit(&mut self, partition: u8, credit: &Credit) -> Option<Adjustment> {
         let (event, id) = (&credit.event, (partition, credit.id));
         if !self.views.has_counted(event) || self.issued_credits.contains_key(&id) {
             return None;
@@ -215,9 +215,9 @@ impl State {
         let campaign = &event.attribution.campaign;
         let micros = self.issue_credit(id, campaign, event.day, credit.micros);
         self.views.add_credit(event, micros);
-        Some(Returned {
+        Some(Adjustment {
             at_ms: credit.at_ms,
-            of: event.attribution.clone(),
+            attribution: event.attribution.clone(),
             day: event.day,
             decided_at_ms: event.decided_at_ms,
             micros,
@@ -231,12 +231,12 @@ impl State {
         id: (u8, u128),
         campaign: &str,
         day: i32,
-        asked: Micros,
+        requested: Micros,
     ) -> Micros {
         let account = self.accounts.get_mut(campaign);
-        let micros = account.map_or(Micros::ZERO, |account| account.credit(day, asked));
+        let micros = account.map_or(Micros::ZERO, |account| account.credit(day, requested));
         self.issued_credits
-            .insert(id, IssuedCredit { campaign: campaign.into(), day, asked, micros });
+            .insert(id, IssuedCredit { campaign: campaign.into(), day, requested, micros });
         micros
     }
 
@@ -246,9 +246,9 @@ impl State {
         event: &Arc<Event>,
         verdict: Verdict,
         billed: Micros,
-    ) -> Judged {
+    ) -> EventVerdict {
         self.views.add_verdict(event, verdict, billed);
-        Judged { recorded_by: by, event: event.clone(), verdict, billed, was_pending: false }
+        EventVerdict { recorded_by: by, event: event.clone(), verdict, billed, was_pending: false }
     }
 
     /// The same for an event that was pending.
@@ -258,8 +258,8 @@ impl State {
         event: &Arc<Event>,
         verdict: Verdict,
         billed: Micros,
-    ) -> Judged {
+    ) -> EventVerdict {
         self.views.settle_pending(event, verdict, billed);
-        Judged { recorded_by: by, event: event.clone(), verdict, billed, was_pending: true }
+        EventVerdict { recorded_by: by, event: event.clone(), verdict, billed, was_pending: true }
     }
 }

@@ -5,10 +5,10 @@ use crate::domain::event::EventKind;
 use crate::domain::event::InvalidReason;
 use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
-use crate::ledger::record::Asked;
 use crate::ledger::record::Attribution;
-use crate::ledger::record::Empty;
 use crate::ledger::record::Event;
+use crate::ledger::record::OpportunityCount;
+use crate::ledger::record::UnfilledSlot;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -81,7 +81,7 @@ pub struct Quarter {
     /// Units served.
     pub served: BTreeMap<Arc<Attribution>, u64>,
     /// Unfilled slots.
-    pub empty: BTreeMap<Arc<Empty>, u64>,
+    pub empty: BTreeMap<Arc<UnfilledSlot>, u64>,
     /// Refunds for a day that begins here.
     pub refunded: BTreeMap<Arc<Attribution>, Micros>,
 }
@@ -136,7 +136,7 @@ impl Views {
     }
 
     /// Adds opportunities.
-    pub(super) fn add_opportunities(&mut self, opportunities: &Asked) {
+    pub(super) fn add_opportunities(&mut self, opportunities: &OpportunityCount) {
         let quarter = self.quarter(opportunities.decided_at_ms);
         let count = match &opportunities.slot {
             Ok(attribution) => quarter.served.entry(attribution.clone()).or_default(),

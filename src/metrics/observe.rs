@@ -6,7 +6,7 @@ use std::time::Duration;
 
 impl Metrics {
     /// Records the duration of a decision request.
-    pub fn decided_in(&self, took: Duration) {
+    pub fn observe_decision(&self, took: Duration) {
         self.decision_seconds.observe(took.as_secs_f64());
     }
 
@@ -17,25 +17,25 @@ impl Metrics {
 
     /// Sets the state of sending the journal to the shared store; `waiting` is the age of the oldest unsent
     /// record.
-    pub fn unshipped(&self, records: u64, waiting: Duration, rewinds: u64) {
+    pub fn set_unsent(&self, records: u64, waiting: Duration, rewinds: u64) {
         self.journal_unshipped.set(i64::try_from(records).unwrap_or(i64::MAX));
         self.journal_oldest_unshipped.set(waiting.as_secs_f64());
         self.journal_rewinds.inc_by(rewinds.saturating_sub(self.journal_rewinds.get()));
     }
 
     /// Sets the number of shared store errors of one kind.
-    pub fn troubled(&self, kind: &str, count: u64) {
+    pub fn set_store_errors(&self, kind: &str, count: u64) {
         set(&self.store_errors, &[kind], count);
     }
 
     /// Counts a reload.
-    pub fn reloaded(&self, what: &str, applied: bool) {
+    pub fn count_reload(&self, what: &str, applied: bool) {
         let result = if applied { "applied" } else { "refused" };
         self.reloads.with_label_values(&[what, result]).inc();
     }
 
     /// Sets the number of review findings of one sign; returns the previous number.
-    pub fn found(&self, sign: &str, count: usize) -> usize {
+    pub fn set_review_findings(&self, sign: &str, count: usize) -> usize {
         let gauge = self.findings.with_label_values(&[sign]);
         let before = usize::try_from(gauge.get()).unwrap_or(0);
         gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -43,13 +43,13 @@ impl Metrics {
     }
 
     /// Counts a request or event over a rate limit.
-    pub fn limited(&self, class: &str) {
+    pub fn count_rate_limited(&self, class: &str) {
         self.rate_limited.with_label_values(&[class]).inc();
     }
 
     /// Counts a request to an adapter of [`ADAPTERS`](crate::metrics::ADAPTERS) by one of
     /// [`ADAPTER_OUTCOMES`](crate::metrics::ADAPTER_OUTCOMES).
-    pub fn adapted(&self, adapter: &str, outcome: &str) {
+    pub fn count_adapter_request(&self, adapter: &str, outcome: &str) {
         self.adapters.with_label_values(&[adapter, outcome]).inc();
     }
 }

@@ -16,8 +16,8 @@ use crate::selection::index::row::Block;
 use crate::selection::no_fill;
 use crate::selection::page::Commercial;
 use crate::selection::page::Page;
+use crate::selection::rules::Exclusions;
 use crate::selection::rules::SlotContext;
-use crate::selection::rules::Taken;
 use crate::selection::score;
 use crate::selection::score::Matched;
 use crate::selection::score::Score;
@@ -28,10 +28,10 @@ use crate::selection::wording;
 use smallvec::SmallVec;
 
 /// Maximum number of selections for one slot while budget reservations fail; then it stays empty.
-pub const TRIES: usize = 2;
+pub const MAX_ATTEMPTS: usize = 2;
 
 /// Maximum number of units that a caller may reject in one slot; then it stays empty.
-pub const REFUSALS: usize = 32;
+pub const MAX_REJECTIONS: usize = 32;
 
 /// A flight in a draw.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ pub struct Counts {
     /// Filtered by subject conflict or competitive separation.
     pub conflict: u32,
     /// Filtered because paused, without budget, masked or rejected by the caller.
-    pub closed: u32,
+    pub unavailable: u32,
     /// Filtered by dates.
     pub dates: u32,
     /// Filtered by pacing.
@@ -70,7 +70,7 @@ pub struct Counts {
 
 /// The winner of a slot.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Win {
+pub struct Winner {
     /// The flight's position in rank order.
     pub place: usize,
     /// The creative's index.
@@ -93,7 +93,7 @@ pub struct Win {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// The winner, or why there is none.
-    pub result: Result<Win, NoFill>,
+    pub result: Result<Winner, NoFill>,
     /// Counters of this selection.
     pub counts: Counts,
 }
@@ -112,7 +112,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// The rule context for one slot of the request.
-    pub fn case(&'a self, slot: usize, taken: &'a Taken) -> SlotContext<'a> {
+    pub fn slot_context(&'a self, slot: usize, exclusions: &'a Exclusions) -> SlotContext<'a> {
         let number = u16::try_from(slot).unwrap_or(u16::MAX);
         SlotContext {
             world: self.world,
@@ -120,14 +120,14 @@ impl<'a> Request<'a> {
             slot: &self.page.slots[slot],
             now_ms: self.now_ms,
             dice: Dice::new(self.id, number),
-            taken,
+            exclusions,
         }
     }
 }
 
 /// Selects a unit for one slot, given the exclusions from earlier slots.
-pub fn choose(request: &Request<'_>, slot: usize, taken: &Taken) -> Outcome {
-    let context = request.case(slot, taken);
+pub fn choose(request: &Request<'_>, slot: usize, exclusions: &Exclusions) -> Outcome {
+    let context = request.slot_context(slot, exclusions);
     let mut counts = Counts::default();
     let result = match early_no_fill(&context) {
         Some(reason) => Err(reason),
@@ -142,12 +142,12 @@ pub fn early_no_fill(context: &SlotContext<'_>) -> Option<NoFill> {
         (context.page.paused, NoFill::Paused),
         (context.slot.placement.is_none(), NoFill::UnknownPlacement),
         (context.page.commercial == Commercial::None, NoFill::CommercialOff),
-        (!context.labelled(), NoFill::LabelUnavailable),
+        (!context.has_label(), NoFill::LabelUnavailable),
     ];
     rules.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
 }
 
-fn winner(context: &SlotContext<'_>, counts: &mut Counts) -> Option<Win> {
+fn winner(context: &SlotContext<'_>, counts: &mut Counts) -> Option<Winner> {
     let snapshot = &*context.world.snapshot;
     let mut plan = snapshot.index.plan(context);
     let mut candidates = Candidates::new();
@@ -160,7 +160,7 @@ fn winner(context: &SlotContext<'_>, counts: &mut Counts) -> Option<Win> {
             let available = row::and(&matches.remaining, &context.world.available[at]);
             counts.matched += row::count(&matches.matched);
             counts.conflict += row::count(&row::and_not(&matches.matched, &matches.remaining));
-            counts.closed += row::count(&row::and_not(&matches.remaining, &available));
+            counts.unavailable += row::count(&row::and_not(&matches.remaining, &available));
             if !row::is_zero(&available) {
                 gather(context, (at, &available), &plan.relevance(at), counts, &mut candidates);
             }
@@ -180,7 +180,8 @@ fn gather(
 ) {
     let snapshot = &*context.world.snapshot;
     let boosts = &snapshot.boosts;
-    let check_all = !context.taken.masked.is_empty() || !context.taken.refused.is_empty();
+    let check_all =
+        !context.exclusions.masked.is_empty() || !context.exclusions.rejected.is_empty();
     for (word, available) in available.iter().enumerate() {
         let mut left = *available;
         let to_check = if check_all { u64::MAX } else { context.world.to_check[at][word] };
@@ -224,8 +225,8 @@ fn passes(context: &SlotContext<'_>, place: usize, counts: &mut Counts) -> bool 
         counts.dates += 1;
         return false;
     }
-    if context.taken.masked.contains(&place) || context.taken.refused.contains(&place) {
-        counts.closed += 1;
+    if context.exclusions.masked.contains(&place) || context.exclusions.rejected.contains(&place) {
+        counts.unavailable += 1;
         return false;
     }
     let on_pace = context.on_pace(place, flight);
@@ -234,7 +235,7 @@ fn passes(context: &SlotContext<'_>, place: usize, counts: &mut Counts) -> bool 
 }
 
 /// Draws a flight among candidates, then its creative.
-pub fn draw_one(context: &SlotContext<'_>, candidates: &[Candidate]) -> Option<Win> {
+pub fn draw_one(context: &SlotContext<'_>, candidates: &[Candidate]) -> Option<Winner> {
     let snapshot = &*context.world.snapshot;
     let weighted = candidates.iter().map(|candidate| (candidate.stable_id, candidate.ln_score));
     let (won, flight_propensity) =
@@ -244,7 +245,7 @@ pub fn draw_one(context: &SlotContext<'_>, candidates: &[Candidate]) -> Option<W
     let drawn = wording::draw_one(context, flight)?;
     let supported = snapshot.creatives[drawn.creative as usize].styles;
     let style = context.slot.styles.iter().find(|style| supported & style_bit(**style) != 0)?;
-    Some(Win {
+    Some(Winner {
         place,
         creative: drawn.creative,
         variant: drawn.variant,

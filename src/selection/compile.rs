@@ -12,9 +12,9 @@ use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::label::Labels;
 use crate::domain::money::Micros;
+use crate::domain::name_key;
 use crate::domain::region::Regions;
 use crate::domain::taxonomy::Taxonomy;
-use crate::domain::text;
 use crate::domain::weights::Weights;
 use crate::selection::dice::stable_id;
 use crate::selection::fixed::Q32;
@@ -74,7 +74,7 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
         .flat_map(|flight| {
             flight.targeting.keywords.any.iter().chain(&flight.targeting.keywords.none)
         })
-        .filter_map(|word| text::key(word))
+        .filter_map(|word| name_key::key(word))
         .collect();
     let keywords: HashMap<Box<str>, u32> = keywords.into_iter().map(Into::into).zip(0..).collect();
     let mut snapshot = Snapshot {
@@ -231,7 +231,7 @@ fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<Fl
         page_regions: resolved(&targeting.page_regions, |region| Some(region.clone())),
         languages: resolved(&targeting.languages, |language| Some(language.clone())),
         keywords: resolved(&targeting.keywords, |word| {
-            snapshot.keywords.get(text::key(word)?.as_str()).copied()
+            snapshot.keywords.get(name_key::key(word)?.as_str()).copied()
         }),
         publishers: resolved(&targeting.publishers, publisher),
         placements: resolved(&targeting.placements, |id| Some(id.as_str().into())),

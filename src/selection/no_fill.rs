@@ -71,7 +71,7 @@ fn latest(
             return Some(stage);
         }
     }
-    left = filter_each(context, at, &left, |place, _| !context.taken.masked.contains(&place));
+    left = filter_each(context, at, &left, |place, _| !context.exclusions.masked.contains(&place));
     if row::is_zero(&left) {
         return Some(FilterReason::Masked);
     }
@@ -81,9 +81,9 @@ fn latest(
 
 /// The flights of a block that the caller has not rejected.
 fn not_rejected(context: &SlotContext<'_>, at: usize, left: &Block) -> Block {
-    match &*context.taken.refused {
+    match &*context.exclusions.rejected {
         [] => *left,
-        refused => filter_each(context, at, left, |place, _| !refused.contains(&place)),
+        rejected => filter_each(context, at, left, |place, _| !rejected.contains(&place)),
     }
 }
 

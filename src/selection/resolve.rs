@@ -1,10 +1,10 @@
 //! Resolves a page description with names into a [`Page`] with indices.
 
 use crate::domain::language::Language;
+use crate::domain::name_key;
 use crate::domain::party::Style;
 use crate::domain::region::Country;
 use crate::domain::region::Region;
-use crate::domain::text;
 use crate::selection::page::Commercial;
 use crate::selection::page::Page;
 use crate::selection::page::RegionBasis;
@@ -144,7 +144,7 @@ pub fn page(
     let mut unknown = SmallVec::new();
     let mut topics = SmallVec::new();
     for name in &input.topics {
-        text::with_key(name, |key| match snapshot.taxonomy.resolve(key) {
+        name_key::with_key(name, |key| match snapshot.taxonomy.resolve(key) {
             Some(topic) if !topics.contains(&topic) => topics.push(topic),
             Some(_) => {}
             None => unknown.push(key.into()),
@@ -152,7 +152,7 @@ pub fn page(
     }
     let mut entities: SmallVec<[_; 8]> = SmallVec::new();
     for (name, role) in input.entities.iter().map(EntityInput::parts) {
-        text::with_key(name, |key| {
+        name_key::with_key(name, |key| {
             let Some(entity) = snapshot.entities.resolve(key, &topics, &snapshot.taxonomy) else {
                 unknown.push(key.into());
                 return;
@@ -166,7 +166,8 @@ pub fn page(
     }
     let mut keywords: SmallVec<[u32; 8]> = SmallVec::new();
     if !snapshot.keywords.is_empty() {
-        let known = |word: &String| text::with_key(word, |key| snapshot.keywords.get(key).copied());
+        let known =
+            |word: &String| name_key::with_key(word, |key| snapshot.keywords.get(key).copied());
         keywords.extend(input.keywords.iter().filter_map(known).flatten());
     }
     let language = input.language.as_deref().and_then(|tag| tag.parse::<Language>().ok());

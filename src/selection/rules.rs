@@ -24,35 +24,35 @@ use serde::Serialize;
 /// Exclusions that apply to a slot: advertisers placed by earlier slots, flights that lost their
 /// reservation, and flights and creatives that the caller rejected.
 #[derive(Clone, Debug, Default)]
-pub struct Taken {
+pub struct Exclusions {
     /// Indices of the advertisers that earlier slots of this request placed on the page.
     pub advertisers: Vec<usize>,
     /// Ranks of the flights whose reservation failed in this request.
     pub masked: Vec<usize>,
     /// Ranks of the flights that the caller rejected in this slot.
-    pub refused: Vec<usize>,
+    pub rejected: Vec<usize>,
     /// Indices of the creatives that the caller rejected in this slot while their flight had others.
-    pub refused_creatives: Vec<u32>,
+    pub rejected_creatives: Vec<u32>,
 }
 
-impl Taken {
+impl Exclusions {
     /// Starts the next slot: clears the rejections and applies `masks` (known in advance in replays).
-    pub fn begin(&mut self, masks: &[Mask]) {
-        self.refused.clear();
-        self.refused_creatives.clear();
+    pub fn begin_slot(&mut self, masks: &[Mask]) {
+        self.rejected.clear();
+        self.rejected_creatives.clear();
         for mask in masks {
-            self.pass_over(*mask);
+            self.exclude(*mask);
         }
     }
 
     /// Excludes a flight for the rest of the request (lost reservation), or a flight or creative for
     /// this slot (rejected).
-    pub fn pass_over(&mut self, mask: Mask) {
+    pub fn exclude(&mut self, mask: Mask) {
         let number = mask.0 & Mask::NUMBER;
-        match (mask.is_refused(), mask.0 & Mask::CREATIVE != 0) {
+        match (mask.is_rejected(), mask.0 & Mask::CREATIVE != 0) {
             (false, _) => self.masked.push(number as usize),
-            (true, false) => self.refused.push(number as usize),
-            (true, true) => self.refused_creatives.push(number),
+            (true, false) => self.rejected.push(number as usize),
+            (true, true) => self.rejected_creatives.push(number),
         }
     }
 }
@@ -64,28 +64,28 @@ impl Taken {
 pub struct Mask(u32);
 
 impl Mask {
-    const REFUSED: u32 = 1 << 31;
+    const REJECTED: u32 = 1 << 31;
     const CREATIVE: u32 = 1 << 30;
     const NUMBER: u32 = Mask::CREATIVE - 1;
 
     /// A flight whose reservation failed.
-    pub fn lost(place: usize) -> Mask {
+    pub fn reservation_lost(place: usize) -> Mask {
         Mask(u32::try_from(place).unwrap_or(u32::MAX) & Mask::NUMBER)
     }
 
     /// A flight that the caller rejected.
-    pub fn refused(place: usize) -> Mask {
-        Mask(Mask::lost(place).0 | Mask::REFUSED)
+    pub fn rejected(place: usize) -> Mask {
+        Mask(Mask::reservation_lost(place).0 | Mask::REJECTED)
     }
 
     /// A creative that the caller rejected.
     pub fn creative(number: u32) -> Mask {
-        Mask(number & Mask::NUMBER | Mask::REFUSED | Mask::CREATIVE)
+        Mask(number & Mask::NUMBER | Mask::REJECTED | Mask::CREATIVE)
     }
 
     /// Whether the caller rejected it.
-    pub fn is_refused(self) -> bool {
-        self.0 & Mask::REFUSED != 0
+    pub fn is_rejected(self) -> bool {
+        self.0 & Mask::REJECTED != 0
     }
 }
 
@@ -102,7 +102,7 @@ pub struct SlotContext<'a> {
     /// The slot's random numbers.
     pub dice: Dice,
     /// Exclusions that apply to the slot.
-    pub taken: &'a Taken,
+    pub exclusions: &'a Exclusions,
 }
 
 impl SlotContext<'_> {
@@ -156,15 +156,15 @@ impl SlotContext<'_> {
             (!self.violates_separation(flight), FilterReason::Shown),
             (!self.blocked(place, flight), FilterReason::Blocked),
             (self.styles() & flight.styles != 0, FilterReason::Style),
-            (self.labelled(), FilterReason::Label),
+            (self.has_label(), FilterReason::Label),
             (spent.binary_search(&at).is_err(), FilterReason::Budget),
-            (!self.taken.masked.contains(&place), FilterReason::Masked),
+            (!self.exclusions.masked.contains(&place), FilterReason::Masked),
             (self.on_pace(place, flight), FilterReason::Paced),
         ]
     }
 
     /// The first rule that a flight fails, up to pacing.
-    pub fn against(&self, place: usize, flight: &FlightRow) -> Option<FilterReason> {
+    pub fn first_failed(&self, place: usize, flight: &FlightRow) -> Option<FilterReason> {
         self.rules(place, flight).into_iter().find(|(holds, _)| !holds).map(|(_, removed)| removed)
     }
 
@@ -182,7 +182,7 @@ impl SlotContext<'_> {
     }
 
     /// Whether a reviewed label exists for the reader's country.
-    pub fn labelled(&self) -> bool {
+    pub fn has_label(&self) -> bool {
         let country = self.page.viewer.country;
         self.snapshot().labels.find(country, &self.page.language).is_some()
     }
@@ -242,11 +242,12 @@ impl SlotContext<'_> {
             let row = snapshot.creatives.get(*creative as usize)?;
             Some(snapshot.flights[row.flight?].advertiser)
         });
-        named.chain(self.taken.advertisers.iter().copied())
+        named.chain(self.exclusions.advertisers.iter().copied())
     }
 
     fn blocked(&self, place: usize, flight: &FlightRow) -> bool {
-        self.snapshot().blocks(self.publisher(), flight) || self.taken.refused.contains(&place)
+        self.snapshot().blocks(self.publisher(), flight)
+            || self.exclusions.rejected.contains(&place)
     }
 
     /// Whether the pacing throttle lets the flight participate in this slot.

@@ -5,14 +5,14 @@ use crate::domain::event::NoFill;
 use crate::domain::event::Tier;
 use crate::selection::choose;
 use crate::selection::choose::Request;
-use crate::selection::choose::Win;
+use crate::selection::choose::Winner;
 use crate::selection::draw;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::index;
 use crate::selection::no_fill;
+use crate::selection::rules::Exclusions;
 use crate::selection::rules::Mask;
 use crate::selection::rules::SlotContext;
-use crate::selection::rules::Taken;
 use crate::selection::score;
 use crate::selection::score::Score;
 use serde::Serialize;
@@ -21,9 +21,9 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlotTrace {
     /// The winner, or why there is none.
-    pub result: Result<Win, NoFill>,
+    pub result: Result<Winner, NoFill>,
     /// Filtered flights, by position in rank order, with the reason.
-    pub removed: Vec<(usize, FilterReason)>,
+    pub filtered: Vec<(usize, FilterReason)>,
     /// The candidates of the draw in the winning tier.
     pub candidates: Vec<Candidate>,
 }
@@ -43,28 +43,28 @@ impl SlotTrace {
     /// Number of flights filtered per reason, in evaluation order, including zeros.
     pub fn stages(&self) -> Vec<(FilterReason, usize)> {
         let count =
-            |stage: FilterReason| self.removed.iter().filter(|(_, by)| *by == stage).count();
+            |stage: FilterReason| self.filtered.iter().filter(|(_, by)| *by == stage).count();
         FilterReason::ALL.iter().map(|stage| (*stage, count(*stage))).collect()
     }
 }
 
 /// Traces every slot of a request. `masks` holds the recorded exclusions, one list per slot.
 pub fn trace(request: &Request<'_>, masks: &[Vec<Mask>]) -> Vec<SlotTrace> {
-    let mut taken = Taken::default();
+    let mut exclusions = Exclusions::default();
     (0..request.page.slots.len())
         .map(|slot| {
             let masked = masks.get(slot).map(Vec::as_slice).unwrap_or_default();
-            taken.begin(masked);
-            let refused = masked.iter().filter(|mask| mask.is_refused()).count();
-            let mut traced = trace_slot(&request.case(slot, &taken));
-            if masked.len() - refused >= choose::TRIES {
+            exclusions.begin_slot(masked);
+            let rejected = masked.iter().filter(|mask| mask.is_rejected()).count();
+            let mut traced = trace_slot(&request.slot_context(slot, &exclusions));
+            if masked.len() - rejected >= choose::MAX_ATTEMPTS {
                 traced.result = Err(NoFill::BudgetsSpent);
-            } else if refused >= choose::REFUSALS {
+            } else if rejected >= choose::MAX_REJECTIONS {
                 traced.result = Err(NoFill::PublisherBlocked);
             }
             if let Ok(win) = &traced.result {
                 let flight = &request.world.snapshot.flights[win.place];
-                taken.advertisers.push(flight.advertiser);
+                exclusions.advertisers.push(flight.advertiser);
             }
             traced
         })
@@ -73,15 +73,15 @@ pub fn trace(request: &Request<'_>, masks: &[Vec<Mask>]) -> Vec<SlotTrace> {
 
 fn trace_slot(context: &SlotContext<'_>) -> SlotTrace {
     let snapshot = &*context.world.snapshot;
-    let mut removed = Vec::new();
+    let mut filtered = Vec::new();
     let mut candidates: Vec<(u32, Score)> = Vec::new();
-    let mut won: Option<(Win, Vec<Candidate>)> = None;
+    let mut won: Option<(Winner, Vec<Candidate>)> = None;
     let early = choose::early_no_fill(context);
     for tier in Tier::ALL {
         candidates.clear();
         for place in snapshot.tiers[*tier as usize].clone() {
             let flight = &snapshot.flights[place];
-            let reason = context.against(place, flight).or_else(|| {
+            let reason = context.first_failed(place, flight).or_else(|| {
                 let score = score::score(snapshot, flight, context.page);
                 if won.is_some() || early.is_some() {
                     Some(FilterReason::Tier)
@@ -94,7 +94,7 @@ fn trace_slot(context: &SlotContext<'_>) -> SlotTrace {
                     None
                 }
             });
-            removed.extend(reason.map(|reason| (place, reason)));
+            filtered.extend(reason.map(|reason| (place, reason)));
         }
         let allowed = index::tiers(context.page.commercial).contains(tier) && early.is_none();
         if won.is_none() && allowed {
@@ -103,10 +103,10 @@ fn trace_slot(context: &SlotContext<'_>) -> SlotTrace {
         }
     }
     match won {
-        Some((win, candidates)) => SlotTrace { result: Ok(win), removed, candidates },
+        Some((win, candidates)) => SlotTrace { result: Ok(win), filtered, candidates },
         None => {
             let reason = early.unwrap_or_else(|| no_fill::reason(context));
-            SlotTrace { result: Err(reason), removed, candidates: Vec::new() }
+            SlotTrace { result: Err(reason), filtered, candidates: Vec::new() }
         }
     }
 }

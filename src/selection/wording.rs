@@ -58,7 +58,7 @@ fn wordings(context: &SlotContext<'_>, flight: &FlightRow) -> SmallVec<[Wording;
     let creatives = flight.creatives.iter().filter(usable);
     creatives
         .filter(|creative| !by_language || in_language(creative))
-        .filter(|creative| !context.taken.refused_creatives.contains(*creative))
+        .filter(|creative| !context.exclusions.rejected_creatives.contains(*creative))
         .flat_map(|creative| {
             let row = &snapshot.creatives[*creative as usize];
             (0u8..).zip(&row.wordings).map(move |(variant, ln_weight)| Wording {

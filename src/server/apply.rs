@@ -36,7 +36,7 @@ pub enum ApplyError {
     Refused(EditError),
     /// Weights that change by more than half need confirmation (`force`).
     #[error("changes {0} by more than half at once; confirm with `force`")]
-    Dangerous(String),
+    ConfirmationRequired(String),
     /// The catalog could not be read or changed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -68,7 +68,7 @@ impl From<EditError> for ApplyError {
 
 /// A requested change of the catalog; absent parts stay as they are.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct CatalogUpdate {
     /// The complete new inventory.
     pub inventory: Option<Inventory>,
     /// The new weights.
@@ -86,7 +86,7 @@ pub struct Wanted {
 
 /// The outcome of an applied change.
 #[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
-pub struct Applied {
+pub struct ApplyOutcome {
     /// The catalog's head after the change.
     pub head: Head,
     /// Differences from the previous version; may be empty.
@@ -98,10 +98,10 @@ impl Server {
     /// seen. Whatever an operator paused stays paused.
     pub async fn apply(
         &self,
-        wanted: Wanted,
+        wanted: CatalogUpdate,
         expected: ExpectedVersion<'_>,
         by: &AuditContext,
-    ) -> Result<Applied, ApplyError> {
+    ) -> Result<ApplyOutcome, ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
         self.catch_up_locked(usize::MAX).await?;
         let mut wanted = wanted;
@@ -118,25 +118,29 @@ impl Server {
         expected: ExpectedVersion<'_>,
         unchecked: bool,
         by: &AuditContext,
-    ) -> Result<Applied, ApplyError> {
+    ) -> Result<ApplyOutcome, ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
         self.catch_up_locked(image_replication::IMAGES_PER_SYNC).await?;
         if let Some((key, body)) = &by.request
             && let Some(entry) = self.catalog.audited(key, body)?
         {
-            return Ok(Applied { head: Head::from(&entry), difference: Difference::default() });
+            return Ok(ApplyOutcome {
+                head: Head::from(&entry),
+                difference: Difference::default(),
+            });
         }
         let inventory = change(&self.live().snapshot().inventory)?;
-        let wanted = Wanted { inventory: Some(inventory), unchecked, ..Wanted::default() };
+        let wanted =
+            CatalogUpdate { inventory: Some(inventory), unchecked, ..CatalogUpdate::default() };
         self.apply_locked(wanted, expected, by).await
     }
 
     async fn apply_locked(
         &self,
-        wanted: Wanted,
+        wanted: CatalogUpdate,
         expected: ExpectedVersion<'_>,
         by: &AuditContext,
-    ) -> Result<Applied, ApplyError> {
+    ) -> Result<ApplyOutcome, ApplyError> {
         let live = self.live();
         let now = live.snapshot();
         let old_weights = self.catalog.weights(&now.weights_hash)?;
@@ -166,7 +170,7 @@ impl Server {
         let moved = difference.dangerous_weights();
         if !wanted.force && !moved.is_empty() {
             let names: Vec<&str> = moved.into_iter().map(|(name, _)| name).collect();
-            return Err(ApplyError::Dangerous(names.join(", ")));
+            return Err(ApplyError::ConfirmationRequired(names.join(", ")));
         }
         let parts = HeadUpdate {
             inventory: new.as_ref(),
@@ -174,27 +178,27 @@ impl Server {
             labels: wanted.labels.as_ref(),
             images: &wanted.images,
         };
-        let client = self.ledger.shared().map(|shared| shared.client());
+        let client = self.ledger.cluster().map(|shared| shared.client());
         let head = catalog_sync::put(&self.catalog, client, &parts, expected, by).await?;
         // A missing image may have been supplied even if nothing else differs.
-        if !difference.is_empty() || !live.fixtures.images.missing().is_empty() {
+        if !difference.is_empty() || !live.bindings.images.missing().is_empty() {
             let inventory = new.unwrap_or_else(|| now.inventory.clone());
             let weights = wanted.weights.unwrap_or(old_weights);
             let labels = wanted.labels.unwrap_or(old_labels);
             let (stored, base) = (self.catalog.images().clone(), self.public_url.clone());
             let (snapshot, images) = run_blocking(move || {
                 let snapshot = compile(inventory, &weights, &labels);
-                let known = &live.fixtures.images;
+                let known = &live.bindings.images;
                 let images = ImageSet::open(&snapshot.inventory, &stored, &base, known);
                 (Arc::new(snapshot), images)
             })
             .await;
             self.serve(snapshot, images).await?;
-            self.note_images();
+            self.log_image_faults();
             let lag_ms = self.clock.now_ms() - by.at.as_millisecond();
             self.metrics.snapshot_lag.set(lag_ms as f64 / 1_000.0);
         }
-        Ok(Applied { head, difference })
+        Ok(ApplyOutcome { head, difference })
     }
 }
 

@@ -1,10 +1,10 @@
 //! Audit and reconciliation: recomputes the ledger from its journal and compares.
 
 use crate::ledger::audit;
-use crate::ledger::audit::Difference;
-use crate::ledger::cluster::Shared;
+use crate::ledger::audit::Mismatch;
+use crate::ledger::cluster::ClusterLedger;
 use crate::ledger::reconciler;
-use crate::ledger::reconciler::Kept;
+use crate::ledger::reconciler::ReconcileReport;
 use crate::server::Server;
 use crate::store::StoreError;
 use std::io;
@@ -15,45 +15,45 @@ use tokio::runtime::Handle;
 impl Server {
     /// Recomputes the ledger from the first available record up to the last applied one and returns
     /// the mismatches. Reads every segment.
-    pub fn audit(&self) -> io::Result<Vec<Difference>> {
-        if let Some(shared) = self.ledger.shared() {
+    pub fn audit(&self) -> io::Result<Vec<Mismatch>> {
+        if let Some(shared) = self.ledger.cluster() {
             return self.audit_cluster(shared);
         }
         let live = self.ledger.state().clone();
-        let (truth, _, mut differences) = audit::recompute(self.ledger.folder(), live.applied())?;
+        let (truth, _, mut mismatches) = audit::recompute(self.ledger.folder(), live.applied())?;
         self.metrics.ledger_drift.set(audit::drift_micros(&truth, &live));
-        differences.extend(audit::compare(&truth, &live));
-        Ok(differences)
+        mismatches.extend(audit::compare(&truth, &live));
+        Ok(mismatches)
     }
 
     /// The same from the fleet's shared log.
-    fn audit_cluster(&self, shared: &Shared) -> io::Result<Vec<Difference>> {
+    fn audit_cluster(&self, shared: &ClusterLedger) -> io::Result<Vec<Mismatch>> {
         let (live, places) = shared.snapshot();
-        let read = Handle::current().block_on(shared.recomputed(&places));
-        let (truth, mut differences) = read.map_err(io::Error::other)?;
+        let read = Handle::current().block_on(shared.recompute(&places));
+        let (truth, mut mismatches) = read.map_err(io::Error::other)?;
         self.metrics.ledger_drift.set(audit::drift_micros(&truth, &live));
-        differences.extend(audit::compare(&truth, &live));
-        Ok(differences)
+        mismatches.extend(audit::compare(&truth, &live));
+        Ok(mismatches)
     }
 
     /// One reconciliation pass: recomputes from the newest checkpoint and compares; seals and
     /// checkpoints finished segments and removes those beyond retention.
-    pub fn keep_books(&self) -> io::Result<Kept> {
+    pub fn reconcile(&self) -> io::Result<ReconcileReport> {
         let days = self.settings().store.keep_days;
         let retention = (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
         let now = SystemTime::UNIX_EPOCH
             + Duration::from_millis(u64::try_from(self.clock.now_ms()).unwrap_or(0));
-        let outcome = match self.ledger.shared() {
-            None => reconciler::pass(&self.ledger, retention, now)?,
+        let outcome = match self.ledger.cluster() {
+            None => reconciler::reconcile(&self.ledger, retention, now)?,
             Some(shared) => self.reconcile_cluster(shared)?,
         };
         self.metrics.ledger_drift.set(outcome.drift_micros);
-        self.set_mismatches(outcome.differences.len());
-        for difference in &outcome.differences {
+        self.set_mismatches(outcome.mismatches.len());
+        for mismatch in &outcome.mismatches {
             tracing::error!(
-                what = difference.what,
-                journal = difference.journal,
-                ledger = difference.ledger,
+                what = mismatch.what,
+                journal = mismatch.journal,
+                ledger = mismatch.ledger,
                 "ledger does not match its journal"
             );
         }
@@ -64,27 +64,27 @@ impl Server {
     }
 
     /// The same for a fleet's shared ledger; local segments are only sealed.
-    fn reconcile_cluster(&self, shared: &Shared) -> io::Result<Kept> {
+    fn reconcile_cluster(&self, shared: &ClusterLedger) -> io::Result<ReconcileReport> {
         let sealed = reconciler::seal(&self.ledger)?.sealed;
-        if !shared.is_current() {
-            return Ok(Kept { sealed, ..Kept::default() });
+        if !shared.is_caught_up() {
+            return Ok(ReconcileReport { sealed, ..ReconcileReport::default() });
         }
         let (now_ms, hours) = (self.clock.now_ms(), self.settings().store.log_hours);
         let cut_ms = (hours > 0).then(|| now_ms - i64::from(hours) * 3_600_000);
-        let outcome = Handle::current().block_on(shared.keep(now_ms, cut_ms));
+        let outcome = Handle::current().block_on(shared.reconcile(now_ms, cut_ms));
         if matches!(outcome, Err(StoreError::UnexpectedData(_))) {
             // The shared log was modified from outside.
             self.set_mismatches(1);
         }
-        Ok(Kept { sealed, ..outcome.map_err(io::Error::other)? })
+        Ok(ReconcileReport { sealed, ..outcome.map_err(io::Error::other)? })
     }
 
-    fn set_mismatches(&self, differences: usize) {
-        self.metrics.ledger_mismatches.set(i64::try_from(differences).unwrap_or(i64::MAX));
+    fn set_mismatches(&self, mismatches: usize) {
+        self.metrics.ledger_mismatches.set(i64::try_from(mismatches).unwrap_or(i64::MAX));
     }
 
     /// Logs the findings of the journal's recovery and sets its metric.
-    pub fn note_recovery(&self) {
+    pub fn log_recovery(&self) {
         let recovery = self.ledger.recovery();
         let corrupt = i64::try_from(recovery.corrupt.len()).unwrap_or(i64::MAX);
         self.metrics.journal_corrupt.set(corrupt);

@@ -6,12 +6,12 @@ use crate::domain::event::EventKind;
 use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
-use crate::ledger::Applied;
+use crate::ledger::ApplyOutcome;
 use crate::ledger::State;
 use crate::ledger::account::Account;
 use crate::ledger::leases::Leases;
 use crate::ledger::reservation::Reservations;
-use crate::ledger::running::Change;
+use crate::ledger::running::LedgerUpdate;
 use crate::server::lease::BudgetView;
 use crate::server::lease::CampaignLease;
 use crate::server::lease::LeaseTerms;
@@ -120,7 +120,7 @@ impl CampaignBudget {
             inner.lease.funding_source(terms, reservation.price, &budget, now_ms)
         });
         let granted = source != Some(None)
-            && inner.held.hold(
+            && inner.held.reserve(
                 reservation.decision,
                 reservation.price,
                 left,
@@ -185,12 +185,12 @@ impl CampaignBudget {
 
     /// Extends a reservation until its event arrives through the shared log.
     pub fn extend(&self, decision: u128, until_ms: i64) {
-        self.inner().held.keep(decision, until_ms);
+        self.inner().held.extend(decision, until_ms);
     }
 
     /// Releases a reservation without billing.
     fn release(&self, decision: u128) {
-        self.inner().held.post(decision);
+        self.inner().held.settle(decision);
         self.changed.store(true, Ordering::Release);
     }
 
@@ -198,9 +198,9 @@ impl CampaignBudget {
     /// made the decision.
     pub fn settle(&self, decision: u128, of: u64, day: i32, price: Micros) {
         let mut inner = self.inner();
-        inner.held.post(decision);
+        inner.held.settle(decision);
         inner.account.bill(day, price);
-        inner.lease.leases.billed(of, price);
+        inner.lease.leases.deduct(of, price);
         self.changed.store(true, Ordering::Release);
     }
 
@@ -334,35 +334,37 @@ impl CampaignBudgets {
     }
 
     /// Listener for changes of the ledger.
-    pub fn changed(&self, change: &Change<'_>) {
+    pub fn on_ledger_change(&self, change: &LedgerUpdate<'_>) {
         match change {
-            Change::Applied(applied) => self.apply(applied),
-            Change::Anew(state) => self.recover(state),
+            LedgerUpdate::Applied(applied) => self.apply(applied),
+            LedgerUpdate::Rebuilt(state) => self.recover(state),
         }
     }
 
     /// Applies verdicts, leases and credits of one ledger record.
-    pub fn apply(&self, applied: &Applied) {
-        for one in &applied.judged {
+    pub fn apply(&self, applied: &ApplyOutcome) {
+        for one in &applied.verdicts {
             let of = &one.event.attribution;
             if one.verdict == Verdict::Counted && one.event.kind == EventKind::Impression {
                 entry(&self.delivered, &of.flight).fetch_add(1, Ordering::Relaxed);
             }
-            let refused = matches!(one.verdict, Verdict::Invalid(_)) && one.event.claimed.is_none();
+            let refused =
+                matches!(one.verdict, Verdict::Invalid(_)) && one.event.invalid_reason.is_none();
             if refused && one.event.price > Micros::ZERO {
                 entry(&self.by_campaign, &of.campaign).release(one.event.decision);
             }
             if one.billed > Micros::ZERO {
                 let campaign_budget = entry(&self.by_campaign, &of.campaign);
-                let of = one.event.minted.incarnation;
+                let of = one.event.decision_key.incarnation;
                 campaign_budget.settle(one.event.decision, of, one.event.day, one.billed);
             }
         }
-        for one in &applied.leased {
-            entry(&self.by_campaign, &one.campaign).set_lease(one.of, one.micros);
+        for one in &applied.leases {
+            entry(&self.by_campaign, &one.campaign).set_lease(one.holder, one.micros);
         }
-        if let Some(returned) = &applied.returned {
-            entry(&self.by_campaign, &returned.of.campaign).credit(returned.day, returned.micros);
+        if let Some(returned) = &applied.adjustment {
+            entry(&self.by_campaign, &returned.attribution.campaign)
+                .credit(returned.day, returned.micros);
             let event = returned.event.as_ref();
             if let Some(event) = event.filter(|event| event.kind == EventKind::Impression) {
                 let delivered = entry(&self.delivered, &event.attribution.flight);

@@ -139,7 +139,7 @@ impl Server {
     }
 
     async fn sync_locked(&self) -> Result<(), ApplyError> {
-        let Some(shared) = self.ledger.shared() else { return Ok(()) };
+        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
         let moved = pull(&self.catalog, shared.client()).await?;
         let now_ms = self.clock.now_ms();
         self.catalog_reached_ms.store(now_ms, Ordering::Relaxed);
@@ -155,13 +155,13 @@ impl Server {
         let (stored, base) = (self.catalog.images().clone(), self.public_url.clone());
         let (snapshot, images) = run_blocking(move || {
             let snapshot = compile(inventory, &weights, &labels);
-            let known = &live.fixtures.images;
+            let known = &live.bindings.images;
             let images = ImageSet::open(&snapshot.inventory, &stored, &base, known);
             (Arc::new(snapshot), images)
         })
         .await;
         self.serve(snapshot, images).await?;
-        self.note_images();
+        self.log_image_faults();
         let lag_ms = self.clock.now_ms() - head.at.as_millisecond();
         self.metrics.snapshot_lag.set(lag_ms.max(0) as f64 / 1_000.0);
         tracing::info!(

@@ -8,9 +8,9 @@ use crate::domain::event::Verdict;
 use crate::domain::money::Currency;
 use crate::domain::money::Micros;
 use crate::journal::JournalError;
-use crate::ledger::Judged;
+use crate::ledger::EventVerdict;
 use crate::ledger::Record;
-use crate::ledger::history::Since;
+use crate::ledger::history::ReplayFrom;
 use crate::ledger::record::Attribution;
 use crate::ledger::record::Credit;
 use crate::ledger::record::Event;
@@ -38,16 +38,16 @@ pub enum CreditError {
         "recorded on this instance, but the shared store does not answer; takes effect when it does. \
          Repeat the same request then to read the result; it is applied only once"
     )]
-    Waits,
+    Pending,
     /// The campaign does not exist.
     #[error("unknown campaign `{0}`")]
-    NoCampaign(String),
+    UnknownCampaign(String),
     /// The idempotency key belongs to a different refund.
     #[error(
         "this idempotency key was used for a different refund ({requested} micros for campaign \
          `{campaign}`); use a new key"
     )]
-    Reused {
+    KeyReused {
         /// Campaign of the other refund.
         campaign: String,
         /// Requested amount of the other refund.
@@ -84,7 +84,7 @@ fn has_counted(verdict: Verdict) -> bool {
 
 /// Author and reason of a credit or refund.
 #[derive(Clone, Copy, Debug)]
-pub struct Reason<'a> {
+pub struct CreditReason<'a> {
     /// Id of the API key, or the component that credits automatically.
     pub by: &'a str,
     /// Free-text reason.
@@ -97,11 +97,11 @@ impl Server {
         self: &Arc<Self>,
         decisions: BTreeSet<u128>,
         kinds: &[EventKind],
-        reason: Reason<'_>,
+        reason: CreditReason<'_>,
     ) -> Result<Vec<Credited>, CreditError> {
         // Acknowledged events may still be on their way to the log that is read here.
         self.wait_until_settled().await?;
-        let found = self.events_of(decisions, Since::First).await?;
+        let found = self.events_of(decisions, ReplayFrom::First).await?;
         self.credit_all(&found, kinds, reason).await
     }
 
@@ -110,16 +110,16 @@ impl Server {
         self: &Arc<Self>,
         mut decisions: BTreeSet<u128>,
         kinds: &[EventKind],
-        reason: Reason<'_>,
+        reason: CreditReason<'_>,
     ) -> Result<Vec<Credited>, CreditError> {
         self.wait_until_settled().await?;
-        let mut found = self.events_of(decisions.clone(), Since::Newest).await?;
+        let mut found = self.events_of(decisions.clone(), ReplayFrom::NewestCheckpoint).await?;
         found.retain(|judged| kinds.contains(&judged.event.kind));
         for judged in &found {
             decisions.remove(&judged.event.decision);
         }
         if !decisions.is_empty() {
-            found.extend(self.events_of(decisions, Since::First).await?);
+            found.extend(self.events_of(decisions, ReplayFrom::First).await?);
         }
         self.credit_all(&found, kinds, reason).await
     }
@@ -127,8 +127,8 @@ impl Server {
     async fn events_of(
         self: &Arc<Self>,
         decisions: BTreeSet<u128>,
-        since: Since,
-    ) -> io::Result<Vec<Judged>> {
+        since: ReplayFrom,
+    ) -> io::Result<Vec<EventVerdict>> {
         let server = self.clone();
         let found = tokio::task::spawn_blocking(move || server.ledger.events_of(&decisions, since));
         found.await.map_err(io::Error::other)?
@@ -136,11 +136,11 @@ impl Server {
 
     async fn credit_all(
         &self,
-        found: &[Judged],
+        found: &[EventVerdict],
         kinds: &[EventKind],
-        reason: Reason<'_>,
+        reason: CreditReason<'_>,
     ) -> Result<Vec<Credited>, CreditError> {
-        let counted: Vec<&Judged> = found
+        let counted: Vec<&EventVerdict> = found
             .iter()
             .filter(|judged| kinds.contains(&judged.event.kind))
             .filter(|judged| has_counted(judged.verdict))
@@ -149,7 +149,10 @@ impl Server {
         for batch in counted.chunks(BATCH) {
             let fresh: Vec<bool> = {
                 let state = self.ledger.state();
-                batch.iter().map(|one| state.given(one.event.credit_id()).is_none()).collect()
+                batch
+                    .iter()
+                    .map(|one| state.issued_credit(one.event.credit_id()).is_none())
+                    .collect()
             };
             let writes = batch.iter().zip(&fresh).filter(|(_, fresh)| **fresh);
             let writes = writes.map(|(one, _)| self.write_credit(&one.event, one.billed, reason));
@@ -157,7 +160,7 @@ impl Server {
             self.wait_until_settled().await?;
             let state = self.ledger.state();
             for (event, fresh) in batch.iter().map(|one| &one.event).zip(fresh) {
-                done.extend(state.given(event.credit_id()).map(|credit| Credited {
+                done.extend(state.issued_credit(event.credit_id()).map(|credit| Credited {
                     decision_id: uuid::Uuid::from_u128(event.decision).to_string(),
                     kind: event.kind,
                     cta: event.cta.as_ref().map(|(_, id)| id.to_string()),
@@ -172,14 +175,14 @@ impl Server {
     }
 
     async fn wait_until_settled(&self) -> Result<(), CreditError> {
-        if self.ledger.settles().await { Ok(()) } else { Err(CreditError::Waits) }
+        if self.ledger.wait_until_applied().await { Ok(()) } else { Err(CreditError::Pending) }
     }
 
     async fn write_credit(
         &self,
         event: &Arc<Event>,
         micros: Micros,
-        reason: Reason<'_>,
+        reason: CreditReason<'_>,
     ) -> Result<(), JournalError> {
         let credit = Credit {
             id: event.credit_id(),
@@ -189,7 +192,7 @@ impl Server {
             by: reason.by.into(),
             note: reason.note.into(),
         };
-        self.ledger.write(event.minted.partition, &Record::Credit(Box::new(credit))).await
+        self.ledger.write(event.decision_key.partition, &Record::Credit(Box::new(credit))).await
     }
 
     /// Refunds a campaign for a civil day of its advertiser's time zone. Returns the refunded amount,
@@ -200,9 +203,9 @@ impl Server {
         campaign: &str,
         date: jiff::civil::Date,
         micros: Micros,
-        reason: Reason<'_>,
+        reason: CreditReason<'_>,
     ) -> Result<Micros, CreditError> {
-        let unknown = || CreditError::NoCampaign(campaign.to_owned());
+        let unknown = || CreditError::UnknownCampaign(campaign.to_owned());
         let live = self.live();
         let inventory = &live.snapshot().inventory;
         let document = inventory.campaigns.iter().find(|one| one.id.as_str() == campaign);
@@ -235,21 +238,22 @@ impl Server {
             by: reason.by.into(),
             note: reason.note.into(),
         };
-        if self.ledger.state().given(id).is_none() {
+        if self.ledger.state().issued_credit(id).is_none() {
             let partition = token::partition_of(campaign);
             self.ledger.write(partition, &Record::Refund(Box::new(refund))).await?;
             self.wait_until_settled().await?;
         }
         let state = self.ledger.state();
-        match state.given(id) {
+        match state.issued_credit(id) {
             Some(refund)
-                if *refund.campaign == *campaign && (refund.day, refund.asked) == (day, micros) =>
+                if *refund.campaign == *campaign
+                    && (refund.day, refund.requested) == (day, micros) =>
             {
                 Ok(refund.micros)
             }
-            Some(refund) => Err(CreditError::Reused {
+            Some(refund) => Err(CreditError::KeyReused {
                 campaign: refund.campaign.to_string(),
-                requested: refund.asked.get(),
+                requested: refund.requested.get(),
             }),
             None => Ok(Micros::ZERO),
         }

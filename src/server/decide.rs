@@ -6,18 +6,18 @@ use crate::decision_log::line::Chosen;
 use crate::domain::event::NoFill;
 use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
-use crate::ledger::record::Minted;
+use crate::ledger::record::DecisionKey;
 use crate::selection::choose;
 use crate::selection::choose::Counts;
 use crate::selection::choose::Request;
-use crate::selection::choose::Win;
+use crate::selection::choose::Winner;
 use crate::selection::page::Page;
 use crate::selection::resolve;
 use crate::selection::resolve::PageInput;
 use crate::selection::resolve::RegionSignals;
 use crate::selection::resolve::SlotInput;
+use crate::selection::rules::Exclusions;
 use crate::selection::rules::Mask;
-use crate::selection::rules::Taken;
 use crate::selection::snapshot::FlightRow;
 use crate::selection::wording;
 use crate::server::Server;
@@ -36,13 +36,13 @@ use std::sync::atomic::Ordering;
 const CLICKS_FOR_EXPECTED_PRICE: i64 = 50;
 
 /// A request for decisions: one call per page.
-pub struct Call<'a> {
+pub struct DecisionCall<'a> {
     /// The publisher's id.
     pub publisher: &'a str,
     /// The page as described by the publisher.
     pub page: &'a PageInput,
     /// Observed and declared region of the reader.
-    pub seen: RegionSignals,
+    pub region: RegionSignals,
     /// The requested placements.
     pub slots: &'a [SlotInput],
     /// Test mode: the unit works fully but never counts, bills, reserves or feeds pace.
@@ -55,16 +55,16 @@ pub struct Call<'a> {
     pub forced: Option<&'a str>,
     /// The caller's own acceptance rules. A rejected unit makes no reservation; the next best one is
     /// tried.
-    pub takes: Option<&'a Takes<'a>>,
+    pub accepts: Option<&'a AcceptUnit<'a>>,
 }
 
 /// A caller's own rules that are not in the inventory, for instance an exchange's block lists.
 /// Arguments: the decisions so far (page, time and earlier slots are set), the slot's key, the unit.
-pub type Takes<'a> = dyn Fn(&Decided, &str, &Win) -> Result<(), NotTaken> + 'a;
+pub type AcceptUnit<'a> = dyn Fn(&PageDecision, &str, &Winner) -> Result<(), Rejection> + 'a;
 
 /// What the caller rejects of a chosen unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotTaken {
+pub enum Rejection {
     /// The flight, with any creative.
     Flight,
     /// Only the creative; another one of the same flight may be accepted.
@@ -77,7 +77,7 @@ pub enum NotTaken {
 pub struct UnknownPublisher(pub String);
 
 /// The decisions of one call.
-pub struct Decided {
+pub struct PageDecision {
     /// The world that was decided on.
     pub live: Arc<Live>,
     /// The request id.
@@ -107,12 +107,12 @@ pub struct SlotDecision {
 /// A filled slot.
 pub struct Filled {
     /// The chosen unit.
-    pub win: Win,
+    pub win: Winner,
     /// The decision's sequence number within its partition.
-    pub minted: Minted,
+    pub decision_key: DecisionKey,
 }
 
-impl Decided {
+impl PageDecision {
     /// The winning flight of a filled slot.
     pub fn flight(&self, filled: &Filled) -> &FlightRow {
         &self.live.snapshot().flights[filled.win.place]
@@ -136,7 +136,7 @@ fn request_id(now_ms: i64, incarnation: u64) -> u128 {
 
 impl Server {
     /// Decides every slot of a call.
-    pub fn decide(&self, call: &Call<'_>) -> Result<Decided, UnknownPublisher> {
+    pub fn decide(&self, call: &DecisionCall<'_>) -> Result<PageDecision, UnknownPublisher> {
         let live = self.live();
         let snapshot = live.snapshot();
         let publisher = snapshot
@@ -145,12 +145,12 @@ impl Server {
             .copied()
             .ok_or_else(|| UnknownPublisher(call.publisher.to_owned()))?;
         let now_ms = self.clock.now_ms();
-        let mut page = resolve::page(snapshot, publisher, call.page, call.seen, call.slots);
+        let mut page = resolve::page(snapshot, publisher, call.page, call.region, call.slots);
         page.commercial = self.restrict_commercial(page.commercial);
         let request = request_id(now_ms, self.incarnation);
         let too_old = self.snapshot_age_ms(now_ms) / 1_000
             >= i64::try_from(self.settings().snapshot.too_old_after_seconds).unwrap_or(i64::MAX);
-        let mut decided = Decided {
+        let mut decided = PageDecision {
             live: live.clone(),
             request,
             at_ms: now_ms,
@@ -159,7 +159,7 @@ impl Server {
             slots: SmallVec::new(),
             page,
         };
-        let mut taken = Taken::default();
+        let mut taken = Exclusions::default();
         for slot in 0..decided.page.slots.len() {
             let id = decision_id(request, slot);
             let answer = if too_old {
@@ -182,10 +182,10 @@ impl Server {
 
     fn decide_slot(
         &self,
-        decided: &Decided,
-        call: &Call<'_>,
+        decided: &PageDecision,
+        call: &DecisionCall<'_>,
         slot: usize,
-        taken: &mut Taken,
+        taken: &mut Exclusions,
     ) -> SlotDecision {
         let id = decision_id(decided.request, slot);
         let request = Request {
@@ -195,7 +195,7 @@ impl Server {
             id: decided.request,
         };
         let mut masked: Vec<Mask> = Vec::new();
-        taken.begin(&[]);
+        taken.begin_slot(&[]);
         if let Some(creative) = call.forced {
             let result = forced::win(&request, slot, creative)
                 .map(|win| self.filled(&decided.live, win))
@@ -205,8 +205,8 @@ impl Server {
         let (mut failed_reservations, mut rejections) = (0, 0);
         // A failed reservation or a rejected unit excludes it and the slot is chosen again, a bounded
         // number of times.
-        while failed_reservations < choose::TRIES {
-            if rejections >= choose::REFUSALS {
+        while failed_reservations < choose::MAX_ATTEMPTS {
+            if rejections >= choose::MAX_REJECTIONS {
                 return SlotDecision { id, result: Err(NoFill::PublisherBlocked), masked };
             }
             let outcome = choose::choose(&request, slot, taken);
@@ -218,13 +218,17 @@ impl Server {
             let key = &*decided.page.slots[slot].key;
             let snapshot = decided.live.snapshot();
             let flight = &snapshot.flights[win.place];
-            let rejected = call.takes.and_then(|takes| takes(decided, key, &win).err());
+            let rejected = call.accepts.and_then(|accepts| accepts(decided, key, &win).err());
             if let Some(rejected) = rejected {
-                let another = rejected == NotTaken::Creative
-                    && wording::has_another(&request.case(slot, taken), flight, win.creative);
+                let another = rejected == Rejection::Creative
+                    && wording::has_another(
+                        &request.slot_context(slot, taken),
+                        flight,
+                        win.creative,
+                    );
                 let mask =
-                    if another { Mask::creative(win.creative) } else { Mask::refused(win.place) };
-                taken.pass_over(mask);
+                    if another { Mask::creative(win.creative) } else { Mask::rejected(win.place) };
+                taken.exclude(mask);
                 masked.push(mask);
                 rejections += 1;
                 continue;
@@ -235,25 +239,25 @@ impl Server {
                 let filled = self.filled(&decided.live, win);
                 return SlotDecision { id, result: Ok(filled), masked };
             }
-            let mask = Mask::lost(win.place);
-            taken.pass_over(mask);
+            let mask = Mask::reservation_lost(win.place);
+            taken.exclude(mask);
             masked.push(mask);
             failed_reservations += 1;
         }
         SlotDecision { id, result: Err(NoFill::BudgetsSpent), masked }
     }
 
-    fn filled(&self, live: &Live, win: Win) -> Filled {
+    fn filled(&self, live: &Live, win: Winner) -> Filled {
         let campaign = live.snapshot().flights[win.place].campaign;
-        let partition = live.fixtures.partitions[campaign];
+        let partition = live.bindings.partitions[campaign];
         let seq = self.next_seq[usize::from(partition)].fetch_add(1, Ordering::Relaxed);
-        Filled { win, minted: Minted { incarnation: self.incarnation, partition, seq } }
+        Filled { win, decision_key: DecisionKey { incarnation: self.incarnation, partition, seq } }
     }
 
     /// Reserves the winner's price in its campaign budget; atomic, not retried.
-    fn reserve(&self, decided: &Decided, decision: u128, win: &Win) -> bool {
+    fn reserve(&self, decided: &PageDecision, decision: u128, win: &Winner) -> bool {
         let flight = &decided.live.snapshot().flights[win.place];
-        let campaign_budget = &decided.live.fixtures.campaign_budgets[flight.campaign];
+        let campaign_budget = &decided.live.bindings.campaign_budgets[flight.campaign];
         let price = match flight.pricing {
             Pricing::Flat => return true,
             Pricing::Cpm | Pricing::Vcpm => flight.price,
@@ -286,7 +290,7 @@ impl Server {
         for (counter, count) in [
             (&counters.unmatched, counts.visited.saturating_sub(counts.matched)),
             (&counters.conflict, counts.conflict),
-            (&counters.budget, counts.closed),
+            (&counters.budget, counts.unavailable),
             (&counters.dates, counts.dates),
             (&counters.paced, counts.paced),
             (&counters.relevance, counts.relevance),
@@ -299,7 +303,7 @@ impl Server {
     }
 
     /// Queues the decision for the decision log.
-    fn log_decision(&self, decided: &Decided, call: &Call<'_>) {
+    fn log_decision(&self, decided: &PageDecision, call: &DecisionCall<'_>) {
         let policy = decided.live.snapshot().inventory.publishers
             [decided.live.snapshot().publishers[decided.page.publisher as usize].doc]
             .page_urls;
@@ -307,7 +311,7 @@ impl Server {
             masked: slot.masked.clone(),
             result: slot.result.as_ref().map(|filled| chosen(&filled.win)).map_err(|no| *no),
         });
-        let queued = self.log.decision(DecisionLine {
+        let queued = self.log.record_decision(DecisionLine {
             request: decided.request,
             at_ms: decided.at_ms,
             state: decided.live.world.state.number,
@@ -324,7 +328,7 @@ impl Server {
 }
 
 /// A winner as stored in the decision log.
-pub fn chosen(win: &Win) -> Chosen {
+pub fn chosen(win: &Winner) -> Chosen {
     Chosen {
         place: u32::try_from(win.place).unwrap_or(u32::MAX),
         creative: win.creative,

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 impl Server {
     /// Checks the free space of the store's disk. Queries the file system: call it off the request
     /// threads. On error the current mode stays.
-    pub fn look_for_room(&self) {
+    pub fn check_disk_space(&self) {
         let free = match journal::disk_space(self.ledger.folder()) {
             Ok(free) => free,
             Err(error) => {
@@ -48,6 +48,6 @@ impl Server {
 
     /// Whether the fleet's billed amounts are loaded; nothing is sold before that.
     fn is_current(&self) -> bool {
-        self.ledger.shared().is_none_or(|shared| shared.is_current())
+        self.ledger.cluster().is_none_or(|shared| shared.is_caught_up())
     }
 }

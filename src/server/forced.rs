@@ -1,23 +1,23 @@
 //! A creative forced by an operator regardless of the page; always a test.
 
 use crate::selection::choose::Request;
-use crate::selection::choose::Win;
+use crate::selection::choose::Winner;
 use crate::selection::score;
 use crate::selection::snapshot::style_bit;
 
 /// The creative `id` in a style that the slot accepts, else in its own first style. `None` if the
 /// creative does not exist, its flight is not compiled, or no label is available for the reader.
-pub fn win(request: &Request<'_>, slot: usize, id: &str) -> Option<Win> {
-    let taken = crate::selection::rules::Taken::default();
-    let case = request.case(slot, &taken);
+pub fn win(request: &Request<'_>, slot: usize, id: &str) -> Option<Winner> {
+    let taken = crate::selection::rules::Exclusions::default();
+    let case = request.slot_context(slot, &taken);
     let snapshot = &*request.world.snapshot;
     let number = *snapshot.creative_by_id.get(id)?;
     let row = &snapshot.creatives[number as usize];
-    let place = row.flight.filter(|_| case.labelled())?;
+    let place = row.flight.filter(|_| case.has_label())?;
     let document = &snapshot.inventory.creatives[row.doc];
     let accepted = case.slot.styles.iter().find(|style| row.styles & style_bit(**style) != 0);
     let flight = &snapshot.flights[place];
-    Some(Win {
+    Some(Winner {
         place,
         creative: number,
         variant: 0,

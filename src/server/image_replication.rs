@@ -133,9 +133,9 @@ pub async fn replicate(
 
 impl Server {
     /// Uploads an image that this instance received, and serves it where it was missing.
-    pub async fn hand_on(&self, address: Address) -> Result<(), ApplyError> {
+    pub async fn publish_image(&self, address: Address) -> Result<(), ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
-        if let Some(shared) = self.ledger.shared() {
+        if let Some(shared) = self.ledger.cluster() {
             let uploaded = upload(&self.catalog, shared.client(), std::iter::once(address)).await;
             if let Err(error) = uploaded {
                 // It is on disk: the next replication uploads it.
@@ -147,25 +147,25 @@ impl Server {
     }
 
     /// Serves images again that were missing or altered and are available now.
-    pub async fn heal(&self) -> Result<(), ApplyError> {
+    pub async fn restore_images(&self) -> Result<(), ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
         self.restore_images_locked().await
     }
 
     /// Replicates at most `most` images and restores missing ones; for a caller that has the lock.
     pub(super) async fn replicate_images_locked(&self, most: usize) -> Result<(), ApplyError> {
-        let Some(shared) = self.ledger.shared() else { return Ok(()) };
+        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
         replicate(&self.catalog, shared.client(), &self.image_sync, most).await?;
         self.restore_images_locked().await
     }
 
     async fn restore_images_locked(&self) -> Result<(), ApplyError> {
         let live = self.live();
-        let missing = live.fixtures.images.missing();
+        let missing = live.bindings.images.missing();
         if missing.is_empty() {
             return Ok(());
         }
-        if let Some(shared) = self.ledger.shared()
+        if let Some(shared) = self.ledger.cluster()
             && let Err(error) =
                 download(&self.catalog, shared.client(), missing.iter().copied()).await
         {
@@ -174,7 +174,7 @@ impl Server {
         let snapshot = live.world.snapshot.clone();
         let (stored, base) = (self.catalog.images().clone(), self.public_url.clone());
         let images = run_blocking(move || {
-            let known = &live.fixtures.images;
+            let known = &live.bindings.images;
             ImageSet::open(&snapshot.inventory, &stored, &base, known)
         })
         .await;

@@ -16,7 +16,7 @@ pub const PATH: &str = "/embed/pictures/";
 
 /// An image as served to pages.
 #[derive(Debug)]
-pub struct Shown {
+pub struct ServedImage {
     /// Content address.
     pub address: Address,
     /// Public URL; immutable, since it contains the hash.
@@ -30,11 +30,11 @@ pub struct Shown {
 #[derive(Default)]
 pub struct ImageSet {
     /// By advertiser number.
-    logos: Box<[Option<Arc<Shown>>]>,
+    logos: Box<[Option<Arc<ServedImage>>]>,
     /// By creative number.
-    images: Box<[Option<Arc<Shown>>]>,
+    images: Box<[Option<Arc<ServedImage>>]>,
     /// By hash.
-    by_hash: HashMap<u128, Arc<Shown>>,
+    by_hash: HashMap<u128, Arc<ServedImage>>,
     /// Images that are missing or altered.
     pub faults: Vec<ImageFault>,
 }
@@ -57,7 +57,7 @@ impl ImageSet {
             let shown = match before {
                 Some(before) => before.clone(),
                 None => match stored.fault(&address) {
-                    None => Arc::new(Shown::of(address, base)),
+                    None => Arc::new(ServedImage::of(address, base)),
                     Some(fault) => {
                         if !set.faults.contains(&fault) {
                             set.faults.push(fault);
@@ -80,12 +80,12 @@ impl ImageSet {
     }
 
     /// The logo of an advertiser, by number.
-    pub fn logo(&self, advertiser: usize) -> Option<&Shown> {
+    pub fn logo(&self, advertiser: usize) -> Option<&ServedImage> {
         self.logos.get(advertiser)?.as_deref().filter(|shown| !shown.is_lost())
     }
 
     /// The image of a creative, by number.
-    pub fn image(&self, creative: usize) -> Option<&Shown> {
+    pub fn image(&self, creative: usize) -> Option<&ServedImage> {
         self.images.get(creative)?.as_deref().filter(|shown| !shown.is_lost())
     }
 
@@ -97,15 +97,15 @@ impl ImageSet {
     }
 
     /// The image with this hash.
-    pub fn find(&self, hash: u128) -> Option<&Arc<Shown>> {
+    pub fn find(&self, hash: u128) -> Option<&Arc<ServedImage>> {
         self.by_hash.get(&hash)
     }
 }
 
-impl Shown {
-    fn of(address: Address, base: &str) -> Shown {
+impl ServedImage {
+    fn of(address: Address, base: &str) -> ServedImage {
         let url = format!("{base}{PATH}{}.{}", address.digits(), address.format);
-        Shown { address, url, lost: AtomicBool::new(false) }
+        ServedImage { address, url, lost: AtomicBool::new(false) }
     }
 
     fn matches(&self, address: &Address) -> bool {
@@ -134,14 +134,14 @@ impl Shown {
 impl Server {
     /// The image with this hash, from the current inventory or a recent one in memory, since pages
     /// still refer to images of units that they received earlier.
-    pub fn image(&self, hash: u128) -> Option<Arc<Shown>> {
+    pub fn image(&self, hash: u128) -> Option<Arc<ServedImage>> {
         let live = self.live();
-        live.fixtures.images.find(hash).cloned().or_else(|| self.versions.image(hash))
+        live.bindings.images.find(hash).cloned().or_else(|| self.versions.image(hash))
     }
 
     /// Logs the images of the current inventory that cannot be served.
-    pub fn note_images(&self) {
-        for fault in &self.live().fixtures.images.faults {
+    pub fn log_image_faults(&self) {
+        for fault in &self.live().bindings.images.faults {
             let ImageFault { address, reason } = fault;
             tracing::error!(image = address, "serving a unit without its image, which {reason}");
         }

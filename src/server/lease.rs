@@ -140,7 +140,7 @@ impl CampaignLease {
         match terms.store {
             StoreStatus::Reachable => budget
                 .remaining
-                .saturating_sub(self.leases.others(terms.incarnation))
+                .saturating_sub(self.leases.held_by_others(terms.incarnation))
                 .saturating_sub(budget.reserved),
             StoreStatus::Unreachable => lease.max(self.allowance(terms, budget, now_ms)),
             StoreStatus::LeaseExpired => self.allowance(terms, budget, now_ms),
@@ -158,9 +158,9 @@ impl CampaignLease {
         if terms.store != StoreStatus::Reachable || self.requested.is_some() {
             return None;
         }
-        let lease = self.leases.of(terms.incarnation);
+        let lease = self.leases.held_by(terms.incarnation);
         let granted =
-            lease.checked_add(self.leases.others(terms.incarnation)).unwrap_or(Micros::MAX);
+            lease.checked_add(self.leases.held_by_others(terms.incarnation)).unwrap_or(Micros::MAX);
         let free = budget.remaining.saturating_sub(granted);
         let spare = lease.get() - budget.reserved.get();
         let idle_ms = now_ms - self.last_demand_ms?;
@@ -181,7 +181,7 @@ impl CampaignLease {
 
     /// Requests a lease of only the reserved amount; `None` if nothing is spare.
     pub fn release_request(&mut self, incarnation: u64, reserved: Micros) -> Option<Micros> {
-        let has_spare = self.leases.of(incarnation) > reserved;
+        let has_spare = self.leases.held_by(incarnation) > reserved;
         has_spare.then(|| {
             self.requested = Some((incarnation, reserved));
             reserved
@@ -209,7 +209,7 @@ impl CampaignLease {
 
     /// The usable lease: the granted one, or less if a reduction is pending.
     fn usable(&self, terms: &LeaseTerms) -> Micros {
-        let granted = self.leases.of(terms.incarnation);
+        let granted = self.leases.held_by(terms.incarnation);
         self.requested.map_or(granted, |(_, requested)| granted.min(requested))
     }
 

@@ -5,7 +5,7 @@ use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
 use crate::journal::JournalError;
 use crate::ledger::Record;
-use crate::ledger::record::Want;
+use crate::ledger::record::LeaseRequest;
 use crate::server::Server;
 use crate::server::campaign_budget::CampaignBudget;
 use crate::server::lease::LeaseTerms;
@@ -27,9 +27,9 @@ const CATCH_UP_MS: i64 = 5_000;
 /// When lease holders that are no longer members of the fleet were first found absent, by process
 /// start.
 #[derive(Debug, Default)]
-pub struct Missing(HashMap<u64, Instant>);
+pub struct AbsentHolders(HashMap<u64, Instant>);
 
-impl Missing {
+impl AbsentHolders {
     /// Restarts the measurement of absence.
     pub(super) fn restart(&mut self) {
         self.0.clear();
@@ -55,9 +55,9 @@ impl Missing {
 impl Server {
     /// The terms for leases now; `None` for a single instance.
     pub fn lease_terms(&self) -> Option<LeaseTerms> {
-        let shared = self.ledger.shared()?;
+        let shared = self.ledger.cluster()?;
         let settings = self.settings();
-        let silence = shared.silence();
+        let silence = shared.heartbeat_age();
         let store = match silence {
             silence if silence < UNREACHABLE_AFTER => StoreStatus::Reachable,
             silence if silence < Duration::from_secs(settings.store.lease_seconds.into()) => {
@@ -67,7 +67,7 @@ impl Server {
         };
         Some(LeaseTerms {
             incarnation: self.incarnation,
-            instances: shared.membership(),
+            instances: shared.instance_count(),
             store,
             allowance_percent: settings.store.outage_allowance_percent,
         })
@@ -78,7 +78,7 @@ impl Server {
     /// records which event.
     pub fn is_clock_off(&self) -> bool {
         let most_ms = i64::from(self.settings().windows.orphan_grace_seconds) * 500;
-        self.ledger.shared().is_some_and(|shared| shared.ahead_ms().abs() > most_ms)
+        self.ledger.cluster().is_some_and(|shared| shared.clock_skew_ms().abs() > most_ms)
     }
 
     /// Whether this instance has all records of the others: false while the store is unreachable and
@@ -96,7 +96,7 @@ impl Server {
         let live = self.live();
         for flight in &live.snapshot().flights {
             if flight.pricing != Pricing::Flat {
-                live.fixtures.campaign_budgets[flight.campaign].note_demand(flight.price, now_ms);
+                live.bindings.campaign_budgets[flight.campaign].note_demand(flight.price, now_ms);
             }
         }
         self.lease_budgets().await
@@ -113,7 +113,7 @@ impl Server {
     }
 
     /// Releases everything that is not reserved; for shutdown.
-    pub async fn give_back(&self) -> Result<(), JournalError> {
+    pub async fn release_unused_leases(&self) -> Result<(), JournalError> {
         let now_ms = self.clock.now_ms();
         self.write_lease_requests(now_ms, |campaign_budget| {
             campaign_budget.release_request(self.incarnation, now_ms)
@@ -127,20 +127,20 @@ impl Server {
         want: impl Fn(&CampaignBudget) -> Option<(i32, Micros)>,
     ) -> Result<(), JournalError> {
         let live = self.live();
-        let mut wants: BTreeMap<u8, (Vec<Want>, Vec<&CampaignBudget>)> = BTreeMap::new();
-        let campaign_budgets = live.fixtures.campaign_budgets.iter().zip(&live.fixtures.partitions);
+        let mut wants: BTreeMap<u8, (Vec<LeaseRequest>, Vec<&CampaignBudget>)> = BTreeMap::new();
+        let campaign_budgets = live.bindings.campaign_budgets.iter().zip(&live.bindings.partitions);
         for (campaign, (campaign_budget, partition)) in
             live.snapshot().inventory.campaigns.iter().zip(campaign_budgets)
         {
             if let Some((day, micros)) = want(campaign_budget) {
                 let campaign = campaign.id.as_str().into();
                 let (wants, requesters) = wants.entry(*partition).or_default();
-                wants.push(Want { campaign, day, micros });
+                wants.push(LeaseRequest { campaign, day, micros });
                 requesters.push(campaign_budget);
             }
         }
         let writes = wants.into_iter().map(|(partition, (wants, requesters))| async move {
-            let record = Record::Lease { at_ms, of: self.incarnation, wants };
+            let record = Record::Lease { at_ms, holder: self.incarnation, requests: wants };
             let written = self.ledger.write(partition, &record).await;
             if written.is_err() {
                 requesters
@@ -155,22 +155,26 @@ impl Server {
 
     /// Reclaims leases of dead process starts, once they can neither spend them nor have events of
     /// served units still arrive. Only the first instance of the fleet does so.
-    pub async fn reclaim(&self, missing: &mut Missing, now: Instant) -> Result<(), JournalError> {
-        let Some(shared) = self.ledger.shared() else { return Ok(()) };
-        if shared.silence() >= UNREACHABLE_AFTER {
+    pub async fn reclaim(
+        &self,
+        missing: &mut AbsentHolders,
+        now: Instant,
+    ) -> Result<(), JournalError> {
+        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
+        if shared.heartbeat_age() >= UNREACHABLE_AFTER {
             // Events of units that dead instances served may be queued on disks until the store is
             // back.
             missing.restart();
             return Ok(());
         }
-        if shared.share().1 != 0 {
+        if shared.fleet_position().1 != 0 {
             return Ok(());
         }
         let settings = self.settings();
         let lease = Duration::from_secs(settings.store.lease_seconds.into());
         let reservation = Duration::from_secs(settings.windows.reservation_seconds.into());
-        let members = shared.here();
-        let mut wants: BTreeMap<(u8, u64), Vec<Want>> = BTreeMap::new();
+        let members = shared.members();
+        let mut wants: BTreeMap<(u8, u64), Vec<LeaseRequest>> = BTreeMap::new();
         {
             let state = self.ledger.state();
             let holders: BTreeSet<u64> =
@@ -178,7 +182,8 @@ impl Server {
             let dead = missing.absent_for(&holders, &members, lease * 3 / 2 + reservation, now);
             for (partition, campaign, leases) in state.leases() {
                 for of in leases.holders().filter(|holder| dead.contains(holder)) {
-                    let want = Want { campaign: campaign.into(), day: 0, micros: Micros::ZERO };
+                    let want =
+                        LeaseRequest { campaign: campaign.into(), day: 0, micros: Micros::ZERO };
                     wants.entry((partition, of)).or_default().push(want);
                 }
             }
@@ -189,7 +194,7 @@ impl Server {
                 campaigns = wants.len(),
                 "reclaiming budget leases of a dead instance"
             );
-            let record = Record::Lease { at_ms: self.clock.now_ms(), of, wants };
+            let record = Record::Lease { at_ms: self.clock.now_ms(), holder: of, requests: wants };
             self.ledger.write(partition, &record).await?;
         }
         Ok(())
@@ -202,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_holder_is_dead_only_after_uninterrupted_absence() {
-        let mut missing = Missing::default();
+        let mut missing = AbsentHolders::default();
         let (start, holders) = (Instant::now(), BTreeSet::from([1, 2, 3]));
         let mut absent = |members: &[u64], after: u64| {
             let now = start + Duration::from_secs(after);

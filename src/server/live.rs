@@ -22,7 +22,7 @@ pub struct Live {
     /// The snapshot and its state.
     pub world: World,
     /// Lookups of the snapshot that do not depend on its state.
-    pub fixtures: Arc<Bindings>,
+    pub bindings: Arc<Bindings>,
 }
 
 /// Lookups made once per snapshot.
@@ -100,14 +100,14 @@ impl Live {
         campaign_budgets: &CampaignBudgets,
         number: u64,
     ) -> Live {
-        let fixtures = Arc::new(Bindings::new(&snapshot, images, campaign_budgets));
-        Live { world: World::new(snapshot, State { number, ..State::default() }), fixtures }
+        let bindings = Arc::new(Bindings::new(&snapshot, images, campaign_budgets));
+        Live { world: World::new(snapshot, State { number, ..State::default() }), bindings }
     }
 
     /// The same snapshot with another state.
     pub fn with_state(&self, state: State) -> Live {
         let world = World::new(self.world.snapshot.clone(), state);
-        Live { world, fixtures: self.fixtures.clone() }
+        Live { world, bindings: self.bindings.clone() }
     }
 
     /// The compiled inventory.
@@ -126,7 +126,7 @@ impl Live {
     pub fn spent(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> Vec<u32> {
         let snapshot = self.snapshot();
         let available: Vec<_> = self
-            .fixtures
+            .bindings
             .campaign_budgets
             .iter()
             .map(|campaign_budget| campaign_budget.available(terms, now_ms))

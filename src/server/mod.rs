@@ -10,8 +10,6 @@ pub mod credit;
 pub mod decide;
 pub mod disk_guard;
 pub mod explain;
-#[cfg(test)]
-mod fleet;
 pub mod forced;
 pub mod image_replication;
 pub mod images;
@@ -25,6 +23,8 @@ pub mod record;
 pub mod report;
 pub mod review;
 pub mod scrape;
+#[cfg(test)]
+mod simulation;
 pub mod state;
 pub mod tokens;
 pub mod unit;
@@ -173,7 +173,7 @@ impl Server {
             relevance: counter(FilterReason::Relevance),
             truncated: counter(FilterReason::Truncated),
         };
-        parts.log.world(state::world_line(&parts.live));
+        parts.log.record_world(state::world_line(&parts.live));
         let own_origin = url::Url::parse(&parts.public_url)
             .map_or_else(|_| String::new(), |url| url.origin().ascii_serialization());
         Server {
@@ -220,7 +220,7 @@ impl Server {
     }
 
     /// Replaces the settings that can change while serving.
-    pub fn take_settings(&self, settings: Settings) {
+    pub fn replace_settings(&self, settings: Settings) {
         self.settings.store(Arc::new(settings));
     }
 

@@ -8,15 +8,15 @@ use crate::domain::event::NoFill;
 use crate::domain::region::Country;
 use crate::journal::JournalError;
 use crate::ledger::Record;
-use crate::ledger::record::Asked;
-use crate::ledger::record::Empty;
+use crate::ledger::record::OpportunityCount;
+use crate::ledger::record::UnfilledSlot;
 use crate::ledger::views::QUARTER_MS;
 use crate::ledger::views::quarter_of;
 use crate::selection::snapshot::Snapshot;
 use crate::server::Server;
 use crate::server::attribution;
 use crate::server::attribution::UnitKey;
-use crate::server::decide::Decided;
+use crate::server::decide::PageDecision;
 use crate::server::unit;
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub struct Counters {
 
 impl Counters {
     /// Counts every slot of a decision.
-    pub(super) fn count(&self, decided: &Decided) {
+    pub(super) fn count(&self, decided: &PageDecision) {
         let shard = usize::try_from((decided.request >> 8) % SHARDS as u128).unwrap_or(0);
         let mut counts = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
         for (slot, answer) in decided.slots.iter().enumerate() {
@@ -66,7 +66,7 @@ impl Counters {
             let placement = page.slots[slot].placement;
             let key = Key {
                 quarter: quarter_of(decided.at_ms),
-                inventory: decided.live.fixtures.inventory,
+                inventory: decided.live.bindings.inventory,
                 publisher: page.publisher,
                 placement: placement.and_then(|placement| u16::try_from(placement).ok()),
                 topic,
@@ -104,12 +104,12 @@ impl Counters {
 impl Server {
     /// Records the opportunities counted since the last call. Counts that cannot be recorded are
     /// retained for the next call.
-    pub async fn note_asked(self: &Arc<Self>) -> Result<(), JournalError> {
+    pub async fn record_opportunities(self: &Arc<Self>) -> Result<(), JournalError> {
         let mut pending: Vec<(Key, u64)> = self.opportunities.take().into_iter().collect();
         while !pending.is_empty() {
             let rest = pending.split_off(pending.len().min(ROWS));
             let rows = self.resolve(&pending).await;
-            if let Err(error) = self.ledger.write(0, &Record::Asked(rows)).await {
+            if let Err(error) = self.ledger.write(0, &Record::Opportunities(rows)).await {
                 self.opportunities.restore(pending.into_iter().chain(rest));
                 return Err(error);
             }
@@ -119,12 +119,16 @@ impl Server {
     }
 
     /// Resolves numbers to ids. Rows whose inventory version is unavailable are dropped.
-    async fn resolve(self: &Arc<Self>, counts: &[(Key, u64)]) -> Vec<Asked> {
+    async fn resolve(self: &Arc<Self>, counts: &[(Key, u64)]) -> Vec<OpportunityCount> {
         let mut rows = Vec::with_capacity(counts.len());
         for (key, count) in counts {
             let Some(snapshot) = self.load_version(key.inventory).await else { continue };
             let Some(slot) = key.resolve(&snapshot) else { continue };
-            rows.push(Asked { decided_at_ms: key.quarter * QUARTER_MS, slot, count: *count });
+            rows.push(OpportunityCount {
+                decided_at_ms: key.quarter * QUARTER_MS,
+                slot,
+                count: *count,
+            });
         }
         rows
     }
@@ -134,7 +138,7 @@ impl Key {
     fn resolve(
         &self,
         snapshot: &Snapshot,
-    ) -> Option<Result<Arc<crate::ledger::record::Attribution>, Arc<Empty>>> {
+    ) -> Option<Result<Arc<crate::ledger::record::Attribution>, Arc<UnfilledSlot>>> {
         let inventory = &snapshot.inventory;
         match self.unit {
             Ok((creative, variant)) => {
@@ -153,7 +157,7 @@ impl Key {
                 let publisher = inventory.publishers.get(self.publisher as usize)?;
                 let placement =
                     self.placement.and_then(|at| publisher.placements.get(usize::from(at)));
-                Some(Err(Arc::new(Empty {
+                Some(Err(Arc::new(UnfilledSlot {
                     publisher: publisher.id.as_str().into(),
                     placement: placement
                         .map_or_else(|| "unknown".into(), |placement| placement.id.as_str().into()),

@@ -7,8 +7,8 @@ use crate::domain::party::Measurement;
 use crate::domain::region::Country;
 use crate::journal::JournalError;
 use crate::ledger::record::Attribution;
+use crate::ledger::record::DecisionKey;
 use crate::ledger::record::Event;
-use crate::ledger::record::Minted;
 use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
 use crate::server::Server;
@@ -37,18 +37,18 @@ pub struct EventContext<'a> {
 
 /// The outcome of recording an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recorded {
+pub enum RecordOutcome {
     /// The event is on disk.
     OnDisk,
     /// The token is not authentic; nothing was recorded.
     Forged,
     /// The journal cannot accept the event now.
-    Refused(JournalError),
+    Unavailable(JournalError),
 }
 
 /// The outcome of a click.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Click {
+pub enum ClickOutcome {
     /// Redirect to the stored landing page.
     Redirect {
         /// The landing URL.
@@ -63,7 +63,7 @@ pub enum Click {
 impl Server {
     /// Records the event of a token. A forged token takes as long as a valid one, so that timing does
     /// not reveal which it is.
-    pub async fn record(self: &Arc<Self>, text: &str, context: &EventContext<'_>) -> Recorded {
+    pub async fn record(self: &Arc<Self>, text: &str, context: &EventContext<'_>) -> RecordOutcome {
         let opened = match self.keyring.load().open(text) {
             Ok((token, age)) if age != KeyAge::Retired => Some(token),
             _ => None,
@@ -78,8 +78,8 @@ impl Server {
         match self.event(&token, &snapshot, context) {
             None => self.forged().await,
             Some(event) => match self.persist(event).await {
-                Ok(()) => Recorded::OnDisk,
-                Err(error) => Recorded::Refused(error),
+                Ok(()) => RecordOutcome::OnDisk,
+                Err(error) => RecordOutcome::Unavailable(error),
             },
         }
     }
@@ -87,8 +87,8 @@ impl Server {
     /// Writes an event to disk. In a fleet the bill arrives later, through the shared log; the
     /// reservation is extended until then.
     async fn persist(&self, event: Event) -> Result<(), JournalError> {
-        let bills = event.price > Micros::ZERO && event.claimed.is_none();
-        if self.ledger.shared().is_some() && bills {
+        let bills = event.price > Micros::ZERO && event.invalid_reason.is_none();
+        if self.ledger.cluster().is_some() && bills {
             let hours = i64::from(self.settings().store.spool_hours);
             let until_ms = event.at_ms + hours * 3_600_000;
             self.campaign_budgets.extend(&event.attribution.campaign, event.decision, until_ms);
@@ -96,12 +96,12 @@ impl Server {
         self.ledger.record(event).await
     }
 
-    async fn forged(&self) -> Recorded {
-        let waited = self.ledger.pass().await;
+    async fn forged(&self) -> RecordOutcome {
+        let waited = self.ledger.barrier().await;
         self.forged.fetch_add(1, Ordering::Relaxed);
         match waited {
-            Ok(()) => Recorded::Forged,
-            Err(error) => Recorded::Refused(error),
+            Ok(()) => RecordOutcome::Forged,
+            Err(error) => RecordOutcome::Unavailable(error),
         }
     }
 
@@ -112,22 +112,22 @@ impl Server {
         text: &str,
         context: &EventContext<'_>,
         max_wait: std::time::Duration,
-    ) -> Click {
+    ) -> ClickOutcome {
         let opened = self.keyring.load().open(text);
         let Ok((token, age)) = opened else {
             self.forged.fetch_add(1, Ordering::Relaxed);
-            return Click::NotFound;
+            return ClickOutcome::NotFound;
         };
         if token.kind != EventKind::Click {
             self.forged.fetch_add(1, Ordering::Relaxed);
-            return Click::NotFound;
+            return ClickOutcome::NotFound;
         }
         let Some(snapshot) = self.load_version(token.inventory).await else {
-            return Click::NotFound;
+            return ClickOutcome::NotFound;
         };
-        let Some(to) = landing(&token, &snapshot) else { return Click::NotFound };
+        let Some(to) = landing(&token, &snapshot) else { return ClickOutcome::NotFound };
         if context.signals.head {
-            return Click::Redirect { to, recorded: false };
+            return ClickOutcome::Redirect { to, recorded: false };
         }
         let event =
             (age != KeyAge::Retired).then(|| self.event(&token, &snapshot, context)).flatten();
@@ -141,7 +141,7 @@ impl Server {
         if !recorded {
             self.metrics.click_unrecorded.inc();
         }
-        Click::Redirect { to, recorded }
+        ClickOutcome::Redirect { to, recorded }
     }
 
     /// The inventory version with this hash prefix, loaded from the catalog if not in memory.
@@ -192,13 +192,13 @@ impl Server {
         };
         let known = !(token.basic || context.gpc || publisher.measurement != Measurement::Full);
         let within = || !known || self.within_quota(token, publisher.id.as_str(), context, now_ms);
-        let claimed = signals.claim(&site, within);
-        if known && claimed.is_none() && self.ledger.shared().is_some() {
+        let invalid_reason = signals.claim(&site, within);
+        if known && invalid_reason.is_none() && self.ledger.cluster().is_some() {
             let agent = context.signals.agent.unwrap_or("");
             let visitor = self.visitors.key(context.address, agent, publisher.id.as_str());
             self.note_activity(visitor, token.kind, token.decision, now_ms);
         }
-        if claimed.is_none() && token.kind == EventKind::Impression {
+        if invalid_reason.is_none() && token.kind == EventKind::Impression {
             self.arrivals.record(publisher.id.as_str(), now_ms);
         }
         let cta = match token.kind {
@@ -212,7 +212,7 @@ impl Server {
             kind: token.kind,
             cta,
             at_ms: now_ms,
-            minted: Minted {
+            decision_key: DecisionKey {
                 incarnation: token.incarnation,
                 partition: token.partition,
                 seq: token.seq,
@@ -223,7 +223,7 @@ impl Server {
             attribution: Arc::new(attribution),
             pricing: flight.pricing,
             price: token.price,
-            claimed,
+            invalid_reason,
         })
     }
 
@@ -247,7 +247,7 @@ impl Server {
             EventKind::Viewable | EventKind::Copy => return true,
         };
         if !allowed {
-            self.metrics.limited(class);
+            self.metrics.count_rate_limited(class);
         }
         allowed
     }

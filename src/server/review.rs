@@ -43,11 +43,11 @@ impl Server {
     }
 
     /// The same, sets the metrics, and logs each sign once when its count rises.
-    pub fn look_for_findings(&self) {
+    pub fn review_traffic(&self) {
         let found = self.review();
         for sign in Indicator::ALL {
             let count = found.iter().filter(|finding| finding.sign == *sign).count();
-            let before = self.metrics.found(sign.as_str(), count);
+            let before = self.metrics.set_review_findings(sign.as_str(), count);
             if count > before {
                 tracing::warn!(
                     sign = sign.as_str(),

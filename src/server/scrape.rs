@@ -39,7 +39,7 @@ impl Server {
         let forged = self.forged.load(Ordering::Relaxed);
         let mut money = MoneyRows { pace: self.paces(), ..MoneyRows::default() };
         let mut events: Vec<EventRow>;
-        let own = self.ledger.shared().map(|shared| shared.own());
+        let own = self.ledger.cluster().map(|shared| shared.local_totals());
         {
             let state = self.ledger.state();
             let of_kind = |kind: &EventKind| match &own {
@@ -63,10 +63,10 @@ impl Server {
                     Some(own) => {
                         let of =
                             |sums: &BTreeMap<Box<str>, u64>| sums.get(id).copied().unwrap_or(0);
-                        (of(&own.billed), of(&own.returned))
+                        (of(&own.billed), of(&own.credited_micros))
                     }
                     None => state.accounts.get(id).map_or((0, 0), |account| {
-                        let returned = account.returned.get();
+                        let returned = account.credited.get();
                         (whole(account.spent.get() + returned), whole(returned))
                     }),
                 };
@@ -83,7 +83,7 @@ impl Server {
             ..EventRow::default()
         });
         for (campaign, campaign_budget) in
-            inventory.campaigns.iter().zip(&live.fixtures.campaign_budgets)
+            inventory.campaigns.iter().zip(&live.bindings.campaign_budgets)
         {
             let balance = campaign_budget.balance(now_ms);
             // The lifetime limit ends a campaign, while a daily limit resets, so the ratio uses the
@@ -98,30 +98,30 @@ impl Server {
             }
         }
         self.metrics.snapshot_age.set(self.snapshot_age_ms(now_ms) as f64 / 1_000.0);
-        let standing = self.ledger.shared().map(|shared| shared.standing());
+        let standing = self.ledger.cluster().map(|shared| shared.status());
         let reached = standing.is_none_or(|standing| standing.is_up);
         self.metrics.journal_up.set(i64::from(self.ledger.is_up()));
         self.metrics.store_up.set(i64::from(self.ledger.is_up() && reached));
         let instances = standing.map_or(1, |standing| standing.instances);
         self.metrics.instances.set(i64::try_from(instances).unwrap_or(i64::MAX));
-        let ahead_ms = self.ledger.shared().map_or(0, |shared| shared.ahead_ms());
+        let ahead_ms = self.ledger.cluster().map_or(0, |shared| shared.clock_skew_ms());
         self.metrics.store_clock.set(ahead_ms as f64 / 1_000.0);
         if let Some(standing) = standing {
-            self.metrics.unshipped(standing.unsent, standing.waiting, standing.rewinds);
+            self.metrics.set_unsent(standing.unsent, standing.oldest_unsent, standing.rewinds);
             self.metrics.ledger_lag.set(standing.lag.as_secs_f64());
             self.metrics
                 .store_lost_records
-                .set(i64::try_from(standing.missing).unwrap_or(i64::MAX));
+                .set(i64::try_from(standing.lost_records).unwrap_or(i64::MAX));
             let unconfirmed = i64::try_from(standing.unconfirmed).unwrap_or(i64::MAX);
             self.metrics.journal_unconfirmed.set(unconfirmed);
-            self.metrics.store_blocked.set(i64::from(standing.refuses));
+            self.metrics.store_blocked.set(i64::from(standing.is_blocked));
         }
-        let errors: Vec<(StoreErrorKind, u64)> = match self.ledger.shared() {
+        let errors: Vec<(StoreErrorKind, u64)> = match self.ledger.cluster() {
             None => StoreErrorKind::ALL.iter().map(|trouble| (*trouble, 0)).collect(),
             Some(shared) => shared.client().error_counts().collect(),
         };
         for (trouble, count) in errors {
-            self.metrics.troubled(trouble.as_str(), count);
+            self.metrics.set_store_errors(trouble.as_str(), count);
         }
         self.metrics.scrape(&events, &money)
     }

@@ -40,7 +40,7 @@ impl Server {
     /// most every 100 ms.
     pub fn refresh(&self) {
         let now_ms = self.clock.now_ms();
-        if self.ledger.shared().is_none() {
+        if self.ledger.cluster().is_none() {
             // A local catalog is always reachable; a shared one is, whenever `catch_up` succeeds.
             self.catalog_reached_ms.store(now_ms, Ordering::Relaxed);
         }
@@ -49,7 +49,7 @@ impl Server {
         let live = self.live();
         // No short-circuit: `count` expires reservations in every campaign budget.
         let caught_up = self.has_caught_up(terms.as_ref(), now_ms);
-        let campaign_budgets = live.fixtures.campaign_budgets.iter();
+        let campaign_budgets = live.bindings.campaign_budgets.iter();
         let moved = campaign_budgets
             .filter(|campaign_budget| campaign_budget.expire(now_ms, caught_up))
             .count()
@@ -67,7 +67,7 @@ impl Server {
         }
         let state = State { number: *next, spent, paced, paused: old.paused.clone() };
         *next += 1;
-        self.log.state(&state);
+        self.log.record_state(&state);
         self.live.store(Arc::new(live.with_state(state)));
     }
 
@@ -90,9 +90,9 @@ impl Server {
         };
         *next += 1;
         let live = fresh.with_state(state);
-        self.log.world(world_line(&live));
+        self.log.record_world(world_line(&live));
         self.versions.remember(before.world.snapshot.clone());
-        self.versions.remember_images(before.fixtures.images.clone());
+        self.versions.remember_images(before.bindings.images.clone());
         self.live.store(Arc::new(live));
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Server {
     pub fn paces(&self) -> Vec<(String, f64)> {
         let (live, now_ms) = (self.live(), self.clock.now_ms());
         let balances: Vec<Balance> = live
-            .fixtures
+            .bindings
             .campaign_budgets
             .iter()
             .map(|campaign_budget| campaign_budget.balance(now_ms))
@@ -159,11 +159,11 @@ pub(super) fn pace(live: &Live, place: usize, balances: &[Balance], now_ms: i64)
 
 /// Flights ahead of pace, each with the share of its traffic that it may still serve: 0.
 fn paced(live: &Live, now_ms: i64) -> Vec<(u32, u32)> {
-    if live.fixtures.even.is_empty() {
+    if live.bindings.even.is_empty() {
         return Vec::new();
     }
     let balances: Vec<Balance> = live
-        .fixtures
+        .bindings
         .campaign_budgets
         .iter()
         .map(|campaign_budget| campaign_budget.balance(now_ms))
@@ -174,7 +174,7 @@ fn paced(live: &Live, now_ms: i64) -> Vec<(u32, u32)> {
         progress(live, place, flight, &balances, now_ms + PACE_AHEAD_MS)
             .any(|(delivered, due)| even::is_ahead(delivered, due))
     };
-    live.fixtures.even.iter().filter(is_ahead).map(|at| (*at, 0)).collect()
+    live.bindings.even.iter().filter(is_ahead).map(|at| (*at, 0)).collect()
 }
 
 /// Delivered and due of an evenly paced flight: for its goal and for its campaign's daily budget,
@@ -191,7 +191,7 @@ fn progress<'a>(
     let even = document.pacing == Pacing::Even;
     let balance = &balances[flight.campaign];
     let goal = document.goal_impressions.filter(|_| even).map(|goal| {
-        let delivered = live.fixtures.delivered[place].load(Ordering::Relaxed);
+        let delivered = live.bindings.delivered[place].load(Ordering::Relaxed);
         (delivered, even::due(goal, flight.starts_ms, flight.ends_ms, now_ms))
     });
     let daily = inventory.campaigns[flight.campaign].budget.daily_micros;

@@ -5,25 +5,25 @@ use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
 use crate::selection::page::RegionBasis;
 use crate::server::Server;
-use crate::server::decide::Decided;
 use crate::server::decide::Filled;
+use crate::server::decide::PageDecision;
 use crate::server::unit;
 use crate::token::Token;
 
 impl Server {
     /// The impression token; tokens of other events differ in kind, call to action and price.
-    pub fn impression_token(&self, decided: &Decided, slot: usize, filled: &Filled) -> Token {
+    pub fn impression_token(&self, decided: &PageDecision, slot: usize, filled: &Filled) -> Token {
         let (topic, entity, country) = unit::attributed(&decided.page, &filled.win);
         let placement = decided.page.slots[slot].placement.unwrap_or(0);
         let basis = decided.page.viewer.basis;
         Token {
             kind: EventKind::Impression,
             cta: 0,
-            incarnation: filled.minted.incarnation,
-            partition: filled.minted.partition,
-            seq: filled.minted.seq,
+            incarnation: filled.decision_key.incarnation,
+            partition: filled.decision_key.partition,
+            seq: filled.decision_key.seq,
             decision: decided.slots[slot].id,
-            inventory: decided.live.fixtures.inventory,
+            inventory: decided.live.bindings.inventory,
             publisher: decided.page.publisher,
             placement: u16::try_from(placement).unwrap_or(u16::MAX),
             creative: filled.win.creative,
@@ -44,7 +44,7 @@ impl Server {
     pub fn seal(
         &self,
         token: &mut Token,
-        decided: &Decided,
+        decided: &PageDecision,
         filled: &Filled,
         kind: EventKind,
         cta: u8,
@@ -58,7 +58,7 @@ impl Server {
 }
 
 /// The amount that an event of a decision bills if it counts.
-fn price(decided: &Decided, filled: &Filled, kind: EventKind) -> Micros {
+fn price(decided: &PageDecision, filled: &Filled, kind: EventKind) -> Micros {
     let flight = decided.flight(filled);
     match (kind, flight.pricing) {
         (EventKind::Copy, _) => flight.copy_price,

@@ -1,14 +1,14 @@
 //! The content of a chosen unit: texts, claims that are still valid, label, transparency. Everything
 //! was validated when it was saved.
 
-use crate::domain::copy;
+use crate::domain::ad_text;
 use crate::domain::creative::Creative;
 use crate::domain::creative::Price;
 use crate::domain::creative::Proof;
 use crate::domain::label::Label;
 use crate::domain::label::Words;
 use crate::domain::region::Country;
-use crate::selection::choose::Win;
+use crate::selection::choose::Winner;
 use crate::selection::page::Page;
 use crate::selection::snapshot::Snapshot;
 use std::borrow::Cow;
@@ -57,7 +57,12 @@ pub struct Unit<'a> {
 
 /// The content of a chosen unit. `None` only if the label that made it eligible is missing, which
 /// cannot happen within one snapshot.
-pub fn unit<'a>(snapshot: &'a Snapshot, page: &Page, win: &Win, now_ms: i64) -> Option<Unit<'a>> {
+pub fn unit<'a>(
+    snapshot: &'a Snapshot,
+    page: &Page,
+    win: &Winner,
+    now_ms: i64,
+) -> Option<Unit<'a>> {
     let inventory = &snapshot.inventory;
     let flight = &snapshot.flights[win.place];
     let campaign = &inventory.campaigns[flight.campaign];
@@ -96,7 +101,7 @@ pub fn unit<'a>(snapshot: &'a Snapshot, page: &Page, win: &Win, now_ms: i64) -> 
 }
 
 /// Host of a chosen unit's main call to action.
-pub fn landing<'a>(snapshot: &'a Snapshot, win: &Win) -> &'a str {
+pub fn landing<'a>(snapshot: &'a Snapshot, win: &Winner) -> &'a str {
     let creative = &snapshot.inventory.creatives[win.creative as usize];
     creative.ctas.first().map_or("", |cta| host(&cta.url))
 }
@@ -107,7 +112,7 @@ struct MatchedNames<'a> {
     entity: Option<&'a str>,
 }
 
-fn matched_names<'a>(snapshot: &'a Snapshot, win: &Win) -> MatchedNames<'a> {
+fn matched_names<'a>(snapshot: &'a Snapshot, win: &Winner) -> MatchedNames<'a> {
     MatchedNames {
         topic: win.matched.topic.map(|topic| snapshot.taxonomy.name(topic)),
         entity: win.matched.entity.map(|entity| snapshot.entities.name(entity)),
@@ -115,7 +120,7 @@ fn matched_names<'a>(snapshot: &'a Snapshot, win: &Win) -> MatchedNames<'a> {
 }
 
 /// The kicker with the matched name in its placeholder, if the creative lists it; else its fallback.
-fn kicker<'a>(snapshot: &Snapshot, creative: &'a Creative, win: &Win) -> Option<Cow<'a, str>> {
+fn kicker<'a>(snapshot: &Snapshot, creative: &'a Creative, win: &Winner) -> Option<Cow<'a, str>> {
     let kicker = creative.kicker.as_ref()?;
     if !kicker.text.contains('{') {
         return Some(Cow::Borrowed(&kicker.text));
@@ -123,7 +128,7 @@ fn kicker<'a>(snapshot: &Snapshot, creative: &'a Creative, win: &Win) -> Option<
     let listed = |id: &str| kicker.echo.iter().any(|one| one == id);
     let topic = win.matched.topic.filter(|topic| listed(snapshot.taxonomy.id(*topic).as_str()));
     let entity = win.matched.entity.filter(|e| listed(snapshot.entities.id(*e).as_str()));
-    let filled = copy::fill(
+    let filled = ad_text::fill(
         &kicker.text,
         topic.map(|topic| snapshot.taxonomy.name(topic)),
         entity.map(|entity| snapshot.entities.name(entity)),
@@ -156,7 +161,7 @@ fn host(address: &str) -> &str {
 
 /// The topic, entity and country that a decision is attributed to: the matched topic and entity, else
 /// the page's first, else none.
-pub fn attributed(page: &Page, win: &Win) -> (Option<u32>, Option<u32>, Option<Country>) {
+pub fn attributed(page: &Page, win: &Winner) -> (Option<u32>, Option<u32>, Option<Country>) {
     let topic = win.matched.topic.or_else(|| page.topics.first().copied());
     let entity = win.matched.entity.or_else(|| page.entities.first().map(|(entity, _)| *entity));
     (topic.map(|ix| ix.0), entity.map(|ix| ix.0), page.viewer.country)

@@ -9,7 +9,7 @@ use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
 use crate::server::Server;
 use crate::server::images::ImageSet;
-use crate::server::images::Shown;
+use crate::server::images::ServedImage;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -46,7 +46,7 @@ impl Versions {
     }
 
     /// An image of a recent inventory.
-    pub fn image(&self, hash: u128) -> Option<Arc<Shown>> {
+    pub fn image(&self, hash: u128) -> Option<Arc<ServedImage>> {
         let image_sets = self.image_sets.lock().unwrap_or_else(PoisonError::into_inner);
         image_sets.iter().find_map(|images| images.find(hash).cloned())
     }
@@ -56,7 +56,7 @@ impl Server {
     /// The inventory version of a token, if in memory.
     pub fn version_in_memory(&self, prefix: u64) -> Option<Arc<Snapshot>> {
         let live = self.live();
-        if live.fixtures.inventory == prefix {
+        if live.bindings.inventory == prefix {
             return Some(live.world.snapshot.clone());
         }
         self.versions.find(|snapshot| prefix_of(&snapshot.inventory_hash) == Some(prefix))

@@ -7,7 +7,7 @@ use crate::config::settings::Quota as Setting;
 use crate::domain::event::EventKind;
 use crate::server::Server;
 use crate::server::credit::CreditError;
-use crate::server::credit::Reason;
+use crate::server::credit::CreditReason;
 use crate::store::StoreError;
 use crate::store::visitor_activity;
 use crate::store::visitor_activity::DueVisitor;
@@ -107,8 +107,8 @@ impl Server {
     }
 
     /// Switches to the fleet's shared salt of the day; uses a local one until the store returns it.
-    pub async fn share_salt(&self) -> Result<(), StoreError> {
-        let Some(shared) = self.ledger.shared() else { return Ok(()) };
+    pub async fn sync_visitor_salt(&self) -> Result<(), StoreError> {
+        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
         let today = self.today();
         let known = self.visitor_activity.day.load(Ordering::Acquire);
         if known == today {
@@ -130,7 +130,7 @@ impl Server {
 
     /// Sends queued visitor activity to the store. Entries that could not be sent stay queued.
     pub async fn report_visitor_activity(&self) -> Result<(), StoreError> {
-        let Some(shared) = self.ledger.shared() else { return Ok(()) };
+        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
         let (day, seconds) = (self.today(), self.ttl_seconds());
         let queued = std::mem::take(&mut *lock(&self.visitor_activity.queued));
         let mut lists: BTreeMap<u8, Vec<&VisitorEvent>> = BTreeMap::new();
@@ -157,8 +157,8 @@ impl Server {
 
     /// Checks recently active visitors of the fleet and credits events over their limits. One instance
     /// checks a visitor at a time; if two credit the same event, it is credited once.
-    pub async fn look_at_visitors(self: &Arc<Self>) -> Result<(), LimitError> {
-        let Some(shared) = self.ledger.shared() else { return Ok(()) };
+    pub async fn enforce_visitor_limits(self: &Arc<Self>) -> Result<(), LimitError> {
+        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
         let client = shared.client();
         let lists = (0..LISTS).map(|list| async move {
             visitor_activity::due(client, list).await.map(|found| (list, found))
@@ -183,7 +183,7 @@ impl Server {
             }
             let note = "over a visitor's limit across all instances";
             let events = self
-                .credit_recent(fresh.clone(), &[kind], Reason { by: CREDITED_BY, note })
+                .credit_recent(fresh.clone(), &[kind], CreditReason { by: CREDITED_BY, note })
                 .await?;
             tracing::info!(
                 %kind,

@@ -41,14 +41,14 @@ impl Asset {
 
 /// A file as served at one path.
 #[derive(Debug)]
-pub struct Served {
+pub struct ServedAsset {
     /// The file.
     pub asset: &'static Asset,
     /// Whether the path contains the content hash.
     pub immutable: bool,
 }
 
-impl Served {
+impl ServedAsset {
     /// The value of `Cache-Control`: one year by hash; by name five minutes, then stale while
     /// revalidating.
     pub fn cache_control(&self) -> &'static str {
@@ -114,7 +114,7 @@ pub fn all() -> &'static [Asset] {
 }
 
 /// A built file by its name.
-pub fn named(name: &str) -> Option<&'static Asset> {
+pub fn by_name(name: &str) -> Option<&'static Asset> {
     all().iter().find(|asset| asset.name == name)
 }
 
@@ -122,18 +122,18 @@ pub fn named(name: &str) -> Option<&'static Asset> {
 const BY_NAME: [&str; 2] = [EMBED_JS, UNIT_CSS];
 
 /// The file at a path under `/embed/`: `v1/adjacent.js` and `v1/unit.css` by name, any by hash.
-pub fn served(path: &str) -> Option<Served> {
+pub fn by_path(path: &str) -> Option<ServedAsset> {
     if let Some(name) = path.strip_prefix("v1/") {
-        let asset = named(name).filter(|asset| BY_NAME.contains(&asset.name.as_str()))?;
-        return Some(Served { asset, immutable: false });
+        let asset = by_name(name).filter(|asset| BY_NAME.contains(&asset.name.as_str()))?;
+        return Some(ServedAsset { asset, immutable: false });
     }
     let asset = all().iter().find(|asset| asset.path().strip_prefix("/embed/") == Some(path))?;
-    Some(Served { asset, immutable: true })
+    Some(ServedAsset { asset, immutable: true })
 }
 
 /// The immutable path of a file, for pages that link it.
 pub(super) fn path(name: &str) -> String {
-    named(name).map(Asset::path).unwrap_or_default()
+    by_name(name).map(Asset::path).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -143,22 +143,22 @@ mod tests {
     #[test]
     fn every_linked_file_is_embedded() {
         for name in [UNIT_CSS, SITE_CSS, EMBED_JS, READING_JS, DEMO_JS, CONSOLE_JS, TABLES_JS] {
-            assert!(named(name).is_some_and(|asset| asset.bytes.len() > 500), "{name}");
+            assert!(by_name(name).is_some_and(|asset| asset.bytes.len() > 500), "{name}");
         }
         assert_eq!(all().len(), 7);
     }
 
     #[test]
     fn the_embed_script_is_at_most_three_kibibytes_compressed() {
-        let script = named(EMBED_JS).unwrap();
+        let script = by_name(EMBED_JS).unwrap();
         assert!(script.bytes.len() < 9 * 1024, "{} bytes", script.bytes.len());
         assert!(script.gzip.len() <= 3 * 1024, "{} bytes under gzip", script.gzip.len());
     }
 
     #[test]
     fn the_embed_script_contains_the_path_of_the_metadata_reader() {
-        let reading = named(READING_JS).unwrap().path();
-        let script = std::str::from_utf8(&named(EMBED_JS).unwrap().bytes).unwrap();
+        let reading = by_name(READING_JS).unwrap().path();
+        let script = std::str::from_utf8(&by_name(EMBED_JS).unwrap().bytes).unwrap();
         assert!(script.contains(&reading), "{reading}: run `npm run build` in src/web");
     }
 
@@ -166,7 +166,7 @@ mod tests {
     fn a_hash_path_is_immutable() {
         for asset in all() {
             let path = asset.path();
-            let found = served(path.strip_prefix("/embed/").unwrap()).unwrap();
+            let found = by_path(path.strip_prefix("/embed/").unwrap()).unwrap();
             assert_eq!(found.asset.bytes, asset.bytes);
             assert!(found.immutable && found.cache_control().contains("immutable"));
             assert_eq!(asset.hash.len(), 16);
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn only_the_files_for_publishers_are_served_by_name() {
         for path in ["v1/adjacent.js", "v1/unit.css"] {
-            let found = served(path).unwrap();
+            let found = by_path(path).unwrap();
             assert!(!found.immutable && !found.cache_control().contains("immutable"), "{path}");
         }
         for wrong in [
@@ -191,7 +191,7 @@ mod tests {
             "../mod.rs",
             "0000000000000000.js",
         ] {
-            assert!(served(wrong).is_none(), "{wrong}");
+            assert!(by_path(wrong).is_none(), "{wrong}");
         }
     }
 

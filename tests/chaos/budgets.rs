@@ -27,8 +27,11 @@ fn small_campaigns(dice: &mut rand_pcg::Pcg32) -> (String, Vec<(String, u64)>) {
         // Every tenth is larger; the others are small, so that nearly all budgets are exhausted.
         let most = if number % 10 == 0 { 50 } else { 8 };
         let limit = dice.random_range(5..=most) * PRICE_MICROS;
-        let mut text =
-            inventory::replaced(one, budget, &format!("budget = {{ lifetime_micros = {limit} }}"));
+        let mut text = inventory::replace_once(
+            one,
+            budget,
+            &format!("budget = {{ lifetime_micros = {limit} }}"),
+        );
         for id in ["zahid-launch", "zahid-ai-europe", "zahid-git-push"] {
             text = text.replace(&format!("\"{id}\""), &format!("\"{id}-{number}\""));
         }

@@ -59,7 +59,7 @@ impl Fleet {
     ) -> Fleet {
         let limits = vec![("zahid-launch".to_owned(), SOLD * PRICE_MICROS)];
         let scene = |scene: Scene| {
-            scene.use_inventory(&inventory::sold(SOLD));
+            scene.use_inventory(&inventory::with_budget_for(SOLD));
             prepare(scene)
         };
         Fleet::start_custom((plan, name), (store, url), INSTANCES, limits, scene)
@@ -224,7 +224,7 @@ async fn read_pages(bases: Arc<Mutex<Vec<String>>>, oracle: Arc<Oracle>, at: usi
             continue;
         };
         let decision = Decision(answer["decisions"]["article-end"].clone());
-        if !decision.fills() {
+        if !decision.is_filled() {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         }

@@ -2,12 +2,12 @@
 
 use crate::Plan;
 use crate::fleet::Fleet;
-use crate::harness::Cluster;
 use crate::harness::Redis;
+use crate::harness::RedisCluster;
 use crate::harness::Sentinels;
 use crate::harness::Store;
-use crate::proxy::Mood;
 use crate::proxy::Proxy;
+use crate::proxy::ProxyMode;
 use crate::scene::Scene;
 use rand::RngExt;
 use rand::SeedableRng;
@@ -28,12 +28,12 @@ pub fn pause(dice: &mut rand_pcg::Pcg32, least_ms: u64, most_ms: u64) {
 /// accepted are lost when it returns.
 pub fn partition(plan: &Plan) -> String {
     let mut dice = dice(plan);
-    let mut cluster = Cluster::start();
+    let mut cluster = RedisCluster::start();
     let fleet = Fleet::start(plan, "partition", &cluster, &cluster.url());
     let cuts = plan.scaled(3);
     for _ in 0..cuts {
         pause(&mut dice, 500, 1_500);
-        cluster.freeze_a_primary(Duration::from_millis(dice.random_range(2_500..4_000)));
+        cluster.freeze_primary(Duration::from_millis(dice.random_range(2_500..4_000)));
         pause(&mut dice, 2_000, 3_000);
     }
     format!("{cuts} partitions: {}", fleet.finish())
@@ -42,14 +42,14 @@ pub fn partition(plan: &Plan) -> String {
 /// Kills primaries of a cluster. Replicas take over; the killed nodes return empty.
 pub fn failover(plan: &Plan) -> String {
     let mut dice = dice(plan);
-    let mut cluster = Cluster::start();
+    let mut cluster = RedisCluster::start();
     let fleet = Fleet::start(plan, "failover", &cluster, &cluster.url());
     let kills = plan.scaled(3);
     for _ in 0..kills {
         pause(&mut dice, 500, 1_500);
-        let dead = cluster.kill_a_primary();
-        cluster.heals(dead);
-        cluster.revive(dead);
+        let dead = cluster.kill_primary();
+        cluster.wait_for_failover(dead);
+        cluster.restart_node(dead);
         pause(&mut dice, 2_000, 3_000);
     }
     format!("{kills} primaries killed: {}", fleet.finish())
@@ -63,7 +63,7 @@ pub fn sentinels(plan: &Plan) -> String {
         let mut sentinels = Sentinels::start();
         let fleet = Fleet::start(plan, "sentinels", &sentinels, &sentinels.url());
         pause(&mut dice, 1_000, 2_000);
-        sentinels.fails_over();
+        sentinels.fail_over();
         pause(&mut dice, 1_000, 2_000);
         rounds.push(fleet.finish());
     }
@@ -80,11 +80,11 @@ pub fn restore(plan: &Plan) -> String {
         pause(&mut dice, 300, 1_000);
         let old = redis.dump();
         pause(&mut dice, 300, 1_000);
-        redis.again(&[]);
+        redis.restart(&[]);
         pause(&mut dice, 300, 1_000);
         redis.freeze(Duration::from_millis(dice.random_range(500..4_000)));
         pause(&mut dice, 300, 1_000);
-        redis.ask(&["FLUSHALL"]);
+        redis.cli(&["FLUSHALL"]);
         pause(&mut dice, 300, 1_000);
         redis.restore(&old);
     }
@@ -115,13 +115,13 @@ pub fn network(plan: &Plan) -> String {
     let proxy = Proxy::start(redis.port());
     let url = format!("redis://127.0.0.1:{}", proxy.port());
     let fleet = Fleet::start(plan, "network", &redis, &url);
-    let modes = [Mood::Slow, Mood::BlackHole, Mood::Breaks, Mood::Refuses];
+    let modes = [ProxyMode::Slow, ProxyMode::BlackHole, ProxyMode::Truncate, ProxyMode::Refuse];
     let rounds = plan.scaled(1);
     for _ in 0..rounds {
         for mode in modes {
-            proxy.is_now(mode);
+            proxy.set_mode(mode);
             pause(&mut dice, 1_000, 4_000);
-            proxy.is_now(Mood::Well);
+            proxy.set_mode(ProxyMode::Forward);
             pause(&mut dice, 300, 1_000);
         }
     }

@@ -15,17 +15,17 @@ use std::time::Duration;
 /// Behaviour of the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Mood {
+pub enum ProxyMode {
     /// Forwards everything.
-    Well,
+    Forward,
     /// Delays every chunk by 500 ms.
     Slow,
     /// Reads everything and forwards nothing.
     BlackHole,
     /// Closes connections in the middle of a response, at random.
-    Breaks,
+    Truncate,
     /// Closes all connections, and new ones at once.
-    Refuses,
+    Refuse,
 }
 
 /// A proxy on the loopback interface.
@@ -40,12 +40,12 @@ impl Proxy {
     pub fn start(to: u16) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (mode, open) = (Arc::new(AtomicU8::new(Mood::Well as u8)), Arc::default());
+        let (mode, open) = (Arc::new(AtomicU8::new(ProxyMode::Forward as u8)), Arc::default());
         let proxy = Proxy { port, mode: mode.clone(), open };
         let open = proxy.open.clone();
         std::thread::spawn(move || {
             for from in listener.incoming().map_while(Result::ok) {
-                if mode.load(Ordering::Acquire) == Mood::Refuses as u8 {
+                if mode.load(Ordering::Acquire) == ProxyMode::Refuse as u8 {
                     continue;
                 }
                 let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
@@ -67,9 +67,9 @@ impl Proxy {
 
     /// Changes the behaviour. Connections that swallowed data are closed, since their streams are
     /// incomplete.
-    pub fn is_now(&self, mode: Mood) {
+    pub fn set_mode(&self, mode: ProxyMode) {
         let before = self.mode.swap(mode as u8, Ordering::AcqRel);
-        if before == Mood::BlackHole as u8 || mode == Mood::Refuses {
+        if before == ProxyMode::BlackHole as u8 || mode == ProxyMode::Refuse {
             for stream in self.open.lock().unwrap().drain(..) {
                 stream.shutdown(Shutdown::Both).ok();
             }
@@ -81,13 +81,14 @@ fn forward(mut from: TcpStream, mut to: TcpStream, mode: &AtomicU8, is_response:
     let mut bytes = [0; 16_384];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
         let now = mode.load(Ordering::Acquire);
-        if now == Mood::BlackHole as u8 {
+        if now == ProxyMode::BlackHole as u8 {
             continue;
         }
-        if now == Mood::Slow as u8 {
+        if now == ProxyMode::Slow as u8 {
             std::thread::sleep(Duration::from_millis(500));
         }
-        let breaks = now == Mood::Breaks as u8 && is_response && rand::rng().random_ratio(1, 20);
+        let breaks =
+            now == ProxyMode::Truncate as u8 && is_response && rand::rng().random_ratio(1, 20);
         let count = if breaks { count / 2 } else { count };
         if to.write_all(&bytes[..count]).is_err() || breaks {
             break;

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 /// All adapters enabled, with foreign names for a publisher and its placements.
 fn with_all_adapters() -> Setup {
-    Setup::default().clock().settings(|settings| {
+    Setup::default().manual_clock().settings(|settings| {
         let adapters = &mut settings.adapters;
         (adapters.ethicalads, adapters.kevel, adapters.openrtb) = (true, true, true);
         adapters.publishers.insert("site-4242".into(), "eu-tech-news".into());
@@ -92,7 +92,7 @@ impl TestServer {
         assert!(self.reader.fire(view).await.recorded);
         self.advance_ms(1_000);
         let ack = self.reader.fire(link).await;
-        self.inner.ledger.pass().await.unwrap();
+        self.inner.ledger.barrier().await.unwrap();
         ack
     }
 
@@ -107,7 +107,7 @@ impl TestServer {
             (events("impression", "counted"), events("click", "counted")),
             (impressions, clicks)
         );
-        self.assert_books_balance().await;
+        self.assert_ledger_consistent().await;
     }
 
     /// Sum of the reservations of an advertiser's campaigns, in micros.
@@ -346,7 +346,7 @@ async fn kevel_gets_a_unit_by_div_name_and_its_pixels_count_once() {
     assert!(server.reader.fire(unit["events"][0]["url"].as_str().unwrap()).await.recorded);
 
     server.assert_counted(1, 1).await;
-    server.reaches("adjacent_events_total{kind=\"viewable\",verdict=\"counted\"}", 1).await;
+    server.wait_for_metric("adjacent_events_total{kind=\"viewable\",verdict=\"counted\"}", 1).await;
 }
 
 #[tokio::test]
@@ -381,7 +381,11 @@ async fn kevel_ignores_data_about_the_reader_and_reports_it() {
     assert!(!reply.text.contains("ue1-reader") && !reply.ignored.contains("ue1-reader"));
     let mut native = reference();
     native["user"] = page["user"].clone();
-    assert_eq!(server.ask(&native).await.status(), 422, "the native API still rejects it");
+    assert_eq!(
+        server.request_decisions(&native).await.status(),
+        422,
+        "the native API still rejects it"
+    );
 }
 
 #[tokio::test]
@@ -639,11 +643,11 @@ async fn a_test_auction_never_counts_and_privacy_control_is_respected() {
 
 #[tokio::test]
 async fn a_flat_flight_makes_no_bid_and_a_cpc_flight_bids_its_expected_cpm() {
-    let flat = inventory::changed(
+    let flat = inventory::example_with(
         "pricing = \"cpm\"\nprice_micros = 8_000_000",
         "pricing = \"flat\"\nprice_micros = 0",
     );
-    let clicks = inventory::changed(
+    let clicks = inventory::example_with(
         "pricing = \"cpm\"\nprice_micros = 8_000_000",
         "pricing = \"cpc\"\nprice_micros = 1_500_000",
     );
@@ -716,7 +720,7 @@ async fn an_auction_of_several_slots_gets_one_response_and_absent_fields_may_be_
 
 /// The example with a second eligible advertiser for the reference page, priced per click in USD.
 fn with_second_advertiser() -> String {
-    inventory::changed("any = [\"americas\", \"GB\"]", "any = [\"americas\", \"GB\", \"eu\"]")
+    inventory::example_with("any = [\"americas\", \"GB\"]", "any = [\"americas\", \"GB\", \"eu\"]")
 }
 
 /// The distinct bidders (or no-bid reasons) of several auctions: the draw between two advertisers is

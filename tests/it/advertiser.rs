@@ -20,7 +20,7 @@ struct Page {
 }
 
 async fn open(server: &TestServer, path: &str, accept: &str, key: Option<&str>) -> Page {
-    server.settled().await;
+    server.wait_until_applied().await;
     let mut request =
         server.reader.get(&format!("{}{path}", server.public)).header("accept", accept);
     if let Some(party) = key {
@@ -62,7 +62,7 @@ impl Page {
 }
 
 async fn post_adjustment(server: &TestServer, path: &str, body: &Value) {
-    server.settled().await;
+    server.wait_until_applied().await;
     let url = format!("{}/v1/admin/{path}", server.ops);
     let request = server.reader.post(&url).bearer_auth(server.key("operator")).json(body);
     let response = request.header("idempotency-key", "once").send().await.unwrap();
@@ -72,7 +72,7 @@ async fn post_adjustment(server: &TestServer, path: &str, body: &Value) {
 pub async fn every_table_of_the_page_adds_up_to_the_same_total_after_a_credit_and_a_refund(
     setup: Setup,
 ) {
-    let server = setup.inventory(inventory::sold(5)).clock().start().await;
+    let server = setup.inventory(inventory::with_budget_for(5)).manual_clock().start().await;
     let mut units = Vec::new();
     for _ in 0..4 {
         let unit = server.unit().await;
@@ -118,7 +118,7 @@ pub async fn every_table_of_the_page_adds_up_to_the_same_total_after_a_credit_an
 
 #[tokio::test]
 async fn the_page_shows_what_is_reserved_left_and_scheduled_now() {
-    let server = Setup::default().clock().start().await;
+    let server = Setup::default().manual_clock().start().await;
     server.reader.impression(&server.unit().await).await;
     server.unit().await;
 
@@ -182,7 +182,7 @@ async fn invalid_dates_are_named_and_no_figures_are_shown() {
 async fn an_hour_repeated_by_daylight_saving_is_shown_once_with_the_events_of_both() {
     // In Berlin, the time zone of this advertiser, 02:30 occurs twice on this day.
     let first = "2026-10-25T00:30:00Z".parse().unwrap();
-    let server = Setup::default().clock_at(first).start().await;
+    let server = Setup::default().manual_clock_at(first).start().await;
     for _ in 0..2 {
         server.reader.impression(&server.unit().await).await;
         server.advance_ms(HOUR_MS);
@@ -204,7 +204,7 @@ async fn an_hour_repeated_by_daylight_saving_is_shown_once_with_the_events_of_bo
 
 #[tokio::test]
 async fn a_browser_gets_an_error_page_and_an_api_client_a_problem_document() {
-    let server = Setup::default().clock().start().await;
+    let server = Setup::default().manual_clock().start().await;
     let link = server.link("zahid-host", 60_000);
     let path = format!("/reports/zahid-host?link={link}");
     server.advance_ms(60_001);

@@ -1,7 +1,7 @@
 //! Several instances on one Redis: one order of events and one bill, also after failures of Redis.
 
-use crate::harness::Cluster;
 use crate::harness::Redis;
+use crate::harness::RedisCluster;
 use crate::harness::Sentinels;
 use crate::harness::Setup;
 use crate::harness::Store;
@@ -9,12 +9,12 @@ use crate::harness::TestServer;
 use crate::harness::inventory;
 use crate::harness::inventory::PRICE_MICROS;
 use crate::harness::reference;
-use crate::harness::until;
+use crate::harness::wait_until;
 use serde_json::Value;
 use serde_json::json;
 
 async fn start_instance(store: &impl Store) -> TestServer {
-    Setup::default().on(store).start().await
+    Setup::default().with_store(store).start().await
 }
 
 async fn total(server: &TestServer) -> Value {
@@ -26,7 +26,7 @@ async fn total(server: &TestServer) -> Value {
 
 /// Waits until an instance has counted this number of net impressions.
 async fn wait_for_impressions(server: &TestServer, impressions: u64) {
-    until("impressions", async || {
+    wait_until("impressions", async || {
         let found = total(server).await["impressions"]["net"].as_u64().unwrap_or(0);
         assert!(found <= impressions, "{found} of {impressions}");
         (found == impressions).then_some(())
@@ -36,7 +36,7 @@ async fn wait_for_impressions(server: &TestServer, impressions: u64) {
 
 /// Waits until a series of an instance has a value.
 async fn wait_for_metric(server: &TestServer, series: &str, value: u64) {
-    until(series, async || (server.metric(series).await == value).then_some(())).await;
+    wait_until(series, async || (server.metric(series).await == value).then_some(())).await;
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn an_event_reported_to_two_instances_counts_once_and_both_agree() {
             let tally = state.views.totals.values().next().cloned().unwrap_or_default();
             (tally.duplicate == 3 && tally.received == 4).then_some(tally)
         };
-        until("the three others are duplicates", duplicates).await;
+        wait_until("the three others are duplicates", duplicates).await;
         assert_eq!(total(server).await["spend_micros"], PRICE_MICROS);
     }
     // Each instance exports the events that it received; the sum is the four that were sent.
@@ -74,7 +74,7 @@ async fn an_event_reported_to_two_instances_counts_once_and_both_agree() {
 #[tokio::test]
 async fn a_budget_of_ten_impressions_is_billed_ten_times_by_two_instances() {
     let redis = Redis::start();
-    let setup = || Setup::default().inventory(inventory::sold(10)).on(&redis);
+    let setup = || Setup::default().inventory(inventory::with_budget_for(10)).with_store(&redis);
     let instances = [setup().start().await, setup().start().await];
     let mut shown = 0;
     let mut round = 0;
@@ -84,16 +84,16 @@ async fn a_budget_of_ten_impressions_is_billed_ten_times_by_two_instances() {
         for server in &instances {
             round += 1;
             let unit = server.decide(&reference()).await;
-            if unit.fills() && unit.sponsor() == "zahid-host" {
+            if unit.is_filled() && unit.advertiser() == "zahid-host" {
                 shown += u64::from(server.reader.impression(&unit).await.recorded);
             }
         }
         (shown >= 10 && round >= 60).then_some(())
     };
-    until("the whole budget is shown", all_sold).await;
+    wait_until("the whole budget is shown", all_sold).await;
     assert_eq!(shown, 10, "no impression over the budget is shown");
     for server in &instances {
-        until("all events are in the log", async || {
+        wait_until("all events are in the log", async || {
             let state = server.inner.ledger.state();
             let received = state.views.totals.values().next().map_or(0, |tally| tally.received);
             (received == shown).then_some(())
@@ -125,7 +125,7 @@ async fn events_are_accepted_while_redis_is_down_and_resent_after_it_lost_all_da
     let before = server.scrape().await;
     assert_eq!(before.count("adjacent_journal_up"), 1);
     for series in ["adjacent_journal_oldest_unshipped_seconds", "adjacent_ledger_lag_seconds"] {
-        until(series, async || {
+        wait_until(series, async || {
             (server.scrape().await.value(series) > before.value(series) + 0.3).then_some(())
         })
         .await;
@@ -133,11 +133,11 @@ async fn events_are_accepted_while_redis_is_down_and_resent_after_it_lost_all_da
     assert_eq!(total(&server).await["impressions"]["net"], 5);
 
     // Redis restarts without data.
-    redis.again(&[]);
+    redis.restart(&[]);
     wait_for_impressions(&server, 12).await;
     wait_for_metric(&server, "adjacent_journal_unshipped_records", 0).await;
     wait_for_metric(&server, "adjacent_store_up", 1).await;
-    until("the instance has caught up", async || {
+    wait_until("the instance has caught up", async || {
         let scrape = server.scrape().await;
         let lag = scrape.value("adjacent_ledger_lag_seconds");
         let waits = scrape.value("adjacent_journal_oldest_unshipped_seconds");
@@ -157,7 +157,7 @@ async fn events_are_accepted_while_redis_is_down_and_resent_after_it_lost_all_da
 
 /// Waits until all instances report the same totals. Opportunities are sent once per second.
 async fn assert_same_totals(instances: &[TestServer]) {
-    until("the same totals on all instances", async || {
+    wait_until("the same totals on all instances", async || {
         let first = total(&instances[0]).await;
         for other in &instances[1..] {
             if total(other).await != first {
@@ -192,17 +192,17 @@ async fn a_thousand_decisions_send_no_command_to_redis_and_none_waits_while_it_i
     let server = start_instance(&redis).await;
     server.unit().await;
     let seconds = "adjacent_decision_duration_seconds";
-    let (before, commands) = (server.scrape().await, redis.questions());
+    let (before, commands) = (server.scrape().await, redis.client_commands());
 
     redis.signal("STOP");
     for _ in 0..COUNT {
-        assert!(server.decide(&reference()).await.fills());
+        assert!(server.decide(&reference()).await.is_filled());
     }
     redis.signal("CONT");
 
     // Redis now executes the commands sent in the meantime, before it reports the count: a few log
     // reads that were in flight, far fewer than the decisions.
-    let sent = redis.questions() - commands;
+    let sent = redis.client_commands() - commands;
     assert!(sent < COUNT / 2, "{sent} commands");
     let after = server.scrape().await;
     let grown = |series: &str| after.count(series) - before.count(series);
@@ -233,7 +233,7 @@ async fn a_redis_restored_from_an_old_backup_receives_the_lost_records_again() {
             let net = total(server).await["impressions"]["net"].as_u64().unwrap_or(0);
             (net == 16).then_some(())
         };
-        until("all acknowledged impressions", all).await;
+        wait_until("all acknowledged impressions", all).await;
         assert_audit_finds_no_mismatch(server).await;
     }
     assert_same_totals(&instances).await;
@@ -243,9 +243,9 @@ async fn a_redis_restored_from_an_old_backup_receives_the_lost_records_again() {
 async fn foreign_data_in_redis_is_left_unchanged_and_pages_are_still_served() {
     let redis = Redis::start();
     for partition in 0..64 {
-        redis.ask(&["SET", &format!("adj:{{p{partition:02}}}:log"), "foreign"]);
+        redis.cli(&["SET", &format!("adj:{{p{partition:02}}}:log"), "foreign"]);
     }
-    let server = Setup::default().on(&redis).start().await;
+    let server = Setup::default().with_store(&redis).start().await;
 
     let decision = server.decide(&reference()).await;
     assert_eq!(
@@ -254,7 +254,7 @@ async fn foreign_data_in_redis_is_left_unchanged_and_pages_are_still_served() {
         "no unit is sold while its events cannot be counted"
     );
     assert!(server.reader.impression(&decision).await.recorded);
-    assert_eq!(redis.ask(&["GET", "adj:{p07}:log"]), "foreign");
+    assert_eq!(redis.cli(&["GET", "adj:{p07}:log"]), "foreign");
     let unshipped = server.metric("adjacent_journal_unshipped_records").await;
     assert!(unshipped >= 1, "the event waits on disk: {unshipped}");
 }
@@ -272,9 +272,9 @@ async fn a_change_on_one_instance_is_served_on_the_other_and_concurrent_changes_
     };
     assert_eq!(pause(&one, true).await.unwrap().status(), 200);
 
-    until("the change on the other instance", async || {
+    wait_until("the change on the other instance", async || {
         let decision = other.decide(&reference()).await;
-        (decision.sponsor() != "zahid-host").then_some(())
+        (decision.advertiser() != "zahid-host").then_some(())
     })
     .await;
     assert_eq!(number(&one), number(&other));
@@ -287,7 +287,7 @@ async fn a_change_on_one_instance_is_served_on_the_other_and_concurrent_changes_
     let (a, b) = tokio::join!(pause(&one, false), pause(&other, true));
     let statuses = [a.unwrap().status().as_u16(), b.unwrap().status().as_u16()];
     assert!(statuses.contains(&200), "{statuses:?}");
-    until("the same catalog on both", async || {
+    wait_until("the same catalog on both", async || {
         (number(&one) == number(&other) && number(&one) > before).then_some(())
     })
     .await;
@@ -307,7 +307,7 @@ async fn a_decision_is_explained_by_every_instance_and_by_none_while_its_own_is_
     let on_own = one.explain("operator", unit.id()).await;
     assert_eq!((on_own.0, &on_own.1["agrees"]), (200, &serde_json::json!(true)));
 
-    let on_second = until("the instances know each other", async || {
+    let on_second = wait_until("the instances know each other", async || {
         let reply = other.explain("operator", unit.id()).await;
         (reply.0 == 200).then_some(reply)
     })
@@ -329,11 +329,11 @@ async fn a_decision_is_explained_by_every_instance_and_by_none_while_its_own_is_
 
     let data = one.end();
     // Replies of other instances are stored in Redis for a minute.
-    let replies = redis.ask(&["KEYS", "adj:*:told:*"]);
+    let replies = redis.cli(&["KEYS", "adj:*:told:*"]);
     for key in replies.lines() {
-        let seconds: i64 = redis.ask(&["TTL", key]).parse().unwrap();
+        let seconds: i64 = redis.cli(&["TTL", key]).parse().unwrap();
         assert!((1..=60).contains(&seconds), "{key}: {seconds}");
-        redis.ask(&["DEL", key]);
+        redis.cli(&["DEL", key]);
     }
     let (status, problem) = other.explain("operator", unit.id()).await;
     assert_eq!((status, &problem["code"]), (404, &"decision_elsewhere".into()));
@@ -342,8 +342,8 @@ async fn a_decision_is_explained_by_every_instance_and_by_none_while_its_own_is_
     assert!(!problem["detail"].as_str().unwrap().contains("127.0.0.1"), "{problem}");
 
     // A later start on the same data directory has the record.
-    let _one = Setup::default().in_folder(&data).on(&redis).start().await;
-    until("the record from the restarted instance", async || {
+    let _one = Setup::default().in_folder(&data).with_store(&redis).start().await;
+    wait_until("the record from the restarted instance", async || {
         (other.explain("operator", unit.id()).await == on_own).then_some(())
     })
     .await;
@@ -352,7 +352,7 @@ async fn a_decision_is_explained_by_every_instance_and_by_none_while_its_own_is_
 #[tokio::test]
 async fn an_instance_whose_clock_differs_from_redis_is_not_ready_and_keeps_serving() {
     let redis = Redis::start();
-    let server = Setup::default().on(&redis).clock().start().await;
+    let server = Setup::default().with_store(&redis).manual_clock().start().await;
     let other = start_instance(&redis).await;
     let ready = async |server: &TestServer| {
         let reply = server.reader.get(&format!("{}/readyz", server.ops)).send().await.unwrap();
@@ -366,7 +366,7 @@ async fn an_instance_whose_clock_differs_from_redis_is_not_ready_and_keeps_servi
     // run, so that each step starts from the current offset.
     for (ahead, is_ready) in [(20, true), (60, false)] {
         server.advance_ms((ahead - offset().await) * 1_000);
-        until("a measurement of the clock offset", async || {
+        wait_until("a measurement of the clock offset", async || {
             (ahead - 15..=ahead + 2).contains(&offset().await).then_some(())
         })
         .await;
@@ -379,12 +379,12 @@ async fn an_instance_whose_clock_differs_from_redis_is_not_ready_and_keeps_servi
 
 #[tokio::test]
 async fn a_dead_cluster_primary_loses_and_duplicates_no_event() {
-    let mut cluster = Cluster::start();
+    let mut cluster = RedisCluster::start();
     let instances = [start_instance(&cluster).await, start_instance(&cluster).await];
     report_impressions(&instances, 20).await;
-    let dead = cluster.kill_a_primary();
+    let dead = cluster.kill_primary();
     report_impressions(&instances, 20).await;
-    cluster.heals(dead);
+    cluster.wait_for_failover(dead);
     report_impressions(&instances, 20).await;
 
     for server in &instances {
@@ -400,7 +400,7 @@ async fn a_sentinel_failover_loses_no_event() {
     let mut sentinels = Sentinels::start();
     let instances = [start_instance(&sentinels).await, start_instance(&sentinels).await];
     report_impressions(&instances, 20).await;
-    sentinels.fails_over();
+    sentinels.fail_over();
     report_impressions(&instances, 20).await;
 
     for server in &instances {

@@ -7,11 +7,11 @@ use crate::harness::Store;
 use crate::harness::TestServer;
 use crate::harness::inventory::PRICE_MICROS;
 use crate::harness::reference;
-use crate::harness::until;
+use crate::harness::wait_until;
 use adjacent::domain::money::Micros;
 use adjacent::journal::Entry;
-use adjacent::ledger::audit::Difference;
-use adjacent::ledger::reconciler::Kept;
+use adjacent::ledger::audit::Mismatch;
+use adjacent::ledger::reconciler::ReconcileReport;
 use adjacent::store::Address;
 use adjacent::store::Client;
 use adjacent::store::bases;
@@ -28,7 +28,7 @@ fn log_and_base_keys() -> (String, String) {
 }
 
 fn setup(redis: &Redis) -> Setup {
-    Setup::default().on(redis).settings(|settings| {
+    Setup::default().with_store(redis).settings(|settings| {
         settings.store.log_hours = 1;
         // The tests run the reconciliation themselves.
         settings.store.reconcile_interval_seconds = 3_600;
@@ -53,15 +53,15 @@ fn spent(server: &TestServer) -> u64 {
 
 async fn wait_until_billed(server: &TestServer, impressions: u64) {
     let due = impressions * PRICE_MICROS;
-    until("all impressions are billed", async || (spent(server) == due).then_some(())).await;
+    wait_until("all impressions are billed", async || (spent(server) == due).then_some(())).await;
 }
 
-async fn reconcile(server: &TestServer) -> Kept {
+async fn reconcile(server: &TestServer) -> ReconcileReport {
     let inner = server.inner.clone();
-    tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap().unwrap()
+    tokio::task::spawn_blocking(move || inner.reconcile()).await.unwrap().unwrap()
 }
 
-async fn audit(server: &TestServer) -> Vec<Difference> {
+async fn audit(server: &TestServer) -> Vec<Mismatch> {
     let inner = server.inner.clone();
     tokio::task::spawn_blocking(move || inner.audit()).await.unwrap().unwrap()
 }
@@ -69,15 +69,15 @@ async fn audit(server: &TestServer) -> Vec<Difference> {
 #[tokio::test]
 async fn a_start_reads_the_base_and_the_log_is_trimmed_up_to_it() {
     let redis = Redis::start();
-    let server = setup(&redis).clock().start().await;
+    let server = setup(&redis).manual_clock().start().await;
     let (log, base) = log_and_base_keys();
-    let length = || redis.ask(&["XLEN", &log]).parse::<usize>().unwrap();
+    let length = || redis.cli(&["XLEN", &log]).parse::<usize>().unwrap();
     let urls = report_impressions(&server, 40).await;
     wait_until_billed(&server, 40).await;
     let report = reconcile(&server).await;
-    assert!(report.checkpoint && report.differences.is_empty(), "{report:?}");
-    assert_eq!(length(), redis.ask(&["HGET", &base, "ln"]).parse::<usize>().unwrap());
-    assert_eq!(redis.ask(&["HGET", &base, "fn"]), "", "no entry is old enough to be removed");
+    assert!(report.checkpoint && report.mismatches.is_empty(), "{report:?}");
+    assert_eq!(length(), redis.cli(&["HGET", &base, "ln"]).parse::<usize>().unwrap());
+    assert_eq!(redis.cli(&["HGET", &base, "fn"]), "", "no entry is old enough to be removed");
 
     server.advance_ms(2 * 3_600_000);
     let before = length();
@@ -86,7 +86,7 @@ async fn a_start_reads_the_base_and_the_log_is_trimmed_up_to_it() {
     assert_eq!(audit(&server).await, vec![]);
 
     // An instance that starts now has the sums and recognises a duplicate.
-    let fresh = setup(&redis).clock().start().await;
+    let fresh = setup(&redis).manual_clock().start().await;
     wait_until_billed(&fresh, 40).await;
     report_impressions(&fresh, 3).await;
     let (_, token) = urls[7].split_once("/e/").unwrap();
@@ -108,13 +108,13 @@ async fn an_instance_that_was_down_while_the_log_was_trimmed_reads_the_base() {
     let file = down.data().join("journal/shared.ledger");
     let state = std::fs::read(&file).unwrap();
     let folder = down.end();
-    let server = setup(&redis).clock().start().await;
+    let server = setup(&redis).manual_clock().start().await;
     report_impressions(&server, 40).await;
     wait_until_billed(&server, 45).await;
     reconcile(&server).await;
     server.advance_ms(2 * 3_600_000);
     reconcile(&server).await;
-    assert!(redis.ask(&["HGET", &log_and_base_keys().1, "fn"]).parse::<u64>().unwrap() > 5);
+    assert!(redis.cli(&["HGET", &log_and_base_keys().1, "fn"]).parse::<u64>().unwrap() > 5);
 
     std::fs::write(&file, &state).unwrap();
     let restarted = setup(&redis).in_folder(&folder).start().await;
@@ -137,9 +137,9 @@ async fn an_instance_that_starts_while_redis_is_down_has_the_billed_amounts() {
     assert_eq!(house.text("/tier"), "house", "the sales of other instances since then are unknown");
     assert!(server.reader.impression(&house).await.recorded);
 
-    redis.again(&[]);
+    redis.restart(&[]);
     let sold = async || (server.decide(&reference()).await.text("/tier") != "house").then_some(());
-    until("the advertiser again", sold).await;
+    wait_until("the advertiser again", sold).await;
     report_impressions(&server, 4).await;
     wait_until_billed(&server, 9).await;
     assert_eq!(audit(&server).await, vec![]);
@@ -168,7 +168,7 @@ async fn a_sum_that_differs_from_the_log_is_found_by_the_next_reconciliation() {
 
     let report = reconcile(&server).await;
     assert_eq!(report.drift_micros, 11);
-    assert_eq!(report.differences[0].what, "spend of zahid-launch");
+    assert_eq!(report.mismatches[0].what, "spend of zahid-launch");
     assert_eq!(server.metric("adjacent_ledger_drift_micros").await, 11);
 }
 
@@ -181,17 +181,17 @@ async fn an_entry_removed_from_redis_is_found_by_the_next_reconciliation() {
         report_impressions(&server, 1).await;
         wait_until_billed(&server, count).await;
     }
-    assert!(reconcile(&server).await.differences.is_empty());
+    assert!(reconcile(&server).await.mismatches.is_empty());
     assert_eq!(server.metric("adjacent_ledger_mismatches").await, 0);
     report_impressions(&server, 3).await;
     wait_until_billed(&server, 15).await;
     let log = log_and_base_keys().0;
-    let last = redis.ask(&["XREVRANGE", &log, "+", "-", "COUNT", "2"]);
+    let last = redis.cli(&["XREVRANGE", &log, "+", "-", "COUNT", "2"]);
     let id = last.lines().rfind(|line| line.ends_with("-0")).unwrap();
-    assert_eq!(redis.ask(&["XDEL", &log, id]), "1");
+    assert_eq!(redis.cli(&["XDEL", &log, id]), "1");
 
     let inner = server.inner.clone();
-    let result = tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap();
+    let result = tokio::task::spawn_blocking(move || inner.reconcile()).await.unwrap();
     assert!(result.unwrap_err().to_string().contains("changed while it was read"));
     assert_eq!(server.metric("adjacent_ledger_mismatches").await, 1);
 }
@@ -207,9 +207,9 @@ async fn records_of_a_departed_instance_are_reported_as_lost_after_redis_lost_al
     drop(departed);
 
     redis.kill();
-    redis.again(&[]);
+    redis.restart(&[]);
     wait_until_billed(&remaining, 3).await;
-    until("the lost records are reported", async || {
+    wait_until("the lost records are reported", async || {
         (remaining.metric("adjacent_store_lost_records").await >= 4).then_some(())
     })
     .await;

@@ -4,7 +4,7 @@ use crate::harness::Setup;
 use crate::harness::TestServer;
 use crate::harness::inventory;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::until;
+use crate::harness::wait_until;
 use serde_json::Value;
 use serde_json::json;
 
@@ -100,7 +100,8 @@ async fn the_overview_matches_the_ledger() {
 
 #[tokio::test]
 async fn a_flight_reports_why_it_is_not_served() {
-    let server = Setup::default().inventory(inventory::sold(1)).clock().start().await;
+    let server =
+        Setup::default().inventory(inventory::with_budget_for(1)).manual_clock().start().await;
     let status = async || flight(&overview(&server, "").await, FLIGHT)["status"].clone();
     assert_eq!(status().await, "open");
 
@@ -120,7 +121,7 @@ async fn a_flight_reports_why_it_is_not_served() {
     admin(&server, path, &json!({"state": "live"})).await;
 
     server.reader.impression(&server.unit().await).await;
-    until("a spent budget", async || (status().await == "budget_spent").then_some(())).await;
+    wait_until("a spent budget", async || (status().await == "budget_spent").then_some(())).await;
 }
 
 #[tokio::test]

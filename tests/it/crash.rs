@@ -4,7 +4,7 @@ use crate::harness::Process;
 use crate::harness::Reader;
 use crate::harness::Setup;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::process::Place;
+use crate::harness::process::Installation;
 use crate::harness::reference;
 use rand::RngExt;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ type Sent = Arc<Mutex<BTreeMap<String, bool>>>;
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_or_counted_twice_by_kill_9_under_load() {
-    let installation = Place::new();
+    let installation = Installation::new();
     let sent = Sent::default();
     for _ in 0..ROUNDS {
         let process = installation.serve();
@@ -56,7 +56,7 @@ async fn nothing_acknowledged_is_lost_or_counted_twice_by_kill_9_under_load() {
     assert_eq!(duplicates(&twice), duplicates(&once) + tokens);
     let data = installation.path("data").display().to_string();
     let server = Setup::default().settings(|settings| settings.store.data = data).start().await;
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
 /// Requests decisions and reports their impressions until the server stops replying.
@@ -109,7 +109,7 @@ async fn replay(process: &Process, sent: &Sent) {
 
 #[tokio::test]
 async fn a_second_server_on_the_same_data_directory_does_not_start_and_the_first_keeps_serving() {
-    let installation = Place::new();
+    let installation = Installation::new();
     let process = installation.serve();
 
     let second =

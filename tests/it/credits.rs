@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::json;
 
 async fn post(server: &TestServer, path: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
-    server.settled().await;
+    server.wait_until_applied().await;
     let url = format!("{}/v1/admin/{path}", server.ops);
     let mut request = server.reader.post(&url).bearer_auth(server.key("operator")).json(body);
     if let Some(key) = key {
@@ -28,8 +28,8 @@ async fn total(server: &TestServer) -> Value {
     report["total"][0].clone()
 }
 
-pub async fn a_credited_event_counts_no_more_costs_nothing_and_is_named(setup: Setup) {
-    let server = setup.inventory(inventory::sold(2)).clock().start().await;
+pub async fn a_credited_event_no_longer_counts_or_costs_and_is_reported_as_credited(setup: Setup) {
+    let server = setup.inventory(inventory::with_budget_for(2)).manual_clock().start().await;
     let mut units = Vec::new();
     for _ in 0..2 {
         let unit = server.unit().await;
@@ -58,12 +58,12 @@ pub async fn a_credited_event_counts_no_more_costs_nothing_and_is_named(setup: S
     assert_eq!(total["spend_micros"], PRICE_MICROS);
     assert_eq!(total["returned_micros"], PRICE_MICROS);
     assert_eq!(total["refused"], json!({ "credited": 1 }));
-    assert_eq!(server.unit().await.sponsor(), "zahid-host");
-    server.assert_books_balance().await;
+    assert_eq!(server.unit().await.advertiser(), "zahid-host");
+    server.assert_ledger_consistent().await;
 }
 
-pub async fn a_refund_moves_money_and_no_count_and_the_same_key_gives_once(setup: Setup) {
-    let server = setup.clock().start().await;
+pub async fn a_refund_changes_spend_but_no_count_and_applies_once_per_key(setup: Setup) {
+    let server = setup.manual_clock().start().await;
     server.reader.impression(&server.unit().await).await;
     // Refunds are by day in the advertiser's time zone.
     let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
@@ -81,7 +81,7 @@ pub async fn a_refund_moves_money_and_no_count_and_the_same_key_gives_once(setup
 
     let total = total(&server).await;
     assert_eq!((&total["spend_micros"], &total["impressions"]["net"]), (&json!(0), &json!(1)));
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn invalid_credits_and_refunds_are_rejected_by_field() {
 
 #[tokio::test]
 async fn a_publisher_report_has_opportunities_and_no_fill_reasons() {
-    let server = Setup::default().clock().start().await;
+    let server = Setup::default().manual_clock().start().await;
     for topic in ["ai-infrastructure", "gardening"] {
         let mut page = reference();
         page["page"]["topics"] = json!([topic]);

@@ -15,10 +15,10 @@ use std::collections::BTreeSet;
 async fn the_reference_page_gets_the_reference_unit_labelled_for_germany() {
     let server = TestServer::start().await;
 
-    let answer = server.answer(&reference()).await;
+    let answer = server.decision_response(&reference()).await;
 
     let unit = Decision(answer["decisions"]["article-end"].clone());
-    assert_eq!((unit.sponsor(), unit.label()), ("zahid-host", "Anzeige"));
+    assert_eq!((unit.advertiser(), unit.label()), ("zahid-host", "Anzeige"));
     assert_eq!(unit.text("/label/language"), "de");
     assert_eq!(unit.text("/label/region_basis"), "declared");
     assert_eq!(unit.text("/creative/style"), "terminal");
@@ -40,7 +40,7 @@ async fn each_country_has_its_own_reviewed_label() {
     let mut seen = BTreeSet::new();
     for country in ["DE", "AT", "FR", "BE", "CH", "IE"] {
         let unit = server.decide(&reference_with("/viewer/region", json!(country))).await;
-        assert_eq!(unit.sponsor(), "zahid-host", "{country}");
+        assert_eq!(unit.advertiser(), "zahid-host", "{country}");
         assert!(labels.contains(&format!("text = \"{}\"", unit.label())), "{}", unit.label());
         seen.insert(unit.label().to_owned());
     }
@@ -57,9 +57,9 @@ async fn another_topic_gets_another_advertiser_or_a_house_ad() {
     let cooking = server.decide(&page_on("cooking")).await;
     let unknown = server.decide(&page_on("an unknown topic")).await;
 
-    assert_eq!(cooking.sponsor(), "kupferpfanne");
+    assert_eq!(cooking.advertiser(), "kupferpfanne");
     assert_eq!(cooking.text("/creative/style"), "card", "its creative has no terminal style");
-    assert_eq!(unknown.sponsor(), "house");
+    assert_eq!(unknown.advertiser(), "house");
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn a_no_fill_has_a_reason() {
 
     for (page, reason) in cases {
         let decision = server.decide(&page).await;
-        assert!(!decision.fills());
+        assert!(!decision.is_filled());
         assert_eq!(decision.reason(), reason);
         assert!(is_uuid(decision.id()), "a no-fill has a decision id, too");
         let series = format!("adjacent_no_fill_total{{reason=\"{reason}\"}}");
@@ -93,7 +93,7 @@ async fn a_house_only_or_sensitive_page_shows_no_advertiser() {
     let by_topic = server.decide(&page_on("war")).await;
 
     for decision in [house_only, declared, by_topic] {
-        assert_eq!(decision.sponsor(), "house", "{:#}", decision.0);
+        assert_eq!(decision.advertiser(), "house", "{:#}", decision.0);
     }
 }
 
@@ -106,11 +106,11 @@ async fn an_article_about_the_advertiser_or_its_competitor_does_not_show_it() {
 
     for subject in ["zahid.host", "Gitlift", "Gitlift Actions"] {
         let decision = server.decide(&article(subject, "subject")).await;
-        assert_ne!(decision.sponsor(), "zahid-host", "{subject}");
+        assert_ne!(decision.advertiser(), "zahid-host", "{subject}");
     }
     let mentioned = server.decide(&article("Gitlift", "mention")).await;
 
-    assert_eq!(mentioned.sponsor(), "zahid-host");
+    assert_eq!(mentioned.advertiser(), "zahid-host");
     assert!(
         server.metric("adjacent_candidates_removed_total{stage=\"subject_conflict\"}").await >= 3
     );
@@ -125,9 +125,9 @@ async fn two_placements_of_a_page_never_show_the_same_advertiser() {
 
     let mut pairs = BTreeSet::new();
     for _ in 0..40 {
-        let answer = server.answer(&page).await;
+        let answer = server.decision_response(&page).await;
         let advertiser =
-            |key: &str| Decision(answer["decisions"][key].clone()).sponsor().to_owned();
+            |key: &str| Decision(answer["decisions"][key].clone()).advertiser().to_owned();
         let (first, second) = (advertiser("article-end"), advertiser("sidebar"));
         assert_ne!(first, second);
         pairs.insert((first, second));
@@ -146,9 +146,9 @@ async fn an_advertiser_already_shown_on_the_page_and_its_competitor_are_excluded
     let competitor = server.decide(&british).await;
     let again = server.decide(&reference_with("/page/shown", json!(["zahid-git-push"]))).await;
 
-    assert_eq!(before.sponsor(), "gitlift");
-    assert_eq!(competitor.sponsor(), "house");
-    assert_ne!(again.sponsor(), "zahid-host");
+    assert_eq!(before.advertiser(), "gitlift");
+    assert_eq!(competitor.advertiser(), "house");
+    assert_ne!(again.advertiser(), "zahid-host");
 }
 
 #[tokio::test]
@@ -158,8 +158,8 @@ async fn a_placement_requested_twice_needs_two_keys() {
     let keyed =
         json!([{ "name": "article-end", "key": "a" }, { "name": "article-end", "key": "b" }]);
 
-    let same = server.answer(&reference_with("/placements", twice)).await;
-    let both = server.answer(&reference_with("/placements", keyed)).await;
+    let same = server.decision_response(&reference_with("/placements", twice)).await;
+    let both = server.decision_response(&reference_with("/placements", keyed)).await;
 
     assert_eq!(same["decisions"].as_object().unwrap().len(), 1);
     assert!(same["warnings"][0].as_str().unwrap().contains("duplicate key `article-end`"));
@@ -170,20 +170,20 @@ async fn a_placement_requested_twice_needs_two_keys() {
 
 #[tokio::test]
 async fn a_campaign_without_budget_is_replaced_by_the_next() {
-    let server = Setup::default().inventory(inventory::sold(1)).start().await;
+    let server = Setup::default().inventory(inventory::with_budget_for(1)).start().await;
 
     let first = server.unit().await;
     server.reader.impression(&first).await;
     let next = server.decide(&reference()).await;
 
-    assert_eq!(next.sponsor(), "house");
+    assert_eq!(next.advertiser(), "house");
 }
 
 #[tokio::test]
 async fn a_decision_reports_the_versions_of_inventory_and_weights() {
     let server = TestServer::start().await;
 
-    let answer = server.answer(&reference()).await;
+    let answer = server.decision_response(&reference()).await;
     let version: Value = server
         .reader
         .get(&format!("{}/version", server.ops))

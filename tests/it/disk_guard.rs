@@ -4,22 +4,22 @@
 use crate::harness::Decision;
 use crate::harness::Process;
 use crate::harness::Reader;
-use crate::harness::process::ENOUGH_ROOM;
-use crate::harness::process::Place;
+use crate::harness::process::Installation;
+use crate::harness::process::LOW_DISK_MIB;
 use crate::harness::reference;
-use crate::harness::until;
+use crate::harness::wait_until;
 
 const LOW_DISK_PERCENT: &str = "low_disk_percent = ";
 
 async fn advertiser(process: &Process) -> String {
     let answer = process.decide(&Reader::new(), &reference()).await.unwrap();
-    Decision(answer["decisions"]["article-end"].clone()).sponsor().to_owned()
+    Decision(answer["decisions"]["article-end"].clone()).advertiser().to_owned()
 }
 
 #[tokio::test]
 async fn low_disk_space_serves_house_ads_only_until_space_is_available() {
-    let mut installation = Place::new();
-    installation.environment.retain(|(name, _)| name != ENOUGH_ROOM);
+    let mut installation = Installation::new();
+    installation.environment.retain(|(name, _)| name != LOW_DISK_MIB);
     // Thresholds that every disk is below, so that the test needs no full disk.
     installation.change(
         "adjacent.toml",
@@ -36,10 +36,10 @@ async fn low_disk_space_serves_house_ads_only_until_space_is_available() {
     let process = installation.serve();
 
     let house = async || (advertiser(&process).await == "house").then_some(());
-    until("house ads only", house).await;
+    wait_until("house ads only", house).await;
     let free = process.scrape().await.value("adjacent_store_free_ratio");
     assert!(free > 0.0 && free < 1.0, "{free}");
-    process.says("serving house ads only").await;
+    process.wait_for_log("serving house ads only").await;
 
     installation.change(
         "adjacent.toml",
@@ -47,6 +47,6 @@ async fn low_disk_space_serves_house_ads_only_until_space_is_available() {
         &format!("{low_disk_mib}1"),
     );
     let sold = async || (advertiser(&process).await == "zahid-host").then_some(());
-    until("the advertiser again", sold).await;
-    process.says("serving all ads again").await;
+    wait_until("the advertiser again", sold).await;
+    process.wait_for_log("serving all ads again").await;
 }

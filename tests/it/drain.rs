@@ -3,35 +3,36 @@
 
 use crate::harness::PATIENCE;
 use crate::harness::Reader;
-use crate::harness::process::Place;
+use crate::harness::process::Installation;
 use crate::harness::reference;
-use crate::harness::until;
+use crate::harness::wait_until;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
 
 #[tokio::test]
 async fn a_draining_server_is_unready_and_then_exits_with_0() {
-    let installation = Place::new().set("ADJACENT__SERVER__DRAIN_DELAY_MS", "1500");
+    let installation = Installation::new().set("ADJACENT__SERVER__DRAIN_DELAY_MS", "1500");
     let mut process = installation.serve();
     let reader = Reader::new();
     let ready = format!("{}/readyz", process.ops);
     assert_eq!(reader.fire(&ready).await.status, 200);
 
     process.signal("TERM");
-    until("status 503", async || (reader.fire(&ready).await.status == 503).then_some(())).await;
+    wait_until("status 503", async || (reader.fire(&ready).await.status == 503).then_some(()))
+        .await;
     let request = reader.post(&format!("{}/v1/decisions", process.public)).json(&reference());
     let response = request.send().await.unwrap();
 
     assert_eq!(response.status(), 200, "requests during the delay are still served");
     assert_eq!(response.headers()["connection"], "close");
     drop(reader);
-    assert_eq!(process.ends().code(), Some(0), "{}", process.log());
+    assert_eq!(process.wait_for_exit().code(), Some(0), "{}", process.log());
 }
 
 #[tokio::test]
 async fn a_request_in_flight_is_answered_before_the_exit() {
-    let installation = Place::new();
+    let installation = Installation::new();
     let mut process = installation.serve();
     let address = process.public.strip_prefix("http://").unwrap().to_owned();
     let body = reference().to_string();
@@ -39,7 +40,7 @@ async fn a_request_in_flight_is_answered_before_the_exit() {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let head = format!(
         "POST /v1/decisions HTTP/1.1\r\nHost: {address}\r\nUser-Agent: {}\r\nAccept: */*\r\nContent-Length: {}\r\n\r\n",
-        crate::harness::reader::AGENT,
+        crate::harness::reader::USER_AGENT,
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
@@ -48,31 +49,32 @@ async fn a_request_in_flight_is_answered_before_the_exit() {
     assert!(open_files > 0.0);
 
     process.signal("TERM");
-    until("the drain in the log", async || process.log().contains("draining").then_some(())).await;
+    wait_until("the drain in the log", async || process.log().contains("draining").then_some(()))
+        .await;
     stream.write_all(&body.as_bytes()[10..]).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok();
 
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("zahid-host"));
-    assert_eq!(process.ends().code(), Some(0), "{}", process.log());
+    assert_eq!(process.wait_for_exit().code(), Some(0), "{}", process.log());
 }
 
 #[test]
 fn a_termination_signal_during_the_start_is_a_graceful_shutdown() {
-    let installation = Place::new();
+    let installation = Installation::new();
     for _ in 0..8 {
         let mut process = installation.serve();
 
         process.signal("TERM");
 
-        assert_eq!(process.ends().code(), Some(0), "{}", process.log());
+        assert_eq!(process.wait_for_exit().code(), Some(0), "{}", process.log());
     }
 }
 
 #[tokio::test]
 async fn decisions_and_events_survive_a_graceful_shutdown() {
-    let installation = Place::new();
+    let installation = Installation::new();
     let mut process = installation.serve();
     let reader = Reader::new();
     let answer = process.decide(&reader, &reference()).await.unwrap();
@@ -81,7 +83,7 @@ async fn decisions_and_events_survive_a_graceful_shutdown() {
     drop(reader);
 
     process.signal("TERM");
-    assert_eq!(process.ends().code(), Some(0));
+    assert_eq!(process.wait_for_exit().code(), Some(0));
     let process = installation.serve();
 
     assert_eq!(process.scrape().await.events("impression", "counted"), 1);
@@ -91,7 +93,7 @@ async fn decisions_and_events_survive_a_graceful_shutdown() {
 
 #[tokio::test]
 async fn the_health_check_exits_with_0_while_serving_and_1_while_draining() {
-    let installation = Place::new().set("ADJACENT__SERVER__DRAIN_DELAY_MS", "1500");
+    let installation = Installation::new().set("ADJACENT__SERVER__DRAIN_DELAY_MS", "1500");
     let mut process = installation.serve();
     let ops = process.ops.strip_prefix("http://").unwrap().to_owned();
     let probe = || installation.command(&["health", "--ops", &ops]).output().unwrap();
@@ -99,7 +101,7 @@ async fn the_health_check_exits_with_0_while_serving_and_1_while_draining() {
 
     process.signal("TERM");
     let draining = async || (probe().status.code() == Some(1)).then_some(());
-    until("a failing health check", draining).await;
+    wait_until("a failing health check", draining).await;
 
-    assert_eq!(process.ends().code(), Some(0), "{}", process.log());
+    assert_eq!(process.wait_for_exit().code(), Some(0), "{}", process.log());
 }

@@ -9,11 +9,11 @@ use tokio::sync::Barrier;
 
 /// A server with a manual clock.
 async fn server() -> TestServer {
-    Setup::default().clock().start().await
+    Setup::default().manual_clock().start().await
 }
 
 pub async fn every_kind_counts_once_however_often_it_is_repeated(setup: Setup) {
-    let server = setup.clock().start().await;
+    let server = setup.manual_clock().start().await;
     let unit = server.unit().await;
 
     for round in 0..3 {
@@ -33,11 +33,11 @@ pub async fn every_kind_counts_once_however_often_it_is_repeated(setup: Setup) {
         assert_eq!(scrape.events(kind, "duplicate"), 2 * counted, "{kind}");
     }
     assert_eq!(scrape.spent(), PRICE_MICROS);
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
 pub async fn sixty_four_browsers_with_one_token_are_billed_once(setup: Setup) {
-    let server = setup.clock().start().await;
+    let server = setup.manual_clock().start().await;
     let unit = server.unit().await;
     let barrier = Arc::new(Barrier::new(64));
 
@@ -57,7 +57,7 @@ pub async fn sixty_four_browsers_with_one_token_are_billed_once(setup: Setup) {
     assert_eq!(scrape.events("impression", "counted"), 1);
     assert_eq!(scrape.events("impression", "duplicate"), 63);
     assert_eq!(scrape.spent(), PRICE_MICROS);
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn an_event_is_accepted_by_post_as_well_as_by_get_and_answered_without_a_b
     let server = server().await;
     let unit = server.unit().await;
 
-    let page = Reader::sending("origin", "https://news.example");
+    let page = Reader::with_header("origin", "https://news.example");
     let reply = page.post(unit.impression_url()).body("anything").send().await.unwrap();
 
     assert_eq!(reply.status(), 204);
@@ -77,7 +77,7 @@ async fn an_event_is_accepted_by_post_as_well_as_by_get_and_answered_without_a_b
 }
 
 pub async fn a_click_before_its_impression_is_pending_and_then_counts(setup: Setup) {
-    let server = setup.clock().start().await;
+    let server = setup.manual_clock().start().await;
     let unit = server.unit().await;
 
     let click = server.click(&unit, "primary").await;
@@ -88,18 +88,18 @@ pub async fn a_click_before_its_impression_is_pending_and_then_counts(setup: Set
     assert!(click.location.is_some());
     assert_eq!(waiting, ["click pending"]);
     assert_eq!(server.verdicts(&unit).await, ["click counted", "impression counted"]);
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
-pub async fn a_click_whose_impression_never_comes_is_an_orphan(setup: Setup) {
-    let server = setup.clock().start().await;
+pub async fn a_click_without_an_impression_becomes_an_orphan(setup: Setup) {
+    let server = setup.manual_clock().start().await;
     let unit = server.unit().await;
 
     server.click(&unit, "primary").await;
     assert_eq!(server.scrape().await.events("click", "pending"), 1);
     server.advance_ms(61_000);
 
-    server.reaches("adjacent_events_total{kind=\"click\",verdict=\"pending\"}", 0).await;
+    server.wait_for_metric("adjacent_events_total{kind=\"click\",verdict=\"pending\"}", 0).await;
     assert_eq!(server.scrape().await.invalid("click", "orphan_click"), 1);
     server.reader.impression(&unit).await;
     assert_eq!(
@@ -107,11 +107,11 @@ pub async fn a_click_whose_impression_never_comes_is_an_orphan(setup: Setup) {
         0,
         "a final verdict does not change"
     );
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
-pub async fn what_no_person_can_do_so_fast_is_named_and_a_later_one_counts(setup: Setup) {
-    let server = setup.clock().start().await;
+pub async fn an_event_faster_than_a_reader_can_be_is_invalid_and_a_later_one_counts(setup: Setup) {
+    let server = setup.manual_clock().start().await;
     let unit = server.unit().await;
     server.reader.impression(&unit).await;
 
@@ -134,8 +134,8 @@ pub async fn what_no_person_can_do_so_fast_is_named_and_a_later_one_counts(setup
     assert_eq!(verdicts, expected);
 }
 
-pub async fn a_window_that_has_closed_is_named_and_the_click_still_leads_on(setup: Setup) {
-    let server = setup.clock().start().await;
+pub async fn an_event_after_its_window_is_invalid_and_a_click_still_redirects(setup: Setup) {
+    let server = setup.manual_clock().start().await;
     let (seen, unseen) = (server.unit().await, server.unit().await);
 
     server.advance_ms(900_000);
@@ -169,7 +169,7 @@ async fn a_token_counts_once_across_a_restart() {
     assert!(ack.recorded);
     assert_eq!(server.verdicts(&unit).await, ["impression counted", "impression duplicate"]);
     assert_eq!(server.scrape().await.spent(), PRICE_MICROS);
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
 /// The origin of a URL, for example `http://127.0.0.1:1234`.

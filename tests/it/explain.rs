@@ -5,7 +5,7 @@ use crate::harness::TestServer;
 use crate::harness::decision::reference_with;
 use crate::harness::inventory;
 use crate::harness::reference;
-use crate::harness::until;
+use crate::harness::wait_until;
 use rand::RngExt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -42,7 +42,7 @@ async fn a_live_decision_is_explained_only_to_the_operator() {
 
     let operator = server.reader.post(&address).bearer_auth(server.key("operator"));
     let live: Value = operator.json(&page).send().await.unwrap().json().await.unwrap();
-    let anonymous = server.ask(&page).await;
+    let anonymous = server.request_decisions(&page).await;
 
     let id = live["decisions"]["article-end"]["decision_id"].as_str().unwrap();
     let (_, past) = server.explain("operator", id).await;
@@ -56,7 +56,7 @@ async fn hundreds_of_different_decisions_replay_identically_also_after_a_restart
     let mut dice = StdRng::seed_from_u64(11);
     let mut ids = Vec::new();
     for _ in 0..200 {
-        let answer = server.answer(&any_page(&mut dice)).await;
+        let answer = server.decision_response(&any_page(&mut dice)).await;
         ids.push(answer["request_id"].as_str().unwrap().to_owned());
     }
 
@@ -91,7 +91,7 @@ fn any_page(dice: &mut StdRng) -> Value {
 
 #[tokio::test]
 async fn a_decision_limited_by_a_small_budget_replays_identically() {
-    let server = Setup::default().inventory(inventory::sold(3)).start().await;
+    let server = Setup::default().inventory(inventory::with_budget_for(3)).start().await;
 
     for _ in 0..12 {
         let decision = server.decide(&reference()).await;
@@ -142,7 +142,7 @@ async fn a_publisher_sees_the_candidates_without_scores_or_prices() {
 async fn an_advertiser_sees_its_own_result_and_no_other_advertisers_name() {
     let server = TestServer::start().await;
     let unit = server.decide(&reference_with("/page/entities", json!([]))).await;
-    assert_eq!(unit.sponsor(), "zahid-host");
+    assert_eq!(unit.advertiser(), "zahid-host");
 
     let (_, other) = server.explain("advertiser:gitlift", unit.id()).await;
     let (_, own) = server.explain("advertiser:zahid-host", unit.id()).await;
@@ -176,7 +176,7 @@ async fn a_decision_is_on_disk_within_a_second() {
     let started = std::time::Instant::now();
     let id = uuid::Uuid::parse_str(unit.id()).unwrap().as_u128();
 
-    until("the decision on disk", async || {
+    wait_until("the decision on disk", async || {
         adjacent::decision_log::find(&server.data().join("decisions"), id).unwrap()
     })
     .await;

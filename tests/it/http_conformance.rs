@@ -1,9 +1,9 @@
 //! HTTP conformance: CORS, caching, compression, methods, and malformed or oversized requests.
 
-use crate::openapi_server::Answer;
-use crate::openapi_server::TestServer;
-use crate::openapi_server::ask;
-use crate::openapi_server::read;
+use crate::raw_http::Response;
+use crate::raw_http::TestServer;
+use crate::raw_http::read;
+use crate::raw_http::send_request;
 use std::io::Write;
 use std::net::TcpStream;
 
@@ -35,14 +35,14 @@ fn path_of(url: &serde_json::Value) -> String {
 fn event_count(server: &TestServer, unit: &serde_json::Value) -> usize {
     let path = format!("/v1/decisions/{}/events", unit["decision_id"].as_str().unwrap());
     let key = format!("authorization: Bearer {}", server.key("operator"));
-    let answer = server.ask("GET", &path, &[&key], "");
+    let answer = server.send_request("GET", &path, &[&key], "");
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()["events"].as_array().unwrap().len()
 }
 
 /// Asserts a problem response with this status, code and field.
 #[track_caller]
-fn assert_problem(answer: &Answer, status: u16, code: &str, field: Option<&str>) {
+fn assert_problem(answer: &Response, status: u16, code: &str, field: Option<&str>) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
     assert_eq!(answer.json()["field"].as_str(), field, "{answer:?}");
     assert_eq!(answer.header("cache-control"), "no-store");
@@ -54,7 +54,7 @@ fn json_and_plain_text_bodies_are_parsed_identically() {
     let server = TestServer::start();
     for format in ["application/json", "text/plain", "text/plain;charset=UTF-8"] {
         let line = format!("content-type: {format}");
-        let answer = server.ask("POST", "/v1/decisions", &[&line], MINIMAL_REQUEST);
+        let answer = server.send_request("POST", "/v1/decisions", &[&line], MINIMAL_REQUEST);
         assert_eq!(answer.status, 200, "{format}: {answer:?}");
         assert_eq!(answer.json()["warnings"].as_array().unwrap().len(), 0, "{answer:?}");
     }
@@ -68,7 +68,7 @@ fn a_cors_preflight_is_valid_for_a_day_and_credentials_are_never_allowed() {
         "access-control-request-method: POST",
         "access-control-request-headers: content-type",
     ];
-    let preflight = server.ask("OPTIONS", "/v1/decisions", &headers, "");
+    let preflight = server.send_request("OPTIONS", "/v1/decisions", &headers, "");
     assert_eq!(preflight.status, 204);
     assert_eq!(preflight.header("access-control-max-age"), "86400");
     assert!(preflight.header("access-control-allow-methods").contains("POST"));
@@ -79,11 +79,11 @@ fn a_cors_preflight_is_valid_for_a_day_and_credentials_are_never_allowed() {
         (path_of(&unit["event_urls"]["impression"]), path_of(&unit["creative"]["click_url"]));
     let answers = [
         preflight,
-        server.ask("POST", "/v1/decisions", &headers[..1], MINIMAL_REQUEST),
-        server.ask("GET", &event, &headers[..1], ""),
-        server.ask("GET", &click, &headers[..1], ""),
-        server.ask("POST", "/v1/decisions", &headers[..1], "{"),
-        server.ask("GET", "/nowhere", &headers[..1], ""),
+        server.send_request("POST", "/v1/decisions", &headers[..1], MINIMAL_REQUEST),
+        server.send_request("GET", &event, &headers[..1], ""),
+        server.send_request("GET", &click, &headers[..1], ""),
+        server.send_request("POST", "/v1/decisions", &headers[..1], "{"),
+        server.send_request("GET", "/nowhere", &headers[..1], ""),
     ];
     for answer in answers {
         assert_eq!(answer.all("access-control-allow-origin"), ["*"], "{answer:?}");
@@ -91,7 +91,7 @@ fn a_cors_preflight_is_valid_for_a_day_and_credentials_are_never_allowed() {
         assert!(answer.all("access-control-allow-credentials").is_empty(), "{answer:?}");
         assert!(!answer.header("vary").contains("Origin"), "{answer:?}");
     }
-    let ops = ask(server.ops, "GET", "/livez", &headers[..1], "");
+    let ops = send_request(server.ops, "GET", "/livez", &headers[..1], "");
     assert!(ops.all("access-control-allow-origin").is_empty(), "{ops:?}");
 }
 
@@ -118,14 +118,14 @@ fn decisions_events_and_redirects_are_never_cached_and_may_be_embedded_anywhere(
         ["Accept-Encoding"],
         "one cached copy serves all sites: {embed:?}"
     );
-    let ops = ask(server.ops, "GET", "/version", &[], "");
+    let ops = send_request(server.ops, "GET", "/version", &[], "");
     assert_eq!(ops.all("cross-origin-resource-policy"), ["same-origin"]);
 }
 
 #[test]
 fn an_embed_file_is_compressed_on_request_and_each_encoding_has_its_own_etag() {
     let server = TestServer::start();
-    let get = |headers: &[&str]| server.ask("GET", "/embed/v1/adjacent.js", headers, "");
+    let get = |headers: &[&str]| server.send_request("GET", "/embed/v1/adjacent.js", headers, "");
     let identity = get(&[]);
     for header in ["accept-encoding: br", "accept-encoding: gzip;q=0", "accept-encoding: identity"]
     {
@@ -152,7 +152,8 @@ fn a_report_in_two_formats_has_a_vary_header() {
     let key = format!("authorization: Bearer {}", server.key("advertiser.zahid-host"));
     for (accept, format) in [("text/csv", "text/csv"), ("application/json", "application/json")] {
         let accept = format!("accept: {accept}");
-        let answer = server.ask("GET", "/v1/reports/advertisers/zahid-host", &[&key, &accept], "");
+        let answer =
+            server.send_request("GET", "/v1/reports/advertisers/zahid-host", &[&key, &accept], "");
         assert!(answer.header("content-type").starts_with(format), "{answer:?}");
         assert_eq!(answer.all("vary"), ["Accept"]);
     }
@@ -169,23 +170,23 @@ fn a_wrong_method_returns_the_allowed_ones_and_an_unknown_path_a_problem() {
         ("POST", "/v1/limits", "GET, HEAD, OPTIONS"),
         ("TRACE", "/", "GET, HEAD, OPTIONS"),
     ] {
-        let answer = server.ask(method, path, &[], "");
+        let answer = server.send_request(method, path, &[], "");
         assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
         assert_eq!(answer.header("allow"), allowed, "{method} {path}");
         if method != "HEAD" {
             assert_problem(&answer, 405, "method_not_allowed", None);
         }
-        let options = server.ask("OPTIONS", path, &[], "");
+        let options = server.send_request("OPTIONS", path, &[], "");
         assert_eq!((options.status, options.header("allow")), (204, allowed));
     }
     for path in ["/nowhere", "/v1", "/v1/decisions/", "/metrics", "/readyz", "/version"] {
         assert_problem(&server.get(path), 404, "not_found", None);
     }
-    let head = server.ask("HEAD", "/v1/limits", &[], "");
+    let head = server.send_request("HEAD", "/v1/limits", &[], "");
     assert_eq!((head.status, head.body.as_str()), (200, ""), "{head:?}");
-    let ops = ask(server.ops, "POST", "/metrics", &[], "");
+    let ops = send_request(server.ops, "POST", "/metrics", &[], "");
     assert_problem(&ops, 405, "method_not_allowed", None);
-    assert_problem(&ask(server.ops, "GET", "/v1/unit", &[], ""), 404, "not_found", None);
+    assert_problem(&send_request(server.ops, "GET", "/v1/unit", &[], ""), 404, "not_found", None);
 }
 
 #[test]
@@ -199,11 +200,11 @@ fn neither_head_nor_options_counts_an_event() {
     addresses.push(click.clone());
     for address in &addresses {
         for method in ["HEAD", "OPTIONS"] {
-            let answer = server.ask(method, address, &[], "");
+            let answer = server.send_request(method, address, &[], "");
             assert!(answer.all("adjacent-recorded").is_empty(), "{method}: {answer:?}");
         }
     }
-    let head = server.ask("HEAD", &click, &[], "");
+    let head = server.send_request("HEAD", &click, &[], "");
     assert_eq!(head.status, 302, "a link checker gets the redirect");
     assert!(head.header("location").starts_with("https://"), "{head:?}");
     assert_eq!(event_count(&server, &unit), 0);
@@ -217,7 +218,7 @@ fn neither_head_nor_options_counts_an_event() {
 fn invalid_path_and_query_parameters_return_a_problem() {
     let server = TestServer::start();
     let key = format!("authorization: Bearer {}", server.key("operator"));
-    let get = |path: &str| server.ask("GET", path, &[&key], "");
+    let get = |path: &str| server.send_request("GET", path, &[&key], "");
     assert_problem(&get("/v1/decisions/%ff%fe/explain"), 404, "decision_not_recorded", None);
     let id = "0198c0de-1f2e-7a3b-8c4d-5e6f70819201";
     let twice = format!("/v1/decisions/{id}/explain?want=a&want=b");

@@ -7,8 +7,8 @@ use crate::harness::TestServer;
 use crate::harness::decision::page_on;
 use crate::harness::decision::reference;
 use crate::harness::inventory;
-use crate::harness::process::Place;
-use crate::harness::until;
+use crate::harness::process::Installation;
+use crate::harness::wait_until;
 use reqwest::Response;
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
@@ -33,7 +33,7 @@ fn cooking_page() -> Value {
 
 async fn pan_decision(server: &TestServer) -> Decision {
     let decision = server.decide(&cooking_page()).await;
-    assert_eq!(decision.sponsor(), "kupferpfanne", "{:#}", decision.0);
+    assert_eq!(decision.advertiser(), "kupferpfanne", "{:#}", decision.0);
     decision
 }
 
@@ -251,7 +251,7 @@ async fn an_image_file_restored_by_hand_is_shown_without_an_upload() {
 
     std::fs::write(&file, &original).unwrap();
 
-    until("the image is shown", async || {
+    wait_until("the image is shown", async || {
         let shown = pan_decision(&server).await.0["creative"]["image"].clone();
         (shown == image).then_some(())
     })
@@ -261,7 +261,7 @@ async fn an_image_file_restored_by_hand_is_shown_without_an_upload() {
 
 #[tokio::test]
 async fn image_files_are_checked_locally_and_applied_to_a_running_server() {
-    let installation = Place::new();
+    let installation = Installation::new();
     let process = installation.serve();
     let run = |arguments: &[&str]| {
         let finished = installation.command(arguments).output().unwrap();
@@ -300,14 +300,14 @@ async fn image_files_are_checked_locally_and_applied_to_a_running_server() {
         let height = response["decisions"]["article-end"]["creative"]["image"]["height"].as_u64();
         (height == Some(320)).then_some(())
     };
-    until("the other image", shown).await;
+    wait_until("the other image", shown).await;
 
     // `apply` uploads the images of the folder.
     std::fs::create_dir(installation.path("other")).unwrap();
     let folder = installation.path("other/inventory");
     std::fs::create_dir_all(folder.join("pictures")).unwrap();
     std::fs::write(folder.join("all.toml"), inventory::example()).unwrap();
-    inventory::images_into(&folder);
+    inventory::copy_images_into(&folder);
     let (code, output) = run(&["apply", "other/inventory"]);
     assert_eq!(code, Some(0), "{output}");
     assert!(output.contains("image.file"), "{output}");
@@ -317,7 +317,7 @@ async fn image_files_are_checked_locally_and_applied_to_a_running_server() {
 
     // An image address is checked against the data directory.
     let unknown = format!("{}-640x360.png", "0".repeat(32));
-    let text = inventory::changed("pictures/pfanne.png", &unknown);
+    let text = inventory::example_with("pictures/pfanne.png", &unknown);
     std::fs::write(folder.join("all.toml"), text).unwrap();
     let (code, output) = run(&["check", "other/inventory"]);
     assert!(

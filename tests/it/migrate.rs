@@ -1,12 +1,12 @@
 //! `adjacent migrate`: all data reaches the other store with every figure unchanged, or none does.
 
-use crate::harness::Cluster;
 use crate::harness::Redis;
+use crate::harness::RedisCluster;
 use crate::harness::Setup;
 use crate::harness::Store;
 use crate::harness::TestServer;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::until;
+use crate::harness::wait_until;
 use serde_json::Value;
 use serde_json::json;
 use std::path::Path;
@@ -53,7 +53,7 @@ async fn show_units(server: &TestServer, count: usize) {
         let unit = server.unit().await;
         assert!(server.reader.impression(&unit).await.recorded);
     }
-    server.settled().await;
+    server.wait_until_applied().await;
 }
 
 async fn pause_campaign(server: &TestServer) {
@@ -66,7 +66,7 @@ async fn pause_campaign(server: &TestServer) {
 
 /// Head of every partition's log: batch number and hash chain.
 fn log_heads(redis: &Redis) -> Vec<String> {
-    let head = |partition| redis.ask(&["HGETALL", &format!("adj:{{p{partition:02}}}:head")]);
+    let head = |partition| redis.cli(&["HGETALL", &format!("adj:{{p{partition:02}}}:head")]);
     (0..64).map(head).collect()
 }
 
@@ -96,16 +96,16 @@ async fn a_data_directory_migrates_to_redis_with_every_figure_and_a_second_run_c
 
     // Two instances use the new store: one on the old data directory, and a new one.
     let keys = |settings: &mut adjacent::config::Settings| settings.store.keys = Some(data.clone());
-    let old = Setup::default().in_folder(&folder).on(&redis).settings(keys).start().await;
-    let new = Setup::default().on(&redis).settings(keys).start().await;
+    let old = Setup::default().in_folder(&folder).with_store(&redis).settings(keys).start().await;
+    let new = Setup::default().with_store(&redis).settings(keys).start().await;
     assert_ne!(before, later);
     for server in [&old, &new] {
         assert_eq!(report(server).await, later);
         assert_eq!(server.inner.catalog.head().unwrap().unwrap().number, number);
-        server.assert_books_balance().await;
+        server.assert_ledger_consistent().await;
     }
     show_units(&old, 1).await;
-    until("the new instance counts an event that the old one accepted", async || {
+    wait_until("the new instance counts an event that the old one accepted", async || {
         let total = report(&new).await["total"][0]["spend_micros"].clone();
         (total == 10 * PRICE_MICROS).then_some(())
     })
@@ -114,8 +114,9 @@ async fn a_data_directory_migrates_to_redis_with_every_figure_and_a_second_run_c
 
 #[tokio::test]
 async fn a_redis_migrates_to_a_cluster_and_an_interrupted_migration_resumes() {
-    let (from, between, to) = (Redis::start(), Redis::start(), Cluster::of_primaries());
-    let server = Setup::default().on(&from).start().await;
+    let (from, between, to) =
+        (Redis::start(), Redis::start(), RedisCluster::start_without_replicas());
+    let server = Setup::default().with_store(&from).start().await;
     show_units(&server, 12).await;
     let before = report(&server).await;
     let folder = server.end();
@@ -125,9 +126,9 @@ async fn a_redis_migrates_to_a_cluster_and_an_interrupted_migration_resumes() {
     // Simulate an interruption before this partition was copied.
     let busiest = (0..64)
         .map(|at| format!("adj:{{p{at:02}}}"))
-        .max_by_key(|key| from.ask(&["XLEN", &format!("{key}:log")]).parse::<u64>().unwrap());
+        .max_by_key(|key| from.cli(&["XLEN", &format!("{key}:log")]).parse::<u64>().unwrap());
     let busiest = busiest.unwrap();
-    between.ask(&["DEL", &format!("{busiest}:log"), &format!("{busiest}:head")]);
+    between.cli(&["DEL", &format!("{busiest}:log"), &format!("{busiest}:head")]);
     assert_ne!(log_heads(&between), log_heads(&from));
     assert_eq!(migrate_ok(&["--from", &from.url(), "--to", &between.url()]), first);
     assert_eq!(log_heads(&between), log_heads(&from));
@@ -135,15 +136,15 @@ async fn a_redis_migrates_to_a_cluster_and_an_interrupted_migration_resumes() {
     migrate_ok(&["--from", &between.url(), "--to", &to.url()]);
     let keys = from.keys().display().to_string();
     let keys = |settings: &mut adjacent::config::Settings| settings.store.keys = Some(keys);
-    let server = Setup::default().in_folder(&folder).on(&to).settings(keys).start().await;
+    let server = Setup::default().in_folder(&folder).with_store(&to).settings(keys).start().await;
     assert_eq!(report(&server).await, before);
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
 #[tokio::test]
 async fn a_store_in_use_or_with_records_of_another_store_is_rejected_and_unchanged() {
     let (redis, empty) = (Redis::start(), Redis::start());
-    let server = Setup::default().on(&redis).start().await;
+    let server = Setup::default().with_store(&redis).start().await;
     show_units(&server, 2).await;
     let embedded = TestServer::start().await;
     show_units(&embedded, 2).await;
@@ -166,7 +167,7 @@ async fn a_store_in_use_or_with_records_of_another_store_is_rejected_and_unchang
     assert!(error.contains("are the same store"), "{error}");
     let error = migrate_error(&["--from", &redis.url(), "--to", "embedded"]);
     assert!(error.contains("--to embedded is not supported"), "{error}");
-    assert_eq!(empty.ask(&["DBSIZE"]), "0");
+    assert_eq!(empty.cli(&["DBSIZE"]), "0");
 }
 
 #[tokio::test]
@@ -176,13 +177,13 @@ async fn a_migration_is_rejected_after_expired_records_were_deleted() {
         settings.store.segment_bytes = 2_000;
         settings.store.keep_days = 1;
     };
-    let server = Setup::default().settings(small).clock().start().await;
+    let server = Setup::default().settings(small).manual_clock().start().await;
     let mut removed = 0;
     for _ in 0..3 {
         show_units(&server, 20).await;
         server.advance_ms(2 * 86_400_000);
         let inner = server.inner.clone();
-        let outcome = tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap();
+        let outcome = tokio::task::spawn_blocking(move || inner.reconcile()).await.unwrap();
         removed += outcome.unwrap().removed;
     }
     assert!(removed > 0);
@@ -190,7 +191,7 @@ async fn a_migration_is_rejected_after_expired_records_were_deleted() {
 
     let error = migrate_error(&["--data", &data(folder.path()), "--to", &redis.url()]);
     assert!(error.contains("were deleted after store.keep_days"), "{error}");
-    assert_eq!(redis.ask(&["DBSIZE"]), "0");
+    assert_eq!(redis.cli(&["DBSIZE"]), "0");
 }
 
 #[tokio::test]
@@ -200,15 +201,15 @@ async fn a_trimmed_log_migrates_with_its_base() {
         settings.store.log_hours = 1;
         settings.store.reconcile_interval_seconds = 3_600;
     };
-    let server = Setup::default().on(&from).settings(hour).clock().start().await;
+    let server = Setup::default().with_store(&from).settings(hour).manual_clock().start().await;
     for _ in 0..40 {
         show_units(&server, 1).await;
     }
     for _ in 0..2 {
         let inner = server.inner.clone();
         let outcome =
-            tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap().unwrap();
-        assert!(outcome.differences.is_empty());
+            tokio::task::spawn_blocking(move || inner.reconcile()).await.unwrap().unwrap();
+        assert!(outcome.mismatches.is_empty());
         server.advance_ms(2 * 3_600_000);
     }
     show_units(&server, 2).await;
@@ -217,20 +218,20 @@ async fn a_trimmed_log_migrates_with_its_base() {
     let folder = server.end();
     let partition = adjacent::token::partition_of("zahid-launch");
     let base = format!("adj:{{p{partition:02}}}:base");
-    assert!(from.ask(&["HGET", &base, "fn"]).parse::<u64>().unwrap() > 20);
+    assert!(from.cli(&["HGET", &base, "fn"]).parse::<u64>().unwrap() > 20);
 
     let first = migrate_ok(&["--from", &from.url(), "--to", &to.url()]);
     assert_eq!(migrate_ok(&["--from", &from.url(), "--to", &to.url()]), first);
-    assert_eq!(to.ask(&["HGET", &base, "fn"]), from.ask(&["HGET", &base, "fn"]));
+    assert_eq!(to.cli(&["HGET", &base, "fn"]), from.cli(&["HGET", &base, "fn"]));
 
     let keys = from.keys().display().to_string();
     let keys = |settings: &mut adjacent::config::Settings| settings.store.keys = Some(keys);
-    let setup = Setup::default().in_folder(&folder).on(&to).settings(keys);
+    let setup = Setup::default().in_folder(&folder).with_store(&to).settings(keys);
     // The server starts at the advanced time: reports end today, and those hours may have crossed
     // midnight.
-    let server = setup.clock_at(now).start().await;
+    let server = setup.manual_clock_at(now).start().await;
     show_units(&server, 1).await;
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
     assert_eq!(before["total"][0]["spend_micros"], 42 * PRICE_MICROS);
     assert_eq!(report(&server).await["total"][0]["spend_micros"], 43 * PRICE_MICROS);
 }

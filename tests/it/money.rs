@@ -7,15 +7,15 @@ use crate::harness::decision::reference_with;
 use crate::harness::inventory;
 use crate::harness::inventory::PRICE_MICROS;
 use crate::harness::reference;
-use crate::harness::until;
+use crate::harness::wait_until;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// Waits until the reference page shows a unit of the reference advertiser.
 async fn reference_unit(server: &TestServer) -> Decision {
-    until("a unit of the reference advertiser", async || {
+    wait_until("a unit of the reference advertiser", async || {
         let decision = server.decide(&reference()).await;
-        (decision.sponsor() == "zahid-host").then_some(decision)
+        (decision.advertiser() == "zahid-host").then_some(decision)
     })
     .await
 }
@@ -23,7 +23,7 @@ async fn reference_unit(server: &TestServer) -> Decision {
 pub async fn of_sixty_requests_for_a_budget_of_ten_impressions_exactly_ten_are_shown_and_billed(
     setup: Setup,
 ) {
-    let server = setup.inventory(inventory::sold(10)).clock().start().await;
+    let server = setup.inventory(inventory::with_budget_for(10)).manual_clock().start().await;
 
     for number in 0..60 {
         // Instances that share a budget wait a moment for their next lease.
@@ -33,16 +33,16 @@ pub async fn of_sixty_requests_for_a_budget_of_ten_impressions_exactly_ten_are_s
             server.decide(&reference()).await
         };
         server.reader.impression(&decision).await;
-        assert_eq!(decision.sponsor() == "zahid-host", number < 10, "request {number}");
+        assert_eq!(decision.advertiser() == "zahid-host", number < 10, "request {number}");
     }
 
     assert_eq!(server.scrape().await.spent(), 10 * PRICE_MICROS);
     assert_eq!(server.scrape().await.invalid("impression", "over_budget"), 0);
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
 pub async fn impressions_over_the_budget_are_reported_as_over_budget_and_free(setup: Setup) {
-    let server = setup.inventory(inventory::sold(10)).clock().start().await;
+    let server = setup.inventory(inventory::with_budget_for(10)).manual_clock().start().await;
     let mut shown = Vec::new();
     for _ in 0..6 {
         for _ in 0..10 {
@@ -60,12 +60,13 @@ pub async fn impressions_over_the_budget_are_reported_as_over_budget_and_free(se
     assert_eq!(scrape.events("impression", "counted"), 10);
     assert_eq!(scrape.invalid("impression", "over_budget"), 50);
     assert_eq!(scrape.spent(), 10 * PRICE_MICROS);
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
 #[tokio::test]
 async fn an_expired_reservation_is_available_again() {
-    let server = Setup::default().inventory(inventory::sold(1)).clock().start().await;
+    let server =
+        Setup::default().inventory(inventory::with_budget_for(1)).manual_clock().start().await;
     reference_unit(&server).await;
 
     let while_reserved = server.decide(&reference()).await;
@@ -73,7 +74,7 @@ async fn an_expired_reservation_is_available_again() {
     let after = reference_unit(&server).await;
     server.reader.impression(&after).await;
 
-    assert_eq!(while_reserved.sponsor(), "house");
+    assert_eq!(while_reserved.advertiser(), "house");
     assert_eq!(server.verdicts(&after).await, ["impression counted"]);
 }
 
@@ -82,17 +83,21 @@ async fn with_two_publishers_neither_reserves_more_than_its_share_of_a_budget() 
     let half = |settings: &mut adjacent::config::Settings| {
         settings.store.publisher_reservation_percent = 50;
     };
-    let server =
-        Setup::default().inventory(inventory::sold(10)).settings(half).clock().start().await;
+    let server = Setup::default()
+        .inventory(inventory::with_budget_for(10))
+        .settings(half)
+        .manual_clock()
+        .start()
+        .await;
     let elsewhere = reference_with("/publisher", "kitchen-journal".into());
 
-    let first = server.decide(&elsewhere).await.sponsor().to_owned();
+    let first = server.decide(&elsewhere).await.advertiser().to_owned();
     let mut reserved = (0, 1);
     for _ in 0..20 {
-        reserved.0 += u32::from(server.decide(&reference()).await.sponsor() == "zahid-host");
+        reserved.0 += u32::from(server.decide(&reference()).await.advertiser() == "zahid-host");
     }
     for _ in 0..20 {
-        reserved.1 += u32::from(server.decide(&elsewhere).await.sponsor() == "zahid-host");
+        reserved.1 += u32::from(server.decide(&elsewhere).await.advertiser() == "zahid-host");
     }
 
     assert_eq!(first, "zahid-host");
@@ -102,8 +107,8 @@ async fn with_two_publishers_neither_reserves_more_than_its_share_of_a_budget() 
 #[tokio::test]
 async fn a_decision_is_billed_for_one_click_however_many_links_are_clicked() {
     let cpm = "pricing = \"cpm\"\nprice_micros = 8_000_000";
-    let with_cpc = inventory::changed(cpm, "pricing = \"cpc\"\nprice_micros = 700_000");
-    let server = Arc::new(Setup::default().inventory(with_cpc).clock().start().await);
+    let with_cpc = inventory::example_with(cpm, "pricing = \"cpc\"\nprice_micros = 700_000");
+    let server = Arc::new(Setup::default().inventory(with_cpc).manual_clock().start().await);
     let mut units = Vec::new();
     for _ in 0..20 {
         let unit = server.unit().await;
@@ -121,18 +126,19 @@ async fn a_decision_is_billed_for_one_click_however_many_links_are_clicked() {
         }
     }
     let acks = race.join_all().await;
-    server.inner.ledger.pass().await.unwrap();
+    server.inner.ledger.barrier().await.unwrap();
 
     assert!(acks.iter().all(|ack| ack.status == 302 && ack.location.is_some()));
     let scrape = server.scrape().await;
     assert_eq!(scrape.spent(), 20 * 700_000);
     assert_eq!(scrape.events("click", "counted"), 40, "each call to action is counted");
     assert_eq!(scrape.events("click", "duplicate"), 120);
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
 pub async fn concurrent_pages_do_not_oversell_a_budget(setup: Setup) {
-    let server = Arc::new(setup.inventory(inventory::sold(20)).clock().start().await);
+    let server =
+        Arc::new(setup.inventory(inventory::with_budget_for(20)).manual_clock().start().await);
 
     let burst = async || {
         let mut pages = JoinSet::new();
@@ -141,35 +147,35 @@ pub async fn concurrent_pages_do_not_oversell_a_budget(setup: Setup) {
             pages.spawn(async move {
                 let decision = server.decide(&reference()).await;
                 server.reader.impression(&decision).await;
-                decision.sponsor() == "zahid-host"
+                decision.advertiser() == "zahid-host"
             });
         }
         pages.join_all().await.into_iter().filter(|shown| *shown).count()
     };
     let mut shown = burst().await;
-    if server.inner.ledger.shared().is_none() {
+    if server.inner.ledger.cluster().is_none() {
         assert_eq!(shown, 20, "a single instance has the whole budget at once");
     }
-    until("the whole budget is sold, lease by lease", async || {
+    wait_until("the whole budget is sold, lease by lease", async || {
         shown += burst().await;
         (shown >= 20).then_some(())
     })
     .await;
 
     assert_eq!(shown, 20);
-    server.inner.ledger.pass().await.unwrap();
+    server.inner.ledger.barrier().await.unwrap();
     assert_eq!(server.scrape().await.spent(), 20 * PRICE_MICROS);
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
 pub async fn a_report_adds_up_to_the_billed_amount_under_every_breakdown(setup: Setup) {
-    let server = setup.clock().start().await;
+    let server = setup.manual_clock().start().await;
     for country in ["DE", "FR", "BE"] {
         let page = crate::harness::decision::reference_with("/viewer/region", country.into());
         let unit = server.decide(&page).await;
         server.reader.impression(&unit).await;
     }
-    server.inner.ledger.pass().await.unwrap();
+    server.inner.ledger.barrier().await.unwrap();
 
     for by in ["day", "region", "topic,entity", "creative,region", "publisher", "campaign,flight"] {
         let path = format!("/v1/reports/advertisers/zahid-host?by={by}");

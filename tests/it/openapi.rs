@@ -1,14 +1,14 @@
 //! The OpenAPI document is under review as a file, complete, and consistent with the server.
 
-use crate::openapi_server::TestServer;
-use crate::openapi_server::ask;
+use crate::raw_http::TestServer;
+use crate::raw_http::send_request;
 use crate::selection::assert_matches_file;
 use adjacent::adapters;
 use adjacent::http::openapi;
 use adjacent::http::ops;
 use adjacent::http::problem::CODES;
 use adjacent::http::public;
-use adjacent::http::routes::At;
+use adjacent::http::routes::Route;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -121,7 +121,7 @@ fn every_error_code_in_the_sources_and_responses_is_explained() {
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();
-            for constructor in ["::missing(", "::conflict(", "ApiError::new("] {
+            for constructor in ["::not_found(", "::conflict(", "ApiError::new("] {
                 for after in text.split(constructor).skip(1) {
                     let before_end = after.split(')').next().unwrap();
                     let Some(code) = before_end.split('"').nth(1) else { continue };
@@ -135,8 +135,8 @@ fn every_error_code_in_the_sources_and_responses_is_explained() {
 }
 
 /// The operations of a route table, such as `get /e/{token}`. HEAD is left out: it accompanies GET.
-fn routed(table: &[At]) -> BTreeSet<String> {
-    let operations = |row: &At| {
+fn routed(table: &[Route]) -> BTreeSet<String> {
+    let operations = |row: &Route| {
         let path = row.path().replace(":.*}", "}");
         let methods: Vec<String> =
             row.methods().iter().map(|m| m.as_str().to_lowercase()).collect();
@@ -157,9 +157,9 @@ fn documented(listener: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_route_is_documented_and_nothing_else_is() {
-    let public: Vec<At> = public::table().into_iter().chain(adapters::table()).collect();
+    let public: Vec<Route> = public::table().into_iter().chain(adapters::table()).collect();
     assert_eq!(documented("public"), routed(&public));
-    let all: Vec<At> = ops::table().into_iter().chain(ops::admin::table()).collect();
+    let all: Vec<Route> = ops::table().into_iter().chain(ops::admin::table()).collect();
     assert_eq!(documented("operations"), routed(&all));
 }
 
@@ -180,7 +180,7 @@ fn every_documented_path_exists_on_a_running_server() {
             _ => vec![server.public, server.ops],
         };
         for at in listeners {
-            let response = ask(at, &method.to_uppercase(), &filled, &[], "");
+            let response = send_request(at, &method.to_uppercase(), &filled, &[], "");
             assert!(
                 response.status != 0 && response.status < 500,
                 "{method} {filled}: {response:?}"

@@ -23,14 +23,14 @@ async fn panics_on_a_blocking_thread() -> Result<HttpResponse, ApiError> {
 #[actix_web::test]
 async fn a_panic_in_a_handler_fails_one_request_and_is_counted() {
     let (app, _folder) = Setup::default().build().await;
-    let app = app.state().clone();
+    let state = app.state().clone();
     let running = HttpServer::new(move || {
         let routes = web::scope("")
             .wrap(from_fn(guard::guard))
             .route("/async", web::get().to(panics))
             .route("/blocking", web::get().to(panics_on_a_blocking_thread))
             .route("/ok", web::get().to(|| async { "ok" }));
-        App::new().app_data(app.clone()).service(routes)
+        App::new().app_data(state.clone()).service(routes)
     });
     let running = running.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", running.addrs()[0]);
@@ -49,7 +49,7 @@ async fn a_panic_in_a_handler_fails_one_request_and_is_counted() {
             !problem.to_string().contains("defect"),
             "the response reveals no internals: {problem}"
         );
-        assert_eq!(app.server.metrics.panics.get(), count);
+        assert_eq!(app.state().server.metrics.panics.get(), count);
         assert_eq!(get("/ok").await.unwrap().text().await.unwrap(), "ok", "after {path}");
     }
     handle.stop(false).await;

@@ -3,8 +3,8 @@
 use crate::harness::Reader;
 use crate::harness::Setup;
 use crate::harness::decision::reference_with;
-use crate::harness::process::Place;
-use crate::harness::reader::AGENT;
+use crate::harness::process::Installation;
+use crate::harness::reader::USER_AGENT;
 use adjacent::decision_log;
 use serde_json::Value;
 use serde_json::json;
@@ -27,8 +27,8 @@ const CANARIES: [&str; 9] = [
 
 /// A reader that sends the canaries, behind a trusted proxy.
 fn canary(address: &str) -> Reader {
-    let agent = format!("{AGENT} Canarium/7");
-    Reader::with([
+    let agent = format!("{USER_AGENT} Canarium/7");
+    Reader::with_headers([
         ("user-agent", &agent),
         ("accept", "*/*"),
         ("x-forwarded-for", address),
@@ -40,7 +40,7 @@ fn canary(address: &str) -> Reader {
 
 #[tokio::test]
 async fn no_file_log_or_scrape_contains_reader_data() {
-    let installation = Place::new()
+    let installation = Installation::new()
         .set("ADJACENT__LOGS__LEVEL", "debug")
         .set("ADJACENT__SERVER__TRUSTED_PROXIES", "[\"127.0.0.0/8\"]")
         .set("ADJACENT__LIMITS__CLICKS", "[{ count = 2, seconds = 60 }]");
@@ -54,7 +54,7 @@ async fn no_file_log_or_scrape_contains_reader_data() {
             let page = reference_with("/page/url", json!(url));
             let response = process.decide(&reader, &page).await.unwrap();
             let unit = crate::harness::Decision(response["decisions"]["article-end"].clone());
-            assert!(unit.fills());
+            assert!(unit.is_filled());
             for url in unit.urls() {
                 reader.fire(&url).await;
                 tokens.push(url.rsplit('/').next().unwrap().to_owned());
@@ -89,7 +89,7 @@ async fn no_file_log_or_scrape_contains_reader_data() {
     let scrape = Reader::new().get(&format!("{}/metrics", process.ops)).send().await.unwrap();
     let scrape = scrape.text().await.unwrap();
     process.signal("TERM");
-    assert!(process.ends().success());
+    assert!(process.wait_for_exit().success());
 
     let log = process.log();
     assert!(log.contains("stopped"), "the log is complete");
@@ -143,8 +143,9 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 
 #[tokio::test]
 async fn the_log_is_one_json_object_per_line_for_any_input() {
-    let installation =
-        Place::new().set("ADJACENT__LOGS__LEVEL", "debug").set("ADJACENT__LOGS__FORMAT", "json");
+    let installation = Installation::new()
+        .set("ADJACENT__LOGS__LEVEL", "debug")
+        .set("ADJACENT__LOGS__FORMAT", "json");
     let mut process = installation.serve();
     let reader = Reader::new();
 
@@ -153,7 +154,7 @@ async fn the_log_is_one_json_object_per_line_for_any_input() {
         process.decide(&reader, &reference_with("/page/topics", json!([text]))).await;
     }
     process.signal("TERM");
-    process.ends();
+    process.wait_for_exit();
 
     for line in process.log().lines() {
         let parsed: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
@@ -167,9 +168,9 @@ async fn the_log_is_one_json_object_per_line_for_any_input() {
 
 #[tokio::test]
 async fn a_visitor_key_changes_every_day() {
-    let server = Setup::default().clock().start().await;
+    let server = Setup::default().manual_clock().start().await;
     let address = "203.0.113.77".parse().unwrap();
-    let key = || server.inner.visitors.key(address, AGENT, "eu-tech-news");
+    let key = || server.inner.visitors.key(address, USER_AGENT, "eu-tech-news");
     let before = key();
     assert!(before == key(), "the key is stable within a day");
 
@@ -186,8 +187,8 @@ async fn a_visitor_key_changes_every_day() {
 
 #[tokio::test]
 async fn a_reader_with_global_privacy_control_is_not_observed_and_has_no_quota() {
-    let server = Setup::default().limits().clock().start().await;
-    let private = Reader::sending("sec-gpc", "1");
+    let server = Setup::default().default_limits().manual_clock().start().await;
+    let private = Reader::with_header("sec-gpc", "1");
     let url = format!("{}/v1/decisions", server.public);
 
     for _ in 0..70 {

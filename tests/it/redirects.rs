@@ -42,7 +42,7 @@ async fn repeated_and_blank_parameters_are_preserved_with_macros_and_campaign_pa
     let stored = "url = \"https://zahid.host/pricing\"";
     let rich = "url = \"https://zahid.host/p%20a?a=1&a=2&b=&c&d=%26&in={country}&of={campaign}&by={flight}\
         &at={placement}&unit={creative}&cta={cta}#plans\"";
-    let server = Setup::default().inventory(inventory::changed(stored, rich)).start().await;
+    let server = Setup::default().inventory(inventory::example_with(stored, rich)).start().await;
     let unit = server.unit().await;
 
     let click = server.click(&unit, "pricing").await;
@@ -129,7 +129,7 @@ async fn request_headers_do_not_change_a_redirect() {
         ("x-original-url", "https://evil.example"),
         ("referer", "https://evil.example"),
     ] {
-        let ack = Reader::sending(name, value).fire(unit.click_url("primary")).await;
+        let ack = Reader::with_header(name, value).fire(unit.click_url("primary")).await;
         assert_eq!(ack.location.as_deref(), Some(SIGNUP), "{name}");
     }
 }

@@ -115,7 +115,7 @@ fn run(scenario: &Scenario) -> Result<(), String> {
     };
     let masks = places(&snapshot, &counters.masked)
         .into_iter()
-        .map(|place| Mask::lost(place as usize))
+        .map(|place| Mask::reservation_lost(place as usize))
         .collect();
     let slots = trace::trace(&request, &[masks]);
     let name = |place: usize| snapshot.inventory.flights[snapshot.flights[place].doc].id.as_str();
@@ -143,7 +143,7 @@ fn run(scenario: &Scenario) -> Result<(), String> {
         }
         for (flight, reason) in &expected.filtered {
             let by = slot
-                .removed
+                .filtered
                 .iter()
                 .find(|(place, _)| name(*place) == flight)
                 .map(|(_, by)| by.as_str());

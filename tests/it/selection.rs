@@ -16,7 +16,7 @@ use adjacent::selection::resolve::EntityInput;
 use adjacent::selection::resolve::PageInput;
 use adjacent::selection::resolve::RegionSignals;
 use adjacent::selection::resolve::SlotInput;
-use adjacent::selection::rules::Taken;
+use adjacent::selection::rules::Exclusions;
 use adjacent::selection::snapshot::Snapshot;
 use adjacent::selection::snapshot::State;
 use adjacent::selection::snapshot::World;
@@ -81,7 +81,7 @@ fn resolved(
 
 /// Selects for all slots as the server does, assuming that every reservation succeeds.
 fn choose_all(request: &Request<'_>) -> Vec<Outcome> {
-    let mut taken = Taken::default();
+    let mut taken = Exclusions::default();
     (0..request.page.slots.len())
         .map(|at| {
             let outcome = choose::choose(request, at, &taken);
@@ -119,7 +119,7 @@ proptest! {
     #[test]
     fn the_no_fill_reason_is_the_latest_stage_that_a_flight_reached(
         which in 0usize..4, input in input(), id: u128, masked in prop::collection::vec(0usize..300, 0..3),
-        refused in prop::collection::vec(0usize..300, 0..3),
+        rejected in prop::collection::vec(0usize..300, 0..3),
         unavailable in prop::collection::vec(prop::bool::weighted(0.98), 1_501), paced in any::<bool>(),
     ) {
         let base = &WORLDS[which];
@@ -131,10 +131,10 @@ proptest! {
         let world = World::new(base.snapshot.clone(), state);
         let page = resolved(&world.snapshot, &input);
         let request = Request { world: &world, page: &page, now_ms: 0, id };
-        let taken = Taken { masked, refused, ..Taken::default() };
+        let taken = Exclusions { masked, rejected, ..Exclusions::default() };
         let Err(reason) = choose::choose(&request, 0, &taken).result else { return Ok(()) };
 
-        let context = request.case(0, &taken);
+        let context = request.slot_context(0, &taken);
         let targeting = [
             FilterReason::Region, FilterReason::PageRegion, FilterReason::Language, FilterReason::Topic, FilterReason::Entity,
             FilterReason::Keyword, FilterReason::Placement, FilterReason::Publisher,
@@ -154,7 +154,7 @@ proptest! {
         let world = &WORLDS[which];
         let page = resolved(&world.snapshot, &input);
         for slot in trace::trace(&Request { world, page: &page, now_ms: 0, id }, &[]) {
-            let mut seen: Vec<usize> = slot.removed.iter().map(|(place, _)| *place).chain(slot.candidates.iter().map(|c| c.place)).collect();
+            let mut seen: Vec<usize> = slot.filtered.iter().map(|(place, _)| *place).chain(slot.candidates.iter().map(|c| c.place)).collect();
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..world.snapshot.flights.len()).collect::<Vec<_>>());
             if let Ok(win) = &slot.result {

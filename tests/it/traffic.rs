@@ -4,9 +4,9 @@ use crate::harness::Decision;
 use crate::harness::Process;
 use crate::harness::Reader;
 use crate::harness::Setup;
-use crate::harness::process::Place;
+use crate::harness::process::Installation;
 use crate::harness::reference;
-use crate::harness::until;
+use crate::harness::wait_until;
 use serde_json::Value;
 
 async fn unit(process: &Process) -> Decision {
@@ -20,7 +20,8 @@ async fn bot_impressions(process: &Process) -> u64 {
 
 #[tokio::test]
 async fn a_saved_data_centre_list_applies_and_an_invalid_one_changes_nothing() {
-    let installation = Place::new().set("ADJACENT__TRAFFIC__DATACENTERS", "config/datacenters.txt");
+    let installation =
+        Installation::new().set("ADJACENT__TRAFFIC__DATACENTERS", "config/datacenters.txt");
     let save =
         |text: &str| std::fs::write(installation.path("config/datacenters.txt"), text).unwrap();
     save("127.0.0.0/8 # loopback\n");
@@ -39,13 +40,13 @@ async fn a_saved_data_centre_list_applies_and_an_invalid_one_changes_nothing() {
             process.scrape().await.count(&series)
         }
     };
-    until("the new list", async || (reloads("applied").await > 0).then_some(())).await;
+    wait_until("the new list", async || (reloads("applied").await > 0).then_some(())).await;
     assert!(reader.impression(&unit(&process).await).await.recorded);
     assert_eq!(bot_impressions(&process).await, 1);
 
     save("192.0.2.0/24\n127.0.0.1/8\n");
-    until("the rejection", async || (reloads("refused").await > 0).then_some(())).await;
-    process.says("config/datacenters.txt:2: ").await;
+    wait_until("the rejection", async || (reloads("refused").await > 0).then_some(())).await;
+    process.wait_for_log("config/datacenters.txt:2: ").await;
     assert!(reader.impression(&unit(&process).await).await.recorded);
     assert_eq!(bot_impressions(&process).await, 1, "the previous list stays");
 }
@@ -54,7 +55,7 @@ async fn a_saved_data_centre_list_applies_and_an_invalid_one_changes_nothing() {
 async fn a_site_whose_units_are_never_viewable_is_flagged_and_its_verdicts_stay() {
     let server = Setup::default()
         .settings(|settings| settings.review.impressions = 30)
-        .clock()
+        .manual_clock()
         .start()
         .await;
     for _ in 0..30 {
@@ -82,7 +83,8 @@ async fn a_site_whose_units_are_never_viewable_is_flagged_and_its_verdicts_stay(
 #[tokio::test]
 async fn a_bot_receives_the_same_responses_as_a_reader() {
     let server = Setup::default().start().await;
-    let readers = [Reader::new(), Reader::with([("user-agent", "curl/8.5.0"), ("accept", "*/*")])];
+    let readers =
+        [Reader::new(), Reader::with_headers([("user-agent", "curl/8.5.0"), ("accept", "*/*")])];
     let mut responses = Vec::new();
     for reader in &readers {
         let unit = server.unit().await;

@@ -4,7 +4,7 @@
 use crate::harness::Decision;
 use crate::harness::Reader;
 use crate::harness::reference;
-use crate::harness::until;
+use crate::harness::wait_until;
 use serde_json::Value;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -93,7 +93,7 @@ async fn a_trial_decides_on_one_instance_counts_on_another_and_stops_on_request(
     let keys = std::fs::read_to_string(trial.folder.path().join("keys/local-keys.toml")).unwrap();
     let keys: toml::Table = keys.parse().unwrap();
     let key = keys["advertiser"]["zahid-host"].as_str().unwrap();
-    until("the third instance reports it", async || {
+    wait_until("the third instance reports it", async || {
         let path = format!("{}/v1/reports/advertisers/zahid-host?by=topic", trial.public(3));
         let reply = reader.get(&path).bearer_auth(key).send().await.unwrap();
         let report: Value = reply.json().await.unwrap();

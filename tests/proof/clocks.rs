@@ -103,7 +103,7 @@ async fn decide_units(process: &Process, oracle: &Oracle) -> Units {
     let mut units = Units { reported: Vec::new(), unreported: Vec::new() };
     for number in 0..20 {
         let unit = load::decide(&reader, &process.public).await.unwrap();
-        assert!(unit.fills());
+        assert!(unit.is_filled());
         if number % 2 == 0 {
             let ack = load::send(&reader, oracle, &unit, "impression", "").await.unwrap();
             assert!(ack.recorded);

@@ -6,9 +6,9 @@ use crate::harness::Ack;
 use crate::harness::Process;
 use crate::harness::Reader;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::inventory::sold;
-use crate::harness::process::ENOUGH_ROOM;
-use crate::harness::until;
+use crate::harness::inventory::with_budget_for;
+use crate::harness::process::LOW_DISK_MIB;
+use crate::harness::wait_until;
 use crate::load;
 use crate::oracle::AuditSummary;
 use crate::oracle::Oracle;
@@ -45,7 +45,7 @@ fn audit(oracle: &Oracle, scene: &Scene) -> AuditSummary {
 async fn one_event(process: &Process, oracle: &Oracle) -> Option<Ack> {
     let reader = Reader::new();
     let unit = load::decide(&reader, &process.public).await.expect("a decision response");
-    if !unit.fills() {
+    if !unit.is_filled() {
         return None;
     }
     Some(load::send(&reader, oracle, &unit, "impression", "").await.expect("an event response"))
@@ -57,7 +57,7 @@ pub fn failed_syncs(plan: &Plan) -> String {
     let syncs = if plan.long { 50 } else { FAILING_SYNCS };
     for when in 1..=syncs {
         let scene = Scene::new(plan, "failed_syncs");
-        scene.use_inventory(&sold(SOLD));
+        scene.use_inventory(&with_budget_for(SOLD));
         // The first run creates the files that a first start would sync.
         scene.serve().kill();
         let failing = format!("fdatasync:error=EIO:when={when}");
@@ -68,7 +68,7 @@ pub fn failed_syncs(plan: &Plan) -> String {
                 let down = async || {
                     (process.scrape().await.value("adjacent_store_up") == 0.0).then_some(())
                 };
-                until("the failed sync", down).await;
+                wait_until("the failed sync", down).await;
                 drop(readers);
                 for _ in 0..5 {
                     let ack = one_event(&process, &oracle).await;
@@ -87,8 +87,8 @@ pub fn failed_syncs(plan: &Plan) -> String {
 /// A disk of 8 MiB that fills up and is freed again.
 pub fn full_disk(plan: &Plan) -> String {
     // The disk guard is off in other tests; this one needs its real threshold.
-    let scene = Scene::new(plan, "full_disk").set(ENOUGH_ROOM, "4096").on_disk_of("8m");
-    scene.use_inventory(&sold(SOLD));
+    let scene = Scene::new(plan, "full_disk").set(LOW_DISK_MIB, "4096").on_disk_of("8m");
+    scene.use_inventory(&with_budget_for(SOLD));
     let disk = scene.disk();
     let process = scene.serve();
     let oracle = Arc::new(Oracle::default());
@@ -98,11 +98,11 @@ pub fn full_disk(plan: &Plan) -> String {
         let readers = load::readers(&process.public, &oracle, 4);
         let some =
             async || (process.scrape().await.events("impression", "counted") > 200).then_some(());
-        until("events before the disk is full", some).await;
+        wait_until("events before the disk is full", some).await;
         disk.fill();
         drop(readers);
         let reader = Reader::new();
-        until("a rejected event", async || {
+        wait_until("a rejected event", async || {
             let ack = one_event(&process, &oracle).await?;
             disk.fill();
             (ack.status == 503 && !ack.recorded).then_some(())
@@ -110,13 +110,13 @@ pub fn full_disk(plan: &Plan) -> String {
         .await;
         let unsold = async || {
             let unit = load::decide(&reader, &process.public).await.expect("a decision response");
-            (unit.sponsor() != "zahid-host").then_some(())
+            (unit.advertiser() != "zahid-host").then_some(())
         };
-        until("decisions without sold units", unsold).await;
+        wait_until("decisions without sold units", unsold).await;
         for _ in 0..50 {
             let unit = load::decide(&reader, &process.public).await.expect("a decision response");
-            assert_ne!(unit.sponsor(), "zahid-host", "a sold unit was served on a full disk");
-            if unit.fills() {
+            assert_ne!(unit.advertiser(), "zahid-host", "a sold unit was served on a full disk");
+            if unit.is_filled() {
                 let ack = load::send(&reader, &oracle, &unit, "impression", "").await.unwrap();
                 let click = load::send(&reader, &oracle, &unit, "click", "primary").await.unwrap();
                 assert_eq!((ack.status, ack.recorded), (503, false));
@@ -129,7 +129,7 @@ pub fn full_disk(plan: &Plan) -> String {
         let began = Instant::now();
         let again =
             async || one_event(&process, &oracle).await.filter(|ack| ack.recorded).map(drop);
-        until("a recorded event after the disk was freed", again).await;
+        wait_until("a recorded event after the disk was freed", again).await;
         recovery_time = began.elapsed();
     });
     process.kill();
@@ -144,7 +144,7 @@ pub fn full_disk(plan: &Plan) -> String {
 /// and a click redirects without waiting.
 pub fn slow_syncs(plan: &Plan) -> String {
     let scene = Scene::new(plan, "slow_syncs");
-    scene.use_inventory(&sold(SOLD));
+    scene.use_inventory(&with_budget_for(SOLD));
     scene.serve().kill();
     let slow = format!("fdatasync:delay_enter={}", SLOW.as_micros());
     let process =
@@ -178,7 +178,7 @@ pub fn slow_syncs(plan: &Plan) -> String {
         let counted = async || {
             (process.scrape().await.events("click", "counted") == events as u64).then_some(())
         };
-        until("all clicks to be counted", counted).await;
+        wait_until("all clicks to be counted", counted).await;
         slowest
     });
     process.kill();
@@ -190,7 +190,7 @@ pub fn slow_syncs(plan: &Plan) -> String {
 /// Exhausts file descriptors with idle connections: the server recovers once they are closed.
 pub fn no_files(plan: &Plan) -> String {
     let scene = Scene::new(plan, "files");
-    scene.use_inventory(&sold(SOLD));
+    scene.use_inventory(&with_budget_for(SOLD));
     let limit = ["prlimit".to_owned(), format!("--nofile={FILES}")];
     let process = scene.serve_under(&limit).unwrap_or_else(|(_, log)| panic!("{log}"));
     let oracle = Arc::new(Oracle::default());
@@ -199,7 +199,7 @@ pub fn no_files(plan: &Plan) -> String {
         for round in 1..=rounds as u64 {
             let one =
                 async || one_event(&process, &oracle).await.filter(|ack| ack.recorded).map(drop);
-            until("a recorded event", one).await;
+            wait_until("a recorded event", one).await;
             let readers = load::readers(&process.public, &oracle, 4);
             let address = process.public.strip_prefix("http://").unwrap();
             // Accepted or in the backlog: enough to exhaust the descriptors.
@@ -210,11 +210,11 @@ pub fn no_files(plan: &Plan) -> String {
             let some = async || {
                 (process.scrape().await.events("impression", "counted") > 300 * round).then_some(())
             };
-            until("events after the connections were closed", some).await;
+            wait_until("events after the connections were closed", some).await;
             drop(readers);
             let again =
                 async || one_event(&process, &oracle).await.filter(|ack| ack.recorded).map(drop);
-            until("a recorded event", again).await;
+            wait_until("a recorded event", again).await;
         }
     });
     process.kill();

@@ -2,7 +2,7 @@
 //! reported. A wrong record or sum is never returned.
 
 use crate::Plan;
-use crate::harness::until;
+use crate::harness::wait_until;
 use crate::load;
 use crate::oracle::Oracle;
 use crate::scene::Scene;
@@ -14,7 +14,7 @@ use adjacent::journal::chain;
 use adjacent::journal::disk::Folder;
 use adjacent::ledger::audit;
 use adjacent::ledger::history;
-use adjacent::ledger::history::Since;
+use adjacent::ledger::history::ReplayFrom;
 use rand::Rng;
 use rand::RngExt;
 use rand::SeedableRng;
@@ -143,7 +143,7 @@ fn in_files(plan: &Plan, random: &mut Pcg64, flips: usize) -> String {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let _readers = load::readers(&process.public, &oracle, 4);
-            until("a checkpoint", async || (checkpoints() > before).then_some(())).await;
+            wait_until("a checkpoint", async || (checkpoints() > before).then_some(())).await;
         });
         process.kill();
     }
@@ -155,13 +155,15 @@ fn in_files(plan: &Plan, random: &mut Pcg64, flips: usize) -> String {
         .collect();
     let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
     assert!(files.iter().any(|path| name(path).ends_with(".ledger")), "{files:?}");
-    let expected =
-        history::replay(&folder, Since::Newest, u64::MAX, false, |_| {}).unwrap().0.state;
+    let expected = history::replay(&folder, ReplayFrom::NewestCheckpoint, u64::MAX, false, |_| {})
+        .unwrap()
+        .0
+        .state;
     let (mut reported, mut torn, mut harmless) = (0, 0, 0);
     for flip in 0..flips {
         let changed = ChangedFile::new(&files, random);
         // Read the files as a start does, and as an audit does.
-        let read = history::replay(&folder, Since::Newest, u64::MAX, false, |_| {});
+        let read = history::replay(&folder, ReplayFrom::NewestCheckpoint, u64::MAX, false, |_| {});
         let Ok((found, recovery)) = read else {
             reported += 1;
             continue;

@@ -3,7 +3,7 @@
 
 use crate::Plan;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::inventory::sold;
+use crate::harness::inventory::with_budget_for;
 use crate::load;
 use crate::oracle::AuditSummary;
 use crate::oracle::Oracle;
@@ -106,7 +106,7 @@ fn sweep(plan: &Plan, number: u64, left: &AtomicUsize) -> Lane {
     let mut lane = Lane::default();
     while left.load(Ordering::Relaxed) > 0 {
         let scene = Scene::new(plan, &format!("kills-{number}"));
-        scene.use_inventory(&sold(SOLD));
+        scene.use_inventory(&with_budget_for(SOLD));
         let oracle = Arc::new(Oracle::default());
         for _ in 0..RESTARTS {
             let (call, when) = points.next(lane.runs);
@@ -180,7 +180,7 @@ fn run_once(
             process.signal("TERM");
             all_done(&mut readers).await;
         }
-        process.ends()
+        process.wait_for_exit()
     });
     if status.signal() == Some(9) {
         return Exit::KilledServing;

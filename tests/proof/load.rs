@@ -27,7 +27,7 @@ pub fn readers(public: &str, oracle: &Arc<Oracle>, count: usize) -> JoinSet<()> 
 /// was acknowledged. `None` if the server did not respond.
 pub async fn read_a_page(reader: &Reader, public: &str, oracle: &Oracle) -> Option<()> {
     let decision = decide(reader, public).await?;
-    if !decision.fills() {
+    if !decision.is_filled() {
         return Some(());
     }
     let (impressions, leaves_early) = {

@@ -1,6 +1,6 @@
 //! A data directory on a file system of a given size.
 
-use crate::harness::process::Place;
+use crate::harness::process::Installation;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,7 +15,7 @@ pub struct Mounted {
 
 impl Mounted {
     /// Mounts a tmpfs of this size, such as `8m`.
-    pub fn over(place: &Place, size: &str) -> Mounted {
+    pub fn over(place: &Installation, size: &str) -> Mounted {
         let data = place.path("data");
         std::fs::create_dir(&data).unwrap();
         let mut mount = Command::new("mount");

@@ -1,7 +1,7 @@
 //! The oracle: what readers sent and what was acknowledged, noted by the readers and compared with
 //! an export of the server's files.
 
-use crate::harness::process::Place;
+use crate::harness::process::Installation;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -80,7 +80,7 @@ impl Oracle {
     /// Audits the files of a stopped server. Panics on an acknowledged event that is missing or did
     /// not count, an event that counted twice or was never sent, a campaign billed over its limit,
     /// and totals that differ when recomputed.
-    pub fn audit(&self, place: &Place, limits: &[(&str, u64)]) -> AuditSummary {
+    pub fn audit(&self, place: &Installation, limits: &[(&str, u64)]) -> AuditSummary {
         let summary = self.audit_export(place, &[], limits);
         recompute(place);
         summary
@@ -90,7 +90,7 @@ impl Oracle {
     /// arguments.
     pub fn audit_export(
         &self,
-        place: &Place,
+        place: &Installation,
         from: &[&str],
         limits: &[(&str, u64)],
     ) -> AuditSummary {
@@ -137,12 +137,12 @@ impl Oracle {
 }
 
 /// Recomputes the totals from the files of a stopped server; panics on a mismatch.
-pub fn recompute(place: &Place) {
+pub fn recompute(place: &Installation) {
     run(place, &["audit"]);
 }
 
 /// Runs a command of the executable; panics if it fails.
-fn run(place: &Place, arguments: &[&str]) {
+fn run(place: &Installation, arguments: &[&str]) {
     let output = place.command(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {output:?}");
 }

@@ -7,7 +7,7 @@ use crate::harness::Decision;
 use crate::harness::Process;
 use crate::harness::Reader;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::inventory::sold;
+use crate::harness::inventory::with_budget_for;
 use crate::load;
 use crate::oracle::AuditSummary;
 use crate::oracle::Oracle;
@@ -58,7 +58,7 @@ impl Race {
     async fn run(self, plan: &Plan) -> AuditSummary {
         let scene = Scene::new(plan, "races");
         let limit = if self == Race::Oversold { SOLD.0 } else { 1_000 };
-        scene.use_inventory(&sold(limit));
+        scene.use_inventory(&with_budget_for(limit));
         let process = scene.serve();
         let oracle = Arc::new(Oracle::default());
         let billed = match self {
@@ -94,7 +94,7 @@ async fn report_at_once(oracle: &Arc<Oracle>, all: Vec<(Decision, &'static str, 
 
 async fn unit(process: &Process) -> Decision {
     let decision = load::decide(&Reader::new(), &process.public).await.unwrap();
-    assert_eq!(decision.sponsor(), "zahid-host");
+    assert_eq!(decision.advertiser(), "zahid-host");
     decision
 }
 
@@ -130,7 +130,7 @@ async fn oversold(process: &Process, oracle: &Arc<Oracle>) -> u64 {
     let requests = (0..requested)
         .map(|_| async { load::decide(&Reader::new(), &process.public).await.unwrap() });
     let units = futures_util::future::join_all(requests).await;
-    let filled = units.into_iter().filter(|unit| unit.sponsor() == "zahid-host");
+    let filled = units.into_iter().filter(|unit| unit.advertiser() == "zahid-host");
     let filled: Vec<_> = filled.map(|unit| (unit, "impression", "")).collect();
     assert!(filled.len() as u64 >= sold, "only {} of {requested} filled", filled.len());
     report_at_once(oracle, filled).await;
@@ -141,7 +141,7 @@ async fn oversold(process: &Process, oracle: &Arc<Oracle>) -> u64 {
 /// and the bill is the same.
 async fn every_order(plan: &Plan) -> (usize, AuditSummary) {
     let scene = Scene::new(plan, "orders");
-    scene.use_inventory(&sold(1_000));
+    scene.use_inventory(&with_budget_for(1_000));
     let process = scene.serve();
     let oracle = Oracle::default();
     let reader = Reader::new();

@@ -1,8 +1,8 @@
 //! The folder in which a scenario runs, preserved on failure, and system call fault injection.
 
 use crate::Plan;
-use crate::harness::inventory::images_into;
-use crate::harness::process::Place;
+use crate::harness::inventory::copy_images_into;
+use crate::harness::process::Installation;
 use crate::mounted::Mounted;
 use std::ops::Deref;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub const CLOCK_PROBE: &[&str] = &["bash", "-c", "ls /usr/lib/*/faketime/libfake
 pub struct Scene {
     /// Unmounted before its folder is removed.
     disk: Option<Mounted>,
-    place: Place,
+    place: Installation,
     failure_copy: PathBuf,
 }
 
@@ -24,7 +24,7 @@ impl Scene {
     /// A place for one part of a scenario, with small segments, frequent reconciliation and no
     /// minimum time before viewable and click events.
     pub fn new(plan: &Plan, name: &str) -> Scene {
-        let place = Place::new()
+        let place = Installation::new()
             .set("ADJACENT__STORE__SEGMENT_BYTES", "65536")
             .set("ADJACENT__STORE__RECONCILE_INTERVAL_SECONDS", "1")
             .set("ADJACENT__WINDOWS__VIEWABLE_AFTER_MS", "0")
@@ -75,14 +75,14 @@ impl Scene {
         std::fs::remove_dir_all(&folder).unwrap();
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("all.toml"), inventory).unwrap();
-        images_into(&folder);
+        copy_images_into(&folder);
     }
 }
 
 impl Deref for Scene {
-    type Target = Place;
+    type Target = Installation;
 
-    fn deref(&self) -> &Place {
+    fn deref(&self) -> &Installation {
         &self.place
     }
 }

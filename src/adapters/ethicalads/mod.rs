@@ -21,12 +21,12 @@ use crate::http::caller;
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
 use crate::http::public::request::DecisionRequest;
-use crate::selection::choose::Win;
+use crate::selection::choose::Winner;
 use crate::selection::page::Commercial;
 use crate::selection::resolve::PageInput;
 use crate::selection::resolve::SlotInput;
-use crate::server::decide::Decided;
-use crate::server::decide::NotTaken;
+use crate::server::decide::PageDecision;
+use crate::server::decide::Rejection;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -80,7 +80,7 @@ fn decide(app: &AppState, http: &HttpRequest, call: Request) -> Result<HttpRespo
     );
     let Some((place, name)) = place else {
         let reason = "must contain at least one ad type with its div id";
-        return Err(ApiError::refused("ad_types", reason));
+        return Err(ApiError::invalid_field("ad_types", reason));
     };
     let mut page =
         PageInput { url: call.url.clone(), commercial: call.commercial(), ..PageInput::default() };
@@ -94,10 +94,10 @@ fn decide(app: &AppState, http: &HttpRequest, call: Request) -> Result<HttpRespo
     };
     let kind = |tier| if tier == Tier::House { CampaignType::House } else { CampaignType::Paid };
     let rejections = Rejections::default();
-    let accepts = |decided: &Decided, key: &str, win: &Win| {
+    let accepts = |decided: &PageDecision, key: &str, win: &Winner| {
         let snapshot = decided.live.snapshot();
         let accepted = call.accepts(kind(snapshot.tier_of(win.place)));
-        let answer = if accepted { Ok(()) } else { Err(("campaign_type", NotTaken::Flight)) };
+        let answer = if accepted { Ok(()) } else { Err(("campaign_type", Rejection::Flight)) };
         rejections.record(key, answer)
     };
     let identity = identity.as_ref();
@@ -129,7 +129,7 @@ fn decide(app: &AppState, http: &HttpRequest, call: Request) -> Result<HttpRespo
 /// The key of `Authorization: Token …`, as EthicalAds servers send it, or of `Bearer …`.
 fn identity(app: &AppState, http: &HttpRequest) -> Result<Option<Identity>, ApiError> {
     match caller::header(http, "authorization").and_then(|text| text.strip_prefix("Token ")) {
-        Some(key) => caller::known(app, key).map(Some),
+        Some(key) => caller::identity_of(app, key).map(Some),
         None => caller::identity(app, http),
     }
 }

@@ -68,7 +68,7 @@ impl<'a> Reply<'a> {
             id: creative.id,
             text: render::line(fill),
             body: body.join(" "),
-            html: render::uncounted(fill, base),
+            html: render::styled_fragment(fill, base),
             image: creative.image.as_ref().map(|image| image.url),
             link: &creative.click_url,
             link_domain: creative.landing_domain,

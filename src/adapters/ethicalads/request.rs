@@ -96,13 +96,13 @@ pub fn from_query(query: &str) -> Result<Request, ApiError> {
         }
     }
     if divs.len() != types.len() {
-        return Err(ApiError::refused("div_ids", "must have as many entries as `ad_types`"));
+        return Err(ApiError::invalid_field("div_ids", "must have as many entries as `ad_types`"));
     }
     for (at, (div_id, ad_type)) in divs.into_iter().zip(types).enumerate() {
         let given = priorities.get(at).filter(|text| !text.is_empty());
         let priority = given.map_or(Ok(lowest()), |text| text.parse());
         let priority = priority
-            .map_err(|_| ApiError::refused("priorities", "must be integers from 1 to 10"))?;
+            .map_err(|_| ApiError::invalid_field("priorities", "must be integers from 1 to 10"))?;
         request.placements.push(Placement { div_id, ad_type, priority });
     }
     if jsonp && request.callback.is_none() {
@@ -113,7 +113,7 @@ pub fn from_query(query: &str) -> Result<Request, ApiError> {
 
 /// Parses a JSON body, as a publisher's server sends it.
 pub fn from_body(bytes: &[u8]) -> Result<Request, ApiError> {
-    let (request, ignored) = body::foreign_json::<Request>(bytes)?;
+    let (request, ignored) = body::adapter_json::<Request>(bytes)?;
     Request { ignored, ..request }.validate()
 }
 
@@ -121,22 +121,25 @@ impl Request {
     fn validate(self) -> Result<Request, ApiError> {
         if self.callback.as_deref().is_some_and(|name| !is_callback(name)) {
             let reason = "must be a function name of letters, digits, `_`, `$` and dots";
-            return Err(ApiError::refused("callback", reason));
+            return Err(ApiError::invalid_field("callback", reason));
         }
         if self.force_campaign.is_some() {
             let reason = "is not supported: use `force_ad` with an operator key";
-            return Err(ApiError::refused("force_campaign", reason));
+            return Err(ApiError::invalid_field("force_campaign", reason));
         }
         if let Some(at) =
             self.placements.iter().position(|place| !(1..=10).contains(&place.priority))
         {
-            return Err(ApiError::refused(format!("placements[{at}].priority"), "must be 1 to 10"));
+            return Err(ApiError::invalid_field(
+                format!("placements[{at}].priority"),
+                "must be 1 to 10",
+            ));
         }
         let known = |text: &String| text.parse::<CampaignType>().is_ok();
         if let Some(at) = self.campaign_types.iter().position(|text| !known(text)) {
             let all: Vec<&str> = CampaignType::ALL.iter().map(|one| one.as_str()).collect();
             let reason = format!("must be one of {}", all.join(", "));
-            return Err(ApiError::refused(format!("campaign_types[{at}]"), reason));
+            return Err(ApiError::invalid_field(format!("campaign_types[{at}]"), reason));
         }
         Ok(self)
     }

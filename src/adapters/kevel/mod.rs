@@ -20,10 +20,10 @@ use crate::http::body;
 use crate::http::caller;
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
-use crate::selection::choose::Win;
-use crate::server::decide::Decided;
+use crate::selection::choose::Winner;
+use crate::server::decide::PageDecision;
+use crate::server::explain::Audience;
 use crate::server::explain::Explanation;
-use crate::server::explain::Reader;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -58,7 +58,7 @@ async fn handle(
     bytes: &[u8],
 ) -> Result<HttpResponse, ApiError> {
     let explain = wants_explanation(app, http)?;
-    let (call, ignored) = body::foreign_json::<Request>(bytes)?;
+    let (call, ignored) = body::adapter_json::<Request>(bytes)?;
     let rejections = Rejections::default();
     let decided = decide(app, http, &call, &rejections)?;
     let explanation = match &decided {
@@ -74,11 +74,11 @@ fn decide(
     http: &HttpRequest,
     call: &Request,
     rejections: &Rejections,
-) -> Result<Option<Decided>, ApiError> {
+) -> Result<Option<PageDecision>, ApiError> {
     let identity = identity(app, http)?;
     let settings = app.server.settings();
     let mut request = call.decision_request(&settings.adapters, &app.server.live())?;
-    let accepts = |decided: &Decided, div: &str, win: &Win| {
+    let accepts = |decided: &PageDecision, div: &str, win: &Winner| {
         let accepted = call.accepts(decided.live.snapshot(), div, win);
         rejections.record(div, accepted.map_err(|not_taken| ("not_wanted", not_taken)))
     };
@@ -88,7 +88,7 @@ fn decide(
 fn respond(
     app: &AppState,
     (call, rejections): (&Request, &Rejections),
-    decided: Option<&Decided>,
+    decided: Option<&PageDecision>,
     ignored: &[String],
     explain: Option<Explanation>,
 ) -> HttpResponse {
@@ -126,7 +126,7 @@ fn respond(
 
 fn identity(app: &AppState, http: &HttpRequest) -> Result<Option<Identity>, ApiError> {
     match KEY_HEADERS.into_iter().find_map(|name| caller::header(http, name)) {
-        Some(key) => caller::known(app, key).map(Some),
+        Some(key) => caller::identity_of(app, key).map(Some),
         None => caller::identity(app, http),
     }
 }
@@ -140,14 +140,14 @@ fn wants_explanation(app: &AppState, http: &HttpRequest) -> Result<bool, ApiErro
     }
     let Some(text) = caller::header(http, EXPLAIN_HEADER) else { return Ok(false) };
     let key = serde_json::from_str::<ApiKey>(text).map(|header| header.api_key);
-    let identity = caller::known(app, key.as_deref().unwrap_or(text))?;
+    let identity = caller::identity_of(app, key.as_deref().unwrap_or(text))?;
     if identity.role == Role::Operator {
         return Ok(true);
     }
     Err(ApiError::forbidden("`X-Adzerk-Explain` requires an operator key"))
 }
 
-async fn trace(app: &Data<AppState>, decided: &Decided) -> Result<Explanation, ApiError> {
+async fn trace(app: &Data<AppState>, decided: &PageDecision) -> Result<Explanation, ApiError> {
     let (server, id) = (app.server.clone(), decided.request);
-    blocking(move || server.explain(id, &Reader::Operator, None)).await
+    blocking(move || server.explain(id, &Audience::Operator, None)).await
 }

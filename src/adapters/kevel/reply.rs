@@ -119,7 +119,7 @@ impl<'a, 'u> Decision<'a, 'u> {
             contents: [Content {
                 kind: "html",
                 template: "adjacent",
-                body: render::uncounted(fill, base),
+                body: render::styled_fragment(fill, base),
                 data: Data {
                     title: creative.headline,
                     decision_id: &fill.decision_id,

@@ -5,13 +5,13 @@ use crate::adapters::response::numeric_id;
 use crate::config::settings::AdapterSettings;
 use crate::http::problem::ApiError;
 use crate::http::public::request::DecisionRequest;
-use crate::selection::choose::Win;
+use crate::selection::choose::Winner;
 use crate::selection::page::Role;
 use crate::selection::resolve::EntityInput;
 use crate::selection::resolve::PageInput;
 use crate::selection::resolve::SlotInput;
 use crate::selection::snapshot::Snapshot;
-use crate::server::decide::NotTaken;
+use crate::server::decide::Rejection;
 use crate::server::live::Live;
 use serde::Deserialize;
 
@@ -135,7 +135,7 @@ impl Request {
     }
 
     /// Rejects a blocked unit, and any other than the campaign, flight or ad that the slot requests.
-    pub fn accepts(&self, snapshot: &Snapshot, div: &str, win: &Win) -> Result<(), NotTaken> {
+    pub fn accepts(&self, snapshot: &Snapshot, div: &str, win: &Winner) -> Result<(), Rejection> {
         let inventory = &snapshot.inventory;
         let flight = &snapshot.flights[win.place];
         let campaign = numeric_id(inventory.campaigns[flight.campaign].id.as_str());
@@ -148,8 +148,8 @@ impl Request {
                 && is(requested.flight_id, numeric_id(inventory.flights[flight.doc].id.as_str()))
         });
         match requested.is_none_or(|requested| is(requested.ad_id, creative)) && !blocked {
-            _ if !named => Err(NotTaken::Flight),
-            false => Err(NotTaken::Creative),
+            _ if !named => Err(Rejection::Flight),
+            false => Err(Rejection::Creative),
             true => Ok(()),
         }
     }
@@ -161,14 +161,17 @@ impl Request {
         live: &Live,
     ) -> Result<DecisionRequest, ApiError> {
         let Some(first) = self.placements.first() else {
-            return Err(ApiError::refused("placements", "must contain at least one placement"));
+            return Err(ApiError::invalid_field(
+                "placements",
+                "must contain at least one placement",
+            ));
         };
         let site = first
             .site_id
-            .ok_or_else(|| ApiError::refused("placements[0].siteId", "is required"))?;
+            .ok_or_else(|| ApiError::invalid_field("placements[0].siteId", "is required"))?;
         if let Some(at) = self.placements.iter().position(|one| one.site_id != Some(site)) {
             let reason = "must equal that of the first placement: one request is for one page";
-            return Err(ApiError::refused(format!("placements[{at}].siteId"), reason));
+            return Err(ApiError::invalid_field(format!("placements[{at}].siteId"), reason));
         }
         let publisher = names::publisher_id(settings, &format!("site-{site}"));
         let slot = |(at, one): (usize, &Placement)| {

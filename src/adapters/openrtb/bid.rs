@@ -9,11 +9,11 @@ use crate::config::Settings;
 use crate::domain::event::Pricing;
 use crate::domain::money::Currency;
 use crate::http::public::reply::Fill;
-use crate::selection::choose::Win;
+use crate::selection::choose::Winner;
 use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
-use crate::server::decide::Decided;
 use crate::server::decide::Filled;
+use crate::server::decide::PageDecision;
 use crate::server::unit;
 use serde::Serialize;
 
@@ -98,8 +98,8 @@ impl<'r> Auction<'r> {
     pub fn check(
         &self,
         (imp, markup): (&Imp, &NativeRequest),
-        decided: &Decided,
-        win: &Win,
+        decided: &PageDecision,
+        win: &Winner,
     ) -> Result<(), NoBidReason> {
         let snapshot = decided.live.snapshot();
         let flight = &snapshot.flights[win.place];
@@ -134,7 +134,7 @@ impl<'r> Auction<'r> {
         &mut self,
         imp: &Imp,
         markup: &NativeRequest,
-        decided: &Decided,
+        decided: &PageDecision,
         fill: &Fill<'_>,
         filled: &Filled,
     ) -> Result<(), NoBidReason> {

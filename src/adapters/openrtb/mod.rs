@@ -24,8 +24,8 @@ use crate::http::body;
 use crate::http::caller;
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
-use crate::selection::choose::Win;
-use crate::server::decide::Decided;
+use crate::selection::choose::Winner;
+use crate::server::decide::PageDecision;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -59,7 +59,7 @@ fn bids(
     waited: Duration,
 ) -> Result<HttpResponse, ApiError> {
     let identity = caller::identity(app, http)?;
-    let (bid_request, ignored) = body::foreign_json::<BidRequest>(bytes)?;
+    let (bid_request, ignored) = body::adapter_json::<BidRequest>(bytes)?;
     let mut slots: Vec<(&Imp, NativeRequest)> = bid_request.native_slots();
     if slots.is_empty() || bid_request.site.is_none() {
         let why = "a site and a native imp with assets are required";
@@ -90,7 +90,7 @@ fn bids(
     }
     let mut auction = Auction::of(&bid_request, &settings, &app.server.public_url);
     let rejections = Rejections::default();
-    let accepts = |decided: &Decided, key: &str, win: &Win| {
+    let accepts = |decided: &PageDecision, key: &str, win: &Winner| {
         let slot = slots.iter().find(|(imp, _)| imp.id == key);
         let answer =
             slot.map_or(Ok(()), |(imp, markup)| auction.check((imp, markup), decided, win));

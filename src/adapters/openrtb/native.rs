@@ -2,12 +2,12 @@
 //! truncated.
 
 use crate::adapters::openrtb::no_bid_reason::NoBidReason;
-use crate::http::public::filling;
-use crate::http::public::filling::Images;
+use crate::http::public::fill;
+use crate::http::public::fill::UnitImages;
 use crate::http::public::reply::Fill;
 use crate::http::public::reply::ImageReply;
-use crate::selection::choose::Win;
-use crate::server::decide::Decided;
+use crate::selection::choose::Winner;
+use crate::server::decide::PageDecision;
 use crate::server::unit;
 use crate::server::unit::Unit;
 use serde::Deserialize;
@@ -182,10 +182,10 @@ impl NativeRequest {
 
     /// Whether a unit has every required asset in a fitting size. Called before budget is reserved,
     /// so that a fitting unit replaces one that does not fit.
-    pub fn accepts(&self, decided: &Decided, win: &Win) -> bool {
+    pub fn accepts(&self, decided: &PageDecision, win: &Winner) -> bool {
         let unit = unit::unit(decided.live.snapshot(), &decided.page, win, decided.at_ms);
         unit.is_some_and(|unit| {
-            let images = filling::images_of(&decided.live, win, &unit);
+            let images = fill::images_of(&decided.live, win, &unit);
             self.fill_assets(&UnitParts::of_unit(&unit, &images)).is_ok()
         })
     }
@@ -271,7 +271,7 @@ impl AssetRequest {
 }
 
 impl ImageRequest {
-    /// The logo for an icon asset, the image for a main asset, if size and format match. Images are
+    /// The logo for an icon asset, the image for a main asset, if size and format match. UnitImages are
     /// served as stored and never scaled.
     fn select<'a>(&self, own: &UnitParts<'a>) -> Option<ImageAsset<'a>> {
         let (kind, found) = match self.kind {
@@ -306,7 +306,7 @@ struct UnitParts<'a> {
 }
 
 impl<'a> UnitParts<'a> {
-    fn of_unit(unit: &Unit<'a>, images: &'a Images<'a>) -> UnitParts<'a> {
+    fn of_unit(unit: &Unit<'a>, images: &'a UnitImages<'a>) -> UnitParts<'a> {
         UnitParts {
             headline: unit.headline,
             sponsor: unit.advertiser.1,

@@ -1,6 +1,6 @@
 //! Reasons not to bid with a chosen unit.
 
-use crate::server::decide::NotTaken;
+use crate::server::decide::Rejection;
 
 string_enum! {
     /// A condition of the exchange that the unit does not meet.
@@ -31,10 +31,10 @@ string_enum! {
 impl NoBidReason {
     /// What to exclude: only the creative, if another creative of the flight might be accepted
     /// (landing domain, assets), or the whole flight (price, seat, categories).
-    pub fn rejects(self) -> NotTaken {
+    pub fn rejects(self) -> Rejection {
         match self {
-            NoBidReason::BlockedAdvertiser | NoBidReason::Assets => NotTaken::Creative,
-            _ => NotTaken::Flight,
+            NoBidReason::BlockedAdvertiser | NoBidReason::Assets => Rejection::Creative,
+            _ => Rejection::Flight,
         }
     }
 }

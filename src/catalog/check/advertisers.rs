@@ -5,7 +5,7 @@ use crate::catalog::check::images;
 use crate::catalog::check::index::Index;
 use crate::catalog::check::lookalike;
 use crate::domain::inventory::Inventory;
-use crate::domain::text;
+use crate::domain::name_key;
 use std::collections::HashMap;
 use url::Url;
 
@@ -16,7 +16,7 @@ pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Fin
         let id = advertiser.id.as_str();
         findings.begin("advertisers", id);
         findings.visible_text("name", &advertiser.name);
-        let key = text::key(&advertiser.name);
+        let key = name_key::key(&advertiser.name);
         if key.is_none() {
             let reason = format!("must contain a letter or a digit (got `{}`)", advertiser.name);
             findings.add("name", reason);

@@ -3,7 +3,7 @@
 use crate::catalog::check::Findings;
 use crate::catalog::check::images;
 use crate::catalog::check::index::Index;
-use crate::domain::copy;
+use crate::domain::ad_text;
 use crate::domain::creative::Audience;
 use crate::domain::creative::Creative;
 use crate::domain::creative::Kicker;
@@ -39,7 +39,7 @@ fn texts(creative: &Creative, findings: &mut Findings) {
         kicker.fallback.iter().for_each(|text| findings.visible_text("kicker.fallback", text));
     }
     if let Some(command) = &creative.command {
-        if let Err(problem) = copy::command(&command.text) {
+        if let Err(problem) = ad_text::command(&command.text) {
             findings.add("command.text", problem.to_string());
         }
         findings.visible_text("command.output", &command.output);
@@ -62,7 +62,7 @@ fn texts(creative: &Creative, findings: &mut Findings) {
 }
 
 fn echo(index: &Index<'_>, kicker: &Kicker, findings: &mut Findings) {
-    let slots = match copy::slots(&kicker.text) {
+    let slots = match ad_text::placeholders(&kicker.text) {
         Ok(slots) => slots,
         Err(problem) => return findings.add("kicker.text", problem.to_string()),
     };
@@ -87,7 +87,7 @@ fn echo(index: &Index<'_>, kicker: &Kicker, findings: &mut Findings) {
             findings.unknown(field, "topic or entity", id, index.names.keys().copied());
             continue;
         };
-        let filled = copy::fill(&kicker.text, Some(name), Some(name)).unwrap_or_default();
+        let filled = ad_text::fill(&kicker.text, Some(name), Some(name)).unwrap_or_default();
         let chars = filled.chars().count();
         if chars > KICKER_CHARS {
             let reason = format!(

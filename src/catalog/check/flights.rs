@@ -7,9 +7,9 @@ use crate::domain::campaign::Flight;
 use crate::domain::event::Pricing;
 use crate::domain::event::Tier;
 use crate::domain::inventory::Inventory;
+use crate::domain::name_key;
 use crate::domain::region::Region;
 use crate::domain::region::Regions;
-use crate::domain::text;
 
 /// The most values in `any` or `none` of one targeting dimension.
 const MAX_VALUES: usize = 1_000;
@@ -94,8 +94,8 @@ fn targeting(index: &Index<'_>, flight: &Flight, findings: &mut Findings) {
     for (side, list) in [("any", &targeting.keywords.any), ("none", &targeting.keywords.none)] {
         for (at, word) in list.iter().enumerate() {
             let field = format!("targeting.keywords.{side}[{at}]");
-            findings.required_text(&field, word, text::MAX_CHARS);
-            if text::key(word).is_none() {
+            findings.required_text(&field, word, name_key::MAX_CHARS);
+            if name_key::key(word).is_none() {
                 findings.add(field, format!("must contain a letter or a digit (got `{word}`)"));
             }
         }
@@ -118,7 +118,7 @@ fn targeting(index: &Index<'_>, flight: &Flight, findings: &mut Findings) {
 /// Whether `any` without `none` includes a country. An unknown region counts as one, so that a typo
 /// is not reported twice.
 fn includes_a_country(regions: &Regions, clause: &Clause<Region>) -> bool {
-    if clause.none.is_empty() || clause.any.iter().any(|region| !regions.knows(region)) {
+    if clause.none.is_empty() || clause.any.iter().any(|region| !regions.contains(region)) {
         return true;
     }
     let covered =

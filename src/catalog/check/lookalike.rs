@@ -1,13 +1,13 @@
 //! Detects names that look alike but are spelled differently.
 
-use crate::domain::text;
+use crate::domain::name_key;
 use unicode_normalization::UnicodeNormalization;
 
 /// A name with confusable characters replaced: `Paypal`, `PayPaI` (with a capital i) and `Раурal`
 /// (with Cyrillic letters) have the same skeleton. `None` if it has no letters or digits.
 pub(super) fn skeleton(name: &str) -> Option<String> {
     let latin: String = name.nfkc().map(latin_lookalike).collect();
-    text::key(&latin)
+    name_key::key(&latin)
 }
 
 /// The Latin letter that a character looks like, or the character itself.

@@ -118,14 +118,14 @@ impl Findings {
 
     /// Checks that a region is a country or an existing group.
     fn region(&mut self, field: impl fmt::Display, region: &Region, regions: &Regions) {
-        if !regions.knows(region) {
+        if !regions.contains(region) {
             self.unknown(field, "region", region.as_str(), regions.group_ids());
         }
     }
 
     /// Checks that a text has only characters that are visible as written.
     fn visible_text(&mut self, field: impl fmt::Display, text: &str) {
-        if let Err(problem) = crate::domain::copy::plain(text) {
+        if let Err(problem) = crate::domain::ad_text::plain(text) {
             self.add(field, problem.to_string());
         }
     }

@@ -6,11 +6,11 @@ use crate::catalog::lists::ListItem;
 use crate::config::document::nearest;
 use crate::domain::entity::Entities;
 use crate::domain::inventory::Inventory;
+use crate::domain::name_key;
 use crate::domain::region::Region;
 use crate::domain::region::Regions;
-use crate::domain::taxonomy::Fault;
+use crate::domain::taxonomy::DocumentError;
 use crate::domain::taxonomy::Taxonomy;
-use crate::domain::text;
 use std::collections::HashSet;
 
 /// The most aliases of one topic or entity.
@@ -29,19 +29,19 @@ pub(super) fn check(inventory: &Inventory, findings: &mut Findings) {
         // If the topic tree is invalid, every reference to a topic fails here. The cause is
         // reported above, so these consequential errors are dropped.
         let consequential =
-            |fault: &Fault| fault.unknown.as_deref().is_some_and(|id| topics.contains(&id));
+            |fault: &DocumentError| fault.unknown.as_deref().is_some_and(|id| topics.contains(&id));
         faults.retain(|fault| !(broken && consequential(fault)));
         let known: Vec<&str> = entities.iter().chain(&topics).copied().collect();
         report(findings, "entities", &faults, &entities, &known);
     }
     for topic in &inventory.topics {
         findings.begin("topics", topic.id.as_str());
-        findings.required_text("name", &topic.name, text::MAX_CHARS);
+        findings.required_text("name", &topic.name, name_key::MAX_CHARS);
         aliases(findings, "aliases", topic.aliases.iter().map(String::as_str));
     }
     for entity in &inventory.entities {
         findings.begin("entities", entity.id.as_str());
-        findings.required_text("name", &entity.name, text::MAX_CHARS);
+        findings.required_text("name", &entity.name, name_key::MAX_CHARS);
         aliases(findings, "aliases", entity.aliases.iter().map(String::as_str));
         let ambiguous = entity.ambiguous_aliases.iter().map(|one| one.alias.as_str());
         aliases(findings, "ambiguous_aliases", ambiguous);
@@ -63,7 +63,7 @@ fn aliases<'a>(findings: &mut Findings, field: &str, names: impl Iterator<Item =
         if at == MAX_ALIASES {
             findings.add(field, format!("must have at most {MAX_ALIASES} names"));
         }
-        findings.required_text(format_args!("{field}[{at}]"), name, text::MAX_CHARS);
+        findings.required_text(format_args!("{field}[{at}]"), name, name_key::MAX_CHARS);
     }
 }
 
@@ -119,7 +119,7 @@ impl lists::ListVisitor for UniqueIds<'_> {
 fn report(
     findings: &mut Findings,
     list: &'static str,
-    faults: &[Fault],
+    faults: &[DocumentError],
     ids: &[&str],
     known: &[&str],
 ) {

@@ -9,11 +9,11 @@ use crate::cli::arguments;
 use crate::cli::export::row::Row;
 use crate::cli::output::Output;
 use crate::domain::event::Verdict;
-use crate::ledger::Applied;
-use crate::ledger::Judged;
+use crate::ledger::ApplyOutcome;
+use crate::ledger::EventVerdict;
 use crate::ledger::cluster;
 use crate::ledger::history;
-use crate::ledger::history::Since;
+use crate::ledger::history::ReplayFrom;
 use crate::store::Client;
 use crate::store::address::EMBEDDED;
 use anyhow::Context;
@@ -50,7 +50,7 @@ impl Export {
         };
         let mut sink = sink::open(self.out.as_deref())?;
         // A pending event is written once its verdict is final, or at the end.
-        let mut pending: HashMap<usize, Judged> = HashMap::new();
+        let mut pending: HashMap<usize, EventVerdict> = HashMap::new();
         let mut written: u64 = 0;
         let mut first_error = None;
         let mut write = |row: Row| {
@@ -60,8 +60,8 @@ impl Export {
                 first_error.get_or_insert(error);
             }
         };
-        let mut each = |applied: &Applied| {
-            for judged in &applied.judged {
+        let mut each = |applied: &ApplyOutcome| {
+            for judged in &applied.verdicts {
                 let key = Arc::as_ptr(&judged.event) as usize;
                 if judged.verdict == Verdict::Pending {
                     pending.insert(key, judged.clone());
@@ -70,19 +70,19 @@ impl Export {
                     write(Row::event(judged));
                 }
             }
-            applied.returned.iter().for_each(|returned| write(Row::returned(returned)));
+            applied.adjustment.iter().for_each(|returned| write(Row::returned(returned)));
         };
         match arguments::redis_config(&self.store, self.ca.as_deref())? {
             None => {
                 let folder = self.data.join("journal");
-                history::replay(&folder, Since::First, u64::MAX, false, each)?;
+                history::replay(&folder, ReplayFrom::First, u64::MAX, false, each)?;
             }
             Some(config) => {
                 let client = Client::new(config);
-                cluster::replay(&client, Since::First, &mut each).await?;
+                cluster::replay(&client, ReplayFrom::First, &mut each).await?;
             }
         }
-        let mut still_pending: Vec<&Judged> = pending.values().collect();
+        let mut still_pending: Vec<&EventVerdict> = pending.values().collect();
         still_pending.sort_by_key(|judged| (judged.event.at_ms, judged.event.decision));
         still_pending.into_iter().map(Row::event).for_each(&mut write);
         bar.finish_and_clear();

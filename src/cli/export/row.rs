@@ -1,7 +1,7 @@
 //! The export row: flat, with the same columns in every format.
 
-use crate::ledger::Judged;
-use crate::ledger::apply::Returned;
+use crate::ledger::EventVerdict;
+use crate::ledger::apply::Adjustment;
 use crate::ledger::record::Attribution;
 use crate::ledger::record::Event;
 use serde::Serialize;
@@ -41,7 +41,7 @@ fn timestamp(ms: i64) -> String {
 
 impl Row {
     /// A row for an event with its verdict.
-    pub(super) fn event(judged: &Judged) -> Row {
+    pub(super) fn event(judged: &EventVerdict) -> Row {
         let (event, verdict) = (&judged.event, judged.verdict);
         Row {
             verdict: Some(verdict.as_str()),
@@ -52,13 +52,13 @@ impl Row {
     }
 
     /// A row for a credit or a refund.
-    pub(super) fn returned(returned: &Returned) -> Row {
+    pub(super) fn returned(returned: &Adjustment) -> Row {
         let event = returned.event.as_ref();
         let entry = if event.is_some() { "credit" } else { "refund" };
         Row {
             reason: event.map(|_| "credited"),
             billed_micros: -returned.micros.get(),
-            ..Row::of(entry, event, &returned.of, returned.at_ms, returned.decided_at_ms)
+            ..Row::of(entry, event, &returned.attribution, returned.at_ms, returned.decided_at_ms)
         }
     }
 

@@ -56,7 +56,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .describe("Data map", "Which data is used and stored, and which never is.")
             .response(Response::json(200, &privacy, "The data map.")),
     ];
-    rows.into_iter().map(|row| row.tag("ask")).collect()
+    rows.into_iter().map(|row| row.tag("explain")).collect()
 }
 
 /// 404: the decision's record is not available.

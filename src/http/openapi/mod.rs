@@ -33,7 +33,7 @@ static TEXT: LazyLock<String> =
 const TAGS: [(&str, &str); 7] = [
     ("decide", "Request labelled units: one request per page, one answer per placement."),
     ("events", "Event reports from browsers, and click redirects."),
-    ("ask", "Explanations and events of decisions; limits and the data map."),
+    ("explain", "Explanations and events of decisions; limits and the data map."),
     ("report", "Reports on impressions, clicks and spend."),
     ("adapters", "Adapters for other protocols, each enabled under `[adapters]`."),
     ("pages", "HTML pages and browser files."),
@@ -43,7 +43,7 @@ const TAGS: [(&str, &str); 7] = [
     ),
 ];
 
-/// Example responses of a real server, by operation and format. `tests/it/examples.rs` records and
+/// Example responses of a real server, by operation and format. `tests/it/openapi_examples.rs` records and
 /// checks them.
 const RECORDED: &str = include_str!("answered.json");
 

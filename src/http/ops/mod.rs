@@ -10,27 +10,27 @@ use crate::http::guard;
 use crate::http::public;
 use crate::http::public::assets;
 use crate::http::public::explain;
-use crate::http::routes::At;
-use crate::http::routes::at;
+use crate::http::routes::Route;
+use crate::http::routes::route;
 use actix_web::middleware::from_fn;
 use actix_web::web;
 use actix_web::web::Data;
 use actix_web::web::ServiceConfig;
 
 /// Every route of the operations listener, grouped by its users.
-pub fn table() -> Vec<At> {
+pub fn table() -> Vec<Route> {
     let mut rows = vec![
         // Process manager and load balancer.
-        at("/livez").reads(probes::live),
-        at("/readyz").reads(probes::ready),
-        at("/version").reads(probes::version),
+        route("/livez").get_and_head(probes::live),
+        route("/readyz").get_and_head(probes::ready),
+        route("/version").get_and_head(probes::version),
         // Prometheus.
-        at("/metrics").reads(probes::metrics),
+        route("/metrics").get_and_head(probes::metrics),
         // Operators investigating an incident, with or without a browser.
-        at("/console").reads(console::console),
-        at("/embed/{file:.*}").reads(assets::file),
-        at("/v1/decisions/{id}/explain").reads(explain::explain),
-        at("/v1/decisions/{id}/events").reads(explain::events),
+        route("/console").get_and_head(console::console),
+        route("/embed/{file:.*}").get_and_head(assets::file),
+        route("/v1/decisions/{id}/explain").get_and_head(explain::explain),
+        route("/v1/decisions/{id}/events").get_and_head(explain::events),
     ];
     // The operators' tools.
     rows.extend(admin::table());

@@ -10,7 +10,7 @@ use actix_web::web::Path;
 /// `GET /embed/{file}`.
 pub async fn file(http: HttpRequest, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let served =
-        assets::served(&path).ok_or_else(|| ApiError::missing("not_found", "no such file"))?;
+        assets::by_path(&path).ok_or_else(|| ApiError::not_found("not_found", "no such file"))?;
     let gzip = accepts_gzip(&http);
     let tag = format!("\"{}{}\"", served.asset.hash, if gzip { "-gzip" } else { "" });
     let not_modified =

@@ -11,7 +11,7 @@ use crate::http::body;
 use crate::http::caller;
 use crate::http::caller::Caller;
 use crate::http::problem::ApiError;
-use crate::http::public::filling;
+use crate::http::public::fill;
 use crate::http::public::render;
 use crate::http::public::reply;
 use crate::http::public::reply::Answer;
@@ -22,9 +22,9 @@ use crate::http::public::request;
 use crate::http::public::request::DecisionRequest;
 use crate::http::public::request::Render;
 use crate::selection::resolve::RegionSignals;
-use crate::server::decide::Call;
-use crate::server::decide::Decided;
-use crate::server::decide::Takes;
+use crate::server::decide::AcceptUnit;
+use crate::server::decide::DecisionCall;
+use crate::server::decide::PageDecision;
 use crate::traffic::signals;
 use crate::traffic::signals::AllowedOrigins;
 use crate::traffic::signals::Signals;
@@ -46,7 +46,7 @@ pub async fn create(
     let began = Instant::now();
     let (request, ignored) = body::json::<DecisionRequest>(&bytes)?;
     let response = handle(&app, &http, request, ignored).await;
-    app.server.metrics.decided_in(began.elapsed());
+    app.server.metrics.observe_decision(began.elapsed());
     response
 }
 
@@ -58,7 +58,7 @@ pub async fn from_parameters(
     let began = Instant::now();
     let (request, ignored) = request::from_query(http.query_string())?;
     let response = handle(&app, &http, request, ignored).await;
-    app.server.metrics.decided_in(began.elapsed());
+    app.server.metrics.observe_decision(began.elapsed());
     response
 }
 
@@ -81,7 +81,7 @@ async fn handle(
     let explanation = if request.explain {
         let server = app.server.clone();
         let decided = decided.request;
-        let reader = crate::server::explain::Reader::Operator;
+        let reader = crate::server::explain::Audience::Operator;
         let explain = move || server.explain(decided, &reader, None);
         Some(blocking(explain).await?)
     } else {
@@ -102,11 +102,11 @@ pub fn with_first<T>(
     let Some(decided) = decide(app, http, &mut request, identity.as_ref())? else {
         return Ok(show(None));
     };
-    let units = filling::units(&decided);
+    let units = fill::units(&decided);
     let filled = decided.slots.first().and_then(|slot| slot.result.as_ref().ok());
     match (filled, units.first()) {
         (Some(filled), Some(Some(unit))) => {
-            Ok(show(Some(&filling::fill(&app.server, &decided, 0, filled, unit))))
+            Ok(show(Some(&fill::fill(&app.server, &decided, 0, filled, unit))))
         }
         _ => Ok(show(None)),
     }
@@ -119,7 +119,7 @@ pub fn decide(
     http: &HttpRequest,
     request: &mut DecisionRequest,
     identity: Option<&Identity>,
-) -> Result<Option<Decided>, ApiError> {
+) -> Result<Option<PageDecision>, ApiError> {
     decide_for(app, http, request, identity, None)
 }
 
@@ -129,10 +129,10 @@ pub fn decide_for(
     http: &HttpRequest,
     request: &mut DecisionRequest,
     identity: Option<&Identity>,
-    takes: Option<&Takes<'_>>,
-) -> Result<Option<Decided>, ApiError> {
+    accepts: Option<&AcceptUnit<'_>>,
+) -> Result<Option<PageDecision>, ApiError> {
     let mut warnings = request::apply_limits(request, &app.server.settings().request)?;
-    decide_request(app, http, request, (identity, takes), &mut warnings)
+    decide_request(app, http, request, (identity, accepts), &mut warnings)
 }
 
 /// Decides; `None` if the flood guard sheds this caller.
@@ -140,16 +140,16 @@ fn decide_request(
     app: &AppState,
     http: &HttpRequest,
     request: &DecisionRequest,
-    (identity, takes): (Option<&Identity>, Option<&Takes<'_>>),
+    (identity, accepts): (Option<&Identity>, Option<&AcceptUnit<'_>>),
     warnings: &mut Vec<String>,
-) -> Result<Option<Decided>, ApiError> {
+) -> Result<Option<PageDecision>, ApiError> {
     let server = &app.server;
     let own = |own: &Identity| own.role == Role::Publisher && own.owner == request.publisher;
     let trusted = identity.is_some_and(own);
     let seen = Caller::read(app, http, trusted);
     let now_ms = server.clock.now_ms();
     if !trusted && !app.is_trusted_peer(http) && !server.flood.admits(seen.address, now_ms) {
-        server.metrics.limited("flood");
+        server.metrics.count_rate_limited("flood");
         let shed = |_| server.metrics.unfilled(NoFill::Overloaded, request.test);
         request.placements.iter().for_each(shed);
         return Ok(None);
@@ -166,21 +166,21 @@ fn decide_request(
     let publisher = live.publisher(&request.publisher);
     let class = publisher.map(|publisher| CallClass::of(app, publisher, &seen, trusted));
     let CallClass { test, idle } = class.unwrap_or_default();
-    let call = Call {
+    let call = DecisionCall {
         publisher: &request.publisher,
         page: &request.page,
-        seen: RegionSignals { observed: seen.country, declared },
+        region: RegionSignals { observed: seen.country, declared },
         slots: &request.placements,
         test: request.test || test,
         idle,
         basic: seen.gpc || request.basic,
         forced: request.force_creative.as_deref(),
-        takes,
+        accepts,
     };
     server
         .decide(&call)
         .map(Some)
-        .map_err(|error| ApiError::missing("unknown_publisher", error.to_string()))
+        .map_err(|error| ApiError::not_found("unknown_publisher", error.to_string()))
 }
 
 /// Whether a call is a test or idle (unbillable), judged by its origin and signals.
@@ -225,27 +225,27 @@ fn is_loopback(origin: &str) -> bool {
 
 fn respond(
     app: &AppState,
-    decided: &Decided,
+    decided: &PageDecision,
     warnings: Vec<String>,
     html: bool,
     explanation: Option<crate::server::explain::Explanation>,
 ) -> HttpResponse {
     let server = &app.server;
-    let units = filling::units(decided);
+    let units = fill::units(decided);
     let snapshot = decided.live.snapshot();
     let age_ms = server.snapshot_age_ms(decided.at_ms);
     let answers = decided.slots.iter().enumerate().map(|(at, slot)| {
         let key: &str = &decided.page.slots[at].key;
         let answer = match (&slot.result, &units[at]) {
             (Ok(filled), Some(unit)) => {
-                let mut fill = filling::fill(server, decided, at, filled, unit);
+                let mut fill = fill::fill(server, decided, at, filled, unit);
                 if html {
                     fill.html = Some(render::fragment(&fill));
                 }
                 Answer::Fill(Box::new(fill))
             }
-            (Ok(_), None) => Answer::NoFill(filling::no_fill(slot.id, NoFill::LabelUnavailable)),
-            (Err(reason), _) => Answer::NoFill(filling::no_fill(slot.id, *reason)),
+            (Ok(_), None) => Answer::NoFill(fill::no_fill(slot.id, NoFill::LabelUnavailable)),
+            (Err(reason), _) => Answer::NoFill(fill::no_fill(slot.id, *reason)),
         };
         (key, answer)
     });
@@ -277,7 +277,7 @@ fn overloaded(app: &AppState, request: &DecisionRequest) -> HttpResponse {
     let id = uuid::Uuid::now_v7().as_u128();
     let answers = request.placements.iter().map(|slot| {
         let key: &str = slot.key.as_ref().unwrap_or(&slot.name);
-        (key, Answer::NoFill(filling::no_fill(id, NoFill::Overloaded)))
+        (key, Answer::NoFill(fill::no_fill(id, NoFill::Overloaded)))
     });
     let reply = DecisionReply {
         request_id: uuid::Uuid::from_u128(id).to_string(),

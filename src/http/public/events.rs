@@ -3,8 +3,8 @@
 use crate::http::AppState;
 use crate::http::caller::Caller;
 use crate::http::problem::ApiError;
-use crate::server::record::Click;
-use crate::server::record::Recorded;
+use crate::server::record::ClickOutcome;
+use crate::server::record::RecordOutcome;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -40,9 +40,9 @@ pub async fn record(
     let mut answer = HttpResponse::NoContent();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     match recorded {
-        Recorded::OnDisk => Ok(answer.insert_header((RECORDED, "1")).finish()),
-        Recorded::Forged => Ok(answer.finish()),
-        Recorded::Refused(error) => Err(ApiError::unavailable(error)),
+        RecordOutcome::OnDisk => Ok(answer.insert_header((RECORDED, "1")).finish()),
+        RecordOutcome::Forged => Ok(answer.finish()),
+        RecordOutcome::Unavailable(error) => Err(ApiError::unavailable(error)),
     }
 }
 
@@ -58,8 +58,10 @@ pub async fn redirect(
     let click = app.server.click(text, &context, CLICK_RECORD_TIMEOUT).await;
     app.server.metrics.observe_event_ack(began.elapsed());
     match click {
-        Click::NotFound => Err(ApiError::missing("not_found", "the click token is invalid")),
-        Click::Redirect { to, recorded } => {
+        ClickOutcome::NotFound => {
+            Err(ApiError::not_found("not_found", "the click token is invalid"))
+        }
+        ClickOutcome::Redirect { to, recorded } => {
             let mut answer = HttpResponse::Found();
             answer
                 .insert_header((header::LOCATION, to))

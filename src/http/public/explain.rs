@@ -9,12 +9,12 @@ use crate::http::AppState;
 use crate::http::blocking;
 use crate::http::caller;
 use crate::http::problem::ApiError;
-use crate::ledger::history::Since;
-use crate::server::explain::Again;
-use crate::server::explain::AnywhereError;
+use crate::ledger::history::ReplayFrom;
+use crate::server::explain::Audience;
 use crate::server::explain::ExplainError;
 use crate::server::explain::Explanation;
-use crate::server::explain::Reader;
+use crate::server::explain::RemoteExplainError;
+use crate::server::explain::Replay;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -29,7 +29,7 @@ impl From<ExplainError> for ApiError {
     fn from(error: ExplainError) -> ApiError {
         match error {
             ExplainError::NotRecorded(_) => {
-                ApiError::missing("decision_not_recorded", error.to_string())
+                ApiError::not_found("decision_not_recorded", error.to_string())
             }
             other => ApiError::internal(
                 anyhow::Error::from(other)
@@ -46,15 +46,15 @@ impl From<ExplainError> for ApiError {
 pub fn decision_id(text: &str) -> Result<u128, ApiError> {
     uuid::Uuid::parse_str(text)
         .map(|id| id.as_u128())
-        .map_err(|_| ApiError::missing("decision_not_recorded", "not a decision id (UUID)"))
+        .map_err(|_| ApiError::not_found("decision_not_recorded", "not a decision id (UUID)"))
 }
 
 /// The reader of an explanation, from the identity of the key.
-pub fn reader_of(identity: &Identity) -> Reader {
+pub fn reader_of(identity: &Identity) -> Audience {
     match identity.role {
-        Role::Operator => Reader::Operator,
-        Role::Publisher => Reader::Publisher(identity.owner.clone()),
-        Role::Advertiser => Reader::Advertiser(identity.owner.clone()),
+        Role::Operator => Audience::Operator,
+        Role::Publisher => Audience::Publisher(identity.owner.clone()),
+        Role::Advertiser => Audience::Advertiser(identity.owner.clone()),
     }
 }
 
@@ -82,10 +82,10 @@ pub async fn explain(
 pub async fn explanation(
     app: &Data<AppState>,
     id: &str,
-    reader: Reader,
+    reader: Audience,
     want: Option<String>,
 ) -> Result<Explanation, ApiError> {
-    let is_operator = matches!(reader, Reader::Operator);
+    let is_operator = matches!(reader, Audience::Operator);
     let recomputed = recompute(app, decision_id(id)?, is_operator).await?;
     blocking(move || recomputed.explained(&reader, want.as_deref()).map_err(ApiError::from)).await
 }
@@ -100,11 +100,11 @@ pub async fn recompute(
     app: &Data<AppState>,
     decision: u128,
     is_operator: bool,
-) -> Result<Again, ApiError> {
+) -> Result<Replay, ApiError> {
     let id = uuid::Uuid::from_u128(decision);
-    app.server.again_anywhere(decision).await.map_err(|error| match error {
-        AnywhereError::Explain(error) => error.into(),
-        AnywhereError::Store(error) => {
+    app.server.replay_anywhere(decision).await.map_err(|error| match error {
+        RemoteExplainError::Explain(error) => error.into(),
+        RemoteExplainError::Store(error) => {
             tracing::warn!(
                 %error,
                 "shared store unavailable; cannot look up another instance's decision, answering 503"
@@ -114,11 +114,11 @@ pub async fn recompute(
                  instances are queried, does not respond: retry shortly"
             ))
         }
-        AnywhereError::Busy => ApiError::dependency_unavailable(format!(
+        RemoteExplainError::Busy => ApiError::dependency_unavailable(format!(
             "decision `{id}` is not on this instance, and too many lookups on other instances are \
              pending: retry shortly"
         )),
-        AnywhereError::Silent(starts) if is_operator => {
+        RemoteExplainError::NoResponse(starts) if is_operator => {
             let addresses = starts.iter().map(|start| format!("{} ({})", start.ops, start.host));
             let addresses = addresses.collect::<Vec<_>>().join(" or ");
             let detail = format!(
@@ -126,13 +126,13 @@ pub async fn recompute(
                  data directory, or run `adjacent explain` there; its operations listener was \
                  {addresses}"
             );
-            ApiError::missing("decision_elsewhere", detail)
+            ApiError::not_found("decision_elsewhere", detail)
         }
-        AnywhereError::Silent(_) => {
+        RemoteExplainError::NoResponse(_) => {
             let detail = format!(
                 "another instance has the record of `{id}` and does not respond: try again later"
             );
-            ApiError::missing("decision_elsewhere", detail)
+            ApiError::not_found("decision_elsewhere", detail)
         }
     })
 }
@@ -181,7 +181,7 @@ pub async fn events(
     let own = (identity.role == Role::Publisher).then_some(identity.owner);
     let decisions = BTreeSet::from([decision]);
     let found = blocking(move || {
-        server.ledger.events_of(&decisions, Since::First).map_err(ApiError::internal)
+        server.ledger.events_of(&decisions, ReplayFrom::First).map_err(ApiError::internal)
     })
     .await?;
     let is_foreign = |publisher: &str| own.as_deref().is_some_and(|own| own != publisher);

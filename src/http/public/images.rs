@@ -23,8 +23,8 @@ pub async fn file(
     http: HttpRequest,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let missing = || ApiError::missing("not_found", "no such image");
-    let (hash, format) = image::named(&path).ok_or_else(missing)?;
+    let missing = || ApiError::not_found("not_found", "no such image");
+    let (hash, format) = image::parse_file_name(&path).ok_or_else(missing)?;
     let shown = app.server.image(hash).filter(|shown| shown.address.format == format);
     let shown = shown.ok_or_else(missing)?;
     let tag = format!("\"{}\"", shown.address.digits());

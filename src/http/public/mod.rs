@@ -6,7 +6,7 @@ pub mod cors;
 pub mod decisions;
 pub mod events;
 pub mod explain;
-pub mod filling;
+pub mod fill;
 pub mod images;
 pub mod limits;
 pub mod pages;
@@ -22,8 +22,8 @@ use crate::http::guard;
 use crate::http::ops::admin::pauses;
 use crate::http::ops::probes;
 use crate::http::problem::ApiError;
-use crate::http::routes::At;
-use crate::http::routes::at;
+use crate::http::routes::Route;
+use crate::http::routes::route;
 use actix_web::HttpResponse;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::middleware::from_fn;
@@ -32,43 +32,43 @@ use actix_web::web::Data;
 use actix_web::web::ServiceConfig;
 
 /// Every route of the public listener, grouped by its users.
-pub fn table() -> Vec<At> {
+pub fn table() -> Vec<Route> {
     vec![
         // Pages and publishers' servers requesting units.
-        at("/v1/decisions").get(decisions::from_parameters).post(decisions::create),
-        at("/v1/unit").get(unit_page::unit),
+        route("/v1/decisions").get(decisions::from_parameters).post(decisions::create),
+        route("/v1/unit").get(unit_page::unit),
         // Browsers loading scripts, styles and images.
-        at("/embed/pictures/{file}").reads(images::file),
-        at("/embed/{file:.*}").reads(assets::file),
+        route("/embed/pictures/{file}").get_and_head(images::file),
+        route("/embed/{file:.*}").get_and_head(assets::file),
         // Operators, advertisers and publishers explaining a decision.
-        at("/v1/decisions/{id}/explain").reads(explain::explain),
-        at("/v1/decisions/{id}/events").reads(explain::events),
+        route("/v1/decisions/{id}/explain").get_and_head(explain::explain),
+        route("/v1/decisions/{id}/events").get_and_head(explain::events),
         // Browsers reporting events.
-        at("/e/{token}").get(events::record).post(events::record),
-        at("/c/{token}").reads(events::redirect),
+        route("/e/{token}").get(events::record).post(events::record),
+        route("/c/{token}").get_and_head(events::redirect),
         // Publishers pausing their pages in an emergency.
-        at("/v1/publishers/{id}/pauses").post(pauses::own),
+        route("/v1/publishers/{id}/pauses").post(pauses::own),
         // Advertisers and publishers reading reports.
-        at("/v1/reports/{party}/{id}").reads(reports::report),
-        at("/reports/{id}").reads(advertiser::page),
+        route("/v1/reports/{party}/{id}").get_and_head(reports::report),
+        route("/reports/{id}").get_and_head(advertiser::page),
         // Readers asking why they see a unit.
-        at("/w/{id}").reads(pages::why_page),
+        route("/w/{id}").get_and_head(pages::why_page),
         // Anyone.
-        at("/").reads(pages::start),
-        at("/demo").reads(pages::demo),
-        at("/demo/explain/{id}").reads(pages::demo_explain),
-        at("/docs").reads(pages::reference),
-        at("/docs/{guide}").reads(pages::guide),
-        at("/openapi.json").reads(pages::openapi),
-        at("/v1/limits").reads(limits::limits),
-        at("/v1/privacy").reads(limits::privacy),
-        at("/livez").reads(probes::live),
+        route("/").get_and_head(pages::start),
+        route("/demo").get_and_head(pages::demo),
+        route("/demo/explain/{id}").get_and_head(pages::demo_explain),
+        route("/docs").get_and_head(pages::reference),
+        route("/docs/{guide}").get_and_head(pages::guide),
+        route("/openapi.json").get_and_head(pages::openapi),
+        route("/v1/limits").get_and_head(limits::limits),
+        route("/v1/privacy").get_and_head(limits::privacy),
+        route("/livez").get_and_head(probes::live),
     ]
 }
 
 /// Registers the routes of [`table`] and the `additional` ones of the protocol adapters, with their
 /// middleware.
-pub fn routes(app: Data<AppState>, additional: Vec<At>) -> impl FnOnce(&mut ServiceConfig) {
+pub fn routes(app: Data<AppState>, additional: Vec<Route>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
         config.app_data(app).configure(extract::settings);
         let scope = web::scope("")

@@ -6,8 +6,8 @@ use crate::http::openapi;
 use crate::http::problem::ApiError;
 use crate::http::public::explain;
 use crate::http::public::render;
-use crate::server::explain::Again;
-use crate::server::explain::Reader;
+use crate::server::explain::Audience;
+use crate::server::explain::Replay;
 use crate::server::unit;
 use crate::web;
 use crate::web::pages::Link;
@@ -82,24 +82,28 @@ pub fn menu(app: &AppState) -> Vec<Link> {
 /// `GET /`.
 pub async fn start(app: Data<AppState>) -> HttpResponse {
     let mut here = vec![
-        Link::new("API reference", "/docs").noted("all endpoints, available offline"),
-        Link::new("OpenAPI document", "/openapi.json").noted("machine-readable API description"),
+        Link::new("API reference", "/docs").with_note("all endpoints, available offline"),
+        Link::new("OpenAPI document", "/openapi.json")
+            .with_note("machine-readable API description"),
         Link::new("Limits and windows", "/v1/limits")
-            .noted("request limits, counting windows, traffic rules"),
+            .with_note("request limits, counting windows, traffic rules"),
         Link::new("Data map", "/v1/privacy")
-            .noted("which data is used and stored, and which never is"),
+            .with_note("which data is used and stored, and which never is"),
     ];
     let mut groups = Vec::new();
     if app.local {
-        here.insert(0, Link::new("Demo page", "/demo").noted("an article with a unit at its end"));
+        here.insert(
+            0,
+            Link::new("Demo page", "/demo").with_note("an article with a unit at its end"),
+        );
         {
             let ops = app.ops;
             let at = |path: &str| format!("http://{ops}{path}");
             groups.push((
                 "Operations".to_owned(),
                 vec![
-                    Link::new("Metrics", at("/metrics")).noted("for Prometheus"),
-                    Link::new("Console", at("/console")).noted("inventory, weights, pauses"),
+                    Link::new("Metrics", at("/metrics")).with_note("for Prometheus"),
+                    Link::new("Console", at("/console")).with_note("inventory, weights, pauses"),
                 ],
             ));
         }
@@ -121,7 +125,7 @@ pub async fn demo(app: Data<AppState>, query: Query<DemoQuery>) -> Result<HttpRe
     let publishers = &snapshot.inventory.publishers;
     let publisher = publishers.iter().find(is_demo).or_else(|| publishers.first());
     let Some(publisher) = publisher else {
-        return Err(ApiError::missing(
+        return Err(ApiError::not_found(
             "no_publisher",
             "the inventory has no publisher to show on the demo page",
         ));
@@ -152,7 +156,7 @@ pub async fn demo_explain(app: Data<AppState>, id: Path<String>) -> Result<HttpR
     if !app.local {
         return Err(ApiError::no_route());
     }
-    let explanation = explain::explanation(&app, &id, Reader::Operator, None).await?;
+    let explanation = explain::explanation(&app, &id, Audience::Operator, None).await?;
     Ok(explain::json(&explanation))
 }
 
@@ -162,11 +166,11 @@ pub async fn why_page(app: Data<AppState>, id: Path<String>) -> Result<HttpRespo
     let recomputed = explain::recompute(&app, decision, false).await?;
     let slot = crate::decision_log::reader::slot_of(decision).unwrap_or(0);
     let page = render_why(&recomputed, slot, &id)
-        .ok_or_else(|| ApiError::missing("no_unit", "no unit was shown for this decision"))?;
+        .ok_or_else(|| ApiError::not_found("no_unit", "no unit was shown for this decision"))?;
     Ok(html(page))
 }
 
-fn render_why(recomputed: &Again, slot: usize, id: &str) -> Option<String> {
+fn render_why(recomputed: &Replay, slot: usize, id: &str) -> Option<String> {
     let (line, snapshot) = (&recomputed.found.line, &*recomputed.world.snapshot);
     let win = recomputed.slots.get(slot)?.result.as_ref().ok()?;
     let unit = unit::unit(snapshot, &line.page, win, line.at_ms)?;

@@ -76,7 +76,7 @@ pub fn fragment(fill: &Fill<'_>) -> String {
 
 /// The same with a link to the stylesheet at `public_url` and without the impression pixel, for pages
 /// that report the impression themselves and do not load our stylesheet.
-pub fn uncounted(fill: &Fill<'_>, public_url: &str) -> String {
+pub fn styled_fragment(fill: &Fill<'_>, public_url: &str) -> String {
     unit::styled(&UnitView { impression_url: None, ..view(fill, &as_of(fill)) }, public_url)
 }
 

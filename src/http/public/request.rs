@@ -148,7 +148,8 @@ pub fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiErro
                 request.placements.push(SlotInput { name: value, key: None, styles: Vec::new() });
             }
             "style" => {
-                let style = value.parse().map_err(|why: String| ApiError::refused("style", why))?;
+                let style =
+                    value.parse().map_err(|why: String| ApiError::invalid_field("style", why))?;
                 request.placements.iter_mut().for_each(|slot| slot.styles.push(style));
             }
             "topic" => page.topics.push(value),
@@ -161,15 +162,16 @@ pub fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiErro
             "language" => page.language = Some(value),
             "url" => page.url = Some(value),
             "commercial" => {
-                page.commercial =
-                    value.parse().map_err(|why: String| ApiError::refused("commercial", why))?;
+                page.commercial = value
+                    .parse()
+                    .map_err(|why: String| ApiError::invalid_field("commercial", why))?;
             }
             "sensitive" => page.sensitive.push(value),
             "shown" => page.shown.push(value),
             "viewer_region" => request.viewer.region = Some(value),
             "render" => {
                 request.render =
-                    value.parse().map_err(|why: String| ApiError::refused("render", why))?;
+                    value.parse().map_err(|why: String| ApiError::invalid_field("render", why))?;
             }
             "test" => request.test = boolean("test", &value)?,
             "strict" => request.strict = boolean("strict", &value)?,
@@ -187,7 +189,7 @@ fn boolean(name: &str, value: &str) -> Result<bool, ApiError> {
     match value {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
-        _ => Err(ApiError::refused(name, "must be `true` or `false`")),
+        _ => Err(ApiError::invalid_field(name, "must be `true` or `false`")),
     }
 }
 
@@ -214,17 +216,17 @@ pub fn apply_limits(
     });
     limiter.truncate_names("page.entities", entity_names, limits.characters)?;
     if request.publisher.is_empty() {
-        return Err(ApiError::refused("publisher", "is required"));
+        return Err(ApiError::invalid_field("publisher", "is required"));
     }
     if request.placements.is_empty() {
-        return Err(ApiError::refused("placements", "must contain at least one placement"));
+        return Err(ApiError::invalid_field("placements", "must contain at least one placement"));
     }
     for (at, slot) in request.placements.iter().enumerate() {
         let long = |text: &str| text.chars().count() > limits.characters;
         if slot.name.is_empty() || long(&slot.name) || slot.key.as_deref().is_some_and(long) {
             let reason =
                 format!("the name and the key must have 1 to {} characters", limits.characters);
-            return Err(ApiError::refused(format!("placements[{at}]"), reason));
+            return Err(ApiError::invalid_field(format!("placements[{at}]"), reason));
         }
     }
     let mut seen = std::collections::HashSet::new();
@@ -250,7 +252,7 @@ struct Limiter {
 impl Limiter {
     fn exceeded(&mut self, field: &str, problem: String) -> Result<(), ApiError> {
         if self.strict {
-            return Err(ApiError::refused(field, problem));
+            return Err(ApiError::invalid_field(field, problem));
         }
         self.warnings.push(format!("{field}: {problem}"));
         Ok(())

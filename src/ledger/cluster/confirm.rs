@@ -1,6 +1,6 @@
 //! Checks of sent entries: whether they are still in the log, and whether a replica has them.
 
-use crate::ledger::cluster::Shared;
+use crate::ledger::cluster::ClusterLedger;
 use crate::ledger::cluster::lock;
 use crate::store::StoreError;
 use crate::store::replication::MarkStatus;
@@ -21,7 +21,7 @@ pub struct SentMark {
     sent: Sent,
 }
 
-impl Shared {
+impl ClusterLedger {
     /// Entries that the log has acknowledged.
     pub(super) fn sent(&self) -> Sent {
         let unsent = lock(&self.unsent);
@@ -88,7 +88,7 @@ impl Shared {
 
     /// Waits until a replica of every primary that has one has everything now in the store; `false`
     /// when there is no replica.
-    pub async fn is_replicated(&self) -> Result<bool, StoreError> {
+    pub async fn wait_for_replica(&self) -> Result<bool, StoreError> {
         let mut mark = ReplicationMark::of(&self.client.servers().await?);
         loop {
             if mark.is_empty() {

@@ -6,19 +6,19 @@ use crate::store::error::Remedy;
 use std::collections::BTreeSet;
 
 /// The error kinds logged since the last success.
-pub struct Telling {
+pub struct StoreErrorLog {
     what: &'static str,
     logged: BTreeSet<StoreErrorKind>,
 }
 
-impl Telling {
+impl StoreErrorLog {
     /// Starts with nothing logged; `what` is the effect of an error, for the log.
-    pub fn of(what: &'static str) -> Telling {
-        Telling { what, logged: BTreeSet::new() }
+    pub fn new(what: &'static str) -> StoreErrorLog {
+        StoreErrorLog { what, logged: BTreeSet::new() }
     }
 
     /// Logs an outcome if it is news; returns whether an operator must act.
-    pub fn hears<T>(&mut self, outcome: &Result<T, StoreError>) -> bool {
+    pub fn observe<T>(&mut self, outcome: &Result<T, StoreError>) -> bool {
         let what = self.what;
         let Err(error) = outcome else {
             if !self.logged.is_empty() {

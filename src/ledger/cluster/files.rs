@@ -5,7 +5,7 @@ use crate::journal;
 use crate::journal::Entry;
 use crate::journal::Recovery;
 use crate::journal::Segment;
-use crate::ledger::cluster::Shared;
+use crate::ledger::cluster::ClusterLedger;
 use crate::ledger::cluster::lock;
 use crate::store::StoreError;
 use crate::store::log;
@@ -30,7 +30,7 @@ fn unreadable(error: impl ToString) -> StoreError {
     StoreError::Journal(error.to_string())
 }
 
-impl Shared {
+impl ClusterLedger {
     /// Sends everything in the files that the log does not have, of every incarnation. `Ok(false)`
     /// when the log had changed in between: call it again.
     pub async fn send_files(&self) -> Result<bool, StoreError> {

@@ -3,14 +3,14 @@
 
 use crate::journal::Entry;
 use crate::journal::PARTITIONS;
-use crate::ledger::apply::Applied;
+use crate::ledger::apply::ApplyOutcome;
+use crate::ledger::cluster::ClusterLedger;
 use crate::ledger::cluster::LogPosition;
-use crate::ledger::cluster::Shared;
 use crate::ledger::cluster::lock;
 use crate::ledger::cluster::partition_sums;
 use crate::ledger::cluster::partition_sums::PartitionSums;
-use crate::ledger::history::Since;
-use crate::ledger::running::Change;
+use crate::ledger::history::ReplayFrom;
+use crate::ledger::running::LedgerUpdate;
 use crate::ledger::state::State;
 use crate::store::Client;
 use crate::store::StoreError;
@@ -20,7 +20,7 @@ use crate::store::log::LogPage;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-impl Shared {
+impl ClusterLedger {
     /// Applies new batches of the log. `Ok(true)` when everything is read.
     pub async fn follow(&self) -> Result<bool, StoreError> {
         let began = Instant::now();
@@ -60,7 +60,7 @@ impl Shared {
             for entry in &batch.entries {
                 if let Some(applied) = partition_sums::applied(&mut state, entry)? {
                     lock(&self.local_totals).record(&applied, entry, self.incarnation);
-                    listener(Change::Applied(&applied));
+                    listener(LedgerUpdate::Applied(&applied));
                 }
                 if entry.incarnation == self.incarnation {
                     lock(&self.unapplied).advance(partition, entry.lsn, Instant::now());
@@ -108,7 +108,7 @@ impl Shared {
             if lock(&self.local_totals).is_missing(&sums.state, partition, self.incarnation) {
                 sums = PartitionSums::at(&self.client, partition, BaseKind::First).await?;
             }
-            let mut each = |entry: &Entry, applied: &Applied| {
+            let mut each = |entry: &Entry, applied: &ApplyOutcome| {
                 lock(&self.local_totals).record(applied, entry, self.incarnation);
             };
             sums.read_on(&self.client, partition, |_| true, &mut each).await?;
@@ -124,7 +124,7 @@ impl Shared {
             lock(&self.unapplied).set(partition, applied, Instant::now());
         }
         *lock(&self.positions) = positions;
-        listener(Change::Anew(&state));
+        listener(LedgerUpdate::Rebuilt(&state));
         self.has_state.store(true, Ordering::Release);
         Ok(())
     }
@@ -141,14 +141,14 @@ impl Shared {
 /// effect of every entry.
 pub async fn replay(
     client: &Client,
-    since: Since,
-    each: &mut impl FnMut(&Applied),
+    since: ReplayFrom,
+    each: &mut impl FnMut(&ApplyOutcome),
 ) -> Result<State, StoreError> {
     let which = match since {
-        Since::First => BaseKind::First,
-        Since::Newest => BaseKind::Last,
+        ReplayFrom::First => BaseKind::First,
+        ReplayFrom::NewestCheckpoint => BaseKind::Last,
     };
-    let mut each = |_: &Entry, applied: &Applied| each(applied);
+    let mut each = |_: &Entry, applied: &ApplyOutcome| each(applied);
     let mut state = State::default();
     for partition in 0..PARTITIONS {
         let mut sums = PartitionSums::at(client, partition, which).await?;

@@ -21,8 +21,8 @@ impl Membership {
     }
 
     /// Notes the number of instances in a heartbeat's answer.
-    pub fn heard(&self, count: usize) {
-        let fewer = if count < self.most() { self.fewer.load(Ordering::Relaxed) + 1 } else { 0 };
+    pub fn observe(&self, count: usize) {
+        let fewer = if count < self.count() { self.fewer.load(Ordering::Relaxed) + 1 } else { 0 };
         let is_believed = fewer == 0 || fewer >= BELIEVED_AFTER;
         if is_believed {
             self.most.store(count.max(1), Ordering::Release);
@@ -31,7 +31,7 @@ impl Membership {
     }
 
     /// The current number.
-    pub fn most(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.most.load(Ordering::Acquire)
     }
 }
@@ -43,20 +43,20 @@ mod tests {
     #[test]
     fn a_higher_number_is_accepted_at_once_and_a_lower_one_after_a_minute() {
         let membership = Membership::of(1);
-        membership.heard(8);
-        assert_eq!(membership.most(), 8);
+        membership.observe(8);
+        assert_eq!(membership.count(), 8);
         for _ in 1..BELIEVED_AFTER {
-            membership.heard(1);
-            assert_eq!(membership.most(), 8);
+            membership.observe(1);
+            assert_eq!(membership.count(), 8);
         }
-        membership.heard(1);
-        assert_eq!(membership.most(), 1);
-        membership.heard(8);
-        membership.heard(1);
-        membership.heard(8);
+        membership.observe(1);
+        assert_eq!(membership.count(), 1);
+        membership.observe(8);
+        membership.observe(1);
+        membership.observe(8);
         for _ in 1..BELIEVED_AFTER {
-            membership.heard(2);
+            membership.observe(2);
         }
-        assert_eq!(membership.most(), 8, "the count of low answers restarted");
+        assert_eq!(membership.count(), 8, "the count of low answers restarted");
     }
 }

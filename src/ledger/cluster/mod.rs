@@ -24,10 +24,10 @@ mod reconcile;
 mod ship;
 mod state_cache;
 
-pub use error_log::Telling;
+pub use error_log::StoreErrorLog;
 pub use follow::replay;
-pub use migrate::copy;
-pub use reconcile::recomputed;
+pub use migrate::migrate;
+pub use reconcile::recompute;
 
 use crate::journal::Entry;
 use crate::journal::PARTITIONS;
@@ -64,7 +64,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 /// An instance's connection to the fleet's ledger.
-pub struct Shared {
+pub struct ClusterLedger {
     client: Client,
     incarnation: u64,
     folder: PathBuf,
@@ -130,13 +130,13 @@ pub struct ClusterStatus {
     /// The store answered the last request.
     pub is_up: bool,
     /// The store rejects something until an operator acts.
-    pub refuses: bool,
+    pub is_blocked: bool,
     /// Entries on disk here that the log does not have.
     pub unsent: u64,
     /// Entries on disk here that no replica of the log has; without a replica, the unsent ones.
     pub unconfirmed: u64,
     /// How long the oldest unsent entry has waited.
-    pub waiting: Duration,
+    pub oldest_unsent: Duration,
     /// Entries on disk here that are not applied here.
     pub unapplied: u64,
     /// Ledger lag: how long the oldest entry on disk here has waited to be applied, or, if longer,
@@ -147,10 +147,10 @@ pub struct ClusterStatus {
     /// How often the files were sent again because the log had lost entries.
     pub rewinds: u64,
     /// Entries that were read here and are no longer in the log.
-    pub missing: u64,
+    pub lost_records: u64,
 }
 
-impl Shared {
+impl ClusterLedger {
     /// Connects `state` to the store's log. Until the log is read, the state is the cached one, if the
     /// folder has a cache.
     pub fn open(
@@ -160,7 +160,7 @@ impl Shared {
         store: u64,
         state: Arc<Mutex<State>>,
         listener: Listener,
-    ) -> io::Result<Shared> {
+    ) -> io::Result<ClusterLedger> {
         let cache = state_cache::read(&folder)?;
         let has_state = cache.is_some();
         let nothing = || vec![LogPosition::default(); usize::from(PARTITIONS)];
@@ -171,7 +171,7 @@ impl Shared {
                 (share, positions)
             }
         };
-        Ok(Shared {
+        Ok(ClusterLedger {
             client,
             incarnation,
             folder,
@@ -217,7 +217,7 @@ impl Shared {
     }
 
     /// Totals of the events recorded by this process.
-    pub fn own(&self) -> LocalTotals {
+    pub fn local_totals(&self) -> LocalTotals {
         lock(&self.local_totals).clone()
     }
 
@@ -236,17 +236,17 @@ impl Shared {
     }
 
     /// Whether the whole log was read at least once since the start.
-    pub fn is_current(&self) -> bool {
+    pub fn is_caught_up(&self) -> bool {
         self.caught_up.load(Ordering::Acquire)
     }
 
     /// Whether the state comes from the store, if only from the cache of an earlier start.
-    pub fn is_known(&self) -> bool {
+    pub fn has_state(&self) -> bool {
         self.has_state.load(Ordering::Acquire)
     }
 
     /// The current status.
-    pub fn standing(&self) -> ClusterStatus {
+    pub fn status(&self) -> ClusterStatus {
         let age = |since: Option<Instant>| since.map_or(Duration::ZERO, |since| since.elapsed());
         let (unsent, waiting) = {
             let unsent = lock(&self.unsent);
@@ -258,17 +258,17 @@ impl Shared {
         };
         ClusterStatus {
             is_up: self.reachable.load(Ordering::Acquire),
-            refuses: self.sending_blocked.load(Ordering::Acquire)
+            is_blocked: self.sending_blocked.load(Ordering::Acquire)
                 || self.reading_blocked.load(Ordering::Acquire)
                 || !lock(&self.gaps).is_empty(),
             unsent,
             unconfirmed: self.unconfirmed(),
-            waiting,
+            oldest_unsent: waiting,
             unapplied,
             lag: own.max(lock(&self.read_at).elapsed()),
-            instances: self.share().0,
+            instances: self.fleet_position().0,
             rewinds: self.rewinds.load(Ordering::Relaxed),
-            missing: lock(&self.lost_records).missing(&lock(&self.state)),
+            lost_records: lock(&self.lost_records).missing(&lock(&self.state)),
         }
     }
 
@@ -294,7 +294,7 @@ impl Shared {
     }
 
     /// Notes whether reading waits for an operator's action.
-    pub fn reading_is_refused(&self, refused: bool) {
+    pub fn set_reading_blocked(&self, refused: bool) {
         self.reading_blocked.store(refused, Ordering::Release);
     }
 
@@ -304,7 +304,7 @@ impl Shared {
     }
 
     /// Waits until everything written by this process so far is applied here; `false` on a timeout.
-    pub async fn settles(&self, patience: Duration) -> bool {
+    pub async fn wait_until_applied(&self, patience: Duration) -> bool {
         let due = lock(&self.unapplied).written_lsns();
         let settled = async {
             loop {
@@ -319,13 +319,13 @@ impl Shared {
     }
 
     /// The number of instances, and the index of this one, from 0, as of the last heartbeat.
-    pub fn share(&self) -> (usize, usize) {
+    pub fn fleet_position(&self) -> (usize, usize) {
         (self.instances.load(Ordering::Acquire), self.index.load(Ordering::Acquire))
     }
 
     /// The number of instances that may be selling from the same budgets.
-    pub fn membership(&self) -> usize {
-        self.membership.most()
+    pub fn instance_count(&self) -> usize {
+        self.membership.count()
     }
 
     /// Sends a heartbeat at `now_ms` and reads the membership.
@@ -339,7 +339,7 @@ impl Shared {
         let own = format!("{:016x}", self.incarnation);
         let position = here.iter().position(|one| *one == own).unwrap_or(0);
         self.instances.store(here.len().max(1), Ordering::Release);
-        self.membership.heard(here.len());
+        self.membership.observe(here.len());
         self.index.store(position, Ordering::Release);
         let number = |one: &String| u64::from_str_radix(one, 16).ok();
         *lock(&self.members) = here.iter().filter_map(number).collect();
@@ -349,18 +349,18 @@ impl Shared {
     }
 
     /// How far the local clock was ahead of the store's at the last heartbeat, in milliseconds.
-    pub fn ahead_ms(&self) -> i64 {
+    pub fn clock_skew_ms(&self) -> i64 {
         self.clock_skew_ms.load(Ordering::Acquire)
     }
 
     /// Time since the last answered heartbeat.
-    pub fn silence(&self) -> Duration {
+    pub fn heartbeat_age(&self) -> Duration {
         let heard = Duration::from_millis(self.heartbeat_ms.load(Ordering::Acquire));
         self.started_at.elapsed().saturating_sub(heard)
     }
 
     /// The incarnations in the membership, as of the last heartbeat.
-    pub fn here(&self) -> Vec<u64> {
+    pub fn members(&self) -> Vec<u64> {
         lock(&self.members).clone()
     }
 

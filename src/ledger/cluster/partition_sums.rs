@@ -2,7 +2,7 @@
 
 use crate::journal::Entry;
 use crate::ledger::apply;
-use crate::ledger::apply::Applied;
+use crate::ledger::apply::ApplyOutcome;
 use crate::ledger::cluster::LogPosition;
 use crate::ledger::cluster::follow::continues;
 use crate::ledger::record::Record;
@@ -54,7 +54,7 @@ impl PartitionSums {
         client: &Client,
         partition: u8,
         goes_on: impl Fn(&Batch) -> bool,
-        each: &mut impl FnMut(&Entry, &Applied),
+        each: &mut impl FnMut(&Entry, &ApplyOutcome),
     ) -> Result<(), StoreError> {
         loop {
             let look = log::read(client, partition, self.position.number).await?;
@@ -100,7 +100,10 @@ pub(super) fn latest_ms(batch: &Batch) -> Option<i64> {
 }
 
 /// Applies an entry; `None` if it was applied before.
-pub(super) fn applied(state: &mut State, entry: &Entry) -> Result<Option<Applied>, StoreError> {
+pub(super) fn applied(
+    state: &mut State,
+    entry: &Entry,
+) -> Result<Option<ApplyOutcome>, StoreError> {
     match apply::apply_entry(state, entry) {
         Ok(apply::EntryOutcome::Next(applied) | apply::EntryOutcome::Gap { applied, .. }) => {
             Ok(Some(applied))

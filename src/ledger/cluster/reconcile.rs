@@ -3,14 +3,14 @@
 
 use crate::journal::PARTITIONS;
 use crate::ledger::audit;
-use crate::ledger::audit::Difference;
+use crate::ledger::audit::Mismatch;
+use crate::ledger::cluster::ClusterLedger;
 use crate::ledger::cluster::LogPosition;
-use crate::ledger::cluster::Shared;
 use crate::ledger::cluster::partition_sums;
 use crate::ledger::cluster::partition_sums::PartitionSums;
 use crate::ledger::cluster::state_cache;
 use crate::ledger::cluster::state_cache::CachedState;
-use crate::ledger::reconciler::Kept;
+use crate::ledger::reconciler::ReconcileReport;
 use crate::ledger::state::State;
 use crate::store::Client;
 use crate::store::StoreError;
@@ -20,12 +20,16 @@ use crate::store::log::Batch;
 /// Batches after the last base snapshot before it is advanced: what a start reads of a partition.
 const STRIDE: u64 = 16;
 
-impl Shared {
+impl ClusterLedger {
     /// Runs one pass at `now_ms`. Trims log entries recorded before `trim_before_ms`, once the
     /// first base snapshot includes them. Every instance compares its own state; each base snapshot
     /// is advanced by one instance.
-    pub async fn keep(&self, now_ms: i64, trim_before_ms: Option<i64>) -> Result<Kept, StoreError> {
-        let mut report = Kept::default();
+    pub async fn reconcile(
+        &self,
+        now_ms: i64,
+        trim_before_ms: Option<i64>,
+    ) -> Result<ReconcileReport, StoreError> {
+        let mut report = ReconcileReport::default();
         let (live, positions) = self.snapshot();
         let mut recomputed = State::default();
         for (partition, position) in (0..PARTITIONS).zip(&positions) {
@@ -45,10 +49,11 @@ impl Shared {
             recomputed.merge(sums.state);
         }
         report.drift_micros = audit::drift_micros(&recomputed, &live);
-        report.differences = audit::compare(&recomputed, &live);
+        report.mismatches = audit::compare(&recomputed, &live);
         drop(recomputed);
-        if report.differences.is_empty() {
-            let cache = CachedState { at_ms: now_ms, share: self.share(), positions, state: live };
+        if report.mismatches.is_empty() {
+            let cache =
+                CachedState { at_ms: now_ms, share: self.fleet_position(), positions, state: live };
             state_cache::write(&self.folder, &cache).map_err(|error| {
                 StoreError::Journal(format!("{}: {error}", self.folder.display()))
             })?;
@@ -64,7 +69,7 @@ impl Shared {
     /// Whether this instance advances a partition's base snapshots. If two instances think so, they
     /// store the same.
     fn advances_base_of(&self, partition: u8) -> bool {
-        let (instances, index) = self.share();
+        let (instances, index) = self.fleet_position();
         usize::from(partition) % instances == index
     }
 
@@ -88,20 +93,20 @@ impl Shared {
 
     /// Recomputes the state from the whole retained log up to `positions`, and compares the last base
     /// snapshots with it.
-    pub async fn recomputed(
+    pub async fn recompute(
         &self,
         positions: &[LogPosition],
-    ) -> Result<(State, Vec<Difference>), StoreError> {
-        recomputed(&self.client, positions.iter().map(|position| position.number)).await
+    ) -> Result<(State, Vec<Mismatch>), StoreError> {
+        recompute(&self.client, positions.iter().map(|position| position.number)).await
     }
 }
 
 /// Recomputes the state from a store's whole retained log, up to an end of each partition, and
 /// compares the last base snapshots with it.
-pub async fn recomputed(
+pub async fn recompute(
     client: &Client,
     ends: impl Iterator<Item = u64>,
-) -> Result<(State, Vec<Difference>), StoreError> {
+) -> Result<(State, Vec<Mismatch>), StoreError> {
     let (mut recomputed, mut found) = (State::default(), Vec::new());
     for (partition, last) in (0..PARTITIONS).zip(ends) {
         let base = PartitionSums::at(client, partition, BaseKind::Last).await?;
@@ -110,8 +115,8 @@ pub async fn recomputed(
             let goes_on = |batch: &Batch| batch.number <= end;
             sums.read_on(client, partition, goes_on, &mut |_, _| {}).await?;
             if sums.position == base.position {
-                let differences = audit::compare(&sums.state, &base.state).into_iter();
-                found.extend(differences.map(|one| Difference {
+                let mismatches = audit::compare(&sums.state, &base.state).into_iter();
+                found.extend(mismatches.map(|one| Mismatch {
                     what: format!("{} in the base snapshot of partition {partition}", one.what),
                     ..one
                 }));

@@ -1,8 +1,8 @@
 //! Shipping: sends the entries on this instance's disk to the store, in order, until the log has them.
 
 use crate::journal::Entry;
-use crate::ledger::cluster::Shared;
-use crate::ledger::cluster::Telling;
+use crate::ledger::cluster::ClusterLedger;
+use crate::ledger::cluster::StoreErrorLog;
 use crate::ledger::cluster::lock;
 use crate::ledger::cluster::queue::Fresh;
 use crate::store::StoreError;
@@ -16,17 +16,17 @@ use std::time::Instant;
 /// Most entries per batch: small enough that a log entry is read in a millisecond.
 const BATCH: usize = 500;
 
-impl Shared {
+impl ClusterLedger {
     /// Sends entries on disk to the store until the task is cancelled.
     pub async fn ship(self: Arc<Self>) {
-        let mut errors = Telling::of("events wait in the local journal");
+        let mut errors = StoreErrorLog::new("events wait in the local journal");
         loop {
             let sent = if self.resend_all.load(Ordering::Acquire) {
                 self.send_files().await
             } else {
                 self.send_fresh().await
             };
-            self.sending_blocked.store(errors.hears(&sent), Ordering::Release);
+            self.sending_blocked.store(errors.observe(&sent), Ordering::Release);
             if matches!(sent, Ok(true)) {
                 lock(&self.breaker).record_success();
                 continue;

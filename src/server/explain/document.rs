@@ -1,14 +1,14 @@
 //! The explanation document (JSON).
 
 use crate::domain::event::Tier;
-use crate::selection::choose::Win;
+use crate::selection::choose::Winner;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::fixed::Q32;
 use crate::selection::score::Level;
 use crate::selection::score::Score;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::trace::SlotTrace;
-use crate::server::explain::Again;
+use crate::server::explain::Replay;
 use crate::server::explain::want::Want;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -227,7 +227,7 @@ fn decision_id(request: u128, slot: usize) -> String {
 }
 
 /// The complete explanation, unredacted.
-pub fn explanation(replay: &Again) -> Explanation {
+pub fn explanation(replay: &Replay) -> Explanation {
     let (line, snapshot) = (&replay.found.line, &*replay.world.snapshot);
     let publisher = &snapshot.publishers[line.page.publisher as usize];
     let keyword = |number: &u32| {
@@ -279,7 +279,7 @@ pub fn explanation(replay: &Again) -> Explanation {
     }
 }
 
-fn slot_view(replay: &Again, slot: usize) -> SlotView {
+fn slot_view(replay: &Replay, slot: usize) -> SlotView {
     let (line, snapshot) = (&replay.found.line, &*replay.world.snapshot);
     let (traced, requested) = (&replay.slots[slot], &line.page.slots[slot]);
     let publisher = &snapshot.publishers[line.page.publisher as usize];
@@ -310,7 +310,7 @@ fn slot_view(replay: &Again, slot: usize) -> SlotView {
             .collect(),
         candidates,
         removed: traced
-            .removed
+            .filtered
             .iter()
             .map(|(place, stage)| FilteredView {
                 flight: flight_id(snapshot, *place).to_owned(),
@@ -346,7 +346,7 @@ fn result_view(snapshot: &Snapshot, traced: &SlotTrace) -> ResultView {
         flight_propensity: None,
         creative_propensity: None,
     };
-    let win: &Win = match &traced.result {
+    let win: &Winner = match &traced.result {
         Err(reason) => return ResultView { reason: Some(reason.to_string()), ..empty },
         Ok(win) => win,
     };

@@ -6,12 +6,12 @@ pub(in crate::server) mod remote;
 pub mod want;
 
 pub use document::Explanation;
-pub use redact::Reader;
-pub use remote::AnywhereError;
+pub use redact::Audience;
+pub use remote::RemoteExplainError;
 
 use crate::catalog::CatalogError;
 use crate::decision_log;
-use crate::decision_log::Found;
+use crate::decision_log::LoggedDecision;
 use crate::domain::event::NoFill;
 use crate::selection::choose::Request;
 use crate::selection::rules::Mask;
@@ -20,7 +20,7 @@ use crate::selection::snapshot::World;
 use crate::selection::trace;
 use crate::selection::trace::SlotTrace;
 use crate::server::Server;
-use crate::server::decide::Decided;
+use crate::server::decide::PageDecision;
 use crate::server::decide::chosen;
 use std::sync::Arc;
 
@@ -41,9 +41,9 @@ pub enum ExplainError {
 }
 
 /// A replayed decision.
-pub struct Again {
+pub struct Replay {
     /// The recorded decision.
-    pub found: Found,
+    pub found: LoggedDecision,
     /// The world it was made on.
     pub world: World,
     /// The complete trace of every slot.
@@ -55,11 +55,11 @@ pub struct Again {
 impl Server {
     /// Replays a decision from this instance's log. Reads files; compiles a version that is not in
     /// memory.
-    pub fn replay(&self, decision: u128) -> Result<Again, ExplainError> {
+    pub fn replay(&self, decision: u128) -> Result<Replay, ExplainError> {
         self.replay_found(self.record_of(decision)?)
     }
 
-    fn record_of(&self, decision: u128) -> Result<Found, ExplainError> {
+    fn record_of(&self, decision: u128) -> Result<LoggedDecision, ExplainError> {
         let find = || decision_log::find(self.log.folder(), decision).map_err(ExplainError::Log);
         if let Some(found) = find()? {
             return Ok(found);
@@ -70,32 +70,32 @@ impl Server {
         find()?.ok_or_else(missing)
     }
 
-    fn replay_found(&self, found: Found) -> Result<Again, ExplainError> {
+    fn replay_found(&self, found: LoggedDecision) -> Result<Replay, ExplainError> {
         let snapshot = self
             .snapshot_of(&found.world.inventory, &found.world.weights, &found.world.labels)
             .map_err(ExplainError::Version)?;
-        Ok(Again::on(found, snapshot))
+        Ok(Replay::on(found, snapshot))
     }
 
-    /// Explains a recorded decision, redacted for `reader`.
+    /// Explains a recorded decision, redacted for `audience`.
     pub fn explain(
         &self,
         decision: u128,
-        reader: &Reader,
+        audience: &Audience,
         want: Option<&str>,
     ) -> Result<Explanation, ExplainError> {
-        self.replay(decision)?.explained(reader, want)
+        self.replay(decision)?.explained(audience, want)
     }
 
     /// Explains a decision that was just made, for an operator.
-    pub fn explain_live(&self, decided: &Decided) -> Result<Explanation, ExplainError> {
-        self.explain(decided.request, &Reader::Operator, None)
+    pub fn explain_live(&self, decided: &PageDecision) -> Result<Explanation, ExplainError> {
+        self.explain(decided.request, &Audience::Operator, None)
     }
 }
 
-impl Again {
+impl Replay {
     /// Replays a recorded decision on its snapshot.
-    pub fn on(found: Found, snapshot: Arc<Snapshot>) -> Again {
+    pub fn on(found: LoggedDecision, snapshot: Arc<Snapshot>) -> Replay {
         let world = World::new(snapshot, found.world.state.clone());
         let slots = trace_slots(&world, &found);
         let agrees = found.line.forced.is_some()
@@ -103,28 +103,28 @@ impl Again {
                 line.result == Err(NoFill::StaleTooOld)
                     || line.result == traced.result.as_ref().map(chosen).map_err(|reason| *reason)
             });
-        Again { found, world, slots, agrees }
+        Replay { found, world, slots, agrees }
     }
 
-    /// The explanation, redacted for `reader`; `NotRecorded` for a reader without access.
+    /// The explanation, redacted for `audience`; `NotRecorded` for an audience without access.
     pub fn explained(
         &self,
-        reader: &Reader,
+        audience: &Audience,
         want: Option<&str>,
     ) -> Result<Explanation, ExplainError> {
-        if !redact::has_access(self, reader) {
+        if !redact::has_access(self, audience) {
             let id = uuid::Uuid::from_u128(self.found.line.request);
             return Err(ExplainError::NotRecorded(id.to_string()));
         }
         let mut explanation = document::explanation(self);
         explanation.want = want.map(|creative| want::want(self, creative));
-        redact::redact(&mut explanation, reader);
+        redact::redact(&mut explanation, audience);
         Ok(explanation)
     }
 }
 
 /// Traces the slots of a recorded decision, with the exclusions of each.
-fn trace_slots(world: &World, found: &Found) -> Vec<SlotTrace> {
+fn trace_slots(world: &World, found: &LoggedDecision) -> Vec<SlotTrace> {
     let line = &found.line;
     let request = Request { world, page: &line.page, now_ms: line.at_ms, id: line.request };
     let masks: Vec<Vec<Mask>> = line.slots.iter().map(|slot| slot.masked.clone()).collect();

@@ -1,13 +1,13 @@
 //! Redaction of explanations: parties see stages, counts and their own parts, never a competitor's name
 //! or price.
 
-use crate::server::explain::Again;
+use crate::server::explain::Replay;
 use crate::server::explain::document::Explanation;
 use crate::server::explain::document::advertiser_id;
 
 /// The party that an explanation is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reader {
+pub enum Audience {
     /// Sees everything.
     Operator,
     /// Publisher id; sees decisions on its pages.
@@ -16,27 +16,27 @@ pub enum Reader {
     Advertiser(String),
 }
 
-/// Whether the reader has access: operators to all decisions, a publisher to those on its pages, an
+/// Whether the audience has access: operators to all decisions, a publisher to those on its pages, an
 /// advertiser to those on an inventory with its flights.
-pub fn has_access(replay: &Again, reader: &Reader) -> bool {
+pub fn has_access(replay: &Replay, audience: &Audience) -> bool {
     let snapshot = &*replay.world.snapshot;
-    match reader {
-        Reader::Operator => true,
-        Reader::Publisher(id) => {
+    match audience {
+        Audience::Operator => true,
+        Audience::Publisher(id) => {
             let row = &snapshot.publishers[replay.found.line.page.publisher as usize];
             snapshot.inventory.publishers[row.doc].id.as_str() == id
         }
-        Reader::Advertiser(id) => {
+        Audience::Advertiser(id) => {
             (0..snapshot.flights.len()).any(|place| advertiser_id(snapshot, place) == id)
         }
     }
 }
 
-/// Removes what the reader may not see.
-pub fn redact(explanation: &mut Explanation, reader: &Reader) {
-    match reader {
-        Reader::Operator => {}
-        Reader::Publisher(_) => {
+/// Removes what the audience may not see.
+pub fn redact(explanation: &mut Explanation, audience: &Audience) {
+    match audience {
+        Audience::Operator => {}
+        Audience::Publisher(_) => {
             for slot in &mut explanation.slots {
                 slot.removed.clear();
                 for candidate in &mut slot.candidates {
@@ -46,7 +46,7 @@ pub fn redact(explanation: &mut Explanation, reader: &Reader) {
             }
             explanation.want = None;
         }
-        Reader::Advertiser(own) => {
+        Audience::Advertiser(own) => {
             explanation.page.url = None;
             for slot in &mut explanation.slots {
                 slot.removed.retain(|removed| removed.advertiser == *own);

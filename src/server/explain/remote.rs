@@ -3,12 +3,12 @@
 //! store.
 
 use crate::decision_log::DecisionLine;
-use crate::decision_log::Found;
+use crate::decision_log::LoggedDecision;
 use crate::decision_log::WorldLine;
 use crate::server::Server;
 use crate::server::apply::run_blocking;
-use crate::server::explain::Again;
 use crate::server::explain::ExplainError;
+use crate::server::explain::Replay;
 use crate::store::StoreError;
 use crate::store::records;
 use crate::store::starts;
@@ -57,7 +57,7 @@ impl Default for RecordRequests {
 
 /// Why a decision of any instance cannot be replayed.
 #[derive(Debug, thiserror::Error)]
-pub enum AnywhereError {
+pub enum RemoteExplainError {
     /// The record was not found on any instance, or is unusable.
     #[error(transparent)]
     Explain(#[from] ExplainError),
@@ -66,7 +66,7 @@ pub enum AnywhereError {
     Store(#[from] StoreError),
     /// These instances may have the record and did not respond in time.
     #[error("the instance that has the decision's record does not respond; try again later")]
-    Silent(Vec<ProcessStart>),
+    NoResponse(Vec<ProcessStart>),
     /// Too many concurrent record requests.
     #[error(
         "too many concurrent requests for decision records of other instances; try again later"
@@ -75,7 +75,7 @@ pub enum AnywhereError {
 }
 
 /// Encodes a record, or its absence, for another instance.
-fn encode(found: Option<Found>) -> Vec<u8> {
+fn encode(found: Option<LoggedDecision>) -> Vec<u8> {
     let record = found.map(|found| (found.line, found.world));
     let mut bytes = vec![FORMAT];
     bytes.extend(postcard::to_stdvec(&record).unwrap_or_default());
@@ -83,17 +83,20 @@ fn encode(found: Option<Found>) -> Vec<u8> {
 }
 
 /// Decodes a record from another instance; an error if the format is unknown.
-fn decode(bytes: &[u8]) -> Result<Option<Found>, StoreError> {
+fn decode(bytes: &[u8]) -> Result<Option<LoggedDecision>, StoreError> {
     let foreign = || StoreError::UnexpectedData("decision record in an unknown format".to_owned());
     let (&FORMAT, rest) = bytes.split_first().ok_or_else(foreign)? else { return Err(foreign()) };
     let record: Option<(DecisionLine, WorldLine)> =
         postcard::from_bytes(rest).map_err(|_| foreign())?;
-    Ok(record.map(|(line, world)| Found { line, world }))
+    Ok(record.map(|(line, world)| LoggedDecision { line, world }))
 }
 
 impl Server {
     /// Replays a decision from the record here or on the instance that made it.
-    pub async fn again_anywhere(self: &Arc<Self>, decision: u128) -> Result<Again, AnywhereError> {
+    pub async fn replay_anywhere(
+        self: &Arc<Self>,
+        decision: u128,
+    ) -> Result<Replay, RemoteExplainError> {
         let server = self.clone();
         let missing = match run_blocking(move || server.replay(decision)).await {
             Err(missing @ ExplainError::NotRecorded(_)) => missing,
@@ -105,9 +108,9 @@ impl Server {
     }
 
     /// Answers pending record requests of other instances.
-    pub async fn answer_others(self: &Arc<Self>) -> Result<(), StoreError> {
-        let Some(shared) = self.ledger.shared() else { return Ok(()) };
-        for decision in records::take_requests(shared.client(), self.ledger.store()).await? {
+    pub async fn answer_record_requests(self: &Arc<Self>) -> Result<(), StoreError> {
+        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
+        for decision in records::take_requests(shared.client(), self.ledger.store_id()).await? {
             let server = self.clone();
             let found = match run_blocking(move || server.record_of(decision)).await {
                 Ok(found) => Some(found),
@@ -120,19 +123,23 @@ impl Server {
                     continue;
                 }
             };
-            records::reply(shared.client(), self.ledger.store(), decision, &encode(found)).await?;
+            records::reply(shared.client(), self.ledger.store_id(), decision, &encode(found))
+                .await?;
         }
         Ok(())
     }
 
     /// Requests the record from the instances that may have made the decision.
-    async fn request_record(&self, decision: u128) -> Result<Option<Found>, AnywhereError> {
-        let Some(shared) = self.ledger.shared() else { return Ok(None) };
+    async fn request_record(
+        &self,
+        decision: u128,
+    ) -> Result<Option<LoggedDecision>, RemoteExplainError> {
+        let Some(shared) = self.ledger.cluster() else { return Ok(None) };
         let others = self.possible_instances(decision).await?;
         if others.is_empty() {
             return Ok(None);
         }
-        let _permit = self.record_requests.0.try_acquire().map_err(|_| AnywhereError::Busy)?;
+        let _permit = self.record_requests.0.try_acquire().map_err(|_| RemoteExplainError::Busy)?;
         let client = shared.client();
         for start in &others {
             records::request(client, start.data, decision).await?;
@@ -153,20 +160,20 @@ impl Server {
             }
             silent = left;
         }
-        if silent.is_empty() { Ok(None) } else { Err(AnywhereError::Silent(silent)) }
+        if silent.is_empty() { Ok(None) } else { Err(RemoteExplainError::NoResponse(silent)) }
     }
 
     /// The latest process starts of other instances that may have made the decision. Usually one; two
     /// process starts can have the same mark.
     async fn possible_instances(&self, decision: u128) -> Result<Vec<ProcessStart>, StoreError> {
-        let Some(shared) = self.ledger.shared() else { return Ok(Vec::new()) };
+        let Some(shared) = self.ledger.cluster() else { return Ok(Vec::new()) };
         let known = starts::all(shared.client()).await?;
         let marked = known.iter().filter(|(start, _)| has_mark(decision, mark_of(**start)));
         let mut found: Vec<ProcessStart> = Vec::new();
         for (_, start) in marked {
             let last = known.values().filter(|other| other.data == start.data);
             let last = last.max_by_key(|other| other.at_ms).unwrap_or(start);
-            if last.data != self.ledger.store() && !found.contains(last) {
+            if last.data != self.ledger.store_id() && !found.contains(last) {
                 found.push(last.clone());
             }
         }

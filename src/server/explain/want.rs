@@ -7,8 +7,8 @@ use crate::selection::dice::Purpose;
 use crate::selection::draw;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::fixed::Q32;
-use crate::selection::rules::Taken;
-use crate::server::explain::Again;
+use crate::selection::rules::Exclusions;
+use crate::server::explain::Replay;
 use crate::server::explain::document::chance;
 use crate::server::explain::document::factor;
 use crate::server::explain::document::flight_id;
@@ -40,11 +40,11 @@ pub struct Want {
 }
 
 /// Why a creative did not win, for each slot of a decision.
-pub fn want(replay: &Again, creative: &str) -> Vec<Want> {
+pub fn want(replay: &Replay, creative: &str) -> Vec<Want> {
     (0..replay.slots.len()).map(|slot| want_slot(replay, slot, creative)).collect()
 }
 
-fn want_slot(replay: &Again, slot: usize, creative: &str) -> Want {
+fn want_slot(replay: &Replay, slot: usize, creative: &str) -> Want {
     let (line, snapshot) = (&replay.found.line, &*replay.world.snapshot);
     let mut want = Want {
         key: line.page.slots[slot].key.to_string(),
@@ -71,7 +71,7 @@ fn want_slot(replay: &Again, slot: usize, creative: &str) -> Want {
     }
     let traced = &replay.slots[slot];
     let taken = exclusions_before(replay, slot);
-    let rejected = taken.refused_creatives.contains(&number);
+    let rejected = taken.rejected_creatives.contains(&number);
     if let Ok(win) = &traced.result {
         want.won = win.creative == number;
         if win.place == place && !want.won && !rejected {
@@ -81,7 +81,7 @@ fn want_slot(replay: &Again, slot: usize, creative: &str) -> Want {
     }
     let request =
         Request { world: &replay.world, page: &line.page, now_ms: line.at_ms, id: line.request };
-    let case = request.case(slot, &taken);
+    let case = request.slot_context(slot, &taken);
     let flight = &snapshot.flights[place];
     want.against = case
         .rules(place, flight)
@@ -98,23 +98,23 @@ fn want_slot(replay: &Again, slot: usize, creative: &str) -> Want {
 }
 
 /// The winners of earlier slots and the exclusions that applied to this slot.
-fn exclusions_before(replay: &Again, slot: usize) -> Taken {
+fn exclusions_before(replay: &Replay, slot: usize) -> Exclusions {
     let snapshot = &*replay.world.snapshot;
     let won = replay.slots[..slot].iter().filter_map(|traced| traced.result.as_ref().ok());
     let masked = replay.found.line.slots[..=slot.min(replay.found.line.slots.len() - 1)].iter();
-    let mut taken = Taken {
+    let mut taken = Exclusions {
         advertisers: won.map(|win| snapshot.flights[win.place].advertiser).collect(),
-        ..Taken::default()
+        ..Exclusions::default()
     };
-    masked.for_each(|slot| taken.begin(&slot.masked));
+    masked.for_each(|slot| taken.begin_slot(&slot.masked));
     taken
 }
 
 /// Explains a loss after all rules passed: by tier, relevance floor, candidate limit or draw.
-fn explain_loss(replay: &Again, slot: usize, place: usize, want: &mut Want) {
+fn explain_loss(replay: &Replay, slot: usize, place: usize, want: &mut Want) {
     let snapshot = &*replay.world.snapshot;
     let traced = &replay.slots[slot];
-    let stage = traced.removed.iter().find(|(at, _)| *at == place).map(|(_, stage)| *stage);
+    let stage = traced.filtered.iter().find(|(at, _)| *at == place).map(|(_, stage)| *stage);
     if let Some(stage) = stage {
         want.against.push(stage);
         want.changes.push(remedy(stage).to_owned());

@@ -25,7 +25,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 /// Maximum flights per response, to limit page size. A narrower search finds the others.
-pub const MOST_FLIGHTS: usize = 200;
+pub const MAX_FLIGHTS: usize = 200;
 
 /// Data for building all rows, at one moment.
 struct OverviewContext<'a> {
@@ -56,7 +56,7 @@ impl Server {
         let (live, now_ms) = (self.live(), self.clock.now_ms());
         let inventory = &live.snapshot().inventory;
         let balances: Vec<Balance> = live
-            .fixtures
+            .bindings
             .campaign_budgets
             .iter()
             .map(|campaign_budget| campaign_budget.balance(now_ms))
@@ -79,7 +79,7 @@ impl Server {
             let row = &live.snapshot().flights[place];
             if context.matches(search, place) {
                 count += 1;
-                if count <= MOST_FLIGHTS {
+                if count <= MAX_FLIGHTS {
                     found.entry(row.campaign).or_default().push(context.flight(place));
                 }
             }
@@ -87,7 +87,7 @@ impl Server {
         Overview {
             at: jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default().to_string(),
             found: count,
-            left_off: count.saturating_sub(MOST_FLIGHTS),
+            left_off: count.saturating_sub(MAX_FLIGHTS),
             flights: live.snapshot().flights.len(),
             advertisers: context.advertisers(search, found),
             publishers: inventory
@@ -99,7 +99,7 @@ impl Server {
                     let state = paused_term(site.is_paused() || has_pauses);
                     search.matches(&[site.id.as_str(), &site.name, state])
                 })
-                .take(MOST_FLIGHTS)
+                .take(MAX_FLIGHTS)
                 .map(Into::into)
                 .collect(),
         }
@@ -208,7 +208,7 @@ impl OverviewContext<'_> {
             status: self.status(place),
             spent_today_micros: self.spent_today.get(id).copied().unwrap_or_default(),
             left_micros: self.balances[row.campaign].remaining,
-            delivered_impressions: self.live.fixtures.delivered[place].load(Ordering::Relaxed),
+            delivered_impressions: self.live.bindings.delivered[place].load(Ordering::Relaxed),
             goal_impressions: document.goal_impressions,
             pace: state::pace(self.live, place, &self.balances, self.now_ms),
             creatives: self.of_flight(id).iter().map(|one| (*one).into()).collect(),
@@ -237,7 +237,7 @@ impl OverviewContext<'_> {
             ];
             let include = !flights.is_empty()
                 || (search.includes(owner)
-                    && by_advertiser.len() < MOST_FLIGHTS
+                    && by_advertiser.len() < MAX_FLIGHTS
                     && search.matches(&texts));
             if include {
                 let row = self.campaign(campaign, number, flights);
@@ -258,7 +258,7 @@ impl OverviewContext<'_> {
                 campaigns,
             })
         });
-        rows.take(MOST_FLIGHTS * 2).collect()
+        rows.take(MAX_FLIGHTS * 2).collect()
     }
 
     fn campaign(

@@ -13,7 +13,7 @@ use crate::domain::money::Micros;
 use crate::domain::party::RevenueShare;
 use crate::domain::zone::Zone;
 use crate::ledger::record::Attribution;
-use crate::ledger::record::Empty;
+use crate::ledger::record::UnfilledSlot;
 use crate::ledger::views::QUARTER_MS;
 use crate::ledger::views::Views;
 use schemars::JsonSchema;
@@ -111,7 +111,7 @@ const NO_EARNINGS: &str = "EUR";
 pub fn report(views: &Views, query: &Query) -> (Vec<Row>, Vec<Row>) {
     let mut builder = ReportBuilder { query, rows: BTreeMap::new(), totals: BTreeMap::new() };
     let (first, end) = (quarter_from(query.from_ms), quarter_from(query.to_ms));
-    let mut empty: Vec<(i64, &Empty, u64)> = Vec::new();
+    let mut empty: Vec<(i64, &UnfilledSlot, u64)> = Vec::new();
     for (at, quarter) in views.quarters.range(first..end.max(first)) {
         let own = quarter.events.iter().filter(|(key, _)| matches(query, &key.attribution));
         for (key, tally) in own.filter(|(_, tally)| figures::is_reportable(tally)) {
@@ -164,7 +164,7 @@ enum Subject<'a> {
     /// A served unit, and the call to action if the row counts clicks.
     Unit(&'a Attribution, Option<&'a str>),
     /// An unfilled slot, and the currency of the row to add it to.
-    Empty(&'a Empty, Currency),
+    Empty(&'a UnfilledSlot, Currency),
 }
 
 impl ReportBuilder<'_> {
@@ -209,7 +209,7 @@ fn matches(query: &Query, of: &Attribution) -> bool {
 }
 
 /// Unfilled slots appear only in publisher reports without a campaign, flight or creative filter.
-fn matches_unfilled(query: &Query, of: &Empty) -> bool {
+fn matches_unfilled(query: &Query, of: &UnfilledSlot) -> bool {
     let filters = [&query.campaign, &query.flight, &query.creative];
     matches!(&query.party, Party::Publisher { id, .. } if *of.publisher == **id)
         && filters.iter().all(|filter| filter.is_none())

@@ -11,10 +11,10 @@ use crate::ledger::Record;
 use crate::ledger::State;
 use crate::ledger::apply::Origin;
 use crate::ledger::apply::apply;
-use crate::ledger::record::Asked;
 use crate::ledger::record::Credit;
+use crate::ledger::record::DecisionKey;
 use crate::ledger::record::Event;
-use crate::ledger::record::Minted;
+use crate::ledger::record::OpportunityCount;
 use crate::ledger::record::Refund;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -53,21 +53,21 @@ prop_compose! {
     fn event()(
         kind in prop::sample::select(EventKind::ALL), seq in 0u64..40, cta in 0u8..2,
         decided in 0..SPAN_MS, later in 0i64..9_000_000, of in attribution(),
-        claimed in prop::option::weighted(0.2, prop::sample::select(InvalidReason::ALL)),
+        invalid_reason in prop::option::weighted(0.2, prop::sample::select(InvalidReason::ALL)),
         price in 0i64..5_000,
     ) -> Event {
         Event {
             kind,
             cta: (kind == EventKind::Click).then(|| (cta, format!("cta-{cta}").into())),
             at_ms: START_MS + decided + later,
-            minted: Minted { incarnation: 1, partition: 3, seq },
+            decision_key: DecisionKey { incarnation: 1, partition: 3, seq },
             decision: u128::from(seq),
             decided_at_ms: START_MS + decided,
             day: i32::try_from((START_MS + decided) / 86_400_000).unwrap(),
             attribution: of,
             pricing: Pricing::Cpm,
             price: Micros::try_from(price).unwrap(),
-            claimed,
+            invalid_reason,
         }
     }
 }
@@ -76,7 +76,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
     let slot = prop_oneof![
         attribution().prop_map(Ok),
         attribution().prop_map(|of| {
-            Err(Arc::new(Empty {
+            Err(Arc::new(UnfilledSlot {
                 publisher: of.publisher.clone(),
                 placement: of.placement.clone(),
                 topic: of.topic.clone(),
@@ -86,7 +86,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
             }))
         }),
     ];
-    let asked = (slot, 0..SPAN_MS, 1u64..50).prop_map(|(slot, at, count)| Asked {
+    let asked = (slot, 0..SPAN_MS, 1u64..50).prop_map(|(slot, at, count)| OpportunityCount {
         decided_at_ms: START_MS + at,
         slot,
         count,
@@ -94,7 +94,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
     let one = prop_oneof![
         8 => event().prop_map(|event| vec![Record::Event(Arc::new(event))]),
         2 => (event(), any::<u128>()).prop_map(|(event, id)| {
-            let event = Arc::new(Event { claimed: None, ..event });
+            let event = Arc::new(Event { invalid_reason: None, ..event });
             let micros = event.price;
             let (by, note) = ("".into(), "".into());
             let credit = Credit { id, at_ms: event.at_ms, event: event.clone(), micros, by, note };
@@ -113,7 +113,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
                 note: "".into(),
             }))]
         }),
-        2 => prop::collection::vec(asked, 1..4).prop_map(|rows| vec![Record::Asked(rows)]),
+        2 => prop::collection::vec(asked, 1..4).prop_map(|rows| vec![Record::Opportunities(rows)]),
     ];
     prop::collection::vec(one, 0..60).prop_map(|lists| lists.concat())
 }
@@ -228,7 +228,7 @@ fn the_repeated_hour_at_the_end_of_summer_time_is_two_rows() {
         at.as_millisecond() / QUARTER_MS
     };
     let zone: Zone = "Europe/Berlin".to_owned().try_into().unwrap();
-    let empty = Empty {
+    let empty = UnfilledSlot {
         publisher: "news".into(),
         placement: "a".into(),
         topic: "ai".into(),

@@ -20,29 +20,29 @@ pub struct AdvertiserView<'a> {
     /// Signed link token, resent with the date form; may be empty.
     pub link: &'a str,
     /// The report, or the rejected form field.
-    pub told: Told,
+    pub content: AdvertiserContent,
     /// The menu.
     pub links: &'a [Link],
 }
 
 /// The report or an error.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Told {
+pub enum AdvertiserContent {
     /// The report of the period.
-    Numbers(Box<Numbers>),
+    Report(Box<AdvertiserReport>),
     /// The rejected form field, and why.
-    Refused(String, String),
+    InvalidField(String, String),
 }
 
-impl Default for Told {
-    fn default() -> Told {
-        Told::Numbers(Box::default())
+impl Default for AdvertiserContent {
+    fn default() -> AdvertiserContent {
+        AdvertiserContent::Report(Box::default())
     }
 }
 
 /// A report, read at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Numbers {
+pub struct AdvertiserReport {
     /// Time zone of days and hours.
     pub time_zone: String,
     /// When it was read; it includes every event received until then.
@@ -50,13 +50,13 @@ pub struct Numbers {
     /// Whether the report is final.
     pub is_final: bool,
     /// Key figures.
-    pub facts: Vec<Fact>,
+    pub facts: Vec<KeyFigure>,
     /// The funnel from served to copied, in that order.
-    pub steps: Vec<StepRow>,
+    pub steps: Vec<FunnelRow>,
     /// Clicks per call to action, and copied commands.
     pub responses: Vec<ResponseRow>,
     /// Invalid events by reason.
-    pub refused: Vec<RefusedRow>,
+    pub refused: Vec<InvalidEventsRow>,
     /// Current budgets.
     pub campaigns: Vec<CampaignRow>,
     /// Current flights.
@@ -73,7 +73,7 @@ pub struct Numbers {
 
 /// A key figure.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fact {
+pub struct KeyFigure {
     /// Caption.
     pub name: String,
     /// Formatted value.
@@ -84,7 +84,7 @@ pub struct Fact {
 
 /// One step of the funnel.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct StepRow {
+pub struct FunnelRow {
     /// Name of the step.
     pub name: String,
     /// Gross count.
@@ -120,7 +120,7 @@ pub struct ResponseRow {
 
 /// Invalid events of one reason.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct RefusedRow {
+pub struct InvalidEventsRow {
     /// The reason code.
     pub reason: String,
     /// Description of the reason.
@@ -147,7 +147,7 @@ pub struct CampaignRow {
     /// Daily budget.
     pub daily: String,
     /// Reserved for units whose billable event is pending.
-    pub held: String,
+    pub reserved: String,
     /// Remaining budget today.
     pub left: String,
     /// Used part and total of the tighter of the two budgets, for the bar.
@@ -179,18 +179,18 @@ pub struct Breakdown {
     /// The heading, such as `By topic`.
     pub heading: String,
     /// Column heading of the dimension, such as `Topic`.
-    pub what: String,
+    pub column: String,
     /// Charts.
     pub charts: Vec<Chart>,
     /// The rows.
-    pub rows: Vec<NumbersRow>,
+    pub rows: Vec<BreakdownRow>,
     /// Totals of the rows, one per currency.
-    pub totals: Vec<NumbersRow>,
+    pub totals: Vec<BreakdownRow>,
 }
 
 /// One row of a breakdown: a day, a creative, a publisher or a topic.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct NumbersRow {
+pub struct BreakdownRow {
     /// Dimension value.
     pub name: String,
     /// Display name if `name` is an id; may be empty.
@@ -223,7 +223,7 @@ impl Page<'_> {
         per_mille(*part, *whole)
     }
 
-    fn max_of_steps(&self, rows: &[StepRow]) -> u64 {
+    fn max_of_steps(&self, rows: &[FunnelRow]) -> u64 {
         rows.iter().map(|row| row.net_raw).max().unwrap_or(0)
     }
 

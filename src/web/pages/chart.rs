@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chart {
     /// Text alternative for screen readers.
-    pub says: String,
+    pub description: String,
     /// Caption below the chart, centred.
     pub unit: String,
     /// Caption below the first bar.

@@ -133,7 +133,7 @@ pub fn menu() -> impl Iterator<Item = Link> {
 }
 
 fn link(guide: &Guide) -> Link {
-    Link::new(guide.menu, format!("/docs/{}", guide.name)).noted(guide.note)
+    Link::new(guide.menu, format!("/docs/{}", guide.name)).with_note(guide.note)
 }
 
 /// The guide with this name.

@@ -38,7 +38,7 @@ impl Link {
     }
 
     /// Adds a description.
-    pub fn noted(self, note: impl Into<String>) -> Link {
+    pub fn with_note(self, note: impl Into<String>) -> Link {
         Link { note: note.into(), ..self }
     }
 }

@@ -1,16 +1,16 @@
 //! Properties of all pages: escaped text, nothing inline, and the embed snippet of the demo.
 
+use super::advertiser::AdvertiserContent;
+use super::advertiser::AdvertiserReport;
 use super::advertiser::AdvertiserView;
 use super::advertiser::Breakdown;
+use super::advertiser::BreakdownRow;
 use super::advertiser::CampaignRow;
-use super::advertiser::Fact;
 use super::advertiser::FlightRow;
-use super::advertiser::Numbers;
-use super::advertiser::NumbersRow;
-use super::advertiser::RefusedRow;
+use super::advertiser::FunnelRow;
+use super::advertiser::InvalidEventsRow;
+use super::advertiser::KeyFigure;
 use super::advertiser::ResponseRow;
-use super::advertiser::StepRow;
-use super::advertiser::Told;
 use super::advertiser::advertiser;
 use super::chart::Chart;
 use super::console::ConsoleView;
@@ -34,7 +34,7 @@ use serde_json::json;
 const EVIL: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
 
 fn links() -> Vec<Link> {
-    vec![Link::new("Demo", "/demo").noted("An article with a unit"), Link::new(EVIL, "/docs")]
+    vec![Link::new("Demo", "/demo").with_note("An article with a unit"), Link::new(EVIL, "/docs")]
 }
 
 fn demo_view(links: &[Link]) -> DemoView<'_> {
@@ -56,35 +56,46 @@ fn demo_view(links: &[Link]) -> DemoView<'_> {
 fn pages() -> Vec<(&'static str, String)> {
     let links = links();
     let text = || EVIL.to_owned();
-    let row = NumbersRow { name: text(), remark: text(), spend: text(), ..NumbersRow::default() };
+    let row =
+        BreakdownRow { name: text(), remark: text(), spend: text(), ..BreakdownRow::default() };
     let chart = Chart {
-        says: text(),
+        description: text(),
         unit: text(),
         first: text(),
         last: text(),
         values: vec![(9, text())],
     };
-    let numbers = Numbers {
+    let numbers = AdvertiserReport {
         time_zone: text(),
-        facts: vec![Fact { name: text(), value: text(), remark: text() }],
-        steps: vec![StepRow { name: text(), share: text(), net_raw: 5, ..StepRow::default() }],
+        facts: vec![KeyFigure { name: text(), value: text(), remark: text() }],
+        steps: vec![FunnelRow { name: text(), share: text(), net_raw: 5, ..FunnelRow::default() }],
         responses: vec![ResponseRow { text: text(), creative: text(), ..ResponseRow::default() }],
-        refused: vec![RefusedRow { words: text(), reason: text(), ..RefusedRow::default() }],
+        refused: vec![InvalidEventsRow {
+            words: text(),
+            reason: text(),
+            ..InvalidEventsRow::default()
+        }],
         campaigns: vec![CampaignRow { name: text(), used_raw: (1, 2), ..CampaignRow::default() }],
         flights: vec![FlightRow { id: text(), goal_raw: Some((1, 2)), ..FlightRow::default() }],
         breakdowns: vec![Breakdown {
             heading: text(),
-            what: text(),
+            column: text(),
             charts: vec![chart],
             rows: vec![row.clone()],
             totals: vec![row],
         }],
         downloads: links.clone(),
         call: text(),
-        ..Numbers::default()
+        ..AdvertiserReport::default()
     };
-    let report =
-        |told| AdvertiserView { name: EVIL, from: EVIL, to: EVIL, link: EVIL, told, links: &links };
+    let report = |content| AdvertiserView {
+        name: EVIL,
+        from: EVIL,
+        to: EVIL,
+        link: EVIL,
+        content,
+        links: &links,
+    };
     let failed = FailureView { title: EVIL, detail: EVIL, help: EVIL, links: &links };
     let reader = WhyView {
         language: EVIL,
@@ -121,8 +132,11 @@ fn pages() -> Vec<(&'static str, String)> {
         ("index", index(&start)),
         ("demo", demo(&steered)),
         ("why", why(&reader)),
-        ("advertiser", advertiser(&report(Told::Numbers(Box::new(numbers))))),
-        ("advertiser, refused", advertiser(&report(Told::Refused(text(), text())))),
+        ("advertiser", advertiser(&report(AdvertiserContent::Report(Box::new(numbers))))),
+        (
+            "advertiser, refused",
+            advertiser(&report(AdvertiserContent::InvalidField(text(), text()))),
+        ),
         ("failure", failure(&failed)),
         ("console", console(&operator)),
         ("docs", docs(&document, "/openapi.json", &links)),

@@ -8,7 +8,7 @@ use serde_json::json;
 pub struct Decision(pub Value);
 
 impl Decision {
-    pub fn fills(&self) -> bool {
+    pub fn is_filled(&self) -> bool {
         self.0["fill"] == true
     }
 
@@ -22,7 +22,7 @@ impl Decision {
     }
 
     /// Id of the advertiser; empty for a no-fill.
-    pub fn sponsor(&self) -> &str {
+    pub fn advertiser(&self) -> &str {
         self.0["advertiser"]["id"].as_str().unwrap_or("")
     }
 

@@ -12,7 +12,7 @@ pub fn example() -> String {
 }
 
 /// Copies the example's images into a folder with an inventory file.
-pub fn images_into(folder: &Path) {
+pub fn copy_images_into(folder: &Path) {
     let to = folder.join("pictures");
     std::fs::create_dir_all(&to).unwrap();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/inventory/pictures");
@@ -23,20 +23,23 @@ pub fn images_into(folder: &Path) {
 }
 
 /// The example with the first occurrence of `from` replaced.
-pub fn changed(from: &str, to: &str) -> String {
-    replaced(&example(), from, to)
+pub fn example_with(from: &str, to: &str) -> String {
+    replace_once(&example(), from, to)
 }
 
 /// Replaces the first occurrence of `from`, which must exist.
-pub fn replaced(text: &str, from: &str, to: &str) -> String {
+pub fn replace_once(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "not found: {from}");
     text.replacen(from, to, 1)
 }
 
 /// The example with a lifetime budget of the reference campaign that pays for `impressions`.
-pub fn sold(impressions: u64) -> String {
+pub fn with_budget_for(impressions: u64) -> String {
     let budget = "budget = { lifetime_micros = 5_000_000_000, daily_micros = 200_000_000 }";
-    changed(budget, &format!("budget = {{ lifetime_micros = {} }}", impressions * PRICE_MICROS))
+    example_with(
+        budget,
+        &format!("budget = {{ lifetime_micros = {} }}", impressions * PRICE_MICROS),
+    )
 }
 
 /// Price of one impression of the reference campaign, in micros.
@@ -46,5 +49,5 @@ pub const PRICE_MICROS: u64 = 8_000;
 pub fn with_origins() -> String {
     let line = "page_urls = \"path\"";
     let origins = "origins = [\"https://news.example\"]\nstaging_origins = [\"https://staging.news.example\"]";
-    changed(line, &format!("{line}\n{origins}"))
+    example_with(line, &format!("{line}\n{origins}"))
 }

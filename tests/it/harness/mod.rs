@@ -1,7 +1,6 @@
 //! Building blocks of the black-box tests: servers with their own data directories, readers with a
 //! browser, decisions, events and scrapes.
 
-pub mod cluster;
 pub mod decision;
 pub mod inventory;
 pub mod metrics;
@@ -10,12 +9,11 @@ pub mod process;
 pub mod promql;
 pub mod reader;
 pub mod redis;
-pub mod scripted;
-pub mod secure;
+pub mod redis_cluster;
+pub mod scripted_redis;
 pub mod server;
+pub mod tls_redis;
 
-pub use cluster::Cluster;
-pub use cluster::Sentinels;
 pub use decision::Decision;
 pub use decision::reference;
 pub use metrics::Scrape;
@@ -24,6 +22,8 @@ pub use reader::Ack;
 pub use reader::Reader;
 pub use redis::Redis;
 pub use redis::Store;
+pub use redis_cluster::RedisCluster;
+pub use redis_cluster::Sentinels;
 pub use server::Setup;
 pub use server::TestServer;
 
@@ -34,7 +34,7 @@ use std::time::Instant;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Polls `check` until it returns a value; panics with the awaited `state` after [`PATIENCE`].
-pub async fn until<T>(state: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn wait_until<T>(state: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = check().await {

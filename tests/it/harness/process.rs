@@ -3,7 +3,7 @@
 use super::PATIENCE;
 use super::Reader;
 use super::Scrape;
-use super::until;
+use super::wait_until;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
@@ -20,14 +20,14 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 /// A working folder of the executable: a copy of the project's configuration, and its data.
-pub struct Place {
+pub struct Installation {
     folder: TempDir,
     /// Environment variables that override settings.
     pub environment: Vec<(String, String)>,
 }
 
 /// Environment variable of the free disk space, in MiB, below which only house ads are served.
-pub const ENOUGH_ROOM: &str = "ADJACENT__STORE__LOW_DISK_MIB";
+pub const LOW_DISK_MIB: &str = "ADJACENT__STORE__LOW_DISK_MIB";
 
 /// A running executable.
 pub struct Process {
@@ -38,8 +38,8 @@ pub struct Process {
     log_reader: Option<JoinHandle<()>>,
 }
 
-impl Place {
-    pub fn new() -> Place {
+impl Installation {
+    pub fn new() -> Installation {
         let folder = tempfile::tempdir().unwrap();
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
         for inner in ["", "inventory", "inventory/pictures"] {
@@ -60,13 +60,13 @@ impl Place {
             ("ADJACENT__STORE__SEGMENT_BYTES", "1048576"),
             ("ADJACENT__SERVER__DRAIN_TIMEOUT_SECONDS", "5"),
             // The free disk space of the test host must not matter.
-            (ENOUGH_ROOM, "0"),
+            (LOW_DISK_MIB, "0"),
         ];
         let environment = overrides.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Place { folder, environment: environment.to_vec() }
+        Installation { folder, environment: environment.to_vec() }
     }
 
-    pub fn set(mut self, name: &str, value: &str) -> Place {
+    pub fn set(mut self, name: &str, value: &str) -> Installation {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -166,7 +166,7 @@ impl Process {
     }
 
     /// Waits for the process to exit by itself; panics after [`PATIENCE`].
-    pub fn ends(&mut self) -> ExitStatus {
+    pub fn wait_for_exit(&mut self) -> ExitStatus {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -184,8 +184,8 @@ impl Process {
     }
 
     /// Waits until the log contains `text`; log lines may come after the reply that they belong to.
-    pub async fn says(&self, text: &str) {
-        until(text, async || self.log().contains(text).then_some(())).await;
+    pub async fn wait_for_log(&self, text: &str) {
+        wait_until(text, async || self.log().contains(text).then_some(())).await;
     }
 
     pub async fn scrape(&self) -> Scrape {

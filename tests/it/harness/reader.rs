@@ -7,7 +7,8 @@ use reqwest::header::HeaderMap;
 use reqwest::header::HeaderValue;
 
 /// `User-Agent` of a real browser.
-pub const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+pub const USER_AGENT: &str =
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 /// HTTP client that behaves like a browser.
 #[derive(Clone)]
@@ -28,11 +29,11 @@ pub struct Ack {
 impl Reader {
     /// A browser with default headers.
     pub fn new() -> Reader {
-        Reader::with([("user-agent", AGENT), ("accept", "*/*")])
+        Reader::with_headers([("user-agent", USER_AGENT), ("accept", "*/*")])
     }
 
     /// A client that sends only these headers. reqwest adds its own `Accept` unless one is given.
-    pub fn with<const N: usize>(headers: [(&'static str, &str); N]) -> Reader {
+    pub fn with_headers<const N: usize>(headers: [(&'static str, &str); N]) -> Reader {
         let mut all = HeaderMap::new();
         for (name, value) in headers {
             all.insert(name, HeaderValue::from_str(value).unwrap());
@@ -46,8 +47,8 @@ impl Reader {
     }
 
     /// A browser with one additional header.
-    pub fn sending(name: &'static str, value: &str) -> Reader {
-        Reader::with([("user-agent", AGENT), ("accept", "*/*"), (name, value)])
+    pub fn with_header(name: &'static str, value: &str) -> Reader {
+        Reader::with_headers([("user-agent", USER_AGENT), ("accept", "*/*"), (name, value)])
     }
 
     pub fn get(&self, url: &str) -> RequestBuilder {

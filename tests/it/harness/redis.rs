@@ -31,13 +31,13 @@ impl Redis {
         let port = free_port();
         let mut redis = Redis { folder: tempfile::tempdir().unwrap(), port, child: None };
         std::fs::create_dir(redis.keys()).unwrap();
-        redis.again(&[]);
+        redis.restart(&[]);
         redis
     }
 
     /// Saves the data set and returns the dump.
     pub fn dump(&self) -> Vec<u8> {
-        assert_eq!(self.ask(&["SAVE"]), "OK");
+        assert_eq!(self.cli(&["SAVE"]), "OK");
         std::fs::read(self.folder.path().join("dump.rdb")).unwrap()
     }
 
@@ -45,7 +45,7 @@ impl Redis {
     pub fn restore(&mut self, dump: &[u8]) {
         self.kill();
         std::fs::write(self.folder.path().join("dump.rdb"), dump).unwrap();
-        self.again(&[]);
+        self.restart(&[]);
     }
 
     /// Kills the server without a clean shutdown.
@@ -71,9 +71,9 @@ impl Redis {
     }
 
     /// Number of commands received from servers so far, without those that functions call.
-    pub fn questions(&self) -> u64 {
+    pub fn client_commands(&self) -> u64 {
         let client_commands = ["fcall:", "fcall_ro:", "hget:", "hgetall:", "hsetnx:"];
-        let stats = self.ask(&["INFO", "commandstats"]);
+        let stats = self.cli(&["INFO", "commandstats"]);
         let is_client_command = |line: &&str| {
             let name = line.strip_prefix("cmdstat_").unwrap_or("");
             client_commands.iter().any(|command| name.starts_with(command))
@@ -84,12 +84,12 @@ impl Redis {
     }
 
     /// Suspends the server: connections stay open without replies.
-    pub fn stands_still(&self) {
+    pub fn suspend(&self) {
         self.signal("STOP");
     }
 
     /// Resumes a suspended server.
-    pub fn goes_on(&self) {
+    pub fn resume(&self) {
         self.signal("CONT");
     }
 
@@ -98,7 +98,7 @@ impl Redis {
     }
 
     /// Restarts the server on the same port with additional options. Without a saved dump it is empty.
-    pub fn again(&mut self, options: &[&str]) {
+    pub fn restart(&mut self, options: &[&str]) {
         self.kill();
         let child = Command::new("redis-server")
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
@@ -118,7 +118,7 @@ impl Redis {
     }
 
     /// Runs a command with `redis-cli`.
-    pub fn ask(&self, arguments: &[&str]) -> String {
+    pub fn cli(&self, arguments: &[&str]) -> String {
         let port = self.port.to_string();
         let output =
             Command::new("redis-cli").args(["-p", &port]).args(arguments).output().unwrap();

@@ -6,8 +6,8 @@ use super::Decision;
 use super::Reader;
 use super::Scrape;
 use super::Store;
-use super::inventory::images_into;
-use super::until;
+use super::inventory::copy_images_into;
+use super::wait_until;
 use adjacent::app::App;
 use adjacent::app::Options;
 use adjacent::clock::Clock;
@@ -88,19 +88,19 @@ impl Setup {
     }
 
     /// Restores the limits of the default settings.
-    pub fn limits(self) -> Setup {
+    pub fn default_limits(self) -> Setup {
         let limits = load::parse_settings("defaults", load::DEFAULTS).unwrap().limits;
         self.settings(|settings| settings.limits = limits)
     }
 
     /// Uses a clock that only the test advances, which controls the time between events.
     #[expect(clippy::disallowed_methods, reason = "the manual clock starts at the real time")]
-    pub fn clock(self) -> Setup {
-        self.clock_at(jiff::Timestamp::now())
+    pub fn manual_clock(self) -> Setup {
+        self.manual_clock_at(jiff::Timestamp::now())
     }
 
     /// Uses a clock that starts at `at` and that only the test advances.
-    pub fn clock_at(mut self, at: jiff::Timestamp) -> Setup {
+    pub fn manual_clock_at(mut self, at: jiff::Timestamp) -> Setup {
         self.clock = Some(Arc::new(ManualClock::at(at.as_millisecond())));
         self
     }
@@ -113,7 +113,7 @@ impl Setup {
     }
 
     /// Makes the server one of several instances on this Redis, with shared keys.
-    pub fn on(self, store: &(impl Store + ?Sized)) -> Setup {
+    pub fn with_store(self, store: &(impl Store + ?Sized)) -> Setup {
         let (url, keys) = (store.url(), store.keys().display().to_string());
         self.settings(|settings| {
             settings.store.url = url;
@@ -136,7 +136,7 @@ impl Setup {
         if let Some(text) = &self.inventory {
             let path = self.folder.path().join("inventory.toml");
             std::fs::write(&path, text).unwrap();
-            images_into(self.folder.path());
+            copy_images_into(self.folder.path());
             options.inventory = Some(path);
         }
         let (ready, started) = oneshot::channel();
@@ -251,14 +251,14 @@ impl TestServer {
     }
 
     /// Sends a decision request and returns the response.
-    pub async fn ask(&self, body: &Value) -> Response {
+    pub async fn request_decisions(&self, body: &Value) -> Response {
         let request = self.reader.post(&format!("{}/v1/decisions", self.public));
         request.json(body).send().await.unwrap()
     }
 
     /// Sends a decision request, asserts status 200 and returns the body.
-    pub async fn answer(&self, body: &Value) -> Value {
-        let response = self.ask(body).await;
+    pub async fn decision_response(&self, body: &Value) -> Value {
+        let response = self.request_decisions(body).await;
         let status = response.status();
         let body: Value = response.json().await.unwrap();
         assert_eq!(status, 200, "{body:#}");
@@ -267,7 +267,7 @@ impl TestServer {
 
     /// Sends a request with a single placement and returns its decision.
     pub async fn decide(&self, body: &Value) -> Decision {
-        let response = self.answer(body).await;
+        let response = self.decision_response(body).await;
         let decisions = response["decisions"].as_object().unwrap();
         assert_eq!(decisions.len(), 1, "{response:#}");
         Decision(decisions.values().next().unwrap().clone())
@@ -276,9 +276,9 @@ impl TestServer {
     /// Requests the reference page until it gets a unit of the reference campaign. That may take a
     /// moment: a shared budget is leased in parts, and an advanced clock makes the snapshot stale.
     pub async fn unit(&self) -> Decision {
-        super::until("the reference unit", async || {
+        super::wait_until("the reference unit", async || {
             let decision = self.decide(&super::reference()).await;
-            (decision.fills() && decision.sponsor() == "zahid-host").then_some(decision)
+            (decision.is_filled() && decision.advertiser() == "zahid-host").then_some(decision)
         })
         .await
     }
@@ -292,14 +292,14 @@ impl TestServer {
     /// The same with another reader.
     pub async fn click_by(&self, reader: &Reader, decision: &Decision, cta: &str) -> Ack {
         let ack = reader.fire(decision.click_url(cta)).await;
-        self.inner.ledger.pass().await.unwrap();
+        self.inner.ledger.barrier().await.unwrap();
         ack
     }
 
     /// Gets a path of the public listener with the key of `party`; returns status and JSON body
     /// (`null` if the body is not JSON).
     pub async fn get_as(&self, party: &str, path: &str) -> (u16, Value) {
-        self.settled().await;
+        self.wait_until_applied().await;
         let url = format!("{}{path}", self.public);
         let request = self.reader.get(&url).bearer_auth(self.key(party));
         let response = request.send().await.unwrap();
@@ -325,21 +325,21 @@ impl TestServer {
     }
 
     /// Waits until every acknowledged event has its verdict. A single instance need not wait.
-    pub async fn settled(&self) {
-        if let Some(cluster) = self.inner.ledger.shared() {
-            until("verdicts of all acknowledged events", async || {
-                let status = cluster.standing();
-                let must_wait = status.is_up && cluster.is_current() && status.unapplied > 0;
+    pub async fn wait_until_applied(&self) {
+        if let Some(cluster) = self.inner.ledger.cluster() {
+            wait_until("verdicts of all acknowledged events", async || {
+                let status = cluster.status();
+                let must_wait = status.is_up && cluster.is_caught_up() && status.unapplied > 0;
                 (!must_wait).then_some(())
             })
             .await;
         }
     }
 
-    /// Scrapes the metrics after [`TestServer::settled`], so that they include every acknowledged
+    /// Scrapes the metrics after [`TestServer::wait_until_applied`], so that they include every acknowledged
     /// event.
     pub async fn scrape(&self) -> Scrape {
-        self.settled().await;
+        self.wait_until_applied().await;
         self.scrape_now().await
     }
 
@@ -355,13 +355,13 @@ impl TestServer {
     }
 
     /// Waits until a series has a value.
-    pub async fn reaches(&self, series: &str, value: u64) {
+    pub async fn wait_for_metric(&self, series: &str, value: u64) {
         let reached = async || (self.scrape_now().await.count(series) == value).then_some(());
-        until(&format!("{series} = {value}"), reached).await;
+        wait_until(&format!("{series} = {value}"), reached).await;
     }
 
     /// Asserts that event counts add up and that the ledger matches its journal.
-    pub async fn assert_books_balance(&self) {
+    pub async fn assert_ledger_consistent(&self) {
         self.scrape().await.assert_every_event_is_accounted_for();
         let inner = self.inner.clone();
         let mismatches = tokio::task::spawn_blocking(move || inner.audit()).await.unwrap().unwrap();

@@ -11,9 +11,9 @@ use crate::http::ops::admin;
 use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
-use crate::ledger::audit::Difference;
+use crate::ledger::audit::Mismatch;
 use crate::server::apply::ApplyError;
-use crate::server::apply::Wanted;
+use crate::server::apply::CatalogUpdate;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -55,7 +55,7 @@ pub async fn audit(app: Data<AppState>, http: HttpRequest) -> Result<HttpRespons
 #[derive(Serialize, JsonSchema)]
 pub struct AuditReply {
     /// Numbers that do not match the journal; expected to be empty.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<Mismatch>,
     /// Images whose stored content is missing or corrupt; expected to be empty.
     pub images: Vec<ImageFault>,
 }
@@ -107,12 +107,12 @@ pub async fn apply(
         change.by.what.clone_from(&request.what);
     }
     let expected = request.seen.map_or_else(|| change.expected(), ExpectedVersion::Number);
-    let wanted = Wanted {
+    let wanted = CatalogUpdate {
         inventory: request.inventory,
         weights: request.weights,
         labels: request.labels,
         force: request.force,
-        ..Wanted::default()
+        ..CatalogUpdate::default()
     };
     let done = app.server.apply(wanted, expected, &change.by).await?;
     Ok(admin::apply_response(&done))
@@ -139,23 +139,22 @@ pub async fn rollback(
     let entries = catalog.history().map_err(ApiError::internal)?;
     let newest = entries.last().map_or(0, |entry| entry.number);
     let number = request.number.unwrap_or(newest.saturating_sub(1));
-    let entry = entries
-        .iter()
-        .find(|entry| entry.number == number)
-        .ok_or_else(|| ApiError::missing("not_found", format!("no change with number {number}")))?;
+    let entry = entries.iter().find(|entry| entry.number == number).ok_or_else(|| {
+        ApiError::not_found("not_found", format!("no change with number {number}"))
+    })?;
     let catalog_error = |error| ApiError::from(ApplyError::Catalog(error));
     let hashes = &entry.after;
     let inventory = hashes.inventory.as_deref().map(|hash| catalog.inventory(hash)).transpose();
     let weights = hashes.weights.as_deref().map(|hash| catalog.weights(hash)).transpose();
     let labels = hashes.labels.as_deref().map(|hash| catalog.labels(hash)).transpose();
     change.by.what = format!("roll back to number {number}");
-    let wanted = Wanted {
+    let wanted = CatalogUpdate {
         inventory: inventory.map_err(catalog_error)?,
         weights: weights.map_err(catalog_error)?,
         labels: labels.map_err(catalog_error)?,
         force: true,
         unchecked: true,
-        ..Wanted::default()
+        ..CatalogUpdate::default()
     };
     let done = app.server.apply(wanted, ExpectedVersion::Any, &change.by).await?;
     Ok(admin::apply_response(&done))

@@ -8,8 +8,8 @@ use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
 use crate::server::credit;
 use crate::server::credit::CreditError;
+use crate::server::credit::CreditReason;
 use crate::server::credit::Credited;
-use crate::server::credit::Reason;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -56,17 +56,22 @@ pub async fn credit(
     let change = Change::read(&app, &http, payload, "credit".into()).await?;
     let request: CreditRequest = change.json()?;
     if request.decisions.is_empty() || request.decisions.len() > MAX_DECISIONS {
-        return Err(ApiError::refused("decisions", format!("must have 1 to {MAX_DECISIONS} ids")));
+        return Err(ApiError::invalid_field(
+            "decisions",
+            format!("must have 1 to {MAX_DECISIONS} ids"),
+        ));
     }
     let note = note(&request.note)?;
     let id = |(at, text): (usize, &String)| match uuid::Uuid::parse_str(text) {
         Ok(id) => Ok(id.as_u128()),
-        Err(_) => Err(ApiError::refused(format!("decisions[{at}]"), "is not a decision id (UUID)")),
+        Err(_) => {
+            Err(ApiError::invalid_field(format!("decisions[{at}]"), "is not a decision id (UUID)"))
+        }
     };
     let decisions: Result<BTreeSet<u128>, ApiError> =
         request.decisions.iter().enumerate().map(id).collect();
     let kinds = if request.kinds.is_empty() { EventKind::ALL } else { &request.kinds };
-    let reason = Reason { by: &change.by.who, note };
+    let reason = CreditReason { by: &change.by.who, note };
     let credited = app.server.credit(decisions?, kinds, reason).await?;
     let micros = credit::sums(&credited);
     tracing::info!(by = change.by.who, events = credited.len(), "invalid traffic credited");
@@ -106,19 +111,22 @@ pub async fn refund(
 ) -> Result<HttpResponse, ApiError> {
     let change = Change::read(&app, &http, payload, "refund".into()).await?;
     let (key, _) = change.by.request.as_ref().ok_or_else(|| {
-        ApiError::refused("Idempotency-Key", "is required, so that a retry does not refund twice")
+        ApiError::invalid_field(
+            "Idempotency-Key",
+            "is required, so that a retry does not refund twice",
+        )
     })?;
     let request: RefundRequest = change.json()?;
     let day = request.day.parse::<jiff::civil::Date>().map_err(|_| {
-        ApiError::refused(
+        ApiError::invalid_field(
             "day",
             format!("`{}` is not a date (expected a form such as 2026-11-25)", request.day),
         )
     })?;
     if request.micros == Micros::ZERO {
-        return Err(ApiError::refused("micros", "must be greater than 0"));
+        return Err(ApiError::invalid_field("micros", "must be greater than 0"));
     }
-    let reason = Reason { by: &change.by.who, note: note(&request.note)? };
+    let reason = CreditReason { by: &change.by.who, note: note(&request.note)? };
     let hash = blake3::hash(format!("refund {key}").as_bytes());
     let id = u128::from_le_bytes(*hash.as_bytes().first_chunk().expect("32 bytes"));
     let micros = app.server.refund(id, &request.campaign, day, request.micros, reason).await?;
@@ -133,7 +141,7 @@ pub async fn refund(
 fn note(text: &str) -> Result<&str, ApiError> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > MAX_NOTE_CHARS {
-        return Err(ApiError::refused(
+        return Err(ApiError::invalid_field(
             "note",
             format!("must have 1 to {MAX_NOTE_CHARS} characters"),
         ));
@@ -145,10 +153,12 @@ impl From<CreditError> for ApiError {
     fn from(error: CreditError) -> ApiError {
         match error {
             CreditError::Journal(error) => ApiError::unavailable(error),
-            CreditError::Waits => ApiError::dependency_unavailable(error.to_string()),
+            CreditError::Pending => ApiError::dependency_unavailable(error.to_string()),
             CreditError::Read(error) => ApiError::internal(error),
-            CreditError::NoCampaign(_) => ApiError::missing("not_found", error.to_string()),
-            CreditError::Reused { .. } => ApiError::refused("Idempotency-Key", error.to_string()),
+            CreditError::UnknownCampaign(_) => ApiError::not_found("not_found", error.to_string()),
+            CreditError::KeyReused { .. } => {
+                ApiError::invalid_field("Idempotency-Key", error.to_string())
+            }
         }
     }
 }

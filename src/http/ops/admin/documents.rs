@@ -24,7 +24,7 @@ fn list_of(app: &AppState, list: &str) -> Result<(Vec<Value>, String), ApiError>
     let snapshot = live.snapshot();
     let unknown = || {
         let detail = format!("no list `{list}`; the lists are {}", LISTS.join(", "));
-        ApiError::missing("not_found", detail)
+        ApiError::not_found("not_found", detail)
     };
     let mut inventory = serde_json::to_value(&snapshot.inventory).map_err(ApiError::internal)?;
     let documents =
@@ -59,7 +59,7 @@ pub async fn read(
     let (documents, version) = list_of(&app, &list)?;
     let found = documents.into_iter().find(|one| one["id"].as_str() == Some(&id));
     let found = found
-        .ok_or_else(|| ApiError::missing("not_found", format!("no document `{id}` in {list}")))?;
+        .ok_or_else(|| ApiError::not_found("not_found", format!("no document `{id}` in {list}")))?;
     let mut answer = json(&found);
     set_etag(&mut answer, &version);
     Ok(answer)

@@ -61,7 +61,7 @@ pub async fn store(
     let bytes = body::read(payload, MAX_BYTES, BODY_TIMEOUT).await?;
     let server = app.server.clone();
     let store = move || {
-        let invalid = |reason| ApiError::refused("", format!("the image {reason}"));
+        let invalid = |reason| ApiError::invalid_field("", format!("the image {reason}"));
         let image = ImageFile::read(&bytes, None).map_err(invalid)?;
         server.catalog.put_image(&image).map_err(ApiError::internal)?;
         Ok::<_, ApiError>(image)
@@ -70,7 +70,7 @@ pub async fn store(
     let address = image.address();
     tracing::info!(image = %address, who = identity.id, "image stored");
     // Publishes it to units that already refer to it and to the other instances.
-    app.server.hand_on(address).await.map_err(ApiError::internal)?;
+    app.server.publish_image(address).await.map_err(ApiError::internal)?;
     let bytes = u64::try_from(image.bytes().len()).unwrap_or(u64::MAX);
     Ok(json(&StoredImage::of(&address, bytes)))
 }

@@ -21,10 +21,10 @@ use crate::http::caller;
 use crate::http::caller::header;
 use crate::http::problem::ApiError;
 use crate::http::problem::FieldProblem;
-use crate::http::routes::At;
-use crate::http::routes::at;
-use crate::server::apply::Applied;
+use crate::http::routes::Route;
+use crate::http::routes::route;
 use crate::server::apply::ApplyError;
+use crate::server::apply::ApplyOutcome;
 use crate::store::StoreError;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
@@ -46,29 +46,31 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(120);
 const MAX_KEY_CHARS: usize = 128;
 
 /// Every route of the admin API.
-pub fn table() -> Vec<At> {
+pub fn table() -> Vec<Route> {
     vec![
         // The catalog: what is served, its history and its checks.
-        at("/v1/admin/head").reads(catalog::head),
-        at("/v1/admin/history").reads(catalog::history),
-        at("/v1/admin/overview").reads(overview::overview),
-        at("/v1/admin/audit").reads(catalog::audit),
-        at("/v1/admin/review").reads(review::review),
-        at("/v1/admin/inventory").reads(catalog::inventory).on(Method::PUT, catalog::apply),
-        at("/v1/admin/weights").reads(weights::weights).on(Method::PUT, weights::replace),
+        route("/v1/admin/head").get_and_head(catalog::head),
+        route("/v1/admin/history").get_and_head(catalog::history),
+        route("/v1/admin/overview").get_and_head(overview::overview),
+        route("/v1/admin/audit").get_and_head(catalog::audit),
+        route("/v1/admin/review").get_and_head(review::review),
+        route("/v1/admin/inventory")
+            .get_and_head(catalog::inventory)
+            .on(Method::PUT, catalog::apply),
+        route("/v1/admin/weights").get_and_head(weights::weights).on(Method::PUT, weights::replace),
         // Money.
-        at("/v1/admin/credits").post(credits::credit),
-        at("/v1/admin/refunds").post(credits::refund),
+        route("/v1/admin/credits").post(credits::credit),
+        route("/v1/admin/refunds").post(credits::refund),
         // Emergencies.
-        at("/v1/admin/rollback").post(catalog::rollback),
-        at("/v1/admin/pauses").post(pauses::set),
+        route("/v1/admin/rollback").post(catalog::rollback),
+        route("/v1/admin/pauses").post(pauses::set),
         // Images, uploaded before documents refer to them.
-        at("/v1/admin/images").reads(images::list).post(images::store),
+        route("/v1/admin/images").get_and_head(images::list).post(images::store),
         // Individual documents.
-        at("/v1/admin/creatives/{id}/state").post(documents::state),
-        at("/v1/admin/{list}").reads(documents::list).post(documents::create),
-        at("/v1/admin/{list}/{id}")
-            .reads(documents::read)
+        route("/v1/admin/creatives/{id}/state").post(documents::state),
+        route("/v1/admin/{list}").get_and_head(documents::list).post(documents::create),
+        route("/v1/admin/{list}/{id}")
+            .get_and_head(documents::read)
             .on(Method::PUT, documents::replace)
             .on(Method::DELETE, documents::delete),
     ]
@@ -110,7 +112,7 @@ impl Change {
             None => None,
             Some(key) if key.is_empty() || key.chars().count() > MAX_KEY_CHARS => {
                 let reason = format!("must have 1 to {MAX_KEY_CHARS} characters");
-                return Err(ApiError::refused("Idempotency-Key", reason));
+                return Err(ApiError::invalid_field("Idempotency-Key", reason));
             }
             Some(key) => {
                 // The hash detects the same key with a different request.
@@ -141,7 +143,7 @@ impl Change {
 }
 
 /// The response to a change: the new head with the inventory's hash as its `ETag`, and the diff.
-pub fn apply_response(applied: &Applied) -> HttpResponse {
+pub fn apply_response(applied: &ApplyOutcome) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     if let Some(inventory) = &applied.head.hashes.inventory {
         response.insert_header((ETAG, format!("\"{inventory}\"")));
@@ -163,20 +165,20 @@ impl From<ApplyError> for ApiError {
                     .collect(),
             ),
             ApplyError::Refused(EditError::NotFound { .. } | EditError::NoList(_)) => {
-                ApiError::missing("not_found", error.to_string())
+                ApiError::not_found("not_found", error.to_string())
             }
             ApplyError::Refused(_) => ApiError::conflict("document_exists", error.to_string()),
-            ApplyError::Dangerous(_) => {
+            ApplyError::ConfirmationRequired(_) => {
                 ApiError::conflict("confirmation_required", error.to_string())
             }
             ApplyError::Catalog(CatalogError::Conflict { .. }) => {
                 ApiError::precondition_failed(error.to_string())
             }
             ApplyError::Catalog(CatalogError::KeyReused(_)) => {
-                ApiError::refused("Idempotency-Key", error.to_string())
+                ApiError::invalid_field("Idempotency-Key", error.to_string())
             }
             ApplyError::Catalog(CatalogError::NoVersion { .. }) => {
-                ApiError::missing("not_found", error.to_string())
+                ApiError::not_found("not_found", error.to_string())
             }
             ApplyError::Catalog(_) => ApiError::internal(error),
             ApplyError::Journal(_) | ApplyError::Store(StoreError::Unavailable(_)) => {

@@ -94,7 +94,7 @@ pub async fn own(
         (false, Some(path), None) => SitePart::Path(path),
         (false, None, Some(topic)) => SitePart::Topic(topic),
         _ => {
-            return Err(ApiError::refused(
+            return Err(ApiError::invalid_field(
                 "site",
                 "give exactly one of `site`, `path` and `topic`",
             ));

@@ -8,7 +8,7 @@ use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
 use crate::http::problem::FieldProblem;
 use crate::http::public::explain::json;
-use crate::server::apply::Wanted;
+use crate::server::apply::CatalogUpdate;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -54,7 +54,8 @@ pub async fn replace(
         return Err(ApiError::invalid_document(problems.collect()));
     }
     let expected = change.seen.as_deref().map_or(ExpectedVersion::Any, ExpectedVersion::Weights);
-    let wanted = Wanted { weights: Some(weights), force: query.force, ..Wanted::default() };
+    let wanted =
+        CatalogUpdate { weights: Some(weights), force: query.force, ..CatalogUpdate::default() };
     let done = app.server.apply(wanted, expected, &change.by).await?;
     Ok(admin::apply_response(&done))
 }

@@ -42,7 +42,7 @@ fn breakdown(heading: &str, column: &str, totals: &[Row]) -> Breakdown {
     let total = |row: &Row| Sum::of(&row.figures).row("Total".into(), String::new(), row.currency);
     Breakdown {
         heading: heading.to_owned(),
-        what: column.to_owned(),
+        column: column.to_owned(),
         totals: totals.iter().map(total).collect(),
         ..Breakdown::default()
     }
@@ -113,7 +113,7 @@ fn chart(
 ) -> Chart {
     let end = |day: Option<&Date>| day.map(Date::to_string).unwrap_or_default();
     Chart {
-        says: format!("{title}; the table below has the numbers"),
+        description: format!("{title}; the table below has the numbers"),
         unit: unit.to_owned(),
         first: end(days.first()),
         last: end(days.last()),
@@ -138,7 +138,7 @@ fn by_hour(ledger: &LedgerSnapshot<'_>) -> Breakdown {
         (count, format!("{hour}: {count} impressions"))
     };
     let chart = Chart {
-        says: "Impressions by hour of the day; the table below has the numbers".to_owned(),
+        description: "Impressions by hour of the day; the table below has the numbers".to_owned(),
         unit: "impressions".to_owned(),
         first: "00:00".to_owned(),
         last: "23:00".to_owned(),

@@ -23,7 +23,7 @@ pub(super) fn campaign(campaign: &CampaignOverview, currency: &str) -> CampaignR
         lifetime: limit(campaign.lifetime_micros),
         today: amount(campaign.spent_today_micros),
         daily: limit(campaign.daily_micros),
-        held: amount(campaign.reserved_micros),
+        reserved: amount(campaign.reserved_micros),
         left: limit(campaign.left_micros),
         used_raw: budgets.max_by_key(usage).unwrap_or_default(),
     }

@@ -21,8 +21,8 @@ use crate::http::public::reports::period::Period;
 use crate::server::Server;
 use crate::web::pages::Link;
 use crate::web::pages::advertiser;
+use crate::web::pages::advertiser::AdvertiserContent;
 use crate::web::pages::advertiser::AdvertiserView;
-use crate::web::pages::advertiser::Told;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::ResponseError;
@@ -65,7 +65,7 @@ async fn answer(
     wants_html: bool,
 ) -> Result<HttpResponse, ApiError> {
     access::authorize(app, http, Role::Advertiser, id, &query.link)?;
-    let unknown = || ApiError::missing("unknown_party", format!("no advertiser `{id}`"));
+    let unknown = || ApiError::not_found("unknown_party", format!("no advertiser `{id}`"));
     let id: AdvertiserId = id.parse().map_err(|_| unknown())?;
     let zone = zone(&app.server, &id).ok_or_else(unknown)?;
     let date = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
@@ -96,11 +96,11 @@ fn text(
         Ok(period) => {
             let numbers = numbers::numbers(server, id, &period, &query.link);
             let (from, to) = (period.from.to_string(), period.to.to_string());
-            (StatusCode::OK, Told::Numbers(Box::new(numbers)), from, to)
+            (StatusCode::OK, AdvertiserContent::Report(Box::new(numbers)), from, to)
         }
         Err(error) => {
             let field = error.field().unwrap_or_default().to_owned();
-            let content = Told::Refused(field, error.to_string());
+            let content = AdvertiserContent::InvalidField(field, error.to_string());
             (error.status_code(), content, query.from.clone(), query.to.clone())
         }
     };
@@ -110,7 +110,7 @@ fn text(
         from: &from,
         to: &to,
         link: &query.link,
-        told: content,
+        content: content,
         links,
     });
     (status, page)

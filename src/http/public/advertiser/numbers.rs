@@ -14,18 +14,18 @@ use crate::http::public::reports;
 use crate::http::public::reports::period::Period;
 use crate::server::Server;
 use crate::server::live::Live;
-use crate::server::overview::MOST_FLIGHTS;
+use crate::server::overview::MAX_FLIGHTS;
 use crate::server::overview::document::AdvertiserOverview;
 use crate::server::report::Dimension;
 use crate::server::report::Figure;
 use crate::server::report::Figures;
 use crate::server::report::Row;
 use crate::web::pages::Link;
-use crate::web::pages::advertiser::Fact;
-use crate::web::pages::advertiser::Numbers;
-use crate::web::pages::advertiser::RefusedRow;
+use crate::web::pages::advertiser::AdvertiserReport;
+use crate::web::pages::advertiser::FunnelRow;
+use crate::web::pages::advertiser::InvalidEventsRow;
+use crate::web::pages::advertiser::KeyFigure;
 use crate::web::pages::advertiser::ResponseRow;
-use crate::web::pages::advertiser::StepRow;
 
 /// The advertiser of the page, if the inventory has it.
 pub(super) fn advertiser<'a>(live: &'a Live, id: &AdvertiserId) -> Option<&'a Advertiser> {
@@ -33,7 +33,12 @@ pub(super) fn advertiser<'a>(live: &'a Live, id: &AdvertiserId) -> Option<&'a Ad
 }
 
 /// Everything on the page. Scans the ledger rows of the period several times, and every flight.
-pub(super) fn numbers(server: &Server, id: &AdvertiserId, period: &Period, link: &str) -> Numbers {
+pub(super) fn numbers(
+    server: &Server,
+    id: &AdvertiserId,
+    period: &Period,
+    link: &str,
+) -> AdvertiserReport {
     let now = server.clock.now();
     let live = server.live();
     let inventory = &live.snapshot().inventory;
@@ -48,7 +53,7 @@ pub(super) fn numbers(server: &Server, id: &AdvertiserId, period: &Period, link:
         .flights
         .iter()
         .filter(|flight| campaigns.iter().any(|campaign| campaign.id == flight.campaign.as_str()));
-    Numbers {
+    AdvertiserReport {
         time_zone: period.zone.name().to_owned(),
         at: now.to_zoned(period.zone.rules().clone()).strftime("%F %T").to_string(),
         is_final: reports::is_final(server, period, reports::complete_through(server)),
@@ -61,7 +66,7 @@ pub(super) fn numbers(server: &Server, id: &AdvertiserId, period: &Period, link:
             .map(|campaign| delivery::campaign(campaign, &currency))
             .collect(),
         flights: flights.map(|flight| delivery::flight(flight, &currency)).collect(),
-        flights_left_off: all_flights.count().saturating_sub(MOST_FLIGHTS),
+        flights_left_off: all_flights.count().saturating_sub(MAX_FLIGHTS),
         breakdowns: breakdowns::all(&ledger),
         downloads: downloads(id, period, link),
         call: format!(
@@ -93,11 +98,11 @@ fn combined(totals: &[Row]) -> Figures {
     combined
 }
 
-fn fact(name: &str, value: String, remark: &str) -> Fact {
-    Fact { name: name.to_owned(), value, remark: remark.to_owned() }
+fn fact(name: &str, value: String, remark: &str) -> KeyFigure {
+    KeyFigure { name: name.to_owned(), value, remark: remark.to_owned() }
 }
 
-fn facts(totals: &[Row], overview: Option<&AdvertiserOverview>) -> Vec<Fact> {
+fn facts(totals: &[Row], overview: Option<&AdvertiserOverview>) -> Vec<KeyFigure> {
     let sum = |micros: fn(&Figures) -> i64| {
         let each = totals.iter().map(|row| money(micros(&row.figures), row.currency));
         let each: Vec<String> = each.collect();
@@ -136,9 +141,9 @@ fn facts(totals: &[Row], overview: Option<&AdvertiserOverview>) -> Vec<Fact> {
 }
 
 /// The funnel; clicks and copies both relate to viewable impressions.
-fn steps(combined: &Figures) -> Vec<StepRow> {
+fn steps(combined: &Figures) -> Vec<FunnelRow> {
     let shown = combined.impressions.net;
-    let step = |name: &str, figure: Figure, before: (&str, u64)| StepRow {
+    let step = |name: &str, figure: Figure, before: (&str, u64)| FunnelRow {
         name: name.to_owned(),
         gross: figure.gross.to_string(),
         invalid: figure.invalid.to_string(),
@@ -150,12 +155,12 @@ fn steps(combined: &Figures) -> Vec<StepRow> {
         of_impressions: share(figure.net, shown),
         net_raw: figure.net,
     };
-    let served = StepRow {
+    let served = FunnelRow {
         name: "served".to_owned(),
         gross: combined.filled.to_string(),
         net: combined.filled.to_string(),
         net_raw: combined.filled,
-        ..StepRow::default()
+        ..FunnelRow::default()
     };
     let (filled, viewable) = (("served", combined.filled), ("viewable", combined.viewable.net));
     vec![
@@ -198,10 +203,10 @@ fn responses(inventory: &Inventory, rows: &[Row], combined: &Figures) -> Vec<Res
     found
 }
 
-fn invalid_rows(combined: &Figures) -> Vec<RefusedRow> {
+fn invalid_rows(combined: &Figures) -> Vec<InvalidEventsRow> {
     let figures = [combined.impressions, combined.viewable, combined.clicks, combined.copies];
     let received: u64 = figures.iter().map(|figure| figure.gross).sum();
-    let row = |(reason, count): (&crate::domain::event::InvalidReason, &u64)| RefusedRow {
+    let row = |(reason, count): (&crate::domain::event::InvalidReason, &u64)| InvalidEventsRow {
         reason: reason.to_string(),
         words: labels::invalid_reason(*reason).to_owned(),
         count: count.to_string(),
@@ -212,7 +217,7 @@ fn invalid_rows(combined: &Figures) -> Vec<RefusedRow> {
 
 fn downloads(id: &AdvertiserId, period: &Period, link: &str) -> Vec<Link> {
     let file = |text: &str, by: &str, format: &str, note: &str| {
-        Link::new(text, report_url(id, period, by, format, link)).noted(note)
+        Link::new(text, report_url(id, period, by, format, link)).with_note(note)
     };
     vec![
         file("days.csv", "day", "csv", "one row per day"),

@@ -3,7 +3,7 @@
 use crate::domain::money::Balance;
 use crate::domain::money::Currency;
 use crate::server::report::Figures;
-use crate::web::pages::advertiser::NumbersRow;
+use crate::web::pages::advertiser::BreakdownRow;
 
 /// The sum of report rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,8 +33,8 @@ impl Sum {
     }
 
     /// The sum as a row of the page.
-    pub fn row(&self, name: String, remark: String, currency: Currency) -> NumbersRow {
-        NumbersRow {
+    pub fn row(&self, name: String, remark: String, currency: Currency) -> BreakdownRow {
+        BreakdownRow {
             name,
             remark,
             impressions: self.impressions.to_string(),

@@ -112,7 +112,7 @@ pub async fn report(
     let accepts_csv =
         || caller::header(&http, "accept").is_some_and(|all| all.contains("text/csv"));
     let format = match query.format.as_deref() {
-        Some(name) => name.parse().map_err(|why: String| ApiError::refused("format", why))?,
+        Some(name) => name.parse().map_err(|why: String| ApiError::invalid_field("format", why))?,
         None if accepts_csv() => Format::Csv,
         None => Format::Json,
     };
@@ -136,20 +136,20 @@ pub async fn report(
 /// (such as on a full disk), the report goes without the latest counts.
 pub async fn flush_opportunities(server: &Arc<Server>) {
     let (shared, server) = (server, server.clone());
-    let written = actix_web::rt::spawn(async move { server.note_asked().await });
+    let written = actix_web::rt::spawn(async move { server.record_opportunities().await });
     if let Ok(Err(error)) = written.await {
         tracing::debug!(%error, "opportunity counts not journaled yet; the report lacks the latest ones");
     }
     // In a fleet, the records come back through the shared store; `complete_through` says how far.
-    if let Some(shared) = shared.ledger.shared().filter(|shared| shared.standing().is_up) {
-        shared.settles(SETTLE_TIMEOUT).await;
+    if let Some(shared) = shared.ledger.cluster().filter(|shared| shared.status().is_up) {
+        shared.wait_until_applied(SETTLE_TIMEOUT).await;
     }
 }
 
 /// The time up to which this ledger includes all received events: now, or in a fleet, as far as the
 /// shared store was read.
 pub fn complete_through(server: &Server) -> Timestamp {
-    let lag = server.ledger.shared().map_or(Duration::ZERO, |shared| shared.standing().lag);
+    let lag = server.ledger.cluster().map_or(Duration::ZERO, |shared| shared.status().lag);
     let now = server.clock.now();
     now.checked_sub(lag).unwrap_or(now)
 }
@@ -182,19 +182,20 @@ fn reply(
         }
     };
     let own_zone = own_zone.ok_or_else(|| {
-        ApiError::missing("unknown_party", format!("no advertiser or publisher `{id}`"))
+        ApiError::not_found("unknown_party", format!("no advertiser or publisher `{id}`"))
     })?;
     let zone = match &parameters.tz {
         None => own_zone,
         Some(name) => Zone::try_from(name.clone())
-            .map_err(|error| ApiError::refused("tz", error.to_string()))?,
+            .map_err(|error| ApiError::invalid_field("tz", error.to_string()))?,
     };
     let now = server.clock.now();
     let period = Period::parse(parameters.from.as_deref(), parameters.to.as_deref(), zone, now)?;
     let mut by: Vec<Dimension> = Vec::new();
     for name in parameters.by.as_deref().unwrap_or("day").split(',').filter(|name| !name.is_empty())
     {
-        let dimension = name.trim().parse().map_err(|why: String| ApiError::refused("by", why))?;
+        let dimension =
+            name.trim().parse().map_err(|why: String| ApiError::invalid_field("by", why))?;
         if !by.contains(&dimension) {
             by.push(dimension);
         }
@@ -229,7 +230,7 @@ fn reply(
 pub fn is_final(server: &Server, period: &Period, now: Timestamp) -> bool {
     let windows = server.settings().windows;
     let mut wait_ms = i64::from(windows.click_seconds + windows.orphan_grace_seconds) * 1_000;
-    if server.ledger.shared().is_some() {
+    if server.ledger.cluster().is_some() {
         // An instance cut off from the shared store may deliver its events this much later.
         wait_ms += i64::from(server.settings().store.spool_hours) * 3_600_000;
     }

@@ -38,7 +38,7 @@ impl Period {
     ) -> Result<Period, ApiError> {
         let date = |field: &str, text: &str| {
             text.parse::<Date>().map_err(|_| {
-                ApiError::refused(
+                ApiError::invalid_field(
                     field,
                     format!("`{text}` is not a date (expected a form such as 2026-11-25)"),
                 )
@@ -46,7 +46,7 @@ impl Period {
         };
         let incomplete = |field: &str, given: &str, missing: &str| {
             let why = format!("`{given}` requires {missing}: give both dates or neither");
-            Err(ApiError::refused(field, why))
+            Err(ApiError::invalid_field(field, why))
         };
         let (from, to) = (
             from.map(|text| date("from", text)).transpose()?,
@@ -65,12 +65,12 @@ impl Period {
             }
         };
         if from >= to {
-            return Err(ApiError::refused("to", "must be after `from` (`to` is exclusive)"));
+            return Err(ApiError::invalid_field("to", "must be after `from` (`to` is exclusive)"));
         }
         let first_moment = |field: &str, day: Date| {
             day.to_zoned(zone.rules().clone())
                 .map(|zoned| zoned.timestamp().as_millisecond())
-                .map_err(|error| ApiError::refused(field, error.to_string()))
+                .map_err(|error| ApiError::invalid_field(field, error.to_string()))
         };
         let (from_ms, to_ms) = (first_moment("from", from)?, first_moment("to", to)?);
         Ok(Period { from, to, zone, from_ms, to_ms })

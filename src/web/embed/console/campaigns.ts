@@ -63,9 +63,9 @@ const SHORTCUTS = ["paused", "budget spent", "paced", "no live creative", "draft
 
 /** The unit of a price by pricing model. */
 const PRICED_PER: Record<string, string> = {
-  impression: "1,000 impressions",
-  viewable: "1,000 viewable impressions",
-  click: "click",
+  cpm: "1,000 impressions",
+  vcpm: "1,000 viewable impressions",
+  cpc: "click",
 };
 
 const HEADS = ["Name", "Status", "Pricing", "Spend today", "Remaining", "Delivered", ""];

@@ -6,19 +6,19 @@ mod instance;
 mod properties;
 
 use crate::domain::money::Micros;
-use crate::ledger::Applied;
+use crate::ledger::ApplyOutcome;
 use crate::ledger::Record;
 use crate::ledger::State;
 use crate::ledger::apply::Origin;
 use crate::ledger::apply::apply;
 use crate::ledger::record::Event;
-use crate::ledger::record::Want;
+use crate::ledger::record::LeaseRequest;
 use crate::server::campaign_budget::Reservation;
-use crate::server::fleet::instance::DiskRecord;
-use crate::server::fleet::instance::Instance;
-use crate::server::fleet::instance::SimulatedCampaign;
-use crate::server::fleet::instance::campaigns;
 use crate::server::lease::StoreStatus;
+use crate::server::simulation::instance::DiskRecord;
+use crate::server::simulation::instance::Instance;
+use crate::server::simulation::instance::SimulatedCampaign;
+use crate::server::simulation::instance::campaigns;
 use rand::RngExt;
 use rand::SeedableRng;
 use rand_pcg::Pcg32;
@@ -60,7 +60,7 @@ struct Fleet {
     campaigns: Vec<SimulatedCampaign>,
     instances: Vec<Instance>,
     /// The store's log: the outcome of every record, in order.
-    log: Vec<Applied>,
+    log: Vec<ApplyOutcome>,
     truth: State,
     numbers: BTreeMap<u64, u64>,
     here: BTreeMap<u64, i64>,
@@ -266,7 +266,7 @@ impl Fleet {
             instance.contact_ms = self.now_ms;
             self.here.insert(instance.incarnation, self.now_ms);
             self.here.retain(|_, contact_ms| self.now_ms - *contact_ms <= 2_000);
-            instance.membership.heard(self.here.len());
+            instance.membership.observe(self.here.len());
         }
     }
 
@@ -325,13 +325,13 @@ impl Fleet {
         let dead =
             instance.missing.absent_for(&holders, &here, Duration::from_millis(patience), now);
         for of in dead {
-            let all = self.campaigns.iter().map(|campaign| Want {
+            let all = self.campaigns.iter().map(|campaign| LeaseRequest {
                 campaign: campaign.name.clone(),
                 day: 0,
                 micros: Micros::ZERO,
             });
             let wants = all.collect();
-            instance.write(Record::Lease { at_ms: self.now_ms, of, wants });
+            instance.write(Record::Lease { at_ms: self.now_ms, holder: of, requests: wants });
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A real redis-server that accepts TLS only, with its own certificate authority.
 
-use super::cluster::wait_for;
 use super::ports::free_port;
 use super::redis::Store;
+use super::redis_cluster::wait_for;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
@@ -11,10 +11,10 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 /// A running redis-server with TLS.
-pub struct Secure {
+pub struct TlsRedis {
     folder: TempDir,
     port: u16,
-    kind: Kind,
+    kind: Topology,
     child: Child,
     /// The sentinel that monitors it, and the sentinel's port.
     sentinel: Option<(Child, u16)>,
@@ -22,7 +22,7 @@ pub struct Secure {
 
 /// How clients find the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Topology {
     /// One server.
     Single,
     /// A primary with one sentinel.
@@ -58,9 +58,9 @@ fn start_redis(folder: &Path, file: &str, options: &str, arguments: &[&str]) -> 
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("redis-server is installed")
 }
 
-impl Secure {
+impl TlsRedis {
     /// Starts a server of this kind and waits until it is ready.
-    pub fn start(kind: Kind) -> Secure {
+    pub fn start(kind: Topology) -> TlsRedis {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("keys")).unwrap();
         std::fs::write(folder.path().join("names"), "subjectAltName=IP:127.0.0.1").unwrap();
@@ -74,17 +74,17 @@ impl Secure {
         openssl(folder.path(), &format!("{sign} -extfile names -out certificate.pem"));
         let port = free_port();
         let mut options = format!("{CERTIFICATES}tls-port {port}\n");
-        if kind == Kind::Cluster {
+        if kind == Topology::Cluster {
             let bus = free_port();
             options += &format!("cluster-enabled yes\ntls-cluster yes\ncluster-port {bus}\n");
         }
         let child = start_redis(folder.path(), "server.conf", &options, &[]);
-        let mut secure = Secure { folder, port, kind, child, sentinel: None };
+        let mut secure = TlsRedis { folder, port, kind, child, sentinel: None };
         wait_for("a server over TLS", || secure.redis_cli(port, &["PING"]) == "PONG");
         match kind {
-            Kind::Single => {}
-            Kind::Sentinel => secure.add_sentinel(),
-            Kind::Cluster => {
+            Topology::Single => {}
+            Topology::Sentinel => secure.add_sentinel(),
+            Topology::Cluster => {
                 assert_eq!(
                     secure.redis_cli(port, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]),
                     "OK"
@@ -117,17 +117,17 @@ impl Secure {
     }
 
     /// File with the certificate of the authority.
-    pub fn authority(&self) -> PathBuf {
+    pub fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 }
 
-impl Store for Secure {
+impl Store for TlsRedis {
     fn url(&self) -> String {
         let port = self.port;
         match (self.kind, &self.sentinel) {
             (_, Some((_, port))) => format!("rediss+sentinel://127.0.0.1:{port}/main"),
-            (Kind::Cluster, None) => format!("rediss+cluster://127.0.0.1:{port}"),
+            (Topology::Cluster, None) => format!("rediss+cluster://127.0.0.1:{port}"),
             (_, None) => format!("rediss://127.0.0.1:{port}"),
         }
     }
@@ -137,7 +137,7 @@ impl Store for Secure {
     }
 }
 
-impl Drop for Secure {
+impl Drop for TlsRedis {
     fn drop(&mut self) {
         let sentinel = self.sentinel.as_mut().map(|(child, _)| child);
         for child in sentinel.into_iter().chain([&mut self.child]) {

@@ -16,21 +16,21 @@ use std::sync::atomic::Ordering;
 
 /// A scripted reply to a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum BatchReply {
     /// An error; the batch does not reach Redis.
-    Says(&'static str),
+    ErrorReply(&'static str),
     /// A redirection to the other node, `MOVED` or `ASK`.
-    Leads(&'static str),
+    Redirect(&'static str),
     /// Bytes that are not valid RESP; the batch does not reach Redis.
-    Garbage,
+    InvalidReply,
     /// No reply, although Redis has executed the batch.
-    Silence,
+    NoReply,
     /// Half a reply and a closed connection, although Redis has executed the batch.
-    Cut,
+    TruncatedReply,
 }
 
 /// The proxy.
-pub struct Scripted {
+pub struct ScriptedRedis {
     ports: [u16; 2],
     is_cluster: bool,
     keys: PathBuf,
@@ -39,22 +39,22 @@ pub struct Scripted {
 
 struct Shared {
     redis_port: u16,
-    script: Mutex<Option<Answer>>,
+    script: Mutex<Option<BatchReply>>,
     batches: AtomicUsize,
 }
 
-impl Scripted {
+impl ScriptedRedis {
     /// Starts a proxy in front of a Redis.
-    pub fn before(redis: &Redis) -> Scripted {
-        Scripted::start(redis, false)
+    pub fn in_front_of(redis: &Redis) -> ScriptedRedis {
+        ScriptedRedis::start(redis, false)
     }
 
     /// Starts a proxy that acts as a cluster of two nodes.
-    pub fn cluster_before(redis: &Redis) -> Scripted {
-        Scripted::start(redis, true)
+    pub fn cluster_in_front_of(redis: &Redis) -> ScriptedRedis {
+        ScriptedRedis::start(redis, true)
     }
 
-    fn start(redis: &Redis, is_cluster: bool) -> Scripted {
+    fn start(redis: &Redis, is_cluster: bool) -> ScriptedRedis {
         let shared =
             Shared { redis_port: redis.port(), script: Mutex::default(), batches: 0.into() };
         let shared = Arc::new(shared);
@@ -69,21 +69,21 @@ impl Scripted {
                 }
             });
         }
-        Scripted { ports, is_cluster, keys: redis.keys(), shared }
+        ScriptedRedis { ports, is_cluster, keys: redis.keys(), shared }
     }
 
     /// Sets the reply to further batches; `None`: the reply of Redis.
-    pub fn answers(&self, answer: Option<Answer>) {
-        *self.shared.script.lock().unwrap() = answer;
+    pub fn set_reply(&self, reply: Option<BatchReply>) {
+        *self.shared.script.lock().unwrap() = reply;
     }
 
     /// Number of batches received so far.
-    pub fn asked(&self) -> usize {
+    pub fn batch_count(&self) -> usize {
         self.shared.batches.load(Ordering::Acquire)
     }
 }
 
-impl Store for Scripted {
+impl Store for ScriptedRedis {
     fn url(&self) -> String {
         let kind = if self.is_cluster { "redis+cluster" } else { "redis" };
         format!("{kind}://127.0.0.1:{}", self.ports[0])
@@ -117,16 +117,16 @@ impl Shared {
             let script = self.script.lock().unwrap().filter(|_| is_batch);
             self.batches.fetch_add(usize::from(is_batch), Ordering::AcqRel);
             match script {
-                Some(Answer::Says(error)) => {
+                Some(BatchReply::ErrorReply(error)) => {
                     client.write_all(format!("-{error}\r\n").as_bytes()).ok()?;
                     continue;
                 }
-                Some(Answer::Leads(how)) if at == 0 => {
+                Some(BatchReply::Redirect(how)) if at == 0 => {
                     let redirection = format!("-{how} 1 127.0.0.1:{}\r\n", ports[1]);
                     client.write_all(redirection.as_bytes()).ok()?;
                     continue;
                 }
-                Some(Answer::Garbage) => {
+                Some(BatchReply::InvalidReply) => {
                     client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok()?;
                     continue;
                 }
@@ -136,11 +136,11 @@ impl Shared {
             let mut reply = Vec::new();
             read_reply(&mut replies, &mut reply)?;
             match script {
-                Some(Answer::Silence) => {
+                Some(BatchReply::NoReply) => {
                     std::io::copy(&mut commands, &mut std::io::sink()).ok();
                     return None;
                 }
-                Some(Answer::Cut) => {
+                Some(BatchReply::TruncatedReply) => {
                     client.write_all(&reply[..reply.len() / 2]).ok()?;
                     return None;
                 }

@@ -5,9 +5,9 @@ use crate::harness::Setup;
 use crate::harness::TestServer;
 use crate::harness::inventory;
 use crate::harness::reference;
-use crate::harness::until;
-use crate::proxy::Mood;
+use crate::harness::wait_until;
 use crate::proxy::Proxy;
+use crate::proxy::ProxyMode;
 
 #[tokio::test]
 async fn a_click_waits_for_the_impression_on_the_disk_of_a_disconnected_instance() {
@@ -15,7 +15,7 @@ async fn a_click_waits_for_the_impression_on_the_disk_of_a_disconnected_instance
     let proxy = Proxy::start(redis.port());
     let proxied_url = format!("redis://127.0.0.1:{}", proxy.port());
     let setup = || {
-        Setup::default().on(&redis).settings(|settings| {
+        Setup::default().with_store(&redis).settings(|settings| {
             settings.windows.orphan_grace_seconds = 2;
             settings.windows.click_after_ms = 0;
         })
@@ -24,21 +24,21 @@ async fn a_click_waits_for_the_impression_on_the_disk_of_a_disconnected_instance
     let disconnected = setup().settings(|settings| settings.store.url = proxied_url).start().await;
     let unit = connected.unit().await;
     let (_, token) = unit.impression_url().split_once("/e/").unwrap();
-    proxy.is_now(Mood::Refuses);
+    proxy.set_mode(ProxyMode::Refuse);
     assert!(disconnected.reader.fire(&format!("{}/e/{token}", disconnected.public)).await.recorded);
     connected.click(&unit, "primary").await;
 
     // The grace period is over, and the log's clock has advanced past it.
     let clicked_ms = connected.inner.clock.now_ms();
-    until("a log time after the grace period", async || {
+    wait_until("a log time after the grace period", async || {
         (connected.inner.ledger.state().latest_ms() > clicked_ms + 2_000).then_some(())
     })
     .await;
     assert_eq!(connected.verdicts(&unit).await, ["click pending"]);
 
-    proxy.is_now(Mood::Well);
+    proxy.set_mode(ProxyMode::Forward);
     for server in [&connected, &disconnected] {
-        until("both events counted", async || {
+        wait_until("both events counted", async || {
             let mut verdicts = server.verdicts(&unit).await;
             verdicts.sort();
             (verdicts == ["click counted", "impression counted"]).then_some(())
@@ -49,7 +49,7 @@ async fn a_click_waits_for_the_impression_on_the_disk_of_a_disconnected_instance
 
 /// Whether a decision response reports a stale snapshot.
 async fn is_stale(server: &TestServer) -> bool {
-    server.answer(&reference()).await["snapshot"]["stale"] == true
+    server.decision_response(&reference()).await["snapshot"]["stale"] == true
 }
 
 #[tokio::test]
@@ -57,8 +57,8 @@ async fn without_redis_an_instance_spends_its_lease_then_serves_house_ads_and_re
  {
     let redis = Redis::start();
     let server = Setup::default()
-        .inventory(inventory::sold(300))
-        .on(&redis)
+        .inventory(inventory::with_budget_for(300))
+        .with_store(&redis)
         .settings(|settings| {
             settings.store.lease_seconds = 4;
             settings.store.outage_allowance_percent = 0;
@@ -69,12 +69,12 @@ async fn without_redis_an_instance_spends_its_lease_then_serves_house_ads_and_re
     server.reader.impression(&server.unit().await).await;
     assert!(!is_stale(&server).await);
 
-    redis.stands_still();
+    redis.suspend();
     let mut shown = 0;
-    until("an exhausted lease and a stale snapshot", async || {
+    wait_until("an exhausted lease and a stale snapshot", async || {
         let unit = server.decide(&reference()).await;
-        assert!(unit.fills(), "{:#}", unit.0);
-        let is_paid = unit.sponsor() == "zahid-host";
+        assert!(unit.is_filled(), "{:#}", unit.0);
+        let is_paid = unit.advertiser() == "zahid-host";
         if is_paid {
             shown += 1;
             assert!(server.reader.impression(&unit).await.recorded);
@@ -84,19 +84,19 @@ async fn without_redis_an_instance_spends_its_lease_then_serves_house_ads_and_re
     .await;
     // A lease grows in slices of at most a hundredth of the budget; a few were granted before.
     assert!((1..=8).contains(&shown), "{shown}");
-    until("a house unit", async || {
+    wait_until("a house unit", async || {
         let unit = server.decide(&reference()).await;
         (unit.text("/tier") == "house").then_some(())
     })
     .await;
-    server.reaches("adjacent_store_up", 0).await;
+    server.wait_for_metric("adjacent_store_up", 0).await;
 
-    redis.goes_on();
-    until("the paid unit and a fresh snapshot", async || {
+    redis.resume();
+    wait_until("the paid unit and a fresh snapshot", async || {
         let unit = server.decide(&reference()).await;
-        (unit.sponsor() == "zahid-host" && !is_stale(&server).await).then_some(())
+        (unit.advertiser() == "zahid-host" && !is_stale(&server).await).then_some(())
     })
     .await;
-    server.reaches("adjacent_journal_unshipped_records", 0).await;
-    server.assert_books_balance().await;
+    server.wait_for_metric("adjacent_journal_unshipped_records", 0).await;
+    server.assert_ledger_consistent().await;
 }

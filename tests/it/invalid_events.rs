@@ -5,30 +5,30 @@ use crate::harness::Reader;
 use crate::harness::Setup;
 use crate::harness::TestServer;
 use crate::harness::inventory;
-use crate::harness::reader::AGENT;
+use crate::harness::reader::USER_AGENT;
 use crate::harness::reference;
 use adjacent::catalog::change::ExpectedVersion;
-use adjacent::server::apply::Wanted;
+use adjacent::server::apply::CatalogUpdate;
 use reqwest::Method;
 
 /// A server with a publisher that lists its origins, on a manual clock.
 async fn server() -> TestServer {
-    Setup::default().inventory(inventory::with_origins()).clock().start().await
+    Setup::default().inventory(inventory::with_origins()).manual_clock().start().await
 }
 
 #[tokio::test]
 async fn events_of_bots_prefetches_and_foreign_pages_are_invalid_and_do_not_consume_the_token() {
     let server = server().await;
     let cases = [
-        (Reader::with([("user-agent", "Googlebot/2.1"), ("accept", "*/*")]), "bot"),
-        (Reader::with([("user-agent", "curl/8.5.0"), ("accept", "*/*")]), "bot"),
-        (Reader::with([("accept", "*/*")]), "bot"),
-        (Reader::sending("sec-fetch-dest", "iframe"), "bot"),
-        (Reader::sending("sec-purpose", "prefetch"), "prefetch"),
-        (Reader::sending("purpose", "preview"), "prefetch"),
-        (Reader::sending("x-moz", "prefetch"), "prefetch"),
-        (Reader::sending("origin", "https://evil.example"), "wrong_origin"),
-        (Reader::sending("referer", "https://evil.example/a"), "wrong_origin"),
+        (Reader::with_headers([("user-agent", "Googlebot/2.1"), ("accept", "*/*")]), "bot"),
+        (Reader::with_headers([("user-agent", "curl/8.5.0"), ("accept", "*/*")]), "bot"),
+        (Reader::with_headers([("accept", "*/*")]), "bot"),
+        (Reader::with_header("sec-fetch-dest", "iframe"), "bot"),
+        (Reader::with_header("sec-purpose", "prefetch"), "prefetch"),
+        (Reader::with_header("purpose", "preview"), "prefetch"),
+        (Reader::with_header("x-moz", "prefetch"), "prefetch"),
+        (Reader::with_header("origin", "https://evil.example"), "wrong_origin"),
+        (Reader::with_header("referer", "https://evil.example/a"), "wrong_origin"),
     ];
 
     for (reader, reason) in cases {
@@ -43,7 +43,7 @@ async fn events_of_bots_prefetches_and_foreign_pages_are_invalid_and_do_not_cons
         let verdicts = server.verdicts(&unit).await;
         assert_eq!(verdicts, [&format!("impression invalid {reason}"), "impression counted"]);
     }
-    server.assert_books_balance().await;
+    server.assert_ledger_consistent().await;
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_click_of_a_bot_is_redirected_and_not_counted() {
     server.reader.impression(&unit).await;
     server.advance_ms(1_000);
 
-    let bot = Reader::with([("user-agent", "AhrefsBot/7.0"), ("accept", "*/*")]);
+    let bot = Reader::with_headers([("user-agent", "AhrefsBot/7.0"), ("accept", "*/*")]);
     let click = server.click_by(&bot, &unit, "primary").await;
 
     assert!(click.location.unwrap().starts_with("https://zahid.host/signup"));
@@ -77,7 +77,7 @@ async fn a_head_request_to_a_click_url_is_not_a_click() {
 
 #[tokio::test]
 async fn a_visitor_over_the_click_limit_is_rate_limited_and_others_are_not() {
-    let server = Setup::default().limits().clock().start().await;
+    let server = Setup::default().default_limits().manual_clock().start().await;
     let mut units = Vec::new();
     for _ in 0..4 {
         let unit = server.unit().await;
@@ -90,7 +90,8 @@ async fn a_visitor_over_the_click_limit_is_rate_limited_and_others_are_not() {
         server.click(unit, "primary").await;
         server.click(unit, "pricing").await;
     }
-    let other = Reader::with([("user-agent", &format!("{AGENT} Other")), ("accept", "*/*")]);
+    let other =
+        Reader::with_headers([("user-agent", &format!("{USER_AGENT} Other")), ("accept", "*/*")]);
     server.click_by(&other, &units[3], "primary").await;
 
     let counted = ["impression counted", "click counted", "click counted"];
@@ -109,7 +110,7 @@ async fn a_visitor_over_the_click_limit_is_rate_limited_and_others_are_not() {
 
 #[tokio::test]
 async fn a_visitor_over_the_impression_limit_is_rate_limited() {
-    let server = Setup::default().limits().clock().start().await;
+    let server = Setup::default().default_limits().manual_clock().start().await;
 
     for _ in 0..65 {
         let unit = server.decide(&reference()).await;
@@ -218,10 +219,10 @@ async fn a_unit_of_a_paused_flight_is_no_longer_billed() {
         request: None,
     };
 
-    let wanted = Wanted { inventory: Some(paused), ..Wanted::default() };
+    let wanted = CatalogUpdate { inventory: Some(paused), ..CatalogUpdate::default() };
     server.inner.apply(wanted, ExpectedVersion::Any, &by).await.unwrap();
     server.reader.impression(&unit).await;
 
     assert_eq!(server.verdicts(&unit).await, ["impression invalid paused"]);
-    assert_ne!(server.decide(&reference()).await.sponsor(), "zahid-host");
+    assert_ne!(server.decide(&reference()).await.advertiser(), "zahid-host");
 }

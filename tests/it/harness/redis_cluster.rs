@@ -72,24 +72,24 @@ fn arguments(port: u16, bus: u16) -> Vec<String> {
     .collect()
 }
 
-/// Three primaries, each with a replica (except in [`Cluster::of_primaries`]).
-pub struct Cluster {
+/// Three primaries, each with a replica (except in [`RedisCluster::start_without_replicas`]).
+pub struct RedisCluster {
     nodes: Vec<Node>,
     folder: TempDir,
 }
 
-impl Cluster {
+impl RedisCluster {
     /// Starts a cluster and waits until it serves all slots.
-    pub fn start() -> Cluster {
-        Cluster::with_nodes(6)
+    pub fn start() -> RedisCluster {
+        RedisCluster::with_nodes(6)
     }
 
     /// Starts three primaries without replicas: faster, but no failover.
-    pub fn of_primaries() -> Cluster {
-        Cluster::with_nodes(3)
+    pub fn start_without_replicas() -> RedisCluster {
+        RedisCluster::with_nodes(3)
     }
 
-    fn with_nodes(count: usize) -> Cluster {
+    fn with_nodes(count: usize) -> RedisCluster {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("keys")).unwrap();
         let nodes: Vec<Node> = (0..count)
@@ -115,7 +115,7 @@ impl Cluster {
             .output()
             .unwrap();
         assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stdout));
-        let cluster = Cluster { nodes, folder };
+        let cluster = RedisCluster { nodes, folder };
         for node in &cluster.nodes {
             wait_for("all slots", || {
                 redis_cli(node.port, &["CLUSTER", "INFO"]).contains("cluster_state:ok")
@@ -131,7 +131,7 @@ impl Cluster {
 
     /// Kills a primary without a clean shutdown, so that its replica takes over. Returns the index
     /// of the killed node.
-    pub fn kill_a_primary(&mut self) -> usize {
+    pub fn kill_primary(&mut self) -> usize {
         let at = self.primaries()[0];
         self.nodes[at].child.kill().unwrap();
         self.nodes[at].child.wait().unwrap();
@@ -140,7 +140,7 @@ impl Cluster {
 
     /// Suspends a primary until its replica takes over, then resumes it. As in a network partition,
     /// writes that it accepted in between are lost.
-    pub fn freeze_a_primary(&mut self, pause: Duration) {
+    pub fn freeze_primary(&mut self, pause: Duration) {
         let pid = self.nodes[self.primaries()[0]].child.id().to_string();
         let signal = |name: &str| {
             let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
@@ -152,16 +152,16 @@ impl Cluster {
     }
 
     /// Restarts a killed node without data: it becomes a replica.
-    pub fn revive(&mut self, at: usize) {
+    pub fn restart_node(&mut self, at: usize) {
         let node_folder = self.folder.path().join(at.to_string());
         let arguments = arguments(self.nodes[at].port, self.nodes[at].bus);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         self.nodes[at].child = start("redis-server", &node_folder, &arguments);
     }
 
-    /// Waits until the other nodes serve all slots without the killed node `without`.
-    pub fn heals(&self, without: usize) {
-        let alive = self.nodes.iter().enumerate().filter(|(at, _)| *at != without);
+    /// Waits until the other nodes serve all slots without the node `killed`.
+    pub fn wait_for_failover(&self, killed: usize) {
+        let alive = self.nodes.iter().enumerate().filter(|(at, _)| *at != killed);
         for (_, node) in alive {
             wait_for("a failover", || {
                 let nodes = redis_cli(node.port, &["CLUSTER", "NODES"]);
@@ -183,7 +183,7 @@ impl Cluster {
     }
 }
 
-impl Store for Cluster {
+impl Store for RedisCluster {
     fn url(&self) -> String {
         let hosts: Vec<String> =
             self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
@@ -195,7 +195,7 @@ impl Store for Cluster {
     }
 }
 
-/// A primary, a replica and three sentinels that monitor them (fewer in [`Sentinels::alone`]).
+/// A primary, a replica and three sentinels that monitor them (fewer in [`Sentinels::start_single`]).
 pub struct Sentinels {
     servers: Vec<Node>,
     sentinels: Vec<Node>,
@@ -209,7 +209,7 @@ impl Sentinels {
     }
 
     /// Starts a primary and one sentinel: faster, but no failover.
-    pub fn alone() -> Sentinels {
+    pub fn start_single() -> Sentinels {
         Sentinels::with_count(1)
     }
 
@@ -279,14 +279,14 @@ impl Sentinels {
     }
 
     /// Suspends the replica; it resumes when the returned guard is dropped.
-    pub fn stop_the_replica(&self) -> Suspended {
+    pub fn suspend_replica(&self) -> Suspended {
         let pid = self.servers[1].child.id();
         signal("STOP", pid);
         Suspended(pid)
     }
 
     /// Kills the primary without a clean shutdown and waits until the replica is promoted.
-    pub fn fails_over(&mut self) {
+    pub fn fail_over(&mut self) {
         self.servers[0].child.kill().unwrap();
         self.servers[0].child.wait().unwrap();
         wait_for("a failover", || redis_cli(self.servers[1].port, &["ROLE"]).starts_with("master"));

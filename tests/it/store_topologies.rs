@@ -4,8 +4,8 @@
 use crate::advertiser;
 use crate::credits;
 use crate::events;
-use crate::harness::Cluster;
 use crate::harness::Redis;
+use crate::harness::RedisCluster;
 use crate::harness::Sentinels;
 use crate::harness::Setup;
 use crate::money;
@@ -21,21 +21,21 @@ macro_rules! on_every_store {
             use super::*;
             $(#[tokio::test] async fn $case() {
                 let store = Redis::start();
-                $file::$case(Setup::default().on(&store)).await;
+                $file::$case(Setup::default().with_store(&store)).await;
             })*
         }
         mod sentinel {
             use super::*;
             $(#[tokio::test] async fn $case() {
-                let store = Sentinels::alone();
-                $file::$case(Setup::default().on(&store)).await;
+                let store = Sentinels::start_single();
+                $file::$case(Setup::default().with_store(&store)).await;
             })*
         }
         mod cluster {
             use super::*;
             $(#[tokio::test] async fn $case() {
-                let store = Cluster::of_primaries();
-                $file::$case(Setup::default().on(&store)).await;
+                let store = RedisCluster::start_without_replicas();
+                $file::$case(Setup::default().with_store(&store)).await;
             })*
         }
     };
@@ -45,14 +45,14 @@ on_every_store! {
     events::every_kind_counts_once_however_often_it_is_repeated,
     events::sixty_four_browsers_with_one_token_are_billed_once,
     events::a_click_before_its_impression_is_pending_and_then_counts,
-    events::a_click_whose_impression_never_comes_is_an_orphan,
-    events::what_no_person_can_do_so_fast_is_named_and_a_later_one_counts,
-    events::a_window_that_has_closed_is_named_and_the_click_still_leads_on,
+    events::a_click_without_an_impression_becomes_an_orphan,
+    events::an_event_faster_than_a_reader_can_be_is_invalid_and_a_later_one_counts,
+    events::an_event_after_its_window_is_invalid_and_a_click_still_redirects,
     money::of_sixty_requests_for_a_budget_of_ten_impressions_exactly_ten_are_shown_and_billed,
     money::impressions_over_the_budget_are_reported_as_over_budget_and_free,
     money::concurrent_pages_do_not_oversell_a_budget,
     money::a_report_adds_up_to_the_billed_amount_under_every_breakdown,
-    credits::a_credited_event_counts_no_more_costs_nothing_and_is_named,
-    credits::a_refund_moves_money_and_no_count_and_the_same_key_gives_once,
+    credits::a_credited_event_no_longer_counts_or_costs_and_is_reported_as_credited,
+    credits::a_refund_changes_spend_but_no_count_and_applies_once_per_key,
     advertiser::every_table_of_the_page_adds_up_to_the_same_total_after_a_credit_and_a_refund,
 }

@@ -18,7 +18,7 @@ pub enum TextProblem {
     Command(String),
     /// An unknown placeholder.
     #[error("`{{{0}}}` is not a placeholder: use {{topic}} or {{entity}}")]
-    Slot(String),
+    Placeholder(String),
 }
 
 fn hidden(c: char) -> Option<&'static str> {
@@ -107,13 +107,13 @@ pub fn command(text: &str) -> Result<(), TextProblem> {
 }
 
 /// The placeholders in a text, or an error for the first unknown one. Adjacent duplicates are removed.
-pub fn slots(text: &str) -> Result<Vec<&'static str>, TextProblem> {
+pub fn placeholders(text: &str) -> Result<Vec<&'static str>, TextProblem> {
     let mut found = Vec::new();
     for part in text.split('{').skip(1) {
         match part.split('}').next().unwrap_or(part) {
             "topic" => found.push("topic"),
             "entity" => found.push("entity"),
-            other => return Err(TextProblem::Slot(other.to_owned())),
+            other => return Err(TextProblem::Placeholder(other.to_owned())),
         }
     }
     found.dedup();
@@ -182,6 +182,6 @@ mod tests {
     fn a_text_is_used_only_if_all_its_placeholders_have_values() {
         assert_eq!(fill("on {topic}", Some("Rust"), None).as_deref(), Some("on Rust"));
         assert_eq!(fill("on {entity}", Some("Rust"), None), None);
-        assert!(slots("{topic} and {reader}").is_err());
+        assert!(placeholders("{topic} and {reader}").is_err());
     }
 }

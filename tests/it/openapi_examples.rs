@@ -1,9 +1,9 @@
 //! The examples of the OpenAPI document match a server's responses: each request is sent again, and
 //! the response has the same shape.
 
-use crate::openapi_server::Answer;
-use crate::openapi_server::TestServer;
-use crate::openapi_server::ask;
+use crate::raw_http::Response;
+use crate::raw_http::TestServer;
+use crate::raw_http::send_request;
 use crate::selection::assert_matches_file;
 use adjacent::http::openapi;
 use regex::Regex;
@@ -56,12 +56,13 @@ impl Fixture {
         let agent =
             "user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
         let headers = [agent, "accept: */*", "content-type: application/json"];
-        let reply = server.ask("POST", "/v1/decisions", &headers, &request.to_string()).json();
+        let reply =
+            server.send_request("POST", "/v1/decisions", &headers, &request.to_string()).json();
         let unit = &reply["decisions"]["article-end"];
         let decision = unit["decision_id"].as_str().unwrap().to_owned();
         let impression =
             url::Url::parse(unit["event_urls"]["impression"].as_str().unwrap()).unwrap();
-        let response = server.ask("GET", impression.path(), &headers[..2], "");
+        let response = server.send_request("GET", impression.path(), &headers[..2], "");
         assert_eq!(response.header("adjacent-recorded"), "1");
         let fixture = Fixture { server, decision };
         // The decision is on disk within a second.
@@ -73,7 +74,7 @@ impl Fixture {
 
     /// Sends the documented request of an operation, with this fixture's decision instead of the
     /// example's. `more` contains further headers (`name: value`) and query parameters (`name=value`).
-    fn call(&self, id: &str, key: &str, more: &[&str]) -> Answer {
+    fn call(&self, id: &str, key: &str, more: &[&str]) -> Response {
         let (path, method, definition) = operation(id);
         let mut url = path.to_owned();
         let mut query = Vec::new();
@@ -105,7 +106,7 @@ impl Fixture {
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
         let is_operations = definition["x-listener"] == "operations";
         let address = if is_operations { self.server.ops } else { self.server.public };
-        let answer = ask(address, &method, &url, &headers, &body(definition));
+        let answer = send_request(address, &method, &url, &headers, &body(definition));
         assert!([200, 404].contains(&answer.status), "{method} {url}: {answer:?}");
         answer
     }

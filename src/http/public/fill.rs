@@ -18,11 +18,11 @@ use crate::http::public::reply::PriceReply;
 use crate::http::public::reply::ProofReply;
 use crate::http::public::reply::Transparency;
 use crate::http::public::reply::rfc3339;
-use crate::selection::choose::Win;
+use crate::selection::choose::Winner;
 use crate::server::Server;
-use crate::server::decide::Decided;
 use crate::server::decide::Filled;
-use crate::server::images::Shown;
+use crate::server::decide::PageDecision;
+use crate::server::images::ServedImage;
 use crate::server::live::Live;
 use crate::server::unit;
 use crate::server::unit::Unit;
@@ -32,7 +32,7 @@ use std::borrow::Cow;
 /// Builds the event URLs of one slot.
 struct EventUrlBuilder<'s> {
     server: &'s Server,
-    decided: &'s Decided,
+    decided: &'s PageDecision,
     filled: &'s Filled,
     token: crate::token::Token,
 }
@@ -52,7 +52,7 @@ impl EventUrlBuilder<'_> {
 /// One slot's unit with its texts and URLs. `html` is left empty; [`super::render`] fills it.
 pub fn fill<'a>(
     server: &Server,
-    decided: &'a Decided,
+    decided: &'a PageDecision,
     slot: usize,
     filled: &'a Filled,
     unit: &'a Unit<'a>,
@@ -79,7 +79,7 @@ pub fn fill<'a>(
         })
         .collect();
     let id = uuid::Uuid::from_u128(decided.slots[slot].id).to_string();
-    let Images { logo, image } = images_of(&decided.live, &filled.win, unit);
+    let UnitImages { logo, image } = images_of(&decided.live, &filled.win, unit);
     Fill {
         fill: true,
         tier: decided.flight(filled).tier,
@@ -154,7 +154,7 @@ pub fn fill<'a>(
 }
 
 /// The images of a chosen unit.
-pub struct Images<'a> {
+pub struct UnitImages<'a> {
     /// The advertiser's logo.
     pub logo: Option<ImageReply<'a>>,
     /// The creative's image.
@@ -162,24 +162,24 @@ pub struct Images<'a> {
 }
 
 /// The images of a choice that are available (stored and intact).
-pub fn images_of<'a>(live: &'a Live, win: &Win, unit: &Unit<'a>) -> Images<'a> {
-    let images = &live.fixtures.images;
+pub fn images_of<'a>(live: &'a Live, win: &Winner, unit: &Unit<'a>) -> UnitImages<'a> {
+    let images = &live.bindings.images;
     let logo = images.logo(live.snapshot().flights[win.place].advertiser);
     // The line style has no room for an image.
     let own = unit.creative.image.as_ref().filter(|_| win.style != Style::Line);
     let image = own.and_then(|own| {
         images.image(win.creative as usize).map(|shown| image_reply(shown, &own.alt))
     });
-    Images { logo: logo.map(|shown| image_reply(shown, unit.advertiser.1)), image }
+    UnitImages { logo: logo.map(|shown| image_reply(shown, unit.advertiser.1)), image }
 }
 
-fn image_reply<'a>(shown: &'a Shown, alt: &'a str) -> ImageReply<'a> {
+fn image_reply<'a>(shown: &'a ServedImage, alt: &'a str) -> ImageReply<'a> {
     let Address { width, height, format, .. } = shown.address;
     ImageReply { url: &shown.url, width, height, alt, content_type: format.content_type() }
 }
 
 /// The texts of every filled slot, in request order; `None` where there is no unit.
-pub fn units(decided: &Decided) -> SmallVec<[Option<Unit<'_>>; 2]> {
+pub fn units(decided: &PageDecision) -> SmallVec<[Option<Unit<'_>>; 2]> {
     let snapshot = decided.live.snapshot();
     let slots = decided.slots.iter();
     slots

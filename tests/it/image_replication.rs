@@ -5,7 +5,7 @@ use crate::harness::Redis;
 use crate::harness::Setup;
 use crate::harness::TestServer;
 use crate::harness::decision::page_on;
-use crate::harness::until;
+use crate::harness::wait_until;
 use serde_json::Value;
 use serde_json::json;
 use std::path::PathBuf;
@@ -14,11 +14,11 @@ const IMAGES_KEY: &str = "adj:{all}:pictures";
 
 /// Names of the images in Redis.
 fn images_in_redis(redis: &Redis) -> Vec<String> {
-    redis.ask(&["HKEYS", IMAGES_KEY]).lines().map(str::to_owned).collect()
+    redis.cli(&["HKEYS", IMAGES_KEY]).lines().map(str::to_owned).collect()
 }
 
 async fn instance(redis: &Redis) -> TestServer {
-    Setup::default().on(redis).start().await
+    Setup::default().with_store(redis).start().await
 }
 
 /// The image of the unit for a page on food, and whether this instance serves the file.
@@ -34,7 +34,7 @@ async fn unit_image(server: &TestServer) -> (Value, bool) {
 }
 
 async fn wait_for_image(server: &TestServer) {
-    until("the unit with its image", async || {
+    wait_until("the unit with its image", async || {
         let (image, is_served) = unit_image(server).await;
         (image["width"] == 640 && is_served).then_some(())
     })
@@ -100,7 +100,7 @@ async fn an_image_uploaded_to_one_instance_can_be_referenced_on_another_at_once(
     assert_eq!(put.status(), 200, "{}", put.text().await.unwrap());
 
     for server in [&one, &other] {
-        until("the new logo", async || {
+        wait_until("the new logo", async || {
             let mut page = page_on("food");
             page["viewer"]["region"] = json!("AT");
             page["placements"][0]["styles"] = json!(["card"]);
@@ -136,9 +136,9 @@ async fn a_redis_that_lost_its_data_gets_the_images_again() {
     let redis = Redis::start();
     let one = instance(&redis).await;
     let address = upload(&one, square(100)).await;
-    assert_eq!(redis.ask(&["FLUSHALL"]), "OK");
+    assert_eq!(redis.cli(&["FLUSHALL"]), "OK");
 
-    until("all images in Redis", async || {
+    wait_until("all images in Redis", async || {
         let names = images_in_redis(&redis);
         (names.len() == image_files(&one).len() && names.contains(&address)).then_some(())
     })
@@ -146,7 +146,7 @@ async fn a_redis_that_lost_its_data_gets_the_images_again() {
 
     let other = instance(&redis).await;
     wait_for_image(&other).await;
-    until("the image without a reference", async || {
+    wait_until("the image without a reference", async || {
         image_files(&other).iter().any(|file| file.ends_with(&address)).then_some(())
     })
     .await;
@@ -159,7 +159,7 @@ async fn an_image_in_redis_whose_content_does_not_match_its_name_is_never_served
     let names: Vec<String> = images_in_redis(&redis);
     assert_eq!(names.len(), image_files(&one).len());
     for name in &names {
-        redis.ask(&["HSET", IMAGES_KEY, name, "something else"]);
+        redis.cli(&["HSET", IMAGES_KEY, name, "something else"]);
     }
 
     let other = instance(&redis).await;

@@ -3,7 +3,7 @@
 use crate::harness::Redis;
 use crate::harness::Setup;
 use crate::harness::TestServer;
-use crate::harness::until;
+use crate::harness::wait_until;
 
 /// Clicks of one visitor that count per minute, with the default limits.
 const CLICKS: u64 = 2;
@@ -11,16 +11,16 @@ const CLICKS: u64 = 2;
 async fn start_instances<const N: usize>(redis: &Redis) -> [TestServer; N] {
     let mut started = Vec::new();
     for _ in 0..N {
-        let setup = Setup::default().limits().on(redis).settings(|settings| {
+        let setup = Setup::default().default_limits().with_store(redis).settings(|settings| {
             settings.windows.click_after_ms = 0;
             settings.limits.flood_per_second = 0;
         });
         started.push(setup.start().await);
     }
     for server in &started {
-        until("the salt of the day", async || {
+        wait_until("the salt of the day", async || {
             let server = &server.inner;
-            server.share_salt().await.ok()
+            server.sync_visitor_salt().await.ok()
         })
         .await;
     }
@@ -53,22 +53,22 @@ async fn a_visitor_who_spreads_clicks_over_instances_has_the_limit_of_a_single_i
     view_and_click(&spread, 6).await;
 
     for server in &spread {
-        until("the clicks that a single instance would count", async || {
+        wait_until("the clicks that a single instance would count", async || {
             (reported_clicks(server).await == (6, CLICKS)).then_some(())
         })
         .await;
     }
     // Another check invalidates nothing more.
     for server in &spread {
-        server.inner.look_at_visitors().await.unwrap();
+        server.inner.enforce_visitor_limits().await.unwrap();
         assert_eq!(reported_clicks(server).await, (6, CLICKS));
-        server.assert_books_balance().await;
+        server.assert_ledger_consistent().await;
     }
 
     let other_redis = Redis::start();
     let one = start_instances::<1>(&other_redis).await;
     view_and_click(&one, 6).await;
-    until("the same on a single instance", async || {
+    wait_until("the same on a single instance", async || {
         (reported_clicks(&one[0]).await == (6, CLICKS)).then_some(())
     })
     .await;
@@ -85,18 +85,18 @@ async fn clicks_over_the_limit_are_also_invalidated_after_the_base_advanced() {
         let unit = server.unit().await;
         assert!(server.reader.impression(&unit).await.recorded);
     }
-    until("a base that includes the clicks", async || {
+    wait_until("a base that includes the clicks", async || {
         let mut advanced = false;
         for server in &spread {
-            server.settled().await;
+            server.wait_until_applied().await;
             let inner = server.inner.clone();
-            let report = tokio::task::spawn_blocking(move || inner.keep_books()).await.unwrap();
+            let report = tokio::task::spawn_blocking(move || inner.reconcile()).await.unwrap();
             advanced |= report.unwrap().checkpoint;
         }
         advanced.then_some(())
     })
     .await;
-    until("the clicks that a single instance would count", async || {
+    wait_until("the clicks that a single instance would count", async || {
         (reported_clicks(&spread[0]).await == (6, CLICKS)).then_some(())
     })
     .await;
@@ -107,14 +107,14 @@ async fn every_redis_key_about_a_reader_expires_within_a_day() {
     let redis = Redis::start();
     let all = start_instances::<2>(&redis).await;
     view_and_click(&all, 4).await;
-    let keys = until("the activity of the visitors in Redis", async || {
-        let keys = redis.ask(&["KEYS", "adj:*"]);
+    let keys = wait_until("the activity of the visitors in Redis", async || {
+        let keys = redis.cli(&["KEYS", "adj:*"]);
         let of = |what: &str| keys.lines().filter(|key| key.contains(what)).count();
         (of(":did:") >= 2 && of(":visitors") >= 1 && of(":salt:") == 1).then(|| keys.clone())
     })
     .await;
     for key in keys.lines() {
-        let seconds: i64 = redis.ask(&["TTL", key]).parse().unwrap();
+        let seconds: i64 = redis.cli(&["TTL", key]).parse().unwrap();
         let is_about_a_reader =
             [":did:", ":visitors", ":salt:"].iter().any(|what| key.contains(what));
         if is_about_a_reader {
@@ -132,15 +132,15 @@ async fn clicks_are_accepted_while_redis_is_suspended_and_limited_afterwards() {
     let all = start_instances::<2>(&redis).await;
     let units =
         [all[0].unit().await, all[1].unit().await, all[0].unit().await, all[1].unit().await];
-    redis.stands_still();
+    redis.suspend();
     for (number, unit) in units.iter().enumerate() {
         let server = &all[number % 2];
         assert!(server.reader.impression(unit).await.recorded);
         let ack = server.click(unit, "primary").await;
         assert_eq!(ack.status, 302);
     }
-    redis.goes_on();
-    until("the clicks that a single instance would count", async || {
+    redis.resume();
+    wait_until("the clicks that a single instance would count", async || {
         (reported_clicks(&all[0]).await == (4, CLICKS)).then_some(())
     })
     .await;

@@ -119,8 +119,8 @@ async fn received_equals_counted_plus_duplicate_invalid_and_pending_in_every_scr
     }
 
     assert!(scrapes > 5 && pending > 0, "{scrapes} scrapes, {pending} pending");
-    server.inner.ledger.pass().await.unwrap();
-    server.assert_books_balance().await;
+    server.inner.ledger.barrier().await.unwrap();
+    server.assert_ledger_consistent().await;
     let scrape = server.scrape().await;
     assert_eq!(scrape.events("impression", "counted"), 150);
     assert_eq!(scrape.invalid("unknown", "forged"), 150);
@@ -138,9 +138,9 @@ async fn thousands_of_hostile_requests_create_no_new_series() {
         load.spawn(async move {
             for n in 0..100 {
                 let odd = format!("odd-{worker}-{n}\"}}\n{{");
-                server.answer(&reference_with("/page/topics", json!([odd]))).await;
-                server.answer(&reference_with("/viewer/region", json!(odd))).await;
-                server.ask(&reference_with("/publisher", json!(odd))).await;
+                server.decision_response(&reference_with("/page/topics", json!([odd]))).await;
+                server.decision_response(&reference_with("/viewer/region", json!(odd))).await;
+                server.request_decisions(&reference_with("/publisher", json!(odd))).await;
                 for path in ["e", "c", "v1", "w", "embed"] {
                     let url = format!("{}/{path}/odd-{worker}-{n}", server.public);
                     server.reader.fire(&url).await;

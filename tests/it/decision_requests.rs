@@ -22,7 +22,7 @@ async fn get_post_and_plain_text_requests_are_equivalent() {
     let address = format!("{}/v1/decisions", server.public);
     let plain = server.reader.post(&address).header("content-type", "text/plain");
 
-    let posted = server.answer(&reference()).await;
+    let posted = server.decision_response(&reference()).await;
     let plain: Value =
         plain.body(reference().to_string()).send().await.unwrap().json().await.unwrap();
     let by_get = server.reader.get(&format!("{}{BY_PARAMETERS}", server.public));
@@ -58,7 +58,7 @@ fn stable_part(answer: &Value) -> Value {
 #[tokio::test]
 async fn a_test_request_works_and_never_counts() {
     let server = Setup::default().inventory(inventory::with_origins()).start().await;
-    let staging = Reader::sending("origin", "https://staging.news.example");
+    let staging = Reader::with_header("origin", "https://staging.news.example");
     let address = format!("{}/v1/decisions", server.public);
 
     let requested = server.decide(&reference_with("/test", json!(true))).await;
@@ -67,7 +67,7 @@ async fn a_test_request_works_and_never_counts() {
     let staged = Decision(staged["decisions"]["article-end"].clone());
 
     for unit in [&requested, &staged] {
-        assert!(unit.is_test() && unit.fills(), "{:#}", unit.0);
+        assert!(unit.is_test() && unit.is_filled(), "{:#}", unit.0);
         assert!(server.reader.impression(unit).await.recorded);
         let click = server.click(unit, "primary").await;
         assert!(click.location.unwrap().starts_with("https://zahid.host/signup"));
@@ -85,7 +85,7 @@ async fn only_the_operator_can_force_a_creative() {
     let page = reference_with("/force_creative", json!("kontorbuch-books"));
     let address = format!("{}/v1/decisions", server.public);
 
-    let anonymous = server.ask(&page).await;
+    let anonymous = server.request_decisions(&page).await;
     let publisher = server.reader.post(&address).bearer_auth(server.key("publisher:eu-tech-news"));
     let publisher = publisher.json(&page).send().await.unwrap();
     let operator = server.reader.post(&address).bearer_auth(server.key("operator"));
@@ -103,11 +103,11 @@ async fn bots_and_foreign_origins_reserve_no_money() {
     let server = Setup::default().inventory(inventory::with_origins()).start().await;
     let address = format!("{}/v1/decisions", server.public);
     let unbillable = [
-        Reader::with([("user-agent", "Googlebot/2.1"), ("accept", "*/*")]),
-        Reader::with([("accept", "*/*")]),
-        Reader::sending("sec-purpose", "prefetch"),
-        Reader::sending("origin", "https://evil.example"),
-        Reader::sending("referer", "https://evil.example/page"),
+        Reader::with_headers([("user-agent", "Googlebot/2.1"), ("accept", "*/*")]),
+        Reader::with_headers([("accept", "*/*")]),
+        Reader::with_header("sec-purpose", "prefetch"),
+        Reader::with_header("origin", "https://evil.example"),
+        Reader::with_header("referer", "https://evil.example/page"),
     ];
 
     for caller in unbillable {
@@ -115,7 +115,7 @@ async fn bots_and_foreign_origins_reserve_no_money() {
         assert_eq!(reply.status(), 200);
         assert_eq!(reserved_micros(&server), 0);
     }
-    let publisher_page = Reader::sending("origin", "https://news.example");
+    let publisher_page = Reader::with_header("origin", "https://news.example");
     publisher_page.post(&address).json(&reference()).send().await.unwrap();
 
     assert_eq!(reserved_micros(&server), i64::try_from(PRICE_MICROS).unwrap());
@@ -125,7 +125,7 @@ async fn bots_and_foreign_origins_reserve_no_money() {
 fn reserved_micros(server: &TestServer) -> i64 {
     let now_ms = server.inner.clock.now_ms();
     let live = server.inner.live();
-    live.fixtures
+    live.bindings
         .campaign_budgets
         .iter()
         .map(|campaign_budget| campaign_budget.balance(now_ms).reserved.get())
@@ -139,7 +139,7 @@ async fn a_field_that_identifies_a_reader_is_rejected() {
     for name in ["user", "user_id", "email", "ip", "device_id", "cookie"] {
         for pointer in ["", "/viewer", "/page"] {
             let page = reference_with(&format!("{pointer}/{name}"), json!("reader-1"));
-            let reply = server.ask(&page).await;
+            let reply = server.request_decisions(&page).await;
             assert_eq!(reply.status(), 422, "{pointer}/{name}");
             let problem: Value = reply.json().await.unwrap();
             assert_eq!(problem["field"], json!(format!("{pointer}/{name}")[1..].replace('/', ".")));
@@ -160,7 +160,7 @@ async fn errors_have_stable_codes() {
     ];
 
     for (page, status, code) in cases {
-        let reply = server.ask(&page).await;
+        let reply = server.request_decisions(&page).await;
         assert_eq!(reply.status(), status, "{code}");
         assert_eq!(reply.headers()["content-type"], "application/problem+json");
         let problem: Value = reply.json().await.unwrap();
@@ -185,14 +185,14 @@ async fn excess_or_unknown_input_is_dropped_with_a_warning_or_rejected_when_stri
     page["page"]["topics"] = json!(topics);
     page["page"]["colour"] = json!("blue");
 
-    let answer = server.answer(&page).await;
+    let answer = server.decision_response(&page).await;
     page["strict"] = json!(true);
-    let strict = server.ask(&page).await;
+    let strict = server.request_decisions(&page).await;
 
     let warnings = answer["warnings"].to_string();
     assert!(warnings.contains("page.topics: 20 items exceed the limit of 16"), "{warnings}");
     assert!(warnings.contains("page.colour: unknown field"), "{warnings}");
-    assert_eq!(Decision(answer["decisions"]["article-end"].clone()).sponsor(), "zahid-host");
+    assert_eq!(Decision(answer["decisions"]["article-end"].clone()).advertiser(), "zahid-host");
     assert_eq!(strict.status(), 422);
     assert_eq!(strict.json::<Value>().await.unwrap()["field"], "page.topics");
 }
@@ -219,7 +219,7 @@ async fn a_unit_in_an_iframe_reserves_money_like_any_other() {
     let server = Setup::default().start().await;
     let path = BY_PARAMETERS.replace("/v1/decisions", "/v1/unit");
 
-    let frame = Reader::sending("sec-fetch-dest", "iframe");
+    let frame = Reader::with_header("sec-fetch-dest", "iframe");
     let page = frame.get(&format!("{}{path}", server.public)).send().await.unwrap();
 
     assert_eq!(page.status(), 200);
@@ -235,7 +235,7 @@ async fn a_flooding_address_gets_the_overload_response_and_reserves_nothing() {
     let mut shed = 0;
     for _ in 0..60 {
         let decision = server.decide(&reference()).await;
-        if !decision.fills() {
+        if !decision.is_filled() {
             assert_eq!(decision.reason(), "overloaded");
             shed += 1;
         }

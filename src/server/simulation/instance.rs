@@ -14,15 +14,15 @@ use crate::ledger::Record;
 use crate::ledger::State;
 use crate::ledger::cluster::membership::Membership;
 use crate::ledger::record::Attribution;
+use crate::ledger::record::DecisionKey;
 use crate::ledger::record::Event;
-use crate::ledger::record::Minted;
-use crate::ledger::record::Want;
+use crate::ledger::record::LeaseRequest;
 use crate::server::campaign_budget::CampaignBudget;
 use crate::server::campaign_budget::CampaignBudgets;
 use crate::server::campaign_budget::Reservation;
 use crate::server::lease::LeaseTerms;
 use crate::server::lease::StoreStatus;
-use crate::server::leasing::Missing;
+use crate::server::leasing::AbsentHolders;
 use rand::RngExt;
 use rand_pcg::Pcg32;
 use std::sync::Arc;
@@ -85,7 +85,7 @@ pub struct Instance {
     pub membership: Membership,
     pub partitioned_until_ms: i64,
     pub dead_until_ms: i64,
-    pub missing: Missing,
+    pub missing: AbsentHolders,
 }
 
 impl Instance {
@@ -123,10 +123,10 @@ impl Instance {
             membership: Membership::of(INSTANCES),
             partitioned_until_ms: 0,
             dead_until_ms: 0,
-            missing: Missing::default(),
+            missing: AbsentHolders::default(),
         };
         let at_ms = now_ms + skew_ms;
-        instance.write(Record::Join { at_ms, silent_ms: 3_600_000, after });
+        instance.write(Record::Join { at_ms, timeout_ms: 3_600_000, predecessors: after });
         for (campaign_budget, campaign) in instance.own.iter().zip(campaigns) {
             campaign_budget.note_demand(campaign.price, at_ms);
         }
@@ -144,7 +144,7 @@ impl Instance {
             silence if silence < LEASE_MS => StoreStatus::Unreachable,
             _ => StoreStatus::LeaseExpired,
         };
-        let (incarnation, instances) = (self.incarnation, self.membership.most());
+        let (incarnation, instances) = (self.incarnation, self.membership.count());
         LeaseTerms { incarnation, instances, store, allowance_percent: 5 }
     }
 
@@ -160,19 +160,20 @@ impl Instance {
             return None;
         }
         self.seq += 1;
-        let minted = Minted { incarnation: self.incarnation, partition: PARTITION, seq: self.seq };
+        let decision_key =
+            DecisionKey { incarnation: self.incarnation, partition: PARTITION, seq: self.seq };
         Some(Event {
             kind: EventKind::Impression,
             cta: None,
             at_ms: 0,
-            minted,
+            decision_key,
             decision: reservation.decision,
             decided_at_ms: now_ms,
             day: i32::try_from(now_ms / 86_400_000).unwrap(),
             attribution: campaign.of.clone(),
             pricing: Pricing::Cpm,
             price: campaign.price,
-            claimed: None,
+            invalid_reason: None,
         })
     }
 
@@ -184,14 +185,14 @@ impl Instance {
         want: impl Fn(&CampaignBudget) -> Option<(i32, Micros)>,
     ) {
         let pairs = self.own.iter().zip(campaigns);
-        let wants: Vec<Want> = pairs
+        let wants: Vec<LeaseRequest> = pairs
             .filter_map(|(campaign_budget, campaign)| {
                 let (day, micros) = want(campaign_budget)?;
-                Some(Want { campaign: campaign.name.clone(), day, micros })
+                Some(LeaseRequest { campaign: campaign.name.clone(), day, micros })
             })
             .collect();
         if !wants.is_empty() {
-            self.write(Record::Lease { at_ms, of: self.incarnation, wants });
+            self.write(Record::Lease { at_ms, holder: self.incarnation, requests: wants });
         }
     }
 }

@@ -22,13 +22,13 @@ pub struct TestServer {
 
 /// A response as received.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     head: String,
     pub body: String,
 }
 
-impl Answer {
+impl Response {
     /// All values of a header.
     pub fn all(&self, name: &str) -> Vec<&str> {
         self.head
@@ -98,25 +98,31 @@ impl TestServer {
     }
 
     /// Sends the text verbatim and reads until the server closes the connection.
-    pub fn raw(&self, text: &str) -> Answer {
+    pub fn raw(&self, text: &str) -> Response {
         send(self.public, text.as_bytes())
     }
 
     /// Sends a request with these header lines to the public listener.
-    pub fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
-        ask(self.public, method, path, headers, body)
+    pub fn send_request(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Response {
+        send_request(self.public, method, path, headers, body)
     }
 
-    pub fn get(&self, path: &str) -> Answer {
-        self.ask("GET", path, &[], "")
+    pub fn get(&self, path: &str) -> Response {
+        self.send_request("GET", path, &[], "")
     }
 
-    pub fn post(&self, path: &str, body: &str) -> Answer {
-        self.ask("POST", path, &["content-type: application/json"], body)
+    pub fn post(&self, path: &str, body: &str) -> Response {
+        self.send_request("POST", path, &["content-type: application/json"], body)
     }
 }
 
-pub fn ask(at: SocketAddr, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+pub fn send_request(
+    at: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &str,
+) -> Response {
     let more: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     let length = body.len();
     let text = format!(
@@ -126,7 +132,7 @@ pub fn ask(at: SocketAddr, method: &str, path: &str, headers: &[&str], body: &st
     send(at, text.as_bytes())
 }
 
-pub fn send(at: SocketAddr, bytes: &[u8]) -> Answer {
+pub fn send(at: SocketAddr, bytes: &[u8]) -> Response {
     let mut stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     // A server that rejects the head need not read the rest.
@@ -135,7 +141,7 @@ pub fn send(at: SocketAddr, bytes: &[u8]) -> Answer {
 }
 
 /// Reads until the server closes the connection.
-pub fn read(stream: &mut TcpStream) -> Answer {
+pub fn read(stream: &mut TcpStream) -> Response {
     let mut bytes = Vec::new();
     let mut part = [0; 4096];
     while let Ok(count @ 1..) = stream.read(&mut part) {
@@ -144,7 +150,7 @@ pub fn read(stream: &mut TcpStream) -> Answer {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+    Response { status, head: head.to_owned(), body: body.to_owned() }
 }
 
 impl Drop for TestServer {

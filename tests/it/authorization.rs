@@ -2,7 +2,7 @@
 
 use crate::harness::TestServer;
 use crate::harness::reference;
-use crate::harness::until;
+use crate::harness::wait_until;
 use adjacent::config::keys::ApiKeys;
 use adjacent::config::keys::Role;
 use secrecy::ExposeSecret;
@@ -122,7 +122,7 @@ async fn a_publisher_can_pause_only_its_own_pages() {
             "{role}"
         );
     }
-    assert_eq!(server.decide(&reference()).await.sponsor(), "zahid-host");
+    assert_eq!(server.decide(&reference()).await.advertiser(), "zahid-host");
     let long = server.reader.post(&url).body("x".repeat(20_000)).bearer_auth(server.key(PUBLISHER));
     assert_eq!(long.send().await.unwrap().status(), 413);
 
@@ -131,7 +131,7 @@ async fn a_publisher_can_pause_only_its_own_pages() {
     assert_eq!(server.decide(&reference()).await.reason(), "paused");
 
     // The operator applies files without the pause.
-    let wanted = adjacent::server::apply::Wanted {
+    let wanted = adjacent::server::apply::CatalogUpdate {
         inventory: Some(adjacent::catalog::files::example()),
         ..Default::default()
     };
@@ -146,7 +146,7 @@ async fn a_publisher_can_pause_only_its_own_pages() {
     assert_eq!(server.decide(&reference()).await.reason(), "paused");
     let topic = r#"{"topic": "ai-infrastructure", "paused": false}"#;
     assert_eq!(pause(Some(server.key(PUBLISHER)), topic).await.unwrap().status(), 200);
-    assert_eq!(server.decide(&reference()).await.sponsor(), "zahid-host");
+    assert_eq!(server.decide(&reference()).await.advertiser(), "zahid-host");
 }
 
 /// URL of a protected route for a decision for the reference advertiser.
@@ -222,7 +222,7 @@ async fn missing_wrong_expired_and_revoked_keys_are_rejected() {
     let (_, valid) = keys.create(Role::Operator, "ops", None, now).unwrap();
     keys.revoke(&id, now).unwrap();
     let url = url_of(&server, PROTECTED[0].0, unit.id());
-    until("the new key", async || {
+    wait_until("the new key", async || {
         (status(&server, &url, Some(valid.expose_secret())).await == 200).then_some(())
     })
     .await;
@@ -266,7 +266,7 @@ async fn a_key_in_the_query_string_is_ignored() {
 
 #[tokio::test]
 async fn a_report_link_opens_the_page_of_its_advertiser_until_it_expires() {
-    let server = crate::harness::Setup::default().clock().start().await;
+    let server = crate::harness::Setup::default().manual_clock().start().await;
     let link = server.link("zahid-host", 60_000);
     let page = |id: &str, link: &str| format!("{}/reports/{id}?link={link}", server.public);
 

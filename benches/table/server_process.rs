@@ -13,7 +13,7 @@ use adjacent::catalog::change::ExpectedVersion;
 use adjacent::config::Settings;
 use adjacent::config::load;
 use adjacent::server::Server;
-use adjacent::server::apply::Wanted;
+use adjacent::server::apply::CatalogUpdate;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::io::BufRead;
@@ -107,7 +107,7 @@ fn settings(arguments: &[String]) -> Settings {
 
 /// Replies to commands. `bare` are the threads of the bare handler; all others belong to adjacent.
 fn listen(bare: &BTreeSet<u64>, server: &Server) {
-    let status = || server.ledger.shared().unwrap().standing();
+    let status = || server.ledger.cluster().unwrap().status();
     for line in std::io::stdin().lock().lines() {
         let line = line.unwrap();
         match line.split(' ').collect::<Vec<_>>().as_slice() {
@@ -150,7 +150,7 @@ fn change(server: &Server) {
     *weight = if *weight > 1.0 { 1.0 } else { 1.5 };
     let at = server.clock.now();
     let by = AuditContext { who: "bench".into(), what: "a change".into(), at, request: None };
-    let wanted = Wanted { inventory: Some(inventory), ..Wanted::default() };
+    let wanted = CatalogUpdate { inventory: Some(inventory), ..CatalogUpdate::default() };
     let applied = server.apply(wanted, ExpectedVersion::Any, &by);
     tokio::runtime::Handle::current().block_on(applied).unwrap();
 }

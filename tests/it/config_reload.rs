@@ -3,9 +3,9 @@
 use crate::harness::Decision;
 use crate::harness::Process;
 use crate::harness::Reader;
-use crate::harness::process::Place;
+use crate::harness::process::Installation;
 use crate::harness::reference;
-use crate::harness::until;
+use crate::harness::wait_until;
 use serde_json::Value;
 use std::time::Duration;
 use std::time::Instant;
@@ -31,13 +31,13 @@ async fn reloads(process: &Process, what: &str, result: &str) -> u64 {
 
 #[tokio::test]
 async fn saved_weights_are_served_within_two_seconds() {
-    let installation = Place::new();
+    let installation = Installation::new();
     let process = installation.serve();
     let before = weights(&process).await;
     let saved = Instant::now();
 
     installation.change("weights.toml", "entity_boost = 2.0", "entity_boost = 2.5");
-    until("the new weights", async || (weights(&process).await != before).then_some(())).await;
+    wait_until("the new weights", async || (weights(&process).await != before).then_some(())).await;
 
     assert!(saved.elapsed() < MAX_DELAY, "{:?}", saved.elapsed());
     assert_eq!(reloads(&process, "weights", "applied").await, 1);
@@ -47,14 +47,14 @@ async fn saved_weights_are_served_within_two_seconds() {
 
 #[tokio::test]
 async fn saved_labels_are_served_within_two_seconds() {
-    let installation = Place::new();
+    let installation = Installation::new();
     let process = installation.serve();
     assert_eq!(unit(&process).await.label(), "Anzeige");
     let saved = Instant::now();
 
     installation.change("labels.toml", "text = \"Anzeige\"", "text = \"Bezahlte Anzeige\"");
     let check = async || (unit(&process).await.label() == "Bezahlte Anzeige").then_some(());
-    until("the new label", check).await;
+    wait_until("the new label", check).await;
 
     assert!(saved.elapsed() < MAX_DELAY, "{:?}", saved.elapsed());
     assert_eq!(reloads(&process, "labels", "applied").await, 1);
@@ -62,7 +62,7 @@ async fn saved_labels_are_served_within_two_seconds() {
 
 #[tokio::test]
 async fn a_saved_inventory_is_served_within_two_seconds() {
-    let installation = Place::new();
+    let installation = Installation::new();
     let process = installation.serve();
     let saved = Instant::now();
 
@@ -74,7 +74,7 @@ async fn a_saved_inventory_is_served_within_two_seconds() {
     let check = async || {
         (unit(&process).await.text("/creative/headline") == "Run it on zahid.host").then_some(())
     };
-    until("the new headline", check).await;
+    wait_until("the new headline", check).await;
 
     assert!(saved.elapsed() < MAX_DELAY, "{:?}", saved.elapsed());
     assert_eq!(reloads(&process, "inventory", "applied").await, 1);
@@ -82,7 +82,7 @@ async fn a_saved_inventory_is_served_within_two_seconds() {
 
 #[tokio::test]
 async fn an_invalid_file_leaves_the_served_state_unchanged_and_is_counted_and_logged() {
-    let installation = Place::new();
+    let installation = Installation::new();
     let process = installation.serve();
     let before = weights(&process).await;
     let mistakes = [
@@ -95,21 +95,21 @@ async fn an_invalid_file_leaves_the_served_state_unchanged_and_is_counted_and_lo
     for (what, file, from, to) in mistakes {
         installation.change(file, from, to);
         let check = async || (reloads(&process, what, "refused").await >= 1).then_some(());
-        until(&format!("{what} refused"), check).await;
+        wait_until(&format!("{what} refused"), check).await;
     }
 
     assert_eq!(weights(&process).await, before);
     assert_eq!(unit(&process).await.label(), "Anzeige");
-    process.says("weights.toml:5:").await;
-    process.says("did you mean `price_micros`?").await;
+    process.wait_for_log("weights.toml:5:").await;
+    process.wait_for_log("did you mean `price_micros`?").await;
     installation.change("weights.toml", "entity_boost = -1.0", "entity_boost = 3.0");
-    until("the corrected weights", async || (weights(&process).await != before).then_some(()))
+    wait_until("the corrected weights", async || (weights(&process).await != before).then_some(()))
         .await;
 }
 
 #[tokio::test]
 async fn sighup_reloads_every_file() {
-    let installation = Place::new();
+    let installation = Installation::new();
     let elsewhere = installation.path("elsewhere.toml");
     std::fs::rename(installation.path("config/weights.toml"), &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, installation.path("config/weights.toml")).unwrap();
@@ -121,12 +121,12 @@ async fn sighup_reloads_every_file() {
     std::fs::write(&elsewhere, text.replace("entity_boost = 2.0", "entity_boost = 2.5")).unwrap();
     process.signal("HUP");
 
-    until("the new weights", async || (weights(&process).await != before).then_some(())).await;
+    wait_until("the new weights", async || (weights(&process).await != before).then_some(())).await;
 }
 
 #[tokio::test]
 async fn reloadable_settings_apply_at_runtime() {
-    let installation = Place::new();
+    let installation = Installation::new();
     let process = installation.serve();
     let topics = async || {
         let reply =
@@ -137,12 +137,12 @@ async fn reloadable_settings_apply_at_runtime() {
 
     installation.change("adjacent.toml", "topics = 16", "topics = 3");
 
-    until("the new limit", async || (topics().await == 3).then_some(())).await;
+    wait_until("the new limit", async || (topics().await == 3).then_some(())).await;
 }
 
 #[test]
 fn a_typo_in_the_settings_exits_with_64_and_reports_its_position() {
-    let installation = Place::new();
+    let installation = Installation::new();
     installation.change("adjacent.toml", "flush_ms", "flush_mss");
     let text = std::fs::read_to_string(installation.path("config/adjacent.toml")).unwrap();
     let line = text.lines().position(|line| line.starts_with("flush_mss")).unwrap() + 1;
@@ -160,7 +160,7 @@ fn a_typo_in_the_settings_exits_with_64_and_reports_its_position() {
 
 #[test]
 fn an_occupied_port_or_a_missing_public_url_exits_with_64() {
-    let installation = Place::new();
+    let installation = Installation::new();
     let occupied = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let occupied = occupied.local_addr().unwrap().to_string();
     let run = |listen: &str| {
