@@ -175,8 +175,7 @@ fn last_served(catalog: &Catalog) -> anyhow::Result<Snapshot> {
                       start the store first";
         return Err(ConfigError::Usage(reason.to_owned()).into());
     };
-    let (weights, labels) = (catalog.weights(&weights)?, catalog.labels(&labels)?);
-    Ok(compile(catalog.inventory(&inventory)?, &weights, &labels))
+    Ok(catalog.snapshot(&inventory, &weights, &labels)?)
 }
 
 async fn initial_snapshot(
@@ -236,7 +235,8 @@ async fn initial_snapshot(
     }
     let parts = HeadUpdate { labels: Some(&labels), ..HeadUpdate::default() };
     put(parts, "labels file").await?;
-    Ok(compile(inventory, &weights, &labels))
+    let hash = catalog.head()?.and_then(|head| head.hashes.inventory).unwrap_or_default();
+    Ok(compile(inventory, &weights, &labels).stored_as(hash))
 }
 
 /// The metrics, with series for the configured number of campaigns and flights (first by id).

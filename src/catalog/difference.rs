@@ -265,14 +265,14 @@ mod tests {
         new.flights.push(flight);
         let changed = new.flights[0].id.to_string();
         new.flights[0].price_micros = Micros::try_from(9_000).unwrap();
-        new.flights[0].paused = true;
+        new.flights[0].status = crate::domain::campaign::ServingStatus::Paused;
         let old_price = old.flights[0].price_micros.get();
 
         let difference = between(Some((&old, &new)), None, None);
 
         let text = difference.to_string();
         let expected = format!(
-            "flights\n  + brand-new\n  − zahid-ai-europe\n  ~ {changed}\n      price_micros: {old_price} → 9000\n      paused: — → true\n"
+            "flights\n  + brand-new\n  − zahid-ai-europe\n  ~ {changed}\n      price_micros: {old_price} → 9000\n      status: — → paused\n"
         );
         assert_eq!(text, expected);
     }

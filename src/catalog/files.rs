@@ -220,8 +220,7 @@ fn unknown_lists(document: &Document<'_>) -> Vec<Problem> {
     let unknown = document.names().filter(|(name, _)| !LISTS.contains(name));
     unknown
         .map(|(name, _)| {
-            let help = document::nearest(name, LISTS.into_iter())
-                .map(|near| format!("did you mean `{near}`?"))
+            let help = document::suggestion(name, LISTS.into_iter())
                 .or_else(|| Some(format!("must be one of {}", LISTS.join(", "))));
             document.problem(name, &format!("unknown list `{name}`"), help)
         })

@@ -19,6 +19,7 @@ pub mod store;
 pub mod synth;
 pub mod tables;
 pub mod toml_writer;
+mod upgrade;
 pub mod versions;
 
 pub use change::AuditContext;

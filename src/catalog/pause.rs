@@ -9,6 +9,8 @@ use crate::catalog::edit::EditError;
 use crate::catalog::lists::ListItem;
 use crate::domain::campaign::Campaign;
 use crate::domain::campaign::Flight;
+use crate::domain::campaign::PausedBy;
+use crate::domain::campaign::ServingStatus;
 use crate::domain::id::TopicId;
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
@@ -47,28 +49,38 @@ pub fn set(
     paused: bool,
 ) -> Result<Inventory, EditError> {
     let mut new = inventory.clone();
-    let (by_operator, by_file) = match what {
+    let paused_by = paused.then_some(PausedBy::Operator);
+    let status = match what {
         Pausable::Advertiser => {
             let found = find::<Advertiser>(&mut new, id)?;
-            (&mut found.held, &mut found.paused)
+            found.paused_by = paused_by;
+            &mut found.status
         }
         Pausable::Campaign => {
             let found = find::<Campaign>(&mut new, id)?;
-            (&mut found.held, &mut found.paused)
+            found.paused_by = paused_by;
+            &mut found.status
         }
         Pausable::Flight => {
             let found = find::<Flight>(&mut new, id)?;
-            (&mut found.held, &mut found.paused)
+            found.paused_by = paused_by;
+            &mut found.status
         }
         Pausable::Publisher => {
             let found = find::<Publisher>(&mut new, id)?;
-            (&mut found.held.site, &mut found.paused)
+            found.manual_pauses.site = paused;
+            &mut found.status
         }
     };
-    // Resuming also clears a pause from a file; the file sets it again when it is applied again.
-    *by_operator = paused;
-    *by_file &= paused;
+    resume(status, paused);
     Ok(new)
+}
+
+/// Resuming also clears a pause from a file; the file sets it again when it is applied again.
+fn resume(status: &mut ServingStatus, paused: bool) {
+    if !paused {
+        *status = ServingStatus::Active;
+    }
 }
 
 /// Pauses or resumes a part of a publisher's site. Idempotent.
@@ -88,12 +100,12 @@ pub fn set_site_part(
     let site = find::<Publisher>(&mut new, publisher)?;
     match part {
         SitePart::Site => {
-            site.held.site = paused;
-            site.paused &= paused;
+            site.manual_pauses.site = paused;
+            resume(&mut site.status, paused);
         }
         SitePart::Path(prefix) => {
             check_url_prefix(prefix).map_err(|reason| invalid("paused_paths", reason))?;
-            set_entry(&mut site.held.paths, prefix, paused);
+            set_entry(&mut site.manual_pauses.paths, prefix, paused);
             if !paused {
                 set_entry(&mut site.paused_paths, prefix, false);
             }
@@ -102,7 +114,7 @@ pub fn set_site_part(
             if paused && !known(topic) {
                 return Err(invalid("paused_topics", format!("unknown topic `{topic}`")));
             }
-            set_entry(&mut site.held.topics, topic, paused);
+            set_entry(&mut site.manual_pauses.topics, topic, paused);
             if !paused {
                 set_entry(&mut site.paused_topics, topic, false);
             }
@@ -114,38 +126,25 @@ pub fn set_site_part(
 /// Copies the operators' and publishers' pauses into a new inventory: applying files or rolling back
 /// neither sets nor clears them.
 pub fn carry(from: &Inventory, into: &mut Inventory) {
-    let paused: Vec<(Pausable, &str)> = from
-        .advertisers
-        .iter()
-        .filter(|one| one.held)
-        .map(|one| (Pausable::Advertiser, one.id.as_str()))
-        .chain(
-            from.campaigns
-                .iter()
-                .filter(|one| one.held)
-                .map(|one| (Pausable::Campaign, one.id.as_str())),
-        )
-        .chain(
-            from.flights
-                .iter()
-                .filter(|one| one.held)
-                .map(|one| (Pausable::Flight, one.id.as_str())),
-        )
-        .collect();
-    for (what, id) in paused {
-        // Objects that the new inventory does not have are skipped.
-        let flag = match what {
-            Pausable::Advertiser => find::<Advertiser>(into, id).map(|one| &mut one.held),
-            Pausable::Campaign => find::<Campaign>(into, id).map(|one| &mut one.held),
-            _ => find::<Flight>(into, id).map(|one| &mut one.held),
-        };
-        if let Ok(flag) = flag {
-            *flag = true;
+    // Objects that the new inventory does not have are skipped.
+    for one in from.advertisers.iter().filter(|one| one.paused_by.is_some()) {
+        if let Ok(found) = find::<Advertiser>(into, one.id.as_str()) {
+            found.paused_by = one.paused_by;
         }
     }
-    for site in from.publishers.iter().filter(|site| !site.held.is_empty()) {
+    for one in from.campaigns.iter().filter(|one| one.paused_by.is_some()) {
+        if let Ok(found) = find::<Campaign>(into, one.id.as_str()) {
+            found.paused_by = one.paused_by;
+        }
+    }
+    for one in from.flights.iter().filter(|one| one.paused_by.is_some()) {
+        if let Ok(found) = find::<Flight>(into, one.id.as_str()) {
+            found.paused_by = one.paused_by;
+        }
+    }
+    for site in from.publishers.iter().filter(|site| !site.manual_pauses.is_empty()) {
         if let Ok(found) = find::<Publisher>(into, site.id.as_str()) {
-            found.held = site.held.clone();
+            found.manual_pauses = site.manual_pauses.clone();
         }
     }
 }
@@ -175,12 +174,12 @@ mod tests {
         let mut paused = set(&example, Pausable::Flight, "zahid-ai-europe", true).unwrap();
         let topic = SitePart::Topic("food".parse().unwrap());
         paused = set_site_part(&paused, "kitchen-journal", &topic, true).unwrap();
-        paused.advertisers[0].paused = true;
+        paused.advertisers[0].status = ServingStatus::Paused;
 
         let mut applied = example.clone();
         carry(&paused, &mut applied);
 
-        paused.advertisers[0].paused = false;
+        paused.advertisers[0].status = ServingStatus::Active;
         assert_eq!(applied, paused);
         let mut empty = Inventory::default();
         carry(&paused, &mut empty);

@@ -24,11 +24,14 @@ use crate::catalog::error::CatalogError;
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::lists;
+use crate::catalog::upgrade;
 use crate::catalog::versions;
 use crate::catalog::versions::Versions;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
+use crate::selection::compile::compile;
+use crate::selection::snapshot::Snapshot;
 use serde::Deserialize;
 use std::fs::File;
 use std::io;
@@ -97,7 +100,7 @@ impl Catalog {
 
     /// The inventory with this hash.
     pub fn inventory(&self, hash: &str) -> Result<Inventory, CatalogError> {
-        self.inventories.load(hash)
+        self.inventories.load_with(hash, upgrade::inventory)
     }
 
     /// The full hash of an inventory, by its first eight bytes (big-endian) as in event tokens.
@@ -105,9 +108,16 @@ impl Catalog {
         self.inventories.by_prefix(prefix)
     }
 
-    /// The inventory whose hash starts with these eight bytes.
-    pub fn inventory_by_prefix(&self, prefix: u64) -> Result<Inventory, CatalogError> {
-        self.inventory(&self.hash_by_prefix(prefix)?)
+    /// Loads and compiles the three versions with these hashes.
+    pub fn snapshot(
+        &self,
+        inventory: &str,
+        weights: &str,
+        labels: &str,
+    ) -> Result<Snapshot, CatalogError> {
+        let (weights, labels) = (self.weights(weights)?, self.labels(labels)?);
+        let snapshot = compile(self.inventory(inventory)?, &weights, &labels);
+        Ok(snapshot.stored_as(inventory.to_owned()))
     }
 
     /// The weights with this hash.

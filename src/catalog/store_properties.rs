@@ -40,7 +40,7 @@ fn a_stored_version_becomes_the_head_and_survives_a_restart() {
     assert_eq!(again.inventory(&hash).unwrap(), inventory);
     let prefix = versions::prefix_of(&hash).unwrap();
     assert_eq!(prefix.to_be_bytes()[0], u8::from_str_radix(&hash[..2], 16).unwrap());
-    assert_eq!(again.inventory_by_prefix(prefix).unwrap(), inventory);
+    assert_eq!(again.inventory(&again.hash_by_prefix(prefix).unwrap()).unwrap(), inventory);
     assert_eq!(again.hash_by_prefix(prefix).unwrap(), hash);
 }
 

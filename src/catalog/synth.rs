@@ -7,6 +7,7 @@ use crate::domain::campaign::Budget;
 use crate::domain::campaign::Campaign;
 use crate::domain::campaign::Clause;
 use crate::domain::campaign::Flight;
+use crate::domain::campaign::ServingStatus;
 use crate::domain::campaign::Pacing;
 use crate::domain::campaign::Targeting;
 use crate::domain::creative::Creative;
@@ -135,8 +136,8 @@ fn party(inventory: &mut Inventory, generator: &mut Generator, number: usize) {
         currency: id("EUR"),
         time_zone: Zone::utc(),
         allow_http: false,
-        paused: false,
-        held: false,
+        status: ServingStatus::Active,
+        paused_by: None,
     });
     let category = if generator.chance(3) { "alcohol" } else { "software" };
     inventory.campaigns.push(Campaign {
@@ -152,8 +153,8 @@ fn party(inventory: &mut Inventory, generator: &mut Generator, number: usize) {
             daily_micros: None,
         },
         utm: std::collections::BTreeMap::new(),
-        paused: false,
-        held: false,
+        status: ServingStatus::Active,
+        paused_by: None,
     });
 }
 
@@ -176,8 +177,8 @@ fn flight(inventory: &mut Inventory, generator: &mut Generator, number: usize, a
         pacing: Pacing::Asap,
         targeting: targeting(inventory, generator),
         accepts_sensitive: generator.chance(10),
-        paused: generator.chance(1),
-        held: false,
+        status: if generator.chance(1) { ServingStatus::Paused } else { ServingStatus::Active },
+        paused_by: None,
     });
     inventory.creatives.push(Creative {
         id: id(&format!("creative-{number}")),

@@ -88,11 +88,20 @@ impl Versions {
 
     /// The version with this hash, its content verified against the hash.
     pub fn load<T: DeserializeOwned>(&self, hash: &str) -> Result<T, CatalogError> {
+        self.load_with(hash, |bytes| serde_json::from_slice(bytes))
+    }
+
+    /// Like [`Versions::load`], with a parser that also reads older forms.
+    pub fn load_with<T>(
+        &self,
+        hash: &str,
+        parse: impl FnOnce(&[u8]) -> serde_json::Result<T>,
+    ) -> Result<T, CatalogError> {
         let corrupt = |error: serde_json::Error| CatalogError::Corrupt {
             path: self.path(hash),
             reason: error.to_string(),
         };
-        serde_json::from_slice(&self.bytes(hash)?).map_err(corrupt)
+        parse(&self.bytes(hash)?).map_err(corrupt)
     }
 
     /// The hash of the version whose first eight bytes are `prefix`.

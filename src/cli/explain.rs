@@ -5,7 +5,6 @@ use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::config::ConfigError;
 use crate::decision_log;
-use crate::selection::compile::compile;
 use crate::server::explain::Audience;
 use crate::server::explain::Replay;
 use comfy_table::ContentArrangement;
@@ -67,10 +66,9 @@ impl Explain {
             false => return Err(missing().into()),
         };
         let catalog = Catalog::open(&data.join("catalog"))?;
-        let inventory = catalog.inventory(&found.world.inventory)?;
-        let weights = catalog.weights(&found.world.weights)?;
-        let labels = catalog.labels(&found.world.labels)?;
-        let again = Replay::on(found, Arc::new(compile(inventory, &weights, &labels)));
+        let world = &found.world;
+        let snapshot = catalog.snapshot(&world.inventory, &world.weights, &world.labels)?;
+        let again = Replay::on(found, Arc::new(snapshot));
         let explanation = again.explained(&Audience::Operator, self.want.as_deref())?;
         Ok(serde_json::to_value(explanation)?)
     }

@@ -54,11 +54,11 @@ pub struct Campaign {
     #[garde(length(max = 5))]
     pub utm: BTreeMap<String, String>,
     /// Paused in a file: nothing of this campaign is served.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub paused: bool,
-    /// Paused by an operator until resumed. Inventory files neither set nor clear it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub held: bool,
+    #[serde(default, skip_serializing_if = "ServingStatus::is_active")]
+    pub status: ServingStatus,
+    /// Set while an operator pauses it. Inventory files neither set nor clear it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_by: Option<PausedBy>,
 }
 
 /// Spending limits of a campaign, in its advertiser's currency. Absent: no limit.
@@ -119,11 +119,11 @@ pub struct Flight {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub accepts_sensitive: bool,
     /// Paused in a file: not served.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub paused: bool,
-    /// Paused by an operator until resumed. Inventory files neither set nor clear it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub held: bool,
+    #[serde(default, skip_serializing_if = "ServingStatus::is_active")]
+    pub status: ServingStatus,
+    /// Set while an operator pauses it. Inventory files neither set nor clear it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_by: Option<PausedBy>,
 }
 
 fn one() -> f64 {
@@ -188,6 +188,33 @@ impl<T: PartialEq + 'static> StaticDefault for Clause<T> {
     const DEFAULT: &'static Self = &Clause { any: Vec::new(), none: Vec::new() };
 }
 
+string_enum! {
+    /// Whether the inventory file lets it serve.
+    #[derive(Default)]
+    ServingStatus {
+        /// Served, unless an operator paused it.
+        #[default]
+        Active = "active",
+        /// Not served.
+        Paused = "paused",
+    }
+}
+
+impl ServingStatus {
+    /// Whether it may be served: the default, left out of stored documents.
+    pub fn is_active(&self) -> bool {
+        *self == ServingStatus::Active
+    }
+}
+
+string_enum! {
+    /// The party that paused an object outside of inventory files.
+    PausedBy {
+        /// An operator, by API or console.
+        Operator = "operator",
+    }
+}
+
 impl Pricing {
     /// The price of one billable event in micros, given the flight's price: a CPM divided by 1,000.
     pub const fn price_of_one(self, price_micros: Micros) -> i64 {
@@ -202,13 +229,13 @@ impl Pricing {
 impl Campaign {
     /// Whether it is paused, in a file or by an operator.
     pub fn is_paused(&self) -> bool {
-        self.paused || self.held
+        self.status == ServingStatus::Paused || self.paused_by.is_some()
     }
 }
 
 impl Flight {
     /// Whether it is paused, in a file or by an operator.
     pub fn is_paused(&self) -> bool {
-        self.paused || self.held
+        self.status == ServingStatus::Paused || self.paused_by.is_some()
     }
 }

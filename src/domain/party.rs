@@ -1,5 +1,7 @@
 //! Advertisers, publishers with their placements, and advertiser categories.
 
+use crate::domain::campaign::PausedBy;
+use crate::domain::campaign::ServingStatus;
 use crate::domain::id::AdvertiserId;
 use crate::domain::id::CategoryId;
 use crate::domain::id::EntityId;
@@ -44,11 +46,11 @@ pub struct Advertiser {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_http: bool,
     /// Paused in a file: nothing of this advertiser is served.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub paused: bool,
-    /// Paused by an operator until resumed. Inventory files neither set nor clear it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub held: bool,
+    #[serde(default, skip_serializing_if = "ServingStatus::is_active")]
+    pub status: ServingStatus,
+    /// Set while an operator pauses it. Inventory files neither set nor clear it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_by: Option<PausedBy>,
 }
 
 /// A publisher: a site that shows units.
@@ -96,30 +98,30 @@ pub struct Publisher {
     #[garde(dive)]
     pub revenue_share: Vec<RevenueShare>,
     /// Paused in a file: nothing is served on this site.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub paused: bool,
+    #[serde(default, skip_serializing_if = "ServingStatus::is_active")]
+    pub status: ServingStatus,
     /// URL prefixes paused in a file: nothing is served below them.
     #[serde(default)]
     pub paused_paths: Vec<String>,
     /// Topics paused in a file: nothing is served on pages about them or their descendants.
     #[serde(default)]
     pub paused_topics: Vec<TopicId>,
-    /// What an operator paused, until resumed.
-    #[serde(default, skip_serializing_if = "Held::is_empty")]
-    pub held: Held,
+    /// Pauses by an operator or by the publisher itself, until resumed.
+    #[serde(default, skip_serializing_if = "ManualPauses::is_empty")]
+    pub manual_pauses: ManualPauses,
 }
 
 impl Advertiser {
     /// Whether it is paused, in a file or by an operator.
     pub fn is_paused(&self) -> bool {
-        self.paused || self.held
+        self.status == ServingStatus::Paused || self.paused_by.is_some()
     }
 }
 
-/// The parts of a site that an operator paused. Inventory files neither set nor clear them.
+/// The parts of a site that an operator or the publisher paused by API or console. Inventory files neither set nor clear them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Held {
+pub struct ManualPauses {
     /// The whole site.
     pub site: bool,
     /// URL prefixes.
@@ -128,27 +130,27 @@ pub struct Held {
     pub topics: Vec<TopicId>,
 }
 
-impl Held {
+impl ManualPauses {
     /// Whether nothing is paused.
     pub fn is_empty(&self) -> bool {
-        *self == Held::default()
+        *self == ManualPauses::default()
     }
 }
 
 impl Publisher {
     /// Whether the whole site is paused, in a file or by an operator.
     pub fn is_paused(&self) -> bool {
-        self.paused || self.held.site
+        self.status == ServingStatus::Paused || self.manual_pauses.site
     }
 
     /// All paused URL prefixes, in files or by an operator.
     pub fn all_paused_paths(&self) -> impl Iterator<Item = &str> {
-        self.paused_paths.iter().chain(&self.held.paths).map(String::as_str)
+        self.paused_paths.iter().chain(&self.manual_pauses.paths).map(String::as_str)
     }
 
     /// All paused topics, in files or by an operator.
     pub fn all_paused_topics(&self) -> impl Iterator<Item = &TopicId> {
-        self.paused_topics.iter().chain(&self.held.topics)
+        self.paused_topics.iter().chain(&self.manual_pauses.topics)
     }
 }
 

@@ -226,6 +226,15 @@ pub struct World {
     pub to_check: Vec<Block>,
 }
 
+impl Snapshot {
+    /// Names the snapshot by the hash under which the catalog stores its inventory. It differs from the
+    /// hash that [`compile`](crate::selection::compile::compile) computes when an older version
+    /// wrote the inventory in another form.
+    pub fn stored_as(self, inventory_hash: String) -> Snapshot {
+        Snapshot { inventory_hash, ..self }
+    }
+}
+
 impl World {
     /// Combines a snapshot and a state.
     pub fn new(snapshot: std::sync::Arc<Snapshot>, state: State) -> World {

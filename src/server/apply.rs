@@ -186,8 +186,9 @@ impl Server {
             let weights = wanted.weights.unwrap_or(old_weights);
             let labels = wanted.labels.unwrap_or(old_labels);
             let (stored, base) = (self.catalog.images().clone(), self.public_url.clone());
+            let hash = head.hashes.inventory.clone().unwrap_or_default();
             let (snapshot, images) = run_blocking(move || {
-                let snapshot = compile(inventory, &weights, &labels);
+                let snapshot = compile(inventory, &weights, &labels).stored_as(hash);
                 let known = &live.bindings.images;
                 let images = ImageSet::open(&snapshot.inventory, &stored, &base, known);
                 (Arc::new(snapshot), images)

@@ -148,13 +148,14 @@ impl Server {
         }
         let Some(head) = self.catalog.head()? else { return Ok(()) };
         let hash = |hash: Option<String>| hash.unwrap_or_default();
-        let inventory = self.catalog.inventory(&hash(head.hashes.inventory))?;
+        let inventory_hash = hash(head.hashes.inventory);
+        let inventory = self.catalog.inventory(&inventory_hash)?;
         let weights = self.catalog.weights(&hash(head.hashes.weights))?;
         let labels = self.catalog.labels(&hash(head.hashes.labels))?;
         let live = self.live();
         let (stored, base) = (self.catalog.images().clone(), self.public_url.clone());
         let (snapshot, images) = run_blocking(move || {
-            let snapshot = compile(inventory, &weights, &labels);
+            let snapshot = compile(inventory, &weights, &labels).stored_as(inventory_hash);
             let known = &live.bindings.images;
             let images = ImageSet::open(&snapshot.inventory, &stored, &base, known);
             (Arc::new(snapshot), images)

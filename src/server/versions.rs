@@ -3,7 +3,6 @@
 
 use crate::catalog::CatalogError;
 use crate::catalog::versions::prefix_of;
-use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
@@ -67,11 +66,13 @@ impl Server {
         if let Some(found) = self.version_in_memory(prefix) {
             return Ok(found);
         }
-        let inventory = self.catalog.inventory_by_prefix(prefix)?;
+        let hash = self.catalog.hash_by_prefix(prefix)?;
+        let inventory = self.catalog.inventory(&hash)?;
         let live = self.live();
         // Ids and landing pages do not depend on weights or labels.
         let labels = self.catalog.labels(&live.snapshot().labels_hash).unwrap_or_default();
-        let snapshot = Arc::new(compile(inventory, &Weights::default(), &labels));
+        let snapshot = compile(inventory, &Weights::default(), &labels).stored_as(hash);
+        let snapshot = Arc::new(snapshot);
         self.versions.remember(snapshot.clone());
         Ok(snapshot)
     }
@@ -95,10 +96,7 @@ impl Server {
         if let Some(found) = self.versions.find(same) {
             return Ok(found);
         }
-        let inventory = self.catalog.inventory(inventory)?;
-        let weights: Weights = self.catalog.weights(weights)?;
-        let labels: LabelTable = self.catalog.labels(labels)?;
-        let snapshot = Arc::new(compile(inventory, &weights, &labels));
+        let snapshot = Arc::new(self.catalog.snapshot(inventory, weights, labels)?);
         self.versions.remember(snapshot.clone());
         Ok(snapshot)
     }

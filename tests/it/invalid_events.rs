@@ -211,7 +211,7 @@ async fn a_unit_of_a_paused_flight_is_no_longer_billed() {
     let mut paused =
         adjacent::domain::inventory::Inventory::clone(&server.inner.live().snapshot().inventory);
     let flight = paused.flights.iter_mut().find(|flight| flight.id.as_str() == "zahid-ai-europe");
-    flight.unwrap().paused = true;
+    flight.unwrap().status = adjacent::domain::campaign::ServingStatus::Paused;
     let by = adjacent::catalog::AuditContext {
         who: "test".into(),
         what: "pause".into(),
