@@ -27,6 +27,7 @@ mod http_conformance;
 mod image_replication;
 mod images;
 mod invalid_events;
+mod language;
 mod metrics;
 mod migrate;
 mod money;
@@ -39,6 +40,7 @@ mod privacy;
 #[allow(dead_code, reason = "written for the chaos tests; only a part is used here")]
 mod proxy;
 mod raw_http;
+mod recorded;
 mod redirects;
 mod redis_functions;
 mod redis_outage;
