@@ -317,10 +317,7 @@ pub fn did_you_mean(message: &str) -> Option<String> {
 }
 
 /// "did you mean …?" for a name that is not in `known`, if one of them was meant.
-pub fn suggestion<'a>(
-    given: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> Option<String> {
+pub fn suggestion<'a>(given: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
     let renamed = RENAMED.iter().find(|(old, _, _)| *old == given);
     match renamed.filter(|(_, new, _)| known.clone().any(|word| word == *new)) {
         Some((_, new, "")) => Some(format!("did you mean `{new}`?")),
@@ -350,7 +347,9 @@ mod tests {
             did_you_mean(&format!("unknown field `{given}`, expected one of `{expected}`"))
         };
         let flight = ["id", "pricing", "price_micros", "pacing", "status", "paused_by"];
-        assert!(help("bills", &flight).unwrap().starts_with("did you mean `pricing`? write `pricing"));
+        assert!(
+            help("bills", &flight).unwrap().starts_with("did you mean `pricing`? write `pricing")
+        );
         assert!(help("stopped", &flight).unwrap().contains("write `status = \"paused\"`"));
         assert_eq!(help("sectors", &["categories"]).unwrap(), "did you mean `categories`?");
         assert_eq!(help("sectors", &["sector_ids"]).unwrap(), "did you mean `sector_ids`?");

@@ -98,7 +98,7 @@ fn rename(value: &mut Value) {
 }
 
 async fn server() -> TestServer {
-    Setup::default().in_folder(&copy()).clock_at(RECORDED_AT.parse().unwrap()).start().await
+    Setup::default().in_folder(&copy()).manual_clock_at(RECORDED_AT.parse().unwrap()).start().await
 }
 
 /// Leaves out when a report was made and up to when it reads: they depend on the hour of the test.
