@@ -272,7 +272,7 @@ mod tests {
 
         let text = difference.to_string();
         let expected = format!(
-            "flights\n  + brand-new\n  − zahid-ai-europe\n  ~ {changed}\n      price_micros: {old_price} → 9000\n      status: — → paused\n"
+            "flights\n  + brand-new\n  − zahid-ai-europe\n  ~ {changed}\n      price_micros: {old_price} → 9000\n      status: — → \"paused\"\n"
         );
         assert_eq!(text, expected);
     }

@@ -229,7 +229,7 @@ mod tests {
             SitePart::Topic("no-such-topic".parse().unwrap()),
         ] {
             let error = set_site_part(&example, "eu-tech-news", &part, true).unwrap_err();
-            assert!(matches!(&error, EditError::Invalid(f) if f[0].field.starts_with("stopped_")));
+            assert!(matches!(&error, EditError::Invalid(f) if f[0].field.starts_with("paused_")));
         }
     }
 

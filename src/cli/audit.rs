@@ -40,7 +40,7 @@ impl Audit {
         if let Some(server) = self.access.find()? {
             let answer = server.get("/v1/admin/audit")?;
             let differences: Vec<Mismatch> = serde_json::from_value(answer["differences"].clone())?;
-            let images: Vec<ImageFault> = serde_json::from_value(answer["pictures"].clone())?;
+            let images: Vec<ImageFault> = serde_json::from_value(answer["images"].clone())?;
             return report(output, &differences, &images, &answer);
         }
         let folder = self.access.data.join("journal");
@@ -56,8 +56,7 @@ impl Audit {
         let inventory = catalog::served(&self.access.data)?.inventory.unwrap_or_default();
         let stored = ImageStore::read_only(&self.access.data);
         let images = stored.faults(inventory.images())?;
-        let object =
-            json!({ "recovery": recovery, "differences": differences, "pictures": images });
+        let object = json!({ "recovery": recovery, "differences": differences, "images": images });
         report(output, &differences, &images, &object)
     }
 }

@@ -48,6 +48,24 @@ string_enum! {
     }
 }
 
+string_enum! {
+    /// Why an event token is rejected. Nothing is recorded; the event is only counted, as kind `unknown`.
+    TokenRejection {
+        /// Not a token, or not sealed with the key that it names.
+        Forged = "forged",
+        /// A token format that this version does not know.
+        UnknownVersion = "unknown_version",
+        /// It names a key that is not in the keyring: revoked, or of another deployment.
+        UnknownKey = "unknown_key",
+        /// Sealed with a retired key: clicks still redirect, but no event counts.
+        RetiredKey = "retired_key",
+        /// A valid token of another kind than the route accepts.
+        WrongKind = "wrong_kind",
+        /// The catalog lacks its inventory version or cannot read it, or its creative is not in there.
+        UnreadableInventory = "unreadable_inventory",
+    }
+}
+
 /// The verdict on one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {

@@ -8,6 +8,7 @@ pub use money::MoneyRows;
 
 use crate::domain::event::InvalidReason;
 use crate::domain::event::NoFill;
+use crate::domain::event::TokenRejection;
 use crate::domain::event::Verdict;
 use prometheus::Encoder;
 use prometheus::Gauge;
@@ -34,8 +35,11 @@ pub const ADAPTERS: [&str; 3] = ["ethicalads", "kevel", "openrtb"];
 /// Label values: outcome of an adapter request (a unit in every slot, at least one slot without a unit,
 /// or rejected).
 pub const ADAPTER_OUTCOMES: [&str; 3] = ["filled", "no_fill", "refused"];
-/// Label values: kind of event; `unknown` for forged tokens.
-pub const KINDS: [&str; 5] = ["impression", "viewable", "click", "copy", "unknown"];
+/// Label values: kind of event; `unknown` for rejected tokens, see [`TokenRejection`].
+pub const KINDS: [&str; 5] = ["impression", "viewable", "click", "copy", UNKNOWN];
+
+/// The kind of events whose token is rejected.
+const UNKNOWN: &str = "unknown";
 
 /// Histogram buckets in seconds, from 10 µs to 5 s.
 const BUCKETS: [f64; 18] = [
@@ -323,6 +327,9 @@ impl Metrics {
                 metrics.invalid.with_label_values(&[kind, reason.as_str()]);
             }
         }
+        for reason in TokenRejection::ALL {
+            metrics.invalid.with_label_values(&[UNKNOWN, reason.as_str()]);
+        }
         for what in RELOADS {
             for result in ["applied", "refused"] {
                 metrics.reloads.with_label_values(&[what, result]);
@@ -353,8 +360,14 @@ impl Metrics {
     }
 
     /// Renders all metrics. Values from the ledger are set together under one lock, so that the count
-    /// identity holds in every scrape. `events` is in the order of [`KINDS`].
-    pub fn scrape(&self, events: &[EventRow], money: &MoneyRows) -> String {
+    /// identity holds in every scrape. `events` is in the order of [`KINDS`], without `unknown`;
+    /// `rejected_tokens` in the order of [`TokenRejection::ALL`].
+    pub fn scrape(
+        &self,
+        events: &[EventRow],
+        rejected_tokens: &[u64],
+        money: &MoneyRows,
+    ) -> String {
         let _guard = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
         for (kind, row) in KINDS.iter().zip(events) {
             set(&self.received, &[kind], row.received);
@@ -366,6 +379,12 @@ impl Metrics {
                 set(&self.invalid, &[kind, reason.as_str()], *count);
             }
             set(&self.invalid, &[kind, InvalidReason::Credited.as_str()], row.credited);
+        }
+        let rejected = rejected_tokens.iter().sum();
+        set(&self.received, &[UNKNOWN], rejected);
+        set(&self.verdicts, &[UNKNOWN, "invalid"], rejected);
+        for (reason, count) in TokenRejection::ALL.iter().zip(rejected_tokens) {
+            set(&self.invalid, &[UNKNOWN, reason.as_str()], *count);
         }
         self.money.set(money);
         let mut text = Vec::new();

@@ -35,6 +35,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::decision_log::DecisionLog;
+use crate::domain::event::TokenRejection;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::selection::filter_reason::FilterReason;
@@ -130,7 +131,8 @@ pub struct Server {
     /// Whether images have changed since the last replication.
     image_sync: image_replication::SyncMark,
     next_seq: [AtomicU64; PARTITIONS as usize],
-    forged: AtomicU64,
+    /// Rejected tokens since the start, by reason.
+    rejected_tokens: [AtomicU64; TokenRejection::ALL.len()],
     catalog_reached_ms: AtomicI64,
     low_disk: AtomicBool,
     opportunities: Counters,
@@ -185,7 +187,7 @@ impl Server {
             versions: Versions::default(),
             image_sync: image_replication::SyncMark::default(),
             next_seq: [const { AtomicU64::new(0) }; PARTITIONS as usize],
-            forged: AtomicU64::new(0),
+            rejected_tokens: [const { AtomicU64::new(0) }; TokenRejection::ALL.len()],
             low_disk: AtomicBool::new(false),
             opportunities: Counters::default(),
             visitor_activity: VisitorActivity::default(),

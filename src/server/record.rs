@@ -2,6 +2,7 @@
 //! only once it is on disk.
 
 use crate::domain::event::EventKind;
+use crate::domain::event::TokenRejection;
 use crate::domain::money::Micros;
 use crate::domain::party::Measurement;
 use crate::domain::region::Country;
@@ -40,8 +41,8 @@ pub struct EventContext<'a> {
 pub enum RecordOutcome {
     /// The event is on disk.
     OnDisk,
-    /// The token is not authentic; nothing was recorded.
-    Forged,
+    /// The token is rejected; nothing was recorded.
+    Rejected(TokenRejection),
     /// The journal cannot accept the event now.
     Unavailable(JournalError),
 }
@@ -56,32 +57,32 @@ pub enum ClickOutcome {
         /// Whether the click is on disk.
         recorded: bool,
     },
-    /// The token is forged, is not a click token, or its inventory version is unavailable.
+    /// The token is rejected: not authentic, not of a click, or its inventory is unreadable.
     NotFound,
 }
 
 impl Server {
-    /// Records the event of a token. A forged token takes as long as a valid one, so that timing does
+    /// Records the event of a token. A rejected token takes as long as a valid one, so that timing does
     /// not reveal which it is.
     pub async fn record(self: &Arc<Self>, text: &str, context: &EventContext<'_>) -> RecordOutcome {
-        let opened = match self.keyring.load().open(text) {
-            Ok((token, age)) if age != KeyAge::Retired => Some(token),
-            _ => None,
+        let event = match self.keyring.load().open(text) {
+            Ok((_, KeyAge::Retired)) => Err(TokenRejection::RetiredKey),
+            Ok((token, _)) => match self.load_version(token.inventory).await {
+                Some(snapshot) => self.event(&token, &snapshot, context),
+                None => None,
+            }
+            .ok_or(TokenRejection::UnreadableInventory),
+            Err(reason) => Err(reason),
         };
-        let version = match &opened {
-            Some(token) => self.load_version(token.inventory).await,
-            None => None,
+        let written = match event {
+            Ok(event) => self.persist(event).await.map(|()| RecordOutcome::OnDisk),
+            Err(reason) => {
+                let waited = self.ledger.barrier().await;
+                self.count_rejected(reason);
+                waited.map(|()| RecordOutcome::Rejected(reason))
+            }
         };
-        let (Some(token), Some(snapshot)) = (opened, version) else {
-            return self.forged().await;
-        };
-        match self.event(&token, &snapshot, context) {
-            None => self.forged().await,
-            Some(event) => match self.persist(event).await {
-                Ok(()) => RecordOutcome::OnDisk,
-                Err(error) => RecordOutcome::Unavailable(error),
-            },
-        }
+        written.unwrap_or_else(RecordOutcome::Unavailable)
     }
 
     /// Writes an event to disk. In a fleet the bill arrives later, through the shared log; the
@@ -96,13 +97,9 @@ impl Server {
         self.ledger.record(event).await
     }
 
-    async fn forged(&self) -> RecordOutcome {
-        let waited = self.ledger.barrier().await;
-        self.forged.fetch_add(1, Ordering::Relaxed);
-        match waited {
-            Ok(()) => RecordOutcome::Forged,
-            Err(error) => RecordOutcome::Unavailable(error),
-        }
+    /// Counts a rejected token.
+    fn count_rejected(&self, reason: TokenRejection) {
+        self.rejected_tokens[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Records a click and returns its landing page. Waits at most `max_wait` for the disk; after that
@@ -113,19 +110,21 @@ impl Server {
         context: &EventContext<'_>,
         max_wait: std::time::Duration,
     ) -> ClickOutcome {
+        let rejected = |reason| {
+            self.count_rejected(reason);
+            ClickOutcome::NotFound
+        };
         let opened = self.keyring.load().open(text);
-        let Ok((token, age)) = opened else {
-            self.forged.fetch_add(1, Ordering::Relaxed);
-            return ClickOutcome::NotFound;
+        let (token, age) = match opened {
+            Ok((token, age)) if token.kind == EventKind::Click => (token, age),
+            Ok(_) => return rejected(TokenRejection::WrongKind),
+            Err(reason) => return rejected(reason),
         };
-        if token.kind != EventKind::Click {
-            self.forged.fetch_add(1, Ordering::Relaxed);
-            return ClickOutcome::NotFound;
-        }
-        let Some(snapshot) = self.load_version(token.inventory).await else {
-            return ClickOutcome::NotFound;
+        let snapshot = self.load_version(token.inventory).await;
+        let page = snapshot.and_then(|snapshot| Some((landing(&token, &snapshot)?, snapshot)));
+        let Some((to, snapshot)) = page else {
+            return rejected(TokenRejection::UnreadableInventory);
         };
-        let Some(to) = landing(&token, &snapshot) else { return ClickOutcome::NotFound };
         if context.signals.head {
             return ClickOutcome::Redirect { to, recorded: false };
         }

@@ -36,9 +36,8 @@ impl Server {
         let now_ms = self.clock.now_ms();
         let live = self.live();
         let inventory = &live.snapshot().inventory;
-        let forged = self.forged.load(Ordering::Relaxed);
         let mut money = MoneyRows { pace: self.paces(), ..MoneyRows::default() };
-        let mut events: Vec<EventRow>;
+        let events: Vec<EventRow>;
         let own = self.ledger.cluster().map(|shared| shared.local_totals());
         {
             let state = self.ledger.state();
@@ -74,14 +73,6 @@ impl Server {
                 money.credited.push((id.to_owned(), currency, returned));
             }
         }
-        let reasons = InvalidReason::ALL.iter();
-        events.push(EventRow {
-            received: forged,
-            invalid: reasons
-                .map(|r| if *r == InvalidReason::Forged { forged } else { 0 })
-                .collect(),
-            ..EventRow::default()
-        });
         for (campaign, campaign_budget) in
             inventory.campaigns.iter().zip(&live.bindings.campaign_budgets)
         {
@@ -123,6 +114,7 @@ impl Server {
         for (trouble, count) in errors {
             self.metrics.set_store_errors(trouble.as_str(), count);
         }
-        self.metrics.scrape(&events, &money)
+        let rejected = self.rejected_tokens.iter().map(|count| count.load(Ordering::Relaxed));
+        self.metrics.scrape(&events, &rejected.collect::<Vec<u64>>(), &money)
     }
 }

@@ -1,5 +1,6 @@
 //! The keyring that seals and opens tokens.
 
+use crate::domain::event::TokenRejection;
 use crate::token::payload::PAYLOAD_BYTES;
 use crate::token::payload::Token;
 use aes_gcm_siv::AeadInOut;
@@ -39,11 +40,6 @@ impl KeyAge {
         !matches!(self, KeyAge::Retired)
     }
 }
-
-/// The text was not sealed by a key in the keyring. Deliberately without details.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a valid token")]
-pub struct Forged;
 
 /// The keys do not form a valid keyring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,7 +121,11 @@ impl Keyring {
 
     /// Opens a token and returns it with the state of its key. Never panics, whatever the text. The
     /// caller must check the event kind and the event window.
-    pub fn open(&self, text: &str) -> Result<(Token, KeyAge), Forged> {
+    ///
+    /// # Errors
+    /// `Forged`, `UnknownVersion` or `UnknownKey`. Callers must not reveal to the client which.
+    pub fn open(&self, text: &str) -> Result<(Token, KeyAge), TokenRejection> {
+        use TokenRejection::Forged;
         if text.len() != TOKEN_CHARS {
             return Err(Forged);
         }
@@ -139,9 +139,10 @@ impl Keyring {
         let tag = Tag::try_from(tag).map_err(|_| Forged)?;
         let [version, kid] = *head;
         if version != VERSION {
-            return Err(Forged);
+            return Err(TokenRejection::UnknownVersion);
         }
-        let key = self.keys.iter().find(|key| key.kid == kid).ok_or(Forged)?;
+        let key = self.keys.iter().find(|key| key.kid == kid);
+        let key = key.ok_or(TokenRejection::UnknownKey)?;
         let mut payload = *payload;
         key.cipher
             .decrypt_inout_detached(&Nonce::default(), head, payload.as_mut_slice().into(), &tag)
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_with_any_flipped_bit_is_forged() {
+    fn a_token_with_any_flipped_bit_is_rejected() {
         let (ring, mut runner) = (one_key(), TestRunner::deterministic());
         for _ in 0..100 {
             let token = any_token().new_tree(&mut runner).unwrap().current();
@@ -217,7 +218,12 @@ mod tests {
             for bit in 0..bytes.len() * 8 {
                 let mut bytes = bytes.clone();
                 bytes[bit / 8] ^= 1 << (bit % 8);
-                assert_eq!(ring.open(&URL_SAFE_NO_PAD.encode(&bytes)), Err(Forged), "bit {bit}");
+                let reason = match bit / 8 {
+                    0 => TokenRejection::UnknownVersion,
+                    1 => TokenRejection::UnknownKey,
+                    _ => TokenRejection::Forged,
+                };
+                assert_eq!(ring.open(&URL_SAFE_NO_PAD.encode(&bytes)), Err(reason), "bit {bit}");
             }
         }
     }
@@ -231,16 +237,20 @@ mod tests {
             for cut in (4..TOKEN_CHARS).step_by(4) {
                 let mixed = format!("{}{}", &one[..cut], &other[cut..]);
                 let opened = ring.open(&mixed);
-                assert!(mixed == *one || mixed == *other || opened == Err(Forged), "{cut}");
+                assert!(
+                    mixed == *one || mixed == *other || opened == Err(TokenRejection::Forged),
+                    "{cut}"
+                );
             }
         }
     }
 
     #[test]
-    fn a_token_of_a_key_outside_the_keyring_is_forged() {
+    fn a_token_of_a_key_outside_the_keyring_names_an_unknown_key() {
         let sealed = ring(&[(9, KeyAge::Current, 7)]).seal(&click());
-        assert_eq!(one_key().open(&sealed), Err(Forged));
-        assert_eq!(ring(&[(9, KeyAge::Current, 8)]).open(&sealed), Err(Forged));
+        assert_eq!(one_key().open(&sealed), Err(TokenRejection::UnknownKey));
+        let other = ring(&[(9, KeyAge::Current, 8)]);
+        assert_eq!(other.open(&sealed), Err(TokenRejection::Forged), "the same id, another key");
     }
 
     #[test]
@@ -282,9 +292,9 @@ mod tests {
         }
 
         #[test]
-        fn arbitrary_text_is_rejected_as_forged(text in "\\PC{0,200}", near in "[A-Za-z0-9_-]{128}") {
-            prop_assert_eq!(one_key().open(&text), Err(Forged));
-            prop_assert_eq!(one_key().open(&near), Err(Forged));
+        fn arbitrary_text_is_rejected(text in "\\PC{0,200}", near in "[A-Za-z0-9_-]{128}") {
+            prop_assert_eq!(one_key().open(&text), Err(TokenRejection::Forged));
+            prop_assert!(one_key().open(&near).is_err());
         }
 
         #[test]

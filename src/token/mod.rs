@@ -19,7 +19,6 @@
 pub mod keyring;
 pub mod payload;
 
-pub use keyring::Forged;
 pub use keyring::InvalidKeyring;
 pub use keyring::KeyAge;
 pub use keyring::Keyring;

@@ -107,11 +107,11 @@ async fn a_flight_reports_why_it_is_not_served() {
 
     let stop =
         |what: &str, id: &str, paused: bool| json!({"what": what, "id": id, "paused": paused});
-    admin(&server, "stops", &stop("campaign", "zahid-launch", true)).await;
+    admin(&server, "pauses", &stop("campaign", "zahid-launch", true)).await;
     let reply = overview(&server, "").await;
     let own = flight(&reply, FLIGHT);
     assert_eq!((&own["status"], &own["paused"]), (&json!("paused"), &json!(false)));
-    admin(&server, "stops", &stop("campaign", "zahid-launch", false)).await;
+    admin(&server, "pauses", &stop("campaign", "zahid-launch", false)).await;
 
     let path = "creatives/zahid-git-push/state";
     let creative = flight(&overview(&server, "").await, FLIGHT)["creatives"][0].clone();
@@ -140,7 +140,7 @@ async fn a_search_matches_id_name_and_status_only() {
     assert!(ids("no-such-thing").await.is_empty());
     assert!(ids("paused").await.is_empty());
     let stop = json!({"what": "publisher", "id": "eu-tech-news", "paused": true});
-    admin(&server, "stops", &stop).await;
+    admin(&server, "pauses", &stop).await;
     let reply = overview(&server, "paused").await;
     assert_eq!(reply["publishers"].as_array().unwrap().len(), 1);
     assert_eq!(reply["publishers"][0]["id"], "eu-tech-news");

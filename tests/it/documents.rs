@@ -298,7 +298,8 @@ fn live_settings() -> BTreeSet<String> {
         let line = line.trim_start_matches("# ");
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
             section = name.to_owned();
-            if is_live {
+            let is_listed = |parent: &str| found.contains(&format!("{parent}.*"));
+            if is_live && !section.rsplit_once('.').is_some_and(|(parent, _)| is_listed(parent)) {
                 found.insert(format!("{section}.*"));
             }
         } else if let Some((key, _)) = line.split_once(" = ").filter(|_| is_live) {

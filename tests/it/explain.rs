@@ -117,7 +117,7 @@ async fn the_explanation_says_why_a_creative_did_not_win() {
     assert!(pan["against"].as_array().unwrap().contains(&json!("topic")), "{pan}");
     assert!(!pan["changes"].as_array().unwrap().is_empty());
     assert_eq!(won["won"], true);
-    assert!(unknown["changes"][0].as_str().unwrap().contains("no creative `none-such`"));
+    assert!(unknown["changes"][0].as_str().unwrap().contains("`none-such`"));
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ async fn an_uploaded_image_is_stored_once_and_served_only_after_a_creative_refer
     for (bytes, status, reason) in [
         (&b"<svg onload='alert(1)'/>"[..], 422, "must not be an SVG"),
         (&[&gif()[..], b"*/alert(1)"].concat(), 422, "must end with the image"),
-        (&[0; 300_000], 413, "longer than"),
+        (&[0; 300_000], 413, "exceeds the limit"),
     ] {
         let (response_status, problem) = admin(&server, "images", bytes).await;
         assert_eq!(response_status, status, "{problem}");
@@ -227,7 +227,7 @@ async fn a_unit_is_served_without_a_lost_image_and_with_it_after_a_new_upload() 
     let request = server.reader.get(&format!("{}/v1/admin/audit", server.ops));
     let audit: Value =
         request.bearer_auth(server.key("operator")).send().await.unwrap().json().await.unwrap();
-    assert_eq!(audit["pictures"].as_array().unwrap().len(), 2, "{audit}");
+    assert_eq!(audit["images"].as_array().unwrap().len(), 2, "{audit}");
 
     // After a new upload the images are shown again without any other change.
     for name in ["pfanne", "kupferpfanne"] {

@@ -1,4 +1,4 @@
-//! Invalid events, which are recorded with a reason and never billed, and forged tokens.
+//! Invalid events, which are recorded with a reason and never billed, and rejected tokens.
 
 use crate::harness::Decision;
 use crate::harness::Reader;
@@ -8,8 +8,10 @@ use crate::harness::inventory;
 use crate::harness::reader::USER_AGENT;
 use crate::harness::reference;
 use adjacent::catalog::change::ExpectedVersion;
+use adjacent::config::keys::TokenKeys;
 use adjacent::server::apply::CatalogUpdate;
 use reqwest::Method;
+use std::sync::Arc;
 
 /// A server with a publisher that lists its origins, on a manual clock.
 async fn server() -> TestServer {
@@ -167,6 +169,75 @@ async fn a_token_changed_at_any_position_is_rejected() {
 }
 
 /// The URL with one character of its token changed.
+#[tokio::test]
+async fn a_rejected_token_is_counted_by_the_reason_of_its_rejection() {
+    let server = server().await;
+    let unit = server.unit().await;
+    let (view, click) = (unit.impression_url(), unit.click_url("primary"));
+
+    // The first two of the 96 bytes are the version and the key id.
+    for (url, status) in [
+        (tampered(view, 0), 204),
+        (tampered(view, 2), 204),
+        (tampered(view, 60), 204),
+        (format!("{}/e/short", server.public), 204),
+        (view.replace("/e/", "/c/"), 404),
+        (tampered(click, 2), 404),
+    ] {
+        assert_eq!(server.reader.fire(&url).await.status, status, "{url}");
+    }
+
+    let scrape = server.scrape().await;
+    let counts = ["unknown_version", "unknown_key", "forged", "wrong_kind", "retired_key"]
+        .map(|reason| scrape.invalid("unknown", reason));
+    assert_eq!(counts, [1, 2, 2, 1, 0]);
+    scrape.assert_every_event_is_accounted_for();
+}
+
+#[tokio::test]
+async fn a_token_of_a_retired_key_is_rejected_as_such_and_its_click_still_redirects() {
+    let server = server().await;
+    let unit = server.unit().await;
+    let keys = server.inner.settings().store.keys().to_owned();
+    let now = server.inner.clock.now();
+    let mut rotated = TokenKeys::open(&keys, now).unwrap();
+    rotated.rotate(0, now).unwrap();
+    rotated.retire(0, now).unwrap();
+    server.inner.keyring.store(Arc::new(rotated.keyring()));
+
+    assert_eq!(server.reader.impression(&unit).await.status, 204);
+    assert_eq!(server.click(&unit, "primary").await.status, 302);
+
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.invalid("unknown", "retired_key"), 1);
+    assert_eq!(scrape.invalid("unknown", "forged"), 0);
+    assert_eq!(scrape.events("click", "counted"), 0);
+}
+
+#[tokio::test]
+async fn a_token_whose_inventory_version_is_gone_is_not_called_forged() {
+    let server = server().await;
+    let unit = server.unit().await;
+    let stored = server.data().join("catalog/inventory");
+    let setup = Setup::default().in_folder(&server.end());
+    for version in std::fs::read_dir(&stored).unwrap() {
+        std::fs::remove_file(version.unwrap().path()).unwrap();
+    }
+    std::fs::remove_file(stored.parent().unwrap().join("head.json")).unwrap();
+    std::fs::remove_file(stored.parent().unwrap().join("audit.log")).unwrap();
+    let other = inventory::example_with("price_micros = 8_000_000", "price_micros = 9_000_000");
+    let server = setup.inventory(other).start().await;
+
+    let on_this_server =
+        |url: &str| format!("{}/{}", server.public, url.splitn(4, '/').last().unwrap());
+    assert_eq!(server.reader.fire(&on_this_server(unit.impression_url())).await.status, 204);
+    assert_eq!(server.reader.fire(&on_this_server(unit.click_url("primary"))).await.status, 404);
+
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.invalid("unknown", "unreadable_inventory"), 2);
+    assert_eq!(scrape.invalid("unknown", "forged"), 0);
+}
+
 fn tampered(url: &str, at: usize) -> String {
     let (path, token) = url.rsplit_once('/').unwrap();
     let mut letters: Vec<char> = token.chars().collect();

@@ -6,6 +6,7 @@ use crate::harness::Scrape;
 use crate::harness::TestServer;
 use crate::harness::decision::reference_with;
 use crate::harness::reference;
+use adjacent::domain::event::TokenRejection;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -68,6 +69,9 @@ async fn every_series_of_the_contract_exists_at_zero_from_the_start() {
     for name in CONTRACT {
         let name = format!("adjacent_{name}");
         assert!(scrape.0.keys().any(|series| series.starts_with(&name)), "{name}");
+    }
+    for reason in TokenRejection::ALL {
+        assert_eq!(scrape.invalid("unknown", reason.as_str()), 0);
     }
     for kind in ["impression", "viewable", "click", "copy", "unknown"] {
         for reason in REASONS {

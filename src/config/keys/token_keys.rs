@@ -221,8 +221,8 @@ impl TokenKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::event::TokenRejection;
     use crate::domain::id::AdvertiserId;
-    use crate::token::Forged;
     use crate::token::Token;
     use crate::token::payload::PAYLOAD_BYTES;
     use std::os::unix::fs::PermissionsExt;
@@ -245,7 +245,7 @@ mod tests {
         keys.keyring().seal(&Token::decode(&[0; PAYLOAD_BYTES]).unwrap())
     }
 
-    fn age(keys: &TokenKeys, text: &str) -> Result<KeyAge, Forged> {
+    fn age(keys: &TokenKeys, text: &str) -> Result<KeyAge, TokenRejection> {
         keys.keyring().open(text).map(|(_, age)| age)
     }
 
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn two_installations_have_different_keys() {
         let (one, other) = (first_start(), first_start());
-        assert_eq!(age(&other.1, &sealed(&one.1)), Err(Forged));
+        assert_eq!(age(&other.1, &sealed(&one.1)), Err(TokenRejection::Forged));
     }
 
     #[test]
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_of_a_revoked_key_are_forged() {
+    fn tokens_of_a_revoked_key_name_an_unknown_key() {
         let (folder, mut keys) = first_start();
         let text = sealed(&keys);
         let message = keys.revoke(1).unwrap_err().to_string();
@@ -292,8 +292,11 @@ mod tests {
         assert!(keys.revoke(9).is_err());
         keys.rotate(WINDOW, at(1)).unwrap();
         keys.revoke(1).unwrap();
-        assert_eq!(age(&keys, &text), Err(Forged));
-        assert_eq!(age(&TokenKeys::open(folder.path(), at(1)).unwrap(), &text), Err(Forged));
+        assert_eq!(age(&keys, &text), Err(TokenRejection::UnknownKey));
+        assert_eq!(
+            age(&TokenKeys::open(folder.path(), at(1)).unwrap(), &text),
+            Err(TokenRejection::UnknownKey)
+        );
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub async fn record(
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     match recorded {
         RecordOutcome::OnDisk => Ok(answer.insert_header((RECORDED, "1")).finish()),
-        RecordOutcome::Forged => Ok(answer.finish()),
+        RecordOutcome::Rejected(_) => Ok(answer.finish()),
         RecordOutcome::Unavailable(error) => Err(ApiError::unavailable(error)),
     }
 }
