@@ -1,16 +1,7 @@
 //! A contextual ad server: it answers each page with a labelled unit and durably records every event.
 //!
-//! Layers, from the bottom up. A module may use its own layer and the layers above it in this
-//! table; `tests/it/structure.rs` enforces that.
-//!
-//! | layer | modules | contents | I/O |
-//! |---|---|---|---|
-//! | domain | [`domain`] | ids, money, regions, inventory documents, events, verdicts | no |
-//! | rules | [`pacing`] [`token`] [`traffic`] [`selection`] | pure functions; time and randomness are arguments | no |
-//! | infrastructure and state | [`clock`] [`telemetry`] [`metrics`] [`config`] [`journal`] [`store`] [`ledger`] [`decision_log`] [`catalog`] | configuration, durable storage, ledger, metrics | yes |
-//! | services | [`server`] | decide, record events, redirect, explain, report | through the layers above |
-//! | interfaces | [`http`] [`web`] [`adapters`] | request and response formats, pages, other ad protocols | through `server` |
-//! | wiring | [`app`] [`cli`] | startup, listeners, background tasks, command line | yes |
+//! Modules are declared by layer, from the bottom up: a module uses only those above it in this file
+//! (`tests/it/structure.rs` enforces it). What each layer does is in the table below.
 //!
 #![doc = include_str!("ARCHITECTURE.md")]
 

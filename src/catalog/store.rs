@@ -3,7 +3,7 @@
 //! | file | content |
 //! |---|---|
 //! | `inventory/HASH.json`, `weights/HASH.json`, `labels/HASH.json` | immutable versions, never deleted: explain and replay need old ones |
-//! | `images/ADDRESS` | logos and images that versions refer to, never deleted |
+//! | `pictures/ADDRESS` | logos and images that versions refer to, never deleted |
 //! | `head.json` | the versions that are served |
 //! | `audit.log` | who changed the head, when, and the hashes before and after |
 //! | `lock` | locked during a write, by this process or another |

@@ -338,27 +338,6 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Counts a filled slot.
-    pub fn filled(&self, test: bool) {
-        self.outcomes[if test { 2 } else { 0 }].inc();
-    }
-
-    /// Counts a slot without a unit; test slots count as `test` alone.
-    pub fn unfilled(&self, reason: NoFill, test: bool) {
-        if test {
-            self.outcomes[2].inc();
-            return;
-        }
-        let refused = matches!(reason, NoFill::Overloaded | NoFill::StaleTooOld);
-        self.outcomes[if refused { 3 } else { 1 }].inc();
-        self.no_fills[reason as usize].inc();
-    }
-
-    /// The counter of flights that a stage filtered out.
-    pub fn removed(&self, stage: &str) -> IntCounter {
-        self.removed.with_label_values(&[stage])
-    }
-
     /// Renders all metrics. Values from the ledger are set together under one lock, so that the count
     /// identity holds in every scrape. `events` is in the order of [`KINDS`], without `unknown`;
     /// `rejected_tokens` in the order of [`TokenRejection::ALL`].

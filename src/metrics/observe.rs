@@ -1,10 +1,33 @@
 //! Metrics that are updated as things happen, rather than at a scrape.
 
+use crate::domain::event::NoFill;
 use crate::metrics::Metrics;
 use crate::metrics::set;
+use prometheus::IntCounter;
 use std::time::Duration;
 
 impl Metrics {
+    /// Counts a filled slot.
+    pub fn filled(&self, test: bool) {
+        self.outcomes[if test { 2 } else { 0 }].inc();
+    }
+
+    /// Counts a slot without a unit; test slots count as `test` alone.
+    pub fn unfilled(&self, reason: NoFill, test: bool) {
+        if test {
+            self.outcomes[2].inc();
+            return;
+        }
+        let refused = matches!(reason, NoFill::Overloaded | NoFill::StaleTooOld);
+        self.outcomes[if refused { 3 } else { 1 }].inc();
+        self.no_fills[reason as usize].inc();
+    }
+
+    /// The counter of flights that a stage filtered out.
+    pub fn removed(&self, stage: &str) -> IntCounter {
+        self.removed.with_label_values(&[stage])
+    }
+
     /// Records the duration of a decision request.
     pub fn observe_decision(&self, took: Duration) {
         self.decision_seconds.observe(took.as_secs_f64());

@@ -13,7 +13,7 @@
 //! | `adj:{p00}:did:DAY:KIND:VISITOR` … `adj:{p63}:…` | sorted set | one visitor's decisions, scored by time | within a day |
 //! | `adj:{p00}:visitors` … `adj:{p63}:visitors` | sorted set | visitors to check, scored by when they are due | within a day |
 //! | `adj:{all}:catalog` | hash | the catalog's head and every version of its documents | never |
-//! | `adj:{all}:images` | hash | every uploaded image, by its content address | never |
+//! | `adj:{all}:pictures` | hash | every uploaded image, by its content address | never |
 
 /// The keys of a function call, and whether the call is read-only.
 #[derive(Clone, Debug)]

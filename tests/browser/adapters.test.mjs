@@ -39,7 +39,7 @@ const kevel = () =>
 const request = {
   placements: [{ adTypes: [5] }],
   keywords: ["ai-infrastructure"],
-  user: { key: "ue1-somebody" },
+  user: { key: "ue1-reader" },
   url: "https://news.example/x",
 };
 

@@ -62,7 +62,7 @@ test("replies of a real server match the declared types", async () => {
     await decide(options({ render: "html", test: true })),
     await decide(options({ page: { topics: ["cooking"], commercial: "none" } })),
     await decide(options({ placements: [{ name: "nowhere" }, { name: "sidebar", key: "beside" }] })),
-    await decide(options({ publisher: "nobody" })),
+    await decide(options({ publisher: "unknown-site" })),
   ];
   assert.deepEqual(
     replies.map((reply) => Object.values(reply.decisions).map((one) => one.fill)),
@@ -95,7 +95,7 @@ test("a no-fill has a reason and a rejected call has an error code; neither thro
   assert.equal(none.decisions.nowhere.reason, "unknown_placement");
   assert.equal(none.failure, undefined);
 
-  const unknown = await decide(options({ publisher: "nobody" }));
+  const unknown = await decide(options({ publisher: "unknown-site" }));
   assert.deepEqual(unknown.decisions, NO_FILL);
   assert.equal(unknown.failure.what, "refused");
   assert.equal(unknown.failure.problem.code, "unknown_publisher");

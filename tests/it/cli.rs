@@ -210,7 +210,7 @@ fn diff_writes_no_files() {
 }
 
 #[test]
-fn a_weight_that_moves_by_more_than_half_needs_force() {
+fn a_weight_that_moves_by_more_than_half_needs_confirmation() {
     let installation = Installation::new();
     assert!(installation.apply(&[]).status.success());
     installation.change("weights.toml", "entity_boost = 2.0", "entity_boost = 20.0");

@@ -52,7 +52,7 @@ async fn the_console_is_one_page_with_its_own_files_and_no_protected_data() {
         assert!(!page.contains(secret), "{secret}");
     }
     assert!(
-        page.contains("The flight names the page&#39;s own topic."),
+        page.contains("The flight targets the page&#39;s own topic."),
         "descriptions of the filters"
     );
     let files: Vec<&str> =

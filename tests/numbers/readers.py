@@ -27,7 +27,7 @@ PAGES = [
         ("small-business", "NL"),
         ("cycling", "NL"),
         ("science", "ES"),
-        ("a-topic-that-nobody-knows", "BE"),
+        ("an-unknown-topic", "BE"),
     ]
 ] + [
     ("eu-tech-news", "sidebar", "ai-infrastructure", "DE"),

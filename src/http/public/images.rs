@@ -1,4 +1,4 @@
-//! `/embed/images/…`: logos and creative images by content hash, cached permanently.
+//! `/embed/pictures/…`: logos and creative images by content hash, cached permanently.
 
 use crate::domain::image;
 use crate::http::AppState;
@@ -16,7 +16,7 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// An image opened as a document may load and run nothing.
 const IMAGE_POLICY: &str = "default-src 'none'";
 
-/// `GET /embed/images/{file}`: serves images that the inventory refers to, or did until recently; other
+/// `GET /embed/pictures/{file}`: serves images that the inventory refers to, or did until recently; other
 /// stored images are 404.
 pub async fn file(
     app: Data<AppState>,

@@ -8,16 +8,16 @@ use crate::selection::snapshot::Snapshot;
 
 /// Rows of the flights that an entity or an advertiser on the page excludes.
 #[derive(Default)]
-pub struct BrandGroup {
+pub struct BrandGroups {
     /// By entity: flights of advertisers in its brand group or competing with it.
     of_entity: Vec<Option<Row>>,
     /// By advertiser: flights of its brand group and its competitors.
     of_advertiser: Vec<Option<Row>>,
 }
 
-impl BrandGroup {
+impl BrandGroups {
     /// Builds the rows. The cost is proportional to the number of related advertisers, not of pairs.
-    pub fn build(pool: &mut Pool, snapshot: &Snapshot) -> BrandGroup {
+    pub fn build(pool: &mut Pool, snapshot: &Snapshot) -> BrandGroups {
         let mut flights: Vec<Vec<u32>> = vec![Vec::new(); snapshot.inventory.advertisers.len()];
         for (place, flight) in (0u32..).zip(&snapshot.flights) {
             flights[flight.advertiser].push(place);
@@ -26,13 +26,17 @@ impl BrandGroup {
         let mut row = |advertisers: &[usize]| {
             pool.row(advertisers.iter().flat_map(|number| &flights[*number]).copied())
         };
-        BrandGroup {
-            of_entity: snapshot.entities.all().map(|about| row(&sponsors.kin(about))).collect(),
+        BrandGroups {
+            of_entity: snapshot
+                .entities
+                .all()
+                .map(|about| row(&sponsors.brand_group(about)))
+                .collect(),
             of_advertiser: (0..)
                 .zip(&snapshot.advertiser_entities)
                 .map(|(number, entity)| match entity {
                     None => row(&[number]),
-                    Some(entity) => row(&sponsors.kin(*entity)),
+                    Some(entity) => row(&sponsors.brand_group(*entity)),
                 })
                 .collect(),
         }
@@ -74,7 +78,7 @@ impl AdvertisersByEntity<'_> {
     }
 
     /// The advertisers in an entity's brand group and those competing with it.
-    fn kin(&self, entity: EntityIx) -> Vec<usize> {
+    fn brand_group(&self, entity: EntityIx) -> Vec<usize> {
         let owners = self.entities.owners(entity);
         let owning = owners.iter().map(|owner| &self.exact[owner.0 as usize]);
         let owned = std::iter::once(&self.owned[entity.0 as usize]);
@@ -82,9 +86,9 @@ impl AdvertisersByEntity<'_> {
         let lists = owning
             .chain(owned)
             .chain(competitors.map(|competitor| &self.owned[competitor.0 as usize]));
-        let mut kin: Vec<usize> = lists.flatten().copied().collect();
-        kin.sort_unstable();
-        kin.dedup();
-        kin
+        let mut group: Vec<usize> = lists.flatten().copied().collect();
+        group.sort_unstable();
+        group.dedup();
+        group
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::region::Country;
 use crate::domain::region::Region;
 use crate::domain::taxonomy::TopicIx;
 use crate::selection::fixed::Q32;
-use crate::selection::index::brand_group::BrandGroup;
+use crate::selection::index::brand_group::BrandGroups;
 use crate::selection::index::dimension::Dimension;
 use crate::selection::index::plan::Plan;
 use crate::selection::index::row::Block;
@@ -61,7 +61,7 @@ pub struct Index {
     sensitive: Option<Row>,
     /// Flights with a live creative in a style, in the order of [`Style::ALL`].
     styles: Vec<Option<Row>>,
-    kin: BrandGroup,
+    brand_groups: BrandGroups,
 }
 
 /// Draw inputs of a flight, stored densely because a draw reads those of many flights.
@@ -144,7 +144,7 @@ impl Index {
                 .iter()
                 .map(|style| pool.row(places(flights, |f| f.styles & style_bit(*style) != 0)))
                 .collect(),
-            kin: BrandGroup::build(pool, snapshot),
+            brand_groups: BrandGroups::build(pool, snapshot),
         }
     }
 
@@ -182,12 +182,14 @@ impl Index {
         of(&self.unlawful, jurisdiction).into_iter().for_each(|row| plan.unpermitted.push(row));
         of(&self.unpermitted, publisher).into_iter().for_each(|row| plan.unpermitted.push(row));
         of(&self.blocked, publisher).into_iter().for_each(|row| plan.blocked.push(row));
-        for row in context.conflict_entities().filter_map(|entity| self.kin.of_entity(entity)) {
+        for row in
+            context.conflict_entities().filter_map(|entity| self.brand_groups.of_entity(entity))
+        {
             plan.conflict.push(row);
         }
         for row in context
             .advertisers_on_page()
-            .filter_map(|advertiser| self.kin.of_advertiser(advertiser))
+            .filter_map(|advertiser| self.brand_groups.of_advertiser(advertiser))
         {
             plan.shown.push(row);
         }
