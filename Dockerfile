@@ -8,19 +8,19 @@ RUN sed -i '/^\[\[/,/^$/d' Cargo.toml \
     && mkdir src \
     && echo 'fn main() {}' > src/main.rs \
     && touch src/lib.rs \
-    && cargo build --release --locked --features tls
+    && cargo build --profile dist --locked --features tls
 
 # `config` and `src` also hold files that are compiled in: configuration, pages, scripts. Copied
 # sources may be older than the stubs built above, so they are touched.
 COPY config config
 COPY src src
-RUN touch src/main.rs src/lib.rs && cargo build --release --locked --features tls
+RUN touch src/main.rs src/lib.rs && cargo build --profile dist --locked --features tls
 
 FROM debian:bookworm-slim
 RUN groupadd --gid 10001 adjacent \
     && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin adjacent \
     && install --directory --owner=adjacent --group=adjacent --mode=0750 /data
-COPY --from=build /build/target/release/adjacent /usr/local/bin/adjacent
+COPY --from=build /build/target/dist/adjacent /usr/local/bin/adjacent
 
 # All commands look for `config/` and `data/` in this directory.
 WORKDIR /
