@@ -1,4 +1,4 @@
-//! Verdicts and billing: a pure state instance over records, driven by record time alone.
+//! Verdicts and billing: a pure state machine over records, driven by record time alone.
 //!
 //! - An event that the traffic rules marked is invalid, and uses nothing up.
 //! - The first valid event of its kind for a decision counts, later ones are duplicates; clicks

@@ -5,12 +5,12 @@
 //! | `adj:{p00}:log` … `adj:{p63}:log` | stream | a partition's batches; the n-th has the id `n-0` | entries, by `store.log_hours` |
 //! | `adj:{p00}:head` … `adj:{p63}:head` | hash | log length, hash chain, last journal number of each process start | never |
 //! | `adj:{p00}:base` … `adj:{p63}:base` | hash | base snapshots: the first (start of the log), the last (where reading starts) | never |
-//! | `adj:{all}:here` | sorted set | instances, scored by the second of their last heartbeat | members after 10 seconds |
+//! | `adj:{all}:instances` | sorted set | instances, scored by the second of their last heartbeat | members after 10 seconds |
 //! | `adj:{all}:starts` | hash | each process start: host, operations listener, data directory | never |
-//! | `adj:{all}:asked:DATA` | sorted set | requested decision records, scored by request time | within a minute |
-//! | `adj:{all}:told:DATA:DECISION` | string | a decision's record, in reply to a request | within a minute |
+//! | `adj:{all}:requests:DATA` | sorted set | requested decision records, scored by request time | within a minute |
+//! | `adj:{all}:replies:DATA:DECISION` | string | a decision's record, in reply to a request | within a minute |
 //! | `adj:{all}:salt:DAY` | string | the day's salt for visitor keys | within a day |
-//! | `adj:{p00}:did:DAY:KIND:VISITOR` … `adj:{p63}:…` | sorted set | one visitor's decisions, scored by time | within a day |
+//! | `adj:{p00}:visitor:DAY:KIND:VISITOR` … `adj:{p63}:…` | sorted set | one visitor's decisions, scored by time | within a day |
 //! | `adj:{p00}:visitors` … `adj:{p63}:visitors` | sorted set | visitors to check, scored by when they are due | within a day |
 //! | `adj:{all}:catalog` | hash | the catalog's head and every version of its documents | never |
 //! | `adj:{all}:pictures` | hash | every uploaded image, by its content address | never |
@@ -39,7 +39,7 @@ pub fn bases(number: u8) -> Keys {
 
 /// The live instances.
 pub fn instances() -> Keys {
-    Keys { keys: vec!["adj:{all}:here".to_owned()], read_only: false }
+    Keys { keys: vec!["adj:{all}:instances".to_owned()], read_only: false }
 }
 
 /// All process starts.
@@ -49,12 +49,12 @@ pub fn starts() -> Keys {
 
 /// The decision records requested from a data directory.
 pub fn record_requests(data: u64) -> Keys {
-    Keys { keys: vec![format!("adj:{{all}}:asked:{data:016x}")], read_only: false }
+    Keys { keys: vec![format!("adj:{{all}}:requests:{data:016x}")], read_only: false }
 }
 
 /// A data directory's reply with a decision's record.
 pub fn record_reply(data: u64, decision: u128) -> Keys {
-    Keys { keys: vec![format!("adj:{{all}}:told:{data:016x}:{decision:032x}")], read_only: false }
+    Keys { keys: vec![format!("adj:{{all}}:replies:{data:016x}:{decision:032x}")], read_only: false }
 }
 
 /// The salt of a day.
@@ -64,7 +64,7 @@ pub fn salt(day: i64) -> Keys {
 
 /// One visitor's decisions.
 pub fn visitor(list: u8, name: &str) -> Keys {
-    Keys { keys: vec![format!("adj:{{p{list:02}}}:did:{name}")], read_only: false }
+    Keys { keys: vec![format!("adj:{{p{list:02}}}:visitor:{name}")], read_only: false }
 }
 
 /// A list of visitors to check, followed by the decisions of each named visitor.

@@ -329,7 +329,7 @@ async fn a_decision_is_explained_by_every_instance_and_by_none_while_its_own_is_
 
     let data = one.end();
     // Replies of other instances are stored in Redis for a minute.
-    let replies = redis.cli(&["KEYS", "adj:*:told:*"]);
+    let replies = redis.cli(&["KEYS", "adj:*:replies:*"]);
     for key in replies.lines() {
         let seconds: i64 = redis.cli(&["TTL", key]).parse().unwrap();
         assert!((1..=60).contains(&seconds), "{key}: {seconds}");

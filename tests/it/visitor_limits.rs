@@ -110,17 +110,17 @@ async fn every_redis_key_about_a_reader_expires_within_a_day() {
     let keys = wait_until("the activity of the visitors in Redis", async || {
         let keys = redis.cli(&["KEYS", "adj:*"]);
         let of = |what: &str| keys.lines().filter(|key| key.contains(what)).count();
-        (of(":did:") >= 2 && of(":visitors") >= 1 && of(":salt:") == 1).then(|| keys.clone())
+        (of(":visitor:") >= 2 && of(":visitors") >= 1 && of(":salt:") == 1).then(|| keys.clone())
     })
     .await;
     for key in keys.lines() {
         let seconds: i64 = redis.cli(&["TTL", key]).parse().unwrap();
         let is_about_a_reader =
-            [":did:", ":visitors", ":salt:"].iter().any(|what| key.contains(what));
+            [":visitor:", ":visitors", ":salt:"].iter().any(|what| key.contains(what));
         if is_about_a_reader {
             assert!((1..=86_400).contains(&seconds), "{key}: {seconds}");
         } else {
-            let known = [":log", ":head", ":base", ":here", ":starts", ":catalog", ":pictures"];
+            let known = [":log", ":head", ":base", ":instances", ":starts", ":catalog", ":pictures"];
             assert!(known.iter().any(|end| key.contains(end)), "{key}: is it about a reader?");
         }
     }
