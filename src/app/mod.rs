@@ -294,7 +294,7 @@ fn origin(address: &str) -> String {
 }
 
 fn visitors(settings: &Settings) -> VisitorLimits {
-    let quotas = |list: &[crate::config::settings::Quota]| -> Vec<Quota> {
+    let quotas = |list: &[crate::config::settings::QuotaSetting]| -> Vec<Quota> {
         list.iter().map(|q| Quota { count: q.count, seconds: q.seconds }).collect()
     };
     let limits = &settings.limits;

@@ -12,7 +12,7 @@ use crate::catalog::store::Plan;
 
 /// A complete change: another instance needs nothing else to apply it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Change {
+pub struct CatalogChange {
     /// The entry in the audit log.
     pub entry: Entry,
     /// The versions that are served after the change.
@@ -34,7 +34,7 @@ pub enum Prepared {
     /// None: this head is served already.
     Unchanged(Head),
     /// The change to pass to [`Catalog::adopt`].
-    Changed(Change),
+    Changed(CatalogChange),
 }
 
 /// The names of the versions that a head serves.
@@ -66,7 +66,7 @@ impl Catalog {
     /// Applies the next change, which another instance may have made. Applying the current change
     /// again succeeds; any other change that does not follow the head is a
     /// [`CatalogError::Conflict`].
-    pub fn adopt(&self, change: &Change) -> Result<Head, CatalogError> {
+    pub fn adopt(&self, change: &CatalogChange) -> Result<Head, CatalogError> {
         let _lock = self.lock()?;
         let head = self.recover_head()?;
         let number = head.as_ref().map_or(0, |head| head.number);
@@ -93,7 +93,7 @@ impl Catalog {
     }
 
     /// Every change with a higher number than `number`, oldest first.
-    pub fn changes_after(&self, number: u64) -> Result<Vec<Change>, CatalogError> {
+    pub fn changes_after(&self, number: u64) -> Result<Vec<CatalogChange>, CatalogError> {
         let entries = self.history()?.into_iter().filter(|entry| entry.number > number);
         entries.map(|entry| self.with_documents(entry)).collect()
     }
@@ -103,11 +103,11 @@ impl Catalog {
         self.bytes(name).is_ok()
     }
 
-    fn with_documents(&self, entry: Entry) -> Result<Change, CatalogError> {
+    fn with_documents(&self, entry: Entry) -> Result<CatalogChange, CatalogError> {
         let document = |name: String| Ok(VersionBlob { bytes: self.bytes(&name)?, name });
         let documents: Result<_, CatalogError> =
             version_names(&entry.after).into_iter().map(document).collect();
-        Ok(Change { entry, documents: documents? })
+        Ok(CatalogChange { entry, documents: documents? })
     }
 
     fn bytes(&self, name: &str) -> Result<Vec<u8>, CatalogError> {

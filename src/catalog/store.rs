@@ -26,7 +26,7 @@ use crate::catalog::image_store::ImageStore;
 use crate::catalog::lists;
 use crate::catalog::upgrade;
 use crate::catalog::versions;
-use crate::catalog::versions::Versions;
+use crate::catalog::versions::StoredVersions;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
@@ -51,9 +51,9 @@ pub(super) enum Plan {
 pub struct Catalog {
     folder: PathBuf,
     audit: AuditLog,
-    pub(super) inventories: Versions,
-    pub(super) weights: Versions,
-    pub(super) labels: Versions,
+    pub(super) inventories: StoredVersions,
+    pub(super) weights: StoredVersions,
+    pub(super) labels: StoredVersions,
     images: ImageStore,
 }
 
@@ -64,9 +64,9 @@ impl Catalog {
         let catalog = Catalog {
             folder: folder.to_owned(),
             audit: AuditLog::new(folder.join("audit.log")),
-            inventories: Versions::open(folder, "inventory")?,
-            weights: Versions::open(folder, "weights")?,
-            labels: Versions::open(folder, "labels")?,
+            inventories: StoredVersions::open(folder, "inventory")?,
+            weights: StoredVersions::open(folder, "weights")?,
+            labels: StoredVersions::open(folder, "labels")?,
             images: ImageStore::open(folder)?,
         };
         let _lock = catalog.lock()?;

@@ -24,20 +24,20 @@ pub fn prefix_of(hash: &str) -> Option<u64> {
 }
 
 /// The versions of one kind of document, in one folder.
-pub(super) struct Versions {
+pub(super) struct StoredVersions {
     folder: PathBuf,
     /// The kind of document, for error messages: `inventory`.
     what: &'static str,
 }
 
-impl Versions {
+impl StoredVersions {
     /// The versions in the folder `what` of `catalog`; creates the folder if it does not exist.
-    pub fn open(catalog: &Path, what: &'static str) -> Result<Versions, CatalogError> {
+    pub fn open(catalog: &Path, what: &'static str) -> Result<StoredVersions, CatalogError> {
         let folder = catalog.join(what);
         std::fs::create_dir_all(&folder)
             .and_then(|()| sync(catalog))
             .map_err(|cause| CatalogError::io(&folder, cause))?;
-        Ok(Versions { folder, what })
+        Ok(StoredVersions { folder, what })
     }
 
     /// Stores a version and returns its hash once it is durable. An existing version is left alone
@@ -91,7 +91,7 @@ impl Versions {
         self.load_with(hash, |bytes| serde_json::from_slice(bytes))
     }
 
-    /// Like [`Versions::load`], with a parser that also reads older forms.
+    /// Like [`StoredVersions::load`], with a parser that also reads older forms.
     pub fn load_with<T>(
         &self,
         hash: &str,

@@ -24,13 +24,13 @@ pub struct Settings {
     pub weights: WeightsSettings,
     /// Time windows within which events count.
     #[garde(dive)]
-    pub windows: Windows,
+    pub windows: EventWindows,
     /// Limits of a decision request.
     #[garde(dive)]
     pub request: RequestLimits,
     /// Rate limits per visitor, network and address.
     #[garde(dive)]
-    pub limits: VisitorLimits,
+    pub limits: LimitSettings,
     /// Detection of non-human traffic.
     pub traffic: TrafficSettings,
     /// Thresholds above which traffic is reported for manual review.
@@ -174,7 +174,7 @@ string_enum! {
 /// Time windows within which events count.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
-pub struct Windows {
+pub struct EventWindows {
     /// From the decision to the impression, in seconds.
     #[garde(range(min = 1, max = 86_400))]
     pub impression_seconds: u32,
@@ -223,19 +223,19 @@ pub struct RequestLimits {
 /// Rate limits per visitor, network and address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
-pub struct VisitorLimits {
+pub struct LimitSettings {
     /// Requests with an impression by one visitor, per publisher.
     #[garde(dive)]
-    pub impressions: Vec<Quota>,
+    pub impressions: Vec<QuotaSetting>,
     /// Clicked decisions of one visitor, per publisher.
     #[garde(dive)]
-    pub clicks: Vec<Quota>,
+    pub clicks: Vec<QuotaSetting>,
     /// Requests with an impression from one network (/24, /48), per publisher.
     #[garde(dive)]
-    pub network_impressions: Vec<Quota>,
+    pub network_impressions: Vec<QuotaSetting>,
     /// Clicked decisions from one network, per publisher.
     #[garde(dive)]
-    pub network_clicks: Vec<Quota>,
+    pub network_clicks: Vec<QuotaSetting>,
     /// The most visitors in memory at once.
     #[garde(range(min = 1_000, max = 10_000_000))]
     pub visitors: usize,
@@ -292,7 +292,7 @@ pub struct ReviewSettings {
 /// A rate limit: a count per period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
-pub struct Quota {
+pub struct QuotaSetting {
     /// The most events in the period.
     #[garde(range(min = 1))]
     pub count: u32,

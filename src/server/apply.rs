@@ -86,7 +86,7 @@ pub struct CatalogUpdate {
 
 /// The outcome of an applied change.
 #[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
-pub struct ApplyOutcome {
+pub struct AppliedChange {
     /// The catalog's head after the change.
     pub head: Head,
     /// Differences from the previous version; may be empty.
@@ -101,7 +101,7 @@ impl Server {
         wanted: CatalogUpdate,
         expected: ExpectedVersion<'_>,
         by: &AuditContext,
-    ) -> Result<ApplyOutcome, ApplyError> {
+    ) -> Result<AppliedChange, ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
         self.catch_up_locked(usize::MAX).await?;
         let mut wanted = wanted;
@@ -118,13 +118,13 @@ impl Server {
         expected: ExpectedVersion<'_>,
         unchecked: bool,
         by: &AuditContext,
-    ) -> Result<ApplyOutcome, ApplyError> {
+    ) -> Result<AppliedChange, ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
         self.catch_up_locked(image_replication::IMAGES_PER_SYNC).await?;
         if let Some((key, body)) = &by.request
             && let Some(entry) = self.catalog.audited(key, body)?
         {
-            return Ok(ApplyOutcome {
+            return Ok(AppliedChange {
                 head: Head::from(&entry),
                 difference: Difference::default(),
             });
@@ -140,7 +140,7 @@ impl Server {
         wanted: CatalogUpdate,
         expected: ExpectedVersion<'_>,
         by: &AuditContext,
-    ) -> Result<ApplyOutcome, ApplyError> {
+    ) -> Result<AppliedChange, ApplyError> {
         let live = self.live();
         let now = live.snapshot();
         let old_weights = self.catalog.weights(&now.weights_hash)?;
@@ -199,7 +199,7 @@ impl Server {
             let lag_ms = self.clock.now_ms() - by.at.as_millisecond();
             self.metrics.snapshot_lag.set(lag_ms as f64 / 1_000.0);
         }
-        Ok(ApplyOutcome { head, difference })
+        Ok(AppliedChange { head, difference })
     }
 }
 

@@ -90,7 +90,7 @@ pub struct Reservation {
 
 /// The balance of a campaign budget at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Balance {
+pub struct BudgetBalance {
     /// Remaining today, reservations not subtracted; `None` without a limit.
     pub remaining: Option<Micros>,
     /// Reserved by decisions.
@@ -237,10 +237,10 @@ impl CampaignBudget {
     }
 
     /// The balance at `now_ms`.
-    pub fn balance(&self, now_ms: i64) -> Balance {
+    pub fn balance(&self, now_ms: i64) -> BudgetBalance {
         let mut inner = self.inner();
         let today = inner.day(now_ms);
-        Balance {
+        BudgetBalance {
             remaining: inner.account.left(today.number),
             reserved: inner.held.total(),
             spent_today: inner.account.by_day.get(&today.number).copied().unwrap_or_default(),

@@ -7,7 +7,7 @@ use crate::catalog::CatalogError;
 use crate::catalog::Head;
 use crate::catalog::change::ExpectedVersion;
 use crate::catalog::change::HeadUpdate;
-use crate::catalog::replication::Change;
+use crate::catalog::replication::CatalogChange;
 use crate::catalog::replication::Prepared;
 use crate::domain::image::Address;
 use crate::domain::inventory::Inventory;
@@ -113,7 +113,7 @@ pub async fn copy(from: &Client, to: &Client) -> Result<(), SyncError> {
 }
 
 /// The images that the inventory of a change refers to.
-fn images_of(catalog: &Catalog, change: &Change) -> Result<Vec<Address>, CatalogError> {
+fn images_of(catalog: &Catalog, change: &CatalogChange) -> Result<Vec<Address>, CatalogError> {
     let Some(hash) = &change.entry.after.inventory else { return Ok(Vec::new()) };
     let name = format!("inventory:{hash}");
     let brought = change.documents.iter().find(|document| document.name == name);

@@ -43,7 +43,7 @@ use crate::server::campaign_budget::CampaignBudgets;
 use crate::server::explain::remote::RecordRequests;
 use crate::server::live::Live;
 use crate::server::opportunities::Counters;
-use crate::server::versions::Versions;
+use crate::server::versions::RecentVersions;
 use crate::server::visitor_activity::VisitorActivity;
 use crate::token::Keyring;
 use crate::token::PARTITIONS;
@@ -122,7 +122,7 @@ pub struct Server {
     pub public_url: String,
     own_origin: String,
     campaign_budgets: Arc<CampaignBudgets>,
-    versions: Versions,
+    versions: RecentVersions,
     live: ArcSwap<Live>,
     /// Serialises changes of the catalog.
     catalog_lock: tokio::sync::Mutex<()>,
@@ -184,7 +184,7 @@ impl Server {
             next_state: Mutex::new(parts.live.world.state.number + 1),
             live: ArcSwap::from_pointee(parts.live),
             catalog_lock: tokio::sync::Mutex::new(()),
-            versions: Versions::default(),
+            versions: RecentVersions::default(),
             image_sync: image_replication::SyncMark::default(),
             next_seq: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             rejected_tokens: [const { AtomicU64::new(0) }; TokenRejection::ALL.len()],

@@ -6,10 +6,10 @@ use crate::domain::party::Measurement;
 use crate::ledger::views::QUARTER_MS;
 use crate::server::Server;
 use crate::traffic::review;
-use crate::traffic::review::Finding;
 use crate::traffic::review::HOUR_MS;
 use crate::traffic::review::HourlyCounts;
 use crate::traffic::review::Indicator;
+use crate::traffic::review::ReviewFinding;
 use crate::traffic::review::Thresholds;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -35,7 +35,7 @@ fn thresholds(by: &ReviewSettings) -> Thresholds {
 
 impl Server {
     /// Reviews the last days by publisher and campaign. Reads every row of them.
-    pub fn review(&self) -> Vec<Finding> {
+    pub fn review(&self) -> Vec<ReviewFinding> {
         let by = self.settings().review;
         let now = self.clock.now_ms().div_euclid(HOUR_MS);
         let cells = self.cells(now - i64::from(by.days) * DAY);

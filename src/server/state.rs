@@ -13,7 +13,7 @@ use crate::selection::snapshot::FlightRow;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::snapshot::State;
 use crate::server::Server;
-use crate::server::campaign_budget::Balance;
+use crate::server::campaign_budget::BudgetBalance;
 use crate::server::images::ImageSet;
 use crate::server::live::Live;
 use crate::token;
@@ -134,7 +134,7 @@ impl Server {
     /// Pace of each evenly paced flight: delivered divided by due; 1 is on pace.
     pub fn paces(&self) -> Vec<(String, f64)> {
         let (live, now_ms) = (self.live(), self.clock.now_ms());
-        let balances: Vec<Balance> = live
+        let balances: Vec<BudgetBalance> = live
             .bindings
             .campaign_budgets
             .iter()
@@ -151,7 +151,12 @@ impl Server {
 
 /// Pace of a flight: delivered divided by due; 1 is on pace, `None` if not evenly paced. `balances`
 /// are indexed by campaign number.
-pub(super) fn pace(live: &Live, place: usize, balances: &[Balance], now_ms: i64) -> Option<f64> {
+pub(super) fn pace(
+    live: &Live,
+    place: usize,
+    balances: &[BudgetBalance],
+    now_ms: i64,
+) -> Option<f64> {
     let flight = &live.snapshot().flights[place];
     let (delivered, due) = progress(live, place, flight, balances, now_ms).next()?;
     Some(delivered as f64 / due.max(1) as f64)
@@ -162,7 +167,7 @@ fn paced(live: &Live, now_ms: i64) -> Vec<(u32, u32)> {
     if live.bindings.even.is_empty() {
         return Vec::new();
     }
-    let balances: Vec<Balance> = live
+    let balances: Vec<BudgetBalance> = live
         .bindings
         .campaign_budgets
         .iter()
@@ -183,7 +188,7 @@ fn progress<'a>(
     live: &'a Live,
     place: usize,
     flight: &'a FlightRow,
-    balances: &'a [Balance],
+    balances: &'a [BudgetBalance],
     now_ms: i64,
 ) -> impl Iterator<Item = (u64, u64)> + 'a {
     let inventory = &live.snapshot().inventory;

@@ -18,13 +18,13 @@ const CACHED: usize = 4;
 
 /// Cache of recent versions, newest first.
 #[derive(Default)]
-pub struct Versions {
+pub struct RecentVersions {
     recent: Mutex<Vec<Arc<Snapshot>>>,
     /// Images of previous inventories, newest first.
     image_sets: Mutex<Vec<Arc<ImageSet>>>,
 }
 
-impl Versions {
+impl RecentVersions {
     fn find(&self, matches: impl Fn(&Snapshot) -> bool) -> Option<Arc<Snapshot>> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.iter().find(|snapshot| matches(snapshot)).cloned()

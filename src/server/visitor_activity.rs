@@ -3,7 +3,7 @@
 //! a visitor over a limit credits the excess as invalid traffic. An outage delays this and rejects
 //! nothing.
 
-use crate::config::settings::Quota as Setting;
+use crate::config::settings::QuotaSetting as Setting;
 use crate::domain::event::EventKind;
 use crate::server::Server;
 use crate::server::credit::CreditError;

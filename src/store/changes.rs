@@ -1,7 +1,7 @@
 //! The fleet's catalog: every change in one order, with the document versions it introduced.
 
 use crate::catalog::audit::Entry;
-use crate::catalog::replication::Change;
+use crate::catalog::replication::CatalogChange;
 use crate::catalog::replication::VersionBlob;
 use crate::catalog::replication::version_names;
 use crate::store::client::Client;
@@ -18,7 +18,10 @@ pub enum PublishOutcome {
 }
 
 /// Publishes a change if its predecessor is the current one (compare-and-set on the number).
-pub async fn publish(client: &Client, change: &Change) -> Result<PublishOutcome, StoreError> {
+pub async fn publish(
+    client: &Client,
+    change: &CatalogChange,
+) -> Result<PublishOutcome, StoreError> {
     let base = (change.entry.number - 1).to_string();
     let entry = serde_json::to_vec(&change.entry)
         .map_err(|error| StoreError::UnexpectedData(error.to_string()))?;
@@ -43,7 +46,7 @@ pub async fn change(
     client: &Client,
     number: u64,
     known: impl Fn(&str) -> bool,
-) -> Result<Change, StoreError> {
+) -> Result<CatalogChange, StoreError> {
     let key = &keys::catalog().keys[0];
     let field = async |field: &str| {
         let mut command = redis::cmd("HGET");
@@ -57,5 +60,5 @@ pub async fn change(
     for name in version_names(&entry.after).into_iter().filter(|name| !known(name)) {
         documents.push(VersionBlob { bytes: field(&name).await?, name });
     }
-    Ok(Change { entry, documents })
+    Ok(CatalogChange { entry, documents })
 }

@@ -54,7 +54,10 @@ pub fn record_requests(data: u64) -> Keys {
 
 /// A data directory's reply with a decision's record.
 pub fn record_reply(data: u64, decision: u128) -> Keys {
-    Keys { keys: vec![format!("adj:{{all}}:replies:{data:016x}:{decision:032x}")], read_only: false }
+    Keys {
+        keys: vec![format!("adj:{{all}}:replies:{data:016x}:{decision:032x}")],
+        read_only: false,
+    }
 }
 
 /// The salt of a day.

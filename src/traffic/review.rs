@@ -72,7 +72,7 @@ pub struct HourlyCounts {
 
 /// One finding for review.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Finding {
+pub struct ReviewFinding {
     /// The indicator.
     pub sign: Indicator,
     /// The publisher; `None` for a finding about a campaign on all publishers.
@@ -97,7 +97,7 @@ pub fn findings(
     arrivals: &[(Box<str>, [GapStats; 2])],
     now: i64,
     thresholds: &Thresholds,
-) -> Vec<Finding> {
+) -> Vec<ReviewFinding> {
     let mut found = click_rates(cells, thresholds);
     found.extend(view_ratios(cells, thresholds));
     found.extend(regular(arrivals, now, thresholds));
@@ -136,7 +136,7 @@ fn sums<'a, K: Ord>(
     sums
 }
 
-fn click_rates(cells: &[HourlyCounts], thresholds: &Thresholds) -> Vec<Finding> {
+fn click_rates(cells: &[HourlyCounts], thresholds: &Thresholds) -> Vec<ReviewFinding> {
     let all = sums(cells, |cell| (&*cell.campaign, &*cell.publisher));
     let enough = |sum: &Sum| sum.impressions >= thresholds.impressions;
     let rate = |sum: &Sum| sum.clicks as f64 / sum.impressions as f64;
@@ -153,7 +153,7 @@ fn click_rates(cells: &[HourlyCounts], thresholds: &Thresholds) -> Vec<Finding> 
         others.sort_by(f64::total_cmp);
         let limit = thresholds.click_rate_factor * others[others.len() / 2];
         if wilson_lower_bound(sum.clicks, sum.impressions) > limit {
-            found.push(Finding {
+            found.push(ReviewFinding {
                 campaign: Some((*campaign).into()),
                 ..finding(Indicator::ClickRate, publisher, rate(sum), limit, sum)
             });
@@ -174,13 +174,13 @@ fn wilson_lower_bound(hits: u64, of: u64) -> f64 {
     ((middle - spread) / (1.0 + z2 / n)).max(0.0)
 }
 
-fn finding(sign: Indicator, publisher: &str, found: f64, limit: f64, sum: &Sum) -> Finding {
+fn finding(sign: Indicator, publisher: &str, found: f64, limit: f64, sum: &Sum) -> ReviewFinding {
     let publisher = Some(publisher.into());
     let Sum { impressions: events, from, to, .. } = *sum;
-    Finding { sign, publisher, campaign: None, found, limit, events, from, to }
+    ReviewFinding { sign, publisher, campaign: None, found, limit, events, from, to }
 }
 
-fn view_ratios(cells: &[HourlyCounts], thresholds: &Thresholds) -> Vec<Finding> {
+fn view_ratios(cells: &[HourlyCounts], thresholds: &Thresholds) -> Vec<ReviewFinding> {
     let all = sums(cells, |cell| &*cell.publisher);
     let mut found = Vec::new();
     for (publisher, sum) in all.iter().filter(|(_, sum)| sum.impressions >= thresholds.impressions)
@@ -201,7 +201,7 @@ fn regular(
     arrivals: &[(Box<str>, [GapStats; 2])],
     now: i64,
     thresholds: &Thresholds,
-) -> Vec<Finding> {
+) -> Vec<ReviewFinding> {
     let limit = thresholds.arrival_variation;
     let enough = |gaps: &&GapStats| gaps.count() >= thresholds.impressions;
     let regular = |(publisher, spans): &(Box<str>, [GapStats; 2])| {
@@ -214,7 +214,7 @@ fn regular(
     arrivals.iter().filter_map(regular).collect()
 }
 
-fn flat_days(cells: &[HourlyCounts], thresholds: &Thresholds) -> Vec<Finding> {
+fn flat_days(cells: &[HourlyCounts], thresholds: &Thresholds) -> Vec<ReviewFinding> {
     let all = sums(cells, |cell| &*cell.publisher);
     let mut found = Vec::new();
     for (publisher, sum) in all {
@@ -241,7 +241,7 @@ fn flat_days(cells: &[HourlyCounts], thresholds: &Thresholds) -> Vec<Finding> {
 }
 
 /// Compares each campaign's last complete hour with all hours before it, including those without clicks.
-fn spikes(cells: &[HourlyCounts], now: i64, thresholds: &Thresholds) -> Vec<Finding> {
+fn spikes(cells: &[HourlyCounts], now: i64, thresholds: &Thresholds) -> Vec<ReviewFinding> {
     let mut campaigns: BTreeMap<&str, BTreeMap<i64, u64>> = BTreeMap::new();
     for cell in cells.iter().filter(|cell| cell.hour < now) {
         *campaigns.entry(&cell.campaign).or_default().entry(cell.hour).or_default() += cell.clicks;
@@ -259,7 +259,7 @@ fn spikes(cells: &[HourlyCounts], now: i64, thresholds: &Thresholds) -> Vec<Find
         let at = history.len() * thresholds.spike_permille / 1_000;
         let limit = history[at.min(history.len() - 1)];
         if clicks > limit {
-            found.push(Finding {
+            found.push(ReviewFinding {
                 sign: Indicator::ClickSpike,
                 publisher: None,
                 campaign: Some(campaign.into()),

@@ -55,9 +55,9 @@ pub struct Rule {
     pub reason: Option<InvalidReason>,
     /// The condition, for display.
     pub signal: &'static str,
-    /// The default setting, for display.
-    pub default: &'static str,
-    /// The settings that control it.
+    /// When or how it applies, for display, without the values of settings.
+    pub applies: &'static str,
+    /// The settings that control it; `GET /v1/limits` prints their values.
     pub settings: &'static [&'static str],
     /// General or sophisticated invalid traffic.
     pub class: Class,
@@ -66,7 +66,7 @@ pub struct Rule {
     pub(super) predicate: Option<Predicate>,
 }
 
-const ON: &str = "on";
+const ALWAYS: &str = "always";
 
 const fn rule(
     name: &'static str,
@@ -75,8 +75,8 @@ const fn rule(
     decided: Stage,
 ) -> Rule {
     let class = if matches!(decided, Review) { Sivt } else { Givt };
-    let (reason, settings, default) = (None, &[] as &[&str], ON);
-    Rule { name, verdict, reason, signal, default, settings, class, decided, predicate: None }
+    let (reason, settings, applies) = (None, &[] as &[&str], ALWAYS);
+    Rule { name, verdict, reason, signal, applies, settings, class, decided, predicate: None }
 }
 
 const fn invalid(
@@ -102,15 +102,15 @@ const fn request(
 const fn review(
     name: &'static str,
     signal: &'static str,
-    default: &'static str,
+    applies: &'static str,
     settings: &'static [&'static str],
 ) -> Rule {
-    Rule { default, settings, ..rule(name, "review", signal, Review) }
+    Rule { applies, settings, ..rule(name, "review", signal, Review) }
 }
 
 impl Rule {
-    const fn controlled_by(self, default: &'static str, settings: &'static [&'static str]) -> Rule {
-        Rule { default, settings, ..self }
+    const fn controlled_by(self, applies: &'static str, settings: &'static [&'static str]) -> Rule {
+        Rule { applies, settings, ..self }
     }
 }
 
@@ -120,7 +120,9 @@ impl Rule {
 /// checking them uses them up: a bot must not use the quota of readers behind the same address.
 pub static RULES: &[Rule] = &[
     invalid("forged", Forged, "the token is not sealed with a known key", Request),
-    request("test", Test, "the decision is a test, so its events never count", |signals, _| signals.test),
+    request("test", Test, "the decision is a test, so its events never count", |signals, _| {
+        signals.test
+    }),
     request("no_accept", Bot, "no `Accept` header", |signals, _| !signals.accepts),
     request(
         "fetch_destination",
@@ -131,7 +133,7 @@ pub static RULES: &[Rule] = &[
     request("datacenter", Bot, "the address is in a listed datacenter network", |signals, _| {
         signals.datacenter
     })
-    .controlled_by("off: no file is configured", &["traffic.datacenters"]),
+    .controlled_by("if a file of networks is configured", &["traffic.datacenters"]),
     request(
         "agent",
         Bot,
@@ -151,7 +153,7 @@ pub static RULES: &[Rule] = &[
         "`Origin`, else the origin of `Referer`, is neither the publisher's nor this server's",
         |signals, site| signals.is_foreign_origin(site),
     )
-    .controlled_by("on when the publisher lists origins and the request has one", &[]),
+    .controlled_by("if the publisher lists origins and the request has one", &[]),
     request("paused", Paused, "the flight or the publisher is paused", |signals, _| signals.paused),
     request(
         "out_of_region",
@@ -159,67 +161,90 @@ pub static RULES: &[Rule] = &[
         "the observed country is neither the unit's nor targeted by the flight",
         |signals, _| signals.out_of_region,
     )
-    .controlled_by("on when a country is observed", &["server.country_header", "server.geoip"]),
-    invalid("visitor_rate", RateLimited, "the visitor exceeds a quota, per publisher", Visitor).controlled_by(
-        "60 page calls per 5 minutes and 600 per day; 2 clicks per minute, 6 per 10 minutes, 20 per \
-         hour, 40 per day; off under `basic` measurement",
-        &["limits.impressions", "limits.clicks"],
-    ),
+    .controlled_by("if a country is observed", &["server.country_header", "server.geoip"]),
+    invalid("visitor_rate", RateLimited, "the visitor exceeds a quota, per publisher", Visitor)
+        .controlled_by(
+            "except under `basic` measurement; one quota per period",
+            &["limits.impressions", "limits.clicks"],
+        ),
     invalid(
         "network_rate",
         RateLimited,
         "the visitor's network (/24, /48) exceeds a quota, per publisher",
         Visitor,
     )
-    .controlled_by("off: no quota is configured", &["limits.network_impressions", "limits.network_clicks"]),
-    invalid("late", Late, "its record was applied after its id had left the duplicate check", Ledger)
-        .controlled_by("on; cannot happen with a single process and its journal", &[]),
-    invalid("expired", Expired, "the event's window after the decision has passed", Ledger).controlled_by(
-        "15 minutes for impressions, 2 hours for later events",
-        &["windows.impression_seconds", "windows.click_seconds"],
+    .controlled_by(
+        "if quotas are configured",
+        &["limits.network_impressions", "limits.network_clicks"],
     ),
+    invalid(
+        "late",
+        Late,
+        "its record was applied after its id had left the duplicate check",
+        Ledger,
+    )
+    .controlled_by(
+        "in a fleet, to records of an instance that was disconnected for longer",
+        &["store.spool_hours"],
+    ),
+    invalid("expired", Expired, "the event's window after the decision has passed", Ledger)
+        .controlled_by(
+            "impressions and later events have windows of their own",
+            &["windows.impression_seconds", "windows.click_seconds"],
+        ),
     rule("early", "pending", "a viewable, click or copy arrived before its impression", Ledger)
-        .controlled_by("pending for 60 seconds", &["windows.orphan_grace_seconds"]),
-    invalid("orphan", OrphanClick, "the impression did not arrive while the event was pending", Ledger)
-        .controlled_by("after 60 seconds", &["windows.orphan_grace_seconds"]),
-    invalid("too_fast", TooFast, "too soon after the impression for a person", Ledger).controlled_by(
-        "viewable within 900 ms, click within 500 ms; no minimum from decision to impression",
-        &["windows.viewable_after_ms", "windows.click_after_ms"],
+        .controlled_by("pending for the grace period", &["windows.orphan_grace_seconds"]),
+    invalid(
+        "orphan",
+        OrphanClick,
+        "the impression did not arrive while the event was pending",
+        Ledger,
+    )
+    .controlled_by("after the grace period", &["windows.orphan_grace_seconds"]),
+    invalid("too_fast", TooFast, "too soon after the impression for a person", Ledger)
+        .controlled_by(
+            "to viewables and clicks; there is no minimum from decision to impression",
+            &["windows.viewable_after_ms", "windows.click_after_ms"],
+        ),
+    rule(
+        "used",
+        "duplicate",
+        "this kind of event, or call to action, was already recorded",
+        Ledger,
     ),
-    rule("used", "duplicate", "this kind of event, or call to action, was already recorded", Ledger),
     invalid("over_budget", OverBudget, "the price exceeds the remaining budget", Ledger),
     review(
         "click_rate",
         "a publisher's click rate is far above that of the campaign's other publishers",
-        "Wilson lower bound (z = 3.09) over 5 times their median, from 200 impressions and 10 clicks",
+        "if the Wilson lower bound (z = 3.09) exceeds the factor times their median",
         &["review.click_rate_factor", "review.impressions", "review.clicks"],
     ),
     review(
         "view_ratio",
         "a publisher has more viewable impressions than impressions, or almost none",
-        "over 1.0 or under 0.05, from 200 impressions",
+        "above the maximum or below the minimum",
         &["review.view_ratio_max", "review.view_ratio_min", "review.impressions"],
     ),
     review(
         "regular_arrivals",
         "a publisher's impressions arrive at regular intervals",
-        "coefficient of variation under 0.2 within an hour, from 200 impressions",
+        "below this coefficient of variation within an hour",
         &["review.arrival_variation", "review.impressions"],
     ),
     review(
         "flat_day",
         "a publisher has nearly as many impressions in its quietest six hours as in its busiest",
-        "over 0.9, from 200 impressions on 2 days",
+        "above this ratio, on at least 2 days",
         &["review.night_share", "review.impressions"],
     ),
     review(
         "click_spike",
         "a campaign's clicks in one hour exceed a high percentile of its own history",
-        "above the 99.9th percentile of at least 168 hours, from 10 clicks",
+        "above this quantile, once there is enough history",
         &["review.spike_permille", "review.spike_history_hours", "review.clicks"],
     ),
     invalid("credited", Credited, "credited by the operator after a review", Review)
-        .controlled_by("manual", &[]),
+        .controlled_by("manually", &[]),
 ];
 
 /// The rules that are evaluated on the request.

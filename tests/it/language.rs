@@ -74,7 +74,6 @@ const ALLOWED: &[(&str, &str)] = &[
     ("src/config/document.rs", "sector"),
     ("src/config/document.rs", "(\"bookkeeping_seconds\""),
     ("config/inventory/others.toml", "Bookkeeping"), // a sponsor's trade
-    ("src/web/templates/article.html", ""),         // the demo's fictional article
 ];
 
 /// Files that hold other people's words.

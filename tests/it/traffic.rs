@@ -7,7 +7,9 @@ use crate::harness::Setup;
 use crate::harness::process::Installation;
 use crate::harness::reference;
 use crate::harness::wait_until;
+use adjacent::config::settings::QuotaSetting;
 use serde_json::Value;
+use serde_json::json;
 
 async fn unit(process: &Process) -> Decision {
     let answer = process.decide(&Reader::new(), &reference()).await.unwrap();
@@ -108,20 +110,34 @@ async fn a_bot_receives_the_same_responses_as_a_reader() {
 }
 
 #[tokio::test]
-async fn the_published_traffic_rules_reference_only_existing_settings_and_classes() {
-    let server = Setup::default().start().await;
+async fn the_published_traffic_rules_print_the_settings_in_force() {
+    let server = Setup::default()
+        .settings(|settings| {
+            settings.windows.click_after_ms = 650;
+            settings.limits.network_clicks = vec![QuotaSetting { count: 9, seconds: 60 }];
+        })
+        .start()
+        .await;
     let reply = server.reader.get(&format!("{}/v1/limits", server.public)).send().await.unwrap();
     let limits: Value = reply.json().await.unwrap();
     let rules = limits["rules"].as_array().unwrap();
     let defaults = include_str!("../../config/adjacent.toml").parse::<toml::Table>().unwrap();
     // Settings without a default are commented out.
     let optional = ["traffic.datacenters", "server.country_header", "server.geoip"];
-    for name in rules.iter().flat_map(|rule| rule["settings"].as_array().unwrap()) {
-        let name = name.as_str().unwrap();
+    for name in rules.iter().flat_map(|rule| rule["settings"].as_object().unwrap().keys()) {
         let (section, key) = name.split_once('.').unwrap();
-        let exists = defaults[section].get(key).is_some() || optional.contains(&name);
+        let exists = defaults[section].get(key).is_some() || optional.contains(&name.as_str());
         assert!(exists, "{name} is not a setting");
     }
+    let settings =
+        |name: &str| &rules.iter().find(|rule| rule["name"] == name).unwrap()["settings"];
+    assert_eq!(settings("too_fast")["windows.click_after_ms"], 650);
+    assert_eq!(settings("too_fast")["windows.viewable_after_ms"], 900);
+    assert_eq!(
+        settings("network_rate")["limits.network_clicks"],
+        json!([{"count": 9, "seconds": 60}])
+    );
+    assert_eq!(settings("datacenter")["traffic.datacenters"], false, "no path is published");
     let classes = ["givt", "sivt"];
     assert!(rules.iter().all(|rule| classes.contains(&rule["class"].as_str().unwrap())));
     assert!(rules.len() > 20, "{}", rules.len());

@@ -120,7 +120,8 @@ async fn every_redis_key_about_a_reader_expires_within_a_day() {
         if is_about_a_reader {
             assert!((1..=86_400).contains(&seconds), "{key}: {seconds}");
         } else {
-            let known = [":log", ":head", ":base", ":instances", ":starts", ":catalog", ":pictures"];
+            let known =
+                [":log", ":head", ":base", ":instances", ":starts", ":catalog", ":pictures"];
             assert!(known.iter().any(|end| key.contains(end)), "{key}: is it about a reader?");
         }
     }

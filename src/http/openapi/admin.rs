@@ -25,7 +25,7 @@ use crate::http::ops::admin::pauses::PauseRequest;
 use crate::http::ops::admin::pauses::PublisherPauseReply;
 use crate::http::ops::admin::pauses::PublisherPauseRequest;
 use crate::http::ops::admin::review::ReviewReply;
-use crate::server::apply::ApplyOutcome;
+use crate::server::apply::AppliedChange;
 use crate::server::overview::document::Overview;
 use serde_json::Value;
 use serde_json::json;
@@ -221,7 +221,7 @@ fn documents(schemas: &mut Schemas) -> Vec<Operation> {
 
 /// Adds the headers and responses that all changes share.
 fn change(schemas: &mut Schemas, row: Operation) -> Operation {
-    let applied = schemas.output::<ApplyOutcome>();
+    let applied = schemas.output::<AppliedChange>();
     let header = |name: &str, description: &str| {
         json!({ "name": name, "in": "header", "description": description,
             "schema": { "type": "string" } })

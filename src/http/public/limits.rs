@@ -1,9 +1,9 @@
 //! `GET /v1/limits` and `/v1/privacy`: limits, counting windows and the data map.
 
-use crate::config::settings::Quota;
+use crate::config::settings::EventWindows;
+use crate::config::settings::QuotaSetting;
 use crate::config::settings::RequestLimits;
 use crate::config::settings::SnapshotSettings;
-use crate::config::settings::Windows;
 use crate::http::AppState;
 use crate::http::public::events;
 use crate::http::public::explain;
@@ -13,12 +13,14 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The limits in force.
 #[derive(Serialize, JsonSchema)]
 pub struct LimitsReply<'a> {
-    /// Windows within which events are counted.
-    pub windows: Windows,
+    /// EventWindows within which events are counted.
+    pub windows: EventWindows,
     /// Size limits of a request.
     pub request: RequestSizes,
     /// Rate limits per visitor and publisher.
@@ -43,10 +45,11 @@ pub struct RuleReply {
     pub reason: Option<&'static str>,
     /// Condition that the rule checks.
     pub signal: &'static str,
-    /// Default setting.
-    pub default: &'static str,
-    /// Settings that configure it.
-    pub settings: &'static [&'static str],
+    /// When or how it applies.
+    pub applies: &'static str,
+    /// The settings that control it, with the values in force; of a file, address or header only whether
+    /// it is set.
+    pub settings: BTreeMap<&'static str, Value>,
     /// `givt`: general invalid traffic, detected immediately; `sivt`: sophisticated invalid traffic,
     /// detected later.
     pub class: &'static str,
@@ -54,14 +57,23 @@ pub struct RuleReply {
     pub decided: &'static str,
 }
 
-fn rule(rule: &Rule) -> RuleReply {
+/// The value of a setting, by its path. What tells about the installation is reduced to whether it is set.
+fn value(settings: &Value, path: &str) -> Value {
+    let found = settings.pointer(&format!("/{}", path.replace('.', "/"))).unwrap_or(&Value::Null);
+    match path.split_once('.') {
+        Some(("server" | "traffic", _)) => Value::Bool(!found.is_null()),
+        _ => found.clone(),
+    }
+}
+
+fn rule(rule: &Rule, settings: &Value) -> RuleReply {
     RuleReply {
         name: rule.name,
         verdict: rule.verdict,
         reason: rule.reason.map(|reason| reason.as_str()),
         signal: rule.signal,
-        default: rule.default,
-        settings: rule.settings,
+        applies: rule.applies,
+        settings: rule.settings.iter().map(|path| (*path, value(settings, path))).collect(),
         class: rule.class.as_str(),
         decided: rule.decided.as_str(),
     }
@@ -90,13 +102,13 @@ pub struct RequestSizes {
 #[derive(Serialize, JsonSchema)]
 pub struct VisitorQuotas<'a> {
     /// Decision requests with an impression, per visitor.
-    pub impressions: &'a [Quota],
+    pub impressions: &'a [QuotaSetting],
     /// Decisions clicked, per visitor.
-    pub clicks: &'a [Quota],
+    pub clicks: &'a [QuotaSetting],
     /// Decision requests with an impression, per network (/24, /48).
-    pub network_impressions: &'a [Quota],
+    pub network_impressions: &'a [QuotaSetting],
     /// Decisions clicked, per network.
-    pub network_clicks: &'a [Quota],
+    pub network_clicks: &'a [QuotaSetting],
 }
 
 /// `GET /v1/limits`.
@@ -104,6 +116,7 @@ pub async fn limits(app: Data<AppState>) -> HttpResponse {
     let settings = app.server.settings();
     let RequestLimits { topics, entities, keywords, characters, placements, body_bytes } =
         settings.request;
+    let values = serde_json::to_value(&*settings).unwrap_or_default();
     explain::json(&LimitsReply {
         windows: settings.windows,
         request: RequestSizes {
@@ -123,7 +136,7 @@ pub async fn limits(app: Data<AppState>) -> HttpResponse {
         },
         flood_per_second: settings.limits.flood_per_second,
         snapshot: settings.snapshot,
-        rules: RULES.iter().map(rule).collect(),
+        rules: RULES.iter().map(|one| rule(one, &values)).collect(),
     })
 }
 

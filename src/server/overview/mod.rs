@@ -11,7 +11,7 @@ use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
 use crate::ledger::views::QUARTER_MS;
 use crate::server::Server;
-use crate::server::campaign_budget::Balance;
+use crate::server::campaign_budget::BudgetBalance;
 use crate::server::live::Live;
 use crate::server::overview::document::AdvertiserOverview;
 use crate::server::overview::document::CampaignOverview;
@@ -31,7 +31,7 @@ pub const MAX_FLIGHTS: usize = 200;
 struct OverviewContext<'a> {
     live: &'a Live,
     now_ms: i64,
-    balances: Vec<Balance>,
+    balances: Vec<BudgetBalance>,
     /// By flight.
     spent_today: HashMap<Box<str>, Micros>,
     /// By flight.
@@ -55,7 +55,7 @@ impl Server {
     fn build_overview(&self, search: &Search) -> Overview {
         let (live, now_ms) = (self.live(), self.clock.now_ms());
         let inventory = &live.snapshot().inventory;
-        let balances: Vec<Balance> = live
+        let balances: Vec<BudgetBalance> = live
             .bindings
             .campaign_budgets
             .iter()
@@ -110,7 +110,7 @@ impl Server {
     fn spent_today(
         &self,
         inventory: &Inventory,
-        balances: &[Balance],
+        balances: &[BudgetBalance],
     ) -> HashMap<Box<str>, Micros> {
         let ids = inventory.campaigns.iter().map(|campaign| campaign.id.as_str());
         let starts: HashMap<&str, i64> =

@@ -23,8 +23,8 @@ use crate::http::problem::ApiError;
 use crate::http::problem::FieldProblem;
 use crate::http::routes::Route;
 use crate::http::routes::route;
+use crate::server::apply::AppliedChange;
 use crate::server::apply::ApplyError;
-use crate::server::apply::ApplyOutcome;
 use crate::store::StoreError;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
@@ -143,7 +143,7 @@ impl Change {
 }
 
 /// The response to a change: the new head with the inventory's hash as its `ETag`, and the diff.
-pub fn apply_response(applied: &ApplyOutcome) -> HttpResponse {
+pub fn apply_response(applied: &AppliedChange) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     if let Some(inventory) = &applied.head.hashes.inventory {
         response.insert_header((ETAG, format!("\"{inventory}\"")));

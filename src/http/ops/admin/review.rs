@@ -5,8 +5,8 @@ use crate::http::blocking;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
-use crate::traffic::review::Finding;
 use crate::traffic::review::HOUR_MS;
+use crate::traffic::review::ReviewFinding;
 use crate::traffic::rules;
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
@@ -52,8 +52,8 @@ fn hour_text(hour: i64) -> String {
     jiff::Timestamp::from_millisecond(hour * HOUR_MS).unwrap_or_default().to_string()
 }
 
-fn reply(finding: Finding) -> FindingReply {
-    let Finding { sign, publisher, campaign, found, limit, events, from, to } = finding;
+fn reply(finding: ReviewFinding) -> FindingReply {
+    let ReviewFinding { sign, publisher, campaign, found, limit, events, from, to } = finding;
     let rule = rules::RULES.iter().find(|rule| rule.name == sign.as_str());
     let means = rule.map_or("", |rule| rule.signal);
     let (from, to) = (hour_text(from), hour_text(to));
