@@ -7,19 +7,14 @@
 #[path = "table/pages.rs"]
 mod pages;
 
-use adjacent::catalog::files;
-use adjacent::catalog::synth;
+use adjacent::catalog::{files, synth};
 use adjacent::domain::weights::Weights;
-use adjacent::selection::choose;
 use adjacent::selection::choose::Request;
 use adjacent::selection::compile::compile;
-use adjacent::selection::resolve;
-use adjacent::selection::resolve::PageInput;
-use adjacent::selection::resolve::RegionSignals;
-use adjacent::selection::resolve::SlotInput;
+use adjacent::selection::resolve::{PageInput, RegionSignals, SlotInput};
 use adjacent::selection::rules::Exclusions;
-use adjacent::selection::snapshot::State;
-use adjacent::selection::snapshot::World;
+use adjacent::selection::snapshot::{State, World};
+use adjacent::selection::{choose, resolve};
 use std::sync::Arc;
 
 fn main() {

@@ -1,7 +1,6 @@
 //! The clock that the rest of the program reads.
 
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 /// A source of time that never goes backwards within a process.

@@ -2,10 +2,9 @@
 //! bodies are never logged.
 
 use std::io::IsTerminal;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt};
 
 /// The configured log filter is invalid.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,7 @@ use crate::instance::BenchServer;
 use crate::store::Redis;
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const FLIGHTS: usize = 10_000;
 /// Measured turns per condition.

@@ -2,27 +2,20 @@
 
 use crate::Row;
 use crate::pages;
-use adjacent::catalog::files;
-use adjacent::catalog::synth;
+use adjacent::catalog::{files, synth};
 use adjacent::domain::weights::Weights;
-use adjacent::selection::choose;
 use adjacent::selection::choose::Request;
 use adjacent::selection::compile::compile;
 use adjacent::selection::page::Page;
-use adjacent::selection::resolve;
-use adjacent::selection::resolve::PageInput;
-use adjacent::selection::resolve::RegionSignals;
-use adjacent::selection::resolve::SlotInput;
+use adjacent::selection::resolve::{PageInput, RegionSignals, SlotInput};
 use adjacent::selection::rules::Exclusions;
-use adjacent::selection::snapshot::Snapshot;
-use adjacent::selection::snapshot::State;
-use adjacent::selection::snapshot::World;
+use adjacent::selection::snapshot::{Snapshot, State, World};
+use adjacent::selection::{choose, resolve};
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Measuring time per inventory size.
 const DURATION: Duration = Duration::from_secs(4);

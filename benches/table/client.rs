@@ -1,10 +1,7 @@
 //! A minimal HTTP client on one persistent connection, so that the client adds little to timings.
 
-use std::io::ErrorKind;
-use std::io::Read;
-use std::io::Write;
-use std::net::SocketAddr;
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 
 pub struct Connection {
     stream: TcpStream,

@@ -6,10 +6,8 @@ use crate::instance::BenchServer;
 use crate::readers;
 use crate::store::Redis;
 use indicatif::ProgressBar;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 const FLIGHTS: usize = 10_000;
 /// Events per second.

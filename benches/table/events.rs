@@ -1,23 +1,17 @@
 //! Durable events: recorded in the journal, synced to disk, given a verdict.
 
 use crate::Row;
-use adjacent::domain::event::EventKind;
-use adjacent::domain::event::Pricing;
-use adjacent::domain::event::Tier;
+use adjacent::domain::event::{EventKind, Pricing, Tier};
 use adjacent::domain::money::Micros;
-use adjacent::ledger::Ledger;
-use adjacent::ledger::Rules;
-use adjacent::ledger::record::Attribution;
-use adjacent::ledger::record::DecisionKey;
-use adjacent::ledger::record::Event;
+use adjacent::ledger::record::{Attribution, DecisionKey, Event};
+use adjacent::ledger::{Ledger, Rules};
 use adjacent::token::PARTITIONS;
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Measuring time per number of events in flight.
 const DURATION: Duration = Duration::from_secs(3);

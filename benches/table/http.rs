@@ -8,8 +8,7 @@ use crate::median;
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use std::net::SocketAddr;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Concurrent connections of the load.
 const CONNECTIONS: usize = 8;

@@ -4,21 +4,12 @@ use crate::client;
 use crate::client::Connection;
 use crate::pages;
 use crate::store::Redis;
-use adjacent::catalog::AuditContext;
-use adjacent::catalog::Catalog;
-use adjacent::catalog::synth;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Write;
+use adjacent::catalog::{AuditContext, Catalog, synth};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Child;
-use std::process::ChildStdin;
-use std::process::ChildStdout;
-use std::process::Command;
-use std::process::Stdio;
-use std::time::Duration;
-use std::time::Instant;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// A child process with two HTTP servers; killed on drop.
 pub struct BenchServer {

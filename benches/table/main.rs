@@ -46,8 +46,7 @@ mod sizing;
 mod store;
 mod threads;
 
-use indicatif::ProgressBar;
-use indicatif::ProgressStyle;
+use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
 /// The same allocator as in the executable.

@@ -2,8 +2,7 @@
 
 use rand::RngExt;
 use rand_pcg::Pcg64;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const TOPICS: [&str; 4] = ["ai-infrastructure", "cloud", "software", "data-protection"];
 const COUNTRIES: [&str; 12] =

@@ -3,10 +3,8 @@
 use crate::client;
 use crate::client::Connection;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Connections shared by all readers.
 const CONNECTIONS: usize = 16;

@@ -1,26 +1,19 @@
 //! The server process: adjacent, and a bare handler that parses and sends as many bytes.
 
 use crate::threads;
-use actix_web::App as Actix;
-use actix_web::HttpResponse;
-use actix_web::HttpServer;
 use actix_web::http::header;
-use actix_web::web;
-use adjacent::app::App;
-use adjacent::app::Options;
+use actix_web::{App as Actix, HttpResponse, HttpServer, web};
+use adjacent::app::{App, Options};
 use adjacent::catalog::AuditContext;
 use adjacent::catalog::change::ExpectedVersion;
-use adjacent::config::Settings;
-use adjacent::config::load;
+use adjacent::config::{Settings, load};
 use adjacent::server::Server;
 use adjacent::server::apply::CatalogUpdate;
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use std::io::BufRead;
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::net::TcpListener;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Size of the bare handler's response body.

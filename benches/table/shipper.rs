@@ -3,16 +3,13 @@
 
 use crate::events;
 use crate::threads;
-use adjacent::ledger::Ledger;
-use adjacent::ledger::Rules;
 use adjacent::ledger::cluster::ClusterLedger;
 use adjacent::ledger::record::Attribution;
-use adjacent::store::Address;
-use adjacent::store::Client;
+use adjacent::ledger::{Ledger, Rules};
+use adjacent::store::{Address, Client};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const EVENTS: u64 = 1_000_000;
 const IN_FLIGHT: u64 = 512;

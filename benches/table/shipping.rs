@@ -5,16 +5,12 @@ use crate::Row;
 use crate::events;
 use crate::median;
 use crate::store::Redis;
-use adjacent::journal::Entry;
-use adjacent::journal::PARTITIONS;
+use adjacent::journal::{Entry, PARTITIONS};
 use adjacent::ledger::record::Record;
-use adjacent::store::Address;
-use adjacent::store::Client;
-use adjacent::store::log;
+use adjacent::store::{Address, Client, log};
 use indicatif::ProgressBar;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Events per batch.
 const BATCH: u64 = 500;

@@ -2,13 +2,10 @@
 //! response.
 
 use crate::ports::free_port;
-use rustix::process::Pid;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 
 /// A running Redis server; killed on drop.
 pub struct Redis {

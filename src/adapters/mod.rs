@@ -8,8 +8,7 @@ pub mod response;
 
 use crate::http::AppState;
 use crate::http::problem::ApiError;
-use crate::http::routes::Route;
-use crate::http::routes::route;
+use crate::http::routes::{Route, route};
 use actix_web::HttpResponse;
 use std::time::Instant;
 

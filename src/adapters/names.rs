@@ -2,8 +2,7 @@
 
 use crate::config::settings::AdapterSettings;
 use crate::domain::name_key;
-use crate::selection::resolve::EntityInput;
-use crate::selection::resolve::PageInput;
+use crate::selection::resolve::{EntityInput, PageInput};
 use crate::selection::snapshot::Snapshot;
 use crate::server::live::Live;
 

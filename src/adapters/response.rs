@@ -4,13 +4,9 @@ use crate::domain::event::NoFill;
 use crate::http::AppState;
 use crate::http::public::fill;
 use crate::http::public::reply::Fill;
-use crate::server::decide::Filled;
-use crate::server::decide::PageDecision;
-use crate::server::decide::Rejection;
-use actix_web::HttpResponse;
-use actix_web::HttpResponseBuilder;
-use actix_web::http::StatusCode;
-use actix_web::http::header;
+use crate::server::decide::{Filled, PageDecision, Rejection};
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use hashbrown::HashMap;
 use std::cell::RefCell;
 

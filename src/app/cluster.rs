@@ -2,14 +2,12 @@
 //! sync.
 
 use crate::http::AppState;
-use crate::ledger::cluster::ClusterLedger;
-use crate::ledger::cluster::StoreErrorLog;
+use crate::ledger::cluster::{ClusterLedger, StoreErrorLog};
 use crate::server::Server;
 use crate::server::leasing::AbsentHolders;
 use crate::server::visitor_activity::LimitError;
-use crate::store::StoreError;
-use crate::store::starts;
 use crate::store::starts::ProcessStart;
+use crate::store::{StoreError, starts};
 use actix_web::web::Data;
 use anyhow::Context;
 use std::sync::Arc;

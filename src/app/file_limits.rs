@@ -1,10 +1,7 @@
 //! The open file limit and the share of it for connections, so that a traffic peak cannot exhaust the
 //! file descriptors that the journal needs for its next segment.
 
-use rustix::process::Resource;
-use rustix::process::Rlimit;
-use rustix::process::getrlimit;
-use rustix::process::setrlimit;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// File descriptors reserved for segments, logs, catalogs and operations connections.
 const RESERVED_FILES: u64 = 96;

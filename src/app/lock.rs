@@ -2,9 +2,7 @@
 
 use crate::app::usage;
 use std::fs::File;
-use std::io::Read;
-use std::io::Seek;
-use std::io::Write;
+use std::io::{Read, Seek, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 

@@ -1,23 +1,12 @@
 //! Opens the catalog and loads the initial inventory, weights and labels.
 
-use crate::app::Options;
-use crate::app::Series;
-use crate::app::stages;
-use crate::catalog::AuditContext;
-use crate::catalog::Catalog;
-use crate::catalog::CatalogError;
-use crate::catalog::change::ExpectedVersion;
-use crate::catalog::change::HeadUpdate;
-use crate::catalog::check;
-use crate::catalog::files;
+use crate::app::{Options, Series, stages};
+use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::files::Loaded;
-use crate::catalog::pause;
-use crate::catalog::tables;
+use crate::catalog::{AuditContext, Catalog, CatalogError, check, files, pause, tables};
 use crate::clock::Clock;
-use crate::config::ConfigError;
-use crate::config::Settings;
-use crate::config::load;
 use crate::config::settings::Activation;
+use crate::config::{ConfigError, Settings, load};
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::region::Regions;
@@ -27,15 +16,11 @@ use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
 use crate::server::catalog_sync;
 use crate::server::catalog_sync::SyncError;
-use crate::store::Client;
-use crate::store::StoreError;
-use crate::store::StoreErrorKind;
-use crate::store::address::EMBEDDED;
-use crate::store::address::RedisConfig;
+use crate::store::address::{EMBEDDED, RedisConfig};
+use crate::store::{Client, StoreError, StoreErrorKind};
 use crate::traffic::Datacenters;
 use crate::traffic::review::Indicator;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An opened catalog and the initial snapshot.

@@ -1,18 +1,13 @@
 //! Reloads changed files. An invalid file changes nothing, is counted and logged.
 
-use crate::app::Options;
-use crate::app::open;
-use crate::catalog::AuditContext;
+use crate::app::{Options, open};
 use crate::catalog::change::ExpectedVersion;
-use crate::catalog::files;
 use crate::catalog::files::Loaded;
-use crate::config::ConfigError;
-use crate::config::Settings;
-use crate::config::load;
+use crate::catalog::{AuditContext, files};
 use crate::config::settings::Activation;
+use crate::config::{ConfigError, Settings, load};
 use crate::http::AppState;
-use crate::server::apply::ApplyError;
-use crate::server::apply::CatalogUpdate;
+use crate::server::apply::{ApplyError, CatalogUpdate};
 use actix_web::web::Data;
 use std::sync::Arc;
 

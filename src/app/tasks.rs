@@ -1,23 +1,16 @@
 //! Background tasks: serving state, pacing, pending events, disk guard, images, salts, reconciliation,
 //! reloads.
 
-use crate::app::Options;
-use crate::app::cluster;
-use crate::app::reload;
 use crate::app::reload::ReloadTarget;
-use crate::config::ConfigError;
-use crate::config::Settings;
-use crate::config::Watch;
-use crate::config::keys::ApiKeys;
-use crate::config::keys::TokenKeys;
+use crate::app::{Options, cluster, reload};
+use crate::config::keys::{ApiKeys, TokenKeys};
+use crate::config::{ConfigError, Settings, Watch};
 use crate::http::AppState;
 use actix_web::web::Data;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::Signal;
-use tokio::signal::unix::SignalKind;
-use tokio::signal::unix::signal;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;

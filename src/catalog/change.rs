@@ -6,8 +6,7 @@ use crate::catalog::image::ImageFile;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The format of `head.json` that this version writes, and the newest one it can read.
 pub const FORMAT: u32 = 1;

@@ -1,15 +1,11 @@
 //! The files of a configuration (settings, weights, labels, inventory), wherever they are stored.
 
-use crate::catalog::files;
-use crate::catalog::files::ImageSources;
-use crate::catalog::files::Loaded;
+use crate::catalog::files::{ImageSources, Loaded};
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::schema::Kind;
-use crate::catalog::tables;
-use crate::config::Problem;
-use crate::config::Settings;
-use crate::config::load;
+use crate::catalog::{files, tables};
+use crate::config::{Problem, Settings, load};
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::region::Regions;

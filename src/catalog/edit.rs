@@ -1,14 +1,11 @@
 //! Edits of single documents, for the admin API. Pure functions: each takes an inventory and an
 //! edit, and returns the edited inventory or every reason why it is rejected.
 
-use crate::catalog::check;
 use crate::catalog::check::Finding;
-use crate::catalog::lists;
-use crate::catalog::lists::LISTS;
-use crate::catalog::lists::ListItem;
+use crate::catalog::lists::{LISTS, ListItem};
+use crate::catalog::{check, lists};
 use crate::config::document;
-use crate::domain::creative::Creative;
-use crate::domain::creative::CreativeState;
+use crate::domain::creative::{Creative, CreativeState};
 use crate::domain::inventory::Inventory;
 use serde_json::Value;
 
@@ -183,10 +180,7 @@ fn same_content(one: &Creative, other: &Creative) -> bool {
 
 /// Transitions: draft to approved, approved or paused to live, live to paused, any state to draft.
 fn is_allowed(from: CreativeState, to: CreativeState) -> bool {
-    use CreativeState::Approved;
-    use CreativeState::Draft;
-    use CreativeState::Live;
-    use CreativeState::Paused;
+    use CreativeState::{Approved, Draft, Live, Paused};
     matches!(
         (from, to),
         (_, Draft) | (Draft, Approved) | (Approved | Paused, Live) | (Live, Paused)

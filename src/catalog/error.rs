@@ -2,8 +2,7 @@
 
 use crate::catalog::change::FORMAT;
 use std::io;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An error of the catalog.
 #[derive(Debug, thiserror::Error)]

@@ -1,20 +1,14 @@
 //! Reads an inventory from a folder of TOML files and reports every error in all of them at once.
 
-use crate::catalog::check;
 use crate::catalog::check::Finding;
-use crate::catalog::image;
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
-use crate::catalog::lists;
-use crate::catalog::lists::LISTS;
-use crate::catalog::lists::ListItem;
-use crate::config::Problem;
-use crate::config::document;
+use crate::catalog::lists::{LISTS, ListItem};
+use crate::catalog::{check, image, lists};
 use crate::config::document::Document;
-use crate::config::load;
+use crate::config::{Problem, document, load};
 use crate::domain::image::Source;
-use crate::domain::inventory::ImageField;
-use crate::domain::inventory::Inventory;
+use crate::domain::inventory::{ImageField, Inventory};
 use crate::domain::label::LabelTable;
 use crate::domain::region::RegionGroup;
 use std::collections::HashMap;

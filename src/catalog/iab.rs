@@ -7,8 +7,7 @@ use crate::config::Problem;
 use crate::domain::id::TopicId;
 use crate::domain::name_key;
 use crate::domain::taxonomy::TopicDoc;
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The number of lines before the first topic.
 const HEADER_LINES: usize = 2;

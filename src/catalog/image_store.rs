@@ -2,14 +2,12 @@
 //! removed, because past decisions refer to them.
 
 use crate::catalog::error::CatalogError;
-use crate::catalog::image;
 use crate::catalog::image::ImageFile;
-use crate::catalog::versions;
+use crate::catalog::{image, versions};
 use crate::domain::image::Address;
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A stored image that is missing or corrupt.
 #[derive(

@@ -1,13 +1,10 @@
 //! The nine lists of an inventory and their names, as files, URLs and findings use them.
 
-use crate::domain::campaign::Campaign;
-use crate::domain::campaign::Flight;
+use crate::domain::campaign::{Campaign, Flight};
 use crate::domain::creative::Creative;
 use crate::domain::entity::EntityDoc;
 use crate::domain::inventory::Inventory;
-use crate::domain::party::Advertiser;
-use crate::domain::party::Category;
-use crate::domain::party::Publisher;
+use crate::domain::party::{Advertiser, Category, Publisher};
 use crate::domain::region::RegionGroup;
 use crate::domain::taxonomy::TopicDoc;
 use serde::Serialize;

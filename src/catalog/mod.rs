@@ -22,7 +22,6 @@ pub mod toml_writer;
 mod upgrade;
 pub mod versions;
 
-pub use change::AuditContext;
-pub use change::Head;
+pub use change::{AuditContext, Head};
 pub use error::CatalogError;
 pub use store::Catalog;

@@ -3,18 +3,13 @@
 //! Only the pause itself is validated, not the whole inventory: an unrelated error, such as one that
 //! only a newer version detects, must not prevent an operator from pausing a flight.
 
-use crate::catalog::check::Finding;
-use crate::catalog::check::check_url_prefix;
+use crate::catalog::check::{Finding, check_url_prefix};
 use crate::catalog::edit::EditError;
 use crate::catalog::lists::ListItem;
-use crate::domain::campaign::Campaign;
-use crate::domain::campaign::Flight;
-use crate::domain::campaign::PausedBy;
-use crate::domain::campaign::ServingStatus;
+use crate::domain::campaign::{Campaign, Flight, PausedBy, ServingStatus};
 use crate::domain::id::TopicId;
 use crate::domain::inventory::Inventory;
-use crate::domain::party::Advertiser;
-use crate::domain::party::Publisher;
+use crate::domain::party::{Advertiser, Publisher};
 
 string_enum! {
     /// A kind of object that can be paused.
@@ -165,8 +160,7 @@ fn set_entry<T: PartialEq + Clone>(list: &mut Vec<T>, entry: &T, present: bool) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::check;
-    use crate::catalog::files;
+    use crate::catalog::{check, files};
 
     #[test]
     fn applying_files_keeps_the_operators_pauses_and_replaces_the_files_own() {

@@ -1,14 +1,9 @@
 //! Changes as instances replicate them: an entry of the audit log with the versions it introduced.
 
 use crate::catalog::audit::Entry;
-use crate::catalog::change::AuditContext;
-use crate::catalog::change::ExpectedVersion;
-use crate::catalog::change::Hashes;
-use crate::catalog::change::Head;
-use crate::catalog::change::HeadUpdate;
+use crate::catalog::change::{AuditContext, ExpectedVersion, Hashes, Head, HeadUpdate};
 use crate::catalog::error::CatalogError;
-use crate::catalog::store::Catalog;
-use crate::catalog::store::Plan;
+use crate::catalog::store::{Catalog, Plan};
 
 /// A complete change: another instance needs nothing else to apply it.
 #[derive(Clone, Debug, PartialEq)]

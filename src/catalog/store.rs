@@ -13,20 +13,13 @@
 //! change recovers it.
 //! Readers take no lock.
 
-use crate::catalog::audit::AuditLog;
-use crate::catalog::audit::Entry;
-use crate::catalog::change::AuditContext;
-use crate::catalog::change::ExpectedVersion;
-use crate::catalog::change::FORMAT;
-use crate::catalog::change::Head;
-use crate::catalog::change::HeadUpdate;
+use crate::catalog::audit::{AuditLog, Entry};
+use crate::catalog::change::{AuditContext, ExpectedVersion, FORMAT, Head, HeadUpdate};
 use crate::catalog::error::CatalogError;
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
-use crate::catalog::lists;
-use crate::catalog::upgrade;
-use crate::catalog::versions;
 use crate::catalog::versions::StoredVersions;
+use crate::catalog::{lists, upgrade, versions};
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
@@ -35,8 +28,7 @@ use crate::selection::snapshot::Snapshot;
 use serde::Deserialize;
 use std::fs::File;
 use std::io;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The effect of a change on the head.
 pub(super) enum Plan {

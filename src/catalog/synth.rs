@@ -3,24 +3,13 @@
 //! topics and entities of the example inventory, so that the example requests work on it.
 
 use crate::catalog::files;
-use crate::domain::campaign::Budget;
-use crate::domain::campaign::Campaign;
-use crate::domain::campaign::Clause;
-use crate::domain::campaign::Flight;
-use crate::domain::campaign::Pacing;
-use crate::domain::campaign::ServingStatus;
-use crate::domain::campaign::Targeting;
-use crate::domain::creative::Creative;
-use crate::domain::creative::CreativeState;
-use crate::domain::creative::Cta;
-use crate::domain::entity::EntityDoc;
-use crate::domain::entity::EntityKind;
-use crate::domain::event::Pricing;
-use crate::domain::event::Tier;
+use crate::domain::campaign::{Budget, Campaign, Clause, Flight, Pacing, ServingStatus, Targeting};
+use crate::domain::creative::{Creative, CreativeState, Cta};
+use crate::domain::entity::{EntityDoc, EntityKind};
+use crate::domain::event::{Pricing, Tier};
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
-use crate::domain::party::Advertiser;
-use crate::domain::party::Style;
+use crate::domain::party::{Advertiser, Style};
 use crate::domain::region::Region;
 use crate::domain::taxonomy::TopicDoc;
 use crate::domain::zone::Zone;

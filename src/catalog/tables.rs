@@ -1,9 +1,8 @@
 //! Parses weights and labels from TOML; every problem has its location in the file.
 
 use crate::catalog::check;
-use crate::config::Problem;
-use crate::config::document;
 use crate::config::document::Document;
+use crate::config::{Problem, document};
 use crate::domain::label::LabelTable;
 use crate::domain::region::Regions;
 use crate::domain::weights::Weights;

@@ -50,8 +50,7 @@ fn prune(value: &mut toml::Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::files;
-    use crate::catalog::synth;
+    use crate::catalog::{files, synth};
 
     #[test]
     fn a_written_inventory_is_parsed_back_unchanged() {

@@ -10,8 +10,7 @@
 //! | | `sectors`, also in `blocks` | `categories` |
 
 use crate::domain::inventory::Inventory;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// An inventory from the bytes of a stored version. The error is that of today's form.
 pub(super) fn inventory(bytes: &[u8]) -> serde_json::Result<Inventory> {
@@ -69,8 +68,7 @@ fn rename(fields: &mut Map<String, Value>, old: &str, new: &str) {
 mod tests {
     use super::*;
     use crate::catalog::files;
-    use crate::domain::campaign::PausedBy;
-    use crate::domain::campaign::ServingStatus;
+    use crate::domain::campaign::{PausedBy, ServingStatus};
     use crate::domain::event::Pricing;
 
     /// The example inventory in the form of November 2026, everything paused in every way.

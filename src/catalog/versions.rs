@@ -6,8 +6,7 @@ use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io;
 use std::io::Write;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Hexadecimal digits of a hash, as [`crate::selection::compile::content_hash`] returns it.
 const DIGITS: usize = 32;

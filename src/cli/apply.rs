@@ -3,16 +3,13 @@
 use crate::catalog::AuditContext;
 use crate::catalog::difference::Difference;
 use crate::catalog::image_store::ImageStore;
-use crate::cli::arguments;
-use crate::cli::catalog;
 use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
-use crate::clock::Clock;
-use crate::clock::SystemClock;
+use crate::cli::{arguments, catalog};
+use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use std::io;
-use std::io::IsTerminal;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]

@@ -2,15 +2,13 @@
 
 use crate::catalog::config_files::ConfigFiles;
 use crate::catalog::files::STANDARD_INPUT;
-use crate::config::ConfigError;
-use crate::config::Problem;
 use crate::config::load::MAX_FILE_BYTES;
+use crate::config::{ConfigError, Problem};
 use crate::store::Address;
 use crate::store::address::RedisConfig;
 use std::io;
 use std::io::Read;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Parses `--store` and `--ca`; `None` for an embedded store (the data directory).
 pub(super) fn redis_config(

@@ -1,16 +1,13 @@
 //! `adjacent audit`: recomputes the ledger from the journal or from the fleet's log, verifies stored
 //! images, and reports mismatches.
 
-use crate::catalog::image_store::ImageFault;
-use crate::catalog::image_store::ImageStore;
-use crate::cli::arguments;
-use crate::cli::catalog;
+use crate::catalog::image_store::{ImageFault, ImageStore};
 use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
-use crate::ledger::audit;
+use crate::cli::{arguments, catalog};
 use crate::ledger::audit::Mismatch;
-use crate::ledger::cluster;
 use crate::ledger::state::State;
+use crate::ledger::{audit, cluster};
 use crate::store::Client;
 use crate::store::address::EMBEDDED;
 use serde_json::json;

@@ -1,19 +1,11 @@
 //! Reads and changes the catalog of a data directory.
 
-use crate::catalog::AuditContext;
-use crate::catalog::Catalog;
-use crate::catalog::CatalogError;
-use crate::catalog::Head;
-use crate::catalog::change::ExpectedVersion;
-use crate::catalog::change::HeadUpdate;
+use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::config_files::CheckedConfig;
-use crate::catalog::difference;
 use crate::catalog::difference::Difference;
-use crate::catalog::files;
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
-use crate::catalog::pause;
-use crate::catalog::tables;
+use crate::catalog::{AuditContext, Catalog, CatalogError, Head, difference, files, pause, tables};
 use crate::cli::ops_client::OpsClient;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;

@@ -1,8 +1,7 @@
 //! `adjacent diff`: shows what applying files would change.
 
-use crate::cli::arguments;
-use crate::cli::catalog;
 use crate::cli::output::Output;
+use crate::cli::{arguments, catalog};
 use crate::config::ConfigError;
 use std::path::PathBuf;
 

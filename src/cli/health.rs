@@ -3,10 +3,7 @@
 use crate::cli::ops_client;
 use crate::cli::output::Output;
 use crate::config::load;
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// Timeout, shorter than a typical probe's own.

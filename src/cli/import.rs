@@ -1,10 +1,8 @@
 //! `adjacent import`: converts files of other systems to inventory TOML.
 
-use crate::catalog::iab;
-use crate::catalog::toml_writer;
+use crate::catalog::{iab, toml_writer};
 use crate::cli::output::Output;
-use crate::config::ConfigError;
-use crate::config::load;
+use crate::config::{ConfigError, load};
 use crate::domain::inventory::Inventory;
 use std::io;
 use std::path::PathBuf;

@@ -2,14 +2,9 @@
 //! changed keys automatically.
 
 use crate::cli::output::Output;
-use crate::clock::Clock;
-use crate::clock::SystemClock;
-use crate::config::ConfigError;
-use crate::config::keys::ApiKeys;
-use crate::config::keys::Identity;
-use crate::config::keys::Role;
-use crate::config::keys::TokenKeys;
-use crate::config::load;
+use crate::clock::{Clock, SystemClock};
+use crate::config::keys::{ApiKeys, Identity, Role, TokenKeys};
+use crate::config::{ConfigError, load};
 use crate::domain::id::AdvertiserId;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;

@@ -4,19 +4,14 @@
 //! made to call other hosts.
 
 use crate::app::lock;
-use crate::clock::Clock;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
-use crate::config::keys::ApiKeys;
-use crate::config::keys::LocalKeys;
-use secrecy::ExposeSecret;
-use secrecy::SecretString;
+use crate::config::keys::{ApiKeys, LocalKeys};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::io;
-use std::io::Read;
-use std::io::Write;
-use std::net::SocketAddr;
-use std::net::TcpStream;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 

@@ -2,13 +2,11 @@
 
 use crate::catalog::CatalogError;
 use crate::cli::health::NotReady;
-use crate::config::ConfigError;
-use crate::config::Problem;
+use crate::config::{ConfigError, Problem};
 use serde::Serialize;
 use std::fmt::Display;
 use std::io;
-use std::io::IsTerminal;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// A check failed.

@@ -1,21 +1,15 @@
 //! `adjacent serve`: runs the server (the default command).
 
-use crate::app::App;
-use crate::app::Options;
-use crate::app::banner;
+use crate::app::{App, Options, banner};
 use crate::cli::output::Output;
-use crate::config::ConfigError;
-use crate::config::Settings;
-use crate::config::load;
 use crate::config::settings::LogFormat;
+use crate::config::{ConfigError, Settings, load};
 use crate::telemetry;
 use anyhow::Context;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use tokio::signal::unix::Signal;
-use tokio::signal::unix::SignalKind;
-use tokio::signal::unix::signal;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Serve {

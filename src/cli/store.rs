@@ -3,8 +3,7 @@
 use crate::cli::arguments;
 use crate::cli::output::Output;
 use crate::config::ConfigError;
-use crate::store::Client;
-use crate::store::acl;
+use crate::store::{Client, acl};
 use serde_json::json;
 use std::path::PathBuf;
 

@@ -1,13 +1,10 @@
 //! `adjacent synth`: generates a realistic inventory of any size.
 
-use crate::catalog::lists;
 use crate::catalog::lists::ListItem;
-use crate::catalog::synth;
-use crate::catalog::toml_writer;
+use crate::catalog::{lists, synth, toml_writer};
 use crate::cli::output::Output;
 use crate::domain::inventory::Inventory;
-use indicatif::ProgressBar;
-use indicatif::ProgressStyle;
+use indicatif::{ProgressBar, ProgressStyle};
 use std::io;
 use std::io::IsTerminal;
 

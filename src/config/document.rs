@@ -1,16 +1,14 @@
 //! TOML documents whose problems have a file, line, column, field path, reason and suggestion.
 
 use garde::Validate;
-use miette::LabeledSpan;
-use miette::NamedSource;
+use miette::{LabeledSpan, NamedSource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use toml::de::DeTable;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 /// A problem in a file, and what to do about it.
 #[derive(Clone, Debug, Serialize)]

@@ -2,8 +2,7 @@
 
 use crate::config::ConfigError;
 use crate::domain::region::Country;
-use maxminddb::Reader;
-use maxminddb::geoip2;
+use maxminddb::{Reader, geoip2};
 use std::net::IpAddr;
 use std::path::Path;
 

@@ -1,8 +1,7 @@
 //! Loads the settings from the file and from the environment, which overrides the file.
 
 use crate::config::document;
-use crate::config::document::Document;
-use crate::config::document::Problem;
+use crate::config::document::{Document, Problem};
 use crate::config::settings::Settings;
 use std::path::Path;
 

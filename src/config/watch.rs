@@ -3,15 +3,12 @@
 
 use crate::config::ConfigError;
 use crate::domain::image::Format;
-use notify::RecursiveMode;
-use notify::Watcher;
+use notify::{RecursiveMode, Watcher};
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The debounce interval: files are read once no event has arrived for this long.
 const DEBOUNCE: Duration = Duration::from_millis(200);

@@ -5,8 +5,7 @@ use crate::domain::party::Style;
 use crate::selection::page::Page;
 use crate::selection::rules::Mask;
 use crate::selection::snapshot::State;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One record of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,11 +10,6 @@ mod properties;
 pub mod reader;
 pub mod writer;
 
-pub use line::DecisionLine;
-pub use line::Line;
-pub use line::SlotLine;
-pub use line::StateChange;
-pub use line::WorldLine;
-pub use reader::LoggedDecision;
-pub use reader::find;
+pub use line::{DecisionLine, Line, SlotLine, StateChange, WorldLine};
+pub use reader::{LoggedDecision, find};
 pub use writer::DecisionLog;

@@ -1,18 +1,10 @@
 //! Properties of the log: every logged decision is found with the state it was made on, in any
 //! segment.
 
-use crate::decision_log::DecisionLine;
-use crate::decision_log::DecisionLog;
-use crate::decision_log::Line;
-use crate::decision_log::SlotLine;
-use crate::decision_log::WorldLine;
-use crate::decision_log::find;
 use crate::decision_log::writer::DecisionLogOptions;
+use crate::decision_log::{DecisionLine, DecisionLog, Line, SlotLine, WorldLine, find};
 use crate::domain::event::NoFill;
-use crate::selection::page::Commercial;
-use crate::selection::page::Page;
-use crate::selection::page::RegionBasis;
-use crate::selection::page::Viewer;
+use crate::selection::page::{Commercial, Page, RegionBasis, Viewer};
 use crate::selection::rules::Mask;
 use crate::selection::snapshot::State;
 use smallvec::SmallVec;

@@ -1,15 +1,12 @@
 //! Reading: a decision id contains its time, a segment's name the time of its first line.
 
-use crate::decision_log::line::DecisionLine;
-use crate::decision_log::line::Line;
-use crate::decision_log::line::WorldLine;
+use crate::decision_log::line::{DecisionLine, Line, WorldLine};
 use crate::decision_log::writer::segment_start;
 use crate::journal::frame;
 use crate::selection::snapshot::State;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::Path;
+use std::{fs, io};
 
 /// A logged decision with the world it was made on.
 #[derive(Clone, Debug, PartialEq)]

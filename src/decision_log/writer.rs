@@ -1,23 +1,13 @@
 //! Writing: decisions append to a buffer in memory; one thread writes it to disk a few times a second.
 
-use crate::decision_log::line::DecisionLine;
-use crate::decision_log::line::Line;
-use crate::decision_log::line::StateChange;
-use crate::decision_log::line::WorldLine;
-use crate::journal::disk::Disk;
-use crate::journal::disk::Folder;
+use crate::decision_log::line::{DecisionLine, Line, StateChange, WorldLine};
+use crate::journal::disk::{Disk, Folder};
 use crate::journal::frame;
 use crate::selection::snapshot::State;
-use std::io;
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Condvar;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::thread;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{io, thread};
 
 /// Most buffered bytes; decisions beyond are dropped and counted.
 const MAX_BUFFERED_BYTES: usize = 32 * 1024 * 1024;

@@ -1,24 +1,16 @@
 //! Campaigns (budgets) and flights (dates, goal, price and targeting).
 
-use crate::domain::boxed_or_default::BoxedOrDefault;
-use crate::domain::boxed_or_default::StaticDefault;
-use crate::domain::event::Pricing;
-use crate::domain::event::Tier;
-use crate::domain::id::AdvertiserId;
-use crate::domain::id::CampaignId;
-use crate::domain::id::CategoryId;
-use crate::domain::id::EntityId;
-use crate::domain::id::FlightId;
-use crate::domain::id::PlacementId;
-use crate::domain::id::PublisherId;
-use crate::domain::id::TopicId;
+use crate::domain::boxed_or_default::{BoxedOrDefault, StaticDefault};
+use crate::domain::event::{Pricing, Tier};
+use crate::domain::id::{
+    AdvertiserId, CampaignId, CategoryId, EntityId, FlightId, PlacementId, PublisherId, TopicId,
+};
 use crate::domain::language::Language;
 use crate::domain::money::Micros;
 use crate::domain::region::Region;
 use garde::Validate;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A budget, the advertiser that pays it, and the party it is paid on behalf of.

@@ -1,19 +1,15 @@
 //! Creatives: text, terminal command, calls to action, price, proofs and image.
 
 use crate::domain::campaign::Clause;
-use crate::domain::id::CreativeId;
-use crate::domain::id::CtaId;
-use crate::domain::id::FlightId;
+use crate::domain::id::{CreativeId, CtaId, FlightId};
 use crate::domain::image::Source;
 use crate::domain::language::Language;
-use crate::domain::money::Currency;
-use crate::domain::money::Micros;
+use crate::domain::money::{Currency, Micros};
 use crate::domain::party::Style;
 use crate::domain::region::Region;
 use garde::Validate;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A creative. Only `live` ones are served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]

@@ -1,15 +1,11 @@
 //! Entities that pages can be about: companies, products, people, institutions.
 
-use crate::domain::id::EntityId;
-use crate::domain::id::TopicId;
+use crate::domain::id::{EntityId, TopicId};
 use crate::domain::name_key;
-use crate::domain::taxonomy::DocumentError;
-use crate::domain::taxonomy::Taxonomy;
-use crate::domain::taxonomy::TopicIx;
+use crate::domain::taxonomy::{DocumentError, Taxonomy, TopicIx};
 use hashbrown::HashMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 string_enum! {
     /// The kind of an entity.

@@ -1,19 +1,14 @@
 //! The inventory document: everything that can be served and every site it can be served on.
 
-use crate::domain::campaign::Campaign;
-use crate::domain::campaign::Flight;
+use crate::domain::campaign::{Campaign, Flight};
 use crate::domain::creative::Creative;
 use crate::domain::entity::EntityDoc;
-use crate::domain::image::Address;
-use crate::domain::image::Source;
-use crate::domain::party::Advertiser;
-use crate::domain::party::Category;
-use crate::domain::party::Publisher;
+use crate::domain::image::{Address, Source};
+use crate::domain::party::{Advertiser, Category, Publisher};
 use crate::domain::region::RegionGroup;
 use crate::domain::taxonomy::TopicDoc;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An inventory or a part of one: the files of a folder are merged list by list.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,14 +1,11 @@
 //! Advertising disclosure labels: a reviewed table by region and language, configured, not coded.
 
 use crate::domain::language::Language;
-use crate::domain::region::Country;
-use crate::domain::region::Region;
-use crate::domain::region::Regions;
+use crate::domain::region::{Country, Region, Regions};
 use garde::Validate;
 use hashbrown::HashMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The table as written in `config/labels.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]

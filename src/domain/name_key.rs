@@ -1,8 +1,7 @@
 //! Normalisation of names: every spelling of a name maps to one canonical key.
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::decompose_canonical;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// Maximum length of a name, in characters; the rest is ignored.
 pub const MAX_CHARS: usize = 128;

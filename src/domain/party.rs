@@ -1,22 +1,14 @@
 //! Advertisers, publishers with their placements, and advertiser categories.
 
-use crate::domain::campaign::PausedBy;
-use crate::domain::campaign::ServingStatus;
-use crate::domain::id::AdvertiserId;
-use crate::domain::id::CategoryId;
-use crate::domain::id::EntityId;
-use crate::domain::id::PlacementId;
-use crate::domain::id::PublisherId;
-use crate::domain::id::TopicId;
+use crate::domain::campaign::{PausedBy, ServingStatus};
+use crate::domain::id::{AdvertiserId, CategoryId, EntityId, PlacementId, PublisherId, TopicId};
 use crate::domain::image::Source;
 use crate::domain::money::Currency;
-use crate::domain::region::Country;
-use crate::domain::region::Region;
+use crate::domain::region::{Country, Region};
 use crate::domain::zone::Zone;
 use garde::Validate;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An advertiser.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]

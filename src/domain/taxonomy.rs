@@ -4,8 +4,7 @@ use crate::domain::id::TopicId;
 use crate::domain::name_key;
 use hashbrown::HashMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A topic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

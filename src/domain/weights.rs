@@ -2,8 +2,7 @@
 
 use garde::Validate;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The weights in `config/weights.toml`. Every factor is an odds ratio: a flight with twice the
 /// factor is drawn twice as often, in every context.

@@ -1,8 +1,7 @@
 //! Request bodies: limited in length, nesting depth and time to arrive.
 
 use crate::http::problem::ApiError;
-use actix_web::web::Bytes;
-use actix_web::web::Payload;
+use actix_web::web::{Bytes, Payload};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::future::poll_fn;

@@ -1,8 +1,7 @@
 //! The caller of a request: the reader's address (forwarded headers from trusted proxies only), the API
 //! key, and the browser's headers.
 
-use crate::config::keys::Identity;
-use crate::config::keys::Role;
+use crate::config::keys::{Identity, Role};
 use crate::domain::region::Country;
 use crate::http::AppState;
 use crate::http::problem::ApiError;
@@ -11,8 +10,7 @@ use crate::traffic::reader_address;
 use crate::traffic::signals::Signals;
 use actix_web::HttpRequest;
 use actix_web::http::Method;
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A header's value; `None` if it is absent or not visible ASCII.
 pub fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {

@@ -1,11 +1,8 @@
 //! Path and query extractor errors, answered as problem details like all other errors.
 
 use crate::http::problem::ApiError;
-use actix_web::error::PathError;
-use actix_web::error::QueryPayloadError;
-use actix_web::web::PathConfig;
-use actix_web::web::QueryConfig;
-use actix_web::web::ServiceConfig;
+use actix_web::error::{PathError, QueryPayloadError};
+use actix_web::web::{PathConfig, QueryConfig, ServiceConfig};
 
 /// Configures actix-web's path and query extractors to answer with problem details.
 pub fn settings(config: &mut ServiceConfig) {

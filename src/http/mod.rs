@@ -12,17 +12,14 @@ pub mod public;
 pub mod routes;
 
 use crate::config::geo::CountryDatabase;
-use crate::config::keys::ApiKeys;
-use crate::config::keys::Identity;
-use crate::config::keys::Links;
+use crate::config::keys::{ApiKeys, Identity, Links};
 use crate::http::problem::ApiError;
 use crate::server::Server;
 use actix_web::HttpRequest;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Application state that all handlers share: the server, the keys and start-up options.

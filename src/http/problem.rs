@@ -1,9 +1,7 @@
 //! Every error of the HTTP API, as RFC 9457 problem details. Internal causes go to the log only.
 
-use actix_web::HttpResponse;
-use actix_web::ResponseError;
-use actix_web::http::StatusCode;
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;

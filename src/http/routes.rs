@@ -1,16 +1,9 @@
 //! A route: one path with a handler per method; OPTIONS and 405 responses for the other methods.
 
 use crate::http::problem::ApiError;
-use actix_web::FromRequest;
-use actix_web::Handler;
-use actix_web::HttpResponse;
-use actix_web::Resource;
-use actix_web::Responder;
-use actix_web::dev::AppService;
-use actix_web::dev::HttpServiceFactory;
-use actix_web::http::Method;
-use actix_web::http::header;
-use actix_web::web;
+use actix_web::dev::{AppService, HttpServiceFactory};
+use actix_web::http::{Method, header};
+use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, web};
 
 /// One row of a listener's route table.
 pub struct Route {

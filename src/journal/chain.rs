@@ -11,10 +11,9 @@
 use crate::journal::recover::Segment;
 use crate::journal::writer::segment_name;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::io::Write;
 use std::path::Path;
+use std::{fs, io};
 
 /// The seals file in the journal folder.
 const FILE: &str = "chain";

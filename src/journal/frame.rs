@@ -11,8 +11,7 @@
 //! A frame's checksum covers everything after it. `store` is the random id of the data directory:
 //! segments with another id are rejected. "ADJLOG01" headers have no `store` field and are still read.
 
-use crate::journal::Entry;
-use crate::journal::PARTITIONS;
+use crate::journal::{Entry, PARTITIONS};
 
 const MAGIC: &[u8; 8] = b"ADJLOG02";
 const MAGIC_1: &[u8; 8] = b"ADJLOG01";

@@ -17,14 +17,8 @@ mod simulated_disk;
 pub mod writer;
 
 pub use disk_space::disk_space;
-pub use recover::Recovery;
-pub use recover::Segment;
-pub use recover::recover;
-pub use recover::segments;
-pub use writer::Ack;
-pub use writer::Journal;
-pub use writer::JournalError;
-pub use writer::JournalOptions;
+pub use recover::{Recovery, Segment, recover, segments};
+pub use writer::{Ack, Journal, JournalError, JournalOptions};
 
 /// Number of partitions; fixed by the file format.
 pub const PARTITIONS: u8 = 64;

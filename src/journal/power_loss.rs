@@ -1,14 +1,9 @@
 //! Restarts of a journal on a disk that loses power, fills up and fails, by seed: acknowledged
 //! payloads are recovered exactly once, and nothing else is.
 
-use crate::journal::Journal;
-use crate::journal::JournalOptions;
-use crate::journal::chain;
-use crate::journal::recover;
-use crate::journal::segments;
 use crate::journal::simulated_disk::SimulatedDisk;
-use rand::RngExt;
-use rand::SeedableRng;
+use crate::journal::{Journal, JournalOptions, chain, recover, segments};
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use std::collections::BTreeMap;
 

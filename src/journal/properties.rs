@@ -1,16 +1,11 @@
 //! Properties of the journal, on a simulated disk and on real folders.
 
-use crate::journal::Entry;
-use crate::journal::Journal;
-use crate::journal::JournalError;
-use crate::journal::JournalOptions;
-use crate::journal::chain;
 use crate::journal::disk::Folder;
-use crate::journal::frame;
-use crate::journal::recover;
-use crate::journal::segments;
 use crate::journal::simulated_disk::SimulatedDisk;
 use crate::journal::writer::segment_name;
+use crate::journal::{
+    Entry, Journal, JournalError, JournalOptions, chain, frame, recover, segments,
+};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;

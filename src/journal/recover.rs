@@ -4,13 +4,9 @@
 //! segment of an incarnation can have one, and only until it is sealed. Any other unreadable bytes
 //! are corruption: they are copied to quarantine and reported, and reading continues behind them.
 
-use crate::journal::Entry;
-use crate::journal::chain;
-use crate::journal::frame;
-use std::fs;
-use std::io;
-use std::path::Path;
-use std::path::PathBuf;
+use crate::journal::{Entry, chain, frame};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// Result of a recovery, apart from the entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]

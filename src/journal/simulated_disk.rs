@@ -4,14 +4,11 @@
 //! order; a file name that was not synced may be lost with them.
 
 use crate::journal::disk::Disk;
-use rand::Rng;
-use rand::RngExt;
+use rand::{Rng, RngExt};
 use rand_pcg::Pcg64;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Bytes that are written atomically.
 const SECTOR: usize = 512;

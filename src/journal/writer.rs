@@ -1,17 +1,10 @@
 //! The writer thread: takes the queued payloads, writes them, syncs once, applies, acknowledges.
 
-use crate::journal::Entry;
-use crate::journal::PARTITIONS;
 use crate::journal::disk::Disk;
-use crate::journal::frame;
-use std::io;
-use std::process;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc;
-use std::thread;
+use crate::journal::{Entry, PARTITIONS, frame};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::{io, process, thread};
 use tokio::sync::oneshot;
 
 /// Most payloads queued for the writer; more are rejected with `Busy`.

@@ -1,8 +1,7 @@
 //! Spend of a campaign. `spent ≤ budget` holds after every call.
 
 use crate::domain::money::Micros;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Budget and spend of a campaign.

@@ -14,21 +14,14 @@
 //! its clock. So the order between two partitions changes nothing, and every reader that applies each
 //! partition in order reaches the same state.
 
-use crate::domain::event::EventKind;
-use crate::domain::event::InvalidReason;
-use crate::domain::event::Verdict;
+use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::domain::money::Micros;
-use crate::journal::Entry;
-use crate::journal::PARTITIONS;
+use crate::journal::{Entry, PARTITIONS};
 use crate::ledger::leases::LeaseGrant;
 #[cfg(doc)]
 use crate::ledger::peers::Peers;
-use crate::ledger::record::Attribution;
-use crate::ledger::record::Event;
-use crate::ledger::record::InvalidRecord;
-use crate::ledger::record::Record;
-use crate::ledger::state::Partition;
-use crate::ledger::state::State;
+use crate::ledger::record::{Attribution, Event, InvalidRecord, Record};
+use crate::ledger::state::{Partition, State};
 use std::sync::Arc;
 
 /// Source of a record.

@@ -13,10 +13,8 @@
 use crate::journal::chain;
 use crate::ledger::sealed_file;
 use crate::ledger::state::State;
-use std::fs;
-use std::io;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 const MAGIC: &[u8; 8] = b"ADJLED02";
 const CHAIN: usize = 64;

@@ -3,8 +3,7 @@
 //! and evicted once no event of the decision can count any more.
 
 use crate::ledger::record::DecisionKey;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

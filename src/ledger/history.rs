@@ -1,16 +1,12 @@
 //! Replays the ledger from its files: a checkpoint and the segments after it, or all segments.
 
 use crate::journal;
-use crate::journal::Recovery;
-use crate::journal::chain;
-use crate::ledger::apply;
-use crate::ledger::apply::ApplyOutcome;
-use crate::ledger::apply::EntryOutcome;
-use crate::ledger::checkpoint;
+use crate::journal::{Recovery, chain};
+use crate::ledger::apply::{ApplyOutcome, EntryOutcome};
 use crate::ledger::checkpoint::Checkpoint;
-use std::fs;
-use std::io;
+use crate::ledger::{apply, checkpoint};
 use std::path::Path;
+use std::{fs, io};
 
 /// The file with the id of the data directory.
 const STORE: &str = "store";

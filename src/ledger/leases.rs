@@ -4,8 +4,7 @@
 //! arrive. So an instance that stays within its lease sells nothing that exceeds the budget.
 
 use crate::domain::money::Micros;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Leases on one campaign budget, by incarnation.

@@ -1,19 +1,14 @@
 //! Totals of the events recorded by one process: its share of the fleet's metrics. Each instance
 //! exports its own, so that their sum is the total and no event is counted twice.
 
-use crate::domain::event::EventKind;
-use crate::domain::event::Verdict;
+use crate::domain::event::{EventKind, Verdict};
 use crate::domain::money::Micros;
 use crate::journal::Entry;
-use crate::ledger::apply::ApplyOutcome;
-use crate::ledger::apply::EventVerdict;
-use crate::ledger::record::DecisionKey;
-use crate::ledger::record::Event;
+use crate::ledger::apply::{ApplyOutcome, EventVerdict};
+use crate::ledger::record::{DecisionKey, Event};
 use crate::ledger::state::State;
 use crate::ledger::views::Tally;
-use std::collections::BTreeMap;
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Identifies a pending event.
 type PendingKey = (DecisionKey, EventKind, Option<u8>, i64);
@@ -111,11 +106,9 @@ fn add(sums: &mut BTreeMap<Box<str>, u64>, campaign: &str, micros: Micros) {
 mod tests {
     use super::*;
     use crate::domain::event::Pricing;
-    use crate::ledger::Record;
-    use crate::ledger::Rules;
-    use crate::ledger::apply::EntryOutcome;
-    use crate::ledger::apply::apply_entry;
+    use crate::ledger::apply::{EntryOutcome, apply_entry};
     use crate::ledger::properties::event;
+    use crate::ledger::{Record, Rules};
     use proptest::prelude::*;
     use std::sync::Arc;
 

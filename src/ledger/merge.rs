@@ -4,11 +4,8 @@
 use crate::domain::money::Micros;
 use crate::ledger::account::Account;
 use crate::ledger::peers::Peers;
-use crate::ledger::state::Partition;
-use crate::ledger::state::State;
-use crate::ledger::views::Quarter;
-use crate::ledger::views::Tally;
-use crate::ledger::views::Views;
+use crate::ledger::state::{Partition, State};
+use crate::ledger::views::{Quarter, Tally, Views};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -31,8 +31,7 @@ mod sealed_file;
 pub mod state;
 pub mod views;
 
-pub use apply::ApplyOutcome;
-pub use apply::EventVerdict;
+pub use apply::{ApplyOutcome, EventVerdict};
 pub use record::Record;
 pub use rules::Rules;
 pub use running::Ledger;

@@ -7,8 +7,7 @@
 //! allowed no longer delays it.
 
 use crate::ledger::leases::Leases;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The process starts that write to one partition. Empty without a store: nothing joins, and there is

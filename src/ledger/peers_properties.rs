@@ -1,16 +1,10 @@
 //! Properties of verdicts in a fleet: each instance records in its own order, and how these orders are
 //! interleaved changes nothing.
 
-use crate::domain::event::EventKind;
-use crate::domain::event::InvalidReason;
-use crate::domain::event::Pricing;
-use crate::ledger::Record;
-use crate::ledger::Rules;
-use crate::ledger::State;
-use crate::ledger::apply::Origin;
-use crate::ledger::apply::apply;
-use crate::ledger::audit;
+use crate::domain::event::{EventKind, InvalidReason, Pricing};
+use crate::ledger::apply::{Origin, apply};
 use crate::ledger::properties::event;
+use crate::ledger::{Record, Rules, State, audit};
 use proptest::prelude::*;
 use std::sync::Arc;
 

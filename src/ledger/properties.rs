@@ -1,25 +1,11 @@
 //! Properties of verdicts and billing, on generated records.
 
-use crate::domain::event::EventKind;
-use crate::domain::event::InvalidReason;
-use crate::domain::event::Pricing;
-use crate::domain::event::Tier;
-use crate::domain::event::Verdict;
+use crate::domain::event::{EventKind, InvalidReason, Pricing, Tier, Verdict};
 use crate::domain::money::Micros;
 use crate::journal::Entry;
-use crate::ledger::Record;
-use crate::ledger::Rules;
-use crate::ledger::State;
-use crate::ledger::apply::EntryOutcome;
-use crate::ledger::apply::Origin;
-use crate::ledger::apply::apply;
-use crate::ledger::apply::apply_entry;
-use crate::ledger::audit;
-use crate::ledger::record::Attribution;
-use crate::ledger::record::Credit;
-use crate::ledger::record::DecisionKey;
-use crate::ledger::record::Event;
-use crate::ledger::record::Refund;
+use crate::ledger::apply::{EntryOutcome, Origin, apply, apply_entry};
+use crate::ledger::record::{Attribution, Credit, DecisionKey, Event, Refund};
+use crate::ledger::{Record, Rules, State, audit};
 use proptest::prelude::*;
 use std::sync::Arc;
 

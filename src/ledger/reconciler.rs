@@ -2,22 +2,14 @@
 //! ledger; seals finished segments, writes checkpoints, removes segments after their retention period.
 
 use crate::journal;
-use crate::journal::Recovery;
-use crate::journal::Segment;
-use crate::journal::chain;
-use crate::ledger::Ledger;
-use crate::ledger::apply;
-use crate::ledger::audit;
+use crate::journal::{Recovery, Segment, chain};
 use crate::ledger::audit::Mismatch;
-use crate::ledger::checkpoint;
 use crate::ledger::checkpoint::Checkpoint;
-use crate::ledger::history;
 use crate::ledger::history::ReplayFrom;
-use std::fs;
-use std::io;
+use crate::ledger::{Ledger, apply, audit, checkpoint, history};
 use std::path::Path;
-use std::time::Duration;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
 /// Result of one pass.
 #[derive(Debug, Default)]

@@ -3,16 +3,10 @@
 //!
 //! Encoding: one byte of format version, then [postcard](https://postcard.jamesmunns.com/wire-format).
 
-use crate::domain::event::EventKind;
-use crate::domain::event::InvalidReason;
-use crate::domain::event::NoFill;
-use crate::domain::event::Pricing;
-use crate::domain::event::Tier;
-use crate::domain::money::Currency;
-use crate::domain::money::Micros;
+use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing, Tier};
+use crate::domain::money::{Currency, Micros};
 use crate::ledger::rules::Rules;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The format version written. Older versions are read; newer ones are rejected.

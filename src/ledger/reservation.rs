@@ -2,8 +2,7 @@
 //! campaign.
 
 use crate::domain::money::Micros;
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Reservations of one campaign.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,21 +1,11 @@
 //! Restart tests of the ledger: with and without checkpoints, and after files were changed.
 
-use crate::domain::event::EventKind;
-use crate::domain::event::Pricing;
-use crate::ledger::Ledger;
-use crate::ledger::Record;
-use crate::ledger::Rules;
-use crate::ledger::State;
-use crate::ledger::audit;
-use crate::ledger::checkpoint;
-use crate::ledger::history;
+use crate::domain::event::{EventKind, Pricing};
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::properties::event;
-use crate::ledger::reconciler;
-use std::path::Path;
-use std::path::PathBuf;
-use std::time::Duration;
-use std::time::SystemTime;
+use crate::ledger::{Ledger, Record, Rules, State, audit, checkpoint, history, reconciler};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 const SMALL: u64 = 2_000;
 

@@ -1,8 +1,7 @@
 //! The time windows that decide an event's verdict. They are recorded in the journal, so that a
 //! changed setting changes no earlier verdict.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Event windows, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

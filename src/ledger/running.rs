@@ -1,43 +1,26 @@
 //! The running ledger: a journal that acknowledges, and the state that follows it. Without a store the
 //! journal's writer applies each durable batch itself; in a fleet it hands batches to [`ClusterLedger`].
 
-use crate::domain::event::InvalidReason;
-use crate::domain::event::Verdict;
+use crate::domain::event::{InvalidReason, Verdict};
 use crate::domain::money::Micros;
 use crate::journal;
-use crate::journal::Entry;
-use crate::journal::Journal;
-use crate::journal::JournalError;
-use crate::journal::JournalOptions;
-use crate::journal::PARTITIONS;
-use crate::journal::Recovery;
 use crate::journal::disk::Folder;
-use crate::ledger::apply;
-use crate::ledger::apply::ApplyOutcome;
-use crate::ledger::apply::EntryOutcome;
-use crate::ledger::apply::EventVerdict;
-use crate::ledger::cluster;
+use crate::journal::{Entry, Journal, JournalError, JournalOptions, PARTITIONS, Recovery};
+use crate::ledger::apply::{ApplyOutcome, EntryOutcome, EventVerdict};
 use crate::ledger::cluster::ClusterLedger;
-use crate::ledger::history;
 use crate::ledger::history::ReplayFrom;
-use crate::ledger::record::Event;
-use crate::ledger::record::Record;
+use crate::ledger::record::{Event, Record};
 use crate::ledger::rules::Rules;
 use crate::ledger::state::State;
 use crate::ledger::views::Views;
+use crate::ledger::{apply, cluster, history};
 use crate::store::Client;
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::Ordering;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{fs, io};
 
 /// How long to wait until recorded events are applied from the store's log.
 const APPLY_TIMEOUT: Duration = Duration::from_secs(5);

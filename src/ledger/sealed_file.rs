@@ -1,9 +1,8 @@
 //! Files with a checksum, written atomically.
 
-use std::fs;
-use std::io;
 use std::io::Write;
 use std::path::Path;
+use std::{fs, io};
 
 /// Length of the checksum.
 pub(super) const CHECKSUM: usize = 32;

@@ -1,27 +1,19 @@
 //! The ledger's state and its queries. Only [`apply`](crate::ledger::apply) changes it, record by
 //! record.
 
-use crate::domain::event::InvalidReason;
-use crate::domain::event::Verdict;
+use crate::domain::event::{InvalidReason, Verdict};
 use crate::domain::money::Micros;
 use crate::journal::PARTITIONS;
 use crate::ledger::account::Account;
-use crate::ledger::apply::Adjustment;
-use crate::ledger::apply::EventVerdict;
+use crate::ledger::apply::{Adjustment, EventVerdict};
 use crate::ledger::dedupe::DecisionUses;
-use crate::ledger::leases::LeaseGrant;
-use crate::ledger::leases::Leases;
+use crate::ledger::leases::{LeaseGrant, Leases};
 use crate::ledger::peers::Peers;
-use crate::ledger::record::Credit;
-use crate::ledger::record::DecisionKey;
-use crate::ledger::record::Event;
-use crate::ledger::record::LeaseRequest;
+use crate::ledger::record::{Credit, DecisionKey, Event, LeaseRequest};
 use crate::ledger::rules::Rules;
 use crate::ledger::views::Views;
-use serde::Deserialize;
-use serde::Serialize;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// An issued credit or refund.

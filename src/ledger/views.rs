@@ -1,16 +1,10 @@
 //! Aggregates over verdicts: by event kind, and by quarter of an hour and reporting dimensions. Every
 //! report and every metric is a fold over these.
 
-use crate::domain::event::EventKind;
-use crate::domain::event::InvalidReason;
-use crate::domain::event::Verdict;
+use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::domain::money::Micros;
-use crate::ledger::record::Attribution;
-use crate::ledger::record::Event;
-use crate::ledger::record::OpportunityCount;
-use crate::ledger::record::UnfilledSlot;
-use serde::Deserialize;
-use serde::Serialize;
+use crate::ledger::record::{Attribution, Event, OpportunityCount, UnfilledSlot};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

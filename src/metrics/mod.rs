@@ -6,23 +6,12 @@ mod observe;
 
 pub use money::MoneyRows;
 
-use crate::domain::event::InvalidReason;
-use crate::domain::event::NoFill;
-use crate::domain::event::TokenRejection;
-use crate::domain::event::Verdict;
-use prometheus::Encoder;
-use prometheus::Gauge;
-use prometheus::Histogram;
-use prometheus::HistogramOpts;
-use prometheus::IntCounter;
-use prometheus::IntCounterVec;
-use prometheus::IntGauge;
-use prometheus::IntGaugeVec;
-use prometheus::Opts;
-use prometheus::Registry;
-use prometheus::TextEncoder;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use crate::domain::event::{InvalidReason, NoFill, TokenRejection, Verdict};
+use prometheus::{
+    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
+};
+use std::sync::{Mutex, PoisonError};
 
 /// Label values: outcome of a slot.
 pub const OUTCOMES: [&str; 4] = ["filled", "no_fill", "test", "refused"];

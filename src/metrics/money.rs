@@ -1,11 +1,7 @@
 //! Series per campaign and flight, up to a configured number; the rest is summed as `other`.
 
-use prometheus::GaugeVec;
-use prometheus::IntCounterVec;
-use prometheus::Opts;
-use prometheus::Registry;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Spend, budgets and pacing, from one moment.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,8 +1,7 @@
 //! Metrics that are updated as things happen, rather than at a scrape.
 
 use crate::domain::event::NoFill;
-use crate::metrics::Metrics;
-use crate::metrics::set;
+use crate::metrics::{Metrics, set};
 use prometheus::IntCounter;
 use std::time::Duration;
 

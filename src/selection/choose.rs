@@ -2,29 +2,18 @@
 //!
 //! Pure: the same world, page, time, request id and masks give the same result on every instance.
 
-use crate::domain::event::NoFill;
-use crate::domain::event::Tier;
+use crate::domain::event::{NoFill, Tier};
 use crate::domain::party::Style;
-use crate::selection::dice::Dice;
-use crate::selection::dice::Purpose;
-use crate::selection::draw;
+use crate::selection::dice::{Dice, Purpose};
 use crate::selection::fixed::Q32;
-use crate::selection::index;
 use crate::selection::index::plan::Relevance;
 use crate::selection::index::row;
 use crate::selection::index::row::Block;
-use crate::selection::no_fill;
-use crate::selection::page::Commercial;
-use crate::selection::page::Page;
-use crate::selection::rules::Exclusions;
-use crate::selection::rules::SlotContext;
-use crate::selection::score;
-use crate::selection::score::Matched;
-use crate::selection::score::Score;
-use crate::selection::snapshot::Snapshot;
-use crate::selection::snapshot::World;
-use crate::selection::snapshot::style_bit;
-use crate::selection::wording;
+use crate::selection::page::{Commercial, Page};
+use crate::selection::rules::{Exclusions, SlotContext};
+use crate::selection::score::{Matched, Score};
+use crate::selection::snapshot::{Snapshot, World, style_bit};
+use crate::selection::{draw, index, no_fill, score, wording};
 use smallvec::SmallVec;
 
 /// Maximum number of selections for one slot while budget reservations fail; then it stays empty.

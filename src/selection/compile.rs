@@ -4,13 +4,11 @@
 //! omitted; compiling never panics on one.
 
 use crate::domain::boxed_or_default::BoxedOrDefault;
-use crate::domain::campaign::Clause;
-use crate::domain::campaign::Flight;
+use crate::domain::campaign::{Clause, Flight};
 use crate::domain::creative::CreativeState;
 use crate::domain::entity::Entities;
 use crate::domain::inventory::Inventory;
-use crate::domain::label::LabelTable;
-use crate::domain::label::Labels;
+use crate::domain::label::{LabelTable, Labels};
 use crate::domain::money::Micros;
 use crate::domain::name_key;
 use crate::domain::region::Regions;
@@ -20,12 +18,9 @@ use crate::selection::dice::stable_id;
 use crate::selection::fixed::Q32;
 use crate::selection::index::Index;
 use crate::selection::score::Boosts;
-use crate::selection::snapshot::CreativeRow;
-use crate::selection::snapshot::FlightRow;
-use crate::selection::snapshot::PublisherRow;
-use crate::selection::snapshot::Resolved;
-use crate::selection::snapshot::Snapshot;
-use crate::selection::snapshot::style_bit;
+use crate::selection::snapshot::{
+    CreativeRow, FlightRow, PublisherRow, Resolved, Snapshot, style_bit,
+};
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::io::BufWriter;

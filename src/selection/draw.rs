@@ -4,8 +4,7 @@
 //! P(j) = score_j / Σ score (the Gumbel-max identity: Gumbel 1954; Maddison, Tarlow, Minka 2014).
 //! A changed score changes a result only if its candidate wins before or after the change.
 
-use crate::selection::dice::Dice;
-use crate::selection::dice::Purpose;
+use crate::selection::dice::{Dice, Purpose};
 use crate::selection::fixed;
 use crate::selection::fixed::Q32;
 

@@ -7,8 +7,7 @@
     reason = "products of fixed-point numbers are taken in 128 bits and shifted back below 64"
 )]
 
-use std::ops::Add;
-use std::ops::Sub;
+use std::ops::{Add, Sub};
 
 /// A fixed-point number with 32 fractional bits.
 #[derive(

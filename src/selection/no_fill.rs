@@ -3,8 +3,7 @@
 //!
 //! Each stage is applied to all remaining flights; the stage that filters the last one is the reason.
 
-use crate::domain::event::NoFill;
-use crate::domain::event::Tier;
+use crate::domain::event::{NoFill, Tier};
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::index::plan::Plan;
 use crate::selection::index::row;

@@ -3,11 +3,9 @@
 use crate::domain::entity::EntityIx;
 use crate::domain::language::Language;
 use crate::domain::party::Style;
-use crate::domain::region::Country;
-use crate::domain::region::Region;
+use crate::domain::region::{Country, Region};
 use crate::domain::taxonomy::TopicIx;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 string_enum! {

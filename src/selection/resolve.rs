@@ -3,22 +3,11 @@
 use crate::domain::language::Language;
 use crate::domain::name_key;
 use crate::domain::party::Style;
-use crate::domain::region::Country;
-use crate::domain::region::Region;
-use crate::selection::page::Commercial;
-use crate::selection::page::Page;
-use crate::selection::page::RegionBasis;
-use crate::selection::page::Role;
-use crate::selection::page::Slot;
-use crate::selection::page::Viewer;
-use crate::selection::snapshot::PublisherRow;
-use crate::selection::snapshot::Snapshot;
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::Serialize;
-use serde::de;
-use serde::de::MapAccess;
-use serde::de::Visitor;
+use crate::domain::region::{Country, Region};
+use crate::selection::page::{Commercial, Page, RegionBasis, Role, Slot, Viewer};
+use crate::selection::snapshot::{PublisherRow, Snapshot};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use smallvec::SmallVec;
 use std::fmt;
 

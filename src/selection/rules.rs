@@ -6,20 +6,11 @@ use crate::domain::event::Tier;
 use crate::domain::language::Language;
 use crate::domain::party::SubjectConflict;
 use crate::domain::taxonomy::TopicIx;
-use crate::selection::dice::Dice;
-use crate::selection::dice::Purpose;
+use crate::selection::dice::{Dice, Purpose};
 use crate::selection::filter_reason::FilterReason;
-use crate::selection::page::Commercial;
-use crate::selection::page::Page;
-use crate::selection::page::Role;
-use crate::selection::page::Slot;
-use crate::selection::snapshot::FlightRow;
-use crate::selection::snapshot::PublisherRow;
-use crate::selection::snapshot::Snapshot;
-use crate::selection::snapshot::World;
-use crate::selection::snapshot::style_bit;
-use serde::Deserialize;
-use serde::Serialize;
+use crate::selection::page::{Commercial, Page, Role, Slot};
+use crate::selection::snapshot::{FlightRow, PublisherRow, Snapshot, World, style_bit};
+use serde::{Deserialize, Serialize};
 
 /// Exclusions that apply to a slot: advertisers placed by earlier slots, flights that lost their
 /// reservation, and flights and creatives that the caller rejected.

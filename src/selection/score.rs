@@ -7,10 +7,8 @@ use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
 use crate::domain::weights::Weights;
 use crate::selection::fixed::Q32;
-use crate::selection::page::Page;
-use crate::selection::page::Role;
-use crate::selection::snapshot::FlightRow;
-use crate::selection::snapshot::Snapshot;
+use crate::selection::page::{Page, Role};
+use crate::selection::snapshot::{FlightRow, Snapshot};
 use serde::Serialize;
 
 string_enum! {

@@ -1,26 +1,18 @@
 //! The immutable input of decisions: inventory, weights and labels, compiled, identified by hashes.
 
-use crate::domain::boxed_or_default::BoxedOrDefault;
-use crate::domain::boxed_or_default::StaticDefault;
-use crate::domain::entity::Entities;
-use crate::domain::entity::EntityIx;
-use crate::domain::event::Pricing;
-use crate::domain::event::Tier;
+use crate::domain::boxed_or_default::{BoxedOrDefault, StaticDefault};
+use crate::domain::entity::{Entities, EntityIx};
+use crate::domain::event::{Pricing, Tier};
 use crate::domain::inventory::Inventory;
 use crate::domain::label::Labels;
 use crate::domain::language::Language;
 use crate::domain::money::Micros;
-use crate::domain::party::Style;
-use crate::domain::party::SubjectConflict;
-use crate::domain::region::Country;
-use crate::domain::region::Region;
-use crate::domain::region::Regions;
-use crate::domain::taxonomy::Taxonomy;
-use crate::domain::taxonomy::TopicIx;
+use crate::domain::party::{Style, SubjectConflict};
+use crate::domain::region::{Country, Region, Regions};
+use crate::domain::taxonomy::{Taxonomy, TopicIx};
 use crate::selection::fixed::Q32;
-use crate::selection::index::Index;
-use crate::selection::index::row;
 use crate::selection::index::row::Block;
+use crate::selection::index::{Index, row};
 use crate::selection::score::Boosts;
 use hashbrown::HashMap;
 use smallvec::SmallVec;

@@ -1,20 +1,12 @@
 //! Recomputes a selection flight by flight on the recorded world, for explain. Must agree with
 //! [`choose`](crate::selection::choose::choose) bit for bit.
 
-use crate::domain::event::NoFill;
-use crate::domain::event::Tier;
-use crate::selection::choose;
-use crate::selection::choose::Request;
-use crate::selection::choose::Winner;
-use crate::selection::draw;
+use crate::domain::event::{NoFill, Tier};
+use crate::selection::choose::{Request, Winner};
 use crate::selection::filter_reason::FilterReason;
-use crate::selection::index;
-use crate::selection::no_fill;
-use crate::selection::rules::Exclusions;
-use crate::selection::rules::Mask;
-use crate::selection::rules::SlotContext;
-use crate::selection::score;
+use crate::selection::rules::{Exclusions, Mask, SlotContext};
 use crate::selection::score::Score;
+use crate::selection::{choose, draw, index, no_fill, score};
 use serde::Serialize;
 
 /// The trace of one slot.

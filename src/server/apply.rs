@@ -1,27 +1,19 @@
 //! Applying a new inventory, weights or labels: check, store as a version, compile, serve.
 
-use crate::catalog::AuditContext;
-use crate::catalog::CatalogError;
-use crate::catalog::Head;
-use crate::catalog::change::ExpectedVersion;
-use crate::catalog::change::HeadUpdate;
-use crate::catalog::check;
+use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::check::Finding;
-use crate::catalog::difference;
 use crate::catalog::difference::Difference;
 use crate::catalog::edit::EditError;
 use crate::catalog::image::ImageFile;
-use crate::catalog::pause;
+use crate::catalog::{AuditContext, CatalogError, Head, check, difference, pause};
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
 use crate::journal::JournalError;
 use crate::selection::compile::compile;
-use crate::server::Server;
-use crate::server::catalog_sync;
 use crate::server::catalog_sync::SyncError;
-use crate::server::image_replication;
 use crate::server::images::ImageSet;
+use crate::server::{Server, catalog_sync, image_replication};
 use crate::store::StoreError;
 use std::sync::Arc;
 

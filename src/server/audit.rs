@@ -1,15 +1,13 @@
 //! Audit and reconciliation: recomputes the ledger from its journal and compares.
 
-use crate::ledger::audit;
 use crate::ledger::audit::Mismatch;
 use crate::ledger::cluster::ClusterLedger;
-use crate::ledger::reconciler;
 use crate::ledger::reconciler::ReconcileReport;
+use crate::ledger::{audit, reconciler};
 use crate::server::Server;
 use crate::store::StoreError;
 use std::io;
-use std::time::Duration;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 
 impl Server {

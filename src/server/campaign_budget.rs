@@ -2,28 +2,18 @@
 //! decisions whose event has not arrived or expired.
 
 use crate::domain::campaign::Budget;
-use crate::domain::event::EventKind;
-use crate::domain::event::Verdict;
+use crate::domain::event::{EventKind, Verdict};
 use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
-use crate::ledger::ApplyOutcome;
-use crate::ledger::State;
 use crate::ledger::account::Account;
 use crate::ledger::leases::Leases;
 use crate::ledger::reservation::Reservations;
 use crate::ledger::running::LedgerUpdate;
-use crate::server::lease::BudgetView;
-use crate::server::lease::CampaignLease;
-use crate::server::lease::LeaseTerms;
+use crate::ledger::{ApplyOutcome, State};
+use crate::server::lease::{BudgetView, CampaignLease, LeaseTerms};
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::sync::RwLock;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Milliseconds of a day without a clock change.
 const DAY_MS: i64 = 86_400_000;

@@ -1,26 +1,17 @@
 //! Catalog sync of a fleet: a change is published to the shared store first, then every instance
 //! applies it.
 
-use crate::catalog::AuditContext;
-use crate::catalog::Catalog;
-use crate::catalog::CatalogError;
-use crate::catalog::Head;
-use crate::catalog::change::ExpectedVersion;
-use crate::catalog::change::HeadUpdate;
-use crate::catalog::replication::CatalogChange;
-use crate::catalog::replication::Prepared;
+use crate::catalog::change::{ExpectedVersion, HeadUpdate};
+use crate::catalog::replication::{CatalogChange, Prepared};
+use crate::catalog::{AuditContext, Catalog, CatalogError, Head};
 use crate::domain::image::Address;
 use crate::domain::inventory::Inventory;
 use crate::selection::compile::compile;
-use crate::server::Server;
-use crate::server::apply::ApplyError;
-use crate::server::apply::run_blocking;
-use crate::server::image_replication;
+use crate::server::apply::{ApplyError, run_blocking};
 use crate::server::images::ImageSet;
-use crate::store::Client;
-use crate::store::StoreError;
-use crate::store::changes;
+use crate::server::{Server, image_replication};
 use crate::store::changes::PublishOutcome;
+use crate::store::{Client, StoreError, changes};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 

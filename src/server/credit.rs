@@ -1,26 +1,17 @@
 //! Credits for invalid traffic found later, and refunds for other reasons. Both are new journal
 //! entries, each applied once; existing entries never change.
 
-use crate::domain::event::EventKind;
-use crate::domain::event::InvalidReason;
-use crate::domain::event::Tier;
-use crate::domain::event::Verdict;
-use crate::domain::money::Currency;
-use crate::domain::money::Micros;
+use crate::domain::event::{EventKind, InvalidReason, Tier, Verdict};
+use crate::domain::money::{Currency, Micros};
 use crate::journal::JournalError;
-use crate::ledger::EventVerdict;
-use crate::ledger::Record;
 use crate::ledger::history::ReplayFrom;
-use crate::ledger::record::Attribution;
-use crate::ledger::record::Credit;
-use crate::ledger::record::Event;
-use crate::ledger::record::Refund;
+use crate::ledger::record::{Attribution, Credit, Event, Refund};
+use crate::ledger::{EventVerdict, Record};
 use crate::server::Server;
 use crate::token;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 

@@ -1,31 +1,20 @@
 //! The decision: for each slot of a call, a unit or a no-fill reason. Reads memory only.
 
-use crate::decision_log::DecisionLine;
-use crate::decision_log::SlotLine;
 use crate::decision_log::line::Chosen;
-use crate::domain::event::NoFill;
-use crate::domain::event::Pricing;
+use crate::decision_log::{DecisionLine, SlotLine};
+use crate::domain::event::{NoFill, Pricing};
 use crate::domain::money::Micros;
 use crate::ledger::record::DecisionKey;
-use crate::selection::choose;
-use crate::selection::choose::Counts;
-use crate::selection::choose::Request;
-use crate::selection::choose::Winner;
+use crate::selection::choose::{Counts, Request, Winner};
 use crate::selection::page::Page;
-use crate::selection::resolve;
-use crate::selection::resolve::PageInput;
-use crate::selection::resolve::RegionSignals;
-use crate::selection::resolve::SlotInput;
-use crate::selection::rules::Exclusions;
-use crate::selection::rules::Mask;
+use crate::selection::resolve::{PageInput, RegionSignals, SlotInput};
+use crate::selection::rules::{Exclusions, Mask};
 use crate::selection::snapshot::FlightRow;
-use crate::selection::wording;
-use crate::server::Server;
+use crate::selection::{choose, resolve, wording};
 use crate::server::campaign_budget::Reservation;
 use crate::server::explain::remote;
-use crate::server::forced;
 use crate::server::live::Live;
-use crate::server::page_url;
+use crate::server::{Server, forced, page_url};
 use rand::Rng;
 use smallvec::SmallVec;
 use std::sync::Arc;

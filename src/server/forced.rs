@@ -1,7 +1,6 @@
 //! A creative forced by an operator regardless of the page; always a test.
 
-use crate::selection::choose::Request;
-use crate::selection::choose::Winner;
+use crate::selection::choose::{Request, Winner};
 use crate::selection::score;
 use crate::selection::snapshot::style_bit;
 

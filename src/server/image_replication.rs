@@ -5,15 +5,12 @@ use crate::catalog::Catalog;
 use crate::catalog::image::ImageFile;
 use crate::domain::image::Address;
 use crate::server::Server;
-use crate::server::apply::ApplyError;
-use crate::server::apply::run_blocking;
+use crate::server::apply::{ApplyError, run_blocking};
 use crate::server::catalog_sync::SyncError;
 use crate::server::images::ImageSet;
-use crate::store::Client;
-use crate::store::images;
+use crate::store::{Client, images};
 use hashbrown::HashSet;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Maximum images to replicate between two catalog syncs, so that a pause does not wait for a large
 /// image library.

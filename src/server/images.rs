@@ -1,15 +1,12 @@
 //! The images of an inventory, with their public URLs.
 
-use crate::catalog::image_store::ImageFault;
-use crate::catalog::image_store::ImageStore;
-use crate::domain::image::Address;
-use crate::domain::image::Source;
+use crate::catalog::image_store::{ImageFault, ImageStore};
+use crate::domain::image::{Address, Source};
 use crate::domain::inventory::Inventory;
 use crate::server::Server;
 use hashbrown::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Path prefix of images on the public listener. Contains no word or size that ad blockers match.
 pub const PATH: &str = "/embed/pictures/";

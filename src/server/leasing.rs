@@ -8,14 +8,10 @@ use crate::ledger::Record;
 use crate::ledger::record::LeaseRequest;
 use crate::server::Server;
 use crate::server::campaign_budget::CampaignBudget;
-use crate::server::lease::LeaseTerms;
-use crate::server::lease::StoreStatus;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::collections::HashMap;
+use crate::server::lease::{LeaseTerms, StoreStatus};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Silence after which the store counts as unreachable.
 const UNREACHABLE_AFTER: Duration = Duration::from_secs(3);

@@ -45,21 +45,14 @@ use crate::server::live::Live;
 use crate::server::opportunities::Counters;
 use crate::server::versions::RecentVersions;
 use crate::server::visitor_activity::VisitorActivity;
-use crate::token::Keyring;
-use crate::token::PARTITIONS;
-use crate::traffic::Arrivals;
-use crate::traffic::Datacenters;
+use crate::token::{Keyring, PARTITIONS};
 use crate::traffic::flood::FloodGuard;
 use crate::traffic::limits::VisitorLimits;
-use arc_swap::ArcSwap;
-use arc_swap::Guard;
+use crate::traffic::{Arrivals, Datacenters};
+use arc_swap::{ArcSwap, Guard};
 use prometheus::IntCounter;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// The components of a [`Server`]; built by `app`.
 pub struct Parts {

@@ -8,20 +8,14 @@ use crate::domain::event::NoFill;
 use crate::domain::region::Country;
 use crate::journal::JournalError;
 use crate::ledger::Record;
-use crate::ledger::record::OpportunityCount;
-use crate::ledger::record::UnfilledSlot;
-use crate::ledger::views::QUARTER_MS;
-use crate::ledger::views::quarter_of;
+use crate::ledger::record::{OpportunityCount, UnfilledSlot};
+use crate::ledger::views::{QUARTER_MS, quarter_of};
 use crate::selection::snapshot::Snapshot;
-use crate::server::Server;
-use crate::server::attribution;
 use crate::server::attribution::UnitKey;
 use crate::server::decide::PageDecision;
-use crate::server::unit;
+use crate::server::{Server, attribution, unit};
 use hashbrown::HashMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Shards of the counters, to reduce lock contention between workers.
 const SHARDS: usize = 8;

@@ -1,25 +1,18 @@
 //! Events: opens the token of an event request, classifies it by its context, and acknowledges it
 //! only once it is on disk.
 
-use crate::domain::event::EventKind;
-use crate::domain::event::TokenRejection;
+use crate::domain::event::{EventKind, TokenRejection};
 use crate::domain::money::Micros;
 use crate::domain::party::Measurement;
 use crate::domain::region::Country;
 use crate::journal::JournalError;
-use crate::ledger::record::Attribution;
-use crate::ledger::record::DecisionKey;
-use crate::ledger::record::Event;
-use crate::selection::snapshot::FlightRow;
-use crate::selection::snapshot::Snapshot;
-use crate::server::Server;
-use crate::server::attribution;
+use crate::ledger::record::{Attribution, DecisionKey, Event};
+use crate::selection::snapshot::{FlightRow, Snapshot};
 use crate::server::attribution::UnitKey;
-use crate::token::KeyAge;
-use crate::token::Token;
+use crate::server::{Server, attribution};
+use crate::token::{KeyAge, Token};
 use crate::traffic::VisitorKey;
-use crate::traffic::signals::AllowedOrigins;
-use crate::traffic::signals::Signals;
+use crate::traffic::signals::{AllowedOrigins, Signals};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -6,13 +6,8 @@ use crate::domain::party::Measurement;
 use crate::ledger::views::QUARTER_MS;
 use crate::server::Server;
 use crate::traffic::review;
-use crate::traffic::review::HOUR_MS;
-use crate::traffic::review::HourlyCounts;
-use crate::traffic::review::Indicator;
-use crate::traffic::review::ReviewFinding;
-use crate::traffic::review::Thresholds;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use crate::traffic::review::{HOUR_MS, HourlyCounts, Indicator, ReviewFinding, Thresholds};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Quarter-hour rows of the ledger per hour.
 const QUARTERS: i64 = HOUR_MS / QUARTER_MS;

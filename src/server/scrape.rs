@@ -1,10 +1,8 @@
 //! Metrics read from the ledger at scrape time, under one lock so that all sums are consistent.
 
-use crate::domain::event::EventKind;
-use crate::domain::event::InvalidReason;
+use crate::domain::event::{EventKind, InvalidReason};
 use crate::ledger::views::Tally;
-use crate::metrics::EventRow;
-use crate::metrics::MoneyRows;
+use crate::metrics::{EventRow, MoneyRows};
 use crate::server::Server;
 use crate::store::StoreErrorKind;
 use std::collections::BTreeMap;

@@ -9,17 +9,14 @@ use crate::domain::money::Micros;
 use crate::journal::JournalError;
 use crate::ledger::Record;
 use crate::pacing::even;
-use crate::selection::snapshot::FlightRow;
-use crate::selection::snapshot::Snapshot;
-use crate::selection::snapshot::State;
+use crate::selection::snapshot::{FlightRow, Snapshot, State};
 use crate::server::Server;
 use crate::server::campaign_budget::BudgetBalance;
 use crate::server::images::ImageSet;
 use crate::server::live::Live;
 use crate::token;
-use std::sync::Arc;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 /// Look-ahead of even pacing: covers what becomes due before the next refresh.
 pub const PACE_AHEAD_MS: i64 = 500;

@@ -1,13 +1,10 @@
 //! Event tokens of a decision: one sealed token for each event that it can have.
 
-use crate::domain::event::EventKind;
-use crate::domain::event::Pricing;
+use crate::domain::event::{EventKind, Pricing};
 use crate::domain::money::Micros;
 use crate::selection::page::RegionBasis;
-use crate::server::Server;
-use crate::server::decide::Filled;
-use crate::server::decide::PageDecision;
-use crate::server::unit;
+use crate::server::decide::{Filled, PageDecision};
+use crate::server::{Server, unit};
 use crate::token::Token;
 
 impl Server {

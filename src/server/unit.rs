@@ -2,11 +2,8 @@
 //! was validated when it was saved.
 
 use crate::domain::ad_text;
-use crate::domain::creative::Creative;
-use crate::domain::creative::Price;
-use crate::domain::creative::Proof;
-use crate::domain::label::Label;
-use crate::domain::label::Words;
+use crate::domain::creative::{Creative, Price, Proof};
+use crate::domain::label::{Label, Words};
 use crate::domain::region::Country;
 use crate::selection::choose::Winner;
 use crate::selection::page::Page;

@@ -7,11 +7,8 @@ use crate::domain::weights::Weights;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
 use crate::server::Server;
-use crate::server::images::ImageSet;
-use crate::server::images::ServedImage;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use crate::server::images::{ImageSet, ServedImage};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Compiled versions cached besides the current one.
 const CACHED: usize = 4;

@@ -6,23 +6,14 @@
 use crate::config::settings::QuotaSetting as Setting;
 use crate::domain::event::EventKind;
 use crate::server::Server;
-use crate::server::credit::CreditError;
-use crate::server::credit::CreditReason;
-use crate::store::StoreError;
-use crate::store::visitor_activity;
-use crate::store::visitor_activity::DueVisitor;
-use crate::store::visitor_activity::LISTS;
-use crate::store::visitor_activity::VisitorEvent;
-use crate::traffic::Quota;
-use crate::traffic::VisitorKey;
+use crate::server::credit::{CreditError, CreditReason};
+use crate::store::visitor_activity::{DueVisitor, LISTS, VisitorEvent};
+use crate::store::{StoreError, visitor_activity};
 use crate::traffic::over_quota::over_quota;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::Ordering;
+use crate::traffic::{Quota, VisitorKey};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Maximum activity entries queued for the store, and maximum credited events remembered.
 const MAX_QUEUED: usize = 100_000;

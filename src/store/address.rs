@@ -10,8 +10,7 @@
 //! `rediss://`, `rediss+sentinel://` and `rediss+cluster://` use TLS to every server and to the
 //! sentinels; they need a build with the feature `tls`.
 
-use secrecy::ExposeSecret;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;

@@ -2,8 +2,7 @@
 //! hash slot, so a failover rolls all of them back together. The log starts after the first base; an
 //! instance starts reading after the last one.
 
-use crate::store::client::Client;
-use crate::store::client::StoreError;
+use crate::store::client::{Client, StoreError};
 use crate::store::keys;
 
 /// Which of the two base snapshots.

@@ -1,11 +1,8 @@
 //! The fleet's catalog: every change in one order, with the document versions it introduced.
 
 use crate::catalog::audit::Entry;
-use crate::catalog::replication::CatalogChange;
-use crate::catalog::replication::VersionBlob;
-use crate::catalog::replication::version_names;
-use crate::store::client::Client;
-use crate::store::client::StoreError;
+use crate::catalog::replication::{CatalogChange, VersionBlob, version_names};
+use crate::store::client::{Client, StoreError};
 use crate::store::keys;
 
 /// The result of publishing a change.

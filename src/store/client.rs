@@ -4,23 +4,15 @@
 //! and the call repeated once.
 
 use crate::store::address::RedisConfig;
-use crate::store::connect;
 use crate::store::connect::Connection;
-use crate::store::error::Remedy;
 pub use crate::store::error::StoreError;
-use crate::store::error::StoreErrorKind;
+use crate::store::error::{Remedy, StoreErrorKind};
 use crate::store::keys::Keys;
-use crate::store::server_info;
 use crate::store::server_info::ServerInfo;
-use redis::Cmd;
-use redis::FromRedisValue;
-use redis::RedisError;
-use redis::Value;
-use redis::cluster_routing::MultipleNodeRoutingInfo;
-use redis::cluster_routing::ResponsePolicy;
-use redis::cluster_routing::RoutingInfo;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use crate::store::{connect, server_info};
+use redis::cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, RoutingInfo};
+use redis::{Cmd, FromRedisValue, RedisError, Value};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Mutex;
 
 /// The Lua function library, as loaded into Redis.

@@ -1,20 +1,15 @@
 //! Opens connections to a single server, to the primary that sentinels report, or to a cluster, with or
 //! without TLS.
 
-use crate::store::address::RedisConfig;
-use crate::store::address::Topology;
-use redis::AsyncConnectionConfig;
-use redis::ConnectionAddr;
-use redis::ConnectionInfo;
-use redis::IntoConnectionInfo;
-use redis::RedisConnectionInfo;
-use redis::RedisResult;
+use crate::store::address::{RedisConfig, Topology};
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::sentinel::SentinelClient;
-use redis::sentinel::SentinelClientBuilder;
-use redis::sentinel::SentinelServerType;
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
+    RedisResult,
+};
 use std::time::Duration;
 
 /// Timeout for establishing one connection.

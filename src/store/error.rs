@@ -1,9 +1,7 @@
 //! Store errors, classified, with one recovery per kind. Unsent entries stay in the local journal and
 //! sending is idempotent, so every recovery ends in a retry; kinds differ in what comes before it.
 
-use redis::ErrorKind;
-use redis::RedisError;
-use redis::ServerErrorKind;
+use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// A failed store operation.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,6 @@
 //! The fleet's images, stored by content address, so that writing one twice changes nothing.
 
-use crate::store::client::Client;
-use crate::store::client::StoreError;
+use crate::store::client::{Client, StoreError};
 use crate::store::keys;
 
 /// The number of stored images.

@@ -1,8 +1,7 @@
 //! A partition's log: batches of journal entries in the same order for every instance.
 
 use crate::journal::Entry;
-use crate::store::client::Client;
-use crate::store::client::StoreError;
+use crate::store::client::{Client, StoreError};
 use crate::store::keys;
 use redis::Value;
 

@@ -32,5 +32,4 @@ pub mod visitor_activity;
 
 pub use address::Address;
 pub use client::Client;
-pub use error::StoreError;
-pub use error::StoreErrorKind;
+pub use error::{StoreError, StoreErrorKind};

@@ -1,8 +1,7 @@
 //! Decision records on request between instances: a record is on the disk of the instance that decided.
 //! Requests and replies expire within a minute.
 
-use crate::store::client::Client;
-use crate::store::client::StoreError;
+use crate::store::client::{Client, StoreError};
 use crate::store::keys;
 
 /// Expiry of a request or a reply, in seconds.

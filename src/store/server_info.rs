@@ -1,12 +1,7 @@
 //! Reads `INFO` and checks that a server is supported as a store.
 
-use crate::store::address::RedisConfig;
-use crate::store::address::Topology;
-use crate::store::address::is_loopback_host;
-use redis::ErrorKind;
-use redis::FromRedisValue;
-use redis::RedisError;
-use redis::Value;
+use crate::store::address::{RedisConfig, Topology, is_loopback_host};
+use redis::{ErrorKind, FromRedisValue, RedisError, Value};
 use std::collections::BTreeMap;
 
 /// What `INFO` reports about a primary.

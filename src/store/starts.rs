@@ -1,10 +1,8 @@
 //! Registry of process starts. A decision's record is only on the host of the start that made it.
 
-use crate::store::client::Client;
-use crate::store::client::StoreError;
+use crate::store::client::{Client, StoreError};
 use crate::store::keys;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A process start, as registered by the instance itself.

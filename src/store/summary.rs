@@ -1,11 +1,8 @@
 //! A summary of a store's contents, checked before a migration into or out of it.
 
 use crate::journal::PARTITIONS;
-use crate::store::changes;
-use crate::store::client::Client;
-use crate::store::client::StoreError;
-use crate::store::keys;
-use crate::store::log;
+use crate::store::client::{Client, StoreError};
+use crate::store::{changes, keys, log};
 use std::collections::BTreeSet;
 
 /// A store's contents.

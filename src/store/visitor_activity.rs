@@ -1,8 +1,7 @@
 //! Visitor activity across the fleet, for rate limits. Kept for at most a day, under keys hashed with
 //! the day's salt, which expires with them.
 
-use crate::store::client::Client;
-use crate::store::client::StoreError;
+use crate::store::client::{Client, StoreError};
 use crate::store::keys;
 use redis::Value;
 

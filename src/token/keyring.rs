@@ -1,13 +1,8 @@
 //! The keyring that seals and opens tokens.
 
 use crate::domain::event::TokenRejection;
-use crate::token::payload::PAYLOAD_BYTES;
-use crate::token::payload::Token;
-use aes_gcm_siv::AeadInOut;
-use aes_gcm_siv::Aes256GcmSiv;
-use aes_gcm_siv::KeyInit;
-use aes_gcm_siv::Nonce;
-use aes_gcm_siv::Tag;
+use crate::token::payload::{PAYLOAD_BYTES, Token};
+use aes_gcm_siv::{AeadInOut, Aes256GcmSiv, KeyInit, Nonce, Tag};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;

@@ -19,9 +19,7 @@
 pub mod keyring;
 pub mod payload;
 
-pub use keyring::InvalidKeyring;
-pub use keyring::KeyAge;
-pub use keyring::Keyring;
+pub use keyring::{InvalidKeyring, KeyAge, Keyring};
 pub use payload::Token;
 
 /// Number of partitions that campaigns are distributed over.

@@ -3,8 +3,7 @@
 //! The patterns of `crawlers.txt` and the keywords below form one regular expression, matched in a
 //! single pass. A `RegexSet` would also report which pattern matched, which is not needed.
 
-use regex::bytes::Regex;
-use regex::bytes::RegexBuilder;
+use regex::bytes::{Regex, RegexBuilder};
 use std::sync::LazyLock;
 
 /// The longest plausible browser agent, in bytes; in-app browsers come near 400.

@@ -3,9 +3,7 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Length of a measurement window, in milliseconds: an hour of regular arrivals is detected, whatever
 /// came before.

@@ -3,9 +3,7 @@
 //! One IPv4 or IPv6 network per line, in CIDR notation; a bare address is a network of one. A leading
 //! `!` excludes a network from a wider one. The longest matching prefix decides. `#` starts a comment.
 
-use ipnet::IpNet;
-use ipnet::Ipv4Net;
-use ipnet::Ipv6Net;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixMap;
 use std::net::IpAddr;
 
@@ -104,8 +102,7 @@ fn network(written: &str) -> Result<IpNet, String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::net::Ipv4Addr;
-    use std::net::Ipv6Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     fn contains(list: &str, address: &str) -> bool {
         Datacenters::parse(list).unwrap().contains(address.parse().unwrap())

@@ -1,10 +1,7 @@
 //! FloodGuard guard: a request rate limit per address that protects the server.
 
 use crate::traffic::buckets;
-use crate::traffic::buckets::Bucket;
-use crate::traffic::buckets::CallerClock;
-use crate::traffic::buckets::Capacity;
-use crate::traffic::buckets::Limit;
+use crate::traffic::buckets::{Bucket, CallerClock, Capacity, Limit};
 use crate::traffic::visitor::network;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -63,8 +60,7 @@ fn prefix(address: IpAddr, v4: u32, v6: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
-    use std::net::Ipv6Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     const START: i64 = 1_790_000_000_000;
 

@@ -1,13 +1,8 @@
 //! Rate limits on a visitor's counted events.
 
-use crate::traffic::Quota;
-use crate::traffic::VisitorKey;
-use crate::traffic::buckets;
-use crate::traffic::buckets::Bucket;
-use crate::traffic::buckets::CallerClock;
-use crate::traffic::buckets::Capacity;
-use crate::traffic::buckets::Limit;
+use crate::traffic::buckets::{Bucket, CallerClock, Capacity, Limit};
 use crate::traffic::recent::RecentResults;
+use crate::traffic::{Quota, VisitorKey, buckets};
 use arc_swap::ArcSwap;
 use std::net::IpAddr;
 use std::sync::Arc;

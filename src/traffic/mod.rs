@@ -23,8 +23,7 @@ pub use datacenters::Datacenters;
 pub use flood::FloodGuard;
 pub use limits::VisitorLimits;
 pub use reader_address::reader_address;
-pub use signals::AllowedOrigins;
-pub use signals::Signals;
+pub use signals::{AllowedOrigins, Signals};
 pub use visitor::VisitorKey;
 
 /// A rate: a burst of `count`, then one more every `seconds / count` seconds.

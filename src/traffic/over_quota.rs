@@ -1,11 +1,7 @@
 //! Applies the visitor quotas again, over the fleet's combined activity of one visitor.
 
-use crate::traffic::Quota;
-use crate::traffic::buckets;
-use crate::traffic::buckets::Bucket;
-use crate::traffic::buckets::CallerClock;
-use crate::traffic::buckets::Capacity;
-use crate::traffic::buckets::Limit;
+use crate::traffic::buckets::{Bucket, CallerClock, Capacity, Limit};
+use crate::traffic::{Quota, buckets};
 use std::collections::BTreeSet;
 
 /// Returns those of a visitor's events (time in Unix milliseconds, id) that exceed the quotas: the ones

@@ -1,8 +1,7 @@
 //! Resolves a reader's IP address from trusted proxies' `X-Forwarded-For`.
 
 use ipnet::IpNet;
-use std::net::IpAddr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The reader's address: the rightmost hop that is not a trusted proxy.
 ///

@@ -1,10 +1,8 @@
 //! A cache of recent results, so that repeating a check uses no quota and gives the same result.
 
 use crate::traffic::buckets::lock;
-use hashbrown::DefaultHashBuilder;
-use hashbrown::HashMap;
-use std::hash::BuildHasher;
-use std::hash::Hash;
+use hashbrown::{DefaultHashBuilder, HashMap};
+use std::hash::{BuildHasher, Hash};
 use std::mem;
 use std::sync::Mutex;
 

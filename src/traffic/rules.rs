@@ -12,8 +12,7 @@
 use crate::domain::event::InvalidReason;
 use crate::domain::event::InvalidReason::*;
 use crate::traffic::agents;
-use crate::traffic::signals::AllowedOrigins;
-use crate::traffic::signals::Signals;
+use crate::traffic::signals::{AllowedOrigins, Signals};
 use Class::*;
 use Stage::*;
 

@@ -1,7 +1,6 @@
 //! The unit as HTML, for pages without scripts: as a fragment and as a complete page.
 
-use crate::web::assets;
-use crate::web::html;
+use crate::web::{assets, html};
 use askama::Template;
 
 /// The texts of a filled decision. Empty texts count as absent.

@@ -3,12 +3,9 @@
 
 use crate::Plan;
 use crate::fleet::Fleet;
-use crate::harness::Redis;
-use crate::harness::Store;
-use crate::harness::inventory;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::nemesis::dice;
-use crate::nemesis::pause;
+use crate::harness::{Redis, Store, inventory};
+use crate::nemesis::{dice, pause};
 use rand::RngExt;
 use std::time::Duration;
 

@@ -2,21 +2,14 @@
 //! instances report the same totals.
 
 use crate::Plan;
-use crate::harness::Decision;
-use crate::harness::Reader;
-use crate::harness::Store;
-use crate::harness::inventory;
 use crate::harness::inventory::PRICE_MICROS;
 use crate::harness::process::Process;
-use crate::harness::reference;
-use crate::oracle::Key;
-use crate::oracle::Oracle;
+use crate::harness::{Decision, Reader, Store, inventory, reference};
+use crate::oracle::{Key, Oracle};
 use crate::scene::Scene;
 use rand::RngExt;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 const INSTANCES: usize = 3;

@@ -35,8 +35,7 @@ mod runner;
 #[allow(dead_code, reason = "shared with the single-instance scenarios; only a part is used here")]
 mod scene;
 
-use runner::Plan;
-use runner::Scenario;
+use runner::{Plan, Scenario};
 use std::process::ExitCode;
 
 /// Most severe failures first.

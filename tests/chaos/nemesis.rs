@@ -2,15 +2,10 @@
 
 use crate::Plan;
 use crate::fleet::Fleet;
-use crate::harness::Redis;
-use crate::harness::RedisCluster;
-use crate::harness::Sentinels;
-use crate::harness::Store;
-use crate::proxy::Proxy;
-use crate::proxy::ProxyMode;
+use crate::harness::{Redis, RedisCluster, Sentinels, Store};
+use crate::proxy::{Proxy, ProxyMode};
 use crate::scene::Scene;
-use rand::RngExt;
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use std::time::Duration;
 
 /// Largest clock error at a start that is still accepted, in seconds.

@@ -1,18 +1,12 @@
 //! Adapters for other protocols: requests, responses, counts and rejections.
 
-use crate::harness::Ack;
-use crate::harness::Setup;
-use crate::harness::TestServer;
-use crate::harness::inventory;
-use crate::harness::reference;
+use crate::harness::{Ack, Setup, TestServer, inventory, reference};
 use adjacent::adapters::response::numeric_id;
 use adjacent::config::settings::ForeignEvent;
 use reqwest::RequestBuilder;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// All adapters enabled, with foreign names for a publisher and its placements.

@@ -1,11 +1,8 @@
 //! The advertiser's report page: figures, date ranges and access.
 
-use crate::harness::Setup;
-use crate::harness::TestServer;
-use crate::harness::inventory;
 use crate::harness::inventory::PRICE_MICROS;
-use serde_json::Value;
-use serde_json::json;
+use crate::harness::{Setup, TestServer, inventory};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";

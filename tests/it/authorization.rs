@@ -1,10 +1,7 @@
 //! Authorization: every route is declared here, and protected routes reject all other roles.
 
-use crate::harness::TestServer;
-use crate::harness::reference;
-use crate::harness::wait_until;
-use adjacent::config::keys::ApiKeys;
-use adjacent::config::keys::Role;
+use crate::harness::{TestServer, reference, wait_until};
+use adjacent::config::keys::{ApiKeys, Role};
 use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 

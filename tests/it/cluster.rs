@@ -1,17 +1,10 @@
 //! Several instances on one Redis: one order of events and one bill, also after failures of Redis.
 
-use crate::harness::Redis;
-use crate::harness::RedisCluster;
-use crate::harness::Sentinels;
-use crate::harness::Setup;
-use crate::harness::Store;
-use crate::harness::TestServer;
-use crate::harness::inventory;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::reference;
-use crate::harness::wait_until;
-use serde_json::Value;
-use serde_json::json;
+use crate::harness::{
+    Redis, RedisCluster, Sentinels, Setup, Store, TestServer, inventory, reference, wait_until,
+};
+use serde_json::{Value, json};
 
 async fn start_instance(store: &impl Store) -> TestServer {
     Setup::default().with_store(store).start().await

@@ -1,24 +1,14 @@
 //! Reconciliation of several instances on one Redis: bases that a start reads, the log that is trimmed
 //! up to them, and the state of an instance that finds neither.
 
-use crate::harness::Redis;
-use crate::harness::Setup;
-use crate::harness::Store;
-use crate::harness::TestServer;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::reference;
-use crate::harness::wait_until;
+use crate::harness::{Redis, Setup, Store, TestServer, reference, wait_until};
 use adjacent::domain::money::Micros;
 use adjacent::journal::Entry;
 use adjacent::ledger::audit::Mismatch;
 use adjacent::ledger::reconciler::ReconcileReport;
-use adjacent::store::Address;
-use adjacent::store::Client;
-use adjacent::store::bases;
-use adjacent::store::bases::Base;
-use adjacent::store::bases::BaseKind;
-use adjacent::store::bases::PutOutcome;
-use adjacent::store::log;
+use adjacent::store::bases::{Base, BaseKind, PutOutcome};
+use adjacent::store::{Address, Client, bases, log};
 use adjacent::token;
 
 /// Keys of the log and the bases of the reference unit's campaign.

@@ -1,14 +1,9 @@
 //! Configuration reload: files that change while the server runs, and invalid files.
 
-use crate::harness::Decision;
-use crate::harness::Process;
-use crate::harness::Reader;
 use crate::harness::process::Installation;
-use crate::harness::reference;
-use crate::harness::wait_until;
+use crate::harness::{Decision, Process, Reader, reference, wait_until};
 use serde_json::Value;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Maximum time until a saved file takes effect.
 const MAX_DELAY: Duration = Duration::from_secs(2);

@@ -1,12 +1,8 @@
 //! The operator console: its page, its files and the overview behind it.
 
-use crate::harness::Setup;
-use crate::harness::TestServer;
-use crate::harness::inventory;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::wait_until;
-use serde_json::Value;
-use serde_json::json;
+use crate::harness::{Setup, TestServer, inventory, wait_until};
+use serde_json::{Value, json};
 
 const FLIGHT: &str = "zahid-ai-europe";
 

@@ -1,15 +1,11 @@
 //! The executable is killed under load: acknowledged events survive the restart.
 
-use crate::harness::Process;
-use crate::harness::Reader;
-use crate::harness::Setup;
 use crate::harness::inventory::PRICE_MICROS;
 use crate::harness::process::Installation;
-use crate::harness::reference;
+use crate::harness::{Process, Reader, Setup, reference};
 use rand::RngExt;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinSet;
 

@@ -1,12 +1,8 @@
 //! Credits and refunds: each is a new entry, applied once, and every report includes it.
 
-use crate::harness::Setup;
-use crate::harness::TestServer;
-use crate::harness::inventory;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::reference;
-use serde_json::Value;
-use serde_json::json;
+use crate::harness::{Setup, TestServer, inventory, reference};
+use serde_json::{Value, json};
 
 async fn post(server: &TestServer, path: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
     server.wait_until_applied().await;

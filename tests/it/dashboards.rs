@@ -2,17 +2,11 @@
 //! `tests/numbers` checks the values that they show.
 
 use crate::harness::TestServer;
-use crate::harness::promql::children;
-use crate::harness::promql::metric_name;
-use crate::harness::promql::selectors;
-use crate::harness::promql::visit;
+use crate::harness::promql::{children, metric_name, selectors, visit};
 use promql_parser::label::Matcher;
-use promql_parser::parser::Expr;
-use promql_parser::parser::LabelModifier;
-use promql_parser::parser::VectorSelector;
+use promql_parser::parser::{Expr, LabelModifier, VectorSelector};
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const BOARDS: [&str; 5] = ["serving", "money", "traffic", "ledger", "instances"];

@@ -1,15 +1,9 @@
 //! Decision requests: request formats, test requests, limits and rejections.
 
-use crate::harness::Decision;
-use crate::harness::Reader;
-use crate::harness::Setup;
-use crate::harness::TestServer;
 use crate::harness::decision::reference_with;
-use crate::harness::inventory;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::reference;
-use serde_json::Value;
-use serde_json::json;
+use crate::harness::{Decision, Reader, Setup, TestServer, inventory, reference};
+use serde_json::{Value, json};
 
 const BY_PARAMETERS: &str = "/v1/decisions?publisher=eu-tech-news&placement=article-end\
     &style=terminal&style=card&topic=ai-infrastructure&subject=%40alibaba%20cloud\

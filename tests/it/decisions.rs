@@ -1,14 +1,8 @@
 //! The decision for a page: advertiser, label, or the no-fill reason.
 
-use crate::harness::Decision;
-use crate::harness::Setup;
-use crate::harness::TestServer;
-use crate::harness::decision::page_on;
-use crate::harness::decision::reference_with;
-use crate::harness::inventory;
-use crate::harness::reference;
-use serde_json::Value;
-use serde_json::json;
+use crate::harness::decision::{page_on, reference_with};
+use crate::harness::{Decision, Setup, TestServer, inventory, reference};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 #[tokio::test]

@@ -2,8 +2,7 @@
 //! environments without cargo-deny.
 
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Licences that require attribution at most.

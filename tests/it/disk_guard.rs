@@ -1,13 +1,8 @@
 //! Disk guard: with low disk space only house ads are served, since events of sold units could not be
 //! recorded.
 
-use crate::harness::Decision;
-use crate::harness::Process;
-use crate::harness::Reader;
-use crate::harness::process::Installation;
-use crate::harness::process::LOW_DISK_MIB;
-use crate::harness::reference;
-use crate::harness::wait_until;
+use crate::harness::process::{Installation, LOW_DISK_MIB};
+use crate::harness::{Decision, Process, Reader, reference, wait_until};
 
 const LOW_DISK_PERCENT: &str = "low_disk_percent = ";
 

@@ -1,14 +1,10 @@
 //! The README, the guides and the architecture document state facts: what they name exists, and what
 //! they show works. Their prose is not tested.
 
-use adjacent::domain::event::InvalidReason;
-use adjacent::domain::event::NoFill;
+use adjacent::domain::event::{InvalidReason, NoFill};
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Command;
-use std::process::Output;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 /// The most lines of the README.
 const README_LINES: usize = 150;

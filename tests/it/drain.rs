@@ -1,13 +1,9 @@
 //! Graceful shutdown: the server turns unready, finishes requests in flight and leaves all data on
 //! disk.
 
-use crate::harness::PATIENCE;
-use crate::harness::Reader;
 use crate::harness::process::Installation;
-use crate::harness::reference;
-use crate::harness::wait_until;
-use std::io::Read;
-use std::io::Write;
+use crate::harness::{PATIENCE, Reader, reference, wait_until};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 #[tokio::test]

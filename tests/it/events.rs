@@ -1,9 +1,7 @@
 //! Events: each counts once, also if repeated, concurrent or out of order.
 
-use crate::harness::Reader;
-use crate::harness::Setup;
-use crate::harness::TestServer;
 use crate::harness::inventory::PRICE_MICROS;
+use crate::harness::{Reader, Setup, TestServer};
 use std::sync::Arc;
 use tokio::sync::Barrier;
 

@@ -1,17 +1,11 @@
 //! Explanations of live and past decisions: complete for the operator, redacted for other parties.
 
-use crate::harness::Setup;
-use crate::harness::TestServer;
 use crate::harness::decision::reference_with;
-use crate::harness::inventory;
-use crate::harness::reference;
-use crate::harness::wait_until;
-use rand::RngExt;
-use rand::SeedableRng;
+use crate::harness::{Setup, TestServer, inventory, reference, wait_until};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use serde_json::Value;
-use serde_json::json;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn the_operator_reads_the_whole_trace_of_a_past_decision() {

@@ -1,9 +1,6 @@
 //! HTTP conformance: CORS, caching, compression, methods, and malformed or oversized requests.
 
-use crate::raw_http::Response;
-use crate::raw_http::TestServer;
-use crate::raw_http::read;
-use crate::raw_http::send_request;
+use crate::raw_http::{Response, TestServer, read, send_request};
 use std::io::Write;
 use std::net::TcpStream;
 

@@ -1,13 +1,9 @@
 //! Image replication among instances that share a Redis: an image uploaded to one instance is
 //! available on all, and a lost file is restored.
 
-use crate::harness::Redis;
-use crate::harness::Setup;
-use crate::harness::TestServer;
 use crate::harness::decision::page_on;
-use crate::harness::wait_until;
-use serde_json::Value;
-use serde_json::json;
+use crate::harness::{Redis, Setup, TestServer, wait_until};
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 const IMAGES_KEY: &str = "adj:{all}:pictures";

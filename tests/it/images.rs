@@ -1,21 +1,13 @@
 //! Images from a file beside the inventory to the reader's browser, and the behaviour when a stored
 //! file is deleted or changed.
 
-use crate::harness::Decision;
-use crate::harness::Setup;
-use crate::harness::TestServer;
-use crate::harness::decision::page_on;
-use crate::harness::decision::reference;
-use crate::harness::inventory;
+use crate::harness::decision::{page_on, reference};
 use crate::harness::process::Installation;
-use crate::harness::wait_until;
-use reqwest::Response;
-use reqwest::StatusCode;
+use crate::harness::{Decision, Setup, TestServer, inventory, wait_until};
 use reqwest::header::CONTENT_TYPE;
-use serde_json::Value;
-use serde_json::json;
-use std::path::Path;
-use std::path::PathBuf;
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
 const PAN_IMAGE: &str = "config/inventory/pictures/pfanne.png";
 

@@ -1,12 +1,7 @@
 //! Invalid events, which are recorded with a reason and never billed, and rejected tokens.
 
-use crate::harness::Decision;
-use crate::harness::Reader;
-use crate::harness::Setup;
-use crate::harness::TestServer;
-use crate::harness::inventory;
 use crate::harness::reader::USER_AGENT;
-use crate::harness::reference;
+use crate::harness::{Decision, Reader, Setup, TestServer, inventory, reference};
 use adjacent::catalog::change::ExpectedVersion;
 use adjacent::config::keys::TokenKeys;
 use adjacent::server::apply::CatalogUpdate;

@@ -1,11 +1,8 @@
 //! Metrics: every series exists from the start, event counts add up in every scrape, and the number of
 //! series is bounded for any input.
 
-use crate::harness::Decision;
-use crate::harness::Scrape;
-use crate::harness::TestServer;
 use crate::harness::decision::reference_with;
-use crate::harness::reference;
+use crate::harness::{Decision, Scrape, TestServer, reference};
 use adjacent::domain::event::TokenRejection;
 use serde_json::json;
 use std::collections::BTreeSet;

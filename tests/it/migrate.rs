@@ -1,17 +1,10 @@
 //! `adjacent migrate`: all data reaches the other store with every figure unchanged, or none does.
 
-use crate::harness::Redis;
-use crate::harness::RedisCluster;
-use crate::harness::Setup;
-use crate::harness::Store;
-use crate::harness::TestServer;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::wait_until;
-use serde_json::Value;
-use serde_json::json;
+use crate::harness::{Redis, RedisCluster, Setup, Store, TestServer, wait_until};
+use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Command;
-use std::process::Output;
+use std::process::{Command, Output};
 
 fn migrate(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_adjacent"));

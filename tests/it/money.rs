@@ -1,13 +1,8 @@
 //! Money: the billed amount never exceeds the budget, also under concurrent requests.
 
-use crate::harness::Decision;
-use crate::harness::Setup;
-use crate::harness::TestServer;
 use crate::harness::decision::reference_with;
-use crate::harness::inventory;
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::reference;
-use crate::harness::wait_until;
+use crate::harness::{Decision, Setup, TestServer, inventory, reference, wait_until};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 

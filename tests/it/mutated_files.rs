@@ -1,11 +1,8 @@
 //! Ten thousand mutated files: each is valid or is rejected with a position and a reason. None causes
 //! a panic.
 
-use adjacent::catalog::check;
-use adjacent::catalog::files;
-use adjacent::catalog::tables;
-use adjacent::config::Problem;
-use adjacent::config::load;
+use adjacent::catalog::{check, files, tables};
+use adjacent::config::{Problem, load};
 use adjacent::domain::region::Regions;
 use garde::Validate;
 use rand::RngExt;

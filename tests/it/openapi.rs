@@ -1,14 +1,11 @@
 //! The OpenAPI document is under review as a file, complete, and consistent with the server.
 
-use crate::raw_http::TestServer;
-use crate::raw_http::send_request;
+use crate::raw_http::{TestServer, send_request};
 use crate::selection::assert_matches_file;
 use adjacent::adapters;
-use adjacent::http::openapi;
-use adjacent::http::ops;
 use adjacent::http::problem::CODES;
-use adjacent::http::public;
 use adjacent::http::routes::Route;
+use adjacent::http::{openapi, ops, public};
 use serde_json::Value;
 use std::collections::BTreeSet;
 

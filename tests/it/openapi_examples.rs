@@ -1,15 +1,11 @@
 //! The examples of the OpenAPI document match a server's responses: each request is sent again, and
 //! the response has the same shape.
 
-use crate::raw_http::Response;
-use crate::raw_http::TestServer;
-use crate::raw_http::send_request;
+use crate::raw_http::{Response, TestServer, send_request};
 use crate::selection::assert_matches_file;
 use adjacent::http::openapi;
 use regex::Regex;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 const EXAMPLES: &str = "src/http/openapi/answered.json";

@@ -1,14 +1,10 @@
 //! A panic affects only the request that caused it.
 
 use crate::harness::Setup;
-use actix_web::App;
-use actix_web::HttpResponse;
-use actix_web::HttpServer;
 use actix_web::middleware::from_fn;
-use actix_web::web;
-use adjacent::http::blocking;
-use adjacent::http::guard;
+use actix_web::{App, HttpResponse, HttpServer, web};
 use adjacent::http::problem::ApiError;
+use adjacent::http::{blocking, guard};
 use serde_json::Value;
 
 async fn panics() -> HttpResponse {

@@ -1,16 +1,13 @@
 //! No reader data is stored: files, logs and scrapes are searched for everything that was sent.
 
-use crate::harness::Reader;
-use crate::harness::Setup;
 use crate::harness::decision::reference_with;
 use crate::harness::process::Installation;
 use crate::harness::reader::USER_AGENT;
+use crate::harness::{Reader, Setup};
 use adjacent::decision_log;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Data that readers send and that must not be stored.
 const CANARIES: [&str; 9] = [

@@ -1,12 +1,9 @@
 //! An in-process server with the example inventory on free ports, for tests that need raw HTTP.
 
-use adjacent::app::App;
-use adjacent::app::Options;
+use adjacent::app::{App, Options};
 use adjacent::config::load;
-use std::io::Read;
-use std::io::Write;
-use std::net::SocketAddr;
-use std::net::TcpStream;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;

@@ -4,11 +4,9 @@
 //! The recording holds 240 page calls with their events, bots, a pause, a credit, a refund, a kill and a
 //! restart. Names and sentences that changed since then are in [`RENAMED`]; nothing else may differ.
 
-use crate::harness::Setup;
-use crate::harness::TestServer;
+use crate::harness::{Setup, TestServer};
 use serde_json::Value;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use tempfile::TempDir;

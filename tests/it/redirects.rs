@@ -1,15 +1,9 @@
 //! Click redirects: always to a stored landing page, regardless of the click URL.
 
-use crate::harness::Decision;
-use crate::harness::Reader;
-use crate::harness::Setup;
-use crate::harness::TestServer;
 use crate::harness::decision::reference_with;
-use crate::harness::inventory;
-use crate::harness::reference;
-use rand::RngExt;
-use rand::SeedableRng;
+use crate::harness::{Decision, Reader, Setup, TestServer, inventory, reference};
 use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::json;
 use std::collections::BTreeMap;
 

@@ -1,12 +1,9 @@
 //! The Redis functions of the event store against a small model: generated histories, and aborts
 //! injected before each Redis command.
 
-use crate::harness::Redis;
-use crate::harness::Store;
+use crate::harness::{Redis, Store};
 use proptest::prelude::*;
-use redis::Connection;
-use redis::RedisResult;
-use redis::Value;
+use redis::{Connection, RedisResult, Value};
 use std::collections::BTreeMap;
 
 const LIBRARY: &str = include_str!("../../src/store/library.lua");

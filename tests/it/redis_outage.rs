@@ -1,13 +1,7 @@
 //! Instances without a connection to Redis: pending events, lease use and the stale flag.
 
-use crate::harness::Redis;
-use crate::harness::Setup;
-use crate::harness::TestServer;
-use crate::harness::inventory;
-use crate::harness::reference;
-use crate::harness::wait_until;
-use crate::proxy::Proxy;
-use crate::proxy::ProxyMode;
+use crate::harness::{Redis, Setup, TestServer, inventory, reference, wait_until};
+use crate::proxy::{Proxy, ProxyMode};
 
 #[tokio::test]
 async fn a_click_waits_for_the_impression_on_the_disk_of_a_disconnected_instance() {

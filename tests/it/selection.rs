@@ -1,29 +1,19 @@
 //! Properties of the selection, on random inventories and random pages.
 
-use adjacent::catalog::files;
-use adjacent::catalog::synth;
+use adjacent::catalog::{files, synth};
 use adjacent::domain::event::NoFill;
 use adjacent::domain::label::LabelTable;
 use adjacent::domain::weights::Weights;
-use adjacent::selection::choose;
-use adjacent::selection::choose::Outcome;
-use adjacent::selection::choose::Request;
+use adjacent::selection::choose::{Outcome, Request};
 use adjacent::selection::compile::compile;
 use adjacent::selection::filter_reason::FilterReason;
 use adjacent::selection::page::Commercial;
-use adjacent::selection::resolve;
-use adjacent::selection::resolve::EntityInput;
-use adjacent::selection::resolve::PageInput;
-use adjacent::selection::resolve::RegionSignals;
-use adjacent::selection::resolve::SlotInput;
+use adjacent::selection::resolve::{EntityInput, PageInput, RegionSignals, SlotInput};
 use adjacent::selection::rules::Exclusions;
-use adjacent::selection::snapshot::Snapshot;
-use adjacent::selection::snapshot::State;
-use adjacent::selection::snapshot::World;
-use adjacent::selection::trace;
+use adjacent::selection::snapshot::{Snapshot, State, World};
+use adjacent::selection::{choose, resolve, trace};
 use proptest::prelude::*;
-use std::sync::Arc;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 pub fn labels() -> LabelTable {
     toml::from_str(include_str!("../../config/labels.toml")).unwrap()

@@ -1,31 +1,15 @@
 //! The event store in Redis: errors, failovers, permissions, TLS, and configurations that are rejected.
 
-use crate::harness::Reader;
-use crate::harness::Redis;
-use crate::harness::Sentinels;
-use crate::harness::Setup;
-use crate::harness::Store;
-use crate::harness::TestServer;
 use crate::harness::process::Installation;
-use crate::harness::reference;
-use crate::harness::scripted_redis::BatchReply;
-use crate::harness::scripted_redis::BatchReply::ErrorReply;
-use crate::harness::scripted_redis::BatchReply::InvalidReply;
-use crate::harness::scripted_redis::BatchReply::NoReply;
-use crate::harness::scripted_redis::BatchReply::Redirect;
-use crate::harness::scripted_redis::BatchReply::TruncatedReply;
-use crate::harness::scripted_redis::ScriptedRedis;
-use crate::harness::tls_redis::TlsRedis;
-use crate::harness::tls_redis::Topology;
-use crate::harness::wait_until;
-use adjacent::ledger::Ledger;
-use adjacent::ledger::Record;
-use adjacent::ledger::Rules;
-use adjacent::store::Address;
-use adjacent::store::Client;
-use adjacent::store::acl;
-use std::path::Path;
-use std::path::PathBuf;
+use crate::harness::scripted_redis::BatchReply::{
+    ErrorReply, InvalidReply, NoReply, Redirect, TruncatedReply,
+};
+use crate::harness::scripted_redis::{BatchReply, ScriptedRedis};
+use crate::harness::tls_redis::{TlsRedis, Topology};
+use crate::harness::{Reader, Redis, Sentinels, Setup, Store, TestServer, reference, wait_until};
+use adjacent::ledger::{Ledger, Record, Rules};
+use adjacent::store::{Address, Client, acl};
+use std::path::{Path, PathBuf};
 
 /// A store URL with the key folder of the fleet.
 struct StoreAt {

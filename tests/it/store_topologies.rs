@@ -4,10 +4,7 @@
 use crate::advertiser;
 use crate::credits;
 use crate::events;
-use crate::harness::Redis;
-use crate::harness::RedisCluster;
-use crate::harness::Sentinels;
-use crate::harness::Setup;
+use crate::harness::{Redis, RedisCluster, Sentinels, Setup};
 use crate::money;
 
 /// One test per case and store. Each test starts and stops its own store.

@@ -1,15 +1,9 @@
 //! Invalid traffic: detection of bots, and findings that the operator should review.
 
-use crate::harness::Decision;
-use crate::harness::Process;
-use crate::harness::Reader;
-use crate::harness::Setup;
 use crate::harness::process::Installation;
-use crate::harness::reference;
-use crate::harness::wait_until;
+use crate::harness::{Decision, Process, Reader, Setup, reference, wait_until};
 use adjacent::config::settings::QuotaSetting;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn unit(process: &Process) -> Decision {
     let answer = process.decide(&Reader::new(), &reference()).await.unwrap();

@@ -1,18 +1,12 @@
 //! `config/trial`, a fleet on a single computer: it starts, shares events, prints how to stop it, and
 //! stops.
 
-use crate::harness::Decision;
-use crate::harness::Reader;
-use crate::harness::reference;
-use crate::harness::wait_until;
+use crate::harness::{Decision, Reader, reference, wait_until};
 use serde_json::Value;
-use std::io::BufRead;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// A running trial, stopped on drop.

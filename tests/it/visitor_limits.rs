@@ -1,9 +1,6 @@
 //! Visitor limits across a fleet: a reader who spreads clicks over several instances.
 
-use crate::harness::Redis;
-use crate::harness::Setup;
-use crate::harness::TestServer;
-use crate::harness::wait_until;
+use crate::harness::{Redis, Setup, TestServer, wait_until};
 
 /// Clicks of one visitor that count per minute, with the default limits.
 const CLICKS: u64 = 2;

@@ -2,13 +2,9 @@
 //! token is accepted, no closed event window reopens.
 
 use crate::Plan;
-use crate::harness::Decision;
-use crate::harness::Process;
-use crate::harness::Reader;
+use crate::harness::{Decision, Process, Reader};
 use crate::load;
-use crate::oracle::Key;
-use crate::oracle::Oracle;
-use crate::oracle::recompute;
+use crate::oracle::{Key, Oracle, recompute};
 use crate::scene::Scene;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,22 +2,15 @@
 //! is not on disk, and decisions continue to be served.
 
 use crate::Plan;
-use crate::harness::Ack;
-use crate::harness::Process;
-use crate::harness::Reader;
-use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::inventory::with_budget_for;
+use crate::harness::inventory::{PRICE_MICROS, with_budget_for};
 use crate::harness::process::LOW_DISK_MIB;
-use crate::harness::wait_until;
+use crate::harness::{Ack, Process, Reader, wait_until};
 use crate::load;
-use crate::oracle::AuditSummary;
-use crate::oracle::Oracle;
-use crate::scene::Scene;
-use crate::scene::strace_injecting;
+use crate::oracle::{AuditSummary, Oracle};
+use crate::scene::{Scene, strace_injecting};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The disk fails at the first, second, … sync of the journal thread, up to this one.
 const FAILING_SYNCS: usize = 12;

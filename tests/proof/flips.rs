@@ -7,21 +7,14 @@ use crate::load;
 use crate::oracle::Oracle;
 use crate::scene::Scene;
 use adjacent::journal;
-use adjacent::journal::Entry;
-use adjacent::journal::Journal;
-use adjacent::journal::JournalOptions;
-use adjacent::journal::chain;
 use adjacent::journal::disk::Folder;
-use adjacent::ledger::audit;
-use adjacent::ledger::history;
+use adjacent::journal::{Entry, Journal, JournalOptions, chain};
 use adjacent::ledger::history::ReplayFrom;
-use rand::Rng;
-use rand::RngExt;
-use rand::SeedableRng;
+use adjacent::ledger::{audit, history};
+use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use std::collections::HashMap;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Changes per run: in journal segments, and in all files of a ledger.

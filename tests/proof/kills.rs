@@ -2,21 +2,16 @@
 //! recording, segment rotation, sealing, checkpoints and draining.
 
 use crate::Plan;
-use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::inventory::with_budget_for;
+use crate::harness::inventory::{PRICE_MICROS, with_budget_for};
 use crate::load;
-use crate::oracle::AuditSummary;
-use crate::oracle::Oracle;
-use crate::scene::Scene;
-use crate::scene::strace_injecting;
-use rand::RngExt;
-use rand::SeedableRng;
+use crate::oracle::{AuditSummary, Oracle};
+use crate::scene::{Scene, strace_injecting};
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;

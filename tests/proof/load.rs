@@ -1,11 +1,7 @@
 //! Readers that request decisions, report events and note the acknowledgements in the oracle.
 
-use crate::harness::Ack;
-use crate::harness::Decision;
-use crate::harness::Reader;
-use crate::harness::reference;
-use crate::oracle::Key;
-use crate::oracle::Oracle;
+use crate::harness::{Ack, Decision, Reader, reference};
+use crate::oracle::{Key, Oracle};
 use rand::RngExt;
 use std::sync::Arc;
 use tokio::task::JoinSet;

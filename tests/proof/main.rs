@@ -31,8 +31,7 @@ mod races;
 mod runner;
 mod scene;
 
-use runner::Plan;
-use runner::Scenario;
+use runner::{Plan, Scenario};
 use std::process::ExitCode;
 
 const STRACE_PROBE: &[&str] = &["strace", "-qqq", "-o", "/dev/null", "-e", "trace=none", "true"];

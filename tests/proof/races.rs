@@ -3,14 +3,10 @@
 //! at a barrier.
 
 use crate::Plan;
-use crate::harness::Decision;
-use crate::harness::Process;
-use crate::harness::Reader;
-use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::inventory::with_budget_for;
+use crate::harness::inventory::{PRICE_MICROS, with_budget_for};
+use crate::harness::{Decision, Process, Reader};
 use crate::load;
-use crate::oracle::AuditSummary;
-use crate::oracle::Oracle;
+use crate::oracle::{AuditSummary, Oracle};
 use crate::scene::Scene;
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,17 +1,11 @@
 //! Runs scenarios, several in parallel: each has its own folder and servers, and mostly waits.
 
-use clap::CommandFactory;
-use clap::FromArgMatches;
-use clap::Parser;
-use indicatif::MultiProgress;
-use indicatif::ProgressBar;
-use std::process::Command;
-use std::process::ExitCode;
-use std::process::Stdio;
+use clap::{CommandFactory, FromArgMatches, Parser};
+use indicatif::{MultiProgress, ProgressBar};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Command-line options of a run.
 #[derive(Clone, Debug, Parser)]

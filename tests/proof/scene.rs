@@ -5,8 +5,7 @@ use crate::harness::inventory::copy_images_into;
 use crate::harness::process::Installation;
 use crate::mounted::Mounted;
 use std::ops::Deref;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Succeeds where libfaketime, which moves the clock of a process, is installed.

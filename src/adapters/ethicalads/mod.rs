@@ -3,36 +3,22 @@
 pub mod reply;
 pub mod request;
 
-use crate::adapters::Protocol;
-use crate::adapters::ethicalads::request::CampaignType;
-use crate::adapters::ethicalads::request::Request;
-use crate::adapters::names;
-use crate::adapters::record_call;
-use crate::adapters::require_enabled;
-use crate::adapters::response;
+use crate::adapters::ethicalads::request::{CampaignType, Request};
 use crate::adapters::response::Rejections;
-use crate::config::keys::Identity;
-use crate::config::keys::Role;
-use crate::domain::event::NoFill;
-use crate::domain::event::Tier;
-use crate::http::AppState;
-use crate::http::body;
-use crate::http::caller;
+use crate::adapters::{Protocol, names, record_call, require_enabled, response};
+use crate::config::keys::{Identity, Role};
+use crate::domain::event::{NoFill, Tier};
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
 use crate::http::public::request::DecisionRequest;
+use crate::http::{AppState, body, caller};
 use crate::selection::choose::Winner;
 use crate::selection::page::Commercial;
-use crate::selection::resolve::PageInput;
-use crate::selection::resolve::SlotInput;
-use crate::server::decide::PageDecision;
-use crate::server::decide::Rejection;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
-use actix_web::http::header;
-use actix_web::web::Data;
-use actix_web::web::Payload;
+use crate::selection::resolve::{PageInput, SlotInput};
+use crate::server::decide::{PageDecision, Rejection};
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use std::time::Instant;
 
 /// `GET /api/v1/decision/`: the in-page client; JSONP if it names a callback.

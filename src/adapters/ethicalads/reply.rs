@@ -1,7 +1,6 @@
 //! EthicalAds responses.
 
-use crate::adapters::ethicalads::request::CampaignType;
-use crate::adapters::ethicalads::request::Placement;
+use crate::adapters::ethicalads::request::{CampaignType, Placement};
 use crate::http::public::render;
 use crate::http::public::reply::Fill;
 use serde::Serialize;

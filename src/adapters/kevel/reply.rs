@@ -2,17 +2,12 @@
 
 use crate::adapters::kevel::request::Placement;
 use crate::adapters::response::numeric_id;
-use crate::config::settings::AdapterSettings;
-use crate::config::settings::ForeignEvent;
+use crate::config::settings::{AdapterSettings, ForeignEvent};
 use crate::http::public::render;
-use crate::http::public::reply::CreativeReply;
-use crate::http::public::reply::Fill;
-use crate::http::public::reply::LabelReply;
-use crate::http::public::reply::Transparency;
+use crate::http::public::reply::{CreativeReply, Fill, LabelReply, Transparency};
 use crate::server::explain::Explanation;
 use serde::Serialize;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The response. It has no `user`: readers have no key.
 #[derive(Serialize)]

@@ -2,18 +2,14 @@
 
 use crate::adapters::openrtb::native::NativeRequest;
 use crate::adapters::openrtb::no_bid_reason::NoBidReason;
-use crate::adapters::openrtb::request::BidRequest;
-use crate::adapters::openrtb::request::CONTENT_TAXONOMY_1;
-use crate::adapters::openrtb::request::Imp;
+use crate::adapters::openrtb::request::{BidRequest, CONTENT_TAXONOMY_1, Imp};
 use crate::config::Settings;
 use crate::domain::event::Pricing;
 use crate::domain::money::Currency;
 use crate::http::public::reply::Fill;
 use crate::selection::choose::Winner;
-use crate::selection::snapshot::FlightRow;
-use crate::selection::snapshot::Snapshot;
-use crate::server::decide::Filled;
-use crate::server::decide::PageDecision;
+use crate::selection::snapshot::{FlightRow, Snapshot};
+use crate::server::decide::{Filled, PageDecision};
 use crate::server::unit;
 use serde::Serialize;
 

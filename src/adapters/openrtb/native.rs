@@ -4,14 +4,12 @@
 use crate::adapters::openrtb::no_bid_reason::NoBidReason;
 use crate::http::public::fill;
 use crate::http::public::fill::UnitImages;
-use crate::http::public::reply::Fill;
-use crate::http::public::reply::ImageReply;
+use crate::http::public::reply::{Fill, ImageReply};
 use crate::selection::choose::Winner;
 use crate::server::decide::PageDecision;
 use crate::server::unit;
 use crate::server::unit::Unit;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Event types and tracking methods of the specification.

@@ -1,7 +1,6 @@
 //! OpenRTB responses.
 
-use crate::adapters::openrtb::bid::Auction;
-use crate::adapters::openrtb::bid::Bid;
+use crate::adapters::openrtb::bid::{Auction, Bid};
 use serde::Serialize;
 
 /// A bid response.

@@ -3,13 +3,10 @@
 use crate::adapters::names;
 use crate::adapters::openrtb::native::NativeRequest;
 use crate::config::settings::AdapterSettings;
-use crate::http::public::request::DecisionRequest;
-use crate::http::public::request::ViewerRequest;
-use crate::selection::resolve::PageInput;
-use crate::selection::resolve::SlotInput;
+use crate::http::public::request::{DecisionRequest, ViewerRequest};
+use crate::selection::resolve::{PageInput, SlotInput};
 use crate::server::live::Live;
-use serde::Deserialize;
-use serde::Deserializer;
+use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 
 /// A bid request. Other fields are ignored, above all those that identify or describe a reader:

@@ -1,9 +1,7 @@
 //! Checks advertisers: names, logos, entities and landing page domains.
 
-use crate::catalog::check::Findings;
-use crate::catalog::check::images;
 use crate::catalog::check::index::Index;
-use crate::catalog::check::lookalike;
+use crate::catalog::check::{Findings, images, lookalike};
 use crate::domain::inventory::Inventory;
 use crate::domain::name_key;
 use std::collections::HashMap;

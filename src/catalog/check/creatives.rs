@@ -1,15 +1,11 @@
 //! Checks creatives: texts, links, proofs and prices.
 
-use crate::catalog::check::Findings;
-use crate::catalog::check::images;
 use crate::catalog::check::index::Index;
-use crate::domain::ad_text;
-use crate::domain::creative::Audience;
-use crate::domain::creative::Creative;
-use crate::domain::creative::Kicker;
+use crate::catalog::check::{Findings, images};
+use crate::domain::creative::{Audience, Creative, Kicker};
 use crate::domain::inventory::Inventory;
-use crate::domain::landing;
 use crate::domain::party::Advertiser;
+use crate::domain::{ad_text, landing};
 use std::collections::HashSet;
 
 /// The maximum length of a kicker with its slots filled, in characters.

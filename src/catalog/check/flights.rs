@@ -2,14 +2,11 @@
 
 use crate::catalog::check::Findings;
 use crate::catalog::check::index::Index;
-use crate::domain::campaign::Clause;
-use crate::domain::campaign::Flight;
-use crate::domain::event::Pricing;
-use crate::domain::event::Tier;
+use crate::domain::campaign::{Clause, Flight};
+use crate::domain::event::{Pricing, Tier};
 use crate::domain::inventory::Inventory;
 use crate::domain::name_key;
-use crate::domain::region::Region;
-use crate::domain::region::Regions;
+use crate::domain::region::{Region, Regions};
 
 /// The most values in `any` or `none` of one targeting dimension.
 const MAX_VALUES: usize = 1_000;

@@ -1,12 +1,10 @@
 //! Checks that images are stored and that their dimensions fit a unit.
 
-use crate::catalog::check::Finding;
-use crate::catalog::check::Findings;
+use crate::catalog::check::{Finding, Findings};
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::domain::creative::Creative;
-use crate::domain::image::Address;
-use crate::domain::image::Source;
+use crate::domain::image::{Address, Source};
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
 

@@ -1,13 +1,11 @@
 //! Indexes of an inventory by id, for checking references.
 
-use crate::domain::campaign::Campaign;
-use crate::domain::campaign::Flight;
+use crate::domain::campaign::{Campaign, Flight};
 use crate::domain::creative::Creative;
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
 use crate::domain::region::Regions;
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The documents of one list by id.
 pub(super) struct IdIndex<'a, T> {

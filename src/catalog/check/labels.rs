@@ -1,14 +1,10 @@
 //! Checks the label table, and that every reader a flight can reach has a label in it.
 
-use crate::catalog::check::Finding;
-use crate::catalog::check::Findings;
+use crate::catalog::check::{Finding, Findings};
 use crate::domain::inventory::Inventory;
-use crate::domain::label::LabelTable;
-use crate::domain::label::Labels;
+use crate::domain::label::{LabelTable, Labels};
 use crate::domain::language::Language;
-use crate::domain::region::Country;
-use crate::domain::region::Region;
-use crate::domain::region::Regions;
+use crate::domain::region::{Country, Region, Regions};
 use std::collections::HashSet;
 
 fn english() -> Language {

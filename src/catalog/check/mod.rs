@@ -16,12 +16,10 @@ pub use images::stored;
 pub use labels::reach as labels;
 pub use publishers::check_url_prefix;
 
-use crate::catalog::check::index::IdIndex;
-use crate::catalog::check::index::Index;
+use crate::catalog::check::index::{IdIndex, Index};
 use crate::config::document::nearest;
 use crate::domain::inventory::Inventory;
-use crate::domain::region::Region;
-use crate::domain::region::Regions;
+use crate::domain::region::{Region, Regions};
 use std::fmt;
 
 /// A problem with one document of an inventory.

@@ -7,10 +7,8 @@ use crate::config::document::nearest;
 use crate::domain::entity::Entities;
 use crate::domain::inventory::Inventory;
 use crate::domain::name_key;
-use crate::domain::region::Region;
-use crate::domain::region::Regions;
-use crate::domain::taxonomy::DocumentError;
-use crate::domain::taxonomy::Taxonomy;
+use crate::domain::region::{Region, Regions};
+use crate::domain::taxonomy::{DocumentError, Taxonomy};
 use std::collections::HashSet;
 
 /// The most aliases of one topic or entity.

@@ -12,12 +12,9 @@ mod jpeg;
 mod png;
 mod webp;
 
-use crate::domain::image::Address;
-use crate::domain::image::Format;
-use image::DynamicImage;
-use image::ImageDecoder;
-use image::ImageReader;
+use crate::domain::image::{Address, Format};
 use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader};
 use std::fmt;
 use std::io::Cursor;
 

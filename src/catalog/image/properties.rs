@@ -1,12 +1,9 @@
 use super::*;
-use image::ExtendedColorType;
-use image::Frame;
-use image::ImageEncoder;
-use image::RgbaImage;
 use image::codecs::gif::GifEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, Frame, ImageEncoder, RgbaImage};
 use proptest::prelude::*;
 
 fn pixels(width: u32, height: u32) -> RgbaImage {

@@ -2,8 +2,7 @@
 
 use crate::ledger::EventVerdict;
 use crate::ledger::apply::Adjustment;
-use crate::ledger::record::Attribution;
-use crate::ledger::record::Event;
+use crate::ledger::record::{Attribution, Event};
 use serde::Serialize;
 use std::sync::Arc;
 

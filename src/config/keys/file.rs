@@ -1,18 +1,14 @@
 //! Reads and atomically replaces key files, which only their owner may read.
 
-use crate::config::document::Document;
-use crate::config::document::Problem;
+use crate::config::document::{Document, Problem};
 use crate::config::load;
 use crate::config::load::ConfigError;
 use serde::de::DeserializeOwned;
-use std::fmt;
-use std::fs::File;
-use std::fs::OpenOptions;
-use std::io;
-use std::io::ErrorKind;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::{fmt, io};
 
 /// Parses the file; `None` if it does not exist. Problems have a line number but no source text,
 /// which may contain a secret.

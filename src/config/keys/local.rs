@@ -1,13 +1,10 @@
 //! The API keys that a first run creates, so that every endpoint can be tried at once.
 
-use crate::config::keys::api::ApiKeys;
-use crate::config::keys::api::Identity;
-use crate::config::keys::api::Role;
+use crate::config::keys::api::{ApiKeys, Identity, Role};
 use crate::config::keys::file;
 use crate::config::load::ConfigError;
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;

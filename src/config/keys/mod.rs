@@ -14,9 +14,7 @@ pub mod links;
 pub mod local;
 pub mod token_keys;
 
-pub use api::ApiKeys;
-pub use api::Identity;
-pub use api::Role;
+pub use api::{ApiKeys, Identity, Role};
 pub use links::Links;
 pub use local::LocalKeys;
 pub use token_keys::TokenKeys;

@@ -7,19 +7,13 @@
 use crate::config::keys::file;
 use crate::config::keys::links::Links;
 use crate::config::load::ConfigError;
-use crate::token::InvalidKeyring;
-use crate::token::KeyAge;
-use crate::token::Keyring;
+use crate::token::{InvalidKeyring, KeyAge, Keyring};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::SignedDuration;
-use jiff::Timestamp;
-use secrecy::ExposeSecret;
-use secrecy::SecretBox;
-use secrecy::SecretString;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::Deserialize;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The most keys in the file; a rotation beyond it removes the oldest retired key.

@@ -1,16 +1,11 @@
 //! Endpoints of other protocols. Their formats are defined elsewhere and only outlined here; the README
 //! of the adapters maps every field.
 
-use crate::http::openapi::operation::Key;
-use crate::http::openapi::operation::Operation;
-use crate::http::openapi::operation::operation;
+use crate::http::openapi::operation::{Key, Operation, operation};
 use crate::http::openapi::parameter;
-use crate::http::openapi::parameter::name;
-use crate::http::openapi::parameter::query;
-use crate::http::openapi::parameter::text;
+use crate::http::openapi::parameter::{name, query, text};
 use crate::http::openapi::response::Response;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The operations, in the order of the adapters' table.
 pub(super) fn operations() -> Vec<Operation> {

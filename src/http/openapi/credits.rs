@@ -1,13 +1,9 @@
 //! Credits and refunds.
 
-use crate::http::openapi::operation::Operation;
-use crate::http::openapi::operation::operation;
+use crate::http::openapi::operation::{Operation, operation};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
-use crate::http::ops::admin::credits::CreditReply;
-use crate::http::ops::admin::credits::CreditRequest;
-use crate::http::ops::admin::credits::RefundReply;
-use crate::http::ops::admin::credits::RefundRequest;
+use crate::http::ops::admin::credits::{CreditReply, CreditRequest, RefundReply, RefundRequest};
 use serde_json::json;
 
 const JSON: &[&str] = &["application/json"];

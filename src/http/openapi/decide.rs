@@ -1,25 +1,17 @@
 //! Decisions and events, for pages and browsers.
 
 use crate::domain::party::Style;
-use crate::http::openapi::example;
-use crate::http::openapi::operation::Key;
-use crate::http::openapi::operation::Operation;
-use crate::http::openapi::operation::operation;
-use crate::http::openapi::parameter;
-use crate::http::openapi::parameter::name;
-use crate::http::openapi::parameter::query;
-use crate::http::openapi::parameter::repeated;
-use crate::http::openapi::parameter::text;
+use crate::http::openapi::operation::{Key, Operation, operation};
+use crate::http::openapi::parameter::{name, query, repeated, text};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
+use crate::http::openapi::{example, parameter};
 use crate::http::public::events::TOKEN_CHARS;
 use crate::http::public::render;
 use crate::http::public::reply::DecisionReply;
-use crate::http::public::request::DecisionRequest;
-use crate::http::public::request::Render;
+use crate::http::public::request::{DecisionRequest, Render};
 use crate::selection::page::Commercial;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const READER: [&str; 3] = ["Sec-GPC", "Adjacent-Reader-Address", "Adjacent-Reader-Agent"];
 

@@ -1,17 +1,13 @@
 //! Schemas of a document of any list of the inventory, in requests and in responses.
 
-use crate::domain::campaign::Campaign;
-use crate::domain::campaign::Flight;
+use crate::domain::campaign::{Campaign, Flight};
 use crate::domain::creative::Creative;
 use crate::domain::entity::EntityDoc;
-use crate::domain::party::Advertiser;
-use crate::domain::party::Category;
-use crate::domain::party::Publisher;
+use crate::domain::party::{Advertiser, Category, Publisher};
 use crate::domain::region::RegionGroup;
 use crate::domain::taxonomy::TopicDoc;
 use crate::http::openapi::schemas::Schemas;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// In a request.
 pub(super) fn input(schemas: &mut Schemas) -> Value {

@@ -1,8 +1,7 @@
 //! Examples: the reference page with its unit, and problem details.
 
 use crate::http::problem::CODES;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Request bodies of `POST /v1/decisions`.
 pub(super) fn requests() -> Value {

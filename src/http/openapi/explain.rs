@@ -1,15 +1,11 @@
 //! Explanations and events of decisions, limits and the data map.
 
-use crate::http::openapi::operation::Key;
-use crate::http::openapi::operation::Listener;
-use crate::http::openapi::operation::Operation;
-use crate::http::openapi::operation::operation;
+use crate::http::openapi::operation::{Key, Listener, Operation, operation};
 use crate::http::openapi::parameter;
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::public::explain::EventsReply;
-use crate::http::public::limits::LimitsReply;
-use crate::http::public::limits::PrivacyReply;
+use crate::http::public::limits::{LimitsReply, PrivacyReply};
 use crate::server::explain::Explanation;
 
 /// The operations, in the order of the route table.

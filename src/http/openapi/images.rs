@@ -1,8 +1,7 @@
 //! Upload and list images.
 
 use crate::domain::image::Format;
-use crate::http::openapi::operation::Operation;
-use crate::http::openapi::operation::operation;
+use crate::http::openapi::operation::{Operation, operation};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::ops::admin::images::StoredImage;

@@ -19,10 +19,8 @@ mod schemas;
 
 use crate::http::openapi::operation::Operation;
 use crate::http::openapi::schemas::Schemas;
-use crate::http::problem::CODES;
-use crate::http::problem::Problem;
-use serde_json::Value;
-use serde_json::json;
+use crate::http::problem::{CODES, Problem};
+use serde_json::{Value, json};
 use std::sync::LazyLock;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);

@@ -1,8 +1,7 @@
 //! One operation: path, method, description, parameters, body and responses.
 
 use crate::http::openapi::response::Response;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// An operation of the document.
 pub(super) struct Operation {

@@ -1,12 +1,9 @@
 //! Probes, metrics and console: the operations listener without the admin API.
 
-use crate::http::openapi::operation::Listener;
-use crate::http::openapi::operation::Operation;
-use crate::http::openapi::operation::operation;
+use crate::http::openapi::operation::{Listener, Operation, operation};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
-use crate::http::ops::probes::METRICS_CONTENT_TYPE;
-use crate::http::ops::probes::Version;
+use crate::http::ops::probes::{METRICS_CONTENT_TYPE, Version};
 use crate::http::public::render;
 
 const PLAIN: &str = "text/plain";

@@ -2,12 +2,9 @@
 
 use crate::domain::image::Format;
 use crate::http::openapi::explain::not_recorded;
-use crate::http::openapi::operation::Listener;
-use crate::http::openapi::operation::Operation;
-use crate::http::openapi::operation::operation;
+use crate::http::openapi::operation::{Listener, Operation, operation};
 use crate::http::openapi::parameter;
-use crate::http::openapi::parameter::query;
-use crate::http::openapi::parameter::text;
+use crate::http::openapi::parameter::{query, text};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::public::render;

@@ -1,7 +1,6 @@
 //! Path, query and header parameters.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A path parameter.
 pub(super) fn path(name: &str, description: &str, schema: Value, example: &str) -> Value {

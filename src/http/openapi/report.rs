@@ -1,18 +1,14 @@
 //! Reports on impressions, clicks and spend.
 
-use crate::http::openapi::operation::Key;
-use crate::http::openapi::operation::Operation;
-use crate::http::openapi::operation::operation;
+use crate::http::openapi::operation::{Key, Operation, operation};
 use crate::http::openapi::parameter;
-use crate::http::openapi::parameter::query;
-use crate::http::openapi::parameter::text;
+use crate::http::openapi::parameter::{query, text};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::public::render;
 use crate::http::public::reports::ReportReply;
 use crate::server::report::Dimension;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The operations, in the order of the route table.
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {

@@ -1,8 +1,7 @@
 //! Responses: statuses, formats, headers.
 
 use crate::http::openapi::example;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A response object with its status.
 pub(super) struct Response {

@@ -1,10 +1,8 @@
 //! JSON Schemas of the wire types, by name.
 
-use schemars::JsonSchema;
-use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
-use serde_json::Map;
-use serde_json::Value;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// Final location of all schemas.

@@ -5,9 +5,8 @@ use crate::catalog::schema;
 use crate::catalog::schema::Kind;
 use crate::http::AppState;
 use crate::http::public::pages;
-use crate::web::pages::Link;
-use crate::web::pages::console;
 use crate::web::pages::console::ConsoleView;
+use crate::web::pages::{Link, console};
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 

@@ -4,18 +4,12 @@ pub mod admin;
 pub mod console;
 pub mod probes;
 
-use crate::http::AppState;
-use crate::http::extract;
-use crate::http::guard;
-use crate::http::public;
-use crate::http::public::assets;
-use crate::http::public::explain;
-use crate::http::routes::Route;
-use crate::http::routes::route;
+use crate::http::public::{assets, explain};
+use crate::http::routes::{Route, route};
+use crate::http::{AppState, extract, guard, public};
 use actix_web::middleware::from_fn;
 use actix_web::web;
-use actix_web::web::Data;
-use actix_web::web::ServiceConfig;
+use actix_web::web::{Data, ServiceConfig};
 
 /// Every route of the operations listener, grouped by its users.
 pub fn table() -> Vec<Route> {

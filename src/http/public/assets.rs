@@ -2,10 +2,9 @@
 
 use crate::http::problem::ApiError;
 use crate::web::assets;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
 
 /// `GET /embed/{file}`.
 pub async fn file(http: HttpRequest, path: Path<String>) -> Result<HttpResponse, ApiError> {

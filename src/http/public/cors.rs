@@ -1,17 +1,12 @@
 //! CORS: open to all origins, never with credentials; preflights are cached for a day.
 
 use crate::http::public::events;
-use actix_web::Error;
-use actix_web::HttpResponse;
-use actix_web::body::BoxBody;
-use actix_web::body::EitherBody;
-use actix_web::body::MessageBody;
-use actix_web::dev::ServiceRequest;
-use actix_web::dev::ServiceResponse;
-use actix_web::http::Method;
-use actix_web::http::header;
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HeaderValue;
+use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
 
 /// `Access-Control-Max-Age`: how long a browser may cache a preflight, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "86400";

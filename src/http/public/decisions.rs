@@ -1,38 +1,22 @@
 //! `POST` and `GET /v1/decisions`: parse, decide, render. Only reading the body and `explain` await.
 
-use crate::config::keys::Identity;
-use crate::config::keys::Role;
+use crate::config::keys::{Identity, Role};
 use crate::domain::event::NoFill;
 use crate::domain::party::Publisher;
 use crate::domain::region::Country;
-use crate::http::AppState;
-use crate::http::blocking;
-use crate::http::body;
-use crate::http::caller;
 use crate::http::caller::Caller;
 use crate::http::problem::ApiError;
-use crate::http::public::fill;
-use crate::http::public::render;
-use crate::http::public::reply;
-use crate::http::public::reply::Answer;
-use crate::http::public::reply::Answers;
-use crate::http::public::reply::DecisionReply;
-use crate::http::public::reply::SnapshotReply;
-use crate::http::public::request;
-use crate::http::public::request::DecisionRequest;
-use crate::http::public::request::Render;
+use crate::http::public::reply::{Answer, Answers, DecisionReply, SnapshotReply};
+use crate::http::public::request::{DecisionRequest, Render};
+use crate::http::public::{fill, render, reply, request};
+use crate::http::{AppState, blocking, body, caller};
 use crate::selection::resolve::RegionSignals;
-use crate::server::decide::AcceptUnit;
-use crate::server::decide::DecisionCall;
-use crate::server::decide::PageDecision;
+use crate::server::decide::{AcceptUnit, DecisionCall, PageDecision};
 use crate::traffic::signals;
-use crate::traffic::signals::AllowedOrigins;
-use crate::traffic::signals::Signals;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
+use crate::traffic::signals::{AllowedOrigins, Signals};
 use actix_web::http::header;
-use actix_web::web::Data;
-use actix_web::web::Payload;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use std::time::Instant;
 
 /// `POST /v1/decisions`.

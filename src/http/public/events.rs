@@ -3,15 +3,11 @@
 use crate::http::AppState;
 use crate::http::caller::Caller;
 use crate::http::problem::ApiError;
-use crate::server::record::ClickOutcome;
-use crate::server::record::RecordOutcome;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
+use crate::server::record::{ClickOutcome, RecordOutcome};
 use actix_web::http::header;
-use actix_web::web::Data;
-use actix_web::web::Path;
-use std::time::Duration;
-use std::time::Instant;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use std::time::{Duration, Instant};
 
 /// Response header: the event is on disk. Only this header acknowledges an event.
 pub const RECORDED: &str = "Adjacent-Recorded";

@@ -1,28 +1,15 @@
 //! `GET /v1/decisions/{id}/explain` and `/events`: the trace of a decision and its events.
 
-use crate::config::keys::Identity;
-use crate::config::keys::Role;
-use crate::domain::event::EventKind;
-use crate::domain::event::InvalidReason;
-use crate::domain::event::Verdict;
-use crate::http::AppState;
-use crate::http::blocking;
-use crate::http::caller;
+use crate::config::keys::{Identity, Role};
+use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::http::problem::ApiError;
+use crate::http::{AppState, blocking, caller};
 use crate::ledger::history::ReplayFrom;
-use crate::server::explain::Audience;
-use crate::server::explain::ExplainError;
-use crate::server::explain::Explanation;
-use crate::server::explain::RemoteExplainError;
-use crate::server::explain::Replay;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
+use crate::server::explain::{Audience, ExplainError, Explanation, RemoteExplainError, Replay};
 use actix_web::http::header;
-use actix_web::web::Data;
-use actix_web::web::Path;
-use actix_web::web::Query;
-use serde::Deserialize;
-use serde::Serialize;
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 impl From<ExplainError> for ApiError {

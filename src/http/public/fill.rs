@@ -1,31 +1,18 @@
 //! Builds the reply from a decision: the texts and URLs of every slot.
 
-use crate::domain::event::EventKind;
-use crate::domain::event::NoFill;
+use crate::domain::event::{EventKind, NoFill};
 use crate::domain::image::Address;
-use crate::domain::party::Measurement;
-use crate::domain::party::Style;
-use crate::http::public::reply::AdvertiserReply;
-use crate::http::public::reply::CommandReply;
-use crate::http::public::reply::CreativeReply;
-use crate::http::public::reply::CtaReply;
-use crate::http::public::reply::EventUrls;
-use crate::http::public::reply::Fill;
-use crate::http::public::reply::ImageReply;
-use crate::http::public::reply::LabelReply;
-use crate::http::public::reply::NoFillReply;
-use crate::http::public::reply::PriceReply;
-use crate::http::public::reply::ProofReply;
-use crate::http::public::reply::Transparency;
-use crate::http::public::reply::rfc3339;
+use crate::domain::party::{Measurement, Style};
+use crate::http::public::reply::{
+    AdvertiserReply, CommandReply, CreativeReply, CtaReply, EventUrls, Fill, ImageReply,
+    LabelReply, NoFillReply, PriceReply, ProofReply, Transparency, rfc3339,
+};
 use crate::selection::choose::Winner;
-use crate::server::Server;
-use crate::server::decide::Filled;
-use crate::server::decide::PageDecision;
+use crate::server::decide::{Filled, PageDecision};
 use crate::server::images::ServedImage;
 use crate::server::live::Live;
-use crate::server::unit;
 use crate::server::unit::Unit;
+use crate::server::{Server, unit};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 

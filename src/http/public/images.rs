@@ -1,14 +1,11 @@
 //! `/embed/pictures/…`: logos and creative images by content hash, cached permanently.
 
 use crate::domain::image;
-use crate::http::AppState;
-use crate::http::blocking;
 use crate::http::problem::ApiError;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
+use crate::http::{AppState, blocking};
 use actix_web::http::header;
-use actix_web::web::Data;
-use actix_web::web::Path;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
 
 /// Content-addressed, so the response never changes.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";

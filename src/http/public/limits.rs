@@ -1,14 +1,9 @@
 //! `GET /v1/limits` and `/v1/privacy`: limits, counting windows and the data map.
 
-use crate::config::settings::EventWindows;
-use crate::config::settings::QuotaSetting;
-use crate::config::settings::RequestLimits;
-use crate::config::settings::SnapshotSettings;
+use crate::config::settings::{EventWindows, QuotaSetting, RequestLimits, SnapshotSettings};
 use crate::http::AppState;
-use crate::http::public::events;
-use crate::http::public::explain;
-use crate::traffic::rules::RULES;
-use crate::traffic::rules::Rule;
+use crate::http::public::{events, explain};
+use crate::traffic::rules::{RULES, Rule};
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use schemars::JsonSchema;

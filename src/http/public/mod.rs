@@ -16,20 +16,14 @@ pub mod reports;
 pub mod request;
 pub mod unit_page;
 
-use crate::http::AppState;
-use crate::http::extract;
-use crate::http::guard;
 use crate::http::ops::admin::pauses;
 use crate::http::ops::probes;
 use crate::http::problem::ApiError;
-use crate::http::routes::Route;
-use crate::http::routes::route;
-use actix_web::HttpResponse;
-use actix_web::middleware::DefaultHeaders;
-use actix_web::middleware::from_fn;
-use actix_web::web;
-use actix_web::web::Data;
-use actix_web::web::ServiceConfig;
+use crate::http::routes::{Route, route};
+use crate::http::{AppState, extract, guard};
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpResponse, web};
 
 /// Every route of the public listener, grouped by its users.
 pub fn table() -> Vec<Route> {

@@ -1,36 +1,22 @@
 //! HTML pages: start, demo, "why this", API reference, guides.
 
 use crate::domain::region::Regions;
-use crate::http::AppState;
-use crate::http::openapi;
 use crate::http::problem::ApiError;
-use crate::http::public::explain;
-use crate::http::public::render;
-use crate::server::explain::Audience;
-use crate::server::explain::Replay;
+use crate::http::public::{explain, render};
+use crate::http::{AppState, openapi};
+use crate::server::explain::{Audience, Replay};
 use crate::server::unit;
 use crate::web;
-use crate::web::pages::Link;
-use crate::web::pages::demo;
-use crate::web::pages::demo::DemoQuery;
-use crate::web::pages::demo::DemoView;
-use crate::web::pages::docs;
-use crate::web::pages::failure;
+use crate::web::pages::demo::{DemoQuery, DemoView};
 use crate::web::pages::failure::FailureView;
-use crate::web::pages::guide;
-use crate::web::pages::index;
 use crate::web::pages::index::IndexView;
-use crate::web::pages::why;
 use crate::web::pages::why::WhyView;
 use crate::web::pages::why_words::WhyWords;
-use actix_web::HttpResponse;
-use actix_web::ResponseError;
-use actix_web::http::StatusCode;
-use actix_web::http::header;
+use crate::web::pages::{Link, demo, docs, failure, guide, index, why};
 use actix_web::http::header::HeaderValue;
-use actix_web::web::Data;
-use actix_web::web::Path;
-use actix_web::web::Query;
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpResponse, ResponseError};
 
 /// Preferred publisher and placement of the demo page.
 const DEMO: (&str, &str) = ("eu-tech-news", "article-end");

@@ -1,15 +1,10 @@
 //! Renders a reply's unit as HTML: the same fields, through escaping templates.
 
-use crate::http::public::reply::Fill;
-use crate::http::public::reply::ImageReply;
+use crate::http::public::reply::{Fill, ImageReply};
 use crate::web::unit;
-use crate::web::unit::CommandView;
-use crate::web::unit::CtaView;
-use crate::web::unit::ImageView;
-use crate::web::unit::LabelView;
-use crate::web::unit::PriceView;
-use crate::web::unit::ProofView;
-use crate::web::unit::UnitView;
+use crate::web::unit::{
+    CommandView, CtaView, ImageView, LabelView, PriceView, ProofView, UnitView,
+};
 
 /// Content type of every page.
 pub const HTML: &str = "text/html; charset=utf-8";

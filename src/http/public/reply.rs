@@ -1,16 +1,14 @@
 //! The decision reply: one answer per placement.
 
 use crate::domain::creative::Audience;
-use crate::domain::event::NoFill;
-use crate::domain::event::Tier;
+use crate::domain::event::{NoFill, Tier};
 use crate::domain::money::Currency;
 use crate::domain::party::Style;
 use crate::selection::page::RegionBasis;
 use crate::server::explain::Explanation;
 use schemars::JsonSchema;
-use serde::Serialize;
-use serde::Serializer;
 use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -296,8 +294,7 @@ pub struct EventUrls {
 /// Timestamps as RFC 3339 text, to the second.
 pub mod rfc3339 {
     use schemars::JsonSchema;
-    use serde::Serialize;
-    use serde::Serializer;
+    use serde::{Serialize, Serializer};
 
     /// A time in unix milliseconds, serialized as RFC 3339.
     #[derive(JsonSchema)]

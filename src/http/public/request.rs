@@ -3,14 +3,10 @@
 use crate::config::settings::RequestLimits;
 use crate::domain::party::Style;
 use crate::http::problem::ApiError;
-use crate::selection::page::Commercial;
-use crate::selection::page::Role;
-use crate::selection::resolve::EntityInput;
-use crate::selection::resolve::PageInput;
-use crate::selection::resolve::SlotInput;
+use crate::selection::page::{Commercial, Role};
+use crate::selection::resolve::{EntityInput, PageInput, SlotInput};
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A decision request; one per page view.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]

@@ -2,14 +2,11 @@
 
 use crate::http::AppState;
 use crate::http::problem::ApiError;
-use crate::http::public::decisions;
-use crate::http::public::render;
-use crate::http::public::request;
+use crate::http::public::{decisions, render, request};
 use crate::web;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 
 /// `GET /v1/unit`: same parameters as `GET /v1/decisions`; only the first placement is decided.
 pub async fn unit(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {

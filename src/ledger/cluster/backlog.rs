@@ -2,8 +2,7 @@
 
 use crate::journal::PARTITIONS;
 use std::collections::VecDeque;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Records written within this time share a mark: the oldest record may appear older by this much,
 /// or by a two hundredth of the whole waiting time.

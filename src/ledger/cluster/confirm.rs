@@ -1,13 +1,10 @@
 //! Checks of sent entries: whether they are still in the log, and whether a replica has them.
 
-use crate::ledger::cluster::ClusterLedger;
-use crate::ledger::cluster::lock;
+use crate::ledger::cluster::{ClusterLedger, lock};
 use crate::store::StoreError;
-use crate::store::replication::MarkStatus;
-use crate::store::replication::ReplicationMark;
+use crate::store::replication::{MarkStatus, ReplicationMark};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Polling interval while waiting for a replica.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);

@@ -1,8 +1,7 @@
 //! Logs store errors: each kind once, and the recovery.
 
-use crate::store::StoreError;
-use crate::store::StoreErrorKind;
 use crate::store::error::Remedy;
+use crate::store::{StoreError, StoreErrorKind};
 use std::collections::BTreeSet;
 
 /// The error kinds logged since the last success.

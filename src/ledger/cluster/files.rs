@@ -2,15 +2,10 @@
 //! finished file whose last entries are in the log is not read again.
 
 use crate::journal;
-use crate::journal::Entry;
-use crate::journal::Recovery;
-use crate::journal::Segment;
-use crate::ledger::cluster::ClusterLedger;
-use crate::ledger::cluster::lock;
-use crate::store::StoreError;
-use crate::store::log;
-use std::collections::BTreeMap;
-use std::collections::btree_map;
+use crate::journal::{Entry, Recovery, Segment};
+use crate::ledger::cluster::{ClusterLedger, lock};
+use crate::store::{StoreError, log};
+use std::collections::{BTreeMap, btree_map};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 

@@ -1,22 +1,16 @@
 //! Following: applies the store's log here, in order. When the log is not the one that was read,
 //! the state is rebuilt from the base snapshots on.
 
-use crate::journal::Entry;
-use crate::journal::PARTITIONS;
+use crate::journal::{Entry, PARTITIONS};
 use crate::ledger::apply::ApplyOutcome;
-use crate::ledger::cluster::ClusterLedger;
-use crate::ledger::cluster::LogPosition;
-use crate::ledger::cluster::lock;
-use crate::ledger::cluster::partition_sums;
 use crate::ledger::cluster::partition_sums::PartitionSums;
+use crate::ledger::cluster::{ClusterLedger, LogPosition, lock, partition_sums};
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::running::LedgerUpdate;
 use crate::ledger::state::State;
-use crate::store::Client;
-use crate::store::StoreError;
 use crate::store::bases::BaseKind;
-use crate::store::log;
 use crate::store::log::LogPage;
+use crate::store::{Client, StoreError, log};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 

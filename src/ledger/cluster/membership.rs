@@ -1,8 +1,7 @@
 //! The number of instances selling from the same budgets. A silent instance may still be selling,
 //! and after an outage the first instance to reconnect sees no other: so the number falls slowly.
 
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Consecutive heartbeats, one a second, with fewer instances before a lower number is accepted.
 const BELIEVED_AFTER: usize = 60;

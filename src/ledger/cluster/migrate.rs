@@ -5,12 +5,9 @@ use crate::journal::PARTITIONS;
 use crate::ledger::cluster::LogPosition;
 use crate::ledger::cluster::follow::continues;
 use crate::ledger::cluster::partition_sums::PartitionSums;
-use crate::store::Client;
-use crate::store::StoreError;
-use crate::store::bases;
 use crate::store::bases::BaseKind;
-use crate::store::log;
 use crate::store::log::AppendOutcome;
+use crate::store::{Client, StoreError, bases, log};
 
 /// Migrates every partition's log from where the target's log ends, and compares the chain hashes
 /// at the end. Writes nothing to the source; `each` receives the number of entries of every batch.

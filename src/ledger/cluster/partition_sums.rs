@@ -7,14 +7,9 @@ use crate::ledger::cluster::LogPosition;
 use crate::ledger::cluster::follow::continues;
 use crate::ledger::record::Record;
 use crate::ledger::state::State;
-use crate::store::Client;
-use crate::store::StoreError;
-use crate::store::bases;
-use crate::store::bases::Base;
-use crate::store::bases::BaseKind;
-use crate::store::bases::PutOutcome;
-use crate::store::log;
+use crate::store::bases::{Base, BaseKind, PutOutcome};
 use crate::store::log::Batch;
+use crate::store::{Client, StoreError, bases, log};
 
 /// Magic of an encoded base snapshot; other versions are rejected.
 const MAGIC: &[u8; 8] = b"ADJBAS01";

@@ -4,18 +4,14 @@
 use crate::journal::PARTITIONS;
 use crate::ledger::audit;
 use crate::ledger::audit::Mismatch;
-use crate::ledger::cluster::ClusterLedger;
-use crate::ledger::cluster::LogPosition;
-use crate::ledger::cluster::partition_sums;
 use crate::ledger::cluster::partition_sums::PartitionSums;
-use crate::ledger::cluster::state_cache;
 use crate::ledger::cluster::state_cache::CachedState;
+use crate::ledger::cluster::{ClusterLedger, LogPosition, partition_sums, state_cache};
 use crate::ledger::reconciler::ReconcileReport;
 use crate::ledger::state::State;
-use crate::store::Client;
-use crate::store::StoreError;
 use crate::store::bases::BaseKind;
 use crate::store::log::Batch;
+use crate::store::{Client, StoreError};
 
 /// Batches after the last base snapshot before it is advanced: what a start reads of a partition.
 const STRIDE: u64 = 16;

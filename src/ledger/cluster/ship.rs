@@ -1,13 +1,10 @@
 //! Shipping: sends the entries on this instance's disk to the store, in order, until the log has them.
 
 use crate::journal::Entry;
-use crate::ledger::cluster::ClusterLedger;
-use crate::ledger::cluster::StoreErrorLog;
-use crate::ledger::cluster::lock;
 use crate::ledger::cluster::queue::Fresh;
-use crate::store::StoreError;
-use crate::store::log;
+use crate::ledger::cluster::{ClusterLedger, StoreErrorLog, lock};
 use crate::store::log::AppendOutcome;
+use crate::store::{StoreError, log};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

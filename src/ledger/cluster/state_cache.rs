@@ -4,11 +4,9 @@
 use crate::ledger::cluster::LogPosition;
 use crate::ledger::sealed_file;
 use crate::ledger::state::State;
-use serde::Deserialize;
-use serde::Serialize;
-use std::fs;
-use std::io;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::{fs, io};
 
 const MAGIC: &[u8; 8] = b"ADJSHR01";
 const NAME: &str = "shared.ledger";

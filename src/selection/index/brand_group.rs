@@ -1,9 +1,7 @@
 //! Rows for subject conflicts and competitive separation: brand groups and their competitors.
 
-use crate::domain::entity::Entities;
-use crate::domain::entity::EntityIx;
-use crate::selection::index::row::Pool;
-use crate::selection::index::row::Row;
+use crate::domain::entity::{Entities, EntityIx};
+use crate::selection::index::row::{Pool, Row};
 use crate::selection::snapshot::Snapshot;
 
 /// Rows of the flights that an entity or an advertiser on the page excludes.

@@ -2,12 +2,8 @@
 
 use crate::selection::index::plan::Plan;
 use crate::selection::index::row;
-use crate::selection::index::row::Block;
-use crate::selection::index::row::Pool;
-use crate::selection::index::row::Row;
-use crate::selection::index::row::Union;
-use crate::selection::snapshot::FlightRow;
-use crate::selection::snapshot::Resolved;
+use crate::selection::index::row::{Block, Pool, Row, Union};
+use crate::selection::snapshot::{FlightRow, Resolved};
 use hashbrown::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;

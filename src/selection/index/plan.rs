@@ -2,10 +2,8 @@
 
 use crate::selection::index::dimension::Levels;
 use crate::selection::index::row;
-use crate::selection::index::row::Block;
-use crate::selection::index::row::Union;
-use crate::selection::score::Boosts;
-use crate::selection::score::Level;
+use crate::selection::index::row::{Block, Union};
+use crate::selection::score::{Boosts, Level};
 use smallvec::SmallVec;
 
 /// The rows for one slot of one page. Blocks must be requested in ascending order.

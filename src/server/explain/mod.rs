@@ -15,13 +15,11 @@ use crate::decision_log::LoggedDecision;
 use crate::domain::event::NoFill;
 use crate::selection::choose::Request;
 use crate::selection::rules::Mask;
-use crate::selection::snapshot::Snapshot;
-use crate::selection::snapshot::World;
+use crate::selection::snapshot::{Snapshot, World};
 use crate::selection::trace;
 use crate::selection::trace::SlotTrace;
 use crate::server::Server;
-use crate::server::decide::PageDecision;
-use crate::server::decide::chosen;
+use crate::server::decide::{PageDecision, chosen};
 use std::sync::Arc;
 
 /// Why a decision cannot be explained.

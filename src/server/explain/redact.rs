@@ -2,8 +2,7 @@
 //! or price.
 
 use crate::server::explain::Replay;
-use crate::server::explain::document::Explanation;
-use crate::server::explain::document::advertiser_id;
+use crate::server::explain::document::{Explanation, advertiser_id};
 
 /// The party that an explanation is for.
 #[derive(Clone, Debug, PartialEq, Eq)]

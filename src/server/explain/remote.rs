@@ -2,17 +2,12 @@
 //! made it. The decision id identifies that instance, and the record is requested from it through the
 //! store.
 
-use crate::decision_log::DecisionLine;
-use crate::decision_log::LoggedDecision;
-use crate::decision_log::WorldLine;
+use crate::decision_log::{DecisionLine, LoggedDecision, WorldLine};
 use crate::server::Server;
 use crate::server::apply::run_blocking;
-use crate::server::explain::ExplainError;
-use crate::server::explain::Replay;
-use crate::store::StoreError;
-use crate::store::records;
-use crate::store::starts;
+use crate::server::explain::{ExplainError, Replay};
 use crate::store::starts::ProcessStart;
+use crate::store::{StoreError, records, starts};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;

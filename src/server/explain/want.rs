@@ -2,16 +2,13 @@
 
 use crate::domain::creative::CreativeState;
 use crate::selection::choose::Request;
-use crate::selection::dice::Dice;
-use crate::selection::dice::Purpose;
+use crate::selection::dice::{Dice, Purpose};
 use crate::selection::draw;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::fixed::Q32;
 use crate::selection::rules::Exclusions;
 use crate::server::explain::Replay;
-use crate::server::explain::document::chance;
-use crate::server::explain::document::factor;
-use crate::server::explain::document::flight_id;
+use crate::server::explain::document::{chance, factor, flight_id};
 use schemars::JsonSchema;
 use serde::Serialize;
 

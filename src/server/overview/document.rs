@@ -1,12 +1,9 @@
 //! The overview document (JSON).
 
 use crate::catalog::edit;
-use crate::domain::creative::Creative;
-use crate::domain::creative::CreativeState;
-use crate::domain::event::Pricing;
-use crate::domain::event::Tier;
-use crate::domain::money::Currency;
-use crate::domain::money::Micros;
+use crate::domain::creative::{Creative, CreativeState};
+use crate::domain::event::{Pricing, Tier};
+use crate::domain::money::{Currency, Micros};
 use crate::domain::party::Publisher;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -10,17 +10,13 @@ use crate::domain::creative::Creative;
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
 use crate::ledger::views::QUARTER_MS;
-use crate::server::Server;
 use crate::server::campaign_budget::BudgetBalance;
 use crate::server::live::Live;
-use crate::server::overview::document::AdvertiserOverview;
-use crate::server::overview::document::CampaignOverview;
-use crate::server::overview::document::FlightOverview;
-use crate::server::overview::document::FlightStatus;
-use crate::server::overview::document::Overview;
-use crate::server::overview::search::Search;
-use crate::server::overview::search::paused_term;
-use crate::server::state;
+use crate::server::overview::document::{
+    AdvertiserOverview, CampaignOverview, FlightOverview, FlightStatus, Overview,
+};
+use crate::server::overview::search::{Search, paused_term};
+use crate::server::{Server, state};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 

@@ -1,8 +1,6 @@
 //! The figures of a report row, and how ledger rows add to them.
 
-use crate::domain::event::EventKind;
-use crate::domain::event::InvalidReason;
-use crate::domain::event::NoFill;
+use crate::domain::event::{EventKind, InvalidReason, NoFill};
 use crate::domain::money::Micros;
 use crate::ledger::views::Tally;
 use schemars::JsonSchema;

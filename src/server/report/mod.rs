@@ -5,17 +5,13 @@ mod figures;
 #[cfg(test)]
 mod properties;
 
-pub use figures::Figure;
-pub use figures::Figures;
+pub use figures::{Figure, Figures};
 
-use crate::domain::money::Currency;
-use crate::domain::money::Micros;
+use crate::domain::money::{Currency, Micros};
 use crate::domain::party::RevenueShare;
 use crate::domain::zone::Zone;
-use crate::ledger::record::Attribution;
-use crate::ledger::record::UnfilledSlot;
-use crate::ledger::views::QUARTER_MS;
-use crate::ledger::views::Views;
+use crate::ledger::record::{Attribution, UnfilledSlot};
+use crate::ledger::views::{QUARTER_MS, Views};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -1,21 +1,11 @@
 //! Properties of reports, on generated histories.
 
 use super::*;
-use crate::domain::event::EventKind;
-use crate::domain::event::InvalidReason;
-use crate::domain::event::NoFill;
-use crate::domain::event::Pricing;
-use crate::domain::event::Tier;
+use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing, Tier};
 use crate::domain::money::Micros;
-use crate::ledger::Record;
-use crate::ledger::State;
-use crate::ledger::apply::Origin;
-use crate::ledger::apply::apply;
-use crate::ledger::record::Credit;
-use crate::ledger::record::DecisionKey;
-use crate::ledger::record::Event;
-use crate::ledger::record::OpportunityCount;
-use crate::ledger::record::Refund;
+use crate::ledger::apply::{Origin, apply};
+use crate::ledger::record::{Credit, DecisionKey, Event, OpportunityCount, Refund};
+use crate::ledger::{Record, State};
 use proptest::prelude::*;
 use std::sync::Arc;
 

@@ -2,10 +2,8 @@
 
 use super::Layout;
 use super::Link;
-use super::chart::Chart;
-use super::chart::per_mille;
-use crate::web::assets;
-use crate::web::html;
+use super::chart::{Chart, per_mille};
+use crate::web::{assets, html};
 use askama::Template;
 
 /// Content of the page.

@@ -4,8 +4,7 @@
 use super::Layout;
 use super::Link;
 use super::schema::resolve;
-use crate::web::assets;
-use crate::web::html;
+use crate::web::{assets, html};
 use askama::Template;
 use serde_json::Value;
 

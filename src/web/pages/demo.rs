@@ -2,12 +2,10 @@
 
 use super::Layout;
 use super::Link;
-use crate::web::assets;
-use crate::web::html;
+use crate::web::{assets, html};
 use askama::Template;
 use serde::Deserialize;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// State of the controls, as query parameters. Empty means the default or none.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

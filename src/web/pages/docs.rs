@@ -3,13 +3,8 @@
 use super::Layout;
 use super::Link;
 use super::guide;
-use super::markdown::inline;
-use super::markdown::paragraphs;
-use super::schema::Field;
-use super::schema::fields;
-use super::schema::kind;
-use super::schema::pretty;
-use super::schema::resolve;
+use super::markdown::{inline, paragraphs};
+use super::schema::{Field, fields, kind, pretty, resolve};
 use crate::web::html;
 use askama::Template;
 use serde_json::Value;

@@ -3,8 +3,7 @@
 
 use super::Layout;
 use super::Link;
-use super::markdown::Rendered;
-use super::markdown::render;
+use super::markdown::{Rendered, render};
 use crate::web::html;
 use askama::Template;
 use rust_embed::Embed;

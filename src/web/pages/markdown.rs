@@ -1,15 +1,8 @@
 //! Markdown to HTML: embedded HTML is escaped, links are restricted to http, https and this server,
 //! and a code fence that names a file contains that file.
 
-use pulldown_cmark::CodeBlockKind;
-use pulldown_cmark::CowStr;
-use pulldown_cmark::Event;
-use pulldown_cmark::HeadingLevel;
-use pulldown_cmark::Options;
-use pulldown_cmark::Parser;
-use pulldown_cmark::Tag;
-use pulldown_cmark::TagEnd;
 use pulldown_cmark::html::push_html;
+use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// A document as HTML.
 #[derive(Debug, Default, PartialEq)]

@@ -1,32 +1,17 @@
 //! Properties of all pages: escaped text, nothing inline, and the embed snippet of the demo.
 
-use super::advertiser::AdvertiserContent;
-use super::advertiser::AdvertiserReport;
-use super::advertiser::AdvertiserView;
-use super::advertiser::Breakdown;
-use super::advertiser::BreakdownRow;
-use super::advertiser::CampaignRow;
-use super::advertiser::FlightRow;
-use super::advertiser::FunnelRow;
-use super::advertiser::InvalidEventsRow;
-use super::advertiser::KeyFigure;
-use super::advertiser::ResponseRow;
-use super::advertiser::advertiser;
+use super::advertiser::{
+    AdvertiserContent, AdvertiserReport, AdvertiserView, Breakdown, BreakdownRow, CampaignRow,
+    FlightRow, FunnelRow, InvalidEventsRow, KeyFigure, ResponseRow, advertiser,
+};
 use super::chart::Chart;
-use super::console::ConsoleView;
-use super::console::console;
-use super::demo::DemoView;
-use super::demo::demo;
-use super::demo::embed_line;
+use super::console::{ConsoleView, console};
+use super::demo::{DemoView, demo, embed_line};
 use super::docs::docs;
-use super::failure::FailureView;
-use super::failure::failure;
-use super::guide::GUIDES;
-use super::guide::guide;
-use super::index::IndexView;
-use super::index::index;
-use super::why::WhyView;
-use super::why::why;
+use super::failure::{FailureView, failure};
+use super::guide::{GUIDES, guide};
+use super::index::{IndexView, index};
+use super::why::{WhyView, why};
 use super::why_words::WhyWords;
 use super::*;
 use serde_json::json;

@@ -1,7 +1,6 @@
 //! A decision as the page received it.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The decision for one placement.
 #[derive(Clone, Debug)]

@@ -14,21 +14,15 @@ pub mod scripted_redis;
 pub mod server;
 pub mod tls_redis;
 
-pub use decision::Decision;
-pub use decision::reference;
+pub use decision::{Decision, reference};
 pub use metrics::Scrape;
 pub use process::Process;
-pub use reader::Ack;
-pub use reader::Reader;
-pub use redis::Redis;
-pub use redis::Store;
-pub use redis_cluster::RedisCluster;
-pub use redis_cluster::Sentinels;
-pub use server::Setup;
-pub use server::TestServer;
+pub use reader::{Ack, Reader};
+pub use redis::{Redis, Store};
+pub use redis_cluster::{RedisCluster, Sentinels};
+pub use server::{Setup, TestServer};
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How long a test waits for a state before it fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,7 +1,6 @@
 //! Free ports for the servers that tests start.
 
-use std::net::TcpListener;
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::sync::Mutex;
 
 /// The range to choose from, below the kernel's ephemeral ports: while a server restarts, an

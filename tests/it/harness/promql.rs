@@ -1,7 +1,6 @@
 //! Walks the syntax tree of a PromQL expression.
 
-use promql_parser::parser::Expr;
-use promql_parser::parser::VectorSelector;
+use promql_parser::parser::{Expr, VectorSelector};
 
 /// The direct children of an expression.
 pub fn children(expr: &Expr) -> Vec<&Expr> {

@@ -1,10 +1,8 @@
 //! A reader's browser: sends `User-Agent` and `Accept`, and does not follow redirects.
 
 use super::Decision;
-use reqwest::Method;
-use reqwest::RequestBuilder;
-use reqwest::header::HeaderMap;
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, RequestBuilder};
 
 /// `User-Agent` of a real browser.
 pub const USER_AGENT: &str =

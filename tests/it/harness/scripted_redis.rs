@@ -1,18 +1,12 @@
 //! A proxy in front of a real Redis that can replace the replies to batches of records with scripted
 //! ones. With two nodes it acts as a cluster whose slots are all on the first node.
 
-use super::redis::Redis;
-use super::redis::Store;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Write;
-use std::net::TcpListener;
-use std::net::TcpStream;
+use super::redis::{Redis, Store};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// A scripted reply to a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,8 @@
 use super::ports::free_port;
 use super::redis::Store;
 use super::redis_cluster::wait_for;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// A running redis-server with TLS.

@@ -5,22 +5,17 @@ use crate::catalog::image_store::ImageFault;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
-use crate::http::AppState;
-use crate::http::blocking;
 use crate::http::ops::admin;
 use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
+use crate::http::{AppState, blocking};
 use crate::ledger::audit::Mismatch;
-use crate::server::apply::ApplyError;
-use crate::server::apply::CatalogUpdate;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
-use actix_web::web::Data;
-use actix_web::web::Payload;
+use crate::server::apply::{ApplyError, CatalogUpdate};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// `GET /v1/admin/head`.
 pub async fn head(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {

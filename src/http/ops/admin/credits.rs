@@ -7,18 +7,12 @@ use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
 use crate::server::credit;
-use crate::server::credit::CreditError;
-use crate::server::credit::CreditReason;
-use crate::server::credit::Credited;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
-use actix_web::web::Data;
-use actix_web::web::Payload;
+use crate::server::credit::{CreditError, CreditReason, Credited};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Maximum number of decisions per request; all are found in one scan of the journal.
 const MAX_DECISIONS: usize = 10_000;

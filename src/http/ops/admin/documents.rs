@@ -9,12 +9,9 @@ use crate::http::ops::admin;
 use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
 use actix_web::http::header::ETAG;
-use actix_web::web::Data;
-use actix_web::web::Path;
-use actix_web::web::Payload;
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -1,20 +1,14 @@
 //! Upload and list images. Inventory documents refer to an image by its address.
 
-use crate::catalog::image::ImageFile;
-use crate::catalog::image::MAX_BYTES;
+use crate::catalog::image::{ImageFile, MAX_BYTES};
 use crate::domain::image::Address;
-use crate::http::AppState;
-use crate::http::blocking;
-use crate::http::body;
-use crate::http::caller;
 use crate::http::ops::admin;
 use crate::http::ops::admin::BODY_TIMEOUT;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
-use actix_web::web::Data;
-use actix_web::web::Payload;
+use crate::http::{AppState, blocking, body, caller};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -1,14 +1,11 @@
 //! Search over campaigns, flights, creatives and sites with their state, spend and progress.
 
-use crate::http::AppState;
-use crate::http::blocking;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
-use actix_web::web::Data;
-use actix_web::web::Query;
+use crate::http::{AppState, blocking};
+use actix_web::web::{Data, Query};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 /// Query parameters of an overview.

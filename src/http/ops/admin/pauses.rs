@@ -2,20 +2,14 @@
 //! within two seconds, even if the rest of the inventory fails newer checks.
 
 use crate::catalog::pause;
-use crate::catalog::pause::Pausable;
-use crate::catalog::pause::SitePart;
+use crate::catalog::pause::{Pausable, SitePart};
 use crate::config::keys::Role;
-use crate::http::AppState;
-use crate::http::body;
-use crate::http::caller;
 use crate::http::ops::admin;
 use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
-use actix_web::web::Data;
-use actix_web::web::Path;
-use actix_web::web::Payload;
+use crate::http::{AppState, body, caller};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 /// What an operator pauses or resumes.

@@ -1,16 +1,13 @@
 //! Suspicious traffic patterns for an operator to review, with the hours in which they occurred.
 
-use crate::http::AppState;
-use crate::http::blocking;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
-use crate::traffic::review::HOUR_MS;
-use crate::traffic::review::ReviewFinding;
+use crate::http::{AppState, blocking};
+use crate::traffic::review::{HOUR_MS, ReviewFinding};
 use crate::traffic::rules;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
 use serde::Serialize;
 

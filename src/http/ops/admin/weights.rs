@@ -5,15 +5,11 @@ use crate::domain::weights::Weights;
 use crate::http::AppState;
 use crate::http::ops::admin;
 use crate::http::ops::admin::Change;
-use crate::http::problem::ApiError;
-use crate::http::problem::FieldProblem;
+use crate::http::problem::{ApiError, FieldProblem};
 use crate::http::public::explain::json;
 use crate::server::apply::CatalogUpdate;
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
-use actix_web::web::Data;
-use actix_web::web::Payload;
-use actix_web::web::Query;
+use actix_web::web::{Data, Payload, Query};
+use actix_web::{HttpRequest, HttpResponse};
 use garde::Validate;
 use serde::Deserialize;
 

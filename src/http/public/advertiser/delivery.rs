@@ -2,10 +2,8 @@
 
 use crate::domain::money::Micros;
 use crate::http::public::advertiser::labels;
-use crate::server::overview::document::CampaignOverview;
-use crate::server::overview::document::FlightOverview;
-use crate::web::pages::advertiser::CampaignRow;
-use crate::web::pages::advertiser::FlightRow;
+use crate::server::overview::document::{CampaignOverview, FlightOverview};
+use crate::web::pages::advertiser::{CampaignRow, FlightRow};
 
 /// A campaign's spend and budgets; the bar shows the budget that is used more.
 pub(super) fn campaign(campaign: &CampaignOverview, currency: &str) -> CampaignRow {

@@ -1,7 +1,6 @@
 //! Display texts of domain values, for advertisers.
 
-use crate::domain::event::InvalidReason;
-use crate::domain::event::Pricing;
+use crate::domain::event::{InvalidReason, Pricing};
 use crate::domain::money::Micros;
 use crate::server::overview::document::FlightStatus;
 

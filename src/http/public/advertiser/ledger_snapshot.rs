@@ -5,10 +5,7 @@ use crate::domain::inventory::Inventory;
 use crate::http::public::reports::period::Period;
 use crate::ledger::views::Views;
 use crate::server::report;
-use crate::server::report::Dimension;
-use crate::server::report::Party;
-use crate::server::report::Query;
-use crate::server::report::Row;
+use crate::server::report::{Dimension, Party, Query, Row};
 
 /// A snapshot of one advertiser's part of the ledger.
 pub(super) struct LedgerSnapshot<'a> {

@@ -4,28 +4,20 @@ use crate::domain::event::EventKind;
 use crate::domain::id::AdvertiserId;
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
-use crate::http::public::advertiser::breakdowns;
-use crate::http::public::advertiser::delivery;
-use crate::http::public::advertiser::labels;
 use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
-use crate::http::public::advertiser::sum::money;
-use crate::http::public::advertiser::sum::share;
+use crate::http::public::advertiser::sum::{money, share};
+use crate::http::public::advertiser::{breakdowns, delivery, labels};
 use crate::http::public::reports;
 use crate::http::public::reports::period::Period;
 use crate::server::Server;
 use crate::server::live::Live;
 use crate::server::overview::MAX_FLIGHTS;
 use crate::server::overview::document::AdvertiserOverview;
-use crate::server::report::Dimension;
-use crate::server::report::Figure;
-use crate::server::report::Figures;
-use crate::server::report::Row;
+use crate::server::report::{Dimension, Figure, Figures, Row};
 use crate::web::pages::Link;
-use crate::web::pages::advertiser::AdvertiserReport;
-use crate::web::pages::advertiser::FunnelRow;
-use crate::web::pages::advertiser::InvalidEventsRow;
-use crate::web::pages::advertiser::KeyFigure;
-use crate::web::pages::advertiser::ResponseRow;
+use crate::web::pages::advertiser::{
+    AdvertiserReport, FunnelRow, InvalidEventsRow, KeyFigure, ResponseRow,
+};
 
 /// The advertiser of the page, if the inventory has it.
 pub(super) fn advertiser<'a>(live: &'a Live, id: &AdvertiserId) -> Option<&'a Advertiser> {

@@ -1,7 +1,6 @@
 //! Sums of counted events and spend, formatted for the page.
 
-use crate::domain::money::Balance;
-use crate::domain::money::Currency;
+use crate::domain::money::{Balance, Currency};
 use crate::server::report::Figures;
 use crate::web::pages::advertiser::BreakdownRow;
 

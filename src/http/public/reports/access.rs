@@ -2,9 +2,8 @@
 //! advertiser's page.
 
 use crate::config::keys::Role;
-use crate::http::AppState;
-use crate::http::caller;
 use crate::http::problem::ApiError;
+use crate::http::{AppState, caller};
 use actix_web::HttpRequest;
 
 /// Authorizes the party itself, an operator, or the bearer of a link. A link is for one advertiser; an

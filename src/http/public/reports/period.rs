@@ -2,9 +2,8 @@
 
 use crate::domain::zone::Zone;
 use crate::http::problem::ApiError;
-use jiff::Span;
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{Span, Timestamp};
 
 /// Days covered by default.
 const DEFAULT_DAYS: i64 = 30;
