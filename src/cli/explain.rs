@@ -44,13 +44,13 @@ impl Explain {
                 let want = self.want.as_deref().map(|creative| format!("?want={creative}"));
                 server.get(&format!("/v1/decisions/{id}/explain{}", want.unwrap_or_default()))?
             }
-            None => self.from_files(id.as_u128())?,
+            None => self.offline(id.as_u128())?,
         };
         Ok(output.result(render(&document, self.all).trim_end(), &document)?)
     }
 
     /// Reads the data directory directly, when no server is running on it.
-    fn from_files(&self, decision: u128) -> anyhow::Result<Value> {
+    fn offline(&self, decision: u128) -> anyhow::Result<Value> {
         let data = &self.access.data;
         let missing = || {
             ConfigError::Usage(format!(

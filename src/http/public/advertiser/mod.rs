@@ -101,7 +101,7 @@ fn text(
         from: &from,
         to: &to,
         link: &query.link,
-        content: content,
+        content,
         links,
     });
     (status, page)
