@@ -117,7 +117,7 @@ pub fn load(
     load_with(files, ImageSources { read: in_folder, stored }, |_| None)
 }
 
-/// Like [`load`], and checks against a label table that every reader a flight can reach has a
+/// Like [`load()`], and checks against a label table that every reader a flight can reach has a
 /// label. `labels` is called once, with the region groups that these files define.
 pub fn load_with(
     files: &[(String, String)],
