@@ -2,6 +2,9 @@
 
 from export import FIGURES, prices
 
+# The event that a pricing bills; a flat flight bills none.
+BILLED_EVENT = {"cpm": "impression", "vcpm": "viewable", "cpc": "click"}
+
 
 def compare(checks, oracle, export, inventory):
     """Compares the export with the readers' oracle, token by token."""
@@ -57,7 +60,7 @@ def compare(checks, oracle, export, inventory):
         what = "count(DISTINCT decision_id)" if pricing == "cpc" else "count(*)"
         ((paid, events),) = export.rows(
             f"SELECT coalesce(sum(billed_micros), 0)::BIGINT, {what} FILTER (kind = ? AND verdict = 'counted') "
-            "FROM events WHERE flight = ?", pricing, flight,
+            "FROM events WHERE flight = ?", BILLED_EVENT.get(pricing, pricing), flight,
         )  # fmt: skip
         billed[flight], due[flight] = paid, events * price
     checks.same("prices: what was billed is what was counted, at the inventory's price", due, billed)
