@@ -13,6 +13,7 @@ pub mod selection;
 pub mod token;
 pub mod traffic;
 
+pub mod blocking;
 pub mod catalog;
 pub mod clock;
 pub mod config;
@@ -22,6 +23,8 @@ pub mod ledger;
 pub mod metrics;
 pub mod store;
 pub mod telemetry;
+
+pub mod world;
 
 pub mod server;
 

@@ -7,7 +7,7 @@ use adjacent::app::{App, Options};
 use adjacent::catalog::AuditContext;
 use adjacent::catalog::change::ExpectedVersion;
 use adjacent::config::{Settings, load};
-use adjacent::server::Server;
+use adjacent::http::AppState;
 use adjacent::server::apply::CatalogUpdate;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -75,9 +75,9 @@ pub fn run(arguments: &[String]) {
         reply(&format!("bare {address}"));
         let app = App::build(settings(arguments), Options::default()).await.unwrap();
         reply(&format!("adjacent {}", app.address));
-        let server = app.state().server.clone();
+        let state = app.state().clone();
         actix_web::rt::spawn(app.run(std::future::pending()));
-        web::block(move || listen(&bare, &server)).await.unwrap();
+        web::block(move || listen(&bare, &state)).await.unwrap();
         std::process::exit(0); // the data is discarded: skip the orderly shutdown
     });
 }
@@ -99,8 +99,8 @@ fn settings(arguments: &[String]) -> Settings {
 }
 
 /// Replies to commands. `bare` are the threads of the bare handler; all others belong to adjacent.
-fn listen(bare: &BTreeSet<u64>, server: &Server) {
-    let status = || server.ledger.cluster().unwrap().status();
+fn listen(bare: &BTreeSet<u64>, app: &AppState) {
+    let status = || app.server.ledger.cluster().unwrap().status();
     for line in std::io::stdin().lock().lines() {
         let line = line.unwrap();
         match line.split(' ').collect::<Vec<_>>().as_slice() {
@@ -122,13 +122,13 @@ fn listen(bare: &BTreeSet<u64>, server: &Server) {
             ["unshipped"] => reply(&status().unsent.to_string()),
             ["backlog"] => reply(&(status().unsent + status().unapplied).to_string()),
             ["series", name] => {
-                let scrape = server.scrape();
+                let scrape = app.server.scrape();
                 let samples = scrape.lines().filter_map(|line| line.strip_prefix(name));
                 let value = |line: &str| line.split(' ').nth(1)?.parse::<f64>().ok();
                 reply(&samples.filter_map(value).sum::<f64>().to_string());
             }
             ["change"] => {
-                change(server);
+                change(app);
                 reply("ok");
             }
             other => panic!("{other:?}"),
@@ -137,14 +137,14 @@ fn listen(bare: &BTreeSet<u64>, server: &Server) {
 }
 
 /// Applies a complete inventory that differs in the weight of one flight.
-fn change(server: &Server) {
-    let mut inventory = server.live().snapshot().inventory.clone();
+fn change(app: &AppState) {
+    let mut inventory = app.world.live().snapshot().inventory.clone();
     let weight = &mut inventory.flights[0].weight;
     *weight = if *weight > 1.0 { 1.0 } else { 1.5 };
-    let at = server.clock.now();
+    let at = app.clock.now();
     let by = AuditContext { who: "bench".into(), what: "a change".into(), at, request: None };
     let wanted = CatalogUpdate { inventory: Some(inventory), ..CatalogUpdate::default() };
-    let applied = server.apply(wanted, ExpectedVersion::Any, &by);
+    let applied = app.server.apply(wanted, ExpectedVersion::Any, &by);
     tokio::runtime::Handle::current().block_on(applied).unwrap();
 }
 

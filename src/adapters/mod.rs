@@ -35,7 +35,7 @@ pub fn table() -> Vec<Route> {
 
 /// Fails with 404 `adapter_disabled` unless the settings enable this protocol.
 fn require_enabled(app: &AppState, protocol: Protocol) -> Result<(), ApiError> {
-    let settings = app.server.settings();
+    let settings = app.settings.get();
     let enabled = match protocol {
         Protocol::EthicalAds => settings.adapters.ethicalads,
         Protocol::Kevel => settings.adapters.kevel,
@@ -52,7 +52,7 @@ fn record_call(
     began: Instant,
     answer: Result<HttpResponse, ApiError>,
 ) -> Result<HttpResponse, ApiError> {
-    let metrics = &app.server.metrics;
+    let metrics = &app.metrics;
     metrics.observe_decision(began.elapsed());
     let outcome = match &answer {
         Ok(answer) if answer.headers().contains_key(response::NO_FILL_HEADER) => "no_fill",

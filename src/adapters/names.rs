@@ -4,7 +4,7 @@ use crate::config::settings::AdapterSettings;
 use crate::domain::name_key;
 use crate::selection::resolve::{EntityInput, PageInput};
 use crate::selection::snapshot::Snapshot;
-use crate::server::live::Live;
+use crate::world::live::Live;
 
 /// Publisher id for a foreign site name: the `publishers` setting, else the name itself.
 pub fn publisher_id(settings: &AdapterSettings, name: &str) -> String {

@@ -56,7 +56,7 @@ pub fn map_slots<T>(
     slots
         .map(|(at, slot)| match (&slot.result, &units[at]) {
             (Ok(filled), Some(unit)) => {
-                let fill = fill::fill(&app.server, decided, at, filled, unit);
+                let fill = fill::fill(app, decided, at, filled, unit);
                 render(at, Ok((&fill, filled)))
             }
             (Ok(_), None) => render(at, Err(NoFill::LabelUnavailable)),

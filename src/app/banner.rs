@@ -14,7 +14,7 @@ pub fn banner(app: &App, keys: bool) -> String {
     let state = app.state();
     let base = &state.server.public_url;
     let ops: SocketAddr = app.ops_address;
-    let live = state.server.live();
+    let live = state.world.live();
     let inventory = &live.snapshot().inventory;
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
@@ -35,14 +35,14 @@ pub fn banner(app: &App, keys: bool) -> String {
         for (id, key) in local.publisher.iter().take(3) {
             line(&format!("publisher {id}"), key.expose_secret());
         }
-        let until_ms = state.server.clock.now_ms() + LINK_LIFETIME_MS;
+        let until_ms = state.clock.now_ms() + LINK_LIFETIME_MS;
         for advertiser in inventory.advertisers.iter().filter(|a| a.id.as_str() != "house").take(8)
         {
             let link = state.links.load().sign(&advertiser.id, until_ms);
             line(advertiser.id.as_str(), &format!("{base}/reports/{}?link={link}", advertiser.id));
         }
     } else if state.local {
-        let settings = state.server.settings();
+        let settings = state.settings.get();
         let keys = settings.store.keys().join("local-keys.toml");
         line("local keys file", &keys.display().to_string());
     }

@@ -8,6 +8,7 @@ use crate::server::leasing::AbsentHolders;
 use crate::server::visitor_activity::LimitError;
 use crate::store::starts::ProcessStart;
 use crate::store::{StoreError, starts};
+use crate::world::Worlds;
 use actix_web::web::Data;
 use anyhow::Context;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Joins the fleet and reads the store's logs before the first request is served, waiting for a limited
 /// time.
-pub async fn join(server: &Server, shared: &ClusterLedger) -> anyhow::Result<()> {
+pub async fn join(server: &Server, world: &Worlds, shared: &ClusterLedger) -> anyhow::Result<()> {
     server.ledger.join(server.clock.now_ms()).await.context("the journal rejects writes")?;
     // With sums from an earlier run it can serve at once, so it waits less.
     let end = Instant::now() + if shared.has_state() { RETRY_EVERY } else { STORE_TIMEOUT };
@@ -57,7 +58,7 @@ pub async fn join(server: &Server, shared: &ClusterLedger) -> anyhow::Result<()>
         };
         match read {
             Ok(true) => {
-                if let Err(error) = publish_and_lease(server, shared).await {
+                if let Err(error) = publish_and_lease(server, world, shared).await {
                     tracing::warn!(%error, "cannot lease budgets yet; retrying in the background");
                 }
                 return Ok(());
@@ -79,9 +80,13 @@ pub async fn join(server: &Server, shared: &ClusterLedger) -> anyhow::Result<()>
 
 /// Records windows and budgets that differ from the fleet's, and takes a first lease of every budget. All
 /// of it is in the store before the first request is served.
-async fn publish_and_lease(server: &Server, shared: &ClusterLedger) -> anyhow::Result<()> {
+async fn publish_and_lease(
+    server: &Server,
+    world: &Worlds,
+    shared: &ClusterLedger,
+) -> anyhow::Result<()> {
     server.ledger.write_rules()?;
-    server.write_budgets(server.live().snapshot()).await?;
+    server.write_budgets(world.live().snapshot()).await?;
     server.lease_first().await?;
     while !shared.send_files().await? {}
     while !shared.follow().await? {}
@@ -143,7 +148,7 @@ async fn follow_log(app: Data<AppState>, shared: Arc<ClusterLedger>) {
         };
         if !is_published && shared.is_caught_up() {
             // Needs the windows and budgets that other instances have recorded.
-            let live = app.server.live();
+            let live = app.world.live();
             is_published = app.server.ledger.write_rules().is_ok()
                 && app.server.write_budgets(live.snapshot()).await.is_ok()
                 && app.server.lease_first().await.is_ok();
@@ -222,12 +227,12 @@ async fn heartbeat(app: Data<AppState>, shared: Arc<ClusterLedger>) {
         data: app.server.ledger.store_id(),
         host: host(),
         ops: app.ops.to_string(),
-        at_ms: app.server.clock.now_ms(),
+        at_ms: app.clock.now_ms(),
     };
     let mut every = tokio::time::interval(HEARTBEAT_EVERY);
     for heartbeats in 0_u64.. {
         every.tick().await;
-        let mut sent = shared.heartbeat(app.server.clock.now_ms()).await;
+        let mut sent = shared.heartbeat(app.clock.now_ms()).await;
         // Repeated, since the store may lose its data.
         if sent.is_ok() && heartbeats % HEARTBEATS_PER_ANNOUNCEMENT == 0 {
             sent = starts::register(shared.client(), app.server.incarnation, &start).await;

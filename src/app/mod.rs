@@ -12,7 +12,7 @@ use crate::adapters;
 use crate::clock::{Clock, SystemClock};
 use crate::config::geo::CountryDatabase;
 use crate::config::keys::{ApiKeys, LocalKeys, TokenKeys};
-use crate::config::{ConfigError, Settings};
+use crate::config::{ConfigError, CurrentSettings, Settings};
 use crate::decision_log::DecisionLog;
 use crate::decision_log::writer::DecisionLogOptions;
 use crate::http;
@@ -21,15 +21,16 @@ use crate::ledger::Ledger;
 use crate::ledger::running::Listener;
 use crate::metrics::Metrics;
 use crate::server;
-use crate::server::campaign_budget::CampaignBudgets;
-use crate::server::images::ImageSet;
-use crate::server::live::Live;
 use crate::server::{Parts, Server};
 use crate::store::{Address, Client};
 use crate::token::PARTITIONS;
 use crate::traffic::flood::FloodGuard;
 use crate::traffic::limits::{Quotas, VisitorLimits};
 use crate::traffic::{Quota, agents};
+use crate::world::Worlds;
+use crate::world::campaign_budget::CampaignBudgets;
+use crate::world::images::ImageSet;
+use crate::world::live::Live;
 use actix_web::web::Data;
 use actix_web::{App as Actix, HttpServer};
 use anyhow::Context;
@@ -153,30 +154,34 @@ impl App {
         let countries = table.map(CountryDatabase::open).transpose()?;
         let visitors = visitors(&settings);
         let datacenters = open::datacenters(&settings)?;
+        let hot = Arc::new(CurrentSettings::new(settings.clone()));
+        let (metrics, ledger) = (Arc::new(metrics), Arc::new(ledger));
+        let catalog = Arc::new(opened.catalog);
+        let world = Arc::new(Worlds::new(live, catalog.clone(), clock.now_ms()));
         let server = Arc::new(Server::new(Parts {
             flood: FloodGuard::new(settings.limits.flood_per_second, settings.limits.visitors),
             visitors,
             datacenters,
-            metrics,
-            catalog: opened.catalog,
+            metrics: metrics.clone(),
+            catalog,
             keyring: token_keys.keyring(),
-            clock,
+            clock: clock.clone(),
             ledger,
-            log,
+            log: Arc::new(log),
             campaign_budgets,
             incarnation,
             public_url: public_url.clone(),
-            live,
-            settings: settings.clone(),
+            world: world.clone(),
+            settings: hot.clone(),
         }));
         server.log_recovery();
-        server.log_image_faults();
+        world.log_image_faults();
         match server.ledger.cluster() {
             None => server
                 .write_budgets(&opened.snapshot)
                 .await
                 .context("cannot record campaign budgets")?,
-            Some(shared) => cluster::join(&server, shared).await?,
+            Some(shared) => cluster::join(&server, &world, shared).await?,
         }
         agents::warm();
         let app = Data::new(AppState {
@@ -188,6 +193,10 @@ impl App {
             own_origin: origin(&public_url),
             ops: ops_address,
             draining: AtomicBool::new(false),
+            clock,
+            settings: hot,
+            metrics,
+            world,
             server: server.clone(),
         });
         lock.publish_address(ops_address).context("cannot write the lock file")?;
@@ -230,7 +239,7 @@ impl App {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let (public, ops) = (self.public.handle(), self.ops.handle());
         let app = self.app.clone();
-        let delay = Duration::from_millis(app.server.settings().server.drain_delay_ms);
+        let delay = Duration::from_millis(app.settings.get().server.drain_delay_ms);
         let stop = async {
             shutdown.await;
             tracing::info!("shutdown requested; draining connections");

@@ -62,12 +62,12 @@ pub async fn reload(app: &Data<AppState>, options: &Options, what: ReloadTarget)
     };
     match result {
         Ok(Some(summary)) => {
-            app.server.metrics.count_reload(what.as_str(), true);
+            app.metrics.count_reload(what.as_str(), true);
             tracing::info!(file = what.as_str(), changes = summary, "file reloaded");
         }
         Ok(None) => {}
         Err(error) => {
-            app.server.metrics.count_reload(what.as_str(), false);
+            app.metrics.count_reload(what.as_str(), false);
             tracing::warn!(
                 file = what.as_str(),
                 error = format!("{error:#}"),
@@ -89,7 +89,7 @@ async fn inventory(app: &Data<AppState>, options: &Options) -> anyhow::Result<Op
 
 async fn weights(app: &Data<AppState>, options: &Options) -> anyhow::Result<Option<String>> {
     let weights = open::weights(options)?;
-    if app.server.settings().weights.activation == Activation::Command {
+    if app.settings.get().weights.activation == Activation::Command {
         return Ok(Some("draft is valid; activate it by command".into()));
     }
     // Saving the file confirms it: large changes are applied and logged.
@@ -98,7 +98,7 @@ async fn weights(app: &Data<AppState>, options: &Options) -> anyhow::Result<Opti
 }
 
 async fn labels(app: &Data<AppState>) -> anyhow::Result<Option<String>> {
-    let labels = open::labels(&app.server.live().snapshot().inventory)?;
+    let labels = open::labels(&app.world.live().snapshot().inventory)?;
     apply(app, CatalogUpdate { labels: Some(labels), ..CatalogUpdate::default() }).await
 }
 
@@ -106,7 +106,7 @@ async fn apply(app: &Data<AppState>, wanted: CatalogUpdate) -> anyhow::Result<Op
     let by = AuditContext {
         who: ACTOR.into(),
         what: "file changed".into(),
-        at: app.server.clock.now(),
+        at: app.clock.now(),
         request: None,
     };
     let applied = match app.server.apply(wanted, ExpectedVersion::Any, &by).await {
@@ -127,7 +127,7 @@ async fn apply(app: &Data<AppState>, wanted: CatalogUpdate) -> anyhow::Result<Op
 }
 
 fn datacenters(app: &Data<AppState>) -> anyhow::Result<Option<String>> {
-    let settings = app.server.settings();
+    let settings = app.settings.get();
     if settings.traffic.datacenters.is_none() {
         return Ok(None);
     }
@@ -140,7 +140,7 @@ fn datacenters(app: &Data<AppState>) -> anyhow::Result<Option<String>> {
 /// Applies the settings that can change while serving; the others need a restart.
 fn config(app: &Data<AppState>, options: &Options) -> anyhow::Result<Option<String>> {
     let read = load::settings(options.config.as_deref(), load::environment())?;
-    let now = app.server.settings();
+    let now = app.settings.get();
     let mut hot: Settings = Settings::clone(&now);
     hot.weights = read.weights.clone();
     hot.request = read.request;
@@ -160,7 +160,7 @@ fn config(app: &Data<AppState>, options: &Options) -> anyhow::Result<Option<Stri
     // Addresses and data directory may be overridden by the command line: not compared.
     let rest = Settings { server: hot.server.clone(), store: hot.store.clone(), ..read.clone() };
     let needs_restart = rest != hot;
-    app.server.replace_settings(hot);
+    app.settings.replace(hot);
     let summary = if needs_restart { "applied; some changes need a restart" } else { "applied" };
     Ok(Some(summary.into()))
 }

@@ -173,10 +173,10 @@ async fn check_disk_space(app: Data<AppState>) {
 
 async fn evict_idle_visitors(app: Data<AppState>) {
     let mut interval = every(SWEEP_EVERY);
-    let mut day = app.server.clock.now_ms().div_euclid(DAY_MS);
+    let mut day = app.clock.now_ms().div_euclid(DAY_MS);
     loop {
         interval.tick().await;
-        let now_ms = app.server.clock.now_ms();
+        let now_ms = app.clock.now_ms();
         app.server.visitors.sweep(now_ms);
         app.server.flood.sweep(now_ms);
         let today = now_ms.div_euclid(DAY_MS);
@@ -193,7 +193,7 @@ async fn retire_token_keys(app: Data<AppState>, data: PathBuf, window_seconds: u
     let mut interval = every(Duration::from_secs(60));
     loop {
         interval.tick().await;
-        let now = app.server.clock.now();
+        let now = app.clock.now();
         let retired = TokenKeys::open(&data, now)
             .and_then(|mut keys| keys.retire(window_seconds, now).map(|changed| (keys, changed)));
         match retired {
@@ -248,7 +248,7 @@ async fn reload_changes(
                     tracing::warn!(%error, "API keys not reloaded; keeping the previous keys")
                 }
             },
-            ReloadRequest::TokenKeys => match TokenKeys::open(&data, app.server.clock.now()) {
+            ReloadRequest::TokenKeys => match TokenKeys::open(&data, app.clock.now()) {
                 Ok(keys) => use_token_keys(&app, &keys),
                 Err(error) => {
                     tracing::warn!(%error, "token keys not reloaded; keeping the previous keys")

@@ -66,7 +66,7 @@ impl<'a> Caller<'a> {
     /// Reads a request. `trusted`: the caller is a server with the publisher's secret key, so its
     /// declarations about the reader are accepted.
     pub fn read(app: &AppState, request: &'a HttpRequest, trusted: bool) -> Caller<'a> {
-        let settings = app.server.settings();
+        let settings = app.settings.get();
         let settings = &settings.server;
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let peer = request.peer_addr().map_or(unknown, |peer| peer.ip());

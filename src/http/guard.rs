@@ -23,7 +23,7 @@ pub async fn guard<B: MessageBody>(
     let app = request.app_data::<Data<AppState>>().cloned();
     let Ok(response) = AssertUnwindSafe(next.call(request)).catch_unwind().await else {
         if let Some(app) = app {
-            app.server.metrics.panics.inc();
+            app.metrics.panics.inc();
         }
         return Err(ApiError::internal("a handler panicked").into());
     };

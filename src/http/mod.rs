@@ -11,10 +11,14 @@ pub mod problem;
 pub mod public;
 pub mod routes;
 
+use crate::clock::Clock;
+use crate::config::CurrentSettings;
 use crate::config::geo::CountryDatabase;
 use crate::config::keys::{ApiKeys, Identity, Links};
 use crate::http::problem::ApiError;
+use crate::metrics::Metrics;
 use crate::server::Server;
+use crate::world::Worlds;
 use actix_web::HttpRequest;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
@@ -22,9 +26,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Application state that all handlers share: the server, the keys and start-up options.
+/// Application state that all handlers share: the services, the keys and start-up options.
 pub struct AppState {
-    /// The services behind the handlers.
+    /// Source of the current time.
+    pub clock: Arc<dyn Clock>,
+    /// The settings in effect.
+    pub settings: Arc<CurrentSettings>,
+    /// Prometheus metrics.
+    pub metrics: Arc<Metrics>,
+    /// The world being served, to read.
+    pub world: Arc<Worlds>,
+    /// Delivery, events and publishing.
     pub server: Arc<Server>,
     /// API keys of operators, advertisers and publishers.
     pub keys: ArcSwap<ApiKeys>,
@@ -47,12 +59,12 @@ pub struct AppState {
 impl AppState {
     /// The identity of a key; `None` if it is unknown, expired or revoked.
     pub fn identity(&self, presented: &str) -> Option<Identity> {
-        self.keys.load().find(presented, self.server.clock.now()).cloned()
+        self.keys.load().find(presented, self.clock.now()).cloned()
     }
 
     /// Whether the peer address is in `trusted_proxies`.
     pub fn is_trusted_peer(&self, request: &HttpRequest) -> bool {
-        let settings = self.server.settings();
+        let settings = self.settings.get();
         let trusted = &settings.server.trusted_proxies;
         !trusted.is_empty()
             && request

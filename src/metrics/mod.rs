@@ -11,6 +11,7 @@ use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
     Opts, Registry, TextEncoder,
 };
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Label values: outcome of a slot.
@@ -56,6 +57,8 @@ pub struct EventRow {
 /// All metrics of the server.
 pub struct Metrics {
     registry: Registry,
+    /// Rejected event tokens since the start, in the order of [`TokenRejection::ALL`].
+    rejected_tokens: [AtomicU64; TokenRejection::ALL.len()],
     outcomes: Vec<IntCounter>,
     no_fills: Vec<IntCounter>,
     removed: IntCounterVec,
@@ -172,6 +175,7 @@ impl Metrics {
         )?;
         registry.register(Box::new(findings.clone()))?;
         let metrics = Metrics {
+            rejected_tokens: [const { AtomicU64::new(0) }; TokenRejection::ALL.len()],
             findings,
             outcomes: handles(&outcomes, &OUTCOMES),
             no_fills: handles(&no_fills, &reasons),
@@ -327,15 +331,14 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// Counts an event token that was rejected.
+    pub fn count_rejected_token(&self, reason: TokenRejection) {
+        self.rejected_tokens[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Renders all metrics. Values from the ledger are set together under one lock, so that the count
-    /// identity holds in every scrape. `events` is in the order of [`KINDS`], without `unknown`;
-    /// `rejected_tokens` in the order of [`TokenRejection::ALL`].
-    pub fn scrape(
-        &self,
-        events: &[EventRow],
-        rejected_tokens: &[u64],
-        money: &MoneyRows,
-    ) -> String {
+    /// identity holds in every scrape. `events` is in the order of [`KINDS`], without `unknown`.
+    pub fn scrape(&self, events: &[EventRow], money: &MoneyRows) -> String {
         let _guard = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
         for (kind, row) in KINDS.iter().zip(events) {
             set(&self.received, &[kind], row.received);
@@ -348,10 +351,11 @@ impl Metrics {
             }
             set(&self.invalid, &[kind, InvalidReason::Credited.as_str()], row.credited);
         }
+        let rejected_tokens = self.rejected_tokens.each_ref().map(|n| n.load(Ordering::Relaxed));
         let rejected = rejected_tokens.iter().sum();
         set(&self.received, &[UNKNOWN], rejected);
         set(&self.verdicts, &[UNKNOWN, "invalid"], rejected);
-        for (reason, count) in TokenRejection::ALL.iter().zip(rejected_tokens) {
+        for (reason, count) in TokenRejection::ALL.iter().zip(&rejected_tokens) {
             set(&self.invalid, &[UNKNOWN, reason.as_str()], *count);
         }
         self.money.set(money);

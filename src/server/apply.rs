@@ -1,5 +1,6 @@
 //! Applying a new inventory, weights or labels: check, store as a version, compile, serve.
 
+use crate::blocking::run_blocking;
 use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::check::Finding;
 use crate::catalog::difference::Difference;
@@ -12,9 +13,9 @@ use crate::domain::weights::Weights;
 use crate::journal::JournalError;
 use crate::selection::compile::compile;
 use crate::server::catalog_sync::SyncError;
-use crate::server::images::ImageSet;
 use crate::server::{Server, catalog_sync, image_replication};
 use crate::store::StoreError;
+use crate::world::images::ImageSet;
 use std::sync::Arc;
 
 /// Why a change was not applied. The catalog is unchanged.
@@ -98,7 +99,7 @@ impl Server {
         self.catch_up_locked(usize::MAX).await?;
         let mut wanted = wanted;
         if let Some(inventory) = &mut wanted.inventory {
-            pause::carry(&self.live().snapshot().inventory, inventory);
+            pause::carry(&self.world.live().snapshot().inventory, inventory);
         }
         self.apply_locked(wanted, expected, by).await
     }
@@ -121,7 +122,7 @@ impl Server {
                 difference: Difference::default(),
             });
         }
-        let inventory = change(&self.live().snapshot().inventory)?;
+        let inventory = change(&self.world.live().snapshot().inventory)?;
         let wanted =
             CatalogUpdate { inventory: Some(inventory), unchecked, ..CatalogUpdate::default() };
         self.apply_locked(wanted, expected, by).await
@@ -133,7 +134,7 @@ impl Server {
         expected: ExpectedVersion<'_>,
         by: &AuditContext,
     ) -> Result<AppliedChange, ApplyError> {
-        let live = self.live();
+        let live = self.world.live();
         let now = live.snapshot();
         let old_weights = self.catalog.weights(&now.weights_hash)?;
         let old_labels = self.catalog.labels(&now.labels_hash)?;
@@ -187,18 +188,10 @@ impl Server {
             })
             .await;
             self.serve(snapshot, images).await?;
-            self.log_image_faults();
+            self.world.log_image_faults();
             let lag_ms = self.clock.now_ms() - by.at.as_millisecond();
             self.metrics.snapshot_lag.set(lag_ms as f64 / 1_000.0);
         }
         Ok(AppliedChange { head, difference })
     }
-}
-
-/// Runs blocking work off the async worker threads.
-pub(super) async fn run_blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> T {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|broken| std::panic::resume_unwind(broken.into_panic()))
 }

@@ -37,7 +37,7 @@ impl Server {
     /// One reconciliation pass: recomputes from the newest checkpoint and compares; seals and
     /// checkpoints finished segments and removes those beyond retention.
     pub fn reconcile(&self) -> io::Result<ReconcileReport> {
-        let days = self.settings().store.keep_days;
+        let days = self.settings.get().store.keep_days;
         let retention = (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
         let now = SystemTime::UNIX_EPOCH
             + Duration::from_millis(u64::try_from(self.clock.now_ms()).unwrap_or(0));
@@ -67,7 +67,7 @@ impl Server {
         if !shared.is_caught_up() {
             return Ok(ReconcileReport { sealed, ..ReconcileReport::default() });
         }
-        let (now_ms, hours) = (self.clock.now_ms(), self.settings().store.log_hours);
+        let (now_ms, hours) = (self.clock.now_ms(), self.settings.get().store.log_hours);
         let cut_ms = (hours > 0).then(|| now_ms - i64::from(hours) * 3_600_000);
         let outcome = Handle::current().block_on(shared.reconcile(now_ms, cut_ms));
         if matches!(outcome, Err(StoreError::UnexpectedData(_))) {

@@ -1,19 +1,19 @@
 //! Catalog sync of a fleet: a change is published to the shared store first, then every instance
 //! applies it.
 
+use crate::blocking::run_blocking;
 use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::replication::{CatalogChange, Prepared};
 use crate::catalog::{AuditContext, Catalog, CatalogError, Head};
 use crate::domain::image::Address;
 use crate::domain::inventory::Inventory;
 use crate::selection::compile::compile;
-use crate::server::apply::{ApplyError, run_blocking};
-use crate::server::images::ImageSet;
+use crate::server::apply::ApplyError;
 use crate::server::{Server, image_replication};
 use crate::store::changes::PublishOutcome;
 use crate::store::{Client, StoreError, changes};
+use crate::world::images::ImageSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// Why a shared catalog could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +133,7 @@ impl Server {
         let Some(shared) = self.ledger.cluster() else { return Ok(()) };
         let moved = pull(&self.catalog, shared.client()).await?;
         let now_ms = self.clock.now_ms();
-        self.catalog_reached_ms.store(now_ms, Ordering::Relaxed);
+        self.world.note_catalog_reached(now_ms);
         if !moved {
             return Ok(());
         }
@@ -143,7 +143,7 @@ impl Server {
         let inventory = self.catalog.inventory(&inventory_hash)?;
         let weights = self.catalog.weights(&hash(head.hashes.weights))?;
         let labels = self.catalog.labels(&hash(head.hashes.labels))?;
-        let live = self.live();
+        let live = self.world.live();
         let (stored, base) = (self.catalog.images().clone(), self.public_url.clone());
         let (snapshot, images) = run_blocking(move || {
             let snapshot = compile(inventory, &weights, &labels).stored_as(inventory_hash);
@@ -153,7 +153,7 @@ impl Server {
         })
         .await;
         self.serve(snapshot, images).await?;
-        self.log_image_faults();
+        self.world.log_image_faults();
         let lag_ms = self.clock.now_ms() - head.at.as_millisecond();
         self.metrics.snapshot_lag.set(lag_ms.max(0) as f64 / 1_000.0);
         tracing::info!(

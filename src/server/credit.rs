@@ -197,7 +197,7 @@ impl Server {
         reason: CreditReason<'_>,
     ) -> Result<Micros, CreditError> {
         let unknown = || CreditError::UnknownCampaign(campaign.to_owned());
-        let live = self.live();
+        let live = self.world.live();
         let inventory = &live.snapshot().inventory;
         let document = inventory.campaigns.iter().find(|one| one.id.as_str() == campaign);
         let document = document.ok_or_else(unknown)?;

@@ -11,10 +11,10 @@ use crate::selection::resolve::{PageInput, RegionSignals, SlotInput};
 use crate::selection::rules::{Exclusions, Mask};
 use crate::selection::snapshot::FlightRow;
 use crate::selection::{choose, resolve, wording};
-use crate::server::campaign_budget::Reservation;
 use crate::server::explain::remote;
-use crate::server::live::Live;
 use crate::server::{Server, forced, page_url};
+use crate::world::campaign_budget::Reservation;
+use crate::world::live::Live;
 use rand::Rng;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -126,7 +126,7 @@ fn request_id(now_ms: i64, incarnation: u64) -> u128 {
 impl Server {
     /// Decides every slot of a call.
     pub fn decide(&self, call: &DecisionCall<'_>) -> Result<PageDecision, UnknownPublisher> {
-        let live = self.live();
+        let live = self.world.live();
         let snapshot = live.snapshot();
         let publisher = snapshot
             .publisher_by_id
@@ -137,8 +137,9 @@ impl Server {
         let mut page = resolve::page(snapshot, publisher, call.page, call.region, call.slots);
         page.commercial = self.restrict_commercial(page.commercial);
         let request = request_id(now_ms, self.incarnation);
-        let too_old = self.snapshot_age_ms(now_ms) / 1_000
-            >= i64::try_from(self.settings().snapshot.too_old_after_seconds).unwrap_or(i64::MAX);
+        let too_old = self.world.age_ms(now_ms) / 1_000
+            >= i64::try_from(self.settings.get().snapshot.too_old_after_seconds)
+                .unwrap_or(i64::MAX);
         let mut decided = PageDecision {
             live: live.clone(),
             request,
@@ -261,7 +262,7 @@ impl Server {
                 Micros::try_from(flight.price.get() / share).unwrap_or(flight.price)
             }
         };
-        let settings = self.settings();
+        let settings = self.settings.get();
         let seconds = i64::from(settings.windows.reservation_seconds);
         let reservation = Reservation {
             decision,

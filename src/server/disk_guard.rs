@@ -18,8 +18,8 @@ impl Server {
             }
         };
         self.metrics.store_free.set(free.ratio);
-        let min_percent = self.settings().store.low_disk_percent;
-        let min_mib = self.settings().store.low_disk_mib;
+        let min_percent = self.settings.get().store.low_disk_percent;
+        let min_mib = self.settings.get().store.low_disk_mib;
         let low = free.ratio < f64::from(min_percent) / 100.0 && free.bytes >> 20 < min_mib;
         let percent = free.ratio * 100.0;
         match (self.low_disk.swap(low, Ordering::Relaxed), low) {

@@ -1,14 +1,15 @@
 //! Image replication in a fleet: each instance uploads images that the shared store lacks and downloads
 //! those that it lacks itself. Restored images appear in units again.
 
+use crate::blocking::run_blocking;
 use crate::catalog::Catalog;
 use crate::catalog::image::ImageFile;
 use crate::domain::image::Address;
 use crate::server::Server;
-use crate::server::apply::{ApplyError, run_blocking};
+use crate::server::apply::ApplyError;
 use crate::server::catalog_sync::SyncError;
-use crate::server::images::ImageSet;
 use crate::store::{Client, images};
+use crate::world::images::ImageSet;
 use hashbrown::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -157,7 +158,7 @@ impl Server {
     }
 
     async fn restore_images_locked(&self) -> Result<(), ApplyError> {
-        let live = self.live();
+        let live = self.world.live();
         let missing = live.bindings.images.missing();
         if missing.is_empty() {
             return Ok(());
@@ -177,7 +178,7 @@ impl Server {
         .await;
         let still_missing = images.missing().len();
         if still_missing < missing.len() {
-            self.serve(self.live().world.snapshot.clone(), images).await?;
+            self.serve(self.world.live().world.snapshot.clone(), images).await?;
             tracing::info!(
                 restored = missing.len() - still_missing,
                 missing = still_missing,

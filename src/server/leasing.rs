@@ -7,8 +7,8 @@ use crate::journal::JournalError;
 use crate::ledger::Record;
 use crate::ledger::record::LeaseRequest;
 use crate::server::Server;
-use crate::server::campaign_budget::CampaignBudget;
-use crate::server::lease::{LeaseTerms, StoreStatus};
+use crate::world::campaign_budget::CampaignBudget;
+use crate::world::lease::{LeaseTerms, StoreStatus};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -52,7 +52,7 @@ impl Server {
     /// The terms for leases now; `None` for a single instance.
     pub fn lease_terms(&self) -> Option<LeaseTerms> {
         let shared = self.ledger.cluster()?;
-        let settings = self.settings();
+        let settings = self.settings.get();
         let silence = shared.heartbeat_age();
         let store = match silence {
             silence if silence < UNREACHABLE_AFTER => StoreStatus::Reachable,
@@ -73,7 +73,7 @@ impl Server {
     /// for its impression. Below that, two instances bill exactly as one would, whichever of them
     /// records which event.
     pub fn is_clock_off(&self) -> bool {
-        let most_ms = i64::from(self.settings().windows.orphan_grace_seconds) * 500;
+        let most_ms = i64::from(self.settings.get().windows.orphan_grace_seconds) * 500;
         self.ledger.cluster().is_some_and(|shared| shared.clock_skew_ms().abs() > most_ms)
     }
 
@@ -89,7 +89,7 @@ impl Server {
     /// Requests an initial lease of every budget, before the first decision needs it.
     pub async fn lease_first(&self) -> Result<(), JournalError> {
         let now_ms = self.clock.now_ms();
-        let live = self.live();
+        let live = self.world.live();
         for flight in &live.snapshot().flights {
             if flight.pricing != Pricing::Flat {
                 live.bindings.campaign_budgets[flight.campaign].note_demand(flight.price, now_ms);
@@ -122,7 +122,7 @@ impl Server {
         at_ms: i64,
         want: impl Fn(&CampaignBudget) -> Option<(i32, Micros)>,
     ) -> Result<(), JournalError> {
-        let live = self.live();
+        let live = self.world.live();
         let mut wants: BTreeMap<u8, (Vec<LeaseRequest>, Vec<&CampaignBudget>)> = BTreeMap::new();
         let campaign_budgets = live.bindings.campaign_budgets.iter().zip(&live.bindings.partitions);
         for (campaign, (campaign_budget, partition)) in
@@ -166,7 +166,7 @@ impl Server {
         if shared.fleet_position().1 != 0 {
             return Ok(());
         }
-        let settings = self.settings();
+        let settings = self.settings.get();
         let lease = Duration::from_secs(settings.store.lease_seconds.into());
         let reservation = Duration::from_secs(settings.windows.reservation_seconds.into());
         let members = shared.members();

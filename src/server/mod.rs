@@ -4,7 +4,6 @@
 pub mod apply;
 pub mod attribution;
 pub mod audit;
-pub mod campaign_budget;
 pub mod catalog_sync;
 pub mod credit;
 pub mod decide;
@@ -12,10 +11,7 @@ pub mod disk_guard;
 pub mod explain;
 pub mod forced;
 pub mod image_replication;
-pub mod images;
-pub mod lease;
 pub mod leasing;
-pub mod live;
 pub mod opportunities;
 pub mod overview;
 pub mod page_url;
@@ -28,46 +24,43 @@ mod simulation;
 pub mod state;
 pub mod tokens;
 pub mod unit;
-pub mod versions;
 pub mod visitor_activity;
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::CurrentSettings;
 use crate::decision_log::DecisionLog;
-use crate::domain::event::TokenRejection;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::selection::filter_reason::FilterReason;
-use crate::server::campaign_budget::CampaignBudgets;
 use crate::server::explain::remote::RecordRequests;
-use crate::server::live::Live;
 use crate::server::opportunities::Counters;
-use crate::server::versions::RecentVersions;
 use crate::server::visitor_activity::VisitorActivity;
 use crate::token::{Keyring, PARTITIONS};
 use crate::traffic::flood::FloodGuard;
 use crate::traffic::limits::VisitorLimits;
 use crate::traffic::{Arrivals, Datacenters};
-use arc_swap::{ArcSwap, Guard};
+use crate::world::Worlds;
+use crate::world::campaign_budget::CampaignBudgets;
+use arc_swap::ArcSwap;
 use prometheus::IntCounter;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 /// The components of a [`Server`]; built by `app`.
 pub struct Parts {
-    /// Initial settings; replaceable while serving.
-    pub settings: Settings,
+    /// The settings in effect.
+    pub settings: Arc<CurrentSettings>,
     /// Source of the current time.
     pub clock: Arc<dyn Clock>,
     /// Prometheus metrics.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// Versioned inventories, weights and labels.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// Events, accounts and budget leases.
-    pub ledger: Ledger,
+    pub ledger: Arc<Ledger>,
     /// Log of decisions, for explanations.
-    pub log: DecisionLog,
+    pub log: Arc<DecisionLog>,
     /// Keys that seal event tokens.
     pub keyring: Keyring,
     /// Campaign budgets, shared with the ledger's listener.
@@ -82,23 +75,23 @@ pub struct Parts {
     pub incarnation: u64,
     /// Public base URL, without a trailing slash.
     pub public_url: String,
-    /// The initial world.
-    pub live: Live,
+    /// The world being served.
+    pub world: Arc<Worlds>,
 }
 
 /// The running server; shared by handlers and background tasks.
 pub struct Server {
-    settings: ArcSwap<Settings>,
+    settings: Arc<CurrentSettings>,
     /// Source of the current time.
     pub clock: Arc<dyn Clock>,
     /// Prometheus metrics.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// Versioned inventories, weights and labels.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// Events, accounts and budget leases.
-    pub ledger: Ledger,
+    pub ledger: Arc<Ledger>,
     /// Log of decisions, for explanations.
-    pub log: DecisionLog,
+    pub log: Arc<DecisionLog>,
     /// Keys that seal event tokens.
     pub keyring: ArcSwap<Keyring>,
     /// Per-visitor rate limits.
@@ -115,18 +108,14 @@ pub struct Server {
     pub public_url: String,
     own_origin: String,
     campaign_budgets: Arc<CampaignBudgets>,
-    versions: RecentVersions,
-    live: ArcSwap<Live>,
+    world: Arc<Worlds>,
     /// Serialises changes of the catalog.
     catalog_lock: tokio::sync::Mutex<()>,
-    /// Serialises replacement of `live`; contains the next state number.
+    /// Serialises replacement of the world; contains the next state number.
     next_state: Mutex<u64>,
     /// Whether images have changed since the last replication.
     image_sync: image_replication::SyncMark,
     next_seq: [AtomicU64; PARTITIONS as usize],
-    /// Rejected tokens since the start, by reason.
-    rejected_tokens: [AtomicU64; TokenRejection::ALL.len()],
-    catalog_reached_ms: AtomicI64,
     low_disk: AtomicBool,
     opportunities: Counters,
     visitor_activity: VisitorActivity,
@@ -168,19 +157,17 @@ impl Server {
             relevance: counter(FilterReason::Relevance),
             truncated: counter(FilterReason::Truncated),
         };
-        parts.log.record_world(state::world_line(&parts.live));
+        let live = parts.world.live();
+        parts.log.record_world(state::world_line(&live));
         let own_origin = url::Url::parse(&parts.public_url)
             .map_or_else(|_| String::new(), |url| url.origin().ascii_serialization());
         Server {
             filter_counters: counters,
-            catalog_reached_ms: AtomicI64::new(parts.clock.now_ms()),
-            next_state: Mutex::new(parts.live.world.state.number + 1),
-            live: ArcSwap::from_pointee(parts.live),
+            next_state: Mutex::new(live.world.state.number + 1),
+            world: parts.world,
             catalog_lock: tokio::sync::Mutex::new(()),
-            versions: RecentVersions::default(),
             image_sync: image_replication::SyncMark::default(),
             next_seq: [const { AtomicU64::new(0) }; PARTITIONS as usize],
-            rejected_tokens: [const { AtomicU64::new(0) }; TokenRejection::ALL.len()],
             low_disk: AtomicBool::new(false),
             opportunities: Counters::default(),
             visitor_activity: VisitorActivity::default(),
@@ -188,7 +175,7 @@ impl Server {
             store_unreachable_ms: AtomicI64::new(i64::MIN),
             keyring: ArcSwap::from_pointee(parts.keyring),
             own_origin,
-            settings: ArcSwap::from_pointee(parts.settings),
+            settings: parts.settings,
             clock: parts.clock,
             metrics: parts.metrics,
             catalog: parts.catalog,
@@ -202,31 +189,5 @@ impl Server {
             incarnation: parts.incarnation,
             public_url: parts.public_url,
         }
-    }
-
-    /// The world in use; a consistent view for the caller, even if it is replaced meanwhile.
-    pub fn live(&self) -> Arc<Live> {
-        Guard::into_inner(self.live.load())
-    }
-
-    /// The settings in effect.
-    pub fn settings(&self) -> Guard<Arc<Settings>> {
-        self.settings.load()
-    }
-
-    /// Replaces the settings that can change while serving.
-    pub fn replace_settings(&self, settings: Settings) {
-        self.settings.store(Arc::new(settings));
-    }
-
-    /// Milliseconds since the catalog was last reached.
-    pub fn snapshot_age_ms(&self, now_ms: i64) -> i64 {
-        now_ms.saturating_sub(self.catalog_reached_ms.load(Ordering::Relaxed)).max(0)
-    }
-
-    /// Whether responses must mark the inventory as stale.
-    pub fn is_stale(&self, age_ms: i64) -> bool {
-        let after = self.settings.load().snapshot.stale_after_seconds;
-        age_ms / 1_000 >= i64::try_from(after).unwrap_or(i64::MAX)
     }
 }

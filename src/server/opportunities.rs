@@ -116,7 +116,7 @@ impl Server {
     async fn resolve(self: &Arc<Self>, counts: &[(Key, u64)]) -> Vec<OpportunityCount> {
         let mut rows = Vec::with_capacity(counts.len());
         for (key, count) in counts {
-            let Some(snapshot) = self.load_version(key.inventory).await else { continue };
+            let Some(snapshot) = self.world.token_version(key.inventory).await else { continue };
             let Some(slot) = key.resolve(&snapshot) else { continue };
             rows.push(OpportunityCount {
                 decided_at_ms: key.quarter * QUARTER_MS,

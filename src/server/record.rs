@@ -15,7 +15,6 @@ use crate::traffic::VisitorKey;
 use crate::traffic::signals::{AllowedOrigins, Signals};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// The context of a request that reports an event.
 pub struct EventContext<'a> {
@@ -60,7 +59,7 @@ impl Server {
     pub async fn record(self: &Arc<Self>, text: &str, context: &EventContext<'_>) -> RecordOutcome {
         let event = match self.keyring.load().open(text) {
             Ok((_, KeyAge::Retired)) => Err(TokenRejection::RetiredKey),
-            Ok((token, _)) => match self.load_version(token.inventory).await {
+            Ok((token, _)) => match self.world.token_version(token.inventory).await {
                 Some(snapshot) => self.event(&token, &snapshot, context),
                 None => None,
             }
@@ -83,7 +82,7 @@ impl Server {
     async fn persist(&self, event: Event) -> Result<(), JournalError> {
         let bills = event.price > Micros::ZERO && event.invalid_reason.is_none();
         if self.ledger.cluster().is_some() && bills {
-            let hours = i64::from(self.settings().store.spool_hours);
+            let hours = i64::from(self.settings.get().store.spool_hours);
             let until_ms = event.at_ms + hours * 3_600_000;
             self.campaign_budgets.extend(&event.attribution.campaign, event.decision, until_ms);
         }
@@ -92,7 +91,7 @@ impl Server {
 
     /// Counts a rejected token.
     fn count_rejected(&self, reason: TokenRejection) {
-        self.rejected_tokens[reason as usize].fetch_add(1, Ordering::Relaxed);
+        self.metrics.count_rejected_token(reason);
     }
 
     /// Records a click and returns its landing page. Waits at most `max_wait` for the disk; after that
@@ -113,7 +112,7 @@ impl Server {
             Ok(_) => return rejected(TokenRejection::WrongKind),
             Err(reason) => return rejected(reason),
         };
-        let snapshot = self.load_version(token.inventory).await;
+        let snapshot = self.world.token_version(token.inventory).await;
         let page = snapshot.and_then(|snapshot| Some((landing(&token, &snapshot)?, snapshot)));
         let Some((to, snapshot)) = page else {
             return rejected(TokenRejection::UnreadableInventory);
@@ -134,26 +133,6 @@ impl Server {
             self.metrics.click_unrecorded.inc();
         }
         ClickOutcome::Redirect { to, recorded }
-    }
-
-    /// The inventory version with this hash prefix, loaded from the catalog if not in memory.
-    pub(super) async fn load_version(self: &Arc<Self>, prefix: u64) -> Option<Arc<Snapshot>> {
-        if let Some(found) = self.version_in_memory(prefix) {
-            return Some(found);
-        }
-        let server = self.clone();
-        let loaded = tokio::task::spawn_blocking(move || server.version(prefix)).await;
-        match loaded {
-            Ok(Ok(snapshot)) => Some(snapshot),
-            Ok(Err(error)) => {
-                tracing::warn!(
-                    %error,
-                    "inventory version of an event token not in the catalog; event not recorded"
-                );
-                None
-            }
-            Err(_) => None,
-        }
     }
 
     /// The event of a token; `None` if the token refers to something its inventory does not contain.
@@ -246,7 +225,7 @@ impl Server {
 
     /// Whether the flight or the publisher is paused now, regardless of its status at the decision.
     fn paused(&self, of: &Attribution) -> bool {
-        let live = self.live();
+        let live = self.world.live();
         let snapshot = live.snapshot();
         let publisher = snapshot.publisher_by_id.get(&of.publisher).is_some_and(|number| {
             let row = &snapshot.publishers[*number as usize];

@@ -31,7 +31,7 @@ fn thresholds(by: &ReviewSettings) -> Thresholds {
 impl Server {
     /// Reviews the last days by publisher and campaign. Reads every row of them.
     pub fn review(&self) -> Vec<ReviewFinding> {
-        let by = self.settings().review;
+        let by = self.settings.get().review;
         let now = self.clock.now_ms().div_euclid(HOUR_MS);
         let cells = self.cells(now - i64::from(by.days) * DAY);
         review::findings(&cells, &self.arrivals.all(), now, &thresholds(&by))
@@ -54,7 +54,7 @@ impl Server {
     }
 
     fn cells(&self, from: i64) -> Vec<HourlyCounts> {
-        let live = self.live();
+        let live = self.world.live();
         let publishers = &live.snapshot().inventory.publishers;
         let unmeasured: BTreeSet<&str> = publishers
             .iter()

@@ -5,8 +5,8 @@ use crate::ledger::views::Tally;
 use crate::metrics::{EventRow, MoneyRows};
 use crate::server::Server;
 use crate::store::StoreErrorKind;
+use crate::world::pace;
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 
 /// Counters never decrease: a credited event stays in `counted`, and the credit is counted separately.
 fn row(tally: Option<&Tally>, credited: u64, counted_since: u64) -> EventRow {
@@ -32,9 +32,9 @@ impl Server {
     /// The Prometheus text exposition.
     pub fn scrape(&self) -> String {
         let now_ms = self.clock.now_ms();
-        let live = self.live();
+        let live = self.world.live();
         let inventory = &live.snapshot().inventory;
-        let mut money = MoneyRows { pace: self.paces(), ..MoneyRows::default() };
+        let mut money = MoneyRows { pace: pace::paces(&live, now_ms), ..MoneyRows::default() };
         let events: Vec<EventRow>;
         let own = self.ledger.cluster().map(|shared| shared.local_totals());
         {
@@ -86,7 +86,7 @@ impl Server {
                 money.left.push((campaign.id.to_string(), ratio));
             }
         }
-        self.metrics.snapshot_age.set(self.snapshot_age_ms(now_ms) as f64 / 1_000.0);
+        self.metrics.snapshot_age.set(self.world.age_ms(now_ms) as f64 / 1_000.0);
         let standing = self.ledger.cluster().map(|shared| shared.status());
         let reached = standing.is_none_or(|standing| standing.is_up);
         self.metrics.journal_up.set(i64::from(self.ledger.is_up()));
@@ -112,7 +112,6 @@ impl Server {
         for (trouble, count) in errors {
             self.metrics.set_store_errors(trouble.as_str(), count);
         }
-        let rejected = self.rejected_tokens.iter().map(|count| count.load(Ordering::Relaxed));
-        self.metrics.scrape(&events, &rejected.collect::<Vec<u64>>(), &money)
+        self.metrics.scrape(&events, &money)
     }
 }

@@ -194,7 +194,7 @@ impl Server {
 
     /// The decisions whose events exceed a visitor's limits.
     fn over_limit(&self, is_click: bool, seen: Vec<(i64, u128)>) -> Vec<u128> {
-        let settings = self.settings();
+        let settings = self.settings.get();
         let quotas = |list: &[Setting]| -> Vec<Quota> {
             list.iter().map(|one| Quota { count: one.count, seconds: one.seconds }).collect()
         };

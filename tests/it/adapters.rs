@@ -86,7 +86,7 @@ impl TestServer {
         assert!(self.reader.fire(view).await.recorded);
         self.advance_ms(1_000);
         let ack = self.reader.fire(link).await;
-        self.inner.ledger.barrier().await.unwrap();
+        self.inner.server.ledger.barrier().await.unwrap();
         ack
     }
 
@@ -405,7 +405,7 @@ async fn kevel_decides_each_slot_and_returns_null_for_a_no_fill() {
     assert_eq!(decisions["top"].as_array().unwrap().len(), 1, "a list if the count is above one");
     assert_eq!((&decisions["unknown"], &decisions["sidebar"]), (&Value::Null, &Value::Null));
     assert_eq!(reply.no_fill, "unknown_placement, not_wanted");
-    let snapshot = server.inner.live();
+    let snapshot = server.inner.world.live();
     let all = snapshot.snapshot().inventory.creatives.iter();
     let numbers: Vec<i64> = all.map(|creative| numeric_id(creative.id.as_str())).collect();
     assert!(numbers.contains(&decisions["top"][0]["creativeId"].as_i64().unwrap()));

@@ -36,7 +36,7 @@ async fn report_impressions(server: &TestServer, count: usize) -> Vec<String> {
 }
 
 fn spent(server: &TestServer) -> u64 {
-    let state = server.inner.ledger.state();
+    let state = server.inner.server.ledger.state();
     let spent = state.accounts.get("zahid-launch").map_or(0, |account| account.spent.get());
     u64::try_from(spent).unwrap()
 }
@@ -48,12 +48,12 @@ async fn wait_until_billed(server: &TestServer, impressions: u64) {
 
 async fn reconcile(server: &TestServer) -> ReconcileReport {
     let inner = server.inner.clone();
-    tokio::task::spawn_blocking(move || inner.reconcile()).await.unwrap().unwrap()
+    tokio::task::spawn_blocking(move || inner.server.reconcile()).await.unwrap().unwrap()
 }
 
 async fn audit(server: &TestServer) -> Vec<Mismatch> {
     let inner = server.inner.clone();
-    tokio::task::spawn_blocking(move || inner.audit()).await.unwrap().unwrap()
+    tokio::task::spawn_blocking(move || inner.server.audit()).await.unwrap().unwrap()
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn a_sum_that_differs_from_the_log_is_found_by_the_next_reconciliation() {
     wait_until_billed(&server, 20).await;
     reconcile(&server).await;
     let eleven = Micros::try_from(11).unwrap();
-    server.inner.ledger.state().accounts.get_mut("zahid-launch").unwrap().bill(0, eleven);
+    server.inner.server.ledger.state().accounts.get_mut("zahid-launch").unwrap().bill(0, eleven);
 
     let report = reconcile(&server).await;
     assert_eq!(report.drift_micros, 11);
@@ -181,7 +181,7 @@ async fn an_entry_removed_from_redis_is_found_by_the_next_reconciliation() {
     assert_eq!(redis.cli(&["XDEL", &log, id]), "1");
 
     let inner = server.inner.clone();
-    let result = tokio::task::spawn_blocking(move || inner.reconcile()).await.unwrap();
+    let result = tokio::task::spawn_blocking(move || inner.server.reconcile()).await.unwrap();
     assert!(result.unwrap_err().to_string().contains("changed while it was read"));
     assert_eq!(server.metric("adjacent_ledger_mismatches").await, 1);
 }

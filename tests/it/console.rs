@@ -154,7 +154,8 @@ async fn a_large_overview_is_truncated_and_reports_how_many_are_left_off() {
     assert_eq!(flights(&reply).len(), 200);
     assert_eq!(reply["flights"], inventory.flights.len());
     assert_eq!(reply["left_off"], inventory.flights.len() - 200);
-    let last = server.inner.live().snapshot().inventory.flights.last().unwrap().id.to_string();
+    let last =
+        server.inner.world.live().snapshot().inventory.flights.last().unwrap().id.to_string();
     assert!(flights(&reply).iter().all(|flight| flight["id"] != last), "beyond the limit");
     assert_eq!(flight(&overview(&server, &last).await, &last)["id"], last, "a search finds it");
 }

@@ -193,12 +193,12 @@ async fn a_rejected_token_is_counted_by_the_reason_of_its_rejection() {
 async fn a_token_of_a_retired_key_is_rejected_as_such_and_its_click_still_redirects() {
     let server = server().await;
     let unit = server.unit().await;
-    let keys = server.inner.settings().store.keys().to_owned();
+    let keys = server.inner.settings.get().store.keys().to_owned();
     let now = server.inner.clock.now();
     let mut rotated = TokenKeys::open(&keys, now).unwrap();
     rotated.rotate(0, now).unwrap();
     rotated.retire(0, now).unwrap();
-    server.inner.keyring.store(Arc::new(rotated.keyring()));
+    server.inner.server.keyring.store(Arc::new(rotated.keyring()));
 
     assert_eq!(server.reader.impression(&unit).await.status, 204);
     assert_eq!(server.click(&unit, "primary").await.status, 302);
@@ -274,8 +274,9 @@ async fn a_malformed_token_never_causes_an_error() {
 async fn a_unit_of_a_paused_flight_is_no_longer_billed() {
     let server = server().await;
     let unit: Decision = server.unit().await;
-    let mut paused =
-        adjacent::domain::inventory::Inventory::clone(&server.inner.live().snapshot().inventory);
+    let mut paused = adjacent::domain::inventory::Inventory::clone(
+        &server.inner.world.live().snapshot().inventory,
+    );
     let flight = paused.flights.iter_mut().find(|flight| flight.id.as_str() == "zahid-ai-europe");
     flight.unwrap().status = adjacent::domain::campaign::ServingStatus::Paused;
     let by = adjacent::catalog::AuditContext {
@@ -286,7 +287,7 @@ async fn a_unit_of_a_paused_flight_is_no_longer_billed() {
     };
 
     let wanted = CatalogUpdate { inventory: Some(paused), ..CatalogUpdate::default() };
-    server.inner.apply(wanted, ExpectedVersion::Any, &by).await.unwrap();
+    server.inner.server.apply(wanted, ExpectedVersion::Any, &by).await.unwrap();
     server.reader.impression(&unit).await;
 
     assert_eq!(server.verdicts(&unit).await, ["impression invalid paused"]);

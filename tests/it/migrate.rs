@@ -70,7 +70,7 @@ async fn a_data_directory_migrates_to_redis_with_every_figure_and_a_second_run_c
     show_units(&server, 6).await;
     pause_campaign(&server).await;
     let before = report(&server).await;
-    let number = server.inner.catalog.head().unwrap().unwrap().number;
+    let number = server.inner.server.catalog.head().unwrap().unwrap().number;
     let folder = server.end();
     let (data, url) = (data(folder.path()), redis.url());
 
@@ -94,7 +94,7 @@ async fn a_data_directory_migrates_to_redis_with_every_figure_and_a_second_run_c
     assert_ne!(before, later);
     for server in [&old, &new] {
         assert_eq!(report(server).await, later);
-        assert_eq!(server.inner.catalog.head().unwrap().unwrap().number, number);
+        assert_eq!(server.inner.server.catalog.head().unwrap().unwrap().number, number);
         server.assert_ledger_consistent().await;
     }
     show_units(&old, 1).await;
@@ -176,7 +176,7 @@ async fn a_migration_is_rejected_after_expired_records_were_deleted() {
         show_units(&server, 20).await;
         server.advance_ms(2 * 86_400_000);
         let inner = server.inner.clone();
-        let outcome = tokio::task::spawn_blocking(move || inner.reconcile()).await.unwrap();
+        let outcome = tokio::task::spawn_blocking(move || inner.server.reconcile()).await.unwrap();
         removed += outcome.unwrap().removed;
     }
     assert!(removed > 0);
@@ -201,7 +201,7 @@ async fn a_trimmed_log_migrates_with_its_base() {
     for _ in 0..2 {
         let inner = server.inner.clone();
         let outcome =
-            tokio::task::spawn_blocking(move || inner.reconcile()).await.unwrap().unwrap();
+            tokio::task::spawn_blocking(move || inner.server.reconcile()).await.unwrap().unwrap();
         assert!(outcome.mismatches.is_empty());
         server.advance_ms(2 * 3_600_000);
     }

@@ -16,7 +16,7 @@ async fn start_instances<const N: usize>(redis: &Redis) -> [TestServer; N] {
     }
     for server in &started {
         wait_until("the salt of the day", async || {
-            let server = &server.inner;
+            let server = &server.inner.server;
             server.sync_visitor_salt().await.ok()
         })
         .await;
@@ -57,7 +57,7 @@ async fn a_visitor_who_spreads_clicks_over_instances_has_the_limit_of_a_single_i
     }
     // Another check invalidates nothing more.
     for server in &spread {
-        server.inner.enforce_visitor_limits().await.unwrap();
+        server.inner.server.enforce_visitor_limits().await.unwrap();
         assert_eq!(reported_clicks(server).await, (6, CLICKS));
         server.assert_ledger_consistent().await;
     }
@@ -87,7 +87,8 @@ async fn clicks_over_the_limit_are_also_invalidated_after_the_base_advanced() {
         for server in &spread {
             server.wait_until_applied().await;
             let inner = server.inner.clone();
-            let report = tokio::task::spawn_blocking(move || inner.reconcile()).await.unwrap();
+            let report =
+                tokio::task::spawn_blocking(move || inner.server.reconcile()).await.unwrap();
             advanced |= report.unwrap().checkpoint;
         }
         advanced.then_some(())

@@ -40,7 +40,7 @@ pub async fn create(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     require_enabled(&app, Protocol::EthicalAds)?;
-    let limit = app.server.settings().request.body_bytes;
+    let limit = app.settings.get().request.body_bytes;
     let bytes = body::read(payload, limit, app.body_timeout).await?;
     let began = Instant::now();
     let answer = request::from_body(&bytes).and_then(|call| decide(&app, &http, call));
@@ -53,8 +53,8 @@ fn decide(app: &AppState, http: &HttpRequest, call: Request) -> Result<HttpRespo
     if call.force_ad.is_some() && !is_operator {
         return Err(ApiError::forbidden("`force_ad` requires an operator key"));
     }
-    let settings = app.server.settings();
-    let live = app.server.live();
+    let settings = app.settings.get();
+    let live = app.world.live();
     let publisher = names::publisher_id(&settings.adapters, &call.publisher);
     let place = call.best_placement(
         |place| {

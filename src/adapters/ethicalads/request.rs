@@ -2,7 +2,7 @@
 
 use crate::http::body;
 use crate::http::problem::ApiError;
-use crate::server::live::Live;
+use crate::world::live::Live;
 use serde::Deserialize;
 use std::cmp::Reverse;
 

@@ -34,7 +34,7 @@ pub async fn create(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     require_enabled(&app, Protocol::Kevel)?;
-    let limit = app.server.settings().request.body_bytes;
+    let limit = app.settings.get().request.body_bytes;
     let bytes = body::read(payload, limit, app.body_timeout).await?;
     let began = Instant::now();
     let response = handle(&app, &http, &bytes).await;
@@ -65,8 +65,8 @@ fn decide(
     rejections: &Rejections,
 ) -> Result<Option<PageDecision>, ApiError> {
     let identity = identity(app, http)?;
-    let settings = app.server.settings();
-    let mut request = call.decision_request(&settings.adapters, &app.server.live())?;
+    let settings = app.settings.get();
+    let mut request = call.decision_request(&settings.adapters, &app.world.live())?;
     let accepts = |decided: &PageDecision, div: &str, win: &Winner| {
         let accepted = call.accepts(decided.live.snapshot(), div, win);
         rejections.record(div, accepted.map_err(|not_taken| ("not_wanted", not_taken)))
@@ -81,7 +81,7 @@ fn respond(
     ignored: &[String],
     explain: Option<Explanation>,
 ) -> HttpResponse {
-    let settings = app.server.settings();
+    let settings = app.settings.get();
     let mut reasons: Vec<&'static str> = Vec::new();
     let mut reply = Response::empty(call.divs(), explain);
     let Some(decided) = decided else {

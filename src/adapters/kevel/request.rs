@@ -10,7 +10,7 @@ use crate::selection::page::Role;
 use crate::selection::resolve::{EntityInput, PageInput, SlotInput};
 use crate::selection::snapshot::Snapshot;
 use crate::server::decide::Rejection;
-use crate::server::live::Live;
+use crate::world::live::Live;
 use serde::Deserialize;
 
 /// A decision request. Other fields are ignored, above all those that identify or describe a reader

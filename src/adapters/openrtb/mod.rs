@@ -34,7 +34,7 @@ pub async fn create(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     require_enabled(&app, Protocol::OpenRtb)?;
-    let limit = app.server.settings().request.body_bytes;
+    let limit = app.settings.get().request.body_bytes;
     let arrived = Instant::now();
     let bytes = body::read(payload, limit, app.body_timeout).await?;
     let began = Instant::now();
@@ -55,8 +55,8 @@ fn bids(
         let why = "a site and a native imp with assets are required";
         return Ok(invalid_request(&bid_request.id, NoBidCode::InvalidRequest, why, &ignored));
     }
-    let settings = app.server.settings();
-    let live = app.server.live();
+    let settings = app.settings.get();
+    let live = app.world.live();
     slots.retain(|(imp, _)| !imp.is_private());
     let mut request = bid_request.decision_request(&settings.adapters, &live, &slots);
     if live.publisher(&request.publisher).is_none() {

@@ -5,7 +5,7 @@ use crate::adapters::openrtb::native::NativeRequest;
 use crate::config::settings::AdapterSettings;
 use crate::http::public::request::{DecisionRequest, ViewerRequest};
 use crate::selection::resolve::{PageInput, SlotInput};
-use crate::server::live::Live;
+use crate::world::live::Live;
 use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 

@@ -47,7 +47,7 @@ pub struct Version<'a> {
 
 /// `GET /version`.
 pub async fn version(app: Data<AppState>) -> HttpResponse {
-    let live = app.server.live();
+    let live = app.world.live();
     let snapshot = live.snapshot();
     explain::json(&Version {
         version: env!("CARGO_PKG_VERSION"),

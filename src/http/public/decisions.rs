@@ -25,12 +25,12 @@ pub async fn create(
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let limit = app.server.settings().request.body_bytes;
+    let limit = app.settings.get().request.body_bytes;
     let bytes = body::read(payload, limit, app.body_timeout).await?;
     let began = Instant::now();
     let (request, ignored) = body::json::<DecisionRequest>(&bytes)?;
     let response = handle(&app, &http, request, ignored).await;
-    app.server.metrics.observe_decision(began.elapsed());
+    app.metrics.observe_decision(began.elapsed());
     response
 }
 
@@ -42,7 +42,7 @@ pub async fn from_parameters(
     let began = Instant::now();
     let (request, ignored) = request::from_query(http.query_string())?;
     let response = handle(&app, &http, request, ignored).await;
-    app.server.metrics.observe_decision(began.elapsed());
+    app.metrics.observe_decision(began.elapsed());
     response
 }
 
@@ -58,7 +58,7 @@ async fn handle(
         let field = if request.explain { "explain" } else { "force_creative" };
         return Err(ApiError::forbidden(format!("`{field}` requires an operator key")));
     }
-    let mut warnings = request::apply_limits(&mut request, &app.server.settings().request)?;
+    let mut warnings = request::apply_limits(&mut request, &app.settings.get().request)?;
     warnings.extend(ignored.into_iter().map(|path| format!("{path}: unknown field, ignored")));
     let decided = decide_request(app, http, &request, (identity.as_ref(), None), &mut warnings)?;
     let Some(decided) = decided else { return Ok(overloaded(app, &request)) };
@@ -90,7 +90,7 @@ pub fn with_first<T>(
     let filled = decided.slots.first().and_then(|slot| slot.result.as_ref().ok());
     match (filled, units.first()) {
         (Some(filled), Some(Some(unit))) => {
-            Ok(show(Some(&fill::fill(&app.server, &decided, 0, filled, unit))))
+            Ok(show(Some(&fill::fill(app, &decided, 0, filled, unit))))
         }
         _ => Ok(show(None)),
     }
@@ -115,7 +115,7 @@ pub fn decide_for(
     identity: Option<&Identity>,
     accepts: Option<&AcceptUnit<'_>>,
 ) -> Result<Option<PageDecision>, ApiError> {
-    let mut warnings = request::apply_limits(request, &app.server.settings().request)?;
+    let mut warnings = request::apply_limits(request, &app.settings.get().request)?;
     decide_request(app, http, request, (identity, accepts), &mut warnings)
 }
 
@@ -131,10 +131,10 @@ fn decide_request(
     let own = |own: &Identity| own.role == Role::Publisher && own.owner == request.publisher;
     let trusted = identity.is_some_and(own);
     let seen = Caller::read(app, http, trusted);
-    let now_ms = server.clock.now_ms();
+    let now_ms = app.clock.now_ms();
     if !trusted && !app.is_trusted_peer(http) && !server.flood.admits(seen.address, now_ms) {
-        server.metrics.count_rate_limited("flood");
-        let shed = |_| server.metrics.unfilled(NoFill::Overloaded, request.test);
+        app.metrics.count_rate_limited("flood");
+        let shed = |_| app.metrics.unfilled(NoFill::Overloaded, request.test);
         request.placements.iter().for_each(shed);
         return Ok(None);
     }
@@ -146,7 +146,7 @@ fn decide_request(
         }
         country
     });
-    let live = server.live();
+    let live = app.world.live();
     let publisher = live.publisher(&request.publisher);
     let class = publisher.map(|publisher| CallClass::of(app, publisher, &seen, trusted));
     let CallClass { test, idle } = class.unwrap_or_default();
@@ -214,15 +214,14 @@ fn respond(
     html: bool,
     explanation: Option<crate::server::explain::Explanation>,
 ) -> HttpResponse {
-    let server = &app.server;
     let units = fill::units(decided);
     let snapshot = decided.live.snapshot();
-    let age_ms = server.snapshot_age_ms(decided.at_ms);
+    let age_ms = app.world.age_ms(decided.at_ms);
     let answers = decided.slots.iter().enumerate().map(|(at, slot)| {
         let key: &str = &decided.page.slots[at].key;
         let answer = match (&slot.result, &units[at]) {
             (Ok(filled), Some(unit)) => {
-                let mut fill = fill::fill(server, decided, at, filled, unit);
+                let mut fill = fill::fill(app, decided, at, filled, unit);
                 if html {
                     fill.html = Some(render::fragment(&fill));
                 }
@@ -239,7 +238,7 @@ fn respond(
             inventory: &snapshot.inventory_hash,
             weights: &snapshot.weights_hash,
             age_ms,
-            stale: server.is_stale(age_ms),
+            stale: is_stale(app, age_ms),
         },
         warnings,
         decisions: Answers(answers.collect()),
@@ -254,10 +253,9 @@ fn respond(
 
 /// The response when load is shed, in the usual format. Nothing was decided or logged.
 fn overloaded(app: &AppState, request: &DecisionRequest) -> HttpResponse {
-    let server = &app.server;
-    let live = server.live();
+    let live = app.world.live();
     let snapshot = live.snapshot();
-    let age_ms = server.snapshot_age_ms(server.clock.now_ms());
+    let age_ms = app.world.age_ms(app.clock.now_ms());
     let id = uuid::Uuid::now_v7().as_u128();
     let answers = request.placements.iter().map(|slot| {
         let key: &str = slot.key.as_ref().unwrap_or(&slot.name);
@@ -269,13 +267,19 @@ fn overloaded(app: &AppState, request: &DecisionRequest) -> HttpResponse {
             inventory: &snapshot.inventory_hash,
             weights: &snapshot.weights_hash,
             age_ms,
-            stale: server.is_stale(age_ms),
+            stale: is_stale(app, age_ms),
         },
         warnings: Vec::new(),
         decisions: Answers(answers.collect()),
         explanation: None,
     };
     no_store().json(reply)
+}
+
+/// Whether responses must mark the inventory as stale.
+fn is_stale(app: &AppState, age_ms: i64) -> bool {
+    let after = app.settings.get().snapshot.stale_after_seconds;
+    age_ms / 1_000 >= i64::try_from(after).unwrap_or(i64::MAX)
 }
 
 fn no_store() -> actix_web::HttpResponseBuilder {

@@ -32,7 +32,7 @@ pub async fn record(
     let context = Caller::read(&app, &request, false).event_context();
     let text = if token.len() <= TOKEN_CHARS { token.as_str() } else { "" };
     let recorded = app.server.record(text, &context).await;
-    app.server.metrics.observe_event_ack(began.elapsed());
+    app.metrics.observe_event_ack(began.elapsed());
     let mut answer = HttpResponse::NoContent();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     match recorded {
@@ -52,7 +52,7 @@ pub async fn redirect(
     let context = Caller::read(&app, &request, false).event_context();
     let text = if token.len() <= TOKEN_CHARS { token.as_str() } else { "" };
     let click = app.server.click(text, &context, CLICK_RECORD_TIMEOUT).await;
-    app.server.metrics.observe_event_ack(began.elapsed());
+    app.metrics.observe_event_ack(began.elapsed());
     match click {
         ClickOutcome::NotFound => {
             Err(ApiError::not_found("not_found", "the click token is invalid"))

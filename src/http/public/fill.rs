@@ -3,16 +3,17 @@
 use crate::domain::event::{EventKind, NoFill};
 use crate::domain::image::Address;
 use crate::domain::party::{Measurement, Style};
+use crate::http::AppState;
 use crate::http::public::reply::{
     AdvertiserReply, CommandReply, CreativeReply, CtaReply, EventUrls, Fill, ImageReply,
     LabelReply, NoFillReply, PriceReply, ProofReply, Transparency, rfc3339,
 };
 use crate::selection::choose::Winner;
 use crate::server::decide::{Filled, PageDecision};
-use crate::server::images::ServedImage;
-use crate::server::live::Live;
 use crate::server::unit::Unit;
 use crate::server::{Server, unit};
+use crate::world::images::ServedImage;
+use crate::world::live::Live;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -38,19 +39,20 @@ impl EventUrlBuilder<'_> {
 
 /// One slot's unit with its texts and URLs. `html` is left empty; [`super::render`] fills it.
 pub fn fill<'a>(
-    server: &Server,
+    app: &AppState,
     decided: &'a PageDecision,
     slot: usize,
     filled: &'a Filled,
     unit: &'a Unit<'a>,
 ) -> Fill<'a> {
+    let server = &*app.server;
     let mut urls = EventUrlBuilder {
         server,
         decided,
         filled,
         token: server.impression_token(decided, slot, filled),
     };
-    let windows = server.settings().windows;
+    let windows = app.settings.get().windows;
     let snapshot = decided.live.snapshot();
     let publisher = &snapshot.publishers[decided.page.publisher as usize];
     let measurement = snapshot.inventory.publishers[publisher.doc].measurement;

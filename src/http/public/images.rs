@@ -22,7 +22,7 @@ pub async fn file(
 ) -> Result<HttpResponse, ApiError> {
     let missing = || ApiError::not_found("not_found", "no such image");
     let (hash, format) = image::parse_file_name(&path).ok_or_else(missing)?;
-    let shown = app.server.image(hash).filter(|shown| shown.address.format == format);
+    let shown = app.world.image(hash).filter(|shown| shown.address.format == format);
     let shown = shown.ok_or_else(missing)?;
     let tag = format!("\"{}\"", shown.address.digits());
     let not_modified =

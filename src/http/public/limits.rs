@@ -108,7 +108,7 @@ pub struct VisitorQuotas<'a> {
 
 /// `GET /v1/limits`.
 pub async fn limits(app: Data<AppState>) -> HttpResponse {
-    let settings = app.server.settings();
+    let settings = app.settings.get();
     let RequestLimits { topics, entities, keywords, characters, placements, body_bytes } =
         settings.request;
     let values = serde_json::to_value(&*settings).unwrap_or_default();
@@ -187,7 +187,7 @@ pub struct Retention {
 
 /// `GET /v1/privacy`: the data map.
 pub async fn privacy(app: Data<AppState>) -> HttpResponse {
-    let days = app.server.settings().decision_log.days;
+    let days = app.settings.get().decision_log.days;
     let used = |what, why, kept: String| DataUse { what, why, kept };
     explain::json(&PrivacyReply {
         identifiers_of_persons: "none is asked for, set or read; no cookie, no storage",

@@ -105,7 +105,7 @@ pub async fn demo(app: Data<AppState>, query: Query<DemoQuery>) -> Result<HttpRe
     if !app.local {
         return Err(ApiError::no_route());
     }
-    let live = app.server.live();
+    let live = app.world.live();
     let snapshot = live.snapshot();
     let is_demo = |publisher: &&crate::domain::party::Publisher| publisher.id.as_str() == DEMO.0;
     let publishers = &snapshot.inventory.publishers;

@@ -70,6 +70,7 @@ impl Server {
 
     fn replay_found(&self, found: LoggedDecision) -> Result<Replay, ExplainError> {
         let snapshot = self
+            .world
             .snapshot_of(&found.world.inventory, &found.world.weights, &found.world.labels)
             .map_err(ExplainError::Version)?;
         Ok(Replay::on(found, snapshot))

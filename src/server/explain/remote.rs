@@ -2,9 +2,9 @@
 //! made it. The decision id identifies that instance, and the record is requested from it through the
 //! store.
 
+use crate::blocking::run_blocking;
 use crate::decision_log::{DecisionLine, LoggedDecision, WorldLine};
 use crate::server::Server;
-use crate::server::apply::run_blocking;
 use crate::server::explain::{ExplainError, Replay};
 use crate::store::starts::ProcessStart;
 use crate::store::{StoreError, records, starts};

@@ -10,13 +10,14 @@ use crate::domain::creative::Creative;
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
 use crate::ledger::views::QUARTER_MS;
-use crate::server::campaign_budget::BudgetBalance;
-use crate::server::live::Live;
+use crate::server::Server;
 use crate::server::overview::document::{
     AdvertiserOverview, CampaignOverview, FlightOverview, FlightStatus, Overview,
 };
 use crate::server::overview::search::{Search, paused_term};
-use crate::server::{Server, state};
+use crate::world::campaign_budget::BudgetBalance;
+use crate::world::live::Live;
+use crate::world::pace;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
@@ -49,7 +50,7 @@ impl Server {
     }
 
     fn build_overview(&self, search: &Search) -> Overview {
-        let (live, now_ms) = (self.live(), self.clock.now_ms());
+        let (live, now_ms) = (self.world.live(), self.clock.now_ms());
         let inventory = &live.snapshot().inventory;
         let balances: Vec<BudgetBalance> = live
             .bindings
@@ -206,7 +207,7 @@ impl OverviewContext<'_> {
             left_micros: self.balances[row.campaign].remaining,
             delivered_impressions: self.live.bindings.delivered[place].load(Ordering::Relaxed),
             goal_impressions: document.goal_impressions,
-            pace: state::pace(self.live, place, &self.balances, self.now_ms),
+            pace: pace::pace(self.live, place, &self.balances, self.now_ms),
             creatives: self.of_flight(id).iter().map(|one| (*one).into()).collect(),
         }
     }

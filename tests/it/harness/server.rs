@@ -12,7 +12,7 @@ use adjacent::app::{App, Options};
 use adjacent::clock::{Clock, ManualClock, SystemClock};
 use adjacent::config::keys::{LocalKeys, TokenKeys};
 use adjacent::config::{Settings, load};
-use adjacent::server::Server;
+use adjacent::http::AppState;
 use reqwest::Response;
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -38,7 +38,7 @@ pub struct TestServer {
     /// A reader of its pages.
     pub reader: Reader,
     /// The services of the server, for calls without HTTP.
-    pub inner: Arc<Server>,
+    pub inner: Arc<AppState>,
     folder: Arc<TempDir>,
     clock: Option<Arc<ManualClock>>,
     keys: LocalKeys,
@@ -47,7 +47,7 @@ pub struct TestServer {
 }
 
 /// What the server thread returns once the server listens: URLs, keys and services.
-type Started = (String, String, LocalKeys, Arc<Server>);
+type Started = (String, String, LocalKeys, Arc<AppState>);
 
 impl Default for Setup {
     /// Free ports, small segments, and no limits per visitor or address: all readers of a test have
@@ -179,7 +179,7 @@ async fn serve(
     let text = std::fs::read_to_string(keys.join("local-keys.toml")).unwrap();
     let keys: LocalKeys = toml::from_str(&text).unwrap();
     let (public, ops) = (format!("http://{}", app.address), format!("http://{}", app.ops_address));
-    let server = app.state().server.clone();
+    let server = app.state().clone().into_inner();
     if ready.send((public, ops, keys, server)).is_ok() {
         let shutdown = async { drop(stop_requested.await) };
         app.run(shutdown).await.unwrap();
@@ -194,7 +194,7 @@ impl TestServer {
 
     /// Stops the server cleanly and starts another on the same data directory.
     pub async fn restart(mut self) -> TestServer {
-        let settings = Settings::clone(&self.inner.settings());
+        let settings = Settings::clone(&self.inner.settings.get());
         let setup = Setup {
             settings,
             inventory: None,
@@ -231,7 +231,7 @@ impl TestServer {
     /// A signed link to an advertiser's report page, valid for `valid_for_ms`.
     pub fn link(&self, advertiser: &str, valid_for_ms: i64) -> String {
         let clock = &self.inner.clock;
-        let keys = TokenKeys::open(self.inner.settings().store.keys(), clock.now()).unwrap();
+        let keys = TokenKeys::open(self.inner.settings.get().store.keys(), clock.now()).unwrap();
         keys.links().sign(&advertiser.parse().unwrap(), clock.now_ms() + valid_for_ms)
     }
 
@@ -287,7 +287,7 @@ impl TestServer {
     /// The same with another reader.
     pub async fn click_by(&self, reader: &Reader, decision: &Decision, cta: &str) -> Ack {
         let ack = reader.fire(decision.click_url(cta)).await;
-        self.inner.ledger.barrier().await.unwrap();
+        self.inner.server.ledger.barrier().await.unwrap();
         ack
     }
 
@@ -321,7 +321,7 @@ impl TestServer {
 
     /// Waits until every acknowledged event has its verdict. A single instance need not wait.
     pub async fn wait_until_applied(&self) {
-        if let Some(cluster) = self.inner.ledger.cluster() {
+        if let Some(cluster) = self.inner.server.ledger.cluster() {
             wait_until("verdicts of all acknowledged events", async || {
                 let status = cluster.status();
                 let must_wait = status.is_up && cluster.is_caught_up() && status.unapplied > 0;
@@ -359,7 +359,8 @@ impl TestServer {
     pub async fn assert_ledger_consistent(&self) {
         self.scrape().await.assert_every_event_is_accounted_for();
         let inner = self.inner.clone();
-        let mismatches = tokio::task::spawn_blocking(move || inner.audit()).await.unwrap().unwrap();
+        let mismatches =
+            tokio::task::spawn_blocking(move || inner.server.audit()).await.unwrap().unwrap();
         assert_eq!(mismatches, [], "mismatches found by the audit");
     }
 }

@@ -35,10 +35,10 @@ pub async fn history(app: Data<AppState>, http: HttpRequest) -> Result<HttpRespo
 /// stored image.
 pub async fn audit(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let server = app.server.clone();
     let audit = move || {
+        let server = &app.server;
         let differences = server.audit().map_err(ApiError::internal)?;
-        let live = server.live();
+        let live = app.world.live();
         let referenced = live.snapshot().inventory.images();
         let images = server.catalog.images().faults(referenced).map_err(ApiError::internal)?;
         Ok::<_, ApiError>(AuditReply { differences, images })
@@ -58,7 +58,7 @@ pub struct AuditReply {
 /// `GET /v1/admin/inventory`.
 pub async fn inventory(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let live = app.server.live();
+    let live = app.world.live();
     let mut answer = json(&live.snapshot().inventory);
     if let Ok(tag) = format!("\"{}\"", live.snapshot().inventory_hash).parse() {
         answer.headers_mut().insert(actix_web::http::header::ETAG, tag);

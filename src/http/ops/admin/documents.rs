@@ -17,7 +17,7 @@ use serde_json::Value;
 
 /// One list of the inventory as JSON, and the inventory's hash.
 fn list_of(app: &AppState, list: &str) -> Result<(Vec<Value>, String), ApiError> {
-    let live = app.server.live();
+    let live = app.world.live();
     let snapshot = live.snapshot();
     let unknown = || {
         let detail = format!("no list `{list}`; the lists are {}", LISTS.join(", "));

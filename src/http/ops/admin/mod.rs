@@ -118,7 +118,7 @@ impl Change {
         let seen = header(http, "if-match")
             .map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned())
             .filter(|tag| tag != "*");
-        let at = app.server.clock.now();
+        let at = app.clock.now();
         Ok(Change { by: AuditContext { who: identity.id.clone(), what, at, request }, seen, body })
     }
 

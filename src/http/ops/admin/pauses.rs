@@ -79,7 +79,7 @@ pub async fn own(
     }
     let what = format!("pauses of publishers/{id}");
     // This is on the public listener, so the body limit of public requests applies.
-    let limit = app.server.settings().request.body_bytes;
+    let limit = app.settings.get().request.body_bytes;
     let body = body::read(payload, limit, app.body_timeout).await?;
     let change = Change::new(&app, &http, body, what, &identity)?;
     let request: PublisherPauseRequest = change.json()?;

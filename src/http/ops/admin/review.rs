@@ -62,7 +62,7 @@ pub async fn review(app: Data<AppState>, http: HttpRequest) -> Result<HttpRespon
     admin::authorize(&app, &http)?;
     let server = app.server.clone();
     let findings = blocking(move || Ok::<_, ApiError>(server.review())).await?;
-    let days = app.server.settings().review.days;
+    let days = app.settings.get().review.days;
     let findings = findings.into_iter().map(reply).collect();
     Ok(json(&ReviewReply { days, findings }))
 }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 /// `GET /v1/admin/weights`.
 pub async fn weights(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let hash = app.server.live().snapshot().weights_hash.clone();
+    let hash = app.world.live().snapshot().weights_hash.clone();
     let weights = app.server.catalog.weights(&hash).map_err(ApiError::internal)?;
     let mut answer = json(&weights);
     if let Ok(tag) = format!("\"{hash}\"").parse() {

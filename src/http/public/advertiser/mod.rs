@@ -15,7 +15,6 @@ use crate::http::public::reports::access;
 use crate::http::public::reports::period::Period;
 use crate::http::public::{pages, reports};
 use crate::http::{AppState, blocking, caller};
-use crate::server::Server;
 use crate::web::pages::advertiser::{AdvertiserContent, AdvertiserView};
 use crate::web::pages::{Link, advertiser};
 use actix_web::http::StatusCode;
@@ -58,26 +57,26 @@ async fn answer(
     access::authorize(app, http, Role::Advertiser, id, &query.link)?;
     let unknown = || ApiError::not_found("unknown_party", format!("no advertiser `{id}`"));
     let id: AdvertiserId = id.parse().map_err(|_| unknown())?;
-    let zone = zone(&app.server, &id).ok_or_else(unknown)?;
+    let zone = zone(app, &id).ok_or_else(unknown)?;
     let date = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let (from, to) = (date(&query.from), date(&query.to));
-    let now = app.server.clock.now();
+    let now = app.clock.now();
     let period = match Period::parse(from.as_deref(), to.as_deref(), zone, now) {
         // Programs get problem details; browsers get the form with the error in it.
         Err(error) if !wants_html => return Err(error),
         period => period,
     };
-    reports::flush_opportunities(&app.server).await;
-    let (server, links) = (app.server.clone(), pages::menu(app));
+    reports::flush_opportunities(app).await;
+    let (state, links) = (app.clone(), pages::menu(app));
     let (status, text) =
-        blocking(move || Ok::<_, ApiError>(text(&server, &id, period, &query, &links))).await?;
+        blocking(move || Ok::<_, ApiError>(text(&state, &id, period, &query, &links))).await?;
     let mut page = pages::html(text);
     *page.status_mut() = status;
     Ok(page)
 }
 
 fn text(
-    server: &Server,
+    app: &AppState,
     id: &AdvertiserId,
     period: Result<Period, ApiError>,
     query: &PageQuery,
@@ -85,7 +84,7 @@ fn text(
 ) -> (StatusCode, String) {
     let (status, content, from, to) = match period {
         Ok(period) => {
-            let numbers = numbers::numbers(server, id, &period, &query.link);
+            let numbers = numbers::numbers(app, id, &period, &query.link);
             let (from, to) = (period.from.to_string(), period.to.to_string());
             (StatusCode::OK, AdvertiserContent::Report(Box::new(numbers)), from, to)
         }
@@ -95,7 +94,7 @@ fn text(
             (error.status_code(), content, query.from.clone(), query.to.clone())
         }
     };
-    let live = server.live();
+    let live = app.world.live();
     let page = advertiser::advertiser(&AdvertiserView {
         name: numbers::advertiser(&live, id).map_or(id.as_str(), |advertiser| &advertiser.name),
         from: &from,
@@ -108,6 +107,6 @@ fn text(
 }
 
 /// The advertiser's time zone; `None` if there is no such advertiser.
-fn zone(server: &Server, id: &AdvertiserId) -> Option<Zone> {
-    numbers::advertiser(&server.live(), id).map(|advertiser| advertiser.time_zone.clone())
+fn zone(app: &AppState, id: &AdvertiserId) -> Option<Zone> {
+    numbers::advertiser(&app.world.live(), id).map(|advertiser| advertiser.time_zone.clone())
 }

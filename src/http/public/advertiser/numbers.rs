@@ -4,13 +4,12 @@ use crate::domain::event::EventKind;
 use crate::domain::id::AdvertiserId;
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
+use crate::http::AppState;
 use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
 use crate::http::public::advertiser::sum::{money, share};
 use crate::http::public::advertiser::{breakdowns, delivery, labels};
 use crate::http::public::reports;
 use crate::http::public::reports::period::Period;
-use crate::server::Server;
-use crate::server::live::Live;
 use crate::server::overview::MAX_FLIGHTS;
 use crate::server::overview::document::AdvertiserOverview;
 use crate::server::report::{Dimension, Figure, Figures, Row};
@@ -18,6 +17,7 @@ use crate::web::pages::Link;
 use crate::web::pages::advertiser::{
     AdvertiserReport, FunnelRow, InvalidEventsRow, KeyFigure, ResponseRow,
 };
+use crate::world::live::Live;
 
 /// The advertiser of the page, if the inventory has it.
 pub(super) fn advertiser<'a>(live: &'a Live, id: &AdvertiserId) -> Option<&'a Advertiser> {
@@ -26,18 +26,18 @@ pub(super) fn advertiser<'a>(live: &'a Live, id: &AdvertiserId) -> Option<&'a Ad
 
 /// Everything on the page. Scans the ledger rows of the period several times, and every flight.
 pub(super) fn numbers(
-    server: &Server,
+    app: &AppState,
     id: &AdvertiserId,
     period: &Period,
     link: &str,
 ) -> AdvertiserReport {
-    let now = server.clock.now();
-    let live = server.live();
+    let now = app.clock.now();
+    let live = app.world.live();
     let inventory = &live.snapshot().inventory;
-    let ledger = LedgerSnapshot { views: server.ledger.views(), id, period, inventory };
+    let ledger = LedgerSnapshot { views: app.server.ledger.views(), id, period, inventory };
     let (rows, totals) = ledger.report(&[Dimension::Creative, Dimension::Cta]);
     let combined = combined(&totals);
-    let overview = server.overview_of(id.as_str());
+    let overview = app.server.overview_of(id.as_str());
     let currency = overview.as_ref().map_or_else(String::new, |own| own.currency.to_string());
     let campaigns = overview.as_ref().map_or(&[][..], |own| &own.campaigns);
     let flights = campaigns.iter().flat_map(|campaign| &campaign.flights);
@@ -48,7 +48,7 @@ pub(super) fn numbers(
     AdvertiserReport {
         time_zone: period.zone.name().to_owned(),
         at: now.to_zoned(period.zone.rules().clone()).strftime("%F %T").to_string(),
-        is_final: reports::is_final(server, period, reports::complete_through(server)),
+        is_final: reports::is_final(app, period, reports::complete_through(app)),
         facts: facts(&totals, overview.as_ref()),
         steps: steps(&combined),
         responses: responses(inventory, &rows, &combined),
@@ -63,7 +63,7 @@ pub(super) fn numbers(
         downloads: downloads(id, period, link),
         call: format!(
             "curl -H \"Authorization: Bearer $KEY\" \\\n  \"{}{}\"",
-            server.public_url,
+            app.server.public_url,
             report_url(id, period, "day,topic", "csv", "")
         ),
     }

@@ -19,7 +19,7 @@ pub fn authorize(
     link: &str,
 ) -> Result<(), ApiError> {
     if !link.is_empty() {
-        let advertiser = app.links.load().verify(link, app.server.clock.now_ms());
+        let advertiser = app.links.load().verify(link, app.clock.now_ms());
         let is_valid = role == Role::Advertiser && advertiser.is_some_and(|own| own.as_str() == id);
         let detail = "this link has expired or is for another page: request a new one";
         return if is_valid { Ok(()) } else { Err(ApiError::unauthorized(detail)) };

@@ -12,8 +12,8 @@ use crate::http::problem::ApiError;
 use crate::http::public::explain;
 use crate::http::public::reports::period::Period;
 use crate::http::{AppState, blocking, caller};
+use crate::server::report;
 use crate::server::report::{Dimension, Party, Query, Row};
-use crate::server::{Server, report};
 use actix_web::http::header;
 use actix_web::http::header::{ContentDisposition, HeaderValue};
 use actix_web::web::{Data, Path};
@@ -21,7 +21,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a report waits for this instance's latest records to reach its ledger.
@@ -106,9 +105,9 @@ pub async fn report(
         None if accepts_csv() => Format::Csv,
         None => Format::Json,
     };
-    flush_opportunities(&app.server).await;
+    flush_opportunities(&app).await;
     let name = format!("adjacent-{id}.csv");
-    let reply = blocking(move || reply(&app.server, party, &id, &query)).await?;
+    let reply = blocking(move || reply(&app, party, &id, &query)).await?;
     let mut response = match format {
         Format::Json => explain::json(&reply),
         Format::Csv => HttpResponse::Ok()
@@ -124,29 +123,29 @@ pub async fn report(
 /// Writes the opportunity counts collected so far to the journal, so that no report shows more
 /// impressions than served units. Continues if the client disconnects. If the journal cannot be written
 /// (such as on a full disk), the report goes without the latest counts.
-pub async fn flush_opportunities(server: &Arc<Server>) {
-    let (shared, server) = (server, server.clone());
+pub async fn flush_opportunities(app: &AppState) {
+    let server = app.server.clone();
     let written = actix_web::rt::spawn(async move { server.record_opportunities().await });
     if let Ok(Err(error)) = written.await {
         tracing::debug!(%error, "opportunity counts not journaled yet; the report lacks the latest ones");
     }
     // In a fleet, the records come back through the shared store; `complete_through` says how far.
-    if let Some(shared) = shared.ledger.cluster().filter(|shared| shared.status().is_up) {
+    if let Some(shared) = app.server.ledger.cluster().filter(|shared| shared.status().is_up) {
         shared.wait_until_applied(SETTLE_TIMEOUT).await;
     }
 }
 
 /// The time up to which this ledger includes all received events: now, or in a fleet, as far as the
 /// shared store was read.
-pub fn complete_through(server: &Server) -> Timestamp {
-    let lag = server.ledger.cluster().map_or(Duration::ZERO, |shared| shared.status().lag);
-    let now = server.clock.now();
+pub fn complete_through(app: &AppState) -> Timestamp {
+    let lag = app.server.ledger.cluster().map_or(Duration::ZERO, |shared| shared.status().lag);
+    let now = app.clock.now();
     now.checked_sub(lag).unwrap_or(now)
 }
 
 /// A publisher's revenue shares, by date.
 fn revenue_shares(app: &AppState, id: &str) -> Vec<RevenueShare> {
-    let live = app.server.live();
+    let live = app.world.live();
     let mut publishers = live.snapshot().inventory.publishers.iter();
     let own = publishers.find(|publisher| publisher.id.as_str() == id);
     own.map_or_else(Vec::new, |publisher| publisher.revenue_share.clone())
@@ -154,12 +153,12 @@ fn revenue_shares(app: &AppState, id: &str) -> Vec<RevenueShare> {
 
 /// Builds a report. Scans every ledger row of the period, so it must run on a blocking thread.
 fn reply(
-    server: &Server,
+    app: &AppState,
     party: Party,
     id: &str,
     parameters: &ReportQuery,
 ) -> Result<ReportReply, ApiError> {
-    let live = server.live();
+    let live = app.world.live();
     let inventory = &live.snapshot().inventory;
     let own_zone = match &party {
         Party::Advertiser(_) => inventory
@@ -179,7 +178,7 @@ fn reply(
         Some(name) => Zone::try_from(name.clone())
             .map_err(|error| ApiError::invalid_field("tz", error.to_string()))?,
     };
-    let now = server.clock.now();
+    let now = app.clock.now();
     let period = Period::parse(parameters.from.as_deref(), parameters.to.as_deref(), zone, now)?;
     let mut by: Vec<Dimension> = Vec::new();
     for name in parameters.by.as_deref().unwrap_or("day").split(',').filter(|name| !name.is_empty())
@@ -200,7 +199,7 @@ fn reply(
         flight: parameters.flight.clone(),
         creative: parameters.creative.clone(),
     };
-    let (rows, total) = report::report(&server.ledger.views(), &query);
+    let (rows, total) = report::report(&app.server.ledger.views(), &query);
     Ok(ReportReply {
         of: id.to_owned(),
         from: period.from.to_string(),
@@ -210,19 +209,19 @@ fn reply(
         rows,
         total,
         generated_at: now.to_string(),
-        complete_through: complete_through(server).to_string(),
-        is_final: is_final(server, &period, complete_through(server)),
+        complete_through: complete_through(app).to_string(),
+        is_final: is_final(app, &period, complete_through(app)),
         next: None,
     })
 }
 
 /// Whether a report over these days is final: no event that is still valid can change it.
-pub fn is_final(server: &Server, period: &Period, now: Timestamp) -> bool {
-    let windows = server.settings().windows;
+pub fn is_final(app: &AppState, period: &Period, now: Timestamp) -> bool {
+    let windows = app.settings.get().windows;
     let mut wait_ms = i64::from(windows.click_seconds + windows.orphan_grace_seconds) * 1_000;
-    if server.ledger.cluster().is_some() {
+    if app.server.ledger.cluster().is_some() {
         // An instance cut off from the shared store may deliver its events this much later.
-        wait_ms += i64::from(server.settings().store.spool_hours) * 3_600_000;
+        wait_ms += i64::from(app.settings.get().store.spool_hours) * 3_600_000;
     }
     now.as_millisecond() > period.to_ms + wait_ms
 }

@@ -6,10 +6,10 @@ use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
 use crate::domain::party::Publisher;
 use crate::selection::snapshot::{FlightRow, Snapshot, State, World};
-use crate::server::campaign_budget::{CampaignBudget, CampaignBudgets};
-use crate::server::images::ImageSet;
-use crate::server::lease::LeaseTerms;
 use crate::token;
+use crate::world::campaign_budget::{CampaignBudget, CampaignBudgets};
+use crate::world::images::ImageSet;
+use crate::world::lease::LeaseTerms;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 

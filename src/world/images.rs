@@ -3,7 +3,6 @@
 use crate::catalog::image_store::{ImageFault, ImageStore};
 use crate::domain::image::{Address, Source};
 use crate::domain::inventory::Inventory;
-use crate::server::Server;
 use hashbrown::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -124,23 +123,6 @@ impl ServedImage {
                 }
                 None
             }
-        }
-    }
-}
-
-impl Server {
-    /// The image with this hash, from the current inventory or a recent one in memory, since pages
-    /// still refer to images of units that they received earlier.
-    pub fn image(&self, hash: u128) -> Option<Arc<ServedImage>> {
-        let live = self.live();
-        live.bindings.images.find(hash).cloned().or_else(|| self.versions.image(hash))
-    }
-
-    /// Logs the images of the current inventory that cannot be served.
-    pub fn log_image_faults(&self) {
-        for fault in &self.live().bindings.images.faults {
-            let ImageFault { address, reason } = fault;
-            tracing::error!(image = address, "serving a unit without its image, which {reason}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::ledger::leases::Leases;
 use crate::ledger::reservation::Reservations;
 use crate::ledger::running::LedgerUpdate;
 use crate::ledger::{ApplyOutcome, State};
-use crate::server::lease::{BudgetView, CampaignLease, LeaseTerms};
+use crate::world::lease::{BudgetView, CampaignLease, LeaseTerms};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};

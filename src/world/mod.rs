@@ -1,0 +1,154 @@
+//! The world being served, and recent versions of it: what decisions are made on, and what event tokens
+//! and past decisions refer to.
+
+pub mod campaign_budget;
+pub mod images;
+pub mod lease;
+pub mod live;
+pub mod pace;
+
+mod recent;
+
+use crate::catalog::image_store::ImageFault;
+use crate::catalog::versions::prefix_of;
+use crate::catalog::{Catalog, CatalogError};
+use crate::domain::weights::Weights;
+use crate::selection::compile::compile;
+use crate::selection::snapshot::Snapshot;
+use crate::world::images::ServedImage;
+use crate::world::live::Live;
+use crate::world::recent::RecentVersions;
+use arc_swap::{ArcSwap, Guard};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// The world being served and recent versions. Services share it; publishing replaces the world.
+pub struct Worlds {
+    live: ArcSwap<Live>,
+    recent: RecentVersions,
+    catalog: Arc<Catalog>,
+    /// When the catalog was last reached, in unix milliseconds.
+    catalog_reached_ms: AtomicI64,
+}
+
+impl Worlds {
+    /// Starts with the world `live`, made from the catalog at `now_ms`.
+    pub fn new(live: Live, catalog: Arc<Catalog>, now_ms: i64) -> Worlds {
+        Worlds {
+            live: ArcSwap::from_pointee(live),
+            recent: RecentVersions::default(),
+            catalog,
+            catalog_reached_ms: AtomicI64::new(now_ms),
+        }
+    }
+
+    /// The world in use; a consistent view for the caller, even if it is replaced meanwhile.
+    pub fn live(&self) -> Arc<Live> {
+        Guard::into_inner(self.live.load())
+    }
+
+    /// Serves the same inventory with another state.
+    pub fn update(&self, live: Live) {
+        self.live.store(Arc::new(live));
+    }
+
+    /// Serves another inventory. The one before stays in memory for tokens, explanations and images.
+    pub fn replace(&self, live: Live) {
+        let before = self.live();
+        self.recent.remember(before.world.snapshot.clone());
+        self.recent.remember_images(before.bindings.images.clone());
+        self.live.store(Arc::new(live));
+    }
+
+    /// Notes that the catalog was reached at `now_ms`.
+    pub fn note_catalog_reached(&self, now_ms: i64) {
+        self.catalog_reached_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// Milliseconds since the catalog was last reached.
+    pub fn age_ms(&self, now_ms: i64) -> i64 {
+        now_ms.saturating_sub(self.catalog_reached_ms.load(Ordering::Relaxed)).max(0)
+    }
+
+    /// The image with this hash, from the current inventory or a recent one in memory, since pages
+    /// still refer to images of units that they received earlier.
+    pub fn image(&self, hash: u128) -> Option<Arc<ServedImage>> {
+        let live = self.live();
+        live.bindings.images.find(hash).cloned().or_else(|| self.recent.image(hash))
+    }
+
+    /// Logs the images of the current inventory that cannot be served.
+    pub fn log_image_faults(&self) {
+        for fault in &self.live().bindings.images.faults {
+            let ImageFault { address, reason } = fault;
+            tracing::error!(image = address, "serving a unit without its image, which {reason}");
+        }
+    }
+
+    /// The inventory version of an event token; if not in memory, reads files and compiles. Logs why
+    /// it is unavailable.
+    pub async fn token_version(self: &Arc<Self>, prefix: u64) -> Option<Arc<Snapshot>> {
+        if let Some(found) = self.version_in_memory(prefix) {
+            return Some(found);
+        }
+        let worlds = self.clone();
+        match tokio::task::spawn_blocking(move || worlds.version(prefix)).await {
+            Ok(Ok(snapshot)) => Some(snapshot),
+            Ok(Err(error)) => {
+                tracing::warn!(
+                    %error,
+                    "inventory version of an event token not in the catalog; event not recorded"
+                );
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn version_in_memory(&self, prefix: u64) -> Option<Arc<Snapshot>> {
+        let live = self.live();
+        if live.bindings.inventory == prefix {
+            return Some(live.world.snapshot.clone());
+        }
+        self.recent.find(|snapshot| prefix_of(&snapshot.inventory_hash) == Some(prefix))
+    }
+
+    fn version(&self, prefix: u64) -> Result<Arc<Snapshot>, CatalogError> {
+        if let Some(found) = self.version_in_memory(prefix) {
+            return Ok(found);
+        }
+        let hash = self.catalog.hash_by_prefix(prefix)?;
+        let inventory = self.catalog.inventory(&hash)?;
+        let live = self.live();
+        // Ids and landing pages do not depend on weights or labels.
+        let labels = self.catalog.labels(&live.snapshot().labels_hash).unwrap_or_default();
+        let snapshot = compile(inventory, &Weights::default(), &labels).stored_as(hash);
+        let snapshot = Arc::new(snapshot);
+        self.recent.remember(snapshot.clone());
+        Ok(snapshot)
+    }
+
+    /// The snapshot of exactly these three versions; if not in memory, reads files and compiles.
+    pub fn snapshot_of(
+        &self,
+        inventory: &str,
+        weights: &str,
+        labels: &str,
+    ) -> Result<Arc<Snapshot>, CatalogError> {
+        let same = |snapshot: &Snapshot| {
+            snapshot.inventory_hash == inventory
+                && snapshot.weights_hash == weights
+                && snapshot.labels_hash == labels
+        };
+        let live = self.live();
+        if same(live.snapshot()) {
+            return Ok(live.world.snapshot.clone());
+        }
+        if let Some(found) = self.recent.find(same) {
+            return Ok(found);
+        }
+        let snapshot = Arc::new(self.catalog.snapshot(inventory, weights, labels)?);
+        self.recent.remember(snapshot.clone());
+        Ok(snapshot)
+    }
+}
