@@ -26,6 +26,8 @@ pub mod telemetry;
 
 pub mod world;
 
+pub mod reporting;
+
 pub mod server;
 
 pub mod http;

@@ -122,7 +122,7 @@ fn listen(bare: &BTreeSet<u64>, app: &AppState) {
             ["unshipped"] => reply(&status().unsent.to_string()),
             ["backlog"] => reply(&(status().unsent + status().unapplied).to_string()),
             ["series", name] => {
-                let scrape = app.server.scrape();
+                let scrape = app.reporting.scrape();
                 let samples = scrape.lines().filter_map(|line| line.strip_prefix(name));
                 let value = |line: &str| line.split(' ').nth(1)?.parse::<f64>().ok();
                 reply(&samples.filter_map(value).sum::<f64>().to_string());

@@ -20,13 +20,14 @@ use crate::http::AppState;
 use crate::ledger::Ledger;
 use crate::ledger::running::Listener;
 use crate::metrics::Metrics;
+use crate::reporting::Reporting;
 use crate::server;
 use crate::server::{Parts, Server};
 use crate::store::{Address, Client};
 use crate::token::PARTITIONS;
 use crate::traffic::flood::FloodGuard;
 use crate::traffic::limits::{Quotas, VisitorLimits};
-use crate::traffic::{Quota, agents};
+use crate::traffic::{Arrivals, Quota, agents};
 use crate::world::Worlds;
 use crate::world::campaign_budget::CampaignBudgets;
 use crate::world::images::ImageSet;
@@ -158,7 +159,19 @@ impl App {
         let (metrics, ledger) = (Arc::new(metrics), Arc::new(ledger));
         let catalog = Arc::new(opened.catalog);
         let world = Arc::new(Worlds::new(live, catalog.clone(), clock.now_ms()));
+        let arrivals = Arc::new(Arrivals::default());
+        let reporting = Arc::new(Reporting::new(
+            clock.clone(),
+            hot.clone(),
+            metrics.clone(),
+            world.clone(),
+            ledger.clone(),
+            arrivals.clone(),
+        ));
+        reporting.log_recovery();
         let server = Arc::new(Server::new(Parts {
+            arrivals,
+            reporting: reporting.clone(),
             flood: FloodGuard::new(settings.limits.flood_per_second, settings.limits.visitors),
             visitors,
             datacenters,
@@ -174,7 +187,6 @@ impl App {
             world: world.clone(),
             settings: hot.clone(),
         }));
-        server.log_recovery();
         world.log_image_faults();
         match server.ledger.cluster() {
             None => server
@@ -197,6 +209,7 @@ impl App {
             settings: hot,
             metrics,
             world,
+            reporting,
             server: server.clone(),
         });
         lock.publish_address(ops_address).context("cannot write the lock file")?;

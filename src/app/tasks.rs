@@ -216,11 +216,11 @@ async fn reconcile(app: Data<AppState>, every_seconds: u32) {
     let mut pause = every;
     loop {
         tokio::time::sleep(pause).await;
-        let server = app.server.clone();
+        let reporting = app.reporting.clone();
         let started = std::time::Instant::now();
         let pass = move || {
-            server.review_traffic();
-            server.reconcile()
+            reporting.review_traffic();
+            reporting.reconcile()
         };
         match actix_web::web::block(pass).await {
             Ok(Ok(_)) => {}

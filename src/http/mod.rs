@@ -17,6 +17,7 @@ use crate::config::geo::CountryDatabase;
 use crate::config::keys::{ApiKeys, Identity, Links};
 use crate::http::problem::ApiError;
 use crate::metrics::Metrics;
+use crate::reporting::Reporting;
 use crate::server::Server;
 use crate::world::Worlds;
 use actix_web::HttpRequest;
@@ -36,6 +37,8 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// The world being served, to read.
     pub world: Arc<Worlds>,
+    /// Reports, credits, audit and metrics.
+    pub reporting: Arc<Reporting>,
     /// Delivery, events and publishing.
     pub server: Arc<Server>,
     /// API keys of operators, advertisers and publishers.

@@ -3,9 +3,7 @@
 
 pub mod apply;
 pub mod attribution;
-pub mod audit;
 pub mod catalog_sync;
-pub mod credit;
 pub mod decide;
 pub mod disk_guard;
 pub mod explain;
@@ -13,12 +11,8 @@ pub mod forced;
 pub mod image_replication;
 pub mod leasing;
 pub mod opportunities;
-pub mod overview;
 pub mod page_url;
 pub mod record;
-pub mod report;
-pub mod review;
-pub mod scrape;
 #[cfg(test)]
 mod simulation;
 pub mod state;
@@ -32,6 +26,7 @@ use crate::config::CurrentSettings;
 use crate::decision_log::DecisionLog;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
+use crate::reporting::Reporting;
 use crate::selection::filter_reason::FilterReason;
 use crate::server::explain::remote::RecordRequests;
 use crate::server::opportunities::Counters;
@@ -71,6 +66,10 @@ pub struct Parts {
     pub datacenters: Datacenters,
     /// Per-address flood guard.
     pub flood: FloodGuard,
+    /// Inter-arrival statistics of impressions, per publisher.
+    pub arrivals: Arc<Arrivals>,
+    /// Credits events over a fleet's visitor limits.
+    pub reporting: Arc<Reporting>,
     /// Random number of this process start.
     pub incarnation: u64,
     /// Public base URL, without a trailing slash.
@@ -101,7 +100,8 @@ pub struct Server {
     /// Per-address flood guard.
     pub flood: FloodGuard,
     /// Inter-arrival statistics of impressions, per publisher.
-    arrivals: Arrivals,
+    arrivals: Arc<Arrivals>,
+    reporting: Arc<Reporting>,
     /// Random number of this process start.
     pub incarnation: u64,
     /// Public base URL, without a trailing slash.
@@ -184,7 +184,8 @@ impl Server {
             campaign_budgets: parts.campaign_budgets,
             visitors: parts.visitors,
             datacenters: ArcSwap::from_pointee(parts.datacenters),
-            arrivals: Arrivals::default(),
+            arrivals: parts.arrivals,
+            reporting: parts.reporting,
             flood: parts.flood,
             incarnation: parts.incarnation,
             public_url: parts.public_url,

@@ -5,15 +5,15 @@
 
 use crate::config::settings::QuotaSetting as Setting;
 use crate::domain::event::EventKind;
+use crate::reporting::credit::{CreditError, CreditReason};
 use crate::server::Server;
-use crate::server::credit::{CreditError, CreditReason};
 use crate::store::visitor_activity::{DueVisitor, LISTS, VisitorEvent};
 use crate::store::{StoreError, visitor_activity};
 use crate::traffic::over_quota::over_quota;
 use crate::traffic::{Quota, VisitorKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Maximum activity entries queued for the store, and maximum credited events remembered.
 const MAX_QUEUED: usize = 100_000;
@@ -148,7 +148,7 @@ impl Server {
 
     /// Checks recently active visitors of the fleet and credits events over their limits. One instance
     /// checks a visitor at a time; if two credit the same event, it is credited once.
-    pub async fn enforce_visitor_limits(self: &Arc<Self>) -> Result<(), LimitError> {
+    pub async fn enforce_visitor_limits(&self) -> Result<(), LimitError> {
         let Some(shared) = self.ledger.cluster() else { return Ok(()) };
         let client = shared.client();
         let lists = (0..LISTS).map(|list| async move {
@@ -174,6 +174,7 @@ impl Server {
             }
             let note = "over a visitor's limit across all instances";
             let events = self
+                .reporting
                 .credit_recent(fresh.clone(), &[kind], CreditReason { by: CREDITED_BY, note })
                 .await?;
             tracing::info!(

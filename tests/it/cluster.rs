@@ -165,7 +165,7 @@ async fn assert_same_totals(instances: &[TestServer]) {
 /// Asserts that the audit finds no mismatch between an instance and the log in Redis.
 async fn assert_audit_finds_no_mismatch(server: &TestServer) {
     let inner = server.inner.clone();
-    let audited = tokio::task::spawn_blocking(move || inner.server.audit()).await.unwrap();
+    let audited = tokio::task::spawn_blocking(move || inner.reporting.audit()).await.unwrap();
     assert_eq!(audited.unwrap(), vec![]);
 }
 

@@ -48,12 +48,12 @@ async fn wait_until_billed(server: &TestServer, impressions: u64) {
 
 async fn reconcile(server: &TestServer) -> ReconcileReport {
     let inner = server.inner.clone();
-    tokio::task::spawn_blocking(move || inner.server.reconcile()).await.unwrap().unwrap()
+    tokio::task::spawn_blocking(move || inner.reporting.reconcile()).await.unwrap().unwrap()
 }
 
 async fn audit(server: &TestServer) -> Vec<Mismatch> {
     let inner = server.inner.clone();
-    tokio::task::spawn_blocking(move || inner.server.audit()).await.unwrap().unwrap()
+    tokio::task::spawn_blocking(move || inner.reporting.audit()).await.unwrap().unwrap()
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn an_entry_removed_from_redis_is_found_by_the_next_reconciliation() {
     assert_eq!(redis.cli(&["XDEL", &log, id]), "1");
 
     let inner = server.inner.clone();
-    let result = tokio::task::spawn_blocking(move || inner.server.reconcile()).await.unwrap();
+    let result = tokio::task::spawn_blocking(move || inner.reporting.reconcile()).await.unwrap();
     assert!(result.unwrap_err().to_string().contains("changed while it was read"));
     assert_eq!(server.metric("adjacent_ledger_mismatches").await, 1);
 }

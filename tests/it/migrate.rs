@@ -176,7 +176,8 @@ async fn a_migration_is_rejected_after_expired_records_were_deleted() {
         show_units(&server, 20).await;
         server.advance_ms(2 * 86_400_000);
         let inner = server.inner.clone();
-        let outcome = tokio::task::spawn_blocking(move || inner.server.reconcile()).await.unwrap();
+        let outcome =
+            tokio::task::spawn_blocking(move || inner.reporting.reconcile()).await.unwrap();
         removed += outcome.unwrap().removed;
     }
     assert!(removed > 0);
@@ -200,8 +201,10 @@ async fn a_trimmed_log_migrates_with_its_base() {
     }
     for _ in 0..2 {
         let inner = server.inner.clone();
-        let outcome =
-            tokio::task::spawn_blocking(move || inner.server.reconcile()).await.unwrap().unwrap();
+        let outcome = tokio::task::spawn_blocking(move || inner.reporting.reconcile())
+            .await
+            .unwrap()
+            .unwrap();
         assert!(outcome.mismatches.is_empty());
         server.advance_ms(2 * 3_600_000);
     }

@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["store"],
     &["ledger", "decision_log"],
     &["world"],
+    &["reporting"],
     &["server"],
     &["web"],
     &["http"],

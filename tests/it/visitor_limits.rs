@@ -88,7 +88,7 @@ async fn clicks_over_the_limit_are_also_invalidated_after_the_base_advanced() {
             server.wait_until_applied().await;
             let inner = server.inner.clone();
             let report =
-                tokio::task::spawn_blocking(move || inner.server.reconcile()).await.unwrap();
+                tokio::task::spawn_blocking(move || inner.reporting.reconcile()).await.unwrap();
             advanced |= report.unwrap().checkpoint;
         }
         advanced.then_some(())

@@ -7,7 +7,7 @@ use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::public::render;
 use crate::http::public::reports::ReportReply;
-use crate::server::report::Dimension;
+use crate::reporting::report::Dimension;
 use serde_json::{Value, json};
 
 /// The operations, in the order of the route table.

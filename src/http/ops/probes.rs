@@ -62,6 +62,6 @@ pub async fn version(app: Data<AppState>) -> HttpResponse {
 
 /// `GET /metrics`: Prometheus text.
 pub async fn metrics(app: Data<AppState>) -> HttpResponse {
-    let text = app.server.scrape();
+    let text = app.reporting.scrape();
     HttpResponse::Ok().content_type(METRICS_CONTENT_TYPE).body(text)
 }

@@ -4,13 +4,11 @@ use crate::config::keys::{Identity, Role};
 use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::http::problem::ApiError;
 use crate::http::{AppState, blocking, caller};
-use crate::ledger::history::ReplayFrom;
 use crate::server::explain::{Audience, ExplainError, Explanation, RemoteExplainError, Replay};
 use actix_web::http::header;
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 impl From<ExplainError> for ApiError {
     fn from(error: ExplainError) -> ApiError {
@@ -164,13 +162,9 @@ pub async fn events(
     if identity.role == Role::Advertiser {
         return Err(ApiError::forbidden("a publisher or operator key is required"));
     }
-    let (server, decision) = (app.server.clone(), decision_id(&id)?);
+    let (reporting, decision) = (app.reporting.clone(), decision_id(&id)?);
     let own = (identity.role == Role::Publisher).then_some(identity.owner);
-    let decisions = BTreeSet::from([decision]);
-    let found = blocking(move || {
-        server.ledger.events_of(&decisions, ReplayFrom::First).map_err(ApiError::internal)
-    })
-    .await?;
+    let found = blocking(move || reporting.events_of(decision).map_err(ApiError::internal)).await?;
     let is_foreign = |publisher: &str| own.as_deref().is_some_and(|own| own != publisher);
     let events = found
         .iter()

@@ -360,7 +360,7 @@ impl TestServer {
         self.scrape().await.assert_every_event_is_accounted_for();
         let inner = self.inner.clone();
         let mismatches =
-            tokio::task::spawn_blocking(move || inner.server.audit()).await.unwrap().unwrap();
+            tokio::task::spawn_blocking(move || inner.reporting.audit()).await.unwrap().unwrap();
         assert_eq!(mismatches, [], "mismatches found by the audit");
     }
 }

@@ -37,7 +37,7 @@ pub async fn audit(app: Data<AppState>, http: HttpRequest) -> Result<HttpRespons
     admin::authorize(&app, &http)?;
     let audit = move || {
         let server = &app.server;
-        let differences = server.audit().map_err(ApiError::internal)?;
+        let differences = app.reporting.audit().map_err(ApiError::internal)?;
         let live = app.world.live();
         let referenced = live.snapshot().inventory.images();
         let images = server.catalog.images().faults(referenced).map_err(ApiError::internal)?;

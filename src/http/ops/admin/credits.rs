@@ -6,8 +6,8 @@ use crate::http::AppState;
 use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
-use crate::server::credit;
-use crate::server::credit::{CreditError, CreditReason, Credited};
+use crate::reporting::credit;
+use crate::reporting::credit::{CreditError, CreditReason, Credited};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
@@ -66,7 +66,7 @@ pub async fn credit(
         request.decisions.iter().enumerate().map(id).collect();
     let kinds = if request.kinds.is_empty() { EventKind::ALL } else { &request.kinds };
     let reason = CreditReason { by: &change.by.who, note };
-    let credited = app.server.credit(decisions?, kinds, reason).await?;
+    let credited = app.reporting.credit(decisions?, kinds, reason).await?;
     let micros = credit::sums(&credited);
     tracing::info!(by = change.by.who, events = credited.len(), "invalid traffic credited");
     Ok(json(&CreditReply { credited, micros }))
@@ -123,7 +123,7 @@ pub async fn refund(
     let reason = CreditReason { by: &change.by.who, note: note(&request.note)? };
     let hash = blake3::hash(format!("refund {key}").as_bytes());
     let id = u128::from_le_bytes(*hash.as_bytes().first_chunk().expect("32 bytes"));
-    let micros = app.server.refund(id, &request.campaign, day, request.micros, reason).await?;
+    let micros = app.reporting.refund(id, &request.campaign, day, request.micros, reason).await?;
     tracing::info!(by = change.by.who, campaign = request.campaign, "refund recorded");
     Ok(json(&RefundReply {
         campaign: request.campaign,

@@ -22,7 +22,7 @@ pub async fn overview(
     query: Query<OverviewQuery>,
 ) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let server = app.server.clone();
-    let overview = blocking(move || Ok::<_, ApiError>(server.overview(&query.search))).await?;
+    let reporting = app.reporting.clone();
+    let overview = blocking(move || Ok::<_, ApiError>(reporting.overview(&query.search))).await?;
     Ok(json(&overview))
 }

@@ -60,8 +60,8 @@ fn reply(finding: ReviewFinding) -> FindingReply {
 /// `GET /v1/admin/review`: publishers and campaigns with figures that human traffic does not produce.
 pub async fn review(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let server = app.server.clone();
-    let findings = blocking(move || Ok::<_, ApiError>(server.review())).await?;
+    let reporting = app.reporting.clone();
+    let findings = blocking(move || Ok::<_, ApiError>(reporting.review())).await?;
     let days = app.settings.get().review.days;
     let findings = findings.into_iter().map(reply).collect();
     Ok(json(&ReviewReply { days, findings }))

@@ -5,7 +5,7 @@ use crate::domain::money::Currency;
 use crate::domain::region::Country;
 use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
 use crate::http::public::advertiser::sum::{Sum, money};
-use crate::server::report::{Dimension, Row};
+use crate::reporting::report::{Dimension, Row};
 use crate::web::pages::advertiser::Breakdown;
 use crate::web::pages::chart::Chart;
 use jiff::civil::Date;

@@ -2,7 +2,7 @@
 
 use crate::domain::money::Micros;
 use crate::http::public::advertiser::labels;
-use crate::server::overview::document::{CampaignOverview, FlightOverview};
+use crate::reporting::overview::document::{CampaignOverview, FlightOverview};
 use crate::web::pages::advertiser::{CampaignRow, FlightRow};
 
 /// A campaign's spend and budgets; the bar shows the budget that is used more.

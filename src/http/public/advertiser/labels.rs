@@ -2,7 +2,7 @@
 
 use crate::domain::event::{InvalidReason, Pricing};
 use crate::domain::money::Micros;
-use crate::server::overview::document::FlightStatus;
+use crate::reporting::overview::document::FlightStatus;
 
 /// Why an event is invalid, in one sentence.
 pub(super) fn invalid_reason(reason: InvalidReason) -> &'static str {

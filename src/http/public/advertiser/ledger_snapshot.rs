@@ -4,8 +4,8 @@ use crate::domain::id::AdvertiserId;
 use crate::domain::inventory::Inventory;
 use crate::http::public::reports::period::Period;
 use crate::ledger::views::Views;
-use crate::server::report;
-use crate::server::report::{Dimension, Party, Query, Row};
+use crate::reporting::report;
+use crate::reporting::report::{Dimension, Party, Query, Row};
 
 /// A snapshot of one advertiser's part of the ledger.
 pub(super) struct LedgerSnapshot<'a> {

@@ -8,11 +8,10 @@ use crate::http::AppState;
 use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
 use crate::http::public::advertiser::sum::{money, share};
 use crate::http::public::advertiser::{breakdowns, delivery, labels};
-use crate::http::public::reports;
 use crate::http::public::reports::period::Period;
-use crate::server::overview::MAX_FLIGHTS;
-use crate::server::overview::document::AdvertiserOverview;
-use crate::server::report::{Dimension, Figure, Figures, Row};
+use crate::reporting::overview::MAX_FLIGHTS;
+use crate::reporting::overview::document::AdvertiserOverview;
+use crate::reporting::report::{Dimension, Figure, Figures, Row};
 use crate::web::pages::Link;
 use crate::web::pages::advertiser::{
     AdvertiserReport, FunnelRow, InvalidEventsRow, KeyFigure, ResponseRow,
@@ -34,10 +33,10 @@ pub(super) fn numbers(
     let now = app.clock.now();
     let live = app.world.live();
     let inventory = &live.snapshot().inventory;
-    let ledger = LedgerSnapshot { views: app.server.ledger.views(), id, period, inventory };
+    let ledger = LedgerSnapshot { views: app.reporting.views(), id, period, inventory };
     let (rows, totals) = ledger.report(&[Dimension::Creative, Dimension::Cta]);
     let combined = combined(&totals);
-    let overview = app.server.overview_of(id.as_str());
+    let overview = app.reporting.overview_of(id.as_str());
     let currency = overview.as_ref().map_or_else(String::new, |own| own.currency.to_string());
     let campaigns = overview.as_ref().map_or(&[][..], |own| &own.campaigns);
     let flights = campaigns.iter().flat_map(|campaign| &campaign.flights);
@@ -48,7 +47,7 @@ pub(super) fn numbers(
     AdvertiserReport {
         time_zone: period.zone.name().to_owned(),
         at: now.to_zoned(period.zone.rules().clone()).strftime("%F %T").to_string(),
-        is_final: reports::is_final(app, period, reports::complete_through(app)),
+        is_final: app.reporting.is_final(period.to_ms),
         facts: facts(&totals, overview.as_ref()),
         steps: steps(&combined),
         responses: responses(inventory, &rows, &combined),

@@ -1,7 +1,7 @@
 //! Sums of counted events and spend, formatted for the page.
 
 use crate::domain::money::{Balance, Currency};
-use crate::server::report::Figures;
+use crate::reporting::report::Figures;
 use crate::web::pages::advertiser::BreakdownRow;
 
 /// The sum of report rows.

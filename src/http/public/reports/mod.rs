@@ -12,13 +12,12 @@ use crate::http::problem::ApiError;
 use crate::http::public::explain;
 use crate::http::public::reports::period::Period;
 use crate::http::{AppState, blocking, caller};
-use crate::server::report;
-use crate::server::report::{Dimension, Party, Query, Row};
+use crate::reporting::report;
+use crate::reporting::report::{Dimension, Party, Query, Row};
 use actix_web::http::header;
 use actix_web::http::header::{ContentDisposition, HeaderValue};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -130,17 +129,7 @@ pub async fn flush_opportunities(app: &AppState) {
         tracing::debug!(%error, "opportunity counts not journaled yet; the report lacks the latest ones");
     }
     // In a fleet, the records come back through the shared store; `complete_through` says how far.
-    if let Some(shared) = app.server.ledger.cluster().filter(|shared| shared.status().is_up) {
-        shared.wait_until_applied(SETTLE_TIMEOUT).await;
-    }
-}
-
-/// The time up to which this ledger includes all received events: now, or in a fleet, as far as the
-/// shared store was read.
-pub fn complete_through(app: &AppState) -> Timestamp {
-    let lag = app.server.ledger.cluster().map_or(Duration::ZERO, |shared| shared.status().lag);
-    let now = app.clock.now();
-    now.checked_sub(lag).unwrap_or(now)
+    app.reporting.settle(SETTLE_TIMEOUT).await;
 }
 
 /// A publisher's revenue shares, by date.
@@ -199,7 +188,7 @@ fn reply(
         flight: parameters.flight.clone(),
         creative: parameters.creative.clone(),
     };
-    let (rows, total) = report::report(&app.server.ledger.views(), &query);
+    let (rows, total) = report::report(&app.reporting.views(), &query);
     Ok(ReportReply {
         of: id.to_owned(),
         from: period.from.to_string(),
@@ -209,19 +198,8 @@ fn reply(
         rows,
         total,
         generated_at: now.to_string(),
-        complete_through: complete_through(app).to_string(),
-        is_final: is_final(app, &period, complete_through(app)),
+        complete_through: app.reporting.complete_through().to_string(),
+        is_final: app.reporting.is_final(period.to_ms),
         next: None,
     })
-}
-
-/// Whether a report over these days is final: no event that is still valid can change it.
-pub fn is_final(app: &AppState, period: &Period, now: Timestamp) -> bool {
-    let windows = app.settings.get().windows;
-    let mut wait_ms = i64::from(windows.click_seconds + windows.orphan_grace_seconds) * 1_000;
-    if app.server.ledger.cluster().is_some() {
-        // An instance cut off from the shared store may deliver its events this much later.
-        wait_ms += i64::from(app.settings.get().store.spool_hours) * 3_600_000;
-    }
-    now.as_millisecond() > period.to_ms + wait_ms
 }

@@ -4,7 +4,7 @@ use crate::config::settings::ReviewSettings;
 use crate::domain::event::EventKind;
 use crate::domain::party::Measurement;
 use crate::ledger::views::QUARTER_MS;
-use crate::server::Server;
+use crate::reporting::Reporting;
 use crate::traffic::review;
 use crate::traffic::review::{HOUR_MS, HourlyCounts, Indicator, ReviewFinding, Thresholds};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ fn thresholds(by: &ReviewSettings) -> Thresholds {
     }
 }
 
-impl Server {
+impl Reporting {
     /// Reviews the last days by publisher and campaign. Reads every row of them.
     pub fn review(&self) -> Vec<ReviewFinding> {
         let by = self.settings.get().review;

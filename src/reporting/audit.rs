@@ -4,13 +4,13 @@ use crate::ledger::audit::Mismatch;
 use crate::ledger::cluster::ClusterLedger;
 use crate::ledger::reconciler::ReconcileReport;
 use crate::ledger::{audit, reconciler};
-use crate::server::Server;
+use crate::reporting::Reporting;
 use crate::store::StoreError;
 use std::io;
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 
-impl Server {
+impl Reporting {
     /// Recomputes the ledger from the first available record up to the last applied one and returns
     /// the mismatches. Reads every segment.
     pub fn audit(&self) -> io::Result<Vec<Mismatch>> {

@@ -10,11 +10,11 @@ use crate::domain::creative::Creative;
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
 use crate::ledger::views::QUARTER_MS;
-use crate::server::Server;
-use crate::server::overview::document::{
+use crate::reporting::Reporting;
+use crate::reporting::overview::document::{
     AdvertiserOverview, CampaignOverview, FlightOverview, FlightStatus, Overview,
 };
-use crate::server::overview::search::{Search, paused_term};
+use crate::reporting::overview::search::{Search, paused_term};
 use crate::world::campaign_budget::BudgetBalance;
 use crate::world::live::Live;
 use crate::world::pace;
@@ -35,7 +35,7 @@ struct OverviewContext<'a> {
     creatives: HashMap<&'a str, Vec<&'a Creative>>,
 }
 
-impl Server {
+impl Reporting {
     /// The overview of everything that matches `search`: every word must occur in an id, name, state or
     /// tier of a flight, its creatives, campaign or advertiser; an empty search matches everything.
     /// Reads every flight and today's ledger rows: do not call on a request thread.

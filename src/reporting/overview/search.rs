@@ -1,6 +1,6 @@
 //! The search of the overview.
 
-use crate::server::overview::document::FlightStatus;
+use crate::reporting::overview::document::FlightStatus;
 
 /// A search: every word must match, and optionally the advertiser.
 pub(super) struct Search {

@@ -7,7 +7,7 @@ use crate::journal::JournalError;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::record::{Attribution, Credit, Event, Refund};
 use crate::ledger::{EventVerdict, Record};
-use crate::server::Server;
+use crate::reporting::Reporting;
 use crate::token;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -82,46 +82,46 @@ pub struct CreditReason<'a> {
     pub note: &'a str,
 }
 
-impl Server {
+impl Reporting {
     /// Credits the counted events of these decisions and kinds. Reads the journal.
     pub async fn credit(
-        self: &Arc<Self>,
+        &self,
         decisions: BTreeSet<u128>,
         kinds: &[EventKind],
         reason: CreditReason<'_>,
     ) -> Result<Vec<Credited>, CreditError> {
         // Acknowledged events may still be on their way to the log that is read here.
         self.wait_until_settled().await?;
-        let found = self.events_of(decisions, ReplayFrom::First).await?;
+        let found = self.find_events(decisions, ReplayFrom::First).await?;
         self.credit_all(&found, kinds, reason).await
     }
 
     /// The same for recent events: reads the whole journal only if its newest part lacks some.
-    pub(super) async fn credit_recent(
-        self: &Arc<Self>,
+    pub async fn credit_recent(
+        &self,
         mut decisions: BTreeSet<u128>,
         kinds: &[EventKind],
         reason: CreditReason<'_>,
     ) -> Result<Vec<Credited>, CreditError> {
         self.wait_until_settled().await?;
-        let mut found = self.events_of(decisions.clone(), ReplayFrom::NewestCheckpoint).await?;
+        let mut found = self.find_events(decisions.clone(), ReplayFrom::NewestCheckpoint).await?;
         found.retain(|judged| kinds.contains(&judged.event.kind));
         for judged in &found {
             decisions.remove(&judged.event.decision);
         }
         if !decisions.is_empty() {
-            found.extend(self.events_of(decisions, ReplayFrom::First).await?);
+            found.extend(self.find_events(decisions, ReplayFrom::First).await?);
         }
         self.credit_all(&found, kinds, reason).await
     }
 
-    async fn events_of(
-        self: &Arc<Self>,
+    async fn find_events(
+        &self,
         decisions: BTreeSet<u128>,
         since: ReplayFrom,
     ) -> io::Result<Vec<EventVerdict>> {
-        let server = self.clone();
-        let found = tokio::task::spawn_blocking(move || server.ledger.events_of(&decisions, since));
+        let ledger = self.ledger.clone();
+        let found = tokio::task::spawn_blocking(move || ledger.events_of(&decisions, since));
         found.await.map_err(io::Error::other)?
     }
 

@@ -3,7 +3,7 @@
 use crate::domain::event::{EventKind, InvalidReason};
 use crate::ledger::views::Tally;
 use crate::metrics::{EventRow, MoneyRows};
-use crate::server::Server;
+use crate::reporting::Reporting;
 use crate::store::StoreErrorKind;
 use crate::world::pace;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ fn row(tally: Option<&Tally>, credited: u64, counted_since: u64) -> EventRow {
     }
 }
 
-impl Server {
+impl Reporting {
     /// The Prometheus text exposition.
     pub fn scrape(&self) -> String {
         let now_ms = self.clock.now_ms();
