@@ -26,6 +26,7 @@ pub mod telemetry;
 
 pub mod world;
 
+pub mod explain;
 pub mod reporting;
 
 pub mod server;

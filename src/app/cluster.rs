@@ -214,7 +214,7 @@ async fn visitor_limits(app: Data<AppState>) {
 /// Replies to other instances' requests for decision records.
 async fn reply_to_record_requests(app: Data<AppState>) {
     loop {
-        let replied = app.server.answer_record_requests().await;
+        let replied = app.explain.answer_record_requests().await;
         if let Err(error) = &replied {
             tracing::debug!(%error, "cannot read record requests");
         }

@@ -15,6 +15,7 @@ use crate::config::keys::{ApiKeys, LocalKeys, TokenKeys};
 use crate::config::{ConfigError, CurrentSettings, Settings};
 use crate::decision_log::DecisionLog;
 use crate::decision_log::writer::DecisionLogOptions;
+use crate::explain::Explain;
 use crate::http;
 use crate::http::AppState;
 use crate::ledger::Ledger;
@@ -169,6 +170,8 @@ impl App {
             arrivals.clone(),
         ));
         reporting.log_recovery();
+        let log = Arc::new(log);
+        let explain = Arc::new(Explain::new(log.clone(), world.clone(), ledger.clone()));
         let server = Arc::new(Server::new(Parts {
             arrivals,
             reporting: reporting.clone(),
@@ -180,7 +183,7 @@ impl App {
             keyring: token_keys.keyring(),
             clock: clock.clone(),
             ledger,
-            log: Arc::new(log),
+            log,
             campaign_budgets,
             incarnation,
             public_url: public_url.clone(),
@@ -210,6 +213,7 @@ impl App {
             metrics,
             world,
             reporting,
+            explain,
             server: server.clone(),
         });
         lock.publish_address(ops_address).context("cannot write the lock file")?;

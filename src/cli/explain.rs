@@ -5,7 +5,7 @@ use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::config::ConfigError;
 use crate::decision_log;
-use crate::server::explain::{Audience, Replay};
+use crate::explain::{Audience, Replay};
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::Value;

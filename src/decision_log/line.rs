@@ -2,6 +2,7 @@
 
 use crate::domain::event::NoFill;
 use crate::domain::party::Style;
+use crate::selection::choose::Winner;
 use crate::selection::page::Page;
 use crate::selection::rules::Mask;
 use crate::selection::snapshot::State;
@@ -143,6 +144,19 @@ pub struct Chosen {
     pub flight_propensity: u32,
     /// P(creative and variant | flight), in units of 2^-32.
     pub creative_propensity: u32,
+}
+
+impl From<&Winner> for Chosen {
+    fn from(win: &Winner) -> Chosen {
+        Chosen {
+            place: u32::try_from(win.place).unwrap_or(u32::MAX),
+            creative: win.creative,
+            variant: win.variant,
+            style: win.style,
+            flight_propensity: win.flight_propensity,
+            creative_propensity: win.creative_propensity,
+        }
+    }
 }
 
 #[cfg(test)]

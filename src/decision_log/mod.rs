@@ -4,6 +4,7 @@
 //! written before any decision made on it. Lines reach the disk within the setting `flush_ms`; a
 //! crash loses at most what came after the last flush.
 
+pub mod instance_mark;
 pub mod line;
 #[cfg(test)]
 mod properties;

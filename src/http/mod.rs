@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::CurrentSettings;
 use crate::config::geo::CountryDatabase;
 use crate::config::keys::{ApiKeys, Identity, Links};
+use crate::explain::Explain;
 use crate::http::problem::ApiError;
 use crate::metrics::Metrics;
 use crate::reporting::Reporting;
@@ -39,6 +40,8 @@ pub struct AppState {
     pub world: Arc<Worlds>,
     /// Reports, credits, audit and metrics.
     pub reporting: Arc<Reporting>,
+    /// Explanations of decisions.
+    pub explain: Arc<Explain>,
     /// Delivery, events and publishing.
     pub server: Arc<Server>,
     /// API keys of operators, advertisers and publishers.

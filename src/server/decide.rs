@@ -1,7 +1,7 @@
 //! The decision: for each slot of a call, a unit or a no-fill reason. Reads memory only.
 
 use crate::decision_log::line::Chosen;
-use crate::decision_log::{DecisionLine, SlotLine};
+use crate::decision_log::{DecisionLine, SlotLine, instance_mark};
 use crate::domain::event::{NoFill, Pricing};
 use crate::domain::money::Micros;
 use crate::ledger::record::DecisionKey;
@@ -11,7 +11,6 @@ use crate::selection::resolve::{PageInput, RegionSignals, SlotInput};
 use crate::selection::rules::{Exclusions, Mask};
 use crate::selection::snapshot::FlightRow;
 use crate::selection::{choose, resolve, wording};
-use crate::server::explain::remote;
 use crate::server::{Server, forced, page_url};
 use crate::world::campaign_budget::Reservation;
 use crate::world::live::Live;
@@ -120,7 +119,7 @@ fn request_id(now_ms: i64, incarnation: u64) -> u128 {
     rand::rng().fill_bytes(&mut random);
     let millis = u64::try_from(now_ms).unwrap_or(0);
     let id = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().as_u128();
-    remote::with_mark(id & !0xFF, remote::mark_of(incarnation))
+    instance_mark::with_mark(id & !0xFF, instance_mark::mark_of(incarnation))
 }
 
 impl Server {
@@ -299,7 +298,7 @@ impl Server {
             .page_urls;
         let slots = decided.slots.iter().map(|slot| SlotLine {
             masked: slot.masked.clone(),
-            result: slot.result.as_ref().map(|filled| chosen(&filled.win)).map_err(|no| *no),
+            result: slot.result.as_ref().map(|filled| Chosen::from(&filled.win)).map_err(|no| *no),
         });
         let queued = self.log.record_decision(DecisionLine {
             request: decided.request,
@@ -314,17 +313,5 @@ impl Server {
         if !queued {
             self.metrics.decision_log_dropped.inc();
         }
-    }
-}
-
-/// A winner as stored in the decision log.
-pub fn chosen(win: &Winner) -> Chosen {
-    Chosen {
-        place: u32::try_from(win.place).unwrap_or(u32::MAX),
-        creative: win.creative,
-        variant: win.variant,
-        style: win.style,
-        flight_propensity: win.flight_propensity,
-        creative_propensity: win.creative_propensity,
     }
 }

@@ -1,4 +1,4 @@
-//! The application core: decide, record events, resolve clicks, explain, report, change the catalog.
+//! The application core: decide, record events, resolve clicks, change the catalog.
 //! Independent of HTTP: handlers translate requests into calls on [`Server`].
 
 pub mod apply;
@@ -6,7 +6,6 @@ pub mod attribution;
 pub mod catalog_sync;
 pub mod decide;
 pub mod disk_guard;
-pub mod explain;
 pub mod forced;
 pub mod image_replication;
 pub mod leasing;
@@ -28,7 +27,6 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::reporting::Reporting;
 use crate::selection::filter_reason::FilterReason;
-use crate::server::explain::remote::RecordRequests;
 use crate::server::opportunities::Counters;
 use crate::server::visitor_activity::VisitorActivity;
 use crate::token::{Keyring, PARTITIONS};
@@ -119,7 +117,6 @@ pub struct Server {
     low_disk: AtomicBool,
     opportunities: Counters,
     visitor_activity: VisitorActivity,
-    record_requests: RecordRequests,
     /// When the shared store was last unreachable, in unix milliseconds.
     store_unreachable_ms: AtomicI64,
     filter_counters: FilterCounters,
@@ -171,7 +168,6 @@ impl Server {
             low_disk: AtomicBool::new(false),
             opportunities: Counters::default(),
             visitor_activity: VisitorActivity::default(),
-            record_requests: RecordRequests::default(),
             store_unreachable_ms: AtomicI64::new(i64::MIN),
             keyring: ArcSwap::from_pointee(parts.keyring),
             own_origin,

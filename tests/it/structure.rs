@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["store"],
     &["ledger", "decision_log"],
     &["world"],
-    &["reporting"],
+    &["reporting", "explain"],
     &["server"],
     &["web"],
     &["http"],

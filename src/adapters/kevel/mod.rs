@@ -9,12 +9,12 @@ use crate::adapters::response::Rejections;
 use crate::adapters::{Protocol, record_call, require_enabled, response};
 use crate::config::keys::{Identity, Role};
 use crate::domain::event::NoFill;
+use crate::explain::{Audience, Explanation};
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
 use crate::http::{AppState, blocking, body, caller};
 use crate::selection::choose::Winner;
 use crate::server::decide::PageDecision;
-use crate::server::explain::{Audience, Explanation};
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -137,6 +137,6 @@ fn wants_explanation(app: &AppState, http: &HttpRequest) -> Result<bool, ApiErro
 }
 
 async fn trace(app: &Data<AppState>, decided: &PageDecision) -> Result<Explanation, ApiError> {
-    let (server, id) = (app.server.clone(), decided.request);
-    blocking(move || server.explain(id, &Audience::Operator, None)).await
+    let (service, id) = (app.explain.clone(), decided.request);
+    blocking(move || service.explain(id, &Audience::Operator, None)).await
 }

@@ -3,9 +3,9 @@
 use crate::adapters::kevel::request::Placement;
 use crate::adapters::response::numeric_id;
 use crate::config::settings::{AdapterSettings, ForeignEvent};
+use crate::explain::Explanation;
 use crate::http::public::render;
 use crate::http::public::reply::{CreativeReply, Fill, LabelReply, Transparency};
-use crate::server::explain::Explanation;
 use serde::Serialize;
 use serde_json::{Map, Value};
 

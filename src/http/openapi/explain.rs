@@ -1,12 +1,12 @@
 //! Explanations and events of decisions, limits and the data map.
 
+use crate::explain::Explanation;
 use crate::http::openapi::operation::{Key, Listener, Operation, operation};
 use crate::http::openapi::parameter;
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::public::explain::EventsReply;
 use crate::http::public::limits::{LimitsReply, PrivacyReply};
-use crate::server::explain::Explanation;
 
 /// The operations, in the order of the route table.
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {

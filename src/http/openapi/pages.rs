@@ -1,6 +1,7 @@
 //! HTML pages and browser files.
 
 use crate::domain::image::Format;
+use crate::explain::Explanation;
 use crate::http::openapi::explain::not_recorded;
 use crate::http::openapi::operation::{Listener, Operation, operation};
 use crate::http::openapi::parameter;
@@ -8,7 +9,6 @@ use crate::http::openapi::parameter::{query, text};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::public::render;
-use crate::server::explain::Explanation;
 use crate::web::pages::guide::GUIDES;
 use serde_json::json;
 

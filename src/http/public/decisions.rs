@@ -63,10 +63,10 @@ async fn handle(
     let decided = decide_request(app, http, &request, (identity.as_ref(), None), &mut warnings)?;
     let Some(decided) = decided else { return Ok(overloaded(app, &request)) };
     let explanation = if request.explain {
-        let server = app.server.clone();
+        let service = app.explain.clone();
         let decided = decided.request;
-        let reader = crate::server::explain::Audience::Operator;
-        let explain = move || server.explain(decided, &reader, None);
+        let reader = crate::explain::Audience::Operator;
+        let explain = move || service.explain(decided, &reader, None);
         Some(blocking(explain).await?)
     } else {
         None
@@ -212,7 +212,7 @@ fn respond(
     decided: &PageDecision,
     warnings: Vec<String>,
     html: bool,
-    explanation: Option<crate::server::explain::Explanation>,
+    explanation: Option<crate::explain::Explanation>,
 ) -> HttpResponse {
     let units = fill::units(decided);
     let snapshot = decided.live.snapshot();

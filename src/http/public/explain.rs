@@ -2,9 +2,9 @@
 
 use crate::config::keys::{Identity, Role};
 use crate::domain::event::{EventKind, InvalidReason, Verdict};
+use crate::explain::{Audience, ExplainError, Explanation, RemoteExplainError, Replay};
 use crate::http::problem::ApiError;
 use crate::http::{AppState, blocking, caller};
-use crate::server::explain::{Audience, ExplainError, Explanation, RemoteExplainError, Replay};
 use actix_web::http::header;
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
@@ -87,7 +87,7 @@ pub async fn recompute(
     is_operator: bool,
 ) -> Result<Replay, ApiError> {
     let id = uuid::Uuid::from_u128(decision);
-    app.server.replay_anywhere(decision).await.map_err(|error| match error {
+    app.explain.replay_anywhere(decision).await.map_err(|error| match error {
         RemoteExplainError::Explain(error) => error.into(),
         RemoteExplainError::Store(error) => {
             tracing::warn!(

@@ -1,10 +1,10 @@
 //! HTML pages: start, demo, "why this", API reference, guides.
 
 use crate::domain::region::Regions;
+use crate::explain::{Audience, Replay};
 use crate::http::problem::ApiError;
 use crate::http::public::{explain, render};
 use crate::http::{AppState, openapi};
-use crate::server::explain::{Audience, Replay};
 use crate::server::unit;
 use crate::web;
 use crate::web::pages::demo::{DemoQuery, DemoView};

@@ -3,52 +3,21 @@
 //! store.
 
 use crate::blocking::run_blocking;
+use crate::decision_log::instance_mark::{has_mark, mark_of};
 use crate::decision_log::{DecisionLine, LoggedDecision, WorldLine};
-use crate::server::Server;
-use crate::server::explain::{ExplainError, Replay};
+use crate::explain::replay::{ExplainError, Replay};
+use crate::explain::{Explain, find_record, replay_on};
 use crate::store::starts::ProcessStart;
 use crate::store::{StoreError, records, starts};
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
-
-/// Lowest bit of the process start's mark in a decision id.
-const MARK_BIT: u32 = 46;
 
 /// Timeout for another instance's response, and the polling interval.
 const TIMEOUT: Duration = Duration::from_secs(3);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Maximum concurrent record requests.
-const MAX_CONCURRENT: usize = 16;
-
 /// First byte of an encoded record: the format version.
 const FORMAT: u8 = 1;
-
-/// The mark of a process start in decision ids: its upper 16 bits.
-pub(in crate::server) fn mark_of(incarnation: u64) -> u16 {
-    u16::try_from(incarnation >> 48).unwrap_or(0)
-}
-
-/// `id` with this mark in place of random bits.
-pub(in crate::server) fn with_mark(id: u128, mark: u16) -> u128 {
-    let place = u128::from(u16::MAX) << MARK_BIT;
-    id & !place | u128::from(mark) << MARK_BIT
-}
-
-fn has_mark(id: u128, mark: u16) -> bool {
-    with_mark(id, mark) == id
-}
-
-/// Limits concurrent record requests to other instances.
-pub(in crate::server) struct RecordRequests(Semaphore);
-
-impl Default for RecordRequests {
-    fn default() -> RecordRequests {
-        RecordRequests(Semaphore::new(MAX_CONCURRENT))
-    }
-}
 
 /// Why a decision of any instance cannot be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -86,28 +55,26 @@ fn decode(bytes: &[u8]) -> Result<Option<LoggedDecision>, StoreError> {
     Ok(record.map(|(line, world)| LoggedDecision { line, world }))
 }
 
-impl Server {
+impl Explain {
     /// Replays a decision from the record here or on the instance that made it.
-    pub async fn replay_anywhere(
-        self: &Arc<Self>,
-        decision: u128,
-    ) -> Result<Replay, RemoteExplainError> {
-        let server = self.clone();
-        let missing = match run_blocking(move || server.replay(decision)).await {
+    pub async fn replay_anywhere(&self, decision: u128) -> Result<Replay, RemoteExplainError> {
+        let (log, world) = (self.log.clone(), self.world.clone());
+        let here = move || replay_on(&world, find_record(&log, decision)?);
+        let missing = match run_blocking(here).await {
             Err(missing @ ExplainError::NotRecorded(_)) => missing,
             found => return Ok(found?),
         };
         let found = self.request_record(decision).await?.ok_or(missing)?;
-        let server = self.clone();
-        Ok(run_blocking(move || server.replay_found(found)).await?)
+        let world = self.world.clone();
+        Ok(run_blocking(move || replay_on(&world, found)).await?)
     }
 
     /// Answers pending record requests of other instances.
-    pub async fn answer_record_requests(self: &Arc<Self>) -> Result<(), StoreError> {
+    pub async fn answer_record_requests(&self) -> Result<(), StoreError> {
         let Some(shared) = self.ledger.cluster() else { return Ok(()) };
         for decision in records::take_requests(shared.client(), self.ledger.store_id()).await? {
-            let server = self.clone();
-            let found = match run_blocking(move || server.record_of(decision)).await {
+            let log = self.log.clone();
+            let found = match run_blocking(move || find_record(&log, decision)).await {
                 Ok(found) => Some(found),
                 Err(ExplainError::NotRecorded(_)) => None,
                 Err(error) => {
@@ -134,7 +101,7 @@ impl Server {
         if others.is_empty() {
             return Ok(None);
         }
-        let _permit = self.record_requests.0.try_acquire().map_err(|_| RemoteExplainError::Busy)?;
+        let _permit = self.record_requests.try_acquire().map_err(|_| RemoteExplainError::Busy)?;
         let client = shared.client();
         for start in &others {
             records::request(client, start.data, decision).await?;
@@ -179,17 +146,6 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_marked_id_preserves_time_version_and_slot_and_identifies_the_instance() {
-        let id = !0xFF_u128;
-        let marked = with_mark(id, 0x1234);
-        assert!(has_mark(marked, 0x1234) && has_mark(marked | 3, 0x1234));
-        assert!(!has_mark(marked, 0x1235));
-        assert_eq!(marked | u128::from(u16::MAX) << MARK_BIT, id);
-        // The mark is below the version and variant bits of the UUID.
-        assert_eq!(marked >> 62, id >> 62);
-    }
 
     #[test]
     fn records_in_an_unknown_format_are_rejected() {

@@ -1,14 +1,14 @@
 //! The explanation document (JSON).
 
 use crate::domain::event::Tier;
+use crate::explain::replay::Replay;
+use crate::explain::want::Want;
 use crate::selection::choose::Winner;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::fixed::Q32;
 use crate::selection::score::{Level, Score};
 use crate::selection::snapshot::Snapshot;
 use crate::selection::trace::SlotTrace;
-use crate::server::explain::Replay;
-use crate::server::explain::want::Want;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -1,8 +1,8 @@
 //! Redaction of explanations: parties see stages, counts and their own parts, never a competitor's name
 //! or price.
 
-use crate::server::explain::Replay;
-use crate::server::explain::document::{Explanation, advertiser_id};
+use crate::explain::document::{Explanation, advertiser_id};
+use crate::explain::replay::Replay;
 
 /// The party that an explanation is for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! Why a creative did not win, and what would make it win.
 
 use crate::domain::creative::CreativeState;
+use crate::explain::document::{chance, factor, flight_id};
+use crate::explain::replay::Replay;
 use crate::selection::choose::Request;
 use crate::selection::dice::{Dice, Purpose};
 use crate::selection::draw;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::fixed::Q32;
 use crate::selection::rules::Exclusions;
-use crate::server::explain::Replay;
-use crate::server::explain::document::{chance, factor, flight_id};
 use schemars::JsonSchema;
 use serde::Serialize;
 

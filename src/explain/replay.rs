@@ -1,0 +1,63 @@
+//! Replays a recorded decision on the world that it was made on.
+
+use crate::catalog::CatalogError;
+use crate::decision_log::LoggedDecision;
+use crate::decision_log::line::Chosen;
+use crate::domain::event::NoFill;
+use crate::selection::choose::Request;
+use crate::selection::rules::Mask;
+use crate::selection::snapshot::{Snapshot, World};
+use crate::selection::trace;
+use crate::selection::trace::SlotTrace;
+use std::sync::Arc;
+
+/// Why a decision cannot be explained.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// The decision is not in the decision log.
+    #[error(
+        "decision `{0}` is not in the decision log: unknown id, beyond retention, or lost in a crash"
+    )]
+    NotRecorded(String),
+    /// The catalog version of the decision is unavailable.
+    #[error("cannot read the catalog version of this decision")]
+    Version(#[source] CatalogError),
+    /// The decision log cannot be read.
+    #[error("cannot read the decision log")]
+    Log(#[source] std::io::Error),
+}
+
+/// A replayed decision.
+pub struct Replay {
+    /// The recorded decision.
+    pub found: LoggedDecision,
+    /// The world it was made on.
+    pub world: World,
+    /// The complete trace of every slot.
+    pub slots: Vec<SlotTrace>,
+    /// Whether the replay reproduced the recorded choice exactly.
+    pub agrees: bool,
+}
+
+impl Replay {
+    /// Replays a recorded decision on its snapshot.
+    pub fn on(found: LoggedDecision, snapshot: Arc<Snapshot>) -> Replay {
+        let world = World::new(snapshot, found.world.state.clone());
+        let slots = trace_slots(&world, &found);
+        let agrees = found.line.forced.is_some()
+            || found.line.slots.iter().zip(&slots).all(|(line, traced)| {
+                line.result == Err(NoFill::StaleTooOld)
+                    || line.result
+                        == traced.result.as_ref().map(Chosen::from).map_err(|reason| *reason)
+            });
+        Replay { found, world, slots, agrees }
+    }
+}
+
+/// Traces the slots of a recorded decision, with the exclusions of each.
+fn trace_slots(world: &World, found: &LoggedDecision) -> Vec<SlotTrace> {
+    let line = &found.line;
+    let request = Request { world, page: &line.page, now_ms: line.at_ms, id: line.request };
+    let masks: Vec<Vec<Mask>> = line.slots.iter().map(|slot| slot.masked.clone()).collect();
+    trace::trace(&request, &masks)
+}
