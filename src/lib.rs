@@ -29,6 +29,8 @@ pub mod world;
 pub mod explain;
 pub mod reporting;
 
+pub mod events;
+
 pub mod server;
 
 pub mod http;

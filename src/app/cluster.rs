@@ -1,11 +1,11 @@
 //! Background tasks of an instance in a fleet: shipping, following the log, heartbeats, leases, catalog
 //! sync.
 
+use crate::events::visitor_activity::LimitError;
 use crate::http::AppState;
 use crate::ledger::cluster::{ClusterLedger, StoreErrorLog};
 use crate::server::Server;
 use crate::server::leasing::AbsentHolders;
-use crate::server::visitor_activity::LimitError;
 use crate::store::starts::ProcessStart;
 use crate::store::{StoreError, starts};
 use crate::world::Worlds;
@@ -197,10 +197,10 @@ async fn lease(app: Data<AppState>) {
 async fn visitor_limits(app: Data<AppState>) {
     for turn in 1u64.. {
         let report = async {
-            app.server.sync_visitor_salt().await?;
-            app.server.report_visitor_activity().await?;
+            app.events.sync_visitor_salt().await?;
+            app.events.report_visitor_activity().await?;
             if turn.is_multiple_of(REPORTS_PER_CHECK) {
-                app.server.enforce_visitor_limits().await?;
+                app.events.enforce_visitor_limits().await?;
             }
             Ok::<_, LimitError>(())
         };

@@ -15,6 +15,9 @@ use crate::config::keys::{ApiKeys, LocalKeys, TokenKeys};
 use crate::config::{ConfigError, CurrentSettings, Settings};
 use crate::decision_log::DecisionLog;
 use crate::decision_log::writer::DecisionLogOptions;
+use crate::events;
+use crate::events::Events;
+use crate::events::opportunities::OpportunityCounters;
 use crate::explain::Explain;
 use crate::http;
 use crate::http::AppState;
@@ -154,7 +157,6 @@ impl App {
         let token_keys = TokenKeys::open(settings.store.keys(), now)?;
         let table = settings.server.geoip.as_deref().map(Path::new);
         let countries = table.map(CountryDatabase::open).transpose()?;
-        let visitors = visitors(&settings);
         let datacenters = open::datacenters(&settings)?;
         let hot = Arc::new(CurrentSettings::new(settings.clone()));
         let (metrics, ledger) = (Arc::new(metrics), Arc::new(ledger));
@@ -172,15 +174,29 @@ impl App {
         reporting.log_recovery();
         let log = Arc::new(log);
         let explain = Arc::new(Explain::new(log.clone(), world.clone(), ledger.clone()));
-        let server = Arc::new(Server::new(Parts {
+        let keyring = Arc::new(ArcSwap::from_pointee(token_keys.keyring()));
+        let opportunities = Arc::new(OpportunityCounters::default());
+        let events = Arc::new(Events::new(events::Parts {
+            clock: clock.clone(),
+            settings: hot.clone(),
+            metrics: metrics.clone(),
+            world: world.clone(),
+            ledger: ledger.clone(),
+            keyring: keyring.clone(),
+            campaign_budgets: campaign_budgets.clone(),
+            opportunities: opportunities.clone(),
             arrivals,
+            visitors: visitors(&settings),
             reporting: reporting.clone(),
+            own_origin: origin(&public_url),
+        }));
+        let server = Arc::new(Server::new(Parts {
+            opportunities,
             flood: FloodGuard::new(settings.limits.flood_per_second, settings.limits.visitors),
-            visitors,
             datacenters,
             metrics: metrics.clone(),
             catalog,
-            keyring: token_keys.keyring(),
+            keyring: keyring.clone(),
             clock: clock.clone(),
             ledger,
             log,
@@ -214,6 +230,8 @@ impl App {
             world,
             reporting,
             explain,
+            events,
+            keyring,
             server: server.clone(),
         });
         lock.publish_address(ops_address).context("cannot write the lock file")?;
@@ -268,7 +286,7 @@ impl App {
         };
         tokio::try_join!(self.public, self.ops, stop)?;
         self.tasks.stop().await;
-        if let Err(error) = app.server.record_opportunities().await {
+        if let Err(error) = app.events.record_opportunities().await {
             tracing::warn!(%error, "opportunities of the last second are missing in reports");
         }
         if let Some(shared) = app.server.ledger.cluster() {

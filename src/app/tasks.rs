@@ -139,10 +139,10 @@ async fn tick(app: Data<AppState>) {
     let mut interval = every(TICK_EVERY);
     loop {
         interval.tick().await;
-        if let Err(error) = app.server.tick().await {
+        if let Err(error) = app.events.settle_pending().await {
             tracing::debug!(%error, "pending events not settled: the journal rejects writes");
         }
-        if let Err(error) = app.server.record_opportunities().await {
+        if let Err(error) = app.events.record_opportunities().await {
             tracing::debug!(%error, "opportunities not recorded yet: the journal rejects writes");
         }
     }
@@ -177,13 +177,12 @@ async fn evict_idle_visitors(app: Data<AppState>) {
     loop {
         interval.tick().await;
         let now_ms = app.clock.now_ms();
-        app.server.visitors.sweep(now_ms);
+        app.events.evict_idle_visitors(now_ms);
         app.server.flood.sweep(now_ms);
         let today = now_ms.div_euclid(DAY_MS);
-        // In a fleet the salt comes from the store.
-        if today != day && app.server.ledger.cluster().is_none() {
+        if today != day {
             day = today;
-            app.server.visitors.renew(rand::random());
+            app.events.renew_visitor_salt();
         }
     }
 }
@@ -207,7 +206,7 @@ async fn retire_token_keys(app: Data<AppState>, data: PathBuf, window_seconds: u
 }
 
 fn use_token_keys(app: &AppState, keys: &TokenKeys) {
-    app.server.keyring.store(Arc::new(keys.keyring()));
+    app.keyring.store(Arc::new(keys.keyring()));
     app.links.store(Arc::new(keys.links()));
 }
 

@@ -3,9 +3,9 @@
 
 use crate::config::keys::{Identity, Role};
 use crate::domain::region::Country;
+use crate::events::record::EventContext;
 use crate::http::AppState;
 use crate::http::problem::ApiError;
-use crate::server::record::EventContext;
 use crate::traffic::reader_address;
 use crate::traffic::signals::Signals;
 use actix_web::HttpRequest;

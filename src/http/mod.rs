@@ -15,11 +15,13 @@ use crate::clock::Clock;
 use crate::config::CurrentSettings;
 use crate::config::geo::CountryDatabase;
 use crate::config::keys::{ApiKeys, Identity, Links};
+use crate::events::Events;
 use crate::explain::Explain;
 use crate::http::problem::ApiError;
 use crate::metrics::Metrics;
 use crate::reporting::Reporting;
 use crate::server::Server;
+use crate::token::Keyring;
 use crate::world::Worlds;
 use actix_web::HttpRequest;
 use arc_swap::ArcSwap;
@@ -42,12 +44,16 @@ pub struct AppState {
     pub reporting: Arc<Reporting>,
     /// Explanations of decisions.
     pub explain: Arc<Explain>,
-    /// Delivery, events and publishing.
+    /// Records events.
+    pub events: Arc<Events>,
+    /// Delivery and publishing.
     pub server: Arc<Server>,
     /// API keys of operators, advertisers and publishers.
     pub keys: ArcSwap<ApiKeys>,
     /// The operator's GeoIP table (country by address).
     pub countries: Option<CountryDatabase>,
+    /// Keys that seal event tokens.
+    pub keyring: Arc<ArcSwap<Keyring>>,
     /// Signs and verifies links to advertiser pages.
     pub links: ArcSwap<Links>,
     /// Local trial: the public listener is on loopback and no other public address is configured.

@@ -4,14 +4,16 @@ use crate::decision_log::line::Chosen;
 use crate::decision_log::{DecisionLine, SlotLine, instance_mark};
 use crate::domain::event::{NoFill, Pricing};
 use crate::domain::money::Micros;
+use crate::events::opportunities::Opportunity;
 use crate::ledger::record::DecisionKey;
+use crate::ledger::views::quarter_of;
 use crate::selection::choose::{Counts, Request, Winner};
 use crate::selection::page::Page;
 use crate::selection::resolve::{PageInput, RegionSignals, SlotInput};
 use crate::selection::rules::{Exclusions, Mask};
 use crate::selection::snapshot::FlightRow;
 use crate::selection::{choose, resolve, wording};
-use crate::server::{Server, forced, page_url};
+use crate::server::{Server, forced, page_url, unit};
 use crate::world::campaign_budget::Reservation;
 use crate::world::live::Live;
 use rand::Rng;
@@ -122,6 +124,36 @@ fn request_id(now_ms: i64, incarnation: u64) -> u128 {
     instance_mark::with_mark(id & !0xFF, instance_mark::mark_of(incarnation))
 }
 
+/// The opportunities of a decision, one per slot.
+fn opportunities(decided: &PageDecision) -> impl Iterator<Item = Opportunity> + '_ {
+    let page = &decided.page;
+    decided.slots.iter().enumerate().map(move |(slot, answer)| {
+        let (topic, entity, country) = match &answer.result {
+            Ok(filled) => unit::attributed(page, &filled.win),
+            Err(_) => (
+                page.topics.first().map(|topic| topic.0),
+                page.entities.first().map(|(entity, _)| entity.0),
+                page.viewer.country,
+            ),
+        };
+        let placement = page.slots[slot].placement;
+        Opportunity {
+            quarter: quarter_of(decided.at_ms),
+            inventory: decided.live.bindings.inventory,
+            publisher: page.publisher,
+            placement: placement.and_then(|placement| u16::try_from(placement).ok()),
+            topic,
+            entity,
+            country,
+            unit: answer
+                .result
+                .as_ref()
+                .map(|filled| (filled.win.creative, filled.win.variant))
+                .map_err(|reason| *reason),
+        }
+    })
+}
+
 impl Server {
     /// Decides every slot of a call.
     pub fn decide(&self, call: &DecisionCall<'_>) -> Result<PageDecision, UnknownPublisher> {
@@ -163,7 +195,7 @@ impl Server {
             decided.slots.push(answer);
         }
         if !decided.test && !call.idle {
-            self.opportunities.count(&decided);
+            self.opportunities.count(decided.request, opportunities(&decided));
         }
         self.log_decision(&decided, call);
         Ok(decided)

@@ -1,38 +1,31 @@
-//! The application core: decide, record events, resolve clicks, change the catalog.
+//! The application core: decide and change the catalog.
 //! Independent of HTTP: handlers translate requests into calls on [`Server`].
 
 pub mod apply;
-pub mod attribution;
 pub mod catalog_sync;
 pub mod decide;
 pub mod disk_guard;
 pub mod forced;
 pub mod image_replication;
 pub mod leasing;
-pub mod opportunities;
 pub mod page_url;
-pub mod record;
 #[cfg(test)]
 mod simulation;
 pub mod state;
 pub mod tokens;
 pub mod unit;
-pub mod visitor_activity;
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::CurrentSettings;
 use crate::decision_log::DecisionLog;
+use crate::events::opportunities::OpportunityCounters;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::reporting::Reporting;
 use crate::selection::filter_reason::FilterReason;
-use crate::server::opportunities::Counters;
-use crate::server::visitor_activity::VisitorActivity;
 use crate::token::{Keyring, PARTITIONS};
+use crate::traffic::Datacenters;
 use crate::traffic::flood::FloodGuard;
-use crate::traffic::limits::VisitorLimits;
-use crate::traffic::{Arrivals, Datacenters};
 use crate::world::Worlds;
 use crate::world::campaign_budget::CampaignBudgets;
 use arc_swap::ArcSwap;
@@ -55,19 +48,15 @@ pub struct Parts {
     /// Log of decisions, for explanations.
     pub log: Arc<DecisionLog>,
     /// Keys that seal event tokens.
-    pub keyring: Keyring,
+    pub keyring: Arc<ArcSwap<Keyring>>,
     /// Campaign budgets, shared with the ledger's listener.
     pub campaign_budgets: Arc<CampaignBudgets>,
-    /// Per-visitor rate limits.
-    pub visitors: VisitorLimits,
     /// Networks of datacenters.
     pub datacenters: Datacenters,
     /// Per-address flood guard.
     pub flood: FloodGuard,
-    /// Inter-arrival statistics of impressions, per publisher.
-    pub arrivals: Arc<Arrivals>,
-    /// Credits events over a fleet's visitor limits.
-    pub reporting: Arc<Reporting>,
+    /// Counts of opportunities, which the events service records.
+    pub opportunities: Arc<OpportunityCounters>,
     /// Random number of this process start.
     pub incarnation: u64,
     /// Public base URL, without a trailing slash.
@@ -90,21 +79,15 @@ pub struct Server {
     /// Log of decisions, for explanations.
     pub log: Arc<DecisionLog>,
     /// Keys that seal event tokens.
-    pub keyring: ArcSwap<Keyring>,
-    /// Per-visitor rate limits.
-    pub visitors: VisitorLimits,
+    keyring: Arc<ArcSwap<Keyring>>,
     /// Networks of datacenters.
     pub datacenters: ArcSwap<Datacenters>,
     /// Per-address flood guard.
     pub flood: FloodGuard,
-    /// Inter-arrival statistics of impressions, per publisher.
-    arrivals: Arc<Arrivals>,
-    reporting: Arc<Reporting>,
     /// Random number of this process start.
     pub incarnation: u64,
     /// Public base URL, without a trailing slash.
     pub public_url: String,
-    own_origin: String,
     campaign_budgets: Arc<CampaignBudgets>,
     world: Arc<Worlds>,
     /// Serialises changes of the catalog.
@@ -115,8 +98,7 @@ pub struct Server {
     image_sync: image_replication::SyncMark,
     next_seq: [AtomicU64; PARTITIONS as usize],
     low_disk: AtomicBool,
-    opportunities: Counters,
-    visitor_activity: VisitorActivity,
+    opportunities: Arc<OpportunityCounters>,
     /// When the shared store was last unreachable, in unix milliseconds.
     store_unreachable_ms: AtomicI64,
     filter_counters: FilterCounters,
@@ -156,8 +138,6 @@ impl Server {
         };
         let live = parts.world.live();
         parts.log.record_world(state::world_line(&live));
-        let own_origin = url::Url::parse(&parts.public_url)
-            .map_or_else(|_| String::new(), |url| url.origin().ascii_serialization());
         Server {
             filter_counters: counters,
             next_state: Mutex::new(live.world.state.number + 1),
@@ -166,11 +146,9 @@ impl Server {
             image_sync: image_replication::SyncMark::default(),
             next_seq: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             low_disk: AtomicBool::new(false),
-            opportunities: Counters::default(),
-            visitor_activity: VisitorActivity::default(),
+            opportunities: parts.opportunities,
             store_unreachable_ms: AtomicI64::new(i64::MIN),
-            keyring: ArcSwap::from_pointee(parts.keyring),
-            own_origin,
+            keyring: parts.keyring,
             settings: parts.settings,
             clock: parts.clock,
             metrics: parts.metrics,
@@ -178,10 +156,7 @@ impl Server {
             ledger: parts.ledger,
             log: parts.log,
             campaign_budgets: parts.campaign_budgets,
-            visitors: parts.visitors,
             datacenters: ArcSwap::from_pointee(parts.datacenters),
-            arrivals: parts.arrivals,
-            reporting: parts.reporting,
             flood: parts.flood,
             incarnation: parts.incarnation,
             public_url: parts.public_url,

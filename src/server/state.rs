@@ -113,9 +113,4 @@ impl Server {
         }
         Ok(())
     }
-
-    /// Resolves pending events whose impression did not arrive in time.
-    pub async fn tick(&self) -> Result<(), JournalError> {
-        self.ledger.tick(self.clock.now_ms()).await
-    }
 }

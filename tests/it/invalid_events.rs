@@ -198,7 +198,7 @@ async fn a_token_of_a_retired_key_is_rejected_as_such_and_its_click_still_redire
     let mut rotated = TokenKeys::open(&keys, now).unwrap();
     rotated.rotate(0, now).unwrap();
     rotated.retire(0, now).unwrap();
-    server.inner.server.keyring.store(Arc::new(rotated.keyring()));
+    server.inner.keyring.store(Arc::new(rotated.keyring()));
 
     assert_eq!(server.reader.impression(&unit).await.status, 204);
     assert_eq!(server.click(&unit, "primary").await.status, 302);

@@ -167,7 +167,7 @@ async fn the_log_is_one_json_object_per_line_for_any_input() {
 async fn a_visitor_key_changes_every_day() {
     let server = Setup::default().manual_clock().start().await;
     let address = "203.0.113.77".parse().unwrap();
-    let key = || server.inner.server.visitors.key(address, USER_AGENT, "eu-tech-news");
+    let key = || server.inner.events.visitor_key(address, USER_AGENT, "eu-tech-news");
     let before = key();
     assert!(before == key(), "the key is stable within a day");
 

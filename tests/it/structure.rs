@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["ledger", "decision_log"],
     &["world"],
     &["reporting", "explain"],
+    &["events"],
     &["server"],
     &["web"],
     &["http"],

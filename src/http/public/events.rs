@@ -1,9 +1,9 @@
 //! `/e/{token}` and `/c/{token}`: event reports and click redirects.
 
+use crate::events::record::{ClickOutcome, RecordOutcome};
 use crate::http::AppState;
 use crate::http::caller::Caller;
 use crate::http::problem::ApiError;
-use crate::server::record::{ClickOutcome, RecordOutcome};
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -31,7 +31,7 @@ pub async fn record(
     let began = Instant::now();
     let context = Caller::read(&app, &request, false).event_context();
     let text = if token.len() <= TOKEN_CHARS { token.as_str() } else { "" };
-    let recorded = app.server.record(text, &context).await;
+    let recorded = app.events.record(text, &context).await;
     app.metrics.observe_event_ack(began.elapsed());
     let mut answer = HttpResponse::NoContent();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -51,7 +51,7 @@ pub async fn redirect(
     let began = Instant::now();
     let context = Caller::read(&app, &request, false).event_context();
     let text = if token.len() <= TOKEN_CHARS { token.as_str() } else { "" };
-    let click = app.server.click(text, &context, CLICK_RECORD_TIMEOUT).await;
+    let click = app.events.click(text, &context, CLICK_RECORD_TIMEOUT).await;
     app.metrics.observe_event_ack(began.elapsed());
     match click {
         ClickOutcome::NotFound => {

@@ -123,8 +123,8 @@ pub async fn report(
 /// impressions than served units. Continues if the client disconnects. If the journal cannot be written
 /// (such as on a full disk), the report goes without the latest counts.
 pub async fn flush_opportunities(app: &AppState) {
-    let server = app.server.clone();
-    let written = actix_web::rt::spawn(async move { server.record_opportunities().await });
+    let events = app.events.clone();
+    let written = actix_web::rt::spawn(async move { events.record_opportunities().await });
     if let Ok(Err(error)) = written.await {
         tracing::debug!(%error, "opportunity counts not journaled yet; the report lacks the latest ones");
     }

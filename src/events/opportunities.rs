@@ -6,14 +6,13 @@
 
 use crate::domain::event::NoFill;
 use crate::domain::region::Country;
+use crate::events::attribution::UnitKey;
+use crate::events::{Events, attribution};
 use crate::journal::JournalError;
 use crate::ledger::Record;
 use crate::ledger::record::{OpportunityCount, UnfilledSlot};
-use crate::ledger::views::{QUARTER_MS, quarter_of};
+use crate::ledger::views::QUARTER_MS;
 use crate::selection::snapshot::Snapshot;
-use crate::server::attribution::UnitKey;
-use crate::server::decide::PageDecision;
-use crate::server::{Server, attribution, unit};
 use hashbrown::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,59 +23,42 @@ const ROWS: usize = 2_000;
 
 /// The dimensions of an opportunity, as numbers of its inventory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    quarter: i64,
-    inventory: u64,
-    publisher: u32,
-    placement: Option<u16>,
-    topic: Option<u32>,
-    entity: Option<u32>,
-    country: Option<Country>,
+pub struct Opportunity {
+    /// Quarter hour of the decision.
+    pub quarter: i64,
+    /// The inventory's id in tokens.
+    pub inventory: u64,
+    /// Number of the publisher.
+    pub publisher: u32,
+    /// Number of the placement; `None` if the publisher has no such placement.
+    pub placement: Option<u16>,
+    /// Attributed topic.
+    pub topic: Option<u32>,
+    /// Attributed entity.
+    pub entity: Option<u32>,
+    /// The reader's country.
+    pub country: Option<Country>,
     /// Creative and variant, or the no-fill reason.
-    unit: Result<(u32, u8), NoFill>,
+    pub unit: Result<(u32, u8), NoFill>,
 }
 
 /// Counts of opportunities that are not recorded yet.
 #[derive(Default)]
-pub struct Counters {
-    shards: [Mutex<HashMap<Key, u64>>; SHARDS],
+pub struct OpportunityCounters {
+    shards: [Mutex<HashMap<Opportunity, u64>>; SHARDS],
 }
 
-impl Counters {
-    /// Counts every slot of a decision.
-    pub(super) fn count(&self, decided: &PageDecision) {
-        let shard = usize::try_from((decided.request >> 8) % SHARDS as u128).unwrap_or(0);
+impl OpportunityCounters {
+    /// Counts the opportunities of a request.
+    pub fn count(&self, request: u128, opportunities: impl Iterator<Item = Opportunity>) {
+        let shard = usize::try_from((request >> 8) % SHARDS as u128).unwrap_or(0);
         let mut counts = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
-        for (slot, answer) in decided.slots.iter().enumerate() {
-            let page = &decided.page;
-            let (topic, entity, country) = match &answer.result {
-                Ok(filled) => unit::attributed(page, &filled.win),
-                Err(_) => (
-                    page.topics.first().map(|topic| topic.0),
-                    page.entities.first().map(|(entity, _)| entity.0),
-                    page.viewer.country,
-                ),
-            };
-            let placement = page.slots[slot].placement;
-            let key = Key {
-                quarter: quarter_of(decided.at_ms),
-                inventory: decided.live.bindings.inventory,
-                publisher: page.publisher,
-                placement: placement.and_then(|placement| u16::try_from(placement).ok()),
-                topic,
-                entity,
-                country,
-                unit: answer
-                    .result
-                    .as_ref()
-                    .map(|filled| (filled.win.creative, filled.win.variant))
-                    .map_err(|reason| *reason),
-            };
-            *counts.entry(key).or_default() += 1;
+        for opportunity in opportunities {
+            *counts.entry(opportunity).or_default() += 1;
         }
     }
 
-    fn take(&self) -> HashMap<Key, u64> {
+    fn take(&self) -> HashMap<Opportunity, u64> {
         let mut all = HashMap::new();
         for shard in &self.shards {
             let counts = std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner));
@@ -87,7 +69,7 @@ impl Counters {
         all
     }
 
-    fn restore(&self, counts: impl IntoIterator<Item = (Key, u64)>) {
+    fn restore(&self, counts: impl IntoIterator<Item = (Opportunity, u64)>) {
         let mut first = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
         for (key, count) in counts {
             *first.entry(key).or_default() += count;
@@ -95,16 +77,17 @@ impl Counters {
     }
 }
 
-impl Server {
+impl Events {
     /// Records the opportunities counted since the last call. Counts that cannot be recorded are
     /// retained for the next call.
-    pub async fn record_opportunities(self: &Arc<Self>) -> Result<(), JournalError> {
-        let mut pending: Vec<(Key, u64)> = self.opportunities.take().into_iter().collect();
+    pub async fn record_opportunities(&self) -> Result<(), JournalError> {
+        let mut pending: Vec<(Opportunity, u64)> =
+            self.parts.opportunities.take().into_iter().collect();
         while !pending.is_empty() {
             let rest = pending.split_off(pending.len().min(ROWS));
             let rows = self.resolve(&pending).await;
-            if let Err(error) = self.ledger.write(0, &Record::Opportunities(rows)).await {
-                self.opportunities.restore(pending.into_iter().chain(rest));
+            if let Err(error) = self.parts.ledger.write(0, &Record::Opportunities(rows)).await {
+                self.parts.opportunities.restore(pending.into_iter().chain(rest));
                 return Err(error);
             }
             pending = rest;
@@ -113,10 +96,12 @@ impl Server {
     }
 
     /// Resolves numbers to ids. Rows whose inventory version is unavailable are dropped.
-    async fn resolve(self: &Arc<Self>, counts: &[(Key, u64)]) -> Vec<OpportunityCount> {
+    async fn resolve(&self, counts: &[(Opportunity, u64)]) -> Vec<OpportunityCount> {
         let mut rows = Vec::with_capacity(counts.len());
         for (key, count) in counts {
-            let Some(snapshot) = self.world.token_version(key.inventory).await else { continue };
+            let Some(snapshot) = self.parts.world.token_version(key.inventory).await else {
+                continue;
+            };
             let Some(slot) = key.resolve(&snapshot) else { continue };
             rows.push(OpportunityCount {
                 decided_at_ms: key.quarter * QUARTER_MS,
@@ -128,7 +113,7 @@ impl Server {
     }
 }
 
-impl Key {
+impl Opportunity {
     fn resolve(
         &self,
         snapshot: &Snapshot,

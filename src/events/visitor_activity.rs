@@ -5,8 +5,8 @@
 
 use crate::config::settings::QuotaSetting as Setting;
 use crate::domain::event::EventKind;
+use crate::events::Events;
 use crate::reporting::credit::{CreditError, CreditReason};
-use crate::server::Server;
 use crate::store::visitor_activity::{DueVisitor, LISTS, VisitorEvent};
 use crate::store::{StoreError, visitor_activity};
 use crate::traffic::over_quota::over_quota;
@@ -64,14 +64,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Server {
+impl Events {
     fn today(&self) -> i64 {
-        self.clock.now_ms().div_euclid(DAY * 1_000)
+        self.parts.clock.now_ms().div_euclid(DAY * 1_000)
     }
 
     /// Lifetime in the store of today's data, in seconds: until five minutes after midnight.
     fn ttl_seconds(&self) -> i64 {
-        let second = self.clock.now_ms().div_euclid(1_000);
+        let second = self.parts.clock.now_ms().div_euclid(1_000);
         ((self.today() + 1) * DAY - second + 300).min(DAY)
     }
 
@@ -99,7 +99,7 @@ impl Server {
 
     /// Switches to the fleet's shared salt of the day; uses a local one until the store returns it.
     pub async fn sync_visitor_salt(&self) -> Result<(), StoreError> {
-        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
+        let Some(shared) = self.parts.ledger.cluster() else { return Ok(()) };
         let today = self.today();
         let known = self.visitor_activity.day.load(Ordering::Acquire);
         if known == today {
@@ -107,21 +107,21 @@ impl Server {
         }
         if known >= 0 {
             self.visitor_activity.day.store(-1, Ordering::Release);
-            self.visitors.renew(rand::random());
+            self.parts.visitors.renew(rand::random());
             lock(&self.visitor_activity.queued).clear();
             lock(&self.visitor_activity.credited).clear();
         }
         let (fresh, seconds) = (rand::random(), self.ttl_seconds());
         let salt = visitor_activity::salt(shared.client(), today, &fresh, seconds).await?;
         if self.visitor_activity.day.swap(today, Ordering::AcqRel) != today {
-            self.visitors.renew(salt);
+            self.parts.visitors.renew(salt);
         }
         Ok(())
     }
 
     /// Sends queued visitor activity to the store. Entries that could not be sent stay queued.
     pub async fn report_visitor_activity(&self) -> Result<(), StoreError> {
-        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
+        let Some(shared) = self.parts.ledger.cluster() else { return Ok(()) };
         let (day, seconds) = (self.today(), self.ttl_seconds());
         let queued = std::mem::take(&mut *lock(&self.visitor_activity.queued));
         let mut lists: BTreeMap<u8, Vec<&VisitorEvent>> = BTreeMap::new();
@@ -149,7 +149,7 @@ impl Server {
     /// Checks recently active visitors of the fleet and credits events over their limits. One instance
     /// checks a visitor at a time; if two credit the same event, it is credited once.
     pub async fn enforce_visitor_limits(&self) -> Result<(), LimitError> {
-        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
+        let Some(shared) = self.parts.ledger.cluster() else { return Ok(()) };
         let client = shared.client();
         let lists = (0..LISTS).map(|list| async move {
             visitor_activity::due(client, list).await.map(|found| (list, found))
@@ -174,6 +174,7 @@ impl Server {
             }
             let note = "over a visitor's limit across all instances";
             let events = self
+                .parts
                 .reporting
                 .credit_recent(fresh.clone(), &[kind], CreditReason { by: CREDITED_BY, note })
                 .await?;
@@ -195,7 +196,7 @@ impl Server {
 
     /// The decisions whose events exceed a visitor's limits.
     fn over_limit(&self, is_click: bool, seen: Vec<(i64, u128)>) -> Vec<u128> {
-        let settings = self.settings.get();
+        let settings = self.parts.settings.get();
         let quotas = |list: &[Setting]| -> Vec<Quota> {
             list.iter().map(|one| Quota { count: one.count, seconds: one.seconds }).collect()
         };

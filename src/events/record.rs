@@ -5,11 +5,11 @@ use crate::domain::event::{EventKind, TokenRejection};
 use crate::domain::money::Micros;
 use crate::domain::party::Measurement;
 use crate::domain::region::Country;
+use crate::events::attribution::UnitKey;
+use crate::events::{Events, attribution};
 use crate::journal::JournalError;
 use crate::ledger::record::{Attribution, DecisionKey, Event};
 use crate::selection::snapshot::{FlightRow, Snapshot};
-use crate::server::attribution::UnitKey;
-use crate::server::{Server, attribution};
 use crate::token::{KeyAge, Token};
 use crate::traffic::VisitorKey;
 use crate::traffic::signals::{AllowedOrigins, Signals};
@@ -53,13 +53,13 @@ pub enum ClickOutcome {
     NotFound,
 }
 
-impl Server {
+impl Events {
     /// Records the event of a token. A rejected token takes as long as a valid one, so that timing does
     /// not reveal which it is.
-    pub async fn record(self: &Arc<Self>, text: &str, context: &EventContext<'_>) -> RecordOutcome {
-        let event = match self.keyring.load().open(text) {
+    pub async fn record(&self, text: &str, context: &EventContext<'_>) -> RecordOutcome {
+        let event = match self.parts.keyring.load().open(text) {
             Ok((_, KeyAge::Retired)) => Err(TokenRejection::RetiredKey),
-            Ok((token, _)) => match self.world.token_version(token.inventory).await {
+            Ok((token, _)) => match self.parts.world.token_version(token.inventory).await {
                 Some(snapshot) => self.event(&token, &snapshot, context),
                 None => None,
             }
@@ -69,7 +69,7 @@ impl Server {
         let written = match event {
             Ok(event) => self.persist(event).await.map(|()| RecordOutcome::OnDisk),
             Err(reason) => {
-                let waited = self.ledger.barrier().await;
+                let waited = self.parts.ledger.barrier().await;
                 self.count_rejected(reason);
                 waited.map(|()| RecordOutcome::Rejected(reason))
             }
@@ -81,23 +81,27 @@ impl Server {
     /// reservation is extended until then.
     async fn persist(&self, event: Event) -> Result<(), JournalError> {
         let bills = event.price > Micros::ZERO && event.invalid_reason.is_none();
-        if self.ledger.cluster().is_some() && bills {
-            let hours = i64::from(self.settings.get().store.spool_hours);
+        if self.parts.ledger.cluster().is_some() && bills {
+            let hours = i64::from(self.parts.settings.get().store.spool_hours);
             let until_ms = event.at_ms + hours * 3_600_000;
-            self.campaign_budgets.extend(&event.attribution.campaign, event.decision, until_ms);
+            self.parts.campaign_budgets.extend(
+                &event.attribution.campaign,
+                event.decision,
+                until_ms,
+            );
         }
-        self.ledger.record(event).await
+        self.parts.ledger.record(event).await
     }
 
     /// Counts a rejected token.
     fn count_rejected(&self, reason: TokenRejection) {
-        self.metrics.count_rejected_token(reason);
+        self.parts.metrics.count_rejected_token(reason);
     }
 
     /// Records a click and returns its landing page. Waits at most `max_wait` for the disk; after that
     /// the redirect is reported as unrecorded, although the write continues.
     pub async fn click(
-        self: &Arc<Self>,
+        &self,
         text: &str,
         context: &EventContext<'_>,
         max_wait: std::time::Duration,
@@ -106,13 +110,13 @@ impl Server {
             self.count_rejected(reason);
             ClickOutcome::NotFound
         };
-        let opened = self.keyring.load().open(text);
+        let opened = self.parts.keyring.load().open(text);
         let (token, age) = match opened {
             Ok((token, age)) if token.kind == EventKind::Click => (token, age),
             Ok(_) => return rejected(TokenRejection::WrongKind),
             Err(reason) => return rejected(reason),
         };
-        let snapshot = self.world.token_version(token.inventory).await;
+        let snapshot = self.parts.world.token_version(token.inventory).await;
         let page = snapshot.and_then(|snapshot| Some((landing(&token, &snapshot)?, snapshot)));
         let Some((to, snapshot)) = page else {
             return rejected(TokenRejection::UnreadableInventory);
@@ -130,7 +134,7 @@ impl Server {
             }
         };
         if !recorded {
-            self.metrics.click_unrecorded.inc();
+            self.parts.metrics.click_unrecorded.inc();
         }
         ClickOutcome::Redirect { to, recorded }
     }
@@ -142,7 +146,7 @@ impl Server {
         snapshot: &Snapshot,
         context: &EventContext<'_>,
     ) -> Option<Event> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.parts.clock.now_ms();
         let inventory = &snapshot.inventory;
         let creative = inventory.creatives.get(token.creative as usize)?;
         let flight = &snapshot.flights[snapshot.creatives[token.creative as usize].flight?];
@@ -159,18 +163,18 @@ impl Server {
         let site = AllowedOrigins {
             origins: &publisher.origins,
             staging_origins: &publisher.staging_origins,
-            own: Some(&self.own_origin),
+            own: Some(&self.parts.own_origin),
         };
         let known = !(token.basic || context.gpc || publisher.measurement != Measurement::Full);
         let within = || !known || self.within_quota(token, publisher.id.as_str(), context, now_ms);
         let invalid_reason = signals.claim(&site, within);
-        if known && invalid_reason.is_none() && self.ledger.cluster().is_some() {
+        if known && invalid_reason.is_none() && self.parts.ledger.cluster().is_some() {
             let agent = context.signals.agent.unwrap_or("");
-            let visitor = self.visitors.key(context.address, agent, publisher.id.as_str());
+            let visitor = self.visitor_key(context.address, agent, publisher.id.as_str());
             self.note_activity(visitor, token.kind, token.decision, now_ms);
         }
         if invalid_reason.is_none() && token.kind == EventKind::Impression {
-            self.arrivals.record(publisher.id.as_str(), now_ms);
+            self.parts.arrivals.record(publisher.id.as_str(), now_ms);
         }
         let cta = match token.kind {
             EventKind::Click => {
@@ -207,25 +211,26 @@ impl Server {
         now_ms: i64,
     ) -> bool {
         let agent = context.signals.agent.unwrap_or("");
-        let visitor: VisitorKey = self.visitors.key(context.address, agent, publisher);
+        let visitor: VisitorKey = self.visitor_key(context.address, agent, publisher);
         let (allowed, class) = match token.kind {
-            EventKind::Impression => {
-                (self.visitors.allows_impression(visitor, token.decision, now_ms), "impression")
-            }
+            EventKind::Impression => (
+                self.parts.visitors.allows_impression(visitor, token.decision, now_ms),
+                "impression",
+            ),
             EventKind::Click => {
-                (self.visitors.allows_click(visitor, token.decision, now_ms), "click")
+                (self.parts.visitors.allows_click(visitor, token.decision, now_ms), "click")
             }
             EventKind::Viewable | EventKind::Copy => return true,
         };
         if !allowed {
-            self.metrics.count_rate_limited(class);
+            self.parts.metrics.count_rate_limited(class);
         }
         allowed
     }
 
     /// Whether the flight or the publisher is paused now, regardless of its status at the decision.
     fn paused(&self, of: &Attribution) -> bool {
-        let live = self.world.live();
+        let live = self.parts.world.live();
         let snapshot = live.snapshot();
         let publisher = snapshot.publisher_by_id.get(&of.publisher).is_some_and(|number| {
             let row = &snapshot.publishers[*number as usize];
