@@ -23,9 +23,7 @@ use crate::http;
 use crate::http::AppState;
 use crate::ledger::Ledger;
 use crate::ledger::running::Listener;
-use crate::metrics::Metrics;
 use crate::reporting::Reporting;
-use crate::server;
 use crate::server::{Parts, Server};
 use crate::store::{Address, Client};
 use crate::token::PARTITIONS;
@@ -340,11 +338,3 @@ fn visitors(settings: &Settings) -> VisitorLimits {
 }
 
 const _: () = assert!(PARTITIONS == crate::journal::PARTITIONS, "tokens name journal partitions");
-
-/// The funnel stages, for metrics.
-pub(crate) fn stages() -> Vec<&'static str> {
-    server::stages()
-}
-
-/// The metrics registry.
-pub(crate) type Series = Metrics;

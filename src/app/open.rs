@@ -1,6 +1,6 @@
 //! Opens the catalog and loads the initial inventory, weights and labels.
 
-use crate::app::{Options, Series, stages};
+use crate::app::Options;
 use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::files::Loaded;
 use crate::catalog::{AuditContext, Catalog, CatalogError, check, files, pause, tables};
@@ -12,6 +12,7 @@ use crate::domain::label::LabelTable;
 use crate::domain::region::Regions;
 use crate::domain::weights::Weights;
 use crate::ledger::Rules;
+use crate::metrics::Metrics;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
 use crate::server::catalog_sync;
@@ -19,7 +20,6 @@ use crate::server::catalog_sync::SyncError;
 use crate::store::address::{EMBEDDED, RedisConfig};
 use crate::store::{Client, StoreError, StoreErrorKind};
 use crate::traffic::Datacenters;
-use crate::traffic::review::Indicator;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -225,7 +225,7 @@ async fn initial_snapshot(
 }
 
 /// The metrics, with series for the configured number of campaigns and flights (first by id).
-pub fn metrics(snapshot: &Snapshot, settings: &Settings) -> Result<Series, prometheus::Error> {
+pub fn metrics(snapshot: &Snapshot, settings: &Settings) -> Result<Metrics, prometheus::Error> {
     let inventory = &snapshot.inventory;
     let campaigns: Vec<(String, String)> = inventory
         .campaigns
@@ -243,6 +243,5 @@ pub fn metrics(snapshot: &Snapshot, settings: &Settings) -> Result<Series, prome
     });
     let flights: Vec<String> =
         evenly_paced.take(settings.metrics.flights).map(|flight| flight.id.to_string()).collect();
-    let signs: Vec<&str> = Indicator::ALL.iter().map(|sign| sign.as_str()).collect();
-    Series::new(&stages(), &signs, &campaigns, &flights)
+    Metrics::new(&campaigns, &flights)
 }

@@ -1,6 +1,8 @@
 //! Series per campaign and flight, up to a configured number; the rest is summed as `other`.
 
-use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
+use crate::metrics::Metrics;
+use crate::metrics::scrape::set;
+use prometheus::IntCounterVec;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Spend, budgets and pacing, from one moment.
@@ -16,91 +18,59 @@ pub struct MoneyRows {
     pub pace: Vec<(String, f64)>,
 }
 
-pub(super) struct Money {
+/// The campaigns and flights with series of their own.
+pub(super) struct OwnSeries {
     campaigns: BTreeSet<String>,
     flights: BTreeSet<String>,
-    spend: IntCounterVec,
-    credited: IntCounterVec,
-    left: GaugeVec,
-    pace: GaugeVec,
 }
 
 const OTHER: &str = "other";
 
-impl Money {
-    pub(super) fn new(
-        registry: &Registry,
-        campaigns: &[(String, String)],
-        flights: &[String],
-    ) -> Result<Money, prometheus::Error> {
-        let spend = IntCounterVec::new(
-            Opts::new(
-                "spend_micros_total",
-                "Billed amount (gross, before credits and refunds), in micros of the currency.",
-            ),
-            &["campaign", "currency"],
-        )?;
-        let credited = IntCounterVec::new(
-            Opts::new(
-                "credited_micros_total",
-                "Amount credited and refunded, in micros of the currency.",
-            ),
-            &["campaign", "currency"],
-        )?;
-        let left = GaugeVec::new(
-            Opts::new(
-                "budget_remaining_ratio",
-                "Remaining share of a campaign's lifetime budget, else of its daily budget, 0 to 1.",
-            ),
-            &["campaign"],
-        )?;
-        let pace = GaugeVec::new(
-            Opts::new(
-                "flight_pace_ratio",
-                "Delivered impressions over those due by now; 1 is on pace.",
-            ),
-            &["flight"],
-        )?;
-        registry.register(Box::new(spend.clone()))?;
-        registry.register(Box::new(credited.clone()))?;
-        registry.register(Box::new(left.clone()))?;
-        registry.register(Box::new(pace.clone()))?;
+impl OwnSeries {
+    pub(super) fn new(campaigns: &[(String, String)], flights: &[String]) -> OwnSeries {
+        OwnSeries {
+            campaigns: campaigns.iter().map(|(campaign, _)| campaign.clone()).collect(),
+            flights: flights.iter().cloned().collect(),
+        }
+    }
+}
+
+impl Metrics {
+    pub(super) fn create_own_series(&self, campaigns: &[(String, String)], flights: &[String]) {
         for (campaign, currency) in campaigns {
-            spend.with_label_values(&[campaign.as_str(), currency]);
-            credited.with_label_values(&[campaign.as_str(), currency]);
-            left.with_label_values(&[campaign.as_str()]).set(1.0);
+            self.spend.with_label_values(&[campaign, currency]);
+            self.credited.with_label_values(&[campaign, currency]);
+            self.budget_left.with_label_values(&[campaign]).set(1.0);
         }
         for flight in flights {
-            pace.with_label_values(&[flight.as_str()]).set(1.0);
+            self.pace.with_label_values(&[flight]).set(1.0);
         }
-        let campaigns = campaigns.iter().map(|(campaign, _)| campaign.clone()).collect();
-        let flights = flights.iter().cloned().collect();
-        Ok(Money { campaigns, flights, spend, credited, left, pace })
     }
 
-    pub(super) fn set(&self, rows: &MoneyRows) {
-        self.amounts(&self.spend, &rows.spend);
-        self.amounts(&self.credited, &rows.credited);
-        for (campaign, left) in rows.left.iter().filter(|(c, _)| self.campaigns.contains(c)) {
-            self.left.with_label_values(&[campaign.as_str()]).set(*left);
+    pub(super) fn set_money(&self, rows: &MoneyRows) {
+        let own = &self.own_series;
+        self.set_amounts(&self.spend, &rows.spend);
+        self.set_amounts(&self.credited, &rows.credited);
+        for (campaign, left) in rows.left.iter().filter(|(c, _)| own.campaigns.contains(c)) {
+            self.budget_left.with_label_values(&[campaign]).set(*left);
         }
-        for (flight, ratio) in rows.pace.iter().filter(|(f, _)| self.flights.contains(f)) {
-            self.pace.with_label_values(&[flight.as_str()]).set(*ratio);
+        for (flight, ratio) in rows.pace.iter().filter(|(f, _)| own.flights.contains(f)) {
+            self.pace.with_label_values(&[flight]).set(*ratio);
         }
     }
 
     /// Sets the series of campaigns with their own; the others are summed per currency.
-    fn amounts(&self, series: &IntCounterVec, rows: &[(String, String, u64)]) {
+    fn set_amounts(&self, series: &IntCounterVec, rows: &[(String, String, u64)]) {
         let mut others: BTreeMap<&str, u64> = BTreeMap::new();
         for (campaign, currency, micros) in rows {
-            if self.campaigns.contains(campaign) {
-                super::set(series, &[campaign.as_str(), currency], *micros);
+            if self.own_series.campaigns.contains(campaign) {
+                set(series, &[campaign, currency], *micros);
             } else {
                 *others.entry(currency.as_str()).or_default() += micros;
             }
         }
         for (currency, micros) in others {
-            super::set(series, &[OTHER, currency], micros);
+            set(series, &[OTHER, currency], micros);
         }
     }
 }

@@ -1,24 +1,35 @@
 //! Metrics that are updated as things happen, rather than at a scrape.
 
-use crate::domain::event::NoFill;
-use crate::metrics::{Metrics, set};
+use crate::domain::event::{NoFill, TokenRejection};
+use crate::metrics::scrape::set;
+use crate::metrics::{Metrics, SlotOutcome};
 use prometheus::IntCounter;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 impl Metrics {
+    /// Counts an event token that was rejected.
+    pub fn count_rejected_token(&self, reason: TokenRejection) {
+        self.rejected_tokens[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts a filled slot.
     pub fn filled(&self, test: bool) {
-        self.outcomes[if test { 2 } else { 0 }].inc();
+        let outcome = if test { SlotOutcome::Test } else { SlotOutcome::Filled };
+        self.outcomes[outcome as usize].inc();
     }
 
     /// Counts a slot without a unit; test slots count as `test` alone.
     pub fn unfilled(&self, reason: NoFill, test: bool) {
         if test {
-            self.outcomes[2].inc();
+            self.outcomes[SlotOutcome::Test as usize].inc();
             return;
         }
-        let refused = matches!(reason, NoFill::Overloaded | NoFill::StaleTooOld);
-        self.outcomes[if refused { 3 } else { 1 }].inc();
+        let outcome = match reason {
+            NoFill::Overloaded | NoFill::StaleTooOld => SlotOutcome::Refused,
+            _ => SlotOutcome::NoFill,
+        };
+        self.outcomes[outcome as usize].inc();
         self.no_fills[reason as usize].inc();
     }
 
@@ -69,8 +80,8 @@ impl Metrics {
         self.rate_limited.with_label_values(&[class]).inc();
     }
 
-    /// Counts a request to an adapter of [`ADAPTERS`](crate::metrics::ADAPTERS) by one of
-    /// [`ADAPTER_OUTCOMES`](crate::metrics::ADAPTER_OUTCOMES).
+    /// Counts a request to an adapter of [`ADAPTERS`](crate::metrics::ADAPTERS): `filled` (a unit in every
+    /// slot), `no_fill` (at least one slot without a unit) or `refused`.
     pub fn count_adapter_request(&self, adapter: &str, outcome: &str) {
         self.adapters.with_label_values(&[adapter, outcome]).inc();
     }

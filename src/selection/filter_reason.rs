@@ -57,11 +57,6 @@ string_enum! {
 }
 
 impl FilterReason {
-    /// All reasons as metric labels.
-    pub fn labels() -> Vec<&'static str> {
-        FilterReason::ALL.iter().map(|stage| stage.as_str()).collect()
-    }
-
     /// The reason as a sentence about the flight, for explain.
     pub const fn sentence(self) -> &'static str {
         match self {

@@ -21,7 +21,7 @@ use crate::config::CurrentSettings;
 use crate::decision_log::DecisionLog;
 use crate::events::opportunities::OpportunityCounters;
 use crate::ledger::Ledger;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, UNMATCHED};
 use crate::selection::filter_reason::FilterReason;
 use crate::token::{Keyring, PARTITIONS};
 use crate::traffic::Datacenters;
@@ -113,14 +113,6 @@ struct FilterCounters {
     paced: IntCounter,
     relevance: IntCounter,
     truncated: IntCounter,
-}
-
-/// Stage label for flights whose targeting did not match the page.
-pub const UNMATCHED: &str = "match";
-
-/// All values of the `stage` label.
-pub fn stages() -> Vec<&'static str> {
-    std::iter::once(UNMATCHED).chain(FilterReason::labels()).collect()
 }
 
 impl Server {

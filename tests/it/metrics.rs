@@ -4,6 +4,7 @@
 use crate::harness::decision::reference_with;
 use crate::harness::{Decision, Scrape, TestServer, reference};
 use adjacent::domain::event::TokenRejection;
+use adjacent::metrics::Metrics;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -83,6 +84,22 @@ async fn every_series_of_the_contract_exists_at_zero_from_the_start() {
     let counted: Vec<_> = counters.filter(|(_, value)| **value != 0.0).collect();
     assert!(counted.is_empty(), "{counted:?}");
     assert_eq!(scrape.count("adjacent_store_up"), 1);
+}
+
+#[tokio::test]
+async fn a_scrape_has_series_of_every_declared_metric_and_of_no_other() {
+    let server = TestServer::start().await;
+
+    let scrape = server.scrape().await;
+
+    // A histogram has three families; other series describe the process.
+    let families = scrape.0.keys().filter_map(|series| series.strip_prefix("adjacent_"));
+    let families: BTreeSet<&str> = families
+        .map(|series| series.split('{').next().unwrap())
+        .map(|name| name.strip_suffix("_bucket").unwrap_or(name))
+        .filter(|name| !name.ends_with("_sum") && !name.ends_with("_count"))
+        .collect();
+    assert_eq!(families, Metrics::NAMES.iter().copied().collect());
 }
 
 #[tokio::test]
