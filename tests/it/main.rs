@@ -33,6 +33,7 @@ mod migrate;
 mod money;
 mod mutated_files;
 mod openapi;
+mod openapi_digest;
 mod openapi_examples;
 mod panics;
 mod privacy;

@@ -148,15 +148,13 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
 fn documents(schemas: &mut Schemas) -> Vec<Operation> {
     let (input, output) = (documents::input(schemas), documents::output(schemas));
     let state = schemas.input::<StateRequest>();
-    let list = || {
-        parameter::path(
-            "list",
-            "Name of the list.",
-            json!({ "type": "string", "enum": LISTS }),
-            "flights",
-        )
+    let list = |example| {
+        let names = json!({ "type": "string", "enum": LISTS });
+        parameter::path("list", "Name of the list.", names, example)
     };
-    let id = || parameter::path("id", "Id of the document.", text(), "zahid-ai-europe");
+    let id = |example| parameter::path("id", "Id of the document.", text(), example);
+    let flight = || [list("flights"), id("zahid-ai-europe")];
+    let topic = || [list("topics"), id("quiet-topic")];
     let missing = || Response::problem(404, &["not_found"], "No such list or document.");
     let codes = &["invalid_field", "invalid_document", "personal_data"];
     let invalid =
@@ -170,12 +168,12 @@ fn documents(schemas: &mut Schemas) -> Vec<Operation> {
                 "One step between `draft`, `approved`, `live` and `paused`.",
             )
             .parameters([parameter::path("id", "Id of the creative.", text(), "zahid-git-push")])
-            .body(JSON, &state, &json!({ "live": { "value": { "state": "live" } } }))
+            .body(JSON, &state, &json!({ "paused": { "value": { "state": "paused" } } }))
             .response(missing())
             .response(invalid()),
         operation("get", "/v1/admin/{list}", "list")
             .describe("List documents", "Every document of a list; `ETag` is the inventory's hash.")
-            .parameters([list()])
+            .parameters([list("flights")])
             .response(
                 Response::json(200, &json!({ "type": "array", "items": output }), "The documents.")
                     .header("ETag"),
@@ -183,25 +181,25 @@ fn documents(schemas: &mut Schemas) -> Vec<Operation> {
             .response(missing()),
         change(schemas, operation("post", "/v1/admin/{list}", "create"))
             .describe("Create a document", "A new creative starts as a draft.")
-            .parameters([list()])
+            .parameters([list("topics")])
             .body(JSON, &input, &example)
             .response(missing())
             .response(exists())
             .response(invalid()),
         operation("get", "/v1/admin/{list}/{id}", "read")
             .describe("Get a document", "`ETag` is the inventory's hash.")
-            .parameters([list(), id()])
+            .parameters(flight())
             .response(Response::json(200, &output, "The document.").header("ETag"))
             .response(missing()),
         change(schemas, operation("put", "/v1/admin/{list}/{id}", "replace"))
             .describe("Replace a document", "A creative whose content changes returns to draft.")
-            .parameters([list(), id()])
+            .parameters(topic())
             .body(JSON, &input, &example)
             .response(missing())
             .response(invalid()),
         change(schemas, operation("delete", "/v1/admin/{list}/{id}", "delete"))
             .describe("Delete a document", "Rejected while another document refers to it.")
-            .parameters([list(), id()])
+            .parameters(topic())
             .response(missing())
             .response(invalid()),
     ]

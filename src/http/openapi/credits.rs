@@ -14,7 +14,8 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let (refund, refunded) = (schemas.input::<RefundRequest>(), schemas.output::<RefundReply>());
     let codes = &["invalid_field", "personal_data"];
     let key = json!({ "name": "Idempotency-Key", "in": "header", "required": true,
-        "description": "Each key refunds at most once.", "schema": { "type": "string" } });
+        "description": "Each key refunds at most once.", "schema": { "type": "string" },
+        "example": "landing-page-2026-11-25" });
     let malformed = || Response::problem(400, &["malformed_request"], "The body is malformed.");
     let busy = || Response::problem(503, &["unavailable"], "Entries cannot be recorded now.");
     vec![
