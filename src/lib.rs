@@ -31,7 +31,8 @@ pub mod reporting;
 
 pub mod events;
 
-pub mod server;
+pub mod delivery;
+pub mod publishing;
 
 pub mod http;
 pub mod web;

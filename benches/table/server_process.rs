@@ -8,7 +8,7 @@ use adjacent::catalog::AuditContext;
 use adjacent::catalog::change::ExpectedVersion;
 use adjacent::config::{Settings, load};
 use adjacent::http::AppState;
-use adjacent::server::apply::CatalogUpdate;
+use adjacent::publishing::apply::CatalogUpdate;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::io::{BufRead, Write};
@@ -100,7 +100,7 @@ fn settings(arguments: &[String]) -> Settings {
 
 /// Replies to commands. `bare` are the threads of the bare handler; all others belong to adjacent.
 fn listen(bare: &BTreeSet<u64>, app: &AppState) {
-    let status = || app.server.ledger.cluster().unwrap().status();
+    let status = || app.ledger.cluster().unwrap().status();
     for line in std::io::stdin().lock().lines() {
         let line = line.unwrap();
         match line.split(' ').collect::<Vec<_>>().as_slice() {
@@ -144,7 +144,7 @@ fn change(app: &AppState) {
     let at = app.clock.now();
     let by = AuditContext { who: "bench".into(), what: "a change".into(), at, request: None };
     let wanted = CatalogUpdate { inventory: Some(inventory), ..CatalogUpdate::default() };
-    let applied = app.server.apply(wanted, ExpectedVersion::Any, &by);
+    let applied = app.publishing.apply(wanted, ExpectedVersion::Any, &by);
     tokio::runtime::Handle::current().block_on(applied).unwrap();
 }
 

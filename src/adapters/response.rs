@@ -1,10 +1,10 @@
 //! Shared code that turns a decision into another protocol's response.
 
+use crate::delivery::decide::{Filled, PageDecision, Rejection};
 use crate::domain::event::NoFill;
 use crate::http::AppState;
 use crate::http::public::fill;
 use crate::http::public::reply::Fill;
-use crate::server::decide::{Filled, PageDecision, Rejection};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use hashbrown::HashMap;

@@ -12,7 +12,7 @@ const LINK_LIFETIME_MS: i64 = 24 * 3_600_000;
 /// the public listener is on loopback.
 pub fn banner(app: &App, keys: bool) -> String {
     let state = app.state();
-    let base = &state.server.public_url;
+    let base = &state.public_url;
     let ops: SocketAddr = app.ops_address;
     let live = state.world.live();
     let inventory = &live.snapshot().inventory;

@@ -4,11 +4,9 @@
 use crate::events::visitor_activity::LimitError;
 use crate::http::AppState;
 use crate::ledger::cluster::{ClusterLedger, StoreErrorLog};
-use crate::server::Server;
-use crate::server::leasing::AbsentHolders;
 use crate::store::starts::ProcessStart;
 use crate::store::{StoreError, starts};
-use crate::world::Worlds;
+use crate::world::leasing::AbsentHolders;
 use actix_web::web::Data;
 use anyhow::Context;
 use std::sync::Arc;
@@ -47,18 +45,18 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Joins the fleet and reads the store's logs before the first request is served, waiting for a limited
 /// time.
-pub async fn join(server: &Server, world: &Worlds, shared: &ClusterLedger) -> anyhow::Result<()> {
-    server.ledger.join(server.clock.now_ms()).await.context("the journal rejects writes")?;
+pub async fn join(app: &AppState, shared: &ClusterLedger) -> anyhow::Result<()> {
+    app.ledger.join(app.clock.now_ms()).await.context("the journal rejects writes")?;
     // With sums from an earlier run it can serve at once, so it waits less.
     let end = Instant::now() + if shared.has_state() { RETRY_EVERY } else { STORE_TIMEOUT };
     while Instant::now() < end {
-        let read = match shared.heartbeat(server.clock.now_ms()).await {
+        let read = match shared.heartbeat(app.clock.now_ms()).await {
             Ok(()) => shared.follow().await,
             Err(error) => Err(error),
         };
         match read {
             Ok(true) => {
-                if let Err(error) = publish_and_lease(server, world, shared).await {
+                if let Err(error) = publish_and_lease(app, shared).await {
                     tracing::warn!(%error, "cannot lease budgets yet; retrying in the background");
                 }
                 return Ok(());
@@ -80,14 +78,10 @@ pub async fn join(server: &Server, world: &Worlds, shared: &ClusterLedger) -> an
 
 /// Records windows and budgets that differ from the fleet's, and takes a first lease of every budget. All
 /// of it is in the store before the first request is served.
-async fn publish_and_lease(
-    server: &Server,
-    world: &Worlds,
-    shared: &ClusterLedger,
-) -> anyhow::Result<()> {
-    server.ledger.write_rules()?;
-    server.write_budgets(world.live().snapshot()).await?;
-    server.lease_first().await?;
+async fn publish_and_lease(app: &AppState, shared: &ClusterLedger) -> anyhow::Result<()> {
+    app.ledger.write_rules()?;
+    app.publishing.write_budgets(app.world.live().snapshot()).await?;
+    app.leasing.lease_first().await?;
     while !shared.send_files().await? {}
     while !shared.follow().await? {}
     Ok(())
@@ -109,11 +103,11 @@ pub fn start(app: &Data<AppState>, shared: &Arc<ClusterLedger>) -> Vec<JoinHandl
 
 /// Leaves the fleet and sends unsent records, for a limited time. The next start on this data directory
 /// sends the rest.
-pub async fn leave(server: &Server, shared: &Arc<ClusterLedger>) {
-    if let Err(error) = server.release_unused_leases().await {
+pub async fn leave(app: &AppState, shared: &Arc<ClusterLedger>) {
+    if let Err(error) = app.leasing.release_unused_leases().await {
         tracing::warn!(%error, "cannot return budget leases; the fleet reclaims them later");
     }
-    if let Err(error) = server.ledger.leave(server.clock.now_ms()).await {
+    if let Err(error) = app.ledger.leave(app.clock.now_ms()).await {
         tracing::warn!(%error, "cannot leave the fleet; others wait until the heartbeat expires");
     }
     let send_and_leave = async {
@@ -149,9 +143,9 @@ async fn follow_log(app: Data<AppState>, shared: Arc<ClusterLedger>) {
         if !is_published && shared.is_caught_up() {
             // Needs the windows and budgets that other instances have recorded.
             let live = app.world.live();
-            is_published = app.server.ledger.write_rules().is_ok()
-                && app.server.write_budgets(live.snapshot()).await.is_ok()
-                && app.server.lease_first().await.is_ok();
+            is_published = app.ledger.write_rules().is_ok()
+                && app.publishing.write_budgets(live.snapshot()).await.is_ok()
+                && app.leasing.lease_first().await.is_ok();
         }
         tokio::time::sleep(pause).await;
     }
@@ -162,7 +156,7 @@ async fn sync_catalog(app: Data<AppState>) {
     let mut last_error = String::new();
     loop {
         tokio::time::sleep(CATALOG_EVERY).await;
-        match app.server.catch_up().await {
+        match app.publishing.catch_up().await {
             Ok(()) => last_error.clear(),
             Err(error) => {
                 let message = error.to_string();
@@ -177,15 +171,14 @@ async fn sync_catalog(app: Data<AppState>) {
 
 /// Requests budget leases, and reclaims those of dead instances.
 async fn lease(app: Data<AppState>) {
-    let server = &app.server;
     let (mut missing, mut last_reclaim) = (AbsentHolders::default(), std::time::Instant::now());
     loop {
         tokio::time::sleep(LEASE_EVERY).await;
-        let mut result = server.lease_budgets().await;
+        let mut result = app.leasing.lease_budgets().await;
         let now = std::time::Instant::now();
         if now - last_reclaim >= HEARTBEAT_EVERY {
             last_reclaim = now;
-            result = result.and(server.reclaim(&mut missing, now).await);
+            result = result.and(app.leasing.reclaim(&mut missing, now).await);
         }
         if let Err(error) = result {
             tracing::debug!(%error, "budget leases not updated: the journal rejects writes");
@@ -224,7 +217,7 @@ async fn reply_to_record_requests(app: Data<AppState>) {
 
 async fn heartbeat(app: Data<AppState>, shared: Arc<ClusterLedger>) {
     let start = ProcessStart {
-        data: app.server.ledger.store_id(),
+        data: app.ledger.store_id(),
         host: host(),
         ops: app.ops.to_string(),
         at_ms: app.clock.now_ms(),
@@ -235,7 +228,7 @@ async fn heartbeat(app: Data<AppState>, shared: Arc<ClusterLedger>) {
         let mut sent = shared.heartbeat(app.clock.now_ms()).await;
         // Repeated, since the store may lose its data.
         if sent.is_ok() && heartbeats % HEARTBEATS_PER_ANNOUNCEMENT == 0 {
-            sent = starts::register(shared.client(), app.server.incarnation, &start).await;
+            sent = starts::register(shared.client(), app.incarnation, &start).await;
         }
         if let Err(error) = sent {
             tracing::debug!(%error, "heartbeat failed");

@@ -1,6 +1,6 @@
 //! The data directory lock: one server per directory. The lock file has its operations address.
 
-use crate::app::usage;
+use crate::config::ConfigError;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::net::SocketAddr;
@@ -13,9 +13,12 @@ pub struct DataLock {
 
 impl DataLock {
     /// Locks the directory, creating it if needed. Fails when a server is running on it.
-    pub fn acquire(data: &Path) -> anyhow::Result<DataLock> {
+    pub fn acquire(data: &Path) -> Result<DataLock, ConfigError> {
         std::fs::create_dir_all(data).map_err(|error| {
-            usage(format!("store.data = {}: cannot create the directory: {error}", data.display()))
+            ConfigError::Usage(format!(
+                "store.data = {}: cannot create the directory: {error}",
+                data.display()
+            ))
         })?;
         let path = data.join("lock");
         let file = File::options()
@@ -25,10 +28,13 @@ impl DataLock {
             .truncate(false)
             .open(&path)
             .map_err(|error| {
-                usage(format!("{}: cannot open the lock file: {error}", path.display()))
+                ConfigError::Usage(format!(
+                    "{}: cannot open the lock file: {error}",
+                    path.display()
+                ))
             })?;
         if file.try_lock().is_err() {
-            return Err(usage(format!(
+            return Err(ConfigError::Usage(format!(
                 "{} is in use by a running server: stop it or use another --data",
                 data.display()
             )));

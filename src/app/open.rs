@@ -1,6 +1,6 @@
 //! Opens the catalog and loads the initial inventory, weights and labels.
 
-use crate::app::Options;
+use crate::app::options::Options;
 use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::files::Loaded;
 use crate::catalog::{AuditContext, Catalog, CatalogError, check, files, pause, tables};
@@ -13,10 +13,10 @@ use crate::domain::region::Regions;
 use crate::domain::weights::Weights;
 use crate::ledger::Rules;
 use crate::metrics::Metrics;
+use crate::publishing::catalog_sync;
+use crate::publishing::error::SyncError;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
-use crate::server::catalog_sync;
-use crate::server::catalog_sync::SyncError;
 use crate::store::address::{EMBEDDED, RedisConfig};
 use crate::store::{Client, StoreError, StoreErrorKind};
 use crate::traffic::Datacenters;

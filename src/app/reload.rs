@@ -1,13 +1,15 @@
 //! Reloads changed files. An invalid file changes nothing, is counted and logged.
 
-use crate::app::{Options, open};
+use crate::app::open;
+use crate::app::options::Options;
 use crate::catalog::change::ExpectedVersion;
 use crate::catalog::files::Loaded;
 use crate::catalog::{AuditContext, files};
 use crate::config::settings::Activation;
 use crate::config::{ConfigError, Settings, load};
 use crate::http::AppState;
-use crate::server::apply::{ApplyError, CatalogUpdate};
+use crate::publishing::apply::CatalogUpdate;
+use crate::publishing::error::ApplyError;
 use actix_web::web::Data;
 use std::sync::Arc;
 
@@ -80,7 +82,7 @@ pub async fn reload(app: &Data<AppState>, options: &Options, what: ReloadTarget)
 async fn inventory(app: &Data<AppState>, options: &Options) -> anyhow::Result<Option<String>> {
     let Some(path) = &options.inventory else { return Ok(None) };
     let texts = files::read(path).map_err(ConfigError::from)?;
-    let stored = app.server.catalog.images();
+    let stored = app.publishing.images();
     let loaded = files::load(&texts, Some(stored)).map_err(ConfigError::from)?;
     let Loaded { inventory, images } = loaded;
     apply(app, CatalogUpdate { inventory: Some(inventory), images, ..CatalogUpdate::default() })
@@ -109,7 +111,7 @@ async fn apply(app: &Data<AppState>, wanted: CatalogUpdate) -> anyhow::Result<Op
         at: app.clock.now(),
         request: None,
     };
-    let applied = match app.server.apply(wanted, ExpectedVersion::Any, &by).await {
+    let applied = match app.publishing.apply(wanted, ExpectedVersion::Any, &by).await {
         Ok(applied) => applied,
         Err(ApplyError::Invalid(findings)) => {
             let messages: Vec<String> = findings.iter().map(ToString::to_string).collect();
@@ -133,7 +135,7 @@ fn datacenters(app: &Data<AppState>) -> anyhow::Result<Option<String>> {
     }
     let networks = open::datacenters(&settings)?;
     let summary = format!("{} networks", networks.len());
-    app.server.datacenters.store(Arc::new(networks));
+    app.datacenters.store(Arc::new(networks));
     Ok(Some(summary))
 }
 

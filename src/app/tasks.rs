@@ -1,8 +1,9 @@
 //! Background tasks: serving state, pacing, pending events, disk guard, images, salts, reconciliation,
 //! reloads.
 
+use crate::app::options::Options;
 use crate::app::reload::ReloadTarget;
-use crate::app::{Options, cluster, reload};
+use crate::app::{cluster, reload};
 use crate::config::keys::{ApiKeys, TokenKeys};
 use crate::config::{ConfigError, Settings, Watch};
 use crate::http::AppState;
@@ -80,7 +81,7 @@ pub fn start(
         tokio::spawn(reload_changes(app.clone(), key_folder, options.clone(), receiver)),
         tokio::spawn(reload_on_hang_up(hang_up, sender)),
     ];
-    if let Some(shared) = app.server.ledger.cluster() {
+    if let Some(shared) = app.ledger.cluster() {
         running.extend(cluster::start(app, shared));
     }
     Ok(Tasks { running, _watch: watch })
@@ -131,7 +132,7 @@ async fn refresh_state(app: Data<AppState>) {
     let mut interval = every(STATE_EVERY);
     loop {
         interval.tick().await;
-        app.server.refresh();
+        app.publishing.refresh();
     }
 }
 
@@ -153,7 +154,7 @@ async fn restore_images(app: Data<AppState>) {
     let mut interval = every(IMAGES_EVERY);
     loop {
         interval.tick().await;
-        if let Err(error) = app.server.restore_images().await {
+        if let Err(error) = app.publishing.restore_images().await {
             tracing::debug!(%error, "restored images not served yet: the journal rejects writes");
         }
     }
@@ -163,9 +164,9 @@ async fn check_disk_space(app: Data<AppState>) {
     let mut interval = every(TICK_EVERY);
     loop {
         interval.tick().await;
-        let server = app.server.clone();
+        let delivery = app.delivery.clone();
         // Querying a file system may block.
-        if let Err(error) = actix_web::web::block(move || server.check_disk_space()).await {
+        if let Err(error) = actix_web::web::block(move || delivery.check_disk_space()).await {
             tracing::error!(%error, "disk space check failed");
         }
     }
@@ -178,7 +179,7 @@ async fn evict_idle_visitors(app: Data<AppState>) {
         interval.tick().await;
         let now_ms = app.clock.now_ms();
         app.events.evict_idle_visitors(now_ms);
-        app.server.flood.sweep(now_ms);
+        app.flood.sweep(now_ms);
         let today = now_ms.div_euclid(DAY_MS);
         if today != day {
             day = today;

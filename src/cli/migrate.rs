@@ -10,7 +10,7 @@ use crate::journal;
 use crate::ledger::cluster::ClusterLedger;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::{State, audit, cluster, history};
-use crate::server::catalog_sync;
+use crate::publishing::catalog_sync;
 use crate::store::address::EMBEDDED;
 use crate::store::summary::StoreSummary;
 use crate::store::{Address, Client, summary};

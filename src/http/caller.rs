@@ -99,7 +99,7 @@ impl<'a> Caller<'a> {
                 x_moz: header(request, "x-moz"),
                 origin: header(request, "origin"),
                 referer: header(request, "referer"),
-                datacenter: app.server.datacenters.load().contains(address),
+                datacenter: app.datacenters.load().contains(address),
                 ..Signals::default()
             },
         }

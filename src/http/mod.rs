@@ -15,14 +15,19 @@ use crate::clock::Clock;
 use crate::config::CurrentSettings;
 use crate::config::geo::CountryDatabase;
 use crate::config::keys::{ApiKeys, Identity, Links};
+use crate::delivery::Delivery;
 use crate::events::Events;
 use crate::explain::Explain;
 use crate::http::problem::ApiError;
+use crate::ledger::Ledger;
 use crate::metrics::Metrics;
+use crate::publishing::Publishing;
 use crate::reporting::Reporting;
-use crate::server::Server;
 use crate::token::Keyring;
+use crate::traffic::Datacenters;
+use crate::traffic::flood::FloodGuard;
 use crate::world::Worlds;
+use crate::world::leasing::Leasing;
 use actix_web::HttpRequest;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
@@ -46,12 +51,22 @@ pub struct AppState {
     pub explain: Arc<Explain>,
     /// Records events.
     pub events: Arc<Events>,
-    /// Delivery and publishing.
-    pub server: Arc<Server>,
+    /// Decides, and seals event tokens.
+    pub delivery: Arc<Delivery>,
+    /// Changes the catalog and serves it.
+    pub publishing: Arc<Publishing>,
+    /// Events, accounts and budget leases; for readiness and the tasks of a fleet.
+    pub ledger: Arc<Ledger>,
+    /// Budget leases of this instance; for readiness and the tasks of a fleet.
+    pub leasing: Arc<Leasing>,
     /// API keys of operators, advertisers and publishers.
     pub keys: ArcSwap<ApiKeys>,
     /// The operator's GeoIP table (country by address).
     pub countries: Option<CountryDatabase>,
+    /// Networks of datacenters.
+    pub datacenters: ArcSwap<Datacenters>,
+    /// Per-address flood guard.
+    pub flood: FloodGuard,
     /// Keys that seal event tokens.
     pub keyring: Arc<ArcSwap<Keyring>>,
     /// Signs and verifies links to advertiser pages.
@@ -60,6 +75,10 @@ pub struct AppState {
     pub local: bool,
     /// Deadline for receiving a request body.
     pub body_timeout: Duration,
+    /// Random number of this process start.
+    pub incarnation: u64,
+    /// Public base URL, without a trailing slash.
+    pub public_url: String,
     /// Origin of the public URL.
     pub own_origin: String,
     /// Address of the operations listener.
@@ -88,9 +107,9 @@ impl AppState {
     pub fn not_ready_reason(&self) -> Option<&'static str> {
         if self.draining.load(Ordering::Acquire) {
             Some("shutting down")
-        } else if self.server.ledger.has_failed() {
+        } else if self.ledger.has_failed() {
             Some("the journal cannot record events")
-        } else if self.server.is_clock_off() {
+        } else if self.leasing.is_clock_off() {
             Some("the clock differs too much from the shared store's")
         } else {
             None

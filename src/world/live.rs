@@ -1,6 +1,7 @@
 //! The world that decisions read: a snapshot, its state, and the campaign budgets it refers to.
 
 use crate::catalog::versions;
+use crate::decision_log::WorldLine;
 use crate::domain::campaign::Pacing;
 use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
@@ -109,6 +110,17 @@ impl Live {
     /// The compiled inventory.
     pub fn snapshot(&self) -> &Snapshot {
         &self.world.snapshot
+    }
+
+    /// The decision log's entry for this world.
+    pub fn log_line(&self) -> WorldLine {
+        let snapshot = self.snapshot();
+        WorldLine {
+            inventory: snapshot.inventory_hash.clone(),
+            weights: snapshot.weights_hash.clone(),
+            labels: snapshot.labels_hash.clone(),
+            state: self.world.state.clone(),
+        }
     }
 
     /// A publisher by id.

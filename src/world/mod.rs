@@ -4,10 +4,13 @@
 pub mod campaign_budget;
 pub mod images;
 pub mod lease;
+pub mod leasing;
 pub mod live;
 pub mod pace;
 
 mod recent;
+#[cfg(test)]
+mod simulation;
 
 use crate::catalog::image_store::ImageFault;
 use crate::catalog::versions::prefix_of;
@@ -75,6 +78,11 @@ impl Worlds {
     pub fn image(&self, hash: u128) -> Option<Arc<ServedImage>> {
         let live = self.live();
         live.bindings.images.find(hash).cloned().or_else(|| self.recent.image(hash))
+    }
+
+    /// The bytes of an image, read from disk and verified; `None` if that fails. Blocks.
+    pub fn image_bytes(&self, shown: &ServedImage) -> Option<Vec<u8>> {
+        shown.bytes(self.catalog.images())
     }
 
     /// Logs the images of the current inventory that cannot be served.

@@ -86,7 +86,7 @@ impl TestServer {
         assert!(self.reader.fire(view).await.recorded);
         self.advance_ms(1_000);
         let ack = self.reader.fire(link).await;
-        self.inner.server.ledger.barrier().await.unwrap();
+        self.inner.ledger.barrier().await.unwrap();
         ack
     }
 

@@ -98,7 +98,7 @@ async fn every_admin_route_requires_the_operator_role_for_every_method() {
             }
         }
     }
-    let number = server.inner.server.catalog.head().unwrap().unwrap().number;
+    let number = server.inner.publishing.head().unwrap().unwrap().number;
     assert!(number <= 3, "no request changed the catalog");
 }
 
@@ -128,7 +128,7 @@ async fn a_publisher_can_pause_only_its_own_pages() {
     assert_eq!(server.decide(&reference()).await.reason(), "paused");
 
     // The operator applies files without the pause.
-    let wanted = adjacent::server::apply::CatalogUpdate {
+    let wanted = adjacent::publishing::apply::CatalogUpdate {
         inventory: Some(adjacent::catalog::files::example()),
         ..Default::default()
     };
@@ -139,7 +139,7 @@ async fn a_publisher_can_pause_only_its_own_pages() {
         request: None,
     };
     let anything = adjacent::catalog::change::ExpectedVersion::Any;
-    server.inner.server.apply(wanted, anything, &by).await.unwrap();
+    server.inner.publishing.apply(wanted, anything, &by).await.unwrap();
     assert_eq!(server.decide(&reference()).await.reason(), "paused");
     let topic = r#"{"topic": "ai-infrastructure", "paused": false}"#;
     assert_eq!(pause(Some(server.key(PUBLISHER)), topic).await.unwrap().status(), 200);

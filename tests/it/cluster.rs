@@ -48,7 +48,7 @@ async fn an_event_reported_to_two_instances_counts_once_and_both_agree() {
     for server in [&one, &other] {
         wait_for_impressions(server, 1).await;
         let duplicates = async || {
-            let state = server.inner.server.ledger.state();
+            let state = server.inner.ledger.state();
             let tally = state.views.totals.values().next().cloned().unwrap_or_default();
             (tally.duplicate == 3 && tally.received == 4).then_some(tally)
         };
@@ -87,7 +87,7 @@ async fn a_budget_of_ten_impressions_is_billed_ten_times_by_two_instances() {
     assert_eq!(shown, 10, "no impression over the budget is shown");
     for server in &instances {
         wait_until("all events are in the log", async || {
-            let state = server.inner.server.ledger.state();
+            let state = server.inner.ledger.state();
             let received = state.views.totals.values().next().map_or(0, |tally| tally.received);
             (received == shown).then_some(())
         })
@@ -256,7 +256,7 @@ async fn foreign_data_in_redis_is_left_unchanged_and_pages_are_still_served() {
 async fn a_change_on_one_instance_is_served_on_the_other_and_concurrent_changes_are_serialised() {
     let redis = Redis::start();
     let (one, other) = (start_instance(&redis).await, start_instance(&redis).await);
-    let number = |server: &TestServer| server.inner.server.catalog.head().unwrap().unwrap().number;
+    let number = |server: &TestServer| server.inner.publishing.head().unwrap().unwrap().number;
     assert_eq!(number(&one), number(&other), "the second instance has the catalog of the first");
     let pause = |server: &TestServer, paused: bool| {
         let url = format!("{}/v1/admin/pauses", server.ops);
@@ -271,7 +271,7 @@ async fn a_change_on_one_instance_is_served_on_the_other_and_concurrent_changes_
     })
     .await;
     assert_eq!(number(&one), number(&other));
-    let history = |server: &TestServer| server.inner.server.catalog.history().unwrap();
+    let history = |server: &TestServer| server.inner.publishing.history().unwrap();
     assert_eq!(history(&one), history(&other), "the history is the same on all instances");
 
     // Concurrent changes: each names the catalog number that it is based on, so that one is rejected as

@@ -36,7 +36,7 @@ async fn report_impressions(server: &TestServer, count: usize) -> Vec<String> {
 }
 
 fn spent(server: &TestServer) -> u64 {
-    let state = server.inner.server.ledger.state();
+    let state = server.inner.ledger.state();
     let spent = state.accounts.get("zahid-launch").map_or(0, |account| account.spent.get());
     u64::try_from(spent).unwrap()
 }
@@ -154,7 +154,7 @@ async fn a_sum_that_differs_from_the_log_is_found_by_the_next_reconciliation() {
     wait_until_billed(&server, 20).await;
     reconcile(&server).await;
     let eleven = Micros::try_from(11).unwrap();
-    server.inner.server.ledger.state().accounts.get_mut("zahid-launch").unwrap().bill(0, eleven);
+    server.inner.ledger.state().accounts.get_mut("zahid-launch").unwrap().bill(0, eleven);
 
     let report = reconcile(&server).await;
     assert_eq!(report.drift_micros, 11);

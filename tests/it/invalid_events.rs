@@ -4,7 +4,7 @@ use crate::harness::reader::USER_AGENT;
 use crate::harness::{Decision, Reader, Setup, TestServer, inventory, reference};
 use adjacent::catalog::change::ExpectedVersion;
 use adjacent::config::keys::TokenKeys;
-use adjacent::server::apply::CatalogUpdate;
+use adjacent::publishing::apply::CatalogUpdate;
 use reqwest::Method;
 use std::sync::Arc;
 
@@ -287,7 +287,7 @@ async fn a_unit_of_a_paused_flight_is_no_longer_billed() {
     };
 
     let wanted = CatalogUpdate { inventory: Some(paused), ..CatalogUpdate::default() };
-    server.inner.server.apply(wanted, ExpectedVersion::Any, &by).await.unwrap();
+    server.inner.publishing.apply(wanted, ExpectedVersion::Any, &by).await.unwrap();
     server.reader.impression(&unit).await;
 
     assert_eq!(server.verdicts(&unit).await, ["impression invalid paused"]);

@@ -137,7 +137,7 @@ async fn received_equals_counted_plus_duplicate_invalid_and_pending_in_every_scr
     }
 
     assert!(scrapes > 5 && pending > 0, "{scrapes} scrapes, {pending} pending");
-    server.inner.server.ledger.barrier().await.unwrap();
+    server.inner.ledger.barrier().await.unwrap();
     server.assert_ledger_consistent().await;
     let scrape = server.scrape().await;
     assert_eq!(scrape.events("impression", "counted"), 150);

@@ -70,7 +70,7 @@ async fn a_data_directory_migrates_to_redis_with_every_figure_and_a_second_run_c
     show_units(&server, 6).await;
     pause_campaign(&server).await;
     let before = report(&server).await;
-    let number = server.inner.server.catalog.head().unwrap().unwrap().number;
+    let number = server.inner.publishing.head().unwrap().unwrap().number;
     let folder = server.end();
     let (data, url) = (data(folder.path()), redis.url());
 
@@ -94,7 +94,7 @@ async fn a_data_directory_migrates_to_redis_with_every_figure_and_a_second_run_c
     assert_ne!(before, later);
     for server in [&old, &new] {
         assert_eq!(report(server).await, later);
-        assert_eq!(server.inner.server.catalog.head().unwrap().unwrap().number, number);
+        assert_eq!(server.inner.publishing.head().unwrap().unwrap().number, number);
         server.assert_ledger_consistent().await;
     }
     show_units(&old, 1).await;

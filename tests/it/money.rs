@@ -121,7 +121,7 @@ async fn a_decision_is_billed_for_one_click_however_many_links_are_clicked() {
         }
     }
     let acks = race.join_all().await;
-    server.inner.server.ledger.barrier().await.unwrap();
+    server.inner.ledger.barrier().await.unwrap();
 
     assert!(acks.iter().all(|ack| ack.status == 302 && ack.location.is_some()));
     let scrape = server.scrape().await;
@@ -148,7 +148,7 @@ pub async fn concurrent_pages_do_not_oversell_a_budget(setup: Setup) {
         pages.join_all().await.into_iter().filter(|shown| *shown).count()
     };
     let mut shown = burst().await;
-    if server.inner.server.ledger.cluster().is_none() {
+    if server.inner.ledger.cluster().is_none() {
         assert_eq!(shown, 20, "a single instance has the whole budget at once");
     }
     wait_until("the whole budget is sold, lease by lease", async || {
@@ -158,7 +158,7 @@ pub async fn concurrent_pages_do_not_oversell_a_budget(setup: Setup) {
     .await;
 
     assert_eq!(shown, 20);
-    server.inner.server.ledger.barrier().await.unwrap();
+    server.inner.ledger.barrier().await.unwrap();
     assert_eq!(server.scrape().await.spent(), 20 * PRICE_MICROS);
     server.assert_ledger_consistent().await;
 }
@@ -170,7 +170,7 @@ pub async fn a_report_adds_up_to_the_billed_amount_under_every_breakdown(setup: 
         let unit = server.decide(&page).await;
         server.reader.impression(&unit).await;
     }
-    server.inner.server.ledger.barrier().await.unwrap();
+    server.inner.ledger.barrier().await.unwrap();
 
     for by in ["day", "region", "topic,entity", "creative,region", "publisher", "campaign,flight"] {
         let path = format!("/v1/reports/advertisers/zahid-host?by={by}");

@@ -45,7 +45,7 @@ async fn a_panic_in_a_handler_fails_one_request_and_is_counted() {
             !problem.to_string().contains("defect"),
             "the response reveals no internals: {problem}"
         );
-        assert_eq!(app.state().server.metrics.panics.get(), count);
+        assert_eq!(app.state().metrics.panics.get(), count);
         assert_eq!(get("/ok").await.unwrap().text().await.unwrap(), "ok", "after {path}");
     }
     handle.stop(false).await;

@@ -25,7 +25,7 @@ async fn a_click_waits_for_the_impression_on_the_disk_of_a_disconnected_instance
     // The grace period is over, and the log's clock has advanced past it.
     let clicked_ms = connected.inner.clock.now_ms();
     wait_until("a log time after the grace period", async || {
-        (connected.inner.server.ledger.state().latest_ms() > clicked_ms + 2_000).then_some(())
+        (connected.inner.ledger.state().latest_ms() > clicked_ms + 2_000).then_some(())
     })
     .await;
     assert_eq!(connected.verdicts(&unit).await, ["click pending"]);

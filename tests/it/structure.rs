@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["world"],
     &["reporting", "explain"],
     &["events"],
-    &["server"],
+    &["delivery", "publishing"],
     &["web"],
     &["http"],
     &["adapters"],

@@ -7,6 +7,7 @@ use crate::adapters::ethicalads::request::{CampaignType, Request};
 use crate::adapters::response::Rejections;
 use crate::adapters::{Protocol, names, record_call, require_enabled, response};
 use crate::config::keys::{Identity, Role};
+use crate::delivery::decide::{PageDecision, Rejection};
 use crate::domain::event::{NoFill, Tier};
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
@@ -15,7 +16,6 @@ use crate::http::{AppState, body, caller};
 use crate::selection::choose::Winner;
 use crate::selection::page::Commercial;
 use crate::selection::resolve::{PageInput, SlotInput};
-use crate::server::decide::{PageDecision, Rejection};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -93,7 +93,7 @@ fn decide(app: &AppState, http: &HttpRequest, call: Request) -> Result<HttpRespo
             let key = &*decided.page.slots[at].key;
             let (fill, _) = slot.map_err(|reason| rejections.reason(key, reason))?;
             let kind = kind(fill.tier);
-            let document = reply::Reply::of(fill, place, kind, &app.server.public_url);
+            let document = reply::Reply::of(fill, place, kind, &app.public_url);
             serde_json::to_string(&document).map_err(|_| "internal")
         });
         shown.pop().unwrap_or(Err(NoFill::UnknownPlacement.as_str()))

@@ -8,13 +8,13 @@ use crate::adapters::kevel::request::Request;
 use crate::adapters::response::Rejections;
 use crate::adapters::{Protocol, record_call, require_enabled, response};
 use crate::config::keys::{Identity, Role};
+use crate::delivery::decide::PageDecision;
 use crate::domain::event::NoFill;
 use crate::explain::{Audience, Explanation};
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
 use crate::http::{AppState, blocking, body, caller};
 use crate::selection::choose::Winner;
-use crate::server::decide::PageDecision;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -93,8 +93,7 @@ fn respond(
         let key = &*decided.page.slots[at].key;
         let placement = call.placement(key);
         let shown = slot.map_err(|reason| rejections.reason(key, reason)).and_then(|(fill, _)| {
-            let decision =
-                Decision::of(fill, placement, &settings.adapters, &app.server.public_url);
+            let decision = Decision::of(fill, placement, &settings.adapters, &app.public_url);
             serde_json::to_value(&decision).map_err(|_| "internal")
         });
         let as_list = placement.is_some_and(request::Placement::returns_list);

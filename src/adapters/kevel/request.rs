@@ -3,13 +3,13 @@
 use crate::adapters::names;
 use crate::adapters::response::numeric_id;
 use crate::config::settings::AdapterSettings;
+use crate::delivery::decide::Rejection;
 use crate::http::problem::ApiError;
 use crate::http::public::request::DecisionRequest;
 use crate::selection::choose::Winner;
 use crate::selection::page::Role;
 use crate::selection::resolve::{EntityInput, PageInput, SlotInput};
 use crate::selection::snapshot::Snapshot;
-use crate::server::decide::Rejection;
 use crate::world::live::Live;
 use serde::Deserialize;
 

@@ -4,13 +4,13 @@ use crate::adapters::openrtb::native::NativeRequest;
 use crate::adapters::openrtb::no_bid_reason::NoBidReason;
 use crate::adapters::openrtb::request::{BidRequest, CONTENT_TAXONOMY_1, Imp};
 use crate::config::Settings;
+use crate::delivery::decide::{Filled, PageDecision};
+use crate::delivery::unit;
 use crate::domain::event::Pricing;
 use crate::domain::money::Currency;
 use crate::http::public::reply::Fill;
 use crate::selection::choose::Winner;
 use crate::selection::snapshot::{FlightRow, Snapshot};
-use crate::server::decide::{Filled, PageDecision};
-use crate::server::unit;
 use serde::Serialize;
 
 /// Micros per unit of currency.

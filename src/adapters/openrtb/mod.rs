@@ -13,12 +13,12 @@ use crate::adapters::openrtb::reply::{NoBidCode, Response};
 use crate::adapters::openrtb::request::{BidRequest, Imp};
 use crate::adapters::response::Rejections;
 use crate::adapters::{Protocol, record_call, require_enabled, response};
+use crate::delivery::decide::PageDecision;
 use crate::domain::event::NoFill;
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
 use crate::http::{AppState, body, caller};
 use crate::selection::choose::Winner;
-use crate::server::decide::PageDecision;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -78,7 +78,7 @@ fn bids(
     if bid_request.dsa().is_some_and(|dsa| dsa.is_unsatisfiable()) {
         return Ok(no_bid(&[NoBidReason::Disclosure.as_str()], &ignored));
     }
-    let mut auction = Auction::of(&bid_request, &settings, &app.server.public_url);
+    let mut auction = Auction::of(&bid_request, &settings, &app.public_url);
     let rejections = Rejections::default();
     let accepts = |decided: &PageDecision, key: &str, win: &Winner| {
         let slot = slots.iter().find(|(imp, _)| imp.id == key);

@@ -2,13 +2,13 @@
 //! truncated.
 
 use crate::adapters::openrtb::no_bid_reason::NoBidReason;
+use crate::delivery::decide::PageDecision;
+use crate::delivery::unit;
+use crate::delivery::unit::Unit;
 use crate::http::public::fill;
 use crate::http::public::fill::UnitImages;
 use crate::http::public::reply::{Fill, ImageReply};
 use crate::selection::choose::Winner;
-use crate::server::decide::PageDecision;
-use crate::server::unit;
-use crate::server::unit::Unit;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! Reasons not to bid with a chosen unit.
 
-use crate::server::decide::Rejection;
+use crate::delivery::decide::Rejection;
 
 string_enum! {
     /// A condition of the exchange that the unit does not meet.

@@ -14,8 +14,8 @@ use crate::http::ops::admin::catalog::{ApplyRequest, AuditReply, RollbackRequest
 use crate::http::ops::admin::documents::StateRequest;
 use crate::http::ops::admin::pauses::{PauseRequest, PublisherPauseReply, PublisherPauseRequest};
 use crate::http::ops::admin::review::ReviewReply;
+use crate::publishing::apply::AppliedChange;
 use crate::reporting::overview::document::Overview;
-use crate::server::apply::AppliedChange;
 use serde_json::{Value, json};
 
 const JSON: &[&str] = &["application/json"];

@@ -13,7 +13,7 @@ use actix_web::web::Data;
 /// `GET /console`.
 pub async fn console(app: Data<AppState>) -> HttpResponse {
     let schema = schema::of(Kind::Weights);
-    let links = [Link::new("API", format!("{}/docs", app.server.public_url))];
+    let links = [Link::new("API", format!("{}/docs", app.public_url))];
     pages::html(console::console(&ConsoleView {
         version: env!("CARGO_PKG_VERSION"),
         weights: &schema,

@@ -51,8 +51,8 @@ pub async fn version(app: Data<AppState>) -> HttpResponse {
     let snapshot = live.snapshot();
     explain::json(&Version {
         version: env!("CARGO_PKG_VERSION"),
-        incarnation: format!("{:016x}", app.server.incarnation),
-        public_url: &app.server.public_url,
+        incarnation: format!("{:016x}", app.incarnation),
+        public_url: &app.public_url,
         inventory: &snapshot.inventory_hash,
         weights: &snapshot.weights_hash,
         labels: &snapshot.labels_hash,

@@ -1,6 +1,7 @@
 //! `POST` and `GET /v1/decisions`: parse, decide, render. Only reading the body and `explain` await.
 
 use crate::config::keys::{Identity, Role};
+use crate::delivery::decide::{AcceptUnit, DecisionCall, PageDecision};
 use crate::domain::event::NoFill;
 use crate::domain::party::Publisher;
 use crate::domain::region::Country;
@@ -11,7 +12,6 @@ use crate::http::public::request::{DecisionRequest, Render};
 use crate::http::public::{fill, render, reply, request};
 use crate::http::{AppState, blocking, body, caller};
 use crate::selection::resolve::RegionSignals;
-use crate::server::decide::{AcceptUnit, DecisionCall, PageDecision};
 use crate::traffic::signals;
 use crate::traffic::signals::{AllowedOrigins, Signals};
 use actix_web::http::header;
@@ -127,12 +127,11 @@ fn decide_request(
     (identity, accepts): (Option<&Identity>, Option<&AcceptUnit<'_>>),
     warnings: &mut Vec<String>,
 ) -> Result<Option<PageDecision>, ApiError> {
-    let server = &app.server;
     let own = |own: &Identity| own.role == Role::Publisher && own.owner == request.publisher;
     let trusted = identity.is_some_and(own);
     let seen = Caller::read(app, http, trusted);
     let now_ms = app.clock.now_ms();
-    if !trusted && !app.is_trusted_peer(http) && !server.flood.admits(seen.address, now_ms) {
+    if !trusted && !app.is_trusted_peer(http) && !app.flood.admits(seen.address, now_ms) {
         app.metrics.count_rate_limited("flood");
         let shed = |_| app.metrics.unfilled(NoFill::Overloaded, request.test);
         request.placements.iter().for_each(shed);
@@ -161,7 +160,7 @@ fn decide_request(
         forced: request.force_creative.as_deref(),
         accepts,
     };
-    server
+    app.delivery
         .decide(&call)
         .map(Some)
         .map_err(|error| ApiError::not_found("unknown_publisher", error.to_string()))

@@ -1,5 +1,8 @@
 //! Builds the reply from a decision: the texts and URLs of every slot.
 
+use crate::delivery::decide::{Filled, PageDecision};
+use crate::delivery::unit::Unit;
+use crate::delivery::{Delivery, unit};
 use crate::domain::event::{EventKind, NoFill};
 use crate::domain::image::Address;
 use crate::domain::party::{Measurement, Style};
@@ -9,9 +12,6 @@ use crate::http::public::reply::{
     LabelReply, NoFillReply, PriceReply, ProofReply, Transparency, rfc3339,
 };
 use crate::selection::choose::Winner;
-use crate::server::decide::{Filled, PageDecision};
-use crate::server::unit::Unit;
-use crate::server::{Server, unit};
 use crate::world::images::ServedImage;
 use crate::world::live::Live;
 use smallvec::SmallVec;
@@ -19,7 +19,8 @@ use std::borrow::Cow;
 
 /// Builds the event URLs of one slot.
 struct EventUrlBuilder<'s> {
-    server: &'s Server,
+    delivery: &'s Delivery,
+    public_url: &'s str,
     decided: &'s PageDecision,
     filled: &'s Filled,
     token: crate::token::Token,
@@ -28,11 +29,11 @@ struct EventUrlBuilder<'s> {
 impl EventUrlBuilder<'_> {
     fn url(&mut self, kind: EventKind, cta: u8) -> String {
         let path = if kind == EventKind::Click { "/c/" } else { "/e/" };
-        let base = &self.server.public_url;
+        let base = self.public_url;
         let mut url = String::with_capacity(base.len() + path.len() + 128);
         url.push_str(base);
         url.push_str(path);
-        self.server.seal(&mut self.token, self.decided, self.filled, kind, cta, &mut url);
+        self.delivery.seal(&mut self.token, self.decided, self.filled, kind, cta, &mut url);
         url
     }
 }
@@ -45,12 +46,12 @@ pub fn fill<'a>(
     filled: &'a Filled,
     unit: &'a Unit<'a>,
 ) -> Fill<'a> {
-    let server = &*app.server;
     let mut urls = EventUrlBuilder {
-        server,
+        delivery: &app.delivery,
+        public_url: &app.public_url,
         decided,
         filled,
-        token: server.impression_token(decided, slot, filled),
+        token: app.delivery.impression_token(decided, slot, filled),
     };
     let windows = app.settings.get().windows;
     let snapshot = decided.live.snapshot();
@@ -128,7 +129,7 @@ pub fn fill<'a>(
             why: &unit.why,
             why_text: &unit.words.why,
             language: unit.words.language.as_str(),
-            why_url: format!("{}/w/{id}", server.public_url),
+            why_url: format!("{}/w/{id}", app.public_url),
         },
         decision_id: id,
         rel: "sponsored nofollow noopener",

@@ -35,8 +35,7 @@ pub async fn file(
     if not_modified {
         return Ok(answer.finish());
     }
-    let server = app.server.clone();
-    let read = blocking(move || Ok::<_, ApiError>(shown.bytes(server.catalog.images())));
+    let read = blocking(move || Ok::<_, ApiError>(app.world.image_bytes(&shown)));
     let bytes = read.await?.ok_or_else(missing)?;
     Ok(answer.content_type(format.content_type()).body(bytes))
 }

@@ -1,11 +1,11 @@
 //! HTML pages: start, demo, "why this", API reference, guides.
 
+use crate::delivery::unit;
 use crate::domain::region::Regions;
 use crate::explain::{Audience, Replay};
 use crate::http::problem::ApiError;
 use crate::http::public::{explain, render};
 use crate::http::{AppState, openapi};
-use crate::server::unit;
 use crate::web;
 use crate::web::pages::demo::{DemoQuery, DemoView};
 use crate::web::pages::failure::FailureView;
@@ -124,7 +124,7 @@ pub async fn demo(app: Data<AppState>, query: Query<DemoQuery>) -> Result<HttpRe
         |country: crate::domain::region::Country| (country.to_string(), country.name().to_owned());
     let links = menu(&app);
     Ok(html(demo::demo(&DemoView {
-        base_url: &app.server.public_url,
+        base_url: &app.public_url,
         publisher: publisher.id.as_str(),
         placement,
         region: "eu",
@@ -198,5 +198,5 @@ pub async fn reference(app: Data<AppState>) -> HttpResponse {
 /// `GET /docs/{guide}`.
 pub async fn guide(app: Data<AppState>, name: Path<String>) -> Result<HttpResponse, ApiError> {
     let found = guide::named(&name).ok_or_else(ApiError::no_route)?;
-    Ok(html(guide::guide(found, &app.server.public_url, &menu(&app))))
+    Ok(html(guide::guide(found, &app.public_url, &menu(&app))))
 }

@@ -287,7 +287,7 @@ impl TestServer {
     /// The same with another reader.
     pub async fn click_by(&self, reader: &Reader, decision: &Decision, cta: &str) -> Ack {
         let ack = reader.fire(decision.click_url(cta)).await;
-        self.inner.server.ledger.barrier().await.unwrap();
+        self.inner.ledger.barrier().await.unwrap();
         ack
     }
 
@@ -321,7 +321,7 @@ impl TestServer {
 
     /// Waits until every acknowledged event has its verdict. A single instance need not wait.
     pub async fn wait_until_applied(&self) {
-        if let Some(cluster) = self.inner.server.ledger.cluster() {
+        if let Some(cluster) = self.inner.ledger.cluster() {
             wait_until("verdicts of all acknowledged events", async || {
                 let status = cluster.status();
                 let must_wait = status.is_up && cluster.is_caught_up() && status.unapplied > 0;

@@ -11,7 +11,7 @@ use crate::http::problem::ApiError;
 use crate::http::public::explain::json;
 use crate::http::{AppState, blocking};
 use crate::ledger::audit::Mismatch;
-use crate::server::apply::{ApplyError, CatalogUpdate};
+use crate::publishing::apply::CatalogUpdate;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
@@ -20,14 +20,14 @@ use serde::{Deserialize, Serialize};
 /// `GET /v1/admin/head`.
 pub async fn head(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let head = app.server.catalog.head().map_err(ApiError::internal)?;
+    let head = app.publishing.head().map_err(ApiError::internal)?;
     Ok(json(&head))
 }
 
 /// `GET /v1/admin/history`: the audit log of changes, oldest first.
 pub async fn history(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let entries = app.server.catalog.history().map_err(ApiError::internal)?;
+    let entries = app.publishing.history().map_err(ApiError::internal)?;
     Ok(json(&entries))
 }
 
@@ -36,11 +36,10 @@ pub async fn history(app: Data<AppState>, http: HttpRequest) -> Result<HttpRespo
 pub async fn audit(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
     let audit = move || {
-        let server = &app.server;
         let differences = app.reporting.audit().map_err(ApiError::internal)?;
         let live = app.world.live();
         let referenced = live.snapshot().inventory.images();
-        let images = server.catalog.images().faults(referenced).map_err(ApiError::internal)?;
+        let images = app.publishing.images().faults(referenced).map_err(ApiError::internal)?;
         Ok::<_, ApiError>(AuditReply { differences, images })
     };
     Ok(json(&blocking(audit).await?))
@@ -109,7 +108,7 @@ pub async fn apply(
         force: request.force,
         ..CatalogUpdate::default()
     };
-    let done = app.server.apply(wanted, expected, &change.by).await?;
+    let done = app.publishing.apply(wanted, expected, &change.by).await?;
     Ok(admin::apply_response(&done))
 }
 
@@ -128,29 +127,8 @@ pub async fn rollback(
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let mut change = Change::read(&app, &http, payload, String::new()).await?;
+    let change = Change::read(&app, &http, payload, String::new()).await?;
     let request: RollbackRequest = change.json()?;
-    let catalog = &app.server.catalog;
-    let entries = catalog.history().map_err(ApiError::internal)?;
-    let newest = entries.last().map_or(0, |entry| entry.number);
-    let number = request.number.unwrap_or(newest.saturating_sub(1));
-    let entry = entries.iter().find(|entry| entry.number == number).ok_or_else(|| {
-        ApiError::not_found("not_found", format!("no change with number {number}"))
-    })?;
-    let catalog_error = |error| ApiError::from(ApplyError::Catalog(error));
-    let hashes = &entry.after;
-    let inventory = hashes.inventory.as_deref().map(|hash| catalog.inventory(hash)).transpose();
-    let weights = hashes.weights.as_deref().map(|hash| catalog.weights(hash)).transpose();
-    let labels = hashes.labels.as_deref().map(|hash| catalog.labels(hash)).transpose();
-    change.by.what = format!("roll back to number {number}");
-    let wanted = CatalogUpdate {
-        inventory: inventory.map_err(catalog_error)?,
-        weights: weights.map_err(catalog_error)?,
-        labels: labels.map_err(catalog_error)?,
-        force: true,
-        unchecked: true,
-        ..CatalogUpdate::default()
-    };
-    let done = app.server.apply(wanted, ExpectedVersion::Any, &change.by).await?;
+    let done = app.publishing.rollback(request.number, change.by).await?;
     Ok(admin::apply_response(&done))
 }

@@ -79,7 +79,7 @@ pub async fn create(
     let change = Change::read(&app, &http, payload, format!("create in {list}")).await?;
     let document: Value = change.json()?;
     let edit = |inventory: &_| edit::create(inventory, &list, document);
-    let done = app.server.edit(edit, change.expected(), false, &change.by).await?;
+    let done = app.publishing.edit(edit, change.expected(), false, &change.by).await?;
     Ok(admin::apply_response(&done))
 }
 
@@ -94,7 +94,7 @@ pub async fn replace(
     let change = Change::read(&app, &http, payload, format!("replace {list}/{id}")).await?;
     let document: Value = change.json()?;
     let edit = |inventory: &_| edit::replace(inventory, &list, &id, document);
-    let done = app.server.edit(edit, change.expected(), false, &change.by).await?;
+    let done = app.publishing.edit(edit, change.expected(), false, &change.by).await?;
     Ok(admin::apply_response(&done))
 }
 
@@ -108,7 +108,7 @@ pub async fn delete(
     let (list, id) = path.into_inner();
     let change = Change::read(&app, &http, payload, format!("delete {list}/{id}")).await?;
     let edit = |inventory: &_| edit::delete(inventory, &list, &id);
-    let done = app.server.edit(edit, change.expected(), false, &change.by).await?;
+    let done = app.publishing.edit(edit, change.expected(), false, &change.by).await?;
     Ok(admin::apply_response(&done))
 }
 
@@ -131,6 +131,6 @@ pub async fn state(
     let change = Change::read(&app, &http, payload, format!("state of creatives/{id}")).await?;
     let request: StateRequest = change.json()?;
     let edit = |inventory: &_| edit::set_state(inventory, &id, request.state);
-    let done = app.server.edit(edit, change.expected(), false, &change.by).await?;
+    let done = app.publishing.edit(edit, change.expected(), false, &change.by).await?;
     Ok(admin::apply_response(&done))
 }

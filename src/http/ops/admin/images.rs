@@ -36,8 +36,7 @@ impl StoredImage {
 /// `GET /v1/admin/images`.
 pub async fn list(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let server = app.server.clone();
-    let list = move || server.catalog.images().list().map_err(ApiError::internal);
+    let list = move || app.publishing.images().list().map_err(ApiError::internal);
     let images = blocking(list).await?;
     let stored: Vec<StoredImage> =
         images.iter().map(|(address, bytes)| StoredImage::of(address, *bytes)).collect();
@@ -53,18 +52,10 @@ pub async fn store(
 ) -> Result<HttpResponse, ApiError> {
     let identity = caller::require_operator(&app, &http)?;
     let bytes = body::read(payload, MAX_BYTES, BODY_TIMEOUT).await?;
-    let server = app.server.clone();
-    let store = move || {
-        let invalid = |reason| ApiError::invalid_field("", format!("the image {reason}"));
-        let image = ImageFile::read(&bytes, None).map_err(invalid)?;
-        server.catalog.put_image(&image).map_err(ApiError::internal)?;
-        Ok::<_, ApiError>(image)
-    };
-    let image = blocking(store).await?;
-    let address = image.address();
-    tracing::info!(image = %address, who = identity.id, "image stored");
-    // Publishes it to units that already refer to it and to the other instances.
-    app.server.publish_image(address).await.map_err(ApiError::internal)?;
-    let bytes = u64::try_from(image.bytes().len()).unwrap_or(u64::MAX);
+    let invalid = |reason| ApiError::invalid_field("", format!("the image {reason}"));
+    let image = blocking(move || ImageFile::read(&bytes, None).map_err(invalid)).await?;
+    let (address, bytes) =
+        (image.address(), u64::try_from(image.bytes().len()).unwrap_or(u64::MAX));
+    app.publishing.store_image(image, &identity.id).await.map_err(ApiError::internal)?;
     Ok(json(&StoredImage::of(&address, bytes)))
 }

@@ -18,7 +18,8 @@ use crate::http::caller::header;
 use crate::http::problem::{ApiError, FieldProblem};
 use crate::http::routes::{Route, route};
 use crate::http::{AppState, body, caller};
-use crate::server::apply::{AppliedChange, ApplyError};
+use crate::publishing::apply::AppliedChange;
+use crate::publishing::error::ApplyError;
 use crate::store::StoreError;
 use actix_web::http::Method;
 use actix_web::http::header::ETAG;
@@ -155,7 +156,9 @@ impl From<ApplyError> for ApiError {
                     })
                     .collect(),
             ),
-            ApplyError::Refused(EditError::NotFound { .. } | EditError::NoList(_)) => {
+            ApplyError::NoChange(_)
+            | ApplyError::Refused(EditError::NotFound { .. } | EditError::NoList(_))
+            | ApplyError::Catalog(CatalogError::NoVersion { .. }) => {
                 ApiError::not_found("not_found", error.to_string())
             }
             ApplyError::Refused(_) => ApiError::conflict("document_exists", error.to_string()),
@@ -167,9 +170,6 @@ impl From<ApplyError> for ApiError {
             }
             ApplyError::Catalog(CatalogError::KeyReused(_)) => {
                 ApiError::invalid_field("Idempotency-Key", error.to_string())
-            }
-            ApplyError::Catalog(CatalogError::NoVersion { .. }) => {
-                ApiError::not_found("not_found", error.to_string())
             }
             ApplyError::Catalog(_) => ApiError::internal(error),
             ApplyError::Journal(_) | ApplyError::Store(StoreError::Unavailable(_)) => {

@@ -35,7 +35,7 @@ pub async fn set(
     let verb = if request.paused { "pause" } else { "resume" };
     change.by.what = format!("{verb} {} {}", request.what, request.id);
     let made = |inventory: &_| pause::set(inventory, request.what, &request.id, request.paused);
-    let done = app.server.edit(made, change.expected(), true, &change.by).await?;
+    let done = app.publishing.edit(made, change.expected(), true, &change.by).await?;
     Ok(admin::apply_response(&done))
 }
 
@@ -95,6 +95,6 @@ pub async fn own(
         }
     };
     let made = |inventory: &_| pause::set_site_part(inventory, &id, &part, request.paused);
-    let done = app.server.edit(made, change.expected(), true, &change.by).await?;
+    let done = app.publishing.edit(made, change.expected(), true, &change.by).await?;
     Ok(crate::http::public::explain::json(&PublisherPauseReply { applied: done.head.number }))
 }

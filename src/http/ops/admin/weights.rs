@@ -7,7 +7,7 @@ use crate::http::ops::admin;
 use crate::http::ops::admin::Change;
 use crate::http::problem::{ApiError, FieldProblem};
 use crate::http::public::explain::json;
-use crate::server::apply::CatalogUpdate;
+use crate::publishing::apply::CatalogUpdate;
 use actix_web::web::{Data, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use garde::Validate;
@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub async fn weights(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
     let hash = app.world.live().snapshot().weights_hash.clone();
-    let weights = app.server.catalog.weights(&hash).map_err(ApiError::internal)?;
+    let weights = app.publishing.weights(&hash).map_err(ApiError::internal)?;
     let mut answer = json(&weights);
     if let Ok(tag) = format!("\"{hash}\"").parse() {
         answer.headers_mut().insert(actix_web::http::header::ETAG, tag);
@@ -52,6 +52,6 @@ pub async fn replace(
     let expected = change.seen.as_deref().map_or(ExpectedVersion::Any, ExpectedVersion::Weights);
     let wanted =
         CatalogUpdate { weights: Some(weights), force: query.force, ..CatalogUpdate::default() };
-    let done = app.server.apply(wanted, expected, &change.by).await?;
+    let done = app.publishing.apply(wanted, expected, &change.by).await?;
     Ok(admin::apply_response(&done))
 }

@@ -62,7 +62,7 @@ pub(super) fn numbers(
         downloads: downloads(id, period, link),
         call: format!(
             "curl -H \"Authorization: Bearer $KEY\" \\\n  \"{}{}\"",
-            app.server.public_url,
+            app.public_url,
             report_url(id, period, "day,topic", "csv", "")
         ),
     }

@@ -1,16 +1,19 @@
 //! Budget leases of a fleet: requests and releases of this instance, and reclaiming from dead ones.
 //! What is granted depends on the order of records ([`Leases`](crate::ledger::leases::Leases)).
 
+use crate::clock::Clock;
+use crate::config::CurrentSettings;
 use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
 use crate::journal::JournalError;
-use crate::ledger::Record;
 use crate::ledger::record::LeaseRequest;
-use crate::server::Server;
+use crate::ledger::{Ledger, Record};
+use crate::world::Worlds;
 use crate::world::campaign_budget::CampaignBudget;
 use crate::world::lease::{LeaseTerms, StoreStatus};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Silence after which the store counts as unreachable.
@@ -48,7 +51,30 @@ impl AbsentHolders {
     }
 }
 
-impl Server {
+/// The lease requests of this instance.
+pub struct Leasing {
+    clock: Arc<dyn Clock>,
+    settings: Arc<CurrentSettings>,
+    world: Arc<Worlds>,
+    ledger: Arc<Ledger>,
+    incarnation: u64,
+    /// When the shared store was last unreachable, in unix milliseconds.
+    store_unreachable_ms: AtomicI64,
+}
+
+impl Leasing {
+    /// Leases the budgets of `world` in `ledger` for this process start.
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        settings: Arc<CurrentSettings>,
+        world: Arc<Worlds>,
+        ledger: Arc<Ledger>,
+        incarnation: u64,
+    ) -> Leasing {
+        let store_unreachable_ms = AtomicI64::new(i64::MIN);
+        Leasing { clock, settings, world, ledger, incarnation, store_unreachable_ms }
+    }
+
     /// The terms for leases now; `None` for a single instance.
     pub fn lease_terms(&self) -> Option<LeaseTerms> {
         let shared = self.ledger.cluster()?;
@@ -79,7 +105,7 @@ impl Server {
 
     /// Whether this instance has all records of the others: false while the store is unreachable and
     /// for `CATCH_UP_MS` after. Tracks the end of an outage, so call it often.
-    pub(super) fn has_caught_up(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> bool {
+    pub fn has_caught_up(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> bool {
         if terms.is_some_and(|terms| terms.store != StoreStatus::Reachable) {
             self.store_unreachable_ms.store(now_ms, Ordering::Relaxed);
         }

@@ -2,6 +2,7 @@
 
 use crate::decision_log::line::Chosen;
 use crate::decision_log::{DecisionLine, SlotLine, instance_mark};
+use crate::delivery::{Delivery, forced, page_url, unit};
 use crate::domain::event::{NoFill, Pricing};
 use crate::domain::money::Micros;
 use crate::events::opportunities::Opportunity;
@@ -13,7 +14,6 @@ use crate::selection::resolve::{PageInput, RegionSignals, SlotInput};
 use crate::selection::rules::{Exclusions, Mask};
 use crate::selection::snapshot::FlightRow;
 use crate::selection::{choose, resolve, wording};
-use crate::server::{Server, forced, page_url, unit};
 use crate::world::campaign_budget::Reservation;
 use crate::world::live::Live;
 use rand::Rng;
@@ -154,22 +154,22 @@ fn opportunities(decided: &PageDecision) -> impl Iterator<Item = Opportunity> + 
     })
 }
 
-impl Server {
+impl Delivery {
     /// Decides every slot of a call.
     pub fn decide(&self, call: &DecisionCall<'_>) -> Result<PageDecision, UnknownPublisher> {
-        let live = self.world.live();
+        let live = self.parts.world.live();
         let snapshot = live.snapshot();
         let publisher = snapshot
             .publisher_by_id
             .get(call.publisher)
             .copied()
             .ok_or_else(|| UnknownPublisher(call.publisher.to_owned()))?;
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.parts.clock.now_ms();
         let mut page = resolve::page(snapshot, publisher, call.page, call.region, call.slots);
         page.commercial = self.restrict_commercial(page.commercial);
-        let request = request_id(now_ms, self.incarnation);
-        let too_old = self.world.age_ms(now_ms) / 1_000
-            >= i64::try_from(self.settings.get().snapshot.too_old_after_seconds)
+        let request = request_id(now_ms, self.parts.incarnation);
+        let too_old = self.parts.world.age_ms(now_ms) / 1_000
+            >= i64::try_from(self.parts.settings.get().snapshot.too_old_after_seconds)
                 .unwrap_or(i64::MAX);
         let mut decided = PageDecision {
             live: live.clone(),
@@ -189,13 +189,13 @@ impl Server {
                 self.decide_slot(&decided, call, slot, &mut taken)
             };
             match &answer.result {
-                Ok(_) => self.metrics.filled(decided.test),
-                Err(reason) => self.metrics.unfilled(*reason, decided.test),
+                Ok(_) => self.parts.metrics.filled(decided.test),
+                Err(reason) => self.parts.metrics.unfilled(*reason, decided.test),
             }
             decided.slots.push(answer);
         }
         if !decided.test && !call.idle {
-            self.opportunities.count(decided.request, opportunities(&decided));
+            self.parts.opportunities.count(decided.request, opportunities(&decided));
         }
         self.log_decision(&decided, call);
         Ok(decided)
@@ -272,7 +272,10 @@ impl Server {
         let campaign = live.snapshot().flights[win.place].campaign;
         let partition = live.bindings.partitions[campaign];
         let seq = self.next_seq[usize::from(partition)].fetch_add(1, Ordering::Relaxed);
-        Filled { win, decision_key: DecisionKey { incarnation: self.incarnation, partition, seq } }
+        Filled {
+            win,
+            decision_key: DecisionKey { incarnation: self.parts.incarnation, partition, seq },
+        }
     }
 
     /// Reserves the winner's price in its campaign budget; atomic, not retried.
@@ -293,7 +296,7 @@ impl Server {
                 Micros::try_from(flight.price.get() / share).unwrap_or(flight.price)
             }
         };
-        let settings = self.settings.get();
+        let settings = self.parts.settings.get();
         let seconds = i64::from(settings.windows.reservation_seconds);
         let reservation = Reservation {
             decision,
@@ -301,7 +304,7 @@ impl Server {
             publisher: decided.page.publisher,
             publisher_percent: settings.store.publisher_reservation_percent,
             until_ms: decided.at_ms + seconds * 1_000,
-            terms: self.lease_terms(),
+            terms: self.parts.leasing.lease_terms(),
         };
         campaign_budget.reserve(&reservation, decided.at_ms)
     }
@@ -332,7 +335,7 @@ impl Server {
             masked: slot.masked.clone(),
             result: slot.result.as_ref().map(|filled| Chosen::from(&filled.win)).map_err(|no| *no),
         });
-        let queued = self.log.record_decision(DecisionLine {
+        let queued = self.parts.log.record_decision(DecisionLine {
             request: decided.request,
             at_ms: decided.at_ms,
             state: decided.live.world.state.number,
@@ -343,7 +346,7 @@ impl Server {
             slots: slots.collect(),
         });
         if !queued {
-            self.metrics.decision_log_dropped.inc();
+            self.parts.metrics.decision_log_dropped.inc();
         }
     }
 }

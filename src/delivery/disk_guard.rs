@@ -1,25 +1,25 @@
 //! Disk guard: while the disk is nearly full, only house ads are served, since events of sold units
 //! could not be recorded.
 
+use crate::delivery::Delivery;
 use crate::journal;
 use crate::selection::page::Commercial;
-use crate::server::Server;
 use std::sync::atomic::Ordering;
 
-impl Server {
+impl Delivery {
     /// Checks the free space of the store's disk. Queries the file system: call it off the request
     /// threads. On error the current mode stays.
     pub fn check_disk_space(&self) {
-        let free = match journal::disk_space(self.ledger.folder()) {
+        let free = match journal::disk_space(self.parts.ledger.folder()) {
             Ok(free) => free,
             Err(error) => {
                 tracing::warn!(%error, "cannot read the free space of the store's disk");
                 return;
             }
         };
-        self.metrics.store_free.set(free.ratio);
-        let min_percent = self.settings.get().store.low_disk_percent;
-        let min_mib = self.settings.get().store.low_disk_mib;
+        self.parts.metrics.store_free.set(free.ratio);
+        let min_percent = self.parts.settings.get().store.low_disk_percent;
+        let min_mib = self.parts.settings.get().store.low_disk_mib;
         let low = free.ratio < f64::from(min_percent) / 100.0 && free.bytes >> 20 < min_mib;
         let percent = free.ratio * 100.0;
         match (self.low_disk.swap(low, Ordering::Relaxed), low) {
@@ -48,6 +48,6 @@ impl Server {
 
     /// Whether the fleet's billed amounts are loaded; nothing is sold before that.
     fn is_current(&self) -> bool {
-        self.ledger.cluster().is_none_or(|shared| shared.is_caught_up())
+        self.parts.ledger.cluster().is_none_or(|shared| shared.is_caught_up())
     }
 }

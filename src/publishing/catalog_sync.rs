@@ -1,30 +1,15 @@
 //! Catalog sync of a fleet: a change is published to the shared store first, then every instance
 //! applies it.
 
-use crate::blocking::run_blocking;
 use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::replication::{CatalogChange, Prepared};
 use crate::catalog::{AuditContext, Catalog, CatalogError, Head};
 use crate::domain::image::Address;
 use crate::domain::inventory::Inventory;
-use crate::selection::compile::compile;
-use crate::server::apply::ApplyError;
-use crate::server::{Server, image_replication};
+use crate::publishing::error::SyncError;
+use crate::publishing::image_replication;
 use crate::store::changes::PublishOutcome;
-use crate::store::{Client, StoreError, changes};
-use crate::world::images::ImageSet;
-use std::sync::Arc;
-
-/// Why a shared catalog could not be read or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum SyncError {
-    /// The local catalog.
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    /// The shared store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
+use crate::store::{Client, changes};
 
 /// Changes a catalog; with a shared store, publishes the change there first. A concurrent change is a
 /// conflict, and nothing is changed.
@@ -114,54 +99,4 @@ fn images_of(catalog: &Catalog, change: &CatalogChange) -> Result<Vec<Address>, 
         None => catalog.inventory(hash)?,
     };
     Ok(Inventory::images(&inventory).collect())
-}
-
-impl Server {
-    /// Applies and serves changes of other instances since the last call.
-    pub async fn catch_up(&self) -> Result<(), ApplyError> {
-        let _one_at_a_time = self.catalog_lock.lock().await;
-        self.catch_up_locked(image_replication::IMAGES_PER_SYNC).await
-    }
-
-    /// The same for a caller that has the lock; replicates at most `most` images.
-    pub(super) async fn catch_up_locked(&self, most: usize) -> Result<(), ApplyError> {
-        self.sync_locked().await?;
-        self.replicate_images_locked(most).await
-    }
-
-    async fn sync_locked(&self) -> Result<(), ApplyError> {
-        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
-        let moved = pull(&self.catalog, shared.client()).await?;
-        let now_ms = self.clock.now_ms();
-        self.world.note_catalog_reached(now_ms);
-        if !moved {
-            return Ok(());
-        }
-        let Some(head) = self.catalog.head()? else { return Ok(()) };
-        let hash = |hash: Option<String>| hash.unwrap_or_default();
-        let inventory_hash = hash(head.hashes.inventory);
-        let inventory = self.catalog.inventory(&inventory_hash)?;
-        let weights = self.catalog.weights(&hash(head.hashes.weights))?;
-        let labels = self.catalog.labels(&hash(head.hashes.labels))?;
-        let live = self.world.live();
-        let (stored, base) = (self.catalog.images().clone(), self.public_url.clone());
-        let (snapshot, images) = run_blocking(move || {
-            let snapshot = compile(inventory, &weights, &labels).stored_as(inventory_hash);
-            let known = &live.bindings.images;
-            let images = ImageSet::open(&snapshot.inventory, &stored, &base, known);
-            (Arc::new(snapshot), images)
-        })
-        .await;
-        self.serve(snapshot, images).await?;
-        self.world.log_image_faults();
-        let lag_ms = self.clock.now_ms() - head.at.as_millisecond();
-        self.metrics.snapshot_lag.set(lag_ms.max(0) as f64 / 1_000.0);
-        tracing::info!(
-            number = head.number,
-            who = head.who,
-            lag_ms,
-            "serving a catalog change of another instance"
-        );
-        Ok(())
-    }
 }

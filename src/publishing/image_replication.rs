@@ -5,11 +5,8 @@ use crate::blocking::run_blocking;
 use crate::catalog::Catalog;
 use crate::catalog::image::ImageFile;
 use crate::domain::image::Address;
-use crate::server::Server;
-use crate::server::apply::ApplyError;
-use crate::server::catalog_sync::SyncError;
+use crate::publishing::error::SyncError;
 use crate::store::{Client, images};
-use crate::world::images::ImageSet;
 use hashbrown::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,7 +26,7 @@ impl Default for SyncMark {
 
 impl SyncMark {
     /// Forces the next replication.
-    fn reset(&self) {
+    pub fn reset(&self) {
         self.0.store(u64::MAX, Ordering::Relaxed);
     }
 }
@@ -127,64 +124,4 @@ pub async fn replicate(
         mark.0.store(images::count(client).await?, Ordering::Relaxed);
     }
     Ok(())
-}
-
-impl Server {
-    /// Uploads an image that this instance received, and serves it where it was missing.
-    pub async fn publish_image(&self, address: Address) -> Result<(), ApplyError> {
-        let _one_at_a_time = self.catalog_lock.lock().await;
-        if let Some(shared) = self.ledger.cluster() {
-            let uploaded = upload(&self.catalog, shared.client(), std::iter::once(address)).await;
-            if let Err(error) = uploaded {
-                // It is on disk: the next replication uploads it.
-                tracing::warn!(image = %address, %error, "cannot upload an image; retrying later");
-                self.image_sync.reset();
-            }
-        }
-        self.restore_images_locked().await
-    }
-
-    /// Serves images again that were missing or altered and are available now.
-    pub async fn restore_images(&self) -> Result<(), ApplyError> {
-        let _one_at_a_time = self.catalog_lock.lock().await;
-        self.restore_images_locked().await
-    }
-
-    /// Replicates at most `most` images and restores missing ones; for a caller that has the lock.
-    pub(super) async fn replicate_images_locked(&self, most: usize) -> Result<(), ApplyError> {
-        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
-        replicate(&self.catalog, shared.client(), &self.image_sync, most).await?;
-        self.restore_images_locked().await
-    }
-
-    async fn restore_images_locked(&self) -> Result<(), ApplyError> {
-        let live = self.world.live();
-        let missing = live.bindings.images.missing();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        if let Some(shared) = self.ledger.cluster()
-            && let Err(error) =
-                download(&self.catalog, shared.client(), missing.iter().copied()).await
-        {
-            tracing::debug!(%error, "cannot query the store for missing images");
-        }
-        let snapshot = live.world.snapshot.clone();
-        let (stored, base) = (self.catalog.images().clone(), self.public_url.clone());
-        let images = run_blocking(move || {
-            let known = &live.bindings.images;
-            ImageSet::open(&snapshot.inventory, &stored, &base, known)
-        })
-        .await;
-        let still_missing = images.missing().len();
-        if still_missing < missing.len() {
-            self.serve(self.world.live().world.snapshot.clone(), images).await?;
-            tracing::info!(
-                restored = missing.len() - still_missing,
-                missing = still_missing,
-                "serving restored images again"
-            );
-        }
-        Ok(())
-    }
 }

@@ -4,42 +4,30 @@
 //! A new state is written to the decision log before it is served, so that the log has every state in
 //! order.
 
-use crate::decision_log::WorldLine;
 use crate::journal::JournalError;
 use crate::ledger::Record;
+use crate::publishing::Publishing;
 use crate::selection::snapshot::{Snapshot, State};
-use crate::server::Server;
 use crate::token;
 use crate::world::images::ImageSet;
 use crate::world::live::Live;
 use crate::world::pace;
 use std::sync::{Arc, PoisonError};
 
-/// The decision log's entry for a world.
-pub fn world_line(live: &Live) -> WorldLine {
-    let snapshot = live.snapshot();
-    WorldLine {
-        inventory: snapshot.inventory_hash.clone(),
-        weights: snapshot.weights_hash.clone(),
-        labels: snapshot.labels_hash.clone(),
-        state: live.world.state.clone(),
-    }
-}
-
-impl Server {
+impl Publishing {
     /// Recomputes exhausted budgets and pacing, and serves a new state if either changed. Call at
     /// most every 100 ms.
     pub fn refresh(&self) {
-        let now_ms = self.clock.now_ms();
-        if self.ledger.cluster().is_none() {
+        let now_ms = self.parts.clock.now_ms();
+        if self.parts.ledger.cluster().is_none() {
             // A local catalog is always reachable; a shared one is, whenever `catch_up` succeeds.
-            self.world.note_catalog_reached(now_ms);
+            self.parts.world.note_catalog_reached(now_ms);
         }
-        let terms = self.lease_terms();
+        let terms = self.parts.leasing.lease_terms();
         let mut next = self.next_state.lock().unwrap_or_else(PoisonError::into_inner);
-        let live = self.world.live();
+        let live = self.parts.world.live();
         // No short-circuit: `count` expires reservations in every campaign budget.
-        let caught_up = self.has_caught_up(terms.as_ref(), now_ms);
+        let caught_up = self.parts.leasing.has_caught_up(terms.as_ref(), now_ms);
         let campaign_budgets = live.bindings.campaign_budgets.iter();
         let moved = campaign_budgets
             .filter(|campaign_budget| campaign_budget.expire(now_ms, caught_up))
@@ -58,8 +46,8 @@ impl Server {
         }
         let state = State { number: *next, spent, paced, paused: old.paused.clone() };
         *next += 1;
-        self.log.record_state(&state);
-        self.world.update(live.with_state(state));
+        self.parts.log.record_state(&state);
+        self.parts.world.update(live.with_state(state));
     }
 
     /// Serves a snapshot, after recording changed budgets in the ledger.
@@ -70,25 +58,25 @@ impl Server {
     ) -> Result<(), JournalError> {
         self.write_budgets(&snapshot).await?;
         let mut next = self.next_state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now_ms = self.clock.now_ms();
-        let fresh = Live::new(snapshot, images, &self.campaign_budgets, *next);
+        let now_ms = self.parts.clock.now_ms();
+        let fresh = Live::new(snapshot, images, &self.parts.campaign_budgets, *next);
         let state = State {
             number: *next,
-            spent: fresh.spent(self.lease_terms().as_ref(), now_ms),
+            spent: fresh.spent(self.parts.leasing.lease_terms().as_ref(), now_ms),
             paced: pace::paced(&fresh, now_ms),
             paused: Vec::new(),
         };
         *next += 1;
         let live = fresh.with_state(state);
-        self.log.record_world(world_line(&live));
-        self.world.replace(live);
+        self.parts.log.record_world(live.log_line());
+        self.parts.world.replace(live);
         Ok(())
     }
 
     /// Records the budgets that differ from the ledger's.
     pub async fn write_budgets(&self, snapshot: &Snapshot) -> Result<(), JournalError> {
         let changed: Vec<Record> = {
-            let state = self.ledger.state();
+            let state = self.parts.ledger.state();
             let campaigns = snapshot.inventory.campaigns.iter();
             campaigns
                 .filter(|campaign| {
@@ -107,7 +95,7 @@ impl Server {
         for chunk in changed.chunks(4_096) {
             let writes = chunk.iter().map(|record| {
                 let Record::Budget { campaign, .. } = record else { unreachable!("made above") };
-                self.ledger.write(token::partition_of(campaign), record)
+                self.parts.ledger.write(token::partition_of(campaign), record)
             });
             futures_util::future::try_join_all(writes).await?;
         }

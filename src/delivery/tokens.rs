@@ -1,13 +1,13 @@
 //! Event tokens of a decision: one sealed token for each event that it can have.
 
+use crate::delivery::decide::{Filled, PageDecision};
+use crate::delivery::{Delivery, unit};
 use crate::domain::event::{EventKind, Pricing};
 use crate::domain::money::Micros;
 use crate::selection::page::RegionBasis;
-use crate::server::decide::{Filled, PageDecision};
-use crate::server::{Server, unit};
 use crate::token::Token;
 
-impl Server {
+impl Delivery {
     /// The impression token; tokens of other events differ in kind, call to action and price.
     pub fn impression_token(&self, decided: &PageDecision, slot: usize, filled: &Filled) -> Token {
         let (topic, entity, country) = unit::attributed(&decided.page, &filled.win);
@@ -50,7 +50,7 @@ impl Server {
         token.kind = kind;
         token.cta = cta;
         token.price = price(decided, filled, kind);
-        self.keyring.load().seal_into(token, out);
+        self.parts.keyring.load().seal_into(token, out);
     }
 }
 

@@ -2,62 +2,18 @@
 
 use crate::blocking::run_blocking;
 use crate::catalog::change::{ExpectedVersion, HeadUpdate};
-use crate::catalog::check::Finding;
 use crate::catalog::difference::Difference;
 use crate::catalog::edit::EditError;
 use crate::catalog::image::ImageFile;
-use crate::catalog::{AuditContext, CatalogError, Head, check, difference, pause};
+use crate::catalog::{AuditContext, Head, check, difference, pause};
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
-use crate::journal::JournalError;
+use crate::publishing::error::ApplyError;
+use crate::publishing::{Publishing, catalog_sync, image_replication};
 use crate::selection::compile::compile;
-use crate::server::catalog_sync::SyncError;
-use crate::server::{Server, catalog_sync, image_replication};
-use crate::store::StoreError;
 use crate::world::images::ImageSet;
 use std::sync::Arc;
-
-/// Why a change was not applied. The catalog is unchanged.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// The documents are inconsistent.
-    #[error("the documents have {} errors", .0.len())]
-    Invalid(Vec<Finding>),
-    /// The edit of one document is not allowed.
-    #[error(transparent)]
-    Refused(EditError),
-    /// Weights that change by more than half need confirmation (`force`).
-    #[error("changes {0} by more than half at once; confirm with `force`")]
-    ConfirmationRequired(String),
-    /// The catalog could not be read or changed.
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    /// The shared store failed or does not answer.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The new budgets could not be recorded.
-    #[error("cannot record the new budgets: {0}")]
-    Journal(#[from] JournalError),
-}
-
-impl From<SyncError> for ApplyError {
-    fn from(error: SyncError) -> ApplyError {
-        match error {
-            SyncError::Catalog(error) => ApplyError::Catalog(error),
-            SyncError::Store(error) => ApplyError::Store(error),
-        }
-    }
-}
-
-impl From<EditError> for ApplyError {
-    fn from(refused: EditError) -> ApplyError {
-        match refused {
-            EditError::Invalid(findings) => ApplyError::Invalid(findings),
-            other => ApplyError::Refused(other),
-        }
-    }
-}
 
 /// A requested change of the catalog; absent parts stay as they are.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +42,7 @@ pub struct AppliedChange {
     pub difference: Difference,
 }
 
-impl Server {
+impl Publishing {
     /// Checks, stores and serves a change, atomically. `expected` is the version that the caller has
     /// seen. Whatever an operator paused stays paused.
     pub async fn apply(
@@ -99,7 +55,7 @@ impl Server {
         self.catch_up_locked(usize::MAX).await?;
         let mut wanted = wanted;
         if let Some(inventory) = &mut wanted.inventory {
-            pause::carry(&self.world.live().snapshot().inventory, inventory);
+            pause::carry(&self.parts.world.live().snapshot().inventory, inventory);
         }
         self.apply_locked(wanted, expected, by).await
     }
@@ -115,14 +71,14 @@ impl Server {
         let _one_at_a_time = self.catalog_lock.lock().await;
         self.catch_up_locked(image_replication::IMAGES_PER_SYNC).await?;
         if let Some((key, body)) = &by.request
-            && let Some(entry) = self.catalog.audited(key, body)?
+            && let Some(entry) = self.parts.catalog.audited(key, body)?
         {
             return Ok(AppliedChange {
                 head: Head::from(&entry),
                 difference: Difference::default(),
             });
         }
-        let inventory = change(&self.world.live().snapshot().inventory)?;
+        let inventory = change(&self.parts.world.live().snapshot().inventory)?;
         let wanted =
             CatalogUpdate { inventory: Some(inventory), unchecked, ..CatalogUpdate::default() };
         self.apply_locked(wanted, expected, by).await
@@ -134,10 +90,10 @@ impl Server {
         expected: ExpectedVersion<'_>,
         by: &AuditContext,
     ) -> Result<AppliedChange, ApplyError> {
-        let live = self.world.live();
+        let live = self.parts.world.live();
         let now = live.snapshot();
-        let old_weights = self.catalog.weights(&now.weights_hash)?;
-        let old_labels = self.catalog.labels(&now.labels_hash)?;
+        let old_weights = self.parts.catalog.weights(&now.weights_hash)?;
+        let old_labels = self.parts.catalog.labels(&now.labels_hash)?;
         let new = wanted.inventory.map(|mut inventory| {
             inventory.sort();
             inventory
@@ -148,7 +104,7 @@ impl Server {
             let mut findings = new.as_ref().map(check::inventory).unwrap_or_default();
             findings.extend(check::labels(inventory, labels));
             if let Some(new) = &new {
-                let stored = self.catalog.images();
+                let stored = self.parts.catalog.images();
                 findings.extend(check::stored(new, &wanted.images, stored));
             }
             if !findings.is_empty() {
@@ -171,14 +127,15 @@ impl Server {
             labels: wanted.labels.as_ref(),
             images: &wanted.images,
         };
-        let client = self.ledger.cluster().map(|shared| shared.client());
-        let head = catalog_sync::put(&self.catalog, client, &parts, expected, by).await?;
+        let client = self.parts.ledger.cluster().map(|shared| shared.client());
+        let head = catalog_sync::put(&self.parts.catalog, client, &parts, expected, by).await?;
         // A missing image may have been supplied even if nothing else differs.
         if !difference.is_empty() || !live.bindings.images.missing().is_empty() {
             let inventory = new.unwrap_or_else(|| now.inventory.clone());
             let weights = wanted.weights.unwrap_or(old_weights);
             let labels = wanted.labels.unwrap_or(old_labels);
-            let (stored, base) = (self.catalog.images().clone(), self.public_url.clone());
+            let (stored, base) =
+                (self.parts.catalog.images().clone(), self.parts.public_url.clone());
             let hash = head.hashes.inventory.clone().unwrap_or_default();
             let (snapshot, images) = run_blocking(move || {
                 let snapshot = compile(inventory, &weights, &labels).stored_as(hash);
@@ -188,9 +145,9 @@ impl Server {
             })
             .await;
             self.serve(snapshot, images).await?;
-            self.world.log_image_faults();
-            let lag_ms = self.clock.now_ms() - by.at.as_millisecond();
-            self.metrics.snapshot_lag.set(lag_ms as f64 / 1_000.0);
+            self.parts.world.log_image_faults();
+            let lag_ms = self.parts.clock.now_ms() - by.at.as_millisecond();
+            self.parts.metrics.snapshot_lag.set(lag_ms as f64 / 1_000.0);
         }
         Ok(AppliedChange { head, difference })
     }

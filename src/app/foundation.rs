@@ -1,0 +1,153 @@
+//! What the services are built on: the journal, the ledger, the catalog and the decision log, opened.
+
+use crate::app::open;
+use crate::app::options::Options;
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config::{ConfigError, CurrentSettings, Settings};
+use crate::decision_log::DecisionLog;
+use crate::decision_log::writer::DecisionLogOptions;
+use crate::events::opportunities::OpportunityCounters;
+use crate::ledger::Ledger;
+use crate::ledger::running::Listener;
+use crate::metrics::Metrics;
+use crate::store::{Address, Client};
+use crate::traffic::Arrivals;
+use crate::world::Worlds;
+use crate::world::campaign_budget::CampaignBudgets;
+use crate::world::images::ImageSet;
+use crate::world::leasing::Leasing;
+use crate::world::live::Live;
+use anyhow::Context;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Opened data and the first world; services share it.
+pub struct Foundation {
+    /// The settings in effect.
+    pub settings: Arc<CurrentSettings>,
+    /// Source of the current time.
+    pub clock: Arc<dyn Clock>,
+    /// Prometheus metrics.
+    pub metrics: Arc<Metrics>,
+    /// Events, accounts and budget leases.
+    pub ledger: Arc<Ledger>,
+    /// Versioned inventories, weights and labels.
+    pub catalog: Arc<Catalog>,
+    /// The world being served.
+    pub world: Arc<Worlds>,
+    /// Log of decisions.
+    pub log: Arc<DecisionLog>,
+    /// Campaign budgets, which follow the ledger.
+    pub campaign_budgets: Arc<CampaignBudgets>,
+    /// Budget leases of this instance.
+    pub leasing: Arc<Leasing>,
+    /// Opportunities that are counted and not yet recorded.
+    pub opportunities: Arc<OpportunityCounters>,
+    /// Inter-arrival statistics of impressions, per publisher.
+    pub arrivals: Arc<Arrivals>,
+    /// Random number of this process start.
+    pub incarnation: u64,
+    /// Public base URL, without a trailing slash.
+    pub public_url: String,
+}
+
+impl Foundation {
+    /// Recovers the ledger, opens the catalog and compiles what it serves. `address` is the public
+    /// listener's, `clock` makes a clock from the latest recorded time in Unix milliseconds.
+    pub async fn open(
+        store: Address,
+        settings: &Settings,
+        options: &Options,
+        clock: impl FnOnce(i64) -> Arc<dyn Clock>,
+        address: SocketAddr,
+    ) -> anyhow::Result<Foundation> {
+        let public_url = public_url(settings, address)?;
+        let data = PathBuf::from(&settings.store.data);
+        let incarnation = rand::random::<u64>();
+        let campaign_budgets = Arc::new(CampaignBudgets::default());
+        let ledger = ledger(store, settings, incarnation, &campaign_budgets)?;
+        campaign_budgets.recover(&ledger.state());
+        let clock = clock(ledger.state().latest_ms());
+        let client = ledger.cluster().map(|shared| shared.client());
+        let opened = open::catalog(&data, settings, options, &*clock, client).await?;
+        let (snapshot, catalog) = (opened.snapshot, Arc::new(opened.catalog));
+        let known = ImageSet::default();
+        let images = ImageSet::open(&snapshot.inventory, catalog.images(), &public_url, &known);
+        let metrics = open::metrics(&snapshot, settings).context("cannot register metrics")?;
+        let live = Live::new(snapshot, images, &campaign_budgets, 1);
+        let log = decision_log(&data, settings, incarnation, clock.now_ms())?;
+        let settings = Arc::new(CurrentSettings::new(settings.clone()));
+        let world = Arc::new(Worlds::new(live, catalog.clone(), clock.now_ms()));
+        let ledger = Arc::new(ledger);
+        let (on_clock, on_settings) = (clock.clone(), settings.clone());
+        let leasing =
+            Leasing::new(on_clock, on_settings, world.clone(), ledger.clone(), incarnation);
+        Ok(Foundation {
+            settings,
+            metrics: Arc::new(metrics),
+            ledger,
+            world,
+            log: Arc::new(log),
+            leasing: Arc::new(leasing),
+            opportunities: Arc::default(),
+            arrivals: Arc::default(),
+            clock,
+            catalog,
+            campaign_budgets,
+            incarnation,
+            public_url,
+        })
+    }
+}
+
+fn ledger(
+    store: Address,
+    settings: &Settings,
+    incarnation: u64,
+    campaign_budgets: &Arc<CampaignBudgets>,
+) -> anyhow::Result<Ledger> {
+    let listener = campaign_budgets.clone();
+    let listener: Listener = Box::new(move |change| listener.on_ledger_change(&change));
+    let folder = Path::new(&settings.store.data).join("journal");
+    let (bytes, rules) = (settings.store.segment_bytes, open::rules(settings));
+    match store {
+        Address::Embedded => Ledger::open(&folder, incarnation, bytes, rules, listener),
+        Address::Redis(config) => {
+            let client = Client::new(open::store_config(config, settings)?);
+            Ledger::open_cluster(&folder, incarnation, bytes, rules, listener, client)
+        }
+    }
+    .context("cannot open the journal")
+}
+
+fn decision_log(
+    data: &Path,
+    settings: &Settings,
+    incarnation: u64,
+    now_ms: i64,
+) -> anyhow::Result<DecisionLog> {
+    let settings = &settings.decision_log;
+    let options = DecisionLogOptions {
+        flush: Duration::from_millis(settings.flush_ms),
+        segment_bytes: settings.segment_bytes,
+        retention: Duration::from_secs(u64::from(settings.days) * 86_400),
+    };
+    DecisionLog::start(&data.join("decisions"), incarnation, now_ms, options)
+        .context("cannot open the decision log")
+}
+
+/// The public base URL: `server.public_url`, or the listener's address when it is loopback.
+fn public_url(settings: &Settings, address: SocketAddr) -> Result<String, ConfigError> {
+    match &settings.server.public_url {
+        Some(url) => Ok(url.trim_end_matches('/').to_owned()),
+        None if address.ip().is_loopback() => Ok(format!("http://{address}")),
+        None => Err(ConfigError::Usage(format!(
+            "server.public_url is required because server.listen = {} is not loopback: set it to the \
+             URL that readers use, such as https://units.example",
+            settings.server.listen
+        ))),
+    }
+}

@@ -1,0 +1,89 @@
+//! Delivery: decides, reserves money, makes the content of units, seals their event tokens. Independent
+//! of HTTP: handlers translate requests into calls on [`Delivery`].
+
+pub mod decide;
+pub mod disk_guard;
+pub mod forced;
+pub mod page_url;
+pub mod tokens;
+pub mod unit;
+
+use crate::clock::Clock;
+use crate::config::CurrentSettings;
+use crate::decision_log::DecisionLog;
+use crate::events::opportunities::OpportunityCounters;
+use crate::ledger::Ledger;
+use crate::metrics::{Metrics, UNMATCHED};
+use crate::selection::filter_reason::FilterReason;
+use crate::token::{Keyring, PARTITIONS};
+use crate::world::Worlds;
+use crate::world::leasing::Leasing;
+use arc_swap::ArcSwap;
+use prometheus::IntCounter;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+/// The collaborators of [`Delivery`].
+pub struct Parts {
+    /// Source of the current time.
+    pub clock: Arc<dyn Clock>,
+    /// The settings in effect.
+    pub settings: Arc<CurrentSettings>,
+    /// Prometheus metrics.
+    pub metrics: Arc<Metrics>,
+    /// The world being served.
+    pub world: Arc<Worlds>,
+    /// Whether billed amounts are loaded, and the disk that they are on.
+    pub ledger: Arc<Ledger>,
+    /// Log of decisions, for explanations.
+    pub log: Arc<DecisionLog>,
+    /// Seals event tokens.
+    pub keyring: Arc<ArcSwap<Keyring>>,
+    /// The terms on which this instance reserves money.
+    pub leasing: Arc<Leasing>,
+    /// Counts of opportunities, which the events service records.
+    pub opportunities: Arc<OpportunityCounters>,
+    /// Random number of this process start.
+    pub incarnation: u64,
+}
+
+/// The delivery service.
+pub struct Delivery {
+    parts: Parts,
+    next_seq: [AtomicU64; PARTITIONS as usize],
+    low_disk: AtomicBool,
+    filter_counters: FilterCounters,
+}
+
+/// Counters of the filter stages that decisions increment.
+struct FilterCounters {
+    unmatched: IntCounter,
+    conflict: IntCounter,
+    budget: IntCounter,
+    dates: IntCounter,
+    paced: IntCounter,
+    relevance: IntCounter,
+    truncated: IntCounter,
+}
+
+impl Delivery {
+    /// Builds the service.
+    pub fn new(parts: Parts) -> Delivery {
+        let counter = |stage: FilterReason| parts.metrics.removed(stage.as_str());
+        let filter_counters = FilterCounters {
+            unmatched: parts.metrics.removed(UNMATCHED),
+            conflict: counter(FilterReason::Conflict),
+            budget: counter(FilterReason::Budget),
+            dates: counter(FilterReason::Dates),
+            paced: counter(FilterReason::Paced),
+            relevance: counter(FilterReason::Relevance),
+            truncated: counter(FilterReason::Truncated),
+        };
+        Delivery {
+            parts,
+            next_seq: [const { AtomicU64::new(0) }; PARTITIONS as usize],
+            low_disk: AtomicBool::new(false),
+            filter_counters,
+        }
+    }
+}

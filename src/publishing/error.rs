@@ -1,0 +1,62 @@
+//! Why a change was not published.
+
+use crate::catalog::CatalogError;
+use crate::catalog::check::Finding;
+use crate::catalog::edit::EditError;
+use crate::journal::JournalError;
+use crate::store::StoreError;
+
+/// Why a shared catalog could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The local catalog.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The shared store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a change was not applied. The catalog is unchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The documents are inconsistent.
+    #[error("the documents have {} errors", .0.len())]
+    Invalid(Vec<Finding>),
+    /// The edit of one document is not allowed.
+    #[error(transparent)]
+    Refused(EditError),
+    /// No change has this number.
+    #[error("no change with number {0}")]
+    NoChange(u64),
+    /// Weights that change by more than half need confirmation (`force`).
+    #[error("changes {0} by more than half at once; confirm with `force`")]
+    ConfirmationRequired(String),
+    /// The catalog could not be read or changed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The shared store failed or does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The new budgets could not be recorded.
+    #[error("cannot record the new budgets: {0}")]
+    Journal(#[from] JournalError),
+}
+
+impl From<SyncError> for ApplyError {
+    fn from(error: SyncError) -> ApplyError {
+        match error {
+            SyncError::Catalog(error) => ApplyError::Catalog(error),
+            SyncError::Store(error) => ApplyError::Store(error),
+        }
+    }
+}
+
+impl From<EditError> for ApplyError {
+    fn from(refused: EditError) -> ApplyError {
+        match refused {
+            EditError::Invalid(findings) => ApplyError::Invalid(findings),
+            other => ApplyError::Refused(other),
+        }
+    }
+}

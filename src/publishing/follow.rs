@@ -1,0 +1,58 @@
+//! Following the catalog of a fleet: an instance applies and serves the changes of the others.
+
+use crate::blocking::run_blocking;
+use crate::publishing::error::ApplyError;
+use crate::publishing::{Publishing, catalog_sync, image_replication};
+use crate::selection::compile::compile;
+use crate::world::images::ImageSet;
+use std::sync::Arc;
+
+impl Publishing {
+    /// Applies and serves changes of other instances since the last call.
+    pub async fn catch_up(&self) -> Result<(), ApplyError> {
+        let _one_at_a_time = self.catalog_lock.lock().await;
+        self.catch_up_locked(image_replication::IMAGES_PER_SYNC).await
+    }
+
+    /// The same for a caller that has the lock; replicates at most `most` images.
+    pub(super) async fn catch_up_locked(&self, most: usize) -> Result<(), ApplyError> {
+        self.sync_locked().await?;
+        self.replicate_images_locked(most).await
+    }
+
+    async fn sync_locked(&self) -> Result<(), ApplyError> {
+        let Some(shared) = self.parts.ledger.cluster() else { return Ok(()) };
+        let moved = catalog_sync::pull(&self.parts.catalog, shared.client()).await?;
+        let now_ms = self.parts.clock.now_ms();
+        self.parts.world.note_catalog_reached(now_ms);
+        if !moved {
+            return Ok(());
+        }
+        let Some(head) = self.parts.catalog.head()? else { return Ok(()) };
+        let hash = |hash: Option<String>| hash.unwrap_or_default();
+        let inventory_hash = hash(head.hashes.inventory);
+        let inventory = self.parts.catalog.inventory(&inventory_hash)?;
+        let weights = self.parts.catalog.weights(&hash(head.hashes.weights))?;
+        let labels = self.parts.catalog.labels(&hash(head.hashes.labels))?;
+        let live = self.parts.world.live();
+        let (stored, base) = (self.parts.catalog.images().clone(), self.parts.public_url.clone());
+        let (snapshot, images) = run_blocking(move || {
+            let snapshot = compile(inventory, &weights, &labels).stored_as(inventory_hash);
+            let known = &live.bindings.images;
+            let images = ImageSet::open(&snapshot.inventory, &stored, &base, known);
+            (Arc::new(snapshot), images)
+        })
+        .await;
+        self.serve(snapshot, images).await?;
+        self.parts.world.log_image_faults();
+        let lag_ms = self.parts.clock.now_ms() - head.at.as_millisecond();
+        self.parts.metrics.snapshot_lag.set(lag_ms.max(0) as f64 / 1_000.0);
+        tracing::info!(
+            number = head.number,
+            who = head.who,
+            lag_ms,
+            "serving a catalog change of another instance"
+        );
+        Ok(())
+    }
+}

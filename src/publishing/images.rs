@@ -1,0 +1,87 @@
+//! Images: restored ones appear in units again, and every instance of a fleet receives them.
+
+use crate::blocking::run_blocking;
+use crate::catalog::image::ImageFile;
+use crate::catalog::image_store::ImageStore;
+use crate::publishing::error::ApplyError;
+use crate::publishing::{Publishing, image_replication};
+use crate::world::images::ImageSet;
+
+impl Publishing {
+    /// The stored images, to read.
+    pub fn images(&self) -> &ImageStore {
+        self.parts.catalog.images()
+    }
+
+    /// Stores an image that this instance received from `who`, and publishes it to units that already
+    /// refer to it and to the other instances.
+    pub async fn store_image(&self, image: ImageFile, who: &str) -> Result<(), ApplyError> {
+        let (catalog, address) = (self.parts.catalog.clone(), image.address());
+        run_blocking(move || catalog.put_image(&image)).await?;
+        tracing::info!(image = %address, who, "image stored");
+        let _one_at_a_time = self.catalog_lock.lock().await;
+        if let Some(shared) = self.parts.ledger.cluster() {
+            let uploaded = image_replication::upload(
+                &self.parts.catalog,
+                shared.client(),
+                std::iter::once(address),
+            )
+            .await;
+            if let Err(error) = uploaded {
+                // It is on disk: the next replication uploads it.
+                tracing::warn!(image = %address, %error, "cannot upload an image; retrying later");
+                self.image_sync.reset();
+            }
+        }
+        self.restore_images_locked().await
+    }
+
+    /// Serves images again that were missing or altered and are available now.
+    pub async fn restore_images(&self) -> Result<(), ApplyError> {
+        let _one_at_a_time = self.catalog_lock.lock().await;
+        self.restore_images_locked().await
+    }
+
+    /// Replicates at most `most` images and restores missing ones; for a caller that has the lock.
+    pub(super) async fn replicate_images_locked(&self, most: usize) -> Result<(), ApplyError> {
+        let Some(shared) = self.parts.ledger.cluster() else { return Ok(()) };
+        image_replication::replicate(&self.parts.catalog, shared.client(), &self.image_sync, most)
+            .await?;
+        self.restore_images_locked().await
+    }
+
+    async fn restore_images_locked(&self) -> Result<(), ApplyError> {
+        let live = self.parts.world.live();
+        let missing = live.bindings.images.missing();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if let Some(shared) = self.parts.ledger.cluster()
+            && let Err(error) = image_replication::download(
+                &self.parts.catalog,
+                shared.client(),
+                missing.iter().copied(),
+            )
+            .await
+        {
+            tracing::debug!(%error, "cannot query the store for missing images");
+        }
+        let snapshot = live.world.snapshot.clone();
+        let (stored, base) = (self.parts.catalog.images().clone(), self.parts.public_url.clone());
+        let images = run_blocking(move || {
+            let known = &live.bindings.images;
+            ImageSet::open(&snapshot.inventory, &stored, &base, known)
+        })
+        .await;
+        let still_missing = images.missing().len();
+        if still_missing < missing.len() {
+            self.serve(self.parts.world.live().world.snapshot.clone(), images).await?;
+            tracing::info!(
+                restored = missing.len() - still_missing,
+                missing = still_missing,
+                "serving restored images again"
+            );
+        }
+        Ok(())
+    }
+}

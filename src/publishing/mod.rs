@@ -1,0 +1,67 @@
+//! Publishing: checks, stores and serves changes of the catalog; replaces the world that decisions read.
+
+pub mod apply;
+pub mod catalog_sync;
+pub mod error;
+pub mod follow;
+pub mod history;
+pub mod image_replication;
+pub mod images;
+pub mod state;
+
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::decision_log::DecisionLog;
+use crate::ledger::Ledger;
+use crate::metrics::Metrics;
+use crate::world::Worlds;
+use crate::world::campaign_budget::CampaignBudgets;
+use crate::world::leasing::Leasing;
+use std::sync::{Arc, Mutex};
+
+/// The collaborators of [`Publishing`].
+pub struct Parts {
+    /// Source of the current time.
+    pub clock: Arc<dyn Clock>,
+    /// Prometheus metrics.
+    pub metrics: Arc<Metrics>,
+    /// The world being served, to replace.
+    pub world: Arc<Worlds>,
+    /// Versioned inventories, weights and labels.
+    pub catalog: Arc<Catalog>,
+    /// Records changed budgets; leads to the shared store of a fleet.
+    pub ledger: Arc<Ledger>,
+    /// Log of decisions, which has every world that is served.
+    pub log: Arc<DecisionLog>,
+    /// Campaign budgets, shared with the ledger's listener.
+    pub campaign_budgets: Arc<CampaignBudgets>,
+    /// The terms on which this instance may sell.
+    pub leasing: Arc<Leasing>,
+    /// Public base URL, without a trailing slash; images are served below it.
+    pub public_url: String,
+}
+
+/// The publishing service.
+pub struct Publishing {
+    parts: Parts,
+    /// Serialises changes of the catalog.
+    catalog_lock: tokio::sync::Mutex<()>,
+    /// Serialises replacement of the world; contains the next state number.
+    next_state: Mutex<u64>,
+    /// Whether images have changed since the last replication.
+    image_sync: image_replication::SyncMark,
+}
+
+impl Publishing {
+    /// Builds the service and logs the initial world.
+    pub fn new(parts: Parts) -> Publishing {
+        let live = parts.world.live();
+        parts.log.record_world(live.log_line());
+        Publishing {
+            next_state: Mutex::new(live.world.state.number + 1),
+            catalog_lock: tokio::sync::Mutex::new(()),
+            image_sync: image_replication::SyncMark::default(),
+            parts,
+        }
+    }
+}
