@@ -49,6 +49,11 @@ pub const CODES: &[(&str, &str)] = &[
     ("internal", "internal error: report the `request_id`"),
 ];
 
+/// The description of an error code; empty for an unknown one.
+pub(crate) fn meaning(code: &str) -> &'static str {
+    CODES.iter().find(|(known, _)| *known == code).map_or("", |(_, meaning)| meaning)
+}
+
 /// The body of an error response: `application/problem+json`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Problem {

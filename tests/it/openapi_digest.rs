@@ -4,7 +4,9 @@
 use crate::selection::assert_matches_file;
 use adjacent::http::openapi;
 use adjacent::http::problem::CODES;
+use regex::Regex;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 /// Keys that do not change what is sent or accepted.
 const DOCUMENTATION: [&str; 5] = ["description", "example", "examples", "summary", "title"];
@@ -15,7 +17,7 @@ fn referenced_name(value: &Value) -> Option<&str> {
 }
 
 /// What a reference points to; the value itself for anything else.
-fn resolved(value: &'static Value) -> &'static Value {
+pub fn resolved(value: &'static Value) -> &'static Value {
     let pointer = value.get("$ref").and_then(Value::as_str).and_then(|all| all.strip_prefix('#'));
     pointer.map_or(value, |pointer| openapi::document().pointer(pointer).unwrap())
 }
@@ -94,8 +96,8 @@ fn properties(fields: &Map<String, Value>) -> impl Iterator<Item = String> {
     })
 }
 
-/// `GET /path: id, listener, key, tags; request body; responses`, then a line per parameter.
-fn operation(method: &str, path: &str, operation: &'static Value) -> Vec<String> {
+/// `GET /path: id, listener, key, tags; request body; responses`, and a line per parameter.
+fn operation(method: &str, path: &str, operation: &'static Value) -> (String, Vec<String>) {
     let fields = operation.as_object().unwrap();
     let text = |key: &str| fields[key].as_str().unwrap().to_owned();
     let key = match fields.get("security").and_then(Value::as_array).map(Vec::as_slice) {
@@ -116,13 +118,9 @@ fn operation(method: &str, path: &str, operation: &'static Value) -> Vec<String>
         let required = if body["required"] == true { "body" } else { "optional body" };
         parts.push(format!("{required}{}", content(body)));
     }
-    for (status, response) in fields["responses"].as_object().unwrap() {
-        let codes = response["x-codes"].as_array().into_iter().flatten();
-        let codes: String = codes.map(|code| format!(" {}", code.as_str().unwrap())).collect();
-        let headers = response["headers"].as_object().into_iter().flatten();
-        let headers: String = headers.map(|(name, _)| format!(" +{name}")).collect();
-        let rest = others(response.as_object().unwrap(), &["content", "headers", "x-codes"]);
-        parts.push(format!("{status}{codes}{}{headers}{rest}", content(response)));
+    for (status, definition) in fields["responses"].as_object().unwrap() {
+        let shared = referenced_name(definition).map(|name| format!(" {name}"));
+        parts.push(format!("{status}{}", shared.unwrap_or_else(|| response(definition))));
     }
     // The servers follow from the listener.
     let shown = [
@@ -138,7 +136,17 @@ fn operation(method: &str, path: &str, operation: &'static Value) -> Vec<String>
     let line =
         format!("{} {path}: {}{}", method.to_uppercase(), parts.join("; "), others(fields, &shown));
     let parameters = fields.get("parameters").and_then(Value::as_array).into_iter().flatten();
-    std::iter::once(line).chain(parameters.map(parameter)).collect()
+    (line, parameters.map(parameter).collect())
+}
+
+/// The error codes, body and headers of a response.
+fn response(response: &Value) -> String {
+    let codes = response["x-codes"].as_array().into_iter().flatten();
+    let codes: String = codes.map(|code| format!(" {}", code.as_str().unwrap())).collect();
+    let headers = response["headers"].as_object().into_iter().flatten();
+    let headers: String = headers.map(|(name, _)| format!(" +{name}")).collect();
+    let rest = others(response.as_object().unwrap(), &["content", "headers", "x-codes"]);
+    format!("{codes}{}{headers}{rest}", content(response))
 }
 
 /// The schema of a body, with the formats that are not the usual one.
@@ -148,7 +156,6 @@ fn content(body: &Value) -> String {
         let kind = kind(&media["schema"]);
         match &**format {
             "application/json" => format!(" {kind}"),
-            // The response is already described by its codes.
             "application/problem+json" if kind == "Problem" => String::new(),
             _ => format!(" {kind} as `{format}`"),
         }
@@ -169,16 +176,25 @@ fn parameter(parameter: &'static Value) -> String {
     )
 }
 
-/// A line for a type without properties; otherwise a line per property.
-fn schema(name: &str, schema: &Value) -> Vec<String> {
+/// A line for a type without properties; otherwise a line per property. Of a type for requests, only
+/// what differs from the type for responses.
+fn schema(name: &str, schema: &Value, all: &Map<String, Value>) -> Vec<String> {
     let fields = schema.as_object().unwrap();
-    let lines: Vec<String> = properties(fields).map(|line| format!("{name}.{line}")).collect();
+    let mut lines: Vec<String> = properties(fields).collect();
+    let output = name.strip_suffix("Input").and_then(|output| all.get_key_value(output));
+    let mut first = others(fields, &["type", "properties", "required"]);
     if lines.is_empty() {
         return vec![format!("{name}: {}", kind(schema))];
     }
-    let constraints = others(fields, &["type", "properties", "required"]);
-    let first = (!constraints.is_empty()).then(|| format!("{name}:{constraints}"));
-    first.into_iter().chain(lines).collect()
+    if let Some((output, definition)) = output {
+        let known: Vec<String> = properties(definition.as_object().unwrap()).collect();
+        assert_eq!(lines.len(), known.len(), "{name} has other fields than {output}");
+        let input = Regex::new(r"\b(\w+)Input\b").unwrap();
+        lines.retain(|line| !known.contains(&input.replace_all(line, "$1").into_owned()));
+        first = format!(" as {output}{first}");
+    }
+    let first = (!first.is_empty()).then(|| format!("{name}:{first}"));
+    first.into_iter().chain(lines.iter().map(|line| format!("{name}.{line}"))).collect()
 }
 
 fn digest() -> Vec<String> {
@@ -188,14 +204,30 @@ fn digest() -> Vec<String> {
         "# The OpenAPI document without descriptions and examples. ADJACENT_BLESS=1 rewrites this file.".to_owned(),
         "# `?`: optional; `+Name`: a response header.".to_owned(),
     ];
+    lines
+        .push("# `TInput: as T`: the fields of T, with the input types of their types.".to_owned());
     lines.push(String::new());
+    let mut listed: HashMap<Vec<String>, String> = HashMap::new();
     for (path, item) in entries("/paths") {
         for (method, definition) in item.as_object().unwrap() {
-            lines.extend(operation(method, path, definition));
+            let (line, parameters) = operation(method, path, definition);
+            lines.push(line);
+            match listed.get(&parameters) {
+                Some(first) if parameters.len() > 1 => {
+                    lines.push(format!("  parameters of {first}"));
+                }
+                _ => lines.extend(parameters.iter().cloned()),
+            }
+            listed.entry(parameters).or_insert(format!("{} {path}", method.to_uppercase()));
         }
     }
     lines.push(String::new());
-    lines.extend(CODES.iter().map(|(code, _)| format!("code {code}")));
+    let codes: Vec<&str> = CODES.iter().map(|(code, _)| *code).collect();
+    lines.push(format!("codes: {}", codes.join(" ")));
+    lines.extend(
+        entries("/components/responses")
+            .map(|(name, definition)| format!("response {name}:{}", response(definition))),
+    );
     lines.extend(entries("/components/headers").map(|(name, header)| {
         format!(
             "header {name}: {}{}",
@@ -207,9 +239,8 @@ fn digest() -> Vec<String> {
         format!("security {name}:{}", others(scheme.as_object().unwrap(), &[]))
     }));
     lines.push(String::new());
-    lines.extend(
-        entries("/components/schemas").flat_map(|(name, definition)| schema(name, definition)),
-    );
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    lines.extend(schemas.iter().flat_map(|(name, definition)| schema(name, definition, schemas)));
     lines
 }
 

@@ -1,6 +1,7 @@
 //! The request examples of the OpenAPI document are sent to a server, and each response conforms to the
 //! document.
 
+use crate::openapi_digest::resolved;
 use crate::raw_http::{Response, TestServer, send, send_request};
 use adjacent::http::openapi;
 use regex::Regex;
@@ -50,13 +51,14 @@ fn operation(id: &str) -> Operation {
 }
 
 impl Operation {
-    /// The parameters, with references resolved.
     fn parameters(&self) -> impl Iterator<Item = &'static Value> {
-        let listed = self.definition["parameters"].as_array().into_iter().flatten();
-        listed.map(|parameter| {
-            let pointer = parameter["$ref"].as_str().and_then(|all| all.strip_prefix('#'));
-            pointer.map_or(parameter, |pointer| openapi::document().pointer(pointer).unwrap())
-        })
+        self.definition["parameters"].as_array().into_iter().flatten().map(resolved)
+    }
+
+    /// The responses with their statuses.
+    fn responses(&self) -> impl Iterator<Item = (&'static str, &'static Value)> {
+        let all = self.definition["responses"].as_object().unwrap();
+        all.iter().map(|(status, response)| (status.as_str(), resolved(response)))
     }
 
     /// The examples of the request body with their formats; without a body, an empty one.
@@ -76,10 +78,11 @@ impl Operation {
     /// The documented content type of a response, or what is wrong with its status, content type, error
     /// code, headers or body.
     fn check(&self, response: &Response) -> Result<String, String> {
-        let documented = &self.definition["responses"][response.status.to_string()];
-        if documented.is_null() {
-            return Err("the status is not documented".to_owned());
-        }
+        let status = response.status.to_string();
+        let (_, documented) = self
+            .responses()
+            .find(|(documented, _)| *documented == status)
+            .ok_or("the status is not documented")?;
         for name in ["ETag", "Location", "Retry-After"] {
             if !documented["headers"][name].is_null() && response.header(name).is_empty() {
                 return Err(format!("no {name}"));
@@ -275,10 +278,10 @@ impl Fixture {
 fn documented_successes() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for operation in operations() {
-        for (status, response) in operation.definition["responses"].as_object().unwrap() {
+        for (status, response) in operation.responses() {
             let formats = response["content"].as_object();
             let formats = formats.map_or(vec![""], |all| all.keys().map(String::as_str).collect());
-            for format in formats.into_iter().filter(|_| status.as_str() < "400") {
+            for format in formats.into_iter().filter(|_| status < "400") {
                 let format = format.split(';').next().unwrap();
                 all.insert(format!("{} {status} {format}", operation.id).trim_end().to_owned());
             }
@@ -384,7 +387,7 @@ fn every_request_body_every_required_parameter_and_every_error_has_an_example() 
                 missing.push(format!("{id}: {}", parameter["name"]));
             }
         }
-        for (status, response) in operation.definition["responses"].as_object().unwrap() {
+        for (status, response) in operation.responses() {
             let media = &response["content"]["application/problem+json"];
             if !media.is_null() && media["example"].is_null() {
                 missing.push(format!("{id}: {status}"));

@@ -13,8 +13,8 @@ pub(super) fn operations() -> Vec<Operation> {
     rows.map(|row| {
         row.tag("adapters")
             .key(Key::Optional)
-            .response(adapter_not_found())
-            .response(invalid_field())
+            .response(Response::problem(404, &["adapter_disabled", "unknown_publisher"]))
+            .response(Response::problem(422, &["invalid_field"]))
     })
     .collect()
 }
@@ -83,7 +83,7 @@ fn ethicalads() -> [Operation; 2] {
             .describe("EthicalAds decision from a publisher's server", about)
             .body(&["application/json"], &body, &single_example(&example))
             .response(with_adapter_headers(Response::json(200, &unit, words)))
-            .response(malformed())
+            .response(Response::problem(400, &["malformed_request"]))
             .response(forbidden()),
     ]
 }
@@ -132,7 +132,7 @@ fn kevel() -> Operation {
         )
         .body(&["application/json"], &body, &single_example(&example))
         .response(with_adapter_headers(Response::json(200, &reply, "Units; null where there is none.")))
-        .response(malformed())
+        .response(Response::problem(400, &["malformed_request"]))
         .response(forbidden())
 }
 
@@ -188,7 +188,7 @@ fn openrtb() -> Operation {
             "Bids; or `nbr` 2 without a site or native slot, 7 for a site that is not in the inventory.",
         )))
         .response(with_adapter_headers(no_bid))
-        .response(malformed())
+        .response(Response::problem(400, &["malformed_request"]))
 }
 
 fn texts() -> Value {
@@ -207,19 +207,6 @@ fn with_adapter_headers(response: Response) -> Response {
     response.header("Adjacent-No-Fill").header("Adjacent-Ignored")
 }
 
-fn adapter_not_found() -> Response {
-    let words = "The adapter is disabled (the default), or there is no such publisher.";
-    Response::problem(404, &["adapter_disabled", "unknown_publisher"], words)
-}
-
-fn invalid_field() -> Response {
-    Response::problem(422, &["invalid_field"], "`field` names the invalid field.")
-}
-
-fn malformed() -> Response {
-    Response::problem(400, &["malformed_request"], "Invalid JSON, or nested too deeply.")
-}
-
 fn forbidden() -> Response {
-    Response::problem(403, &["forbidden"], "The request requires an operator key.")
+    Response::problem(403, &["forbidden"]).when("The request requires an operator key.")
 }

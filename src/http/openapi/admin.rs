@@ -33,7 +33,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             row.on(Listener::Operations)
                 .tag("operations")
                 .key(Key::Required)
-                .response(Response::problem(403, &["forbidden"], "Not an operator key."))
+                .response(Response::problem(403, &["forbidden"]).when("Not an operator key."))
         })
         .collect();
     rows.push(publisher_stops(schemas));
@@ -71,7 +71,7 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
                 "zahid",
             )])
             .response(Response::json(200, &overview, "The matching documents."))
-            .response(Response::problem(422, &["invalid_field"], "A parameter is repeated.")),
+            .response(Response::problem(422, &["invalid_field"]).when("A parameter is repeated.")),
         operation("get", "/v1/admin/audit", "audit")
             .describe(
                 "Audit the ledger",
@@ -113,8 +113,8 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
                  number) or `If-Match` (the inventory's hash) states the version the caller last read.",
             )
             .body(JSON, &apply, &json!({ "nothing": { "value": { "what": "a trial" } } }))
-            .response(Response::problem(409, &["confirmation_required"], "A weight changes by more than half."))
-            .response(Response::problem(422, codes, invalid)),
+            .response(Response::problem(409, &["confirmation_required"]).when("A weight changes by more than half."))
+            .response(Response::problem(422, codes).when(invalid)),
         change(schemas, operation("put", "/v1/admin/weights", "replaceWeights"))
             .describe(
                 "Replace the weights",
@@ -122,16 +122,16 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
             )
             .parameters([force])
             .body(JSON, &weights, &json!({ "defaults": { "value": Weights::default() } }))
-            .response(Response::problem(409, &["confirmation_required"], "A weight changes by more than half."))
-            .response(Response::problem(422, codes, invalid)),
+            .response(Response::problem(409, &["confirmation_required"]).when("A weight changes by more than half."))
+            .response(Response::problem(422, codes).when(invalid)),
         change(schemas, operation("post", "/v1/admin/rollback", "rollback"))
             .describe(
                 "Roll back",
                 "Applies the versions of an older head as a new change; the previous head by default.",
             )
             .body(JSON, &rollback, &json!({ "before": { "value": {} } }))
-            .response(Response::problem(404, &["not_found"], "No such change."))
-            .response(Response::problem(422, codes, invalid)),
+            .response(Response::problem(404, &["not_found"]).when("No such change."))
+            .response(Response::problem(422, codes).when(invalid)),
         change(schemas, operation("post", "/v1/admin/pauses", "pause"))
             .describe("Pause or resume", "Pauses or resumes an advertiser, campaign, flight or publisher.")
             .body(
@@ -140,8 +140,8 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
                 &json!({ "flight": { "value":
                     { "what": "flight", "id": "zahid-ai-europe", "paused": true } } }),
             )
-            .response(Response::problem(404, &["not_found"], "No such document."))
-            .response(Response::problem(422, codes, invalid)),
+            .response(Response::problem(404, &["not_found"]).when("No such document."))
+            .response(Response::problem(422, codes).when(invalid)),
     ]
 }
 
@@ -155,11 +155,13 @@ fn documents(schemas: &mut Schemas) -> Vec<Operation> {
     let id = |example| parameter::path("id", "Id of the document.", text(), example);
     let flight = || [list("flights"), id("zahid-ai-europe")];
     let topic = || [list("topics"), id("quiet-topic")];
-    let missing = || Response::problem(404, &["not_found"], "No such list or document.");
+    let missing = || Response::problem(404, &["not_found"]).when("No such list or document.");
     let codes = &["invalid_field", "invalid_document", "personal_data"];
-    let invalid =
-        || Response::problem(422, codes, "A field is invalid, or the inventory would have errors.");
-    let exists = || Response::problem(409, &["document_exists"], "The id already exists.");
+    let invalid = || {
+        Response::problem(422, codes)
+            .when("A field is invalid, or the inventory would have errors.")
+    };
+    let exists = || Response::problem(409, &["document_exists"]);
     let example = json!({ "topic": { "value": { "id": "quiet-topic", "name": "Quiet topic" } } });
     vec![
         change(schemas, operation("post", "/v1/admin/creatives/{id}/state", "creativeState"))
@@ -217,13 +219,9 @@ fn change(schemas: &mut Schemas, row: Operation) -> Operation {
         header("Idempotency-Key", "A change repeated with the same key is applied once."),
     ])
     .response(Response::json(200, &applied, "The change is applied.").header("ETag"))
-    .response(Response::problem(400, &["malformed_request"], "The body is malformed."))
-    .response(Response::problem(
-        412,
-        &["precondition_failed"],
-        "The version changed in the meantime.",
-    ))
-    .response(Response::problem(503, &["unavailable"], "Budgets cannot be recorded now."))
+    .response(Response::problem(400, &["malformed_request"]))
+    .response(Response::problem(412, &["precondition_failed"]))
+    .response(Response::problem(503, &["unavailable"]))
 }
 
 fn publisher_stops(schemas: &mut Schemas) -> Operation {
@@ -244,18 +242,10 @@ fn publisher_stops(schemas: &mut Schemas) -> Operation {
             &json!({ "path": { "value": { "path": "/obituaries/", "paused": true } } }),
         )
         .response(Response::json(200, &reply, "The change is applied."))
-        .response(Response::problem(400, &["malformed_request"], "The body is malformed."))
-        .response(Response::problem(403, &["forbidden"], "Another party's key."))
-        .response(Response::problem(404, &["not_found"], "No such publisher."))
-        .response(Response::problem(
-            412,
-            &["precondition_failed"],
-            "The version changed in the meantime.",
-        ))
-        .response(Response::problem(
-            422,
-            &["invalid_field", "invalid_document", "personal_data"],
-            "`field` names the invalid field.",
-        ))
-        .response(Response::problem(503, &["unavailable"], "Changes cannot be recorded now."))
+        .response(Response::problem(400, &["malformed_request"]))
+        .response(Response::problem(403, &["forbidden"]).when("Another party's key."))
+        .response(Response::problem(404, &["not_found"]).when("No such publisher."))
+        .response(Response::problem(412, &["precondition_failed"]))
+        .response(Response::problem(422, &["invalid_field", "invalid_document", "personal_data"]))
+        .response(Response::problem(503, &["unavailable"]))
 }

@@ -16,8 +16,8 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let key = json!({ "name": "Idempotency-Key", "in": "header", "required": true,
         "description": "Each key refunds at most once.", "schema": { "type": "string" },
         "example": "landing-page-2026-11-25" });
-    let malformed = || Response::problem(400, &["malformed_request"], "The body is malformed.");
-    let busy = || Response::problem(503, &["unavailable"], "Entries cannot be recorded now.");
+    let malformed = || Response::problem(400, &["malformed_request"]);
+    let busy = || Response::problem(503, &["unavailable"]);
     vec![
         operation("post", "/v1/admin/credits", "credit")
             .describe(
@@ -35,7 +35,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             )
             .response(Response::json(200, &credited, "The credited events."))
             .response(malformed())
-            .response(Response::problem(422, codes, "A field is invalid."))
+            .response(Response::problem(422, codes))
             .response(busy()),
         operation("post", "/v1/admin/refunds", "refund")
             .describe(
@@ -53,8 +53,8 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             )
             .response(Response::json(200, &refunded, "The amount refunded."))
             .response(malformed())
-            .response(Response::problem(404, &["not_found"], "No such campaign."))
-            .response(Response::problem(422, codes, "A field or the key is invalid."))
+            .response(Response::problem(404, &["not_found"]).when("No such campaign."))
+            .response(Response::problem(422, codes).when("A field or the key is invalid."))
             .response(busy()),
     ]
 }

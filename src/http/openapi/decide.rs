@@ -36,14 +36,11 @@ fn decisions(request: &Value, reply: &Value, parameters: &[Value]) -> Vec<Operat
         )
         .example("application/json", example::reply())
     };
-    let unknown = || {
-        let words = "No such publisher.";
-        Response::problem(404, &["unknown_publisher"], words)
-    };
+    let unknown = || Response::problem(404, &["unknown_publisher"]);
     let invalid = || {
         let words = "`field` names the invalid field. With `strict`, also anything over a limit. A \
                      field that identifies a person is always rejected.";
-        Response::problem(422, &["invalid_field", "personal_data"], words)
+        Response::problem(422, &["invalid_field", "personal_data"]).when(words)
     };
     let forbidden = "`explain` and `force_creative` require an operator key.";
     vec![
@@ -62,8 +59,8 @@ fn decisions(request: &Value, reply: &Value, parameters: &[Value]) -> Vec<Operat
             .parameters(reader())
             .body(&["application/json", "text/plain"], request, &example::requests())
             .response(decided())
-            .response(Response::problem(400, &["malformed_request"], "Invalid JSON, or nested too deeply."))
-            .response(Response::problem(403, &["forbidden"], forbidden))
+            .response(Response::problem(400, &["malformed_request"]))
+            .response(Response::problem(403, &["forbidden"]).when(forbidden))
             .response(unknown())
             .response(invalid()),
         operation("get", "/v1/decisions", "decideByParameters")
@@ -173,10 +170,7 @@ fn events() -> Vec<Operation> {
             .tag("events")
             .parameters([token(), parameter::named("Sec-GPC")])
             .response(Response::bare(204, "Accepted.").header("Adjacent-Recorded"))
-            .response(
-                Response::problem(503, &["unavailable"], "Events cannot be recorded now.")
-                    .header("Retry-After"),
-            )
+            .response(Response::problem(503, &["unavailable"]))
     };
     let click = |method, id, summary| {
         operation(method, "/c/{token}", id)
@@ -193,7 +187,7 @@ fn events() -> Vec<Operation> {
                     .header("Location")
                     .header("Adjacent-Recorded"),
             )
-            .response(Response::problem(404, &["not_found"], "Invalid token: never a redirect."))
+            .response(Response::problem(404, &["not_found"]).when("Invalid token: never a redirect."))
     };
     vec![
         record("get", "recordByGet", "Report an impression, viewable impression or copy (pixel)"),

@@ -1,6 +1,6 @@
 //! Examples: the reference page with its unit, and problem details.
 
-use crate::http::problem::CODES;
+use crate::http::problem::meaning;
 use serde_json::{Value, json};
 
 /// Request bodies of `POST /v1/decisions`.
@@ -136,7 +136,7 @@ fn unit() -> Value {
 /// Problem details with the first of these error codes.
 pub(super) fn problem(status: u16, codes: &[&str]) -> Value {
     let code = codes.first().copied().unwrap_or("internal");
-    let detail = CODES.iter().find(|(known, _)| *known == code).map_or("", |(_, meaning)| meaning);
+    let detail = meaning(code);
     let title = actix_web::http::StatusCode::from_u16(status)
         .ok()
         .and_then(|status| status.canonical_reason())

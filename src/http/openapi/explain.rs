@@ -29,7 +29,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .parameters([parameter::decision(), want])
             .response(Response::json(200, &explanation, "The trace."))
             .response(not_recorded())
-            .response(Response::problem(422, &["invalid_field"], "`want` is repeated.")),
+            .response(Response::problem(422, &["invalid_field"]).when("`want` is repeated.")),
         operation("get", "/v1/decisions/{id}/events", "eventsOfDecision")
             .describe(
                 "Events of a decision",
@@ -40,7 +40,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .key(Key::Required)
             .parameters([parameter::decision()])
             .response(Response::json(200, &events, "The events, in order of receipt."))
-            .response(Response::problem(403, &["forbidden"], "An advertiser key does not give access."))
+            .response(Response::problem(403, &["forbidden"]).when("An advertiser key does not give access."))
             .response(not_recorded()),
         operation("get", "/v1/limits", "limits")
             .describe(
@@ -57,7 +57,5 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
 
 /// 404: the decision's record is not available.
 pub(super) fn not_recorded() -> Response {
-    let words = "No such decision, its record was lost in a crash, or the instance that has it does not \
-                 respond.";
-    Response::problem(404, &["decision_not_recorded", "decision_elsewhere"], words)
+    Response::problem(404, &["decision_not_recorded", "decision_elsewhere"])
 }

@@ -27,7 +27,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             )
             .body(&formats, &bytes, &json!({}))
             .response(Response::json(200, &stored, "The stored image."))
-            .response(Response::problem(400, &["malformed_request"], "The body is incomplete."))
-            .response(Response::problem(422, &["invalid_field"], "The image is invalid or not supported.")),
+            .response(Response::problem(400, &["malformed_request"]).when("The body is incomplete."))
+            .response(Response::problem(422, &["invalid_field"]).when("The image is invalid or not supported.")),
     ]
 }

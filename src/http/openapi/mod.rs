@@ -20,7 +20,7 @@ mod schemas;
 use crate::http::openapi::operation::Operation;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::problem::{CODES, Problem};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
@@ -76,12 +76,15 @@ fn build() -> Value {
         admin::operations(&mut schemas),
     ];
     let mut paths = json!({});
+    let mut problems = Map::new();
     for Operation { path, method, mut object } in operations.into_iter().flatten() {
         if let Some(responses) = object["responses"].as_object_mut() {
             responses.sort_keys();
+            response::share_problems(responses, &mut problems);
         }
         paths[path][method] = object;
     }
+    problems.sort_keys();
     let schemas = schemas.into_definitions(&mut paths);
     let codes = CODES.iter().map(|(code, meaning)| format!("- `{code}`: {meaning}"));
     let tags = TAGS.map(|(name, description)| json!({ "name": name, "description": description }));
@@ -99,6 +102,7 @@ fn build() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "responses": problems,
             "parameters": parameter::shared(),
             "headers": response::headers(),
             "securitySchemes": { "bearer": {

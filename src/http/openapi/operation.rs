@@ -74,9 +74,7 @@ impl Operation {
             Key::Optional => json!([{}, { "bearer": [] }]),
             Key::Required => json!([{ "bearer": [] }]),
         };
-        let description =
-            "An API key is required, or the given one is unknown, expired or revoked.";
-        self.response(Response::problem(401, &["unauthorized"], description))
+        self.response(Response::problem(401, &["unauthorized"]))
     }
 
     /// Adds parameters.
@@ -95,12 +93,8 @@ impl Operation {
         let content: serde_json::Map<String, Value> =
             formats.iter().map(|format| ((*format).to_owned(), media.clone())).collect();
         self.object["requestBody"] = json!({ "required": true, "content": content });
-        let slow = "The body did not arrive before the deadline; the connection is closed.";
-        self.response(Response::problem(408, &["body_too_slow"], slow)).response(Response::problem(
-            413,
-            &["body_too_large"],
-            "The body exceeds the limit in `GET /v1/limits`.",
-        ))
+        self.response(Response::problem(408, &["body_too_slow"]))
+            .response(Response::problem(413, &["body_too_large"]))
     }
 
     /// Adds a response.

@@ -16,7 +16,7 @@ use serde_json::json;
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let explanation = schemas.output::<Explanation>();
     let page = |words| Response::text(200, render::HTML, words);
-    let trial = |codes: &[&str]| Response::problem(404, codes, "Not a local trial.");
+    let trial = |codes: &[&str]| Response::problem(404, codes).when("Not a local trial.");
     let names = GUIDES.iter().map(|guide| guide.name).collect::<Vec<_>>();
     let guides = json!({ "type": "string", "enum": names });
     let rows = vec![
@@ -36,7 +36,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                     .header("ETag"),
             )
             .response(Response::bare(304, "Not modified: `If-None-Match` matches.").header("ETag"))
-            .response(Response::problem(404, &["not_found"], "No such file.")),
+            .response(Response::problem(404, &["not_found"]).when("No such file.")),
         operation("get", "/w/{id}", "why")
             .describe(
                 "Why this unit",
@@ -45,11 +45,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             )
             .parameters([parameter::decision()])
             .response(page("The page."))
-            .response(Response::problem(
-                404,
-                &["decision_not_recorded", "no_unit"],
-                "No such decision, its record was lost in a crash, or no unit was shown.",
-            )),
+            .response(Response::problem(404, &["decision_not_recorded", "no_unit"])),
         operation("get", "/", "start")
             .describe("Start page", "Links to all pages of this server.")
             .response(page("The page.")),
@@ -65,7 +61,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             ])
             .response(page("The article."))
             .response(trial(&["not_found", "no_publisher"]))
-            .response(Response::problem(422, &["invalid_field"], "A parameter is repeated.")),
+            .response(Response::problem(422, &["invalid_field"]).when("A parameter is repeated.")),
         operation("get", "/demo/explain/{id}", "demoExplain")
             .describe("Explain a decision without a key", "Only in a local trial.")
             .parameters([parameter::decision()])
@@ -78,7 +74,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .describe("Guide", "For publishers, advertisers, operators and developers; available offline.")
             .parameters([parameter::path("guide", "Name of the guide.", guides, "publisher")])
             .response(page("The page."))
-            .response(Response::problem(404, &["not_found"], "No such guide.")),
+            .response(Response::problem(404, &["not_found"]).when("No such guide.")),
         operation("get", "/openapi.json", "openapi")
             .describe("OpenAPI document", "This document as JSON.")
             .response(Response::json(200, &json!({ "type": "object" }), "OpenAPI 3.1.")),
@@ -100,5 +96,5 @@ fn image() -> Operation {
         .parameters([parameter::path("file", "Name of the file.", text(), file)])
         .response(formats.fold(found, |found, format| found.in_format(format, bytes())))
         .response(Response::bare(304, "Not modified: `If-None-Match` matches.").header("ETag"))
-        .response(Response::problem(404, &["not_found"], "No such image."))
+        .response(Response::problem(404, &["not_found"]).when("No such image."))
 }

@@ -50,9 +50,9 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 Response::json(200, &reply, "The report; CSV if `format` or `Accept` requests it.")
                     .in_format("text/csv", json!({ "type": "string" })),
             )
-            .response(Response::problem(403, &["forbidden"], "Another party's key."))
-            .response(Response::problem(404, &["unknown_party", "not_found"], "No such party."))
-            .response(Response::problem(422, &["invalid_field"], "`field` names the invalid parameter.")),
+            .response(Response::problem(403, &["forbidden"]).when("Another party's key."))
+            .response(Response::problem(404, &["unknown_party", "not_found"]).when("No such party."))
+            .response(Response::problem(422, &["invalid_field"])),
         operation("get", "/reports/{id}", "advertiserPage")
             .describe(
                 "Advertiser report page",
@@ -68,14 +68,10 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 query("to", to, or_empty(), "2026-12-01"),
             ])
             .response(Response::text(200, render::HTML, "The page."))
-            .response(page(Response::problem(
-                401,
-                &["unauthorized"],
-                "The link has expired or is for another page.",
-            )))
-            .response(page(Response::problem(403, &["forbidden"], "Another party's key.")))
-            .response(page(Response::problem(404, &["unknown_party"], "No such advertiser.")))
-            .response(page(Response::problem(422, &["invalid_field"], "`field` names the invalid parameter."))),
+            .response(page(Response::problem(401, &["unauthorized"]).when("The link has expired or is for another page.")))
+            .response(page(Response::problem(403, &["forbidden"]).when("Another party's key.")))
+            .response(page(Response::problem(404, &["unknown_party"]).when("No such advertiser.")))
+            .response(page(Response::problem(422, &["invalid_field"]))),
     ]
 }
 

@@ -1,7 +1,10 @@
 //! Responses: statuses, formats, headers.
 
 use crate::http::openapi::example;
-use serde_json::{Value, json};
+use crate::http::problem::meaning;
+use serde_json::{Map, Value, json};
+
+const PROBLEM: &str = "application/problem+json";
 
 /// A response object with its status.
 pub(super) struct Response {
@@ -27,14 +30,23 @@ impl Response {
     }
 
     /// Problem details with one of these error codes.
-    pub fn problem(status: u16, codes: &[&str], description: &str) -> Response {
+    pub fn problem(status: u16, codes: &[&str]) -> Response {
         let schema = json!({ "$ref": "#/components/schemas/Problem" });
-        let quoted: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
-        let description = format!("{description} Code: {}.", quoted.join(" or "));
-        let mut response =
-            Response::bare(status, &description).in_format("application/problem+json", schema);
+        let mut response = Response::bare(status, &meanings(codes)).in_format(PROBLEM, schema);
         response.object["x-codes"] = json!(codes);
-        response.example("application/problem+json", example::problem(status, codes))
+        if codes == ["unavailable"] {
+            response = response.header("Retry-After");
+        }
+        response.example(PROBLEM, example::problem(status, codes))
+    }
+
+    /// Says when this operation responds with the problem, in place of the meaning of its codes.
+    pub fn when(mut self, words: &str) -> Response {
+        let codes = self.object["x-codes"].as_array().into_iter().flatten();
+        let quoted: Vec<String> =
+            codes.filter_map(Value::as_str).map(|code| format!("`{code}`")).collect();
+        self.object["description"] = json!(format!("{words} Code: {}.", quoted.join(" or ")));
+        self
     }
 
     /// Adds a content type.
@@ -54,6 +66,34 @@ impl Response {
         let path = format!("#/components/headers/{name}");
         self.object["headers"][name] = json!({ "$ref": path });
         self
+    }
+}
+
+/// The codes with their meanings.
+fn meanings(codes: &[&str]) -> String {
+    let meanings: Vec<String> =
+        codes.iter().map(|code| format!("`{code}`: {}", meaning(code))).collect();
+    format!("{}.", meanings.join("; "))
+}
+
+/// Moves the problems in the operations' `responses` to the components, so that each is described
+/// once. An operation keeps a reference, and its description if it is not the general one.
+pub(super) fn share_problems(responses: &mut Map<String, Value>, shared: &mut Map<String, Value>) {
+    for response in responses.values_mut() {
+        let Some(codes) = response["x-codes"].as_array() else { continue };
+        if response["content"].as_object().is_none_or(|formats| formats.len() > 1) {
+            continue;
+        }
+        let codes: Vec<&str> = codes.iter().filter_map(Value::as_str).collect();
+        let name = codes.join("-or-");
+        let general = Value::String(meanings(&codes));
+        let mut reference = json!({ "$ref": format!("#/components/responses/{name}") });
+        if response["description"] != general {
+            reference["description"] = response["description"].take();
+        }
+        let mut problem = std::mem::replace(response, reference);
+        problem["description"] = general;
+        shared.insert(name, problem);
     }
 }
 

@@ -139,10 +139,12 @@ fn call(
     let request_bodies = bodies(document, content, (&format!("{id}-body"), &name), index);
     let responses =
         operation["responses"].as_object().into_iter().flatten().map(|(status, response)| {
+            // The description beside a reference overrides that of the component.
+            let own = response["description"].as_str();
             let response = resolve(document, response);
             Response {
                 status: status.clone(),
-                description: inline(text(response, "description")),
+                description: inline(own.unwrap_or_else(|| text(response, "description"))),
                 bodies: bodies(
                     document,
                     &response["content"],

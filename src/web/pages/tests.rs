@@ -132,6 +132,25 @@ fn pages() -> Vec<(&'static str, String)> {
 }
 
 #[test]
+fn the_reference_shows_shared_responses_with_the_description_of_the_operation() {
+    let reference = "#/components/responses/not_found";
+    let document = json!({
+        "components": {"responses": {"not_found": {
+            "description": "No such resource.",
+            "content": {"application/problem+json": {"example": {"code": "not_found"}}},
+        }}},
+        "paths": {
+            "/own": {"get": {"responses": {"404": {"$ref": reference, "description": "No such file."}}}},
+            "/general": {"get": {"responses": {"404": {"$ref": reference}}}},
+        },
+    });
+    let html = docs(&document, "/openapi.json", &[]);
+    assert_eq!(html.matches("application/problem+json").count(), 2);
+    assert_eq!(html.matches("No such file.").count(), 1);
+    assert_eq!(html.matches("No such resource.").count(), 1);
+}
+
+#[test]
 fn texts_are_escaped_on_every_page() {
     for (page, html) in pages() {
         assert!(html.contains("&#60;script&#62;alert(1)"), "{page} shows it as text");
