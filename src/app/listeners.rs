@@ -4,7 +4,7 @@ use crate::adapters;
 use crate::app::file_limits;
 use crate::config::{ConfigError, Settings};
 use crate::http;
-use crate::http::AppState;
+use crate::http::{AppState, openapi};
 use actix_web::dev::Server;
 use actix_web::web::Data;
 use actix_web::{App as Actix, HttpServer};
@@ -44,8 +44,8 @@ impl Listeners {
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
         let shared = app.clone();
         let public = HttpServer::new(move || {
-            let protocols = adapters::table();
-            Actix::new().configure(http::public::routes(shared.clone(), protocols))
+            let more = openapi::reference::table().into_iter().chain(adapters::table());
+            Actix::new().configure(http::public::routes(shared.clone(), more.collect()))
         })
         .disable_signals()
         .workers(workers)

@@ -1,7 +1,7 @@
 //! The audit log: append-only, one JSON object per line. An entry is on disk before its change
 //! becomes visible; recovery uses the log to complete a change that a crash interrupted.
 
-use crate::catalog::change::Hashes;
+use crate::catalog::change::{FORMAT, Hashes, Head};
 use crate::catalog::error::CatalogError;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -31,6 +31,18 @@ pub struct Entry {
     /// The hash of the request's body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
+}
+
+impl From<&Entry> for Head {
+    fn from(entry: &Entry) -> Head {
+        Head {
+            format: FORMAT,
+            number: entry.number,
+            hashes: entry.after.clone(),
+            at: entry.at,
+            who: entry.who.clone(),
+        }
+    }
 }
 
 pub(super) struct AuditLog {

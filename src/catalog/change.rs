@@ -1,6 +1,5 @@
 //! The catalog's head (the versions that are served) and the parameters of a change.
 
-use crate::catalog::audit::Entry;
 use crate::catalog::error::CatalogError;
 use crate::catalog::image::ImageFile;
 use crate::domain::inventory::Inventory;
@@ -40,18 +39,6 @@ pub struct Head {
     pub at: jiff::Timestamp,
     /// Who changed it.
     pub who: String,
-}
-
-impl From<&Entry> for Head {
-    fn from(entry: &Entry) -> Head {
-        Head {
-            format: FORMAT,
-            number: entry.number,
-            hashes: entry.after.clone(),
-            at: entry.at,
-            who: entry.who.clone(),
-        }
-    }
 }
 
 /// Who changes the catalog and why, for the audit log.

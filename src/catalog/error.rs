@@ -1,6 +1,5 @@
 //! Errors of the catalog.
 
-use crate::catalog::change::FORMAT;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -32,12 +31,14 @@ pub enum CatalogError {
         reason: String,
     },
     /// A file that a newer version of this program wrote.
-    #[error("{path} has format {format}, this version reads formats up to {FORMAT}: use a newer version", path = path.display())]
+    #[error("{path} has format {format}, this version reads formats up to {newest}: use a newer version", path = path.display())]
     Newer {
         /// The file.
         path: PathBuf,
         /// Its format.
         format: u32,
+        /// The newest format that this version reads.
+        newest: u32,
     },
     /// The idempotency key was used for another request.
     #[error("the idempotency key `{0}` was already used with another body: use a new key")]

@@ -85,7 +85,7 @@ impl Catalog {
         };
         let Format { format } = serde_json::from_slice(&text).map_err(corrupt)?;
         if format > FORMAT {
-            return Err(CatalogError::Newer { path, format });
+            return Err(CatalogError::Newer { path, format, newest: FORMAT });
         }
         serde_json::from_slice(&text).map(Some).map_err(corrupt)
     }

@@ -1,7 +1,7 @@
 //! `adjacent health`: readiness check of the local server, for supervisors and container probes.
 
 use crate::cli::ops_client;
-use crate::cli::output::Output;
+use crate::cli::output::{CheckFailed, Output};
 use crate::config::load;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -16,11 +16,6 @@ pub(super) struct Health {
     ops: Option<SocketAddr>,
 }
 
-/// The server is not ready. Exit code 1: a result, not an error of the command.
-#[derive(Debug, thiserror::Error)]
-#[error("not ready: {0}")]
-pub(super) struct NotReady(String);
-
 impl Health {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let address = match self.ops {
@@ -30,9 +25,10 @@ impl Health {
         let address = connect_address(address);
         let head = format!("GET /readyz HTTP/1.0\r\nHost: {address}\r\n\r\n");
         let response = ops_client::exchange(address, TIMEOUT, &head, &[])
-            .map_err(|error| NotReady(format!("{address}: {error}")))?;
+            .map_err(|error| CheckFailed(format!("not ready: {address}: {error}")))?;
         if response.status != Some(200) {
-            return Err(NotReady(format!("{address} returned {}", response.body.trim())).into());
+            let reason = response.body.trim();
+            return Err(CheckFailed(format!("not ready: {address} returned {reason}")).into());
         }
         Ok(output.result("ready", &serde_json::json!({ "ready": true }))?)
     }

@@ -1,7 +1,6 @@
 //! Command output: text or JSON on standard output, errors and exit codes.
 
 use crate::catalog::CatalogError;
-use crate::cli::health::NotReady;
 use crate::config::{ConfigError, Problem};
 use serde::Serialize;
 use std::fmt::Display;
@@ -9,7 +8,12 @@ use std::io;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-/// A check failed.
+/// A check has a negative result, which is no error of the command.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct CheckFailed(pub(super) String);
+
+/// Exit code of [`CheckFailed`].
 const CHECK_FAILED: u8 = 1;
 /// Invalid input or configuration (`EX_USAGE`).
 pub(super) const USAGE: u8 = 64;
@@ -72,7 +76,7 @@ impl Output {
         } else {
             problems.iter().for_each(show);
         }
-        if failure.is::<NotReady>() {
+        if failure.is::<CheckFailed>() {
             return ExitCode::from(CHECK_FAILED);
         }
         let is_internal = failure.downcast_ref::<ConfigError>().is_none()

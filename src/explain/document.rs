@@ -2,7 +2,6 @@
 
 use crate::domain::event::Tier;
 use crate::explain::replay::Replay;
-use crate::explain::want::Want;
 use crate::selection::choose::Winner;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::fixed::Q32;
@@ -200,6 +199,30 @@ pub struct FilteredView {
     pub stage: FilterReason,
     /// The reason as a sentence.
     pub reason: &'static str,
+}
+
+/// Why a creative did not win one slot.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Want {
+    /// Key of the slot.
+    pub key: String,
+    /// The requested creative.
+    pub creative: String,
+    /// The creative's flight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flight: Option<String>,
+    /// Whether the creative won.
+    pub won: bool,
+    /// All rules that filtered its flight, in order.
+    pub against: Vec<FilterReason>,
+    /// Probability of its flight, if it took part in the draw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
+    /// Factor by which its score would have to increase to win this draw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score_factor_needed: Option<f64>,
+    /// Required changes, as sentences.
+    pub changes: Vec<String>,
 }
 
 pub(super) fn chance(part: u32) -> f64 {

@@ -1,7 +1,7 @@
 //! Why a creative did not win, and what would make it win.
 
 use crate::domain::creative::CreativeState;
-use crate::explain::document::{chance, factor, flight_id};
+use crate::explain::document::{Want, chance, factor, flight_id};
 use crate::explain::replay::Replay;
 use crate::selection::choose::Request;
 use crate::selection::dice::{Dice, Purpose};
@@ -9,32 +9,6 @@ use crate::selection::draw;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::fixed::Q32;
 use crate::selection::rules::Exclusions;
-use schemars::JsonSchema;
-use serde::Serialize;
-
-/// Why a creative did not win one slot.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Want {
-    /// Key of the slot.
-    pub key: String,
-    /// The requested creative.
-    pub creative: String,
-    /// The creative's flight.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub flight: Option<String>,
-    /// Whether the creative won.
-    pub won: bool,
-    /// All rules that filtered its flight, in order.
-    pub against: Vec<FilterReason>,
-    /// Probability of its flight, if it took part in the draw.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probability: Option<f64>,
-    /// Factor by which its score would have to increase to win this draw.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub score_factor_needed: Option<f64>,
-    /// Required changes, as sentences.
-    pub changes: Vec<String>,
-}
 
 /// Why a creative did not win, for each slot of a decision.
 pub fn want(replay: &Replay, creative: &str) -> Vec<Want> {

@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod caller;
+pub mod change;
 pub mod extract;
 pub mod guard;
 pub mod openapi;
@@ -28,8 +29,10 @@ use crate::traffic::Datacenters;
 use crate::traffic::flood::FloodGuard;
 use crate::world::Worlds;
 use crate::world::leasing::Leasing;
-use actix_web::HttpRequest;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse};
 use arc_swap::ArcSwap;
+use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,6 +118,11 @@ impl AppState {
             None
         }
     }
+}
+
+/// A JSON response with `Cache-Control: no-store`.
+pub fn json(document: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(document)
 }
 
 /// Runs slow or blocking work on the blocking thread pool. A panic in `work` is resumed here, so that

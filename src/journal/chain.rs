@@ -8,8 +8,7 @@
 //!
 //! A segment that is deleted after its retention period stays in the chain.
 
-use crate::journal::recover::Segment;
-use crate::journal::writer::segment_name;
+use crate::journal::segment::{Segment, segment_name};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;

@@ -12,12 +12,14 @@ mod power_loss;
 #[cfg(test)]
 mod properties;
 pub mod recover;
+pub mod segment;
 #[cfg(test)]
 mod simulated_disk;
 pub mod writer;
 
 pub use disk_space::disk_space;
-pub use recover::{Recovery, Segment, recover, segments};
+pub use recover::{Recovery, recover, segments};
+pub use segment::Segment;
 pub use writer::{Ack, Journal, JournalError, JournalOptions};
 
 /// Number of partitions; fixed by the file format.

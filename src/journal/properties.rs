@@ -1,8 +1,8 @@
 //! Properties of the journal, on a simulated disk and on real folders.
 
 use crate::journal::disk::Folder;
+use crate::journal::segment::segment_name;
 use crate::journal::simulated_disk::SimulatedDisk;
-use crate::journal::writer::segment_name;
 use crate::journal::{
     Entry, Journal, JournalError, JournalOptions, chain, frame, recover, segments,
 };

@@ -4,8 +4,9 @@
 //! segment of an incarnation can have one, and only until it is sealed. Any other unreadable bytes
 //! are corruption: they are copied to quarantine and reported, and reading continues behind them.
 
+use crate::journal::segment::Segment;
 use crate::journal::{Entry, chain, frame};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{fs, io};
 
 /// Result of a recovery, apart from the entries.
@@ -21,28 +22,6 @@ pub struct Recovery {
     pub corrupt: Vec<String>,
     /// Number of the next segment.
     pub next_segment: u64,
-}
-
-/// A segment file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// Segment number, from the file name.
-    pub number: u64,
-    /// The incarnation that wrote it, from the file name.
-    pub incarnation: u64,
-    /// Path of the file.
-    pub path: PathBuf,
-    /// It is sealed, or its incarnation wrote a later one: its end cannot be torn.
-    pub is_complete: bool,
-    /// Its length when it was sealed, in bytes.
-    pub sealed_bytes: Option<u64>,
-}
-
-impl Segment {
-    /// The file name.
-    pub fn name(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-    }
 }
 
 /// The segments of a folder in write order. A `.journal` file whose name is not a segment name is an

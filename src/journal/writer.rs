@@ -1,6 +1,7 @@
 //! The writer thread: takes the queued payloads, writes them, syncs once, applies, acknowledges.
 
 use crate::journal::disk::Disk;
+use crate::journal::segment::segment_name;
 use crate::journal::{Entry, PARTITIONS, frame};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -158,11 +159,6 @@ impl Drop for Journal {
             let _ = writer.join();
         }
     }
-}
-
-/// The file name of a segment: names sort in write order.
-pub fn segment_name(incarnation: u64, number: u64) -> String {
-    format!("{number:010}-{incarnation:016x}.journal")
 }
 
 fn begin_segment(disk: &mut dyn Disk, options: &JournalOptions, number: u64) -> io::Result<()> {

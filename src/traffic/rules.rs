@@ -62,7 +62,7 @@ pub struct Rule {
     pub class: Class,
     /// The stage at which it is evaluated.
     pub decided: Stage,
-    pub(super) predicate: Option<Predicate>,
+    predicate: Option<Predicate>,
 }
 
 const ALWAYS: &str = "always";
@@ -247,8 +247,34 @@ pub static RULES: &[Rule] = &[
 ];
 
 /// The rules that are evaluated on the request.
-pub(super) fn request_rules() -> impl Iterator<Item = (&'static Rule, Predicate)> {
+fn request_rules() -> impl Iterator<Item = (&'static Rule, Predicate)> {
     RULES.iter().filter_map(|rule| Some((rule, rule.predicate?)))
+}
+
+impl Signals<'_> {
+    /// The reason why the event must not be billed: that of the first matching rule.
+    ///
+    /// Calls `within_quota` only when no rule matches, so that a bot does not use the quota of readers
+    /// behind the same address.
+    pub fn claim(
+        &self,
+        site: &AllowedOrigins<'_>,
+        within_quota: impl FnOnce() -> bool,
+    ) -> Option<InvalidReason> {
+        match request_rules().find(|(_, predicate)| predicate(self, site)) {
+            Some((rule, _)) => rule.reason,
+            None if within_quota() => None,
+            None => Some(InvalidReason::RateLimited),
+        }
+    }
+
+    /// Whether a bot rule matches.
+    pub fn is_bot(&self) -> bool {
+        let site = AllowedOrigins::default();
+        request_rules()
+            .filter(|(rule, _)| rule.reason == Some(InvalidReason::Bot))
+            .any(|(_, predicate)| predicate(self, &site))
+    }
 }
 
 #[cfg(test)]

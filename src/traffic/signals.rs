@@ -1,11 +1,4 @@
-//! The signals of one event request, and the first rule that makes the event invalid.
-//!
-//! The rules, their order and their defaults are the table [`RULES`](crate::traffic::rules::RULES). They
-//! mark an event with a reason and never reject it. Rules that need history (too fast, orphan,
-//! duplicate) are the ledger's; reviews result in credits.
-
-use crate::domain::event::InvalidReason;
-use crate::traffic::rules;
+//! The signals of one event request, which the [rules](crate::traffic::rules) evaluate.
 
 /// The raw headers of an event request, and what the server derived from it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,30 +50,6 @@ impl AllowedOrigins<'_> {
 }
 
 impl Signals<'_> {
-    /// The reason why the event must not be billed: that of the first matching rule.
-    ///
-    /// Calls `within_quota` only when no rule matches, so that a bot does not use the quota of readers
-    /// behind the same address.
-    pub fn claim(
-        &self,
-        site: &AllowedOrigins<'_>,
-        within_quota: impl FnOnce() -> bool,
-    ) -> Option<InvalidReason> {
-        match rules::request_rules().find(|(_, predicate)| predicate(self, site)) {
-            Some((rule, _)) => rule.reason,
-            None if within_quota() => None,
-            None => Some(InvalidReason::RateLimited),
-        }
-    }
-
-    /// Whether a bot rule matches.
-    pub fn is_bot(&self) -> bool {
-        let site = AllowedOrigins::default();
-        rules::request_rules()
-            .filter(|(rule, _)| rule.reason == Some(InvalidReason::Bot))
-            .any(|(_, predicate)| predicate(self, &site))
-    }
-
     /// Whether the request is a prefetch or preview, before any reader sees the unit.
     pub fn is_prefetch(&self) -> bool {
         self.head || self.announces_prefetch()
@@ -125,7 +94,8 @@ pub fn origin_of(url: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use InvalidReason::*;
+    use crate::domain::event::InvalidReason;
+    use crate::domain::event::InvalidReason::*;
 
     const READER: Signals<'static> = Signals {
         agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),

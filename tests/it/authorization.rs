@@ -2,6 +2,7 @@
 
 use crate::harness::{TestServer, reference, wait_until};
 use adjacent::config::keys::{ApiKeys, Role};
+use adjacent::http;
 use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 
@@ -59,8 +60,8 @@ const PUBLISHER_PAUSES: &str = "/v1/publishers/{id}/pauses";
 
 #[test]
 fn every_route_is_declared_open_or_protected() {
-    let public = adjacent::http::public::table().into_iter().chain(adjacent::adapters::table());
-    let table = public.chain(adjacent::http::ops::table());
+    let public = http::public::table().into_iter().chain(http::openapi::reference::table());
+    let table = public.chain(adjacent::adapters::table()).chain(http::ops::table());
     let routes: BTreeSet<&str> = table.map(|row| row.path()).collect();
 
     let protected = PROTECTED.map(|(route, _)| route.split('#').next().unwrap());
@@ -78,7 +79,7 @@ fn every_route_is_declared_open_or_protected() {
 #[tokio::test]
 async fn every_admin_route_requires_the_operator_role_for_every_method() {
     let server = TestServer::start().await;
-    let rows = adjacent::http::ops::table();
+    let rows = http::ops::table();
     let rows: Vec<_> = rows.iter().filter(|row| row.path().starts_with(ADMIN)).collect();
     assert!(rows.len() >= 9, "{}", rows.len());
 

@@ -13,6 +13,7 @@ mod operation;
 mod operations;
 mod pages;
 mod parameter;
+pub mod reference;
 mod report;
 mod response;
 mod schemas;

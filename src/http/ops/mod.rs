@@ -15,7 +15,7 @@ use actix_web::web::{Data, ServiceConfig};
 pub fn table() -> Vec<Route> {
     let mut rows = vec![
         // Process manager and load balancer.
-        route("/livez").get_and_head(probes::live),
+        route("/livez").get_and_head(public::live),
         route("/readyz").get_and_head(probes::ready),
         route("/version").get_and_head(probes::version),
         // Prometheus.

@@ -1,7 +1,6 @@
-//! Liveness, readiness, version and metrics.
+//! Readiness, version and metrics.
 
-use crate::http::AppState;
-use crate::http::public::explain;
+use crate::http::{AppState, json};
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use schemars::JsonSchema;
@@ -9,11 +8,6 @@ use serde::Serialize;
 
 /// Content type of the metrics (Prometheus text format).
 pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// `GET /livez`: 200 while the process responds.
-pub async fn live() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain").body("live\n")
-}
 
 /// `GET /readyz`: 503 with the reason while requests should go to other instances.
 pub async fn ready(app: Data<AppState>) -> HttpResponse {
@@ -49,7 +43,7 @@ pub struct Version<'a> {
 pub async fn version(app: Data<AppState>) -> HttpResponse {
     let live = app.world.live();
     let snapshot = live.snapshot();
-    explain::json(&Version {
+    json(&Version {
         version: env!("CARGO_PKG_VERSION"),
         incarnation: format!("{:016x}", app.incarnation),
         public_url: &app.public_url,

@@ -4,8 +4,7 @@ use crate::config::keys::{Identity, Role};
 use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::explain::{Audience, ExplainError, Explanation, RemoteExplainError, Replay};
 use crate::http::problem::ApiError;
-use crate::http::{AppState, blocking, caller};
-use actix_web::http::header;
+use crate::http::{AppState, blocking, caller, json};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
@@ -181,9 +180,4 @@ pub async fn events(
         })
         .collect();
     Ok(json(&EventsReply { decision_id: id.into_inner(), events }))
-}
-
-/// A JSON response with `Cache-Control: no-store`.
-pub fn json(document: &impl Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(document)
 }

@@ -1,8 +1,8 @@
 //! `GET /v1/limits` and `/v1/privacy`: limits, counting windows and the data map.
 
 use crate::config::settings::{EventWindows, QuotaSetting, RequestLimits, SnapshotSettings};
-use crate::http::AppState;
-use crate::http::public::{events, explain};
+use crate::http::public::events;
+use crate::http::{AppState, json};
 use crate::traffic::rules::{RULES, Rule};
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -112,7 +112,7 @@ pub async fn limits(app: Data<AppState>) -> HttpResponse {
     let RequestLimits { topics, entities, keywords, characters, placements, body_bytes } =
         settings.request;
     let values = serde_json::to_value(&*settings).unwrap_or_default();
-    explain::json(&LimitsReply {
+    json(&LimitsReply {
         windows: settings.windows,
         request: RequestSizes {
             topics,
@@ -189,7 +189,7 @@ pub struct Retention {
 pub async fn privacy(app: Data<AppState>) -> HttpResponse {
     let days = app.settings.get().decision_log.days;
     let used = |what, why, kept: String| DataUse { what, why, kept };
-    explain::json(&PrivacyReply {
+    json(&PrivacyReply {
         identifiers_of_persons: "none is asked for, set or read; no cookie, no storage",
         used: vec![
             used("the page's context", "to choose a unit", format!("decision log, {days} days")),

@@ -10,14 +10,13 @@ pub mod fill;
 pub mod images;
 pub mod limits;
 pub mod pages;
+pub mod pauses;
 pub mod render;
 pub mod reply;
 pub mod reports;
 pub mod request;
 pub mod unit_page;
 
-use crate::http::ops::admin::pauses;
-use crate::http::ops::probes;
 use crate::http::problem::ApiError;
 use crate::http::routes::{Route, route};
 use crate::http::{AppState, extract, guard};
@@ -51,17 +50,15 @@ pub fn table() -> Vec<Route> {
         route("/").get_and_head(pages::start),
         route("/demo").get_and_head(pages::demo),
         route("/demo/explain/{id}").get_and_head(pages::demo_explain),
-        route("/docs").get_and_head(pages::reference),
         route("/docs/{guide}").get_and_head(pages::guide),
-        route("/openapi.json").get_and_head(pages::openapi),
         route("/v1/limits").get_and_head(limits::limits),
         route("/v1/privacy").get_and_head(limits::privacy),
-        route("/livez").get_and_head(probes::live),
+        route("/livez").get_and_head(live),
     ]
 }
 
-/// Registers the routes of [`table`] and the `additional` ones of the protocol adapters, with their
-/// middleware.
+/// Registers the routes of [`table`] and the `additional` ones of the API reference and the protocol
+/// adapters, with their middleware.
 pub fn routes(app: Data<AppState>, additional: Vec<Route>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
         config.app_data(app).configure(extract::settings);
@@ -73,6 +70,11 @@ pub fn routes(app: Data<AppState>, additional: Vec<Route>) -> impl FnOnce(&mut S
             table().into_iter().chain(additional).fold(scope, |scope, row| scope.service(row));
         config.service(scope.default_service(web::to(not_found)));
     }
+}
+
+/// `GET /livez`: 200 while the process responds.
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain").body("live\n")
 }
 
 /// Headers of every response. `resource_policy` is the `Cross-Origin-Resource-Policy`.

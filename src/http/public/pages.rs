@@ -1,18 +1,18 @@
-//! HTML pages: start, demo, "why this", API reference, guides.
+//! HTML pages: start, demo, "why this", guides.
 
 use crate::delivery::unit;
 use crate::domain::region::Regions;
 use crate::explain::{Audience, Replay};
 use crate::http::problem::ApiError;
 use crate::http::public::{explain, render};
-use crate::http::{AppState, openapi};
+use crate::http::{AppState, json};
 use crate::web;
 use crate::web::pages::demo::{DemoQuery, DemoView};
 use crate::web::pages::failure::FailureView;
 use crate::web::pages::index::IndexView;
 use crate::web::pages::why::WhyView;
 use crate::web::pages::why_words::WhyWords;
-use crate::web::pages::{Link, demo, docs, failure, guide, index, why};
+use crate::web::pages::{Link, demo, failure, guide, index, why};
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path, Query};
@@ -143,7 +143,7 @@ pub async fn demo_explain(app: Data<AppState>, id: Path<String>) -> Result<HttpR
         return Err(ApiError::no_route());
     }
     let explanation = explain::explanation(&app, &id, Audience::Operator, None).await?;
-    Ok(explain::json(&explanation))
+    Ok(json(&explanation))
 }
 
 /// `GET /w/{decision}`: the "why this" page for readers.
@@ -180,19 +180,6 @@ fn render_why(recomputed: &Replay, slot: usize, id: &str) -> Option<String> {
         decision: id,
         privacy_url: "/v1/privacy",
     }))
-}
-
-/// `GET /openapi.json`.
-pub async fn openapi() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("application/json")
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .body(openapi::text())
-}
-
-/// `GET /docs`.
-pub async fn reference(app: Data<AppState>) -> HttpResponse {
-    html(docs::docs(openapi::document(), "/openapi.json", &menu(&app)))
 }
 
 /// `GET /docs/{guide}`.

@@ -5,10 +5,10 @@ use crate::catalog::image_store::ImageFault;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
+use crate::http::change::{Change, apply_response};
+use crate::http::json;
 use crate::http::ops::admin;
-use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
-use crate::http::public::explain::json;
 use crate::http::{AppState, blocking};
 use crate::ledger::audit::Mismatch;
 use crate::publishing::apply::CatalogUpdate;
@@ -109,7 +109,7 @@ pub async fn apply(
         ..CatalogUpdate::default()
     };
     let done = app.publishing.apply(wanted, expected, &change.by).await?;
-    Ok(admin::apply_response(&done))
+    Ok(apply_response(&done))
 }
 
 /// The change to roll back to.
@@ -130,5 +130,5 @@ pub async fn rollback(
     let change = Change::read(&app, &http, payload, String::new()).await?;
     let request: RollbackRequest = change.json()?;
     let done = app.publishing.rollback(request.number, change.by).await?;
-    Ok(admin::apply_response(&done))
+    Ok(apply_response(&done))
 }

@@ -3,9 +3,9 @@
 use crate::domain::event::EventKind;
 use crate::domain::money::Micros;
 use crate::http::AppState;
-use crate::http::ops::admin::Change;
+use crate::http::change::Change;
+use crate::http::json;
 use crate::http::problem::ApiError;
-use crate::http::public::explain::json;
 use crate::reporting::credit;
 use crate::reporting::credit::{CreditError, CreditReason, Credited};
 use actix_web::web::{Data, Payload};

@@ -5,10 +5,10 @@ use crate::catalog::edit;
 use crate::catalog::lists::LISTS;
 use crate::domain::creative::CreativeState;
 use crate::http::AppState;
+use crate::http::change::{Change, apply_response};
+use crate::http::json;
 use crate::http::ops::admin;
-use crate::http::ops::admin::Change;
 use crate::http::problem::ApiError;
-use crate::http::public::explain::json;
 use actix_web::http::header::ETAG;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -80,7 +80,7 @@ pub async fn create(
     let document: Value = change.json()?;
     let edit = |inventory: &_| edit::create(inventory, &list, document);
     let done = app.publishing.edit(edit, change.expected(), false, &change.by).await?;
-    Ok(admin::apply_response(&done))
+    Ok(apply_response(&done))
 }
 
 /// `PUT /v1/admin/{list}/{id}`: a creative whose content changes returns to draft.
@@ -95,7 +95,7 @@ pub async fn replace(
     let document: Value = change.json()?;
     let edit = |inventory: &_| edit::replace(inventory, &list, &id, document);
     let done = app.publishing.edit(edit, change.expected(), false, &change.by).await?;
-    Ok(admin::apply_response(&done))
+    Ok(apply_response(&done))
 }
 
 /// `DELETE /v1/admin/{list}/{id}`: rejected while another document refers to it.
@@ -109,7 +109,7 @@ pub async fn delete(
     let change = Change::read(&app, &http, payload, format!("delete {list}/{id}")).await?;
     let edit = |inventory: &_| edit::delete(inventory, &list, &id);
     let done = app.publishing.edit(edit, change.expected(), false, &change.by).await?;
-    Ok(admin::apply_response(&done))
+    Ok(apply_response(&done))
 }
 
 /// A creative's new state.
@@ -132,5 +132,5 @@ pub async fn state(
     let request: StateRequest = change.json()?;
     let edit = |inventory: &_| edit::set_state(inventory, &id, request.state);
     let done = app.publishing.edit(edit, change.expected(), false, &change.by).await?;
-    Ok(admin::apply_response(&done))
+    Ok(apply_response(&done))
 }

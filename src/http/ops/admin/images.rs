@@ -2,10 +2,10 @@
 
 use crate::catalog::image::{ImageFile, MAX_BYTES};
 use crate::domain::image::Address;
+use crate::http::change::BODY_TIMEOUT;
+use crate::http::json;
 use crate::http::ops::admin;
-use crate::http::ops::admin::BODY_TIMEOUT;
 use crate::http::problem::ApiError;
-use crate::http::public::explain::json;
 use crate::http::{AppState, blocking, body, caller};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};

@@ -1,8 +1,8 @@
 //! Search over campaigns, flights, creatives and sites with their state, spend and progress.
 
+use crate::http::json;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
-use crate::http::public::explain::json;
 use crate::http::{AppState, blocking};
 use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};

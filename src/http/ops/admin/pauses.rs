@@ -1,14 +1,12 @@
-//! Pause and resume: anything by an operator, a publisher's own pages by the publisher. Takes effect
-//! within two seconds, even if the rest of the inventory fails newer checks.
+//! Pause and resume by an operator. Takes effect within two seconds, even if the rest of the inventory
+//! fails newer checks.
 
 use crate::catalog::pause;
-use crate::catalog::pause::{Pausable, SitePart};
-use crate::config::keys::Role;
-use crate::http::ops::admin;
-use crate::http::ops::admin::Change;
+use crate::catalog::pause::Pausable;
+use crate::http::AppState;
+use crate::http::change::{Change, apply_response};
 use crate::http::problem::ApiError;
-use crate::http::{AppState, body, caller};
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
@@ -36,65 +34,5 @@ pub async fn set(
     change.by.what = format!("{verb} {} {}", request.what, request.id);
     let made = |inventory: &_| pause::set(inventory, request.what, &request.id, request.paused);
     let done = app.publishing.edit(made, change.expected(), true, &change.by).await?;
-    Ok(admin::apply_response(&done))
-}
-
-/// What a publisher pauses or resumes: exactly one of `path`, `topic` and `site`.
-#[derive(Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PublisherPauseRequest {
-    /// Pages whose path, or whole URL, starts with this.
-    #[serde(default)]
-    pub path: Option<String>,
-    /// Pages about this topic or any topic below it.
-    #[serde(default)]
-    pub topic: Option<crate::domain::id::TopicId>,
-    /// The whole site.
-    #[serde(default)]
-    pub site: bool,
-    /// `true` pauses it, `false` resumes it.
-    pub paused: bool,
-}
-
-/// A pause or resumption that took effect.
-#[derive(serde::Serialize, schemars::JsonSchema)]
-pub struct PublisherPauseReply {
-    /// Number of the change in the catalog's history.
-    pub applied: u64,
-}
-
-/// `POST /v1/publishers/{id}/pauses`: requires the publisher's secret key or an operator key.
-pub async fn own(
-    app: Data<AppState>,
-    http: HttpRequest,
-    path: Path<String>,
-    payload: Payload,
-) -> Result<HttpResponse, ApiError> {
-    let id = path.into_inner();
-    let identity = caller::identity(&app, &http)?
-        .ok_or_else(|| ApiError::unauthorized("the publisher's secret key is required"))?;
-    let own = identity.role == Role::Publisher && identity.owner == id;
-    if !own && identity.role != Role::Operator {
-        return Err(ApiError::forbidden("this key is for another party"));
-    }
-    let what = format!("pauses of publishers/{id}");
-    // This is on the public listener, so the body limit of public requests applies.
-    let limit = app.settings.get().request.body_bytes;
-    let body = body::read(payload, limit, app.body_timeout).await?;
-    let change = Change::new(&app, &http, body, what, &identity)?;
-    let request: PublisherPauseRequest = change.json()?;
-    let part = match (request.site, request.path, request.topic) {
-        (true, None, None) => SitePart::Site,
-        (false, Some(path), None) => SitePart::Path(path),
-        (false, None, Some(topic)) => SitePart::Topic(topic),
-        _ => {
-            return Err(ApiError::invalid_field(
-                "site",
-                "give exactly one of `site`, `path` and `topic`",
-            ));
-        }
-    };
-    let made = |inventory: &_| pause::set_site_part(inventory, &id, &part, request.paused);
-    let done = app.publishing.edit(made, change.expected(), true, &change.by).await?;
-    Ok(crate::http::public::explain::json(&PublisherPauseReply { applied: done.head.number }))
+    Ok(apply_response(&done))
 }

@@ -1,8 +1,8 @@
 //! Suspicious traffic patterns for an operator to review, with the hours in which they occurred.
 
+use crate::http::json;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
-use crate::http::public::explain::json;
 use crate::http::{AppState, blocking};
 use crate::traffic::review::{HOUR_MS, ReviewFinding};
 use crate::traffic::rules;

@@ -3,10 +3,10 @@
 use crate::catalog::change::ExpectedVersion;
 use crate::domain::weights::Weights;
 use crate::http::AppState;
+use crate::http::change::{Change, apply_response};
+use crate::http::json;
 use crate::http::ops::admin;
-use crate::http::ops::admin::Change;
 use crate::http::problem::{ApiError, FieldProblem};
-use crate::http::public::explain::json;
 use crate::publishing::apply::CatalogUpdate;
 use actix_web::web::{Data, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
@@ -53,5 +53,5 @@ pub async fn replace(
     let wanted =
         CatalogUpdate { weights: Some(weights), force: query.force, ..CatalogUpdate::default() };
     let done = app.publishing.apply(wanted, expected, &change.by).await?;
-    Ok(admin::apply_response(&done))
+    Ok(apply_response(&done))
 }

@@ -9,9 +9,8 @@ use crate::config::keys::Role;
 use crate::domain::party::RevenueShare;
 use crate::domain::zone::Zone;
 use crate::http::problem::ApiError;
-use crate::http::public::explain;
 use crate::http::public::reports::period::Period;
-use crate::http::{AppState, blocking, caller};
+use crate::http::{AppState, blocking, caller, json};
 use crate::reporting::report;
 use crate::reporting::report::{Dimension, Party, Query, Row};
 use actix_web::http::header;
@@ -108,7 +107,7 @@ pub async fn report(
     let name = format!("adjacent-{id}.csv");
     let reply = blocking(move || reply(&app, party, &id, &query)).await?;
     let mut response = match format {
-        Format::Json => explain::json(&reply),
+        Format::Json => json(&reply),
         Format::Csv => HttpResponse::Ok()
             .content_type("text/csv; charset=utf-8")
             .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -1,0 +1,138 @@
+//! A change of the catalog as a request: author, expected version, body, and the response.
+
+use crate::catalog::change::ExpectedVersion;
+use crate::catalog::edit::EditError;
+use crate::catalog::{AuditContext, CatalogError};
+use crate::config::keys::Identity;
+use crate::http::caller::header;
+use crate::http::problem::{ApiError, FieldProblem};
+use crate::http::{AppState, body, caller};
+use crate::publishing::apply::AppliedChange;
+use crate::publishing::error::ApplyError;
+use crate::store::StoreError;
+use actix_web::http::header::ETAG;
+use actix_web::web::{Bytes, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// Maximum body size in bytes; enough for an inventory of 100,000 flights.
+const MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
+
+/// Deadline for receiving a body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Maximum length of an idempotency key, in characters.
+const MAX_KEY_CHARS: usize = 128;
+
+/// An authenticated change request.
+pub struct Change {
+    /// Author, description, time and idempotency key, for the audit log.
+    pub by: AuditContext,
+    /// The version that the caller last read, from `If-Match`.
+    pub seen: Option<String>,
+    /// The request body.
+    pub body: Bytes,
+}
+
+impl Change {
+    /// Authenticates the operator and reads the headers and the body. `what` describes the change in the
+    /// audit log.
+    pub async fn read(
+        app: &AppState,
+        http: &HttpRequest,
+        payload: Payload,
+        what: String,
+    ) -> Result<Change, ApiError> {
+        let identity = caller::require_operator(app, http)?;
+        let body = body::read(payload, MAX_BODY_BYTES, BODY_TIMEOUT).await?;
+        Change::new(app, http, body, what, &identity)
+    }
+
+    /// The same for an identity that is already authorized and a body that is already read.
+    pub fn new(
+        app: &AppState,
+        http: &HttpRequest,
+        body: Bytes,
+        what: String,
+        identity: &Identity,
+    ) -> Result<Change, ApiError> {
+        let request = match header(http, "idempotency-key") {
+            None => None,
+            Some(key) if key.is_empty() || key.chars().count() > MAX_KEY_CHARS => {
+                let reason = format!("must have 1 to {MAX_KEY_CHARS} characters");
+                return Err(ApiError::invalid_field("Idempotency-Key", reason));
+            }
+            Some(key) => {
+                // The hash detects the same key with a different request.
+                let mut hash = blake3::Hasher::new();
+                for part in [http.method().as_str(), http.path()] {
+                    hash.update(part.as_bytes()).update(b"\n");
+                }
+                hash.update(&body);
+                Some((key.to_owned(), hash.finalize().to_hex().to_string()))
+            }
+        };
+        let seen = header(http, "if-match")
+            .map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned())
+            .filter(|tag| tag != "*");
+        let at = app.clock.now();
+        Ok(Change { by: AuditContext { who: identity.id.clone(), what, at, request }, seen, body })
+    }
+
+    /// The body as a `T`; the types themselves reject unknown fields.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        body::json(&self.body).map(|(value, _)| value)
+    }
+
+    /// The catalog version that the change requires.
+    pub fn expected(&self) -> ExpectedVersion<'_> {
+        self.seen.as_deref().map_or(ExpectedVersion::Any, ExpectedVersion::Inventory)
+    }
+}
+
+/// The response to a change: the new head with the inventory's hash as its `ETag`, and the diff.
+pub fn apply_response(applied: &AppliedChange) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    if let Some(inventory) = &applied.head.hashes.inventory {
+        response.insert_header((ETAG, format!("\"{inventory}\"")));
+    }
+    response.insert_header(("Cache-Control", "no-store")).json(applied)
+}
+
+impl From<ApplyError> for ApiError {
+    fn from(error: ApplyError) -> ApiError {
+        match error {
+            ApplyError::Invalid(findings) => ApiError::invalid_document(
+                findings
+                    .into_iter()
+                    .map(|finding| FieldProblem {
+                        field: format!("{}/{}/{}", finding.list, finding.id, finding.field),
+                        reason: finding.reason,
+                        help: finding.help,
+                    })
+                    .collect(),
+            ),
+            ApplyError::NoChange(_)
+            | ApplyError::Refused(EditError::NotFound { .. } | EditError::NoList(_))
+            | ApplyError::Catalog(CatalogError::NoVersion { .. }) => {
+                ApiError::not_found("not_found", error.to_string())
+            }
+            ApplyError::Refused(_) => ApiError::conflict("document_exists", error.to_string()),
+            ApplyError::ConfirmationRequired(_) => {
+                ApiError::conflict("confirmation_required", error.to_string())
+            }
+            ApplyError::Catalog(CatalogError::Conflict { .. }) => {
+                ApiError::precondition_failed(error.to_string())
+            }
+            ApplyError::Catalog(CatalogError::KeyReused(_)) => {
+                ApiError::invalid_field("Idempotency-Key", error.to_string())
+            }
+            ApplyError::Catalog(_) => ApiError::internal(error),
+            ApplyError::Journal(_) | ApplyError::Store(StoreError::Unavailable(_)) => {
+                ApiError::unavailable(error)
+            }
+            ApplyError::Store(_) => ApiError::internal(error),
+        }
+    }
+}
