@@ -1,10 +1,10 @@
 //! Shared code that turns a decision into another protocol's response.
 
-use crate::delivery::decide::{Filled, PageDecision, Rejection};
+use crate::delivery::decide::{PageDecision, Rejection};
+use crate::delivery::rendered_unit::RenderedUnit;
 use crate::domain::event::NoFill;
 use crate::http::AppState;
-use crate::http::public::fill;
-use crate::http::public::reply::Fill;
+use crate::selection::choose::Winner;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use hashbrown::HashMap;
@@ -19,8 +19,8 @@ pub const IGNORED_HEADER: &str = "Adjacent-Ignored";
 /// Maximum length of the [`IGNORED_HEADER`] value.
 const IGNORED_BYTES: usize = 512;
 
-/// A rendered unit with its decision, or the no-fill reason.
-pub type SlotResult<'s, 'u> = Result<(&'s Fill<'u>, &'s Filled), NoFill>;
+/// A rendered unit with its choice, or the no-fill reason.
+pub type SlotResult<'d> = Result<(RenderedUnit<'d>, &'d Winner), NoFill>;
 
 /// Per slot, why the caller rejected its best unit; the no-fill reason if no other unit is left.
 #[derive(Default)]
@@ -49,18 +49,14 @@ impl Rejections {
 pub fn map_slots<T>(
     app: &AppState,
     decided: &PageDecision,
-    mut render: impl FnMut(usize, SlotResult<'_, '_>) -> T,
+    mut render: impl FnMut(usize, SlotResult<'_>) -> T,
 ) -> Vec<T> {
-    let units = fill::units(decided);
     let slots = decided.slots.iter().enumerate();
     slots
-        .map(|(at, slot)| match (&slot.result, &units[at]) {
-            (Ok(filled), Some(unit)) => {
-                let fill = fill::fill(app, decided, at, filled, unit);
-                render(at, Ok((&fill, filled)))
-            }
-            (Ok(_), None) => render(at, Err(NoFill::LabelUnavailable)),
-            (Err(reason), _) => render(at, Err(*reason)),
+        .map(|(at, slot)| {
+            let filled = slot.result.as_ref().map_err(|reason| *reason);
+            let unit = app.delivery.rendered(decided, at);
+            render(at, unit.and_then(|unit| Ok((unit, &filled?.win))))
         })
         .collect()
 }

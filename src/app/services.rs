@@ -135,6 +135,7 @@ fn delivery(foundation: &Foundation, keyring: &Arc<ArcSwap<Keyring>>) -> Deliver
         leasing: foundation.leasing.clone(),
         opportunities: foundation.opportunities.clone(),
         incarnation: foundation.incarnation,
+        public_url: foundation.public_url.clone(),
     })
 }
 

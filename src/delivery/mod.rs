@@ -5,6 +5,7 @@ pub mod decide;
 pub mod disk_guard;
 pub mod forced;
 pub mod page_url;
+pub mod rendered_unit;
 pub mod tokens;
 pub mod unit;
 
@@ -45,6 +46,8 @@ pub struct Parts {
     pub opportunities: Arc<OpportunityCounters>,
     /// Random number of this process start.
     pub incarnation: u64,
+    /// Public base URL, without a trailing slash.
+    pub public_url: String,
 }
 
 /// The delivery service.

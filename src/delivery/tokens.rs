@@ -1,15 +1,16 @@
-//! Event tokens of a decision: one sealed token for each event that it can have.
+//! Event tokens and URLs of a decision: one sealed token for each event that it can have.
 
 use crate::delivery::decide::{Filled, PageDecision};
+use crate::delivery::rendered_unit::{EventUrls, RenderedUnit, Timestamp};
 use crate::delivery::{Delivery, unit};
-use crate::domain::event::{EventKind, Pricing};
+use crate::domain::event::{EventKind, NoFill, Pricing};
 use crate::domain::money::Micros;
+use crate::domain::party::Measurement;
 use crate::selection::page::RegionBasis;
 use crate::token::Token;
 
 impl Delivery {
-    /// The impression token; tokens of other events differ in kind, call to action and price.
-    pub fn impression_token(&self, decided: &PageDecision, slot: usize, filled: &Filled) -> Token {
+    fn impression_token(&self, decided: &PageDecision, slot: usize, filled: &Filled) -> Token {
         let (topic, entity, country) = unit::attributed(&decided.page, &filled.win);
         let placement = decided.page.slots[slot].placement.unwrap_or(0);
         let basis = decided.page.viewer.basis;
@@ -37,20 +38,52 @@ impl Delivery {
         }
     }
 
-    /// Sets kind, call to action and price, and appends the sealed token to `out`.
-    pub fn seal(
+    /// The unit of a slot with its event URLs, or the no-fill reason.
+    pub fn rendered<'d>(
         &self,
-        token: &mut Token,
-        decided: &PageDecision,
-        filled: &Filled,
-        kind: EventKind,
-        cta: u8,
-        out: &mut String,
-    ) {
-        token.kind = kind;
-        token.cta = cta;
-        token.price = price(decided, filled, kind);
-        self.parts.keyring.load().seal_into(token, out);
+        decided: &'d PageDecision,
+        slot: usize,
+    ) -> Result<RenderedUnit<'d>, NoFill> {
+        let filled = decided.slots[slot].result.as_ref().map_err(|reason| *reason)?;
+        let mut unit = unit::with_images(decided, &filled.win).ok_or(NoFill::LabelUnavailable)?;
+        let mut token = self.impression_token(decided, slot, filled);
+        let keyring = self.parts.keyring.load();
+        // Tokens of one decision differ in kind, call to action and price.
+        let mut url = |kind, cta| {
+            token.kind = kind;
+            token.cta = cta;
+            token.price = price(decided, filled, kind);
+            let path = if kind == EventKind::Click { "/c/" } else { "/e/" };
+            let mut url = String::with_capacity(self.parts.public_url.len() + path.len() + 128);
+            url.push_str(&self.parts.public_url);
+            url.push_str(path);
+            keyring.seal_into(&token, &mut url);
+            url
+        };
+        let windows = self.parts.settings.get().windows;
+        let snapshot = decided.live.snapshot();
+        let publisher = &snapshot.publishers[decided.page.publisher as usize];
+        let measurement = snapshot.inventory.publishers[publisher.doc].measurement;
+        let observes = measurement == Measurement::Full && !decided.basic;
+        unit.event_urls = EventUrls {
+            impression: (measurement != Measurement::None).then(|| url(EventKind::Impression, 0)),
+            viewable: observes.then(|| url(EventKind::Viewable, 0)),
+        };
+        for (at, cta) in (0u8..).zip(&mut unit.creative.ctas) {
+            cta.click_url = url(EventKind::Click, at);
+        }
+        let first = unit.creative.ctas.first();
+        unit.creative.click_url = first.map(|cta| cta.click_url.clone()).unwrap_or_default();
+        if let Some(command) = &mut unit.creative.command {
+            command.copy_url = url(EventKind::Copy, 0);
+        }
+        let until = |seconds: u32| Timestamp(decided.at_ms + i64::from(seconds) * 1_000);
+        unit.impression_until = until(windows.impression_seconds);
+        unit.click_until = until(windows.click_seconds);
+        unit.decision_id = uuid::Uuid::from_u128(decided.slots[slot].id).to_string();
+        unit.transparency.why_url = format!("{}/w/{}", self.parts.public_url, unit.decision_id);
+        unit.test = decided.test;
+        Ok(unit)
     }
 }
 

@@ -1,65 +1,30 @@
-//! The content of a chosen unit: texts, claims that are still valid, label, transparency. Everything
+//! Renders a chosen unit: texts, claims that are still valid, label, transparency, images. Everything
 //! was validated when it was saved.
 
+use crate::delivery::decide::PageDecision;
+use crate::delivery::rendered_unit::{
+    EventUrls, RenderedUnit, Timestamp, Transparency, UnitAdvertiser, UnitCommand, UnitCreative,
+    UnitCta, UnitImage, UnitLabel, UnitPrice, UnitProof,
+};
 use crate::domain::ad_text;
-use crate::domain::creative::{Creative, Price, Proof};
-use crate::domain::label::{Label, Words};
+use crate::domain::creative::{Creative, Proof};
+use crate::domain::image::Address;
+use crate::domain::party::Style;
 use crate::domain::region::Country;
 use crate::selection::choose::Winner;
 use crate::selection::page::Page;
 use crate::selection::snapshot::Snapshot;
+use crate::world::images::ServedImage;
 use std::borrow::Cow;
 
-/// The content of a unit.
-pub struct Unit<'a> {
-    /// The creative.
-    pub creative: &'a Creative,
-    /// Content hash of the creative.
-    pub hash: &'a str,
-    /// The advertiser's id and name.
-    pub advertiser: (&'a str, &'a str),
-    /// The campaign's id.
-    pub campaign: &'a str,
-    /// The flight's id.
-    pub flight: &'a str,
-    /// The line above the headline, with its placeholder filled.
-    pub kicker: Option<Cow<'a, str>>,
-    /// Headline of the chosen variant.
-    pub headline: &'a str,
-    /// Body of the chosen variant.
-    pub body: &'a str,
-    /// The claim for the reader's region, if still valid.
-    pub proof: Option<&'a Proof>,
-    /// The price, if still valid.
-    pub price: Option<&'a Price>,
-    /// Host of the main call to action.
-    pub landing_domain: &'a str,
-    /// The label for the reader's region.
-    pub label: &'a Label,
-    /// Name of the label table.
-    pub ruleset: &'a str,
-    /// "brought to you by" with the advertiser's name.
-    pub sponsor_line: String,
-    /// On whose behalf the unit is shown.
-    pub on_behalf_of: &'a str,
-    /// Who paid.
-    pub paid_by: &'a str,
-    /// Why the unit is shown, as a sentence for the reader.
-    pub why: String,
-    /// Interface words around the unit, in the label's language.
-    pub words: &'a Words,
-    /// Interface words inside the unit, in the creative's language, else English.
-    pub inside: &'a Words,
-}
-
-/// The content of a chosen unit. `None` only if the label that made it eligible is missing, which
-/// cannot happen within one snapshot.
-pub fn unit<'a>(
+/// The content of a chosen unit: everything but images, ids and URLs. `None` only if the label that
+/// made it eligible is missing, which cannot happen within one snapshot.
+pub fn content<'a>(
     snapshot: &'a Snapshot,
     page: &Page,
     win: &Winner,
     now_ms: i64,
-) -> Option<Unit<'a>> {
+) -> Option<RenderedUnit<'a>> {
     let inventory = &snapshot.inventory;
     let flight = &snapshot.flights[win.place];
     let campaign = &inventory.campaigns[flight.campaign];
@@ -71,30 +36,105 @@ pub fn unit<'a>(
     let wording = usize::from(win.variant).checked_sub(1).and_then(|at| creative.variants.get(at));
     let names = matched_names(snapshot, win);
     let why = match names.topic.or(names.entity) {
-        Some(name) => words.because.replace("{match}", name),
-        None => words.because_site.clone(),
+        Some(name) => Cow::Owned(words.because.replace("{match}", name)),
+        None => Cow::Borrowed(&*words.because_site),
     };
-    Some(Unit {
-        creative,
-        hash: &snapshot.creatives[win.creative as usize].hash,
-        advertiser: (advertiser.id.as_str(), &advertiser.name),
+    let price = creative.price.as_ref().filter(|price| is_valid(price.valid_until, now_ms));
+    let ctas = creative.ctas.iter().map(|cta| UnitCta {
+        id: cta.id.as_str(),
+        text: &cta.text,
+        click_url: String::new(),
+    });
+    Some(RenderedUnit {
+        fill: true,
+        decision_id: String::new(),
+        tier: flight.tier,
+        advertiser: UnitAdvertiser { id: advertiser.id.as_str(), name: &advertiser.name },
         campaign: campaign.id.as_str(),
         flight: inventory.flights[flight.doc].id.as_str(),
-        kicker: kicker(snapshot, creative, win),
-        headline: wording.and_then(|w| w.headline.as_deref()).unwrap_or(&creative.headline),
-        body: wording.and_then(|w| w.body.as_deref()).unwrap_or(&creative.body),
-        proof: proof(snapshot, creative, page.viewer.country, now_ms),
-        price: creative.price.as_ref().filter(|price| is_valid(price.valid_until, now_ms)),
-        landing_domain: landing(snapshot, win),
-        sponsor_line: label.sponsor_line.replace("{sponsor}", &advertiser.name),
-        ruleset: &snapshot.labels.ruleset,
-        on_behalf_of: campaign.on_behalf_of.as_deref().unwrap_or(&advertiser.name),
-        paid_by: campaign.paid_by.as_deref().unwrap_or(&advertiser.name),
-        label,
-        words,
-        inside,
-        why,
+        creative: UnitCreative {
+            id: creative.id.as_str(),
+            hash: &snapshot.creatives[win.creative as usize].hash,
+            variant: win.variant,
+            style: win.style,
+            language: creative.language.as_str(),
+            direction: creative.language.direction(),
+            kicker: kicker(snapshot, creative, win),
+            headline: wording.and_then(|w| w.headline.as_deref()).unwrap_or(&creative.headline),
+            body: wording.and_then(|w| w.body.as_deref()).unwrap_or(&creative.body),
+            proof: proof(snapshot, creative, page.viewer.country, now_ms).map(|proof| UnitProof {
+                text: &proof.text,
+                source: &proof.source,
+                as_of: proof.as_of,
+            }),
+            command: creative.command.as_ref().map(|command| UnitCommand {
+                text: &command.text,
+                output: &command.output,
+                copy_url: String::new(),
+                copy_text: &inside.copy,
+                copied_text: &inside.copied,
+                aria: &inside.command,
+            }),
+            ctas: ctas.collect(),
+            click_url: String::new(),
+            landing_domain: landing(snapshot, win),
+            logo: None,
+            image: None,
+            price: price.map(|price| UnitPrice {
+                text: &price.text,
+                amount_micros: price.amount_micros.get(),
+                currency: price.currency,
+                per: &price.per,
+                tax_included: price.tax_included,
+                audience: price.audience,
+                note: price.note.as_deref(),
+                valid_until: price.valid_until,
+            }),
+        },
+        label: UnitLabel {
+            text: &label.text,
+            language: label.language.as_str(),
+            aria: &label.aria,
+            sponsor_line: label.sponsor_line.replace("{sponsor}", &advertiser.name),
+            ruleset: &snapshot.labels.ruleset,
+            region_basis: page.viewer.basis,
+        },
+        transparency: Transparency {
+            on_behalf_of: campaign.on_behalf_of.as_deref().unwrap_or(&advertiser.name),
+            paid_by: campaign.paid_by.as_deref().unwrap_or(&advertiser.name),
+            why,
+            why_text: &words.why,
+            language: words.language.as_str(),
+            why_url: String::new(),
+        },
+        rel: "sponsored nofollow noopener",
+        event_urls: EventUrls::default(),
+        impression_until: Timestamp::default(),
+        click_until: Timestamp::default(),
+        test: false,
+        html: None,
     })
+}
+
+/// The content with the images that are available (stored and intact).
+pub fn with_images<'a>(decided: &'a PageDecision, win: &Winner) -> Option<RenderedUnit<'a>> {
+    let live = &*decided.live;
+    let mut unit = content(live.snapshot(), &decided.page, win, decided.at_ms)?;
+    let images = &live.bindings.images;
+    let logo = images.logo(live.snapshot().flights[win.place].advertiser);
+    unit.creative.logo = logo.map(|shown| image(shown, unit.advertiser.name));
+    let own = live.snapshot().inventory.creatives[win.creative as usize].image.as_ref();
+    // The line style has no room for an image.
+    if let Some(own) = own.filter(|_| win.style != Style::Line) {
+        let shown = images.image(win.creative as usize);
+        unit.creative.image = shown.map(|shown| image(shown, &own.alt));
+    }
+    Some(unit)
+}
+
+fn image<'a>(shown: &'a ServedImage, alt: &'a str) -> UnitImage<'a> {
+    let Address { width, height, format, .. } = shown.address;
+    UnitImage { url: &shown.url, width, height, alt, content_type: format.content_type() }
 }
 
 /// Host of a chosen unit's main call to action.

@@ -20,6 +20,9 @@ pub const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 
 /// Content security policy of `GET /v1/unit`: no script; framing allowed, since publishers embed it.
 pub const UNIT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; base-uri 'none'";
 
+/// Content type of every page.
+pub const HTML: &str = "text/html; charset=utf-8";
+
 /// Renders a template.
 fn html(template: &impl Template) -> String {
     template.render().expect("views hold text and numbers, and a String takes every write")

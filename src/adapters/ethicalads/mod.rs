@@ -91,9 +91,9 @@ fn decide(app: &AppState, http: &HttpRequest, call: Request) -> Result<HttpRespo
     let shown = decided.map_or(Err(NoFill::Overloaded.as_str()), |decided| {
         let mut shown = response::map_slots(app, &decided, |at, slot| {
             let key = &*decided.page.slots[at].key;
-            let (fill, _) = slot.map_err(|reason| rejections.reason(key, reason))?;
-            let kind = kind(fill.tier);
-            let document = reply::Reply::of(fill, place, kind, &app.public_url);
+            let (unit, _) = slot.map_err(|reason| rejections.reason(key, reason))?;
+            let kind = kind(unit.tier);
+            let document = reply::Reply::of(&unit, place, kind, &app.public_url);
             serde_json::to_string(&document).map_err(|_| "internal")
         });
         shown.pop().unwrap_or(Err(NoFill::UnknownPlacement.as_str()))

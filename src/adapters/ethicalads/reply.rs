@@ -1,8 +1,8 @@
 //! EthicalAds responses.
 
 use crate::adapters::ethicalads::request::{CampaignType, Placement};
-use crate::http::public::render;
-use crate::http::public::reply::Fill;
+use crate::delivery::rendered_unit::RenderedUnit;
+use crate::web;
 use serde::Serialize;
 
 /// A valid URL that loads nothing: clients require `view_url` even if the publisher does not measure
@@ -52,12 +52,12 @@ struct Label<'a> {
 impl<'a> Reply<'a> {
     /// The response for a filled slot.
     pub fn of(
-        fill: &'a Fill<'_>,
+        unit: &'a RenderedUnit<'_>,
         place: &'a Placement,
         kind: CampaignType,
         base: &str,
     ) -> Reply<'a> {
-        let creative = &fill.creative;
+        let creative = &unit.creative;
         let cta = creative.ctas.first().map_or("", |cta| cta.text);
         let body: Vec<&str> = [creative.headline, creative.body]
             .into_iter()
@@ -65,23 +65,23 @@ impl<'a> Reply<'a> {
             .collect();
         Reply {
             id: creative.id,
-            text: render::line(fill),
+            text: web::unit::line(unit),
             body: body.join(" "),
-            html: render::styled_fragment(fill, base),
+            html: web::unit::styled(unit, base),
             image: creative.image.as_ref().map(|image| image.url),
             link: &creative.click_url,
             link_domain: creative.landing_domain,
-            view_url: fill.event_urls.impression.as_deref().unwrap_or(EMPTY_URL),
+            view_url: unit.event_urls.impression.as_deref().unwrap_or(EMPTY_URL),
             view_time_url: "",
-            nonce: &fill.decision_id,
+            nonce: &unit.decision_id,
             display_type: &place.ad_type,
             div_id: &place.div_id,
             campaign_type: kind,
             copy: Copy { headline: creative.headline, cta, content: creative.body },
             label: Label {
-                text: fill.label.text,
-                sponsor_line: fill.label.sponsor_line,
-                why_url: &fill.transparency.why_url,
+                text: unit.label.text,
+                sponsor_line: &unit.label.sponsor_line,
+                why_url: &unit.transparency.why_url,
             },
         }
     }

@@ -92,8 +92,8 @@ fn respond(
     let slots = response::map_slots(app, decided, |at, slot| {
         let key = &*decided.page.slots[at].key;
         let placement = call.placement(key);
-        let shown = slot.map_err(|reason| rejections.reason(key, reason)).and_then(|(fill, _)| {
-            let decision = Decision::of(fill, placement, &settings.adapters, &app.public_url);
+        let shown = slot.map_err(|reason| rejections.reason(key, reason)).and_then(|(unit, _)| {
+            let decision = Decision::of(&unit, placement, &settings.adapters, &app.public_url);
             serde_json::to_value(&decision).map_err(|_| "internal")
         });
         let as_list = placement.is_some_and(request::Placement::returns_list);

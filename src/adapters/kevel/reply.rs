@@ -3,9 +3,9 @@
 use crate::adapters::kevel::request::Placement;
 use crate::adapters::response::numeric_id;
 use crate::config::settings::{AdapterSettings, ForeignEvent};
+use crate::delivery::rendered_unit::{RenderedUnit, Transparency, UnitCreative, UnitLabel};
 use crate::explain::Explanation;
-use crate::http::public::render;
-use crate::http::public::reply::{CreativeReply, Fill, LabelReply, Transparency};
+use crate::web;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -74,8 +74,8 @@ struct Data<'a, 'u> {
     sponsor: &'a str,
     campaign: &'a str,
     flight: &'a str,
-    creative: &'a CreativeReply<'u>,
-    label: &'a LabelReply<'a>,
+    creative: &'a UnitCreative<'u>,
+    label: &'a UnitLabel<'a>,
     transparency: &'a Transparency<'a>,
     rel: &'static str,
 }
@@ -89,14 +89,14 @@ struct Event<'a> {
 impl<'a, 'u> Decision<'a, 'u> {
     /// The decision of a filled slot.
     pub fn of(
-        fill: &'a Fill<'u>,
+        unit: &'a RenderedUnit<'u>,
         placement: Option<&Placement>,
         settings: &AdapterSettings,
         base: &str,
     ) -> Decision<'a, 'u> {
-        let creative = &fill.creative;
+        let creative = &unit.creative;
         let address = |id: &i64| match settings.events.get(&id.to_string())? {
-            ForeignEvent::Viewable => fill.event_urls.viewable.as_deref(),
+            ForeignEvent::Viewable => unit.event_urls.viewable.as_deref(),
             ForeignEvent::Copy => creative.command.as_ref().map(|command| &*command.copy_url),
         };
         let wanted =
@@ -106,25 +106,25 @@ impl<'a, 'u> Decision<'a, 'u> {
         Decision {
             ad_id: numeric_id(creative.id),
             creative_id: numeric_id(creative.id),
-            flight_id: numeric_id(fill.flight),
-            campaign_id: numeric_id(fill.campaign),
-            advertiser_id: numeric_id(fill.advertiser.id),
+            flight_id: numeric_id(unit.flight),
+            campaign_id: numeric_id(unit.campaign),
+            advertiser_id: numeric_id(unit.advertiser.id),
             click_url: &creative.click_url,
-            impression_url: fill.event_urls.impression.as_deref(),
+            impression_url: unit.event_urls.impression.as_deref(),
             contents: [Content {
                 kind: "html",
                 template: "adjacent",
-                body: render::styled_fragment(fill, base),
+                body: web::unit::styled(unit, base),
                 data: Data {
                     title: creative.headline,
-                    decision_id: &fill.decision_id,
-                    sponsor: fill.advertiser.name,
-                    campaign: fill.campaign,
-                    flight: fill.flight,
+                    decision_id: &unit.decision_id,
+                    sponsor: unit.advertiser.name,
+                    campaign: unit.campaign,
+                    flight: unit.flight,
                     creative,
-                    label: &fill.label,
-                    transparency: &fill.transparency,
-                    rel: fill.rel,
+                    label: &unit.label,
+                    transparency: &unit.transparency,
+                    rel: unit.rel,
                 },
             }],
             events,

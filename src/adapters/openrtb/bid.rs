@@ -4,11 +4,11 @@ use crate::adapters::openrtb::native::NativeRequest;
 use crate::adapters::openrtb::no_bid_reason::NoBidReason;
 use crate::adapters::openrtb::request::{BidRequest, CONTENT_TAXONOMY_1, Imp};
 use crate::config::Settings;
-use crate::delivery::decide::{Filled, PageDecision};
+use crate::delivery::decide::PageDecision;
+use crate::delivery::rendered_unit::RenderedUnit;
 use crate::delivery::unit;
 use crate::domain::event::Pricing;
 use crate::domain::money::Currency;
-use crate::http::public::reply::Fill;
 use crate::selection::choose::Winner;
 use crate::selection::snapshot::{FlightRow, Snapshot};
 use serde::Serialize;
@@ -128,37 +128,36 @@ impl<'r> Auction<'r> {
     /// Adds the bid for a slot, or returns why there is none.
     pub fn add_bid(
         &mut self,
-        imp: &Imp,
-        markup: &NativeRequest,
+        (imp, markup): (&Imp, &NativeRequest),
         decided: &PageDecision,
-        fill: &Fill<'_>,
-        filled: &Filled,
+        win: &Winner,
+        unit: &RenderedUnit<'_>,
     ) -> Result<(), NoBidReason> {
         let snapshot = decided.live.snapshot();
-        let flight = decided.flight(filled);
+        let flight = &snapshot.flights[win.place];
         let currency = snapshot.inventory.advertisers[flight.advertiser].currency;
-        let (price, cat) = self.check_terms(imp, snapshot, flight, fill.creative.landing_domain)?;
+        let (price, cat) = self.check_terms(imp, snapshot, flight, unit.creative.landing_domain)?;
         let dsa = self.bid_request.dsa();
         let bid = Bid {
-            id: fill.decision_id.clone(),
+            id: unit.decision_id.clone(),
             impid: imp.id.clone(),
             price,
-            adid: fill.creative.id.to_owned(),
-            adm: markup.render(fill)?,
-            adomain: vec![fill.creative.landing_domain.to_owned()],
-            cid: fill.campaign.to_owned(),
-            crid: fill.creative.id.to_owned(),
+            adid: unit.creative.id.to_owned(),
+            adm: markup.render(unit)?,
+            adomain: vec![unit.creative.landing_domain.to_owned()],
+            cid: unit.campaign.to_owned(),
+            crid: unit.creative.id.to_owned(),
             cattax: (!cat.is_empty()).then_some(CONTENT_TAXONOMY_1),
             cat,
-            language: fill.creative.language.to_owned(),
+            language: unit.creative.language.to_owned(),
             mtype: MARKUP_NATIVE,
             exp: self.settings.windows.impression_seconds,
-            ext: dsa.map(|_| BidExt { dsa: self.disclosure(fill) }),
+            ext: dsa.map(|_| BidExt { dsa: self.disclosure(unit) }),
         };
         self.currency = Some(currency);
-        match self.seats.iter_mut().find(|(seat, _)| seat == fill.advertiser.id) {
+        match self.seats.iter_mut().find(|(seat, _)| seat == unit.advertiser.id) {
             Some((_, bids)) => bids.push(bid),
-            None => self.seats.push((fill.advertiser.id.to_owned(), vec![bid])),
+            None => self.seats.push((unit.advertiser.id.to_owned(), vec![bid])),
         }
         Ok(())
     }
@@ -213,10 +212,10 @@ impl<'r> Auction<'r> {
             .collect()
     }
 
-    fn disclosure(&self, fill: &Fill<'_>) -> BidDsa {
+    fn disclosure(&self, unit: &RenderedUnit<'_>) -> BidDsa {
         BidDsa {
-            behalf: fill.transparency.on_behalf_of.to_owned(),
-            paid: fill.transparency.paid_by.to_owned(),
+            behalf: unit.transparency.on_behalf_of.to_owned(),
+            paid: unit.transparency.paid_by.to_owned(),
             transparency: [DsaTransparency {
                 domain: self.domain.clone(),
                 dsaparams: [BASIC_ADVERTISING],

@@ -96,8 +96,9 @@ fn bids(
         let key = &*decided.page.slots[at].key;
         let Some((imp, markup)) = slots.iter().find(|(imp, _)| imp.id == key) else { return };
         let placed =
-            slot.map_err(|reason| rejections.reason(key, reason)).and_then(|(fill, filled)| {
-                auction.add_bid(imp, markup, &decided, fill, filled).map_err(|why| why.as_str())
+            slot.map_err(|reason| rejections.reason(key, reason)).and_then(|(unit, win)| {
+                let slot = (*imp, markup);
+                auction.add_bid(slot, &decided, win, &unit).map_err(|why| why.as_str())
             });
         reasons.extend(placed.err());
     });

@@ -3,11 +3,8 @@
 
 use crate::adapters::openrtb::no_bid_reason::NoBidReason;
 use crate::delivery::decide::PageDecision;
+use crate::delivery::rendered_unit::{RenderedUnit, UnitImage};
 use crate::delivery::unit;
-use crate::delivery::unit::Unit;
-use crate::http::public::fill;
-use crate::http::public::fill::UnitImages;
-use crate::http::public::reply::{Fill, ImageReply};
 use crate::selection::choose::Winner;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -181,17 +178,14 @@ impl NativeRequest {
     /// Whether a unit has every required asset in a fitting size. Called before budget is reserved,
     /// so that a fitting unit replaces one that does not fit.
     pub fn accepts(&self, decided: &PageDecision, win: &Winner) -> bool {
-        let unit = unit::unit(decided.live.snapshot(), &decided.page, win, decided.at_ms);
-        unit.is_some_and(|unit| {
-            let images = fill::images_of(&decided.live, win, &unit);
-            self.fill_assets(&UnitParts::of_unit(&unit, &images)).is_ok()
-        })
+        let unit = unit::with_images(decided, win);
+        unit.is_some_and(|unit| self.fill_assets(&unit).is_ok())
     }
 
-    fn fill_assets<'a>(&self, own: &UnitParts<'a>) -> Result<Vec<Asset<'a>>, NoBidReason> {
+    fn fill_assets<'a>(&self, unit: &'a RenderedUnit<'_>) -> Result<Vec<Asset<'a>>, NoBidReason> {
         let mut assets = Vec::new();
         for asset in &self.assets {
-            match asset.fill(own) {
+            match asset.fill(unit) {
                 Some(filled) => assets.push(filled),
                 None if asset.is_required() => return Err(NoBidReason::Assets),
                 None => {}
@@ -201,11 +195,11 @@ impl NativeRequest {
     }
 
     /// Renders the unit as the requested assets, as JSON text.
-    pub fn render(&self, fill: &Fill<'_>) -> Result<String, NoBidReason> {
-        let assets = self.fill_assets(&UnitParts::of_fill(fill))?;
+    pub fn render(&self, unit: &RenderedUnit<'_>) -> Result<String, NoBidReason> {
+        let assets = self.fill_assets(unit)?;
         let events = [
-            (IMPRESSION, fill.event_urls.impression.as_deref()),
-            (VIEWABLE_MRC50, fill.event_urls.viewable.as_deref()),
+            (IMPRESSION, unit.event_urls.impression.as_deref()),
+            (VIEWABLE_MRC50, unit.event_urls.viewable.as_deref()),
         ];
         let eventtrackers: Vec<Tracker<'_>> = events
             .into_iter()
@@ -214,19 +208,19 @@ impl NativeRequest {
             .collect();
         // A site that lists no impression tracker uses the older `imptrackers`.
         let legacy = !self.tracks(IMPRESSION);
-        let imptrackers = fill.event_urls.impression.as_deref().filter(|_| legacy);
+        let imptrackers = unit.event_urls.impression.as_deref().filter(|_| legacy);
         let response = NativeResponse {
             ver: "1.2",
             assets,
-            link: Link { url: &fill.creative.click_url },
+            link: Link { url: &unit.creative.click_url },
             eventtrackers,
             imptrackers: imptrackers.into_iter().collect(),
-            privacy: (self.privacy == Some(1)).then_some(&*fill.transparency.why_url),
+            privacy: (self.privacy == Some(1)).then_some(&*unit.transparency.why_url),
             ext: Ext {
-                label: fill.label.text,
-                sponsor_line: fill.label.sponsor_line,
-                why_url: &fill.transparency.why_url,
-                decision_id: &fill.decision_id,
+                label: unit.label.text,
+                sponsor_line: &unit.label.sponsor_line,
+                why_url: &unit.transparency.why_url,
+                decision_id: &unit.decision_id,
             },
         };
         let text = serde_json::to_string(&response).map_err(|_| NoBidReason::Assets)?;
@@ -246,21 +240,21 @@ impl AssetRequest {
     }
 
     /// The asset, if the unit has it and it fits. Text was reviewed as written and is never truncated.
-    fn fill<'a>(&self, own: &UnitParts<'a>) -> Option<Asset<'a>> {
+    fn fill<'a>(&self, unit: &'a RenderedUnit<'_>) -> Option<Asset<'a>> {
         let required = u8::from(self.is_required());
         let asset = Asset { id: self.id, required, title: None, img: None, data: None };
         if let Some(limit) = &self.title {
-            let text = own.headline;
+            let text = unit.creative.headline;
             let len = text.chars().count();
             return (len <= limit.len)
                 .then_some(Asset { title: Some(Title { text, len }), ..asset });
         }
         if let Some(image) = &self.img {
-            let img = image.select(own)?;
+            let img = image.select(unit)?;
             return Some(Asset { img: Some(img), ..asset });
         }
         let requested = self.data.as_ref()?;
-        let value = own.text(requested.kind).filter(|text| !text.is_empty())?;
+        let value = text(unit, requested.kind).filter(|text| !text.is_empty())?;
         let len = value.chars().count();
         let data = Data { kind: requested.kind, len, value };
         let fits = requested.len.is_none_or(|most| len <= most);
@@ -269,15 +263,15 @@ impl AssetRequest {
 }
 
 impl ImageRequest {
-    /// The logo for an icon asset, the image for a main asset, if size and format match. UnitImages are
+    /// The logo for an icon asset, the image for a main asset, if size and format match. Images are
     /// served as stored and never scaled.
-    fn select<'a>(&self, own: &UnitParts<'a>) -> Option<ImageAsset<'a>> {
+    fn select<'a>(&self, unit: &'a RenderedUnit<'_>) -> Option<ImageAsset<'a>> {
         let (kind, found) = match self.kind {
-            Some(ICON) => (ICON, own.logo),
-            Some(MAIN) | None => (MAIN, own.image),
+            Some(ICON) => (ICON, unit.creative.logo.as_ref()),
+            Some(MAIN) | None => (MAIN, unit.creative.image.as_ref()),
             Some(_) => return None,
         };
-        let ImageReply { url, width, height, content_type, .. } = found?;
+        let UnitImage { url, width, height, content_type, .. } = found?;
         let fits = |own: u16, exact: Option<u32>, least: Option<u32>| match (exact, least) {
             (_, Some(least)) => u32::from(own) >= least,
             (Some(exact), None) => u32::from(own) == exact,
@@ -290,59 +284,16 @@ impl ImageRequest {
     }
 }
 
-/// The parts of a unit that can become assets.
-struct UnitParts<'a> {
-    headline: &'a str,
-    sponsor: &'a str,
-    body: &'a str,
-    price: Option<&'a str>,
-    proof: Option<&'a str>,
-    domain: &'a str,
-    call: Option<&'a str>,
-    logo: Option<&'a ImageReply<'a>>,
-    image: Option<&'a ImageReply<'a>>,
-}
-
-impl<'a> UnitParts<'a> {
-    fn of_unit(unit: &Unit<'a>, images: &'a UnitImages<'a>) -> UnitParts<'a> {
-        UnitParts {
-            headline: unit.headline,
-            sponsor: unit.advertiser.1,
-            body: unit.body,
-            price: unit.price.map(|price| &*price.text),
-            proof: unit.proof.map(|proof| &*proof.text),
-            domain: unit.landing_domain,
-            call: unit.creative.ctas.first().map(|cta| &*cta.text),
-            logo: images.logo.as_ref(),
-            image: images.image.as_ref(),
-        }
-    }
-
-    fn of_fill(fill: &'a Fill<'_>) -> UnitParts<'a> {
-        let creative = &fill.creative;
-        UnitParts {
-            headline: creative.headline,
-            sponsor: fill.advertiser.name,
-            body: creative.body,
-            price: creative.price.as_ref().map(|price| price.text),
-            proof: creative.proof.as_ref().map(|proof| proof.text),
-            domain: creative.landing_domain,
-            call: creative.ctas.first().map(|cta| cta.text),
-            logo: creative.logo.as_ref(),
-            image: creative.image.as_ref(),
-        }
-    }
-
-    /// The text of a data asset type.
-    fn text(&self, kind: u16) -> Option<&'a str> {
-        match kind {
-            1 => Some(self.sponsor),
-            2 => Some(self.body),
-            6 => self.price,
-            10 => self.proof,
-            11 => Some(self.domain),
-            12 => self.call,
-            _ => None,
-        }
+/// The text of a data asset type.
+fn text<'a>(unit: &'a RenderedUnit<'_>, kind: u16) -> Option<&'a str> {
+    let creative = &unit.creative;
+    match kind {
+        1 => Some(unit.advertiser.name),
+        2 => Some(creative.body),
+        6 => creative.price.as_ref().map(|price| price.text),
+        10 => creative.proof.as_ref().map(|proof| proof.text),
+        11 => Some(creative.landing_domain),
+        12 => creative.ctas.first().map(|cta| cta.text),
+        _ => None,
     }
 }

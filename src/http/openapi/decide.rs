@@ -7,10 +7,10 @@ use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::openapi::{example, parameter};
 use crate::http::public::events::TOKEN_CHARS;
-use crate::http::public::render;
 use crate::http::public::reply::DecisionReply;
 use crate::http::public::request::{DecisionRequest, Render};
 use crate::selection::page::Commercial;
+use crate::web;
 use serde_json::{Value, json};
 
 const READER: [&str; 3] = ["Sec-GPC", "Adjacent-Reader-Address", "Adjacent-Reader-Agent"];
@@ -86,7 +86,7 @@ fn decisions(request: &Value, reply: &Value, parameters: &[Value]) -> Vec<Operat
             .key(Key::Optional)
             .parameters(reader())
             .parameters(parameters.iter().cloned())
-            .response(Response::text(200, render::HTML, "The unit, or an empty page."))
+            .response(Response::text(200, web::HTML, "The unit, or an empty page."))
             .response(unknown())
             .response(invalid()),
     ]

@@ -4,7 +4,7 @@ use crate::http::openapi::operation::{Listener, Operation, operation};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::ops::probes::{METRICS_CONTENT_TYPE, Version};
-use crate::http::public::render;
+use crate::web;
 
 const PLAIN: &str = "text/plain";
 
@@ -48,7 +48,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                  sent only in `Authorization`.",
             )
             .on(Listener::Operations)
-            .response(Response::text(200, render::HTML, "The page.")),
+            .response(Response::text(200, web::HTML, "The page.")),
     ];
     rows.into_iter().map(|row| row.tag("operations")).collect()
 }

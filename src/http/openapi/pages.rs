@@ -8,14 +8,14 @@ use crate::http::openapi::parameter;
 use crate::http::openapi::parameter::{query, text};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
-use crate::http::public::render;
+use crate::web;
 use crate::web::pages::guide::GUIDES;
 use serde_json::json;
 
 /// The operations, in the order of the route table.
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let explanation = schemas.output::<Explanation>();
-    let page = |words| Response::text(200, render::HTML, words);
+    let page = |words| Response::text(200, web::HTML, words);
     let trial = |codes: &[&str]| Response::problem(404, codes).when("Not a local trial.");
     let names = GUIDES.iter().map(|guide| guide.name).collect::<Vec<_>>();
     let guides = json!({ "type": "string", "enum": names });

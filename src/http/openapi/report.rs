@@ -5,9 +5,9 @@ use crate::http::openapi::parameter;
 use crate::http::openapi::parameter::{query, text};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
-use crate::http::public::render;
 use crate::http::public::reports::ReportReply;
 use crate::reporting::report::Dimension;
+use crate::web;
 use serde_json::{Value, json};
 
 /// The operations, in the order of the route table.
@@ -67,7 +67,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 query("from", from, or_empty(), "2026-11-01"),
                 query("to", to, or_empty(), "2026-12-01"),
             ])
-            .response(Response::text(200, render::HTML, "The page."))
+            .response(Response::text(200, web::HTML, "The page."))
             .response(page(Response::problem(401, &["unauthorized"]).when("The link has expired or is for another page.")))
             .response(page(Response::problem(403, &["forbidden"]).when("Another party's key.")))
             .response(page(Response::problem(404, &["unknown_party"]).when("No such advertiser.")))
@@ -82,5 +82,5 @@ fn or_empty() -> Value {
 
 /// Problem details, which browsers get as an HTML page.
 fn page(response: Response) -> Response {
-    response.in_format(render::HTML, json!({ "type": "string" }))
+    response.in_format(web::HTML, json!({ "type": "string" }))
 }

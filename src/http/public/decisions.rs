@@ -2,18 +2,20 @@
 
 use crate::config::keys::{Identity, Role};
 use crate::delivery::decide::{AcceptUnit, DecisionCall, PageDecision};
+use crate::delivery::rendered_unit::RenderedUnit;
 use crate::domain::event::NoFill;
 use crate::domain::party::Publisher;
 use crate::domain::region::Country;
 use crate::http::caller::Caller;
 use crate::http::problem::ApiError;
-use crate::http::public::reply::{Answer, Answers, DecisionReply, SnapshotReply};
+use crate::http::public::reply::{Answer, Answers, DecisionReply, NoFillReply, SnapshotReply};
+use crate::http::public::request;
 use crate::http::public::request::{DecisionRequest, Render};
-use crate::http::public::{fill, render, reply, request};
 use crate::http::{AppState, blocking, body, caller};
 use crate::selection::resolve::RegionSignals;
 use crate::traffic::signals;
 use crate::traffic::signals::{AllowedOrigins, Signals};
+use crate::web;
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -80,20 +82,15 @@ pub fn with_first<T>(
     app: &AppState,
     http: &HttpRequest,
     mut request: DecisionRequest,
-    show: impl FnOnce(Option<&reply::Fill<'_>>) -> T,
+    show: impl FnOnce(Option<&RenderedUnit<'_>>) -> T,
 ) -> Result<T, ApiError> {
     let identity = caller::identity(app, http)?;
     let Some(decided) = decide(app, http, &mut request, identity.as_ref())? else {
         return Ok(show(None));
     };
-    let units = fill::units(&decided);
-    let filled = decided.slots.first().and_then(|slot| slot.result.as_ref().ok());
-    match (filled, units.first()) {
-        (Some(filled), Some(Some(unit))) => {
-            Ok(show(Some(&fill::fill(app, &decided, 0, filled, unit))))
-        }
-        _ => Ok(show(None)),
-    }
+    let unit =
+        (!decided.slots.is_empty()).then(|| app.delivery.rendered(&decided, 0).ok()).flatten();
+    Ok(show(unit.as_ref()))
 }
 
 /// Truncates a request to its limits and decides it, for responses without room for warnings; `None`
@@ -213,21 +210,18 @@ fn respond(
     html: bool,
     explanation: Option<crate::explain::Explanation>,
 ) -> HttpResponse {
-    let units = fill::units(decided);
     let snapshot = decided.live.snapshot();
     let age_ms = app.world.age_ms(decided.at_ms);
     let answers = decided.slots.iter().enumerate().map(|(at, slot)| {
         let key: &str = &decided.page.slots[at].key;
-        let answer = match (&slot.result, &units[at]) {
-            (Ok(filled), Some(unit)) => {
-                let mut fill = fill::fill(app, decided, at, filled, unit);
+        let answer = match app.delivery.rendered(decided, at) {
+            Ok(mut unit) => {
                 if html {
-                    fill.html = Some(render::fragment(&fill));
+                    unit.html = Some(web::unit::fragment(&unit));
                 }
-                Answer::Fill(Box::new(fill))
+                Answer::Fill(Box::new(unit))
             }
-            (Ok(_), None) => Answer::NoFill(fill::no_fill(slot.id, NoFill::LabelUnavailable)),
-            (Err(reason), _) => Answer::NoFill(fill::no_fill(slot.id, *reason)),
+            Err(reason) => Answer::NoFill(NoFillReply::new(slot.id, reason)),
         };
         (key, answer)
     });
@@ -258,7 +252,7 @@ fn overloaded(app: &AppState, request: &DecisionRequest) -> HttpResponse {
     let id = uuid::Uuid::now_v7().as_u128();
     let answers = request.placements.iter().map(|slot| {
         let key: &str = slot.key.as_ref().unwrap_or(&slot.name);
-        (key, Answer::NoFill(fill::no_fill(id, NoFill::Overloaded)))
+        (key, Answer::NoFill(NoFillReply::new(id, NoFill::Overloaded)))
     });
     let reply = DecisionReply {
         request_id: uuid::Uuid::from_u128(id).to_string(),

@@ -4,7 +4,7 @@ use crate::delivery::unit;
 use crate::domain::region::Regions;
 use crate::explain::{Audience, Replay};
 use crate::http::problem::ApiError;
-use crate::http::public::{explain, render};
+use crate::http::public::explain;
 use crate::http::{AppState, json};
 use crate::web;
 use crate::web::pages::demo::{DemoQuery, DemoView};
@@ -24,7 +24,7 @@ const DEMO: (&str, &str) = ("eu-tech-news", "article-end");
 /// An HTML response with the content security policy of all our pages.
 pub fn html(text: String) -> HttpResponse {
     HttpResponse::Ok()
-        .content_type(render::HTML)
+        .content_type(web::HTML)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::CONTENT_SECURITY_POLICY, web::PAGE_POLICY))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
@@ -159,21 +159,23 @@ pub async fn why_page(app: Data<AppState>, id: Path<String>) -> Result<HttpRespo
 fn render_why(recomputed: &Replay, slot: usize, id: &str) -> Option<String> {
     let (line, snapshot) = (&recomputed.found.line, &*recomputed.world.snapshot);
     let win = recomputed.slots.get(slot)?.result.as_ref().ok()?;
-    let unit = unit::unit(snapshot, &line.page, win, line.at_ms)?;
-    let words = WhyWords::of(unit.words.language.as_str());
+    let unit = unit::content(snapshot, &line.page, win, line.at_ms)?;
+    let label = snapshot.labels.find(line.page.viewer.country, &line.page.language)?;
+    let own = snapshot.labels.words(&label.language)?;
+    let words = WhyWords::of(own.language.as_str());
     let topic = win.matched.topic.map(|topic| snapshot.taxonomy.name(topic));
     let entity = win.matched.entity.map(|entity| snapshot.entities.name(entity));
     let publisher = &snapshot.publishers[line.page.publisher as usize];
     Some(why::why(&WhyView {
         language: words.language,
-        direction: unit.words.language.direction(),
+        direction: own.language.direction(),
         words,
-        because: &unit.why,
-        never: &unit.words.never,
-        label: &unit.label.text,
-        shown_by: unit.advertiser.1,
-        on_behalf_of: unit.on_behalf_of,
-        paid_by: unit.paid_by,
+        because: &unit.transparency.why,
+        never: &own.never,
+        label: unit.label.text,
+        shown_by: unit.advertiser.name,
+        on_behalf_of: unit.transparency.on_behalf_of,
+        paid_by: unit.transparency.paid_by,
         matched: topic.or(entity),
         country: line.page.viewer.country.map(crate::domain::region::Country::name),
         site: Some(&snapshot.inventory.publishers[publisher.doc].name),

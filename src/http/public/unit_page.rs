@@ -2,7 +2,7 @@
 
 use crate::http::AppState;
 use crate::http::problem::ApiError;
-use crate::http::public::{decisions, render, request};
+use crate::http::public::{decisions, request};
 use crate::web;
 use actix_web::http::header;
 use actix_web::web::Data;
@@ -14,9 +14,10 @@ pub async fn unit(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse
     request.placements.truncate(1);
     request.explain = false;
     let language = request.page.language.clone().unwrap_or_else(|| "en".to_owned());
-    let text = decisions::with_first(&app, &http, request, |fill| render::page(fill, &language))?;
+    let text =
+        decisions::with_first(&app, &http, request, |unit| web::unit::page(unit, &language))?;
     Ok(HttpResponse::Ok()
-        .content_type(render::HTML)
+        .content_type(web::HTML)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::CONTENT_SECURITY_POLICY, web::UNIT_POLICY))
         .insert_header((header::REFERRER_POLICY, "strict-origin"))

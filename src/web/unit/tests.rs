@@ -1,55 +1,111 @@
 //! Escaping, links and structure of the unit's HTML.
 
 use super::*;
+use crate::delivery::rendered_unit::{
+    EventUrls, Timestamp, Transparency, UnitAdvertiser, UnitCommand, UnitCreative, UnitLabel,
+    UnitPrice, UnitProof,
+};
+use crate::domain::creative::Audience;
+use crate::domain::event::Tier;
+use crate::selection::page::RegionBasis;
+use smallvec::smallvec;
 
-fn reference() -> UnitView<'static> {
-    UnitView {
-        style: "terminal",
-        language: "en",
-        direction: "ltr",
-        label: LabelView {
+fn reference() -> RenderedUnit<'static> {
+    let cta = |id, text, url: &str| UnitCta { id, text, click_url: url.to_owned() };
+    RenderedUnit {
+        fill: true,
+        decision_id: "d".to_owned(),
+        tier: Tier::Standard,
+        advertiser: UnitAdvertiser { id: "zahid-host", name: "zahid.host" },
+        campaign: "launch",
+        flight: "europe",
+        creative: UnitCreative {
+            id: "git-push",
+            hash: "00",
+            variant: 0,
+            style: Style::Terminal,
+            language: "en",
+            direction: "ltr",
+            kicker: Some("reading about agents?".into()),
+            headline: "Run your AI side-project on zahid.host",
+            body: "Push a repository.",
+            proof: Some(PROOF),
+            command: Some(UnitCommand {
+                text: "git push zahid main",
+                output: "Live",
+                copy_url: "https://x.example/e/c".to_owned(),
+                copy_text: "copy",
+                copied_text: "copied",
+                aria: "command for a terminal",
+            }),
+            ctas: smallvec![
+                cta("account", "Get free account", "https://x.example/c/a"),
+                cta("pricing", "Pricing", "https://x.example/c/b"),
+            ],
+            click_url: "https://x.example/c/h".to_owned(),
+            landing_domain: "zahid.host",
+            logo: Some(LOGO),
+            image: Some(IMAGE),
+            price: Some(UnitPrice {
+                text: "from €0/mo",
+                amount_micros: 0,
+                currency: "EUR".parse().unwrap(),
+                per: "month",
+                tax_included: true,
+                audience: Audience::Consumer,
+                note: Some("no card required"),
+                valid_until: jiff::Timestamp::UNIX_EPOCH,
+            }),
+        },
+        label: UnitLabel {
             text: "Anzeige",
             language: "de",
             aria: "Anzeige, bezahlter Inhalt",
-            line: "präsentiert von zahid.host",
+            sponsor_line: "präsentiert von zahid.host".to_owned(),
+            ruleset: "r",
+            region_basis: RegionBasis::Observed,
         },
-        logo: Some(LOGO),
-        image: Some(IMAGE),
-        kicker: Some("reading about agents?"),
-        headline: "Run your AI side-project on zahid.host",
-        body: Some("Push a repository."),
-        proof: Some(ProofView { text: "4,200+ projects", source: "count", as_of: "2026-10-01" }),
-        command: Some(CommandView {
-            text: "git push zahid main",
-            output: Some("Live"),
-            aria: "command for a terminal",
-        }),
-        ctas: vec![
-            CtaView { text: "Get free account", click_url: "https://x.example/c/a" },
-            CtaView { text: "Pricing", click_url: "https://x.example/c/b" },
-        ],
-        click_url: Some("https://x.example/c/h"),
-        price: Some(PriceView { text: "from €0/mo", note: Some("no card required") }),
-        why: "shown because this page is about AI infrastructure",
-        why_language: "en",
-        why_text: "why this",
-        why_url: Some("https://x.example/w/d"),
+        transparency: Transparency {
+            on_behalf_of: "zahid.host",
+            paid_by: "zahid.host",
+            why: "shown because this page is about AI infrastructure".into(),
+            why_text: "why this",
+            language: "en",
+            why_url: "https://x.example/w/d".to_owned(),
+        },
         rel: "sponsored nofollow noopener",
-        impression_url: Some("https://x.example/e/i"),
+        event_urls: EventUrls {
+            impression: Some("https://x.example/e/i".to_owned()),
+            viewable: None,
+        },
+        impression_until: Timestamp::default(),
+        click_until: Timestamp::default(),
+        test: false,
+        html: None,
     }
 }
 
-const LOGO: ImageView<'static> = ImageView {
+fn in_style(style: Style) -> RenderedUnit<'static> {
+    let mut unit = reference();
+    unit.creative.style = style;
+    unit
+}
+
+const PROOF: UnitProof<'static> =
+    UnitProof { text: "4,200+ projects", source: "count", as_of: jiff::civil::date(2026, 10, 1) };
+const LOGO: UnitImage<'static> = UnitImage {
     url: "https://x.example/embed/pictures/a.png",
     width: 192,
     height: 96,
     alt: "Zahid",
+    content_type: "image/png",
 };
-const IMAGE: ImageView<'static> = ImageView {
+const IMAGE: UnitImage<'static> = UnitImage {
     url: "https://x.example/embed/pictures/b.png",
     width: 640,
     height: 360,
     alt: "A rack",
+    content_type: "image/png",
 };
 
 /// Texts that are harmless in one HTML context and executable in another.
@@ -64,49 +120,52 @@ const POLYGLOTS: [&str; 8] = [
     "{{7*7}}&lt;b&gt;\u{202e}\u{0}",
 ];
 
-/// One view per field with `text` in that field, and the field's name.
-fn views_with(text: &'static str) -> Vec<(&'static str, UnitView<'static>)> {
-    let mut views = Vec::new();
-    let mut add = |field, change: fn(&mut UnitView<'static>, &'static str)| {
-        let mut view = reference();
-        change(&mut view, text);
-        views.push((field, view));
+/// One unit per field with `text` in that field, and the field's name.
+fn units_with(text: &'static str) -> Vec<(&'static str, RenderedUnit<'static>)> {
+    let mut units = Vec::new();
+    let mut add = |field, change: fn(&mut RenderedUnit<'static>, &'static str)| {
+        let mut unit = reference();
+        change(&mut unit, text);
+        units.push((field, unit));
     };
-    add("style", |view, text| view.style = text);
-    add("language", |view, text| view.language = text);
-    add("direction", |view, text| view.direction = text);
-    add("label.text", |view, text| view.label.text = text);
-    add("label.language", |view, text| view.label.language = text);
-    add("label.aria", |view, text| view.label.aria = text);
-    add("label.line", |view, text| view.label.line = text);
-    add("logo alt", |view, text| view.logo = Some(ImageView { alt: text, ..LOGO }));
-    add("logo url", |view, text| view.logo = Some(ImageView { url: text, ..LOGO }));
-    add("image alt", |view, text| view.image = Some(ImageView { alt: text, ..IMAGE }));
-    add("image url", |view, text| view.image = Some(ImageView { url: text, ..IMAGE }));
-    add("kicker", |view, text| view.kicker = Some(text));
-    add("headline", |view, text| view.headline = text);
-    add("headline alone", |view, text| {
-        view.click_url = None;
-        view.headline = text;
+    add("language", |unit, text| unit.creative.language = text);
+    add("direction", |unit, text| unit.creative.direction = text);
+    add("label.text", |unit, text| unit.label.text = text);
+    add("label.language", |unit, text| unit.label.language = text);
+    add("label.aria", |unit, text| unit.label.aria = text);
+    add("label.sponsor_line", |unit, text| unit.label.sponsor_line = text.to_owned());
+    add("logo alt", |unit, text| unit.creative.logo = Some(UnitImage { alt: text, ..LOGO }));
+    add("logo url", |unit, text| unit.creative.logo = Some(UnitImage { url: text, ..LOGO }));
+    add("image alt", |unit, text| unit.creative.image = Some(UnitImage { alt: text, ..IMAGE }));
+    add("image url", |unit, text| unit.creative.image = Some(UnitImage { url: text, ..IMAGE }));
+    add("kicker", |unit, text| unit.creative.kicker = Some(text.into()));
+    add("headline", |unit, text| unit.creative.headline = text);
+    add("headline alone", |unit, text| {
+        unit.creative.click_url = String::new();
+        unit.creative.headline = text;
     });
-    add("body", |view, text| view.body = Some(text));
-    add("proof", |view, text| {
-        view.proof = Some(ProofView { text, source: text, as_of: text });
+    add("body", |unit, text| unit.creative.body = text);
+    add("proof", |unit, text| {
+        unit.creative.proof = Some(UnitProof { text, source: text, ..PROOF });
     });
-    add("command", |view, text| {
-        view.command = Some(CommandView { text, output: Some(text), aria: text });
+    add("command", |unit, text| {
+        let command = unit.creative.command.as_mut().unwrap();
+        (command.text, command.output, command.aria) = (text, text, text);
     });
-    add("cta text", |view, text| view.ctas[0].text = text);
-    add("cta url", |view, text| view.ctas[1].click_url = text);
-    add("click_url", |view, text| view.click_url = Some(text));
-    add("price", |view, text| view.price = Some(PriceView { text, note: Some(text) }));
-    add("why", |view, text| view.why = text);
-    add("why_language", |view, text| view.why_language = text);
-    add("why_text", |view, text| view.why_text = text);
-    add("why_url", |view, text| view.why_url = Some(text));
-    add("rel", |view, text| view.rel = text);
-    add("impression_url", |view, text| view.impression_url = Some(text));
-    views
+    add("cta text", |unit, text| unit.creative.ctas[0].text = text);
+    add("cta url", |unit, text| unit.creative.ctas[1].click_url = text.to_owned());
+    add("click_url", |unit, text| unit.creative.click_url = text.to_owned());
+    add("price", |unit, text| {
+        let price = unit.creative.price.as_mut().unwrap();
+        (price.text, price.note) = (text, Some(text));
+    });
+    add("why", |unit, text| unit.transparency.why = text.into());
+    add("why language", |unit, text| unit.transparency.language = text);
+    add("why_text", |unit, text| unit.transparency.why_text = text);
+    add("why_url", |unit, text| unit.transparency.why_url = text.to_owned());
+    add("rel", |unit, text| unit.rel = text);
+    add("impression url", |unit, text| unit.event_urls.impression = Some(text.to_owned()));
+    units
 }
 
 /// The tags of an HTML text with their attribute names, parsed like a browser.
@@ -132,8 +191,8 @@ fn tags(html: &str) -> Vec<String> {
 #[test]
 fn no_field_can_add_a_tag_or_an_attribute() {
     for text in POLYGLOTS {
-        for (field, view) in views_with(text) {
-            for (place, html) in [("fragment", fragment(&view)), ("page", page(Some(&view), text))]
+        for (field, unit) in units_with(text) {
+            for (place, html) in [("fragment", fragment(&unit)), ("page", page(Some(&unit), text))]
             {
                 let whole = tags(&html);
                 for tag in &whole {
@@ -181,15 +240,15 @@ fn no_field_can_add_a_tag_or_an_attribute() {
 
 #[test]
 fn the_label_comes_first_and_nothing_is_shown_without_it() {
-    let mut view = reference();
-    let html = fragment(&view);
+    let mut unit = reference();
+    let html = fragment(&unit);
     let first = html.find("Anzeige</b>").unwrap();
     for later in ["4,200+", "reading about", "Run your AI", "git push", "Pricing", "from €0"] {
         assert!(html.find(later).unwrap() > first, "{later}");
     }
-    view.label.text = " ";
-    assert_eq!(fragment(&view), "");
-    assert!(!page(Some(&view), "en").contains("zahid"));
+    unit.label.text = " ";
+    assert_eq!(fragment(&unit), "");
+    assert!(!page(Some(&unit), "en").contains("zahid"));
 }
 
 #[test]
@@ -217,15 +276,16 @@ fn a_filled_page_contains_the_impression_pixel_and_an_empty_page_does_not() {
     let full = page(Some(&reference()), "en");
     assert!(full.contains("src=\"https://x.example/e/i\" width=\"1\" height=\"1\""));
     assert!(full.contains(&format!("href=\"{}\"", assets::path(assets::UNIT_CSS))));
-    let by_itself = fragment(&UnitView { impression_url: None, ..reference() });
-    assert!(!by_itself.contains("adj-seen"));
+    assert!(!styled(&reference(), "https://x.example").contains("adj-seen"));
+    let unmeasured = RenderedUnit { event_urls: EventUrls::default(), ..reference() };
+    assert!(!fragment(&unmeasured).contains("adj-seen"));
     let empty = page(None, "en");
     assert!(!empty.contains("<img") && !empty.contains("<aside") && !empty.contains("stylesheet"));
 }
 
 #[test]
 fn the_line_style_omits_most_parts_but_keeps_its_label() {
-    let html = fragment(&UnitView { style: "line", ..reference() });
+    let html = fragment(&in_style(Style::Line));
     assert!(html.contains("Anzeige") && html.contains("Get free account"));
     for left_out in ["git push", "Pricing", "from €0", "reading about", "4,200+"] {
         assert!(!html.contains(left_out), "{left_out}");
@@ -246,8 +306,8 @@ fn no_class_matches_ad_blocker_rules() {
 
 #[test]
 fn images_carry_their_size_and_are_omitted_in_the_line_style() {
-    let shown = |view: &UnitView<'_>| {
-        let html = fragment(view);
+    let shown = |unit: &RenderedUnit<'_>| {
+        let html = fragment(unit);
         let images: Vec<String> = html
             .split("<img ")
             .skip(1)
@@ -257,13 +317,15 @@ fn images_carry_their_size_and_are_omitted_in_the_line_style() {
         images
     };
     let loading = "loading=\"lazy\" decoding=\"async\" referrerpolicy=\"no-referrer\"";
-    for style in ["terminal", "card"] {
-        let view = UnitView { style, ..reference() };
-        let [logo, image] = &shown(&view)[..] else { panic!("{:?}", shown(&view)) };
+    for style in [Style::Terminal, Style::Card] {
+        let unit = in_style(style);
+        let [logo, image] = &shown(&unit)[..] else { panic!("{:?}", shown(&unit)) };
         assert!(logo.contains("a.png\" width=\"40\" height=\"20\" alt=\"Zahid\""), "{logo}");
         assert!(image.contains("b.png\" width=\"640\" height=\"360\" alt=\"A rack\""), "{image}");
         assert!(logo.ends_with(loading) && image.ends_with(loading));
     }
-    assert_eq!(shown(&UnitView { style: "line", ..reference() }), [""; 0]);
-    assert_eq!(shown(&UnitView { logo: None, image: None, ..reference() }), [""; 0]);
+    assert_eq!(shown(&in_style(Style::Line)), [""; 0]);
+    let mut without = reference();
+    (without.creative.logo, without.creative.image) = (None, None);
+    assert_eq!(shown(&without), [""; 0]);
 }
