@@ -4,7 +4,8 @@
 //! Nothing here reads a clock, a disk or a socket: filled views in, text out. Every text is
 //! escaped by its template. The sources of the built files are TypeScript in `embed/` and
 //! stylesheets in `styles/`; `npm run build` in this folder writes `built/`, and the npm package
-//! from the sources in `package/`.
+//! from the sources in `package/`. `npm run types` writes the types of requests and replies,
+//! `package/src/api.ts`, from the OpenAPI document.
 
 pub mod assets;
 pub mod pages;

@@ -3,7 +3,7 @@
 
 import { attribute } from "./page";
 import { rows, element } from "./show";
-import { explain, type Explained } from "./explain";
+import { explain, type Trace } from "./explain";
 import { playground, shown } from "./playground";
 import type { Decision } from "./wire";
 
@@ -83,7 +83,7 @@ const show = async (decision: Decision | undefined): Promise<void> => {
     try {
       const reply = await fetch(from + encodeURIComponent(decision.decision_id));
       if (!reply.ok) continue;
-      const explained = (await reply.json()) as Explained;
+      const explained = (await reply.json()) as Trace;
       if (own == latest) trace.replaceChildren(...explain(explained));
       return;
     } catch {

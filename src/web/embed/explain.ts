@@ -1,42 +1,18 @@
 /** Renders a decision trace: the candidates, the rule that removed each flight, and the draw. */
 
+import type { Explanation, SlotView, TermsView } from "../package/src/api";
 import { bar, element, factor, percent, rows, table } from "./show";
+import type { Tolerant } from "./wire";
 
-interface Candidate {
-  flight?: string;
-  advertiser?: string;
-  probability?: number;
-  score?: number;
-  terms?: Record<string, number | string | boolean>;
-}
-
-interface Slot {
-  key?: string;
-  result?: {
-    fill?: boolean;
-    reason?: string;
-    flight?: string;
-    creative?: string;
-    flight_propensity?: number;
-    creative_propensity?: number;
-  };
-  stages?: { stage?: string; removed?: number }[];
-  candidates?: Candidate[];
-  removed?: { flight?: string; advertiser?: string; stage?: string; reason?: string }[];
-}
-
-export interface Explained {
-  agrees?: boolean;
-  decided_at?: string;
-  versions?: Record<string, string | number>;
-  slots?: Slot[];
-}
+export type Trace = Tolerant<Explanation>;
+type Slot = Tolerant<SlotView>;
+type Terms = Tolerant<TermsView>;
 
 const plain = (name = ""): string => name.replaceAll("_", " ");
 
 /** The terms of a score: how the page matched and the resulting factors, without those that do not
  *  apply or equal 1. */
-const terms = (of: Record<string, number | string | boolean> = {}): string =>
+const terms = (of: Terms = {}): string =>
   Object.entries(of)
     .filter(([, value]) => value !== false && value !== 1 && value !== "any")
     .map(([name, value]) =>
@@ -105,7 +81,7 @@ const one = (slot: Slot): Node[] => {
 };
 
 /** The trace of a whole decision request. */
-export const explain = (trace: Explained): Node[] => {
+export const explain = (trace: Trace): Node[] => {
   const parts = (trace.slots ?? []).flatMap(one);
   const versions = Object.entries(trace.versions ?? {})
     .map(([what, version]) => `${what} ${version}`)

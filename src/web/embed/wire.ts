@@ -1,65 +1,18 @@
-/** The response of `POST /v1/decisions`, as far as a page uses it. Every field is optional, since the
- *  page must tolerate any response. */
+/** The response of `POST /v1/decisions` as a page reads it. */
 
-export interface Command {
-  text?: string;
-  output?: string;
-  copy_url?: string;
-  copy_text?: string;
-  copied_text?: string;
-  aria?: string;
-}
+import type * as api from "../package/src/api";
 
-export interface Picture {
-  url?: string;
-  width?: number;
-  height?: number;
-  alt?: string;
-}
+/** Any part may be missing or null, since the page must tolerate any response. */
+export type Tolerant<T> = T extends (infer E)[]
+  ? Tolerant<E>[]
+  : T extends object
+    ? { [K in keyof T]?: Tolerant<NonNullable<T[K]>> }
+    : T;
 
-export interface Creative {
-  id?: string;
-  style?: string;
-  language?: string;
-  direction?: string;
-  kicker?: string;
-  headline?: string;
-  body?: string;
-  proof?: { text?: string; source?: string; as_of?: string };
-  command?: Command;
-  ctas?: { id?: string; text?: string; click_url?: string }[];
-  click_url?: string;
-  logo?: Picture;
-  image?: Picture;
-  price?: { text?: string; note?: string };
-}
-
-export interface Decision {
-  fill?: boolean;
-  decision_id?: string;
-  reason?: string;
-  tier?: string;
-  advertiser?: { id?: string; name?: string };
-  creative?: Creative;
-  label?: {
-    text?: string;
-    language?: string;
-    aria?: string;
-    sponsor_line?: string;
-    ruleset?: string;
-    region_basis?: string;
-  };
-  transparency?: {
-    on_behalf_of?: string;
-    paid_by?: string;
-    why?: string;
-    why_text?: string;
-    why_url?: string;
-    language?: string;
-  };
-  rel?: string;
-  event_urls?: { impression?: string; viewable?: string };
-}
+export type Command = Tolerant<api.UnitCommand>;
+export type Picture = Tolerant<api.UnitImage>;
+export type Creative = Tolerant<api.UnitCreative>;
+export type Decision = Tolerant<Omit<api.RenderedUnit, "fill">> & { fill?: boolean; reason?: string };
 
 export interface Reply {
   request_id?: string;

@@ -1,39 +1,15 @@
 /** Explains a decision: its page and result, what another creative would have needed to win, and its
  *  events. */
 
-import { explain, type Explained } from "../explain";
+import type { Want as ApiWant } from "../../package/src/api";
+import { explain, type Trace } from "../explain";
 import { element, factor, percent, rows } from "../show";
+import type { Tolerant } from "../wire";
 import { byId, moment, plain } from "./controls";
 import { attempt, errorBox, request } from "./request";
 import { stacked, type Line } from "./stacks";
 
-interface Want {
-  key?: string;
-  creative?: string;
-  won?: boolean;
-  probability?: number;
-  score_factor_needed?: number;
-  changes?: string[];
-}
-
-interface Trace extends Explained {
-  request_id?: string;
-  publisher?: string;
-  test?: boolean;
-  page?: {
-    url?: string;
-    topics?: string[];
-    entities?: { id?: string; role?: string }[];
-    keywords?: string[];
-    unknown?: string[];
-    region?: string;
-    language?: string;
-    commercial?: string;
-    sensitive?: boolean;
-    viewer?: { country?: string; basis?: string };
-  };
-  want?: Want[];
-}
+type Want = Tolerant<ApiWant>;
 
 interface EventRecord {
   kind?: string;

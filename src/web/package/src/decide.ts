@@ -109,8 +109,9 @@ export const decide = async (options: DecideOptions): Promise<DecisionReply> => 
   // Also removes the listener from the caller's signal.
   controller.abort();
   const decisions: Record<string, Decision> = {};
-  for (const { name, key = name } of options.placements) {
-    decisions[key] = validated(result.decisions?.[key]);
+  for (const { name, key } of options.placements) {
+    const slot = key ?? name;
+    decisions[slot] = validated(result.decisions?.[slot]);
   }
   return { request_id: "", warnings: [], ...result, decisions };
 };
