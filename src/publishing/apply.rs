@@ -1,6 +1,5 @@
 //! Applying a new inventory, weights or labels: check, store as a version, compile, serve.
 
-use crate::blocking::run_blocking;
 use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::difference::Difference;
 use crate::catalog::edit::EditError;
@@ -11,9 +10,6 @@ use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
 use crate::publishing::error::ApplyError;
 use crate::publishing::{Publishing, catalog_sync, image_replication};
-use crate::selection::compile::compile;
-use crate::world::images::ImageSet;
-use std::sync::Arc;
 
 /// A requested change of the catalog; absent parts stay as they are.
 #[derive(Clone, Debug, Default)]
@@ -134,20 +130,8 @@ impl Publishing {
             let inventory = new.unwrap_or_else(|| now.inventory.clone());
             let weights = wanted.weights.unwrap_or(old_weights);
             let labels = wanted.labels.unwrap_or(old_labels);
-            let (stored, base) =
-                (self.parts.catalog.images().clone(), self.parts.public_url.clone());
             let hash = head.hashes.inventory.clone().unwrap_or_default();
-            let (snapshot, images) = run_blocking(move || {
-                let snapshot = compile(inventory, &weights, &labels).stored_as(hash);
-                let known = &live.bindings.images;
-                let images = ImageSet::open(&snapshot.inventory, &stored, &base, known);
-                (Arc::new(snapshot), images)
-            })
-            .await;
-            self.serve(snapshot, images).await?;
-            self.parts.world.log_image_faults();
-            let lag_ms = self.parts.clock.now_ms() - by.at.as_millisecond();
-            self.parts.metrics.snapshot_lag.set(lag_ms as f64 / 1_000.0);
+            self.serve_documents((inventory, weights, labels), hash, by.at).await?;
         }
         Ok(AppliedChange { head, difference })
     }

@@ -1,11 +1,7 @@
 //! Following the catalog of a fleet: an instance applies and serves the changes of the others.
 
-use crate::blocking::run_blocking;
 use crate::publishing::error::ApplyError;
 use crate::publishing::{Publishing, catalog_sync, image_replication};
-use crate::selection::compile::compile;
-use crate::world::images::ImageSet;
-use std::sync::Arc;
 
 impl Publishing {
     /// Applies and serves changes of other instances since the last call.
@@ -34,19 +30,8 @@ impl Publishing {
         let inventory = self.parts.catalog.inventory(&inventory_hash)?;
         let weights = self.parts.catalog.weights(&hash(head.hashes.weights))?;
         let labels = self.parts.catalog.labels(&hash(head.hashes.labels))?;
-        let live = self.parts.world.live();
-        let (stored, base) = (self.parts.catalog.images().clone(), self.parts.public_url.clone());
-        let (snapshot, images) = run_blocking(move || {
-            let snapshot = compile(inventory, &weights, &labels).stored_as(inventory_hash);
-            let known = &live.bindings.images;
-            let images = ImageSet::open(&snapshot.inventory, &stored, &base, known);
-            (Arc::new(snapshot), images)
-        })
-        .await;
-        self.serve(snapshot, images).await?;
-        self.parts.world.log_image_faults();
-        let lag_ms = self.parts.clock.now_ms() - head.at.as_millisecond();
-        self.parts.metrics.snapshot_lag.set(lag_ms.max(0) as f64 / 1_000.0);
+        let documents = (inventory, weights, labels);
+        let lag_ms = self.serve_documents(documents, inventory_hash, head.at).await?;
         tracing::info!(
             number = head.number,
             who = head.who,

@@ -5,7 +5,9 @@ use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::publishing::error::ApplyError;
 use crate::publishing::{Publishing, image_replication};
+use crate::selection::snapshot::Snapshot;
 use crate::world::images::ImageSet;
+use std::sync::Arc;
 
 impl Publishing {
     /// The stored images, to read.
@@ -50,6 +52,16 @@ impl Publishing {
         self.restore_images_locked().await
     }
 
+    /// The images of a snapshot; reads those that are not served yet.
+    pub(super) async fn open_images(&self, snapshot: &Arc<Snapshot>) -> ImageSet {
+        let (snapshot, live) = (snapshot.clone(), self.parts.world.live());
+        let (stored, base) = (self.parts.catalog.images().clone(), self.parts.public_url.clone());
+        run_blocking(move || {
+            ImageSet::open(&snapshot.inventory, &stored, &base, &live.bindings.images)
+        })
+        .await
+    }
+
     async fn restore_images_locked(&self) -> Result<(), ApplyError> {
         let live = self.parts.world.live();
         let missing = live.bindings.images.missing();
@@ -67,15 +79,10 @@ impl Publishing {
             tracing::debug!(%error, "cannot query the store for missing images");
         }
         let snapshot = live.world.snapshot.clone();
-        let (stored, base) = (self.parts.catalog.images().clone(), self.parts.public_url.clone());
-        let images = run_blocking(move || {
-            let known = &live.bindings.images;
-            ImageSet::open(&snapshot.inventory, &stored, &base, known)
-        })
-        .await;
+        let images = self.open_images(&snapshot).await;
         let still_missing = images.missing().len();
         if still_missing < missing.len() {
-            self.serve(self.parts.world.live().world.snapshot.clone(), images).await?;
+            self.serve(snapshot, images).await?;
             tracing::info!(
                 restored = missing.len() - still_missing,
                 missing = still_missing,

@@ -4,14 +4,20 @@
 //! A new state is written to the decision log before it is served, so that the log has every state in
 //! order.
 
+use crate::blocking::run_blocking;
+use crate::domain::inventory::Inventory;
+use crate::domain::label::LabelTable;
+use crate::domain::weights::Weights;
 use crate::journal::JournalError;
 use crate::ledger::Record;
 use crate::publishing::Publishing;
+use crate::selection::compile::compile;
 use crate::selection::snapshot::{Snapshot, State};
 use crate::token;
 use crate::world::images::ImageSet;
 use crate::world::live::Live;
 use crate::world::pace;
+use jiff::Timestamp;
 use std::sync::{Arc, PoisonError};
 
 impl Publishing {
@@ -50,8 +56,27 @@ impl Publishing {
         self.parts.world.update(live.with_state(state));
     }
 
+    /// Compiles and serves documents that changed at `changed`; returns the milliseconds since then.
+    /// `inventory_hash` is the name of the inventory in the catalog.
+    pub(super) async fn serve_documents(
+        &self,
+        (inventory, weights, labels): (Inventory, Weights, LabelTable),
+        inventory_hash: String,
+        changed: Timestamp,
+    ) -> Result<i64, JournalError> {
+        let compiled = move || compile(inventory, &weights, &labels).stored_as(inventory_hash);
+        let snapshot = Arc::new(run_blocking(compiled).await);
+        let images = self.open_images(&snapshot).await;
+        self.serve(snapshot, images).await?;
+        self.parts.world.log_image_faults();
+        // The clock of another instance may be ahead.
+        let lag_ms = self.parts.clock.now_ms() - changed.as_millisecond();
+        self.parts.metrics.snapshot_lag.set(lag_ms.max(0) as f64 / 1_000.0);
+        Ok(lag_ms)
+    }
+
     /// Serves a snapshot, after recording changed budgets in the ledger.
-    pub async fn serve(
+    pub(super) async fn serve(
         &self,
         snapshot: Arc<Snapshot>,
         images: ImageSet,
