@@ -100,7 +100,12 @@ fn reporting(foundation: &Foundation) -> Reporting {
 }
 
 fn explain(foundation: &Foundation) -> Explain {
-    Explain::new(foundation.log.clone(), foundation.world.clone(), foundation.ledger.clone())
+    Explain::new(
+        foundation.log.clone(),
+        foundation.world.clone(),
+        foundation.ledger.clone(),
+        foundation.metrics.clone(),
+    )
 }
 
 fn events(

@@ -5,6 +5,8 @@ use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::config::ConfigError;
 use crate::decision_log;
+use crate::decision_log::Lookup;
+use crate::explain;
 use crate::explain::{Audience, Replay};
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
@@ -52,17 +54,13 @@ impl Explain {
     /// Reads the data directory directly, when no server is running on it.
     fn offline(&self, decision: u128) -> anyhow::Result<Value> {
         let data = &self.access.data;
-        let missing = || {
-            ConfigError::Usage(format!(
-                "decision `{}` is not in the decision log of this data directory",
-                self.decision
-            ))
-        };
         let folder = data.join("decisions");
         let found = match folder.is_dir() {
-            true => decision_log::find(&folder, decision)?.ok_or_else(missing)?,
-            false => return Err(missing().into()),
+            true => decision_log::find(&folder, decision, &mut Vec::new())?,
+            false => Lookup::Absent,
         };
+        let found = explain::recorded(decision, found)
+            .map_err(|error| ConfigError::Usage(error.to_string()))?;
         let catalog = Catalog::open(&data.join("catalog"))?;
         let world = &found.world;
         let snapshot = catalog.snapshot(&world.inventory, &world.weights, &world.labels)?;

@@ -1,4 +1,5 @@
-//! The line formats of the log.
+//! The lines of the log, in the types of the rules; [`stored`](crate::decision_log::stored) has their
+//! stored forms.
 
 use crate::domain::event::NoFill;
 use crate::domain::party::Style;
@@ -6,21 +7,20 @@ use crate::selection::choose::Winner;
 use crate::selection::page::Page;
 use crate::selection::rules::Mask;
 use crate::selection::snapshot::State;
-use serde::{Deserialize, Serialize};
 
 /// One record of the log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Line {
     /// A snapshot with its full state.
-    World(Box<WorldLine>),
+    World(WorldLine),
     /// The difference between a state and the one before it.
-    Change(Box<StateChange>),
+    Change(StateChange),
     /// A decision, filled or not.
     Decision(Box<DecisionLine>),
 }
 
 /// The inputs of decisions: catalog versions by content hash, and the state.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WorldLine {
     /// Content hash of the inventory.
     pub inventory: String,
@@ -33,7 +33,7 @@ pub struct WorldLine {
 }
 
 /// The difference between two states of the same snapshot.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StateChange {
     /// The new state's number.
     pub number: u64,
@@ -100,7 +100,7 @@ impl StateChange {
 }
 
 /// A request and its result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DecisionLine {
     /// The request id; a slot's decision id is this with the slot number, from 1, in the lowest byte.
     pub request: u128,
@@ -121,7 +121,7 @@ pub struct DecisionLine {
 }
 
 /// The result of one slot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SlotLine {
     /// Flights and creatives excluded before this choice.
     pub masked: Vec<Mask>,
@@ -130,7 +130,7 @@ pub struct SlotLine {
 }
 
 /// A slot's winner.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Chosen {
     /// Position of the flight in rank order.
     pub place: u32,

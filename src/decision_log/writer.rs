@@ -1,6 +1,7 @@
 //! Writing: decisions append to a buffer in memory; one thread writes it to disk a few times a second.
 
-use crate::decision_log::line::{DecisionLine, Line, StateChange, WorldLine};
+use crate::decision_log::line::{DecisionLine, StateChange, WorldLine};
+use crate::decision_log::stored;
 use crate::journal::disk::{Disk, Folder};
 use crate::journal::frame;
 use crate::selection::snapshot::State;
@@ -60,6 +61,12 @@ pub fn segment_start(name: &str) -> Option<i64> {
     name.strip_suffix(".decisions")?.split('-').next()?.parse().ok()
 }
 
+/// The incarnation in a segment's file name.
+pub fn segment_incarnation(name: &str) -> Option<u64> {
+    let incarnation = name.strip_suffix(".decisions")?.split('-').nth(1)?;
+    u64::from_str_radix(incarnation, 16).ok()
+}
+
 impl DecisionLog {
     /// Opens a log in `folder` at `now_ms`.
     pub fn start(
@@ -89,6 +96,7 @@ impl DecisionLog {
             options,
             length: None,
             lines: 0,
+            start_ms: i64::MIN,
         };
         let own = shared.clone();
         let writer = thread::Builder::new()
@@ -105,8 +113,8 @@ impl DecisionLog {
     /// Logs a world; decisions made on it may follow.
     pub fn record_world(&self, world: WorldLine) {
         let mut buffer = self.buffer();
-        buffer.now = Arc::new(world.clone());
-        buffer.push(&Line::World(Box::new(world)));
+        buffer.push(|bytes| stored::encode_world(&world, bytes));
+        buffer.now = Arc::new(world);
     }
 
     /// Logs the state that follows the previous one.
@@ -114,17 +122,17 @@ impl DecisionLog {
         let mut buffer = self.buffer();
         let change = StateChange::between(&buffer.now.state, next);
         Arc::make_mut(&mut buffer.now).state = next.clone();
-        buffer.push(&Line::Change(Box::new(change)));
+        buffer.push(|bytes| stored::encode_change(&change, bytes));
     }
 
     /// Logs a decision; `false` when the buffer is full.
-    pub fn record_decision(&self, line: DecisionLine) -> bool {
+    pub fn record_decision(&self, line: &DecisionLine) -> bool {
         let mut buffer = self.buffer();
         if buffer.bytes.len() > MAX_BUFFERED_BYTES {
             return false;
         }
         buffer.at_ms = buffer.at_ms.max(line.at_ms);
-        buffer.push(&Line::Decision(Box::new(line)));
+        buffer.push(|bytes| stored::encode_decision(line, bytes));
         true
     }
 
@@ -155,11 +163,11 @@ impl Drop for DecisionLog {
 }
 
 impl Buffer {
-    fn push(&mut self, line: &Line) {
+    /// Adds the line that `encode` appends.
+    fn push(&mut self, encode: impl FnOnce(Vec<u8>) -> Vec<u8>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; 4]);
-        let bytes = std::mem::take(&mut self.bytes);
-        self.bytes = postcard::to_extend(line, bytes).expect("a line is plain data");
+        self.bytes = encode(std::mem::take(&mut self.bytes));
         let length = u32::try_from(self.bytes.len() - start - 4).expect("a line is short");
         self.bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
     }
@@ -203,6 +211,8 @@ struct Segments {
     /// Length of the open segment, in bytes; `None` starts a new one.
     length: Option<u64>,
     lines: u64,
+    /// The time in the name of the last segment, in unix milliseconds.
+    start_ms: i64,
 }
 
 impl Segments {
@@ -213,12 +223,13 @@ impl Segments {
         let mut bytes = Vec::with_capacity(batch.len() + batch.len() / 8);
         if self.length.is_none_or(|length| length >= self.options.segment_bytes) {
             self.remove_expired(at_ms)?;
-            self.disk.begin(&segment_name(at_ms, self.incarnation))?;
+            // Never the name of an earlier segment, which would be overwritten.
+            self.start_ms = at_ms.max(self.start_ms + 1);
+            self.disk.begin(&segment_name(self.start_ms, self.incarnation))?;
             self.length = Some(0);
             self.lines = 0;
-            bytes.extend_from_slice(&frame::header(self.incarnation, 0, 0));
-            let line = Line::World(Box::new(before.clone()));
-            self.frame(&mut bytes, &postcard::to_stdvec(&line).expect("a line is plain data"));
+            bytes.extend_from_slice(&stored::header(self.incarnation));
+            self.frame(&mut bytes, &stored::encode_world(before, Vec::new()));
         }
         let mut rest = batch;
         while let Some((length, after)) = rest.split_first_chunk::<4>() {

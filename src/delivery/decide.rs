@@ -335,7 +335,7 @@ impl Delivery {
             masked: slot.masked.clone(),
             result: slot.result.as_ref().map(|filled| Chosen::from(&filled.win)).map_err(|no| *no),
         });
-        let queued = self.parts.log.record_decision(DecisionLine {
+        let queued = self.parts.log.record_decision(&DecisionLine {
             request: decided.request,
             at_ms: decided.at_ms,
             state: decided.live.world.state.number,

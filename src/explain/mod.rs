@@ -12,18 +12,23 @@ pub use remote::RemoteExplainError;
 pub use replay::{ExplainError, Replay};
 
 use crate::decision_log;
-use crate::decision_log::{DecisionLog, LoggedDecision};
+use crate::decision_log::{DecisionLog, LoggedDecision, Lookup, Unreadable};
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::world::Worlds;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 /// Maximum concurrent record requests to other instances.
 const MAX_REMOTE_REQUESTS: usize = 16;
 
+/// Most unreadable places that are reported: a damaged disk has many.
+const MAX_REPORTED: usize = 10_000;
+
 /// The explanation service.
 pub struct Explain {
-    log: Arc<DecisionLog>,
+    records: Arc<Records>,
     world: Arc<Worlds>,
     /// Leads to the shared store of a fleet, through which records of other instances come.
     ledger: Arc<Ledger>,
@@ -32,8 +37,15 @@ pub struct Explain {
 
 impl Explain {
     /// Explains decisions of `log`.
-    pub fn new(log: Arc<DecisionLog>, world: Arc<Worlds>, ledger: Arc<Ledger>) -> Explain {
-        Explain { log, world, ledger, record_requests: Semaphore::new(MAX_REMOTE_REQUESTS) }
+    pub fn new(
+        log: Arc<DecisionLog>,
+        world: Arc<Worlds>,
+        ledger: Arc<Ledger>,
+        metrics: Arc<Metrics>,
+    ) -> Explain {
+        let records = Arc::new(Records { log, metrics, reported: Mutex::default() });
+        let record_requests = Semaphore::new(MAX_REMOTE_REQUESTS);
+        Explain { records, world, ledger, record_requests }
     }
 
     /// Explains a decision recorded on this instance, redacted for `audience`. Reads files; compiles a
@@ -44,21 +56,63 @@ impl Explain {
         audience: &Audience,
         want: Option<&str>,
     ) -> Result<Explanation, ExplainError> {
-        let found = find_record(&self.log, decision)?;
+        let found = self.records.find(decision)?;
         replay_on(&self.world, found)?.explained(audience, want)
     }
 }
 
-/// The record of a decision in this instance's log.
-fn find_record(log: &DecisionLog, decision: u128) -> Result<LoggedDecision, ExplainError> {
-    let find = || decision_log::find(log.folder(), decision).map_err(ExplainError::Log);
-    if let Some(found) = find()? {
-        return Ok(found);
+/// The decision log of this instance. Counts and logs each place that it cannot read once.
+struct Records {
+    log: Arc<DecisionLog>,
+    metrics: Arc<Metrics>,
+    reported: Mutex<BTreeSet<Unreadable>>,
+}
+
+impl Records {
+    /// The record of a decision.
+    fn find(&self, decision: u128) -> Result<LoggedDecision, ExplainError> {
+        let mut found = self.look_up(decision)?;
+        if !matches!(found, Lookup::Found(_)) {
+            // It may still be buffered.
+            self.log.flush();
+            found = self.look_up(decision)?;
+        }
+        recorded(decision, found)
     }
-    // It may still be buffered.
-    log.flush();
-    let missing = || ExplainError::NotRecorded(uuid::Uuid::from_u128(decision).to_string());
-    find()?.ok_or_else(missing)
+
+    fn look_up(&self, decision: u128) -> Result<Lookup, ExplainError> {
+        let mut places = Vec::new();
+        let found = decision_log::find(self.log.folder(), decision, &mut places);
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        for place in places {
+            if reported.len() < MAX_REPORTED && reported.insert(place.clone()) {
+                self.metrics.decision_log_unreadable.inc();
+                let Unreadable { segment, offset, reason } = place;
+                tracing::error!(
+                    segment,
+                    offset,
+                    reason,
+                    "part of the decision log unreadable; its decisions cannot be explained"
+                );
+            }
+        }
+        found.map_err(ExplainError::Log)
+    }
+}
+
+/// The decision that a lookup found.
+///
+/// # Errors
+/// `NotRecorded`, or `Unreadable`.
+pub fn recorded(decision: u128, found: Lookup) -> Result<LoggedDecision, ExplainError> {
+    let id = || uuid::Uuid::from_u128(decision).to_string();
+    match found {
+        Lookup::Found(found) => Ok(*found),
+        Lookup::Unreadable(place) => {
+            Err(ExplainError::Unreadable { decision: id(), place: place.to_string() })
+        }
+        Lookup::Absent => Err(ExplainError::NotRecorded(id())),
+    }
 }
 
 fn replay_on(world: &Worlds, found: LoggedDecision) -> Result<Replay, ExplainError> {

@@ -3,10 +3,10 @@
 //! store.
 
 use crate::blocking::run_blocking;
+use crate::decision_log::LoggedDecision;
 use crate::decision_log::instance_mark::{has_mark, mark_of};
-use crate::decision_log::{DecisionLine, LoggedDecision, WorldLine};
 use crate::explain::replay::{ExplainError, Replay};
-use crate::explain::{Explain, find_record, replay_on};
+use crate::explain::{Explain, replay_on};
 use crate::store::starts::ProcessStart;
 use crate::store::{StoreError, records, starts};
 use std::time::Duration;
@@ -16,8 +16,10 @@ use tokio::time::Instant;
 const TIMEOUT: Duration = Duration::from_secs(3);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// First byte of an encoded record: the format version.
-const FORMAT: u8 = 1;
+/// Second byte of an answer, after the format of the record.
+const ABSENT: u8 = 0;
+const FOUND: u8 = 1;
+const UNREADABLE: u8 = 2;
 
 /// Why a decision of any instance cannot be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -38,28 +40,41 @@ pub enum RemoteExplainError {
     Busy,
 }
 
-/// Encodes a record, or its absence, for another instance.
-fn encode(found: Option<LoggedDecision>) -> Vec<u8> {
-    let record = found.map(|found| (found.line, found.world));
-    let mut bytes = vec![FORMAT];
-    bytes.extend(postcard::to_stdvec(&record).unwrap_or_default());
-    bytes
+/// Encodes an answer for another instance: its format, its kind, and the record or why it cannot be read.
+fn encode(found: Result<LoggedDecision, ExplainError>) -> Vec<u8> {
+    match found {
+        Ok(found) => found.encode(vec![LoggedDecision::FORMAT, FOUND]),
+        Err(ExplainError::Unreadable { place, .. }) => {
+            [&[LoggedDecision::FORMAT, UNREADABLE], place.as_bytes()].concat()
+        }
+        Err(_) => vec![LoggedDecision::FORMAT, ABSENT],
+    }
 }
 
-/// Decodes a record from another instance; an error if the format is unknown.
-fn decode(bytes: &[u8]) -> Result<Option<LoggedDecision>, StoreError> {
-    let foreign = || StoreError::UnexpectedData("decision record in an unknown format".to_owned());
-    let (&FORMAT, rest) = bytes.split_first().ok_or_else(foreign)? else { return Err(foreign()) };
-    let record: Option<(DecisionLine, WorldLine)> =
-        postcard::from_bytes(rest).map_err(|_| foreign())?;
-    Ok(record.map(|(line, world)| LoggedDecision { line, world }))
+/// Decodes an answer of another instance; `None` if it does not have the record.
+fn decode(decision: u128, bytes: &[u8]) -> Result<Option<LoggedDecision>, RemoteExplainError> {
+    let foreign = |reason: String| {
+        StoreError::UnexpectedData(format!("decision record of another instance: {reason}"))
+    };
+    match bytes {
+        [1..=LoggedDecision::FORMAT, ABSENT] => Ok(None),
+        [format, FOUND, record @ ..] => {
+            Ok(Some(LoggedDecision::decode(*format, record).map_err(foreign)?))
+        }
+        [LoggedDecision::FORMAT, UNREADABLE, place @ ..] => Err(ExplainError::Unreadable {
+            decision: uuid::Uuid::from_u128(decision).to_string(),
+            place: String::from_utf8_lossy(place).into_owned(),
+        }
+        .into()),
+        _ => Err(foreign("unknown format".to_owned()).into()),
+    }
 }
 
 impl Explain {
     /// Replays a decision from the record here or on the instance that made it.
     pub async fn replay_anywhere(&self, decision: u128) -> Result<Replay, RemoteExplainError> {
-        let (log, world) = (self.log.clone(), self.world.clone());
-        let here = move || replay_on(&world, find_record(&log, decision)?);
+        let (own, world) = (self.records.clone(), self.world.clone());
+        let here = move || replay_on(&world, own.find(decision)?);
         let missing = match run_blocking(here).await {
             Err(missing @ ExplainError::NotRecorded(_)) => missing,
             found => return Ok(found?),
@@ -73,18 +88,15 @@ impl Explain {
     pub async fn answer_record_requests(&self) -> Result<(), StoreError> {
         let Some(shared) = self.ledger.cluster() else { return Ok(()) };
         for decision in records::take_requests(shared.client(), self.ledger.store_id()).await? {
-            let log = self.log.clone();
-            let found = match run_blocking(move || find_record(&log, decision)).await {
-                Ok(found) => Some(found),
-                Err(ExplainError::NotRecorded(_)) => None,
-                Err(error) => {
-                    tracing::error!(
-                        %error,
-                        "cannot answer another instance's request for a decision record"
-                    );
-                    continue;
-                }
-            };
+            let own = self.records.clone();
+            let found = run_blocking(move || own.find(decision)).await;
+            if let Err(error @ (ExplainError::Version(_) | ExplainError::Log(_))) = &found {
+                tracing::error!(
+                    %error,
+                    "cannot answer another instance's request for a decision record"
+                );
+                continue;
+            }
             records::reply(shared.client(), self.ledger.store_id(), decision, &encode(found))
                 .await?;
         }
@@ -114,7 +126,7 @@ impl Explain {
                 match records::fetch_reply(client, start.data, decision).await? {
                     None => left.push(start),
                     Some(bytes) => {
-                        if let Some(found) = decode(&bytes)? {
+                        if let Some(found) = decode(decision, &bytes)? {
                             return Ok(Some(found));
                         }
                     }
@@ -149,9 +161,20 @@ mod tests {
 
     #[test]
     fn records_in_an_unknown_format_are_rejected() {
-        assert_eq!(decode(&encode(None)).unwrap(), None);
-        for bytes in [&[][..], &[FORMAT], &[FORMAT + 1, 0], &[FORMAT, 1, 2]] {
-            assert!(decode(bytes).is_err(), "{bytes:?}");
+        let absent = || Err(ExplainError::NotRecorded(String::new()));
+        assert_eq!(decode(1, &encode(absent())).unwrap(), None);
+        assert_eq!(decode(1, &[1, ABSENT]).unwrap(), None, "the format of version 0.1.0");
+        let format = LoggedDecision::FORMAT;
+        for bytes in [&[][..], &[format], &[format + 1, ABSENT], &[format, FOUND, 2]] {
+            let error = decode(1, bytes).unwrap_err();
+            assert!(matches!(error, RemoteExplainError::Store(_)), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn another_instance_says_why_it_cannot_read_a_record() {
+        let (decision, place) = ("x".to_owned(), "decisions/a, byte 7: torn".to_owned());
+        let error = decode(1, &encode(Err(ExplainError::Unreadable { decision, place })));
+        assert!(error.unwrap_err().to_string().ends_with("decisions/a, byte 7: torn"));
     }
 }

@@ -19,6 +19,14 @@ pub enum ExplainError {
         "decision `{0}` is not in the decision log: unknown id, beyond retention, or lost in a crash"
     )]
     NotRecorded(String),
+    /// The decision is, or may be, in a part of the decision log that cannot be read.
+    #[error("decision `{decision}` cannot be read from the decision log: {place}")]
+    Unreadable {
+        /// The decision id.
+        decision: String,
+        /// Where it is, why it cannot be read, and what to do.
+        place: String,
+    },
     /// The catalog version of the decision is unavailable.
     #[error("cannot read the catalog version of this decision")]
     Version(#[source] CatalogError),

@@ -23,6 +23,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("unknown_party", "the inventory has no such advertiser or publisher"),
     ("decision_not_recorded", "no such decision, or its record was lost in a crash"),
     (
+        "decision_unreadable",
+        "the record of this decision cannot be read: the operator's answer says where, why and what to do",
+    ),
+    (
         "decision_elsewhere",
         "another instance has the record of this decision and does not respond: try again later",
     ),

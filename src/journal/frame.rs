@@ -13,6 +13,8 @@
 
 use crate::journal::{Entry, PARTITIONS};
 
+/// The format version that is written, and the newest one that is read.
+pub const VERSION: u8 = 2;
 const MAGIC: &[u8; 8] = b"ADJLOG02";
 const MAGIC_1: &[u8; 8] = b"ADJLOG01";
 /// Header length, in bytes.
@@ -62,6 +64,31 @@ pub fn read_header(bytes: &[u8]) -> Option<Header> {
     }
     let at = |from: usize| fields[from..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
     Some(Header { incarnation: at(8)?, number: at(16)?, store: at(24), length })
+}
+
+/// The format version in a magic of this family, such as 2 in `ADJLOG02`; `None` for any other magic.
+pub fn version_of(magic: &[u8; 8], family: &[u8; 6]) -> Option<u8> {
+    let digits = magic.strip_prefix(family).filter(|rest| rest.iter().all(u8::is_ascii_digit))?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// The format of a segment that a newer version of this program wrote. A header that is only damaged
+/// still has the checksum of its own format.
+pub fn newer_format(bytes: &[u8]) -> Option<u8> {
+    let magic = bytes.first_chunk()?;
+    let version = version_of(magic, b"ADJLOG").filter(|version| *version > VERSION)?;
+    let is_known = |magic: &[u8; 8], length: usize| {
+        let fields = bytes.get(8..length);
+        fields.is_some_and(|fields| read_header(&[magic, fields].concat()).is_some())
+    };
+    (!is_known(MAGIC, HEADER) && !is_known(MAGIC_1, HEADER_1)).then_some(version)
+}
+
+/// Whether `bytes` hold as many bytes as the frame at their start says, right or wrong.
+pub fn is_whole(bytes: &[u8]) -> bool {
+    let length = bytes.first_chunk().map(|length| u32::from_le_bytes(*length) as usize);
+    length
+        .is_some_and(|length| (9..=MAX_PAYLOAD + 9).contains(&length) && bytes.len() >= 8 + length)
 }
 
 /// Adds a frame to `out`. The payload must be at most [`MAX_PAYLOAD`] bytes long.
@@ -133,6 +160,18 @@ mod tests {
         assert_eq!(read_header(&bytes), Some(read));
         bytes[9] ^= 1;
         assert_eq!(read_header(&bytes), None);
+    }
+
+    #[test]
+    fn a_damaged_magic_is_no_newer_format() {
+        let mut damaged = header(5, 6, 7);
+        damaged[7] ^= 1;
+        assert_eq!((read_header(&damaged), newer_format(&damaged)), (None, None));
+        let mut newer = header(5, 6, 8);
+        newer[7] = b'3';
+        newer[30] = 1;
+        assert_eq!((read_header(&newer), newer_format(&newer)), (None, Some(3)));
+        assert_eq!(newer_format(&header(5, 6, 7)), None);
     }
 
     #[test]

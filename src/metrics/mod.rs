@@ -65,6 +65,8 @@ metrics! {
     decision_seconds: Histogram = "decision_duration_seconds";
     /// Decisions not logged because the decision log's queue was full.
     decision_log_dropped: IntCounter = "decision_log_dropped_total";
+    /// Places of the decision log that an explanation could not read, each counted once.
+    decision_log_unreadable: IntCounter = "decision_log_unreadable_total";
     /// Requests to protocol adapters, by adapter and outcome.
     adapters: IntCounterVec = "adapter_requests_total"
         (adapter, outcome) in (ADAPTERS, ["filled", "no_fill", "refused"]);

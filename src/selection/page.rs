@@ -5,7 +5,6 @@ use crate::domain::language::Language;
 use crate::domain::party::Style;
 use crate::domain::region::{Country, Region};
 use crate::domain::taxonomy::TopicIx;
-use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 string_enum! {
@@ -49,7 +48,7 @@ string_enum! {
 }
 
 /// The reader's location, at country level.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Viewer {
     /// The country, if known.
     pub country: Option<Country>,
@@ -58,7 +57,7 @@ pub struct Viewer {
 }
 
 /// A requested slot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Slot {
     /// Identifies the slot in the reply.
     pub key: Box<str>,
@@ -69,7 +68,7 @@ pub struct Slot {
 }
 
 /// A normalised page: every input of a selection except the world, the time and the request id.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     /// Index of the publisher.
     pub publisher: u32,

@@ -10,7 +10,6 @@ use crate::selection::dice::{Dice, Purpose};
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::page::{Commercial, Page, Role, Slot};
 use crate::selection::snapshot::{FlightRow, PublisherRow, Snapshot, World, style_bit};
-use serde::{Deserialize, Serialize};
 
 /// Exclusions that apply to a slot: advertisers placed by earlier slots, flights that lost their
 /// reservation, and flights and creatives that the caller rejected.
@@ -50,8 +49,7 @@ impl Exclusions {
 
 /// An exclusion, as stored in the decision log: a flight's rank, with the highest bit set if the
 /// caller rejected it; or a creative's index, with the two highest bits set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mask(u32);
 
 impl Mask {
@@ -72,6 +70,16 @@ impl Mask {
     /// A creative that the caller rejected.
     pub fn creative(number: u32) -> Mask {
         Mask(number & Mask::NUMBER | Mask::REJECTED | Mask::CREATIVE)
+    }
+
+    /// The stored number.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The exclusion with this stored number.
+    pub fn from_bits(bits: u32) -> Mask {
+        Mask(bits)
     }
 
     /// Whether the caller rejected it.

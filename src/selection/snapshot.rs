@@ -193,7 +193,7 @@ pub fn style_bit(style: Style) -> u8 {
 }
 
 /// State that changes more often than the snapshot: immutable, numbered, replaced as a whole.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// Incremented with every change.
     pub number: u64,

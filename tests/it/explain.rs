@@ -2,6 +2,7 @@
 
 use crate::harness::decision::reference_with;
 use crate::harness::{Setup, TestServer, inventory, reference, wait_until};
+use adjacent::decision_log::Lookup;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -171,7 +172,9 @@ async fn a_decision_is_on_disk_within_a_second() {
     let id = uuid::Uuid::parse_str(unit.id()).unwrap().as_u128();
 
     wait_until("the decision on disk", async || {
-        adjacent::decision_log::find(&server.data().join("decisions"), id).unwrap()
+        let folder = server.data().join("decisions");
+        let found = adjacent::decision_log::find(&folder, id, &mut Vec::new()).unwrap();
+        matches!(found, Lookup::Found(_)).then_some(())
     })
     .await;
 
@@ -193,4 +196,45 @@ async fn the_why_page_names_the_payer_and_the_reasons() {
     {
         assert!(text.contains(expected), "{expected}: {text}");
     }
+}
+
+#[tokio::test]
+async fn an_unreadable_decision_has_another_code_than_one_that_is_not_recorded() {
+    let server = TestServer::start().await;
+    let damaged = server.unit().await;
+    let intact = server.unit().await;
+    assert_eq!(server.explain("operator", intact.id()).await.0, 200);
+    let log = server.data().join("decisions");
+    let segment = std::fs::read_dir(&log).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let id = uuid::Uuid::parse_str(damaged.id()).unwrap().as_u128() & !0xFF;
+    let id = varint(id);
+    let line = bytes.windows(id.len()).position(|part| part == id).unwrap();
+    bytes[line + 30] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+
+    for _ in 0..2 {
+        let (status, problem) = server.explain("operator", damaged.id()).await;
+        assert_eq!((status, &problem["code"]), (404, &json!("decision_unreadable")));
+        let name = segment.file_name().unwrap().to_str().unwrap();
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(name) && detail.contains("restore the file"), "{detail}");
+        assert_eq!(server.metric("adjacent_decision_log_unreadable_total").await, 1);
+    }
+    let (_, problem) = server.explain("publisher:eu-tech-news", damaged.id()).await;
+    assert_eq!(problem["code"], "decision_unreadable");
+    assert!(!problem["detail"].as_str().unwrap().contains(".decisions"), "{problem}");
+    let (status, explanation) = server.explain("operator", intact.id()).await;
+    assert_eq!((status, &explanation["agrees"]), (200, &json!(true)));
+}
+
+/// A request id as the decision log stores it.
+fn varint(mut number: u128) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number > 0x7F {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
 }

@@ -57,5 +57,5 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
 
 /// 404: the decision's record is not available.
 pub(super) fn not_recorded() -> Response {
-    Response::problem(404, &["decision_not_recorded", "decision_elsewhere"])
+    Response::problem(404, &["decision_not_recorded", "decision_unreadable", "decision_elsewhere"])
 }

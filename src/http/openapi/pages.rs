@@ -45,7 +45,10 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             )
             .parameters([parameter::decision()])
             .response(page("The page."))
-            .response(Response::problem(404, &["decision_not_recorded", "no_unit"])),
+            .response(Response::problem(
+                404,
+                &["decision_not_recorded", "decision_unreadable", "no_unit"],
+            )),
         operation("get", "/", "start")
             .describe("Start page", "Links to all pages of this server.")
             .response(page("The page.")),

@@ -15,6 +15,9 @@ impl From<ExplainError> for ApiError {
             ExplainError::NotRecorded(_) => {
                 ApiError::not_found("decision_not_recorded", error.to_string())
             }
+            ExplainError::Unreadable { .. } => {
+                ApiError::not_found("decision_unreadable", error.to_string())
+            }
             other => ApiError::internal(
                 anyhow::Error::from(other)
                     .chain()
@@ -75,10 +78,10 @@ pub async fn explanation(
 }
 
 /// Recomputes a decision from its record, which may be on another instance. Only operators see the
-/// addresses of instances in errors.
+/// addresses of instances and file names in errors.
 ///
 /// # Errors
-/// 404 if no instance has the record or the one that has it does not respond, 503 if the other
+/// 404 if no instance has a readable record or the one that has it does not respond, 503 if the other
 /// instances cannot be asked now.
 pub async fn recompute(
     app: &Data<AppState>,
@@ -87,6 +90,12 @@ pub async fn recompute(
 ) -> Result<Replay, ApiError> {
     let id = uuid::Uuid::from_u128(decision);
     app.explain.replay_anywhere(decision).await.map_err(|error| match error {
+        RemoteExplainError::Explain(ExplainError::Unreadable { decision, .. }) if !is_operator => {
+            let detail = format!(
+                "decision `{decision}` cannot be read from the decision log: contact the operator of this server"
+            );
+            ApiError::not_found("decision_unreadable", detail)
+        }
         RemoteExplainError::Explain(error) => error.into(),
         RemoteExplainError::Store(error) => {
             tracing::warn!(
