@@ -30,6 +30,17 @@ pub enum CatalogError {
         /// How the corruption was detected.
         reason: String,
     },
+    /// A version that matches its hash and is not in a form that this program reads.
+    #[error(
+        "{path} is intact and cannot be decoded: {reason}; use the version of adjacent that wrote it, or a newer one",
+        path = path.display()
+    )]
+    OtherForm {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file that a newer version of this program wrote.
     #[error("{path} has format {format}, this version reads formats up to {newest}: use a newer version", path = path.display())]
     Newer {

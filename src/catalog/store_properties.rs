@@ -4,6 +4,7 @@ use crate::catalog::files;
 use crate::domain::weights::Weights;
 use crate::selection::compile::content_hash;
 use proptest::prelude::*;
+use std::path::Path;
 
 fn by(what: &str) -> AuditContext {
     let at = "2026-11-24T12:00:00Z".parse().unwrap();
@@ -213,4 +214,53 @@ proptest! {
 #[test]
 fn absent_hashes_are_not_serialized() {
     assert_eq!(serde_json::to_string(&Hashes::default()).unwrap(), "{}");
+}
+
+/// When this fails, the form of versions has changed: raise `FORMAT`, so that older programs refuse the
+/// catalog, and add a golden catalog.
+#[test]
+fn a_catalog_of_the_written_format_is_read_and_its_versions_keep_their_hashes() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/stored/catalog");
+    if std::env::var_os("ADJACENT_BLESS").is_some() && !golden.exists() {
+        let catalog = Catalog::open(&golden).unwrap();
+        catalog.put_inventory(&files::example(), None, &by("apply")).unwrap();
+        catalog.put_labels(&LabelTable::default(), None, &by("labels")).unwrap();
+        catalog.put_weights(&sharper(2.0), None, &keyed("key", "body")).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("catalog");
+    for kind in ["inventory", "weights", "labels", ""] {
+        std::fs::create_dir_all(copy.join(kind)).unwrap();
+        for entry in std::fs::read_dir(golden.join(kind)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), copy.join(kind).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    let catalog = Catalog::open(&copy).unwrap();
+    let head = catalog.head().unwrap().unwrap();
+    assert_eq!((head.format, head.number), (FORMAT, 3));
+    let history = catalog.history().unwrap();
+    assert_eq!(history.len(), 3);
+    assert_eq!(Head::from(&history[2]), head);
+
+    let hashes = head.hashes.clone();
+    let (inventory, weights, labels) =
+        (hashes.inventory.unwrap(), hashes.weights.unwrap(), hashes.labels.unwrap());
+    assert_eq!(content_hash(&catalog.inventory(&inventory).unwrap()), inventory);
+    assert_eq!(content_hash(&catalog.weights(&weights).unwrap()), weights);
+    assert_eq!(content_hash(&catalog.labels(&labels).unwrap()), labels);
+    catalog.snapshot(&inventory, &weights, &labels).unwrap();
+}
+
+#[test]
+fn an_intact_version_in_another_form_is_not_called_corrupt() {
+    let (folder, catalog) = new();
+    let text = b"{\"sharpness\": 2.0, \"a_newer_field\": 1}";
+    let hash = blake3::hash(text).to_hex()[..32].to_owned();
+    std::fs::write(folder.path().join(format!("catalog/weights/{hash}.json")), text).unwrap();
+    let error = catalog.weights(&hash).unwrap_err();
+    assert!(matches!(error, CatalogError::OtherForm { .. }), "{error}");
+    assert!(error.to_string().contains("a_newer_field"), "{error}");
 }

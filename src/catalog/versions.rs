@@ -96,11 +96,11 @@ impl StoredVersions {
         hash: &str,
         parse: impl FnOnce(&[u8]) -> serde_json::Result<T>,
     ) -> Result<T, CatalogError> {
-        let corrupt = |error: serde_json::Error| CatalogError::Corrupt {
+        let other_form = |error: serde_json::Error| CatalogError::OtherForm {
             path: self.path(hash),
             reason: error.to_string(),
         };
-        parse(&self.bytes(hash)?).map_err(corrupt)
+        parse(&self.bytes(hash)?).map_err(other_form)
     }
 
     /// The hash of the version whose first eight bytes are `prefix`.

@@ -58,7 +58,7 @@ pub fn segments(folder: &Path) -> io::Result<Vec<Segment>> {
 
 /// Reads the segments of `folder` from number `from` on, in write order, and passes each entry to
 /// `each`. With `repair`, torn ends are truncated and corrupt bytes copied to `folder/quarantine`.
-/// A segment of another data directory than `store` is an error.
+/// A segment of another data directory than `store`, or in a newer format, is an error.
 pub fn recover(
     folder: &Path,
     from: u64,
@@ -102,6 +102,14 @@ impl Recovery {
         let bytes = fs::read(&segment.path)?;
         self.segments += 1;
         let Some(header) = frame::read_header(&bytes) else {
+            if let Some(version) = frame::newer_format(&bytes) {
+                return Err(io::Error::other(format!(
+                    "{}: its format is {version} and this version reads formats up to {}; start a newer \
+                     version of adjacent",
+                    segment.path.display(),
+                    frame::VERSION
+                )));
+            }
             // The header is synced before the segment is used: a segment with a short header never
             // held entries, and is intact if it was sealed at that length.
             let length = bytes.len() as u64;

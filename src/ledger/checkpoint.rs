@@ -6,6 +6,10 @@
 //! body    postcard of the state, compressed with zstd
 //! ```
 //!
+//! A checkpoint that cannot be read, or has another format, is not used: the one before it and the segments
+//! after that one give the same state. The body is the state's own encoding, so a change of [`State`] is a
+//! new format (`golden.rs` notices it).
+//!
 //! `from` is the number of the first segment not included, `chain` the seal of the last one
 //! included. A file is written under a temporary name, synced and renamed, so it is complete or
 //! absent.
@@ -81,23 +85,27 @@ pub fn read(
     folder: &Path,
     from: u64,
     store: Option<u64>,
-) -> io::Result<Result<Checkpoint, &'static str>> {
+) -> io::Result<Result<Checkpoint, String>> {
+    let unusable = |why: &str| Ok(Err(why.to_owned()));
     let bytes = fs::read(path(folder, from))?;
     let content = match sealed_file::verify(&bytes, MAGIC) {
         Ok(content) if content.len() >= HEAD => content,
-        Ok(_) => return Ok(Err("the file is too short")),
+        Ok(_) => return unusable("the file is too short"),
         Err(why) => return Ok(Err(why)),
     };
     let number = |at: usize| content[at..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
     if store.is_some() && number(8) != store {
-        return Ok(Err("belongs to another data directory"));
+        return unusable("belongs to another data directory");
     }
     if number(16) != Some(from) || content[24..HEAD] != last_seal(folder, from)? {
-        return Ok(Err("does not belong to this journal's history"));
+        return unusable("does not belong to this journal's history");
     }
     let state = zstd::decode_all(&content[HEAD..]).ok();
     let state = state.and_then(|plain| postcard::from_bytes(&plain).ok());
-    Ok(state.map(|state| Checkpoint { from, state }).ok_or("written by another version"))
+    match state {
+        Some(state) => Ok(Ok(Checkpoint { from, state })),
+        None => unusable("its content cannot be decoded; another version of adjacent wrote it"),
+    }
 }
 
 /// The seal of the last segment before `from`; blanks if there is none.

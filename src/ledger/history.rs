@@ -121,12 +121,18 @@ pub fn replay(
                 ));
                 each(&applied);
             }
-            Err(error) => unreadable = Some(error),
+            Err(error) => {
+                unreadable.get_or_insert_with(|| {
+                    format!(
+                        "record {} of partition {} of incarnation {:016x} cannot be read: {error}",
+                        entry.lsn, entry.partition, entry.incarnation
+                    )
+                });
+            }
         }
     })?;
     if let Some(error) = unreadable {
-        let place = folder.display();
-        return Err(io::Error::other(format!("{place}: cannot read a record: {error}")));
+        return Err(io::Error::other(format!("{}: {error}", folder.display())));
     }
     recovery.corrupt.extend(found.unusable);
     recovery.corrupt.extend(gaps);

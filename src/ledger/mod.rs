@@ -11,6 +11,8 @@ pub mod audit;
 pub mod checkpoint;
 pub mod cluster;
 pub mod dedupe;
+#[cfg(test)]
+mod golden;
 pub mod history;
 pub mod leases;
 pub mod local_totals;

@@ -236,7 +236,9 @@ pub enum Record {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRecord {
     /// Written by a newer version.
-    #[error("record format {0} is newer than this version supports; start a newer version")]
+    #[error(
+        "its format is {0} and this version reads formats up to {VERSION}; start a newer version of adjacent"
+    )]
     Newer(u8),
     /// Cannot be decoded.
     #[error("malformed record: {0}")]

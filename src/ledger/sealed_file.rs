@@ -1,5 +1,6 @@
 //! Files with a checksum, written atomically.
 
+use crate::journal::frame;
 use std::io::Write;
 use std::path::Path;
 use std::{fs, io};
@@ -20,15 +21,22 @@ pub(super) fn write(folder: &Path, name: &str, mut bytes: Vec<u8>) -> io::Result
 }
 
 /// Verifies magic and checksum; returns the content before the checksum, or why the file is unusable.
-pub(super) fn verify<'a>(bytes: &'a [u8], magic: &[u8]) -> Result<&'a [u8], &'static str> {
+/// The magic ends with the format version.
+pub(super) fn verify<'a>(bytes: &'a [u8], magic: &[u8; 8]) -> Result<&'a [u8], String> {
     let Some((content, checksum)) = bytes.split_last_chunk::<CHECKSUM>() else {
-        return Err("the file is too short");
+        return Err("the file is too short".to_owned());
     };
-    if !content.starts_with(magic) {
-        return Err("written by another version");
-    }
-    if blake3::hash(content) != *checksum {
-        return Err("the checksum does not match");
-    }
-    Ok(content)
+    let Some(found) = content.first_chunk::<8>().filter(|found| *found != magic) else {
+        let matches = blake3::hash(content) == *checksum;
+        return matches.then_some(content).ok_or_else(|| "the checksum does not match".to_owned());
+    };
+    let version = |magic: &[u8; 8]| frame::version_of(magic, magic.first_chunk()?);
+    let family = |magic: &[u8; 8]| magic.first_chunk::<6>().copied();
+    Err(match (version(found), version(magic)) {
+        (Some(version), Some(known)) if family(found) == family(magic) => format!(
+            "its format is {version} and this version reads format {known}; another version of adjacent \
+             wrote it"
+        ),
+        _ => "it does not begin as a file of its kind does".to_owned(),
+    })
 }

@@ -41,10 +41,10 @@ pub(super) fn read(folder: &Path) -> io::Result<Option<CachedState>> {
     };
     let read = sealed_file::verify(&bytes, MAGIC).and_then(|content| {
         let plain = zstd::decode_all(&content[MAGIC.len()..])
-            .map_err(|_| "the content cannot be decompressed")?;
-        postcard::from_bytes(&plain).map_err(|_| "written by another version")
+            .map_err(|_| "the content cannot be decompressed".to_owned())?;
+        postcard::from_bytes(&plain).map_err(|_| "written by another version".to_owned())
     });
-    if let Err(why) = read {
+    if let Err(why) = &read {
         tracing::warn!(
             file = NAME,
             why,

@@ -1,0 +1,190 @@
+//! A golden journal: segments, seals, checkpoint and records are read from files that this format's first
+//! code wrote. When a test here fails, stored bytes have changed: raise the format's version, keep reading
+//! the old one, and add files for the new one.
+
+use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing, Tier};
+use crate::journal;
+use crate::ledger::history::ReplayFrom;
+use crate::ledger::properties::{event, micros};
+use crate::ledger::record::{
+    Attribution, Credit, Event, LeaseRequest, OpportunityCount, Refund, UnfilledSlot,
+};
+use crate::ledger::{Ledger, Record, Rules, checkpoint, history, reconciler};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+use std::{fs, io};
+
+const PARTITION: u8 = 3;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/stored/journal")
+}
+
+/// Every kind of record, and every value of every enum in one.
+fn records() -> Vec<Record> {
+    let mut records =
+        vec![Record::Budget { campaign: "c".into(), lifetime: Some(micros(5_000)), daily: None }];
+    let click = event(EventKind::Click, 1, 2_000, Pricing::Cpc, 70);
+    let attribution = click.attribution.clone();
+    let mut seq = 0;
+    let mut add = |event: &dyn Fn(u64) -> Event| {
+        seq += 1;
+        records.push(Record::Event(Arc::new(event(seq))));
+    };
+    for kind in EventKind::ALL {
+        for pricing in Pricing::ALL {
+            add(&|seq| event(*kind, seq, 1_000, *pricing, 70));
+        }
+    }
+    for reason in InvalidReason::ALL {
+        let invalid_reason = Some(*reason);
+        add(&|seq| Event {
+            invalid_reason,
+            ..event(EventKind::Impression, seq, 1, Pricing::Cpm, 9)
+        });
+    }
+    for tier in Tier::ALL {
+        let attribution =
+            || Arc::new(Attribution { tier: *tier, variant: 2, ..(*attribution).clone() });
+        add(&|seq| Event {
+            attribution: attribution(),
+            ..event(EventKind::Impression, seq, 1_500, Pricing::Cpm, 9)
+        });
+    }
+    let (by, note): (Box<str>, Box<str>) = ("operator".into(), "tested".into());
+    let empty = |reason: NoFill| UnfilledSlot {
+        publisher: "p".into(),
+        placement: "s".into(),
+        topic: "t".into(),
+        entity: "e".into(),
+        region: "DE".into(),
+        reason,
+    };
+    let empty = NoFill::ALL.iter().map(|reason| Err(Arc::new(empty(*reason))));
+    let counts = empty.chain([Ok(attribution.clone())]).map(|slot| OpportunityCount {
+        decided_at_ms: 900_000,
+        slot,
+        count: 300,
+    });
+    records.extend([
+        Record::Tick { at_ms: 3_000 },
+        Record::Credit(Box::new(Credit {
+            id: click.credit_id(),
+            at_ms: 4_000,
+            event: Arc::new(click),
+            micros: micros(70),
+            by: by.clone(),
+            note: note.clone(),
+        })),
+        Record::Refund(Box::new(Refund {
+            id: 1 << 100,
+            at_ms: 5_000,
+            day: 0,
+            day_starts_ms: 0,
+            attribution,
+            micros: micros(1),
+            by,
+            note,
+        })),
+        Record::Rules(Rules { grace_ms: 70_000, ..Rules::default() }),
+        Record::Opportunities(counts.collect()),
+        Record::Join { at_ms: 6_000, timeout_ms: 1_000, predecessors: vec![9, 1 << 60] },
+        Record::Lease {
+            at_ms: 7_000,
+            holder: 1,
+            requests: vec![LeaseRequest { campaign: "c".into(), day: 0, micros: micros(90) }],
+        },
+        Record::Leave { at_ms: 8_000 },
+    ]);
+    records
+}
+
+fn open(folder: &Path, incarnation: u64) -> io::Result<Ledger> {
+    Ledger::open(folder, incarnation, 1 << 20, Rules::default(), Box::new(|_| {}))
+}
+
+/// A copy of the golden journal.
+fn copy() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(golden()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    folder
+}
+
+/// Writes the golden journal, if there is none.
+#[tokio::test]
+async fn write_the_golden_journal() {
+    if std::env::var_os("ADJACENT_BLESS").is_none() || golden().exists() {
+        return;
+    }
+    let first = open(&golden(), 0x0007_0000_0000_0001).unwrap();
+    for record in records() {
+        first.write(PARTITION, &record).await.unwrap();
+    }
+    drop(first);
+    let second = open(&golden(), 0x0007_0000_0000_0002).unwrap();
+    reconciler::reconcile(&second, None, SystemTime::UNIX_EPOCH).unwrap();
+    second.write(PARTITION, &Record::Tick { at_ms: 9_000 }).await.unwrap();
+}
+
+#[test]
+fn a_segment_of_the_written_format_holds_every_record_byte_for_byte() {
+    let mut found = Vec::new();
+    let store = history::store_id(&golden()).unwrap();
+    let recovery = journal::recover(&golden(), 0, store, false, |entry| found.push(entry)).unwrap();
+    assert_eq!((recovery.corrupt, recovery.torn_bytes), (Vec::new(), 0));
+    let records = records();
+    let own = found.iter().filter(|entry| entry.partition == PARTITION);
+    let own: Vec<_> = own.filter(|entry| entry.incarnation == 0x0007_0000_0000_0001).collect();
+    assert_eq!(own.len(), records.len());
+    for (entry, record) in own.iter().zip(&records) {
+        assert_eq!(Record::decode(&entry.payload).as_ref(), Ok(record));
+        assert_eq!(entry.payload, record.encode(), "{record:?}");
+    }
+}
+
+#[test]
+fn the_checkpoint_of_the_written_format_gives_the_state_of_all_records() {
+    let read = |since| history::replay(&golden(), since, u64::MAX, false, |_| {}).unwrap();
+    let (whole, _) = read(ReplayFrom::First);
+    let (resumed, recovery) = read(ReplayFrom::NewestCheckpoint);
+    assert_eq!(recovery.corrupt, Vec::<String>::new());
+    assert_eq!(recovery.segments, 1, "the checkpoint was not used");
+    assert_eq!(resumed.state, whole.state);
+}
+
+#[test]
+fn a_checkpoint_in_a_newer_format_is_named_and_the_journal_is_replayed() {
+    let folder = copy();
+    let expected = history::replay(&golden(), ReplayFrom::First, u64::MAX, false, |_| {}).unwrap();
+    let [number] = checkpoint::numbers(folder.path()).unwrap()[..] else { panic!() };
+    let path = folder.path().join(format!("{number:010}.ledger"));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[..8].copy_from_slice(b"ADJLED03");
+    fs::write(&path, bytes).unwrap();
+
+    let ledger = open(folder.path(), 5).unwrap();
+    assert_eq!(ledger.state().accounts, expected.0.state.accounts);
+    let reported = &ledger.recovery().corrupt[0];
+    let expected = format!("{}: its format is 3 and this version reads format 2", path.display());
+    assert!(reported.starts_with(&expected), "{reported}");
+}
+
+#[test]
+fn a_segment_in_a_newer_format_stops_the_start_and_stays_as_it_is() {
+    let folder = copy();
+    let last = journal::segments(folder.path()).unwrap().pop().unwrap().path;
+    let mut bytes = fs::read(&last).unwrap();
+    bytes[..8].copy_from_slice(b"ADJLOG03");
+    bytes[32] ^= 1;
+    fs::write(&last, &bytes).unwrap();
+
+    let error = open(folder.path(), 5).err().unwrap().to_string();
+    let expected = "its format is 3 and this version reads formats up to 2; start a newer version";
+    assert!(error.starts_with(&format!("{}: {expected}", last.display())), "{error}");
+    assert_eq!(fs::read(&last).unwrap(), bytes);
+    assert!(!folder.path().join("quarantine").exists());
+}
