@@ -54,7 +54,7 @@ fn decision(at: usize) -> DecisionLine {
         creative_propensity: 1 << 20,
     };
     let masked =
-        vec![Mask::reservation_lost(3), Mask::rejected(4), Mask::creative(5)].repeat(at.min(1));
+        [Mask::reservation_lost(3), Mask::rejected(4), Mask::creative(5)].repeat(at.min(1));
     let empty = NoFill::ALL.iter().map(|reason| Err(*reason));
     let filled = Style::ALL.iter().map(|style| Ok(chosen(*style)));
     let slots = filled.chain(empty).map(|result| SlotLine { masked: masked.clone(), result });

@@ -208,7 +208,7 @@ async fn an_unreadable_decision_has_another_code_than_one_that_is_not_recorded()
     let segment = std::fs::read_dir(&log).unwrap().next().unwrap().unwrap().path();
     let mut bytes = std::fs::read(&segment).unwrap();
     let id = uuid::Uuid::parse_str(damaged.id()).unwrap().as_u128() & !0xFF;
-    let id = varint(id);
+    let id = postcard::to_stdvec(&id).unwrap();
     let line = bytes.windows(id.len()).position(|part| part == id).unwrap();
     bytes[line + 30] ^= 1;
     std::fs::write(&segment, bytes).unwrap();
@@ -226,15 +226,4 @@ async fn an_unreadable_decision_has_another_code_than_one_that_is_not_recorded()
     assert!(!problem["detail"].as_str().unwrap().contains(".decisions"), "{problem}");
     let (status, explanation) = server.explain("operator", intact.id()).await;
     assert_eq!((status, &explanation["agrees"]), (200, &json!(true)));
-}
-
-/// A request id as the decision log stores it.
-fn varint(mut number: u128) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number > 0x7F {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-    bytes
 }
