@@ -2,7 +2,7 @@
 """Prints figures on the structure of the Rust source in src: sizes, cycles, parameters and type names.
 
     tests/tools/structure.py           # the tables
-    tests/tools/structure.py --check   # exits with 1 if top-level modules import each other in a cycle
+    tests/tools/structure.py --line    # the main figures in one line
 
 A file imports the file that defines the module of a `crate::` or `super::` path in its code: the path
 `crate::ledger::views::Tally` imports `src/ledger/views.rs`, a type re-exported by `src/ledger/mod.rs` that file.
@@ -187,24 +187,14 @@ def main():
         path: {defining_file(segments, code) for segments in crate_paths(path, text)} - {None, path}
         for path, text in code.items()
     }
-    modules = grouped(imports, module)
-    module_cycles = components(modules)
-    if sys.argv[1:] == ["--check"]:
-        for cycle in module_cycles:
-            print("cycle between top-level modules:", ", ".join(cycle), file=sys.stderr)
-            for file, others in imports.items():
-                for other in sorted(others):
-                    if module(file) != module(other) and {module(file), module(other)} <= set(cycle):
-                        print(f"  {short(file)} imports {short(other)}", file=sys.stderr)
-        return 1 if module_cycles else 0
-    if sys.argv[1:]:
+    if sys.argv[1:] not in ([], ["--line"]):
         print(__doc__, file=sys.stderr)
         return 2
 
     sizes = {path: len(text.splitlines()) for path, text in texts.items()}
     folders = grouped(imports, lambda path: short(path.parent))
     cycles = {
-        "top-level modules": module_cycles,
+        "top-level modules": components(grouped(imports, module)),
         "folders": components(folders),
         "files": components(grouped(imports, short)),
     }
@@ -220,6 +210,12 @@ def main():
             defined[name].append(short(path))
     repeated = {name: files for name, files in sorted(defined.items()) if len(files) > 1}
     long = sorted(((size, short(path)) for path, size in sizes.items() if size > LONG_FILE), reverse=True)
+
+    if sys.argv[1:]:
+        median, maximum = round(statistics.median(sizes.values())), max(sizes.values())
+        found = ", ".join(f"{len(found)} between {name}" for name, found in cycles.items())
+        print(f"{sum(sizes.values())} lines in {len(sizes)} files (median {median}, maximum {maximum}); cycles: {found}")
+        return 0
 
     def row(name, value):
         print(f"{name:<54} {value:>8}")
