@@ -1,18 +1,11 @@
 // A decision has the same content as an element, as HTML, in a frame and as JSON.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { unitEvents, launch, recordEvents, scriptTag, site, story, unit } from "./browser.mjs";
-import { start, until } from "./server.mjs";
+import { test } from "node:test";
+import { unitEvents, recordEvents, scriptTag, site, story, unit } from "./browser.mjs";
+import { fixture } from "./fixture.mjs";
+import { until } from "./server.mjs";
 
-let browser, server;
-before(async () => {
-  server = await start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await fixture();
 
 const ask = async (style, more = {}) => {
   const answer = await fetch(`${server.base}/v1/decisions`, {

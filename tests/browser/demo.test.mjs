@@ -1,18 +1,11 @@
 // The demo page of a freshly started server.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch, unit } from "./browser.mjs";
-import { start, until } from "./server.mjs";
+import { test } from "node:test";
+import { unit } from "./browser.mjs";
+import { fixture } from "./fixture.mjs";
+import { until } from "./server.mjs";
 
-let browser, server;
-before(async () => {
-  server = await start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await fixture();
 
 test("one pasted line shows a unit with a visible label as its first text", async () => {
   const page = await browser.page();

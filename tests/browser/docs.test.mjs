@@ -1,24 +1,15 @@
 // The guides and the API reference as served: reachable, accessible, without third-party requests.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { launch } from "./browser.mjs";
-import { start } from "./server.mjs";
+import { test } from "node:test";
+import { fixture } from "./fixture.mjs";
 
 const AXE = readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 /** The guides in the menu of every page, and those that are listed at `/docs` besides. */
 const MENU = ["publisher", "advertiser", "operator"];
 const GUIDES = [...MENU, "cluster", "sizing", "guarantees", "api", "adapters", "package"];
 
-let browser, server;
-before(async () => {
-  server = await start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await fixture();
 
 /** One page for all tests: the documents are static. `origins` collects the origins of its requests. */
 let page, origins;

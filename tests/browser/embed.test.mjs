@@ -1,18 +1,10 @@
 // The embed script: page data in decision calls, number of calls, metadata reading and malformed input.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { decisionCalls, unitEvents, launch, recordEvents, scriptTag, site, story, unit } from "./browser.mjs";
-import { start } from "./server.mjs";
+import { test } from "node:test";
+import { decisionCalls, unitEvents, recordEvents, scriptTag, site, story, unit } from "./browser.mjs";
+import { fixture } from "./fixture.mjs";
 
-let browser, server;
-before(async () => {
-  server = await start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await fixture();
 
 /** Opens a page with these elements; returns it with its decision calls. */
 const opened = async (t, inside, { head = "", headers = {}, before } = {}) => {

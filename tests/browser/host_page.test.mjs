@@ -1,18 +1,10 @@
 // The host page: a unit never slows it down, breaks it, tracks its readers or changes its content.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { blackHole, unitEvents, launch, embedTag, recordEvents, site, story, unit } from "./browser.mjs";
-import { start } from "./server.mjs";
+import { test } from "node:test";
+import { blackHole, unitEvents, embedTag, recordEvents, site, story, unit } from "./browser.mjs";
+import { fixture } from "./fixture.mjs";
 
-let browser, server;
-before(async () => {
-  server = await start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await fixture();
 
 const opened = async (t, pages, options) => {
   const host = await site(pages);

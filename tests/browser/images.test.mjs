@@ -1,18 +1,10 @@
 // Logos and images: rendered with reserved space, and loaded from the server only.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch, site, story, unit } from "./browser.mjs";
-import { start } from "./server.mjs";
+import { test } from "node:test";
+import { site, story, unit } from "./browser.mjs";
+import { fixture } from "./fixture.mjs";
 
-let browser, server;
-before(async () => {
-  server = await start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const { browser, server } = await fixture();
 
 /** The embed tag of a page on food, read in Austria: it gets the copper pan. */
 const kitchen = (styles) =>

@@ -1,8 +1,9 @@
 // When impressions count: hidden, prerendered and cached pages, and publishers with limited measurement.
 // Checked by the events that the server recorded for each decision.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { unitEvents, launch, embedTag, recordEvents, extendTimeouts, site, story, launchUndriven, unit } from "./browser.mjs";
+import { TALL, fixture, viewing } from "./fixture.mjs";
 import { start, until } from "./server.mjs";
 
 /** Adds a copy of the example publisher for each measurement setting. */
@@ -13,44 +14,9 @@ const publishers = (text) => {
   return `${text}\n${like("basic-news", 'measurement = "basic"')}\n${like("silent-news", 'measurement = "none"')}\n`;
 };
 
-let browser, server;
-before(async () => {
-  server = await start({ "inventory/publishers.toml": publishers });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-const TALL = '<div style="height:3000px"></div>';
-
-/** Opens a page with a filled unit; returns it with the decision id. */
-const opened = async (t, body, { options, init, path = "/" } = {}) => {
-  const host = await site({ "/": story(body), "/other": story("<p>Another page.</p>") });
-  t.after(host.stop);
-  const page = await browser.page(options);
-  t.after(() => page.context().close());
-  if (init) await page.addInitScript(init);
-  await recordEvents(page);
-  await page.goto(host.base + path);
-  const [{ type, decision }] = await unitEvents(page, 1);
-  assert.equal(type, "fill");
-  return { page, decision, host };
-};
-
-/** Waits on the page's own clock. */
-const pass = (page, ms) =>
-  page.evaluate((ms) => new Promise((done) => setTimeout(done, ms)), ms);
-
-/** Asserts that only the impression counts within 1.5 s, more than the second that makes a unit viewable. */
-const expectNotViewable = async (page, decision) => {
-  await server.expectEvents(decision, "impression counted");
-  await pass(page, 1500);
-  await server.expectEvents(decision, "impression counted");
-};
-
-const expectViewable = (decision) => server.expectEvents(decision, "impression counted", "viewable counted");
+const own = await fixture({ "inventory/publishers.toml": publishers });
+const { browser, server } = own;
+const { opened, pass, expectNotViewable, expectViewable } = viewing(own);
 
 /** Runs in the page: reports the document as hidden or visible; `window.hide` changes it. */
 const hiding = (hidden) => {

@@ -1,50 +1,15 @@
 // When a unit is viewable. Checked by the events that the server recorded for each decision.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { unitEvents, launch, embedTag, recordEvents, scriptTag, site, story, unit } from "./browser.mjs";
-import { start } from "./server.mjs";
+import { test } from "node:test";
+import { embedTag, scriptTag, unit } from "./browser.mjs";
+import { TALL, fixture, viewing } from "./fixture.mjs";
 
-let browser, server;
-before(async () => {
-  server = await start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-const TALL = '<div style="height:3000px"></div>';
+const own = await fixture();
+const { browser, server } = own;
+const { opened, pass, expectNotViewable, expectViewable } = viewing(own);
 
 /** A column narrow enough that the unit is below the size of a large ad. */
 const NARROW = "<style>main { width: 480px }</style>";
-
-/** Opens a page with a filled unit; returns it with the decision id. */
-const opened = async (t, body, { options, init, path = "/" } = {}) => {
-  const host = await site({ "/": story(body), "/other": story("<p>Another page.</p>") });
-  t.after(host.stop);
-  const page = await browser.page(options);
-  t.after(() => page.context().close());
-  if (init) await page.addInitScript(init);
-  await recordEvents(page);
-  await page.goto(host.base + path);
-  const [{ type, decision }] = await unitEvents(page, 1);
-  assert.equal(type, "fill");
-  return { page, decision, host };
-};
-
-/** Waits on the page's own clock. */
-const pass = (page, ms) =>
-  page.evaluate((ms) => new Promise((done) => setTimeout(done, ms)), ms);
-
-/** Asserts that only the impression counts within 1.5 s, more than the second that makes a unit viewable. */
-const expectNotViewable = async (page, decision) => {
-  await server.expectEvents(decision, "impression counted");
-  await pass(page, 1500);
-  await server.expectEvents(decision, "impression counted");
-};
-
-const expectViewable = (decision) => server.expectEvents(decision, "impression counted", "viewable counted");
 
 /** Scrolls until this share of the unit's height is in view at the lower edge of the window. */
 const show = (page, share) =>
