@@ -1,6 +1,7 @@
 //! The README, the guides and the architecture document state facts: what they name exists, and what
 //! they show works. Their prose is not tested.
 
+use crate::structure::rust_files;
 use adjacent::domain::event::{InvalidReason, NoFill};
 use adjacent::metrics::Metrics;
 use std::collections::BTreeSet;
@@ -54,21 +55,12 @@ fn documents() -> Vec<String> {
 
 /// Every function of the sources and of the tests.
 fn functions() -> BTreeSet<String> {
-    let mut folders = vec![root().join("src"), root().join("tests/it")];
-    let mut found = BTreeSet::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                let names = text.split("fn ").skip(1).filter_map(|after| after.split('(').next());
-                found.extend(names.map(str::to_owned));
-            }
-        }
-    }
-    found
+    let files = rust_files("src").into_iter().chain(rust_files("tests/it"));
+    let names = |(_, text): (String, String)| {
+        let all = text.split("fn ").skip(1).filter_map(|after| after.split('(').next());
+        all.map(str::to_owned).collect::<Vec<_>>()
+    };
+    files.flat_map(names).collect()
 }
 
 /// The text between backquotes in the rows of tables.
@@ -155,17 +147,13 @@ fn the_readme_is_short() {
 #[test]
 fn every_test_named_in_a_table_exists() {
     let known = functions();
-    for (document, least) in [("src/web/guides/guarantees.md", 25), ("src/ARCHITECTURE.md", 1)] {
+    for document in ["src/web/guides/guarantees.md", "src/ARCHITECTURE.md"] {
         let text = read(document);
         let named: Vec<&str> = quoted(&text).filter(|quoted| is_test(quoted)).collect();
-        for test in &named {
-            assert!(known.contains(*test), "{document} names `{test}`, and there is no such test");
+        assert!(!named.is_empty(), "{document} names no test: were its tables read?");
+        for test in named {
+            assert!(known.contains(test), "{document} names `{test}`, and there is no such test");
         }
-        assert!(
-            named.len() >= least,
-            "{document} names {} tests: were its tables read?",
-            named.len()
-        );
     }
 }
 
@@ -352,19 +340,4 @@ fn the_guides_list_every_reason_and_every_error_code() {
         .filter(|quoted| quoted.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
         .collect();
     assert_eq!(named, codes);
-}
-
-#[test]
-fn the_privacy_statement_is_exact() {
-    let text = read("src/web/guides/guarantees.md");
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for said in [
-        "No identifier of a person is asked for, set or read; no cookie, no storage.",
-        "address and agent in memory, at most 24 h, against fraud.",
-        "query and fragment never",
-        "`full`, `basic` (no viewport observation, no visitor key; Sec-GPC implies it), `none`.",
-        "limits 24 h, decision log 90 days, ledger by law.",
-    ] {
-        assert!(words.contains(said), "{said}");
-    }
 }

@@ -2,6 +2,7 @@
 
 use crate::openapi_digest::resolved;
 use crate::raw_http::{TestServer, send_request};
+use crate::structure::rust_files;
 use adjacent::adapters;
 use adjacent::http::problem::CODES;
 use adjacent::http::routes::Route;
@@ -104,22 +105,13 @@ fn every_error_code_in_the_sources_and_responses_is_explained() {
         }
     }
     let mut found = 0;
-    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).unwrap();
-            for constructor in ["::not_found(", "::conflict(", "ApiError::new("] {
-                for after in text.split(constructor).skip(1) {
-                    let before_end = after.split(')').next().unwrap();
-                    let Some(code) = before_end.split('"').nth(1) else { continue };
-                    assert!(known(code), "{}: {code}", path.display());
-                    found += 1;
-                }
+    for (path, text) in rust_files("src/http") {
+        for constructor in ["::not_found(", "::conflict(", "ApiError::new("] {
+            for after in text.split(constructor).skip(1) {
+                let before_end = after.split(')').next().unwrap();
+                let Some(code) = before_end.split('"').nth(1) else { continue };
+                assert!(known(code), "{path}: {code}");
+                found += 1;
             }
         }
     }
