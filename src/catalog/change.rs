@@ -78,8 +78,6 @@ pub enum ExpectedVersion<'a> {
     Inventory(&'a str),
     /// The weights with this hash.
     Weights(&'a str),
-    /// The label table with this hash.
-    Labels(&'a str),
 }
 
 impl ExpectedVersion<'_> {
@@ -92,7 +90,6 @@ impl ExpectedVersion<'_> {
             }
             ExpectedVersion::Inventory(hash) => (hash.to_owned(), head.inventory.clone()),
             ExpectedVersion::Weights(hash) => (hash.to_owned(), head.weights.clone()),
-            ExpectedVersion::Labels(hash) => (hash.to_owned(), head.labels.clone()),
         };
         let found = found.unwrap_or_else(|| "none".to_owned());
         if found == expected { Ok(()) } else { Err(CatalogError::Conflict { expected, found }) }

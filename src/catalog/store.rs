@@ -145,28 +145,6 @@ impl Catalog {
         self.put(&parts, expected.map_or(ExpectedVersion::Any, ExpectedVersion::Inventory), by)
     }
 
-    /// Stores weights and serves them; `expected` as in [`Self::put_inventory`].
-    pub fn put_weights(
-        &self,
-        weights: &Weights,
-        expected: Option<&str>,
-        by: &AuditContext,
-    ) -> Result<Head, CatalogError> {
-        let parts = HeadUpdate { weights: Some(weights), ..HeadUpdate::default() };
-        self.put(&parts, expected.map_or(ExpectedVersion::Any, ExpectedVersion::Weights), by)
-    }
-
-    /// Stores a label table and serves it; `expected` as in [`Self::put_inventory`].
-    pub fn put_labels(
-        &self,
-        labels: &LabelTable,
-        expected: Option<&str>,
-        by: &AuditContext,
-    ) -> Result<Head, CatalogError> {
-        let parts = HeadUpdate { labels: Some(labels), ..HeadUpdate::default() };
-        self.put(&parts, expected.map_or(ExpectedVersion::Any, ExpectedVersion::Labels), by)
-    }
-
     /// Changes the head atomically and returns it once it is durable.
     ///
     /// A request that is in the audit log already (same key, same body) changes nothing and returns

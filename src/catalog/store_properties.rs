@@ -25,6 +25,16 @@ fn sharper(sharpness: f64) -> Weights {
     Weights { sharpness, ..Weights::default() }
 }
 
+fn put_weights(
+    catalog: &Catalog,
+    weights: &Weights,
+    expected: Option<&str>,
+    by: &AuditContext,
+) -> Result<Head, CatalogError> {
+    let parts = HeadUpdate { weights: Some(weights), ..HeadUpdate::default() };
+    catalog.put(&parts, expected.map_or(ExpectedVersion::Any, ExpectedVersion::Weights), by)
+}
+
 #[test]
 fn a_stored_version_becomes_the_head_and_survives_a_restart() {
     let (folder, catalog) = new();
@@ -33,7 +43,7 @@ fn a_stored_version_becomes_the_head_and_survives_a_restart() {
 
     let head = catalog.put_inventory(&inventory, None, &by("apply")).unwrap();
     assert_eq!(head.hashes.inventory, Some(content_hash(&inventory)));
-    let head = catalog.put_weights(&Weights::default(), None, &by("weights")).unwrap();
+    let head = put_weights(&catalog, &Weights::default(), None, &by("weights")).unwrap();
 
     let again = Catalog::open(&folder.path().join("catalog")).unwrap();
     assert_eq!(again.head().unwrap(), Some(head.clone()));
@@ -62,7 +72,7 @@ fn old_versions_stay_readable() {
     let (_folder, catalog) = new();
     let hashes: Vec<String> = [1.0, 2.0, 3.0]
         .iter()
-        .map(|value| catalog.put_weights(&sharper(*value), None, &by("tune")).unwrap())
+        .map(|value| put_weights(&catalog, &sharper(*value), None, &by("tune")).unwrap())
         .map(|head| head.hashes.weights.unwrap())
         .collect();
     assert_eq!(catalog.weights(&hashes[0]).unwrap(), sharper(1.0));
@@ -75,11 +85,11 @@ fn old_versions_stay_readable() {
 #[test]
 fn a_change_based_on_an_old_version_is_rejected() {
     let (_folder, catalog) = new();
-    let first = catalog.put_weights(&sharper(1.0), None, &by("one")).unwrap();
+    let first = put_weights(&catalog, &sharper(1.0), None, &by("one")).unwrap();
     let old = first.hashes.weights.clone().unwrap();
-    catalog.put_weights(&sharper(2.0), Some(&old), &by("two")).unwrap();
+    put_weights(&catalog, &sharper(2.0), Some(&old), &by("two")).unwrap();
 
-    let error = catalog.put_weights(&sharper(3.0), Some(&old), &by("three")).unwrap_err();
+    let error = put_weights(&catalog, &sharper(3.0), Some(&old), &by("three")).unwrap_err();
 
     assert!(matches!(&error, CatalogError::Conflict { expected, .. } if *expected == old));
     let parts = HeadUpdate::default();
@@ -90,8 +100,8 @@ fn a_change_based_on_an_old_version_is_rejected() {
 #[test]
 fn a_change_without_effect_is_not_recorded() {
     let (_folder, catalog) = new();
-    let once = catalog.put_weights(&sharper(1.0), None, &by("one")).unwrap();
-    let twice = catalog.put_weights(&sharper(1.0), None, &by("again")).unwrap();
+    let once = put_weights(&catalog, &sharper(1.0), None, &by("one")).unwrap();
+    let twice = put_weights(&catalog, &sharper(1.0), None, &by("again")).unwrap();
     assert_eq!(once, twice);
     assert_eq!(catalog.history().unwrap().len(), 1);
 }
@@ -100,21 +110,21 @@ fn a_change_without_effect_is_not_recorded() {
 fn a_repeated_request_returns_the_first_result_and_a_reused_key_is_rejected() {
     let (_folder, catalog) = new();
     assert_eq!(catalog.audited("k1", "body").unwrap(), None);
-    let first = catalog.put_weights(&sharper(2.0), None, &keyed("k1", "body")).unwrap();
-    catalog.put_weights(&sharper(4.0), None, &by("later")).unwrap();
+    let first = put_weights(&catalog, &sharper(2.0), None, &keyed("k1", "body")).unwrap();
+    put_weights(&catalog, &sharper(4.0), None, &by("later")).unwrap();
 
-    let again = catalog.put_weights(&sharper(2.0), None, &keyed("k1", "body")).unwrap();
+    let again = put_weights(&catalog, &sharper(2.0), None, &keyed("k1", "body")).unwrap();
 
     assert_eq!(again, first);
     assert_eq!(catalog.head().unwrap().unwrap().number, 2);
-    let other = catalog.put_weights(&sharper(2.0), None, &keyed("k1", "other")).unwrap_err();
+    let other = put_weights(&catalog, &sharper(2.0), None, &keyed("k1", "other")).unwrap_err();
     assert!(matches!(other, CatalogError::KeyReused(_)), "{other}");
 }
 
 #[test]
 fn a_corrupt_version_is_detected_and_repaired_by_storing_it_again() {
     let (folder, catalog) = new();
-    let head = catalog.put_weights(&sharper(1.0), None, &by("one")).unwrap();
+    let head = put_weights(&catalog, &sharper(1.0), None, &by("one")).unwrap();
     let hash = head.hashes.weights.unwrap();
     let path = folder.path().join(format!("catalog/weights/{hash}.json"));
     let text =
@@ -124,7 +134,7 @@ fn a_corrupt_version_is_detected_and_repaired_by_storing_it_again() {
     let error = catalog.weights(&hash).unwrap_err();
     assert!(error.to_string().contains(&format!("{hash}.json is corrupt")), "{error}");
 
-    catalog.put_weights(&sharper(1.0), None, &by("again")).unwrap();
+    put_weights(&catalog, &sharper(1.0), None, &by("again")).unwrap();
     assert_eq!(catalog.weights(&hash).unwrap(), sharper(1.0), "storing it again repairs it");
 }
 
@@ -141,7 +151,7 @@ fn only_a_hash_becomes_part_of_a_path() {
 #[test]
 fn a_catalog_in_a_newer_format_is_rejected() {
     let (folder, catalog) = new();
-    catalog.put_weights(&sharper(1.0), None, &by("one")).unwrap();
+    put_weights(&catalog, &sharper(1.0), None, &by("one")).unwrap();
     let path = folder.path().join("catalog/head.json");
     std::fs::write(&path, "{\"format\": 2, \"serial\": \"x\"}").unwrap();
     assert!(matches!(catalog.head(), Err(CatalogError::Newer { format: 2, .. })));
@@ -157,7 +167,7 @@ fn concurrent_changes_are_all_recorded_in_one_history() {
             scope.spawn(move || {
                 for step in 0..5u32 {
                     let value = 1.0 + f64::from(thread * 5 + step) / 10.0;
-                    catalog.put_weights(&sharper(value), None, &by("tune")).unwrap();
+                    put_weights(&catalog, &sharper(value), None, &by("tune")).unwrap();
                 }
             });
         }
@@ -179,9 +189,9 @@ proptest! {
     fn a_change_interrupted_by_a_crash_is_complete_or_absent(written in prop_oneof![Just(1.0), 0.0f64..1.0], value in 1.5f64..16.0) {
         let (folder, catalog) = new();
         let root = folder.path().join("catalog");
-        let before = catalog.put_weights(&sharper(1.0), None, &by("one")).unwrap();
+        let before = put_weights(&catalog, &sharper(1.0), None, &by("one")).unwrap();
         let length = std::fs::metadata(root.join("audit.log")).unwrap().len();
-        let after = catalog.put_weights(&sharper(value), None, &by("two")).unwrap();
+        let after = put_weights(&catalog, &sharper(value), None, &by("two")).unwrap();
         let text = std::fs::read(root.join("audit.log")).unwrap();
         let end = usize::try_from(length).unwrap();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
@@ -193,7 +203,7 @@ proptest! {
 
         let expected = if end == text.len() { after } else { before };
         prop_assert_eq!(catalog.head().unwrap(), Some(expected.clone()));
-        let next = catalog.put_weights(&sharper(1.25), None, &by("three")).unwrap();
+        let next = put_weights(&catalog, &sharper(1.25), None, &by("three")).unwrap();
         prop_assert_eq!(next.number, expected.number + 1);
         let history = catalog.history().unwrap();
         prop_assert_eq!(&history.last().unwrap().before, &expected.hashes);
@@ -204,7 +214,7 @@ proptest! {
         let number = f64::from_bits(bits);
         prop_assume!(number.is_finite());
         let (_folder, catalog) = new();
-        let hash = catalog.put_weights(&sharper(number), None, &by("x")).unwrap().hashes.weights.unwrap();
+        let hash = put_weights(&catalog, &sharper(number), None, &by("x")).unwrap().hashes.weights.unwrap();
         let stored = catalog.weights(&hash).unwrap();
         prop_assert_eq!(stored.sharpness.to_bits(), bits);
         prop_assert_eq!(content_hash(&stored), hash);

@@ -36,12 +36,6 @@ impl Language {
     pub fn covers(&self, other: &Language) -> bool {
         self == other || (!self.0.contains('-') && *self.0 == *other.primary())
     }
-
-    /// This language, followed by its primary language if it is a variant.
-    pub fn with_broader(&self) -> impl Iterator<Item = Language> {
-        let broader = (self.primary() != &*self.0).then(|| Language(self.primary().into()));
-        std::iter::once(self.clone()).chain(broader)
-    }
 }
 
 impl TryFrom<String> for Language {

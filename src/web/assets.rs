@@ -66,8 +66,6 @@ pub const UNIT_CSS: &str = "unit.css";
 pub const SITE_CSS: &str = "site.css";
 /// The embed script for publishers' pages.
 pub const EMBED_JS: &str = "adjacent.js";
-/// Module that reads a page's metadata, loaded only by pages that request it.
-pub const READING_JS: &str = "reading.js";
 /// Script of the demo page.
 pub const DEMO_JS: &str = "demo.js";
 /// Script of the operator console.
@@ -142,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_linked_file_is_embedded() {
-        for name in [UNIT_CSS, SITE_CSS, EMBED_JS, READING_JS, DEMO_JS, CONSOLE_JS, TABLES_JS] {
+        for name in [UNIT_CSS, SITE_CSS, EMBED_JS, "reading.js", DEMO_JS, CONSOLE_JS, TABLES_JS] {
             assert!(by_name(name).is_some_and(|asset| asset.bytes.len() > 500), "{name}");
         }
         assert_eq!(all().len(), 7);
@@ -157,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_embed_script_contains_the_path_of_the_metadata_reader() {
-        let reading = by_name(READING_JS).unwrap().path();
+        let reading = by_name("reading.js").unwrap().path();
         let script = std::str::from_utf8(&by_name(EMBED_JS).unwrap().bytes).unwrap();
         assert!(script.contains(&reading), "{reading}: run `npm run build` in src/web");
     }

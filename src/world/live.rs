@@ -8,7 +8,7 @@ use crate::domain::money::Micros;
 use crate::domain::party::Publisher;
 use crate::selection::snapshot::{FlightRow, Snapshot, State, World};
 use crate::token;
-use crate::world::campaign_budget::{CampaignBudget, CampaignBudgets};
+use crate::world::campaign_budget::{BudgetBalance, CampaignBudget, CampaignBudgets};
 use crate::world::images::ImageSet;
 use crate::world::lease::LeaseTerms;
 use std::sync::Arc;
@@ -128,6 +128,11 @@ impl Live {
         let snapshot = self.snapshot();
         let number = *snapshot.publisher_by_id.get(id)?;
         Some(&snapshot.inventory.publishers[snapshot.publishers[number as usize].doc])
+    }
+
+    /// The balance of every campaign budget, by campaign number.
+    pub fn budget_balances(&self, now_ms: i64) -> Vec<BudgetBalance> {
+        self.bindings.campaign_budgets.iter().map(|budget| budget.balance(now_ms)).collect()
     }
 
     /// Places of flights whose campaign cannot reserve the price of one more event here, sorted.

@@ -13,12 +13,7 @@ const PACE_AHEAD_MS: i64 = 500;
 
 /// Pace of each evenly paced flight: delivered divided by due; 1 is on pace.
 pub fn paces(live: &Live, now_ms: i64) -> Vec<(String, f64)> {
-    let balances: Vec<BudgetBalance> = live
-        .bindings
-        .campaign_budgets
-        .iter()
-        .map(|campaign_budget| campaign_budget.balance(now_ms))
-        .collect();
+    let balances = live.budget_balances(now_ms);
     let snapshot = live.snapshot();
     let rows = snapshot.flights.iter().enumerate().filter_map(|(place, flight)| {
         let name = snapshot.inventory.flights[flight.doc].id.to_string();
@@ -40,12 +35,7 @@ pub fn paced(live: &Live, now_ms: i64) -> Vec<(u32, u32)> {
     if live.bindings.even.is_empty() {
         return Vec::new();
     }
-    let balances: Vec<BudgetBalance> = live
-        .bindings
-        .campaign_budgets
-        .iter()
-        .map(|campaign_budget| campaign_budget.balance(now_ms))
-        .collect();
+    let balances = live.budget_balances(now_ms);
     let is_ahead = |at: &&u32| {
         let place = **at as usize;
         let flight = &live.snapshot().flights[place];

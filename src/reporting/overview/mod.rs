@@ -52,12 +52,7 @@ impl Reporting {
     fn build_overview(&self, search: &Search) -> Overview {
         let (live, now_ms) = (self.world.live(), self.clock.now_ms());
         let inventory = &live.snapshot().inventory;
-        let balances: Vec<BudgetBalance> = live
-            .bindings
-            .campaign_budgets
-            .iter()
-            .map(|campaign_budget| campaign_budget.balance(now_ms))
-            .collect();
+        let balances = live.budget_balances(now_ms);
         let mut context = OverviewContext {
             spent_today: self.spent_today(inventory, &balances),
             balances,
