@@ -1,9 +1,10 @@
 //! Durable events: recorded in the journal, synced to disk, given a verdict.
 
 use crate::Row;
+use adjacent::domain::attribution::{AttributionKey, PageKey};
 use adjacent::domain::event::{EventKind, Pricing, Tier};
 use adjacent::domain::money::Micros;
-use adjacent::ledger::record::{Attribution, DecisionKey, Event};
+use adjacent::ledger::record::{DecisionKey, Event};
 use adjacent::ledger::{Ledger, Rules};
 use adjacent::token::PARTITIONS;
 use hdrhistogram::Histogram;
@@ -17,25 +18,27 @@ use std::time::{Duration, Instant};
 const DURATION: Duration = Duration::from_secs(3);
 
 /// The attribution of the benchmark's events.
-pub fn attribution() -> Attribution {
-    Attribution {
+pub fn attribution() -> AttributionKey {
+    AttributionKey {
         advertiser: "sponsor-1".into(),
         currency: "EUR".parse().unwrap(),
         campaign: "campaign-1".into(),
         flight: "flight-1".into(),
         creative: "creative-1".into(),
         variant: 0,
-        publisher: "eu-tech-news".into(),
-        placement: "article-end".into(),
+        page: PageKey {
+            publisher: "eu-tech-news".into(),
+            placement: "article-end".into(),
+            topic: "ai-infrastructure".into(),
+            region: "DE".into(),
+            ..PageKey::default()
+        },
         tier: Tier::Standard,
-        topic: "ai-infrastructure".into(),
-        entity: "unknown".into(),
-        region: "DE".into(),
     }
 }
 
 /// The `number`th impression.
-pub fn event(number: u64, attribution: &Arc<Attribution>) -> Event {
+pub fn event(number: u64, attribution: &Arc<AttributionKey>) -> Event {
     let at_ms = 1_790_000_000_000 + i64::try_from(number / 100).unwrap();
     let partition = u8::try_from(number % u64::from(PARTITIONS)).unwrap();
     Event {

@@ -3,8 +3,8 @@
 
 use crate::events;
 use crate::threads;
+use adjacent::domain::attribution::{AttributionKey, PageKey};
 use adjacent::ledger::cluster::ClusterLedger;
-use adjacent::ledger::record::Attribution;
 use adjacent::ledger::{Ledger, Rules};
 use adjacent::store::{Address, Client};
 use std::path::Path;
@@ -80,12 +80,12 @@ fn record(ledger: &Ledger) {
 }
 
 /// 8,000 attributions, the variety of a day's reports: each is one row per 15 minutes.
-fn attributions() -> Vec<Arc<Attribution>> {
+fn attributions() -> Vec<Arc<AttributionKey>> {
     let countries = ["DE", "US", "GB", "FR", "NL", "ES", "IT", "PL"];
-    let one = |number: usize| Attribution {
+    let one = |number: usize| AttributionKey {
         flight: format!("flight-{}", number / 8).into(),
         creative: format!("creative-{}", number / 8).into(),
-        region: countries[number % 8].into(),
+        page: PageKey { region: countries[number % 8].into(), ..events::attribution().page },
         ..events::attribution()
     };
     (0..8_000).map(|number| Arc::new(one(number))).collect()

@@ -234,8 +234,10 @@ fn a_catalog_of_the_written_format_is_read_and_its_versions_keep_their_hashes() 
     if std::env::var_os("ADJACENT_BLESS").is_some() && !golden.exists() {
         let catalog = Catalog::open(&golden).unwrap();
         catalog.put_inventory(&files::example(), None, &by("apply")).unwrap();
-        catalog.put_labels(&LabelTable::default(), None, &by("labels")).unwrap();
-        catalog.put_weights(&sharper(2.0), None, &keyed("key", "body")).unwrap();
+        let labels = LabelTable::default();
+        let parts = HeadUpdate { labels: Some(&labels), ..HeadUpdate::default() };
+        catalog.put(&parts, ExpectedVersion::Any, &by("labels")).unwrap();
+        put_weights(&catalog, &sharper(2.0), None, &keyed("key", "body")).unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("catalog");

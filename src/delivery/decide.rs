@@ -128,23 +128,11 @@ fn request_id(now_ms: i64, incarnation: u64) -> u128 {
 fn opportunities(decided: &PageDecision) -> impl Iterator<Item = Opportunity> + '_ {
     let page = &decided.page;
     decided.slots.iter().enumerate().map(move |(slot, answer)| {
-        let (topic, entity, country) = match &answer.result {
-            Ok(filled) => unit::attributed(page, &filled.win),
-            Err(_) => (
-                page.topics.first().map(|topic| topic.0),
-                page.entities.first().map(|(entity, _)| entity.0),
-                page.viewer.country,
-            ),
-        };
-        let placement = page.slots[slot].placement;
+        let win = answer.result.as_ref().ok().map(|filled| &filled.win);
         Opportunity {
             quarter: quarter_of(decided.at_ms),
             inventory: decided.live.bindings.inventory,
-            publisher: page.publisher,
-            placement: placement.and_then(|placement| u16::try_from(placement).ok()),
-            topic,
-            entity,
-            country,
+            page: unit::attributed(page, slot, win),
             unit: answer
                 .result
                 .as_ref()

@@ -3,6 +3,7 @@
 use crate::delivery::decide::{Filled, PageDecision};
 use crate::delivery::rendered_unit::{EventUrls, RenderedUnit, Timestamp};
 use crate::delivery::{Delivery, unit};
+use crate::domain::attribution::UnitNumbers;
 use crate::domain::event::{EventKind, NoFill, Pricing};
 use crate::domain::money::Micros;
 use crate::domain::party::Measurement;
@@ -11,8 +12,6 @@ use crate::token::Token;
 
 impl Delivery {
     fn impression_token(&self, decided: &PageDecision, slot: usize, filled: &Filled) -> Token {
-        let (topic, entity, country) = unit::attributed(&decided.page, &filled.win);
-        let placement = decided.page.slots[slot].placement.unwrap_or(0);
         let basis = decided.page.viewer.basis;
         Token {
             kind: EventKind::Impression,
@@ -22,13 +21,11 @@ impl Delivery {
             seq: filled.decision_key.seq,
             decision: decided.slots[slot].id,
             inventory: decided.live.bindings.inventory,
-            publisher: decided.page.publisher,
-            placement: u16::try_from(placement).unwrap_or(u16::MAX),
-            creative: filled.win.creative,
-            variant: filled.win.variant,
-            topic,
-            entity,
-            country,
+            unit: UnitNumbers {
+                creative: filled.win.creative,
+                variant: filled.win.variant,
+                page: unit::attributed(&decided.page, slot, Some(&filled.win)),
+            },
             observed: basis == RegionBasis::Observed,
             declared: basis == RegionBasis::Declared,
             price: price(decided, filled, EventKind::Impression),

@@ -7,6 +7,7 @@ use crate::delivery::rendered_unit::{
     UnitCta, UnitImage, UnitLabel, UnitPrice, UnitProof,
 };
 use crate::domain::ad_text;
+use crate::domain::attribution::PageNumbers;
 use crate::domain::creative::{Creative, Proof};
 use crate::domain::image::Address;
 use crate::domain::party::Style;
@@ -196,10 +197,19 @@ fn host(address: &str) -> &str {
     rest.split(['/', '?', '#', ':']).next().unwrap_or(rest)
 }
 
-/// The topic, entity and country that a decision is attributed to: the matched topic and entity, else
-/// the page's first, else none.
-pub fn attributed(page: &Page, win: &Winner) -> (Option<u32>, Option<u32>, Option<Country>) {
-    let topic = win.matched.topic.or_else(|| page.topics.first().copied());
-    let entity = win.matched.entity.or_else(|| page.entities.first().map(|(entity, _)| *entity));
-    (topic.map(|ix| ix.0), entity.map(|ix| ix.0), page.viewer.country)
+/// What a slot is attributed to: the topic and entity that the winner matched, else the page's first.
+pub fn attributed(page: &Page, slot: usize, win: Option<&Winner>) -> PageNumbers {
+    let matched = win.map(|win| &win.matched);
+    let topic = matched.and_then(|matched| matched.topic);
+    let topic = topic.or_else(|| page.topics.first().copied());
+    let entity = matched.and_then(|matched| matched.entity);
+    let entity = entity.or_else(|| page.entities.first().map(|(entity, _)| *entity));
+    let placement = page.slots[slot].placement;
+    PageNumbers {
+        publisher: page.publisher,
+        placement: placement.and_then(|placement| u16::try_from(placement).ok()),
+        topic: topic.map(|ix| ix.0),
+        entity: entity.map(|ix| ix.0),
+        country: page.viewer.country,
+    }
 }

@@ -4,6 +4,7 @@
 mod string_enum;
 
 pub mod ad_text;
+pub mod attribution;
 pub mod boxed_or_default;
 pub mod campaign;
 pub mod creative;

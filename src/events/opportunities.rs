@@ -4,9 +4,8 @@
 //! A decision only increments a counter in memory, so a crash loses at most the last second. No bill
 //! depends on these counts: billing records every event.
 
+use crate::domain::attribution::{AttributionKey, PageNumbers, UnitNumbers};
 use crate::domain::event::NoFill;
-use crate::domain::region::Country;
-use crate::events::attribution::UnitKey;
 use crate::events::{Events, attribution};
 use crate::journal::JournalError;
 use crate::ledger::Record;
@@ -28,16 +27,8 @@ pub struct Opportunity {
     pub quarter: i64,
     /// The inventory's id in tokens.
     pub inventory: u64,
-    /// Number of the publisher.
-    pub publisher: u32,
-    /// Number of the placement; `None` if the publisher has no such placement.
-    pub placement: Option<u16>,
-    /// Attributed topic.
-    pub topic: Option<u32>,
-    /// Attributed entity.
-    pub entity: Option<u32>,
-    /// The reader's country.
-    pub country: Option<Country>,
+    /// Where the slot is.
+    pub page: PageNumbers,
     /// Creative and variant, or the no-fill reason.
     pub unit: Result<(u32, u8), NoFill>,
 }
@@ -117,35 +108,16 @@ impl Opportunity {
     fn resolve(
         &self,
         snapshot: &Snapshot,
-    ) -> Option<Result<Arc<crate::ledger::record::Attribution>, Arc<UnfilledSlot>>> {
-        let inventory = &snapshot.inventory;
-        match self.unit {
+    ) -> Option<Result<Arc<AttributionKey>, Arc<UnfilledSlot>>> {
+        Some(match self.unit {
             Ok((creative, variant)) => {
-                let unit = UnitKey {
-                    creative,
-                    variant,
-                    publisher: self.publisher,
-                    placement: self.placement?,
-                    topic: self.topic,
-                    entity: self.entity,
-                    country: self.country,
-                };
-                Some(Ok(Arc::new(attribution::of(&unit, snapshot)?)))
+                let unit = UnitNumbers { creative, variant, page: self.page };
+                Ok(Arc::new(attribution::unit(&unit, snapshot)?))
             }
             Err(reason) => {
-                let publisher = inventory.publishers.get(self.publisher as usize)?;
-                let placement =
-                    self.placement.and_then(|at| publisher.placements.get(usize::from(at)));
-                Some(Err(Arc::new(UnfilledSlot {
-                    publisher: publisher.id.as_str().into(),
-                    placement: placement
-                        .map_or_else(|| "unknown".into(), |placement| placement.id.as_str().into()),
-                    topic: attribution::topic(self.topic, inventory),
-                    entity: attribution::entity(self.entity, inventory),
-                    region: attribution::region(self.country),
-                    reason,
-                })))
+                let page = attribution::page(&self.page, snapshot)?;
+                Err(Arc::new(UnfilledSlot { page, reason }))
             }
-        }
+        })
     }
 }

@@ -1,14 +1,14 @@
 //! Events: opens the token of an event request, classifies it by its context, and acknowledges it
 //! only once it is on disk.
 
+use crate::domain::attribution::AttributionKey;
 use crate::domain::event::{EventKind, TokenRejection};
 use crate::domain::money::Micros;
 use crate::domain::party::Measurement;
 use crate::domain::region::Country;
-use crate::events::attribution::UnitKey;
 use crate::events::{Events, attribution};
 use crate::journal::JournalError;
-use crate::ledger::record::{Attribution, DecisionKey, Event};
+use crate::ledger::record::{DecisionKey, Event};
 use crate::selection::snapshot::{FlightRow, Snapshot};
 use crate::token::{KeyAge, Token};
 use crate::traffic::VisitorKey;
@@ -148,12 +148,12 @@ impl Events {
     ) -> Option<Event> {
         let now_ms = self.parts.clock.now_ms();
         let inventory = &snapshot.inventory;
-        let creative = inventory.creatives.get(token.creative as usize)?;
-        let flight = &snapshot.flights[snapshot.creatives[token.creative as usize].flight?];
+        let creative = inventory.creatives.get(token.unit.creative as usize)?;
+        let flight = &snapshot.flights[snapshot.creatives[token.unit.creative as usize].flight?];
         let advertiser = &inventory.advertisers[flight.advertiser];
-        let publisher = inventory.publishers.get(token.publisher as usize)?;
+        let publisher = inventory.publishers.get(token.unit.page.publisher as usize)?;
         let issued = jiff::Timestamp::from_millisecond(token.issued_ms).ok()?;
-        let attribution = attribution::of(&unit_key(token), snapshot)?;
+        let attribution = attribution::unit(&token.unit, snapshot)?;
         let signals = Signals {
             test: token.test,
             paused: self.paused(&attribution),
@@ -229,10 +229,10 @@ impl Events {
     }
 
     /// Whether the flight or the publisher is paused now, regardless of its status at the decision.
-    fn paused(&self, of: &Attribution) -> bool {
+    fn paused(&self, of: &AttributionKey) -> bool {
         let live = self.parts.world.live();
         let snapshot = live.snapshot();
-        let publisher = snapshot.publisher_by_id.get(&of.publisher).is_some_and(|number| {
+        let publisher = snapshot.publisher_by_id.get(&of.page.publisher).is_some_and(|number| {
             let row = &snapshot.publishers[*number as usize];
             snapshot.inventory.publishers[row.doc].is_paused()
         });
@@ -249,18 +249,6 @@ impl Events {
     }
 }
 
-fn unit_key(token: &Token) -> UnitKey {
-    UnitKey {
-        creative: token.creative,
-        variant: token.variant,
-        publisher: token.publisher,
-        placement: token.placement,
-        topic: token.topic,
-        entity: token.entity,
-        country: token.country,
-    }
-}
-
 /// Whether the observed country differs from the decision's and is outside the flight's regions.
 fn out_of_region(
     snapshot: &Snapshot,
@@ -268,7 +256,7 @@ fn out_of_region(
     token: &Token,
     observed: Option<Country>,
 ) -> bool {
-    let Some(country) = observed.filter(|country| token.country != Some(*country)) else {
+    let Some(country) = observed.filter(|country| token.unit.page.country != Some(*country)) else {
         return false;
     };
     !flight.regions.fits(&[country], |mine, theirs| snapshot.regions.covers(mine, theirs))
@@ -278,21 +266,23 @@ fn out_of_region(
 pub fn landing(token: &Token, snapshot: &Snapshot) -> Option<String> {
     use crate::domain::landing;
     let inventory = &snapshot.inventory;
-    let creative = inventory.creatives.get(token.creative as usize)?;
-    let flight = &snapshot.flights[snapshot.creatives[token.creative as usize].flight?];
+    let creative = inventory.creatives.get(token.unit.creative as usize)?;
+    let flight = &snapshot.flights[snapshot.creatives[token.unit.creative as usize].flight?];
     let campaign = &inventory.campaigns[flight.campaign];
     let cta = creative.ctas.get(usize::from(token.cta))?;
-    let publisher = inventory.publishers.get(token.publisher as usize)?;
+    let publisher = inventory.publishers.get(token.unit.page.publisher as usize)?;
     let value = |name: &str| {
         let text = match name {
             "publisher" => publisher.id.as_str(),
-            "placement" => publisher.placements.get(usize::from(token.placement))?.id.as_str(),
+            "placement" => {
+                publisher.placements.get(usize::from(token.unit.page.placement?))?.id.as_str()
+            }
             "campaign" => campaign.id.as_str(),
             "flight" => inventory.flights[flight.doc].id.as_str(),
             "creative" => creative.id.as_str(),
             "cta" => cta.id.as_str(),
-            "topic" => inventory.topics.get(token.topic? as usize)?.id.as_str(),
-            "country" => return token.country.map(|country| country.to_string()),
+            "topic" => inventory.topics.get(token.unit.page.topic? as usize)?.id.as_str(),
+            "country" => return token.unit.page.country.map(|country| country.to_string()),
             _ => return None,
         };
         Some(text.to_owned())

@@ -2,13 +2,12 @@
 //! code wrote. When a test here fails, stored bytes have changed: raise the format's version, keep reading
 //! the old one, and add files for the new one.
 
+use crate::domain::attribution::{AttributionKey, PageKey};
 use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing, Tier};
 use crate::journal;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::properties::{event, micros};
-use crate::ledger::record::{
-    Attribution, Credit, Event, LeaseRequest, OpportunityCount, Refund, UnfilledSlot,
-};
+use crate::ledger::record::{Credit, Event, LeaseRequest, OpportunityCount, Refund, UnfilledSlot};
 use crate::ledger::{Ledger, Record, Rules, checkpoint, history, reconciler};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,7 +45,7 @@ fn records() -> Vec<Record> {
     }
     for tier in Tier::ALL {
         let attribution =
-            || Arc::new(Attribution { tier: *tier, variant: 2, ..(*attribution).clone() });
+            || Arc::new(AttributionKey { tier: *tier, variant: 2, ..(*attribution).clone() });
         add(&|seq| Event {
             attribution: attribution(),
             ..event(EventKind::Impression, seq, 1_500, Pricing::Cpm, 9)
@@ -54,11 +53,13 @@ fn records() -> Vec<Record> {
     }
     let (by, note): (Box<str>, Box<str>) = ("operator".into(), "tested".into());
     let empty = |reason: NoFill| UnfilledSlot {
-        publisher: "p".into(),
-        placement: "s".into(),
-        topic: "t".into(),
-        entity: "e".into(),
-        region: "DE".into(),
+        page: PageKey {
+            publisher: "p".into(),
+            placement: "s".into(),
+            topic: "t".into(),
+            entity: "e".into(),
+            region: "DE".into(),
+        },
         reason,
     };
     let empty = NoFill::ALL.iter().map(|reason| Err(Arc::new(empty(*reason))));

@@ -2,8 +2,9 @@
 
 use crate::journal;
 use crate::journal::{Recovery, chain};
-use crate::ledger::apply::{ApplyOutcome, EntryOutcome};
+use crate::ledger::apply::EntryOutcome;
 use crate::ledger::checkpoint::Checkpoint;
+use crate::ledger::outcome::ApplyOutcome;
 use crate::ledger::{apply, checkpoint};
 use std::path::Path;
 use std::{fs, io};

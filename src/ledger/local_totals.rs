@@ -4,7 +4,7 @@
 use crate::domain::event::{EventKind, Verdict};
 use crate::domain::money::Micros;
 use crate::journal::Entry;
-use crate::ledger::apply::{ApplyOutcome, EventVerdict};
+use crate::ledger::outcome::{ApplyOutcome, EventVerdict};
 use crate::ledger::record::{DecisionKey, Event};
 use crate::ledger::state::State;
 use crate::ledger::views::Tally;

@@ -17,6 +17,7 @@ pub mod history;
 pub mod leases;
 pub mod local_totals;
 mod merge;
+pub mod outcome;
 pub mod peers;
 #[cfg(test)]
 mod peers_properties;
@@ -31,9 +32,10 @@ pub mod rules;
 pub mod running;
 mod sealed_file;
 pub mod state;
+mod stored_attribution;
 pub mod views;
 
-pub use apply::{ApplyOutcome, EventVerdict};
+pub use outcome::{Adjustment, ApplyOutcome, EventVerdict};
 pub use record::Record;
 pub use rules::Rules;
 pub use running::Ledger;

@@ -1,10 +1,11 @@
 //! Properties of verdicts and billing, on generated records.
 
+use crate::domain::attribution::{AttributionKey, PageKey};
 use crate::domain::event::{EventKind, InvalidReason, Pricing, Tier, Verdict};
 use crate::domain::money::Micros;
 use crate::journal::Entry;
 use crate::ledger::apply::{EntryOutcome, Origin, apply, apply_entry};
-use crate::ledger::record::{Attribution, Credit, DecisionKey, Event, Refund};
+use crate::ledger::record::{Credit, DecisionKey, Event, Refund};
 use crate::ledger::{Record, Rules, State, audit};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -32,19 +33,20 @@ pub(super) fn event(kind: EventKind, seq: u64, at_ms: i64, pricing: Pricing, pri
         decision: u128::from(seq) << 8,
         decided_at_ms: 0,
         day: 0,
-        attribution: Arc::new(Attribution {
+        attribution: Arc::new(AttributionKey {
             advertiser: "a".into(),
             currency: "EUR".parse().unwrap(),
             campaign: "c".into(),
             flight: "f".into(),
             creative: "u".into(),
             variant: 0,
-            publisher: "p".into(),
-            placement: "s".into(),
+            page: PageKey {
+                publisher: "p".into(),
+                placement: "s".into(),
+                region: "DE".into(),
+                ..PageKey::default()
+            },
             tier: Tier::Standard,
-            topic: "unknown".into(),
-            entity: "unknown".into(),
-            region: "DE".into(),
         }),
         pricing,
         price: micros(billed),
@@ -145,7 +147,7 @@ proptest! {
             Record::Event(event) => {
                 let mut event = Event::clone(&event);
                 event.decision_key.partition = PARTITION + 1;
-                let mut attribution = Attribution::clone(&event.attribution);
+                let mut attribution = AttributionKey::clone(&event.attribution);
                 attribution.campaign = "d".into();
                 event.attribution = Arc::new(attribution);
                 Record::Event(Arc::new(event))

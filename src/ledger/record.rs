@@ -3,8 +3,9 @@
 //!
 //! Encoding: one byte of format version, then [postcard](https://postcard.jamesmunns.com/wire-format).
 
-use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing, Tier};
-use crate::domain::money::{Currency, Micros};
+use crate::domain::attribution::{AttributionKey, PageKey};
+use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing};
+use crate::domain::money::Micros;
 use crate::ledger::rules::Rules;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -27,35 +28,6 @@ pub struct DecisionKey {
     pub seq: u64,
 }
 
-/// The dimensions that a decision is reported under.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Attribution {
-    /// Advertiser id.
-    pub advertiser: Box<str>,
-    /// Currency of the advertiser.
-    pub currency: Currency,
-    /// Campaign id.
-    pub campaign: Box<str>,
-    /// Flight id.
-    pub flight: Box<str>,
-    /// Creative id.
-    pub creative: Box<str>,
-    /// Text variant of the creative: 0 is its default text.
-    pub variant: u8,
-    /// Publisher id.
-    pub publisher: Box<str>,
-    /// Placement id.
-    pub placement: Box<str>,
-    /// Tier of the flight.
-    pub tier: Tier,
-    /// The matched topic, else the first topic of the page, else `unknown`.
-    pub topic: Box<str>,
-    /// The matched entity, else the first entity of the page, else `unknown`.
-    pub entity: Box<str>,
-    /// The visitor's country, else `unknown`.
-    pub region: Box<str>,
-}
-
 /// A reported event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -74,7 +46,7 @@ pub struct Event {
     /// The decision's day in the advertiser's time zone, in days since 1970-01-01.
     pub day: i32,
     /// The reporting dimensions.
-    pub attribution: Arc<Attribution>,
+    pub attribution: Arc<AttributionKey>,
     /// The flight's pricing.
     pub pricing: Pricing,
     /// Price of this event if it is billed; zero when the pricing does not bill its kind.
@@ -132,7 +104,7 @@ pub struct Refund {
     /// Start of that day, in unix milliseconds: where reports show it.
     pub day_starts_ms: i64,
     /// The reporting dimensions; those it does not concern are `unknown`.
-    pub attribution: Arc<Attribution>,
+    pub attribution: Arc<AttributionKey>,
     /// The requested amount.
     pub micros: Micros,
     /// Id of the key that issued it.
@@ -147,24 +119,16 @@ pub struct OpportunityCount {
     /// Time of the decisions, in unix milliseconds, rounded down to a quarter of an hour.
     pub decided_at_ms: i64,
     /// The unit that filled the slot, or the unfilled slot.
-    pub slot: Result<Arc<Attribution>, Arc<UnfilledSlot>>,
+    pub slot: Result<Arc<AttributionKey>, Arc<UnfilledSlot>>,
     /// Number of opportunities.
     pub count: u64,
 }
 
 /// An unfilled slot.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UnfilledSlot {
-    /// Publisher id.
-    pub publisher: Box<str>,
-    /// Placement id; `unknown` when the publisher has no such placement.
-    pub placement: Box<str>,
-    /// The first topic of the page, else `unknown`.
-    pub topic: Box<str>,
-    /// The first entity of the page, else `unknown`.
-    pub entity: Box<str>,
-    /// The visitor's country, else `unknown`.
-    pub region: Box<str>,
+    /// Where it is.
+    pub page: PageKey,
     /// The no-fill reason.
     pub reason: NoFill,
 }

@@ -1,9 +1,10 @@
 //! Aggregates over verdicts: by event kind, and by quarter of an hour and reporting dimensions. Every
 //! report and every metric is a fold over these.
 
+use crate::domain::attribution::AttributionKey;
 use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::domain::money::Micros;
-use crate::ledger::record::{Attribution, Event, OpportunityCount, UnfilledSlot};
+use crate::ledger::record::{Event, OpportunityCount, UnfilledSlot};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ fn saturating_add(sum: Micros, amount: Micros) -> Micros {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RowKey {
     /// The reporting dimensions.
-    pub attribution: Arc<Attribution>,
+    pub attribution: Arc<AttributionKey>,
     /// For clicks, the call to action.
     pub cta: Option<Box<str>>,
     /// Kind of the events.
@@ -73,11 +74,11 @@ pub struct Quarter {
     /// Event counts.
     pub events: BTreeMap<RowKey, Tally>,
     /// Units served.
-    pub served: BTreeMap<Arc<Attribution>, u64>,
+    pub served: BTreeMap<Arc<AttributionKey>, u64>,
     /// Unfilled slots.
     pub empty: BTreeMap<Arc<UnfilledSlot>, u64>,
     /// Refunds for a day that begins here.
-    pub refunded: BTreeMap<Arc<Attribution>, Micros>,
+    pub refunded: BTreeMap<Arc<AttributionKey>, Micros>,
 }
 
 /// All aggregates. A clone shares its quarters with the original until one of them changes.
@@ -124,7 +125,7 @@ impl Views {
     }
 
     /// Adds a refund.
-    pub(super) fn add_refund(&mut self, at_ms: i64, of: &Arc<Attribution>, credited: Micros) {
+    pub(super) fn add_refund(&mut self, at_ms: i64, of: &Arc<AttributionKey>, credited: Micros) {
         let sum = self.quarter(at_ms).refunded.entry(of.clone()).or_default();
         *sum = saturating_add(*sum, credited);
     }

@@ -1,11 +1,12 @@
 //! Credits for invalid traffic found later, and refunds for other reasons. Both are new journal
 //! entries, each applied once; existing entries never change.
 
+use crate::domain::attribution::{AttributionKey, PageKey, UNKNOWN};
 use crate::domain::event::{EventKind, InvalidReason, Tier, Verdict};
 use crate::domain::money::{Currency, Micros};
 use crate::journal::JournalError;
 use crate::ledger::history::ReplayFrom;
-use crate::ledger::record::{Attribution, Credit, Event, Refund};
+use crate::ledger::record::{Credit, Event, Refund};
 use crate::ledger::{EventVerdict, Record};
 use crate::reporting::Reporting;
 use crate::token;
@@ -205,25 +206,20 @@ impl Reporting {
         let owner = owner.ok_or_else(unknown)?;
         let start = date.to_zoned(owner.time_zone.rules().clone()).map_err(io::Error::other)?;
         let day = owner.time_zone.day(start.timestamp());
-        let none = || "unknown".into();
         let refund = Refund {
             id,
             at_ms: self.clock.now_ms(),
             day,
             day_starts_ms: start.timestamp().as_millisecond(),
-            attribution: Arc::new(Attribution {
+            attribution: Arc::new(AttributionKey {
                 advertiser: owner.id.as_str().into(),
                 currency: owner.currency,
                 campaign: campaign.into(),
-                flight: none(),
-                creative: none(),
+                flight: UNKNOWN.into(),
+                creative: UNKNOWN.into(),
                 variant: 0,
-                publisher: none(),
-                placement: none(),
+                page: PageKey::default(),
                 tier: Tier::Standard,
-                topic: none(),
-                entity: none(),
-                region: none(),
             }),
             micros,
             by: reason.by.into(),

@@ -69,7 +69,8 @@ impl Reporting {
         });
         let mut cells: BTreeMap<(Box<str>, Box<str>, i64), HourlyCounts> = BTreeMap::new();
         for (hour, key, tally) in rows {
-            let (publisher, campaign) = (&key.attribution.publisher, &key.attribution.campaign);
+            let (publisher, campaign) =
+                (&key.attribution.page.publisher, &key.attribution.campaign);
             let viewable = (!unmeasured.contains(&**publisher)).then_some(0);
             let cell =
                 cells.entry((publisher.clone(), campaign.clone(), hour)).or_insert_with(|| {

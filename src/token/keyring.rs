@@ -150,6 +150,7 @@ impl Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::attribution::{PageNumbers, UnitNumbers};
     use crate::domain::event::EventKind;
     use crate::domain::money::Micros;
     use crate::token::payload::tests::any_token;
@@ -178,13 +179,17 @@ mod tests {
             seq: 123_456_789,
             decision: 0x0192_0000_0000_7000_8000_0000_0000_0001,
             inventory: 0xfeed_face_cafe_beef,
-            publisher: 3,
-            placement: 2,
-            creative: 41,
-            variant: 1,
-            topic: Some(12),
-            entity: None,
-            country: Some("DE".parse().unwrap()),
+            unit: UnitNumbers {
+                creative: 41,
+                variant: 1,
+                page: PageNumbers {
+                    publisher: 3,
+                    placement: Some(2),
+                    topic: Some(12),
+                    entity: None,
+                    country: Some("DE".parse().unwrap()),
+                },
+            },
             observed: false,
             declared: true,
             price: Micros::try_from(450_000).unwrap(),

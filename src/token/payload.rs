@@ -13,24 +13,21 @@
 //! | 20 | 16 | decision |
 //! | 36 | 8 | inventory |
 //! | 44 | 4 | publisher |
-//! | 48 | 2 | placement |
+//! | 48 | 2 | placement, or `ffff` |
 //! | 50 | 4 | creative |
 //! | 54 | 4 | topic, or zeros |
 //! | 58 | 4 | entity, or zeros |
 //! | 62 | 8 | price |
 //! | 70 | 8 | issued |
 
+use crate::domain::attribution::{PageNumbers, UnitNumbers};
 use crate::domain::event::EventKind;
 use crate::domain::money::Micros;
-use crate::domain::region::Country;
 
 /// Length of an encoded payload, in bytes.
 pub const PAYLOAD_BYTES: usize = 78;
 
 /// One event of one decision, as sent through the browser.
-///
-/// Publisher, placement, creative, topic and entity are indices into the lists of the inventory
-/// version in `inventory`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     /// The event it reports.
@@ -47,20 +44,8 @@ pub struct Token {
     pub decision: u128,
     /// The first eight bytes of the inventory version's hash.
     pub inventory: u64,
-    /// Index of the publisher.
-    pub publisher: u32,
-    /// Index of the publisher's placement.
-    pub placement: u16,
-    /// Index of the creative.
-    pub creative: u32,
-    /// The creative's text variant.
-    pub variant: u8,
-    /// The attributed topic; `None` is reported as `unknown`.
-    pub topic: Option<u32>,
-    /// The attributed entity; `None` is reported as `unknown`.
-    pub entity: Option<u32>,
-    /// The attributed country; `None` is reported as `unknown`.
-    pub country: Option<Country>,
+    /// What its events are reported under, as numbers of that version.
+    pub unit: UnitNumbers,
     /// Whether the country comes from a trusted proxy or the operator's IP address table.
     pub observed: bool,
     /// Whether the caller declared the country.
@@ -78,6 +63,9 @@ pub struct Token {
 const KINDS: [EventKind; 4] =
     [EventKind::Impression, EventKind::Viewable, EventKind::Click, EventKind::Copy];
 
+/// Encodes that the publisher has no such placement.
+const NO_PLACEMENT: u16 = u16::MAX;
+
 const TOPIC: u8 = 1;
 const ENTITY: u8 = 1 << 1;
 const COUNTRY: u8 = 1 << 2;
@@ -94,6 +82,7 @@ impl Token {
 
     /// Encodes the payload, with the low 40 bits of `seq`.
     pub fn encode(&self) -> [u8; PAYLOAD_BYTES] {
+        let UnitNumbers { creative, variant, page } = &self.unit;
         let mut bytes = [0; PAYLOAD_BYTES];
         bytes[0] = match self.kind {
             EventKind::Impression => 0,
@@ -104,19 +93,19 @@ impl Token {
         bytes[1] = self.cta;
         bytes[2] = self.flags();
         bytes[3] = self.partition;
-        bytes[4] = self.variant;
-        if let Some(country) = &self.country {
+        bytes[4] = *variant;
+        if let Some(country) = &page.country {
             bytes[5..7].copy_from_slice(country.as_str().as_bytes());
         }
         bytes[7..12].copy_from_slice(&self.seq.to_be_bytes()[3..]);
         bytes[12..20].copy_from_slice(&self.incarnation.to_be_bytes());
         bytes[20..36].copy_from_slice(&self.decision.to_be_bytes());
         bytes[36..44].copy_from_slice(&self.inventory.to_be_bytes());
-        bytes[44..48].copy_from_slice(&self.publisher.to_be_bytes());
-        bytes[48..50].copy_from_slice(&self.placement.to_be_bytes());
-        bytes[50..54].copy_from_slice(&self.creative.to_be_bytes());
-        bytes[54..58].copy_from_slice(&self.topic.unwrap_or(0).to_be_bytes());
-        bytes[58..62].copy_from_slice(&self.entity.unwrap_or(0).to_be_bytes());
+        bytes[44..48].copy_from_slice(&page.publisher.to_be_bytes());
+        bytes[48..50].copy_from_slice(&page.placement.unwrap_or(NO_PLACEMENT).to_be_bytes());
+        bytes[50..54].copy_from_slice(&creative.to_be_bytes());
+        bytes[54..58].copy_from_slice(&page.topic.unwrap_or(0).to_be_bytes());
+        bytes[58..62].copy_from_slice(&page.entity.unwrap_or(0).to_be_bytes());
         bytes[62..70].copy_from_slice(&self.price.get().to_be_bytes());
         bytes[70..78].copy_from_slice(&self.issued_ms.to_be_bytes());
         bytes
@@ -124,9 +113,9 @@ impl Token {
 
     fn flags(&self) -> u8 {
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-        flag(self.topic.is_some(), TOPIC)
-            | flag(self.entity.is_some(), ENTITY)
-            | flag(self.country.is_some(), COUNTRY)
+        flag(self.unit.page.topic.is_some(), TOPIC)
+            | flag(self.unit.page.entity.is_some(), ENTITY)
+            | flag(self.unit.page.country.is_some(), COUNTRY)
             | flag(self.observed, OBSERVED)
             | flag(self.declared, DECLARED)
             | flag(self.test, TEST)
@@ -144,23 +133,29 @@ impl Token {
             letters if has(COUNTRY) => Some(letters.parse().ok()?),
             _ => None,
         };
+        let placement = u16::from_be_bytes(at(bytes, 48)?);
+        let page = PageNumbers {
+            publisher: u32::from_be_bytes(at(bytes, 44)?),
+            placement: (placement != NO_PLACEMENT).then_some(placement),
+            topic: has(TOPIC).then_some(u32::from_be_bytes(at(bytes, 54)?)),
+            entity: has(ENTITY).then_some(u32::from_be_bytes(at(bytes, 58)?)),
+            country,
+        };
         let mut seq = [0; 8];
         seq[3..].copy_from_slice(&bytes[7..12]);
         Some(Token {
             kind: *KINDS.get(usize::from(bytes[0]))?,
             cta: bytes[1],
             partition: bytes[3],
-            variant: bytes[4],
-            country,
             seq: u64::from_be_bytes(seq),
             incarnation: u64::from_be_bytes(at(bytes, 12)?),
             decision: u128::from_be_bytes(at(bytes, 20)?),
             inventory: u64::from_be_bytes(at(bytes, 36)?),
-            publisher: u32::from_be_bytes(at(bytes, 44)?),
-            placement: u16::from_be_bytes(at(bytes, 48)?),
-            creative: u32::from_be_bytes(at(bytes, 50)?),
-            topic: has(TOPIC).then_some(u32::from_be_bytes(at(bytes, 54)?)),
-            entity: has(ENTITY).then_some(u32::from_be_bytes(at(bytes, 58)?)),
+            unit: UnitNumbers {
+                creative: u32::from_be_bytes(at(bytes, 50)?),
+                variant: bytes[4],
+                page,
+            },
             price: Micros::try_from(i64::from_be_bytes(at(bytes, 62)?)).ok()?,
             issued_ms: i64::from_be_bytes(at(bytes, 70)?),
             observed: has(OBSERVED),
@@ -183,7 +178,7 @@ pub(super) mod tests {
     /// Arbitrary tokens.
     pub(crate) fn any_token() -> impl Strategy<Value = Token> {
         let country = prop_oneof![Just(None), Just(Some("DE")), Just(Some("US")), Just(Some("ZA"))];
-        let place = (any::<u32>(), any::<u16>(), any::<u32>(), any::<u8>());
+        let place = (any::<u32>(), prop::option::of(0..NO_PLACEMENT), any::<u32>(), any::<u8>());
         let minted = (any::<u64>(), 0_u8..64, 0..=Token::MAX_SEQ, any::<u128>(), any::<u64>());
         let matched = (any::<Option<u32>>(), any::<Option<u32>>(), country);
         let flags = any::<[bool; 4]>();
@@ -198,13 +193,17 @@ pub(super) mod tests {
                 seq: minted.2,
                 decision: minted.3,
                 inventory: minted.4,
-                publisher: place.0,
-                placement: place.1,
-                creative: place.2,
-                variant: place.3,
-                topic: matched.0,
-                entity: matched.1,
-                country: matched.2.map(|code| code.parse().unwrap()),
+                unit: UnitNumbers {
+                    creative: place.2,
+                    variant: place.3,
+                    page: PageNumbers {
+                        publisher: place.0,
+                        placement: place.1,
+                        topic: matched.0,
+                        entity: matched.1,
+                        country: matched.2.map(|code| code.parse().unwrap()),
+                    },
+                },
                 observed: flags[0],
                 declared: flags[1],
                 test: flags[2],

@@ -7,6 +7,7 @@ mod sink;
 
 use crate::cli::arguments;
 use crate::cli::export::row::Row;
+use crate::cli::export::sink::{JsonLines, Out, Sink};
 use crate::cli::output::Output;
 use crate::domain::event::Verdict;
 use crate::ledger::history::ReplayFrom;
@@ -16,9 +17,10 @@ use crate::store::address::EMBEDDED;
 use anyhow::Context;
 use indicatif::ProgressBar;
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
@@ -45,7 +47,7 @@ impl Export {
         } else {
             ProgressBar::hidden()
         };
-        let mut sink = sink::open(self.out.as_deref())?;
+        let mut sink = open(self.out.as_deref())?;
         // A pending event is written once its verdict is final, or at the end.
         let mut pending: HashMap<usize, EventVerdict> = HashMap::new();
         let mut written: u64 = 0;
@@ -92,4 +94,30 @@ impl Export {
         }
         Ok(())
     }
+}
+
+/// The sink for a path, by its extension; standard output without a path.
+fn open(path: Option<&Path>) -> anyhow::Result<Box<dyn Sink>> {
+    let Some(path) = path else {
+        return Ok(Box::new(JsonLines(Out::Plain(Box::new(io::stdout().lock())))));
+    };
+    let create = || File::create(path).with_context(|| format!("{}", path.display()));
+    Ok(match path.extension().and_then(|extension| extension.to_str()) {
+        Some("parquet") => parquet(create)?,
+        Some("zst") => Box::new(JsonLines(Out::Zstd(zstd::Encoder::new(create()?, 0)?))),
+        _ => Box::new(JsonLines(Out::Plain(Box::new(create()?)))),
+    })
+}
+
+#[cfg(feature = "export")]
+fn parquet(create: impl Fn() -> anyhow::Result<File>) -> anyhow::Result<Box<dyn Sink>> {
+    Ok(Box::new(parquet::Parquet::new(create()?)?))
+}
+
+#[cfg(not(feature = "export"))]
+fn parquet(_create: impl Fn() -> anyhow::Result<File>) -> anyhow::Result<Box<dyn Sink>> {
+    use crate::config::ConfigError;
+    let reason = "this build has no Parquet support: build it with `--features export`, or use \
+                  `.ndjson.zst`";
+    Err(ConfigError::Usage(reason.into()).into())
 }

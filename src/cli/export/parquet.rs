@@ -2,6 +2,7 @@
 
 use crate::cli::export::row::Row;
 use crate::cli::export::sink::Sink;
+use crate::domain::attribution::Dimension;
 use arrow_json::ReaderBuilder;
 use arrow_json::reader::Decoder;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -31,13 +32,11 @@ fn schema() -> SchemaRef {
     fields.extend([time("at"), time("decided_at"), text("decision_id", true)]);
     fields.extend([text("verdict", true), text("reason", true)]);
     fields.push(Field::new("billed_micros", DataType::Int64, false));
-    fields.extend(["currency", "advertiser", "campaign", "flight"].map(|name| text(name, false)));
-    fields.push(text("creative", false));
-    fields.push(Field::new("variant", DataType::UInt8, false));
-    fields.extend(
-        ["tier", "publisher", "placement", "topic", "entity", "region"]
-            .map(|name| text(name, false)),
-    );
+    fields.extend(["currency", "advertiser"].map(|name| text(name, false)));
+    fields.extend(Dimension::attributed().map(|dimension| match dimension {
+        Dimension::Variant => Field::new(dimension.as_str(), DataType::UInt8, false),
+        _ => text(dimension.as_str(), false),
+    }));
     Arc::new(Schema::new(fields))
 }
 

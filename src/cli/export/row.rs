@@ -1,9 +1,12 @@
 //! The export row: flat, with the same columns in every format.
 
+use crate::domain::attribution::{AttributionKey, Dimension};
+use crate::domain::money::Currency;
 use crate::ledger::EventVerdict;
-use crate::ledger::apply::Adjustment;
-use crate::ledger::record::{Attribution, Event};
-use serde::Serialize;
+use crate::ledger::outcome::Adjustment;
+use crate::ledger::record::Event;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
 /// One row. Credits and refunds are separate rows with a negative amount, so that `billed_micros` sums
@@ -20,18 +23,31 @@ pub(super) struct Row {
     verdict: Option<&'static str>,
     reason: Option<&'static str>,
     billed_micros: i64,
-    currency: String,
-    advertiser: String,
-    campaign: String,
-    flight: String,
-    creative: String,
-    variant: u8,
-    tier: &'static str,
-    publisher: String,
-    placement: String,
-    topic: String,
-    entity: String,
-    region: String,
+    currency: Currency,
+    #[serde(flatten)]
+    attribution: Columns,
+}
+
+/// The attribution: the advertiser, then a column per dimension.
+#[derive(Clone, Debug)]
+struct Columns(Arc<AttributionKey>);
+
+impl Serialize for Columns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let unit = &self.0;
+        let mut columns = serializer.serialize_map(None)?;
+        columns.serialize_entry("advertiser", &unit.advertiser)?;
+        for dimension in Dimension::attributed() {
+            match dimension {
+                Dimension::Variant => columns.serialize_entry(dimension.as_str(), &unit.variant)?,
+                _ => columns.serialize_entry(
+                    dimension.as_str(),
+                    &dimension.value(Some(unit), &unit.page),
+                )?,
+            }
+        }
+        columns.end()
+    }
 }
 
 fn timestamp(ms: i64) -> String {
@@ -64,7 +80,7 @@ impl Row {
     fn of(
         entry: &'static str,
         event: Option<&Arc<Event>>,
-        of: &Attribution,
+        of: &Arc<AttributionKey>,
         at_ms: i64,
         decided_at_ms: i64,
     ) -> Row {
@@ -79,18 +95,8 @@ impl Row {
             verdict: None,
             reason: None,
             billed_micros: 0,
-            currency: of.currency.to_string(),
-            advertiser: of.advertiser.to_string(),
-            campaign: of.campaign.to_string(),
-            flight: of.flight.to_string(),
-            creative: of.creative.to_string(),
-            variant: of.variant,
-            tier: of.tier.as_str(),
-            publisher: of.publisher.to_string(),
-            placement: of.placement.to_string(),
-            topic: of.topic.to_string(),
-            entity: of.entity.to_string(),
-            region: of.region.to_string(),
+            currency: of.currency,
+            attribution: Columns(of.clone()),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Reports on impressions, clicks and spend.
 
+use crate::domain::attribution::Dimension;
 use crate::http::openapi::operation::{Key, Operation, operation};
 use crate::http::openapi::parameter;
 use crate::http::openapi::parameter::{query, text};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::public::reports::ReportReply;
-use crate::reporting::report::Dimension;
 use crate::web;
 use serde_json::{Value, json};
 
@@ -22,7 +22,13 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let from = "First day. Without both dates, the last 30 days including today.";
     let to = "The day after the last one (exclusive); required with `from`.";
     let format = json!({ "type": "string", "enum": ["json", "csv"] });
-    let one = |what: &str| format!("Only this {what}.");
+    let filter = |by: &Dimension| {
+        let example = match by {
+            Dimension::Creative => "zahid-git-push",
+            _ => "zahid-ai-europe",
+        };
+        query(by.as_str(), &format!("Only this {by}."), text(), example)
+    };
     vec![
         operation("get", "/v1/reports/{party}/{id}", "report")
             .describe(
@@ -40,9 +46,9 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 query("to", to, date(), "2026-12-01"),
                 query("by", &by, list, "day,topic"),
                 query("tz", "Time zone of the days; the party's by default.", text(), "Europe/Berlin"),
-                query("campaign", &one("campaign"), text(), "zahid-ai-europe"),
-                query("flight", &one("flight"), text(), "zahid-ai-europe"),
-                query("creative", &one("creative"), text(), "zahid-git-push"),
+            ])
+            .parameters(Dimension::FILTERS.iter().map(filter))
+            .parameters([
                 query("format", "Format; overrides `Accept`.", format, "json"),
                 query("link", "Token of an advertiser's link, instead of a key.", text(), "example"),
             ])

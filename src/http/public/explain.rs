@@ -176,7 +176,7 @@ pub async fn events(
     let is_foreign = |publisher: &str| own.as_deref().is_some_and(|own| own != publisher);
     let events = found
         .iter()
-        .filter(|judged| !is_foreign(&judged.event.attribution.publisher))
+        .filter(|judged| !is_foreign(&judged.event.attribution.page.publisher))
         .map(|judged| EventView {
             kind: judged.event.kind,
             cta: judged.event.cta.as_ref().map(|(_, id)| id.to_string()),

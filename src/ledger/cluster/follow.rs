@@ -2,10 +2,10 @@
 //! the state is rebuilt from the base snapshots on.
 
 use crate::journal::{Entry, PARTITIONS};
-use crate::ledger::apply::ApplyOutcome;
 use crate::ledger::cluster::partition_sums::PartitionSums;
 use crate::ledger::cluster::{ClusterLedger, LogPosition, lock, partition_sums};
 use crate::ledger::history::ReplayFrom;
+use crate::ledger::outcome::ApplyOutcome;
 use crate::ledger::running::LedgerUpdate;
 use crate::ledger::state::State;
 use crate::store::bases::BaseKind;

@@ -2,9 +2,9 @@
 
 use crate::journal::Entry;
 use crate::ledger::apply;
-use crate::ledger::apply::ApplyOutcome;
 use crate::ledger::cluster::LogPosition;
 use crate::ledger::cluster::follow::continues;
+use crate::ledger::outcome::ApplyOutcome;
 use crate::ledger::record::Record;
 use crate::ledger::state::State;
 use crate::store::bases::{Base, BaseKind, PutOutcome};

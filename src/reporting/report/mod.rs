@@ -7,46 +7,16 @@ mod properties;
 
 pub use figures::{Figure, Figures};
 
+use crate::domain::attribution::{AttributionKey, Dimension};
 use crate::domain::money::{Currency, Micros};
 use crate::domain::party::RevenueShare;
 use crate::domain::zone::Zone;
-use crate::ledger::record::{Attribution, UnfilledSlot};
+use crate::ledger::record::UnfilledSlot;
 use crate::ledger::views::{QUARTER_MS, Views};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-string_enum! {
-    /// A dimension to break a report down by.
-    Dimension {
-        /// Civil day of the decision.
-        Day = "day",
-        /// Civil hour of the decision.
-        Hour = "hour",
-        /// Attributed topic.
-        Topic = "topic",
-        /// Attributed entity.
-        Entity = "entity",
-        /// The reader's country.
-        Region = "region",
-        /// Publisher.
-        Publisher = "publisher",
-        /// Placement.
-        Placement = "placement",
-        /// Campaign.
-        Campaign = "campaign",
-        /// Flight.
-        Flight = "flight",
-        /// Creative.
-        Creative = "creative",
-        /// Variant of the creative.
-        Variant = "variant",
-        /// Call to action; clicks only.
-        Cta = "cta",
-        /// Tier.
-        Tier = "tier",
-    }
-}
 
 /// The party that a report is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,12 +45,8 @@ pub struct Query {
     pub by: Vec<Dimension>,
     /// Time zone of days and hours.
     pub zone: Zone,
-    /// Restricts to a campaign.
-    pub campaign: Option<String>,
-    /// Restricts to a flight.
-    pub flight: Option<String>,
-    /// Restricts to a creative.
-    pub creative: Option<String>,
+    /// Values that dimensions of the attribution must have.
+    pub filters: Vec<(Dimension, String)>,
 }
 
 /// A report row.
@@ -158,7 +124,7 @@ struct ReportBuilder<'a> {
 #[derive(Clone, Copy)]
 enum Subject<'a> {
     /// A served unit, and the call to action if the row counts clicks.
-    Unit(&'a Attribution, Option<&'a str>),
+    Unit(&'a AttributionKey, Option<&'a str>),
     /// An unfilled slot, and the currency of the row to add it to.
     Empty(&'a UnfilledSlot, Currency),
 }
@@ -193,22 +159,21 @@ impl ReportBuilder<'_> {
     }
 }
 
-fn matches(query: &Query, of: &Attribution) -> bool {
+fn matches(query: &Query, of: &AttributionKey) -> bool {
     let own = match &query.party {
         Party::Advertiser(id) => *of.advertiser == **id,
-        Party::Publisher { id, .. } => *of.publisher == **id,
+        Party::Publisher { id, .. } => *of.page.publisher == **id,
     };
-    let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|w| w == found);
-    own && is(&query.campaign, &of.campaign)
-        && is(&query.flight, &of.flight)
-        && is(&query.creative, &of.creative)
+    let has = |(dimension, wanted): &(Dimension, String)| {
+        dimension.value(Some(of), &of.page).is_some_and(|value| value == *wanted)
+    };
+    own && query.filters.iter().all(has)
 }
 
-/// Unfilled slots appear only in publisher reports without a campaign, flight or creative filter.
+/// Unfilled slots appear only in publisher reports without a filter.
 fn matches_unfilled(query: &Query, of: &UnfilledSlot) -> bool {
-    let filters = [&query.campaign, &query.flight, &query.creative];
-    matches!(&query.party, Party::Publisher { id, .. } if *of.publisher == **id)
-        && filters.iter().all(|filter| filter.is_none())
+    matches!(&query.party, Party::Publisher { id, .. } if *of.page.publisher == **id)
+        && query.filters.is_empty()
 }
 
 fn value(dimension: Dimension, quarter: i64, of: Subject<'_>, zone: &Zone) -> String {
@@ -216,26 +181,14 @@ fn value(dimension: Dimension, quarter: i64, of: Subject<'_>, zone: &Zone) -> St
         let at = jiff::Timestamp::from_millisecond(quarter * QUARTER_MS).unwrap_or_default();
         at.to_zoned(zone.rules().clone())
     };
-    let text = match (dimension, of) {
-        (Dimension::Day, _) => return civil().date().to_string(),
-        (Dimension::Hour, _) => return civil().strftime("%Y-%m-%dT%H:00%:z").to_string(),
-        (Dimension::Topic, Subject::Unit(of, _)) => &of.topic,
-        (Dimension::Topic, Subject::Empty(of, _)) => &of.topic,
-        (Dimension::Entity, Subject::Unit(of, _)) => &of.entity,
-        (Dimension::Entity, Subject::Empty(of, _)) => &of.entity,
-        (Dimension::Region, Subject::Unit(of, _)) => &of.region,
-        (Dimension::Region, Subject::Empty(of, _)) => &of.region,
-        (Dimension::Publisher, Subject::Unit(of, _)) => &of.publisher,
-        (Dimension::Publisher, Subject::Empty(of, _)) => &of.publisher,
-        (Dimension::Placement, Subject::Unit(of, _)) => &of.placement,
-        (Dimension::Placement, Subject::Empty(of, _)) => &of.placement,
-        (Dimension::Campaign, Subject::Unit(of, _)) => &of.campaign,
-        (Dimension::Flight, Subject::Unit(of, _)) => &of.flight,
-        (Dimension::Creative, Subject::Unit(of, _)) => &of.creative,
-        (Dimension::Variant, Subject::Unit(of, _)) => return of.variant.to_string(),
-        (Dimension::Tier, Subject::Unit(of, _)) => of.tier.as_str(),
-        (Dimension::Cta, Subject::Unit(_, cta)) => cta.unwrap_or(NONE),
-        (_, Subject::Empty(..)) => NONE,
+    let attributed = || match of {
+        Subject::Unit(unit, _) => dimension.value(Some(unit), &unit.page),
+        Subject::Empty(slot, _) => dimension.value(None, &slot.page),
     };
-    text.to_owned()
+    match (dimension, of) {
+        (Dimension::Day, _) => civil().date().to_string(),
+        (Dimension::Hour, _) => civil().strftime("%Y-%m-%dT%H:00%:z").to_string(),
+        (Dimension::Cta, Subject::Unit(_, Some(cta))) => cta.to_owned(),
+        _ => attributed().map_or_else(|| NONE.to_owned(), Cow::into_owned),
+    }
 }

@@ -1,6 +1,7 @@
 //! Properties of reports, on generated histories.
 
 use super::*;
+use crate::domain::attribution::PageKey;
 use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing, Tier};
 use crate::domain::money::Micros;
 use crate::ledger::apply::{Origin, apply};
@@ -20,21 +21,23 @@ prop_compose! {
         publisher in prop::sample::select(vec!["news", "blog"]), placement in 0..2,
         topic in prop::sample::select(vec!["ai", "unknown"]), region in prop::sample::select(vec!["DE", "unknown"]),
         tier in prop::sample::select(Tier::ALL),
-    ) -> Arc<Attribution> {
+    ) -> Arc<AttributionKey> {
         let named = |what: &str, n: i32| -> Box<str> { format!("{advertiser}-{what}-{n}").into() };
-        Arc::new(Attribution {
+        Arc::new(AttributionKey {
             advertiser: advertiser.into(),
             currency: if second { "USD" } else { "EUR" }.parse().unwrap(),
             campaign: named("campaign", campaign),
             flight: named("flight", campaign),
             creative: named("creative", creative),
             variant,
-            publisher: publisher.into(),
-            placement: format!("{publisher}-{placement}").into(),
+            page: PageKey {
+                publisher: publisher.into(),
+                placement: format!("{publisher}-{placement}").into(),
+                topic: topic.into(),
+                region: region.into(),
+                ..PageKey::default()
+            },
             tier,
-            topic: topic.into(),
-            entity: "unknown".into(),
-            region: region.into(),
         })
     }
 }
@@ -66,14 +69,8 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
     let slot = prop_oneof![
         attribution().prop_map(Ok),
         attribution().prop_map(|of| {
-            Err(Arc::new(UnfilledSlot {
-                publisher: of.publisher.clone(),
-                placement: of.placement.clone(),
-                topic: of.topic.clone(),
-                entity: of.entity.clone(),
-                region: of.region.clone(),
-                reason: NoFill::NoCandidate,
-            }))
+            let page = of.page.clone();
+            Err(Arc::new(UnfilledSlot { page, reason: NoFill::NoCandidate }))
         }),
     ];
     let asked = (slot, 0..SPAN_MS, 1u64..50).prop_map(|(slot, at, count)| OpportunityCount {
@@ -126,9 +123,7 @@ fn queries() -> impl Strategy<Value = Query> {
             to_ms: from_ms + length * QUARTER_MS,
             by: Vec::new(),
             zone: zone.to_owned().try_into().unwrap(),
-            campaign,
-            flight: None,
-            creative: None,
+            filters: campaign.map(|id| (Dimension::Campaign, id)).into_iter().collect(),
         }
     })
 }
@@ -200,9 +195,7 @@ proptest! {
             to_ms: i64::MAX / 2,
             by: vec![Dimension::Topic],
             zone: Zone::utc(),
-            campaign: None,
-            flight: None,
-            creative: None,
+            filters: Vec::new(),
         };
         let (rows, _) = report(&state.views, &query);
         let reported: i64 = rows.iter().map(|row| row.figures.spend_micros).sum();
@@ -218,14 +211,7 @@ fn the_repeated_hour_at_the_end_of_summer_time_is_two_rows() {
         at.as_millisecond() / QUARTER_MS
     };
     let zone: Zone = "Europe/Berlin".to_owned().try_into().unwrap();
-    let empty = UnfilledSlot {
-        publisher: "news".into(),
-        placement: "a".into(),
-        topic: "ai".into(),
-        entity: "unknown".into(),
-        region: "DE".into(),
-        reason: NoFill::NoCandidate,
-    };
+    let empty = UnfilledSlot { page: PageKey::default(), reason: NoFill::NoCandidate };
     let of = Subject::Empty(&empty, "EUR".parse().unwrap());
     let hour = |text| value(Dimension::Hour, quarter(text), of, &zone);
     assert_eq!(hour("2026-10-25T00:15:00Z"), "2026-10-25T02:00+02:00");

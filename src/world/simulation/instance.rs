@@ -4,12 +4,13 @@ use super::INSTANCES;
 use super::LEASE_MS;
 use super::PARTITION;
 use super::UNREACHABLE_MS;
+use crate::domain::attribution::{AttributionKey, PageKey, UNKNOWN};
 use crate::domain::campaign::Budget;
 use crate::domain::event::{EventKind, Pricing, Tier};
 use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
 use crate::ledger::cluster::membership::Membership;
-use crate::ledger::record::{Attribution, DecisionKey, Event, LeaseRequest};
+use crate::ledger::record::{DecisionKey, Event, LeaseRequest};
 use crate::ledger::{Record, State};
 use crate::world::campaign_budget::{CampaignBudget, CampaignBudgets, Reservation};
 use crate::world::lease::{LeaseTerms, StoreStatus};
@@ -23,7 +24,7 @@ pub struct SimulatedCampaign {
     pub name: Box<str>,
     pub price: Micros,
     pub budget: Micros,
-    pub of: Arc<Attribution>,
+    pub of: Arc<AttributionKey>,
 }
 
 fn micros(amount: i64) -> Micros {
@@ -37,20 +38,15 @@ pub fn campaigns(rng: &mut Pcg32) -> Vec<SimulatedCampaign> {
         let price = rng.random_range(1..20) * 1_000;
         let events = if number == 0 { 400..1_500 } else { 5..50 };
         let events = rng.random_range(events);
-        let none = || "unknown".into();
-        let of = Arc::new(Attribution {
+        let of = Arc::new(AttributionKey {
             advertiser: "a".into(),
             currency: "EUR".parse().unwrap(),
             campaign: name.clone(),
             flight: name.clone(),
-            creative: none(),
+            creative: UNKNOWN.into(),
             variant: 0,
-            publisher: none(),
-            placement: none(),
+            page: PageKey::default(),
             tier: Tier::Standard,
-            topic: none(),
-            entity: none(),
-            region: none(),
         });
         SimulatedCampaign { name, price: micros(price), budget: micros(events * price), of }
     };

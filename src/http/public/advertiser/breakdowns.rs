@@ -1,11 +1,12 @@
 //! Breakdowns of the report by day, hour, topic and so on, as tables that add up and charts.
 
+use crate::domain::attribution::Dimension;
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Currency;
 use crate::domain::region::Country;
 use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
 use crate::http::public::advertiser::sum::{Sum, money};
-use crate::reporting::report::{Dimension, Row};
+use crate::reporting::report::Row;
 use crate::web::pages::advertiser::Breakdown;
 use crate::web::pages::chart::Chart;
 use jiff::civil::Date;

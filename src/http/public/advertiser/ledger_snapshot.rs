@@ -1,11 +1,12 @@
 //! A snapshot of one advertiser's part of the ledger, from which the whole page is built.
 
+use crate::domain::attribution::Dimension;
 use crate::domain::id::AdvertiserId;
 use crate::domain::inventory::Inventory;
 use crate::http::public::reports::period::Period;
 use crate::ledger::views::Views;
 use crate::reporting::report;
-use crate::reporting::report::{Dimension, Party, Query, Row};
+use crate::reporting::report::{Party, Query, Row};
 
 /// A snapshot of one advertiser's part of the ledger.
 pub(super) struct LedgerSnapshot<'a> {
@@ -28,9 +29,7 @@ impl LedgerSnapshot<'_> {
             to_ms: self.period.to_ms,
             by: by.to_vec(),
             zone: self.period.zone.clone(),
-            campaign: None,
-            flight: None,
-            creative: None,
+            filters: Vec::new(),
         };
         report::report(&self.views, &query)
     }

@@ -1,5 +1,6 @@
 //! The content of an advertiser's page, from one snapshot of the ledger, so that its numbers agree.
 
+use crate::domain::attribution::Dimension;
 use crate::domain::event::EventKind;
 use crate::domain::id::AdvertiserId;
 use crate::domain::inventory::Inventory;
@@ -11,7 +12,7 @@ use crate::http::public::advertiser::{breakdowns, delivery, labels};
 use crate::http::public::reports::period::Period;
 use crate::reporting::overview::MAX_FLIGHTS;
 use crate::reporting::overview::document::AdvertiserOverview;
-use crate::reporting::report::{Dimension, Figure, Figures, Row};
+use crate::reporting::report::{Figure, Figures, Row};
 use crate::web::pages::Link;
 use crate::web::pages::advertiser::{
     AdvertiserReport, FunnelRow, InvalidEventsRow, KeyFigure, ResponseRow,

@@ -6,19 +6,21 @@ pub mod period;
 mod table;
 
 use crate::config::keys::Role;
+use crate::domain::attribution::Dimension;
 use crate::domain::party::RevenueShare;
 use crate::domain::zone::Zone;
 use crate::http::problem::ApiError;
 use crate::http::public::reports::period::Period;
 use crate::http::{AppState, blocking, caller, json};
 use crate::reporting::report;
-use crate::reporting::report::{Dimension, Party, Query, Row};
+use crate::reporting::report::{Party, Query, Row};
 use actix_web::http::header;
 use actix_web::http::header::{ContentDisposition, HeaderValue};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a report waits for this instance's latest records to reach its ledger.
@@ -31,13 +33,13 @@ pub struct ReportQuery {
     to: Option<String>,
     by: Option<String>,
     tz: Option<String>,
-    campaign: Option<String>,
-    flight: Option<String>,
-    creative: Option<String>,
     /// Token of a link to an advertiser's page.
     #[serde(default)]
     link: String,
     format: Option<String>,
+    /// Filters, by the name of their dimension.
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
 }
 
 /// A report.
@@ -177,15 +179,16 @@ fn reply(
             by.push(dimension);
         }
     }
+    let filters = Dimension::FILTERS.iter().filter_map(|dimension| {
+        Some((*dimension, parameters.others.get(dimension.as_str())?.clone()))
+    });
     let query = Query {
         party,
         from_ms: period.from_ms,
         to_ms: period.to_ms,
         by,
         zone: period.zone.clone(),
-        campaign: parameters.campaign.clone(),
-        flight: parameters.flight.clone(),
-        creative: parameters.creative.clone(),
+        filters: filters.collect(),
     };
     let (rows, total) = report::report(&app.reporting.views(), &query);
     Ok(ReportReply {

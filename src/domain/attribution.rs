@@ -1,0 +1,157 @@
+//! Attribution: what an event, an opportunity or a refund is reported under. Tokens carry it as numbers
+//! of an inventory version, records as ids.
+
+use crate::domain::event::Tier;
+use crate::domain::money::Currency;
+use crate::domain::region::Country;
+use std::borrow::Cow;
+
+/// The attribution of a unit, by ids. What is not known is `unknown`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AttributionKey {
+    /// Advertiser id.
+    pub advertiser: Box<str>,
+    /// Currency of the advertiser.
+    pub currency: Currency,
+    /// Campaign id.
+    pub campaign: Box<str>,
+    /// Flight id.
+    pub flight: Box<str>,
+    /// Creative id.
+    pub creative: Box<str>,
+    /// Text variant of the creative: 0 is its default text.
+    pub variant: u8,
+    /// Where it was shown.
+    pub page: PageKey,
+    /// Tier of the flight.
+    pub tier: Tier,
+}
+
+/// The part of an attribution that an unfilled slot has as well.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PageKey {
+    /// Publisher id.
+    pub publisher: Box<str>,
+    /// Placement id.
+    pub placement: Box<str>,
+    /// The matched topic, else the first topic of the page.
+    pub topic: Box<str>,
+    /// The matched entity, else the first entity of the page.
+    pub entity: Box<str>,
+    /// The visitor's country.
+    pub region: Box<str>,
+}
+
+/// Value of an attribution field that is not known.
+pub const UNKNOWN: &str = "unknown";
+
+impl Default for PageKey {
+    /// Nothing is known.
+    fn default() -> PageKey {
+        let unknown = || UNKNOWN.into();
+        PageKey {
+            publisher: unknown(),
+            placement: unknown(),
+            topic: unknown(),
+            entity: unknown(),
+            region: unknown(),
+        }
+    }
+}
+
+/// The attribution of a unit, as indices into the lists of an inventory version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UnitNumbers {
+    /// Index of the creative.
+    pub creative: u32,
+    /// Text variant of the creative.
+    pub variant: u8,
+    /// Where it was shown.
+    pub page: PageNumbers,
+}
+
+/// The part of [`UnitNumbers`] that an unfilled slot has as well. `None` is reported as `unknown`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PageNumbers {
+    /// Index of the publisher.
+    pub publisher: u32,
+    /// Index of the publisher's placement.
+    pub placement: Option<u16>,
+    /// The attributed topic.
+    pub topic: Option<u32>,
+    /// The attributed entity.
+    pub entity: Option<u32>,
+    /// The attributed country.
+    pub country: Option<Country>,
+}
+
+/// Declares [`Dimension`] with the value of each row in an attribution. The unit is `None` for an
+/// unfilled slot.
+macro_rules! dimensions {
+    (|$unit:ident, $page:ident| $($(#[$doc:meta])* $name:ident = $text:literal: $value:expr,)*) => {
+        string_enum! {
+            /// A dimension to break a report down by.
+            Dimension { $($(#[$doc])* $name = $text,)* }
+        }
+
+        impl Dimension {
+            /// The value in an attribution, as text; `None` if it has none.
+            pub fn value<'a>(
+                self,
+                $unit: Option<&'a AttributionKey>,
+                $page: &'a PageKey,
+            ) -> Option<Cow<'a, str>> {
+                match self { $(Dimension::$name => $value,)* }
+            }
+        }
+    };
+}
+
+// The one list of what reports break down by. Report parameters, their documentation, and the columns of
+// exports follow from it; exports have these columns in this order.
+dimensions! { |unit, page|
+    /// Civil day of the decision.
+    Day = "day": None,
+    /// Civil hour of the decision.
+    Hour = "hour": None,
+    /// Call to action; clicks only.
+    Cta = "cta": None,
+    /// Campaign.
+    Campaign = "campaign": text(&unit?.campaign),
+    /// Flight.
+    Flight = "flight": text(&unit?.flight),
+    /// Creative.
+    Creative = "creative": text(&unit?.creative),
+    /// Variant of the creative.
+    Variant = "variant": Some(unit?.variant.to_string().into()),
+    /// Tier.
+    Tier = "tier": text(unit?.tier.as_str()),
+    /// Publisher.
+    Publisher = "publisher": text(&page.publisher),
+    /// Placement.
+    Placement = "placement": text(&page.placement),
+    /// Attributed topic.
+    Topic = "topic": text(&page.topic),
+    /// Attributed entity.
+    Entity = "entity": text(&page.entity),
+    /// The reader's country.
+    Region = "region": text(&page.region),
+}
+
+impl Dimension {
+    /// Dimensions that a report can be restricted by.
+    pub const FILTERS: [Dimension; 3] =
+        [Dimension::Campaign, Dimension::Flight, Dimension::Creative];
+
+    /// Dimensions that are not in an attribution: of the decision's time, and of the event.
+    const COMPUTED: [Dimension; 3] = [Dimension::Day, Dimension::Hour, Dimension::Cta];
+
+    /// The dimensions that an attribution has, in order.
+    pub fn attributed() -> impl Iterator<Item = Dimension> {
+        Dimension::ALL.iter().copied().filter(|dimension| !Dimension::COMPUTED.contains(dimension))
+    }
+}
+
+fn text(value: &str) -> Option<Cow<'_, str>> {
+    Some(value.into())
+}
