@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::ledger::running::Listener;
 use crate::metrics::Metrics;
 use crate::store::{Address, Client};
-use crate::traffic::Arrivals;
+
 use crate::world::Worlds;
 use crate::world::campaign_budget::CampaignBudgets;
 use crate::world::images::ImageSet;
@@ -46,8 +46,6 @@ pub struct Foundation {
     pub leasing: Arc<Leasing>,
     /// Opportunities that are counted and not yet recorded.
     pub opportunities: Arc<OpportunityCounters>,
-    /// Inter-arrival statistics of impressions, per publisher.
-    pub arrivals: Arc<Arrivals>,
     /// Random number of this process start.
     pub incarnation: u64,
     /// Public base URL, without a trailing slash.
@@ -93,7 +91,6 @@ impl Foundation {
             log: Arc::new(log),
             leasing: Arc::new(leasing),
             opportunities: Arc::default(),
-            arrivals: Arc::default(),
             clock,
             catalog,
             campaign_budgets,

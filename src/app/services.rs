@@ -95,7 +95,6 @@ fn reporting(foundation: &Foundation) -> Reporting {
         foundation.metrics.clone(),
         foundation.world.clone(),
         foundation.ledger.clone(),
-        foundation.arrivals.clone(),
     )
 }
 
@@ -123,7 +122,6 @@ fn events(
         keyring: keyring.clone(),
         campaign_budgets: foundation.campaign_budgets.clone(),
         opportunities: foundation.opportunities.clone(),
-        arrivals: foundation.arrivals.clone(),
         visitors: visitors(settings),
         reporting: reporting.clone(),
         own_origin: origin(&foundation.public_url),

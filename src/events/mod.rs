@@ -15,8 +15,8 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::reporting::Reporting;
 use crate::token::Keyring;
+use crate::traffic::VisitorKey;
 use crate::traffic::limits::VisitorLimits;
-use crate::traffic::{Arrivals, VisitorKey};
 use crate::world::Worlds;
 use crate::world::campaign_budget::CampaignBudgets;
 use arc_swap::ArcSwap;
@@ -41,8 +41,6 @@ pub struct Parts {
     pub campaign_budgets: Arc<CampaignBudgets>,
     /// Counts of opportunities, which decisions increment.
     pub opportunities: Arc<OpportunityCounters>,
-    /// Inter-arrival statistics of impressions, per publisher.
-    pub arrivals: Arc<Arrivals>,
     /// Per-visitor rate limits.
     pub visitors: VisitorLimits,
     /// Credits events over a fleet's visitor limits.

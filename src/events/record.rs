@@ -174,7 +174,7 @@ impl Events {
             self.note_activity(visitor, token.kind, token.decision, now_ms);
         }
         if invalid_reason.is_none() && token.kind == EventKind::Impression {
-            self.parts.arrivals.record(publisher.id.as_str(), now_ms);
+            self.parts.reporting.arrivals().record(publisher.id.as_str(), now_ms);
         }
         let cta = match token.kind {
             EventKind::Click => {

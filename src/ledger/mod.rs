@@ -25,7 +25,6 @@ mod peers_properties;
 mod properties;
 pub mod reconciler;
 pub mod record;
-pub mod reservation;
 #[cfg(test)]
 mod restarts;
 pub mod rules;

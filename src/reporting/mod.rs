@@ -30,7 +30,7 @@ pub struct Reporting {
     world: Arc<Worlds>,
     ledger: Arc<Ledger>,
     /// Inter-arrival statistics of impressions, per publisher.
-    arrivals: Arc<Arrivals>,
+    arrivals: Arrivals,
 }
 
 impl Reporting {
@@ -41,9 +41,13 @@ impl Reporting {
         metrics: Arc<Metrics>,
         world: Arc<Worlds>,
         ledger: Arc<Ledger>,
-        arrivals: Arc<Arrivals>,
     ) -> Reporting {
-        Reporting { clock, settings, metrics, world, ledger, arrivals }
+        Reporting { clock, settings, metrics, world, ledger, arrivals: Arrivals::default() }
+    }
+
+    /// The inter-arrival statistics that the review reads.
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     /// A copy of the ledger's rows, for [`report::report`]. Cheap: quarters are reference-counted.

@@ -7,10 +7,10 @@ use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
 use crate::ledger::account::Account;
 use crate::ledger::leases::Leases;
-use crate::ledger::reservation::Reservations;
 use crate::ledger::running::LedgerUpdate;
 use crate::ledger::{ApplyOutcome, State};
 use crate::world::lease::{BudgetView, CampaignLease, LeaseTerms};
+use crate::world::reservation::{Reservation, Reservations};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -61,23 +61,6 @@ impl Day {
     }
 }
 
-/// A decision's reservation.
-#[derive(Clone, Copy, Debug)]
-pub struct Reservation {
-    /// The decision's id.
-    pub decision: u128,
-    /// The amount to reserve.
-    pub price: Micros,
-    /// The publisher's number.
-    pub publisher: u32,
-    /// The largest share of the remaining budget that one publisher may reserve, in per cent.
-    pub publisher_percent: u8,
-    /// Expiry, in unix milliseconds.
-    pub until_ms: i64,
-    /// Lease terms, if a fleet shares the budget.
-    pub terms: Option<LeaseTerms>,
-}
-
 /// The balance of a campaign budget at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BudgetBalance {
@@ -109,15 +92,7 @@ impl CampaignBudget {
             inner.lease.note_demand(reservation.price, now_ms);
             inner.lease.funding_source(terms, reservation.price, &budget, now_ms)
         });
-        let granted = source != Some(None)
-            && inner.held.reserve(
-                reservation.decision,
-                reservation.price,
-                left,
-                reservation.publisher,
-                reservation.publisher_percent,
-                reservation.until_ms,
-            );
+        let granted = source != Some(None) && inner.held.reserve(reservation, left);
         if let (Some((terms, budget)), Some(Some(source)), true) = (shared, source, granted) {
             inner.lease.note_reservation(source, terms, reservation.price, &budget, now_ms);
         }

@@ -7,6 +7,7 @@ pub mod lease;
 pub mod leasing;
 pub mod live;
 pub mod pace;
+pub mod reservation;
 
 mod recent;
 #[cfg(test)]

@@ -2,7 +2,25 @@
 //! campaign.
 
 use crate::domain::money::Micros;
+use crate::world::lease::LeaseTerms;
 use std::collections::{BTreeMap, HashMap};
+
+/// A decision's reservation.
+#[derive(Clone, Copy, Debug)]
+pub struct Reservation {
+    /// The decision's id.
+    pub decision: u128,
+    /// The amount to reserve.
+    pub price: Micros,
+    /// The publisher's number.
+    pub publisher: u32,
+    /// The largest share of the remaining budget that one publisher may reserve, in per cent.
+    pub publisher_percent: u8,
+    /// Expiry, in unix milliseconds.
+    pub until_ms: i64,
+    /// Lease terms, if a fleet shares the budget.
+    pub terms: Option<LeaseTerms>,
+}
 
 /// Reservations of one campaign.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,36 +33,28 @@ pub struct Reservations {
 }
 
 impl Reservations {
-    /// Reserves `price` for a decision if `left` covers it beside the other reservations. Once a
-    /// second publisher has requested one, no publisher may reserve more than `publisher_percent`
-    /// of `left`, so that requests without impressions cannot exhaust a budget for other
-    /// publishers. A price of zero always fits.
-    pub fn reserve(
-        &mut self,
-        decision: u128,
-        price: Micros,
-        left: Option<Micros>,
-        publisher: u32,
-        publisher_percent: u8,
-        until_ms: i64,
-    ) -> bool {
+    /// Makes a reservation if `left` covers it beside the other reservations. Once a second publisher
+    /// has requested one, no publisher may reserve more than its share of `left`, so that requests
+    /// without impressions cannot exhaust a budget for other publishers. A price of zero always fits.
+    pub fn reserve(&mut self, reservation: &Reservation, left: Option<Micros>) -> bool {
         let Some(left) = left else { return true };
-        let price_micros = price.get();
+        let Reservation { decision, price, publisher, until_ms, .. } = *reservation;
         let publisher_total = *self.by_publisher.entry(publisher).or_default();
-        let share = left.get() / 100 * i64::from(publisher_percent);
+        let share = left.get() / 100 * i64::from(reservation.publisher_percent);
         let alone = self.by_publisher.len() == 1;
-        if price_micros > 0
-            && (self.total + price_micros > left.get()
-                || (publisher_total + price_micros > share && !alone))
+        let price_micros = price.get();
+        if price_micros == 0 {
+            return true;
+        }
+        if self.total + price_micros > left.get()
+            || (publisher_total + price_micros > share && !alone)
         {
             return false;
         }
-        if price_micros > 0 {
-            self.total += price_micros;
-            *self.by_publisher.entry(publisher).or_default() += price_micros;
-            self.expiries.insert((until_ms, decision), (price, publisher));
-            self.expiry_of.insert(decision, until_ms);
-        }
+        self.total += price_micros;
+        *self.by_publisher.entry(publisher).or_default() += price_micros;
+        self.expiries.insert((until_ms, decision), (price, publisher));
+        self.expiry_of.insert(decision, until_ms);
         true
     }
 
