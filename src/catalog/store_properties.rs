@@ -167,7 +167,7 @@ fn concurrent_changes_are_all_recorded_in_one_history() {
             scope.spawn(move || {
                 for step in 0..5u32 {
                     let value = 1.0 + f64::from(thread * 5 + step) / 10.0;
-                    put_weights(&catalog, &sharper(value), None, &by("tune")).unwrap();
+                    put_weights(catalog, &sharper(value), None, &by("tune")).unwrap();
                 }
             });
         }
