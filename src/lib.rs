@@ -24,6 +24,8 @@ pub mod metrics;
 pub mod store;
 pub mod telemetry;
 
+pub mod cluster;
+
 pub mod world;
 
 pub mod explain;

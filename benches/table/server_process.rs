@@ -100,7 +100,7 @@ fn settings(arguments: &[String]) -> Settings {
 
 /// Replies to commands. `bare` are the threads of the bare handler; all others belong to adjacent.
 fn listen(bare: &BTreeSet<u64>, app: &AppState) {
-    let status = || app.ledger.cluster().unwrap().status();
+    let status = || app.ledger.status();
     for line in std::io::stdin().lock().lines() {
         let line = line.unwrap();
         match line.split(' ').collect::<Vec<_>>().as_slice() {

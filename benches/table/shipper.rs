@@ -3,8 +3,10 @@
 
 use crate::events;
 use crate::threads;
+use adjacent::cluster::OpenOptions;
+use adjacent::cluster::log::SharedLog;
 use adjacent::domain::attribution::{AttributionKey, PageKey};
-use adjacent::ledger::cluster::ClusterLedger;
+use adjacent::ledger::event_log::EventLog;
 use adjacent::ledger::{Ledger, Rules};
 use adjacent::store::{Address, Client};
 use std::path::Path;
@@ -22,14 +24,18 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 pub fn run(url: &str, data: &Path) {
     let Ok(Address::Redis(place)) = url.parse() else { panic!("{url} is not a Redis URL") };
     let client = Client::new(place);
-    let (rules, listener) =
-        (Rules::default(), Box::new(|_: adjacent::ledger::running::LedgerUpdate<'_>| {}));
-    let ledger = Ledger::open_cluster(data, 1, 1 << 25, rules, listener, client).unwrap();
+    let options = OpenOptions {
+        folder: data,
+        incarnation: 1,
+        segment_bytes: 1 << 25,
+        rules: Rules::default(),
+        listener: Box::new(|_| {}),
+    };
+    let (ledger, shared) = adjacent::cluster::open_shared(options, client).unwrap();
     let ledger = Arc::new(ledger);
     let recorder = ledger.clone();
     // Shipping and following share one thread, as in the executable.
     actix_web::rt::System::new().block_on(async move {
-        let shared = ledger.cluster().unwrap().clone();
         ledger.join(1_790_000_000_000).await.unwrap();
         while !shared.send_files().await.unwrap() {}
         while !shared.follow().await.unwrap() {}
@@ -58,7 +64,7 @@ pub fn run(url: &str, data: &Path) {
     });
 }
 
-async fn follow(shared: Arc<ClusterLedger>) {
+async fn follow(shared: Arc<SharedLog>) {
     loop {
         if shared.follow().await.unwrap() {
             tokio::time::sleep(POLL_INTERVAL).await;

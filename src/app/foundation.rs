@@ -4,12 +4,14 @@ use crate::app::open;
 use crate::app::options::Options;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::cluster;
+use crate::cluster::{Cluster, OpenOptions};
 use crate::config::{ConfigError, CurrentSettings, Settings};
 use crate::decision_log::DecisionLog;
 use crate::decision_log::writer::DecisionLogOptions;
 use crate::events::opportunities::OpportunityCounters;
 use crate::ledger::Ledger;
-use crate::ledger::running::Listener;
+use crate::ledger::event_log::Listener;
 use crate::metrics::Metrics;
 use crate::store::{Address, Client};
 
@@ -34,6 +36,8 @@ pub struct Foundation {
     pub metrics: Arc<Metrics>,
     /// Events, accounts and budget leases.
     pub ledger: Arc<Ledger>,
+    /// What is exchanged with other instances.
+    pub cluster: Cluster,
     /// Versioned inventories, weights and labels.
     pub catalog: Arc<Catalog>,
     /// The world being served.
@@ -66,11 +70,10 @@ impl Foundation {
         let data = PathBuf::from(&settings.store.data);
         let incarnation = rand::random::<u64>();
         let campaign_budgets = Arc::new(CampaignBudgets::default());
-        let ledger = ledger(store, settings, incarnation, &campaign_budgets)?;
+        let (ledger, cluster) = ledger(store, settings, incarnation, &campaign_budgets)?;
         campaign_budgets.recover(&ledger.state());
         let clock = clock(ledger.state().latest_ms());
-        let client = ledger.cluster().map(|shared| shared.client());
-        let opened = open::catalog(&data, settings, options, &*clock, client).await?;
+        let opened = open::catalog(&data, settings, options, &*clock, &*cluster.catalog).await?;
         let (snapshot, catalog) = (opened.snapshot, Arc::new(opened.catalog));
         let known = ImageSet::default();
         let images = ImageSet::open(&snapshot.inventory, catalog.images(), &public_url, &known);
@@ -79,14 +82,19 @@ impl Foundation {
         let log = decision_log(&data, settings, incarnation, clock.now_ms())?;
         let settings = Arc::new(CurrentSettings::new(settings.clone()));
         let world = Arc::new(Worlds::new(live, catalog.clone(), clock.now_ms()));
-        let ledger = Arc::new(ledger);
         let (on_clock, on_settings) = (clock.clone(), settings.clone());
-        let leasing =
-            Leasing::new(on_clock, on_settings, world.clone(), ledger.clone(), incarnation);
+        let leasing = Leasing::new(
+            on_clock,
+            on_settings,
+            world.clone(),
+            ledger.clone(),
+            cluster.membership.clone(),
+        );
         Ok(Foundation {
             settings,
             metrics: Arc::new(metrics),
             ledger,
+            cluster,
             world,
             log: Arc::new(log),
             leasing: Arc::new(leasing),
@@ -105,19 +113,22 @@ fn ledger(
     settings: &Settings,
     incarnation: u64,
     campaign_budgets: &Arc<CampaignBudgets>,
-) -> anyhow::Result<Ledger> {
+) -> anyhow::Result<(Arc<Ledger>, Cluster)> {
     let listener = campaign_budgets.clone();
     let listener: Listener = Box::new(move |change| listener.on_ledger_change(&change));
     let folder = Path::new(&settings.store.data).join("journal");
-    let (bytes, rules) = (settings.store.segment_bytes, open::rules(settings));
-    match store {
-        Address::Embedded => Ledger::open(&folder, incarnation, bytes, rules, listener),
-        Address::Redis(config) => {
-            let client = Client::new(open::store_config(config, settings)?);
-            Ledger::open_cluster(&folder, incarnation, bytes, rules, listener, client)
-        }
-    }
-    .context("cannot open the journal")
+    let client = match store {
+        Address::Embedded => None,
+        Address::Redis(config) => Some(Client::new(open::store_config(config, settings)?)),
+    };
+    let options = OpenOptions {
+        folder: &folder,
+        incarnation,
+        segment_bytes: settings.store.segment_bytes,
+        rules: open::rules(settings),
+        listener,
+    };
+    cluster::open(options, client).context("cannot open the journal")
 }
 
 fn decision_log(

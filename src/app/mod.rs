@@ -1,7 +1,7 @@
 //! Application wiring: opens the data, binds both listeners, starts background tasks, serves and drains.
 
 pub mod banner;
-pub mod cluster;
+pub mod exchange;
 pub mod file_limits;
 pub mod foundation;
 pub mod listeners;
@@ -16,6 +16,7 @@ use crate::app::foundation::Foundation;
 use crate::app::listeners::Listeners;
 pub use crate::app::options::Options;
 use crate::clock::{Clock, SystemClock};
+use crate::cluster::Lifecycle;
 use crate::config::keys::LocalKeys;
 use crate::config::{ConfigError, Settings};
 use crate::decision_log::DecisionLog;
@@ -38,6 +39,7 @@ pub struct App {
     public: Server,
     ops: Server,
     tasks: tasks::Tasks,
+    lifecycle: Arc<dyn Lifecycle>,
     log: Arc<DecisionLog>,
     /// Locks the data directory while the server lives.
     _lock: lock::DataLock,
@@ -75,21 +77,28 @@ impl App {
         let (address, ops_address) = (listeners.address, listeners.ops_address);
         let foundation = Foundation::open(store, &settings, &options, clock, address).await?;
         let log = foundation.log.clone();
+        let lifecycle = foundation.cluster.lifecycle.clone();
         let (keys, local_keys) = services::keys(&settings, &foundation)?;
         let app = Data::new(services::state(foundation, keys, &settings, ops_address)?);
-        match app.ledger.cluster() {
-            None => app
-                .publishing
-                .write_budgets(app.world.live().snapshot())
-                .await
-                .context("cannot record campaign budgets")?,
-            Some(shared) => cluster::join(&app, shared).await?,
-        }
+        let instance = exchange::instance(&app);
+        lifecycle.join(&instance).await.context("the journal rejects writes")?;
         agents::warm();
         lock.publish_address(ops_address).context("cannot write the lock file")?;
-        let tasks = tasks::start(&app, &settings, &options)?;
+        let mut tasks = tasks::start(&app, &settings, &options)?;
+        tasks.add(lifecycle.start(&instance));
         let (public, ops) = listeners.serve(&app, settings.server.drain_timeout_seconds)?;
-        Ok(App { app, public, ops, tasks, log, _lock: lock, address, ops_address, local_keys })
+        Ok(App {
+            app,
+            public,
+            ops,
+            tasks,
+            lifecycle,
+            log,
+            _lock: lock,
+            address,
+            ops_address,
+            local_keys,
+        })
     }
 
     /// The state shared by the request handlers.
@@ -117,9 +126,7 @@ impl App {
         if let Err(error) = app.events.record_opportunities().await {
             tracing::warn!(%error, "opportunities of the last second are missing in reports");
         }
-        if let Some(shared) = app.ledger.cluster() {
-            cluster::leave(&app, shared).await;
-        }
+        self.lifecycle.leave(&exchange::instance(&app)).await;
         self.log.flush();
         tracing::info!("server stopped");
         Ok(())

@@ -5,6 +5,7 @@ use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::files::Loaded;
 use crate::catalog::{AuditContext, Catalog, CatalogError, check, files, pause, tables};
 use crate::clock::Clock;
+use crate::cluster::{CatalogSync, SyncError};
 use crate::config::settings::Activation;
 use crate::config::{ConfigError, Settings, load};
 use crate::domain::inventory::Inventory;
@@ -13,12 +14,10 @@ use crate::domain::region::Regions;
 use crate::domain::weights::Weights;
 use crate::ledger::Rules;
 use crate::metrics::Metrics;
-use crate::publishing::catalog_sync;
-use crate::publishing::error::SyncError;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
 use crate::store::address::{EMBEDDED, RedisConfig};
-use crate::store::{Client, StoreError, StoreErrorKind};
+use crate::store::{Address, StoreError, StoreErrorKind};
 use crate::traffic::Datacenters;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,23 +102,19 @@ pub fn labels(inventory: &Inventory) -> Result<LabelTable, ConfigError> {
 }
 
 /// Opens the catalog. Applies the inventory from the command line; an empty catalog gets the example
-/// inventory. In a fleet it first pulls the fleet's catalog, and retries when another instance publishes
+/// inventory. First pulls the changes of other instances, and retries when another instance publishes
 /// a change at the same time.
 pub async fn catalog(
     data: &Path,
     settings: &Settings,
     options: &Options,
     clock: &dyn Clock,
-    client: Option<&Client>,
+    sync: &dyn CatalogSync,
 ) -> anyhow::Result<Opened> {
     let catalog = Catalog::open(&data.join("catalog"))?;
     for _ in 0..5 {
-        let pulled = match client {
-            None => Ok(()),
-            Some(client) => catalog_sync::pull(&catalog, client).await.map(drop),
-        };
-        let opened = match pulled {
-            Ok(()) => initial_snapshot(&catalog, settings, options, clock, client).await,
+        let opened = match sync.pull(&catalog).await {
+            Ok(_) => initial_snapshot(&catalog, settings, options, clock, sync).await,
             Err(error) => Err(error.into()),
         };
         let sync_error = opened.as_ref().err().and_then(|error| error.downcast_ref::<SyncError>());
@@ -133,15 +128,22 @@ pub async fn catalog(
             }
             // At startup, a store that rejects commands is a configuration error.
             Some(SyncError::Store(error)) => {
-                let store = client.map(|client| client.config().to_string()).unwrap_or_default();
                 let advice = error.kind().advice();
-                let reason = format!("store.url = {store}: {error}; {advice}");
+                let reason = format!("{}: {error}; {advice}", store_name(&settings.store.url));
                 return Err(ConfigError::Usage(reason).into());
             }
             _ => return opened.map(|snapshot| Opened { catalog, snapshot: Arc::new(snapshot) }),
         }
     }
     Err(anyhow::anyhow!("the fleet's catalog changed during each of 5 attempts: start again"))
+}
+
+/// The setting of the store, without user and password.
+fn store_name(url: &str) -> String {
+    match url.parse() {
+        Ok(Address::Redis(config)) => format!("store.url = {config}"),
+        _ => "store.url".to_owned(),
+    }
 }
 
 /// Whether to serve despite this store error: the store is unavailable, or accepts no more writes.
@@ -168,7 +170,7 @@ async fn initial_snapshot(
     settings: &Settings,
     options: &Options,
     clock: &dyn Clock,
-    client: Option<&Client>,
+    sync: &dyn CatalogSync,
 ) -> anyhow::Result<Snapshot> {
     let by = |what: &str| AuditContext {
         who: "serve".into(),
@@ -177,7 +179,7 @@ async fn initial_snapshot(
         request: None,
     };
     let put = async |parts: HeadUpdate<'_>, what: &str| {
-        catalog_sync::put(catalog, client, &parts, ExpectedVersion::Any, &by(what)).await.map(drop)
+        sync.put(catalog, parts, ExpectedVersion::Any, &by(what)).await.map(drop)
     };
     // An inventory is stored with its images.
     let put_inventory = async |loaded: Loaded, what: &str| {

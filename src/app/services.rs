@@ -102,7 +102,7 @@ fn explain(foundation: &Foundation) -> Explain {
     Explain::new(
         foundation.log.clone(),
         foundation.world.clone(),
-        foundation.ledger.clone(),
+        foundation.cluster.records.clone(),
         foundation.metrics.clone(),
     )
 }
@@ -123,6 +123,7 @@ fn events(
         campaign_budgets: foundation.campaign_budgets.clone(),
         opportunities: foundation.opportunities.clone(),
         visitors: visitors(settings),
+        exchange: foundation.cluster.visitors.clone(),
         reporting: reporting.clone(),
         own_origin: origin(&foundation.public_url),
     })
@@ -150,6 +151,7 @@ fn publishing(foundation: &Foundation) -> Publishing {
         metrics: foundation.metrics.clone(),
         world: foundation.world.clone(),
         catalog: foundation.catalog.clone(),
+        sync: foundation.cluster.catalog.clone(),
         ledger: foundation.ledger.clone(),
         log: foundation.log.clone(),
         campaign_budgets: foundation.campaign_budgets.clone(),

@@ -2,8 +2,8 @@
 //! reloads.
 
 use crate::app::options::Options;
+use crate::app::reload;
 use crate::app::reload::ReloadTarget;
-use crate::app::{cluster, reload};
 use crate::config::keys::{ApiKeys, TokenKeys};
 use crate::config::{ConfigError, Settings, Watch};
 use crate::http::AppState;
@@ -26,8 +26,6 @@ const IMAGES_EVERY: Duration = Duration::from_secs(5);
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Reconciliation pauses for at least this multiple of its duration.
 const RECONCILE_PAUSE_FACTOR: u32 = 20;
-/// Milliseconds per day.
-const DAY_MS: i64 = 86_400_000;
 
 /// The running tasks.
 pub struct Tasks {
@@ -36,6 +34,11 @@ pub struct Tasks {
 }
 
 impl Tasks {
+    /// Adds running tasks.
+    pub fn add(&mut self, running: Vec<JoinHandle<()>>) {
+        self.running.extend(running);
+    }
+
     /// Aborts all tasks and waits for them.
     pub async fn stop(self) {
         for task in self.running {
@@ -46,7 +49,7 @@ impl Tasks {
     }
 }
 
-/// Starts every task.
+/// Starts every task of a single instance.
 pub fn start(
     app: &Data<AppState>,
     settings: &Settings,
@@ -66,7 +69,7 @@ pub fn start(
     let hang_up = signal(SignalKind::hangup())
         .map_err(|error| ConfigError::Usage(format!("cannot install a SIGHUP handler: {error}")))?;
     let key_folder = settings.store.keys().to_owned();
-    let mut running = vec![
+    let running = vec![
         tokio::spawn(refresh_state(app.clone())),
         tokio::spawn(tick(app.clone())),
         tokio::spawn(check_disk_space(app.clone())),
@@ -81,9 +84,6 @@ pub fn start(
         tokio::spawn(reload_changes(app.clone(), key_folder, options.clone(), receiver)),
         tokio::spawn(reload_on_hang_up(hang_up, sender)),
     ];
-    if let Some(shared) = app.ledger.cluster() {
-        running.extend(cluster::start(app, shared));
-    }
     Ok(Tasks { running, _watch: watch })
 }
 
@@ -174,16 +174,13 @@ async fn check_disk_space(app: Data<AppState>) {
 
 async fn evict_idle_visitors(app: Data<AppState>) {
     let mut interval = every(SWEEP_EVERY);
-    let mut day = app.clock.now_ms().div_euclid(DAY_MS);
     loop {
         interval.tick().await;
         let now_ms = app.clock.now_ms();
         app.events.evict_idle_visitors(now_ms);
         app.flood.sweep(now_ms);
-        let today = now_ms.div_euclid(DAY_MS);
-        if today != day {
-            day = today;
-            app.events.renew_visitor_salt();
+        if let Err(error) = app.events.renew_visitor_salt().await {
+            tracing::debug!(%error, "shared salt of visitor keys delayed");
         }
     }
 }

@@ -5,9 +5,10 @@ use crate::catalog::image_store::{ImageFault, ImageStore};
 use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::cli::{arguments, catalog};
+use crate::cluster::log;
+use crate::ledger::audit;
 use crate::ledger::audit::Mismatch;
 use crate::ledger::state::State;
-use crate::ledger::{audit, cluster};
 use crate::store::Client;
 use crate::store::address::EMBEDDED;
 use serde_json::json;
@@ -30,7 +31,7 @@ impl Audit {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         if let Some(config) = arguments::redis_config(&self.store, self.ca.as_deref())? {
             let ends = std::iter::repeat(u64::MAX);
-            let (state, differences) = cluster::recompute(&Client::new(config), ends).await?;
+            let (state, differences) = log::recompute(&Client::new(config), ends).await?;
             billed(output, &state)?;
             return report(output, &differences, &[], &json!({ "differences": differences }));
         }

@@ -3,8 +3,9 @@
 use crate::app::lock;
 use crate::cli::arguments;
 use crate::cli::output::Output;
+use crate::cluster::log::SharedLog;
 use crate::config::ConfigError;
-use crate::ledger::cluster::ClusterLedger;
+use crate::ledger::event_log::EventLog;
 use crate::ledger::history;
 use crate::store::Client;
 use anyhow::Context;
@@ -12,7 +13,6 @@ use indicatif::ProgressBar;
 use std::io;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Attempts to send everything while the store loses records in between.
@@ -53,15 +53,7 @@ impl Drain {
             ProgressBar::hidden()
         };
         bar.enable_steady_tick(Duration::from_millis(200));
-        let incarnation = rand::random();
-        let shared = ClusterLedger::open(
-            Client::new(config),
-            incarnation,
-            folder,
-            store,
-            Arc::default(),
-            Box::new(|_| {}),
-        )?;
+        let shared = SharedLog::sender(Client::new(config), &folder, store)?;
         let sent = send(&shared, &bar).await;
         bar.finish_and_clear();
         match sent? {
@@ -78,7 +70,7 @@ impl Drain {
 }
 
 /// Sends everything and waits for a replica to acknowledge; `false` when the store has no replica.
-async fn send(shared: &ClusterLedger, bar: &ProgressBar) -> anyhow::Result<bool> {
+async fn send(shared: &SharedLog, bar: &ProgressBar) -> anyhow::Result<bool> {
     send_all(shared).await?;
     bar.set_message("waiting for a replica");
     let replicated = tokio::time::timeout(REPLICA_TIMEOUT, shared.wait_for_replica()).await;
@@ -88,7 +80,7 @@ async fn send(shared: &ClusterLedger, bar: &ProgressBar) -> anyhow::Result<bool>
 }
 
 /// Sends all records in the journal files.
-pub(super) async fn send_all(shared: &ClusterLedger) -> anyhow::Result<()> {
+pub(super) async fn send_all(shared: &SharedLog) -> anyhow::Result<()> {
     let mut attempts = 0;
     while !shared.send_files().await? {
         attempts += 1;

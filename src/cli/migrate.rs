@@ -5,12 +5,12 @@ use crate::app::lock;
 use crate::catalog::Catalog;
 use crate::cli::drain;
 use crate::cli::output::Output;
+use crate::cluster::log::SharedLog;
+use crate::cluster::{catalog, log};
 use crate::config::ConfigError;
 use crate::journal;
-use crate::ledger::cluster::ClusterLedger;
 use crate::ledger::history::ReplayFrom;
-use crate::ledger::{State, audit, cluster, history};
-use crate::publishing::catalog_sync;
+use crate::ledger::{State, audit, history};
 use crate::store::address::EMBEDDED;
 use crate::store::summary::StoreSummary;
 use crate::store::{Address, Client, summary};
@@ -19,7 +19,6 @@ use serde_json::json;
 use std::io;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
@@ -71,7 +70,7 @@ impl Migrate {
             }
             Address::Redis(source) => copy_store(&Client::new(source), &to).await?,
         };
-        let after = cluster::replay(&to, ReplayFrom::First, &mut |_| {}).await?;
+        let after = log::replay(&to, ReplayFrom::First, &mut |_| {}).await?;
         let differences = audit::compare(&before, &after);
         output.json_only(&json!({
             "to": shown, "records": after.applied(), "changes": changes, "differences": differences,
@@ -126,8 +125,8 @@ impl Migrate {
                  an empty one"
             )));
         }
-        let catalog = Catalog::open(&self.data.join("catalog"))?;
-        let number = catalog.head()?.map_or(0, |head| head.number);
+        let local = Catalog::open(&self.data.join("catalog"))?;
+        let number = local.head()?.map_or(0, |head| head.number);
         if found.change > number {
             return Err(usage(format!(
                 "--to has {} catalog changes but {data} has {number}: use an empty store",
@@ -135,15 +134,8 @@ impl Migrate {
             )));
         }
         if let Some(store) = history::store_id(&folder)? {
-            let (client, state) = (Client::new(to.config().clone()), Arc::default());
-            let shared = ClusterLedger::open(
-                client,
-                rand::random(),
-                folder,
-                store,
-                state,
-                Box::new(|_| {}),
-            )?;
+            let client = Client::new(to.config().clone());
+            let shared = SharedLog::sender(client, &folder, store)?;
             let bar = bar(recovery.entries);
             let progress = async {
                 loop {
@@ -157,7 +149,7 @@ impl Migrate {
             }
             bar.finish_and_clear();
         }
-        catalog_sync::pull(&catalog, to).await?;
+        catalog::pull(&local, to).await?;
         Ok((before, number))
     }
 }
@@ -174,10 +166,10 @@ async fn copy_store(from: &Client, to: &Client) -> anyhow::Result<(State, u64)> 
              an empty one"
         )));
     }
-    catalog_sync::copy(from, to).await?;
-    let before = cluster::replay(from, ReplayFrom::First, &mut |_| {}).await?;
+    catalog::copy(from, to).await?;
+    let before = log::replay(from, ReplayFrom::First, &mut |_| {}).await?;
     let bar = bar(before.applied());
-    cluster::migrate(from, to, &|entries| bar.inc(entries)).await?;
+    log::migrate(from, to, &|entries| bar.inc(entries)).await?;
     bar.finish_and_clear();
     Ok((before, source.change))
 }

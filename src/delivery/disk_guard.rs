@@ -35,19 +35,13 @@ impl Delivery {
         }
     }
 
-    /// Limits what a page allows to house ads while the disk is nearly full or billing data of the
-    /// fleet is incomplete.
+    /// Limits what a page allows to house ads while the disk is nearly full or billed amounts are
+    /// not loaded yet.
     pub(super) fn restrict_commercial(&self, requested: Commercial) -> Commercial {
+        let may_sell = self.parts.leasing.may_sell() && !self.low_disk.load(Ordering::Relaxed);
         match requested {
-            Commercial::Allow if self.low_disk.load(Ordering::Relaxed) || !self.is_current() => {
-                Commercial::HouseOnly
-            }
+            Commercial::Allow if !may_sell => Commercial::HouseOnly,
             requested => requested,
         }
-    }
-
-    /// Whether the fleet's billed amounts are loaded; nothing is sold before that.
-    fn is_current(&self) -> bool {
-        self.parts.ledger.cluster().is_none_or(|shared| shared.is_caught_up())
     }
 }

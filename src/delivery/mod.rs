@@ -34,7 +34,7 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// The world being served.
     pub world: Arc<Worlds>,
-    /// Whether billed amounts are loaded, and the disk that they are on.
+    /// Whose disk the guard watches.
     pub ledger: Arc<Ledger>,
     /// Log of decisions, for explanations.
     pub log: Arc<DecisionLog>,

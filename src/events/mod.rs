@@ -4,14 +4,17 @@
 pub mod attribution;
 pub mod opportunities;
 pub mod record;
-pub mod visitor_activity;
+pub mod visitor_limits;
 
 use crate::clock::Clock;
+use crate::cluster::VisitorExchange;
 use crate::config::CurrentSettings;
-use crate::events::opportunities::OpportunityCounters;
-use crate::events::visitor_activity::VisitorActivity;
+use crate::domain::event::EventKind;
+use crate::events::opportunities::{Opportunity, OpportunityCounters};
 use crate::journal::JournalError;
-use crate::ledger::Ledger;
+use crate::ledger::record::OpportunityCount;
+use crate::ledger::views::QUARTER_MS;
+use crate::ledger::{Ledger, Record};
 use crate::metrics::Metrics;
 use crate::reporting::Reporting;
 use crate::token::Keyring;
@@ -20,8 +23,12 @@ use crate::traffic::limits::VisitorLimits;
 use crate::world::Worlds;
 use crate::world::campaign_budget::CampaignBudgets;
 use arc_swap::ArcSwap;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+/// Maximum rows of opportunities per record; keeps it far below the journal's size limit.
+const ROWS: usize = 2_000;
 
 /// The collaborators of [`Events`].
 pub struct Parts {
@@ -43,7 +50,9 @@ pub struct Parts {
     pub opportunities: Arc<OpportunityCounters>,
     /// Per-visitor rate limits.
     pub visitors: VisitorLimits,
-    /// Credits events over a fleet's visitor limits.
+    /// Exchanges visitor activity with other instances.
+    pub exchange: Arc<dyn VisitorExchange>,
+    /// Credits events over the visitor limits of all instances.
     pub reporting: Arc<Reporting>,
     /// Origin of the public URL.
     pub own_origin: String,
@@ -52,13 +61,21 @@ pub struct Parts {
 /// The events service.
 pub struct Events {
     parts: Parts,
-    visitor_activity: VisitorActivity,
+    credited: Mutex<CreditedEvents>,
+}
+
+/// Events that were credited because their visitor was over a limit.
+#[derive(Default)]
+struct CreditedEvents {
+    /// The day, in days since 1970-01-01; earlier ones are forgotten.
+    day: i64,
+    events: BTreeSet<(EventKind, u128)>,
 }
 
 impl Events {
     /// Builds the service.
     pub fn new(parts: Parts) -> Events {
-        Events { parts, visitor_activity: VisitorActivity::default() }
+        Events { parts, credited: Mutex::default() }
     }
 
     /// The visitor key of a reader on a publisher's pages; changes every day.
@@ -71,15 +88,42 @@ impl Events {
         self.parts.visitors.sweep(now_ms);
     }
 
-    /// Changes the salt of visitor keys on a new day. In a fleet the salt comes from the store.
-    pub fn renew_visitor_salt(&self) {
-        if self.parts.ledger.cluster().is_none() {
-            self.parts.visitors.renew(rand::random());
-        }
-    }
-
     /// Resolves pending events whose impression did not arrive in time.
     pub async fn settle_pending(&self) -> Result<(), JournalError> {
         self.parts.ledger.tick(self.parts.clock.now_ms()).await
+    }
+
+    /// Records the opportunities counted since the last call. Counts that cannot be recorded are
+    /// retained for the next call.
+    pub async fn record_opportunities(&self) -> Result<(), JournalError> {
+        let mut pending: Vec<(Opportunity, u64)> =
+            self.parts.opportunities.take().into_iter().collect();
+        while !pending.is_empty() {
+            let rest = pending.split_off(pending.len().min(ROWS));
+            let rows = self.resolve(&pending).await;
+            if let Err(error) = self.parts.ledger.write(0, &Record::Opportunities(rows)).await {
+                self.parts.opportunities.restore(pending.into_iter().chain(rest));
+                return Err(error);
+            }
+            pending = rest;
+        }
+        Ok(())
+    }
+
+    /// Resolves numbers to ids. Rows whose inventory version is unavailable are dropped.
+    async fn resolve(&self, counts: &[(Opportunity, u64)]) -> Vec<OpportunityCount> {
+        let mut rows = Vec::with_capacity(counts.len());
+        for (key, count) in counts {
+            let Some(snapshot) = self.parts.world.token_version(key.inventory).await else {
+                continue;
+            };
+            let Some(slot) = key.resolve(&snapshot) else { continue };
+            rows.push(OpportunityCount {
+                decided_at_ms: key.quarter * QUARTER_MS,
+                slot,
+                count: *count,
+            });
+        }
+        rows
     }
 }

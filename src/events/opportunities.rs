@@ -6,19 +6,14 @@
 
 use crate::domain::attribution::{AttributionKey, PageNumbers, UnitNumbers};
 use crate::domain::event::NoFill;
-use crate::events::{Events, attribution};
-use crate::journal::JournalError;
-use crate::ledger::Record;
-use crate::ledger::record::{OpportunityCount, UnfilledSlot};
-use crate::ledger::views::QUARTER_MS;
+use crate::events::attribution;
+use crate::ledger::record::UnfilledSlot;
 use crate::selection::snapshot::Snapshot;
 use hashbrown::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Shards of the counters, to reduce lock contention between workers.
 const SHARDS: usize = 8;
-/// Maximum rows per record; keeps it far below the journal's size limit.
-const ROWS: usize = 2_000;
 
 /// The dimensions of an opportunity, as numbers of its inventory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +44,7 @@ impl OpportunityCounters {
         }
     }
 
-    fn take(&self) -> HashMap<Opportunity, u64> {
+    pub(super) fn take(&self) -> HashMap<Opportunity, u64> {
         let mut all = HashMap::new();
         for shard in &self.shards {
             let counts = std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner));
@@ -60,7 +55,7 @@ impl OpportunityCounters {
         all
     }
 
-    fn restore(&self, counts: impl IntoIterator<Item = (Opportunity, u64)>) {
+    pub(super) fn restore(&self, counts: impl IntoIterator<Item = (Opportunity, u64)>) {
         let mut first = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
         for (key, count) in counts {
             *first.entry(key).or_default() += count;
@@ -68,44 +63,9 @@ impl OpportunityCounters {
     }
 }
 
-impl Events {
-    /// Records the opportunities counted since the last call. Counts that cannot be recorded are
-    /// retained for the next call.
-    pub async fn record_opportunities(&self) -> Result<(), JournalError> {
-        let mut pending: Vec<(Opportunity, u64)> =
-            self.parts.opportunities.take().into_iter().collect();
-        while !pending.is_empty() {
-            let rest = pending.split_off(pending.len().min(ROWS));
-            let rows = self.resolve(&pending).await;
-            if let Err(error) = self.parts.ledger.write(0, &Record::Opportunities(rows)).await {
-                self.parts.opportunities.restore(pending.into_iter().chain(rest));
-                return Err(error);
-            }
-            pending = rest;
-        }
-        Ok(())
-    }
-
-    /// Resolves numbers to ids. Rows whose inventory version is unavailable are dropped.
-    async fn resolve(&self, counts: &[(Opportunity, u64)]) -> Vec<OpportunityCount> {
-        let mut rows = Vec::with_capacity(counts.len());
-        for (key, count) in counts {
-            let Some(snapshot) = self.parts.world.token_version(key.inventory).await else {
-                continue;
-            };
-            let Some(slot) = key.resolve(&snapshot) else { continue };
-            rows.push(OpportunityCount {
-                decided_at_ms: key.quarter * QUARTER_MS,
-                slot,
-                count: *count,
-            });
-        }
-        rows
-    }
-}
-
 impl Opportunity {
-    fn resolve(
+    /// Resolves numbers to ids; `None` if a number does not exist in the inventory.
+    pub(super) fn resolve(
         &self,
         snapshot: &Snapshot,
     ) -> Option<Result<Arc<AttributionKey>, Arc<UnfilledSlot>>> {

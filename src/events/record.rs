@@ -77,13 +77,12 @@ impl Events {
         written.unwrap_or_else(RecordOutcome::Unavailable)
     }
 
-    /// Writes an event to disk. In a fleet the bill arrives later, through the shared log; the
-    /// reservation is extended until then.
+    /// Writes an event to disk. Where the bill may arrive later, the reservation is extended until then.
     async fn persist(&self, event: Event) -> Result<(), JournalError> {
         let bills = event.price > Micros::ZERO && event.invalid_reason.is_none();
-        if self.parts.ledger.cluster().is_some() && bills {
-            let hours = i64::from(self.parts.settings.get().store.spool_hours);
-            let until_ms = event.at_ms + hours * 3_600_000;
+        let spool_ms = self.parts.ledger.spool_ms();
+        if spool_ms > 0 && bills {
+            let until_ms = event.at_ms + spool_ms;
             self.parts.campaign_budgets.extend(
                 &event.attribution.campaign,
                 event.decision,
@@ -166,12 +165,13 @@ impl Events {
             own: Some(&self.parts.own_origin),
         };
         let known = !(token.basic || context.gpc || publisher.measurement != Measurement::Full);
-        let within = || !known || self.within_quota(token, publisher.id.as_str(), context, now_ms);
+        let agent = context.signals.agent.unwrap_or("");
+        let visitor =
+            known.then(|| self.visitor_key(context.address, agent, publisher.id.as_str()));
+        let within = || visitor.is_none_or(|visitor| self.within_quota(token, visitor, now_ms));
         let invalid_reason = signals.claim(&site, within);
-        if known && invalid_reason.is_none() && self.parts.ledger.cluster().is_some() {
-            let agent = context.signals.agent.unwrap_or("");
-            let visitor = self.visitor_key(context.address, agent, publisher.id.as_str());
-            self.note_activity(visitor, token.kind, token.decision, now_ms);
+        if let Some(visitor) = visitor.filter(|_| invalid_reason.is_none()) {
+            self.parts.exchange.note(token.kind, visitor.hash(), now_ms, token.decision);
         }
         if invalid_reason.is_none() && token.kind == EventKind::Impression {
             self.parts.reporting.arrivals().record(publisher.id.as_str(), now_ms);
@@ -203,15 +203,7 @@ impl Events {
     }
 
     /// Whether the visitor of an impression or click is within its rate limits.
-    fn within_quota(
-        &self,
-        token: &Token,
-        publisher: &str,
-        context: &EventContext<'_>,
-        now_ms: i64,
-    ) -> bool {
-        let agent = context.signals.agent.unwrap_or("");
-        let visitor: VisitorKey = self.visitor_key(context.address, agent, publisher);
+    fn within_quota(&self, token: &Token, visitor: VisitorKey, now_ms: i64) -> bool {
         let (allowed, class) = match token.kind {
             EventKind::Impression => (
                 self.parts.visitors.allows_impression(visitor, token.decision, now_ms),

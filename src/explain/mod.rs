@@ -11,17 +11,13 @@ pub use redact::Audience;
 pub use remote::RemoteExplainError;
 pub use replay::{ExplainError, Replay};
 
+use crate::cluster::RecordExchange;
 use crate::decision_log;
 use crate::decision_log::{DecisionLog, LoggedDecision, Lookup, Unreadable};
-use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::world::Worlds;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Semaphore;
-
-/// Maximum concurrent record requests to other instances.
-const MAX_REMOTE_REQUESTS: usize = 16;
 
 /// Most unreadable places that are reported: a damaged disk has many.
 const MAX_REPORTED: usize = 10_000;
@@ -30,22 +26,20 @@ const MAX_REPORTED: usize = 10_000;
 pub struct Explain {
     records: Arc<Records>,
     world: Arc<Worlds>,
-    /// Leads to the shared store of a fleet, through which records of other instances come.
-    ledger: Arc<Ledger>,
-    record_requests: Semaphore,
+    /// Decision records of other instances.
+    exchange: Arc<dyn RecordExchange>,
 }
 
 impl Explain {
-    /// Explains decisions of `log`.
+    /// Explains decisions of `log`, and of other instances.
     pub fn new(
         log: Arc<DecisionLog>,
         world: Arc<Worlds>,
-        ledger: Arc<Ledger>,
+        exchange: Arc<dyn RecordExchange>,
         metrics: Arc<Metrics>,
     ) -> Explain {
         let records = Arc::new(Records { log, metrics, reported: Mutex::default() });
-        let record_requests = Semaphore::new(MAX_REMOTE_REQUESTS);
-        Explain { records, world, ledger, record_requests }
+        Explain { records, world, exchange }
     }
 
     /// Explains a decision recorded on this instance, redacted for `audience`. Reads files; compiles a

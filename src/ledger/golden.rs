@@ -7,11 +7,12 @@ use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing, Tier};
 use crate::journal;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::properties::{event, micros};
+use crate::ledger::reconciler::Retention;
 use crate::ledger::record::{Credit, Event, LeaseRequest, OpportunityCount, Refund, UnfilledSlot};
-use crate::ledger::{Ledger, Record, Rules, checkpoint, history, reconciler};
+use crate::ledger::{Ledger, Record, Rules, checkpoint, history};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+
 use std::{fs, io};
 
 const PARTITION: u8 = 3;
@@ -127,7 +128,7 @@ async fn write_the_golden_journal() {
     }
     drop(first);
     let second = open(&golden(), 0x0007_0000_0000_0002).unwrap();
-    reconciler::reconcile(&second, None, SystemTime::UNIX_EPOCH).unwrap();
+    second.reconcile(Retention::default(), 0).unwrap();
     second.write(PARTITION, &Record::Tick { at_ms: 9_000 }).await.unwrap();
 }
 

@@ -14,11 +14,11 @@ use std::sync::Arc;
 const PARTITION: u8 = 3;
 const HERE: Origin = Origin { incarnation: 1, partition: PARTITION };
 
-pub(super) fn micros(amount: i64) -> Micros {
+pub(crate) fn micros(amount: i64) -> Micros {
     Micros::try_from(amount).unwrap()
 }
 
-pub(super) fn event(kind: EventKind, seq: u64, at_ms: i64, pricing: Pricing, price: i64) -> Event {
+pub(crate) fn event(kind: EventKind, seq: u64, at_ms: i64, pricing: Pricing, price: i64) -> Event {
     let billed = match (kind, pricing) {
         (EventKind::Impression, Pricing::Cpm)
         | (EventKind::Viewable, Pricing::Vcpm)

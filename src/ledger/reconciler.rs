@@ -1,12 +1,13 @@
-//! The reconciler: recomputes the state from the files at an interval and compares it with the running
-//! ledger; seals finished segments, writes checkpoints, removes segments after their retention period.
+//! The reconciler of a single instance: recomputes the state from the files at an interval and compares
+//! it with the running ledger; writes checkpoints, removes segments after their retention period.
 
 use crate::journal;
-use crate::journal::{Recovery, Segment, chain};
+use crate::journal::{Recovery, Segment};
 use crate::ledger::audit::Mismatch;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::history::ReplayFrom;
-use crate::ledger::{Ledger, apply, audit, checkpoint, history};
+use crate::ledger::state::State;
+use crate::ledger::{apply, audit, checkpoint, history};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 use std::{fs, io};
@@ -26,37 +27,66 @@ pub struct ReconcileReport {
     pub removed: usize,
 }
 
-/// Seals finished segments, and nothing else.
-pub fn seal(ledger: &Ledger) -> io::Result<ReconcileReport> {
-    let mut finished = journal::segments(ledger.folder())?;
-    finished.retain(|segment| segment.number < ledger.segment());
-    Ok(ReconcileReport {
-        sealed: chain::seal(ledger.folder(), &finished)?,
-        ..ReconcileReport::default()
-    })
+/// Result of recomputing everything.
+#[derive(Debug, Default)]
+pub struct AuditReport {
+    /// Where the running ledger does not match its records.
+    pub mismatches: Vec<Mismatch>,
+    /// Spend in the ledger minus spend in its records, in micros.
+    pub drift_micros: i64,
 }
 
-/// Runs one pass beside a running ledger. Removes segments covered by a checkpoint whose last write is
-/// older than `retention` at `now`; `None` keeps all.
-pub fn reconcile(
-    ledger: &Ledger,
-    retention: Option<Duration>,
-    now: SystemTime,
-) -> io::Result<ReconcileReport> {
-    let folder = ledger.folder();
-    let mut report = ReconcileReport::default();
-    // Entries of a finished segment were applied before the next segment was started.
-    let current = ledger.segment();
-    let mut finished = journal::segments(folder)?;
-    finished.retain(|segment| segment.number < current);
-    report.sealed = chain::seal(folder, &finished)?;
+impl AuditReport {
+    /// Compares the running ledger with what was recomputed; `found` are inconsistencies of the latter.
+    pub fn of(recomputed: &State, live: &State, mut found: Vec<Mismatch>) -> AuditReport {
+        found.extend(audit::compare(recomputed, live));
+        AuditReport { mismatches: found, drift_micros: audit::drift_micros(recomputed, live) }
+    }
+}
 
-    let live = ledger.state().clone();
+/// How long records are kept; `None` keeps them all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Retention {
+    /// Of this instance's segments, once a checkpoint covers them.
+    pub segments: Option<Duration>,
+    /// Of the records in a log that instances share, once its sums cover them.
+    pub shared_log: Option<Duration>,
+}
+
+/// What a pass of reconciliation starts from.
+#[derive(Debug)]
+pub struct ReconcilePass {
+    /// The time, in unix milliseconds.
+    pub now_ms: i64,
+    /// How long records are kept.
+    pub retention: Retention,
+    /// Number of the segment being written.
+    pub current: u64,
+    /// The segments before it, sealed.
+    pub finished: Vec<Segment>,
+}
+
+/// Recomputes the state from the files up to the last record in `live`, and compares.
+pub fn audit(folder: &Path, live: &State) -> io::Result<AuditReport> {
+    let (recomputed, _, mismatches) = audit::recompute(folder, live.applied())?;
+    Ok(AuditReport::of(&recomputed, live, mismatches))
+}
+
+/// Runs one pass beside a running ledger whose state is `live`. Removes segments covered by a
+/// checkpoint that were last written before their retention period.
+pub fn reconcile(
+    folder: &Path,
+    store: u64,
+    live: &State,
+    pass: &ReconcilePass,
+) -> io::Result<ReconcileReport> {
+    let mut report = ReconcileReport::default();
+    let ReconcilePass { current, finished, .. } = pass;
     let due = live.applied();
     let mut recomputed = history::starting_point(folder, ReplayFrom::NewestCheckpoint)?.checkpoint;
     let read = |recomputed: &mut Checkpoint, segment: &Segment| {
         let state = &mut recomputed.state;
-        Recovery::default().read(folder, segment, Some(ledger.store_id()), false, &mut |entry| {
+        Recovery::default().read(folder, segment, Some(store), false, &mut |entry| {
             if state.applied() < due {
                 // An unreadable record was reported at the start.
                 let _ = apply::apply_entry(state, &entry);
@@ -67,20 +97,22 @@ pub fn reconcile(
     for segment in finished.iter().filter(|segment| segment.number >= from) {
         read(&mut recomputed, segment)?;
     }
-    if from < current && !finished.is_empty() {
-        recomputed.from = current;
-        checkpoint::write(folder, ledger.store_id(), &recomputed)?;
+    if from < *current && !finished.is_empty() {
+        recomputed.from = *current;
+        checkpoint::write(folder, store, &recomputed)?;
         report.checkpoint = true;
     }
     // Listed after `live` was copied: its entries are in these segments or earlier ones.
     let segments = journal::segments(folder)?;
-    for segment in segments.iter().filter(|segment| segment.number >= current) {
+    for segment in segments.iter().filter(|segment| segment.number >= *current) {
         read(&mut recomputed, segment)?;
     }
-    report.drift_micros = audit::drift_micros(&recomputed.state, &live);
-    report.mismatches = audit::compare(&recomputed.state, &live);
-    if let Some(retention) = retention {
-        report.removed = remove_expired(folder, &finished, now.checked_sub(retention))?;
+    report.drift_micros = audit::drift_micros(&recomputed.state, live);
+    report.mismatches = audit::compare(&recomputed.state, live);
+    if let Some(retention) = pass.retention.segments {
+        let now = Duration::from_millis(u64::try_from(pass.now_ms).unwrap_or(0));
+        let before = now.checked_sub(retention).map(|before| SystemTime::UNIX_EPOCH + before);
+        report.removed = remove_expired(folder, finished, before)?;
     }
     Ok(report)
 }

@@ -3,7 +3,8 @@
 use crate::domain::event::{EventKind, Pricing};
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::properties::event;
-use crate::ledger::{Ledger, Record, Rules, State, audit, checkpoint, history, reconciler};
+use crate::ledger::reconciler::{ReconcileReport, Retention};
+use crate::ledger::{Ledger, Record, Rules, State, audit, checkpoint, history};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -29,8 +30,8 @@ fn state(ledger: &Ledger) -> State {
     ledger.state().clone()
 }
 
-fn pass(ledger: &Ledger) -> reconciler::ReconcileReport {
-    let report = reconciler::reconcile(ledger, None, SystemTime::UNIX_EPOCH).unwrap();
+fn pass(ledger: &Ledger) -> ReconcileReport {
+    let report = ledger.reconcile(Retention::default(), 0).unwrap();
     assert_eq!((report.mismatches.len(), report.drift_micros), (0, 0), "{:?}", report.mismatches);
     report
 }
@@ -101,7 +102,9 @@ async fn old_segments_are_removed_after_the_retention_period_and_the_sums_stay()
     let segments = files(folder.path(), "journal").len();
     let newest = files(folder.path(), "journal").pop().unwrap();
     let tomorrow = newest.metadata().unwrap().modified().unwrap() + Duration::from_secs(86_400);
-    let report = reconciler::reconcile(&ledger, Some(Duration::from_secs(60)), tomorrow).unwrap();
+    let tomorrow_ms = tomorrow.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    let retention = Retention { segments: Some(Duration::from_secs(60)), ..Retention::default() };
+    let report = ledger.reconcile(retention, i64::try_from(tomorrow_ms).unwrap()).unwrap();
     assert!(report.removed > 3 && report.removed < segments, "{} of {segments}", report.removed);
     drop(ledger);
 
@@ -143,7 +146,7 @@ async fn a_value_changed_in_memory_is_found_by_the_next_pass() {
     let ledger = open(folder.path(), 4).unwrap();
     ledger.state().accounts.get_mut("c").unwrap().bill(0, crate::ledger::properties::micros(11));
 
-    let report = reconciler::reconcile(&ledger, None, SystemTime::UNIX_EPOCH).unwrap();
+    let report = ledger.reconcile(Retention::default(), 0).unwrap();
     assert_eq!(report.drift_micros, 11);
     assert_eq!(report.mismatches[0].what, "spend of c");
 }

@@ -1,30 +1,28 @@
-//! The running ledger: a journal that acknowledges, and the state that follows it. Without a store the
-//! journal's writer applies each durable batch itself; in a fleet it hands batches to [`ClusterLedger`].
+//! The running ledger: a journal that acknowledges, a log that orders what it wrote, and the state that
+//! follows.
 
 use crate::domain::event::{InvalidReason, Verdict};
 use crate::domain::money::Micros;
 use crate::journal;
 use crate::journal::disk::Folder;
-use crate::journal::{Entry, Journal, JournalError, JournalOptions, PARTITIONS, Recovery};
-use crate::ledger::apply::EntryOutcome;
-use crate::ledger::cluster::ClusterLedger;
+use crate::journal::{Journal, JournalError, JournalOptions, PARTITIONS, Recovery, chain};
+use crate::ledger::event_log::{EventLog, EventTotals, Listener, LogStatus};
+use crate::ledger::history;
 use crate::ledger::history::ReplayFrom;
+use crate::ledger::local_log::LocalLog;
 use crate::ledger::outcome::{ApplyOutcome, EventVerdict};
+use crate::ledger::reconciler::{AuditReport, ReconcilePass, ReconcileReport, Retention};
 use crate::ledger::record::{Event, Record};
 use crate::ledger::rules::Rules;
 use crate::ledger::state::State;
 use crate::ledger::views::Views;
-use crate::ledger::{apply, cluster, history};
-use crate::store::Client;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fs, io};
-
-/// How long to wait until recorded events are applied from the store's log.
-const APPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A ledger over a folder of segments.
 pub struct Ledger {
@@ -34,7 +32,7 @@ pub struct Ledger {
     store: u64,
     recovery: Recovery,
     rules: Rules,
-    cluster: Option<Arc<ClusterLedger>>,
+    log: Arc<dyn EventLog>,
     /// The last few earlier incarnations that wrote to these files.
     predecessors: Vec<u64>,
     /// The latest time recorded by this incarnation, by partition, in unix milliseconds.
@@ -45,16 +43,25 @@ pub struct Ledger {
 /// any of them.
 const PREDECESSORS: usize = 8;
 
-/// A change of the state, as passed to a listener.
-pub enum LedgerUpdate<'a> {
-    /// A record was applied.
-    Applied(&'a ApplyOutcome),
-    /// The state was rebuilt.
-    Rebuilt(&'a State),
+/// What a ledger is started with.
+pub struct Parts {
+    /// Folder of the segments.
+    pub folder: PathBuf,
+    /// This process start.
+    pub incarnation: u64,
+    /// Size at which the next segment is started, in bytes.
+    pub segment_bytes: u64,
+    /// Id of the data directory.
+    pub store: u64,
+    /// The event windows.
+    pub rules: Rules,
+    /// What recovery found in the folder.
+    pub recovery: Recovery,
+    /// The state that `log` applies records to.
+    pub state: Arc<Mutex<State>>,
+    /// Orders the records.
+    pub log: Arc<dyn EventLog>,
 }
-
-/// Receives every change, in order.
-pub type Listener = Box<dyn FnMut(LedgerUpdate<'_>) + Send>;
 
 impl Ledger {
     /// Recovers the ledger of `folder` and continues in a new segment. Event windows that differ
@@ -64,76 +71,40 @@ impl Ledger {
         incarnation: u64,
         segment_bytes: u64,
         rules: Rules,
-        mut listener: Listener,
+        listener: Listener,
     ) -> io::Result<Ledger> {
         fs::create_dir_all(folder)?;
         let store = history::ensure_store_id(folder, incarnation)?;
         let (checkpoint, recovery) =
             history::replay(folder, ReplayFrom::NewestCheckpoint, u64::MAX, true, |_| {})?;
-        let number = checkpoint.from;
-        let state = Arc::new(Mutex::new(checkpoint.state));
-        let applied = state.clone();
-        let apply_batch = move |entries: &[Entry]| {
-            let mut state = applied.lock().unwrap_or_else(PoisonError::into_inner);
-            for entry in entries {
-                match apply::apply_entry(&mut state, entry).expect("this process encoded it") {
-                    EntryOutcome::Next(applied) | EntryOutcome::Gap { applied, .. } => {
-                        listener(LedgerUpdate::Applied(&applied));
-                    }
-                    EntryOutcome::Duplicate => {}
-                }
-            }
-        };
-        let disk = Box::new(Folder::new(folder));
-        let journal = Journal::start(
-            disk,
-            JournalOptions { incarnation, store, number, segment_bytes },
-            apply_batch,
-        )?;
-        let folder = folder.to_owned();
-        let (cluster, predecessors) = (None, Vec::new());
-        let last_recorded_ms = [const { AtomicI64::new(0) }; PARTITIONS as usize];
-        let ledger = Ledger {
-            journal,
-            state,
+        let (folder, state) = (folder.to_owned(), Arc::new(Mutex::new(checkpoint.state)));
+        let log = Arc::new(LocalLog::new(folder.clone(), store, state.clone(), listener));
+        let ledger = Ledger::start(Parts {
             folder,
+            incarnation,
+            segment_bytes,
             store,
-            recovery,
             rules,
-            cluster,
-            predecessors,
-            last_recorded_ms,
-        };
+            recovery,
+            state,
+            log,
+        })?;
         ledger.write_rules().map_err(io::Error::other)?;
         Ok(ledger)
     }
 
-    /// Opens the ledger of a fleet instance. Its state is the cached one, or empty, until [`ClusterLedger`]
-    /// ships and follows.
-    pub fn open_cluster(
-        folder: &Path,
-        incarnation: u64,
-        segment_bytes: u64,
-        rules: Rules,
-        listener: Listener,
-        client: Client,
-    ) -> io::Result<Ledger> {
-        fs::create_dir_all(folder)?;
-        let store = history::ensure_store_id(folder, incarnation)?;
-        let recovery = journal::recover(folder, 0, Some(store), true, |_| {})?;
+    /// Starts the journal in a new segment and passes its records to `parts.log`.
+    pub fn start(parts: Parts) -> io::Result<Ledger> {
+        let Parts { folder, incarnation, segment_bytes, store, rules, recovery, state, log } =
+            parts;
         let mut predecessors: Vec<u64> =
-            journal::segments(folder)?.iter().map(|segment| segment.incarnation).collect();
+            journal::segments(&folder)?.iter().map(|segment| segment.incarnation).collect();
         predecessors.dedup();
         let predecessors = predecessors.split_off(predecessors.len().saturating_sub(PREDECESSORS));
-        let state = Arc::new(Mutex::new(State::default()));
-        let (place, read) = (folder.to_owned(), state.clone());
-        let cluster =
-            Arc::new(ClusterLedger::open(client, incarnation, place, store, read, listener)?);
-        let (disk, shipper) = (Box::new(Folder::new(folder)), cluster.clone());
-        let start =
-            JournalOptions { incarnation, store, number: recovery.next_segment, segment_bytes };
-        let journal = Journal::start(disk, start, move |entries| shipper.enqueue(entries))?;
-        let (folder, cluster) = (folder.to_owned(), Some(cluster));
+        let number = recovery.next_segment;
+        let options = JournalOptions { incarnation, store, number, segment_bytes };
+        let (disk, sink) = (Box::new(Folder::new(&folder)), log.clone());
+        let journal = Journal::start(disk, options, move |entries| sink.append(entries))?;
         let last_recorded_ms = [const { AtomicI64::new(0) }; PARTITIONS as usize];
         Ok(Ledger {
             journal,
@@ -142,7 +113,7 @@ impl Ledger {
             store,
             recovery,
             rules,
-            cluster,
+            log,
             predecessors,
             last_recorded_ms,
         })
@@ -182,11 +153,6 @@ impl Ledger {
         futures_util::future::try_join_all(writes).await.map(drop)
     }
 
-    /// The fleet connection, if a store is configured.
-    pub fn cluster(&self) -> Option<&Arc<ClusterLedger>> {
-        self.cluster.as_ref()
-    }
-
     /// Records the event windows in partitions where others are in force. Does not wait for the
     /// disk: later records come after it.
     pub fn write_rules(&self) -> Result<(), JournalError> {
@@ -195,7 +161,7 @@ impl Ledger {
         outdated.into_iter().try_for_each(|at| self.journal.append(at, record.clone()).map(drop))
     }
 
-    /// Records an event; returns when it is on disk, and without a store also applied.
+    /// Records an event; returns when it is on disk and the log has taken it.
     pub async fn record(&self, event: Event) -> Result<(), JournalError> {
         let partition = event.decision_key.partition;
         self.write(partition, &Record::Event(Arc::new(event))).await
@@ -217,13 +183,41 @@ impl Ledger {
         ack.await.unwrap_or(Err(JournalError::Failed))
     }
 
-    /// Waits until everything recorded here so far is applied; `false` when that takes longer than
-    /// five seconds because the store is unreachable. Immediate without a store.
-    pub async fn wait_until_applied(&self) -> bool {
-        match &self.cluster {
-            None => true,
-            Some(cluster) => cluster.wait_until_applied(APPLY_TIMEOUT).await,
-        }
+    /// Waits until everything recorded here so far is applied; `false` after `timeout`.
+    pub async fn wait_until_applied(&self, timeout: Duration) -> bool {
+        self.log.wait_until_applied(timeout).await
+    }
+
+    /// How long after its acknowledgement an event may be billed, in milliseconds; 0 when it is billed
+    /// before.
+    pub fn spool_ms(&self) -> i64 {
+        self.rules.spool_ms
+    }
+
+    /// How far the records of this instance have come.
+    pub fn status(&self) -> LogStatus {
+        self.log.status()
+    }
+
+    /// This instance's share of all totals.
+    pub fn totals(&self) -> EventTotals {
+        self.log.totals()
+    }
+
+    /// Recomputes the state from all retained records and compares. Blocks.
+    pub fn audit(&self) -> io::Result<AuditReport> {
+        self.log.audit()
+    }
+
+    /// Seals finished segments, then runs one pass of [`EventLog::reconcile`]. Blocks.
+    pub fn reconcile(&self, retention: Retention, now_ms: i64) -> io::Result<ReconcileReport> {
+        // Entries of a finished segment were appended before the next segment was started.
+        let current = self.journal.segment();
+        let mut finished = journal::segments(&self.folder)?;
+        finished.retain(|segment| segment.number < current);
+        let sealed = chain::seal(&self.folder, &finished)?;
+        let pass = ReconcilePass { now_ms, retention, current, finished };
+        Ok(ReconcileReport { sealed, ..self.log.reconcile(&pass)? })
     }
 
     /// The locked state; release it quickly.
@@ -234,11 +228,6 @@ impl Ledger {
     /// A copy of the aggregates that shares unchanged data, so that long folds block no event.
     pub fn views(&self) -> Views {
         self.state().views.clone()
-    }
-
-    /// Number of the segment being written.
-    pub fn segment(&self) -> u64 {
-        self.journal.segment()
     }
 
     /// Id of the data directory.
@@ -267,7 +256,7 @@ impl Ledger {
     }
 
     /// All events of some decisions with their latest verdicts, in order of arrival: replays the
-    /// journal's existing segments, or the store's log. From the newest checkpoint on it is much
+    /// retained records. From the newest checkpoint on it is much
     /// faster, and finds only what arrived since then.
     pub fn events_of(
         &self,
@@ -294,13 +283,7 @@ impl Ledger {
                 }
             }
         };
-        match &self.cluster {
-            None => drop(history::replay(&self.folder, since, u64::MAX, false, visit)?),
-            Some(cluster) => {
-                let read = cluster::replay(cluster.client(), since, &mut visit);
-                tokio::runtime::Handle::current().block_on(read).map_err(io::Error::other)?;
-            }
-        }
+        self.log.replay(since, &mut visit)?;
         Ok(found)
     }
 }

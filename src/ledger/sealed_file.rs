@@ -6,10 +6,10 @@ use std::path::Path;
 use std::{fs, io};
 
 /// Length of the checksum.
-pub(super) const CHECKSUM: usize = 32;
+pub(crate) const CHECKSUM: usize = 32;
 
 /// Writes a file with its BLAKE3 hash at the end: to a temporary name, synced, then renamed.
-pub(super) fn write(folder: &Path, name: &str, mut bytes: Vec<u8>) -> io::Result<()> {
+pub(crate) fn write(folder: &Path, name: &str, mut bytes: Vec<u8>) -> io::Result<()> {
     let checksum = blake3::hash(&bytes);
     bytes.extend_from_slice(checksum.as_bytes());
     let temporary = folder.join(format!("{name}.new"));
@@ -22,7 +22,7 @@ pub(super) fn write(folder: &Path, name: &str, mut bytes: Vec<u8>) -> io::Result
 
 /// Verifies magic and checksum; returns the content before the checksum, or why the file is unusable.
 /// The magic ends with the format version.
-pub(super) fn verify<'a>(bytes: &'a [u8], magic: &[u8; 8]) -> Result<&'a [u8], String> {
+pub(crate) fn verify<'a>(bytes: &'a [u8], magic: &[u8; 8]) -> Result<&'a [u8], String> {
     let Some((content, checksum)) = bytes.split_last_chunk::<CHECKSUM>() else {
         return Err("the file is too short".to_owned());
     };

@@ -112,7 +112,7 @@ impl State {
     }
 
     /// Pending events of a partition that an incarnation recorded.
-    pub(super) fn pending_of(&self, by: u64, partition: u8) -> impl Iterator<Item = &Arc<Event>> {
+    pub(crate) fn pending_of(&self, by: u64, partition: u8) -> impl Iterator<Item = &Arc<Event>> {
         let pending = self.partitions[usize::from(partition)].pending.values().flatten();
         pending.filter(move |(recorded, _)| *recorded == by).map(|(_, event)| event)
     }
@@ -140,7 +140,7 @@ impl State {
     }
 
     /// The last applied LSN of each partition, by incarnation.
-    pub(super) fn positions(&self) -> &BTreeMap<u64, Vec<u64>> {
+    pub(crate) fn positions(&self) -> &BTreeMap<u64, Vec<u64>> {
         &self.positions
     }
 

@@ -42,7 +42,7 @@ impl Tally {
         self.invalid.get(&InvalidReason::Credited).copied().unwrap_or(0)
     }
 
-    pub(super) fn add(&mut self, verdict: Verdict, billed: Micros) {
+    pub(crate) fn add(&mut self, verdict: Verdict, billed: Micros) {
         match verdict {
             Verdict::Counted => self.counted += 1,
             Verdict::Duplicate => self.duplicate += 1,

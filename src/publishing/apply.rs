@@ -8,8 +8,9 @@ use crate::catalog::{AuditContext, Head, check, difference, pause};
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
+use crate::publishing::Publishing;
 use crate::publishing::error::ApplyError;
-use crate::publishing::{Publishing, catalog_sync, image_replication};
+use crate::publishing::follow::IMAGES_PER_SYNC;
 
 /// A requested change of the catalog; absent parts stay as they are.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +66,7 @@ impl Publishing {
         by: &AuditContext,
     ) -> Result<AppliedChange, ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
-        self.catch_up_locked(image_replication::IMAGES_PER_SYNC).await?;
+        self.catch_up_locked(IMAGES_PER_SYNC).await?;
         if let Some((key, body)) = &by.request
             && let Some(entry) = self.parts.catalog.audited(key, body)?
         {
@@ -123,8 +124,7 @@ impl Publishing {
             labels: wanted.labels.as_ref(),
             images: &wanted.images,
         };
-        let client = self.parts.ledger.cluster().map(|shared| shared.client());
-        let head = catalog_sync::put(&self.parts.catalog, client, &parts, expected, by).await?;
+        let head = self.parts.sync.put(&self.parts.catalog, parts, expected, by).await?;
         // A missing image may have been supplied even if nothing else differs.
         if !difference.is_empty() || !live.bindings.images.missing().is_empty() {
             let inventory = new.unwrap_or_else(|| now.inventory.clone());

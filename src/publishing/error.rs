@@ -3,19 +3,9 @@
 use crate::catalog::CatalogError;
 use crate::catalog::check::Finding;
 use crate::catalog::edit::EditError;
+use crate::cluster::SyncError;
 use crate::journal::JournalError;
 use crate::store::StoreError;
-
-/// Why a shared catalog could not be read or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum SyncError {
-    /// The local catalog.
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    /// The shared store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// Why a change was not applied. The catalog is unchanged.
 #[derive(Debug, thiserror::Error)]

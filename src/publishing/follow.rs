@@ -1,13 +1,17 @@
-//! Following the catalog of a fleet: an instance applies and serves the changes of the others.
+//! Following the catalog: an instance applies and serves the changes of the others.
 
+use crate::publishing::Publishing;
 use crate::publishing::error::ApplyError;
-use crate::publishing::{Publishing, catalog_sync, image_replication};
+
+/// Maximum images to replicate between two catalog syncs, so that a pause does not wait for a large
+/// image library.
+pub(super) const IMAGES_PER_SYNC: usize = 32;
 
 impl Publishing {
     /// Applies and serves changes of other instances since the last call.
     pub async fn catch_up(&self) -> Result<(), ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
-        self.catch_up_locked(image_replication::IMAGES_PER_SYNC).await
+        self.catch_up_locked(IMAGES_PER_SYNC).await
     }
 
     /// The same for a caller that has the lock; replicates at most `most` images.
@@ -17,8 +21,7 @@ impl Publishing {
     }
 
     async fn sync_locked(&self) -> Result<(), ApplyError> {
-        let Some(shared) = self.parts.ledger.cluster() else { return Ok(()) };
-        let moved = catalog_sync::pull(&self.parts.catalog, shared.client()).await?;
+        let moved = self.parts.sync.pull(&self.parts.catalog).await?;
         let now_ms = self.parts.clock.now_ms();
         self.parts.world.note_catalog_reached(now_ms);
         if !moved {

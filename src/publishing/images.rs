@@ -3,8 +3,8 @@
 use crate::blocking::run_blocking;
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
+use crate::publishing::Publishing;
 use crate::publishing::error::ApplyError;
-use crate::publishing::{Publishing, image_replication};
 use crate::selection::snapshot::Snapshot;
 use crate::world::images::ImageSet;
 use std::sync::Arc;
@@ -22,18 +22,9 @@ impl Publishing {
         run_blocking(move || catalog.put_image(&image)).await?;
         tracing::info!(image = %address, who, "image stored");
         let _one_at_a_time = self.catalog_lock.lock().await;
-        if let Some(shared) = self.parts.ledger.cluster() {
-            let uploaded = image_replication::upload(
-                &self.parts.catalog,
-                shared.client(),
-                std::iter::once(address),
-            )
-            .await;
-            if let Err(error) = uploaded {
-                // It is on disk: the next replication uploads it.
-                tracing::warn!(image = %address, %error, "cannot upload an image; retrying later");
-                self.image_sync.reset();
-            }
+        if let Err(error) = self.parts.sync.share_image(&self.parts.catalog, address).await {
+            // It is on disk: the next replication uploads it.
+            tracing::warn!(image = %address, %error, "cannot upload an image; retrying later");
         }
         self.restore_images_locked().await
     }
@@ -46,10 +37,10 @@ impl Publishing {
 
     /// Replicates at most `most` images and restores missing ones; for a caller that has the lock.
     pub(super) async fn replicate_images_locked(&self, most: usize) -> Result<(), ApplyError> {
-        let Some(shared) = self.parts.ledger.cluster() else { return Ok(()) };
-        image_replication::replicate(&self.parts.catalog, shared.client(), &self.image_sync, most)
-            .await?;
-        self.restore_images_locked().await
+        if self.parts.sync.replicate_images(&self.parts.catalog, most).await? {
+            self.restore_images_locked().await?;
+        }
+        Ok(())
     }
 
     /// The images of a snapshot; reads those that are not served yet.
@@ -68,14 +59,7 @@ impl Publishing {
         if missing.is_empty() {
             return Ok(());
         }
-        if let Some(shared) = self.parts.ledger.cluster()
-            && let Err(error) = image_replication::download(
-                &self.parts.catalog,
-                shared.client(),
-                missing.iter().copied(),
-            )
-            .await
-        {
+        if let Err(error) = self.parts.sync.fetch_images(&self.parts.catalog, &missing).await {
             tracing::debug!(%error, "cannot query the store for missing images");
         }
         let snapshot = live.world.snapshot.clone();

@@ -1,16 +1,15 @@
 //! Publishing: checks, stores and serves changes of the catalog; replaces the world that decisions read.
 
 pub mod apply;
-pub mod catalog_sync;
 pub mod error;
 pub mod follow;
 pub mod history;
-pub mod image_replication;
 pub mod images;
 pub mod state;
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::cluster::CatalogSync;
 use crate::decision_log::DecisionLog;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -29,7 +28,9 @@ pub struct Parts {
     pub world: Arc<Worlds>,
     /// Versioned inventories, weights and labels.
     pub catalog: Arc<Catalog>,
-    /// Records changed budgets; leads to the shared store of a fleet.
+    /// Keeps the catalog the same on all instances.
+    pub sync: Arc<dyn CatalogSync>,
+    /// Records changed budgets.
     pub ledger: Arc<Ledger>,
     /// Log of decisions, which has every world that is served.
     pub log: Arc<DecisionLog>,
@@ -48,8 +49,6 @@ pub struct Publishing {
     catalog_lock: tokio::sync::Mutex<()>,
     /// Serialises replacement of the world; contains the next state number.
     next_state: Mutex<u64>,
-    /// Whether images have changed since the last replication.
-    image_sync: image_replication::SyncMark,
 }
 
 impl Publishing {
@@ -60,7 +59,6 @@ impl Publishing {
         Publishing {
             next_state: Mutex::new(live.world.state.number + 1),
             catalog_lock: tokio::sync::Mutex::new(()),
-            image_sync: image_replication::SyncMark::default(),
             parts,
         }
     }

@@ -25,8 +25,8 @@ impl Publishing {
     /// most every 100 ms.
     pub fn refresh(&self) {
         let now_ms = self.parts.clock.now_ms();
-        if self.parts.ledger.cluster().is_none() {
-            // A local catalog is always reachable; a shared one is, whenever `catch_up` succeeds.
+        if self.parts.sync.is_only() {
+            // Otherwise it is reached whenever `catch_up` succeeds.
             self.parts.world.note_catalog_reached(now_ms);
         }
         let terms = self.parts.leasing.lease_terms();

@@ -1,50 +1,34 @@
 //! Audit and reconciliation: recomputes the ledger from its journal and compares.
 
 use crate::ledger::audit::Mismatch;
-use crate::ledger::cluster::ClusterLedger;
-use crate::ledger::reconciler::ReconcileReport;
-use crate::ledger::{audit, reconciler};
+use crate::ledger::reconciler::{ReconcileReport, Retention};
 use crate::reporting::Reporting;
-use crate::store::StoreError;
 use std::io;
-use std::time::{Duration, SystemTime};
-use tokio::runtime::Handle;
+use std::time::Duration;
 
 impl Reporting {
     /// Recomputes the ledger from the first available record up to the last applied one and returns
-    /// the mismatches. Reads every segment.
+    /// the mismatches. Blocks, and reads every record.
     pub fn audit(&self) -> io::Result<Vec<Mismatch>> {
-        if let Some(shared) = self.ledger.cluster() {
-            return self.audit_cluster(shared);
-        }
-        let live = self.ledger.state().clone();
-        let (truth, _, mut mismatches) = audit::recompute(self.ledger.folder(), live.applied())?;
-        self.metrics.ledger_drift.set(audit::drift_micros(&truth, &live));
-        mismatches.extend(audit::compare(&truth, &live));
-        Ok(mismatches)
+        let report = self.ledger.audit()?;
+        self.metrics.ledger_drift.set(report.drift_micros);
+        Ok(report.mismatches)
     }
 
-    /// The same from the fleet's shared log.
-    fn audit_cluster(&self, shared: &ClusterLedger) -> io::Result<Vec<Mismatch>> {
-        let (live, places) = shared.snapshot();
-        let read = Handle::current().block_on(shared.recompute(&places));
-        let (truth, mut mismatches) = read.map_err(io::Error::other)?;
-        self.metrics.ledger_drift.set(audit::drift_micros(&truth, &live));
-        mismatches.extend(audit::compare(&truth, &live));
-        Ok(mismatches)
-    }
-
-    /// One reconciliation pass: recomputes from the newest checkpoint and compares; seals and
-    /// checkpoints finished segments and removes those beyond retention.
+    /// One reconciliation pass: seals finished segments, recomputes from the newest saved sums and
+    /// compares; saves newer sums and removes records beyond retention. Blocks.
     pub fn reconcile(&self) -> io::Result<ReconcileReport> {
-        let days = self.settings.get().store.keep_days;
-        let retention = (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
-        let now = SystemTime::UNIX_EPOCH
-            + Duration::from_millis(u64::try_from(self.clock.now_ms()).unwrap_or(0));
-        let outcome = match self.ledger.cluster() {
-            None => reconciler::reconcile(&self.ledger, retention, now)?,
-            Some(shared) => self.reconcile_cluster(shared)?,
+        let store = &self.settings.get().store;
+        let hours = |hours: u64| (hours > 0).then(|| Duration::from_secs(hours * 3_600));
+        let retention = Retention {
+            segments: hours(u64::from(store.keep_days) * 24),
+            shared_log: hours(store.log_hours.into()),
         };
+        let outcome = self.ledger.reconcile(retention, self.clock.now_ms());
+        if outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::InvalidData) {
+            self.set_mismatches(1);
+        }
+        let outcome = outcome?;
         self.metrics.ledger_drift.set(outcome.drift_micros);
         self.set_mismatches(outcome.mismatches.len());
         for mismatch in &outcome.mismatches {
@@ -59,22 +43,6 @@ impl Reporting {
             tracing::info!(segments = outcome.removed, "removed journal segments beyond retention");
         }
         Ok(outcome)
-    }
-
-    /// The same for a fleet's shared ledger; local segments are only sealed.
-    fn reconcile_cluster(&self, shared: &ClusterLedger) -> io::Result<ReconcileReport> {
-        let sealed = reconciler::seal(&self.ledger)?.sealed;
-        if !shared.is_caught_up() {
-            return Ok(ReconcileReport { sealed, ..ReconcileReport::default() });
-        }
-        let (now_ms, hours) = (self.clock.now_ms(), self.settings.get().store.log_hours);
-        let cut_ms = (hours > 0).then(|| now_ms - i64::from(hours) * 3_600_000);
-        let outcome = Handle::current().block_on(shared.reconcile(now_ms, cut_ms));
-        if matches!(outcome, Err(StoreError::UnexpectedData(_))) {
-            // The shared log was modified from outside.
-            self.set_mismatches(1);
-        }
-        Ok(ReconcileReport { sealed, ..outcome.map_err(io::Error::other)? })
     }
 
     fn set_mismatches(&self, mismatches: usize) {

@@ -15,6 +15,10 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long to wait until records are applied.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a credit or refund failed.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +171,8 @@ impl Reporting {
     }
 
     async fn wait_until_settled(&self) -> Result<(), CreditError> {
-        if self.ledger.wait_until_applied().await { Ok(()) } else { Err(CreditError::Pending) }
+        let is_applied = self.ledger.wait_until_applied(APPLY_TIMEOUT).await;
+        if is_applied { Ok(()) } else { Err(CreditError::Pending) }
     }
 
     async fn write_credit(

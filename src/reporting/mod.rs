@@ -61,32 +61,26 @@ impl Reporting {
         self.ledger.events_of(&BTreeSet::from([decision]), ReplayFrom::First)
     }
 
-    /// In a fleet, waits until this instance's latest records came back through the shared store, for
-    /// at most `timeout`. Does not wait while the store is unreachable.
+    /// Waits until this instance's latest records are applied, for at most `timeout`. Does not wait while
+    /// their log is unreachable.
     pub async fn settle(&self, timeout: Duration) {
-        if let Some(shared) = self.ledger.cluster().filter(|shared| shared.status().is_up) {
-            shared.wait_until_applied(timeout).await;
+        if self.ledger.status().is_up {
+            self.ledger.wait_until_applied(timeout).await;
         }
     }
 
-    /// The time up to which the ledger includes all received events: now, or in a fleet, as far as the
-    /// shared store was read.
+    /// The time up to which the ledger includes all received events: now, minus what it lags behind.
     pub fn complete_through(&self) -> Timestamp {
-        let lag = self.ledger.cluster().map_or(Duration::ZERO, |shared| shared.status().lag);
         let now = self.clock.now();
-        now.checked_sub(lag).unwrap_or(now)
+        now.checked_sub(self.ledger.status().lag).unwrap_or(now)
     }
 
     /// Whether figures of decisions before `end_ms` are final: no event that is still valid can change
     /// them.
     pub fn is_final(&self, end_ms: i64) -> bool {
-        let settings = self.settings.get();
-        let windows = settings.windows;
-        let mut wait_ms = i64::from(windows.click_seconds + windows.orphan_grace_seconds) * 1_000;
-        if self.ledger.cluster().is_some() {
-            // An instance cut off from the shared store may deliver its events this much later.
-            wait_ms += i64::from(settings.store.spool_hours) * 3_600_000;
-        }
+        let windows = self.settings.get().windows;
+        let wait_ms = i64::from(windows.click_seconds + windows.orphan_grace_seconds) * 1_000
+            + self.ledger.spool_ms();
         self.complete_through().as_millisecond() > end_ms + wait_ms
     }
 }

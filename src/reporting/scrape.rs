@@ -1,4 +1,4 @@
-//! Metrics read from the ledger at scrape time, under one lock so that all sums are consistent.
+//! Metrics read from the ledger at scrape time.
 
 use crate::domain::event::{EventKind, InvalidReason};
 use crate::ledger::views::Tally;
@@ -9,7 +9,7 @@ use crate::world::pace;
 use std::collections::BTreeMap;
 
 /// Counters never decrease: a credited event stays in `counted`, and the credit is counted separately.
-fn row(tally: Option<&Tally>, credited: u64, counted_since: u64) -> EventRow {
+fn row(tally: Option<&Tally>, credited: u64) -> EventRow {
     let reasons = InvalidReason::ALL;
     let Some(tally) = tally else {
         return EventRow { invalid: vec![0; reasons.len()], credited, ..EventRow::default() };
@@ -20,7 +20,7 @@ fn row(tally: Option<&Tally>, credited: u64, counted_since: u64) -> EventRow {
     };
     EventRow {
         received: tally.received,
-        counted: tally.counted + counted_since,
+        counted: tally.counted,
         credited,
         duplicate: tally.duplicate,
         pending: tally.pending,
@@ -35,41 +35,19 @@ impl Reporting {
         let live = self.world.live();
         let inventory = &live.snapshot().inventory;
         let mut money = MoneyRows { pace: pace::paces(&live, now_ms), ..MoneyRows::default() };
-        let events: Vec<EventRow>;
-        let own = self.ledger.cluster().map(|shared| shared.local_totals());
-        {
-            let state = self.ledger.state();
-            let of_kind = |kind: &EventKind| match &own {
-                // In a fleet each instance exports only its own events.
-                Some(own) => {
-                    row(own.totals.get(kind), own.credited.get(kind).copied().unwrap_or(0), 0)
-                }
-                None => {
-                    let tally = state.views.totals.get(kind);
-                    let credited = tally.map_or(0, Tally::credited_events);
-                    row(tally, credited, credited)
-                }
-            };
-            events = EventKind::ALL.iter().map(of_kind).collect();
-            let whole = |micros: i64| u64::try_from(micros).unwrap_or(0);
-            for campaign in &inventory.campaigns {
-                let owner = inventory.advertisers.iter().find(|a| a.id == campaign.advertiser);
-                let currency = owner.map_or_else(String::new, |a| a.currency.to_string());
-                let id = campaign.id.as_str();
-                let (billed, returned) = match &own {
-                    Some(own) => {
-                        let of =
-                            |sums: &BTreeMap<Box<str>, u64>| sums.get(id).copied().unwrap_or(0);
-                        (of(&own.billed), of(&own.credited_micros))
-                    }
-                    None => state.accounts.get(id).map_or((0, 0), |account| {
-                        let returned = account.credited.get();
-                        (whole(account.spent.get() + returned), whole(returned))
-                    }),
-                };
-                money.spend.push((id.to_owned(), currency.clone(), billed));
-                money.credited.push((id.to_owned(), currency, returned));
-            }
+        // Of one moment, so that all sums are consistent.
+        let totals = self.ledger.totals();
+        let of_kind = |kind: &EventKind| {
+            row(totals.events.get(kind), totals.credited.get(kind).copied().unwrap_or(0))
+        };
+        let events: Vec<EventRow> = EventKind::ALL.iter().map(of_kind).collect();
+        for campaign in &inventory.campaigns {
+            let owner = inventory.advertisers.iter().find(|a| a.id == campaign.advertiser);
+            let currency = owner.map_or_else(String::new, |a| a.currency.to_string());
+            let id = campaign.id.as_str();
+            let of = |sums: &BTreeMap<Box<str>, u64>| sums.get(id).copied().unwrap_or(0);
+            money.spend.push((id.to_owned(), currency.clone(), of(&totals.billed)));
+            money.credited.push((id.to_owned(), currency, of(&totals.credited_micros)));
         }
         for (campaign, campaign_budget) in
             inventory.campaigns.iter().zip(&live.bindings.campaign_budgets)
@@ -87,30 +65,20 @@ impl Reporting {
             }
         }
         self.metrics.snapshot_age.set(self.world.age_ms(now_ms) as f64 / 1_000.0);
-        let standing = self.ledger.cluster().map(|shared| shared.status());
-        let reached = standing.is_none_or(|standing| standing.is_up);
+        let status = self.ledger.status();
+        let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.metrics.journal_up.set(i64::from(self.ledger.is_up()));
-        self.metrics.store_up.set(i64::from(self.ledger.is_up() && reached));
-        let instances = standing.map_or(1, |standing| standing.instances);
-        self.metrics.instances.set(i64::try_from(instances).unwrap_or(i64::MAX));
-        let ahead_ms = self.ledger.cluster().map_or(0, |shared| shared.clock_skew_ms());
-        self.metrics.store_clock.set(ahead_ms as f64 / 1_000.0);
-        if let Some(standing) = standing {
-            self.metrics.set_unsent(standing.unsent, standing.oldest_unsent, standing.rewinds);
-            self.metrics.ledger_lag.set(standing.lag.as_secs_f64());
-            self.metrics
-                .store_lost_records
-                .set(i64::try_from(standing.lost_records).unwrap_or(i64::MAX));
-            let unconfirmed = i64::try_from(standing.unconfirmed).unwrap_or(i64::MAX);
-            self.metrics.journal_unconfirmed.set(unconfirmed);
-            self.metrics.store_blocked.set(i64::from(standing.is_blocked));
-        }
-        let errors: Vec<(StoreErrorKind, u64)> = match self.ledger.cluster() {
-            None => StoreErrorKind::ALL.iter().map(|trouble| (*trouble, 0)).collect(),
-            Some(shared) => shared.client().error_counts().collect(),
-        };
-        for (trouble, count) in errors {
-            self.metrics.set_store_errors(trouble.as_str(), count);
+        self.metrics.store_up.set(i64::from(self.ledger.is_up() && status.is_up));
+        self.metrics.instances.set(i64::try_from(status.instances).unwrap_or(i64::MAX));
+        self.metrics.store_clock.set(status.clock_skew_ms as f64 / 1_000.0);
+        self.metrics.set_unsent(status.unsent, status.oldest_unsent, status.rewinds);
+        self.metrics.ledger_lag.set(status.lag.as_secs_f64());
+        self.metrics.store_lost_records.set(gauge(status.lost_records));
+        self.metrics.journal_unconfirmed.set(gauge(status.unconfirmed));
+        self.metrics.store_blocked.set(i64::from(status.is_blocked));
+        for kind in StoreErrorKind::ALL {
+            let count = status.errors.get(kind).copied().unwrap_or(0);
+            self.metrics.set_store_errors(kind.as_str(), count);
         }
         self.metrics.scrape(&events, &money)
     }

@@ -2,6 +2,7 @@
 //! What is granted depends on the order of records ([`Leases`](crate::ledger::leases::Leases)).
 
 use crate::clock::Clock;
+use crate::cluster::Membership;
 use crate::config::CurrentSettings;
 use crate::domain::event::Pricing;
 use crate::domain::money::Micros;
@@ -12,8 +13,8 @@ use crate::world::Worlds;
 use crate::world::campaign_budget::CampaignBudget;
 use crate::world::lease::{LeaseTerms, StoreStatus};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Silence after which the store counts as unreachable.
@@ -57,30 +58,49 @@ pub struct Leasing {
     settings: Arc<CurrentSettings>,
     world: Arc<Worlds>,
     ledger: Arc<Ledger>,
+    membership: Arc<Membership>,
     incarnation: u64,
+    /// Lease holders that are not in the membership.
+    absent: Mutex<AbsentHolders>,
     /// When the shared store was last unreachable, in unix milliseconds.
     store_unreachable_ms: AtomicI64,
 }
 
 impl Leasing {
-    /// Leases the budgets of `world` in `ledger` for this process start.
+    /// Leases the budgets of `world` in `ledger` for the process start of `membership`.
     pub fn new(
         clock: Arc<dyn Clock>,
         settings: Arc<CurrentSettings>,
         world: Arc<Worlds>,
         ledger: Arc<Ledger>,
-        incarnation: u64,
+        membership: Arc<Membership>,
     ) -> Leasing {
-        let store_unreachable_ms = AtomicI64::new(i64::MIN);
-        Leasing { clock, settings, world, ledger, incarnation, store_unreachable_ms }
+        Leasing {
+            clock,
+            settings,
+            world,
+            ledger,
+            incarnation: membership.incarnation(),
+            membership,
+            absent: Mutex::default(),
+            store_unreachable_ms: AtomicI64::new(i64::MIN),
+        }
     }
 
-    /// The terms for leases now; `None` for a single instance.
+    fn absent(&self) -> MutexGuard<'_, AbsentHolders> {
+        self.absent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether billed amounts are loaded; nothing is sold before that.
+    pub fn may_sell(&self) -> bool {
+        self.membership.may_sell()
+    }
+
+    /// The terms for leases now; `None` when budgets are this instance's own.
     pub fn lease_terms(&self) -> Option<LeaseTerms> {
-        let shared = self.ledger.cluster()?;
+        let sellers = self.membership.sellers()?;
         let settings = self.settings.get();
-        let silence = shared.heartbeat_age();
-        let store = match silence {
+        let store = match sellers.silence {
             silence if silence < UNREACHABLE_AFTER => StoreStatus::Reachable,
             silence if silence < Duration::from_secs(settings.store.lease_seconds.into()) => {
                 StoreStatus::Unreachable
@@ -89,7 +109,7 @@ impl Leasing {
         };
         Some(LeaseTerms {
             incarnation: self.incarnation,
-            instances: shared.instance_count(),
+            instances: sellers.count,
             store,
             allowance_percent: settings.store.outage_allowance_percent,
         })
@@ -100,7 +120,7 @@ impl Leasing {
     /// records which event.
     pub fn is_clock_off(&self) -> bool {
         let most_ms = i64::from(self.settings.get().windows.orphan_grace_seconds) * 500;
-        self.ledger.cluster().is_some_and(|shared| shared.clock_skew_ms().abs() > most_ms)
+        self.membership.clock_skew_ms().abs() > most_ms
     }
 
     /// Whether this instance has all records of the others: false while the store is unreachable and
@@ -177,31 +197,29 @@ impl Leasing {
 
     /// Reclaims leases of dead process starts, once they can neither spend them nor have events of
     /// served units still arrive. Only the first instance of the fleet does so.
-    pub async fn reclaim(
-        &self,
-        missing: &mut AbsentHolders,
-        now: Instant,
-    ) -> Result<(), JournalError> {
-        let Some(shared) = self.ledger.cluster() else { return Ok(()) };
-        if shared.heartbeat_age() >= UNREACHABLE_AFTER {
+    pub async fn reclaim(&self) -> Result<(), JournalError> {
+        let Some(sellers) = self.membership.sellers() else { return Ok(()) };
+        let now = Instant::now();
+        if sellers.silence >= UNREACHABLE_AFTER {
             // Events of units that dead instances served may be queued on disks until the store is
             // back.
-            missing.restart();
+            self.absent().restart();
             return Ok(());
         }
-        if shared.fleet_position().1 != 0 {
+        if !self.membership.is_first() {
             return Ok(());
         }
         let settings = self.settings.get();
         let lease = Duration::from_secs(settings.store.lease_seconds.into());
         let reservation = Duration::from_secs(settings.windows.reservation_seconds.into());
-        let members = shared.members();
+        let members = self.membership.members();
         let mut wants: BTreeMap<(u8, u64), Vec<LeaseRequest>> = BTreeMap::new();
         {
             let state = self.ledger.state();
             let holders: BTreeSet<u64> =
                 state.leases().flat_map(|(_, _, leases)| leases.holders()).collect();
-            let dead = missing.absent_for(&holders, &members, lease * 3 / 2 + reservation, now);
+            let patience = lease * 3 / 2 + reservation;
+            let dead = self.absent().absent_for(&holders, &members, patience, now);
             for (partition, campaign, leases) in state.leases() {
                 for of in leases.holders().filter(|holder| dead.contains(holder)) {
                     let want =

@@ -7,9 +7,14 @@ use crate::harness::scripted_redis::BatchReply::{
 use crate::harness::scripted_redis::{BatchReply, ScriptedRedis};
 use crate::harness::tls_redis::{TlsRedis, Topology};
 use crate::harness::{Reader, Redis, Sentinels, Setup, Store, TestServer, reference, wait_until};
+use adjacent::cluster;
+use adjacent::cluster::OpenOptions;
+use adjacent::cluster::log::SharedLog;
+use adjacent::ledger::event_log::EventLog;
 use adjacent::ledger::{Ledger, Record, Rules};
 use adjacent::store::{Address, Client, acl};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A store URL with the key folder of the fleet.
 struct StoreAt {
@@ -167,10 +172,16 @@ async fn a_blocked_store_is_logged_once_with_the_required_action() {
 }
 
 /// A ledger on Redis, without the task that ships its journal.
-fn ledger(folder: &Path, incarnation: u64, redis: &Redis) -> Ledger {
+fn ledger(folder: &Path, incarnation: u64, redis: &Redis) -> (Ledger, Arc<SharedLog>) {
     let Ok(Address::Redis(address)) = redis.url().parse() else { panic!("{}", redis.url()) };
-    let (rules, client) = (Rules::default(), Client::new(address));
-    Ledger::open_cluster(folder, incarnation, 1_000, rules, Box::new(|_| {}), client).unwrap()
+    let options = OpenOptions {
+        folder,
+        incarnation,
+        segment_bytes: 1_000,
+        rules: Rules::default(),
+        listener: Box::new(|_| {}),
+    };
+    cluster::open_shared(options, Client::new(address)).unwrap()
 }
 
 async fn write_records(ledger: &Ledger, count: usize) {
@@ -182,8 +193,7 @@ async fn write_records(ledger: &Ledger, count: usize) {
 #[tokio::test]
 async fn records_lost_by_redis_before_they_were_read_are_sent_again() {
     let (redis, folder) = (Redis::start(), tempfile::tempdir().unwrap());
-    let ledger = ledger(folder.path(), 1, &redis);
-    let shared = ledger.cluster().unwrap();
+    let (ledger, shared) = ledger(folder.path(), 1, &redis);
     write_records(&ledger, 3).await;
     assert!(shared.send_files().await.unwrap());
     // The head is lost too, so that the empty log is consistent with what was read.
@@ -200,16 +210,15 @@ async fn records_lost_by_redis_before_they_were_read_are_sent_again() {
 #[tokio::test]
 async fn records_after_a_missing_segment_are_reported_and_block_nothing() {
     let (redis, folder) = (Redis::start(), tempfile::tempdir().unwrap());
-    let old = ledger(folder.path(), 1, &redis);
+    let (old, _) = ledger(folder.path(), 1, &redis);
     write_records(&old, 100).await;
     drop(old);
     let mut segments = adjacent::journal::segments(folder.path()).unwrap();
     assert!(segments.len() > 3, "{}", segments.len());
     std::fs::remove_file(folder.path().join(segments.remove(1).name())).unwrap();
 
-    let new = ledger(folder.path(), 2, &redis);
+    let (new, shared) = ledger(folder.path(), 2, &redis);
     write_records(&new, 3).await;
-    let shared = new.cluster().unwrap();
     // The first attempt detects the gap; the next ones skip it.
     wait_until("all records that can be sent", async || {
         shared.send_files().await.unwrap().then_some(())
@@ -222,8 +231,7 @@ async fn records_after_a_missing_segment_are_reported_and_block_nothing() {
 #[tokio::test]
 async fn records_sent_from_files_are_not_sent_again_from_memory() {
     let (redis, folder) = (Redis::start(), tempfile::tempdir().unwrap());
-    let ledger = ledger(folder.path(), 1, &redis);
-    let shared = ledger.cluster().unwrap();
+    let (ledger, shared) = ledger(folder.path(), 1, &redis);
     write_records(&ledger, 10).await;
     assert!(shared.send_files().await.unwrap());
 
@@ -238,8 +246,7 @@ async fn records_sent_from_files_are_not_sent_again_from_memory() {
 #[tokio::test]
 async fn a_shipped_segment_is_read_again_only_after_redis_lost_it() {
     let (redis, folder) = (Redis::start(), tempfile::tempdir().unwrap());
-    let ledger = ledger(folder.path(), 1, &redis);
-    let shared = ledger.cluster().unwrap();
+    let (ledger, shared) = ledger(folder.path(), 1, &redis);
     write_records(&ledger, 100).await;
     assert!(shared.send_files().await.unwrap());
     let first = adjacent::journal::segments(folder.path()).unwrap().remove(0).path;

@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["journal", "catalog"],
     &["store"],
     &["ledger", "decision_log"],
+    &["cluster"],
     &["world"],
     &["reporting", "explain"],
     &["events"],

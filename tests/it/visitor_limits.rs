@@ -17,7 +17,7 @@ async fn start_instances<const N: usize>(redis: &Redis) -> [TestServer; N] {
     for server in &started {
         wait_until("the salt of the day", async || {
             let events = &server.inner.events;
-            events.sync_visitor_salt().await.ok()
+            events.renew_visitor_salt().await.ok()
         })
         .await;
     }
@@ -57,7 +57,7 @@ async fn a_visitor_who_spreads_clicks_over_instances_has_the_limit_of_a_single_i
     }
     // Another check invalidates nothing more.
     for server in &spread {
-        server.inner.events.enforce_visitor_limits().await.unwrap();
+        server.inner.events.exchange_visitors(true).await.unwrap();
         assert_eq!(reported_clicks(server).await, (6, CLICKS));
         server.assert_ledger_consistent().await;
     }

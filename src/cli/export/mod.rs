@@ -9,9 +9,10 @@ use crate::cli::arguments;
 use crate::cli::export::row::Row;
 use crate::cli::export::sink::{JsonLines, Out, Sink};
 use crate::cli::output::Output;
+use crate::cluster::log;
 use crate::domain::event::Verdict;
 use crate::ledger::history::ReplayFrom;
-use crate::ledger::{ApplyOutcome, EventVerdict, cluster, history};
+use crate::ledger::{ApplyOutcome, EventVerdict, history};
 use crate::store::Client;
 use crate::store::address::EMBEDDED;
 use anyhow::Context;
@@ -78,7 +79,7 @@ impl Export {
             }
             Some(config) => {
                 let client = Client::new(config);
-                cluster::replay(&client, ReplayFrom::First, &mut each).await?;
+                log::replay(&client, ReplayFrom::First, &mut each).await?;
             }
         }
         let mut still_pending: Vec<&EventVerdict> = pending.values().collect();

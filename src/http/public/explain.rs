@@ -1,5 +1,6 @@
 //! `GET /v1/decisions/{id}/explain` and `/events`: the trace of a decision and its events.
 
+use crate::cluster::FetchError;
 use crate::config::keys::{Identity, Role};
 use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::explain::{Audience, ExplainError, Explanation, RemoteExplainError, Replay};
@@ -97,7 +98,7 @@ pub async fn recompute(
             ApiError::not_found("decision_unreadable", detail)
         }
         RemoteExplainError::Explain(error) => error.into(),
-        RemoteExplainError::Store(error) => {
+        RemoteExplainError::Fetch(FetchError::Store(error)) => {
             tracing::warn!(
                 %error,
                 "shared store unavailable; cannot look up another instance's decision, answering 503"
@@ -107,11 +108,11 @@ pub async fn recompute(
                  instances are queried, does not respond: retry shortly"
             ))
         }
-        RemoteExplainError::Busy => ApiError::dependency_unavailable(format!(
+        RemoteExplainError::Fetch(FetchError::Busy) => ApiError::dependency_unavailable(format!(
             "decision `{id}` is not on this instance, and too many lookups on other instances are \
              pending: retry shortly"
         )),
-        RemoteExplainError::NoResponse(starts) if is_operator => {
+        RemoteExplainError::Fetch(FetchError::NoResponse(starts)) if is_operator => {
             let addresses = starts.iter().map(|start| format!("{} ({})", start.ops, start.host));
             let addresses = addresses.collect::<Vec<_>>().join(" or ");
             let detail = format!(
@@ -121,7 +122,7 @@ pub async fn recompute(
             );
             ApiError::not_found("decision_elsewhere", detail)
         }
-        RemoteExplainError::NoResponse(_) => {
+        RemoteExplainError::Fetch(FetchError::NoResponse(_)) => {
             let detail = format!(
                 "another instance has the record of `{id}` and does not respond: try again later"
             );

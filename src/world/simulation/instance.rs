@@ -4,12 +4,12 @@ use super::INSTANCES;
 use super::LEASE_MS;
 use super::PARTITION;
 use super::UNREACHABLE_MS;
+use crate::cluster::membership::InstanceCount;
 use crate::domain::attribution::{AttributionKey, PageKey, UNKNOWN};
 use crate::domain::campaign::Budget;
 use crate::domain::event::{EventKind, Pricing, Tier};
 use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
-use crate::ledger::cluster::membership::Membership;
 use crate::ledger::record::{DecisionKey, Event, LeaseRequest};
 use crate::ledger::{Record, State};
 use crate::world::campaign_budget::{CampaignBudget, CampaignBudgets};
@@ -70,7 +70,7 @@ pub struct Instance {
     pub skew_ms: i64,
     pub contact_ms: i64,
     pub unreachable_ms: i64,
-    pub membership: Membership,
+    pub membership: InstanceCount,
     pub partitioned_until_ms: i64,
     pub dead_until_ms: i64,
     pub missing: AbsentHolders,
@@ -108,7 +108,7 @@ impl Instance {
             skew_ms,
             contact_ms: now_ms,
             unreachable_ms: 0,
-            membership: Membership::of(INSTANCES),
+            membership: InstanceCount::of(INSTANCES),
             partitioned_until_ms: 0,
             dead_until_ms: 0,
             missing: AbsentHolders::default(),

@@ -321,14 +321,12 @@ impl TestServer {
 
     /// Waits until every acknowledged event has its verdict. A single instance need not wait.
     pub async fn wait_until_applied(&self) {
-        if let Some(cluster) = self.inner.ledger.cluster() {
-            wait_until("verdicts of all acknowledged events", async || {
-                let status = cluster.status();
-                let must_wait = status.is_up && cluster.is_caught_up() && status.unapplied > 0;
-                (!must_wait).then_some(())
-            })
-            .await;
-        }
+        wait_until("verdicts of all acknowledged events", async || {
+            let status = self.inner.ledger.status();
+            let must_wait = status.is_up && status.is_caught_up && status.unapplied > 0;
+            (!must_wait).then_some(())
+        })
+        .await;
     }
 
     /// Scrapes the metrics after [`TestServer::wait_until_applied`], so that they include every acknowledged

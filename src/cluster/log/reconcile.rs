@@ -1,12 +1,12 @@
 //! Reconciliation of a fleet's ledger: recomputes the state from the store and compares, advances base
 //! snapshots, and trims the log to its retention period.
 
+use crate::cluster::log::partition_sums::PartitionSums;
+use crate::cluster::log::state_cache::CachedState;
+use crate::cluster::log::{SharedLog, partition_sums, state_cache};
 use crate::journal::PARTITIONS;
 use crate::ledger::audit;
 use crate::ledger::audit::Mismatch;
-use crate::ledger::cluster::partition_sums::PartitionSums;
-use crate::ledger::cluster::state_cache::CachedState;
-use crate::ledger::cluster::{ClusterLedger, LogPosition, partition_sums, state_cache};
 use crate::ledger::reconciler::ReconcileReport;
 use crate::ledger::state::State;
 use crate::store::bases::BaseKind;
@@ -16,11 +16,11 @@ use crate::store::{Client, StoreError};
 /// Batches after the last base snapshot before it is advanced: what a start reads of a partition.
 const STRIDE: u64 = 16;
 
-impl ClusterLedger {
+impl SharedLog {
     /// Runs one pass at `now_ms`. Trims log entries recorded before `trim_before_ms`, once the
     /// first base snapshot includes them. Every instance compares its own state; each base snapshot
     /// is advanced by one instance.
-    pub async fn reconcile(
+    pub(super) async fn reconcile_with_store(
         &self,
         now_ms: i64,
         trim_before_ms: Option<i64>,
@@ -48,8 +48,12 @@ impl ClusterLedger {
         report.mismatches = audit::compare(&recomputed, &live);
         drop(recomputed);
         if report.mismatches.is_empty() {
-            let cache =
-                CachedState { at_ms: now_ms, share: self.fleet_position(), positions, state: live };
+            let cache = CachedState {
+                at_ms: now_ms,
+                share: self.membership.position(),
+                positions,
+                state: live,
+            };
             state_cache::write(&self.folder, &cache).map_err(|error| {
                 StoreError::Journal(format!("{}: {error}", self.folder.display()))
             })?;
@@ -65,7 +69,7 @@ impl ClusterLedger {
     /// Whether this instance advances a partition's base snapshots. If two instances think so, they
     /// store the same.
     fn advances_base_of(&self, partition: u8) -> bool {
-        let (instances, index) = self.fleet_position();
+        let (instances, index) = self.membership.position();
         usize::from(partition) % instances == index
     }
 
@@ -85,15 +89,6 @@ impl ClusterLedger {
             sums.put(&self.client, partition, BaseKind::First).await?;
         }
         Ok(())
-    }
-
-    /// Recomputes the state from the whole retained log up to `positions`, and compares the last base
-    /// snapshots with it.
-    pub async fn recompute(
-        &self,
-        positions: &[LogPosition],
-    ) -> Result<(State, Vec<Mismatch>), StoreError> {
-        recompute(&self.client, positions.iter().map(|position| position.number)).await
     }
 }
 

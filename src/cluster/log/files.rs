@@ -1,19 +1,14 @@
 //! Shipping from the journal's files: everything that the log does not have, of every incarnation. A
 //! finished file whose last entries are in the log is not read again.
 
+use crate::cluster::log::segment_ends::LogKey;
+use crate::cluster::log::{SharedLog, lock};
 use crate::journal;
 use crate::journal::{Entry, Recovery, Segment};
-use crate::ledger::cluster::{ClusterLedger, lock};
 use crate::store::{StoreError, log};
 use std::collections::{BTreeMap, btree_map};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-
-/// An incarnation and a partition.
-type Key = (u64, u8);
-
-/// The last LSNs of each finished file that was read, by segment number.
-pub(super) type SegmentEnds = BTreeMap<u64, BTreeMap<Key, u64>>;
 
 /// The last LSN in the log at the start of the pass, and the last one found in the files.
 struct Reach {
@@ -25,7 +20,7 @@ fn unreadable(error: impl ToString) -> StoreError {
     StoreError::Journal(error.to_string())
 }
 
-impl ClusterLedger {
+impl SharedLog {
     /// Sends everything in the files that the log does not have, of every incarnation. `Ok(false)`
     /// when the log had changed in between: call it again.
     pub async fn send_files(&self) -> Result<bool, StoreError> {
@@ -44,7 +39,7 @@ impl ClusterLedger {
             // Check that the store answers before reading files.
             log::applied(&self.client, self.incarnation, 0).await?;
         }
-        let mut reaches: BTreeMap<Key, Reach> = BTreeMap::new();
+        let mut reaches: BTreeMap<LogKey, Reach> = BTreeMap::new();
         for segment in journal::segments(&self.folder).map_err(unreadable)? {
             if self.is_fully_sent(segment.number, &mut reaches).await? {
                 continue;
@@ -86,8 +81,8 @@ impl ClusterLedger {
     /// How far the log and the files reach; requests the log's position once per pass.
     async fn reach<'a>(
         &self,
-        key: Key,
-        reaches: &'a mut BTreeMap<Key, Reach>,
+        key: LogKey,
+        reaches: &'a mut BTreeMap<LogKey, Reach>,
     ) -> Result<&'a mut Reach, StoreError> {
         match reaches.entry(key) {
             btree_map::Entry::Occupied(slot) => Ok(slot.into_mut()),
@@ -105,7 +100,7 @@ impl ClusterLedger {
     async fn is_fully_sent(
         &self,
         number: u64,
-        reaches: &mut BTreeMap<Key, Reach>,
+        reaches: &mut BTreeMap<LogKey, Reach>,
     ) -> Result<bool, StoreError> {
         let Some(ends) = lock(&self.segment_ends).get(&number).cloned() else { return Ok(false) };
         for (key, last) in ends {

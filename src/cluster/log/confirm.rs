@@ -1,6 +1,6 @@
 //! Checks of sent entries: whether they are still in the log, and whether a replica has them.
 
-use crate::ledger::cluster::{ClusterLedger, lock};
+use crate::cluster::log::{SharedLog, lock};
 use crate::store::StoreError;
 use crate::store::replication::{MarkStatus, ReplicationMark};
 use std::sync::atomic::Ordering;
@@ -18,7 +18,7 @@ pub struct SentMark {
     sent: Sent,
 }
 
-impl ClusterLedger {
+impl SharedLog {
     /// Entries that the log has acknowledged.
     pub(super) fn sent(&self) -> Sent {
         let unsent = lock(&self.unsent);
@@ -33,7 +33,7 @@ impl ClusterLedger {
     pub(super) fn check_sent(&self, sent: &Sent) {
         let state = lock(&self.state);
         let read = |(incarnation, partition): &(u64, u8)| {
-            let positions = state.positions.get(incarnation);
+            let positions = state.positions().get(incarnation);
             positions.map_or(0, |positions| positions[usize::from(*partition)])
         };
         let lost: Vec<_> = sent.iter().filter(|(of, lsn)| *lsn > read(of)).collect();

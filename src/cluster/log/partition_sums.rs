@@ -1,9 +1,8 @@
 //! The state of one partition: from its base snapshot in the store, along its log.
 
+use crate::cluster::log::position::LogPosition;
 use crate::journal::Entry;
 use crate::ledger::apply;
-use crate::ledger::cluster::LogPosition;
-use crate::ledger::cluster::follow::continues;
 use crate::ledger::outcome::ApplyOutcome;
 use crate::ledger::record::Record;
 use crate::ledger::state::State;
@@ -53,7 +52,7 @@ impl PartitionSums {
     ) -> Result<(), StoreError> {
         loop {
             let look = log::read(client, partition, self.position.number).await?;
-            if !continues(&self.position, &look) {
+            if !self.position.is_continued_by(&look) {
                 return Err(StoreError::UnexpectedData(format!(
                     "partition {partition} changed while it was read"
                 )));

@@ -1,10 +1,9 @@
 //! Migrates every log of one store to another, batch by batch, so that both have the same chain
 //! hash. A trimmed log is migrated with its first base snapshot.
 
+use crate::cluster::log::partition_sums::PartitionSums;
+use crate::cluster::log::position::LogPosition;
 use crate::journal::PARTITIONS;
-use crate::ledger::cluster::LogPosition;
-use crate::ledger::cluster::follow::continues;
-use crate::ledger::cluster::partition_sums::PartitionSums;
 use crate::store::bases::BaseKind;
 use crate::store::log::AppendOutcome;
 use crate::store::{Client, StoreError, bases, log};
@@ -27,7 +26,7 @@ async fn migrate_partition(
     let mut position = target_position(from, to, partition).await?;
     loop {
         let look = log::read(from, partition, position.number).await?;
-        if !continues(&position, &look) {
+        if !position.is_continued_by(&look) {
             return Err(other("changed during the migration"));
         }
         if look.batches.is_empty() {

@@ -1,7 +1,7 @@
 //! A local cache of the fleet's state: a start reads only what is newer, and an instance that
 //! cannot reach the store knows the remaining budgets.
 
-use crate::ledger::cluster::LogPosition;
+use crate::cluster::log::position::LogPosition;
 use crate::ledger::sealed_file;
 use crate::ledger::state::State;
 use serde::{Deserialize, Serialize};

@@ -8,15 +8,15 @@ const BELIEVED_AFTER: usize = 60;
 
 /// The largest recent number of instances.
 #[derive(Debug)]
-pub struct Membership {
+pub struct InstanceCount {
     most: AtomicUsize,
     fewer: AtomicUsize,
 }
 
-impl Membership {
+impl InstanceCount {
     /// Starts with a known number.
-    pub fn of(count: usize) -> Membership {
-        Membership { most: AtomicUsize::new(count.max(1)), fewer: AtomicUsize::new(0) }
+    pub fn of(count: usize) -> InstanceCount {
+        InstanceCount { most: AtomicUsize::new(count.max(1)), fewer: AtomicUsize::new(0) }
     }
 
     /// Notes the number of instances in a heartbeat's answer.
@@ -41,21 +41,21 @@ mod tests {
 
     #[test]
     fn a_higher_number_is_accepted_at_once_and_a_lower_one_after_a_minute() {
-        let membership = Membership::of(1);
-        membership.observe(8);
-        assert_eq!(membership.count(), 8);
+        let count = InstanceCount::of(1);
+        count.observe(8);
+        assert_eq!(count.count(), 8);
         for _ in 1..BELIEVED_AFTER {
-            membership.observe(1);
-            assert_eq!(membership.count(), 8);
+            count.observe(1);
+            assert_eq!(count.count(), 8);
         }
-        membership.observe(1);
-        assert_eq!(membership.count(), 1);
-        membership.observe(8);
-        membership.observe(1);
-        membership.observe(8);
+        count.observe(1);
+        assert_eq!(count.count(), 1);
+        count.observe(8);
+        count.observe(1);
+        count.observe(8);
         for _ in 1..BELIEVED_AFTER {
-            membership.observe(2);
+            count.observe(2);
         }
-        assert_eq!(membership.count(), 8, "the count of low answers restarted");
+        assert_eq!(count.count(), 8, "the count of low answers restarted");
     }
 }

@@ -1,8 +1,9 @@
 //! Shipping: sends the entries on this instance's disk to the store, in order, until the log has them.
 
+use crate::cluster::log::error_log::StoreErrorLog;
+use crate::cluster::log::queue::Fresh;
+use crate::cluster::log::{SharedLog, lock};
 use crate::journal::Entry;
-use crate::ledger::cluster::queue::Fresh;
-use crate::ledger::cluster::{ClusterLedger, StoreErrorLog, lock};
 use crate::store::log::AppendOutcome;
 use crate::store::{StoreError, log};
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::time::Instant;
 /// Most entries per batch: small enough that a log entry is read in a millisecond.
 const BATCH: usize = 500;
 
-impl ClusterLedger {
+impl SharedLog {
     /// Sends entries on disk to the store until the task is cancelled.
     pub async fn ship(self: Arc<Self>) {
         let mut errors = StoreErrorLog::new("events wait in the local journal");

@@ -4,10 +4,10 @@
 use crate::domain::event::{EventKind, Verdict};
 use crate::domain::money::Micros;
 use crate::journal::Entry;
+use crate::ledger::event_log::EventTotals;
 use crate::ledger::outcome::{ApplyOutcome, EventVerdict};
 use crate::ledger::record::{DecisionKey, Event};
 use crate::ledger::state::State;
-use crate::ledger::views::Tally;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Identifies a pending event.
@@ -18,16 +18,9 @@ fn key(event: &Event) -> PendingKey {
 }
 
 /// Totals since the start of the process.
-#[derive(Clone, Debug, Default)]
-pub struct LocalTotals {
-    /// Verdicts by event kind; later credits are not deducted.
-    pub totals: BTreeMap<EventKind, Tally>,
-    /// Events credited by this process, by kind.
-    pub credited: BTreeMap<EventKind, u64>,
-    /// Billed for its events, by campaign, in micros.
-    pub billed: BTreeMap<Box<str>, u64>,
-    /// Credited and refunded by it, by campaign, in micros.
-    pub credited_micros: BTreeMap<Box<str>, u64>,
+#[derive(Debug, Default)]
+pub(super) struct LocalTotals {
+    totals: EventTotals,
     /// Number of pending events with this key, and the LSN of the first of them.
     pending: HashMap<PendingKey, (u32, u64)>,
     /// The last of its own entries that was counted, by partition.
@@ -35,6 +28,11 @@ pub struct LocalTotals {
 }
 
 impl LocalTotals {
+    /// The totals.
+    pub fn totals(&self) -> &EventTotals {
+        &self.totals
+    }
+
     /// Counts the effect of an entry; `own` is this incarnation. However often and from wherever
     /// the log is read again, each of its events is counted once, and settled once.
     pub fn record(&mut self, applied: &ApplyOutcome, entry: &Entry, own: u64) {
@@ -51,9 +49,9 @@ impl LocalTotals {
             }
         }
         let Some(returned) = applied.adjustment.as_ref().filter(|_| is_new) else { return };
-        add(&mut self.credited_micros, &returned.attribution.campaign, returned.micros);
+        add(&mut self.totals.credited_micros, &returned.attribution.campaign, returned.micros);
         if let Some(event) = &returned.event {
-            *self.credited.entry(event.kind).or_default() += 1;
+            *self.totals.credited.entry(event.kind).or_default() += 1;
         }
     }
 
@@ -70,14 +68,14 @@ impl LocalTotals {
     }
 
     fn add_event(&mut self, one: &EventVerdict, lsn: u64) {
-        self.totals.entry(one.event.kind).or_default().received += 1;
+        self.totals.events.entry(one.event.kind).or_default().received += 1;
         if one.verdict == Verdict::Pending {
             self.pending.entry(key(&one.event)).or_insert((0, lsn)).0 += 1;
         }
         self.add_verdict(one);
     }
 
-    /// Counts the final verdict of a pending event, if it is still_pending pending here.
+    /// Counts the final verdict of a pending event, if it is pending here.
     fn settle(&mut self, one: &EventVerdict) {
         let key = key(&one.event);
         let Some((count, _)) = self.pending.get_mut(&key) else { return };
@@ -85,14 +83,14 @@ impl LocalTotals {
         if *count == 0 {
             self.pending.remove(&key);
         }
-        self.totals.entry(one.event.kind).or_default().pending -= 1;
+        self.totals.events.entry(one.event.kind).or_default().pending -= 1;
         self.add_verdict(one);
     }
 
     fn add_verdict(&mut self, one: &EventVerdict) {
-        self.totals.entry(one.event.kind).or_default().add(one.verdict, one.billed);
+        self.totals.events.entry(one.event.kind).or_default().add(one.verdict, one.billed);
         if one.billed > Micros::ZERO {
-            add(&mut self.billed, &one.event.attribution.campaign, one.billed);
+            add(&mut self.totals.billed, &one.event.attribution.campaign, one.billed);
         }
     }
 }
@@ -167,8 +165,8 @@ mod tests {
             let mut sums = if start == 0 { State::default() } else { sums };
             read(&mut again, &mut sums, &log[start..]);
 
-            prop_assert_eq!(&again.totals, &once.totals);
-            prop_assert_eq!(&again.billed, &once.billed);
+            prop_assert_eq!(&again.totals.events, &once.totals.events);
+            prop_assert_eq!(&again.totals.billed, &once.totals.billed);
             prop_assert!(again.pending.is_empty());
         }
     }

@@ -1,12 +1,12 @@
 //! Following: applies the store's log here, in order. When the log is not the one that was read,
 //! the state is rebuilt from the base snapshots on.
 
+use crate::cluster::log::partition_sums::PartitionSums;
+use crate::cluster::log::{LogPosition, SharedLog, lock, partition_sums};
 use crate::journal::{Entry, PARTITIONS};
-use crate::ledger::cluster::partition_sums::PartitionSums;
-use crate::ledger::cluster::{ClusterLedger, LogPosition, lock, partition_sums};
+use crate::ledger::event_log::LedgerUpdate;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::outcome::ApplyOutcome;
-use crate::ledger::running::LedgerUpdate;
 use crate::ledger::state::State;
 use crate::store::bases::BaseKind;
 use crate::store::log::LogPage;
@@ -14,7 +14,7 @@ use crate::store::{Client, StoreError, log};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-impl ClusterLedger {
+impl SharedLog {
     /// Applies new batches of the log. `Ok(true)` when everything is read.
     pub async fn follow(&self) -> Result<bool, StoreError> {
         let began = Instant::now();
@@ -31,7 +31,7 @@ impl ClusterLedger {
         let mut all = true;
         for (partition, look) in looks? {
             let position = &positions[usize::from(partition)];
-            if !continues(position, &look) {
+            if !position.is_continued_by(&look) {
                 self.rebuild(partition, position, &look).await?;
                 return Ok(false);
             }
@@ -39,7 +39,7 @@ impl ClusterLedger {
         }
         if all {
             *lock(&self.read_at) = began;
-            self.caught_up.store(true, Ordering::Release);
+            self.membership.note_caught_up();
             self.check_sent(&sent);
         }
         Ok(all)
@@ -150,17 +150,4 @@ pub async fn replay(
         state.merge(sums.state);
     }
     Ok(state)
-}
-
-/// Whether the batches follow the position, each after the one before: a gap in the answer is reported
-/// and never skipped.
-pub(super) fn continues(position: &LogPosition, look: &LogPage) -> bool {
-    let mut end = (position.number, &position.chain);
-    for batch in &look.batches {
-        if (batch.number, &batch.before) != (end.0 + 1, end.1) {
-            return false;
-        }
-        end = (batch.number, &batch.chain);
-    }
-    !look.batches.is_empty() || (look.length, &look.chain) == end
 }

@@ -1,18 +1,24 @@
 //! Image replication in a fleet: each instance uploads images that the shared store lacks and downloads
-//! those that it lacks itself. Restored images appear in units again.
+//! those that it lacks itself.
 
 use crate::blocking::run_blocking;
-use crate::catalog::Catalog;
 use crate::catalog::image::ImageFile;
+use crate::catalog::{Catalog, CatalogError};
 use crate::domain::image::Address;
-use crate::publishing::error::SyncError;
-use crate::store::{Client, images};
+use crate::store::{Client, StoreError, images};
 use hashbrown::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Maximum images to replicate between two catalog syncs, so that a pause does not wait for a large
-/// image library.
-pub(super) const IMAGES_PER_SYNC: usize = 32;
+/// Why a shared catalog could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The local catalog.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The shared store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// The store's image count when it and this instance last had the same images.
 pub struct SyncMark(AtomicU64);
@@ -26,7 +32,7 @@ impl Default for SyncMark {
 
 impl SyncMark {
     /// Forces the next replication.
-    pub fn reset(&self) {
+    pub(super) fn reset(&self) {
         self.0.store(u64::MAX, Ordering::Relaxed);
     }
 }

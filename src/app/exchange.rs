@@ -1,0 +1,53 @@
+//! What the exchange with other instances calls in the services.
+
+use crate::cluster::lifecycle::Done;
+use crate::cluster::{Running, Services};
+use crate::http::AppState;
+use actix_web::web::Data;
+use std::error::Error;
+
+/// The instance of `app`.
+pub fn instance(app: &Data<AppState>) -> Running {
+    Running {
+        clock: app.clock.clone(),
+        ledger: app.ledger.clone(),
+        ops: app.ops,
+        services: app.clone().into_inner(),
+    }
+}
+
+impl Services for AppState {
+    fn publish_budgets(&self) -> Done<'_> {
+        Box::pin(async move {
+            let live = self.world.live();
+            self.publishing.write_budgets(live.snapshot()).await?;
+            self.leasing.lease_first().await
+        })
+    }
+
+    fn lease_budgets(&self, reclaims: bool) -> Done<'_> {
+        Box::pin(async move {
+            let leased = self.leasing.lease_budgets().await;
+            match reclaims {
+                true => leased.and(self.leasing.reclaim().await),
+                false => leased,
+            }
+        })
+    }
+
+    fn release_leases(&self) -> Done<'_> {
+        Box::pin(self.leasing.release_unused_leases())
+    }
+
+    fn sync_catalog(&self) -> Done<'_, Box<dyn Error + Send + Sync>> {
+        Box::pin(async move { Ok(self.publishing.catch_up().await?) })
+    }
+
+    fn exchange_visitors(&self, checks: bool) -> Done<'_, Box<dyn Error + Send + Sync>> {
+        Box::pin(async move { Ok(self.events.exchange_visitors(checks).await?) })
+    }
+
+    fn answer_record_requests(&self) -> Done<'_, Box<dyn Error + Send + Sync>> {
+        Box::pin(async move { Ok(self.explain.answer_record_requests().await?) })
+    }
+}
