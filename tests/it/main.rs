@@ -19,6 +19,7 @@ mod dependencies;
 mod disk_guard;
 mod documents;
 mod drain;
+mod event_log;
 mod events;
 mod explain;
 #[allow(dead_code, reason = "the rest is used by the chaos tests and proofs")]

@@ -1,0 +1,134 @@
+//! The contract of `EventLog`, the same for a single instance and for a fleet.
+
+use crate::harness::{Redis, Store};
+use adjacent::cluster;
+use adjacent::cluster::OpenOptions;
+use adjacent::cluster::log::SharedLog;
+use adjacent::domain::event::{EventKind, Pricing, Tier};
+use adjacent::domain::money::Micros;
+use adjacent::ledger::history::ReplayFrom;
+use adjacent::ledger::reconciler::Retention;
+use adjacent::ledger::record::{Attribution, DecisionKey, Event};
+use adjacent::ledger::{Ledger, Rules};
+use adjacent::store::{Address, Client};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+const AT_MS: i64 = 1_790_000_000_000;
+const EVENTS: u64 = 20;
+const PRICE: i64 = 1_000;
+
+fn options(folder: &Path) -> OpenOptions<'_> {
+    OpenOptions {
+        folder,
+        incarnation: 1,
+        segment_bytes: 2_000,
+        rules: Rules::default(),
+        listener: Box::new(|_| {}),
+    }
+}
+
+fn impression(seq: u64) -> Event {
+    let name = || "c".into();
+    Event {
+        kind: EventKind::Impression,
+        cta: None,
+        at_ms: AT_MS,
+        decision_key: DecisionKey { incarnation: 1, partition: 3, seq },
+        decision: u128::from(seq),
+        decided_at_ms: AT_MS - 1,
+        day: 20_000,
+        attribution: Arc::new(Attribution {
+            advertiser: name(),
+            currency: "EUR".parse().unwrap(),
+            campaign: name(),
+            flight: name(),
+            creative: name(),
+            variant: 0,
+            publisher: name(),
+            placement: name(),
+            tier: Tier::Standard,
+            topic: name(),
+            entity: name(),
+            region: name(),
+        }),
+        pricing: Pricing::Cpm,
+        price: Micros::try_from(PRICE).unwrap(),
+        invalid_reason: None,
+    }
+}
+
+/// Sends and reads everything, as the tasks of a fleet do.
+async fn exchange(log: &SharedLog) {
+    while !log.send_files().await.unwrap() {}
+    while !log.follow().await.unwrap() {}
+}
+
+async fn blocking<T: Send + 'static>(
+    ledger: &Arc<Ledger>,
+    work: impl FnOnce(&Ledger) -> T + Send + 'static,
+) -> T {
+    let ledger = ledger.clone();
+    tokio::task::spawn_blocking(move || work(&ledger)).await.unwrap()
+}
+
+/// Records events, each twice, and checks what every log promises. `exchange` lets the log do its part.
+async fn keeps_its_contract(ledger: Ledger, exchange: impl AsyncFn()) {
+    let ledger = Arc::new(ledger);
+    exchange().await;
+    for seq in 0..EVENTS {
+        ledger.record(impression(seq)).await.unwrap();
+        ledger.record(impression(seq)).await.unwrap();
+    }
+    let (is_applied, ()) =
+        tokio::join!(ledger.wait_until_applied(Duration::from_secs(5)), exchange());
+
+    assert!(is_applied);
+    let status = ledger.status();
+    assert!(status.is_up && status.is_caught_up && !status.is_blocked);
+    assert_eq!((status.unsent, status.unapplied, status.lost_records), (0, 0, 0));
+    let totals = ledger.totals();
+    let tally = &totals.events[&EventKind::Impression];
+    assert_eq!((tally.received, tally.counted, tally.duplicate), (2 * EVENTS, EVENTS, EVENTS));
+    assert_eq!(totals.billed["c"], EVENTS * u64::try_from(PRICE).unwrap());
+
+    let decisions: BTreeSet<u128> = (0..EVENTS).map(u128::from).collect();
+    let events_of = move |ledger: &Ledger| ledger.events_of(&decisions, ReplayFrom::First).unwrap();
+    let found = blocking(&ledger, events_of).await;
+    let verdict = |seq: u128| {
+        let of_decision = found.iter().filter(|one| one.event.decision == seq);
+        of_decision.map(|one| one.verdict.as_str()).collect::<Vec<_>>()
+    };
+    assert!((0..u128::from(EVENTS)).all(|seq| verdict(seq) == ["counted", "duplicate"]));
+
+    let reconcile = |ledger: &Ledger| ledger.reconcile(Retention::default(), AT_MS).unwrap();
+    let pass = blocking(&ledger, reconcile).await;
+    assert_eq!((pass.mismatches.len(), pass.drift_micros), (0, 0));
+    assert!(pass.sealed > 1);
+    assert!(blocking(&ledger, |ledger| ledger.audit().unwrap()).await.mismatches.is_empty());
+
+    ledger.state().accounts.get_mut("c").unwrap().spent = Micros::ZERO;
+    let pass = blocking(&ledger, reconcile).await;
+    let audit = blocking(&ledger, |ledger| ledger.audit().unwrap()).await;
+    let missing = -i64::try_from(EVENTS).unwrap() * PRICE;
+    assert_eq!((pass.drift_micros, audit.drift_micros), (missing, missing));
+    assert!(!pass.mismatches.is_empty() && !audit.mismatches.is_empty());
+}
+
+#[tokio::test]
+async fn the_log_of_a_single_instance_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let OpenOptions { incarnation, segment_bytes, rules, listener, .. } = options(folder.path());
+    let ledger = Ledger::open(folder.path(), incarnation, segment_bytes, rules, listener).unwrap();
+    keeps_its_contract(ledger, async || ()).await;
+}
+
+#[tokio::test]
+async fn the_log_of_a_fleet_keeps_the_contract() {
+    let (redis, folder) = (Redis::start(), tempfile::tempdir().unwrap());
+    let Ok(Address::Redis(address)) = redis.url().parse() else { panic!("{}", redis.url()) };
+    let (ledger, log) = cluster::open_shared(options(folder.path()), Client::new(address)).unwrap();
+    keeps_its_contract(ledger, async || exchange(&log).await).await;
+}
