@@ -5,7 +5,6 @@ use crate::decision_log::{
     DecisionLine, Line, Lookup, SlotLine, StateChange, WorldLine, find, stored,
 };
 use crate::domain::entity::EntityIx;
-use crate::domain::event::NoFill;
 use crate::domain::party::Style;
 use crate::domain::taxonomy::TopicIx;
 use crate::journal::frame;
@@ -16,7 +15,20 @@ use smallvec::smallvec;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The lines of the golden segments: every kind of line, and every value of every enum.
+const STYLES: [Style; 3] = [Style::Terminal, Style::Card, Style::Line];
+const ROLES: [Role; 2] = [Role::Subject, Role::Mention];
+const COMMERCIAL: [Commercial; 3] = [Commercial::Allow, Commercial::HouseOnly, Commercial::None];
+const BASES: [RegionBasis; 4] = [
+    RegionBasis::Observed,
+    RegionBasis::Declared,
+    RegionBasis::PublisherDefault,
+    RegionBasis::Unknown,
+];
+const NO_FILLS: &str = "no_candidate all_paced budgets_spent subject_conflict sensitive_page \
+     publisher_blocked house_only commercial_off style_mismatch below_relevance \
+     label_unavailable unknown_placement paused stale_too_old overloaded";
+
+/// The lines of the golden segments: every kind of line, and every value that each enum had.
 fn lines() -> Vec<Line> {
     let hash = |of: &str| of.repeat(32);
     let world = WorldLine {
@@ -39,7 +51,7 @@ fn lines() -> Vec<Line> {
         paused: vec![9],
         resumed: vec![2],
     };
-    let decisions = (0..RegionBasis::ALL.len()).map(|at| Line::Decision(Box::new(decision(at))));
+    let decisions = (0..BASES.len()).map(|at| Line::Decision(Box::new(decision(at))));
     let worlds = [Line::World(world), Line::Change(change)];
     worlds.into_iter().chain(decisions).collect()
 }
@@ -55,8 +67,8 @@ fn decision(at: usize) -> DecisionLine {
     };
     let masked =
         [Mask::reservation_lost(3), Mask::rejected(4), Mask::creative(5)].repeat(at.min(1));
-    let empty = NoFill::ALL.iter().map(|reason| Err(*reason));
-    let filled = Style::ALL.iter().map(|style| Ok(chosen(*style)));
+    let empty = NO_FILLS.split(' ').map(|reason| Err(reason.parse().unwrap()));
+    let filled = STYLES.map(|style| Ok(chosen(style))).into_iter();
     let slots = filled.chain(empty).map(|result| SlotLine { masked: masked.clone(), result });
     DecisionLine {
         request: (1_795_973_719_166 << 80) | (7 << 62) | ((at as u128) << 8),
@@ -74,18 +86,18 @@ fn page(at: usize) -> Page {
     Page {
         publisher: 1,
         topics: (0..10).map(TopicIx).take(at * 5).collect(),
-        entities: Role::ALL.iter().map(|role| (EntityIx(400), *role)).take(at).collect(),
+        entities: ROLES.map(|role| (EntityIx(400), role)).into_iter().take(at).collect(),
         unknown: ["unknown topic".into()].into_iter().take(at).collect(),
         keywords: smallvec![1, 130],
         region: [None, "DE".parse().ok(), "eu".parse().ok(), None][at].clone(),
         language: ["en", "de-AT"][at % 2].parse().unwrap(),
-        commercial: Commercial::ALL[at % 3],
+        commercial: COMMERCIAL[at % 3],
         sensitive: at == 1,
         paused: at == 2,
         shown: smallvec![9; at],
-        viewer: Viewer { country: ["AT", ""][at % 2].parse().ok(), basis: RegionBasis::ALL[at] },
+        viewer: Viewer { country: ["AT", ""][at % 2].parse().ok(), basis: BASES[at] },
         slots: smallvec![
-            Slot { key: "article-end".into(), placement: Some(2), styles: Style::ALL.into() },
+            Slot { key: "article-end".into(), placement: Some(2), styles: STYLES.into() },
             Slot { key: "sidebar".into(), placement: None, styles: smallvec![] },
         ],
     }
