@@ -6,23 +6,12 @@ pub mod names;
 pub mod openrtb;
 pub mod response;
 
+use crate::domain::protocol::Protocol;
 use crate::http::AppState;
 use crate::http::problem::ApiError;
 use crate::http::routes::{Route, route};
 use actix_web::HttpResponse;
 use std::time::Instant;
-
-string_enum! {
-    /// A third-party client protocol.
-    Protocol {
-        /// The EthicalAds client and its decision endpoint.
-        EthicalAds = "ethicalads",
-        /// The Kevel Decision API.
-        Kevel = "kevel",
-        /// OpenRTB 2.6 with Native 1.2.
-        OpenRtb = "openrtb",
-    }
-}
 
 /// Routes of all protocols; all are on the public listener.
 pub fn table() -> Vec<Route> {
@@ -35,12 +24,7 @@ pub fn table() -> Vec<Route> {
 
 /// Fails with 404 `adapter_disabled` unless the settings enable this protocol.
 fn require_enabled(app: &AppState, protocol: Protocol) -> Result<(), ApiError> {
-    let settings = app.settings.get();
-    let enabled = match protocol {
-        Protocol::EthicalAds => settings.adapters.ethicalads,
-        Protocol::Kevel => settings.adapters.kevel,
-        Protocol::OpenRtb => settings.adapters.openrtb,
-    };
+    let enabled = app.settings.get().adapters.answers(protocol);
     let how = format!("the adapter is disabled: set `{protocol} = true` under `[adapters]`");
     if enabled { Ok(()) } else { Err(ApiError::not_found("adapter_disabled", how)) }
 }
@@ -61,15 +45,4 @@ fn record_call(
     };
     metrics.count_adapter_request(protocol.as_str(), outcome);
     answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::metrics::ADAPTERS;
-
-    #[test]
-    fn every_protocol_has_a_metric_label() {
-        assert!(Protocol::ALL.iter().map(|protocol| protocol.as_str()).eq(ADAPTERS));
-    }
 }

@@ -8,7 +8,7 @@ use crate::domain::party::Style;
 use crate::selection::page::RegionBasis;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
 
 /// A unit with everything a page needs to show it and report its events.
@@ -71,7 +71,8 @@ pub struct UnitCreative<'a> {
     pub style: Style,
     /// Language of the texts, as a BCP 47 tag.
     pub language: &'a str,
-    /// `ltr` or `rtl`.
+    /// Direction of the texts.
+    #[schemars(extend("enum" = ["ltr", "rtl"]))]
     pub direction: &'static str,
     /// The line above the headline.
     pub kicker: Option<Cow<'a, str>>,
@@ -234,5 +235,94 @@ impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let at = jiff::Timestamp::from_second(self.0.div_euclid(1_000)).unwrap_or_default();
         serializer.collect_str(&at)
+    }
+}
+
+impl RenderedUnit<'static> {
+    /// The unit of the API's example reply.
+    pub fn example() -> RenderedUnit<'static> {
+        let url = |path: &str| format!("https://units.example{path}");
+        RenderedUnit {
+            fill: true,
+            decision_id: "0198c0de-1f2e-7a3b-8c4d-5e6f70819201".to_owned(),
+            tier: Tier::Standard,
+            advertiser: UnitAdvertiser { id: "zahid-host", name: "zahid.host" },
+            campaign: "zahid-launch",
+            flight: "zahid-ai-europe",
+            creative: UnitCreative {
+                id: "zahid-git-push",
+                hash: "fb48aba58684a4fa86e91813fb196a5b",
+                variant: 0,
+                style: Style::Terminal,
+                language: "en",
+                direction: "ltr",
+                kicker: Some(
+                    "reading about AI infrastructure? ship yours in a single git push.".into(),
+                ),
+                headline: "Run your AI side-project on zahid.host",
+                body: "Push a repository and get a running service with its own address, logs and a \
+                       certificate.",
+                proof: Some(UnitProof {
+                    text: "4,200+ EU-deployed projects",
+                    source: "zahid.host, own count of running projects",
+                    as_of: jiff::civil::date(2026, 10, 1),
+                }),
+                command: Some(UnitCommand {
+                    text: "git push zahid main",
+                    output: "Live at https://your-agent.zahid.host",
+                    copy_url: url("/e/AQEAcopy"),
+                    copy_text: "copy",
+                    copied_text: "copied",
+                    aria: "command for a terminal",
+                }),
+                ctas: smallvec![
+                    UnitCta {
+                        id: "primary",
+                        text: "Get free account",
+                        click_url: url("/c/AQEAprimary"),
+                    },
+                    UnitCta { id: "pricing", text: "Pricing", click_url: url("/c/AQEApricing") },
+                ],
+                click_url: url("/c/AQEAprimary"),
+                landing_domain: "zahid.host",
+                logo: None,
+                image: None,
+                price: Some(UnitPrice {
+                    text: "from €0/mo",
+                    amount_micros: 0,
+                    currency: "EUR".parse().expect("EUR is a currency"),
+                    per: "month",
+                    tax_included: true,
+                    audience: Audience::Business,
+                    note: Some("no card required"),
+                    valid_until: jiff::Timestamp::constant(2_114_380_799, 0),
+                }),
+            },
+            label: UnitLabel {
+                text: "Anzeige",
+                language: "de",
+                aria: "Anzeige, bezahlter Inhalt",
+                sponsor_line: "präsentiert von zahid.host".to_owned(),
+                ruleset: "adjacent-2026-11",
+                region_basis: RegionBasis::Declared,
+            },
+            transparency: Transparency {
+                on_behalf_of: "zahid.host",
+                paid_by: "Zahid Hosting GmbH",
+                why: "erscheint, weil es auf dieser Seite um AI infrastructure geht".into(),
+                why_text: "warum das",
+                language: "de",
+                why_url: url("/w/0198c0de-1f2e-7a3b-8c4d-5e6f70819201"),
+            },
+            rel: "sponsored nofollow noopener",
+            event_urls: EventUrls {
+                impression: Some(url("/e/AQEAimpression")),
+                viewable: Some(url("/e/AQEAviewable")),
+            },
+            impression_until: Timestamp(1_795_608_900_000),
+            click_until: Timestamp(1_795_615_200_000),
+            test: false,
+            html: None,
+        }
     }
 }

@@ -19,6 +19,7 @@ pub mod language;
 pub mod money;
 pub mod name_key;
 pub mod party;
+pub mod protocol;
 pub mod region;
 pub mod taxonomy;
 pub mod weights;

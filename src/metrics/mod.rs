@@ -14,6 +14,7 @@ pub use money::MoneyRows;
 pub use scrape::EventRow;
 
 use crate::domain::event::{EventKind, InvalidReason, NoFill, TokenRejection, Verdict};
+use crate::domain::protocol::Protocol;
 use crate::selection::filter_reason::FilterReason;
 use crate::traffic::review::Indicator;
 use money::OwnSeries;
@@ -37,8 +38,6 @@ string_enum! {
     }
 }
 
-/// Protocol adapters.
-pub const ADAPTERS: [&str; 3] = ["ethicalads", "kevel", "openrtb"];
 /// Stage of flights whose targeting does not match the page.
 pub const UNMATCHED: &str = "match";
 /// The kind of events whose token is rejected, see [`TokenRejection`].
@@ -69,7 +68,7 @@ metrics! {
     decision_log_unreadable: IntCounter = "decision_log_unreadable_total";
     /// Requests to protocol adapters, by adapter and outcome.
     adapters: IntCounterVec = "adapter_requests_total"
-        (adapter, outcome) in (ADAPTERS, ["filled", "no_fill", "refused"]);
+        (adapter, outcome) in (Protocol::ALL, ["filled", "no_fill", "refused"]);
 
     // Events and traffic.
 

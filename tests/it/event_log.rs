@@ -4,11 +4,12 @@ use crate::harness::{Redis, Store};
 use adjacent::cluster;
 use adjacent::cluster::OpenOptions;
 use adjacent::cluster::log::SharedLog;
+use adjacent::domain::attribution::{AttributionKey, PageKey};
 use adjacent::domain::event::{EventKind, Pricing, Tier};
 use adjacent::domain::money::Micros;
 use adjacent::ledger::history::ReplayFrom;
 use adjacent::ledger::reconciler::Retention;
-use adjacent::ledger::record::{Attribution, DecisionKey, Event};
+use adjacent::ledger::record::{DecisionKey, Event};
 use adjacent::ledger::{Ledger, Rules};
 use adjacent::store::{Address, Client};
 use std::collections::BTreeSet;
@@ -40,19 +41,21 @@ fn impression(seq: u64) -> Event {
         decision: u128::from(seq),
         decided_at_ms: AT_MS - 1,
         day: 20_000,
-        attribution: Arc::new(Attribution {
+        attribution: Arc::new(AttributionKey {
             advertiser: name(),
             currency: "EUR".parse().unwrap(),
             campaign: name(),
             flight: name(),
             creative: name(),
             variant: 0,
-            publisher: name(),
-            placement: name(),
+            page: PageKey {
+                publisher: name(),
+                placement: name(),
+                topic: name(),
+                entity: name(),
+                region: name(),
+            },
             tier: Tier::Standard,
-            topic: name(),
-            entity: name(),
-            region: name(),
         }),
         pricing: Pricing::Cpm,
         price: Micros::try_from(PRICE).unwrap(),

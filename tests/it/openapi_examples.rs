@@ -159,9 +159,7 @@ struct Fixture {
 impl Fixture {
     fn start() -> Fixture {
         let server = TestServer::with([
-            ("ADJACENT__ADAPTERS__ETHICALADS", "true"),
-            ("ADJACENT__ADAPTERS__KEVEL", "true"),
-            ("ADJACENT__ADAPTERS__OPENRTB", "true"),
+            ("ADJACENT__ADAPTERS__ENABLED", "[\"ethicalads\", \"kevel\", \"openrtb\"]"),
             ("ADJACENT__ADAPTERS__PUBLISHERS", "{ \"site-4242\" = \"eu-tech-news\" }"),
         ]);
         let request = json!({

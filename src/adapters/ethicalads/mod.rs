@@ -5,10 +5,11 @@ pub mod request;
 
 use crate::adapters::ethicalads::request::{CampaignType, Request};
 use crate::adapters::response::Rejections;
-use crate::adapters::{Protocol, names, record_call, require_enabled, response};
+use crate::adapters::{names, record_call, require_enabled, response};
 use crate::config::keys::{Identity, Role};
 use crate::delivery::decide::{PageDecision, Rejection};
 use crate::domain::event::{NoFill, Tier};
+use crate::domain::protocol::Protocol;
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
 use crate::http::public::request::DecisionRequest;

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 /// An operation of the document.
 pub(super) struct Operation {
     /// Path with its parameters in braces.
-    pub path: &'static str,
+    pub path: String,
     /// Method in lower case.
-    pub method: &'static str,
+    pub method: String,
     /// The OpenAPI operation object.
     pub object: Value,
 }
@@ -33,9 +33,9 @@ pub(super) enum Key {
 
 /// An operation on the public listener without parameters, body, responses or key. `id` is its name in
 /// generated clients.
-pub(super) fn operation(method: &'static str, path: &'static str, id: &str) -> Operation {
+pub(super) fn operation(method: &str, path: &str, id: &str) -> Operation {
     let object = json!({ "operationId": id, "tags": [], "x-listener": "public", "responses": {} });
-    Operation { path, method, object }
+    Operation { path: path.to_owned(), method: method.to_owned(), object }
 }
 
 impl Operation {

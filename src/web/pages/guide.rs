@@ -108,7 +108,7 @@ pub const GUIDES: [Guide; 9] = [
     Guide::new(
         "adapters",
         "adapters",
-        "EthicalAds, Kevel and OpenRTB clients",
+        "clients of other ad servers and exchanges",
         "adapters.md",
         include_str!("../guides/adapters.md"),
     ),

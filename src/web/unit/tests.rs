@@ -1,112 +1,23 @@
 //! Escaping, links and structure of the unit's HTML.
 
 use super::*;
-use crate::delivery::rendered_unit::{
-    EventUrls, Timestamp, Transparency, UnitAdvertiser, UnitCommand, UnitCreative, UnitLabel,
-    UnitPrice, UnitProof,
-};
-use crate::domain::creative::Audience;
-use crate::domain::event::Tier;
-use crate::selection::page::RegionBasis;
-use smallvec::smallvec;
+use crate::delivery::rendered_unit::EventUrls;
 
-fn reference() -> RenderedUnit<'static> {
-    let cta = |id, text, url: &str| UnitCta { id, text, click_url: url.to_owned() };
-    RenderedUnit {
-        fill: true,
-        decision_id: "d".to_owned(),
-        tier: Tier::Standard,
-        advertiser: UnitAdvertiser { id: "zahid-host", name: "zahid.host" },
-        campaign: "launch",
-        flight: "europe",
-        creative: UnitCreative {
-            id: "git-push",
-            hash: "00",
-            variant: 0,
-            style: Style::Terminal,
-            language: "en",
-            direction: "ltr",
-            kicker: Some("reading about agents?".into()),
-            headline: "Run your AI side-project on zahid.host",
-            body: "Push a repository.",
-            proof: Some(PROOF),
-            command: Some(UnitCommand {
-                text: "git push zahid main",
-                output: "Live",
-                copy_url: "https://x.example/e/c".to_owned(),
-                copy_text: "copy",
-                copied_text: "copied",
-                aria: "command for a terminal",
-            }),
-            ctas: smallvec![
-                cta("account", "Get free account", "https://x.example/c/a"),
-                cta("pricing", "Pricing", "https://x.example/c/b"),
-            ],
-            click_url: "https://x.example/c/h".to_owned(),
-            landing_domain: "zahid.host",
-            logo: Some(LOGO),
-            image: Some(IMAGE),
-            price: Some(UnitPrice {
-                text: "from €0/mo",
-                amount_micros: 0,
-                currency: "EUR".parse().unwrap(),
-                per: "month",
-                tax_included: true,
-                audience: Audience::Consumer,
-                note: Some("no card required"),
-                valid_until: jiff::Timestamp::UNIX_EPOCH,
-            }),
-        },
-        label: UnitLabel {
-            text: "Anzeige",
-            language: "de",
-            aria: "Anzeige, bezahlter Inhalt",
-            sponsor_line: "präsentiert von zahid.host".to_owned(),
-            ruleset: "r",
-            region_basis: RegionBasis::Observed,
-        },
-        transparency: Transparency {
-            on_behalf_of: "zahid.host",
-            paid_by: "zahid.host",
-            why: "shown because this page is about AI infrastructure".into(),
-            why_text: "why this",
-            language: "en",
-            why_url: "https://x.example/w/d".to_owned(),
-        },
-        rel: "sponsored nofollow noopener",
-        event_urls: EventUrls {
-            impression: Some("https://x.example/e/i".to_owned()),
-            viewable: None,
-        },
-        impression_until: Timestamp::default(),
-        click_until: Timestamp::default(),
-        test: false,
-        html: None,
-    }
-}
-
-fn in_style(style: Style) -> RenderedUnit<'static> {
-    let mut unit = reference();
-    unit.creative.style = style;
+/// The example with a logo and an image.
+fn example() -> RenderedUnit<'static> {
+    let (content_type, alt) = ("image/png", "A rack");
+    let image = |url, width, height| Some(UnitImage { url, width, height, alt, content_type });
+    let mut unit = RenderedUnit::example();
+    unit.creative.logo = image("https://units.example/embed/pictures/5b1d.png", 192, 96);
+    unit.creative.image = image("https://units.example/embed/pictures/3f0c.png", 640, 360);
     unit
 }
 
-const PROOF: UnitProof<'static> =
-    UnitProof { text: "4,200+ projects", source: "count", as_of: jiff::civil::date(2026, 10, 1) };
-const LOGO: UnitImage<'static> = UnitImage {
-    url: "https://x.example/embed/pictures/a.png",
-    width: 192,
-    height: 96,
-    alt: "Zahid",
-    content_type: "image/png",
-};
-const IMAGE: UnitImage<'static> = UnitImage {
-    url: "https://x.example/embed/pictures/b.png",
-    width: 640,
-    height: 360,
-    alt: "A rack",
-    content_type: "image/png",
-};
+fn in_style(style: Style) -> RenderedUnit<'static> {
+    let mut unit = example();
+    unit.creative.style = style;
+    unit
+}
 
 /// Texts that are harmless in one HTML context and executable in another.
 const POLYGLOTS: [&str; 8] = [
@@ -124,7 +35,7 @@ const POLYGLOTS: [&str; 8] = [
 fn units_with(text: &'static str) -> Vec<(&'static str, RenderedUnit<'static>)> {
     let mut units = Vec::new();
     let mut add = |field, change: fn(&mut RenderedUnit<'static>, &'static str)| {
-        let mut unit = reference();
+        let mut unit = example();
         change(&mut unit, text);
         units.push((field, unit));
     };
@@ -134,10 +45,10 @@ fn units_with(text: &'static str) -> Vec<(&'static str, RenderedUnit<'static>)> 
     add("label.language", |unit, text| unit.label.language = text);
     add("label.aria", |unit, text| unit.label.aria = text);
     add("label.sponsor_line", |unit, text| unit.label.sponsor_line = text.to_owned());
-    add("logo alt", |unit, text| unit.creative.logo = Some(UnitImage { alt: text, ..LOGO }));
-    add("logo url", |unit, text| unit.creative.logo = Some(UnitImage { url: text, ..LOGO }));
-    add("image alt", |unit, text| unit.creative.image = Some(UnitImage { alt: text, ..IMAGE }));
-    add("image url", |unit, text| unit.creative.image = Some(UnitImage { url: text, ..IMAGE }));
+    add("logo alt", |unit, text| unit.creative.logo.as_mut().unwrap().alt = text);
+    add("logo url", |unit, text| unit.creative.logo.as_mut().unwrap().url = text);
+    add("image alt", |unit, text| unit.creative.image.as_mut().unwrap().alt = text);
+    add("image url", |unit, text| unit.creative.image.as_mut().unwrap().url = text);
     add("kicker", |unit, text| unit.creative.kicker = Some(text.into()));
     add("headline", |unit, text| unit.creative.headline = text);
     add("headline alone", |unit, text| {
@@ -146,7 +57,8 @@ fn units_with(text: &'static str) -> Vec<(&'static str, RenderedUnit<'static>)> 
     });
     add("body", |unit, text| unit.creative.body = text);
     add("proof", |unit, text| {
-        unit.creative.proof = Some(UnitProof { text, source: text, ..PROOF });
+        let proof = unit.creative.proof.as_mut().unwrap();
+        (proof.text, proof.source) = (text, text);
     });
     add("command", |unit, text| {
         let command = unit.creative.command.as_mut().unwrap();
@@ -240,7 +152,7 @@ fn no_field_can_add_a_tag_or_an_attribute() {
 
 #[test]
 fn the_label_comes_first_and_nothing_is_shown_without_it() {
-    let mut unit = reference();
+    let mut unit = example();
     let html = fragment(&unit);
     let first = html.find("Anzeige</b>").unwrap();
     for later in ["4,200+", "reading about", "Run your AI", "git push", "Pricing", "from €0"] {
@@ -264,7 +176,7 @@ fn only_http_and_https_urls_become_links() {
 
 #[test]
 fn a_fragment_has_no_script_no_inline_style_and_no_handler() {
-    let html = fragment(&reference());
+    let html = fragment(&example());
     for never in ["<script", " style=", "<style", " onclick", " onload", " id="] {
         assert!(!html.contains(never), "{never}");
     }
@@ -273,11 +185,13 @@ fn a_fragment_has_no_script_no_inline_style_and_no_handler() {
 
 #[test]
 fn a_filled_page_contains_the_impression_pixel_and_an_empty_page_does_not() {
-    let full = page(Some(&reference()), "en");
-    assert!(full.contains("src=\"https://x.example/e/i\" width=\"1\" height=\"1\""));
+    let full = page(Some(&example()), "en");
+    assert!(
+        full.contains("src=\"https://units.example/e/AQEAimpression\" width=\"1\" height=\"1\"")
+    );
     assert!(full.contains(&format!("href=\"{}\"", assets::path(assets::UNIT_CSS))));
-    assert!(!styled(&reference(), "https://x.example").contains("adj-seen"));
-    let unmeasured = RenderedUnit { event_urls: EventUrls::default(), ..reference() };
+    assert!(!styled(&example(), "https://x.example").contains("adj-seen"));
+    let unmeasured = RenderedUnit { event_urls: EventUrls::default(), ..example() };
     assert!(!fragment(&unmeasured).contains("adj-seen"));
     let empty = page(None, "en");
     assert!(!empty.contains("<img") && !empty.contains("<aside") && !empty.contains("stylesheet"));
@@ -294,7 +208,7 @@ fn the_line_style_omits_most_parts_but_keeps_its_label() {
 
 #[test]
 fn no_class_matches_ad_blocker_rules() {
-    let html = page(Some(&reference()), "en");
+    let html = page(Some(&example()), "en");
     for classes in html.split("class=\"").skip(1) {
         let classes = classes.split('"').next().unwrap();
         for part in classes.split([' ', '-']) {
@@ -320,12 +234,15 @@ fn images_carry_their_size_and_are_omitted_in_the_line_style() {
     for style in [Style::Terminal, Style::Card] {
         let unit = in_style(style);
         let [logo, image] = &shown(&unit)[..] else { panic!("{:?}", shown(&unit)) };
-        assert!(logo.contains("a.png\" width=\"40\" height=\"20\" alt=\"Zahid\""), "{logo}");
-        assert!(image.contains("b.png\" width=\"640\" height=\"360\" alt=\"A rack\""), "{image}");
+        assert!(logo.contains("5b1d.png\" width=\"40\" height=\"20\" alt=\"A rack\""), "{logo}");
+        assert!(
+            image.contains("3f0c.png\" width=\"640\" height=\"360\" alt=\"A rack\""),
+            "{image}"
+        );
         assert!(logo.ends_with(loading) && image.ends_with(loading));
     }
     assert_eq!(shown(&in_style(Style::Line)), [""; 0]);
-    let mut without = reference();
+    let mut without = example();
     (without.creative.logo, without.creative.image) = (None, None);
     assert_eq!(shown(&without), [""; 0]);
 }
