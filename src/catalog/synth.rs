@@ -4,17 +4,17 @@
 
 use crate::catalog::files;
 use crate::domain::campaign::{Budget, Campaign, Clause, Flight, Pacing, ServingStatus, Targeting};
-use crate::domain::creative::{Creative, CreativeState, Cta};
 use crate::domain::entity::{EntityDoc, EntityKind};
 use crate::domain::event::{Pricing, Tier};
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
-use crate::domain::party::{Advertiser, Style};
+use crate::domain::party::Advertiser;
 use crate::domain::region::Region;
 use crate::domain::taxonomy::TopicDoc;
 use crate::domain::zone::Zone;
 use rand::RngExt;
 use rand_pcg::Pcg64;
+use serde_json::json;
 
 /// Topics in addition to the example's: four levels, like the large taxonomies.
 const TOPICS: usize = 400;
@@ -169,32 +169,23 @@ fn flight(inventory: &mut Inventory, generator: &mut Generator, number: usize, a
         status: if generator.chance(1) { ServingStatus::Paused } else { ServingStatus::Active },
         paused_by: None,
     });
-    inventory.creatives.push(Creative {
-        id: id(&format!("creative-{number}")),
-        flight: id(&name),
-        state: CreativeState::Live,
-        styles: [
-            vec![Style::Terminal, Style::Card, Style::Line],
-            vec![Style::Card],
-            vec![Style::Card, Style::Line],
-        ][generator.below(3)]
-        .clone(),
-        language: id("en"),
-        kicker: None,
-        headline: format!("A synthetic unit, number {number}"),
-        body: "Two sentences of plain text. They say nothing at some length.".into(),
-        proofs: Vec::new(),
-        command: None,
-        ctas: vec![Cta {
-            id: id("primary"),
-            text: "Read more".into(),
-            url: format!("https://sponsor-{owner}.example/landing?c={{creative}}"),
+    let styles = [json!(["terminal", "card", "line"]), json!(["card"]), json!(["card", "line"])]
+        [generator.below(3)]
+    .clone();
+    let creative = json!({
+        "id": format!("creative-{number}"),
+        "flight": name,
+        "styles": styles,
+        "language": "en",
+        "headline": format!("A synthetic unit, number {number}"),
+        "body": "Two sentences of plain text. They say nothing at some length.",
+        "ctas": [{
+            "id": "primary",
+            "text": "Read more",
+            "url": format!("https://sponsor-{owner}.example/landing?c={{creative}}"),
         }],
-        price: None,
-        image: None,
-        variants: Vec::new(),
-        weight: 1,
     });
+    inventory.creatives.push(serde_json::from_value(creative).expect("a valid creative"));
 }
 
 fn targeting(inventory: &Inventory, generator: &mut Generator) -> Targeting {

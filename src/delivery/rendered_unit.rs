@@ -77,9 +77,9 @@ pub struct UnitCreative<'a> {
     /// The line above the headline.
     pub kicker: Option<Cow<'a, str>>,
     /// The headline.
-    pub headline: &'a str,
+    pub headline: Cow<'a, str>,
     /// The body text.
-    pub body: &'a str,
+    pub body: Cow<'a, str>,
     /// A claim with its source.
     pub proof: Option<UnitProof<'a>>,
     /// A terminal command.
@@ -259,9 +259,11 @@ impl RenderedUnit<'static> {
                 kicker: Some(
                     "reading about AI infrastructure? ship yours in a single git push.".into(),
                 ),
-                headline: "Run your AI side-project on zahid.host",
-                body: "Push a repository and get a running service with its own address, logs and a \
-                       certificate.",
+                headline: "Run your AI side-project on zahid.host".into(),
+                body:
+                    "Push a repository and get a running service with its own address, logs and a \
+                       certificate."
+                        .into(),
                 proof: Some(UnitProof {
                     text: "4,200+ EU-deployed projects",
                     source: "zahid.host, own count of running projects",

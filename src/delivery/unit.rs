@@ -8,7 +8,7 @@ use crate::delivery::rendered_unit::{
 };
 use crate::domain::ad_text;
 use crate::domain::attribution::PageNumbers;
-use crate::domain::creative::{Creative, Proof};
+use crate::domain::creative::{AdText, Creative, EchoText, Proof};
 use crate::domain::image::Address;
 use crate::domain::party::Style;
 use crate::domain::region::Country;
@@ -35,6 +35,8 @@ pub fn content<'a>(
     let words = snapshot.labels.words(&label.language)?;
     let inside = snapshot.labels.words(&creative.language)?;
     let wording = usize::from(win.variant).checked_sub(1).and_then(|at| creative.variants.get(at));
+    let (headline, body) =
+        wording.map_or((None, None), |own| (own.headline.as_ref(), own.body.as_ref()));
     let names = matched_names(snapshot, win);
     let why = match names.topic.or(names.entity) {
         Some(name) => Cow::Owned(words.because.replace("{match}", name)),
@@ -60,9 +62,9 @@ pub fn content<'a>(
             style: win.style,
             language: creative.language.as_str(),
             direction: creative.language.direction(),
-            kicker: kicker(snapshot, creative, win),
-            headline: wording.and_then(|w| w.headline.as_deref()).unwrap_or(&creative.headline),
-            body: wording.and_then(|w| w.body.as_deref()).unwrap_or(&creative.body),
+            kicker: creative.kicker.as_ref().and_then(|kicker| echo(snapshot, kicker, win)),
+            headline: text(snapshot, headline.unwrap_or(&creative.headline), win),
+            body: text(snapshot, body.unwrap_or(&creative.body), win),
             proof: proof(snapshot, creative, page.viewer.country, now_ms).map(|proof| UnitProof {
                 text: &proof.text,
                 source: &proof.source,
@@ -157,21 +159,28 @@ fn matched_names<'a>(snapshot: &'a Snapshot, win: &Winner) -> MatchedNames<'a> {
     }
 }
 
-/// The kicker with the matched name in its placeholder, if the creative lists it; else its fallback.
-fn kicker<'a>(snapshot: &Snapshot, creative: &'a Creative, win: &Winner) -> Option<Cow<'a, str>> {
-    let kicker = creative.kicker.as_ref()?;
-    if !kicker.text.contains('{') {
-        return Some(Cow::Borrowed(&kicker.text));
+/// A text with its slots filled.
+fn text<'a>(snapshot: &Snapshot, text: &'a AdText, win: &Winner) -> Cow<'a, str> {
+    match text {
+        AdText::Plain(text) => Cow::Borrowed(text),
+        AdText::Echo(text) => echo(snapshot, text, win).unwrap_or_default(),
     }
-    let listed = |id: &str| kicker.echo.iter().any(|one| one == id);
+}
+
+/// A text with the matched names in its slots, if it lists them; else its fallback.
+fn echo<'a>(snapshot: &Snapshot, own: &'a EchoText, win: &Winner) -> Option<Cow<'a, str>> {
+    if !own.text.contains('{') {
+        return Some(Cow::Borrowed(&own.text));
+    }
+    let listed = |id: &str| own.echo.iter().any(|one| one == id);
     let topic = win.matched.topic.filter(|topic| listed(snapshot.taxonomy.id(*topic).as_str()));
     let entity = win.matched.entity.filter(|e| listed(snapshot.entities.id(*e).as_str()));
     let filled = ad_text::fill(
-        &kicker.text,
+        &own.text,
         topic.map(|topic| snapshot.taxonomy.name(topic)),
         entity.map(|entity| snapshot.entities.name(entity)),
     );
-    filled.map(Cow::Owned).or(kicker.fallback.as_deref().map(Cow::Borrowed))
+    filled.map(Cow::Owned).or(own.fallback.as_deref().map(Cow::Borrowed))
 }
 
 fn proof<'a>(

@@ -9,7 +9,10 @@ use crate::domain::party::Style;
 use crate::domain::region::Region;
 use garde::Validate;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
 
 /// A creative. Only `live` ones are served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -31,14 +34,14 @@ pub struct Creative {
     /// The line above the headline; can contain the matched topic or entity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
-    pub kicker: Option<Kicker>,
-    /// The headline, plain text.
-    #[garde(length(chars, min = 1, max = 90))]
-    pub headline: String,
-    /// A few sentences of plain text.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[garde(length(chars, max = 400))]
-    pub body: String,
+    pub kicker: Option<EchoText>,
+    /// The headline, plain text; can contain the matched topic or entity.
+    #[garde(custom(chars::<1, HEADLINE_CHARS>))]
+    pub headline: AdText,
+    /// A few sentences of plain text; can contain the matched topic or entity.
+    #[serde(default, skip_serializing_if = "AdText::is_empty")]
+    #[garde(custom(chars::<0, BODY_CHARS>))]
+    pub body: AdText,
     /// Claims. The first one that has not expired and whose regions contain the reader's is shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[garde(dive, length(max = 16))]
@@ -88,17 +91,102 @@ string_enum! {
     }
 }
 
-/// A line of text that can contain the matched topic or entity.
+/// The most characters of a kicker, also with its slots filled.
+pub const KICKER_CHARS: usize = 90;
+/// The most characters of a headline, also with its slots filled.
+pub const HEADLINE_CHARS: usize = 90;
+/// The most characters of a body, also with its slots filled.
+pub const BODY_CHARS: usize = 400;
+
+/// A text as it is, or one with slots for the matched topic or entity.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum AdText {
+    /// Shown as it is.
+    Plain(String),
+    /// With slots.
+    Echo(EchoText),
+}
+
+impl AdText {
+    /// The text as written, with its slots.
+    pub fn as_written(&self) -> &str {
+        match self {
+            AdText::Plain(text) | AdText::Echo(EchoText { text, .. }) => text,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.as_written().is_empty()
+    }
+}
+
+impl Default for AdText {
+    fn default() -> AdText {
+        AdText::Plain(String::new())
+    }
+}
+
+impl<'de> Deserialize<'de> for AdText {
+    /// Decides by the first token, so that an error names its field.
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<AdText, D::Error> {
+        source.deserialize_any(AdTextVisitor)
+    }
+}
+
+struct AdTextVisitor;
+
+impl<'de> Visitor<'de> for AdTextVisitor {
+    type Value = AdText;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, or a table with `text`, `fallback` and `echo`")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<AdText, E> {
+        Ok(AdText::Plain(text.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<AdText, E> {
+        Ok(AdText::Plain(text))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<AdText, A::Error> {
+        EchoText::deserialize(MapAccessDeserializer::new(fields)).map(AdText::Echo)
+    }
+}
+
+/// Checks the length of a text. What an [`EchoText`] has with its slots filled is checked against the
+/// names of the inventory, see `catalog::check`.
+fn chars<const MIN: usize, const MAX: usize>(text: &AdText, _: &()) -> garde::Result {
+    let chars = match text {
+        AdText::Plain(text) => text.chars().count(),
+        AdText::Echo(EchoText { text, fallback, .. }) => {
+            fallback.as_ref().unwrap_or(text).chars().count()
+        }
+    };
+    match chars {
+        short if short < MIN => Err(garde::Error::new(format!("length is lower than {MIN}"))),
+        long if long > MAX => Err(garde::Error::new(format!("length is greater than {MAX}"))),
+        _ => Ok(()),
+    }
+}
+
+fn optional_chars<const MAX: usize>(text: &Option<AdText>, context: &()) -> garde::Result {
+    text.as_ref().map_or(Ok(()), |text| chars::<1, MAX>(text, context))
+}
+
+/// A text that can contain the matched topic or entity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Kicker {
+pub struct EchoText {
     /// Text; `{topic}` and `{entity}` are replaced by the matched name.
-    #[garde(length(chars, min = 1, max = 90))]
+    #[garde(length(chars, min = 1, max = BODY_CHARS))]
     pub text: String,
     /// Shown if nothing matched or the name is not in `echo`. Required if `text` has a placeholder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[garde(inner(length(chars, min = 1, max = 90)))]
+    #[garde(inner(length(chars, min = 1, max = BODY_CHARS)))]
     pub fallback: Option<String>,
     /// Ids of the topics and entities whose names may be inserted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -216,10 +304,10 @@ pub struct Variant {
     pub weight: u32,
     /// Replaces the headline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[garde(inner(length(chars, min = 1, max = 90)))]
-    pub headline: Option<String>,
+    #[garde(custom(optional_chars::<HEADLINE_CHARS>))]
+    pub headline: Option<AdText>,
     /// Replaces the body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[garde(inner(length(chars, min = 1, max = 400)))]
-    pub body: Option<String>,
+    #[garde(custom(optional_chars::<BODY_CHARS>))]
+    pub body: Option<AdText>,
 }

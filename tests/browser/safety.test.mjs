@@ -28,7 +28,7 @@ const polyglots = {
       ['on_behalf_of = "zahid.host"', `on_behalf_of = "${SCRIPT}"`],
       ['paid_by = "Zahid Hosting GmbH"', `paid_by = "${QUOTE}"`],
       ['headline = "Run your AI side-project on zahid.host"', `headline = "${SCRIPT}${IMG}"`],
-      ['body = "Push', `body = "${IMG}${SCRIPT}${QUOTE}${SVG} javascript:alert(5) Push`],
+      ['body = { text = "Put', `body = { text = "${IMG}${SCRIPT}${QUOTE}${SVG} javascript:alert(5) Put`],
       ["reading about {topic}? ship yours in a single git push.\", fallback", `{topic}${IMG}${SVG}", fallback`],
       ['fallback = "reading about agents?', `fallback = "${SVG}`],
       ['output = "Live at https://your-agent.zahid.host"', `output = "${SCRIPT}"`],

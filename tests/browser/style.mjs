@@ -15,7 +15,7 @@ export const arabic = {
   "inventory/zahid-host.toml": (text) =>
     replaced(text, [
       ['language = "en"\nheadline = "Run your AI side-project on zahid.host"', 'language = "ar"\nheadline = "شغّل مشروعك الجانبي على zahid.host"'],
-      ['body = "Push', 'body = "ادفع المستودع واحصل على خدمة تعمل. Push'],
+      ['body = { text = "Put', 'body = { text = "ادفع المستودع واحصل على خدمة تعمل. Put'],
       ['text = "Get free account"', 'text = "حساب مجاني"'],
     ]),
 };
@@ -26,7 +26,7 @@ export const extremeTexts = {
     replaced(text, [
       ['name = "zahid.host"', `name = "${"W".repeat(58)}"`],
       ['headline = "Run your AI side-project on zahid.host"', `headline = "${"NOT".repeat(26)} editorial"`],
-      ['body = "Push', `body = "${"LongWordWithoutAnyBreak".repeat(6)} Push`],
+      ['body = { text = "Put', `body = { text = "${"LongWordWithoutAnyBreak".repeat(6)} Put`],
       ['text = "Get free account"', `text = "${"Editorial".repeat(2)}"`],
     ]),
 };

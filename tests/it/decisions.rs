@@ -20,10 +20,40 @@ async fn the_reference_page_gets_the_reference_unit_labelled_for_germany() {
     assert_eq!(unit.text("/creative/command/text"), "git push zahid main");
     assert_eq!(unit.text("/creative/price/text"), "from €0/mo");
     assert!(unit.text("/creative/kicker").starts_with("reading about AI infrastructure?"));
+    assert!(
+        unit.text("/creative/body").starts_with("Put what you just read about AI infrastructure")
+    );
     assert_eq!(unit.text("/transparency/paid_by"), "Zahid Hosting GmbH");
     assert_eq!(unit.text("/rel"), "sponsored nofollow noopener");
     assert_eq!(answer["warnings"], json!([]));
     assert_eq!(answer["snapshot"]["stale"], false);
+}
+
+#[tokio::test]
+async fn headline_and_body_repeat_only_the_names_that_they_list_and_else_show_their_fallback() {
+    let headline = "headline = \"Run your AI side-project on zahid.host\"";
+    let slot = "headline = { text = \"Run <b>{topic}</b>\", fallback = \"Run it\", echo = [\"ai-agents\"] }";
+    let inventory = inventory::example_with(headline, slot);
+    let server = Setup::default().inventory(inventory).start().await;
+    let on = async |topic: &str| {
+        let page = reference_with("/page/topics", json!([topic]));
+        server.decide(&page).await
+    };
+
+    let (listed, unlisted) = (on("ai-agents").await, on("ai-infrastructure").await);
+
+    assert_eq!(listed.text("/creative/headline"), "Run <b>agents</b>");
+    assert!(listed.text("/creative/body").contains("read about agents to work"));
+    assert_eq!(unlisted.text("/creative/headline"), "Run it");
+    assert!(unlisted.text("/creative/body").contains("read about AI infrastructure to work"));
+    let mut as_html = reference_with("/page/topics", json!(["ai-agents"]));
+    as_html["render"] = json!("html");
+    let html = server.decide(&as_html).await;
+    assert!(
+        html.text("/html").contains("Run &#60;b&#62;agents&#60;/b&#62;"),
+        "{}",
+        html.text("/html")
+    );
 }
 
 #[tokio::test]

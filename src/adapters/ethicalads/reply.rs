@@ -59,7 +59,7 @@ impl<'a> Reply<'a> {
     ) -> Reply<'a> {
         let creative = &unit.creative;
         let cta = creative.ctas.first().map_or("", |cta| cta.text);
-        let body: Vec<&str> = [creative.headline, creative.body]
+        let body: Vec<&str> = [&*creative.headline, &*creative.body]
             .into_iter()
             .filter(|part| !part.is_empty())
             .collect();
@@ -77,7 +77,7 @@ impl<'a> Reply<'a> {
             display_type: &place.ad_type,
             div_id: &place.div_id,
             campaign_type: kind,
-            copy: Copy { headline: creative.headline, cta, content: creative.body },
+            copy: Copy { headline: &creative.headline, cta, content: &creative.body },
             label: Label {
                 text: unit.label.text,
                 sponsor_line: &unit.label.sponsor_line,

@@ -116,7 +116,7 @@ impl<'a, 'u> Decision<'a, 'u> {
                 template: "adjacent",
                 body: web::unit::styled(unit, base),
                 data: Data {
-                    title: creative.headline,
+                    title: &creative.headline,
                     decision_id: &unit.decision_id,
                     sponsor: unit.advertiser.name,
                     campaign: unit.campaign,

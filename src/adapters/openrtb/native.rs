@@ -244,7 +244,7 @@ impl AssetRequest {
         let required = u8::from(self.is_required());
         let asset = Asset { id: self.id, required, title: None, img: None, data: None };
         if let Some(limit) = &self.title {
-            let text = unit.creative.headline;
+            let text = &*unit.creative.headline;
             let len = text.chars().count();
             return (len <= limit.len)
                 .then_some(Asset { title: Some(Title { text, len }), ..asset });
@@ -289,7 +289,7 @@ fn text<'a>(unit: &'a RenderedUnit<'_>, kind: u16) -> Option<&'a str> {
     let creative = &unit.creative;
     match kind {
         1 => Some(unit.advertiser.name),
-        2 => Some(creative.body),
+        2 => Some(&*creative.body),
         6 => creative.price.as_ref().map(|price| price.text),
         10 => creative.proof.as_ref().map(|proof| proof.text),
         11 => Some(creative.landing_domain),

@@ -2,24 +2,20 @@
 
 use crate::catalog::check::index::Index;
 use crate::catalog::check::{Findings, images};
-use crate::domain::creative::{Audience, Creative, Kicker};
+use crate::domain::creative::{
+    AdText, Audience, BODY_CHARS, Creative, EchoText, HEADLINE_CHARS, KICKER_CHARS,
+};
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
 use crate::domain::{ad_text, landing};
 use std::collections::HashSet;
 
-/// The maximum length of a kicker with its slots filled, in characters.
-const KICKER_CHARS: usize = 90;
-
 pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Findings) {
     for creative in &inventory.creatives {
         findings.begin("creatives", creative.id.as_str());
         findings.reference("flight", creative.flight.as_str(), &index.flights);
-        texts(creative, findings);
+        texts(creative, index, findings);
         images::image(creative, findings);
-        if let Some(kicker) = &creative.kicker {
-            echo(index, kicker, findings);
-        }
         if let Some(advertiser) = index.advertiser_of(creative) {
             links(creative, advertiser, findings);
         }
@@ -27,12 +23,14 @@ pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Fin
     }
 }
 
-fn texts(creative: &Creative, findings: &mut Findings) {
-    findings.required_text("headline", &creative.headline, 90);
-    findings.visible_text("body", &creative.body);
+fn texts(creative: &Creative, index: &Index<'_>, findings: &mut Findings) {
+    if creative.headline.as_written().trim().is_empty() {
+        findings.add("headline", "must not be empty");
+    }
+    ad_text(index, "headline", &creative.headline, HEADLINE_CHARS, findings);
+    ad_text(index, "body", &creative.body, BODY_CHARS, findings);
     if let Some(kicker) = &creative.kicker {
-        findings.visible_text("kicker.text", &kicker.text);
-        kicker.fallback.iter().for_each(|text| findings.visible_text("kicker.fallback", text));
+        echo(index, "kicker", kicker, KICKER_CHARS, findings);
     }
     if let Some(command) = &creative.command {
         if let Err(problem) = ad_text::command(&command.text) {
@@ -44,11 +42,13 @@ fn texts(creative: &Creative, findings: &mut Findings) {
         if variant.headline.is_none() && variant.body.is_none() {
             findings.add(format!("variants[{at}]"), "must have a headline or a body");
         }
-        variant
-            .headline
-            .iter()
-            .for_each(|t| findings.visible_text(format!("variants[{at}].headline"), t));
-        variant.body.iter().for_each(|t| findings.visible_text(format!("variants[{at}].body"), t));
+        if let Some(headline) = &variant.headline {
+            let field = format!("variants[{at}].headline");
+            ad_text(index, &field, headline, HEADLINE_CHARS, findings);
+        }
+        if let Some(body) = &variant.body {
+            ad_text(index, &format!("variants[{at}].body"), body, BODY_CHARS, findings);
+        }
     }
     if let Some(price) = &creative.price {
         findings.required_text("price.text", &price.text, 60);
@@ -57,39 +57,63 @@ fn texts(creative: &Creative, findings: &mut Findings) {
     }
 }
 
-fn echo(index: &Index<'_>, kicker: &Kicker, findings: &mut Findings) {
-    let slots = match ad_text::placeholders(&kicker.text) {
-        Ok(slots) => slots,
-        Err(problem) => return findings.add("kicker.text", problem.to_string()),
+/// A headline or a body.
+fn ad_text(index: &Index<'_>, field: &str, text: &AdText, limit: usize, findings: &mut Findings) {
+    let plain = match text {
+        AdText::Echo(text) => return echo(index, field, text, limit, findings),
+        AdText::Plain(plain) => plain,
     };
-    if kicker.fallback.as_deref().is_some_and(|text| text.contains('{')) {
-        findings.add(
-            "kicker.fallback",
-            "must not contain a slot: it is shown when the slots of `text` cannot be filled",
-        );
+    let chars = plain.chars().count();
+    if chars > limit {
+        findings.add(field, format!("must have at most {limit} characters (got {chars})"));
     }
+    findings.visible_text(field, plain);
+    if ["{topic}", "{entity}"].iter().any(|slot| plain.contains(slot)) {
+        let help = "write { text = \"…\", fallback = \"…\", echo = [\"…\"] }";
+        let reason = "contains a slot, but no fallback and no list of names that may fill it";
+        findings.add_with_help(field, reason, Some(help.into()));
+    }
+}
+
+/// A text with slots: it has a fallback, lists the names that may fill it, and stays within `limit`
+/// characters with the longest of them.
+fn echo(index: &Index<'_>, field: &str, own: &EchoText, limit: usize, findings: &mut Findings) {
+    findings.visible_text(format_args!("{field}.text"), &own.text);
+    if let Some(fallback) = &own.fallback {
+        findings.required_text(format_args!("{field}.fallback"), fallback, limit);
+        if fallback.contains('{') {
+            findings.add(
+                format_args!("{field}.fallback"),
+                "must not contain a slot: it is shown when the slots of `text` cannot be filled",
+            );
+        }
+    }
+    let slots = match ad_text::placeholders(&own.text) {
+        Ok(slots) => slots,
+        Err(problem) => return findings.add(format_args!("{field}.text"), problem.to_string()),
+    };
     if slots.is_empty() {
-        return;
+        return findings.required_text(format_args!("{field}.text"), &own.text, limit);
     }
-    if kicker.fallback.is_none() {
-        findings.add("kicker.fallback", "is required if `text` contains a slot");
+    if own.fallback.is_none() {
+        findings.add(format_args!("{field}.fallback"), "is required if `text` contains a slot");
     }
-    if kicker.echo.is_empty() {
-        findings.add("kicker.echo", "must list the topics and entities that may fill the slot");
+    if own.echo.is_empty() {
+        let reason = "must list the topics and entities that may fill the slot";
+        findings.add(format_args!("{field}.echo"), reason);
     }
-    for (at, id) in kicker.echo.iter().enumerate() {
-        let field = format!("kicker.echo[{at}]");
+    for (at, id) in own.echo.iter().enumerate() {
+        let entry = format!("{field}.echo[{at}]");
         let Some(name) = index.names.get(id.as_str()) else {
-            findings.unknown(field, "topic or entity", id, index.names.keys().copied());
+            findings.unknown(entry, "topic or entity", id, index.names.keys().copied());
             continue;
         };
-        let filled = ad_text::fill(&kicker.text, Some(name), Some(name)).unwrap_or_default();
+        let filled = ad_text::fill(&own.text, Some(name), Some(name)).unwrap_or_default();
         let chars = filled.chars().count();
-        if chars > KICKER_CHARS {
-            let reason = format!(
-                "must keep the filled kicker within {KICKER_CHARS} characters (got {chars})"
-            );
-            findings.add(field, reason);
+        if chars > limit {
+            let reason =
+                format!("must keep the filled text within {limit} characters (got {chars})");
+            findings.add(entry, reason);
         }
     }
 }

@@ -65,6 +65,42 @@ fn texts_links_and_claims_of_creatives_are_checked() {
             ),
             ("echo = [\"ai-agents\"", "echo = [\"ai-agentz\"", "did you mean `ai-agents`?"),
             (
+                "fallback = \"Push",
+                "fallback = \"Push {topic}",
+                "body.fallback: must not contain a slot",
+            ),
+            (
+                "read about {topic}",
+                "read about {reader}",
+                "body.text: `{reader}` is not a placeholder",
+            ),
+            (
+                "\"ai-agents\", \"ai-infrastructure\", \"cloud-computing\"] }\nkicker",
+                "] }\nkicker",
+                "body.echo: must list",
+            ),
+            (
+                "\"Run your AI side-project on zahid.host\"",
+                "\"Run your {topic} project\"",
+                "creatives[0].headline: contains a slot, but no fallback",
+            ),
+            (
+                "\"Run your AI side-project on zahid.host\"",
+                "{ text = \"Run your {topic} project\", echo = [\"ai-agents\"] }",
+                "creatives[0].headline.fallback: is required",
+            ),
+            (
+                "\"Run your AI side-project on zahid.host\"",
+                "{ text = \"Run an {topic} project without any servers of your own, from your first push on to the last\", fallback = \"Run it\", echo = [\"ai-infrastructure\"] }",
+                "creatives[0].headline.echo[0]: must keep the filled text within 90 characters (got ",
+            ),
+            (
+                "\"Run your AI side-project on zahid.host\"",
+                "{ text = \"Run it\", echos = [] }",
+                "unknown field `echos`",
+            ),
+            ("\"Run your AI side-project on zahid.host\"", "7", "expected a text, or a table"),
+            (
                 "as_of = \"2026-10-01\"",
                 "as_of = \"2037-10-01\"",
                 "proofs[0].valid_until: must be after `as_of`, 2037-10-01 (got 2036-12-31)",

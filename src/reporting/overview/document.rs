@@ -156,7 +156,7 @@ impl From<&Creative> for CreativeOverview {
     fn from(creative: &Creative) -> CreativeOverview {
         CreativeOverview {
             id: creative.id.to_string(),
-            headline: creative.headline.clone(),
+            headline: creative.headline.as_written().to_owned(),
             state: creative.state,
             steps: edit::next_states(creative.state),
         }

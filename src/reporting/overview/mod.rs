@@ -154,7 +154,11 @@ impl OverviewContext<'_> {
             self.status(place).as_str(),
         ];
         for creative in self.of_flight(document.id.as_str()) {
-            texts.extend([creative.id.as_str(), &creative.headline, creative.state.as_str()]);
+            texts.extend([
+                creative.id.as_str(),
+                creative.headline.as_written(),
+                creative.state.as_str(),
+            ]);
         }
         search.matches(&texts)
     }

@@ -50,12 +50,12 @@ fn units_with(text: &'static str) -> Vec<(&'static str, RenderedUnit<'static>)> 
     add("image alt", |unit, text| unit.creative.image.as_mut().unwrap().alt = text);
     add("image url", |unit, text| unit.creative.image.as_mut().unwrap().url = text);
     add("kicker", |unit, text| unit.creative.kicker = Some(text.into()));
-    add("headline", |unit, text| unit.creative.headline = text);
+    add("headline", |unit, text| unit.creative.headline = text.into());
     add("headline alone", |unit, text| {
         unit.creative.click_url = String::new();
-        unit.creative.headline = text;
+        unit.creative.headline = text.into();
     });
-    add("body", |unit, text| unit.creative.body = text);
+    add("body", |unit, text| unit.creative.body = text.into());
     add("proof", |unit, text| {
         let proof = unit.creative.proof.as_mut().unwrap();
         (proof.text, proof.source) = (text, text);

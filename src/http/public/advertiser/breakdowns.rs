@@ -194,7 +194,7 @@ fn name(inventory: &Inventory, by: Dimension, id: &str) -> String {
         }
         Dimension::Creative => {
             let creative = inventory.creatives.iter().find(|creative| creative.id.as_str() == id);
-            creative.map(|creative| creative.headline.clone())
+            creative.map(|creative| creative.headline.as_written().to_owned())
         }
         _ => None,
     };
