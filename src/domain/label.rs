@@ -65,28 +65,112 @@ pub struct Words {
     /// Statement that no data about the reader was used.
     pub never: String,
     /// Caption of the button that copies a command.
-    #[serde(default = "english::copy")]
+    #[serde(default = "built_in::copy")]
     pub copy: String,
     /// Caption of that button after copying.
-    #[serde(default = "english::copied")]
+    #[serde(default = "built_in::copied")]
     pub copied: String,
     /// Description of a command for screen readers.
-    #[serde(default = "english::command")]
+    #[serde(default = "built_in::command")]
     pub command: String,
+    /// Texts of the page behind "why this". Default: the built-in ones in this language, else in English.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<Box<PageWords>>,
 }
 
-/// Defaults for tables without these fields.
-mod english {
+impl Words {
+    /// The texts of the page behind "why this" with their language: these, or the built-in ones.
+    pub fn page(&self) -> Option<(&Language, &PageWords)> {
+        let built_in = words_in(&built_in::TABLE.words, &self.language);
+        let own = self.page.as_deref().map(|page| (&self.language, page));
+        own.or_else(|| built_in.and_then(|words| Some((&words.language, words.page.as_deref()?))))
+    }
+}
+
+/// Texts of the page behind "why this", in one language.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PageWords {
+    /// The page's heading.
+    pub heading: String,
+    /// Caption of the label.
+    pub label: String,
+    /// Caption of the advertiser.
+    pub shown_by: String,
+    /// Caption of the party on whose behalf it is shown.
+    pub on_behalf_of: String,
+    /// Caption of the party that paid.
+    pub paid_by: String,
+    /// Caption of the matched topic or entity.
+    pub matched: String,
+    /// Caption of the site.
+    pub site: String,
+    /// Caption of the reader's country.
+    pub country: String,
+    /// Shown if the country is not known.
+    pub unknown: String,
+    /// Heading of the list of data used.
+    pub used: String,
+    /// The data used to choose.
+    pub used_items: Vec<String>,
+    /// Heading of the data not used.
+    pub not_used: String,
+    /// Why the IP address and user agent are stored, and for how long.
+    pub fraud: String,
+    /// Text of the link to the data map.
+    pub data_map: String,
+    /// Caption of the decision id.
+    pub decision: String,
+}
+
+impl PageWords {
+    /// Every text with the name of its field.
+    pub fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let single = [
+            ("heading", &self.heading),
+            ("label", &self.label),
+            ("shown_by", &self.shown_by),
+            ("on_behalf_of", &self.on_behalf_of),
+            ("paid_by", &self.paid_by),
+            ("matched", &self.matched),
+            ("site", &self.site),
+            ("country", &self.country),
+            ("unknown", &self.unknown),
+            ("used", &self.used),
+            ("not_used", &self.not_used),
+            ("fraud", &self.fraud),
+            ("data_map", &self.data_map),
+            ("decision", &self.decision),
+        ];
+        let items = self.used_items.iter().map(|item| ("used_items", &**item));
+        single.into_iter().map(|(name, text)| (name, &**text)).chain(items)
+    }
+}
+
+/// The table that is compiled in: what a table of an earlier version does not have.
+mod built_in {
+    use super::{LabelTable, Words};
+    use std::sync::LazyLock;
+
+    pub(super) static TABLE: LazyLock<LabelTable> = LazyLock::new(|| {
+        toml::from_str(include_str!("../../config/labels.toml")).expect("tests read this table")
+    });
+
+    fn english() -> &'static Words {
+        let is_english = |words: &&Words| words.language.primary() == "en";
+        TABLE.words.iter().find(is_english).expect("the table has English texts")
+    }
+
     pub(super) fn copy() -> String {
-        "copy".into()
+        english().copy.clone()
     }
 
     pub(super) fn copied() -> String {
-        "copied".into()
+        english().copied.clone()
     }
 
     pub(super) fn command() -> String {
-        "command for a terminal".into()
+        english().command.clone()
     }
 }
 
@@ -147,17 +231,46 @@ impl Labels {
 
     /// The texts in a language, or in English.
     pub fn words(&self, language: &Language) -> Option<&Words> {
-        let in_language = |words: &&Words| words.language.covers(language);
-        self.words
-            .iter()
-            .find(in_language)
-            .or_else(|| self.words.iter().find(|words| words.language.primary() == "en"))
+        words_in(&self.words, language)
     }
+}
+
+fn words_in<'a>(all: &'a [Words], language: &Language) -> Option<&'a Words> {
+    let in_language = all.iter().find(|words| words.language.covers(language));
+    in_language.or_else(|| all.iter().find(|words| words.language.primary() == "en"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_of_an_earlier_version_shows_the_built_in_page_in_its_language_or_in_english() {
+        let mut table = built_in::TABLE.clone();
+        for words in &mut table.words {
+            words.page = None;
+        }
+        table.words.push(Words { language: "ja".parse().unwrap(), ..table.words[0].clone() });
+        let labels = Labels::build(&table, &Regions::build(&[]).unwrap());
+        let page = |language: &str| {
+            let words = labels.words(&language.parse().unwrap()).unwrap();
+            let (language, page) = words.page().unwrap();
+            (language.to_string(), page.paid_by.clone())
+        };
+
+        assert_eq!(page("de-AT"), ("de".into(), "Bezahlt von".into()));
+        assert_eq!(page("ja"), ("en".into(), "Paid by".into()));
+    }
+
+    #[test]
+    fn a_table_has_its_own_page_and_every_built_in_language_has_one() {
+        let mut table = built_in::TABLE.clone();
+        assert!(table.words.iter().all(|words| words.page.is_some()));
+        table.words[0].page.as_mut().unwrap().paid_by = "Funded by".into();
+        let labels = Labels::build(&table, &Regions::build(&[]).unwrap());
+        let words = labels.words(&"en".parse().unwrap()).unwrap();
+        assert_eq!(words.page().unwrap().1.paid_by, "Funded by");
+    }
 
     fn labels() -> Labels {
         let table: LabelTable = toml::from_str(include_str!("../../config/labels.toml")).unwrap();

@@ -95,6 +95,9 @@ pub fn table(table: &LabelTable, regions: &Regions) -> Vec<Finding> {
         ] {
             findings.required_text(format_args!("words[{at}].{field}"), text, 400);
         }
+        for (field, text) in words.page.iter().flat_map(|page| page.texts()) {
+            findings.required_text(format_args!("words[{at}].page.{field}"), text, 400);
+        }
     }
     if !languages.contains("en") {
         findings.add("words", "must have an entry for `en`, the fallback for other languages");

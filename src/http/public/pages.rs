@@ -11,7 +11,6 @@ use crate::web::pages::demo::{DemoQuery, DemoView};
 use crate::web::pages::failure::FailureView;
 use crate::web::pages::index::IndexView;
 use crate::web::pages::why::WhyView;
-use crate::web::pages::why_words::WhyWords;
 use crate::web::pages::{Link, demo, failure, guide, index, why};
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{StatusCode, header};
@@ -162,13 +161,13 @@ fn render_why(recomputed: &Replay, slot: usize, id: &str) -> Option<String> {
     let unit = unit::content(snapshot, &line.page, win, line.at_ms)?;
     let label = snapshot.labels.find(line.page.viewer.country, &line.page.language)?;
     let own = snapshot.labels.words(&label.language)?;
-    let words = WhyWords::of(own.language.as_str());
+    let (language, words) = own.page()?;
     let topic = win.matched.topic.map(|topic| snapshot.taxonomy.name(topic));
     let entity = win.matched.entity.map(|entity| snapshot.entities.name(entity));
     let publisher = &snapshot.publishers[line.page.publisher as usize];
     Some(why::why(&WhyView {
-        language: words.language,
-        direction: own.language.direction(),
+        language: language.as_str(),
+        direction: language.direction(),
         words,
         because: &unit.transparency.why,
         never: &own.never,

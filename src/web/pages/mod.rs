@@ -13,7 +13,6 @@ pub mod failure;
 pub mod guide;
 pub mod index;
 pub mod why;
-pub mod why_words;
 
 mod markdown;
 mod schema;

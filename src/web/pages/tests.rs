@@ -12,8 +12,8 @@ use super::failure::{FailureView, failure};
 use super::guide::{GUIDES, guide};
 use super::index::{IndexView, index};
 use super::why::{WhyView, why};
-use super::why_words::WhyWords;
 use super::*;
+use crate::domain::label::LabelTable;
 use serde_json::json;
 
 const EVIL: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
@@ -82,10 +82,13 @@ fn pages() -> Vec<(&'static str, String)> {
         links: &links,
     };
     let failed = FailureView { title: EVIL, detail: EVIL, help: EVIL, links: &links };
+    let table: LabelTable = toml::from_str(include_str!("../../../config/labels.toml")).unwrap();
+    let mut words = table.words[0].page.clone().unwrap();
+    (words.heading, words.label, words.fraud) = (EVIL.into(), EVIL.into(), EVIL.into());
     let reader = WhyView {
         language: EVIL,
         direction: EVIL,
-        words: WhyWords::of("en"),
+        words: &words,
         because: EVIL,
         never: EVIL,
         label: EVIL,

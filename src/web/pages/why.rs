@@ -2,7 +2,7 @@
 
 use super::Layout;
 use super::Link;
-use super::why_words::WhyWords;
+use crate::domain::label::PageWords;
 use crate::web::html;
 use askama::Template;
 
@@ -13,8 +13,8 @@ pub struct WhyView<'a> {
     pub language: &'a str,
     /// `ltr` or `rtl`.
     pub direction: &'a str,
-    /// Fixed texts of the page; see [`WhyWords::of`].
-    pub words: &'a WhyWords,
+    /// Fixed texts of the page.
+    pub words: &'a PageWords,
     /// The reason sentence that the unit showed.
     pub because: &'a str,
     /// What was not used to choose it, as a sentence.
@@ -44,11 +44,11 @@ pub struct WhyView<'a> {
 struct Page<'a> {
     layout: Layout<'a>,
     view: &'a WhyView<'a>,
-    words: &'a WhyWords,
+    words: &'a PageWords,
 }
 
 /// Renders the reader's page.
 pub fn why(view: &WhyView<'_>) -> String {
     const NO_LINKS: &[Link] = &[];
-    html(&Page { layout: Layout::new(view.words.heading, NO_LINKS, ""), view, words: view.words })
+    html(&Page { layout: Layout::new(&view.words.heading, NO_LINKS, ""), view, words: view.words })
 }
