@@ -66,18 +66,18 @@ impl TestServer {
     }
 
     async fn ethicalads_posted(&self, body: &Value) -> Reply {
-        Reply::to(self.post("/api/v1/decision/", body)).await
+        Reply::to(self.post_json("/api/v1/decision/", body)).await
     }
 
     async fn kevel(&self, body: &Value) -> Reply {
-        Reply::to(self.post("/api/v2", body)).await
+        Reply::to(self.post_json("/api/v2", body)).await
     }
 
     async fn openrtb(&self, body: &Value) -> Reply {
-        Reply::to(self.post("/openrtb2/2.6/bids", body)).await
+        Reply::to(self.post_json("/openrtb2/2.6/bids", body)).await
     }
 
-    fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+    fn post_json(&self, path: &str, body: &Value) -> RequestBuilder {
         self.reader.post(&format!("{}{path}", self.public)).json(body)
     }
 
@@ -298,11 +298,12 @@ async fn ethicalads_server_requests_fill_the_best_slot_and_ignore_data_about_the
     for (authorization, status) in
         [(format!("Token {key}"), 200), ("Token unknown".to_owned(), 401)]
     {
-        let call = server.post("/api/v1/decision/", &body).header("authorization", authorization);
+        let call =
+            server.post_json("/api/v1/decision/", &body).header("authorization", authorization);
         assert_eq!(Reply::to(call).await.status, status);
     }
     body["force_ad"] = json!("zahid-git-push");
-    let forced = server.post("/api/v1/decision/", &body);
+    let forced = server.post_json("/api/v1/decision/", &body);
     let forced = Reply::to(forced.bearer_auth(server.key("operator"))).await;
 
     assert_eq!(forced.json()["id"], "zahid-git-push");
@@ -439,7 +440,7 @@ async fn kevel_properties_describe_the_page() {
 async fn kevel_explains_only_to_an_operator() {
     let server = with_all_adapters().start().await;
     let request =
-        |key: String| server.post("/api/v2", &kevel_page()).header("x-adzerk-explain", key);
+        |key: String| server.post_json("/api/v2", &kevel_page()).header("x-adzerk-explain", key);
     let operator = server.key("operator").to_owned();
     let wrapped = json!({ "apiKey": operator, "desiredAds": [1] }).to_string();
 
@@ -477,7 +478,7 @@ async fn kevel_rejects_invalid_requests_by_field() {
     }
     let two = json!({ "placements": [{ "siteId": 4242 }, { "siteId": 4243 }] });
     assert_eq!(server.kevel(&two).await.problem().2, "placements[1].siteId");
-    let unknown = server.post("/api/v2", &kevel_page()).header("x-adzerk-apikey", "unknown");
+    let unknown = server.post_json("/api/v2", &kevel_page()).header("x-adzerk-apikey", "unknown");
     assert_eq!(Reply::to(unknown).await.status, 401);
 }
 

@@ -1,7 +1,7 @@
 //! The command line of the executable: output, files and exit codes.
 
 use crate::harness::ports::free_port;
-use std::path::Path;
+use crate::harness::process::Installation;
 use std::process::{Command, Output, Stdio};
 
 fn adjacent(arguments: &[&str]) -> Command {
@@ -26,53 +26,25 @@ fn json(output: &Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A copy of the project's configuration to change, and a data directory next to it.
-struct Installation {
-    folder: tempfile::TempDir,
+/// A path in an installation, as an argument.
+fn path_in(installation: &Installation, name: &str) -> String {
+    installation.path(name).display().to_string()
 }
 
-impl Installation {
-    fn new() -> Installation {
-        let installation = Installation { folder: tempfile::tempdir().unwrap() };
-        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-        for inner in ["", "inventory", "inventory/pictures"] {
-            let to = installation.folder.path().join("config").join(inner);
-            std::fs::create_dir_all(&to).unwrap();
-            for entry in std::fs::read_dir(config.join(inner)).unwrap() {
-                let entry = entry.unwrap();
-                if entry.path().is_file() {
-                    std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-                }
-            }
-        }
-        installation
-    }
+fn apply(installation: &Installation, arguments: &[&str]) -> Output {
+    let (config, data) = (path_in(installation, "config"), path_in(installation, "data"));
+    run(&[&["apply", &config, "--data", &data], arguments].concat())
+}
 
-    fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).display().to_string()
-    }
+fn diff(installation: &Installation) -> String {
+    let output =
+        run(&["diff", &path_in(installation, "config"), "--data", &path_in(installation, "data")]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    stdout(&output)
+}
 
-    fn change(&self, file: &str, from: &str, to: &str) {
-        let path = self.folder.path().join("config").join(file);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "not found: {from}");
-        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
-    }
-
-    fn apply(&self, arguments: &[&str]) -> Output {
-        let (config, data) = (self.path("config"), self.path("data"));
-        run(&[&["apply", &config, "--data", &data], arguments].concat())
-    }
-
-    fn diff(&self) -> String {
-        let output = run(&["diff", &self.path("config"), "--data", &self.path("data")]);
-        assert!(output.status.success(), "{}", stderr(&output));
-        stdout(&output)
-    }
-
-    fn head(&self) -> String {
-        std::fs::read_to_string(self.path("data/catalog/head.json")).unwrap_or_default()
-    }
+fn head_of(installation: &Installation) -> String {
+    std::fs::read_to_string(installation.path("data/catalog/head.json")).unwrap_or_default()
 }
 
 #[test]
@@ -92,12 +64,12 @@ fn an_error_has_file_line_column_and_remedy() {
     installation.change("inventory/zahid-host.toml", "price_micros", "price_micro");
     installation.change("weights.toml", "entity_boost = 2.0", "entity_boost = nan");
 
-    let output = run(&["check", &installation.path("config")]);
+    let output = run(&["check", &path_in(&installation, "config")]);
 
     assert_eq!(output.status.code(), Some(64));
     assert_eq!(stdout(&output), "");
     let errors = stderr(&output);
-    let file = installation.path("config/inventory/zahid-host.toml");
+    let file = path_in(&installation, "config/inventory/zahid-host.toml");
     assert!(errors.contains(&format!("{file}:27:1: ")), "{errors}");
     assert!(errors.contains("did you mean `price_micros`?"), "{errors}");
     assert!(
@@ -105,7 +77,7 @@ fn an_error_has_file_line_column_and_remedy() {
         "{errors}"
     );
 
-    let output = run(&["check", "--json", &installation.path("config")]);
+    let output = run(&["check", "--json", &path_in(&installation, "config")]);
     assert_eq!(output.status.code(), Some(64));
     assert_eq!(json(&output)["problems"].as_array().unwrap().len(), 2);
     assert!(json(&output)["problems"][0]["line"].is_u64());
@@ -131,20 +103,20 @@ fn invalid_commands_and_arguments_exit_with_64() {
 #[test]
 fn check_validates_the_datacenter_list_named_in_the_settings() {
     let installation = Installation::new();
-    let networks = installation.path("datacenters.txt");
+    let networks = path_in(&installation, "datacenters.txt");
     std::fs::write(&networks, "203.0.113.0/24\n203.0.113.0/40\n").unwrap();
-    let path = installation.path("config/adjacent.toml");
+    let path = path_in(&installation, "config/adjacent.toml");
     let settings = std::fs::read_to_string(&path).unwrap();
     let section = format!("[traffic]\ndatacenters = \"{networks}\"\n");
     assert!(settings.contains("[traffic]\n"), "{settings}");
     std::fs::write(&path, settings.replacen("[traffic]\n", &section, 1)).unwrap();
 
-    let output = run(&["check", &installation.path("config")]);
+    let output = run(&["check", &path_in(&installation, "config")]);
 
     assert_eq!(output.status.code(), Some(64), "{}", stdout(&output));
     assert!(stderr(&output).contains(&format!("{networks}:2: ")), "{}", stderr(&output));
     std::fs::write(&networks, "203.0.113.0/24\n").unwrap();
-    assert_eq!(run(&["check", &installation.path("config")]).status.code(), Some(0));
+    assert_eq!(run(&["check", &path_in(&installation, "config")]).status.code(), Some(0));
 }
 
 #[test]
@@ -165,20 +137,20 @@ fn check_accepts_a_synthetic_inventory() {
 #[test]
 fn applying_the_same_files_again_shows_no_difference() {
     let installation = Installation::new();
-    let first = installation.apply(&[]);
+    let first = apply(&installation, &[]);
     assert!(first.status.success(), "{}", stderr(&first));
     assert!(stdout(&first).contains("+ zahid-ai-europe"), "{}", stdout(&first));
     assert!(stdout(&first).ends_with("applied as change 1\n"), "{}", stdout(&first));
-    let head = installation.head();
+    let head = head_of(&installation);
 
-    assert_eq!(stdout(&installation.apply(&[])), "no difference\n");
-    assert_eq!(installation.diff(), "no difference\n");
-    assert_eq!(installation.head(), head);
+    assert_eq!(stdout(&apply(&installation, &[])), "no difference\n");
+    assert_eq!(diff(&installation), "no difference\n");
+    assert_eq!(head_of(&installation), head);
 
     installation.change("inventory/zahid-host.toml", "8_000_000", "9_000_000");
     let expected = "flights\n  ~ zahid-ai-europe\n      price_micros: 8000000 → 9000000\n";
-    assert_eq!(installation.diff(), expected);
-    let output = installation.apply(&["--json"]);
+    assert_eq!(diff(&installation), expected);
+    let output = apply(&installation, &["--json"]);
     assert_eq!(json(&output)["applied"], true);
     assert_eq!(json(&output)["number"], 2);
     let audit = std::fs::read_to_string(installation.path("data/catalog/audit.log")).unwrap();
@@ -188,38 +160,38 @@ fn applying_the_same_files_again_shows_no_difference() {
 #[test]
 fn an_invalid_folder_does_not_change_the_served_catalog() {
     let installation = Installation::new();
-    assert!(installation.apply(&[]).status.success());
-    let head = installation.head();
+    assert!(apply(&installation, &[]).status.success());
+    let head = head_of(&installation);
     installation.change("inventory/zahid-host.toml", "8_000_000", "9_000_000");
     installation.change("labels.toml", "[\"AT\"]", "[\"DE\"]");
 
-    let output = installation.apply(&[]);
+    let output = apply(&installation, &[]);
 
     assert_eq!(output.status.code(), Some(64));
     assert!(stderr(&output).contains("labels.toml:"), "{}", stderr(&output));
-    assert_eq!(installation.head(), head);
+    assert_eq!(head_of(&installation), head);
 }
 
 #[test]
 fn diff_writes_no_files() {
     let installation = Installation::new();
-    assert!(installation.diff().contains("+ zahid-ai-europe"));
-    assert!(!Path::new(&installation.path("data")).exists());
+    assert!(diff(&installation).contains("+ zahid-ai-europe"));
+    assert!(!installation.path("data").exists());
 }
 
 #[test]
 fn a_weight_that_moves_by_more_than_half_needs_confirmation() {
     let installation = Installation::new();
-    assert!(installation.apply(&[]).status.success());
+    assert!(apply(&installation, &[]).status.success());
     installation.change("weights.toml", "entity_boost = 2.0", "entity_boost = 20.0");
 
-    let output = installation.apply(&["--yes"]);
+    let output = apply(&installation, &["--yes"]);
     assert_eq!(output.status.code(), Some(64));
     assert!(stderr(&output).contains("entity_boost by 900 %"), "{}", stderr(&output));
-    assert!(installation.head().contains("\"number\": 1"));
+    assert!(head_of(&installation).contains("\"number\": 1"));
 
-    assert!(installation.apply(&["--force"]).status.success());
-    assert!(installation.head().contains("\"number\": 2"));
+    assert!(apply(&installation, &["--force"]).status.success());
+    assert!(head_of(&installation).contains("\"number\": 2"));
 }
 
 #[test]
@@ -228,7 +200,7 @@ fn schemas_and_imports_are_printed_to_standard_output() {
         assert!(json(&run(&["schema", document]))["properties"].is_object(), "{document}");
     }
     let installation = Installation::new();
-    let file = installation.path("tiers.tsv");
+    let file = path_in(&installation, "tiers.tsv");
     let text = "Tiers v9.2\t\t\nUnique ID\tParent\tName\n1\t\tBoats & Ships\nX2\t1\tCanoes\n";
     std::fs::write(&file, text).unwrap();
     let output = run(&["import", "iab", &file]);

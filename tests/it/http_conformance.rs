@@ -1,6 +1,7 @@
 //! HTTP conformance: CORS, caching, compression, methods, and malformed or oversized requests.
 
-use crate::raw_http::{Response, TestServer, read, send_request};
+use crate::harness::raw_http::{Response, read, send_request};
+use crate::harness::{Setup, TestServer};
 use std::io::Write;
 use std::net::TcpStream;
 
@@ -48,7 +49,7 @@ fn assert_problem(answer: &Response, status: u16, code: &str, field: Option<&str
 
 #[test]
 fn json_and_plain_text_bodies_are_parsed_identically() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     for format in ["application/json", "text/plain", "text/plain;charset=UTF-8"] {
         let line = format!("content-type: {format}");
         let answer = server.send_request("POST", "/v1/decisions", &[&line], MINIMAL_REQUEST);
@@ -59,7 +60,7 @@ fn json_and_plain_text_bodies_are_parsed_identically() {
 
 #[test]
 fn a_cors_preflight_is_valid_for_a_day_and_credentials_are_never_allowed() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     let headers = [
         "origin: https://news.example",
         "access-control-request-method: POST",
@@ -88,13 +89,13 @@ fn a_cors_preflight_is_valid_for_a_day_and_credentials_are_never_allowed() {
         assert!(answer.all("access-control-allow-credentials").is_empty(), "{answer:?}");
         assert!(!answer.header("vary").contains("Origin"), "{answer:?}");
     }
-    let ops = send_request(server.ops, "GET", "/livez", &headers[..1], "");
+    let ops = send_request(server.ops_address(), "GET", "/livez", &headers[..1], "");
     assert!(ops.all("access-control-allow-origin").is_empty(), "{ops:?}");
 }
 
 #[test]
 fn decisions_events_and_redirects_are_never_cached_and_may_be_embedded_anywhere() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     let unit = unit(&server);
     for (path, status) in [
         ("/v1/decisions?publisher=eu-tech-news&placement=article-end".to_owned(), 200),
@@ -115,13 +116,13 @@ fn decisions_events_and_redirects_are_never_cached_and_may_be_embedded_anywhere(
         ["Accept-Encoding"],
         "one cached copy serves all sites: {embed:?}"
     );
-    let ops = send_request(server.ops, "GET", "/version", &[], "");
+    let ops = send_request(server.ops_address(), "GET", "/version", &[], "");
     assert_eq!(ops.all("cross-origin-resource-policy"), ["same-origin"]);
 }
 
 #[test]
 fn an_embed_file_is_compressed_on_request_and_each_encoding_has_its_own_etag() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     let get = |headers: &[&str]| server.send_request("GET", "/embed/v1/adjacent.js", headers, "");
     let identity = get(&[]);
     for header in ["accept-encoding: br", "accept-encoding: gzip;q=0", "accept-encoding: identity"]
@@ -145,8 +146,8 @@ fn an_embed_file_is_compressed_on_request_and_each_encoding_has_its_own_etag() {
 
 #[test]
 fn a_report_in_two_formats_has_a_vary_header() {
-    let server = TestServer::start();
-    let key = format!("authorization: Bearer {}", server.key("advertiser.zahid-host"));
+    let server = TestServer::start_blocking();
+    let key = format!("authorization: Bearer {}", server.key("advertiser:zahid-host"));
     for (accept, format) in [("text/csv", "text/csv"), ("application/json", "application/json")] {
         let accept = format!("accept: {accept}");
         let answer =
@@ -158,7 +159,7 @@ fn a_report_in_two_formats_has_a_vary_header() {
 
 #[test]
 fn a_wrong_method_returns_the_allowed_ones_and_an_unknown_path_a_problem() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     for (method, path, allowed) in [
         ("PUT", "/v1/decisions", "GET, POST, OPTIONS"),
         ("HEAD", "/v1/decisions", "GET, POST, OPTIONS"),
@@ -181,14 +182,19 @@ fn a_wrong_method_returns_the_allowed_ones_and_an_unknown_path_a_problem() {
     }
     let head = server.send_request("HEAD", "/v1/limits", &[], "");
     assert_eq!((head.status, head.body.as_str()), (200, ""), "{head:?}");
-    let ops = send_request(server.ops, "POST", "/metrics", &[], "");
+    let ops = send_request(server.ops_address(), "POST", "/metrics", &[], "");
     assert_problem(&ops, 405, "method_not_allowed", None);
-    assert_problem(&send_request(server.ops, "GET", "/v1/unit", &[], ""), 404, "not_found", None);
+    assert_problem(
+        &send_request(server.ops_address(), "GET", "/v1/unit", &[], ""),
+        404,
+        "not_found",
+        None,
+    );
 }
 
 #[test]
 fn neither_head_nor_options_counts_an_event() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     let unit = unit(&server);
     let click = path_of(&unit["creative"]["click_url"]);
     let mut addresses: Vec<String> =
@@ -213,7 +219,7 @@ fn neither_head_nor_options_counts_an_event() {
 
 #[test]
 fn invalid_path_and_query_parameters_return_a_problem() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     let key = format!("authorization: Bearer {}", server.key("operator"));
     let get = |path: &str| server.send_request("GET", path, &[&key], "");
     assert_problem(&get("/v1/decisions/%ff%fe/explain"), 404, "decision_not_recorded", None);
@@ -246,7 +252,7 @@ fn invalid_path_and_query_parameters_return_a_problem() {
 
 #[test]
 fn a_malformed_body_is_a_400_and_an_invalid_one_a_422() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     let with = |more: &str| MINIMAL_REQUEST.replacen('{', &format!("{{{more}, "), 1);
     let nested =
         |levels: usize| with(&format!("\"x\": {}{}", "[".repeat(levels), "]".repeat(levels)));
@@ -297,7 +303,7 @@ fn a_malformed_body_is_a_400_and_an_invalid_one_a_422() {
 
 #[test]
 fn lists_over_a_limit_are_truncated_with_a_warning_and_rejected_in_strict_mode() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     let list = |count: usize, item: &dyn Fn(usize) -> String| {
         format!("[{}]", (0..count).map(item).collect::<Vec<_>>().join(","))
     };
@@ -332,13 +338,13 @@ fn lists_over_a_limit_are_truncated_with_a_warning_and_rejected_in_strict_mode()
 
 #[test]
 fn a_body_that_is_too_long_is_a_413_with_or_without_chunks() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     let long = " ".repeat(16_385);
     let whole = server.post("/v1/decisions", &long);
     assert_problem(&whole, 413, "body_too_large", None);
     let parts = format!(
         "POST /v1/decisions HTTP/1.1\r\nhost: {}\r\ntransfer-encoding: chunked\r\n\r\n4001\r\n{long}\r\n0\r\n\r\n",
-        server.public
+        server.address()
     );
     assert_problem(&server.raw(&parts), 413, "body_too_large", None);
     let fits = format!("{MINIMAL_REQUEST}{}", " ".repeat(16_384 - MINIMAL_REQUEST.len()));
@@ -347,8 +353,10 @@ fn a_body_that_is_too_long_is_a_413_with_or_without_chunks() {
 
 #[test]
 fn a_body_that_arrives_too_slowly_is_a_408() {
-    let server = TestServer::with([("ADJACENT__SERVER__BODY_TIMEOUT_MS", "150")]);
-    let mut slow = TcpStream::connect(server.public).unwrap();
+    let server = Setup::default()
+        .settings(|settings| settings.server.body_timeout_ms = 150)
+        .start_blocking();
+    let mut slow = TcpStream::connect(server.address()).unwrap();
     let head =
         "POST /v1/decisions HTTP/1.1\r\nhost: a\r\ncontent-length: 9000\r\n\r\n{\"publisher\"";
     slow.write_all(head.as_bytes()).unwrap();
@@ -362,8 +370,8 @@ fn a_body_that_arrives_too_slowly_is_a_408() {
 
 #[test]
 fn an_ambiguous_request_head_is_a_400_and_closes_the_connection() {
-    let server = TestServer::start();
-    let host = format!("host: {}\r\n", server.public);
+    let server = TestServer::start_blocking();
+    let host = format!("host: {}\r\n", server.address());
     let post = format!("POST /v1/decisions HTTP/1.1\r\n{host}");
     for (what, text) in [
         (
@@ -411,14 +419,16 @@ fn an_ambiguous_request_head_is_a_400_and_closes_the_connection() {
         assert_eq!(answer.status, 400, "{what}: {answer:?}");
         assert!(!answer.body.contains("other.example"), "{what}: {answer:?}");
     }
-    let absolute =
-        format!("GET http://{}/livez HTTP/1.1\r\n{host}connection: close\r\n\r\n", server.public);
+    let absolute = format!(
+        "GET http://{}/livez HTTP/1.1\r\n{host}connection: close\r\n\r\n",
+        server.address()
+    );
     assert_eq!(server.raw(&absolute).status, 200, "the absolute form that proxies send");
 }
 
 #[test]
 fn a_request_head_that_is_too_large_is_a_431() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     let many: String = (0..200).map(|at| format!("x-{at}: 1\r\n")).collect();
     for more in [many, format!("x: {}\r\n", "a".repeat(140_000))] {
         let text = format!("GET /livez HTTP/1.1\r\nhost: a\r\n{more}\r\n");

@@ -41,7 +41,6 @@ mod privacy;
 #[path = "../chaos/proxy.rs"]
 #[allow(dead_code, reason = "written for the chaos tests; only a part is used here")]
 mod proxy;
-mod raw_http;
 mod recorded;
 mod redirects;
 mod redis_functions;

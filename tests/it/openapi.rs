@@ -1,7 +1,8 @@
 //! The OpenAPI document is complete, and consistent with the server.
 
+use crate::harness::TestServer;
+use crate::harness::raw_http::send_request;
 use crate::openapi_digest::resolved;
-use crate::raw_http::{TestServer, send_request};
 use crate::structure::rust_files;
 use adjacent::adapters;
 use adjacent::http::problem::CODES;
@@ -150,7 +151,7 @@ fn every_route_is_documented_and_nothing_else_is() {
 
 #[test]
 fn every_documented_path_exists_on_a_running_server() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     for (path, method, operation) in operations() {
         let mut filled = path.to_owned();
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
@@ -160,9 +161,9 @@ fn every_documented_path_exists_on_a_running_server() {
             }
         }
         let listeners = match operation["x-listener"].as_str().unwrap() {
-            "public" => vec![server.public],
-            "operations" => vec![server.ops],
-            _ => vec![server.public, server.ops],
+            "public" => vec![server.address()],
+            "operations" => vec![server.ops_address()],
+            _ => vec![server.address(), server.ops_address()],
         };
         for at in listeners {
             let response = send_request(at, &method.to_uppercase(), &filled, &[], "");
@@ -181,6 +182,6 @@ fn every_documented_path_exists_on_a_running_server() {
 
 #[test]
 fn the_server_serves_the_document() {
-    let server = TestServer::start();
+    let server = TestServer::start_blocking();
     assert_eq!(server.get("/openapi.json").json(), *openapi::document());
 }

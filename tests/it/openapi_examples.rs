@@ -1,8 +1,9 @@
 //! The request examples of the OpenAPI document are sent to a server, and each response conforms to the
 //! document.
 
+use crate::harness::raw_http::{Response, send, send_request};
+use crate::harness::{Setup, TestServer};
 use crate::openapi_digest::resolved;
-use crate::raw_http::{Response, TestServer, send, send_request};
 use adjacent::http::openapi;
 use regex::Regex;
 use serde_json::{Value, json};
@@ -158,10 +159,14 @@ struct Fixture {
 
 impl Fixture {
     fn start() -> Fixture {
-        let server = TestServer::with([
-            ("ADJACENT__ADAPTERS__ENABLED", "[\"ethicalads\", \"kevel\", \"openrtb\"]"),
-            ("ADJACENT__ADAPTERS__PUBLISHERS", "{ \"site-4242\" = \"eu-tech-news\" }"),
-        ]);
+        let server = Setup::default()
+            .settings(|settings| {
+                let site = ("site-4242".to_owned(), "eu-tech-news".to_owned());
+                settings.adapters.publishers = [site].into();
+                let on = &mut settings.adapters;
+                (on.ethicalads, on.kevel, on.openrtb) = (true, true, true);
+            })
+            .start_blocking();
         let request = json!({
             "publisher": "eu-tech-news",
             "page": { "topics": ["ai-infrastructure"], "entities": ["european-commission"] },
@@ -231,9 +236,9 @@ impl Fixture {
 
     fn listeners(&self, operation: &Operation) -> Vec<SocketAddr> {
         match operation.definition["x-listener"].as_str().unwrap() {
-            "public" => vec![self.server.public],
-            "operations" => vec![self.server.ops],
-            _ => vec![self.server.public, self.server.ops],
+            "public" => vec![self.server.address()],
+            "operations" => vec![self.server.ops_address()],
+            _ => vec![self.server.address(), self.server.ops_address()],
         }
     }
 
@@ -352,12 +357,12 @@ fn the_example_of_a_decision_has_the_shape_of_a_real_decision() {
     let example = &decide.definition["responses"]["200"]["content"][JSON]["example"];
     let (_, body) = decide.bodies().remove(0);
     let body = String::from_utf8(body).unwrap();
-    let key = format!("authorization: Bearer {}", fixture.server.key("publisher.eu-tech-news"));
+    let key = format!("authorization: Bearer {}", fixture.server.key("publisher:eu-tech-news"));
     let headers = ["content-type: application/json", &key];
     // The draw may pick another advertiser, whose unit has other fields.
     let actual = loop {
         let reply =
-            send_request(fixture.server.public, "POST", decide.path, &headers, &body).json();
+            send_request(fixture.server.address(), "POST", decide.path, &headers, &body).json();
         if reply["decisions"]["article-end"]["advertiser"]["id"] == "zahid-host" {
             break reply;
         }

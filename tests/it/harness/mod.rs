@@ -7,6 +7,7 @@ pub mod metrics;
 pub mod ports;
 pub mod process;
 pub mod promql;
+pub mod raw_http;
 pub mod reader;
 pub mod redis;
 pub mod redis_cluster;

@@ -1,21 +1,10 @@
-//! An in-process server with the example inventory on free ports, for tests that need raw HTTP.
+//! Requests as bytes, for tests of the protocol itself: they see every header, and may send what no
+//! client would.
 
-use adjacent::app::{App, Options};
-use adjacent::config::load;
+use super::{Setup, TestServer};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tempfile::TempDir;
-use tokio::sync::oneshot;
-
-pub struct TestServer {
-    pub public: SocketAddr,
-    pub ops: SocketAddr,
-    data: TempDir,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
 
 /// A response as received.
 #[derive(Debug)]
@@ -53,55 +42,37 @@ impl Response {
     }
 }
 
+impl Setup {
+    /// Starts the server for tests that do not wait for anything else.
+    pub fn start_blocking(self) -> TestServer {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(self.start())
+    }
+}
+
 impl TestServer {
-    pub fn start() -> TestServer {
-        TestServer::with([])
+    /// Starts a server with the default settings, limits included.
+    pub fn start_blocking() -> TestServer {
+        Setup::default().default_limits().start_blocking()
     }
 
-    /// Starts a server with settings named as environment variables: `ADJACENT__SECTION__KEY`.
-    pub fn with<const N: usize>(settings: [(&str, &str); N]) -> TestServer {
-        let data = tempfile::tempdir().unwrap();
-        let defaults = [
-            ("ADJACENT__SERVER__LISTEN", "127.0.0.1:0"),
-            ("ADJACENT__SERVER__OPS_LISTEN", "127.0.0.1:0"),
-            ("ADJACENT__STORE__DATA", data.path().to_str().unwrap()),
-        ];
-        let settings: Vec<(String, String)> = defaults
-            .into_iter()
-            .chain(settings)
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect();
-        let (stop, stopped) = oneshot::channel();
-        let (address_sender, addresses) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            actix_web::rt::System::new().block_on(async move {
-                let settings = load::settings(None, settings.into_iter()).unwrap();
-                let app = App::build(settings, Options::default()).await.unwrap();
-                address_sender.send((app.address, app.ops_address)).unwrap();
-                app.run(async { drop(stopped.await) }).await.unwrap();
-            });
-        });
-        let (public, ops) = addresses.recv().unwrap();
-        TestServer { public, ops, data, stop: Some(stop), thread: Some(thread) }
+    /// Address of the public listener.
+    pub fn address(&self) -> SocketAddr {
+        self.public.strip_prefix("http://").unwrap().parse().unwrap()
     }
 
-    /// The local API key of `operator`, `advertiser.NAME` or `publisher.NAME`.
-    pub fn key(&self, holder: &str) -> String {
-        let text = std::fs::read_to_string(self.data.path().join("local-keys.toml")).unwrap();
-        let keys: toml::Table = text.parse().unwrap();
-        let (kind, name) = holder.split_once('.').unwrap_or((holder, ""));
-        let found = if name.is_empty() { &keys[kind] } else { &keys[kind][name] };
-        found.as_str().unwrap().to_owned()
+    /// Address of the operations listener.
+    pub fn ops_address(&self) -> SocketAddr {
+        self.ops.strip_prefix("http://").unwrap().parse().unwrap()
     }
 
     /// Sends the text verbatim and reads until the server closes the connection.
     pub fn raw(&self, text: &str) -> Response {
-        send(self.public, text.as_bytes())
+        send(self.address(), text.as_bytes())
     }
 
     /// Sends a request with these header lines to the public listener.
     pub fn send_request(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Response {
-        send_request(self.public, method, path, headers, body)
+        send_request(self.address(), method, path, headers, body)
     }
 
     pub fn get(&self, path: &str) -> Response {
@@ -148,14 +119,4 @@ pub fn read(stream: &mut TcpStream) -> Response {
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     Response { status, head: head.to_owned(), body: body.to_owned() }
-}
-
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // If the server panicked, the test has already failed.
-            thread.join().ok();
-        }
-    }
 }
