@@ -45,7 +45,7 @@ const respondWith = async (t, ...responses) => {
 const NO_FILL = { "article-end": { fill: false, decision_id: "", reason: "no_answer" } };
 
 test("the tarball contains both entry points, their types and its documents, and nothing else", () => {
-  const types = ["decide", "element", "index", "mount", "react", "types", "view"];
+  const types = ["api", "decide", "element", "index", "mount", "react", "types", "view"];
   const dist = types.map((name) => `dist/${name}.d.ts`).concat("dist/index.js", "dist/react.js");
   assert.deepEqual(project.files, [...dist, "LICENSE", "README.md", "package.json"].sort());
   assert.deepEqual(project.installed().sort(), ["LICENSE", "README.md", "dist", "package.json"]);
