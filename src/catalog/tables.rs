@@ -75,6 +75,9 @@ mod tests {
                 "language = \"eo\"\nbecause",
                 "must have an entry for `en`",
             ),
+            ("shown_by = \"Von\"\n", "", "l.toml:"),
+            ("shown_by = \"Von\"\n", "", "missing field `shown_by`"),
+            ("shown_by = \"Von\"", "shown_by = \" \"", "words[1].page.shown_by: must not be empty"),
         ] {
             let problem = labels_problem(from, to);
             assert!(problem.contains(expected), "{to}: {problem}");
