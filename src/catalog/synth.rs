@@ -3,13 +3,14 @@
 //! topics and entities of the example inventory, so that the example requests work on it.
 
 use crate::catalog::files;
-use crate::domain::campaign::{Budget, Campaign, Clause, Flight, Pacing, ServingStatus, Targeting};
+use crate::domain::campaign::{Budget, Campaign, Flight, Pacing, ServingStatus};
 use crate::domain::entity::{EntityDoc, EntityKind};
 use crate::domain::event::{Pricing, Tier};
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
 use crate::domain::party::Advertiser;
 use crate::domain::region::Region;
+use crate::domain::targeting::{Clause, Targeting};
 use crate::domain::taxonomy::TopicDoc;
 use crate::domain::zone::Zone;
 use rand::RngExt;

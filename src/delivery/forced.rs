@@ -1,8 +1,8 @@
 //! A creative forced by an operator regardless of the page; always a test.
 
 use crate::selection::choose::{Request, Winner};
+use crate::selection::compiled::style_bit;
 use crate::selection::score;
-use crate::selection::snapshot::style_bit;
 
 /// The creative `id` in a style that the slot accepts, else in its own first style. `None` if the
 /// creative does not exist, its flight is not compiled, or no label is available for the reader.

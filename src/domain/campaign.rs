@@ -1,13 +1,9 @@
 //! Campaigns (budgets) and flights (dates, goal, price and targeting).
 
-use crate::domain::boxed_or_default::{BoxedOrDefault, StaticDefault};
 use crate::domain::event::{Pricing, Tier};
-use crate::domain::id::{
-    AdvertiserId, CampaignId, CategoryId, EntityId, FlightId, PlacementId, PublisherId, TopicId,
-};
-use crate::domain::language::Language;
+use crate::domain::id::{AdvertiserId, CampaignId, CategoryId, FlightId};
 use crate::domain::money::Micros;
-use crate::domain::region::Region;
+use crate::domain::targeting::Targeting;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -132,52 +128,6 @@ string_enum! {
         /// As fast as traffic allows.
         Asap = "asap",
     }
-}
-
-/// Targeting: all dimensions must match. Within a dimension, `any` lists accepted values (empty
-/// matches everything) and `none` lists excluded values. A page without a value fails a non-empty
-/// `any` and passes `none`: a page without topics only gets run-of-site flights.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Targeting {
-    /// Topics of the page; a topic includes its descendants.
-    pub topics: BoxedOrDefault<Clause<TopicId>>,
-    /// Entities of the page; an entity includes those it owns.
-    pub entities: BoxedOrDefault<Clause<EntityId>>,
-    /// Regions of the reader: countries or groups.
-    pub regions: BoxedOrDefault<Clause<Region>>,
-    /// Regions the page is about: countries or groups.
-    pub page_regions: BoxedOrDefault<Clause<Region>>,
-    /// The page's language.
-    pub languages: BoxedOrDefault<Clause<Language>>,
-    /// Keywords of the page.
-    pub keywords: BoxedOrDefault<Clause<String>>,
-    /// Publishers.
-    pub publishers: BoxedOrDefault<Clause<PublisherId>>,
-    /// Placement ids, on any publisher.
-    pub placements: BoxedOrDefault<Clause<PlacementId>>,
-}
-
-/// One dimension of a flight's targeting.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
-pub struct Clause<T> {
-    /// At least one of these must match. Empty: everything matches.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub any: Vec<T>,
-    /// None of these may match.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub none: Vec<T>,
-}
-
-impl<T> Default for Clause<T> {
-    fn default() -> Self {
-        Clause { any: Vec::new(), none: Vec::new() }
-    }
-}
-
-impl<T: PartialEq + 'static> StaticDefault for Clause<T> {
-    const DEFAULT: &'static Self = &Clause { any: Vec::new(), none: Vec::new() };
 }
 
 string_enum! {

@@ -1,12 +1,12 @@
 //! Creatives: text, terminal command, calls to action, price, proofs and image.
 
-use crate::domain::campaign::Clause;
 use crate::domain::id::{CreativeId, CtaId, FlightId};
 use crate::domain::image::Source;
 use crate::domain::language::Language;
 use crate::domain::money::{Currency, Micros};
 use crate::domain::party::Style;
 use crate::domain::region::Region;
+use crate::domain::targeting::Clause;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;

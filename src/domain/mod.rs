@@ -21,6 +21,8 @@ pub mod name_key;
 pub mod party;
 pub mod protocol;
 pub mod region;
+#[macro_use]
+pub mod targeting;
 pub mod taxonomy;
 pub mod weights;
 pub mod zone;

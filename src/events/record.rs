@@ -9,7 +9,8 @@ use crate::domain::region::Country;
 use crate::events::{Events, attribution};
 use crate::journal::JournalError;
 use crate::ledger::record::{DecisionKey, Event};
-use crate::selection::snapshot::{FlightRow, Snapshot};
+use crate::selection::compiled::FlightRow;
+use crate::selection::snapshot::Snapshot;
 use crate::token::{KeyAge, Token};
 use crate::traffic::VisitorKey;
 use crate::traffic::signals::{AllowedOrigins, Signals};
@@ -251,7 +252,7 @@ fn out_of_region(
     let Some(country) = observed.filter(|country| token.unit.page.country != Some(*country)) else {
         return false;
     };
-    !flight.regions.fits(&[country], |mine, theirs| snapshot.regions.covers(mine, theirs))
+    !flight.targets.regions.fits(&[country], |mine, theirs| snapshot.regions.covers(mine, theirs))
 }
 
 /// The stored landing URL of a click's call to action, with macros and UTM parameters expanded.

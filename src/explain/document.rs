@@ -2,10 +2,11 @@
 
 use crate::domain::event::Tier;
 use crate::explain::replay::Replay;
+use crate::selection::boosts::Level;
 use crate::selection::choose::Winner;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::fixed::Q32;
-use crate::selection::score::{Level, Score};
+use crate::selection::score::Score;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::trace::SlotTrace;
 use schemars::JsonSchema;

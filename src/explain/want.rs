@@ -56,12 +56,11 @@ fn want_slot(replay: &Replay, slot: usize, creative: &str) -> Want {
     let flight = &snapshot.flights[place];
     want.against = case
         .rules(place, flight)
-        .into_iter()
         .filter(|(passes, _)| !passes)
         .map(|(_, removed)| removed)
         .chain(rejected.then_some(FilterReason::Blocked))
         .collect();
-    want.changes.extend(want.against.iter().map(|stage| remedy(*stage).to_owned()));
+    want.changes.extend(want.against.iter().map(|stage| stage.remedy().to_owned()));
     if want.against.is_empty() && !want.won {
         explain_loss(replay, slot, place, &mut want);
     }
@@ -88,7 +87,7 @@ fn explain_loss(replay: &Replay, slot: usize, place: usize, want: &mut Want) {
     let stage = traced.filtered.iter().find(|(at, _)| *at == place).map(|(_, stage)| *stage);
     if let Some(stage) = stage {
         want.against.push(stage);
-        want.changes.push(remedy(stage).to_owned());
+        want.changes.push(stage.remedy().to_owned());
         return;
     }
     let Some(own) = traced.candidates.iter().find(|candidate| candidate.place == place) else {
@@ -117,49 +116,4 @@ fn explain_loss(replay: &Replay, slot: usize, place: usize, want: &mut Want) {
          operator's weights raise the score",
         factor(gap)
     ));
-}
-
-/// The change that would pass a filter stage.
-const fn remedy(stage: FilterReason) -> &'static str {
-    match stage {
-        FilterReason::Paused => {
-            "resume the flight, its campaign or its advertiser, or set a creative live"
-        }
-        FilterReason::Commercial => "the page must allow ads other than house ads",
-        FilterReason::Sensitive => "the flight must accept sensitive pages",
-        FilterReason::Dates => "the flight's dates must include the time of the decision",
-        FilterReason::Region => "the flight's regions must include the reader's country",
-        FilterReason::PageRegion => "the flight's page regions must include the page's region",
-        FilterReason::Language => "the flight's languages must include the page's language",
-        FilterReason::Category => {
-            "the publisher and the country must allow the advertiser's category"
-        }
-        FilterReason::Topic => "the flight must target a topic of the page or a parent of one",
-        FilterReason::Entity => "the flight must target an entity of the page or its owner",
-        FilterReason::Keyword => "the flight must target a keyword of the page",
-        FilterReason::Placement => "the flight must target this placement, or none",
-        FilterReason::Publisher => "the flight must target this publisher, or none",
-        FilterReason::Conflict => {
-            "the page must not be about the advertiser or a competitor, or the publisher must allow it"
-        }
-        FilterReason::Shown => "neither the advertiser nor a competitor may already be on the page",
-        FilterReason::Blocked => "the publisher or the requesting exchange must lift its block",
-        FilterReason::Style => {
-            "the flight needs a live creative in a style that the placement accepts"
-        }
-        FilterReason::Label => "a label for the reader's country must be reviewed",
-        FilterReason::Budget | FilterReason::Masked => {
-            "the campaign budget must cover one more event"
-        }
-        FilterReason::Paced => {
-            "the flight must not be ahead of pace: raise its budget or goal, or set pacing `asap`"
-        }
-        FilterReason::Tier => "no flight of a higher tier may be eligible for the slot",
-        FilterReason::Relevance => {
-            "lower the operator's relevance floor, or target the page more closely"
-        }
-        FilterReason::Truncated => {
-            "raise its weight or price: only the highest matching flights compete"
-        }
-    }
 }

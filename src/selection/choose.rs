@@ -2,17 +2,18 @@
 //!
 //! Pure: the same world, page, time, request id and masks give the same result on every instance.
 
-use crate::domain::event::{NoFill, Tier};
+use crate::domain::event::NoFill;
 use crate::domain::party::Style;
+use crate::selection::bitmap;
+use crate::selection::bitmap::Block;
+use crate::selection::compiled::style_bit;
 use crate::selection::dice::{Dice, Purpose};
 use crate::selection::fixed::Q32;
-use crate::selection::index::plan::Relevance;
-use crate::selection::index::row;
-use crate::selection::index::row::Block;
 use crate::selection::page::{Commercial, Page};
+use crate::selection::plan::Relevance;
 use crate::selection::rules::{Exclusions, SlotContext};
 use crate::selection::score::{Matched, Score};
-use crate::selection::snapshot::{Snapshot, World, style_bit};
+use crate::selection::snapshot::World;
 use crate::selection::{draw, index, no_fill, score, wording};
 use smallvec::SmallVec;
 
@@ -138,19 +139,20 @@ pub fn early_no_fill(context: &SlotContext<'_>) -> Option<NoFill> {
 
 fn winner(context: &SlotContext<'_>, counts: &mut Counts) -> Option<Winner> {
     let snapshot = &*context.world.snapshot;
-    let mut plan = snapshot.index.plan(context);
+    let mut plan = snapshot.index.plan(&context.query());
     let mut candidates = Candidates::new();
     index::tiers(context.page.commercial).iter().find_map(|tier| {
         candidates.clear();
         let range = &snapshot.tiers[*tier as usize];
         counts.visited += u32::try_from(range.len()).unwrap_or(u32::MAX);
-        for at in range.start / row::FLIGHTS..range.end.div_ceil(row::FLIGHTS) {
-            let Some(matches) = plan.matches(at, &row::between(range, at)) else { continue };
-            let available = row::and(&matches.remaining, &context.world.available[at]);
-            counts.matched += row::count(&matches.matched);
-            counts.conflict += row::count(&row::and_not(&matches.matched, &matches.remaining));
-            counts.unavailable += row::count(&row::and_not(&matches.remaining, &available));
-            if !row::is_zero(&available) {
+        for at in range.start / bitmap::FLIGHTS..range.end.div_ceil(bitmap::FLIGHTS) {
+            let Some(matches) = plan.matches(at, &bitmap::between(range, at)) else { continue };
+            let available = bitmap::and(&matches.remaining, &context.world.available[at]);
+            counts.matched += bitmap::count(&matches.matched);
+            counts.conflict +=
+                bitmap::count(&bitmap::and_not(&matches.matched, &matches.remaining));
+            counts.unavailable += bitmap::count(&bitmap::and_not(&matches.remaining, &available));
+            if !bitmap::is_zero(&available) {
                 gather(context, (at, &available), &plan.relevance(at), counts, &mut candidates);
             }
         }
@@ -185,7 +187,7 @@ fn gather(
             }
             let bit = left.trailing_zeros();
             left &= left - 1;
-            let place = at * row::FLIGHTS + word * 64 + bit as usize;
+            let place = at * bitmap::FLIGHTS + word * 64 + bit as usize;
             if to_check >> bit & 1 == 1 && !passes(context, place, counts) {
                 continue;
             }
@@ -244,11 +246,4 @@ pub fn draw_one(context: &SlotContext<'_>, candidates: &[Candidate]) -> Option<W
         flight_propensity,
         creative_propensity: drawn.propensity,
     })
-}
-
-impl Snapshot {
-    /// The tier of the flight at a position in rank order.
-    pub fn tier_of(&self, place: usize) -> Tier {
-        self.flights[place].tier
-    }
 }

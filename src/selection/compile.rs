@@ -3,8 +3,7 @@
 //! The inventory must have passed the catalog's checks. A flight with a dangling reference is
 //! omitted; compiling never panics on one.
 
-use crate::domain::boxed_or_default::BoxedOrDefault;
-use crate::domain::campaign::{Clause, Flight};
+use crate::domain::campaign::Flight;
 use crate::domain::creative::CreativeState;
 use crate::domain::entity::Entities;
 use crate::domain::inventory::Inventory;
@@ -14,13 +13,12 @@ use crate::domain::name_key;
 use crate::domain::region::Regions;
 use crate::domain::taxonomy::Taxonomy;
 use crate::domain::weights::Weights;
+use crate::selection::boosts::Boosts;
+use crate::selection::compiled::{Compiled, CreativeRow, FlightRow, PublisherRow, style_bit};
 use crate::selection::dice::stable_id;
 use crate::selection::fixed::Q32;
-use crate::selection::index::Index;
-use crate::selection::score::Boosts;
-use crate::selection::snapshot::{
-    CreativeRow, FlightRow, PublisherRow, Resolved, Snapshot, style_bit,
-};
+use crate::selection::snapshot::Snapshot;
+use crate::selection::targets::Targets;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::io::BufWriter;
@@ -28,20 +26,6 @@ use std::io::BufWriter;
 /// The index of an id in a list sorted by id.
 fn place<T>(list: &[T], id_of: impl Fn(&T) -> &str, id: &str) -> Option<usize> {
     list.binary_search_by(|item| id_of(item).cmp(id)).ok()
-}
-
-fn resolved<T, N: Ord + 'static>(
-    clause: &Clause<T>,
-    number: impl Fn(&T) -> Option<N>,
-) -> BoxedOrDefault<Resolved<N>> {
-    let list = |items: &[T]| {
-        let mut numbers: Vec<N> = items.iter().filter_map(&number).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.shrink_to_fit();
-        numbers
-    };
-    Resolved { any: list(&clause.any), none: list(&clause.none) }.into()
 }
 
 /// A content hash, as in replies and logs: 32 hexadecimal digits of BLAKE3 over the JSON.
@@ -72,7 +56,7 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
         .filter_map(|word| name_key::key(word))
         .collect();
     let keywords: HashMap<Box<str>, u32> = keywords.into_iter().map(Into::into).zip(0..).collect();
-    let mut snapshot = Snapshot {
+    let mut compiled = Compiled {
         inventory_hash: String::new(),
         weights_hash: content_hash(weights),
         labels_hash: content_hash(labels),
@@ -97,37 +81,35 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
         creatives: Vec::new(),
         publishers: Vec::new(),
         boosts,
-        index: Index::default(),
         tiers: [0..0, 0..0, 0..0],
         inventory,
     };
     // Hashing takes as long as everything else, so it runs in parallel.
     let (hashes, flights) = std::thread::scope(|scope| {
-        let inventory = &snapshot.inventory;
+        let inventory = &compiled.inventory;
         let hashing = scope.spawn(|| {
             let creatives = inventory.creatives.iter().map(content_hash);
             (content_hash(inventory), creatives.collect::<Vec<String>>())
         });
-        let flights = ranked(&snapshot);
+        let flights = ranked(&compiled);
         (hashing.join().expect("hashing plain data does not fail"), flights)
     });
     for (number, tier) in crate::domain::event::Tier::ALL.iter().enumerate() {
         let start = flights.partition_point(|flight| flight.tier < *tier);
         let end = flights.partition_point(|flight| flight.tier <= *tier);
-        snapshot.tiers[number] = start..end;
+        compiled.tiers[number] = start..end;
     }
-    snapshot.creatives = creative_rows(&snapshot.inventory, &flights, hashes.1);
-    snapshot.inventory_hash = hashes.0;
-    snapshot.flights = flights;
-    snapshot.publishers =
-        (0..snapshot.inventory.publishers.len()).map(|doc| publisher_row(&snapshot, doc)).collect();
-    snapshot.index = Index::build(&snapshot);
-    snapshot
+    compiled.creatives = creative_rows(&compiled.inventory, &flights, hashes.1);
+    compiled.inventory_hash = hashes.0;
+    compiled.flights = flights;
+    compiled.publishers =
+        (0..compiled.inventory.publishers.len()).map(|doc| publisher_row(&compiled, doc)).collect();
+    Snapshot::new(compiled)
 }
 
 /// The flights in rank order.
-fn ranked(snapshot: &Snapshot) -> Vec<FlightRow> {
-    let inventory = &snapshot.inventory;
+fn ranked(compiled: &Compiled) -> Vec<FlightRow> {
+    let inventory = &compiled.inventory;
     let mut live: HashMap<&str, Vec<u32>> = HashMap::new();
     for (number, creative) in (0u32..).zip(&inventory.creatives) {
         if creative.state == CreativeState::Live {
@@ -137,7 +119,7 @@ fn ranked(snapshot: &Snapshot) -> Vec<FlightRow> {
     let mut flights: Vec<FlightRow> = (0..inventory.flights.len())
         .filter_map(|doc| {
             let own = live.remove(inventory.flights[doc].id.as_str()).unwrap_or_default();
-            flight_row(snapshot, doc, own)
+            flight_row(compiled, doc, own)
         })
         .collect();
     flights.sort_by(|a, b| (a.tier, b.ln_static, a.doc).cmp(&(b.tier, a.ln_static, b.doc)));
@@ -178,8 +160,8 @@ fn categories(inventory: &Inventory, ids: &[crate::domain::id::CategoryId]) -> B
     ids.iter().filter_map(number).collect()
 }
 
-fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<FlightRow> {
-    let inventory = &snapshot.inventory;
+fn flight_row(compiled: &Compiled, doc: usize, creatives: Vec<u32>) -> Option<FlightRow> {
+    let inventory = &compiled.inventory;
     let flight: &Flight = &inventory.flights[doc];
     let campaign = place(&inventory.campaigns, |c| c.id.as_str(), flight.campaign.as_str())?;
     let owner = &inventory.campaigns[campaign];
@@ -193,10 +175,7 @@ fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<Fl
         .iter()
         .flat_map(|creative| &inventory.creatives[*creative as usize].styles)
         .fold(0, |bits, style| bits | style_bit(*style));
-    let targeting = &flight.targeting;
     let restricted = |category: &&usize| inventory.categories[**category].restricted;
-    let publisher =
-        |id: &crate::domain::id::PublisherId| snapshot.publisher_by_id.get(id.as_str()).copied();
     Some(FlightRow {
         doc,
         stable_id: stable_id(flight.id.as_str()),
@@ -205,7 +184,7 @@ fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<Fl
         tier: flight.tier,
         starts_ms: unix_ms(flight.starts, i64::MIN),
         ends_ms: unix_ms(flight.ends, i64::MAX),
-        ln_static: snapshot.boosts.ln_static(flight.weight, flight.pricing, flight.price_micros),
+        ln_static: compiled.boosts.ln_static(flight.weight, flight.pricing, flight.price_micros),
         paused: flight.is_paused()
             || owner.is_paused()
             || payer.is_paused()
@@ -214,29 +193,20 @@ fn flight_row(snapshot: &Snapshot, doc: usize, creatives: Vec<u32>) -> Option<Fl
         pricing: flight.pricing,
         price: Micros::try_from(flight.pricing.price_of_one(flight.price_micros)).ok()?,
         copy_price: flight.copy_price_micros.unwrap_or_default(),
-        sponsor: snapshot.advertiser_entities[advertiser],
-        restricted_categories: snapshot.campaign_categories[campaign]
+        sponsor: compiled.advertiser_entities[advertiser],
+        restricted_categories: compiled.campaign_categories[campaign]
             .iter()
             .filter(restricted)
             .copied()
             .collect(),
-        topics: resolved(&targeting.topics, |id| snapshot.taxonomy.of_id(id)),
-        entities: resolved(&targeting.entities, |id| snapshot.entities.of_id(id)),
-        regions: resolved(&targeting.regions, |region| Some(region.clone())),
-        page_regions: resolved(&targeting.page_regions, |region| Some(region.clone())),
-        languages: resolved(&targeting.languages, |language| Some(language.clone())),
-        keywords: resolved(&targeting.keywords, |word| {
-            snapshot.keywords.get(name_key::key(word)?.as_str()).copied()
-        }),
-        publishers: resolved(&targeting.publishers, publisher),
-        placements: resolved(&targeting.placements, |id| Some(id.as_str().into())),
+        targets: Targets::compile(compiled, &flight.targeting),
         styles,
         creatives: creatives.into(),
     })
 }
 
-fn publisher_row(snapshot: &Snapshot, doc: usize) -> PublisherRow {
-    let inventory = &snapshot.inventory;
+fn publisher_row(compiled: &Compiled, doc: usize) -> PublisherRow {
+    let inventory = &compiled.inventory;
     let publisher = &inventory.publishers[doc];
     let blocks = &publisher.blocks;
     let advertiser = |id: &crate::domain::id::AdvertiserId| {
@@ -249,13 +219,13 @@ fn publisher_row(snapshot: &Snapshot, doc: usize) -> PublisherRow {
         blocked_entities: blocks
             .entities
             .iter()
-            .filter_map(|id| snapshot.entities.of_id(id))
+            .filter_map(|id| compiled.entities.of_id(id))
             .collect(),
         allowed_categories: categories(inventory, &publisher.categories),
         conflict: publisher.subject_conflict,
         paused_topics: publisher
             .all_paused_topics()
-            .filter_map(|id| snapshot.taxonomy.of_id(id))
+            .filter_map(|id| compiled.taxonomy.of_id(id))
             .collect(),
         placements: publisher
             .placements

@@ -56,44 +56,106 @@ string_enum! {
     }
 }
 
+macro_rules! wording_of_dimensions {
+    ($(
+        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident,
+        $sentence:literal, $remedy:literal;
+    )*) => {
+        /// The sentence and the remedy of a targeting dimension.
+        const fn of_dimension(reason: FilterReason) -> Option<(&'static str, &'static str)> {
+            match reason {
+                $(FilterReason::$reason => Some(($sentence, $remedy)),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+targeting_dimensions!(wording_of_dimensions);
+
 impl FilterReason {
+    /// Whether it is a targeting dimension.
+    pub const fn is_targeting(self) -> bool {
+        of_dimension(self).is_some()
+    }
+
     /// The reason as a sentence about the flight, for explain.
     pub const fn sentence(self) -> &'static str {
+        self.wording().0
+    }
+
+    /// The change that would let a flight pass.
+    pub const fn remedy(self) -> &'static str {
+        self.wording().1
+    }
+
+    const fn wording(self) -> (&'static str, &'static str) {
         match self {
-            FilterReason::Paused => {
-                "it, its campaign or its advertiser is paused, or it has no live creative"
-            }
-            FilterReason::Commercial => {
-                "the page accepts house units only, or low disk space limits the server to them"
-            }
-            FilterReason::Sensitive => "the page is sensitive and the flight does not accept that",
-            FilterReason::Dates => "it has not started yet, or has ended",
-            FilterReason::Region => "it does not target the reader's region",
-            FilterReason::PageRegion => "it does not target pages about this region",
-            FilterReason::Language => "it does not target pages in this language",
-            FilterReason::Category => "its category is not allowed on this site or in this country",
-            FilterReason::Topic => "none of its topics is on the page, or one it excludes is",
-            FilterReason::Entity => "none of its entities is on the page, or one it excludes is",
-            FilterReason::Keyword => "none of its keywords is on the page, or one it excludes is",
-            FilterReason::Placement => "it does not target this placement",
-            FilterReason::Publisher => "it does not target this publisher",
-            FilterReason::Conflict => "the page is about the advertiser or a competitor of it",
-            FilterReason::Shown => "the advertiser or a competitor of it is already on the page",
-            FilterReason::Blocked => {
-                "the publisher or the calling client blocks the advertiser or its unit"
-            }
-            FilterReason::Style => "it has no live creative in a style that the placement accepts",
-            FilterReason::Label => "no label has been reviewed for the reader's country",
-            FilterReason::Budget => {
-                "its budget is spent, or reserved by decisions with pending events"
-            }
-            FilterReason::Masked => {
-                "its remaining budget was used up between selection and reservation"
-            }
-            FilterReason::Paced => "it is ahead of its pacing schedule",
-            FilterReason::Tier => "a higher tier won, or the slot could not be filled at all",
-            FilterReason::Relevance => "its relevance is below the operator's floor",
-            FilterReason::Truncated => "more flights matched the page than one draw accepts",
+            FilterReason::Paused => (
+                "it, its campaign or its advertiser is paused, or it has no live creative",
+                "resume the flight, its campaign or its advertiser, or set a creative live",
+            ),
+            FilterReason::Commercial => (
+                "the page accepts house units only, or low disk space limits the server to them",
+                "the page must allow ads other than house ads",
+            ),
+            FilterReason::Sensitive => (
+                "the page is sensitive and the flight does not accept that",
+                "the flight must accept sensitive pages",
+            ),
+            FilterReason::Dates => (
+                "it has not started yet, or has ended",
+                "the flight's dates must include the time of the decision",
+            ),
+            FilterReason::Category => (
+                "its category is not allowed on this site or in this country",
+                "the publisher and the country must allow the advertiser's category",
+            ),
+            FilterReason::Conflict => (
+                "the page is about the advertiser or a competitor of it",
+                "the page must not be about the advertiser or a competitor, or the publisher must allow it",
+            ),
+            FilterReason::Shown => (
+                "the advertiser or a competitor of it is already on the page",
+                "neither the advertiser nor a competitor may already be on the page",
+            ),
+            FilterReason::Blocked => (
+                "the publisher or the calling client blocks the advertiser or its unit",
+                "the publisher or the requesting exchange must lift its block",
+            ),
+            FilterReason::Style => (
+                "it has no live creative in a style that the placement accepts",
+                "the flight needs a live creative in a style that the placement accepts",
+            ),
+            FilterReason::Label => (
+                "no label has been reviewed for the reader's country",
+                "a label for the reader's country must be reviewed",
+            ),
+            FilterReason::Budget => (
+                "its budget is spent, or reserved by decisions with pending events",
+                "the campaign budget must cover one more event",
+            ),
+            FilterReason::Masked => (
+                "its remaining budget was used up between selection and reservation",
+                "the campaign budget must cover one more event",
+            ),
+            FilterReason::Paced => (
+                "it is ahead of its pacing schedule",
+                "the flight must not be ahead of pace: raise its budget or goal, or set pacing `asap`",
+            ),
+            FilterReason::Tier => (
+                "a higher tier won, or the slot could not be filled at all",
+                "no flight of a higher tier may be eligible for the slot",
+            ),
+            FilterReason::Relevance => (
+                "its relevance is below the operator's floor",
+                "lower the operator's relevance floor, or target the page more closely",
+            ),
+            FilterReason::Truncated => (
+                "more flights matched the page than one draw accepts",
+                "raise its weight or price: only the highest matching flights compete",
+            ),
+            dimension => of_dimension(dimension).expect("every other reason is a dimension"),
         }
     }
 
@@ -110,6 +172,18 @@ impl FilterReason {
             FilterReason::Paced => NoFill::AllPaced,
             FilterReason::Relevance | FilterReason::Truncated => NoFill::BelowRelevance,
             _ => NoFill::NoCandidate,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_sentence_and_a_remedy() {
+        for reason in FilterReason::ALL {
+            assert!(!reason.sentence().is_empty() && !reason.remedy().is_empty(), "{reason}");
         }
     }
 }

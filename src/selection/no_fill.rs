@@ -4,22 +4,22 @@
 //! Each stage is applied to all remaining flights; the stage that filters the last one is the reason.
 
 use crate::domain::event::{NoFill, Tier};
+use crate::selection::bitmap;
+use crate::selection::bitmap::Block;
+use crate::selection::compiled::FlightRow;
 use crate::selection::filter_reason::FilterReason;
-use crate::selection::index::plan::Plan;
-use crate::selection::index::row;
-use crate::selection::index::row::Block;
 use crate::selection::page::Commercial;
+use crate::selection::plan::Plan;
 use crate::selection::rules::SlotContext;
-use crate::selection::snapshot::FlightRow;
 
 /// The no-fill reason of a slot for which no draw found a unit.
 pub fn reason(context: &SlotContext<'_>) -> NoFill {
     let snapshot = &*context.world.snapshot;
-    let mut plan = snapshot.index.plan(context);
+    let mut plan = snapshot.index.plan(&context.query());
     let all = 0..snapshot.flights.len();
     let blocks = 0..snapshot.index.live.len();
     let latest =
-        blocks.filter_map(|at| latest(context, &mut plan, at, &row::between(&all, at))).max();
+        blocks.filter_map(|at| latest(context, &mut plan, at, &bitmap::between(&all, at))).max();
     match (latest, context.page.commercial) {
         (None, Commercial::HouseOnly) => NoFill::HouseOnly,
         (None, _) => NoFill::NoCandidate,
@@ -38,18 +38,18 @@ fn latest(
     all: &Block,
 ) -> Option<FilterReason> {
     let mut left = plan.targeted(at, all);
-    if row::is_zero(&left) {
+    if bitmap::is_zero(&left) {
         return None;
     }
     let snapshot = &*context.world.snapshot;
     let state = &context.world.state;
     let passing = plan.passing(at);
     let not = |bits: Block| bits.map(|word| !word);
-    let listed = |places: &[u32]| not(row::listed(places, at));
+    let listed = |places: &[u32]| not(bitmap::listed(places, at));
     let house_only = context.page.commercial == Commercial::HouseOnly;
-    let house = row::between(&snapshot.tiers[Tier::House as usize], at);
+    let house = bitmap::between(&snapshot.tiers[Tier::House as usize], at);
     let stages: [(FilterReason, Stage<'_>); 10] = [
-        (FilterReason::Paused, &|_| row::and(&snapshot.index.live[at], &listed(&state.paused))),
+        (FilterReason::Paused, &|_| bitmap::and(&snapshot.index.live[at], &listed(&state.paused))),
         (FilterReason::Commercial, &|_| if house_only { house } else { *all }),
         (FilterReason::Sensitive, &|_| passing.sensitive),
         (FilterReason::Dates, &|left| {
@@ -59,23 +59,23 @@ fn latest(
         (FilterReason::Conflict, &|_| passing.no_conflict),
         (FilterReason::Shown, &|_| passing.separated),
         (FilterReason::Blocked, &|left| {
-            not_rejected(context, at, &row::and(left, &passing.unblocked))
+            not_rejected(context, at, &bitmap::and(left, &passing.unblocked))
         }),
         (FilterReason::Style, &|_| passing.style),
         (FilterReason::Budget, &|_| listed(&state.spent)),
     ];
     for (stage, passes) in stages {
-        left = row::and(&left, &passes(&left));
-        if row::is_zero(&left) {
+        left = bitmap::and(&left, &passes(&left));
+        if bitmap::is_zero(&left) {
             return Some(stage);
         }
     }
     left = filter_each(context, at, &left, |place, _| !context.exclusions.masked.contains(&place));
-    if row::is_zero(&left) {
+    if bitmap::is_zero(&left) {
         return Some(FilterReason::Masked);
     }
     left = filter_each(context, at, &left, |place, flight| context.on_pace(place, flight));
-    Some(if row::is_zero(&left) { FilterReason::Paced } else { FilterReason::Relevance })
+    Some(if bitmap::is_zero(&left) { FilterReason::Paced } else { FilterReason::Relevance })
 }
 
 /// The flights of a block that the caller has not rejected.
@@ -100,7 +100,7 @@ fn filter_each(
         while bits != 0 {
             let bit = bits.trailing_zeros();
             bits &= bits - 1;
-            let place = at * row::FLIGHTS + word * 64 + bit as usize;
+            let place = at * bitmap::FLIGHTS + word * 64 + bit as usize;
             if !passes(place, &flights[place]) {
                 *passing &= !(1 << bit);
             }

@@ -1,15 +1,13 @@
 //! The selection rules in evaluation order, one line each. `explain` runs them flight by flight, and
 //! the bitmap index is tested against them.
 
-use crate::domain::entity::EntityIx;
 use crate::domain::event::Tier;
-use crate::domain::language::Language;
-use crate::domain::party::SubjectConflict;
-use crate::domain::taxonomy::TopicIx;
+use crate::selection::compiled::FlightRow;
 use crate::selection::dice::{Dice, Purpose};
 use crate::selection::filter_reason::FilterReason;
-use crate::selection::page::{Commercial, Page, Role, Slot};
-use crate::selection::snapshot::{FlightRow, PublisherRow, Snapshot, World, style_bit};
+use crate::selection::page::{Commercial, Page, Slot};
+use crate::selection::query::Query;
+use crate::selection::snapshot::{Snapshot, World};
 
 /// Exclusions that apply to a slot: advertisers placed by earlier slots, flights that lost their
 /// reservation, and flights and creatives that the caller rejected.
@@ -104,80 +102,62 @@ pub struct SlotContext<'a> {
     pub exclusions: &'a Exclusions,
 }
 
-impl SlotContext<'_> {
-    fn snapshot(&self) -> &Snapshot {
+impl<'a> SlotContext<'a> {
+    fn snapshot(&self) -> &'a Snapshot {
         &self.world.snapshot
     }
 
-    fn publisher(&self) -> &PublisherRow {
-        &self.snapshot().publishers[self.page.publisher as usize]
+    /// What the index is asked.
+    pub fn query(&self) -> Query<'a> {
+        Query {
+            compiled: self.snapshot(),
+            page: self.page,
+            slot: self.slot,
+            placed: &self.exclusions.advertisers,
+        }
     }
 
     /// All rules in evaluation order, up to pacing, each with whether the flight passes it.
-    pub fn rules(&self, place: usize, flight: &FlightRow) -> [(bool, FilterReason); 21] {
-        let (snapshot, page) = (self.snapshot(), self.page);
-        let viewer = page.viewer.country.as_slice();
-        let page_region = page.region.as_ref();
-        let in_region = |mine: &_, country| snapshot.regions.covers(mine, country);
-        let in_page_region = |mine: &_, theirs| snapshot.regions.within(mine, theirs);
-        let on_topic = |mine: &TopicIx, theirs| snapshot.taxonomy.covers(*mine, theirs);
-        let on_entity = |mine: &EntityIx, theirs: (_, _)| snapshot.entities.covers(*mine, theirs.0);
-        let open = self.page.commercial != Commercial::HouseOnly || flight.tier == Tier::House;
-        let at = u32::try_from(place).unwrap_or(u32::MAX);
-        let spent = &self.world.state.spent;
-        [
-            (!flight.paused && !self.paused_since(place), FilterReason::Paused),
-            (open, FilterReason::Commercial),
-            (!page.sensitive || flight.accepts_sensitive, FilterReason::Sensitive),
-            (self.is_running(flight), FilterReason::Dates),
-            (flight.regions.fits(viewer, in_region), FilterReason::Region),
-            (
-                flight.page_regions.fits(page_region.as_slice(), in_page_region),
-                FilterReason::PageRegion,
-            ),
-            (flight.languages.fits(&[&page.language], Language::covers), FilterReason::Language),
-            (self.category_allowed(flight), FilterReason::Category),
-            (flight.topics.fits(&page.topics, on_topic), FilterReason::Topic),
-            (flight.entities.fits(&page.entities, on_entity), FilterReason::Entity),
-            (
-                flight.keywords.fits(&page.keywords, |mine, theirs| *mine == theirs),
-                FilterReason::Keyword,
-            ),
-            (
-                flight.placements.fits(&[self.placement()], |mine, theirs| mine.as_ref() == theirs),
-                FilterReason::Placement,
-            ),
-            (
-                flight.publishers.fits(&[page.publisher], |mine, theirs| *mine == theirs),
-                FilterReason::Publisher,
-            ),
-            (!self.has_subject_conflict(flight), FilterReason::Conflict),
-            (!self.violates_separation(flight), FilterReason::Shown),
-            (!self.blocked(place, flight), FilterReason::Blocked),
-            (self.styles() & flight.styles != 0, FilterReason::Style),
-            (self.has_label(), FilterReason::Label),
-            (spent.binary_search(&at).is_err(), FilterReason::Budget),
-            (!self.exclusions.masked.contains(&place), FilterReason::Masked),
-            (self.on_pace(place, flight), FilterReason::Paced),
-        ]
+    pub fn rules(
+        &self,
+        place: usize,
+        flight: &FlightRow,
+    ) -> impl Iterator<Item = (bool, FilterReason)> {
+        let rules = FilterReason::ALL.iter().take_while(|rule| **rule <= FilterReason::Paced);
+        rules.map(move |rule| (self.passes(*rule, place, flight), *rule))
     }
 
     /// The first rule that a flight fails, up to pacing.
     pub fn first_failed(&self, place: usize, flight: &FlightRow) -> Option<FilterReason> {
-        self.rules(place, flight).into_iter().find(|(holds, _)| !holds).map(|(_, removed)| removed)
+        self.rules(place, flight).find(|(passes, _)| !passes).map(|(_, rule)| rule)
     }
 
-    /// The placement's id, or the slot's key if the placement is unknown.
-    pub fn placement(&self) -> &str {
-        match self.slot.placement {
-            Some(ix) => &self.publisher().placements[ix as usize].0,
-            None => &self.slot.key,
+    /// Whether a flight passes a rule. The rules after pacing are about the draw, not about a flight.
+    fn passes(&self, rule: FilterReason, place: usize, flight: &FlightRow) -> bool {
+        let (query, page) = (self.query(), self.page);
+        let at = u32::try_from(place).unwrap_or(u32::MAX);
+        let state = &self.world.state;
+        match rule {
+            FilterReason::Paused => !flight.paused && state.paused.binary_search(&at).is_err(),
+            FilterReason::Commercial => {
+                page.commercial != Commercial::HouseOnly || flight.tier == Tier::House
+            }
+            FilterReason::Sensitive => !page.sensitive || flight.accepts_sensitive,
+            FilterReason::Dates => self.is_running(flight),
+            FilterReason::Category => self.category_allowed(flight),
+            FilterReason::Conflict => !self.has_subject_conflict(flight),
+            FilterReason::Shown => !self.violates_separation(flight),
+            FilterReason::Blocked => {
+                !query.compiled.blocks(query.publisher(), flight)
+                    && !self.exclusions.rejected.contains(&place)
+            }
+            FilterReason::Style => query.styles() & flight.styles != 0,
+            FilterReason::Label => self.has_label(),
+            FilterReason::Budget => state.spent.binary_search(&at).is_err(),
+            FilterReason::Masked => !self.exclusions.masked.contains(&place),
+            FilterReason::Paced => self.on_pace(place, flight),
+            dimension => flight.targets.fits(&query, dimension),
         }
-    }
-
-    /// The styles that the slot accepts, one bit each.
-    pub fn styles(&self) -> u8 {
-        self.slot.styles.iter().fold(0, |bits, style| bits | style_bit(*style))
     }
 
     /// Whether a reviewed label exists for the reader's country.
@@ -191,29 +171,14 @@ impl SlotContext<'_> {
         flight.starts_ms <= self.now_ms && self.now_ms < flight.ends_ms
     }
 
-    fn paused_since(&self, place: usize) -> bool {
-        let at = u32::try_from(place).unwrap_or(u32::MAX);
-        self.world.state.paused.binary_search(&at).is_ok()
-    }
-
     /// Whether the publisher and the reader's country allow the flight's restricted categories.
     pub fn category_allowed(&self, flight: &FlightRow) -> bool {
         let snapshot = self.snapshot();
         flight.restricted_categories.iter().all(|category| {
             let regions = &snapshot.inventory.categories[*category].regions;
             let here = |country| regions.iter().any(|r| snapshot.regions.covers(r, country));
-            self.publisher().allowed_categories.contains(category)
+            self.query().publisher().allowed_categories.contains(category)
                 && self.page.viewer.country.is_some_and(here)
-        })
-    }
-
-    /// The page's entities that count for subject conflicts, by the publisher's policy.
-    pub fn conflict_entities(&self) -> impl Iterator<Item = EntityIx> {
-        let policy = self.publisher().conflict;
-        self.page.entities.iter().filter_map(move |(entity, role)| match (policy, role) {
-            (SubjectConflict::Off, _) => None,
-            (SubjectConflict::Subject, Role::Mention) => None,
-            _ => Some(*entity),
         })
     }
 
@@ -221,7 +186,7 @@ impl SlotContext<'_> {
     pub fn has_subject_conflict(&self, flight: &FlightRow) -> bool {
         let entities = &self.snapshot().entities;
         flight.sponsor.is_some_and(|sponsor| {
-            self.conflict_entities().any(|about| {
+            self.query().conflict_entities().any(|about| {
                 entities.same_brand_group(sponsor, about) || entities.competitors(sponsor, about)
             })
         })
@@ -230,23 +195,8 @@ impl SlotContext<'_> {
     /// Whether the advertiser or a competitor of it is already on the page.
     pub fn violates_separation(&self, flight: &FlightRow) -> bool {
         let snapshot = self.snapshot();
-        self.advertisers_on_page()
-            .any(|advertiser| snapshot.must_separate(advertiser, flight.advertiser))
-    }
-
-    /// The advertisers already on the page: of creatives declared by the page and of earlier slots.
-    pub fn advertisers_on_page(&self) -> impl Iterator<Item = usize> {
-        let snapshot = self.snapshot();
-        let named = self.page.shown.iter().filter_map(|creative| {
-            let row = snapshot.creatives.get(*creative as usize)?;
-            Some(snapshot.flights[row.flight?].advertiser)
-        });
-        named.chain(self.exclusions.advertisers.iter().copied())
-    }
-
-    fn blocked(&self, place: usize, flight: &FlightRow) -> bool {
-        self.snapshot().blocks(self.publisher(), flight)
-            || self.exclusions.rejected.contains(&place)
+        let mut on_page = self.query().advertisers_on_page();
+        on_page.any(|advertiser| snapshot.must_separate(advertiser, flight.advertiser))
     }
 
     /// Whether the pacing throttle lets the flight participate in this slot.
@@ -255,29 +205,5 @@ impl SlotContext<'_> {
             None => true,
             Some(share) => self.dice.roll(flight.stable_id, Purpose::Pace) >> 32 < u64::from(share),
         }
-    }
-}
-
-impl Snapshot {
-    /// Whether two advertisers must not appear on one page: the same brand group, or competitors.
-    pub fn must_separate(&self, one: usize, other: usize) -> bool {
-        let entity = |advertiser: usize| self.advertiser_entities[advertiser];
-        one == other
-            || match (entity(one), entity(other)) {
-                (Some(a), Some(b)) => {
-                    self.entities.same_brand_group(a, b) || self.entities.competitors(a, b)
-                }
-                _ => false,
-            }
-    }
-
-    /// Whether a publisher blocks a flight on all its pages.
-    pub fn blocks(&self, publisher: &PublisherRow, flight: &FlightRow) -> bool {
-        let categories = &self.campaign_categories[flight.campaign];
-        publisher.blocked_advertisers.contains(&flight.advertiser)
-            || publisher.blocked_categories.iter().any(|category| categories.contains(category))
-            || flight.sponsor.is_some_and(|sponsor| {
-                publisher.blocked_entities.iter().any(|e| self.entities.covers(*e, sponsor))
-            })
     }
 }

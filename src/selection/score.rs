@@ -3,101 +3,13 @@
 //! `ln score = sharpness·(ln weight + price_weight·ln(price / reference) + ln relevance)`, all in Q32
 //! fixed point, so that every instance computes the same bits.
 
-use crate::domain::event::Pricing;
-use crate::domain::money::Micros;
-use crate::domain::weights::Weights;
+use crate::domain::entity::EntityIx;
+use crate::domain::taxonomy::TopicIx;
+use crate::selection::boosts::Level;
+use crate::selection::compiled::{Compiled, FlightRow};
 use crate::selection::fixed::Q32;
 use crate::selection::page::{Page, Role};
-use crate::selection::snapshot::{FlightRow, Snapshot};
 use serde::Serialize;
-
-string_enum! {
-    /// How closely a flight's targeting matches the page's topic or the reader's country.
-    Level {
-        /// Targets the topic or country itself.
-        Exact = "exact",
-        /// Targets an ancestor topic, or a group that contains the country.
-        Broader = "broader",
-        /// Does not target this dimension.
-        Any = "any",
-    }
-}
-
-/// The weights as logarithms.
-#[derive(Clone, Debug)]
-pub struct Boosts {
-    /// Relevance per combination of topic level, region level, entity match and keyword match.
-    relevance: [[[[Q32; 2]; 2]; 3]; 3],
-    /// Minimum relevance.
-    pub floor: Q32,
-    sharpness: Q32,
-    price_weight: Q32,
-    ln_reference: Q32,
-    ln_clicks: Q32,
-    /// Expected clicks per thousand impressions.
-    pub clicks_per_thousand: f64,
-    /// Share of draws that ignore scores, in units of 2^-32.
-    pub explore: u32,
-    /// Maximum number of candidates per tier in a draw.
-    pub max_candidates: usize,
-}
-
-impl Boosts {
-    /// Computes the logarithms of `weights`, once per snapshot.
-    pub fn new(weights: &Weights) -> Boosts {
-        let topic = &weights.topic_boost;
-        let region = &weights.region_boost;
-        let reference = u64::try_from(weights.price_reference_micros).unwrap_or(1).max(1);
-        let cap = Q32::ln_of(weights.relevance_cap);
-        let clamped = |terms: Q32| terms.min(cap).max(Q32::ZERO);
-        let entity = [Q32::ZERO, Q32::ln_of(weights.entity_boost)];
-        let keyword = [Q32::ZERO, Q32::ln_of(weights.keyword_boost)];
-        let topic = [topic.exact, topic.ancestor, topic.run_of_site].map(Q32::ln_of);
-        let region = [region.country, region.group, region.any].map(Q32::ln_of);
-        Boosts {
-            relevance: topic
-                .map(|t| region.map(|r| entity.map(|e| keyword.map(|k| clamped(t + r + e + k))))),
-            floor: Q32::ln_of(weights.relevance_floor),
-            sharpness: Q32::from_f64(weights.sharpness),
-            price_weight: Q32::from_f64(weights.price_weight),
-            ln_reference: Q32::ln_of_int(reference),
-            ln_clicks: Q32::ln_of(weights.clicks_per_thousand),
-            clicks_per_thousand: weights.clicks_per_thousand,
-            explore: share(weights.explore_floor),
-            max_candidates: usize::try_from(weights.max_candidates).unwrap_or(usize::MAX),
-        }
-    }
-
-    /// The logarithm of the relevance: topic, region, entity and keyword combined, clamped to the cap.
-    #[inline]
-    pub fn ln_relevance(&self, topic: Level, region: Level, entity: bool, keyword: bool) -> Q32 {
-        let of_topic = &self.relevance[topic as usize][region as usize];
-        of_topic[usize::from(entity)][usize::from(keyword)]
-    }
-
-    /// The logarithm of the score: weight, price and relevance, raised to the sharpness.
-    #[inline]
-    pub fn ln_score(&self, ln_static: Q32, ln_relevance: Q32) -> Q32 {
-        self.sharpness.times(ln_static + ln_relevance)
-    }
-
-    /// The page-independent part of the score: weight and price. A price of zero counts as the
-    /// reference price, so that flat-rate and house flights compete by weight only.
-    pub fn ln_static(&self, weight: f64, pricing: Pricing, price_micros: Micros) -> Q32 {
-        let ln_price = match u64::try_from(price_micros.get()) {
-            Ok(0) | Err(_) => self.ln_reference,
-            Ok(price) if pricing == Pricing::Cpc => Q32::ln_of_int(price) + self.ln_clicks,
-            Ok(price) => Q32::ln_of_int(price),
-        };
-        Q32::ln_of(weight) + self.price_weight.times(ln_price - self.ln_reference)
-    }
-}
-
-/// A share in units of 2^-32, from a number that validation limits to 0 to ½.
-fn share(part: f64) -> u32 {
-    let raw = Q32::from_f64(part).raw();
-    u32::try_from(raw.max(0)).unwrap_or(u32::MAX)
-}
 
 /// A candidate's score and its terms; logarithms are Q32.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -122,28 +34,28 @@ pub struct Score {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Matched {
     /// The page's topic that the flight targets.
-    pub topic: Option<crate::domain::taxonomy::TopicIx>,
+    pub topic: Option<TopicIx>,
     /// The page's entity that the flight targets.
-    pub entity: Option<crate::domain::entity::EntityIx>,
+    pub entity: Option<EntityIx>,
 }
 
 /// Scores a flight that passed all rules.
-pub fn score(snapshot: &Snapshot, flight: &FlightRow, page: &Page) -> Score {
-    let boosts = &snapshot.boosts;
-    let topic = match flight.topics.any.as_slice() {
+pub fn score(compiled: &Compiled, flight: &FlightRow, page: &Page) -> Score {
+    let boosts = &compiled.boosts;
+    let topic = match flight.targets.topics.any.as_slice() {
         [] => Level::Any,
         mine if page.topics.iter().any(|topic| mine.contains(topic)) => Level::Exact,
         _ => Level::Broader,
     };
-    let region = match flight.regions.any.as_slice() {
+    let region = match flight.targets.regions.any.as_slice() {
         [] => Level::Any,
         mine => match page.viewer.country {
             Some(country) if mine.iter().any(|region| region.is_country(country)) => Level::Exact,
             _ => Level::Broader,
         },
     };
-    let entity = !flight.entities.any.is_empty();
-    let keyword = !flight.keywords.any.is_empty();
+    let entity = !flight.targets.entities.any.is_empty();
+    let keyword = !flight.targets.keywords.any.is_empty();
     let ln_relevance = boosts.ln_relevance(topic, region, entity, keyword);
     let ln_score = boosts.ln_score(flight.ln_static, ln_relevance);
     Score { topic, entity, region, keyword, ln_relevance, ln_static: flight.ln_static, ln_score }
@@ -151,15 +63,15 @@ pub fn score(snapshot: &Snapshot, flight: &FlightRow, page: &Page) -> Score {
 
 /// The page's topic and entity that a flight matched. Exact topics take precedence over broader ones
 /// and subjects over mentions; otherwise the first in the page's order.
-pub fn matched(snapshot: &Snapshot, flight: &FlightRow, page: &Page) -> Matched {
-    let exact = page.topics.iter().find(|topic| flight.topics.any.contains(topic));
+pub fn matched(compiled: &Compiled, flight: &FlightRow, page: &Page) -> Matched {
+    let exact = page.topics.iter().find(|topic| flight.targets.topics.any.contains(topic));
     let broader = || {
         page.topics.iter().find(|topic| {
-            flight.topics.any.iter().any(|mine| snapshot.taxonomy.covers(*mine, **topic))
+            flight.targets.topics.any.iter().any(|mine| compiled.taxonomy.covers(*mine, **topic))
         })
     };
-    let covers = |entity: &&(crate::domain::entity::EntityIx, Role)| {
-        flight.entities.any.iter().any(|mine| snapshot.entities.covers(*mine, entity.0))
+    let covers = |entity: &&(EntityIx, Role)| {
+        flight.targets.entities.any.iter().any(|mine| compiled.entities.covers(*mine, entity.0))
     };
     let subject = page.entities.iter().filter(|(_, role)| *role == Role::Subject).find(covers);
     Matched {

@@ -1,10 +1,10 @@
 //! The choice among the winning flight's creatives and their text variants.
 
+use crate::selection::compiled::FlightRow;
 use crate::selection::dice::Purpose;
 use crate::selection::draw;
 use crate::selection::fixed::Q32;
 use crate::selection::rules::SlotContext;
-use crate::selection::snapshot::FlightRow;
 use smallvec::SmallVec;
 
 /// The drawn creative and text variant.
@@ -43,7 +43,7 @@ pub fn draw_one(context: &SlotContext<'_>, flight: &FlightRow) -> Option<Drawn> 
 /// by the caller, and in the page's language if the flight has any in it.
 fn wordings(context: &SlotContext<'_>, flight: &FlightRow) -> SmallVec<[Wording; 8]> {
     let snapshot = &*context.world.snapshot;
-    let styles = context.styles();
+    let styles = context.query().styles();
     let usable = |creative: &&u32| {
         let row = &snapshot.creatives[**creative as usize];
         row.styles & styles != 0 && !context.page.shown.contains(*creative)

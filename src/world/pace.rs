@@ -3,7 +3,7 @@
 use crate::domain::campaign::Pacing;
 use crate::domain::money::Micros;
 use crate::pacing::even;
-use crate::selection::snapshot::FlightRow;
+use crate::selection::compiled::FlightRow;
 use crate::world::campaign_budget::BudgetBalance;
 use crate::world::live::Live;
 use std::sync::atomic::Ordering;

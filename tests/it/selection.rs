@@ -125,14 +125,10 @@ proptest! {
         let Err(reason) = choose::choose(&request, 0, &taken).result else { return Ok(()) };
 
         let context = request.slot_context(0, &taken);
-        let targeting = [
-            FilterReason::Region, FilterReason::PageRegion, FilterReason::Language, FilterReason::Topic, FilterReason::Entity,
-            FilterReason::Keyword, FilterReason::Placement, FilterReason::Publisher,
-        ];
         let flights = world.snapshot.flights.iter().enumerate();
         let latest = flights
-            .map(|(place, flight)| context.rules(place, flight))
-            .filter(|rules| rules.iter().all(|(passes, by)| *passes || !targeting.contains(by)))
+            .map(|(place, flight)| context.rules(place, flight).collect::<Vec<_>>())
+            .filter(|rules| rules.iter().all(|(passes, by)| *passes || !by.is_targeting()))
             .map(|rules| rules.into_iter().find(|(passes, _)| !passes).map_or(FilterReason::Relevance, |(_, by)| by))
             .max();
         let default = if page.commercial == Commercial::HouseOnly { NoFill::HouseOnly } else { NoFill::NoCandidate };
@@ -214,7 +210,8 @@ fn the_order_of_inventory_files_has_no_effect() {
     texts.reverse();
     let backward = files::parse(&texts).unwrap();
 
-    let hash = |inventory| compile(inventory, &Weights::default(), &labels()).inventory_hash;
+    let hash =
+        |inventory| compile(inventory, &Weights::default(), &labels()).inventory_hash.clone();
     assert_eq!(hash(forward), hash(backward));
 }
 

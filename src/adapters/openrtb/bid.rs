@@ -10,7 +10,8 @@ use crate::delivery::unit;
 use crate::domain::event::Pricing;
 use crate::domain::money::Currency;
 use crate::selection::choose::Winner;
-use crate::selection::snapshot::{FlightRow, Snapshot};
+use crate::selection::compiled::FlightRow;
+use crate::selection::snapshot::Snapshot;
 use serde::Serialize;
 
 /// Micros per unit of currency.

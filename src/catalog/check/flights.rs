@@ -2,11 +2,14 @@
 
 use crate::catalog::check::Findings;
 use crate::catalog::check::index::Index;
-use crate::domain::campaign::{Clause, Flight};
+use crate::domain::campaign::Flight;
 use crate::domain::event::{Pricing, Tier};
+use crate::domain::id::{EntityId, PlacementId, PublisherId, TopicId};
 use crate::domain::inventory::Inventory;
+use crate::domain::language::Language;
 use crate::domain::name_key;
 use crate::domain::region::{Region, Regions};
+use crate::domain::targeting::Clause;
 
 /// The most values in `any` or `none` of one targeting dimension.
 const MAX_VALUES: usize = 1_000;
@@ -56,60 +59,85 @@ fn price(flight: &Flight, findings: &mut Findings) {
     }
 }
 
-fn targeting(index: &Index<'_>, flight: &Flight, findings: &mut Findings) {
-    let targeting = &flight.targeting;
-    macro_rules! refer {
-        ($dimension:ident) => {
-            let clause = &targeting.$dimension;
-            for (side, list) in [("any", &clause.any), ("none", &clause.none)] {
-                for (at, id) in list.iter().enumerate() {
-                    let dimension = stringify!($dimension);
-                    let field = format_args!("targeting.{dimension}.{side}[{at}]");
-                    findings.reference(field, id.as_str(), &index.$dimension);
-                }
-            }
-        };
-    }
-    refer!(topics);
-    refer!(entities);
-    refer!(publishers);
-    refer!(placements);
-    for (name, clause) in
-        [("regions", &targeting.regions), ("page_regions", &targeting.page_regions)]
-    {
-        for (side, list) in [("any", &clause.any), ("none", &clause.none)] {
-            for (at, region) in list.iter().enumerate() {
-                let field = format_args!("targeting.{name}.{side}[{at}]");
-                findings.region(field, region, &index.regions);
-            }
+macro_rules! check_every_dimension {
+    ($(
+        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident,
+        $sentence:literal, $remedy:literal;
+    )*) => {
+        fn targeting(index: &Index<'_>, flight: &Flight, findings: &mut Findings) {
+            $(dimension(stringify!($field), &flight.targeting.$field, index, findings);)*
         }
-        if !includes_a_country(&index.regions, clause) {
-            let reason = "must include at least one country: `none` excludes all of `any`";
-            findings.add(format_args!("targeting.{name}"), reason);
+    };
+}
+
+targeting_dimensions!(check_every_dimension);
+
+fn dimension<T: Stated>(
+    name: &str,
+    clause: &Clause<T>,
+    index: &Index<'_>,
+    findings: &mut Findings,
+) {
+    for (side, list) in [("any", &clause.any), ("none", &clause.none)] {
+        for (at, value) in list.iter().enumerate() {
+            value.check(&format!("targeting.{name}.{side}[{at}]"), index, findings);
+        }
+        if list.len() > MAX_VALUES {
+            let reason = format!("must have at most {MAX_VALUES} values (got {})", list.len());
+            findings.add(format_args!("targeting.{name}.{side}"), reason);
         }
     }
-    for (side, list) in [("any", &targeting.keywords.any), ("none", &targeting.keywords.none)] {
-        for (at, word) in list.iter().enumerate() {
-            let field = format!("targeting.keywords.{side}[{at}]");
-            findings.required_text(&field, word, name_key::MAX_CHARS);
-            if name_key::key(word).is_none() {
-                findings.add(field, format!("must contain a letter or a digit (got `{word}`)"));
+    if let Some(reason) = T::never_matches(clause, index) {
+        findings.add(format_args!("targeting.{name}"), reason);
+    }
+}
+
+/// A value that a flight can target.
+trait Stated: Sized {
+    /// Checks one value.
+    fn check(&self, _field: &str, _index: &Index<'_>, _findings: &mut Findings) {}
+
+    /// Why no page can match the clause, if none can.
+    fn never_matches(_clause: &Clause<Self>, _index: &Index<'_>) -> Option<&'static str> {
+        None
+    }
+}
+
+macro_rules! references {
+    ($($id:ident in $list:ident),*) => {$(
+        impl Stated for $id {
+            fn check(&self, field: &str, index: &Index<'_>, findings: &mut Findings) {
+                findings.reference(field, self.as_str(), &index.$list);
             }
         }
+    )*};
+}
+
+references!(
+    TopicId in topics, EntityId in entities, PublisherId in publishers, PlacementId in placements
+);
+
+impl Stated for Region {
+    fn check(&self, field: &str, index: &Index<'_>, findings: &mut Findings) {
+        findings.region(field, self, &index.regions);
     }
-    macro_rules! bounded {
-        ($($dimension:ident),*) => {$(
-            let clause = &targeting.$dimension;
-            for (side, count) in [("any", clause.any.len()), ("none", clause.none.len())] {
-                if count > MAX_VALUES {
-                    let field = format_args!("targeting.{}.{side}", stringify!($dimension));
-                    let reason = format!("must have at most {MAX_VALUES} values (got {count})");
-                    findings.add(field, reason);
-                }
-            }
-        )*};
+
+    fn never_matches(clause: &Clause<Region>, index: &Index<'_>) -> Option<&'static str> {
+        (!includes_a_country(&index.regions, clause))
+            .then_some("must include at least one country: `none` excludes all of `any`")
     }
-    bounded!(topics, entities, regions, page_regions, languages, keywords, publishers, placements);
+}
+
+impl Stated for Language {}
+
+/// A keyword.
+impl Stated for String {
+    fn check(&self, field: &str, _: &Index<'_>, findings: &mut Findings) {
+        findings.required_text(field, self, name_key::MAX_CHARS);
+        if name_key::key(self).is_none() {
+            findings.add(field, format!("must contain a letter or a digit (got `{self}`)"));
+        }
+    }
 }
 
 /// Whether `any` without `none` includes a country. An unknown region counts as one, so that a typo

@@ -1,11 +1,10 @@
 //! Rows for subject conflicts and competitive separation: brand groups and their competitors.
 
 use crate::domain::entity::{Entities, EntityIx};
-use crate::selection::index::row::{Pool, Row};
-use crate::selection::snapshot::Snapshot;
+use crate::selection::bitmap::{Pool, Row};
+use crate::selection::compiled::Compiled;
 
 /// Rows of the flights that an entity or an advertiser on the page excludes.
-#[derive(Default)]
 pub struct BrandGroups {
     /// By entity: flights of advertisers in its brand group or competing with it.
     of_entity: Vec<Option<Row>>,
@@ -15,23 +14,23 @@ pub struct BrandGroups {
 
 impl BrandGroups {
     /// Builds the rows. The cost is proportional to the number of related advertisers, not of pairs.
-    pub fn build(pool: &mut Pool, snapshot: &Snapshot) -> BrandGroups {
-        let mut flights: Vec<Vec<u32>> = vec![Vec::new(); snapshot.inventory.advertisers.len()];
-        for (place, flight) in (0u32..).zip(&snapshot.flights) {
+    pub fn build(pool: &mut Pool, compiled: &Compiled) -> BrandGroups {
+        let mut flights: Vec<Vec<u32>> = vec![Vec::new(); compiled.inventory.advertisers.len()];
+        for (place, flight) in (0u32..).zip(&compiled.flights) {
             flights[flight.advertiser].push(place);
         }
-        let sponsors = AdvertisersByEntity::new(snapshot);
+        let sponsors = AdvertisersByEntity::new(compiled);
         let mut row = |advertisers: &[usize]| {
             pool.row(advertisers.iter().flat_map(|number| &flights[*number]).copied())
         };
         BrandGroups {
-            of_entity: snapshot
+            of_entity: compiled
                 .entities
                 .all()
                 .map(|about| row(&sponsors.brand_group(about)))
                 .collect(),
             of_advertiser: (0..)
-                .zip(&snapshot.advertiser_entities)
+                .zip(&compiled.advertiser_entities)
                 .map(|(number, entity)| match entity {
                     None => row(&[number]),
                     Some(entity) => row(&sponsors.brand_group(*entity)),
@@ -61,11 +60,11 @@ struct AdvertisersByEntity<'a> {
 }
 
 impl AdvertisersByEntity<'_> {
-    fn new(snapshot: &Snapshot) -> AdvertisersByEntity<'_> {
-        let entities = &snapshot.entities;
+    fn new(compiled: &Compiled) -> AdvertisersByEntity<'_> {
+        let entities = &compiled.entities;
         let mut exact = vec![Vec::new(); entities.all().count()];
         let mut owned = exact.clone();
-        for (number, entity) in snapshot.advertiser_entities.iter().enumerate() {
+        for (number, entity) in compiled.advertiser_entities.iter().enumerate() {
             let Some(entity) = entity else { continue };
             exact[entity.0 as usize].push(number);
             for owner in entities.owners(*entity) {

@@ -1,9 +1,9 @@
 //! The query plan of one slot: rows united within a dimension and intersected across dimensions.
 
-use crate::selection::index::dimension::Levels;
-use crate::selection::index::row;
-use crate::selection::index::row::{Block, Union};
-use crate::selection::score::{Boosts, Level};
+use crate::selection::bitmap;
+use crate::selection::bitmap::{Block, Union};
+use crate::selection::boosts::{Boosts, Level};
+use crate::selection::fixed::Q32;
 use smallvec::SmallVec;
 
 /// The rows for one slot of one page. Blocks must be requested in ascending order.
@@ -66,14 +66,39 @@ pub struct Relevance {
     keyword: Block,
 }
 
+/// How closely the flights of a block match the page in one dimension.
+pub struct BlockLevels {
+    /// Flights that do not target the dimension.
+    pub any: Block,
+    /// Flights that target exactly a value of the page.
+    pub exact: Block,
+}
+
+/// Rows with how closely flights match a page in one dimension.
+#[derive(Default)]
+pub struct Levels<'a> {
+    pub(super) any: Option<&'a [Block]>,
+    pub(super) exact: Union<'a>,
+}
+
+impl Levels<'_> {
+    /// The levels of one block.
+    pub fn block(&mut self, at: usize) -> BlockLevels {
+        BlockLevels {
+            any: self.any.map_or([u64::MAX; bitmap::WORDS], |bits| bits[at]),
+            exact: self.exact.block(at),
+        }
+    }
+}
+
 impl Plan<'_> {
     /// The flights of a block, among those in `among`, whose targeting matches the page.
     #[inline]
     pub fn targeted(&mut self, at: usize, among: &Block) -> Block {
         let mut bits = *among;
         for union in &mut self.included {
-            bits = row::and(&bits, &union.block(at));
-            if row::is_zero(&bits) {
+            bits = bitmap::and(&bits, &union.block(at));
+            if bitmap::is_zero(&bits) {
                 return bits;
             }
         }
@@ -85,10 +110,10 @@ impl Plan<'_> {
     pub fn matches(&mut self, at: usize, among: &Block) -> Option<Matches> {
         let mut bits = self.targeted(at, among);
         if self.is_sensitive {
-            bits = row::and(&bits, &self.sensitive.block(at));
+            bits = bitmap::and(&bits, &self.sensitive.block(at));
         }
-        bits = row::and(&bits, &self.styles.block(at));
-        if row::is_zero(&bits) {
+        bits = bitmap::and(&bits, &self.styles.block(at));
+        if bitmap::is_zero(&bits) {
             return None;
         }
         let permitted = subtract(&bits, &mut self.unpermitted, at);
@@ -99,7 +124,7 @@ impl Plan<'_> {
 
     /// For each rule besides targeting, the flights of a block that pass it.
     pub fn passing(&mut self, at: usize) -> Passing {
-        let all = [u64::MAX; row::WORDS];
+        let all = [u64::MAX; bitmap::WORDS];
         Passing {
             sensitive: if self.is_sensitive { self.sensitive.block(at) } else { all },
             permitted: subtract(&all, &mut self.unpermitted, at),
@@ -124,13 +149,13 @@ impl Plan<'_> {
 
 #[inline]
 fn subtract(bits: &Block, union: &mut Union<'_>, at: usize) -> Block {
-    if union.is_empty() { *bits } else { row::and_not(bits, &union.block(at)) }
+    if union.is_empty() { *bits } else { bitmap::and_not(bits, &union.block(at)) }
 }
 
 impl Relevance {
     /// The logarithm of a flight's relevance, equal to that of [`score`](crate::selection::score::score).
     #[inline]
-    pub fn of(&self, boosts: &Boosts, word: usize, bit: u32) -> crate::selection::fixed::Q32 {
+    pub fn of(&self, boosts: &Boosts, word: usize, bit: u32) -> Q32 {
         let has = |block: &Block| block[word] >> bit & 1 == 1;
         let level = |[any, exact]: &[Block; 2]| match (has(any), has(exact)) {
             (true, _) => Level::Any,

@@ -1,0 +1,175 @@
+//! The compiled inventory with its weights and labels, identified by hashes.
+
+use crate::domain::entity::{Entities, EntityIx};
+use crate::domain::event::{Pricing, Tier};
+use crate::domain::inventory::Inventory;
+use crate::domain::label::Labels;
+use crate::domain::money::Micros;
+use crate::domain::party::{Style, SubjectConflict};
+use crate::domain::region::{Country, Regions};
+use crate::domain::taxonomy::{Taxonomy, TopicIx};
+use crate::selection::boosts::Boosts;
+use crate::selection::fixed::Q32;
+use crate::selection::targets::Targets;
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+/// The compiled inventory. Flights are in rank order: by tier, then by static score (highest first),
+/// then by id. A flight's position in `flights` (its place) is its bit in every row of the index.
+pub struct Compiled {
+    /// Content hash of the inventory.
+    pub inventory_hash: String,
+    /// Content hash of the weights.
+    pub weights_hash: String,
+    /// Content hash of the label table.
+    pub labels_hash: String,
+    /// The documents, each list in id order.
+    pub inventory: Inventory,
+    /// The topic tree.
+    pub taxonomy: Taxonomy,
+    /// Entities that pages can be about.
+    pub entities: Entities,
+    /// Countries and their groups.
+    pub regions: Regions,
+    /// The disclosure labels.
+    pub labels: Labels,
+    /// Indices of the keywords that any flight targets.
+    pub keywords: HashMap<Box<str>, u32>,
+    /// The flights, in rank order.
+    pub flights: Vec<FlightRow>,
+    /// The creatives, in id order.
+    pub creatives: Vec<CreativeRow>,
+    /// The publishers, in id order.
+    pub publishers: Vec<PublisherRow>,
+    /// Publisher indices by id.
+    pub publisher_by_id: HashMap<Box<str>, u32>,
+    /// Creative indices by id.
+    pub creative_by_id: HashMap<Box<str>, u32>,
+    /// The entity of each advertiser, by advertiser index.
+    pub advertiser_entities: Vec<Option<EntityIx>>,
+    /// Category indices of each campaign, by campaign index.
+    pub campaign_categories: Vec<Box<[usize]>>,
+    /// The scoring weights as logarithms.
+    pub boosts: Boosts,
+    /// The range of each tier's flights in rank order, in the order of [`Tier::ALL`].
+    pub tiers: [std::ops::Range<usize>; 3],
+}
+
+/// A compiled flight.
+#[derive(Clone, Debug)]
+pub struct FlightRow {
+    /// Its index in `inventory.flights`.
+    pub doc: usize,
+    /// Its random seed: a hash of its id.
+    pub stable_id: u64,
+    /// Its campaign's index in `inventory.campaigns`.
+    pub campaign: usize,
+    /// Its advertiser's index in `inventory.advertisers`.
+    pub advertiser: usize,
+    /// Its priority tier.
+    pub tier: Tier,
+    /// Start (inclusive), in Unix milliseconds.
+    pub starts_ms: i64,
+    /// End (exclusive), in Unix milliseconds.
+    pub ends_ms: i64,
+    /// Logarithm of weight and price.
+    pub ln_static: Q32,
+    /// Whether it, its campaign or its advertiser is paused, or it has no live creative.
+    pub paused: bool,
+    /// Whether it may run on sensitive pages.
+    pub accepts_sensitive: bool,
+    /// The pricing model.
+    pub pricing: Pricing,
+    /// The price of one billable event.
+    pub price: Micros,
+    /// The additional price of a copied command.
+    pub copy_price: Micros,
+    /// The entity of its advertiser.
+    pub sponsor: Option<EntityIx>,
+    /// Indices of its campaign's restricted categories.
+    pub restricted_categories: Box<[usize]>,
+    /// Its targeting.
+    pub targets: Targets,
+    /// Styles of its live creatives, one bit each in the order of [`Style::ALL`].
+    pub styles: u8,
+    /// Indices of its live creatives.
+    pub creatives: Box<[u32]>,
+}
+
+/// A compiled creative.
+#[derive(Clone, Debug)]
+pub struct CreativeRow {
+    /// Its index in `inventory.creatives`, equal to its index in `Compiled::creatives`.
+    pub doc: usize,
+    /// Its random seed: a hash of its id.
+    pub stable_id: u64,
+    /// Its flight's position in rank order; `None` if the flight was not compiled.
+    pub flight: Option<usize>,
+    /// Content hash.
+    pub hash: String,
+    /// Styles, one bit each.
+    pub styles: u8,
+    /// Logarithms of the weights of its texts: its own first, then the variants.
+    pub wordings: SmallVec<[Q32; 1]>,
+}
+
+/// A compiled publisher.
+#[derive(Clone, Debug)]
+pub struct PublisherRow {
+    /// Its index in `inventory.publishers`.
+    pub doc: usize,
+    /// Indices of the advertisers it blocks.
+    pub blocked_advertisers: Box<[usize]>,
+    /// Indices of the categories it blocks.
+    pub blocked_categories: Box<[usize]>,
+    /// Entities it blocks as advertisers.
+    pub blocked_entities: Box<[EntityIx]>,
+    /// Indices of the restricted categories it allows.
+    pub allowed_categories: Box<[usize]>,
+    /// Its subject conflict policy.
+    pub conflict: SubjectConflict,
+    /// Paused topics.
+    pub paused_topics: Box<[TopicIx]>,
+    /// Placements: id and styles, in document order.
+    pub placements: Box<[(Box<str>, Vec<Style>)]>,
+    /// Country assumed for readers whose country is unknown.
+    pub default_country: Country,
+}
+
+/// The bit of a style in a style set.
+pub fn style_bit(style: Style) -> u8 {
+    match style {
+        Style::Terminal => 1,
+        Style::Card => 2,
+        Style::Line => 4,
+    }
+}
+
+impl Compiled {
+    /// Whether two advertisers must not appear on one page: the same brand group, or competitors.
+    pub fn must_separate(&self, one: usize, other: usize) -> bool {
+        let entity = |advertiser: usize| self.advertiser_entities[advertiser];
+        one == other
+            || match (entity(one), entity(other)) {
+                (Some(a), Some(b)) => {
+                    self.entities.same_brand_group(a, b) || self.entities.competitors(a, b)
+                }
+                _ => false,
+            }
+    }
+
+    /// Whether a publisher blocks a flight on all its pages.
+    pub fn blocks(&self, publisher: &PublisherRow, flight: &FlightRow) -> bool {
+        let categories = &self.campaign_categories[flight.campaign];
+        publisher.blocked_advertisers.contains(&flight.advertiser)
+            || publisher.blocked_categories.iter().any(|category| categories.contains(category))
+            || flight.sponsor.is_some_and(|sponsor| {
+                publisher.blocked_entities.iter().any(|e| self.entities.covers(*e, sponsor))
+            })
+    }
+
+    /// The tier of the flight at a position in rank order.
+    pub fn tier_of(&self, place: usize) -> Tier {
+        self.flights[place].tier
+    }
+}
