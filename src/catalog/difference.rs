@@ -1,9 +1,9 @@
 //! The difference between two states of the catalog: by list, document and field.
 
-use crate::catalog::lists;
-use crate::catalog::lists::ListItem;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
+use crate::domain::lists;
+use crate::domain::lists::ListItem;
 use crate::domain::weights::Weights;
 use serde::Serialize;
 use serde_json::Value;

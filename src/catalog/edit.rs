@@ -1,12 +1,13 @@
 //! Edits of single documents, for the admin API. Pure functions: each takes an inventory and an
 //! edit, and returns the edited inventory or every reason why it is rejected.
 
+use crate::catalog::check;
 use crate::catalog::check::Finding;
-use crate::catalog::lists::{LISTS, ListItem};
-use crate::catalog::{check, lists};
 use crate::config::document;
 use crate::domain::creative::{Creative, CreativeState};
 use crate::domain::inventory::Inventory;
+use crate::domain::lists;
+use crate::domain::lists::{LISTS, ListItem};
 use serde_json::Value;
 
 /// Why an edit is rejected.

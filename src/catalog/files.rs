@@ -3,13 +3,14 @@
 use crate::catalog::check::Finding;
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
-use crate::catalog::lists::{LISTS, ListItem};
-use crate::catalog::{check, image, lists};
+use crate::catalog::{check, image};
 use crate::config::document::Document;
 use crate::config::{Problem, document, load};
 use crate::domain::image::Source;
 use crate::domain::inventory::{ImageField, Inventory};
 use crate::domain::label::LabelTable;
+use crate::domain::lists;
+use crate::domain::lists::{LISTS, ListItem};
 use crate::domain::region::RegionGroup;
 use std::collections::HashMap;
 use std::fs::File;
@@ -151,7 +152,7 @@ pub fn load_with(
             origins.load_images(&documents, sources.read, &mut inventory, &mut images);
         inventory.sort();
         if let Some(stored) = sources.stored.filter(|_| findings.is_empty()) {
-            findings.extend(check::stored(&inventory, &images, stored));
+            findings.extend(stored.missing(&inventory, &images));
         }
         findings.extend(check::inventory(&inventory));
         if let Some(table) = &labels {

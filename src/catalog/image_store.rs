@@ -1,10 +1,12 @@
 //! Stored images: a folder of files, each named by its content address. None is ever changed or
 //! removed, because past decisions refer to them.
 
+use crate::catalog::check::Finding;
 use crate::catalog::error::CatalogError;
 use crate::catalog::image::ImageFile;
 use crate::catalog::{image, versions};
-use crate::domain::image::Address;
+use crate::domain::image::{Address, Source};
+use crate::domain::inventory::Inventory;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -120,6 +122,32 @@ impl ImageStore {
         let stored = self.list()?.into_iter().map(|(address, _)| address);
         let all: BTreeSet<Address> = stored.chain(named).collect();
         Ok(all.iter().filter_map(|address| self.fault(address)).collect())
+    }
+
+    /// Images that an inventory refers to and that are neither in `new` nor stored intact.
+    pub fn missing(&self, inventory: &Inventory, new: &[ImageFile]) -> Vec<Finding> {
+        let logos = inventory.advertisers.iter().filter_map(|advertiser| {
+            Some(("advertisers", advertiser.id.as_str(), "logo", advertiser.logo.as_ref()?))
+        });
+        let images = inventory.creatives.iter().filter_map(|creative| {
+            let image = creative.image.as_ref()?;
+            Some(("creatives", creative.id.as_str(), "image.file", &image.file))
+        });
+        let problem = |source: &Source| match source {
+            Source::Stored(address) if new.iter().any(|new| new.address() == *address) => None,
+            Source::Stored(address) => self.fault(address).map(|fault| fault.reason),
+            Source::File(path) => Some(format!(
+                "must be the address of a stored image (got the path `{path}`): upload the file with \
+                 POST /v1/admin/images and use the address in the response"
+            )),
+        };
+        logos
+            .chain(images)
+            .filter_map(|(list, id, field, source)| {
+                let (id, field) = (id.to_owned(), field.to_owned());
+                Some(Finding { list, id, field, reason: problem(source)?, help: None })
+            })
+            .collect()
     }
 
     fn path(&self, address: &Address) -> PathBuf {

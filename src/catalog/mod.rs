@@ -11,7 +11,6 @@ pub mod files;
 pub mod iab;
 pub mod image;
 pub mod image_store;
-pub mod lists;
 pub mod pause;
 pub mod replication;
 pub mod schema;

@@ -5,10 +5,10 @@
 
 use crate::catalog::check::{Finding, check_url_prefix};
 use crate::catalog::edit::EditError;
-use crate::catalog::lists::ListItem;
 use crate::domain::campaign::{Campaign, Flight, PausedBy, ServingStatus};
 use crate::domain::id::TopicId;
 use crate::domain::inventory::Inventory;
+use crate::domain::lists::ListItem;
 use crate::domain::party::{Advertiser, Publisher};
 
 string_enum! {

@@ -1,8 +1,8 @@
 //! Writes an inventory as TOML, in the format of the inventory files.
 
-use crate::catalog::lists;
-use crate::catalog::lists::ListItem;
 use crate::domain::inventory::Inventory;
+use crate::domain::lists;
+use crate::domain::lists::ListItem;
 use std::io;
 use std::io::Write;
 

@@ -1,9 +1,10 @@
 //! `adjacent synth`: generates a realistic inventory of any size.
 
-use crate::catalog::lists::ListItem;
-use crate::catalog::{lists, synth, toml_writer};
+use crate::catalog::{synth, toml_writer};
 use crate::cli::output::Output;
 use crate::domain::inventory::Inventory;
+use crate::domain::lists;
+use crate::domain::lists::ListItem;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io;
 use std::io::IsTerminal;

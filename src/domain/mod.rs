@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod label;
 pub mod landing;
 pub mod language;
+pub mod lists;
 pub mod money;
 pub mod name_key;
 pub mod party;

@@ -102,7 +102,7 @@ impl Publishing {
             findings.extend(check::labels(inventory, labels));
             if let Some(new) = &new {
                 let stored = self.parts.catalog.images();
-                findings.extend(check::stored(new, &wanted.images, stored));
+                findings.extend(stored.missing(new, &wanted.images));
             }
             if !findings.is_empty() {
                 return Err(ApplyError::Invalid(findings));

@@ -1,11 +1,8 @@
 //! Checks that images are stored and that their dimensions fit a unit.
 
-use crate::catalog::check::{Finding, Findings};
-use crate::catalog::image::ImageFile;
-use crate::catalog::image_store::ImageStore;
+use crate::catalog::check::Findings;
 use crate::domain::creative::Creative;
 use crate::domain::image::{Address, Source};
-use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
 
 /// The longest side of a logo, in pixels: a logo is shown one line of text high.
@@ -46,30 +43,4 @@ pub(super) fn image(creative: &Creative, findings: &mut Findings) {
         );
         findings.add("image.file", reason);
     }
-}
-
-/// Images that an inventory refers to and that are neither in `new` nor intact in `store`.
-pub fn stored(inventory: &Inventory, new: &[ImageFile], store: &ImageStore) -> Vec<Finding> {
-    let logos = inventory.advertisers.iter().filter_map(|advertiser| {
-        Some(("advertisers", advertiser.id.as_str(), "logo", advertiser.logo.as_ref()?))
-    });
-    let images = inventory.creatives.iter().filter_map(|creative| {
-        let image = creative.image.as_ref()?;
-        Some(("creatives", creative.id.as_str(), "image.file", &image.file))
-    });
-    let problem = |source: &Source| match source {
-        Source::Stored(address) if new.iter().any(|new| new.address() == *address) => None,
-        Source::Stored(address) => store.fault(address).map(|fault| fault.reason),
-        Source::File(path) => Some(format!(
-            "must be the address of a stored image (got the path `{path}`): upload the file with \
-             POST /v1/admin/images and use the address in the response"
-        )),
-    };
-    logos
-        .chain(images)
-        .filter_map(|(list, id, field, source)| {
-            let (id, field) = (id.to_owned(), field.to_owned());
-            Some(Finding { list, id, field, reason: problem(source)?, help: None })
-        })
-        .collect()
 }

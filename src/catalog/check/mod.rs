@@ -12,7 +12,6 @@ mod names;
 mod publishers;
 pub mod weights;
 
-pub use images::stored;
 pub use labels::reach as labels;
 pub use publishers::check_url_prefix;
 
@@ -141,7 +140,7 @@ impl Findings {
 }
 
 /// All findings about an inventory whose lists are in id order. Limits that the fields' attributes
-/// declare are not checked here: see [`crate::catalog::lists::ListItem::limits`].
+/// declare are not checked here: see [`crate::domain::lists::ListItem::limits`].
 pub fn inventory(inventory: &Inventory) -> Vec<Finding> {
     let mut findings = Findings::new();
     let index = Index::of(inventory);

@@ -1,11 +1,11 @@
 //! Checks that ids are unique, and checks topics, entities, regions and categories.
 
 use crate::catalog::check::Findings;
-use crate::catalog::lists;
-use crate::catalog::lists::ListItem;
 use crate::config::document::nearest;
 use crate::domain::entity::Entities;
 use crate::domain::inventory::Inventory;
+use crate::domain::lists;
+use crate::domain::lists::ListItem;
 use crate::domain::name_key;
 use crate::domain::region::{Region, Regions};
 use crate::domain::taxonomy::{DocumentError, Taxonomy};

@@ -2,8 +2,8 @@
 
 use crate::catalog::Head;
 use crate::catalog::audit::Entry;
-use crate::catalog::lists::LISTS;
 use crate::domain::inventory::Inventory;
+use crate::domain::lists::LISTS;
 use crate::domain::weights::Weights;
 use crate::http::openapi::operation::{Key, Listener, Operation, operation};
 use crate::http::openapi::parameter::{query, text};

@@ -2,8 +2,8 @@
 //! the vocabularies (topics, entities, regions, categories).
 
 use crate::catalog::edit;
-use crate::catalog::lists::LISTS;
 use crate::domain::creative::CreativeState;
+use crate::domain::lists::LISTS;
 use crate::http::AppState;
 use crate::http::change::{Change, apply_response};
 use crate::http::json;
