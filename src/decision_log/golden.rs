@@ -6,6 +6,7 @@ use crate::decision_log::{
 };
 use crate::domain::entity::EntityIx;
 use crate::domain::party::Style;
+use crate::domain::targeting::PageFacts;
 use crate::domain::taxonomy::TopicIx;
 use crate::journal::frame;
 use crate::selection::page::{Commercial, Page, RegionBasis, Role, Slot, Viewer};
@@ -91,6 +92,7 @@ fn page(at: usize) -> Page {
         keywords: smallvec![1, 130],
         region: [None, "DE".parse().ok(), "eu".parse().ok(), None][at].clone(),
         language: ["en", "de-AT"][at % 2].parse().unwrap(),
+        facts: PageFacts::default(),
         commercial: COMMERCIAL[at % 3],
         sensitive: at == 1,
         paused: at == 2,

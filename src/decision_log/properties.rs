@@ -7,6 +7,7 @@ use crate::decision_log::{
     stored,
 };
 use crate::domain::event::NoFill;
+use crate::domain::targeting::PageFacts;
 use crate::journal::frame;
 use crate::selection::page::{Commercial, Page, RegionBasis, Viewer};
 use crate::selection::rules::Mask;
@@ -24,6 +25,7 @@ fn page() -> Page {
         keywords: SmallVec::new(),
         region: None,
         language: "en".parse().unwrap(),
+        facts: PageFacts::default(),
         commercial: Commercial::Allow,
         sensitive: false,
         paused: false,

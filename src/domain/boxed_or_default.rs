@@ -22,6 +22,13 @@ impl<T> Default for BoxedOrDefault<T> {
     }
 }
 
+impl<T> BoxedOrDefault<T> {
+    /// Whether it is stored as the default.
+    pub fn is_default(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
 impl<T: StaticDefault> From<T> for BoxedOrDefault<T> {
     fn from(value: T) -> Self {
         BoxedOrDefault((value != *T::DEFAULT).then(|| Box::new(value)))

@@ -7,6 +7,9 @@ use crate::domain::language::Language;
 use crate::domain::region::Region;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
+use std::hash::Hash;
+use std::str::FromStr;
 
 /// Calls a macro with every targeting dimension, in the order of the stored documents:
 ///
@@ -16,11 +19,12 @@ use serde::{Deserialize, Serialize};
 /// "why a flight is filtered", "what would let it pass";
 /// ```
 ///
-/// `selection::dimension` says how a page answers each of them, `selection::filter_reason` in which
-/// order they filter.
+/// The first group are names with rules of their own: `selection::dimension` says how a page answers
+/// each of them, `selection::filter_reason` in which order they filter. The second group are facts that
+/// a page states about itself under the field's name, as one [`Fact`]; nothing else is needed for them.
 macro_rules! targeting_dimensions {
     ($then:ident) => {
-        $then! {
+        $then! {{
             /// Topics of the page; a topic includes its descendants.
             topics: TopicId => TopicIx, Topic,
             "none of its topics is on the page, or one it excludes is",
@@ -60,7 +64,13 @@ macro_rules! targeting_dimensions {
             placements: PlacementId => Box<str>, Placement,
             "it does not target this placement",
             "the flight must target this placement, or none";
-        }
+        } {
+            /// The tone in which the page writes about its subject.
+            sentiment: crate::domain::targeting::Sentiment => crate::domain::targeting::Sentiment,
+            Sentiment = "sentiment",
+            "it does not target pages with this sentiment, or pages that state none",
+            "the flight must target the page's sentiment, or none";
+        }}
     };
 }
 
@@ -86,11 +96,50 @@ impl<T: PartialEq + 'static> StaticDefault for Clause<T> {
     const DEFAULT: &'static Self = &Clause { any: Vec::new(), none: Vec::new() };
 }
 
+/// A value of a closed list that a page states about itself.
+pub trait Fact: Copy + Ord + Hash + Display + FromStr + Serialize + 'static {
+    /// Every value.
+    const ALL: &'static [Self];
+}
+
+string_enum! {
+    /// The tone in which a page writes about its subject.
+    Sentiment {
+        /// Favourable.
+        Positive = "positive",
+        /// Neither favourable nor critical.
+        Neutral = "neutral",
+        /// Critical.
+        Negative = "negative",
+    }
+}
+
+impl Fact for Sentiment {
+    const ALL: &'static [Sentiment] = Sentiment::ALL;
+}
+
+/// A fact as the API documents it.
+pub struct FactField {
+    /// Its name in a page and in targeting.
+    pub name: &'static str,
+    /// What it says.
+    pub about: &'static str,
+    /// Its values, as JSON.
+    pub values: Vec<serde_json::Value>,
+}
+
+fn values<T: Fact>() -> Vec<serde_json::Value> {
+    T::ALL.iter().map(|value| serde_json::json!(value)).collect()
+}
+
 macro_rules! documents {
-    ($(
+    ({$(
         $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident,
         $sentence:literal, $remedy:literal;
-    )*) => {
+    )*} {$(
+        $(#[doc = $about:literal])* $fact:ident: $fact_value:ty => $same:ty, $fact_reason:ident = $text:literal,
+        $fact_sentence:literal, $fact_remedy:literal;
+    )*}) => {
         /// Targeting: all dimensions must match. Within a dimension, `any` lists accepted values (empty
         /// matches everything) and `none` lists excluded values. A page without a value fails a
         /// non-empty `any` and passes `none`: a page without topics only gets run-of-site flights.
@@ -98,6 +147,27 @@ macro_rules! documents {
         #[serde(deny_unknown_fields, default)]
         pub struct Targeting {
             $($(#[$doc])* pub $field: BoxedOrDefault<Clause<$stated>>,)*
+            // Left out while empty, so that inventories without it keep their content hash.
+            $($(#[doc = $about])* #[serde(skip_serializing_if = "BoxedOrDefault::is_default")]
+            pub $fact: BoxedOrDefault<Clause<$fact_value>>,)*
+        }
+
+        /// What a page states about itself; it need not state anything.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
+        pub struct PageFacts {
+            $($(#[doc = $about])* #[serde(skip_serializing_if = "Option::is_none")]
+            pub $fact: Option<$fact_value>,)*
+        }
+
+        impl PageFacts {
+            /// Every fact.
+            pub fn all() -> Vec<FactField> {
+                vec![$(FactField {
+                    name: stringify!($fact),
+                    about: concat!($($about),*).trim_ascii_start(),
+                    values: values::<$fact_value>(),
+                },)*]
+            }
         }
     };
 }

@@ -1,6 +1,7 @@
 //! The explanation document (JSON).
 
 use crate::domain::event::Tier;
+use crate::domain::targeting::PageFacts;
 use crate::explain::replay::Replay;
 use crate::selection::boosts::Level;
 use crate::selection::choose::Winner;
@@ -67,6 +68,9 @@ pub struct PageView {
     pub region: Option<String>,
     /// Language of the page.
     pub language: String,
+    /// What the page states about itself.
+    #[serde(flatten)]
+    pub facts: PageFacts,
     /// Commercial setting: `allow`, `house_only` or `none`.
     pub commercial: String,
     /// Whether the page is sensitive.
@@ -290,6 +294,7 @@ pub fn explanation(replay: &Replay) -> Explanation {
             unknown: line.page.unknown.iter().map(ToString::to_string).collect(),
             region: line.page.region.as_ref().map(ToString::to_string),
             language: line.page.language.to_string(),
+            facts: line.page.facts,
             commercial: line.page.commercial.to_string(),
             sensitive: line.page.sensitive,
             viewer: ViewerView {

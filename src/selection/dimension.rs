@@ -5,7 +5,7 @@ use crate::domain::boxed_or_default::BoxedOrDefault;
 use crate::domain::entity::EntityIx;
 use crate::domain::id::{EntityId, PlacementId, PublisherId, TopicId};
 use crate::domain::region::Country;
-use crate::domain::targeting::{Clause, Targeting};
+use crate::domain::targeting::{Clause, Fact, Targeting};
 use crate::domain::taxonomy::TopicIx;
 use crate::domain::{language, name_key, region};
 use crate::selection::compiled::Compiled;
@@ -321,6 +321,42 @@ impl Dimension for Placement {
     }
 }
 
+macro_rules! facts {
+    ({$($named:tt)*} {$(
+        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident = $text:literal,
+        $sentence:literal, $remedy:literal;
+    )*}) => {$(
+        $(#[$doc])*
+        pub struct $reason;
+
+        impl Dimension for $reason {
+            type Stated = $stated;
+            type Value = $value;
+            type Numbers = ();
+
+            fn compile(_: &Compiled, stated: &$stated) -> Option<$value> {
+                Some(*stated)
+            }
+
+            fn values(_: &Compiled) -> impl Iterator<Item = Vec<$value>> {
+                <$value as Fact>::ALL.iter().map(|value| vec![*value])
+            }
+
+            fn of_page((): &(), query: &Query<'_>) -> impl Iterator<Item = u32> + Clone {
+                let stated = query.page.facts.$field;
+                let values = <$value as Fact>::ALL.iter().zip(0u32..);
+                values.filter(move |(value, _)| Some(**value) == stated).map(|(_, number)| number)
+            }
+
+            fn fits(query: &Query<'_>, clause: &Resolved<$value>) -> bool {
+                clause.fits(query.page.facts.$field.as_slice(), |mine, theirs| *mine == theirs)
+            }
+        }
+    )*};
+}
+
+targeting_dimensions!(facts);
+
 fn resolved<D: Dimension>(
     compiled: &Compiled,
     clause: &Clause<D::Stated>,
@@ -337,21 +373,21 @@ fn resolved<D: Dimension>(
 }
 
 macro_rules! every_dimension {
-    ($(
-        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident,
+    ($({$(
+        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident $(= $text:literal)?,
         $sentence:literal, $remedy:literal;
-    )*) => {
+    )*})*) => {
         impl Targets {
             /// Compiles a flight's targeting. Values that do not exist are left out.
             pub fn compile(compiled: &Compiled, targeting: &Targeting) -> Targets {
-                Targets { $($field: resolved::<$reason>(compiled, &targeting.$field),)* }
+                Targets { $($($field: resolved::<$reason>(compiled, &targeting.$field),)*)* }
             }
 
             /// Whether the page fits the dimension that filters with this reason; true for reasons that
             /// are no dimension.
             pub fn fits(&self, query: &Query<'_>, reason: FilterReason) -> bool {
                 match reason {
-                    $(FilterReason::$reason => $reason::fits(query, &self.$field),)*
+                    $($(FilterReason::$reason => $reason::fits(query, &self.$field),)*)*
                     _ => true,
                 }
             }

@@ -2,69 +2,79 @@
 
 use crate::domain::event::NoFill;
 
-string_enum! {
-    /// The stage that filtered a flight, in evaluation order.
-    FilterReason {
-        /// The flight, its campaign or its advertiser is paused, or it has no live creative.
-        Paused = "paused",
-        /// The page accepts house units only.
-        Commercial = "commercial",
-        /// The page is sensitive and the flight does not accept that.
-        Sensitive = "sensitive_page",
-        /// Before its start or after its end.
-        Dates = "dates",
-        /// Does not target the reader's region.
-        Region = "region",
-        /// Does not target pages about this region.
-        PageRegion = "page_region",
-        /// Does not target the page's language.
-        Language = "language",
-        /// Its category is not allowed here.
-        Category = "category",
-        /// Does not target the page's topics.
-        Topic = "topic",
-        /// Does not target the page's entities.
-        Entity = "entity",
-        /// Does not target the page's keywords.
-        Keyword = "keyword",
-        /// Does not target this placement.
-        Placement = "placement",
-        /// Does not target this publisher.
-        Publisher = "publisher",
-        /// The page is about the advertiser or a competitor.
-        Conflict = "subject_conflict",
-        /// The advertiser or a competitor is already on the page.
-        Shown = "shown",
-        /// Blocked by the publisher or rejected by the caller.
-        Blocked = "publisher_blocked",
-        /// No creative in a style that the placement accepts.
-        Style = "style",
-        /// No reviewed label for the reader's region.
-        Label = "label",
-        /// Its budget is spent or reserved.
-        Budget = "budget",
-        /// Its budget was used up between selection and reservation.
-        Masked = "reservation_lost",
-        /// Ahead of its pacing schedule.
-        Paced = "paced",
-        /// A higher tier won.
-        Tier = "tier",
-        /// Below the operator's relevance floor.
-        Relevance = "relevance",
-        /// Exceeds the maximum number of candidates of a draw.
-        Truncated = "truncated",
-    }
+macro_rules! filter_reasons {
+    ({$($named:tt)*} {$(
+        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident = $text:literal,
+        $sentence:literal, $remedy:literal;
+    )*}) => {
+        string_enum! {
+            /// The stage that filtered a flight, in evaluation order.
+            FilterReason {
+                /// The flight, its campaign or its advertiser is paused, or it has no live creative.
+                Paused = "paused",
+                /// The page accepts house units only.
+                Commercial = "commercial",
+                /// The page is sensitive and the flight does not accept that.
+                Sensitive = "sensitive_page",
+                /// Before its start or after its end.
+                Dates = "dates",
+                /// Does not target the reader's region.
+                Region = "region",
+                /// Does not target pages about this region.
+                PageRegion = "page_region",
+                /// Does not target the page's language.
+                Language = "language",
+                /// Its category is not allowed here.
+                Category = "category",
+                /// Does not target the page's topics.
+                Topic = "topic",
+                /// Does not target the page's entities.
+                Entity = "entity",
+                /// Does not target the page's keywords.
+                Keyword = "keyword",
+                /// Does not target this placement.
+                Placement = "placement",
+                /// Does not target this publisher.
+                Publisher = "publisher",
+                $(#[doc = $sentence] $reason = $text,)*
+                /// The page is about the advertiser or a competitor.
+                Conflict = "subject_conflict",
+                /// The advertiser or a competitor is already on the page.
+                Shown = "shown",
+                /// Blocked by the publisher or rejected by the caller.
+                Blocked = "publisher_blocked",
+                /// No creative in a style that the placement accepts.
+                Style = "style",
+                /// No reviewed label for the reader's region.
+                Label = "label",
+                /// Its budget is spent or reserved.
+                Budget = "budget",
+                /// Its budget was used up between selection and reservation.
+                Masked = "reservation_lost",
+                /// Ahead of its pacing schedule.
+                Paced = "paced",
+                /// A higher tier won.
+                Tier = "tier",
+                /// Below the operator's relevance floor.
+                Relevance = "relevance",
+                /// Exceeds the maximum number of candidates of a draw.
+                Truncated = "truncated",
+            }
+        }
+    };
 }
 
+targeting_dimensions!(filter_reasons);
+
 macro_rules! wording_of_dimensions {
-    ($(
-        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident,
+    ($({$(
+        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident $(= $text:literal)?,
         $sentence:literal, $remedy:literal;
-    )*) => {
+    )*})*) => {
         /// The sentence and the remedy of a targeting dimension.
         const fn of_dimension(reason: FilterReason) -> Option<(&'static str, &'static str)> {
             match reason {
-                $(FilterReason::$reason => Some(($sentence, $remedy)),)*
+                $($(FilterReason::$reason => Some(($sentence, $remedy)),)*)*
                 _ => None,
             }
         }

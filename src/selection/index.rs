@@ -56,27 +56,27 @@ fn places(flights: &[FlightRow], filter: impl Fn(&FlightRow) -> bool) -> impl It
 }
 
 macro_rules! rows_of_every_dimension {
-    ($(
-        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident,
+    ($({$(
+        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident $(= $text:literal)?,
         $sentence:literal, $remedy:literal;
-    )*) => {
+    )*})*) => {
         /// The rows of every targeting dimension.
         struct Dimensions {
-            $($field: ValueRows<dimension::$reason>,)*
+            $($($field: ValueRows<dimension::$reason>,)*)*
         }
 
         impl Dimensions {
             fn build(pool: &mut Pool, compiled: &Compiled) -> Dimensions {
                 Dimensions {
-                    $($field: ValueRows::build(pool, compiled, |flight| &flight.targets.$field),)*
+                    $($($field: ValueRows::build(pool, compiled, |flight| &flight.targets.$field),)*)*
                 }
             }
 
             fn plan<'a>(&'a self, query: &Query<'_>, plan: &mut Plan<'a>) {
                 for rank in 0..=LAST_RANK {
-                    $(if dimension::$reason::RANK == rank {
+                    $($(if dimension::$reason::RANK == rank {
                         self.$field.plan(query, plan);
-                    })*
+                    })*)*
                 }
             }
         }

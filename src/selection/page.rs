@@ -4,6 +4,7 @@ use crate::domain::entity::EntityIx;
 use crate::domain::language::Language;
 use crate::domain::party::Style;
 use crate::domain::region::{Country, Region};
+use crate::domain::targeting::PageFacts;
 use crate::domain::taxonomy::TopicIx;
 use smallvec::SmallVec;
 
@@ -84,6 +85,8 @@ pub struct Page {
     pub region: Option<Region>,
     /// Its language.
     pub language: Language,
+    /// What it states about itself.
+    pub facts: PageFacts,
     /// Which units it allows.
     pub commercial: Commercial,
     /// Whether it declared itself sensitive or one of its topics is.

@@ -4,6 +4,7 @@ use crate::domain::language::Language;
 use crate::domain::name_key;
 use crate::domain::party::Style;
 use crate::domain::region::{Country, Region};
+use crate::domain::targeting::{Fact, PageFacts};
 use crate::selection::compiled::PublisherRow;
 use crate::selection::page::{Commercial, Page, RegionBasis, Role, Slot, Viewer};
 use crate::selection::snapshot::Snapshot;
@@ -12,28 +13,117 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use smallvec::SmallVec;
 use std::fmt;
 
-/// A page as its publisher describes it. Names are normalised, so any spelling is accepted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PageInput {
-    /// URL; query and fragment are never stored.
-    pub url: Option<String>,
-    /// Language. Default: the publisher's language.
-    pub language: Option<String>,
-    /// Topics.
-    pub topics: Vec<String>,
-    /// Entities.
-    pub entities: Vec<EntityInput>,
-    /// Keywords.
-    pub keywords: Vec<String>,
-    /// The region it is about.
-    pub region: Option<String>,
-    /// Which units it allows.
-    pub commercial: Commercial,
-    /// Reasons why it is sensitive; any entry makes it sensitive.
-    pub sensitive: Vec<String>,
-    /// Ids of the creatives already shown in this page view.
-    pub shown: Vec<String>,
+macro_rules! page_input {
+    ({$($named:tt)*} {$(
+        $(#[$about:meta])* $fact:ident: $value:ty => $same:ty, $reason:ident = $text:literal,
+        $sentence:literal, $remedy:literal;
+    )*}) => {
+        /// A page as its publisher describes it. Names are normalised, so any spelling is accepted.
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct PageInput {
+            /// URL; query and fragment are never stored.
+            pub url: Option<String>,
+            /// Language. Default: the publisher's language.
+            pub language: Option<String>,
+            /// Topics.
+            pub topics: Vec<String>,
+            /// Entities.
+            pub entities: Vec<EntityInput>,
+            /// Keywords.
+            pub keywords: Vec<String>,
+            /// The region it is about.
+            pub region: Option<String>,
+            $($(#[$about])* pub $fact: Option<FactInput>,)*
+            /// Which units it allows.
+            pub commercial: Commercial,
+            /// Reasons why it is sensitive; any entry makes it sensitive.
+            pub sensitive: Vec<String>,
+            /// Ids of the creatives already shown in this page view.
+            pub shown: Vec<String>,
+        }
+
+        impl PageInput {
+            /// States a fact by its name. Returns whether there is such a fact.
+            pub fn state(&mut self, name: &str, value: &str) -> bool {
+                match name {
+                    $(stringify!($fact) => self.$fact = Some(FactInput(value.to_owned())),)*
+                    _ => return false,
+                }
+                true
+            }
+
+            /// Removes the facts whose value is not in the list of the fact; returns the names, and why.
+            pub fn remove_invalid_facts(&mut self) -> Vec<(&'static str, String)> {
+                let mut removed = Vec::new();
+                $(if let Some(input) = &self.$fact
+                    && input.value::<$value>().is_none()
+                {
+                    removed.push((stringify!($fact), input.problem::<$value>()));
+                    self.$fact = None;
+                })*
+                removed
+            }
+
+            fn facts(&self) -> PageFacts {
+                PageFacts { $($fact: self.$fact.as_ref().and_then(FactInput::value),)* }
+            }
+        }
+    };
+}
+
+targeting_dimensions!(page_input);
+
+/// The value of a fact as a page states it: text, or a boolean or a number that is read as text.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FactInput(String);
+
+impl FactInput {
+    fn value<T: Fact>(&self) -> Option<T> {
+        self.0.trim().to_ascii_lowercase().parse().ok()
+    }
+
+    fn problem<T: Fact>(&self) -> String {
+        let values = T::ALL.iter().map(T::to_string).collect::<Vec<_>>().join(", ");
+        let shown: String = self.0.chars().take(name_key::MAX_CHARS).collect();
+        format!("must be one of {values} (got `{shown}`): ignored")
+    }
+}
+
+impl<'de> Deserialize<'de> for FactInput {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<FactInput, D::Error> {
+        source.deserialize_any(FactVisitor)
+    }
+}
+
+struct FactVisitor;
+
+impl Visitor<'_> for FactVisitor {
+    type Value = FactInput;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text or a boolean")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<FactInput, E> {
+        Ok(FactInput(text.to_owned()))
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<FactInput, E> {
+        Ok(FactInput(value.to_string()))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<FactInput, E> {
+        Ok(FactInput(value.to_string()))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<FactInput, E> {
+        Ok(FactInput(value.to_string()))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<FactInput, E> {
+        Ok(FactInput(value.to_string()))
+    }
 }
 
 /// An entity of a page: a name, or a name with its role.
@@ -172,6 +262,7 @@ pub fn page(
             || input.url.as_deref().is_some_and(|url| paused(document.all_paused_paths(), url)),
         region: input.region.as_deref().and_then(|region| region.parse::<Region>().ok()),
         language: language.unwrap_or_else(|| document.language.clone()),
+        facts: input.facts(),
         commercial: input.commercial,
         shown: input
             .shown

@@ -35,14 +35,14 @@ impl<T: PartialEq> Resolved<T> {
 }
 
 macro_rules! compiled_targeting {
-    ($(
-        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident,
+    ($({$(
+        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident $(= $text:literal)?,
         $sentence:literal, $remedy:literal;
-    )*) => {
+    )*})*) => {
         /// A flight's clause in every targeting dimension.
         #[derive(Clone, Debug, Default)]
         pub struct Targets {
-            $($(#[$doc])* pub $field: BoxedOrDefault<Resolved<$value>>,)*
+            $($($(#[$doc])* pub $field: BoxedOrDefault<Resolved<$value>>,)*)*
         }
     };
 }

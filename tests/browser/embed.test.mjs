@@ -252,6 +252,17 @@ test("metadata is read where the page enables it, and malformed metadata is igno
   assert.deepEqual(page.errors, []);
 });
 
+test("page facts are read from attributes, then from metadata", async (t) => {
+  const head = '<meta name="sentiment" content="negative">';
+  const own = await openReading(t, '<adjacent-unit placement="article-end" sentiment="positive"></adjacent-unit>', { head });
+  const read = await openReading(t, END, { head });
+  await unitEvents(own.page, 1);
+  await unitEvents(read.page, 1);
+
+  assert.equal(own.calls[0].page.sentiment, "positive");
+  assert.equal(read.calls[0].page.sentiment, "negative");
+});
+
 test("without data-read no metadata is read and no reading script is loaded", async (t) => {
   const files = [];
   const before = (page) => page.on("request", (request) => request.url().includes("/embed/") && files.push(new URL(request.url()).pathname));

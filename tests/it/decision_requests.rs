@@ -192,6 +192,31 @@ async fn excess_or_unknown_input_is_dropped_with_a_warning_or_rejected_when_stri
 }
 
 #[tokio::test]
+async fn a_page_states_facts_and_an_unknown_value_is_a_warning_or_rejected_when_strict() {
+    let server = TestServer::start().await;
+    let mut page = reference();
+    page["page"]["sentiment"] = json!("Negative");
+    let posted = server.decision_response(&page).await;
+    let by_get = format!("{}{BY_PARAMETERS}&sentiment=negative", server.public);
+    let by_get: Value = server.reader.get(&by_get).send().await.unwrap().json().await.unwrap();
+    page["page"]["sentiment"] = json!("angry");
+    let angry = server.decision_response(&page).await;
+    page["strict"] = json!(true);
+    let strict = server.request_decisions(&page).await;
+
+    for (answer, sentiment) in [(&posted, "negative"), (&by_get, "negative"), (&angry, "")] {
+        assert_eq!(answer["decisions"]["article-end"]["fill"], true, "{answer:#}");
+        let (_, trace) = server.explain("operator", answer["request_id"].as_str().unwrap()).await;
+        assert_eq!(trace["page"]["sentiment"].as_str().unwrap_or_default(), sentiment);
+    }
+    assert_eq!(posted["warnings"], json!([]));
+    let warnings = angry["warnings"].to_string();
+    assert!(warnings.contains("page.sentiment: must be one of positive, neutral"), "{warnings}");
+    assert_eq!(strict.status(), 422);
+    assert_eq!(strict.json::<Value>().await.unwrap()["field"], "page.sentiment");
+}
+
+#[tokio::test]
 async fn an_html_unit_is_complete_and_has_an_impression_pixel() {
     let server = TestServer::start().await;
     let path = BY_PARAMETERS.replace("/v1/decisions", "/v1/unit");

@@ -46,6 +46,30 @@ async fn a_live_decision_is_explained_only_to_the_operator() {
 }
 
 #[tokio::test]
+async fn the_explanation_says_which_stated_fact_would_have_to_change() {
+    let wanted = "regions = { any = [\"eu\", \"CH\"] }";
+    let inventory = inventory::example_with(
+        wanted,
+        &format!("{wanted}, sentiment = {{ any = [\"positive\"] }}"),
+    );
+    let server = Setup::default().inventory(inventory).start().await;
+    let page = async |sentiment: Value| {
+        server.decision_response(&reference_with("/page/sentiment", sentiment)).await
+    };
+    let (positive, negative) = (page(json!("positive")).await, page(json!("negative")).await);
+
+    assert_eq!(positive["decisions"]["article-end"]["flight"], "zahid-ai-europe");
+    assert_ne!(negative["decisions"]["article-end"]["flight"], "zahid-ai-europe");
+    let id = negative["decisions"]["article-end"]["decision_id"].as_str().unwrap();
+    let path = format!("/v1/decisions/{id}/explain?want=zahid-git-push");
+    let (_, explanation) = server.get_as("operator", &path).await;
+    assert_eq!(explanation["agrees"], true, "{explanation:#}");
+    assert_eq!(explanation["want"][0]["against"], json!(["sentiment"]));
+    let changes = explanation["want"][0]["changes"].to_string();
+    assert!(changes.contains("must target the page's sentiment"), "{changes}");
+}
+
+#[tokio::test]
 async fn hundreds_of_different_decisions_replay_identically_also_after_a_restart() {
     let server = TestServer::start().await;
     let mut dice = StdRng::seed_from_u64(11);

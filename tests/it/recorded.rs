@@ -121,14 +121,29 @@ async fn every_recorded_report_is_given_again() {
     }
 }
 
+/// Removes stages that the recording does not know; none of them may have filtered a flight.
+fn remove_later_stages(explanation: &mut Value, recorded: &Value) {
+    let names = |slot: &Value| -> Vec<Value> {
+        slot["stages"].as_array().unwrap().iter().map(|stage| stage["stage"].clone()).collect()
+    };
+    let known = names(&recorded["slots"][0]);
+    for slot in explanation["slots"].as_array_mut().unwrap() {
+        slot["stages"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|stage| known.contains(&stage["stage"]) || stage["removed"] != 0);
+    }
+}
+
 #[actix_web::test]
 async fn every_recorded_decision_is_explained_again() {
     let server = server().await;
     let recorded = documents("explain");
     assert!(recorded.len() >= 20, "{} explanations", recorded.len());
     for (id, expected) in recorded {
-        let (status, explanation) = server.explain("operator", &id).await;
+        let (status, mut explanation) = server.explain("operator", &id).await;
         assert_eq!(status, 200, "{id}: {explanation}");
+        remove_later_stages(&mut explanation, &expected);
         assert_eq!(explanation["agrees"], true, "{id}");
         assert_eq!(explanation, expected, "{id}");
     }

@@ -2,7 +2,9 @@
 
 use adjacent::catalog::{files, synth};
 use adjacent::domain::event::NoFill;
+use adjacent::domain::inventory::Inventory;
 use adjacent::domain::label::LabelTable;
+use adjacent::domain::targeting::PageFacts;
 use adjacent::domain::weights::Weights;
 use adjacent::selection::choose::{Outcome, Request};
 use adjacent::selection::compile::compile;
@@ -13,6 +15,7 @@ use adjacent::selection::rules::Exclusions;
 use adjacent::selection::snapshot::{Snapshot, State, World};
 use adjacent::selection::{choose, resolve, trace};
 use proptest::prelude::*;
+use serde_json::json;
 use std::sync::{Arc, LazyLock};
 
 pub fn labels() -> LabelTable {
@@ -25,8 +28,36 @@ fn world(flights: usize, seed: u64) -> World {
 }
 
 static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
-    [(300, 0), (700, 1), (1100, 2), (1500, 3)].map(|(flights, seed)| world(flights, seed)).into()
+    [(300, 0), (700, 1), (1100, 2), (1500, 3)]
+        .map(|(flights, seed)| {
+            let mut inventory = synth::inventory(flights, seed);
+            target_facts(&mut inventory);
+            World::new(
+                Arc::new(compile(inventory, &Weights::default(), &labels())),
+                State::default(),
+            )
+        })
+        .into()
 });
+
+/// Lets every third flight target a value of each page fact, and every fourth exclude one.
+fn target_facts(inventory: &mut Inventory) {
+    for (number, flight) in inventory.flights.iter_mut().enumerate() {
+        let mut targeting = serde_json::to_value(&flight.targeting).unwrap();
+        for (shift, fact) in PageFacts::all().into_iter().enumerate() {
+            let list = |every: usize| -> Vec<&serde_json::Value> {
+                let at = number / every % fact.values.len();
+                fact.values
+                    .iter()
+                    .skip(at)
+                    .take(usize::from((number + shift) % every == 0))
+                    .collect()
+            };
+            targeting[fact.name] = json!({ "any": list(3), "none": list(4) });
+        }
+        flight.targeting = serde_json::from_value(targeting).unwrap();
+    }
+}
 
 fn slot(name: &str) -> SlotInput {
     SlotInput { name: name.into(), key: None, styles: Vec::new() }
@@ -44,9 +75,10 @@ prop_compose! {
         house_only in prop::bool::weighted(0.1),
         shown in prop::collection::vec(0usize..300, 0..2),
         publisher in 0u32..2,
+        facts in prop::collection::vec(prop::option::of(0usize..6), PageFacts::all().len()),
     ) -> (PageInput, &'static str, u32) {
         let role = |subject| if subject { adjacent::selection::page::Role::Subject } else { adjacent::selection::page::Role::Mention };
-        let page = PageInput {
+        let mut page = PageInput {
             topics: topics.iter().map(|n| format!("topic-{n}")).collect(),
             entities: sponsors.iter().map(|(n, subject)| EntityInput::Named { name: format!("Sponsor {n}"), role: role(*subject) }).collect(),
             keywords: words.iter().map(|n| format!("word {n}")).collect(),
@@ -55,8 +87,14 @@ prop_compose! {
             sensitive: if sensitive { vec!["accident".into()] } else { Vec::new() },
             commercial: if house_only { Commercial::HouseOnly } else { Commercial::Allow },
             shown: shown.iter().map(|n| format!("creative-{n}")).collect(),
-            url: None,
+            ..PageInput::default()
         };
+        for (fact, stated) in PageFacts::all().iter().zip(facts) {
+            if let Some(at) = stated {
+                let value = &fact.values[at % fact.values.len()];
+                assert!(page.state(fact.name, value.as_str().unwrap_or(&value.to_string())));
+            }
+        }
         (page, country, publisher)
     }
 }

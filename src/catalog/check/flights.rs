@@ -9,7 +9,7 @@ use crate::domain::inventory::Inventory;
 use crate::domain::language::Language;
 use crate::domain::name_key;
 use crate::domain::region::{Region, Regions};
-use crate::domain::targeting::Clause;
+use crate::domain::targeting::{Clause, Fact};
 
 /// The most values in `any` or `none` of one targeting dimension.
 const MAX_VALUES: usize = 1_000;
@@ -60,12 +60,12 @@ fn price(flight: &Flight, findings: &mut Findings) {
 }
 
 macro_rules! check_every_dimension {
-    ($(
-        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident,
+    ($({$(
+        $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident $(= $text:literal)?,
         $sentence:literal, $remedy:literal;
-    )*) => {
+    )*})*) => {
         fn targeting(index: &Index<'_>, flight: &Flight, findings: &mut Findings) {
-            $(dimension(stringify!($field), &flight.targeting.$field, index, findings);)*
+            $($(dimension(stringify!($field), &flight.targeting.$field, index, findings);)*)*
         }
     };
 }
@@ -129,6 +129,14 @@ impl Stated for Region {
 }
 
 impl Stated for Language {}
+
+impl<T: Fact> Stated for T {
+    fn never_matches(clause: &Clause<T>, _: &Index<'_>) -> Option<&'static str> {
+        let excluded = |value: &T| clause.none.contains(value);
+        (!clause.any.is_empty() && clause.any.iter().all(excluded))
+            .then_some("must accept at least one value: `none` excludes all of `any`")
+    }
+}
 
 /// A keyword.
 impl Stated for String {

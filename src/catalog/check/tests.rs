@@ -228,6 +228,11 @@ fn regions_exist_and_ids_are_unique() {
                 "\n[[advertisers]]\nid = \"other\"\nname = \"zаhid.host\"\ndomains = [\"o.example\"]\ncurrency = \"EUR\"\n\n[[flights]]",
                 "must not look like the name of",
             ),
+            (
+                "any = [\"eu\", \"CH\"] }",
+                "any = [\"eu\", \"CH\"] }, sentiment = { any = [\"neutral\"], none = [\"neutral\"] }",
+                "targeting.sentiment: must accept at least one value",
+            ),
             ("id = \"zahid-launch\"", "id = \"Zahid Launch\"", "is not an id"),
         ],
     );

@@ -2,6 +2,7 @@
 
 use crate::domain::event::NoFill;
 use crate::domain::party::Style;
+use crate::domain::targeting::Sentiment;
 use crate::selection::page::{Commercial, RegionBasis, Role};
 
 /// An enum with stored codes.
@@ -32,6 +33,7 @@ macro_rules! codes {
 codes! { Role { 0 Subject, 1 Mention, } }
 codes! { Commercial { 0 Allow, 1 HouseOnly, 2 None, } }
 codes! { RegionBasis { 0 Observed, 1 Declared, 2 PublisherDefault, 3 Unknown, } }
+codes! { Sentiment { 0 Positive, 1 Neutral, 2 Negative, } }
 codes! { Style { 0 Terminal, 1 Card, 2 Line, } }
 codes! {
     NoFill {

@@ -6,6 +6,7 @@ use crate::decision_log::line;
 use crate::decision_log::line::{Chosen, DecisionLine, SlotLine, StateChange, WorldLine};
 use crate::decision_log::stored::codes::Coded;
 use crate::domain::entity::EntityIx;
+use crate::domain::targeting::PageFacts;
 use crate::domain::taxonomy::TopicIx;
 use crate::selection::page;
 use crate::selection::rules::Mask;
@@ -308,6 +309,7 @@ impl TryFrom<Page<'_>> for page::Page {
             keywords: stored.keywords,
             region: stored.region.map(parse).transpose()?,
             language: parse(stored.language)?,
+            facts: PageFacts::default(),
             commercial: Coded::from_code(stored.commercial)?,
             sensitive: stored.sensitive,
             paused: stored.paused,

@@ -1,6 +1,8 @@
 //! Version 2: the page has a sentiment and says whether it is verified.
 
+use crate::decision_log::stored::codes::Coded;
 use crate::decision_log::stored::v1;
+use crate::domain::targeting::Sentiment;
 use crate::selection::page;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Page<'a> {
     #[serde(borrow)]
     base: v1::Page<'a>,
-    /// Code of the page's sentiment: 0 positive, 1 neutral, 2 negative. Not used yet.
+    /// Code of the page's sentiment: 0 positive, 1 neutral, 2 negative.
     sentiment: Option<u8>,
     /// Whether the page's content is verified. Not used yet.
     verified: Option<bool>,
@@ -17,7 +19,7 @@ pub(super) struct Page<'a> {
 
 impl<'a> From<&'a page::Page> for Page<'a> {
     fn from(page: &'a page::Page) -> Page<'a> {
-        Page { base: page.into(), sentiment: None, verified: None }
+        Page { base: page.into(), sentiment: page.facts.sentiment.map(Coded::code), verified: None }
     }
 }
 
@@ -25,33 +27,40 @@ impl TryFrom<Page<'_>> for page::Page {
     type Error = String;
 
     fn try_from(stored: Page<'_>) -> Result<page::Page, String> {
-        if stored.sentiment.is_some() || stored.verified.is_some() {
-            // A replay without them could choose another unit.
-            return Err("the page has a sentiment or is verified, which this version does not \
-                        support; use a newer version of adjacent"
-                .to_owned());
+        if stored.verified.is_some() {
+            // A replay without it could choose another unit.
+            return Err(
+                "the page says whether it is verified, which this version does not support; \
+                        use a newer version of adjacent"
+                    .to_owned(),
+            );
         }
-        stored.base.try_into()
+        let mut page: page::Page = stored.base.try_into()?;
+        page.facts.sentiment = stored.sentiment.map(Sentiment::from_code).transpose()?;
+        Ok(page)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::targeting::PageFacts;
 
     #[test]
     fn the_context_of_a_page_is_stored_after_the_page_of_version_1() {
         let base = [vec![0; 6], vec![2, b'e', b'n'], vec![0; 7]].concat();
-        let decode = |context: &[u8]| -> (Option<u8>, Option<bool>) {
+        let decode = |context: &[u8]| -> Option<PageFacts> {
             let bytes = [&base, context].concat();
             let page: Page<'_> = postcard::from_bytes(&bytes).unwrap();
             assert_eq!(postcard::to_stdvec(&page).unwrap(), bytes);
-            let read = (page.sentiment, page.verified);
-            let supported = page::Page::try_from(page).is_ok();
-            assert_eq!(supported, read == (None, None));
-            read
+            let read = page::Page::try_from(page).ok()?;
+            assert_eq!(postcard::to_stdvec(&Page::from(&read)).unwrap(), bytes);
+            Some(read.facts)
         };
-        assert_eq!(decode(&[0, 0]), (None, None));
-        assert_eq!(decode(&[1, 2, 1, 1]), (Some(2), Some(true)));
+        assert_eq!(decode(&[0, 0]), Some(PageFacts::default()));
+        let negative = PageFacts { sentiment: Some(Sentiment::Negative) };
+        assert_eq!(decode(&[1, 2, 0]), Some(negative));
+        assert_eq!(decode(&[1, 3, 0]), None, "a sentiment without a value");
+        assert_eq!(decode(&[0, 1, 1]), None, "verified");
     }
 }

@@ -1,6 +1,7 @@
 //! Decisions and events, for pages and browsers.
 
 use crate::domain::party::Style;
+use crate::domain::targeting::PageFacts;
 use crate::http::openapi::operation::{Key, Operation, operation};
 use crate::http::openapi::parameter::{name, query, repeated, text};
 use crate::http::openapi::response::Response;
@@ -97,7 +98,7 @@ fn parameters(schemas: &mut Schemas) -> Vec<Value> {
     let mut placement = repeated("placement", "A slot to fill.", name(), &["article-end"]);
     placement["schema"]["minItems"] = json!(1);
     placement["schema"]["uniqueItems"] = json!(true);
-    vec![
+    let mut parameters = vec![
         parameter::required(query("publisher", "The publisher's id.", name(), "eu-tech-news")),
         parameter::required(placement),
         repeated(
@@ -150,7 +151,12 @@ fn parameters(schemas: &mut Schemas) -> Vec<Value> {
             switch(),
             false,
         ),
-    ]
+    ];
+    parameters.extend(PageFacts::all().into_iter().map(|fact| {
+        let example = fact.values[0].clone();
+        query(fact.name, fact.about, json!({ "enum": fact.values }), example)
+    }));
+    parameters
 }
 
 fn events() -> Vec<Operation> {

@@ -2,6 +2,7 @@
 
 use crate::config::settings::RequestLimits;
 use crate::domain::party::Style;
+use crate::domain::targeting::PageFacts;
 use crate::http::problem::ApiError;
 use crate::selection::page::{Commercial, Role};
 use crate::selection::resolve::{EntityInput, PageInput, SlotInput};
@@ -88,6 +89,8 @@ pub struct PageDocument {
     /// The region that the page is about: a country or a region group.
     #[serde(default)]
     region: Option<String>,
+    #[serde(flatten)]
+    facts: PageFacts,
     /// Which commercial content the page allows.
     #[serde(default)]
     commercial: Commercial,
@@ -171,6 +174,7 @@ pub fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiErro
             }
             "test" => request.test = boolean("test", &value)?,
             "strict" => request.strict = boolean("strict", &value)?,
+            other if page.state(other, &value) => {}
             other if crate::http::body::is_personal(other) => {
                 return Err(ApiError::personal_data(other.to_owned()));
             }
@@ -211,6 +215,9 @@ pub fn apply_limits(
         EntityInput::Name(name) | EntityInput::Named { name, .. } => name,
     });
     limiter.truncate_names("page.entities", entity_names, limits.characters)?;
+    for (fact, problem) in page.remove_invalid_facts() {
+        limiter.report(&format!("page.{fact}"), problem)?;
+    }
     if request.publisher.is_empty() {
         return Err(ApiError::invalid_field("publisher", "is required"));
     }
@@ -234,7 +241,7 @@ pub fn apply_limits(
         request.placements.retain(|slot| retained.insert(key_of(slot)));
         for key in duplicates {
             limiter
-                .exceeded("placements", format!("duplicate key `{key}`: only the first is used"))?;
+                .report("placements", format!("duplicate key `{key}`: only the first is used"))?;
         }
     }
     Ok(limiter.warnings)
@@ -246,7 +253,7 @@ struct Limiter {
 }
 
 impl Limiter {
-    fn exceeded(&mut self, field: &str, problem: String) -> Result<(), ApiError> {
+    fn report(&mut self, field: &str, problem: String) -> Result<(), ApiError> {
         if self.strict {
             return Err(ApiError::invalid_field(field, problem));
         }
@@ -265,7 +272,7 @@ impl Limiter {
             return Ok(());
         }
         list.truncate(limit);
-        self.exceeded(
+        self.report(
             field,
             format!("{count} items exceed the limit of {limit}: only the first {limit} are used"),
         )
@@ -280,10 +287,7 @@ impl Limiter {
         for (at, name) in names.enumerate() {
             if name.len() > limit && name.chars().count() > limit {
                 *name = name.chars().take(limit).collect();
-                self.exceeded(
-                    &format!("{field}[{at}]"),
-                    format!("truncated to {limit} characters"),
-                )?;
+                self.report(&format!("{field}[{at}]"), format!("truncated to {limit} characters"))?;
             }
         }
         Ok(())

@@ -29,14 +29,17 @@ export const page = (sources: Element[], shown: string[]) => {
     page: {
       // Query and fragment may identify a reader, so they are never sent.
       url: location.href.split(/[?#]/)[0]!,
-      language: one("language") || document.documentElement.lang || undefined,
+      language: one("language") || document.documentElement.lang,
       topics: all("topics"),
-      entities: all("subject")
-        .map((name): Entity => ({ name, role: "subject" }))
-        .concat(all("entities")),
+      entities: [
+        ...all("subject").map((name): Entity => ({ name, role: "subject" })),
+        ...all("entities"),
+      ],
       keywords: all("keywords"),
       region: one("page-region"),
       commercial: one("commercial"),
+      // Facts that the page states about itself; the server knows the values.
+      sentiment: one("sentiment"),
       sensitive: all("sensitive"),
       shown,
     },

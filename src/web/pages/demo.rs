@@ -38,6 +38,9 @@ impl Default for DemoQuery {
     }
 }
 
+/// What the article's header states about the article.
+const FACTS: [(&str, &str); 1] = [("sentiment", "neutral")];
+
 /// Content of the demo page. Pairs are an id and a name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DemoView<'a> {
@@ -104,7 +107,8 @@ pub fn embed_line(view: &DemoView<'_>) -> String {
         ("styles", query.style.as_str()),
         ("commercial", query.commercial.as_str()),
     ];
-    let attributes = attributes.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    let attributes = attributes.into_iter().chain(FACTS);
+    let attributes = attributes.filter(|(_, value)| !value.is_empty()).collect();
     html(&EmbedLine { base_url: view.base_url, publisher: view.publisher, attributes })
 }
 
@@ -131,6 +135,9 @@ fn request(view: &DemoView<'_>) -> String {
         "placements": [{ "name": view.placement }],
         "test": true,
     });
+    for (fact, value) in FACTS {
+        request["page"][fact] = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+    }
     if !query.commercial.is_empty() {
         request["page"]["commercial"] = json!(query.commercial);
     }

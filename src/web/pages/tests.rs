@@ -192,7 +192,8 @@ fn the_demo_page_shows_the_snippet_that_it_uses() {
         "<script async src=\"https://units.example/embed/v1/adjacent.js\" \
          data-publisher=\"eu-tech-news\" data-placement=\"article-end\" \
          data-topics=\"ai-infrastructure\" \
-         data-entities=\"@alibaba cloud,european-commission\" data-page-region=\"eu\"></script>"
+         data-entities=\"@alibaba cloud,european-commission\" data-page-region=\"eu\" \
+         data-sentiment=\"neutral\"></script>"
     );
     let html = demo(&view);
     assert!(html.contains(&line));

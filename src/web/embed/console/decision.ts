@@ -25,8 +25,9 @@ const list = (...parts: (string | undefined)[]): string => parts.filter(Boolean)
 
 /** The page context and result of the decision. */
 const page = (trace: Trace): HTMLElement => {
-  const { page: context, slots } = trace;
-  const named = context?.entities?.map((one) => `${one.id ?? ""} (${one.role ?? ""})`).join(", ");
+  const { page: context = {}, slots } = trace;
+  const { url, topics, entities, keywords, unknown, region, language, commercial, sensitive, viewer, ...facts } = context;
+  const named = entities?.map((one) => `${one.id ?? ""} (${one.role ?? ""})`).join(", ");
   const [result] = (slots ?? []).map((slot) => slot.result);
   const outcome = result?.fill
     ? `${result.creative ?? ""} of ${result.flight ?? ""}`
@@ -34,13 +35,14 @@ const page = (trace: Trace): HTMLElement => {
   return rows([
     ["Result", outcome],
     ["Decided", `${moment(trace.decided_at)}${trace.test ? ", test" : ""}`],
-    ["Page", list(trace.publisher, context?.url)],
-    ["Topics", context?.topics?.join(", ")],
+    ["Page", list(trace.publisher, url)],
+    ["Topics", topics?.join(", ")],
     ["Entities", named],
-    ["Keywords", context?.keywords?.join(", ")],
-    ["Unknown names", context?.unknown?.join(", ")],
-    ["Language, region", list(context?.language, context?.region, context?.sensitive ? "sensitive" : "")],
-    ["Reader", list(context?.viewer?.country, plain(context?.viewer?.basis))],
+    ["Keywords", keywords?.join(", ")],
+    ["Unknown names", unknown?.join(", ")],
+    ["Language, region", list(language, region, sensitive ? "sensitive" : "")],
+    ["Stated facts", list(commercial && `commercial ${plain(commercial)}`, ...Object.entries(facts).map(([name, value]) => `${name} ${String(value)}`))],
+    ["Reader", list(viewer?.country, plain(viewer?.basis))],
   ]);
 };
 
