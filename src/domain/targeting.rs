@@ -70,6 +70,11 @@ macro_rules! targeting_dimensions {
             Sentiment = "sentiment",
             "it does not target pages with this sentiment, or pages that state none",
             "the flight must target the page's sentiment, or none";
+
+            /// Whether the publisher has verified what the page says.
+            verified: bool => bool, Verified = "verified",
+            "it does not target pages that state this about their verification, or state nothing",
+            "the flight must target the page's `verified`, or none";
         }}
     };
 }
@@ -116,6 +121,10 @@ string_enum! {
 
 impl Fact for Sentiment {
     const ALL: &'static [Sentiment] = Sentiment::ALL;
+}
+
+impl Fact for bool {
+    const ALL: &'static [bool] = &[true, false];
 }
 
 /// A fact as the API documents it.

@@ -13,13 +13,17 @@ pub(super) struct Page<'a> {
     base: v1::Page<'a>,
     /// Code of the page's sentiment: 0 positive, 1 neutral, 2 negative.
     sentiment: Option<u8>,
-    /// Whether the page's content is verified. Not used yet.
+    /// Whether the page's content is verified.
     verified: Option<bool>,
 }
 
 impl<'a> From<&'a page::Page> for Page<'a> {
     fn from(page: &'a page::Page) -> Page<'a> {
-        Page { base: page.into(), sentiment: page.facts.sentiment.map(Coded::code), verified: None }
+        Page {
+            base: page.into(),
+            sentiment: page.facts.sentiment.map(Coded::code),
+            verified: page.facts.verified,
+        }
     }
 }
 
@@ -27,16 +31,9 @@ impl TryFrom<Page<'_>> for page::Page {
     type Error = String;
 
     fn try_from(stored: Page<'_>) -> Result<page::Page, String> {
-        if stored.verified.is_some() {
-            // A replay without it could choose another unit.
-            return Err(
-                "the page says whether it is verified, which this version does not support; \
-                        use a newer version of adjacent"
-                    .to_owned(),
-            );
-        }
         let mut page: page::Page = stored.base.try_into()?;
         page.facts.sentiment = stored.sentiment.map(Sentiment::from_code).transpose()?;
+        page.facts.verified = stored.verified;
         Ok(page)
     }
 }
@@ -58,9 +55,8 @@ mod tests {
             Some(read.facts)
         };
         assert_eq!(decode(&[0, 0]), Some(PageFacts::default()));
-        let negative = PageFacts { sentiment: Some(Sentiment::Negative) };
-        assert_eq!(decode(&[1, 2, 0]), Some(negative));
+        let negative = PageFacts { sentiment: Some(Sentiment::Negative), verified: Some(true) };
+        assert_eq!(decode(&[1, 2, 1, 1]), Some(negative));
         assert_eq!(decode(&[1, 3, 0]), None, "a sentiment without a value");
-        assert_eq!(decode(&[0, 1, 1]), None, "verified");
     }
 }

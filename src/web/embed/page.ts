@@ -40,6 +40,7 @@ export const page = (sources: Element[], shown: string[]) => {
       commercial: one("commercial"),
       // Facts that the page states about itself; the server knows the values.
       sentiment: one("sentiment"),
+      verified: one("verified"),
       sensitive: all("sensitive"),
       shown,
     },

@@ -50,7 +50,7 @@ export const read = (page: Page): void => {
   add(page.topics, clean([...meta("article:section"), ...of("articleSection"), ...tags, ...about]), 16);
   add(page.keywords, clean([...meta("keywords"), ...of("keywords"), ...tags].flatMap(split)), 64);
   add<Entity>(page.entities, [...about.map((name) => ({ name, role: "subject" })), ...clean(of("mentions"))], 32);
-  for (const name of ["sentiment"] as const) page[name] ||= meta(name).find(Boolean);
+  for (const name of ["sentiment", "verified"] as const) page[name] ||= meta(name).find(Boolean);
   const canonical = document.querySelector<HTMLLinkElement>('link[rel~="canonical" i]')?.href || "";
   // Query and fragment are not needed by the server.
   if (/^https?:/.test(canonical)) page.url = canonical.split(/[?#]/)[0]!;

@@ -39,7 +39,7 @@ impl Default for DemoQuery {
 }
 
 /// What the article's header states about the article.
-const FACTS: [(&str, &str); 1] = [("sentiment", "neutral")];
+const FACTS: [(&str, &str); 2] = [("sentiment", "neutral"), ("verified", "true")];
 
 /// Content of the demo page. Pairs are an id and a name.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -193,7 +193,7 @@ fn the_demo_page_shows_the_snippet_that_it_uses() {
          data-publisher=\"eu-tech-news\" data-placement=\"article-end\" \
          data-topics=\"ai-infrastructure\" \
          data-entities=\"@alibaba cloud,european-commission\" data-page-region=\"eu\" \
-         data-sentiment=\"neutral\"></script>"
+         data-sentiment=\"neutral\" data-verified=\"true\"></script>"
     );
     let html = demo(&view);
     assert!(html.contains(&line));
