@@ -220,5 +220,6 @@ pub fn attributed(page: &Page, slot: usize, win: Option<&Winner>) -> PageNumbers
         topic: topic.map(|ix| ix.0),
         entity: entity.map(|ix| ix.0),
         country: page.viewer.country,
+        facts: page.facts,
     }
 }

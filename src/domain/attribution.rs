@@ -4,6 +4,7 @@
 use crate::domain::event::Tier;
 use crate::domain::money::Currency;
 use crate::domain::region::Country;
+use crate::domain::targeting::{PageFacts, Sentiment};
 use std::borrow::Cow;
 
 /// The attribution of a unit, by ids. What is not known is `unknown`.
@@ -40,6 +41,8 @@ pub struct PageKey {
     pub entity: Box<str>,
     /// The visitor's country.
     pub region: Box<str>,
+    /// Context of the page.
+    pub facts: PageFacts,
 }
 
 /// Value of an attribution field that is not known.
@@ -55,6 +58,7 @@ impl Default for PageKey {
             topic: unknown(),
             entity: unknown(),
             region: unknown(),
+            facts: PageFacts::default(),
         }
     }
 }
@@ -83,6 +87,8 @@ pub struct PageNumbers {
     pub entity: Option<u32>,
     /// The attributed country.
     pub country: Option<Country>,
+    /// Context of the page.
+    pub facts: PageFacts,
 }
 
 /// Declares [`Dimension`] with the value of each row in an attribution. The unit is `None` for an
@@ -136,6 +142,14 @@ dimensions! { |unit, page|
     Entity = "entity": text(&page.entity),
     /// The reader's country.
     Region = "region": text(&page.region),
+    /// How the page speaks of its subject; `none` if unknown.
+    Sentiment = "sentiment": text(page.facts.sentiment.map_or("none", Sentiment::as_str)),
+    /// Whether the facts of the page were verified; `none` if unknown.
+    Verified = "verified": text(match page.facts.verified {
+        None => "none",
+        Some(false) => "false",
+        Some(true) => "true",
+    }),
 }
 
 impl Dimension {
@@ -154,4 +168,45 @@ impl Dimension {
 
 fn text(value: &str) -> Option<Cow<'_, str>> {
     Some(value.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_has_a_value_in_every_attributed_dimension_and_an_unfilled_slot_in_those_of_its_page()
+    {
+        let page = PageKey {
+            publisher: "news".into(),
+            placement: "end".into(),
+            topic: "ai".into(),
+            region: "DE".into(),
+            facts: PageFacts { sentiment: Some(Sentiment::Neutral), verified: Some(true) },
+            ..PageKey::default()
+        };
+        let unit = AttributionKey {
+            advertiser: "acme".into(),
+            currency: "EUR".parse().unwrap(),
+            campaign: "c".into(),
+            flight: "f".into(),
+            creative: "u".into(),
+            variant: 2,
+            page: page.clone(),
+            tier: Tier::Standard,
+        };
+        let values = |unit| -> Vec<String> {
+            let text = |by: Dimension| Some(format!("{by}={}", by.value(unit, &page)?));
+            Dimension::ALL.iter().copied().filter_map(text).collect()
+        };
+        let of_page = "publisher=news placement=end topic=ai entity=unknown region=DE \
+                       sentiment=neutral verified=true";
+        let of_unit = format!("campaign=c flight=f creative=u variant=2 tier=standard {of_page}");
+        assert_eq!(values(Some(&unit)).join(" "), of_unit);
+        assert_eq!(values(None).join(" "), of_page);
+        assert_eq!(Dimension::attributed().count(), values(Some(&unit)).len());
+        let unknown = PageKey::default();
+        assert_eq!(Dimension::Sentiment.value(None, &unknown).unwrap(), "none");
+        assert_eq!(Dimension::Verified.value(None, &unknown).unwrap(), "none");
+    }
 }

@@ -19,6 +19,7 @@ pub mod language;
 pub mod lists;
 pub mod money;
 pub mod name_key;
+pub mod page_facts;
 pub mod party;
 pub mod protocol;
 pub mod region;

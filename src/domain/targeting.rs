@@ -162,7 +162,9 @@ macro_rules! documents {
         }
 
         /// What a page states about itself; it need not state anything.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
+        #[derive(
+            Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema,
+        )]
         pub struct PageFacts {
             $($(#[doc = $about])* #[serde(skip_serializing_if = "Option::is_none")]
             pub $fact: Option<$fact_value>,)*

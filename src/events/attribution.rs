@@ -36,5 +36,6 @@ pub fn page(numbers: &PageNumbers, snapshot: &Snapshot) -> Option<PageKey> {
         topic: topic.map_or(UNKNOWN, |topic| topic.id.as_str()).into(),
         entity: entity.map_or(UNKNOWN, |entity| entity.id.as_str()).into(),
         region: numbers.country.as_ref().map_or(UNKNOWN, |country| country.as_str()).into(),
+        facts: numbers.facts,
     })
 }

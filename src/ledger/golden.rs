@@ -4,6 +4,7 @@
 
 use crate::domain::attribution::{AttributionKey, PageKey};
 use crate::domain::event::{EventKind, NoFill, Pricing};
+use crate::domain::targeting::PageFacts;
 use crate::journal;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::properties::{event, micros};
@@ -76,6 +77,7 @@ fn records() -> Vec<Record> {
             topic: "t".into(),
             entity: "e".into(),
             region: "DE".into(),
+            facts: PageFacts::default(),
         },
         reason,
     };

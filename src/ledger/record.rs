@@ -6,6 +6,7 @@
 use crate::domain::attribution::{AttributionKey, PageKey};
 use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing};
 use crate::domain::money::Micros;
+use crate::domain::targeting::PageFacts;
 use crate::ledger::rules::Rules;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -13,8 +14,10 @@ use std::sync::Arc;
 /// The format version written. Older versions are read; newer ones are rejected.
 ///
 /// 1 had events, budgets and ticks, encoded as today; 2 added credits, refunds, event windows and
-/// opportunity counts; 3 added membership and leases. Records that 2 knows are still written as 2.
-const VERSION: u8 = 3;
+/// opportunity counts; 3 added membership and leases; 4 added page facts. Each record is written
+/// in the oldest of 2 to 4 that has all of it.
+const VERSION: u8 = 4;
+const CLUSTER_VERSION: u8 = 3;
 const SINGLE_INSTANCE_VERSION: u8 = 2;
 
 /// Identifies the decision of an event, as numbered by the process that made it.
@@ -224,10 +227,25 @@ impl Record {
         }
     }
 
+    fn has_page_facts(&self) -> bool {
+        let known = |page: &PageKey| page.facts != PageFacts::default();
+        match self {
+            Record::Event(event) => known(&event.attribution.page),
+            Record::Credit(credit) => known(&credit.event.attribution.page),
+            Record::Refund(refund) => known(&refund.attribution.page),
+            Record::Opportunities(counts) => counts.iter().any(|count| match &count.slot {
+                Ok(unit) => known(&unit.page),
+                Err(unfilled) => known(&unfilled.page),
+            }),
+            _ => false,
+        }
+    }
+
     /// Encodes the record for the journal.
     pub fn encode(&self) -> Vec<u8> {
         let version = match self {
-            Record::Join { .. } | Record::Leave { .. } | Record::Lease { .. } => VERSION,
+            Record::Join { .. } | Record::Leave { .. } | Record::Lease { .. } => CLUSTER_VERSION,
+            _ if self.has_page_facts() => VERSION,
             _ => SINGLE_INSTANCE_VERSION,
         };
         postcard::to_extend(self, vec![version]).expect("a record is plain data")

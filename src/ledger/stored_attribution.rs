@@ -1,12 +1,15 @@
 //! The stored form of an attribution, in records, checkpoints and base snapshots.
 //!
-//! postcard has no field names: the order of these fields is the format.
+//! postcard has no field names: the order of these fields is the format. Numbers are of variable length,
+//! so the page facts, in the bits above the tier or the no-fill reason, takes no space if there is
+//! none; versions that do not know it read no such tier or reason, and report another version.
 
 use crate::domain::attribution::{AttributionKey, PageKey};
 use crate::domain::event::{NoFill, Tier};
 use crate::domain::money::Currency;
+use crate::domain::targeting::PageFacts;
 use crate::ledger::record::UnfilledSlot;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 #[derive(Serialize, Deserialize)]
 struct StoredUnit<T> {
@@ -18,7 +21,8 @@ struct StoredUnit<T> {
     variant: u8,
     publisher: T,
     placement: T,
-    tier: Tier,
+    /// The number of the tier, and from bit 8 the page facts.
+    tier: u32,
     topic: T,
     entity: T,
     region: T,
@@ -31,7 +35,24 @@ struct StoredUnfilled<T> {
     topic: T,
     entity: T,
     region: T,
-    reason: NoFill,
+    /// The number of the reason, and from bit 8 the page facts.
+    reason: u32,
+}
+
+/// Bits for the number of a tier or reason.
+const NUMBER_BITS: u32 = 8;
+
+fn with_facts(number: u32, facts: PageFacts) -> u32 {
+    number | u32::from(facts.pack()) << NUMBER_BITS
+}
+
+fn split_facts<T: Copy, E: de::Error>(all: &[T], stored: u32) -> Result<(T, PageFacts), E> {
+    let number = (stored & ((1 << NUMBER_BITS) - 1)) as usize;
+    let bits = u8::try_from(stored >> NUMBER_BITS).ok();
+    all.get(number)
+        .copied()
+        .zip(bits.and_then(PageFacts::unpack))
+        .ok_or_else(|| E::custom(format!("unknown tier, reason or page facts {stored:#x}")))
 }
 
 impl Serialize for AttributionKey {
@@ -46,7 +67,7 @@ impl Serialize for AttributionKey {
             variant: self.variant,
             publisher: &page.publisher,
             placement: &page.placement,
-            tier: self.tier,
+            tier: with_facts(self.tier as u32, page.facts),
             topic: &page.topic,
             entity: &page.entity,
             region: &page.region,
@@ -60,7 +81,8 @@ impl<'de> Deserialize<'de> for AttributionKey {
         let stored = StoredUnit::<Box<str>>::deserialize(deserializer)?;
         let StoredUnit { advertiser, currency, campaign, flight, creative, variant, .. } = stored;
         let StoredUnit { publisher, placement, tier, topic, entity, region, .. } = stored;
-        let page = PageKey { publisher, placement, topic, entity, region };
+        let (tier, facts) = split_facts(Tier::ALL, tier)?;
+        let page = PageKey { publisher, placement, topic, entity, region, facts };
         let key = AttributionKey {
             advertiser,
             currency,
@@ -77,8 +99,8 @@ impl<'de> Deserialize<'de> for AttributionKey {
 
 impl Serialize for UnfilledSlot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let PageKey { publisher, placement, topic, entity, region } = &self.page;
-        let reason = self.reason;
+        let PageKey { publisher, placement, topic, entity, region, facts } = &self.page;
+        let reason = with_facts(self.reason as u32, *facts);
         let stored: StoredUnfilled<&str> =
             StoredUnfilled { publisher, placement, topic, entity, region, reason };
         stored.serialize(serializer)
@@ -89,20 +111,94 @@ impl<'de> Deserialize<'de> for UnfilledSlot {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<UnfilledSlot, D::Error> {
         let stored = StoredUnfilled::<Box<str>>::deserialize(deserializer)?;
         let StoredUnfilled { publisher, placement, topic, entity, region, reason } = stored;
-        Ok(UnfilledSlot { page: PageKey { publisher, placement, topic, entity, region }, reason })
+        let (reason, facts) = split_facts(NoFill::ALL, reason)?;
+        let page = PageKey { publisher, placement, topic, entity, region, facts };
+        Ok(UnfilledSlot { page, reason })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::domain::event::{EventKind, Pricing};
+    use crate::domain::money::Micros;
+    use crate::domain::targeting::Sentiment;
     use crate::journal::{frame, segments};
+    use crate::ledger::properties::event;
+    use crate::ledger::record::{Credit, InvalidRecord, OpportunityCount, Refund};
     use crate::ledger::{Record, checkpoint};
     use std::fs;
     use std::path::Path;
+    use std::sync::Arc;
 
     fn recorded() -> std::path::PathBuf {
         let data = "tests/data/recorded-0.1.0-november/data/journal";
         Path::new(env!("CARGO_MANIFEST_DIR")).join(data)
+    }
+
+    /// A record of every kind that has an attribution, with a page facts.
+    fn records(facts: PageFacts) -> Vec<Record> {
+        let mut event = event(EventKind::Impression, 0, 0, Pricing::Cpm, 0);
+        let mut unit = AttributionKey::clone(&event.attribution);
+        unit.page.facts = facts;
+        event.attribution = Arc::new(unit);
+        let (attribution, event) = (event.attribution.clone(), Arc::new(event));
+        let (micros, by, note): (_, Box<str>, Box<str>) = (Micros::ZERO, "k".into(), "".into());
+        let credit = Credit {
+            id: 1,
+            at_ms: 0,
+            event: event.clone(),
+            micros,
+            by: by.clone(),
+            note: note.clone(),
+        };
+        let refund = Refund {
+            id: 2,
+            at_ms: 0,
+            day: 0,
+            day_starts_ms: 0,
+            attribution: attribution.clone(),
+            micros,
+            by,
+            note,
+        };
+        let page = attribution.page.clone();
+        let count = |slot| OpportunityCount { decided_at_ms: 0, slot, count: 1 };
+        vec![
+            Record::Event(event),
+            Record::Credit(Box::new(credit)),
+            Record::Refund(Box::new(refund)),
+            Record::Opportunities(vec![count(Ok(attribution))]),
+            Record::Opportunities(vec![count(Err(Arc::new(UnfilledSlot {
+                page,
+                reason: NoFill::Overloaded,
+            })))]),
+        ]
+    }
+
+    #[test]
+    fn a_record_with_page_facts_has_a_version_that_older_servers_reject_by_name() {
+        for bits in 0..12 {
+            for record in records(PageFacts::unpack(bits).unwrap()) {
+                let bytes = record.encode();
+                assert_eq!(bytes[0], if bits == 0 { 2 } else { 4 }, "{record:?}");
+                assert_eq!(Record::decode(&bytes), Ok(record));
+            }
+        }
+        let newer = Record::decode(&[5]).unwrap_err();
+        assert_eq!(newer, InvalidRecord::Newer(5));
+        assert!(newer.to_string().starts_with("record format 5 is newer than this version"));
+    }
+
+    #[test]
+    fn a_tier_with_page_facts_is_no_tier_to_older_servers() {
+        let facts = PageFacts { sentiment: Some(Sentiment::Positive), verified: None };
+        for (number, tier) in (0..).zip(Tier::ALL) {
+            let stored = |facts| postcard::to_stdvec(&with_facts(number, facts)).unwrap();
+            let plain = stored(PageFacts::default());
+            assert_eq!(postcard::from_bytes::<Tier>(&plain), Ok(*tier));
+            assert!(postcard::from_bytes::<Tier>(&stored(facts)).is_err());
+        }
     }
 
     #[test]

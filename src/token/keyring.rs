@@ -1,14 +1,11 @@
 //! The keyring that seals and opens tokens.
 
 use crate::domain::event::TokenRejection;
-use crate::token::payload::{PAYLOAD_BYTES, Token};
+use crate::token::payload::{PAYLOAD_BYTES, Token, VERSION};
 use aes_gcm_siv::{AeadInOut, Aes256GcmSiv, KeyInit, Nonce, Tag};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;
-
-/// The supported token format version.
-pub const VERSION: u8 = 1;
 
 /// Length of every token, in characters.
 pub const TOKEN_CHARS: usize = 128;
@@ -90,7 +87,7 @@ impl Keyring {
     /// `out` lacks capacity.
     pub fn seal_into(&self, token: &Token, out: &mut String) {
         let key = self.keys.first().expect("a keyring has a current key, and it is first");
-        let head = [VERSION, key.kid];
+        let head = [token.version(), key.kid];
         let mut payload = token.encode();
         let tag = key
             .cipher
@@ -133,7 +130,7 @@ impl Keyring {
         let (payload, tag) = sealed.split_first_chunk::<PAYLOAD_BYTES>().ok_or(Forged)?;
         let tag = Tag::try_from(tag).map_err(|_| Forged)?;
         let [version, kid] = *head;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(TokenRejection::UnknownVersion);
         }
         let key = self.keys.iter().find(|key| key.kid == kid);
@@ -142,7 +139,8 @@ impl Keyring {
         key.cipher
             .decrypt_inout_detached(&Nonce::default(), head, payload.as_mut_slice().into(), &tag)
             .map_err(|_| Forged)?;
-        let token = Token::decode(&payload).ok_or(Forged)?;
+        let token = Token::decode(&payload).filter(|token| token.version() == version);
+        let token = token.ok_or(Forged)?;
         Ok((token, key.age))
     }
 }
@@ -153,6 +151,7 @@ mod tests {
     use crate::domain::attribution::{PageNumbers, UnitNumbers};
     use crate::domain::event::EventKind;
     use crate::domain::money::Micros;
+    use crate::domain::targeting::{PageFacts, Sentiment};
     use crate::token::payload::tests::any_token;
     use proptest::prelude::*;
     use proptest::strategy::ValueTree;
@@ -188,6 +187,7 @@ mod tests {
                     topic: Some(12),
                     entity: None,
                     country: Some("DE".parse().unwrap()),
+                    facts: PageFacts::default(),
                 },
             },
             observed: false,
@@ -207,6 +207,25 @@ mod tests {
         );
         assert_eq!(one_key().seal(&click()), frozen);
         assert_eq!(one_key().open(frozen), Ok((click(), KeyAge::Current)));
+
+        let mut with_facts = click();
+        with_facts.unit.page.facts =
+            PageFacts { sentiment: Some(Sentiment::Negative), verified: Some(true) };
+        let frozen = concat!(
+            "AgFcVzzz0juvhODvDh_ilPZBmBaOGq2SJWNnivE0k3L99rrnwSV8IaLLLQtQARm2",
+            "VXEGXg_AKUpQVzjC6b7ldUI-20_URF6vqO92IF7jQOanG3G9c1rO3HwBm3wXnKMd",
+        );
+        assert_eq!(one_key().seal(&with_facts), frozen);
+        assert_eq!(one_key().open(frozen), Ok((with_facts, KeyAge::Current)));
+    }
+
+    #[test]
+    fn only_a_token_with_page_facts_needs_the_newer_format() {
+        let version = |token: &Token| URL_SAFE_NO_PAD.decode(one_key().seal(token)).unwrap()[0];
+        assert_eq!(version(&click()), 1);
+        let mut verified = click();
+        verified.unit.page.facts.verified = Some(false);
+        assert_eq!(version(&verified), VERSION);
     }
 
     #[test]

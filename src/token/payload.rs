@@ -2,7 +2,7 @@
 //!
 //! | offset | bytes | field |
 //! |---:|---:|---|
-//! | 0 | 1 | kind: 0 impression, 1 viewable, 2 click, 3 copy |
+//! | 0 | 1 | low four bits: kind (0 impression, 1 viewable, 2 click, 3 copy); high four bits: page facts, 0 in version 1 |
 //! | 1 | 1 | call to action: index in the creative |
 //! | 2 | 1 | flags, from bit 0: topic, entity, country, observed, declared, test, basic |
 //! | 3 | 1 | partition |
@@ -23,6 +23,10 @@
 use crate::domain::attribution::{PageNumbers, UnitNumbers};
 use crate::domain::event::EventKind;
 use crate::domain::money::Micros;
+use crate::domain::targeting::PageFacts;
+
+/// The newest token format version; older ones are read.
+pub const VERSION: u8 = 2;
 
 /// Length of an encoded payload, in bytes.
 pub const PAYLOAD_BYTES: usize = 78;
@@ -80,16 +84,23 @@ impl Token {
     /// in one partition reaches it after 34 years.
     pub const MAX_SEQ: u64 = (1 << 40) - 1;
 
+    /// The oldest format version that has all fields of the token: 2 added the page facts. Servers
+    /// reject newer versions than they know.
+    pub fn version(&self) -> u8 {
+        if self.unit.page.facts == PageFacts::default() { 1 } else { VERSION }
+    }
+
     /// Encodes the payload, with the low 40 bits of `seq`.
     pub fn encode(&self) -> [u8; PAYLOAD_BYTES] {
         let UnitNumbers { creative, variant, page } = &self.unit;
         let mut bytes = [0; PAYLOAD_BYTES];
-        bytes[0] = match self.kind {
+        let kind = match self.kind {
             EventKind::Impression => 0,
             EventKind::Viewable => 1,
             EventKind::Click => 2,
             EventKind::Copy => 3,
         };
+        bytes[0] = kind | page.facts.pack() << 4;
         bytes[1] = self.cta;
         bytes[2] = self.flags();
         bytes[3] = self.partition;
@@ -140,11 +151,12 @@ impl Token {
             topic: has(TOPIC).then_some(u32::from_be_bytes(at(bytes, 54)?)),
             entity: has(ENTITY).then_some(u32::from_be_bytes(at(bytes, 58)?)),
             country,
+            facts: PageFacts::unpack(bytes[0] >> 4)?,
         };
         let mut seq = [0; 8];
         seq[3..].copy_from_slice(&bytes[7..12]);
         Some(Token {
-            kind: *KINDS.get(usize::from(bytes[0]))?,
+            kind: *KINDS.get(usize::from(bytes[0] & 0xF))?,
             cta: bytes[1],
             partition: bytes[3],
             seq: u64::from_be_bytes(seq),
@@ -180,7 +192,8 @@ pub(super) mod tests {
         let country = prop_oneof![Just(None), Just(Some("DE")), Just(Some("US")), Just(Some("ZA"))];
         let place = (any::<u32>(), prop::option::of(0..NO_PLACEMENT), any::<u32>(), any::<u8>());
         let minted = (any::<u64>(), 0_u8..64, 0..=Token::MAX_SEQ, any::<u128>(), any::<u64>());
-        let matched = (any::<Option<u32>>(), any::<Option<u32>>(), country);
+        let context = (0_u8..12).prop_map(|bits| PageFacts::unpack(bits).unwrap());
+        let matched = (any::<Option<u32>>(), any::<Option<u32>>(), country, context);
         let flags = any::<[bool; 4]>();
         let event = (prop::sample::select(EventKind::ALL), any::<u8>(), any::<i64>());
         (event, minted, place, matched, flags, 0..=Micros::MAX.get()).prop_map(
@@ -202,6 +215,7 @@ pub(super) mod tests {
                         topic: matched.0,
                         entity: matched.1,
                         country: matched.2.map(|code| code.parse().unwrap()),
+                        facts: matched.3,
                     },
                 },
                 observed: flags[0],

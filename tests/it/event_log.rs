@@ -7,6 +7,7 @@ use adjacent::cluster::log::SharedLog;
 use adjacent::domain::attribution::{AttributionKey, PageKey};
 use adjacent::domain::event::{EventKind, Pricing, Tier};
 use adjacent::domain::money::Micros;
+use adjacent::domain::targeting::PageFacts;
 use adjacent::ledger::history::ReplayFrom;
 use adjacent::ledger::reconciler::Retention;
 use adjacent::ledger::record::{DecisionKey, Event};
@@ -54,6 +55,7 @@ fn impression(seq: u64) -> Event {
                 topic: name(),
                 entity: name(),
                 region: name(),
+                facts: PageFacts::default(),
             },
             tier: Tier::Standard,
         }),

@@ -10,7 +10,7 @@ from processes import get
 
 BREAKDOWNS = [
     "", "day", "hour", "topic", "entity,region", "publisher,placement", "campaign,flight",
-    "creative,variant,cta", "tier,day,topic",
+    "creative,variant,cta", "tier,day,topic", "sentiment,verified",
 ]  # fmt: skip
 # The tables of the advertiser page, with their breakdowns.
 PAGE = [

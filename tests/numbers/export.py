@@ -8,7 +8,7 @@ import duckdb
 
 COLUMNS = (
     "entry kind cta at decided_at decision_id verdict reason billed_micros currency advertiser campaign flight "
-    "creative variant tier publisher placement topic entity region"
+    "creative variant tier publisher placement topic entity region sentiment verified"
 ).split()
 FIGURES = {"impression": "impressions", "viewable": "viewable", "click": "clicks", "copy": "copies"}
 QUARTER_MS = 900_000

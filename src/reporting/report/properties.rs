@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::attribution::PageKey;
 use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing, Tier};
 use crate::domain::money::Micros;
+use crate::domain::targeting::PageFacts;
 use crate::ledger::apply::{Origin, apply};
 use crate::ledger::record::{Credit, DecisionKey, Event, OpportunityCount, Refund};
 use crate::ledger::{Record, State};
@@ -20,7 +21,7 @@ prop_compose! {
         campaign in 0..2, creative in 0..2, variant in 0u8..2,
         publisher in prop::sample::select(vec!["news", "blog"]), placement in 0..2,
         topic in prop::sample::select(vec!["ai", "unknown"]), region in prop::sample::select(vec!["DE", "unknown"]),
-        tier in prop::sample::select(Tier::ALL),
+        tier in prop::sample::select(Tier::ALL), context in 0u8..12,
     ) -> Arc<AttributionKey> {
         let named = |what: &str, n: i32| -> Box<str> { format!("{advertiser}-{what}-{n}").into() };
         Arc::new(AttributionKey {
@@ -35,6 +36,7 @@ prop_compose! {
                 placement: format!("{publisher}-{placement}").into(),
                 topic: topic.into(),
                 region: region.into(),
+                facts: PageFacts::unpack(context).unwrap(),
                 ..PageKey::default()
             },
             tier,
