@@ -16,6 +16,10 @@ export type EntityDocument =
       role?: "subject" | "mention";
     };
 /**
+ * The tone in which a page writes about its subject.
+ */
+export type Sentiment = "positive" | "neutral" | "negative";
+/**
  * The visual style of a unit.
  */
 export type Style = "terminal" | "card" | "line";
@@ -44,6 +48,8 @@ export type FilterReason =
   | "keyword"
   | "placement"
   | "publisher"
+  | "sentiment"
+  | "verified"
   | "subject_conflict"
   | "shown"
   | "publisher_blocked"
@@ -122,6 +128,14 @@ export interface PageDocument {
    * The region that the page is about: a country or a region group.
    */
   region?: string | null;
+  /**
+   * The tone in which the page writes about its subject.
+   */
+  sentiment?: Sentiment | null;
+  /**
+   * Whether the publisher has verified what the page says.
+   */
+  verified?: boolean | null;
   /**
    * Which commercial content the page allows.
    */
@@ -655,6 +669,14 @@ export interface PageView {
    */
   language: string;
   /**
+   * The tone in which the page writes about its subject.
+   */
+  sentiment?: Sentiment | null;
+  /**
+   * Whether the publisher has verified what the page says.
+   */
+  verified?: boolean | null;
+  /**
    * Commercial setting: `allow`, `house_only` or `none`.
    */
   commercial: string;
@@ -861,6 +883,8 @@ export interface FilteredView {
     | "keyword"
     | "placement"
     | "publisher"
+    | "sentiment"
+    | "verified"
     | "subject_conflict"
     | "shown"
     | "publisher_blocked"
