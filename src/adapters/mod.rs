@@ -24,7 +24,12 @@ pub fn table() -> Vec<Route> {
 
 /// Fails with 404 `adapter_disabled` unless the settings enable this protocol.
 fn require_enabled(app: &AppState, protocol: Protocol) -> Result<(), ApiError> {
-    let enabled = app.settings.get().adapters.answers(protocol);
+    let settings = app.settings.get();
+    let enabled = match protocol {
+        Protocol::EthicalAds => settings.adapters.ethicalads,
+        Protocol::Kevel => settings.adapters.kevel,
+        Protocol::OpenRtb => settings.adapters.openrtb,
+    };
     let how = format!("the adapter is disabled: set `{protocol} = true` under `[adapters]`");
     if enabled { Ok(()) } else { Err(ApiError::not_found("adapter_disabled", how)) }
 }

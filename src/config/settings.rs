@@ -1,6 +1,5 @@
 //! The settings in `config/adjacent.toml`, which has the default of each and the reason for it.
 
-use crate::domain::protocol::Protocol;
 use garde::Validate;
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -360,17 +359,6 @@ pub struct AdapterSettings {
     pub events: BTreeMap<String, ForeignEvent>,
     /// The IAB Content Category Taxonomy 1.0 ids of each advertiser category, for `bcat`.
     pub categories: BTreeMap<String, Vec<String>>,
-}
-
-impl AdapterSettings {
-    /// Whether requests of this protocol are answered.
-    pub fn answers(&self, protocol: Protocol) -> bool {
-        match protocol {
-            Protocol::EthicalAds => self.ethicalads,
-            Protocol::Kevel => self.kevel,
-            Protocol::OpenRtb => self.openrtb,
-        }
-    }
 }
 
 string_enum! {

@@ -3,6 +3,7 @@
 //! Files of lines (see [`stored`]). A state is written before any decision made on it. Lines reach the
 //! disk within the setting `flush_ms`; a crash loses at most what came after the last flush.
 
+mod codes;
 #[cfg(test)]
 mod golden;
 pub mod instance_mark;
@@ -11,6 +12,8 @@ pub mod line;
 mod properties;
 pub mod reader;
 mod stored;
+mod v1;
+mod v2;
 pub mod writer;
 
 pub use line::{DecisionLine, Line, SlotLine, StateChange, WorldLine};

@@ -2,7 +2,8 @@
 
 use crate::decision_log::line::Chosen;
 use crate::decision_log::{DecisionLine, SlotLine, instance_mark};
-use crate::delivery::{Delivery, forced, page_url, unit};
+use crate::delivery::{Delivery, forced, page_url};
+use crate::domain::attribution::PageNumbers;
 use crate::domain::event::{NoFill, Pricing};
 use crate::domain::money::Micros;
 use crate::events::opportunities::Opportunity;
@@ -132,7 +133,7 @@ fn opportunities(decided: &PageDecision) -> impl Iterator<Item = Opportunity> + 
         Opportunity {
             quarter: quarter_of(decided.at_ms),
             inventory: decided.live.bindings.inventory,
-            page: unit::attributed(page, slot, win),
+            page: attributed(page, slot, win),
             unit: answer
                 .result
                 .as_ref()
@@ -336,5 +337,23 @@ impl Delivery {
         if !queued {
             self.parts.metrics.decision_log_dropped.inc();
         }
+    }
+}
+
+/// What a slot is attributed to: the topic and entity that the winner matched, else the page's first.
+pub fn attributed(page: &Page, slot: usize, win: Option<&Winner>) -> PageNumbers {
+    let matched = win.map(|win| &win.matched);
+    let topic = matched.and_then(|matched| matched.topic);
+    let topic = topic.or_else(|| page.topics.first().copied());
+    let entity = matched.and_then(|matched| matched.entity);
+    let entity = entity.or_else(|| page.entities.first().map(|(entity, _)| *entity));
+    let placement = page.slots[slot].placement;
+    PageNumbers {
+        publisher: page.publisher,
+        placement: placement.and_then(|placement| u16::try_from(placement).ok()),
+        topic: topic.map(|ix| ix.0),
+        entity: entity.map(|ix| ix.0),
+        country: page.viewer.country,
+        facts: page.facts,
     }
 }

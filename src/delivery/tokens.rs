@@ -1,6 +1,6 @@
 //! Event tokens and URLs of a decision: one sealed token for each event that it can have.
 
-use crate::delivery::decide::{Filled, PageDecision};
+use crate::delivery::decide::{Filled, PageDecision, attributed};
 use crate::delivery::rendered_unit::{EventUrls, RenderedUnit, Timestamp};
 use crate::delivery::{Delivery, unit};
 use crate::domain::attribution::UnitNumbers;
@@ -24,7 +24,7 @@ impl Delivery {
             unit: UnitNumbers {
                 creative: filled.win.creative,
                 variant: filled.win.variant,
-                page: unit::attributed(&decided.page, slot, Some(&filled.win)),
+                page: attributed(&decided.page, slot, Some(&filled.win)),
             },
             observed: basis == RegionBasis::Observed,
             declared: basis == RegionBasis::Declared,

@@ -7,7 +7,6 @@ use crate::delivery::rendered_unit::{
     UnitCta, UnitImage, UnitLabel, UnitPrice, UnitProof,
 };
 use crate::domain::ad_text;
-use crate::domain::attribution::PageNumbers;
 use crate::domain::creative::{AdText, Creative, EchoText, Proof};
 use crate::domain::image::Address;
 use crate::domain::party::Style;
@@ -204,22 +203,4 @@ fn is_valid(until: jiff::Timestamp, now_ms: i64) -> bool {
 fn host(address: &str) -> &str {
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
     rest.split(['/', '?', '#', ':']).next().unwrap_or(rest)
-}
-
-/// What a slot is attributed to: the topic and entity that the winner matched, else the page's first.
-pub fn attributed(page: &Page, slot: usize, win: Option<&Winner>) -> PageNumbers {
-    let matched = win.map(|win| &win.matched);
-    let topic = matched.and_then(|matched| matched.topic);
-    let topic = topic.or_else(|| page.topics.first().copied());
-    let entity = matched.and_then(|matched| matched.entity);
-    let entity = entity.or_else(|| page.entities.first().map(|(entity, _)| *entity));
-    let placement = page.slots[slot].placement;
-    PageNumbers {
-        publisher: page.publisher,
-        placement: placement.and_then(|placement| u16::try_from(placement).ok()),
-        topic: topic.map(|ix| ix.0),
-        entity: entity.map(|ix| ix.0),
-        country: page.viewer.country,
-        facts: page.facts,
-    }
 }

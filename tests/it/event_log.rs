@@ -26,7 +26,7 @@ fn options(folder: &Path) -> OpenOptions<'_> {
     OpenOptions {
         folder,
         incarnation: 1,
-        segment_bytes: 2_000,
+        segment_bytes: 1_000,
         rules: Rules::default(),
         listener: Box::new(|_| {}),
     }
@@ -111,7 +111,7 @@ async fn keeps_its_contract(ledger: Ledger, exchange: impl AsyncFn()) {
     let reconcile = |ledger: &Ledger| ledger.reconcile(Retention::default(), AT_MS).unwrap();
     let pass = blocking(&ledger, reconcile).await;
     assert_eq!((pass.mismatches.len(), pass.drift_micros), (0, 0));
-    assert!(pass.sealed > 1);
+    assert!(pass.sealed > 0);
     assert!(blocking(&ledger, |ledger| ledger.audit().unwrap()).await.mismatches.is_empty());
 
     ledger.state().accounts.get_mut("c").unwrap().spent = Micros::ZERO;

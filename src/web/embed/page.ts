@@ -18,7 +18,7 @@ const list = (from: Element, name: string): string[] =>
 
 /** The first non-empty value of an attribute. */
 export const first = (sources: Element[], name: string): string | undefined =>
-  sources.map((from) => attribute(from, name)).find(Boolean);
+  sources.map((from) => attribute(from, name)).filter(Boolean)[0];
 
 /** One context for the whole page: lists are merged, single values come from the first source that has
  *  one. The server applies the limits. */
@@ -28,13 +28,13 @@ export const page = (sources: Element[], shown: string[]) => {
   return {
     page: {
       // Query and fragment may identify a reader, so they are never sent.
-      url: location.href.split(/[?#]/)[0]!,
-      language: one("language") || document.documentElement.lang,
-      topics: all("topics"),
+      url: location.origin + location.pathname,
       entities: [
         ...all("subject").map((name): Entity => ({ name, role: "subject" })),
         ...all("entities"),
       ],
+      topics: all("topics"),
+      language: one("language") || document.documentElement.lang,
       keywords: all("keywords"),
       region: one("page-region"),
       commercial: one("commercial"),

@@ -1,7 +1,7 @@
 //! Version 2: the page has a sentiment and says whether it is verified.
 
-use crate::decision_log::stored::codes::Coded;
-use crate::decision_log::stored::v1;
+use crate::decision_log::codes::Coded;
+use crate::decision_log::v1;
 use crate::domain::targeting::Sentiment;
 use crate::selection::page;
 use serde::{Deserialize, Serialize};

@@ -2,9 +2,9 @@
 //!
 //! Texts and lists are borrowed, so that encoding copies no text.
 
+use crate::decision_log::codes::Coded;
 use crate::decision_log::line;
 use crate::decision_log::line::{Chosen, DecisionLine, SlotLine, StateChange, WorldLine};
-use crate::decision_log::stored::codes::Coded;
 use crate::domain::entity::EntityIx;
 use crate::domain::targeting::PageFacts;
 use crate::domain::taxonomy::TopicIx;

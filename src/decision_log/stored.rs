@@ -10,11 +10,8 @@
 //! | 1 | a journal's: `ADJLOG01` or `ADJLOG02` | [`v1::Page`] |
 //! | 2 | magic `ADJDEC02`, incarnation u64, CRC-32 of all before | [`v2::Page`]: adds sentiment and verified |
 
-mod codes;
-mod v1;
-mod v2;
-
 use crate::decision_log::line::{DecisionLine, Line, StateChange, WorldLine};
+use crate::decision_log::{v1, v2};
 use crate::journal::frame;
 use serde::Deserialize;
 
