@@ -8,12 +8,12 @@
 #[macro_use]
 pub mod domain;
 
-pub mod pacing;
+pub(crate) mod pacing;
 pub mod selection;
 pub mod token;
-pub mod traffic;
+pub(crate) mod traffic;
 
-pub mod blocking;
+pub(crate) mod blocking;
 pub mod catalog;
 pub mod clock;
 pub mod config;
@@ -22,18 +22,18 @@ pub mod journal;
 pub mod ledger;
 pub mod metrics;
 pub mod store;
-pub mod telemetry;
+pub(crate) mod telemetry;
 
 pub mod cluster;
 
-pub mod world;
+pub(crate) mod world;
 
-pub mod explain;
-pub mod reporting;
+pub(crate) mod explain;
+pub(crate) mod reporting;
 
-pub mod events;
+pub(crate) mod events;
 
-pub mod delivery;
+pub(crate) mod delivery;
 pub mod publishing;
 
 pub mod http;

@@ -9,14 +9,14 @@ use tracing_subscriber::{EnvFilter, fmt};
 /// The configured log filter is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("invalid log level or filter `{level}`: {reason}")]
-pub struct InvalidFilter {
+pub(crate) struct InvalidFilter {
     level: String,
     reason: String,
 }
 
 /// Starts logging to standard error for the whole process; later calls have no effect.
 /// `json` writes one JSON object per line.
-pub fn start(level: &str, json: bool) -> Result<(), InvalidFilter> {
+pub(crate) fn start(level: &str, json: bool) -> Result<(), InvalidFilter> {
     // Worker starts are noise, and malformed request heads must not let clients write to the log.
     let filter = EnvFilter::try_new(format!("actix_server=warn,actix_http=off,{level}"))
         .map_err(|error| InvalidFilter { level: level.to_owned(), reason: error.to_string() })?;

@@ -1,9 +1,9 @@
 #![doc = include_str!("../web/guides/adapters.md")]
 
-pub mod ethicalads;
-pub mod kevel;
-pub mod names;
-pub mod openrtb;
+pub(crate) mod ethicalads;
+pub(crate) mod kevel;
+pub(crate) mod names;
+pub(crate) mod openrtb;
 pub mod response;
 
 use crate::domain::protocol::Protocol;

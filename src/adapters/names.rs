@@ -7,14 +7,14 @@ use crate::selection::snapshot::Snapshot;
 use crate::world::live::Live;
 
 /// Publisher id for a foreign site name: the `publishers` setting, else the name itself.
-pub fn publisher_id(settings: &AdapterSettings, name: &str) -> String {
+pub(crate) fn publisher_id(settings: &AdapterSettings, name: &str) -> String {
     settings.publishers.get(name).map_or(name, String::as_str).to_owned()
 }
 
 /// Placement id for a slot's foreign names, most specific first: the first name that maps, through
 /// the `placements` setting or unchanged, to a placement of the publisher. Otherwise the mapping of
 /// the first name, which the decision reports as an unknown placement.
-pub fn placement_id(
+pub(crate) fn placement_id(
     settings: &AdapterSettings,
     live: &Live,
     publisher: &str,
@@ -34,7 +34,7 @@ pub fn placement_id(
 
 /// Adds a protocol's keywords to the page. Each stays a keyword; one that resolves to a topic or an
 /// entity of the inventory is added as that as well.
-pub fn add_keywords(
+pub(crate) fn add_keywords(
     snapshot: &Snapshot,
     words: impl IntoIterator<Item = String>,
     page: &mut PageInput,

@@ -11,24 +11,24 @@ use hashbrown::HashMap;
 use std::cell::RefCell;
 
 /// No-fill reasons: the decision's own, or the protocol's when it rejected the unit.
-pub const NO_FILL_HEADER: &str = "Adjacent-No-Fill";
+pub(crate) const NO_FILL_HEADER: &str = "Adjacent-No-Fill";
 
 /// Paths of request fields that were ignored.
-pub const IGNORED_HEADER: &str = "Adjacent-Ignored";
+pub(crate) const IGNORED_HEADER: &str = "Adjacent-Ignored";
 
 /// Maximum length of the [`IGNORED_HEADER`] value.
 const IGNORED_BYTES: usize = 512;
 
 /// A rendered unit with its choice, or the no-fill reason.
-pub type SlotResult<'d> = Result<(RenderedUnit<'d>, &'d Winner), NoFill>;
+pub(crate) type SlotResult<'d> = Result<(RenderedUnit<'d>, &'d Winner), NoFill>;
 
 /// Per slot, why the caller rejected its best unit; the no-fill reason if no other unit is left.
 #[derive(Default)]
-pub struct Rejections(RefCell<HashMap<String, &'static str>>);
+pub(crate) struct Rejections(RefCell<HashMap<String, &'static str>>);
 
 impl Rejections {
     /// Records the first rejection for a slot and passes the verdict on.
-    pub fn record(
+    pub(crate) fn record(
         &self,
         key: &str,
         answer: Result<(), (&'static str, Rejection)>,
@@ -40,13 +40,13 @@ impl Rejections {
     }
 
     /// The no-fill reason of a slot: the caller's first rejection, else the decision's `reason`.
-    pub fn reason(&self, key: &str, reason: NoFill) -> &'static str {
+    pub(crate) fn reason(&self, key: &str, reason: NoFill) -> &'static str {
         self.0.borrow().get(key).copied().unwrap_or(reason.as_str())
     }
 }
 
 /// Renders every slot of a decision, in request order.
-pub fn map_slots<T>(
+pub(crate) fn map_slots<T>(
     app: &AppState,
     decided: &PageDecision,
     mut render: impl FnMut(usize, SlotResult<'_>) -> T,
@@ -62,7 +62,7 @@ pub fn map_slots<T>(
 }
 
 /// Starts an uncacheable response that lists the ignored request fields.
-pub fn builder(status: StatusCode, ignored: &[String]) -> HttpResponseBuilder {
+pub(crate) fn builder(status: StatusCode, ignored: &[String]) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     let mut header = String::new();

@@ -10,7 +10,7 @@ const LINK_LIFETIME_MS: i64 = 24 * 3_600_000;
 
 /// The banner text. `keys` allows printing local keys (output is a terminal); they are only printed when
 /// the public listener is on loopback.
-pub fn banner(app: &App, keys: bool) -> String {
+pub(crate) fn banner(app: &App, keys: bool) -> String {
     let state = app.state();
     let base = &state.public_url;
     let ops: SocketAddr = app.ops_address;

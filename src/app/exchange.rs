@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use std::error::Error;
 
 /// The instance of `app`.
-pub fn instance(app: &Data<AppState>) -> Running {
+pub(crate) fn instance(app: &Data<AppState>) -> Running {
     Running {
         clock: app.clock.clone(),
         ledger: app.ledger.clone(),

@@ -6,13 +6,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// File descriptors reserved for segments, logs, catalogs and operations connections.
 const RESERVED_FILES: u64 = 96;
 /// Maximum connections of the operations listener.
-pub const OPS_CONNECTIONS: usize = 32;
+pub(crate) const OPS_CONNECTIONS: usize = 32;
 /// Maximum connections of one worker.
 const MAX_CONNECTIONS: u64 = 25_000;
 
 /// Raises the soft limit of open files to the hard limit. Returns the maximum number of concurrent
 /// connections per worker; further ones wait in the accept queue.
-pub fn connections_per_worker(workers: usize) -> usize {
+pub(crate) fn connections_per_worker(workers: usize) -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let files = match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         Ok(()) => maximum,

@@ -27,39 +27,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Opened data and the first world; services share it.
-pub struct Foundation {
+pub(crate) struct Foundation {
     /// The settings in effect.
-    pub settings: Arc<CurrentSettings>,
+    pub(crate) settings: Arc<CurrentSettings>,
     /// Source of the current time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Prometheus metrics.
-    pub metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     /// Events, accounts and budget leases.
-    pub ledger: Arc<Ledger>,
+    pub(crate) ledger: Arc<Ledger>,
     /// What is exchanged with other instances.
-    pub cluster: Cluster,
+    pub(crate) cluster: Cluster,
     /// Versioned inventories, weights and labels.
-    pub catalog: Arc<Catalog>,
+    pub(crate) catalog: Arc<Catalog>,
     /// The world being served.
-    pub world: Arc<Worlds>,
+    pub(crate) world: Arc<Worlds>,
     /// Log of decisions.
-    pub log: Arc<DecisionLog>,
+    pub(crate) log: Arc<DecisionLog>,
     /// Campaign budgets, which follow the ledger.
-    pub campaign_budgets: Arc<CampaignBudgets>,
+    pub(crate) campaign_budgets: Arc<CampaignBudgets>,
     /// Budget leases of this instance.
-    pub leasing: Arc<Leasing>,
+    pub(crate) leasing: Arc<Leasing>,
     /// Opportunities that are counted and not yet recorded.
-    pub opportunities: Arc<OpportunityCounters>,
+    pub(crate) opportunities: Arc<OpportunityCounters>,
     /// Random number of this process start.
-    pub incarnation: u64,
+    pub(crate) incarnation: u64,
     /// Public base URL, without a trailing slash.
-    pub public_url: String,
+    pub(crate) public_url: String,
 }
 
 impl Foundation {
     /// Recovers the ledger, opens the catalog and compiles what it serves. `address` is the public
     /// listener's, `clock` makes a clock from the latest recorded time in Unix milliseconds.
-    pub async fn open(
+    pub(crate) async fn open(
         store: Address,
         settings: &Settings,
         options: &Options,

@@ -20,18 +20,18 @@ const BACKLOG: i32 = 4_096;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Both listeners, bound.
-pub struct Listeners {
+pub(crate) struct Listeners {
     public: TcpListener,
     ops: TcpListener,
     /// Address of the public listener.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Address of the operations listener.
-    pub ops_address: SocketAddr,
+    pub(crate) ops_address: SocketAddr,
 }
 
 impl Listeners {
     /// Binds the addresses of the settings. Port 0 picks a free port.
-    pub fn bind(settings: &Settings) -> anyhow::Result<Listeners> {
+    pub(crate) fn bind(settings: &Settings) -> anyhow::Result<Listeners> {
         let public = bind(settings.server.listen, "server.listen")?;
         let ops = bind(settings.server.ops_listen, "server.ops_listen")?;
         let (address, ops_address) = (public.local_addr()?, ops.local_addr()?);
@@ -40,7 +40,11 @@ impl Listeners {
 
     /// Serves the public and the operations listener. A stop waits `drain_seconds` for requests in
     /// flight.
-    pub fn serve(self, app: &Data<AppState>, drain_seconds: u64) -> io::Result<(Server, Server)> {
+    pub(crate) fn serve(
+        self,
+        app: &Data<AppState>,
+        drain_seconds: u64,
+    ) -> io::Result<(Server, Server)> {
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
         let shared = app.clone();
         let public = HttpServer::new(move || {

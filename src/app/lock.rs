@@ -7,13 +7,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 /// An exclusive lock on a data directory, released on drop.
-pub struct DataLock {
+pub(crate) struct DataLock {
     file: File,
 }
 
 impl DataLock {
     /// Locks the directory, creating it if needed. Fails when a server is running on it.
-    pub fn acquire(data: &Path) -> Result<DataLock, ConfigError> {
+    pub(crate) fn acquire(data: &Path) -> Result<DataLock, ConfigError> {
         std::fs::create_dir_all(data).map_err(|error| {
             ConfigError::Usage(format!(
                 "store.data = {}: cannot create the directory: {error}",
@@ -43,7 +43,7 @@ impl DataLock {
     }
 
     /// Writes the operations listener's address, for other commands to find.
-    pub fn publish_address(&self, ops: SocketAddr) -> std::io::Result<()> {
+    pub(crate) fn publish_address(&self, ops: SocketAddr) -> std::io::Result<()> {
         let mut file = &self.file;
         file.set_len(0)?;
         file.rewind()?;
@@ -52,7 +52,7 @@ impl DataLock {
 }
 
 /// The operations address of the server running on a data directory; `None` when there is none.
-pub fn running_server(data: &Path) -> Option<SocketAddr> {
+pub(crate) fn running_server(data: &Path) -> Option<SocketAddr> {
     let mut file = File::options().read(true).write(true).open(data.join("lock")).ok()?;
     if file.try_lock().is_ok() {
         return None;

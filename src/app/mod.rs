@@ -1,16 +1,16 @@
 //! Application wiring: opens the data, binds both listeners, starts background tasks, serves and drains.
 
-pub mod banner;
-pub mod exchange;
-pub mod file_limits;
-pub mod foundation;
-pub mod listeners;
-pub mod lock;
-pub mod open;
-pub mod options;
-pub mod reload;
-pub mod services;
-pub mod tasks;
+pub(crate) mod banner;
+pub(crate) mod exchange;
+pub(crate) mod file_limits;
+pub(crate) mod foundation;
+pub(crate) mod listeners;
+pub(crate) mod lock;
+pub(crate) mod open;
+pub(crate) mod options;
+pub(crate) mod reload;
+pub(crate) mod services;
+pub(crate) mod tasks;
 
 use crate::app::foundation::Foundation;
 use crate::app::listeners::Listeners;
@@ -48,7 +48,7 @@ pub struct App {
     /// Address of the operations listener.
     pub ops_address: SocketAddr,
     /// Keys generated on a first local run.
-    pub local_keys: Option<LocalKeys>,
+    pub(crate) local_keys: Option<LocalKeys>,
 }
 
 impl App {

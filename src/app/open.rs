@@ -23,15 +23,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An opened catalog and the initial snapshot.
-pub struct Opened {
+pub(crate) struct Opened {
     /// The catalog.
-    pub catalog: Catalog,
+    pub(crate) catalog: Catalog,
     /// The catalog's head, compiled.
-    pub snapshot: Arc<Snapshot>,
+    pub(crate) snapshot: Arc<Snapshot>,
 }
 
 /// The ledger's windows from the settings.
-pub fn rules(settings: &Settings) -> Rules {
+pub(crate) fn rules(settings: &Settings) -> Rules {
     let windows = &settings.windows;
     let spool_hours = if settings.store.url == EMBEDDED { 0 } else { settings.store.spool_hours };
     Rules {
@@ -46,7 +46,10 @@ pub fn rules(settings: &Settings) -> Rules {
 
 /// Applies `store.ca` and `store.unprotected` to a Redis address. A store that is not on loopback needs a
 /// password unless unprotected. Hosts that sentinels or a cluster announce are checked on connecting.
-pub fn store_config(config: RedisConfig, settings: &Settings) -> Result<RedisConfig, ConfigError> {
+pub(crate) fn store_config(
+    config: RedisConfig,
+    settings: &Settings,
+) -> Result<RedisConfig, ConfigError> {
     let store = &settings.store;
     if config.password().is_none() && !config.is_local() && !store.unprotected {
         return Err(ConfigError::Usage(format!(
@@ -64,7 +67,7 @@ pub fn store_config(config: RedisConfig, settings: &Settings) -> Result<RedisCon
 }
 
 /// The datacenter networks; empty when no file is configured.
-pub fn datacenters(settings: &Settings) -> Result<Datacenters, ConfigError> {
+pub(crate) fn datacenters(settings: &Settings) -> Result<Datacenters, ConfigError> {
     let Some(path) = &settings.traffic.datacenters else { return Ok(Datacenters::default()) };
     let text = load::read_text(Path::new(path))?;
     Datacenters::parse(&text).map_err(|invalid| {
@@ -75,7 +78,7 @@ pub fn datacenters(settings: &Settings) -> Result<Datacenters, ConfigError> {
 }
 
 /// Name and text of a table: the given file, else the default path, else the built-in text.
-pub fn table_text(
+pub(crate) fn table_text(
     given: Option<&Path>,
     default_path: &str,
     built_in: (&str, &str),
@@ -88,14 +91,14 @@ pub fn table_text(
 }
 
 /// The weights from the file in effect.
-pub fn weights(options: &Options) -> Result<Weights, ConfigError> {
+pub(crate) fn weights(options: &Options) -> Result<Weights, ConfigError> {
     let (name, text) =
         table_text(options.weights.as_deref(), "config/weights.toml", files::WEIGHTS)?;
     Ok(tables::weights(&name, &text)?)
 }
 
 /// The labels from the file in effect.
-pub fn labels(inventory: &Inventory) -> Result<LabelTable, ConfigError> {
+pub(crate) fn labels(inventory: &Inventory) -> Result<LabelTable, ConfigError> {
     let (name, text) = table_text(None, "config/labels.toml", files::LABELS)?;
     let regions = Regions::build(&inventory.regions).unwrap_or_default();
     Ok(tables::labels(&name, &text, &regions)?)
@@ -104,7 +107,7 @@ pub fn labels(inventory: &Inventory) -> Result<LabelTable, ConfigError> {
 /// Opens the catalog. Applies the inventory from the command line; an empty catalog gets the example
 /// inventory. First pulls the changes of other instances, and retries when another instance publishes
 /// a change at the same time.
-pub async fn catalog(
+pub(crate) async fn catalog(
     data: &Path,
     settings: &Settings,
     options: &Options,
@@ -227,7 +230,10 @@ async fn initial_snapshot(
 }
 
 /// The metrics, with series for the configured number of campaigns and flights (first by id).
-pub fn metrics(snapshot: &Snapshot, settings: &Settings) -> Result<Metrics, prometheus::Error> {
+pub(crate) fn metrics(
+    snapshot: &Snapshot,
+    settings: &Settings,
+) -> Result<Metrics, prometheus::Error> {
     let inventory = &snapshot.inventory;
     let campaigns: Vec<(String, String)> = inventory
         .campaigns

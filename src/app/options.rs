@@ -6,11 +6,11 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The settings file, if given.
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// The weights file, if given.
-    pub weights: Option<PathBuf>,
+    pub(crate) weights: Option<PathBuf>,
     /// The inventory file or folder to apply at startup.
     pub inventory: Option<PathBuf>,
     /// Whether to apply the inventory again whenever it changes.
-    pub watch: bool,
+    pub(crate) watch: bool,
 }

@@ -18,7 +18,7 @@ const ACTOR: &str = "file";
 
 /// A reloadable file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReloadTarget {
+pub(crate) enum ReloadTarget {
     /// The inventory file or folder.
     Inventory,
     /// The weights.
@@ -33,7 +33,7 @@ pub enum ReloadTarget {
 
 impl ReloadTarget {
     /// All reloadable files.
-    pub const ALL: [ReloadTarget; 5] = [
+    pub(crate) const ALL: [ReloadTarget; 5] = [
         ReloadTarget::Config,
         ReloadTarget::Datacenters,
         ReloadTarget::Labels,
@@ -42,7 +42,7 @@ impl ReloadTarget {
     ];
 
     /// The metric label.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             ReloadTarget::Inventory => "inventory",
             ReloadTarget::Weights => "weights",
@@ -54,7 +54,7 @@ impl ReloadTarget {
 }
 
 /// Reloads one file; counts and logs the result.
-pub async fn reload(app: &Data<AppState>, options: &Options, what: ReloadTarget) {
+pub(crate) async fn reload(app: &Data<AppState>, options: &Options, what: ReloadTarget) {
     let result = match what {
         ReloadTarget::Inventory => inventory(app, options).await,
         ReloadTarget::Weights => weights(app, options).await,

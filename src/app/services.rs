@@ -27,7 +27,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Opens the key files. The local keys are those that a first local run generates.
-pub fn keys(
+pub(crate) fn keys(
     settings: &Settings,
     foundation: &Foundation,
 ) -> anyhow::Result<((ApiKeys, TokenKeys), Option<LocalKeys>)> {
@@ -46,7 +46,7 @@ pub fn keys(
 }
 
 /// Builds every service, and logs the world and its faults.
-pub fn state(
+pub(crate) fn state(
     foundation: Foundation,
     (api_keys, token_keys): (ApiKeys, TokenKeys),
     settings: &Settings,

@@ -28,19 +28,19 @@ const SWEEP_EVERY: Duration = Duration::from_secs(10);
 const RECONCILE_PAUSE_FACTOR: u32 = 20;
 
 /// The running tasks.
-pub struct Tasks {
+pub(crate) struct Tasks {
     running: Vec<JoinHandle<()>>,
     _watch: Watch,
 }
 
 impl Tasks {
     /// Adds running tasks.
-    pub fn add(&mut self, running: Vec<JoinHandle<()>>) {
+    pub(crate) fn add(&mut self, running: Vec<JoinHandle<()>>) {
         self.running.extend(running);
     }
 
     /// Aborts all tasks and waits for them.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         for task in self.running {
             task.abort();
             // An aborted task has no result.
@@ -50,7 +50,7 @@ impl Tasks {
 }
 
 /// Starts every task of a single instance.
-pub fn start(
+pub(crate) fn start(
     app: &Data<AppState>,
     settings: &Settings,
     options: &Options,

@@ -13,24 +13,24 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Entry {
     /// The head's number after the change.
-    pub number: u64,
+    pub(crate) number: u64,
     /// When the change was requested.
     #[schemars(with = "String")]
-    pub at: jiff::Timestamp,
+    pub(crate) at: jiff::Timestamp,
     /// Who requested it, such as a key's id.
-    pub who: String,
+    pub(crate) who: String,
     /// A description of the change: `apply config/`, `pause flight x`.
-    pub what: String,
+    pub(crate) what: String,
     /// The head's hashes before the change.
-    pub before: Hashes,
+    pub(crate) before: Hashes,
     /// The head's hashes after the change.
-    pub after: Hashes,
+    pub(crate) after: Hashes,
     /// The request's idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
     /// The hash of the request's body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
+    pub(crate) body: Option<String>,
 }
 
 impl From<&Entry> for Head {
@@ -50,13 +50,13 @@ pub(super) struct AuditLog {
 }
 
 impl AuditLog {
-    pub fn new(path: PathBuf) -> AuditLog {
+    pub(crate) fn new(path: PathBuf) -> AuditLog {
         AuditLog { path }
     }
 
     /// Every entry, oldest first. A last line without a line end is skipped: a crash interrupted
     /// the write, so its change was never made.
-    pub fn entries(&self) -> Result<Vec<Entry>, CatalogError> {
+    pub(crate) fn entries(&self) -> Result<Vec<Entry>, CatalogError> {
         let text = match std::fs::read(&self.path) {
             Ok(text) => text,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -75,13 +75,13 @@ impl AuditLog {
 
     /// The entry with this idempotency key. Scans the whole log, since administrative changes are
     /// rare.
-    pub fn find_by_key(&self, key: &str) -> Result<Option<Entry>, CatalogError> {
+    pub(crate) fn find_by_key(&self, key: &str) -> Result<Option<Entry>, CatalogError> {
         Ok(self.entries()?.into_iter().find(|entry| entry.key.as_deref() == Some(key)))
     }
 
     /// Appends an entry; it is durable when this returns. A partial line that a crash left at the
     /// end is truncated first. The caller must hold the catalog's lock.
-    pub fn append(&self, entry: &Entry) -> Result<(), CatalogError> {
+    pub(crate) fn append(&self, entry: &Entry) -> Result<(), CatalogError> {
         let io_error = |cause| CatalogError::io(&self.path, cause);
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut line = serde_json::to_vec(entry).expect("an entry is plain data");

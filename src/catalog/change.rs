@@ -8,37 +8,37 @@ use crate::domain::weights::Weights;
 use serde::{Deserialize, Serialize};
 
 /// The format of `head.json` that this version writes, and the newest one it can read.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// The hashes of the served versions; absent where none was stored yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Hashes {
+pub(crate) struct Hashes {
     /// Hash of the inventory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inventory: Option<String>,
+    pub(crate) inventory: Option<String>,
     /// Hash of the weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<String>,
+    pub(crate) weights: Option<String>,
     /// Hash of the label table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub labels: Option<String>,
+    pub(crate) labels: Option<String>,
 }
 
 /// The versions that are served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Head {
     /// The format of this file.
-    pub format: u32,
+    pub(crate) format: u32,
     /// The number of the last change, starting at 1.
     pub number: u64,
     /// The hashes of the versions.
     #[serde(flatten)]
-    pub hashes: Hashes,
+    pub(crate) hashes: Hashes,
     /// When it was last changed.
     #[schemars(with = "String")]
-    pub at: jiff::Timestamp,
+    pub(crate) at: jiff::Timestamp,
     /// Who changed it.
-    pub who: String,
+    pub(crate) who: String,
 }
 
 /// Who changes the catalog and why, for the audit log.
@@ -56,15 +56,15 @@ pub struct AuditContext {
 
 /// The parts of the head that a change replaces; the others stay.
 #[derive(Clone, Copy, Default)]
-pub struct HeadUpdate<'a> {
+pub(crate) struct HeadUpdate<'a> {
     /// A new inventory, validated by the caller.
-    pub inventory: Option<&'a Inventory>,
+    pub(crate) inventory: Option<&'a Inventory>,
     /// New weights, validated by the caller.
-    pub weights: Option<&'a Weights>,
+    pub(crate) weights: Option<&'a Weights>,
     /// A new label table, validated by the caller.
-    pub labels: Option<&'a LabelTable>,
+    pub(crate) labels: Option<&'a LabelTable>,
     /// Images that the new inventory refers to and that may not be stored yet.
-    pub images: &'a [ImageFile],
+    pub(crate) images: &'a [ImageFile],
 }
 
 /// The version that the caller based its change on (optimistic concurrency).

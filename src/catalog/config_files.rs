@@ -17,7 +17,7 @@ type Text = (String, String);
 
 /// The texts of a configuration, not parsed yet.
 #[derive(Clone, Debug, Default)]
-pub struct ConfigFiles {
+pub(crate) struct ConfigFiles {
     settings: Option<Text>,
     weights: Option<Text>,
     labels: Option<Text>,
@@ -29,22 +29,22 @@ pub struct ConfigFiles {
 /// A configuration whose parts are validated, also against each other. A part without a file is
 /// `None`.
 #[derive(Clone, Debug, Default)]
-pub struct CheckedConfig {
+pub(crate) struct CheckedConfig {
     /// `adjacent.toml`, over the defaults.
-    pub settings: Option<Settings>,
+    pub(crate) settings: Option<Settings>,
     /// `weights.toml`.
-    pub weights: Option<Weights>,
+    pub(crate) weights: Option<Weights>,
     /// `labels.toml`.
-    pub labels: Option<LabelTable>,
+    pub(crate) labels: Option<LabelTable>,
     /// The inventory, from all other files.
-    pub inventory: Option<Inventory>,
+    pub(crate) inventory: Option<Inventory>,
     /// The images that the inventory's files refer to by path.
-    pub images: Vec<ImageFile>,
+    pub(crate) images: Vec<ImageFile>,
 }
 
 impl ConfigFiles {
     /// The compiled-in configuration.
-    pub fn example() -> ConfigFiles {
+    pub(crate) fn example() -> ConfigFiles {
         let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
         ConfigFiles {
             settings: Some(owned(("config/adjacent.toml", load::DEFAULTS))),
@@ -56,7 +56,7 @@ impl ConfigFiles {
     }
 
     /// Adds a file, or the `.toml` files of a folder and of its subfolder `inventory`.
-    pub fn add(&mut self, path: &Path) -> Result<(), Vec<Problem>> {
+    pub(crate) fn add(&mut self, path: &Path) -> Result<(), Vec<Problem>> {
         let inner = path.join("inventory");
         let nested = inner.is_dir();
         match files::read(path) {
@@ -76,7 +76,7 @@ impl ConfigFiles {
     }
 
     /// Adds a text. `name` appears in problems and determines the kind of file.
-    pub fn add_text(&mut self, name: String, text: String) -> Result<(), Vec<Problem>> {
+    pub(crate) fn add_text(&mut self, name: String, text: String) -> Result<(), Vec<Problem>> {
         let slot = match kind(&name, &text) {
             Kind::Config => &mut self.settings,
             Kind::Weights => &mut self.weights,
@@ -96,12 +96,15 @@ impl ConfigFiles {
 
     /// Parses and validates all files and returns every problem in any of them. Without a label
     /// table among the files, flights are checked against the compiled-in one.
-    pub fn read(&self) -> Result<CheckedConfig, Vec<Problem>> {
+    pub(crate) fn read(&self) -> Result<CheckedConfig, Vec<Problem>> {
         self.read_with(None)
     }
 
     /// Like [`Self::read`]; images that are named by an address must be in `stored`, if given.
-    pub fn read_with(&self, stored: Option<&ImageStore>) -> Result<CheckedConfig, Vec<Problem>> {
+    pub(crate) fn read_with(
+        &self,
+        stored: Option<&ImageStore>,
+    ) -> Result<CheckedConfig, Vec<Problem>> {
         let mut problems = Vec::new();
         let settings = self.settings.as_ref().map(|(name, text)| load::parse_settings(name, text));
         let weights = self.weights.as_ref().map(|(name, text)| tables::weights(name, text));

@@ -11,77 +11,77 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// A relative change of a weight above this value is dangerous: 0.5 is a half.
-pub const DANGEROUS: f64 = 0.5;
+pub(crate) const DANGEROUS: f64 = 0.5;
 
 /// The most lines of a kind in the human-readable output; JSON has all of them.
 const MAX_LINES: usize = 40;
 
 /// A field that differs. `old` or `new` is absent if the document does not have the field.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
-pub struct FieldChange {
+pub(crate) struct FieldChange {
     /// The path of the field, such as `targeting.regions.any`.
-    pub path: String,
+    pub(crate) path: String,
     /// The value before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub old: Option<Value>,
+    pub(crate) old: Option<Value>,
     /// The value after.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub new: Option<Value>,
+    pub(crate) new: Option<Value>,
 }
 
 /// A document that differs.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
-pub struct DocumentChange {
+pub(crate) struct DocumentChange {
     /// The document's id.
-    pub id: String,
+    pub(crate) id: String,
     /// The fields that differ.
-    pub fields: Vec<FieldChange>,
+    pub(crate) fields: Vec<FieldChange>,
 }
 
 /// The differences in one list, in id order.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
-pub struct ListDifference {
+pub(crate) struct ListDifference {
     /// The list, such as `flights`.
-    pub list: &'static str,
+    pub(crate) list: &'static str,
     /// Ids that were added.
-    pub added: Vec<String>,
+    pub(crate) added: Vec<String>,
     /// Ids that were removed.
-    pub removed: Vec<String>,
+    pub(crate) removed: Vec<String>,
     /// Documents that differ.
-    pub changed: Vec<DocumentChange>,
+    pub(crate) changed: Vec<DocumentChange>,
 }
 
 /// The difference between two states of the catalog.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, schemars::JsonSchema)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// The inventory's lists that differ.
-    pub lists: Vec<ListDifference>,
+    pub(crate) lists: Vec<ListDifference>,
     /// Weights that differ.
-    pub weights: Vec<FieldChange>,
+    pub(crate) weights: Vec<FieldChange>,
     /// The largest relative change of a weight: 0.5 when one goes from 2 to 3 or to 1; absent
     /// when none differs or one was 0.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub largest_weight_change: Option<f64>,
+    pub(crate) largest_weight_change: Option<f64>,
     /// Fields of the label table that differ.
-    pub labels: Vec<FieldChange>,
+    pub(crate) labels: Vec<FieldChange>,
 }
 
 impl Difference {
     /// Whether there is no difference.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.lists.is_empty() && self.weights.is_empty() && self.labels.is_empty()
     }
 
     /// Weights that change by more than [`DANGEROUS`], each with its relative change (infinite
     /// from 0). Activating them requires confirmation.
-    pub fn dangerous_weights(&self) -> Vec<(&str, f64)> {
+    pub(crate) fn dangerous_weights(&self) -> Vec<(&str, f64)> {
         let changes = self.weights.iter().map(|field| (field.path.as_str(), relative(field)));
         changes.filter(|(_, change)| *change > DANGEROUS).collect()
     }
 }
 
 /// The lists of two inventories that differ.
-pub fn inventories(old: &Inventory, new: &Inventory) -> Vec<ListDifference> {
+pub(crate) fn inventories(old: &Inventory, new: &Inventory) -> Vec<ListDifference> {
     let differences = lists::visit_all(&mut Compare { old, new });
     let empty =
         |d: &ListDifference| d.added.is_empty() && d.removed.is_empty() && d.changed.is_empty();
@@ -89,12 +89,12 @@ pub fn inventories(old: &Inventory, new: &Inventory) -> Vec<ListDifference> {
 }
 
 /// The weights that differ.
-pub fn weights(old: &Weights, new: &Weights) -> Vec<FieldChange> {
+pub(crate) fn weights(old: &Weights, new: &Weights) -> Vec<FieldChange> {
     fields(old, new)
 }
 
 /// The fields of a label table that differ; rows are identified by region and language.
-pub fn labels(old: &LabelTable, new: &LabelTable) -> Vec<FieldChange> {
+pub(crate) fn labels(old: &LabelTable, new: &LabelTable) -> Vec<FieldChange> {
     let keyed = |table: &LabelTable| {
         let rows = table.label.iter().map(|row| {
             let regions: Vec<&str> = row.regions.iter().map(|region| region.as_str()).collect();
@@ -111,7 +111,7 @@ pub fn labels(old: &LabelTable, new: &LabelTable) -> Vec<FieldChange> {
 }
 
 /// The largest relative change of any weight: 0 when none differs, infinite when one was 0.
-pub fn largest(weights: &[FieldChange]) -> f64 {
+pub(crate) fn largest(weights: &[FieldChange]) -> f64 {
     weights.iter().map(relative).fold(0.0, f64::max)
 }
 
@@ -125,7 +125,7 @@ fn relative(field: &FieldChange) -> f64 {
 }
 
 /// The difference of all given parts, each `(old, new)`; a part that is `None` does not differ.
-pub fn between(
+pub(crate) fn between(
     inventory: Option<(&Inventory, &Inventory)>,
     weight: Option<(&Weights, &Weights)>,
     label: Option<(&LabelTable, &LabelTable)>,

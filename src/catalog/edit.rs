@@ -49,14 +49,18 @@ fn invalid<T: ListItem>(id: &str, field: &str, reason: String) -> EditError {
 }
 
 /// Adds a document to a list. A new creative is a draft, whatever state it declares.
-pub fn create(inventory: &Inventory, list: &str, document: Value) -> Result<Inventory, EditError> {
+pub(crate) fn create(
+    inventory: &Inventory,
+    list: &str,
+    document: Value,
+) -> Result<Inventory, EditError> {
     apply(inventory, list, Edit::Create(document))
 }
 
 /// Replaces the document `id` of a list; the document itself may omit its id. A creative whose
 /// content differs becomes a draft, whatever state it declares; one with the same content may move
 /// to a state that [`next_states`] allows.
-pub fn replace(
+pub(crate) fn replace(
     inventory: &Inventory,
     list: &str,
     id: &str,
@@ -66,7 +70,7 @@ pub fn replace(
 }
 
 /// Removes the document `id` of a list. Rejected while another document refers to it.
-pub fn delete(inventory: &Inventory, list: &str, id: &str) -> Result<Inventory, EditError> {
+pub(crate) fn delete(inventory: &Inventory, list: &str, id: &str) -> Result<Inventory, EditError> {
     apply(inventory, list, Edit::Delete(id))
 }
 
@@ -189,7 +193,7 @@ fn is_allowed(from: CreativeState, to: CreativeState) -> bool {
 }
 
 /// The states that a creative can move to from its current one.
-pub fn next_states(from: CreativeState) -> Vec<CreativeState> {
+pub(crate) fn next_states(from: CreativeState) -> Vec<CreativeState> {
     let all = CreativeState::ALL.iter().copied();
     all.filter(|to| *to != from && is_allowed(from, *to)).collect()
 }
@@ -204,7 +208,7 @@ fn check_transition(id: &str, from: CreativeState, to: CreativeState) -> Result<
 }
 
 /// Moves a creative to another state.
-pub fn set_state(
+pub(crate) fn set_state(
     inventory: &Inventory,
     id: &str,
     to: CreativeState,

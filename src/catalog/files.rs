@@ -37,7 +37,7 @@ const EXAMPLE_PICTURES: [(&str, &[u8]); 4] = [
 ];
 
 /// The file name in problems of a text that was read from standard input.
-pub const STANDARD_INPUT: &str = "standard input";
+pub(crate) const STANDARD_INPUT: &str = "standard input";
 
 /// The default weights, compiled in: file name and text.
 pub const WEIGHTS: (&str, &str) =
@@ -85,23 +85,23 @@ const MAX_PROBLEMS: usize = 200;
 
 /// An inventory that was read from files.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// The inventory, validated. Its lists are in id order, and it refers to images by address only.
-    pub inventory: Inventory,
+    pub(crate) inventory: Inventory,
     /// The images that the files refer to by path, validated.
-    pub images: Vec<ImageFile>,
+    pub(crate) images: Vec<ImageFile>,
 }
 
 /// Reads the bytes of an image. Arguments: the name of the TOML file, and the image's path in it.
-pub type ReadImage = fn(&str, &str) -> io::Result<Vec<u8>>;
+pub(crate) type ReadImage = fn(&str, &str) -> io::Result<Vec<u8>>;
 
 /// Where the images that files refer to are found.
 #[derive(Clone, Copy)]
-pub struct ImageSources<'a> {
+pub(crate) struct ImageSources<'a> {
     /// Reads an image that is named by its path.
-    pub read: ReadImage,
+    pub(crate) read: ReadImage,
     /// Images that are named by their address. `None`: assume that they are stored.
-    pub stored: Option<&'a ImageStore>,
+    pub(crate) stored: Option<&'a ImageStore>,
 }
 
 /// The validated inventory that these files define together; its lists are in id order.
@@ -111,7 +111,7 @@ pub fn parse(files: &[(String, String)]) -> Result<Inventory, Vec<Problem>> {
 
 /// Like [`parse`], and reads the images that the files refer to by path. Images that they refer to
 /// by address must be in `stored`, if given.
-pub fn load(
+pub(crate) fn load(
     files: &[(String, String)],
     stored: Option<&ImageStore>,
 ) -> Result<Loaded, Vec<Problem>> {
@@ -120,7 +120,7 @@ pub fn load(
 
 /// Like [`load()`], and checks against a label table that every reader a flight can reach has a
 /// label. `labels` is called once, with the region groups that these files define.
-pub fn load_with(
+pub(crate) fn load_with(
     files: &[(String, String)],
     sources: ImageSources<'_>,
     labels: impl FnOnce(&[RegionGroup]) -> Option<LabelTable>,
@@ -180,7 +180,7 @@ pub fn example() -> Inventory {
 }
 
 /// The example inventory with its images.
-pub fn example_with_images() -> Loaded {
+pub(crate) fn example_with_images() -> Loaded {
     let files = EXAMPLE.map(|(name, text)| (name.to_owned(), text.to_owned()));
     load_with(&files, ImageSources { read: compiled_in, stored: None }, |_| None)
         .expect("a test validates the example inventory")

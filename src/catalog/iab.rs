@@ -26,7 +26,7 @@ struct Row<'a> {
 ///
 /// A topic's id is derived from its name, with its parent's name as a prefix if the name occurs
 /// more than once. Its IAB id becomes the alias `iab-3.1-150`.
-pub fn topics(file: &str, text: &str, version: &str) -> Result<Vec<TopicDoc>, Vec<Problem>> {
+pub(crate) fn topics(file: &str, text: &str, version: &str) -> Result<Vec<TopicDoc>, Vec<Problem>> {
     let mut problems = Vec::new();
     let rows = rows(file, text, &mut problems);
     let by_id: HashMap<&str, usize> =
@@ -53,7 +53,7 @@ pub fn topics(file: &str, text: &str, version: &str) -> Result<Vec<TopicDoc>, Ve
 }
 
 /// The version in a file's first line: `3.1` in "Content Taxonomy v3.1 Tiered Categories".
-pub fn version_of(text: &str) -> Option<String> {
+pub(crate) fn version_of(text: &str) -> Option<String> {
     let words = text.lines().next()?.split_whitespace();
     let digits = |word: &str| word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let mut versions = words.filter_map(|word| word.strip_prefix('v'));

@@ -15,16 +15,16 @@ use std::path::{Path, PathBuf};
 #[derive(
     Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
-pub struct ImageFault {
+pub(crate) struct ImageFault {
     /// The image's address.
-    pub address: String,
+    pub(crate) address: String,
     /// What is wrong and what to do.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// The stored images. Reading takes no lock.
 #[derive(Clone)]
-pub struct ImageStore {
+pub(crate) struct ImageStore {
     folder: PathBuf,
 }
 
@@ -39,7 +39,7 @@ impl ImageStore {
     }
 
     /// The images below a data directory, for reading only: creates nothing.
-    pub fn read_only(data: &Path) -> ImageStore {
+    pub(crate) fn read_only(data: &Path) -> ImageStore {
         ImageStore { folder: data.join("catalog").join("pictures") }
     }
 
@@ -53,13 +53,8 @@ impl ImageStore {
         versions::replace(&path, image.bytes()).map_err(|cause| CatalogError::io(&path, cause))
     }
 
-    /// Whether an image is stored. Does not check whether it is intact.
-    pub fn has(&self, address: &Address) -> bool {
-        self.path(address).is_file()
-    }
-
     /// The bytes of an image, verified against its address.
-    pub fn load(&self, address: &Address) -> Result<Vec<u8>, CatalogError> {
+    pub(crate) fn load(&self, address: &Address) -> Result<Vec<u8>, CatalogError> {
         let path = self.path(address);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
@@ -78,7 +73,7 @@ impl ImageStore {
     }
 
     /// What is wrong with an image; `None` if it is intact.
-    pub fn fault(&self, address: &Address) -> Option<ImageFault> {
+    pub(crate) fn fault(&self, address: &Address) -> Option<ImageFault> {
         let reason = match self.load(address) {
             Ok(_) => return None,
             Err(CatalogError::NoVersion { .. }) => {
@@ -94,7 +89,7 @@ impl ImageStore {
     }
 
     /// Every stored image with its size in bytes, in address order.
-    pub fn list(&self) -> Result<Vec<(Address, u64)>, CatalogError> {
+    pub(crate) fn list(&self) -> Result<Vec<(Address, u64)>, CatalogError> {
         let io_error = |cause| CatalogError::io(&self.folder, cause);
         let mut found = Vec::new();
         let entries = match std::fs::read_dir(&self.folder) {
@@ -115,7 +110,7 @@ impl ImageStore {
     }
 
     /// The faults of every image that is stored or `named`. Reads all of them.
-    pub fn faults(
+    pub(crate) fn faults(
         &self,
         named: impl Iterator<Item = Address>,
     ) -> Result<Vec<ImageFault>, CatalogError> {
@@ -125,7 +120,7 @@ impl ImageStore {
     }
 
     /// Images that an inventory refers to and that are neither in `new` nor stored intact.
-    pub fn missing(&self, inventory: &Inventory, new: &[ImageFile]) -> Vec<Finding> {
+    pub(crate) fn missing(&self, inventory: &Inventory, new: &[ImageFile]) -> Vec<Finding> {
         let logos = inventory.advertisers.iter().filter_map(|advertiser| {
             Some(("advertisers", advertiser.id.as_str(), "logo", advertiser.logo.as_ref()?))
         });

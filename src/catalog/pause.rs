@@ -27,7 +27,7 @@ string_enum! {
 
 /// A part of a site that can be paused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SitePart {
+pub(crate) enum SitePart {
     /// The whole site.
     Site,
     /// Pages whose path or whose whole URL starts with this prefix.
@@ -37,7 +37,7 @@ pub enum SitePart {
 }
 
 /// Pauses (`true`) or resumes (`false`) an object. Idempotent.
-pub fn set(
+pub(crate) fn set(
     inventory: &Inventory,
     what: Pausable,
     id: &str,
@@ -79,7 +79,7 @@ fn resume(status: &mut ServingStatus, paused: bool) {
 }
 
 /// Pauses or resumes a part of a publisher's site. Idempotent.
-pub fn set_site_part(
+pub(crate) fn set_site_part(
     inventory: &Inventory,
     publisher: &str,
     part: &SitePart,
@@ -120,7 +120,7 @@ pub fn set_site_part(
 
 /// Copies the operators' and publishers' pauses into a new inventory: applying files or rolling back
 /// neither sets nor clears them.
-pub fn carry(from: &Inventory, into: &mut Inventory) {
+pub(crate) fn carry(from: &Inventory, into: &mut Inventory) {
     // Objects that the new inventory does not have are skipped.
     for one in from.advertisers.iter().filter(|one| one.paused_by.is_some()) {
         if let Ok(found) = find::<Advertiser>(into, one.id.as_str()) {

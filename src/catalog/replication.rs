@@ -7,25 +7,25 @@ use crate::catalog::store::{Catalog, Plan};
 
 /// A complete change: another instance needs nothing else to apply it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CatalogChange {
+pub(crate) struct CatalogChange {
     /// The entry in the audit log.
-    pub entry: Entry,
+    pub(crate) entry: Entry,
     /// The versions that are served after the change.
-    pub documents: Vec<VersionBlob>,
+    pub(crate) documents: Vec<VersionBlob>,
 }
 
 /// A stored version.
 #[derive(Clone, Debug, PartialEq)]
-pub struct VersionBlob {
+pub(crate) struct VersionBlob {
     /// The kind (`inventory`, `weights` or `labels`) and the hash: `weights:0123…`.
-    pub name: String,
+    pub(crate) name: String,
     /// Its content.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The effect that a change would have.
 #[derive(Debug)]
-pub enum Prepared {
+pub(crate) enum Prepared {
     /// None: this head is served already.
     Unchanged(Head),
     /// The change to pass to [`Catalog::adopt`].
@@ -33,7 +33,7 @@ pub enum Prepared {
 }
 
 /// The names of the versions that a head serves.
-pub fn version_names(hashes: &Hashes) -> Vec<String> {
+pub(crate) fn version_names(hashes: &Hashes) -> Vec<String> {
     let of = |what: &str, hash: &Option<String>| hash.as_ref().map(|hash| format!("{what}:{hash}"));
     let all = [
         of("inventory", &hashes.inventory),
@@ -45,7 +45,7 @@ pub fn version_names(hashes: &Hashes) -> Vec<String> {
 
 impl Catalog {
     /// Prepares a change without making it.
-    pub fn prepare(
+    pub(crate) fn prepare(
         &self,
         parts: &HeadUpdate<'_>,
         expected: ExpectedVersion<'_>,
@@ -61,7 +61,7 @@ impl Catalog {
     /// Applies the next change, which another instance may have made. Applying the current change
     /// again succeeds; any other change that does not follow the head is a
     /// [`CatalogError::Conflict`].
-    pub fn adopt(&self, change: &CatalogChange) -> Result<Head, CatalogError> {
+    pub(crate) fn adopt(&self, change: &CatalogChange) -> Result<Head, CatalogError> {
         let _lock = self.lock()?;
         let head = self.recover_head()?;
         let number = head.as_ref().map_or(0, |head| head.number);
@@ -88,13 +88,13 @@ impl Catalog {
     }
 
     /// Every change with a higher number than `number`, oldest first.
-    pub fn changes_after(&self, number: u64) -> Result<Vec<CatalogChange>, CatalogError> {
+    pub(crate) fn changes_after(&self, number: u64) -> Result<Vec<CatalogChange>, CatalogError> {
         let entries = self.history()?.into_iter().filter(|entry| entry.number > number);
         entries.map(|entry| self.with_documents(entry)).collect()
     }
 
     /// Whether a version is stored here and intact.
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.bytes(name).is_ok()
     }
 

@@ -22,7 +22,7 @@ string_enum! {
 
 /// The JSON Schema (2020-12) of a kind of file. It is weaker than the checks: it cannot express
 /// references between documents, the order of dates and the like.
-pub fn of(kind: Kind) -> Value {
+pub(crate) fn of(kind: Kind) -> Value {
     let schema = match kind {
         Kind::Inventory => schemars::schema_for!(Inventory),
         Kind::Weights => schemars::schema_for!(Weights),

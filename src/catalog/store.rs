@@ -68,7 +68,7 @@ impl Catalog {
     }
 
     /// The versions that are served; `None` if nothing was stored yet.
-    pub fn head(&self) -> Result<Option<Head>, CatalogError> {
+    pub(crate) fn head(&self) -> Result<Option<Head>, CatalogError> {
         let path = self.head_path();
         let text = match std::fs::read(&path) {
             Ok(text) => text,
@@ -92,17 +92,17 @@ impl Catalog {
     }
 
     /// The inventory with this hash.
-    pub fn inventory(&self, hash: &str) -> Result<Inventory, CatalogError> {
+    pub(crate) fn inventory(&self, hash: &str) -> Result<Inventory, CatalogError> {
         self.inventories.load_with(hash, upgrade::inventory)
     }
 
     /// The full hash of an inventory, by its first eight bytes (big-endian) as in event tokens.
-    pub fn hash_by_prefix(&self, prefix: u64) -> Result<String, CatalogError> {
+    pub(crate) fn hash_by_prefix(&self, prefix: u64) -> Result<String, CatalogError> {
         self.inventories.by_prefix(prefix)
     }
 
     /// Loads and compiles the three versions with these hashes.
-    pub fn snapshot(
+    pub(crate) fn snapshot(
         &self,
         inventory: &str,
         weights: &str,
@@ -114,22 +114,22 @@ impl Catalog {
     }
 
     /// The weights with this hash.
-    pub fn weights(&self, hash: &str) -> Result<Weights, CatalogError> {
+    pub(crate) fn weights(&self, hash: &str) -> Result<Weights, CatalogError> {
         self.weights.load(hash)
     }
 
     /// The label table with this hash.
-    pub fn labels(&self, hash: &str) -> Result<LabelTable, CatalogError> {
+    pub(crate) fn labels(&self, hash: &str) -> Result<LabelTable, CatalogError> {
         self.labels.load(hash)
     }
 
     /// The stored images.
-    pub fn images(&self) -> &ImageStore {
+    pub(crate) fn images(&self) -> &ImageStore {
         &self.images
     }
 
     /// Stores an image that no version refers to yet.
-    pub fn put_image(&self, image: &ImageFile) -> Result<(), CatalogError> {
+    pub(crate) fn put_image(&self, image: &ImageFile) -> Result<(), CatalogError> {
         let _lock = self.lock()?;
         self.images.put(image)
     }
@@ -151,7 +151,7 @@ impl Catalog {
     /// A request that is in the audit log already (same key, same body) changes nothing and returns
     /// the head that it produced then. A change without effect writes nothing, unless it has an
     /// idempotency key to record.
-    pub fn put(
+    pub(crate) fn put(
         &self,
         parts: &HeadUpdate<'_>,
         expected: ExpectedVersion<'_>,
@@ -210,7 +210,7 @@ impl Catalog {
 
     /// The entry of a request with this idempotency key; `None` if the key is new. Fails with
     /// [`CatalogError::KeyReused`] if that request had another body.
-    pub fn audited(&self, key: &str, body: &str) -> Result<Option<Entry>, CatalogError> {
+    pub(crate) fn audited(&self, key: &str, body: &str) -> Result<Option<Entry>, CatalogError> {
         match self.audit.find_by_key(key)? {
             Some(entry) if entry.body.as_deref() != Some(body) => {
                 Err(CatalogError::KeyReused(key.to_owned()))
@@ -220,7 +220,7 @@ impl Catalog {
     }
 
     /// Every change, oldest first.
-    pub fn history(&self) -> Result<Vec<Entry>, CatalogError> {
+    pub(crate) fn history(&self) -> Result<Vec<Entry>, CatalogError> {
         self.audit.entries()
     }
 

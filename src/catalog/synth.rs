@@ -55,7 +55,7 @@ pub fn inventory(flights: usize, seed: u64) -> Inventory {
 }
 
 /// Like [`inventory`]; `made` is called after each flight.
-pub fn with_progress(flights: usize, seed: u64, mut made: impl FnMut()) -> Inventory {
+pub(crate) fn with_progress(flights: usize, seed: u64, mut made: impl FnMut()) -> Inventory {
     let mut inventory = files::example();
     inventory.advertisers.retain(|advertiser| advertiser.id.as_str() == "house");
     inventory.campaigns.retain(|campaign| campaign.advertiser.as_str() == "house");

@@ -7,7 +7,11 @@ use std::io;
 use std::io::Write;
 
 /// Writes an inventory, one document at a time; `written` is called after each.
-pub fn write(inventory: &Inventory, out: impl Write, written: impl FnMut()) -> io::Result<()> {
+pub(crate) fn write(
+    inventory: &Inventory,
+    out: impl Write,
+    written: impl FnMut(),
+) -> io::Result<()> {
     let mut writer = Writer { inventory, out, written };
     lists::visit_all(&mut writer).into_iter().collect::<io::Result<()>>()?;
     writer.out.flush()

@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 const DIGITS: usize = 32;
 
 /// Whether a text is a well-formed content hash. Nothing else may become part of a path.
-pub fn is_hash(text: &str) -> bool {
+pub(crate) fn is_hash(text: &str) -> bool {
     text.len() == DIGITS && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// The first eight bytes of a content hash, as event tokens contain them; `None` if the text is not
 /// a hash.
-pub fn prefix_of(hash: &str) -> Option<u64> {
+pub(crate) fn prefix_of(hash: &str) -> Option<u64> {
     if is_hash(hash) { u64::from_str_radix(&hash[..16], 16).ok() } else { None }
 }
 
@@ -31,7 +31,7 @@ pub(super) struct StoredVersions {
 
 impl StoredVersions {
     /// The versions in the folder `what` of `catalog`; creates the folder if it does not exist.
-    pub fn open(catalog: &Path, what: &'static str) -> Result<StoredVersions, CatalogError> {
+    pub(crate) fn open(catalog: &Path, what: &'static str) -> Result<StoredVersions, CatalogError> {
         let folder = catalog.join(what);
         std::fs::create_dir_all(&folder)
             .and_then(|()| sync(catalog))
@@ -41,7 +41,7 @@ impl StoredVersions {
 
     /// Stores a version and returns its hash once it is durable. An existing version is left alone
     /// unless it is corrupt.
-    pub fn put(&self, document: &impl Serialize) -> Result<String, CatalogError> {
+    pub(crate) fn put(&self, document: &impl Serialize) -> Result<String, CatalogError> {
         let bytes = serde_json::to_vec(document).expect("documents are plain data");
         let hash = hash_of(&bytes);
         let path = self.path(&hash);
@@ -53,7 +53,7 @@ impl StoredVersions {
     }
 
     /// Stores the bytes of a version that another instance created; their hash must be `hash`.
-    pub fn put_bytes(&self, hash: &str, bytes: &[u8]) -> Result<(), CatalogError> {
+    pub(crate) fn put_bytes(&self, hash: &str, bytes: &[u8]) -> Result<(), CatalogError> {
         let path = self.path(hash);
         if !is_hash(hash) || hash_of(bytes) != hash {
             let reason = "the content received from another instance does not match its hash";
@@ -66,7 +66,7 @@ impl StoredVersions {
     }
 
     /// The bytes of a version, verified against its hash.
-    pub fn bytes(&self, hash: &str) -> Result<Vec<u8>, CatalogError> {
+    pub(crate) fn bytes(&self, hash: &str) -> Result<Vec<u8>, CatalogError> {
         let missing = || CatalogError::NoVersion { what: self.what, hash: hash.to_owned() };
         if !is_hash(hash) {
             return Err(missing());
@@ -86,12 +86,12 @@ impl StoredVersions {
     }
 
     /// The version with this hash, its content verified against the hash.
-    pub fn load<T: DeserializeOwned>(&self, hash: &str) -> Result<T, CatalogError> {
+    pub(crate) fn load<T: DeserializeOwned>(&self, hash: &str) -> Result<T, CatalogError> {
         self.load_with(hash, |bytes| serde_json::from_slice(bytes))
     }
 
     /// Like [`StoredVersions::load`], with a parser that also reads older forms.
-    pub fn load_with<T>(
+    pub(crate) fn load_with<T>(
         &self,
         hash: &str,
         parse: impl FnOnce(&[u8]) -> serde_json::Result<T>,
@@ -104,7 +104,7 @@ impl StoredVersions {
     }
 
     /// The hash of the version whose first eight bytes are `prefix`.
-    pub fn by_prefix(&self, prefix: u64) -> Result<String, CatalogError> {
+    pub(crate) fn by_prefix(&self, prefix: u64) -> Result<String, CatalogError> {
         let start = format!("{prefix:016x}");
         let io_error = |cause| CatalogError::io(&self.folder, cause);
         for entry in std::fs::read_dir(&self.folder).map_err(io_error)? {

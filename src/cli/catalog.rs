@@ -18,10 +18,10 @@ use std::path::Path;
 #[derive(Default)]
 pub(super) struct Served {
     /// The current change number; 0 when nothing was ever applied.
-    pub number: u64,
-    pub inventory: Option<Inventory>,
-    pub weights: Option<Weights>,
-    pub labels: Option<LabelTable>,
+    pub(crate) number: u64,
+    pub(crate) inventory: Option<Inventory>,
+    pub(crate) weights: Option<Weights>,
+    pub(crate) labels: Option<LabelTable>,
 }
 
 /// Reads the served documents of a data directory. Creates no files.
@@ -44,7 +44,7 @@ pub(super) fn served(data: &Path) -> Result<Served, CatalogError> {
 impl Served {
     /// What applying `new` would change. Weights and labels that were never applied are the built-in
     /// defaults.
-    pub fn difference(&self, new: &CheckedConfig) -> Difference {
+    pub(crate) fn difference(&self, new: &CheckedConfig) -> Difference {
         let empty = Inventory::default();
         let default = Weights::default();
         let built_in = self.labels.is_none().then(|| {
@@ -60,7 +60,7 @@ impl Served {
     }
 
     /// `new` with manual pauses carried over: applying files resumes nothing.
-    pub fn with_manual_pauses(&self, mut new: CheckedConfig) -> CheckedConfig {
+    pub(crate) fn with_manual_pauses(&self, mut new: CheckedConfig) -> CheckedConfig {
         if let (Some(now), Some(inventory)) = (&self.inventory, &mut new.inventory) {
             pause::carry(now, inventory);
         }
@@ -68,7 +68,7 @@ impl Served {
     }
 
     /// Whether every document in `new` equals the served one.
-    pub fn matches(&self, new: &CheckedConfig) -> bool {
+    pub(crate) fn matches(&self, new: &CheckedConfig) -> bool {
         (new.inventory.is_none() || new.inventory == self.inventory)
             && (new.weights.is_none() || new.weights == self.weights)
             && (new.labels.is_none() || new.labels == self.labels)

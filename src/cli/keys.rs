@@ -44,7 +44,12 @@ enum Verb {
         id: String,
     },
     /// Rotate the event token key. The previous key stays valid until its tokens expire.
-    Rotate,
+    Rotate {
+        /// Also revoke all earlier keys, because one has leaked: their tokens and links are invalid at
+        /// once, so units already shown no longer count or redirect.
+        #[arg(long)]
+        revoke_earlier: bool,
+    },
     /// Create a signed link to an advertiser's report page.
     Link {
         /// The advertiser id.
@@ -75,9 +80,13 @@ impl Keys {
                 ApiKeys::open(&self.data)?.revoke(&id, now)?;
                 Ok(output.result(format_args!("key {id} revoked"), &json!({ "revoked": id }))?)
             }
-            Verb::Rotate => {
+            Verb::Rotate { revoke_earlier } => {
                 let window = load::settings(None, load::environment())?.windows.click_seconds;
-                let kid = TokenKeys::open(&self.data, now)?.rotate(window, now)?;
+                let mut keys = TokenKeys::open(&self.data, now)?;
+                let kid = keys.rotate(window, now)?;
+                if revoke_earlier {
+                    keys.revoke_others(kid)?;
+                }
                 Ok(output.result(
                     format_args!("token key {kid} is now active"),
                     &json!({ "kid": kid }),

@@ -23,10 +23,10 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 pub(super) struct ServerAccess {
     /// The data directory.
     #[arg(long, default_value = "data", value_name = "DIR")]
-    pub data: std::path::PathBuf,
+    pub(crate) data: std::path::PathBuf,
     /// Operator API key [default: the local key created on the first run]
     #[arg(long, env = "ADJACENT_OPERATOR_KEY", hide_env_values = true)]
-    pub key: Option<SecretString>,
+    pub(crate) key: Option<SecretString>,
 }
 
 /// A client of a running server.
@@ -37,12 +37,12 @@ pub(super) struct OpsClient {
 
 impl ServerAccess {
     /// The server running on the data directory, if any.
-    pub fn find(&self) -> Result<Option<OpsClient>, ConfigError> {
+    pub(crate) fn find(&self) -> Result<Option<OpsClient>, ConfigError> {
         lock::running_server(&self.data).map(|address| self.at(address)).transpose()
     }
 
     /// The server with this operations listener.
-    pub fn at(&self, address: SocketAddr) -> Result<OpsClient, ConfigError> {
+    pub(crate) fn at(&self, address: SocketAddr) -> Result<OpsClient, ConfigError> {
         let key = match &self.key {
             Some(key) => key.clone(),
             None => local_key(&self.data)?,
@@ -64,17 +64,17 @@ fn local_key(data: &Path) -> Result<SecretString, ConfigError> {
 
 impl OpsClient {
     /// Sends a GET request; returns the JSON response.
-    pub fn get(&self, path: &str) -> anyhow::Result<Value> {
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.request("GET", path, &[])
     }
 
     /// Sends a PUT request with a JSON body; returns the JSON response.
-    pub fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub(crate) fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.request("PUT", path, &serde_json::to_vec(body)?)
     }
 
     /// Sends a POST request with raw bytes; returns the JSON response.
-    pub fn send(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Value> {
+    pub(crate) fn send(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Value> {
         self.request("POST", path, bytes)
     }
 
@@ -99,8 +99,8 @@ impl OpsClient {
 /// An HTTP response.
 pub(super) struct Response {
     /// `None` when the status line is not valid HTTP.
-    pub status: Option<u16>,
-    pub body: String,
+    pub(crate) status: Option<u16>,
+    pub(crate) body: String,
 }
 
 /// Sends one request and reads the response until the connection closes.

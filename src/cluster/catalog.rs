@@ -15,11 +15,11 @@ use std::future::ready;
 use std::sync::Arc;
 
 /// The outcome of a call, once the other instances have answered.
-pub type Answer<'a, T> = BoxFuture<'a, Result<T, SyncError>>;
+pub(crate) type Answer<'a, T> = BoxFuture<'a, Result<T, SyncError>>;
 
 /// Keeps a catalog the same on all instances. Calls that change it must not overlap: the caller has a
 /// lock. An error leaves the catalog as it was, or with whole changes of other instances adopted.
-pub trait CatalogSync: Send + Sync {
+pub(crate) trait CatalogSync: Send + Sync {
     /// Changes the catalog of all instances; in the catalog here when it returns. A concurrent change of
     /// another instance is a conflict, and nothing is changed.
     fn put<'a>(
@@ -49,7 +49,7 @@ pub trait CatalogSync: Send + Sync {
 }
 
 /// The catalog of a single instance.
-pub struct OnlyCatalog;
+pub(crate) struct OnlyCatalog;
 
 impl CatalogSync for OnlyCatalog {
     fn put<'a>(
@@ -84,7 +84,7 @@ impl CatalogSync for OnlyCatalog {
 }
 
 /// A catalog of a fleet.
-pub struct SharedCatalog {
+pub(crate) struct SharedCatalog {
     client: Arc<Client>,
     /// Whether images have changed since the last replication.
     mark: SyncMark,
@@ -92,7 +92,7 @@ pub struct SharedCatalog {
 
 impl SharedCatalog {
     /// Shares a catalog through a store.
-    pub fn new(client: Arc<Client>) -> SharedCatalog {
+    pub(crate) fn new(client: Arc<Client>) -> SharedCatalog {
         SharedCatalog { client, mark: SyncMark::default() }
     }
 
@@ -163,7 +163,7 @@ impl CatalogSync for SharedCatalog {
 
 /// Applies changes that other instances published. Changes that the store lacks, because it was
 /// emptied or restored, are published again. Returns whether anything was applied.
-pub async fn pull(catalog: &Catalog, client: &Client) -> Result<bool, SyncError> {
+pub(crate) async fn pull(catalog: &Catalog, client: &Client) -> Result<bool, SyncError> {
     let served = changes::number(client).await?;
     let known = catalog.head()?.map_or(0, |head| head.number);
     let last = known.min(served);
@@ -193,7 +193,7 @@ pub async fn pull(catalog: &Catalog, client: &Client) -> Result<bool, SyncError>
 
 /// Migrates the catalog of one store to another, with the versions that its changes refer to. The
 /// target must be empty or contain a prefix of the same history.
-pub async fn copy(from: &Client, to: &Client) -> Result<(), SyncError> {
+pub(crate) async fn copy(from: &Client, to: &Client) -> Result<(), SyncError> {
     let (theirs, known) = (changes::number(from).await?, changes::number(to).await?);
     let last = known.min(theirs);
     let entry = async |client| changes::change(client, last, |_| true).await.map(|one| one.entry);

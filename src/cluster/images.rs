@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a shared catalog could not be read or changed.
 #[derive(Debug, thiserror::Error)]
-pub enum SyncError {
+pub(crate) enum SyncError {
     /// The local catalog.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -21,7 +21,7 @@ pub enum SyncError {
 }
 
 /// The store's image count when it and this instance last had the same images.
-pub struct SyncMark(AtomicU64);
+pub(crate) struct SyncMark(AtomicU64);
 
 impl Default for SyncMark {
     /// No replication has completed yet.
@@ -38,7 +38,7 @@ impl SyncMark {
 }
 
 /// Uploads those of the `wanted` images that the store lacks.
-pub async fn upload(
+pub(crate) async fn upload(
     catalog: &Catalog,
     client: &Client,
     wanted: impl Iterator<Item = Address>,
@@ -75,7 +75,7 @@ pub(super) async fn copy(from: &Client, to: &Client) -> Result<(), SyncError> {
 
 /// Downloads those of the `wanted` images that are missing or altered here. Images that the store
 /// lacks, too, are no error: their units are served without them.
-pub async fn download(
+pub(crate) async fn download(
     catalog: &Catalog,
     client: &Client,
     wanted: impl Iterator<Item = Address>,
@@ -105,7 +105,7 @@ pub async fn download(
 
 /// Replicates in both directions, at most `most` images per call. Costs one count query while nothing
 /// was added on either side.
-pub async fn replicate(
+pub(crate) async fn replicate(
     catalog: &Catalog,
     client: &Client,
     mark: &SyncMark,

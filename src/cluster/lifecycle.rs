@@ -11,11 +11,11 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 /// The outcome of a call.
-pub type Done<'a, E = JournalError> = BoxFuture<'a, Result<(), E>>;
+pub(crate) type Done<'a, E = JournalError> = BoxFuture<'a, Result<(), E>>;
 
 /// What the exchange with other instances needs of the services. Every call may be repeated after an
 /// error.
-pub trait Services: Send + Sync {
+pub(crate) trait Services: Send + Sync {
     /// Records the budgets that differ from the ledger's, and requests a first lease of every budget.
     fn publish_budgets(&self) -> Done<'_>;
 
@@ -38,19 +38,19 @@ pub trait Services: Send + Sync {
 
 /// An instance that is built and may serve.
 #[derive(Clone)]
-pub struct Running {
+pub(crate) struct Running {
     /// Source of the current time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// The ledger.
-    pub ledger: Arc<Ledger>,
+    pub(crate) ledger: Arc<Ledger>,
     /// Address of the operations listener.
-    pub ops: SocketAddr,
+    pub(crate) ops: SocketAddr,
     /// The services.
-    pub services: Arc<dyn Services>,
+    pub(crate) services: Arc<dyn Services>,
 }
 
 /// The life of an instance among the others, in the order of the methods.
-pub trait Lifecycle: Send + Sync {
+pub(crate) trait Lifecycle: Send + Sync {
     /// Records the start and the budgets, and reads what other instances have recorded, before the first
     /// request is served. Waits for others for a limited time: an error means that this instance cannot
     /// record.
@@ -66,7 +66,7 @@ pub trait Lifecycle: Send + Sync {
 }
 
 /// The life of a single instance.
-pub struct Alone;
+pub(crate) struct Alone;
 
 impl Lifecycle for Alone {
     fn join<'a>(&'a self, instance: &'a Running) -> Done<'a> {

@@ -10,21 +10,21 @@
 //! | [`RecordExchange`] | [`records::SharedRecords`] | [`records::OwnRecords`] |
 //! | [`Lifecycle`] | [`tasks::Fleet`] | [`lifecycle::Alone`] |
 
-pub mod catalog;
+pub(crate) mod catalog;
 mod images;
-pub mod lifecycle;
+pub(crate) mod lifecycle;
 pub mod log;
-pub mod membership;
-pub mod records;
-pub mod tasks;
-pub mod visitors;
+pub(crate) mod membership;
+pub(crate) mod records;
+pub(crate) mod tasks;
+pub(crate) mod visitors;
 
-pub use catalog::CatalogSync;
-pub use images::SyncError;
-pub use lifecycle::{Lifecycle, Running, Services};
-pub use membership::Membership;
-pub use records::{FetchError, RecordAnswer, RecordExchange};
-pub use visitors::VisitorExchange;
+pub(crate) use catalog::CatalogSync;
+pub(crate) use images::SyncError;
+pub(crate) use lifecycle::{Lifecycle, Running, Services};
+pub(crate) use membership::Membership;
+pub(crate) use records::{FetchError, RecordAnswer, RecordExchange};
+pub(crate) use visitors::VisitorExchange;
 
 use crate::cluster::log::SharedLog;
 use crate::journal;
@@ -37,17 +37,17 @@ use std::sync::Arc;
 use std::{fs, io};
 
 /// The parts of this layer, as handed to the services.
-pub struct Cluster {
+pub(crate) struct Cluster {
     /// This instance's place among those that sell from the same budgets.
-    pub membership: Arc<Membership>,
+    pub(crate) membership: Arc<Membership>,
     /// Keeps the catalog the same on all instances.
-    pub catalog: Arc<dyn CatalogSync>,
+    pub(crate) catalog: Arc<dyn CatalogSync>,
     /// Exchanges visitor activity.
-    pub visitors: Arc<dyn VisitorExchange>,
+    pub(crate) visitors: Arc<dyn VisitorExchange>,
     /// Exchanges decision records.
-    pub records: Arc<dyn RecordExchange>,
+    pub(crate) records: Arc<dyn RecordExchange>,
     /// Joins and leaves the other instances, and runs what is exchanged with them.
-    pub lifecycle: Arc<dyn Lifecycle>,
+    pub(crate) lifecycle: Arc<dyn Lifecycle>,
 }
 
 /// How an instance's ledger is opened.
@@ -65,7 +65,7 @@ pub struct OpenOptions<'a> {
 }
 
 /// Opens the ledger of a single instance, or with a client, of one that shares a store with others.
-pub fn open(
+pub(crate) fn open(
     options: OpenOptions<'_>,
     client: Option<Client>,
 ) -> io::Result<(Arc<Ledger>, Cluster)> {

@@ -26,7 +26,7 @@ const UNREADABLE: u8 = 2;
 
 /// What an instance answers to a request for a decision record.
 #[derive(Debug, PartialEq)]
-pub enum RecordAnswer {
+pub(crate) enum RecordAnswer {
     /// Its record.
     Found(Box<LoggedDecision>),
     /// It has none.
@@ -37,7 +37,7 @@ pub enum RecordAnswer {
 
 /// Why the record of another instance could not be fetched.
 #[derive(Debug, thiserror::Error)]
-pub enum FetchError {
+pub(crate) enum FetchError {
     /// The shared store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,11 +52,11 @@ pub enum FetchError {
 }
 
 /// The outcome of a call, once the other instances have answered.
-pub type Answer<'a, T, E = StoreError> = BoxFuture<'a, Result<T, E>>;
+pub(crate) type Answer<'a, T, E = StoreError> = BoxFuture<'a, Result<T, E>>;
 
 /// Exchanges decision records. All calls are idempotent; a lost request or reply is a timeout of the
 /// instance that asked.
-pub trait RecordExchange: Send + Sync {
+pub(crate) trait RecordExchange: Send + Sync {
     /// The record of a decision that another instance made; `Absent` if none of them has it. Takes at most
     /// three seconds.
     fn fetch(&self, decision: u128) -> Answer<'_, RecordAnswer, FetchError>;
@@ -69,7 +69,7 @@ pub trait RecordExchange: Send + Sync {
 }
 
 /// A single instance has every record itself.
-pub struct OwnRecords;
+pub(crate) struct OwnRecords;
 
 impl RecordExchange for OwnRecords {
     fn fetch(&self, _: u128) -> Answer<'_, RecordAnswer, FetchError> {
@@ -86,7 +86,7 @@ impl RecordExchange for OwnRecords {
 }
 
 /// The records of a fleet.
-pub struct SharedRecords {
+pub(crate) struct SharedRecords {
     client: Arc<Client>,
     /// Id of this instance's data directory.
     data: u64,
@@ -95,7 +95,7 @@ pub struct SharedRecords {
 
 impl SharedRecords {
     /// Exchanges records through a store; `data` is the id of this instance's data directory.
-    pub fn new(client: Arc<Client>, data: u64) -> SharedRecords {
+    pub(crate) fn new(client: Arc<Client>, data: u64) -> SharedRecords {
         SharedRecords { client, data, permits: Semaphore::new(MAX_REQUESTS) }
     }
 

@@ -43,13 +43,13 @@ const RECORD_REQUESTS_EVERY: Duration = Duration::from_millis(250);
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An instance of a fleet.
-pub struct Fleet {
+pub(crate) struct Fleet {
     log: Arc<SharedLog>,
 }
 
 impl Fleet {
     /// Exchanges with the instances that follow the same log.
-    pub fn new(log: Arc<SharedLog>) -> Fleet {
+    pub(crate) fn new(log: Arc<SharedLog>) -> Fleet {
         Fleet { log }
     }
 

@@ -19,23 +19,23 @@ const BATCH: usize = 256;
 const DAY: i64 = 86_400;
 
 /// A visitor's events of one kind today, on all instances.
-pub struct ActiveVisitor {
+pub(crate) struct ActiveVisitor {
     /// An impression or a click.
-    pub kind: EventKind,
+    pub(crate) kind: EventKind,
     /// Time in unix milliseconds, and decision.
-    pub events: Vec<(i64, u128)>,
+    pub(crate) events: Vec<(i64, u128)>,
     claim: (u8, DueVisitor),
 }
 
 /// The outcome of a call, once the other instances have answered.
-pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+pub(crate) type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// Takes a new salt of visitor keys.
-pub type Renew<'a> = &'a (dyn Fn([u8; 32]) + Sync);
+pub(crate) type Renew<'a> = &'a (dyn Fn([u8; 32]) + Sync);
 
 /// Exchanges visitor activity. Nothing of it is needed to record an event: an error delays the check of
 /// limits and loses no event.
-pub trait VisitorExchange: Send + Sync {
+pub(crate) trait VisitorExchange: Send + Sync {
     /// Notes a visitor's counted impression or click. Never waits.
     fn note(&self, kind: EventKind, visitor: u64, at_ms: i64, decision: u128);
 
@@ -59,7 +59,7 @@ fn day_of(now_ms: i64) -> i64 {
 }
 
 /// A single instance sees every event itself and enforces its limits as they arrive.
-pub struct OwnVisitors {
+pub(crate) struct OwnVisitors {
     /// The day of the salt, in days since 1970-01-01; -1 before the first call.
     day: AtomicI64,
 }
@@ -96,7 +96,7 @@ impl VisitorExchange for OwnVisitors {
 }
 
 /// The visitors of a fleet.
-pub struct SharedVisitors {
+pub(crate) struct SharedVisitors {
     client: Arc<Client>,
     queued: Mutex<Vec<VisitorEvent>>,
     /// The day of the shared salt, in days since 1970-01-01; -1 without a shared salt.
@@ -105,7 +105,7 @@ pub struct SharedVisitors {
 
 impl SharedVisitors {
     /// Exchanges activity through a store.
-    pub fn new(client: Arc<Client>) -> SharedVisitors {
+    pub(crate) fn new(client: Arc<Client>) -> SharedVisitors {
         SharedVisitors { client, queued: Mutex::default(), day: AtomicI64::new(-1) }
     }
 

@@ -9,7 +9,7 @@ pub struct CurrentSettings(ArcSwap<Settings>);
 
 impl CurrentSettings {
     /// Starts with these settings.
-    pub fn new(settings: Settings) -> CurrentSettings {
+    pub(crate) fn new(settings: Settings) -> CurrentSettings {
         CurrentSettings(ArcSwap::from_pointee(settings))
     }
 
@@ -19,7 +19,7 @@ impl CurrentSettings {
     }
 
     /// Replaces the settings that can change while serving.
-    pub fn replace(&self, settings: Settings) {
+    pub(crate) fn replace(&self, settings: Settings) {
         self.0.store(Arc::new(settings));
     }
 }

@@ -20,12 +20,12 @@ pub struct Problem {
     /// The column in characters, starting at 1; 0 if the problem is about the whole file.
     pub column: usize,
     /// The path of the field, such as `flights[2].price_micros`; empty for the whole file.
-    pub path: String,
+    pub(crate) path: String,
     /// What is wrong.
     pub reason: String,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub help: Option<String>,
+    pub(crate) help: Option<String>,
     #[serde(skip)]
     place: Option<(Arc<str>, Range<usize>)>,
 }
@@ -49,7 +49,7 @@ impl fmt::Display for Problem {
 
 impl Problem {
     /// A problem with a whole file, such as one that cannot be read or is too large.
-    pub fn of_file(file: &str, reason: impl fmt::Display) -> Problem {
+    pub(crate) fn of_file(file: &str, reason: impl fmt::Display) -> Problem {
         Problem {
             file: file.to_owned(),
             line: 0,
@@ -80,7 +80,7 @@ impl Problem {
 }
 
 /// A parsed file with the location of every value.
-pub struct Document<'text> {
+pub(crate) struct Document<'text> {
     file: &'text str,
     text: Source<'text>,
     table: toml::Spanned<DeTable<'text>>,
@@ -94,7 +94,10 @@ struct Source<'text> {
 
 impl<'text> Document<'text> {
     /// Parses `text` as TOML; `file` is its name in problems. Numbers must be finite.
-    pub fn parse(file: &'text str, text: &'text str) -> Result<Document<'text>, Vec<Problem>> {
+    pub(crate) fn parse(
+        file: &'text str,
+        text: &'text str,
+    ) -> Result<Document<'text>, Vec<Problem>> {
         let source = Source { text, shared: OnceCell::new() };
         match DeTable::parse(text) {
             Ok(table) => {
@@ -115,7 +118,7 @@ impl<'text> Document<'text> {
     }
 
     /// Parses `text` as TOML; values that it omits come from `defaults`.
-    pub fn with_defaults(
+    pub(crate) fn with_defaults(
         defaults: &'text str,
         file: &'text str,
         text: &'text str,
@@ -127,23 +130,27 @@ impl<'text> Document<'text> {
     }
 
     /// The file's name, as given.
-    pub fn file(&self) -> &str {
+    pub(crate) fn file(&self) -> &str {
         self.file
     }
 
     /// The top-level keys, each with its span.
-    pub fn names(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
         self.table.get_ref().keys().map(|key| (key.get_ref().as_ref(), key.span()))
     }
 
     /// The number of entries in the list `name`; `None` if there is no such list.
-    pub fn entries(&self, name: &str) -> Option<usize> {
+    pub(crate) fn entries(&self, name: &str) -> Option<usize> {
         let value = self.table.get_ref().get(name)?;
         value.get_ref().as_array().map(|list| list.len())
     }
 
     /// Deserializes one entry of a list. `index` must be below [`Self::entries`].
-    pub fn entry<T: DeserializeOwned>(&self, name: &str, index: usize) -> Result<T, Vec<Problem>> {
+    pub(crate) fn entry<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        index: usize,
+    ) -> Result<T, Vec<Problem>> {
         let path = format!("{name}[{index}]");
         let value = self
             .table
@@ -159,7 +166,7 @@ impl<'text> Document<'text> {
     }
 
     /// Deserializes the whole document.
-    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, Vec<Problem>> {
+    pub(crate) fn deserialize<T: DeserializeOwned>(&self) -> Result<T, Vec<Problem>> {
         T::deserialize(toml::de::Deserializer::from(self.table.clone())).map_err(|error| {
             let span = error.span().unwrap_or(0..0);
             vec![problem(self.file, &self.text, String::new(), span, error.message())]
@@ -167,7 +174,7 @@ impl<'text> Document<'text> {
     }
 
     /// A problem at the field `path`, located at the nearest ancestor that the file contains.
-    pub fn problem(&self, path: &str, reason: &str, help: Option<String>) -> Problem {
+    pub(crate) fn problem(&self, path: &str, reason: &str, help: Option<String>) -> Problem {
         let mut found = problem(self.file, &self.text, path.to_owned(), self.span(path), reason);
         found.help = help.or(found.help);
         found
@@ -248,7 +255,7 @@ fn merge<'text>(base: &mut DeTable<'text>, overrides: DeTable<'text>) {
 }
 
 /// Deserializes a whole document and checks the limits that the fields of `T` declare.
-pub fn read<T>(document: &Document<'_>) -> Result<T, Vec<Problem>>
+pub(crate) fn read<T>(document: &Document<'_>) -> Result<T, Vec<Problem>>
 where
     T: DeserializeOwned + Validate<Context = ()>,
 {
@@ -307,7 +314,7 @@ const RENAMED: [(&str, &str, &str); 14] = [
 
 /// A suggestion for one of serde's error messages. For "unknown field `x`, expected one of `a`,
 /// `b`": the new name of `x` if it was renamed, else the most similar of the expected names.
-pub fn did_you_mean(message: &str) -> Option<String> {
+pub(crate) fn did_you_mean(message: &str) -> Option<String> {
     let rest = message.strip_prefix("unknown ")?;
     let mut quoted = rest.split('`').skip(1).step_by(2);
     let given = quoted.next()?;
@@ -315,7 +322,10 @@ pub fn did_you_mean(message: &str) -> Option<String> {
 }
 
 /// "did you mean …?" for a name that is not in `known`, if one of them was meant.
-pub fn suggestion<'a>(given: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
+pub(crate) fn suggestion<'a>(
+    given: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Option<String> {
     let renamed = RENAMED.iter().find(|(old, _, _)| *old == given);
     match renamed.filter(|(_, new, _)| known.clone().any(|word| word == *new)) {
         Some((_, new, "")) => Some(format!("did you mean `{new}`?")),
@@ -326,7 +336,7 @@ pub fn suggestion<'a>(given: &str, known: impl Iterator<Item = &'a str> + Clone)
 
 /// The name in `known` that is most similar to `given`, if its edit distance is at most a third of
 /// the longer one's length.
-pub fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|word| (strsim::damerau_levenshtein(given, word), word))
         .filter(|(distance, word)| *distance <= (word.len().max(given.len()) / 3).max(1))

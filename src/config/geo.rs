@@ -7,13 +7,13 @@ use std::net::IpAddr;
 use std::path::Path;
 
 /// An IP-to-country database. Finer locations in the file are never read.
-pub struct CountryDatabase {
+pub(crate) struct CountryDatabase {
     reader: Reader<Vec<u8>>,
 }
 
 impl CountryDatabase {
     /// Reads the database into memory.
-    pub fn open(path: &Path) -> Result<CountryDatabase, ConfigError> {
+    pub(crate) fn open(path: &Path) -> Result<CountryDatabase, ConfigError> {
         let reader = Reader::open_readfile(path).map_err(|error| {
             let name = path.display();
             ConfigError::Usage(format!("server.geoip: {name} cannot be read: {error}"))
@@ -22,7 +22,7 @@ impl CountryDatabase {
     }
 
     /// The country of an address; `None` if the database has none.
-    pub fn find(&self, address: IpAddr) -> Option<Country> {
+    pub(crate) fn find(&self, address: IpAddr) -> Option<Country> {
         let found = self.reader.lookup(address).ok()?.decode::<geoip2::Country<'_>>().ok()??;
         found.country.iso_code?.parse().ok()
     }

@@ -9,10 +9,10 @@ use std::path::Path;
 pub const DEFAULTS: &str = include_str!("../../config/adjacent.toml");
 
 /// The prefix of environment variables that override settings.
-pub const PREFIX: &str = "ADJACENT__";
+pub(crate) const PREFIX: &str = "ADJACENT__";
 
 /// The maximum size of a file, in bytes; enough for an inventory of a hundred thousand flights.
-pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
+pub(crate) const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// A configuration error, which the operator can fix.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ impl From<Vec<Problem>> for ConfigError {
 
 /// A file's text. Anything but a readable UTF-8 file of at most [`MAX_FILE_BYTES`] is a problem:
 /// also a symlink loop, a directory, a pipe or a device.
-pub fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
+pub(crate) fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
     let name = path.display().to_string();
     let unreadable =
         |error: std::io::Error| vec![Problem::of_file(&name, format!("cannot be read: {error}"))];
@@ -55,14 +55,14 @@ pub fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
 }
 
 /// The process's environment variables that are valid UTF-8.
-pub fn environment() -> impl Iterator<Item = (String, String)> {
+pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Loads the settings: from `file` if given, else from `config/adjacent.toml` if it exists, else the
 /// compiled-in defaults. Every `ADJACENT__SECTION__KEY` of `environment` overrides them.
-pub fn settings(
+pub(crate) fn settings(
     file: Option<&Path>,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Settings, ConfigError> {

@@ -1,15 +1,15 @@
 //! Reading, validating and watching the files that operators write: settings and keys.
 
-pub mod current;
-pub mod document;
-pub mod geo;
+pub(crate) mod current;
+pub(crate) mod document;
+pub(crate) mod geo;
 pub mod keys;
 pub mod load;
 pub mod settings;
-pub mod watch;
+pub(crate) mod watch;
 
-pub use current::CurrentSettings;
+pub(crate) use current::CurrentSettings;
 pub use document::Problem;
-pub use load::ConfigError;
+pub(crate) use load::ConfigError;
 pub use settings::Settings;
-pub use watch::Watch;
+pub(crate) use watch::Watch;

@@ -20,18 +20,18 @@ pub struct Settings {
     #[garde(dive)]
     pub store: StoreSettings,
     /// How weights become active.
-    pub weights: WeightsSettings,
+    pub(crate) weights: WeightsSettings,
     /// Time windows within which events count.
     #[garde(dive)]
     pub windows: EventWindows,
     /// Limits of a decision request.
     #[garde(dive)]
-    pub request: RequestLimits,
+    pub(crate) request: RequestLimits,
     /// Rate limits per visitor, network and address.
     #[garde(dive)]
     pub limits: LimitSettings,
     /// Detection of non-human traffic.
-    pub traffic: TrafficSettings,
+    pub(crate) traffic: TrafficSettings,
     /// Thresholds above which traffic is reported for manual review.
     #[garde(dive)]
     pub review: ReviewSettings,
@@ -40,14 +40,14 @@ pub struct Settings {
     pub snapshot: SnapshotSettings,
     /// The decision log.
     #[garde(dive)]
-    pub decision_log: DecisionLogSettings,
+    pub(crate) decision_log: DecisionLogSettings,
     /// The number of campaigns and flights with their own metric series.
     #[garde(dive)]
-    pub metrics: MetricsSettings,
+    pub(crate) metrics: MetricsSettings,
     /// Adapters for the protocols of other ad clients.
     pub adapters: AdapterSettings,
     /// The log output.
-    pub logs: LogSettings,
+    pub(crate) logs: LogSettings,
 }
 
 /// Listeners, proxies in front of them, timeouts.
@@ -64,19 +64,19 @@ pub struct ServerSettings {
     /// The URL at which readers reach `listen`; required if `listen` is not a loopback address.
     #[serde(default)]
     #[garde(inner(url))]
-    pub public_url: Option<String>,
+    pub(crate) public_url: Option<String>,
     /// Networks of proxies whose forwarding headers are trusted.
     #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,
     /// The header in which a trusted proxy sends the reader's country.
     #[serde(default)]
-    pub country_header: Option<String>,
+    pub(crate) country_header: Option<String>,
     /// A MaxMind DB file with countries, for the observed country of a reader.
     #[serde(default)]
-    pub geoip: Option<String>,
+    pub(crate) geoip: Option<String>,
     /// How long `/readyz` answers 503 before connections are refused at shutdown, in milliseconds.
     #[garde(range(max = 600_000))]
-    pub drain_delay_ms: u64,
+    pub(crate) drain_delay_ms: u64,
     /// How long requests in flight may take to finish at shutdown, in seconds.
     #[garde(range(min = 1, max = 600))]
     pub drain_timeout_seconds: u64,
@@ -105,11 +105,11 @@ pub struct StoreSettings {
     pub keys: Option<String>,
     /// Allows a shared store on another host without a password.
     #[serde(default)]
-    pub unprotected: bool,
+    pub(crate) unprotected: bool,
     /// How long events that wait on an instance for an unreachable shared store still count, in
     /// hours.
     #[garde(range(max = 168))]
-    pub spool_hours: u32,
+    pub(crate) spool_hours: u32,
     /// Retention of individual events in a shared store, in hours; 0 keeps them forever. Sums are
     /// always kept, and every instance's own files keep the events.
     #[garde(range(max = 87_600))]
@@ -136,7 +136,7 @@ pub struct StoreSettings {
     /// Serve house ads only while less of the disk is free than this, in percent; 0 disables the
     /// disk guard.
     #[garde(range(max = 100))]
-    pub low_disk_percent: u8,
+    pub(crate) low_disk_percent: u8,
     /// The disk guard stays inactive while at least this much is free, in MiB, whatever percentage
     /// of the disk it is.
     pub low_disk_mib: u64,
@@ -155,9 +155,9 @@ impl StoreSettings {
 /// How weights become active.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct WeightsSettings {
+pub(crate) struct WeightsSettings {
     /// `file`: when the file changes. `command`: the file is a draft until a command activates it.
-    pub activation: Activation,
+    pub(crate) activation: Activation,
 }
 
 string_enum! {
@@ -176,13 +176,13 @@ string_enum! {
 pub struct EventWindows {
     /// From the decision to the impression, in seconds.
     #[garde(range(min = 1, max = 86_400))]
-    pub impression_seconds: u32,
+    pub(crate) impression_seconds: u32,
     /// From the decision to viewable, click and copy, in seconds.
     #[garde(range(min = 1, max = 86_400))]
-    pub click_seconds: u32,
+    pub(crate) click_seconds: u32,
     /// Minimum time from the impression to viewable, in milliseconds.
     #[garde(range(max = 60_000))]
-    pub viewable_after_ms: u32,
+    pub(crate) viewable_after_ms: u32,
     /// Minimum time from the impression to a click, in milliseconds.
     #[garde(range(max = 60_000))]
     pub click_after_ms: u32,
@@ -192,31 +192,31 @@ pub struct EventWindows {
     /// The lifetime of a reservation: how long a decision without an impression reserves its price,
     /// in seconds.
     #[garde(range(min = 1, max = 3_600))]
-    pub reservation_seconds: u32,
+    pub(crate) reservation_seconds: u32,
 }
 
 /// Limits of a decision request; what exceeds them is dropped with a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
-pub struct RequestLimits {
+pub(crate) struct RequestLimits {
     /// The most topics of a page.
     #[garde(range(min = 1, max = 64))]
-    pub topics: usize,
+    pub(crate) topics: usize,
     /// The most entities of a page.
     #[garde(range(min = 1, max = 128))]
-    pub entities: usize,
+    pub(crate) entities: usize,
     /// The most keywords of a page.
     #[garde(range(min = 1, max = 256))]
-    pub keywords: usize,
+    pub(crate) keywords: usize,
     /// The most characters of a topic, entity, region or keyword.
     #[garde(range(min = 16, max = 128))]
-    pub characters: usize,
+    pub(crate) characters: usize,
     /// The most placements of a request.
     #[garde(range(min = 1, max = 8))]
-    pub placements: usize,
+    pub(crate) placements: usize,
     /// The maximum size of a body, in bytes.
     #[garde(range(min = 1_024, max = 1_048_576))]
-    pub body_bytes: usize,
+    pub(crate) body_bytes: usize,
 }
 
 /// Rate limits per visitor, network and address.
@@ -231,13 +231,13 @@ pub struct LimitSettings {
     pub clicks: Vec<QuotaSetting>,
     /// Requests with an impression from one network (/24, /48), per publisher.
     #[garde(dive)]
-    pub network_impressions: Vec<QuotaSetting>,
+    pub(crate) network_impressions: Vec<QuotaSetting>,
     /// Clicked decisions from one network, per publisher.
     #[garde(dive)]
     pub network_clicks: Vec<QuotaSetting>,
     /// The most visitors in memory at once.
     #[garde(range(min = 1_000, max = 10_000_000))]
-    pub visitors: usize,
+    pub(crate) visitors: usize,
     /// Requests per second from one address above which the answer is `overloaded`; 0 disables this.
     #[garde(range(max = 1_000_000))]
     pub flood_per_second: u32,
@@ -246,10 +246,10 @@ pub struct LimitSettings {
 /// Detection of non-human traffic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TrafficSettings {
+pub(crate) struct TrafficSettings {
     /// A file of datacenter networks, which readers do not use, with one CIDR per line.
     #[serde(default)]
-    pub datacenters: Option<String>,
+    pub(crate) datacenters: Option<String>,
 }
 
 /// Thresholds above which traffic is reported for manual review.
@@ -258,34 +258,34 @@ pub struct TrafficSettings {
 pub struct ReviewSettings {
     /// The period of decisions to analyse, in days.
     #[garde(range(min = 1, max = 90))]
-    pub days: u32,
+    pub(crate) days: u32,
     /// The minimum number of impressions for a finding.
     #[garde(range(min = 10))]
     pub impressions: u64,
     /// The minimum number of clicks for a finding.
     #[garde(range(min = 2))]
-    pub clicks: u64,
+    pub(crate) clicks: u64,
     /// The maximum CTR, as a multiple of the median of the campaign's other publishers.
     #[garde(range(min = 1.0, max = 1_000.0))]
-    pub click_rate_factor: f64,
+    pub(crate) click_rate_factor: f64,
     /// The minimum share of impressions that are viewable.
     #[garde(range(min = 0.0, max = 1.0))]
-    pub view_ratio_min: f64,
+    pub(crate) view_ratio_min: f64,
     /// The maximum share of impressions that are viewable.
     #[garde(range(min = 0.0, max = 1.0))]
-    pub view_ratio_max: f64,
+    pub(crate) view_ratio_max: f64,
     /// The minimum coefficient of variation of the intervals between impressions.
     #[garde(range(min = 0.0, max = 1.0))]
-    pub arrival_variation: f64,
+    pub(crate) arrival_variation: f64,
     /// The maximum ratio of impressions in the quietest six hours to those in the busiest.
     #[garde(range(min = 0.0, max = 1.0))]
-    pub night_share: f64,
+    pub(crate) night_share: f64,
     /// The quantile of a campaign's hourly clicks, in permille, above which an hour is a spike.
     #[garde(range(min = 500, max = 1_000))]
-    pub spike_permille: usize,
+    pub(crate) spike_permille: usize,
     /// The hours of history required for detecting a spike.
     #[garde(range(min = 24, max = 2_160))]
-    pub spike_history_hours: usize,
+    pub(crate) spike_history_hours: usize,
 }
 
 /// A rate limit: a count per period.
@@ -310,34 +310,34 @@ pub struct SnapshotSettings {
     pub stale_after_seconds: u64,
     /// The time after which every decision is a no-fill with the reason `stale_too_old`, in seconds.
     #[garde(range(min = 1))]
-    pub too_old_after_seconds: u64,
+    pub(crate) too_old_after_seconds: u64,
 }
 
 /// The decision log.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
-pub struct DecisionLogSettings {
+pub(crate) struct DecisionLogSettings {
     /// Retention, in days.
     #[garde(range(min = 1, max = 3_650))]
-    pub days: u32,
+    pub(crate) days: u32,
     /// The maximum time until a decision is on disk, in milliseconds.
     #[garde(range(min = 10, max = 1_000))]
-    pub flush_ms: u64,
+    pub(crate) flush_ms: u64,
     /// The size of a file, in bytes.
     #[garde(range(min = 65_536, max = 4_294_967_296_u64))]
-    pub segment_bytes: u64,
+    pub(crate) segment_bytes: u64,
 }
 
 /// The number of campaigns and flights with their own metric series.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
-pub struct MetricsSettings {
+pub(crate) struct MetricsSettings {
     /// The most campaigns with their own series; the others are summed as `other`.
     #[garde(range(max = 1_000))]
-    pub campaigns: usize,
+    pub(crate) campaigns: usize,
     /// The most flights with their own series; the others are summed as `other`.
     #[garde(range(max = 2_000))]
-    pub flights: usize,
+    pub(crate) flights: usize,
 }
 
 /// Adapters for the protocols of other ad clients on the public listener, and the mapping of their
@@ -358,7 +358,7 @@ pub struct AdapterSettings {
     /// External custom event ids: id = `viewable` or `copy`.
     pub events: BTreeMap<String, ForeignEvent>,
     /// The IAB Content Category Taxonomy 1.0 ids of each advertiser category, for `bcat`.
-    pub categories: BTreeMap<String, Vec<String>>,
+    pub(crate) categories: BTreeMap<String, Vec<String>>,
 }
 
 string_enum! {
@@ -374,11 +374,11 @@ string_enum! {
 /// The log output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LogSettings {
+pub(crate) struct LogSettings {
     /// The level, such as `info`, or directives such as `adjacent=debug`.
-    pub level: String,
+    pub(crate) level: String,
     /// The format of a line.
-    pub format: LogFormat,
+    pub(crate) format: LogFormat,
 }
 
 string_enum! {

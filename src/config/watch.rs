@@ -17,7 +17,7 @@ const DEBOUNCE: Duration = Duration::from_millis(200);
 const MAX_DEBOUNCE: Duration = Duration::from_secs(2);
 
 /// Watches files until dropped.
-pub struct Watch {
+pub(crate) struct Watch {
     sender: mpsc::Sender<Message>,
     thread: Option<JoinHandle<()>>,
 }
@@ -34,7 +34,7 @@ impl Watch {
     /// on a dedicated thread. A path need not exist.
     ///
     /// Changes after this returns are not missed.
-    pub fn start(
+    pub(crate) fn start(
         paths: Vec<PathBuf>,
         changed: impl FnMut(Vec<PathBuf>) + Send + 'static,
     ) -> Result<Watch, ConfigError> {

@@ -1,9 +1,7 @@
 //! Golden segments: each format version is read from a file that the code of that version wrote.
 
-use crate::decision_log::line::Chosen;
-use crate::decision_log::{
-    DecisionLine, Line, Lookup, SlotLine, StateChange, WorldLine, find, stored,
-};
+use crate::decision_log::line::{Chosen, Line, StateChange};
+use crate::decision_log::{DecisionLine, Lookup, SlotLine, WorldLine, find, stored};
 use crate::domain::entity::EntityIx;
 use crate::domain::party::Style;
 use crate::domain::targeting::PageFacts;

@@ -4,18 +4,18 @@
 const MARK_BIT: u32 = 46;
 
 /// The mark of a process start: its upper 16 bits.
-pub fn mark_of(incarnation: u64) -> u16 {
+pub(crate) fn mark_of(incarnation: u64) -> u16 {
     u16::try_from(incarnation >> 48).unwrap_or(0)
 }
 
 /// `id` with this mark in place of random bits.
-pub fn with_mark(id: u128, mark: u16) -> u128 {
+pub(crate) fn with_mark(id: u128, mark: u16) -> u128 {
     let place = u128::from(u16::MAX) << MARK_BIT;
     id & !place | u128::from(mark) << MARK_BIT
 }
 
 /// Whether a process start with this mark may have made the decision `id`.
-pub fn has_mark(id: u128, mark: u16) -> bool {
+pub(crate) fn has_mark(id: u128, mark: u16) -> bool {
     with_mark(id, mark) == id
 }
 

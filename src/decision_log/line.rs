@@ -10,7 +10,7 @@ use crate::selection::snapshot::State;
 
 /// One record of the log.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Line {
+pub(crate) enum Line {
     /// A snapshot with its full state.
     World(WorldLine),
     /// The difference between a state and the one before it.
@@ -21,34 +21,34 @@ pub enum Line {
 
 /// The inputs of decisions: catalog versions by content hash, and the state.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct WorldLine {
+pub(crate) struct WorldLine {
     /// Content hash of the inventory.
-    pub inventory: String,
+    pub(crate) inventory: String,
     /// Content hash of the weights.
-    pub weights: String,
+    pub(crate) weights: String,
     /// Content hash of the label table.
-    pub labels: String,
+    pub(crate) labels: String,
     /// Spent, paced and paused flights.
-    pub state: State,
+    pub(crate) state: State,
 }
 
 /// The difference between two states of the same snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct StateChange {
+pub(crate) struct StateChange {
     /// The new state's number.
-    pub number: u64,
+    pub(crate) number: u64,
     /// Flights whose budget is spent since the previous state.
-    pub spent: Vec<u32>,
+    pub(crate) spent: Vec<u32>,
     /// Flights whose budget is available again.
-    pub unspent: Vec<u32>,
+    pub(crate) unspent: Vec<u32>,
     /// Flights with a new pacing share.
-    pub paced: Vec<(u32, u32)>,
+    pub(crate) paced: Vec<(u32, u32)>,
     /// Flights no longer paced.
-    pub unpaced: Vec<u32>,
+    pub(crate) unpaced: Vec<u32>,
     /// Flights newly paused.
-    pub paused: Vec<u32>,
+    pub(crate) paused: Vec<u32>,
     /// Flights resumed.
-    pub resumed: Vec<u32>,
+    pub(crate) resumed: Vec<u32>,
 }
 
 fn only_in_first<T: PartialEq + Copy>(from: &[T], to: &[T]) -> Vec<T> {
@@ -65,7 +65,7 @@ fn sorted_difference<T: Ord + Copy>(from: &[T], to: &[T]) -> (Vec<T>, Vec<T>) {
 
 impl StateChange {
     /// The change from `from` to `to`.
-    pub fn between(from: &State, to: &State) -> StateChange {
+    pub(crate) fn between(from: &State, to: &State) -> StateChange {
         let (spent, unspent) = sorted_difference(&from.spent, &to.spent);
         let (paused, resumed) = sorted_difference(&from.paused, &to.paused);
         let positions =
@@ -82,7 +82,7 @@ impl StateChange {
     }
 
     /// Applies the change.
-    pub fn apply(&self, state: &mut State) {
+    pub(crate) fn apply(&self, state: &mut State) {
         let merge = |list: &mut Vec<u32>, add: &[u32], remove: &[u32]| {
             list.retain(|place| !remove.contains(place));
             list.extend_from_slice(add);
@@ -101,49 +101,49 @@ impl StateChange {
 
 /// A request and its result.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DecisionLine {
+pub(crate) struct DecisionLine {
     /// The request id; a slot's decision id is this with the slot number, from 1, in the lowest byte.
-    pub request: u128,
+    pub(crate) request: u128,
     /// Time of the decision, in unix milliseconds.
-    pub at_ms: i64,
+    pub(crate) at_ms: i64,
     /// Number of the state it was made on.
-    pub state: u64,
+    pub(crate) state: u64,
     /// The normalised page context.
-    pub page: Page,
+    pub(crate) page: Page,
     /// The page URL, as far as the publisher's setting stores it.
-    pub url: Option<Box<str>>,
+    pub(crate) url: Option<Box<str>>,
     /// A creative forced by the operator: the request is a test.
-    pub forced: Option<Box<str>>,
+    pub(crate) forced: Option<Box<str>>,
     /// A test: never counts.
-    pub test: bool,
+    pub(crate) test: bool,
     /// The slots, in request order.
-    pub slots: Vec<SlotLine>,
+    pub(crate) slots: Vec<SlotLine>,
 }
 
 /// The result of one slot.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SlotLine {
+pub(crate) struct SlotLine {
     /// Flights and creatives excluded before this choice.
-    pub masked: Vec<Mask>,
+    pub(crate) masked: Vec<Mask>,
     /// The winner, or why the slot stayed empty.
-    pub result: Result<Chosen, NoFill>,
+    pub(crate) result: Result<Chosen, NoFill>,
 }
 
 /// A slot's winner.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Chosen {
+pub(crate) struct Chosen {
     /// Position of the flight in rank order.
-    pub place: u32,
+    pub(crate) place: u32,
     /// Number of the creative.
-    pub creative: u32,
+    pub(crate) creative: u32,
     /// Text variant of the creative.
-    pub variant: u8,
+    pub(crate) variant: u8,
     /// Style it was rendered in.
-    pub style: Style,
+    pub(crate) style: Style,
     /// P(flight | earlier slots, exclusions, world), in units of 2^-32.
-    pub flight_propensity: u32,
+    pub(crate) flight_propensity: u32,
     /// P(creative and variant | flight), in units of 2^-32.
-    pub creative_propensity: u32,
+    pub(crate) creative_propensity: u32,
 }
 
 impl From<&Winner> for Chosen {

@@ -6,16 +6,16 @@
 mod codes;
 #[cfg(test)]
 mod golden;
-pub mod instance_mark;
-pub mod line;
+pub(crate) mod instance_mark;
+pub(crate) mod line;
 #[cfg(test)]
 mod properties;
-pub mod reader;
+pub(crate) mod reader;
 mod stored;
 mod v1;
 mod v2;
-pub mod writer;
+pub(crate) mod writer;
 
-pub use line::{DecisionLine, Line, SlotLine, StateChange, WorldLine};
+pub(crate) use line::{DecisionLine, SlotLine, WorldLine};
 pub use reader::{LoggedDecision, Lookup, Unreadable, find};
-pub use writer::DecisionLog;
+pub(crate) use writer::DecisionLog;

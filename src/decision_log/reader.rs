@@ -20,22 +20,22 @@ const WORLDS: usize = 8;
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoggedDecision {
     /// The decision.
-    pub line: DecisionLine,
+    pub(crate) line: DecisionLine,
     /// Catalog versions, and the state.
-    pub world: WorldLine,
+    pub(crate) world: WorldLine,
 }
 
 impl LoggedDecision {
     /// Encodes the record for another instance, after `out`. Its format is [`Self::FORMAT`].
-    pub fn encode(&self, out: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn encode(&self, out: Vec<u8>) -> Vec<u8> {
         stored::encode_record(&self.line, &self.world, out)
     }
 
     /// The format of encoded records.
-    pub const FORMAT: u8 = stored::VERSION;
+    pub(crate) const FORMAT: u8 = stored::VERSION;
 
     /// Decodes a record in this format, or returns why that is not possible.
-    pub fn decode(format: u8, bytes: &[u8]) -> Result<LoggedDecision, String> {
+    pub(crate) fn decode(format: u8, bytes: &[u8]) -> Result<LoggedDecision, String> {
         stored::decode_record(format, bytes).map(|(line, world)| LoggedDecision { line, world })
     }
 }
@@ -44,11 +44,11 @@ impl LoggedDecision {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unreadable {
     /// File name of the segment.
-    pub segment: String,
+    pub(crate) segment: String,
     /// Where it begins, in bytes.
-    pub offset: usize,
+    pub(crate) offset: usize,
     /// Why it cannot be read.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl fmt::Display for Unreadable {
@@ -70,17 +70,17 @@ pub enum Lookup {
 }
 
 /// The request id of a decision id: without the slot number.
-pub const fn request_of(decision: u128) -> u128 {
+pub(crate) const fn request_of(decision: u128) -> u128 {
     decision & !0xFF
 }
 
 /// The slot index, from 0, of a decision id; `None` for a request id.
-pub fn slot_of(decision: u128) -> Option<usize> {
+pub(crate) fn slot_of(decision: u128) -> Option<usize> {
     usize::try_from(decision & 0xFF).ok()?.checked_sub(1)
 }
 
 /// The creation time of a UUID version 7, in unix milliseconds.
-pub fn time_of(id: u128) -> i64 {
+pub(crate) fn time_of(id: u128) -> i64 {
     i64::try_from(id >> 80).unwrap_or(i64::MAX)
 }
 

@@ -16,25 +16,25 @@ use crate::journal::frame;
 use serde::Deserialize;
 
 /// The format version that is written, and the newest one that is read.
-pub const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 2;
 const FAMILY: &[u8; 6] = b"ADJDEC";
 const MAGIC: &[u8; 8] = b"ADJDEC02";
 /// Length of the header that is written, in bytes.
-pub const HEADER: usize = 20;
+pub(crate) const HEADER: usize = 20;
 
 /// A parsed segment header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// Format version of the lines.
-    pub version: u8,
+    pub(crate) version: u8,
     /// The process start that wrote the segment.
-    pub incarnation: u64,
+    pub(crate) incarnation: u64,
     /// Length of the header, in bytes.
-    pub length: usize,
+    pub(crate) length: usize,
 }
 
 /// Encodes the header of a segment in the written format.
-pub fn header(incarnation: u64) -> [u8; HEADER] {
+pub(crate) fn header(incarnation: u64) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8..16].copy_from_slice(&incarnation.to_le_bytes());
@@ -44,7 +44,7 @@ pub fn header(incarnation: u64) -> [u8; HEADER] {
 }
 
 /// Parses a segment header, or returns why the segment cannot be read.
-pub fn read_header(bytes: &[u8]) -> Result<Header, String> {
+pub(crate) fn read_header(bytes: &[u8]) -> Result<Header, String> {
     let incomplete = "the header is incomplete; a crash interrupted its first write";
     let magic = bytes.first_chunk::<8>().ok_or(incomplete)?;
     if magic == MAGIC {
@@ -75,7 +75,7 @@ pub fn read_header(bytes: &[u8]) -> Result<Header, String> {
 
 /// The kind of a line, which begins every line of every version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A world or a change of state: later decisions refer to it.
     World,
     /// The decision with this request id.
@@ -83,7 +83,7 @@ pub enum Kind {
 }
 
 /// The kind of an encoded line, without decoding the rest; `None` if there is no such kind.
-pub fn kind_of(line: &[u8]) -> Option<Kind> {
+pub(crate) fn kind_of(line: &[u8]) -> Option<Kind> {
     match line.first()? {
         0 | 1 => Some(Kind::World),
         2 => postcard::take_from_bytes(&line[1..]).ok().map(|(id, _)| Kind::Decision(id)),
@@ -92,7 +92,7 @@ pub fn kind_of(line: &[u8]) -> Option<Kind> {
 }
 
 /// Decodes a line of a segment in format `version`, or returns why that is not possible.
-pub fn decode(version: u8, line: &[u8]) -> Result<Line, String> {
+pub(crate) fn decode(version: u8, line: &[u8]) -> Result<Line, String> {
     match version {
         1 => v1::Line::<v1::Page<'_>>::try_into(from_bytes(line)?),
         _ => v1::Line::<v2::Page<'_>>::try_into(from_bytes(line)?),
@@ -116,29 +116,32 @@ fn encode(line: &v1::Line<'_, v2::Page<'_>>, out: Vec<u8>) -> Vec<u8> {
 }
 
 /// Appends the line of a world to `out`.
-pub fn encode_world(line: &WorldLine, out: Vec<u8>) -> Vec<u8> {
+pub(crate) fn encode_world(line: &WorldLine, out: Vec<u8>) -> Vec<u8> {
     encode(&v1::Line::World(line.into()), out)
 }
 
 /// Appends the line of a change of state to `out`.
-pub fn encode_change(line: &StateChange, out: Vec<u8>) -> Vec<u8> {
+pub(crate) fn encode_change(line: &StateChange, out: Vec<u8>) -> Vec<u8> {
     encode(&v1::Line::Change(line.into()), out)
 }
 
 /// Appends the line of a decision to `out`. Only a page with more topics, entities, keywords or
 /// creatives than usual allocates.
-pub fn encode_decision(line: &DecisionLine, out: Vec<u8>) -> Vec<u8> {
+pub(crate) fn encode_decision(line: &DecisionLine, out: Vec<u8>) -> Vec<u8> {
     encode(&v1::Line::Decision(v1::Decision::new(line, v2::Page::from(&line.page))), out)
 }
 
 /// Encodes the record of a decision, in format [`VERSION`], after `out`.
-pub fn encode_record(line: &DecisionLine, world: &WorldLine, out: Vec<u8>) -> Vec<u8> {
+pub(crate) fn encode_record(line: &DecisionLine, world: &WorldLine, out: Vec<u8>) -> Vec<u8> {
     let line = v1::Decision::new(line, v2::Page::from(&line.page));
     postcard::to_extend(&(line, v1::World::from(world)), out).expect("a record is plain data")
 }
 
 /// Decodes the record of a decision in format `version`, or returns why that is not possible.
-pub fn decode_record(version: u8, bytes: &[u8]) -> Result<(DecisionLine, WorldLine), String> {
+pub(crate) fn decode_record(
+    version: u8,
+    bytes: &[u8],
+) -> Result<(DecisionLine, WorldLine), String> {
     type Record<'a, P> = (v1::Decision<'a, P>, v1::World<'a>);
     match version {
         1 => {

@@ -14,7 +14,7 @@ use std::{io, thread};
 const MAX_BUFFERED_BYTES: usize = 32 * 1024 * 1024;
 
 /// A running log. Dropping it writes the buffer.
-pub struct DecisionLog {
+pub(crate) struct DecisionLog {
     shared: Arc<SharedBuffer>,
     folder: PathBuf,
     writer: Option<thread::JoinHandle<()>>,
@@ -42,34 +42,34 @@ struct Buffer {
 
 /// Options of the log.
 #[derive(Clone, Copy, Debug)]
-pub struct DecisionLogOptions {
+pub(crate) struct DecisionLogOptions {
     /// Longest time until a line is on disk.
-    pub flush: Duration,
+    pub(crate) flush: Duration,
     /// Size at which the next segment is started, in bytes.
-    pub segment_bytes: u64,
+    pub(crate) segment_bytes: u64,
     /// Retention period of segments.
-    pub retention: Duration,
+    pub(crate) retention: Duration,
 }
 
 /// The file name of a segment: names sort by time.
-pub fn segment_name(start_ms: i64, incarnation: u64) -> String {
+pub(crate) fn segment_name(start_ms: i64, incarnation: u64) -> String {
     format!("{start_ms:015}-{incarnation:016x}.decisions")
 }
 
 /// The start time in a segment's file name, in unix milliseconds.
-pub fn segment_start(name: &str) -> Option<i64> {
+pub(crate) fn segment_start(name: &str) -> Option<i64> {
     name.strip_suffix(".decisions")?.split('-').next()?.parse().ok()
 }
 
 /// The incarnation in a segment's file name.
-pub fn segment_incarnation(name: &str) -> Option<u64> {
+pub(crate) fn segment_incarnation(name: &str) -> Option<u64> {
     let incarnation = name.strip_suffix(".decisions")?.split('-').nth(1)?;
     u64::from_str_radix(incarnation, 16).ok()
 }
 
 impl DecisionLog {
     /// Opens a log in `folder` at `now_ms`.
-    pub fn start(
+    pub(crate) fn start(
         folder: &Path,
         incarnation: u64,
         now_ms: i64,
@@ -106,19 +106,19 @@ impl DecisionLog {
     }
 
     /// Folder of the segments.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Logs a world; decisions made on it may follow.
-    pub fn record_world(&self, world: WorldLine) {
+    pub(crate) fn record_world(&self, world: WorldLine) {
         let mut buffer = self.buffer();
         buffer.push(|bytes| stored::encode_world(&world, bytes));
         buffer.now = Arc::new(world);
     }
 
     /// Logs the state that follows the previous one.
-    pub fn record_state(&self, next: &State) {
+    pub(crate) fn record_state(&self, next: &State) {
         let mut buffer = self.buffer();
         let change = StateChange::between(&buffer.now.state, next);
         Arc::make_mut(&mut buffer.now).state = next.clone();
@@ -126,7 +126,7 @@ impl DecisionLog {
     }
 
     /// Logs a decision; `false` when the buffer is full.
-    pub fn record_decision(&self, line: &DecisionLine) -> bool {
+    pub(crate) fn record_decision(&self, line: &DecisionLine) -> bool {
         let mut buffer = self.buffer();
         if buffer.bytes.len() > MAX_BUFFERED_BYTES {
             return false;
@@ -137,7 +137,7 @@ impl DecisionLog {
     }
 
     /// Returns when everything logged so far is on disk, or the disk has failed.
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         let mut buffer = self.buffer();
         buffer.flush_requested = buffer.flushes + 2;
         let due = buffer.flush_requested;

@@ -27,35 +27,35 @@ use std::sync::atomic::Ordering;
 const CLICKS_FOR_EXPECTED_PRICE: i64 = 50;
 
 /// A request for decisions: one call per page.
-pub struct DecisionCall<'a> {
+pub(crate) struct DecisionCall<'a> {
     /// The publisher's id.
-    pub publisher: &'a str,
+    pub(crate) publisher: &'a str,
     /// The page as described by the publisher.
-    pub page: &'a PageInput,
+    pub(crate) page: &'a PageInput,
     /// Observed and declared region of the reader.
-    pub region: RegionSignals,
+    pub(crate) region: RegionSignals,
     /// The requested placements.
-    pub slots: &'a [SlotInput],
+    pub(crate) slots: &'a [SlotInput],
     /// Test mode: the unit works fully but never counts, bills, reserves or feeds pace.
-    pub test: bool,
+    pub(crate) test: bool,
     /// Unbillable caller (bot, foreign origin, flood): makes no reservation.
-    pub idle: bool,
+    pub(crate) idle: bool,
     /// Basic measurement: no viewport observation, no visitor key.
-    pub basic: bool,
+    pub(crate) basic: bool,
     /// Creative forced by an operator. Implies `test`.
-    pub forced: Option<&'a str>,
+    pub(crate) forced: Option<&'a str>,
     /// The caller's own acceptance rules. A rejected unit makes no reservation; the next best one is
     /// tried.
-    pub accepts: Option<&'a AcceptUnit<'a>>,
+    pub(crate) accepts: Option<&'a AcceptUnit<'a>>,
 }
 
 /// A caller's own rules that are not in the inventory, for instance an exchange's block lists.
 /// Arguments: the decisions so far (page, time and earlier slots are set), the slot's key, the unit.
-pub type AcceptUnit<'a> = dyn Fn(&PageDecision, &str, &Winner) -> Result<(), Rejection> + 'a;
+pub(crate) type AcceptUnit<'a> = dyn Fn(&PageDecision, &str, &Winner) -> Result<(), Rejection> + 'a;
 
 /// What the caller rejects of a chosen unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rejection {
+pub(crate) enum Rejection {
     /// The flight, with any creative.
     Flight,
     /// Only the creative; another one of the same flight may be accepted.
@@ -65,47 +65,47 @@ pub enum Rejection {
 /// The call names a publisher that is not in the inventory.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown publisher `{0}`")]
-pub struct UnknownPublisher(pub String);
+pub(crate) struct UnknownPublisher(pub(crate) String);
 
 /// The decisions of one call.
-pub struct PageDecision {
+pub(crate) struct PageDecision {
     /// The world that was decided on.
-    pub live: Arc<Live>,
+    pub(crate) live: Arc<Live>,
     /// The request id.
-    pub request: u128,
+    pub(crate) request: u128,
     /// Time of the decision, in unix milliseconds.
-    pub at_ms: i64,
+    pub(crate) at_ms: i64,
     /// The page, resolved against the inventory.
-    pub page: Page,
+    pub(crate) page: Page,
     /// Test mode; never counts.
-    pub test: bool,
+    pub(crate) test: bool,
     /// Basic measurement.
-    pub basic: bool,
+    pub(crate) basic: bool,
     /// One decision per slot, in request order.
-    pub slots: SmallVec<[SlotDecision; 2]>,
+    pub(crate) slots: SmallVec<[SlotDecision; 2]>,
 }
 
 /// The decision for one slot.
-pub struct SlotDecision {
+pub(crate) struct SlotDecision {
     /// The decision's id.
-    pub id: u128,
+    pub(crate) id: u128,
     /// The unit, or the no-fill reason.
-    pub result: Result<Filled, NoFill>,
+    pub(crate) result: Result<Filled, NoFill>,
     /// Flights and creatives that were excluded by earlier attempts for this slot.
     masked: Vec<Mask>,
 }
 
 /// A filled slot.
-pub struct Filled {
+pub(crate) struct Filled {
     /// The chosen unit.
-    pub win: Winner,
+    pub(crate) win: Winner,
     /// The decision's sequence number within its partition.
-    pub decision_key: DecisionKey,
+    pub(crate) decision_key: DecisionKey,
 }
 
 impl PageDecision {
     /// The winning flight of a filled slot.
-    pub fn flight(&self, filled: &Filled) -> &FlightRow {
+    pub(crate) fn flight(&self, filled: &Filled) -> &FlightRow {
         &self.live.snapshot().flights[filled.win.place]
     }
 }
@@ -145,7 +145,7 @@ fn opportunities(decided: &PageDecision) -> impl Iterator<Item = Opportunity> + 
 
 impl Delivery {
     /// Decides every slot of a call.
-    pub fn decide(&self, call: &DecisionCall<'_>) -> Result<PageDecision, UnknownPublisher> {
+    pub(crate) fn decide(&self, call: &DecisionCall<'_>) -> Result<PageDecision, UnknownPublisher> {
         let live = self.parts.world.live();
         let snapshot = live.snapshot();
         let publisher = snapshot
@@ -341,7 +341,7 @@ impl Delivery {
 }
 
 /// What a slot is attributed to: the topic and entity that the winner matched, else the page's first.
-pub fn attributed(page: &Page, slot: usize, win: Option<&Winner>) -> PageNumbers {
+pub(crate) fn attributed(page: &Page, slot: usize, win: Option<&Winner>) -> PageNumbers {
     let matched = win.map(|win| &win.matched);
     let topic = matched.and_then(|matched| matched.topic);
     let topic = topic.or_else(|| page.topics.first().copied());

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 impl Delivery {
     /// Checks the free space of the store's disk. Queries the file system: call it off the request
     /// threads. On error the current mode stays.
-    pub fn check_disk_space(&self) {
+    pub(crate) fn check_disk_space(&self) {
         let free = match journal::disk_space(self.parts.ledger.folder()) {
             Ok(free) => free,
             Err(error) => {

@@ -6,7 +6,7 @@ use crate::selection::score;
 
 /// The creative `id` in a style that the slot accepts, else in its own first style. `None` if the
 /// creative does not exist, its flight is not compiled, or no label is available for the reader.
-pub fn win(request: &Request<'_>, slot: usize, id: &str) -> Option<Winner> {
+pub(crate) fn win(request: &Request<'_>, slot: usize, id: &str) -> Option<Winner> {
     let taken = crate::selection::rules::Exclusions::default();
     let case = request.slot_context(slot, &taken);
     let snapshot = &*request.world.snapshot;

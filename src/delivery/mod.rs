@@ -1,13 +1,13 @@
 //! Delivery: decides, reserves money, makes the content of units, seals their event tokens. Independent
 //! of HTTP: handlers translate requests into calls on [`Delivery`].
 
-pub mod decide;
-pub mod disk_guard;
-pub mod forced;
-pub mod page_url;
-pub mod rendered_unit;
-pub mod tokens;
-pub mod unit;
+pub(crate) mod decide;
+pub(crate) mod disk_guard;
+pub(crate) mod forced;
+pub(crate) mod page_url;
+pub(crate) mod rendered_unit;
+pub(crate) mod tokens;
+pub(crate) mod unit;
 
 use crate::clock::Clock;
 use crate::config::CurrentSettings;
@@ -25,33 +25,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// The collaborators of [`Delivery`].
-pub struct Parts {
+pub(crate) struct Parts {
     /// Source of the current time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// The settings in effect.
-    pub settings: Arc<CurrentSettings>,
+    pub(crate) settings: Arc<CurrentSettings>,
     /// Prometheus metrics.
-    pub metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     /// The world being served.
-    pub world: Arc<Worlds>,
+    pub(crate) world: Arc<Worlds>,
     /// Whose disk the guard watches.
-    pub ledger: Arc<Ledger>,
+    pub(crate) ledger: Arc<Ledger>,
     /// Log of decisions, for explanations.
-    pub log: Arc<DecisionLog>,
+    pub(crate) log: Arc<DecisionLog>,
     /// Seals event tokens.
-    pub keyring: Arc<ArcSwap<Keyring>>,
+    pub(crate) keyring: Arc<ArcSwap<Keyring>>,
     /// The terms on which this instance reserves money.
-    pub leasing: Arc<Leasing>,
+    pub(crate) leasing: Arc<Leasing>,
     /// Counts of opportunities, which the events service records.
-    pub opportunities: Arc<OpportunityCounters>,
+    pub(crate) opportunities: Arc<OpportunityCounters>,
     /// Random number of this process start.
-    pub incarnation: u64,
+    pub(crate) incarnation: u64,
     /// Public base URL, without a trailing slash.
-    pub public_url: String,
+    pub(crate) public_url: String,
 }
 
 /// The delivery service.
-pub struct Delivery {
+pub(crate) struct Delivery {
     parts: Parts,
     next_seq: [AtomicU64; PARTITIONS as usize],
     low_disk: AtomicBool,
@@ -71,7 +71,7 @@ struct FilterCounters {
 
 impl Delivery {
     /// Builds the service.
-    pub fn new(parts: Parts) -> Delivery {
+    pub(crate) fn new(parts: Parts) -> Delivery {
         let counter = |stage: FilterReason| parts.metrics.removed(stage.as_str());
         let filter_counters = FilterCounters {
             unmatched: parts.metrics.removed(UNMATCHED),

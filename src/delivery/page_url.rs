@@ -7,7 +7,7 @@ use url::Url;
 const MAX_CHARS: usize = 512;
 
 /// The part to store; `None` if the publisher stores none or the text is not an HTTP(S) URL.
-pub fn stored_part(address: &str, policy: PageUrls) -> Option<Box<str>> {
+pub(crate) fn stored_part(address: &str, policy: PageUrls) -> Option<Box<str>> {
     let url = match policy {
         PageUrls::None => return None,
         _ => Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?,

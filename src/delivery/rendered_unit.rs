@@ -13,223 +13,223 @@ use std::borrow::Cow;
 
 /// A unit with everything a page needs to show it and report its events.
 #[derive(Serialize, JsonSchema)]
-pub struct RenderedUnit<'a> {
+pub(crate) struct RenderedUnit<'a> {
     /// Always true.
     #[schemars(extend("const" = true))]
-    pub fill: bool,
+    pub(crate) fill: bool,
     /// The decision's id.
-    pub decision_id: String,
+    pub(crate) decision_id: String,
     /// Tier of the winning flight.
-    pub tier: Tier,
+    pub(crate) tier: Tier,
     /// The advertiser.
-    pub advertiser: UnitAdvertiser<'a>,
+    pub(crate) advertiser: UnitAdvertiser<'a>,
     /// Id of the campaign.
-    pub campaign: &'a str,
+    pub(crate) campaign: &'a str,
     /// Id of the flight.
-    pub flight: &'a str,
+    pub(crate) flight: &'a str,
     /// The creative.
-    pub creative: UnitCreative<'a>,
+    pub(crate) creative: UnitCreative<'a>,
     /// The advertising label.
-    pub label: UnitLabel<'a>,
+    pub(crate) label: UnitLabel<'a>,
     /// On whose behalf it is shown, who paid, and why.
-    pub transparency: Transparency<'a>,
+    pub(crate) transparency: Transparency<'a>,
     /// `rel` attribute for every link of the unit.
-    pub rel: &'static str,
+    pub(crate) rel: &'static str,
     /// URLs for reporting events.
-    pub event_urls: EventUrls,
+    pub(crate) event_urls: EventUrls,
     /// Impressions received after this time are not counted.
-    pub impression_until: Timestamp,
+    pub(crate) impression_until: Timestamp,
     /// Viewable impressions, clicks and copies received after this time are not counted.
-    pub click_until: Timestamp,
+    pub(crate) click_until: Timestamp,
     /// Test unit: its events are never counted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub test: bool,
+    pub(crate) test: bool,
     /// The unit as a complete, escaped HTML fragment, if `render` is `html`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub html: Option<String>,
+    pub(crate) html: Option<String>,
 }
 
 /// An advertiser's id and name.
 #[derive(Serialize, JsonSchema)]
-pub struct UnitAdvertiser<'a> {
+pub(crate) struct UnitAdvertiser<'a> {
     /// The id.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
     /// The name.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
 }
 
 /// The parts of a unit; all texts are plain text.
 #[derive(Serialize, JsonSchema)]
-pub struct UnitCreative<'a> {
+pub(crate) struct UnitCreative<'a> {
     /// The creative's id.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
     /// Its content hash.
-    pub hash: &'a str,
+    pub(crate) hash: &'a str,
     /// Number of the text variant; 0 is the creative's own text.
-    pub variant: u8,
+    pub(crate) variant: u8,
     /// Style to show it in: the first one in the page's order that the creative has.
-    pub style: Style,
+    pub(crate) style: Style,
     /// Language of the texts, as a BCP 47 tag.
-    pub language: &'a str,
+    pub(crate) language: &'a str,
     /// Direction of the texts.
     #[schemars(extend("enum" = ["ltr", "rtl"]))]
-    pub direction: &'static str,
+    pub(crate) direction: &'static str,
     /// The line above the headline.
-    pub kicker: Option<Cow<'a, str>>,
+    pub(crate) kicker: Option<Cow<'a, str>>,
     /// The headline.
-    pub headline: Cow<'a, str>,
+    pub(crate) headline: Cow<'a, str>,
     /// The body text.
-    pub body: Cow<'a, str>,
+    pub(crate) body: Cow<'a, str>,
     /// A claim with its source.
-    pub proof: Option<UnitProof<'a>>,
+    pub(crate) proof: Option<UnitProof<'a>>,
     /// A terminal command.
-    pub command: Option<UnitCommand<'a>>,
+    pub(crate) command: Option<UnitCommand<'a>>,
     /// Calls to action, the main one first.
     #[schemars(with = "Vec<UnitCta<'a>>")]
-    pub ctas: SmallVec<[UnitCta<'a>; 2]>,
+    pub(crate) ctas: SmallVec<[UnitCta<'a>; 2]>,
     /// Click URL of the unit itself: that of the main call to action.
-    pub click_url: String,
+    pub(crate) click_url: String,
     /// Host name of the landing page.
-    pub landing_domain: &'a str,
+    pub(crate) landing_domain: &'a str,
     /// The advertiser's logo, to show beside the sponsor line.
-    pub logo: Option<UnitImage<'a>>,
+    pub(crate) logo: Option<UnitImage<'a>>,
     /// An image.
-    pub image: Option<UnitImage<'a>>,
+    pub(crate) image: Option<UnitImage<'a>>,
     /// A price footnote.
-    pub price: Option<UnitPrice<'a>>,
+    pub(crate) price: Option<UnitPrice<'a>>,
 }
 
 /// An image served by this server. The size lets the page reserve the space.
 #[derive(Serialize, JsonSchema)]
-pub struct UnitImage<'a> {
+pub(crate) struct UnitImage<'a> {
     /// URL of the image. Content-addressed: it never refers to another image.
     #[schemars(example = &"https://units.example/embed/pictures/3f0c1b6f0b8b4a7c9d2e5f60718293a4.webp")]
-    pub url: &'a str,
+    pub(crate) url: &'a str,
     /// Width in pixels.
     #[schemars(range(min = 16, max = 2048), example = &640)]
-    pub width: u16,
+    pub(crate) width: u16,
     /// Height in pixels.
     #[schemars(range(min = 16, max = 2048), example = &360)]
-    pub height: u16,
+    pub(crate) height: u16,
     /// Alternative text.
     #[schemars(example = &"A cargo bicycle from the side")]
-    pub alt: &'a str,
+    pub(crate) alt: &'a str,
     /// MIME type, for protocols that restrict formats.
     #[serde(skip)]
-    pub content_type: &'static str,
+    pub(crate) content_type: &'static str,
 }
 
 /// A claim with its source.
 #[derive(Serialize, JsonSchema)]
-pub struct UnitProof<'a> {
+pub(crate) struct UnitProof<'a> {
     /// The claim.
-    pub text: &'a str,
+    pub(crate) text: &'a str,
     /// Source of the claim.
-    pub source: &'a str,
+    pub(crate) source: &'a str,
     /// Date of the claim.
     #[schemars(with = "String")]
-    pub as_of: jiff::civil::Date,
+    pub(crate) as_of: jiff::civil::Date,
 }
 
 /// A terminal command. The copied text is exactly the text shown.
 #[derive(Serialize, JsonSchema)]
-pub struct UnitCommand<'a> {
+pub(crate) struct UnitCommand<'a> {
     /// The line to copy.
-    pub text: &'a str,
+    pub(crate) text: &'a str,
     /// The output line shown below it.
-    pub output: &'a str,
+    pub(crate) output: &'a str,
     /// URL for reporting that it was copied.
-    pub copy_url: String,
+    pub(crate) copy_url: String,
     /// Text of the copy button.
-    pub copy_text: &'a str,
+    pub(crate) copy_text: &'a str,
     /// Text of the button after copying.
-    pub copied_text: &'a str,
+    pub(crate) copied_text: &'a str,
     /// Accessible label for screen readers.
-    pub aria: &'a str,
+    pub(crate) aria: &'a str,
 }
 
 /// A call to action.
 #[derive(Serialize, JsonSchema)]
-pub struct UnitCta<'a> {
+pub(crate) struct UnitCta<'a> {
     /// Its id.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
     /// Text of the link.
-    pub text: &'a str,
+    pub(crate) text: &'a str,
     /// Click URL: records the click and redirects to the landing page.
-    pub click_url: String,
+    pub(crate) click_url: String,
 }
 
 /// A price with the details that price advertising rules require.
 #[derive(Serialize, JsonSchema)]
-pub struct UnitPrice<'a> {
+pub(crate) struct UnitPrice<'a> {
     /// Text as shown.
-    pub text: &'a str,
+    pub(crate) text: &'a str,
     /// Amount in micros.
-    pub amount_micros: i64,
+    pub(crate) amount_micros: i64,
     /// Currency of the amount.
-    pub currency: Currency,
+    pub(crate) currency: Currency,
     /// Billing period or quantity, such as `month`.
-    pub per: &'a str,
+    pub(crate) per: &'a str,
     /// Whether the price includes tax.
-    pub tax_included: bool,
+    pub(crate) tax_included: bool,
     /// Whether it is for consumers or businesses.
-    pub audience: Audience,
+    pub(crate) audience: Audience,
     /// A condition.
-    pub note: Option<&'a str>,
+    pub(crate) note: Option<&'a str>,
     /// The price is not shown after this time.
     #[schemars(with = "String")]
-    pub valid_until: jiff::Timestamp,
+    pub(crate) valid_until: jiff::Timestamp,
 }
 
 /// The advertising label of a unit.
 #[derive(Serialize, JsonSchema)]
-pub struct UnitLabel<'a> {
+pub(crate) struct UnitLabel<'a> {
     /// Text of the label.
-    pub text: &'a str,
+    pub(crate) text: &'a str,
     /// Language of the label, as a BCP 47 tag.
-    pub language: &'a str,
+    pub(crate) language: &'a str,
     /// Accessible label for screen readers.
-    pub aria: &'a str,
+    pub(crate) aria: &'a str,
     /// The line that names the sponsor.
-    pub sponsor_line: String,
+    pub(crate) sponsor_line: String,
     /// Version of the reviewed label table that it comes from.
-    pub ruleset: &'a str,
+    pub(crate) ruleset: &'a str,
     /// How the reader's region was determined.
-    pub region_basis: RegionBasis,
+    pub(crate) region_basis: RegionBasis,
 }
 
 /// On whose behalf the unit is shown, who paid, and why it is on this page.
 #[derive(Serialize, JsonSchema)]
-pub struct Transparency<'a> {
+pub(crate) struct Transparency<'a> {
     /// On whose behalf it is shown.
-    pub on_behalf_of: &'a str,
+    pub(crate) on_behalf_of: &'a str,
     /// Who paid.
-    pub paid_by: &'a str,
+    pub(crate) paid_by: &'a str,
     /// Why it is on this page.
-    pub why: Cow<'a, str>,
+    pub(crate) why: Cow<'a, str>,
     /// Text of the link to the "why this" page.
-    pub why_text: &'a str,
+    pub(crate) why_text: &'a str,
     /// Language of these texts, as a BCP 47 tag.
-    pub language: &'a str,
+    pub(crate) language: &'a str,
     /// URL of the "why this" page.
-    pub why_url: String,
+    pub(crate) why_url: String,
 }
 
 /// URLs for reporting events; absent for events that are not measured.
 #[derive(Default, Serialize, JsonSchema)]
-pub struct EventUrls {
+pub(crate) struct EventUrls {
     /// To request when the unit begins to render in a visible document.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub impression: Option<String>,
+    pub(crate) impression: Option<String>,
     /// To request when at least half of the unit was in view for one second.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub viewable: Option<String>,
+    pub(crate) viewable: Option<String>,
 }
 
 /// A time in unix milliseconds, serialized as RFC 3339 to the second.
 #[derive(Default, JsonSchema)]
 #[schemars(transparent)]
-pub struct Timestamp(#[schemars(with = "String")] pub i64);
+pub(crate) struct Timestamp(#[schemars(with = "String")] pub(crate) i64);
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -240,7 +240,7 @@ impl Serialize for Timestamp {
 
 impl RenderedUnit<'static> {
     /// The unit of the API's example reply.
-    pub fn example() -> RenderedUnit<'static> {
+    pub(crate) fn example() -> RenderedUnit<'static> {
         let url = |path: &str| format!("https://units.example{path}");
         RenderedUnit {
             fill: true,

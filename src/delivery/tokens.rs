@@ -36,7 +36,7 @@ impl Delivery {
     }
 
     /// The unit of a slot with its event URLs, or the no-fill reason.
-    pub fn rendered<'d>(
+    pub(crate) fn rendered<'d>(
         &self,
         decided: &'d PageDecision,
         slot: usize,

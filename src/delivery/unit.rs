@@ -19,7 +19,7 @@ use std::borrow::Cow;
 
 /// The content of a chosen unit: everything but images, ids and URLs. `None` only if the label that
 /// made it eligible is missing, which cannot happen within one snapshot.
-pub fn content<'a>(
+pub(crate) fn content<'a>(
     snapshot: &'a Snapshot,
     page: &Page,
     win: &Winner,
@@ -119,7 +119,7 @@ pub fn content<'a>(
 }
 
 /// The content with the images that are available (stored and intact).
-pub fn with_images<'a>(decided: &'a PageDecision, win: &Winner) -> Option<RenderedUnit<'a>> {
+pub(crate) fn with_images<'a>(decided: &'a PageDecision, win: &Winner) -> Option<RenderedUnit<'a>> {
     let live = &*decided.live;
     let mut unit = content(live.snapshot(), &decided.page, win, decided.at_ms)?;
     let images = &live.bindings.images;
@@ -140,7 +140,7 @@ fn image<'a>(shown: &'a ServedImage, alt: &'a str) -> UnitImage<'a> {
 }
 
 /// Host of a chosen unit's main call to action.
-pub fn landing<'a>(snapshot: &'a Snapshot, win: &Winner) -> &'a str {
+pub(crate) fn landing<'a>(snapshot: &'a Snapshot, win: &Winner) -> &'a str {
     let creative = &snapshot.inventory.creatives[win.creative as usize];
     creative.ctas.first().map_or("", |cta| host(&cta.url))
 }

@@ -2,7 +2,7 @@
 
 /// Why a text is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TextProblem {
+pub(crate) enum TextProblem {
     /// A character that is invisible or misleading.
     #[error("contains {what} (U+{code:04X}) at character {at}: remove it")]
     Hidden {
@@ -50,7 +50,7 @@ fn hidden(c: char) -> Option<&'static str> {
 }
 
 /// Checks plain text: no control, bidirectional, zero-width or private-use characters.
-pub fn plain(text: &str) -> Result<(), TextProblem> {
+pub(crate) fn plain(text: &str) -> Result<(), TextProblem> {
     for (at, c) in text.chars().enumerate() {
         if let Some(what) = hidden(c) {
             return Err(TextProblem::Hidden { what, code: u32::from(c), at: at + 1 });
@@ -60,7 +60,7 @@ pub fn plain(text: &str) -> Result<(), TextProblem> {
 }
 
 /// Checks a command line: plain ASCII, one program, no shell features that run or hide more.
-pub fn command(text: &str) -> Result<(), TextProblem> {
+pub(crate) fn command(text: &str) -> Result<(), TextProblem> {
     plain(text)?;
     let reject = |reason: &str| Err(TextProblem::Command(reason.to_owned()));
     if let Some(c) = text.chars().find(|c| !c.is_ascii()) {
@@ -107,7 +107,7 @@ pub fn command(text: &str) -> Result<(), TextProblem> {
 }
 
 /// The placeholders in a text, or an error for the first unknown one. Adjacent duplicates are removed.
-pub fn placeholders(text: &str) -> Result<Vec<&'static str>, TextProblem> {
+pub(crate) fn placeholders(text: &str) -> Result<Vec<&'static str>, TextProblem> {
     let mut found = Vec::new();
     for part in text.split('{').skip(1) {
         match part.split('}').next().unwrap_or(part) {
@@ -121,7 +121,7 @@ pub fn placeholders(text: &str) -> Result<Vec<&'static str>, TextProblem> {
 }
 
 /// Fills the placeholders in a text; `None` if a value for one is missing.
-pub fn fill(text: &str, topic: Option<&str>, entity: Option<&str>) -> Option<String> {
+pub(crate) fn fill(text: &str, topic: Option<&str>, entity: Option<&str>) -> Option<String> {
     let mut filled = text.to_owned();
     for (placeholder, name) in [("{topic}", topic), ("{entity}", entity)] {
         if filled.contains(placeholder) {

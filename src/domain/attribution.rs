@@ -46,7 +46,7 @@ pub struct PageKey {
 }
 
 /// Value of an attribution field that is not known.
-pub const UNKNOWN: &str = "unknown";
+pub(crate) const UNKNOWN: &str = "unknown";
 
 impl Default for PageKey {
     /// Nothing is known.
@@ -65,30 +65,30 @@ impl Default for PageKey {
 
 /// The attribution of a unit, as indices into the lists of an inventory version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct UnitNumbers {
+pub(crate) struct UnitNumbers {
     /// Index of the creative.
-    pub creative: u32,
+    pub(crate) creative: u32,
     /// Text variant of the creative.
-    pub variant: u8,
+    pub(crate) variant: u8,
     /// Where it was shown.
-    pub page: PageNumbers,
+    pub(crate) page: PageNumbers,
 }
 
 /// The part of [`UnitNumbers`] that an unfilled slot has as well. `None` is reported as `unknown`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PageNumbers {
+pub(crate) struct PageNumbers {
     /// Index of the publisher.
-    pub publisher: u32,
+    pub(crate) publisher: u32,
     /// Index of the publisher's placement.
-    pub placement: Option<u16>,
+    pub(crate) placement: Option<u16>,
     /// The attributed topic.
-    pub topic: Option<u32>,
+    pub(crate) topic: Option<u32>,
     /// The attributed entity.
-    pub entity: Option<u32>,
+    pub(crate) entity: Option<u32>,
     /// The attributed country.
-    pub country: Option<Country>,
+    pub(crate) country: Option<Country>,
     /// Context of the page.
-    pub facts: PageFacts,
+    pub(crate) facts: PageFacts,
 }
 
 /// Declares [`Dimension`] with the value of each row in an attribution. The unit is `None` for an
@@ -102,7 +102,7 @@ macro_rules! dimensions {
 
         impl Dimension {
             /// The value in an attribution, as text; `None` if it has none.
-            pub fn value<'a>(
+            pub(crate) fn value<'a>(
                 self,
                 $unit: Option<&'a AttributionKey>,
                 $page: &'a PageKey,
@@ -154,14 +154,14 @@ dimensions! { |unit, page|
 
 impl Dimension {
     /// Dimensions that a report can be restricted by.
-    pub const FILTERS: [Dimension; 3] =
+    pub(crate) const FILTERS: [Dimension; 3] =
         [Dimension::Campaign, Dimension::Flight, Dimension::Creative];
 
     /// Dimensions that are not in an attribution: of the decision's time, and of the event.
     const COMPUTED: [Dimension; 3] = [Dimension::Day, Dimension::Hour, Dimension::Cta];
 
     /// The dimensions that an attribution has, in order.
-    pub fn attributed() -> impl Iterator<Item = Dimension> {
+    pub(crate) fn attributed() -> impl Iterator<Item = Dimension> {
         Dimension::ALL.iter().copied().filter(|dimension| !Dimension::COMPUTED.contains(dimension))
     }
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::ops::{Deref, DerefMut};
 
 /// A type whose default value is available as a static reference.
-pub trait StaticDefault: Default + PartialEq + 'static {
+pub(crate) trait StaticDefault: Default + PartialEq + 'static {
     /// The default value.
     const DEFAULT: &'static Self;
 }
@@ -24,7 +24,7 @@ impl<T> Default for BoxedOrDefault<T> {
 
 impl<T> BoxedOrDefault<T> {
     /// Whether it is stored as the default.
-    pub fn is_default(&self) -> bool {
+    pub(crate) fn is_default(&self) -> bool {
         self.0.is_none()
     }
 }

@@ -13,52 +13,52 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Campaign {
+pub(crate) struct Campaign {
     /// Unique id.
-    pub id: CampaignId,
+    pub(crate) id: CampaignId,
     /// The advertiser it belongs to.
-    pub advertiser: AdvertiserId,
+    pub(crate) advertiser: AdvertiserId,
     /// Shown to the advertiser and the operator.
     #[garde(length(chars, min = 1, max = 80))]
-    pub name: String,
+    pub(crate) name: String,
     /// The party on whose behalf it is shown. Default: the advertiser's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(length(chars, min = 1, max = 80)))]
-    pub on_behalf_of: Option<String>,
+    pub(crate) on_behalf_of: Option<String>,
     /// The party that paid. Default: the advertiser's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(length(chars, min = 1, max = 80)))]
-    pub paid_by: Option<String>,
+    pub(crate) paid_by: Option<String>,
     /// Must be false: political advertising is rejected.
-    pub political: bool,
+    pub(crate) political: bool,
     /// Categories it belongs to.
     #[garde(length(min = 1, max = 8))]
-    pub categories: Vec<CategoryId>,
+    pub(crate) categories: Vec<CategoryId>,
     /// Spending limits. House campaigns have none.
     #[serde(default)]
-    pub budget: Budget,
+    pub(crate) budget: Budget,
     /// `utm_*` parameters added to its landing pages.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[garde(length(max = 5))]
-    pub utm: BTreeMap<String, String>,
+    pub(crate) utm: BTreeMap<String, String>,
     /// Paused in a file: nothing of this campaign is served.
     #[serde(default, skip_serializing_if = "ServingStatus::is_active")]
-    pub status: ServingStatus,
+    pub(crate) status: ServingStatus,
     /// Set while an operator pauses it. Inventory files neither set nor clear it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paused_by: Option<PausedBy>,
+    pub(crate) paused_by: Option<PausedBy>,
 }
 
 /// Spending limits of a campaign, in its advertiser's currency. Absent: no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Budget {
+pub(crate) struct Budget {
     /// Over the campaign's lifetime, in micros.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lifetime_micros: Option<Micros>,
+    pub(crate) lifetime_micros: Option<Micros>,
     /// Per day in the advertiser's time zone, in micros.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub daily_micros: Option<Micros>,
+    pub(crate) daily_micros: Option<Micros>,
 }
 
 /// A flight: dates, goal, price and targeting.
@@ -69,26 +69,26 @@ pub struct Flight {
     /// Unique id.
     pub id: FlightId,
     /// The campaign it belongs to.
-    pub campaign: CampaignId,
+    pub(crate) campaign: CampaignId,
     /// Its priority tier.
-    pub tier: Tier,
+    pub(crate) tier: Tier,
     /// Start (inclusive), local time in the advertiser's time zone. Absent: immediately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
-    pub starts: Option<jiff::civil::DateTime>,
+    pub(crate) starts: Option<jiff::civil::DateTime>,
     /// End (exclusive), local time in the advertiser's time zone. Absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
-    pub ends: Option<jiff::civil::DateTime>,
+    pub(crate) ends: Option<jiff::civil::DateTime>,
     /// The pricing model.
-    pub pricing: Pricing,
+    pub(crate) pricing: Pricing,
     /// Price in micros: per thousand for `cpm` and `vcpm` (a multiple of 1,000), per event for
     /// `cpc`, 0 for `flat`.
     #[serde(default)]
-    pub price_micros: Micros,
+    pub(crate) price_micros: Micros,
     /// Additional price of a copied command, per event, in micros.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub copy_price_micros: Option<Micros>,
+    pub(crate) copy_price_micros: Option<Micros>,
     /// Weight in the draw, relative to flights of equal relevance and price.
     #[serde(default = "one")]
     #[garde(range(min = 0.001, max = 1000.0))]
@@ -96,22 +96,22 @@ pub struct Flight {
     /// Number of impressions to deliver by its end. Requires `ends`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(range(min = 1)))]
-    pub goal_impressions: Option<u64>,
+    pub(crate) goal_impressions: Option<u64>,
     /// How its goal or its daily budget is spread over time.
     #[serde(default)]
-    pub pacing: Pacing,
+    pub(crate) pacing: Pacing,
     /// The pages and reader regions it is for.
     #[serde(default)]
     pub targeting: Targeting,
     /// Whether it may run on pages about a sensitive topic.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub accepts_sensitive: bool,
+    pub(crate) accepts_sensitive: bool,
     /// Paused in a file: not served.
     #[serde(default, skip_serializing_if = "ServingStatus::is_active")]
     pub status: ServingStatus,
     /// Set while an operator pauses it. Inventory files neither set nor clear it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paused_by: Option<PausedBy>,
+    pub(crate) paused_by: Option<PausedBy>,
 }
 
 fn one() -> f64 {
@@ -144,7 +144,7 @@ string_enum! {
 
 impl ServingStatus {
     /// Whether it may be served: the default, left out of stored documents.
-    pub fn is_active(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         *self == ServingStatus::Active
     }
 }
@@ -159,7 +159,7 @@ string_enum! {
 
 impl Pricing {
     /// The price of one billable event in micros, given the flight's price: a CPM divided by 1,000.
-    pub const fn price_of_one(self, price_micros: Micros) -> i64 {
+    pub(crate) const fn price_of_one(self, price_micros: Micros) -> i64 {
         match self {
             Pricing::Cpm | Pricing::Vcpm => price_micros.get() / 1_000,
             Pricing::Cpc => price_micros.get(),
@@ -170,14 +170,14 @@ impl Pricing {
 
 impl Campaign {
     /// Whether it is paused, in a file or by an operator.
-    pub fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.status == ServingStatus::Paused || self.paused_by.is_some()
     }
 }
 
 impl Flight {
     /// Whether it is paused, in a file or by an operator.
-    pub fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.status == ServingStatus::Paused || self.paused_by.is_some()
     }
 }

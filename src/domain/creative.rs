@@ -22,53 +22,53 @@ pub struct Creative {
     /// Unique id.
     pub id: CreativeId,
     /// The flight it belongs to.
-    pub flight: FlightId,
+    pub(crate) flight: FlightId,
     /// Its review and serving state.
     #[serde(default)]
-    pub state: CreativeState,
+    pub(crate) state: CreativeState,
     /// Styles it can be rendered in.
     #[garde(length(min = 1))]
-    pub styles: Vec<Style>,
+    pub(crate) styles: Vec<Style>,
     /// The language of its text.
-    pub language: Language,
+    pub(crate) language: Language,
     /// The line above the headline; can contain the matched topic or entity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
-    pub kicker: Option<EchoText>,
+    pub(crate) kicker: Option<EchoText>,
     /// The headline, plain text; can contain the matched topic or entity.
     #[garde(custom(chars::<1, HEADLINE_CHARS>))]
-    pub headline: AdText,
+    pub(crate) headline: AdText,
     /// A few sentences of plain text; can contain the matched topic or entity.
     #[serde(default, skip_serializing_if = "AdText::is_empty")]
     #[garde(custom(chars::<0, BODY_CHARS>))]
-    pub body: AdText,
+    pub(crate) body: AdText,
     /// Claims. The first one that has not expired and whose regions contain the reader's is shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[garde(dive, length(max = 16))]
-    pub proofs: Vec<Proof>,
+    pub(crate) proofs: Vec<Proof>,
     /// A terminal command that readers can copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
     /// Calls to action; the first is the primary one.
     #[garde(dive, length(min = 1, max = 4))]
-    pub ctas: Vec<Cta>,
+    pub(crate) ctas: Vec<Cta>,
     /// A price footnote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
-    pub price: Option<Price>,
+    pub(crate) price: Option<Price>,
     /// An image, shown in the styles `terminal` and `card`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
-    pub image: Option<Box<Image>>,
+    pub(crate) image: Option<Box<Image>>,
     /// Text variants, drawn by weight; the creative's own text has weight `weight`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[garde(dive, length(max = 15))]
-    pub variants: Vec<Variant>,
+    pub(crate) variants: Vec<Variant>,
     /// Its weight among the creatives of its flight.
     #[serde(default = "one")]
     #[garde(range(min = 1, max = 1000))]
-    pub weight: u32,
+    pub(crate) weight: u32,
 }
 
 fn one() -> u32 {
@@ -92,16 +92,16 @@ string_enum! {
 }
 
 /// The most characters of a kicker, also with its slots filled.
-pub const KICKER_CHARS: usize = 90;
+pub(crate) const KICKER_CHARS: usize = 90;
 /// The most characters of a headline, also with its slots filled.
-pub const HEADLINE_CHARS: usize = 90;
+pub(crate) const HEADLINE_CHARS: usize = 90;
 /// The most characters of a body, also with its slots filled.
-pub const BODY_CHARS: usize = 400;
+pub(crate) const BODY_CHARS: usize = 400;
 
 /// A text as it is, or one with slots for the matched topic or entity.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
-pub enum AdText {
+pub(crate) enum AdText {
     /// Shown as it is.
     Plain(String),
     /// With slots.
@@ -110,7 +110,7 @@ pub enum AdText {
 
 impl AdText {
     /// The text as written, with its slots.
-    pub fn as_written(&self) -> &str {
+    pub(crate) fn as_written(&self) -> &str {
         match self {
             AdText::Plain(text) | AdText::Echo(EchoText { text, .. }) => text,
         }
@@ -180,96 +180,96 @@ fn optional_chars<const MAX: usize>(text: &Option<AdText>, context: &()) -> gard
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct EchoText {
+pub(crate) struct EchoText {
     /// Text; `{topic}` and `{entity}` are replaced by the matched name.
     #[garde(length(chars, min = 1, max = BODY_CHARS))]
-    pub text: String,
+    pub(crate) text: String,
     /// Shown if nothing matched or the name is not in `echo`. Required if `text` has a placeholder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(length(chars, min = 1, max = BODY_CHARS)))]
-    pub fallback: Option<String>,
+    pub(crate) fallback: Option<String>,
     /// Ids of the topics and entities whose names may be inserted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub echo: Vec<String>,
+    pub(crate) echo: Vec<String>,
 }
 
 /// A claim with its source and dates.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Proof {
+pub(crate) struct Proof {
     /// The claim.
     #[garde(length(chars, min = 1, max = 80))]
-    pub text: String,
+    pub(crate) text: String,
     /// The source of the claim.
     #[garde(length(chars, min = 1, max = 160))]
-    pub source: String,
+    pub(crate) source: String,
     /// The date the claim refers to.
     #[schemars(with = "String")]
-    pub as_of: jiff::civil::Date,
+    pub(crate) as_of: jiff::civil::Date,
     /// Expiry: not shown from this time on.
     #[schemars(with = "String")]
-    pub valid_until: jiff::Timestamp,
+    pub(crate) valid_until: jiff::Timestamp,
     /// Reader regions it applies to.
     #[serde(default)]
-    pub regions: Clause<Region>,
+    pub(crate) regions: Clause<Region>,
 }
 
 /// A terminal command. The copied text is exactly the displayed text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Command {
+pub(crate) struct Command {
     /// The command line.
     #[garde(length(chars, min = 1, max = 120))]
-    pub text: String,
+    pub(crate) text: String,
     /// One line of its output.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[garde(length(chars, max = 120))]
-    pub output: String,
+    pub(crate) output: String,
 }
 
 /// A call to action with its own landing page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Cta {
+pub(crate) struct Cta {
     /// Id, unique within the creative; clicks are counted per call to action.
-    pub id: CtaId,
+    pub(crate) id: CtaId,
     /// Link text.
     #[garde(length(chars, min = 1, max = 40))]
-    pub text: String,
+    pub(crate) text: String,
     /// Landing page: https, on one of the advertiser's domains.
     #[garde(length(max = 2000))]
-    pub url: String,
+    pub(crate) url: String,
 }
 
 /// A price with currency, period, tax and audience.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Price {
+pub(crate) struct Price {
     /// The displayed text.
     #[garde(length(chars, min = 1, max = 60))]
-    pub text: String,
+    pub(crate) text: String,
     /// The amount in micros.
-    pub amount_micros: Micros,
+    pub(crate) amount_micros: Micros,
     /// The currency of the amount.
-    pub currency: Currency,
+    pub(crate) currency: Currency,
     /// Billing period or quantity: `month`, `year`, `once`, …
     #[garde(length(chars, min = 1, max = 20))]
-    pub per: String,
+    pub(crate) per: String,
     /// Whether tax is included.
-    pub tax_included: bool,
+    pub(crate) tax_included: bool,
     /// The audience of the price.
-    pub audience: Audience,
+    pub(crate) audience: Audience,
     /// A condition, such as "no card required".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(length(chars, min = 1, max = 60)))]
-    pub note: Option<String>,
+    pub(crate) note: Option<String>,
     /// Expiry: not shown from this time on.
     #[schemars(with = "String")]
-    pub valid_until: jiff::Timestamp,
+    pub(crate) valid_until: jiff::Timestamp,
 }
 
 string_enum! {
@@ -286,28 +286,28 @@ string_enum! {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Image {
+pub(crate) struct Image {
     /// The image file.
-    pub file: Source,
+    pub(crate) file: Source,
     /// Alternative text for readers who cannot see it.
     #[garde(length(chars, min = 1, max = 160))]
-    pub alt: String,
+    pub(crate) alt: String,
 }
 
 /// A text variant of a creative; absent fields keep the creative's own text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Variant {
+pub(crate) struct Variant {
     /// Its weight relative to the creative's own text.
     #[garde(range(min = 1, max = 1000))]
-    pub weight: u32,
+    pub(crate) weight: u32,
     /// Replaces the headline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(custom(optional_chars::<HEADLINE_CHARS>))]
-    pub headline: Option<AdText>,
+    pub(crate) headline: Option<AdText>,
     /// Replaces the body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(custom(optional_chars::<BODY_CHARS>))]
-    pub body: Option<AdText>,
+    pub(crate) body: Option<AdText>,
 }

@@ -32,48 +32,48 @@ string_enum! {
 /// An entity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EntityDoc {
+pub(crate) struct EntityDoc {
     /// Unique id.
-    pub id: EntityId,
+    pub(crate) id: EntityId,
     /// Display name; can be inserted into ad text.
-    pub name: String,
+    pub(crate) name: String,
     /// Kind of entity.
     #[serde(default)]
-    pub kind: EntityKind,
+    pub(crate) kind: EntityKind,
     /// Wikidata item, such as `Q1359568`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub qid: Option<String>,
+    pub(crate) qid: Option<String>,
     /// Other names that pages use for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub aliases: Vec<String>,
+    pub(crate) aliases: Vec<String>,
     /// Names that refer to it only on pages about a topic: `apple` on pages about technology.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ambiguous_aliases: Vec<AmbiguousAlias>,
+    pub(crate) ambiguous_aliases: Vec<AmbiguousAlias>,
     /// The entity that owns it. Targeting an owner includes everything it owns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<EntityId>,
+    pub(crate) parent: Option<EntityId>,
     /// Its competitors. The relation is symmetric.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub competitors: Vec<EntityId>,
+    pub(crate) competitors: Vec<EntityId>,
 }
 
 /// A name that refers to an entity only on pages about a topic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AmbiguousAlias {
+pub(crate) struct AmbiguousAlias {
     /// The name.
-    pub alias: String,
+    pub(crate) alias: String,
     /// The topic, including its descendants.
-    pub topic: TopicId,
+    pub(crate) topic: TopicId,
 }
 
 /// An entity's index: its position in id order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct EntityIx(pub u32);
+pub(crate) struct EntityIx(pub(crate) u32);
 
 /// The compiled entity table.
 #[derive(Clone, Debug, Default)]
-pub struct Entities {
+pub(crate) struct Entities {
     ids: Vec<EntityId>,
     names: Vec<String>,
     /// Per entity: the entity itself and its owners, nearest first.
@@ -86,7 +86,10 @@ pub struct Entities {
 
 impl Entities {
     /// Compiles documents, which must be in id order.
-    pub fn build(docs: &[EntityDoc], topics: &Taxonomy) -> Result<Entities, Vec<DocumentError>> {
+    pub(crate) fn build(
+        docs: &[EntityDoc],
+        topics: &Taxonomy,
+    ) -> Result<Entities, Vec<DocumentError>> {
         let mut errors = Vec::new();
         let number = |at: usize| EntityIx(u32::try_from(at).unwrap_or(u32::MAX));
         let places: HashMap<&EntityId, usize> =
@@ -175,7 +178,12 @@ impl Entities {
     }
 
     /// The entity that a canonical key refers to on a page about `topics`.
-    pub fn resolve(&self, key: &str, topics: &[TopicIx], tree: &Taxonomy) -> Option<EntityIx> {
+    pub(crate) fn resolve(
+        &self,
+        key: &str,
+        topics: &[TopicIx],
+        tree: &Taxonomy,
+    ) -> Option<EntityIx> {
         self.keys.get(key).copied().or_else(|| {
             let candidates = self.ambiguous.get(key)?;
             let applies = |needed: TopicIx| topics.iter().any(|topic| tree.covers(needed, *topic));
@@ -184,48 +192,48 @@ impl Entities {
     }
 
     /// The entity with this id.
-    pub fn of_id(&self, id: &EntityId) -> Option<EntityIx> {
+    pub(crate) fn of_id(&self, id: &EntityId) -> Option<EntityIx> {
         let at = self.ids.binary_search(id).ok()?;
         Some(EntityIx(u32::try_from(at).ok()?))
     }
 
     /// Every entity, in id order.
-    pub fn all(&self) -> impl Iterator<Item = EntityIx> + use<> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = EntityIx> + use<> {
         (0..u32::try_from(self.ids.len()).unwrap_or(u32::MAX)).map(EntityIx)
     }
 
     /// The id.
-    pub fn id(&self, entity: EntityIx) -> &EntityId {
+    pub(crate) fn id(&self, entity: EntityIx) -> &EntityId {
         &self.ids[entity.0 as usize]
     }
 
     /// The display name.
-    pub fn name(&self, entity: EntityIx) -> &str {
+    pub(crate) fn name(&self, entity: EntityIx) -> &str {
         &self.names[entity.0 as usize]
     }
 
     /// The entity itself and its owners, nearest first.
-    pub fn owners(&self, entity: EntityIx) -> &[EntityIx] {
+    pub(crate) fn owners(&self, entity: EntityIx) -> &[EntityIx] {
         &self.owners[entity.0 as usize]
     }
 
     /// The entity's own competitors, without those of its owners.
-    pub fn competitors_of(&self, entity: EntityIx) -> &[EntityIx] {
+    pub(crate) fn competitors_of(&self, entity: EntityIx) -> &[EntityIx] {
         &self.competitors[entity.0 as usize]
     }
 
     /// Whether `inner` is `outer` or is owned by it.
-    pub fn covers(&self, outer: EntityIx, inner: EntityIx) -> bool {
+    pub(crate) fn covers(&self, outer: EntityIx, inner: EntityIx) -> bool {
         self.owners[inner.0 as usize].contains(&outer)
     }
 
     /// Whether the two are equal or one owns the other.
-    pub fn same_brand_group(&self, one: EntityIx, other: EntityIx) -> bool {
+    pub(crate) fn same_brand_group(&self, one: EntityIx, other: EntityIx) -> bool {
         self.covers(one, other) || self.covers(other, one)
     }
 
     /// Whether either entity, or an owner of it, competes with the other or with an owner of that.
-    pub fn competitors(&self, one: EntityIx, other: EntityIx) -> bool {
+    pub(crate) fn competitors(&self, one: EntityIx, other: EntityIx) -> bool {
         let others = self.owners(other);
         self.owners(one).iter().any(|a| self.competitors_of(*a).iter().any(|b| others.contains(b)))
     }

@@ -81,7 +81,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The four verdicts as metric labels.
-    pub const LABELS: [&'static str; 4] = ["counted", "duplicate", "invalid", "pending"];
+    pub(crate) const LABELS: [&'static str; 4] = ["counted", "duplicate", "invalid", "pending"];
 
     /// The verdict without its reason, as a label in metrics and reports.
     pub const fn as_str(self) -> &'static str {
@@ -94,7 +94,7 @@ impl Verdict {
     }
 
     /// The reason of an invalid event.
-    pub const fn reason(self) -> Option<InvalidReason> {
+    pub(crate) const fn reason(self) -> Option<InvalidReason> {
         match self {
             Verdict::Invalid(reason) => Some(reason),
             _ => None,

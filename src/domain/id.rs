@@ -11,11 +11,11 @@ use std::str::FromStr;
 )]
 pub struct InvalidId {
     /// The rejected text.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// The longest id, in bytes.
-pub const MAX_ID_BYTES: usize = 64;
+pub(crate) const MAX_ID_BYTES: usize = 64;
 
 fn well_formed(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';

@@ -22,7 +22,7 @@ string_enum! {
 
 impl Format {
     /// The value of `Content-Type`.
-    pub const fn content_type(self) -> &'static str {
+    pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Format::Png => "image/png",
             Format::Jpeg => "image/jpeg",
@@ -32,7 +32,7 @@ impl Format {
     }
 
     /// Display name.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Format::Png => "PNG",
             Format::Jpeg => "JPEG",
@@ -46,15 +46,15 @@ impl Format {
 /// hash of its bytes, its size in pixels, its format. The size in the address lets pages reserve
 /// the layout space before the image loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address {
+pub(crate) struct Address {
     /// The first half of the hash of its bytes.
-    pub hash: u128,
+    pub(crate) hash: u128,
     /// Width in pixels.
-    pub width: u16,
+    pub(crate) width: u16,
     /// Height in pixels.
-    pub height: u16,
+    pub(crate) height: u16,
     /// The encoding.
-    pub format: Format,
+    pub(crate) format: Format,
 }
 
 /// Hexadecimal digits of a hash.
@@ -62,13 +62,13 @@ const DIGITS: usize = 32;
 
 impl Address {
     /// The hash as it appears in URLs of the public listener.
-    pub fn digits(&self) -> String {
+    pub(crate) fn digits(&self) -> String {
         format!("{:0DIGITS$x}", self.hash)
     }
 }
 
 /// Parses a file name such as `3f…a0.webp` into hash and format; `None` unless it is canonical.
-pub fn parse_file_name(file: &str) -> Option<(u128, Format)> {
+pub(crate) fn parse_file_name(file: &str) -> Option<(u128, Format)> {
     let (digits, extension) = file.split_once('.')?;
     let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     if digits.len() != DIGITS || !digits.bytes().all(is_hex) {
@@ -87,7 +87,7 @@ impl fmt::Display for Address {
 /// The text is not the address of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not an image address: expected a form such as 3f…a0-640x360.webp")]
-pub struct InvalidAddress;
+pub(crate) struct InvalidAddress;
 
 impl FromStr for Address {
     type Err = InvalidAddress;
@@ -116,7 +116,7 @@ impl Serialize for Address {
 /// when the document is saved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum Source {
+pub(crate) enum Source {
     /// A stored image.
     Stored(Address),
     /// A path below the folder of the file that references it.
@@ -131,7 +131,7 @@ const PATH_BYTES: usize = 200;
 #[error(
     "is not an image path: use a path below the folder of this file, such as pictures/logo.png"
 )]
-pub struct InvalidSource;
+pub(crate) struct InvalidSource;
 
 impl TryFrom<String> for Source {
     type Error = InvalidSource;
@@ -162,7 +162,7 @@ impl From<Source> for String {
 
 impl Source {
     /// The address; `None` for a file that is not stored yet.
-    pub fn address(&self) -> Option<Address> {
+    pub(crate) fn address(&self) -> Option<Address> {
         match self {
             Source::Stored(address) => Some(*address),
             Source::File(_) => None,

@@ -15,29 +15,29 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct Inventory {
     /// The topic tree.
-    pub topics: Vec<TopicDoc>,
+    pub(crate) topics: Vec<TopicDoc>,
     /// Entities that pages can be about.
-    pub entities: Vec<EntityDoc>,
+    pub(crate) entities: Vec<EntityDoc>,
     /// Custom country groups, in addition to the built-in ones.
-    pub regions: Vec<RegionGroup>,
+    pub(crate) regions: Vec<RegionGroup>,
     /// Advertiser categories.
-    pub categories: Vec<Category>,
+    pub(crate) categories: Vec<Category>,
     /// Advertisers.
-    pub advertisers: Vec<Advertiser>,
+    pub(crate) advertisers: Vec<Advertiser>,
     /// Campaigns and their budgets.
-    pub campaigns: Vec<Campaign>,
+    pub(crate) campaigns: Vec<Campaign>,
     /// Flights: dates, targeting and prices.
     pub flights: Vec<Flight>,
     /// Creatives.
     pub creatives: Vec<Creative>,
     /// Publishers and their placements.
-    pub publishers: Vec<Publisher>,
+    pub(crate) publishers: Vec<Publisher>,
 }
 
 impl Inventory {
     /// Sorts every list by id, so that the order of files and of their entries affects neither the
     /// inventory's hash nor any decision.
-    pub fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.topics.sort_by(|a, b| a.id.cmp(&b.id));
         self.entities.sort_by(|a, b| a.id.cmp(&b.id));
         self.regions.sort_by(|a, b| a.id.cmp(&b.id));
@@ -49,21 +49,8 @@ impl Inventory {
         self.publishers.sort_by(|a, b| a.id.cmp(&b.id));
     }
 
-    /// Appends every list of `other`.
-    pub fn append(&mut self, mut other: Inventory) {
-        self.topics.append(&mut other.topics);
-        self.entities.append(&mut other.entities);
-        self.regions.append(&mut other.regions);
-        self.categories.append(&mut other.categories);
-        self.advertisers.append(&mut other.advertisers);
-        self.campaigns.append(&mut other.campaigns);
-        self.flights.append(&mut other.flights);
-        self.creatives.append(&mut other.creatives);
-        self.publishers.append(&mut other.publishers);
-    }
-
     /// Every image reference with the field it is in.
-    pub fn image_fields_mut(&mut self) -> impl Iterator<Item = (ImageField, &mut Source)> {
+    pub(crate) fn image_fields_mut(&mut self) -> impl Iterator<Item = (ImageField, &mut Source)> {
         let logos = self.advertisers.iter_mut().filter_map(|advertiser| {
             let id = advertiser.id.to_string();
             let logo = advertiser.logo.as_mut()?;
@@ -78,7 +65,7 @@ impl Inventory {
     }
 
     /// The address of every referenced stored image, once per reference.
-    pub fn images(&self) -> impl Iterator<Item = Address> {
+    pub(crate) fn images(&self) -> impl Iterator<Item = Address> {
         let logos = self.advertisers.iter().filter_map(|advertiser| advertiser.logo.as_ref());
         let images = self.creatives.iter().filter_map(|creative| creative.image.as_ref());
         logos.chain(images.map(|image| &image.file)).filter_map(Source::address)
@@ -87,11 +74,11 @@ impl Inventory {
 
 /// A document field that references an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageField {
+pub(crate) struct ImageField {
     /// The inventory list.
-    pub list: &'static str,
+    pub(crate) list: &'static str,
     /// The document's id.
-    pub id: String,
+    pub(crate) id: String,
     /// The path of the field in the document.
-    pub field: &'static str,
+    pub(crate) field: &'static str,
 }

@@ -14,14 +14,14 @@ use serde::{Deserialize, Serialize};
 pub struct LabelTable {
     /// Name and version of the table, included in replies.
     #[garde(length(chars, min = 1, max = 60))]
-    pub ruleset: String,
+    pub(crate) ruleset: String,
     /// Rows. For a reader, the smallest region that contains the country and has rows applies: its
     /// row in the page's language, or else its first row.
     #[garde(dive, length(min = 1))]
-    pub label: Vec<Label>,
+    pub(crate) label: Vec<Label>,
     /// Reader-facing texts by language; `en` is required.
     #[garde(dive, length(min = 1))]
-    pub words: Vec<Words>,
+    pub(crate) words: Vec<Words>,
 }
 
 /// One reviewed label.
@@ -31,56 +31,56 @@ pub struct LabelTable {
 pub struct Label {
     /// Regions it applies to.
     #[garde(length(min = 1))]
-    pub regions: Vec<Region>,
+    pub(crate) regions: Vec<Region>,
     /// Language of the label.
-    pub language: Language,
+    pub(crate) language: Language,
     /// The label text.
     #[garde(length(chars, min = 2, max = 30))]
     pub text: String,
     /// Text for screen readers, in place of `text`.
     #[garde(length(chars, min = 2, max = 80))]
-    pub aria: String,
+    pub(crate) aria: String,
     /// The line with the sponsor's name; must contain `{sponsor}`.
     #[garde(length(chars, min = 2, max = 60), contains("{sponsor}"))]
-    pub sponsor_line: String,
+    pub(crate) sponsor_line: String,
     /// Date of the last legal review.
     #[schemars(with = "String")]
-    pub reviewed: jiff::civil::Date,
+    pub(crate) reviewed: jiff::civil::Date,
 }
 
 /// Texts of the unit and of the page behind "why this", in one language.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Words {
+pub(crate) struct Words {
     /// Language of the texts.
-    pub language: Language,
+    pub(crate) language: Language,
     /// Reason when a topic or an entity matched; must contain `{match}`.
     #[garde(contains("{match}"))]
-    pub because: String,
+    pub(crate) because: String,
     /// Reason when only the site matched.
-    pub because_site: String,
+    pub(crate) because_site: String,
     /// Heading of the reader's "why this" page and text of the link to it.
-    pub why: String,
+    pub(crate) why: String,
     /// Statement that no data about the reader was used.
-    pub never: String,
+    pub(crate) never: String,
     /// Caption of the button that copies a command.
     #[serde(default = "built_in::copy")]
-    pub copy: String,
+    pub(crate) copy: String,
     /// Caption of that button after copying.
     #[serde(default = "built_in::copied")]
-    pub copied: String,
+    pub(crate) copied: String,
     /// Description of a command for screen readers.
     #[serde(default = "built_in::command")]
-    pub command: String,
+    pub(crate) command: String,
     /// Texts of the page behind "why this". Default: the built-in ones in this language, else in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page: Option<Box<PageWords>>,
+    pub(crate) page: Option<Box<PageWords>>,
 }
 
 impl Words {
     /// The texts of the page behind "why this" with their language: these, or the built-in ones.
-    pub fn page(&self) -> Option<(&Language, &PageWords)> {
+    pub(crate) fn page(&self) -> Option<(&Language, &PageWords)> {
         let built_in = words_in(&built_in::TABLE.words, &self.language);
         let own = self.page.as_deref().map(|page| (&self.language, page));
         own.or_else(|| built_in.and_then(|words| Some((&words.language, words.page.as_deref()?))))
@@ -90,42 +90,42 @@ impl Words {
 /// Texts of the page behind "why this", in one language.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PageWords {
+pub(crate) struct PageWords {
     /// The page's heading.
-    pub heading: String,
+    pub(crate) heading: String,
     /// Caption of the label.
-    pub label: String,
+    pub(crate) label: String,
     /// Caption of the advertiser.
-    pub shown_by: String,
+    pub(crate) shown_by: String,
     /// Caption of the party on whose behalf it is shown.
-    pub on_behalf_of: String,
+    pub(crate) on_behalf_of: String,
     /// Caption of the party that paid.
-    pub paid_by: String,
+    pub(crate) paid_by: String,
     /// Caption of the matched topic or entity.
-    pub matched: String,
+    pub(crate) matched: String,
     /// Caption of the site.
-    pub site: String,
+    pub(crate) site: String,
     /// Caption of the reader's country.
-    pub country: String,
+    pub(crate) country: String,
     /// Shown if the country is not known.
-    pub unknown: String,
+    pub(crate) unknown: String,
     /// Heading of the list of data used.
-    pub used: String,
+    pub(crate) used: String,
     /// The data used to choose.
-    pub used_items: Vec<String>,
+    pub(crate) used_items: Vec<String>,
     /// Heading of the data not used.
-    pub not_used: String,
+    pub(crate) not_used: String,
     /// Why the IP address and user agent are stored, and for how long.
-    pub fraud: String,
+    pub(crate) fraud: String,
     /// Text of the link to the data map.
-    pub data_map: String,
+    pub(crate) data_map: String,
     /// Caption of the decision id.
-    pub decision: String,
+    pub(crate) decision: String,
 }
 
 impl PageWords {
     /// Every text with the name of its field.
-    pub fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let single = [
             ("heading", &self.heading),
             ("label", &self.label),
@@ -178,7 +178,7 @@ mod built_in {
 #[derive(Clone, Debug, Default)]
 pub struct Labels {
     /// Name and version of the table.
-    pub ruleset: String,
+    pub(crate) ruleset: String,
     rows: Vec<Label>,
     /// For every country, the rows of the smallest region that has any.
     by_country: HashMap<Country, Box<[usize]>>,
@@ -192,7 +192,7 @@ impl Labels {
     ///
     /// Readers whose country is unknown get the rows of `world`. Their texts must therefore satisfy
     /// every law that the table covers.
-    pub fn build(table: &LabelTable, regions: &Regions) -> Labels {
+    pub(crate) fn build(table: &LabelTable, regions: &Regions) -> Labels {
         let rows_of = |region: &Region| {
             let matching =
                 table.label.iter().enumerate().filter(|(_, row)| row.regions.contains(region));
@@ -230,7 +230,7 @@ impl Labels {
     }
 
     /// The texts in a language, or in English.
-    pub fn words(&self, language: &Language) -> Option<&Words> {
+    pub(crate) fn words(&self, language: &Language) -> Option<&Words> {
         words_in(&self.words, language)
     }
 }

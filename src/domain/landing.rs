@@ -3,12 +3,12 @@
 use url::Url;
 
 /// Supported macros: they describe the page and the unit, never the reader.
-pub const MACROS: [&str; 8] =
+pub(crate) const MACROS: [&str; 8] =
     ["publisher", "placement", "campaign", "flight", "creative", "cta", "topic", "country"];
 
 /// Why a landing page is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LandingProblem {
+pub(crate) enum LandingProblem {
     /// Not a URL.
     #[error("is not a URL: {0}")]
     NotAUrl(String),
@@ -30,7 +30,11 @@ pub enum LandingProblem {
 }
 
 /// Checks a landing page, macros unexpanded, against the advertiser's domains.
-pub fn check(text: &str, domains: &[String], allow_http: bool) -> Result<(), LandingProblem> {
+pub(crate) fn check(
+    text: &str,
+    domains: &[String],
+    allow_http: bool,
+) -> Result<(), LandingProblem> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
         return Err(LandingProblem::Control);
     }
@@ -71,7 +75,7 @@ fn is_allowed(host: &str, domains: &[String]) -> bool {
 
 /// Expands the macros in a URL. Values are percent-encoded; an unknown value expands to nothing.
 /// Query parameters are preserved as written, including repeated and empty ones.
-pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
+pub(crate) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len() + 32);
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
@@ -89,7 +93,7 @@ pub fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
 }
 
 /// Appends parameters to the query of a URL, before the fragment.
-pub fn with_parameters<'a>(
+pub(crate) fn with_parameters<'a>(
     address: &str,
     parameters: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> String {

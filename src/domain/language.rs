@@ -10,7 +10,7 @@ pub struct Language(Box<str>);
 /// The text is not a language tag.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a language: use a BCP 47 tag such as en or de-AT")]
-pub struct InvalidLanguage(pub String);
+pub struct InvalidLanguage(pub(crate) String);
 
 /// Primary language subtags written from right to left.
 const RIGHT_TO_LEFT: [&str; 11] =
@@ -18,22 +18,22 @@ const RIGHT_TO_LEFT: [&str; 11] =
 
 impl Language {
     /// The tag.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The primary subtag: `de` of `de-AT`.
-    pub fn primary(&self) -> &str {
+    pub(crate) fn primary(&self) -> &str {
         self.0.split('-').next().unwrap_or(&self.0)
     }
 
     /// The writing direction: `rtl` or `ltr`.
-    pub fn direction(&self) -> &'static str {
+    pub(crate) fn direction(&self) -> &'static str {
         if RIGHT_TO_LEFT.contains(&self.primary()) { "rtl" } else { "ltr" }
     }
 
     /// Whether `other` is this language or a variant of it.
-    pub fn covers(&self, other: &Language) -> bool {
+    pub(crate) fn covers(&self, other: &Language) -> bool {
         self == other || (!self.0.contains('-') && *self.0 == *other.primary())
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A document in one of the lists.
-pub trait ListItem: Clone + PartialEq + Serialize + DeserializeOwned {
+pub(crate) trait ListItem: Clone + PartialEq + Serialize + DeserializeOwned {
     /// The name of its list, such as `flights`.
     const LIST: &'static str;
     /// Its id, unique in the list.
@@ -25,7 +25,7 @@ pub trait ListItem: Clone + PartialEq + Serialize + DeserializeOwned {
 }
 
 /// An operation on a list of any document type.
-pub trait ListVisitor {
+pub(crate) trait ListVisitor {
     /// Its result.
     type Out;
     /// Runs the operation on the list of `T`.
@@ -33,7 +33,7 @@ pub trait ListVisitor {
 }
 
 /// Whether every list is in id order, as [`Inventory::sort`] leaves it.
-pub fn are_sorted(inventory: &Inventory) -> bool {
+pub(crate) fn are_sorted(inventory: &Inventory) -> bool {
     struct AreSorted<'a>(&'a Inventory);
     impl ListVisitor for AreSorted<'_> {
         type Out = bool;
@@ -47,10 +47,10 @@ pub fn are_sorted(inventory: &Inventory) -> bool {
 macro_rules! lists {
     ($($list:ident: $type:ident, $limits:expr;)*) => {
         /// The names of the lists; a list comes before the lists that refer to it.
-        pub const LISTS: [&str; 9] = [$(stringify!($list)),*];
+        pub(crate) const LISTS: [&str; 9] = [$(stringify!($list)),*];
 
         /// Visits the list called `name`; `None` if there is no such list.
-        pub fn visit_named<V: ListVisitor>(name: &str, visitor: &mut V) -> Option<V::Out> {
+        pub(crate) fn visit_named<V: ListVisitor>(name: &str, visitor: &mut V) -> Option<V::Out> {
             match name {
                 $(stringify!($list) => Some(visitor.visit::<$type>()),)*
                 _ => None,
@@ -58,7 +58,7 @@ macro_rules! lists {
         }
 
         /// Visits every list.
-        pub fn visit_all<V: ListVisitor>(visitor: &mut V) -> Vec<V::Out> {
+        pub(crate) fn visit_all<V: ListVisitor>(visitor: &mut V) -> Vec<V::Out> {
             vec![$(visitor.visit::<$type>()),*]
         }
 

@@ -3,28 +3,28 @@
 #[macro_use]
 mod string_enum;
 
-pub mod ad_text;
+pub(crate) mod ad_text;
 pub mod attribution;
-pub mod boxed_or_default;
+pub(crate) mod boxed_or_default;
 pub mod campaign;
-pub mod creative;
-pub mod entity;
+pub(crate) mod creative;
+pub(crate) mod entity;
 pub mod event;
-pub mod id;
-pub mod image;
+pub(crate) mod id;
+pub(crate) mod image;
 pub mod inventory;
 pub mod label;
-pub mod landing;
-pub mod language;
-pub mod lists;
+pub(crate) mod landing;
+pub(crate) mod language;
+pub(crate) mod lists;
 pub mod money;
-pub mod name_key;
-pub mod page_facts;
-pub mod party;
-pub mod protocol;
+pub(crate) mod name_key;
+pub(crate) mod page_facts;
+pub(crate) mod party;
+pub(crate) mod protocol;
 pub mod region;
 #[macro_use]
 pub mod targeting;
-pub mod taxonomy;
+pub(crate) mod taxonomy;
 pub mod weights;
-pub mod zone;
+pub(crate) mod zone;

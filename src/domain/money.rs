@@ -28,13 +28,13 @@ pub struct Micros(#[schemars(range(min = 0, max = 9_007_199_254_740_991_i64))] i
 /// The amount is negative or above 2^53 − 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not an amount: use whole micros from 0 to 9007199254740991")]
-pub struct InvalidMicros(pub i64);
+pub struct InvalidMicros(pub(crate) i64);
 
 impl Micros {
     /// Zero.
     pub const ZERO: Micros = Micros(0);
     /// 2^53 − 1, the largest integer that a double holds exactly.
-    pub const MAX: Micros = Micros(9_007_199_254_740_991);
+    pub(crate) const MAX: Micros = Micros(9_007_199_254_740_991);
 
     /// The amount as an integer.
     pub const fn get(self) -> i64 {
@@ -42,17 +42,17 @@ impl Micros {
     }
 
     /// The sum, or `None` above [`Micros::MAX`].
-    pub fn checked_add(self, other: Micros) -> Option<Micros> {
+    pub(crate) fn checked_add(self, other: Micros) -> Option<Micros> {
         self.0.checked_add(other.0).filter(|sum| *sum <= Micros::MAX.0).map(Micros)
     }
 
     /// The difference, or `None` below zero.
-    pub fn checked_sub(self, other: Micros) -> Option<Micros> {
+    pub(crate) fn checked_sub(self, other: Micros) -> Option<Micros> {
         self.0.checked_sub(other.0).filter(|rest| *rest >= 0).map(Micros)
     }
 
     /// The difference, or zero if it is negative.
-    pub fn saturating_sub(self, other: Micros) -> Micros {
+    pub(crate) fn saturating_sub(self, other: Micros) -> Micros {
         self.checked_sub(other).unwrap_or(Micros::ZERO)
     }
 }
@@ -82,7 +82,7 @@ impl fmt::Display for Micros {
 
 /// Micros of a currency, possibly negative: on some days refunds exceed spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Balance(pub i64);
+pub(crate) struct Balance(pub(crate) i64);
 
 impl fmt::Display for Balance {
     /// Currency units with two to six decimals: `1.50`, `-0.000001`.
@@ -102,7 +102,7 @@ pub struct Currency([u8; 3]);
 /// The text is not a currency in use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a currency: use an ISO 4217 code such as EUR")]
-pub struct InvalidCurrency(pub String);
+pub struct InvalidCurrency(pub(crate) String);
 
 /// ISO 4217 list one, currencies in use (without funds codes, metals and test codes).
 const CODES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD \
@@ -115,7 +115,7 @@ XPF YER ZAR ZMW ZWG";
 
 impl Currency {
     /// The three letters.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("currency codes are ASCII letters")
     }
 }

@@ -4,7 +4,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// Maximum length of a name, in characters; the rest is ignored.
-pub const MAX_CHARS: usize = 128;
+pub(crate) const MAX_CHARS: usize = 128;
 
 /// The canonical key of a name, or `None` if no letter or digit remains.
 ///
@@ -13,13 +13,13 @@ pub const MAX_CHARS: usize = 128;
 /// similar names distinct from `c` and `net`; removes apostrophes; replaces every other run of
 /// characters that are neither letters nor digits with one `-`. Other scripts keep their letters
 /// and marks. Idempotent.
-pub fn key(name: &str) -> Option<String> {
+pub(crate) fn key(name: &str) -> Option<String> {
     with_key(name, str::to_owned)
 }
 
 /// Calls `use_key` with the canonical key of a name and returns its result. For ASCII names, the
 /// common case, the key stays on the stack.
-pub fn with_key<T>(name: &str, use_key: impl FnOnce(&str) -> T) -> Option<T> {
+pub(crate) fn with_key<T>(name: &str, use_key: impl FnOnce(&str) -> T) -> Option<T> {
     let mut buffer = [0; ASCII_BUFFER_BYTES];
     match ascii_key(name, &mut buffer) {
         Some(key) => (!key.is_empty()).then(|| use_key(key)),

@@ -5,7 +5,7 @@ use crate::domain::targeting::{PageFacts, Sentiment};
 impl PageFacts {
     /// Encodes the facts in four bits, 0 if nothing is stated: from bit 0, two bits for the sentiment
     /// (0 not stated, 1 positive, 2 neutral, 3 negative), two for verified (0 not stated, 1 no, 2 yes).
-    pub const fn pack(self) -> u8 {
+    pub(crate) const fn pack(self) -> u8 {
         let sentiment = match self.sentiment {
             None => 0,
             Some(Sentiment::Positive) => 1,
@@ -21,7 +21,7 @@ impl PageFacts {
     }
 
     /// Decodes facts; `None` if they are not valid.
-    pub const fn unpack(bits: u8) -> Option<PageFacts> {
+    pub(crate) const fn unpack(bits: u8) -> Option<PageFacts> {
         let sentiment = match bits & 0b11 {
             0 => None,
             1 => Some(Sentiment::Positive),

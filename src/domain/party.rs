@@ -14,98 +14,98 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Advertiser {
+pub(crate) struct Advertiser {
     /// Unique id.
-    pub id: AdvertiserId,
+    pub(crate) id: AdvertiserId,
     /// Name shown to readers in the sponsor line.
     #[garde(length(chars, min = 1, max = 60))]
-    pub name: String,
+    pub(crate) name: String,
     /// Logo shown beside the sponsor line in the styles `terminal` and `card`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logo: Option<Source>,
+    pub(crate) logo: Option<Source>,
     /// The entity of this advertiser, for subject conflicts and competitive separation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entity: Option<EntityId>,
+    pub(crate) entity: Option<EntityId>,
     /// Allowed hosts of its landing pages; a host includes its subdomains.
     #[garde(length(min = 1, max = 50))]
-    pub domains: Vec<String>,
+    pub(crate) domains: Vec<String>,
     /// Billing currency.
-    pub currency: Currency,
+    pub(crate) currency: Currency,
     /// Time zone of the days in its budgets and reports.
     #[serde(default)]
-    pub time_zone: Zone,
+    pub(crate) time_zone: Zone,
     /// Allow landing pages without TLS. For tests on a closed network.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub allow_http: bool,
+    pub(crate) allow_http: bool,
     /// Paused in a file: nothing of this advertiser is served.
     #[serde(default, skip_serializing_if = "ServingStatus::is_active")]
-    pub status: ServingStatus,
+    pub(crate) status: ServingStatus,
     /// Set while an operator pauses it. Inventory files neither set nor clear it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paused_by: Option<PausedBy>,
+    pub(crate) paused_by: Option<PausedBy>,
 }
 
 /// A publisher: a site that shows units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Publisher {
+pub(crate) struct Publisher {
     /// Unique id.
-    pub id: PublisherId,
+    pub(crate) id: PublisherId,
     /// Name shown to the operator.
     #[garde(length(chars, min = 1, max = 60))]
-    pub name: String,
+    pub(crate) name: String,
     /// Page origins that its events may be sent from, such as `https://news.example`. Empty: not checked.
     #[serde(default)]
     #[garde(length(max = 50))]
-    pub origins: Vec<String>,
+    pub(crate) origins: Vec<String>,
     /// Origins whose decisions are always test decisions.
     #[serde(default)]
     #[garde(length(max = 50))]
-    pub staging_origins: Vec<String>,
+    pub(crate) staging_origins: Vec<String>,
     /// Country assumed for readers whose country is unknown.
-    pub default_country: Country,
+    pub(crate) default_country: Country,
     /// Language of pages that declare none.
-    pub language: crate::domain::language::Language,
+    pub(crate) language: crate::domain::language::Language,
     /// What is measured on its pages.
     #[serde(default)]
-    pub measurement: Measurement,
+    pub(crate) measurement: Measurement,
     /// How much of a page's URL is stored.
     #[serde(default)]
-    pub page_urls: PageUrls,
+    pub(crate) page_urls: PageUrls,
     /// The named slots on its pages.
     #[garde(dive, length(min = 1, max = 64))]
-    pub placements: Vec<Placement>,
+    pub(crate) placements: Vec<Placement>,
     /// What it blocks.
     #[serde(default)]
-    pub blocks: Blocks,
+    pub(crate) blocks: Blocks,
     /// Categories it accepts. Empty: those that need no permission.
     #[serde(default)]
-    pub categories: Vec<CategoryId>,
+    pub(crate) categories: Vec<CategoryId>,
     /// Which pages about an advertiser or its competitors exclude that advertiser's units.
     #[serde(default)]
-    pub subject_conflict: SubjectConflict,
+    pub(crate) subject_conflict: SubjectConflict,
     /// Its revenue shares, each effective from a day on.
     #[serde(default)]
     #[garde(dive)]
-    pub revenue_share: Vec<RevenueShare>,
+    pub(crate) revenue_share: Vec<RevenueShare>,
     /// Paused in a file: nothing is served on this site.
     #[serde(default, skip_serializing_if = "ServingStatus::is_active")]
-    pub status: ServingStatus,
+    pub(crate) status: ServingStatus,
     /// URL prefixes paused in a file: nothing is served below them.
     #[serde(default)]
-    pub paused_paths: Vec<String>,
+    pub(crate) paused_paths: Vec<String>,
     /// Topics paused in a file: nothing is served on pages about them or their descendants.
     #[serde(default)]
-    pub paused_topics: Vec<TopicId>,
+    pub(crate) paused_topics: Vec<TopicId>,
     /// Pauses by an operator or by the publisher itself, until resumed.
     #[serde(default, skip_serializing_if = "ManualPauses::is_empty")]
-    pub manual_pauses: ManualPauses,
+    pub(crate) manual_pauses: ManualPauses,
 }
 
 impl Advertiser {
     /// Whether it is paused, in a file or by an operator.
-    pub fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.status == ServingStatus::Paused || self.paused_by.is_some()
     }
 }
@@ -113,35 +113,35 @@ impl Advertiser {
 /// The parts of a site that an operator or the publisher paused by API or console. Inventory files neither set nor clear them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct ManualPauses {
+pub(crate) struct ManualPauses {
     /// The whole site.
-    pub site: bool,
+    pub(crate) site: bool,
     /// URL prefixes.
-    pub paths: Vec<String>,
+    pub(crate) paths: Vec<String>,
     /// Topics, including their descendants.
-    pub topics: Vec<TopicId>,
+    pub(crate) topics: Vec<TopicId>,
 }
 
 impl ManualPauses {
     /// Whether nothing is paused.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == ManualPauses::default()
     }
 }
 
 impl Publisher {
     /// Whether the whole site is paused, in a file or by an operator.
-    pub fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.status == ServingStatus::Paused || self.manual_pauses.site
     }
 
     /// All paused URL prefixes, in files or by an operator.
-    pub fn all_paused_paths(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn all_paused_paths(&self) -> impl Iterator<Item = &str> {
         self.paused_paths.iter().chain(&self.manual_pauses.paths).map(String::as_str)
     }
 
     /// All paused topics, in files or by an operator.
-    pub fn all_paused_topics(&self) -> impl Iterator<Item = &TopicId> {
+    pub(crate) fn all_paused_topics(&self) -> impl Iterator<Item = &TopicId> {
         self.paused_topics.iter().chain(&self.manual_pauses.topics)
     }
 }
@@ -150,59 +150,59 @@ impl Publisher {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Placement {
+pub(crate) struct Placement {
     /// The name that pages request it by.
-    pub id: PlacementId,
+    pub(crate) id: PlacementId,
     /// Name shown to the operator.
     #[serde(default)]
     #[garde(length(chars, max = 60))]
-    pub name: String,
+    pub(crate) name: String,
     /// Styles it can render, in order of preference.
     #[garde(length(min = 1))]
-    pub styles: Vec<Style>,
+    pub(crate) styles: Vec<Style>,
 }
 
 /// A publisher's block lists.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Blocks {
+pub(crate) struct Blocks {
     /// Blocked advertisers.
-    pub advertisers: Vec<AdvertiserId>,
+    pub(crate) advertisers: Vec<AdvertiserId>,
     /// Blocked categories.
-    pub categories: Vec<CategoryId>,
+    pub(crate) categories: Vec<CategoryId>,
     /// Blocked entities: advertisers that are one of them or owned by one are not shown.
-    pub entities: Vec<EntityId>,
+    pub(crate) entities: Vec<EntityId>,
 }
 
 /// A revenue share, effective from a day until the day of the next entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct RevenueShare {
+pub(crate) struct RevenueShare {
     /// First day, UTC.
     #[schemars(with = "String")]
-    pub from: jiff::civil::Date,
+    pub(crate) from: jiff::civil::Date,
     /// Basis points: 7000 is 70 %.
     #[garde(range(max = 10_000))]
-    pub bp: u16,
+    pub(crate) bp: u16,
 }
 
 /// An advertiser category. Restricted categories are served only in their `regions`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-pub struct Category {
+pub(crate) struct Category {
     /// Unique id.
-    pub id: CategoryId,
+    pub(crate) id: CategoryId,
     /// Display name.
     #[garde(length(chars, min = 1, max = 60))]
-    pub name: String,
+    pub(crate) name: String,
     /// Whether the category requires permission by publisher and by region.
     #[serde(default)]
-    pub restricted: bool,
+    pub(crate) restricted: bool,
     /// Regions in which a restricted category may be shown.
     #[serde(default)]
-    pub regions: Vec<Region>,
+    pub(crate) regions: Vec<Region>,
 }
 
 string_enum! {

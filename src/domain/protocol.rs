@@ -15,7 +15,7 @@ string_enum! {
 
 impl Protocol {
     /// Its operations by path, in the notation that `http::openapi` completes.
-    pub const fn openapi(self) -> &'static str {
+    pub(crate) const fn openapi(self) -> &'static str {
         match self {
             Protocol::EthicalAds => include_str!("../adapters/ethicalads/openapi.json"),
             Protocol::Kevel => include_str!("../adapters/kevel/openapi.json"),
@@ -24,7 +24,7 @@ impl Protocol {
     }
 
     /// Request headers that its client sends from a page, also with every event.
-    pub const fn request_headers(self) -> &'static [&'static str] {
+    pub(crate) const fn request_headers(self) -> &'static [&'static str] {
         match self {
             Protocol::Kevel => {
                 &["x-adzerk-apikey", "x-adzerk-explain", "x-adzerk-sdk-version", "x-kevel-apikey"]

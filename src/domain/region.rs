@@ -25,18 +25,18 @@ pub enum Region {
 /// The text is not a region.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a region: use an ISO 3166 country such as DE, or a group such as eu")]
-pub struct InvalidRegion(pub String);
+pub struct InvalidRegion(pub(crate) String);
 
 /// A custom country group, defined by the operator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegionGroup {
     /// Unique id; must not be the id of a built-in group.
-    pub id: String,
+    pub(crate) id: String,
     /// Display name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its countries and groups.
-    pub members: Vec<Region>,
+    pub(crate) members: Vec<Region>,
 }
 
 struct Table {
@@ -70,12 +70,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 
 impl Country {
     /// The two letters.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("country codes are ASCII letters")
     }
 
     /// The English name.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         TABLE.countries.get(&self).copied().unwrap_or("")
     }
 }
@@ -94,7 +94,7 @@ impl TryFrom<String> for Country {
 
 impl Region {
     /// The code or id: upper case for a country, lower case for a group.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             Region::Country(country) => country.as_str(),
             Region::Group(id) => id,
@@ -102,7 +102,7 @@ impl Region {
     }
 
     /// Whether it is exactly this country, not a group.
-    pub fn is_country(&self, country: Country) -> bool {
+    pub(crate) fn is_country(&self, country: Country) -> bool {
         *self == Region::Country(country)
     }
 }
@@ -213,7 +213,7 @@ impl Regions {
     }
 
     /// Whether the region exists.
-    pub fn contains(&self, region: &Region) -> bool {
+    pub(crate) fn contains(&self, region: &Region) -> bool {
         match region {
             Region::Country(_) => true,
             Region::Group(id) => self.groups.contains_key(id),
@@ -221,31 +221,23 @@ impl Regions {
     }
 
     /// The ids of all groups.
-    pub fn group_ids(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn group_ids(&self) -> impl Iterator<Item = &str> {
         self.groups.keys().map(AsRef::as_ref)
     }
 
     /// All countries.
-    pub fn countries(&self) -> impl Iterator<Item = Country> + use<> {
+    pub(crate) fn countries(&self) -> impl Iterator<Item = Country> + use<> {
         TABLE.countries.keys().copied()
     }
 
     /// All countries and groups.
-    pub fn all(&self) -> impl Iterator<Item = Region> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = Region> {
         let groups = self.groups.keys().map(|id| Region::Group(id.clone()));
         self.countries().map(Region::Country).chain(groups)
     }
 
-    /// The countries of a region.
-    pub fn members(&self, region: &Region) -> BTreeSet<Country> {
-        match region {
-            Region::Country(country) => BTreeSet::from([*country]),
-            Region::Group(id) => self.groups.get(id).map(|(_, of)| of.clone()).unwrap_or_default(),
-        }
-    }
-
     /// Whether `region` contains `country`.
-    pub fn covers(&self, region: &Region, country: Country) -> bool {
+    pub(crate) fn covers(&self, region: &Region, country: Country) -> bool {
         match region {
             Region::Country(this) => *this == country,
             Region::Group(id) => self.groups.get(id).is_some_and(|(_, of)| of.contains(&country)),
@@ -253,7 +245,7 @@ impl Regions {
     }
 
     /// Whether `outer` contains all of `inner`.
-    pub fn within(&self, outer: &Region, inner: &Region) -> bool {
+    pub(crate) fn within(&self, outer: &Region, inner: &Region) -> bool {
         outer == inner
             || match inner {
                 Region::Country(country) => self.covers(outer, *country),
@@ -264,26 +256,16 @@ impl Regions {
     }
 
     /// The country and the groups that contain it, smallest first.
-    pub fn with_groups(&self, country: Country) -> Vec<Region> {
+    pub(crate) fn with_groups(&self, country: Country) -> Vec<Region> {
         let groups = self.groups_of.get(&country).into_iter().flatten().cloned();
         std::iter::once(Region::Country(country)).chain(groups).collect()
     }
 
     /// All regions that contain the region, including itself.
-    pub fn containing(&self, region: &Region) -> Vec<Region> {
+    pub(crate) fn containing(&self, region: &Region) -> Vec<Region> {
         match region {
             Region::Country(country) => self.with_groups(*country),
             Region::Group(_) => self.all().filter(|outer| self.within(outer, region)).collect(),
-        }
-    }
-
-    /// The English name.
-    pub fn name(&self, region: &Region) -> String {
-        match region {
-            Region::Country(country) => country.name().to_owned(),
-            Region::Group(id) => {
-                self.groups.get(id).map_or_else(|| id.to_string(), |(name, _)| name.clone())
-            }
         }
     }
 }

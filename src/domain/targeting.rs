@@ -85,10 +85,10 @@ macro_rules! targeting_dimensions {
 pub struct Clause<T> {
     /// At least one of these must match. Empty: everything matches.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub any: Vec<T>,
+    pub(crate) any: Vec<T>,
     /// None of these may match.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub none: Vec<T>,
+    pub(crate) none: Vec<T>,
 }
 
 impl<T> Default for Clause<T> {
@@ -102,7 +102,7 @@ impl<T: PartialEq + 'static> StaticDefault for Clause<T> {
 }
 
 /// A value of a closed list that a page states about itself.
-pub trait Fact: Copy + Ord + Hash + Display + FromStr + Serialize + 'static {
+pub(crate) trait Fact: Copy + Ord + Hash + Display + FromStr + Serialize + 'static {
     /// Every value.
     const ALL: &'static [Self];
 }
@@ -132,7 +132,7 @@ pub struct FactField {
     /// Its name in a page and in targeting.
     pub name: &'static str,
     /// What it says.
-    pub about: &'static str,
+    pub(crate) about: &'static str,
     /// Its values, as JSON.
     pub values: Vec<serde_json::Value>,
 }

@@ -9,42 +9,42 @@ use serde::{Deserialize, Serialize};
 /// A topic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TopicDoc {
+pub(crate) struct TopicDoc {
     /// Unique id.
-    pub id: TopicId,
+    pub(crate) id: TopicId,
     /// Display name; can be inserted into ad text.
-    pub name: String,
+    pub(crate) name: String,
     /// The parent topic. Targeting a topic includes its descendants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<TopicId>,
+    pub(crate) parent: Option<TopicId>,
     /// Other names that pages use for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub aliases: Vec<String>,
+    pub(crate) aliases: Vec<String>,
     /// Whether pages about it or its descendants are sensitive.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub sensitive: bool,
+    pub(crate) sensitive: bool,
 }
 
 /// A topic's index in one taxonomy: its position in id order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct TopicIx(pub u32);
+pub(crate) struct TopicIx(pub(crate) u32);
 
 /// A problem with one document of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DocumentError {
+pub(crate) struct DocumentError {
     /// Index of the document in the list.
-    pub at: usize,
+    pub(crate) at: usize,
     /// Field of the document.
-    pub field: String,
+    pub(crate) field: String,
     /// Description of the problem.
-    pub reason: String,
+    pub(crate) reason: String,
     /// The unknown id, if that is the problem, for suggesting a similar one.
-    pub unknown: Option<String>,
+    pub(crate) unknown: Option<String>,
 }
 
 /// The compiled topic tree.
 #[derive(Clone, Debug, Default)]
-pub struct Taxonomy {
+pub(crate) struct Taxonomy {
     ids: Vec<TopicId>,
     names: Vec<String>,
     sensitive: Vec<bool>,
@@ -55,7 +55,7 @@ pub struct Taxonomy {
 
 impl Taxonomy {
     /// Compiles documents, which must be in id order.
-    pub fn build(topics: &[TopicDoc]) -> Result<Taxonomy, Vec<DocumentError>> {
+    pub(crate) fn build(topics: &[TopicDoc]) -> Result<Taxonomy, Vec<DocumentError>> {
         let mut errors = Vec::new();
         let number = |at: usize| TopicIx(u32::try_from(at).unwrap_or(u32::MAX));
         let places: HashMap<&TopicId, usize> =
@@ -127,43 +127,43 @@ impl Taxonomy {
     }
 
     /// The topic that a canonical key refers to.
-    pub fn resolve(&self, key: &str) -> Option<TopicIx> {
+    pub(crate) fn resolve(&self, key: &str) -> Option<TopicIx> {
         self.keys.get(key).copied()
     }
 
     /// The topic with this id.
-    pub fn of_id(&self, id: &TopicId) -> Option<TopicIx> {
+    pub(crate) fn of_id(&self, id: &TopicId) -> Option<TopicIx> {
         let at = self.ids.binary_search(id).ok()?;
         Some(TopicIx(u32::try_from(at).ok()?))
     }
 
     /// Every topic, in id order.
-    pub fn all(&self) -> impl Iterator<Item = TopicIx> + use<> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = TopicIx> + use<> {
         (0..u32::try_from(self.ids.len()).unwrap_or(u32::MAX)).map(TopicIx)
     }
 
     /// The id.
-    pub fn id(&self, topic: TopicIx) -> &TopicId {
+    pub(crate) fn id(&self, topic: TopicIx) -> &TopicId {
         &self.ids[topic.0 as usize]
     }
 
     /// The display name.
-    pub fn name(&self, topic: TopicIx) -> &str {
+    pub(crate) fn name(&self, topic: TopicIx) -> &str {
         &self.names[topic.0 as usize]
     }
 
     /// Whether it or one of its ancestors is sensitive.
-    pub fn sensitive(&self, topic: TopicIx) -> bool {
+    pub(crate) fn sensitive(&self, topic: TopicIx) -> bool {
         self.sensitive[topic.0 as usize]
     }
 
     /// The topic itself and its ancestors, nearest first.
-    pub fn with_ancestors(&self, topic: TopicIx) -> Vec<TopicIx> {
+    pub(crate) fn with_ancestors(&self, topic: TopicIx) -> Vec<TopicIx> {
         self.ancestors[topic.0 as usize].clone()
     }
 
     /// Whether `inner` is `outer` or a descendant of it.
-    pub fn covers(&self, outer: TopicIx, inner: TopicIx) -> bool {
+    pub(crate) fn covers(&self, outer: TopicIx, inner: TopicIx) -> bool {
         self.ancestors[inner.0 as usize].contains(&outer)
     }
 }

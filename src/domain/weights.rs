@@ -53,13 +53,13 @@ pub struct Weights {
 pub struct TopicBoost {
     /// The flight targets the page's own topic.
     #[garde(range(min = 1.0, max = 100.0))]
-    pub exact: f64,
+    pub(crate) exact: f64,
     /// The flight targets an ancestor of the page's topic.
     #[garde(range(min = 1.0, max = 100.0))]
-    pub ancestor: f64,
+    pub(crate) ancestor: f64,
     /// The flight targets no topic.
     #[garde(range(min = 1.0, max = 100.0))]
-    pub run_of_site: f64,
+    pub(crate) run_of_site: f64,
 }
 
 /// Factors for reader region matches.
@@ -68,13 +68,13 @@ pub struct TopicBoost {
 pub struct RegionBoost {
     /// The flight targets the reader's country.
     #[garde(range(min = 1.0, max = 100.0))]
-    pub country: f64,
+    pub(crate) country: f64,
     /// The flight targets a group that contains the country.
     #[garde(range(min = 1.0, max = 100.0))]
-    pub group: f64,
+    pub(crate) group: f64,
     /// The flight targets no region.
     #[garde(range(min = 1.0, max = 100.0))]
-    pub any: f64,
+    pub(crate) any: f64,
 }
 
 impl Default for Weights {

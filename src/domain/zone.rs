@@ -9,31 +9,31 @@ static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bu
 /// A time zone, such as `Europe/Berlin`.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Zone(TimeZone);
+pub(crate) struct Zone(TimeZone);
 
 /// Unknown time zone name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a time zone: use an IANA name such as Europe/Berlin")]
-pub struct InvalidZone(pub String);
+pub(crate) struct InvalidZone(pub(crate) String);
 
 impl Zone {
     /// Coordinated universal time.
-    pub fn utc() -> Zone {
+    pub(crate) fn utc() -> Zone {
         Zone(TimeZone::UTC)
     }
 
     /// The rules of the zone.
-    pub fn rules(&self) -> &TimeZone {
+    pub(crate) fn rules(&self) -> &TimeZone {
         &self.0
     }
 
     /// The IANA name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
     }
 
     /// Days from 1970-01-01 to the civil day of `at` in this zone.
-    pub fn day(&self, at: jiff::Timestamp) -> i32 {
+    pub(crate) fn day(&self, at: jiff::Timestamp) -> i32 {
         let epoch = jiff::civil::date(1970, 1, 1);
         self.0.to_datetime(at).date().since(epoch).map_or(0, |span| span.get_days())
     }

@@ -4,7 +4,7 @@ use crate::domain::attribution::{AttributionKey, PageKey, PageNumbers, UNKNOWN, 
 use crate::selection::snapshot::Snapshot;
 
 /// The ids of a unit; `None` if a number does not exist in the inventory.
-pub fn unit(numbers: &UnitNumbers, snapshot: &Snapshot) -> Option<AttributionKey> {
+pub(crate) fn unit(numbers: &UnitNumbers, snapshot: &Snapshot) -> Option<AttributionKey> {
     let inventory = &snapshot.inventory;
     let creative = inventory.creatives.get(numbers.creative as usize)?;
     let flight = &snapshot.flights[snapshot.creatives[numbers.creative as usize].flight?];
@@ -24,7 +24,7 @@ pub fn unit(numbers: &UnitNumbers, snapshot: &Snapshot) -> Option<AttributionKey
 }
 
 /// The ids of a slot's page; `None` if the publisher does not exist in the inventory.
-pub fn page(numbers: &PageNumbers, snapshot: &Snapshot) -> Option<PageKey> {
+pub(crate) fn page(numbers: &PageNumbers, snapshot: &Snapshot) -> Option<PageKey> {
     let inventory = &snapshot.inventory;
     let publisher = inventory.publishers.get(numbers.publisher as usize)?;
     let placement = numbers.placement.and_then(|at| publisher.placements.get(usize::from(at)));

@@ -1,10 +1,10 @@
 //! Events: opens event tokens, applies the traffic rules, records; counts opportunities; enforces visitor
 //! limits across a fleet.
 
-pub mod attribution;
-pub mod opportunities;
-pub mod record;
-pub mod visitor_limits;
+pub(crate) mod attribution;
+pub(crate) mod opportunities;
+pub(crate) mod record;
+pub(crate) mod visitor_limits;
 
 use crate::clock::Clock;
 use crate::cluster::VisitorExchange;
@@ -31,31 +31,31 @@ use std::sync::{Arc, Mutex};
 const ROWS: usize = 2_000;
 
 /// The collaborators of [`Events`].
-pub struct Parts {
+pub(crate) struct Parts {
     /// Source of the current time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// The settings in effect.
-    pub settings: Arc<CurrentSettings>,
+    pub(crate) settings: Arc<CurrentSettings>,
     /// Prometheus metrics.
-    pub metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     /// The world being served.
-    pub world: Arc<Worlds>,
+    pub(crate) world: Arc<Worlds>,
     /// Records the events.
-    pub ledger: Arc<Ledger>,
+    pub(crate) ledger: Arc<Ledger>,
     /// Opens event tokens.
-    pub keyring: Arc<ArcSwap<Keyring>>,
+    pub(crate) keyring: Arc<ArcSwap<Keyring>>,
     /// Campaign budgets, whose reservations a recorded event extends.
-    pub campaign_budgets: Arc<CampaignBudgets>,
+    pub(crate) campaign_budgets: Arc<CampaignBudgets>,
     /// Counts of opportunities, which decisions increment.
-    pub opportunities: Arc<OpportunityCounters>,
+    pub(crate) opportunities: Arc<OpportunityCounters>,
     /// Per-visitor rate limits.
-    pub visitors: VisitorLimits,
+    pub(crate) visitors: VisitorLimits,
     /// Exchanges visitor activity with other instances.
-    pub exchange: Arc<dyn VisitorExchange>,
+    pub(crate) exchange: Arc<dyn VisitorExchange>,
     /// Credits events over the visitor limits of all instances.
-    pub reporting: Arc<Reporting>,
+    pub(crate) reporting: Arc<Reporting>,
     /// Origin of the public URL.
-    pub own_origin: String,
+    pub(crate) own_origin: String,
 }
 
 /// The events service.
@@ -74,7 +74,7 @@ struct CreditedEvents {
 
 impl Events {
     /// Builds the service.
-    pub fn new(parts: Parts) -> Events {
+    pub(crate) fn new(parts: Parts) -> Events {
         Events { parts, credited: Mutex::default() }
     }
 
@@ -84,18 +84,18 @@ impl Events {
     }
 
     /// Forgets visitors that are idle at `now_ms`.
-    pub fn evict_idle_visitors(&self, now_ms: i64) {
+    pub(crate) fn evict_idle_visitors(&self, now_ms: i64) {
         self.parts.visitors.sweep(now_ms);
     }
 
     /// Resolves pending events whose impression did not arrive in time.
-    pub async fn settle_pending(&self) -> Result<(), JournalError> {
+    pub(crate) async fn settle_pending(&self) -> Result<(), JournalError> {
         self.parts.ledger.tick(self.parts.clock.now_ms()).await
     }
 
     /// Records the opportunities counted since the last call. Counts that cannot be recorded are
     /// retained for the next call.
-    pub async fn record_opportunities(&self) -> Result<(), JournalError> {
+    pub(crate) async fn record_opportunities(&self) -> Result<(), JournalError> {
         let mut pending: Vec<(Opportunity, u64)> =
             self.parts.opportunities.take().into_iter().collect();
         while !pending.is_empty() {

@@ -17,26 +17,26 @@ const SHARDS: usize = 8;
 
 /// The dimensions of an opportunity, as numbers of its inventory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Opportunity {
+pub(crate) struct Opportunity {
     /// Quarter hour of the decision.
-    pub quarter: i64,
+    pub(crate) quarter: i64,
     /// The inventory's id in tokens.
-    pub inventory: u64,
+    pub(crate) inventory: u64,
     /// Where the slot is.
-    pub page: PageNumbers,
+    pub(crate) page: PageNumbers,
     /// Creative and variant, or the no-fill reason.
-    pub unit: Result<(u32, u8), NoFill>,
+    pub(crate) unit: Result<(u32, u8), NoFill>,
 }
 
 /// Counts of opportunities that are not recorded yet.
 #[derive(Default)]
-pub struct OpportunityCounters {
+pub(crate) struct OpportunityCounters {
     shards: [Mutex<HashMap<Opportunity, u64>>; SHARDS],
 }
 
 impl OpportunityCounters {
     /// Counts the opportunities of a request.
-    pub fn count(&self, request: u128, opportunities: impl Iterator<Item = Opportunity>) {
+    pub(crate) fn count(&self, request: u128, opportunities: impl Iterator<Item = Opportunity>) {
         let shard = usize::try_from((request >> 8) % SHARDS as u128).unwrap_or(0);
         let mut counts = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
         for opportunity in opportunities {

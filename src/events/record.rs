@@ -18,20 +18,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The context of a request that reports an event.
-pub struct EventContext<'a> {
+pub(crate) struct EventContext<'a> {
     /// Signals from the request's method and headers.
-    pub signals: Signals<'a>,
+    pub(crate) signals: Signals<'a>,
     /// The reader's address; forwarded headers count only from trusted proxies.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// The reader's observed country, if known.
-    pub country: Option<Country>,
+    pub(crate) country: Option<Country>,
     /// The browser sent Global Privacy Control (`Sec-GPC`).
-    pub gpc: bool,
+    pub(crate) gpc: bool,
 }
 
 /// The outcome of recording an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecordOutcome {
+pub(crate) enum RecordOutcome {
     /// The event is on disk.
     OnDisk,
     /// The token is rejected; nothing was recorded.
@@ -42,7 +42,7 @@ pub enum RecordOutcome {
 
 /// The outcome of a click.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClickOutcome {
+pub(crate) enum ClickOutcome {
     /// Redirect to the stored landing page.
     Redirect {
         /// The landing URL.
@@ -57,7 +57,7 @@ pub enum ClickOutcome {
 impl Events {
     /// Records the event of a token. A rejected token takes as long as a valid one, so that timing does
     /// not reveal which it is.
-    pub async fn record(&self, text: &str, context: &EventContext<'_>) -> RecordOutcome {
+    pub(crate) async fn record(&self, text: &str, context: &EventContext<'_>) -> RecordOutcome {
         let event = match self.parts.keyring.load().open(text) {
             Ok((_, KeyAge::Retired)) => Err(TokenRejection::RetiredKey),
             Ok((token, _)) => match self.parts.world.token_version(token.inventory).await {
@@ -100,7 +100,7 @@ impl Events {
 
     /// Records a click and returns its landing page. Waits at most `max_wait` for the disk; after that
     /// the redirect is reported as unrecorded, although the write continues.
-    pub async fn click(
+    pub(crate) async fn click(
         &self,
         text: &str,
         context: &EventContext<'_>,
@@ -256,7 +256,7 @@ fn out_of_region(
 }
 
 /// The stored landing URL of a click's call to action, with macros and UTM parameters expanded.
-pub fn landing(token: &Token, snapshot: &Snapshot) -> Option<String> {
+pub(crate) fn landing(token: &Token, snapshot: &Snapshot) -> Option<String> {
     use crate::domain::landing;
     let inventory = &snapshot.inventory;
     let creative = inventory.creatives.get(token.unit.creative as usize)?;

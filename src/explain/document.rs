@@ -15,219 +15,219 @@ use serde::Serialize;
 
 /// Explanation of one decision call.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Explanation {
+pub(crate) struct Explanation {
     /// Request id.
-    pub request_id: String,
+    pub(crate) request_id: String,
     /// Time of the decision.
-    pub decided_at: String,
+    pub(crate) decided_at: String,
     /// Publisher id.
-    pub publisher: String,
+    pub(crate) publisher: String,
     /// Whether the call was a test; tests never count.
-    pub test: bool,
+    pub(crate) test: bool,
     /// Whether replaying the decision reproduced it exactly.
-    pub agrees: bool,
+    pub(crate) agrees: bool,
     /// Versions that the decision was made on.
-    pub versions: Versions,
+    pub(crate) versions: Versions,
     /// The normalised page.
-    pub page: PageView,
+    pub(crate) page: PageView,
     /// The slots, in request order.
-    pub slots: Vec<SlotView>,
+    pub(crate) slots: Vec<SlotView>,
     /// What would have to change for the creative named by `want` to win.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub want: Option<Vec<Want>>,
+    pub(crate) want: Option<Vec<Want>>,
 }
 
 /// Versions that a decision was made on.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Versions {
+pub(crate) struct Versions {
     /// Content hash of the inventory.
-    pub inventory: String,
+    pub(crate) inventory: String,
     /// Content hash of the weights.
-    pub weights: String,
+    pub(crate) weights: String,
     /// Content hash of the labels.
-    pub labels: String,
+    pub(crate) labels: String,
     /// Number of the state (exhausted budgets and pacing).
-    pub state: u64,
+    pub(crate) state: u64,
 }
 
 /// The page as the decision saw it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct PageView {
+pub(crate) struct PageView {
     /// The part of its URL that the publisher lets us store.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// Topic ids.
-    pub topics: Vec<String>,
+    pub(crate) topics: Vec<String>,
     /// Entities with their roles.
-    pub entities: Vec<EntityView>,
+    pub(crate) entities: Vec<EntityView>,
     /// Keywords that at least one flight targets.
-    pub keywords: Vec<String>,
+    pub(crate) keywords: Vec<String>,
     /// Names that are not in the inventory.
-    pub unknown: Vec<String>,
+    pub(crate) unknown: Vec<String>,
     /// Region that the page is about.
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
     /// Language of the page.
-    pub language: String,
+    pub(crate) language: String,
     /// What the page states about itself.
     #[serde(flatten)]
-    pub facts: PageFacts,
+    pub(crate) facts: PageFacts,
     /// Commercial setting: `allow`, `house_only` or `none`.
-    pub commercial: String,
+    pub(crate) commercial: String,
     /// Whether the page is sensitive.
-    pub sensitive: bool,
+    pub(crate) sensitive: bool,
     /// The reader's region.
-    pub viewer: ViewerView,
+    pub(crate) viewer: ViewerView,
 }
 
 /// An entity of the page.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct EntityView {
+pub(crate) struct EntityView {
     /// Entity id.
-    pub id: String,
+    pub(crate) id: String,
     /// Role on the page: `subject` or `mention`.
-    pub role: String,
+    pub(crate) role: String,
 }
 
 /// The reader's region.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct ViewerView {
+pub(crate) struct ViewerView {
     /// Country code.
-    pub country: Option<String>,
+    pub(crate) country: Option<String>,
     /// How the country is known, for instance observed or declared.
-    pub basis: String,
+    pub(crate) basis: String,
 }
 
 /// One slot.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct SlotView {
+pub(crate) struct SlotView {
     /// Decision id.
-    pub decision_id: String,
+    pub(crate) decision_id: String,
     /// Key of the slot in the response.
-    pub key: String,
+    pub(crate) key: String,
     /// Placement id.
-    pub placement: Option<String>,
+    pub(crate) placement: Option<String>,
     /// Outcome.
-    pub result: ResultView,
+    pub(crate) result: ResultView,
     /// Number of flights filtered by each stage, in order.
-    pub stages: Vec<StageView>,
+    pub(crate) stages: Vec<StageView>,
     /// Flights of the final draw, by descending probability.
-    pub candidates: Vec<CandidateView>,
+    pub(crate) candidates: Vec<CandidateView>,
     /// Filtered flights.
-    pub removed: Vec<FilteredView>,
+    pub(crate) removed: Vec<FilteredView>,
 }
 
 /// The chosen unit, or the no-fill reason.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct ResultView {
+pub(crate) struct ResultView {
     /// Whether a unit was chosen.
-    pub fill: bool,
+    pub(crate) fill: bool,
     /// No-fill reason.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// Tier of the winning flight.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tier: Option<Tier>,
+    pub(crate) tier: Option<Tier>,
     /// Advertiser id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub advertiser: Option<String>,
+    pub(crate) advertiser: Option<String>,
     /// Flight id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub flight: Option<String>,
+    pub(crate) flight: Option<String>,
     /// Creative id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub creative: Option<String>,
+    pub(crate) creative: Option<String>,
     /// Variant number; 0 is the creative's own text.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub variant: Option<u8>,
+    pub(crate) variant: Option<u8>,
     /// Style of the unit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub style: Option<String>,
+    pub(crate) style: Option<String>,
     /// P(flight | earlier slots, exclusions, world).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub flight_propensity: Option<f64>,
+    pub(crate) flight_propensity: Option<f64>,
     /// P(creative and variant | flight).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub creative_propensity: Option<f64>,
+    pub(crate) creative_propensity: Option<f64>,
 }
 
 /// Count of a filter stage.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct StageView {
+pub(crate) struct StageView {
     /// Filter stage.
-    pub stage: String,
+    pub(crate) stage: String,
     /// Number of flights that it filtered.
-    pub removed: usize,
+    pub(crate) removed: usize,
 }
 
 /// A flight of the final draw.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct CandidateView {
+pub(crate) struct CandidateView {
     /// Flight id.
-    pub flight: String,
+    pub(crate) flight: String,
     /// Advertiser id.
-    pub advertiser: String,
+    pub(crate) advertiser: String,
     /// Probability of being drawn.
-    pub probability: f64,
+    pub(crate) probability: f64,
     /// Score: the product of the terms, raised to the sharpness.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub score: Option<f64>,
+    pub(crate) score: Option<f64>,
     /// Terms of the score.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub terms: Option<TermsView>,
+    pub(crate) terms: Option<TermsView>,
 }
 
 /// The factors of a score.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct TermsView {
+pub(crate) struct TermsView {
     /// How closely its topics match the page's.
-    pub topic: Level,
+    pub(crate) topic: Level,
     /// How closely its regions match the reader's.
-    pub region: Level,
+    pub(crate) region: Level,
     /// Whether one of its entities is on the page.
-    pub entity: bool,
+    pub(crate) entity: bool,
     /// Whether one of its keywords is on the page.
-    pub keyword: bool,
+    pub(crate) keyword: bool,
     /// Relevance: topic, region, entity and keyword combined, clamped.
-    pub relevance: f64,
+    pub(crate) relevance: f64,
     /// Weight and price combined.
-    pub weight_and_price: f64,
+    pub(crate) weight_and_price: f64,
 }
 
 /// A filtered flight.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct FilteredView {
+pub(crate) struct FilteredView {
     /// Flight id.
-    pub flight: String,
+    pub(crate) flight: String,
     /// Advertiser id.
-    pub advertiser: String,
+    pub(crate) advertiser: String,
     /// Filter stage.
-    pub stage: FilterReason,
+    pub(crate) stage: FilterReason,
     /// The reason as a sentence.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
 }
 
 /// Why a creative did not win one slot.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Want {
+pub(crate) struct Want {
     /// Key of the slot.
-    pub key: String,
+    pub(crate) key: String,
     /// The requested creative.
-    pub creative: String,
+    pub(crate) creative: String,
     /// The creative's flight.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub flight: Option<String>,
+    pub(crate) flight: Option<String>,
     /// Whether the creative won.
-    pub won: bool,
+    pub(crate) won: bool,
     /// All rules that filtered its flight, in order.
-    pub against: Vec<FilterReason>,
+    pub(crate) against: Vec<FilterReason>,
     /// Probability of its flight, if it took part in the draw.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub probability: Option<f64>,
+    pub(crate) probability: Option<f64>,
     /// Factor by which its score would have to increase to win this draw.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub score_factor_needed: Option<f64>,
+    pub(crate) score_factor_needed: Option<f64>,
     /// Required changes, as sentences.
-    pub changes: Vec<String>,
+    pub(crate) changes: Vec<String>,
 }
 
 pub(super) fn chance(part: u32) -> f64 {
@@ -254,7 +254,7 @@ fn decision_id(request: u128, slot: usize) -> String {
 }
 
 /// The complete explanation, unredacted.
-pub fn explanation(replay: &Replay) -> Explanation {
+pub(crate) fn explanation(replay: &Replay) -> Explanation {
     let (line, snapshot) = (&replay.found.line, &*replay.world.snapshot);
     let publisher = &snapshot.publishers[line.page.publisher as usize];
     let keyword = |number: &u32| {

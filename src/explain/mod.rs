@@ -1,15 +1,15 @@
 //! Explanations: replays a recorded decision and gives a reason for every flight.
 
-pub mod document;
-pub mod redact;
-pub mod remote;
-pub mod replay;
-pub mod want;
+pub(crate) mod document;
+pub(crate) mod redact;
+pub(crate) mod remote;
+pub(crate) mod replay;
+pub(crate) mod want;
 
-pub use document::Explanation;
-pub use redact::Audience;
-pub use remote::RemoteExplainError;
-pub use replay::{ExplainError, Replay};
+pub(crate) use document::Explanation;
+pub(crate) use redact::Audience;
+pub(crate) use remote::RemoteExplainError;
+pub(crate) use replay::{ExplainError, Replay};
 
 use crate::cluster::RecordExchange;
 use crate::decision_log;
@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const MAX_REPORTED: usize = 10_000;
 
 /// The explanation service.
-pub struct Explain {
+pub(crate) struct Explain {
     records: Arc<Records>,
     world: Arc<Worlds>,
     /// Decision records of other instances.
@@ -32,7 +32,7 @@ pub struct Explain {
 
 impl Explain {
     /// Explains decisions of `log`, and of other instances.
-    pub fn new(
+    pub(crate) fn new(
         log: Arc<DecisionLog>,
         world: Arc<Worlds>,
         exchange: Arc<dyn RecordExchange>,
@@ -44,7 +44,7 @@ impl Explain {
 
     /// Explains a decision recorded on this instance, redacted for `audience`. Reads files; compiles a
     /// version that is not in memory.
-    pub fn explain(
+    pub(crate) fn explain(
         &self,
         decision: u128,
         audience: &Audience,
@@ -98,7 +98,7 @@ impl Records {
 ///
 /// # Errors
 /// `NotRecorded`, or `Unreadable`.
-pub fn recorded(decision: u128, found: Lookup) -> Result<LoggedDecision, ExplainError> {
+pub(crate) fn recorded(decision: u128, found: Lookup) -> Result<LoggedDecision, ExplainError> {
     let id = || uuid::Uuid::from_u128(decision).to_string();
     match found {
         Lookup::Found(found) => Ok(*found),
@@ -118,7 +118,7 @@ fn replay_on(world: &Worlds, found: LoggedDecision) -> Result<Replay, ExplainErr
 
 impl Replay {
     /// The explanation, redacted for `audience`; `NotRecorded` for an audience without access.
-    pub fn explained(
+    pub(crate) fn explained(
         &self,
         audience: &Audience,
         want: Option<&str>,

@@ -6,7 +6,7 @@ use crate::explain::replay::Replay;
 
 /// The party that an explanation is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Audience {
+pub(crate) enum Audience {
     /// Sees everything.
     Operator,
     /// Publisher id; sees decisions on its pages.
@@ -17,7 +17,7 @@ pub enum Audience {
 
 /// Whether the audience has access: operators to all decisions, a publisher to those on its pages, an
 /// advertiser to those on an inventory with its flights.
-pub fn has_access(replay: &Replay, audience: &Audience) -> bool {
+pub(crate) fn has_access(replay: &Replay, audience: &Audience) -> bool {
     let snapshot = &*replay.world.snapshot;
     match audience {
         Audience::Operator => true,
@@ -32,7 +32,7 @@ pub fn has_access(replay: &Replay, audience: &Audience) -> bool {
 }
 
 /// Removes what the audience may not see.
-pub fn redact(explanation: &mut Explanation, audience: &Audience) {
+pub(crate) fn redact(explanation: &mut Explanation, audience: &Audience) {
     match audience {
         Audience::Operator => {}
         Audience::Publisher(_) => {

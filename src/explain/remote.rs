@@ -8,7 +8,7 @@ use crate::store::StoreError;
 
 /// Why a decision of any instance cannot be replayed.
 #[derive(Debug, thiserror::Error)]
-pub enum RemoteExplainError {
+pub(crate) enum RemoteExplainError {
     /// The record was not found on any instance, or is unusable.
     #[error(transparent)]
     Explain(#[from] ExplainError),
@@ -19,7 +19,10 @@ pub enum RemoteExplainError {
 
 impl Explain {
     /// Replays a decision from the record here or on the instance that made it.
-    pub async fn replay_anywhere(&self, decision: u128) -> Result<Replay, RemoteExplainError> {
+    pub(crate) async fn replay_anywhere(
+        &self,
+        decision: u128,
+    ) -> Result<Replay, RemoteExplainError> {
         let (own, world) = (self.records.clone(), self.world.clone());
         let here = move || replay_on(&world, own.find(decision)?);
         let missing = match run_blocking(here).await {
@@ -39,7 +42,7 @@ impl Explain {
     }
 
     /// Answers pending record requests of other instances.
-    pub async fn answer_record_requests(&self) -> Result<(), StoreError> {
+    pub(crate) async fn answer_record_requests(&self) -> Result<(), StoreError> {
         for decision in self.exchange.requests().await? {
             let own = self.records.clone();
             let answer = match run_blocking(move || own.find(decision)).await {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// Why a decision cannot be explained.
 #[derive(Debug, thiserror::Error)]
-pub enum ExplainError {
+pub(crate) enum ExplainError {
     /// The decision is not in the decision log.
     #[error(
         "decision `{0}` is not in the decision log: unknown id, beyond retention, or lost in a crash"
@@ -36,20 +36,20 @@ pub enum ExplainError {
 }
 
 /// A replayed decision.
-pub struct Replay {
+pub(crate) struct Replay {
     /// The recorded decision.
-    pub found: LoggedDecision,
+    pub(crate) found: LoggedDecision,
     /// The world it was made on.
-    pub world: World,
+    pub(crate) world: World,
     /// The complete trace of every slot.
-    pub slots: Vec<SlotTrace>,
+    pub(crate) slots: Vec<SlotTrace>,
     /// Whether the replay reproduced the recorded choice exactly.
-    pub agrees: bool,
+    pub(crate) agrees: bool,
 }
 
 impl Replay {
     /// Replays a recorded decision on its snapshot.
-    pub fn on(found: LoggedDecision, snapshot: Arc<Snapshot>) -> Replay {
+    pub(crate) fn on(found: LoggedDecision, snapshot: Arc<Snapshot>) -> Replay {
         let world = World::new(snapshot, found.world.state.clone());
         let slots = trace_slots(&world, &found);
         let agrees = found.line.forced.is_some()

@@ -11,7 +11,7 @@ use crate::selection::fixed::Q32;
 use crate::selection::rules::Exclusions;
 
 /// Why a creative did not win, for each slot of a decision.
-pub fn want(replay: &Replay, creative: &str) -> Vec<Want> {
+pub(crate) fn want(replay: &Replay, creative: &str) -> Vec<Want> {
     (0..replay.slots.len()).map(|slot| want_slot(replay, slot, creative)).collect()
 }
 

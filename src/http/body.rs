@@ -41,7 +41,7 @@ const PERSONAL: [&str; 24] = [
 ];
 
 /// Whether a field name identifies a person (case-insensitive).
-pub fn is_personal(name: &str) -> bool {
+pub(crate) fn is_personal(name: &str) -> bool {
     PERSONAL.iter().any(|word| word.eq_ignore_ascii_case(name))
 }
 
@@ -50,7 +50,11 @@ pub fn is_personal(name: &str) -> bool {
 /// # Errors
 /// 413 above `limit` bytes, 408 after `within`, 400 if the connection breaks off. All of them close
 /// the connection.
-pub async fn read(payload: Payload, limit: usize, within: Duration) -> Result<Bytes, ApiError> {
+pub(crate) async fn read(
+    payload: Payload,
+    limit: usize,
+    within: Duration,
+) -> Result<Bytes, ApiError> {
     let mut body = pin!(payload.to_bytes_limited(limit));
     // Almost every body arrives with its head: poll once before arming a timer.
     let read = match poll_fn(|now| Poll::Ready(body.as_mut().poll(now))).await {
@@ -72,7 +76,7 @@ pub async fn read(payload: Payload, limit: usize, within: Duration) -> Result<By
 ///
 /// # Errors
 /// 400 for malformed JSON, 422 for a value that `T` rejects or a field that identifies a person.
-pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiError> {
+pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiError> {
     let scan = scan(bytes);
     let parsed = parse(bytes, scan.depth)?;
     if let Some(name) = scan.personal {
@@ -84,7 +88,9 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiEr
 
 /// The same for other protocols, whose clients always send fields that identify a person: fields that
 /// `T` does not have are skipped without being stored, and only their paths are returned.
-pub fn adapter_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<String>), ApiError> {
+pub(crate) fn adapter_json<T: DeserializeOwned>(
+    bytes: &[u8],
+) -> Result<(T, Vec<String>), ApiError> {
     parse(bytes, scan(bytes).depth)
 }
 

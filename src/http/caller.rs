@@ -13,7 +13,7 @@ use actix_web::http::Method;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A header's value; `None` if it is absent or not visible ASCII.
-pub fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok()
 }
 
@@ -21,7 +21,10 @@ pub fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
 ///
 /// # Errors
 /// 401 if the key is unknown, expired or revoked.
-pub fn identity(app: &AppState, request: &HttpRequest) -> Result<Option<Identity>, ApiError> {
+pub(crate) fn identity(
+    app: &AppState,
+    request: &HttpRequest,
+) -> Result<Option<Identity>, ApiError> {
     let Some(text) = header(request, "authorization") else { return Ok(None) };
     identity_of(app, text.strip_prefix("Bearer ").unwrap_or(text)).map(Some)
 }
@@ -30,7 +33,7 @@ pub fn identity(app: &AppState, request: &HttpRequest) -> Result<Option<Identity
 ///
 /// # Errors
 /// 401 if the key is unknown, expired or revoked.
-pub fn identity_of(app: &AppState, presented: &str) -> Result<Identity, ApiError> {
+pub(crate) fn identity_of(app: &AppState, presented: &str) -> Result<Identity, ApiError> {
     match app.identity(presented.trim()) {
         Some(identity) => Ok(identity),
         None => Err(ApiError::unauthorized("the API key is unknown, expired or revoked")),
@@ -41,7 +44,10 @@ pub fn identity_of(app: &AppState, presented: &str) -> Result<Identity, ApiError
 ///
 /// # Errors
 /// 401 without a valid key, 403 with a key of another role.
-pub fn require_operator(app: &AppState, request: &HttpRequest) -> Result<Identity, ApiError> {
+pub(crate) fn require_operator(
+    app: &AppState,
+    request: &HttpRequest,
+) -> Result<Identity, ApiError> {
     match identity(app, request)? {
         Some(identity) if identity.role == Role::Operator => Ok(identity),
         Some(_) => Err(ApiError::forbidden("an operator key is required")),
@@ -50,22 +56,22 @@ pub fn require_operator(app: &AppState, request: &HttpRequest) -> Result<Identit
 }
 
 /// A request's reader: address, country and browser signals.
-pub struct Caller<'a> {
+pub(crate) struct Caller<'a> {
     /// The reader's address: from forwarded headers of trusted proxies, or declared by a server with
     /// the publisher's secret key; else the peer's.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// The country: from a trusted proxy's header, else from the operator's GeoIP table.
-    pub country: Option<Country>,
+    pub(crate) country: Option<Country>,
     /// Whether the request has `Sec-GPC: 1`.
-    pub gpc: bool,
+    pub(crate) gpc: bool,
     /// Signals for invalid-traffic detection.
-    pub signals: Signals<'a>,
+    pub(crate) signals: Signals<'a>,
 }
 
 impl<'a> Caller<'a> {
     /// Reads a request. `trusted`: the caller is a server with the publisher's secret key, so its
     /// declarations about the reader are accepted.
-    pub fn read(app: &AppState, request: &'a HttpRequest, trusted: bool) -> Caller<'a> {
+    pub(crate) fn read(app: &AppState, request: &'a HttpRequest, trusted: bool) -> Caller<'a> {
         let settings = app.settings.get();
         let settings = &settings.server;
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -106,7 +112,7 @@ impl<'a> Caller<'a> {
     }
 
     /// Converts to the context in which an event is validated.
-    pub fn event_context(self) -> EventContext<'a> {
+    pub(crate) fn event_context(self) -> EventContext<'a> {
         EventContext {
             signals: self.signals,
             address: self.address,

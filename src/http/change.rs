@@ -20,25 +20,25 @@ use std::time::Duration;
 const MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
 
 /// Deadline for receiving a body.
-pub const BODY_TIMEOUT: Duration = Duration::from_secs(120);
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Maximum length of an idempotency key, in characters.
 const MAX_KEY_CHARS: usize = 128;
 
 /// An authenticated change request.
-pub struct Change {
+pub(crate) struct Change {
     /// Author, description, time and idempotency key, for the audit log.
-    pub by: AuditContext,
+    pub(crate) by: AuditContext,
     /// The version that the caller last read, from `If-Match`.
-    pub seen: Option<String>,
+    pub(crate) seen: Option<String>,
     /// The request body.
-    pub body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Change {
     /// Authenticates the operator and reads the headers and the body. `what` describes the change in the
     /// audit log.
-    pub async fn read(
+    pub(crate) async fn read(
         app: &AppState,
         http: &HttpRequest,
         payload: Payload,
@@ -50,7 +50,7 @@ impl Change {
     }
 
     /// The same for an identity that is already authorized and a body that is already read.
-    pub fn new(
+    pub(crate) fn new(
         app: &AppState,
         http: &HttpRequest,
         body: Bytes,
@@ -81,18 +81,18 @@ impl Change {
     }
 
     /// The body as a `T`; the types themselves reject unknown fields.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         body::json(&self.body).map(|(value, _)| value)
     }
 
     /// The catalog version that the change requires.
-    pub fn expected(&self) -> ExpectedVersion<'_> {
+    pub(crate) fn expected(&self) -> ExpectedVersion<'_> {
         self.seen.as_deref().map_or(ExpectedVersion::Any, ExpectedVersion::Inventory)
     }
 }
 
 /// The response to a change: the new head with the inventory's hash as its `ETag`, and the diff.
-pub fn apply_response(applied: &AppliedChange) -> HttpResponse {
+pub(crate) fn apply_response(applied: &AppliedChange) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     if let Some(inventory) = &applied.head.hashes.inventory {
         response.insert_header((ETAG, format!("\"{inventory}\"")));

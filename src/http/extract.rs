@@ -5,7 +5,7 @@ use actix_web::error::{PathError, QueryPayloadError};
 use actix_web::web::{PathConfig, QueryConfig, ServiceConfig};
 
 /// Configures actix-web's path and query extractors to answer with problem details.
-pub fn settings(config: &mut ServiceConfig) {
+pub(crate) fn settings(config: &mut ServiceConfig) {
     config
         .app_data(PathConfig::default().error_handler(|error, _| path(&error).into()))
         .app_data(QueryConfig::default().error_handler(|error, _| query(&error).into()));

@@ -1,10 +1,10 @@
 //! HTTP: routes, wire formats, security headers. The tables of [`public`] and [`ops`] list every
 //! route, one line each.
 
-pub mod body;
-pub mod caller;
-pub mod change;
-pub mod extract;
+pub(crate) mod body;
+pub(crate) mod caller;
+pub(crate) mod change;
+pub(crate) mod extract;
 pub mod guard;
 pub mod openapi;
 pub mod ops;
@@ -51,11 +51,11 @@ pub struct AppState {
     /// Reports, credits, audit and metrics.
     pub reporting: Arc<Reporting>,
     /// Explanations of decisions.
-    pub explain: Arc<Explain>,
+    pub(crate) explain: Arc<Explain>,
     /// Records events.
     pub events: Arc<Events>,
     /// Decides, and seals event tokens.
-    pub delivery: Arc<Delivery>,
+    pub(crate) delivery: Arc<Delivery>,
     /// Changes the catalog and serves it.
     pub publishing: Arc<Publishing>,
     /// Events, accounts and budget leases; for readiness and the tasks of a fleet.
@@ -63,41 +63,41 @@ pub struct AppState {
     /// Budget leases of this instance; for readiness and the tasks of a fleet.
     pub leasing: Arc<Leasing>,
     /// API keys of operators, advertisers and publishers.
-    pub keys: ArcSwap<ApiKeys>,
+    pub(crate) keys: ArcSwap<ApiKeys>,
     /// The operator's GeoIP table (country by address).
-    pub countries: Option<CountryDatabase>,
+    pub(crate) countries: Option<CountryDatabase>,
     /// Networks of datacenters.
-    pub datacenters: ArcSwap<Datacenters>,
+    pub(crate) datacenters: ArcSwap<Datacenters>,
     /// Per-address flood guard.
-    pub flood: FloodGuard,
+    pub(crate) flood: FloodGuard,
     /// Keys that seal event tokens.
     pub keyring: Arc<ArcSwap<Keyring>>,
     /// Signs and verifies links to advertiser pages.
-    pub links: ArcSwap<Links>,
+    pub(crate) links: ArcSwap<Links>,
     /// Local trial: the public listener is on loopback and no other public address is configured.
-    pub local: bool,
+    pub(crate) local: bool,
     /// Deadline for receiving a request body.
-    pub body_timeout: Duration,
+    pub(crate) body_timeout: Duration,
     /// Random number of this process start.
-    pub incarnation: u64,
+    pub(crate) incarnation: u64,
     /// Public base URL, without a trailing slash.
-    pub public_url: String,
+    pub(crate) public_url: String,
     /// Origin of the public URL.
-    pub own_origin: String,
+    pub(crate) own_origin: String,
     /// Address of the operations listener.
-    pub ops: SocketAddr,
+    pub(crate) ops: SocketAddr,
     /// Set during shutdown: requests in progress finish, new ones should go to other instances.
-    pub draining: AtomicBool,
+    pub(crate) draining: AtomicBool,
 }
 
 impl AppState {
     /// The identity of a key; `None` if it is unknown, expired or revoked.
-    pub fn identity(&self, presented: &str) -> Option<Identity> {
+    pub(crate) fn identity(&self, presented: &str) -> Option<Identity> {
         self.keys.load().find(presented, self.clock.now()).cloned()
     }
 
     /// Whether the peer address is in `trusted_proxies`.
-    pub fn is_trusted_peer(&self, request: &HttpRequest) -> bool {
+    pub(crate) fn is_trusted_peer(&self, request: &HttpRequest) -> bool {
         let settings = self.settings.get();
         let trusted = &settings.server.trusted_proxies;
         !trusted.is_empty()
@@ -107,7 +107,7 @@ impl AppState {
     }
 
     /// Why the instance is not ready for requests; `None` when it is ready.
-    pub fn not_ready_reason(&self) -> Option<&'static str> {
+    pub(crate) fn not_ready_reason(&self) -> Option<&'static str> {
         if self.draining.load(Ordering::Acquire) {
             Some("shutting down")
         } else if self.ledger.has_failed() {
@@ -121,7 +121,7 @@ impl AppState {
 }
 
 /// A JSON response with `Cache-Control: no-store`.
-pub fn json(document: &impl Serialize) -> HttpResponse {
+pub(crate) fn json(document: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(document)
 }
 

@@ -60,40 +60,40 @@ pub(crate) fn meaning(code: &str) -> &'static str {
 
 /// The body of an error response: `application/problem+json`.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// Always `about:blank`: `status` and `code` identify the kind of problem.
     #[schemars(extend("const" = "about:blank"))]
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// The reason phrase of the status.
-    pub title: String,
+    pub(crate) title: String,
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// What is wrong and what to do.
-    pub detail: String,
+    pub(crate) detail: String,
     /// Stable error code for programs to compare. New codes may be added.
     #[schemars(example = &"invalid_field")]
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// Path of the invalid field, such as `page.topics[3]`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
+    pub(crate) field: Option<String>,
     /// Identifies this response in the server's log.
-    pub request_id: String,
+    pub(crate) request_id: String,
     /// Every error of an invalid document.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub problems: Vec<FieldProblem>,
+    pub(crate) problems: Vec<FieldProblem>,
 }
 
 /// One error of a document.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct FieldProblem {
+pub(crate) struct FieldProblem {
     /// Path of the field.
-    pub field: String,
+    pub(crate) field: String,
     /// What is wrong.
-    pub reason: String,
+    pub(crate) reason: String,
     /// How to correct it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub help: Option<String>,
+    pub(crate) help: Option<String>,
 }
 
 /// An error response. `Display` is the detail for the caller; the cause is logged once, when the
@@ -135,25 +135,25 @@ impl ApiError {
     }
 
     /// 400: the body, path or query cannot be parsed.
-    pub fn malformed_request(detail: impl Into<String>) -> ApiError {
+    pub(crate) fn malformed_request(detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
     }
 
     /// 422: the field at `path` is invalid; an empty path means the whole request.
-    pub fn invalid_field(path: impl Into<String>, detail: impl Into<String>) -> ApiError {
+    pub(crate) fn invalid_field(path: impl Into<String>, detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail)
             .with(|failure| failure.field = Some(path.into()).filter(|path| !path.is_empty()))
     }
 
     /// 422: an invalid document, with all of its errors.
-    pub fn invalid_document(problems: Vec<FieldProblem>) -> ApiError {
+    pub(crate) fn invalid_document(problems: Vec<FieldProblem>) -> ApiError {
         let detail = format!("the document has {} errors; see `problems`", problems.len());
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_document", detail)
             .with(|failure| failure.problems = problems)
     }
 
     /// 422: the field at `path` identifies a person.
-    pub fn personal_data(path: String) -> ApiError {
+    pub(crate) fn personal_data(path: String) -> ApiError {
         let detail = format!(
             "`{path}` identifies a person: this server accepts no identifiers of readers; omit it"
         );
@@ -161,55 +161,45 @@ impl ApiError {
     }
 
     /// 404: the resource does not exist.
-    pub fn not_found(code: &'static str, detail: impl Into<String>) -> ApiError {
+    pub(crate) fn not_found(code: &'static str, detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::NOT_FOUND, code, detail)
     }
 
     /// 401: no API key or link, or an invalid one.
-    pub fn unauthorized(detail: impl Into<String>) -> ApiError {
+    pub(crate) fn unauthorized(detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     }
 
     /// 403: the API key is valid and does not give access to this.
-    pub fn forbidden(detail: impl Into<String>) -> ApiError {
+    pub(crate) fn forbidden(detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
     /// 409: the request conflicts with the current state.
-    pub fn conflict(code: &'static str, detail: impl Into<String>) -> ApiError {
+    pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::CONFLICT, code, detail)
     }
 
     /// 412: `If-Match` does not match.
-    pub fn precondition_failed(detail: impl Into<String>) -> ApiError {
+    pub(crate) fn precondition_failed(detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail)
     }
 
     /// 413: the body exceeds `limit` bytes. Closes the connection.
-    pub fn body_too_large(limit: usize) -> ApiError {
+    pub(crate) fn body_too_large(limit: usize) -> ApiError {
         let detail = format!("the body exceeds the limit of {limit} bytes");
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
             .with_connection_close()
     }
 
     /// 408: the body did not arrive before the deadline. Closes the connection.
-    pub fn body_too_slow() -> ApiError {
+    pub(crate) fn body_too_slow() -> ApiError {
         let detail = "the body did not arrive before the deadline";
         ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail).with_connection_close()
     }
 
-    /// 429: too many requests; never used for decisions or events. Retry after one second.
-    pub fn too_many_requests() -> ApiError {
-        ApiError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too_many_requests",
-            "too many requests; retry in a second",
-        )
-        .with(|failure| failure.retry_after_seconds = Some(1))
-    }
-
     /// 503: the request cannot be processed now; `cause` is logged. Retry after one second.
-    pub fn unavailable(cause: impl fmt::Display) -> ApiError {
+    pub(crate) fn unavailable(cause: impl fmt::Display) -> ApiError {
         let detail = "temporarily unavailable; retry in a second";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).with(|failure| {
             failure.retry_after_seconds = Some(1);
@@ -218,43 +208,43 @@ impl ApiError {
     }
 
     /// 503: a dependency is unavailable; `detail` says which and what to do. Retry after 5 seconds.
-    pub fn dependency_unavailable(detail: impl Into<String>) -> ApiError {
+    pub(crate) fn dependency_unavailable(detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .with(|failure| failure.retry_after_seconds = Some(5))
     }
 
     /// 500: internal error; `cause` is logged with the request id.
-    pub fn internal(cause: impl fmt::Display) -> ApiError {
+    pub(crate) fn internal(cause: impl fmt::Display) -> ApiError {
         let detail = "internal error; report the `request_id`";
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
             .with(|failure| failure.cause = Some(cause.to_string()))
     }
 
     /// The path of the invalid field, if the error is about one.
-    pub fn field(&self) -> Option<&str> {
+    pub(crate) fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
     }
 
     /// 404: no route matches the path.
-    pub fn no_route() -> ApiError {
+    pub(crate) fn no_route() -> ApiError {
         ApiError::not_found("not_found", "no resource at this path")
     }
 
     /// 405: the path exists and accepts only the methods in `allowed`.
-    pub fn method_not_allowed(allowed: String) -> ApiError {
+    pub(crate) fn method_not_allowed(allowed: String) -> ApiError {
         let detail = format!("allowed methods: {allowed}");
         ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
             .with(|failure| failure.allowed = Some(allowed))
     }
 
     /// 400: the request line and `Host` name different hosts. Closes the connection.
-    pub fn host_mismatch() -> ApiError {
+    pub(crate) fn host_mismatch() -> ApiError {
         let detail = "the request line and the `Host` header name different hosts";
         ApiError::new(StatusCode::BAD_REQUEST, "host_mismatch", detail).with_connection_close()
     }
 
     /// Closes the connection after the response, because the start of the next request is unknown.
-    pub fn with_connection_close(self) -> ApiError {
+    pub(crate) fn with_connection_close(self) -> ApiError {
         self.with(|failure| failure.closes = true)
     }
 }

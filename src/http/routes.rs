@@ -13,13 +13,13 @@ pub struct Route {
 }
 
 /// A route for `path`, which may contain parameters: `/w/{id}`.
-pub fn route(path: &'static str) -> Route {
+pub(crate) fn route(path: &'static str) -> Route {
     Route { path, methods: Vec::new(), resource: web::resource(path) }
 }
 
 impl Route {
     /// A GET without side effects: HEAD is answered, too.
-    pub fn get_and_head<F, Args>(self, handler: F) -> Route
+    pub(crate) fn get_and_head<F, Args>(self, handler: F) -> Route
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
@@ -29,7 +29,7 @@ impl Route {
     }
 
     /// A GET with side effects or a cost: HEAD is answered 405.
-    pub fn get<F, Args>(self, handler: F) -> Route
+    pub(crate) fn get<F, Args>(self, handler: F) -> Route
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
@@ -39,7 +39,7 @@ impl Route {
     }
 
     /// A POST.
-    pub fn post<F, Args>(self, handler: F) -> Route
+    pub(crate) fn post<F, Args>(self, handler: F) -> Route
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
@@ -49,7 +49,7 @@ impl Route {
     }
 
     /// A handler for any method.
-    pub fn on<F, Args>(mut self, method: Method, handler: F) -> Route
+    pub(crate) fn on<F, Args>(mut self, method: Method, handler: F) -> Route
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,

@@ -19,27 +19,27 @@ const FILE: &str = "chain";
 
 /// The seal of one segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seal {
+pub(crate) struct Seal {
     /// The incarnation that wrote the segment.
-    pub incarnation: u64,
+    pub(crate) incarnation: u64,
     /// Length of the segment.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// BLAKE3 hash of the segment, in hex.
-    pub hash: String,
+    pub(crate) hash: String,
     /// Hash of the previous chain hash and this seal's own fields, in hex.
-    pub chain: String,
+    pub(crate) chain: String,
 }
 
 impl Seal {
     /// The file name of the sealed segment.
-    pub fn name(&self, number: u64) -> String {
+    pub(crate) fn name(&self, number: u64) -> String {
         segment_name(self.incarnation, number)
     }
 }
 
 /// Reads all seals, by segment number. A line that does not continue the chain is an error: the file
 /// was modified.
-pub fn seals(folder: &Path) -> io::Result<BTreeMap<u64, Seal>> {
+pub(crate) fn seals(folder: &Path) -> io::Result<BTreeMap<u64, Seal>> {
     let path = folder.join(FILE);
     let text = match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
@@ -81,7 +81,7 @@ fn chain_hash(previous: &str, fields: &str) -> String {
 }
 
 /// Seals finished segments that have no seal yet; returns how many.
-pub fn seal(folder: &Path, finished: &[Segment]) -> io::Result<usize> {
+pub(crate) fn seal(folder: &Path, finished: &[Segment]) -> io::Result<usize> {
     let seals = seals(folder)?;
     let last = seals.last_key_value();
     let mut previous = last.map_or_else(String::new, |(_, seal)| seal.chain.clone());
@@ -121,7 +121,7 @@ fn truncate_incomplete_line(path: &Path) -> io::Result<()> {
 }
 
 /// Names of existing segments whose length or hash differs from their seal.
-pub fn modified(folder: &Path, segments: &[Segment]) -> io::Result<Vec<String>> {
+pub(crate) fn modified(folder: &Path, segments: &[Segment]) -> io::Result<Vec<String>> {
     let seals = seals(folder)?;
     let mut modified = Vec::new();
     for segment in segments {

@@ -5,16 +5,16 @@ use std::path::Path;
 
 /// Space available to this process: blocks reserved for root are not free.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DiskSpace {
+pub(crate) struct DiskSpace {
     /// Free bytes.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Free share of the file system, 0 to 1.
-    pub ratio: f64,
+    pub(crate) ratio: f64,
 }
 
 /// Reads the free space of the folder's file system: `f_bavail` and `f_blocks` of `statvfs`
 /// (POSIX.1-2024).
-pub fn disk_space(folder: &Path) -> io::Result<DiskSpace> {
+pub(crate) fn disk_space(folder: &Path) -> io::Result<DiskSpace> {
     let disk = rustix::fs::statvfs(folder)?;
     // Some in-memory file systems report no blocks: treat them as unlimited.
     if disk.f_blocks == 0 {

@@ -14,33 +14,33 @@
 use crate::journal::{Entry, PARTITIONS};
 
 /// The format version that is written, and the newest one that is read.
-pub const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 2;
 const MAGIC: &[u8; 8] = b"ADJLOG02";
 const MAGIC_1: &[u8; 8] = b"ADJLOG01";
 /// Header length, in bytes.
-pub const HEADER: usize = 36;
+pub(crate) const HEADER: usize = 36;
 /// Header length of the first format, in bytes.
 const HEADER_1: usize = 28;
 /// Length of a frame before its payload, in bytes.
 const PREFIX: usize = 17;
 /// Longest payload of a frame, in bytes.
-pub const MAX_PAYLOAD: usize = 4 * 1024 * 1024;
+pub(crate) const MAX_PAYLOAD: usize = 4 * 1024 * 1024;
 
 /// A parsed segment header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// The incarnation that wrote the segment.
-    pub incarnation: u64,
+    pub(crate) incarnation: u64,
     /// The segment number.
-    pub number: u64,
+    pub(crate) number: u64,
     /// Id of the data directory it was written in; absent in the first format.
-    pub store: Option<u64>,
+    pub(crate) store: Option<u64>,
     /// Length of the header, in bytes.
-    pub length: usize,
+    pub(crate) length: usize,
 }
 
 /// Encodes a segment header.
-pub fn header(incarnation: u64, number: u64, store: u64) -> [u8; HEADER] {
+pub(crate) fn header(incarnation: u64, number: u64, store: u64) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8..16].copy_from_slice(&incarnation.to_le_bytes());
@@ -52,7 +52,7 @@ pub fn header(incarnation: u64, number: u64, store: u64) -> [u8; HEADER] {
 }
 
 /// Parses a header; `None` when the magic or the checksum does not match.
-pub fn read_header(bytes: &[u8]) -> Option<Header> {
+pub(crate) fn read_header(bytes: &[u8]) -> Option<Header> {
     let length = match bytes.first_chunk()? {
         MAGIC => HEADER,
         MAGIC_1 => HEADER_1,
@@ -67,14 +67,14 @@ pub fn read_header(bytes: &[u8]) -> Option<Header> {
 }
 
 /// The format version in a magic of this family, such as 2 in `ADJLOG02`; `None` for any other magic.
-pub fn version_of(magic: &[u8; 8], family: &[u8; 6]) -> Option<u8> {
+pub(crate) fn version_of(magic: &[u8; 8], family: &[u8; 6]) -> Option<u8> {
     let digits = magic.strip_prefix(family).filter(|rest| rest.iter().all(u8::is_ascii_digit))?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// The format of a segment that a newer version of this program wrote. A header that is only damaged
 /// still has the checksum of its own format.
-pub fn newer_format(bytes: &[u8]) -> Option<u8> {
+pub(crate) fn newer_format(bytes: &[u8]) -> Option<u8> {
     let magic = bytes.first_chunk()?;
     let version = version_of(magic, b"ADJLOG").filter(|version| *version > VERSION)?;
     let is_known = |magic: &[u8; 8], length: usize| {
@@ -85,14 +85,14 @@ pub fn newer_format(bytes: &[u8]) -> Option<u8> {
 }
 
 /// Whether `bytes` hold as many bytes as the frame at their start says, right or wrong.
-pub fn is_whole(bytes: &[u8]) -> bool {
+pub(crate) fn is_whole(bytes: &[u8]) -> bool {
     let length = bytes.first_chunk().map(|length| u32::from_le_bytes(*length) as usize);
     length
         .is_some_and(|length| (9..=MAX_PAYLOAD + 9).contains(&length) && bytes.len() >= 8 + length)
 }
 
 /// Adds a frame to `out`. The payload must be at most [`MAX_PAYLOAD`] bytes long.
-pub fn write(out: &mut Vec<u8>, partition: u8, lsn: u64, payload: &[u8]) {
+pub(crate) fn write(out: &mut Vec<u8>, partition: u8, lsn: u64, payload: &[u8]) {
     let length = u32::try_from(payload.len() + 9).expect("the writer rejects long payloads");
     let start = out.len();
     out.extend_from_slice(&length.to_le_bytes());
@@ -106,7 +106,7 @@ pub fn write(out: &mut Vec<u8>, partition: u8, lsn: u64, payload: &[u8]) {
 
 /// Parses the frame at the start of `bytes` and returns its length; `None` when it is incomplete or
 /// invalid.
-pub fn read(bytes: &[u8], incarnation: u64) -> Option<(Entry, usize)> {
+pub(crate) fn read(bytes: &[u8], incarnation: u64) -> Option<(Entry, usize)> {
     let length = u32::from_le_bytes(*bytes.first_chunk()?) as usize;
     if !(9..=MAX_PAYLOAD + 9).contains(&length) {
         return None;

@@ -3,24 +3,24 @@
 //! Payloads are opaque bytes. Each belongs to one of 64 partitions and gets that partition's next log
 //! sequence number (LSN) of this incarnation, without gaps.
 
-pub mod chain;
-pub mod disk;
-pub mod disk_space;
-pub mod frame;
+pub(crate) mod chain;
+pub(crate) mod disk;
+pub(crate) mod disk_space;
+pub(crate) mod frame;
 #[cfg(test)]
 mod power_loss;
 #[cfg(test)]
 mod properties;
 pub mod recover;
-pub mod segment;
+pub(crate) mod segment;
 #[cfg(test)]
 mod simulated_disk;
-pub mod writer;
+pub(crate) mod writer;
 
-pub use disk_space::disk_space;
+pub(crate) use disk_space::disk_space;
 pub use recover::{Recovery, recover, segments};
-pub use segment::Segment;
-pub use writer::{Ack, Journal, JournalError, JournalOptions};
+pub(crate) use segment::Segment;
+pub(crate) use writer::{Journal, JournalError, JournalOptions};
 
 /// Number of partitions; fixed by the file format.
 pub const PARTITIONS: u8 = 64;

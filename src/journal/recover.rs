@@ -13,15 +13,15 @@ use std::{fs, io};
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Recovery {
     /// Segments read.
-    pub segments: u64,
+    pub(crate) segments: u64,
     /// Entries read.
     pub entries: u64,
     /// Bytes of torn ends.
-    pub torn_bytes: u64,
+    pub(crate) torn_bytes: u64,
     /// Corrupt places, each `segment: byte offset, length`, and missing segments.
-    pub corrupt: Vec<String>,
+    pub(crate) corrupt: Vec<String>,
     /// Number of the next segment.
-    pub next_segment: u64,
+    pub(crate) next_segment: u64,
 }
 
 /// The segments of a folder in write order. A `.journal` file whose name is not a segment name is an
@@ -91,7 +91,7 @@ pub fn recover(
 
 impl Recovery {
     /// Reads one segment.
-    pub fn read(
+    pub(crate) fn read(
         &mut self,
         folder: &Path,
         segment: &Segment,

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// Segment number, from the file name.
-    pub number: u64,
+    pub(crate) number: u64,
     /// The incarnation that wrote it, from the file name.
-    pub incarnation: u64,
+    pub(crate) incarnation: u64,
     /// Path of the file.
     pub path: PathBuf,
     /// It is sealed, or its incarnation wrote a later one: its end cannot be torn.
-    pub is_complete: bool,
+    pub(crate) is_complete: bool,
     /// Its length when it was sealed, in bytes.
-    pub sealed_bytes: Option<u64>,
+    pub(crate) sealed_bytes: Option<u64>,
 }
 
 impl Segment {
@@ -25,6 +25,6 @@ impl Segment {
 }
 
 /// The file name of a segment: names sort in write order.
-pub fn segment_name(incarnation: u64, number: u64) -> String {
+pub(crate) fn segment_name(incarnation: u64, number: u64) -> String {
     format!("{number:010}-{incarnation:016x}.journal")
 }

@@ -15,20 +15,20 @@ const SECTOR: usize = 512;
 
 /// Contents of the disk, and its faults.
 #[derive(Default)]
-pub struct DiskState {
+pub(crate) struct DiskState {
     segments: Vec<Segment>,
     /// Calls so far.
-    pub calls: usize,
+    pub(crate) calls: usize,
     /// Syncs so far.
-    pub syncs: usize,
+    pub(crate) syncs: usize,
     /// The sync that fails, counted from 1.
-    pub failing_sync: Option<usize>,
+    pub(crate) failing_sync: Option<usize>,
     /// The disk is full: a part of an append is written, as on real disks.
-    pub full: bool,
+    pub(crate) full: bool,
     /// The call at which power is lost, counted from 1.
-    pub power_loss_at: Option<usize>,
+    pub(crate) power_loss_at: Option<usize>,
     /// Power is lost.
-    pub powered_off: bool,
+    pub(crate) powered_off: bool,
 }
 
 #[derive(Default)]
@@ -42,11 +42,11 @@ struct Segment {
 
 /// The disk; clones share it.
 #[derive(Clone, Default)]
-pub struct SimulatedDisk(Arc<Mutex<DiskState>>);
+pub(crate) struct SimulatedDisk(Arc<Mutex<DiskState>>);
 
 impl SimulatedDisk {
     /// The contents and faults, to inspect and to change.
-    pub fn faults(&self) -> MutexGuard<'_, DiskState> {
+    pub(crate) fn faults(&self) -> MutexGuard<'_, DiskState> {
         self.0.lock().unwrap()
     }
 
@@ -58,7 +58,7 @@ impl SimulatedDisk {
     }
 
     /// Writes what a power loss now leaves behind to a real folder.
-    pub fn lose_power(&self, folder: &Path, rng: &mut Pcg64) {
+    pub(crate) fn lose_power(&self, folder: &Path, rng: &mut Pcg64) {
         let mut state = self.faults();
         state.powered_off = true;
         for segment in &state.segments {

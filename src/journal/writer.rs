@@ -31,7 +31,7 @@ pub enum JournalError {
 }
 
 /// Resolves when the payload is on disk and applied.
-pub type Ack = oneshot::Receiver<Result<(), JournalError>>;
+pub(crate) type Ack = oneshot::Receiver<Result<(), JournalError>>;
 
 struct Append {
     partition: u8,
@@ -41,7 +41,7 @@ struct Append {
 }
 
 /// A running journal. Dropping it writes the queued payloads and stops the writer.
-pub struct Journal {
+pub(crate) struct Journal {
     queue: Option<mpsc::SyncSender<Append>>,
     failed: Arc<AtomicBool>,
     disk_full: Arc<AtomicBool>,
@@ -51,15 +51,15 @@ pub struct Journal {
 
 /// Identity and first segment of a journal.
 #[derive(Clone, Copy, Debug)]
-pub struct JournalOptions {
+pub(crate) struct JournalOptions {
     /// The incarnation: random per process start.
-    pub incarnation: u64,
+    pub(crate) incarnation: u64,
     /// Id of the data directory.
-    pub store: u64,
+    pub(crate) store: u64,
     /// Number of the first segment.
-    pub number: u64,
+    pub(crate) number: u64,
     /// Size at which the next segment is started, in bytes.
-    pub segment_bytes: u64,
+    pub(crate) segment_bytes: u64,
 }
 
 /// Aborts the process when the writer panics: the state may have applied half a batch, and its LSNs
@@ -78,7 +78,7 @@ impl Drop for AbortOnPanic {
 impl Journal {
     /// Starts the writer on a new segment. `apply` receives every durable entry, in file order,
     /// before it is acknowledged.
-    pub fn start(
+    pub(crate) fn start(
         mut disk: Box<dyn Disk>,
         options: JournalOptions,
         apply: impl FnMut(&[Entry]) + Send + 'static,
@@ -108,7 +108,7 @@ impl Journal {
     }
 
     /// Queues a payload for the writer.
-    pub fn append(&self, partition: u8, payload: Vec<u8>) -> Result<Ack, JournalError> {
+    pub(crate) fn append(&self, partition: u8, payload: Vec<u8>) -> Result<Ack, JournalError> {
         if payload.len() > frame::MAX_PAYLOAD {
             return Err(JournalError::TooLong);
         }
@@ -117,7 +117,7 @@ impl Journal {
 
     /// Waits as long as an append would, and records nothing: a rejected event takes no less time
     /// than a recorded one.
-    pub fn barrier(&self) -> Result<Ack, JournalError> {
+    pub(crate) fn barrier(&self) -> Result<Ack, JournalError> {
         self.send(0, None)
     }
 
@@ -136,17 +136,17 @@ impl Journal {
     }
 
     /// Number of the segment being written: those before it are finished.
-    pub fn segment(&self) -> u64 {
+    pub(crate) fn segment(&self) -> u64 {
         self.segment.load(Ordering::Acquire)
     }
 
     /// Whether the last batch was rejected because the disk is full.
-    pub fn is_disk_full(&self) -> bool {
+    pub(crate) fn is_disk_full(&self) -> bool {
         self.disk_full.load(Ordering::Acquire)
     }
 
     /// Whether a sync has failed.
-    pub fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)
     }
 }

@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// Lifetime budget; `None` is unlimited.
-    pub lifetime: Option<Micros>,
+    pub(crate) lifetime: Option<Micros>,
     /// Daily budget; `None` is unlimited.
-    pub daily: Option<Micros>,
+    pub(crate) daily: Option<Micros>,
     /// Billed, net of credits and refunds.
     pub spent: Micros,
     /// `spent` by the decision's day in the advertiser's time zone.
-    pub by_day: BTreeMap<i32, Micros>,
+    pub(crate) by_day: BTreeMap<i32, Micros>,
     /// Credits and refunds.
-    pub credited: Micros,
+    pub(crate) credited: Micros,
 }
 
 impl Account {
@@ -39,7 +39,7 @@ impl Account {
     }
 
     /// Credits money, at most what was billed on that day; returns the credited amount.
-    pub fn credit(&mut self, day: i32, micros: Micros) -> Micros {
+    pub(crate) fn credit(&mut self, day: i32, micros: Micros) -> Micros {
         let Some(today) = self.by_day.get_mut(&day) else { return Micros::ZERO };
         let credited = micros.min(*today).min(self.spent);
         *today = today.saturating_sub(credited);
@@ -49,7 +49,7 @@ impl Account {
     }
 
     /// The remaining budget on a day; `None` is unlimited.
-    pub fn left(&self, day: i32) -> Option<Micros> {
+    pub(crate) fn left(&self, day: i32) -> Option<Micros> {
         let today = self.by_day.get(&day).copied().unwrap_or_default();
         let life = self.lifetime.map(|limit| limit.saturating_sub(self.spent));
         let daily = self.daily.map(|limit| limit.saturating_sub(today));

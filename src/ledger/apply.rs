@@ -26,11 +26,11 @@ use std::sync::Arc;
 
 /// Source of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The incarnation that recorded it.
-    pub incarnation: u64,
+    pub(crate) incarnation: u64,
     /// The partition.
-    pub partition: u8,
+    pub(crate) partition: u8,
 }
 
 const IMPRESSION: u8 = 0;
@@ -52,7 +52,7 @@ fn usage(event: &Event) -> u8 {
 
 /// How a journal entry follows the entries applied before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EntryOutcome {
+pub(crate) enum EntryOutcome {
     /// The next entry of its incarnation and partition.
     Next(ApplyOutcome),
     /// Already applied; nothing changed.
@@ -67,7 +67,7 @@ pub enum EntryOutcome {
 }
 
 /// Applies a journal entry, once per LSN: repeated entries have no effect.
-pub fn apply_entry(state: &mut State, entry: &Entry) -> Result<EntryOutcome, InvalidRecord> {
+pub(crate) fn apply_entry(state: &mut State, entry: &Entry) -> Result<EntryOutcome, InvalidRecord> {
     let partitions = usize::from(PARTITIONS);
     let positions = state.positions.entry(entry.incarnation).or_insert_with(|| vec![0; partitions]);
     let position = &mut positions[usize::from(entry.partition) % partitions];
@@ -87,7 +87,7 @@ pub fn apply_entry(state: &mut State, entry: &Entry) -> Result<EntryOutcome, Inv
 }
 
 /// Applies one record of a partition; returns its effect, including verdicts on events it settled.
-pub fn apply(state: &mut State, origin: Origin, record: &Record) -> ApplyOutcome {
+pub(crate) fn apply(state: &mut State, origin: Origin, record: &Record) -> ApplyOutcome {
     let at = usize::from(origin.partition % PARTITIONS);
     state.applied += 1;
     let partition = &mut state.partitions[at];

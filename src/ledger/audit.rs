@@ -17,14 +17,14 @@ pub struct Mismatch {
     /// The value.
     pub what: String,
     /// As recomputed from the journal.
-    pub journal: String,
+    pub(crate) journal: String,
     /// As found in the ledger.
-    pub ledger: String,
+    pub(crate) ledger: String,
 }
 
 /// Recomputes the state from the first `most` existing records; returns it with the recovery result
 /// and all inconsistencies. Verifies seals and the newest checkpoint, too. Read-only.
-pub fn recompute(
+pub(crate) fn recompute(
     folder: &Path,
     most: u64,
 ) -> io::Result<(State, journal::Recovery, Vec<Mismatch>)> {
@@ -59,7 +59,7 @@ pub fn recompute(
 }
 
 /// Compares a recomputed ledger with a live one.
-pub fn compare(recomputed: &State, live: &State) -> Vec<Mismatch> {
+pub(crate) fn compare(recomputed: &State, live: &State) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     let mut note = |what: String, journal: String, ledger: String| {
         if journal != ledger {
@@ -99,14 +99,14 @@ pub fn compare(recomputed: &State, live: &State) -> Vec<Mismatch> {
 }
 
 /// Spend in the live ledger minus spend in the recomputed one, in micros.
-pub fn drift_micros(recomputed: &State, live: &State) -> i64 {
+pub(crate) fn drift_micros(recomputed: &State, live: &State) -> i64 {
     let sum =
         |state: &State| state.accounts.values().map(|account| account.spent.get()).sum::<i64>();
     sum(live) - sum(recomputed)
 }
 
 /// Inconsistencies within one state: sums that do not add up.
-pub fn inconsistencies(state: &State) -> Vec<Mismatch> {
+pub(crate) fn inconsistencies(state: &State) -> Vec<Mismatch> {
     let mut found = Vec::new();
     for (campaign, account) in &state.accounts {
         let days: i64 = account.by_day.values().map(|micros| micros.get()).sum();

@@ -28,24 +28,24 @@ const RETAINED: usize = 2;
 
 /// A state with its position in the journal.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Checkpoint {
+pub(crate) struct Checkpoint {
     /// The first segment not included.
-    pub from: u64,
+    pub(crate) from: u64,
     /// The state before that segment.
-    pub state: State,
+    pub(crate) state: State,
 }
 
 /// The checkpoint to start from.
 #[derive(Debug, Default)]
-pub struct StartingPoint {
+pub(crate) struct StartingPoint {
     /// The newest readable one; the empty state when there is none.
-    pub checkpoint: Checkpoint,
+    pub(crate) checkpoint: Checkpoint,
     /// Unreadable files, and why.
-    pub unusable: Vec<String>,
+    pub(crate) unusable: Vec<String>,
 }
 
 /// The numbers of the checkpoints in a folder, oldest first.
-pub fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
+pub(crate) fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
     let mut numbers: Vec<u64> = fs::read_dir(folder)?
         .filter_map(|entry| number_of(&entry.ok()?.file_name().into_string().ok()?))
         .collect();
@@ -66,7 +66,7 @@ fn path(folder: &Path, from: u64) -> PathBuf {
 }
 
 /// The newest checkpoint of a folder that is readable and belongs to its journal.
-pub fn newest(folder: &Path, store: Option<u64>) -> io::Result<StartingPoint> {
+pub(crate) fn newest(folder: &Path, store: Option<u64>) -> io::Result<StartingPoint> {
     let mut found = StartingPoint::default();
     for from in numbers(folder)?.into_iter().rev() {
         match read(folder, from, store)? {
@@ -81,7 +81,7 @@ pub fn newest(folder: &Path, store: Option<u64>) -> io::Result<StartingPoint> {
 }
 
 /// Reads one checkpoint, or returns why it is unusable.
-pub fn read(
+pub(crate) fn read(
     folder: &Path,
     from: u64,
     store: Option<u64>,
@@ -117,7 +117,7 @@ fn last_seal(folder: &Path, from: u64) -> io::Result<[u8; CHAIN]> {
 }
 
 /// Writes a checkpoint and removes all but the newest two.
-pub fn write(folder: &Path, store: u64, checkpoint: &Checkpoint) -> io::Result<()> {
+pub(crate) fn write(folder: &Path, store: u64, checkpoint: &Checkpoint) -> io::Result<()> {
     let plain = postcard::to_stdvec(&checkpoint.state).map_err(io::Error::other)?;
     let mut bytes = Vec::with_capacity(plain.len() / 4 + HEAD + sealed_file::CHECKSUM);
     bytes.extend_from_slice(MAGIC);

@@ -17,7 +17,7 @@ const EVICTION_MS: i64 = 60_000;
 ///
 /// A clone shares its chunks with the original until one of them changes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct DecisionUses {
+pub(crate) struct DecisionUses {
     chunks: BTreeMap<(u64, u8, u64), Arc<Chunk>>,
     evicted_ms: i64,
 }
@@ -34,7 +34,12 @@ struct Chunk {
 
 impl DecisionUses {
     /// Backlog a use of a decision made at `decided_at_ms`; `false` when it was already marked.
-    pub fn mark(&mut self, decision_key: DecisionKey, decided_at_ms: i64, usage: u8) -> bool {
+    pub(crate) fn mark(
+        &mut self,
+        decision_key: DecisionKey,
+        decided_at_ms: i64,
+        usage: u8,
+    ) -> bool {
         let (within, chunk) = self.chunk(decision_key, decided_at_ms);
         let (word, bit) = (within / 64, 1 << (within % 64));
         let bits = chunk.used.entry(usage).or_default();
@@ -47,7 +52,12 @@ impl DecisionUses {
     }
 
     /// Records the time of a decision's impression, in unix milliseconds.
-    pub fn set_impression(&mut self, decision_key: DecisionKey, decided_at_ms: i64, at_ms: i64) {
+    pub(crate) fn set_impression(
+        &mut self,
+        decision_key: DecisionKey,
+        decided_at_ms: i64,
+        at_ms: i64,
+    ) {
         let (within, chunk) = self.chunk(decision_key, decided_at_ms);
         if chunk.shown.len() <= within {
             chunk.shown.resize(within + 1, 0);
@@ -56,7 +66,7 @@ impl DecisionUses {
     }
 
     /// The time of a decision's impression, in unix milliseconds.
-    pub fn impression_ms(&self, decision_key: DecisionKey) -> Option<i64> {
+    pub(crate) fn impression_ms(&self, decision_key: DecisionKey) -> Option<i64> {
         let (key, within) = locate(decision_key);
         let at = *self.chunks.get(&key)?.shown.get(within)?;
         (at != 0).then(|| at - 1)
@@ -64,7 +74,7 @@ impl DecisionUses {
 
     /// Evicts decisions older than `life_ms` at `now_ms`: no event of theirs can count. Runs once a
     /// minute of record time.
-    pub fn evict(&mut self, now_ms: i64, life_ms: i64) {
+    pub(crate) fn evict(&mut self, now_ms: i64, life_ms: i64) {
         if now_ms - self.evicted_ms < EVICTION_MS {
             return;
         }
@@ -73,7 +83,8 @@ impl DecisionUses {
     }
 
     /// Memory taken by the use bits.
-    pub fn bytes(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
         let words = |chunk: &Arc<Chunk>| chunk.used.values().map(Vec::len).sum::<usize>();
         self.chunks.values().map(words).sum::<usize>() * 8
     }

@@ -25,7 +25,7 @@ pub enum LedgerUpdate<'a> {
 }
 
 /// Receives every change, in order.
-pub type Listener = Box<dyn FnMut(LedgerUpdate<'_>) + Send>;
+pub(crate) type Listener = Box<dyn FnMut(LedgerUpdate<'_>) + Send>;
 
 /// Orders durable records and applies them to the ledger's state.
 pub trait EventLog: Send + Sync {
@@ -70,24 +70,24 @@ pub struct LogStatus {
     /// Entries on disk here that the log does not have.
     pub unsent: u64,
     /// Entries on disk here that no replica of the log has; without a replica, the unsent ones.
-    pub unconfirmed: u64,
+    pub(crate) unconfirmed: u64,
     /// How long the oldest unsent entry has waited.
-    pub oldest_unsent: Duration,
+    pub(crate) oldest_unsent: Duration,
     /// Entries on disk here that are not applied here.
     pub unapplied: u64,
     /// How long the oldest entry on disk here has waited to be applied, or, if longer, the time since
     /// the whole log was last read.
-    pub lag: Duration,
+    pub(crate) lag: Duration,
     /// Number of instances, including this one.
-    pub instances: usize,
+    pub(crate) instances: usize,
     /// How often the files were sent again because the log had lost entries.
     pub rewinds: u64,
     /// Entries that were read here and are no longer in the log.
     pub lost_records: u64,
     /// How far the local clock is ahead of the log's, in milliseconds.
-    pub clock_skew_ms: i64,
+    pub(crate) clock_skew_ms: i64,
     /// Failed requests to the log, by kind; a missing kind has none.
-    pub errors: BTreeMap<StoreErrorKind, u64>,
+    pub(crate) errors: BTreeMap<StoreErrorKind, u64>,
 }
 
 impl Default for LogStatus {
@@ -116,9 +116,9 @@ pub struct EventTotals {
     /// Verdicts, by event kind.
     pub events: BTreeMap<EventKind, Tally>,
     /// Credited events, by kind.
-    pub credited: BTreeMap<EventKind, u64>,
+    pub(crate) credited: BTreeMap<EventKind, u64>,
     /// Billed, by campaign, in micros.
     pub billed: BTreeMap<Box<str>, u64>,
     /// Credited and refunded, by campaign, in micros.
-    pub credited_micros: BTreeMap<Box<str>, u64>,
+    pub(crate) credited_micros: BTreeMap<Box<str>, u64>,
 }

@@ -13,7 +13,7 @@ use std::{fs, io};
 const STORE: &str = "store";
 
 /// The random id of a journal folder, if it has one yet.
-pub fn store_id(folder: &Path) -> io::Result<Option<u64>> {
+pub(crate) fn store_id(folder: &Path) -> io::Result<Option<u64>> {
     let path = folder.join(STORE);
     match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -26,7 +26,7 @@ pub fn store_id(folder: &Path) -> io::Result<Option<u64>> {
 }
 
 /// Writes the folder's id: that of existing segments, else `fresh`.
-pub fn ensure_store_id(folder: &Path, fresh: u64) -> io::Result<u64> {
+pub(crate) fn ensure_store_id(folder: &Path, fresh: u64) -> io::Result<u64> {
     if let Some(existing) = store_id(folder)? {
         return Ok(existing);
     }
@@ -55,7 +55,10 @@ pub enum ReplayFrom {
 
 /// The state that a replay starts from. An error when both a checkpoint and the first segment are
 /// missing: a sum over the rest would be wrong.
-pub fn starting_point(folder: &Path, since: ReplayFrom) -> io::Result<checkpoint::StartingPoint> {
+pub(crate) fn starting_point(
+    folder: &Path,
+    since: ReplayFrom,
+) -> io::Result<checkpoint::StartingPoint> {
     let store = store_id(folder)?;
     let segments = journal::segments(folder)?;
     let sealed = chain::seals(folder)?;
@@ -96,7 +99,7 @@ fn oldest(folder: &Path, store: Option<u64>) -> io::Result<checkpoint::StartingP
 
 /// Replays the first `most` records, or all. `each` receives the effect of every record after the
 /// checkpoint.
-pub fn replay(
+pub(crate) fn replay(
     folder: &Path,
     since: ReplayFrom,
     most: u64,

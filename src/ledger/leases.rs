@@ -9,45 +9,50 @@ use std::collections::BTreeMap;
 
 /// Leases on one campaign budget, by incarnation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Leases(BTreeMap<u64, Micros>);
+pub(crate) struct Leases(BTreeMap<u64, Micros>);
 
 /// A granted lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeaseGrant {
+pub(crate) struct LeaseGrant {
     /// Campaign id.
-    pub campaign: Box<str>,
+    pub(crate) campaign: Box<str>,
     /// The incarnation that holds it.
-    pub holder: u64,
+    pub(crate) holder: u64,
     /// The amount.
-    pub micros: Micros,
+    pub(crate) micros: Micros,
 }
 
 impl Leases {
     /// The lease of an incarnation.
-    pub fn held_by(&self, holder: u64) -> Micros {
+    pub(crate) fn held_by(&self, holder: u64) -> Micros {
         self.0.get(&holder).copied().unwrap_or_default()
     }
 
     /// The sum of all other leases.
-    pub fn held_by_others(&self, holder: u64) -> Micros {
+    pub(crate) fn held_by_others(&self, holder: u64) -> Micros {
         let others = self.0.iter().filter(|(one, _)| **one != holder);
         let sum = others.fold(0i64, |sum, (_, micros)| sum.saturating_add(micros.get()));
         Micros::try_from(sum).unwrap_or(Micros::MAX)
     }
 
     /// Incarnations with a lease.
-    pub fn holders(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn holders(&self) -> impl Iterator<Item = u64> {
         self.0.keys().copied()
     }
 
     /// Whether there is no lease.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Requests a lease of `requested` in total while `left` of the budget remains. Grants what
     /// other leases leave; a smaller lease than before is always granted. Returns the new lease.
-    pub fn request(&mut self, holder: u64, requested: Micros, left: Option<Micros>) -> Micros {
+    pub(crate) fn request(
+        &mut self,
+        holder: u64,
+        requested: Micros,
+        left: Option<Micros>,
+    ) -> Micros {
         let has = self.held_by(holder);
         let free =
             left.map_or(Micros::MAX, |left| left.saturating_sub(self.held_by_others(holder)));
@@ -57,7 +62,7 @@ impl Leases {
     }
 
     /// Sets the lease of a holder.
-    pub fn set(&mut self, holder: u64, micros: Micros) {
+    pub(crate) fn set(&mut self, holder: u64, micros: Micros) {
         if micros > Micros::ZERO {
             self.0.insert(holder, micros);
         } else {
@@ -66,7 +71,7 @@ impl Leases {
     }
 
     /// Deducts a billed price from the lease of the decision's incarnation.
-    pub fn deduct(&mut self, holder: u64, price: Micros) {
+    pub(crate) fn deduct(&mut self, holder: u64, price: Micros) {
         if let Some(has) = self.0.get(&holder) {
             self.set(holder, has.saturating_sub(price));
         }

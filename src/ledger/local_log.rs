@@ -18,7 +18,7 @@ use std::time::Duration;
 use std::{future, io};
 
 /// Applies the entries of one journal as they become durable.
-pub struct LocalLog {
+pub(crate) struct LocalLog {
     folder: PathBuf,
     store: u64,
     state: Arc<Mutex<State>>,
@@ -27,7 +27,7 @@ pub struct LocalLog {
 
 impl LocalLog {
     /// Continues `state`, which is what the segments of `folder` add up to.
-    pub fn new(
+    pub(crate) fn new(
         folder: PathBuf,
         store: u64,
         state: Arc<Mutex<State>>,

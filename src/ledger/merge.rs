@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 impl State {
     /// Merges the state of other partitions into this one.
-    pub fn merge(&mut self, other: State) {
+    pub(crate) fn merge(&mut self, other: State) {
         let State { accounts, views, partitions, issued_credits, positions, applied, peers } =
             other;
         for (campaign, account) in accounts {

@@ -5,20 +5,20 @@
 //! instance is [`local_log`]; [`history`] replays it from the files, [`reconciler`] does so continuously,
 //! and [`audit`] compares.
 
-pub mod account;
-pub mod apply;
+pub(crate) mod account;
+pub(crate) mod apply;
 pub mod audit;
-pub mod checkpoint;
-pub mod dedupe;
+pub(crate) mod checkpoint;
+pub(crate) mod dedupe;
 pub mod event_log;
 #[cfg(test)]
 mod golden;
 pub mod history;
-pub mod leases;
-pub mod local_log;
+pub(crate) mod leases;
+pub(crate) mod local_log;
 mod merge;
-pub mod outcome;
-pub mod peers;
+pub(crate) mod outcome;
+pub(crate) mod peers;
 #[cfg(test)]
 mod peers_properties;
 #[cfg(test)]
@@ -27,15 +27,15 @@ pub mod reconciler;
 pub mod record;
 #[cfg(test)]
 mod restarts;
-pub mod rules;
-pub mod running;
+pub(crate) mod rules;
+pub(crate) mod running;
 pub(crate) mod sealed_file;
-pub mod state;
+pub(crate) mod state;
 mod stored_attribution;
-pub mod views;
+pub(crate) mod views;
 
-pub use outcome::{Adjustment, ApplyOutcome, EventVerdict};
+pub(crate) use outcome::{ApplyOutcome, EventVerdict};
 pub use record::Record;
 pub use rules::Rules;
 pub use running::Ledger;
-pub use state::State;
+pub(crate) use state::State;

@@ -11,41 +11,41 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventVerdict {
     /// The incarnation that recorded it.
-    pub recorded_by: u64,
+    pub(crate) recorded_by: u64,
     /// The event.
     pub event: Arc<Event>,
     /// The verdict.
     pub verdict: Verdict,
     /// The amount billed for it.
-    pub billed: Micros,
+    pub(crate) billed: Micros,
     /// It was pending until now.
-    pub was_pending: bool,
+    pub(crate) was_pending: bool,
 }
 
 /// Money credited to a campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Adjustment {
+pub(crate) struct Adjustment {
     /// When it was issued, in unix milliseconds.
-    pub at_ms: i64,
+    pub(crate) at_ms: i64,
     /// The reporting dimensions.
-    pub attribution: Arc<AttributionKey>,
+    pub(crate) attribution: Arc<AttributionKey>,
     /// The day it applies to, in the advertiser's time zone.
-    pub day: i32,
+    pub(crate) day: i32,
     /// The decision's time, or the start of the day, in unix milliseconds.
-    pub decided_at_ms: i64,
+    pub(crate) decided_at_ms: i64,
     /// The credited amount: at most what was billed on that day.
-    pub micros: Micros,
+    pub(crate) micros: Micros,
     /// The event that no longer counts; `None` for a refund.
-    pub event: Option<Arc<Event>>,
+    pub(crate) event: Option<Arc<Event>>,
 }
 
 /// The effect of one record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApplyOutcome {
     /// Verdicts, including those on events that were pending.
-    pub verdicts: Vec<EventVerdict>,
+    pub(crate) verdicts: Vec<EventVerdict>,
     /// The credit or refund.
-    pub adjustment: Option<Adjustment>,
+    pub(crate) adjustment: Option<Adjustment>,
     /// The leases that changed.
-    pub leases: Vec<LeaseGrant>,
+    pub(crate) leases: Vec<LeaseGrant>,
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// The process starts that write to one partition. Empty without a store: nothing joins, and there is
 /// nothing to wait for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Peers {
+pub(crate) struct Peers {
     writers: BTreeMap<u64, Writer>,
     /// Leases on campaign budgets.
     pub(super) leases: BTreeMap<Box<str>, Leases>,
@@ -31,7 +31,7 @@ struct Writer {
 impl Peers {
     /// Adds a process start and removes its predecessors on the same files, which write nothing more.
     /// `latest_ms` is the latest recorded time.
-    pub fn join(
+    pub(crate) fn join(
         &mut self,
         incarnation: u64,
         at_ms: i64,
@@ -45,24 +45,24 @@ impl Peers {
     }
 
     /// Notes the time of a record.
-    pub fn advance(&mut self, of: u64, at_ms: i64) {
+    pub(crate) fn advance(&mut self, of: u64, at_ms: i64) {
         if let Some(writer) = self.writers.get_mut(&of) {
             writer.last_record_ms = writer.last_record_ms.max(at_ms);
         }
     }
 
     /// Removes a process start that left.
-    pub fn leave(&mut self, incarnation: u64) {
+    pub(crate) fn leave(&mut self, incarnation: u64) {
         self.writers.remove(&incarnation);
     }
 
     /// Whether several instances may write here.
-    pub fn is_shared(&self) -> bool {
+    pub(crate) fn is_shared(&self) -> bool {
         !self.writers.is_empty()
     }
 
     /// The time up to which every awaited writer has recorded everything; `None` when none is awaited.
-    pub fn low_watermark_ms(&self, latest_ms: i64) -> Option<i64> {
+    pub(crate) fn low_watermark_ms(&self, latest_ms: i64) -> Option<i64> {
         let awaited = self.writers.values().filter(|writer| writer.is_awaited(latest_ms));
         awaited.map(|writer| writer.last_record_ms).min()
     }

@@ -38,7 +38,7 @@ pub struct AuditReport {
 
 impl AuditReport {
     /// Compares the running ledger with what was recomputed; `found` are inconsistencies of the latter.
-    pub fn of(recomputed: &State, live: &State, mut found: Vec<Mismatch>) -> AuditReport {
+    pub(crate) fn of(recomputed: &State, live: &State, mut found: Vec<Mismatch>) -> AuditReport {
         found.extend(audit::compare(recomputed, live));
         AuditReport { mismatches: found, drift_micros: audit::drift_micros(recomputed, live) }
     }
@@ -48,33 +48,33 @@ impl AuditReport {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Retention {
     /// Of this instance's segments, once a checkpoint covers them.
-    pub segments: Option<Duration>,
+    pub(crate) segments: Option<Duration>,
     /// Of the records in a log that instances share, once its sums cover them.
-    pub shared_log: Option<Duration>,
+    pub(crate) shared_log: Option<Duration>,
 }
 
 /// What a pass of reconciliation starts from.
 #[derive(Debug)]
 pub struct ReconcilePass {
     /// The time, in unix milliseconds.
-    pub now_ms: i64,
+    pub(crate) now_ms: i64,
     /// How long records are kept.
-    pub retention: Retention,
+    pub(crate) retention: Retention,
     /// Number of the segment being written.
-    pub current: u64,
+    pub(crate) current: u64,
     /// The segments before it, sealed.
-    pub finished: Vec<Segment>,
+    pub(crate) finished: Vec<Segment>,
 }
 
 /// Recomputes the state from the files up to the last record in `live`, and compares.
-pub fn audit(folder: &Path, live: &State) -> io::Result<AuditReport> {
+pub(crate) fn audit(folder: &Path, live: &State) -> io::Result<AuditReport> {
     let (recomputed, _, mismatches) = audit::recompute(folder, live.applied())?;
     Ok(AuditReport::of(&recomputed, live, mismatches))
 }
 
 /// Runs one pass beside a running ledger whose state is `live`. Removes segments covered by a
 /// checkpoint that were last written before their retention period.
-pub fn reconcile(
+pub(crate) fn reconcile(
     folder: &Path,
     store: u64,
     live: &State,

@@ -60,7 +60,7 @@ pub struct Event {
 
 impl Event {
     /// The id of the credit that reverses it: one per use of a decision.
-    pub fn credit_id(&self) -> u128 {
+    pub(crate) fn credit_id(&self) -> u128 {
         let DecisionKey { incarnation, partition, seq } = self.decision_key;
         let cta = self.cta.as_ref().map_or(0, |(at, _)| u32::from(*at) + 1);
         let mut hash = blake3::Hasher::new();
@@ -72,7 +72,7 @@ impl Event {
     }
 
     /// Whether both are the same use of the same decision: at most one of them counts.
-    pub fn is_same(&self, other: &Event) -> bool {
+    pub(crate) fn is_same(&self, other: &Event) -> bool {
         self.decision_key == other.decision_key && self.kind == other.kind && self.cta == other.cta
     }
 }
@@ -82,69 +82,69 @@ impl Event {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credit {
     /// Idempotency key: one per event.
-    pub id: u128,
+    pub(crate) id: u128,
     /// When it was issued, in unix milliseconds.
-    pub at_ms: i64,
+    pub(crate) at_ms: i64,
     /// The event that no longer counts.
-    pub event: Arc<Event>,
+    pub(crate) event: Arc<Event>,
     /// The amount billed for it.
-    pub micros: Micros,
+    pub(crate) micros: Micros,
     /// Id of the key that issued it.
-    pub by: Box<str>,
+    pub(crate) by: Box<str>,
     /// The operator's reason.
-    pub note: Box<str>,
+    pub(crate) note: Box<str>,
 }
 
 /// Credits money to a campaign for another reason; event counts do not change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
     /// Idempotency key.
-    pub id: u128,
+    pub(crate) id: u128,
     /// When it was issued, in unix milliseconds.
-    pub at_ms: i64,
+    pub(crate) at_ms: i64,
     /// The day it applies to, in the advertiser's time zone, in days since 1970-01-01.
-    pub day: i32,
+    pub(crate) day: i32,
     /// Start of that day, in unix milliseconds: where reports show it.
-    pub day_starts_ms: i64,
+    pub(crate) day_starts_ms: i64,
     /// The reporting dimensions; those it does not concern are `unknown`.
-    pub attribution: Arc<AttributionKey>,
+    pub(crate) attribution: Arc<AttributionKey>,
     /// The requested amount.
-    pub micros: Micros,
+    pub(crate) micros: Micros,
     /// Id of the key that issued it.
-    pub by: Box<str>,
+    pub(crate) by: Box<str>,
     /// The operator's reason.
-    pub note: Box<str>,
+    pub(crate) note: Box<str>,
 }
 
 /// Opportunities of one second with the same dimensions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpportunityCount {
     /// Time of the decisions, in unix milliseconds, rounded down to a quarter of an hour.
-    pub decided_at_ms: i64,
+    pub(crate) decided_at_ms: i64,
     /// The unit that filled the slot, or the unfilled slot.
-    pub slot: Result<Arc<AttributionKey>, Arc<UnfilledSlot>>,
+    pub(crate) slot: Result<Arc<AttributionKey>, Arc<UnfilledSlot>>,
     /// Number of opportunities.
-    pub count: u64,
+    pub(crate) count: u64,
 }
 
 /// An unfilled slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct UnfilledSlot {
+pub(crate) struct UnfilledSlot {
     /// Where it is.
-    pub page: PageKey,
+    pub(crate) page: PageKey,
     /// The no-fill reason.
-    pub reason: NoFill,
+    pub(crate) reason: NoFill,
 }
 
 /// The total lease that an incarnation requests of a campaign budget.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseRequest {
     /// Campaign id.
-    pub campaign: Box<str>,
+    pub(crate) campaign: Box<str>,
     /// The day, in the advertiser's time zone, in days since 1970-01-01.
-    pub day: i32,
+    pub(crate) day: i32,
     /// The requested total.
-    pub micros: Micros,
+    pub(crate) micros: Micros,
 }
 
 /// One record of the journal.
@@ -214,7 +214,7 @@ pub enum InvalidRecord {
 
 impl Record {
     /// The record's time, in unix milliseconds, if it has one.
-    pub fn at_ms(&self) -> Option<i64> {
+    pub(crate) fn at_ms(&self) -> Option<i64> {
         match self {
             Record::Event(event) => Some(event.at_ms),
             Record::Tick { at_ms }

@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// Longest time from decision to impression.
-    pub impression_ms: i64,
+    pub(crate) impression_ms: i64,
     /// Longest time from decision to viewable, click and copy.
-    pub click_ms: i64,
+    pub(crate) click_ms: i64,
     /// Shortest time from impression to viewable.
-    pub viewable_after_ms: i64,
+    pub(crate) viewable_after_ms: i64,
     /// Shortest time from impression to click.
-    pub click_after_ms: i64,
+    pub(crate) click_after_ms: i64,
     /// Grace period: how long an event waits for its impression.
-    pub grace_ms: i64,
+    pub(crate) grace_ms: i64,
     /// How long an instance cut off from the store may spool records.
-    pub spool_ms: i64,
+    pub(crate) spool_ms: i64,
 }
 
 impl Default for Rules {
@@ -36,7 +36,7 @@ impl Default for Rules {
 impl Rules {
     /// How long after a decision its events may still change, in milliseconds: the longest window, the
     /// grace period, and the time that a record may be spooled.
-    pub fn life_ms(&self) -> i64 {
+    pub(crate) fn life_ms(&self) -> i64 {
         self.click_ms.max(self.impression_ms) + self.grace_ms + self.spool_ms
     }
 }

@@ -44,23 +44,23 @@ pub struct Ledger {
 const PREDECESSORS: usize = 8;
 
 /// What a ledger is started with.
-pub struct Parts {
+pub(crate) struct Parts {
     /// Folder of the segments.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// This process start.
-    pub incarnation: u64,
+    pub(crate) incarnation: u64,
     /// Size at which the next segment is started, in bytes.
-    pub segment_bytes: u64,
+    pub(crate) segment_bytes: u64,
     /// Id of the data directory.
-    pub store: u64,
+    pub(crate) store: u64,
     /// The event windows.
-    pub rules: Rules,
+    pub(crate) rules: Rules,
     /// What recovery found in the folder.
-    pub recovery: Recovery,
+    pub(crate) recovery: Recovery,
     /// The state that `log` applies records to.
-    pub state: Arc<Mutex<State>>,
+    pub(crate) state: Arc<Mutex<State>>,
     /// Orders the records.
-    pub log: Arc<dyn EventLog>,
+    pub(crate) log: Arc<dyn EventLog>,
 }
 
 impl Ledger {
@@ -94,7 +94,7 @@ impl Ledger {
     }
 
     /// Starts the journal in a new segment and passes its records to `parts.log`.
-    pub fn start(parts: Parts) -> io::Result<Ledger> {
+    pub(crate) fn start(parts: Parts) -> io::Result<Ledger> {
         let Parts { folder, incarnation, segment_bytes, store, rules, recovery, state, log } =
             parts;
         let mut predecessors: Vec<u64> =
@@ -129,13 +129,13 @@ impl Ledger {
     }
 
     /// Leaves the writers of every partition: this incarnation writes nothing more.
-    pub async fn leave(&self, now_ms: i64) -> Result<(), JournalError> {
+    pub(crate) async fn leave(&self, now_ms: i64) -> Result<(), JournalError> {
         self.write_to((0..PARTITIONS).collect(), &Record::Leave { at_ms: now_ms }).await
     }
 
     /// Records the time in partitions with overdue events where this incarnation has not recorded a
     /// later time.
-    pub async fn tick(&self, now_ms: i64) -> Result<(), JournalError> {
+    pub(crate) async fn tick(&self, now_ms: i64) -> Result<(), JournalError> {
         let overdue: Vec<u8> = {
             let state = self.state();
             let is_silent = |partition: &u8| {
@@ -155,7 +155,7 @@ impl Ledger {
 
     /// Records the event windows in partitions where others are in force. Does not wait for the
     /// disk: later records come after it.
-    pub fn write_rules(&self) -> Result<(), JournalError> {
+    pub(crate) fn write_rules(&self) -> Result<(), JournalError> {
         let outdated = self.state().partitions_with_other_rules(&self.rules);
         let record = Record::Rules(self.rules).encode();
         outdated.into_iter().try_for_each(|at| self.journal.append(at, record.clone()).map(drop))
@@ -190,7 +190,7 @@ impl Ledger {
 
     /// How long after its acknowledgement an event may be billed, in milliseconds; 0 when it is billed
     /// before.
-    pub fn spool_ms(&self) -> i64 {
+    pub(crate) fn spool_ms(&self) -> i64 {
         self.rules.spool_ms
     }
 
@@ -226,17 +226,17 @@ impl Ledger {
     }
 
     /// A copy of the aggregates that shares unchanged data, so that long folds block no event.
-    pub fn views(&self) -> Views {
+    pub(crate) fn views(&self) -> Views {
         self.state().views.clone()
     }
 
     /// Id of the data directory.
-    pub fn store_id(&self) -> u64 {
+    pub(crate) fn store_id(&self) -> u64 {
         self.store
     }
 
     /// Folder of the segments.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
@@ -246,12 +246,12 @@ impl Ledger {
     }
 
     /// Whether it accepts records: no sync has failed, and the disk was not full at the last batch.
-    pub fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         !self.journal.has_failed() && !self.journal.is_disk_full()
     }
 
     /// Whether it accepts nothing until a restart.
-    pub fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.journal.has_failed()
     }
 

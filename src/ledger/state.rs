@@ -18,15 +18,15 @@ use std::sync::Arc;
 
 /// An issued credit or refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IssuedCredit {
+pub(crate) struct IssuedCredit {
     /// Campaign id.
-    pub campaign: Box<str>,
+    pub(crate) campaign: Box<str>,
     /// The day it applies to.
-    pub day: i32,
+    pub(crate) day: i32,
     /// The requested amount.
-    pub requested: Micros,
+    pub(crate) requested: Micros,
     /// The credited amount.
-    pub micros: Micros,
+    pub(crate) micros: Micros,
 }
 
 /// The full state of the ledger: a fold over the journal.
@@ -74,7 +74,7 @@ impl Default for State {
 
 impl State {
     /// Partitions with pending events whose grace period is over at `now_ms`: a tick settles them.
-    pub fn overdue(&self, now_ms: i64) -> Vec<u8> {
+    pub(crate) fn overdue(&self, now_ms: i64) -> Vec<u8> {
         let is_over = |partition: &Partition| {
             partition.deadlines.first().is_some_and(|(end, _)| *end < now_ms)
         };
@@ -87,7 +87,7 @@ impl State {
     }
 
     /// Partitions whose event windows differ from `rules`.
-    pub fn partitions_with_other_rules(&self, rules: &Rules) -> Vec<u8> {
+    pub(crate) fn partitions_with_other_rules(&self, rules: &Rules) -> Vec<u8> {
         (0..PARTITIONS).filter(|at| self.partitions[usize::from(*at)].rules != *rules).collect()
     }
 
@@ -123,13 +123,13 @@ impl State {
     }
 
     /// The last applied LSN of an incarnation in a partition.
-    pub fn position(&self, incarnation: u64, partition: u8) -> u64 {
+    pub(crate) fn position(&self, incarnation: u64, partition: u8) -> u64 {
         let lsns = self.positions.get(&incarnation);
         lsns.and_then(|all| all.get(usize::from(partition))).copied().unwrap_or(0)
     }
 
     /// Every incarnation with records in a partition, with its last applied LSN.
-    pub fn incarnations_of(&self, partition: u8) -> Vec<(u64, u64)> {
+    pub(crate) fn incarnations_of(&self, partition: u8) -> Vec<(u64, u64)> {
         let starts = self.positions.keys().map(|start| (*start, self.position(*start, partition)));
         starts.filter(|(_, last)| *last > 0).collect()
     }
@@ -145,12 +145,12 @@ impl State {
     }
 
     /// The issued credit or refund with this id.
-    pub fn issued_credit(&self, id: u128) -> Option<&IssuedCredit> {
+    pub(crate) fn issued_credit(&self, id: u128) -> Option<&IssuedCredit> {
         (0..PARTITIONS).find_map(|partition| self.issued_credits.get(&(partition, id)))
     }
 
     /// Every campaign with leases, and its partition.
-    pub fn leases(&self) -> impl Iterator<Item = (u8, &str, &Leases)> {
+    pub(crate) fn leases(&self) -> impl Iterator<Item = (u8, &str, &Leases)> {
         (0..PARTITIONS).zip(&self.peers).flat_map(|(partition, peers)| {
             peers.leases.iter().map(move |(campaign, leases)| (partition, &**campaign, leases))
         })

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Milliseconds of the shortest reporting interval: days of every time zone begin at a quarter hour.
-pub const QUARTER_MS: i64 = 900_000;
+pub(crate) const QUARTER_MS: i64 = 900_000;
 
 /// Event counts by verdict.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,23 +22,23 @@ pub struct Tally {
     /// Valid, but seen before.
     pub duplicate: u64,
     /// Waiting for their impression.
-    pub pending: u64,
+    pub(crate) pending: u64,
     /// Invalid, by reason.
-    pub invalid: BTreeMap<InvalidReason, u64>,
+    pub(crate) invalid: BTreeMap<InvalidReason, u64>,
     /// Billed, before credits.
-    pub billed: Micros,
+    pub(crate) billed: Micros,
     /// Credited as invalid traffic.
-    pub credited: Micros,
+    pub(crate) credited: Micros,
 }
 
 impl Tally {
     /// All invalid events.
-    pub fn invalid_total(&self) -> u64 {
+    pub(crate) fn invalid_total(&self) -> u64 {
         self.invalid.values().sum()
     }
 
     /// Events that counted and were credited since.
-    pub fn credited_events(&self) -> u64 {
+    pub(crate) fn credited_events(&self) -> u64 {
         self.invalid.get(&InvalidReason::Credited).copied().unwrap_or(0)
     }
 
@@ -59,26 +59,26 @@ fn saturating_add(sum: Micros, amount: Micros) -> Micros {
 
 /// Dimensions of a report row within a quarter of an hour.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct RowKey {
+pub(crate) struct RowKey {
     /// The reporting dimensions.
-    pub attribution: Arc<AttributionKey>,
+    pub(crate) attribution: Arc<AttributionKey>,
     /// For clicks, the call to action.
-    pub cta: Option<Box<str>>,
+    pub(crate) cta: Option<Box<str>>,
     /// Kind of the events.
-    pub kind: EventKind,
+    pub(crate) kind: EventKind,
 }
 
 /// Aggregates of decisions made within a quarter of an hour.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Quarter {
+pub(crate) struct Quarter {
     /// Event counts.
-    pub events: BTreeMap<RowKey, Tally>,
+    pub(crate) events: BTreeMap<RowKey, Tally>,
     /// Units served.
-    pub served: BTreeMap<Arc<AttributionKey>, u64>,
+    pub(crate) served: BTreeMap<Arc<AttributionKey>, u64>,
     /// Unfilled slots.
-    pub empty: BTreeMap<Arc<UnfilledSlot>, u64>,
+    pub(crate) empty: BTreeMap<Arc<UnfilledSlot>, u64>,
     /// Refunds for a day that begins here.
-    pub refunded: BTreeMap<Arc<AttributionKey>, Micros>,
+    pub(crate) refunded: BTreeMap<Arc<AttributionKey>, Micros>,
 }
 
 /// All aggregates. A clone shares its quarters with the original until one of them changes.
@@ -87,7 +87,7 @@ pub struct Views {
     /// Event counts by kind.
     pub totals: BTreeMap<EventKind, Tally>,
     /// By the decision's quarter of an hour, counted from 1970-01-01T00Z.
-    pub quarters: BTreeMap<i64, Arc<Quarter>>,
+    pub(crate) quarters: BTreeMap<i64, Arc<Quarter>>,
 }
 
 impl Views {
@@ -141,7 +141,7 @@ impl Views {
     }
 
     /// All event rows, with their quarter of an hour.
-    pub fn events(&self) -> impl Iterator<Item = (i64, &RowKey, &Tally)> {
+    pub(crate) fn events(&self) -> impl Iterator<Item = (i64, &RowKey, &Tally)> {
         self.quarters
             .iter()
             .flat_map(|(at, quarter)| quarter.events.iter().map(|(key, tally)| (*at, key, tally)))
@@ -158,7 +158,7 @@ impl Views {
 }
 
 /// The quarter of an hour that contains a time in unix milliseconds.
-pub fn quarter_of(at_ms: i64) -> i64 {
+pub(crate) fn quarter_of(at_ms: i64) -> i64 {
     at_ms.div_euclid(QUARTER_MS)
 }
 

@@ -60,10 +60,10 @@ macro_rules! metrics {
 
 /// What a row declares.
 pub(super) struct Definition<'a> {
-    pub opts: Opts,
-    pub labels: &'a [&'a str],
+    pub(crate) opts: Opts,
+    pub(crate) labels: &'a [&'a str],
     /// The label values of each series that exists from the start.
-    pub series: Vec<Vec<String>>,
+    pub(crate) series: Vec<Vec<String>>,
 }
 
 /// A kind of metric.

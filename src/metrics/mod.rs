@@ -10,8 +10,8 @@ mod money;
 mod observe;
 mod scrape;
 
-pub use money::MoneyRows;
-pub use scrape::EventRow;
+pub(crate) use money::MoneyRows;
+pub(crate) use scrape::EventRow;
 
 use crate::domain::event::{EventKind, InvalidReason, NoFill, TokenRejection, Verdict};
 use crate::domain::protocol::Protocol;
@@ -39,7 +39,7 @@ string_enum! {
 }
 
 /// Stage of flights whose targeting does not match the page.
-pub const UNMATCHED: &str = "match";
+pub(crate) const UNMATCHED: &str = "match";
 /// The kind of events whose token is rejected, see [`TokenRejection`].
 const UNKNOWN: &str = "unknown";
 
@@ -159,7 +159,7 @@ metrics! {
 
 impl Metrics {
     /// Registers all metrics. These campaigns (id, currency) and flights get series of their own.
-    pub fn new(
+    pub(crate) fn new(
         campaigns: &[(String, String)],
         flights: &[String],
     ) -> Result<Metrics, prometheus::Error> {

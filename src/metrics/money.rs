@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Spend, budgets and pacing, from one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct MoneyRows {
+pub(crate) struct MoneyRows {
     /// (campaign, currency, gross billed micros).
-    pub spend: Vec<(String, String, u64)>,
+    pub(crate) spend: Vec<(String, String, u64)>,
     /// (campaign, currency, micros credited or refunded).
-    pub credited: Vec<(String, String, u64)>,
+    pub(crate) credited: Vec<(String, String, u64)>,
     /// (campaign, remaining share of its budget, 0 to 1).
-    pub left: Vec<(String, f64)>,
+    pub(crate) left: Vec<(String, f64)>,
     /// (flight, delivered / due impressions; 1 is on pace).
-    pub pace: Vec<(String, f64)>,
+    pub(crate) pace: Vec<(String, f64)>,
 }
 
 /// The campaigns and flights with series of their own.

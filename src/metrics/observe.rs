@@ -9,18 +9,18 @@ use std::time::Duration;
 
 impl Metrics {
     /// Counts an event token that was rejected.
-    pub fn count_rejected_token(&self, reason: TokenRejection) {
+    pub(crate) fn count_rejected_token(&self, reason: TokenRejection) {
         self.rejected_tokens[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a filled slot.
-    pub fn filled(&self, test: bool) {
+    pub(crate) fn filled(&self, test: bool) {
         let outcome = if test { SlotOutcome::Test } else { SlotOutcome::Filled };
         self.outcomes[outcome as usize].inc();
     }
 
     /// Counts a slot without a unit; test slots count as `test` alone.
-    pub fn unfilled(&self, reason: NoFill, test: bool) {
+    pub(crate) fn unfilled(&self, reason: NoFill, test: bool) {
         if test {
             self.outcomes[SlotOutcome::Test as usize].inc();
             return;
@@ -34,41 +34,41 @@ impl Metrics {
     }
 
     /// The counter of flights that a stage filtered out.
-    pub fn removed(&self, stage: &str) -> IntCounter {
+    pub(crate) fn removed(&self, stage: &str) -> IntCounter {
         self.removed.with_label_values(&[stage])
     }
 
     /// Records the duration of a decision request.
-    pub fn observe_decision(&self, took: Duration) {
+    pub(crate) fn observe_decision(&self, took: Duration) {
         self.decision_seconds.observe(took.as_secs_f64());
     }
 
     /// Records how long an event took to be acknowledged.
-    pub fn observe_event_ack(&self, took: Duration) {
+    pub(crate) fn observe_event_ack(&self, took: Duration) {
         self.ack_seconds.observe(took.as_secs_f64());
     }
 
     /// Sets the state of sending the journal to the shared store; `waiting` is the age of the oldest unsent
     /// record.
-    pub fn set_unsent(&self, records: u64, waiting: Duration, rewinds: u64) {
+    pub(crate) fn set_unsent(&self, records: u64, waiting: Duration, rewinds: u64) {
         self.journal_unshipped.set(i64::try_from(records).unwrap_or(i64::MAX));
         self.journal_oldest_unshipped.set(waiting.as_secs_f64());
         self.journal_rewinds.inc_by(rewinds.saturating_sub(self.journal_rewinds.get()));
     }
 
     /// Sets the number of shared store errors of one kind.
-    pub fn set_store_errors(&self, kind: &str, count: u64) {
+    pub(crate) fn set_store_errors(&self, kind: &str, count: u64) {
         set(&self.store_errors, &[kind], count);
     }
 
     /// Counts a reload.
-    pub fn count_reload(&self, what: &str, applied: bool) {
+    pub(crate) fn count_reload(&self, what: &str, applied: bool) {
         let result = if applied { "applied" } else { "refused" };
         self.reloads.with_label_values(&[what, result]).inc();
     }
 
     /// Sets the number of review findings of one sign; returns the previous number.
-    pub fn set_review_findings(&self, sign: &str, count: usize) -> usize {
+    pub(crate) fn set_review_findings(&self, sign: &str, count: usize) -> usize {
         let gauge = self.findings.with_label_values(&[sign]);
         let before = usize::try_from(gauge.get()).unwrap_or(0);
         gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -76,13 +76,13 @@ impl Metrics {
     }
 
     /// Counts a request or event over a rate limit.
-    pub fn count_rate_limited(&self, class: &str) {
+    pub(crate) fn count_rate_limited(&self, class: &str) {
         self.rate_limited.with_label_values(&[class]).inc();
     }
 
     /// Counts a request to an adapter of [`ADAPTERS`](crate::metrics::ADAPTERS): `filled` (a unit in every
     /// slot), `no_fill` (at least one slot without a unit) or `refused`.
-    pub fn count_adapter_request(&self, adapter: &str, outcome: &str) {
+    pub(crate) fn count_adapter_request(&self, adapter: &str, outcome: &str) {
         self.adapters.with_label_values(&[adapter, outcome]).inc();
     }
 }

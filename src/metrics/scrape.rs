@@ -8,25 +8,25 @@ use std::sync::atomic::Ordering;
 
 /// Event counts of one kind from the ledger: received = counted + duplicate + invalid + pending.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EventRow {
+pub(crate) struct EventRow {
     /// All received events.
-    pub received: u64,
+    pub(crate) received: u64,
     /// Valid events, the first of their kind per decision.
-    pub counted: u64,
+    pub(crate) counted: u64,
     /// Repeated events.
-    pub duplicate: u64,
+    pub(crate) duplicate: u64,
     /// Events waiting for their impression.
-    pub pending: u64,
+    pub(crate) pending: u64,
     /// Invalid events by reason, in the order of [`InvalidReason::ALL`].
-    pub invalid: Vec<u64>,
+    pub(crate) invalid: Vec<u64>,
     /// Counted events that were credited later.
-    pub credited: u64,
+    pub(crate) credited: u64,
 }
 
 impl Metrics {
     /// Renders all metrics. Values from the ledger are set together under one lock, so that the count
     /// identity holds in every scrape. `events` is in the order of [`EventKind::ALL`].
-    pub fn scrape(&self, events: &[EventRow], money: &MoneyRows) -> String {
+    pub(crate) fn scrape(&self, events: &[EventRow], money: &MoneyRows) -> String {
         let rejected_tokens = self.rejected_tokens.each_ref().map(|n| n.load(Ordering::Relaxed));
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         for (kind, row) in EventKind::ALL.iter().zip(events) {

@@ -5,7 +5,7 @@
 /// Whole units (impressions or micros), rounded up, so that the first unit is due at the start.
 /// `0` before the start, `goal` from the end on; never above `goal`, and monotonic in `now_ms`.
 /// A schedule of zero length counts as ended.
-pub fn due(goal: u64, starts_ms: i64, ends_ms: i64, now_ms: i64) -> u64 {
+pub(crate) fn due(goal: u64, starts_ms: i64, ends_ms: i64, now_ms: i64) -> u64 {
     let elapsed = i128::from(now_ms) - i128::from(starts_ms);
     let length = i128::from(ends_ms) - i128::from(starts_ms);
     if elapsed < 0 {
@@ -20,7 +20,7 @@ pub fn due(goal: u64, starts_ms: i64, ends_ms: i64, now_ms: i64) -> u64 {
 }
 
 /// Whether delivery has reached the scheduled amount, so that the flight must wait.
-pub fn is_ahead(delivered: u64, due: u64) -> bool {
+pub(crate) fn is_ahead(delivered: u64, due: u64) -> bool {
     delivered >= due
 }
 

@@ -1,3 +1,3 @@
 //! Pacing: how delivery is spread over time. Pure; amounts and time are arguments.
 
-pub mod even;
+pub(crate) mod even;

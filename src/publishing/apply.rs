@@ -34,9 +34,9 @@ pub struct CatalogUpdate {
 #[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct AppliedChange {
     /// The catalog's head after the change.
-    pub head: Head,
+    pub(crate) head: Head,
     /// Differences from the previous version; may be empty.
-    pub difference: Difference,
+    pub(crate) difference: Difference,
 }
 
 impl Publishing {
@@ -58,7 +58,7 @@ impl Publishing {
     }
 
     /// Edits the current inventory atomically: no other change happens in between.
-    pub async fn edit(
+    pub(crate) async fn edit(
         &self,
         change: impl FnOnce(&Inventory) -> Result<Inventory, EditError>,
         expected: ExpectedVersion<'_>,

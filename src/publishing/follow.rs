@@ -9,7 +9,7 @@ pub(super) const IMAGES_PER_SYNC: usize = 32;
 
 impl Publishing {
     /// Applies and serves changes of other instances since the last call.
-    pub async fn catch_up(&self) -> Result<(), ApplyError> {
+    pub(crate) async fn catch_up(&self) -> Result<(), ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
         self.catch_up_locked(IMAGES_PER_SYNC).await
     }

@@ -20,13 +20,13 @@ impl Publishing {
     }
 
     /// The weights with this hash; reads a file.
-    pub fn weights(&self, hash: &str) -> Result<Weights, CatalogError> {
+    pub(crate) fn weights(&self, hash: &str) -> Result<Weights, CatalogError> {
         self.parts.catalog.weights(hash)
     }
 
     /// Applies inventory, weights and labels of change `number`, else of the change before the last, as
     /// a new change. They were checked when they were new.
-    pub async fn rollback(
+    pub(crate) async fn rollback(
         &self,
         number: Option<u64>,
         mut by: AuditContext,

@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 impl Publishing {
     /// The stored images, to read.
-    pub fn images(&self) -> &ImageStore {
+    pub(crate) fn images(&self) -> &ImageStore {
         self.parts.catalog.images()
     }
 
     /// Stores an image that this instance received from `who`, and publishes it to units that already
     /// refer to it and to the other instances.
-    pub async fn store_image(&self, image: ImageFile, who: &str) -> Result<(), ApplyError> {
+    pub(crate) async fn store_image(&self, image: ImageFile, who: &str) -> Result<(), ApplyError> {
         let (catalog, address) = (self.parts.catalog.clone(), image.address());
         run_blocking(move || catalog.put_image(&image)).await?;
         tracing::info!(image = %address, who, "image stored");
@@ -30,7 +30,7 @@ impl Publishing {
     }
 
     /// Serves images again that were missing or altered and are available now.
-    pub async fn restore_images(&self) -> Result<(), ApplyError> {
+    pub(crate) async fn restore_images(&self) -> Result<(), ApplyError> {
         let _one_at_a_time = self.catalog_lock.lock().await;
         self.restore_images_locked().await
     }

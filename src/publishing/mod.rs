@@ -1,11 +1,11 @@
 //! Publishing: checks, stores and serves changes of the catalog; replaces the world that decisions read.
 
 pub mod apply;
-pub mod error;
-pub mod follow;
-pub mod history;
-pub mod images;
-pub mod state;
+pub(crate) mod error;
+pub(crate) mod follow;
+pub(crate) mod history;
+pub(crate) mod images;
+pub(crate) mod state;
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -19,27 +19,27 @@ use crate::world::leasing::Leasing;
 use std::sync::{Arc, Mutex};
 
 /// The collaborators of [`Publishing`].
-pub struct Parts {
+pub(crate) struct Parts {
     /// Source of the current time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Prometheus metrics.
-    pub metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     /// The world being served, to replace.
-    pub world: Arc<Worlds>,
+    pub(crate) world: Arc<Worlds>,
     /// Versioned inventories, weights and labels.
-    pub catalog: Arc<Catalog>,
+    pub(crate) catalog: Arc<Catalog>,
     /// Keeps the catalog the same on all instances.
-    pub sync: Arc<dyn CatalogSync>,
+    pub(crate) sync: Arc<dyn CatalogSync>,
     /// Records changed budgets.
-    pub ledger: Arc<Ledger>,
+    pub(crate) ledger: Arc<Ledger>,
     /// Log of decisions, which has every world that is served.
-    pub log: Arc<DecisionLog>,
+    pub(crate) log: Arc<DecisionLog>,
     /// Campaign budgets, shared with the ledger's listener.
-    pub campaign_budgets: Arc<CampaignBudgets>,
+    pub(crate) campaign_budgets: Arc<CampaignBudgets>,
     /// The terms on which this instance may sell.
-    pub leasing: Arc<Leasing>,
+    pub(crate) leasing: Arc<Leasing>,
     /// Public base URL, without a trailing slash; images are served below it.
-    pub public_url: String,
+    pub(crate) public_url: String,
 }
 
 /// The publishing service.
@@ -53,7 +53,7 @@ pub struct Publishing {
 
 impl Publishing {
     /// Builds the service and logs the initial world.
-    pub fn new(parts: Parts) -> Publishing {
+    pub(crate) fn new(parts: Parts) -> Publishing {
         let live = parts.world.live();
         parts.log.record_world(live.log_line());
         Publishing {

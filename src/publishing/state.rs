@@ -23,7 +23,7 @@ use std::sync::{Arc, PoisonError};
 impl Publishing {
     /// Recomputes exhausted budgets and pacing, and serves a new state if either changed. Call at
     /// most every 100 ms.
-    pub fn refresh(&self) {
+    pub(crate) fn refresh(&self) {
         let now_ms = self.parts.clock.now_ms();
         if self.parts.sync.is_only() {
             // Otherwise it is reached whenever `catch_up` succeeds.
@@ -99,7 +99,7 @@ impl Publishing {
     }
 
     /// Records the budgets that differ from the ledger's.
-    pub async fn write_budgets(&self, snapshot: &Snapshot) -> Result<(), JournalError> {
+    pub(crate) async fn write_budgets(&self, snapshot: &Snapshot) -> Result<(), JournalError> {
         let changed: Vec<Record> = {
             let state = self.parts.ledger.state();
             let campaigns = snapshot.inventory.campaigns.iter();

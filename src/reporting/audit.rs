@@ -50,7 +50,7 @@ impl Reporting {
     }
 
     /// Logs the findings of the journal's recovery and sets its metric.
-    pub fn log_recovery(&self) {
+    pub(crate) fn log_recovery(&self) {
         let recovery = self.ledger.recovery();
         let corrupt = i64::try_from(recovery.corrupt.len()).unwrap_or(i64::MAX);
         self.metrics.journal_corrupt.set(corrupt);

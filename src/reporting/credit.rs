@@ -53,21 +53,21 @@ pub enum CreditError {
 
 /// A credited event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Credited {
+pub(crate) struct Credited {
     /// The decision's id.
-    pub decision_id: String,
+    pub(crate) decision_id: String,
     /// Kind of the event.
-    pub kind: EventKind,
+    pub(crate) kind: EventKind,
     /// The call to action of a click.
-    pub cta: Option<String>,
+    pub(crate) cta: Option<String>,
     /// The campaign that was billed.
-    pub campaign: String,
+    pub(crate) campaign: String,
     /// The credited amount.
-    pub micros: i64,
+    pub(crate) micros: i64,
     /// Currency of the amount.
-    pub currency: Currency,
+    pub(crate) currency: Currency,
     /// Whether the event had been credited before; nothing changed then.
-    pub before: bool,
+    pub(crate) before: bool,
 }
 
 /// Journal entries written concurrently.
@@ -80,16 +80,16 @@ fn has_counted(verdict: Verdict) -> bool {
 
 /// Author and reason of a credit or refund.
 #[derive(Clone, Copy, Debug)]
-pub struct CreditReason<'a> {
+pub(crate) struct CreditReason<'a> {
     /// Id of the API key, or the component that credits automatically.
-    pub by: &'a str,
+    pub(crate) by: &'a str,
     /// Free-text reason.
-    pub note: &'a str,
+    pub(crate) note: &'a str,
 }
 
 impl Reporting {
     /// Credits the counted events of these decisions and kinds. Reads the journal.
-    pub async fn credit(
+    pub(crate) async fn credit(
         &self,
         decisions: BTreeSet<u128>,
         kinds: &[EventKind],
@@ -102,7 +102,7 @@ impl Reporting {
     }
 
     /// The same for recent events: reads the whole journal only if its newest part lacks some.
-    pub async fn credit_recent(
+    pub(crate) async fn credit_recent(
         &self,
         mut decisions: BTreeSet<u128>,
         kinds: &[EventKind],
@@ -194,7 +194,7 @@ impl Reporting {
 
     /// Refunds a campaign for a civil day of its advertiser's time zone. Returns the refunded amount,
     /// at most what was billed on that day. Idempotent per `id`.
-    pub async fn refund(
+    pub(crate) async fn refund(
         &self,
         id: u128,
         campaign: &str,
@@ -253,7 +253,7 @@ impl Reporting {
 }
 
 /// Totals of newly credited amounts, by currency.
-pub fn sums(credited: &[Credited]) -> BTreeMap<String, i64> {
+pub(crate) fn sums(credited: &[Credited]) -> BTreeMap<String, i64> {
     let mut sums = BTreeMap::new();
     for one in credited.iter().filter(|one| !one.before) {
         *sums.entry(one.currency.to_string()).or_default() += one.micros;

@@ -1,12 +1,12 @@
 //! Reporting: views of the ledger (reports, overview, metrics), and what corrects or verifies it
 //! (credits, refunds, review, audit, reconciliation).
 
-pub mod audit;
-pub mod credit;
-pub mod overview;
-pub mod report;
-pub mod review;
-pub mod scrape;
+pub(crate) mod audit;
+pub(crate) mod credit;
+pub(crate) mod overview;
+pub(crate) mod report;
+pub(crate) mod review;
+pub(crate) mod scrape;
 
 use crate::clock::Clock;
 use crate::config::CurrentSettings;
@@ -35,7 +35,7 @@ pub struct Reporting {
 
 impl Reporting {
     /// Reports on `ledger`, with the names of `world`.
-    pub fn new(
+    pub(crate) fn new(
         clock: Arc<dyn Clock>,
         settings: Arc<CurrentSettings>,
         metrics: Arc<Metrics>,
@@ -46,38 +46,38 @@ impl Reporting {
     }
 
     /// The inter-arrival statistics that the review reads.
-    pub fn arrivals(&self) -> &Arrivals {
+    pub(crate) fn arrivals(&self) -> &Arrivals {
         &self.arrivals
     }
 
     /// A copy of the ledger's rows, for [`report::report`]. Cheap: quarters are reference-counted.
-    pub fn views(&self) -> Views {
+    pub(crate) fn views(&self) -> Views {
         self.ledger.views()
     }
 
     /// The events of a decision with their verdicts. Reads the journal: do not call on a request
     /// thread.
-    pub fn events_of(&self, decision: u128) -> io::Result<Vec<EventVerdict>> {
+    pub(crate) fn events_of(&self, decision: u128) -> io::Result<Vec<EventVerdict>> {
         self.ledger.events_of(&BTreeSet::from([decision]), ReplayFrom::First)
     }
 
     /// Waits until this instance's latest records are applied, for at most `timeout`. Does not wait while
     /// their log is unreachable.
-    pub async fn settle(&self, timeout: Duration) {
+    pub(crate) async fn settle(&self, timeout: Duration) {
         if self.ledger.status().is_up {
             self.ledger.wait_until_applied(timeout).await;
         }
     }
 
     /// The time up to which the ledger includes all received events: now, minus what it lags behind.
-    pub fn complete_through(&self) -> Timestamp {
+    pub(crate) fn complete_through(&self) -> Timestamp {
         let now = self.clock.now();
         now.checked_sub(self.ledger.status().lag).unwrap_or(now)
     }
 
     /// Whether figures of decisions before `end_ms` are final: no event that is still valid can change
     /// them.
-    pub fn is_final(&self, end_ms: i64) -> bool {
+    pub(crate) fn is_final(&self, end_ms: i64) -> bool {
         let windows = self.settings.get().windows;
         let wait_ms = i64::from(windows.click_seconds + windows.orphan_grace_seconds) * 1_000
             + self.ledger.spool_ms();

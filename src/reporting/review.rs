@@ -30,7 +30,7 @@ fn thresholds(by: &ReviewSettings) -> Thresholds {
 
 impl Reporting {
     /// Reviews the last days by publisher and campaign. Reads every row of them.
-    pub fn review(&self) -> Vec<ReviewFinding> {
+    pub(crate) fn review(&self) -> Vec<ReviewFinding> {
         let by = self.settings.get().review;
         let now = self.clock.now_ms().div_euclid(HOUR_MS);
         let cells = self.cells(now - i64::from(by.days) * DAY);
@@ -38,7 +38,7 @@ impl Reporting {
     }
 
     /// The same, sets the metrics, and logs each sign once when its count rises.
-    pub fn review_traffic(&self) {
+    pub(crate) fn review_traffic(&self) {
         let found = self.review();
         for sign in Indicator::ALL {
             let count = found.iter().filter(|finding| finding.sign == *sign).count();

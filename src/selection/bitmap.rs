@@ -7,16 +7,16 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Words per block.
-pub const WORDS: usize = 8;
+pub(crate) const WORDS: usize = 8;
 /// Flights per block.
-pub const FLIGHTS: usize = WORDS * 64;
+pub(crate) const FLIGHTS: usize = WORDS * 64;
 
 /// The bits of 512 flights.
-pub type Block = [u64; WORDS];
+pub(crate) type Block = [u64; WORDS];
 
 /// A set of flights.
 #[derive(Clone, Debug)]
-pub enum Row {
+pub(crate) enum Row {
     /// One bit per flight.
     Dense(Arc<[Block]>),
     /// Sorted ranks.
@@ -24,29 +24,29 @@ pub enum Row {
 }
 
 /// Creates rows; equal dense rows are shared.
-pub struct Pool {
+pub(crate) struct Pool {
     blocks: usize,
     rows: hashbrown::HashSet<Arc<[Block]>>,
 }
 
 impl Pool {
     /// A pool for rows over `flights` flights.
-    pub fn of(flights: usize) -> Pool {
+    pub(crate) fn of(flights: usize) -> Pool {
         Pool { blocks: flights.div_ceil(FLIGHTS), rows: hashbrown::HashSet::new() }
     }
 
     /// An empty dense row.
-    pub fn empty(&self) -> Vec<Block> {
+    pub(crate) fn empty(&self) -> Vec<Block> {
         vec![[0; WORDS]; self.blocks]
     }
 
     /// Returns the shared copy of a dense row.
-    pub fn intern(&mut self, bits: Vec<Block>) -> Arc<[Block]> {
+    pub(crate) fn intern(&mut self, bits: Vec<Block>) -> Arc<[Block]> {
         self.rows.get_or_insert_with(bits.as_slice(), |bits| bits.into()).clone()
     }
 
     /// The row of these ranks, which may be unsorted; `None` if there are none.
-    pub fn row(&mut self, places: impl IntoIterator<Item = u32>) -> Option<Row> {
+    pub(crate) fn row(&mut self, places: impl IntoIterator<Item = u32>) -> Option<Row> {
         let mut places: Vec<u32> = places.into_iter().collect();
         if places.is_empty() {
             return None;
@@ -62,25 +62,25 @@ impl Pool {
     }
 
     /// Whether a row with this many flights is stored as a list.
-    pub fn is_sparse(&self, places: usize) -> bool {
+    pub(crate) fn is_sparse(&self, places: usize) -> bool {
         places <= self.blocks
     }
 }
 
 /// Sets the bit of a rank.
-pub fn set(bits: &mut [Block], place: u32) {
+pub(crate) fn set(bits: &mut [Block], place: u32) {
     let at = place as usize;
     bits[at / FLIGHTS][at % FLIGHTS / 64] |= 1 << (at % 64);
 }
 
 /// Clears the bit of a rank.
-pub fn clear(bits: &mut [Block], place: u32) {
+pub(crate) fn clear(bits: &mut [Block], place: u32) {
     let at = place as usize;
     bits[at / FLIGHTS][at % FLIGHTS / 64] &= !(1 << (at % 64));
 }
 
 /// The bits of a block that are in a range of ranks.
-pub fn between(range: &std::ops::Range<usize>, at: usize) -> Block {
+pub(crate) fn between(range: &std::ops::Range<usize>, at: usize) -> Block {
     let mut bits = [0; WORDS];
     for (word, bits) in bits.iter_mut().enumerate() {
         let first = at * FLIGHTS + word * 64;
@@ -95,7 +95,7 @@ pub fn between(range: &std::ops::Range<usize>, at: usize) -> Block {
 }
 
 /// The bits of a block that are in a sorted list of ranks.
-pub fn listed(places: &[u32], at: usize) -> Block {
+pub(crate) fn listed(places: &[u32], at: usize) -> Block {
     let start = places.partition_point(|place| (*place as usize) < at * FLIGHTS);
     let mut bits = [0; WORDS];
     for place in &places[start..] {
@@ -110,19 +110,19 @@ pub fn listed(places: &[u32], at: usize) -> Block {
 
 /// Whether all bits are clear.
 #[inline]
-pub fn is_zero(bits: &Block) -> bool {
+pub(crate) fn is_zero(bits: &Block) -> bool {
     bits.iter().fold(0, |all, word| all | word) == 0
 }
 
 /// The number of set bits.
 #[inline]
-pub fn count(bits: &Block) -> u32 {
+pub(crate) fn count(bits: &Block) -> u32 {
     bits.iter().map(|word| word.count_ones()).sum()
 }
 
 /// The intersection of two blocks.
 #[inline]
-pub fn and(one: &Block, other: &Block) -> Block {
+pub(crate) fn and(one: &Block, other: &Block) -> Block {
     let mut both = *one;
     both.iter_mut().zip(other).for_each(|(bits, other)| *bits &= other);
     both
@@ -130,7 +130,7 @@ pub fn and(one: &Block, other: &Block) -> Block {
 
 /// The difference of two blocks: `one` without `other`.
 #[inline]
-pub fn and_not(one: &Block, other: &Block) -> Block {
+pub(crate) fn and_not(one: &Block, other: &Block) -> Block {
     let mut rest = *one;
     rest.iter_mut().zip(other).for_each(|(bits, other)| *bits &= !other);
     rest
@@ -138,7 +138,7 @@ pub fn and_not(one: &Block, other: &Block) -> Block {
 
 /// A union of rows. Blocks must be requested in ascending order.
 #[derive(Default)]
-pub struct Union<'a> {
+pub(crate) struct Union<'a> {
     dense: SmallVec<[&'a [Block]; 4]>,
     /// The unread rest of each list.
     sparse: SmallVec<[&'a [u32]; 8]>,
@@ -146,7 +146,7 @@ pub struct Union<'a> {
 
 impl<'a> Union<'a> {
     /// Adds a row.
-    pub fn push(&mut self, row: &'a Row) {
+    pub(crate) fn push(&mut self, row: &'a Row) {
         match row {
             Row::Dense(bits) => self.dense.push(bits),
             Row::Sparse(places) => self.sparse.push(places),
@@ -154,23 +154,23 @@ impl<'a> Union<'a> {
     }
 
     /// Adds a dense row.
-    pub fn push_dense(&mut self, bits: &'a [Block]) {
+    pub(crate) fn push_dense(&mut self, bits: &'a [Block]) {
         self.dense.push(bits);
     }
 
     /// Whether it contains a dense row.
-    pub fn has_dense(&self) -> bool {
+    pub(crate) fn has_dense(&self) -> bool {
         !self.dense.is_empty()
     }
 
     /// Whether it contains no row.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.dense.is_empty() && self.sparse.is_empty()
     }
 
     /// The flights of one block. Later calls must request the same block or a later one.
     #[inline]
-    pub fn block(&mut self, at: usize) -> Block {
+    pub(crate) fn block(&mut self, at: usize) -> Block {
         let mut bits = [0; WORDS];
         for row in &self.dense {
             bits.iter_mut().zip(&row[at]).for_each(|(bits, more)| *bits |= more);

@@ -19,26 +19,26 @@ string_enum! {
 
 /// The weights as logarithms.
 #[derive(Clone, Debug)]
-pub struct Boosts {
+pub(crate) struct Boosts {
     /// Relevance per combination of topic level, region level, entity match and keyword match.
     relevance: [[[[Q32; 2]; 2]; 3]; 3],
     /// Minimum relevance.
-    pub floor: Q32,
+    pub(crate) floor: Q32,
     sharpness: Q32,
     price_weight: Q32,
     ln_reference: Q32,
     ln_clicks: Q32,
     /// Expected clicks per thousand impressions.
-    pub clicks_per_thousand: f64,
+    pub(crate) clicks_per_thousand: f64,
     /// Share of draws that ignore scores, in units of 2^-32.
-    pub explore: u32,
+    pub(crate) explore: u32,
     /// Maximum number of candidates per tier in a draw.
-    pub max_candidates: usize,
+    pub(crate) max_candidates: usize,
 }
 
 impl Boosts {
     /// Computes the logarithms of `weights`, once per snapshot.
-    pub fn new(weights: &Weights) -> Boosts {
+    pub(crate) fn new(weights: &Weights) -> Boosts {
         let topic = &weights.topic_boost;
         let region = &weights.region_boost;
         let reference = u64::try_from(weights.price_reference_micros).unwrap_or(1).max(1);
@@ -64,20 +64,26 @@ impl Boosts {
 
     /// The logarithm of the relevance: topic, region, entity and keyword combined, clamped to the cap.
     #[inline]
-    pub fn ln_relevance(&self, topic: Level, region: Level, entity: bool, keyword: bool) -> Q32 {
+    pub(crate) fn ln_relevance(
+        &self,
+        topic: Level,
+        region: Level,
+        entity: bool,
+        keyword: bool,
+    ) -> Q32 {
         let of_topic = &self.relevance[topic as usize][region as usize];
         of_topic[usize::from(entity)][usize::from(keyword)]
     }
 
     /// The logarithm of the score: weight, price and relevance, raised to the sharpness.
     #[inline]
-    pub fn ln_score(&self, ln_static: Q32, ln_relevance: Q32) -> Q32 {
+    pub(crate) fn ln_score(&self, ln_static: Q32, ln_relevance: Q32) -> Q32 {
         self.sharpness.times(ln_static + ln_relevance)
     }
 
     /// The page-independent part of the score: weight and price. A price of zero counts as the
     /// reference price, so that flat-rate and house flights compete by weight only.
-    pub fn ln_static(&self, weight: f64, pricing: Pricing, price_micros: Micros) -> Q32 {
+    pub(crate) fn ln_static(&self, weight: f64, pricing: Pricing, price_micros: Micros) -> Q32 {
         let ln_price = match u64::try_from(price_micros.get()) {
             Ok(0) | Err(_) => self.ln_reference,
             Ok(price) if pricing == Pricing::Cpc => Q32::ln_of_int(price) + self.ln_clicks,

@@ -5,7 +5,7 @@ use crate::selection::bitmap::{Pool, Row};
 use crate::selection::compiled::Compiled;
 
 /// Rows of the flights that an entity or an advertiser on the page excludes.
-pub struct BrandGroups {
+pub(crate) struct BrandGroups {
     /// By entity: flights of advertisers in its brand group or competing with it.
     of_entity: Vec<Option<Row>>,
     /// By advertiser: flights of its brand group and its competitors.
@@ -14,7 +14,7 @@ pub struct BrandGroups {
 
 impl BrandGroups {
     /// Builds the rows. The cost is proportional to the number of related advertisers, not of pairs.
-    pub fn build(pool: &mut Pool, compiled: &Compiled) -> BrandGroups {
+    pub(crate) fn build(pool: &mut Pool, compiled: &Compiled) -> BrandGroups {
         let mut flights: Vec<Vec<u32>> = vec![Vec::new(); compiled.inventory.advertisers.len()];
         for (place, flight) in (0u32..).zip(&compiled.flights) {
             flights[flight.advertiser].push(place);
@@ -40,12 +40,12 @@ impl BrandGroups {
     }
 
     /// Flights of advertisers in the entity's brand group or competing with it.
-    pub fn of_entity(&self, entity: EntityIx) -> Option<&Row> {
+    pub(crate) fn of_entity(&self, entity: EntityIx) -> Option<&Row> {
         self.of_entity.get(entity.0 as usize)?.as_ref()
     }
 
     /// Flights of the advertiser's brand group and its competitors.
-    pub fn of_advertiser(&self, advertiser: usize) -> Option<&Row> {
+    pub(crate) fn of_advertiser(&self, advertiser: usize) -> Option<&Row> {
         self.of_advertiser.get(advertiser)?.as_ref()
     }
 }

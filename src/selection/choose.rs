@@ -18,44 +18,44 @@ use crate::selection::{draw, index, no_fill, score, wording};
 use smallvec::SmallVec;
 
 /// Maximum number of selections for one slot while budget reservations fail; then it stays empty.
-pub const MAX_ATTEMPTS: usize = 2;
+pub(crate) const MAX_ATTEMPTS: usize = 2;
 
 /// Maximum number of units that a caller may reject in one slot; then it stays empty.
-pub const MAX_REJECTIONS: usize = 32;
+pub(crate) const MAX_REJECTIONS: usize = 32;
 
 /// A flight in a draw.
 #[derive(Clone, Copy, Debug)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// Its position in rank order.
-    pub place: u32,
+    pub(crate) place: u32,
     /// The flight's random seed, see [`stable_id`](crate::selection::dice::stable_id).
-    pub stable_id: u64,
+    pub(crate) stable_id: u64,
     /// The logarithm of its score.
-    pub ln_score: Q32,
+    pub(crate) ln_score: Q32,
 }
 
 /// Candidates of one draw. The default `max_candidates` (512) need no allocation.
-pub type Candidates = SmallVec<[Candidate; 512]>;
+pub(crate) type Candidates = SmallVec<[Candidate; 512]>;
 
 /// Counters of the hot path, over the tiers it visited.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Flights in those tiers.
-    pub visited: u32,
+    pub(crate) visited: u32,
     /// Flights that match the page's targeting, sensitivity, styles, categories and publisher blocks.
-    pub matched: u32,
+    pub(crate) matched: u32,
     /// Filtered by subject conflict or competitive separation.
-    pub conflict: u32,
+    pub(crate) conflict: u32,
     /// Filtered because paused, without budget, masked or rejected by the caller.
-    pub unavailable: u32,
+    pub(crate) unavailable: u32,
     /// Filtered by dates.
-    pub dates: u32,
+    pub(crate) dates: u32,
     /// Filtered by pacing.
-    pub paced: u32,
+    pub(crate) paced: u32,
     /// Filtered by the relevance floor.
-    pub relevance: u32,
+    pub(crate) relevance: u32,
     /// Dropped because the draw had reached `max_candidates`.
-    pub truncated: u32,
+    pub(crate) truncated: u32,
 }
 
 /// The winner of a slot.
@@ -66,17 +66,17 @@ pub struct Winner {
     /// The creative's index.
     pub creative: u32,
     /// The text variant: 0 is the creative's own text, `n` its `n`th variant.
-    pub variant: u8,
+    pub(crate) variant: u8,
     /// The style to render.
-    pub style: Style,
+    pub(crate) style: Style,
     /// The flight's score.
     pub score: Score,
     /// The topic and entity of the page that the flight matched.
-    pub matched: Matched,
+    pub(crate) matched: Matched,
     /// P(flight | earlier slots, masks, world), in units of 2^-32.
     pub flight_propensity: u32,
     /// P(creative and variant | flight), in units of 2^-32.
-    pub creative_propensity: u32,
+    pub(crate) creative_propensity: u32,
 }
 
 /// The outcome of a selection.
@@ -85,7 +85,7 @@ pub struct Outcome {
     /// The winner, or why there is none.
     pub result: Result<Winner, NoFill>,
     /// Counters of this selection.
-    pub counts: Counts,
+    pub(crate) counts: Counts,
 }
 
 /// The arguments of a selection, except the slot.
@@ -226,7 +226,7 @@ fn passes(context: &SlotContext<'_>, place: usize, counts: &mut Counts) -> bool 
 }
 
 /// Draws a flight among candidates, then its creative.
-pub fn draw_one(context: &SlotContext<'_>, candidates: &[Candidate]) -> Option<Winner> {
+pub(crate) fn draw_one(context: &SlotContext<'_>, candidates: &[Candidate]) -> Option<Winner> {
     let snapshot = &*context.world.snapshot;
     let weighted = candidates.iter().map(|candidate| (candidate.stable_id, candidate.ln_score));
     let (won, flight_propensity) =

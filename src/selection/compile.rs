@@ -29,7 +29,7 @@ fn place<T>(list: &[T], id_of: impl Fn(&T) -> &str, id: &str) -> Option<usize> {
 }
 
 /// A content hash, as in replies and logs: 32 hexadecimal digits of BLAKE3 over the JSON.
-pub fn content_hash(document: &impl serde::Serialize) -> String {
+pub(crate) fn content_hash(document: &impl serde::Serialize) -> String {
     // Streamed into the hash, so that the JSON of a large inventory is never held in memory.
     let mut writer = BufWriter::with_capacity(HASH_BUFFER_BYTES, blake3::Hasher::new());
     serde_json::to_writer(&mut writer, document).expect("documents are plain data");

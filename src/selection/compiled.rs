@@ -20,39 +20,39 @@ pub struct Compiled {
     /// Content hash of the inventory.
     pub inventory_hash: String,
     /// Content hash of the weights.
-    pub weights_hash: String,
+    pub(crate) weights_hash: String,
     /// Content hash of the label table.
-    pub labels_hash: String,
+    pub(crate) labels_hash: String,
     /// The documents, each list in id order.
     pub inventory: Inventory,
     /// The topic tree.
-    pub taxonomy: Taxonomy,
+    pub(crate) taxonomy: Taxonomy,
     /// Entities that pages can be about.
-    pub entities: Entities,
+    pub(crate) entities: Entities,
     /// Countries and their groups.
-    pub regions: Regions,
+    pub(crate) regions: Regions,
     /// The disclosure labels.
     pub labels: Labels,
     /// Indices of the keywords that any flight targets.
-    pub keywords: HashMap<Box<str>, u32>,
+    pub(crate) keywords: HashMap<Box<str>, u32>,
     /// The flights, in rank order.
     pub flights: Vec<FlightRow>,
     /// The creatives, in id order.
-    pub creatives: Vec<CreativeRow>,
+    pub(crate) creatives: Vec<CreativeRow>,
     /// The publishers, in id order.
-    pub publishers: Vec<PublisherRow>,
+    pub(crate) publishers: Vec<PublisherRow>,
     /// Publisher indices by id.
     pub publisher_by_id: HashMap<Box<str>, u32>,
     /// Creative indices by id.
-    pub creative_by_id: HashMap<Box<str>, u32>,
+    pub(crate) creative_by_id: HashMap<Box<str>, u32>,
     /// The entity of each advertiser, by advertiser index.
-    pub advertiser_entities: Vec<Option<EntityIx>>,
+    pub(crate) advertiser_entities: Vec<Option<EntityIx>>,
     /// Category indices of each campaign, by campaign index.
-    pub campaign_categories: Vec<Box<[usize]>>,
+    pub(crate) campaign_categories: Vec<Box<[usize]>>,
     /// The scoring weights as logarithms.
-    pub boosts: Boosts,
+    pub(crate) boosts: Boosts,
     /// The range of each tier's flights in rank order, in the order of [`Tier::ALL`].
-    pub tiers: [std::ops::Range<usize>; 3],
+    pub(crate) tiers: [std::ops::Range<usize>; 3],
 }
 
 /// A compiled flight.
@@ -61,83 +61,83 @@ pub struct FlightRow {
     /// Its index in `inventory.flights`.
     pub doc: usize,
     /// Its random seed: a hash of its id.
-    pub stable_id: u64,
+    pub(crate) stable_id: u64,
     /// Its campaign's index in `inventory.campaigns`.
-    pub campaign: usize,
+    pub(crate) campaign: usize,
     /// Its advertiser's index in `inventory.advertisers`.
     pub advertiser: usize,
     /// Its priority tier.
-    pub tier: Tier,
+    pub(crate) tier: Tier,
     /// Start (inclusive), in Unix milliseconds.
-    pub starts_ms: i64,
+    pub(crate) starts_ms: i64,
     /// End (exclusive), in Unix milliseconds.
-    pub ends_ms: i64,
+    pub(crate) ends_ms: i64,
     /// Logarithm of weight and price.
-    pub ln_static: Q32,
+    pub(crate) ln_static: Q32,
     /// Whether it, its campaign or its advertiser is paused, or it has no live creative.
-    pub paused: bool,
+    pub(crate) paused: bool,
     /// Whether it may run on sensitive pages.
-    pub accepts_sensitive: bool,
+    pub(crate) accepts_sensitive: bool,
     /// The pricing model.
-    pub pricing: Pricing,
+    pub(crate) pricing: Pricing,
     /// The price of one billable event.
-    pub price: Micros,
+    pub(crate) price: Micros,
     /// The additional price of a copied command.
-    pub copy_price: Micros,
+    pub(crate) copy_price: Micros,
     /// The entity of its advertiser.
-    pub sponsor: Option<EntityIx>,
+    pub(crate) sponsor: Option<EntityIx>,
     /// Indices of its campaign's restricted categories.
-    pub restricted_categories: Box<[usize]>,
+    pub(crate) restricted_categories: Box<[usize]>,
     /// Its targeting.
-    pub targets: Targets,
+    pub(crate) targets: Targets,
     /// Styles of its live creatives, one bit each in the order of [`Style::ALL`].
-    pub styles: u8,
+    pub(crate) styles: u8,
     /// Indices of its live creatives.
-    pub creatives: Box<[u32]>,
+    pub(crate) creatives: Box<[u32]>,
 }
 
 /// A compiled creative.
 #[derive(Clone, Debug)]
-pub struct CreativeRow {
+pub(crate) struct CreativeRow {
     /// Its index in `inventory.creatives`, equal to its index in `Compiled::creatives`.
-    pub doc: usize,
+    pub(crate) doc: usize,
     /// Its random seed: a hash of its id.
-    pub stable_id: u64,
+    pub(crate) stable_id: u64,
     /// Its flight's position in rank order; `None` if the flight was not compiled.
-    pub flight: Option<usize>,
+    pub(crate) flight: Option<usize>,
     /// Content hash.
-    pub hash: String,
+    pub(crate) hash: String,
     /// Styles, one bit each.
-    pub styles: u8,
+    pub(crate) styles: u8,
     /// Logarithms of the weights of its texts: its own first, then the variants.
-    pub wordings: SmallVec<[Q32; 1]>,
+    pub(crate) wordings: SmallVec<[Q32; 1]>,
 }
 
 /// A compiled publisher.
 #[derive(Clone, Debug)]
-pub struct PublisherRow {
+pub(crate) struct PublisherRow {
     /// Its index in `inventory.publishers`.
-    pub doc: usize,
+    pub(crate) doc: usize,
     /// Indices of the advertisers it blocks.
-    pub blocked_advertisers: Box<[usize]>,
+    pub(crate) blocked_advertisers: Box<[usize]>,
     /// Indices of the categories it blocks.
-    pub blocked_categories: Box<[usize]>,
+    pub(crate) blocked_categories: Box<[usize]>,
     /// Entities it blocks as advertisers.
-    pub blocked_entities: Box<[EntityIx]>,
+    pub(crate) blocked_entities: Box<[EntityIx]>,
     /// Indices of the restricted categories it allows.
-    pub allowed_categories: Box<[usize]>,
+    pub(crate) allowed_categories: Box<[usize]>,
     /// Its subject conflict policy.
-    pub conflict: SubjectConflict,
+    pub(crate) conflict: SubjectConflict,
     /// Paused topics.
-    pub paused_topics: Box<[TopicIx]>,
+    pub(crate) paused_topics: Box<[TopicIx]>,
     /// Placements: id and styles, in document order.
-    pub placements: Box<[(Box<str>, Vec<Style>)]>,
+    pub(crate) placements: Box<[(Box<str>, Vec<Style>)]>,
     /// Country assumed for readers whose country is unknown.
-    pub default_country: Country,
+    pub(crate) default_country: Country,
 }
 
 /// The bit of a style in a style set.
-pub fn style_bit(style: Style) -> u8 {
+pub(crate) fn style_bit(style: Style) -> u8 {
     match style {
         Style::Terminal => 1,
         Style::Card => 2,
@@ -159,7 +159,7 @@ impl Compiled {
     }
 
     /// Whether a publisher blocks a flight on all its pages.
-    pub fn blocks(&self, publisher: &PublisherRow, flight: &FlightRow) -> bool {
+    pub(crate) fn blocks(&self, publisher: &PublisherRow, flight: &FlightRow) -> bool {
         let categories = &self.campaign_categories[flight.campaign];
         publisher.blocked_advertisers.contains(&flight.advertiser)
             || publisher.blocked_categories.iter().any(|category| categories.contains(category))
@@ -169,7 +169,7 @@ impl Compiled {
     }
 
     /// The tier of the flight at a position in rank order.
-    pub fn tier_of(&self, place: usize) -> Tier {
+    pub(crate) fn tier_of(&self, place: usize) -> Tier {
         self.flights[place].tier
     }
 }

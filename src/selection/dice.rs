@@ -4,13 +4,11 @@
 
 /// What a random number is used for; different purposes get independent numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// The draw among flights.
     Race = 1,
     /// Whether this draw ignores scores (exploration).
     Explore = 2,
-    /// Reserved for a share-of-voice lottery, one number per tier.
-    Lottery = 3,
     /// Whether a throttled flight participates in this slot.
     Pace = 4,
     /// The draw among the creatives and text variants of a flight.
@@ -19,7 +17,7 @@ pub enum Purpose {
 
 /// The random numbers of one slot of one request.
 #[derive(Clone, Copy, Debug)]
-pub struct Dice {
+pub(crate) struct Dice {
     seed: u64,
 }
 
@@ -41,7 +39,7 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Dice {
     /// The numbers of `slot` (the first is 0) in `request`.
-    pub const fn new(request: u128, slot: u16) -> Dice {
+    pub(crate) const fn new(request: u128, slot: u16) -> Dice {
         let [high, low] = halves(request);
         let seed = mix(mix(high ^ GOLDEN) ^ low);
         Dice { seed: mix(seed ^ (slot as u64 + 1).wrapping_mul(GOLDEN)) }
@@ -49,14 +47,14 @@ impl Dice {
 
     /// A number from 1 to 2^64 − 1 for `id` and a purpose; `roll / 2^64` is uniform over (0, 1),
     /// open at both ends.
-    pub const fn roll(self, id: u64, purpose: Purpose) -> u64 {
+    pub(crate) const fn roll(self, id: u64, purpose: Purpose) -> u64 {
         let roll = mix(mix(self.seed ^ id) ^ (purpose as u64).wrapping_mul(GOLDEN));
         if roll == 0 { 1 } else { roll }
     }
 }
 
 /// The random seed of a flight or creative: the first eight bytes of its id's BLAKE3 hash.
-pub fn stable_id(id: &str) -> u64 {
+pub(crate) fn stable_id(id: &str) -> u64 {
     let hash = blake3::hash(id.as_bytes());
     u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("a BLAKE3 hash has 32 bytes"))
 }

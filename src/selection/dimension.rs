@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::hash::Hash;
 
 /// One targeting dimension: how it is compiled, looked up in the index, and checked flight by flight.
-pub trait Dimension {
+pub(crate) trait Dimension {
     /// A value in a flight document.
     type Stated;
     /// A value in a compiled flight.
@@ -52,7 +52,7 @@ pub trait Dimension {
 }
 
 /// The rank of dimensions that rule out few flights.
-pub const LAST_RANK: u8 = 3;
+pub(crate) const LAST_RANK: u8 = 3;
 
 fn numbered<T>(list: impl IntoIterator<Item = T>) -> impl Iterator<Item = (T, u32)> {
     list.into_iter().zip(0u32..)
@@ -72,7 +72,7 @@ fn named<'a, V: Ord + 'static>(
 }
 
 /// Topics of the page, with their ancestors.
-pub struct Topic;
+pub(crate) struct Topic;
 
 impl Dimension for Topic {
     type Stated = TopicId;
@@ -100,7 +100,7 @@ impl Dimension for Topic {
 }
 
 /// Entities of the page, with their owners.
-pub struct Entity;
+pub(crate) struct Entity;
 
 impl Dimension for Entity {
     type Stated = EntityId;
@@ -126,7 +126,7 @@ impl Dimension for Entity {
 }
 
 /// The reader's country, with the groups that contain it.
-pub struct Region;
+pub(crate) struct Region;
 
 impl Dimension for Region {
     type Stated = region::Region;
@@ -163,7 +163,7 @@ impl Dimension for Region {
 }
 
 /// The region the page is about, with the regions that contain it.
-pub struct PageRegion;
+pub(crate) struct PageRegion;
 
 impl Dimension for PageRegion {
     type Stated = region::Region;
@@ -203,7 +203,7 @@ impl Dimension for PageRegion {
 }
 
 /// The page's language, with the language it is a variant of.
-pub struct Language;
+pub(crate) struct Language;
 
 impl Dimension for Language {
     type Stated = language::Language;
@@ -240,7 +240,7 @@ impl Dimension for Language {
 }
 
 /// Keywords of the page.
-pub struct Keyword;
+pub(crate) struct Keyword;
 
 impl Dimension for Keyword {
     type Stated = String;
@@ -265,7 +265,7 @@ impl Dimension for Keyword {
 }
 
 /// The page's publisher.
-pub struct Publisher;
+pub(crate) struct Publisher;
 
 impl Dimension for Publisher {
     type Stated = PublisherId;
@@ -290,7 +290,7 @@ impl Dimension for Publisher {
 }
 
 /// The slot's placement, by its id.
-pub struct Placement;
+pub(crate) struct Placement;
 
 impl Dimension for Placement {
     type Stated = PlacementId;
@@ -327,7 +327,7 @@ macro_rules! facts {
         $sentence:literal, $remedy:literal;
     )*}) => {$(
         $(#[$doc])*
-        pub struct $reason;
+        pub(crate) struct $reason;
 
         impl Dimension for $reason {
             type Stated = $stated;
@@ -379,13 +379,13 @@ macro_rules! every_dimension {
     )*})*) => {
         impl Targets {
             /// Compiles a flight's targeting. Values that do not exist are left out.
-            pub fn compile(compiled: &Compiled, targeting: &Targeting) -> Targets {
+            pub(crate) fn compile(compiled: &Compiled, targeting: &Targeting) -> Targets {
                 Targets { $($($field: resolved::<$reason>(compiled, &targeting.$field),)*)* }
             }
 
             /// Whether the page fits the dimension that filters with this reason; true for reasons that
             /// are no dimension.
-            pub fn fits(&self, query: &Query<'_>, reason: FilterReason) -> bool {
+            pub(crate) fn fits(&self, query: &Query<'_>, reason: FilterReason) -> bool {
                 match reason {
                     $($(FilterReason::$reason => $reason::fits(query, &self.$field),)*)*
                     _ => true,

@@ -12,7 +12,7 @@ use crate::selection::fixed::Q32;
 /// `explore` is the share of draws, in units of 2^-32, that ignore scores. `None` without candidates.
 ///
 /// Ties go to the smaller stable id, so that the order of candidates has no effect.
-pub fn race(
+pub(crate) fn race(
     candidates: impl Iterator<Item = (u64, Q32)> + Clone,
     dice: Dice,
     purpose: Purpose,
@@ -37,17 +37,17 @@ pub fn race(
 }
 
 /// Whether this draw ignores scores; true for a share `explore` of all draws, in units of 2^-32.
-pub fn ignores_scores(dice: Dice, explore: u32) -> bool {
+pub(crate) fn ignores_scores(dice: Dice, explore: u32) -> bool {
     explore > 0 && dice.roll(0, Purpose::Explore) >> 32 < u64::from(explore)
 }
 
 /// A candidate's key in the race.
-pub fn key(id: u64, ln_score: Q32, dice: Dice, purpose: Purpose) -> Q32 {
+pub(crate) fn key(id: u64, ln_score: Q32, dice: Dice, purpose: Purpose) -> Q32 {
     ln_score + fixed::gumbel(dice.roll(id, purpose))
 }
 
 /// P(`winner`) in units of 2^-32: `(1−ε)·score / Σ score + ε/n`, rounded down, at least 1.
-pub fn propensity(
+pub(crate) fn propensity(
     candidates: impl Iterator<Item = (u64, Q32)> + Clone,
     winner: usize,
     explore: u32,

@@ -90,12 +90,12 @@ impl FilterReason {
     }
 
     /// The reason as a sentence about the flight, for explain.
-    pub const fn sentence(self) -> &'static str {
+    pub(crate) const fn sentence(self) -> &'static str {
         self.wording().0
     }
 
     /// The change that would let a flight pass.
-    pub const fn remedy(self) -> &'static str {
+    pub(crate) const fn remedy(self) -> &'static str {
         self.wording().1
     }
 

@@ -38,36 +38,29 @@ static EXP_TABLES: ([u64; 256], [u64; 256]) = (exp_table(8), exp_table(16));
 
 impl Q32 {
     /// Zero; as a logarithm, a factor of one.
-    pub const ZERO: Q32 = Q32(0);
-    /// One.
-    pub const ONE: Q32 = Q32(1 << 32);
+    pub(crate) const ZERO: Q32 = Q32(0);
 
     /// The raw bits.
     pub const fn raw(self) -> i64 {
         self.0
     }
 
-    /// Creates a number from its raw bits.
-    pub const fn from_raw(raw: i64) -> Q32 {
-        Q32(raw)
-    }
-
     /// Converts a float, rounded towards zero and clamped to ±2^30. Scaling by 2^32 and rounding
     /// towards zero are exact in IEEE 754, so the result is the same on every platform.
-    pub fn from_f64(value: f64) -> Q32 {
+    pub(crate) fn from_f64(value: f64) -> Q32 {
         let limit = 1_073_741_824.0;
         Q32((value.clamp(-limit, limit) * 4_294_967_296.0) as i64)
     }
 
     /// The natural logarithm of a positive float, computed from its Q32 value.
     /// Zero, negatives and NaN count as the smallest positive Q32 number.
-    pub fn ln_of(value: f64) -> Q32 {
+    pub(crate) fn ln_of(value: f64) -> Q32 {
         let scaled = u64::try_from(Q32::from_f64(value).0).unwrap_or(0).max(1);
         Q32::ln_of_int(scaled) - Q32(ln2_times(32))
     }
 
     /// The natural logarithm of an integer; zero counts as one. Error below 2^-31.
-    pub fn ln_of_int(value: u64) -> Q32 {
+    pub(crate) fn ln_of_int(value: u64) -> Q32 {
         Q32((ln_q58(value.max(1)) >> 26) as i64)
     }
 
@@ -76,12 +69,12 @@ impl Q32 {
         clippy::cast_possible_truncation,
         reason = "factors are logarithms and weights, below 2^10"
     )]
-    pub fn times(self, other: Q32) -> Q32 {
+    pub(crate) fn times(self, other: Q32) -> Q32 {
         Q32(((i128::from(self.0) * i128::from(other.0)) >> 32) as i64)
     }
 
     /// The value as a float, for display.
-    pub fn to_f64(self) -> f64 {
+    pub(crate) fn to_f64(self) -> f64 {
         self.0 as f64 / 4_294_967_296.0
     }
 }
@@ -125,7 +118,7 @@ fn ln_q58(value: u64) -> u64 {
 ///
 /// Near one, where the winners of a race are, `−ln u` is computed from its series in `1 − u`, which
 /// keeps the relative error below 2^-25 everywhere.
-pub fn gumbel(roll: u64) -> Q32 {
+pub(crate) fn gumbel(roll: u64) -> Q32 {
     let roll = roll.max(1);
     let missing = roll.wrapping_neg(); // (1 - u)·2^64, never zero: u is below one
     if missing < 1 << 48 {
@@ -142,7 +135,7 @@ pub fn gumbel(roll: u64) -> Q32 {
 ///
 /// `−ln u ≥ 1 − u`, so `gumbel(u) ≤ −ln(1 − u)`, and the leading zeros of `1 − u` bound that.
 #[inline]
-pub fn gumbel_at_most(roll: u64) -> Q32 {
+pub(crate) fn gumbel_at_most(roll: u64) -> Q32 {
     let zeros = roll.max(1).wrapping_neg().leading_zeros();
     Q32(CEILINGS[zeros as usize])
 }
@@ -159,7 +152,7 @@ static CEILINGS: [i64; 65] = {
 };
 
 /// `e^(-x)` in Q62 for `x ≥ 0`; negative numbers count as zero.
-pub fn exp_neg(x: Q32) -> u64 {
+pub(crate) fn exp_neg(x: Q32) -> u64 {
     let x = u64::try_from(x.0).unwrap_or(0);
     let binary = (u128::from(x) * u128::from(LOG2E_Q62)) >> 62; // x·log2(e) in Q32
     let whole = (binary >> 32) as u64;

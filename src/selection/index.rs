@@ -20,13 +20,13 @@ use crate::selection::value_rows::ValueRows;
 use hashbrown::HashMap;
 
 /// The bitmap index of a snapshot.
-pub struct Index {
+pub(crate) struct Index {
     /// Flights that are not paused in the inventory.
-    pub live: Vec<Block>,
+    pub(crate) live: Vec<Block>,
     /// Flights with a start or an end.
-    pub dated: Vec<Block>,
+    pub(crate) dated: Vec<Block>,
     /// Draw inputs of each flight, by rank.
-    pub draw_inputs: Vec<DrawInputs>,
+    pub(crate) draw_inputs: Vec<DrawInputs>,
     dimensions: Dimensions,
     /// By publisher: flights that it blocks.
     blocked: Vec<Option<Row>>,
@@ -44,11 +44,11 @@ pub struct Index {
 
 /// Draw inputs of a flight, stored densely because a draw reads those of many flights.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct DrawInputs {
+pub(crate) struct DrawInputs {
     /// The flight's random seed.
-    pub stable_id: u64,
+    pub(crate) stable_id: u64,
     /// Logarithm of weight and price.
-    pub ln_static: Q32,
+    pub(crate) ln_static: Q32,
 }
 
 fn places(flights: &[FlightRow], filter: impl Fn(&FlightRow) -> bool) -> impl Iterator<Item = u32> {
@@ -87,7 +87,7 @@ targeting_dimensions!(rows_of_every_dimension);
 
 impl Index {
     /// Builds the index of a compiled inventory.
-    pub fn build(compiled: &Compiled) -> Index {
+    pub(crate) fn build(compiled: &Compiled) -> Index {
         let flights = compiled.flights.as_slice();
         let pool = &mut Pool::of(flights.len());
         let bits = |pool: &Pool, filter: &dyn Fn(&FlightRow) -> bool| {
@@ -116,7 +116,7 @@ impl Index {
     }
 
     /// The query plan for one slot of one page.
-    pub fn plan<'a>(&'a self, query: &Query<'_>) -> Plan<'a> {
+    pub(crate) fn plan<'a>(&'a self, query: &Query<'_>) -> Plan<'a> {
         let (page, mut plan) = (query.page, Plan::default());
         self.dimensions.plan(query, &mut plan);
         let styles = query.styles();
@@ -155,7 +155,7 @@ impl Index {
 }
 
 /// The tiers that a page allows, in priority order.
-pub fn tiers(commercial: Commercial) -> &'static [Tier] {
+pub(crate) fn tiers(commercial: Commercial) -> &'static [Tier] {
     match commercial {
         Commercial::Allow => Tier::ALL,
         Commercial::HouseOnly => &[Tier::House],

@@ -4,27 +4,27 @@
 //! filters, one line each), [`index`] (the same filters as bitmaps), [`score`], [`draw`] and [`choose`]
 //! (the whole selection of one slot).
 
-pub mod bitmap;
-pub mod boosts;
-pub mod brand_group;
+pub(crate) mod bitmap;
+pub(crate) mod boosts;
+pub(crate) mod brand_group;
 pub mod choose;
 pub mod compile;
-pub mod compiled;
-pub mod dice;
-pub mod dimension;
-pub mod draw;
+pub(crate) mod compiled;
+pub(crate) mod dice;
+pub(crate) mod dimension;
+pub(crate) mod draw;
 pub mod filter_reason;
-pub mod fixed;
-pub mod index;
-pub mod no_fill;
+pub(crate) mod fixed;
+pub(crate) mod index;
+pub(crate) mod no_fill;
 pub mod page;
-pub mod plan;
-pub mod query;
+pub(crate) mod plan;
+pub(crate) mod query;
 pub mod resolve;
 pub mod rules;
-pub mod score;
+pub(crate) mod score;
 pub mod snapshot;
-pub mod targets;
+pub(crate) mod targets;
 pub mod trace;
-pub mod value_rows;
-pub mod wording;
+pub(crate) mod value_rows;
+pub(crate) mod wording;

@@ -13,7 +13,7 @@ use crate::selection::plan::Plan;
 use crate::selection::rules::SlotContext;
 
 /// The no-fill reason of a slot for which no draw found a unit.
-pub fn reason(context: &SlotContext<'_>) -> NoFill {
+pub(crate) fn reason(context: &SlotContext<'_>) -> NoFill {
     let snapshot = &*context.world.snapshot;
     let mut plan = snapshot.index.plan(&context.query());
     let all = 0..snapshot.flights.len();

@@ -54,47 +54,47 @@ pub struct Viewer {
     /// The country, if known.
     pub country: Option<Country>,
     /// The source of the country.
-    pub basis: RegionBasis,
+    pub(crate) basis: RegionBasis,
 }
 
 /// A requested slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slot {
     /// Identifies the slot in the reply.
-    pub key: Box<str>,
+    pub(crate) key: Box<str>,
     /// Index of the publisher's placement; `None` if it is unknown.
-    pub placement: Option<u32>,
+    pub(crate) placement: Option<u32>,
     /// Accepted styles, in order of preference.
-    pub styles: SmallVec<[Style; 3]>,
+    pub(crate) styles: SmallVec<[Style; 3]>,
 }
 
 /// A normalised page: every input of a selection except the world, the time and the request id.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     /// Index of the publisher.
-    pub publisher: u32,
+    pub(crate) publisher: u32,
     /// Topics, in the page's order.
-    pub topics: SmallVec<[TopicIx; 8]>,
+    pub(crate) topics: SmallVec<[TopicIx; 8]>,
     /// Entities, in the page's order.
-    pub entities: SmallVec<[(EntityIx, Role); 8]>,
+    pub(crate) entities: SmallVec<[(EntityIx, Role); 8]>,
     /// Keys of its topics and entities that are not in the inventory, for the gap report.
-    pub unknown: SmallVec<[Box<str>; 1]>,
+    pub(crate) unknown: SmallVec<[Box<str>; 1]>,
     /// Indices of its keywords; keywords that no flight targets are omitted.
-    pub keywords: SmallVec<[u32; 8]>,
+    pub(crate) keywords: SmallVec<[u32; 8]>,
     /// The region it is about.
-    pub region: Option<Region>,
+    pub(crate) region: Option<Region>,
     /// Its language.
     pub language: Language,
     /// What it states about itself.
-    pub facts: PageFacts,
+    pub(crate) facts: PageFacts,
     /// Which units it allows.
     pub commercial: Commercial,
     /// Whether it declared itself sensitive or one of its topics is.
-    pub sensitive: bool,
+    pub(crate) sensitive: bool,
     /// Whether its site, path or a topic of it is paused.
-    pub paused: bool,
+    pub(crate) paused: bool,
     /// Indices of the creatives already shown in this page view.
-    pub shown: SmallVec<[u32; 4]>,
+    pub(crate) shown: SmallVec<[u32; 4]>,
     /// The reader's location.
     pub viewer: Viewer,
     /// The requested slots, in request order.

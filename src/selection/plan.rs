@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 /// The rows for one slot of one page. Blocks must be requested in ascending order.
 #[derive(Default)]
-pub struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     /// One union per dimension; a flight must be in all of them.
     pub(super) included: SmallVec<[Union<'a>; 10]>,
     /// Flights that exclude a value of the page.
@@ -35,31 +35,31 @@ pub struct Plan<'a> {
 
 /// The matching flights of one block; `remaining` is a subset of `matched`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Matches {
+pub(crate) struct Matches {
     /// Flights that match targeting, sensitivity, style, category rules and publisher blocks.
-    pub matched: Block,
+    pub(crate) matched: Block,
     /// Those without a subject conflict whose advertiser and competitors are not on the page.
-    pub remaining: Block,
+    pub(crate) remaining: Block,
 }
 
 /// For each rule besides targeting, the flights of a block that pass it.
-pub struct Passing {
+pub(crate) struct Passing {
     /// Accept the page's sensitivity.
-    pub sensitive: Block,
+    pub(crate) sensitive: Block,
     /// Have only categories that publisher and country allow.
-    pub permitted: Block,
+    pub(crate) permitted: Block,
     /// Have no subject conflict.
-    pub no_conflict: Block,
+    pub(crate) no_conflict: Block,
     /// Have neither their advertiser nor a competitor on the page.
-    pub separated: Block,
+    pub(crate) separated: Block,
     /// Are not blocked by the publisher.
-    pub unblocked: Block,
+    pub(crate) unblocked: Block,
     /// Have a style that the slot accepts.
-    pub style: Block,
+    pub(crate) style: Block,
 }
 
 /// How closely each flight of a block matches the page.
-pub struct Relevance {
+pub(crate) struct Relevance {
     topic: [Block; 2],
     region: [Block; 2],
     entity: Block,
@@ -67,23 +67,23 @@ pub struct Relevance {
 }
 
 /// How closely the flights of a block match the page in one dimension.
-pub struct BlockLevels {
+pub(crate) struct BlockLevels {
     /// Flights that do not target the dimension.
-    pub any: Block,
+    pub(crate) any: Block,
     /// Flights that target exactly a value of the page.
-    pub exact: Block,
+    pub(crate) exact: Block,
 }
 
 /// Rows with how closely flights match a page in one dimension.
 #[derive(Default)]
-pub struct Levels<'a> {
+pub(crate) struct Levels<'a> {
     pub(super) any: Option<&'a [Block]>,
     pub(super) exact: Union<'a>,
 }
 
 impl Levels<'_> {
     /// The levels of one block.
-    pub fn block(&mut self, at: usize) -> BlockLevels {
+    pub(crate) fn block(&mut self, at: usize) -> BlockLevels {
         BlockLevels {
             any: self.any.map_or([u64::MAX; bitmap::WORDS], |bits| bits[at]),
             exact: self.exact.block(at),
@@ -94,7 +94,7 @@ impl Levels<'_> {
 impl Plan<'_> {
     /// The flights of a block, among those in `among`, whose targeting matches the page.
     #[inline]
-    pub fn targeted(&mut self, at: usize, among: &Block) -> Block {
+    pub(crate) fn targeted(&mut self, at: usize, among: &Block) -> Block {
         let mut bits = *among;
         for union in &mut self.included {
             bits = bitmap::and(&bits, &union.block(at));
@@ -107,7 +107,7 @@ impl Plan<'_> {
 
     /// The flights of a block, among those in `among`, that match the page; `None` if there are none.
     #[inline]
-    pub fn matches(&mut self, at: usize, among: &Block) -> Option<Matches> {
+    pub(crate) fn matches(&mut self, at: usize, among: &Block) -> Option<Matches> {
         let mut bits = self.targeted(at, among);
         if self.is_sensitive {
             bits = bitmap::and(&bits, &self.sensitive.block(at));
@@ -123,7 +123,7 @@ impl Plan<'_> {
     }
 
     /// For each rule besides targeting, the flights of a block that pass it.
-    pub fn passing(&mut self, at: usize) -> Passing {
+    pub(crate) fn passing(&mut self, at: usize) -> Passing {
         let all = [u64::MAX; bitmap::WORDS];
         Passing {
             sensitive: if self.is_sensitive { self.sensitive.block(at) } else { all },
@@ -136,7 +136,7 @@ impl Plan<'_> {
     }
 
     /// How closely the flights of a block match the page.
-    pub fn relevance(&mut self, at: usize) -> Relevance {
+    pub(crate) fn relevance(&mut self, at: usize) -> Relevance {
         let (topics, regions) = (self.topics.block(at), self.regions.block(at));
         Relevance {
             topic: [topics.any, topics.exact],
@@ -155,7 +155,7 @@ fn subtract(bits: &Block, union: &mut Union<'_>, at: usize) -> Block {
 impl Relevance {
     /// The logarithm of a flight's relevance, equal to that of [`score`](crate::selection::score::score).
     #[inline]
-    pub fn of(&self, boosts: &Boosts, word: usize, bit: u32) -> Q32 {
+    pub(crate) fn of(&self, boosts: &Boosts, word: usize, bit: u32) -> Q32 {
         let has = |block: &Block| block[word] >> bit & 1 == 1;
         let level = |[any, exact]: &[Block; 2]| match (has(any), has(exact)) {
             (true, _) => Level::Any,

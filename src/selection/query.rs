@@ -7,25 +7,25 @@ use crate::selection::page::{Page, Role, Slot};
 
 /// One slot of one page, with what earlier slots placed on it.
 #[derive(Clone, Copy)]
-pub struct Query<'a> {
+pub(crate) struct Query<'a> {
     /// The compiled inventory.
-    pub compiled: &'a Compiled,
+    pub(crate) compiled: &'a Compiled,
     /// The page.
-    pub page: &'a Page,
+    pub(crate) page: &'a Page,
     /// The slot.
-    pub slot: &'a Slot,
+    pub(crate) slot: &'a Slot,
     /// Indices of the advertisers that earlier slots of this request placed on the page.
-    pub placed: &'a [usize],
+    pub(crate) placed: &'a [usize],
 }
 
 impl<'a> Query<'a> {
     /// The page's publisher.
-    pub fn publisher(&self) -> &'a PublisherRow {
+    pub(crate) fn publisher(&self) -> &'a PublisherRow {
         &self.compiled.publishers[self.page.publisher as usize]
     }
 
     /// The placement's id, or the slot's key if the placement is unknown.
-    pub fn placement(&self) -> &'a str {
+    pub(crate) fn placement(&self) -> &'a str {
         match self.slot.placement {
             Some(ix) => &self.publisher().placements[ix as usize].0,
             None => &self.slot.key,
@@ -33,12 +33,12 @@ impl<'a> Query<'a> {
     }
 
     /// The styles that the slot accepts, one bit each.
-    pub fn styles(&self) -> u8 {
+    pub(crate) fn styles(&self) -> u8 {
         self.slot.styles.iter().fold(0, |bits, style| bits | style_bit(*style))
     }
 
     /// The page's entities that count for subject conflicts, by the publisher's policy.
-    pub fn conflict_entities(&self) -> impl Iterator<Item = EntityIx> + use<'a> {
+    pub(crate) fn conflict_entities(&self) -> impl Iterator<Item = EntityIx> + use<'a> {
         let policy = self.publisher().conflict;
         self.page.entities.iter().filter_map(move |(entity, role)| match (policy, role) {
             (SubjectConflict::Off, _) => None,
@@ -48,7 +48,7 @@ impl<'a> Query<'a> {
     }
 
     /// The advertisers already on the page: of creatives declared by the page and of earlier slots.
-    pub fn advertisers_on_page(&self) -> impl Iterator<Item = usize> + use<'a> {
+    pub(crate) fn advertisers_on_page(&self) -> impl Iterator<Item = usize> + use<'a> {
         let compiled = self.compiled;
         let named = self.page.shown.iter().filter_map(move |creative| {
             let row = compiled.creatives.get(*creative as usize)?;

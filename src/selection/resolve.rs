@@ -54,7 +54,7 @@ macro_rules! page_input {
             }
 
             /// Removes the facts whose value is not in the list of the fact; returns the names, and why.
-            pub fn remove_invalid_facts(&mut self) -> Vec<(&'static str, String)> {
+            pub(crate) fn remove_invalid_facts(&mut self) -> Vec<(&'static str, String)> {
                 let mut removed = Vec::new();
                 $(if let Some(input) = &self.$fact
                     && input.value::<$value>().is_none()
@@ -180,7 +180,7 @@ impl<'de> Visitor<'de> for EntityVisitor {
 
 impl EntityInput {
     /// The name and the role.
-    pub fn parts(&self) -> (&str, Role) {
+    pub(crate) fn parts(&self) -> (&str, Role) {
         match self {
             EntityInput::Name(name) => (name, Role::Mention),
             EntityInput::Named { name, role } => (name, *role),

@@ -25,7 +25,7 @@ pub struct Exclusions {
 
 impl Exclusions {
     /// Starts the next slot: clears the rejections and applies `masks` (known in advance in replays).
-    pub fn begin_slot(&mut self, masks: &[Mask]) {
+    pub(crate) fn begin_slot(&mut self, masks: &[Mask]) {
         self.rejected.clear();
         self.rejected_creatives.clear();
         for mask in masks {
@@ -35,7 +35,7 @@ impl Exclusions {
 
     /// Excludes a flight for the rest of the request (lost reservation), or a flight or creative for
     /// this slot (rejected).
-    pub fn exclude(&mut self, mask: Mask) {
+    pub(crate) fn exclude(&mut self, mask: Mask) {
         let number = mask.0 & Mask::NUMBER;
         match (mask.is_rejected(), mask.0 & Mask::CREATIVE != 0) {
             (false, _) => self.masked.push(number as usize),
@@ -61,27 +61,27 @@ impl Mask {
     }
 
     /// A flight that the caller rejected.
-    pub fn rejected(place: usize) -> Mask {
+    pub(crate) fn rejected(place: usize) -> Mask {
         Mask(Mask::reservation_lost(place).0 | Mask::REJECTED)
     }
 
     /// A creative that the caller rejected.
-    pub fn creative(number: u32) -> Mask {
+    pub(crate) fn creative(number: u32) -> Mask {
         Mask(number & Mask::NUMBER | Mask::REJECTED | Mask::CREATIVE)
     }
 
     /// The stored number.
-    pub fn bits(self) -> u32 {
+    pub(crate) fn bits(self) -> u32 {
         self.0
     }
 
     /// The exclusion with this stored number.
-    pub fn from_bits(bits: u32) -> Mask {
+    pub(crate) fn from_bits(bits: u32) -> Mask {
         Mask(bits)
     }
 
     /// Whether the caller rejected it.
-    pub fn is_rejected(self) -> bool {
+    pub(crate) fn is_rejected(self) -> bool {
         self.0 & Mask::REJECTED != 0
     }
 }
@@ -89,17 +89,17 @@ impl Mask {
 /// The input of every rule: one slot of one page at one time.
 pub struct SlotContext<'a> {
     /// The inventory and its state.
-    pub world: &'a World,
+    pub(crate) world: &'a World,
     /// The page.
-    pub page: &'a Page,
+    pub(crate) page: &'a Page,
     /// The slot.
-    pub slot: &'a Slot,
+    pub(crate) slot: &'a Slot,
     /// The current time, in Unix milliseconds.
-    pub now_ms: i64,
+    pub(crate) now_ms: i64,
     /// The slot's random numbers.
-    pub dice: Dice,
+    pub(crate) dice: Dice,
     /// Exclusions that apply to the slot.
-    pub exclusions: &'a Exclusions,
+    pub(crate) exclusions: &'a Exclusions,
 }
 
 impl<'a> SlotContext<'a> {
@@ -108,7 +108,7 @@ impl<'a> SlotContext<'a> {
     }
 
     /// What the index is asked.
-    pub fn query(&self) -> Query<'a> {
+    pub(crate) fn query(&self) -> Query<'a> {
         Query {
             compiled: self.snapshot(),
             page: self.page,
@@ -161,18 +161,18 @@ impl<'a> SlotContext<'a> {
     }
 
     /// Whether a reviewed label exists for the reader's country.
-    pub fn has_label(&self) -> bool {
+    pub(crate) fn has_label(&self) -> bool {
         let country = self.page.viewer.country;
         self.snapshot().labels.find(country, &self.page.language).is_some()
     }
 
     /// Whether the flight has started and not ended.
-    pub fn is_running(&self, flight: &FlightRow) -> bool {
+    pub(crate) fn is_running(&self, flight: &FlightRow) -> bool {
         flight.starts_ms <= self.now_ms && self.now_ms < flight.ends_ms
     }
 
     /// Whether the publisher and the reader's country allow the flight's restricted categories.
-    pub fn category_allowed(&self, flight: &FlightRow) -> bool {
+    pub(crate) fn category_allowed(&self, flight: &FlightRow) -> bool {
         let snapshot = self.snapshot();
         flight.restricted_categories.iter().all(|category| {
             let regions = &snapshot.inventory.categories[*category].regions;
@@ -183,7 +183,7 @@ impl<'a> SlotContext<'a> {
     }
 
     /// Whether the page is about the advertiser or a competitor of it.
-    pub fn has_subject_conflict(&self, flight: &FlightRow) -> bool {
+    pub(crate) fn has_subject_conflict(&self, flight: &FlightRow) -> bool {
         let entities = &self.snapshot().entities;
         flight.sponsor.is_some_and(|sponsor| {
             self.query().conflict_entities().any(|about| {
@@ -193,14 +193,14 @@ impl<'a> SlotContext<'a> {
     }
 
     /// Whether the advertiser or a competitor of it is already on the page.
-    pub fn violates_separation(&self, flight: &FlightRow) -> bool {
+    pub(crate) fn violates_separation(&self, flight: &FlightRow) -> bool {
         let snapshot = self.snapshot();
         let mut on_page = self.query().advertisers_on_page();
         on_page.any(|advertiser| snapshot.must_separate(advertiser, flight.advertiser))
     }
 
     /// Whether the pacing throttle lets the flight participate in this slot.
-    pub fn on_pace(&self, place: usize, flight: &FlightRow) -> bool {
+    pub(crate) fn on_pace(&self, place: usize, flight: &FlightRow) -> bool {
         match self.world.throttle(place) {
             None => true,
             Some(share) => self.dice.roll(flight.stable_id, Purpose::Pace) >> 32 < u64::from(share),

@@ -15,32 +15,32 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Score {
     /// How its topics match the page's.
-    pub topic: Level,
+    pub(crate) topic: Level,
     /// Whether it targets an entity of the page.
-    pub entity: bool,
+    pub(crate) entity: bool,
     /// How its regions match the reader's.
-    pub region: Level,
+    pub(crate) region: Level,
     /// Whether it targets a keyword of the page.
-    pub keyword: bool,
+    pub(crate) keyword: bool,
     /// Topic, entity, region and keyword combined, clamped to the cap.
-    pub ln_relevance: Q32,
+    pub(crate) ln_relevance: Q32,
     /// Weight and price.
-    pub ln_static: Q32,
+    pub(crate) ln_static: Q32,
     /// The final score, raised to the sharpness, as used in the draw.
     pub ln_score: Q32,
 }
 
 /// What a flight matched on the page, for attribution and placeholders in ad text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Matched {
+pub(crate) struct Matched {
     /// The page's topic that the flight targets.
-    pub topic: Option<TopicIx>,
+    pub(crate) topic: Option<TopicIx>,
     /// The page's entity that the flight targets.
-    pub entity: Option<EntityIx>,
+    pub(crate) entity: Option<EntityIx>,
 }
 
 /// Scores a flight that passed all rules.
-pub fn score(compiled: &Compiled, flight: &FlightRow, page: &Page) -> Score {
+pub(crate) fn score(compiled: &Compiled, flight: &FlightRow, page: &Page) -> Score {
     let boosts = &compiled.boosts;
     let topic = match flight.targets.topics.any.as_slice() {
         [] => Level::Any,
@@ -63,7 +63,7 @@ pub fn score(compiled: &Compiled, flight: &FlightRow, page: &Page) -> Score {
 
 /// The page's topic and entity that a flight matched. Exact topics take precedence over broader ones
 /// and subjects over mentions; otherwise the first in the page's order.
-pub fn matched(compiled: &Compiled, flight: &FlightRow, page: &Page) -> Matched {
+pub(crate) fn matched(compiled: &Compiled, flight: &FlightRow, page: &Page) -> Matched {
     let exact = page.topics.iter().find(|topic| flight.targets.topics.any.contains(topic));
     let broader = || {
         page.topics.iter().find(|topic| {

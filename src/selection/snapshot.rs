@@ -10,7 +10,7 @@ use std::ops::Deref;
 pub struct Snapshot {
     compiled: Compiled,
     /// The bitmap index over flights.
-    pub index: Index,
+    pub(crate) index: Index,
 }
 
 impl Deref for Snapshot {
@@ -39,23 +39,23 @@ pub struct World {
     /// The compiled inventory.
     pub snapshot: std::sync::Arc<Snapshot>,
     /// The current state.
-    pub state: State,
+    pub(crate) state: State,
     /// Flights that are not paused and have budget left. Derived from `state`.
-    pub available: Vec<Block>,
+    pub(crate) available: Vec<Block>,
     /// Flights that need a per-flight check: they have dates or are throttled. Derived from `state`.
-    pub to_check: Vec<Block>,
+    pub(crate) to_check: Vec<Block>,
 }
 
 impl Snapshot {
     /// Builds the index of a compiled inventory.
-    pub fn new(compiled: Compiled) -> Snapshot {
+    pub(crate) fn new(compiled: Compiled) -> Snapshot {
         Snapshot { index: Index::build(&compiled), compiled }
     }
 
     /// Names the snapshot by the hash under which the catalog stores its inventory. It differs from the
     /// hash that [`compile`](crate::selection::compile::compile) computes when an older version
     /// wrote the inventory in another form.
-    pub fn stored_as(mut self, inventory_hash: String) -> Snapshot {
+    pub(crate) fn stored_as(mut self, inventory_hash: String) -> Snapshot {
         self.compiled.inventory_hash = inventory_hash;
         self
     }
@@ -77,7 +77,7 @@ impl World {
     }
 
     /// The share of traffic a flight participates in, in units of 2^-32; `None` if not throttled.
-    pub fn throttle(&self, place: usize) -> Option<u32> {
+    pub(crate) fn throttle(&self, place: usize) -> Option<u32> {
         let paced = &self.state.paced;
         paced.binary_search_by_key(&place, |(at, _)| *at as usize).ok().map(|at| paced[at].1)
     }

@@ -8,11 +8,11 @@ use crate::domain::taxonomy::TopicIx;
 
 /// A targeting clause with resolved, sorted values.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Resolved<T> {
+pub(crate) struct Resolved<T> {
     /// At least one of these must match; empty matches everything.
-    pub any: Vec<T>,
+    pub(crate) any: Vec<T>,
     /// None of these may match.
-    pub none: Vec<T>,
+    pub(crate) none: Vec<T>,
 }
 
 impl<T> Default for Resolved<T> {
@@ -28,7 +28,7 @@ impl<T: PartialEq + 'static> StaticDefault for Resolved<T> {
 impl<T: PartialEq> Resolved<T> {
     /// Whether a page with these values matches. `covers(mine, theirs)` returns whether a value of
     /// the flight covers a value of the page.
-    pub fn fits<V: Copy>(&self, values: &[V], covers: impl Fn(&T, V) -> bool) -> bool {
+    pub(crate) fn fits<V: Copy>(&self, values: &[V], covers: impl Fn(&T, V) -> bool) -> bool {
         let meets = |list: &[T]| list.iter().any(|mine| values.iter().any(|v| covers(mine, *v)));
         (self.any.is_empty() || meets(&self.any)) && !meets(&self.none)
     }
@@ -41,7 +41,7 @@ macro_rules! compiled_targeting {
     )*})*) => {
         /// A flight's clause in every targeting dimension.
         #[derive(Clone, Debug, Default)]
-        pub struct Targets {
+        pub(crate) struct Targets {
             $($($(#[$doc])* pub $field: BoxedOrDefault<Resolved<$value>>,)*)*
         }
     };

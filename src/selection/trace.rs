@@ -26,7 +26,7 @@ pub struct Candidate {
     /// Its position in rank order.
     pub place: usize,
     /// Its score.
-    pub score: Score,
+    pub(crate) score: Score,
     /// P(flight | earlier slots, masks, world), in units of 2^-32.
     pub probability: u32,
 }

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use std::sync::Arc;
 
 /// The rows of one dimension, by value index.
-pub struct ValueRows<D: Dimension> {
+pub(crate) struct ValueRows<D: Dimension> {
     numbers: D::Numbers,
     /// Flights that do not target this dimension; `None` if no flight does.
     wildcard: Option<Arc<[Block]>>,
@@ -34,7 +34,7 @@ type Lists<T> = HashMap<T, Vec<u32>>;
 
 impl<D: Dimension> ValueRows<D> {
     /// The rows over all flights; `clause` is their targeting in this dimension.
-    pub fn build(
+    pub(crate) fn build(
         pool: &mut Pool,
         compiled: &Compiled,
         clause: impl Fn(&FlightRow) -> &Resolved<D::Value>,
@@ -90,12 +90,12 @@ impl<D: Dimension> ValueRows<D> {
     }
 
     /// The indices of the page's values.
-    pub fn of_page(&self, query: &Query<'_>) -> impl Iterator<Item = u32> + Clone {
+    pub(crate) fn of_page(&self, query: &Query<'_>) -> impl Iterator<Item = u32> + Clone {
         D::of_page(&self.numbers, query)
     }
 
     /// Adds the rows for a page to a plan.
-    pub fn plan<'a>(&'a self, query: &Query<'_>, plan: &mut Plan<'a>) {
+    pub(crate) fn plan<'a>(&'a self, query: &Query<'_>, plan: &mut Plan<'a>) {
         let values = || self.of_page(query).filter_map(|number| self.values.get(number as usize));
         for row in values().filter_map(|value| value.excluded.as_ref()) {
             plan.excluded.push(row);
@@ -112,7 +112,7 @@ impl<D: Dimension> ValueRows<D> {
     }
 
     /// The rows with how closely flights match a page.
-    pub fn levels(&self, query: &Query<'_>) -> Levels<'_> {
+    pub(crate) fn levels(&self, query: &Query<'_>) -> Levels<'_> {
         let mut exact = Union::default();
         if D::LEVELS {
             for row in

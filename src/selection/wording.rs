@@ -8,13 +8,13 @@ use crate::selection::rules::SlotContext;
 use smallvec::SmallVec;
 
 /// The drawn creative and text variant.
-pub struct Drawn {
+pub(crate) struct Drawn {
     /// The creative's index.
-    pub creative: u32,
+    pub(crate) creative: u32,
     /// The text variant: 0 is the creative's own text, `n` its `n`th variant.
-    pub variant: u8,
+    pub(crate) variant: u8,
     /// P(creative and variant | flight), in units of 2^-32.
-    pub propensity: u32,
+    pub(crate) propensity: u32,
 }
 
 /// One text variant of one creative.
@@ -26,12 +26,12 @@ struct Wording {
 }
 
 /// Whether the flight has another creative that can fill the slot.
-pub fn has_another(context: &SlotContext<'_>, flight: &FlightRow, creative: u32) -> bool {
+pub(crate) fn has_another(context: &SlotContext<'_>, flight: &FlightRow, creative: u32) -> bool {
     wordings(context, flight).iter().any(|wording| wording.creative != creative)
 }
 
 /// Draws among the texts of the flight that can fill the slot; `None` if there are none.
-pub fn draw_one(context: &SlotContext<'_>, flight: &FlightRow) -> Option<Drawn> {
+pub(crate) fn draw_one(context: &SlotContext<'_>, flight: &FlightRow) -> Option<Drawn> {
     let wordings = wordings(context, flight);
     let weighted = wordings.iter().map(|wording| (wording.stable_id, wording.ln_weight));
     let (drawn, propensity) = draw::race(weighted, context.dice, Purpose::Creative, 0)?;

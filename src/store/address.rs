@@ -16,7 +16,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 /// The address of the store in this process.
-pub const EMBEDDED: &str = "embedded";
+pub(crate) const EMBEDDED: &str = "embedded";
 
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
@@ -34,27 +34,27 @@ pub enum Address {
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
     /// Single server, sentinels or cluster.
-    pub topology: Topology,
+    pub(crate) topology: Topology,
     /// Hosts and ports; exactly one for a single server.
-    pub hosts: Vec<(String, u16)>,
+    pub(crate) hosts: Vec<(String, u16)>,
     /// The user name; `None` is Redis's default user.
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// The password; never part of a message.
-    pub password: Option<SecretString>,
+    pub(crate) password: Option<SecretString>,
     /// The database number; a cluster has only 0.
-    pub database: i64,
+    pub(crate) database: i64,
     /// Whether connections use TLS.
-    pub tls: bool,
+    pub(crate) tls: bool,
     /// CA certificates to trust, as PEM; `None` trusts the public web CAs.
-    pub ca: Option<Vec<u8>>,
+    pub(crate) ca: Option<Vec<u8>>,
     /// Refuse non-loopback servers without a password, including those that sentinels or a cluster
     /// point to.
-    pub require_password: bool,
+    pub(crate) require_password: bool,
 }
 
 /// The kind of Redis deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Topology {
+pub(crate) enum Topology {
     /// A single server.
     Single,
     /// Sentinels; the value is the name of the monitored primary.
@@ -75,13 +75,13 @@ pub struct InvalidAddress {
 
 impl RedisConfig {
     /// Whether every host is a loopback address.
-    pub fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         self.hosts.iter().all(|(host, _)| is_loopback_host(host))
     }
 
     /// Trusts only the CA certificates in this PEM file. Fails without TLS or when the file has no
     /// certificate.
-    pub fn with_ca_file(self, file: &Path) -> Result<RedisConfig, String> {
+    pub(crate) fn with_ca_file(self, file: &Path) -> Result<RedisConfig, String> {
         if !self.tls {
             return Err(format!(
                 "{self} does not use TLS, so a CA file has no effect: use rediss://"
@@ -95,13 +95,13 @@ impl RedisConfig {
     }
 
     /// The password in plain text, for authentication.
-    pub fn password(&self) -> Option<&str> {
+    pub(crate) fn password(&self) -> Option<&str> {
         self.password.as_ref().map(|password| password.expose_secret())
     }
 }
 
 /// Whether a host name or address is loopback.
-pub fn is_loopback_host(host: &str) -> bool {
+pub(crate) fn is_loopback_host(host: &str) -> bool {
     host == "localhost"
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -78,7 +78,7 @@ pub async fn put(
 
 /// Initialises an empty partition with a base of another store. `starts` are the process starts in
 /// that base, each with its last journal number. Returns whether the partition was empty.
-pub async fn initialize(
+pub(crate) async fn initialize(
     client: &Client,
     partition: u8,
     base: &Base,

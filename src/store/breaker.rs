@@ -13,28 +13,28 @@ const FAILURES_TO_OPEN: u32 = 5;
 
 /// Counts consecutive failures.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Breaker {
+pub(crate) struct Breaker {
     failures: u32,
 }
 
 impl Breaker {
     /// Records a failed attempt.
-    pub fn record_failure(&mut self) {
+    pub(crate) fn record_failure(&mut self) {
         self.failures = self.failures.saturating_add(1);
     }
 
     /// Records a success, which closes the breaker.
-    pub fn record_success(&mut self) {
+    pub(crate) fn record_success(&mut self) {
         self.failures = 0;
     }
 
     /// Whether only a single probe batch should be sent.
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.failures >= FAILURES_TO_OPEN
     }
 
     /// How long to wait before the next attempt; `chance` is in `0.0..1.0`.
-    pub fn backoff(&self, chance: f64) -> Duration {
+    pub(crate) fn backoff(&self, chance: f64) -> Duration {
         let doublings = self.failures.saturating_sub(1).min(16);
         (FIRST_DELAY * (1 << doublings)).min(MAX_DELAY).mul_f64(chance)
     }

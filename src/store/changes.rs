@@ -7,7 +7,7 @@ use crate::store::keys;
 
 /// The result of publishing a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PublishOutcome {
+pub(crate) enum PublishOutcome {
     /// Published; every instance will serve it.
     Published,
     /// Another change was published first; this is the current change number.
@@ -15,7 +15,7 @@ pub enum PublishOutcome {
 }
 
 /// Publishes a change if its predecessor is the current one (compare-and-set on the number).
-pub async fn publish(
+pub(crate) async fn publish(
     client: &Client,
     change: &CatalogChange,
 ) -> Result<PublishOutcome, StoreError> {
@@ -32,14 +32,14 @@ pub async fn publish(
 }
 
 /// The current change number; 0 when there is none.
-pub async fn number(client: &Client) -> Result<u64, StoreError> {
+pub(crate) async fn number(client: &Client) -> Result<u64, StoreError> {
     let mut command = redis::cmd("HGET");
     command.arg(&keys::catalog().keys[0]).arg("n");
     Ok(client.query::<Option<u64>>(&command).await?.unwrap_or(0))
 }
 
 /// A change by its number, with those of its documents for which `known` returns false.
-pub async fn change(
+pub(crate) async fn change(
     client: &Client,
     number: u64,
     known: impl Fn(&str) -> bool,

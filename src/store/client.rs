@@ -5,7 +5,7 @@
 
 use crate::store::address::RedisConfig;
 use crate::store::connect::Connection;
-pub use crate::store::error::StoreError;
+pub(crate) use crate::store::error::StoreError;
 use crate::store::error::{Remedy, StoreErrorKind};
 use crate::store::keys::Keys;
 use crate::store::server_info::ServerInfo;
@@ -46,19 +46,19 @@ impl Client {
     }
 
     /// The address and credentials.
-    pub fn config(&self) -> &RedisConfig {
+    pub(crate) fn config(&self) -> &RedisConfig {
         &self.config
     }
 
     /// Errors since the start, by kind.
-    pub fn error_counts(&self) -> impl Iterator<Item = (StoreErrorKind, u64)> {
+    pub(crate) fn error_counts(&self) -> impl Iterator<Item = (StoreErrorKind, u64)> {
         let counts = self.error_counts.iter().map(|count| count.load(Ordering::Relaxed));
         StoreErrorKind::ALL.iter().copied().zip(counts)
     }
 
     /// Runs one command. An error that makes the connection unusable drops it; the next command
     /// resolves the primary again.
-    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+    pub(crate) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         let (generation, mut connection) = self.connection().await?;
         let answer = match &mut connection {
             Connection::One(connection) => command.query_async(connection).await,
@@ -71,7 +71,7 @@ impl Client {
     }
 
     /// Calls a library function. Loads the library and retries once if the server lacks it.
-    pub async fn call_function<T: FromRedisValue>(
+    pub(crate) async fn call_function<T: FromRedisValue>(
         &self,
         function: &str,
         keys: &Keys,
@@ -110,7 +110,7 @@ impl Client {
     }
 
     /// `INFO` of every primary.
-    pub async fn servers(&self) -> Result<Vec<ServerInfo>, StoreError> {
+    pub(crate) async fn servers(&self) -> Result<Vec<ServerInfo>, StoreError> {
         let answer = self.on_primaries(redis::cmd("INFO"), None).await?;
         Ok(server_info::servers(&answer)?)
     }

@@ -19,11 +19,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Timeout for connecting, including discovery and the `INFO` check.
-pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(4);
+pub(crate) const TOTAL_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A multiplexed connection.
 #[derive(Clone)]
-pub enum Connection {
+pub(crate) enum Connection {
     /// To one server.
     One(MultiplexedConnection),
     /// To a cluster.
@@ -31,7 +31,7 @@ pub enum Connection {
 }
 
 /// Connects. Also returns the host that the sentinels reported.
-pub async fn connect(target: &RedisConfig) -> RedisResult<(Connection, Option<String>)> {
+pub(crate) async fn connect(target: &RedisConfig) -> RedisResult<(Connection, Option<String>)> {
     #[cfg(feature = "tls")]
     if target.tls {
         // Process-wide; fails if already installed, which is always the same provider.

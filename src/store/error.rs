@@ -75,7 +75,7 @@ string_enum! {
 
 /// What to do before the retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remedy {
+pub(crate) enum Remedy {
     /// Wait.
     Wait,
     /// Wait, then reconnect, which resolves the primary or the cluster's slots again.
@@ -88,7 +88,7 @@ pub enum Remedy {
 
 impl StoreErrorKind {
     /// Classifies a Redis error.
-    pub fn of(error: &RedisError) -> StoreErrorKind {
+    pub(crate) fn of(error: &RedisError) -> StoreErrorKind {
         match error.kind() {
             ErrorKind::Server(kind) => match kind {
                 ServerErrorKind::BusyLoading => StoreErrorKind::Loading,
@@ -127,7 +127,7 @@ impl StoreErrorKind {
     }
 
     /// How to recover.
-    pub fn remedy(self) -> Remedy {
+    pub(crate) fn remedy(self) -> Remedy {
         match self {
             StoreErrorKind::Busy | StoreErrorKind::TryAgain => Remedy::Wait,
             StoreErrorKind::Loading
@@ -154,7 +154,7 @@ impl StoreErrorKind {
     }
 
     /// What an operator should do, for the log.
-    pub fn advice(self) -> &'static str {
+    pub(crate) fn advice(self) -> &'static str {
         match self {
             StoreErrorKind::OutOfMemory => {
                 "increase the store's maxmemory; keep maxmemory-policy at noeviction"
@@ -189,7 +189,7 @@ impl StoreErrorKind {
 
 impl StoreError {
     /// The kind of this error.
-    pub fn kind(&self) -> StoreErrorKind {
+    pub(crate) fn kind(&self) -> StoreErrorKind {
         match self {
             StoreError::Unavailable(error) | StoreError::Rejected(error) => {
                 StoreErrorKind::of(error)

@@ -17,43 +17,43 @@
 
 /// The keys of a function call, and whether the call is read-only.
 #[derive(Clone, Debug)]
-pub struct Keys {
+pub(crate) struct Keys {
     /// The keys.
-    pub keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
     /// Whether the call is read-only (`FCALL_RO`).
-    pub read_only: bool,
+    pub(crate) read_only: bool,
 }
 
 /// A partition's log and its head.
-pub fn partition(number: u8) -> Keys {
+pub(crate) fn partition(number: u8) -> Keys {
     let key = |what: &str| format!("adj:{{p{number:02}}}:{what}");
     Keys { keys: vec![key("log"), key("head")], read_only: false }
 }
 
 /// A partition's log, its head and its base snapshots.
-pub fn bases(number: u8) -> Keys {
+pub(crate) fn bases(number: u8) -> Keys {
     let mut slot = partition(number);
     slot.keys.push(format!("adj:{{p{number:02}}}:base"));
     slot
 }
 
 /// The live instances.
-pub fn instances() -> Keys {
+pub(crate) fn instances() -> Keys {
     Keys { keys: vec!["adj:{all}:instances".to_owned()], read_only: false }
 }
 
 /// All process starts.
-pub fn starts() -> Keys {
+pub(crate) fn starts() -> Keys {
     Keys { keys: vec!["adj:{all}:starts".to_owned()], read_only: false }
 }
 
 /// The decision records requested from a data directory.
-pub fn record_requests(data: u64) -> Keys {
+pub(crate) fn record_requests(data: u64) -> Keys {
     Keys { keys: vec![format!("adj:{{all}}:requests:{data:016x}")], read_only: false }
 }
 
 /// A data directory's reply with a decision's record.
-pub fn record_reply(data: u64, decision: u128) -> Keys {
+pub(crate) fn record_reply(data: u64, decision: u128) -> Keys {
     Keys {
         keys: vec![format!("adj:{{all}}:replies:{data:016x}:{decision:032x}")],
         read_only: false,
@@ -61,35 +61,35 @@ pub fn record_reply(data: u64, decision: u128) -> Keys {
 }
 
 /// The salt of a day.
-pub fn salt(day: i64) -> Keys {
+pub(crate) fn salt(day: i64) -> Keys {
     Keys { keys: vec![format!("adj:{{all}}:salt:{day}")], read_only: false }
 }
 
 /// One visitor's decisions.
-pub fn visitor(list: u8, name: &str) -> Keys {
+pub(crate) fn visitor(list: u8, name: &str) -> Keys {
     Keys { keys: vec![format!("adj:{{p{list:02}}}:visitor:{name}")], read_only: false }
 }
 
 /// A list of visitors to check, followed by the decisions of each named visitor.
-pub fn visitors<'a>(list: u8, names: impl IntoIterator<Item = &'a str>) -> Keys {
+pub(crate) fn visitors<'a>(list: u8, names: impl IntoIterator<Item = &'a str>) -> Keys {
     let visitor_keys = names.into_iter().flat_map(|name| visitor(list, name).keys);
     let visitors = std::iter::once(format!("adj:{{p{list:02}}}:visitors"));
     Keys { keys: visitors.chain(visitor_keys).collect(), read_only: false }
 }
 
 /// The catalog.
-pub fn catalog() -> Keys {
+pub(crate) fn catalog() -> Keys {
     Keys { keys: vec!["adj:{all}:catalog".to_owned()], read_only: false }
 }
 
 /// Logos and images.
-pub fn images() -> Keys {
+pub(crate) fn images() -> Keys {
     Keys { keys: vec!["adj:{all}:pictures".to_owned()], read_only: false }
 }
 
 impl Keys {
     /// The same keys for a read-only call.
-    pub fn read_only(self) -> Keys {
+    pub(crate) fn read_only(self) -> Keys {
         Keys { read_only: true, ..self }
     }
 }

@@ -30,16 +30,16 @@ pub struct Batch {
     /// The hash chain including it.
     pub chain: Vec<u8>,
     /// The entries.
-    pub entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// A part of a log, with the log's current state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogPage {
     /// Batches in the log.
-    pub length: u64,
+    pub(crate) length: u64,
     /// The hash chain of the whole log.
-    pub chain: Vec<u8>,
+    pub(crate) chain: Vec<u8>,
     /// The batches after the requested position, oldest first; at most 64.
     pub batches: Vec<Batch>,
 }
@@ -68,7 +68,11 @@ pub async fn append(client: &Client, entries: &[Entry]) -> Result<AppendOutcome,
 }
 
 /// The last journal number of a process start in a partition's log.
-pub async fn applied(client: &Client, incarnation: u64, partition: u8) -> Result<u64, StoreError> {
+pub(crate) async fn applied(
+    client: &Client,
+    incarnation: u64,
+    partition: u8,
+) -> Result<u64, StoreError> {
     let incarnation = format!("{incarnation:016x}");
     client
         .call_function(
@@ -121,7 +125,7 @@ fn batch(partition: u8, id: &str, fields: &[Vec<u8>]) -> Result<Batch, StoreErro
 
 /// Records an instance's heartbeat. Returns the store's time in Unix milliseconds and the instances
 /// with a heartbeat within the last 10 seconds.
-pub async fn heartbeat(
+pub(crate) async fn heartbeat(
     client: &Client,
     incarnation: u64,
 ) -> Result<(i64, Vec<String>), StoreError> {
@@ -132,14 +136,14 @@ pub async fn heartbeat(
 }
 
 /// The live instances, without recording a heartbeat.
-pub async fn live_instances(client: &Client) -> Result<Vec<String>, StoreError> {
+pub(crate) async fn live_instances(client: &Client) -> Result<Vec<String>, StoreError> {
     let (_, instances): (i64, _) =
         client.call_function("adjacent_1_here", &keys::instances(), &[b"", b"10"]).await?;
     Ok(instances)
 }
 
 /// Removes an instance that shuts down.
-pub async fn leave(client: &Client, incarnation: u64) -> Result<(), StoreError> {
+pub(crate) async fn leave(client: &Client, incarnation: u64) -> Result<(), StoreError> {
     let incarnation = format!("{incarnation:016x}");
     let _: Value = client
         .call_function("adjacent_1_gone", &keys::instances(), &[incarnation.as_bytes()])

@@ -13,23 +13,23 @@
 //! | summary before a migration | [`summary`] |
 
 pub mod acl;
-pub mod address;
+pub(crate) mod address;
 pub mod bases;
-pub mod breaker;
-pub mod changes;
-pub mod client;
+pub(crate) mod breaker;
+pub(crate) mod changes;
+pub(crate) mod client;
 mod connect;
-pub mod error;
-pub mod images;
-pub mod keys;
+pub(crate) mod error;
+pub(crate) mod images;
+pub(crate) mod keys;
 pub mod log;
-pub mod records;
-pub mod replication;
+pub(crate) mod records;
+pub(crate) mod replication;
 mod server_info;
-pub mod starts;
-pub mod summary;
-pub mod visitor_activity;
+pub(crate) mod starts;
+pub(crate) mod summary;
+pub(crate) mod visitor_activity;
 
 pub use address::Address;
 pub use client::Client;
-pub use error::{StoreError, StoreErrorKind};
+pub(crate) use error::{StoreError, StoreErrorKind};

@@ -8,7 +8,7 @@ use crate::store::keys;
 const EXPIRY_SECONDS: &[u8] = b"60";
 
 /// Requests a decision's record from the instance with this data directory. Idempotent.
-pub async fn request(client: &Client, data: u64, decision: u128) -> Result<(), StoreError> {
+pub(crate) async fn request(client: &Client, data: u64, decision: u128) -> Result<(), StoreError> {
     let name = format!("{decision:032x}");
     client
         .call_function(
@@ -20,14 +20,14 @@ pub async fn request(client: &Client, data: u64, decision: u128) -> Result<(), S
 }
 
 /// Takes (removes and returns) the requests to this data directory, at most 32.
-pub async fn take_requests(client: &Client, data: u64) -> Result<Vec<u128>, StoreError> {
+pub(crate) async fn take_requests(client: &Client, data: u64) -> Result<Vec<u128>, StoreError> {
     let names: Vec<String> =
         client.call_function("adjacent_1_asked", &keys::record_requests(data), &[]).await?;
     Ok(names.iter().filter_map(|name| u128::from_str_radix(name, 16).ok()).collect())
 }
 
 /// Replies with this data directory's record of a decision.
-pub async fn reply(
+pub(crate) async fn reply(
     client: &Client,
     data: u64,
     decision: u128,
@@ -43,7 +43,7 @@ pub async fn reply(
 }
 
 /// A data directory's reply for a decision, if it has arrived.
-pub async fn fetch_reply(
+pub(crate) async fn fetch_reply(
     client: &Client,
     data: u64,
     decision: u128,

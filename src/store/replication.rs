@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 /// The replication offset of every primary with a replica, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReplicationMark {
+pub(crate) struct ReplicationMark {
     offsets: BTreeMap<String, u64>,
 }
 
 /// Whether replicas have acknowledged everything up to a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MarkStatus {
+pub(crate) enum MarkStatus {
     /// Acknowledged by at least one replica of each primary.
     Acknowledged,
     /// Not acknowledged yet by any replica of at least one primary.
@@ -24,7 +24,7 @@ pub enum MarkStatus {
 
 impl ReplicationMark {
     /// The current offsets of these primaries.
-    pub fn of(servers: &[ServerInfo]) -> ReplicationMark {
+    pub(crate) fn of(servers: &[ServerInfo]) -> ReplicationMark {
         let replicated = servers.iter().filter(|server| !server.replica_offsets.is_empty());
         ReplicationMark {
             offsets: replicated
@@ -34,12 +34,12 @@ impl ReplicationMark {
     }
 
     /// Whether no primary had a replica, so that nothing can be confirmed.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.offsets.is_empty()
     }
 
     /// Compares the mark with the current state of the primaries.
-    pub fn status(&self, servers: &[ServerInfo]) -> MarkStatus {
+    pub(crate) fn status(&self, servers: &[ServerInfo]) -> MarkStatus {
         let mut reached = MarkStatus::Acknowledged;
         for (replication_id, offset) in &self.offsets {
             match servers.iter().find(|server| server.replication_id == *replication_id) {

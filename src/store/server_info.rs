@@ -6,27 +6,27 @@ use std::collections::BTreeMap;
 
 /// What `INFO` reports about a primary.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServerInfo {
+pub(crate) struct ServerInfo {
     /// Its host, in a cluster only.
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
     /// `Redis` or `Valkey`.
-    pub name: String,
+    pub(crate) name: String,
     /// The server version.
-    pub version: String,
+    pub(crate) version: String,
     /// The `maxmemory-policy`.
-    pub maxmemory_policy: String,
+    pub(crate) maxmemory_policy: String,
     /// Whether cluster mode is enabled.
-    pub is_in_cluster: bool,
+    pub(crate) is_in_cluster: bool,
     /// The replication id (`master_replid`); changes with every failover.
-    pub replication_id: String,
+    pub(crate) replication_id: String,
     /// The replication offset (`master_repl_offset`).
-    pub offset: u64,
+    pub(crate) offset: u64,
     /// The offset acknowledged by each online replica.
-    pub replica_offsets: Vec<u64>,
+    pub(crate) replica_offsets: Vec<u64>,
 }
 
 /// Parses the `INFO` reply of one server, or of every primary of a cluster.
-pub fn servers(answer: &Value) -> Result<Vec<ServerInfo>, RedisError> {
+pub(crate) fn servers(answer: &Value) -> Result<Vec<ServerInfo>, RedisError> {
     let Value::Map(nodes) = answer else { return Ok(vec![ServerInfo::parse(None, answer)?]) };
     let parse = |(node, info): &(Value, Value)| {
         let node = String::from_redis_value_ref(node)?;
@@ -81,7 +81,7 @@ impl ServerInfo {
 
 /// Checks versions, eviction policy, topology and password protection; the error says why a server
 /// is rejected. `hosts` are those that the sentinels or the cluster resolved to.
-pub fn check<'h>(
+pub(crate) fn check<'h>(
     config: &RedisConfig,
     servers: &[ServerInfo],
     hosts: impl Iterator<Item = &'h str>,

@@ -7,19 +7,19 @@ use std::collections::BTreeMap;
 
 /// A process start, as registered by the instance itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessStart {
+pub(crate) struct ProcessStart {
     /// The data directory's id; later starts on the same directory have this start's decisions too.
-    pub data: u64,
+    pub(crate) data: u64,
     /// The host name.
-    pub host: String,
+    pub(crate) host: String,
     /// The address of its operations listener.
-    pub ops: String,
+    pub(crate) ops: String,
     /// When it was first registered, in Unix milliseconds.
-    pub at_ms: i64,
+    pub(crate) at_ms: i64,
 }
 
 /// Registers a process start. Idempotent.
-pub async fn register(
+pub(crate) async fn register(
     client: &Client,
     incarnation: u64,
     start: &ProcessStart,
@@ -31,7 +31,7 @@ pub async fn register(
 }
 
 /// Every registered process start.
-pub async fn all(client: &Client) -> Result<BTreeMap<u64, ProcessStart>, StoreError> {
+pub(crate) async fn all(client: &Client) -> Result<BTreeMap<u64, ProcessStart>, StoreError> {
     let mut command = redis::cmd("HGETALL");
     command.arg(&keys::starts().keys[0]);
     let found: BTreeMap<String, String> = client.query(&command).await?;

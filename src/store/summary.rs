@@ -7,19 +7,19 @@ use std::collections::BTreeSet;
 
 /// A store's contents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StoreSummary {
+pub(crate) struct StoreSummary {
     /// Batches in all partition logs.
-    pub batches: u64,
+    pub(crate) batches: u64,
     /// The process starts that have records in the logs.
-    pub incarnations: BTreeSet<u64>,
+    pub(crate) incarnations: BTreeSet<u64>,
     /// Instances with a heartbeat within the last 10 seconds.
-    pub live_instances: Vec<String>,
+    pub(crate) live_instances: Vec<String>,
     /// The current catalog change number; 0 when there is none.
-    pub change: u64,
+    pub(crate) change: u64,
 }
 
 /// Reads every partition, the catalog number and the live instances.
-pub async fn summarize(client: &Client) -> Result<StoreSummary, StoreError> {
+pub(crate) async fn summarize(client: &Client) -> Result<StoreSummary, StoreError> {
     let mut found = StoreSummary {
         live_instances: log::live_instances(client).await?,
         change: changes::number(client).await?,

@@ -6,7 +6,7 @@ use crate::store::keys;
 use redis::Value;
 
 /// The salt of a day. The first caller sets it to `fresh`, expiring after `seconds`.
-pub async fn salt(
+pub(crate) async fn salt(
     client: &Client,
     day: i64,
     fresh: &[u8; 32],
@@ -22,28 +22,28 @@ pub async fn salt(
 
 /// One event of a visitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VisitorEvent {
+pub(crate) struct VisitorEvent {
     /// The first letter of the event kind.
-    pub kind: char,
+    pub(crate) kind: char,
     /// The visitor's hash under the day's salt.
-    pub visitor: u64,
+    pub(crate) visitor: u64,
     /// Event time, in Unix milliseconds.
-    pub at_ms: i64,
+    pub(crate) at_ms: i64,
     /// The decision.
-    pub decision: u128,
+    pub(crate) decision: u128,
 }
 
 /// A visitor due for a check, claimed by this caller until the fence expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueVisitor {
+pub(crate) struct DueVisitor {
     /// The visitor's name in the list.
-    pub name: String,
+    pub(crate) name: String,
     /// The fence token; [`complete`] needs it.
-    pub until: String,
+    pub(crate) until: String,
 }
 
 /// Records events of visitors of one list.
-pub async fn record(
+pub(crate) async fn record(
     client: &Client,
     day: i64,
     list: u8,
@@ -64,16 +64,16 @@ pub async fn record(
 }
 
 /// The list a visitor belongs to.
-pub fn list_of(visitor: u64) -> u8 {
+pub(crate) fn list_of(visitor: u64) -> u8 {
     u8::try_from(visitor >> 58).expect("six bits are left")
 }
 
 /// The number of lists.
-pub const LISTS: u8 = 64;
+pub(crate) const LISTS: u8 = 64;
 
 /// Claims up to 100 visitors of a list that were inactive for 3 seconds. A claim is exclusive for
 /// 30 seconds.
-pub async fn due(client: &Client, list: u8) -> Result<Vec<DueVisitor>, StoreError> {
+pub(crate) async fn due(client: &Client, list: u8) -> Result<Vec<DueVisitor>, StoreError> {
     let found: Vec<(String, String)> = client
         .call_function("adjacent_1_due", &keys::visitors(list, []), &[b"3", b"30", b"100"])
         .await?;
@@ -81,7 +81,7 @@ pub async fn due(client: &Client, list: u8) -> Result<Vec<DueVisitor>, StoreErro
 }
 
 /// A visitor's events today across the fleet: time in Unix milliseconds, and decision.
-pub async fn events(
+pub(crate) async fn events(
     client: &Client,
     list: u8,
     due: &DueVisitor,
@@ -95,7 +95,11 @@ pub async fn events(
 }
 
 /// Completes a check. A visitor with newer activity stays in the list.
-pub async fn complete(client: &Client, list: u8, due: &DueVisitor) -> Result<(), StoreError> {
+pub(crate) async fn complete(
+    client: &Client,
+    list: u8,
+    due: &DueVisitor,
+) -> Result<(), StoreError> {
     let arguments = [due.name.as_bytes(), due.until.as_bytes()];
     let _: Value =
         client.call_function("adjacent_1_done", &keys::visitors(list, []), &arguments).await?;

@@ -16,11 +16,11 @@
 //! The event kind is inside the sealed part, so an impression token cannot be used for a click.
 //! Tokens contain nothing about the reader.
 
-pub mod keyring;
-pub mod payload;
+pub(crate) mod keyring;
+pub(crate) mod payload;
 
-pub use keyring::{InvalidKeyring, KeyAge, Keyring};
-pub use payload::Token;
+pub(crate) use keyring::{InvalidKeyring, KeyAge, Keyring};
+pub(crate) use payload::Token;
 
 /// Number of partitions that campaigns are distributed over.
 pub const PARTITIONS: u8 = 64;

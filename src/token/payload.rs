@@ -26,42 +26,42 @@ use crate::domain::money::Micros;
 use crate::domain::targeting::PageFacts;
 
 /// The newest token format version; older ones are read.
-pub const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 2;
 
 /// Length of an encoded payload, in bytes.
-pub const PAYLOAD_BYTES: usize = 78;
+pub(crate) const PAYLOAD_BYTES: usize = 78;
 
 /// One event of one decision, as sent through the browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
+pub(crate) struct Token {
     /// The event it reports.
-    pub kind: EventKind,
+    pub(crate) kind: EventKind,
     /// Index of the call to action in the creative; 0 if there is none.
-    pub cta: u8,
+    pub(crate) cta: u8,
     /// Identifies the process start that made the decision.
-    pub incarnation: u64,
+    pub(crate) incarnation: u64,
     /// The campaign's partition.
-    pub partition: u8,
-    /// Sequence number, dense per (incarnation, partition); at most [`Token::MAX_SEQ`].
-    pub seq: u64,
+    pub(crate) partition: u8,
+    /// Sequence number, dense per (incarnation, partition); less than 2^40.
+    pub(crate) seq: u64,
     /// The decision's id.
-    pub decision: u128,
+    pub(crate) decision: u128,
     /// The first eight bytes of the inventory version's hash.
-    pub inventory: u64,
+    pub(crate) inventory: u64,
     /// What its events are reported under, as numbers of that version.
-    pub unit: UnitNumbers,
+    pub(crate) unit: UnitNumbers,
     /// Whether the country comes from a trusted proxy or the operator's IP address table.
-    pub observed: bool,
+    pub(crate) observed: bool,
     /// Whether the caller declared the country.
-    pub declared: bool,
+    pub(crate) declared: bool,
     /// The price of the event; zero if its kind is not billed.
-    pub price: Micros,
+    pub(crate) price: Micros,
     /// Time of the decision, in Unix milliseconds.
-    pub issued_ms: i64,
+    pub(crate) issued_ms: i64,
     /// Whether the decision is a test, which never counts.
-    pub test: bool,
+    pub(crate) test: bool,
     /// Whether the publisher's measurement is `basic`: no viewport observation, no visitor key.
-    pub basic: bool,
+    pub(crate) basic: bool,
 }
 
 const KINDS: [EventKind; 4] =
@@ -82,16 +82,17 @@ const ALL_FLAGS: u8 = (1 << 7) - 1;
 impl Token {
     /// The largest sequence number (40 bits). A process that fills a thousand decisions per second
     /// in one partition reaches it after 34 years.
-    pub const MAX_SEQ: u64 = (1 << 40) - 1;
+    #[cfg(test)]
+    pub(crate) const MAX_SEQ: u64 = (1 << 40) - 1;
 
     /// The oldest format version that has all fields of the token: 2 added the page facts. Servers
     /// reject newer versions than they know.
-    pub fn version(&self) -> u8 {
+    pub(crate) fn version(&self) -> u8 {
         if self.unit.page.facts == PageFacts::default() { 1 } else { VERSION }
     }
 
     /// Encodes the payload, with the low 40 bits of `seq`.
-    pub fn encode(&self) -> [u8; PAYLOAD_BYTES] {
+    pub(crate) fn encode(&self) -> [u8; PAYLOAD_BYTES] {
         let UnitNumbers { creative, variant, page } = &self.unit;
         let mut bytes = [0; PAYLOAD_BYTES];
         let kind = match self.kind {
@@ -134,7 +135,7 @@ impl Token {
     }
 
     /// Decodes a payload; `None` if a field has an invalid value.
-    pub fn decode(bytes: &[u8; PAYLOAD_BYTES]) -> Option<Token> {
+    pub(crate) fn decode(bytes: &[u8; PAYLOAD_BYTES]) -> Option<Token> {
         let flags = bytes[2];
         if flags & !ALL_FLAGS != 0 {
             return None;

@@ -7,7 +7,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use std::sync::LazyLock;
 
 /// The longest plausible browser agent, in bytes; in-app browsers come near 400.
-pub const MAX_AGENT_BYTES: usize = 512;
+pub(crate) const MAX_AGENT_BYTES: usize = 512;
 
 /// Keywords in bot names, case-insensitive. Excludes phones of the brand Cubot.
 const KEYWORDS: &str = r"(?i:(?:^u|^|[^u]|[^c]u)bot|crawl|spider|headless|preview|monitor)";
@@ -28,12 +28,12 @@ static BOTS: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Compiles the expression before the first request. Takes a few milliseconds.
-pub fn warm() {
+pub(crate) fn warm() {
     LazyLock::force(&BOTS);
 }
 
 /// Whether the agent is missing, longer than [`MAX_AGENT_BYTES`], or a known bot's.
-pub fn is_bot(agent: Option<&str>) -> bool {
+pub(crate) fn is_bot(agent: Option<&str>) -> bool {
     match agent.map(str::trim) {
         None | Some("") => true,
         Some(agent) => agent.len() > MAX_AGENT_BYTES || BOTS.is_match(agent.as_bytes()),

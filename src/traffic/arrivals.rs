@@ -17,7 +17,7 @@ const MAX_PUBLISHERS: usize = 10_000;
 /// Welford's online algorithm: B. P. Welford, "Note on a Method for Calculating Corrected Sums of
 /// Squares and Products", Technometrics 4 (1962).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct GapStats {
+pub(crate) struct GapStats {
     count: u64,
     mean: f64,
     squares: f64,
@@ -25,7 +25,7 @@ pub struct GapStats {
 
 impl GapStats {
     /// Adds a gap.
-    pub fn add(&mut self, gap_ms: f64) {
+    pub(crate) fn add(&mut self, gap_ms: f64) {
         self.count += 1;
         let before = gap_ms - self.mean;
         self.mean += before / self.count as f64;
@@ -33,13 +33,13 @@ impl GapStats {
     }
 
     /// The number of gaps.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
     /// Coefficient of variation (standard deviation over mean): 0 for evenly spaced arrivals, 1 for
     /// independent ones (a Poisson process). `None` with fewer than two gaps or a mean of 0.
-    pub fn variation(&self) -> Option<f64> {
+    pub(crate) fn variation(&self) -> Option<f64> {
         let defined = self.count > 1 && self.mean > 0.0;
         defined.then(|| (self.squares / (self.count - 1) as f64).sqrt() / self.mean)
     }
@@ -48,7 +48,7 @@ impl GapStats {
 /// The gaps of every publisher, for the current window and the last complete one. Holds no data about
 /// readers.
 #[derive(Debug, Default)]
-pub struct Arrivals {
+pub(crate) struct Arrivals {
     publishers: Mutex<HashMap<Box<str>, Windows>>,
 }
 
@@ -62,7 +62,7 @@ struct Windows {
 
 impl Arrivals {
     /// Records an impression at `now_ms`, in Unix milliseconds.
-    pub fn record(&self, publisher: &str, now_ms: i64) {
+    pub(crate) fn record(&self, publisher: &str, now_ms: i64) {
         let mut publishers = self.lock();
         if let Some(windows) = publishers.get_mut(publisher) {
             windows.record(now_ms);
@@ -75,7 +75,7 @@ impl Arrivals {
     }
 
     /// Each publisher with its gaps of the last complete window and of the current one.
-    pub fn all(&self) -> Vec<(Box<str>, [GapStats; 2])> {
+    pub(crate) fn all(&self) -> Vec<(Box<str>, [GapStats; 2])> {
         let publishers = self.lock();
         publishers
             .iter()

@@ -9,23 +9,23 @@ use std::net::IpAddr;
 
 /// A parsed list of networks.
 #[derive(Clone, Debug, Default)]
-pub struct Datacenters {
+pub(crate) struct Datacenters {
     v4: PrefixMap<Ipv4Net, bool>,
     v6: PrefixMap<Ipv6Net, bool>,
 }
 
 /// A line that cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidLine {
+pub(crate) struct InvalidLine {
     /// The line number, from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Why it is invalid.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl Datacenters {
     /// Parses a list; the error has every invalid line.
-    pub fn parse(text: &str) -> Result<Datacenters, Vec<InvalidLine>> {
+    pub(crate) fn parse(text: &str) -> Result<Datacenters, Vec<InvalidLine>> {
         let (mut list, mut invalid) = (Datacenters::default(), Vec::new());
         for (number, line) in text.lines().enumerate() {
             let entry = line.split('#').next().unwrap_or("").trim();
@@ -58,7 +58,7 @@ impl Datacenters {
     }
 
     /// Whether the address is in a datacenter's network. IPv4-mapped IPv6 is treated as IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let found = match address.to_canonical() {
             IpAddr::V4(address) => self.v4.get_lpm(&Ipv4Net::from(address)).map(|(_, is)| *is),
             IpAddr::V6(address) => self.v6.get_lpm(&Ipv6Net::from(address)).map(|(_, is)| *is),
@@ -67,13 +67,8 @@ impl Datacenters {
     }
 
     /// The number of networks.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.v4.len() + self.v6.len()
-    }
-
-    /// Whether the list has no networks.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 ///
 /// It protects the server, not billing: rejected requests get the no-fill reason `overloaded`. Requests
 /// with a publisher's secret key and from trusted proxies are exempt and never checked.
-pub struct FloodGuard {
+pub(crate) struct FloodGuard {
     limit: Option<Limit>,
     capacity: Arc<Capacity>,
     clock: CallerClock,
@@ -19,14 +19,14 @@ pub struct FloodGuard {
 impl FloodGuard {
     /// Allows `per_second` requests per address, with a burst of the same size; 0 turns it off. Stores at
     /// most `max` addresses; later ones share the limit of their /24 or /48, or are not limited.
-    pub fn new(per_second: u32, max: usize) -> FloodGuard {
+    pub(crate) fn new(per_second: u32, max: usize) -> FloodGuard {
         let (capacity, clock) = (Capacity::new(max), CallerClock::default());
         let limit = (per_second > 0).then(|| buckets::limit(per_second, 1, &capacity, &clock));
         FloodGuard { limit, capacity, clock }
     }
 
     /// Whether to admit a request from this address at `now_ms`, in Unix milliseconds.
-    pub fn admits(&self, address: IpAddr, now_ms: i64) -> bool {
+    pub(crate) fn admits(&self, address: IpAddr, now_ms: i64) -> bool {
         let Some(limit) = &self.limit else { return true };
         self.clock.advance(now_ms);
         if self.capacity.should_sweep(&self.clock) {
@@ -39,13 +39,14 @@ impl FloodGuard {
     }
 
     /// Evicts addresses that were idle for a second; call it periodically.
-    pub fn sweep(&self, now_ms: i64) {
+    pub(crate) fn sweep(&self, now_ms: i64) {
         self.clock.advance(now_ms);
         buckets::sweep(self.limit.iter());
     }
 
     /// How often an address could not be stored for lack of capacity.
-    pub fn overflowed(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn overflowed(&self) -> u64 {
         self.capacity.overflows()
     }
 }

@@ -20,7 +20,7 @@ const PLACEMENT_BITS: u32 = 8;
 ///
 /// A quota is a token bucket (GCRA): a burst of `count`, replenished evenly over `seconds`. So `count`
 /// is the sustained rate, and the first window after an idle one may contain nearly twice as many.
-pub struct VisitorLimits {
+pub(crate) struct VisitorLimits {
     quotas: Quotas,
     max: usize,
     day: ArcSwap<Day>,
@@ -29,15 +29,15 @@ pub struct VisitorLimits {
 
 /// The quotas of single visitors and of their networks.
 #[derive(Clone, Debug, Default)]
-pub struct Quotas {
+pub(crate) struct Quotas {
     /// Page calls of one visitor with an impression.
-    pub impressions: Vec<Quota>,
+    pub(crate) impressions: Vec<Quota>,
     /// Clicked decisions of one visitor.
-    pub clicks: Vec<Quota>,
+    pub(crate) clicks: Vec<Quota>,
     /// Page calls of one network (/24, /48) with an impression.
-    pub network_impressions: Vec<Quota>,
+    pub(crate) network_impressions: Vec<Quota>,
     /// Clicked decisions of one network.
-    pub network_clicks: Vec<Quota>,
+    pub(crate) network_clicks: Vec<Quota>,
 }
 
 /// The state under one salt.
@@ -60,7 +60,7 @@ struct EventLimits {
 impl VisitorLimits {
     /// Stores at most `max` keys, one per visitor and quota in use. `salt` is 32 random bytes, stored
     /// nowhere else.
-    pub fn new(mut quotas: Quotas, max: usize, salt: [u8; 32]) -> VisitorLimits {
+    pub(crate) fn new(mut quotas: Quotas, max: usize, salt: [u8; 32]) -> VisitorLimits {
         let Quotas { impressions, clicks, network_impressions, network_clicks } = &mut quotas;
         for quotas in [impressions, clicks, network_impressions, network_clicks] {
             // Shortest first: a visitor over it uses nothing of the longer ones.
@@ -71,19 +71,24 @@ impl VisitorLimits {
     }
 
     /// Starts a new day with another salt and empty state. Call it at least every 24 hours.
-    pub fn renew(&self, salt: [u8; 32]) {
+    pub(crate) fn renew(&self, salt: [u8; 32]) {
         let day = Day::new(&self.quotas, self.max, salt);
         let previous = self.day.swap(Arc::new(day));
         self.overflowed_before.fetch_add(previous.capacity.overflows(), Relaxed);
     }
 
     /// The visitor's key for today.
-    pub fn key(&self, address: IpAddr, agent: &str, publisher: &str) -> VisitorKey {
+    pub(crate) fn key(&self, address: IpAddr, agent: &str, publisher: &str) -> VisitorKey {
         VisitorKey::new(&self.day.load().salt, address, agent, publisher)
     }
 
     /// Whether an impression is within the visitor's quotas at `now_ms`, in Unix milliseconds.
-    pub fn allows_impression(&self, visitor: VisitorKey, decision: u128, now_ms: i64) -> bool {
+    pub(crate) fn allows_impression(
+        &self,
+        visitor: VisitorKey,
+        decision: u128,
+        now_ms: i64,
+    ) -> bool {
         let day = self.day.load();
         let call = decision >> PLACEMENT_BITS;
         day.seen_calls
@@ -91,25 +96,27 @@ impl VisitorLimits {
     }
 
     /// Whether a click is within the visitor's quotas at `now_ms`, in Unix milliseconds.
-    pub fn allows_click(&self, visitor: VisitorKey, decision: u128, now_ms: i64) -> bool {
+    pub(crate) fn allows_click(&self, visitor: VisitorKey, decision: u128, now_ms: i64) -> bool {
         let day = self.day.load();
         day.clicked.get_or_compute((visitor, decision), || day.allows(&day.clicks, visitor, now_ms))
     }
 
     /// Evicts visitors whose quotas are fully replenished; call it periodically.
-    pub fn sweep(&self, now_ms: i64) {
+    pub(crate) fn sweep(&self, now_ms: i64) {
         let day = self.day.load();
         day.clock.advance(now_ms);
         day.sweep();
     }
 
     /// Keys stored now.
-    pub fn key_count(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn key_count(&self) -> usize {
         self.day.load().capacity.used()
     }
 
     /// How often a visitor could not be stored and was limited with its network, or not at all.
-    pub fn overflowed(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn overflowed(&self) -> u64 {
         self.overflowed_before.load(Relaxed) + self.day.load().capacity.overflows()
     }
 }

@@ -4,33 +4,30 @@
 //! Time and the salt for visitor keys are arguments. All state stays in process memory except a
 //! visitor's hash, which is stored in the fleet's Redis for a day.
 
-pub mod agents;
-pub mod arrivals;
+pub(crate) mod agents;
+pub(crate) mod arrivals;
 mod buckets;
-pub mod datacenters;
-pub mod flood;
-pub mod limits;
-pub mod over_quota;
-pub mod reader_address;
+pub(crate) mod datacenters;
+pub(crate) mod flood;
+pub(crate) mod limits;
+pub(crate) mod over_quota;
+pub(crate) mod reader_address;
 mod recent;
-pub mod review;
-pub mod rules;
-pub mod signals;
-pub mod visitor;
+pub(crate) mod review;
+pub(crate) mod rules;
+pub(crate) mod signals;
+pub(crate) mod visitor;
 
-pub use arrivals::Arrivals;
-pub use datacenters::Datacenters;
-pub use flood::FloodGuard;
-pub use limits::VisitorLimits;
-pub use reader_address::reader_address;
-pub use signals::{AllowedOrigins, Signals};
-pub use visitor::VisitorKey;
+pub(crate) use arrivals::Arrivals;
+pub(crate) use datacenters::Datacenters;
+pub(crate) use reader_address::reader_address;
+pub(crate) use visitor::VisitorKey;
 
 /// A rate: a burst of `count`, then one more every `seconds / count` seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
+pub(crate) struct Quota {
     /// Events per window.
-    pub count: u32,
+    pub(crate) count: u32,
     /// The window, in seconds.
-    pub seconds: u32,
+    pub(crate) seconds: u32,
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// Returns those of a visitor's events (time in Unix milliseconds, id) that exceed the quotas: the ones
 /// that a single instance would have rejected, had it seen them all. Duplicate ids count once.
-pub fn over_quota(quotas: &[Quota], mut seen: Vec<(i64, u128)>) -> Vec<u128> {
+pub(crate) fn over_quota(quotas: &[Quota], mut seen: Vec<(i64, u128)>) -> Vec<u128> {
     let mut quotas = quotas.to_vec();
     quotas.sort_by_key(|quota| quota.seconds);
     let (capacity, clock) = (Capacity::new(64), CallerClock::default());
@@ -28,8 +28,8 @@ pub fn over_quota(quotas: &[Quota], mut seen: Vec<(i64, u128)>) -> Vec<u128> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::VisitorLimits;
     use crate::traffic::limits::Quotas;
+    use crate::traffic::limits::VisitorLimits;
     use proptest::prelude::*;
 
     const START: i64 = 1_790_000_000_000;

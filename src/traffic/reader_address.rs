@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 /// since a proxy that does not set one passes on the reader's own value. An entry is trusted only if
 /// the hop that added it is in `trusted`, and none is when `peer` is not. An entry that is not an
 /// address stops the walk at the hop that sent it. IPv4-mapped IPv6 addresses are treated as IPv4.
-pub fn reader_address<'a>(
+pub(crate) fn reader_address<'a>(
     peer: IpAddr,
     forwarded_for: impl Iterator<Item = &'a str>,
     trusted: &[IpNet],

@@ -8,7 +8,7 @@ use crate::traffic::arrivals::GapStats;
 use std::collections::BTreeMap;
 
 /// Milliseconds of an hour.
-pub const HOUR_MS: i64 = 3_600_000;
+pub(crate) const HOUR_MS: i64 = 3_600_000;
 /// z-score of the one-sided 99.9 % confidence bound.
 const Z_SCORE: f64 = 3.09;
 /// Hours in a quarter of a day.
@@ -32,67 +32,67 @@ string_enum! {
 
 /// The thresholds for findings.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Thresholds {
+pub(crate) struct Thresholds {
     /// Minimum impressions for a finding.
-    pub impressions: u64,
+    pub(crate) impressions: u64,
     /// Minimum clicks for a finding.
-    pub clicks: u64,
+    pub(crate) clicks: u64,
     /// Multiple of the other publishers' median click rate.
-    pub click_rate_factor: f64,
+    pub(crate) click_rate_factor: f64,
     /// Minimum ratio of viewable impressions to impressions.
-    pub view_ratio_min: f64,
+    pub(crate) view_ratio_min: f64,
     /// Maximum ratio of viewable impressions to impressions.
-    pub view_ratio_max: f64,
+    pub(crate) view_ratio_max: f64,
     /// Minimum coefficient of variation of the gaps between impressions.
-    pub arrival_variation: f64,
+    pub(crate) arrival_variation: f64,
     /// Maximum ratio of impressions in the quietest six hours to those in the busiest six.
-    pub night_share: f64,
+    pub(crate) night_share: f64,
     /// The quantile of a campaign's hourly clicks that a spike exceeds, in thousandths.
-    pub spike_permille: usize,
+    pub(crate) spike_permille: usize,
     /// Minimum hours of history for a spike.
-    pub spike_history_hours: usize,
+    pub(crate) spike_history_hours: usize,
 }
 
 /// Counted events of one hour (by decision time), publisher and campaign.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HourlyCounts {
+pub(crate) struct HourlyCounts {
     /// The publisher.
-    pub publisher: Box<str>,
+    pub(crate) publisher: Box<str>,
     /// The campaign.
-    pub campaign: Box<str>,
+    pub(crate) campaign: Box<str>,
     /// Hours since 1970-01-01T00Z.
-    pub hour: i64,
+    pub(crate) hour: i64,
     /// Impressions.
-    pub impressions: u64,
+    pub(crate) impressions: u64,
     /// Viewable impressions; `None` when the publisher does not measure them.
-    pub viewable: Option<u64>,
+    pub(crate) viewable: Option<u64>,
     /// Clicks.
-    pub clicks: u64,
+    pub(crate) clicks: u64,
 }
 
 /// One finding for review.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ReviewFinding {
+pub(crate) struct ReviewFinding {
     /// The indicator.
-    pub sign: Indicator,
+    pub(crate) sign: Indicator,
     /// The publisher; `None` for a finding about a campaign on all publishers.
-    pub publisher: Option<Box<str>>,
+    pub(crate) publisher: Option<Box<str>>,
     /// The campaign; `None` for a finding about all campaigns of a publisher.
-    pub campaign: Option<Box<str>>,
+    pub(crate) campaign: Option<Box<str>>,
     /// The observed rate, ratio or count.
-    pub found: f64,
+    pub(crate) found: f64,
     /// The threshold it crossed.
-    pub limit: f64,
+    pub(crate) limit: f64,
     /// The number of impressions it is based on; clicks for a spike.
-    pub events: u64,
+    pub(crate) events: u64,
     /// The first hour it covers, in hours since 1970-01-01T00Z.
-    pub from: i64,
+    pub(crate) from: i64,
     /// The end of the period (exclusive), in the same unit.
-    pub to: i64,
+    pub(crate) to: i64,
 }
 
 /// All findings in these hours. The hour `now` is still incomplete.
-pub fn findings(
+pub(crate) fn findings(
     cells: &[HourlyCounts],
     arrivals: &[(Box<str>, [GapStats; 2])],
     now: i64,

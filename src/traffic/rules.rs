@@ -45,23 +45,23 @@ type Predicate = fn(&Signals<'_>, &AllowedOrigins<'_>) -> bool;
 
 /// A validity rule.
 #[derive(Clone, Copy, Debug)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// The unique name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// `duplicate`, `pending` or `invalid`; `review` for a rule that changes no verdict.
-    pub verdict: &'static str,
+    pub(crate) verdict: &'static str,
     /// The reason, when the verdict is `invalid`.
-    pub reason: Option<InvalidReason>,
+    pub(crate) reason: Option<InvalidReason>,
     /// The condition, for display.
-    pub signal: &'static str,
+    pub(crate) signal: &'static str,
     /// When or how it applies, for display, without the values of settings.
-    pub applies: &'static str,
+    pub(crate) applies: &'static str,
     /// The settings that control it; `GET /v1/limits` prints their values.
-    pub settings: &'static [&'static str],
+    pub(crate) settings: &'static [&'static str],
     /// General or sophisticated invalid traffic.
-    pub class: Class,
+    pub(crate) class: Class,
     /// The stage at which it is evaluated.
-    pub decided: Stage,
+    pub(crate) decided: Stage,
     predicate: Option<Predicate>,
 }
 
@@ -117,7 +117,7 @@ impl Rule {
 ///
 /// Bot rules share a reason, so the cheapest come first. Quotas come last before the ledger, since
 /// checking them uses them up: a bot must not use the quota of readers behind the same address.
-pub static RULES: &[Rule] = &[
+pub(crate) static RULES: &[Rule] = &[
     invalid("forged", Forged, "the token is not sealed with a known key", Request),
     request("test", Test, "the decision is a test, so its events never count", |signals, _| {
         signals.test
@@ -256,7 +256,7 @@ impl Signals<'_> {
     ///
     /// Calls `within_quota` only when no rule matches, so that a bot does not use the quota of readers
     /// behind the same address.
-    pub fn claim(
+    pub(crate) fn claim(
         &self,
         site: &AllowedOrigins<'_>,
         within_quota: impl FnOnce() -> bool,
@@ -269,7 +269,7 @@ impl Signals<'_> {
     }
 
     /// Whether a bot rule matches.
-    pub fn is_bot(&self) -> bool {
+    pub(crate) fn is_bot(&self) -> bool {
         let site = AllowedOrigins::default();
         request_rules()
             .filter(|(rule, _)| rule.reason == Some(InvalidReason::Bot))

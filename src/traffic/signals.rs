@@ -2,44 +2,44 @@
 
 /// The raw headers of an event request, and what the server derived from it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Signals<'a> {
+pub(crate) struct Signals<'a> {
     /// `User-Agent`.
-    pub agent: Option<&'a str>,
+    pub(crate) agent: Option<&'a str>,
     /// Whether `Accept` is present.
-    pub accepts: bool,
+    pub(crate) accepts: bool,
     /// Whether the method is `HEAD`.
-    pub head: bool,
+    pub(crate) head: bool,
     /// `Sec-Fetch-Dest`.
-    pub fetch_dest: Option<&'a str>,
+    pub(crate) fetch_dest: Option<&'a str>,
     /// `Sec-Purpose`.
-    pub sec_purpose: Option<&'a str>,
+    pub(crate) sec_purpose: Option<&'a str>,
     /// `Purpose`.
-    pub purpose: Option<&'a str>,
+    pub(crate) purpose: Option<&'a str>,
     /// `X-Moz`.
-    pub x_moz: Option<&'a str>,
+    pub(crate) x_moz: Option<&'a str>,
     /// `Origin`.
-    pub origin: Option<&'a str>,
+    pub(crate) origin: Option<&'a str>,
     /// `Referer`.
-    pub referer: Option<&'a str>,
+    pub(crate) referer: Option<&'a str>,
     /// Whether the reader's address is in a datacenter network.
-    pub datacenter: bool,
+    pub(crate) datacenter: bool,
     /// Whether the decision is a test.
-    pub test: bool,
+    pub(crate) test: bool,
     /// Whether the flight or the publisher is paused.
-    pub paused: bool,
+    pub(crate) paused: bool,
     /// Whether the observed country contradicts the one the unit was chosen for.
-    pub out_of_region: bool,
+    pub(crate) out_of_region: bool,
 }
 
 /// The origins that a publisher's events may come from.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct AllowedOrigins<'a> {
+pub(crate) struct AllowedOrigins<'a> {
     /// The origins of its pages; empty turns the check off.
-    pub origins: &'a [String],
+    pub(crate) origins: &'a [String],
     /// The origins of its staging pages.
-    pub staging_origins: &'a [String],
+    pub(crate) staging_origins: &'a [String],
     /// This server's origin, from which units in its own frames report.
-    pub own: Option<&'a str>,
+    pub(crate) own: Option<&'a str>,
 }
 
 impl AllowedOrigins<'_> {
@@ -51,7 +51,7 @@ impl AllowedOrigins<'_> {
 
 impl Signals<'_> {
     /// Whether the request is a prefetch or preview, before any reader sees the unit.
-    pub fn is_prefetch(&self) -> bool {
+    pub(crate) fn is_prefetch(&self) -> bool {
         self.head || self.announces_prefetch()
     }
 
@@ -76,7 +76,7 @@ impl Signals<'_> {
     /// Whether the request has an origin that is not among the site's listed ones.
     ///
     /// `Origin: null` counts as no origin: sandboxed frames send it, and anyone could instead send none.
-    pub fn is_foreign_origin(&self, site: &AllowedOrigins<'_>) -> bool {
+    pub(crate) fn is_foreign_origin(&self, site: &AllowedOrigins<'_>) -> bool {
         let named = self.origin.filter(|origin| *origin != "null");
         let origin = named.or_else(|| self.referer.and_then(origin_of));
         !site.origins.is_empty() && origin.is_some_and(|origin| !site.allows(origin))
@@ -85,7 +85,7 @@ impl Signals<'_> {
 
 /// The origin of a URL, unnormalised: `https://news.example` for `https://news.example/a?b`. `None`
 /// without a scheme and host.
-pub fn origin_of(url: &str) -> Option<&str> {
+pub(crate) fn origin_of(url: &str) -> Option<&str> {
     let host = url.find("://")? + 3;
     let end = url[host..].find(['/', '?', '#', '\\']).map_or(url.len(), |at| host + at);
     (end > host).then_some(&url[..end])

@@ -24,7 +24,7 @@ impl fmt::Debug for VisitorKey {
 
 impl VisitorKey {
     /// The visitor's own hash, for the fleet's store, where it expires within a day. Use it nowhere else.
-    pub fn hash(self) -> u64 {
+    pub(crate) fn hash(self) -> u64 {
         self.fine
     }
 

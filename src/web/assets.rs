@@ -1,7 +1,5 @@
 //! Static browser files, addressed by name (short-lived) or by content hash (immutable).
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rust_embed::Embed;
@@ -16,24 +14,22 @@ struct Built;
 
 /// A built file.
 #[derive(Debug)]
-pub struct Asset {
+pub(crate) struct Asset {
     /// File name, such as `adjacent.js`.
-    pub name: String,
+    pub(crate) name: String,
     /// Content.
-    pub bytes: Cow<'static, [u8]>,
+    pub(crate) bytes: Cow<'static, [u8]>,
     /// Content compressed with gzip.
-    pub gzip: Vec<u8>,
+    pub(crate) gzip: Vec<u8>,
     /// The value of `Content-Type`.
-    pub content_type: &'static str,
+    pub(crate) content_type: &'static str,
     /// The first 16 hexadecimal digits of its SHA-256; also a strong `ETag` when quoted.
-    pub hash: String,
-    /// The value of `integrity` for a page that pins it.
-    pub integrity: String,
+    pub(crate) hash: String,
 }
 
 impl Asset {
     /// Immutable path: `/embed/{hash}.js`.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         let ending = self.name.rsplit('.').next().unwrap_or_default();
         format!("/embed/{}.{ending}", self.hash)
     }
@@ -41,17 +37,17 @@ impl Asset {
 
 /// A file as served at one path.
 #[derive(Debug)]
-pub struct ServedAsset {
+pub(crate) struct ServedAsset {
     /// The file.
-    pub asset: &'static Asset,
+    pub(crate) asset: &'static Asset,
     /// Whether the path contains the content hash.
-    pub immutable: bool,
+    pub(crate) immutable: bool,
 }
 
 impl ServedAsset {
     /// The value of `Cache-Control`: one year by hash; by name five minutes, then stale while
     /// revalidating.
-    pub fn cache_control(&self) -> &'static str {
+    pub(crate) fn cache_control(&self) -> &'static str {
         if self.immutable {
             "public, max-age=31536000, immutable"
         } else {
@@ -61,17 +57,17 @@ impl ServedAsset {
 }
 
 /// Stylesheet of a unit outside a shadow tree.
-pub const UNIT_CSS: &str = "unit.css";
+pub(crate) const UNIT_CSS: &str = "unit.css";
 /// Stylesheet of the pages.
-pub const SITE_CSS: &str = "site.css";
+pub(crate) const SITE_CSS: &str = "site.css";
 /// The embed script for publishers' pages.
-pub const EMBED_JS: &str = "adjacent.js";
+pub(crate) const EMBED_JS: &str = "adjacent.js";
 /// Script of the demo page.
-pub const DEMO_JS: &str = "demo.js";
+pub(crate) const DEMO_JS: &str = "demo.js";
 /// Script of the operator console.
-pub const CONSOLE_JS: &str = "console.js";
+pub(crate) const CONSOLE_JS: &str = "console.js";
 /// Script of pages with sortable tables.
-pub const TABLES_JS: &str = "tables.js";
+pub(crate) const TABLES_JS: &str = "tables.js";
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let read = |name: Cow<'static, str>| {
@@ -87,7 +83,6 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
             name: name.into_owned(),
             bytes: file.data,
             hash,
-            integrity: format!("sha256-{}", STANDARD.encode(digest)),
         })
     };
     Built::iter().filter_map(read).collect()
@@ -107,12 +102,12 @@ fn content_type(name: &str) -> &'static str {
 }
 
 /// Every built file.
-pub fn all() -> &'static [Asset] {
+pub(crate) fn all() -> &'static [Asset] {
     &ASSETS
 }
 
 /// A built file by its name.
-pub fn by_name(name: &str) -> Option<&'static Asset> {
+pub(crate) fn by_name(name: &str) -> Option<&'static Asset> {
     all().iter().find(|asset| asset.name == name)
 }
 
@@ -120,7 +115,7 @@ pub fn by_name(name: &str) -> Option<&'static Asset> {
 const BY_NAME: [&str; 2] = [EMBED_JS, UNIT_CSS];
 
 /// The file at a path under `/embed/`: `v1/adjacent.js` and `v1/unit.css` by name, any by hash.
-pub fn by_path(path: &str) -> Option<ServedAsset> {
+pub(crate) fn by_path(path: &str) -> Option<ServedAsset> {
     if let Some(name) = path.strip_prefix("v1/") {
         let asset = by_name(name).filter(|asset| BY_NAME.contains(&asset.name.as_str()))?;
         return Some(ServedAsset { asset, immutable: false });
@@ -168,9 +163,6 @@ mod tests {
             assert_eq!(found.asset.bytes, asset.bytes);
             assert!(found.immutable && found.cache_control().contains("immutable"));
             assert_eq!(asset.hash.len(), 16);
-            assert!(asset.integrity.starts_with("sha256-"));
-            let digest = STANDARD.decode(&asset.integrity["sha256-".len()..]).unwrap();
-            assert_eq!(format!("{:02x}{:02x}", digest[0], digest[1]), asset.hash[..4]);
         }
     }
 

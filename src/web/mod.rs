@@ -7,9 +7,9 @@
 //! from the sources in `package/`. `npm run types` writes the types of requests and replies,
 //! `package/src/api.ts`, from the OpenAPI document.
 
-pub mod assets;
-pub mod pages;
-pub mod unit;
+pub(crate) mod assets;
+pub(crate) mod pages;
+pub(crate) mod unit;
 
 use askama::Template;
 
@@ -19,10 +19,10 @@ pub const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 
      frame-ancestors 'none'";
 
 /// Content security policy of `GET /v1/unit`: no script; framing allowed, since publishers embed it.
-pub const UNIT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; base-uri 'none'";
+pub(crate) const UNIT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; base-uri 'none'";
 
 /// Content type of every page.
-pub const HTML: &str = "text/html; charset=utf-8";
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
 
 /// Renders a template.
 fn html(template: &impl Template) -> String {

@@ -105,7 +105,7 @@ struct Line<'a, 'u> {
 ///
 /// Its styles are in [`assets::UNIT_CSS`]. Empty without a label text, because nothing may be shown
 /// unlabelled.
-pub fn fragment(unit: &RenderedUnit<'_>) -> String {
+pub(crate) fn fragment(unit: &RenderedUnit<'_>) -> String {
     let pixel = unit.pixel_link();
     if unit.is_labelled() { html(&Fragment { unit, pixel }) } else { String::new() }
 }
@@ -113,20 +113,20 @@ pub fn fragment(unit: &RenderedUnit<'_>) -> String {
 /// One element with the unit and a link to its stylesheet at `base`, for third-party scripts that
 /// insert markup into a page and report the impression themselves: it has no pixel. Empty without a
 /// label.
-pub fn styled(unit: &RenderedUnit<'_>, base: &str) -> String {
+pub(crate) fn styled(unit: &RenderedUnit<'_>, base: &str) -> String {
     let stylesheet = assets::path(assets::UNIT_CSS);
     let styled = Styled { unit, pixel: None, base, stylesheet };
     if unit.is_labelled() { html(&styled) } else { String::new() }
 }
 
 /// The label, then the headline and the body as one paid link. Empty without a label.
-pub fn line(unit: &RenderedUnit<'_>) -> String {
+pub(crate) fn line(unit: &RenderedUnit<'_>) -> String {
     if unit.is_labelled() { html(&Line { unit }) } else { String::new() }
 }
 
 /// A page with only the unit, for an iframe: links and counting work without a script. Empty for
 /// `None` and for a unit without a label. `language` is the page's.
-pub fn page(unit: Option<&RenderedUnit<'_>>, language: &str) -> String {
+pub(crate) fn page(unit: Option<&RenderedUnit<'_>>, language: &str) -> String {
     let unit = unit.filter(|unit| unit.is_labelled());
     let pixel = unit.and_then(RenderedUnit::pixel_link);
     html(&Page { unit, pixel, language, stylesheet: assets::path(assets::UNIT_CSS) })

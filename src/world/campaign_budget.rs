@@ -38,18 +38,18 @@ struct Inner {
 
 /// A civil day in a time zone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Day {
+pub(crate) struct Day {
     /// Days since 1970-01-01.
-    pub number: i32,
+    pub(crate) number: i32,
     /// Start, in unix milliseconds.
-    pub starts_ms: i64,
+    pub(crate) starts_ms: i64,
     /// End, exclusive, in unix milliseconds.
-    pub ends_ms: i64,
+    pub(crate) ends_ms: i64,
 }
 
 impl Day {
     /// The day that contains `now_ms` in `zone`.
-    pub fn of(zone: &Zone, now_ms: i64) -> Day {
+    pub(crate) fn of(zone: &Zone, now_ms: i64) -> Day {
         let at = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
         let zoned = at.to_zoned(zone.rules().clone());
         let start = zoned.start_of_day();
@@ -65,15 +65,15 @@ impl Day {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BudgetBalance {
     /// Remaining today, reservations not subtracted; `None` without a limit.
-    pub remaining: Option<Micros>,
+    pub(crate) remaining: Option<Micros>,
     /// Reserved by decisions.
     pub reserved: Micros,
     /// Billed today, in the advertiser's time zone.
-    pub spent_today: Micros,
+    pub(crate) spent_today: Micros,
     /// Billed in total.
-    pub spent: Micros,
+    pub(crate) spent: Micros,
     /// The current day in the advertiser's time zone.
-    pub today: Day,
+    pub(crate) today: Day,
 }
 
 impl CampaignBudget {
@@ -82,7 +82,7 @@ impl CampaignBudget {
     }
 
     /// Reserves an amount if the budget covers it; atomic. A price of zero always succeeds.
-    pub fn reserve(&self, reservation: &Reservation, now_ms: i64) -> bool {
+    pub(crate) fn reserve(&self, reservation: &Reservation, now_ms: i64) -> bool {
         let mut inner = self.inner();
         let day = inner.day(now_ms).number;
         let left = inner.account.left(day);
@@ -106,12 +106,12 @@ impl CampaignBudget {
     }
 
     /// Announces demand at this price, so that the next lease request includes it.
-    pub fn note_demand(&self, price: Micros, now_ms: i64) {
+    pub(crate) fn note_demand(&self, price: Micros, now_ms: i64) {
         self.inner().lease.note_demand(price, now_ms);
     }
 
     /// The day and the lease amount to request, if the lease should change.
-    pub fn lease_request(&self, terms: &LeaseTerms, now_ms: i64) -> Option<(i32, Micros)> {
+    pub(crate) fn lease_request(&self, terms: &LeaseTerms, now_ms: i64) -> Option<(i32, Micros)> {
         let mut inner = self.inner();
         let day = inner.day(now_ms).number;
         let budget = inner.view(inner.account.left(day)?);
@@ -119,14 +119,14 @@ impl CampaignBudget {
     }
 
     /// The same on shutdown: reduces the lease to the reserved amount.
-    pub fn release_request(&self, incarnation: u64, now_ms: i64) -> Option<(i32, Micros)> {
+    pub(crate) fn release_request(&self, incarnation: u64, now_ms: i64) -> Option<(i32, Micros)> {
         let mut inner = self.inner();
         let (day, reserved) = (inner.day(now_ms).number, inner.held.total());
         inner.lease.release_request(incarnation, reserved).map(|micros| (day, micros))
     }
 
     /// Cancels a lease request that could not be recorded.
-    pub fn cancel_lease_request(&self) {
+    pub(crate) fn cancel_lease_request(&self) {
         self.inner().lease.cancel_request();
     }
 
@@ -137,7 +137,7 @@ impl CampaignBudget {
     }
 
     /// The amount that this instance could still reserve; `None` without a limit.
-    pub fn available(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> Option<Micros> {
+    pub(crate) fn available(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> Option<Micros> {
         let mut inner = self.inner();
         let day = inner.day(now_ms).number;
         let left = inner.account.left(day)?;
@@ -149,7 +149,7 @@ impl CampaignBudget {
     }
 
     /// Extends a reservation until its event arrives through the shared log.
-    pub fn extend(&self, decision: u128, until_ms: i64) {
+    pub(crate) fn extend(&self, decision: u128, until_ms: i64) {
         self.inner().held.extend(decision, until_ms);
     }
 
@@ -161,7 +161,7 @@ impl CampaignBudget {
 
     /// Settles a reservation with the amount that the ledger billed; `of` is the process start that
     /// made the decision.
-    pub fn settle(&self, decision: u128, of: u64, day: i32, price: Micros) {
+    pub(crate) fn settle(&self, decision: u128, of: u64, day: i32, price: Micros) {
         let mut inner = self.inner();
         inner.held.settle(decision);
         inner.account.bill(day, price);
@@ -182,7 +182,7 @@ impl CampaignBudget {
     }
 
     /// Adds a credit or refund back to the budget.
-    pub fn credit(&self, day: i32, micros: Micros) {
+    pub(crate) fn credit(&self, day: i32, micros: Micros) {
         self.inner().account.credit(day, micros);
         self.changed.store(true, Ordering::Release);
     }
@@ -190,7 +190,7 @@ impl CampaignBudget {
     /// Expires overdue reservations if this instance has `caught_up` with the others; otherwise an
     /// unsent event of another instance may still settle them. Returns whether anything changed since
     /// the last call.
-    pub fn expire(&self, now_ms: i64, caught_up: bool) -> bool {
+    pub(crate) fn expire(&self, now_ms: i64, caught_up: bool) -> bool {
         let mut inner = self.inner();
         let before = (inner.held.total(), inner.today);
         if caught_up {
@@ -232,7 +232,7 @@ impl Inner {
 
 /// Campaign budgets and delivered impressions of flights, by id; they outlive every snapshot.
 #[derive(Default)]
-pub struct CampaignBudgets {
+pub(crate) struct CampaignBudgets {
     by_campaign: RwLock<HashMap<Box<str>, Arc<CampaignBudget>>>,
     delivered: RwLock<HashMap<Box<str>, Arc<AtomicU64>>>,
 }
@@ -246,7 +246,7 @@ fn entry<T: Default>(map: &RwLock<HashMap<Box<str>, Arc<T>>>, id: &str) -> Arc<T
 
 impl CampaignBudgets {
     /// Replaces all amounts with the ledger's. Limits set by the inventory are preserved.
-    pub fn recover(&self, state: &State) {
+    pub(crate) fn recover(&self, state: &State) {
         let leases: HashMap<&str, &Leases> =
             state.leases().map(|(_, campaign, leases)| (campaign, leases)).collect();
         for (campaign, account) in &state.accounts {
@@ -274,7 +274,12 @@ impl CampaignBudgets {
     }
 
     /// The budget of a campaign, updated with its current limits and time zone.
-    pub fn of_campaign(&self, id: &str, budget: &Budget, zone: &Zone) -> Arc<CampaignBudget> {
+    pub(crate) fn of_campaign(
+        &self,
+        id: &str,
+        budget: &Budget,
+        zone: &Zone,
+    ) -> Arc<CampaignBudget> {
         let campaign_budget = entry(&self.by_campaign, id);
         let mut inner = campaign_budget.inner();
         inner.account.lifetime = budget.lifetime_micros;
@@ -289,17 +294,17 @@ impl CampaignBudgets {
     }
 
     /// Extends a reservation until its event arrives through the shared log.
-    pub fn extend(&self, campaign: &str, decision: u128, until_ms: i64) {
+    pub(crate) fn extend(&self, campaign: &str, decision: u128, until_ms: i64) {
         entry(&self.by_campaign, campaign).extend(decision, until_ms);
     }
 
     /// Counter of a flight's counted impressions.
-    pub fn delivered(&self, flight: &str) -> Arc<AtomicU64> {
+    pub(crate) fn delivered(&self, flight: &str) -> Arc<AtomicU64> {
         entry(&self.delivered, flight)
     }
 
     /// Listener for changes of the ledger.
-    pub fn on_ledger_change(&self, change: &LedgerUpdate<'_>) {
+    pub(crate) fn on_ledger_change(&self, change: &LedgerUpdate<'_>) {
         match change {
             LedgerUpdate::Applied(applied) => self.apply(applied),
             LedgerUpdate::Rebuilt(state) => self.recover(state),
@@ -307,7 +312,7 @@ impl CampaignBudgets {
     }
 
     /// Applies verdicts, leases and credits of one ledger record.
-    pub fn apply(&self, applied: &ApplyOutcome) {
+    pub(crate) fn apply(&self, applied: &ApplyOutcome) {
         for one in &applied.verdicts {
             let of = &one.event.attribution;
             if one.verdict == Verdict::Counted && one.event.kind == EventKind::Impression {

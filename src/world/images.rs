@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Path prefix of images on the public listener. Contains no word or size that ad blockers match.
-pub const PATH: &str = "/embed/pictures/";
+pub(crate) const PATH: &str = "/embed/pictures/";
 
 /// An image as served to pages.
 #[derive(Debug)]
-pub struct ServedImage {
+pub(crate) struct ServedImage {
     /// Content address.
-    pub address: Address,
+    pub(crate) address: Address,
     /// Public URL; immutable, since it contains the hash.
-    pub url: String,
+    pub(crate) url: String,
     /// Set when the file turned out missing or altered; units are served without the image then.
     lost: AtomicBool,
 }
@@ -24,7 +24,7 @@ pub struct ServedImage {
 /// The intact images of one inventory. Built when the inventory is compiled; decisions look them up by
 /// number.
 #[derive(Default)]
-pub struct ImageSet {
+pub(crate) struct ImageSet {
     /// By advertiser number.
     logos: Box<[Option<Arc<ServedImage>>]>,
     /// By creative number.
@@ -32,13 +32,13 @@ pub struct ImageSet {
     /// By hash.
     by_hash: HashMap<u128, Arc<ServedImage>>,
     /// Images that are missing or altered.
-    pub faults: Vec<ImageFault>,
+    pub(crate) faults: Vec<ImageFault>,
 }
 
 impl ImageSet {
     /// Verifies every image of an inventory; reads files. Images already served from `known` are not
     /// verified again, so that a small edit does not read all of them.
-    pub fn open(
+    pub(crate) fn open(
         inventory: &Inventory,
         stored: &ImageStore,
         base: &str,
@@ -76,24 +76,24 @@ impl ImageSet {
     }
 
     /// The logo of an advertiser, by number.
-    pub fn logo(&self, advertiser: usize) -> Option<&ServedImage> {
+    pub(crate) fn logo(&self, advertiser: usize) -> Option<&ServedImage> {
         self.logos.get(advertiser)?.as_deref().filter(|shown| !shown.is_lost())
     }
 
     /// The image of a creative, by number.
-    pub fn image(&self, creative: usize) -> Option<&ServedImage> {
+    pub(crate) fn image(&self, creative: usize) -> Option<&ServedImage> {
         self.images.get(creative)?.as_deref().filter(|shown| !shown.is_lost())
     }
 
     /// Images that the inventory refers to and that cannot be served.
-    pub fn missing(&self) -> Vec<Address> {
+    pub(crate) fn missing(&self) -> Vec<Address> {
         let at_load = self.faults.iter().filter_map(|fault| fault.address.parse().ok());
         let later = self.by_hash.values().filter(|shown| shown.is_lost());
         at_load.chain(later.map(|shown| shown.address)).collect()
     }
 
     /// The image with this hash.
-    pub fn find(&self, hash: u128) -> Option<&Arc<ServedImage>> {
+    pub(crate) fn find(&self, hash: u128) -> Option<&Arc<ServedImage>> {
         self.by_hash.get(&hash)
     }
 }
@@ -114,7 +114,7 @@ impl ServedImage {
 
     /// The bytes, read from disk and verified. On failure the image is marked as lost, and units are
     /// served without it.
-    pub fn bytes(&self, stored: &ImageStore) -> Option<Vec<u8>> {
+    pub(crate) fn bytes(&self, stored: &ImageStore) -> Option<Vec<u8>> {
         match stored.load(&self.address) {
             Ok(bytes) => Some(bytes),
             Err(error) => {

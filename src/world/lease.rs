@@ -20,7 +20,7 @@ const MINUTE_MS: i64 = 60_000;
 
 /// Reachability of the store, as far as leases are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreStatus {
+pub(crate) enum StoreStatus {
     /// The store answers.
     Reachable,
     /// No answer for a while; leases are still valid.
@@ -33,18 +33,18 @@ pub enum StoreStatus {
 #[derive(Clone, Copy, Debug)]
 pub struct LeaseTerms {
     /// This process start.
-    pub incarnation: u64,
+    pub(crate) incarnation: u64,
     /// Number of instances in the fleet.
-    pub instances: usize,
+    pub(crate) instances: usize,
     /// Reachability of the store.
-    pub store: StoreStatus,
+    pub(crate) store: StoreStatus,
     /// How much the whole fleet may oversell in one outage, in per cent of the budget.
-    pub allowance_percent: u8,
+    pub(crate) allowance_percent: u8,
 }
 
 /// What a reservation draws on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FundingSource {
+pub(crate) enum FundingSource {
     /// The lease of this instance.
     Lease,
     /// The outage allowance; may oversell.
@@ -53,9 +53,9 @@ pub enum FundingSource {
 
 /// The lease state of one campaign on this instance.
 #[derive(Default)]
-pub struct CampaignLease {
+pub(crate) struct CampaignLease {
     /// Leases of all instances.
-    pub leases: Leases,
+    pub(crate) leases: Leases,
     /// Pending request: process start and requested lease.
     requested: Option<(u64, Micros)>,
     /// Highest price of recent demand, and the time of the last demand.
@@ -80,25 +80,25 @@ struct Outage {
 
 /// The campaign's budget as known to this instance.
 #[derive(Clone, Copy, Debug)]
-pub struct BudgetView {
+pub(crate) struct BudgetView {
     /// Reserved by decisions of this instance.
-    pub reserved: Micros,
+    pub(crate) reserved: Micros,
     /// Not billed yet.
-    pub remaining: Micros,
+    pub(crate) remaining: Micros,
     /// The daily limit, else the lifetime limit.
-    pub limit: Micros,
+    pub(crate) limit: Micros,
 }
 
 impl CampaignLease {
     /// Registers demand for a reservation at this price.
-    pub fn note_demand(&mut self, price: Micros, now_ms: i64) {
+    pub(crate) fn note_demand(&mut self, price: Micros, now_ms: i64) {
         let is_idle = self.last_demand_ms.is_none_or(|at_ms| now_ms - at_ms > IDLE_MS);
         self.price = if is_idle { price } else { self.price.max(price) };
         self.last_demand_ms = Some(now_ms);
     }
 
     /// What a reservation at this price may draw on; `None` if it must be refused.
-    pub fn funding_source(
+    pub(crate) fn funding_source(
         &self,
         terms: &LeaseTerms,
         price: Micros,
@@ -116,7 +116,7 @@ impl CampaignLease {
     }
 
     /// Accounts for a reservation that was made.
-    pub fn note_reservation(
+    pub(crate) fn note_reservation(
         &mut self,
         source: FundingSource,
         terms: &LeaseTerms,
@@ -135,7 +135,7 @@ impl CampaignLease {
 
     /// The amount this instance could still reserve; with a reachable store, including what it could
     /// lease.
-    pub fn available(&self, terms: &LeaseTerms, budget: &BudgetView, now_ms: i64) -> Micros {
+    pub(crate) fn available(&self, terms: &LeaseTerms, budget: &BudgetView, now_ms: i64) -> Micros {
         let lease = self.usable(terms).saturating_sub(budget.reserved);
         match terms.store {
             StoreStatus::Reachable => budget
@@ -149,7 +149,7 @@ impl CampaignLease {
 
     /// The total lease that this instance should request; `None` for no change. A returned amount
     /// counts as requested; if it is smaller than the lease, the smaller amount applies at once.
-    pub fn lease_request(
+    pub(crate) fn lease_request(
         &mut self,
         terms: &LeaseTerms,
         budget: &BudgetView,
@@ -180,7 +180,7 @@ impl CampaignLease {
     }
 
     /// Requests a lease of only the reserved amount; `None` if nothing is spare.
-    pub fn release_request(&mut self, incarnation: u64, reserved: Micros) -> Option<Micros> {
+    pub(crate) fn release_request(&mut self, incarnation: u64, reserved: Micros) -> Option<Micros> {
         let has_spare = self.leases.held_by(incarnation) > reserved;
         has_spare.then(|| {
             self.requested = Some((incarnation, reserved));
@@ -189,12 +189,12 @@ impl CampaignLease {
     }
 
     /// Cancels a request that could not be recorded.
-    pub fn cancel_request(&mut self) {
+    pub(crate) fn cancel_request(&mut self) {
         self.requested = None;
     }
 
     /// Sets the lease of a process start, which answers its pending request.
-    pub fn set_lease(&mut self, of: u64, micros: Micros) {
+    pub(crate) fn set_lease(&mut self, of: u64, micros: Micros) {
         self.leases.set(of, micros);
         if self.requested.is_some_and(|(requester, _)| requester == of) {
             self.requested = None;
@@ -202,7 +202,7 @@ impl CampaignLease {
     }
 
     /// Replaces all leases with those of the ledger.
-    pub fn replace_leases(&mut self, leases: Leases) {
+    pub(crate) fn replace_leases(&mut self, leases: Leases) {
         self.leases = leases;
         self.requested = None;
     }

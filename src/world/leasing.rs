@@ -27,7 +27,7 @@ const CATCH_UP_MS: i64 = 5_000;
 /// When lease holders that are no longer members of the fleet were first found absent, by process
 /// start.
 #[derive(Debug, Default)]
-pub struct AbsentHolders(HashMap<u64, Instant>);
+pub(crate) struct AbsentHolders(HashMap<u64, Instant>);
 
 impl AbsentHolders {
     /// Restarts the measurement of absence.
@@ -68,7 +68,7 @@ pub struct Leasing {
 
 impl Leasing {
     /// Leases the budgets of `world` in `ledger` for the process start of `membership`.
-    pub fn new(
+    pub(crate) fn new(
         clock: Arc<dyn Clock>,
         settings: Arc<CurrentSettings>,
         world: Arc<Worlds>,
@@ -92,7 +92,7 @@ impl Leasing {
     }
 
     /// Whether billed amounts are loaded; nothing is sold before that.
-    pub fn may_sell(&self) -> bool {
+    pub(crate) fn may_sell(&self) -> bool {
         self.membership.may_sell()
     }
 
@@ -118,14 +118,14 @@ impl Leasing {
     /// Whether this clock deviates from the store's by more than half of the time that a click waits
     /// for its impression. Below that, two instances bill exactly as one would, whichever of them
     /// records which event.
-    pub fn is_clock_off(&self) -> bool {
+    pub(crate) fn is_clock_off(&self) -> bool {
         let most_ms = i64::from(self.settings.get().windows.orphan_grace_seconds) * 500;
         self.membership.clock_skew_ms().abs() > most_ms
     }
 
     /// Whether this instance has all records of the others: false while the store is unreachable and
     /// for `CATCH_UP_MS` after. Tracks the end of an outage, so call it often.
-    pub fn has_caught_up(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> bool {
+    pub(crate) fn has_caught_up(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> bool {
         if terms.is_some_and(|terms| terms.store != StoreStatus::Reachable) {
             self.store_unreachable_ms.store(now_ms, Ordering::Relaxed);
         }
@@ -133,7 +133,7 @@ impl Leasing {
     }
 
     /// Requests an initial lease of every budget, before the first decision needs it.
-    pub async fn lease_first(&self) -> Result<(), JournalError> {
+    pub(crate) async fn lease_first(&self) -> Result<(), JournalError> {
         let now_ms = self.clock.now_ms();
         let live = self.world.live();
         for flight in &live.snapshot().flights {
@@ -145,7 +145,7 @@ impl Leasing {
     }
 
     /// Requests larger leases where needed and releases what is not.
-    pub async fn lease_budgets(&self) -> Result<(), JournalError> {
+    pub(crate) async fn lease_budgets(&self) -> Result<(), JournalError> {
         let Some(terms) = self.lease_terms() else { return Ok(()) };
         let now_ms = self.clock.now_ms();
         self.write_lease_requests(now_ms, |campaign_budget| {
@@ -155,7 +155,7 @@ impl Leasing {
     }
 
     /// Releases everything that is not reserved; for shutdown.
-    pub async fn release_unused_leases(&self) -> Result<(), JournalError> {
+    pub(crate) async fn release_unused_leases(&self) -> Result<(), JournalError> {
         let now_ms = self.clock.now_ms();
         self.write_lease_requests(now_ms, |campaign_budget| {
             campaign_budget.release_request(self.incarnation, now_ms)
@@ -197,7 +197,7 @@ impl Leasing {
 
     /// Reclaims leases of dead process starts, once they can neither spend them nor have events of
     /// served units still arrive. Only the first instance of the fleet does so.
-    pub async fn reclaim(&self) -> Result<(), JournalError> {
+    pub(crate) async fn reclaim(&self) -> Result<(), JournalError> {
         let Some(sellers) = self.membership.sellers() else { return Ok(()) };
         let now = Instant::now();
         if sellers.silence >= UNREACHABLE_AFTER {

@@ -18,7 +18,7 @@ use std::sync::atomic::AtomicU64;
 /// The world being served. Immutable; replaced as a whole.
 pub struct Live {
     /// The snapshot and its state.
-    pub world: World,
+    pub(crate) world: World,
     /// Lookups of the snapshot that do not depend on its state.
     pub bindings: Arc<Bindings>,
 }
@@ -28,20 +28,20 @@ pub struct Bindings {
     /// Campaign budgets, by campaign number.
     pub campaign_budgets: Box<[Arc<CampaignBudget>]>,
     /// Journal partitions, by campaign number.
-    pub partitions: Box<[u8]>,
+    pub(crate) partitions: Box<[u8]>,
     /// Counters of counted impressions, by flight place (rank order).
-    pub delivered: Box<[Arc<AtomicU64>]>,
+    pub(crate) delivered: Box<[Arc<AtomicU64>]>,
     /// Places of evenly paced flights that have a goal or a daily budget, sorted.
-    pub even: Box<[u32]>,
+    pub(crate) even: Box<[u32]>,
     /// The inventory's id in tokens: the first eight bytes of its hash.
-    pub inventory: u64,
+    pub(crate) inventory: u64,
     /// Images of the inventory.
-    pub images: Arc<ImageSet>,
+    pub(crate) images: Arc<ImageSet>,
 }
 
 impl Bindings {
     /// Makes all lookups of a snapshot.
-    pub fn new(
+    pub(crate) fn new(
         snapshot: &Snapshot,
         images: ImageSet,
         campaign_budgets: &CampaignBudgets,
@@ -92,7 +92,7 @@ impl Bindings {
 
 impl Live {
     /// A snapshot with a state in which nothing is exhausted, ahead of pace or paused.
-    pub fn new(
+    pub(crate) fn new(
         snapshot: Arc<Snapshot>,
         images: ImageSet,
         campaign_budgets: &CampaignBudgets,
@@ -103,7 +103,7 @@ impl Live {
     }
 
     /// The same snapshot with another state.
-    pub fn with_state(&self, state: State) -> Live {
+    pub(crate) fn with_state(&self, state: State) -> Live {
         let world = World::new(self.world.snapshot.clone(), state);
         Live { world, bindings: self.bindings.clone() }
     }
@@ -114,7 +114,7 @@ impl Live {
     }
 
     /// The decision log's entry for this world.
-    pub fn log_line(&self) -> WorldLine {
+    pub(crate) fn log_line(&self) -> WorldLine {
         let snapshot = self.snapshot();
         WorldLine {
             inventory: snapshot.inventory_hash.clone(),
@@ -125,19 +125,19 @@ impl Live {
     }
 
     /// A publisher by id.
-    pub fn publisher(&self, id: &str) -> Option<&Publisher> {
+    pub(crate) fn publisher(&self, id: &str) -> Option<&Publisher> {
         let snapshot = self.snapshot();
         let number = *snapshot.publisher_by_id.get(id)?;
         Some(&snapshot.inventory.publishers[snapshot.publishers[number as usize].doc])
     }
 
     /// The balance of every campaign budget, by campaign number.
-    pub fn budget_balances(&self, now_ms: i64) -> Vec<BudgetBalance> {
+    pub(crate) fn budget_balances(&self, now_ms: i64) -> Vec<BudgetBalance> {
         self.bindings.campaign_budgets.iter().map(|budget| budget.balance(now_ms)).collect()
     }
 
     /// Places of flights whose campaign cannot reserve the price of one more event here, sorted.
-    pub fn spent(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> Vec<u32> {
+    pub(crate) fn spent(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> Vec<u32> {
         let snapshot = self.snapshot();
         let available: Vec<_> = self
             .bindings

@@ -1,13 +1,13 @@
 //! The world being served, and recent versions of it: what decisions are made on, and what event tokens
 //! and past decisions refer to.
 
-pub mod campaign_budget;
-pub mod images;
-pub mod lease;
-pub mod leasing;
-pub mod live;
-pub mod pace;
-pub mod reservation;
+pub(crate) mod campaign_budget;
+pub(crate) mod images;
+pub(crate) mod lease;
+pub(crate) mod leasing;
+pub(crate) mod live;
+pub(crate) mod pace;
+pub(crate) mod reservation;
 
 mod recent;
 #[cfg(test)]
@@ -37,7 +37,7 @@ pub struct Worlds {
 
 impl Worlds {
     /// Starts with the world `live`, made from the catalog at `now_ms`.
-    pub fn new(live: Live, catalog: Arc<Catalog>, now_ms: i64) -> Worlds {
+    pub(crate) fn new(live: Live, catalog: Arc<Catalog>, now_ms: i64) -> Worlds {
         Worlds {
             live: ArcSwap::from_pointee(live),
             recent: RecentVersions::default(),
@@ -52,12 +52,12 @@ impl Worlds {
     }
 
     /// Serves the same inventory with another state.
-    pub fn update(&self, live: Live) {
+    pub(crate) fn update(&self, live: Live) {
         self.live.store(Arc::new(live));
     }
 
     /// Serves another inventory. The one before stays in memory for tokens, explanations and images.
-    pub fn replace(&self, live: Live) {
+    pub(crate) fn replace(&self, live: Live) {
         let before = self.live();
         self.recent.remember(before.world.snapshot.clone());
         self.recent.remember_images(before.bindings.images.clone());
@@ -65,29 +65,29 @@ impl Worlds {
     }
 
     /// Notes that the catalog was reached at `now_ms`.
-    pub fn note_catalog_reached(&self, now_ms: i64) {
+    pub(crate) fn note_catalog_reached(&self, now_ms: i64) {
         self.catalog_reached_ms.store(now_ms, Ordering::Relaxed);
     }
 
     /// Milliseconds since the catalog was last reached.
-    pub fn age_ms(&self, now_ms: i64) -> i64 {
+    pub(crate) fn age_ms(&self, now_ms: i64) -> i64 {
         now_ms.saturating_sub(self.catalog_reached_ms.load(Ordering::Relaxed)).max(0)
     }
 
     /// The image with this hash, from the current inventory or a recent one in memory, since pages
     /// still refer to images of units that they received earlier.
-    pub fn image(&self, hash: u128) -> Option<Arc<ServedImage>> {
+    pub(crate) fn image(&self, hash: u128) -> Option<Arc<ServedImage>> {
         let live = self.live();
         live.bindings.images.find(hash).cloned().or_else(|| self.recent.image(hash))
     }
 
     /// The bytes of an image, read from disk and verified; `None` if that fails. Blocks.
-    pub fn image_bytes(&self, shown: &ServedImage) -> Option<Vec<u8>> {
+    pub(crate) fn image_bytes(&self, shown: &ServedImage) -> Option<Vec<u8>> {
         shown.bytes(self.catalog.images())
     }
 
     /// Logs the images of the current inventory that cannot be served.
-    pub fn log_image_faults(&self) {
+    pub(crate) fn log_image_faults(&self) {
         for fault in &self.live().bindings.images.faults {
             let ImageFault { address, reason } = fault;
             tracing::error!(image = address, "serving a unit without its image, which {reason}");
@@ -96,7 +96,7 @@ impl Worlds {
 
     /// The inventory version of an event token; if not in memory, reads files and compiles. Logs why
     /// it is unavailable.
-    pub async fn token_version(self: &Arc<Self>, prefix: u64) -> Option<Arc<Snapshot>> {
+    pub(crate) async fn token_version(self: &Arc<Self>, prefix: u64) -> Option<Arc<Snapshot>> {
         if let Some(found) = self.version_in_memory(prefix) {
             return Some(found);
         }
@@ -138,7 +138,7 @@ impl Worlds {
     }
 
     /// The snapshot of exactly these three versions; if not in memory, reads files and compiles.
-    pub fn snapshot_of(
+    pub(crate) fn snapshot_of(
         &self,
         inventory: &str,
         weights: &str,

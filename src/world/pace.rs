@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 const PACE_AHEAD_MS: i64 = 500;
 
 /// Pace of each evenly paced flight: delivered divided by due; 1 is on pace.
-pub fn paces(live: &Live, now_ms: i64) -> Vec<(String, f64)> {
+pub(crate) fn paces(live: &Live, now_ms: i64) -> Vec<(String, f64)> {
     let balances = live.budget_balances(now_ms);
     let snapshot = live.snapshot();
     let rows = snapshot.flights.iter().enumerate().filter_map(|(place, flight)| {
@@ -24,14 +24,19 @@ pub fn paces(live: &Live, now_ms: i64) -> Vec<(String, f64)> {
 
 /// Pace of a flight: delivered divided by due; 1 is on pace, `None` if not evenly paced. `balances`
 /// are indexed by campaign number.
-pub fn pace(live: &Live, place: usize, balances: &[BudgetBalance], now_ms: i64) -> Option<f64> {
+pub(crate) fn pace(
+    live: &Live,
+    place: usize,
+    balances: &[BudgetBalance],
+    now_ms: i64,
+) -> Option<f64> {
     let flight = &live.snapshot().flights[place];
     let (delivered, due) = progress(live, place, flight, balances, now_ms).next()?;
     Some(delivered as f64 / due.max(1) as f64)
 }
 
 /// Flights ahead of pace, each with the share of its traffic that it may still serve: 0.
-pub fn paced(live: &Live, now_ms: i64) -> Vec<(u32, u32)> {
+pub(crate) fn paced(live: &Live, now_ms: i64) -> Vec<(u32, u32)> {
     if live.bindings.even.is_empty() {
         return Vec::new();
     }

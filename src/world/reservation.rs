@@ -7,24 +7,24 @@ use std::collections::{BTreeMap, HashMap};
 
 /// A decision's reservation.
 #[derive(Clone, Copy, Debug)]
-pub struct Reservation {
+pub(crate) struct Reservation {
     /// The decision's id.
-    pub decision: u128,
+    pub(crate) decision: u128,
     /// The amount to reserve.
-    pub price: Micros,
+    pub(crate) price: Micros,
     /// The publisher's number.
-    pub publisher: u32,
+    pub(crate) publisher: u32,
     /// The largest share of the remaining budget that one publisher may reserve, in per cent.
-    pub publisher_percent: u8,
+    pub(crate) publisher_percent: u8,
     /// Expiry, in unix milliseconds.
-    pub until_ms: i64,
+    pub(crate) until_ms: i64,
     /// Lease terms, if a fleet shares the budget.
-    pub terms: Option<LeaseTerms>,
+    pub(crate) terms: Option<LeaseTerms>,
 }
 
 /// Reservations of one campaign.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reservations {
+pub(crate) struct Reservations {
     total: i64,
     by_publisher: HashMap<u32, i64>,
     /// Each reservation by its expiry, in unix milliseconds.
@@ -36,7 +36,7 @@ impl Reservations {
     /// Makes a reservation if `left` covers it beside the other reservations. Once a second publisher
     /// has requested one, no publisher may reserve more than its share of `left`, so that requests
     /// without impressions cannot exhaust a budget for other publishers. A price of zero always fits.
-    pub fn reserve(&mut self, reservation: &Reservation, left: Option<Micros>) -> bool {
+    pub(crate) fn reserve(&mut self, reservation: &Reservation, left: Option<Micros>) -> bool {
         let Some(left) = left else { return true };
         let Reservation { decision, price, publisher, until_ms, .. } = *reservation;
         let publisher_total = *self.by_publisher.entry(publisher).or_default();
@@ -59,7 +59,7 @@ impl Reservations {
     }
 
     /// Extends a decision's reservation to `until_ms`: its event is recorded here and not billed yet.
-    pub fn extend(&mut self, decision: u128, until_ms: i64) {
+    pub(crate) fn extend(&mut self, decision: u128, until_ms: i64) {
         let Some(expiry) = self.expiry_of.get_mut(&decision) else { return };
         if let Some(held) = self.expiries.remove(&(*expiry, decision)) {
             *expiry = until_ms.max(*expiry);
@@ -68,14 +68,14 @@ impl Reservations {
     }
 
     /// Settles a decision's reservation: its event was billed.
-    pub fn settle(&mut self, decision: u128) {
+    pub(crate) fn settle(&mut self, decision: u128) {
         if let Some(until_ms) = self.expiry_of.remove(&decision) {
             self.release((until_ms, decision));
         }
     }
 
     /// Releases every reservation that expires at `now_ms` or earlier.
-    pub fn expire(&mut self, now_ms: i64) {
+    pub(crate) fn expire(&mut self, now_ms: i64) {
         while let Some((key, _)) =
             self.expiries.first_key_value().filter(|((until, _), _)| *until <= now_ms)
         {
@@ -95,7 +95,7 @@ impl Reservations {
     }
 
     /// The reserved total, capped at the largest amount.
-    pub fn total(&self) -> Micros {
+    pub(crate) fn total(&self) -> Micros {
         Micros::try_from(self.total).unwrap_or(Micros::MAX)
     }
 }

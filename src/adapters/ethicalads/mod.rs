@@ -1,7 +1,7 @@
 //! The EthicalAds decision endpoint: one unit for the best of several slots, as JSON or JSONP.
 
-pub mod reply;
-pub mod request;
+pub(crate) mod reply;
+pub(crate) mod request;
 
 use crate::adapters::ethicalads::request::{CampaignType, Request};
 use crate::adapters::response::Rejections;
@@ -23,7 +23,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use std::time::Instant;
 
 /// `GET /api/v1/decision/`: the in-page client; JSONP if it names a callback.
-pub async fn create_from_query(
+pub(crate) async fn create_from_query(
     app: Data<AppState>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -35,7 +35,7 @@ pub async fn create_from_query(
 }
 
 /// `POST /api/v1/decision/`: a publisher's server.
-pub async fn create(
+pub(crate) async fn create(
     app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,

@@ -11,7 +11,7 @@ const EMPTY_URL: &str = "data:,";
 
 /// A filled slot.
 #[derive(Serialize)]
-pub struct Reply<'a> {
+pub(crate) struct Reply<'a> {
     id: &'a str,
     /// The unit as one line of HTML, with its label.
     text: String,
@@ -51,7 +51,7 @@ struct Label<'a> {
 
 impl<'a> Reply<'a> {
     /// The response for a filled slot.
-    pub fn of(
+    pub(crate) fn of(
         unit: &'a RenderedUnit<'_>,
         place: &'a Placement,
         kind: CampaignType,

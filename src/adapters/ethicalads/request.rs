@@ -25,14 +25,14 @@ string_enum! {
 
 /// A candidate slot.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Placement {
+pub(crate) struct Placement {
     /// The element's id.
-    pub div_id: String,
+    pub(crate) div_id: String,
     /// The ad format, such as `text-v1`.
-    pub ad_type: String,
+    pub(crate) ad_type: String,
     /// 1 to 10; the highest is preferred.
     #[serde(default = "lowest")]
-    pub priority: u8,
+    pub(crate) priority: u8,
 }
 
 fn lowest() -> u8 {
@@ -41,38 +41,38 @@ fn lowest() -> u8 {
 
 /// A decision request, from a query or a body.
 #[derive(Debug, Default, Deserialize)]
-pub struct Request {
+pub(crate) struct Request {
     /// The publisher's name.
     #[serde(default)]
-    pub publisher: String,
+    pub(crate) publisher: String,
     /// Candidate slots; one of them is filled.
     #[serde(default)]
-    pub placements: Vec<Placement>,
+    pub(crate) placements: Vec<Placement>,
     /// Keywords of the page.
     #[serde(default)]
-    pub keywords: Vec<String>,
+    pub(crate) keywords: Vec<String>,
     /// Accepted campaign types; empty accepts all.
     #[serde(default)]
-    pub campaign_types: Vec<String>,
+    pub(crate) campaign_types: Vec<String>,
     /// The page's URL.
     #[serde(default)]
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// Creative to force.
     #[serde(default)]
-    pub force_ad: Option<String>,
+    pub(crate) force_ad: Option<String>,
     /// Campaign to force; rejected.
     #[serde(default)]
     force_campaign: Option<String>,
     /// JSONP function name.
     #[serde(skip)]
-    pub callback: Option<String>,
+    pub(crate) callback: Option<String>,
     /// Ignored fields.
     #[serde(skip)]
-    pub ignored: Vec<String>,
+    pub(crate) ignored: Vec<String>,
 }
 
 /// Parses query parameters, as the in-page client sends them; lists are separated by `|`.
-pub fn from_query(query: &str) -> Result<Request, ApiError> {
+pub(crate) fn from_query(query: &str) -> Result<Request, ApiError> {
     let mut request = Request::default();
     let (mut divs, mut types, mut priorities) = (Vec::new(), Vec::new(), Vec::new());
     let mut jsonp = false;
@@ -112,7 +112,7 @@ pub fn from_query(query: &str) -> Result<Request, ApiError> {
 }
 
 /// Parses a JSON body, as a publisher's server sends it.
-pub fn from_body(bytes: &[u8]) -> Result<Request, ApiError> {
+pub(crate) fn from_body(bytes: &[u8]) -> Result<Request, ApiError> {
     let (request, ignored) = body::adapter_json::<Request>(bytes)?;
     Request { ignored, ..request }.validate()
 }
@@ -145,7 +145,7 @@ impl Request {
     }
 
     /// Whether the page accepts a campaign of this type.
-    pub fn accepts(&self, kind: CampaignType) -> bool {
+    pub(crate) fn accepts(&self, kind: CampaignType) -> bool {
         let own = [CampaignType::House, CampaignType::PublisherHouse].contains(&kind);
         self.campaign_types.is_empty()
             || self.campaign_types.iter().any(|text| {
@@ -155,7 +155,7 @@ impl Request {
 
     /// The slot of the highest priority that `placement_id` maps to a placement of the publisher,
     /// else the slot of the highest priority; with its placement id.
-    pub fn best_placement(
+    pub(crate) fn best_placement(
         &self,
         placement_id: impl Fn(&Placement) -> String,
         live: &Live,

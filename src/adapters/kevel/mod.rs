@@ -1,7 +1,7 @@
 //! The Kevel Decision API: one call per page, one decision per `divName`.
 
-pub mod reply;
-pub mod request;
+pub(crate) mod reply;
+pub(crate) mod request;
 
 use crate::adapters::kevel::reply::{Decision, Response};
 use crate::adapters::kevel::request::Request;
@@ -29,7 +29,7 @@ const EXPLAIN_HEADER: &str = "x-adzerk-explain";
 const KEY_HEADERS: [&str; 2] = ["x-adzerk-apikey", "x-kevel-apikey"];
 
 /// `POST /api/v2`.
-pub async fn create(
+pub(crate) async fn create(
     app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,

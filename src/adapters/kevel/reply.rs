@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 /// The response. It has no `user`: readers have no key.
 #[derive(Serialize)]
-pub struct Response {
+pub(crate) struct Response {
     /// By `divName`; null without a unit.
     decisions: Map<String, Value>,
     /// The decision trace, if an operator requested it.
@@ -21,12 +21,15 @@ pub struct Response {
 
 impl Response {
     /// A response with null for every div.
-    pub fn empty(divs: impl Iterator<Item = String>, explain: Option<Explanation>) -> Response {
+    pub(crate) fn empty(
+        divs: impl Iterator<Item = String>,
+        explain: Option<Explanation>,
+    ) -> Response {
         Response { decisions: divs.map(|div| (div, Value::Null)).collect(), explain }
     }
 
     /// Sets the decision of a div, as a one-element list if the caller expects a list.
-    pub fn insert(&mut self, div: String, unit: Value, as_list: bool) {
+    pub(crate) fn insert(&mut self, div: String, unit: Value, as_list: bool) {
         let unit = if as_list { Value::Array(vec![unit]) } else { unit };
         self.decisions.insert(div, unit);
     }
@@ -35,15 +38,15 @@ impl Response {
 /// A filled slot.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Decision<'a, 'u> {
+pub(crate) struct Decision<'a, 'u> {
     /// Kevel's flight-creative pair; a creative belongs to one flight, so this is the creative's id.
-    pub ad_id: i64,
+    pub(crate) ad_id: i64,
     /// Numeric id of the creative.
-    pub creative_id: i64,
+    pub(crate) creative_id: i64,
     /// Numeric id of the flight.
-    pub flight_id: i64,
+    pub(crate) flight_id: i64,
     /// Numeric id of the campaign.
-    pub campaign_id: i64,
+    pub(crate) campaign_id: i64,
     advertiser_id: i64,
     click_url: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,7 +91,7 @@ struct Event<'a> {
 
 impl<'a, 'u> Decision<'a, 'u> {
     /// The decision of a filled slot.
-    pub fn of(
+    pub(crate) fn of(
         unit: &'a RenderedUnit<'u>,
         placement: Option<&Placement>,
         settings: &AdapterSettings,

@@ -17,9 +17,9 @@ use serde::Deserialize;
 /// (`user`, `ip`, `deviceID`, `consent`, location).
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Request {
+pub(crate) struct Request {
     /// The slots.
-    pub placements: Vec<Placement>,
+    pub(crate) placements: Vec<Placement>,
     /// Keywords of the page.
     #[serde(default)]
     keywords: Option<Vec<String>>,
@@ -37,7 +37,7 @@ pub struct Request {
 /// One slot.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Placement {
+pub(crate) struct Placement {
     #[serde(default)]
     div_name: Option<String>,
     #[serde(default)]
@@ -48,7 +48,7 @@ pub struct Placement {
     zone_ids: Option<Vec<i64>>,
     /// Kevel event ids for which the caller requests URLs.
     #[serde(default)]
-    pub event_ids: Option<Vec<i64>>,
+    pub(crate) event_ids: Option<Vec<i64>>,
     #[serde(default)]
     count: Option<i64>,
     #[serde(default)]
@@ -102,7 +102,7 @@ impl OneOrMany {
 
 impl Placement {
     /// Whether the caller expects a list (`count` above 1).
-    pub fn returns_list(&self) -> bool {
+    pub(crate) fn returns_list(&self) -> bool {
         self.count.is_some_and(|count| count > 1)
     }
 
@@ -123,17 +123,22 @@ impl Request {
     }
 
     /// Keys of the response, in request order.
-    pub fn divs(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn divs(&self) -> impl Iterator<Item = String> {
         (0..self.placements.len()).map(|at| self.div(at))
     }
 
     /// The first slot with this key.
-    pub fn placement(&self, div: &str) -> Option<&Placement> {
+    pub(crate) fn placement(&self, div: &str) -> Option<&Placement> {
         self.divs().position(|own| own == div).map(|at| &self.placements[at])
     }
 
     /// Rejects a blocked unit, and any other than the campaign, flight or ad that the slot requests.
-    pub fn accepts(&self, snapshot: &Snapshot, div: &str, win: &Winner) -> Result<(), Rejection> {
+    pub(crate) fn accepts(
+        &self,
+        snapshot: &Snapshot,
+        div: &str,
+        win: &Winner,
+    ) -> Result<(), Rejection> {
         let inventory = &snapshot.inventory;
         let flight = &snapshot.flights[win.place];
         let campaign = numeric_id(inventory.campaigns[flight.campaign].id.as_str());
@@ -153,7 +158,7 @@ impl Request {
     }
 
     /// Translates the request.
-    pub fn decision_request(
+    pub(crate) fn decision_request(
         &self,
         settings: &AdapterSettings,
         live: &Live,

@@ -22,7 +22,7 @@ const MARKUP_NATIVE: u8 = 4;
 
 /// An OpenRTB bid.
 #[derive(Serialize)]
-pub struct Bid {
+pub(crate) struct Bid {
     id: String,
     impid: String,
     price: f64,
@@ -68,19 +68,19 @@ struct DsaTransparency {
 const BASIC_ADVERTISING: u8 = 2;
 
 /// The bids of one request by seat, all in one currency.
-pub struct Auction<'r> {
+pub(crate) struct Auction<'r> {
     bid_request: &'r BidRequest,
     settings: &'r Settings,
     domain: String,
     /// Currency of the bids, set by the first.
-    pub currency: Option<Currency>,
+    pub(crate) currency: Option<Currency>,
     /// Bids by advertiser.
-    pub seats: Vec<(String, Vec<Bid>)>,
+    pub(crate) seats: Vec<(String, Vec<Bid>)>,
 }
 
 impl<'r> Auction<'r> {
     /// An auction without bids.
-    pub fn of(
+    pub(crate) fn of(
         bid_request: &'r BidRequest,
         settings: &'r Settings,
         public_url: &str,
@@ -92,7 +92,7 @@ impl<'r> Auction<'r> {
     }
 
     /// Whether the exchange accepts a unit; called before budget is reserved for it.
-    pub fn check(
+    pub(crate) fn check(
         &self,
         (imp, markup): (&Imp, &NativeRequest),
         decided: &PageDecision,
@@ -127,7 +127,7 @@ impl<'r> Auction<'r> {
     }
 
     /// Adds the bid for a slot, or returns why there is none.
-    pub fn add_bid(
+    pub(crate) fn add_bid(
         &mut self,
         (imp, markup): (&Imp, &NativeRequest),
         decided: &PageDecision,

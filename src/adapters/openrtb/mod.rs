@@ -1,10 +1,10 @@
 //! OpenRTB 2.6 with Native 1.2: answers an exchange's bid request with a decision as the bid.
 
-pub mod bid;
-pub mod native;
-pub mod no_bid_reason;
-pub mod reply;
-pub mod request;
+pub(crate) mod bid;
+pub(crate) mod native;
+pub(crate) mod no_bid_reason;
+pub(crate) mod reply;
+pub(crate) mod request;
 
 use crate::adapters::openrtb::bid::Auction;
 use crate::adapters::openrtb::native::NativeRequest;
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 const VERSION: (&str, &str) = ("x-openrtb-version", "2.6");
 
 /// `POST /openrtb2/2.6/bids`.
-pub async fn create(
+pub(crate) async fn create(
     app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,

@@ -20,7 +20,7 @@ const MAIN: u16 = 3;
 
 /// A native request.
 #[derive(Debug, Deserialize)]
-pub struct NativeRequest {
+pub(crate) struct NativeRequest {
     assets: Vec<AssetRequest>,
     #[serde(default)]
     eventtrackers: Option<Vec<EventTrackerRequest>>,
@@ -158,7 +158,7 @@ struct Ext<'a> {
 
 impl NativeRequest {
     /// Parses a JSON object or a string that contains one; `None` if invalid or without assets.
-    pub fn parse(value: &Value) -> Option<NativeRequest> {
+    pub(crate) fn parse(value: &Value) -> Option<NativeRequest> {
         let inner: Value;
         let mut document = match value {
             Value::String(text) => {
@@ -177,7 +177,7 @@ impl NativeRequest {
 
     /// Whether a unit has every required asset in a fitting size. Called before budget is reserved,
     /// so that a fitting unit replaces one that does not fit.
-    pub fn accepts(&self, decided: &PageDecision, win: &Winner) -> bool {
+    pub(crate) fn accepts(&self, decided: &PageDecision, win: &Winner) -> bool {
         let unit = unit::with_images(decided, win);
         unit.is_some_and(|unit| self.fill_assets(&unit).is_ok())
     }
@@ -195,7 +195,7 @@ impl NativeRequest {
     }
 
     /// Renders the unit as the requested assets, as JSON text.
-    pub fn render(&self, unit: &RenderedUnit<'_>) -> Result<String, NoBidReason> {
+    pub(crate) fn render(&self, unit: &RenderedUnit<'_>) -> Result<String, NoBidReason> {
         let assets = self.fill_assets(unit)?;
         let events = [
             (IMPRESSION, unit.event_urls.impression.as_deref()),

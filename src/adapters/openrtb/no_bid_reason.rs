@@ -31,7 +31,7 @@ string_enum! {
 impl NoBidReason {
     /// What to exclude: only the creative, if another creative of the flight might be accepted
     /// (landing domain, assets), or the whole flight (price, seat, categories).
-    pub fn rejects(self) -> Rejection {
+    pub(crate) fn rejects(self) -> Rejection {
         match self {
             NoBidReason::BlockedAdvertiser | NoBidReason::Assets => Rejection::Creative,
             _ => Rejection::Flight,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// A bid response.
 #[derive(Serialize)]
-pub struct Response {
+pub(crate) struct Response {
     id: String,
     seatbid: Vec<SeatBid>,
     cur: String,
@@ -20,14 +20,14 @@ struct SeatBid {
 
 /// A response without bids, with a no-bid reason code.
 #[derive(Serialize)]
-pub struct NoBidResponse {
+pub(crate) struct NoBidResponse {
     id: String,
     nbr: u8,
 }
 
 /// No-bid reason codes (`nbr`) for errors that the exchange can correct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoBidCode {
+pub(crate) enum NoBidCode {
     /// The request has no site or no native slot.
     InvalidRequest = 2,
     /// The site is not a known publisher.
@@ -36,7 +36,7 @@ pub enum NoBidCode {
 
 impl Response {
     /// The response to a request; `None` without bids.
-    pub fn of(id: &str, auction: Auction<'_>) -> Option<Response> {
+    pub(crate) fn of(id: &str, auction: Auction<'_>) -> Option<Response> {
         let cur = auction.currency?.as_str().to_owned();
         let seats = auction.seats.into_iter();
         let seatbid = seats.map(|(seat, bid)| SeatBid { seat, bid }).collect();
@@ -45,6 +45,6 @@ impl Response {
 }
 
 /// The response that carries `nbr`.
-pub fn no_bid(id: &str, nbr: NoBidCode) -> NoBidResponse {
+pub(crate) fn no_bid(id: &str, nbr: NoBidCode) -> NoBidResponse {
     NoBidResponse { id: id.to_owned(), nbr: nbr as u8 }
 }

@@ -12,14 +12,14 @@ use std::time::Duration;
 /// A bid request. Other fields are ignored, above all those that identify or describe a reader:
 /// `user`, `device.ip`, `device.ua`, `device.ifa`.
 #[derive(Debug, Deserialize)]
-pub struct BidRequest {
+pub(crate) struct BidRequest {
     /// Auction id.
-    pub id: String,
+    pub(crate) id: String,
     /// The slots.
-    pub imp: Vec<Imp>,
+    pub(crate) imp: Vec<Imp>,
     /// The site; absent for apps, which are not supported.
     #[serde(default)]
-    pub site: Option<Site>,
+    pub(crate) site: Option<Site>,
     #[serde(default)]
     device: Option<Device>,
     /// 1 marks a test.
@@ -30,28 +30,28 @@ pub struct BidRequest {
     tmax: Option<serde_json::Value>,
     /// Accepted bid currencies.
     #[serde(default, deserialize_with = "null_as_empty")]
-    pub cur: Vec<String>,
+    pub(crate) cur: Vec<String>,
     /// Blocked categories.
     #[serde(default, deserialize_with = "null_as_empty")]
-    pub bcat: Vec<String>,
+    pub(crate) bcat: Vec<String>,
     /// The taxonomy of `bcat`.
     #[serde(default)]
     cattax: Option<u16>,
     /// Blocked advertiser domains.
     #[serde(default, deserialize_with = "null_as_empty")]
-    pub badv: Vec<String>,
+    pub(crate) badv: Vec<String>,
     /// Seats allowed to bid; empty allows all.
     #[serde(default, deserialize_with = "null_as_empty")]
-    pub wseat: Vec<String>,
+    pub(crate) wseat: Vec<String>,
     /// Blocked seats.
     #[serde(default, deserialize_with = "null_as_empty")]
-    pub bseat: Vec<String>,
+    pub(crate) bseat: Vec<String>,
     #[serde(default)]
     regs: Option<Regs>,
 }
 
 /// IAB Content Category Taxonomy 1.0.
-pub const CONTENT_TAXONOMY_1: u16 = 1;
+pub(crate) const CONTENT_TAXONOMY_1: u16 = 1;
 
 /// Deserializes a list; null is empty, since exchanges send absent lists either way.
 fn null_as_empty<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
@@ -60,16 +60,16 @@ fn null_as_empty<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D:
 
 /// An impression (slot).
 #[derive(Debug, Deserialize)]
-pub struct Imp {
+pub(crate) struct Imp {
     /// Id of the slot in the response.
-    pub id: String,
+    pub(crate) id: String,
     #[serde(default)]
     native: Option<Native>,
     #[serde(default)]
     tagid: Option<String>,
     /// Minimum bid (CPM).
     #[serde(default)]
-    pub bidfloor: Option<f64>,
+    pub(crate) bidfloor: Option<f64>,
     #[serde(default)]
     bidfloorcur: Option<String>,
     #[serde(default)]
@@ -85,12 +85,12 @@ struct Pmp {
 
 impl Imp {
     /// Currency of the floor; USD by default.
-    pub fn floor_currency(&self) -> &str {
+    pub(crate) fn floor_currency(&self) -> &str {
         self.bidfloorcur.as_deref().unwrap_or("USD")
     }
 
     /// Whether the slot only accepts bids with a deal.
-    pub fn is_private(&self) -> bool {
+    pub(crate) fn is_private(&self) -> bool {
         self.pmp.as_ref().is_some_and(|pmp| pmp.private_auction == Some(1))
     }
 }
@@ -104,7 +104,7 @@ struct Native {
 /// A site.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Site {
+pub(crate) struct Site {
     id: Option<String>,
     page: Option<String>,
     #[serde(deserialize_with = "null_as_empty")]
@@ -168,7 +168,7 @@ struct RegsExt {
 
 /// DSA transparency requirements of the exchange.
 #[derive(Clone, Copy, Debug, Deserialize)]
-pub struct Dsa {
+pub(crate) struct Dsa {
     #[serde(default)]
     dsarequired: Option<u8>,
     #[serde(default)]
@@ -178,36 +178,36 @@ pub struct Dsa {
 impl Dsa {
     /// Whether a disclosure is required that the site cannot render; native units are rendered by the
     /// site.
-    pub fn is_unsatisfiable(self) -> bool {
+    pub(crate) fn is_unsatisfiable(self) -> bool {
         self.dsarequired.is_some_and(|how| how >= 2) && self.pubrender == Some(0)
     }
 }
 
 impl BidRequest {
     /// Whether `bcat` uses Content Taxonomy 1.0, the one that the `categories` setting maps to.
-    pub fn blocks_by_taxonomy_1(&self) -> bool {
+    pub(crate) fn blocks_by_taxonomy_1(&self) -> bool {
         self.cattax.is_none_or(|taxonomy| taxonomy == CONTENT_TAXONOMY_1)
     }
 
     /// Whether the request's `tmax` has passed. Zero is no limit.
-    pub fn timed_out_after(&self, waited: Duration) -> bool {
+    pub(crate) fn timed_out_after(&self, waited: Duration) -> bool {
         let most = self.tmax.as_ref().and_then(serde_json::Value::as_u64);
         most.is_some_and(|most| most > 0 && waited >= Duration::from_millis(most))
     }
 
     /// The DSA requirements, if any.
-    pub fn dsa(&self) -> Option<Dsa> {
+    pub(crate) fn dsa(&self) -> Option<Dsa> {
         self.regs.as_ref()?.ext.as_ref()?.dsa
     }
 
     /// The slots that accept native units, each with its native request.
-    pub fn native_slots(&self) -> Vec<(&Imp, NativeRequest)> {
+    pub(crate) fn native_slots(&self) -> Vec<(&Imp, NativeRequest)> {
         let markup = |imp: &Imp| NativeRequest::parse(&imp.native.as_ref()?.request);
         self.imp.iter().filter_map(|imp| Some((imp, markup(imp)?))).collect()
     }
 
     /// Translates the request.
-    pub fn decision_request(
+    pub(crate) fn decision_request(
         &self,
         settings: &AdapterSettings,
         live: &Live,

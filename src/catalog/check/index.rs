@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, HashMap};
 /// The documents of one list by id.
 pub(super) struct IdIndex<'a, T> {
     /// The kind of document, for messages: `topic`.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     by_id: HashMap<&'a str, &'a T>,
 }
 
 impl<'a, T> IdIndex<'a, T> {
-    pub fn new(
+    pub(crate) fn new(
         what: &'static str,
         list: impl IntoIterator<Item = &'a T>,
         id: impl Fn(&'a T) -> &'a str,
@@ -23,32 +23,32 @@ impl<'a, T> IdIndex<'a, T> {
         IdIndex { what, by_id: list.into_iter().map(|one| (id(one), one)).collect() }
     }
 
-    pub fn find(&self, id: &str) -> Option<&'a T> {
+    pub(crate) fn find(&self, id: &str) -> Option<&'a T> {
         self.by_id.get(id).copied()
     }
 
-    pub fn ids(&self) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &'a str> {
         self.by_id.keys().copied()
     }
 }
 
 /// Every list that documents can refer to.
 pub(super) struct Index<'a> {
-    pub topics: IdIndex<'a, crate::domain::taxonomy::TopicDoc>,
-    pub entities: IdIndex<'a, crate::domain::entity::EntityDoc>,
-    pub categories: IdIndex<'a, crate::domain::party::Category>,
-    pub advertisers: IdIndex<'a, Advertiser>,
-    pub campaigns: IdIndex<'a, Campaign>,
-    pub flights: IdIndex<'a, Flight>,
-    pub publishers: IdIndex<'a, crate::domain::party::Publisher>,
-    pub placements: IdIndex<'a, crate::domain::party::Placement>,
-    pub regions: Regions,
+    pub(crate) topics: IdIndex<'a, crate::domain::taxonomy::TopicDoc>,
+    pub(crate) entities: IdIndex<'a, crate::domain::entity::EntityDoc>,
+    pub(crate) categories: IdIndex<'a, crate::domain::party::Category>,
+    pub(crate) advertisers: IdIndex<'a, Advertiser>,
+    pub(crate) campaigns: IdIndex<'a, Campaign>,
+    pub(crate) flights: IdIndex<'a, Flight>,
+    pub(crate) publishers: IdIndex<'a, crate::domain::party::Publisher>,
+    pub(crate) placements: IdIndex<'a, crate::domain::party::Placement>,
+    pub(crate) regions: Regions,
     /// Display names of topics and entities by id, as a kicker would echo them.
-    pub names: BTreeMap<&'a str, &'a str>,
+    pub(crate) names: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> Index<'a> {
-    pub fn of(inventory: &'a Inventory) -> Index<'a> {
+    pub(crate) fn of(inventory: &'a Inventory) -> Index<'a> {
         let slots = inventory.publishers.iter().flat_map(|publisher| &publisher.placements);
         let topics = inventory.topics.iter().map(|one| (one.id.as_str(), one.name.as_str()));
         let entities = inventory.entities.iter().map(|one| (one.id.as_str(), one.name.as_str()));
@@ -66,7 +66,7 @@ impl<'a> Index<'a> {
         }
     }
 
-    pub fn advertiser_of(&self, creative: &Creative) -> Option<&'a Advertiser> {
+    pub(crate) fn advertiser_of(&self, creative: &Creative) -> Option<&'a Advertiser> {
         let flight = self.flights.find(creative.flight.as_str())?;
         self.advertisers.find(self.campaigns.find(flight.campaign.as_str())?.advertiser.as_str())
     }

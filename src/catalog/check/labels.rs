@@ -12,7 +12,7 @@ fn english() -> Language {
 }
 
 /// Flights that can reach readers in countries without a reviewed label.
-pub fn reach(inventory: &Inventory, table: &LabelTable) -> Vec<Finding> {
+pub(crate) fn reach(inventory: &Inventory, table: &LabelTable) -> Vec<Finding> {
     let Ok(regions) = Regions::build(&inventory.regions) else { return Vec::new() };
     let labels = Labels::build(table, &regions);
     let english = english();

@@ -12,8 +12,8 @@ mod names;
 mod publishers;
 pub mod weights;
 
-pub use labels::reach as labels;
-pub use publishers::check_url_prefix;
+pub(crate) use labels::reach as labels;
+pub(crate) use publishers::check_url_prefix;
 
 use crate::catalog::check::index::{IdIndex, Index};
 use crate::config::document::nearest;
@@ -25,16 +25,16 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
     /// The document's list, such as `flights`.
-    pub list: &'static str,
+    pub(crate) list: &'static str,
     /// The document's id.
-    pub id: String,
+    pub(crate) id: String,
     /// The field, such as `targeting.topics.any[0]`; empty for the whole document.
-    pub field: String,
+    pub(crate) field: String,
     /// What is wrong.
-    pub reason: String,
+    pub(crate) reason: String,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub help: Option<String>,
+    pub(crate) help: Option<String>,
 }
 
 impl fmt::Display for Finding {

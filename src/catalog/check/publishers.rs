@@ -60,7 +60,7 @@ fn pauses(publisher: &Publisher, index: &Index<'_>, findings: &mut Findings) {
 }
 
 /// Checks that a prefix is a path, or a whole URL without query and fragment.
-pub fn check_url_prefix(prefix: &str) -> Result<(), String> {
+pub(crate) fn check_url_prefix(prefix: &str) -> Result<(), String> {
     let whole = prefix.starts_with("https://") || prefix.starts_with("http://");
     if !whole && !prefix.starts_with('/') {
         return Err(format!(

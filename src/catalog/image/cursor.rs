@@ -10,37 +10,37 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub fn new(bytes: &'a [u8], format: Format) -> Cursor<'a> {
+    pub(crate) fn new(bytes: &'a [u8], format: Format) -> Cursor<'a> {
         Cursor { rest: bytes, format }
     }
 
     /// The next `count` bytes.
-    pub fn take(&mut self, count: usize) -> Result<&'a [u8], ImageError> {
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], ImageError> {
         let (bytes, rest) = self.rest.split_at_checked(count).ok_or_else(|| self.truncated())?;
         self.rest = rest;
         Ok(bytes)
     }
 
-    pub fn byte(&mut self) -> Result<u8, ImageError> {
+    pub(crate) fn byte(&mut self) -> Result<u8, ImageError> {
         Ok(self.take(1)?[0])
     }
 
     /// The bytes before the first position where `is_end` accepts the rest. Fails if there is none.
-    pub fn until(&mut self, is_end: impl Fn(&[u8]) -> bool) -> Result<&'a [u8], ImageError> {
+    pub(crate) fn until(&mut self, is_end: impl Fn(&[u8]) -> bool) -> Result<&'a [u8], ImageError> {
         let end = (0..self.rest.len()).find(|index| is_end(&self.rest[*index..]));
         self.take(end.ok_or_else(|| self.truncated())?)
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
     /// Checks that the file ends here, where the image ends.
-    pub fn end(&self) -> Result<(), ImageError> {
+    pub(crate) fn end(&self) -> Result<(), ImageError> {
         if self.is_empty() { Ok(()) } else { Err(ImageError::Trailing(self.rest.len())) }
     }
 
-    pub fn invalid(&self, reason: &str) -> ImageError {
+    pub(crate) fn invalid(&self, reason: &str) -> ImageError {
         ImageError::Invalid(self.format, reason.to_owned())
     }
 

@@ -19,11 +19,11 @@ use std::fmt;
 use std::io::Cursor;
 
 /// The maximum file size, in bytes; larger files would slow pages down.
-pub const MAX_BYTES: usize = 256 * 1024;
+pub(crate) const MAX_BYTES: usize = 256 * 1024;
 /// The minimum length of a side, in pixels.
-pub const MIN_SIDE: u16 = 16;
+pub(crate) const MIN_SIDE: u16 = 16;
 /// The maximum length of a side, in pixels.
-pub const MAX_SIDE: u16 = 2048;
+pub(crate) const MAX_SIDE: u16 = 2048;
 /// The memory limit of decoding, in bytes: the largest image in four channels, and working space.
 const MAX_DECODED: u64 = 64 * 1024 * 1024;
 
@@ -42,7 +42,7 @@ impl fmt::Debug for ImageFile {
 
 /// Why a file is rejected, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ImageError {
+pub(crate) enum ImageError {
     /// The file is too large.
     #[error(
         "must have at most {MAX_BYTES} bytes (got {0} or more): scale it down or compress it more"
@@ -79,7 +79,7 @@ pub enum ImageError {
 
 impl ImageFile {
     /// Validates an image and strips its metadata. `extension` is that of the file's name, if known.
-    pub fn read(bytes: &[u8], extension: Option<&str>) -> Result<ImageFile, ImageError> {
+    pub(crate) fn read(bytes: &[u8], extension: Option<&str>) -> Result<ImageFile, ImageError> {
         if bytes.len() > MAX_BYTES {
             return Err(ImageError::TooLarge(bytes.len()));
         }
@@ -111,18 +111,18 @@ impl ImageFile {
     }
 
     /// The content address.
-    pub fn address(&self) -> Address {
+    pub(crate) fn address(&self) -> Address {
         self.address
     }
 
     /// The bytes as they are stored and served.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 }
 
 /// Whether the hash of `bytes` is the address's.
-pub fn matches_address(address: &Address, bytes: &[u8]) -> bool {
+pub(crate) fn matches_address(address: &Address, bytes: &[u8]) -> bool {
     hash_of(bytes) == address.hash
 }
 

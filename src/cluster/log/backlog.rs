@@ -41,7 +41,7 @@ impl Default for Backlog {
 
 impl Backlog {
     /// Notes that a record was written.
-    pub fn written(&mut self, partition: u8, lsn: u64, now: Instant) {
+    pub(crate) fn written(&mut self, partition: u8, lsn: u64, now: Instant) {
         let partition = &mut self.partitions[usize::from(partition)];
         partition.written = lsn;
         if partition.marks.back().is_none_or(|(_, at)| now.duration_since(*at) >= partition.spacing)
@@ -59,7 +59,7 @@ impl Backlog {
     }
 
     /// Sets the last processed LSN, also backwards: records after it wait again.
-    pub fn set(&mut self, partition: u8, lsn: u64, now: Instant) {
+    pub(crate) fn set(&mut self, partition: u8, lsn: u64, now: Instant) {
         let partition = &mut self.partitions[usize::from(partition)];
         let back = lsn < partition.processed;
         partition.processed = lsn;
@@ -76,24 +76,24 @@ impl Backlog {
     }
 
     /// Like `set`, but never backwards.
-    pub fn advance(&mut self, partition: u8, lsn: u64, now: Instant) {
+    pub(crate) fn advance(&mut self, partition: u8, lsn: u64, now: Instant) {
         if lsn > self.partitions[usize::from(partition)].processed {
             self.set(partition, lsn, now);
         }
     }
 
     /// The last LSNs written, by partition.
-    pub fn written_lsns(&self) -> Vec<u64> {
+    pub(crate) fn written_lsns(&self) -> Vec<u64> {
         self.partitions.iter().map(|partition| partition.written).collect()
     }
 
     /// The last LSNs processed, by partition.
-    pub fn processed_lsns(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn processed_lsns(&self) -> impl Iterator<Item = u64> {
         self.partitions.iter().map(|partition| partition.processed)
     }
 
     /// Whether everything up to these LSNs is processed.
-    pub fn is_processed(&self, numbers: &[u64]) -> bool {
+    pub(crate) fn is_processed(&self, numbers: &[u64]) -> bool {
         self.partitions
             .iter()
             .zip(numbers)
@@ -101,7 +101,7 @@ impl Backlog {
     }
 
     /// Number of waiting records.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.partitions
             .iter()
             .map(|partition| partition.written.saturating_sub(partition.processed))
@@ -109,7 +109,7 @@ impl Backlog {
     }
 
     /// Since when the oldest record waits.
-    pub fn oldest_since(&self) -> Option<Instant> {
+    pub(crate) fn oldest_since(&self) -> Option<Instant> {
         self.partitions
             .iter()
             .filter_map(|partition| partition.marks.front())

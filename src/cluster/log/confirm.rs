@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Sent entries: the last LSN of each incarnation and partition.
-pub type Sent = Vec<((u64, u8), u64)>;
+pub(crate) type Sent = Vec<((u64, u8), u64)>;
 
 /// The entries sent when the primaries' replication offsets were read.
-pub struct SentMark {
+pub(crate) struct SentMark {
     mark: ReplicationMark,
     sent: Sent,
 }
@@ -57,7 +57,7 @@ impl SharedLog {
 
     /// Confirms the entries sent before the last check that a replica has by now, then starts the next
     /// check. Without any replica, sent entries count as confirmed.
-    pub async fn confirm(&self, last: &mut Option<SentMark>) -> Result<(), StoreError> {
+    pub(crate) async fn confirm(&self, last: &mut Option<SentMark>) -> Result<(), StoreError> {
         let sent = self.sent();
         let servers = self.client.servers().await?;
         let mark = ReplicationMark::of(&servers);
@@ -85,7 +85,7 @@ impl SharedLog {
 
     /// Waits until a replica of every primary that has one has everything now in the store; `false`
     /// when there is no replica.
-    pub async fn wait_for_replica(&self) -> Result<bool, StoreError> {
+    pub(crate) async fn wait_for_replica(&self) -> Result<bool, StoreError> {
         let mut mark = ReplicationMark::of(&self.client.servers().await?);
         loop {
             if mark.is_empty() {

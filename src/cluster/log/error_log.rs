@@ -5,19 +5,19 @@ use crate::store::{StoreError, StoreErrorKind};
 use std::collections::BTreeSet;
 
 /// The error kinds logged since the last success.
-pub struct StoreErrorLog {
+pub(crate) struct StoreErrorLog {
     what: &'static str,
     logged: BTreeSet<StoreErrorKind>,
 }
 
 impl StoreErrorLog {
     /// Starts with nothing logged; `what` is the effect of an error, for the log.
-    pub fn new(what: &'static str) -> StoreErrorLog {
+    pub(crate) fn new(what: &'static str) -> StoreErrorLog {
         StoreErrorLog { what, logged: BTreeSet::new() }
     }
 
     /// Logs an outcome if it is news; returns whether an operator must act.
-    pub fn observe<T>(&mut self, outcome: &Result<T, StoreError>) -> bool {
+    pub(crate) fn observe<T>(&mut self, outcome: &Result<T, StoreError>) -> bool {
         let what = self.what;
         let Err(error) = outcome else {
             if !self.logged.is_empty() {

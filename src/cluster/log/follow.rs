@@ -124,7 +124,7 @@ impl SharedLog {
     }
 
     /// A consistent copy of the state and the positions it has read.
-    pub fn snapshot(&self) -> (State, Vec<LogPosition>) {
+    pub(crate) fn snapshot(&self) -> (State, Vec<LogPosition>) {
         let state = lock(&self.state);
         let positions = lock(&self.positions);
         (state.clone(), positions.clone())
@@ -133,7 +133,7 @@ impl SharedLog {
 
 /// Replays the store's log from its beginning, or from the last base snapshots; `each` receives the
 /// effect of every entry.
-pub async fn replay(
+pub(crate) async fn replay(
     client: &Client,
     since: ReplayFrom,
     each: &mut impl FnMut(&ApplyOutcome),

@@ -29,13 +29,13 @@ pub(super) struct LocalTotals {
 
 impl LocalTotals {
     /// The totals.
-    pub fn totals(&self) -> &EventTotals {
+    pub(crate) fn totals(&self) -> &EventTotals {
         &self.totals
     }
 
     /// Counts the effect of an entry; `own` is this incarnation. However often and from wherever
     /// the log is read again, each of its events is counted once, and settled once.
-    pub fn record(&mut self, applied: &ApplyOutcome, entry: &Entry, own: u64) {
+    pub(crate) fn record(&mut self, applied: &ApplyOutcome, entry: &Entry, own: u64) {
         let counted = self.counted.entry(entry.partition).or_default();
         let is_new = entry.incarnation == own && entry.lsn > *counted;
         if is_new {
@@ -57,7 +57,7 @@ impl LocalTotals {
 
     /// Whether a partition's state contains effects that were not counted: the log must then be
     /// read from an earlier point.
-    pub fn is_missing(&self, sums: &State, partition: u8, own: u64) -> bool {
+    pub(crate) fn is_missing(&self, sums: &State, partition: u8, own: u64) -> bool {
         let counted = self.counted.get(&partition).copied().unwrap_or(0);
         let summed = sums.position(own, partition);
         let still_pending: HashSet<PendingKey> =

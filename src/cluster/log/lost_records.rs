@@ -10,7 +10,7 @@ pub(super) struct SeenPositions(BTreeMap<u64, Vec<u64>>);
 
 impl SeenPositions {
     /// Includes the positions of a state.
-    pub fn observe(&mut self, state: &State) {
+    pub(crate) fn observe(&mut self, state: &State) {
         for (incarnation, numbers) in state.positions() {
             let own = self.0.entry(*incarnation).or_insert_with(|| vec![0; numbers.len()]);
             own.iter_mut().zip(numbers).for_each(|(own, number)| *own = (*own).max(*number));
@@ -18,7 +18,7 @@ impl SeenPositions {
     }
 
     /// Number of entries that a state lacks.
-    pub fn missing(&self, state: &State) -> u64 {
+    pub(crate) fn missing(&self, state: &State) -> u64 {
         let numbers = |incarnation| state.positions().get(incarnation);
         let missing = self.0.iter().map(|(incarnation, remembered)| {
             let found = numbers(incarnation);

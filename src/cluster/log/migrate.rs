@@ -11,7 +11,11 @@ use crate::store::{Client, StoreError, bases, log};
 /// Migrates every partition's log from where the target's log ends, and compares the chain hashes
 /// at the end. Writes nothing to the source; `each` receives the number of entries of every batch.
 /// After an error it can be called again and continues where it stopped.
-pub async fn migrate(from: &Client, to: &Client, each: &impl Fn(u64)) -> Result<(), StoreError> {
+pub(crate) async fn migrate(
+    from: &Client,
+    to: &Client,
+    each: &impl Fn(u64),
+) -> Result<(), StoreError> {
     let all = (0..PARTITIONS).map(|partition| migrate_partition(from, to, partition, each));
     futures_util::future::try_join_all(all).await.map(drop)
 }

@@ -27,10 +27,10 @@ mod segment_ends;
 mod ship;
 mod state_cache;
 
-pub use error_log::StoreErrorLog;
-pub use follow::replay;
-pub use migrate::migrate;
-pub use reconcile::recompute;
+pub(crate) use error_log::StoreErrorLog;
+pub(crate) use follow::replay;
+pub(crate) use migrate::migrate;
+pub(crate) use reconcile::recompute;
 
 use crate::cluster::log::backlog::Backlog;
 use crate::cluster::log::local_totals::LocalTotals;
@@ -97,7 +97,7 @@ pub struct SharedLog {
 impl SharedLog {
     /// Connects to the log of a store. Until it is read, the state is the cached one, if `folder` has a
     /// cache.
-    pub fn open(
+    pub(crate) fn open(
         client: Client,
         incarnation: u64,
         folder: &Path,
@@ -145,27 +145,27 @@ impl SharedLog {
     }
 
     /// Connects to send the segments of `folder`, and nothing else.
-    pub fn sender(client: Client, folder: &Path, store: u64) -> io::Result<SharedLog> {
+    pub(crate) fn sender(client: Client, folder: &Path, store: u64) -> io::Result<SharedLog> {
         SharedLog::open(client, rand::random(), folder, store, Box::new(|_| {}))
     }
 
     /// The store client.
-    pub fn client(&self) -> &Arc<Client> {
+    pub(crate) fn client(&self) -> &Arc<Client> {
         &self.client
     }
 
     /// This instance's place in the fleet.
-    pub fn membership(&self) -> &Arc<Membership> {
+    pub(crate) fn membership(&self) -> &Arc<Membership> {
         &self.membership
     }
 
     /// The state that the log's records are applied to.
-    pub fn state(&self) -> &Arc<Mutex<State>> {
+    pub(crate) fn state(&self) -> &Arc<Mutex<State>> {
         &self.state
     }
 
     /// Whether the state comes from the store, if only from the cache of an earlier start.
-    pub fn has_state(&self) -> bool {
+    pub(crate) fn has_state(&self) -> bool {
         self.has_state.load(Ordering::Acquire)
     }
 
@@ -191,7 +191,7 @@ impl SharedLog {
     }
 
     /// Notes whether reading waits for an operator's action.
-    pub fn set_reading_blocked(&self, refused: bool) {
+    pub(crate) fn set_reading_blocked(&self, refused: bool) {
         self.reading_blocked.store(refused, Ordering::Release);
     }
 
@@ -201,7 +201,7 @@ impl SharedLog {
     }
 
     /// Sends a heartbeat at `now_ms` and reads the membership.
-    pub async fn heartbeat(&self, now_ms: i64) -> Result<(), StoreError> {
+    pub(crate) async fn heartbeat(&self, now_ms: i64) -> Result<(), StoreError> {
         // Measured before the request: an instance in the answer may have died since.
         let sent_at = self.membership.age();
         let (store_ms, here) = log::heartbeat(&self.client, self.incarnation).await?;
@@ -213,7 +213,7 @@ impl SharedLog {
     }
 
     /// Leaves the membership.
-    pub async fn leave(&self) -> Result<(), StoreError> {
+    pub(crate) async fn leave(&self) -> Result<(), StoreError> {
         log::leave(&self.client, self.incarnation).await
     }
 }

@@ -16,13 +16,13 @@ const MAGIC: &[u8; 8] = b"ADJBAS01";
 /// A partition's state at a position of its log.
 #[derive(Default)]
 pub(super) struct PartitionSums {
-    pub state: State,
-    pub position: LogPosition,
+    pub(crate) state: State,
+    pub(crate) position: LogPosition,
 }
 
 impl PartitionSums {
     /// Reads a base snapshot; empty when there is none, and the log is complete.
-    pub async fn at(
+    pub(crate) async fn at(
         client: &Client,
         partition: u8,
         which: BaseKind,
@@ -43,7 +43,7 @@ impl PartitionSums {
 
     /// Applies further batches while `goes_on` returns true, or to the end; `each` receives every
     /// entry.
-    pub async fn read_on(
+    pub(crate) async fn read_on(
         &mut self,
         client: &Client,
         partition: u8,
@@ -75,7 +75,7 @@ impl PartitionSums {
     }
 
     /// Stores the state as a base snapshot of the partition.
-    pub async fn put(
+    pub(crate) async fn put(
         &self,
         client: &Client,
         partition: u8,

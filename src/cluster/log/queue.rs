@@ -25,24 +25,24 @@ pub(super) enum Fresh {
 
 impl Queue {
     /// Appends durable entries.
-    pub fn push(&mut self, entries: &[Entry]) {
+    pub(crate) fn push(&mut self, entries: &[Entry]) {
         let room = MAX_ENTRIES - self.entries.len();
         self.entries.extend(entries.iter().take(room).cloned());
         self.is_incomplete |= entries.len() > room;
     }
 
     /// Marks the queue as incomplete: the files are read next.
-    pub fn mark_incomplete(&mut self) {
+    pub(crate) fn mark_incomplete(&mut self) {
         self.is_incomplete = true;
     }
 
     /// Clears the queue before the files are read: they contain its entries.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Queue::default();
     }
 
     /// Takes what to send next.
-    pub fn take(&mut self) -> Fresh {
+    pub(crate) fn take(&mut self) -> Fresh {
         match (self.is_incomplete, self.entries.is_empty()) {
             (true, _) => Fresh::InFiles,
             (false, true) => Fresh::None,

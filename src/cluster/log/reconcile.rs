@@ -94,7 +94,7 @@ impl SharedLog {
 
 /// Recomputes the state from a store's whole retained log, up to an end of each partition, and
 /// compares the last base snapshots with it.
-pub async fn recompute(
+pub(crate) async fn recompute(
     client: &Client,
     ends: impl Iterator<Item = u64>,
 ) -> Result<(State, Vec<Mismatch>), StoreError> {

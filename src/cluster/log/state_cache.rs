@@ -15,13 +15,13 @@ const NAME: &str = "shared.ledger";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct CachedState {
     /// When the state was current, in unix milliseconds.
-    pub at_ms: i64,
+    pub(crate) at_ms: i64,
     /// The number of instances then, and the index of this one.
-    pub share: (usize, usize),
+    pub(crate) share: (usize, usize),
     /// How far each partition was read.
-    pub positions: Vec<LogPosition>,
+    pub(crate) positions: Vec<LogPosition>,
     /// The state.
-    pub state: State,
+    pub(crate) state: State,
 }
 
 /// Replaces the cache.

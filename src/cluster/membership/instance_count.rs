@@ -8,19 +8,19 @@ const BELIEVED_AFTER: usize = 60;
 
 /// The largest recent number of instances.
 #[derive(Debug)]
-pub struct InstanceCount {
+pub(crate) struct InstanceCount {
     most: AtomicUsize,
     fewer: AtomicUsize,
 }
 
 impl InstanceCount {
     /// Starts with a known number.
-    pub fn of(count: usize) -> InstanceCount {
+    pub(crate) fn of(count: usize) -> InstanceCount {
         InstanceCount { most: AtomicUsize::new(count.max(1)), fewer: AtomicUsize::new(0) }
     }
 
     /// Notes the number of instances in a heartbeat's answer.
-    pub fn observe(&self, count: usize) {
+    pub(crate) fn observe(&self, count: usize) {
         let fewer = if count < self.count() { self.fewer.load(Ordering::Relaxed) + 1 } else { 0 };
         let is_believed = fewer == 0 || fewer >= BELIEVED_AFTER;
         if is_believed {
@@ -30,7 +30,7 @@ impl InstanceCount {
     }
 
     /// The current number.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.most.load(Ordering::Acquire)
     }
 }

@@ -2,7 +2,7 @@
 
 mod instance_count;
 
-pub use instance_count::InstanceCount;
+pub(crate) use instance_count::InstanceCount;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// What decisions and budget leases need to know of the other instances. Every decision reads it, so it
 /// is a plain type without locks on that path.
 #[derive(Debug)]
-pub struct Membership {
+pub(crate) struct Membership {
     incarnation: u64,
     shares_budgets: bool,
     /// Whether the billed amounts of all instances are loaded.
@@ -29,23 +29,23 @@ pub struct Membership {
 
 /// The instances that sell from the same budgets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sellers {
+pub(crate) struct Sellers {
     /// How many there may be, including this one.
-    pub count: usize,
+    pub(crate) count: usize,
     /// Time since this one last heard of them.
-    pub silence: Duration,
+    pub(crate) silence: Duration,
 }
 
 impl Membership {
     /// The only instance: the budgets are its own.
-    pub fn alone(incarnation: u64) -> Membership {
+    pub(crate) fn alone(incarnation: u64) -> Membership {
         let alone = Membership::in_fleet(incarnation, (1, 0));
         alone.is_caught_up.store(true, Ordering::Release);
         Membership { shares_budgets: false, ..alone }
     }
 
     /// One of several instances; `position` is their last known number and the index of this one.
-    pub fn in_fleet(incarnation: u64, position: (usize, usize)) -> Membership {
+    pub(crate) fn in_fleet(incarnation: u64, position: (usize, usize)) -> Membership {
         let (instances, index) = position;
         Membership {
             incarnation,
@@ -62,38 +62,38 @@ impl Membership {
     }
 
     /// This process start.
-    pub fn incarnation(&self) -> u64 {
+    pub(crate) fn incarnation(&self) -> u64 {
         self.incarnation
     }
 
     /// Whether the billed amounts of all instances are loaded; nothing is sold before that.
-    pub fn may_sell(&self) -> bool {
+    pub(crate) fn may_sell(&self) -> bool {
         self.is_caught_up.load(Ordering::Acquire)
     }
 
     /// The instances that this one must lease its budgets from; `None` when the budgets are its own.
-    pub fn sellers(&self) -> Option<Sellers> {
+    pub(crate) fn sellers(&self) -> Option<Sellers> {
         self.shares_budgets
             .then(|| Sellers { count: self.sellers.count(), silence: self.heartbeat_age() })
     }
 
     /// Whether this instance is the one that does what only one of them should.
-    pub fn is_first(&self) -> bool {
+    pub(crate) fn is_first(&self) -> bool {
         self.index.load(Ordering::Acquire) == 0
     }
 
     /// The number of instances, and the index of this one, from 0, as of the last heartbeat.
-    pub fn position(&self) -> (usize, usize) {
+    pub(crate) fn position(&self) -> (usize, usize) {
         (self.instances.load(Ordering::Acquire), self.index.load(Ordering::Acquire))
     }
 
     /// The incarnations of all instances, as of the last heartbeat.
-    pub fn members(&self) -> Vec<u64> {
+    pub(crate) fn members(&self) -> Vec<u64> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How far the local clock is ahead of the others' common clock, in milliseconds.
-    pub fn clock_skew_ms(&self) -> i64 {
+    pub(crate) fn clock_skew_ms(&self) -> i64 {
         self.clock_skew_ms.load(Ordering::Acquire)
     }
 

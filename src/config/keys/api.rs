@@ -29,7 +29,7 @@ string_enum! {
 
 impl Role {
     /// The letter in a key's text.
-    pub const fn letter(self) -> char {
+    pub(crate) const fn letter(self) -> char {
         match self {
             Role::Operator => 'o',
             Role::Advertiser => 'a',
@@ -43,26 +43,26 @@ impl Role {
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     /// The key's public id, as in logs.
-    pub id: String,
+    pub(crate) id: String,
     /// The id of the advertiser or publisher; for an operator, a name of the holder.
-    pub owner: String,
+    pub(crate) owner: String,
     /// The key's role.
-    pub role: Role,
+    pub(crate) role: Role,
     /// When it was created.
-    pub created: Timestamp,
+    pub(crate) created: Timestamp,
     /// When it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires: Option<Timestamp>,
+    pub(crate) expires: Option<Timestamp>,
     /// When it was revoked; this cannot be undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revoked: Option<Timestamp>,
+    pub(crate) revoked: Option<Timestamp>,
     /// The hash of the key's whole text.
     blake3: Hash,
 }
 
 impl Identity {
     /// Whether the key is neither revoked nor expired at `now`.
-    pub fn is_live(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         self.revoked.is_none() && self.expires.is_none_or(|end| now < end)
     }
 }
@@ -124,7 +124,7 @@ impl ApiKeys {
 
     /// Authenticates a key; `None` if it is unknown, wrong, expired or revoked. The time that this
     /// takes does not depend on which.
-    pub fn find(&self, presented: &str, now: Timestamp) -> Option<&Identity> {
+    pub(crate) fn find(&self, presented: &str, now: Timestamp) -> Option<&Identity> {
         let key = parts(presented).and_then(|(_, id)| self.keys.get(id));
         let stored = key.map_or(UNKNOWN_KEY, |key| key.blake3);
         let same = blake3::hash(presented.as_bytes()).as_bytes().ct_eq(&stored.0);
@@ -215,12 +215,12 @@ impl ApiKeys {
     }
 
     /// Every key in id order, including revoked and expired ones.
-    pub fn list(&self) -> impl Iterator<Item = &Identity> {
+    pub(crate) fn list(&self) -> impl Iterator<Item = &Identity> {
         self.keys.values()
     }
 
     /// Whether no key was ever created.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 

@@ -46,7 +46,7 @@ impl Links {
 
     /// The advertiser of a link; `None` if the signature is invalid or the link has expired at
     /// `now_ms`.
-    pub fn verify(&self, text: &str, now_ms: i64) -> Option<AdvertiserId> {
+    pub(crate) fn verify(&self, text: &str, now_ms: i64) -> Option<AdvertiserId> {
         let (payload, signed) = text.rsplit_once('.')?;
         let signed = URL_SAFE_NO_PAD.decode(signed).ok()?;
         let is_valid = |key| bool::from(signature(key, payload)[..].ct_eq(&signed[..]));

@@ -35,7 +35,7 @@ impl LocalKeys {
     /// On a first run (there are no API keys at all), creates one for the operator and one for each
     /// advertiser and publisher. `None` if there are API keys but no such file, because the operator
     /// removed it.
-    pub fn open<'a>(
+    pub(crate) fn open<'a>(
         directory: &Path,
         keys: &mut ApiKeys,
         advertisers: impl Iterator<Item = &'a str>,

@@ -8,13 +8,13 @@
 //!
 //! All files have mode 0600 and are replaced atomically: a crash leaves the old file or the new one.
 
-pub mod api;
+pub(crate) mod api;
 mod file;
-pub mod links;
-pub mod local;
-pub mod token_keys;
+pub(crate) mod links;
+pub(crate) mod local;
+pub(crate) mod token_keys;
 
 pub use api::{ApiKeys, Identity, Role};
-pub use links::Links;
+pub(crate) use links::Links;
 pub use local::LocalKeys;
 pub use token_keys::TokenKeys;

@@ -40,15 +40,15 @@ struct StoredKey {
 
 /// A token key. `Debug` does not print its secret.
 #[derive(Clone, Debug)]
-pub struct TokenKey {
+pub(crate) struct TokenKey {
     /// The key's id, contained in every token that it sealed.
-    pub kid: u8,
+    pub(crate) kid: u8,
     /// Whether it is current, previous or retired.
-    pub state: KeyAge,
+    pub(crate) state: KeyAge,
     /// When it was created.
-    pub created: Timestamp,
+    pub(crate) created: Timestamp,
     /// When another key became current instead.
-    pub replaced: Option<Timestamp>,
+    pub(crate) replaced: Option<Timestamp>,
     secret: Arc<SecretBox<[u8; 32]>>,
 }
 
@@ -124,24 +124,9 @@ impl TokenKeys {
         Ok(changed)
     }
 
-    /// Removes a key: tokens that it sealed count as forged from now on. Fails for the current key,
-    /// which must be rotated first.
-    pub fn revoke(&mut self, kid: u8) -> Result<(), ConfigError> {
-        match self.keys.iter().find(|key| key.kid == kid) {
-            None => Err(ConfigError::Usage(format!("unknown token key {kid}"))),
-            Some(key) if key.state == KeyAge::Current => Err(ConfigError::Usage(format!(
-                "token key {kid} is the current key: rotate, then revoke it"
-            ))),
-            Some(_) => {
-                let rest = self.keys.iter().filter(|key| key.kid != kid).cloned().collect();
-                self.save(rest)
-            }
-        }
-    }
-
-    /// All keys, oldest first.
-    pub fn list(&self) -> impl Iterator<Item = &TokenKey> {
-        self.keys.iter()
+    /// Removes all keys but one: tokens that they sealed count as forged from now on.
+    pub(crate) fn revoke_others(&mut self, kid: u8) -> Result<(), ConfigError> {
+        self.save(self.keys.iter().filter(|key| key.kid == kid).cloned().collect())
     }
 
     /// The keyring that seals and opens tokens.
@@ -281,11 +266,10 @@ mod tests {
     fn tokens_of_a_revoked_key_name_an_unknown_key() {
         let (folder, mut keys) = first_start();
         let text = sealed(&keys);
-        let message = keys.revoke(1).unwrap_err().to_string();
-        assert!(message.contains("rotate, then revoke"), "{message}");
-        assert!(keys.revoke(9).is_err());
-        keys.rotate(WINDOW, at(1)).unwrap();
-        keys.revoke(1).unwrap();
+        let current = keys.rotate(WINDOW, at(1)).unwrap();
+        assert_eq!(age(&keys, &text), Ok(KeyAge::Previous));
+        keys.revoke_others(current).unwrap();
+        assert_eq!(age(&keys, &sealed(&keys)), Ok(KeyAge::Current));
         assert_eq!(age(&keys, &text), Err(TokenRejection::UnknownKey));
         assert_eq!(
             age(&TokenKeys::open(folder.path(), at(1)).unwrap(), &text),
@@ -300,7 +284,7 @@ mod tests {
             keys.rotate(WINDOW, at(round * 3)).unwrap();
             assert_eq!(age(&keys, &sealed(&keys)), Ok(KeyAge::Current));
         }
-        assert_eq!(keys.list().count(), MAX_KEYS);
+        assert_eq!(keys.keys.len(), MAX_KEYS);
         let at_once = (0..200).map(|_| keys.rotate(WINDOW, at(1_000))).find(Result::is_err);
         assert!(at_once.is_some());
     }

@@ -60,7 +60,7 @@ pub fn document() -> &'static Value {
 }
 
 /// The document as text.
-pub fn text() -> &'static str {
+pub(crate) fn text() -> &'static str {
     &TEXT
 }
 

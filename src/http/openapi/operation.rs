@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 /// An operation of the document.
 pub(super) struct Operation {
     /// Path with its parameters in braces.
-    pub path: String,
+    pub(crate) path: String,
     /// Method in lower case.
-    pub method: String,
+    pub(crate) method: String,
     /// The OpenAPI operation object.
-    pub object: Value,
+    pub(crate) object: Value,
 }
 
 /// Listener of an operation, if not only the public one.
@@ -40,7 +40,7 @@ pub(super) fn operation(method: &str, path: &str, id: &str) -> Operation {
 
 impl Operation {
     /// Sets the listener. The operations URL is the default; clients override it for other addresses.
-    pub fn on(mut self, listener: Listener) -> Operation {
+    pub(crate) fn on(mut self, listener: Listener) -> Operation {
         let server = json!({
             "url": "http://127.0.0.1:8081",
             "description": "The operations listener at its default address.",
@@ -56,20 +56,20 @@ impl Operation {
     }
 
     /// Sets the group.
-    pub fn tag(mut self, tag: &str) -> Operation {
+    pub(crate) fn tag(mut self, tag: &str) -> Operation {
         self.object["tags"] = json!([tag]);
         self
     }
 
     /// Sets the summary (a few words) and the description (what it does and who uses it).
-    pub fn describe(mut self, summary: &str, description: &str) -> Operation {
+    pub(crate) fn describe(mut self, summary: &str, description: &str) -> Operation {
         self.object["summary"] = json!(summary);
         self.object["description"] = json!(description);
         self
     }
 
     /// Sets the key requirement. In both cases an invalid key is answered 401.
-    pub fn key(mut self, key: Key) -> Operation {
+    pub(crate) fn key(mut self, key: Key) -> Operation {
         self.object["security"] = match key {
             Key::Optional => json!([{}, { "bearer": [] }]),
             Key::Required => json!([{ "bearer": [] }]),
@@ -78,7 +78,7 @@ impl Operation {
     }
 
     /// Adds parameters.
-    pub fn parameters(mut self, parameters: impl IntoIterator<Item = Value>) -> Operation {
+    pub(crate) fn parameters(mut self, parameters: impl IntoIterator<Item = Value>) -> Operation {
         let list = parameters.into_iter().collect::<Vec<_>>();
         match self.object.get_mut("parameters").and_then(Value::as_array_mut) {
             Some(before) => before.extend(list),
@@ -88,7 +88,7 @@ impl Operation {
     }
 
     /// Sets the body: the same schema for each of these content types.
-    pub fn body(mut self, formats: &[&str], schema: &Value, examples: &Value) -> Operation {
+    pub(crate) fn body(mut self, formats: &[&str], schema: &Value, examples: &Value) -> Operation {
         let media = json!({ "schema": schema, "examples": examples });
         let content: serde_json::Map<String, Value> =
             formats.iter().map(|format| ((*format).to_owned(), media.clone())).collect();
@@ -98,7 +98,7 @@ impl Operation {
     }
 
     /// Adds a response.
-    pub fn response(mut self, response: Response) -> Operation {
+    pub(crate) fn response(mut self, response: Response) -> Operation {
         self.object["responses"][response.status.to_string()] = response.object;
         self
     }

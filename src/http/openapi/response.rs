@@ -8,29 +8,29 @@ const PROBLEM: &str = "application/problem+json";
 
 /// A response object with its status.
 pub(super) struct Response {
-    pub status: u16,
+    pub(crate) status: u16,
     /// The OpenAPI response object.
-    pub object: Value,
+    pub(crate) object: Value,
 }
 
 impl Response {
     /// A response without a body.
-    pub fn bare(status: u16, description: &str) -> Response {
+    pub(crate) fn bare(status: u16, description: &str) -> Response {
         Response { status, object: json!({ "description": description }) }
     }
 
     /// A JSON response.
-    pub fn json(status: u16, schema: &Value, description: &str) -> Response {
+    pub(crate) fn json(status: u16, schema: &Value, description: &str) -> Response {
         Response::bare(status, description).in_format("application/json", schema.clone())
     }
 
     /// A text response of this content type.
-    pub fn text(status: u16, format: &str, description: &str) -> Response {
+    pub(crate) fn text(status: u16, format: &str, description: &str) -> Response {
         Response::bare(status, description).in_format(format, json!({ "type": "string" }))
     }
 
     /// Problem details with one of these error codes.
-    pub fn problem(status: u16, codes: &[&str]) -> Response {
+    pub(crate) fn problem(status: u16, codes: &[&str]) -> Response {
         let schema = json!({ "$ref": "#/components/schemas/Problem" });
         let mut response = Response::bare(status, &meanings(codes)).in_format(PROBLEM, schema);
         response.object["x-codes"] = json!(codes);
@@ -41,7 +41,7 @@ impl Response {
     }
 
     /// Says when this operation responds with the problem, in place of the meaning of its codes.
-    pub fn when(mut self, words: &str) -> Response {
+    pub(crate) fn when(mut self, words: &str) -> Response {
         let codes = self.object["x-codes"].as_array().into_iter().flatten();
         let quoted: Vec<String> =
             codes.filter_map(Value::as_str).map(|code| format!("`{code}`")).collect();
@@ -50,19 +50,19 @@ impl Response {
     }
 
     /// Adds a content type.
-    pub fn in_format(mut self, format: &str, schema: Value) -> Response {
+    pub(crate) fn in_format(mut self, format: &str, schema: Value) -> Response {
         self.object["content"][format] = json!({ "schema": schema });
         self
     }
 
     /// Adds an example for a content type.
-    pub fn example(mut self, format: &str, value: Value) -> Response {
+    pub(crate) fn example(mut self, format: &str, value: Value) -> Response {
         self.object["content"][format]["example"] = value;
         self
     }
 
     /// Adds a response header defined in [`headers`].
-    pub fn header(mut self, name: &str) -> Response {
+    pub(crate) fn header(mut self, name: &str) -> Response {
         let path = format!("#/components/headers/{name}");
         self.object["headers"][name] = json!({ "$ref": path });
         self

@@ -35,17 +35,17 @@ impl Default for Schemas {
 
 impl Schemas {
     /// A reference to the schema of a request type.
-    pub fn input<T: JsonSchema>(&mut self) -> Value {
+    pub(crate) fn input<T: JsonSchema>(&mut self) -> Value {
         self.input.subschema_for::<T>().to_value()
     }
 
     /// A reference to the schema of a response type.
-    pub fn output<T: JsonSchema>(&mut self) -> Value {
+    pub(crate) fn output<T: JsonSchema>(&mut self) -> Value {
         self.output.subschema_for::<T>().to_value()
     }
 
     /// All collected schemas, sorted by name. Rewrites the references in `paths` to their final location.
-    pub fn into_definitions(mut self, paths: &mut Value) -> Map<String, Value> {
+    pub(crate) fn into_definitions(mut self, paths: &mut Value) -> Map<String, Value> {
         let inputs = self.input.take_definitions(true);
         let mut all = self.output.take_definitions(true);
         // Responses may gain fields, so their schemas must not forbid unknown ones.

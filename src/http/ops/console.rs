@@ -11,7 +11,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 /// `GET /console`.
-pub async fn console(app: Data<AppState>) -> HttpResponse {
+pub(crate) async fn console(app: Data<AppState>) -> HttpResponse {
     let schema = schema::of(Kind::Weights);
     let links = [Link::new("API", format!("{}/docs", app.public_url))];
     pages::html(console::console(&ConsoleView {

@@ -1,8 +1,8 @@
 //! The operations listener: probes, metrics, admin. Must not be reachable from the public network.
 
 pub mod admin;
-pub mod console;
-pub mod probes;
+pub(crate) mod console;
+pub(crate) mod probes;
 
 use crate::http::public::{assets, explain};
 use crate::http::routes::{Route, route};
@@ -32,7 +32,7 @@ pub fn table() -> Vec<Route> {
 }
 
 /// Registers the routes of [`table`] with their middleware.
-pub fn routes(app: Data<AppState>) -> impl FnOnce(&mut ServiceConfig) {
+pub(crate) fn routes(app: Data<AppState>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
         config.app_data(app).configure(extract::settings);
         let scope = web::scope("")

@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Content type of the metrics (Prometheus text format).
-pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(crate) const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `GET /readyz`: 503 with the reason while requests should go to other instances.
-pub async fn ready(app: Data<AppState>) -> HttpResponse {
+pub(crate) async fn ready(app: Data<AppState>) -> HttpResponse {
     match app.not_ready_reason() {
         None => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         Some(reason) => {
@@ -22,25 +22,25 @@ pub async fn ready(app: Data<AppState>) -> HttpResponse {
 
 /// The running program and the versions that it serves.
 #[derive(Serialize, JsonSchema)]
-pub struct Version<'a> {
+pub(crate) struct Version<'a> {
     /// Version of the program.
-    pub version: &'a str,
+    pub(crate) version: &'a str,
     /// Random id of this process start, in hexadecimal.
-    pub incarnation: String,
+    pub(crate) incarnation: String,
     /// The public URL.
-    pub public_url: &'a str,
+    pub(crate) public_url: &'a str,
     /// Content hash of the inventory being served.
-    pub inventory: &'a str,
+    pub(crate) inventory: &'a str,
     /// Content hash of the weights being served.
-    pub weights: &'a str,
+    pub(crate) weights: &'a str,
     /// Content hash of the labels being served.
-    pub labels: &'a str,
+    pub(crate) labels: &'a str,
     /// Number of the current budget and pacing state.
-    pub state: u64,
+    pub(crate) state: u64,
 }
 
 /// `GET /version`.
-pub async fn version(app: Data<AppState>) -> HttpResponse {
+pub(crate) async fn version(app: Data<AppState>) -> HttpResponse {
     let live = app.world.live();
     let snapshot = live.snapshot();
     json(&Version {
@@ -55,7 +55,7 @@ pub async fn version(app: Data<AppState>) -> HttpResponse {
 }
 
 /// `GET /metrics`: Prometheus text.
-pub async fn metrics(app: Data<AppState>) -> HttpResponse {
+pub(crate) async fn metrics(app: Data<AppState>) -> HttpResponse {
     let text = app.reporting.scrape();
     HttpResponse::Ok().content_type(METRICS_CONTENT_TYPE).body(text)
 }

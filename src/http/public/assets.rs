@@ -7,7 +7,7 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 
 /// `GET /embed/{file}`.
-pub async fn file(http: HttpRequest, path: Path<String>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn file(http: HttpRequest, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let served =
         assets::by_path(&path).ok_or_else(|| ApiError::not_found("not_found", "no such file"))?;
     let gzip = accepts_gzip(&http);

@@ -23,7 +23,7 @@ static ALLOWED_HEADERS: LazyLock<String> = LazyLock::new(|| {
 
 /// Adds the CORS headers to every response, whether or not the request has an `Origin`. Responses thus
 /// do not vary by `Origin`, and a cache stores one copy of an embed file for all sites.
-pub async fn open<B: MessageBody + 'static>(
+pub(crate) async fn open<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {

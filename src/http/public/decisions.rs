@@ -22,7 +22,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use std::time::Instant;
 
 /// `POST /v1/decisions`.
-pub async fn create(
+pub(crate) async fn create(
     app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
@@ -37,7 +37,7 @@ pub async fn create(
 }
 
 /// `GET /v1/decisions`.
-pub async fn from_parameters(
+pub(crate) async fn from_parameters(
     app: Data<AppState>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -78,7 +78,7 @@ async fn handle(
 }
 
 /// Decides and passes the first placement's unit to `show`, for responses that are not JSON.
-pub fn with_first<T>(
+pub(crate) fn with_first<T>(
     app: &AppState,
     http: &HttpRequest,
     mut request: DecisionRequest,
@@ -95,7 +95,7 @@ pub fn with_first<T>(
 
 /// Truncates a request to its limits and decides it, for responses without room for warnings; `None`
 /// if the flood guard sheds this caller.
-pub fn decide(
+pub(crate) fn decide(
     app: &AppState,
     http: &HttpRequest,
     request: &mut DecisionRequest,
@@ -105,7 +105,7 @@ pub fn decide(
 }
 
 /// The same for a caller with rules of its own about which units it accepts.
-pub fn decide_for(
+pub(crate) fn decide_for(
     app: &AppState,
     http: &HttpRequest,
     request: &mut DecisionRequest,

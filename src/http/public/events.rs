@@ -10,20 +10,21 @@ use actix_web::{HttpRequest, HttpResponse};
 use std::time::{Duration, Instant};
 
 /// Response header: the event is on disk. Only this header acknowledges an event.
-pub const RECORDED: &str = "Adjacent-Recorded";
+pub(crate) const RECORDED: &str = "Adjacent-Recorded";
 
 /// Response headers that a page's script may read (CORS).
-pub const EXPOSED: &str = "Adjacent-Recorded, Adjacent-Ignored, Adjacent-No-Fill, Retry-After";
+pub(crate) const EXPOSED: &str =
+    "Adjacent-Recorded, Adjacent-Ignored, Adjacent-No-Fill, Retry-After";
 
 /// Maximum length of a token, in characters.
-pub const TOKEN_CHARS: usize = 220;
+pub(crate) const TOKEN_CHARS: usize = 220;
 
 /// How long a click waits for its record to reach the disk before it is redirected anyway.
 const CLICK_RECORD_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// `GET` and `POST /e/{token}`: 204 whether or not the token is valid; 503 only if events cannot be
 /// recorded.
-pub async fn record(
+pub(crate) async fn record(
     app: Data<AppState>,
     request: HttpRequest,
     token: Path<String>,
@@ -43,7 +44,7 @@ pub async fn record(
 }
 
 /// `GET /c/{token}`: 302 to the stored landing page, 404 for an invalid token.
-pub async fn redirect(
+pub(crate) async fn redirect(
     app: Data<AppState>,
     request: HttpRequest,
     token: Path<String>,

@@ -31,14 +31,14 @@ impl From<ExplainError> for ApiError {
 }
 
 /// Parses a decision id from a path.
-pub fn decision_id(text: &str) -> Result<u128, ApiError> {
+pub(crate) fn decision_id(text: &str) -> Result<u128, ApiError> {
     uuid::Uuid::parse_str(text)
         .map(|id| id.as_u128())
         .map_err(|_| ApiError::not_found("decision_not_recorded", "not a decision id (UUID)"))
 }
 
 /// The reader of an explanation, from the identity of the key.
-pub fn reader_of(identity: &Identity) -> Audience {
+pub(crate) fn reader_of(identity: &Identity) -> Audience {
     match identity.role {
         Role::Operator => Audience::Operator,
         Role::Publisher => Audience::Publisher(identity.owner.clone()),
@@ -48,12 +48,12 @@ pub fn reader_of(identity: &Identity) -> Audience {
 
 /// Query parameters of an explanation.
 #[derive(Deserialize)]
-pub struct ExplainQuery {
+pub(crate) struct ExplainQuery {
     want: Option<String>,
 }
 
 /// `GET /v1/decisions/{id}/explain`.
-pub async fn explain(
+pub(crate) async fn explain(
     app: Data<AppState>,
     http: HttpRequest,
     id: Path<String>,
@@ -67,7 +67,7 @@ pub async fn explain(
 }
 
 /// The explanation of a decision, redacted for one reader.
-pub async fn explanation(
+pub(crate) async fn explanation(
     app: &Data<AppState>,
     id: &str,
     reader: Audience,
@@ -84,7 +84,7 @@ pub async fn explanation(
 /// # Errors
 /// 404 if no instance has a readable record or the one that has it does not respond, 503 if the other
 /// instances cannot be asked now.
-pub async fn recompute(
+pub(crate) async fn recompute(
     app: &Data<AppState>,
     decision: u128,
     is_operator: bool,
@@ -133,35 +133,35 @@ pub async fn recompute(
 
 /// One event of a decision with its verdict.
 #[derive(Serialize, schemars::JsonSchema)]
-pub struct EventView {
+pub(crate) struct EventView {
     /// Kind of event.
-    pub kind: EventKind,
+    pub(crate) kind: EventKind,
     /// Id of the call to action that was clicked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cta: Option<String>,
+    pub(crate) cta: Option<String>,
     /// Time of receipt.
-    pub at: String,
+    pub(crate) at: String,
     /// Verdict.
     #[schemars(extend("enum" = Verdict::LABELS))]
-    pub verdict: &'static str,
+    pub(crate) verdict: &'static str,
     /// Reason, if the verdict is `invalid`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<InvalidReason>,
+    pub(crate) reason: Option<InvalidReason>,
     /// Amount billed for it, in micros.
-    pub billed_micros: i64,
+    pub(crate) billed_micros: i64,
 }
 
 /// The events of a decision, in order of receipt.
 #[derive(Serialize, schemars::JsonSchema)]
-pub struct EventsReply {
+pub(crate) struct EventsReply {
     /// Id of the decision.
-    pub decision_id: String,
+    pub(crate) decision_id: String,
     /// Its events.
-    pub events: Vec<EventView>,
+    pub(crate) events: Vec<EventView>,
 }
 
 /// `GET /v1/decisions/{id}/events`: requires a publisher or operator key.
-pub async fn events(
+pub(crate) async fn events(
     app: Data<AppState>,
     http: HttpRequest,
     id: Path<String>,

@@ -15,7 +15,7 @@ const IMAGE_POLICY: &str = "default-src 'none'";
 
 /// `GET /embed/pictures/{file}`: serves images that the inventory refers to, or did until recently; other
 /// stored images are 404.
-pub async fn file(
+pub(crate) async fn file(
     app: Data<AppState>,
     http: HttpRequest,
     path: Path<String>,

@@ -13,43 +13,43 @@ use std::collections::BTreeMap;
 
 /// The limits in force.
 #[derive(Serialize, JsonSchema)]
-pub struct LimitsReply<'a> {
+pub(crate) struct LimitsReply<'a> {
     /// EventWindows within which events are counted.
-    pub windows: EventWindows,
+    pub(crate) windows: EventWindows,
     /// Size limits of a request.
-    pub request: RequestSizes,
+    pub(crate) request: RequestSizes,
     /// Rate limits per visitor and publisher.
-    pub visitor: VisitorQuotas<'a>,
+    pub(crate) visitor: VisitorQuotas<'a>,
     /// Requests per second from one address before the server answers `overloaded`; 0 turns this off.
-    pub flood_per_second: u32,
+    pub(crate) flood_per_second: u32,
     /// Age limits of the inventory.
-    pub snapshot: SnapshotSettings,
+    pub(crate) snapshot: SnapshotSettings,
     /// The rules that can reject an event, in order of evaluation; the first match gives the verdict.
-    pub rules: Vec<RuleReply>,
+    pub(crate) rules: Vec<RuleReply>,
 }
 
 /// One rule.
 #[derive(Serialize, JsonSchema)]
-pub struct RuleReply {
+pub(crate) struct RuleReply {
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// `duplicate`, `pending` or `invalid`; `review` for a rule that changes no verdict.
-    pub verdict: &'static str,
+    pub(crate) verdict: &'static str,
     /// Reason given to an invalid event.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'static str>,
+    pub(crate) reason: Option<&'static str>,
     /// Condition that the rule checks.
-    pub signal: &'static str,
+    pub(crate) signal: &'static str,
     /// When or how it applies.
-    pub applies: &'static str,
+    pub(crate) applies: &'static str,
     /// The settings that control it, with the values in force; of a file, address or header only whether
     /// it is set.
-    pub settings: BTreeMap<&'static str, Value>,
+    pub(crate) settings: BTreeMap<&'static str, Value>,
     /// `givt`: general invalid traffic, detected immediately; `sivt`: sophisticated invalid traffic,
     /// detected later.
-    pub class: &'static str,
+    pub(crate) class: &'static str,
     /// Where it is evaluated: `request`, `visitor`, `ledger` or `review`.
-    pub decided: &'static str,
+    pub(crate) decided: &'static str,
 }
 
 /// The value of a setting, by its path. What tells about the installation is reduced to whether it is set.
@@ -76,38 +76,38 @@ fn rule(rule: &Rule, settings: &Value) -> RuleReply {
 
 /// Size limits of a request; what exceeds them is dropped with a warning.
 #[derive(Serialize, JsonSchema)]
-pub struct RequestSizes {
+pub(crate) struct RequestSizes {
     /// Topics per page.
-    pub topics: usize,
+    pub(crate) topics: usize,
     /// Entities per page.
-    pub entities: usize,
+    pub(crate) entities: usize,
     /// Keywords per page.
-    pub keywords: usize,
+    pub(crate) keywords: usize,
     /// Characters per name.
-    pub characters: usize,
+    pub(crate) characters: usize,
     /// Placements per request.
-    pub placements: usize,
+    pub(crate) placements: usize,
     /// Bytes per body.
-    pub body_bytes: usize,
+    pub(crate) body_bytes: usize,
     /// Characters per event token.
-    pub token_characters: usize,
+    pub(crate) token_characters: usize,
 }
 
 /// Rate limits; events above them are recorded as invalid with reason `rate_limited`, never rejected.
 #[derive(Serialize, JsonSchema)]
-pub struct VisitorQuotas<'a> {
+pub(crate) struct VisitorQuotas<'a> {
     /// Decision requests with an impression, per visitor.
-    pub impressions: &'a [QuotaSetting],
+    pub(crate) impressions: &'a [QuotaSetting],
     /// Decisions clicked, per visitor.
-    pub clicks: &'a [QuotaSetting],
+    pub(crate) clicks: &'a [QuotaSetting],
     /// Decision requests with an impression, per network (/24, /48).
-    pub network_impressions: &'a [QuotaSetting],
+    pub(crate) network_impressions: &'a [QuotaSetting],
     /// Decisions clicked, per network.
-    pub network_clicks: &'a [QuotaSetting],
+    pub(crate) network_clicks: &'a [QuotaSetting],
 }
 
 /// `GET /v1/limits`.
-pub async fn limits(app: Data<AppState>) -> HttpResponse {
+pub(crate) async fn limits(app: Data<AppState>) -> HttpResponse {
     let settings = app.settings.get();
     let RequestLimits { topics, entities, keywords, characters, placements, body_bytes } =
         settings.request;
@@ -137,56 +137,56 @@ pub async fn limits(app: Data<AppState>) -> HttpResponse {
 
 /// The data map: which data is used, for what, and how long it is stored.
 #[derive(Serialize, JsonSchema)]
-pub struct PrivacyReply {
+pub(crate) struct PrivacyReply {
     /// Which identifiers of persons are requested, set or read.
-    pub identifiers_of_persons: &'static str,
+    pub(crate) identifiers_of_persons: &'static str,
     /// All data that is used.
-    pub used: Vec<DataUse>,
+    pub(crate) used: Vec<DataUse>,
     /// Which part of a page's URL is stored.
-    pub page_urls: &'static str,
+    pub(crate) page_urls: &'static str,
     /// Data that is never stored.
-    pub never: Vec<&'static str>,
+    pub(crate) never: Vec<&'static str>,
     /// The measurement levels a publisher can choose from.
-    pub measurement: MeasurementLevels,
+    pub(crate) measurement: MeasurementLevels,
     /// Retention periods.
-    pub retention: Retention,
+    pub(crate) retention: Retention,
 }
 
 /// One kind of data that is used.
 #[derive(Serialize, JsonSchema)]
-pub struct DataUse {
+pub(crate) struct DataUse {
     /// The data.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     /// Purpose.
-    pub why: &'static str,
+    pub(crate) why: &'static str,
     /// Where it is stored, and for how long.
-    pub kept: String,
+    pub(crate) kept: String,
 }
 
 /// The measurement levels.
 #[derive(Serialize, JsonSchema)]
-pub struct MeasurementLevels {
+pub(crate) struct MeasurementLevels {
     /// Full measurement.
-    pub full: &'static str,
+    pub(crate) full: &'static str,
     /// Without viewport observation and visitor keys.
-    pub basic: &'static str,
+    pub(crate) basic: &'static str,
     /// Decisions and clicks only.
-    pub none: &'static str,
+    pub(crate) none: &'static str,
 }
 
 /// Retention periods.
 #[derive(Serialize, JsonSchema)]
-pub struct Retention {
+pub(crate) struct Retention {
     /// Visitor rate limits, in hours.
-    pub limits_hours: u32,
+    pub(crate) limits_hours: u32,
     /// Decisions, in days.
-    pub decision_log_days: u32,
+    pub(crate) decision_log_days: u32,
     /// The ledger of billed events.
-    pub ledger: &'static str,
+    pub(crate) ledger: &'static str,
 }
 
 /// `GET /v1/privacy`: the data map.
-pub async fn privacy(app: Data<AppState>) -> HttpResponse {
+pub(crate) async fn privacy(app: Data<AppState>) -> HttpResponse {
     let days = app.settings.get().decision_log.days;
     let used = |what, why, kept: String| DataUse { what, why, kept };
     json(&PrivacyReply {

@@ -1,19 +1,19 @@
 //! The public listener, for pages, browsers, advertisers and publishers.
 
-pub mod advertiser;
-pub mod assets;
-pub mod cors;
-pub mod decisions;
-pub mod events;
-pub mod explain;
-pub mod images;
-pub mod limits;
-pub mod pages;
-pub mod pauses;
-pub mod reply;
-pub mod reports;
-pub mod request;
-pub mod unit_page;
+pub(crate) mod advertiser;
+pub(crate) mod assets;
+pub(crate) mod cors;
+pub(crate) mod decisions;
+pub(crate) mod events;
+pub(crate) mod explain;
+pub(crate) mod images;
+pub(crate) mod limits;
+pub(crate) mod pages;
+pub(crate) mod pauses;
+pub(crate) mod reply;
+pub(crate) mod reports;
+pub(crate) mod request;
+pub(crate) mod unit_page;
 
 use crate::http::problem::ApiError;
 use crate::http::routes::{Route, route};
@@ -57,7 +57,10 @@ pub fn table() -> Vec<Route> {
 
 /// Registers the routes of [`table`] and the `additional` ones of the API reference and the protocol
 /// adapters, with their middleware.
-pub fn routes(app: Data<AppState>, additional: Vec<Route>) -> impl FnOnce(&mut ServiceConfig) {
+pub(crate) fn routes(
+    app: Data<AppState>,
+    additional: Vec<Route>,
+) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
         config.app_data(app).configure(extract::settings);
         let scope = web::scope("")
@@ -71,18 +74,18 @@ pub fn routes(app: Data<AppState>, additional: Vec<Route>) -> impl FnOnce(&mut S
 }
 
 /// `GET /livez`: 200 while the process responds.
-pub async fn live() -> HttpResponse {
+pub(crate) async fn live() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("live\n")
 }
 
 /// Headers of every response. `resource_policy` is the `Cross-Origin-Resource-Policy`.
-pub fn security_headers(resource_policy: &'static str) -> DefaultHeaders {
+pub(crate) fn security_headers(resource_policy: &'static str) -> DefaultHeaders {
     DefaultHeaders::new()
         .add(("X-Content-Type-Options", "nosniff"))
         .add(("Cross-Origin-Resource-Policy", resource_policy))
 }
 
 /// The response for paths without a route: 404.
-pub async fn not_found() -> Result<HttpResponse, ApiError> {
+pub(crate) async fn not_found() -> Result<HttpResponse, ApiError> {
     Err(ApiError::no_route())
 }

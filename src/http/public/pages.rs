@@ -21,7 +21,7 @@ use actix_web::{HttpResponse, ResponseError};
 const DEMO: (&str, &str) = ("eu-tech-news", "article-end");
 
 /// An HTML response with the content security policy of all our pages.
-pub fn html(text: String) -> HttpResponse {
+pub(crate) fn html(text: String) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(web::HTML)
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -31,7 +31,7 @@ pub fn html(text: String) -> HttpResponse {
 }
 
 /// The error page, shown instead of problem details.
-pub fn error_page(app: &AppState, error: &ApiError) -> HttpResponse {
+pub(crate) fn error_page(app: &AppState, error: &ApiError) -> HttpResponse {
     let status = error.status_code();
     let help = match status {
         StatusCode::UNAUTHORIZED => {
@@ -54,7 +54,7 @@ pub fn error_page(app: &AppState, error: &ApiError) -> HttpResponse {
 }
 
 /// The menu; a local trial has the demo, too.
-pub fn menu(app: &AppState) -> Vec<Link> {
+pub(crate) fn menu(app: &AppState) -> Vec<Link> {
     let mut links = vec![Link::new("start", "/")];
     if app.local {
         links.push(Link::new("demo", "/demo"));
@@ -65,7 +65,7 @@ pub fn menu(app: &AppState) -> Vec<Link> {
 }
 
 /// `GET /`.
-pub async fn start(app: Data<AppState>) -> HttpResponse {
+pub(crate) async fn start(app: Data<AppState>) -> HttpResponse {
     let mut here = vec![
         Link::new("API reference", "/docs").with_note("all endpoints, available offline"),
         Link::new("OpenAPI document", "/openapi.json")
@@ -100,7 +100,10 @@ pub async fn start(app: Data<AppState>) -> HttpResponse {
 }
 
 /// `GET /demo`: only in a local trial.
-pub async fn demo(app: Data<AppState>, query: Query<DemoQuery>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn demo(
+    app: Data<AppState>,
+    query: Query<DemoQuery>,
+) -> Result<HttpResponse, ApiError> {
     if !app.local {
         return Err(ApiError::no_route());
     }
@@ -137,7 +140,10 @@ pub async fn demo(app: Data<AppState>, query: Query<DemoQuery>) -> Result<HttpRe
 }
 
 /// `GET /demo/explain/{id}`: the operator's trace without a key; only in a local trial.
-pub async fn demo_explain(app: Data<AppState>, id: Path<String>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn demo_explain(
+    app: Data<AppState>,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
     if !app.local {
         return Err(ApiError::no_route());
     }
@@ -146,7 +152,10 @@ pub async fn demo_explain(app: Data<AppState>, id: Path<String>) -> Result<HttpR
 }
 
 /// `GET /w/{decision}`: the "why this" page for readers.
-pub async fn why_page(app: Data<AppState>, id: Path<String>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn why_page(
+    app: Data<AppState>,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
     let decision = explain::decision_id(&id)?;
     let recomputed = explain::recompute(&app, decision, false).await?;
     let slot = crate::decision_log::reader::slot_of(decision).unwrap_or(0);
@@ -184,7 +193,10 @@ fn render_why(recomputed: &Replay, slot: usize, id: &str) -> Option<String> {
 }
 
 /// `GET /docs/{guide}`.
-pub async fn guide(app: Data<AppState>, name: Path<String>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn guide(
+    app: Data<AppState>,
+    name: Path<String>,
+) -> Result<HttpResponse, ApiError> {
     let found = guide::named(&name).ok_or_else(ApiError::no_route)?;
     Ok(html(guide::guide(found, &app.public_url, &menu(&app))))
 }

@@ -15,29 +15,29 @@ use serde::{Deserialize, Serialize};
 /// What a publisher pauses or resumes: exactly one of `path`, `topic` and `site`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PublisherPauseRequest {
+pub(crate) struct PublisherPauseRequest {
     /// Pages whose path, or whole URL, starts with this.
     #[serde(default)]
-    pub path: Option<String>,
+    pub(crate) path: Option<String>,
     /// Pages about this topic or any topic below it.
     #[serde(default)]
-    pub topic: Option<TopicId>,
+    pub(crate) topic: Option<TopicId>,
     /// The whole site.
     #[serde(default)]
-    pub site: bool,
+    pub(crate) site: bool,
     /// `true` pauses it, `false` resumes it.
-    pub paused: bool,
+    pub(crate) paused: bool,
 }
 
 /// A pause or resumption that took effect.
 #[derive(Serialize, JsonSchema)]
-pub struct PublisherPauseReply {
+pub(crate) struct PublisherPauseReply {
     /// Number of the change in the catalog's history.
-    pub applied: u64,
+    pub(crate) applied: u64,
 }
 
 /// `POST /v1/publishers/{id}/pauses`: requires the publisher's secret key or an operator key.
-pub async fn own(
+pub(crate) async fn own(
     app: Data<AppState>,
     http: HttpRequest,
     path: Path<String>,

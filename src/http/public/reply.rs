@@ -10,36 +10,36 @@ use smallvec::SmallVec;
 
 /// The reply to a decision request.
 #[derive(Serialize, JsonSchema)]
-pub struct DecisionReply<'a> {
+pub(crate) struct DecisionReply<'a> {
     /// Id of the request.
-    pub request_id: String,
+    pub(crate) request_id: String,
     /// The versions it was decided on.
-    pub snapshot: SnapshotReply<'a>,
+    pub(crate) snapshot: SnapshotReply<'a>,
     /// What was truncated, ignored or not understood.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// One answer per placement, by its key.
     #[schemars(with = "std::collections::BTreeMap<String, Answer<'a>>")]
-    pub decisions: Answers<'a>,
+    pub(crate) decisions: Answers<'a>,
     /// The full trace, if an operator requested it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub explanation: Option<Explanation>,
+    pub(crate) explanation: Option<Explanation>,
 }
 
 /// The versions that a decision was made on.
 #[derive(Serialize, JsonSchema)]
-pub struct SnapshotReply<'a> {
+pub(crate) struct SnapshotReply<'a> {
     /// Content hash of the inventory.
-    pub inventory: &'a str,
+    pub(crate) inventory: &'a str,
     /// Content hash of the weights.
-    pub weights: &'a str,
+    pub(crate) weights: &'a str,
     /// Time since the catalog was last reached, in milliseconds.
-    pub age_ms: i64,
+    pub(crate) age_ms: i64,
     /// Whether the inventory is older than `snapshot.stale_after_seconds`.
-    pub stale: bool,
+    pub(crate) stale: bool,
 }
 
 /// Answers by key, in the order of the request.
-pub struct Answers<'a>(pub SmallVec<[(&'a str, Answer<'a>); 2]>);
+pub(crate) struct Answers<'a>(pub(crate) SmallVec<[(&'a str, Answer<'a>); 2]>);
 
 impl Serialize for Answers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -54,7 +54,7 @@ impl Serialize for Answers<'_> {
 /// A unit, or the reason why there is none.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Answer<'a> {
+pub(crate) enum Answer<'a> {
     /// A unit.
     Fill(Box<RenderedUnit<'a>>),
     /// No unit.
@@ -63,19 +63,19 @@ pub enum Answer<'a> {
 
 /// A slot without a unit.
 #[derive(Serialize, JsonSchema)]
-pub struct NoFillReply {
+pub(crate) struct NoFillReply {
     /// Always false.
     #[schemars(extend("const" = false))]
-    pub fill: bool,
+    pub(crate) fill: bool,
     /// The decision's id.
-    pub decision_id: String,
+    pub(crate) decision_id: String,
     /// Why there is no unit.
-    pub reason: NoFill,
+    pub(crate) reason: NoFill,
 }
 
 impl NoFillReply {
     /// The answer for a slot without a unit.
-    pub fn new(id: u128, reason: NoFill) -> NoFillReply {
+    pub(crate) fn new(id: u128, reason: NoFill) -> NoFillReply {
         NoFillReply { fill: false, decision_id: uuid::Uuid::from_u128(id).to_string(), reason }
     }
 }

@@ -11,48 +11,48 @@ use serde::{Deserialize, Serialize};
 
 /// A decision request; one per page view.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-pub struct DecisionRequest {
+pub(crate) struct DecisionRequest {
     /// The publisher's id.
     #[schemars(length(min = 1))]
-    pub publisher: String,
+    pub(crate) publisher: String,
     /// What the page is about.
     #[serde(default)]
     #[schemars(with = "PageDocument")]
-    pub page: PageInput,
+    pub(crate) page: PageInput,
     /// What the caller declares about the reader.
     #[serde(default)]
-    pub viewer: ViewerRequest,
+    pub(crate) viewer: ViewerRequest,
     /// The slots to fill; at most 8.
     #[schemars(with = "Vec<SlotDocument>", length(min = 1))]
-    pub placements: Vec<SlotInput>,
+    pub(crate) placements: Vec<SlotInput>,
     /// `json`, or `html` to also get the unit as a complete, escaped HTML fragment.
     #[serde(default)]
-    pub render: Render,
+    pub(crate) render: Render,
     /// Test mode: the unit works fully, but is never counted or billed, reserves no budget and does not
     /// affect pacing.
     #[serde(default)]
-    pub test: bool,
+    pub(crate) test: bool,
     /// Reject a request that exceeds a limit instead of truncating it.
     #[serde(default)]
-    pub strict: bool,
+    pub(crate) strict: bool,
     /// Also return the full trace; requires an operator key.
     #[serde(default)]
-    pub explain: bool,
+    pub(crate) explain: bool,
     /// Id of the creative to show; requires an operator key and implies `test`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub force_creative: Option<String>,
+    pub(crate) force_creative: Option<String>,
     /// Basic measurement: no viewport observation, no visitor key. Not a field of this API, which uses
     /// the `Sec-GPC` header; other protocols have a field for it.
     #[serde(skip)]
-    pub basic: bool,
+    pub(crate) basic: bool,
 }
 
 /// What the caller declares about the reader.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-pub struct ViewerRequest {
+pub(crate) struct ViewerRequest {
     /// The reader's country, as an ISO 3166 code.
     #[serde(default)]
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
 }
 
 string_enum! {
@@ -70,7 +70,7 @@ string_enum! {
 /// What the page is about. Names are normalised; unknown ones are recorded for the gap report.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "JSON Schema of `PageInput`")]
-pub struct PageDocument {
+pub(crate) struct PageDocument {
     /// The page's URL. Query and fragment are never stored; of the rest, the publisher's setting decides.
     #[serde(default)]
     url: Option<String>,
@@ -104,8 +104,9 @@ pub struct PageDocument {
 
 /// An entity on the page.
 #[derive(JsonSchema)]
+#[expect(dead_code, reason = "JSON Schema of an entity")]
 #[serde(untagged)]
-pub enum EntityDocument {
+pub(crate) enum EntityDocument {
     /// A name; its role is a mention.
     Name(String),
     /// A name with its role.
@@ -121,7 +122,7 @@ pub enum EntityDocument {
 /// A slot to fill.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "JSON Schema of `SlotInput`")]
-pub struct SlotDocument {
+pub(crate) struct SlotDocument {
     /// Id of the publisher's placement.
     #[schemars(length(min = 1, max = 128))]
     name: String,
@@ -135,7 +136,7 @@ pub struct SlotDocument {
 }
 
 /// Parses the query parameters of `GET /v1/decisions`; also returns the names of unknown parameters.
-pub fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiError> {
+pub(crate) fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiError> {
     let mut request = DecisionRequest::default();
     let mut ignored = Vec::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -197,7 +198,7 @@ fn boolean(name: &str, value: &str) -> Result<bool, ApiError> {
 ///
 /// # Errors
 /// 422 for an invalid field; with `strict`, also for anything over a limit.
-pub fn apply_limits(
+pub(crate) fn apply_limits(
     request: &mut DecisionRequest,
     limits: &RequestLimits,
 ) -> Result<Vec<String>, ApiError> {

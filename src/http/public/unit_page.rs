@@ -9,7 +9,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 /// `GET /v1/unit`: same parameters as `GET /v1/decisions`; only the first placement is decided.
-pub async fn unit(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn unit(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     let (mut request, _) = request::from_query(http.query_string())?;
     request.placements.truncate(1);
     request.explain = false;

@@ -30,126 +30,126 @@ string_enum! {
 
 /// Advertisers, campaigns, flights, creatives and publishers with their current delivery.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Overview {
+pub(crate) struct Overview {
     /// Time of the overview.
-    pub at: String,
+    pub(crate) at: String,
     /// Number of matching flights.
-    pub found: usize,
+    pub(crate) found: usize,
     /// Number of matching flights that are omitted here; narrow the `search` to see them.
-    pub left_off: usize,
+    pub(crate) left_off: usize,
     /// Total number of flights.
-    pub flights: usize,
+    pub(crate) flights: usize,
     /// Matching advertisers, or those with matching campaigns or flights.
-    pub advertisers: Vec<AdvertiserOverview>,
+    pub(crate) advertisers: Vec<AdvertiserOverview>,
     /// Matching publishers.
-    pub publishers: Vec<PublisherOverview>,
+    pub(crate) publishers: Vec<PublisherOverview>,
 }
 
 /// An advertiser.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct AdvertiserOverview {
+pub(crate) struct AdvertiserOverview {
     /// Advertiser id.
-    pub id: String,
+    pub(crate) id: String,
     /// Name.
-    pub name: String,
+    pub(crate) name: String,
     /// Currency of all amounts of its campaigns and flights.
-    pub currency: Currency,
+    pub(crate) currency: Currency,
     /// Whether the advertiser is paused.
-    pub paused: bool,
+    pub(crate) paused: bool,
     /// Matching campaigns.
-    pub campaigns: Vec<CampaignOverview>,
+    pub(crate) campaigns: Vec<CampaignOverview>,
 }
 
 /// A campaign and its budget.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct CampaignOverview {
+pub(crate) struct CampaignOverview {
     /// Campaign id.
-    pub id: String,
+    pub(crate) id: String,
     /// Name.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether the campaign is paused.
-    pub paused: bool,
+    pub(crate) paused: bool,
     /// Billed in total.
-    pub spent_micros: Micros,
+    pub(crate) spent_micros: Micros,
     /// Billed today, in the advertiser's time zone.
-    pub spent_today_micros: Micros,
+    pub(crate) spent_today_micros: Micros,
     /// Reserved by decisions whose event has not arrived.
-    pub reserved_micros: Micros,
+    pub(crate) reserved_micros: Micros,
     /// Remaining budget for today, reservations not subtracted; absent without a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_micros: Option<Micros>,
+    pub(crate) left_micros: Option<Micros>,
     /// Daily limit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub daily_micros: Option<Micros>,
+    pub(crate) daily_micros: Option<Micros>,
     /// Lifetime limit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lifetime_micros: Option<Micros>,
+    pub(crate) lifetime_micros: Option<Micros>,
     /// Matching flights.
-    pub flights: Vec<FlightOverview>,
+    pub(crate) flights: Vec<FlightOverview>,
 }
 
 /// A flight and its delivery.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct FlightOverview {
+pub(crate) struct FlightOverview {
     /// Flight id.
-    pub id: String,
+    pub(crate) id: String,
     /// Campaign id; all flights of a campaign share its budget.
-    pub campaign: String,
+    pub(crate) campaign: String,
     /// Advertiser id.
-    pub advertiser: String,
+    pub(crate) advertiser: String,
     /// Priority tier.
-    pub tier: Tier,
+    pub(crate) tier: Tier,
     /// Pricing model.
-    pub pricing: Pricing,
+    pub(crate) pricing: Pricing,
     /// Price: per thousand for `cpm` and `vcpm`, per event for `cpc`.
-    pub price_micros: Micros,
+    pub(crate) price_micros: Micros,
     /// Whether the flight itself is paused.
-    pub paused: bool,
+    pub(crate) paused: bool,
     /// Whether the flight can be chosen now.
-    pub status: FlightStatus,
+    pub(crate) status: FlightStatus,
     /// Billed for this flight today.
-    pub spent_today_micros: Micros,
+    pub(crate) spent_today_micros: Micros,
     /// Remaining campaign budget for today; absent without a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_micros: Option<Micros>,
+    pub(crate) left_micros: Option<Micros>,
     /// Counted impressions in total.
-    pub delivered_impressions: u64,
+    pub(crate) delivered_impressions: u64,
     /// Impression goal until the end date.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub goal_impressions: Option<u64>,
+    pub(crate) goal_impressions: Option<u64>,
     /// Delivered divided by due, of the goal or of the campaign's daily budget; 1 is on pace.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pace: Option<f64>,
+    pub(crate) pace: Option<f64>,
     /// Creatives of the flight.
-    pub creatives: Vec<CreativeOverview>,
+    pub(crate) creatives: Vec<CreativeOverview>,
 }
 
 /// A creative and its possible state changes.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct CreativeOverview {
+pub(crate) struct CreativeOverview {
     /// Creative id.
-    pub id: String,
+    pub(crate) id: String,
     /// Headline.
-    pub headline: String,
+    pub(crate) headline: String,
     /// Current state.
-    pub state: CreativeState,
+    pub(crate) state: CreativeState,
     /// States reachable in one step.
-    pub steps: Vec<CreativeState>,
+    pub(crate) steps: Vec<CreativeState>,
 }
 
 /// A publisher.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct PublisherOverview {
+pub(crate) struct PublisherOverview {
     /// Publisher id.
-    pub id: String,
+    pub(crate) id: String,
     /// Name.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether the publisher is paused.
-    pub paused: bool,
+    pub(crate) paused: bool,
     /// Paused URL prefixes.
-    pub paused_paths: Vec<String>,
+    pub(crate) paused_paths: Vec<String>,
     /// Paused topics.
-    pub paused_topics: Vec<String>,
+    pub(crate) paused_topics: Vec<String>,
 }
 
 impl From<&Creative> for CreativeOverview {

@@ -1,7 +1,7 @@
 //! The overview: advertisers, campaigns, flights, creatives and publishers with their current delivery,
 //! searchable by operators.
 
-pub mod document;
+pub(crate) mod document;
 
 mod search;
 
@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 /// Maximum flights per response, to limit page size. A narrower search finds the others.
-pub const MAX_FLIGHTS: usize = 200;
+pub(crate) const MAX_FLIGHTS: usize = 200;
 
 /// Data for building all rows, at one moment.
 struct OverviewContext<'a> {
@@ -39,13 +39,13 @@ impl Reporting {
     /// The overview of everything that matches `search`: every word must occur in an id, name, state or
     /// tier of a flight, its creatives, campaign or advertiser; an empty search matches everything.
     /// Reads every flight and today's ledger rows: do not call on a request thread.
-    pub fn overview(&self, search: &str) -> Overview {
+    pub(crate) fn overview(&self, search: &str) -> Overview {
         self.build_overview(&Search::of(search))
     }
 
     /// The overview of one advertiser only; `None` if it does not exist. Do not call on a request
     /// thread.
-    pub fn overview_of(&self, advertiser: &str) -> Option<AdvertiserOverview> {
+    pub(crate) fn overview_of(&self, advertiser: &str) -> Option<AdvertiserOverview> {
         self.build_overview(&Search::of_advertiser(advertiser)).advertisers.pop()
     }
 

@@ -10,28 +10,28 @@ pub(super) struct Search {
 
 impl Search {
     /// Parses a search text.
-    pub fn of(text: &str) -> Search {
+    pub(crate) fn of(text: &str) -> Search {
         let words = normalise(text).split_whitespace().map(str::to_owned).collect();
         Search { words, owner: None }
     }
 
     /// Matches everything of one advertiser and nothing else.
-    pub fn of_advertiser(id: &str) -> Search {
+    pub(crate) fn of_advertiser(id: &str) -> Search {
         Search { words: Vec::new(), owner: Some(id.to_owned()) }
     }
 
     /// Whether objects of this advertiser can match.
-    pub fn includes(&self, advertiser: &str) -> bool {
+    pub(crate) fn includes(&self, advertiser: &str) -> bool {
         self.owner.as_deref().is_none_or(|owner| owner == advertiser)
     }
 
     /// Whether the search has no words.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
 
     /// Whether every word occurs in one of these texts.
-    pub fn matches(&self, texts: &[&str]) -> bool {
+    pub(crate) fn matches(&self, texts: &[&str]) -> bool {
         self.is_empty() || {
             let texts = normalise(&texts.join("\n"));
             self.words.iter().all(|word| texts.contains(word.as_str()))

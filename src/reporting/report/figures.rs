@@ -9,45 +9,45 @@ use std::collections::BTreeMap;
 
 /// Events of one kind. Duplicates and tests are not included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// Net plus invalid events.
-    pub gross: u64,
+    pub(crate) gross: u64,
     /// Events recorded as invalid or credited later.
-    pub invalid: u64,
+    pub(crate) invalid: u64,
     /// Counted events.
-    pub net: u64,
+    pub(crate) net: u64,
 }
 
 /// The figures of one row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Figures {
+pub(crate) struct Figures {
     /// Opportunities; in an advertiser's report only those it filled. Excludes tests, bots and floods.
     /// A crash may lose the last second of `requests` and `filled`; no bill depends on them.
-    pub requests: u64,
+    pub(crate) requests: u64,
     /// Opportunities that were filled.
-    pub filled: u64,
+    pub(crate) filled: u64,
     /// Opportunities that were not filled, by reason; in publisher reports.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub no_fill: BTreeMap<NoFill, u64>,
+    pub(crate) no_fill: BTreeMap<NoFill, u64>,
     /// Impressions (begin to render).
-    pub impressions: Figure,
+    pub(crate) impressions: Figure,
     /// Viewable impressions (50 % in view for one second).
-    pub viewable: Figure,
+    pub(crate) viewable: Figure,
     /// Clicks on calls to action.
-    pub clicks: Figure,
+    pub(crate) clicks: Figure,
     /// Copied commands.
-    pub copies: Figure,
+    pub(crate) copies: Figure,
     /// Events waiting for their impression.
-    pub pending: u64,
+    pub(crate) pending: u64,
     /// Invalid events of all kinds, by reason.
-    pub refused: BTreeMap<InvalidReason, u64>,
+    pub(crate) refused: BTreeMap<InvalidReason, u64>,
     /// Billed amount minus credits and refunds, in micros of the row's currency.
-    pub spend_micros: i64,
+    pub(crate) spend_micros: i64,
     /// Credits for invalid traffic, and refunds.
-    pub returned_micros: i64,
+    pub(crate) returned_micros: i64,
     /// The publisher's share of the spend; in publisher reports.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub revenue_micros: Option<i64>,
+    pub(crate) revenue_micros: Option<i64>,
 }
 
 /// Whether a row of events adds to any figure. Tests and duplicates do not, and a row with nothing else

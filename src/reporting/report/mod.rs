@@ -5,7 +5,7 @@ mod figures;
 #[cfg(test)]
 mod properties;
 
-pub use figures::{Figure, Figures};
+pub(crate) use figures::{Figure, Figures};
 
 use crate::domain::attribution::{AttributionKey, Dimension};
 use crate::domain::money::{Currency, Micros};
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 /// The party that a report is for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Party {
+pub(crate) enum Party {
     /// Advertiser id.
     Advertiser(String),
     /// A publisher.
@@ -34,32 +34,32 @@ pub enum Party {
 
 /// A report query.
 #[derive(Clone, Debug)]
-pub struct Query {
+pub(crate) struct Query {
     /// The party that the report is for.
-    pub party: Party,
+    pub(crate) party: Party,
     /// Start, in unix milliseconds.
-    pub from_ms: i64,
+    pub(crate) from_ms: i64,
     /// End, exclusive, in unix milliseconds.
-    pub to_ms: i64,
+    pub(crate) to_ms: i64,
     /// Dimensions of the breakdown, in order.
-    pub by: Vec<Dimension>,
+    pub(crate) by: Vec<Dimension>,
     /// Time zone of days and hours.
-    pub zone: Zone,
+    pub(crate) zone: Zone,
     /// Values that dimensions of the attribution must have.
-    pub filters: Vec<(Dimension, String)>,
+    pub(crate) filters: Vec<(Dimension, String)>,
 }
 
 /// A report row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Row {
+pub(crate) struct Row {
     /// Values of the requested dimensions, in order.
-    pub keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
     /// Currency of the row; different currencies are never added. Unfilled opportunities are in rows of
     /// the report's first currency.
-    pub currency: Currency,
+    pub(crate) currency: Currency,
     /// The figures.
     #[serde(flatten)]
-    pub figures: Figures,
+    pub(crate) figures: Figures,
 }
 
 /// Key of a dimension without a value: the campaign of an unfilled slot, the call to action of an
@@ -70,7 +70,7 @@ const NONE: &str = "none";
 const NO_EARNINGS: &str = "EUR";
 
 /// The rows of a query, ordered by key, and one total per currency.
-pub fn report(views: &Views, query: &Query) -> (Vec<Row>, Vec<Row>) {
+pub(crate) fn report(views: &Views, query: &Query) -> (Vec<Row>, Vec<Row>) {
     let mut builder = ReportBuilder { query, rows: BTreeMap::new(), totals: BTreeMap::new() };
     let (first, end) = (quarter_from(query.from_ms), quarter_from(query.to_ms));
     let mut empty: Vec<(i64, &UnfilledSlot, u64)> = Vec::new();

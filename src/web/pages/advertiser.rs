@@ -8,24 +8,24 @@ use askama::Template;
 
 /// Content of the page.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AdvertiserView<'a> {
+pub(crate) struct AdvertiserView<'a> {
     /// The advertiser's name.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// First day of the period as requested; may be empty.
-    pub from: &'a str,
+    pub(crate) from: &'a str,
     /// End of the period, exclusive.
-    pub to: &'a str,
+    pub(crate) to: &'a str,
     /// Signed link token, resent with the date form; may be empty.
-    pub link: &'a str,
+    pub(crate) link: &'a str,
     /// The report, or the rejected form field.
-    pub content: AdvertiserContent,
+    pub(crate) content: AdvertiserContent,
     /// The menu.
-    pub links: &'a [Link],
+    pub(crate) links: &'a [Link],
 }
 
 /// The report or an error.
 #[derive(Clone, Debug, PartialEq)]
-pub enum AdvertiserContent {
+pub(crate) enum AdvertiserContent {
     /// The report of the period.
     Report(Box<AdvertiserReport>),
     /// The rejected form field, and why.
@@ -40,171 +40,171 @@ impl Default for AdvertiserContent {
 
 /// A report, read at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AdvertiserReport {
+pub(crate) struct AdvertiserReport {
     /// Time zone of days and hours.
-    pub time_zone: String,
+    pub(crate) time_zone: String,
     /// When it was read; it includes every event received until then.
-    pub at: String,
+    pub(crate) at: String,
     /// Whether the report is final.
-    pub is_final: bool,
+    pub(crate) is_final: bool,
     /// Key figures.
-    pub facts: Vec<KeyFigure>,
+    pub(crate) facts: Vec<KeyFigure>,
     /// The funnel from served to copied, in that order.
-    pub steps: Vec<FunnelRow>,
+    pub(crate) steps: Vec<FunnelRow>,
     /// Clicks per call to action, and copied commands.
-    pub responses: Vec<ResponseRow>,
+    pub(crate) responses: Vec<ResponseRow>,
     /// Invalid events by reason.
-    pub refused: Vec<InvalidEventsRow>,
+    pub(crate) refused: Vec<InvalidEventsRow>,
     /// Current budgets.
-    pub campaigns: Vec<CampaignRow>,
+    pub(crate) campaigns: Vec<CampaignRow>,
     /// Current flights.
-    pub flights: Vec<FlightRow>,
+    pub(crate) flights: Vec<FlightRow>,
     /// Number of flights left out of `flights`.
-    pub flights_left_off: usize,
+    pub(crate) flights_left_off: usize,
     /// The report broken down by dimension.
-    pub breakdowns: Vec<Breakdown>,
+    pub(crate) breakdowns: Vec<Breakdown>,
     /// Downloads of the report in other formats.
-    pub downloads: Vec<Link>,
+    pub(crate) downloads: Vec<Link>,
     /// Example API call for the report.
-    pub call: String,
+    pub(crate) call: String,
 }
 
 /// A key figure.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct KeyFigure {
+pub(crate) struct KeyFigure {
     /// Caption.
-    pub name: String,
+    pub(crate) name: String,
     /// Formatted value.
-    pub value: String,
+    pub(crate) value: String,
     /// A remark; may be empty.
-    pub remark: String,
+    pub(crate) remark: String,
 }
 
 /// One step of the funnel.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct FunnelRow {
+pub(crate) struct FunnelRow {
     /// Name of the step.
-    pub name: String,
+    pub(crate) name: String,
     /// Gross count.
-    pub gross: String,
+    pub(crate) gross: String,
     /// Invalid count.
-    pub invalid: String,
+    pub(crate) invalid: String,
     /// Net count.
-    pub net: String,
+    pub(crate) net: String,
     /// Share of the preceding step, such as `48.1 % of served`; may be empty.
-    pub share: String,
+    pub(crate) share: String,
     /// Share of impressions; may be empty.
-    pub of_impressions: String,
+    pub(crate) of_impressions: String,
     /// Net count, for the bar.
-    pub net_raw: u64,
+    pub(crate) net_raw: u64,
 }
 
 /// Clicks or copies of one creative by call to action or command.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ResponseRow {
+pub(crate) struct ResponseRow {
     /// The call to action, or the command.
-    pub text: String,
+    pub(crate) text: String,
     /// `click` or `copy`.
-    pub kind: String,
+    pub(crate) kind: String,
     /// The creative.
-    pub creative: String,
+    pub(crate) creative: String,
     /// Net count.
-    pub count: String,
+    pub(crate) count: String,
     /// Share of all events of this kind.
-    pub share: String,
+    pub(crate) share: String,
     /// Net count, for the bar.
-    pub count_raw: u64,
+    pub(crate) count_raw: u64,
 }
 
 /// Invalid events of one reason.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct InvalidEventsRow {
+pub(crate) struct InvalidEventsRow {
     /// The reason code.
-    pub reason: String,
+    pub(crate) reason: String,
     /// Description of the reason.
-    pub words: String,
+    pub(crate) words: String,
     /// Count.
-    pub count: String,
+    pub(crate) count: String,
     /// Share of all events received.
-    pub share: String,
+    pub(crate) share: String,
 }
 
 /// A campaign's budgets.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct CampaignRow {
+pub(crate) struct CampaignRow {
     /// Name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its id.
-    pub id: String,
+    pub(crate) id: String,
     /// Total spend less credits.
-    pub spent: String,
+    pub(crate) spent: String,
     /// Lifetime budget, or a text for "no limit".
-    pub lifetime: String,
+    pub(crate) lifetime: String,
     /// Spend today.
-    pub today: String,
+    pub(crate) today: String,
     /// Daily budget.
-    pub daily: String,
+    pub(crate) daily: String,
     /// Reserved for units whose billable event is pending.
-    pub reserved: String,
+    pub(crate) reserved: String,
     /// Remaining budget today.
-    pub left: String,
+    pub(crate) left: String,
     /// Used part and total of the tighter of the two budgets, for the bar.
-    pub used_raw: (u64, u64),
+    pub(crate) used_raw: (u64, u64),
 }
 
 /// A flight and its delivery.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct FlightRow {
+pub(crate) struct FlightRow {
     /// Its id.
-    pub id: String,
+    pub(crate) id: String,
     /// Status: serving, or why not.
-    pub state: String,
+    pub(crate) state: String,
     /// Price and pricing model.
-    pub price: String,
+    pub(crate) price: String,
     /// Net impressions to date.
-    pub delivered: String,
+    pub(crate) delivered: String,
     /// Impression goal; may be empty.
-    pub goal: String,
+    pub(crate) goal: String,
     /// Delivered and goal, for the bar.
-    pub goal_raw: Option<(u64, u64)>,
+    pub(crate) goal_raw: Option<(u64, u64)>,
     /// Pacing; may be empty.
-    pub pace: String,
+    pub(crate) pace: String,
 }
 
 /// The report by one dimension (day, site, topic, …). Rows add up to the totals.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Breakdown {
+pub(crate) struct Breakdown {
     /// The heading, such as `By topic`.
-    pub heading: String,
+    pub(crate) heading: String,
     /// Column heading of the dimension, such as `Topic`.
-    pub column: String,
+    pub(crate) column: String,
     /// Charts.
-    pub charts: Vec<Chart>,
+    pub(crate) charts: Vec<Chart>,
     /// The rows.
-    pub rows: Vec<BreakdownRow>,
+    pub(crate) rows: Vec<BreakdownRow>,
     /// Totals of the rows, one per currency.
-    pub totals: Vec<BreakdownRow>,
+    pub(crate) totals: Vec<BreakdownRow>,
 }
 
 /// One row of a breakdown: a day, a creative, a publisher or a topic.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct BreakdownRow {
+pub(crate) struct BreakdownRow {
     /// Dimension value.
-    pub name: String,
+    pub(crate) name: String,
     /// Display name if `name` is an id; may be empty.
-    pub remark: String,
+    pub(crate) remark: String,
     /// Net impressions.
-    pub impressions: String,
+    pub(crate) impressions: String,
     /// Net viewable impressions.
-    pub viewable: String,
+    pub(crate) viewable: String,
     /// Net clicks.
-    pub clicks: String,
+    pub(crate) clicks: String,
     /// Click-through rate; may be empty.
-    pub click_rate: String,
+    pub(crate) click_rate: String,
     /// Net copies.
-    pub copies: String,
+    pub(crate) copies: String,
     /// Spend.
-    pub spend: String,
+    pub(crate) spend: String,
 }
 
 #[derive(Template)]
@@ -231,7 +231,7 @@ impl Page<'_> {
 }
 
 /// Renders the advertiser's page.
-pub fn advertiser(view: &AdvertiserView<'_>) -> String {
+pub(crate) fn advertiser(view: &AdvertiserView<'_>) -> String {
     html(&Page {
         layout: Layout::new(view.name, view.links, ""),
         script: assets::path(assets::TABLES_JS),

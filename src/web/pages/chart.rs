@@ -2,17 +2,17 @@
 
 /// A bar chart.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Chart {
+pub(crate) struct Chart {
     /// Text alternative for screen readers.
-    pub description: String,
+    pub(crate) description: String,
     /// Caption below the chart, centred.
-    pub unit: String,
+    pub(crate) unit: String,
     /// Caption below the first bar.
-    pub first: String,
+    pub(crate) first: String,
     /// Caption below the last bar.
-    pub last: String,
+    pub(crate) last: String,
     /// Values, each with its tooltip.
-    pub values: Vec<(u64, String)>,
+    pub(crate) values: Vec<(u64, String)>,
 }
 
 impl Chart {
@@ -37,13 +37,13 @@ impl Chart {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Bar {
     /// Left edge.
-    pub x: usize,
+    pub(crate) x: usize,
     /// Top edge, from the top of the chart.
-    pub top: u64,
+    pub(crate) top: u64,
     /// Height.
-    pub height: u64,
+    pub(crate) height: u64,
     /// Tooltip.
-    pub title: String,
+    pub(crate) title: String,
 }
 
 /// `part` of `whole` in thousandths, at most 1000; 0 if `whole` is 0.

@@ -10,13 +10,13 @@ use serde_json::Value;
 
 /// Content of the console page.
 #[derive(Clone, Debug)]
-pub struct ConsoleView<'a> {
+pub(crate) struct ConsoleView<'a> {
     /// The running version.
-    pub version: &'a str,
+    pub(crate) version: &'a str,
     /// The JSON Schema of the weights: their names, ranges and explanations.
-    pub weights: &'a Value,
+    pub(crate) weights: &'a Value,
     /// Links to other pages.
-    pub links: &'a [Link],
+    pub(crate) links: &'a [Link],
 }
 
 /// A group of related weights.
@@ -85,7 +85,7 @@ struct Page<'a> {
 }
 
 /// Renders the console page.
-pub fn console(view: &ConsoleView<'_>) -> String {
+pub(crate) fn console(view: &ConsoleView<'_>) -> String {
     html(&Page {
         layout: Layout::new("adjacent console", view.links, "/console"),
         version: view.version,

@@ -10,19 +10,19 @@ use serde_json::{Value, json};
 /// State of the controls, as query parameters. Empty means the default or none.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default)]
-pub struct DemoQuery {
+pub(crate) struct DemoQuery {
     /// The page's topic.
-    pub topic: String,
+    pub(crate) topic: String,
     /// Mentioned entities, separated by commas.
-    pub entities: String,
+    pub(crate) entities: String,
     /// The entity that is the subject of the article.
-    pub subject: String,
+    pub(crate) subject: String,
     /// The reader's declared country; empty for the observed one.
-    pub viewer: String,
+    pub(crate) viewer: String,
     /// The only style requested; empty for the placement's order.
-    pub style: String,
+    pub(crate) style: String,
     /// `page.commercial`: empty, `allow`, `house_only` or `none`.
-    pub commercial: String,
+    pub(crate) commercial: String,
 }
 
 impl Default for DemoQuery {
@@ -43,27 +43,27 @@ const FACTS: [(&str, &str); 2] = [("sentiment", "neutral"), ("verified", "true")
 
 /// Content of the demo page. Pairs are an id and a name.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct DemoView<'a> {
+pub(crate) struct DemoView<'a> {
     /// The server's public URL without a trailing slash.
-    pub base_url: &'a str,
+    pub(crate) base_url: &'a str,
     /// The publisher id.
-    pub publisher: &'a str,
+    pub(crate) publisher: &'a str,
     /// The placement at the end of the article.
-    pub placement: &'a str,
+    pub(crate) placement: &'a str,
     /// The page's region.
-    pub region: &'a str,
+    pub(crate) region: &'a str,
     /// Selectable topics.
-    pub topics: Vec<(String, String)>,
+    pub(crate) topics: Vec<(String, String)>,
     /// Selectable entities.
-    pub entities: Vec<(String, String)>,
+    pub(crate) entities: Vec<(String, String)>,
     /// Selectable countries.
-    pub countries: Vec<(String, String)>,
+    pub(crate) countries: Vec<(String, String)>,
     /// The current selection.
-    pub query: DemoQuery,
+    pub(crate) query: DemoQuery,
     /// Path prefix of decision traces, such as `/demo/explain/`.
-    pub explain: Option<&'a str>,
+    pub(crate) explain: Option<&'a str>,
     /// The menu.
-    pub links: &'a [Link],
+    pub(crate) links: &'a [Link],
 }
 
 /// One option of a select.
@@ -95,7 +95,7 @@ struct EmbedLine<'a> {
 /// The embed snippet, such as `<script async src="…" data-publisher="…" …></script>`.
 ///
 /// Values are escaped; the result is HTML.
-pub fn embed_line(view: &DemoView<'_>) -> String {
+pub(crate) fn embed_line(view: &DemoView<'_>) -> String {
     let query = &view.query;
     let attributes = [
         ("placement", view.placement),
@@ -166,7 +166,7 @@ struct Page<'a> {
 }
 
 /// Renders the demo page.
-pub fn demo(view: &DemoView<'_>) -> String {
+pub(crate) fn demo(view: &DemoView<'_>) -> String {
     let query = &view.query;
     let styles =
         [("", "placement default"), ("terminal", "terminal"), ("card", "card"), ("line", "line")];

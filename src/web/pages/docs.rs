@@ -168,7 +168,7 @@ fn call(
 
 /// Renders the reference of an OpenAPI 3.1 document. Absent parts are omitted; no content of the
 /// document can break the page. `address` is the URL of the document.
-pub fn docs(document: &Value, address: &str, links: &[Link]) -> String {
+pub(crate) fn docs(document: &Value, address: &str, links: &[Link]) -> String {
     let mut calls = Vec::new();
     let mut index = FieldIndex::new();
     for (path, path_item) in document["paths"].as_object().into_iter().flatten() {

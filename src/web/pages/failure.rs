@@ -7,15 +7,15 @@ use askama::Template;
 
 /// An error to show.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct FailureView<'a> {
+pub(crate) struct FailureView<'a> {
     /// The HTTP reason phrase.
-    pub title: &'a str,
+    pub(crate) title: &'a str,
     /// What went wrong.
-    pub detail: &'a str,
+    pub(crate) detail: &'a str,
     /// What to do.
-    pub help: &'a str,
+    pub(crate) help: &'a str,
     /// The menu.
-    pub links: &'a [Link],
+    pub(crate) links: &'a [Link],
 }
 
 #[derive(Template)]
@@ -26,6 +26,6 @@ struct Page<'a> {
 }
 
 /// Renders the error page.
-pub fn failure(view: &FailureView<'_>) -> String {
+pub(crate) fn failure(view: &FailureView<'_>) -> String {
     html(&Page { layout: Layout::new(view.title, view.links, ""), view })
 }

@@ -21,13 +21,13 @@ const SNIPPET: &str = "](../snippets/";
 
 /// A guide.
 #[derive(Debug)]
-pub struct Guide {
+pub(crate) struct Guide {
     /// The last segment of its path below `/docs`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its name in menus.
-    pub menu: &'static str,
+    pub(crate) menu: &'static str,
     /// One sentence about it.
-    pub note: &'static str,
+    pub(crate) note: &'static str,
     /// Its file, as other guides link to it.
     file: &'static str,
     /// Whether it is in the menu of every page; the others are listed at `/docs`.
@@ -52,7 +52,7 @@ impl Guide {
 }
 
 /// All guides, in reading order.
-pub const GUIDES: [Guide; 9] = [
+pub(crate) const GUIDES: [Guide; 9] = [
     Guide::new(
         "publisher",
         "publishers",
@@ -122,12 +122,12 @@ pub const GUIDES: [Guide; 9] = [
 ];
 
 /// Links to all guides, each with its sentence.
-pub fn links() -> impl Iterator<Item = Link> {
+pub(crate) fn links() -> impl Iterator<Item = Link> {
     GUIDES.iter().map(link)
 }
 
 /// Links to the guides in the menu of every page.
-pub fn menu() -> impl Iterator<Item = Link> {
+pub(crate) fn menu() -> impl Iterator<Item = Link> {
     GUIDES.iter().filter(|guide| guide.is_in_menu).map(link)
 }
 
@@ -136,7 +136,7 @@ fn link(guide: &Guide) -> Link {
 }
 
 /// The guide with this name.
-pub fn named(name: &str) -> Option<&'static Guide> {
+pub(crate) fn named(name: &str) -> Option<&'static Guide> {
     GUIDES.iter().find(|guide| guide.name == name)
 }
 
@@ -175,7 +175,7 @@ fn snippet(line: &str) -> Option<&str> {
 }
 
 /// The page of a guide; `base_url` is the address of this server in its examples.
-pub fn guide(guide: &Guide, base_url: &str, links: &[Link]) -> String {
+pub(crate) fn guide(guide: &Guide, base_url: &str, links: &[Link]) -> String {
     let here = format!("/docs/{}", guide.name);
     let guide = &rendered(guide, base_url);
     html(&Page { layout: Layout::new(&guide.title, links, &here), guide })

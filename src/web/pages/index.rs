@@ -7,13 +7,13 @@ use askama::Template;
 
 /// Content of the start page.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct IndexView<'a> {
+pub(crate) struct IndexView<'a> {
     /// The running version.
-    pub version: &'a str,
+    pub(crate) version: &'a str,
     /// Headings, each with a list of described links.
-    pub groups: Vec<(String, Vec<Link>)>,
+    pub(crate) groups: Vec<(String, Vec<Link>)>,
     /// The menu.
-    pub links: &'a [Link],
+    pub(crate) links: &'a [Link],
 }
 
 #[derive(Template)]
@@ -24,6 +24,6 @@ struct Page<'a> {
 }
 
 /// Renders the start page.
-pub fn index(view: &IndexView<'_>) -> String {
+pub(crate) fn index(view: &IndexView<'_>) -> String {
     html(&Page { layout: Layout::new("adjacent", view.links, "/"), view })
 }

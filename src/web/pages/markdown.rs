@@ -8,11 +8,11 @@ use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Rendered {
     /// The first heading, which is not in `html`.
-    pub title: String,
+    pub(crate) title: String,
     /// Second-level headings: element id and text.
-    pub headings: Vec<(String, String)>,
+    pub(crate) headings: Vec<(String, String)>,
     /// The rest of the document.
-    pub html: String,
+    pub(crate) html: String,
 }
 
 /// Renders a document. `file` returns the content of files that fences name, such as

@@ -4,15 +4,15 @@
 //! Each file has the view that the server fills and the function that renders it. Numbers are passed
 //! as formatted text, and additionally raw where a bar is drawn from them.
 
-pub mod advertiser;
-pub mod chart;
-pub mod console;
-pub mod demo;
-pub mod docs;
-pub mod failure;
-pub mod guide;
-pub mod index;
-pub mod why;
+pub(crate) mod advertiser;
+pub(crate) mod chart;
+pub(crate) mod console;
+pub(crate) mod demo;
+pub(crate) mod docs;
+pub(crate) mod failure;
+pub(crate) mod guide;
+pub(crate) mod index;
+pub(crate) mod why;
 
 mod markdown;
 mod schema;
@@ -21,23 +21,23 @@ use crate::web::assets;
 
 /// A link.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Link {
+pub(crate) struct Link {
     /// Link text.
-    pub text: String,
+    pub(crate) text: String,
     /// Target URL.
-    pub href: String,
+    pub(crate) href: String,
     /// A short description for link lists; may be empty.
-    pub note: String,
+    pub(crate) note: String,
 }
 
 impl Link {
     /// A link without a description.
-    pub fn new(text: impl Into<String>, href: impl Into<String>) -> Link {
+    pub(crate) fn new(text: impl Into<String>, href: impl Into<String>) -> Link {
         Link { text: text.into(), href: href.into(), note: String::new() }
     }
 
     /// Adds a description.
-    pub fn with_note(self, note: impl Into<String>) -> Link {
+    pub(crate) fn with_note(self, note: impl Into<String>) -> Link {
         Link { note: note.into(), ..self }
     }
 }

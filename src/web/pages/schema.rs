@@ -7,13 +7,13 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Field {
     /// Dotted path.
-    pub name: String,
+    pub(crate) name: String,
     /// Type.
-    pub kind: String,
+    pub(crate) kind: String,
     /// Whether it is required.
-    pub required: bool,
+    pub(crate) required: bool,
     /// Description as HTML.
-    pub description: String,
+    pub(crate) description: String,
 }
 
 /// Maximum depth of expansion, since schemas can be recursive.

@@ -8,35 +8,35 @@ use askama::Template;
 
 /// The facts of one decision, in the reader's language.
 #[derive(Clone, Debug, PartialEq)]
-pub struct WhyView<'a> {
+pub(crate) struct WhyView<'a> {
     /// The page's language.
-    pub language: &'a str,
+    pub(crate) language: &'a str,
     /// `ltr` or `rtl`.
-    pub direction: &'a str,
+    pub(crate) direction: &'a str,
     /// Fixed texts of the page.
-    pub words: &'a PageWords,
+    pub(crate) words: &'a PageWords,
     /// The reason sentence that the unit showed.
-    pub because: &'a str,
+    pub(crate) because: &'a str,
     /// What was not used to choose it, as a sentence.
-    pub never: &'a str,
+    pub(crate) never: &'a str,
     /// The label that the unit showed.
-    pub label: &'a str,
+    pub(crate) label: &'a str,
     /// The advertiser.
-    pub shown_by: &'a str,
+    pub(crate) shown_by: &'a str,
     /// The party on whose behalf it was shown.
-    pub on_behalf_of: &'a str,
+    pub(crate) on_behalf_of: &'a str,
     /// The party that paid.
-    pub paid_by: &'a str,
+    pub(crate) paid_by: &'a str,
     /// The name of the matched topic or entity, if any.
-    pub matched: Option<&'a str>,
+    pub(crate) matched: Option<&'a str>,
     /// The reader's country or region; `None` if unknown.
-    pub country: Option<&'a str>,
+    pub(crate) country: Option<&'a str>,
     /// The publisher's site.
-    pub site: Option<&'a str>,
+    pub(crate) site: Option<&'a str>,
     /// The decision id, to quote in inquiries.
-    pub decision: &'a str,
+    pub(crate) decision: &'a str,
     /// URL of the data map.
-    pub privacy_url: &'a str,
+    pub(crate) privacy_url: &'a str,
 }
 
 #[derive(Template)]
@@ -48,7 +48,7 @@ struct Page<'a> {
 }
 
 /// Renders the reader's page.
-pub fn why(view: &WhyView<'_>) -> String {
+pub(crate) fn why(view: &WhyView<'_>) -> String {
     const NO_LINKS: &[Link] = &[];
     html(&Page { layout: Layout::new(&view.words.heading, NO_LINKS, ""), view, words: view.words })
 }

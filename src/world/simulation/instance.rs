@@ -21,11 +21,11 @@ use rand_pcg::Pcg32;
 use std::sync::Arc;
 
 /// A simulated campaign.
-pub struct SimulatedCampaign {
-    pub name: Box<str>,
-    pub price: Micros,
-    pub budget: Micros,
-    pub of: Arc<AttributionKey>,
+pub(crate) struct SimulatedCampaign {
+    pub(crate) name: Box<str>,
+    pub(crate) price: Micros,
+    pub(crate) budget: Micros,
+    pub(crate) of: Arc<AttributionKey>,
 }
 
 fn micros(amount: i64) -> Micros {
@@ -33,7 +33,7 @@ fn micros(amount: i64) -> Micros {
 }
 
 /// One campaign with a large budget and five with budgets for a few events.
-pub fn campaigns(rng: &mut Pcg32) -> Vec<SimulatedCampaign> {
+pub(crate) fn campaigns(rng: &mut Pcg32) -> Vec<SimulatedCampaign> {
     let mut campaign = |number: usize| {
         let name: Box<str> = format!("c{number}").into();
         let price = rng.random_range(1..20) * 1_000;
@@ -55,31 +55,31 @@ pub fn campaigns(rng: &mut Pcg32) -> Vec<SimulatedCampaign> {
 }
 
 /// A record on disk: process start, sequence number, record.
-pub type DiskRecord = (u64, u64, Record);
+pub(crate) type DiskRecord = (u64, u64, Record);
 
-pub struct Instance {
-    pub incarnation: u64,
-    pub campaign_budgets: CampaignBudgets,
-    pub own: Vec<Arc<CampaignBudget>>,
-    pub disk: Vec<DiskRecord>,
+pub(crate) struct Instance {
+    pub(crate) incarnation: u64,
+    pub(crate) campaign_budgets: CampaignBudgets,
+    pub(crate) own: Vec<Arc<CampaignBudget>>,
+    pub(crate) disk: Vec<DiskRecord>,
     /// Acknowledged records of `disk`, and read entries of the log.
-    pub sent: usize,
-    pub read: usize,
+    pub(crate) sent: usize,
+    pub(crate) read: usize,
     seq: u64,
     lsn: u64,
-    pub skew_ms: i64,
-    pub contact_ms: i64,
-    pub unreachable_ms: i64,
-    pub membership: InstanceCount,
-    pub partitioned_until_ms: i64,
-    pub dead_until_ms: i64,
-    pub missing: AbsentHolders,
+    pub(crate) skew_ms: i64,
+    pub(crate) contact_ms: i64,
+    pub(crate) unreachable_ms: i64,
+    pub(crate) membership: InstanceCount,
+    pub(crate) partitioned_until_ms: i64,
+    pub(crate) dead_until_ms: i64,
+    pub(crate) missing: AbsentHolders,
 }
 
 impl Instance {
     /// Starts a process at `now_ms` on the disk of its predecessor. `truth` is the ledger that it
     /// loads, `length` the length of the log.
-    pub fn start(
+    pub(crate) fn start(
         rng: &mut Pcg32,
         campaigns: &[SimulatedCampaign],
         (disk, sent): (Vec<DiskRecord>, usize),
@@ -121,12 +121,12 @@ impl Instance {
         instance
     }
 
-    pub fn write(&mut self, record: Record) {
+    pub(crate) fn write(&mut self, record: Record) {
         self.lsn += 1;
         self.disk.push((self.incarnation, self.lsn, record));
     }
 
-    pub fn terms(&self, now_ms: i64) -> LeaseTerms {
+    pub(crate) fn terms(&self, now_ms: i64) -> LeaseTerms {
         let store = match now_ms - self.contact_ms {
             silence if silence < UNREACHABLE_MS => StoreStatus::Reachable,
             silence if silence < LEASE_MS => StoreStatus::Unreachable,
@@ -137,7 +137,7 @@ impl Instance {
     }
 
     /// Serves one unit of a campaign if its budget can be reserved; returns the impression.
-    pub fn serve(
+    pub(crate) fn serve(
         &mut self,
         campaign: &SimulatedCampaign,
         at: usize,
@@ -166,7 +166,7 @@ impl Instance {
     }
 
     /// Writes the lease requests of all campaigns as one record.
-    pub fn write_lease_requests(
+    pub(crate) fn write_lease_requests(
         &mut self,
         campaigns: &[SimulatedCampaign],
         at_ms: i64,

@@ -18,14 +18,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `GET /v1/admin/head`.
-pub async fn head(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn head(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
     let head = app.publishing.head().map_err(ApiError::internal)?;
     Ok(json(&head))
 }
 
 /// `GET /v1/admin/history`: the audit log of changes, oldest first.
-pub async fn history(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn history(
+    app: Data<AppState>,
+    http: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
     let entries = app.publishing.history().map_err(ApiError::internal)?;
     Ok(json(&entries))
@@ -33,7 +36,10 @@ pub async fn history(app: Data<AppState>, http: HttpRequest) -> Result<HttpRespo
 
 /// `GET /v1/admin/audit`: recomputes the ledger from the journal and lists mismatches; verifies every
 /// stored image.
-pub async fn audit(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn audit(
+    app: Data<AppState>,
+    http: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
     let audit = move || {
         let differences = app.reporting.audit().map_err(ApiError::internal)?;
@@ -47,15 +53,18 @@ pub async fn audit(app: Data<AppState>, http: HttpRequest) -> Result<HttpRespons
 
 /// The result of an audit.
 #[derive(Serialize, JsonSchema)]
-pub struct AuditReply {
+pub(crate) struct AuditReply {
     /// Numbers that do not match the journal; expected to be empty.
-    pub differences: Vec<Mismatch>,
+    pub(crate) differences: Vec<Mismatch>,
     /// Images whose stored content is missing or corrupt; expected to be empty.
-    pub images: Vec<ImageFault>,
+    pub(crate) images: Vec<ImageFault>,
 }
 
 /// `GET /v1/admin/inventory`.
-pub async fn inventory(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn inventory(
+    app: Data<AppState>,
+    http: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
     let live = app.world.live();
     let mut answer = json(&live.snapshot().inventory);
@@ -68,29 +77,29 @@ pub async fn inventory(app: Data<AppState>, http: HttpRequest) -> Result<HttpRes
 /// New versions of whole parts of the catalog; absent parts stay unchanged.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ApplyRequest {
+pub(crate) struct ApplyRequest {
     /// The whole inventory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inventory: Option<Inventory>,
+    pub(crate) inventory: Option<Inventory>,
     /// The weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<Weights>,
+    pub(crate) weights: Option<Weights>,
     /// The labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub labels: Option<LabelTable>,
+    pub(crate) labels: Option<LabelTable>,
     /// The head number that the caller last read; the change fails if it is no longer current.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<u64>,
+    pub(crate) seen: Option<u64>,
     /// Confirms a change of any weight by more than half.
     #[serde(default)]
-    pub force: bool,
+    pub(crate) force: bool,
     /// Description of the change, for the audit log.
     #[serde(default)]
-    pub what: String,
+    pub(crate) what: String,
 }
 
 /// `PUT /v1/admin/inventory`: applies all parts atomically.
-pub async fn apply(
+pub(crate) async fn apply(
     app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
@@ -115,14 +124,14 @@ pub async fn apply(
 /// The change to roll back to.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RollbackRequest {
+pub(crate) struct RollbackRequest {
     /// Number of the head whose versions to serve again; the previous one if absent.
     #[serde(default)]
-    pub number: Option<u64>,
+    pub(crate) number: Option<u64>,
 }
 
 /// `POST /v1/admin/rollback`: applies an older head's inventory, weights and labels as a new change.
-pub async fn rollback(
+pub(crate) async fn rollback(
     app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,

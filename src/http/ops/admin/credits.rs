@@ -22,27 +22,27 @@ const MAX_NOTE_CHARS: usize = 500;
 /// Decisions whose events were invalid traffic.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CreditRequest {
+pub(crate) struct CreditRequest {
     /// The decisions whose events no longer count; at most 10,000.
-    pub decisions: Vec<String>,
+    pub(crate) decisions: Vec<String>,
     /// Kinds of events to credit; all kinds if empty.
     #[serde(default)]
-    pub kinds: Vec<EventKind>,
+    pub(crate) kinds: Vec<EventKind>,
     /// Reason; stored with the entry.
-    pub note: String,
+    pub(crate) note: String,
 }
 
 /// The credited events.
 #[derive(Serialize, JsonSchema)]
-pub struct CreditReply {
+pub(crate) struct CreditReply {
     /// Every event that was counted and is now invalid.
-    pub credited: Vec<Credited>,
+    pub(crate) credited: Vec<Credited>,
     /// Amount credited by this request, in micros by currency.
-    pub micros: BTreeMap<String, i64>,
+    pub(crate) micros: BTreeMap<String, i64>,
 }
 
 /// `POST /v1/admin/credits`: idempotent, because each event is credited at most once.
-pub async fn credit(
+pub(crate) async fn credit(
     app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,
@@ -75,30 +75,30 @@ pub async fn credit(
 /// A refund to a campaign.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RefundRequest {
+pub(crate) struct RefundRequest {
     /// The campaign's id.
-    pub campaign: String,
+    pub(crate) campaign: String,
     /// The day to refund, in the advertiser's time zone, such as `2026-11-25`.
-    pub day: String,
+    pub(crate) day: String,
     /// Amount in micros of the advertiser's currency.
-    pub micros: Micros,
+    pub(crate) micros: Micros,
     /// Reason; stored with the entry.
-    pub note: String,
+    pub(crate) note: String,
 }
 
 /// The refunded amount.
 #[derive(Serialize, JsonSchema)]
-pub struct RefundReply {
+pub(crate) struct RefundReply {
     /// The campaign's id.
-    pub campaign: String,
+    pub(crate) campaign: String,
     /// The refunded day.
-    pub day: String,
+    pub(crate) day: String,
     /// Amount refunded, in micros: at most what the day was billed.
-    pub micros: i64,
+    pub(crate) micros: i64,
 }
 
 /// `POST /v1/admin/refunds`: requires an `Idempotency-Key`; each key refunds at most once.
-pub async fn refund(
+pub(crate) async fn refund(
     app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,

@@ -33,7 +33,7 @@ fn list_of(app: &AppState, list: &str) -> Result<(Vec<Value>, String), ApiError>
 }
 
 /// `GET /v1/admin/{list}`.
-pub async fn list(
+pub(crate) async fn list(
     app: Data<AppState>,
     http: HttpRequest,
     path: Path<String>,
@@ -46,7 +46,7 @@ pub async fn list(
 }
 
 /// `GET /v1/admin/{list}/{id}`.
-pub async fn read(
+pub(crate) async fn read(
     app: Data<AppState>,
     http: HttpRequest,
     path: Path<(String, String)>,
@@ -69,7 +69,7 @@ fn set_etag(answer: &mut HttpResponse, version: &str) {
 }
 
 /// `POST /v1/admin/{list}`: a new creative starts as a draft.
-pub async fn create(
+pub(crate) async fn create(
     app: Data<AppState>,
     http: HttpRequest,
     path: Path<String>,
@@ -84,7 +84,7 @@ pub async fn create(
 }
 
 /// `PUT /v1/admin/{list}/{id}`: a creative whose content changes returns to draft.
-pub async fn replace(
+pub(crate) async fn replace(
     app: Data<AppState>,
     http: HttpRequest,
     path: Path<(String, String)>,
@@ -99,7 +99,7 @@ pub async fn replace(
 }
 
 /// `DELETE /v1/admin/{list}/{id}`: rejected while another document refers to it.
-pub async fn delete(
+pub(crate) async fn delete(
     app: Data<AppState>,
     http: HttpRequest,
     path: Path<(String, String)>,
@@ -115,13 +115,13 @@ pub async fn delete(
 /// A creative's new state.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct StateRequest {
+pub(crate) struct StateRequest {
     /// The new state: one step from the current one.
-    pub state: CreativeState,
+    pub(crate) state: CreativeState,
 }
 
 /// `POST /v1/admin/creatives/{id}/state`.
-pub async fn state(
+pub(crate) async fn state(
     app: Data<AppState>,
     http: HttpRequest,
     path: Path<String>,

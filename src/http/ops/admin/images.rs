@@ -14,16 +14,16 @@ use serde::Serialize;
 
 /// A stored image.
 #[derive(Serialize, JsonSchema)]
-pub struct StoredImage {
+pub(crate) struct StoredImage {
     /// Address of the image, as used in `logo` and `image.file`.
     #[schemars(example = &"3f0c1b6f0b8b4a7c9d2e5f60718293a4-640x360.webp")]
-    pub address: String,
+    pub(crate) address: String,
     /// Width in pixels.
-    pub width: u16,
+    pub(crate) width: u16,
     /// Height in pixels.
-    pub height: u16,
+    pub(crate) height: u16,
     /// Size in bytes as stored, without metadata.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 impl StoredImage {
@@ -34,7 +34,7 @@ impl StoredImage {
 }
 
 /// `GET /v1/admin/images`.
-pub async fn list(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn list(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
     let list = move || app.publishing.images().list().map_err(ApiError::internal);
     let images = blocking(list).await?;
@@ -45,7 +45,7 @@ pub async fn list(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse
 
 /// `POST /v1/admin/images`: the body is the image file. Addresses are content hashes, so uploading the
 /// same image again is idempotent. An image is served only once the inventory refers to it.
-pub async fn store(
+pub(crate) async fn store(
     app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,

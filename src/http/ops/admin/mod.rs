@@ -1,14 +1,14 @@
 //! The admin API: documents, pauses, weights, history. Operators only; every change goes to the audit
 //! log.
 
-pub mod catalog;
-pub mod credits;
-pub mod documents;
-pub mod images;
-pub mod overview;
-pub mod pauses;
-pub mod review;
-pub mod weights;
+pub(crate) mod catalog;
+pub(crate) mod credits;
+pub(crate) mod documents;
+pub(crate) mod images;
+pub(crate) mod overview;
+pub(crate) mod pauses;
+pub(crate) mod review;
+pub(crate) mod weights;
 
 use crate::http::problem::ApiError;
 use crate::http::routes::{Route, route};
@@ -49,6 +49,6 @@ pub fn table() -> Vec<Route> {
 }
 
 /// Requires an operator key, for requests that only read.
-pub fn authorize(app: &Data<AppState>, http: &HttpRequest) -> Result<(), ApiError> {
+pub(crate) fn authorize(app: &Data<AppState>, http: &HttpRequest) -> Result<(), ApiError> {
     caller::require_operator(app, http).map(|_| ())
 }

@@ -10,13 +10,13 @@ use serde::Deserialize;
 
 /// Query parameters of an overview.
 #[derive(Deserialize)]
-pub struct OverviewQuery {
+pub(crate) struct OverviewQuery {
     #[serde(default)]
     search: String,
 }
 
 /// `GET /v1/admin/overview?search=`: state, spend and progress of the matching documents.
-pub async fn overview(
+pub(crate) async fn overview(
     app: Data<AppState>,
     http: HttpRequest,
     query: Query<OverviewQuery>,

@@ -13,17 +13,17 @@ use serde::Deserialize;
 /// What an operator pauses or resumes.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PauseRequest {
+pub(crate) struct PauseRequest {
     /// Kind of document.
-    pub what: Pausable,
+    pub(crate) what: Pausable,
     /// Id of the document.
-    pub id: String,
+    pub(crate) id: String,
     /// `true` pauses it, `false` resumes it.
-    pub paused: bool,
+    pub(crate) paused: bool,
 }
 
 /// `POST /v1/admin/pauses`.
-pub async fn set(
+pub(crate) async fn set(
     app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,

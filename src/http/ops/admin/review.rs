@@ -13,36 +13,36 @@ use serde::Serialize;
 
 /// Findings of the traffic review.
 #[derive(Serialize, JsonSchema)]
-pub struct ReviewReply {
+pub(crate) struct ReviewReply {
     /// Number of days of decisions that were examined.
-    pub days: u32,
+    pub(crate) days: u32,
     /// The findings. None changes a verdict; credit traffic that turns out to be invalid.
-    pub findings: Vec<FindingReply>,
+    pub(crate) findings: Vec<FindingReply>,
 }
 
 /// One finding.
 #[derive(Serialize, JsonSchema)]
-pub struct FindingReply {
+pub(crate) struct FindingReply {
     /// Name of the rule, as in `rules` of `GET /v1/limits`.
-    pub sign: &'static str,
+    pub(crate) sign: &'static str,
     /// Description of the rule.
-    pub means: &'static str,
+    pub(crate) means: &'static str,
     /// Publisher of the pages; absent if the finding is about a campaign on all publishers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub publisher: Option<Box<str>>,
+    pub(crate) publisher: Option<Box<str>>,
     /// Campaign; absent if the finding is about all campaigns of a publisher.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub campaign: Option<Box<str>>,
+    pub(crate) campaign: Option<Box<str>>,
     /// The observed rate, ratio or count.
-    pub found: f64,
+    pub(crate) found: f64,
     /// The threshold that it exceeds.
-    pub limit: f64,
+    pub(crate) limit: f64,
     /// Number of impressions that it is based on; clicks for a click spike.
-    pub events: u64,
+    pub(crate) events: u64,
     /// First hour of the decisions (inclusive).
-    pub from: String,
+    pub(crate) from: String,
     /// End of the decisions (exclusive).
-    pub to: String,
+    pub(crate) to: String,
 }
 
 fn hour_text(hour: i64) -> String {
@@ -58,7 +58,10 @@ fn reply(finding: ReviewFinding) -> FindingReply {
 }
 
 /// `GET /v1/admin/review`: publishers and campaigns with figures that human traffic does not produce.
-pub async fn review(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn review(
+    app: Data<AppState>,
+    http: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
     let reporting = app.reporting.clone();
     let findings = blocking(move || Ok::<_, ApiError>(reporting.review())).await?;

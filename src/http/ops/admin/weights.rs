@@ -14,7 +14,10 @@ use garde::Validate;
 use serde::Deserialize;
 
 /// `GET /v1/admin/weights`.
-pub async fn weights(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn weights(
+    app: Data<AppState>,
+    http: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
     let hash = app.world.live().snapshot().weights_hash.clone();
     let weights = app.publishing.weights(&hash).map_err(ApiError::internal)?;
@@ -27,13 +30,13 @@ pub async fn weights(app: Data<AppState>, http: HttpRequest) -> Result<HttpRespo
 
 /// Query parameters of a replacement.
 #[derive(Deserialize)]
-pub struct ReplaceWeightsQuery {
+pub(crate) struct ReplaceWeightsQuery {
     #[serde(default)]
     force: bool,
 }
 
 /// `PUT /v1/admin/weights?force=`: `If-Match` is the hash of the weights that the caller last read.
-pub async fn replace(
+pub(crate) async fn replace(
     app: Data<AppState>,
     http: HttpRequest,
     payload: Payload,

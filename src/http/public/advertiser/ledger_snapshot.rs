@@ -11,18 +11,18 @@ use crate::reporting::report::{Party, Query, Row};
 /// A snapshot of one advertiser's part of the ledger.
 pub(super) struct LedgerSnapshot<'a> {
     /// A copy of the ledger's sums.
-    pub views: Views,
+    pub(crate) views: Views,
     /// The advertiser.
-    pub id: &'a AdvertiserId,
+    pub(crate) id: &'a AdvertiserId,
     /// The period of the page.
-    pub period: &'a Period,
+    pub(crate) period: &'a Period,
     /// The current inventory, for the names of ids.
-    pub inventory: &'a Inventory,
+    pub(crate) inventory: &'a Inventory,
 }
 
 impl LedgerSnapshot<'_> {
     /// The rows by these dimensions, and one total per currency.
-    pub fn report(&self, by: &[Dimension]) -> (Vec<Row>, Vec<Row>) {
+    pub(crate) fn report(&self, by: &[Dimension]) -> (Vec<Row>, Vec<Row>) {
         let query = Query {
             party: Party::Advertiser(self.id.to_string()),
             from_ms: self.period.from_ms,

@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 /// Query parameters of the page. Its form also sends empty ones.
 #[derive(Deserialize)]
-pub struct PageQuery {
+pub(crate) struct PageQuery {
     #[serde(default)]
     link: String,
     #[serde(default)]
@@ -34,7 +34,7 @@ pub struct PageQuery {
 }
 
 /// `GET /reports/{id}?link=…&from=…&to=…`.
-pub async fn page(
+pub(crate) async fn page(
     app: Data<AppState>,
     http: HttpRequest,
     id: Path<String>,

@@ -7,23 +7,23 @@ use crate::web::pages::advertiser::BreakdownRow;
 /// The sum of report rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sum {
-    pub impressions: u64,
-    pub viewable: u64,
-    pub clicks: u64,
-    pub copies: u64,
-    pub spend_micros: i64,
+    pub(crate) impressions: u64,
+    pub(crate) viewable: u64,
+    pub(crate) clicks: u64,
+    pub(crate) copies: u64,
+    pub(crate) spend_micros: i64,
 }
 
 impl Sum {
     /// The sum of one row.
-    pub fn of(figures: &Figures) -> Sum {
+    pub(crate) fn of(figures: &Figures) -> Sum {
         let mut sum = Sum::default();
         sum.add(figures);
         sum
     }
 
     /// Adds a row.
-    pub fn add(&mut self, figures: &Figures) {
+    pub(crate) fn add(&mut self, figures: &Figures) {
         self.impressions += figures.impressions.net;
         self.viewable += figures.viewable.net;
         self.clicks += figures.clicks.net;
@@ -32,7 +32,7 @@ impl Sum {
     }
 
     /// The sum as a row of the page.
-    pub fn row(&self, name: String, remark: String, currency: Currency) -> BreakdownRow {
+    pub(crate) fn row(&self, name: String, remark: String, currency: Currency) -> BreakdownRow {
         BreakdownRow {
             name,
             remark,

@@ -11,7 +11,7 @@ use actix_web::HttpRequest;
 ///
 /// # Errors
 /// 401 without a valid key or link, 403 with another party's key.
-pub fn authorize(
+pub(crate) fn authorize(
     app: &AppState,
     http: &HttpRequest,
     role: Role,

@@ -1,7 +1,7 @@
 //! `GET /v1/reports/{party}/{id}`: JSON, or CSV by `Accept` or `format`.
 
-pub mod access;
-pub mod period;
+pub(crate) mod access;
+pub(crate) mod period;
 
 mod table;
 
@@ -28,7 +28,7 @@ const SETTLE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Query parameters of a report.
 #[derive(Deserialize)]
-pub struct ReportQuery {
+pub(crate) struct ReportQuery {
     from: Option<String>,
     to: Option<String>,
     by: Option<String>,
@@ -44,30 +44,30 @@ pub struct ReportQuery {
 
 /// A report.
 #[derive(Serialize, JsonSchema)]
-pub struct ReportReply {
+pub(crate) struct ReportReply {
     /// The party's id.
-    pub of: String,
+    pub(crate) of: String,
     /// First day.
-    pub from: String,
+    pub(crate) from: String,
     /// First day after the report (exclusive).
-    pub to: String,
+    pub(crate) to: String,
     /// Time zone of the days.
-    pub tz: String,
+    pub(crate) tz: String,
     /// Dimensions: the keys of each row, in this order.
-    pub by: Vec<Dimension>,
+    pub(crate) by: Vec<Dimension>,
     /// The rows.
-    pub rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// Totals, one row per currency.
-    pub total: Vec<Row>,
+    pub(crate) total: Vec<Row>,
     /// Time of generation.
-    pub generated_at: String,
+    pub(crate) generated_at: String,
     /// All events received up to this time are included.
-    pub complete_through: String,
+    pub(crate) complete_through: String,
     /// Whether the report is final: no later event can change it.
     #[serde(rename = "final")]
-    pub is_final: bool,
+    pub(crate) is_final: bool,
     /// Next page; always `null`, since a report has one page.
-    pub next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 string_enum! {
@@ -82,7 +82,7 @@ string_enum! {
 
 /// `GET /v1/reports/{advertisers|publishers}/{id}`: for the party itself and operators; for advertisers
 /// also by the link to their page.
-pub async fn report(
+pub(crate) async fn report(
     app: Data<AppState>,
     http: HttpRequest,
     path: Path<(String, String)>,
@@ -123,7 +123,7 @@ pub async fn report(
 /// Writes the opportunity counts collected so far to the journal, so that no report shows more
 /// impressions than served units. Continues if the client disconnects. If the journal cannot be written
 /// (such as on a full disk), the report goes without the latest counts.
-pub async fn flush_opportunities(app: &AppState) {
+pub(crate) async fn flush_opportunities(app: &AppState) {
     let events = app.events.clone();
     let written = actix_web::rt::spawn(async move { events.record_opportunities().await });
     if let Ok(Err(error)) = written.await {

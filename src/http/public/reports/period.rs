@@ -10,17 +10,17 @@ const DEFAULT_DAYS: i64 = 30;
 
 /// A range of whole civil days in a time zone.
 #[derive(Clone, Debug)]
-pub struct Period {
+pub(crate) struct Period {
     /// First day.
-    pub from: Date,
+    pub(crate) from: Date,
     /// First day after the period (exclusive).
-    pub to: Date,
+    pub(crate) to: Date,
     /// Time zone of the days.
-    pub zone: Zone,
+    pub(crate) zone: Zone,
     /// Start of the first day, in unix milliseconds.
-    pub from_ms: i64,
+    pub(crate) from_ms: i64,
     /// End of the period (exclusive), in unix milliseconds.
-    pub to_ms: i64,
+    pub(crate) to_ms: i64,
 }
 
 impl Period {
@@ -29,7 +29,7 @@ impl Period {
     ///
     /// # Errors
     /// 422 for an invalid date, an empty period, or only one of the dates, which would be ambiguous.
-    pub fn parse(
+    pub(crate) fn parse(
         from: Option<&str>,
         to: Option<&str>,
         zone: Zone,
