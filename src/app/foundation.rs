@@ -42,7 +42,6 @@ pub(crate) struct Foundation {
     pub(crate) catalog: Arc<Catalog>,
     /// The world being served.
     pub(crate) world: Arc<Worlds>,
-    /// Log of decisions.
     pub(crate) log: Arc<DecisionLog>,
     /// Campaign budgets, which follow the ledger.
     pub(crate) campaign_budgets: Arc<CampaignBudgets>,

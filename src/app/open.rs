@@ -24,7 +24,6 @@ use std::sync::Arc;
 
 /// An opened catalog and the initial snapshot.
 pub(crate) struct Opened {
-    /// The catalog.
     pub(crate) catalog: Catalog,
     /// The catalog's head, compiled.
     pub(crate) snapshot: Arc<Snapshot>,

@@ -21,9 +21,7 @@ const ACTOR: &str = "file";
 pub(crate) enum ReloadTarget {
     /// The inventory file or folder.
     Inventory,
-    /// The weights.
     Weights,
-    /// The labels.
     Labels,
     /// The settings.
     Config,

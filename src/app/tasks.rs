@@ -34,7 +34,6 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// Adds running tasks.
     pub(crate) fn add(&mut self, running: Vec<JoinHandle<()>>) {
         self.running.extend(running);
     }

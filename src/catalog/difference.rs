@@ -88,7 +88,6 @@ pub(crate) fn inventories(old: &Inventory, new: &Inventory) -> Vec<ListDifferenc
     differences.into_iter().filter(|difference| !empty(difference)).collect()
 }
 
-/// The weights that differ.
 pub(crate) fn weights(old: &Weights, new: &Weights) -> Vec<FieldChange> {
     fields(old, new)
 }

@@ -91,7 +91,6 @@ impl Catalog {
         serde_json::from_slice(&text).map(Some).map_err(corrupt)
     }
 
-    /// The inventory with this hash.
     pub(crate) fn inventory(&self, hash: &str) -> Result<Inventory, CatalogError> {
         self.inventories.load_with(hash, upgrade::inventory)
     }
@@ -113,17 +112,14 @@ impl Catalog {
         Ok(snapshot.stored_as(inventory.to_owned()))
     }
 
-    /// The weights with this hash.
     pub(crate) fn weights(&self, hash: &str) -> Result<Weights, CatalogError> {
         self.weights.load(hash)
     }
 
-    /// The label table with this hash.
     pub(crate) fn labels(&self, hash: &str) -> Result<LabelTable, CatalogError> {
         self.labels.load(hash)
     }
 
-    /// The stored images.
     pub(crate) fn images(&self) -> &ImageStore {
         &self.images
     }

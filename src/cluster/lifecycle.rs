@@ -41,11 +41,9 @@ pub(crate) trait Services: Send + Sync {
 pub(crate) struct Running {
     /// Source of the current time.
     pub(crate) clock: Arc<dyn Clock>,
-    /// The ledger.
     pub(crate) ledger: Arc<Ledger>,
     /// Address of the operations listener.
     pub(crate) ops: SocketAddr,
-    /// The services.
     pub(crate) services: Arc<dyn Services>,
 }
 

@@ -27,7 +27,6 @@ const UNREADABLE: u8 = 2;
 /// What an instance answers to a request for a decision record.
 #[derive(Debug, PartialEq)]
 pub(crate) enum RecordAnswer {
-    /// Its record.
     Found(Box<LoggedDecision>),
     /// It has none.
     Absent,

@@ -265,7 +265,6 @@ async fn check_replication(log: Arc<SharedLog>) {
     }
 }
 
-/// The host name.
 fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();

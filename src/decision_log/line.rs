@@ -81,7 +81,6 @@ impl StateChange {
         }
     }
 
-    /// Applies the change.
     pub(crate) fn apply(&self, state: &mut State) {
         let merge = |list: &mut Vec<u32>, add: &[u32], remove: &[u32]| {
             list.retain(|place| !remove.contains(place));
@@ -104,9 +103,7 @@ impl StateChange {
 pub(crate) struct DecisionLine {
     /// The request id; a slot's decision id is this with the slot number, from 1, in the lowest byte.
     pub(crate) request: u128,
-    /// Time of the decision, in unix milliseconds.
     pub(crate) at_ms: i64,
-    /// Number of the state it was made on.
     pub(crate) state: u64,
     /// The normalised page context.
     pub(crate) page: Page,
@@ -134,7 +131,6 @@ pub(crate) struct SlotLine {
 pub(crate) struct Chosen {
     /// Position of the flight in rank order.
     pub(crate) place: u32,
-    /// Number of the creative.
     pub(crate) creative: u32,
     /// Text variant of the creative.
     pub(crate) variant: u8,

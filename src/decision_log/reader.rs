@@ -19,7 +19,6 @@ const WORLDS: usize = 8;
 /// A logged decision with the world it was made on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoggedDecision {
-    /// The decision.
     pub(crate) line: DecisionLine,
     /// Catalog versions, and the state.
     pub(crate) world: WorldLine,

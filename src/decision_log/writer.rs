@@ -40,7 +40,6 @@ struct Buffer {
     flush_requested: u64,
 }
 
-/// Options of the log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DecisionLogOptions {
     /// Longest time until a line is on disk.

@@ -85,7 +85,6 @@ pub(crate) struct PageDecision {
     pub(crate) slots: SmallVec<[SlotDecision; 2]>,
 }
 
-/// The decision for one slot.
 pub(crate) struct SlotDecision {
     /// The decision's id.
     pub(crate) id: u128,

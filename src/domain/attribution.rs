@@ -81,11 +81,8 @@ pub(crate) struct PageNumbers {
     pub(crate) publisher: u32,
     /// Index of the publisher's placement.
     pub(crate) placement: Option<u16>,
-    /// The attributed topic.
     pub(crate) topic: Option<u32>,
-    /// The attributed entity.
     pub(crate) entity: Option<u32>,
-    /// The attributed country.
     pub(crate) country: Option<Country>,
     /// Context of the page.
     pub(crate) facts: PageFacts,

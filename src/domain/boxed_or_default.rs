@@ -7,7 +7,6 @@ use std::ops::{Deref, DerefMut};
 
 /// A type whose default value is available as a static reference.
 pub(crate) trait StaticDefault: Default + PartialEq + 'static {
-    /// The default value.
     const DEFAULT: &'static Self;
 }
 

@@ -191,7 +191,6 @@ impl Entities {
         })
     }
 
-    /// The entity with this id.
     pub(crate) fn of_id(&self, id: &EntityId) -> Option<EntityIx> {
         let at = self.ids.binary_search(id).ok()?;
         Some(EntityIx(u32::try_from(at).ok()?))
@@ -202,7 +201,6 @@ impl Entities {
         (0..u32::try_from(self.ids.len()).unwrap_or(u32::MAX)).map(EntityIx)
     }
 
-    /// The id.
     pub(crate) fn id(&self, entity: EntityIx) -> &EntityId {
         &self.ids[entity.0 as usize]
     }

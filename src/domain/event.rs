@@ -93,7 +93,6 @@ impl Verdict {
         }
     }
 
-    /// The reason of an invalid event.
     pub(crate) const fn reason(self) -> Option<InvalidReason> {
         match self {
             Verdict::Invalid(reason) => Some(reason),

@@ -117,7 +117,6 @@ impl Serialize for Address {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) enum Source {
-    /// A stored image.
     Stored(Address),
     /// A path below the folder of the file that references it.
     File(Box<str>),

@@ -75,7 +75,6 @@ impl Inventory {
 /// A document field that references an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ImageField {
-    /// The inventory list.
     pub(crate) list: &'static str,
     /// The document's id.
     pub(crate) id: String,

@@ -18,7 +18,6 @@ pub(crate) trait ListItem: Clone + PartialEq + Serialize + DeserializeOwned {
     fn id(&self) -> &str;
     /// The fields that violate the limits of their type: field path and reason.
     fn limits(&self) -> Vec<(String, String)>;
-    /// Its list in an inventory.
     fn of(inventory: &Inventory) -> &Vec<Self>;
     /// Its list in an inventory, mutable.
     fn of_mut(inventory: &mut Inventory) -> &mut Vec<Self>;

@@ -220,12 +220,10 @@ impl Regions {
         }
     }
 
-    /// The ids of all groups.
     pub(crate) fn group_ids(&self) -> impl Iterator<Item = &str> {
         self.groups.keys().map(AsRef::as_ref)
     }
 
-    /// All countries.
     pub(crate) fn countries(&self) -> impl Iterator<Item = Country> + use<> {
         TABLE.countries.keys().copied()
     }

@@ -1,4 +1,4 @@
-//! The targeting dimensions: one row each in [`targeting_dimensions`], from which the documents, the
+//! The targeting dimensions: one row each in `targeting_dimensions`, from which the documents, the
 //! checks, the compiled flight, the index, the filters, the explanations and the API follow.
 
 use crate::domain::boxed_or_default::{BoxedOrDefault, StaticDefault};

@@ -34,7 +34,6 @@ pub(crate) struct TopicIx(pub(crate) u32);
 pub(crate) struct DocumentError {
     /// Index of the document in the list.
     pub(crate) at: usize,
-    /// Field of the document.
     pub(crate) field: String,
     /// Description of the problem.
     pub(crate) reason: String,
@@ -131,7 +130,6 @@ impl Taxonomy {
         self.keys.get(key).copied()
     }
 
-    /// The topic with this id.
     pub(crate) fn of_id(&self, id: &TopicId) -> Option<TopicIx> {
         let at = self.ids.binary_search(id).ok()?;
         Some(TopicIx(u32::try_from(at).ok()?))
@@ -142,7 +140,6 @@ impl Taxonomy {
         (0..u32::try_from(self.ids.len()).unwrap_or(u32::MAX)).map(TopicIx)
     }
 
-    /// The id.
     pub(crate) fn id(&self, topic: TopicIx) -> &TopicId {
         &self.ids[topic.0 as usize]
     }

@@ -35,7 +35,6 @@ pub(crate) struct OpportunityCounters {
 }
 
 impl OpportunityCounters {
-    /// Counts the opportunities of a request.
     pub(crate) fn count(&self, request: u128, opportunities: impl Iterator<Item = Opportunity>) {
         let shard = usize::try_from((request >> 8) % SHARDS as u128).unwrap_or(0);
         let mut counts = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);

@@ -29,10 +29,8 @@ pub(crate) struct EventContext<'a> {
     pub(crate) gpc: bool,
 }
 
-/// The outcome of recording an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RecordOutcome {
-    /// The event is on disk.
     OnDisk,
     /// The token is rejected; nothing was recorded.
     Rejected(TokenRejection),
@@ -40,7 +38,6 @@ pub(crate) enum RecordOutcome {
     Unavailable(JournalError),
 }
 
-/// The outcome of a click.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ClickOutcome {
     /// Redirect to the stored landing page.
@@ -93,7 +90,6 @@ impl Events {
         self.parts.ledger.record(event).await
     }
 
-    /// Counts a rejected token.
     fn count_rejected(&self, reason: TokenRejection) {
         self.parts.metrics.count_rejected_token(reason);
     }

@@ -86,7 +86,6 @@ impl Events {
         Ok(())
     }
 
-    /// The events credited today.
     fn credited_today(&self) -> MutexGuard<'_, CreditedEvents> {
         let today = self.parts.clock.now_ms().div_euclid(DAY_MS);
         let mut credited = self.credited.lock().unwrap_or_else(PoisonError::into_inner);

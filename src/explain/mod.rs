@@ -63,7 +63,6 @@ struct Records {
 }
 
 impl Records {
-    /// The record of a decision.
     fn find(&self, decision: u128) -> Result<LoggedDecision, ExplainError> {
         let mut found = self.look_up(decision)?;
         if !matches!(found, Lookup::Found(_)) {

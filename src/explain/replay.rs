@@ -39,7 +39,6 @@ pub(crate) enum ExplainError {
 pub(crate) struct Replay {
     /// The recorded decision.
     pub(crate) found: LoggedDecision,
-    /// The world it was made on.
     pub(crate) world: World,
     /// The complete trace of every slot.
     pub(crate) slots: Vec<SlotTrace>,

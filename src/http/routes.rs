@@ -38,7 +38,6 @@ impl Route {
         self.on(Method::GET, handler)
     }
 
-    /// A POST.
     pub(crate) fn post<F, Args>(self, handler: F) -> Route
     where
         F: Handler<Args>,
@@ -48,7 +47,6 @@ impl Route {
         self.on(Method::POST, handler)
     }
 
-    /// A handler for any method.
     pub(crate) fn on<F, Args>(mut self, method: Method, handler: F) -> Route
     where
         F: Handler<Args>,

@@ -81,7 +81,7 @@ fn chain_hash(previous: &str, fields: &str) -> String {
 }
 
 /// Seals finished segments that have no seal yet; returns how many.
-pub(crate) fn seal(folder: &Path, finished: &[Segment]) -> io::Result<usize> {
+pub fn seal(folder: &Path, finished: &[Segment]) -> io::Result<usize> {
     let seals = seals(folder)?;
     let last = seals.last_key_value();
     let mut previous = last.map_or_else(String::new, |(_, seal)| seal.chain.clone());

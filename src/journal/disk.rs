@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 ///
 /// Appended bytes may be lost, all of them or from any byte on, until a later `sync` has returned
 /// `Ok`. A failed `sync` is final for the segment: never retry it and never append again.
-pub(crate) trait Disk: Send {
+pub trait Disk: Send {
     /// Creates a segment under a name never used before; later calls apply to it. Replaces what a
     /// failed attempt left under that name.
     fn begin(&mut self, name: &str) -> io::Result<()>;
@@ -22,7 +22,7 @@ pub(crate) trait Disk: Send {
 }
 
 /// A folder of the file system.
-pub(crate) struct Folder {
+pub struct Folder {
     path: PathBuf,
     segment: Option<File>,
     /// The folder itself, until the segment's name is durable. Opened before anything is written,
@@ -32,7 +32,7 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// The folder at `path`; it must exist.
-    pub(crate) fn new(path: &Path) -> Folder {
+    pub fn new(path: &Path) -> Folder {
         Folder { path: path.to_owned(), segment: None, unnamed: None }
     }
 

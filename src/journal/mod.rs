@@ -3,8 +3,8 @@
 //! Payloads are opaque bytes. Each belongs to one of 64 partitions and gets that partition's next log
 //! sequence number (LSN) of this incarnation, without gaps.
 
-pub(crate) mod chain;
-pub(crate) mod disk;
+pub mod chain;
+pub mod disk;
 pub(crate) mod disk_space;
 pub(crate) mod frame;
 #[cfg(test)]
@@ -20,7 +20,7 @@ pub(crate) mod writer;
 pub(crate) use disk_space::disk_space;
 pub use recover::{Recovery, recover, segments};
 pub(crate) use segment::Segment;
-pub(crate) use writer::{Journal, JournalError, JournalOptions};
+pub use writer::{Journal, JournalError, JournalOptions};
 
 /// Number of partitions; fixed by the file format.
 pub const PARTITIONS: u8 = 64;

@@ -19,8 +19,7 @@ pub struct Recovery {
     /// Bytes of torn ends.
     pub(crate) torn_bytes: u64,
     /// Corrupt places, each `segment: byte offset, length`, and missing segments.
-    pub(crate) corrupt: Vec<String>,
-    /// Number of the next segment.
+    pub corrupt: Vec<String>,
     pub(crate) next_segment: u64,
 }
 

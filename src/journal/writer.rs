@@ -41,7 +41,7 @@ struct Append {
 }
 
 /// A running journal. Dropping it writes the queued payloads and stops the writer.
-pub(crate) struct Journal {
+pub struct Journal {
     queue: Option<mpsc::SyncSender<Append>>,
     failed: Arc<AtomicBool>,
     disk_full: Arc<AtomicBool>,
@@ -51,15 +51,15 @@ pub(crate) struct Journal {
 
 /// Identity and first segment of a journal.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct JournalOptions {
+pub struct JournalOptions {
     /// The incarnation: random per process start.
-    pub(crate) incarnation: u64,
+    pub incarnation: u64,
     /// Id of the data directory.
-    pub(crate) store: u64,
+    pub store: u64,
     /// Number of the first segment.
-    pub(crate) number: u64,
+    pub number: u64,
     /// Size at which the next segment is started, in bytes.
-    pub(crate) segment_bytes: u64,
+    pub segment_bytes: u64,
 }
 
 /// Aborts the process when the writer panics: the state may have applied half a batch, and its LSNs
@@ -78,7 +78,7 @@ impl Drop for AbortOnPanic {
 impl Journal {
     /// Starts the writer on a new segment. `apply` receives every durable entry, in file order,
     /// before it is acknowledged.
-    pub(crate) fn start(
+    pub fn start(
         mut disk: Box<dyn Disk>,
         options: JournalOptions,
         apply: impl FnMut(&[Entry]) + Send + 'static,
@@ -108,7 +108,7 @@ impl Journal {
     }
 
     /// Queues a payload for the writer.
-    pub(crate) fn append(&self, partition: u8, payload: Vec<u8>) -> Result<Ack, JournalError> {
+    pub fn append(&self, partition: u8, payload: Vec<u8>) -> Result<Ack, JournalError> {
         if payload.len() > frame::MAX_PAYLOAD {
             return Err(JournalError::TooLong);
         }

@@ -29,7 +29,6 @@ use std::sync::Arc;
 pub(crate) struct Origin {
     /// The incarnation that recorded it.
     pub(crate) incarnation: u64,
-    /// The partition.
     pub(crate) partition: u8,
 }
 
@@ -59,7 +58,6 @@ pub(crate) enum EntryOutcome {
     Duplicate,
     /// Entries before it are missing; it was applied all the same.
     Gap {
-        /// Number of missing entries.
         missing: u64,
         /// The effect of the entry.
         applied: ApplyOutcome,

@@ -24,7 +24,7 @@ pub struct Mismatch {
 
 /// Recomputes the state from the first `most` existing records; returns it with the recovery result
 /// and all inconsistencies. Verifies seals and the newest checkpoint, too. Read-only.
-pub(crate) fn recompute(
+pub fn recompute(
     folder: &Path,
     most: u64,
 ) -> io::Result<(State, journal::Recovery, Vec<Mismatch>)> {
@@ -58,8 +58,8 @@ pub(crate) fn recompute(
     Ok((checkpoint.state, recovery, mismatches))
 }
 
-/// Compares a recomputed ledger with a live one.
-pub(crate) fn compare(recomputed: &State, live: &State) -> Vec<Mismatch> {
+/// The differences between a recomputed state and the live one.
+pub fn compare(recomputed: &State, live: &State) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     let mut note = |what: String, journal: String, ledger: String| {
         if journal != ledger {

@@ -28,14 +28,13 @@ const RETAINED: usize = 2;
 
 /// A state with its position in the journal.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Checkpoint {
+pub struct Checkpoint {
     /// The first segment not included.
     pub(crate) from: u64,
     /// The state before that segment.
-    pub(crate) state: State,
+    pub state: State,
 }
 
-/// The checkpoint to start from.
 #[derive(Debug, Default)]
 pub(crate) struct StartingPoint {
     /// The newest readable one; the empty state when there is none.

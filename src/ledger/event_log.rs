@@ -115,7 +115,6 @@ impl Default for LogStatus {
 pub struct EventTotals {
     /// Verdicts, by event kind.
     pub events: BTreeMap<EventKind, Tally>,
-    /// Credited events, by kind.
     pub(crate) credited: BTreeMap<EventKind, u64>,
     /// Billed, by campaign, in micros.
     pub billed: BTreeMap<Box<str>, u64>,

@@ -99,7 +99,7 @@ fn oldest(folder: &Path, store: Option<u64>) -> io::Result<checkpoint::StartingP
 
 /// Replays the first `most` records, or all. `each` receives the effect of every record after the
 /// checkpoint.
-pub(crate) fn replay(
+pub fn replay(
     folder: &Path,
     since: ReplayFrom,
     most: u64,

@@ -11,10 +11,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Leases(BTreeMap<u64, Micros>);
 
-/// A granted lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeaseGrant {
-    /// Campaign id.
     pub(crate) campaign: Box<str>,
     /// The incarnation that holds it.
     pub(crate) holder: u64,
@@ -61,7 +59,6 @@ impl Leases {
         granted
     }
 
-    /// Sets the lease of a holder.
     pub(crate) fn set(&mut self, holder: u64, micros: Micros) {
         if micros > Micros::ZERO {
             self.0.insert(holder, micros);

@@ -19,7 +19,6 @@ use std::sync::Arc;
 /// An issued credit or refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct IssuedCredit {
-    /// Campaign id.
     pub(crate) campaign: Box<str>,
     /// The day it applies to.
     pub(crate) day: i32,

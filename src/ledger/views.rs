@@ -23,7 +23,6 @@ pub struct Tally {
     pub duplicate: u64,
     /// Waiting for their impression.
     pub(crate) pending: u64,
-    /// Invalid, by reason.
     pub(crate) invalid: BTreeMap<InvalidReason, u64>,
     /// Billed, before credits.
     pub(crate) billed: Micros,
@@ -64,7 +63,6 @@ pub(crate) struct RowKey {
     pub(crate) attribution: Arc<AttributionKey>,
     /// For clicks, the call to action.
     pub(crate) cta: Option<Box<str>>,
-    /// Kind of the events.
     pub(crate) kind: EventKind,
 }
 
@@ -75,7 +73,6 @@ pub(crate) struct Quarter {
     pub(crate) events: BTreeMap<RowKey, Tally>,
     /// Units served.
     pub(crate) served: BTreeMap<Arc<AttributionKey>, u64>,
-    /// Unfilled slots.
     pub(crate) empty: BTreeMap<Arc<UnfilledSlot>, u64>,
     /// Refunds for a day that begins here.
     pub(crate) refunded: BTreeMap<Arc<AttributionKey>, Micros>,
@@ -124,13 +121,11 @@ impl Views {
         });
     }
 
-    /// Adds a refund.
     pub(super) fn add_refund(&mut self, at_ms: i64, of: &Arc<AttributionKey>, credited: Micros) {
         let sum = self.quarter(at_ms).refunded.entry(of.clone()).or_default();
         *sum = saturating_add(*sum, credited);
     }
 
-    /// Adds opportunities.
     pub(super) fn add_opportunities(&mut self, opportunities: &OpportunityCount) {
         let quarter = self.quarter(opportunities.decided_at_ms);
         let count = match &opportunities.slot {

@@ -66,7 +66,6 @@ pub(super) struct Definition<'a> {
     pub(crate) series: Vec<Vec<String>>,
 }
 
-/// A kind of metric.
 pub(super) trait MetricKind: Sized {
     /// Registers the metric and creates its series.
     fn register(registry: &Registry, definition: Definition<'_>) -> Result<Self, Error>;

@@ -61,7 +61,6 @@ impl Metrics {
         set(&self.store_errors, &[kind], count);
     }
 
-    /// Counts a reload.
     pub(crate) fn count_reload(&self, what: &str, applied: bool) {
         let result = if applied { "applied" } else { "refused" };
         self.reloads.with_label_values(&[what, result]).inc();
@@ -80,7 +79,7 @@ impl Metrics {
         self.rate_limited.with_label_values(&[class]).inc();
     }
 
-    /// Counts a request to an adapter of [`ADAPTERS`](crate::metrics::ADAPTERS): `filled` (a unit in every
+    /// Counts a request to an adapter: `filled` (a unit in every
     /// slot), `no_fill` (at least one slot without a unit) or `refused`.
     pub(crate) fn count_adapter_request(&self, adapter: &str, outcome: &str) {
         self.adapters.with_label_values(&[adapter, outcome]).inc();

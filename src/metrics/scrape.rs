@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 /// Event counts of one kind from the ledger: received = counted + duplicate + invalid + pending.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EventRow {
-    /// All received events.
     pub(crate) received: u64,
     /// Valid events, the first of their kind per decision.
     pub(crate) counted: u64,

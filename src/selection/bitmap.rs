@@ -114,7 +114,6 @@ pub(crate) fn is_zero(bits: &Block) -> bool {
     bits.iter().fold(0, |all, word| all | word) == 0
 }
 
-/// The number of set bits.
 #[inline]
 pub(crate) fn count(bits: &Block) -> u32 {
     bits.iter().map(|word| word.count_ones()).sum()

@@ -53,9 +53,7 @@ impl BrandGroups {
 /// Advertiser indices by entity.
 struct AdvertisersByEntity<'a> {
     entities: &'a Entities,
-    /// By entity: advertisers with exactly this entity.
     exact: Vec<Vec<usize>>,
-    /// By entity: advertisers with this entity or one it owns.
     owned: Vec<Vec<usize>>,
 }
 

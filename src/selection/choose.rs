@@ -84,7 +84,6 @@ pub struct Winner {
 pub struct Outcome {
     /// The winner, or why there is none.
     pub result: Result<Winner, NoFill>,
-    /// Counters of this selection.
     pub(crate) counts: Counts,
 }
 

@@ -88,7 +88,6 @@ pub struct FlightRow {
     pub(crate) sponsor: Option<EntityIx>,
     /// Indices of its campaign's restricted categories.
     pub(crate) restricted_categories: Box<[usize]>,
-    /// Its targeting.
     pub(crate) targets: Targets,
     /// Styles of its live creatives, one bit each in the order of [`Style::ALL`].
     pub(crate) styles: u8,
@@ -96,7 +95,6 @@ pub struct FlightRow {
     pub(crate) creatives: Box<[u32]>,
 }
 
-/// A compiled creative.
 #[derive(Clone, Debug)]
 pub(crate) struct CreativeRow {
     /// Its index in `inventory.creatives`, equal to its index in `Compiled::creatives`.
@@ -113,7 +111,6 @@ pub(crate) struct CreativeRow {
     pub(crate) wordings: SmallVec<[Q32; 1]>,
 }
 
-/// A compiled publisher.
 #[derive(Clone, Debug)]
 pub(crate) struct PublisherRow {
     /// Its index in `inventory.publishers`.
@@ -128,7 +125,6 @@ pub(crate) struct PublisherRow {
     pub(crate) allowed_categories: Box<[usize]>,
     /// Its subject conflict policy.
     pub(crate) conflict: SubjectConflict,
-    /// Paused topics.
     pub(crate) paused_topics: Box<[TopicIx]>,
     /// Placements: id and styles, in document order.
     pub(crate) placements: Box<[(Box<str>, Vec<Style>)]>,
@@ -136,7 +132,6 @@ pub(crate) struct PublisherRow {
     pub(crate) default_country: Country,
 }
 
-/// The bit of a style in a style set.
 pub(crate) fn style_bit(style: Style) -> u8 {
     match style {
         Style::Terminal => 1,

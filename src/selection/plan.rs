@@ -82,7 +82,6 @@ pub(crate) struct Levels<'a> {
 }
 
 impl Levels<'_> {
-    /// The levels of one block.
     pub(crate) fn block(&mut self, at: usize) -> BlockLevels {
         BlockLevels {
             any: self.any.map_or([u64::MAX; bitmap::WORDS], |bits| bits[at]),

@@ -10,9 +10,7 @@ use crate::selection::page::{Page, Role, Slot};
 pub(crate) struct Query<'a> {
     /// The compiled inventory.
     pub(crate) compiled: &'a Compiled,
-    /// The page.
     pub(crate) page: &'a Page,
-    /// The slot.
     pub(crate) slot: &'a Slot,
     /// Indices of the advertisers that earlier slots of this request placed on the page.
     pub(crate) placed: &'a [usize],

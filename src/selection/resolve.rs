@@ -179,7 +179,6 @@ impl<'de> Visitor<'de> for EntityVisitor {
 }
 
 impl EntityInput {
-    /// The name and the role.
     pub(crate) fn parts(&self) -> (&str, Role) {
         match self {
             EntityInput::Name(name) => (name, Role::Mention),

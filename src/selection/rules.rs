@@ -90,9 +90,7 @@ impl Mask {
 pub struct SlotContext<'a> {
     /// The inventory and its state.
     pub(crate) world: &'a World,
-    /// The page.
     pub(crate) page: &'a Page,
-    /// The slot.
     pub(crate) slot: &'a Slot,
     /// The current time, in Unix milliseconds.
     pub(crate) now_ms: i64,

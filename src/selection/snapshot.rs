@@ -38,7 +38,6 @@ pub struct State {
 pub struct World {
     /// The compiled inventory.
     pub snapshot: std::sync::Arc<Snapshot>,
-    /// The current state.
     pub(crate) state: State,
     /// Flights that are not paused and have budget left. Derived from `state`.
     pub(crate) available: Vec<Block>,

@@ -25,7 +25,6 @@ pub struct SlotTrace {
 pub struct Candidate {
     /// Its position in rank order.
     pub place: usize,
-    /// Its score.
     pub(crate) score: Score,
     /// P(flight | earlier slots, masks, world), in units of 2^-32.
     pub probability: u32,

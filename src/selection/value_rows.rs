@@ -18,7 +18,6 @@ pub(crate) struct ValueRows<D: Dimension> {
     values: Vec<Value>,
 }
 
-/// The rows of one value.
 #[derive(Clone, Default)]
 struct Value {
     /// Flights that target the value or an ancestor of it. Dense rows also contain the wildcards.

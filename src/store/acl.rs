@@ -36,7 +36,6 @@ const SERVICE: &[&str] = &[
     "zscore",
 ];
 
-/// For loading the functions.
 const LOADER: &[&str] = &["function|load"];
 
 /// The key pattern.

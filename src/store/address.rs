@@ -59,7 +59,6 @@ pub(crate) enum Topology {
     Single,
     /// Sentinels; the value is the name of the monitored primary.
     Sentinel(String),
-    /// A cluster.
     Cluster,
 }
 
@@ -100,7 +99,6 @@ impl RedisConfig {
     }
 }
 
-/// Whether a host name or address is loopback.
 pub(crate) fn is_loopback_host(host: &str) -> bool {
     host == "localhost"
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -8,7 +8,6 @@ use std::time::Duration;
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
-/// Consecutive failures that open the breaker.
 const FAILURES_TO_OPEN: u32 = 5;
 
 /// Counts consecutive failures.

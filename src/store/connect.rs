@@ -15,7 +15,6 @@ use std::time::Duration;
 /// Timeout for establishing one connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Timeout for one response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Timeout for connecting, including discovery and the `INFO` check.
@@ -26,7 +25,6 @@ pub(crate) const TOTAL_TIMEOUT: Duration = Duration::from_secs(4);
 pub(crate) enum Connection {
     /// To one server.
     One(MultiplexedConnection),
-    /// To a cluster.
     Cluster(ClusterConnection),
 }
 
@@ -73,7 +71,6 @@ pub(crate) async fn connect(target: &RedisConfig) -> RedisResult<(Connection, Op
     }
 }
 
-/// The configured CA certificates.
 #[cfg(feature = "tls")]
 fn ca_certificates(target: &RedisConfig) -> Option<redis::TlsCertificates> {
     let root_cert = Some(target.ca.clone()?);

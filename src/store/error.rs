@@ -76,7 +76,6 @@ string_enum! {
 /// What to do before the retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Remedy {
-    /// Wait.
     Wait,
     /// Wait, then reconnect, which resolves the primary or the cluster's slots again.
     Reconnect,
@@ -188,7 +187,6 @@ impl StoreErrorKind {
 }
 
 impl StoreError {
-    /// The kind of this error.
     pub(crate) fn kind(&self) -> StoreErrorKind {
         match self {
             StoreError::Unavailable(error) | StoreError::Rejected(error) => {

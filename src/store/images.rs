@@ -3,7 +3,6 @@
 use crate::store::client::{Client, StoreError};
 use crate::store::keys;
 
-/// The number of stored images.
 pub(crate) async fn count(client: &Client) -> Result<u64, StoreError> {
     let mut command = redis::cmd("HLEN");
     command.arg(&keys::images().keys[0]);

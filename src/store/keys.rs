@@ -18,7 +18,6 @@
 /// The keys of a function call, and whether the call is read-only.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
-    /// The keys.
     pub(crate) keys: Vec<String>,
     /// Whether the call is read-only (`FCALL_RO`).
     pub(crate) read_only: bool,
@@ -60,7 +59,6 @@ pub(crate) fn record_reply(data: u64, decision: u128) -> Keys {
     }
 }
 
-/// The salt of a day.
 pub(crate) fn salt(day: i64) -> Keys {
     Keys { keys: vec![format!("adj:{{all}}:salt:{day}")], read_only: false }
 }
@@ -77,7 +75,6 @@ pub(crate) fn visitors<'a>(list: u8, names: impl IntoIterator<Item = &'a str>) -
     Keys { keys: visitors.chain(visitor_keys).collect(), read_only: false }
 }
 
-/// The catalog.
 pub(crate) fn catalog() -> Keys {
     Keys { keys: vec!["adj:{all}:catalog".to_owned()], read_only: false }
 }

@@ -29,7 +29,6 @@ pub struct Batch {
     pub before: Vec<u8>,
     /// The hash chain including it.
     pub chain: Vec<u8>,
-    /// The entries.
     pub(crate) entries: Vec<Entry>,
 }
 

@@ -11,7 +11,6 @@ pub(crate) struct ServerInfo {
     pub(crate) host: Option<String>,
     /// `Redis` or `Valkey`.
     pub(crate) name: String,
-    /// The server version.
     pub(crate) version: String,
     /// The `maxmemory-policy`.
     pub(crate) maxmemory_policy: String,

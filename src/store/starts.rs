@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 pub(crate) struct ProcessStart {
     /// The data directory's id; later starts on the same directory have this start's decisions too.
     pub(crate) data: u64,
-    /// The host name.
     pub(crate) host: String,
     /// The address of its operations listener.
     pub(crate) ops: String,

@@ -20,16 +20,13 @@ pub(crate) async fn salt(
     <[u8; 32]>::try_from(found).map_err(invalid)
 }
 
-/// One event of a visitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct VisitorEvent {
     /// The first letter of the event kind.
     pub(crate) kind: char,
     /// The visitor's hash under the day's salt.
     pub(crate) visitor: u64,
-    /// Event time, in Unix milliseconds.
     pub(crate) at_ms: i64,
-    /// The decision.
     pub(crate) decision: u128,
 }
 
@@ -68,7 +65,6 @@ pub(crate) fn list_of(visitor: u64) -> u8 {
     u8::try_from(visitor >> 58).expect("six bits are left")
 }
 
-/// The number of lists.
 pub(crate) const LISTS: u8 = 64;
 
 /// Claims up to 100 visitors of a list that were inactive for 3 seconds. A claim is exclusive for

@@ -24,7 +24,6 @@ pub(crate) struct GapStats {
 }
 
 impl GapStats {
-    /// Adds a gap.
     pub(crate) fn add(&mut self, gap_ms: f64) {
         self.count += 1;
         let before = gap_ms - self.mean;
@@ -32,7 +31,6 @@ impl GapStats {
         self.squares += before * (gap_ms - self.mean);
     }
 
-    /// The number of gaps.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }

@@ -51,7 +51,6 @@ struct Day {
     clock: CallerClock,
 }
 
-/// The limits of one kind of event.
 struct EventLimits {
     visitor: Vec<Limit>,
     network: Vec<Limit>,

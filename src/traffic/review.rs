@@ -7,7 +7,6 @@
 use crate::traffic::arrivals::GapStats;
 use std::collections::BTreeMap;
 
-/// Milliseconds of an hour.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 /// z-score of the one-sided 99.9 % confidence bound.
 const Z_SCORE: f64 = 3.09;
@@ -56,24 +55,18 @@ pub(crate) struct Thresholds {
 /// Counted events of one hour (by decision time), publisher and campaign.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct HourlyCounts {
-    /// The publisher.
     pub(crate) publisher: Box<str>,
-    /// The campaign.
     pub(crate) campaign: Box<str>,
     /// Hours since 1970-01-01T00Z.
     pub(crate) hour: i64,
-    /// Impressions.
     pub(crate) impressions: u64,
     /// Viewable impressions; `None` when the publisher does not measure them.
     pub(crate) viewable: Option<u64>,
-    /// Clicks.
     pub(crate) clicks: u64,
 }
 
-/// One finding for review.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ReviewFinding {
-    /// The indicator.
     pub(crate) sign: Indicator,
     /// The publisher; `None` for a finding about a campaign on all publishers.
     pub(crate) publisher: Option<Box<str>>,

@@ -41,7 +41,6 @@ struct Inner {
 pub(crate) struct Day {
     /// Days since 1970-01-01.
     pub(crate) number: i32,
-    /// Start, in unix milliseconds.
     pub(crate) starts_ms: i64,
     /// End, exclusive, in unix milliseconds.
     pub(crate) ends_ms: i64,

@@ -29,7 +29,6 @@ pub(crate) struct ImageSet {
     logos: Box<[Option<Arc<ServedImage>>]>,
     /// By creative number.
     images: Box<[Option<Arc<ServedImage>>]>,
-    /// By hash.
     by_hash: HashMap<u128, Arc<ServedImage>>,
     /// Images that are missing or altered.
     pub(crate) faults: Vec<ImageFault>,
@@ -75,12 +74,10 @@ impl ImageSet {
         ImageSet { logos, images, ..set }
     }
 
-    /// The logo of an advertiser, by number.
     pub(crate) fn logo(&self, advertiser: usize) -> Option<&ServedImage> {
         self.logos.get(advertiser)?.as_deref().filter(|shown| !shown.is_lost())
     }
 
-    /// The image of a creative, by number.
     pub(crate) fn image(&self, creative: usize) -> Option<&ServedImage> {
         self.images.get(creative)?.as_deref().filter(|shown| !shown.is_lost())
     }
@@ -92,7 +89,6 @@ impl ImageSet {
         at_load.chain(later.map(|shown| shown.address)).collect()
     }
 
-    /// The image with this hash.
     pub(crate) fn find(&self, hash: u128) -> Option<&Arc<ServedImage>> {
         self.by_hash.get(&hash)
     }

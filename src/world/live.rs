@@ -124,7 +124,6 @@ impl Live {
         }
     }
 
-    /// A publisher by id.
     pub(crate) fn publisher(&self, id: &str) -> Option<&Publisher> {
         let snapshot = self.snapshot();
         let number = *snapshot.publisher_by_id.get(id)?;

@@ -18,7 +18,6 @@ const IMAGE: u16 = 1;
 const ICON: u16 = 1;
 const MAIN: u16 = 3;
 
-/// A native request.
 #[derive(Debug, Deserialize)]
 pub(crate) struct NativeRequest {
     assets: Vec<AssetRequest>,
@@ -32,7 +31,6 @@ pub(crate) struct NativeRequest {
     wrapped: bool,
 }
 
-/// A requested asset.
 #[derive(Debug, Deserialize)]
 struct AssetRequest {
     id: i64,

@@ -195,7 +195,6 @@ impl BidRequest {
         most.is_some_and(|most| most > 0 && waited >= Duration::from_millis(most))
     }
 
-    /// The DSA requirements, if any.
     pub(crate) fn dsa(&self) -> Option<Dsa> {
         self.regs.as_ref()?.ext.as_ref()?.dsa
     }

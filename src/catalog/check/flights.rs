@@ -94,7 +94,6 @@ fn dimension<T: Stated>(
 
 /// A value that a flight can target.
 trait Stated: Sized {
-    /// Checks one value.
     fn check(&self, _field: &str, _index: &Index<'_>, _findings: &mut Findings) {}
 
     /// Why no page can match the clause, if none can.

@@ -55,7 +55,6 @@ fn timestamp(ms: i64) -> String {
 }
 
 impl Row {
-    /// A row for an event with its verdict.
     pub(super) fn event(judged: &EventVerdict) -> Row {
         let (event, verdict) = (&judged.event, judged.verdict);
         Row {

@@ -6,7 +6,6 @@ use std::io::Write;
 
 /// A destination for export rows.
 pub(super) trait Sink {
-    /// Writes one row.
     fn write_row(&mut self, row: Row) -> anyhow::Result<()>;
     /// Flushes and closes the file.
     fn finish(self: Box<Self>) -> anyhow::Result<()>;
@@ -17,7 +16,6 @@ pub(super) enum Out {
     Zstd(zstd::Encoder<'static, File>),
 }
 
-/// JSON Lines.
 pub(super) struct JsonLines(pub(super) Out);
 
 impl Sink for JsonLines {

@@ -28,7 +28,6 @@ pub(super) struct LocalTotals {
 }
 
 impl LocalTotals {
-    /// The totals.
     pub(crate) fn totals(&self) -> &EventTotals {
         &self.totals
     }

@@ -14,13 +14,11 @@ const NAME: &str = "shared.ledger";
 /// A state with its log positions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct CachedState {
-    /// When the state was current, in unix milliseconds.
     pub(crate) at_ms: i64,
     /// The number of instances then, and the index of this one.
     pub(crate) share: (usize, usize),
     /// How far each partition was read.
     pub(crate) positions: Vec<LogPosition>,
-    /// The state.
     pub(crate) state: State,
 }
 

@@ -29,7 +29,6 @@ impl InstanceCount {
         self.fewer.store(if is_believed { 0 } else { fewer }, Ordering::Relaxed);
     }
 
-    /// The current number.
     pub(crate) fn count(&self) -> usize {
         self.most.load(Ordering::Acquire)
     }

@@ -18,14 +18,12 @@ pub(super) struct Operation {
 pub(super) enum Listener {
     /// Only the operations listener.
     Operations,
-    /// Both listeners.
     Both,
 }
 
 /// Whether an operation requires an API key.
 #[derive(Clone, Copy)]
 pub(super) enum Key {
-    /// Optional.
     Optional,
     /// Required; the description says whose.
     Required,

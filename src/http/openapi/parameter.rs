@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-/// A path parameter.
 pub(super) fn path(name: &str, description: &str, schema: Value, example: &str) -> Value {
     json!({
         "name": name, "in": "path", "required": true,
@@ -24,7 +23,6 @@ pub(super) fn query(
     })
 }
 
-/// Makes a parameter required.
 pub(super) fn required(mut parameter: Value) -> Value {
     parameter["required"] = json!(true);
     parameter

@@ -19,7 +19,6 @@ impl Response {
         Response { status, object: json!({ "description": description }) }
     }
 
-    /// A JSON response.
     pub(crate) fn json(status: u16, schema: &Value, description: &str) -> Response {
         Response::bare(status, description).in_format("application/json", schema.clone())
     }

@@ -18,12 +18,9 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// The party that a report is for.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Party {
-    /// Advertiser id.
     Advertiser(String),
-    /// A publisher.
     Publisher {
         /// Publisher id.
         id: String,
@@ -32,10 +29,8 @@ pub(crate) enum Party {
     },
 }
 
-/// A report query.
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
-    /// The party that the report is for.
     pub(crate) party: Party,
     /// Start, in unix milliseconds.
     pub(crate) from_ms: i64,

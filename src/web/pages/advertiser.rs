@@ -45,9 +45,7 @@ pub(crate) struct AdvertiserReport {
     pub(crate) time_zone: String,
     /// When it was read; it includes every event received until then.
     pub(crate) at: String,
-    /// Whether the report is final.
     pub(crate) is_final: bool,
-    /// Key figures.
     pub(crate) facts: Vec<KeyFigure>,
     /// The funnel from served to copied, in that order.
     pub(crate) steps: Vec<FunnelRow>,
@@ -57,7 +55,6 @@ pub(crate) struct AdvertiserReport {
     pub(crate) refused: Vec<InvalidEventsRow>,
     /// Current budgets.
     pub(crate) campaigns: Vec<CampaignRow>,
-    /// Current flights.
     pub(crate) flights: Vec<FlightRow>,
     /// Number of flights left out of `flights`.
     pub(crate) flights_left_off: usize,
@@ -69,7 +66,6 @@ pub(crate) struct AdvertiserReport {
     pub(crate) call: String,
 }
 
-/// A key figure.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct KeyFigure {
     /// Caption.
@@ -85,11 +81,8 @@ pub(crate) struct KeyFigure {
 pub(crate) struct FunnelRow {
     /// Name of the step.
     pub(crate) name: String,
-    /// Gross count.
     pub(crate) gross: String,
-    /// Invalid count.
     pub(crate) invalid: String,
-    /// Net count.
     pub(crate) net: String,
     /// Share of the preceding step, such as `48.1 % of served`; may be empty.
     pub(crate) share: String,
@@ -106,7 +99,6 @@ pub(crate) struct ResponseRow {
     pub(crate) text: String,
     /// `click` or `copy`.
     pub(crate) kind: String,
-    /// The creative.
     pub(crate) creative: String,
     /// Net count.
     pub(crate) count: String,
@@ -123,7 +115,6 @@ pub(crate) struct InvalidEventsRow {
     pub(crate) reason: String,
     /// Description of the reason.
     pub(crate) words: String,
-    /// Count.
     pub(crate) count: String,
     /// Share of all events received.
     pub(crate) share: String,
@@ -132,9 +123,7 @@ pub(crate) struct InvalidEventsRow {
 /// A campaign's budgets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct CampaignRow {
-    /// Name.
     pub(crate) name: String,
-    /// Its id.
     pub(crate) id: String,
     /// Total spend less credits.
     pub(crate) spent: String,
@@ -155,7 +144,6 @@ pub(crate) struct CampaignRow {
 /// A flight and its delivery.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct FlightRow {
-    /// Its id.
     pub(crate) id: String,
     /// Status: serving, or why not.
     pub(crate) state: String,
@@ -178,9 +166,7 @@ pub(crate) struct Breakdown {
     pub(crate) heading: String,
     /// Column heading of the dimension, such as `Topic`.
     pub(crate) column: String,
-    /// Charts.
     pub(crate) charts: Vec<Chart>,
-    /// The rows.
     pub(crate) rows: Vec<BreakdownRow>,
     /// Totals of the rows, one per currency.
     pub(crate) totals: Vec<BreakdownRow>,
@@ -203,7 +189,6 @@ pub(crate) struct BreakdownRow {
     pub(crate) click_rate: String,
     /// Net copies.
     pub(crate) copies: String,
-    /// Spend.
     pub(crate) spend: String,
 }
 

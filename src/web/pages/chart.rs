@@ -40,7 +40,6 @@ pub(super) struct Bar {
     pub(crate) x: usize,
     /// Top edge, from the top of the chart.
     pub(crate) top: u64,
-    /// Height.
     pub(crate) height: u64,
     /// Tooltip.
     pub(crate) title: String,

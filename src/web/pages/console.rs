@@ -32,7 +32,6 @@ struct Weight {
     path: String,
     /// Element id of its description.
     id: String,
-    /// Description.
     description: String,
     /// Allowed range; empty if unlimited.
     range: String,

@@ -46,7 +46,6 @@ const FACTS: [(&str, &str); 2] = [("sentiment", "neutral"), ("verified", "true")
 pub(crate) struct DemoView<'a> {
     /// The server's public URL without a trailing slash.
     pub(crate) base_url: &'a str,
-    /// The publisher id.
     pub(crate) publisher: &'a str,
     /// The placement at the end of the article.
     pub(crate) placement: &'a str,

@@ -46,7 +46,6 @@ enum Fields {
 /// Element id and name of the body where fields were rendered first.
 type FieldIndex = HashMap<Vec<Field>, (String, String)>;
 
-/// A response.
 struct Response {
     status: String,
     description: String,

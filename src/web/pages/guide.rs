@@ -19,12 +19,10 @@ const EXAMPLE: &str = "https://units.example";
 /// How a guide links to a snippet: alone on a line, and shown in its place when served.
 const SNIPPET: &str = "](../snippets/";
 
-/// A guide.
 #[derive(Debug)]
 pub(crate) struct Guide {
     /// The last segment of its path below `/docs`.
     pub(crate) name: &'static str,
-    /// Its name in menus.
     pub(crate) menu: &'static str,
     /// One sentence about it.
     pub(crate) note: &'static str,
@@ -135,7 +133,6 @@ fn link(guide: &Guide) -> Link {
     Link::new(guide.menu, format!("/docs/{}", guide.name)).with_note(guide.note)
 }
 
-/// The guide with this name.
 pub(crate) fn named(name: &str) -> Option<&'static Guide> {
     GUIDES.iter().find(|guide| guide.name == name)
 }

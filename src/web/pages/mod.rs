@@ -19,10 +19,8 @@ mod schema;
 
 use crate::web::assets;
 
-/// A link.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Link {
-    /// Link text.
     pub(crate) text: String,
     /// Target URL.
     pub(crate) href: String,

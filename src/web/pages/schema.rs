@@ -10,7 +10,6 @@ pub(super) struct Field {
     pub(crate) name: String,
     /// Type.
     pub(crate) kind: String,
-    /// Whether it is required.
     pub(crate) required: bool,
     /// Description as HTML.
     pub(crate) description: String,

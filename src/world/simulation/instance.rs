@@ -20,7 +20,6 @@ use rand::RngExt;
 use rand_pcg::Pcg32;
 use std::sync::Arc;
 
-/// A simulated campaign.
 pub(crate) struct SimulatedCampaign {
     pub(crate) name: Box<str>,
     pub(crate) price: Micros,

@@ -27,7 +27,6 @@ pub(super) fn campaign(campaign: &CampaignOverview, currency: &str) -> CampaignR
     }
 }
 
-/// A flight with its delivery.
 pub(super) fn flight(flight: &FlightOverview, currency: &str) -> FlightRow {
     let goal = flight.goal_impressions;
     FlightRow {

@@ -12,11 +12,9 @@ use crate::reporting::report::{Party, Query, Row};
 pub(super) struct LedgerSnapshot<'a> {
     /// A copy of the ledger's sums.
     pub(crate) views: Views,
-    /// The advertiser.
     pub(crate) id: &'a AdvertiserId,
     /// The period of the page.
     pub(crate) period: &'a Period,
-    /// The current inventory, for the names of ids.
     pub(crate) inventory: &'a Inventory,
 }
 
