@@ -45,8 +45,8 @@ enum Verb {
     },
     /// Rotate the event token key. The previous key stays valid until its tokens expire.
     Rotate {
-        /// Also revoke all earlier keys, because one has leaked: their tokens and links are invalid at
-        /// once, so units already shown no longer count or redirect.
+        /// Also revoke all earlier keys, because one has leaked: their tokens are invalid at once, so units
+        /// already shown no longer count or redirect.
         #[arg(long)]
         revoke_earlier: bool,
     },

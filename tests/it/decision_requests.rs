@@ -217,6 +217,29 @@ async fn a_page_states_facts_and_an_unknown_value_is_a_warning_or_rejected_when_
 }
 
 #[tokio::test]
+async fn the_facts_that_a_page_states_are_columns_of_its_reports() {
+    let server = TestServer::start().await;
+    let stated = json!({ "sentiment": "negative", "verified": true });
+    for facts in [json!({}), stated.clone(), stated] {
+        let mut page = reference();
+        page["page"].as_object_mut().unwrap().extend(facts.as_object().unwrap().clone());
+        let unit = server.decide(&page).await;
+        server.reader.impression(&unit).await;
+    }
+
+    let server = server.restart().await;
+    let path = "/v1/reports/advertisers/zahid-host?by=sentiment,verified";
+    let (status, report) = server.get_as("advertiser:zahid-host", path).await;
+
+    assert_eq!(status, 200, "{report:#}");
+    let counted = |row: &Value| (row["keys"].to_string(), row["impressions"]["net"].as_u64());
+    let mut rows: Vec<_> = report["rows"].as_array().unwrap().iter().map(counted).collect();
+    rows.sort();
+    let row = |keys: &[&str], count| (json!(keys).to_string(), Some(count));
+    assert_eq!(rows, [row(&["negative", "true"], 2), row(&["none", "none"], 1)]);
+}
+
+#[tokio::test]
 async fn an_html_unit_is_complete_and_has_an_impression_pixel() {
     let server = TestServer::start().await;
     let path = BY_PARAMETERS.replace("/v1/decisions", "/v1/unit");
