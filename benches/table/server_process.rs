@@ -3,7 +3,7 @@
 use crate::threads;
 use actix_web::http::header;
 use actix_web::{App as Actix, HttpResponse, HttpServer, web};
-use adjacent::app::{App, Options};
+use adjacent::app::{App, Options, Services};
 use adjacent::catalog::AuditContext;
 use adjacent::catalog::change::ExpectedVersion;
 use adjacent::config::{Settings, load};
@@ -75,9 +75,9 @@ pub fn run(arguments: &[String]) {
         reply(&format!("bare {address}"));
         let app = App::build(settings(arguments), Options::default()).await.unwrap();
         reply(&format!("adjacent {}", app.address));
-        let state = app.state().clone();
+        let (state, services) = (app.state().clone(), app.services().clone());
         actix_web::rt::spawn(app.run(std::future::pending()));
-        web::block(move || listen(&bare, &state)).await.unwrap();
+        web::block(move || listen(&bare, &state, &services)).await.unwrap();
         std::process::exit(0); // the data is discarded: skip the orderly shutdown
     });
 }
@@ -99,8 +99,8 @@ fn settings(arguments: &[String]) -> Settings {
 }
 
 /// Replies to commands. `bare` are the threads of the bare handler; all others belong to adjacent.
-fn listen(bare: &BTreeSet<u64>, app: &AppState) {
-    let status = || app.ledger.status();
+fn listen(bare: &BTreeSet<u64>, app: &AppState, services: &Services) {
+    let status = || services.ledger.status();
     for line in std::io::stdin().lock().lines() {
         let line = line.unwrap();
         match line.split(' ').collect::<Vec<_>>().as_slice() {
@@ -122,13 +122,13 @@ fn listen(bare: &BTreeSet<u64>, app: &AppState) {
             ["unshipped"] => reply(&status().unsent.to_string()),
             ["backlog"] => reply(&(status().unsent + status().unapplied).to_string()),
             ["series", name] => {
-                let scrape = app.reporting.scrape();
+                let scrape = services.reporting.scrape();
                 let samples = scrape.lines().filter_map(|line| line.strip_prefix(name));
                 let value = |line: &str| line.split(' ').nth(1)?.parse::<f64>().ok();
                 reply(&samples.filter_map(value).sum::<f64>().to_string());
             }
             ["change"] => {
-                change(app);
+                change(app, services);
                 reply("ok");
             }
             other => panic!("{other:?}"),
@@ -137,14 +137,14 @@ fn listen(bare: &BTreeSet<u64>, app: &AppState) {
 }
 
 /// Applies a complete inventory that differs in the weight of one flight.
-fn change(app: &AppState) {
-    let mut inventory = app.world.live().snapshot().inventory.clone();
+fn change(app: &AppState, services: &Services) {
+    let mut inventory = services.world.live().snapshot().inventory.clone();
     let weight = &mut inventory.flights[0].weight;
     *weight = if *weight > 1.0 { 1.0 } else { 1.5 };
     let at = app.clock.now();
     let by = AuditContext { who: "bench".into(), what: "a change".into(), at, request: None };
     let wanted = CatalogUpdate { inventory: Some(inventory), ..CatalogUpdate::default() };
-    let applied = app.publishing.apply(wanted, ExpectedVersion::Any, &by);
+    let applied = services.publishing.apply(wanted, ExpectedVersion::Any, &by);
     tokio::runtime::Handle::current().block_on(applied).unwrap();
 }
 

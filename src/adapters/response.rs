@@ -1,9 +1,9 @@
 //! Shared code that turns a decision into another protocol's response.
 
+use crate::delivery::Delivery;
 use crate::delivery::decide::{PageDecision, Rejection};
 use crate::delivery::rendered_unit::RenderedUnit;
 use crate::domain::event::NoFill;
-use crate::http::AppState;
 use crate::selection::choose::Winner;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -47,7 +47,7 @@ impl Rejections {
 
 /// Renders every slot of a decision, in request order.
 pub(crate) fn map_slots<T>(
-    app: &AppState,
+    delivery: &Delivery,
     decided: &PageDecision,
     mut render: impl FnMut(usize, SlotResult<'_>) -> T,
 ) -> Vec<T> {
@@ -55,7 +55,7 @@ pub(crate) fn map_slots<T>(
     slots
         .map(|(at, slot)| {
             let filled = slot.result.as_ref().map_err(|reason| *reason);
-            let unit = app.delivery.rendered(decided, at);
+            let unit = delivery.rendered(decided, at);
             render(at, unit.and_then(|unit| Ok((unit, &filled?.win))))
         })
         .collect()

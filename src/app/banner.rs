@@ -14,7 +14,7 @@ pub(crate) fn banner(app: &App, keys: bool) -> String {
     let state = app.state();
     let base = &state.public_url;
     let ops: SocketAddr = app.ops_address;
-    let live = state.world.live();
+    let live = app.services().world.live();
     let inventory = &live.snapshot().inventory;
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {

@@ -1,22 +1,24 @@
 //! What the exchange with other instances calls in the services.
 
+use crate::app::services::Services;
+use crate::cluster;
+use crate::cluster::Running;
 use crate::cluster::lifecycle::Done;
-use crate::cluster::{Running, Services};
 use crate::http::AppState;
-use actix_web::web::Data;
 use std::error::Error;
+use std::sync::Arc;
 
-/// The instance of `app`.
-pub(crate) fn instance(app: &Data<AppState>) -> Running {
+/// The instance that these services make up.
+pub(crate) fn instance(app: &AppState, services: &Arc<Services>) -> Running {
     Running {
         clock: app.clock.clone(),
-        ledger: app.ledger.clone(),
+        ledger: services.ledger.clone(),
         ops: app.ops,
-        services: app.clone().into_inner(),
+        services: services.clone(),
     }
 }
 
-impl Services for AppState {
+impl cluster::Services for Services {
     fn publish_budgets(&self) -> Done<'_> {
         Box::pin(async move {
             let live = self.world.live();

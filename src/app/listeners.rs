@@ -2,6 +2,7 @@
 
 use crate::adapters;
 use crate::app::file_limits;
+use crate::app::services::Services;
 use crate::config::{ConfigError, Settings};
 use crate::http;
 use crate::http::{AppState, openapi};
@@ -10,6 +11,7 @@ use actix_web::web::Data;
 use actix_web::{App as Actix, HttpServer};
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
@@ -43,13 +45,16 @@ impl Listeners {
     pub(crate) fn serve(
         self,
         app: &Data<AppState>,
+        services: &Arc<Services>,
         drain_seconds: u64,
     ) -> io::Result<(Server, Server)> {
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
-        let shared = app.clone();
+        let (shared, registered) = (app.clone(), services.clone());
         let public = HttpServer::new(move || {
             let more = openapi::reference::table().into_iter().chain(adapters::table());
-            Actix::new().configure(http::public::routes(shared.clone(), more.collect()))
+            Actix::new()
+                .configure(|config| registered.configure(config))
+                .configure(http::public::routes(shared.clone(), more.collect()))
         })
         .disable_signals()
         .workers(workers)
@@ -59,16 +64,19 @@ impl Listeners {
         .shutdown_timeout(drain_seconds)
         .listen(self.public)?
         .run();
-        let shared = app.clone();
-        let ops =
-            HttpServer::new(move || Actix::new().configure(http::ops::routes(shared.clone())))
-                .disable_signals()
-                .workers(1)
-                .max_connections(file_limits::OPS_CONNECTIONS)
-                .client_request_timeout(REQUEST_TIMEOUT)
-                .shutdown_timeout(drain_seconds)
-                .listen(self.ops)?
-                .run();
+        let (shared, registered) = (app.clone(), services.clone());
+        let ops = HttpServer::new(move || {
+            Actix::new()
+                .configure(|config| registered.configure(config))
+                .configure(http::ops::routes(shared.clone()))
+        })
+        .disable_signals()
+        .workers(1)
+        .max_connections(file_limits::OPS_CONNECTIONS)
+        .client_request_timeout(REQUEST_TIMEOUT)
+        .shutdown_timeout(drain_seconds)
+        .listen(self.ops)?
+        .run();
         Ok((public, ops))
     }
 }

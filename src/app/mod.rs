@@ -15,6 +15,7 @@ pub(crate) mod tasks;
 use crate::app::foundation::Foundation;
 use crate::app::listeners::Listeners;
 pub use crate::app::options::Options;
+pub use crate::app::services::Services;
 use crate::clock::{Clock, SystemClock};
 use crate::cluster::Lifecycle;
 use crate::config::keys::LocalKeys;
@@ -30,12 +31,12 @@ use anyhow::Context;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A server with bound listeners, ready to run.
 pub struct App {
     app: Data<AppState>,
+    services: Arc<Services>,
     public: Server,
     ops: Server,
     tasks: tasks::Tasks,
@@ -79,16 +80,19 @@ impl App {
         let log = foundation.log.clone();
         let lifecycle = foundation.cluster.lifecycle.clone();
         let (keys, local_keys) = services::keys(&settings, &foundation)?;
-        let app = Data::new(services::state(foundation, keys, &settings, ops_address)?);
-        let instance = exchange::instance(&app);
+        let (state, services) = services::build(foundation, keys, &settings, ops_address)?;
+        let (app, services) = (Data::new(state), Arc::new(services));
+        let instance = exchange::instance(&app, &services);
         lifecycle.join(&instance).await.context("the journal rejects writes")?;
         agents::warm();
         lock.publish_address(ops_address).context("cannot write the lock file")?;
-        let mut tasks = tasks::start(&app, &settings, &options)?;
+        let mut tasks = tasks::start(&app, &services, &settings, &options)?;
         tasks.add(lifecycle.start(&instance));
-        let (public, ops) = listeners.serve(&app, settings.server.drain_timeout_seconds)?;
+        let (public, ops) =
+            listeners.serve(&app, &services, settings.server.drain_timeout_seconds)?;
         Ok(App {
             app,
+            services,
             public,
             ops,
             tasks,
@@ -101,6 +105,11 @@ impl App {
         })
     }
 
+    /// The services.
+    pub fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
     /// The state shared by the request handlers.
     pub fn state(&self) -> &Data<AppState> {
         &self.app
@@ -110,12 +119,12 @@ impl App {
     /// finish, and all buffered data is flushed to disk.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let (public, ops) = (self.public.handle(), self.ops.handle());
-        let app = self.app.clone();
+        let (app, services) = (self.app.clone(), self.services.clone());
         let delay = Duration::from_millis(app.settings.get().server.drain_delay_ms);
         let stop = async {
             shutdown.await;
             tracing::info!("shutdown requested; draining connections");
-            app.draining.store(true, Ordering::Release);
+            services.readiness.drain();
             tokio::time::sleep(delay).await;
             public.stop(true).await;
             ops.stop(true).await;
@@ -123,10 +132,10 @@ impl App {
         };
         tokio::try_join!(self.public, self.ops, stop)?;
         self.tasks.stop().await;
-        if let Err(error) = app.events.record_opportunities().await {
+        if let Err(error) = services.events.record_opportunities().await {
             tracing::warn!(%error, "opportunities of the last second are missing in reports");
         }
-        self.lifecycle.leave(&exchange::instance(&app)).await;
+        self.lifecycle.leave(&exchange::instance(&app, &services)).await;
         self.log.flush();
         tracing::info!("server stopped");
         Ok(())

@@ -2,15 +2,16 @@
 
 use crate::app::open;
 use crate::app::options::Options;
+use crate::app::services::Services;
 use crate::catalog::change::ExpectedVersion;
 use crate::catalog::files::Loaded;
 use crate::catalog::{AuditContext, files};
 use crate::config::settings::Activation;
 use crate::config::{ConfigError, Settings, load};
 use crate::http::AppState;
+use crate::publishing::Publishing;
 use crate::publishing::apply::CatalogUpdate;
 use crate::publishing::error::ApplyError;
-use actix_web::web::Data;
 use std::sync::Arc;
 
 /// The actor in the audit log for file changes.
@@ -52,11 +53,16 @@ impl ReloadTarget {
 }
 
 /// Reloads one file; counts and logs the result.
-pub(crate) async fn reload(app: &Data<AppState>, options: &Options, what: ReloadTarget) {
+pub(crate) async fn reload(
+    app: &AppState,
+    services: &Services,
+    options: &Options,
+    what: ReloadTarget,
+) {
     let result = match what {
-        ReloadTarget::Inventory => inventory(app, options).await,
-        ReloadTarget::Weights => weights(app, options).await,
-        ReloadTarget::Labels => labels(app).await,
+        ReloadTarget::Inventory => inventory(app, &services.publishing, options).await,
+        ReloadTarget::Weights => weights(app, &services.publishing, options).await,
+        ReloadTarget::Labels => labels(app, services).await,
         ReloadTarget::Config => config(app, options),
         ReloadTarget::Datacenters => datacenters(app),
     };
@@ -77,39 +83,52 @@ pub(crate) async fn reload(app: &Data<AppState>, options: &Options, what: Reload
     }
 }
 
-async fn inventory(app: &Data<AppState>, options: &Options) -> anyhow::Result<Option<String>> {
+async fn inventory(
+    app: &AppState,
+    publishing: &Publishing,
+    options: &Options,
+) -> anyhow::Result<Option<String>> {
     let Some(path) = &options.inventory else { return Ok(None) };
     let texts = files::read(path).map_err(ConfigError::from)?;
-    let stored = app.publishing.images();
+    let stored = publishing.images();
     let loaded = files::load(&texts, Some(stored)).map_err(ConfigError::from)?;
     let Loaded { inventory, images } = loaded;
-    apply(app, CatalogUpdate { inventory: Some(inventory), images, ..CatalogUpdate::default() })
-        .await
+    let wanted = CatalogUpdate { inventory: Some(inventory), images, ..CatalogUpdate::default() };
+    apply(app, publishing, wanted).await
 }
 
-async fn weights(app: &Data<AppState>, options: &Options) -> anyhow::Result<Option<String>> {
+async fn weights(
+    app: &AppState,
+    publishing: &Publishing,
+    options: &Options,
+) -> anyhow::Result<Option<String>> {
     let weights = open::weights(options)?;
     if app.settings.get().weights.activation == Activation::Command {
         return Ok(Some("draft is valid; activate it by command".into()));
     }
     // Saving the file confirms it: large changes are applied and logged.
-    apply(app, CatalogUpdate { weights: Some(weights), force: true, ..CatalogUpdate::default() })
-        .await
+    let wanted = CatalogUpdate { weights: Some(weights), force: true, ..CatalogUpdate::default() };
+    apply(app, publishing, wanted).await
 }
 
-async fn labels(app: &Data<AppState>) -> anyhow::Result<Option<String>> {
-    let labels = open::labels(&app.world.live().snapshot().inventory)?;
-    apply(app, CatalogUpdate { labels: Some(labels), ..CatalogUpdate::default() }).await
+async fn labels(app: &AppState, services: &Services) -> anyhow::Result<Option<String>> {
+    let labels = open::labels(&services.world.live().snapshot().inventory)?;
+    let wanted = CatalogUpdate { labels: Some(labels), ..CatalogUpdate::default() };
+    apply(app, &services.publishing, wanted).await
 }
 
-async fn apply(app: &Data<AppState>, wanted: CatalogUpdate) -> anyhow::Result<Option<String>> {
+async fn apply(
+    app: &AppState,
+    publishing: &Publishing,
+    wanted: CatalogUpdate,
+) -> anyhow::Result<Option<String>> {
     let by = AuditContext {
         who: ACTOR.into(),
         what: "file changed".into(),
         at: app.clock.now(),
         request: None,
     };
-    let applied = match app.publishing.apply(wanted, ExpectedVersion::Any, &by).await {
+    let applied = match publishing.apply(wanted, ExpectedVersion::Any, &by).await {
         Ok(applied) => applied,
         Err(ApplyError::Invalid(findings)) => {
             let messages: Vec<String> = findings.iter().map(ToString::to_string).collect();
@@ -126,7 +145,7 @@ async fn apply(app: &Data<AppState>, wanted: CatalogUpdate) -> anyhow::Result<Op
     Ok(changed.then(|| applied.difference.to_string().trim_end().to_owned()))
 }
 
-fn datacenters(app: &Data<AppState>) -> anyhow::Result<Option<String>> {
+fn datacenters(app: &AppState) -> anyhow::Result<Option<String>> {
     let settings = app.settings.get();
     if settings.traffic.datacenters.is_none() {
         return Ok(None);
@@ -138,7 +157,7 @@ fn datacenters(app: &Data<AppState>) -> anyhow::Result<Option<String>> {
 }
 
 /// Applies the settings that can change while serving; the others need a restart.
-fn config(app: &Data<AppState>, options: &Options) -> anyhow::Result<Option<String>> {
+fn config(app: &AppState, options: &Options) -> anyhow::Result<Option<String>> {
     let read = load::settings(options.config.as_deref(), load::environment())?;
     let now = app.settings.get();
     let mut hot: Settings = Settings::clone(&now);

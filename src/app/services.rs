@@ -12,6 +12,8 @@ use crate::events;
 use crate::events::Events;
 use crate::explain::Explain;
 use crate::http::AppState;
+use crate::http::readiness::Readiness;
+use crate::ledger::Ledger;
 use crate::publishing;
 use crate::publishing::Publishing;
 use crate::reporting::Reporting;
@@ -19,12 +21,50 @@ use crate::token::Keyring;
 use crate::traffic::Quota;
 use crate::traffic::flood::FloodGuard;
 use crate::traffic::limits::{Quotas, VisitorLimits};
+use crate::world::Worlds;
+use crate::world::leasing::Leasing;
+use actix_web::web::{Data, ServiceConfig};
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+/// The services, each for the handlers and tasks that use it.
+pub struct Services {
+    /// The world being served, to read.
+    pub world: Arc<Worlds>,
+    /// Reports, credits, audit and metrics.
+    pub reporting: Arc<Reporting>,
+    /// Explanations of decisions.
+    pub(crate) explain: Arc<Explain>,
+    /// Records events.
+    pub events: Arc<Events>,
+    /// Decides, and seals event tokens.
+    pub(crate) delivery: Arc<Delivery>,
+    /// Changes the catalog and serves it.
+    pub publishing: Arc<Publishing>,
+    /// Events, accounts and budget leases; for the tasks of a fleet.
+    pub ledger: Arc<Ledger>,
+    /// Budget leases of this instance; for the tasks of a fleet.
+    pub leasing: Arc<Leasing>,
+    /// Whether this instance should get requests.
+    pub(crate) readiness: Arc<Readiness>,
+}
+
+impl Services {
+    /// Registers each service that handlers receive.
+    pub(crate) fn configure(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(Data::from(self.world.clone()))
+            .app_data(Data::from(self.reporting.clone()))
+            .app_data(Data::from(self.explain.clone()))
+            .app_data(Data::from(self.events.clone()))
+            .app_data(Data::from(self.delivery.clone()))
+            .app_data(Data::from(self.publishing.clone()))
+            .app_data(Data::from(self.readiness.clone()));
+    }
+}
 
 /// Opens the key files. The local keys are those that a first local run generates.
 pub(crate) fn keys(
@@ -45,13 +85,13 @@ pub(crate) fn keys(
     Ok(((api_keys, TokenKeys::open(folder, now)?), local_keys))
 }
 
-/// Builds every service, and logs the world and its faults.
-pub(crate) fn state(
+/// Builds every service and the state of all handlers, and logs the world and its faults.
+pub(crate) fn build(
     foundation: Foundation,
     (api_keys, token_keys): (ApiKeys, TokenKeys),
     settings: &Settings,
     ops: SocketAddr,
-) -> anyhow::Result<AppState> {
+) -> anyhow::Result<(AppState, Services)> {
     let table = settings.server.geoip.as_deref().map(Path::new);
     let countries = table.map(CountryDatabase::open).transpose()?;
     let datacenters = open::datacenters(settings)?;
@@ -60,12 +100,18 @@ pub(crate) fn state(
     reporting.log_recovery();
     let publishing = publishing(&foundation);
     foundation.world.log_image_faults();
-    Ok(AppState {
+    let services = Services {
         explain: Arc::new(explain(&foundation)),
         events: Arc::new(events(&foundation, settings, &keyring, &reporting)),
         delivery: Arc::new(delivery(&foundation, &keyring)),
         publishing: Arc::new(publishing),
         reporting,
+        readiness: Arc::new(Readiness::new(foundation.ledger.clone(), foundation.leasing.clone())),
+        world: foundation.world,
+        ledger: foundation.ledger,
+        leasing: foundation.leasing,
+    };
+    let state = AppState {
         keys: ArcSwap::from_pointee(api_keys),
         countries,
         datacenters: ArcSwap::from_pointee(datacenters),
@@ -76,16 +122,13 @@ pub(crate) fn state(
         body_timeout: Duration::from_millis(settings.server.body_timeout_ms),
         own_origin: origin(&foundation.public_url),
         ops,
-        draining: AtomicBool::new(false),
         clock: foundation.clock,
         settings: foundation.settings,
         metrics: foundation.metrics,
-        world: foundation.world,
-        ledger: foundation.ledger,
-        leasing: foundation.leasing,
         incarnation: foundation.incarnation,
         public_url: foundation.public_url,
-    })
+    };
+    Ok((state, services))
 }
 
 fn reporting(foundation: &Foundation) -> Reporting {

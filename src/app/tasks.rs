@@ -4,9 +4,14 @@
 use crate::app::options::Options;
 use crate::app::reload;
 use crate::app::reload::ReloadTarget;
+use crate::app::services::Services;
 use crate::config::keys::{ApiKeys, TokenKeys};
 use crate::config::{ConfigError, Settings, Watch};
+use crate::delivery::Delivery;
+use crate::events::Events;
 use crate::http::AppState;
+use crate::publishing::Publishing;
+use crate::reporting::Reporting;
 use actix_web::web::Data;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,6 +56,7 @@ impl Tasks {
 /// Starts every task of a single instance.
 pub(crate) fn start(
     app: &Data<AppState>,
+    services: &Arc<Services>,
     settings: &Settings,
     options: &Options,
 ) -> Result<Tasks, ConfigError> {
@@ -69,18 +75,27 @@ pub(crate) fn start(
         .map_err(|error| ConfigError::Usage(format!("cannot install a SIGHUP handler: {error}")))?;
     let key_folder = settings.store.keys().to_owned();
     let running = vec![
-        tokio::spawn(refresh_state(app.clone())),
-        tokio::spawn(tick(app.clone())),
-        tokio::spawn(check_disk_space(app.clone())),
-        tokio::spawn(restore_images(app.clone())),
-        tokio::spawn(evict_idle_visitors(app.clone())),
+        tokio::spawn(refresh_state(services.publishing.clone())),
+        tokio::spawn(tick(services.events.clone())),
+        tokio::spawn(check_disk_space(services.delivery.clone())),
+        tokio::spawn(restore_images(services.publishing.clone())),
+        tokio::spawn(evict_idle_visitors(app.clone(), services.events.clone())),
         tokio::spawn(retire_token_keys(
             app.clone(),
             key_folder.clone(),
             settings.windows.click_seconds,
         )),
-        tokio::spawn(reconcile(app.clone(), settings.store.reconcile_interval_seconds)),
-        tokio::spawn(reload_changes(app.clone(), key_folder, options.clone(), receiver)),
+        tokio::spawn(reconcile(
+            services.reporting.clone(),
+            settings.store.reconcile_interval_seconds,
+        )),
+        tokio::spawn(reload_changes(
+            app.clone(),
+            services.clone(),
+            key_folder,
+            options.clone(),
+            receiver,
+        )),
         tokio::spawn(reload_on_hang_up(hang_up, sender)),
     ];
     Ok(Tasks { running, _watch: watch })
@@ -127,43 +142,43 @@ fn every(period: Duration) -> tokio::time::Interval {
     interval
 }
 
-async fn refresh_state(app: Data<AppState>) {
+async fn refresh_state(publishing: Arc<Publishing>) {
     let mut interval = every(STATE_EVERY);
     loop {
         interval.tick().await;
-        app.publishing.refresh();
+        publishing.refresh();
     }
 }
 
-async fn tick(app: Data<AppState>) {
+async fn tick(events: Arc<Events>) {
     let mut interval = every(TICK_EVERY);
     loop {
         interval.tick().await;
-        if let Err(error) = app.events.settle_pending().await {
+        if let Err(error) = events.settle_pending().await {
             tracing::debug!(%error, "pending events not settled: the journal rejects writes");
         }
-        if let Err(error) = app.events.record_opportunities().await {
+        if let Err(error) = events.record_opportunities().await {
             tracing::debug!(%error, "opportunities not recorded yet: the journal rejects writes");
         }
     }
 }
 
 /// Serves missing images again once they are restored.
-async fn restore_images(app: Data<AppState>) {
+async fn restore_images(publishing: Arc<Publishing>) {
     let mut interval = every(IMAGES_EVERY);
     loop {
         interval.tick().await;
-        if let Err(error) = app.publishing.restore_images().await {
+        if let Err(error) = publishing.restore_images().await {
             tracing::debug!(%error, "restored images not served yet: the journal rejects writes");
         }
     }
 }
 
-async fn check_disk_space(app: Data<AppState>) {
+async fn check_disk_space(delivery: Arc<Delivery>) {
     let mut interval = every(TICK_EVERY);
     loop {
         interval.tick().await;
-        let delivery = app.delivery.clone();
+        let delivery = delivery.clone();
         // Querying a file system may block.
         if let Err(error) = actix_web::web::block(move || delivery.check_disk_space()).await {
             tracing::error!(%error, "disk space check failed");
@@ -171,14 +186,14 @@ async fn check_disk_space(app: Data<AppState>) {
     }
 }
 
-async fn evict_idle_visitors(app: Data<AppState>) {
+async fn evict_idle_visitors(app: Data<AppState>, events: Arc<Events>) {
     let mut interval = every(SWEEP_EVERY);
     loop {
         interval.tick().await;
         let now_ms = app.clock.now_ms();
-        app.events.evict_idle_visitors(now_ms);
+        events.evict_idle_visitors(now_ms);
         app.flood.sweep(now_ms);
-        if let Err(error) = app.events.renew_visitor_salt().await {
+        if let Err(error) = events.renew_visitor_salt().await {
             tracing::debug!(%error, "shared salt of visitor keys delayed");
         }
     }
@@ -207,12 +222,12 @@ fn use_token_keys(app: &AppState, keys: &TokenKeys) {
     app.links.store(Arc::new(keys.links()));
 }
 
-async fn reconcile(app: Data<AppState>, every_seconds: u32) {
+async fn reconcile(reporting: Arc<Reporting>, every_seconds: u32) {
     let every = Duration::from_secs(every_seconds.into());
     let mut pause = every;
     loop {
         tokio::time::sleep(pause).await;
-        let reporting = app.reporting.clone();
+        let reporting = reporting.clone();
         let started = std::time::Instant::now();
         let pass = move || {
             reporting.review_traffic();
@@ -231,13 +246,14 @@ async fn reconcile(app: Data<AppState>, every_seconds: u32) {
 
 async fn reload_changes(
     app: Data<AppState>,
+    services: Arc<Services>,
     data: PathBuf,
     options: Options,
     mut receiver: mpsc::UnboundedReceiver<ReloadRequest>,
 ) {
     while let Some(changed) = receiver.recv().await {
         match changed {
-            ReloadRequest::File(what) => reload::reload(&app, &options, what).await,
+            ReloadRequest::File(what) => reload::reload(&app, &services, &options, what).await,
             ReloadRequest::ApiKeys => match ApiKeys::open(&data) {
                 Ok(keys) => app.keys.store(Arc::new(keys)),
                 Err(error) => {

@@ -3,6 +3,7 @@
 
 use crate::http::AppState;
 use crate::http::problem::ApiError;
+use crate::http::readiness::Readiness;
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -21,6 +22,7 @@ pub async fn guard<B: MessageBody>(
         return Err(ApiError::host_mismatch().into());
     }
     let app = request.app_data::<Data<AppState>>().cloned();
+    let readiness = request.app_data::<Data<Readiness>>().cloned();
     let Ok(response) = AssertUnwindSafe(next.call(request)).catch_unwind().await else {
         if let Some(app) = app {
             app.metrics.panics.inc();
@@ -28,7 +30,7 @@ pub async fn guard<B: MessageBody>(
         return Err(ApiError::internal("a handler panicked").into());
     };
     let mut response = response?;
-    if app.is_some_and(|app| app.not_ready_reason().is_some()) {
+    if readiness.is_some_and(|readiness| readiness.not_ready_reason().is_some()) {
         // The client's next request opens a new connection, which can reach another instance.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }

@@ -10,35 +10,28 @@ pub mod openapi;
 pub mod ops;
 pub mod problem;
 pub mod public;
+pub(crate) mod readiness;
 pub mod routes;
 
 use crate::clock::Clock;
 use crate::config::CurrentSettings;
 use crate::config::geo::CountryDatabase;
 use crate::config::keys::{ApiKeys, Identity, Links};
-use crate::delivery::Delivery;
-use crate::events::Events;
-use crate::explain::Explain;
 use crate::http::problem::ApiError;
-use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::publishing::Publishing;
-use crate::reporting::Reporting;
 use crate::token::Keyring;
 use crate::traffic::Datacenters;
 use crate::traffic::flood::FloodGuard;
-use crate::world::Worlds;
-use crate::world::leasing::Leasing;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 use arc_swap::ArcSwap;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Application state that all handlers share: the services, the keys and start-up options.
+/// What requests of every kind need: the keys, the settings and start-up options. A handler receives the
+/// services that it uses one by one.
 pub struct AppState {
     /// Source of the current time.
     pub clock: Arc<dyn Clock>,
@@ -46,22 +39,6 @@ pub struct AppState {
     pub settings: Arc<CurrentSettings>,
     /// Prometheus metrics.
     pub metrics: Arc<Metrics>,
-    /// The world being served, to read.
-    pub world: Arc<Worlds>,
-    /// Reports, credits, audit and metrics.
-    pub reporting: Arc<Reporting>,
-    /// Explanations of decisions.
-    pub(crate) explain: Arc<Explain>,
-    /// Records events.
-    pub events: Arc<Events>,
-    /// Decides, and seals event tokens.
-    pub(crate) delivery: Arc<Delivery>,
-    /// Changes the catalog and serves it.
-    pub publishing: Arc<Publishing>,
-    /// Events, accounts and budget leases; for readiness and the tasks of a fleet.
-    pub ledger: Arc<Ledger>,
-    /// Budget leases of this instance; for readiness and the tasks of a fleet.
-    pub leasing: Arc<Leasing>,
     /// API keys of operators, advertisers and publishers.
     pub(crate) keys: ArcSwap<ApiKeys>,
     /// The operator's GeoIP table (country by address).
@@ -86,8 +63,6 @@ pub struct AppState {
     pub(crate) own_origin: String,
     /// Address of the operations listener.
     pub(crate) ops: SocketAddr,
-    /// Set during shutdown: requests in progress finish, new ones should go to other instances.
-    pub(crate) draining: AtomicBool,
 }
 
 impl AppState {
@@ -104,19 +79,6 @@ impl AppState {
             && request
                 .peer_addr()
                 .is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer.ip())))
-    }
-
-    /// Why the instance is not ready for requests; `None` when it is ready.
-    pub(crate) fn not_ready_reason(&self) -> Option<&'static str> {
-        if self.draining.load(Ordering::Acquire) {
-            Some("shutting down")
-        } else if self.ledger.has_failed() {
-            Some("the journal cannot record events")
-        } else if self.leasing.is_clock_off() {
-            Some("the clock differs too much from the shared store's")
-        } else {
-            None
-        }
     }
 }
 

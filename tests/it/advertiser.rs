@@ -83,7 +83,7 @@ pub async fn every_table_of_the_page_adds_up_to_the_same_total_after_a_credit_an
     let credit = json!({ "decisions": [units[3].id()], "note": "a click farm" });
     post_adjustment(&server, "credits", &credit).await;
     let today =
-        server.inner.clock.now().to_zoned(jiff::tz::TimeZone::get("Europe/Berlin").unwrap());
+        server.state.clock.now().to_zoned(jiff::tz::TimeZone::get("Europe/Berlin").unwrap());
     let refund = json!({ "campaign": "zahid-launch", "day": today.date().to_string(), "micros": 500, "note": "down" });
     post_adjustment(&server, "refunds", &refund).await;
 

@@ -136,7 +136,7 @@ async fn a_publisher_can_pause_only_its_own_pages() {
     let by = adjacent::catalog::AuditContext {
         who: "test".into(),
         what: "apply".into(),
-        at: server.inner.clock.now(),
+        at: server.state.clock.now(),
         request: None,
     };
     let anything = adjacent::catalog::change::ExpectedVersion::Any;
@@ -212,7 +212,7 @@ async fn a_publisher_cannot_read_events_of_another_publisher() {
 async fn missing_wrong_expired_and_revoked_keys_are_rejected() {
     let server = TestServer::start().await;
     let unit = server.unit().await;
-    let now = server.inner.clock.now();
+    let now = server.state.clock.now();
     let mut keys = ApiKeys::open(&server.data()).unwrap();
     let past = now - jiff::SignedDuration::from_secs(1);
     let expired = keys.create(Role::Operator, "ops", Some(past), now).unwrap().1;

@@ -63,7 +63,7 @@ pub async fn a_refund_changes_spend_but_no_count_and_applies_once_per_key(setup:
     server.reader.impression(&server.unit().await).await;
     // Refunds are by day in the advertiser's time zone.
     let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
-    let today = server.inner.clock.now().to_zoned(berlin).date().to_string();
+    let today = server.state.clock.now().to_zoned(berlin).date().to_string();
     let refund = |micros: u64| json!({ "campaign": "zahid-launch", "day": today, "micros": micros, "note": "down" });
 
     assert_eq!(post(&server, "refunds", None, &refund(500)).await.0, 422);

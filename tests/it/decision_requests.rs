@@ -117,7 +117,7 @@ async fn bots_and_foreign_origins_reserve_no_money() {
 
 /// Sum of the reservations of all campaign budgets, in micros.
 fn reserved_micros(server: &TestServer) -> i64 {
-    let now_ms = server.inner.clock.now_ms();
+    let now_ms = server.state.clock.now_ms();
     let live = server.inner.world.live();
     live.bindings
         .campaign_budgets

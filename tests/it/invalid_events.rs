@@ -193,12 +193,12 @@ async fn a_rejected_token_is_counted_by_the_reason_of_its_rejection() {
 async fn a_token_of_a_retired_key_is_rejected_as_such_and_its_click_still_redirects() {
     let server = server().await;
     let unit = server.unit().await;
-    let keys = server.inner.settings.get().store.keys().to_owned();
-    let now = server.inner.clock.now();
+    let keys = server.state.settings.get().store.keys().to_owned();
+    let now = server.state.clock.now();
     let mut rotated = TokenKeys::open(&keys, now).unwrap();
     rotated.rotate(0, now).unwrap();
     rotated.retire(0, now).unwrap();
-    server.inner.keyring.store(Arc::new(rotated.keyring()));
+    server.state.keyring.store(Arc::new(rotated.keyring()));
 
     assert_eq!(server.reader.impression(&unit).await.status, 204);
     assert_eq!(server.click(&unit, "primary").await.status, 302);
@@ -282,7 +282,7 @@ async fn a_unit_of_a_paused_flight_is_no_longer_billed() {
     let by = adjacent::catalog::AuditContext {
         who: "test".into(),
         what: "pause".into(),
-        at: server.inner.clock.now(),
+        at: server.state.clock.now(),
         request: None,
     };
 

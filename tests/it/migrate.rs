@@ -210,7 +210,7 @@ async fn a_trimmed_log_migrates_with_its_base() {
     }
     show_units(&server, 2).await;
     let before = report(&server).await;
-    let now = server.inner.clock.now();
+    let now = server.state.clock.now();
     let folder = server.end();
     let partition = adjacent::token::partition_of("zahid-launch");
     let base = format!("adj:{{p{partition:02}}}:base");

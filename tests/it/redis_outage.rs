@@ -23,7 +23,7 @@ async fn a_click_waits_for_the_impression_on_the_disk_of_a_disconnected_instance
     connected.click(&unit, "primary").await;
 
     // The grace period is over, and the log's clock has advanced past it.
-    let clicked_ms = connected.inner.clock.now_ms();
+    let clicked_ms = connected.state.clock.now_ms();
     wait_until("a log time after the grace period", async || {
         (connected.inner.ledger.state().latest_ms() > clicked_ms + 2_000).then_some(())
     })

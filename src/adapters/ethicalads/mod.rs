@@ -12,50 +12,51 @@ use crate::domain::event::{NoFill, Tier};
 use crate::domain::protocol::Protocol;
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
+use crate::http::public::decisions::Decider;
 use crate::http::public::request::DecisionRequest;
 use crate::http::{AppState, body, caller};
 use crate::selection::choose::Winner;
 use crate::selection::page::Commercial;
 use crate::selection::resolve::{PageInput, SlotInput};
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Data, Payload};
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use std::time::Instant;
 
 /// `GET /api/v1/decision/`: the in-page client; JSONP if it names a callback.
 pub(crate) async fn create_from_query(
-    app: Data<AppState>,
+    decider: Decider,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    require_enabled(&app, Protocol::EthicalAds)?;
+    require_enabled(&decider.app, Protocol::EthicalAds)?;
     let began = Instant::now();
     let answer =
-        request::from_query(http.query_string()).and_then(|call| decide(&app, &http, call));
-    record_call(&app, Protocol::EthicalAds, began, answer)
+        request::from_query(http.query_string()).and_then(|call| decide(&decider, &http, call));
+    record_call(&decider.app, Protocol::EthicalAds, began, answer)
 }
 
 /// `POST /api/v1/decision/`: a publisher's server.
 pub(crate) async fn create(
-    app: Data<AppState>,
+    decider: Decider,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    require_enabled(&app, Protocol::EthicalAds)?;
-    let limit = app.settings.get().request.body_bytes;
-    let bytes = body::read(payload, limit, app.body_timeout).await?;
+    require_enabled(&decider.app, Protocol::EthicalAds)?;
+    let limit = decider.app.settings.get().request.body_bytes;
+    let bytes = body::read(payload, limit, decider.app.body_timeout).await?;
     let began = Instant::now();
-    let answer = request::from_body(&bytes).and_then(|call| decide(&app, &http, call));
-    record_call(&app, Protocol::EthicalAds, began, answer)
+    let answer = request::from_body(&bytes).and_then(|call| decide(&decider, &http, call));
+    record_call(&decider.app, Protocol::EthicalAds, began, answer)
 }
 
-fn decide(app: &AppState, http: &HttpRequest, call: Request) -> Result<HttpResponse, ApiError> {
-    let identity = identity(app, http)?;
+fn decide(decider: &Decider, http: &HttpRequest, call: Request) -> Result<HttpResponse, ApiError> {
+    let identity = identity(&decider.app, http)?;
     let is_operator = identity.as_ref().is_some_and(|own| own.role == Role::Operator);
     if call.force_ad.is_some() && !is_operator {
         return Err(ApiError::forbidden("`force_ad` requires an operator key"));
     }
-    let settings = app.settings.get();
-    let live = app.world.live();
+    let settings = decider.app.settings.get();
+    let live = decider.world.live();
     let publisher = names::publisher_id(&settings.adapters, &call.publisher);
     let place = call.best_placement(
         |place| {
@@ -88,13 +89,13 @@ fn decide(app: &AppState, http: &HttpRequest, call: Request) -> Result<HttpRespo
         rejections.record(key, answer)
     };
     let identity = identity.as_ref();
-    let decided = decisions::decide_for(app, http, &mut request, identity, Some(&accepts))?;
+    let decided = decisions::decide_for(decider, http, &mut request, identity, Some(&accepts))?;
     let shown = decided.map_or(Err(NoFill::Overloaded.as_str()), |decided| {
-        let mut shown = response::map_slots(app, &decided, |at, slot| {
+        let mut shown = response::map_slots(&decider.delivery, &decided, |at, slot| {
             let key = &*decided.page.slots[at].key;
             let (unit, _) = slot.map_err(|reason| rejections.reason(key, reason))?;
             let kind = kind(unit.tier);
-            let document = reply::Reply::of(&unit, place, kind, &app.public_url);
+            let document = reply::Reply::of(&unit, place, kind, &decider.app.public_url);
             serde_json::to_string(&document).map_err(|_| "internal")
         });
         shown.pop().unwrap_or(Err(NoFill::UnknownPlacement.as_str()))

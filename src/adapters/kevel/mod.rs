@@ -11,9 +11,10 @@ use crate::config::keys::{Identity, Role};
 use crate::delivery::decide::PageDecision;
 use crate::domain::event::NoFill;
 use crate::domain::protocol::Protocol;
-use crate::explain::{Audience, Explanation};
+use crate::explain::{Audience, Explain, Explanation};
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
+use crate::http::public::decisions::Decider;
 use crate::http::{AppState, blocking, body, caller};
 use crate::selection::choose::Winner;
 use actix_web::http::StatusCode;
@@ -30,59 +31,61 @@ const KEY_HEADERS: [&str; 2] = ["x-adzerk-apikey", "x-kevel-apikey"];
 
 /// `POST /api/v2`.
 pub(crate) async fn create(
-    app: Data<AppState>,
+    decider: Decider,
+    explain: Data<Explain>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    require_enabled(&app, Protocol::Kevel)?;
-    let limit = app.settings.get().request.body_bytes;
-    let bytes = body::read(payload, limit, app.body_timeout).await?;
+    require_enabled(&decider.app, Protocol::Kevel)?;
+    let limit = decider.app.settings.get().request.body_bytes;
+    let bytes = body::read(payload, limit, decider.app.body_timeout).await?;
     let began = Instant::now();
-    let response = handle(&app, &http, &bytes).await;
-    record_call(&app, Protocol::Kevel, began, response)
+    let response = handle(&decider, &explain, &http, &bytes).await;
+    record_call(&decider.app, Protocol::Kevel, began, response)
 }
 
 async fn handle(
-    app: &Data<AppState>,
+    decider: &Decider,
+    explain: &Data<Explain>,
     http: &HttpRequest,
     bytes: &[u8],
 ) -> Result<HttpResponse, ApiError> {
-    let explain = wants_explanation(app, http)?;
+    let wants_trace = wants_explanation(&decider.app, http)?;
     let (call, ignored) = body::adapter_json::<Request>(bytes)?;
     let rejections = Rejections::default();
-    let decided = decide(app, http, &call, &rejections)?;
+    let decided = decide(decider, http, &call, &rejections)?;
     let explanation = match &decided {
-        Some(decided) if explain => Some(trace(app, decided).await?),
+        Some(decided) if wants_trace => Some(trace(explain, decided).await?),
         _ => None,
     };
     let call = (&call, &rejections);
-    Ok(respond(app, call, decided.as_ref(), &ignored, explanation))
+    Ok(respond(decider, call, decided.as_ref(), &ignored, explanation))
 }
 
 fn decide(
-    app: &AppState,
+    decider: &Decider,
     http: &HttpRequest,
     call: &Request,
     rejections: &Rejections,
 ) -> Result<Option<PageDecision>, ApiError> {
-    let identity = identity(app, http)?;
-    let settings = app.settings.get();
-    let mut request = call.decision_request(&settings.adapters, &app.world.live())?;
+    let identity = identity(&decider.app, http)?;
+    let settings = decider.app.settings.get();
+    let mut request = call.decision_request(&settings.adapters, &decider.world.live())?;
     let accepts = |decided: &PageDecision, div: &str, win: &Winner| {
         let accepted = call.accepts(decided.live.snapshot(), div, win);
         rejections.record(div, accepted.map_err(|not_taken| ("not_wanted", not_taken)))
     };
-    decisions::decide_for(app, http, &mut request, identity.as_ref(), Some(&accepts))
+    decisions::decide_for(decider, http, &mut request, identity.as_ref(), Some(&accepts))
 }
 
 fn respond(
-    app: &AppState,
+    decider: &Decider,
     (call, rejections): (&Request, &Rejections),
     decided: Option<&PageDecision>,
     ignored: &[String],
     explain: Option<Explanation>,
 ) -> HttpResponse {
-    let settings = app.settings.get();
+    let settings = decider.app.settings.get();
     let mut reasons: Vec<&'static str> = Vec::new();
     let mut reply = Response::empty(call.divs(), explain);
     let Some(decided) = decided else {
@@ -90,11 +93,12 @@ fn respond(
             .insert_header((response::NO_FILL_HEADER, NoFill::Overloaded.as_str()))
             .json(reply);
     };
-    let slots = response::map_slots(app, decided, |at, slot| {
+    let slots = response::map_slots(&decider.delivery, decided, |at, slot| {
         let key = &*decided.page.slots[at].key;
         let placement = call.placement(key);
         let shown = slot.map_err(|reason| rejections.reason(key, reason)).and_then(|(unit, _)| {
-            let decision = Decision::of(&unit, placement, &settings.adapters, &app.public_url);
+            let decision =
+                Decision::of(&unit, placement, &settings.adapters, &decider.app.public_url);
             serde_json::to_value(&decision).map_err(|_| "internal")
         });
         let as_list = placement.is_some_and(request::Placement::returns_list);
@@ -136,7 +140,7 @@ fn wants_explanation(app: &AppState, http: &HttpRequest) -> Result<bool, ApiErro
     Err(ApiError::forbidden("`X-Adzerk-Explain` requires an operator key"))
 }
 
-async fn trace(app: &Data<AppState>, decided: &PageDecision) -> Result<Explanation, ApiError> {
-    let (service, id) = (app.explain.clone(), decided.request);
+async fn trace(explain: &Data<Explain>, decided: &PageDecision) -> Result<Explanation, ApiError> {
+    let (service, id) = (explain.clone(), decided.request);
     blocking(move || service.explain(id, &Audience::Operator, None)).await
 }

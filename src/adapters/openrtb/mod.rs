@@ -18,10 +18,11 @@ use crate::domain::event::NoFill;
 use crate::domain::protocol::Protocol;
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
-use crate::http::{AppState, body, caller};
+use crate::http::public::decisions::Decider;
+use crate::http::{body, caller};
 use crate::selection::choose::Winner;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Payload};
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use std::time::{Duration, Instant};
 
@@ -30,34 +31,34 @@ const VERSION: (&str, &str) = ("x-openrtb-version", "2.6");
 
 /// `POST /openrtb2/2.6/bids`.
 pub(crate) async fn create(
-    app: Data<AppState>,
+    decider: Decider,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    require_enabled(&app, Protocol::OpenRtb)?;
-    let limit = app.settings.get().request.body_bytes;
+    require_enabled(&decider.app, Protocol::OpenRtb)?;
+    let limit = decider.app.settings.get().request.body_bytes;
     let arrived = Instant::now();
-    let bytes = body::read(payload, limit, app.body_timeout).await?;
+    let bytes = body::read(payload, limit, decider.app.body_timeout).await?;
     let began = Instant::now();
-    let answer = bids(&app, &http, &bytes, began - arrived);
-    record_call(&app, Protocol::OpenRtb, began, answer)
+    let answer = bids(&decider, &http, &bytes, began - arrived);
+    record_call(&decider.app, Protocol::OpenRtb, began, answer)
 }
 
 fn bids(
-    app: &AppState,
+    decider: &Decider,
     http: &HttpRequest,
     bytes: &[u8],
     waited: Duration,
 ) -> Result<HttpResponse, ApiError> {
-    let identity = caller::identity(app, http)?;
+    let identity = caller::identity(&decider.app, http)?;
     let (bid_request, ignored) = body::adapter_json::<BidRequest>(bytes)?;
     let mut slots: Vec<(&Imp, NativeRequest)> = bid_request.native_slots();
     if slots.is_empty() || bid_request.site.is_none() {
         let why = "a site and a native imp with assets are required";
         return Ok(invalid_request(&bid_request.id, NoBidCode::InvalidRequest, why, &ignored));
     }
-    let settings = app.settings.get();
-    let live = app.world.live();
+    let settings = decider.app.settings.get();
+    let live = decider.world.live();
     slots.retain(|(imp, _)| !imp.is_private());
     let mut request = bid_request.decision_request(&settings.adapters, &live, &slots);
     if live.publisher(&request.publisher).is_none() {
@@ -79,7 +80,7 @@ fn bids(
     if bid_request.dsa().is_some_and(|dsa| dsa.is_unsatisfiable()) {
         return Ok(no_bid(&[NoBidReason::Disclosure.as_str()], &ignored));
     }
-    let mut auction = Auction::of(&bid_request, &settings, &app.public_url);
+    let mut auction = Auction::of(&bid_request, &settings, &decider.app.public_url);
     let rejections = Rejections::default();
     let accepts = |decided: &PageDecision, key: &str, win: &Winner| {
         let slot = slots.iter().find(|(imp, _)| imp.id == key);
@@ -88,12 +89,12 @@ fn bids(
         rejections.record(key, answer.map_err(|why| (why.as_str(), why.rejects())))
     };
     let identity = identity.as_ref();
-    let decided = decisions::decide_for(app, http, &mut request, identity, Some(&accepts))?;
+    let decided = decisions::decide_for(decider, http, &mut request, identity, Some(&accepts))?;
     let Some(decided) = decided else {
         return Ok(no_bid(&[NoFill::Overloaded.as_str()], &ignored));
     };
     let mut reasons = Vec::new();
-    response::map_slots(app, &decided, |at, slot| {
+    response::map_slots(&decider.delivery, &decided, |at, slot| {
         let key = &*decided.page.slots[at].key;
         let Some((imp, markup)) = slots.iter().find(|(imp, _)| imp.id == key) else { return };
         let placed =

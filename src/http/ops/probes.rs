@@ -1,6 +1,9 @@
 //! Readiness, version and metrics.
 
+use crate::http::readiness::Readiness;
 use crate::http::{AppState, json};
+use crate::reporting::Reporting;
+use crate::world::Worlds;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use schemars::JsonSchema;
@@ -10,8 +13,8 @@ use serde::Serialize;
 pub(crate) const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `GET /readyz`: 503 with the reason while requests should go to other instances.
-pub(crate) async fn ready(app: Data<AppState>) -> HttpResponse {
-    match app.not_ready_reason() {
+pub(crate) async fn ready(readiness: Data<Readiness>) -> HttpResponse {
+    match readiness.not_ready_reason() {
         None => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         Some(reason) => {
             let text = format!("not ready: {reason}\n");
@@ -40,8 +43,8 @@ pub(crate) struct Version<'a> {
 }
 
 /// `GET /version`.
-pub(crate) async fn version(app: Data<AppState>) -> HttpResponse {
-    let live = app.world.live();
+pub(crate) async fn version(app: Data<AppState>, world: Data<Worlds>) -> HttpResponse {
+    let live = world.live();
     let snapshot = live.snapshot();
     json(&Version {
         version: env!("CARGO_PKG_VERSION"),
@@ -55,7 +58,7 @@ pub(crate) async fn version(app: Data<AppState>) -> HttpResponse {
 }
 
 /// `GET /metrics`: Prometheus text.
-pub(crate) async fn metrics(app: Data<AppState>) -> HttpResponse {
-    let text = app.reporting.scrape();
+pub(crate) async fn metrics(reporting: Data<Reporting>) -> HttpResponse {
+    let text = reporting.scrape();
     HttpResponse::Ok().content_type(METRICS_CONTENT_TYPE).body(text)
 }

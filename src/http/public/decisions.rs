@@ -1,12 +1,15 @@
 //! `POST` and `GET /v1/decisions`: parse, decide, render. Only reading the body and `explain` await.
 
 use crate::config::keys::{Identity, Role};
+use crate::delivery::Delivery;
 use crate::delivery::decide::{AcceptUnit, DecisionCall, PageDecision};
 use crate::delivery::rendered_unit::RenderedUnit;
 use crate::domain::event::NoFill;
 use crate::domain::party::Publisher;
 use crate::domain::region::Country;
+use crate::explain::Explain;
 use crate::http::caller::Caller;
+use crate::http::extract::extract_together;
 use crate::http::problem::ApiError;
 use crate::http::public::reply::{Answer, Answers, DecisionReply, NoFillReply, SnapshotReply};
 use crate::http::public::request;
@@ -16,56 +19,70 @@ use crate::selection::resolve::RegionSignals;
 use crate::traffic::signals;
 use crate::traffic::signals::{AllowedOrigins, Signals};
 use crate::web;
+use crate::world::Worlds;
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use std::time::Instant;
 
+/// What a decision over HTTP needs.
+pub(crate) struct Decider {
+    pub(crate) app: Data<AppState>,
+    pub(crate) delivery: Data<Delivery>,
+    pub(crate) world: Data<Worlds>,
+}
+
+extract_together!(Decider { app, delivery, world });
+
 /// `POST /v1/decisions`.
 pub(crate) async fn create(
-    app: Data<AppState>,
+    decider: Decider,
+    explain: Data<Explain>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let limit = app.settings.get().request.body_bytes;
-    let bytes = body::read(payload, limit, app.body_timeout).await?;
+    let limit = decider.app.settings.get().request.body_bytes;
+    let bytes = body::read(payload, limit, decider.app.body_timeout).await?;
     let began = Instant::now();
     let (request, ignored) = body::json::<DecisionRequest>(&bytes)?;
-    let response = handle(&app, &http, request, ignored).await;
-    app.metrics.observe_decision(began.elapsed());
+    let response = handle(&decider, &explain, &http, request, ignored).await;
+    decider.app.metrics.observe_decision(began.elapsed());
     response
 }
 
 /// `GET /v1/decisions`.
 pub(crate) async fn from_parameters(
-    app: Data<AppState>,
+    decider: Decider,
+    explain: Data<Explain>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
     let (request, ignored) = request::from_query(http.query_string())?;
-    let response = handle(&app, &http, request, ignored).await;
-    app.metrics.observe_decision(began.elapsed());
+    let response = handle(&decider, &explain, &http, request, ignored).await;
+    decider.app.metrics.observe_decision(began.elapsed());
     response
 }
 
 async fn handle(
-    app: &Data<AppState>,
+    decider: &Decider,
+    explain: &Data<Explain>,
     http: &HttpRequest,
     mut request: DecisionRequest,
     ignored: Vec<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let identity = caller::identity(app, http)?;
+    let identity = caller::identity(&decider.app, http)?;
     let is_operator = identity.as_ref().is_some_and(|own| own.role == Role::Operator);
     if (request.explain || request.force_creative.is_some()) && !is_operator {
         let field = if request.explain { "explain" } else { "force_creative" };
         return Err(ApiError::forbidden(format!("`{field}` requires an operator key")));
     }
-    let mut warnings = request::apply_limits(&mut request, &app.settings.get().request)?;
+    let mut warnings = request::apply_limits(&mut request, &decider.app.settings.get().request)?;
     warnings.extend(ignored.into_iter().map(|path| format!("{path}: unknown field, ignored")));
-    let decided = decide_request(app, http, &request, (identity.as_ref(), None), &mut warnings)?;
-    let Some(decided) = decided else { return Ok(overloaded(app, &request)) };
+    let decided =
+        decide_request(decider, http, &request, (identity.as_ref(), None), &mut warnings)?;
+    let Some(decided) = decided else { return Ok(overloaded(decider, &request)) };
     let explanation = if request.explain {
-        let service = app.explain.clone();
+        let service = explain.clone();
         let decided = decided.request;
         let reader = crate::explain::Audience::Operator;
         let explain = move || service.explain(decided, &reader, None);
@@ -74,56 +91,57 @@ async fn handle(
         None
     };
     let html = request.render == Render::Html;
-    Ok(respond(app, &decided, warnings, html, explanation))
+    Ok(respond(decider, &decided, warnings, html, explanation))
 }
 
 /// Decides and passes the first placement's unit to `show`, for responses that are not JSON.
 pub(crate) fn with_first<T>(
-    app: &AppState,
+    decider: &Decider,
     http: &HttpRequest,
     mut request: DecisionRequest,
     show: impl FnOnce(Option<&RenderedUnit<'_>>) -> T,
 ) -> Result<T, ApiError> {
-    let identity = caller::identity(app, http)?;
-    let Some(decided) = decide(app, http, &mut request, identity.as_ref())? else {
+    let identity = caller::identity(&decider.app, http)?;
+    let Some(decided) = decide(decider, http, &mut request, identity.as_ref())? else {
         return Ok(show(None));
     };
     let unit =
-        (!decided.slots.is_empty()).then(|| app.delivery.rendered(&decided, 0).ok()).flatten();
+        (!decided.slots.is_empty()).then(|| decider.delivery.rendered(&decided, 0).ok()).flatten();
     Ok(show(unit.as_ref()))
 }
 
 /// Truncates a request to its limits and decides it, for responses without room for warnings; `None`
 /// if the flood guard sheds this caller.
 pub(crate) fn decide(
-    app: &AppState,
+    decider: &Decider,
     http: &HttpRequest,
     request: &mut DecisionRequest,
     identity: Option<&Identity>,
 ) -> Result<Option<PageDecision>, ApiError> {
-    decide_for(app, http, request, identity, None)
+    decide_for(decider, http, request, identity, None)
 }
 
 /// The same for a caller with rules of its own about which units it accepts.
 pub(crate) fn decide_for(
-    app: &AppState,
+    decider: &Decider,
     http: &HttpRequest,
     request: &mut DecisionRequest,
     identity: Option<&Identity>,
     accepts: Option<&AcceptUnit<'_>>,
 ) -> Result<Option<PageDecision>, ApiError> {
-    let mut warnings = request::apply_limits(request, &app.settings.get().request)?;
-    decide_request(app, http, request, (identity, accepts), &mut warnings)
+    let mut warnings = request::apply_limits(request, &decider.app.settings.get().request)?;
+    decide_request(decider, http, request, (identity, accepts), &mut warnings)
 }
 
 /// Decides; `None` if the flood guard sheds this caller.
 fn decide_request(
-    app: &AppState,
+    decider: &Decider,
     http: &HttpRequest,
     request: &DecisionRequest,
     (identity, accepts): (Option<&Identity>, Option<&AcceptUnit<'_>>),
     warnings: &mut Vec<String>,
 ) -> Result<Option<PageDecision>, ApiError> {
+    let Decider { app, delivery, world } = decider;
     let own = |own: &Identity| own.role == Role::Publisher && own.owner == request.publisher;
     let trusted = identity.is_some_and(own);
     let seen = Caller::read(app, http, trusted);
@@ -142,7 +160,7 @@ fn decide_request(
         }
         country
     });
-    let live = app.world.live();
+    let live = world.live();
     let publisher = live.publisher(&request.publisher);
     let class = publisher.map(|publisher| CallClass::of(app, publisher, &seen, trusted));
     let CallClass { test, idle } = class.unwrap_or_default();
@@ -157,7 +175,7 @@ fn decide_request(
         forced: request.force_creative.as_deref(),
         accepts,
     };
-    app.delivery
+    delivery
         .decide(&call)
         .map(Some)
         .map_err(|error| ApiError::not_found("unknown_publisher", error.to_string()))
@@ -204,17 +222,17 @@ fn is_loopback(origin: &str) -> bool {
 }
 
 fn respond(
-    app: &AppState,
+    decider: &Decider,
     decided: &PageDecision,
     warnings: Vec<String>,
     html: bool,
     explanation: Option<crate::explain::Explanation>,
 ) -> HttpResponse {
     let snapshot = decided.live.snapshot();
-    let age_ms = app.world.age_ms(decided.at_ms);
+    let age_ms = decider.world.age_ms(decided.at_ms);
     let answers = decided.slots.iter().enumerate().map(|(at, slot)| {
         let key: &str = &decided.page.slots[at].key;
-        let answer = match app.delivery.rendered(decided, at) {
+        let answer = match decider.delivery.rendered(decided, at) {
             Ok(mut unit) => {
                 if html {
                     unit.html = Some(web::unit::fragment(&unit));
@@ -231,7 +249,7 @@ fn respond(
             inventory: &snapshot.inventory_hash,
             weights: &snapshot.weights_hash,
             age_ms,
-            stale: is_stale(app, age_ms),
+            stale: is_stale(&decider.app, age_ms),
         },
         warnings,
         decisions: Answers(answers.collect()),
@@ -245,10 +263,10 @@ fn respond(
 }
 
 /// The response when load is shed, in the usual format. Nothing was decided or logged.
-fn overloaded(app: &AppState, request: &DecisionRequest) -> HttpResponse {
-    let live = app.world.live();
+fn overloaded(decider: &Decider, request: &DecisionRequest) -> HttpResponse {
+    let live = decider.world.live();
     let snapshot = live.snapshot();
-    let age_ms = app.world.age_ms(app.clock.now_ms());
+    let age_ms = decider.world.age_ms(decider.app.clock.now_ms());
     let id = uuid::Uuid::now_v7().as_u128();
     let answers = request.placements.iter().map(|slot| {
         let key: &str = slot.key.as_ref().unwrap_or(&slot.name);
@@ -260,7 +278,7 @@ fn overloaded(app: &AppState, request: &DecisionRequest) -> HttpResponse {
             inventory: &snapshot.inventory_hash,
             weights: &snapshot.weights_hash,
             age_ms,
-            stale: is_stale(app, age_ms),
+            stale: is_stale(&decider.app, age_ms),
         },
         warnings: Vec::new(),
         decisions: Answers(answers.collect()),

@@ -1,5 +1,6 @@
 //! `/e/{token}` and `/c/{token}`: event reports and click redirects.
 
+use crate::events::Events;
 use crate::events::record::{ClickOutcome, RecordOutcome};
 use crate::http::AppState;
 use crate::http::caller::Caller;
@@ -26,13 +27,14 @@ const CLICK_RECORD_TIMEOUT: Duration = Duration::from_millis(20);
 /// recorded.
 pub(crate) async fn record(
     app: Data<AppState>,
+    events: Data<Events>,
     request: HttpRequest,
     token: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
     let context = Caller::read(&app, &request, false).event_context();
     let text = if token.len() <= TOKEN_CHARS { token.as_str() } else { "" };
-    let recorded = app.events.record(text, &context).await;
+    let recorded = events.record(text, &context).await;
     app.metrics.observe_event_ack(began.elapsed());
     let mut answer = HttpResponse::NoContent();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -46,13 +48,14 @@ pub(crate) async fn record(
 /// `GET /c/{token}`: 302 to the stored landing page, 404 for an invalid token.
 pub(crate) async fn redirect(
     app: Data<AppState>,
+    events: Data<Events>,
     request: HttpRequest,
     token: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
     let context = Caller::read(&app, &request, false).event_context();
     let text = if token.len() <= TOKEN_CHARS { token.as_str() } else { "" };
-    let click = app.events.click(text, &context, CLICK_RECORD_TIMEOUT).await;
+    let click = events.click(text, &context, CLICK_RECORD_TIMEOUT).await;
     app.metrics.observe_event_ack(began.elapsed());
     match click {
         ClickOutcome::NotFound => {

@@ -3,9 +3,11 @@
 use crate::cluster::FetchError;
 use crate::config::keys::{Identity, Role};
 use crate::domain::event::{EventKind, InvalidReason, Verdict};
+use crate::explain::Explain;
 use crate::explain::{Audience, ExplainError, Explanation, RemoteExplainError, Replay};
 use crate::http::problem::ApiError;
 use crate::http::{AppState, blocking, caller, json};
+use crate::reporting::Reporting;
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
@@ -55,6 +57,7 @@ pub(crate) struct ExplainQuery {
 /// `GET /v1/decisions/{id}/explain`.
 pub(crate) async fn explain(
     app: Data<AppState>,
+    explain: Data<Explain>,
     http: HttpRequest,
     id: Path<String>,
     query: Query<ExplainQuery>,
@@ -62,19 +65,20 @@ pub(crate) async fn explain(
     let identity = caller::identity(&app, &http)?.ok_or_else(|| {
         ApiError::unauthorized("an operator, advertiser or publisher key is required")
     })?;
-    let explanation = explanation(&app, &id, reader_of(&identity), query.into_inner().want).await?;
+    let explanation =
+        explanation(&explain, &id, reader_of(&identity), query.into_inner().want).await?;
     Ok(json(&explanation))
 }
 
 /// The explanation of a decision, redacted for one reader.
 pub(crate) async fn explanation(
-    app: &Data<AppState>,
+    explain: &Explain,
     id: &str,
     reader: Audience,
     want: Option<String>,
 ) -> Result<Explanation, ApiError> {
     let is_operator = matches!(reader, Audience::Operator);
-    let recomputed = recompute(app, decision_id(id)?, is_operator).await?;
+    let recomputed = recompute(explain, decision_id(id)?, is_operator).await?;
     blocking(move || recomputed.explained(&reader, want.as_deref()).map_err(ApiError::from)).await
 }
 
@@ -85,12 +89,12 @@ pub(crate) async fn explanation(
 /// 404 if no instance has a readable record or the one that has it does not respond, 503 if the other
 /// instances cannot be asked now.
 pub(crate) async fn recompute(
-    app: &Data<AppState>,
+    explain: &Explain,
     decision: u128,
     is_operator: bool,
 ) -> Result<Replay, ApiError> {
     let id = uuid::Uuid::from_u128(decision);
-    app.explain.replay_anywhere(decision).await.map_err(|error| match error {
+    explain.replay_anywhere(decision).await.map_err(|error| match error {
         RemoteExplainError::Explain(ExplainError::Unreadable { decision, .. }) if !is_operator => {
             let detail = format!(
                 "decision `{decision}` cannot be read from the decision log: contact the operator of this server"
@@ -163,6 +167,7 @@ pub(crate) struct EventsReply {
 /// `GET /v1/decisions/{id}/events`: requires a publisher or operator key.
 pub(crate) async fn events(
     app: Data<AppState>,
+    reporting: Data<Reporting>,
     http: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
@@ -171,7 +176,7 @@ pub(crate) async fn events(
     if identity.role == Role::Advertiser {
         return Err(ApiError::forbidden("a publisher or operator key is required"));
     }
-    let (reporting, decision) = (app.reporting.clone(), decision_id(&id)?);
+    let decision = decision_id(&id)?;
     let own = (identity.role == Role::Publisher).then_some(identity.owner);
     let found = blocking(move || reporting.events_of(decision).map_err(ApiError::internal)).await?;
     let is_foreign = |publisher: &str| own.as_deref().is_some_and(|own| own != publisher);

@@ -1,8 +1,9 @@
 //! `/embed/pictures/…`: logos and creative images by content hash, cached permanently.
 
 use crate::domain::image;
+use crate::http::blocking;
 use crate::http::problem::ApiError;
-use crate::http::{AppState, blocking};
+use crate::world::Worlds;
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -16,13 +17,13 @@ const IMAGE_POLICY: &str = "default-src 'none'";
 /// `GET /embed/pictures/{file}`: serves images that the inventory refers to, or did until recently; other
 /// stored images are 404.
 pub(crate) async fn file(
-    app: Data<AppState>,
+    world: Data<Worlds>,
     http: HttpRequest,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let missing = || ApiError::not_found("not_found", "no such image");
     let (hash, format) = image::parse_file_name(&path).ok_or_else(missing)?;
-    let shown = app.world.image(hash).filter(|shown| shown.address.format == format);
+    let shown = world.image(hash).filter(|shown| shown.address.format == format);
     let shown = shown.ok_or_else(missing)?;
     let tag = format!("\"{}\"", shown.address.digits());
     let not_modified =
@@ -35,7 +36,7 @@ pub(crate) async fn file(
     if not_modified {
         return Ok(answer.finish());
     }
-    let read = blocking(move || Ok::<_, ApiError>(app.world.image_bytes(&shown)));
+    let read = blocking(move || Ok::<_, ApiError>(world.image_bytes(&shown)));
     let bytes = read.await?.ok_or_else(missing)?;
     Ok(answer.content_type(format.content_type()).body(bytes))
 }

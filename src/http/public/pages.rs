@@ -2,7 +2,7 @@
 
 use crate::delivery::unit;
 use crate::domain::region::Regions;
-use crate::explain::{Audience, Replay};
+use crate::explain::{Audience, Explain, Replay};
 use crate::http::problem::ApiError;
 use crate::http::public::explain;
 use crate::http::{AppState, json};
@@ -12,6 +12,7 @@ use crate::web::pages::failure::FailureView;
 use crate::web::pages::index::IndexView;
 use crate::web::pages::why::WhyView;
 use crate::web::pages::{Link, demo, failure, guide, index, why};
+use crate::world::Worlds;
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path, Query};
@@ -102,12 +103,13 @@ pub(crate) async fn start(app: Data<AppState>) -> HttpResponse {
 /// `GET /demo`: only in a local trial.
 pub(crate) async fn demo(
     app: Data<AppState>,
+    world: Data<Worlds>,
     query: Query<DemoQuery>,
 ) -> Result<HttpResponse, ApiError> {
     if !app.local {
         return Err(ApiError::no_route());
     }
-    let live = app.world.live();
+    let live = world.live();
     let snapshot = live.snapshot();
     let is_demo = |publisher: &&crate::domain::party::Publisher| publisher.id.as_str() == DEMO.0;
     let publishers = &snapshot.inventory.publishers;
@@ -142,22 +144,23 @@ pub(crate) async fn demo(
 /// `GET /demo/explain/{id}`: the operator's trace without a key; only in a local trial.
 pub(crate) async fn demo_explain(
     app: Data<AppState>,
+    explain: Data<Explain>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     if !app.local {
         return Err(ApiError::no_route());
     }
-    let explanation = explain::explanation(&app, &id, Audience::Operator, None).await?;
+    let explanation = explain::explanation(&explain, &id, Audience::Operator, None).await?;
     Ok(json(&explanation))
 }
 
 /// `GET /w/{decision}`: the "why this" page for readers.
 pub(crate) async fn why_page(
-    app: Data<AppState>,
+    explain: Data<Explain>,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let decision = explain::decision_id(&id)?;
-    let recomputed = explain::recompute(&app, decision, false).await?;
+    let recomputed = explain::recompute(&explain, decision, false).await?;
     let slot = crate::decision_log::reader::slot_of(decision).unwrap_or(0);
     let page = render_why(&recomputed, slot, &id)
         .ok_or_else(|| ApiError::not_found("no_unit", "no unit was shown for this decision"))?;

@@ -7,6 +7,7 @@ use crate::domain::id::TopicId;
 use crate::http::change::Change;
 use crate::http::problem::ApiError;
 use crate::http::{AppState, body, caller, json};
+use crate::publishing::Publishing;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
@@ -39,6 +40,7 @@ pub(crate) struct PublisherPauseReply {
 /// `POST /v1/publishers/{id}/pauses`: requires the publisher's secret key or an operator key.
 pub(crate) async fn own(
     app: Data<AppState>,
+    publishing: Data<Publishing>,
     http: HttpRequest,
     path: Path<String>,
     payload: Payload,
@@ -68,6 +70,6 @@ pub(crate) async fn own(
         }
     };
     let made = |inventory: &_| pause::set_site_part(inventory, &id, &part, request.paused);
-    let done = app.publishing.edit(made, change.expected(), true, &change.by).await?;
+    let done = publishing.edit(made, change.expected(), true, &change.by).await?;
     Ok(json(&PublisherPauseReply { applied: done.head.number }))
 }

@@ -8,7 +8,7 @@ use super::Scrape;
 use super::Store;
 use super::inventory::copy_images_into;
 use super::wait_until;
-use adjacent::app::{App, Options};
+use adjacent::app::{App, Options, Services};
 use adjacent::clock::{Clock, ManualClock, SystemClock};
 use adjacent::config::keys::{LocalKeys, TokenKeys};
 use adjacent::config::{Settings, load};
@@ -38,7 +38,9 @@ pub struct TestServer {
     /// A reader of its pages.
     pub reader: Reader,
     /// The services of the server, for calls without HTTP.
-    pub inner: Arc<AppState>,
+    pub inner: Arc<Services>,
+    /// Keys, settings and clock of the server.
+    pub state: Arc<AppState>,
     folder: Arc<TempDir>,
     clock: Option<Arc<ManualClock>>,
     keys: LocalKeys,
@@ -46,8 +48,8 @@ pub struct TestServer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the server thread returns once the server listens: URLs, keys and services.
-type Started = (String, String, LocalKeys, Arc<AppState>);
+/// What the server thread returns once the server listens: URLs, keys, services and state.
+type Started = (String, String, LocalKeys, Arc<Services>, Arc<AppState>);
 
 impl Default for Setup {
     /// Free ports, small segments, and no limits per visitor or address: all readers of a test have
@@ -146,12 +148,13 @@ impl Setup {
                 stop_requested,
             ));
         });
-        let (public, ops, keys, inner) = started.await.expect("the server starts");
+        let (public, ops, keys, inner, state) = started.await.expect("the server starts");
         TestServer {
             public,
             ops,
             reader: Reader::new(),
             inner,
+            state,
             folder: self.folder,
             clock: self.clock,
             keys,
@@ -179,8 +182,8 @@ async fn serve(
     let text = std::fs::read_to_string(keys.join("local-keys.toml")).unwrap();
     let keys: LocalKeys = toml::from_str(&text).unwrap();
     let (public, ops) = (format!("http://{}", app.address), format!("http://{}", app.ops_address));
-    let server = app.state().clone().into_inner();
-    if ready.send((public, ops, keys, server)).is_ok() {
+    let (inner, state) = (app.services().clone(), app.state().clone().into_inner());
+    if ready.send((public, ops, keys, inner, state)).is_ok() {
         let shutdown = async { drop(stop_requested.await) };
         app.run(shutdown).await.unwrap();
     }
@@ -194,7 +197,7 @@ impl TestServer {
 
     /// Stops the server cleanly and starts another on the same data directory.
     pub async fn restart(mut self) -> TestServer {
-        let settings = Settings::clone(&self.inner.settings.get());
+        let settings = Settings::clone(&self.state.settings.get());
         let setup = Setup {
             settings,
             inventory: None,
@@ -230,8 +233,8 @@ impl TestServer {
 
     /// A signed link to an advertiser's report page, valid for `valid_for_ms`.
     pub fn link(&self, advertiser: &str, valid_for_ms: i64) -> String {
-        let clock = &self.inner.clock;
-        let keys = TokenKeys::open(self.inner.settings.get().store.keys(), clock.now()).unwrap();
+        let clock = &self.state.clock;
+        let keys = TokenKeys::open(self.state.settings.get().store.keys(), clock.now()).unwrap();
         keys.links().sign(&advertiser.parse().unwrap(), clock.now_ms() + valid_for_ms)
     }
 

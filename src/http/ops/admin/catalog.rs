@@ -11,26 +11,34 @@ use crate::http::ops::admin;
 use crate::http::problem::ApiError;
 use crate::http::{AppState, blocking};
 use crate::ledger::audit::Mismatch;
+use crate::publishing::Publishing;
 use crate::publishing::apply::CatalogUpdate;
+use crate::reporting::Reporting;
+use crate::world::Worlds;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `GET /v1/admin/head`.
-pub(crate) async fn head(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn head(
+    app: Data<AppState>,
+    publishing: Data<Publishing>,
+    http: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let head = app.publishing.head().map_err(ApiError::internal)?;
+    let head = publishing.head().map_err(ApiError::internal)?;
     Ok(json(&head))
 }
 
 /// `GET /v1/admin/history`: the audit log of changes, oldest first.
 pub(crate) async fn history(
     app: Data<AppState>,
+    publishing: Data<Publishing>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let entries = app.publishing.history().map_err(ApiError::internal)?;
+    let entries = publishing.history().map_err(ApiError::internal)?;
     Ok(json(&entries))
 }
 
@@ -38,14 +46,17 @@ pub(crate) async fn history(
 /// stored image.
 pub(crate) async fn audit(
     app: Data<AppState>,
+    reporting: Data<Reporting>,
+    publishing: Data<Publishing>,
+    world: Data<Worlds>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
     let audit = move || {
-        let differences = app.reporting.audit().map_err(ApiError::internal)?;
-        let live = app.world.live();
+        let differences = reporting.audit().map_err(ApiError::internal)?;
+        let live = world.live();
         let referenced = live.snapshot().inventory.images();
-        let images = app.publishing.images().faults(referenced).map_err(ApiError::internal)?;
+        let images = publishing.images().faults(referenced).map_err(ApiError::internal)?;
         Ok::<_, ApiError>(AuditReply { differences, images })
     };
     Ok(json(&blocking(audit).await?))
@@ -63,10 +74,11 @@ pub(crate) struct AuditReply {
 /// `GET /v1/admin/inventory`.
 pub(crate) async fn inventory(
     app: Data<AppState>,
+    world: Data<Worlds>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let live = app.world.live();
+    let live = world.live();
     let mut answer = json(&live.snapshot().inventory);
     if let Ok(tag) = format!("\"{}\"", live.snapshot().inventory_hash).parse() {
         answer.headers_mut().insert(actix_web::http::header::ETAG, tag);
@@ -101,6 +113,7 @@ pub(crate) struct ApplyRequest {
 /// `PUT /v1/admin/inventory`: applies all parts atomically.
 pub(crate) async fn apply(
     app: Data<AppState>,
+    publishing: Data<Publishing>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -117,7 +130,7 @@ pub(crate) async fn apply(
         force: request.force,
         ..CatalogUpdate::default()
     };
-    let done = app.publishing.apply(wanted, expected, &change.by).await?;
+    let done = publishing.apply(wanted, expected, &change.by).await?;
     Ok(apply_response(&done))
 }
 
@@ -133,11 +146,12 @@ pub(crate) struct RollbackRequest {
 /// `POST /v1/admin/rollback`: applies an older head's inventory, weights and labels as a new change.
 pub(crate) async fn rollback(
     app: Data<AppState>,
+    publishing: Data<Publishing>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let change = Change::read(&app, &http, payload, String::new()).await?;
     let request: RollbackRequest = change.json()?;
-    let done = app.publishing.rollback(request.number, change.by).await?;
+    let done = publishing.rollback(request.number, change.by).await?;
     Ok(apply_response(&done))
 }

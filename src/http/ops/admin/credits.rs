@@ -6,6 +6,7 @@ use crate::http::AppState;
 use crate::http::change::Change;
 use crate::http::json;
 use crate::http::problem::ApiError;
+use crate::reporting::Reporting;
 use crate::reporting::credit;
 use crate::reporting::credit::{CreditError, CreditReason, Credited};
 use actix_web::web::{Data, Payload};
@@ -44,6 +45,7 @@ pub(crate) struct CreditReply {
 /// `POST /v1/admin/credits`: idempotent, because each event is credited at most once.
 pub(crate) async fn credit(
     app: Data<AppState>,
+    reporting: Data<Reporting>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -66,7 +68,7 @@ pub(crate) async fn credit(
         request.decisions.iter().enumerate().map(id).collect();
     let kinds = if request.kinds.is_empty() { EventKind::ALL } else { &request.kinds };
     let reason = CreditReason { by: &change.by.who, note };
-    let credited = app.reporting.credit(decisions?, kinds, reason).await?;
+    let credited = reporting.credit(decisions?, kinds, reason).await?;
     let micros = credit::sums(&credited);
     tracing::info!(by = change.by.who, events = credited.len(), "invalid traffic credited");
     Ok(json(&CreditReply { credited, micros }))
@@ -100,6 +102,7 @@ pub(crate) struct RefundReply {
 /// `POST /v1/admin/refunds`: requires an `Idempotency-Key`; each key refunds at most once.
 pub(crate) async fn refund(
     app: Data<AppState>,
+    reporting: Data<Reporting>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -123,7 +126,7 @@ pub(crate) async fn refund(
     let reason = CreditReason { by: &change.by.who, note: note(&request.note)? };
     let hash = blake3::hash(format!("refund {key}").as_bytes());
     let id = u128::from_le_bytes(*hash.as_bytes().first_chunk().expect("32 bytes"));
-    let micros = app.reporting.refund(id, &request.campaign, day, request.micros, reason).await?;
+    let micros = reporting.refund(id, &request.campaign, day, request.micros, reason).await?;
     tracing::info!(by = change.by.who, campaign = request.campaign, "refund recorded");
     Ok(json(&RefundReply {
         campaign: request.campaign,

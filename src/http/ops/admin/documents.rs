@@ -9,6 +9,8 @@ use crate::http::change::{Change, apply_response};
 use crate::http::json;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
+use crate::publishing::Publishing;
+use crate::world::Worlds;
 use actix_web::http::header::ETAG;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -16,8 +18,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// One list of the inventory as JSON, and the inventory's hash.
-fn list_of(app: &AppState, list: &str) -> Result<(Vec<Value>, String), ApiError> {
-    let live = app.world.live();
+fn list_of(world: &Worlds, list: &str) -> Result<(Vec<Value>, String), ApiError> {
+    let live = world.live();
     let snapshot = live.snapshot();
     let unknown = || {
         let detail = format!("no list `{list}`; the lists are {}", LISTS.join(", "));
@@ -35,11 +37,12 @@ fn list_of(app: &AppState, list: &str) -> Result<(Vec<Value>, String), ApiError>
 /// `GET /v1/admin/{list}`.
 pub(crate) async fn list(
     app: Data<AppState>,
+    world: Data<Worlds>,
     http: HttpRequest,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let (documents, version) = list_of(&app, &path)?;
+    let (documents, version) = list_of(&world, &path)?;
     let mut answer = json(&documents);
     set_etag(&mut answer, &version);
     Ok(answer)
@@ -48,12 +51,13 @@ pub(crate) async fn list(
 /// `GET /v1/admin/{list}/{id}`.
 pub(crate) async fn read(
     app: Data<AppState>,
+    world: Data<Worlds>,
     http: HttpRequest,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
     let (list, id) = path.into_inner();
-    let (documents, version) = list_of(&app, &list)?;
+    let (documents, version) = list_of(&world, &list)?;
     let found = documents.into_iter().find(|one| one["id"].as_str() == Some(&id));
     let found = found
         .ok_or_else(|| ApiError::not_found("not_found", format!("no document `{id}` in {list}")))?;
@@ -71,6 +75,7 @@ fn set_etag(answer: &mut HttpResponse, version: &str) {
 /// `POST /v1/admin/{list}`: a new creative starts as a draft.
 pub(crate) async fn create(
     app: Data<AppState>,
+    publishing: Data<Publishing>,
     http: HttpRequest,
     path: Path<String>,
     payload: Payload,
@@ -79,13 +84,14 @@ pub(crate) async fn create(
     let change = Change::read(&app, &http, payload, format!("create in {list}")).await?;
     let document: Value = change.json()?;
     let edit = |inventory: &_| edit::create(inventory, &list, document);
-    let done = app.publishing.edit(edit, change.expected(), false, &change.by).await?;
+    let done = publishing.edit(edit, change.expected(), false, &change.by).await?;
     Ok(apply_response(&done))
 }
 
 /// `PUT /v1/admin/{list}/{id}`: a creative whose content changes returns to draft.
 pub(crate) async fn replace(
     app: Data<AppState>,
+    publishing: Data<Publishing>,
     http: HttpRequest,
     path: Path<(String, String)>,
     payload: Payload,
@@ -94,13 +100,14 @@ pub(crate) async fn replace(
     let change = Change::read(&app, &http, payload, format!("replace {list}/{id}")).await?;
     let document: Value = change.json()?;
     let edit = |inventory: &_| edit::replace(inventory, &list, &id, document);
-    let done = app.publishing.edit(edit, change.expected(), false, &change.by).await?;
+    let done = publishing.edit(edit, change.expected(), false, &change.by).await?;
     Ok(apply_response(&done))
 }
 
 /// `DELETE /v1/admin/{list}/{id}`: rejected while another document refers to it.
 pub(crate) async fn delete(
     app: Data<AppState>,
+    publishing: Data<Publishing>,
     http: HttpRequest,
     path: Path<(String, String)>,
     payload: Payload,
@@ -108,7 +115,7 @@ pub(crate) async fn delete(
     let (list, id) = path.into_inner();
     let change = Change::read(&app, &http, payload, format!("delete {list}/{id}")).await?;
     let edit = |inventory: &_| edit::delete(inventory, &list, &id);
-    let done = app.publishing.edit(edit, change.expected(), false, &change.by).await?;
+    let done = publishing.edit(edit, change.expected(), false, &change.by).await?;
     Ok(apply_response(&done))
 }
 
@@ -123,6 +130,7 @@ pub(crate) struct StateRequest {
 /// `POST /v1/admin/creatives/{id}/state`.
 pub(crate) async fn state(
     app: Data<AppState>,
+    publishing: Data<Publishing>,
     http: HttpRequest,
     path: Path<String>,
     payload: Payload,
@@ -131,6 +139,6 @@ pub(crate) async fn state(
     let change = Change::read(&app, &http, payload, format!("state of creatives/{id}")).await?;
     let request: StateRequest = change.json()?;
     let edit = |inventory: &_| edit::set_state(inventory, &id, request.state);
-    let done = app.publishing.edit(edit, change.expected(), false, &change.by).await?;
+    let done = publishing.edit(edit, change.expected(), false, &change.by).await?;
     Ok(apply_response(&done))
 }

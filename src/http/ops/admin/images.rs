@@ -7,6 +7,7 @@ use crate::http::json;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
 use crate::http::{AppState, blocking, body, caller};
+use crate::publishing::Publishing;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
@@ -34,9 +35,13 @@ impl StoredImage {
 }
 
 /// `GET /v1/admin/images`.
-pub(crate) async fn list(app: Data<AppState>, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn list(
+    app: Data<AppState>,
+    publishing: Data<Publishing>,
+    http: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let list = move || app.publishing.images().list().map_err(ApiError::internal);
+    let list = move || publishing.images().list().map_err(ApiError::internal);
     let images = blocking(list).await?;
     let stored: Vec<StoredImage> =
         images.iter().map(|(address, bytes)| StoredImage::of(address, *bytes)).collect();
@@ -47,6 +52,7 @@ pub(crate) async fn list(app: Data<AppState>, http: HttpRequest) -> Result<HttpR
 /// same image again is idempotent. An image is served only once the inventory refers to it.
 pub(crate) async fn store(
     app: Data<AppState>,
+    publishing: Data<Publishing>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -56,6 +62,6 @@ pub(crate) async fn store(
     let image = blocking(move || ImageFile::read(&bytes, None).map_err(invalid)).await?;
     let (address, bytes) =
         (image.address(), u64::try_from(image.bytes().len()).unwrap_or(u64::MAX));
-    app.publishing.store_image(image, &identity.id).await.map_err(ApiError::internal)?;
+    publishing.store_image(image, &identity.id).await.map_err(ApiError::internal)?;
     Ok(json(&StoredImage::of(&address, bytes)))
 }

@@ -6,6 +6,7 @@ use crate::catalog::pause::Pausable;
 use crate::http::AppState;
 use crate::http::change::{Change, apply_response};
 use crate::http::problem::ApiError;
+use crate::publishing::Publishing;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -25,6 +26,7 @@ pub(crate) struct PauseRequest {
 /// `POST /v1/admin/pauses`.
 pub(crate) async fn set(
     app: Data<AppState>,
+    publishing: Data<Publishing>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -33,6 +35,6 @@ pub(crate) async fn set(
     let verb = if request.paused { "pause" } else { "resume" };
     change.by.what = format!("{verb} {} {}", request.what, request.id);
     let made = |inventory: &_| pause::set(inventory, request.what, &request.id, request.paused);
-    let done = app.publishing.edit(made, change.expected(), true, &change.by).await?;
+    let done = publishing.edit(made, change.expected(), true, &change.by).await?;
     Ok(apply_response(&done))
 }

@@ -4,6 +4,7 @@ use crate::http::json;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
 use crate::http::{AppState, blocking};
+use crate::reporting::Reporting;
 use crate::traffic::review::{HOUR_MS, ReviewFinding};
 use crate::traffic::rules;
 use actix_web::web::Data;
@@ -60,10 +61,10 @@ fn reply(finding: ReviewFinding) -> FindingReply {
 /// `GET /v1/admin/review`: publishers and campaigns with figures that human traffic does not produce.
 pub(crate) async fn review(
     app: Data<AppState>,
+    reporting: Data<Reporting>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let reporting = app.reporting.clone();
     let findings = blocking(move || Ok::<_, ApiError>(reporting.review())).await?;
     let days = app.settings.get().review.days;
     let findings = findings.into_iter().map(reply).collect();

@@ -7,7 +7,9 @@ use crate::http::change::{Change, apply_response};
 use crate::http::json;
 use crate::http::ops::admin;
 use crate::http::problem::{ApiError, FieldProblem};
+use crate::publishing::Publishing;
 use crate::publishing::apply::CatalogUpdate;
+use crate::world::Worlds;
 use actix_web::web::{Data, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use garde::Validate;
@@ -16,11 +18,13 @@ use serde::Deserialize;
 /// `GET /v1/admin/weights`.
 pub(crate) async fn weights(
     app: Data<AppState>,
+    publishing: Data<Publishing>,
+    world: Data<Worlds>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     admin::authorize(&app, &http)?;
-    let hash = app.world.live().snapshot().weights_hash.clone();
-    let weights = app.publishing.weights(&hash).map_err(ApiError::internal)?;
+    let hash = world.live().snapshot().weights_hash.clone();
+    let weights = publishing.weights(&hash).map_err(ApiError::internal)?;
     let mut answer = json(&weights);
     if let Ok(tag) = format!("\"{hash}\"").parse() {
         answer.headers_mut().insert(actix_web::http::header::ETAG, tag);
@@ -38,6 +42,7 @@ pub(crate) struct ReplaceWeightsQuery {
 /// `PUT /v1/admin/weights?force=`: `If-Match` is the hash of the weights that the caller last read.
 pub(crate) async fn replace(
     app: Data<AppState>,
+    publishing: Data<Publishing>,
     http: HttpRequest,
     payload: Payload,
     query: Query<ReplaceWeightsQuery>,
@@ -55,6 +60,6 @@ pub(crate) async fn replace(
     let expected = change.seen.as_deref().map_or(ExpectedVersion::Any, ExpectedVersion::Weights);
     let wanted =
         CatalogUpdate { weights: Some(weights), force: query.force, ..CatalogUpdate::default() };
-    let done = app.publishing.apply(wanted, expected, &change.by).await?;
+    let done = publishing.apply(wanted, expected, &change.by).await?;
     Ok(apply_response(&done))
 }

@@ -11,14 +11,16 @@ use crate::config::keys::Role;
 use crate::domain::id::AdvertiserId;
 use crate::domain::zone::Zone;
 use crate::http::problem::ApiError;
+use crate::http::public::reports::ReportSources;
 use crate::http::public::reports::access;
 use crate::http::public::reports::period::Period;
 use crate::http::public::{pages, reports};
-use crate::http::{AppState, blocking, caller};
+use crate::http::{blocking, caller};
 use crate::web::pages::advertiser::{AdvertiserContent, AdvertiserView};
 use crate::web::pages::{Link, advertiser};
+use crate::world::Worlds;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Deserialize;
 
@@ -35,39 +37,39 @@ pub(crate) struct PageQuery {
 
 /// `GET /reports/{id}?link=…&from=…&to=…`.
 pub(crate) async fn page(
-    app: Data<AppState>,
+    sources: ReportSources,
     http: HttpRequest,
     id: Path<String>,
     query: Query<PageQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let wants_html = caller::header(&http, "accept").is_some_and(|all| all.contains("text/html"));
-    match answer(&app, &http, &id, query.into_inner(), wants_html).await {
-        Err(error) if wants_html => Ok(pages::error_page(&app, &error)),
+    match answer(&sources, &http, &id, query.into_inner(), wants_html).await {
+        Err(error) if wants_html => Ok(pages::error_page(&sources.app, &error)),
         answer => answer,
     }
 }
 
 async fn answer(
-    app: &Data<AppState>,
+    sources: &ReportSources,
     http: &HttpRequest,
     id: &str,
     query: PageQuery,
     wants_html: bool,
 ) -> Result<HttpResponse, ApiError> {
-    access::authorize(app, http, Role::Advertiser, id, &query.link)?;
+    access::authorize(&sources.app, http, Role::Advertiser, id, &query.link)?;
     let unknown = || ApiError::not_found("unknown_party", format!("no advertiser `{id}`"));
     let id: AdvertiserId = id.parse().map_err(|_| unknown())?;
-    let zone = zone(app, &id).ok_or_else(unknown)?;
+    let zone = zone(&sources.world, &id).ok_or_else(unknown)?;
     let date = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let (from, to) = (date(&query.from), date(&query.to));
-    let now = app.clock.now();
+    let now = sources.app.clock.now();
     let period = match Period::parse(from.as_deref(), to.as_deref(), zone, now) {
         // Programs get problem details; browsers get the form with the error in it.
         Err(error) if !wants_html => return Err(error),
         period => period,
     };
-    reports::flush_opportunities(app).await;
-    let (state, links) = (app.clone(), pages::menu(app));
+    reports::flush_opportunities(sources).await;
+    let (state, links) = (sources.clone(), pages::menu(&sources.app));
     let (status, text) =
         blocking(move || Ok::<_, ApiError>(text(&state, &id, period, &query, &links))).await?;
     let mut page = pages::html(text);
@@ -76,7 +78,7 @@ async fn answer(
 }
 
 fn text(
-    app: &AppState,
+    sources: &ReportSources,
     id: &AdvertiserId,
     period: Result<Period, ApiError>,
     query: &PageQuery,
@@ -84,7 +86,7 @@ fn text(
 ) -> (StatusCode, String) {
     let (status, content, from, to) = match period {
         Ok(period) => {
-            let numbers = numbers::numbers(app, id, &period, &query.link);
+            let numbers = numbers::numbers(sources, id, &period, &query.link);
             let (from, to) = (period.from.to_string(), period.to.to_string());
             (StatusCode::OK, AdvertiserContent::Report(Box::new(numbers)), from, to)
         }
@@ -94,7 +96,7 @@ fn text(
             (error.status_code(), content, query.from.clone(), query.to.clone())
         }
     };
-    let live = app.world.live();
+    let live = sources.world.live();
     let page = advertiser::advertiser(&AdvertiserView {
         name: numbers::advertiser(&live, id).map_or(id.as_str(), |advertiser| &advertiser.name),
         from: &from,
@@ -107,6 +109,6 @@ fn text(
 }
 
 /// The advertiser's time zone; `None` if there is no such advertiser.
-fn zone(app: &AppState, id: &AdvertiserId) -> Option<Zone> {
-    numbers::advertiser(&app.world.live(), id).map(|advertiser| advertiser.time_zone.clone())
+fn zone(world: &Worlds, id: &AdvertiserId) -> Option<Zone> {
+    numbers::advertiser(&world.live(), id).map(|advertiser| advertiser.time_zone.clone())
 }

@@ -5,10 +5,10 @@ use crate::domain::event::EventKind;
 use crate::domain::id::AdvertiserId;
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
-use crate::http::AppState;
 use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
 use crate::http::public::advertiser::sum::{money, share};
 use crate::http::public::advertiser::{breakdowns, delivery, labels};
+use crate::http::public::reports::ReportSources;
 use crate::http::public::reports::period::Period;
 use crate::reporting::overview::MAX_FLIGHTS;
 use crate::reporting::overview::document::AdvertiserOverview;
@@ -26,18 +26,18 @@ pub(super) fn advertiser<'a>(live: &'a Live, id: &AdvertiserId) -> Option<&'a Ad
 
 /// Everything on the page. Scans the ledger rows of the period several times, and every flight.
 pub(super) fn numbers(
-    app: &AppState,
+    sources: &ReportSources,
     id: &AdvertiserId,
     period: &Period,
     link: &str,
 ) -> AdvertiserReport {
-    let now = app.clock.now();
-    let live = app.world.live();
+    let now = sources.app.clock.now();
+    let live = sources.world.live();
     let inventory = &live.snapshot().inventory;
-    let ledger = LedgerSnapshot { views: app.reporting.views(), id, period, inventory };
+    let ledger = LedgerSnapshot { views: sources.reporting.views(), id, period, inventory };
     let (rows, totals) = ledger.report(&[Dimension::Creative, Dimension::Cta]);
     let combined = combined(&totals);
-    let overview = app.reporting.overview_of(id.as_str());
+    let overview = sources.reporting.overview_of(id.as_str());
     let currency = overview.as_ref().map_or_else(String::new, |own| own.currency.to_string());
     let campaigns = overview.as_ref().map_or(&[][..], |own| &own.campaigns);
     let flights = campaigns.iter().flat_map(|campaign| &campaign.flights);
@@ -48,7 +48,7 @@ pub(super) fn numbers(
     AdvertiserReport {
         time_zone: period.zone.name().to_owned(),
         at: now.to_zoned(period.zone.rules().clone()).strftime("%F %T").to_string(),
-        is_final: app.reporting.is_final(period.to_ms),
+        is_final: sources.reporting.is_final(period.to_ms),
         facts: facts(&totals, overview.as_ref()),
         steps: steps(&combined),
         responses: responses(inventory, &rows, &combined),
@@ -63,7 +63,7 @@ pub(super) fn numbers(
         downloads: downloads(id, period, link),
         call: format!(
             "curl -H \"Authorization: Bearer $KEY\" \\\n  \"{}{}\"",
-            app.public_url,
+            sources.app.public_url,
             report_url(id, period, "day,topic", "csv", "")
         ),
     }

@@ -9,11 +9,15 @@ use crate::config::keys::Role;
 use crate::domain::attribution::Dimension;
 use crate::domain::party::RevenueShare;
 use crate::domain::zone::Zone;
+use crate::events::Events;
+use crate::http::extract::extract_together;
 use crate::http::problem::ApiError;
 use crate::http::public::reports::period::Period;
 use crate::http::{AppState, blocking, caller, json};
+use crate::reporting::Reporting;
 use crate::reporting::report;
 use crate::reporting::report::{Party, Query, Row};
+use crate::world::Worlds;
 use actix_web::http::header;
 use actix_web::http::header::{ContentDisposition, HeaderValue};
 use actix_web::web::{Data, Path};
@@ -25,6 +29,17 @@ use std::time::Duration;
 
 /// How long a report waits for this instance's latest records to reach its ledger.
 const SETTLE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What a report is made from.
+#[derive(Clone)]
+pub(crate) struct ReportSources {
+    pub(crate) app: Data<AppState>,
+    pub(crate) reporting: Data<Reporting>,
+    pub(crate) events: Data<Events>,
+    pub(crate) world: Data<Worlds>,
+}
+
+extract_together!(ReportSources { app, reporting, events, world });
 
 /// Query parameters of a report.
 #[derive(Deserialize)]
@@ -83,7 +98,7 @@ string_enum! {
 /// `GET /v1/reports/{advertisers|publishers}/{id}`: for the party itself and operators; for advertisers
 /// also by the link to their page.
 pub(crate) async fn report(
-    app: Data<AppState>,
+    sources: ReportSources,
     http: HttpRequest,
     path: Path<(String, String)>,
     query: actix_web::web::Query<ReportQuery>,
@@ -93,11 +108,11 @@ pub(crate) async fn report(
         "advertisers" => (Role::Advertiser, Party::Advertiser(id.clone())),
         "publishers" => (
             Role::Publisher,
-            Party::Publisher { id: id.clone(), shares: revenue_shares(&app, &id) },
+            Party::Publisher { id: id.clone(), shares: revenue_shares(&sources.world, &id) },
         ),
         _ => return Err(ApiError::no_route()),
     };
-    access::authorize(&app, &http, role, &id, &query.link)?;
+    access::authorize(&sources.app, &http, role, &id, &query.link)?;
     let accepts_csv =
         || caller::header(&http, "accept").is_some_and(|all| all.contains("text/csv"));
     let format = match query.format.as_deref() {
@@ -105,9 +120,9 @@ pub(crate) async fn report(
         None if accepts_csv() => Format::Csv,
         None => Format::Json,
     };
-    flush_opportunities(&app).await;
+    flush_opportunities(&sources).await;
     let name = format!("adjacent-{id}.csv");
-    let reply = blocking(move || reply(&app, party, &id, &query)).await?;
+    let reply = blocking(move || reply(&sources, party, &id, &query)).await?;
     let mut response = match format {
         Format::Json => json(&reply),
         Format::Csv => HttpResponse::Ok()
@@ -123,19 +138,19 @@ pub(crate) async fn report(
 /// Writes the opportunity counts collected so far to the journal, so that no report shows more
 /// impressions than served units. Continues if the client disconnects. If the journal cannot be written
 /// (such as on a full disk), the report goes without the latest counts.
-pub(crate) async fn flush_opportunities(app: &AppState) {
-    let events = app.events.clone();
+pub(crate) async fn flush_opportunities(sources: &ReportSources) {
+    let events = sources.events.clone();
     let written = actix_web::rt::spawn(async move { events.record_opportunities().await });
     if let Ok(Err(error)) = written.await {
         tracing::debug!(%error, "opportunity counts not journaled yet; the report lacks the latest ones");
     }
     // In a fleet, the records come back through the shared store; `complete_through` says how far.
-    app.reporting.settle(SETTLE_TIMEOUT).await;
+    sources.reporting.settle(SETTLE_TIMEOUT).await;
 }
 
 /// A publisher's revenue shares, by date.
-fn revenue_shares(app: &AppState, id: &str) -> Vec<RevenueShare> {
-    let live = app.world.live();
+fn revenue_shares(world: &Worlds, id: &str) -> Vec<RevenueShare> {
+    let live = world.live();
     let mut publishers = live.snapshot().inventory.publishers.iter();
     let own = publishers.find(|publisher| publisher.id.as_str() == id);
     own.map_or_else(Vec::new, |publisher| publisher.revenue_share.clone())
@@ -143,12 +158,12 @@ fn revenue_shares(app: &AppState, id: &str) -> Vec<RevenueShare> {
 
 /// Builds a report. Scans every ledger row of the period, so it must run on a blocking thread.
 fn reply(
-    app: &AppState,
+    sources: &ReportSources,
     party: Party,
     id: &str,
     parameters: &ReportQuery,
 ) -> Result<ReportReply, ApiError> {
-    let live = app.world.live();
+    let live = sources.world.live();
     let inventory = &live.snapshot().inventory;
     let own_zone = match &party {
         Party::Advertiser(_) => inventory
@@ -168,7 +183,7 @@ fn reply(
         Some(name) => Zone::try_from(name.clone())
             .map_err(|error| ApiError::invalid_field("tz", error.to_string()))?,
     };
-    let now = app.clock.now();
+    let now = sources.app.clock.now();
     let period = Period::parse(parameters.from.as_deref(), parameters.to.as_deref(), zone, now)?;
     let mut by: Vec<Dimension> = Vec::new();
     for name in parameters.by.as_deref().unwrap_or("day").split(',').filter(|name| !name.is_empty())
@@ -190,7 +205,7 @@ fn reply(
         zone: period.zone.clone(),
         filters: filters.collect(),
     };
-    let (rows, total) = report::report(&app.reporting.views(), &query);
+    let (rows, total) = report::report(&sources.reporting.views(), &query);
     Ok(ReportReply {
         of: id.to_owned(),
         from: period.from.to_string(),
@@ -200,8 +215,8 @@ fn reply(
         rows,
         total,
         generated_at: now.to_string(),
-        complete_through: app.reporting.complete_through().to_string(),
-        is_final: app.reporting.is_final(period.to_ms),
+        complete_through: sources.reporting.complete_through().to_string(),
+        is_final: sources.reporting.is_final(period.to_ms),
         next: None,
     })
 }

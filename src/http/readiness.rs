@@ -1,0 +1,38 @@
+//! Whether this instance should get requests.
+
+use crate::ledger::Ledger;
+use crate::world::leasing::Leasing;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What `/readyz` and the guard around every handler ask.
+pub(crate) struct Readiness {
+    ledger: Arc<Ledger>,
+    leasing: Arc<Leasing>,
+    /// Set during shutdown: requests in progress finish, new ones should go to other instances.
+    draining: AtomicBool,
+}
+
+impl Readiness {
+    pub(crate) fn new(ledger: Arc<Ledger>, leasing: Arc<Leasing>) -> Readiness {
+        Readiness { ledger, leasing, draining: AtomicBool::new(false) }
+    }
+
+    /// From now on, the instance is shutting down.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Why the instance is not ready for requests; `None` when it is ready.
+    pub(crate) fn not_ready_reason(&self) -> Option<&'static str> {
+        if self.draining.load(Ordering::Acquire) {
+            Some("shutting down")
+        } else if self.ledger.has_failed() {
+            Some("the journal cannot record events")
+        } else if self.leasing.is_clock_off() {
+            Some("the clock differs too much from the shared store's")
+        } else {
+            None
+        }
+    }
+}
