@@ -46,6 +46,7 @@ pub struct RedisConfig {
     /// Whether connections use TLS.
     pub(crate) tls: bool,
     /// CA certificates to trust, as PEM; `None` trusts the public web CAs.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS reads it"))]
     pub(crate) ca: Option<Vec<u8>>,
     /// Refuse non-loopback servers without a password, including those that sentinels or a cluster
     /// point to.
