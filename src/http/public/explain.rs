@@ -3,8 +3,7 @@
 use crate::cluster::FetchError;
 use crate::config::keys::{Identity, Role};
 use crate::domain::event::{EventKind, InvalidReason, Verdict};
-use crate::explain::Explain;
-use crate::explain::{Audience, ExplainError, Explanation, RemoteExplainError, Replay};
+use crate::explain::{Audience, Explain, ExplainError, Explanation, RemoteExplainError, Replay};
 use crate::http::problem::ApiError;
 use crate::http::{AppState, blocking, caller, json};
 use crate::reporting::Reporting;
