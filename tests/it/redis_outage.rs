@@ -61,7 +61,7 @@ async fn without_redis_an_instance_spends_its_lease_then_serves_house_ads_and_re
         .start()
         .await;
     server.reader.impression(&server.unit().await).await;
-    assert!(!is_stale(&server).await);
+    wait_until("a fresh snapshot", async || (!is_stale(&server).await).then_some(())).await;
 
     redis.suspend();
     let mut shown = 0;
