@@ -72,7 +72,8 @@ impl Foundation {
         let (ledger, cluster) = ledger(store, settings, incarnation, &campaign_budgets)?;
         campaign_budgets.recover(&ledger.state());
         let clock = clock(ledger.state().latest_ms());
-        let opened = open::catalog(&data, settings, options, &*clock, &*cluster.catalog).await?;
+        let sync = &*cluster.catalog;
+        let opened = open::catalog(&data, settings, options, &*clock, sync, &ledger).await?;
         let (snapshot, catalog) = (opened.snapshot, Arc::new(opened.catalog));
         let known = ImageSet::default();
         let images = ImageSet::open(&snapshot.inventory, catalog.images(), &public_url, &known);
@@ -80,7 +81,9 @@ impl Foundation {
         let live = Live::new(snapshot, images, &campaign_budgets, 1);
         let log = decision_log(&data, settings, incarnation, clock.now_ms())?;
         let settings = Arc::new(CurrentSettings::new(settings.clone()));
-        let world = Arc::new(Worlds::new(live, catalog.clone(), clock.now_ms()));
+        let world = Worlds::new(live, catalog.saved_archive(), catalog.clone(), clock.now_ms());
+        world.update_archive(world.live().snapshot());
+        let world = Arc::new(world);
         let (on_clock, on_settings) = (clock.clone(), settings.clone());
         let leasing = Leasing::new(
             on_clock,

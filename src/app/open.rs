@@ -12,8 +12,9 @@ use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::region::Regions;
 use crate::domain::weights::Weights;
-use crate::ledger::Rules;
+use crate::ledger::{Ledger, Rules};
 use crate::metrics::Metrics;
+use crate::publishing::currency;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
 use crate::store::address::{EMBEDDED, RedisConfig};
@@ -112,11 +113,12 @@ pub(crate) async fn catalog(
     options: &Options,
     clock: &dyn Clock,
     sync: &dyn CatalogSync,
+    ledger: &Ledger,
 ) -> anyhow::Result<Opened> {
     let catalog = Catalog::open(&data.join("catalog"))?;
     for _ in 0..5 {
         let opened = match sync.pull(&catalog).await {
-            Ok(_) => initial_snapshot(&catalog, settings, options, clock, sync).await,
+            Ok(_) => initial_snapshot(&catalog, settings, options, clock, sync, ledger).await,
             Err(error) => Err(error.into()),
         };
         let sync_error = opened.as_ref().err().and_then(|error| error.downcast_ref::<SyncError>());
@@ -173,6 +175,7 @@ async fn initial_snapshot(
     options: &Options,
     clock: &dyn Clock,
     sync: &dyn CatalogSync,
+    ledger: &Ledger,
 ) -> anyhow::Result<Snapshot> {
     let by = |what: &str| AuditContext {
         who: "serve".into(),
@@ -197,7 +200,13 @@ async fn initial_snapshot(
             let mut loaded =
                 files::load(&texts, Some(catalog.images())).map_err(ConfigError::from)?;
             if let Some(hash) = &hashes.inventory {
-                pause::carry(&catalog.inventory(hash)?, &mut loaded.inventory);
+                let stored = catalog.inventory(hash)?;
+                pause::carry(&stored, &mut loaded.inventory);
+                let findings = currency::findings(&stored, &loaded.inventory, ledger);
+                if !findings.is_empty() {
+                    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+                    return Err(ConfigError::Usage(lines.join("\n")).into());
+                }
             }
             put_inventory(loaded, "inventory from the command line").await?
         }

@@ -1,5 +1,6 @@
 //! Inventory, weights and labels: read from files, validated, compared and stored as versions.
 
+pub(crate) mod archive;
 pub(crate) mod audit;
 pub mod change;
 pub mod check;

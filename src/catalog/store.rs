@@ -5,6 +5,7 @@
 //! | `inventory/HASH.json`, `weights/HASH.json`, `labels/HASH.json` | immutable versions, never deleted: explain and replay need old ones |
 //! | `pictures/ADDRESS` | logos and images that versions refer to, never deleted |
 //! | `head.json` | the versions that are served |
+//! | `archive.json` | documents that are in earlier versions only, derived from those |
 //! | `audit.log` | who changed the head, when, and the hashes before and after |
 //! | `lock` | locked during a write, by this process or another |
 //!
@@ -42,7 +43,7 @@ pub(super) enum Plan {
 /// A catalog in a folder. Cheap to open, `Send + Sync`; several threads and processes may use the
 /// same folder concurrently.
 pub struct Catalog {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     audit: AuditLog,
     pub(super) inventories: StoredVersions,
     pub(super) weights: StoredVersions,

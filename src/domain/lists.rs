@@ -31,6 +31,12 @@ pub(crate) trait ListVisitor {
     fn visit<T: ListItem>(&mut self) -> Self::Out;
 }
 
+/// The document with this id, in an inventory whose lists are in id order.
+pub(crate) fn find<'a, T: ListItem>(inventory: &'a Inventory, id: &str) -> Option<&'a T> {
+    let list = T::of(inventory);
+    list.binary_search_by(|one| one.id().cmp(id)).ok().map(|at| &list[at])
+}
+
 /// Whether every list is in id order, as [`Inventory::sort`] leaves it.
 pub(crate) fn are_sorted(inventory: &Inventory) -> bool {
     struct AreSorted<'a>(&'a Inventory);

@@ -2,9 +2,11 @@
 //! only once it is on disk.
 
 use crate::domain::attribution::AttributionKey;
+use crate::domain::campaign::{Campaign, Flight};
+use crate::domain::creative::{Creative, CreativeState};
 use crate::domain::event::{EventKind, TokenRejection};
 use crate::domain::money::Micros;
-use crate::domain::party::Measurement;
+use crate::domain::party::{Advertiser, Measurement, Publisher};
 use crate::domain::region::Country;
 use crate::events::{Events, attribution};
 use crate::journal::JournalError;
@@ -14,6 +16,8 @@ use crate::selection::snapshot::Snapshot;
 use crate::token::{KeyAge, Token};
 use crate::traffic::VisitorKey;
 use crate::traffic::signals::{AllowedOrigins, Signals};
+use crate::world::directory::Directory;
+use crate::world::live::Live;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -217,25 +221,36 @@ impl Events {
         allowed
     }
 
-    /// Whether the flight or the publisher is paused now, regardless of its status at the decision.
+    /// Whether the flight or the publisher is paused now, regardless of its status at the decision. What
+    /// was removed from the inventory is as it last was: like one that ended, unless it was paused then.
     fn paused(&self, of: &AttributionKey) -> bool {
-        let live = self.parts.world.live();
-        let snapshot = live.snapshot();
-        let publisher = snapshot.publisher_by_id.get(&of.page.publisher).is_some_and(|number| {
-            let row = &snapshot.publishers[*number as usize];
-            snapshot.inventory.publishers[row.doc].is_paused()
-        });
-        let id = |flight: &FlightRow| snapshot.inventory.flights[flight.doc].id.as_str();
-        let creative = snapshot.creative_by_id.get(&of.creative).and_then(|number| {
-            let place = snapshot.creatives[*number as usize].flight?;
-            Some((place, &snapshot.flights[place])).filter(|(_, flight)| id(flight) == &*of.flight)
-        });
-        let flight = creative.is_none_or(|(place, flight)| {
-            let at = u32::try_from(place).unwrap_or(u32::MAX);
-            flight.paused || live.world.state.paused.binary_search(&at).is_ok()
-        });
-        publisher || flight
+        let directory = self.parts.world.directory();
+        directory.find::<Publisher>(&of.page.publisher).is_some_and(Publisher::is_paused)
+            || served_flight_paused(directory.live(), of)
+                .unwrap_or_else(|| last_flight_paused(&directory, of))
     }
+}
+
+/// Whether the flight is paused in the world being served; `None` if it or the creative is not there.
+fn served_flight_paused(live: &Live, of: &AttributionKey) -> Option<bool> {
+    let snapshot = live.snapshot();
+    let creative = *snapshot.creative_by_id.get(&of.creative)?;
+    let place = snapshot.creatives[creative as usize].flight?;
+    let flight = &snapshot.flights[place];
+    if snapshot.inventory.flights[flight.doc].id.as_str() != &*of.flight {
+        return None;
+    }
+    let at = u32::try_from(place).unwrap_or(u32::MAX);
+    Some(flight.paused || live.world.state.paused.binary_search(&at).is_ok())
+}
+
+/// The same of a flight or creative that was removed or moved.
+fn last_flight_paused(directory: &Directory, of: &AttributionKey) -> bool {
+    let creative = directory.find::<Creative>(&of.creative);
+    directory.find::<Flight>(&of.flight).is_some_and(Flight::is_paused)
+        || directory.find::<Campaign>(&of.campaign).is_some_and(Campaign::is_paused)
+        || directory.find::<Advertiser>(&of.advertiser).is_some_and(Advertiser::is_paused)
+        || creative.is_some_and(|creative| creative.state == CreativeState::Paused)
 }
 
 /// Whether the observed country differs from the decision's and is outside the flight's regions.

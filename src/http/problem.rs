@@ -20,7 +20,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("no_unit", "no unit was shown for this decision, so there is nothing to explain"),
     ("no_publisher", "the inventory has no publisher"),
     ("unknown_publisher", "the inventory has no such publisher"),
-    ("unknown_party", "the inventory has no such advertiser or publisher"),
+    ("unknown_party", "no version of the inventory has such an advertiser or publisher"),
     ("decision_not_recorded", "no such decision, or its record was lost in a crash"),
     (
         "decision_unreadable",

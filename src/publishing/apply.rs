@@ -8,9 +8,9 @@ use crate::catalog::{AuditContext, Head, check, difference, pause};
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
-use crate::publishing::Publishing;
 use crate::publishing::error::ApplyError;
 use crate::publishing::follow::IMAGES_PER_SYNC;
+use crate::publishing::{Publishing, currency};
 
 /// A requested change of the catalog; absent parts stay as they are.
 #[derive(Clone, Debug, Default)]
@@ -104,6 +104,12 @@ impl Publishing {
                 let stored = self.parts.catalog.images();
                 findings.extend(stored.missing(new, &wanted.images));
             }
+            if !findings.is_empty() {
+                return Err(ApplyError::Invalid(findings));
+            }
+        }
+        if let Some(new) = &new {
+            let findings = currency::findings(&now.inventory, new, &self.parts.ledger);
             if !findings.is_empty() {
                 return Err(ApplyError::Invalid(findings));
             }

@@ -1,6 +1,7 @@
 //! Publishing: checks, stores and serves changes of the catalog; replaces the world that decisions read.
 
 pub mod apply;
+pub(crate) mod currency;
 pub(crate) mod error;
 pub(crate) mod follow;
 pub(crate) mod history;

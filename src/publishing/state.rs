@@ -64,7 +64,12 @@ impl Publishing {
         inventory_hash: String,
         changed: Timestamp,
     ) -> Result<i64, JournalError> {
-        let compiled = move || compile(inventory, &weights, &labels).stored_as(inventory_hash);
+        let world = self.parts.world.clone();
+        let compiled = move || {
+            let snapshot = compile(inventory, &weights, &labels).stored_as(inventory_hash);
+            world.update_archive(&snapshot);
+            snapshot
+        };
         let snapshot = Arc::new(run_blocking(compiled).await);
         let images = self.open_images(&snapshot).await;
         self.serve(snapshot, images).await?;

@@ -2,13 +2,17 @@
 //! entries, each applied once; existing entries never change.
 
 use crate::domain::attribution::{AttributionKey, PageKey, UNKNOWN};
+use crate::domain::campaign::Campaign;
 use crate::domain::event::{EventKind, InvalidReason, Tier, Verdict};
 use crate::domain::money::{Currency, Micros};
+use crate::domain::party::Advertiser;
 use crate::journal::JournalError;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::record::{Credit, Event, Refund};
+use crate::ledger::views::{Views, quarter_of};
 use crate::ledger::{EventVerdict, Record};
 use crate::reporting::Reporting;
+use crate::reporting::payers::{Payer, payers};
 use crate::token;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -35,7 +39,7 @@ pub enum CreditError {
          Repeat the same request then to read the result; it is applied only once"
     )]
     Pending,
-    /// The campaign does not exist.
+    /// No version of the inventory has the campaign.
     #[error("unknown campaign `{0}`")]
     UnknownCampaign(String),
     /// The idempotency key belongs to a different refund.
@@ -69,6 +73,9 @@ pub(crate) struct Credited {
     /// Whether the event had been credited before; nothing changed then.
     pub(crate) before: bool,
 }
+
+/// Milliseconds of half a day.
+const HALF_DAY_MS: i64 = 43_200_000;
 
 /// Journal entries written concurrently.
 const BATCH: usize = 512;
@@ -203,22 +210,21 @@ impl Reporting {
         reason: CreditReason<'_>,
     ) -> Result<Micros, CreditError> {
         let unknown = || CreditError::UnknownCampaign(campaign.to_owned());
-        let live = self.world.live();
-        let inventory = &live.snapshot().inventory;
-        let document = inventory.campaigns.iter().find(|one| one.id.as_str() == campaign);
-        let document = document.ok_or_else(unknown)?;
-        let owner = inventory.advertisers.iter().find(|one| one.id == document.advertiser);
-        let owner = owner.ok_or_else(unknown)?;
+        let directory = self.world.directory();
+        let document = directory.find::<Campaign>(campaign).ok_or_else(unknown)?;
+        let owner = directory.owner(document).ok_or_else(unknown)?;
         let start = date.to_zoned(owner.time_zone.rules().clone()).map_err(io::Error::other)?;
         let day = owner.time_zone.day(start.timestamp());
+        let views = self.ledger.views();
+        let payer = billed_on(&views, start.timestamp().as_millisecond(), campaign, owner);
         let refund = Refund {
             id,
             at_ms: self.clock.now_ms(),
             day,
             day_starts_ms: start.timestamp().as_millisecond(),
             attribution: Arc::new(AttributionKey {
-                advertiser: owner.id.as_str().into(),
-                currency: owner.currency,
+                advertiser: payer.advertiser.into(),
+                currency: payer.currency,
                 campaign: campaign.into(),
                 flight: UNKNOWN.into(),
                 creative: UNKNOWN.into(),
@@ -250,6 +256,22 @@ impl Reporting {
             None => Ok(Micros::ZERO),
         }
     }
+}
+
+/// The advertiser and the currency that a campaign was billed to on a day: its `owner`'s, unless the
+/// rows have another one only.
+fn billed_on<'a>(
+    views: &'a Views,
+    day_starts_ms: i64,
+    campaign: &'a str,
+    owner: &'a Advertiser,
+) -> Payer<'a> {
+    let now = Payer { campaign, advertiser: owner.id.as_str(), currency: owner.currency };
+    // With a margin, since the day may have been billed in another time zone.
+    let quarters =
+        quarter_of(day_starts_ms - HALF_DAY_MS)..=quarter_of(day_starts_ms + 3 * HALF_DAY_MS);
+    let billed = payers(views, quarters, |id| id == campaign);
+    if billed.contains(&now) { now } else { billed.first().copied().unwrap_or(now) }
 }
 
 /// Totals of newly credited amounts, by currency.

@@ -4,6 +4,7 @@
 pub(crate) mod audit;
 pub(crate) mod credit;
 pub(crate) mod overview;
+pub(crate) mod payers;
 pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod scrape;
@@ -17,9 +18,9 @@ use crate::metrics::Metrics;
 use crate::traffic::Arrivals;
 use crate::world::Worlds;
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The reporting service.
@@ -31,6 +32,8 @@ pub struct Reporting {
     ledger: Arc<Ledger>,
     /// Inter-arrival statistics of impressions, per publisher.
     arrivals: Arrivals,
+    /// Currencies of billed campaigns that are not in the inventory any more.
+    removed_currencies: Mutex<BTreeMap<Box<str>, String>>,
 }
 
 impl Reporting {
@@ -42,7 +45,8 @@ impl Reporting {
         world: Arc<Worlds>,
         ledger: Arc<Ledger>,
     ) -> Reporting {
-        Reporting { clock, settings, metrics, world, ledger, arrivals: Arrivals::default() }
+        let (arrivals, removed_currencies) = (Arrivals::default(), Mutex::default());
+        Reporting { clock, settings, metrics, world, ledger, arrivals, removed_currencies }
     }
 
     /// The inter-arrival statistics that the review reads.

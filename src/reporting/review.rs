@@ -2,7 +2,7 @@
 
 use crate::config::settings::ReviewSettings;
 use crate::domain::event::EventKind;
-use crate::domain::party::Measurement;
+use crate::domain::party::{Measurement, Publisher};
 use crate::ledger::views::QUARTER_MS;
 use crate::reporting::Reporting;
 use crate::traffic::review;
@@ -54,10 +54,11 @@ impl Reporting {
     }
 
     fn cells(&self, from: i64) -> Vec<HourlyCounts> {
-        let live = self.world.live();
-        let publishers = &live.snapshot().inventory.publishers;
+        let directory = self.world.directory();
+        let publishers = &directory.live().snapshot().inventory.publishers;
         let unmeasured: BTreeSet<&str> = publishers
             .iter()
+            .chain(directory.removed::<Publisher>())
             .filter(|publisher| publisher.measurement != Measurement::Full)
             .map(|publisher| publisher.id.as_str())
             .collect();

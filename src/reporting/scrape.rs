@@ -4,9 +4,11 @@ use crate::domain::event::{EventKind, InvalidReason};
 use crate::ledger::views::Tally;
 use crate::metrics::{EventRow, MoneyRows};
 use crate::reporting::Reporting;
+use crate::reporting::payers::payers;
 use crate::store::StoreErrorKind;
 use crate::world::pace;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 
 /// Counters never decrease: a credited event stays in `counted`, and the credit is counted separately.
 fn row(tally: Option<&Tally>, credited: u64) -> EventRow {
@@ -29,6 +31,20 @@ fn row(tally: Option<&Tally>, credited: u64) -> EventRow {
 }
 
 impl Reporting {
+    /// The currency that each of these campaigns was billed in, which stays the same. Reads every row
+    /// for a campaign that it is asked for the first time.
+    fn currencies_of_removed<'a>(&self, campaigns: Vec<&'a str>) -> Vec<(&'a str, String)> {
+        let mut known = self.removed_currencies.lock().unwrap_or_else(PoisonError::into_inner);
+        if campaigns.iter().any(|campaign| !known.contains_key(*campaign)) {
+            let views = self.ledger.views();
+            for payer in payers(&views, .., |campaign| campaigns.contains(&campaign)) {
+                known.insert(payer.campaign.into(), payer.currency.to_string());
+            }
+        }
+        let currency = |campaign: &'a str| Some((campaign, known.get(campaign)?.clone()));
+        campaigns.into_iter().filter_map(currency).collect()
+    }
+
     /// The Prometheus text exposition.
     pub fn scrape(&self) -> String {
         let now_ms = self.clock.now_ms();
@@ -48,6 +64,17 @@ impl Reporting {
             let of = |sums: &BTreeMap<Box<str>, u64>| sums.get(id).copied().unwrap_or(0);
             money.spend.push((id.to_owned(), currency.clone(), of(&totals.billed)));
             money.credited.push((id.to_owned(), currency, of(&totals.credited_micros)));
+        }
+        // Counters never decrease: a removed campaign stays in them.
+        let served: BTreeSet<&str> =
+            inventory.campaigns.iter().map(|one| one.id.as_str()).collect();
+        let billed = totals.billed.iter().map(|(id, billed)| (&**id, *billed));
+        let removed = billed.filter(|(id, billed)| *billed > 0 && !served.contains(id));
+        let removed: BTreeMap<&str, u64> = removed.collect();
+        for (id, currency) in self.currencies_of_removed(removed.keys().copied().collect()) {
+            let credited = totals.credited_micros.get(id).copied().unwrap_or(0);
+            money.spend.push((id.to_owned(), currency.clone(), removed[id]));
+            money.credited.push((id.to_owned(), currency, credited));
         }
         for (campaign, campaign_budget) in
             inventory.campaigns.iter().zip(&live.bindings.campaign_budgets)

@@ -2,6 +2,7 @@
 //! and past decisions refer to.
 
 pub(crate) mod campaign_budget;
+pub(crate) mod directory;
 pub(crate) mod images;
 pub(crate) mod lease;
 pub(crate) mod leasing;
@@ -13,12 +14,14 @@ mod recent;
 #[cfg(test)]
 mod simulation;
 
+use crate::catalog::archive::Archive;
 use crate::catalog::image_store::ImageFault;
 use crate::catalog::versions::prefix_of;
 use crate::catalog::{Catalog, CatalogError};
 use crate::domain::weights::Weights;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
+use crate::world::directory::Directory;
 use crate::world::images::ServedImage;
 use crate::world::live::Live;
 use crate::world::recent::RecentVersions;
@@ -29,6 +32,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// The world being served and recent versions. Services share it; publishing replaces the world.
 pub struct Worlds {
     live: ArcSwap<Live>,
+    archive: ArcSwap<Archive>,
     recent: RecentVersions,
     catalog: Arc<Catalog>,
     /// When the catalog was last reached, in unix milliseconds.
@@ -37,9 +41,10 @@ pub struct Worlds {
 
 impl Worlds {
     /// Starts with the world `live`, made from the catalog at `now_ms`.
-    pub(crate) fn new(live: Live, catalog: Arc<Catalog>, now_ms: i64) -> Worlds {
+    pub(crate) fn new(live: Live, archive: Archive, catalog: Arc<Catalog>, now_ms: i64) -> Worlds {
         Worlds {
             live: ArcSwap::from_pointee(live),
+            archive: ArcSwap::from_pointee(archive),
             recent: RecentVersions::default(),
             catalog,
             catalog_reached_ms: AtomicI64::new(now_ms),
@@ -49,6 +54,27 @@ impl Worlds {
     /// The world in use; a consistent view for the caller, even if it is replaced meanwhile.
     pub fn live(&self) -> Arc<Live> {
         Guard::into_inner(self.live.load())
+    }
+
+    /// The documents of the world in use, and of earlier ones.
+    pub(crate) fn directory(&self) -> Directory {
+        // A world without a document is served only after the archive has the document.
+        let live = self.live();
+        Directory::new(live, self.archive.load_full())
+    }
+
+    /// Includes what changes of the catalog have removed, before their inventory is served. `next` is
+    /// that inventory. Reads files.
+    pub(crate) fn update_archive(&self, next: &Snapshot) {
+        let (live, archive) = (self.live(), self.archive.load());
+        let known = [live.snapshot(), next].map(|one| (&*one.inventory_hash, &one.inventory));
+        match self.catalog.archive_from(&archive, &known) {
+            Ok(archive) => self.archive.store(Arc::new(archive)),
+            Err(error) => tracing::error!(
+                %error,
+                "cannot archive removed documents; their reports are missing until the next change"
+            ),
+        }
     }
 
     /// Serves the same inventory with another state.

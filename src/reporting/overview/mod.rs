@@ -3,12 +3,14 @@
 
 pub(crate) mod document;
 
+mod removed;
 mod search;
 
 use crate::domain::campaign::Campaign;
 use crate::domain::creative::Creative;
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
+use crate::domain::party::Advertiser;
 use crate::ledger::views::QUARTER_MS;
 use crate::reporting::Reporting;
 use crate::reporting::overview::document::{
@@ -43,10 +45,21 @@ impl Reporting {
         self.build_overview(&Search::of(search))
     }
 
-    /// The overview of one advertiser only; `None` if it does not exist. Do not call on a request
-    /// thread.
+    /// The overview of one advertiser only, with campaigns that were removed from the inventory; `None`
+    /// if there never was such an advertiser. Do not call on a request thread.
     pub(crate) fn overview_of(&self, advertiser: &str) -> Option<AdvertiserOverview> {
-        self.build_overview(&Search::of_advertiser(advertiser)).advertisers.pop()
+        let directory = self.world.directory();
+        let document = directory.find::<Advertiser>(advertiser)?;
+        let served = self.build_overview(&Search::of_advertiser(advertiser)).advertisers.pop();
+        let mut overview = served.unwrap_or_else(|| AdvertiserOverview {
+            id: document.id.to_string(),
+            name: document.name.clone(),
+            currency: document.currency,
+            paused: document.is_paused(),
+            campaigns: Vec::new(),
+        });
+        overview.campaigns.extend(self.removed_campaigns(&directory, document));
+        Some(overview)
     }
 
     fn build_overview(&self, search: &Search) -> Overview {

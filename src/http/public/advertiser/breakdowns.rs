@@ -1,14 +1,18 @@
 //! Breakdowns of the report by day, hour, topic and so on, as tables that add up and charts.
 
 use crate::domain::attribution::Dimension;
-use crate::domain::inventory::Inventory;
+use crate::domain::creative::Creative;
+use crate::domain::entity::EntityDoc;
 use crate::domain::money::Currency;
+use crate::domain::party::Publisher;
 use crate::domain::region::Country;
+use crate::domain::taxonomy::TopicDoc;
 use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
 use crate::http::public::advertiser::sum::{Sum, money};
 use crate::reporting::report::Row;
 use crate::web::pages::advertiser::Breakdown;
 use crate::web::pages::chart::Chart;
+use crate::world::directory::Directory;
 use jiff::civil::Date;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -158,7 +162,7 @@ fn by_size(ledger: &LedgerSnapshot<'_>, heading: &str, column: &str, by: Dimensi
     rows.sort_by_key(|row| Reverse((row.figures.impressions.net, row.figures.clicks.net)));
     let rest = rows.split_off(rows.len().min(MAX_ROWS));
     let row = |row: &Row| {
-        let remark = name(ledger.inventory, by, &row.keys[0]);
+        let remark = name(ledger.directory, by, &row.keys[0]);
         Sum::of(&row.figures).row(row.keys[0].clone(), remark, row.currency)
     };
     let mut others: BTreeMap<Currency, (usize, Sum)> = BTreeMap::new();
@@ -176,24 +180,15 @@ fn by_size(ledger: &LedgerSnapshot<'_>, heading: &str, column: &str, by: Dimensi
     }
 }
 
-/// The current name of an id; empty if it is no longer in the inventory or needs none.
-fn name(inventory: &Inventory, by: Dimension, id: &str) -> String {
+/// The latest name of an id; empty if it needs none.
+fn name(directory: &Directory, by: Dimension, id: &str) -> String {
     let found = match by {
-        Dimension::Topic => {
-            let topic = inventory.topics.iter().find(|topic| topic.id.as_str() == id);
-            topic.map(|topic| topic.name.clone())
-        }
-        Dimension::Entity => {
-            let entity = inventory.entities.iter().find(|entity| entity.id.as_str() == id);
-            entity.map(|entity| entity.name.clone())
-        }
+        Dimension::Topic => directory.find::<TopicDoc>(id).map(|topic| topic.name.clone()),
+        Dimension::Entity => directory.find::<EntityDoc>(id).map(|entity| entity.name.clone()),
         Dimension::Region => id.parse().ok().map(|country: Country| country.name().to_owned()),
-        Dimension::Publisher => {
-            let site = inventory.publishers.iter().find(|site| site.id.as_str() == id);
-            site.map(|site| site.name.clone())
-        }
+        Dimension::Publisher => directory.find::<Publisher>(id).map(|site| site.name.clone()),
         Dimension::Creative => {
-            let creative = inventory.creatives.iter().find(|creative| creative.id.as_str() == id);
+            let creative = directory.find::<Creative>(id);
             creative.map(|creative| creative.headline.as_written().to_owned())
         }
         _ => None,

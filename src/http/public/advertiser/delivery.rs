@@ -6,7 +6,12 @@ use crate::reporting::overview::document::{CampaignOverview, FlightOverview};
 use crate::web::pages::advertiser::{CampaignRow, FlightRow};
 
 /// A campaign's spend and budgets; the bar shows the budget that is used more.
-pub(super) fn campaign(campaign: &CampaignOverview, currency: &str) -> CampaignRow {
+/// `is_served`: it is in the inventory.
+pub(super) fn campaign(
+    campaign: &CampaignOverview,
+    is_served: bool,
+    currency: &str,
+) -> CampaignRow {
     let amount = |micros: Micros| format!("{micros} {currency}");
     let limit = |limit: Option<Micros>| limit.map_or_else(|| "no limit".to_owned(), amount);
     let raw = |micros: Micros| u64::try_from(micros.get()).unwrap_or(0);
@@ -15,7 +20,7 @@ pub(super) fn campaign(campaign: &CampaignOverview, currency: &str) -> CampaignR
     let usage = |(part, whole): &(u64, u64)| u128::from(*part) * 1_000_000 / u128::from(*whole);
     let budgets = [lifetime, daily].into_iter().flatten().filter(|(_, whole)| *whole > 0);
     CampaignRow {
-        name: campaign.name.clone(),
+        name: format!("{}{}", campaign.name, if is_served { "" } else { " (removed)" }),
         id: campaign.id.clone(),
         spent: amount(campaign.spent_micros),
         lifetime: limit(campaign.lifetime_micros),

@@ -2,11 +2,11 @@
 
 use crate::domain::attribution::Dimension;
 use crate::domain::id::AdvertiserId;
-use crate::domain::inventory::Inventory;
 use crate::http::public::reports::period::Period;
 use crate::ledger::views::Views;
 use crate::reporting::report;
 use crate::reporting::report::{Party, Query, Row};
+use crate::world::directory::Directory;
 
 /// A snapshot of one advertiser's part of the ledger.
 pub(super) struct LedgerSnapshot<'a> {
@@ -15,7 +15,8 @@ pub(super) struct LedgerSnapshot<'a> {
     pub(crate) id: &'a AdvertiserId,
     /// The period of the page.
     pub(crate) period: &'a Period,
-    pub(crate) inventory: &'a Inventory,
+    /// Names of what the rows are about.
+    pub(crate) directory: &'a Directory,
 }
 
 impl LedgerSnapshot<'_> {

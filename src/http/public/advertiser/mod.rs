@@ -9,6 +9,7 @@ mod sum;
 
 use crate::config::keys::Role;
 use crate::domain::id::AdvertiserId;
+use crate::domain::party::Advertiser;
 use crate::domain::zone::Zone;
 use crate::http::problem::ApiError;
 use crate::http::public::reports::ReportSources;
@@ -96,9 +97,10 @@ fn text(
             (error.status_code(), content, query.from.clone(), query.to.clone())
         }
     };
-    let live = sources.world.live();
+    let directory = sources.world.directory();
+    let own = directory.find::<Advertiser>(id.as_str());
     let page = advertiser::advertiser(&AdvertiserView {
-        name: numbers::advertiser(&live, id).map_or(id.as_str(), |advertiser| &advertiser.name),
+        name: own.map_or(id.as_str(), |advertiser| &advertiser.name),
         from: &from,
         to: &to,
         link: &query.link,
@@ -108,7 +110,8 @@ fn text(
     (status, page)
 }
 
-/// The advertiser's time zone; `None` if there is no such advertiser.
+/// The advertiser's time zone; `None` if there never was such an advertiser.
 fn zone(world: &Worlds, id: &AdvertiserId) -> Option<Zone> {
-    numbers::advertiser(&world.live(), id).map(|advertiser| advertiser.time_zone.clone())
+    let directory = world.directory();
+    directory.find(id.as_str()).map(|advertiser: &Advertiser| advertiser.time_zone.clone())
 }

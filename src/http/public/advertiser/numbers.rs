@@ -1,10 +1,10 @@
 //! The content of an advertiser's page, from one snapshot of the ledger, so that its numbers agree.
 
 use crate::domain::attribution::Dimension;
+use crate::domain::campaign::Campaign;
+use crate::domain::creative::Creative;
 use crate::domain::event::EventKind;
 use crate::domain::id::AdvertiserId;
-use crate::domain::inventory::Inventory;
-use crate::domain::party::Advertiser;
 use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
 use crate::http::public::advertiser::sum::{money, share};
 use crate::http::public::advertiser::{breakdowns, delivery, labels};
@@ -17,12 +17,7 @@ use crate::web::pages::Link;
 use crate::web::pages::advertiser::{
     AdvertiserReport, FunnelRow, InvalidEventsRow, KeyFigure, ResponseRow,
 };
-use crate::world::live::Live;
-
-/// The advertiser of the page, if the inventory has it.
-pub(super) fn advertiser<'a>(live: &'a Live, id: &AdvertiserId) -> Option<&'a Advertiser> {
-    live.snapshot().inventory.advertisers.iter().find(|advertiser| advertiser.id == *id)
-}
+use crate::world::directory::Directory;
 
 /// Everything on the page. Scans the ledger rows of the period several times, and every flight.
 pub(super) fn numbers(
@@ -32,9 +27,9 @@ pub(super) fn numbers(
     link: &str,
 ) -> AdvertiserReport {
     let now = sources.app.clock.now();
-    let live = sources.world.live();
-    let inventory = &live.snapshot().inventory;
-    let ledger = LedgerSnapshot { views: sources.reporting.views(), id, period, inventory };
+    let directory = &sources.world.directory();
+    let inventory = &directory.live().snapshot().inventory;
+    let ledger = LedgerSnapshot { views: sources.reporting.views(), id, period, directory };
     let (rows, totals) = ledger.report(&[Dimension::Creative, Dimension::Cta]);
     let combined = combined(&totals);
     let overview = sources.reporting.overview_of(id.as_str());
@@ -51,11 +46,14 @@ pub(super) fn numbers(
         is_final: sources.reporting.is_final(period.to_ms),
         facts: facts(&totals, overview.as_ref()),
         steps: steps(&combined),
-        responses: responses(inventory, &rows, &combined),
+        responses: responses(directory, &rows, &combined),
         refused: invalid_rows(&combined),
         campaigns: campaigns
             .iter()
-            .map(|campaign| delivery::campaign(campaign, &currency))
+            .map(|one| {
+                let is_served = directory.served::<Campaign>(&one.id).is_some();
+                delivery::campaign(one, is_served, &currency)
+            })
             .collect(),
         flights: flights.map(|flight| delivery::flight(flight, &currency)).collect(),
         flights_left_off: all_flights.count().saturating_sub(MAX_FLIGHTS),
@@ -165,7 +163,7 @@ fn steps(combined: &Figures) -> Vec<FunnelRow> {
 }
 
 /// Clicks per call to action and copies per command, for each creative, with the text on the unit.
-fn responses(inventory: &Inventory, rows: &[Row], combined: &Figures) -> Vec<ResponseRow> {
+fn responses(directory: &Directory, rows: &[Row], combined: &Figures) -> Vec<ResponseRow> {
     let row = |kind: EventKind, creative: &str, text: String, count: u64, total: u64| ResponseRow {
         text,
         kind: kind.to_string(),
@@ -177,7 +175,7 @@ fn responses(inventory: &Inventory, rows: &[Row], combined: &Figures) -> Vec<Res
     let mut found = Vec::new();
     for Row { keys, figures, .. } in rows {
         let (creative, cta) = (&keys[0], &keys[1]);
-        let document = inventory.creatives.iter().find(|one| one.id.as_str() == creative);
+        let document = directory.find::<Creative>(creative);
         let (clicks, copies) = (figures.clicks, figures.copies);
         if clicks.gross > 0 {
             let text = document

@@ -7,7 +7,7 @@ mod table;
 
 use crate::config::keys::Role;
 use crate::domain::attribution::Dimension;
-use crate::domain::party::RevenueShare;
+use crate::domain::party::{Advertiser, Publisher, RevenueShare};
 use crate::domain::zone::Zone;
 use crate::events::Events;
 use crate::http::extract::extract_together;
@@ -18,6 +18,7 @@ use crate::reporting::Reporting;
 use crate::reporting::report;
 use crate::reporting::report::{Party, Query, Row};
 use crate::world::Worlds;
+use crate::world::directory::Directory;
 use actix_web::http::header;
 use actix_web::http::header::{ContentDisposition, HeaderValue};
 use actix_web::web::{Data, Path};
@@ -108,7 +109,10 @@ pub(crate) async fn report(
         "advertisers" => (Role::Advertiser, Party::Advertiser(id.clone())),
         "publishers" => (
             Role::Publisher,
-            Party::Publisher { id: id.clone(), shares: revenue_shares(&sources.world, &id) },
+            Party::Publisher {
+                id: id.clone(),
+                shares: revenue_shares(&sources.world.directory(), &id),
+            },
         ),
         _ => return Err(ApiError::no_route()),
     };
@@ -149,10 +153,8 @@ pub(crate) async fn flush_opportunities(sources: &ReportSources) {
 }
 
 /// A publisher's revenue shares, by date.
-fn revenue_shares(world: &Worlds, id: &str) -> Vec<RevenueShare> {
-    let live = world.live();
-    let mut publishers = live.snapshot().inventory.publishers.iter();
-    let own = publishers.find(|publisher| publisher.id.as_str() == id);
+fn revenue_shares(directory: &Directory, id: &str) -> Vec<RevenueShare> {
+    let own = directory.find::<Publisher>(id);
     own.map_or_else(Vec::new, |publisher| publisher.revenue_share.clone())
 }
 
@@ -163,17 +165,12 @@ fn reply(
     id: &str,
     parameters: &ReportQuery,
 ) -> Result<ReportReply, ApiError> {
-    let live = sources.world.live();
-    let inventory = &live.snapshot().inventory;
+    let directory = sources.world.directory();
     let own_zone = match &party {
-        Party::Advertiser(_) => inventory
-            .advertisers
-            .iter()
-            .find(|advertiser| advertiser.id.as_str() == id)
-            .map(|advertiser| advertiser.time_zone.clone()),
-        Party::Publisher { .. } => {
-            inventory.publishers.iter().any(|p| p.id.as_str() == id).then(Zone::utc)
+        Party::Advertiser(_) => {
+            directory.find::<Advertiser>(id).map(|advertiser| advertiser.time_zone.clone())
         }
+        Party::Publisher { .. } => directory.find::<Publisher>(id).map(|_| Zone::utc()),
     };
     let own_zone = own_zone.ok_or_else(|| {
         ApiError::not_found("unknown_party", format!("no advertiser or publisher `{id}`"))

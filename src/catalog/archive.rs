@@ -1,0 +1,155 @@
+//! The archive: documents that were taken out of the inventory, each as the last version had it, because
+//! reports, refunds and events outlive what they are about.
+//!
+//! All of it is in the audit log and the stored versions too. `archive.json` only saves reading them
+//! all at every start: when it is missing, unreadable or of another history, it is made anew.
+
+use crate::catalog::change::Head;
+use crate::catalog::error::CatalogError;
+use crate::catalog::store::Catalog;
+use crate::catalog::versions;
+use crate::domain::inventory::Inventory;
+use crate::domain::lists;
+use crate::domain::lists::{ListItem, ListVisitor};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+/// Changes after which the file is written even if they removed nothing: the most that a start reads.
+const MAX_UNSAVED: u64 = 64;
+
+/// What was removed up to a change. A document that was added again stays in it, as it was before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Archive {
+    /// The last change that it includes.
+    head: Option<Head>,
+    /// The documents, in id order.
+    removed: Inventory,
+    /// Number of the last change that the file includes.
+    #[serde(skip)]
+    saved: u64,
+}
+
+impl Archive {
+    /// The last form of a removed document.
+    pub(crate) fn find<T: ListItem>(&self, id: &str) -> Option<&T> {
+        lists::find(&self.removed, id)
+    }
+
+    /// All removed documents of a list.
+    pub(crate) fn documents<T: ListItem>(&self) -> &[T] {
+        T::of(&self.removed)
+    }
+
+    /// Adds what the inventory `after` lacks of `before`; returns whether that is anything.
+    fn add(&mut self, before: &Inventory, after: &Inventory) -> bool {
+        let found = lists::visit_all(&mut AddRemoved { archive: &mut self.removed, before, after });
+        found.contains(&true)
+    }
+
+    fn number(&self) -> u64 {
+        self.head.as_ref().map_or(0, |head| head.number)
+    }
+}
+
+struct AddRemoved<'a> {
+    archive: &'a mut Inventory,
+    before: &'a Inventory,
+    after: &'a Inventory,
+}
+
+impl ListVisitor for AddRemoved<'_> {
+    type Out = bool;
+
+    fn visit<T: ListItem>(&mut self) -> bool {
+        let kept: HashSet<&str> = T::of(self.after).iter().map(ListItem::id).collect();
+        let removed = T::of(self.before).iter().filter(|one| !kept.contains(one.id()));
+        let removed: Vec<T> = removed.cloned().collect();
+        if removed.is_empty() {
+            return false;
+        }
+        let list = T::of_mut(self.archive);
+        let newer: HashSet<&str> = removed.iter().map(ListItem::id).collect();
+        list.retain(|one| !newer.contains(one.id()));
+        list.extend(removed);
+        list.sort_by(|one, other| one.id().cmp(other.id()));
+        true
+    }
+}
+
+impl Catalog {
+    /// The archive in the file, which may lack recent changes; empty if there is none to read.
+    pub(crate) fn saved_archive(&self) -> Archive {
+        let text = std::fs::read(self.archive_path()).unwrap_or_default();
+        let mut archive: Archive = serde_json::from_slice(&text).unwrap_or_default();
+        archive.saved = archive.number();
+        archive
+    }
+
+    /// `archive` with what later changes removed. `known`: versions that are in memory, by hash; others
+    /// are read from files. A version that cannot be read is left out, with a warning.
+    pub(crate) fn archive_from(
+        &self,
+        archive: &Archive,
+        known: &[(&str, &Inventory)],
+    ) -> Result<Archive, CatalogError> {
+        let entries = self.history()?;
+        let included = archive.head.as_ref().and_then(|head| {
+            entries
+                .iter()
+                .position(|entry| entry.number == head.number && Head::from(entry) == *head)
+        });
+        let mut archive = if included.is_some() { archive.clone() } else { Archive::default() };
+        let version = |hash: &str| -> Option<Cow<'_, Inventory>> {
+            if let Some((_, inventory)) = known.iter().find(|(name, _)| *name == hash) {
+                return Some(Cow::Borrowed(inventory));
+            }
+            match self.inventory(hash) {
+                Ok(inventory) => Some(Cow::Owned(inventory)),
+                Err(error) => {
+                    tracing::warn!(
+                        %error,
+                        "inventory version unreadable; what only it had is missing in reports"
+                    );
+                    None
+                }
+            }
+        };
+        let mut is_changed = false;
+        let mut previous: Option<Cow<'_, Inventory>> = None;
+        for entry in &entries[included.map_or(0, |at| at + 1)..] {
+            let (Some(before), Some(after)) = (&entry.before.inventory, &entry.after.inventory)
+            else {
+                continue;
+            };
+            if before == after {
+                continue;
+            }
+            let before = previous.take().or_else(|| version(before));
+            let after = version(after);
+            if let (Some(before), Some(after)) = (&before, &after) {
+                is_changed |= archive.add(before, after);
+            }
+            previous = after.or(before);
+        }
+        archive.head = entries.last().map(Head::from);
+        if is_changed || archive.number() >= archive.saved + MAX_UNSAVED {
+            self.save_archive(&mut archive)?;
+        }
+        Ok(archive)
+    }
+
+    fn save_archive(&self, archive: &mut Archive) -> Result<(), CatalogError> {
+        let (_lock, path) = (self.lock()?, self.archive_path());
+        let text = serde_json::to_vec(archive).expect("an archive is plain data");
+        versions::replace(&path, &text).map_err(|cause| CatalogError::io(&path, cause))?;
+        archive.saved = archive.number();
+        Ok(())
+    }
+
+    fn archive_path(&self) -> PathBuf {
+        self.folder.join("archive.json")
+    }
+}
