@@ -45,6 +45,7 @@ mod recorded;
 mod redirects;
 mod redis_functions;
 mod redis_outage;
+mod removed;
 mod scenarios;
 mod selection;
 mod store;

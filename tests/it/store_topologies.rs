@@ -6,6 +6,7 @@ use crate::credits;
 use crate::events;
 use crate::harness::{Redis, RedisCluster, Sentinels, Setup};
 use crate::money;
+use crate::removed;
 
 /// One test per case and store. Each test starts and stops its own store.
 macro_rules! on_every_store {
@@ -52,4 +53,5 @@ on_every_store! {
     credits::a_credited_event_no_longer_counts_or_costs_and_is_reported_as_credited,
     credits::a_refund_changes_spend_but_no_count_and_applies_once_per_key,
     advertiser::every_table_of_the_page_adds_up_to_the_same_total_after_a_credit_and_a_refund,
+    removed::a_removed_advertiser_keeps_its_reports_page_refunds_and_credits,
 }
