@@ -201,7 +201,7 @@ async fn initial_snapshot(
                 files::load(&texts, Some(catalog.images())).map_err(ConfigError::from)?;
             if let Some(hash) = &hashes.inventory {
                 let stored = catalog.inventory(hash)?;
-                pause::carry(&stored, &mut loaded.inventory);
+                pause::carry(&stored, &catalog.saved_archive(), &mut loaded.inventory);
                 let findings = currency::findings(&stored, &loaded.inventory, ledger);
                 if !findings.is_empty() {
                     let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();

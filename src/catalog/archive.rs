@@ -153,3 +153,93 @@ impl Catalog {
         self.folder.join("archive.json")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{AuditContext, files};
+    use crate::domain::campaign::Flight;
+    use crate::domain::party::{Advertiser, Publisher};
+    use std::path::Path;
+
+    fn catalog(folder: &Path) -> Catalog {
+        Catalog::open(&folder.join("catalog")).unwrap()
+    }
+
+    fn without(inventory: &Inventory, flight: &str) -> Inventory {
+        let mut after = inventory.clone();
+        after.flights.retain(|one| one.id.as_str() != flight);
+        after.creatives.retain(|one| one.flight.as_str() != flight);
+        after
+    }
+
+    fn serve(catalog: &Catalog, inventory: &Inventory) {
+        let at = "2026-11-01T00:00:00Z".parse().unwrap();
+        let by = AuditContext { who: "t".into(), what: "t".into(), at, request: None };
+        catalog.put_inventory(inventory, None, &by).unwrap();
+    }
+
+    /// The example, then without one flight, then with it at another weight, then without two.
+    fn history(catalog: &Catalog, each: &mut dyn FnMut(&Inventory)) {
+        let example = files::example();
+        let first = without(&example, "zahid-ai-europe");
+        let mut again = example.clone();
+        let flight = again.flights.iter_mut().find(|one| one.id.as_str() == "zahid-ai-europe");
+        flight.unwrap().weight = 2.0;
+        let last = without(&without(&again, "zahid-ai-europe"), "gitlift-devops-americas");
+        for inventory in [&example, &first, &again, &last] {
+            serve(catalog, inventory);
+            each(inventory);
+        }
+    }
+
+    #[test]
+    fn an_archive_kept_up_to_date_equals_one_made_from_all_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = catalog(folder.path());
+        let mut kept = catalog.saved_archive();
+        history(&catalog, &mut |_| kept = catalog.archive_from(&kept, &[]).unwrap());
+
+        let fresh = catalog.archive_from(&Archive::default(), &[]).unwrap();
+
+        assert_eq!((&fresh.head, &fresh.removed), (&kept.head, &kept.removed));
+        assert_eq!(catalog.saved_archive(), kept);
+        let ids: Vec<&str> = kept.documents::<Flight>().iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, ["gitlift-devops-americas", "zahid-ai-europe"]);
+        let flight: &Flight = kept.find("zahid-ai-europe").unwrap();
+        assert!((flight.weight - 2.0).abs() < f64::EPSILON, "as the last version had it");
+        assert!(kept.find::<Advertiser>("zahid-host").is_none(), "it is still served");
+        assert!(kept.documents::<Publisher>().is_empty());
+    }
+
+    #[test]
+    fn an_unreadable_version_hides_nothing_that_another_one_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = catalog(folder.path());
+        history(&catalog, &mut |_| {});
+        let second = catalog.history().unwrap()[1].after.inventory.clone().unwrap();
+        let path = folder.path().join(format!("catalog/inventory/{second}.json"));
+        std::fs::write(path, "not a version").unwrap();
+
+        let archive = catalog.archive_from(&Archive::default(), &[]).unwrap();
+
+        assert_eq!(archive.documents::<Flight>().len(), 2);
+    }
+
+    #[test]
+    fn a_file_of_another_history_or_without_sense_is_made_anew() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (catalog, other) = (catalog(folder.path()), self::catalog(other.path()));
+        history(&catalog, &mut |_| {});
+        let right = catalog.archive_from(&Archive::default(), &[]).unwrap();
+        serve(&other, &files::example());
+        serve(&other, &Inventory::default());
+        let foreign = other.archive_from(&Archive::default(), &[]).unwrap();
+        assert!(foreign.find::<Advertiser>("zahid-host").is_some());
+
+        let found = catalog.archive_from(&foreign, &[]).unwrap();
+        assert_eq!(found.removed, right.removed);
+        std::fs::write(catalog.archive_path(), b"{\"format\": 9}").unwrap();
+        assert_eq!(catalog.saved_archive(), Archive::default());
+    }
+}

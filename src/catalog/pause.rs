@@ -3,6 +3,7 @@
 //! Only the pause itself is validated, not the whole inventory: an unrelated error, such as one that
 //! only a newer version detects, must not prevent an operator from pausing a flight.
 
+use crate::catalog::archive::Archive;
 use crate::catalog::check::{Finding, check_url_prefix};
 use crate::catalog::edit::EditError;
 use crate::domain::campaign::{Campaign, Flight, PausedBy, ServingStatus};
@@ -119,27 +120,60 @@ pub(crate) fn set_site_part(
 }
 
 /// Copies the operators' and publishers' pauses into a new inventory: applying files or rolling back
-/// neither sets nor clears them.
-pub(crate) fn carry(from: &Inventory, into: &mut Inventory) {
-    // Objects that the new inventory does not have are skipped.
-    for one in from.advertisers.iter().filter(|one| one.paused_by.is_some()) {
-        if let Ok(found) = find::<Advertiser>(into, one.id.as_str()) {
-            found.paused_by = one.paused_by;
-        }
-    }
-    for one in from.campaigns.iter().filter(|one| one.paused_by.is_some()) {
-        if let Ok(found) = find::<Campaign>(into, one.id.as_str()) {
-            found.paused_by = one.paused_by;
-        }
-    }
-    for one in from.flights.iter().filter(|one| one.paused_by.is_some()) {
-        if let Ok(found) = find::<Flight>(into, one.id.as_str()) {
-            found.paused_by = one.paused_by;
-        }
-    }
-    for site in from.publishers.iter().filter(|site| !site.manual_pauses.is_empty()) {
-        if let Ok(found) = find::<Publisher>(into, site.id.as_str()) {
-            found.manual_pauses = site.manual_pauses.clone();
+/// neither sets nor clears them, nor does taking something out of the files and adding it again.
+pub(crate) fn carry(served: &Inventory, archive: &Archive, into: &mut Inventory) {
+    carry_list::<Advertiser>(
+        served,
+        archive,
+        into,
+        |one| one.paused_by.is_some(),
+        |last, one| {
+            one.paused_by = last.paused_by;
+        },
+    );
+    carry_list::<Campaign>(
+        served,
+        archive,
+        into,
+        |one| one.paused_by.is_some(),
+        |last, one| {
+            one.paused_by = last.paused_by;
+        },
+    );
+    carry_list::<Flight>(
+        served,
+        archive,
+        into,
+        |one| one.paused_by.is_some(),
+        |last, one| {
+            one.paused_by = last.paused_by;
+        },
+    );
+    carry_list::<Publisher>(
+        served,
+        archive,
+        into,
+        |one| !one.manual_pauses.is_empty(),
+        |last, one| {
+            one.manual_pauses = last.manual_pauses.clone();
+        },
+    );
+}
+
+/// Objects that the new inventory does not have are skipped.
+fn carry_list<T: ListItem>(
+    served: &Inventory,
+    archive: &Archive,
+    into: &mut Inventory,
+    is_paused: fn(&T) -> bool,
+    copy: fn(&T, &mut T),
+) {
+    let removed = archive.documents::<T>().iter().filter(|one| is_paused(one));
+    let is_served = |id: &str| T::of(served).iter().any(|one| one.id() == id);
+    let removed = removed.filter(|one| !is_served(one.id()));
+    for last in T::of(served).iter().filter(|one| is_paused(one)).chain(removed) {
+        if let Ok(found) = find::<T>(into, last.id()) {
+            copy(last, found);
         }
     }
 }
@@ -171,12 +205,12 @@ mod tests {
         paused.advertisers[0].status = ServingStatus::Paused;
 
         let mut applied = example.clone();
-        carry(&paused, &mut applied);
+        carry(&paused, &Archive::default(), &mut applied);
 
         paused.advertisers[0].status = ServingStatus::Active;
         assert_eq!(applied, paused);
         let mut empty = Inventory::default();
-        carry(&paused, &mut empty);
+        carry(&paused, &Archive::default(), &mut empty);
         assert_eq!(empty, Inventory::default());
     }
 

@@ -1,5 +1,6 @@
 //! Reads and changes the catalog of a data directory.
 
+use crate::catalog::archive::Archive;
 use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::config_files::CheckedConfig;
 use crate::catalog::difference::Difference;
@@ -22,6 +23,8 @@ pub(super) struct Served {
     pub(crate) inventory: Option<Inventory>,
     pub(crate) weights: Option<Weights>,
     pub(crate) labels: Option<LabelTable>,
+    /// What earlier versions had.
+    archive: Archive,
 }
 
 /// Reads the served documents of a data directory. Creates no files.
@@ -38,6 +41,7 @@ pub(super) fn served(data: &Path) -> Result<Served, CatalogError> {
         inventory: hashes.inventory.as_ref().map(|hash| catalog.inventory(hash)).transpose()?,
         weights: hashes.weights.as_ref().map(|hash| catalog.weights(hash)).transpose()?,
         labels: hashes.labels.as_ref().map(|hash| catalog.labels(hash)).transpose()?,
+        archive: catalog.saved_archive(),
     })
 }
 
@@ -62,7 +66,7 @@ impl Served {
     /// `new` with manual pauses carried over: applying files resumes nothing.
     pub(crate) fn with_manual_pauses(&self, mut new: CheckedConfig) -> CheckedConfig {
         if let (Some(now), Some(inventory)) = (&self.inventory, &mut new.inventory) {
-            pause::carry(now, inventory);
+            pause::carry(now, &self.archive, inventory);
         }
         new
     }

@@ -2,7 +2,7 @@
 
 use crate::metrics::Metrics;
 use crate::metrics::scrape::set;
-use prometheus::IntCounterVec;
+use prometheus::{GaugeVec, IntCounterVec};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Spend, budgets and pacing, from one moment.
@@ -51,12 +51,8 @@ impl Metrics {
         let own = &self.own_series;
         self.set_amounts(&self.spend, &rows.spend);
         self.set_amounts(&self.credited, &rows.credited);
-        for (campaign, left) in rows.left.iter().filter(|(c, _)| own.campaigns.contains(c)) {
-            self.budget_left.with_label_values(&[campaign]).set(*left);
-        }
-        for (flight, ratio) in rows.pace.iter().filter(|(f, _)| own.flights.contains(f)) {
-            self.pace.with_label_values(&[flight]).set(*ratio);
-        }
+        set_ratios(&self.budget_left, &own.campaigns, &rows.left);
+        set_ratios(&self.pace, &own.flights, &rows.pace);
     }
 
     /// Sets the series of campaigns with their own; the others are summed per currency.
@@ -72,5 +68,14 @@ impl Metrics {
         for (currency, micros) in others {
             set(series, &[OTHER, currency], micros);
         }
+    }
+}
+
+/// Sets a series for each of `own`: 1 where there is no row, such as after a limit or the whole campaign
+/// was removed, so that no old value stays.
+fn set_ratios(series: &GaugeVec, own: &BTreeSet<String>, rows: &[(String, f64)]) {
+    let ratios: BTreeMap<&str, f64> = rows.iter().map(|(id, ratio)| (&**id, *ratio)).collect();
+    for id in own {
+        series.with_label_values(&[id]).set(ratios.get(&**id).copied().unwrap_or(1.0));
     }
 }

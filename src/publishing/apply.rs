@@ -52,7 +52,9 @@ impl Publishing {
         self.catch_up_locked(usize::MAX).await?;
         let mut wanted = wanted;
         if let Some(inventory) = &mut wanted.inventory {
-            pause::carry(&self.parts.world.live().snapshot().inventory, inventory);
+            let directory = self.parts.world.directory();
+            let served = &directory.live().snapshot().inventory;
+            pause::carry(served, directory.archive(), inventory);
         }
         self.apply_locked(wanted, expected, by).await
     }

@@ -25,6 +25,11 @@ impl Directory {
         &self.live
     }
 
+    /// What earlier versions had.
+    pub(crate) fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
     /// The document with this id, as it is served or as it last was.
     pub(crate) fn find<T: ListItem>(&self, id: &str) -> Option<&T> {
         self.served(id).or_else(|| self.archive.find(id))

@@ -2,7 +2,7 @@
 //! of units already shown.
 
 use crate::harness::inventory::PRICE_MICROS;
-use crate::harness::{Decision, Redis, Setup, TestServer, inventory, wait_until};
+use crate::harness::{Decision, Redis, Setup, TestServer, inventory, reference, wait_until};
 use serde_json::{Value, json};
 
 const PAGE: &str = "/reports/zahid-host";
@@ -343,4 +343,54 @@ async fn an_advertiser_added_again_in_another_currency_needs_new_campaigns() {
     let scrape = server.scrape().await;
     assert_eq!(scrape.spent(), PRICE_MICROS);
     server.assert_ledger_consistent().await;
+}
+
+#[tokio::test]
+async fn a_pause_by_hand_outlives_the_removal_of_what_it_paused() {
+    let server = Setup::default().manual_clock().start().await;
+    let inventory = served(&server).await;
+    let pause = json!({ "what": "flight", "id": "zahid-ai-europe", "paused": true });
+    post(&server, "pauses", "pause", &pause).await;
+    remove(&server, &WHOLE_ADVERTISER).await;
+    let server = server.restart().await;
+
+    assert_eq!(apply(&server, &inventory).await.0, 200);
+
+    assert_ne!(server.decide(&reference()).await.advertiser(), "zahid-host");
+    let resume = json!({ "what": "flight", "id": "zahid-ai-europe", "paused": false });
+    post(&server, "pauses", "resume", &resume).await;
+    assert_eq!(served(&server).await, inventory);
+    server.unit().await;
+}
+
+#[tokio::test]
+async fn no_gauge_keeps_the_value_of_a_removed_campaign() {
+    let setup = Setup::default().inventory(inventory::with_budget_for(2)).manual_clock();
+    let server = setup.start().await;
+    let left = "adjacent_budget_remaining_ratio{campaign=\"zahid-launch\"}";
+    shown_units(&server, 1).await;
+    assert!((server.scrape().await.value(left) - 0.5).abs() < 1e-9);
+
+    remove(&server, &WHOLE_ADVERTISER).await;
+
+    assert!((server.scrape().await.value(left) - 1.0).abs() < 1e-9);
+}
+
+#[tokio::test]
+async fn a_removed_site_without_viewability_is_not_flagged_for_having_none() {
+    let basic = "page_urls = \"path\"";
+    let basic = inventory::example_with(basic, &format!("{basic}\nmeasurement = \"basic\""));
+    let setup = Setup::default().inventory(basic).manual_clock();
+    let server = setup.settings(|settings| settings.review.impressions = 30).start().await;
+    for _ in 0..30 {
+        shown_units(&server, 1).await;
+        server.advance_ms(1_000 + i64::from(rand::random::<u16>()));
+    }
+
+    remove(&server, &[("publishers", "eu-tech-news")]).await;
+
+    let request = server.reader.get(&format!("{}/v1/admin/review", server.ops));
+    let reply = request.bearer_auth(server.key("operator")).send().await.unwrap();
+    let review: Value = reply.json().await.unwrap();
+    assert_eq!(review["findings"], json!([]));
 }
