@@ -346,6 +346,22 @@ async fn an_advertiser_added_again_in_another_currency_needs_new_campaigns() {
 }
 
 #[tokio::test]
+async fn a_start_with_a_billed_campaign_in_another_currency_is_rejected() {
+    let server = Setup::default().manual_clock().start().await;
+    shown_units(&server, 1).await;
+    let folder = server.end();
+    let text = inventory::example_with(
+        "domains = [\"zahid.host\"]\ncurrency = \"EUR\"",
+        "domains = [\"zahid.host\"]\ncurrency = \"USD\"",
+    );
+
+    let started = Setup::default().in_folder(&folder).inventory(text).try_build().await;
+
+    let error = started.err().expect("the start is rejected").to_string();
+    assert!(error.contains("campaigns `zahid-launch`: advertiser: was billed in EUR"), "{error}");
+}
+
+#[tokio::test]
 async fn a_pause_by_hand_outlives_the_removal_of_what_it_paused() {
     let server = Setup::default().manual_clock().start().await;
     let inventory = served(&server).await;

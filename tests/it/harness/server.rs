@@ -120,15 +120,20 @@ impl Setup {
 
     /// Builds the application without serving; the returned folder must outlive it.
     pub async fn build(self) -> (App, Arc<TempDir>) {
+        let folder = self.folder.clone();
+        (self.try_build().await.unwrap(), folder)
+    }
+
+    /// The same, or why it cannot start.
+    pub async fn try_build(self) -> anyhow::Result<App> {
         let make = |latest_ms: i64| -> Arc<dyn Clock> {
             Arc::new(SystemClock::starting_at_least(latest_ms))
         };
-        let app = App::build_with_clock(self.settings, Options::default(), make).await.unwrap();
-        (app, self.folder)
+        let options = self.options();
+        App::build_with_clock(self.settings, options, make).await
     }
 
-    /// Starts the server and waits until it listens.
-    pub async fn start(self) -> TestServer {
+    fn options(&self) -> Options {
         let mut options = Options::default();
         if let Some(text) = &self.inventory {
             let path = self.folder.path().join("inventory.toml");
@@ -136,6 +141,12 @@ impl Setup {
             copy_images_into(self.folder.path());
             options.inventory = Some(path);
         }
+        options
+    }
+
+    /// Starts the server and waits until it listens.
+    pub async fn start(self) -> TestServer {
+        let options = self.options();
         let (ready, started) = oneshot::channel();
         let (stop, stop_requested) = oneshot::channel();
         let (settings, clock) = (self.settings.clone(), self.clock.clone());
