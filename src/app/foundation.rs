@@ -13,6 +13,7 @@ use crate::events::opportunities::OpportunityCounters;
 use crate::ledger::Ledger;
 use crate::ledger::event_log::Listener;
 use crate::metrics::Metrics;
+use crate::publishing::currency;
 use crate::store::{Address, Client};
 
 use crate::world::Worlds;
@@ -84,6 +85,10 @@ impl Foundation {
         let world = Worlds::new(live, catalog.saved_archive(), catalog.clone(), clock.now_ms());
         world.update_archive(world.live().snapshot());
         let world = Arc::new(world);
+        let (on_world, on_ledger) = (world.clone(), ledger.clone());
+        drop(tokio::task::spawn_blocking(move || {
+            currency::log_conflicts(&on_world.live().snapshot().inventory, &on_ledger);
+        }));
         let (on_clock, on_settings) = (clock.clone(), settings.clone());
         let leasing = Leasing::new(
             on_clock,

@@ -136,17 +136,22 @@ impl Catalog {
         }
         archive.head = entries.last().map(Head::from);
         if is_changed || archive.number() >= archive.saved + MAX_UNSAVED {
-            self.save_archive(&mut archive)?;
+            self.save_archive(&mut archive);
         }
         Ok(archive)
     }
 
-    fn save_archive(&self, archive: &mut Archive) -> Result<(), CatalogError> {
-        let (_lock, path) = (self.lock()?, self.archive_path());
+    /// Without it, such as on a full disk, the next start reads the versions again.
+    fn save_archive(&self, archive: &mut Archive) {
+        let path = self.archive_path();
         let text = serde_json::to_vec(archive).expect("an archive is plain data");
-        versions::replace(&path, &text).map_err(|cause| CatalogError::io(&path, cause))?;
-        archive.saved = archive.number();
-        Ok(())
+        let written = self.lock().and_then(|_lock| {
+            versions::replace(&path, &text).map_err(|cause| CatalogError::io(&path, cause))
+        });
+        match written {
+            Ok(()) => archive.saved = archive.number(),
+            Err(error) => tracing::warn!(%error, "cannot save the archive of removed documents"),
+        }
     }
 
     fn archive_path(&self) -> PathBuf {
@@ -227,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_history_or_without_sense_is_made_anew() {
+    fn a_file_of_another_history_unwritable_or_malformed_is_made_anew() {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (catalog, other) = (catalog(folder.path()), self::catalog(other.path()));
         history(&catalog, &mut |_| {});
@@ -239,6 +244,11 @@ mod tests {
 
         let found = catalog.archive_from(&foreign, &[]).unwrap();
         assert_eq!(found.removed, right.removed);
+        std::fs::remove_file(catalog.archive_path()).unwrap();
+        std::fs::create_dir(catalog.archive_path()).unwrap();
+        let unsaved = catalog.archive_from(&Archive::default(), &[]).unwrap();
+        assert_eq!((unsaved.removed, unsaved.saved), (right.removed, 0));
+        std::fs::remove_dir(catalog.archive_path()).unwrap();
         std::fs::write(catalog.archive_path(), b"{\"format\": 9}").unwrap();
         assert_eq!(catalog.saved_archive(), Archive::default());
     }

@@ -37,6 +37,17 @@ pub(crate) fn findings(old: &Inventory, new: &Inventory, ledger: &Ledger) -> Vec
     findings.collect()
 }
 
+/// Logs the campaigns of an inventory that was changed without a server, which compares it with the
+/// ledger. Reads every row.
+pub(crate) fn log_conflicts(served: &Inventory, ledger: &Ledger) {
+    for finding in findings(&Inventory::default(), served, ledger) {
+        tracing::error!(
+            %finding,
+            "a campaign is billed in two currencies; its budget and spend are sums of both"
+        );
+    }
+}
+
 /// The currency of each campaign's advertiser.
 fn currencies(inventory: &Inventory) -> BTreeMap<&str, Currency> {
     let advertisers: BTreeMap<&str, Currency> =

@@ -35,9 +35,11 @@ impl Reporting {
     /// for a campaign that it is asked for the first time.
     fn currencies_of_removed<'a>(&self, campaigns: Vec<&'a str>) -> Vec<(&'a str, String)> {
         let mut known = self.removed_currencies.lock().unwrap_or_else(PoisonError::into_inner);
-        if campaigns.iter().any(|campaign| !known.contains_key(*campaign)) {
+        let unknown = campaigns.iter().copied().filter(|campaign| !known.contains_key(*campaign));
+        let unknown: BTreeSet<&str> = unknown.collect();
+        if !unknown.is_empty() {
             let views = self.ledger.views();
-            for payer in payers(&views, .., |campaign| campaigns.contains(&campaign)) {
+            for payer in payers(&views, .., |campaign| unknown.contains(campaign)) {
                 known.insert(payer.campaign.into(), payer.currency.to_string());
             }
         }
