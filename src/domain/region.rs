@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::LazyLock;
 
 /// An ISO 3166-1 country code, such as `DE`. Parsing ignores case and reads `UK` as `GB`.
@@ -80,15 +81,16 @@ impl Country {
     }
 }
 
-impl TryFrom<String> for Country {
-    type Error = InvalidRegion;
-    fn try_from(text: String) -> Result<Self, InvalidRegion> {
-        let upper = text.to_ascii_uppercase();
-        let code = if upper == "UK" { "GB" } else { &upper };
-        match <[u8; 2]>::try_from(code.as_bytes()).map(Country) {
-            Ok(country) if TABLE.countries.contains_key(&country) => Ok(country),
-            _ => Err(InvalidRegion(text)),
-        }
+impl FromStr for Country {
+    type Err = InvalidRegion;
+    fn from_str(text: &str) -> Result<Self, InvalidRegion> {
+        let letters = text
+            .as_bytes()
+            .try_into()
+            .map(|code: [u8; 2]| code.map(|byte| byte.to_ascii_uppercase()));
+        let country = letters.map(|code| Country(if code == *b"UK" { *b"GB" } else { code }));
+        let known = country.ok().filter(|country| TABLE.countries.contains_key(country));
+        known.ok_or_else(|| InvalidRegion(text.to_owned()))
     }
 }
 
@@ -107,32 +109,32 @@ impl Region {
     }
 }
 
-impl TryFrom<String> for Region {
-    type Error = InvalidRegion;
-    fn try_from(text: String) -> Result<Self, InvalidRegion> {
+impl FromStr for Region {
+    type Err = InvalidRegion;
+    fn from_str(text: &str) -> Result<Self, InvalidRegion> {
         let lower = text.trim().to_ascii_lowercase();
-        let group = TABLE.codes.get(&lower).copied().map(str::to_owned);
-        if let Some(group) =
-            group.or_else(|| TABLE.groups.contains_key(&*lower).then(|| lower.clone()))
-        {
-            return Ok(Region::Group(group.into()));
+        if let Some(group) = TABLE.codes.get(&lower) {
+            return Ok(Region::Group((*group).into()));
         }
-        if let Ok(country) = Country::try_from(text.trim().to_owned()) {
+        if TABLE.groups.contains_key(&*lower) {
+            return Ok(Region::Group(lower.into()));
+        }
+        if let Ok(country) = lower.parse() {
             return Ok(Region::Country(country));
         }
         let formed = lower.len() > 2
             && lower.len() <= id::MAX_ID_BYTES
             && lower.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if formed { Ok(Region::Group(lower.into())) } else { Err(InvalidRegion(text)) }
+        if formed { Ok(Region::Group(lower.into())) } else { Err(InvalidRegion(text.to_owned())) }
     }
 }
 
 macro_rules! as_text {
     ($($name:ident),*) => {$(
-        impl std::str::FromStr for $name {
-            type Err = InvalidRegion;
-            fn from_str(text: &str) -> Result<Self, InvalidRegion> {
-                $name::try_from(text.to_owned())
+        impl TryFrom<String> for $name {
+            type Error = InvalidRegion;
+            fn try_from(text: String) -> Result<Self, InvalidRegion> {
+                text.parse()
             }
         }
 

@@ -95,13 +95,14 @@ impl<D: Dimension> ValueRows<D> {
 
     /// Adds the rows for a page to a plan.
     pub(crate) fn plan<'a>(&'a self, query: &Query<'_>, plan: &mut Plan<'a>) {
-        let values = || self.of_page(query).filter_map(|number| self.values.get(number as usize));
-        for row in values().filter_map(|value| value.excluded.as_ref()) {
+        let numbers = self.of_page(query);
+        let values = numbers.filter_map(|number| self.values.get(number as usize));
+        for row in values.clone().filter_map(|value| value.excluded.as_ref()) {
             plan.excluded.push(row);
         }
         let Some(wildcard) = &self.wildcard else { return };
         let mut included = Union::default();
-        for row in values().filter_map(|value| value.included.as_ref()) {
+        for row in values.filter_map(|value| value.included.as_ref()) {
             included.push(row);
         }
         if !included.has_dense() {
