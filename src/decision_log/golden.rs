@@ -13,6 +13,7 @@ use crate::selection::snapshot::State;
 use smallvec::smallvec;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const STYLES: [Style; 3] = [Style::Terminal, Style::Card, Style::Line];
 const ROLES: [Role; 2] = [Role::Subject, Role::Mention];
@@ -73,7 +74,7 @@ fn decision(at: usize) -> DecisionLine {
         request: (1_795_973_719_166 << 80) | (7 << 62) | ((at as u128) << 8),
         at_ms: 1_795_973_719_166 + i64::try_from(at).unwrap(),
         state: 300 + (at as u64) % 2,
-        page: page(at),
+        page: Arc::new(page(at)),
         url: (at > 0).then(|| "news.example/a".into()),
         forced: (at == 2).then(|| "zahid-git-push".into()),
         test: at == 2,

@@ -7,6 +7,7 @@ use crate::selection::choose::Winner;
 use crate::selection::page::Page;
 use crate::selection::rules::Mask;
 use crate::selection::snapshot::State;
+use std::sync::Arc;
 
 /// One record of the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,7 +107,7 @@ pub(crate) struct DecisionLine {
     pub(crate) at_ms: i64,
     pub(crate) state: u64,
     /// The normalised page context.
-    pub(crate) page: Page,
+    pub(crate) page: Arc<Page>,
     /// The page URL, as far as the publisher's setting stores it.
     pub(crate) url: Option<Box<str>>,
     /// A creative forced by the operator: the request is a test.

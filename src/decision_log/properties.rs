@@ -14,6 +14,7 @@ use crate::selection::rules::Mask;
 use crate::selection::snapshot::State;
 use smallvec::SmallVec;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn page() -> Page {
@@ -40,7 +41,7 @@ fn decision(at_ms: i64, state: u64) -> DecisionLine {
         request: (u128::try_from(at_ms).unwrap() << 80) | (7 << 8),
         at_ms,
         state,
-        page: page(),
+        page: Arc::new(page()),
         url: Some("news.example/a".into()),
         forced: None,
         test: false,

@@ -128,12 +128,12 @@ pub(crate) fn encode_change(line: &StateChange, out: Vec<u8>) -> Vec<u8> {
 /// Appends the line of a decision to `out`. Only a page with more topics, entities, keywords or
 /// creatives than usual allocates.
 pub(crate) fn encode_decision(line: &DecisionLine, out: Vec<u8>) -> Vec<u8> {
-    encode(&v1::Line::Decision(v1::Decision::new(line, v2::Page::from(&line.page))), out)
+    encode(&v1::Line::Decision(v1::Decision::new(line, v2::Page::from(&*line.page))), out)
 }
 
 /// Encodes the record of a decision, in format [`VERSION`], after `out`.
 pub(crate) fn encode_record(line: &DecisionLine, world: &WorldLine, out: Vec<u8>) -> Vec<u8> {
-    let line = v1::Decision::new(line, v2::Page::from(&line.page));
+    let line = v1::Decision::new(line, v2::Page::from(&*line.page));
     postcard::to_extend(&(line, v1::World::from(world)), out).expect("a record is plain data")
 }
 

@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A line, with the page of a version.
 #[derive(Debug, Serialize, Deserialize)]
@@ -200,7 +201,7 @@ impl<P: TryInto<page::Page, Error = String>> TryFrom<Decision<'_, P>> for Decisi
             request: stored.request,
             at_ms: stored.at_ms,
             state: stored.state,
-            page: stored.page.try_into()?,
+            page: Arc::new(stored.page.try_into()?),
             url: stored.url.map(Into::into),
             forced: stored.forced.map(Into::into),
             test: stored.test,

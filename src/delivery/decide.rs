@@ -76,7 +76,7 @@ pub(crate) struct PageDecision {
     /// Time of the decision, in unix milliseconds.
     pub(crate) at_ms: i64,
     /// The page, resolved against the inventory.
-    pub(crate) page: Page,
+    pub(crate) page: Arc<Page>,
     /// Test mode; never counts.
     pub(crate) test: bool,
     /// Basic measurement.
@@ -166,7 +166,7 @@ impl Delivery {
             test: call.test || call.forced.is_some(),
             basic: call.basic,
             slots: SmallVec::new(),
-            page,
+            page: Arc::new(page),
         };
         let mut taken = Exclusions::default();
         for slot in 0..decided.page.slots.len() {
