@@ -53,7 +53,7 @@ impl Listeners {
         let public = HttpServer::new(move || {
             let more = openapi::reference::table().into_iter().chain(adapters::table());
             Actix::new()
-                .configure(|config| registered.configure(config))
+                .configure(|config| registered.configure(&shared, config))
                 .configure(http::public::routes(shared.clone(), more.collect()))
         })
         .disable_signals()
@@ -67,7 +67,7 @@ impl Listeners {
         let (shared, registered) = (app.clone(), services.clone());
         let ops = HttpServer::new(move || {
             Actix::new()
-                .configure(|config| registered.configure(config))
+                .configure(|config| registered.configure(&shared, config))
                 .configure(http::ops::routes(shared.clone()))
         })
         .disable_signals()

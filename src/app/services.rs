@@ -12,6 +12,8 @@ use crate::events;
 use crate::events::Events;
 use crate::explain::Explain;
 use crate::http::AppState;
+use crate::http::public::decisions::Decider;
+use crate::http::public::reports::ReportSources;
 use crate::http::readiness::Readiness;
 use crate::ledger::Ledger;
 use crate::publishing;
@@ -53,14 +55,25 @@ pub struct Services {
 }
 
 impl Services {
-    /// Registers each service that handlers receive.
-    pub(crate) fn configure(&self, config: &mut ServiceConfig) {
+    /// Registers each service that handlers receive, and those that they receive together.
+    pub(crate) fn configure(&self, app: &Data<AppState>, config: &mut ServiceConfig) {
         config
+            .app_data(Data::new(Decider {
+                app: app.clone(),
+                delivery: self.delivery.clone(),
+                world: self.world.clone(),
+                explain: self.explain.clone(),
+            }))
+            .app_data(Data::new(ReportSources {
+                app: app.clone(),
+                reporting: self.reporting.clone(),
+                events: self.events.clone(),
+                world: self.world.clone(),
+            }))
             .app_data(Data::from(self.world.clone()))
             .app_data(Data::from(self.reporting.clone()))
             .app_data(Data::from(self.explain.clone()))
             .app_data(Data::from(self.events.clone()))
-            .app_data(Data::from(self.delivery.clone()))
             .app_data(Data::from(self.publishing.clone()))
             .app_data(Data::from(self.readiness.clone()));
     }

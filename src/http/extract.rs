@@ -4,28 +4,6 @@ use crate::http::problem::ApiError;
 use actix_web::error::{PathError, QueryPayloadError};
 use actix_web::web::{PathConfig, QueryConfig, ServiceConfig};
 
-/// Lets handlers receive a struct of `Data` fields, for services that several functions use together.
-macro_rules! extract_together {
-    ($name:ident { $($field:ident),+ }) => {
-        impl actix_web::FromRequest for $name {
-            type Error = actix_web::Error;
-            type Future = std::future::Ready<Result<$name, actix_web::Error>>;
-
-            fn from_request(
-                request: &actix_web::HttpRequest,
-                _: &mut actix_web::dev::Payload,
-            ) -> Self::Future {
-                let all = || {
-                    Ok($name { $($field: actix_web::web::Data::extract(request).into_inner()?),+ })
-                };
-                std::future::ready(all())
-            }
-        }
-    };
-}
-
-pub(crate) use extract_together;
-
 /// Configures actix-web's path and query extractors to answer with problem details.
 pub(crate) fn settings(config: &mut ServiceConfig) {
     config

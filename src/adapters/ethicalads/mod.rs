@@ -19,13 +19,13 @@ use crate::selection::choose::Winner;
 use crate::selection::page::Commercial;
 use crate::selection::resolve::{PageInput, SlotInput};
 use actix_web::http::{StatusCode, header};
-use actix_web::web::Payload;
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use std::time::Instant;
 
 /// `GET /api/v1/decision/`: the in-page client; JSONP if it names a callback.
 pub(crate) async fn create_from_query(
-    decider: Decider,
+    decider: Data<Decider>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     require_enabled(&decider.app, Protocol::EthicalAds)?;
@@ -37,7 +37,7 @@ pub(crate) async fn create_from_query(
 
 /// `POST /api/v1/decision/`: a publisher's server.
 pub(crate) async fn create(
-    decider: Decider,
+    decider: Data<Decider>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {

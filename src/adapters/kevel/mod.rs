@@ -21,6 +21,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Header by which an operator requests the decision trace: a key, or an object with `apiKey`.
@@ -31,8 +32,7 @@ const KEY_HEADERS: [&str; 2] = ["x-adzerk-apikey", "x-kevel-apikey"];
 
 /// `POST /api/v2`.
 pub(crate) async fn create(
-    decider: Decider,
-    explain: Data<Explain>,
+    decider: Data<Decider>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -40,13 +40,12 @@ pub(crate) async fn create(
     let limit = decider.app.settings.get().request.body_bytes;
     let bytes = body::read(payload, limit, decider.app.body_timeout).await?;
     let began = Instant::now();
-    let response = handle(&decider, &explain, &http, &bytes).await;
+    let response = handle(&decider, &http, &bytes).await;
     record_call(&decider.app, Protocol::Kevel, began, response)
 }
 
 async fn handle(
     decider: &Decider,
-    explain: &Data<Explain>,
     http: &HttpRequest,
     bytes: &[u8],
 ) -> Result<HttpResponse, ApiError> {
@@ -55,7 +54,7 @@ async fn handle(
     let rejections = Rejections::default();
     let decided = decide(decider, http, &call, &rejections)?;
     let explanation = match &decided {
-        Some(decided) if wants_trace => Some(trace(explain, decided).await?),
+        Some(decided) if wants_trace => Some(trace(&decider.explain, decided).await?),
         _ => None,
     };
     let call = (&call, &rejections);
@@ -140,7 +139,7 @@ fn wants_explanation(app: &AppState, http: &HttpRequest) -> Result<bool, ApiErro
     Err(ApiError::forbidden("`X-Adzerk-Explain` requires an operator key"))
 }
 
-async fn trace(explain: &Data<Explain>, decided: &PageDecision) -> Result<Explanation, ApiError> {
+async fn trace(explain: &Arc<Explain>, decided: &PageDecision) -> Result<Explanation, ApiError> {
     let (service, id) = (explain.clone(), decided.request);
     blocking(move || service.explain(id, &Audience::Operator, None)).await
 }

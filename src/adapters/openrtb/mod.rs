@@ -22,7 +22,7 @@ use crate::http::public::decisions::Decider;
 use crate::http::{body, caller};
 use crate::selection::choose::Winner;
 use actix_web::http::StatusCode;
-use actix_web::web::Payload;
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ const VERSION: (&str, &str) = ("x-openrtb-version", "2.6");
 
 /// `POST /openrtb2/2.6/bids`.
 pub(crate) async fn create(
-    decider: Decider,
+    decider: Data<Decider>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {

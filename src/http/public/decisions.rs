@@ -9,7 +9,6 @@ use crate::domain::party::Publisher;
 use crate::domain::region::Country;
 use crate::explain::Explain;
 use crate::http::caller::Caller;
-use crate::http::extract::extract_together;
 use crate::http::problem::ApiError;
 use crate::http::public::reply::{Answer, Answers, DecisionReply, NoFillReply, SnapshotReply};
 use crate::http::public::request;
@@ -23,21 +22,20 @@ use crate::world::Worlds;
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use std::sync::Arc;
 use std::time::Instant;
 
-/// What a decision over HTTP needs.
+/// What a decision over HTTP needs: one argument of a handler, and so one look-up per request.
 pub(crate) struct Decider {
     pub(crate) app: Data<AppState>,
-    pub(crate) delivery: Data<Delivery>,
-    pub(crate) world: Data<Worlds>,
+    pub(crate) delivery: Arc<Delivery>,
+    pub(crate) world: Arc<Worlds>,
+    pub(crate) explain: Arc<Explain>,
 }
-
-extract_together!(Decider { app, delivery, world });
 
 /// `POST /v1/decisions`.
 pub(crate) async fn create(
-    decider: Decider,
-    explain: Data<Explain>,
+    decider: Data<Decider>,
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -45,27 +43,25 @@ pub(crate) async fn create(
     let bytes = body::read(payload, limit, decider.app.body_timeout).await?;
     let began = Instant::now();
     let (request, ignored) = body::json::<DecisionRequest>(&bytes)?;
-    let response = handle(&decider, &explain, &http, request, ignored).await;
+    let response = handle(&decider, &http, request, ignored).await;
     decider.app.metrics.observe_decision(began.elapsed());
     response
 }
 
 /// `GET /v1/decisions`.
 pub(crate) async fn from_parameters(
-    decider: Decider,
-    explain: Data<Explain>,
+    decider: Data<Decider>,
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
     let (request, ignored) = request::from_query(http.query_string())?;
-    let response = handle(&decider, &explain, &http, request, ignored).await;
+    let response = handle(&decider, &http, request, ignored).await;
     decider.app.metrics.observe_decision(began.elapsed());
     response
 }
 
 async fn handle(
     decider: &Decider,
-    explain: &Data<Explain>,
     http: &HttpRequest,
     mut request: DecisionRequest,
     ignored: Vec<String>,
@@ -82,7 +78,7 @@ async fn handle(
         decide_request(decider, http, &request, (identity.as_ref(), None), &mut warnings)?;
     let Some(decided) = decided else { return Ok(overloaded(decider, &request)) };
     let explanation = if request.explain {
-        let service = explain.clone();
+        let service = decider.explain.clone();
         let decided = decided.request;
         let reader = crate::explain::Audience::Operator;
         let explain = move || service.explain(decided, &reader, None);
@@ -141,7 +137,7 @@ fn decide_request(
     (identity, accepts): (Option<&Identity>, Option<&AcceptUnit<'_>>),
     warnings: &mut Vec<String>,
 ) -> Result<Option<PageDecision>, ApiError> {
-    let Decider { app, delivery, world } = decider;
+    let Decider { app, delivery, world, .. } = decider;
     let own = |own: &Identity| own.role == Role::Publisher && own.owner == request.publisher;
     let trusted = identity.is_some_and(own);
     let seen = Caller::read(app, http, trusted);

@@ -5,10 +5,14 @@ use crate::http::public::decisions::Decider;
 use crate::http::public::{decisions, request};
 use crate::web;
 use actix_web::http::header;
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 /// `GET /v1/unit`: same parameters as `GET /v1/decisions`; only the first placement is decided.
-pub(crate) async fn unit(decider: Decider, http: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn unit(
+    decider: Data<Decider>,
+    http: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let (mut request, _) = request::from_query(http.query_string())?;
     request.placements.truncate(1);
     request.explain = false;

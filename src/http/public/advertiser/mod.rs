@@ -21,7 +21,7 @@ use crate::web::pages::advertiser::{AdvertiserContent, AdvertiserView};
 use crate::web::pages::{Link, advertiser};
 use crate::world::Worlds;
 use actix_web::http::StatusCode;
-use actix_web::web::{Path, Query};
+use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Deserialize;
 
@@ -38,7 +38,7 @@ pub(crate) struct PageQuery {
 
 /// `GET /reports/{id}?link=…&from=…&to=…`.
 pub(crate) async fn page(
-    sources: ReportSources,
+    sources: Data<ReportSources>,
     http: HttpRequest,
     id: Path<String>,
     query: Query<PageQuery>,
@@ -51,7 +51,7 @@ pub(crate) async fn page(
 }
 
 async fn answer(
-    sources: &ReportSources,
+    sources: &Data<ReportSources>,
     http: &HttpRequest,
     id: &str,
     query: PageQuery,

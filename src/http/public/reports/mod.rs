@@ -10,7 +10,6 @@ use crate::domain::attribution::Dimension;
 use crate::domain::party::{Advertiser, Publisher, RevenueShare};
 use crate::domain::zone::Zone;
 use crate::events::Events;
-use crate::http::extract::extract_together;
 use crate::http::problem::ApiError;
 use crate::http::public::reports::period::Period;
 use crate::http::{AppState, blocking, caller, json};
@@ -26,21 +25,19 @@ use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a report waits for this instance's latest records to reach its ledger.
 const SETTLE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What a report is made from.
-#[derive(Clone)]
 pub(crate) struct ReportSources {
     pub(crate) app: Data<AppState>,
-    pub(crate) reporting: Data<Reporting>,
-    pub(crate) events: Data<Events>,
-    pub(crate) world: Data<Worlds>,
+    pub(crate) reporting: Arc<Reporting>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) world: Arc<Worlds>,
 }
-
-extract_together!(ReportSources { app, reporting, events, world });
 
 /// Query parameters of a report.
 #[derive(Deserialize)]
@@ -99,7 +96,7 @@ string_enum! {
 /// `GET /v1/reports/{advertisers|publishers}/{id}`: for the party itself and operators; for advertisers
 /// also by the link to their page.
 pub(crate) async fn report(
-    sources: ReportSources,
+    sources: Data<ReportSources>,
     http: HttpRequest,
     path: Path<(String, String)>,
     query: actix_web::web::Query<ReportQuery>,
