@@ -3,7 +3,8 @@
 
 use crate::domain::money::Micros;
 use crate::world::lease::LeaseTerms;
-use std::collections::{BTreeMap, HashMap};
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
 
 /// A decision's reservation.
 #[derive(Clone, Copy, Debug)]
