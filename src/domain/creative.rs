@@ -14,7 +14,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-/// A creative. Only `live` ones are served.
+/// A creative. Only `live` ones are served. What few creatives have is boxed: all are in memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
@@ -34,7 +34,7 @@ pub struct Creative {
     /// The line above the headline; can contain the matched topic or entity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
-    pub(crate) kicker: Option<EchoText>,
+    pub(crate) kicker: Option<Box<EchoText>>,
     /// The headline, plain text; can contain the matched topic or entity.
     #[garde(custom(chars::<1, HEADLINE_CHARS>))]
     pub(crate) headline: AdText,
@@ -49,14 +49,14 @@ pub struct Creative {
     /// A terminal command that readers can copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
-    pub(crate) command: Option<Command>,
+    pub(crate) command: Option<Box<Command>>,
     /// Calls to action; the first is the primary one.
     #[garde(dive, length(min = 1, max = 4))]
     pub(crate) ctas: Vec<Cta>,
     /// A price footnote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
-    pub(crate) price: Option<Price>,
+    pub(crate) price: Option<Box<Price>>,
     /// An image, shown in the styles `terminal` and `card`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
@@ -105,14 +105,15 @@ pub(crate) enum AdText {
     /// Shown as it is.
     Plain(String),
     /// With slots.
-    Echo(EchoText),
+    Echo(Box<EchoText>),
 }
 
 impl AdText {
     /// The text as written, with its slots.
     pub(crate) fn as_written(&self) -> &str {
         match self {
-            AdText::Plain(text) | AdText::Echo(EchoText { text, .. }) => text,
+            AdText::Plain(text) => text,
+            AdText::Echo(echo) => &echo.text,
         }
     }
 
@@ -152,7 +153,7 @@ impl<'de> Visitor<'de> for AdTextVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<AdText, A::Error> {
-        EchoText::deserialize(MapAccessDeserializer::new(fields)).map(AdText::Echo)
+        Deserialize::deserialize(MapAccessDeserializer::new(fields)).map(AdText::Echo)
     }
 }
 
@@ -161,9 +162,7 @@ impl<'de> Visitor<'de> for AdTextVisitor {
 fn chars<const MIN: usize, const MAX: usize>(text: &AdText, _: &()) -> garde::Result {
     let chars = match text {
         AdText::Plain(text) => text.chars().count(),
-        AdText::Echo(EchoText { text, fallback, .. }) => {
-            fallback.as_ref().unwrap_or(text).chars().count()
-        }
+        AdText::Echo(echo) => echo.fallback.as_ref().unwrap_or(&echo.text).chars().count(),
     };
     match chars {
         short if short < MIN => Err(garde::Error::new(format!("length is lower than {MIN}"))),
@@ -310,4 +309,15 @@ pub(crate) struct Variant {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(custom(optional_chars::<BODY_CHARS>))]
     pub(crate) body: Option<AdText>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_few_creatives_have_takes_a_pointer_in_the_others() {
+        assert_eq!(size_of::<AdText>(), size_of::<String>());
+        assert!(size_of::<Creative>() <= 232, "{} bytes", size_of::<Creative>());
+    }
 }
