@@ -24,14 +24,11 @@ pub fn table() -> Vec<Route> {
 
 /// Fails with 404 `adapter_disabled` unless the settings enable this protocol.
 fn require_enabled(app: &AppState, protocol: Protocol) -> Result<(), ApiError> {
-    let settings = app.settings.get();
-    let enabled = match protocol {
-        Protocol::EthicalAds => settings.adapters.ethicalads,
-        Protocol::Kevel => settings.adapters.kevel,
-        Protocol::OpenRtb => settings.adapters.openrtb,
-    };
+    if app.settings.get().adapters.enabled(protocol) {
+        return Ok(());
+    }
     let how = format!("the adapter is disabled: set `{protocol} = true` under `[adapters]`");
-    if enabled { Ok(()) } else { Err(ApiError::not_found("adapter_disabled", how)) }
+    Err(ApiError::not_found("adapter_disabled", how))
 }
 
 /// Records the outcome and latency of a call to an enabled protocol.

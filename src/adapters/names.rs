@@ -1,6 +1,6 @@
 //! Maps names and keywords of other protocols to inventory ids.
 
-use crate::config::settings::AdapterSettings;
+use crate::config::adapter_settings::AdapterSettings;
 use crate::domain::name_key;
 use crate::selection::resolve::{EntityInput, PageInput};
 use crate::selection::snapshot::Snapshot;

@@ -154,6 +154,7 @@ fn set(table: &mut toml::Table, variable: &str, text: &str) -> Result<(), Config
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::protocol::Protocol;
 
     fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
@@ -176,6 +177,23 @@ mod tests {
         let message = error.to_string();
         assert!(message.contains("adjacent.toml:3:1"), "{message}");
         assert!(message.contains("did you mean `listen`?"), "{message}");
+    }
+
+    #[test]
+    fn each_protocol_has_a_switch_that_is_off_and_no_other_name_is_accepted() {
+        for protocol in Protocol::ALL {
+            let text = format!("[adapters]\n{protocol} = true\n");
+            let variable = format!("ADJACENT__ADAPTERS__{protocol}").to_uppercase();
+            let settings = [read(&text, &[]), read("", &[(&variable, "true")])];
+            for settings in settings.map(Result::unwrap) {
+                let on: Vec<&Protocol> =
+                    Protocol::ALL.iter().filter(|one| settings.adapters.enabled(**one)).collect();
+                assert_eq!(on, [protocol]);
+            }
+        }
+        let message = read("[adapters]\nvast = true\n", &[]).unwrap_err().to_string();
+        let known = Protocol::ALL.iter().all(|one| message.contains(one.as_str()));
+        assert!(known && message.contains("adjacent.toml:2:1"), "{message}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Reading, validating and watching the files that operators write: settings and keys.
 
+pub mod adapter_settings;
 pub(crate) mod current;
 pub(crate) mod document;
 pub(crate) mod geo;

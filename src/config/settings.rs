@@ -1,10 +1,10 @@
 //! The settings in `config/adjacent.toml`, which has the default of each and the reason for it.
 
+use crate::config::adapter_settings::AdapterSettings;
 use garde::Validate;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -338,37 +338,6 @@ pub(crate) struct MetricsSettings {
     /// The most flights with their own series; the others are summed as `other`.
     #[garde(range(max = 2_000))]
     pub(crate) flights: usize,
-}
-
-/// Adapters for the protocols of other ad clients on the public listener, and the mapping of their
-/// names.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AdapterSettings {
-    /// The EthicalAds decision endpoint.
-    pub ethicalads: bool,
-    /// The Kevel Decision API.
-    pub kevel: bool,
-    /// OpenRTB 2.6 with Native 1.2.
-    pub openrtb: bool,
-    /// External site names: name = publisher id. A name without an entry is used as publisher id.
-    pub publishers: BTreeMap<String, String>,
-    /// External slot names: `name` or `publisher/name` = placement. The longer form takes precedence.
-    pub placements: BTreeMap<String, String>,
-    /// External custom event ids: id = `viewable` or `copy`.
-    pub events: BTreeMap<String, ForeignEvent>,
-    /// The IAB Content Category Taxonomy 1.0 ids of each advertiser category, for `bcat`.
-    pub(crate) categories: BTreeMap<String, Vec<String>>,
-}
-
-string_enum! {
-    /// The event that a custom event of another protocol maps to.
-    ForeignEvent {
-        /// At least half of the unit was in view for one second.
-        Viewable = "viewable",
-        /// The command was copied.
-        Copy = "copy",
-    }
 }
 
 /// The log output.

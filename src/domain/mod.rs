@@ -21,6 +21,7 @@ pub mod money;
 pub(crate) mod name_key;
 pub(crate) mod page_facts;
 pub(crate) mod party;
+#[macro_use]
 pub(crate) mod protocol;
 pub mod region;
 #[macro_use]

@@ -17,8 +17,7 @@ const userAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Fire
 const adapters = {
   "adjacent.toml": (text) =>
     text
-      .replace("ethicalads = false", "ethicalads = true")
-      .replace("kevel = false", "kevel = true")
+      .replace("# kevel = true", "ethicalads = true\nkevel = true")
       .replace("publishers = {}", 'publishers = { "site-4242" = "eu-tech-news" }')
       .replace("placements = {}", 'placements = { "type-5" = "article-end", "text-v1" = "article-end" }'),
 };

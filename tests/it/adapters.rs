@@ -2,7 +2,7 @@
 
 use crate::harness::{Ack, Setup, TestServer, inventory, reference};
 use adjacent::adapters::response::numeric_id;
-use adjacent::config::settings::ForeignEvent;
+use adjacent::config::adapter_settings::ForeignEvent;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use std::time::Duration;

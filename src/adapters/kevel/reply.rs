@@ -2,7 +2,7 @@
 
 use crate::adapters::kevel::request::Placement;
 use crate::adapters::response::numeric_id;
-use crate::config::settings::{AdapterSettings, ForeignEvent};
+use crate::config::adapter_settings::{AdapterSettings, ForeignEvent};
 use crate::delivery::rendered_unit::{RenderedUnit, Transparency, UnitCreative, UnitLabel};
 use crate::explain::Explanation;
 use crate::web;

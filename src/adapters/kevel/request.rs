@@ -2,7 +2,7 @@
 
 use crate::adapters::names;
 use crate::adapters::response::numeric_id;
-use crate::config::settings::AdapterSettings;
+use crate::config::adapter_settings::AdapterSettings;
 use crate::delivery::decide::Rejection;
 use crate::http::problem::ApiError;
 use crate::http::public::request::DecisionRequest;

@@ -2,7 +2,7 @@
 
 use crate::adapters::names;
 use crate::adapters::openrtb::native::NativeRequest;
-use crate::config::settings::AdapterSettings;
+use crate::config::adapter_settings::AdapterSettings;
 use crate::http::public::request::{DecisionRequest, ViewerRequest};
 use crate::selection::resolve::{PageInput, SlotInput};
 use crate::world::live::Live;
