@@ -4,6 +4,7 @@
 use crate::domain::event::NoFill;
 use crate::domain::party::Style;
 use crate::selection::choose::Winner;
+use crate::selection::compiled::place_bit;
 use crate::selection::page::Page;
 use crate::selection::rules::Mask;
 use crate::selection::snapshot::State;
@@ -146,7 +147,7 @@ pub(crate) struct Chosen {
 impl From<&Winner> for Chosen {
     fn from(win: &Winner) -> Chosen {
         Chosen {
-            place: u32::try_from(win.place).unwrap_or(u32::MAX),
+            place: place_bit(win.place),
             creative: win.creative,
             variant: win.variant,
             style: win.style,

@@ -11,7 +11,7 @@ use crate::domain::region::Country;
 use crate::events::{Events, attribution};
 use crate::journal::JournalError;
 use crate::ledger::record::{DecisionKey, Event};
-use crate::selection::compiled::FlightRow;
+use crate::selection::compiled::{FlightRow, place_bit};
 use crate::selection::snapshot::Snapshot;
 use crate::token::{KeyAge, Token};
 use crate::traffic::VisitorKey;
@@ -240,8 +240,7 @@ fn served_flight_paused(live: &Live, of: &AttributionKey) -> Option<bool> {
     if snapshot.inventory.flights[flight.doc].id.as_str() != &*of.flight {
         return None;
     }
-    let at = u32::try_from(place).unwrap_or(u32::MAX);
-    Some(flight.paused || live.world.state.paused.binary_search(&at).is_ok())
+    Some(flight.paused || live.world.state.paused.binary_search(&place_bit(place)).is_ok())
 }
 
 /// The same of a flight or creative that was removed or moved.

@@ -132,6 +132,12 @@ pub(crate) struct PublisherRow {
     pub(crate) default_country: Country,
 }
 
+/// A place as the number of its bit in a row, and as the decision log stores it.
+pub(crate) fn place_bit(place: usize) -> u32 {
+    u32::try_from(place)
+        .expect("a flight takes over a hundred bytes, so memory ends before 2^32 of them")
+}
+
 pub(crate) fn style_bit(style: Style) -> u8 {
     match style {
         Style::Terminal => 1,

@@ -2,7 +2,7 @@
 //! the bitmap index is tested against them.
 
 use crate::domain::event::Tier;
-use crate::selection::compiled::FlightRow;
+use crate::selection::compiled::{FlightRow, place_bit};
 use crate::selection::dice::{Dice, Purpose};
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::page::{Commercial, Page, Slot};
@@ -57,7 +57,7 @@ impl Mask {
 
     /// A flight whose reservation failed.
     pub fn reservation_lost(place: usize) -> Mask {
-        Mask(u32::try_from(place).unwrap_or(u32::MAX) & Mask::NUMBER)
+        Mask(place_bit(place) & Mask::NUMBER)
     }
 
     /// A flight that the caller rejected.
@@ -133,7 +133,7 @@ impl<'a> SlotContext<'a> {
     /// Whether a flight passes a rule. The rules after pacing are about the draw, not about a flight.
     fn passes(&self, rule: FilterReason, place: usize, flight: &FlightRow) -> bool {
         let (query, page) = (self.query(), self.page);
-        let at = u32::try_from(place).unwrap_or(u32::MAX);
+        let at = place_bit(place);
         let state = &self.world.state;
         match rule {
             FilterReason::Paused => !flight.paused && state.paused.binary_search(&at).is_err(),

@@ -3,6 +3,7 @@
 
 use crate::domain::event::{NoFill, Tier};
 use crate::selection::choose::{Request, Winner};
+use crate::selection::compiled::place_bit;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::rules::{Exclusions, Mask, SlotContext};
 use crate::selection::score::Score;
@@ -81,7 +82,7 @@ fn trace_slot(context: &SlotContext<'_>) -> SlotTrace {
                 } else if candidates.len() >= snapshot.boosts.max_candidates {
                     Some(FilterReason::Truncated)
                 } else {
-                    candidates.push((u32::try_from(place).unwrap_or(u32::MAX), score));
+                    candidates.push((place_bit(place), score));
                     None
                 }
             });

@@ -17,6 +17,7 @@ use crate::reporting::overview::document::{
     AdvertiserOverview, CampaignOverview, FlightOverview, FlightStatus, Overview,
 };
 use crate::reporting::overview::search::{Search, paused_term};
+use crate::selection::compiled::place_bit;
 use crate::world::campaign_budget::BudgetBalance;
 use crate::world::live::Live;
 use crate::world::pace;
@@ -180,7 +181,7 @@ impl OverviewContext<'_> {
     fn status(&self, place: usize) -> FlightStatus {
         let (row, inventory) = (&self.live.snapshot().flights[place], self.inventory());
         let state = &self.live.world.state;
-        let number = u32::try_from(place).unwrap_or(u32::MAX);
+        let number = place_bit(place);
         let paused = inventory.flights[row.doc].is_paused()
             || inventory.campaigns[row.campaign].is_paused()
             || inventory.advertisers[row.advertiser].is_paused()
