@@ -215,9 +215,14 @@ async fn the_why_page_names_the_payer_and_the_reasons() {
     let text = page.text().await.unwrap();
 
     assert!(policy.contains("frame-ancestors 'none'"));
-    for expected in
-        ["zahid.host", "Zahid Hosting GmbH", "AI infrastructure", "lang=\"de\"", "Anzeige"]
-    {
+    for expected in [
+        "zahid.host",
+        "Zahid Hosting GmbH",
+        "AI infrastructure",
+        "lang=\"de\"",
+        "Anzeige",
+        "Ton, ob sie geprüft ist",
+    ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
 }
