@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Opened data and the first world; services share it.
 pub(crate) struct Foundation {
@@ -54,6 +55,8 @@ pub(crate) struct Foundation {
     pub(crate) incarnation: u64,
     /// Public base URL, without a trailing slash.
     pub(crate) public_url: String,
+    /// Until when this start may wait for a shared store.
+    pub(crate) store_deadline: Instant,
 }
 
 impl Foundation {
@@ -75,6 +78,7 @@ impl Foundation {
         let clock = clock(ledger.state().latest_ms());
         let sync = &*cluster.catalog;
         let opened = open::catalog(&data, settings, options, &*clock, sync, &ledger).await?;
+        let store_deadline = opened.store_deadline;
         let (snapshot, catalog) = (opened.snapshot, Arc::new(opened.catalog));
         let known = ImageSet::default();
         let images = ImageSet::open(&snapshot.inventory, catalog.images(), &public_url, &known);
@@ -111,6 +115,7 @@ impl Foundation {
             campaign_budgets,
             incarnation,
             public_url,
+            store_deadline,
         })
     }
 }

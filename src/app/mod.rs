@@ -79,11 +79,12 @@ impl App {
         let foundation = Foundation::open(store, &settings, &options, clock, address).await?;
         let log = foundation.log.clone();
         let lifecycle = foundation.cluster.lifecycle.clone();
+        let store_deadline = foundation.store_deadline;
         let (keys, local_keys) = services::keys(&settings, &foundation)?;
         let (state, services) = services::build(foundation, keys, &settings, ops_address)?;
         let (app, services) = (Data::new(state), Arc::new(services));
         let instance = exchange::instance(&app, &services);
-        lifecycle.join(&instance).await.context("the journal rejects writes")?;
+        lifecycle.join(&instance, store_deadline).await.context("the journal rejects writes")?;
         agents::warm();
         lock.publish_address(ops_address).context("cannot write the lock file")?;
         let mut tasks = tasks::start(&app, &services, &settings, &options)?;

@@ -22,13 +22,20 @@ use crate::store::{Address, StoreError, StoreErrorKind};
 use crate::traffic::Datacenters;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// An opened catalog and the initial snapshot.
 pub(crate) struct Opened {
     pub(crate) catalog: Catalog,
     /// The catalog's head, compiled.
     pub(crate) snapshot: Arc<Snapshot>,
+    /// Until when this start may wait for a shared store.
+    pub(crate) store_deadline: Instant,
 }
+
+/// How long a start waits for a shared store if it can serve what this data directory has.
+const STORE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The ledger's windows from the settings.
 pub(crate) fn rules(settings: &Settings) -> Rules {
@@ -106,7 +113,8 @@ pub(crate) fn labels(inventory: &Inventory) -> Result<LabelTable, ConfigError> {
 
 /// Opens the catalog. Applies the inventory from the command line; an empty catalog gets the example
 /// inventory. First pulls the changes of other instances, and retries when another instance publishes
-/// a change at the same time.
+/// a change at the same time. Serves what this data directory served last if the store does not answer
+/// within [`STORE_PATIENCE`]; a start that has nothing to serve yet waits as long as the store answers.
 pub(crate) async fn catalog(
     data: &Path,
     settings: &Settings,
@@ -116,9 +124,17 @@ pub(crate) async fn catalog(
     ledger: &Ledger,
 ) -> anyhow::Result<Opened> {
     let catalog = Catalog::open(&data.join("catalog"))?;
+    let deadline = Instant::now() + STORE_PATIENCE;
+    let can_serve = catalog.head()?.is_some();
     for _ in 0..5 {
-        let opened = match sync.pull(&catalog).await {
-            Ok(_) => initial_snapshot(&catalog, settings, options, clock, sync, ledger).await,
+        let pull_deadline = can_serve.then_some(deadline);
+        // Files from the command line may come with many images, which take a while to publish.
+        let put_deadline = pull_deadline.filter(|_| options.inventory.is_none());
+        let opened = match before(pull_deadline, sync.pull(&catalog)).await {
+            Ok(_) => {
+                let opened = initial_snapshot(&catalog, settings, options, clock, sync, ledger);
+                before(put_deadline, opened).await
+            }
             Err(error) => Err(error.into()),
         };
         let sync_error = opened.as_ref().err().and_then(|error| error.downcast_ref::<SyncError>());
@@ -128,7 +144,7 @@ pub(crate) async fn catalog(
             Some(SyncError::Store(error)) if can_serve_despite(error) => {
                 tracing::warn!(%error, "store unavailable; serving the last known catalog");
                 let snapshot = Arc::new(last_served(&catalog)?);
-                return Ok(Opened { catalog, snapshot });
+                return Ok(Opened { catalog, snapshot, store_deadline: deadline });
             }
             // At startup, a store that rejects commands is a configuration error.
             Some(SyncError::Store(error)) => {
@@ -136,10 +152,28 @@ pub(crate) async fn catalog(
                 let reason = format!("{}: {error}; {advice}", store_name(&settings.store.url));
                 return Err(ConfigError::Usage(reason).into());
             }
-            _ => return opened.map(|snapshot| Opened { catalog, snapshot: Arc::new(snapshot) }),
+            _ => {
+                let snapshot = Arc::new(opened?);
+                let slow = put_deadline.is_none().then(|| Instant::now() + STORE_PATIENCE);
+                return Ok(Opened { catalog, snapshot, store_deadline: slow.unwrap_or(deadline) });
+            }
         }
     }
     Err(anyhow::anyhow!("the fleet's catalog changed during each of 5 attempts: start again"))
+}
+
+/// The result of `request`, or an error if it does not come before the deadline.
+async fn before<T, E: From<SyncError>>(
+    deadline: Option<Instant>,
+    request: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match deadline {
+        None => request.await,
+        Some(deadline) => match tokio::time::timeout_at(deadline, request).await {
+            Ok(result) => result,
+            Err(_) => Err(SyncError::Store(StoreError::timed_out()).into()),
+        },
+    }
 }
 
 /// The setting of the store, without user and password.

@@ -9,6 +9,7 @@ use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// The outcome of a call.
 pub(crate) type Done<'a, E = JournalError> = BoxFuture<'a, Result<(), E>>;
@@ -50,9 +51,9 @@ pub(crate) struct Running {
 /// The life of an instance among the others, in the order of the methods.
 pub(crate) trait Lifecycle: Send + Sync {
     /// Records the start and the budgets, and reads what other instances have recorded, before the first
-    /// request is served. Waits for others for a limited time: an error means that this instance cannot
+    /// request is served. Waits for others until `deadline`: an error means that this instance cannot
     /// record.
-    fn join<'a>(&'a self, instance: &'a Running) -> Done<'a>;
+    fn join<'a>(&'a self, instance: &'a Running, deadline: Instant) -> Done<'a>;
 
     /// Starts the tasks that exchange with other instances until they are aborted.
     fn start(&self, instance: &Running) -> Vec<JoinHandle<()>>;
@@ -67,7 +68,7 @@ pub(crate) trait Lifecycle: Send + Sync {
 pub(crate) struct Alone;
 
 impl Lifecycle for Alone {
-    fn join<'a>(&'a self, instance: &'a Running) -> Done<'a> {
+    fn join<'a>(&'a self, instance: &'a Running, _: Instant) -> Done<'a> {
         instance.services.publish_budgets()
     }
 

@@ -39,8 +39,8 @@ const REPORTS_PER_CHECK: u64 = 6;
 /// Poll interval for record requests from other instances.
 const RECORD_REQUESTS_EVERY: Duration = Duration::from_millis(250);
 
-/// How long startup waits for the store before serving house ads only; also the shutdown timeout.
-const STORE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a shutdown waits for the store.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An instance of a fleet.
 pub(crate) struct Fleet {
@@ -53,13 +53,31 @@ impl Fleet {
         Fleet { log }
     }
 
-    async fn join_fleet(&self, instance: &Running) -> Result<(), JournalError> {
-        let (log, clock) = (&self.log, &instance.clock);
-        instance.ledger.join(clock.now_ms()).await?;
+    async fn join_fleet(
+        &self,
+        instance: &Running,
+        deadline: Instant,
+    ) -> Result<(), JournalError> {
+        instance.ledger.join(instance.clock.now_ms()).await?;
+        let read = self.read_and_lease(instance, deadline);
+        if tokio::time::timeout_at(deadline, read).await.is_err() {
+            // What was being sent when the time was over is in the files.
+            self.log.request_resend();
+            tracing::warn!("the store does not answer in time; starting without it");
+        }
+        if !self.log.membership().may_sell() {
+            tracing::warn!("serving house ads only until the store is read");
+        }
+        Ok(())
+    }
+
+    /// Reads what others have recorded, then takes a first lease of every budget.
+    async fn read_and_lease(&self, instance: &Running, deadline: Instant) {
+        let log = &self.log;
         // With sums from an earlier run it can serve at once, so it waits less.
-        let end = Instant::now() + if log.has_state() { RETRY_EVERY } else { STORE_TIMEOUT };
-        while Instant::now() < end {
-            let read = match log.heartbeat(clock.now_ms()).await {
+        let end = if log.has_state() { Instant::now() + RETRY_EVERY } else { deadline };
+        loop {
+            let read = match log.heartbeat(instance.clock.now_ms()).await {
                 Ok(()) => log.follow().await,
                 Err(error) => Err(error),
             };
@@ -68,21 +86,19 @@ impl Fleet {
                     if let Err(error) = self.publish_and_lease(instance).await {
                         tracing::warn!(%error, "cannot lease budgets yet; retrying in the background");
                     }
-                    return Ok(());
+                    return;
                 }
                 Ok(false) => {}
-                Err(error @ StoreError::Unavailable(_)) => {
+                Err(error @ StoreError::Unavailable(_)) if Instant::now() < end => {
                     tracing::warn!(%error, "store unavailable at startup; retrying");
                     tokio::time::sleep(RETRY_EVERY).await;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "cannot read the store at startup");
-                    break;
+                    tracing::error!(%error, "cannot read the store at startup; starting without it");
+                    return;
                 }
             }
         }
-        tracing::warn!("starting without the store; serving house ads only until it is read");
-        Ok(())
     }
 
     /// Records windows and budgets that differ from the fleet's, and takes a first lease of every budget.
@@ -113,7 +129,7 @@ impl Fleet {
             }
             log.leave().await
         };
-        let finished = tokio::time::timeout(STORE_TIMEOUT, send_and_leave).await;
+        let finished = tokio::time::timeout(LEAVE_TIMEOUT, send_and_leave).await;
         let unsent = log.status().unsent;
         if unsent > 0 || !matches!(finished, Ok(Ok(()))) {
             tracing::warn!(
@@ -125,8 +141,8 @@ impl Fleet {
 }
 
 impl Lifecycle for Fleet {
-    fn join<'a>(&'a self, instance: &'a Running) -> Done<'a> {
-        Box::pin(self.join_fleet(instance))
+    fn join<'a>(&'a self, instance: &'a Running, deadline: Instant) -> Done<'a> {
+        Box::pin(self.join_fleet(instance, deadline))
     }
 
     fn start(&self, instance: &Running) -> Vec<JoinHandle<()>> {

@@ -148,9 +148,7 @@ impl Client {
             return Ok((shared.generation, connection.clone()));
         }
         let connected = tokio::time::timeout(connect::TOTAL_TIMEOUT, self.connect()).await;
-        let timed_out =
-            || RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut)).into();
-        match connected.unwrap_or_else(|_| Err(timed_out())) {
+        match connected.unwrap_or_else(|_| Err(StoreError::timed_out())) {
             Ok(connection) => {
                 shared.generation += 1;
                 shared.connection = Some(connection.clone());

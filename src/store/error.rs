@@ -2,6 +2,7 @@
 //! sending is idempotent, so every recovery ends in a retry; kinds differ in what comes before it.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
+use std::io;
 
 /// A failed store operation.
 #[derive(Debug, thiserror::Error)]
@@ -187,6 +188,11 @@ impl StoreErrorKind {
 }
 
 impl StoreError {
+    /// No response within the time that the caller waits.
+    pub(crate) fn timed_out() -> StoreError {
+        StoreError::Unavailable(io::Error::from(io::ErrorKind::TimedOut).into())
+    }
+
     pub(crate) fn kind(&self) -> StoreErrorKind {
         match self {
             StoreError::Unavailable(error) | StoreError::Rejected(error) => {

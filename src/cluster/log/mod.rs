@@ -184,7 +184,7 @@ impl SharedLog {
     }
 
     /// Makes the shipper read the files again and send everything that the log does not have.
-    fn request_resend(&self) {
+    pub(crate) fn request_resend(&self) {
         self.resend_all.store(true, Ordering::Release);
         lock(&self.queue).mark_incomplete();
         self.wakeup.notify_one();
