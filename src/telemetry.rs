@@ -20,14 +20,18 @@ pub(crate) fn start(level: &str, json: bool) -> Result<(), InvalidFilter> {
     // Worker starts are noise, and malformed request heads must not let clients write to the log.
     let filter = EnvFilter::try_new(format!("actix_server=warn,actix_http=off,{level}"))
         .map_err(|error| InvalidFilter { level: level.to_owned(), reason: error.to_string() })?;
+    // A log that cannot be written, because its disk is full or its reader gone, must not panic in the
+    // thread that logs: reporting that on standard error would.
     let registry = tracing_subscriber::registry().with(filter);
     // Only tests start a second subscriber in one process; the first one stays in effect.
     let _ = if json {
-        registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init()
+        let lines = fmt::layer().json().log_internal_errors(false);
+        registry.with(lines.with_writer(std::io::stderr)).try_init()
     } else {
         registry
             .with(
                 fmt::layer()
+                    .log_internal_errors(false)
                     .with_target(false)
                     .with_ansi(std::io::stderr().is_terminal())
                     .with_writer(std::io::stderr),

@@ -1,7 +1,9 @@
-//! The open file limit and the share of it for connections, so that a traffic peak cannot exhaust the
+//! The file size limit, whose signal must not end the process. The open file limit and the share of it for connections, so that a traffic peak cannot exhaust the
 //! file descriptors that the journal needs for its next segment.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use std::io;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// File descriptors reserved for segments, logs, catalogs and operations connections.
 const RESERVED_FILES: u64 = 96;
@@ -9,6 +11,13 @@ const RESERVED_FILES: u64 = 96;
 pub(crate) const OPS_CONNECTIONS: usize = 32;
 /// Maximum connections of one worker.
 const MAX_CONNECTIONS: u64 = 25_000;
+
+/// From now on, a write beyond the file size limit (`RLIMIT_FSIZE`) returns an error. By default its
+/// signal, `SIGXFSZ`, ends the process. Call it within the runtime.
+pub(crate) fn survive_file_size_limit() -> io::Result<()> {
+    // The handler stays when the stream of signals is dropped.
+    signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
+}
 
 /// Raises the soft limit of open files to the hard limit. Returns the maximum number of concurrent
 /// connections per worker; further ones wait in the accept queue.

@@ -21,6 +21,8 @@ mod serve;
 mod store;
 mod synth;
 
+use crate::app::file_limits;
+use anyhow::Context;
 use clap::Parser;
 use output::Output;
 
@@ -95,6 +97,7 @@ impl Command {
     /// Runs the command.
     pub async fn run(self) -> anyhow::Result<()> {
         let output = self.output();
+        file_limits::survive_file_size_limit().context("cannot install a signal handler")?;
         match self.verb {
             None => self.serve.run(output).await,
             Some(Verb::Serve(verb)) => verb.run(output).await,

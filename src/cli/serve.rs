@@ -56,10 +56,12 @@ impl Serve {
         let shutdown = ShutdownSignals::install().context("cannot install signal handlers")?;
         let app = App::build(settings, options).await?;
         let terminal = std::io::stdout().is_terminal();
-        output.line(banner::banner(&app, terminal).trim_end())?;
-        output.json_only(&serde_json::json!({
+        let addresses = serde_json::json!({
             "public": app.address.to_string(), "ops": app.ops_address.to_string(),
-        }))?;
+        });
+        if let Err(error) = output.result(banner::banner(&app, terminal).trim_end(), &addresses) {
+            tracing::warn!(%error, "cannot print the addresses; serving nevertheless");
+        }
         app.run(shutdown.received()).await
     }
 

@@ -53,11 +53,7 @@ impl Fleet {
         Fleet { log }
     }
 
-    async fn join_fleet(
-        &self,
-        instance: &Running,
-        deadline: Instant,
-    ) -> Result<(), JournalError> {
+    async fn join_fleet(&self, instance: &Running, deadline: Instant) -> Result<(), JournalError> {
         instance.ledger.join(instance.clock.now_ms()).await?;
         let read = self.read_and_lease(instance, deadline);
         if tokio::time::timeout_at(deadline, read).await.is_err() {

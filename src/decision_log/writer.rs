@@ -173,7 +173,7 @@ impl Buffer {
 }
 
 fn run(shared: &SharedBuffer, segments: &mut Segments) {
-    let mut batch = Vec::new();
+    let (mut batch, mut is_failing) = (Vec::new(), false);
     loop {
         let (before, at_ms, stopping) = {
             let buffer = shared.buffer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -189,9 +189,15 @@ fn run(shared: &SharedBuffer, segments: &mut Segments) {
             let before = std::mem::replace(&mut buffer.before, now);
             (before, buffer.at_ms, buffer.stopping)
         };
-        if let Err(error) = segments.write(&batch, &before, at_ms) {
-            tracing::error!(%error, "cannot write the decision log; explain will miss these decisions");
-            segments.length = None;
+        match segments.write(&batch, &before, at_ms) {
+            Ok(()) => is_failing &= batch.is_empty(),
+            Err(error) => {
+                if !is_failing {
+                    tracing::error!(%error, "cannot write the decision log; explain will miss decisions");
+                }
+                is_failing = true;
+                segments.abandon();
+            }
         }
         let mut buffer = shared.buffer.lock().unwrap_or_else(PoisonError::into_inner);
         buffer.flushes += 1;
@@ -241,6 +247,16 @@ impl Segments {
         self.disk.sync()?;
         self.length = self.length.map(|length| length + bytes.len() as u64);
         Ok(())
+    }
+
+    /// Starts a new segment next time. A segment that holds nothing yet is removed: on a full disk
+    /// there would be a new one with every attempt.
+    fn abandon(&mut self) {
+        if self.length == Some(0) {
+            let name = segment_name(self.start_ms, self.incarnation);
+            std::fs::remove_file(self.folder.join(name)).ok();
+        }
+        self.length = None;
     }
 
     fn frame(&mut self, out: &mut Vec<u8>, line: &[u8]) {

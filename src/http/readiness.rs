@@ -1,5 +1,6 @@
 //! Whether this instance should get requests.
 
+use crate::journal::JournalStatus;
 use crate::ledger::Ledger;
 use crate::world::leasing::Leasing;
 use std::sync::Arc;
@@ -25,10 +26,11 @@ impl Readiness {
 
     /// Why the instance is not ready for requests; `None` when it is ready.
     pub(crate) fn not_ready_reason(&self) -> Option<&'static str> {
+        let journal = self.ledger.journal_status();
         if self.draining.load(Ordering::Acquire) {
             Some("shutting down")
-        } else if self.ledger.has_failed() {
-            Some("the journal cannot record events")
+        } else if journal != JournalStatus::Writing {
+            Some(journal.as_str())
         } else if self.leasing.is_clock_off() {
             Some("the clock differs too much from the shared store's")
         } else {

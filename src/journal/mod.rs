@@ -20,6 +20,7 @@ pub(crate) mod writer;
 pub(crate) use disk_space::disk_space;
 pub use recover::{Recovery, recover, segments};
 pub(crate) use segment::Segment;
+pub(crate) use writer::JournalStatus;
 pub use writer::{Journal, JournalError, JournalOptions};
 
 /// Number of partitions; fixed by the file format.

@@ -4,7 +4,7 @@ use crate::journal::disk::Folder;
 use crate::journal::segment::segment_name;
 use crate::journal::simulated_disk::SimulatedDisk;
 use crate::journal::{
-    Entry, Journal, JournalError, JournalOptions, chain, frame, recover, segments,
+    Entry, Journal, JournalError, JournalOptions, JournalStatus, chain, frame, recover, segments,
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -78,7 +78,7 @@ fn a_full_disk_rejects_leaves_no_torn_record_and_accepts_again_once_space_is_fre
     let journal = start(&disk, 1 << 20);
     disk.faults().full = true;
     let rejected = journal.append(0, vec![1; 50]).unwrap().blocking_recv().unwrap();
-    assert_eq!(rejected, Err(JournalError::DiskFull));
+    assert_eq!(rejected, Err(JournalError::Rejected));
 
     disk.faults().full = false;
     let accepted = journal.append(0, vec![2; 50]).unwrap().blocking_recv().unwrap();
@@ -206,13 +206,37 @@ fn a_segment_that_cannot_be_created_accepts_nothing_and_is_retried() {
         |payload: u8| journal.append(0, vec![payload; 50]).unwrap().blocking_recv().unwrap();
     assert_eq!(write(1), Ok(()));
     disk.faults().full = true;
-    assert_eq!((write(2), write(3)), (Err(JournalError::DiskFull), Err(JournalError::DiskFull)));
+    assert_eq!((write(2), write(3)), (Err(JournalError::Rejected), Err(JournalError::Rejected)));
     disk.faults().full = false;
     assert_eq!(write(4), Ok(()));
 
     let folder = tempfile::tempdir().unwrap();
     disk.lose_power(folder.path(), &mut Pcg64::seed_from_u64(1));
     assert_eq!(payloads(folder.path()), vec![vec![1; 50], vec![4; 50]]);
+}
+
+#[test]
+fn a_journal_that_cannot_write_says_so_and_finds_out_by_itself_when_it_can() {
+    let disk = SimulatedDisk::default();
+    let journal = start(&disk, 1 << 20);
+    let write = || journal.append(0, vec![1; 50]).unwrap().blocking_recv().unwrap();
+    assert_eq!((write(), journal.status()), (Ok(()), JournalStatus::Writing));
+    disk.faults().full = true;
+    assert_eq!((write(), journal.status()), (Err(JournalError::Rejected), JournalStatus::DiskFull));
+    let barrier = || journal.barrier().unwrap().blocking_recv().unwrap();
+    assert_eq!(
+        (barrier(), journal.status()),
+        (Err(JournalError::Rejected), JournalStatus::DiskFull)
+    );
+
+    disk.faults().full = false;
+    while journal.status() != JournalStatus::Writing {
+        std::thread::yield_now();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(write(), Ok(()));
+    disk.lose_power(folder.path(), &mut Pcg64::seed_from_u64(1));
+    assert_eq!(payloads(folder.path()), vec![vec![1; 50]; 2], "an attempt leaves nothing behind");
 }
 
 /// Set in the environment of the child process of the test below.

@@ -3,8 +3,9 @@
 use crate::journal::disk::Disk;
 use crate::journal::segment::segment_name;
 use crate::journal::{Entry, PARTITIONS, frame};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 use std::{io, process, thread};
 use tokio::sync::oneshot;
 
@@ -12,6 +13,11 @@ use tokio::sync::oneshot;
 const QUEUE: usize = 65_536;
 /// Most payloads per sync: bounds the memory of a batch, not its delay.
 const BATCH: usize = 4_096;
+/// How often writing is tried while the last attempt failed and nothing is queued.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// A write of this many bytes needs a new block. No frame starts like this, so what a crash leaves of it
+/// is a torn end.
+const PROBE: [u8; 8_192] = [0xff; 8_192];
 
 /// Why a payload was not recorded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,15 +25,33 @@ pub enum JournalError {
     /// The queue is full.
     #[error("the journal queue is full; retry shortly")]
     Busy,
-    /// The disk is full. Later payloads are tried again.
-    #[error("the disk is full")]
-    DiskFull,
+    /// The disk rejects the write: it is full, for example. Later payloads are tried again.
+    #[error("the disk rejects writes")]
+    Rejected,
     /// A sync failed; this journal accepts nothing more.
     #[error("the journal has failed; restart the process to recover")]
     Failed,
     /// The payload is longer than a frame allows.
     #[error("the record is longer than 4 MiB")]
     TooLong,
+}
+
+string_enum! {
+    /// Whether the journal can write, as far as its last attempt tells; the text is for operators.
+    JournalStatus {
+        /// It can.
+        Writing = "the journal records events",
+        /// No space, or no quota.
+        DiskFull = "the journal cannot record events: the disk is full",
+        /// The file size limit of the process (`RLIMIT_FSIZE`) allows no segment.
+        FileSizeLimit = "the journal cannot record events: the file size limit of the process is reached",
+        /// The file system is mounted read-only.
+        ReadOnly = "the journal cannot record events: the file system is read-only",
+        /// Any other error; the log has it.
+        WriteError = "the journal cannot record events: the disk rejects writes",
+        /// A sync failed, or a failed write could not be undone: nothing is accepted until a restart.
+        Failed = "the journal has failed: restart the process",
+    }
 }
 
 /// Resolves when the payload is on disk and applied.
@@ -43,8 +67,7 @@ struct Append {
 /// A running journal. Dropping it writes the queued payloads and stops the writer.
 pub struct Journal {
     queue: Option<mpsc::SyncSender<Append>>,
-    failed: Arc<AtomicBool>,
-    disk_full: Arc<AtomicBool>,
+    status: Arc<AtomicU8>,
     segment: Arc<AtomicU64>,
     writer: Option<thread::JoinHandle<()>>,
 }
@@ -87,8 +110,7 @@ impl Journal {
         disk.sync()?;
         let length = frame::HEADER as u64;
         let (queue, appends) = mpsc::sync_channel(QUEUE);
-        let failed = Arc::new(AtomicBool::new(false));
-        let disk_full = Arc::new(AtomicBool::new(false));
+        let status = Arc::new(AtomicU8::new(JournalStatus::Writing as u8));
         let segment = Arc::new(AtomicU64::new(options.number));
         let mut writer = Writer {
             disk,
@@ -96,15 +118,15 @@ impl Journal {
             number: segment.clone(),
             length,
             lsn: [0; PARTITIONS as usize],
+            at_size_limit: false,
             apply,
-            failed: failed.clone(),
-            disk_full: disk_full.clone(),
+            status: status.clone(),
         };
         let writer = thread::Builder::new().name("journal".into()).spawn(move || {
             let _abort = AbortOnPanic;
             writer.run(&appends);
         })?;
-        Ok(Journal { queue: Some(queue), failed, disk_full, segment, writer: Some(writer) })
+        Ok(Journal { queue: Some(queue), status, segment, writer: Some(writer) })
     }
 
     /// Queues a payload for the writer.
@@ -140,14 +162,15 @@ impl Journal {
         self.segment.load(Ordering::Acquire)
     }
 
-    /// Whether the last batch was rejected because the disk is full.
-    pub(crate) fn is_disk_full(&self) -> bool {
-        self.disk_full.load(Ordering::Acquire)
+    /// Whether it can write. Tried again every second while it cannot.
+    pub(crate) fn status(&self) -> JournalStatus {
+        let index = usize::from(self.status.load(Ordering::Acquire));
+        JournalStatus::ALL.get(index).copied().unwrap_or(JournalStatus::Failed)
     }
 
-    /// Whether a sync has failed.
+    /// Whether nothing is accepted until a restart.
     pub(crate) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
+        self.status() == JournalStatus::Failed
     }
 }
 
@@ -172,23 +195,32 @@ struct Writer<A> {
     number: Arc<AtomicU64>,
     length: u64,
     lsn: [u64; PARTITIONS as usize],
+    /// The segment has entries and cannot grow, because files of the process have a size limit.
+    at_size_limit: bool,
     apply: A,
-    failed: Arc<AtomicBool>,
-    disk_full: Arc<AtomicBool>,
+    status: Arc<AtomicU8>,
 }
 
 impl<A: FnMut(&[Entry])> Writer<A> {
     fn run(&mut self, appends: &mpsc::Receiver<Append>) {
         let mut bytes = Vec::new();
-        while let Ok(first) = appends.recv() {
+        loop {
+            let first = match self.is_writing() {
+                true => appends.recv().map_err(mpsc::RecvTimeoutError::from),
+                false => appends.recv_timeout(PROBE_EVERY),
+            };
+            let first = match first {
+                Ok(first) => first,
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                Err(mpsc::RecvTimeoutError::Timeout) => match self.probe() {
+                    Err(JournalError::Failed) => return,
+                    _ => continue,
+                },
+            };
             let mut batch: Vec<Append> =
                 std::iter::once(first).chain(appends.try_iter().take(BATCH - 1)).collect();
             let result = self.commit(&mut batch, &mut bytes);
-            self.disk_full.store(result.is_err(), Ordering::Release);
             let has_failed = result == Err(JournalError::Failed);
-            if has_failed {
-                self.failed.store(true, Ordering::Release);
-            }
             for append in batch {
                 // The caller may have gone away; its payload is recorded all the same.
                 let _ = append.done.send(result.clone());
@@ -214,44 +246,95 @@ impl<A: FnMut(&[Entry])> Writer<A> {
             let (incarnation, lsn) = (self.options.incarnation, *lsn);
             entries.push(Entry { incarnation, partition, lsn, payload });
         }
-        if let Err(error) = self.write(bytes) {
+        // A batch of barriers alone says nothing of the disk.
+        if bytes.is_empty() && !self.is_writing() {
+            return self.probe();
+        }
+        if let Err(error) = self.write(bytes).and_then(|()| self.sync()) {
             self.lsn = before;
             return Err(error);
         }
+        self.set_status(JournalStatus::Writing);
         self.length += bytes.len() as u64;
         (self.apply)(&entries);
         Ok(())
     }
 
-    /// Writes bytes to disk, to a new segment when the current one is full.
+    /// Finds out whether a batch could be written, and leaves nothing behind.
+    fn probe(&mut self) -> Result<(), JournalError> {
+        self.write(&PROBE)?;
+        if let Err(error) = self.disk.cut(self.length) {
+            return Err(self.fail(&error));
+        }
+        self.set_status(JournalStatus::Writing);
+        Ok(())
+    }
+
+    /// Writes bytes, to a new segment when the current one can hold no more. After an error, none of
+    /// them are left.
     fn write(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
-        if self.length >= self.options.segment_bytes {
+        if self.length >= self.options.segment_bytes || self.at_size_limit {
             let next = self.number.load(Ordering::Relaxed) + 1;
             if let Err(error) = begin_segment(&mut *self.disk, &self.options, next) {
                 // The full segment gets no more writes; the next batch retries.
-                tracing::error!(%error, "cannot create a journal segment; rejecting events until it succeeds");
-                return Err(JournalError::DiskFull);
+                return Err(self.reject(&error));
             }
             // Synced separately: an unreadable header followed by data is corruption, not a torn end.
             self.sync()?;
             self.number.store(next, Ordering::Release);
             self.length = frame::HEADER as u64;
+            self.at_size_limit = false;
         }
         if let Err(error) = self.disk.append(bytes) {
-            tracing::error!(%error, "cannot write to the journal; rejecting events until it succeeds");
             // Partly written bytes of the batch must be removed before anything else is written.
-            return match self.disk.cut(self.length) {
-                Ok(()) => Err(JournalError::DiskFull),
-                Err(_) => Err(JournalError::Failed),
-            };
+            if self.disk.cut(self.length).is_err() {
+                return Err(self.fail(&error));
+            }
+            let is_empty = self.length == frame::HEADER as u64;
+            if error.kind() == io::ErrorKind::FileTooLarge && !is_empty {
+                self.at_size_limit = true;
+                return self.write(bytes);
+            }
+            return Err(self.reject(&error));
         }
-        self.sync()
+        Ok(())
     }
 
     fn sync(&mut self) -> Result<(), JournalError> {
-        self.disk.sync().map_err(|error| {
-            tracing::error!(%error, "cannot sync the journal; rejecting all events until a restart");
-            JournalError::Failed
-        })
+        self.disk.sync().map_err(|error| self.fail(&error))
+    }
+
+    fn is_writing(&self) -> bool {
+        self.status.load(Ordering::Relaxed) == JournalStatus::Writing as u8
+    }
+
+    fn set_status(&self, status: JournalStatus) -> bool {
+        let before = self.status.swap(status as u8, Ordering::AcqRel);
+        let is_news = before != status as u8;
+        if is_news && status == JournalStatus::Writing {
+            tracing::info!("the journal records events again");
+        }
+        is_news
+    }
+
+    /// Notes an error after which writing is tried again.
+    fn reject(&self, error: &io::Error) -> JournalError {
+        let is_news = self.set_status(match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => JournalStatus::DiskFull,
+            io::ErrorKind::FileTooLarge => JournalStatus::FileSizeLimit,
+            io::ErrorKind::ReadOnlyFilesystem => JournalStatus::ReadOnly,
+            _ => JournalStatus::WriteError,
+        });
+        if is_news {
+            tracing::error!(%error, "cannot write to the journal; rejecting events until it succeeds");
+        }
+        JournalError::Rejected
+    }
+
+    /// Notes an error after which nothing more is written.
+    fn fail(&self, error: &io::Error) -> JournalError {
+        self.set_status(JournalStatus::Failed);
+        tracing::error!(%error, "the journal has failed; rejecting all events until a restart");
+        JournalError::Failed
     }
 }

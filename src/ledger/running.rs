@@ -5,7 +5,9 @@ use crate::domain::event::{InvalidReason, Verdict};
 use crate::domain::money::Micros;
 use crate::journal;
 use crate::journal::disk::Folder;
-use crate::journal::{Journal, JournalError, JournalOptions, PARTITIONS, Recovery, chain};
+use crate::journal::{
+    Journal, JournalError, JournalOptions, JournalStatus, PARTITIONS, Recovery, chain,
+};
 use crate::ledger::event_log::{EventLog, EventTotals, Listener, LogStatus};
 use crate::ledger::history;
 use crate::ledger::history::ReplayFrom;
@@ -245,14 +247,9 @@ impl Ledger {
         &self.recovery
     }
 
-    /// Whether it accepts records: no sync has failed, and the disk was not full at the last batch.
-    pub(crate) fn is_up(&self) -> bool {
-        !self.journal.has_failed() && !self.journal.is_disk_full()
-    }
-
-    /// Whether it accepts nothing until a restart.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.journal.has_failed()
+    /// Whether it accepts records, as far as the last batch tells.
+    pub(crate) fn journal_status(&self) -> JournalStatus {
+        self.journal.status()
     }
 
     /// All events of some decisions with their latest verdicts, in order of arrival: replays the

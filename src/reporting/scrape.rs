@@ -1,6 +1,7 @@
 //! Metrics read from the ledger at scrape time.
 
 use crate::domain::event::{EventKind, InvalidReason};
+use crate::journal::JournalStatus;
 use crate::ledger::views::Tally;
 use crate::metrics::{EventRow, MoneyRows};
 use crate::reporting::Reporting;
@@ -96,8 +97,9 @@ impl Reporting {
         self.metrics.snapshot_age.set(self.world.age_ms(now_ms) as f64 / 1_000.0);
         let status = self.ledger.status();
         let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        self.metrics.journal_up.set(i64::from(self.ledger.is_up()));
-        self.metrics.store_up.set(i64::from(self.ledger.is_up() && status.is_up));
+        let is_writing = self.ledger.journal_status() == JournalStatus::Writing;
+        self.metrics.journal_up.set(i64::from(is_writing));
+        self.metrics.store_up.set(i64::from(is_writing && status.is_up));
         self.metrics.instances.set(i64::try_from(status.instances).unwrap_or(i64::MAX));
         self.metrics.store_clock.set(status.clock_skew_ms as f64 / 1_000.0);
         self.metrics.set_unsent(status.unsent, status.oldest_unsent, status.rewinds);
