@@ -1,7 +1,9 @@
 //! Instances without a connection to Redis: pending events, lease use and the stale flag.
 
-use crate::harness::{Redis, Setup, TestServer, inventory, reference, wait_until};
+use crate::harness::process::Installation;
+use crate::harness::{Reader, Redis, Setup, Store, TestServer, inventory, reference, wait_until};
 use crate::proxy::{Proxy, ProxyMode};
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn a_click_waits_for_the_impression_on_the_disk_of_a_disconnected_instance() {
@@ -93,4 +95,65 @@ async fn without_redis_an_instance_spends_its_lease_then_serves_house_ads_and_re
     .await;
     server.wait_for_metric("adjacent_journal_unshipped_records", 0).await;
     server.assert_ledger_consistent().await;
+}
+
+/// Starts an instance, and ends it once it is ready and has served; returns how long that took.
+async fn start_until_ready(
+    installation: &Installation,
+    meanwhile: impl FnOnce() + Send,
+) -> Duration {
+    let started = Instant::now();
+    let process = std::thread::scope(|scope| {
+        scope.spawn(meanwhile);
+        installation.serve()
+    });
+    let reader = Reader::new();
+    assert_eq!(reader.fire(&format!("{}/readyz", process.ops)).await.status, 200);
+    let took = started.elapsed();
+    let answer = process.decide(&reader, &reference()).await.unwrap();
+    assert!(answer["decisions"]["article-end"]["creative"].is_object(), "{answer:#}");
+    process.kill();
+    took
+}
+
+#[tokio::test]
+async fn an_instance_is_ready_within_5_seconds_whatever_redis_does() {
+    let mut redis = Redis::start();
+    let proxy = Proxy::start(redis.port());
+    let installation =
+        Installation::new().set("ADJACENT__STORE__RECONCILE_INTERVAL_SECONDS", "3600");
+    let mut direct = installation.set("ADJACENT__STORE__URL", &redis.url());
+    let first = start_until_ready(&direct, || {}).await;
+    let mut found = vec![("the first start", first)];
+    found.push(("Redis answers", start_until_ready(&direct, || {}).await));
+
+    redis.suspend();
+    found.push(("Redis is frozen", start_until_ready(&direct, || {}).await));
+    redis.resume();
+    direct.environment.retain(|(name, _)| name != "ADJACENT__STORE__URL");
+    let proxied =
+        direct.set("ADJACENT__STORE__URL", &format!("redis://127.0.0.1:{}", proxy.port()));
+    for (name, mode) in [
+        ("Redis never answers", ProxyMode::BlackHole),
+        ("Redis closes every connection", ProxyMode::Refuse),
+        ("every answer of Redis takes half a second", ProxyMode::Slow),
+    ] {
+        proxy.set_mode(mode);
+        found.push((name, start_until_ready(&proxied, || {}).await));
+    }
+    for delay_ms in [100, 300, 700] {
+        proxy.set_mode(ProxyMode::Forward);
+        let stop_answering = || {
+            std::thread::sleep(Duration::from_millis(delay_ms));
+            proxy.set_mode(ProxyMode::BlackHole);
+        };
+        found.push(("Redis stops answering", start_until_ready(&proxied, stop_answering).await));
+    }
+    redis.kill();
+    proxy.set_mode(ProxyMode::Forward);
+    found.push(("Redis refuses connections", start_until_ready(&proxied, || {}).await));
+    for (name, took) in &found {
+        println!("{name}: ready after {} ms", took.as_millis());
+    }
+    assert!(found.iter().all(|(_, took)| *took < Duration::from_secs(5)), "{found:?}");
 }
