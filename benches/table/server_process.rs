@@ -76,7 +76,7 @@ pub fn run(arguments: &[String]) {
         let app = App::build(settings(arguments), Options::default()).await.unwrap();
         reply(&format!("adjacent {}", app.address));
         let (state, services) = (app.state().clone(), app.services().clone());
-        actix_web::rt::spawn(app.run(std::future::pending()));
+        actix_web::rt::spawn(app.run(futures_util::stream::pending()));
         web::block(move || listen(&bare, &state, &services)).await.unwrap();
         std::process::exit(0); // the data is discarded: skip the orderly shutdown
     });

@@ -28,10 +28,21 @@ use crate::traffic::agents;
 use actix_web::dev::Server;
 use actix_web::web::Data;
 use anyhow::Context;
+use futures_util::{Stream, StreamExt};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A request to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopSignal {
+    /// From a service manager, `SIGTERM`: a load balancer may still send requests.
+    Terminate,
+    /// From a terminal, `SIGINT`.
+    Interrupt,
+}
 
 /// A server with bound listeners, ready to run.
 pub struct App {
@@ -116,31 +127,53 @@ impl App {
         &self.app
     }
 
-    /// Serves until `shutdown` completes. Then `/readyz` fails for the drain delay, requests in flight
-    /// finish, and all buffered data is flushed to disk.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+    /// Serves until the first signal. Then `/readyz` fails for the drain delay, requests in flight
+    /// finish, and all buffered data is flushed to disk. A second signal leaves out what is not done by
+    /// then, except the flush.
+    pub async fn run(self, signals: impl Stream<Item = StopSignal>) -> anyhow::Result<()> {
         let (public, ops) = (self.public.handle(), self.ops.handle());
-        let (app, services) = (self.app.clone(), self.services.clone());
-        let delay = Duration::from_millis(app.settings.get().server.drain_delay_ms);
+        let (app, services) = (self.app, self.services);
+        let mut signals = pin!(signals);
+        let mut servers = pin!(async { tokio::try_join!(self.public, self.ops) });
+        let signal = tokio::select! {
+            ended = &mut servers => return Ok(ended.map(drop)?),
+            signal = signals.next() => signal,
+        };
+        tracing::info!("shutdown requested; draining connections");
+        services.readiness.drain();
+        let settings = app.settings.get();
         let stop = async {
-            shutdown.await;
-            tracing::info!("shutdown requested; draining connections");
-            services.readiness.drain();
-            tokio::time::sleep(delay).await;
+            tokio::time::sleep(drain_delay(&settings, signal)).await;
             public.stop(true).await;
             ops.stop(true).await;
             Ok(())
         };
-        tokio::try_join!(self.public, self.ops, stop)?;
-        self.tasks.stop().await;
-        if let Err(error) = services.events.record_opportunities().await {
-            tracing::warn!(%error, "opportunities of the last second are missing in reports");
+        let graceful = async {
+            tokio::try_join!(servers, stop)?;
+            self.tasks.stop().await;
+            if let Err(error) = services.events.record_opportunities().await {
+                tracing::warn!(%error, "opportunities of the last second are missing in reports");
+            }
+            self.lifecycle.leave(&exchange::instance(&app, &services)).await;
+            anyhow::Ok(())
+        };
+        tokio::select! {
+            ended = graceful => ended?,
+            Some(_) = signals.next() => {
+                tracing::warn!("second signal; closing connections without waiting for requests");
+            }
         }
-        self.lifecycle.leave(&exchange::instance(&app, &services)).await;
         self.log.flush();
         tracing::info!("server stopped");
         Ok(())
     }
+}
+
+/// How long a stopping server goes on accepting connections while it reports not ready. A trial, which
+/// is stopped from its terminal or has no public URL, has no load balancer in front.
+fn drain_delay(settings: &Settings, signal: Option<StopSignal>) -> Duration {
+    let is_trial = signal != Some(StopSignal::Terminate) || settings.server.public_url.is_none();
+    Duration::from_millis(if is_trial { 0 } else { settings.server.drain_delay_ms })
 }
 
 const _: () = assert!(PARTITIONS == crate::journal::PARTITIONS, "tokens name journal partitions");

@@ -1,11 +1,12 @@
 //! `adjacent serve`: runs the server (the default command).
 
-use crate::app::{App, Options, banner};
+use crate::app::{App, Options, StopSignal, banner};
 use crate::cli::output::Output;
 use crate::config::settings::LogFormat;
 use crate::config::{ConfigError, Settings, load};
 use crate::telemetry;
 use anyhow::Context;
+use futures_util::{Stream, stream};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -89,11 +90,14 @@ impl ShutdownSignals {
         Ok(ShutdownSignals { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Completes on either signal.
-    async fn received(mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
+    /// The signals, as they come.
+    fn received(self) -> impl Stream<Item = StopSignal> {
+        stream::unfold(self, |mut signals| async move {
+            let signal = tokio::select! {
+                _ = signals.terminate.recv() => StopSignal::Terminate,
+                _ = signals.interrupt.recv() => StopSignal::Interrupt,
+            };
+            Some((signal, signals))
+        })
     }
 }

@@ -74,7 +74,9 @@ pub struct ServerSettings {
     /// A MaxMind DB file with countries, for the observed country of a reader.
     #[serde(default)]
     pub(crate) geoip: Option<String>,
-    /// How long `/readyz` answers 503 before connections are refused at shutdown, in milliseconds.
+    /// How long `/readyz` answers 503 before connections are refused at shutdown, in milliseconds:
+    /// longer than a load balancer takes to notice. Does not apply to a trial, which is stopped with
+    /// Ctrl-C or has no `public_url`.
     #[garde(range(max = 600_000))]
     pub(crate) drain_delay_ms: u64,
     /// How long requests in flight may take to finish at shutdown, in seconds.

@@ -8,11 +8,12 @@ use super::Scrape;
 use super::Store;
 use super::inventory::copy_images_into;
 use super::wait_until;
-use adjacent::app::{App, Options, Services};
+use adjacent::app::{App, Options, Services, StopSignal};
 use adjacent::clock::{Clock, ManualClock, SystemClock};
 use adjacent::config::keys::{LocalKeys, TokenKeys};
 use adjacent::config::{Settings, load};
 use adjacent::http::AppState;
+use futures_util::stream;
 use reqwest::Response;
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -195,8 +196,11 @@ async fn serve(
     let (public, ops) = (format!("http://{}", app.address), format!("http://{}", app.ops_address));
     let (inner, state) = (app.services().clone(), app.state().clone().into_inner());
     if ready.send((public, ops, keys, inner, state)).is_ok() {
-        let shutdown = async { drop(stop_requested.await) };
-        app.run(shutdown).await.unwrap();
+        let signals = stream::once(async {
+            drop(stop_requested.await);
+            StopSignal::Interrupt
+        });
+        app.run(signals).await.unwrap();
     }
 }
 
