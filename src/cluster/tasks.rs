@@ -1,7 +1,7 @@
 //! The life of an instance in a fleet: shipping, following the log, heartbeats, leases, catalog sync.
 
 use crate::cluster::lifecycle::{Done, Lifecycle, Running};
-use crate::cluster::log::{SharedLog, StoreErrorLog};
+use crate::cluster::log::{NextRead, SharedLog, StoreErrorLog};
 use crate::journal::JournalError;
 use crate::ledger::event_log::EventLog;
 use crate::store::starts::ProcessStart;
@@ -12,9 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-
-/// Poll interval for the partition logs.
-const POLL_EVERY: Duration = Duration::from_millis(50);
 
 /// Retry interval while the store is unavailable.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
@@ -145,6 +142,8 @@ impl Lifecycle for Fleet {
         let log = || self.log.clone();
         vec![
             tokio::spawn(log().ship()),
+            tokio::spawn(log().announce()),
+            tokio::spawn(log().listen()),
             tokio::spawn(follow_log(instance.clone(), log())),
             tokio::spawn(heartbeat(instance.clone(), log())),
             tokio::spawn(check_replication(log())),
@@ -169,12 +168,12 @@ async fn publish(instance: &Running) -> Result<(), JournalError> {
 async fn follow_log(instance: Running, log: Arc<SharedLog>) {
     let mut is_published = false;
     let mut errors = StoreErrorLog::new("the shared log is not read");
+    let mut next_read = NextRead::of(&log);
     loop {
         let read = log.follow().await;
         log.set_reading_blocked(errors.observe(&read));
         let pause = match read {
-            Ok(false) => Duration::ZERO,
-            Ok(true) => POLL_EVERY,
+            Ok(_) => Duration::ZERO,
             Err(StoreError::Unavailable(_)) => RETRY_EVERY,
             Err(_) => RETRY_EVERY * 2,
         };
@@ -182,7 +181,10 @@ async fn follow_log(instance: Running, log: Arc<SharedLog>) {
             // Needs the windows and budgets that other instances have recorded.
             is_published = publish(&instance).await.is_ok();
         }
-        tokio::time::sleep(pause).await;
+        match read {
+            Ok(true) => next_read.wait().await,
+            _ => tokio::time::sleep(pause).await,
+        }
     }
 }
 

@@ -21,7 +21,9 @@ const SERVICE: &[&str] = &[
     "hmget",
     "hset",
     "hsetnx",
+    "publish",
     "set",
+    "subscribe",
     "time",
     "type",
     "xadd",
@@ -38,8 +40,8 @@ const SERVICE: &[&str] = &[
 
 const LOADER: &[&str] = &["function|load"];
 
-/// The key pattern.
-const KEYS: &str = "~adj:*";
+/// The patterns of keys and channels.
+const KEYS: &str = "~adj:* resetchannels &adj:*";
 
 /// The service's user, as a line of an ACL file or the arguments of `ACL SETUSER`.
 pub fn service(user: &str) -> String {
@@ -48,12 +50,12 @@ pub fn service(user: &str) -> String {
 
 /// The user that loads the functions; it has no access to keys.
 pub fn loader(user: &str) -> String {
-    line(user, "resetkeys", &[CONNECTION, LOADER])
+    line(user, "resetkeys resetchannels", &[CONNECTION, LOADER])
 }
 
 fn line(user: &str, keys: &str, lists: &[&[&str]]) -> String {
     let rights: Vec<String> = lists.concat().into_iter().map(|right| format!("+{right}")).collect();
-    format!("user {user} on >PASSWORD-OF-{user} {keys} resetchannels -@all {}", rights.join(" "))
+    format!("user {user} on >PASSWORD-OF-{user} {keys} -@all {}", rights.join(" "))
 }
 
 #[cfg(test)]
@@ -75,7 +77,7 @@ mod tests {
         // Commands sent without a function.
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
         let mut needed = called;
-        needed.extend(["fcall".to_owned(), "fcall_ro".to_owned()]);
+        needed.extend(["fcall", "fcall_ro", "subscribe"].map(str::to_owned));
         for file in std::fs::read_dir(folder).unwrap() {
             let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
             let sent = text.split("redis::cmd(\"").skip(1);

@@ -2,7 +2,7 @@
 //! without TLS.
 
 use crate::store::address::{RedisConfig, Topology};
-use redis::aio::MultiplexedConnection;
+use redis::aio::{MultiplexedConnection, PubSub};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
@@ -10,6 +10,8 @@ use redis::{
     AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
     RedisResult,
 };
+use std::io;
+use std::io::ErrorKind::TimedOut;
 use std::time::Duration;
 
 /// Timeout for establishing one connection.
@@ -69,6 +71,26 @@ pub(crate) async fn connect(target: &RedisConfig) -> RedisResult<(Connection, Op
             Ok((Connection::Cluster(builder.build()?.get_async_connection().await?), None))
         }
     }
+}
+
+/// Connects to the server, the primary or any node of the cluster, and subscribes to a channel.
+pub(crate) async fn subscribe(target: &RedisConfig, channel: &str) -> RedisResult<PubSub> {
+    let clients = match &target.topology {
+        Topology::Sentinel(name) => vec![sentinels(target, name)?.async_get_client().await?],
+        Topology::Single | Topology::Cluster => {
+            let infos = infos(target)?.into_iter().map(|info| single(target, info));
+            infos.collect::<RedisResult<_>>()?
+        }
+    };
+    let mut last_error = None;
+    for client in clients {
+        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, client.get_async_pubsub());
+        match connecting.await.unwrap_or_else(|_| Err(io::Error::from(TimedOut).into())) {
+            Ok(mut connection) => return connection.subscribe(channel).await.map(|()| connection),
+            Err(error) => last_error = Some(error),
+        }
+    }
+    Err(last_error.unwrap_or_else(|| io::Error::from(io::ErrorKind::NotFound).into()))
 }
 
 #[cfg(feature = "tls")]

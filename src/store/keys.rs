@@ -14,6 +14,8 @@
 //! | `adj:{p00}:visitors` … `adj:{p63}:visitors` | sorted set | visitors to check, scored by when they are due | within a day |
 //! | `adj:{all}:catalog` | hash | the catalog's head and every version of its documents | never |
 //! | `adj:{all}:pictures` | hash | every uploaded image, by its content address | never |
+//!
+//! Beside the keys there is one pub/sub channel, `adj:{all}:wakeups`.
 
 /// The keys of a function call, and whether the call is read-only.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@
 //! | commands, errors and how to recover | [`client`], [`error`], [`breaker`] |
 //! | key names, ACL rights, Lua functions | [`keys`], [`acl`], `library.lua` |
 //! | partition logs and their base snapshots | [`log`], [`bases`] |
+//! | wake-ups of those who read the logs | [`wakeups`] |
 //! | replication status | [`replication`] |
 //! | catalog changes, images | [`changes`], [`images`] |
 //! | process starts, decision records on request | [`starts`], [`records`] |
@@ -29,6 +30,7 @@ mod server_info;
 pub(crate) mod starts;
 pub(crate) mod summary;
 pub(crate) mod visitor_activity;
+pub(crate) mod wakeups;
 
 pub use address::Address;
 pub use client::Client;

@@ -26,11 +26,13 @@ mod reconcile;
 mod segment_ends;
 mod ship;
 mod state_cache;
+mod wakeups;
 
 pub(crate) use error_log::StoreErrorLog;
 pub(crate) use follow::replay;
 pub(crate) use migrate::migrate;
 pub(crate) use reconcile::recompute;
+pub(crate) use wakeups::NextRead;
 
 use crate::cluster::log::backlog::Backlog;
 use crate::cluster::log::local_totals::LocalTotals;
@@ -39,6 +41,7 @@ use crate::cluster::log::position::LogPosition;
 use crate::cluster::log::queue::Queue;
 use crate::cluster::log::segment_ends::SegmentEnds;
 use crate::cluster::log::state_cache::CachedState;
+use crate::cluster::log::wakeups::Wakeups;
 use crate::cluster::membership::Membership;
 use crate::journal::PARTITIONS;
 use crate::ledger::event_log::Listener;
@@ -62,6 +65,7 @@ pub struct SharedLog {
     store: u64,
     queue: Mutex<Queue>,
     wakeup: Notify,
+    wakeups: Wakeups,
     state: Arc<Mutex<State>>,
     positions: Mutex<Vec<LogPosition>>,
     /// The positions belong to a state read from the store or the cache.
@@ -119,6 +123,7 @@ impl SharedLog {
             store,
             queue: Mutex::default(),
             wakeup: Notify::new(),
+            wakeups: Wakeups::default(),
             state: Arc::new(Mutex::new(state)),
             positions: Mutex::new(positions),
             has_state: AtomicBool::new(has_state),

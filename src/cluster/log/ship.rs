@@ -91,6 +91,7 @@ impl SharedLog {
                 AppendOutcome::Appended | AppendOutcome::AlreadyPresent => {
                     self.shipped.fetch_add(batch.len() as u64, Ordering::Relaxed);
                     self.mark_sent(batch);
+                    self.wakeups.note_appended();
                 }
                 AppendOutcome::ContinueAfter(applied) => {
                     if batch.first().is_some_and(|first| first.lsn > applied + 1) {
