@@ -3,8 +3,9 @@
 //!
 //! While the store is reachable, decisions reserve within this instance's lease. It grows in slices on
 //! demand and is released near the end of the budget when idle. During an outage the rest of the lease
-//! remains usable until the store may have granted it to others; then a one-time allowance per outage;
-//! then nothing.
+//! remains usable until the store may have granted it to others, and beside it a one-time allowance per
+//! outage. Both are released over time, so that a small budget sells a little all the time instead of
+//! everything at once.
 
 use crate::domain::money::Micros;
 use crate::ledger::leases::Leases;
@@ -14,6 +15,11 @@ const BUSY_MS: i64 = 2_000;
 
 /// A campaign without demand for this long releases what others may need, in milliseconds.
 const IDLE_MS: i64 = 5_000;
+
+/// Half of the allowance is released after this time without the store, three quarters after three times
+/// as long, and so on. A campaign whose allowance is 15 minutes of reservations is not slowed down for
+/// 14 minutes.
+const ALLOWANCE_HALF_MS: i64 = 60_000;
 
 /// Milliseconds per minute.
 const MINUTE_MS: i64 = 60_000;
@@ -34,10 +40,15 @@ pub(crate) enum StoreStatus {
 pub struct LeaseTerms {
     /// This process start.
     pub(crate) incarnation: u64,
-    /// Number of instances in the fleet.
+    /// Number of instances in the fleet, and the index of this one.
     pub(crate) instances: usize,
+    pub(crate) index: usize,
     /// Reachability of the store.
     pub(crate) store: StoreStatus,
+    /// Time since the store last answered, in milliseconds.
+    pub(crate) silence_ms: i64,
+    /// For how much longer the lease may be used without the store, in milliseconds.
+    pub(crate) lease_left_ms: i64,
     /// How much the whole fleet may oversell in one outage, in per cent of the budget.
     pub(crate) allowance_percent: u8,
 }
@@ -61,6 +72,8 @@ pub(crate) struct CampaignLease {
     /// Highest price of recent demand, and the time of the last demand.
     price: Micros,
     last_demand_ms: Option<i64>,
+    /// Time of the last reservation.
+    last_reservation_ms: Option<i64>,
     rate: ReservationRate,
     outage: Option<Outage>,
 }
@@ -73,9 +86,11 @@ struct ReservationRate {
     previous: i64,
 }
 
-/// The allowance that remains in the current outage.
+/// This instance's allowance in the current outage.
+#[derive(Clone, Copy)]
 struct Outage {
     allowance: Micros,
+    used: Micros,
 }
 
 /// The campaign's budget as known to this instance.
@@ -106,7 +121,7 @@ impl CampaignLease {
         now_ms: i64,
     ) -> Option<FundingSource> {
         let total = budget.reserved.checked_add(price)?;
-        if terms.store != StoreStatus::LeaseExpired && total <= self.usable(terms) {
+        if price <= self.spare(terms, budget, now_ms) {
             return Some(FundingSource::Lease);
         }
         let oversells = terms.store != StoreStatus::Reachable
@@ -124,9 +139,11 @@ impl CampaignLease {
         budget: &BudgetView,
         now_ms: i64,
     ) {
+        self.last_reservation_ms = Some(now_ms);
         if source == FundingSource::Allowance {
-            let allowance = self.allowance(terms, budget, now_ms).saturating_sub(price);
-            self.outage = Some(Outage { allowance });
+            let outage = self.outage(terms, budget, now_ms);
+            let used = outage.used.checked_add(price).unwrap_or(Micros::MAX);
+            self.outage = Some(Outage { used, ..outage });
         } else if terms.store == StoreStatus::Reachable {
             self.outage = None;
         }
@@ -136,14 +153,14 @@ impl CampaignLease {
     /// The amount this instance could still reserve; with a reachable store, including what it could
     /// lease.
     pub(crate) fn available(&self, terms: &LeaseTerms, budget: &BudgetView, now_ms: i64) -> Micros {
-        let lease = self.usable(terms).saturating_sub(budget.reserved);
         match terms.store {
             StoreStatus::Reachable => budget
                 .remaining
                 .saturating_sub(self.leases.held_by_others(terms.incarnation))
                 .saturating_sub(budget.reserved),
-            StoreStatus::Unreachable => lease.max(self.allowance(terms, budget, now_ms)),
-            StoreStatus::LeaseExpired => self.allowance(terms, budget, now_ms),
+            StoreStatus::Unreachable | StoreStatus::LeaseExpired => {
+                self.spare(terms, budget, now_ms).max(self.allowance(terms, budget, now_ms))
+            }
         }
     }
 
@@ -221,16 +238,54 @@ impl CampaignLease {
         Micros::try_from(part).unwrap_or_default().max(self.price)
     }
 
-    /// The remaining allowance of this outage: initially this instance's part, capped at 15 minutes of
-    /// reservations at the current rate.
-    fn allowance(&self, terms: &LeaseTerms, budget: &BudgetView, now_ms: i64) -> Micros {
-        if let Some(outage) = &self.outage {
-            return outage.allowance;
+    /// What may be reserved of the lease now. Without the store, what is left is spread evenly over the
+    /// time for which it may be used.
+    fn spare(&self, terms: &LeaseTerms, budget: &BudgetView, now_ms: i64) -> Micros {
+        let spare = self.usable(terms).saturating_sub(budget.reserved);
+        match (terms.store, self.last_reservation_ms) {
+            (StoreStatus::LeaseExpired, _) => Micros::ZERO,
+            (StoreStatus::Unreachable, Some(last_ms)) => {
+                share(spare, now_ms - last_ms, terms.lease_left_ms)
+            }
+            _ => spare,
         }
-        let instances = i64::try_from(terms.instances.max(1)).unwrap_or(i64::MAX);
-        let part = budget.limit.get() / 100 * i64::from(terms.allowance_percent) / instances;
-        Micros::try_from(part.min(self.rate.per_15_minutes(now_ms))).unwrap_or_default()
     }
+
+    /// What may be reserved of the allowance now: of all that is released over time, at first one price.
+    fn allowance(&self, terms: &LeaseTerms, budget: &BudgetView, now_ms: i64) -> Micros {
+        let Outage { allowance, used } = self.outage(terms, budget, now_ms);
+        let silence_ms = terms.silence_ms.max(0);
+        let released = share(allowance, silence_ms, silence_ms.saturating_add(ALLOWANCE_HALF_MS));
+        let released = released.checked_add(self.price).unwrap_or(Micros::MAX).min(allowance);
+        released.saturating_sub(used)
+    }
+
+    /// The allowance of this outage: initially this instance's part, capped at 15 minutes of
+    /// reservations at the current rate. The parts are multiples of the price, so that the fleet can
+    /// sell a unit where no equal part pays one.
+    fn outage(&self, terms: &LeaseTerms, budget: &BudgetView, now_ms: i64) -> Outage {
+        if let Some(outage) = self.outage {
+            return outage;
+        }
+        let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let instances = whole(terms.instances.max(1));
+        let index = whole(terms.index).min(instances - 1);
+        let price = self.price.get().max(1);
+        let units = budget.limit.get() / 100 * i64::from(terms.allowance_percent) / price;
+        let (each, more) = (units / instances, units % instances);
+        let part = (each + i64::from(index < more)).saturating_mul(price);
+        let allowance = part.min(self.rate.per_15_minutes(now_ms));
+        Outage { allowance: Micros::try_from(allowance).unwrap_or_default(), used: Micros::ZERO }
+    }
+}
+
+/// `part` of `whole` of an amount, at most all of it.
+fn share(of: Micros, part: i64, whole: i64) -> Micros {
+    if part >= whole {
+        return of;
+    }
+    let share = i128::from(of.get()) * i128::from(part.max(0)) / i128::from(whole);
+    i64::try_from(share).ok().and_then(|share| Micros::try_from(share).ok()).unwrap_or_default()
 }
 
 impl ReservationRate {
@@ -256,118 +311,5 @@ impl ReservationRate {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const REACHABLE: LeaseTerms = LeaseTerms {
-        incarnation: 1,
-        instances: 4,
-        store: StoreStatus::Reachable,
-        allowance_percent: 5,
-    };
-    const UNREACHABLE: LeaseTerms = LeaseTerms { store: StoreStatus::Unreachable, ..REACHABLE };
-    const EXPIRED: LeaseTerms = LeaseTerms { store: StoreStatus::LeaseExpired, ..REACHABLE };
-
-    fn micros(amount: i64) -> Micros {
-        Micros::try_from(amount).unwrap()
-    }
-
-    fn budget(reserved: i64, remaining: i64, limit: i64) -> BudgetView {
-        BudgetView {
-            reserved: micros(reserved),
-            remaining: micros(remaining),
-            limit: micros(limit),
-        }
-    }
-
-    #[test]
-    fn a_lease_grows_in_slices_on_demand_and_is_released_near_the_end() {
-        let mut lease = CampaignLease::default();
-        let all = budget(0, 100_000, 100_000);
-        assert_eq!(lease.lease_request(&REACHABLE, &all, 0), None, "no demand");
-        lease.note_demand(micros(10), 0);
-        assert_eq!(lease.funding_source(&REACHABLE, micros(10), &all, 0), None);
-        assert_eq!(lease.lease_request(&REACHABLE, &all, 0), Some(micros(1_000)));
-        assert_eq!(lease.lease_request(&REACHABLE, &all, 0), None, "a request is pending");
-        lease.set_lease(1, micros(1_000));
-        assert_eq!(
-            lease.funding_source(&REACHABLE, micros(10), &all, 0),
-            Some(FundingSource::Lease)
-        );
-        assert_eq!(
-            lease.lease_request(&REACHABLE, &budget(600, 100_000, 100_000), 0),
-            Some(micros(1_600))
-        );
-        lease.set_lease(1, micros(1_000));
-        assert_eq!(
-            lease.lease_request(&REACHABLE, &budget(0, 50_000, 100_000), 6_000),
-            None,
-            "plenty is left"
-        );
-
-        lease.set_lease(2, micros(8_000));
-        let scarce = budget(200, 9_500, 100_000);
-        assert_eq!(lease.lease_request(&REACHABLE, &scarce, 6_000), Some(micros(200)));
-        assert_eq!(
-            lease.funding_source(&REACHABLE, micros(10), &scarce, 6_001),
-            None,
-            "the reduction is pending"
-        );
-    }
-
-    #[test]
-    fn a_slice_is_at_least_one_price_and_never_more_than_is_free() {
-        let mut lease = CampaignLease::default();
-        lease.note_demand(micros(10), 0);
-        assert_eq!(lease.lease_request(&REACHABLE, &budget(0, 30, 50), 0), Some(micros(10)));
-        lease.set_lease(1, micros(10));
-        lease.set_lease(2, micros(10));
-        assert_eq!(
-            lease.lease_request(&REACHABLE, &budget(10, 29, 50), 0),
-            None,
-            "9 is less than one price"
-        );
-    }
-
-    #[test]
-    fn an_outage_spends_the_lease_then_the_allowance_once_then_nothing_more() {
-        let mut lease = CampaignLease::default();
-        let at = |reserved| budget(reserved, 100_000, 100_000);
-        lease.set_lease(1, micros(100));
-        let reserve =
-            |lease: &mut CampaignLease, terms: &LeaseTerms, reserved: i64, now_ms: i64| {
-                let source = lease.funding_source(terms, micros(100), &at(reserved), now_ms)?;
-                lease.note_reservation(source, terms, micros(100), &at(reserved), now_ms);
-                Some(source)
-            };
-        assert_eq!(reserve(&mut lease, &REACHABLE, 0, 0), Some(FundingSource::Lease));
-        // 15 minutes at this rate are 1,500; a quarter of 5 % is 1,250.
-        for (step, terms) in (0..12).zip([UNREACHABLE, EXPIRED].iter().cycle()) {
-            assert_eq!(
-                reserve(&mut lease, terms, 100 + step * 100, 1_000),
-                Some(FundingSource::Allowance)
-            );
-        }
-        assert_eq!(reserve(&mut lease, &UNREACHABLE, 1_300, 1_000), None);
-        assert_eq!(lease.available(&UNREACHABLE, &at(1_300), 1_000), micros(50));
-        // Expired reservations do not restore the allowance; the end of the outage does.
-        assert_eq!(reserve(&mut lease, &EXPIRED, 0, 1_000), None);
-        assert_eq!(reserve(&mut lease, &REACHABLE, 0, 1_000), Some(FundingSource::Lease));
-        assert_eq!(reserve(&mut lease, &UNREACHABLE, 100, 1_000), Some(FundingSource::Allowance));
-        // Strict mode: the lease only.
-        let strict = LeaseTerms { allowance_percent: 0, ..UNREACHABLE };
-        assert_eq!(CampaignLease::default().available(&strict, &at(0), 0), Micros::ZERO);
-    }
-
-    #[test]
-    fn an_expired_lease_allows_no_reservation() {
-        let mut lease = CampaignLease::default();
-        lease.set_lease(1, micros(100));
-        let all = budget(0, 1_000, 1_000);
-        assert_eq!(
-            lease.funding_source(&UNREACHABLE, micros(10), &all, 0),
-            Some(FundingSource::Lease)
-        );
-        assert_eq!(lease.funding_source(&EXPIRED, micros(10), &all, 0), None);
-    }
-}
+#[path = "lease_tests.rs"]
+mod tests;

@@ -107,10 +107,15 @@ impl Leasing {
             }
             _ => StoreStatus::LeaseExpired,
         };
+        let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let silence_ms = ms(sellers.silence);
         Some(LeaseTerms {
             incarnation: self.incarnation,
             instances: sellers.count,
+            index: sellers.index,
             store,
+            silence_ms,
+            lease_left_ms: i64::from(settings.store.lease_seconds) * 1_000 - silence_ms,
             allowance_percent: settings.store.outage_allowance_percent,
         })
     }

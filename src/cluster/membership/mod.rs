@@ -32,6 +32,8 @@ pub(crate) struct Membership {
 pub(crate) struct Sellers {
     /// How many there may be, including this one.
     pub(crate) count: usize,
+    /// The index of this one, from 0, as of the last heartbeat.
+    pub(crate) index: usize,
     /// Time since this one last heard of them.
     pub(crate) silence: Duration,
 }
@@ -73,8 +75,11 @@ impl Membership {
 
     /// The instances that this one must lease its budgets from; `None` when the budgets are its own.
     pub(crate) fn sellers(&self) -> Option<Sellers> {
-        self.shares_budgets
-            .then(|| Sellers { count: self.sellers.count(), silence: self.heartbeat_age() })
+        self.shares_budgets.then(|| Sellers {
+            count: self.sellers.count(),
+            index: self.position().1,
+            silence: self.heartbeat_age(),
+        })
     }
 
     /// Whether this instance is the one that does what only one of them should.

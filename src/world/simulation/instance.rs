@@ -58,6 +58,8 @@ pub(crate) type DiskRecord = (u64, u64, Record);
 
 pub(crate) struct Instance {
     pub(crate) incarnation: u64,
+    /// Its place in the fleet.
+    pub(crate) index: usize,
     pub(crate) campaign_budgets: CampaignBudgets,
     pub(crate) own: Vec<Arc<CampaignBudget>>,
     pub(crate) disk: Vec<DiskRecord>,
@@ -97,6 +99,7 @@ impl Instance {
         after.dedup();
         let mut instance = Instance {
             incarnation: rng.random(),
+            index: 0,
             campaign_budgets,
             own,
             disk,
@@ -126,13 +129,22 @@ impl Instance {
     }
 
     pub(crate) fn terms(&self, now_ms: i64) -> LeaseTerms {
-        let store = match now_ms - self.contact_ms {
+        let silence_ms = now_ms - self.contact_ms;
+        let store = match silence_ms {
             silence if silence < UNREACHABLE_MS => StoreStatus::Reachable,
             silence if silence < LEASE_MS => StoreStatus::Unreachable,
             _ => StoreStatus::LeaseExpired,
         };
         let (incarnation, instances) = (self.incarnation, self.membership.count());
-        LeaseTerms { incarnation, instances, store, allowance_percent: 5 }
+        LeaseTerms {
+            incarnation,
+            instances,
+            index: self.index,
+            store,
+            silence_ms,
+            lease_left_ms: LEASE_MS - silence_ms,
+            allowance_percent: 5,
+        }
     }
 
     /// Serves one unit of a campaign if its budget can be reserved; returns the impression.

@@ -86,8 +86,9 @@ impl Fleet {
             let (campaign, daily) = (campaign.name.clone(), Some(campaign.budget));
             fleet.apply_record(0, &Record::Budget { campaign, lifetime: None, daily });
         }
-        for _ in 0..INSTANCES {
-            let instance = fleet.start(Vec::new(), 0);
+        for index in 0..INSTANCES {
+            let mut instance = fleet.start(Vec::new(), 0);
+            instance.index = index;
             fleet.instances.push(instance);
         }
         fleet
@@ -181,6 +182,7 @@ impl Fleet {
                 let (disk, sent) =
                     (std::mem::take(&mut self.instances[at].disk), self.instances[at].sent);
                 let mut next = self.start(disk, sent);
+                next.index = at;
                 next.dead_until_ms = self.now_ms + for_ms(&mut self.rng, 5_000);
                 self.instances[at] = next;
             }
