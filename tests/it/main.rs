@@ -54,3 +54,4 @@ mod structure;
 mod traffic;
 mod trial;
 mod visitor_limits;
+mod wakeups;

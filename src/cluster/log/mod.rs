@@ -16,6 +16,7 @@ mod error_log;
 mod event_log;
 mod files;
 mod follow;
+mod listen;
 mod local_totals;
 mod lost_records;
 mod migrate;
@@ -30,9 +31,9 @@ mod wakeups;
 
 pub(crate) use error_log::StoreErrorLog;
 pub(crate) use follow::replay;
+pub(crate) use listen::NextRead;
 pub(crate) use migrate::migrate;
 pub(crate) use reconcile::recompute;
-pub(crate) use wakeups::NextRead;
 
 use crate::cluster::log::backlog::Backlog;
 use crate::cluster::log::local_totals::LocalTotals;
