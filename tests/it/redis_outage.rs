@@ -97,6 +97,72 @@ async fn without_redis_an_instance_spends_its_lease_then_serves_house_ads_and_re
     server.assert_ledger_consistent().await;
 }
 
+#[tokio::test]
+async fn two_instances_without_redis_go_on_selling_a_small_budget_a_little_at_a_time() {
+    const BUDGET: u64 = 400;
+    let redis = Redis::start();
+    let setup = || {
+        Setup::default().inventory(inventory::with_budget_for(BUDGET)).with_store(&redis).settings(
+            |settings| {
+                settings.store.lease_seconds = 4;
+                // Each instance would otherwise reserve at most half of what is left.
+                settings.store.publisher_reservation_percent = 100;
+            },
+        )
+    };
+    let servers = [setup().start().await, setup().start().await];
+    // Shows one unit; returns whether it was the campaign's.
+    let show = async |server: &TestServer| {
+        let unit = server.decide(&reference()).await;
+        let is_sold = unit.advertiser() == "zahid-host" && unit.text("/tier") != "house";
+        assert!(!is_sold || server.reader.impression(&unit).await.recorded);
+        is_sold
+    };
+    for server in &servers {
+        server.wait_for_metric("adjacent_instances", 2).await;
+        for _ in 0..10 {
+            show(server).await;
+        }
+    }
+
+    redis.suspend();
+    let suspended = Instant::now();
+    let mut sold: [Vec<Duration>; 2] = Default::default();
+    let is_late =
+        |sold: &Vec<Duration>| sold.last().is_some_and(|at| *at > Duration::from_secs(10));
+    while !sold.iter().all(is_late) {
+        assert!(suspended.elapsed() < Duration::from_secs(60), "{sold:?}");
+        for (server, sold) in servers.iter().zip(&mut sold) {
+            if show(server).await {
+                sold.push(suspended.elapsed());
+            }
+        }
+    }
+    println!("sold without Redis after: {sold:?}");
+    // Two leases of at most a hundredth each, grown once more before the outage was noticed, and the
+    // allowance of a twentieth.
+    let total = sold[0].len() + sold[1].len();
+    assert!(total <= 20 + 20, "{sold:?}");
+
+    redis.resume();
+    for server in &servers {
+        server.wait_for_metric("adjacent_journal_unshipped_records", 0).await;
+    }
+    wait_until("an exhausted budget", async || {
+        let mut is_sold = false;
+        for server in &servers {
+            is_sold |= show(server).await;
+        }
+        let spent = servers[0].inner.ledger.state().accounts["zahid-launch"].spent.get();
+        assert!(spent <= (BUDGET * inventory::PRICE_MICROS).cast_signed());
+        (!is_sold).then_some(())
+    })
+    .await;
+    for server in &servers {
+        server.assert_ledger_consistent().await;
+    }
+}
+
 /// Starts an instance, and ends it once it is ready and has served; returns how long that took.
 async fn start_until_ready(
     installation: &Installation,
