@@ -121,8 +121,9 @@ pub struct StoreSettings {
     /// this and the lifetime of a reservation.
     #[garde(range(min = 1, max = 300))]
     pub lease_seconds: u32,
-    /// How much all instances that cannot reach the shared store may then oversell together, once
-    /// per outage, in percent of a campaign's daily budget; 0 allows nothing.
+    /// How much all instances that cannot reach the shared store may oversell together, once per
+    /// outage, in percent of a campaign's daily budget: half of it within a minute, the rest ever more
+    /// slowly. 0 allows nothing.
     #[garde(range(max = 5))]
     pub outage_allowance_percent: u8,
     /// The size of a journal segment, in bytes.
