@@ -98,6 +98,7 @@ async fn without_redis_an_instance_spends_its_lease_then_serves_house_ads_and_re
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "prints the figures")]
 async fn two_instances_without_redis_go_on_selling_a_small_budget_a_little_at_a_time() {
     const BUDGET: u64 = 400;
     let redis = Redis::start();
@@ -183,6 +184,7 @@ async fn start_until_ready(
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "prints the figures")]
 async fn an_instance_is_ready_within_5_seconds_whatever_redis_does() {
     let mut redis = Redis::start();
     let proxy = Proxy::start(redis.port());

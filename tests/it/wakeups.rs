@@ -26,6 +26,7 @@ async fn time_to_the_other(one: &TestServer, other: &TestServer) -> Duration {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "prints the figures")]
 async fn an_idle_fleet_reads_rarely_and_a_lost_subscription_delays_no_event_for_long() {
     let redis = Redis::start();
     let one = Setup::default().with_store(&redis).start().await;
