@@ -63,10 +63,19 @@ async fn ready(process: &Process) -> (u16, String) {
 
 #[tokio::test]
 async fn a_reached_file_size_limit_rejects_events_and_the_process_is_unready_until_it_is_raised() {
+    // The limit concerns a log in a file as well.
+    survive_file_size_limit(r#"exec "$0" "$@" 2>>server.log"#).await;
+}
+
+#[tokio::test]
+async fn a_log_that_no_process_reads_ends_no_process_that_logs() {
+    survive_file_size_limit(r#"exec "$0" "$@" 2> >(true)"#).await;
+}
+
+/// Reaches the file size limit in a server started by this script.
+async fn survive_file_size_limit(script: &str) {
     let installation = Installation::new();
-    // The log goes to a file, which the limit concerns as well.
-    let log = r#"exec "$0" "$@" 2>>server.log"#;
-    let wrapper = ["sh", "-c", log].map(str::to_owned);
+    let wrapper = ["bash", "-c", script].map(str::to_owned);
     let serve = || installation.serve_under(&wrapper).unwrap_or_else(|(_, log)| panic!("{log}"));
     let process = serve();
     let reader = Reader::new();
