@@ -75,13 +75,16 @@ pub(crate) async fn connect(target: &RedisConfig) -> RedisResult<(Connection, Op
 
 /// Connects to the server, the primary or any node of the cluster, and subscribes to a channel.
 pub(crate) async fn subscribe(target: &RedisConfig, channel: &str) -> RedisResult<PubSub> {
-    let clients = match &target.topology {
+    let mut clients = match &target.topology {
         Topology::Sentinel(name) => vec![sentinels(target, name)?.async_get_client().await?],
         Topology::Single | Topology::Cluster => {
             let infos = infos(target)?.into_iter().map(|info| single(target, info));
             infos.collect::<RedisResult<_>>()?
         }
     };
+    // Not all instances at the same node of a cluster.
+    let first = rand::random_range(0..clients.len().max(1));
+    clients.rotate_left(first);
     let mut last_error = None;
     for client in clients {
         let connecting = tokio::time::timeout(CONNECT_TIMEOUT, client.get_async_pubsub());
