@@ -173,3 +173,21 @@ fn an_expired_lease_allows_no_reservation() {
     assert_eq!(lease.funding_source(&UNREACHABLE, micros(10), &all, 0), Some(FundingSource::Lease));
     assert_eq!(lease.funding_source(&EXPIRED, micros(10), &all, 0), None);
 }
+
+#[test]
+fn what_is_left_of_a_lease_is_spread_over_the_time_for_which_it_may_be_used() {
+    let mut lease = CampaignLease::default();
+    lease.set_lease(1, micros(40));
+    let (mut reserved, mut sold_ms) = (0, Vec::new());
+    for now_ms in (3_000..40_000).step_by(100) {
+        let terms = LeaseTerms { allowance_percent: 0, ..after(now_ms) };
+        let view = budget(reserved, 2_000 - reserved, 2_000);
+        lease.note_demand(micros(10), now_ms);
+        if let Some(source) = lease.funding_source(&terms, micros(10), &view, now_ms) {
+            lease.note_reservation(source, &terms, micros(10), &view, now_ms);
+            reserved += 10;
+            sold_ms.push(now_ms);
+        }
+    }
+    assert_eq!(sold_ms, [3_000, 9_800, 16_600, 23_300]);
+}
