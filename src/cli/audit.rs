@@ -6,6 +6,7 @@ use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::cli::{arguments, catalog};
 use crate::cluster::log;
+use crate::journal;
 use crate::ledger::audit;
 use crate::ledger::audit::Mismatch;
 use crate::ledger::state::State;
@@ -19,7 +20,7 @@ pub(super) struct Audit {
     #[command(flatten)]
     access: ServerAccess,
     /// Redis URL of a fleet's store. Its log is recomputed instead of the data directory's journal, and
-    /// compared with the stored base sums.
+    /// compared with the stored base sums and with that journal, if there is one.
     #[arg(long, default_value = EMBEDDED, value_name = "URL")]
     store: String,
     /// PEM file with the CA certificates to trust for a store over TLS.
@@ -31,7 +32,12 @@ impl Audit {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         if let Some(config) = arguments::redis_config(&self.store, self.ca.as_deref())? {
             let ends = std::iter::repeat(u64::MAX);
-            let (state, differences) = log::recompute(&Client::new(config), ends).await?;
+            let (state, mut differences) = log::recompute(&Client::new(config), ends).await?;
+            let folder = self.access.data.join("journal");
+            if folder.is_dir() {
+                let here = journal::recover(&folder, 0, None, false, |_| {})?;
+                differences.extend(log::journal_mismatches(&here, &state));
+            }
             billed(output, &state)?;
             return report(output, &differences, &[], &json!({ "differences": differences }));
         }
@@ -50,6 +56,12 @@ impl Audit {
             recovery.corrupt.len(),
             recovery.torn_bytes
         ))?;
+        if recovery.repaired_entries > 0 {
+            output.line(format_args!(
+                "{} records written off by repairs",
+                recovery.repaired_entries
+            ))?;
+        }
         billed(output, &state)?;
         let inventory = catalog::served(&self.access.data)?.inventory.unwrap_or_default();
         let stored = ImageStore::read_only(&self.access.data);

@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod health;
 mod import;
+mod journal;
 mod keys;
 mod migrate;
 mod openapi;
@@ -62,6 +63,9 @@ enum Verb {
     Export(export::Export),
     /// Recompute the ledger from the journal and report mismatches.
     Audit(audit::Audit),
+    /// Repair the journal of a stopped server.
+    #[command(subcommand)]
+    Journal(journal::Journal),
     /// Check whether the local server is ready: exit code 0 or 1.
     Health(health::Health),
     /// Manage API keys, the event token key and report links.
@@ -110,6 +114,7 @@ impl Command {
             Some(Verb::Explain(verb)) => verb.run(output),
             Some(Verb::Export(verb)) => verb.run(output).await,
             Some(Verb::Audit(verb)) => verb.run(output).await,
+            Some(Verb::Journal(verb)) => verb.run(output),
             Some(Verb::Health(verb)) => verb.run(output),
             Some(Verb::Keys(verb)) => verb.run(output),
             Some(Verb::Openapi(verb)) => verb.run(output),

@@ -108,7 +108,7 @@ pub fn open_shared(
     fs::create_dir_all(folder)?;
     let store = history::ensure_store_id(folder, incarnation)?;
     let recovery = journal::recover(folder, 0, Some(store), true, |_| {})?;
-    let log = Arc::new(SharedLog::open(client, incarnation, folder, store, listener)?);
+    let log = Arc::new(SharedLog::open(client, incarnation, folder, store, &recovery, listener)?);
     let ledger = Ledger::start(Parts {
         folder: folder.to_owned(),
         incarnation,

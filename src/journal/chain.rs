@@ -8,6 +8,7 @@
 //!
 //! A segment that is deleted after its retention period stays in the chain.
 
+use crate::journal::end::Acknowledged;
 use crate::journal::segment::{Segment, segment_name};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -120,14 +121,21 @@ fn truncate_incomplete_line(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Names of existing segments whose length or hash differs from their seal.
+/// Names of existing segments whose length or hash differs from their seal, or from their repair.
 pub(crate) fn modified(folder: &Path, segments: &[Segment]) -> io::Result<Vec<String>> {
     let seals = seals(folder)?;
+    let acknowledged = Acknowledged::read(folder, None)?;
     let mut modified = Vec::new();
     for segment in segments {
         let Some(seal) = seals.get(&segment.number) else { continue };
         let bytes = fs::read(&segment.path)?;
-        if bytes.len() as u64 != seal.bytes || *blake3::hash(&bytes).to_hex() != *seal.hash {
+        let is_intact = match acknowledged.repaired_end(segment.number) {
+            Some(end) => bytes.len() as u64 == end.bytes && end.is_in(&bytes),
+            None => {
+                bytes.len() as u64 == seal.bytes && *blake3::hash(&bytes).to_hex() == *seal.hash
+            }
+        };
+        if !is_intact {
             modified.push(segment.name());
         }
     }

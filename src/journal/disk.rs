@@ -1,5 +1,7 @@
 //! File operations of the journal, as a trait that tests replace with a failing disk.
 
+use crate::journal::end;
+use crate::journal::end::Marks;
 use std::fs::File;
 use std::io;
 use std::io::Write;
@@ -15,10 +17,17 @@ pub trait Disk: Send {
     fn begin(&mut self, name: &str) -> io::Result<()>;
     /// Appends bytes. After an error some of them may be on disk: `cut` them off.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Returns when all appended bytes, and the segment's name, survive a power loss.
+    /// Returns when all appended bytes, the segment's name and the last mark survive a power loss.
     fn sync(&mut self) -> io::Result<()>;
     /// Truncates the segment to `length` bytes.
     fn cut(&mut self, length: u64) -> io::Result<()>;
+    /// Overwrites one of the two marks of what was acknowledged. It survives the death of the process at
+    /// once, and a power loss once the next `sync` has returned; until then it is the old one, the new
+    /// one, or unreadable.
+    fn mark(&mut self, slot: usize, mark: &[u8]) -> io::Result<()>;
+    /// Appends a line to the manifest; returns when it survives a power loss. After an error the
+    /// manifest is as it was.
+    fn note(&mut self, line: &str) -> io::Result<()>;
 }
 
 /// A folder of the file system.
@@ -28,12 +37,13 @@ pub struct Folder {
     /// The folder itself, until the segment's name is durable. Opened before anything is written,
     /// because failing to open it later would count as a failed sync.
     unnamed: Option<File>,
+    marks: Option<Marks>,
 }
 
 impl Folder {
     /// The folder at `path`; it must exist.
     pub fn new(path: &Path) -> Folder {
-        Folder { path: path.to_owned(), segment: None, unnamed: None }
+        Folder { path: path.to_owned(), segment: None, unnamed: None, marks: None }
     }
 
     fn segment(&mut self) -> io::Result<&mut File> {
@@ -58,6 +68,9 @@ impl Disk for Folder {
 
     fn sync(&mut self) -> io::Result<()> {
         self.segment()?.sync_data()?;
+        if let Some(marks) = &mut self.marks {
+            marks.wait()?;
+        }
         match self.unnamed.take() {
             Some(folder) => folder.sync_all(),
             None => Ok(()),
@@ -71,5 +84,17 @@ impl Disk for Folder {
             return Ok(());
         }
         segment.set_len(length)
+    }
+
+    fn mark(&mut self, slot: usize, mark: &[u8]) -> io::Result<()> {
+        let marks = match self.marks.take() {
+            Some(marks) => marks,
+            None => Marks::open(&self.path)?,
+        };
+        self.marks.insert(marks).write_and_sync(slot, mark)
+    }
+
+    fn note(&mut self, line: &str) -> io::Result<()> {
+        end::append_line(&self.path, line)
     }
 }

@@ -6,12 +6,15 @@
 pub mod chain;
 pub mod disk;
 pub(crate) mod disk_space;
+pub(crate) mod end;
 pub(crate) mod frame;
+pub(crate) mod losses;
 #[cfg(test)]
 mod power_loss;
 #[cfg(test)]
 mod properties;
 pub mod recover;
+pub(crate) mod repair;
 pub(crate) mod segment;
 #[cfg(test)]
 mod simulated_disk;

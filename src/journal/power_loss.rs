@@ -1,5 +1,5 @@
 //! Restarts of a journal on a disk that loses power, fills up and fails, by seed: acknowledged
-//! payloads are recovered exactly once, and nothing else is.
+//! payloads are recovered exactly once, and nothing else is, and no mark is ahead of them.
 
 use crate::journal::simulated_disk::SimulatedDisk;
 use crate::journal::{Journal, JournalOptions, chain, recover, segments};
@@ -121,6 +121,8 @@ fn check(folder: &std::path::Path, sent: &Sent, seed: u64, totals: &mut Totals) 
         );
     }
     assert!(found.is_empty(), "seed {seed}: recovered payloads that were never appended");
+    assert_eq!(recovery.lost, [], "seed {seed}: a mark is ahead of what is on disk");
+    assert_eq!(recovery.missing_entries(), 0);
     totals.reported_corrupt += usize::from(!recovery.corrupt.is_empty());
     // All segments are finished: each incarnation writes only to its own.
     chain::seal(folder, &segments(folder).unwrap()).unwrap();

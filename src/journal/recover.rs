@@ -3,9 +3,13 @@
 //! A torn end is the rest of unacknowledged writes at a crash: it is truncated. Only the last
 //! segment of an incarnation can have one, and only until it is sealed. Any other unreadable bytes
 //! are corruption: they are copied to quarantine and reported, and reading continues behind them.
+//! What was acknowledged and is not in the files any more is reported as lost.
 
+use crate::journal::end::{Acknowledged, Fact};
+use crate::journal::losses::Loss;
 use crate::journal::segment::Segment;
-use crate::journal::{Entry, chain, frame};
+use crate::journal::{Entry, PARTITIONS, chain, end, frame, losses};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
@@ -20,13 +24,21 @@ pub struct Recovery {
     pub(crate) torn_bytes: u64,
     /// Corrupt places, each `segment: byte offset, length`, and missing segments.
     pub corrupt: Vec<String>,
+    /// Acknowledged entries that are missing in the files.
+    pub lost: Vec<Loss>,
+    /// Entries lost for good, according to repairs of the past.
+    pub(crate) repaired_entries: u64,
     pub(crate) next_segment: u64,
+    /// The last LSN of each partition, by incarnation whose segments were written here and are all kept.
+    #[serde(skip)]
+    pub(crate) last_lsns: BTreeMap<u64, Vec<u64>>,
 }
 
 /// The segments of a folder in write order. A `.journal` file whose name is not a segment name is an
 /// error.
 pub fn segments(folder: &Path) -> io::Result<Vec<Segment>> {
     let sealed = chain::seals(folder)?;
+    let acknowledged = Acknowledged::read(folder, None)?;
     let mut segments = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -43,9 +55,18 @@ pub fn segments(folder: &Path) -> io::Result<Vec<Segment>> {
                     path.display()
                 ))
             })?;
-        let sealed_bytes = sealed.get(&number).map(|seal| seal.bytes);
-        let is_complete = sealed_bytes.is_some();
-        segments.push(Segment { number, incarnation, path, is_complete, sealed_bytes });
+        let is_complete = sealed.contains_key(&number);
+        let repaired = acknowledged.repaired_end(number).map(|end| end.bytes);
+        let sealed_bytes = sealed.get(&number).map(|seal| repaired.unwrap_or(seal.bytes));
+        let end = acknowledged.ends.get(&number).filter(|end| end.incarnation == incarnation);
+        segments.push(Segment {
+            number,
+            incarnation,
+            path,
+            is_complete,
+            sealed_bytes,
+            acknowledged_bytes: end.map_or(0, |end| end.bytes),
+        });
     }
     segments.sort_by_key(|segment| segment.number);
     for at in 0..segments.len() {
@@ -66,29 +87,79 @@ pub fn recover(
     mut each: impl FnMut(Entry),
 ) -> io::Result<Recovery> {
     let mut recovery = Recovery::default();
+    let acknowledged = Acknowledged::read(folder, store)?;
     let segments = segments(folder)?;
     recovery.next_segment = segments.last().map_or(0, |last| last.number + 1).max(from);
-    for (number, seal) in chain::seals(folder)?.range(from..) {
-        recovery.next_segment = recovery.next_segment.max(number + 1);
-        if !segments.iter().any(|segment| segment.number == *number) {
-            recovery.corrupt.push(format!("{}: the segment file is missing", seal.name(*number)));
-        }
-    }
+    let seals = chain::seals(folder)?;
+    let last_known = [seals.keys().last(), acknowledged.ends.keys().last()];
+    let after = last_known.into_iter().flatten().map(|last| last + 1).max().unwrap_or(0);
+    recovery.next_segment = recovery.next_segment.max(after);
     for segment in segments.iter().filter(|segment| segment.number >= from) {
         let reported = recovery.corrupt.len();
-        recovery.read(folder, segment, store, repair, &mut each)?;
+        let bytes = fs::read(&segment.path)?;
+        recovery.read_bytes(folder, segment, &bytes, store, repair, &mut each)?;
+        if let Some(end) = acknowledged.ends.get(&segment.number) {
+            let loss = losses::of_segment(end, segment, &bytes);
+            let is_lost = loss.is_some();
+            recovery.lost.extend(loss);
+            if is_lost {
+                continue;
+            }
+        }
         // When cut between two entries, the rest reads without an error.
-        let length = fs::metadata(&segment.path)?.len();
+        let length = bytes.len() as u64;
         let missing = segment.sealed_bytes.unwrap_or(0).saturating_sub(length);
         if missing > 0 && recovery.corrupt.len() == reported {
             let name = segment.name();
             recovery.corrupt.push(format!("{name}: byte {length}, {missing} bytes are missing"));
         }
     }
+    recovery.lost.extend(losses::of_earlier_segments(&acknowledged, &segments, from)?);
+    // Read again: segments that were removed in the meantime are not missing.
+    let first = Acknowledged::read(folder, store)?.first;
+    let missing = losses::missing_segments(first, &acknowledged, &segments, &seals);
+    for (number, seal) in seals.range(from..) {
+        let is_here = segments.iter().any(|segment| segment.number == *number);
+        if !is_here && first.is_none_or(|first| *number < first) {
+            recovery.corrupt.push(format!("{}: the segment file is missing", seal.name(*number)));
+        }
+    }
+    recovery.lost.splice(0..0, missing);
+    for end in
+        acknowledged.ends.values().filter(|end| first.is_none_or(|first| end.number >= first))
+    {
+        recovery.last_lsns.entry(end.incarnation).or_insert_with(no_lsns);
+    }
+    if let Some(oldest) = segments.first().filter(|oldest| oldest.number > 0) {
+        // Some of its segments may be beyond their retention.
+        recovery.last_lsns.remove(&oldest.incarnation);
+    }
+    let unreadable = acknowledged.unreadable.iter();
+    recovery.corrupt.extend(unreadable.map(|line| format!("manifest:{line}: not a valid line")));
+    recovery.repaired_entries = acknowledged.repaired.values().map(|(_, entries)| entries).sum();
+    if repair {
+        end::truncate_incomplete_line(folder)?;
+        if first.is_none() {
+            Fact::First(losses::first_without_gap(&segments, after)).append(folder)?;
+        }
+        if let Some(end) = acknowledged.unfinished {
+            // The mark is overwritten by the next incarnation.
+            Fact::End(end).append(folder)?;
+        }
+    }
     Ok(recovery)
 }
 
+fn no_lsns() -> Vec<u64> {
+    vec![0; usize::from(PARTITIONS)]
+}
+
 impl Recovery {
+    /// Number of acknowledged entries that are missing; a segment of unknown contents counts as one.
+    pub(crate) fn missing_entries(&self) -> u64 {
+        self.lost.iter().map(|loss| loss.entries.unwrap_or(1)).sum()
+    }
+
     /// Reads one segment.
     pub(crate) fn read(
         &mut self,
@@ -99,9 +170,21 @@ impl Recovery {
         each: &mut impl FnMut(Entry),
     ) -> io::Result<()> {
         let bytes = fs::read(&segment.path)?;
+        self.read_bytes(folder, segment, &bytes, store, repair, each)
+    }
+
+    fn read_bytes(
+        &mut self,
+        folder: &Path,
+        segment: &Segment,
+        bytes: &[u8],
+        store: Option<u64>,
+        repair: bool,
+        each: &mut impl FnMut(Entry),
+    ) -> io::Result<()> {
         self.segments += 1;
-        let Some(header) = frame::read_header(&bytes) else {
-            if let Some(version) = frame::newer_format(&bytes) {
+        let Some(header) = frame::read_header(bytes) else {
+            if let Some(version) = frame::newer_format(bytes) {
                 return Err(io::Error::other(format!(
                     "{}: its format is {version} and this version reads formats up to {}; start a newer \
                      version of adjacent",
@@ -114,7 +197,7 @@ impl Recovery {
             let length = bytes.len() as u64;
             let was_short = segment.sealed_bytes.is_some_and(|sealed| sealed == length);
             if bytes.len() > frame::HEADER || segment.is_complete && !was_short {
-                return self.report_corruption(folder, &segment.name(), &bytes, 0, repair);
+                return self.report_corruption(folder, &segment.name(), bytes, 0, repair);
             }
             self.torn_bytes += bytes.len() as u64;
             return Ok(());
@@ -129,13 +212,17 @@ impl Recovery {
         while at < bytes.len() {
             if let Some((entry, length)) = frame::read(&bytes[at..], header.incarnation) {
                 self.entries += 1;
+                let last = self.last_lsns.entry(entry.incarnation).or_insert_with(no_lsns);
+                let last = &mut last[usize::from(entry.partition)];
+                *last = entry.lsn.max(*last);
                 each(entry);
                 at += length;
                 continue;
             }
             let whole = |next: &usize| frame::read(&bytes[*next..], header.incarnation).is_some();
             let next = (at + 1..bytes.len()).find(whole);
-            if next.is_some() || segment.is_complete {
+            let is_acknowledged = (at as u64) < segment.acknowledged_bytes;
+            if next.is_some() || segment.is_complete || is_acknowledged {
                 let end = next.unwrap_or(bytes.len());
                 self.report_corruption(folder, &segment.name(), &bytes[at..end], at, repair)?;
                 at = end;

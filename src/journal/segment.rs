@@ -15,6 +15,8 @@ pub struct Segment {
     pub(crate) is_complete: bool,
     /// Its length when it was sealed, in bytes.
     pub(crate) sealed_bytes: Option<u64>,
+    /// Its acknowledged bytes, as far as known: what is unreadable among them is no torn end.
+    pub(crate) acknowledged_bytes: u64,
 }
 
 impl Segment {

@@ -4,8 +4,10 @@
 //! order; a file name that was not synced may be lost with them.
 
 use crate::journal::disk::Disk;
+use crate::journal::end;
 use rand::{Rng, RngExt};
 use rand_pcg::Pcg64;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -29,6 +31,12 @@ pub(crate) struct DiskState {
     pub(crate) power_loss_at: Option<usize>,
     /// Power is lost.
     pub(crate) powered_off: bool,
+    /// The durable marks, by slot, and the one that is not synced.
+    marks: BTreeMap<usize, Vec<u8>>,
+    unsynced_mark: Option<(usize, Vec<u8>)>,
+    /// The durable lines of the manifest, and the one that is being written.
+    lines: String,
+    line_in_flight: String,
 }
 
 #[derive(Default)]
@@ -81,6 +89,19 @@ impl SimulatedDisk {
             }
             std::fs::write(folder.join(&segment.name), bytes).unwrap();
         }
+        // A mark is shorter than a sector; one that is not synced may also be old or unreadable.
+        let marks = end::open_marks(folder).unwrap();
+        for (slot, mark) in &state.marks {
+            end::write_mark(&marks, *slot, mark).unwrap();
+        }
+        if let Some((slot, mark)) = state.unsynced_mark.take() {
+            let written = [0, mark.len(), rng.random_range(0..mark.len())];
+            let written = &mark[..written[rng.random_range(0..3)]];
+            end::write_mark(&marks, slot, written).unwrap();
+        }
+        let torn = rng.random_range(0..=state.line_in_flight.len());
+        let lines = format!("{}{}", state.lines, &state.line_in_flight[..torn]);
+        end::append_line(folder, &lines).unwrap();
     }
 }
 
@@ -109,6 +130,8 @@ impl Disk for SimulatedDisk {
         if state.failing_sync == Some(state.syncs) {
             return Err(io::Error::other("the disk is gone"));
         }
+        let mark = state.unsynced_mark.take();
+        state.marks.extend(mark);
         let segment = state.segments.last_mut().unwrap();
         (segment.durable, segment.is_name_durable) = (segment.bytes.len(), true);
         Ok(())
@@ -119,6 +142,23 @@ impl Disk for SimulatedDisk {
         let segment = state.segments.last_mut().unwrap();
         segment.bytes.truncate(usize::try_from(length).unwrap());
         segment.durable = segment.durable.min(segment.bytes.len());
+        Ok(())
+    }
+
+    fn mark(&mut self, slot: usize, mark: &[u8]) -> io::Result<()> {
+        // A call that fails may still have written.
+        self.faults().unsynced_mark = Some((slot, mark.to_vec()));
+        self.operation().map(drop)
+    }
+
+    fn note(&mut self, line: &str) -> io::Result<()> {
+        if self.faults().full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.faults().line_in_flight = line.to_owned();
+        let mut state = self.operation()?;
+        state.line_in_flight.clear();
+        state.lines.push_str(line);
         Ok(())
     }
 }

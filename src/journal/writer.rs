@@ -1,6 +1,7 @@
 //! The writer thread: takes the queued payloads, writes them, syncs once, applies, acknowledges.
 
 use crate::journal::disk::Disk;
+use crate::journal::end::{End, Fact};
 use crate::journal::segment::segment_name;
 use crate::journal::{Entry, PARTITIONS, frame};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -106,7 +107,7 @@ impl Journal {
         options: JournalOptions,
         apply: impl FnMut(&[Entry]) + Send + 'static,
     ) -> io::Result<Journal> {
-        begin_segment(&mut *disk, &options, options.number)?;
+        let hasher = begin_segment(&mut *disk, &options, options.number)?;
         disk.sync()?;
         let length = frame::HEADER as u64;
         let (queue, appends) = mpsc::sync_channel(QUEUE);
@@ -117,11 +118,16 @@ impl Journal {
             options,
             number: segment.clone(),
             length,
+            entries: 0,
+            hasher,
+            marks: 0,
+            finished: None,
             lsn: [0; PARTITIONS as usize],
             at_size_limit: false,
             apply,
             status: status.clone(),
         };
+        writer.mark()?;
         let writer = thread::Builder::new().name("journal".into()).spawn(move || {
             let _abort = AbortOnPanic;
             writer.run(&appends);
@@ -184,9 +190,18 @@ impl Drop for Journal {
     }
 }
 
-fn begin_segment(disk: &mut dyn Disk, options: &JournalOptions, number: u64) -> io::Result<()> {
+/// Begins a segment; returns the hash of its header, to be continued.
+fn begin_segment(
+    disk: &mut dyn Disk,
+    options: &JournalOptions,
+    number: u64,
+) -> io::Result<blake3::Hasher> {
+    let header = frame::header(options.incarnation, number, options.store);
     disk.begin(&segment_name(options.incarnation, number))?;
-    disk.append(&frame::header(options.incarnation, number, options.store))
+    disk.append(&header)?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&header);
+    Ok(hasher)
 }
 
 struct Writer<A> {
@@ -194,6 +209,13 @@ struct Writer<A> {
     options: JournalOptions,
     number: Arc<AtomicU64>,
     length: u64,
+    /// Entries of the segment, and the hash of its bytes.
+    entries: u64,
+    hasher: blake3::Hasher,
+    /// Marks written: the slots take turns.
+    marks: usize,
+    /// The last segment whose end is in the manifest.
+    finished: Option<u64>,
     lsn: [u64; PARTITIONS as usize],
     /// The segment has entries and cannot grow, because files of the process have a size limit.
     at_size_limit: bool,
@@ -231,7 +253,7 @@ impl<A: FnMut(&[Entry])> Writer<A> {
         }
     }
 
-    /// Writes and syncs a batch, then applies it: all or nothing.
+    /// Writes, syncs and marks a batch, then applies it: all or nothing.
     fn commit(&mut self, batch: &mut [Append], bytes: &mut Vec<u8>) -> Result<(), JournalError> {
         bytes.clear();
         let before = self.lsn;
@@ -256,6 +278,10 @@ impl<A: FnMut(&[Entry])> Writer<A> {
         }
         self.set_status(JournalStatus::Writing);
         self.length += bytes.len() as u64;
+        self.entries += entries.len() as u64;
+        self.hasher.update(bytes);
+        // After the sync, so that a mark is never ahead of what is on disk.
+        self.mark().map_err(|error| self.fail(&error))?;
         (self.apply)(&entries);
         Ok(())
     }
@@ -270,19 +296,44 @@ impl<A: FnMut(&[Entry])> Writer<A> {
         Ok(())
     }
 
+    /// The end of the current segment.
+    fn end(&self) -> End {
+        End {
+            number: self.number.load(Ordering::Relaxed),
+            incarnation: self.options.incarnation,
+            bytes: self.length,
+            entries: self.entries,
+            hash: *self.hasher.finalize().as_bytes(),
+        }
+    }
+
+    fn mark(&mut self) -> io::Result<()> {
+        self.marks += 1;
+        self.disk.mark(self.marks % 2, &self.end().mark(self.options.store))
+    }
+
+    /// Notes the end of the current segment and begins the next one.
+    fn next_segment(&mut self, next: u64) -> io::Result<blake3::Hasher> {
+        let end = self.end();
+        let number = end.number;
+        if self.finished != Some(number) {
+            self.disk.note(&Fact::End(end).line())?;
+            self.finished = Some(number);
+        }
+        begin_segment(&mut *self.disk, &self.options, next)
+    }
+
     /// Writes bytes, to a new segment when the current one can hold no more. After an error, none of
     /// them are left.
     fn write(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
         if self.length >= self.options.segment_bytes || self.at_size_limit {
             let next = self.number.load(Ordering::Relaxed) + 1;
-            if let Err(error) = begin_segment(&mut *self.disk, &self.options, next) {
-                // The full segment gets no more writes; the next batch retries.
-                return Err(self.reject(&error));
-            }
+            // If it cannot be created, the full segment gets no more writes; the next batch retries.
+            let hasher = self.next_segment(next).map_err(|error| self.reject(&error))?;
             // Synced separately: an unreadable header followed by data is corruption, not a torn end.
             self.sync()?;
             self.number.store(next, Ordering::Release);
-            self.length = frame::HEADER as u64;
+            (self.length, self.entries, self.hasher) = (frame::HEADER as u64, 0, hasher);
             self.at_size_limit = false;
         }
         if let Err(error) = self.disk.append(bytes) {

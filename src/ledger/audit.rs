@@ -37,13 +37,7 @@ pub fn recompute(
             ledger: "modified since".into(),
         });
     }
-    for place in &recovery.corrupt {
-        mismatches.push(Mismatch {
-            what: "journal file".into(),
-            journal: "readable".into(),
-            ledger: place.clone(),
-        });
-    }
+    mismatches.extend(journal_mismatches(&recovery));
     let newest = history::starting_point(folder, ReplayFrom::NewestCheckpoint)?.checkpoint;
     if newest.from > 0 {
         let due = checkpoint.state.applied();
@@ -56,6 +50,17 @@ pub fn recompute(
         }));
     }
     Ok((checkpoint.state, recovery, mismatches))
+}
+
+/// What is missing or unreadable in the journal's files.
+pub(crate) fn journal_mismatches(recovery: &journal::Recovery) -> Vec<Mismatch> {
+    let of = |expected: &str, found: String| Mismatch {
+        what: "journal file".into(),
+        journal: expected.into(),
+        ledger: found,
+    };
+    let lost = recovery.lost.iter().map(|loss| of("as acknowledged", loss.to_string()));
+    lost.chain(recovery.corrupt.iter().map(|place| of("readable", place.clone()))).collect()
 }
 
 /// The differences between a recomputed state and the live one.

@@ -84,6 +84,8 @@ pub struct LogStatus {
     pub rewinds: u64,
     /// Entries that were read here and are no longer in the log.
     pub lost_records: u64,
+    /// Entries written here by earlier processes that the log has and the files here lack.
+    pub(crate) missing_here: u64,
     /// How far the local clock is ahead of the log's, in milliseconds.
     pub(crate) clock_skew_ms: i64,
     /// Failed requests to the log, by kind; a missing kind has none.
@@ -104,6 +106,7 @@ impl Default for LogStatus {
             instances: 1,
             rewinds: 0,
             lost_records: 0,
+            missing_here: 0,
             clock_skew_ms: 0,
             errors: BTreeMap::new(),
         }

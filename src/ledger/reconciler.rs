@@ -2,6 +2,7 @@
 //! it with the running ledger; writes checkpoints, removes segments after their retention period.
 
 use crate::journal;
+use crate::journal::end::Fact;
 use crate::journal::{Recovery, Segment};
 use crate::ledger::audit::Mismatch;
 use crate::ledger::checkpoint::Checkpoint;
@@ -125,14 +126,19 @@ fn remove_expired(
 ) -> io::Result<usize> {
     let numbers = checkpoint::numbers(folder)?;
     let (Some(before), [oldest, _, ..]) = (before, &numbers[..]) else { return Ok(0) };
-    let mut removed = 0;
+    let mut expired = Vec::new();
     for segment in finished.iter().filter(|segment| segment.number < *oldest) {
         if fs::metadata(&segment.path)?.modified()? >= before {
             // Later segments are younger; history must have no gaps.
             break;
         }
-        fs::remove_file(&segment.path)?;
-        removed += 1;
+        expired.push(segment);
     }
-    Ok(removed)
+    let Some(last) = expired.last() else { return Ok(0) };
+    // Noted before, so that a removed segment is never taken for a lost one.
+    Fact::First(last.number + 1).append(folder)?;
+    for segment in &expired {
+        fs::remove_file(&segment.path)?;
+    }
+    Ok(expired.len())
 }

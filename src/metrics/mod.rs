@@ -106,6 +106,11 @@ metrics! {
     journal_up: IntGauge = "journal_up";
     /// Corrupt regions of the journal found and quarantined at start.
     journal_corrupt: IntGauge = "journal_corrupt_segments";
+    /// Acknowledged records that the journal's files lack, as found at start or known to the shared store;
+    /// those that a repair wrote off do not count.
+    journal_missing: IntGauge = "journal_missing_records";
+    /// Records lost for good, as written off by repairs of the journal.
+    journal_repaired: IntGauge = "journal_repaired_records";
     /// Records on this instance's disk that the shared store does not have yet.
     journal_unshipped: IntGauge = "journal_unshipped_records";
     /// Records on disk that no replica of the shared store has yet; without replicas, that the store does

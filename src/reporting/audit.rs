@@ -57,6 +57,25 @@ impl Reporting {
         for place in &recovery.corrupt {
             tracing::error!(place, "journal is corrupt; quarantined the bytes");
         }
+        for loss in &recovery.lost {
+            let (segment, bytes) = (&loss.segment, loss.bytes.unwrap_or_default());
+            tracing::error!(
+                segment,
+                kind = ?loss.kind,
+                records = loss.entries,
+                bytes,
+                "acknowledged records are missing in the journal; restore the segment from a copy, or run \
+                 `adjacent journal repair`"
+            );
+        }
+        let repaired = i64::try_from(recovery.repaired_entries).unwrap_or(i64::MAX);
+        self.metrics.journal_repaired.set(repaired);
+        if repaired > 0 {
+            tracing::warn!(
+                records = repaired,
+                "earlier repairs of the journal wrote off lost records"
+            );
+        }
         tracing::info!(
             segments = recovery.segments,
             records = recovery.entries,

@@ -103,6 +103,8 @@ impl Reporting {
         self.metrics.instances.set(i64::try_from(status.instances).unwrap_or(i64::MAX));
         self.metrics.store_clock.set(status.clock_skew_ms as f64 / 1_000.0);
         self.metrics.set_unsent(status.unsent, status.oldest_unsent, status.rewinds);
+        let missing = self.ledger.recovery().missing_entries().max(status.missing_here);
+        self.metrics.journal_missing.set(i64::try_from(missing).unwrap_or(i64::MAX));
         self.metrics.ledger_lag.set(status.lag.as_secs_f64());
         self.metrics.store_lost_records.set(gauge(status.lost_records));
         self.metrics.journal_unconfirmed.set(gauge(status.unconfirmed));

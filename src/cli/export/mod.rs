@@ -8,9 +8,10 @@ mod sink;
 use crate::cli::arguments;
 use crate::cli::export::row::Row;
 use crate::cli::export::sink::{JsonLines, Out, Sink};
-use crate::cli::output::Output;
+use crate::cli::output::{CheckFailed, Output};
 use crate::cluster::log;
 use crate::domain::event::Verdict;
+use crate::journal::Recovery;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::{ApplyOutcome, EventVerdict, history};
 use crate::store::Client;
@@ -72,16 +73,17 @@ impl Export {
             }
             applied.adjustment.iter().for_each(|returned| write(Row::returned(returned)));
         };
-        match arguments::redis_config(&self.store, self.ca.as_deref())? {
+        let recovery = match arguments::redis_config(&self.store, self.ca.as_deref())? {
             None => {
                 let folder = self.data.join("journal");
-                history::replay(&folder, ReplayFrom::First, u64::MAX, false, each)?;
+                history::replay(&folder, ReplayFrom::First, u64::MAX, false, each)?.1
             }
             Some(config) => {
                 let client = Client::new(config);
                 log::replay(&client, ReplayFrom::First, &mut each).await?;
+                Recovery::default()
             }
-        }
+        };
         let mut still_pending: Vec<&EventVerdict> = pending.values().collect();
         still_pending.sort_by_key(|judged| (judged.event.at_ms, judged.event.decision));
         still_pending.into_iter().map(Row::event).for_each(&mut write);
@@ -93,8 +95,27 @@ impl Export {
         if self.out.is_some() {
             output.line(format_args!("{written} rows"))?;
         }
-        Ok(())
+        report(&recovery, written)
     }
+}
+
+/// An error when the journal lacks acknowledged records, with what is missing.
+fn report(recovery: &Recovery, written: u64) -> anyhow::Result<()> {
+    if recovery.repaired_entries > 0 {
+        eprintln!("adjacent: {} records were written off by repairs", recovery.repaired_entries);
+    }
+    let lost = recovery.lost.iter().map(ToString::to_string);
+    let places: Vec<String> = lost.chain(recovery.corrupt.iter().cloned()).collect();
+    if places.is_empty() {
+        return Ok(());
+    }
+    let (read, missing) = (recovery.entries, recovery.missing_entries());
+    Err(CheckFailed(format!(
+        "the export is incomplete: {written} rows from {read} of {} journal records\n  {}",
+        read + missing,
+        places.join("\n  ")
+    ))
+    .into())
 }
 
 /// The sink for a path, by its extension; standard output without a path.

@@ -1,6 +1,7 @@
 //! The fleet's log as the order of a ledger's records.
 
 use crate::cluster::log::{SharedLog, follow, lock, reconcile};
+use crate::journal;
 use crate::journal::Entry;
 use crate::ledger::event_log::{EventLog, EventTotals, LogStatus};
 use crate::ledger::history::ReplayFrom;
@@ -51,7 +52,9 @@ impl EventLog for SharedLog {
         let (live, positions) = self.snapshot();
         let ends = positions.iter().map(|position| position.number);
         let read = Handle::current().block_on(reconcile::recompute(&self.client, ends));
-        let (recomputed, found) = read.map_err(io_error)?;
+        let (recomputed, mut found) = read.map_err(io_error)?;
+        let here = journal::recover(&self.folder, 0, Some(self.store), false, |_| {})?;
+        found.extend(reconcile::journal_mismatches(&here, &live));
         Ok(AuditReport::of(&recomputed, &live, found))
     }
 
@@ -90,6 +93,7 @@ impl EventLog for SharedLog {
             instances: self.membership.position().0,
             rewinds: self.rewinds.load(Ordering::Relaxed),
             lost_records: lock(&self.lost_records).missing(&lock(&self.state)),
+            missing_here: self.missing_here.get().copied().unwrap_or(0),
             clock_skew_ms: self.membership.clock_skew_ms(),
             errors: self.client.error_counts().collect(),
         }

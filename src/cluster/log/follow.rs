@@ -2,7 +2,7 @@
 //! the state is rebuilt from the base snapshots on.
 
 use crate::cluster::log::partition_sums::PartitionSums;
-use crate::cluster::log::{LogPosition, SharedLog, lock, partition_sums};
+use crate::cluster::log::{LogPosition, SharedLog, lock, lost_records, partition_sums};
 use crate::journal::{Entry, PARTITIONS};
 use crate::ledger::event_log::LedgerUpdate;
 use crate::ledger::history::ReplayFrom;
@@ -41,6 +41,7 @@ impl SharedLog {
             *lock(&self.read_at) = began;
             self.membership.note_caught_up();
             self.check_sent(&sent);
+            self.compare_files();
         }
         Ok(all)
     }
@@ -121,6 +122,21 @@ impl SharedLog {
         listener(LedgerUpdate::Rebuilt(&state));
         self.has_state.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Compares, once, the files found at the start with what the log has of their incarnations.
+    fn compare_files(&self) {
+        self.missing_here.get_or_init(|| {
+            let missing = lost_records::missing_here(&self.lsns_at_start, &lock(&self.state));
+            if missing > 0 {
+                tracing::error!(
+                    records = missing,
+                    "the store has records of earlier starts that the journal here lacks; the records after \
+                     them may be lost: run `adjacent audit` and look for missing segments"
+                );
+            }
+            missing
+        });
     }
 
     /// A consistent copy of the state and the positions it has read.

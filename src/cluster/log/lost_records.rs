@@ -1,8 +1,19 @@
 //! Entries that were read from the log and are no longer in it. A store that lost entries gets them
-//! again from the instances that recorded them; those that stay missing are lost.
+//! again from the instances that recorded them; those that stay missing are lost. And the reverse:
+//! entries of this data directory that the log has, and its files do not.
 
 use crate::ledger::state::State;
 use std::collections::BTreeMap;
+
+/// Number of entries that the log has of the incarnations in `here`, beyond their last LSNs in the files
+/// of this data directory.
+pub(crate) fn missing_here(here: &BTreeMap<u64, Vec<u64>>, state: &State) -> u64 {
+    let of = |(incarnation, lsns): (&u64, &Vec<u64>)| -> u64 {
+        let known = state.positions().get(incarnation).into_iter().flatten();
+        known.zip(lsns).map(|(known, here)| known.saturating_sub(*here)).sum()
+    };
+    here.iter().map(of).sum()
+}
 
 /// The highest LSNs ever read, by incarnation and partition.
 #[derive(Debug, Default)]

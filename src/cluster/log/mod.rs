@@ -33,7 +33,7 @@ pub(crate) use error_log::StoreErrorLog;
 pub(crate) use follow::replay;
 pub(crate) use listen::NextRead;
 pub(crate) use migrate::migrate;
-pub(crate) use reconcile::recompute;
+pub(crate) use reconcile::{journal_mismatches, recompute};
 
 use crate::cluster::log::backlog::Backlog;
 use crate::cluster::log::local_totals::LocalTotals;
@@ -44,7 +44,7 @@ use crate::cluster::log::segment_ends::SegmentEnds;
 use crate::cluster::log::state_cache::CachedState;
 use crate::cluster::log::wakeups::Wakeups;
 use crate::cluster::membership::Membership;
-use crate::journal::PARTITIONS;
+use crate::journal::{PARTITIONS, Recovery};
 use crate::ledger::event_log::Listener;
 use crate::ledger::state::State;
 use crate::store::breaker::Breaker;
@@ -53,7 +53,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 use tokio::sync::Notify;
 
@@ -72,6 +72,10 @@ pub struct SharedLog {
     /// The positions belong to a state read from the store or the cache.
     has_state: AtomicBool,
     lost_records: Mutex<SeenPositions>,
+    /// The last LSNs in the files at the start, by earlier incarnation.
+    lsns_at_start: BTreeMap<u64, Vec<u64>>,
+    /// Entries of these incarnations that the log has beyond them; compared once the log was read.
+    missing_here: OnceLock<u64>,
     listener: Mutex<Listener>,
     /// Of this process, by partition: the last LSN that a replica has.
     confirmed: [AtomicU64; PARTITIONS as usize],
@@ -101,12 +105,13 @@ pub struct SharedLog {
 
 impl SharedLog {
     /// Connects to the log of a store. Until it is read, the state is the cached one, if `folder` has a
-    /// cache.
+    /// cache. `recovery` is what was found in the files.
     pub(crate) fn open(
         client: Client,
         incarnation: u64,
         folder: &Path,
         store: u64,
+        recovery: &Recovery,
         listener: Listener,
     ) -> io::Result<SharedLog> {
         let cache = state_cache::read(folder)?;
@@ -129,6 +134,8 @@ impl SharedLog {
             positions: Mutex::new(positions),
             has_state: AtomicBool::new(has_state),
             lost_records: Mutex::default(),
+            lsns_at_start: recovery.last_lsns.clone(),
+            missing_here: OnceLock::new(),
             listener: Mutex::new(listener),
             confirmed: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             replicated: AtomicBool::new(false),
@@ -152,7 +159,14 @@ impl SharedLog {
 
     /// Connects to send the segments of `folder`, and nothing else.
     pub(crate) fn sender(client: Client, folder: &Path, store: u64) -> io::Result<SharedLog> {
-        SharedLog::open(client, rand::random(), folder, store, Box::new(|_| {}))
+        SharedLog::open(
+            client,
+            rand::random(),
+            folder,
+            store,
+            &Recovery::default(),
+            Box::new(|_| {}),
+        )
     }
 
     /// The store client.

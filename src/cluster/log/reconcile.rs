@@ -3,8 +3,8 @@
 
 use crate::cluster::log::partition_sums::PartitionSums;
 use crate::cluster::log::state_cache::CachedState;
-use crate::cluster::log::{SharedLog, partition_sums, state_cache};
-use crate::journal::PARTITIONS;
+use crate::cluster::log::{SharedLog, lost_records, partition_sums, state_cache};
+use crate::journal::{PARTITIONS, Recovery};
 use crate::ledger::audit;
 use crate::ledger::audit::Mismatch;
 use crate::ledger::reconciler::ReconcileReport;
@@ -90,6 +90,20 @@ impl SharedLog {
         }
         Ok(())
     }
+}
+
+/// What the files of an instance lack, by themselves and compared with a state read from the store.
+pub(crate) fn journal_mismatches(here: &Recovery, state: &State) -> Vec<Mismatch> {
+    let mut found = audit::journal_mismatches(here);
+    match lost_records::missing_here(&here.last_lsns, state) {
+        0 => {}
+        missing => found.push(Mismatch {
+            what: "journal files".into(),
+            journal: format!("{missing} records fewer"),
+            ledger: "as sent to the store".into(),
+        }),
+    }
+    found
 }
 
 /// Recomputes the state from a store's whole retained log, up to an end of each partition, and
