@@ -69,7 +69,7 @@ impl Disk for Folder {
     fn sync(&mut self) -> io::Result<()> {
         self.segment()?.sync_data()?;
         if let Some(marks) = &mut self.marks {
-            marks.wait()?;
+            marks.sync()?;
         }
         match self.unnamed.take() {
             Some(folder) => folder.sync_all(),
@@ -91,7 +91,7 @@ impl Disk for Folder {
             Some(marks) => marks,
             None => Marks::open(&self.path)?,
         };
-        self.marks.insert(marks).write_and_sync(slot, mark)
+        self.marks.insert(marks).write(slot, mark)
     }
 
     fn note(&mut self, line: &str) -> io::Result<()> {

@@ -3,7 +3,7 @@
 //!
 //! Two files of the journal folder hold it. `acknowledged` has two slots of 4 KiB, which the writer
 //! overwrites in turn before it acknowledges a batch; the slot further on in the journal is valid. A kill
-//! leaves the exact mark behind. It is synced while the next batch is written, so a power loss may leave
+//! leaves the exact mark behind. The sync of the next batch makes it durable, so a power loss may leave
 //! the mark before, which is one batch behind. All integers are little-endian; the rest of a slot is
 //! unused.
 //!
@@ -24,13 +24,13 @@ use crate::journal::segment::segment_name;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::{Arc, mpsc};
-use std::{fs, io, thread};
+use std::{fs, io};
 
 const MARKS: &str = "acknowledged";
-const MANIFEST: &str = "manifest";
+/// The file of the manifest.
+pub(crate) const MANIFEST: &str = "manifest";
 const MAGIC: &[u8; 8] = b"ADJACK01";
 /// Length of a mark, in bytes: less than a sector, which a disk writes as a whole.
 const MARK: usize = 84;
@@ -269,58 +269,45 @@ pub(crate) fn write_mark(marks: &File, slot: usize, mark: &[u8]) -> io::Result<(
     marks.write_all_at(mark, slot as u64 % SLOTS * SLOT)
 }
 
-/// The marks of a running journal. A thread syncs them while the journal writes and syncs the next batch,
-/// so that they cost it no sync of its own.
+/// The marks of a running journal.
 pub(crate) struct Marks {
-    file: Arc<File>,
-    /// Requests a sync; absent while the thread ends.
-    requests: Option<mpsc::SyncSender<()>>,
-    results: mpsc::Receiver<io::Result<()>>,
-    is_pending: bool,
-    thread: Option<thread::JoinHandle<()>>,
+    file: File,
+    /// Writes go to the disk, past the page cache: the next sync of any file on it makes them durable.
+    is_direct: bool,
+    /// A slot at an aligned address, as direct writes require.
+    buffer: Vec<u8>,
+    /// Not direct, and not synced.
+    is_dirty: bool,
 }
 
 impl Marks {
     /// Opens the marks of a folder.
     pub(crate) fn open(folder: &Path) -> io::Result<Marks> {
-        let file = Arc::new(open_marks(folder)?);
-        let (requests, requested) = mpsc::sync_channel(1);
-        let (done, results) = mpsc::sync_channel(1);
-        let own = file.clone();
-        let thread = thread::Builder::new().name("journal-mark".into()).spawn(move || {
-            while requested.recv().is_ok() {
-                if done.send(own.sync_data()).is_err() {
-                    return;
-                }
-            }
-        })?;
-        let thread = Some(thread);
-        Ok(Marks { file, requests: Some(requests), results, is_pending: false, thread })
+        let buffered = open_marks(folder)?;
+        let flags = i32::try_from(rustix::fs::OFlags::DIRECT.bits()).map_err(io::Error::other)?;
+        // Some file systems, such as those in memory, have no direct writes.
+        let direct = File::options().write(true).custom_flags(flags).open(folder.join(MARKS));
+        let is_direct = direct.is_ok();
+        let file = direct.unwrap_or(buffered);
+        let buffer = vec![0; usize::try_from(SLOT * 2).unwrap_or(0)];
+        Ok(Marks { file, is_direct, buffer, is_dirty: false })
     }
 
-    /// Overwrites a slot and begins to sync it.
-    pub(crate) fn write_and_sync(&mut self, slot: usize, mark: &[u8]) -> io::Result<()> {
-        self.wait()?;
-        write_mark(&self.file, slot, mark)?;
-        let sent = self.requests.as_ref().map(|requests| requests.send(()));
-        self.is_pending = true;
-        sent.transpose().map(drop).map_err(io::Error::other)
-    }
-
-    /// Waits until what was written last is synced.
-    pub(crate) fn wait(&mut self) -> io::Result<()> {
-        if !std::mem::take(&mut self.is_pending) {
-            return Ok(());
+    /// Overwrites a slot. It survives the death of the process.
+    pub(crate) fn write(&mut self, slot: usize, mark: &[u8]) -> io::Result<()> {
+        self.is_dirty = !self.is_direct;
+        if !self.is_direct {
+            return write_mark(&self.file, slot, mark);
         }
-        self.results.recv().map_err(io::Error::other)?
+        let length = self.buffer.len() / 2;
+        let start = self.buffer.as_ptr().align_offset(length);
+        let aligned = &mut self.buffer[start..start + length];
+        aligned[..mark.len()].copy_from_slice(mark);
+        write_mark(&self.file, slot, aligned)
     }
-}
 
-impl Drop for Marks {
-    fn drop(&mut self) {
-        self.requests = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+    /// Called after a sync of the segment: returns when what was written before it survives a power loss.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_dirty) { self.file.sync_data() } else { Ok(()) }
     }
 }

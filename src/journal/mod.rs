@@ -10,6 +10,8 @@ pub(crate) mod end;
 pub(crate) mod frame;
 pub(crate) mod losses;
 #[cfg(test)]
+mod losses_properties;
+#[cfg(test)]
 mod power_loss;
 #[cfg(test)]
 mod properties;

@@ -130,6 +130,9 @@ pub fn recover(
     {
         recovery.last_lsns.entry(end.incarnation).or_insert_with(no_lsns);
     }
+    for segment in &segments {
+        recovery.last_lsns.entry(segment.incarnation).or_insert_with(no_lsns);
+    }
     if let Some(oldest) = segments.first().filter(|oldest| oldest.number > 0) {
         // Some of its segments may be beyond their retention.
         recovery.last_lsns.remove(&oldest.incarnation);

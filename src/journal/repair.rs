@@ -37,14 +37,15 @@ pub(crate) struct SegmentRepair {
     pub(crate) segment: String,
     /// Entries that stay.
     pub(crate) kept_entries: u64,
-    /// Entries that are lost: exact where the end of the segment was recorded, else at least the LSNs
-    /// that later entries show to be missing.
+    /// Acknowledged entries of this segment that are lost; 0 if their number was not recorded.
     pub(crate) lost_entries: u64,
     pub(crate) lost_bytes: u64,
     /// The lost places.
     pub(crate) lost: Vec<LostBytes>,
     /// The lost LSNs that are replaced by fillers.
     pub(crate) filled: Vec<LostLsns>,
+    /// Whether `lost_entries` is exact.
+    is_counted: bool,
     #[serde(skip)]
     number: u64,
     #[serde(skip)]
@@ -184,6 +185,7 @@ impl<F: Fn(&[u8]) -> Vec<u8>> Planner<F> {
             lost_bytes: 0,
             lost: Vec::new(),
             filled: Vec::new(),
+            is_counted: false,
             number,
             incarnation,
             parts: Vec::new(),
@@ -234,9 +236,9 @@ impl<F: Fn(&[u8]) -> Vec<u8>> Planner<F> {
 
     fn finish(&mut self, end: Option<&End>) {
         let repair = self.current();
-        let expected = end.map_or(0, |end| end.entries);
-        if !repair.lost.is_empty() {
-            repair.lost_entries = expected.saturating_sub(repair.kept_entries);
+        if let Some(end) = end.filter(|_| !repair.lost.is_empty()) {
+            repair.is_counted = true;
+            repair.lost_entries = end.entries.saturating_sub(repair.kept_entries);
         }
     }
 }
@@ -251,9 +253,9 @@ impl SegmentRepair {
         self.filled.iter().map(|lsns| lsns.to - lsns.from + 1).sum()
     }
 
-    /// Lost entries, as far as known.
+    /// Lost entries: exact, or else the filled ones. A segment is also filled for those before it.
     pub(crate) fn lost(&self) -> u64 {
-        self.lost_entries.max(self.filled_entries())
+        if self.is_counted { self.lost_entries } else { self.filled_entries() }
     }
 
     /// Repairs the segment. It can be repeated after a crash at any moment.

@@ -85,7 +85,7 @@ pub struct LogStatus {
     /// Entries that were read here and are no longer in the log.
     pub lost_records: u64,
     /// Entries written here by earlier processes that the log has and the files here lack.
-    pub(crate) missing_here: u64,
+    pub missing_here: u64,
     /// How far the local clock is ahead of the log's, in milliseconds.
     pub(crate) clock_skew_ms: i64,
     /// Failed requests to the log, by kind; a missing kind has none.

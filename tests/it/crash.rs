@@ -87,6 +87,7 @@ async fn assert_recovered(process: &Process, sent: &Sent) {
         0,
         "a torn end is not corruption"
     );
+    assert_eq!(scrape.count("adjacent_journal_missing_records"), 0, "nothing acknowledged is lost");
 }
 
 /// Sends every token again.

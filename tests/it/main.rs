@@ -28,6 +28,7 @@ mod http_conformance;
 mod image_replication;
 mod images;
 mod invalid_events;
+mod journal_loss;
 mod language;
 mod metrics;
 mod migrate;

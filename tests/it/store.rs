@@ -172,7 +172,7 @@ async fn a_blocked_store_is_logged_once_with_the_required_action() {
 }
 
 /// A ledger on Redis, without the task that ships its journal.
-fn ledger(folder: &Path, incarnation: u64, redis: &Redis) -> (Ledger, Arc<SharedLog>) {
+pub fn ledger(folder: &Path, incarnation: u64, redis: &Redis) -> (Ledger, Arc<SharedLog>) {
     let Ok(Address::Redis(address)) = redis.url().parse() else { panic!("{}", redis.url()) };
     let options = OpenOptions {
         folder,
@@ -184,7 +184,7 @@ fn ledger(folder: &Path, incarnation: u64, redis: &Redis) -> (Ledger, Arc<Shared
     cluster::open_shared(options, Client::new(address)).unwrap()
 }
 
-async fn write_records(ledger: &Ledger, count: usize) {
+pub async fn write_records(ledger: &Ledger, count: usize) {
     for _ in 0..count {
         ledger.write(3, &Record::Rules(Rules::default())).await.unwrap();
     }

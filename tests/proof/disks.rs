@@ -29,6 +29,7 @@ fn audit(oracle: &Oracle, scene: &Scene) -> AuditSummary {
     let last = scene.serve();
     let scrape = runtime().block_on(last.scrape());
     assert_eq!(scrape.count("adjacent_journal_corrupt_segments"), 0);
+    assert_eq!(scrape.count("adjacent_journal_missing_records"), 0);
     scrape.assert_every_event_is_accounted_for();
     last.kill();
     oracle.audit(scene, &[("zahid-launch", SOLD * PRICE_MICROS)])

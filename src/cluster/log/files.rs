@@ -123,7 +123,8 @@ impl SharedLog {
                 from = reach.has + 1,
                 to = lsn - 1,
                 "the journal is missing records that the store does not have either; later records of this \
-                 incarnation and partition are not sent: restore the segment and restart"
+                 incarnation and partition are not sent: restore the segment, or stop the server and run \
+                 `adjacent journal repair`, and restart"
             );
         }
         reach.has = reach.has.max(*lsn);
