@@ -32,7 +32,7 @@ const MARKS: &str = "acknowledged";
 /// The file of the manifest.
 pub(crate) const MANIFEST: &str = "manifest";
 const MAGIC: &[u8; 8] = b"ADJACK01";
-/// Length of a mark, in bytes: less than a sector, which a disk writes as a whole.
+/// Length of a mark, in bytes: less than the 512 that a disk writes as a whole.
 const MARK: usize = 84;
 /// Distance of the slots, in bytes: each has a page of its own.
 const SLOT: u64 = 4_096;
@@ -272,38 +272,39 @@ pub(crate) fn write_mark(marks: &File, slot: usize, mark: &[u8]) -> io::Result<(
 /// The marks of a running journal.
 pub(crate) struct Marks {
     file: File,
-    /// Writes go to the disk, past the page cache: the next sync of any file on it makes them durable.
-    is_direct: bool,
+    /// The same file for writes to the disk, past the page cache: where a file system overwrites in place,
+    /// as ext4 and XFS do, the next sync of any file on it makes them durable. Some have no such writes.
+    direct: Option<File>,
     /// A slot at an aligned address, as direct writes require.
     buffer: Vec<u8>,
-    /// Not direct, and not synced.
+    /// Written through the page cache, and not synced.
     is_dirty: bool,
 }
 
 impl Marks {
     /// Opens the marks of a folder.
     pub(crate) fn open(folder: &Path) -> io::Result<Marks> {
-        let buffered = open_marks(folder)?;
+        let file = open_marks(folder)?;
         let flags = i32::try_from(rustix::fs::OFlags::DIRECT.bits()).map_err(io::Error::other)?;
-        // Some file systems, such as those in memory, have no direct writes.
-        let direct = File::options().write(true).custom_flags(flags).open(folder.join(MARKS));
-        let is_direct = direct.is_ok();
-        let file = direct.unwrap_or(buffered);
+        let direct = File::options().write(true).custom_flags(flags).open(folder.join(MARKS)).ok();
         let buffer = vec![0; usize::try_from(SLOT * 2).unwrap_or(0)];
-        Ok(Marks { file, is_direct, buffer, is_dirty: false })
+        Ok(Marks { file, direct, buffer, is_dirty: false })
     }
 
     /// Overwrites a slot. It survives the death of the process.
     pub(crate) fn write(&mut self, slot: usize, mark: &[u8]) -> io::Result<()> {
-        self.is_dirty = !self.is_direct;
-        if !self.is_direct {
-            return write_mark(&self.file, slot, mark);
+        if let Some(direct) = &self.direct {
+            let length = self.buffer.len() / 2;
+            let start = self.buffer.as_ptr().align_offset(length);
+            let aligned = &mut self.buffer[start..start + length];
+            aligned[..mark.len()].copy_from_slice(mark);
+            match write_mark(direct, slot, aligned) {
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.direct = None,
+                written => return written,
+            }
         }
-        let length = self.buffer.len() / 2;
-        let start = self.buffer.as_ptr().align_offset(length);
-        let aligned = &mut self.buffer[start..start + length];
-        aligned[..mark.len()].copy_from_slice(mark);
-        write_mark(&self.file, slot, aligned)
+        self.is_dirty = true;
+        write_mark(&self.file, slot, mark)
     }
 
     /// Called after a sync of the segment: returns when what was written before it survives a power loss.

@@ -50,7 +50,8 @@ impl Display for Loss {
 
 /// Compares the contents of a segment with what was acknowledged in it.
 pub(crate) fn of_segment(end: &End, segment: &Segment, contents: &[u8]) -> Option<Loss> {
-    if end.is_in(contents) && end.incarnation == segment.incarnation {
+    let is_intact = end.is_in(contents) && end.incarnation == segment.incarnation;
+    if end.entries == 0 || is_intact {
         return None;
     }
     let shorter = end.bytes.saturating_sub(contents.len() as u64);

@@ -1,4 +1,4 @@
-//! Segments that are deleted, cut, zeroed or put back from an older copy are told, with the exact number
+//! Segments that are deleted, cut, zeroed or put back from an older copy are reported, with the exact number
 //! of acknowledged entries that are missing; repaired journals have LSNs without gaps.
 
 use crate::journal::disk::Folder;
@@ -81,8 +81,8 @@ fn damage(path: &Path, rng: &mut Pcg64) -> u64 {
 }
 
 #[test]
-fn every_lost_segment_is_told_with_the_number_of_its_entries_until_it_is_back() {
-    let (mut told, mut newest) = (0, 0);
+fn every_lost_segment_is_reported_with_the_number_of_its_entries_until_it_is_back() {
+    let (mut reported, mut newest) = (0, 0);
     for seed in 0..60 {
         let mut rng = Pcg64::seed_from_u64(seed);
         let folder = tempfile::tempdir().unwrap();
@@ -109,17 +109,17 @@ fn every_lost_segment_is_told_with_the_number_of_its_entries_until_it_is_back() 
             assert_eq!(found.missing_entries(), lost, "seed {seed}: {found:?}");
             let name = path.file_name().unwrap().to_string_lossy();
             assert_eq!((found.lost.len(), &*found.lost[0].segment), (1, &*name));
-            told += 1;
+            reported += 1;
             fs::write(path, before).unwrap();
             assert_eq!(read(folder).lost, [], "seed {seed}: it is back");
         }
     }
-    eprintln!("{told} losses told, {newest} of them of the newest segment");
-    assert!(told >= 1_000 && newest >= 200);
+    eprintln!("{reported} losses reported, {newest} of them of the newest segment");
+    assert!(reported >= 1_000 && newest >= 200);
 }
 
 #[test]
-fn a_loss_is_told_after_later_starts_and_the_numbers_of_lost_segments_are_not_used_again() {
+fn a_loss_is_reported_after_later_starts_and_the_numbers_of_lost_segments_are_not_used_again() {
     let mut rng = Pcg64::seed_from_u64(1);
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

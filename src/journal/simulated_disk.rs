@@ -89,7 +89,7 @@ impl SimulatedDisk {
             }
             std::fs::write(folder.join(&segment.name), bytes).unwrap();
         }
-        // A mark is shorter than a sector; one that is not synced may also be old or unreadable.
+        // A mark is shorter than what is written as a whole; one that is not synced may also be old or unreadable.
         let marks = end::open_marks(folder).unwrap();
         for (slot, mark) in &state.marks {
             end::write_mark(&marks, *slot, mark).unwrap();

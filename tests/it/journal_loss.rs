@@ -1,4 +1,4 @@
-//! Acknowledged records that vanish from the journal's files are told at the start, by `audit` and by
+//! Acknowledged records that vanish from the journal's files are reported at the start, by `audit` and by
 //! `export`; `journal repair` releases what is left.
 
 use crate::harness::process::Installation;
@@ -137,8 +137,8 @@ fn delete_all(paths: &[PathBuf]) -> u64 {
     lost
 }
 
-/// Damages a copy of the journal in `whole`, then asserts that everything tells the loss.
-async fn assert_told(installation: &Installation, whole: &Path, name: &str, damage: Damage) {
+/// Damages a copy of the journal in `whole`, then asserts that everything reports the loss.
+async fn assert_reported(installation: &Installation, whole: &Path, name: &str, damage: Damage) {
     let journal = installation.path("data").join("journal");
     copy(whole, &journal);
     let lost = damage(&segments(&journal));
@@ -163,7 +163,8 @@ async fn assert_told(installation: &Installation, whole: &Path, name: &str, dama
 }
 
 #[tokio::test]
-async fn a_newest_segment_that_is_deleted_cut_zeroed_or_older_is_told_with_the_number_of_records() {
+async fn a_newest_segment_that_is_deleted_cut_zeroed_or_older_is_reported_with_the_number_of_records()
+ {
     let installation = Installation::new();
     let process = installation.serve();
     record_events(&process, 40).await;
@@ -181,12 +182,12 @@ async fn a_newest_segment_that_is_deleted_cut_zeroed_or_older_is_told_with_the_n
         ("older", put_back_older_newest),
     ];
     for (name, damage) in damages {
-        assert_told(&installation, &whole, name, damage).await;
+        assert_reported(&installation, &whole, name, damage).await;
     }
 }
 
 #[tokio::test]
-async fn deleted_finished_segments_are_told_with_the_number_of_records() {
+async fn deleted_finished_segments_are_reported_with_the_number_of_records() {
     let installation = Installation::new().set("ADJACENT__STORE__SEGMENT_BYTES", "65536");
     let process = installation.serve();
     let (journal, whole) = (installation.path("data").join("journal"), installation.path("whole"));
@@ -199,12 +200,12 @@ async fn deleted_finished_segments_are_told_with_the_number_of_records() {
     let damages: [(&str, Damage); 3] =
         [("first", delete_first), ("middle", delete_middle), ("all", delete_all)];
     for (name, damage) in damages {
-        assert_told(&installation, &whole, name, damage).await;
+        assert_reported(&installation, &whole, name, damage).await;
     }
 }
 
 #[tokio::test]
-async fn a_sealed_first_segment_that_is_deleted_is_told_by_audit_export_and_start() {
+async fn a_sealed_first_segment_that_is_deleted_is_reported_by_audit_export_and_start() {
     let installation = Installation::new()
         .set("ADJACENT__STORE__SEGMENT_BYTES", "65536")
         .set("ADJACENT__STORE__RECONCILE_INTERVAL_SECONDS", "1");
@@ -223,7 +224,7 @@ async fn a_sealed_first_segment_that_is_deleted_is_told_by_audit_export_and_star
         .await;
     process.kill();
     copy(&journal, &whole);
-    assert_told(&installation, &whole, "first sealed", delete_first).await;
+    assert_reported(&installation, &whole, "first sealed", delete_first).await;
 }
 
 fn repair(data: &Path, arguments: &[&str]) -> String {
