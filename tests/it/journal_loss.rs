@@ -99,7 +99,7 @@ fn cut_newest_at_a_frame(paths: &[PathBuf]) -> u64 {
 fn zero_newest(paths: &[PathBuf]) -> u64 {
     let newest = paths.last().unwrap();
     let lost = records(newest);
-    fs::write(newest, vec![0; fs::metadata(newest).unwrap().len() as usize]).unwrap();
+    fs::write(newest, vec![0; fs::read(newest).unwrap().len()]).unwrap();
     lost
 }
 
