@@ -75,7 +75,8 @@ pub(crate) fn starting_point(
     let missing = first.is_none_or(|first| first > found.checkpoint.from);
     if !is_complete && found.checkpoint.from == 0 && missing {
         return Err(io::Error::other(format!(
-            "{}: the first segments are missing and no checkpoint is readable{}: restore them from a backup",
+            "{}: the first segments are missing and no checkpoint is readable{}: restore them from a backup; \
+             to go on without them, run `adjacent journal repair`",
             folder.display(),
             found.unusable.drain(..).map(|why| format!(" ({why})")).collect::<String>()
         )));
