@@ -312,3 +312,36 @@ impl Marks {
         if std::mem::take(&mut self.is_dirty) { self.file.sync_data() } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_and_lines_of_the_manifest_are_frozen_and_a_change_of_any_bit_is_rejected() {
+        let end = End { number: 3, incarnation: 7, bytes: 150, entries: 2, hash: [7; 32] };
+        let mark = end.mark(9);
+        let fields = [9u64, 3, 7, 150, 2].map(u64::to_le_bytes).concat();
+        let crc = 0x50541762_u32.to_le_bytes();
+        assert_eq!(mark[..], [&b"ADJACK01"[..], &fields, &[7; 32], &crc].concat());
+        assert_eq!(End::of_mark(&mark), Some((9, end.clone())));
+        for bit in 0..mark.len() * 8 {
+            let mut flipped = mark;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(End::of_mark(&flipped), None);
+        }
+
+        let hash = "07".repeat(32);
+        let repaired = Fact::Repaired { end: end.clone(), lost_bytes: 40, lost_entries: 1 };
+        let lines = [
+            (Fact::End(end), format!("end 3 0000000000000007 150 2 {hash} b9ab4993\n")),
+            (Fact::First(3), "first 3 d9c5c1d6\n".to_owned()),
+            (repaired, format!("repaired 3 0000000000000007 150 2 {hash} 40 1 e78efc3f\n")),
+        ];
+        for (fact, line) in lines {
+            assert_eq!(fact.line(), line);
+            assert_eq!(Fact::parse(line.trim_end()), Some(fact));
+            assert_eq!(Fact::parse(&line.trim_end().replacen('3', "4", 1)), None);
+        }
+    }
+}

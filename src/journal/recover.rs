@@ -9,7 +9,7 @@ use crate::journal::end::{Acknowledged, Fact};
 use crate::journal::losses::Loss;
 use crate::journal::segment::Segment;
 use crate::journal::{Entry, PARTITIONS, chain, end, frame, losses};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{fs, io};
 
@@ -29,7 +29,8 @@ pub struct Recovery {
     /// Entries lost for good, according to repairs of the past.
     pub(crate) repaired_entries: u64,
     pub(crate) next_segment: u64,
-    /// The last LSN of each partition, by incarnation whose segments were written here and are all kept.
+    /// The last LSN of each partition, by incarnation whose segments were written here, are all kept and
+    /// were not repaired.
     #[serde(skip)]
     pub(crate) last_lsns: BTreeMap<u64, Vec<u64>>,
 }
@@ -125,6 +126,9 @@ pub fn recover(
         }
     }
     recovery.lost.splice(0..0, missing);
+    let written_off =
+        acknowledged.repaired.keys().filter_map(|number| acknowledged.ends.get(number));
+    let written_off: BTreeSet<u64> = written_off.map(|end| end.incarnation).collect();
     for end in
         acknowledged.ends.values().filter(|end| first.is_none_or(|first| end.number >= first))
     {
@@ -137,6 +141,7 @@ pub fn recover(
         // Some of its segments may be beyond their retention.
         recovery.last_lsns.remove(&oldest.incarnation);
     }
+    recovery.last_lsns.retain(|incarnation, _| !written_off.contains(incarnation));
     let unreadable = acknowledged.unreadable.iter();
     recovery.corrupt.extend(unreadable.map(|line| format!("manifest:{line}: not a valid line")));
     recovery.repaired_entries = acknowledged.repaired.values().map(|(_, entries)| entries).sum();

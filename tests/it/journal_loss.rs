@@ -303,3 +303,29 @@ async fn records_that_redis_has_and_the_journal_lacks_are_counted() {
     assert_eq!(code, Some(70), "{audit}");
     assert!(audit.contains(&format!("{lost} records fewer")), "{audit}");
 }
+
+#[tokio::test]
+async fn a_lost_segment_that_redis_has_is_reported_until_it_is_written_off() {
+    let (redis, data) = (Redis::start(), tempfile::tempdir().unwrap());
+    let folder = data.path().join("journal");
+    let (old, shared) = ledger(&folder, 1, &redis);
+    write_records(&old, 20).await;
+    assert!(shared.send_files().await.unwrap());
+    drop((old, shared));
+    let lost = delete_newest(&segments(&folder));
+    let (new, shared) = ledger(&folder, 2, &redis);
+    assert!(shared.follow().await.unwrap());
+    assert_eq!(shared.status().missing_here, lost);
+    assert_eq!(new.recovery().lost.len(), 1);
+    assert_eq!(new.state().applied(), 20, "the sums are complete");
+    drop((new, shared));
+
+    let done = repair(data.path(), &["--apply"]);
+    assert!(done.contains(&format!("repaired 1 segment: {lost} records are lost")), "{done}");
+
+    let (new, shared) = ledger(&folder, 3, &redis);
+    assert!(shared.send_files().await.unwrap());
+    assert!(shared.follow().await.unwrap());
+    assert_eq!((shared.status().missing_here, new.recovery().lost.len()), (0, 0));
+    assert!(repair(data.path(), &[]).contains("nothing to repair"));
+}
