@@ -64,7 +64,7 @@ fn batches(redis: &Redis, incarnation: u64) -> Rate {
     timed(redis, || {
         runtime.block_on(async {
             for some in made.chunks(usize::try_from(IN_FLIGHT).unwrap()) {
-                let sent = some.iter().map(|batch| log::append(&client, batch));
+                let sent = some.iter().map(|batch| log::append(&client, batch, 0));
                 let fits = futures_util::future::try_join_all(sent).await.unwrap();
                 assert!(fits.iter().all(|fit| *fit == log::AppendOutcome::Appended), "{fits:?}");
             }

@@ -92,7 +92,7 @@ fn over_http(progress: &ProgressBar) -> Vec<Row> {
 fn record_bytes(data: &Path) -> f64 {
     let (mut bytes, mut count) = (0, 0);
     let mut take = |entry: journal::Entry| {
-        if let Ok(Record::Event(_)) = Record::decode(&entry.payload) {
+        if let Ok(Record::Event(_)) = Record::decode(&entry.payload).map(|found| found.record) {
             bytes += entry.payload.len();
             count += 1;
         }

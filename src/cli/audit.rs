@@ -9,6 +9,7 @@ use crate::cluster::log;
 use crate::journal;
 use crate::ledger::audit;
 use crate::ledger::audit::Mismatch;
+use crate::ledger::order::Place;
 use crate::ledger::state::State;
 use crate::store::Client;
 use crate::store::address::EMBEDDED;
@@ -31,12 +32,12 @@ pub(super) struct Audit {
 impl Audit {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         if let Some(config) = arguments::redis_config(&self.store, self.ca.as_deref())? {
-            let ends = std::iter::repeat(u64::MAX);
+            let ends = std::iter::repeat((u64::MAX, Place::END));
             let (state, mut differences) = log::recompute(&Client::new(config), ends).await?;
             let folder = self.access.data.join("journal");
             if folder.is_dir() {
                 let here = journal::recover(&folder, 0, None, false, |_| {})?;
-                differences.extend(log::journal_mismatches(&here, &state));
+                differences.extend(log::journal_mismatches(&here, &state, None));
             }
             billed(output, &state)?;
             return report(output, &differences, &[], &json!({ "differences": differences }));
@@ -72,7 +73,7 @@ impl Audit {
 }
 
 fn billed(output: Output, state: &State) -> anyhow::Result<()> {
-    for (campaign, account) in &state.accounts {
+    for (campaign, account) in state.accounts() {
         output.line(format_args!("  {campaign}: {} billed", account.spent))?;
     }
     Ok(())

@@ -4,6 +4,7 @@ use crate::app::lock;
 use crate::cli::output::{Output, counted};
 use crate::config::ConfigError;
 use crate::journal::repair;
+use crate::ledger::record::set_stamp;
 use crate::ledger::{Record, history};
 use serde_json::json;
 use std::path::PathBuf;
@@ -77,6 +78,9 @@ impl Repair {
 
 /// A record without effect, at the time of the record behind it.
 fn filler(next: &[u8]) -> Vec<u8> {
-    let at_ms = Record::decode(next).ok().and_then(|record| record.at_ms()).unwrap_or(0);
-    Record::Tick { at_ms }.encode()
+    let (stamp, at_ms) =
+        Record::decode(next).map_or((0, None), |stamped| (stamped.stamp, stamped.record.at_ms()));
+    let mut filler = Record::Tick { at_ms: at_ms.unwrap_or(0) }.encode();
+    set_stamp(&mut filler, stamp);
+    filler
 }

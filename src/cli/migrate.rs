@@ -10,6 +10,7 @@ use crate::cluster::{catalog, log};
 use crate::config::ConfigError;
 use crate::journal;
 use crate::ledger::history::ReplayFrom;
+use crate::ledger::order::Place;
 use crate::ledger::{State, audit, history};
 use crate::store::address::EMBEDDED;
 use crate::store::summary::StoreSummary;
@@ -18,6 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::io;
 use std::io::IsTerminal;
+use std::iter::repeat;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -70,12 +72,12 @@ impl Migrate {
             }
             Address::Redis(source) => copy_store(&Client::new(source), &to).await?,
         };
-        let after = log::replay(&to, ReplayFrom::First, &mut |_| {}).await?;
+        let after = log::replay(&to, ReplayFrom::First, repeat(Place::END), &mut |_| {}).await?;
         let differences = audit::compare(&before, &after);
         output.json_only(&json!({
             "to": shown, "records": after.applied(), "changes": changes, "differences": differences,
         }))?;
-        for (campaign, account) in &after.accounts {
+        for (campaign, account) in after.accounts() {
             output.line(format_args!("  {campaign}: {} billed", account.spent))?;
         }
         for one in &differences {
@@ -167,7 +169,7 @@ async fn copy_store(from: &Client, to: &Client) -> anyhow::Result<(State, u64)> 
         )));
     }
     catalog::copy(from, to).await?;
-    let before = log::replay(from, ReplayFrom::First, &mut |_| {}).await?;
+    let before = log::replay(from, ReplayFrom::First, repeat(Place::END), &mut |_| {}).await?;
     let bar = bar(before.applied());
     log::migrate(from, to, &|entries| bar.inc(entries)).await?;
     bar.finish_and_clear();

@@ -117,6 +117,7 @@ pub fn open_shared(
         rules,
         recovery,
         state: log.state().clone(),
+        clock: log.clock().clone(),
         log: log.clone(),
     })?;
     Ok((ledger, log))

@@ -4,6 +4,7 @@ use crate::cluster::lifecycle::{Done, Lifecycle, Running};
 use crate::cluster::log::{NextRead, SharedLog, StoreErrorLog};
 use crate::journal::JournalError;
 use crate::ledger::event_log::EventLog;
+use crate::ledger::record::Record;
 use crate::store::starts::ProcessStart;
 use crate::store::{StoreError, starts};
 use futures_util::future::BoxFuture;
@@ -51,12 +52,24 @@ impl Fleet {
     }
 
     async fn join_fleet(&self, instance: &Running, deadline: Instant) -> Result<(), JournalError> {
+        let read = tokio::time::timeout_at(deadline, self.read(instance, deadline)).await;
+        // Its stamps are above all that was read.
         instance.ledger.join(instance.clock.now_ms()).await?;
-        let read = self.read_and_lease(instance, deadline);
-        if tokio::time::timeout_at(deadline, read).await.is_err() {
-            // What was being sent when the time was over is in the files.
-            self.log.request_resend();
-            tracing::warn!("the store does not answer in time; starting without it");
+        let is_leased = match read {
+            Ok(true) => tokio::time::timeout_at(deadline, self.publish_and_lease(instance)).await,
+            Ok(false) => Ok(Ok(())),
+            Err(elapsed) => Err(elapsed),
+        };
+        match is_leased {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "cannot lease budgets yet; retrying in the background");
+            }
+            Err(_) => {
+                // What was being sent when the time was over is in the files.
+                self.log.request_resend();
+                tracing::warn!("the store does not answer in time; starting without it");
+            }
         }
         if !self.log.membership().may_sell() {
             tracing::warn!("serving house ads only until the store is read");
@@ -64,23 +77,18 @@ impl Fleet {
         Ok(())
     }
 
-    /// Reads what others have recorded, then takes a first lease of every budget.
-    async fn read_and_lease(&self, instance: &Running, deadline: Instant) {
+    /// Reads what others have recorded; `false` if the store cannot be read.
+    async fn read(&self, instance: &Running, deadline: Instant) -> bool {
         let log = &self.log;
         // With sums from an earlier run it can serve at once, so it waits less.
         let end = if log.has_state() { Instant::now() + RETRY_EVERY } else { deadline };
         loop {
-            let read = match log.heartbeat(instance.clock.now_ms()).await {
+            let read = match log.heartbeat(instance.clock.now_ms(), None).await {
                 Ok(()) => log.follow().await,
                 Err(error) => Err(error),
             };
             match read {
-                Ok(true) => {
-                    if let Err(error) = self.publish_and_lease(instance).await {
-                        tracing::warn!(%error, "cannot lease budgets yet; retrying in the background");
-                    }
-                    return;
-                }
+                Ok(true) => return true,
                 Ok(false) => {}
                 Err(error @ StoreError::Unavailable(_)) if Instant::now() < end => {
                     tracing::warn!(%error, "store unavailable at startup; retrying");
@@ -88,10 +96,19 @@ impl Fleet {
                 }
                 Err(error) => {
                     tracing::error!(%error, "cannot read the store at startup; starting without it");
-                    return;
+                    return false;
                 }
             }
         }
+    }
+
+    /// Waits until the others know of this writer. What they have taken for final without it is below the
+    /// stamps that they had told by then; later records of this instance are above.
+    async fn be_awaited(&self, instance: &Running) -> Result<(), StoreError> {
+        while !self.log.send_files().await? {}
+        self.log.heartbeat(instance.clock.now_ms(), None).await?;
+        self.log.stamp_above_all_reached();
+        Ok(())
     }
 
     /// Records windows and budgets that differ from the fleet's, and takes a first lease of every budget.
@@ -100,6 +117,7 @@ impl Fleet {
         &self,
         instance: &Running,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.be_awaited(instance).await?;
         publish(instance).await?;
         while !self.log.send_files().await? {}
         while !self.log.follow().await? {}
@@ -245,7 +263,7 @@ async fn reply_to_record_requests(instance: Running) {
 }
 
 async fn heartbeat(instance: Running, log: Arc<SharedLog>) {
-    let Running { clock, ledger, ops, .. } = instance;
+    let Running { clock, ledger, ops, .. } = &instance;
     let start = ProcessStart {
         data: ledger.store_id(),
         host: host(),
@@ -255,7 +273,13 @@ async fn heartbeat(instance: Running, log: Arc<SharedLog>) {
     let mut every = tokio::time::interval(HEARTBEAT_EVERY);
     for heartbeats in 0_u64.. {
         every.tick().await;
-        let mut sent = log.heartbeat(clock.now_ms()).await;
+        let reached = log.reached_stamp(ledger, clock.now_ms()).await;
+        let mut sent = log.heartbeat(clock.now_ms(), reached).await;
+        if sent.is_ok()
+            && let Err(error) = keep_writers(&instance, &log).await
+        {
+            tracing::debug!(%error, "writers not updated: the journal rejects writes");
+        }
         // Repeated, since the store may lose its data.
         if sent.is_ok() && heartbeats % HEARTBEATS_PER_ANNOUNCEMENT == 0 {
             let incarnation = log.membership().incarnation();
@@ -265,6 +289,27 @@ async fn heartbeat(instance: Running, log: Arc<SharedLog>) {
             tracing::debug!(%error, "heartbeat failed");
         }
     }
+}
+
+/// Declares writers gone that have been silent for too long, and joins again where this one was.
+async fn keep_writers(instance: &Running, log: &SharedLog) -> Result<(), JournalError> {
+    let (ledger, now_ms) = (&instance.ledger, instance.clock.now_ms());
+    for partition in log.partitions_without_this() {
+        ledger.join_partition(partition, now_ms).await?;
+    }
+    let membership = log.membership();
+    if !membership.is_first() || !membership.may_sell() {
+        return Ok(());
+    }
+    for (partition, incarnation, lsn) in log.silent(&membership.members(), now_ms) {
+        tracing::warn!(
+            partition,
+            incarnation = format!("{incarnation:016x}"),
+            "an instance was silent for too long: its unsent events will not be billed"
+        );
+        ledger.write(partition, &Record::Gone { at_ms: now_ms, incarnation, lsn }).await?;
+    }
+    Ok(())
 }
 
 /// Checks which records the replicas have acknowledged.

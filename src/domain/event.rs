@@ -67,7 +67,7 @@ string_enum! {
 }
 
 /// The verdict on one event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// The first valid event of its kind for the decision.
     Counted,

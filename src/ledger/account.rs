@@ -38,6 +38,11 @@ impl Account {
         }
     }
 
+    /// Whether something was billed on a day, credited since or not.
+    pub(crate) fn was_billed_on(&self, day: i32) -> bool {
+        self.by_day.contains_key(&day)
+    }
+
     /// Credits money, at most what was billed on that day; returns the credited amount.
     pub(crate) fn credit(&mut self, day: i32, micros: Micros) -> Micros {
         let Some(today) = self.by_day.get_mut(&day) else { return Micros::ZERO };

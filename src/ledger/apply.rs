@@ -1,36 +1,29 @@
-//! Verdicts and billing: a pure state machine over records, driven by record time alone.
+//! Verdicts and billing: a pure state machine over the records of one partition, driven by record time
+//! alone.
 //!
 //! - An event that the traffic rules marked is invalid, and uses nothing up.
 //! - The first valid event of its kind for a decision counts, later ones are duplicates; clicks
 //!   count once per call to action, and a decision is billed for one click at most.
 //! - Viewable, click and copy need their impression: before it they are pending for the grace period,
-//!   then they are orphans. So the order of arrival changes no bill. In a fleet the grace period ends
-//!   once every writer has recorded everything up to that time ([`Peers`]).
+//!   then they are orphans. Whichever of the two comes first, they must be as far apart as the event
+//!   windows say.
 //! - No price is billed beyond the budget: such an event is invalid, `over_budget`.
-//! - An event whose decision may have been evicted is `late`.
-//! - A credit or refund is a new entry: nothing already written changes.
+//! - An event whose decision may have been evicted is `late`, and so is one of an incarnation that was
+//!   declared gone before.
+//! - A credit or refund is a new entry: nothing already written changes. One that finds nothing to
+//!   return waits for it.
 //!
-//! Each of the 64 partitions is judged by its own records alone: its campaigns' money, its decisions,
-//! its clock. So the order between two partitions changes nothing, and every reader that applies each
-//! partition in order reaches the same state.
+//! What is applied in which order is decided elsewhere: a single instance has the order of its journal,
+//! a fleet that of `order`.
 
 use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::domain::money::Micros;
-use crate::journal::{Entry, PARTITIONS};
-use crate::ledger::outcome::{Adjustment, ApplyOutcome, EventVerdict};
-#[cfg(doc)]
-use crate::ledger::peers::Peers;
-use crate::ledger::record::{Event, InvalidRecord, Record};
-use crate::ledger::state::{Partition, State};
+use crate::journal::Entry;
+use crate::ledger::outcome::{ApplyOutcome, EventVerdict};
+use crate::ledger::partition::{PartitionState, Position, RecordId};
+use crate::ledger::record::{Event, InvalidRecord, Record, Stamped};
+use crate::ledger::state::State;
 use std::sync::Arc;
-
-/// Source of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    /// The incarnation that recorded it.
-    pub(crate) incarnation: u64,
-    pub(crate) partition: u8,
-}
 
 const IMPRESSION: u8 = 0;
 const VIEWABLE: u8 = 1;
@@ -66,17 +59,15 @@ pub(crate) enum EntryOutcome {
 
 /// Applies a journal entry, once per LSN: repeated entries have no effect.
 pub(crate) fn apply_entry(state: &mut State, entry: &Entry) -> Result<EntryOutcome, InvalidRecord> {
-    let partitions = usize::from(PARTITIONS);
-    let positions = state.positions.entry(entry.incarnation).or_insert_with(|| vec![0; partitions]);
-    let position = &mut positions[usize::from(entry.partition) % partitions];
-    if entry.lsn <= *position {
+    let partition = state.partition_mut(entry.partition);
+    let position = partition.position(entry.incarnation);
+    if entry.lsn <= position {
         return Ok(EntryOutcome::Duplicate);
     }
-    let missing = entry.lsn - *position - 1;
+    let missing = entry.lsn - position - 1;
     let record = Record::decode(&entry.payload)?;
-    *position = entry.lsn;
-    let origin = Origin { incarnation: entry.incarnation, partition: entry.partition };
-    let applied = apply(state, origin, &record);
+    let id = RecordId { incarnation: entry.incarnation, lsn: entry.lsn };
+    let applied = apply_at(partition, id, &record, How { is_late: false, settles: true });
     Ok(if missing == 0 {
         EntryOutcome::Next(applied)
     } else {
@@ -84,161 +75,197 @@ pub(crate) fn apply_entry(state: &mut State, entry: &Entry) -> Result<EntryOutco
     })
 }
 
-/// Applies one record of a partition; returns its effect, including verdicts on events it settled.
-pub(crate) fn apply(state: &mut State, origin: Origin, record: &Record) -> ApplyOutcome {
-    let at = usize::from(origin.partition % PARTITIONS);
-    state.applied += 1;
-    let partition = &mut state.partitions[at];
-    if let Some(at_ms) = record.at_ms() {
-        partition.latest_ms = partition.latest_ms.max(at_ms);
-        state.peers[at].advance(origin.incarnation, at_ms);
+/// What is known of a record's place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    /// Its incarnation was declared gone before.
+    pub(crate) is_late: bool,
+    /// All records up to it are applied: events that waited long enough for their impression are settled.
+    pub(crate) settles: bool,
+}
+
+/// Applies a record and notes its position.
+pub(crate) fn apply_at(
+    partition: &mut PartitionState,
+    id: RecordId,
+    stamped: &Stamped,
+    How { is_late, settles }: How,
+) -> ApplyOutcome {
+    let position = partition.positions.entry(id.incarnation).or_default();
+    *position = Position { lsn: id.lsn, stamp: stamped.stamp.max(position.stamp) };
+    match is_late {
+        true => apply_late(partition, id, &stamped.record),
+        false => apply(partition, id, &stamped.record, settles),
     }
-    let latest_ms = partition.latest_ms;
+}
+
+/// Applies one record; returns its effect, including verdicts on events it settled.
+pub(crate) fn apply(
+    partition: &mut PartitionState,
+    id: RecordId,
+    record: &Record,
+    settles: bool,
+) -> ApplyOutcome {
+    partition.applied += 1;
+    if let Some(at_ms) = record.at_ms().filter(|_| !record.is_membership()) {
+        partition.latest_ms = partition.latest_ms.max(at_ms);
+    }
     let mut applied = ApplyOutcome::default();
     match record {
         Record::Event(event) => {
-            applied.verdicts = settle_expired(state, at, event.at_ms, event.at_ms);
-            state.views.add_received(event);
-            applied.verdicts.extend(judge(state, origin, event));
+            applied.verdicts = settle_expired(partition, settles);
+            partition.views.add_received(event);
+            judge(partition, id, event, &mut applied);
         }
         Record::Budget { campaign, lifetime, daily } => {
-            let account = state.accounts.entry(campaign.clone()).or_default();
+            let account = partition.accounts.entry(campaign.clone()).or_default();
             (account.lifetime, account.daily) = (*lifetime, *daily);
         }
-        Record::Tick { at_ms } => applied.verdicts = settle_expired(state, at, *at_ms, *at_ms),
-        Record::Join { at_ms, timeout_ms, predecessors } => {
-            state.peers[at].join(origin.incarnation, *at_ms, *timeout_ms, predecessors, latest_ms);
+        Record::Tick { .. } => applied.verdicts = settle_expired(partition, settles),
+        Record::Join { timeout_ms, predecessors, .. } => {
+            partition.writers.join(id.incarnation, id.lsn, *timeout_ms, predecessors);
         }
-        Record::Leave { at_ms } => {
-            state.peers[at].leave(origin.incarnation);
-            applied.verdicts = settle_expired(state, at, *at_ms, latest_ms);
-        }
+        Record::Leave { .. } => partition.writers.leave(id.incarnation, id.lsn),
+        Record::Gone { incarnation, lsn, .. } => partition.writers.declare_gone(*incarnation, *lsn),
         Record::Lease { holder, requests, .. } => {
-            applied.leases = state.lease(at, origin.incarnation, *holder, requests);
+            applied.leases = partition.lease(id.incarnation, *holder, requests);
         }
-        Record::Credit(credit) => applied.adjustment = state.credit(origin.partition, credit),
+        Record::Credit(credit) => {
+            applied.adjustments.extend(partition.credit(id.incarnation, credit));
+        }
         Record::Refund(refund) => {
-            let id = (origin.partition, refund.id);
-            if !state.issued_credits.contains_key(&id) {
-                let of = &refund.attribution;
-                let micros = state.issue_credit(id, &of.campaign, refund.day, refund.micros);
-                state.views.add_refund(refund.day_starts_ms, of, micros);
-                applied.adjustment = Some(Adjustment {
-                    at_ms: refund.at_ms,
-                    attribution: of.clone(),
-                    day: refund.day,
-                    decided_at_ms: refund.day_starts_ms,
-                    micros,
-                    event: None,
-                });
-            }
+            applied.adjustments.extend(partition.refund(id.incarnation, refund));
         }
-        Record::Rules(rules) => state.partitions[at].rules = *rules,
+        Record::Rules(rules) => partition.rules = *rules,
         Record::Opportunities(rows) => {
-            rows.iter().for_each(|one| state.views.add_opportunities(one))
+            rows.iter().for_each(|one| partition.views.add_opportunities(one))
         }
     }
     applied
 }
 
-/// Settles pending events whose grace period is over for all writers of the partition, or at
-/// `alone_ms` where no writer is awaited; evicts decisions no longer needed at `now_ms`.
-fn settle_expired(state: &mut State, at: usize, now_ms: i64, alone_ms: i64) -> Vec<EventVerdict> {
-    let mut judged = Vec::new();
-    let until_ms =
-        state.peers[at].low_watermark_ms(state.partitions[at].latest_ms).unwrap_or(alone_ms);
-    let grace_ms = state.partitions[at].rules.grace_ms;
-    loop {
-        let partition = &mut state.partitions[at];
-        let Some((deadline, decision_key)) = partition.deadlines.first().copied() else { break };
-        if deadline >= until_ms {
+/// Applies a record of an incarnation that was declared gone before. Its events count for nothing and
+/// its requests have no effect, so it makes no difference when it is applied.
+fn apply_late(partition: &mut PartitionState, id: RecordId, record: &Record) -> ApplyOutcome {
+    match record {
+        Record::Event(event) => {
+            partition.applied += 1;
+            partition.views.add_received(event);
+            let reason = event.invalid_reason.unwrap_or(InvalidReason::Late);
+            let verdict = Verdict::Invalid(reason);
+            let verdicts = vec![partition.record_verdict(id, event, verdict, Micros::ZERO)];
+            ApplyOutcome { verdicts, ..ApplyOutcome::default() }
+        }
+        Record::Budget { .. } | Record::Tick { .. } | Record::Rules(_) | Record::Lease { .. } => {
+            partition.applied += 1;
+            ApplyOutcome::default()
+        }
+        _ => apply(partition, id, record, false),
+    }
+}
+
+/// Settles pending events whose grace period is over, if it `settles`; evicts decisions no longer needed.
+fn settle_expired(partition: &mut PartitionState, settles: bool) -> Vec<EventVerdict> {
+    let (mut judged, latest_ms) = (Vec::new(), partition.latest_ms);
+    partition.uses.evict(latest_ms, partition.rules.life_ms());
+    if !settles {
+        return judged;
+    }
+    let grace_ms = partition.rules.grace_ms;
+    while let Some((deadline, decision_key)) = partition.deadlines.first().copied() {
+        if deadline >= latest_ms {
             break;
         }
         partition.deadlines.pop_first();
         let waiting = partition.pending.remove(&decision_key).unwrap_or_default();
         let (late, still_pending): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|(_, event)| event.at_ms + grace_ms < until_ms);
+            waiting.into_iter().partition(|(_, event)| event.at_ms + grace_ms < latest_ms);
         if !still_pending.is_empty() {
             partition.pending.insert(decision_key, still_pending);
         }
         for (by, event) in late {
             let verdict = Verdict::Invalid(InvalidReason::OrphanClick);
-            judged.push(state.record_final_verdict(by, &event, verdict, Micros::ZERO));
+            judged.push(partition.record_final_verdict(by, &event, verdict, Micros::ZERO));
         }
     }
-    let partition = &mut state.partitions[at];
-    partition.uses.evict(now_ms, partition.rules.life_ms());
     judged
 }
 
-fn judge(state: &mut State, origin: Origin, event: &Arc<Event>) -> Vec<EventVerdict> {
-    let (by, at) = (origin.incarnation, usize::from(origin.partition % PARTITIONS));
-    if let Some(reason) = rejection_reason(&state.partitions[at], event) {
-        return vec![state.record_verdict(by, event, Verdict::Invalid(reason), Micros::ZERO)];
+fn judge(
+    partition: &mut PartitionState,
+    id: RecordId,
+    event: &Arc<Event>,
+    applied: &mut ApplyOutcome,
+) {
+    if let Some(reason) = rejection_reason(partition, event) {
+        let verdict = Verdict::Invalid(reason);
+        applied.verdicts.push(partition.record_verdict(id, event, verdict, Micros::ZERO));
+        return;
     }
+    let key = event.decision_key;
     if event.kind != EventKind::Impression {
-        let shown = state.partitions[at].uses.impression_ms(event.decision_key);
-        return match shown.filter(|impression_ms| is_in_grace(state, at, event, *impression_ms)) {
-            Some(impression_ms) => {
-                let (verdict, billed) = judge_after_impression(state, at, event, impression_ms);
-                vec![state.record_verdict(by, event, verdict, billed)]
-            }
-            None => {
-                let partition = &mut state.partitions[at];
-                partition.pending.entry(event.decision_key).or_default().push((by, event.clone()));
-                partition
-                    .deadlines
-                    .insert((event.at_ms + partition.rules.grace_ms, event.decision_key));
-                vec![state.record_verdict(by, event, Verdict::Pending, Micros::ZERO)]
-            }
-        };
+        let shown = partition.uses.impression_ms(key);
+        let (verdict, billed) =
+            match shown.filter(|shown_ms| is_in_grace(partition, event, *shown_ms)) {
+                Some(impression_ms) => judge_after_impression(partition, event, impression_ms),
+                None => {
+                    partition.pending.entry(key).or_default().push((id, event.clone()));
+                    partition.deadlines.insert((event.at_ms + partition.rules.grace_ms, key));
+                    (Verdict::Pending, Micros::ZERO)
+                }
+            };
+        applied.verdicts.push(partition.record_verdict(id, event, verdict, billed));
+        issue_waiting(partition, event, verdict, applied);
+        return;
     }
-    if state.partitions[at].uses.mark(event.decision_key, event.decided_at_ms, IMPRESSION) {
-        let (verdict, billed) = state.bill(at, event);
-        let mut judged = vec![state.record_verdict(by, event, verdict, billed)];
-        judged.extend(record_impression(state, at, event));
-        return judged;
+    if !partition.uses.mark(key, event.decided_at_ms, IMPRESSION) {
+        let verdict = Verdict::Duplicate;
+        applied.verdicts.push(partition.record_verdict(id, event, verdict, Micros::ZERO));
+        // Another instance received it earlier, by its clock.
+        if partition.uses.impression_ms(key).is_some_and(|shown_ms| event.at_ms < shown_ms) {
+            partition.uses.set_impression(key, event.decided_at_ms, event.at_ms);
+        }
+        return;
     }
-    let mut judged = vec![state.record_verdict(by, event, Verdict::Duplicate, Micros::ZERO)];
-    // The same browser reported to another instance, whose earlier record arrived later.
-    let shown = state.partitions[at].uses.impression_ms(event.decision_key);
-    if state.peers[at].is_shared() && shown.is_some_and(|impression_ms| event.at_ms < impression_ms)
-    {
-        judged.extend(record_impression(state, at, event));
-    }
-    judged
-}
-
-/// Records a decision's impression and settles the events that waited for it, in order of their record
-/// times, so that the order of arrival decides nothing.
-fn record_impression(state: &mut State, at: usize, impression: &Event) -> Vec<EventVerdict> {
-    let Event { decision_key, decided_at_ms, at_ms, .. } = *impression;
-    state.partitions[at].uses.set_impression(decision_key, decided_at_ms, at_ms);
-    let waiting = state.partitions[at].pending.remove(&decision_key).unwrap_or_default();
-    let (mut due, still_pending): (Vec<_>, Vec<_>) =
-        waiting.into_iter().partition(|(_, event)| is_in_grace(state, at, event, at_ms));
-    if !still_pending.is_empty() {
-        state.partitions[at].pending.insert(decision_key, still_pending);
+    let (verdict, billed) = partition.bill(event);
+    applied.verdicts.push(partition.record_verdict(id, event, verdict, billed));
+    issue_waiting(partition, event, verdict, applied);
+    partition.uses.set_impression(key, event.decided_at_ms, event.at_ms);
+    // Those that waited for it, by the time at which they were received.
+    let waiting = partition.pending.remove(&key).unwrap_or_default();
+    let (mut due, too_late): (Vec<_>, Vec<_>) =
+        waiting.into_iter().partition(|(_, waiting)| is_in_grace(partition, waiting, event.at_ms));
+    if !too_late.is_empty() {
+        // Orphans, as soon as they are settled.
+        partition.pending.insert(key, too_late);
     }
     due.sort_by_key(|(_, waiting)| (waiting.at_ms, usage(waiting)));
-    let mut judged = Vec::with_capacity(due.len());
     for (by, waited) in due {
-        let (verdict, billed) = judge_after_impression(state, at, &waited, at_ms);
-        judged.push(state.record_final_verdict(by, &waited, verdict, billed));
+        let (verdict, billed) = judge_after_impression(partition, &waited, event.at_ms);
+        let judged = partition.record_final_verdict(by, &waited, verdict, billed);
+        applied.verdicts.push(judged);
+        issue_waiting(partition, &waited, verdict, applied);
     }
-    judged
 }
 
-/// Whether an impression came before the end of the grace period of an event that needs it. On a
-/// single instance a late one finds the event settled; in a fleet an earlier impression may still
-/// arrive.
-fn is_in_grace(state: &State, at: usize, event: &Event, impression_ms: i64) -> bool {
-    !state.peers[at].is_shared()
-        || impression_ms <= event.at_ms + state.partitions[at].rules.grace_ms
+/// Whether an impression came before the end of the grace period of an event that needs it.
+fn is_in_grace(partition: &PartitionState, event: &Event, impression_ms: i64) -> bool {
+    impression_ms <= event.at_ms + partition.rules.grace_ms
+}
+
+fn issue_waiting(
+    partition: &mut PartitionState,
+    event: &Event,
+    verdict: Verdict,
+    applied: &mut ApplyOutcome,
+) {
+    if verdict == Verdict::Counted && partition.waiting() > 0 {
+        applied.adjustments.extend(partition.issue_waiting(event));
+    }
 }
 
 /// Why an event is invalid, regardless of other events.
-fn rejection_reason(partition: &Partition, event: &Event) -> Option<InvalidReason> {
+fn rejection_reason(partition: &PartitionState, event: &Event) -> Option<InvalidReason> {
     let rules = &partition.rules;
     let window_ms = match event.kind {
         EventKind::Impression => rules.impression_ms,
@@ -255,21 +282,18 @@ fn rejection_reason(partition: &Partition, event: &Event) -> Option<InvalidReaso
     }
 }
 
-/// The verdict on an event whose impression is known.
+/// The verdict on an event whose impression is known. They may have been received in either order.
 fn judge_after_impression(
-    state: &mut State,
-    at: usize,
+    partition: &mut PartitionState,
     event: &Event,
     impression_ms: i64,
 ) -> (Verdict, Micros) {
-    let partition = &mut state.partitions[at];
     let least = match event.kind {
         EventKind::Viewable => partition.rules.viewable_after_ms,
         EventKind::Click => partition.rules.click_after_ms,
         EventKind::Copy | EventKind::Impression => 0,
     };
-    // The distance of an event received before its impression is unknown.
-    if (0..least).contains(&(event.at_ms - impression_ms)) {
+    if (event.at_ms - impression_ms).abs() < least {
         return (Verdict::Invalid(InvalidReason::TooFast), Micros::ZERO);
     }
     if !partition.uses.mark(event.decision_key, event.decided_at_ms, usage(event)) {
@@ -281,5 +305,5 @@ fn judge_after_impression(
     {
         return (Verdict::Counted, Micros::ZERO);
     }
-    state.bill(at, event)
+    partition.bill(event)
 }

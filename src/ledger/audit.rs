@@ -2,10 +2,13 @@
 
 use crate::journal;
 use crate::journal::chain;
+use crate::ledger::account::Account;
 use crate::ledger::history;
 use crate::ledger::history::ReplayFrom;
+use crate::ledger::partition::PartitionState;
 use crate::ledger::state::State;
-use crate::ledger::views::QUARTER_MS;
+use crate::ledger::views::{QUARTER_MS, Quarter};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
@@ -20,6 +23,13 @@ pub struct Mismatch {
     pub(crate) journal: String,
     /// As found in the ledger.
     pub(crate) ledger: String,
+}
+
+impl Mismatch {
+    /// A value that the journal says is `journal`, and the ledger `ledger`.
+    pub(crate) fn new(what: String, journal: String, ledger: String) -> Mismatch {
+        Mismatch { what, journal, ledger }
+    }
 }
 
 /// Recomputes the state from the first `most` existing records; returns it with the recovery result
@@ -71,27 +81,34 @@ pub fn compare(recomputed: &State, live: &State) -> Vec<Mismatch> {
             mismatches.push(Mismatch { what, journal, ledger });
         }
     };
-    let campaigns: std::collections::BTreeSet<_> =
-        recomputed.accounts.keys().chain(live.accounts.keys()).collect();
-    for campaign in campaigns {
-        let spent = |state: &State| {
-            state.accounts.get(campaign).map(|account| account.spent.get()).unwrap_or(0).to_string()
+    let (ours, theirs) = (recomputed.accounts(), live.accounts());
+    for campaign in ours.keys().chain(theirs.keys()).collect::<BTreeSet<_>>() {
+        let spent = |accounts: &BTreeMap<&str, &Account>| {
+            accounts.get(campaign).map_or(0, |account| account.spent.get()).to_string()
         };
-        note(format!("spend of {campaign}"), spent(recomputed), spent(live));
+        note(format!("spend of {campaign}"), spent(&ours), spent(&theirs));
     }
+    let totals = [recomputed.totals(), live.totals()];
     for kind in crate::domain::event::EventKind::ALL {
-        let tally = |state: &State| {
-            format!("{:?}", state.views.totals.get(kind).cloned().unwrap_or_default())
-        };
-        note(format!("{kind} events"), tally(recomputed), tally(live));
+        let [recomputed, live] = totals
+            .each_ref()
+            .map(|totals| format!("{:?}", totals.get(kind).cloned().unwrap_or_default()));
+        note(format!("{kind} events"), recomputed, live);
     }
-    let quarters: std::collections::BTreeSet<_> =
-        recomputed.views.quarters.keys().chain(live.views.quarters.keys()).collect();
-    for quarter in quarters {
-        if recomputed.views.quarters.get(quarter) != live.views.quarters.get(quarter) {
-            let at = jiff::Timestamp::from_millisecond(quarter * QUARTER_MS).unwrap_or_default();
-            note(format!("report rows of {at}"), "as recorded".into(), "different".into());
+    let mut different = BTreeSet::new();
+    for ((_, ours), (_, theirs)) in recomputed.partitions().zip(live.partitions()) {
+        let quarters = |one: &'_ PartitionState| -> BTreeMap<i64, Quarter> {
+            one.views.quarters().map(|(at, quarter)| (at, quarter.clone())).collect()
+        };
+        if ours.views != theirs.views {
+            let (ours, theirs) = (quarters(ours), quarters(theirs));
+            let all = ours.keys().chain(theirs.keys()).copied();
+            different.extend(all.filter(|at| ours.get(at) != theirs.get(at)));
         }
+    }
+    for quarter in different {
+        let at = jiff::Timestamp::from_millisecond(quarter * QUARTER_MS).unwrap_or_default();
+        note(format!("report rows of {at}"), "as recorded".into(), "different".into());
     }
     if mismatches.is_empty() && recomputed != live {
         mismatches.extend(recomputed.internal_mismatches(live).into_iter().map(|what| Mismatch {
@@ -106,14 +123,14 @@ pub fn compare(recomputed: &State, live: &State) -> Vec<Mismatch> {
 /// Spend in the live ledger minus spend in the recomputed one, in micros.
 pub(crate) fn drift_micros(recomputed: &State, live: &State) -> i64 {
     let sum =
-        |state: &State| state.accounts.values().map(|account| account.spent.get()).sum::<i64>();
+        |state: &State| state.accounts().values().map(|account| account.spent.get()).sum::<i64>();
     sum(live) - sum(recomputed)
 }
 
 /// Inconsistencies within one state: sums that do not add up.
 pub(crate) fn inconsistencies(state: &State) -> Vec<Mismatch> {
     let mut found = Vec::new();
-    for (campaign, account) in &state.accounts {
+    for (campaign, account) in state.accounts() {
         let days: i64 = account.by_day.values().map(|micros| micros.get()).sum();
         if days != account.spent.get() {
             found.push(Mismatch {
@@ -123,7 +140,7 @@ pub(crate) fn inconsistencies(state: &State) -> Vec<Mismatch> {
             });
         }
     }
-    for (kind, tally) in &state.views.totals {
+    for (kind, tally) in &state.totals() {
         let judged = tally.counted + tally.duplicate + tally.pending + tally.invalid_total();
         if judged != tally.received {
             found.push(Mismatch {

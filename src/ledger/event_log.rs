@@ -3,12 +3,12 @@
 //!
 //! [`LocalLog`]: crate::ledger::local_log::LocalLog
 
-use crate::domain::event::EventKind;
+use crate::domain::event::{EventKind, Verdict};
 use crate::journal::Entry;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::outcome::ApplyOutcome;
+use crate::ledger::partition::PartitionState;
 use crate::ledger::reconciler::{AuditReport, ReconcilePass, ReconcileReport};
-use crate::ledger::state::State;
 use crate::ledger::views::Tally;
 use crate::store::StoreErrorKind;
 use futures_util::future::BoxFuture;
@@ -20,8 +20,13 @@ use std::time::Duration;
 pub enum LedgerUpdate<'a> {
     /// A record was applied.
     Applied(&'a ApplyOutcome),
-    /// The state was rebuilt.
-    Rebuilt(&'a State),
+    /// The state of a partition was replaced.
+    Replaced {
+        /// The state before.
+        before: &'a PartitionState,
+        /// The state that replaced it.
+        after: &'a PartitionState,
+    },
 }
 
 /// Receives every change, in order.
@@ -86,6 +91,10 @@ pub struct LogStatus {
     pub lost_records: u64,
     /// Entries written here by earlier processes that the log has and the files here lack.
     pub missing_here: u64,
+    /// The stamp up to which everything is final, in unix milliseconds; `None` when everything is.
+    pub(crate) final_until_ms: Option<i64>,
+    /// Records above it.
+    pub(crate) provisional: u64,
     /// How far the local clock is ahead of the log's, in milliseconds.
     pub(crate) clock_skew_ms: i64,
     /// Failed requests to the log, by kind; a missing kind has none.
@@ -107,6 +116,8 @@ impl Default for LogStatus {
             rewinds: 0,
             lost_records: 0,
             missing_here: 0,
+            final_until_ms: None,
+            provisional: 0,
             clock_skew_ms: 0,
             errors: BTreeMap::new(),
         }
@@ -119,6 +130,10 @@ pub struct EventTotals {
     /// Verdicts, by event kind.
     pub events: BTreeMap<EventKind, Tally>,
     pub(crate) credited: BTreeMap<EventKind, u64>,
+    /// Verdicts that changed when the order of records became known: from the first to the second.
+    pub(crate) changed: BTreeMap<(EventKind, Verdict, Verdict), u64>,
+    /// Billed at first and not in the end, by campaign, in micros.
+    pub(crate) unbilled: BTreeMap<Box<str>, u64>,
     /// Billed, by campaign, in micros.
     pub billed: BTreeMap<Box<str>, u64>,
     /// Credited and refunded, by campaign, in micros.

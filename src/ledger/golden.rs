@@ -6,10 +6,14 @@ use crate::domain::attribution::{AttributionKey, PageKey};
 use crate::domain::event::{EventKind, NoFill, Pricing};
 use crate::domain::targeting::PageFacts;
 use crate::journal;
+use crate::journal::Entry;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::properties::{event, micros};
 use crate::ledger::reconciler::Retention;
-use crate::ledger::record::{Credit, Event, LeaseRequest, OpportunityCount, Refund, UnfilledSlot};
+use crate::ledger::record::{
+    Credit, Event, LeaseRequest, OpportunityCount, Refund, UnfilledSlot, set_stamp,
+};
+use crate::ledger::restarts::spend;
 use crate::ledger::{Ledger, Record, Rules, checkpoint, history};
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
@@ -35,7 +39,11 @@ fn values<T: FromStr<Err: Debug>>(names: &str) -> impl Iterator<Item = T> {
 }
 
 fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/stored/journal")
+    stored("journal")
+}
+
+fn stored(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/stored").join(name)
 }
 
 /// Every kind of record, and every value of every enum in one.
@@ -116,6 +124,7 @@ fn records() -> Vec<Record> {
             requests: vec![LeaseRequest { campaign: "c".into(), day: 0, micros: micros(90) }],
         },
         Record::Leave { at_ms: 8_000 },
+        Record::Gone { at_ms: 8_500, incarnation: 1 << 60, lsn: 7 },
     ]);
     records
 }
@@ -152,18 +161,42 @@ async fn write_the_golden_journal() {
 
 #[test]
 fn a_segment_of_the_written_format_holds_every_record_byte_for_byte() {
-    let mut found = Vec::new();
-    let store = history::store_id(&golden()).unwrap();
-    let recovery = journal::recover(&golden(), 0, store, false, |entry| found.push(entry)).unwrap();
-    assert_eq!((recovery.corrupt, recovery.torn_bytes), (Vec::new(), 0));
-    let records = records();
-    let own = found.iter().filter(|entry| entry.partition == PARTITION);
-    let own: Vec<_> = own.filter(|entry| entry.incarnation == 0x0007_0000_0000_0001).collect();
-    assert_eq!(own.len(), records.len());
-    for (entry, record) in own.iter().zip(&records) {
-        assert_eq!(Record::decode(&entry.payload).as_ref(), Ok(record));
-        assert_eq!(entry.payload, record.encode(), "{record:?}");
+    let (found, records) = (entries(&golden()), records());
+    assert_eq!(found.len(), records.len());
+    let mut last = i64::MIN;
+    for (entry, record) in found.iter().zip(&records) {
+        let stamped = Record::decode(&entry.payload).unwrap();
+        assert_eq!(&stamped.record, record);
+        let mut encoded = record.encode();
+        set_stamp(&mut encoded, stamped.stamp);
+        assert_eq!(entry.payload, encoded, "{record:?}");
+        assert!(stamped.stamp >= last, "stamps follow the journal");
+        last = stamped.stamp;
     }
+}
+
+#[test]
+fn records_without_a_stamp_are_read_and_take_their_time_for_it() {
+    let (found, records) = (entries(&stored("journal-4")), records());
+    let known = records.iter().filter(|one| !matches!(one, Record::Gone { .. }));
+    assert_eq!(found.len(), known.clone().count());
+    for (entry, record) in found.iter().zip(known) {
+        let stamped = Record::decode(&entry.payload).unwrap();
+        assert_eq!(&stamped.record, record);
+        assert_eq!(stamped.stamp, record.at_ms().unwrap_or(i64::MIN));
+    }
+}
+
+/// The records of the first incarnation of a journal, all in one partition.
+fn entries(folder: &Path) -> Vec<Entry> {
+    let mut found = Vec::new();
+    let store = history::store_id(folder).unwrap();
+    let recovery = journal::recover(folder, 0, store, false, |entry| found.push(entry)).unwrap();
+    assert_eq!((recovery.corrupt, recovery.torn_bytes), (Vec::new(), 0));
+    found.retain(|one: &Entry| {
+        (one.partition, one.incarnation) == (PARTITION, 0x0007_0000_0000_0001)
+    });
+    found
 }
 
 #[test]
@@ -183,13 +216,13 @@ fn a_checkpoint_in_a_newer_format_is_named_and_the_journal_is_replayed() {
     let [number] = checkpoint::numbers(folder.path()).unwrap()[..] else { panic!() };
     let path = folder.path().join(format!("{number:010}.ledger"));
     let mut bytes = fs::read(&path).unwrap();
-    bytes[..8].copy_from_slice(b"ADJLED03");
+    bytes[..8].copy_from_slice(b"ADJLED04");
     fs::write(&path, bytes).unwrap();
 
     let ledger = open(folder.path(), 5).unwrap();
-    assert_eq!(ledger.state().accounts, expected.0.state.accounts);
+    assert_eq!(spend(&ledger.state()), spend(&expected.0.state));
     let reported = &ledger.recovery().corrupt[0];
-    let expected = format!("{}: its format is 3 and this version reads format 2", path.display());
+    let expected = format!("{}: its format is 4 and this version reads format 3", path.display());
     assert!(reported.starts_with(&expected), "{reported}");
 }
 

@@ -79,17 +79,17 @@ impl EventLog for LocalLog {
 
     fn totals(&self) -> EventTotals {
         let (state, mut totals) = (self.state(), EventTotals::default());
-        for (kind, tally) in &state.views.totals {
+        for (kind, tally) in &state.totals() {
             let credited = tally.credited_events();
             let events = Tally { counted: tally.counted + credited, ..tally.clone() };
             totals.events.insert(*kind, events);
             totals.credited.insert(*kind, credited);
         }
         let whole = |micros: Micros| u64::try_from(micros.get()).unwrap_or(0);
-        for (campaign, account) in &state.accounts {
+        for (campaign, account) in state.accounts() {
             let credited = whole(account.credited);
-            totals.billed.insert(campaign.clone(), whole(account.spent) + credited);
-            totals.credited_micros.insert(campaign.clone(), credited);
+            totals.billed.insert(campaign.into(), whole(account.spent) + credited);
+            totals.credited_micros.insert(campaign.into(), credited);
         }
         totals
     }

@@ -1,7 +1,7 @@
 //! The event ledger: every recorded event gets a verdict once, by one pure function of the records.
 //!
 //! [`record`] defines what the journal stores; [`apply`] decides verdicts and bills; [`views`]
-//! aggregates them for reports; [`running`] runs all of this over an [`event_log`], which for a single
+//! aggregates them for reports; [`order`] puts the records of a fleet in order; [`running`] runs all of this over an [`event_log`], which for a single
 //! instance is [`local_log`]; [`history`] replays it from the files, [`reconciler`] does so continuously,
 //! and [`audit`] compares.
 
@@ -16,11 +16,11 @@ mod golden;
 pub mod history;
 pub(crate) mod leases;
 pub(crate) mod local_log;
-mod merge;
-pub(crate) mod outcome;
-pub(crate) mod peers;
+pub(crate) mod order;
 #[cfg(test)]
-mod peers_properties;
+mod order_properties;
+pub(crate) mod outcome;
+pub(crate) mod partition;
 #[cfg(test)]
 pub(crate) mod properties;
 pub mod reconciler;
@@ -33,6 +33,7 @@ pub(crate) mod sealed_file;
 pub(crate) mod state;
 mod stored_attribution;
 pub(crate) mod views;
+pub(crate) mod writers;
 
 pub(crate) use outcome::{ApplyOutcome, EventVerdict};
 pub use record::Record;

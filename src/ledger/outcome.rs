@@ -4,14 +4,15 @@ use crate::domain::attribution::AttributionKey;
 use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
 use crate::ledger::leases::LeaseGrant;
+use crate::ledger::partition::RecordId;
 use crate::ledger::record::Event;
 use std::sync::Arc;
 
 /// The verdict on one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventVerdict {
-    /// The incarnation that recorded it.
-    pub(crate) recorded_by: u64,
+    /// The record of the event.
+    pub(crate) id: RecordId,
     /// The event.
     pub event: Arc<Event>,
     /// The verdict.
@@ -25,6 +26,10 @@ pub struct EventVerdict {
 /// Money credited to a campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Adjustment {
+    /// Its idempotency key.
+    pub(crate) id: u128,
+    /// The incarnation that recorded it.
+    pub(crate) recorded_by: u64,
     /// When it was issued, in unix milliseconds.
     pub(crate) at_ms: i64,
     /// The reporting dimensions.
@@ -44,8 +49,8 @@ pub(crate) struct Adjustment {
 pub struct ApplyOutcome {
     /// Verdicts, including those on events that were pending.
     pub(crate) verdicts: Vec<EventVerdict>,
-    /// The credit or refund.
-    pub(crate) adjustment: Option<Adjustment>,
+    /// Credits and refunds, including those that waited.
+    pub(crate) adjustments: Vec<Adjustment>,
     /// The leases that changed.
     pub(crate) leases: Vec<LeaseGrant>,
 }

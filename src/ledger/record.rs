@@ -1,12 +1,14 @@
 //! Records of the journal: everything that an event's verdict, its bill and every report need, and
 //! nothing about the visitor.
 //!
-//! Encoding: one byte of format version, then [postcard](https://postcard.jamesmunns.com/wire-format).
+//! Encoding: one byte of format version, the stamp as a little-endian i64, then
+//! [postcard](https://postcard.jamesmunns.com/wire-format). Versions 1 to 4 have no stamp.
 
 use crate::domain::attribution::{AttributionKey, PageKey};
 use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing};
 use crate::domain::money::Micros;
-use crate::domain::targeting::PageFacts;
+use crate::journal::Entry;
+use crate::ledger::partition::RecordId;
 use crate::ledger::rules::Rules;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -14,11 +16,13 @@ use std::sync::Arc;
 /// The format version written. Older versions are read; newer ones are rejected.
 ///
 /// 1 had events, budgets and ticks, encoded as today; 2 added credits, refunds, event windows and
-/// opportunity counts; 3 added membership and leases; 4 added page facts. Each record is written
-/// in the oldest of 2 to 4 that has all of it.
-const VERSION: u8 = 4;
-const CLUSTER_VERSION: u8 = 3;
-const SINGLE_INSTANCE_VERSION: u8 = 2;
+/// opportunity counts; 3 added membership and leases; 4 added page facts; 5 added the stamp, before the
+/// record, and absences.
+const VERSION: u8 = 5;
+/// The first version with a stamp.
+const STAMPED: u8 = 5;
+/// Length of version and stamp, in bytes.
+const HEAD: usize = 1 + 8;
 
 /// Identifies the decision of an event, as numbered by the process that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -197,6 +201,25 @@ pub enum Record {
         /// The requested totals.
         requests: Vec<LeaseRequest>,
     },
+    /// Declares an incarnation gone that was silent for too long: what it recorded after `lsn` comes too
+    /// late, until it joins again.
+    Gone {
+        /// Current time, in unix milliseconds.
+        at_ms: i64,
+        /// The silent incarnation.
+        incarnation: u64,
+        /// Its last known LSN in this partition.
+        lsn: u64,
+    },
+}
+
+/// A record with its place in the order of a partition: see [`HybridClock`](crate::ledger::order::HybridClock).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamped {
+    /// Its stamp; `i64::MIN` in records of older formats, which take the latest stamp or time before them.
+    pub(crate) stamp: i64,
+    /// The record.
+    pub record: Record,
 }
 
 /// The bytes are not a valid record.
@@ -220,6 +243,7 @@ impl Record {
             Record::Tick { at_ms }
             | Record::Join { at_ms, .. }
             | Record::Leave { at_ms }
+            | Record::Gone { at_ms, .. }
             | Record::Lease { at_ms, .. } => Some(*at_ms),
             Record::Credit(credit) => Some(credit.at_ms),
             Record::Refund(refund) => Some(refund.at_ms),
@@ -227,37 +251,48 @@ impl Record {
         }
     }
 
-    fn has_page_facts(&self) -> bool {
-        let known = |page: &PageKey| page.facts != PageFacts::default();
-        match self {
-            Record::Event(event) => known(&event.attribution.page),
-            Record::Credit(credit) => known(&credit.event.attribution.page),
-            Record::Refund(refund) => known(&refund.attribution.page),
-            Record::Opportunities(counts) => counts.iter().any(|count| match &count.slot {
-                Ok(unit) => known(&unit.page),
-                Err(unfilled) => known(&unfilled.page),
-            }),
-            _ => false,
-        }
+    /// Whether it says who writes to the partition: no verdict depends on its place.
+    pub(crate) fn is_membership(&self) -> bool {
+        matches!(self, Record::Join { .. } | Record::Leave { .. } | Record::Gone { .. })
     }
 
-    /// Encodes the record for the journal.
+    /// Encodes the record for the journal, without its stamp: see [`set_stamp`].
     pub fn encode(&self) -> Vec<u8> {
-        let version = match self {
-            Record::Join { .. } | Record::Leave { .. } | Record::Lease { .. } => CLUSTER_VERSION,
-            _ if self.has_page_facts() => VERSION,
-            _ => SINGLE_INSTANCE_VERSION,
-        };
-        postcard::to_extend(self, vec![version]).expect("a record is plain data")
+        let mut head = vec![0; HEAD];
+        head[0] = VERSION;
+        postcard::to_extend(self, head).expect("a record is plain data")
     }
 
     /// Decodes a record; never panics.
-    pub fn decode(bytes: &[u8]) -> Result<Record, InvalidRecord> {
-        match bytes.split_first() {
-            Some((&(1..=VERSION), body)) => postcard::from_bytes(body)
-                .map_err(|error| InvalidRecord::Malformed(error.to_string())),
-            Some((&newer, _)) if newer > VERSION => Err(InvalidRecord::Newer(newer)),
-            _ => Err(InvalidRecord::Malformed("no format version".into())),
-        }
+    pub fn decode(bytes: &[u8]) -> Result<Stamped, InvalidRecord> {
+        let malformed = |reason: String| InvalidRecord::Malformed(reason);
+        let (stamp, body) = match bytes.split_first() {
+            Some((&STAMPED, rest)) => {
+                let (stamp, body) =
+                    rest.split_first_chunk().ok_or_else(|| malformed("no stamp".into()))?;
+                (i64::from_le_bytes(*stamp), body)
+            }
+            Some((&(1..STAMPED), body)) => (i64::MIN, body),
+            Some((&newer, _)) if newer > VERSION => return Err(InvalidRecord::Newer(newer)),
+            _ => return Err(malformed("no format version".into())),
+        };
+        let record: Record =
+            postcard::from_bytes(body).map_err(|error| malformed(error.to_string()))?;
+        let stamp = if stamp == i64::MIN { record.at_ms().unwrap_or(stamp) } else { stamp };
+        Ok(Stamped { stamp, record })
     }
+}
+
+impl Stamped {
+    /// The record as an entry of a journal.
+    pub(crate) fn entry(&self, id: RecordId, partition: u8) -> Entry {
+        let mut payload = self.record.encode();
+        set_stamp(&mut payload, self.stamp);
+        Entry { incarnation: id.incarnation, partition, lsn: id.lsn, payload }
+    }
+}
+
+/// Writes the stamp into an encoded record.
+pub(crate) fn set_stamp(encoded: &mut [u8], stamp: i64) {
+    encoded[1..HEAD].copy_from_slice(&stamp.to_le_bytes());
 }

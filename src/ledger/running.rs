@@ -5,6 +5,7 @@ use crate::domain::event::{InvalidReason, Verdict};
 use crate::domain::money::Micros;
 use crate::journal;
 use crate::journal::disk::Folder;
+use crate::journal::writer::Ack;
 use crate::journal::{
     Journal, JournalError, JournalOptions, JournalStatus, PARTITIONS, Recovery, chain,
 };
@@ -12,9 +13,10 @@ use crate::ledger::event_log::{EventLog, EventTotals, Listener, LogStatus};
 use crate::ledger::history;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::local_log::LocalLog;
+use crate::ledger::order::HybridClock;
 use crate::ledger::outcome::{ApplyOutcome, EventVerdict};
 use crate::ledger::reconciler::{AuditReport, ReconcilePass, ReconcileReport, Retention};
-use crate::ledger::record::{Event, Record};
+use crate::ledger::record::{Event, Record, set_stamp};
 use crate::ledger::rules::Rules;
 use crate::ledger::state::State;
 use crate::ledger::views::Views;
@@ -35,6 +37,7 @@ pub struct Ledger {
     recovery: Recovery,
     rules: Rules,
     log: Arc<dyn EventLog>,
+    clock: Arc<HybridClock>,
     /// The last few earlier incarnations that wrote to these files.
     predecessors: Vec<u64>,
     /// The latest time recorded by this incarnation, by partition, in unix milliseconds.
@@ -63,6 +66,8 @@ pub(crate) struct Parts {
     pub(crate) state: Arc<Mutex<State>>,
     /// Orders the records.
     pub(crate) log: Arc<dyn EventLog>,
+    /// Gives stamps above those of the records in `state`.
+    pub(crate) clock: Arc<HybridClock>,
 }
 
 impl Ledger {
@@ -79,6 +84,7 @@ impl Ledger {
         let store = history::ensure_store_id(folder, incarnation)?;
         let (checkpoint, recovery) =
             history::replay(folder, ReplayFrom::NewestCheckpoint, u64::MAX, true, |_| {})?;
+        let clock = Arc::new(HybridClock::above(checkpoint.state.latest_stamp()));
         let (folder, state) = (folder.to_owned(), Arc::new(Mutex::new(checkpoint.state)));
         let log = Arc::new(LocalLog::new(folder.clone(), store, state.clone(), listener));
         let ledger = Ledger::start(Parts {
@@ -90,6 +96,7 @@ impl Ledger {
             recovery,
             state,
             log,
+            clock,
         })?;
         ledger.write_rules().map_err(io::Error::other)?;
         Ok(ledger)
@@ -97,7 +104,7 @@ impl Ledger {
 
     /// Starts the journal in a new segment and passes its records to `parts.log`.
     pub(crate) fn start(parts: Parts) -> io::Result<Ledger> {
-        let Parts { folder, incarnation, segment_bytes, store, rules, recovery, state, log } =
+        let Parts { folder, incarnation, segment_bytes, store, rules, recovery, state, log, clock } =
             parts;
         let mut predecessors: Vec<u64> =
             journal::segments(&folder)?.iter().map(|segment| segment.incarnation).collect();
@@ -116,6 +123,7 @@ impl Ledger {
             recovery,
             rules,
             log,
+            clock,
             predecessors,
             last_recorded_ms,
         })
@@ -124,10 +132,17 @@ impl Ledger {
     /// Joins the writers of every partition, before any other record of this incarnation: events
     /// that wait for its records are not settled before it has written.
     pub async fn join(&self, now_ms: i64) -> Result<(), JournalError> {
+        self.write_to((0..PARTITIONS).collect(), &self.here(now_ms)).await
+    }
+
+    /// Joins the writers of one partition.
+    pub(crate) async fn join_partition(&self, at: u8, now_ms: i64) -> Result<(), JournalError> {
+        self.write(at, &self.here(now_ms)).await
+    }
+
+    fn here(&self, now_ms: i64) -> Record {
         let timeout_ms = self.rules.spool_ms;
-        let here =
-            Record::Join { at_ms: now_ms, timeout_ms, predecessors: self.predecessors.clone() };
-        self.write_to((0..PARTITIONS).collect(), &here).await
+        Record::Join { at_ms: now_ms, timeout_ms, predecessors: self.predecessors.clone() }
     }
 
     /// Leaves the writers of every partition: this incarnation writes nothing more.
@@ -143,7 +158,8 @@ impl Ledger {
             let is_silent = |partition: &u8| {
                 let last_recorded_ms =
                     self.last_recorded_ms[usize::from(*partition)].load(Ordering::Relaxed);
-                state.deadline(*partition).is_some_and(|end_ms| last_recorded_ms <= end_ms)
+                let deadline = state.partition(*partition).deadline();
+                deadline.is_some_and(|end_ms| last_recorded_ms <= end_ms)
             };
             state.overdue(now_ms).into_iter().filter(is_silent).collect()
         };
@@ -159,8 +175,8 @@ impl Ledger {
     /// disk: later records come after it.
     pub(crate) fn write_rules(&self) -> Result<(), JournalError> {
         let outdated = self.state().partitions_with_other_rules(&self.rules);
-        let record = Record::Rules(self.rules).encode();
-        outdated.into_iter().try_for_each(|at| self.journal.append(at, record.clone()).map(drop))
+        let record = Record::Rules(self.rules);
+        outdated.into_iter().try_for_each(|at| self.append(at, &record).map(drop))
     }
 
     /// Records an event; returns when it is on disk and the log has taken it.
@@ -171,12 +187,21 @@ impl Ledger {
 
     /// Appends a record; returns when it is on disk.
     pub async fn write(&self, partition: u8, record: &Record) -> Result<(), JournalError> {
-        let ack = self.journal.append(partition, record.encode())?;
+        let ack = self.append(partition, record)?;
         ack.await.unwrap_or(Err(JournalError::Failed))?;
         if let Some(at_ms) = record.at_ms() {
             self.last_recorded_ms[usize::from(partition)].fetch_max(at_ms, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Queues a record with its stamp.
+    fn append(&self, partition: u8, record: &Record) -> Result<Ack, JournalError> {
+        let mut encoded = record.encode();
+        self.clock.stamp(record.at_ms(), |stamp| {
+            set_stamp(&mut encoded, stamp);
+            self.journal.append(partition, encoded)
+        })
     }
 
     /// Waits as long as recording would, and records nothing.
@@ -229,7 +254,7 @@ impl Ledger {
 
     /// A copy of the aggregates that shares unchanged data, so that long folds block no event.
     pub(crate) fn views(&self) -> Views {
-        self.state().views.clone()
+        self.state().views()
     }
 
     /// Id of the data directory.
@@ -269,8 +294,8 @@ impl Ledger {
                     None => found.push(one.clone()),
                 }
             }
-            let credited = applied.adjustment.as_ref().and_then(|returned| returned.event.as_ref());
-            if let Some(event) = credited.filter(|event| is_requested(event)) {
+            let credited = applied.adjustments.iter().filter_map(|one| one.event.as_ref());
+            for event in credited.filter(|event| is_requested(event)) {
                 let counted = |previous: &&mut EventVerdict| {
                     previous.event.is_same(event) && previous.verdict == Verdict::Counted
                 };

@@ -7,6 +7,7 @@ use crate::domain::money::Micros;
 use crate::ledger::record::{Event, OpportunityCount, UnfilledSlot};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Milliseconds of the shortest reporting interval: days of every time zone begin at a quarter hour.
@@ -39,6 +40,18 @@ impl Tally {
     /// Events that counted and were credited since.
     pub(crate) fn credited_events(&self) -> u64 {
         self.invalid.get(&InvalidReason::Credited).copied().unwrap_or(0)
+    }
+
+    pub(super) fn merge(&mut self, other: &Tally) {
+        self.received += other.received;
+        self.counted += other.counted;
+        self.duplicate += other.duplicate;
+        self.pending += other.pending;
+        for (reason, count) in &other.invalid {
+            *self.invalid.entry(*reason).or_default() += count;
+        }
+        self.billed = saturating_add(self.billed, other.billed);
+        self.credited = saturating_add(self.credited, other.credited);
     }
 
     pub(crate) fn add(&mut self, verdict: Verdict, billed: Micros) {
@@ -78,16 +91,48 @@ pub(crate) struct Quarter {
     pub(crate) refunded: BTreeMap<Arc<AttributionKey>, Micros>,
 }
 
-/// All aggregates. A clone shares its quarters with the original until one of them changes.
+/// Quarters of an hour in a day.
+const DAY: i64 = 96;
+
+/// The aggregates of one partition. A clone shares its days with the original until one of them changes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Views {
+pub(crate) struct PartitionViews {
     /// Event counts by kind.
-    pub totals: BTreeMap<EventKind, Tally>,
-    /// By the decision's quarter of an hour, counted from 1970-01-01T00Z.
-    pub(crate) quarters: BTreeMap<i64, Arc<Quarter>>,
+    pub(crate) totals: BTreeMap<EventKind, Tally>,
+    /// By the decision's UTC day and quarter of an hour, both counted from 1970-01-01T00Z.
+    days: BTreeMap<i64, Arc<BTreeMap<i64, Arc<Quarter>>>>,
 }
 
+/// The aggregates of all partitions, for reports.
+#[derive(Clone, Debug, Default)]
+pub struct Views(pub(super) Vec<PartitionViews>);
+
 impl Views {
+    /// The quarters of an hour that begin in `range`, in no order: each partition has its own.
+    pub(crate) fn range(&self, range: Range<i64>) -> impl Iterator<Item = (i64, &Quarter)> {
+        self.0.iter().flat_map(move |partition| partition.range(range.clone()))
+    }
+
+    /// All event rows, with their quarter of an hour.
+    pub(crate) fn events(&self) -> impl Iterator<Item = (i64, &RowKey, &Tally)> {
+        self.0.iter().flat_map(PartitionViews::events)
+    }
+}
+
+impl PartitionViews {
+    /// The quarters of an hour that begin in `range`, in order.
+    pub(crate) fn range(&self, range: Range<i64>) -> impl Iterator<Item = (i64, &Quarter)> {
+        let days = range.start.div_euclid(DAY)..range.end.max(range.start).div_euclid(DAY) + 1;
+        let days = self.days.range(days);
+        days.flat_map(move |(_, day)| day.range(range.clone()))
+            .map(|(at, quarter)| (*at, &**quarter))
+    }
+
+    /// All quarters of an hour, in order.
+    pub(crate) fn quarters(&self) -> impl Iterator<Item = (i64, &Quarter)> {
+        self.days.values().flat_map(|day| day.iter()).map(|(at, quarter)| (*at, &**quarter))
+    }
+
     /// Counts a received event; its verdict follows.
     pub(super) fn add_received(&mut self, event: &Event) {
         self.change(event, |tally| tally.received += 1);
@@ -108,7 +153,8 @@ impl Views {
 
     /// Whether an event with the same dimensions has counted and not been credited.
     pub(super) fn has_counted(&self, event: &Event) -> bool {
-        let quarter = self.quarters.get(&quarter_of(event.decided_at_ms));
+        let at = quarter_of(event.decided_at_ms);
+        let quarter = self.days.get(&at.div_euclid(DAY)).and_then(|day| day.get(&at));
         quarter.and_then(|q| q.events.get(&key(event))).is_some_and(|tally| tally.counted > 0)
     }
 
@@ -137,13 +183,15 @@ impl Views {
 
     /// All event rows, with their quarter of an hour.
     pub(crate) fn events(&self) -> impl Iterator<Item = (i64, &RowKey, &Tally)> {
-        self.quarters
-            .iter()
-            .flat_map(|(at, quarter)| quarter.events.iter().map(|(key, tally)| (*at, key, tally)))
+        self.quarters().flat_map(|(at, quarter)| {
+            quarter.events.iter().map(move |(key, tally)| (at, key, tally))
+        })
     }
 
     fn quarter(&mut self, at_ms: i64) -> &mut Quarter {
-        Arc::make_mut(self.quarters.entry(quarter_of(at_ms)).or_default())
+        let at = quarter_of(at_ms);
+        let day = Arc::make_mut(self.days.entry(at.div_euclid(DAY)).or_default());
+        Arc::make_mut(day.entry(at).or_default())
     }
 
     fn change(&mut self, event: &Event, change: impl Fn(&mut Tally)) {

@@ -17,7 +17,7 @@ pub(crate) fn findings(old: &Inventory, new: &Inventory, ledger: &Ledger) -> Vec
     {
         let state = ledger.state();
         after.retain(|campaign, _| {
-            let account = state.accounts.get(*campaign);
+            let account = state.account(campaign);
             account.is_some_and(|one| one.spent > Micros::ZERO || one.credited > Micros::ZERO)
         });
     }
@@ -25,7 +25,7 @@ pub(crate) fn findings(old: &Inventory, new: &Inventory, ledger: &Ledger) -> Vec
         return Vec::new();
     }
     let views = ledger.views();
-    let billed = payers(&views, .., |campaign| after.contains_key(campaign));
+    let billed = payers(&views, i64::MIN..i64::MAX, |campaign| after.contains_key(campaign));
     let conflicts = billed.into_iter().filter(|payer| after[payer.campaign] != payer.currency);
     let findings = conflicts.map(|Payer { campaign, currency, .. }| Finding {
         list: "campaigns",

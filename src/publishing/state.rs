@@ -110,7 +110,7 @@ impl Publishing {
             let campaigns = snapshot.inventory.campaigns.iter();
             campaigns
                 .filter(|campaign| {
-                    let account = state.accounts.get(campaign.id.as_str());
+                    let account = state.account(campaign.id.as_str());
                     let limits = account.map(|account| (account.lifetime, account.daily));
                     let budget = &campaign.budget;
                     limits.unwrap_or_default() != (budget.lifetime_micros, budget.daily_micros)

@@ -269,7 +269,7 @@ fn billed_on<'a>(
     let now = Payer { campaign, advertiser: owner.id.as_str(), currency: owner.currency };
     // With a margin, since the day may have been billed in another time zone.
     let quarters =
-        quarter_of(day_starts_ms - HALF_DAY_MS)..=quarter_of(day_starts_ms + 3 * HALF_DAY_MS);
+        quarter_of(day_starts_ms - HALF_DAY_MS)..quarter_of(day_starts_ms + 3 * HALF_DAY_MS) + 1;
     let billed = payers(views, quarters, |id| id == campaign);
     if billed.contains(&now) { now } else { billed.first().copied().unwrap_or(now) }
 }

@@ -3,7 +3,7 @@
 use crate::domain::money::{Currency, Micros};
 use crate::ledger::views::Views;
 use std::collections::BTreeSet;
-use std::ops::RangeBounds;
+use std::ops::Range;
 
 /// The advertiser that a campaign was billed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,10 +16,10 @@ pub(crate) struct Payer<'a> {
 /// The payers of the campaigns that are `wanted`. Reads every row of these quarters of an hour.
 pub(crate) fn payers<'a>(
     views: &'a Views,
-    quarters: impl RangeBounds<i64>,
+    quarters: Range<i64>,
     wanted: impl Fn(&str) -> bool,
 ) -> BTreeSet<Payer<'a>> {
-    let rows = views.quarters.range(quarters).flat_map(|(_, quarter)| &quarter.events);
+    let rows = views.range(quarters).flat_map(|(_, quarter)| &quarter.events);
     let billed = rows.filter(|(_, tally)| tally.billed > Micros::ZERO);
     let payers = billed.map(|(key, _)| {
         let of = &key.attribution;

@@ -63,10 +63,10 @@ impl Reporting {
             .map(|publisher| publisher.id.as_str())
             .collect();
         // Cheap clone: quarters are reference-counted, so the ledger continues while they are read.
-        let views = self.ledger.state().views.clone();
-        let rows = views.quarters.range(from * QUARTERS..);
+        let views = self.ledger.views();
+        let rows = views.range(from * QUARTERS..i64::MAX);
         let rows = rows.flat_map(|(quarter, rows)| {
-            rows.events.iter().map(|(key, tally)| (quarter.div_euclid(QUARTERS), key, tally))
+            rows.events.iter().map(move |(key, tally)| (quarter.div_euclid(QUARTERS), key, tally))
         });
         let mut cells: BTreeMap<(Box<str>, Box<str>, i64), HourlyCounts> = BTreeMap::new();
         for (hour, key, tally) in rows {

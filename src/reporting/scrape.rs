@@ -40,7 +40,7 @@ impl Reporting {
         let unknown: BTreeSet<&str> = unknown.collect();
         if !unknown.is_empty() {
             let views = self.ledger.views();
-            for payer in payers(&views, .., |campaign| unknown.contains(campaign)) {
+            for payer in payers(&views, i64::MIN..i64::MAX, |campaign| unknown.contains(campaign)) {
                 known.insert(payer.campaign.into(), payer.currency.to_string());
             }
         }

@@ -76,6 +76,33 @@ pub async fn put(
     }
 }
 
+/// Replaces a log that has lost records by a base that has them. `length` and `chain` are those of the log
+/// as it was read; `starts` as in [`initialize`]. Returns whether it was still that log.
+pub(crate) async fn restore(
+    client: &Client,
+    partition: u8,
+    (length, chain): (u64, &[u8]),
+    base: &Base,
+    starts: &[(u64, u64)],
+) -> Result<bool, StoreError> {
+    let length = length.to_string();
+    let begin = begin_arguments(base, starts);
+    let arguments: Vec<&[u8]> =
+        [length.as_bytes(), chain].into_iter().chain(begin.iter().map(Vec::as_slice)).collect();
+    let outcome: String =
+        client.call_function("adjacent_1_restore", &keys::bases(partition), &arguments).await?;
+    Ok(outcome == "NEXT")
+}
+
+fn begin_arguments(base: &Base, starts: &[(u64, u64)]) -> Vec<Vec<u8>> {
+    let mut arguments =
+        vec![base.number.to_string().into_bytes(), base.chain.clone(), base.sums.clone()];
+    arguments.extend(starts.iter().flat_map(|(start, last)| {
+        [format!("{start:016x}").into_bytes(), last.to_string().into_bytes()]
+    }));
+    arguments
+}
+
 /// Initialises an empty partition with a base of another store. `starts` are the process starts in
 /// that base, each with its last journal number. Returns whether the partition was empty.
 pub(crate) async fn initialize(
@@ -84,11 +111,8 @@ pub(crate) async fn initialize(
     base: &Base,
     starts: &[(u64, u64)],
 ) -> Result<bool, StoreError> {
-    let number = base.number.to_string();
-    let starts: Vec<[String; 2]> =
-        starts.iter().map(|(start, last)| [format!("{start:016x}"), last.to_string()]).collect();
-    let mut arguments = vec![number.as_bytes(), &base.chain, &base.sums];
-    arguments.extend(starts.iter().flatten().map(String::as_bytes));
+    let begin = begin_arguments(base, starts);
+    let arguments: Vec<&[u8]> = begin.iter().map(Vec::as_slice).collect();
     let outcome: String =
         client.call_function("adjacent_1_begin", &keys::bases(partition), &arguments).await?;
     Ok(outcome == "NEXT")

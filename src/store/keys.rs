@@ -6,6 +6,7 @@
 //! | `adj:{p00}:head` … `adj:{p63}:head` | hash | log length, hash chain, last journal number of each process start | never |
 //! | `adj:{p00}:base` … `adj:{p63}:base` | hash | base snapshots: the first (start of the log), the last (where reading starts) | never |
 //! | `adj:{all}:instances` | sorted set | instances, scored by the second of their last heartbeat | members after 10 seconds |
+//! | `adj:{all}:reached` | hash | by process start, the stamp up to which all its records are in the logs | when it ends |
 //! | `adj:{all}:starts` | hash | each process start: host, operations listener, data directory | never |
 //! | `adj:{all}:requests:DATA` | sorted set | requested decision records, scored by request time | within a minute |
 //! | `adj:{all}:replies:DATA:DECISION` | string | a decision's record, in reply to a request | within a minute |
@@ -38,9 +39,10 @@ pub(crate) fn bases(number: u8) -> Keys {
     slot
 }
 
-/// The live instances.
+/// The live instances, and how far the records of each are in the logs.
 pub(crate) fn instances() -> Keys {
-    Keys { keys: vec!["adj:{all}:instances".to_owned()], read_only: false }
+    let keys = ["adj:{all}:instances", "adj:{all}:reached"].map(str::to_owned).to_vec();
+    Keys { keys, read_only: false }
 }
 
 /// All process starts.

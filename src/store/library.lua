@@ -50,8 +50,9 @@ local function heal(keys, head, n)
   return true
 end
 
--- ARGV: incarnation, first and last journal number of the batch, the batch. Returns the outcome, the
--- last journal number applied, and the length of the log.
+-- ARGV: incarnation, first and last journal number of the batch, the batch, the watermark: every record
+-- up to this stamp is in the log before. Returns the outcome, the last journal number applied, and the
+-- length of the log.
 local append
 append = function(keys, args, healed)
   local first, last = tonumber(args[2]), tonumber(args[3])
@@ -73,7 +74,7 @@ append = function(keys, args, healed)
   end
   local n = number(head.n + 1)
   local chain = redis.sha1hex(head.c .. ' ' .. args[1] .. ' ' .. args[2] .. ' ' .. args[3] .. ' ' .. args[4])
-  local added = redis.pcall('XADD', keys[1], n .. '-0', 'i', args[1], 'f', args[2], 'l', args[3], 'p', head.c, 'c', chain, 'b', args[4])
+  local added = redis.pcall('XADD', keys[1], n .. '-0', 'i', args[1], 'f', args[2], 'l', args[3], 'p', head.c, 'c', chain, 'w', args[5], 'b', args[4])
   if type(added) == 'table' and added.err then
     -- The log has an entry that the head lacks: an append stopped between its two commands. Add that
     -- entry to the head and try this batch again.
@@ -179,6 +180,23 @@ local function begin(keys, args)
   return 'NEXT'
 end
 
+-- ARGV: the log's length and chain as the caller has read them, then like begin. Replaces the log, which
+-- has lost records, by a base that has them. Returns OTHER when the log is another one by now.
+local function restore(keys, args)
+  local head, refusal = head_of(keys, '')
+  local n = tonumber(args[3])
+  if refusal and kind(keys[2]) ~= 'hash' then
+    return refusal
+  end
+  local known = redis.call('HMGET', keys[2], 'n', 'c')
+  local length = tonumber(known[1] or '0')
+  if length ~= tonumber(args[1]) or (known[2] or '') ~= args[2] or not n or n <= length then
+    return 'OTHER'
+  end
+  redis.call('DEL', keys[1], keys[2], keys[3])
+  return begin(keys, { unpack(args, 3) })
+end
+
 -- ARGV: incarnation. Returns its last journal number in the log.
 local function applied(keys, args)
   local head, refusal = head_of(keys, args[1])
@@ -186,11 +204,13 @@ local function applied(keys, args)
 end
 
 -- KEYS[1] the instances: a sorted set scored by the second of the last heartbeat.
--- ARGV: incarnation (empty: record no heartbeat), seconds after which an instance counts as dead.
--- Returns the store's time in Unix milliseconds and the live instances, sorted.
+-- KEYS[2] by instance, the stamp up to which all its records are in the logs.
+-- ARGV: incarnation (empty: record no heartbeat), seconds after which an instance counts as dead, the
+-- instance's stamp or nothing. Returns the store's time in Unix milliseconds, the live instances, sorted,
+-- and all stamps.
 local function here(keys, args)
-  local held = kind(keys[1])
-  if held ~= 'none' and held ~= 'zset' then
+  local held, stamps = kind(keys[1]), kind(keys[2])
+  if (held ~= 'none' and held ~= 'zset') or (stamps ~= 'none' and stamps ~= 'hash') then
     return redis.error_reply('FOREIGN key holds another type')
   end
   local time = redis.call('TIME')
@@ -198,14 +218,19 @@ local function here(keys, args)
   redis.call('ZREMRANGEBYSCORE', keys[1], '-inf', '(' .. number(now - tonumber(args[2])))
   if args[1] ~= '' then
     redis.call('ZADD', keys[1], number(now), args[1])
+    if args[3] ~= '' then
+      redis.call('HSET', keys[2], args[1], args[3])
+    end
   end
   local found = redis.call('ZRANGE', keys[1], 0, -1)
   table.sort(found)
-  return { now * 1000 + math.floor(tonumber(time[2]) / 1000), found }
+  return { now * 1000 + math.floor(tonumber(time[2]) / 1000), found, redis.call('HGETALL', keys[2]) }
 end
 
--- KEYS[1] the instances. ARGV: incarnation. Removes an instance that shuts down.
+-- KEYS[1] the instances, KEYS[2] their stamps. ARGV: incarnation. Removes an instance that writes nothing
+-- more.
 local function gone(keys, args)
+  redis.call('HDEL', keys[2], args[1])
   return redis.call('ZREM', keys[1], args[1])
 end
 
@@ -333,5 +358,6 @@ redis.register_function { function_name = 'adjacent_1_base', callback = base, fl
 -- Trims the log, so it must run when memory is full.
 redis.register_function { function_name = 'adjacent_1_put_base', callback = put_base, flags = { 'allow-oom' } }
 redis.register_function('adjacent_1_begin', begin)
+redis.register_function('adjacent_1_restore', restore)
 redis.register_function('adjacent_1_here', here)
 redis.register_function { function_name = 'adjacent_1_gone', callback = gone, flags = { 'allow-oom' } }

@@ -4,6 +4,7 @@ use crate::journal::Entry;
 use crate::store::client::{Client, StoreError};
 use crate::store::keys;
 use redis::Value;
+use std::collections::BTreeMap;
 
 /// Batches read per call.
 const READ_LIMIT: usize = 64;
@@ -29,6 +30,8 @@ pub struct Batch {
     pub before: Vec<u8>,
     /// The hash chain including it.
     pub chain: Vec<u8>,
+    /// Every record up to this stamp is in the log before this batch.
+    pub(crate) watermark: i64,
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -43,9 +46,14 @@ pub struct LogPage {
     pub batches: Vec<Batch>,
 }
 
-/// Appends entries of one process start and one partition, consecutive and in order. Idempotent: the
-/// same entries may be sent again after any result, including a timeout.
-pub async fn append(client: &Client, entries: &[Entry]) -> Result<AppendOutcome, StoreError> {
+/// Appends entries of one process start and one partition, consecutive and in order. Every record up to
+/// the stamp `watermark` must be in the log already. Idempotent: the same entries may be sent again after
+/// any result, including a timeout.
+pub async fn append(
+    client: &Client,
+    entries: &[Entry],
+    watermark: i64,
+) -> Result<AppendOutcome, StoreError> {
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
         return Ok(AppendOutcome::AlreadyPresent);
     };
@@ -54,7 +62,9 @@ pub async fn append(client: &Client, entries: &[Entry]) -> Result<AppendOutcome,
     let payloads: Vec<&[u8]> = entries.iter().map(|entry| &entry.payload[..]).collect();
     let packed = postcard::to_stdvec(&payloads)
         .map_err(|error| StoreError::UnexpectedData(error.to_string()))?;
-    let arguments = [incarnation.as_bytes(), from.as_bytes(), to.as_bytes(), &packed];
+    let watermark = watermark.to_string();
+    let arguments =
+        [incarnation.as_bytes(), from.as_bytes(), to.as_bytes(), &packed, watermark.as_bytes()];
     let slot = keys::partition(first.partition);
     let (outcome, applied, _length): (String, u64, u64) =
         client.call_function("adjacent_1_append", &slot, &arguments).await?;
@@ -110,6 +120,8 @@ fn batch(partition: u8, id: &str, fields: &[Vec<u8>]) -> Result<Batch, StoreErro
     };
     let incarnation = u64::from_str_radix(text(b"i")?, 16).map_err(|_| unreadable())?;
     let first: u64 = text(b"f")?.parse().map_err(|_| unreadable())?;
+    // Logs of earlier versions have none.
+    let watermark = text(b"w").map_or(Ok(i64::MIN), |w| w.parse().map_err(|_| unreadable()))?;
     let payloads: Vec<Vec<u8>> = postcard::from_bytes(field(b"b")?).map_err(|_| unreadable())?;
     let number =
         id.split_once('-').and_then(|(number, _)| number.parse().ok()).ok_or_else(unreadable)?;
@@ -118,27 +130,48 @@ fn batch(partition: u8, id: &str, fields: &[Vec<u8>]) -> Result<Batch, StoreErro
         number,
         before: field(b"p")?.clone(),
         chain: field(b"c")?.clone(),
+        watermark,
         entries: (first..).zip(payloads).map(entry).collect(),
     })
 }
 
-/// Records an instance's heartbeat. Returns the store's time in Unix milliseconds and the instances
-/// with a heartbeat within the last 10 seconds.
+/// The answer to a heartbeat.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// The store's time, in Unix milliseconds.
+    pub(crate) store_ms: i64,
+    /// Instances with a heartbeat within the last 10 seconds.
+    pub(crate) members: Vec<u64>,
+    /// By process start, the stamp up to which all its records are in the logs.
+    pub(crate) reached: BTreeMap<u64, i64>,
+}
+
+/// Records an instance's heartbeat, and the stamp up to which all its records are in the logs.
 pub(crate) async fn heartbeat(
     client: &Client,
     incarnation: u64,
-) -> Result<(i64, Vec<String>), StoreError> {
-    let incarnation = format!("{incarnation:016x}");
-    client
-        .call_function("adjacent_1_here", &keys::instances(), &[incarnation.as_bytes(), b"10"])
-        .await
+    reached: Option<i64>,
+) -> Result<Heard, StoreError> {
+    let reached = reached.map(|stamp| stamp.to_string()).unwrap_or_default();
+    here(client, &format!("{incarnation:016x}"), &reached).await
 }
 
 /// The live instances, without recording a heartbeat.
-pub(crate) async fn live_instances(client: &Client) -> Result<Vec<String>, StoreError> {
-    let (_, instances): (i64, _) =
-        client.call_function("adjacent_1_here", &keys::instances(), &[b"", b"10"]).await?;
-    Ok(instances)
+pub(crate) async fn live_instances(client: &Client) -> Result<Vec<u64>, StoreError> {
+    here(client, "", "").await.map(|heard| heard.members)
+}
+
+async fn here(client: &Client, incarnation: &str, reached: &str) -> Result<Heard, StoreError> {
+    let arguments = [incarnation.as_bytes(), b"10", reached.as_bytes()];
+    let (store_ms, members, stamps): (i64, Vec<String>, Vec<String>) =
+        client.call_function("adjacent_1_here", &keys::instances(), &arguments).await?;
+    let number = |one: &String| u64::from_str_radix(one, 16).ok();
+    let reached = stamps.chunks_exact(2);
+    Ok(Heard {
+        store_ms,
+        members: members.iter().filter_map(number).collect(),
+        reached: reached.filter_map(|pair| number(&pair[0]).zip(pair[1].parse().ok())).collect(),
+    })
 }
 
 /// Removes an instance that shuts down.

@@ -13,7 +13,7 @@ pub(crate) struct StoreSummary {
     /// The process starts that have records in the logs.
     pub(crate) incarnations: BTreeSet<u64>,
     /// Instances with a heartbeat within the last 10 seconds.
-    pub(crate) live_instances: Vec<String>,
+    pub(crate) live_instances: Vec<u64>,
     /// The current catalog change number; 0 when there is none.
     pub(crate) change: u64,
 }

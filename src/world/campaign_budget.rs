@@ -8,6 +8,7 @@ use crate::domain::zone::Zone;
 use crate::ledger::account::Account;
 use crate::ledger::event_log::LedgerUpdate;
 use crate::ledger::leases::Leases;
+use crate::ledger::partition::PartitionState;
 use crate::ledger::{ApplyOutcome, State};
 use crate::world::lease::{BudgetView, CampaignLease, LeaseTerms};
 use crate::world::reservation::{Reservation, Reservations};
@@ -244,31 +245,35 @@ fn entry<T: Default>(map: &RwLock<HashMap<Box<str>, Arc<T>>>, id: &str) -> Arc<T
 }
 
 impl CampaignBudgets {
-    /// Replaces all amounts with the ledger's. Limits set by the inventory are preserved.
+    /// Takes all amounts of a ledger that was just opened. Limits set by the inventory are preserved.
     pub(crate) fn recover(&self, state: &State) {
-        let leases: HashMap<&str, &Leases> =
-            state.leases().map(|(_, campaign, leases)| (campaign, leases)).collect();
-        for (campaign, account) in &state.accounts {
-            let leases = leases.get(&**campaign).map(|leases| Leases::clone(leases));
-            entry(&self.by_campaign, campaign).recover(account, leases.unwrap_or_default());
+        let nothing = PartitionState::default();
+        state.partitions().for_each(|(_, partition)| self.replace(&nothing, partition));
+    }
+
+    /// Replaces the amounts of one partition's campaigns.
+    fn replace(&self, before: &PartitionState, after: &PartitionState) {
+        for (campaign, account) in &after.accounts {
+            let leases = after.leases(campaign);
+            entry(&self.by_campaign, campaign).recover(account, leases);
         }
-        let campaign_budgets = self.by_campaign.read().unwrap_or_else(PoisonError::into_inner);
-        let unknown = campaign_budgets.iter().filter(|(id, _)| !state.accounts.contains_key(*id));
-        unknown.for_each(|(_, campaign_budget)| {
-            campaign_budget.recover(&Account::default(), Leases::default())
-        });
-        drop(campaign_budgets);
-        let mut sums: HashMap<&str, u64> = HashMap::new();
-        for (_, row, tally) in state.views.events() {
-            if row.kind == EventKind::Impression {
-                *sums.entry(&*row.attribution.flight).or_default() += tally.counted;
+        for campaign in before.accounts.keys().filter(|one| !after.accounts.contains_key(*one)) {
+            entry(&self.by_campaign, campaign).recover(&Account::default(), Leases::default());
+        }
+        let mut changes: HashMap<&str, u64> = HashMap::new();
+        for (state, is_new) in [(before, false), (after, true)] {
+            let rows = state.views.events().filter(|(_, row, _)| row.kind == EventKind::Impression);
+            for (_, row, tally) in rows {
+                let change = changes.entry(&*row.attribution.flight).or_default();
+                // Of several rows, only the sum of all changes is not negative.
+                *change = match is_new {
+                    true => change.wrapping_add(tally.counted),
+                    false => change.wrapping_sub(tally.counted),
+                };
             }
         }
-        let known = self.delivered.read().unwrap_or_else(PoisonError::into_inner);
-        known.values().for_each(|delivered| delivered.store(0, Ordering::Relaxed));
-        drop(known);
-        for (flight, count) in sums {
-            entry(&self.delivered, flight).store(count, Ordering::Relaxed);
+        for (flight, change) in changes {
+            entry(&self.delivered, flight).fetch_add(change, Ordering::Relaxed);
         }
     }
 
@@ -306,7 +311,7 @@ impl CampaignBudgets {
     pub(crate) fn on_ledger_change(&self, change: &LedgerUpdate<'_>) {
         match change {
             LedgerUpdate::Applied(applied) => self.apply(applied),
-            LedgerUpdate::Rebuilt(state) => self.recover(state),
+            LedgerUpdate::Replaced { before, after } => self.replace(before, after),
         }
     }
 
@@ -331,7 +336,7 @@ impl CampaignBudgets {
         for one in &applied.leases {
             entry(&self.by_campaign, &one.campaign).set_lease(one.holder, one.micros);
         }
-        if let Some(returned) = &applied.adjustment {
+        for returned in &applied.adjustments {
             entry(&self.by_campaign, &returned.attribution.campaign)
                 .credit(returned.day, returned.micros);
             let event = returned.event.as_ref();

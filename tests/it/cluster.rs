@@ -49,7 +49,7 @@ async fn an_event_reported_to_two_instances_counts_once_and_both_agree() {
         wait_for_impressions(server, 1).await;
         let duplicates = async || {
             let state = server.inner.ledger.state();
-            let tally = state.views.totals.values().next().cloned().unwrap_or_default();
+            let tally = state.totals().values().next().cloned().unwrap_or_default();
             (tally.duplicate == 3 && tally.received == 4).then_some(tally)
         };
         wait_until("the three others are duplicates", duplicates).await;
@@ -88,7 +88,7 @@ async fn a_budget_of_ten_impressions_is_billed_ten_times_by_two_instances() {
     for server in &instances {
         wait_until("all events are in the log", async || {
             let state = server.inner.ledger.state();
-            let received = state.views.totals.values().next().map_or(0, |tally| tally.received);
+            let received = state.totals().values().next().map_or(0, |tally| tally.received);
             (received == shown).then_some(())
         })
         .await;

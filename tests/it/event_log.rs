@@ -114,7 +114,7 @@ async fn keeps_its_contract(ledger: Ledger, exchange: impl AsyncFn()) {
     assert!(pass.sealed > 0);
     assert!(blocking(&ledger, |ledger| ledger.audit().unwrap()).await.mismatches.is_empty());
 
-    ledger.state().accounts.get_mut("c").unwrap().spent = Micros::ZERO;
+    ledger.state().account_mut("c").unwrap().spent = Micros::ZERO;
     let pass = blocking(&ledger, reconcile).await;
     let audit = blocking(&ledger, |ledger| ledger.audit().unwrap()).await;
     let missing = -i64::try_from(EVENTS).unwrap() * PRICE;

@@ -91,7 +91,7 @@ fn load(redis: &mut Connection, library: &str) {
 fn call(redis: &mut Connection, batch: &[&[u8]; 4]) -> RedisResult<(String, u64, u64)> {
     let function: [&[u8]; 5] =
         [b"FCALL", b"adjacent_1_append", b"2", LOG.as_bytes(), HEAD.as_bytes()];
-    run(redis, &[&function[..], &batch[..]].concat())
+    run(redis, &[&function[..], &batch[..3], &[batch[3], b"7"]].concat())
 }
 
 fn append(redis: &mut Connection, batch: &Batch) -> RedisResult<(String, u64, u64)> {

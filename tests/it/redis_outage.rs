@@ -154,7 +154,7 @@ async fn two_instances_without_redis_go_on_selling_a_small_budget_a_little_at_a_
         for server in &servers {
             is_sold |= show(server).await;
         }
-        let spent = servers[0].inner.ledger.state().accounts["zahid-launch"].spent.get();
+        let spent = servers[0].inner.ledger.state().account("zahid-launch").unwrap().spent.get();
         assert!(spent <= (BUDGET * inventory::PRICE_MICROS).cast_signed());
         (!is_sold).then_some(())
     })

@@ -119,8 +119,16 @@ async fn every_redis_key_about_a_reader_expires_within_a_day() {
             // -2: processed since the keys were listed.
             assert!(seconds == -2 || (1..=86_400).contains(&seconds), "{key}: {seconds}");
         } else {
-            let known =
-                [":log", ":head", ":base", ":instances", ":starts", ":catalog", ":pictures"];
+            let known = [
+                ":log",
+                ":head",
+                ":base",
+                ":instances",
+                ":reached",
+                ":starts",
+                ":catalog",
+                ":pictures",
+            ];
             assert!(known.iter().any(|end| key.contains(end)), "{key}: is it about a reader?");
         }
     }

@@ -16,7 +16,7 @@ async fn wait_for_subscriptions(redis: &Redis) {
 async fn time_to_the_other(one: &TestServer, other: &TestServer) -> Duration {
     let spent = || {
         let state = other.inner.ledger.state();
-        state.accounts.get("zahid-launch").map(|account| account.spent)
+        state.account("zahid-launch").map(|account| account.spent)
     };
     let before = spent();
     assert!(one.reader.impression(&one.unit().await).await.recorded);

@@ -13,6 +13,7 @@ use crate::cluster::log;
 use crate::domain::event::Verdict;
 use crate::journal::Recovery;
 use crate::ledger::history::ReplayFrom;
+use crate::ledger::order::Place;
 use crate::ledger::{ApplyOutcome, EventVerdict, history};
 use crate::store::Client;
 use crate::store::address::EMBEDDED;
@@ -22,6 +23,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::io::IsTerminal;
+use std::iter::repeat;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -71,7 +73,7 @@ impl Export {
                     write(Row::event(judged));
                 }
             }
-            applied.adjustment.iter().for_each(|returned| write(Row::returned(returned)));
+            applied.adjustments.iter().for_each(|returned| write(Row::returned(returned)));
         };
         let recovery = match arguments::redis_config(&self.store, self.ca.as_deref())? {
             None => {
@@ -80,7 +82,7 @@ impl Export {
             }
             Some(config) => {
                 let client = Client::new(config);
-                log::replay(&client, ReplayFrom::First, &mut each).await?;
+                log::replay(&client, ReplayFrom::First, repeat(Place::END), &mut each).await?;
                 Recovery::default()
             }
         };

@@ -32,10 +32,7 @@ impl SharedLog {
     /// again.
     pub(super) fn check_sent(&self, sent: &Sent) {
         let state = lock(&self.state);
-        let read = |(incarnation, partition): &(u64, u8)| {
-            let positions = state.positions().get(incarnation);
-            positions.map_or(0, |positions| positions[usize::from(*partition)])
-        };
+        let read = |(incarnation, partition): &(u64, u8)| state.position(*incarnation, *partition);
         let lost: Vec<_> = sent.iter().filter(|(of, lsn)| *lsn > read(of)).collect();
         if let Some(((_, partition), lsn)) = lost.first() {
             tracing::warn!(partition, lsn, "store lost entries; resending them from the journal");

@@ -2,11 +2,13 @@
 
 use crate::cluster::log::{SharedLog, follow, lock, reconcile};
 use crate::journal;
-use crate::journal::Entry;
+use crate::journal::{Entry, PARTITIONS};
 use crate::ledger::event_log::{EventLog, EventTotals, LogStatus};
 use crate::ledger::history::ReplayFrom;
+use crate::ledger::order::{OrderedPartition, Place};
 use crate::ledger::outcome::ApplyOutcome;
 use crate::ledger::reconciler::{AuditReport, ReconcilePass, ReconcileReport};
+use crate::ledger::state::State;
 use crate::store::StoreError;
 use futures_util::future::BoxFuture;
 use std::io;
@@ -44,17 +46,28 @@ impl EventLog for SharedLog {
     }
 
     fn replay(&self, since: ReplayFrom, mut each: &mut dyn FnMut(&ApplyOutcome)) -> io::Result<()> {
-        let read = follow::replay(&self.client, since, &mut each);
+        let finals: Vec<Place> = lock(&self.ordered).iter().map(OrderedPartition::last).collect();
+        let read = follow::replay(&self.client, since, finals, &mut each);
         Handle::current().block_on(read).map(drop).map_err(io_error)
     }
 
     fn audit(&self) -> io::Result<AuditReport> {
-        let (live, positions) = self.snapshot();
+        let (here, running, positions) = self.snapshot();
         let ends = positions.iter().map(|position| position.number);
+        let ends = ends.zip(here.iter().map(OrderedPartition::last));
         let read = Handle::current().block_on(reconcile::recompute(&self.client, ends));
-        let (recomputed, mut found) = read.map_err(io_error)?;
-        let here = journal::recover(&self.folder, 0, Some(self.store), false, |_| {})?;
-        found.extend(reconcile::journal_mismatches(&here, &live));
+        let (mut recomputed, mut found) = read.map_err(io_error)?;
+        let mut live = State::default();
+        for (partition, ordered) in (0..PARTITIONS).zip(&here) {
+            let running = running.partition(partition);
+            let due = ordered.misstated(running);
+            let shown = if due.is_some() { running } else { ordered.folded() };
+            *live.partition_mut(partition) = shown.clone();
+            due.into_iter().for_each(|due| *recomputed.partition_mut(partition) = due);
+        }
+        found.extend(self.losses());
+        let files = journal::recover(&self.folder, 0, Some(self.store), false, |_| {})?;
+        found.extend(reconcile::journal_mismatches(&files, &running, Some(self.incarnation)));
         Ok(AuditReport::of(&recomputed, &live, found))
     }
 
@@ -92,8 +105,10 @@ impl EventLog for SharedLog {
             lag: oldest_unapplied.max(lock(&self.read_at).elapsed()),
             instances: self.membership.position().0,
             rewinds: self.rewinds.load(Ordering::Relaxed),
-            lost_records: lock(&self.lost_records).missing(&lock(&self.state)),
+            lost_records: self.lost_records.load(Ordering::Relaxed),
             missing_here: self.missing_here.get().copied().unwrap_or(0),
+            final_until_ms: Some(self.final_until_ms()),
+            provisional: lock(&self.ordered).iter().map(|one| one.window().len() as u64).sum(),
             clock_skew_ms: self.membership.clock_skew_ms(),
             errors: self.client.error_counts().collect(),
         }

@@ -1,28 +1,43 @@
-//! Following: applies the store's log here, in order. When the log is not the one that was read,
-//! the state is rebuilt from the base snapshots on.
+//! Following: applies the store's log here as it arrives, and in order as soon as that is known.
+//!
+//! The running state is provisional: it shows each record at once. What is final is folded beside it; where
+//! the order changed a verdict, the running state is replaced by the final one and what comes after.
 
-use crate::cluster::log::partition_sums::PartitionSums;
+use crate::cluster::log::partition_sums::{PartitionSums, unreadable};
 use crate::cluster::log::{LogPosition, SharedLog, lock, lost_records, partition_sums};
 use crate::journal::{Entry, PARTITIONS};
+use crate::ledger::apply;
 use crate::ledger::event_log::LedgerUpdate;
 use crate::ledger::history::ReplayFrom;
+use crate::ledger::order;
+use crate::ledger::order::{OrderedPartition, Place};
 use crate::ledger::outcome::ApplyOutcome;
 use crate::ledger::state::State;
-use crate::store::bases::BaseKind;
+use crate::store::bases::{Base, BaseKind};
 use crate::store::log::LogPage;
-use crate::store::{Client, StoreError, log};
+use crate::store::{Client, StoreError, bases, log};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
+
+/// Most records above the watermark that are kept in memory; beyond, they are read again.
+const MAX_WINDOW: usize = 200_000;
+
+/// How far the watermark may be behind when records are read again, in milliseconds.
+const MAX_BEHIND_MS: i64 = 60_000;
 
 impl SharedLog {
     /// Applies new batches of the log. `Ok(true)` when everything is read.
     pub async fn follow(&self) -> Result<bool, StoreError> {
         let began = Instant::now();
         if !self.has_state.load(Ordering::Acquire) {
-            self.read_from_bases().await?;
+            for partition in 0..PARTITIONS {
+                self.reload(partition).await?;
+            }
+            self.has_state.store(true, Ordering::Release);
         }
         let positions = lock(&self.positions).clone();
-        let sent = self.sent();
+        let (sent, reached) = (self.sent(), lock(&self.reached).clone());
         let looks = (0..PARTITIONS).zip(&positions).map(|(partition, position)| async move {
             log::read(&self.client, partition, position.number).await.map(|look| (partition, look))
         });
@@ -38,6 +53,9 @@ impl SharedLog {
             all &= self.apply(partition, look)?;
         }
         if all {
+            for partition in self.settle(&reached) {
+                self.reload(partition).await?;
+            }
             *lock(&self.read_at) = began;
             self.membership.note_caught_up();
             self.check_sent(&sent);
@@ -51,10 +69,17 @@ impl SharedLog {
         let mut state = lock(&self.state);
         let mut positions = lock(&self.positions);
         let position = &mut positions[usize::from(partition)];
+        let mut ordered = lock(&self.ordered);
+        let ordered = &mut ordered[usize::from(partition)];
         for batch in look.batches {
             for entry in &batch.entries {
-                if let Some(applied) = partition_sums::applied(&mut state, entry)? {
-                    lock(&self.local_totals).record(&applied, entry, self.incarnation);
+                if let Some(received) = ordered.push(entry).map_err(unreadable)? {
+                    self.clock.observe(received.stamped.stamp);
+                    let running = state.partition_mut(partition);
+                    let id = received.id;
+                    let applied = apply::apply_at(running, id, &received.stamped, received.how);
+                    ordered.note(&applied);
+                    lock(&self.local_totals).record(&applied, partition, id, self.incarnation);
                     listener(LedgerUpdate::Applied(&applied));
                 }
                 if entry.incarnation == self.incarnation {
@@ -68,6 +93,71 @@ impl SharedLog {
         drop(state);
         self.state_advanced.notify_waiters();
         Ok(all)
+    }
+
+    /// Folds what is final after the whole log was read, and corrects the running state where it
+    /// differs. Returns partitions that have to be read again.
+    fn settle(&self, reached: &BTreeMap<u64, i64>) -> Vec<u8> {
+        let mut again = Vec::new();
+        for partition in 0..PARTITIONS {
+            let mut all = lock(&self.ordered);
+            let ordered = &mut all[usize::from(partition)];
+            let watermark = ordered.watermark(reached);
+            if ordered.is_overflowed() {
+                let latest = ordered.incarnations().map(|(_, last)| last.stamp).max().unwrap_or(0);
+                again.extend((watermark > latest - MAX_BEHIND_MS).then_some(partition));
+                continue;
+            }
+            if ordered.is_incomplete() {
+                again.push(partition);
+                continue;
+            }
+            let mut orphans = Vec::new();
+            let mut own = lock(&self.local_totals);
+            ordered.fold_to_stamp(watermark, &mut |applied| {
+                own.finish(applied, partition, self.incarnation);
+                let settled = applied.verdicts.iter().filter(|one| one.was_pending);
+                orphans.extend(settled.filter(|one| order::is_orphan(one.verdict)).cloned());
+            });
+            drop(own);
+            let differs = ordered.differs();
+            drop(all);
+            if differs {
+                self.replace(partition, None);
+            } else if !orphans.is_empty() {
+                let mut listener = lock(&self.listener);
+                let mut state = lock(&self.state);
+                orphans.iter().for_each(|one| state.partition_mut(partition).settle_as(one));
+                let applied = ApplyOutcome { verdicts: orphans, ..ApplyOutcome::default() };
+                listener(LedgerUpdate::Applied(&applied));
+            }
+        }
+        let mut all = lock(&self.ordered);
+        while all.iter().map(|one| one.window().len()).sum::<usize>() > MAX_WINDOW {
+            let largest = all.iter_mut().max_by_key(|one| one.window().len());
+            largest.into_iter().for_each(OrderedPartition::overflow);
+        }
+        again
+    }
+
+    /// Replaces the running state of a partition by the final one with everything above it, of
+    /// `ordered` if there is one.
+    fn replace(&self, partition: u8, ordered: Option<OrderedPartition>) {
+        let mut listener = lock(&self.listener);
+        let mut state = lock(&self.state);
+        let mut all = lock(&self.ordered);
+        let own = &mut all[usize::from(partition)];
+        if let Some(ordered) = ordered {
+            ordered.incarnations().for_each(|(_, last)| self.clock.observe(last.stamp));
+            *own = ordered;
+        }
+        let mut shown = Vec::new();
+        let after = own.provisional(&mut |applied| shown.push(applied.clone()));
+        lock(&self.local_totals).replace(&shown, partition, self.incarnation);
+        let before = std::mem::replace(state.partition_mut(partition), after);
+        listener(LedgerUpdate::Replaced { before: &before, after: state.partition(partition) });
+        let applied = state.partition(partition).position(self.incarnation);
+        lock(&self.unapplied).set(partition, applied, Instant::now());
     }
 
     /// Handles a log that does not continue what was read: a failover or a restore rewound it, or
@@ -87,40 +177,56 @@ impl SharedLog {
         } else {
             tracing::error!(
                 partition,
-                "log rewound by a failover or restore; resending the journal and reloading the state"
+                "log rewound by a failover or restore; restoring it from what was read here and from the \
+                 journals"
             );
             self.rewinds.fetch_add(1, Ordering::Relaxed);
         }
         self.request_resend();
-        self.read_from_bases().await
+        self.reload(partition).await
     }
 
-    /// Rebuilds the state from the store.
-    async fn read_from_bases(&self) -> Result<(), StoreError> {
-        let (mut truth, mut positions) = (State::default(), Vec::new());
-        for partition in 0..PARTITIONS {
-            let mut sums = PartitionSums::at(&self.client, partition, BaseKind::Last).await?;
-            if lock(&self.local_totals).is_missing(&sums.state, partition, self.incarnation) {
-                sums = PartitionSums::at(&self.client, partition, BaseKind::First).await?;
-            }
-            let mut each = |entry: &Entry, applied: &ApplyOutcome| {
-                lock(&self.local_totals).record(applied, entry, self.incarnation);
+    /// Reads a partition from its base snapshot on, and unites it with what was read here before. What
+    /// the store has lost is stored again.
+    async fn reload(&self, partition: u8) -> Result<(), StoreError> {
+        let mut sums = PartitionSums::whole(&self.client, partition).await?;
+        if lock(&self.local_totals).is_missing(sums.ordered.folded(), partition, self.incarnation) {
+            let mut first = PartitionSums::at(&self.client, partition, BaseKind::First).await?;
+            let mut finish = |applied: &ApplyOutcome| {
+                lock(&self.local_totals).finish(applied, partition, self.incarnation);
             };
-            sums.read_on(&self.client, partition, |_| true, &mut each).await?;
-            truth.merge(sums.state);
-            positions.push(sums.position);
+            first.read_on(&self.client, partition, |_| true, &mut finish).await?;
+            if !first.ordered.is_incomplete() {
+                sums = first;
+            }
         }
-        let mut listener = lock(&self.listener);
-        let mut state = lock(&self.state);
-        lock(&self.lost_records).observe(&state);
-        *state = truth;
-        for partition in 0..PARTITIONS {
-            let applied = state.position(self.incarnation, partition);
-            lock(&self.unapplied).set(partition, applied, Instant::now());
+        let mut here: OrderedPartition = lock(&self.ordered)[usize::from(partition)].clone();
+        let lost = sums.ordered.lacks(here.folded());
+        let behind = here.lacks(sums.ordered.folded());
+        if lost > 0 && behind == 0 && !here.is_overflowed() && !here.is_incomplete() {
+            here.absorb(&sums.ordered);
+            let Some(position) = self.restore(partition, &here, &sums.position).await? else {
+                // Another instance was faster; the next pass reads what it has stored.
+                return Ok(());
+            };
+            tracing::warn!(partition, lost, "store lost records; restored from what was read here");
+            (sums.ordered, sums.position) = (here.clone(), position);
+        } else {
+            if lost > 0 {
+                tracing::error!(
+                    partition,
+                    lost,
+                    "the store lacks records that were read here, and has others: it is taken as it is"
+                );
+            }
+            self.lost_records.fetch_add(lost, Ordering::Relaxed);
+            self.send_again(partition, &sums.ordered, &here).await?;
+            sums.ordered.absorb(&here);
         }
-        *lock(&self.positions) = positions;
-        listener(LedgerUpdate::Rebuilt(&state));
-        self.has_state.store(true, Ordering::Release);
+        lock(&self.positions)[usize::from(partition)] = sums.position;
+        self.replace(partition, Some(sums.ordered));
+        let state = lock(&self.state);
+        lock(&self.losses).observe(partition, here.folded(), state.partition(partition));
         Ok(())
     }
 
@@ -139,31 +245,76 @@ impl SharedLog {
         });
     }
 
-    /// A consistent copy of the state and the positions it has read.
-    pub(crate) fn snapshot(&self) -> (State, Vec<LogPosition>) {
+    /// Replaces a log that has lost records; `None` if it is another one by now.
+    async fn restore(
+        &self,
+        partition: u8,
+        here: &OrderedPartition,
+        read: &LogPosition,
+    ) -> Result<Option<LogPosition>, StoreError> {
+        let Some(sums) = partition_sums::encode(here)? else { return Ok(None) };
+        let own = lock(&self.positions)[usize::from(partition)].number;
+        let (number, chain) =
+            (read.number.max(own) + 1, format!("{:032x}", rand::random::<u128>()));
+        let base = Base { number, chain: chain.into_bytes(), sums };
+        let starts: Vec<(u64, u64)> =
+            here.incarnations().map(|(of, last)| (of, last.lsn)).collect();
+        let log = (read.number, &read.chain[..]);
+        let is_restored = bases::restore(&self.client, partition, log, &base, &starts).await?;
+        let Base { number, chain, .. } = base;
+        Ok(is_restored.then_some(LogPosition { number, chain }))
+    }
+
+    /// Sends records above the watermark that were read here and that the store lacks: whoever recorded
+    /// them may be gone.
+    async fn send_again(
+        &self,
+        partition: u8,
+        found: &OrderedPartition,
+        here: &OrderedPartition,
+    ) -> Result<(), StoreError> {
+        let window = here.window().filter(|(id, _)| {
+            id.incarnation != self.incarnation && id.lsn > found.received(id.incarnation)
+        });
+        let mut entries: Vec<Entry> =
+            window.map(|(id, stamped)| stamped.entry(id, partition)).collect();
+        entries.sort_by_key(|entry| (entry.incarnation, entry.lsn));
+        if !entries.is_empty() {
+            self.send(entries).await?;
+        }
+        Ok(())
+    }
+
+    /// A consistent copy of the records in order, the running state, and the positions that were read.
+    pub(crate) fn snapshot(&self) -> (Vec<OrderedPartition>, State, Vec<LogPosition>) {
         let state = lock(&self.state);
         let positions = lock(&self.positions);
-        (state.clone(), positions.clone())
+        (lock(&self.ordered).clone(), state.clone(), positions.clone())
     }
 }
 
 /// Replays the store's log from its beginning, or from the last base snapshots; `each` receives the
-/// effect of every entry.
+/// effect of every entry, in order. What comes after `finals`, the last final place of each partition, is
+/// provisional.
 pub(crate) async fn replay(
     client: &Client,
     since: ReplayFrom,
+    finals: impl IntoIterator<Item = Place>,
     each: &mut impl FnMut(&ApplyOutcome),
 ) -> Result<State, StoreError> {
     let which = match since {
         ReplayFrom::First => BaseKind::First,
         ReplayFrom::NewestCheckpoint => BaseKind::Last,
     };
-    let mut each = |_: &Entry, applied: &ApplyOutcome| each(applied);
     let mut state = State::default();
-    for partition in 0..PARTITIONS {
+    for (partition, last) in (0..PARTITIONS).zip(finals) {
+        // Read once to know whether the watermarks hold, since effects cannot be taken back.
+        let read = PartitionSums::read(client, partition, which, u64::MAX).await?;
         let mut sums = PartitionSums::at(client, partition, which).await?;
-        sums.read_on(client, partition, |_| true, &mut each).await?;
-        state.merge(sums.state);
+        sums.keep_all(read.keeps_all());
+        sums.read_on(client, partition, |_| true, each).await?;
+        sums.ordered.fold(last, each);
+        *state.partition_mut(partition) = sums.ordered.provisional(each);
     }
     Ok(state)
 }

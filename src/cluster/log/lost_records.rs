@@ -1,45 +1,31 @@
-//! Entries that were read from the log and are no longer in it. A store that lost entries gets them
-//! again from the instances that recorded them; those that stay missing are lost. And the reverse:
-//! entries of this data directory that the log has, and its files do not.
+//! Differences between the files of this data directory and the log, by the last LSNs of each incarnation.
 
+use crate::journal::PARTITIONS;
 use crate::ledger::state::State;
 use std::collections::BTreeMap;
 
 /// Number of entries that the log has of the incarnations in `here`, beyond their last LSNs in the files
 /// of this data directory.
 pub(crate) fn missing_here(here: &BTreeMap<u64, Vec<u64>>, state: &State) -> u64 {
-    let of = |(incarnation, lsns): (&u64, &Vec<u64>)| -> u64 {
-        let known = state.positions().get(incarnation).into_iter().flatten();
-        known.zip(lsns).map(|(known, here)| known.saturating_sub(*here)).sum()
-    };
-    here.iter().map(of).sum()
+    differences(here, state, |known, here| known.saturating_sub(here))
 }
 
-/// The highest LSNs ever read, by incarnation and partition.
-#[derive(Debug, Default)]
-pub(super) struct SeenPositions(BTreeMap<u64, Vec<u64>>);
+/// Number of entries in the files of this data directory that the log does not have, of all incarnations
+/// but `own`.
+pub(crate) fn unsent(here: &BTreeMap<u64, Vec<u64>>, state: &State, own: Option<u64>) -> u64 {
+    let mut earlier = here.clone();
+    own.into_iter().for_each(|own| drop(earlier.remove(&own)));
+    differences(&earlier, state, |known, here| here.saturating_sub(known))
+}
 
-impl SeenPositions {
-    /// Includes the positions of a state.
-    pub(crate) fn observe(&mut self, state: &State) {
-        for (incarnation, numbers) in state.positions() {
-            let own = self.0.entry(*incarnation).or_insert_with(|| vec![0; numbers.len()]);
-            own.iter_mut().zip(numbers).for_each(|(own, number)| *own = (*own).max(*number));
-        }
-    }
-
-    /// Number of entries that a state lacks.
-    pub(crate) fn missing(&self, state: &State) -> u64 {
-        let numbers = |incarnation| state.positions().get(incarnation);
-        let missing = self.0.iter().map(|(incarnation, remembered)| {
-            let found = numbers(incarnation);
-            let found = |at: usize| found.and_then(|found| found.get(at)).copied().unwrap_or(0);
-            remembered
-                .iter()
-                .enumerate()
-                .map(|(at, one)| one.saturating_sub(found(at)))
-                .sum::<u64>()
-        });
-        missing.sum()
-    }
+fn differences(
+    here: &BTreeMap<u64, Vec<u64>>,
+    state: &State,
+    difference: impl Fn(u64, u64) -> u64,
+) -> u64 {
+    let of = |(incarnation, lsns): (&u64, &Vec<u64>)| -> u64 {
+        let lsns = (0..PARTITIONS).zip(lsns);
+        lsns.map(|(at, here)| difference(state.position(*incarnation, at), *here)).sum()
+    };
+    here.iter().map(of).sum()
 }

@@ -37,7 +37,7 @@ async fn migrate_partition(
             break;
         }
         for batch in look.batches {
-            match log::append(to, &batch.entries).await? {
+            match log::append(to, &batch.entries, batch.watermark).await? {
                 AppendOutcome::Appended | AppendOutcome::AlreadyPresent => {
                     each(batch.entries.len() as u64)
                 }
@@ -72,7 +72,8 @@ async fn target_position(
     if target.length == 0 {
         let Some(base) = base else { return Ok(LogPosition::default()) };
         let sums = PartitionSums::at(from, partition, BaseKind::First).await?;
-        let starts = sums.state.incarnations_of(partition);
+        let incarnations = sums.ordered.incarnations();
+        let starts: Vec<(u64, u64)> = incarnations.map(|(of, last)| (of, last.lsn)).collect();
         let began = bases::initialize(to, partition, &base, &starts).await?;
         return if began { Ok(sums.position) } else { Err(other()) };
     }

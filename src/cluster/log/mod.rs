@@ -18,6 +18,7 @@ mod files;
 mod follow;
 mod listen;
 mod local_totals;
+mod losses;
 mod lost_records;
 mod migrate;
 mod partition_sums;
@@ -37,7 +38,7 @@ pub(crate) use reconcile::{journal_mismatches, recompute};
 
 use crate::cluster::log::backlog::Backlog;
 use crate::cluster::log::local_totals::LocalTotals;
-use crate::cluster::log::lost_records::SeenPositions;
+use crate::cluster::log::losses::Losses;
 use crate::cluster::log::position::LogPosition;
 use crate::cluster::log::queue::Queue;
 use crate::cluster::log::segment_ends::SegmentEnds;
@@ -46,6 +47,9 @@ use crate::cluster::log::wakeups::Wakeups;
 use crate::cluster::membership::Membership;
 use crate::journal::{PARTITIONS, Recovery};
 use crate::ledger::event_log::Listener;
+use crate::ledger::order::{HybridClock, OrderedPartition};
+use crate::ledger::partition::Position;
+use crate::ledger::running::Ledger;
 use crate::ledger::state::State;
 use crate::store::breaker::Breaker;
 use crate::store::{Client, StoreError, log};
@@ -54,8 +58,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+
+/// How long a heartbeat waits until this instance's records are in the log.
+const REACH_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// An instance's connection to the fleet's log.
 pub struct SharedLog {
@@ -71,11 +78,18 @@ pub struct SharedLog {
     positions: Mutex<Vec<LogPosition>>,
     /// The positions belong to a state read from the store or the cache.
     has_state: AtomicBool,
-    lost_records: Mutex<SeenPositions>,
     /// The last LSNs in the files at the start, by earlier incarnation.
     lsns_at_start: BTreeMap<u64, Vec<u64>>,
     /// Entries of these incarnations that the log has beyond them; compared once the log was read.
     missing_here: OnceLock<u64>,
+    /// Each partition's records in order.
+    ordered: Mutex<Vec<OrderedPartition>>,
+    /// By process start, the stamp up to which all its records are in the log.
+    reached: Mutex<BTreeMap<u64, i64>>,
+    clock: Arc<HybridClock>,
+    /// Records that were read here and that the store had lost and could not be given back.
+    lost_records: AtomicU64,
+    losses: Mutex<Losses>,
     listener: Mutex<Listener>,
     /// Of this process, by partition: the last LSN that a replica has.
     confirmed: [AtomicU64; PARTITIONS as usize],
@@ -93,6 +107,7 @@ pub struct SharedLog {
     /// When the whole log was last read.
     read_at: Mutex<Instant>,
     state_advanced: Notify,
+    sent_advanced: Notify,
     resend_all: AtomicBool,
     reachable: AtomicBool,
     /// Sending, and reading, wait for an operator's action.
@@ -116,11 +131,21 @@ impl SharedLog {
     ) -> io::Result<SharedLog> {
         let cache = state_cache::read(folder)?;
         let has_state = cache.is_some();
-        let nothing = || vec![LogPosition::default(); usize::from(PARTITIONS)];
-        let (share, positions, state) = match cache {
-            None => ((1, 0), nothing(), State::default()),
-            Some(CachedState { share, positions, state, .. }) => (share, positions, state),
+        let (share, saved) = match cache {
+            None => ((1, 0), Vec::new()),
+            Some(CachedState { share, partitions, .. }) => (share, partitions),
         };
+        let (mut ordered, mut positions) = (Vec::new(), Vec::new());
+        for (saved, position) in saved {
+            ordered.push(OrderedPartition::from(saved));
+            positions.push(position);
+        }
+        ordered.resize_with(usize::from(PARTITIONS), OrderedPartition::default);
+        positions.resize_with(usize::from(PARTITIONS), LogPosition::default);
+        let mut state = State::default();
+        for (partition, ordered) in (0..PARTITIONS).zip(&mut ordered) {
+            *state.partition_mut(partition) = ordered.provisional(&mut |_| {});
+        }
         Ok(SharedLog {
             client: Arc::new(client),
             membership: Arc::new(Membership::in_fleet(incarnation, share)),
@@ -130,12 +155,16 @@ impl SharedLog {
             queue: Mutex::default(),
             wakeup: Notify::new(),
             wakeups: Wakeups::default(),
+            clock: Arc::new(HybridClock::above(state.latest_stamp())),
             state: Arc::new(Mutex::new(state)),
             positions: Mutex::new(positions),
+            ordered: Mutex::new(ordered),
+            reached: Mutex::default(),
             has_state: AtomicBool::new(has_state),
-            lost_records: Mutex::default(),
             lsns_at_start: recovery.last_lsns.clone(),
             missing_here: OnceLock::new(),
+            lost_records: AtomicU64::new(0),
+            losses: Mutex::default(),
             listener: Mutex::new(listener),
             confirmed: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             replicated: AtomicBool::new(false),
@@ -147,6 +176,7 @@ impl SharedLog {
             unapplied: Mutex::default(),
             read_at: Mutex::new(Instant::now()),
             state_advanced: Notify::new(),
+            sent_advanced: Notify::new(),
             resend_all: AtomicBool::new(true),
             reachable: AtomicBool::new(false),
             sending_blocked: AtomicBool::new(false),
@@ -220,16 +250,86 @@ impl SharedLog {
         self.shipped.load(Ordering::Relaxed)
     }
 
-    /// Sends a heartbeat at `now_ms` and reads the membership.
-    pub(crate) async fn heartbeat(&self, now_ms: i64) -> Result<(), StoreError> {
+    /// Gives the stamps of this instance's records.
+    pub(crate) fn clock(&self) -> &Arc<HybridClock> {
+        &self.clock
+    }
+
+    /// Sends a heartbeat at `now_ms` and reads the membership. `reached` is the stamp up to which all
+    /// records of this instance are in the log, if it is known.
+    pub(crate) async fn heartbeat(
+        &self,
+        now_ms: i64,
+        reached: Option<i64>,
+    ) -> Result<(), StoreError> {
         // Measured before the request: an instance in the answer may have died since.
         let sent_at = self.membership.age();
-        let (store_ms, here) = log::heartbeat(&self.client, self.incarnation).await?;
+        let heard = log::heartbeat(&self.client, self.incarnation, reached).await?;
         let halfway = (self.membership.age() - sent_at) / 2;
         let own_ms = now_ms + i64::try_from(halfway.as_millis()).unwrap_or(0);
-        let members = here.iter().filter_map(|one| u64::from_str_radix(one, 16).ok()).collect();
-        self.membership.observe(members, sent_at, own_ms - store_ms);
+        *lock(&self.reached) = heard.reached;
+        self.membership.observe(heard.members, sent_at, own_ms - heard.store_ms);
         Ok(())
+    }
+
+    /// Gives stamps above all that the instances have told to have reached.
+    pub(crate) fn stamp_above_all_reached(&self) {
+        lock(&self.reached).values().for_each(|stamp| self.clock.observe(*stamp));
+    }
+
+    /// A stamp up to which all records of `ledger`, this instance's, are in the log; `None` if they are
+    /// not within half a second.
+    pub(crate) async fn reached_stamp(&self, ledger: &Ledger, now_ms: i64) -> Option<i64> {
+        let stamp = self.clock.now(now_ms);
+        ledger.barrier().await.ok()?;
+        let written = lock(&self.unsent).written_lsns();
+        let sent = async {
+            loop {
+                let advanced = self.sent_advanced.notified();
+                if lock(&self.unsent).is_processed(&written) {
+                    return;
+                }
+                advanced.await;
+            }
+        };
+        tokio::time::timeout(REACH_TIMEOUT, sent).await.ok().map(|()| stamp)
+    }
+
+    /// Writers of each partition that are not among `members` and have been silent for too long at
+    /// `now_ms`, with their last known LSN.
+    pub(crate) fn silent(&self, members: &[u64], now_ms: i64) -> Vec<(u8, u64, u64)> {
+        let reached = lock(&self.reached).clone();
+        let ordered = lock(&self.ordered);
+        let silent = (0..PARTITIONS).zip(&*ordered).flat_map(|(partition, ordered)| {
+            let awaited = ordered.writers().awaited().filter(|(of, _)| !members.contains(of));
+            let last: BTreeMap<u64, Position> = ordered.incarnations().collect();
+            let silent = awaited.filter_map(|(of, timeout_ms)| {
+                let last = last.get(&of).copied().unwrap_or_default();
+                let heard_ms = reached.get(&of).map_or(last.stamp, |stamp| last.stamp.max(*stamp));
+                let is_gone = heard_ms.saturating_add(timeout_ms) < now_ms;
+                is_gone.then_some((partition, of, last.lsn))
+            });
+            silent.collect::<Vec<_>>()
+        });
+        silent.collect()
+    }
+
+    /// Partitions in which this instance was declared gone.
+    pub(crate) fn partitions_without_this(&self) -> Vec<u8> {
+        let ordered = lock(&self.ordered);
+        let all = (0..PARTITIONS).zip(&*ordered);
+        all.filter(|(_, one)| one.writers().is_gone(self.incarnation)).map(|(at, _)| at).collect()
+    }
+
+    /// The stamp up to which every partition is final.
+    fn final_until_ms(&self) -> i64 {
+        let (reached, ordered) = (lock(&self.reached).clone(), lock(&self.ordered));
+        ordered.iter().map(|one| one.watermark(&reached)).min().unwrap_or(i64::MAX)
+    }
+
+    /// The stamp below which every record of a partition is in the log.
+    fn watermark(&self, partition: u8) -> i64 {
+        lock(&self.ordered)[usize::from(partition)].last().stamp
     }
 
     /// Leaves the membership.

@@ -1,23 +1,26 @@
 //! The state of one partition: from its base snapshot in the store, along its log.
 
 use crate::cluster::log::position::LogPosition;
-use crate::journal::Entry;
-use crate::ledger::apply;
+use crate::ledger::order::{OrderedPartition, Saved};
 use crate::ledger::outcome::ApplyOutcome;
 use crate::ledger::record::Record;
-use crate::ledger::state::State;
 use crate::store::bases::{Base, BaseKind, PutOutcome};
 use crate::store::log::Batch;
 use crate::store::{Client, StoreError, bases, log};
 
 /// Magic of an encoded base snapshot; other versions are rejected.
-const MAGIC: &[u8; 8] = b"ADJBAS01";
+const MAGIC: &[u8; 8] = b"ADJBAS02";
 
-/// A partition's state at a position of its log.
+/// Most records of a partition that are kept to put them in order.
+const MAX_WINDOW: usize = 500_000;
+
+/// A partition's records in order, up to a position of its log.
 #[derive(Default)]
 pub(super) struct PartitionSums {
-    pub(crate) state: State,
+    pub(crate) ordered: OrderedPartition,
     pub(crate) position: LogPosition,
+    /// Whether nothing is folded while it is read: the watermarks of the log are not to be trusted.
+    keeps_all: bool,
 }
 
 impl PartitionSums {
@@ -30,25 +33,72 @@ impl PartitionSums {
         match bases::base(client, partition, which).await? {
             None => Ok(PartitionSums::default()),
             Some(base) => Ok(PartitionSums {
-                state: decode(&base.sums).ok_or_else(|| {
+                ordered: decode(&base.sums).ok_or_else(|| {
                     StoreError::UnexpectedData(format!(
                         "the base snapshot of partition {partition} was written by another version; start the \
                          version that wrote it"
                     ))
                 })?,
                 position: LogPosition { number: base.number, chain: base.chain },
+                keeps_all: false,
             }),
         }
     }
 
-    /// Applies further batches while `goes_on` returns true, or to the end; `each` receives every
-    /// entry.
+    /// Reads the whole log, from the latest base snapshot from which its records can be put in order.
+    pub(crate) async fn whole(client: &Client, partition: u8) -> Result<PartitionSums, StoreError> {
+        let last = PartitionSums::read(client, partition, BaseKind::Last, u64::MAX).await?;
+        if !last.ordered.is_incomplete() {
+            return Ok(last);
+        }
+        let mut sums = PartitionSums::read(client, partition, BaseKind::First, u64::MAX).await?;
+        if !sums.ordered.is_incomplete() {
+            return Ok(sums);
+        }
+        tracing::error!(
+            partition,
+            "records are older than what the log retains; they are judged after it, and sums may differ \
+             from those of other instances"
+        );
+        sums.ordered.accept_incomplete();
+        Ok(sums)
+    }
+
+    /// Reads a base snapshot and the log after it up to a batch. Records that came long after their place,
+    /// from an instance that was not known before, are put in order if they came after the base.
+    pub(crate) async fn read(
+        client: &Client,
+        partition: u8,
+        which: BaseKind,
+        until: u64,
+    ) -> Result<PartitionSums, StoreError> {
+        let mut sums = PartitionSums::at(client, partition, which).await?;
+        sums.read_on(client, partition, |batch| batch.number <= until, &mut |_| {}).await?;
+        if sums.ordered.is_incomplete() {
+            sums = PartitionSums::at(client, partition, which).await?;
+            sums.keeps_all = true;
+            sums.read_on(client, partition, |batch| batch.number <= until, &mut |_| {}).await?;
+        }
+        Ok(sums)
+    }
+
+    /// Whether nothing is folded while it is read.
+    pub(crate) fn keeps_all(&self) -> bool {
+        self.keeps_all
+    }
+
+    pub(crate) fn keep_all(&mut self, keeps_all: bool) {
+        self.keeps_all = keeps_all;
+    }
+
+    /// Reads further batches while `goes_on` returns true, or to the end, and folds what is final;
+    /// `each` receives its effects.
     pub(crate) async fn read_on(
         &mut self,
         client: &Client,
         partition: u8,
         goes_on: impl Fn(&Batch) -> bool,
-        each: &mut impl FnMut(&Entry, &ApplyOutcome),
+        each: &mut impl FnMut(&ApplyOutcome),
     ) -> Result<(), StoreError> {
         loop {
             let look = log::read(client, partition, self.position.number).await?;
@@ -64,56 +114,60 @@ impl PartitionSums {
                 if !goes_on(&batch) {
                     return Ok(());
                 }
-                for entry in &batch.entries {
-                    if let Some(applied) = applied(&mut self.state, entry)? {
-                        each(entry, &applied);
-                    }
-                }
-                self.position = LogPosition { number: batch.number, chain: batch.chain };
+                self.take(batch, each)?;
             }
         }
     }
 
-    /// Stores the state as a base snapshot of the partition.
+    fn take(
+        &mut self,
+        batch: Batch,
+        each: &mut impl FnMut(&ApplyOutcome),
+    ) -> Result<(), StoreError> {
+        if !self.keeps_all {
+            self.ordered.fold_to_stamp(batch.watermark, each);
+        }
+        for entry in &batch.entries {
+            self.ordered.push(entry).map_err(unreadable)?;
+        }
+        self.ordered.fold_excess(MAX_WINDOW, each);
+        self.position = LogPosition { number: batch.number, chain: batch.chain };
+        Ok(())
+    }
+
+    /// Stores what was read as a base snapshot of the partition.
     pub(crate) async fn put(
         &self,
         client: &Client,
         partition: u8,
         which: BaseKind,
     ) -> Result<PutOutcome, StoreError> {
-        let sums = encode(&self.state).map_err(StoreError::UnexpectedData)?;
+        let Some(sums) = encode(&self.ordered)? else { return Ok(PutOutcome::AlreadyStored) };
         let base = Base { number: self.position.number, chain: self.position.chain.clone(), sums };
         bases::put(client, partition, which, &base).await
     }
 }
 
+pub(super) fn unreadable(error: impl ToString) -> StoreError {
+    StoreError::UnexpectedData(error.to_string())
+}
+
 /// The latest time of a batch's records, in unix milliseconds.
 pub(super) fn latest_ms(batch: &Batch) -> Option<i64> {
-    let times = batch.entries.iter().map(|entry| Record::decode(&entry.payload).ok()?.at_ms());
+    let times =
+        batch.entries.iter().map(|entry| Record::decode(&entry.payload).ok()?.record.at_ms());
     times.flatten().max()
 }
 
-/// Applies an entry; `None` if it was applied before.
-pub(super) fn applied(
-    state: &mut State,
-    entry: &Entry,
-) -> Result<Option<ApplyOutcome>, StoreError> {
-    match apply::apply_entry(state, entry) {
-        Ok(apply::EntryOutcome::Next(applied) | apply::EntryOutcome::Gap { applied, .. }) => {
-            Ok(Some(applied))
-        }
-        Ok(apply::EntryOutcome::Duplicate) => Ok(None),
-        Err(error) => Err(StoreError::UnexpectedData(error.to_string())),
-    }
+/// Encodes a base snapshot; `None` while the partition is not complete in memory.
+pub(super) fn encode(ordered: &OrderedPartition) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(saved) = ordered.saved() else { return Ok(None) };
+    let plain = postcard::to_stdvec(&saved).map_err(unreadable)?;
+    let body = zstd::encode_all(&*plain, 0).map_err(unreadable)?;
+    Ok(Some([&MAGIC[..], &body].concat()))
 }
 
-fn encode(state: &State) -> Result<Vec<u8>, String> {
-    let plain = postcard::to_stdvec(state).map_err(|error| error.to_string())?;
-    let body = zstd::encode_all(&*plain, 0).map_err(|error| error.to_string())?;
-    Ok([&MAGIC[..], &body].concat())
-}
-
-fn decode(bytes: &[u8]) -> Option<State> {
+fn decode(bytes: &[u8]) -> Option<OrderedPartition> {
     let plain = zstd::decode_all(bytes.strip_prefix(MAGIC)?).ok()?;
-    postcard::from_bytes(&plain).ok()
+    postcard::from_bytes::<Saved>(&plain).ok().map(OrderedPartition::from)
 }

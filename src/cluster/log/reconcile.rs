@@ -3,10 +3,11 @@
 
 use crate::cluster::log::partition_sums::PartitionSums;
 use crate::cluster::log::state_cache::CachedState;
-use crate::cluster::log::{SharedLog, lost_records, partition_sums, state_cache};
+use crate::cluster::log::{SharedLog, lock, lost_records, partition_sums, state_cache};
 use crate::journal::{PARTITIONS, Recovery};
 use crate::ledger::audit;
 use crate::ledger::audit::Mismatch;
+use crate::ledger::order::Place;
 use crate::ledger::reconciler::ReconcileReport;
 use crate::ledger::state::State;
 use crate::store::bases::BaseKind;
@@ -26,33 +27,56 @@ impl SharedLog {
         trim_before_ms: Option<i64>,
     ) -> Result<ReconcileReport, StoreError> {
         let mut report = ReconcileReport::default();
-        let (live, positions) = self.snapshot();
-        let mut recomputed = State::default();
-        for (partition, position) in (0..PARTITIONS).zip(&positions) {
-            let mut sums = PartitionSums::at(&self.client, partition, BaseKind::Last).await?;
-            let base = sums.position.number;
-            let goes_on = |batch: &Batch| batch.number <= position.number;
-            sums.read_on(&self.client, partition, goes_on, &mut |_, _| {}).await?;
+        let (here, running, positions) = self.snapshot();
+        let (mut live, mut recomputed) = (State::default(), State::default());
+        for ((partition, ordered), position) in (0..PARTITIONS).zip(&here).zip(&positions) {
+            let base = PartitionSums::at(&self.client, partition, BaseKind::Last).await?;
+            let base = base.position.number;
+            let read = |which| PartitionSums::read(&self.client, partition, which, position.number);
+            let mut sums = read(BaseKind::Last).await?;
+            let is_outdated = sums.ordered.is_incomplete();
+            if is_outdated {
+                // It was stored before records came that belong before it.
+                sums = read(BaseKind::First).await?;
+            }
             if sums.position != *position {
                 // Another instance has advanced it, or a failover rewound the log: the next pass
                 // compares.
                 return Ok(report);
             }
-            if self.advances_base_of(partition) && position.number >= base + STRIDE {
+            if ordered.is_overflowed() || sums.ordered.last() > ordered.last() {
+                // Not final here yet.
+                continue;
+            }
+            sums.ordered.fold(ordered.last(), &mut |_| {});
+            let stride = if is_outdated { 1 } else { STRIDE };
+            if self.advances_base_of(partition) && position.number >= base + stride {
                 sums.put(&self.client, partition, BaseKind::Last).await?;
                 report.checkpoint = true;
             }
-            recomputed.merge(sums.state);
+            let running = running.partition(partition);
+            let (here, due) = match ordered.misstated(running) {
+                None => (ordered.folded().clone(), sums.ordered.folded().clone()),
+                Some(due) => (running.clone(), due),
+            };
+            *recomputed.partition_mut(partition) = due;
+            *live.partition_mut(partition) = here;
         }
         report.drift_micros = audit::drift_micros(&recomputed, &live);
         report.mismatches = audit::compare(&recomputed, &live);
-        drop(recomputed);
+        report.mismatches.extend(self.losses());
         if report.mismatches.is_empty() {
+            let saved = here.iter().zip(positions);
             let cache = CachedState {
                 at_ms: now_ms,
                 share: self.membership.position(),
-                positions,
-                state: live,
+                partitions: saved
+                    .map(|(ordered, position)| match ordered.saved() {
+                        Some(saved) => (saved, position),
+                        // Read again from the store.
+                        None => (ordered.without_window(), Default::default()),
+                    })
+                    .collect(),
             };
             state_cache::write(&self.folder, &cache).map_err(|error| {
                 StoreError::Journal(format!("{}: {error}", self.folder.display()))
@@ -64,6 +88,12 @@ impl SharedLog {
             }
         }
         Ok(report)
+    }
+
+    /// Money that was final before the log was rebuilt and is missing since.
+    pub(super) fn losses(&self) -> Vec<Mismatch> {
+        let state = lock(&self.state);
+        lock(&self.losses).remaining(&state)
     }
 
     /// Whether this instance advances a partition's base snapshots. If two instances think so, they
@@ -84,50 +114,69 @@ impl SharedLog {
             batch.number <= last
                 && partition_sums::latest_ms(batch).is_none_or(|at_ms| at_ms < trim_before_ms)
         };
-        sums.read_on(&self.client, partition, is_old, &mut |_, _| {}).await?;
-        if sums.position.number > first {
+        sums.read_on(&self.client, partition, is_old, &mut |_| {}).await?;
+        if sums.position.number > first && !sums.ordered.is_incomplete() {
             sums.put(&self.client, partition, BaseKind::First).await?;
         }
         Ok(())
     }
 }
 
-/// What the files of an instance lack, by themselves and compared with a state read from the store.
-pub(crate) fn journal_mismatches(here: &Recovery, state: &State) -> Vec<Mismatch> {
+/// What the files of an instance lack, by themselves and compared with a state read from the store, and
+/// what they have that the store lacks. The records of `own`, the running process, may be on their way.
+pub(crate) fn journal_mismatches(
+    here: &Recovery,
+    state: &State,
+    own: Option<u64>,
+) -> Vec<Mismatch> {
     let mut found = audit::journal_mismatches(here);
-    match lost_records::missing_here(&here.last_lsns, state) {
-        0 => {}
-        missing => found.push(Mismatch {
-            what: "journal files".into(),
-            journal: format!("{missing} records fewer"),
-            ledger: "as sent to the store".into(),
-        }),
-    }
+    let missing = lost_records::missing_here(&here.last_lsns, state);
+    let unsent = lost_records::unsent(&here.last_lsns, state, own);
+    let mut note = |records: u64, difference: &str, ledger: &str| {
+        if records > 0 {
+            let journal = format!("{records} records {difference}");
+            found.push(Mismatch::new("journal files".into(), journal, ledger.into()));
+        }
+    };
+    note(missing, "fewer", "as sent to the store");
+    note(unsent, "more", "not in the store yet");
     found
 }
 
-/// Recomputes the state from a store's whole retained log, up to an end of each partition, and
-/// compares the last base snapshots with it.
+/// Recomputes the final state from a store's whole retained log, up to an end and a place in each
+/// partition, and compares the last base snapshots with it.
 pub(crate) async fn recompute(
     client: &Client,
-    ends: impl Iterator<Item = u64>,
+    ends: impl IntoIterator<Item = (u64, Place)>,
 ) -> Result<(State, Vec<Mismatch>), StoreError> {
     let (mut recomputed, mut found) = (State::default(), Vec::new());
-    for (partition, last) in (0..PARTITIONS).zip(ends) {
-        let base = PartitionSums::at(client, partition, BaseKind::Last).await?;
-        let mut sums = PartitionSums::at(client, partition, BaseKind::First).await?;
-        for end in [base.position.number.min(last), last] {
-            let goes_on = |batch: &Batch| batch.number <= end;
-            sums.read_on(client, partition, goes_on, &mut |_, _| {}).await?;
-            if sums.position == base.position {
-                let mismatches = audit::compare(&sums.state, &base.state).into_iter();
-                found.extend(mismatches.map(|one| Mismatch {
-                    what: format!("{} in the base snapshot of partition {partition}", one.what),
-                    ..one
-                }));
-            }
+    for (partition, (end, place)) in (0..PARTITIONS).zip(ends) {
+        let mut sums = PartitionSums::read(client, partition, BaseKind::First, end).await?;
+        let mut last = PartitionSums::read(client, partition, BaseKind::Last, end).await?;
+        for ordered in [&mut sums.ordered, &mut last.ordered] {
+            ordered.fold(place, &mut |_| {});
         }
-        recomputed.merge(sums.state);
+        // One that was stored before late records came is replaced by the next reconciliation.
+        if last.position == sums.position && !last.ordered.is_incomplete() {
+            let states = [&sums, &last].map(|sums| {
+                let mut state = State::default();
+                *state.partition_mut(partition) = sums.ordered.folded().clone();
+                state
+            });
+            let mismatches = audit::compare(&states[0], &states[1]).into_iter();
+            found.extend(mismatches.map(|one| Mismatch {
+                what: format!("{} after the base snapshot of partition {partition}", one.what),
+                ..one
+            }));
+        }
+        if sums.ordered.is_incomplete() {
+            found.push(Mismatch::new(
+                format!("order of the records of partition {partition}"),
+                "as retained".into(),
+                "older records were read later".into(),
+            ));
+        }
+        *recomputed.partition_mut(partition) = sums.ordered.folded().clone();
     }
     found.extend(audit::inconsistencies(&recomputed));
     Ok((recomputed, found))

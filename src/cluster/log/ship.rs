@@ -84,7 +84,8 @@ impl SharedLog {
 
     async fn send_group(&self, group: &[Entry]) -> Result<bool, StoreError> {
         for batch in group.chunks(BATCH) {
-            let answer = log::append(&self.client, batch).await;
+            let watermark = self.watermark(batch[0].partition);
+            let answer = log::append(&self.client, batch, watermark).await;
             self.reachable
                 .store(!matches!(answer, Err(StoreError::Unavailable(_))), Ordering::Release);
             match answer? {
@@ -119,5 +120,6 @@ impl SharedLog {
             return;
         }
         lock(&self.unsent).advance(last.partition, last.lsn, Instant::now());
+        self.sent_advanced.notify_waiters();
     }
 }

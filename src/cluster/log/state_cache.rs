@@ -1,14 +1,14 @@
-//! A local cache of the fleet's state: a start reads only what is newer, and an instance that
-//! cannot reach the store knows the remaining budgets.
+//! A local cache of the fleet's state: a start reads only what is newer, an instance that cannot reach the
+//! store knows the remaining budgets, and a store that has lost its data gets it back.
 
 use crate::cluster::log::position::LogPosition;
+use crate::ledger::order::Saved;
 use crate::ledger::sealed_file;
-use crate::ledger::state::State;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::{fs, io};
 
-const MAGIC: &[u8; 8] = b"ADJSHR01";
+const MAGIC: &[u8; 8] = b"ADJSHR02";
 const NAME: &str = "shared.ledger";
 
 /// A state with its log positions.
@@ -17,11 +17,9 @@ pub(super) struct CachedState {
     pub(crate) at_ms: i64,
     /// The number of instances then, and the index of this one.
     pub(crate) share: (usize, usize),
-    /// How far each partition was read.
-    pub(crate) positions: Vec<LogPosition>,
-    pub(crate) state: State,
+    /// Each partition, and how far its log was read.
+    pub(crate) partitions: Vec<(Saved, LogPosition)>,
 }
-
 /// Replaces the cache.
 pub(super) fn write(folder: &Path, cache: &CachedState) -> io::Result<()> {
     let plain = postcard::to_stdvec(cache).map_err(io::Error::other)?;

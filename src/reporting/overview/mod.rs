@@ -124,7 +124,7 @@ impl Reporting {
         let first = starts.values().min().copied().unwrap_or(i64::MAX);
         let mut spent: HashMap<Box<str>, Micros> = HashMap::new();
         let views = self.ledger.views();
-        for (at, quarter) in views.quarters.range(first.div_euclid(QUARTER_MS)..) {
+        for (at, quarter) in views.range(first.div_euclid(QUARTER_MS)..i64::MAX) {
             for (key, tally) in &quarter.events {
                 let own = starts.get(&*key.attribution.campaign);
                 if own.is_some_and(|starts_ms| at.saturating_mul(QUARTER_MS) >= *starts_ms) {

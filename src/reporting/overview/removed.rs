@@ -19,7 +19,7 @@ impl Reporting {
         let state = self.ledger.state();
         let own = directory.removed::<Campaign>().filter(|one| one.advertiser == advertiser.id);
         let billed = own.filter_map(|campaign| {
-            let account = state.accounts.get(campaign.id.as_str())?;
+            let account = state.account(campaign.id.as_str())?;
             (account.spent > Micros::ZERO || account.credited > Micros::ZERO).then(|| {
                 CampaignOverview {
                     id: campaign.id.to_string(),

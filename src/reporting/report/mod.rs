@@ -69,22 +69,22 @@ pub(crate) fn report(views: &Views, query: &Query) -> (Vec<Row>, Vec<Row>) {
     let mut builder = ReportBuilder { query, rows: BTreeMap::new(), totals: BTreeMap::new() };
     let (first, end) = (quarter_from(query.from_ms), quarter_from(query.to_ms));
     let mut empty: Vec<(i64, &UnfilledSlot, u64)> = Vec::new();
-    for (at, quarter) in views.quarters.range(first..end.max(first)) {
+    for (at, quarter) in views.range(first..end) {
         let own = quarter.events.iter().filter(|(key, _)| matches(query, &key.attribution));
         for (key, tally) in own.filter(|(_, tally)| figures::is_reportable(tally)) {
-            let share_bp = builder.share_bp(*at);
+            let share_bp = builder.share_bp(at);
             let of = Subject::Unit(&key.attribution, key.cta.as_deref());
-            builder.add(*at, of, |figures| figures.add_events(key.kind, tally, share_bp));
+            builder.add(at, of, |figures| figures.add_events(key.kind, tally, share_bp));
         }
         for (of, count) in quarter.served.iter().filter(|(of, _)| matches(query, of)) {
-            builder.add(*at, Subject::Unit(of, None), |figures| figures.add_served(*count));
+            builder.add(at, Subject::Unit(of, None), |figures| figures.add_served(*count));
         }
         let refunds = quarter.refunded.iter().filter(|(_, micros)| **micros > Micros::ZERO);
         for (of, micros) in refunds.filter(|(of, _)| matches(query, of)) {
-            builder.add(*at, Subject::Unit(of, None), |figures| figures.add_refund(*micros));
+            builder.add(at, Subject::Unit(of, None), |figures| figures.add_refund(*micros));
         }
         let own = quarter.empty.iter().filter(|(of, _)| matches_unfilled(query, of));
-        empty.extend(own.map(|(of, count)| (*at, &**of, *count)));
+        empty.extend(own.map(|(of, count)| (at, &**of, *count)));
     }
     let currency = builder.totals.keys().next().copied();
     let currency = currency.or_else(|| NO_EARNINGS.parse().ok());

@@ -5,7 +5,8 @@ use crate::domain::attribution::PageKey;
 use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing, Tier};
 use crate::domain::money::Micros;
 use crate::domain::targeting::PageFacts;
-use crate::ledger::apply::{Origin, apply};
+use crate::ledger::apply::apply;
+use crate::ledger::partition::RecordId;
 use crate::ledger::record::{Credit, DecisionKey, Event, OpportunityCount, Refund};
 use crate::ledger::{Record, State};
 use proptest::prelude::*;
@@ -168,16 +169,16 @@ proptest! {
     ) {
         let mut state = State::default();
         for record in &records {
-            apply(&mut state, Origin { incarnation: 0, partition: 0 }, record);
+            apply(state.partition_mut(0), RecordId { incarnation: 0, lsn: 0 }, record, true);
         }
         let encoded = postcard::to_stdvec(&state).unwrap();
         let decoded: State = postcard::from_bytes(&encoded).unwrap();
         prop_assert_eq!(&decoded, &state);
 
-        let (_, total) = report(&state.views, &query);
+        let (_, total) = report(&state.views(), &query);
         for by in by {
             let broken_down = Query { by, ..query.clone() };
-            let (rows, same) = report(&decoded.views, &broken_down);
+            let (rows, same) = report(&decoded.views(), &broken_down);
             prop_assert_eq!(&same, &total);
             prop_assert_eq!(added(&rows), added(&total), "{:?}", broken_down.by);
             // No row consists only of tests or duplicates.
@@ -189,7 +190,7 @@ proptest! {
     fn the_spend_of_an_advertiser_equals_the_bills_of_its_campaigns(records in records()) {
         let mut state = State::default();
         for record in &records {
-            apply(&mut state, Origin { incarnation: 0, partition: 0 }, record);
+            apply(state.partition_mut(0), RecordId { incarnation: 0, lsn: 0 }, record, true);
         }
         let query = Query {
             party: Party::Advertiser("acme".into()),
@@ -199,9 +200,9 @@ proptest! {
             zone: Zone::utc(),
             filters: Vec::new(),
         };
-        let (rows, _) = report(&state.views, &query);
+        let (rows, _) = report(&state.views(), &query);
         let reported: i64 = rows.iter().map(|row| row.figures.spend_micros).sum();
-        let own = state.accounts.iter().filter(|(campaign, _)| campaign.starts_with("acme"));
+        let own = state.accounts().into_iter().filter(|(campaign, _)| campaign.starts_with("acme"));
         prop_assert_eq!(reported, own.map(|(_, account)| account.spent.get()).sum::<i64>());
     }
 }

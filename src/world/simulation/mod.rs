@@ -6,7 +6,8 @@ mod instance;
 mod properties;
 
 use crate::domain::money::Micros;
-use crate::ledger::apply::{Origin, apply};
+use crate::ledger::apply::apply;
+use crate::ledger::partition::RecordId;
 use crate::ledger::record::{Event, LeaseRequest};
 use crate::ledger::{ApplyOutcome, Record, State};
 use crate::world::lease::StoreStatus;
@@ -101,8 +102,8 @@ impl Fleet {
 
     /// The store accepts a record and the ledger applies it.
     fn apply_record(&mut self, incarnation: u64, record: &Record) {
-        let origin = Origin { incarnation, partition: PARTITION };
-        self.log.push(apply(&mut self.truth, origin, record));
+        let id = RecordId { incarnation, lsn: 0 };
+        self.log.push(apply(self.truth.partition_mut(PARTITION), id, record, true));
     }
 
     fn is_connected(&self, at: usize) -> bool {

@@ -22,13 +22,14 @@ const SMALL: i64 = 100;
 fn outcome(seed: u64, faults: Faults) -> Outcome {
     let fleet = Fleet::new(seed).run(faults);
     let mut over: BTreeMap<&str, i64> = BTreeMap::new();
-    for (_, row, tally) in fleet.truth.views.events() {
+    let views = fleet.truth.views();
+    for (_, row, tally) in views.events() {
         let count = tally.invalid.get(&InvalidReason::OverBudget).copied().unwrap_or(0);
         *over.entry(&row.attribution.campaign).or_default() += i64::try_from(count).unwrap();
     }
     let (mut worst, mut oversold, mut budgets, mut used) = (0f64, 0i64, 0i64, 0i64);
     for campaign in &fleet.campaigns {
-        let account = &fleet.truth.accounts[&campaign.name];
+        let account = fleet.truth.account(&campaign.name).unwrap();
         assert!(
             account.spent <= campaign.budget,
             "seed {seed}: {} billed over budget",
