@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// Lifetime budget; `None` is unlimited.
-    pub(crate) lifetime: Option<Micros>,
+    pub lifetime: Option<Micros>,
     /// Daily budget; `None` is unlimited.
     pub(crate) daily: Option<Micros>,
     /// Billed, net of credits and refunds.

@@ -92,9 +92,9 @@ pub struct LogStatus {
     /// Entries written here by earlier processes that the log has and the files here lack.
     pub missing_here: u64,
     /// The stamp up to which everything is final, in unix milliseconds; `None` when everything is.
-    pub(crate) final_until_ms: Option<i64>,
+    pub final_until_ms: Option<i64>,
     /// Records above it.
-    pub(crate) provisional: u64,
+    pub provisional: u64,
     /// How far the local clock is ahead of the log's, in milliseconds.
     pub(crate) clock_skew_ms: i64,
     /// Failed requests to the log, by kind; a missing kind has none.

@@ -33,6 +33,7 @@ mod language;
 mod metrics;
 mod migrate;
 mod money;
+mod money_after_loss;
 mod mutated_files;
 mod openapi;
 mod openapi_digest;

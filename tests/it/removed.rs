@@ -9,10 +9,10 @@ const PAGE: &str = "/reports/zahid-host";
 const ADVERTISER: &str = "/v1/reports/advertisers/zahid-host?by=flight,creative,topic";
 const PUBLISHER: &str = "/v1/reports/publishers/eu-tech-news?by=flight,placement";
 /// Price of a click in [`paid_by_click`], in micros.
-const CLICK_MICROS: u64 = 50_000;
+pub const CLICK_MICROS: u64 = 50_000;
 
 /// The reference campaign, paid by click.
-fn paid_by_click() -> String {
+pub fn paid_by_click() -> String {
     let flight = "campaign = \"zahid-launch\"\ntier = \"standard\"\n";
     let by = |pricing: &str| format!("{flight}{pricing}");
     let by_impression = by("pricing = \"cpm\"\nprice_micros = 8_000_000");
@@ -20,13 +20,13 @@ fn paid_by_click() -> String {
     inventory::example_with(&by_impression, &by_click)
 }
 
-async fn served(server: &TestServer) -> Value {
+pub async fn served(server: &TestServer) -> Value {
     let request = server.reader.get(&format!("{}/v1/admin/inventory", server.ops));
     request.bearer_auth(server.key("operator")).send().await.unwrap().json().await.unwrap()
 }
 
 /// Applies a whole inventory; returns the status and the reply.
-async fn apply(server: &TestServer, inventory: &Value) -> (u16, Value) {
+pub async fn apply(server: &TestServer, inventory: &Value) -> (u16, Value) {
     let url = format!("{}/v1/admin/inventory", server.ops);
     let request = server.reader.request(reqwest::Method::PUT, &url);
     let body = json!({ "inventory": inventory });
@@ -98,7 +98,7 @@ fn breakdowns(page: &str) -> &str {
     &page[start..end]
 }
 
-async fn post(server: &TestServer, path: &str, key: &str, body: &Value) -> Value {
+pub async fn post(server: &TestServer, path: &str, key: &str, body: &Value) -> Value {
     server.wait_until_applied().await;
     let url = format!("{}/v1/admin/{path}", server.ops);
     let request = server.reader.post(&url).bearer_auth(server.key("operator")).json(body);
@@ -107,7 +107,7 @@ async fn post(server: &TestServer, path: &str, key: &str, body: &Value) -> Value
     reply.json().await.unwrap()
 }
 
-async fn refund(server: &TestServer, key: &str, micros: u64) -> Value {
+pub async fn refund(server: &TestServer, key: &str, micros: u64) -> Value {
     let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
     let today = server.state.clock.now().to_zoned(berlin).date().to_string();
     let body =

@@ -155,6 +155,18 @@ impl RedisCluster {
         self.nodes[at].child = start("redis-server", &node_folder, &arguments);
     }
 
+    /// Kills a node and starts it again without data: without replicas, the keys of its slots are gone.
+    pub fn lose_data_of(&mut self, at: usize) {
+        self.nodes[at].child.kill().unwrap();
+        self.nodes[at].child.wait().unwrap();
+        self.restart_node(at);
+        for node in &self.nodes {
+            wait_for("all slots after a loss", || {
+                redis_cli(node.port, &["CLUSTER", "INFO"]).contains("cluster_state:ok")
+            });
+        }
+    }
+
     /// Waits until the other nodes serve all slots without the node `killed`.
     pub fn wait_for_failover(&self, killed: usize) {
         let alive = self.nodes.iter().enumerate().filter(|(at, _)| *at != killed);
