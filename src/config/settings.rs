@@ -111,7 +111,7 @@ pub struct StoreSettings {
     /// How long events that wait on an instance for an unreachable shared store still count, in
     /// hours.
     #[garde(range(max = 168))]
-    pub(crate) spool_hours: u32,
+    pub spool_hours: u32,
     /// Retention of individual events in a shared store, in hours; 0 keeps them forever. Sums are
     /// always kept, and every instance's own files keep the events.
     #[garde(range(max = 87_600))]

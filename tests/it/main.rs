@@ -27,6 +27,7 @@ mod harness;
 mod http_conformance;
 mod image_replication;
 mod images;
+mod instances_lost;
 mod invalid_events;
 mod journal_loss;
 mod language;

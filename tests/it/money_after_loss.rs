@@ -63,18 +63,18 @@ async fn show(server: &TestServer, units: &[Decision]) {
 }
 
 /// All sums of the accounts and all counts by verdict, as an instance has them.
-fn money(server: &TestServer) -> String {
+pub fn money(server: &TestServer) -> String {
     let state = server.inner.ledger.state();
     format!("{:#?}\n{:#?}", state.accounts(), state.totals())
 }
 
-fn spent(server: &TestServer) -> u64 {
+pub fn spent(server: &TestServer) -> u64 {
     let state = server.inner.ledger.state();
     let spent = state.account("zahid-launch").map_or(0, |account| account.spent.get());
     u64::try_from(spent).unwrap()
 }
 
-fn is_final(server: &TestServer) -> bool {
+pub fn is_final(server: &TestServer) -> bool {
     let status = server.inner.ledger.status();
     status.is_up && status.unsent == 0 && status.unapplied == 0 && status.provisional == 0
 }
@@ -90,7 +90,7 @@ async fn settled(pair: &Pair) -> String {
 }
 
 /// What an instance finds when it compares itself with the store; `None` while the log changes.
-async fn audit(server: &TestServer) -> Option<Vec<Mismatch>> {
+pub async fn audit(server: &TestServer) -> Option<Vec<Mismatch>> {
     let inner = server.inner.clone();
     tokio::task::spawn_blocking(move || inner.reporting.audit()).await.unwrap().ok()
 }
