@@ -226,7 +226,9 @@ impl SharedLog {
         lock(&self.positions)[usize::from(partition)] = sums.position;
         self.replace(partition, Some(sums.ordered));
         let state = lock(&self.state);
-        lock(&self.losses).observe(partition, here.folded(), state.partition(partition));
+        let after = state.partition(partition);
+        let has_more = here.is_incomplete() || here.lacks(after) > 0;
+        lock(&self.losses).observe(partition, here.folded(), after, has_more);
         Ok(())
     }
 

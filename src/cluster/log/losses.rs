@@ -3,13 +3,20 @@
 
 use crate::domain::money::Micros;
 use crate::ledger::audit::Mismatch;
-use crate::ledger::partition::PartitionState;
+use crate::ledger::partition::{PartitionState, Position};
 use crate::ledger::state::State;
 use std::collections::BTreeMap;
 
-/// Sums that are missing, by partition and campaign, until they are there again.
+/// Sums that are missing, by partition and campaign, until they or the records behind them are there again.
 #[derive(Debug, Default)]
-pub(super) struct Losses(BTreeMap<(u8, Box<str>), Sums>);
+pub(super) struct Losses(BTreeMap<(u8, Box<str>), Loss>);
+
+#[derive(Debug)]
+struct Loss {
+    known: Sums,
+    /// The last known LSNs, by incarnation, if records are missing.
+    records: Option<BTreeMap<u64, Position>>,
+}
 
 /// What was final of a campaign.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,13 +28,20 @@ struct Sums {
 }
 
 impl Losses {
-    /// Compares what was final with what it was replaced by.
+    /// Compares what was final with what it was replaced by. With all records of before and others,
+    /// `has_more`, the sums may be lower: what was final lacked a writer that was not known.
     pub(crate) fn observe(
         &mut self,
         partition: u8,
         before: &PartitionState,
         after: &PartitionState,
+        has_more: bool,
     ) {
+        let records = before.positions();
+        let is_missing = !has_all(after, records);
+        if has_more && !is_missing {
+            return;
+        }
         for campaign in before.accounts.keys() {
             let (known, now) = (sums(before, campaign), sums(after, campaign));
             let key = (partition, campaign.clone());
@@ -42,7 +56,8 @@ impl Losses {
                     "money is missing after the log was rebuilt; it comes back with the journals that have \
                      its records"
                 );
-                self.0.insert(key, known);
+                let records = is_missing.then(|| records.clone());
+                self.0.insert(key, Loss { known, records });
             }
         }
     }
@@ -51,16 +66,24 @@ impl Losses {
     pub(crate) fn remaining(&mut self, state: &State) -> Vec<Mismatch> {
         let now =
             |(partition, campaign): &(u8, Box<str>)| sums(state.partition(*partition), campaign);
-        self.0.retain(|of, known| known.is_more_than(&now(of)));
+        self.0.retain(|of, Loss { known, records }| {
+            let is_back = |records| has_all(state.partition(of.0), records);
+            known.is_more_than(&now(of)) && !records.as_ref().is_some_and(is_back)
+        });
         let text = |sums: &Sums| {
             format!("{} billed, {} credited, by day {:?}", sums.billed, sums.credited, sums.by_day)
         };
-        let mismatch = |(of, known): (&(u8, Box<str>), &Sums)| {
+        let mismatch = |(of, Loss { known, .. }): (&(u8, Box<str>), &Loss)| {
             let what = format!("{} before the log was rebuilt", of.1);
             Mismatch::new(what, text(known), text(&now(of)))
         };
         self.0.iter().map(mismatch).collect()
     }
+}
+
+/// Whether a state has these records.
+fn has_all(state: &PartitionState, records: &BTreeMap<u64, Position>) -> bool {
+    records.iter().all(|(of, last)| state.position(*of) >= last.lsn)
 }
 
 impl Sums {
