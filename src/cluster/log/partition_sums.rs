@@ -21,6 +21,10 @@ pub(super) struct PartitionSums {
     pub(crate) position: LogPosition,
     /// Whether nothing is folded while it is read: the watermarks of the log are not to be trusted.
     keeps_all: bool,
+    /// The latest watermark read.
+    watermark: i64,
+    /// Batches in the base snapshot.
+    base: u64,
 }
 
 impl PartitionSums {
@@ -40,7 +44,8 @@ impl PartitionSums {
                     ))
                 })?,
                 position: LogPosition { number: base.number, chain: base.chain },
-                keeps_all: false,
+                base: base.number,
+                ..PartitionSums::default()
             }),
         }
     }
@@ -57,8 +62,8 @@ impl PartitionSums {
         }
         tracing::error!(
             partition,
-            "records are older than what the log retains; they are judged after it, and sums may differ \
-             from those of other instances"
+            "records are older than what the log retains; every instance judges them after what was \
+             retained"
         );
         sums.ordered.accept_incomplete();
         Ok(sums)
@@ -72,14 +77,34 @@ impl PartitionSums {
         which: BaseKind,
         until: u64,
     ) -> Result<PartitionSums, StoreError> {
+        PartitionSums::read_while(client, partition, which, |batch| batch.number <= until).await
+    }
+
+    /// The same while `goes_on` returns true.
+    pub(crate) async fn read_while(
+        client: &Client,
+        partition: u8,
+        which: BaseKind,
+        goes_on: impl Fn(&Batch) -> bool,
+    ) -> Result<PartitionSums, StoreError> {
         let mut sums = PartitionSums::at(client, partition, which).await?;
-        sums.read_on(client, partition, |batch| batch.number <= until, &mut |_| {}).await?;
+        sums.read_on(client, partition, &goes_on, &mut |_| {}).await?;
         if sums.ordered.is_incomplete() {
             sums = PartitionSums::at(client, partition, which).await?;
             sums.keeps_all = true;
-            sums.read_on(client, partition, |batch| batch.number <= until, &mut |_| {}).await?;
+            sums.read_on(client, partition, &goes_on, &mut |_| {}).await?;
         }
         Ok(sums)
+    }
+
+    /// Whether batches were read after the base snapshot.
+    pub(crate) fn is_advanced(&self) -> bool {
+        self.position.number > self.base
+    }
+
+    /// Folds what the log says is final, although records came later than it had said.
+    pub(crate) fn fold_to_watermark(&mut self) {
+        self.ordered.fold_to_stamp(self.watermark, &mut |_| {});
     }
 
     /// Whether nothing is folded while it is read.
@@ -124,6 +149,7 @@ impl PartitionSums {
         batch: Batch,
         each: &mut impl FnMut(&ApplyOutcome),
     ) -> Result<(), StoreError> {
+        self.watermark = self.watermark.max(batch.watermark);
         if !self.keeps_all {
             self.ordered.fold_to_stamp(batch.watermark, each);
         }
