@@ -273,8 +273,8 @@ async fn heartbeat(instance: Running, log: Arc<SharedLog>) {
     let mut every = tokio::time::interval(HEARTBEAT_EVERY);
     for heartbeats in 0_u64.. {
         every.tick().await;
-        let reached = log.reached_stamp(ledger, clock.now_ms()).await;
-        let mut sent = log.heartbeat(clock.now_ms(), reached).await;
+        let reached = log.sent_until(ledger, clock.now_ms()).await;
+        let mut sent = log.heartbeat(clock.now_ms(), reached.as_ref()).await;
         if sent.is_ok()
             && let Err(error) = keep_writers(&instance, &log).await
         {

@@ -6,7 +6,7 @@
 //! | `adj:{p00}:head` … `adj:{p63}:head` | hash | log length, hash chain, last journal number of each process start | never |
 //! | `adj:{p00}:base` … `adj:{p63}:base` | hash | base snapshots: the first (start of the log), the last (where reading starts) | never |
 //! | `adj:{all}:instances` | sorted set | instances, scored by the second of their last heartbeat | members after 10 seconds |
-//! | `adj:{all}:reached` | hash | by process start, the stamp up to which all its records are in the logs | when it ends |
+//! | `adj:{all}:reached` | hash | by process start, a stamp, and its last record up to that in each log | when it ends |
 //! | `adj:{all}:starts` | hash | each process start: host, operations listener, data directory | never |
 //! | `adj:{all}:requests:DATA` | sorted set | requested decision records, scored by request time | within a minute |
 //! | `adj:{all}:replies:DATA:DECISION` | string | a decision's record, in reply to a request | within a minute |

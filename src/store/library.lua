@@ -204,10 +204,10 @@ local function applied(keys, args)
 end
 
 -- KEYS[1] the instances: a sorted set scored by the second of the last heartbeat.
--- KEYS[2] by instance, the stamp up to which all its records are in the logs.
+-- KEYS[2] by instance, a stamp and the last journal numbers, by partition, of its records up to that stamp.
 -- ARGV: incarnation (empty: record no heartbeat), seconds after which an instance counts as dead, the
--- instance's stamp or nothing. Returns the store's time in Unix milliseconds, the live instances, sorted,
--- and all stamps.
+-- instance's stamp and numbers or nothing. Returns the store's time in Unix milliseconds, the live
+-- instances, sorted, and all stamps with their numbers.
 local function here(keys, args)
   local held, stamps = kind(keys[1]), kind(keys[2])
   if (held ~= 'none' and held ~= 'zset') or (stamps ~= 'none' and stamps ~= 'hash') then

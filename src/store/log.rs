@@ -142,17 +142,39 @@ pub(crate) struct Heard {
     pub(crate) store_ms: i64,
     /// Instances with a heartbeat within the last 10 seconds.
     pub(crate) members: Vec<u64>,
-    /// By process start, the stamp up to which all its records are in the logs.
-    pub(crate) reached: BTreeMap<u64, i64>,
+    /// By process start.
+    pub(crate) reached: BTreeMap<u64, Reached>,
 }
 
-/// Records an instance's heartbeat, and the stamp up to which all its records are in the logs.
+/// What a process start has sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// All its records up to this stamp are among those below.
+    pub(crate) stamp: i64,
+    /// The last LSN in each partition. A store that lost records has fewer.
+    pub(crate) lsns: Vec<u64>,
+}
+
+impl Reached {
+    fn encode(&self) -> String {
+        let lsns = self.lsns.iter().map(|lsn| format!(" {lsn}"));
+        std::iter::once(self.stamp.to_string()).chain(lsns).collect()
+    }
+
+    fn decode(text: &str) -> Option<Reached> {
+        let (stamp, lsns) = text.split_once(' ')?;
+        let lsns: Result<Vec<u64>, _> = lsns.split(' ').map(str::parse).collect();
+        Some(Reached { stamp: stamp.parse().ok()?, lsns: lsns.ok()? })
+    }
+}
+
+/// Records an instance's heartbeat, and what it has sent.
 pub(crate) async fn heartbeat(
     client: &Client,
     incarnation: u64,
-    reached: Option<i64>,
+    reached: Option<&Reached>,
 ) -> Result<Heard, StoreError> {
-    let reached = reached.map(|stamp| stamp.to_string()).unwrap_or_default();
+    let reached = reached.map(Reached::encode).unwrap_or_default();
     here(client, &format!("{incarnation:016x}"), &reached).await
 }
 
@@ -170,7 +192,9 @@ async fn here(client: &Client, incarnation: &str, reached: &str) -> Result<Heard
     Ok(Heard {
         store_ms,
         members: members.iter().filter_map(number).collect(),
-        reached: reached.filter_map(|pair| number(&pair[0]).zip(pair[1].parse().ok())).collect(),
+        reached: reached
+            .filter_map(|pair| number(&pair[0]).zip(Reached::decode(&pair[1])))
+            .collect(),
     })
 }
 

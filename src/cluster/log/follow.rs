@@ -4,7 +4,9 @@
 //! the order changed a verdict, the running state is replaced by the final one and what comes after.
 
 use crate::cluster::log::partition_sums::{PartitionSums, unreadable};
-use crate::cluster::log::{LogPosition, SharedLog, lock, lost_records, partition_sums};
+use crate::cluster::log::{
+    LogPosition, SharedLog, final_until, lock, lost_records, partition_sums,
+};
 use crate::journal::{Entry, PARTITIONS};
 use crate::ledger::apply;
 use crate::ledger::event_log::LedgerUpdate;
@@ -14,7 +16,7 @@ use crate::ledger::order::{OrderedPartition, Place};
 use crate::ledger::outcome::ApplyOutcome;
 use crate::ledger::state::State;
 use crate::store::bases::{Base, BaseKind};
-use crate::store::log::LogPage;
+use crate::store::log::{LogPage, Reached};
 use crate::store::{Client, StoreError, bases, log};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -97,12 +99,12 @@ impl SharedLog {
 
     /// Folds what is final after the whole log was read, and corrects the running state where it
     /// differs. Returns partitions that have to be read again.
-    fn settle(&self, reached: &BTreeMap<u64, i64>) -> Vec<u8> {
+    fn settle(&self, reached: &BTreeMap<u64, Reached>) -> Vec<u8> {
         let mut again = Vec::new();
         for partition in 0..PARTITIONS {
             let mut all = lock(&self.ordered);
             let ordered = &mut all[usize::from(partition)];
-            let watermark = ordered.watermark(reached);
+            let watermark = final_until(partition, ordered, reached);
             if ordered.is_overflowed() {
                 let latest = ordered.incarnations().map(|(_, last)| last.stamp).max().unwrap_or(0);
                 again.extend((watermark > latest - MAX_BEHIND_MS).then_some(partition));

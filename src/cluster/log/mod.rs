@@ -52,6 +52,7 @@ use crate::ledger::partition::Position;
 use crate::ledger::running::Ledger;
 use crate::ledger::state::State;
 use crate::store::breaker::Breaker;
+use crate::store::log::Reached;
 use crate::store::{Client, StoreError, log};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -84,8 +85,8 @@ pub struct SharedLog {
     missing_here: OnceLock<u64>,
     /// Each partition's records in order.
     ordered: Mutex<Vec<OrderedPartition>>,
-    /// By process start, the stamp up to which all its records are in the log.
-    reached: Mutex<BTreeMap<u64, i64>>,
+    /// By process start, what it has told to have sent.
+    reached: Mutex<BTreeMap<u64, Reached>>,
     clock: Arc<HybridClock>,
     /// Records that were read here and that the store had lost and could not be given back.
     lost_records: AtomicU64,
@@ -255,12 +256,12 @@ impl SharedLog {
         &self.clock
     }
 
-    /// Sends a heartbeat at `now_ms` and reads the membership. `reached` is the stamp up to which all
-    /// records of this instance are in the log, if it is known.
+    /// Sends a heartbeat at `now_ms` and reads the membership. `reached` is what this instance has sent, if
+    /// it is known.
     pub(crate) async fn heartbeat(
         &self,
         now_ms: i64,
-        reached: Option<i64>,
+        reached: Option<&Reached>,
     ) -> Result<(), StoreError> {
         // Measured before the request: an instance in the answer may have died since.
         let sent_at = self.membership.age();
@@ -274,12 +275,12 @@ impl SharedLog {
 
     /// Gives stamps above all that the instances have told to have reached.
     pub(crate) fn stamp_above_all_reached(&self) {
-        lock(&self.reached).values().for_each(|stamp| self.clock.observe(*stamp));
+        lock(&self.reached).values().for_each(|told| self.clock.observe(told.stamp));
     }
 
-    /// A stamp up to which all records of `ledger`, this instance's, are in the log; `None` if they are
-    /// not within half a second.
-    pub(crate) async fn reached_stamp(&self, ledger: &Ledger, now_ms: i64) -> Option<i64> {
+    /// The records of `ledger`, this instance's, up to now; `None` if they are not in the log within half a
+    /// second.
+    pub(crate) async fn sent_until(&self, ledger: &Ledger, now_ms: i64) -> Option<Reached> {
         let stamp = self.clock.now(now_ms);
         ledger.barrier().await.ok()?;
         let written = lock(&self.unsent).written_lsns();
@@ -292,7 +293,8 @@ impl SharedLog {
                 advanced.await;
             }
         };
-        tokio::time::timeout(REACH_TIMEOUT, sent).await.ok().map(|()| stamp)
+        tokio::time::timeout(REACH_TIMEOUT, sent).await.ok()?;
+        Some(Reached { stamp, lsns: written })
     }
 
     /// Writers of each partition that are not among `members` and have been silent for too long at
@@ -305,7 +307,8 @@ impl SharedLog {
             let last: BTreeMap<u64, Position> = ordered.incarnations().collect();
             let silent = awaited.filter_map(|(of, timeout_ms)| {
                 let last = last.get(&of).copied().unwrap_or_default();
-                let heard_ms = reached.get(&of).map_or(last.stamp, |stamp| last.stamp.max(*stamp));
+                let heard_ms =
+                    reached.get(&of).map_or(last.stamp, |told| last.stamp.max(told.stamp));
                 let is_gone = heard_ms.saturating_add(timeout_ms) < now_ms;
                 is_gone.then_some((partition, of, last.lsn))
             });
@@ -324,7 +327,8 @@ impl SharedLog {
     /// The stamp up to which every partition is final.
     fn final_until_ms(&self) -> i64 {
         let (reached, ordered) = (lock(&self.reached).clone(), lock(&self.ordered));
-        ordered.iter().map(|one| one.watermark(&reached)).min().unwrap_or(i64::MAX)
+        let stamps = (0..PARTITIONS).zip(&*ordered).map(|(at, one)| final_until(at, one, &reached));
+        stamps.min().unwrap_or(i64::MAX)
     }
 
     /// The stamp below which every record of a partition is in the log.
@@ -336,6 +340,17 @@ impl SharedLog {
     pub(crate) async fn leave(&self) -> Result<(), StoreError> {
         log::leave(&self.client, self.incarnation).await
     }
+}
+
+/// The stamp up to which a partition is final. What a writer has told to have sent counts once it was read:
+/// the store may have lost it since.
+fn final_until(partition: u8, ordered: &OrderedPartition, told: &BTreeMap<u64, Reached>) -> i64 {
+    let is_read = |of: u64, reached: &Reached| {
+        let sent = reached.lsns.get(usize::from(partition));
+        sent.is_some_and(|lsn| ordered.received(of) >= *lsn)
+    };
+    let read = told.iter().filter(|(of, reached)| is_read(**of, reached));
+    ordered.watermark(&read.map(|(of, reached)| (*of, reached.stamp)).collect())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
