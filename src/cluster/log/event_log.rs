@@ -27,6 +27,7 @@ impl EventLog for SharedLog {
                 unapplied.written(entry.partition, entry.lsn, now);
             }
         }
+        lock(&self.unread).push(entries);
         lock(&self.queue).push(entries);
         self.wakeup.notify_one();
     }

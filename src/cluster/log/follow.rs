@@ -5,7 +5,7 @@
 
 use crate::cluster::log::partition_sums::{PartitionSums, unreadable};
 use crate::cluster::log::{
-    LogPosition, SharedLog, final_until, lock, lost_records, partition_sums,
+    LogPosition, SharedLog, final_until, lock, lost_records, partition_sums, unread,
 };
 use crate::journal::{Entry, PARTITIONS};
 use crate::ledger::apply;
@@ -85,6 +85,7 @@ impl SharedLog {
                     listener(LedgerUpdate::Applied(&applied));
                 }
                 if entry.incarnation == self.incarnation {
+                    lock(&self.unread).take(partition, entry.lsn);
                     lock(&self.unapplied).advance(partition, entry.lsn, Instant::now());
                 }
             }
@@ -225,6 +226,9 @@ impl SharedLog {
             self.send_again(partition, &sums.ordered, &here).await?;
             sums.ordered.absorb(&here);
         }
+        let own = sums.ordered.folded().position(self.incarnation);
+        let unread_here = lock(&self.unread).take(partition, own);
+        unread::count(&unread_here, &here, &mut lock(&self.local_totals))?;
         lock(&self.positions)[usize::from(partition)] = sums.position;
         self.replace(partition, Some(sums.ordered));
         let state = lock(&self.state);

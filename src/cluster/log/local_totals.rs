@@ -56,7 +56,13 @@ impl LocalTotals {
         let own_verdicts = verdicts.filter(|one| one.id.incarnation == own);
         let last: BTreeMap<u64, &EventVerdict> =
             own_verdicts.map(|one| (one.id.lsn, one)).collect();
-        last.into_values().for_each(|one| self.observe(one, partition, false));
+        for (lsn, one) in last {
+            let counted = self.counted.entry(partition).or_default();
+            // Another instance had read it first, and has given it back to a store that lost it.
+            let is_new = lsn > *counted;
+            *counted = lsn.max(*counted);
+            self.observe(one, partition, is_new);
+        }
         let adjustments = shown.iter().flat_map(|applied| &applied.adjustments);
         adjustments.filter(|one| one.recorded_by == own).for_each(|one| self.credit(one));
     }

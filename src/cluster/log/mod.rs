@@ -28,6 +28,7 @@ mod reconcile;
 mod segment_ends;
 mod ship;
 mod state_cache;
+mod unread;
 mod wakeups;
 
 pub(crate) use error_log::StoreErrorLog;
@@ -43,6 +44,7 @@ use crate::cluster::log::position::LogPosition;
 use crate::cluster::log::queue::Queue;
 use crate::cluster::log::segment_ends::SegmentEnds;
 use crate::cluster::log::state_cache::CachedState;
+use crate::cluster::log::unread::Unread;
 use crate::cluster::log::wakeups::Wakeups;
 use crate::cluster::membership::Membership;
 use crate::journal::{PARTITIONS, Recovery};
@@ -105,6 +107,7 @@ pub struct SharedLog {
     /// Records of this process that the log does not have, and those not applied here.
     unsent: Mutex<Backlog>,
     unapplied: Mutex<Backlog>,
+    unread: Mutex<Unread>,
     /// When the whole log was last read.
     read_at: Mutex<Instant>,
     state_advanced: Notify,
@@ -175,6 +178,7 @@ impl SharedLog {
             breaker: Mutex::default(),
             unsent: Mutex::default(),
             unapplied: Mutex::default(),
+            unread: Mutex::default(),
             read_at: Mutex::new(Instant::now()),
             state_advanced: Notify::new(),
             sent_advanced: Notify::new(),
