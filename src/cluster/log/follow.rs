@@ -48,11 +48,12 @@ impl SharedLog {
         let mut all = true;
         for (partition, look) in looks? {
             let position = &positions[usize::from(partition)];
-            if !position.is_continued_by(&look) {
+            all &= if position.is_continued_by(&look) {
+                self.apply(partition, look)?
+            } else {
                 self.rebuild(partition, position, &look).await?;
-                return Ok(false);
-            }
-            all &= self.apply(partition, look)?;
+                false
+            };
         }
         if all {
             for partition in self.settle(&reached) {
