@@ -31,6 +31,7 @@ mod instances_lost;
 mod invalid_events;
 mod journal_loss;
 mod language;
+mod loss_under_load;
 mod metrics;
 mod migrate;
 mod money;

@@ -31,10 +31,8 @@ fn now_ms() -> i64 {
 
 async fn start_pair(store: &impl Store, change: impl Fn(Setup) -> Setup) -> Pair {
     let at_ms = now_ms();
-    let pair = [
-        change(setup(store, at_ms)).start().await,
-        change(setup(store, at_ms)).start().await,
-    ];
+    let pair =
+        [change(setup(store, at_ms)).start().await, change(setup(store, at_ms)).start().await];
     for server in &pair {
         server.wait_for_metric("adjacent_instances", 2).await;
     }
@@ -108,9 +106,8 @@ async fn assert_restored(pair: &Pair, rewinds: [u64; 2], before: &str) {
     };
     wait_until("a restored store", async || {
         check();
-        let is_noticed = |(server, before): (&TestServer, u64)| {
-            server.inner.ledger.status().rewinds > before
-        };
+        let is_noticed =
+            |(server, before): (&TestServer, u64)| server.inner.ledger.status().rewinds > before;
         let all = pair.iter().zip(rewinds).all(is_noticed) && pair.iter().all(is_final);
         all.then_some(())
     })

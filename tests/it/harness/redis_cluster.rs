@@ -167,6 +167,36 @@ impl RedisCluster {
         }
     }
 
+    /// Moves the slot of a key, with its keys, to the next node and waits until all nodes know.
+    pub fn move_slot_of(&self, key: &str) {
+        let at = |node: usize, arguments: &[&str]| redis_cli(self.nodes[node].port, arguments);
+        let slot = at(0, &["CLUSTER", "KEYSLOT", key]);
+        let count = self.nodes.len();
+        let owns = |node: &usize| at(*node, &["CLUSTER", "COUNTKEYSINSLOT", &slot]) != "0";
+        let from = (0..count).find(owns).expect("a node has the key");
+        let to = (from + 1) % count;
+        let ids = [from, to].map(|node| at(node, &["CLUSTER", "MYID"]));
+        assert_eq!(at(to, &["CLUSTER", "SETSLOT", &slot, "IMPORTING", &ids[0]]), "OK");
+        assert_eq!(at(from, &["CLUSTER", "SETSLOT", &slot, "MIGRATING", &ids[1]]), "OK");
+        let port = self.nodes[to].port.to_string();
+        loop {
+            let keys = at(from, &["CLUSTER", "GETKEYSINSLOT", &slot, "1"]);
+            if keys.is_empty() {
+                break;
+            }
+            let moved = at(from, &["MIGRATE", "127.0.0.1", &port, &keys, "0", "5000"]);
+            assert!(moved == "OK" || moved == "NOKEY", "{moved}");
+        }
+        for node in [to, from] {
+            assert_eq!(at(node, &["CLUSTER", "SETSLOT", &slot, "NODE", &ids[1]]), "OK");
+        }
+        for node in 0..count {
+            wait_for("the new owner of a slot", || {
+                node == to || at(node, &["EXISTS", key]).ends_with(&format!(":{port}"))
+            });
+        }
+    }
+
     /// Waits until the other nodes serve all slots without the node `killed`.
     pub fn wait_for_failover(&self, killed: usize) {
         let alive = self.nodes.iter().enumerate().filter(|(at, _)| *at != killed);
