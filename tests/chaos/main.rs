@@ -44,6 +44,8 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "failover", probe: &[], run: nemesis::failover },
     Scenario { name: "sentinels", probe: &[], run: nemesis::sentinels },
     Scenario { name: "restore", probe: &[], run: nemesis::restore },
+    Scenario { name: "flush", probe: &[], run: nemesis::flush },
+    Scenario { name: "reshard", probe: &[], run: nemesis::reshard },
     Scenario { name: "instances", probe: &[], run: nemesis::instances },
     Scenario { name: "network", probe: &[], run: nemesis::network },
     Scenario { name: "disks", probe: mounted::PROBE, run: nemesis::disks },

@@ -86,6 +86,35 @@ pub fn restore(plan: &Plan) -> String {
     format!("{rounds} times emptied, frozen, flushed and restored: {}", fleet.finish())
 }
 
+/// Empties a single Redis again and again under load.
+pub fn flush(plan: &Plan) -> String {
+    let mut dice = dice(plan);
+    let redis = Redis::start();
+    let fleet = Fleet::start(plan, "flush", &redis, &redis.url());
+    let rounds = plan.scaled(4);
+    for _ in 0..rounds {
+        pause(&mut dice, 500, 3_000);
+        redis.cli(&["FLUSHALL"]);
+    }
+    pause(&mut dice, 300, 1_000);
+    format!("{rounds} times flushed: {}", fleet.finish())
+}
+
+/// Moves the slot of the reference campaign's log around a cluster.
+pub fn reshard(plan: &Plan) -> String {
+    let mut dice = dice(plan);
+    let cluster = RedisCluster::start_without_replicas();
+    let fleet = Fleet::start(plan, "reshard", &cluster, &cluster.url());
+    let key = format!("adj:{{p{:02}}}:log", adjacent::token::partition_of("zahid-launch"));
+    let rounds = plan.scaled(4);
+    for _ in 0..rounds {
+        pause(&mut dice, 500, 1_500);
+        cluster.move_slot_of(&key);
+    }
+    pause(&mut dice, 300, 1_000);
+    format!("{rounds} slots moved: {}", fleet.finish())
+}
+
 /// Kills and restarts instances in turn, with Redis healthy and with Redis frozen.
 pub fn instances(plan: &Plan) -> String {
     let mut dice = dice(plan);
