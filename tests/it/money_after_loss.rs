@@ -256,6 +256,9 @@ async fn refunds_and_credits_survive_the_loss_of_all_data_and_an_old_copy() {
     for server in &pair {
         assert_eq!(refund(server, "r", 50_000).await, 50_000, "asked again");
     }
+    for server in &pair {
+        assert_eq!(server.verdicts(&shown[1]).await, ["impression counted"]);
+    }
     let (before, rewound) = (settled(&pair).await, rewinds(&pair));
     redis.restore(&old);
     assert_restored(&pair, rewound, &before).await;
@@ -263,6 +266,9 @@ async fn refunds_and_credits_survive_the_loss_of_all_data_and_an_old_copy() {
         assert_eq!(refund(server, "r", 50_000).await, 50_000, "asked again");
     }
     assert_eq!(settled(&pair).await, before);
+    // The events are there one by one, not only their sums.
+    let credit = json!({ "decisions": [shown[2].id()], "note": "a click farm" });
+    assert_eq!(post(a, "credits", "d", &credit).await["micros"]["EUR"], PRICE_MICROS);
 }
 
 /// Impressions on the first instance, their clicks on the second, then more than the grace period of

@@ -20,10 +20,17 @@ use crate::store::log::{LogPage, Reached};
 use crate::store::{Client, StoreError, bases, log};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Most records above the watermark that are kept in memory; beyond, they are read again.
 const MAX_WINDOW: usize = 200_000;
+
+/// How long the owners of lost records have to send them again. After that the store gets sums instead,
+/// which lack the individual events.
+const RESEND_TIME: Duration = Duration::from_secs(3);
+
+/// Interval of checks meanwhile.
+const RESEND_POLL_EVERY: Duration = Duration::from_millis(50);
 
 /// How far the watermark may be behind when records are read again, in milliseconds.
 const MAX_BEHIND_MS: i64 = 60_000;
@@ -49,11 +56,15 @@ impl SharedLog {
         for (partition, look) in looks? {
             let position = &positions[usize::from(partition)];
             all &= if position.is_continued_by(&look) {
+                lock(&self.rewound_at).remove(&partition);
                 self.apply(partition, look)?
             } else {
                 self.rebuild(partition, position, &look).await?;
                 false
             };
+        }
+        if !lock(&self.rewound_at).is_empty() {
+            tokio::time::sleep(RESEND_POLL_EVERY).await;
         }
         if all {
             for partition in self.settle(&reached) {
@@ -173,6 +184,9 @@ impl SharedLog {
         position: &LogPosition,
         look: &LogPage,
     ) -> Result<(), StoreError> {
+        if lock(&self.rewound_at).contains_key(&partition) {
+            return self.reload(partition).await;
+        }
         if look.batches.first().is_some_and(|first| first.number > position.number + 1) {
             tracing::info!(
                 partition,
@@ -185,6 +199,7 @@ impl SharedLog {
                  journals"
             );
             self.rewinds.fetch_add(1, Ordering::Relaxed);
+            lock(&self.rewound_at).insert(partition, Instant::now());
         }
         self.request_resend();
         self.reload(partition).await
@@ -206,6 +221,11 @@ impl SharedLog {
         }
         let mut here: OrderedPartition = lock(&self.ordered)[usize::from(partition)].clone();
         let lost = sums.ordered.lacks(here.folded());
+        let rewound_at = lock(&self.rewound_at).get(&partition).copied();
+        if lost > 0 && rewound_at.is_some_and(|at| at.elapsed() < RESEND_TIME) {
+            // What was read here is shown until the owners have sent their records again.
+            return Ok(());
+        }
         let behind = here.lacks(sums.ordered.folded());
         if lost > 0 && behind == 0 && !here.is_overflowed() && !here.is_incomplete() {
             here.absorb(&sums.ordered);
@@ -230,6 +250,7 @@ impl SharedLog {
         let own = sums.ordered.folded().position(self.incarnation);
         let unread_here = lock(&self.unread).take(partition, own);
         unread::count(&unread_here, &here, &mut lock(&self.local_totals))?;
+        lock(&self.rewound_at).remove(&partition);
         lock(&self.positions)[usize::from(partition)] = sums.position;
         self.replace(partition, Some(sums.ordered));
         let state = lock(&self.state);

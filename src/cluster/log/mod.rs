@@ -118,6 +118,8 @@ pub struct SharedLog {
     sending_blocked: AtomicBool,
     reading_blocked: AtomicBool,
     rewinds: AtomicU64,
+    /// Since when the owners of a partition's lost records are awaited.
+    rewound_at: Mutex<BTreeMap<u8, Instant>>,
     shipped: AtomicU64,
     local_totals: Mutex<LocalTotals>,
 }
@@ -187,6 +189,7 @@ impl SharedLog {
             sending_blocked: AtomicBool::new(false),
             reading_blocked: AtomicBool::new(false),
             rewinds: AtomicU64::new(0),
+            rewound_at: Mutex::default(),
             shipped: AtomicU64::new(0),
             local_totals: Mutex::default(),
         })
