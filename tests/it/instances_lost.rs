@@ -176,15 +176,20 @@ async fn a_log_with_records_that_came_late_is_trimmed_all_the_same() {
     let proxied = || hourly().settings(|settings| settings.store.url = proxied_url.clone());
     let folder = proxied().manual_clock().start().await.end();
     let first = hourly().manual_clock().start().await;
+    let at = first.state.clock.now();
     let unit = first.unit().await;
     proxy.set_mode(ProxyMode::Refuse);
-    let second = proxied().in_folder(&folder).manual_clock().start().await;
+    let second = proxied().in_folder(&folder).manual_clock_at(at).start().await;
     let (_, token) = unit.impression_url().split_once("/e/").unwrap();
     assert!(second.reader.fire(&format!("{}/e/{token}", second.public)).await.recorded);
+    first.advance_ms(5_000);
     show(&first, 20).await;
     wait_until("the others are final", async || is_final(&first).then_some(())).await;
-    proxy.set_mode(ProxyMode::Forward);
+    // Its batch says that what is before is final.
+    show(&first, 1).await;
     wait_until_billed(&first, 21).await;
+    proxy.set_mode(ProxyMode::Forward);
+    wait_until_billed(&first, 22).await;
 
     let key = format!("adj:{{p{:02}}}:log", adjacent::token::partition_of("zahid-launch"));
     let length = || redis.cli(&["XLEN", &key]).parse::<usize>().unwrap();
