@@ -78,7 +78,7 @@ async fn an_instance_that_never_returns_is_declared_gone_and_what_it_sent_is_kep
     wait_until("a restored store", async || {
         assert_eq!(money(&survivor), before);
         let is_restored = survivor.inner.ledger.status().rewinds > 0 && is_final(&survivor);
-        (is_restored && audit(&survivor).await? == []).then_some(())
+        (is_restored && audit(&survivor).await?.is_empty()).then_some(())
     })
     .await;
     let fresh = setup(&redis).start().await;
@@ -131,7 +131,7 @@ async fn start_without_redis(loses_data: bool) {
         redis.cli(&["FLUSHALL"]);
         wait_until("a restored store", async || {
             let is_restored = first.inner.ledger.status().rewinds > 0 && is_final(&first);
-            (is_restored && audit(&first).await? == []).then_some(())
+            (is_restored && audit(&first).await?.is_empty()).then_some(())
         })
         .await;
     }
@@ -193,7 +193,9 @@ async fn a_log_with_records_that_came_late_is_trimmed_all_the_same() {
 
     let key = format!("adj:{{p{:02}}}:log", adjacent::token::partition_of("zahid-launch"));
     let length = || redis.cli(&["XLEN", &key]).parse::<usize>().unwrap();
-    [&first, &second].map(|server| server.advance_ms(2 * HOUR_MS));
+    for server in [&first, &second] {
+        server.advance_ms(2 * HOUR_MS);
+    }
     let before = length();
     for server in [&first, &second] {
         let inner = server.inner.clone();
