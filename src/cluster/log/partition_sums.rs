@@ -102,9 +102,9 @@ impl PartitionSums {
         self.position.number > self.base
     }
 
-    /// Folds what the log says is final, although records came later than it had said.
-    pub(crate) fn fold_to_watermark(&mut self) {
-        self.ordered.fold_to_stamp(self.watermark, &mut |_| {});
+    /// Folds what the log says is final, although records came later than it had said: at most up to a stamp.
+    pub(crate) fn fold_to_watermark(&mut self, most: i64) {
+        self.ordered.fold_to_stamp(self.watermark.min(most), &mut |_| {});
     }
 
     /// Whether nothing is folded while it is read.

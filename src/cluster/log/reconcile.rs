@@ -106,16 +106,15 @@ impl SharedLog {
     /// Advances a first base snapshot over entries recorded before `trim_before_ms`, at most to the
     /// last one.
     async fn trim(&self, partition: u8, trim_before_ms: i64) -> Result<(), StoreError> {
-        let last =
-            PartitionSums::at(&self.client, partition, BaseKind::Last).await?.position.number;
+        let last = PartitionSums::at(&self.client, partition, BaseKind::Last).await?;
         let is_old = |batch: &Batch| {
-            batch.number <= last
+            batch.number <= last.position.number
                 && partition_sums::latest_ms(batch).is_none_or(|at_ms| at_ms < trim_before_ms)
         };
         let mut sums =
             PartitionSums::read_while(&self.client, partition, BaseKind::First, is_old).await?;
         if sums.is_advanced() {
-            sums.fold_to_watermark();
+            sums.fold_to_watermark(last.ordered.last().stamp);
             sums.put(&self.client, partition, BaseKind::First).await?;
         }
         Ok(())
