@@ -20,8 +20,8 @@ use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::domain::money::Micros;
 use crate::journal::Entry;
 use crate::ledger::outcome::{ApplyOutcome, EventVerdict};
-use crate::ledger::partition::{PartitionState, Position, RecordId};
-use crate::ledger::record::{Event, InvalidRecord, Record, Stamped};
+use crate::ledger::partition::{PartitionState, Position};
+use crate::ledger::record::{Event, InvalidRecord, Record, RecordId, Stamped};
 use crate::ledger::state::State;
 use std::sync::Arc;
 

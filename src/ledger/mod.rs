@@ -19,6 +19,8 @@ pub(crate) mod local_log;
 pub(crate) mod order;
 #[cfg(test)]
 mod order_properties;
+#[cfg(test)]
+mod order_tests;
 pub(crate) mod outcome;
 pub(crate) mod partition;
 #[cfg(test)]

@@ -17,8 +17,8 @@ use crate::journal::Entry;
 use crate::ledger::apply;
 use crate::ledger::apply::How;
 use crate::ledger::outcome::ApplyOutcome;
-use crate::ledger::partition::{PartitionState, Position, RecordId};
-use crate::ledger::record::{InvalidRecord, Record, Stamped};
+use crate::ledger::partition::{PartitionState, Position};
+use crate::ledger::record::{InvalidRecord, Record, RecordId, Stamped};
 use crate::ledger::writers::Writers;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -349,13 +349,13 @@ impl OrderedPartition {
         &self.folded
     }
 
-    /// What the running state should show, if it shows other sums although it was told no other verdicts.
+    /// What the running state should show, if it has other sums although the verdicts that it shows are the same.
     pub(crate) fn misstated(&self, running: &PartitionState) -> Option<PartitionState> {
         let mut copy = self.clone();
         let due = copy.provisional(&mut |_| {});
-        let is_told = (&copy.verdicts, &copy.credits) == (&self.verdicts, &self.credits);
+        let has_same = (&copy.verdicts, &copy.credits) == (&self.verdicts, &self.credits);
         let is_wrong = due.accounts != running.accounts || due.views != running.views;
-        (is_told && is_wrong && !self.is_overflowed).then_some(due)
+        (has_same && is_wrong && !self.is_overflowed).then_some(due)
     }
 
     /// The last place folded.

@@ -4,8 +4,7 @@ use crate::domain::attribution::AttributionKey;
 use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
 use crate::ledger::leases::LeaseGrant;
-use crate::ledger::partition::RecordId;
-use crate::ledger::record::Event;
+use crate::ledger::record::{Event, RecordId};
 use std::sync::Arc;
 
 /// The verdict on one event.

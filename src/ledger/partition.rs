@@ -7,22 +7,13 @@ use crate::ledger::account::Account;
 use crate::ledger::dedupe::DecisionUses;
 use crate::ledger::leases::{LeaseGrant, Leases};
 use crate::ledger::outcome::{Adjustment, EventVerdict};
-use crate::ledger::record::{Credit, DecisionKey, Event, LeaseRequest, Refund};
+use crate::ledger::record::{Credit, DecisionKey, Event, LeaseRequest, RecordId, Refund};
 use crate::ledger::rules::Rules;
 use crate::ledger::views::PartitionViews;
 use crate::ledger::writers::Writers;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// Identifies a record of a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) struct RecordId {
-    /// The incarnation that recorded it.
-    pub(crate) incarnation: u64,
-    /// Its LSN.
-    pub(crate) lsn: u64,
-}
 
 /// An issued credit or refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,6 @@ use crate::domain::attribution::{AttributionKey, PageKey};
 use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing};
 use crate::domain::money::Micros;
 use crate::journal::Entry;
-use crate::ledger::partition::RecordId;
 use crate::ledger::rules::Rules;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -33,6 +32,15 @@ pub struct DecisionKey {
     pub partition: u8,
     /// Dense per (incarnation, partition): one per filled decision.
     pub seq: u64,
+}
+
+/// Identifies a record of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct RecordId {
+    /// The incarnation that recorded it.
+    pub(crate) incarnation: u64,
+    /// Its LSN.
+    pub(crate) lsn: u64,
 }
 
 /// A reported event.

@@ -3,7 +3,7 @@
 //! Records on one instance's disk may not have reached the others. So what a reader has is final only up to
 //! the stamp that every writer has reached: the *watermark*. A writer that is silent for longer than
 //! allowed is declared gone by a record, and is awaited no more. Its later events count for nothing
-//! ([`InvalidReason::Late`]), whoever reads them when: until it joins again.
+//! ([`InvalidReason::Late`]), whenever they are read, until it joins again.
 //!
 //! [`InvalidReason::Late`]: crate::domain::event::InvalidReason::Late
 

@@ -117,13 +117,13 @@ async fn a_segment_at_the_file_size_limit_is_continued_in_another_one() {
     let installation = Installation::new();
     let process = installation.serve();
     let reader = Reader::new();
-    limit_file_size(&process, Some(4_096));
+    limit_file_size(&process, Some(16_384));
     let mut acknowledged = 0;
-    wait_until("50 events in files of 4 KiB", async || {
+    wait_until("150 events in files of 16 KiB", async || {
         let answer = process.decide(&reader, &reference()).await.expect("a decision response");
         let unit = Decision(answer["decisions"]["article-end"].clone());
         acknowledged += u64::from(reader.impression(&unit).await.recorded);
-        (acknowledged >= 50).then_some(())
+        (acknowledged >= 150).then_some(())
     })
     .await;
     process.kill();

@@ -295,8 +295,8 @@ impl SharedLog {
         Ok(is_restored.then_some(LogPosition { number, chain }))
     }
 
-    /// Sends records above the watermark that were read here and that the store lacks: whoever recorded
-    /// them may be gone.
+    /// Sends records above the watermark that were read here and that the store lacks: the instance that
+    /// recorded them may be gone.
     async fn send_again(
         &self,
         partition: u8,

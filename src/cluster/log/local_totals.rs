@@ -5,7 +5,8 @@ use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
 use crate::ledger::event_log::EventTotals;
 use crate::ledger::outcome::{Adjustment, ApplyOutcome, EventVerdict};
-use crate::ledger::partition::{PartitionState, RecordId};
+use crate::ledger::partition::PartitionState;
+use crate::ledger::record::RecordId;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Totals since the start of the process.
@@ -222,8 +223,8 @@ mod tests {
             let (mut again, mut first) = (LocalTotals::default(), OrderedPartition::default());
             read(&mut again, &mut first, &log[..cut.index(log.len())]);
             let mut sums = OrderedPartition::default();
-            let mut nobody = LocalTotals::default();
-            read(&mut nobody, &mut sums, &log[..base.index(log.len())]);
+            let mut unused = LocalTotals::default();
+            read(&mut unused, &mut sums, &log[..base.index(log.len())]);
             let last = sums.incarnations().map(|(_, last)| last.stamp).max().unwrap_or(0);
             sums.fold_to_stamp(last - 1, &mut |_| {});
             if again.is_missing(sums.folded(), PARTITION, OWN) {

@@ -1,4 +1,4 @@
-//! Money that was final and is no more: after the log was rewound, restored or rebuilt, the sums of each
+//! Money that was final and is missing: after the log was rewound, restored or rebuilt, the sums of each
 //! campaign are compared with those known before.
 
 use crate::domain::money::Micros;

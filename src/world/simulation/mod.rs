@@ -7,8 +7,7 @@ mod properties;
 
 use crate::domain::money::Micros;
 use crate::ledger::apply::apply;
-use crate::ledger::partition::RecordId;
-use crate::ledger::record::{Event, LeaseRequest};
+use crate::ledger::record::{Event, LeaseRequest, RecordId};
 use crate::ledger::{ApplyOutcome, Record, State};
 use crate::world::lease::StoreStatus;
 use crate::world::reservation::Reservation;
