@@ -10,7 +10,6 @@ const CONNECTION: &[&str] = &["hello", "ping", "select", "info", "cluster|slots"
 
 /// For the service's commands and those inside the functions.
 const SERVICE: &[&str] = &[
-    "del",
     "fcall",
     "fcall_ro",
     "expire",

@@ -157,6 +157,21 @@ local function put_base(keys, args)
   return 'NEXT'
 end
 
+-- Makes the log continue after a base: number n, and from args[at] on its chain, its sums, and each
+-- process start in it with its last journal number.
+local function start_after(keys, n, args, at)
+  redis.call('XADD', keys[1], number(n) .. '-0', 'c', args[at])
+  redis.call('XTRIM', keys[1], 'MINID', number(n + 1) .. '-0')
+  redis.call('HSET', keys[2], 'n', number(n), 'c', args[at])
+  for start = at + 2, #args - 1, 2 do
+    redis.call('HSET', keys[2], 'i:' .. args[start], args[start + 1])
+  end
+  for _, w in ipairs({ 'f', 'l' }) do
+    redis.call('HSET', keys[3], w .. 'n', number(n), w .. 'c', args[at], w .. 'b', args[at + 1])
+  end
+  return 'NEXT'
+end
+
 -- ARGV: number, chain and sums of a base of another store, then each process start in it with its
 -- last journal number. Initialises an empty partition: its log continues after that base.
 local function begin(keys, args)
@@ -168,33 +183,25 @@ local function begin(keys, args)
   if kind(keys[3]) ~= 'none' or kind(keys[1]) ~= 'none' or not n or n < 1 or head.n > 0 then
     return 'OTHER'
   end
-  redis.call('XADD', keys[1], number(n) .. '-0', 'c', args[2])
-  redis.call('XTRIM', keys[1], 'MINID', number(n + 1) .. '-0')
-  redis.call('HSET', keys[2], 'n', number(n), 'c', args[2])
-  for at = 4, #args - 1, 2 do
-    redis.call('HSET', keys[2], 'i:' .. args[at], args[at + 1])
-  end
-  for _, w in ipairs({ 'f', 'l' }) do
-    redis.call('HSET', keys[3], w .. 'n', number(n), w .. 'c', args[2], w .. 'b', args[3])
-  end
-  return 'NEXT'
+  return start_after(keys, n, args, 2)
 end
 
 -- ARGV: the log's length and chain as the caller has read them, then like begin. Replaces the log, which
--- has lost records, by a base that has them. Returns OTHER when the log is another one by now.
+-- has lost records, by a base that has them and everything that is in the log. Returns OTHER when the log
+-- is another one by now.
 local function restore(keys, args)
   local head, refusal = head_of(keys, '')
-  local n = tonumber(args[3])
-  if refusal and kind(keys[2]) ~= 'hash' then
+  if refusal then
     return refusal
   end
-  local known = redis.call('HMGET', keys[2], 'n', 'c')
-  local length = tonumber(known[1] or '0')
-  if length ~= tonumber(args[1]) or (known[2] or '') ~= args[2] or not n or n <= length then
+  local held, n = kind(keys[3]), tonumber(args[3])
+  if held ~= 'none' and held ~= 'hash' then
+    return redis.error_reply('FOREIGN key holds another type')
+  end
+  if head.n ~= tonumber(args[1]) or head.c ~= args[2] or not n or n <= head.n then
     return 'OTHER'
   end
-  redis.call('DEL', keys[1], keys[2], keys[3])
-  return begin(keys, { unpack(args, 3) })
+  return start_after(keys, n, args, 4)
 end
 
 -- ARGV: incarnation. Returns its last journal number in the log.
@@ -230,7 +237,9 @@ end
 -- KEYS[1] the instances, KEYS[2] their stamps. ARGV: incarnation. Removes an instance that writes nothing
 -- more.
 local function gone(keys, args)
-  redis.call('HDEL', keys[2], args[1])
+  if kind(keys[2]) == 'hash' then
+    redis.call('HDEL', keys[2], args[1])
+  end
   return redis.call('ZREM', keys[1], args[1])
 end
 
