@@ -310,11 +310,15 @@ fn check(seed: u64) {
     }
 }
 
+/// Number of seeds: 500, or `ADJACENT_SEEDS`.
+#[expect(clippy::disallowed_methods, reason = "longer runs are started by hand")]
+fn seeds() -> u64 {
+    std::env::var("ADJACENT_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(500)
+}
+
 #[test]
 fn every_order_of_arrival_and_every_rebuild_gives_the_same_final_state() {
-    // The long run of the proof suite sets more.
-    let seeds = std::env::var("ADJACENT_SEEDS").ok().and_then(|text| text.parse().ok());
-    (0..seeds.unwrap_or(500)).for_each(check);
+    (0..seeds()).for_each(check);
 }
 
 #[test]

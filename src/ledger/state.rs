@@ -112,11 +112,6 @@ impl State {
         self.partitions.iter().find_map(|partition| partition.issued_credits.get(&id))
     }
 
-    /// Whether a credit or refund with this id waits for the events that it concerns.
-    pub(crate) fn is_waiting(&self, id: u128) -> bool {
-        self.partitions.iter().any(|partition| partition.waiting.contains_key(&id))
-    }
-
     /// Every campaign with leases, and its partition.
     pub(crate) fn leases(&self) -> impl Iterator<Item = (u8, &str, &Leases)> {
         self.partitions().flat_map(|(at, partition)| {

@@ -114,6 +114,7 @@ impl Views {
     }
 
     /// All event rows, with their quarter of an hour.
+    #[cfg(test)]
     pub(crate) fn events(&self) -> impl Iterator<Item = (i64, &RowKey, &Tally)> {
         self.0.iter().flat_map(PartitionViews::events)
     }
