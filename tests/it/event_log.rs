@@ -8,11 +8,13 @@ use adjacent::domain::attribution::{AttributionKey, PageKey};
 use adjacent::domain::event::{EventKind, Pricing, Tier};
 use adjacent::domain::money::Micros;
 use adjacent::domain::targeting::PageFacts;
+use adjacent::journal::Entry;
 use adjacent::ledger::history::ReplayFrom;
 use adjacent::ledger::reconciler::Retention;
 use adjacent::ledger::record::{DecisionKey, Event};
-use adjacent::ledger::{Ledger, Rules};
-use adjacent::store::{Address, Client};
+use adjacent::ledger::{Ledger, Record, Rules};
+use adjacent::store::log::AppendOutcome;
+use adjacent::store::{Address, Client, log};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -136,4 +138,48 @@ async fn the_log_of_a_fleet_keeps_the_contract() {
     let Ok(Address::Redis(address)) = redis.url().parse() else { panic!("{}", redis.url()) };
     let (ledger, log) = cluster::open_shared(options(folder.path()), Client::new(address)).unwrap();
     keeps_its_contract(ledger, async || exchange(&log).await).await;
+}
+
+/// Appends records of an incarnation to partition 3, in batches, from an LSN on.
+async fn append(client: &Client, incarnation: u64, from: u64, records: &[Record]) {
+    for (at, batch) in records.chunks(500).enumerate() {
+        let entry = |(lsn, record): (u64, &Record)| Entry {
+            incarnation,
+            partition: 3,
+            lsn,
+            payload: record.encode(),
+        };
+        let entries: Vec<Entry> = (at as u64 * 500 + from..).zip(batch).map(entry).collect();
+        let appended = log::append(client, &entries, i64::MIN).await.unwrap();
+        assert_eq!(appended, AppendOutcome::Appended);
+    }
+}
+
+#[tokio::test]
+async fn records_that_wait_long_for_a_silent_writer_leave_memory_and_are_judged_when_it_leaves() {
+    const MANY: u64 = 55_000;
+    let (redis, folder) = (Redis::start(), tempfile::tempdir().unwrap());
+    let Ok(Address::Redis(address)) = redis.url().parse() else { panic!("{}", redis.url()) };
+    let client = Client::new(address.clone());
+    let (ledger, log) = cluster::open_shared(options(folder.path()), Client::new(address)).unwrap();
+    exchange(&log).await;
+
+    let join = Record::Join { at_ms: AT_MS, timeout_ms: 3_600_000, predecessors: Vec::new() };
+    append(&client, 8, 1, &[join]).await;
+    let shown: Vec<Record> =
+        (0..MANY).map(|seq| Record::Event(Arc::new(impression(seq)))).collect();
+    append(&client, 9, 1, &shown).await;
+    exchange(&log).await;
+    let spent = |ledger: &Ledger| ledger.state().account("c").map(|one| one.spent);
+    let due = Some(Micros::try_from(i64::try_from(MANY).unwrap() * PRICE).unwrap());
+    assert_eq!(spent(&ledger), due, "shown at once");
+    assert_eq!((log.provisional(), log.overflowed()), (0, 1), "not kept in memory");
+
+    append(&client, 8, 2, &[Record::Leave { at_ms: AT_MS }]).await;
+    exchange(&log).await;
+    exchange(&log).await;
+    assert_eq!((log.provisional(), log.overflowed(), spent(&ledger)), (0, 0, due));
+    let ledger = Arc::new(ledger);
+    let audit = blocking(&ledger, |ledger| ledger.audit().unwrap()).await;
+    assert_eq!((audit.drift_micros, audit.mismatches), (0, Vec::new()));
 }

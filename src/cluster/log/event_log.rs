@@ -109,7 +109,7 @@ impl EventLog for SharedLog {
             lost_records: self.lost_records.load(Ordering::Relaxed),
             missing_here: self.missing_here.get().copied().unwrap_or(0),
             final_until_ms: Some(self.final_until_ms()),
-            provisional: lock(&self.ordered).iter().map(|one| one.window().len() as u64).sum(),
+            provisional: self.provisional(),
             clock_skew_ms: self.membership.clock_skew_ms(),
             errors: self.client.error_counts().collect(),
         }

@@ -23,7 +23,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Most records above the watermark that are kept in memory; beyond, they are read again.
-const MAX_WINDOW: usize = 200_000;
+const MAX_WINDOW: usize = 50_000;
 
 /// How long the owners of lost records have to send them again. After that the store gets sums instead,
 /// which lack the individual events.

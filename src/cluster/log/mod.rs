@@ -331,6 +331,16 @@ impl SharedLog {
         all.filter(|(_, one)| one.writers().is_gone(self.incarnation)).map(|(at, _)| at).collect()
     }
 
+    /// Number of records above the watermark that are kept in memory.
+    pub fn provisional(&self) -> u64 {
+        lock(&self.ordered).iter().map(|one| one.window().len() as u64).sum()
+    }
+
+    /// Number of partitions whose records above the watermark are in the log only.
+    pub fn overflowed(&self) -> usize {
+        lock(&self.ordered).iter().filter(|one| one.is_overflowed()).count()
+    }
+
     /// The stamp up to which every partition is final.
     fn final_until_ms(&self) -> i64 {
         let (reached, ordered) = (lock(&self.reached).clone(), lock(&self.ordered));
