@@ -10,10 +10,20 @@ use crate::traffic::reader_address;
 use crate::traffic::signals::Signals;
 use actix_web::HttpRequest;
 use actix_web::http::Method;
+use actix_web::http::header::{
+    ACCEPT, AUTHORIZATION, AsHeaderName, HeaderName, ORIGIN, REFERER, USER_AGENT, X_FORWARDED_FOR,
+};
 use std::net::{IpAddr, Ipv4Addr};
 
+// Every decision looks these up; a name in a `&str` would be parsed each time.
+static PURPOSE: HeaderName = HeaderName::from_static("purpose");
+static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+static SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
+static SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+static X_MOZ: HeaderName = HeaderName::from_static("x-moz");
+
 /// A header's value; `None` if it is absent or not visible ASCII.
-pub(crate) fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+pub(crate) fn header(request: &HttpRequest, name: impl AsHeaderName) -> Option<&str> {
     request.headers().get(name)?.to_str().ok()
 }
 
@@ -25,7 +35,7 @@ pub(crate) fn identity(
     app: &AppState,
     request: &HttpRequest,
 ) -> Result<Option<Identity>, ApiError> {
-    let Some(text) = header(request, "authorization") else { return Ok(None) };
+    let Some(text) = header(request, AUTHORIZATION) else { return Ok(None) };
     identity_of(app, text.strip_prefix("Bearer ").unwrap_or(text)).map(Some)
 }
 
@@ -77,9 +87,9 @@ impl<'a> Caller<'a> {
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let peer = request.peer_addr().map_or(unknown, |peer| peer.ip());
         let forwarded =
-            request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+            request.headers().get_all(X_FORWARDED_FOR).filter_map(|value| value.to_str().ok());
         let resolved = reader_address::reader_address(peer, forwarded, &settings.trusted_proxies);
-        let declared = header(request, "adjacent-reader-address").filter(|_| trusted);
+        let declared = |name| if trusted { header(request, name) } else { None };
         let behind_proxy = settings.trusted_proxies.iter().any(|network| network.contains(&peer));
         let country = settings
             .country_header
@@ -87,24 +97,23 @@ impl<'a> Caller<'a> {
             .filter(|_| behind_proxy)
             .and_then(|name| header(request, name))
             .and_then(|text| text.parse().ok());
-        let agent = header(request, "adjacent-reader-agent")
-            .filter(|_| trusted)
-            .or_else(|| header(request, "user-agent"));
-        let address = declared.and_then(|text| text.parse().ok()).unwrap_or(resolved);
+        let agent = declared("adjacent-reader-agent").or_else(|| header(request, USER_AGENT));
+        let address = declared("adjacent-reader-address").and_then(|text| text.parse().ok());
+        let address = address.unwrap_or(resolved);
         Caller {
             address,
             country: country.or_else(|| app.countries.as_ref()?.find(address)),
-            gpc: header(request, "sec-gpc") == Some("1"),
+            gpc: header(request, &SEC_GPC) == Some("1"),
             signals: Signals {
                 agent,
-                accepts: request.headers().contains_key("accept"),
+                accepts: request.headers().contains_key(ACCEPT),
                 head: *request.method() == Method::HEAD,
-                fetch_dest: header(request, "sec-fetch-dest"),
-                sec_purpose: header(request, "sec-purpose"),
-                purpose: header(request, "purpose"),
-                x_moz: header(request, "x-moz"),
-                origin: header(request, "origin"),
-                referer: header(request, "referer"),
+                fetch_dest: header(request, &SEC_FETCH_DEST),
+                sec_purpose: header(request, &SEC_PURPOSE),
+                purpose: header(request, &PURPOSE),
+                x_moz: header(request, &X_MOZ),
+                origin: header(request, ORIGIN),
+                referer: header(request, REFERER),
                 datacenter: app.datacenters.load().contains(address),
                 ..Signals::default()
             },
