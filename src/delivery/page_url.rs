@@ -3,8 +3,8 @@
 use crate::domain::party::PageUrls;
 use url::Url;
 
-/// Maximum length of a stored URL, in characters.
-const MAX_CHARS: usize = 512;
+/// Maximum length of a stored URL, in bytes: host and path of a parsed URL are ASCII.
+const MAX_BYTES: usize = 512;
 
 /// The part to store; `None` if the publisher stores none or the text is not an HTTP(S) URL.
 pub(crate) fn stored_part(address: &str, policy: PageUrls) -> Option<Box<str>> {
@@ -13,11 +13,12 @@ pub(crate) fn stored_part(address: &str, policy: PageUrls) -> Option<Box<str>> {
         _ => Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?,
     };
     let host = url.host_str()?;
-    let text = match policy {
+    let mut text = match policy {
         PageUrls::Host => host.to_owned(),
-        _ => format!("{host}{}", url.path()),
+        _ => [host, url.path()].concat(),
     };
-    Some(text.chars().take(MAX_CHARS).collect::<String>().into())
+    text.truncate(MAX_BYTES);
+    Some(text.into())
 }
 
 #[cfg(test)]
@@ -32,5 +33,14 @@ mod tests {
         assert_eq!(stored_part(address, PageUrls::None), None);
         assert_eq!(stored_part("javascript:alert(1)", PageUrls::Path), None);
         assert_eq!(stored_part("not an address", PageUrls::Path), None);
+    }
+
+    #[test]
+    fn a_long_path_is_cut_wherever_its_characters_end() {
+        for start in ["", "a", "ab", "abc", "abcd", "abcde"] {
+            let address = format!("https://bücher.example/{start}{}", "ü".repeat(400));
+            let stored = stored_part(&address, PageUrls::Path).unwrap();
+            assert!(stored.starts_with("xn--bcher-kva.example/") && stored.len() == MAX_BYTES);
+        }
     }
 }
