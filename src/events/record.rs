@@ -56,10 +56,12 @@ pub(crate) enum ClickOutcome {
 }
 
 impl Events {
-    /// Records the event of a token. A rejected token takes as long as a valid one, so that timing does
+    /// Records the event of a token of any kind but a click. A rejected token takes as long as a valid one, so that timing does
     /// not reveal which it is.
     pub(crate) async fn record(&self, text: &str, context: &EventContext<'_>) -> RecordOutcome {
         let event = match self.parts.keyring.load().open(text) {
+            // A click has a route of its own, which redirects the reader.
+            Ok((token, _)) if token.kind == EventKind::Click => Err(TokenRejection::WrongKind),
             Ok((_, KeyAge::Retired)) => Err(TokenRejection::RetiredKey),
             Ok((token, _)) => match self.parts.world.token_version(token.inventory).await {
                 Some(snapshot) => self.event(&token, &snapshot, context),

@@ -1,6 +1,6 @@
 //! Invalid events, which are recorded with a reason and never billed, and rejected tokens.
 
-use crate::harness::reader::USER_AGENT;
+use crate::harness::reader::{Ack, USER_AGENT};
 use crate::harness::{Decision, Reader, Setup, TestServer, inventory, reference};
 use adjacent::catalog::change::ExpectedVersion;
 use adjacent::config::keys::TokenKeys;
@@ -244,18 +244,31 @@ fn tampered(url: &str, at: usize) -> String {
 async fn a_token_reports_only_its_own_kind_on_every_route() {
     let server = server().await;
     let unit = server.unit().await;
-    let on_click_route = |url: &str| url.replace("/e/", "/c/");
+    server.reader.impression(&unit).await;
+    server.advance_ms(1_000);
+    let forged = format!("{}/e/AQEAforged", server.public);
+    let (click, reader) = (unit.click_url("primary").to_owned(), &server.reader);
 
     for url in [unit.impression_url(), unit.viewable_url(), unit.copy_url()] {
-        let ack = server.reader.fire(&on_click_route(url)).await;
-        assert_eq!((ack.status, ack.recorded, ack.location), (404, false, None));
+        for method in [Method::GET, Method::HEAD] {
+            let request = reader.request(method, &url.replace("/e/", "/c/"));
+            let ack = Ack::of(request.send().await.unwrap());
+            assert_eq!((ack.status, ack.recorded, ack.location), (404, false, None));
+        }
     }
-    server.reader.fire(&unit.click_url("primary").replace("/c/", "/e/")).await;
+    for method in [Method::GET, Method::POST] {
+        let of = |url: &str| reader.request(method.clone(), url).send();
+        let ack = Ack::of(of(&click.replace("/c/", "/e/")).await.unwrap());
+        assert_eq!(ack, Ack::of(of(&forged).await.unwrap()), "{method}");
+        assert_eq!((ack.status, ack.recorded), (204, false));
+    }
 
-    let scrape = server.scrape().await;
-    for kind in ["impression", "viewable", "copy"] {
-        assert_eq!(scrape.count(&format!("adjacent_events_received_total{{kind=\"{kind}\"}}")), 0);
-    }
+    assert_eq!(server.verdicts(&unit).await, ["impression counted"]);
+    assert_eq!(server.scrape().await.invalid("unknown", "wrong_kind"), 8);
+    // The token is not used up.
+    assert!(reader.fire(&click).await.recorded);
+    assert_eq!(server.verdicts(&unit).await, ["impression counted", "click counted"]);
+    server.assert_ledger_consistent().await;
 }
 
 #[tokio::test]
