@@ -97,6 +97,14 @@ impl PartitionState {
         self.leases.get(campaign).cloned().unwrap_or_default()
     }
 
+    /// The refund with this id, if it found nothing to return yet.
+    pub(crate) fn waiting_refund(&self, id: u128) -> Option<&Refund> {
+        match self.waiting.get(&id)? {
+            (_, Waiting::Refund(refund)) => Some(refund),
+            (_, Waiting::Credit(_)) => None,
+        }
+    }
+
     /// Number of credits and refunds that found nothing to return yet.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
@@ -171,7 +179,8 @@ impl PartitionState {
             return None;
         }
         if !self.views.has_counted(event) {
-            self.waiting.insert(id, (by, Waiting::Credit(Box::new(credit.clone()))));
+            let waits = || (by, Waiting::Credit(Box::new(credit.clone())));
+            self.waiting.entry(id).or_insert_with(waits);
             return None;
         }
         let micros = self.issue_credit(id, &event.attribution.campaign, event.day, credit.micros);
@@ -196,7 +205,8 @@ impl PartitionState {
         }
         let account = self.accounts.get(&of.campaign);
         if account.is_none_or(|account| !account.was_billed_on(refund.day)) {
-            self.waiting.insert(id, (by, Waiting::Refund(Box::new(refund.clone()))));
+            let waits = || (by, Waiting::Refund(Box::new(refund.clone())));
+            self.waiting.entry(id).or_insert_with(waits);
             return None;
         }
         let micros = self.issue_credit(id, &of.campaign, refund.day, refund.micros);

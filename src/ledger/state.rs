@@ -5,8 +5,10 @@ use crate::journal::PARTITIONS;
 use crate::ledger::account::Account;
 use crate::ledger::leases::Leases;
 use crate::ledger::partition::{IssuedCredit, PartitionState};
+use crate::ledger::record::Refund;
 use crate::ledger::rules::Rules;
 use crate::ledger::views::{Tally, Views};
+use crate::ledger::writers::Writers;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -110,6 +112,26 @@ impl State {
     /// The issued credit or refund with this id.
     pub(crate) fn issued_credit(&self, id: u128) -> Option<&IssuedCredit> {
         self.partitions.iter().find_map(|partition| partition.issued_credits.get(&id))
+    }
+
+    /// Whether a credit or refund with this id waits for the events that it concerns.
+    pub(crate) fn is_waiting(&self, id: u128) -> bool {
+        self.partitions.iter().any(|partition| partition.waiting.contains_key(&id))
+    }
+
+    /// Number of credits and refunds that wait for the events that they concern.
+    pub(crate) fn waiting(&self) -> usize {
+        self.partitions.iter().map(PartitionState::waiting).sum()
+    }
+
+    /// Whether the records are of an instance that shares its log with others.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.partitions.iter().any(|partition| partition.writers != Writers::default())
+    }
+
+    /// The refund with this id, if it waits.
+    pub(crate) fn waiting_refund(&self, id: u128) -> Option<&Refund> {
+        self.partitions.iter().find_map(|partition| partition.waiting_refund(id))
     }
 
     /// Every campaign with leases, and its partition.

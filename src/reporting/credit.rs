@@ -72,6 +72,17 @@ pub(crate) struct Credited {
     pub(crate) currency: Currency,
     /// Whether the event had been credited before; nothing changed then.
     pub(crate) before: bool,
+    /// Recorded, but the event's own record has not arrived yet: credited when it does.
+    pub(crate) pending: bool,
+}
+
+/// A recorded refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refunded {
+    /// The amount, at most what was billed on the day.
+    Issued(Micros),
+    /// Nothing was billed on the day yet: issued at the first bill.
+    Pending,
 }
 
 /// Milliseconds of half a day.
@@ -154,7 +165,8 @@ impl Reporting {
                 let state = self.ledger.state();
                 batch
                     .iter()
-                    .map(|one| state.issued_credit(one.event.credit_id()).is_none())
+                    .map(|one| one.event.credit_id())
+                    .map(|id| state.issued_credit(id).is_none() && !state.is_waiting(id))
                     .collect()
             };
             let writes = batch.iter().zip(&fresh).filter(|(_, fresh)| **fresh);
@@ -163,14 +175,17 @@ impl Reporting {
             self.wait_until_settled().await?;
             let state = self.ledger.state();
             for (event, fresh) in batch.iter().map(|one| &one.event).zip(fresh) {
-                done.extend(state.issued_credit(event.credit_id()).map(|credit| Credited {
+                let issued = state.issued_credit(event.credit_id());
+                let pending = issued.is_none() && state.is_waiting(event.credit_id());
+                done.extend((issued.is_some() || pending).then(|| Credited {
                     decision_id: uuid::Uuid::from_u128(event.decision).to_string(),
                     kind: event.kind,
                     cta: event.cta.as_ref().map(|(_, id)| id.to_string()),
-                    campaign: credit.campaign.to_string(),
-                    micros: credit.micros.get(),
+                    campaign: event.attribution.campaign.to_string(),
+                    micros: issued.map_or(0, |credit| credit.micros.get()),
                     currency: event.attribution.currency,
                     before: !fresh,
+                    pending,
                 }));
             }
         }
@@ -199,8 +214,7 @@ impl Reporting {
         self.ledger.write(event.decision_key.partition, &Record::Credit(Box::new(credit))).await
     }
 
-    /// Refunds a campaign for a civil day of its advertiser's time zone. Returns the refunded amount,
-    /// at most what was billed on that day. Idempotent per `id`.
+    /// Refunds a campaign for a civil day of its advertiser's time zone. Idempotent per `id`.
     pub(crate) async fn refund(
         &self,
         id: u128,
@@ -208,7 +222,7 @@ impl Reporting {
         date: jiff::civil::Date,
         micros: Micros,
         reason: CreditReason<'_>,
-    ) -> Result<Micros, CreditError> {
+    ) -> Result<Refunded, CreditError> {
         let unknown = || CreditError::UnknownCampaign(campaign.to_owned());
         let directory = self.world.directory();
         let document = directory.find::<Campaign>(campaign).ok_or_else(unknown)?;
@@ -236,25 +250,32 @@ impl Reporting {
             by: reason.by.into(),
             note: reason.note.into(),
         };
-        if self.ledger.state().issued_credit(id).is_none() {
-            let partition = token::partition_of(campaign);
+        let partition = token::partition_of(campaign);
+        let is_recorded = {
+            let state = self.ledger.state();
+            state.issued_credit(id).is_some() || state.is_waiting(id)
+        };
+        if !is_recorded {
             self.ledger.write(partition, &Record::Refund(Box::new(refund))).await?;
             self.wait_until_settled().await?;
         }
         let state = self.ledger.state();
-        match state.issued_credit(id) {
-            Some(refund)
-                if *refund.campaign == *campaign
-                    && (refund.day, refund.requested) == (day, micros) =>
-            {
-                Ok(refund.micros)
-            }
-            Some(refund) => Err(CreditError::KeyReused {
-                campaign: refund.campaign.to_string(),
-                requested: refund.requested.get(),
-            }),
-            None => Ok(Micros::ZERO),
+        let issued = state.issued_credit(id).map(|refund| {
+            let known = (&*refund.campaign, refund.day, refund.requested);
+            (known, Refunded::Issued(refund.micros))
+        });
+        let waiting = state.waiting_refund(id).map(|refund| {
+            ((&*refund.attribution.campaign, refund.day, refund.micros), Refunded::Pending)
+        });
+        // If it is neither, its record was read and is not applied yet.
+        let asked = (campaign, day, micros);
+        let (known, refunded) = issued.or(waiting).unwrap_or((asked, Refunded::Pending));
+        if known != asked {
+            let (campaign, _, requested) = known;
+            let (campaign, requested) = (campaign.to_owned(), requested.get());
+            return Err(CreditError::KeyReused { campaign, requested });
         }
+        Ok(refunded)
     }
 }
 
@@ -277,7 +298,7 @@ fn billed_on<'a>(
 /// Totals of newly credited amounts, by currency.
 pub(crate) fn sums(credited: &[Credited]) -> BTreeMap<String, i64> {
     let mut sums = BTreeMap::new();
-    for one in credited.iter().filter(|one| !one.before) {
+    for one in credited.iter().filter(|one| !one.before && !one.pending) {
         *sums.entry(one.currency.to_string()).or_default() += one.micros;
     }
     sums

@@ -80,6 +80,28 @@ pub async fn a_refund_changes_spend_but_no_count_and_applies_once_per_key(setup:
     server.assert_ledger_consistent().await;
 }
 
+pub async fn a_refund_of_a_day_without_bills_is_pending_until_the_first_one(setup: Setup) {
+    let server = setup.manual_clock().start().await;
+    let unit = server.unit().await;
+    let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    let today = server.state.clock.now().to_zoned(berlin).date().to_string();
+    let refund = |micros: u64| json!({ "campaign": "zahid-launch", "day": today, "micros": micros, "note": "down" });
+
+    for _ in 0..2 {
+        let (status, reply) = post(&server, "refunds", Some("one"), &refund(500)).await;
+        assert_eq!(status, 202, "{reply:#}");
+        assert_eq!((&reply["micros"], &reply["pending"]), (&json!(0), &json!(true)));
+    }
+    assert_eq!(post(&server, "refunds", Some("one"), &refund(600)).await.0, 422);
+
+    server.reader.impression(&unit).await;
+    let (status, reply) = post(&server, "refunds", Some("one"), &refund(500)).await;
+    assert_eq!((status, &reply["micros"], &reply["pending"]), (200, &json!(500), &json!(false)));
+    assert_eq!(total(&server).await["spend_micros"], PRICE_MICROS - 500);
+    assert_eq!(post(&server, "refunds", Some("one"), &refund(600)).await.0, 422);
+    server.assert_ledger_consistent().await;
+}
+
 #[tokio::test]
 async fn invalid_credits_and_refunds_are_rejected_by_field() {
     let server = TestServer::start().await;

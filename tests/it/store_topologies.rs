@@ -52,6 +52,7 @@ on_every_store! {
     money::a_report_adds_up_to_the_billed_amount_under_every_breakdown,
     credits::a_credited_event_no_longer_counts_or_costs_and_is_reported_as_credited,
     credits::a_refund_changes_spend_but_no_count_and_applies_once_per_key,
+    credits::a_refund_of_a_day_without_bills_is_pending_until_the_first_one,
     advertiser::every_table_of_the_page_adds_up_to_the_same_total_after_a_credit_and_a_refund,
     removed::a_removed_advertiser_keeps_its_reports_page_refunds_and_credits,
 }

@@ -41,7 +41,8 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .describe(
                 "Refund a campaign",
                 "For a day in the advertiser's time zone, for reasons other than invalid traffic: no \
-                 counts change. At most what the day was billed.",
+                 counts change. At most what the day was billed. For a day without any bill the refund is \
+                 pending: it is issued at the first one.",
             )
             .parameters([key])
             .body(
@@ -52,6 +53,11 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                     "micros": 1_500_000, "note": "the landing page was down" } } }),
             )
             .response(Response::json(200, &refunded, "The amount refunded."))
+            .response(Response::json(
+                202,
+                &refunded,
+                "Recorded and pending: nothing was billed on that day yet.",
+            ))
             .response(malformed())
             .response(Response::problem(404, &["not_found"]).when("No such campaign."))
             .response(Response::problem(422, codes).when("A field or the key is invalid."))

@@ -8,7 +8,8 @@ use crate::http::json;
 use crate::http::problem::ApiError;
 use crate::reporting::Reporting;
 use crate::reporting::credit;
-use crate::reporting::credit::{CreditError, CreditReason, Credited};
+use crate::reporting::credit::{CreditError, CreditReason, Credited, Refunded};
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
@@ -36,7 +37,7 @@ pub(crate) struct CreditRequest {
 /// The credited events.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct CreditReply {
-    /// Every event that was counted and is now invalid.
+    /// Every event that was counted and is now invalid, or will be.
     pub(crate) credited: Vec<Credited>,
     /// Amount credited by this request, in micros by currency.
     pub(crate) micros: BTreeMap<String, i64>,
@@ -97,6 +98,9 @@ pub(crate) struct RefundReply {
     pub(crate) day: String,
     /// Amount refunded, in micros: at most what the day was billed.
     pub(crate) micros: i64,
+    /// Recorded, but nothing was billed on that day yet: refunded at its first bill. The same request
+    /// with the same key then has the amount.
+    pub(crate) pending: bool,
 }
 
 /// `POST /v1/admin/refunds`: requires an `Idempotency-Key`; each key refunds at most once.
@@ -126,13 +130,20 @@ pub(crate) async fn refund(
     let reason = CreditReason { by: &change.by.who, note: note(&request.note)? };
     let hash = blake3::hash(format!("refund {key}").as_bytes());
     let id = u128::from_le_bytes(*hash.as_bytes().first_chunk().expect("32 bytes"));
-    let micros = reporting.refund(id, &request.campaign, day, request.micros, reason).await?;
+    let refunded = reporting.refund(id, &request.campaign, day, request.micros, reason).await?;
     tracing::info!(by = change.by.who, campaign = request.campaign, "refund recorded");
-    Ok(json(&RefundReply {
+    let (status, micros) = match refunded {
+        Refunded::Issued(micros) => (StatusCode::OK, micros.get()),
+        Refunded::Pending => (StatusCode::ACCEPTED, 0),
+    };
+    let mut response = json(&RefundReply {
         campaign: request.campaign,
         day: day.to_string(),
-        micros: micros.get(),
-    }))
+        micros,
+        pending: refunded == Refunded::Pending,
+    });
+    *response.status_mut() = status;
+    Ok(response)
 }
 
 fn note(text: &str) -> Result<&str, ApiError> {
