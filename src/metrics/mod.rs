@@ -89,12 +89,20 @@ metrics! {
     /// Traffic review findings for an operator to check, by sign.
     findings: IntGaugeVec = "review_findings" (sign) in (Indicator::ALL);
 
+    /// Verdicts that changed when the order of a fleet's records became known; adjacent_events_total keeps
+    /// the first one.
+    verdict_changes: IntCounterVec = "verdict_changes_total"
+        (kind, from, to) in (kinds(), Verdict::LABELS, Verdict::LABELS);
+
     // Money, by configured campaign and flight.
 
     /// Billed amount (gross, before credits and refunds), in micros of the currency.
     spend: IntCounterVec = "spend_micros_total" (campaign, currency);
     /// Amount credited and refunded, in micros of the currency.
     credited: IntCounterVec = "credited_micros_total" (campaign, currency);
+    /// Part of adjacent_spend_micros_total that was not billed in the end, since a verdict changed, in micros
+    /// of the currency.
+    unbilled: IntCounterVec = "unbilled_micros_total" (campaign, currency);
     /// Remaining share of a campaign's lifetime budget, else of its daily budget, 0 to 1.
     budget_left: GaugeVec = "budget_remaining_ratio" (campaign);
     /// Delivered impressions over those due by now; 1 is on pace.
@@ -123,6 +131,13 @@ metrics! {
     /// How far the ledger is behind: age of the oldest record on disk that it has not applied, or time since
     /// it last read the shared store to the end.
     ledger_lag: Gauge = "ledger_lag_seconds";
+    /// Age of the time up to which the ledger's verdicts and sums are final: every instance has sent what it
+    /// recorded until then. 0 without a shared store.
+    ledger_final: Gauge = "ledger_final_seconds";
+    /// Records after that time: their verdicts and sums may still change.
+    ledger_provisional: IntGauge = "ledger_provisional_records";
+    /// Credits and refunds that wait for the first event that they can be paid from.
+    ledger_waiting_credits: IntGauge = "ledger_waiting_credits";
     /// Billed micros of the ledger minus those recomputed from the journal.
     ledger_drift: IntGauge = "ledger_drift_micros";
     /// Mismatches found when the ledger was last recomputed from the journal or the shared log; 1 if the log

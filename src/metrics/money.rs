@@ -12,6 +12,8 @@ pub(crate) struct MoneyRows {
     pub(crate) spend: Vec<(String, String, u64)>,
     /// (campaign, currency, micros credited or refunded).
     pub(crate) credited: Vec<(String, String, u64)>,
+    /// (campaign, currency, micros of `spend` that were not billed in the end).
+    pub(crate) unbilled: Vec<(String, String, u64)>,
     /// (campaign, remaining share of its budget, 0 to 1).
     pub(crate) left: Vec<(String, f64)>,
     /// (flight, delivered / due impressions; 1 is on pace).
@@ -40,6 +42,7 @@ impl Metrics {
         for (campaign, currency) in campaigns {
             self.spend.with_label_values(&[campaign, currency]);
             self.credited.with_label_values(&[campaign, currency]);
+            self.unbilled.with_label_values(&[campaign, currency]);
             self.budget_left.with_label_values(&[campaign]).set(1.0);
         }
         for flight in flights {
@@ -51,6 +54,7 @@ impl Metrics {
         let own = &self.own_series;
         self.set_amounts(&self.spend, &rows.spend);
         self.set_amounts(&self.credited, &rows.credited);
+        self.set_amounts(&self.unbilled, &rows.unbilled);
         set_ratios(&self.budget_left, &own.campaigns, &rows.left);
         set_ratios(&self.pace, &own.flights, &rows.pace);
     }

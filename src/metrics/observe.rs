@@ -1,9 +1,10 @@
 //! Metrics that are updated as things happen, rather than at a scrape.
 
-use crate::domain::event::{NoFill, TokenRejection};
+use crate::domain::event::{EventKind, NoFill, TokenRejection};
 use crate::metrics::scrape::set;
 use crate::metrics::{Metrics, SlotOutcome};
 use prometheus::IntCounter;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -54,6 +55,13 @@ impl Metrics {
         self.journal_unshipped.set(i64::try_from(records).unwrap_or(i64::MAX));
         self.journal_oldest_unshipped.set(waiting.as_secs_f64());
         self.journal_rewinds.inc_by(rewinds.saturating_sub(self.journal_rewinds.get()));
+    }
+
+    /// Sets the number of verdicts that changed, by kind of event, from and to.
+    pub(crate) fn set_verdict_changes(&self, counts: &BTreeMap<(EventKind, &str, &str), u64>) {
+        for ((kind, from, to), count) in counts {
+            set(&self.verdict_changes, &[kind.as_str(), from, to], *count);
+        }
     }
 
     /// Sets the number of shared store errors of one kind.

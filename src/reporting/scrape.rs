@@ -66,7 +66,8 @@ impl Reporting {
             let id = campaign.id.as_str();
             let of = |sums: &BTreeMap<Box<str>, u64>| sums.get(id).copied().unwrap_or(0);
             money.spend.push((id.to_owned(), currency.clone(), of(&totals.billed)));
-            money.credited.push((id.to_owned(), currency, of(&totals.credited_micros)));
+            money.credited.push((id.to_owned(), currency.clone(), of(&totals.credited_micros)));
+            money.unbilled.push((id.to_owned(), currency, of(&totals.unbilled)));
         }
         // Counters never decrease: a removed campaign stays in them.
         let served: BTreeSet<&str> =
@@ -75,9 +76,10 @@ impl Reporting {
         let removed = billed.filter(|(id, billed)| *billed > 0 && !served.contains(id));
         let removed: BTreeMap<&str, u64> = removed.collect();
         for (id, currency) in self.currencies_of_removed(removed.keys().copied().collect()) {
-            let credited = totals.credited_micros.get(id).copied().unwrap_or(0);
+            let of = |sums: &BTreeMap<Box<str>, u64>| sums.get(id).copied().unwrap_or(0);
             money.spend.push((id.to_owned(), currency.clone(), removed[id]));
-            money.credited.push((id.to_owned(), currency, credited));
+            money.credited.push((id.to_owned(), currency.clone(), of(&totals.credited_micros)));
+            money.unbilled.push((id.to_owned(), currency, of(&totals.unbilled)));
         }
         for (campaign, campaign_budget) in
             inventory.campaigns.iter().zip(&live.bindings.campaign_budgets)
@@ -94,6 +96,13 @@ impl Reporting {
                 money.left.push((campaign.id.to_string(), ratio));
             }
         }
+        // Changes of the reason of an invalid event included.
+        let mut changes = BTreeMap::new();
+        for ((kind, from, to), count) in &totals.changed {
+            let labels = (*kind, from.as_str(), to.as_str());
+            *changes.entry(labels).or_insert(0) += count;
+        }
+        self.metrics.set_verdict_changes(&changes);
         self.metrics.snapshot_age.set(self.world.age_ms(now_ms) as f64 / 1_000.0);
         let status = self.ledger.status();
         let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
@@ -106,6 +115,16 @@ impl Reporting {
         let missing = self.ledger.recovery().missing_entries().max(status.missing_here);
         self.metrics.journal_missing.set(i64::try_from(missing).unwrap_or(i64::MAX));
         self.metrics.ledger_lag.set(status.lag.as_secs_f64());
+        let final_age_ms = match status.final_until_ms {
+            None => 0,
+            // Not known since the start.
+            Some(i64::MIN) => i64::try_from(status.lag.as_millis()).unwrap_or(i64::MAX),
+            Some(stamp) => now_ms.saturating_sub(stamp).max(0),
+        };
+        self.metrics.ledger_final.set(final_age_ms as f64 / 1_000.0);
+        self.metrics.ledger_provisional.set(gauge(status.provisional));
+        let waiting = self.ledger.state().waiting();
+        self.metrics.ledger_waiting_credits.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         self.metrics.store_lost_records.set(gauge(status.lost_records));
         self.metrics.journal_unconfirmed.set(gauge(status.unconfirmed));
         self.metrics.store_blocked.set(i64::from(status.is_blocked));
