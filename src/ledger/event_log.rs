@@ -91,7 +91,8 @@ pub struct LogStatus {
     pub lost_records: u64,
     /// Entries written here by earlier processes that the log has and the files here lack.
     pub missing_here: u64,
-    /// The stamp up to which everything is final, in unix milliseconds; `None` when everything is.
+    /// The stamp up to which everything is final, in unix milliseconds; `None` when everything always
+    /// is. `i64::MAX` if no writer is awaited, `i64::MIN` before it is known.
     pub final_until_ms: Option<i64>,
     /// Records above it.
     pub provisional: u64,

@@ -36,6 +36,19 @@ pub struct Reporting {
     removed_currencies: Mutex<BTreeMap<Box<str>, String>>,
 }
 
+/// How complete the figures of a report are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Completeness {
+    /// The time up to which all received events are included: now, minus what the ledger lags behind.
+    pub(crate) complete_through: Timestamp,
+    /// The time up to which no record of another instance can come in between; `None` before it is known.
+    pub(crate) final_until: Option<Timestamp>,
+    /// No event that is still valid can change the figures.
+    pub(crate) is_final: bool,
+    /// The figures may include records after `final_until`, whose verdicts may still change.
+    pub(crate) is_provisional: bool,
+}
+
 impl Reporting {
     /// Reports on `ledger`, with the names of `world`.
     pub(crate) fn new(
@@ -73,18 +86,25 @@ impl Reporting {
         }
     }
 
-    /// The time up to which the ledger includes all received events: now, minus what it lags behind.
-    pub(crate) fn complete_through(&self) -> Timestamp {
-        let now = self.clock.now();
-        now.checked_sub(self.ledger.status().lag).unwrap_or(now)
-    }
-
-    /// Whether figures of decisions before `end_ms` are final: no event that is still valid can change
-    /// them.
-    pub(crate) fn is_final(&self, end_ms: i64) -> bool {
+    /// How complete the figures of decisions before `end_ms` are. Read before the figures, which are then
+    /// no less complete.
+    pub(crate) fn completeness(&self, end_ms: i64) -> Completeness {
+        let (now, status) = (self.clock.now(), self.ledger.status());
         let windows = self.settings.get().windows;
         let wait_ms = i64::from(windows.click_seconds + windows.orphan_grace_seconds) * 1_000
             + self.ledger.spool_ms();
-        self.complete_through().as_millisecond() > end_ms + wait_ms
+        let complete_through = now.checked_sub(status.lag).unwrap_or(now);
+        let final_until = match status.final_until_ms {
+            None => Some(complete_through),
+            Some(i64::MIN) => None,
+            // Out of range only if no instance is awaited.
+            Some(stamp) => Some(
+                Timestamp::from_millisecond(stamp)
+                    .map_or(complete_through, |stamp| stamp.min(complete_through)),
+            ),
+        };
+        let is_final = final_until.is_some_and(|until| until.as_millisecond() > end_ms + wait_ms);
+        let is_provisional = !is_final && (status.provisional > 0 || final_until.is_none());
+        Completeness { complete_through, final_until, is_final, is_provisional }
     }
 }

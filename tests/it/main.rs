@@ -42,6 +42,7 @@ mod openapi_digest;
 mod openapi_examples;
 mod panics;
 mod privacy;
+mod provisional;
 #[path = "../chaos/proxy.rs"]
 #[allow(dead_code, reason = "written for the chaos tests; only a part is used here")]
 mod proxy;

@@ -108,7 +108,7 @@ impl EventLog for SharedLog {
             rewinds: self.rewinds.load(Ordering::Relaxed),
             lost_records: self.lost_records.load(Ordering::Relaxed),
             missing_here: self.missing_here.get().copied().unwrap_or(0),
-            final_until_ms: Some(self.final_until_ms()),
+            final_until_ms: Some(self.final_until_ms.load(Ordering::Acquire)),
             provisional: self.provisional(),
             clock_skew_ms: self.membership.clock_skew_ms(),
             errors: self.client.error_counts().collect(),

@@ -113,20 +113,23 @@ impl SharedLog {
     /// Folds what is final after the whole log was read, and corrects the running state where it
     /// differs. Returns partitions that have to be read again.
     fn settle(&self, reached: &BTreeMap<u64, Reached>) -> Vec<u8> {
-        let mut again = Vec::new();
+        let (mut again, mut final_until_ms) = (Vec::new(), i64::MAX);
         for partition in 0..PARTITIONS {
             let mut all = lock(&self.ordered);
             let ordered = &mut all[usize::from(partition)];
             let watermark = final_until(partition, ordered, reached);
             if ordered.is_overflowed() {
+                final_until_ms = final_until_ms.min(ordered.last().stamp);
                 let latest = ordered.incarnations().map(|(_, last)| last.stamp).max().unwrap_or(0);
                 again.extend((watermark > latest - MAX_BEHIND_MS).then_some(partition));
                 continue;
             }
             if ordered.is_incomplete() {
+                final_until_ms = final_until_ms.min(ordered.last().stamp);
                 again.push(partition);
                 continue;
             }
+            final_until_ms = final_until_ms.min(watermark);
             let mut orphans = Vec::new();
             let mut own = lock(&self.local_totals);
             ordered.fold_to_stamp(watermark, &mut |applied| {
@@ -147,6 +150,7 @@ impl SharedLog {
                 listener(LedgerUpdate::Applied(&applied));
             }
         }
+        self.final_until_ms.store(final_until_ms, Ordering::Release);
         let mut all = lock(&self.ordered);
         while all.iter().map(|one| one.window().len()).sum::<usize>() > MAX_WINDOW {
             let largest = all.iter_mut().max_by_key(|one| one.window().len());
@@ -252,6 +256,7 @@ impl SharedLog {
         unread::count(&unread_here, &here, &mut lock(&self.local_totals))?;
         lock(&self.rewound_at).remove(&partition);
         lock(&self.positions)[usize::from(partition)] = sums.position;
+        self.final_until_ms.fetch_min(sums.ordered.last().stamp, Ordering::AcqRel);
         self.replace(partition, Some(sums.ordered));
         let state = lock(&self.state);
         let after = state.partition(partition);

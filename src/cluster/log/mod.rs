@@ -59,7 +59,7 @@ use crate::store::{Client, StoreError, log};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -90,6 +90,8 @@ pub struct SharedLog {
     /// By process start, what it has told to have sent.
     reached: Mutex<BTreeMap<u64, Reached>>,
     clock: Arc<HybridClock>,
+    /// The stamp up to which every partition was final when the log was last read to its end.
+    final_until_ms: AtomicI64,
     /// Records that were read here and that the store had lost and could not be given back.
     lost_records: AtomicU64,
     losses: Mutex<Losses>,
@@ -167,6 +169,7 @@ impl SharedLog {
             ordered: Mutex::new(ordered),
             reached: Mutex::default(),
             has_state: AtomicBool::new(has_state),
+            final_until_ms: AtomicI64::new(i64::MIN),
             lsns_at_start: recovery.last_lsns.clone(),
             missing_here: OnceLock::new(),
             lost_records: AtomicU64::new(0),
@@ -339,13 +342,6 @@ impl SharedLog {
     /// Number of partitions whose records above the watermark are in the log only.
     pub fn overflowed(&self) -> usize {
         lock(&self.ordered).iter().filter(|one| one.is_overflowed()).count()
-    }
-
-    /// The stamp up to which every partition is final.
-    fn final_until_ms(&self) -> i64 {
-        let (reached, ordered) = (lock(&self.reached).clone(), lock(&self.ordered));
-        let stamps = (0..PARTITIONS).zip(&*ordered).map(|(at, one)| final_until(at, one, &reached));
-        stamps.min().unwrap_or(i64::MAX)
     }
 
     /// The stamp below which every record of a partition is in the log.

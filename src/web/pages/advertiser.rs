@@ -43,8 +43,10 @@ impl Default for AdvertiserContent {
 pub(crate) struct AdvertiserReport {
     /// Time zone of days and hours.
     pub(crate) time_zone: String,
-    /// When it was read; it includes every event received until then.
+    /// It includes every event received until then.
     pub(crate) at: String,
+    /// Figures from then on are provisional, if there is reason to mention it.
+    pub(crate) provisional_after: Option<String>,
     pub(crate) is_final: bool,
     pub(crate) facts: Vec<KeyFigure>,
     /// The funnel from served to copied, in that order.

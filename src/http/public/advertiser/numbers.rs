@@ -10,6 +10,7 @@ use crate::http::public::advertiser::sum::{money, share};
 use crate::http::public::advertiser::{breakdowns, delivery, labels};
 use crate::http::public::reports::ReportSources;
 use crate::http::public::reports::period::Period;
+use crate::reporting::Completeness;
 use crate::reporting::overview::MAX_FLIGHTS;
 use crate::reporting::overview::document::AdvertiserOverview;
 use crate::reporting::report::{Figure, Figures, Row};
@@ -18,6 +19,10 @@ use crate::web::pages::advertiser::{
     AdvertiserReport, FunnelRow, InvalidEventsRow, KeyFigure, ResponseRow,
 };
 use crate::world::directory::Directory;
+use jiff::{SignedDuration, Timestamp};
+
+/// How old the provisional part must be until the page mentions it: a fleet always has some seconds.
+const PROVISIONAL_REMARK_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Everything on the page. Scans the ledger rows of the period several times, and every flight.
 pub(super) fn numbers(
@@ -27,6 +32,9 @@ pub(super) fn numbers(
     link: &str,
 ) -> AdvertiserReport {
     let now = sources.app.clock.now();
+    let time =
+        |at: Timestamp| at.to_zoned(period.zone.rules().clone()).strftime("%F %T").to_string();
+    let completeness = sources.reporting.completeness(period.to_ms);
     let directory = &sources.world.directory();
     let inventory = &directory.live().snapshot().inventory;
     let ledger = LedgerSnapshot { views: sources.reporting.views(), id, period, directory };
@@ -42,8 +50,9 @@ pub(super) fn numbers(
         .filter(|flight| campaigns.iter().any(|campaign| campaign.id == flight.campaign.as_str()));
     AdvertiserReport {
         time_zone: period.zone.name().to_owned(),
-        at: now.to_zoned(period.zone.rules().clone()).strftime("%F %T").to_string(),
-        is_final: sources.reporting.is_final(period.to_ms),
+        at: time(completeness.complete_through),
+        provisional_after: provisional_after(&completeness, period, now).map(time),
+        is_final: completeness.is_final,
         facts: facts(&totals, overview.as_ref()),
         steps: steps(&combined),
         responses: responses(directory, &rows, &combined),
@@ -65,6 +74,13 @@ pub(super) fn numbers(
             report_url(id, period, "day,topic", "csv", "")
         ),
     }
+}
+
+/// The time after which figures are provisional, if that is long enough ago to be worth a remark.
+fn provisional_after(of: &Completeness, period: &Period, now: Timestamp) -> Option<Timestamp> {
+    let from = Timestamp::from_millisecond(period.from_ms).unwrap_or(now);
+    let after = of.final_until.unwrap_or(from);
+    (of.is_provisional && now.duration_since(after) > PROVISIONAL_REMARK_AFTER).then_some(after)
 }
 
 /// Counts summed over all currencies; amounts of different currencies are never added.

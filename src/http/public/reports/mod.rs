@@ -76,6 +76,13 @@ pub(crate) struct ReportReply {
     pub(crate) generated_at: String,
     /// All events received up to this time are included.
     pub(crate) complete_through: String,
+    /// Verdicts on everything recorded up to this time are final; in a fleet usually some seconds ago,
+    /// and later only once every instance has sent its records. `null` before the fleet's records
+    /// were read.
+    pub(crate) final_until: Option<String>,
+    /// Whether figures may include records after `final_until`: their verdicts, and so counts and
+    /// amounts, may still change.
+    pub(crate) provisional: bool,
     /// Whether the report is final: no later event can change it.
     #[serde(rename = "final")]
     pub(crate) is_final: bool,
@@ -199,6 +206,7 @@ fn reply(
         zone: period.zone.clone(),
         filters: filters.collect(),
     };
+    let completeness = sources.reporting.completeness(period.to_ms);
     let (rows, total) = report::report(&sources.reporting.views(), &query);
     Ok(ReportReply {
         of: id.to_owned(),
@@ -209,8 +217,10 @@ fn reply(
         rows,
         total,
         generated_at: now.to_string(),
-        complete_through: sources.reporting.complete_through().to_string(),
-        is_final: sources.reporting.is_final(period.to_ms),
+        complete_through: completeness.complete_through.to_string(),
+        final_until: completeness.final_until.map(|until| until.to_string()),
+        provisional: completeness.is_provisional,
+        is_final: completeness.is_final,
         next: None,
     })
 }

@@ -1,0 +1,88 @@
+//! What a fleet's records show before every instance has sent its own: reports mark it as provisional.
+
+use crate::harness::{Redis, Setup, TestServer, wait_until};
+use crate::proxy::{Proxy, ProxyMode};
+use serde_json::Value;
+
+const REMARK: &str = "are provisional";
+
+async fn report(server: &TestServer, party: &str, id: &str) -> Value {
+    let path = format!("/v1/reports/{party}/{id}?by=topic");
+    let (status, report) = server.get_as("operator", &path).await;
+    assert_eq!(status, 200, "{report:#}");
+    report
+}
+
+async fn page(server: &TestServer) -> String {
+    let url = format!("{}/reports/zahid-host", server.public);
+    let request = server.reader.get(&url).bearer_auth(server.key("advertiser:zahid-host"));
+    request.send().await.unwrap().text().await.unwrap()
+}
+
+fn final_until(report: &Value) -> Option<i64> {
+    let text = report["final_until"].as_str()?;
+    Some(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+}
+
+/// Waits until everything that an instance has is final.
+async fn wait_until_final(server: &TestServer) -> Value {
+    wait_until("nothing is provisional", async || {
+        let report = report(server, "advertisers", "zahid-host").await;
+        (report["provisional"] == false && final_until(&report).is_some()).then_some(report)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_one_instance_has_is_provisional_while_another_one_is_silent() {
+    let redis = Redis::start();
+    let proxy = Proxy::start(redis.port());
+    let proxied_url = format!("redis://127.0.0.1:{}", proxy.port());
+    let setup = || Setup::default().with_store(&redis).manual_clock();
+    let connected = setup().start().await;
+    let silent = setup().settings(|settings| settings.store.url = proxied_url).start().await;
+    // Both are known to the other one.
+    connected.wait_for_metric("adjacent_instances", 2).await;
+    wait_until_final(&connected).await;
+    wait_until_final(&silent).await;
+
+    proxy.set_mode(ProxyMode::Refuse);
+    let cut_ms = connected.state.clock.now_ms();
+    connected.advance_ms(30_000);
+    let unit = connected.unit().await;
+    connected.reader.impression(&unit).await;
+    let seen = wait_until("the impression", async || {
+        let report = report(&connected, "advertisers", "zahid-host").await;
+        (report["total"][0]["impressions"]["net"] == 1).then_some(report)
+    })
+    .await;
+    assert_eq!(seen["provisional"], true, "{seen:#}");
+    assert!(final_until(&seen).unwrap() <= cut_ms + 1_000, "{seen:#}");
+    let publisher = report(&connected, "publishers", "eu-tech-news").await;
+    assert_eq!(publisher["provisional"], true, "{publisher:#}");
+    assert!(!page(&connected).await.contains(REMARK), "half a minute is not worth a remark");
+
+    connected.advance_ms(90_000);
+    assert!(page(&connected).await.contains(REMARK));
+    let scrape = connected.scrape().await;
+    assert!(scrape.value("adjacent_ledger_final_seconds") > 100.0);
+    assert!(scrape.count("adjacent_ledger_provisional_records") > 0);
+
+    proxy.set_mode(ProxyMode::Forward);
+    let after = wait_until_final(&connected).await;
+    assert_eq!(after["total"][0]["impressions"]["net"], 1);
+    assert!(!page(&connected).await.contains(REMARK));
+    assert_eq!(connected.metric("adjacent_ledger_provisional_records").await, 0);
+}
+
+#[tokio::test]
+async fn a_single_instance_is_final_at_once() {
+    let server = Setup::default().manual_clock().start().await;
+    server.reader.impression(&server.unit().await).await;
+
+    let report = report(&server, "advertisers", "zahid-host").await;
+
+    assert_eq!(report["provisional"], false);
+    assert_eq!(report["final_until"], report["complete_through"]);
+    assert_eq!(server.metric("adjacent_ledger_final_seconds").await, 0);
+}
