@@ -63,14 +63,22 @@ impl Audit {
                 recovery.repaired_entries
             ))?;
         }
+        let partial = log::is_partial(&folder, &state);
+        if partial {
+            output.line(format_args!("{PARTIAL}"))?;
+        }
         billed(output, &state)?;
         let inventory = catalog::served(&self.access.data)?.inventory.unwrap_or_default();
         let stored = ImageStore::read_only(&self.access.data);
         let images = stored.faults(inventory.images())?;
-        let object = json!({ "recovery": recovery, "differences": differences, "images": images });
+        let object = json!({ "recovery": recovery, "partial": partial, "differences": differences, "images": images });
         report(output, &differences, &images, &object)
     }
 }
+
+/// What an audit of a data directory says if other instances have records of the same campaigns.
+const PARTIAL: &str = "partial: only this instance's own records are here, so these are not the sums and \
+     verdicts of its fleet; to audit the whole, run `adjacent audit --store URL`";
 
 fn billed(output: Output, state: &State) -> anyhow::Result<()> {
     for (campaign, account) in state.accounts() {

@@ -1,8 +1,11 @@
-//! What a fleet's records show before every instance has sent its own: reports mark it as provisional.
+//! What a fleet's records show before every instance has sent its own: reports mark it as provisional, and
+//! an audit of one instance's directory says that it is partial.
 
 use crate::harness::{Redis, Setup, TestServer, wait_until};
 use crate::proxy::{Proxy, ProxyMode};
 use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
 
 const REMARK: &str = "are provisional";
 
@@ -85,4 +88,54 @@ async fn a_single_instance_is_final_at_once() {
     assert_eq!(report["provisional"], false);
     assert_eq!(report["final_until"], report["complete_through"]);
     assert_eq!(server.metric("adjacent_ledger_final_seconds").await, 0);
+}
+
+/// Runs `audit` on a data directory: its text and its JSON.
+fn audit(data: &Path) -> (String, Value) {
+    let run = |arguments: &[&str]| {
+        let data = data.display().to_string();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_adjacent"));
+        let done = command.args(["audit", "--data", &data]).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    (run(&[]), serde_json::from_str(&run(&["--json"])).unwrap())
+}
+
+#[tokio::test]
+async fn an_audit_of_one_instance_of_a_fleet_says_that_it_is_partial() {
+    let redis = Redis::start();
+    let shows = Setup::default().with_store(&redis).start().await;
+    let clicks = Setup::default().with_store(&redis).start().await;
+    let unit = shows.unit().await;
+    shows.reader.impression(&unit).await;
+    let (_, token) = unit.click_url("primary").split_once("/c/").unwrap();
+    assert!(clicks.reader.fire(&format!("{}/c/{token}", clicks.public)).await.recorded);
+    for server in [shows, clicks] {
+        server.wait_until_applied().await;
+        let data = server.data();
+        let _folder = server.end();
+        // Both with and without the state that the instance saved.
+        for _ in 0..2 {
+            let (text, json) = audit(&data);
+            assert!(text.contains("partial: only this instance's own records"), "{text}");
+            assert!(text.contains("`adjacent audit --store URL`"), "{text}");
+            assert_eq!(
+                (&json["partial"], &json["differences"]),
+                (&true.into(), &Value::Array(vec![]))
+            );
+            let mut export = Command::new(env!("CARGO_BIN_EXE_adjacent"));
+            let done = export.arg("export").arg("--data").arg(&data).output().unwrap();
+            assert!(String::from_utf8_lossy(&done.stderr).contains("adjacent export --store URL"));
+            std::fs::remove_file(data.join("journal/shared.ledger")).ok();
+        }
+    }
+
+    let alone = Setup::default().start().await;
+    alone.reader.impression(&alone.unit().await).await;
+    let data = alone.data();
+    let _folder = alone.end();
+    let (text, json) = audit(&data);
+    assert!(!text.contains("partial"), "{text}");
+    assert_eq!(json["partial"], false);
 }

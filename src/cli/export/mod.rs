@@ -78,7 +78,12 @@ impl Export {
         let recovery = match arguments::redis_config(&self.store, self.ca.as_deref())? {
             None => {
                 let folder = self.data.join("journal");
-                history::replay(&folder, ReplayFrom::First, u64::MAX, false, each)?.1
+                let (own, recovery) =
+                    history::replay(&folder, ReplayFrom::First, u64::MAX, false, each)?;
+                if log::is_partial(&folder, &own.state) {
+                    eprintln!("adjacent: {PARTIAL}");
+                }
+                recovery
             }
             Some(config) => {
                 let client = Client::new(config);
@@ -100,6 +105,10 @@ impl Export {
         report(&recovery, written)
     }
 }
+
+/// What an export of one instance of a fleet says.
+const PARTIAL: &str = "partial: only this instance's own records are here, so these are not the verdicts and sums of \
+     its fleet; to export the whole, run `adjacent export --store URL`";
 
 /// An error when the journal lacks acknowledged records, with what is missing.
 fn report(recovery: &Recovery, written: u64) -> anyhow::Result<()> {

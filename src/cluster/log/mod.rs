@@ -36,6 +36,7 @@ pub(crate) use follow::replay;
 pub(crate) use listen::NextRead;
 pub(crate) use migrate::migrate;
 pub(crate) use reconcile::{journal_mismatches, recompute};
+pub(crate) use state_cache::is_partial;
 
 use crate::cluster::log::backlog::Backlog;
 use crate::cluster::log::local_totals::LocalTotals;
@@ -92,6 +93,7 @@ pub struct SharedLog {
     clock: Arc<HybridClock>,
     /// The stamp up to which every partition was final when the log was last read to its end.
     final_until_ms: AtomicI64,
+    clock: Arc<HybridClock>,
     /// Records that were read here and that the store had lost and could not be given back.
     lost_records: AtomicU64,
     losses: Mutex<Losses>,
@@ -168,8 +170,8 @@ impl SharedLog {
             positions: Mutex::new(positions),
             ordered: Mutex::new(ordered),
             reached: Mutex::default(),
-            has_state: AtomicBool::new(has_state),
             final_until_ms: AtomicI64::new(i64::MIN),
+            has_state: AtomicBool::new(has_state),
             lsns_at_start: recovery.last_lsns.clone(),
             missing_here: OnceLock::new(),
             lost_records: AtomicU64::new(0),

@@ -4,6 +4,7 @@
 use crate::cluster::log::position::LogPosition;
 use crate::ledger::order::Saved;
 use crate::ledger::sealed_file;
+use crate::ledger::state::State;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::{fs, io};
@@ -20,6 +21,13 @@ pub(super) struct CachedState {
     /// Each partition, and how far its log was read.
     pub(crate) partitions: Vec<(Saved, LogPosition)>,
 }
+
+/// Whether a journal's files are of an instance of a fleet, and so only a part of its records. `own` is
+/// their state.
+pub(crate) fn is_partial(folder: &Path, own: &State) -> bool {
+    own.is_shared() || folder.join(NAME).exists()
+}
+
 /// Replaces the cache.
 pub(super) fn write(folder: &Path, cache: &CachedState) -> io::Result<()> {
     let plain = postcard::to_stdvec(cache).map_err(io::Error::other)?;
