@@ -83,12 +83,13 @@ def against_metrics(checks, oracle, export, server, prometheus, metrics):
     outcomes |= {key.split('"')[1]: value for key, value in family(metrics, "no_fill_total").items()}
     checks.same("/metrics: slots since the start, by outcome and reason", slots, outcomes)
 
-    seen = {}
+    scraped = {}
     for labels, value in prometheus.query('{__name__=~"adjacent_.*_total"}'):
         name = labels["__name__"].removeprefix("adjacent_")
-        if name in FAMILIES and value:
-            labels = {k: v for k, v in labels.items() if k not in ("__name__", "instance", "job")}
-            seen[series(name, **labels)] = int(value)
+        labels = {k: v for k, v in labels.items() if k not in ("__name__", "instance", "job")}
+        scraped[series(name, **labels)] = value
+    rejected = {key: value for name in FAMILIES for key, value in family(scraped, name).items() if 'kind="unknown"' in key}
+    seen = settled(scraped) | rejected
     checks.same("Prometheus: ledger metrics equal the export and the forged tokens", truth | unknown, seen)
 
     identity = prometheus.request(
