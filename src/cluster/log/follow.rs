@@ -197,11 +197,14 @@ impl SharedLog {
                 "log trimmed past this instance's position; reloading the state from base snapshots"
             );
         } else {
-            tracing::error!(
-                partition,
-                "log rewound by a failover or restore; restoring it from what was read here and from the \
-                 journals"
-            );
+            // Usually many partitions are, one after another.
+            if lock(&self.rewound_at).is_empty() {
+                tracing::error!(
+                    partition,
+                    "log rewound by a failover or restore; restoring it from what was read here and from the \
+                     journals"
+                );
+            }
             self.rewinds.fetch_add(1, Ordering::Relaxed);
             lock(&self.rewound_at).insert(partition, Instant::now());
         }
@@ -237,7 +240,7 @@ impl SharedLog {
                 // Another instance was faster; the next pass reads what it has stored.
                 return Ok(());
             };
-            tracing::warn!(partition, lost, "store lost records; restored from what was read here");
+            tracing::info!(partition, lost, "store lost records; restored from what was read here");
             (sums.ordered, sums.position) = (here.clone(), position);
         } else {
             if lost > 0 {

@@ -48,7 +48,7 @@ use crate::cluster::log::state_cache::CachedState;
 use crate::cluster::log::unread::Unread;
 use crate::cluster::log::wakeups::Wakeups;
 use crate::cluster::membership::Membership;
-use crate::journal::{PARTITIONS, Recovery};
+use crate::journal::{JournalError, PARTITIONS, Recovery};
 use crate::ledger::event_log::Listener;
 use crate::ledger::order::{HybridClock, OrderedPartition};
 use crate::ledger::partition::Position;
@@ -90,7 +90,6 @@ pub struct SharedLog {
     ordered: Mutex<Vec<OrderedPartition>>,
     /// By process start, what it has told to have sent.
     reached: Mutex<BTreeMap<u64, Reached>>,
-    clock: Arc<HybridClock>,
     /// The stamp up to which every partition was final when the log was last read to its end.
     final_until_ms: AtomicI64,
     clock: Arc<HybridClock>,
@@ -294,7 +293,10 @@ impl SharedLog {
     /// second.
     pub(crate) async fn sent_until(&self, ledger: &Ledger, now_ms: i64) -> Option<Reached> {
         let stamp = self.clock.now(now_ms);
-        ledger.barrier().await.ok()?;
+        // What a journal that cannot write rejects is not recorded; later records are above the stamp.
+        if let Err(JournalError::Busy) = ledger.barrier().await {
+            return None;
+        }
         let written = lock(&self.unsent).written_lsns();
         let sent = async {
             loop {
