@@ -25,8 +25,8 @@ use std::time::{Duration, Instant};
 /// Most records above the watermark that are kept in memory; beyond, they are read again.
 const MAX_WINDOW: usize = 50_000;
 
-/// How long the owners of lost records have to send them again. After that the store gets sums instead,
-/// which lack the individual events.
+/// How long the owners of lost records have to begin, or to go on, to send them again. After that the store
+/// gets sums instead, which lack the individual events.
 const RESEND_TIME: Duration = Duration::from_secs(3);
 
 /// Interval of checks meanwhile.
@@ -206,7 +206,7 @@ impl SharedLog {
                 );
             }
             self.rewinds.fetch_add(1, Ordering::Relaxed);
-            lock(&self.rewound_at).insert(partition, Instant::now());
+            lock(&self.rewound_at).insert(partition, (Instant::now(), u64::MAX));
         }
         self.request_resend();
         self.reload(partition).await
@@ -228,8 +228,7 @@ impl SharedLog {
         }
         let mut here: OrderedPartition = lock(&self.ordered)[usize::from(partition)].clone();
         let lost = sums.ordered.lacks(here.folded());
-        let rewound_at = lock(&self.rewound_at).get(&partition).copied();
-        if lost > 0 && rewound_at.is_some_and(|at| at.elapsed() < RESEND_TIME) {
+        if lost > 0 && self.awaits_owners(partition, lost) {
             // What was read here is shown until the owners have sent their records again.
             return Ok(());
         }
@@ -266,6 +265,16 @@ impl SharedLog {
         let has_more = here.is_incomplete() || here.lacks(after) > 0;
         lock(&self.losses).observe(partition, here.folded(), after, has_more);
         Ok(())
+    }
+
+    /// Whether the owners of a partition's lost records are still sending them, or may begin to.
+    fn awaits_owners(&self, partition: u8, lost: u64) -> bool {
+        let mut rewound = lock(&self.rewound_at);
+        let Some((since, least)) = rewound.get_mut(&partition) else { return false };
+        if lost < *least {
+            (*since, *least) = (Instant::now(), lost);
+        }
+        since.elapsed() < RESEND_TIME
     }
 
     /// Compares, once, the files found at the start with what the log has of their incarnations.

@@ -121,8 +121,8 @@ pub struct SharedLog {
     sending_blocked: AtomicBool,
     reading_blocked: AtomicBool,
     rewinds: AtomicU64,
-    /// Since when the owners of a partition's lost records are awaited.
-    rewound_at: Mutex<BTreeMap<u8, Instant>>,
+    /// Since when the owners of a partition's lost records are awaited, and how many are missing.
+    rewound_at: Mutex<BTreeMap<u8, (Instant, u64)>>,
     shipped: AtomicU64,
     local_totals: Mutex<LocalTotals>,
 }
