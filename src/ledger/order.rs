@@ -328,6 +328,11 @@ impl OrderedPartition {
         self.is_incomplete
     }
 
+    /// Whether everything that was read is in its place in memory.
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.is_incomplete && !self.is_overflowed
+    }
+
     /// Accepts records at places that were passed: there is no earlier state.
     pub(crate) fn accept_incomplete(&mut self) {
         self.is_incomplete = false;

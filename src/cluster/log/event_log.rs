@@ -60,6 +60,11 @@ impl EventLog for SharedLog {
         let (mut recomputed, mut found) = read.map_err(io_error)?;
         let mut live = State::default();
         for (partition, ordered) in (0..PARTITIONS).zip(&here) {
+            if !ordered.is_complete() {
+                // It is about to be read again.
+                *live.partition_mut(partition) = recomputed.partition(partition).clone();
+                continue;
+            }
             let running = running.partition(partition);
             let due = ordered.misstated(running);
             let shown = if due.is_some() { running } else { ordered.folded() };

@@ -44,7 +44,7 @@ impl SharedLog {
                 // compares.
                 return Ok(report);
             }
-            if ordered.is_overflowed() || sums.ordered.last() > ordered.last() {
+            if !ordered.is_complete() || sums.ordered.last() > ordered.last() {
                 // Not final here yet.
                 continue;
             }
