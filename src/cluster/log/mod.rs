@@ -1,7 +1,7 @@
 //! The log of a fleet. Each instance has its own journal, which acknowledges events; its entries
-//! are shipped to the store, which puts all entries into one log per partition; every instance
-//! applies these logs in order and reaches the same state. The store decides nothing: all verdicts
-//! come from [`apply`](crate::ledger::apply).
+//! are shipped to the store, which keeps one log per partition in the order of arrival; every instance
+//! puts the records in the order that they carry ([`order`](crate::ledger::order)) and reaches the same
+//! final state. The store decides nothing: all verdicts come from [`apply`](crate::ledger::apply).
 //!
 //! The journal's files are the source of truth for events acknowledged here. Sending is idempotent,
 //! so after any error the files are read again from the first LSN that the log does not have; the
