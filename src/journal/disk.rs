@@ -1,7 +1,6 @@
 //! File operations of the journal, as a trait that tests replace with a failing disk.
 
 use crate::journal::end;
-use crate::journal::end::Marks;
 use std::fs::File;
 use std::io;
 use std::io::Write;
@@ -17,14 +16,15 @@ pub trait Disk: Send {
     fn begin(&mut self, name: &str) -> io::Result<()>;
     /// Appends bytes. After an error some of them may be on disk: `cut` them off.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Returns when all appended bytes, the segment's name and the last mark survive a power loss.
+    /// Returns when all appended bytes and the segment's name survive a power loss.
     fn sync(&mut self) -> io::Result<()>;
     /// Truncates the segment to `length` bytes.
     fn cut(&mut self, length: u64) -> io::Result<()>;
     /// Overwrites one of the two marks of what was acknowledged. It survives the death of the process at
-    /// once, and a power loss once the next `sync` has returned; until then it is the old one, the new
-    /// one, or unreadable.
+    /// once; after a power loss it is the old one, this one, or unreadable.
     fn mark(&mut self, slot: usize, mark: &[u8]) -> io::Result<()>;
+    /// Returns when the marks survive a power loss. A failure is final, as that of `sync`.
+    fn sync_mark(&mut self) -> io::Result<()>;
     /// Appends a line to the manifest; returns when it survives a power loss. After an error the
     /// manifest is as it was.
     fn note(&mut self, line: &str) -> io::Result<()>;
@@ -37,7 +37,7 @@ pub struct Folder {
     /// The folder itself, until the segment's name is durable. Opened before anything is written,
     /// because failing to open it later would count as a failed sync.
     unnamed: Option<File>,
-    marks: Option<Marks>,
+    marks: Option<File>,
 }
 
 impl Folder {
@@ -68,9 +68,6 @@ impl Disk for Folder {
 
     fn sync(&mut self) -> io::Result<()> {
         self.segment()?.sync_data()?;
-        if let Some(marks) = &mut self.marks {
-            marks.sync()?;
-        }
         match self.unnamed.take() {
             Some(folder) => folder.sync_all(),
             None => Ok(()),
@@ -89,9 +86,13 @@ impl Disk for Folder {
     fn mark(&mut self, slot: usize, mark: &[u8]) -> io::Result<()> {
         let marks = match self.marks.take() {
             Some(marks) => marks,
-            None => Marks::open(&self.path)?,
+            None => end::open_marks(&self.path)?,
         };
-        self.marks.insert(marks).write(slot, mark)
+        end::write_mark(self.marks.insert(marks), slot, mark)
+    }
+
+    fn sync_mark(&mut self) -> io::Result<()> {
+        self.marks.as_ref().map_or(Ok(()), File::sync_data)
     }
 
     fn note(&mut self, line: &str) -> io::Result<()> {

@@ -1,11 +1,11 @@
 //! What was acknowledged, kept outside the segments, so that a segment that is missing, shortened or
 //! overwritten is noticed.
 //!
-//! Two files of the journal folder hold it. `acknowledged` has two slots of 4 KiB, which the writer
-//! overwrites in turn before it acknowledges a batch; the slot further on in the journal is valid. A kill
-//! leaves the exact mark behind. The sync of the next batch makes it durable, so a power loss may leave
-//! the mark before, which is one batch behind. All integers are little-endian; the rest of a slot is
-//! unused.
+//! Two files of the journal folder hold it. `acknowledged` has two slots of 4 KiB; the one further on in
+//! the journal is valid. The writer overwrites one of them before it acknowledges a batch, so a kill
+//! leaves the exact mark behind. It syncs the file ten times a second and goes on with the other slot, so
+//! after a power loss the mark may be a tenth of a second older than the last acknowledgement. All
+//! integers are little-endian; the rest of a slot is unused.
 //!
 //! ```text
 //! slot  magic "ADJACK01" | store u64 | number u64 | incarnation u64 | bytes u64 | entries u64
@@ -24,7 +24,7 @@ use crate::journal::segment::segment_name;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::{fs, io};
 
@@ -267,50 +267,6 @@ pub(crate) fn open_marks(folder: &Path) -> io::Result<File> {
 /// Overwrites a slot.
 pub(crate) fn write_mark(marks: &File, slot: usize, mark: &[u8]) -> io::Result<()> {
     marks.write_all_at(mark, slot as u64 % SLOTS * SLOT)
-}
-
-/// The marks of a running journal.
-pub(crate) struct Marks {
-    file: File,
-    /// The same file for writes to the disk, past the page cache: where a file system overwrites in place,
-    /// as ext4 and XFS do, the next sync of any file on it makes them durable. Some have no such writes.
-    direct: Option<File>,
-    /// A slot at an aligned address, as direct writes require.
-    buffer: Vec<u8>,
-    /// Written through the page cache, and not synced.
-    is_dirty: bool,
-}
-
-impl Marks {
-    /// Opens the marks of a folder.
-    pub(crate) fn open(folder: &Path) -> io::Result<Marks> {
-        let file = open_marks(folder)?;
-        let flags = i32::try_from(rustix::fs::OFlags::DIRECT.bits()).map_err(io::Error::other)?;
-        let direct = File::options().write(true).custom_flags(flags).open(folder.join(MARKS)).ok();
-        let buffer = vec![0; usize::try_from(SLOT * 2).unwrap_or(0)];
-        Ok(Marks { file, direct, buffer, is_dirty: false })
-    }
-
-    /// Overwrites a slot. It survives the death of the process.
-    pub(crate) fn write(&mut self, slot: usize, mark: &[u8]) -> io::Result<()> {
-        if let Some(direct) = &self.direct {
-            let length = self.buffer.len() / 2;
-            let start = self.buffer.as_ptr().align_offset(length);
-            let aligned = &mut self.buffer[start..start + length];
-            aligned[..mark.len()].copy_from_slice(mark);
-            match write_mark(direct, slot, aligned) {
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.direct = None,
-                written => return written,
-            }
-        }
-        self.is_dirty = true;
-        write_mark(&self.file, slot, mark)
-    }
-
-    /// Called after a sync of the segment: returns when what was written before it survives a power loss.
-    pub(crate) fn sync(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.is_dirty) { self.file.sync_data() } else { Ok(()) }
-    }
 }
 
 #[cfg(test)]

@@ -20,13 +20,15 @@ pub(crate) mod repair;
 pub(crate) mod segment;
 #[cfg(test)]
 mod simulated_disk;
+mod status;
 pub(crate) mod writer;
 
 pub(crate) use disk_space::disk_space;
 pub use recover::{Recovery, recover, segments};
 pub(crate) use segment::Segment;
-pub(crate) use writer::JournalStatus;
-pub use writer::{Journal, JournalError, JournalOptions};
+pub use status::JournalError;
+pub(crate) use status::JournalStatus;
+pub use writer::{Journal, JournalOptions};
 
 /// Number of partitions; fixed by the file format.
 pub const PARTITIONS: u8 = 64;

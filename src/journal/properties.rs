@@ -11,6 +11,7 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const OPTIONS: JournalOptions =
     JournalOptions { incarnation: 7, store: 9, number: 0, segment_bytes: 1 << 20 };
@@ -55,6 +56,21 @@ proptest! {
         prop_assert_eq!(recovery.corrupt.len(), 1);
         prop_assert!(folder.path().join("quarantine").read_dir().unwrap().next().is_some());
     }
+}
+
+#[test]
+fn a_mark_survives_a_power_loss_soon_after_the_last_event_and_after_the_journal_ends() {
+    let disk = SimulatedDisk::default();
+    let journal = start(&disk, 1 << 20);
+    journal.append(0, vec![1]).unwrap().blocking_recv().unwrap().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while disk.faults().unsynced_mark.is_some() {
+        assert!(Instant::now() < deadline, "an idle journal does not sync its mark");
+        std::thread::yield_now();
+    }
+    journal.append(0, vec![2]).unwrap().blocking_recv().unwrap().unwrap();
+    drop(journal);
+    assert_eq!(disk.faults().unsynced_mark, None);
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(crate) struct DiskState {
     pub(crate) powered_off: bool,
     /// The durable marks, by slot, and the one that is not synced.
     marks: BTreeMap<usize, Vec<u8>>,
-    unsynced_mark: Option<(usize, Vec<u8>)>,
+    pub(crate) unsynced_mark: Option<(usize, Vec<u8>)>,
     /// The durable lines of the manifest, and the one that is being written.
     lines: String,
     line_in_flight: String,
@@ -132,8 +132,6 @@ impl Disk for SimulatedDisk {
         if state.failing_sync == Some(state.syncs) {
             return Err(io::Error::other("the disk is gone"));
         }
-        let mark = state.unsynced_mark.take();
-        state.marks.extend(mark);
         let segment = state.segments.last_mut().unwrap();
         (segment.durable, segment.is_name_durable) = (segment.bytes.len(), true);
         Ok(())
@@ -151,6 +149,13 @@ impl Disk for SimulatedDisk {
         // A call that fails may still have written.
         self.faults().unsynced_mark = Some((slot, mark.to_vec()));
         self.operation().map(drop)
+    }
+
+    fn sync_mark(&mut self) -> io::Result<()> {
+        let mut state = self.operation()?;
+        let mark = state.unsynced_mark.take();
+        state.marks.extend(mark);
+        Ok(())
     }
 
     fn note(&mut self, line: &str) -> io::Result<()> {

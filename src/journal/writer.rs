@@ -3,10 +3,11 @@
 use crate::journal::disk::Disk;
 use crate::journal::end::{End, Fact};
 use crate::journal::segment::segment_name;
+use crate::journal::status::{JournalError, JournalStatus};
 use crate::journal::{Entry, PARTITIONS, frame};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{io, process, thread};
 use tokio::sync::oneshot;
 
@@ -14,46 +15,14 @@ use tokio::sync::oneshot;
 const QUEUE: usize = 65_536;
 /// Most payloads per sync: bounds the memory of a batch, not its delay.
 const BATCH: usize = 4_096;
+/// How long a mark of what was acknowledged may be older than that on the disk, should power be lost.
+/// A sync of its own for every batch would cost a quarter of the throughput.
+const MARK_SYNC_EVERY: Duration = Duration::from_millis(100);
 /// How often writing is tried while the last attempt failed and nothing is queued.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// A write of this many bytes needs a new block. No frame starts like this, so what a crash leaves of it
 /// is a torn end.
 const PROBE: [u8; 8_192] = [0xff; 8_192];
-
-/// Why a payload was not recorded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum JournalError {
-    /// The queue is full.
-    #[error("the journal queue is full; retry shortly")]
-    Busy,
-    /// The disk rejects the write: it is full, for example. Later payloads are tried again.
-    #[error("the disk rejects writes")]
-    Rejected,
-    /// A sync failed; this journal accepts nothing more.
-    #[error("the journal has failed; restart the process to recover")]
-    Failed,
-    /// The payload is longer than a frame allows.
-    #[error("the record is longer than 4 MiB")]
-    TooLong,
-}
-
-string_enum! {
-    /// Whether the journal can write, as far as its last attempt tells; the text is for operators.
-    JournalStatus {
-        /// It can.
-        Writing = "the journal records events",
-        /// No space, or no quota.
-        DiskFull = "the journal cannot record events: the disk is full",
-        /// The file size limit of the process (`RLIMIT_FSIZE`) allows no segment.
-        FileSizeLimit = "the journal cannot record events: the file size limit of the process is reached",
-        /// The file system is mounted read-only.
-        ReadOnly = "the journal cannot record events: the file system is read-only",
-        /// Any other error; the log has it.
-        WriteError = "the journal cannot record events: the disk rejects writes",
-        /// A sync failed, or a failed write could not be undone: nothing is accepted until a restart.
-        Failed = "the journal has failed: restart the process",
-    }
-}
 
 /// Resolves when the payload is on disk and applied.
 pub(crate) type Ack = oneshot::Receiver<Result<(), JournalError>>;
@@ -120,7 +89,8 @@ impl Journal {
             length,
             entries: 0,
             hasher,
-            marks: 0,
+            slot: 0,
+            unsynced_mark: None,
             finished: None,
             lsn: [0; PARTITIONS as usize],
             at_size_limit: false,
@@ -128,6 +98,7 @@ impl Journal {
             status: status.clone(),
         };
         writer.mark()?;
+        writer.sync_mark()?;
         let writer = thread::Builder::new().name("journal".into()).spawn(move || {
             let _abort = AbortOnPanic;
             writer.run(&appends);
@@ -212,8 +183,10 @@ struct Writer<A> {
     /// Entries of the segment, and the hash of its bytes.
     entries: u64,
     hasher: blake3::Hasher,
-    /// Marks written: the slots take turns.
-    marks: usize,
+    /// The slot of the mark that is written next: the other one survives a power loss.
+    slot: usize,
+    /// When the oldest mark that may not survive a power loss was written.
+    unsynced_mark: Option<Instant>,
     /// The last segment whose end is in the manifest.
     finished: Option<u64>,
     lsn: [u64; PARTITIONS as usize],
@@ -227,17 +200,24 @@ impl<A: FnMut(&[Entry])> Writer<A> {
     fn run(&mut self, appends: &mpsc::Receiver<Append>) {
         let mut bytes = Vec::new();
         loop {
-            let first = match self.is_writing() {
-                true => appends.recv().map_err(mpsc::RecvTimeoutError::from),
-                false => appends.recv_timeout(PROBE_EVERY),
+            let first = match (self.is_writing(), self.unsynced_mark) {
+                (true, None) => appends.recv().map_err(mpsc::RecvTimeoutError::from),
+                (true, Some(since)) => {
+                    appends.recv_timeout(MARK_SYNC_EVERY.saturating_sub(since.elapsed()))
+                }
+                (false, _) => appends.recv_timeout(PROBE_EVERY),
             };
             let first = match first {
                 Ok(first) => first,
-                Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                Err(mpsc::RecvTimeoutError::Timeout) => match self.probe() {
+                Err(mpsc::RecvTimeoutError::Timeout) => match self.idle() {
                     Err(JournalError::Failed) => return,
                     _ => continue,
                 },
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    // The writer ends either way, and a failure is in the log.
+                    let _ = self.idle();
+                    return;
+                }
             };
             let mut batch: Vec<Append> =
                 std::iter::once(first).chain(appends.try_iter().take(BATCH - 1)).collect();
@@ -286,6 +266,14 @@ impl<A: FnMut(&[Entry])> Writer<A> {
         Ok(())
     }
 
+    /// What there is to do while nothing is queued.
+    fn idle(&mut self) -> Result<(), JournalError> {
+        match self.is_writing() {
+            true => self.sync_mark().map_err(|error| self.fail(&error)),
+            false => self.probe(),
+        }
+    }
+
     /// Finds out whether a batch could be written, and leaves nothing behind.
     fn probe(&mut self) -> Result<(), JournalError> {
         self.write(&PROBE)?;
@@ -307,9 +295,19 @@ impl<A: FnMut(&[Entry])> Writer<A> {
         }
     }
 
+    /// Marks what is acknowledged next.
     fn mark(&mut self) -> io::Result<()> {
-        self.marks += 1;
-        self.disk.mark(self.marks % 2, &self.end().mark(self.options.store))
+        self.disk.mark(self.slot, &self.end().mark(self.options.store))?;
+        let since = *self.unsynced_mark.get_or_insert_with(Instant::now);
+        if since.elapsed() < MARK_SYNC_EVERY { Ok(()) } else { self.sync_mark() }
+    }
+
+    fn sync_mark(&mut self) -> io::Result<()> {
+        if self.unsynced_mark.take().is_some() {
+            self.disk.sync_mark()?;
+            self.slot = 1 - self.slot;
+        }
+        Ok(())
     }
 
     /// Notes the end of the current segment and begins the next one.
