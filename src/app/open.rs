@@ -231,8 +231,9 @@ async fn initial_snapshot(
     let inventory = match (&options.inventory, &hashes.inventory) {
         (Some(path), _) => {
             let texts = files::read(path).map_err(ConfigError::from)?;
-            let mut loaded =
-                files::load(&texts, Some(catalog.images())).map_err(ConfigError::from)?;
+            let commands = &settings.creatives.commands;
+            let loaded = files::load(&texts, Some(catalog.images()), commands);
+            let mut loaded = loaded.map_err(ConfigError::from)?;
             if let Some(hash) = &hashes.inventory {
                 let stored = catalog.inventory(hash)?;
                 pause::carry(&stored, &catalog.saved_archive(), &mut loaded.inventory);

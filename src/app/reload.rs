@@ -91,7 +91,9 @@ async fn inventory(
     let Some(path) = &options.inventory else { return Ok(None) };
     let texts = files::read(path).map_err(ConfigError::from)?;
     let stored = publishing.images();
-    let loaded = files::load(&texts, Some(stored)).map_err(ConfigError::from)?;
+    let settings = app.settings.get();
+    let loaded = files::load(&texts, Some(stored), &settings.creatives.commands);
+    let loaded = loaded.map_err(ConfigError::from)?;
     let Loaded { inventory, images } = loaded;
     let wanted = CatalogUpdate { inventory: Some(inventory), images, ..CatalogUpdate::default() };
     apply(app, publishing, wanted).await
@@ -169,6 +171,7 @@ fn config(app: &AppState, options: &Options) -> anyhow::Result<Option<String>> {
     hot.store.log_hours = read.store.log_hours;
     hot.store.low_disk_percent = read.store.low_disk_percent;
     hot.store.low_disk_mib = read.store.low_disk_mib;
+    hot.creatives = read.creatives.clone();
     hot.adapters = read.adapters.clone();
     hot.server.trusted_proxies = read.server.trusted_proxies.clone();
     hot.server.country_header = read.server.country_header.clone();

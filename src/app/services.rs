@@ -204,6 +204,7 @@ fn delivery(foundation: &Foundation, keyring: &Arc<ArcSwap<Keyring>>) -> Deliver
 fn publishing(foundation: &Foundation) -> Publishing {
     Publishing::new(publishing::Parts {
         clock: foundation.clock.clone(),
+        settings: foundation.settings.clone(),
         metrics: foundation.metrics.clone(),
         world: foundation.world.clone(),
         catalog: foundation.catalog.clone(),

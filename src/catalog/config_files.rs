@@ -95,7 +95,8 @@ impl ConfigFiles {
     }
 
     /// Parses and validates all files and returns every problem in any of them. Without a label
-    /// table among the files, flights are checked against the compiled-in one.
+    /// table among the files, flights are checked against the compiled-in one; without settings,
+    /// commands against those that a server would read.
     pub(crate) fn read(&self) -> Result<CheckedConfig, Vec<Problem>> {
         self.read_with(None)
     }
@@ -108,12 +109,13 @@ impl ConfigFiles {
         let mut problems = Vec::new();
         let settings = self.settings.as_ref().map(|(name, text)| load::parse_settings(name, text));
         let weights = self.weights.as_ref().map(|(name, text)| tables::weights(name, text));
+        let commands = self.approved_commands(settings.as_ref());
         let mut labels = None;
         // Labels may refer to the inventory's region groups, and flights need labels. So the groups
         // are read first, then the labels, and then the flights are checked.
         let read = if self.built_in { files::compiled_in } else { files::in_folder };
         let images = ImageSources { read, stored };
-        let inventory = files::load_with(&self.inventory, images, |groups| {
+        let inventory = files::load_with(&self.inventory, images, commands.as_deref(), |groups| {
             let regions = Regions::build(groups).unwrap_or_default();
             let Some((name, text)) = &self.labels else {
                 return tables::labels(files::LABELS.0, files::LABELS.1, &regions).ok();
@@ -136,6 +138,20 @@ impl ConfigFiles {
             images,
         };
         if problems.is_empty() { Ok(checked) } else { Err(problems) }
+    }
+}
+
+impl ConfigFiles {
+    /// The commands that creatives may offer; `None` if the settings are not valid.
+    fn approved_commands(
+        &self,
+        settings: Option<&Result<Settings, Vec<Problem>>>,
+    ) -> Option<Vec<String>> {
+        let commands = |settings: Settings| settings.creatives.commands;
+        match settings {
+            Some(read) => read.clone().ok().map(commands),
+            None => load::settings(None, load::environment()).ok().map(commands),
+        }
     }
 }
 
@@ -221,7 +237,8 @@ mod tests {
 
         let table: LabelTable = toml::from_str(&table).unwrap();
         let images = ImageSources { read: files::in_folder, stored: None };
-        let problems = files::load_with(&narrow.inventory, images, |_| Some(table)).unwrap_err();
+        let problems =
+            files::load_with(&narrow.inventory, images, None, |_| Some(table)).unwrap_err();
         let zahid = problems.iter().find(|problem| problem.file.contains("zahid")).unwrap();
         assert!(zahid.reason.contains("without a reviewed label"), "{zahid}");
         assert!(zahid.line > 1 && zahid.path.ends_with("targeting.regions"), "{zahid}");

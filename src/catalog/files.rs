@@ -106,23 +106,26 @@ pub(crate) struct ImageSources<'a> {
 
 /// The validated inventory that these files define together; its lists are in id order.
 pub fn parse(files: &[(String, String)]) -> Result<Inventory, Vec<Problem>> {
-    load(files, None).map(|loaded| loaded.inventory)
+    let images = ImageSources { read: in_folder, stored: None };
+    load_with(files, images, None, |_| None).map(|loaded| loaded.inventory)
 }
 
 /// Like [`parse`], and reads the images that the files refer to by path. Images that they refer to
-/// by address must be in `stored`, if given.
+/// by address must be in `stored`, if given; creatives may offer the approved `commands`.
 pub(crate) fn load(
     files: &[(String, String)],
     stored: Option<&ImageStore>,
+    commands: &[String],
 ) -> Result<Loaded, Vec<Problem>> {
-    load_with(files, ImageSources { read: in_folder, stored }, |_| None)
+    load_with(files, ImageSources { read: in_folder, stored }, Some(commands), |_| None)
 }
 
-/// Like [`load()`], and checks against a label table that every reader a flight can reach has a
+/// Like [`load()`], with `None` for commands that are not to be checked, and checks against a label table that every reader a flight can reach has a
 /// label. `labels` is called once, with the region groups that these files define.
 pub(crate) fn load_with(
     files: &[(String, String)],
     sources: ImageSources<'_>,
+    commands: Option<&[String]>,
     labels: impl FnOnce(&[RegionGroup]) -> Option<LabelTable>,
 ) -> Result<Loaded, Vec<Problem>> {
     let mut problems = Vec::new();
@@ -155,6 +158,7 @@ pub(crate) fn load_with(
             findings.extend(stored.missing(&inventory, &images));
         }
         findings.extend(check::inventory(&inventory));
+        findings.extend(commands.iter().flat_map(|approved| check::commands(&inventory, approved)));
         if let Some(table) = &labels {
             findings.extend(check::labels(&inventory, table));
         }
@@ -182,7 +186,7 @@ pub fn example() -> Inventory {
 /// The example inventory with its images.
 pub(crate) fn example_with_images() -> Loaded {
     let files = EXAMPLE.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    load_with(&files, ImageSources { read: compiled_in, stored: None }, |_| None)
+    load_with(&files, ImageSources { read: compiled_in, stored: None }, None, |_| None)
         .expect("a test validates the example inventory")
 }
 

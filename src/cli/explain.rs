@@ -6,6 +6,7 @@ use crate::cli::output::Output;
 use crate::config::ConfigError;
 use crate::decision_log;
 use crate::decision_log::Lookup;
+use crate::domain::hidden;
 use crate::explain;
 use crate::explain::{Audience, Replay};
 use comfy_table::presets::NOTHING;
@@ -70,9 +71,10 @@ impl Explain {
     }
 }
 
+/// A value in one line of a terminal: placement keys and unknown names are a caller's own.
 fn text(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => hidden::escape_line(text, &[]).into_owned(),
         Value::Null => "–".to_owned(),
         other => other.to_string(),
     }

@@ -4,7 +4,6 @@ use crate::catalog::{iab, toml_writer};
 use crate::cli::output::Output;
 use crate::config::{ConfigError, load};
 use crate::domain::inventory::Inventory;
-use std::io;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
@@ -33,6 +32,8 @@ impl Import {
             return Ok(output.json(&serde_json::json!({ "topics": topics }))?);
         }
         let inventory = Inventory { topics, ..Inventory::default() };
-        Ok(toml_writer::write(&inventory, io::BufWriter::new(io::stdout().lock()), || {})?)
+        let mut text = Vec::new();
+        toml_writer::write(&inventory, &mut text, || {})?;
+        Ok(output.line(String::from_utf8_lossy(&text).trim_end())?)
     }
 }

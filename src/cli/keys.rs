@@ -5,6 +5,7 @@ use crate::cli::output::Output;
 use crate::clock::{Clock, SystemClock};
 use crate::config::keys::{ApiKeys, Identity, Role, TokenKeys};
 use crate::config::{ConfigError, load};
+use crate::domain::hidden;
 use crate::domain::id::AdvertiserId;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
@@ -127,7 +128,8 @@ fn table(keys: &[&Identity], now: Timestamp) -> Table {
     for key in keys {
         let role = key.role.to_string();
         let created = key.created.strftime("%Y-%m-%d").to_string();
-        table.add_row([&key.id, &role, &key.owner, &created, state(key, now)]);
+        let owner = hidden::escape_line(&key.owner, &[]);
+        table.add_row([&key.id, &role, &*owner, &created, state(key, now)]);
     }
     table
 }

@@ -2,6 +2,7 @@
 
 use crate::catalog::CatalogError;
 use crate::config::{ConfigError, Problem};
+use crate::domain::hidden;
 use serde::Serialize;
 use std::fmt::Display;
 use std::io;
@@ -32,9 +33,12 @@ impl Output {
         if self.json { self.json(object) } else { self.line(text) }
     }
 
-    /// Prints a line of text; nothing in JSON mode.
+    /// Prints text, without hidden characters but with line breaks; nothing in JSON mode.
     pub(super) fn line(self, text: impl Display) -> io::Result<()> {
-        if self.json { Ok(()) } else { writeln!(io::stdout(), "{text}") }
+        if self.json {
+            return Ok(());
+        }
+        writeln!(io::stdout(), "{}", hidden::escape_lines(&text.to_string()))
     }
 
     /// Prints an object in JSON mode; otherwise nothing.
@@ -44,10 +48,8 @@ impl Output {
 
     /// Prints an object as JSON in either mode.
     pub(super) fn json(self, object: &impl Serialize) -> io::Result<()> {
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        serde_json::to_writer_pretty(&mut out, object)?;
-        writeln!(out)?;
-        out.flush()
+        let text = serde_json::to_string_pretty(object)?;
+        writeln!(io::stdout(), "{}", hidden::escape_json(&text))
     }
 
     /// Prints an error and returns the exit code. 64: invalid input or configuration. 70: internal
@@ -72,7 +74,7 @@ impl Output {
             };
             self.json(&serde_json::json!({ "error": error, "problems": problems })).ok();
         } else if problems.is_empty() {
-            eprintln!("adjacent: {failure:#}");
+            note(format_args!("{failure:#}"));
         } else {
             problems.iter().for_each(show);
         }
@@ -88,10 +90,15 @@ impl Output {
 /// With source and caret on a terminal; one line per problem otherwise.
 fn show(problem: &Problem) {
     if io::stderr().is_terminal() {
-        eprintln!("{:?}", problem.report());
+        eprintln!("{:?}", problem.escaped().report());
     } else {
-        eprintln!("{problem}");
+        eprintln!("{}", hidden::escape_line(&problem.to_string(), &[]));
     }
+}
+
+/// Prints a note or an error on standard error, without hidden characters.
+pub(super) fn note(text: impl Display) {
+    eprintln!("adjacent: {}", hidden::escape_lines(&text.to_string()));
 }
 
 /// A count with a noun in singular or plural: `1 flight`, `2 flights`.

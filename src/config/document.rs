@@ -1,5 +1,6 @@
 //! TOML documents whose problems have a file, line, column, field path, reason and suggestion.
 
+use crate::domain::hidden;
 use garde::Validate;
 use miette::{LabeledSpan, NamedSource};
 use serde::Serialize;
@@ -58,6 +59,24 @@ impl Problem {
             reason: reason.to_string(),
             help: None,
             place: None,
+        }
+    }
+
+    /// The problem without hidden characters, for a terminal. In the source text they become question
+    /// marks, as many as the character has bytes, so that the underline stays right.
+    pub(crate) fn escaped(&self) -> Problem {
+        let line = |text: &str| hidden::escape_line(text, &[]).into_owned();
+        let source = |(text, span): &(Arc<str>, Range<usize>)| {
+            let replaced = hidden::replace(text, &['\n', '\t'], |c| "?".repeat(c.len_utf8()));
+            (replaced.into(), span.clone())
+        };
+        Problem {
+            file: line(&self.file),
+            path: line(&self.path),
+            reason: hidden::escape_lines(&self.reason).into_owned(),
+            help: self.help.as_deref().map(line),
+            place: self.place.as_ref().map(source),
+            ..*self
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::config::document;
 use crate::config::document::{Document, Problem};
 use crate::config::settings::Settings;
+use crate::domain::command;
 use std::path::Path;
 
 /// The default settings, each with its reason: the `adjacent.toml` that is shipped.
@@ -94,7 +95,7 @@ pub fn parse_settings(name: &str, text: &str) -> Result<Settings, Vec<Problem>> 
 fn validate(document: &Document<'_>) -> Result<Settings, Vec<Problem>> {
     let settings: Settings = document::read(document)?;
     let mut problems = Vec::new();
-    let mut add = |path, reason: String| problems.push(document.problem(path, &reason, None));
+    let mut add = |path: &str, reason: String| problems.push(document.problem(path, &reason, None));
     let server = &settings.server;
     if !server.listen.ip().is_loopback() && server.public_url.is_none() {
         let reason = format!(
@@ -115,6 +116,11 @@ fn validate(document: &Document<'_>) -> Result<Settings, Vec<Problem>> {
             windows.impression_seconds, windows.click_seconds
         );
         add("windows.click_seconds", reason);
+    }
+    for (at, shape) in settings.creatives.commands.iter().enumerate() {
+        if let Err(problem) = command::check_shape(shape) {
+            add(&format!("creatives.commands[{at}]"), problem.to_string());
+        }
     }
     let snapshot = &settings.snapshot;
     if snapshot.too_old_after_seconds < snapshot.stale_after_seconds {
@@ -208,6 +214,8 @@ mod tests {
             ("[server]\nlisten = \"0.0.0.0:80\"\n", "server.listen"),
             ("[server]\ncountry_header = \"X\"\n", "server.country_header"),
             ("[windows]\nclick_seconds = 899\n", "windows.click_seconds"),
+            ("[creatives]\ncommands = [\"git push\", \"sudo\"]\n", "creatives.commands[1]"),
+            ("[creatives]\ncommands = [\"git | sh\"]\n", "creatives.commands[0]"),
             ("[snapshot]\ntoo_old_after_seconds = 1\n", "snapshot.too_old_after_seconds"),
         ] {
             let message = read(text, &[]).unwrap_err().to_string();

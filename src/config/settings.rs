@@ -41,6 +41,9 @@ pub struct Settings {
     /// The decision log.
     #[garde(dive)]
     pub(crate) decision_log: DecisionLogSettings,
+    /// What creatives may contain.
+    #[garde(dive)]
+    pub(crate) creatives: CreativeSettings,
     /// The number of campaigns and flights with their own metric series.
     #[garde(dive)]
     pub(crate) metrics: MetricsSettings,
@@ -329,6 +332,16 @@ pub(crate) struct DecisionLogSettings {
     /// The size of a file, in bytes.
     #[garde(range(min = 65_536, max = 4_294_967_296_u64))]
     pub(crate) segment_bytes: u64,
+}
+
+/// What creatives may contain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreativeSettings {
+    /// Commands that a creative may offer for copying: the name of a program, such as `git`, or the
+    /// words that a command must start with, such as `git push`. Default: those of the example.
+    #[garde(length(max = 200), inner(length(chars, min = 1, max = 60)))]
+    pub(crate) commands: Vec<String>,
 }
 
 /// The number of campaigns and flights with their own metric series.

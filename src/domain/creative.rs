@@ -2,6 +2,7 @@
 
 use crate::domain::id::{CreativeId, CtaId, FlightId};
 use crate::domain::image::Source;
+use crate::domain::landing;
 use crate::domain::language::Language;
 use crate::domain::money::{Currency, Micros};
 use crate::domain::party::Style;
@@ -238,7 +239,8 @@ pub(crate) struct Cta {
     /// Link text.
     #[garde(length(chars, min = 1, max = 40))]
     pub(crate) text: String,
-    /// Landing page: https, on one of the advertiser's domains.
+    /// Landing page: https, on one of the advertiser's domains. Stored as an ASCII URI.
+    #[serde(deserialize_with = "landing::deserialize")]
     #[garde(length(max = 2000))]
     pub(crate) url: String,
 }

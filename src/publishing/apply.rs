@@ -102,6 +102,9 @@ impl Publishing {
         if !wanted.unchecked {
             let mut findings = new.as_ref().map(check::inventory).unwrap_or_default();
             findings.extend(check::labels(inventory, labels));
+            let settings = self.parts.settings.get();
+            let commands = |new| check::commands(new, &settings.creatives.commands);
+            findings.extend(new.iter().flat_map(commands));
             if let Some(new) = &new {
                 let stored = self.parts.catalog.images();
                 findings.extend(stored.missing(new, &wanted.images));

@@ -11,6 +11,7 @@ pub(crate) mod state;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::cluster::CatalogSync;
+use crate::config::CurrentSettings;
 use crate::decision_log::DecisionLog;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -23,6 +24,8 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Parts {
     /// Source of the current time.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The settings in effect.
+    pub(crate) settings: Arc<CurrentSettings>,
     /// Prometheus metrics.
     pub(crate) metrics: Arc<Metrics>,
     /// The world being served, to replace.

@@ -33,9 +33,15 @@ pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Fin
         }
         for (at, domain) in advertiser.domains.iter().enumerate() {
             let parsed = Url::parse(&format!("https://{domain}/"));
-            if !parsed.is_ok_and(|url| url.host_str() == Some(domain) && domain.contains('.')) {
+            if !parsed
+                .as_ref()
+                .is_ok_and(|url| url.host_str() == Some(domain) && domain.contains('.'))
+            {
                 let reason = format!("must be a host name such as example.com (got `{domain}`)");
-                findings.add(format_args!("domains[{at}]"), reason);
+                let ascii = parsed.ok().and_then(|url| url.host_str().map(str::to_owned));
+                let ascii = ascii.filter(|host| host.starts_with("xn--") || host.contains(".xn--"));
+                let help = ascii.map(|host| format!("write its ASCII form, `{host}`"));
+                findings.add_with_help(format_args!("domains[{at}]"), reason, help);
             }
         }
     }

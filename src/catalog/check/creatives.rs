@@ -1,13 +1,13 @@
 //! Checks creatives: texts, links, proofs and prices.
 
 use crate::catalog::check::index::Index;
-use crate::catalog::check::{Findings, images};
+use crate::catalog::check::{Finding, Findings, images};
 use crate::domain::creative::{
     AdText, Audience, BODY_CHARS, Creative, EchoText, HEADLINE_CHARS, KICKER_CHARS,
 };
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
-use crate::domain::{ad_text, landing};
+use crate::domain::{ad_text, command, landing};
 use std::collections::HashSet;
 
 pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Findings) {
@@ -32,11 +32,11 @@ fn texts(creative: &Creative, index: &Index<'_>, findings: &mut Findings) {
     if let Some(kicker) = &creative.kicker {
         echo(index, "kicker", kicker, KICKER_CHARS, findings);
     }
-    if let Some(command) = &creative.command {
-        if let Err(problem) = ad_text::command(&command.text) {
+    if let Some(command_line) = &creative.command {
+        if let Err(problem) = command::check(&command_line.text) {
             findings.add("command.text", problem.to_string());
         }
-        findings.visible_text("command.output", &command.output);
+        findings.visible_text("command.output", &command_line.output);
     }
     for (at, variant) in creative.variants.iter().enumerate() {
         if variant.headline.is_none() && variant.body.is_none() {
@@ -68,7 +68,7 @@ fn ad_text(index: &Index<'_>, field: &str, text: &AdText, limit: usize, findings
         findings.add(field, format!("must have at most {limit} characters (got {chars})"));
     }
     findings.visible_text(field, plain);
-    if ["{topic}", "{entity}"].iter().any(|slot| plain.contains(slot)) {
+    if ["{topic", "{entity"].iter().any(|slot| plain.contains(slot)) {
         let help = "write { text = \"…\", fallback = \"…\", echo = [\"…\"] }";
         let reason = "contains a slot, but no fallback and no list of names that may fill it";
         findings.add_with_help(field, reason, Some(help.into()));
@@ -116,6 +116,26 @@ fn echo(index: &Index<'_>, field: &str, own: &EchoText, limit: usize, findings: 
             findings.add(entry, reason);
         }
     }
+}
+
+/// Commands that start with no approved shape.
+pub(crate) fn commands(inventory: &Inventory, approved: &[String]) -> Vec<Finding> {
+    let mut findings = Findings::new();
+    for creative in &inventory.creatives {
+        let Some(text) = creative.command.as_ref().map(|command| &command.text) else { continue };
+        if !command::is_approved(text, approved) {
+            findings.begin("creatives", creative.id.as_str());
+            let reason =
+                format!("must start with a command of `creatives.commands` (got `{text}`)");
+            let help = format!(
+                "the settings approve {}; add its program, such as `{}`, if readers may run it",
+                if approved.is_empty() { "none".to_owned() } else { approved.join(", ") },
+                text.split(' ').next().unwrap_or_default(),
+            );
+            findings.add_with_help("command.text", reason, Some(help));
+        }
+    }
+    findings.found
 }
 
 fn links(creative: &Creative, advertiser: &Advertiser, findings: &mut Findings) {

@@ -1,6 +1,7 @@
 //! Checks the label table, and that every reader a flight can reach has a label in it.
 
 use crate::catalog::check::{Finding, Findings};
+use crate::domain::ad_text;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::{LabelTable, Labels};
 use crate::domain::language::Language;
@@ -107,11 +108,15 @@ pub fn table(table: &LabelTable, regions: &Regions) -> Vec<Finding> {
 
 /// Checks that a text contains no slots but the known ones.
 fn slots(findings: &mut Findings, field: &str, text: &str, known: &[&str]) {
-    for part in text.split('{').skip(1) {
-        let name = part.split('}').next().unwrap_or(part);
-        if !known.contains(&name) {
-            let reason = format!("unknown slot `{{{name}}}`: must be {{{}}}", known.join("} or {"));
-            findings.add(field, reason);
+    let names = match ad_text::slots(text) {
+        Ok(names) => names,
+        Err(brace) => {
+            let reason = format!("contains `{brace}` that is not closed or not opened");
+            return findings.add(field, reason);
         }
+    };
+    for name in names.iter().filter(|name| !known.contains(name)) {
+        let reason = format!("unknown slot `{{{name}}}`: must be {{{}}}", known.join("} or {"));
+        findings.add(field, reason);
     }
 }

@@ -12,6 +12,7 @@ mod names;
 mod publishers;
 pub mod weights;
 
+pub(crate) use creatives::commands;
 pub(crate) use labels::reach as labels;
 pub(crate) use publishers::check_url_prefix;
 

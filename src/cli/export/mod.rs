@@ -5,10 +5,10 @@ mod parquet;
 mod row;
 mod sink;
 
-use crate::cli::arguments;
 use crate::cli::export::row::Row;
 use crate::cli::export::sink::{JsonLines, Out, Sink};
 use crate::cli::output::{CheckFailed, Output};
+use crate::cli::{arguments, output};
 use crate::cluster::log;
 use crate::domain::event::Verdict;
 use crate::journal::Recovery;
@@ -81,7 +81,7 @@ impl Export {
                 let (own, recovery) =
                     history::replay(&folder, ReplayFrom::First, u64::MAX, false, each)?;
                 if log::is_partial(&folder, &own.state) {
-                    eprintln!("adjacent: {PARTIAL}");
+                    output::note(PARTIAL);
                 }
                 recovery
             }
@@ -113,7 +113,8 @@ const PARTIAL: &str = "partial: only this instance's own records are here, so th
 /// An error when the journal lacks acknowledged records, with what is missing.
 fn report(recovery: &Recovery, written: u64) -> anyhow::Result<()> {
     if recovery.repaired_entries > 0 {
-        eprintln!("adjacent: {} records were written off by repairs", recovery.repaired_entries);
+        let repaired = recovery.repaired_entries;
+        output::note(format_args!("{repaired} records were written off by repairs"));
     }
     let lost = recovery.lost.iter().map(ToString::to_string);
     let places: Vec<String> = lost.chain(recovery.corrupt.iter().cloned()).collect();

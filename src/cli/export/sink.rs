@@ -1,6 +1,7 @@
 //! Where an export goes, and JSON Lines, optionally compressed.
 
 use crate::cli::export::row::Row;
+use crate::domain::hidden;
 use std::fs::File;
 use std::io::Write;
 
@@ -20,11 +21,11 @@ pub(super) struct JsonLines(pub(super) Out);
 
 impl Sink for JsonLines {
     fn write_row(&mut self, row: Row) -> anyhow::Result<()> {
-        let mut bytes = serde_json::to_vec(&row)?;
-        bytes.push(b'\n');
+        let text = serde_json::to_string(&row)?;
+        let text = hidden::escape_json(&text);
         match &mut self.0 {
-            Out::Plain(out) => out.write_all(&bytes)?,
-            Out::Zstd(out) => out.write_all(&bytes)?,
+            Out::Plain(out) => writeln!(out, "{text}")?,
+            Out::Zstd(out) => writeln!(out, "{text}")?,
         }
         Ok(())
     }
