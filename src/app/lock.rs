@@ -1,5 +1,6 @@
 //! The data directory lock: one server per directory. The lock file has its operations address.
 
+use crate::app::permissions;
 use crate::config::ConfigError;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -39,6 +40,7 @@ impl DataLock {
                 data.display()
             )));
         }
+        permissions::tighten(data);
         Ok(DataLock { file })
     }
 

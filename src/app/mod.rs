@@ -8,6 +8,7 @@ pub(crate) mod listeners;
 pub(crate) mod lock;
 pub(crate) mod open;
 pub(crate) mod options;
+pub(crate) mod permissions;
 pub(crate) mod reload;
 pub(crate) mod services;
 pub(crate) mod tasks;

@@ -107,7 +107,12 @@ impl ConfigFiles {
         stored: Option<&ImageStore>,
     ) -> Result<CheckedConfig, Vec<Problem>> {
         let mut problems = Vec::new();
-        let settings = self.settings.as_ref().map(|(name, text)| load::parse_settings(name, text));
+        let settings = self.settings.as_ref().map(|(name, text)| {
+            match self.built_in || name == files::STANDARD_INPUT {
+                true => load::parse_settings(name, text),
+                false => load::file_settings(name, text),
+            }
+        });
         let weights = self.weights.as_ref().map(|(name, text)| tables::weights(name, text));
         let commands = self.approved_commands(settings.as_ref());
         let mut labels = None;

@@ -5,6 +5,7 @@ use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::{check, image};
 use crate::config::document::Document;
+use crate::config::files::open_regular;
 use crate::config::{Problem, document, load};
 use crate::domain::image::Source;
 use crate::domain::inventory::{ImageField, Inventory};
@@ -13,7 +14,6 @@ use crate::domain::lists;
 use crate::domain::lists::{LISTS, ListItem};
 use crate::domain::region::RegionGroup;
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::io::Read;
 use std::path::Path;
@@ -197,11 +197,7 @@ pub(super) fn in_folder(file: &str, path: &str) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("standard input has no folder: pass the file names instead"));
     }
     let path = Path::new(file).parent().unwrap_or(Path::new("")).join(path);
-    let opened = File::open(path)?;
-    // Reading a pipe or a device may never end.
-    if !opened.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
+    let opened = open_regular(&path)?;
     let mut bytes = Vec::new();
     let limit = u64::try_from(image::MAX_BYTES + 1).unwrap_or(u64::MAX);
     opened.take(limit).read_to_end(&mut bytes)?;

@@ -5,6 +5,7 @@ use crate::catalog::check::Finding;
 use crate::catalog::error::CatalogError;
 use crate::catalog::image::ImageFile;
 use crate::catalog::{image, versions};
+use crate::config::files;
 use crate::domain::image::{Address, Source};
 use crate::domain::inventory::Inventory;
 use std::collections::BTreeSet;
@@ -56,7 +57,7 @@ impl ImageStore {
     /// The bytes of an image, verified against its address.
     pub(crate) fn load(&self, address: &Address) -> Result<Vec<u8>, CatalogError> {
         let path = self.path(address);
-        let bytes = match std::fs::read(&path) {
+        let bytes = match files::read_regular(&path) {
             Ok(bytes) => bytes,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
                 let hash = address.to_string();

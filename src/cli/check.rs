@@ -6,10 +6,11 @@ use crate::catalog::image_store::ImageStore;
 use crate::cli::arguments;
 use crate::cli::output::{Output, counted};
 use crate::config::ConfigError;
+use crate::config::geo::CountryDatabase;
 use crate::domain::image::Address;
 use crate::selection::compile::content_hash;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
@@ -28,6 +29,11 @@ impl Check {
         let checked = read.map_err(ConfigError::from)?;
         if let Some(settings) = &checked.settings {
             open::datacenters(settings)?;
+            settings
+                .server
+                .geoip
+                .iter()
+                .try_for_each(|file| CountryDatabase::open(Path::new(file)).map(drop))?;
         }
         Ok(output.result(summary(&checked), &json_summary(&checked))?)
     }

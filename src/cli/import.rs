@@ -34,6 +34,7 @@ impl Import {
         let inventory = Inventory { topics, ..Inventory::default() };
         let mut text = Vec::new();
         toml_writer::write(&inventory, &mut text, || {})?;
-        Ok(output.line(String::from_utf8_lossy(&text).trim_end())?)
+        let text = String::from_utf8_lossy(&text);
+        Ok(output.line(text.strip_suffix('\n').unwrap_or(&text))?)
     }
 }

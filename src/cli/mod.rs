@@ -22,7 +22,7 @@ mod serve;
 mod store;
 mod synth;
 
-use crate::app::file_limits;
+use crate::app::{file_limits, permissions};
 use anyhow::Context;
 use clap::Parser;
 use output::Output;
@@ -101,6 +101,7 @@ impl Command {
     /// Runs the command.
     pub async fn run(self) -> anyhow::Result<()> {
         let output = self.output();
+        permissions::restrict_new_files();
         file_limits::survive_file_size_limit().context("cannot install a signal handler")?;
         match self.verb {
             None => self.serve.run(output).await,

@@ -1,8 +1,9 @@
 //! Looks up the country of an IP address in a MaxMind DB file that the operator supplies.
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, files};
 use crate::domain::region::Country;
 use maxminddb::{Reader, geoip2};
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -14,10 +15,12 @@ pub(crate) struct CountryDatabase {
 impl CountryDatabase {
     /// Reads the database into memory.
     pub(crate) fn open(path: &Path) -> Result<CountryDatabase, ConfigError> {
-        let reader = Reader::open_readfile(path).map_err(|error| {
+        let failed = |error: &dyn Display| {
             let name = path.display();
             ConfigError::Usage(format!("server.geoip: {name} cannot be read: {error}"))
-        })?;
+        };
+        let bytes = files::read_regular(path).map_err(|error| failed(&error))?;
+        let reader = Reader::from_source(bytes).map_err(|error| failed(&error))?;
         Ok(CountryDatabase { reader })
     }
 
@@ -51,5 +54,7 @@ mod tests {
     fn an_invalid_file_is_reported_with_its_name() {
         let error = CountryDatabase::open(Path::new("Cargo.toml")).err().unwrap().to_string();
         assert!(error.contains("server.geoip: Cargo.toml"), "{error}");
+        let error = CountryDatabase::open(Path::new("/dev/zero")).err().unwrap().to_string();
+        assert!(error.contains("a device, not a regular file"), "{error}");
     }
 }

@@ -1,9 +1,10 @@
 //! Loads the settings from the file and from the environment, which overrides the file.
 
-use crate::config::document;
 use crate::config::document::{Document, Problem};
 use crate::config::settings::Settings;
+use crate::config::{document, files};
 use crate::domain::command;
+use std::io::Read;
 use std::path::Path;
 
 /// The default settings, each with its reason: the `adjacent.toml` that is shipped.
@@ -42,17 +43,15 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Vec<Problem>> {
     let name = path.display().to_string();
     let unreadable =
         |error: std::io::Error| vec![Problem::of_file(&name, format!("cannot be read: {error}"))];
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    let size = metadata.len();
+    let mut file = files::open_regular(path).map_err(unreadable)?;
+    let size = file.metadata().map_err(unreadable)?.len();
     if size > MAX_FILE_BYTES {
         let reason = format!("must have at most {MAX_FILE_BYTES} bytes (got {size})");
         return Err(vec![Problem::of_file(&name, reason)]);
     }
-    // Reading a pipe or a device may never end.
-    if !metadata.is_file() {
-        return Err(vec![Problem::of_file(&name, "cannot be read: not a regular file")]);
-    }
-    std::fs::read_to_string(path).map_err(unreadable)
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
 }
 
 /// The process's environment variables that are valid UTF-8.
@@ -68,12 +67,10 @@ pub(crate) fn settings(
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Settings, ConfigError> {
     let default = Path::new("config/adjacent.toml");
-    let (name, text) = match file {
-        Some(path) => (path.display().to_string(), read_text(path)?),
-        None if default.exists() => (default.display().to_string(), read_text(default)?),
-        None => ("the built-in defaults".to_owned(), DEFAULTS.to_owned()),
+    let settings = match file.or_else(|| default.exists().then_some(default)) {
+        Some(path) => file_settings(&path.display().to_string(), &read_text(path)?)?,
+        None => parse_settings("the built-in defaults", DEFAULTS)?,
     };
-    let settings = parse_settings(&name, &text)?;
     let mut overrides = environment.filter(|(key, _)| key.starts_with(PREFIX)).peekable();
     if overrides.peek().is_none() {
         return Ok(settings);
@@ -89,6 +86,17 @@ pub(crate) fn settings(
 /// Parses and validates settings; keys that the text omits have their defaults.
 pub fn parse_settings(name: &str, text: &str) -> Result<Settings, Vec<Problem>> {
     validate(&Document::with_defaults(DEFAULTS, name, text)?)
+}
+
+/// Like [`parse_settings`], for the text of the file `name`: with a password in it, it is a problem if other
+/// users can read the file.
+pub(crate) fn file_settings(name: &str, text: &str) -> Result<Settings, Vec<Problem>> {
+    let settings = parse_settings(name, text)?;
+    if settings.store.has_password() {
+        let secret = "a password (`store.url`, or set it with ADJACENT__STORE__URL)";
+        files::require_private(Path::new(name), secret).map_err(|problem| vec![problem])?;
+    }
+    Ok(settings)
 }
 
 /// Deserializes settings, and checks the ranges of the values and the values against each other.
@@ -161,6 +169,7 @@ fn set(table: &mut toml::Table, variable: &str, text: &str) -> Result<(), Config
 mod tests {
     use super::*;
     use crate::domain::protocol::Protocol;
+    use std::os::unix::fs::PermissionsExt;
 
     fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
@@ -223,6 +232,28 @@ mod tests {
         }
         let url = "[server]\nlisten = \"0.0.0.0:80\"\npublic_url = \"https://u.example\"\n";
         assert!(read(url, &[]).is_ok());
+    }
+
+    #[test]
+    fn a_settings_file_with_a_password_must_not_be_readable_by_all_users() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("adjacent.toml");
+        let read = || settings(Some(&path), std::iter::empty()).map_err(|error| error.to_string());
+        let open = |url: &str, mode: u32| {
+            std::fs::write(&path, format!("[store]\nurl = \"{url}\"\n")).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        };
+        for url in ["rediss://u:hunter2@r.example", "redis+cluster://:hunter2@a:1,b:2"] {
+            open(url, 0o644);
+            let error = read().unwrap_err();
+            assert!(error.contains("run `chmod 0640 ") && !error.contains("hunter2"), "{error}");
+            open(url, 0o640);
+            assert_eq!(read().unwrap().store.url, url);
+        }
+        for url in ["embedded", "redis://r.example:6379", "redis://u@r.example"] {
+            open(url, 0o644);
+            assert_eq!(read().unwrap().store.url, url);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod adapter_settings;
 pub(crate) mod current;
 pub(crate) mod document;
+pub(crate) mod files;
 pub(crate) mod geo;
 pub mod keys;
 pub mod load;

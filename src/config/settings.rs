@@ -152,6 +152,12 @@ pub struct StoreSettings {
 }
 
 impl StoreSettings {
+    /// Whether the URL of the store has a password.
+    pub(crate) fn has_password(&self) -> bool {
+        let user = self.url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
+        user.is_some_and(|(user, _)| user.contains(':'))
+    }
+
     /// The folder with the token keys and API keys.
     pub fn keys(&self) -> &Path {
         Path::new(self.keys.as_ref().unwrap_or(&self.data))

@@ -1,7 +1,7 @@
 //! Watches files for changes, including replacement by an editor, folders that are removed and
 //! created again, and symlinks that are changed to another target.
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, files};
 use crate::domain::image::Format;
 use notify::{RecursiveMode, Watcher};
 use std::collections::BTreeSet;
@@ -166,7 +166,7 @@ fn content(path: &Path) -> Option<blake3::Hash> {
     let metadata = std::fs::metadata(path).ok()?;
     let mut hasher = blake3::Hasher::new();
     if metadata.is_file() {
-        let mut file = std::fs::File::open(path).ok()?;
+        let mut file = files::open_regular(path).ok()?;
         std::io::copy(&mut file, &mut hasher).ok()?;
         return Some(hasher.finalize());
     }

@@ -10,6 +10,7 @@
 //! `rediss://`, `rediss+sentinel://` and `rediss+cluster://` use TLS to every server and to the
 //! sentinels; they need a build with the feature `tls`.
 
+use crate::config::files;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 use std::path::Path;
@@ -87,7 +88,8 @@ impl RedisConfig {
                 "{self} does not use TLS, so a CA file has no effect: use rediss://"
             ));
         }
-        let pem = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let pem =
+            files::read_regular(file).map_err(|error| format!("{}: {error}", file.display()))?;
         if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
             return Err(format!("{}: contains no PEM certificate", file.display()));
         }

@@ -6,6 +6,7 @@
 
 use crate::harness::{Setup, TestServer};
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -55,7 +56,9 @@ fn copy_folder(from: &Path, to: &Path) {
         if entry.path().is_dir() {
             copy_folder(&entry.path(), &target);
         } else {
-            std::fs::copy(entry.path(), target).unwrap();
+            std::fs::copy(entry.path(), &target).unwrap();
+            // A checkout does not have the modes of the recording, and keys must be private.
+            std::fs::set_permissions(target, PermissionsExt::from_mode(0o600)).unwrap();
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Reads and atomically replaces key files, which only their owner may read.
 
 use crate::config::document::{Document, Problem};
-use crate::config::load;
 use crate::config::load::ConfigError;
+use crate::config::{files, load};
 use serde::de::DeserializeOwned;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -16,6 +16,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Config
     if !path.try_exists().map_err(|error| invalid(path, format!("cannot be read: {error}")))? {
         return Ok(None);
     }
+    files::require_private(path, "keys").map_err(|problem| vec![problem])?;
     let (name, text) = (path.display().to_string(), load::read_text(path)?);
     let parsed = Document::parse(&name, &text).and_then(|document| document.deserialize());
     parsed.map(Some).map_err(|problems| {
@@ -77,6 +78,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.toml");
         assert_eq!(read::<toml::Table>(&path).unwrap(), None);
+        replace(&path, "").unwrap();
         std::fs::write(&path, "a = 1\nsecret = \"hunter2\" oops\n").unwrap();
         let ConfigError::Invalid(problems) = read::<toml::Table>(&path).unwrap_err() else {
             panic!("expected an invalid file");
