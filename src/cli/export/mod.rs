@@ -5,13 +5,16 @@ mod parquet;
 mod row;
 mod sink;
 
+use crate::app::lock;
 use crate::cli::export::row::Row;
 use crate::cli::export::sink::{JsonLines, Out, Sink};
 use crate::cli::output::{CheckFailed, Output};
 use crate::cli::{arguments, output};
 use crate::cluster::log;
 use crate::domain::event::Verdict;
+use crate::journal;
 use crate::journal::Recovery;
+use crate::ledger::audit::Mismatch;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::order::Place;
 use crate::ledger::{ApplyOutcome, EventVerdict, history};
@@ -32,7 +35,8 @@ pub(super) struct Export {
     /// The data directory.
     #[arg(long, default_value = "data", value_name = "DIR")]
     data: PathBuf,
-    /// Redis URL of a fleet's store, to read its log instead of the data directory.
+    /// Redis URL of a fleet's store, to read its log instead of the data directory. The log is compared
+    /// with the journal of the data directory, if there is one.
     #[arg(long, default_value = EMBEDDED, value_name = "URL")]
     store: String,
     /// PEM file with the CA certificates to trust for a store over TLS.
@@ -75,9 +79,10 @@ impl Export {
             }
             applied.adjustments.iter().for_each(|returned| write(Row::returned(returned)));
         };
+        let folder = self.data.join("journal");
+        let mut mismatches = Vec::new();
         let recovery = match arguments::redis_config(&self.store, self.ca.as_deref())? {
             None => {
-                let folder = self.data.join("journal");
                 let (own, recovery) =
                     history::replay(&folder, ReplayFrom::First, u64::MAX, false, each)?;
                 if log::is_partial(&folder, &own.state) {
@@ -87,7 +92,15 @@ impl Export {
             }
             Some(config) => {
                 let client = Client::new(config);
-                log::replay(&client, ReplayFrom::First, repeat(Place::END), &mut each).await?;
+                let finals = repeat(Place::END);
+                let all = log::replay(&client, ReplayFrom::First, finals, &mut each).await?;
+                if folder.is_dir() {
+                    let here = journal::recover(&folder, 0, None, false, |_| {})?;
+                    // What a running server has recorded may be on its way.
+                    let newest = journal::segments(&folder)?.pop().map(|one| one.incarnation);
+                    let own = newest.filter(|_| lock::running_server(&self.data).is_some());
+                    mismatches = log::journal_mismatches(&here, &all, own);
+                }
                 Recovery::default()
             }
         };
@@ -102,8 +115,25 @@ impl Export {
         if self.out.is_some() {
             output.line(format_args!("{written} rows"))?;
         }
+        if !mismatches.is_empty() {
+            return Err(incomplete(written, &self.data, &mismatches));
+        }
         report(&recovery, written)
     }
+}
+
+/// What the log of a fleet lacks of a journal, or the journal of the log.
+fn incomplete(written: u64, data: &Path, mismatches: &[Mismatch]) -> anyhow::Error {
+    let each =
+        mismatches.iter().map(|one| format!("{}: {} ({})", one.what, one.journal, one.ledger));
+    let each: Vec<String> = each.collect();
+    CheckFailed(format!(
+        "the export may be incomplete: {written} rows of the store, which differs from the journal in {}; to \
+         send its records, start its server or run `adjacent drain`\n  {}",
+        data.display(),
+        each.join("\n  ")
+    ))
+    .into()
 }
 
 /// What an export of one instance of a fleet says.

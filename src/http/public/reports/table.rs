@@ -2,7 +2,8 @@
 
 use crate::http::public::reports::ReportReply;
 
-/// A header line, then one line per row; amounts in micros, as in JSON.
+/// A header line, then one line per row; amounts in micros, as in JSON. The last columns say in every row
+/// what JSON says once, so that any program that reads tables can use them.
 pub(super) fn csv(reply: &ReportReply) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let kinds = ["impressions", "viewable", "clicks", "copies"];
@@ -14,7 +15,9 @@ pub(super) fn csv(reply: &ReportReply) -> Result<Vec<u8>, csv::Error> {
     }
     head.extend(["pending", "spend_micros", "returned_micros"].map(str::to_owned));
     head.extend(has_revenue.then(|| "revenue_micros".to_owned()));
-    head.push("currency".to_owned());
+    head.extend(["currency", "provisional", "final_until"].map(str::to_owned));
+    let provisional = reply.provisional.to_string();
+    let final_until = reply.final_until.clone().unwrap_or_default();
     writer.write_record(&head)?;
     for row in &reply.rows {
         let figures = &row.figures;
@@ -26,7 +29,7 @@ pub(super) fn csv(reply: &ReportReply) -> Result<Vec<u8>, csv::Error> {
         record.push(figures.pending.to_string());
         record.extend([figures.spend_micros, figures.returned_micros].map(|n| n.to_string()));
         record.extend(has_revenue.then(|| figures.revenue_micros.unwrap_or(0).to_string()));
-        record.push(row.currency.to_string());
+        record.extend([row.currency.to_string(), provisional.clone(), final_until.clone()]);
         writer.write_record(&record)?;
     }
     writer.into_inner().map_err(|error| error.into_error().into())
