@@ -195,3 +195,22 @@ fn render_slot(out: &mut String, slot: &Value, all: bool) {
     }
     let _ = writeln!(out, "{filtered}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_placement_key_or_name_cannot_write_to_the_terminal() {
+        let hostile = "k\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}1A\r\n  zahid: won\u{202e}\u{200b}\u{2028}";
+        let document = serde_json::json!({
+            "page": { "unknown": [hostile], "topics": [hostile] },
+            "slots": [{ "key": hostile, "result": { "fill": false, "reason": "no_placement" } }],
+            "want": [{ "creative": hostile, "key": hostile, "changes": [hostile] }],
+        });
+        let shown = render(&document, true);
+        assert_eq!(hidden::escape_lines(&shown), shown, "nothing hidden is left");
+        assert!(shown.contains("k\\u{1b}[2J\\u{1b}]0;x\\u{7}\\u{9b}1A\\r\\n  zahid: won\\u{202e}"));
+        assert!(!shown.lines().any(|line| line.trim_start().starts_with("zahid")), "{shown}");
+    }
+}
