@@ -9,7 +9,7 @@ use std::{fs, io};
 /// What neither the group nor other users may do.
 const FORBIDDEN: u32 = 0o027;
 
-/// What a data directory has. Other things in it belong to somebody else.
+/// What a data directory has. Everything else in it is left alone.
 const OWN: [&str; 4] = ["catalog", "decisions", "journal", "lock"];
 
 /// From now on, new files have at most mode 0640 and new directories 0750, whatever the process

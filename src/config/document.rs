@@ -62,20 +62,18 @@ impl Problem {
         }
     }
 
-    /// The problem without hidden characters, for a terminal. In the source text they become question
-    /// marks, as many as the character has bytes, so that the underline stays right.
+    /// The problem without hidden characters; a question mark per byte keeps the underline right.
     pub(crate) fn escaped(&self) -> Problem {
         let line = |text: &str| hidden::escape_line(text, &[]).into_owned();
-        let source = |(text, span): &(Arc<str>, Range<usize>)| {
-            let replaced = hidden::replace(text, &['\n', '\t'], |c| "?".repeat(c.len_utf8()));
-            (replaced.into(), span.clone())
-        };
+        let marks = |c: char| "?".repeat(c.len_utf8());
         Problem {
             file: line(&self.file),
             path: line(&self.path),
             reason: hidden::escape_lines(&self.reason).into_owned(),
             help: self.help.as_deref().map(line),
-            place: self.place.as_ref().map(source),
+            place: self.place.as_ref().map(|(text, span)| {
+                (hidden::replace(text, &['\n', '\t'], marks).into(), span.clone())
+            }),
             ..*self
         }
     }

@@ -44,10 +44,10 @@ fn require_regular(metadata: &Metadata) -> io::Result<()> {
 }
 
 /// A problem if other users than the owner and the group may read or change a file with a secret.
-pub(crate) fn require_private(path: &Path, contains: &str) -> Result<(), Problem> {
+pub(crate) fn require_private(path: &Path, contains: &str) -> Result<(), Vec<Problem>> {
     let name = path.display().to_string();
     let metadata = std::fs::metadata(path)
-        .map_err(|error| Problem::of_file(&name, format!("cannot be read: {error}")))?;
+        .map_err(|error| vec![Problem::of_file(&name, format!("cannot be read: {error}"))])?;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o007 == 0 {
         return Ok(());
@@ -57,7 +57,7 @@ pub(crate) fn require_private(path: &Path, contains: &str) -> Result<(), Problem
          others may have read it, also replace the secret",
         mode & 0o640 | 0o400
     );
-    Err(Problem::of_file(&name, reason))
+    Err(vec![Problem::of_file(&name, reason)])
 }
 
 #[cfg(test)]
@@ -103,9 +103,9 @@ mod tests {
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
             let result = require_private(&path, "keys");
             assert_eq!(result.is_ok(), mode & 0o007 == 0, "{mode:o}");
-            let Err(problem) = result else { continue };
+            let Err(problems) = result else { continue };
             let command = format!("run `chmod {:04o} {}`", mode & 0o640 | 0o400, path.display());
-            assert!(problem.reason.contains(&command), "{problem}");
+            assert!(problems[0].reason.contains(&command), "{}", problems[0]);
         }
     }
 }

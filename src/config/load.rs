@@ -94,7 +94,7 @@ pub(crate) fn file_settings(name: &str, text: &str) -> Result<Settings, Vec<Prob
     let settings = parse_settings(name, text)?;
     if settings.store.has_password() {
         let secret = "a password (`store.url`, or set it with ADJACENT__STORE__URL)";
-        files::require_private(Path::new(name), secret).map_err(|problem| vec![problem])?;
+        files::require_private(Path::new(name), secret)?;
     }
     Ok(settings)
 }

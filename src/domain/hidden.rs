@@ -1,4 +1,4 @@
-//! Characters that nobody can see as they are, such as control, bidirectional and zero-width ones: where a
+//! Characters that are not visible as they are, such as control, bidirectional and zero-width ones: where a
 //! text has them, and how a text is written where a terminal or a log shows it.
 //!
 //! Joiners and variation selectors are accepted where Unicode gives them a meaning (UAX 31, section
@@ -43,9 +43,19 @@ const TAG_FLAGS: [&str; 3] = [
 
 /// The hidden characters of a text, in order.
 pub(crate) fn find(text: &str) -> Vec<Hidden> {
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Vec::new();
+    let (mut found, mut start) = (Vec::new(), 0);
+    // No sequence goes on in the next line, and outputs can have millions of lines.
+    for line in text.split_inclusive('\n') {
+        if !line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            let in_line = find_in_line(line).into_iter();
+            found.extend(in_line.map(|one| Hidden { at: start + one.at, ..one }));
+        }
+        start += line.len();
     }
+    found
+}
+
+fn find_in_line(text: &str) -> Vec<Hidden> {
     let chars: Vec<(usize, char)> = text.char_indices().collect();
     let mut found = Vec::new();
     let mut flag_end = 0;

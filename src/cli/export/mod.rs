@@ -128,8 +128,8 @@ fn incomplete(written: u64, data: &Path, mismatches: &[Mismatch]) -> anyhow::Err
         mismatches.iter().map(|one| format!("{}: {} ({})", one.what, one.journal, one.ledger));
     let each: Vec<String> = each.collect();
     CheckFailed(format!(
-        "the export may be incomplete: {written} rows of the store, which differs from the journal in {}; to \
-         send its records, start its server or run `adjacent drain`\n  {}",
+        "the export may be incomplete: {written} rows of the store, which differs from the journal in {}; \
+         records that only the journal has are sent by its server, once it runs, or by `adjacent drain`\n  {}",
         data.display(),
         each.join("\n  ")
     ))

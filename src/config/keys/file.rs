@@ -16,7 +16,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Config
     if !path.try_exists().map_err(|error| invalid(path, format!("cannot be read: {error}")))? {
         return Ok(None);
     }
-    files::require_private(path, "keys").map_err(|problem| vec![problem])?;
+    files::require_private(path, "keys")?;
     let (name, text) = (path.display().to_string(), load::read_text(path)?);
     let parsed = Document::parse(&name, &text).and_then(|document| document.deserialize());
     parsed.map(Some).map_err(|problems| {
