@@ -1,13 +1,22 @@
 //! Logging setup. Messages are readable alone and values go into fields; IP addresses, tokens and
-//! bodies are never logged.
+//! bodies are never logged. A thread of its own writes the lines, so that a log that nobody reads
+//! delays nothing; lines that it cannot take are dropped and counted.
 
 use crate::domain::hidden;
 use std::borrow::Cow;
-use std::io;
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::{io, panic};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
+
+/// The most lines that wait to be written; about 2 MiB.
+const WAITING_LINES: usize = 4_096;
+
+static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// The configured log filter is invalid.
 #[derive(Debug, thiserror::Error)]
@@ -17,19 +26,35 @@ pub(crate) struct InvalidFilter {
     reason: String,
 }
 
-/// Starts logging to standard error for the whole process; later calls have no effect.
-/// `json` writes one JSON object per line.
-pub(crate) fn start(level: &str, json: bool) -> Result<(), InvalidFilter> {
+/// Writes the waiting lines when it is dropped.
+pub(crate) struct Logging;
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        end();
+    }
+}
+
+/// Starts logging to standard error for the whole process, panics included; later calls have no
+/// effect. `json` writes one JSON object per line.
+pub(crate) fn start(level: &str, json: bool) -> Result<Logging, InvalidFilter> {
     // Worker starts are noise, and malformed request heads must not let clients write to the log.
     let filter = EnvFilter::try_new(format!("actix_server=warn,actix_http=off,{level}"))
         .map_err(|error| InvalidFilter { level: level.to_owned(), reason: error.to_string() })?;
+    let writer = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(WAITING_LINES)
+        .thread_name("log")
+        .finish(io::stderr());
+    let (lines, guard) = writer;
+    let dropped = lines.error_counter();
     // A log that cannot be written, because its disk is full or its reader gone, must not panic in the
     // thread that logs: reporting that on standard error would.
     let registry = tracing_subscriber::registry().with(filter);
-    // Only tests start a second subscriber in one process; the first one stays in effect.
-    let _ = if json {
-        let lines = fmt::layer().json().log_internal_errors(false);
-        registry.with(lines.with_writer(|| Visible(hidden::escape_json))).try_init()
+    let started = if json {
+        let layer = fmt::layer().json().log_internal_errors(false);
+        let writer = move || Visible(hidden::escape_json, lines.clone());
+        registry.with(layer.with_writer(writer)).try_init()
     } else {
         registry
             .with(
@@ -37,25 +62,46 @@ pub(crate) fn start(level: &str, json: bool) -> Result<(), InvalidFilter> {
                     .log_internal_errors(false)
                     .with_target(false)
                     .with_ansi(io::stderr().is_terminal())
-                    .with_writer(|| Visible(one_line)),
+                    .with_writer(move || Visible(one_line, lines.clone())),
             )
             .try_init()
     };
-    Ok(())
+    // Only tests start a second subscriber in one process; the first one stays in effect.
+    if started.is_ok() {
+        *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+        let _ = DROPPED.set(dropped);
+        // By default, a panic writes to standard error itself and waits for its reader.
+        panic::set_hook(Box::new(|panic| {
+            let location = panic.location().map(ToString::to_string).unwrap_or_default();
+            let message = panic.payload_as_str().unwrap_or("no message");
+            tracing::error!(location, "panic: {message}");
+        }));
+    }
+    Ok(Logging)
 }
 
-/// Writes log lines to standard error with hidden characters escaped: values in them may be a caller's or
+/// Writes the waiting lines, for about a second at most. Later ones are dropped.
+pub(crate) fn end() {
+    drop(WRITER.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// Lines dropped since the start because nobody reads the log.
+pub(crate) fn dropped_lines() -> u64 {
+    DROPPED.get().map_or(0, |dropped| dropped.dropped_lines() as u64)
+}
+
+/// Writes log lines with hidden characters escaped: values in them may be a caller's or
 /// come from Redis. Each write is one complete line.
-struct Visible(fn(&str) -> Cow<'_, str>);
+struct Visible(fn(&str) -> Cow<'_, str>, NonBlocking);
 
 impl Write for Visible {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        io::stderr().write_all(self.0(&String::from_utf8_lossy(line)).as_bytes())?;
+        self.1.write_all(self.0(&String::from_utf8_lossy(line)).as_bytes())?;
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        self.1.flush()
     }
 }
 

@@ -89,6 +89,7 @@ fn settings(arguments: &[String]) -> Settings {
     settings.store.data.clone_from(&arguments[0]);
     // Enabled but never reached: all requests come from one address.
     settings.limits.flood_per_second = 1_000_000;
+    settings.limits.connections_per_address = 100_000;
     if let [_, url, keys] = arguments {
         settings.store.url.clone_from(url);
         settings.store.keys = Some(keys.clone());

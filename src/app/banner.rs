@@ -21,15 +21,21 @@ pub(crate) fn banner(app: &App, keys: bool) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {name:<26} {value}");
     };
-    if state.local {
+    let settings = state.settings.get();
+    if state.is_trial() {
         line("demo page", &format!("{base}/demo"));
+        line(
+            "trial",
+            "on: the demo page explains every decision without a key. It ends with `public_url`, \
+             `trusted_proxies` or `trial = false` under [server]",
+        );
     }
     line("embed script", &format!("{base}/embed/v1/adjacent.js"));
     line("decisions", &format!("{base}/v1/decisions"));
     line("API docs", &format!("{base}/docs"));
     line("metrics", &format!("http://{ops}/metrics"));
     line("console", &format!("http://{ops}/console"));
-    let show_keys = keys && state.local && app.address.ip().is_loopback();
+    let show_keys = keys && state.is_trial() && app.address.ip().is_loopback();
     if let Some(local) = app.local_keys.as_ref().filter(|_| show_keys) {
         line("operator key", local.operator.expose_secret());
         for (id, key) in local.publisher.iter().take(3) {
@@ -41,8 +47,7 @@ pub(crate) fn banner(app: &App, keys: bool) -> String {
             let link = state.links.load().sign(&advertiser.id, until_ms);
             line(advertiser.id.as_str(), &format!("{base}/reports/{}?link={link}", advertiser.id));
         }
-    } else if state.local {
-        let settings = state.settings.get();
+    } else if settings.server.public_url.is_none() {
         let keys = settings.store.keys().join("local-keys.toml");
         line("local keys file", &keys.display().to_string());
     }

@@ -1,25 +1,35 @@
 //! The two listeners: bound first, so that a used port fails before data is opened; served last.
 
 use crate::adapters;
-use crate::app::file_limits;
+use crate::app::connections::{Connection, Connections, HEAD_TIMEOUT, KEEP_ALIVE};
 use crate::app::services::Services;
+use crate::app::{connections, file_limits};
 use crate::config::{ConfigError, Settings};
 use crate::http;
 use crate::http::{AppState, openapi};
-use actix_web::dev::Server;
+use actix_http::body::MessageBody;
+use actix_http::error::DispatchError;
+use actix_http::{Extensions, HttpService, Request};
+use actix_server::{Server, ServerBuilder};
+use actix_service::{
+    IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
+};
+use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::web::Data;
-use actix_web::{App as Actix, HttpServer};
+use actix_web::{App as Actix, Error};
+use std::future::ready;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{io, thread};
+use std::{fmt, io, thread};
+use tokio::net::TcpStream;
 
 /// Listen backlog; the kernel's `somaxconn` may cap it lower.
 const BACKLOG: i32 = 4_096;
 
-/// Deadline for receiving the head of a request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client may take to close a connection that ended with an error.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Both listeners, bound.
 pub(crate) struct Listeners {
@@ -50,35 +60,69 @@ impl Listeners {
     ) -> io::Result<(Server, Server)> {
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
         let (shared, registered) = (app.clone(), services.clone());
-        let public = HttpServer::new(move || {
+        let public = move || {
             let more = openapi::reference::table().into_iter().chain(adapters::table());
             Actix::new()
                 .configure(|config| registered.configure(&shared, config))
                 .configure(http::public::routes(shared.clone(), more.collect()))
-        })
-        .disable_signals()
-        .workers(workers)
-        .max_connections(file_limits::connections_per_worker(workers))
-        .keep_alive(Duration::from_secs(75))
-        .client_request_timeout(REQUEST_TIMEOUT)
-        .shutdown_timeout(drain_seconds)
-        .listen(self.public)?
-        .run();
+        };
+        let server = Server::build()
+            .workers(workers)
+            .max_concurrent_connections(file_limits::connections_per_worker(workers))
+            .shutdown_timeout(drain_seconds);
+        let connections = Connections::new(app.settings.clone(), app.metrics.clone());
+        let public = listen(server, "public", self.public, Some(connections), public)?;
         let (shared, registered) = (app.clone(), services.clone());
-        let ops = HttpServer::new(move || {
+        let ops = move || {
             Actix::new()
                 .configure(|config| registered.configure(&shared, config))
                 .configure(http::ops::routes(shared.clone()))
-        })
-        .disable_signals()
-        .workers(1)
-        .max_connections(file_limits::OPS_CONNECTIONS)
-        .client_request_timeout(REQUEST_TIMEOUT)
-        .shutdown_timeout(drain_seconds)
-        .listen(self.ops)?
-        .run();
-        Ok((public, ops))
+        };
+        let server = Server::build()
+            .workers(1)
+            .max_concurrent_connections(file_limits::OPS_CONNECTIONS)
+            .shutdown_timeout(drain_seconds);
+        Ok((public, listen(server, "operations", self.ops, None, ops)?))
     }
+}
+
+/// Serves an application like `HttpServer`, which does not let its streams be replaced.
+fn listen<A, S, B>(
+    server: ServerBuilder,
+    name: &str,
+    listener: TcpListener,
+    connections: Option<Arc<Connections>>,
+    application: impl Fn() -> A + Clone + Send + 'static,
+) -> io::Result<Server>
+where
+    A: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<B>, Error = Error>
+        + 'static,
+    S::InitError: fmt::Debug,
+    B: MessageBody + 'static,
+{
+    let draining = server.graceful_shutdown_signal();
+    let service = move || {
+        let (connections, draining) = (connections.clone(), draining.clone());
+        let handlers = application().into_factory().map_err(|error| error.error_response());
+        let http = HttpService::build()
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .graceful_shutdown_signal(move || {
+                let draining = draining.clone();
+                async move { draining.notified().await }
+            })
+            .on_connect_ext(|connection: &Connection<TcpStream>, data: &mut Extensions| {
+                data.insert(connection.activity());
+            })
+            .h1(map_config(handlers, |()| AppConfig::default()));
+        fn_service(move |stream: TcpStream| {
+            ready(connections::accept(stream, connections.as_ref()).map_err(DispatchError::Io))
+        })
+        .and_then(http)
+    };
+    Ok(server.disable_signals().listen(name, listener, service)?.run())
 }
 
 fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, ConfigError> {

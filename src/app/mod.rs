@@ -1,6 +1,7 @@
 //! Application wiring: opens the data, binds both listeners, starts background tasks, serves and drains.
 
 pub(crate) mod banner;
+pub(crate) mod connections;
 pub(crate) mod exchange;
 pub(crate) mod file_limits;
 pub(crate) mod foundation;

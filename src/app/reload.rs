@@ -173,6 +173,10 @@ fn config(app: &AppState, options: &Options) -> anyhow::Result<Option<String>> {
     hot.store.low_disk_mib = read.store.low_disk_mib;
     hot.creatives = read.creatives.clone();
     hot.adapters = read.adapters.clone();
+    hot.limits.wrong_key_delay_ms = read.limits.wrong_key_delay_ms;
+    hot.limits.connections_per_address = read.limits.connections_per_address;
+    hot.server.hosts = read.server.hosts.clone();
+    hot.server.trial = read.server.trial;
     hot.server.trusted_proxies = read.server.trusted_proxies.clone();
     hot.server.country_header = read.server.country_header.clone();
     hot.server.drain_delay_ms = read.server.drain_delay_ms;

@@ -15,6 +15,7 @@ use crate::http::AppState;
 use crate::http::public::decisions::Decider;
 use crate::http::public::reports::ReportSources;
 use crate::http::readiness::Readiness;
+use crate::http::wrong_keys::WrongKeys;
 use crate::ledger::Ledger;
 use crate::publishing;
 use crate::publishing::Publishing;
@@ -129,11 +130,12 @@ pub(crate) fn build(
         countries,
         datacenters: ArcSwap::from_pointee(datacenters),
         flood: FloodGuard::new(settings.limits.flood_per_second, settings.limits.visitors),
+        wrong_keys: WrongKeys::default(),
         keyring,
         links: ArcSwap::from_pointee(token_keys.links()),
-        local: settings.server.public_url.is_none(),
         body_timeout: Duration::from_millis(settings.server.body_timeout_ms),
         own_origin: origin(&foundation.public_url),
+        own_host: host(&foundation.public_url),
         ops,
         clock: foundation.clock,
         settings: foundation.settings,
@@ -220,6 +222,11 @@ fn publishing(foundation: &Foundation) -> Publishing {
 fn origin(address: &str) -> String {
     url::Url::parse(address)
         .map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
+}
+
+fn host(address: &str) -> String {
+    let url = url::Url::parse(address).ok();
+    url.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned()
 }
 
 fn visitors(settings: &Settings) -> VisitorLimits {

@@ -45,7 +45,7 @@ impl Serve {
         let mut settings = load::settings(self.config.as_deref(), load::environment())?;
         self.override_settings(&mut settings);
         let json = settings.logs.format == LogFormat::Json;
-        telemetry::start(&settings.logs.level, json)
+        let _logging = telemetry::start(&settings.logs.level, json)
             .map_err(|error| ConfigError::Usage(format!("logs.level: {error}")))?;
         let options = Options {
             config: self.config,

@@ -1,6 +1,7 @@
 //! The settings in `config/adjacent.toml`, which has the default of each and the reason for it.
 
 use crate::config::adapter_settings::AdapterSettings;
+use crate::config::host_name::HostName;
 use garde::Validate;
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -68,6 +69,13 @@ pub struct ServerSettings {
     #[serde(default)]
     #[garde(inner(url))]
     pub(crate) public_url: Option<String>,
+    /// Further host names that proxies and monitoring use for either listener. A request whose `Host`
+    /// is neither one of them, nor the host of `public_url`, `localhost` or an IP address gets 421.
+    #[schemars(with = "Vec<String>")]
+    pub(crate) hosts: Vec<HostName>,
+    /// Allows the trial: a demo page that explains its decisions to everyone without a key. It ends
+    /// when `public_url` or `trusted_proxies` is set.
+    pub trial: bool,
     /// Networks of proxies whose forwarding headers are trusted.
     #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,
@@ -88,6 +96,13 @@ pub struct ServerSettings {
     /// The timeout for receiving a request body, in milliseconds.
     #[garde(range(min = 100, max = 60_000))]
     pub body_timeout_ms: u64,
+}
+
+impl ServerSettings {
+    /// Whether the demo page is served: the trial is allowed and readers cannot reach the server.
+    pub(crate) fn is_trial(&self) -> bool {
+        self.trial && self.public_url.is_none() && self.trusted_proxies.is_empty()
+    }
 }
 
 /// The event store, the data directory and how long data are kept.
@@ -253,6 +268,14 @@ pub struct LimitSettings {
     /// Requests per second from one address above which the answer is `overloaded`; 0 disables this.
     #[garde(range(max = 1_000_000))]
     pub flood_per_second: u32,
+    /// The longest delay of the answer to a wrong API key, in milliseconds; 0 disables the delay. It
+    /// doubles with each wrong key of an address, from 100 ms.
+    #[garde(range(max = 30_000))]
+    pub wrong_key_delay_ms: u64,
+    /// The most connections of one address (per /64 for IPv6) to the public listener; 0 disables the
+    /// limit. Trusted proxies have none.
+    #[garde(range(max = 100_000))]
+    pub connections_per_address: u32,
 }
 
 /// Detection of non-human traffic.

@@ -6,13 +6,14 @@ use crate::domain::region::Country;
 use crate::events::record::EventContext;
 use crate::http::AppState;
 use crate::http::problem::ApiError;
+use crate::http::wrong_keys::WrongKey;
 use crate::traffic::reader_address;
 use crate::traffic::signals::Signals;
-use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCEPT, AUTHORIZATION, AsHeaderName, HeaderName, ORIGIN, REFERER, USER_AGENT, X_FORWARDED_FOR,
 };
+use actix_web::{HttpMessage, HttpRequest};
 use std::net::{IpAddr, Ipv4Addr};
 
 // Every decision looks these up; a name in a `&str` would be parsed each time.
@@ -36,17 +37,24 @@ pub(crate) fn identity(
     request: &HttpRequest,
 ) -> Result<Option<Identity>, ApiError> {
     let Some(text) = header(request, AUTHORIZATION) else { return Ok(None) };
-    identity_of(app, text.strip_prefix("Bearer ").unwrap_or(text)).map(Some)
+    identity_of(app, request, text.strip_prefix("Bearer ").unwrap_or(text)).map(Some)
 }
 
 /// The identity of a key, wherever the request carried it.
 ///
 /// # Errors
 /// 401 if the key is unknown, expired or revoked.
-pub(crate) fn identity_of(app: &AppState, presented: &str) -> Result<Identity, ApiError> {
+pub(crate) fn identity_of(
+    app: &AppState,
+    request: &HttpRequest,
+    presented: &str,
+) -> Result<Identity, ApiError> {
     match app.identity(presented.trim()) {
         Some(identity) => Ok(identity),
-        None => Err(ApiError::unauthorized("the API key is unknown, expired or revoked")),
+        None => {
+            request.extensions_mut().insert(WrongKey);
+            Err(ApiError::unauthorized("the API key is unknown, expired or revoked"))
+        }
     }
 }
 

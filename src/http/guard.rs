@@ -1,27 +1,34 @@
-//! Middleware around every handler: a panic becomes a 500 and is counted, and the server goes on; an
-//! ambiguous request head is rejected; while not ready, connections are closed after the response.
+//! Middleware around every handler: a request for another server or with an ambiguous head is rejected;
+//! a panic becomes a 500 and is counted, and the server goes on; a wrong API key is answered late; while
+//! not ready, connections are closed after the response.
 
 use crate::http::AppState;
+use crate::http::activity::Activity;
+use crate::http::caller::Caller;
 use crate::http::problem::ApiError;
 use crate::http::readiness::Readiness;
-use actix_web::Error;
+use crate::http::wrong_keys::{Answer, WrongKey};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{ConnectionType, header};
+use actix_web::http::{ConnectionType, Version, header};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{Error, HttpMessage};
 use futures_util::FutureExt;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::time::Duration;
 
 /// The middleware of a listener.
 pub async fn guard<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    if !host_matches_request_line(&request) {
-        return Err(ApiError::host_mismatch().into());
-    }
+    // The connection's deadlines for its client do not run while a handler does.
+    let _running = request.conn_data::<Rc<Activity>>().map(Activity::begin);
     let app = request.app_data::<Data<AppState>>().cloned();
+    check_host(app.as_ref(), &request)?;
     let readiness = request.app_data::<Data<Readiness>>().cloned();
     let Ok(response) = AssertUnwindSafe(next.call(request)).catch_unwind().await else {
         if let Some(app) = app {
@@ -30,17 +37,61 @@ pub async fn guard<B: MessageBody>(
         return Err(ApiError::internal("a handler panicked").into());
     };
     let mut response = response?;
-    if readiness.is_some_and(|readiness| readiness.not_ready_reason().is_some()) {
+    let is_wrong = response.request().extensions().contains::<WrongKey>();
+    let close = match app.filter(|_| is_wrong) {
+        Some(app) => wait_after_wrong_key(&app, &response).await,
+        None => false,
+    };
+    if close || readiness.is_some_and(|readiness| readiness.not_ready_reason().is_some()) {
         // The client's next request opens a new connection, which can reach another instance.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
 }
 
-/// Whether an absolute-form request line names the same host as `Host`. A mismatch lets caches and
-/// access checks be bypassed, because two servers may interpret the request differently.
-fn host_matches_request_line(request: &ServiceRequest) -> bool {
-    let Some(authority) = request.uri().authority() else { return true };
+/// Rejects a `Host` that is not a name of this server. An absolute-form request line must name the same
+/// host: a mismatch lets caches and access checks be bypassed, because two servers may interpret the
+/// request differently.
+fn check_host(app: Option<&Data<AppState>>, request: &ServiceRequest) -> Result<(), ApiError> {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    host.is_some_and(|host| host.eq_ignore_ascii_case(authority.as_str()))
+    if let Some(authority) = request.uri().authority()
+        && !host.is_some_and(|host| host.eq_ignore_ascii_case(authority.as_str()))
+    {
+        return Err(ApiError::host_mismatch());
+    }
+    let accepted = match host {
+        Some(host) => app.is_none_or(|app| app.accepts_host(host)),
+        // Probes of load balancers send HTTP/1.0 without `Host`; browsers never do.
+        None => {
+            request.version() < Version::HTTP_11 && !request.headers().contains_key(header::HOST)
+        }
+    };
+    if accepted { Ok(()) } else { Err(ApiError::unknown_host()) }
+}
+
+/// Waits for the delay of a wrong key. Whether to close the connection.
+async fn wait_after_wrong_key<B>(app: &AppState, response: &ServiceResponse<B>) -> bool {
+    let address = Caller::read(app, response.request(), false).address;
+    let longest = Duration::from_millis(app.settings.get().limits.wrong_key_delay_ms);
+    app.metrics.wrong_keys.inc();
+    match app.wrong_keys.note(address, app.clock.now_ms(), longest) {
+        Answer::Close => true,
+        Answer::After(delay) => {
+            let _waiting = Waiting { app, address };
+            tokio::time::sleep(delay).await;
+            false
+        }
+    }
+}
+
+/// Ends also when the client closes the connection meanwhile.
+struct Waiting<'a> {
+    app: &'a AppState,
+    address: IpAddr,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.app.wrong_keys.answered(self.address);
+    }
 }

@@ -1,6 +1,7 @@
 //! HTTP: routes, wire formats, security headers. The tables of [`public`] and [`ops`] list every
 //! route, one line each.
 
+pub(crate) mod activity;
 pub(crate) mod body;
 pub(crate) mod caller;
 pub(crate) mod change;
@@ -12,12 +13,14 @@ pub mod problem;
 pub mod public;
 pub(crate) mod readiness;
 pub mod routes;
+pub(crate) mod wrong_keys;
 
 use crate::clock::Clock;
-use crate::config::CurrentSettings;
 use crate::config::geo::CountryDatabase;
 use crate::config::keys::{ApiKeys, Identity, Links};
+use crate::config::{CurrentSettings, host_name};
 use crate::http::problem::ApiError;
+use crate::http::wrong_keys::WrongKeys;
 use crate::metrics::Metrics;
 use crate::token::Keyring;
 use crate::traffic::Datacenters;
@@ -47,12 +50,12 @@ pub struct AppState {
     pub(crate) datacenters: ArcSwap<Datacenters>,
     /// Per-address flood guard.
     pub(crate) flood: FloodGuard,
+    /// Recent wrong API keys, by address.
+    pub(crate) wrong_keys: WrongKeys,
     /// Keys that seal event tokens.
     pub keyring: Arc<ArcSwap<Keyring>>,
     /// Signs and verifies links to advertiser pages.
     pub(crate) links: ArcSwap<Links>,
-    /// Local trial: the public listener is on loopback and no other public address is configured.
-    pub(crate) local: bool,
     /// Deadline for receiving a request body.
     pub(crate) body_timeout: Duration,
     /// Random number of this process start.
@@ -61,6 +64,8 @@ pub struct AppState {
     pub(crate) public_url: String,
     /// Origin of the public URL.
     pub(crate) own_origin: String,
+    /// Host name or address of the public URL.
+    pub(crate) own_host: String,
     /// Address of the operations listener.
     pub(crate) ops: SocketAddr,
 }
@@ -69,6 +74,16 @@ impl AppState {
     /// The identity of a key; `None` if it is unknown, expired or revoked.
     pub(crate) fn identity(&self, presented: &str) -> Option<Identity> {
         self.keys.load().find(presented, self.clock.now()).cloned()
+    }
+
+    /// Whether this is a trial, see [`Settings`](crate::config::Settings).
+    pub(crate) fn is_trial(&self) -> bool {
+        self.settings.get().server.is_trial()
+    }
+
+    /// Whether a client that sends this `Host` may have meant this server.
+    pub(crate) fn accepts_host(&self, host: &str) -> bool {
+        host_name::accepts(host, &self.own_host, &self.settings.get().server.hosts)
     }
 
     /// Whether the peer address is in `trusted_proxies`.

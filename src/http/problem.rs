@@ -10,6 +10,10 @@ use std::fmt;
 pub const CODES: &[(&str, &str)] = &[
     ("malformed_request", "the body, path or query is malformed"),
     ("host_mismatch", "the request line and the `Host` header name different hosts"),
+    (
+        "unknown_host",
+        "the `Host` header names another server: use the public URL, or add the name to `server.hosts` in the settings",
+    ),
     ("unauthorized", "an API key is required, or the given one is unknown, expired or revoked"),
     ("forbidden", "the API key does not give access to this resource"),
     ("not_found", "no such path, file, document or version"),
@@ -241,6 +245,13 @@ impl ApiError {
     pub(crate) fn host_mismatch() -> ApiError {
         let detail = "the request line and the `Host` header name different hosts";
         ApiError::new(StatusCode::BAD_REQUEST, "host_mismatch", detail).with_connection_close()
+    }
+
+    /// 421: `Host` is not a name of this server. The name is not repeated.
+    pub(crate) fn unknown_host() -> ApiError {
+        let detail = "the `Host` header is not a name of this server: use the host of \
+                      `server.public_url`, or add the name to `server.hosts` in the settings";
+        ApiError::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail)
     }
 
     /// Closes the connection after the response, because the start of the next request is unknown.

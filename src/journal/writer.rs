@@ -5,6 +5,7 @@ use crate::journal::end::{End, Fact};
 use crate::journal::segment::segment_name;
 use crate::journal::status::{JournalError, JournalStatus};
 use crate::journal::{Entry, PARTITIONS, frame};
+use crate::telemetry;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -63,6 +64,7 @@ impl Drop for AbortOnPanic {
     fn drop(&mut self) {
         if thread::panicking() {
             tracing::error!("journal thread panicked; aborting the process, restart it to recover");
+            telemetry::end();
             process::abort();
         }
     }

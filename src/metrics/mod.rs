@@ -86,6 +86,10 @@ metrics! {
     click_unrecorded: IntCounter = "click_unrecorded_total";
     /// Requests and events over a rate limit, by class.
     rate_limited: IntCounterVec = "rate_limited_total" (class) in (["impression", "click", "flood"]);
+    /// Connections refused because their address had too many.
+    connections_refused: IntCounter = "connections_refused_total";
+    /// Requests with a wrong API key.
+    wrong_keys: IntCounter = "wrong_keys_total";
     /// Traffic review findings for an operator to check, by sign.
     findings: IntGaugeVec = "review_findings" (sign) in (Indicator::ALL);
 
@@ -171,6 +175,8 @@ metrics! {
     reloads: IntCounterVec = "config_reloads_total"
         (what, result)
         in (["inventory", "weights", "labels", "config", "datacenters"], ["applied", "refused"]);
+    /// Log lines dropped because the reader of the log does not keep up.
+    log_dropped: IntCounter = "log_lines_dropped_total";
     /// Request handlers that panicked.
     panics: IntCounter = "panics_total";
     /// Always 1; the label has the version.

@@ -7,6 +7,7 @@ use crate::metrics::{EventRow, MoneyRows};
 use crate::reporting::Reporting;
 use crate::reporting::payers::payers;
 use crate::store::StoreErrorKind;
+use crate::telemetry;
 use crate::world::pace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -51,6 +52,8 @@ impl Reporting {
     /// The Prometheus text exposition.
     pub fn scrape(&self) -> String {
         let now_ms = self.clock.now_ms();
+        let log_dropped = &self.metrics.log_dropped;
+        log_dropped.inc_by(telemetry::dropped_lines().saturating_sub(log_dropped.get()));
         let live = self.world.live();
         let inventory = &live.snapshot().inventory;
         let mut money = MoneyRows { pace: pace::paces(&live, now_ms), ..MoneyRows::default() };

@@ -54,7 +54,7 @@ fn hash(salt: &[u8; 32], network: &[u8], agent: &str, publisher: &str) -> u64 {
 }
 
 /// The network of an address: the IP version (4 or 6), then the first `v4` or `v6` bits.
-pub(super) fn network(address: IpAddr, v4: u32, v6: u32) -> [u8; 17] {
+pub(crate) fn network(address: IpAddr, v4: u32, v6: u32) -> [u8; 17] {
     let mut bytes = [0; 17];
     let prefix = match address {
         IpAddr::V4(address) => {

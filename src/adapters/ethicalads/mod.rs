@@ -117,7 +117,7 @@ fn decide(decider: &Decider, http: &HttpRequest, call: Request) -> Result<HttpRe
 /// The key of `Authorization: Token …`, as EthicalAds servers send it, or of `Bearer …`.
 fn identity(app: &AppState, http: &HttpRequest) -> Result<Option<Identity>, ApiError> {
     match caller::header(http, "authorization").and_then(|text| text.strip_prefix("Token ")) {
-        Some(key) => caller::identity_of(app, key).map(Some),
+        Some(key) => caller::identity_of(app, http, key).map(Some),
         None => caller::identity(app, http),
     }
 }

@@ -118,7 +118,7 @@ fn respond(
 
 fn identity(app: &AppState, http: &HttpRequest) -> Result<Option<Identity>, ApiError> {
     match KEY_HEADERS.into_iter().find_map(|name| caller::header(http, name)) {
-        Some(key) => caller::identity_of(app, key).map(Some),
+        Some(key) => caller::identity_of(app, http, key).map(Some),
         None => caller::identity(app, http),
     }
 }
@@ -132,7 +132,7 @@ fn wants_explanation(app: &AppState, http: &HttpRequest) -> Result<bool, ApiErro
     }
     let Some(text) = caller::header(http, EXPLAIN_HEADER) else { return Ok(false) };
     let key = serde_json::from_str::<ApiKey>(text).map(|header| header.api_key);
-    let identity = caller::identity_of(app, key.as_deref().unwrap_or(text))?;
+    let identity = caller::identity_of(app, http, key.as_deref().unwrap_or(text))?;
     if identity.role == Role::Operator {
         return Ok(true);
     }

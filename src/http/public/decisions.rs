@@ -202,7 +202,7 @@ impl CallClass {
             own: Some(&app.own_origin),
         };
         CallClass {
-            test: is_staging || (!app.local && origin.is_some_and(is_loopback)),
+            test: is_staging || (!app.is_trial() && origin.is_some_and(is_loopback)),
             idle: signals.is_bot() || signals.is_prefetch() || signals.is_foreign_origin(&site),
         }
     }

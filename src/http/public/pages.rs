@@ -16,10 +16,13 @@ use crate::world::Worlds;
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path, Query};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 /// Preferred publisher and placement of the demo page.
 const DEMO: (&str, &str) = ("eu-tech-news", "article-end");
+
+/// Headers that proxies add.
+const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
 /// An HTML response with the content security policy of all our pages.
 pub(crate) fn html(text: String) -> HttpResponse {
@@ -54,10 +57,10 @@ pub(crate) fn error_page(app: &AppState, error: &ApiError) -> HttpResponse {
     page
 }
 
-/// The menu; a local trial has the demo, too.
+/// The menu; a trial has the demo, too.
 pub(crate) fn menu(app: &AppState) -> Vec<Link> {
     let mut links = vec![Link::new("start", "/")];
-    if app.local {
+    if app.is_trial() {
         links.push(Link::new("demo", "/demo"));
     }
     links.extend(guide::menu());
@@ -77,7 +80,7 @@ pub(crate) async fn start(app: Data<AppState>) -> HttpResponse {
             .with_note("which data is used and stored, and which never is"),
     ];
     let mut groups = Vec::new();
-    if app.local {
+    if app.is_trial() {
         here.insert(
             0,
             Link::new("Demo page", "/demo").with_note("an article with a unit at its end"),
@@ -100,13 +103,13 @@ pub(crate) async fn start(app: Data<AppState>) -> HttpResponse {
     html(index::index(&IndexView { version: env!("CARGO_PKG_VERSION"), groups, links: &links }))
 }
 
-/// `GET /demo`: only in a local trial.
+/// `GET /demo`: only in a trial.
 pub(crate) async fn demo(
     app: Data<AppState>,
     world: Data<Worlds>,
     query: Query<DemoQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    if !app.local {
+    if !app.is_trial() {
         return Err(ApiError::no_route());
     }
     let live = world.live();
@@ -141,13 +144,16 @@ pub(crate) async fn demo(
     })))
 }
 
-/// `GET /demo/explain/{id}`: the operator's trace without a key; only in a local trial.
+/// `GET /demo/explain/{id}`: the operator's trace without a key; only in a trial.
 pub(crate) async fn demo_explain(
     app: Data<AppState>,
     explain: Data<Explain>,
+    http: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    if !app.local {
+    // A proxy that the settings do not name may serve readers.
+    let is_forwarded = FORWARDED.iter().any(|name| http.headers().contains_key(*name));
+    if is_forwarded || !app.is_trial() {
         return Err(ApiError::no_route());
     }
     let explanation = explain::explanation(&explain, &id, Audience::Operator, None).await?;

@@ -50,6 +50,8 @@ impl Installation {
             ("ADJACENT__LIMITS__IMPRESSIONS", "[]"),
             ("ADJACENT__LIMITS__CLICKS", "[]"),
             ("ADJACENT__LIMITS__FLOOD_PER_SECOND", "0"),
+            ("ADJACENT__LIMITS__CONNECTIONS_PER_ADDRESS", "0"),
+            ("ADJACENT__LIMITS__WRONG_KEY_DELAY_MS", "0"),
             ("ADJACENT__STORE__SEGMENT_BYTES", "1048576"),
             ("ADJACENT__SERVER__DRAIN_TIMEOUT_SECONDS", "5"),
             // The free disk space of the test host must not matter.

@@ -66,6 +66,8 @@ impl Default for Setup {
         settings.limits.impressions.clear();
         settings.limits.clicks.clear();
         settings.limits.flood_per_second = 0;
+        settings.limits.wrong_key_delay_ms = 0;
+        settings.limits.connections_per_address = 0;
         let folder = Arc::new(tempfile::tempdir().unwrap());
         settings.store.data = folder.path().join("data").display().to_string();
         Setup { settings, inventory: None, clock: None, folder }
