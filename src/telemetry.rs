@@ -1,5 +1,5 @@
 //! Logging setup. Messages are readable alone and values go into fields; IP addresses, tokens and
-//! bodies are never logged. A thread of its own writes the lines, so that a log that nobody reads
+//! bodies are never logged. A thread of its own writes the lines, so that a log without a reader
 //! delays nothing; lines that it cannot take are dropped and counted.
 
 use crate::domain::hidden;
@@ -85,7 +85,7 @@ pub(crate) fn end() {
     drop(WRITER.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
-/// Lines dropped since the start because nobody reads the log.
+/// Lines dropped since the start because the log was not read fast enough.
 pub(crate) fn dropped_lines() -> u64 {
     DROPPED.get().map_or(0, |dropped| dropped.dropped_lines() as u64)
 }

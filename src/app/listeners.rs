@@ -6,6 +6,7 @@ use crate::app::services::Services;
 use crate::app::{connections, file_limits};
 use crate::config::{ConfigError, Settings};
 use crate::http;
+use crate::http::overload::Overload;
 use crate::http::{AppState, openapi};
 use actix_http::body::MessageBody;
 use actix_http::error::DispatchError;
@@ -63,6 +64,7 @@ impl Listeners {
         let public = move || {
             let more = openapi::reference::table().into_iter().chain(adapters::table());
             Actix::new()
+                .app_data(Overload::of_worker())
                 .configure(|config| registered.configure(&shared, config))
                 .configure(http::public::routes(shared.clone(), more.collect()))
         };

@@ -2,12 +2,12 @@
 //! a panic becomes a 500 and is counted, and the server goes on; a wrong API key is answered late; while
 //! not ready, connections are closed after the response.
 
-use crate::http::AppState;
 use crate::http::activity::Activity;
 use crate::http::caller::Caller;
 use crate::http::problem::ApiError;
 use crate::http::readiness::Readiness;
 use crate::http::wrong_keys::{Answer, WrongKey};
+use crate::http::{AppState, overload};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{ConnectionType, Version, header};
@@ -29,6 +29,7 @@ pub async fn guard<B: MessageBody>(
     let _running = request.conn_data::<Rc<Activity>>().map(Activity::begin);
     let app = request.app_data::<Data<AppState>>().cloned();
     check_host(app.as_ref(), &request)?;
+    overload::check(&request)?;
     let readiness = request.app_data::<Data<Readiness>>().cloned();
     let Ok(response) = AssertUnwindSafe(next.call(request)).catch_unwind().await else {
         if let Some(app) = app {

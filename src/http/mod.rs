@@ -9,6 +9,7 @@ pub(crate) mod extract;
 pub mod guard;
 pub mod openapi;
 pub mod ops;
+pub(crate) mod overload;
 pub mod problem;
 pub mod public;
 pub(crate) mod readiness;

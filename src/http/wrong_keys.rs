@@ -1,5 +1,5 @@
 //! Wrong API keys: counted, logged, and answered the later the more of them come from one address. A
-//! right key is never delayed, so that nobody can lock out its owner.
+//! right key is never delayed, so that guesses cannot lock out its owner.
 
 use crate::traffic::visitor::network;
 use std::collections::HashMap;
@@ -65,7 +65,7 @@ impl WrongKeys {
         if state.addresses.len() >= MAX_ADDRESSES {
             let now = |recent: &Recent| recent.waiting > 0 || recent.count_at(now_ms) > 0;
             state.addresses.retain(|_, recent| now(recent));
-            // More attackers than memory: nobody waits, so nothing is lost but the delays.
+            // More attackers than memory: those forgotten start again with the shortest delay.
             if state.addresses.len() >= MAX_ADDRESSES {
                 state.addresses.retain(|_, recent| recent.waiting > 0);
             }

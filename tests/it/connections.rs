@@ -117,7 +117,7 @@ fn clients_that_read_no_response_lose_their_connections_and_make_room_for_others
 }
 
 #[test]
-fn an_address_has_a_limited_number_of_connections_and_is_told_the_setting() {
+fn an_address_has_a_limited_number_of_connections_and_the_answer_names_the_setting() {
     let server = limited();
     let at = server.address();
     let mut held: Vec<TcpStream> = (0..LIMIT).map(|_| kept_alive(at)).collect();

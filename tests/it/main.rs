@@ -35,6 +35,7 @@ mod invalid_events;
 mod journal_loss;
 mod key_guessing;
 mod language;
+mod log_sink;
 mod loss_under_load;
 mod metrics;
 mod migrate;

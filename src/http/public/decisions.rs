@@ -9,6 +9,7 @@ use crate::domain::party::Publisher;
 use crate::domain::region::Country;
 use crate::explain::Explain;
 use crate::http::caller::Caller;
+use crate::http::overload::Overload;
 use crate::http::problem::ApiError;
 use crate::http::public::reply::{Answer, Answers, DecisionReply, NoFillReply, SnapshotReply};
 use crate::http::public::request;
@@ -22,6 +23,7 @@ use crate::world::Worlds;
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -107,7 +109,7 @@ pub(crate) fn with_first<T>(
 }
 
 /// Truncates a request to its limits and decides it, for responses without room for warnings; `None`
-/// if the flood guard sheds this caller.
+/// if this caller floods the server or the worker is overloaded.
 pub(crate) fn decide(
     decider: &Decider,
     http: &HttpRequest,
@@ -129,7 +131,7 @@ pub(crate) fn decide_for(
     decide_request(decider, http, request, (identity, accepts), &mut warnings)
 }
 
-/// Decides; `None` if the flood guard sheds this caller.
+/// Decides; `None` if this caller floods the server or the worker is overloaded.
 fn decide_request(
     decider: &Decider,
     http: &HttpRequest,
@@ -142,8 +144,10 @@ fn decide_request(
     let trusted = identity.is_some_and(own);
     let seen = Caller::read(app, http, trusted);
     let now_ms = app.clock.now_ms();
-    if !trusted && !app.is_trusted_peer(http) && !app.flood.admits(seen.address, now_ms) {
-        app.metrics.count_rate_limited("flood");
+    let floods = !trusted && !app.is_trusted_peer(http) && !app.flood.admits(seen.address, now_ms);
+    let overload = http.app_data::<Data<Rc<Overload>>>();
+    if floods || overload.is_some_and(|overload| overload.sheds_decision()) {
+        app.metrics.count_rate_limited(if floods { "flood" } else { "overload" });
         let shed = |_| app.metrics.unfilled(NoFill::Overloaded, request.test);
         request.placements.iter().for_each(shed);
         return Ok(None);
