@@ -9,6 +9,7 @@ use crate::metrics::Metrics;
 use crate::traffic::visitor::network;
 use std::collections::HashMap;
 use std::io;
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -96,8 +97,9 @@ pub(crate) fn accept(
         (Some(connections), Some(peer)) => match connections.admit(peer.ip()) {
             Some(permit) => Some(permit),
             None => {
-                // The buffer of a new connection has room; what it does not take is not sent.
-                let _ = stream.try_write(REFUSAL);
+                // The buffer of a new connection has room: this does not wait. Tokio's own writes would
+                // wait for the first readiness event.
+                let _ = stream.into_std().and_then(|mut stream| stream.write(REFUSAL));
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
         },

@@ -20,14 +20,17 @@ impl Drop for Ended {
 fn an_unread_log_delays_no_decision_and_its_dropped_lines_are_counted() {
     // At this level each connection writes lines.
     let installation = Installation::new().set("ADJACENT__LOGS__LEVEL", "trace");
-    let arguments = ["--json", "serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
+    let arguments = ["--json", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
     let mut command = installation.command(&arguments);
     // A pipe holds 64 KiB; this one is never read.
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut server = Ended(child);
-    let mut line = String::new();
-    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let addresses: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let mut printed = BufReader::new(server.0.stdout.take().unwrap());
+    let mut text = String::new();
+    while !text.ends_with("}\n") {
+        assert_ne!(printed.read_line(&mut text).unwrap(), 0, "{text}");
+    }
+    let addresses: serde_json::Value = serde_json::from_str(&text).unwrap();
     let at = |name: &str| addresses[name].as_str().unwrap().parse::<SocketAddr>().unwrap();
     let (public, ops) = (at("public"), at("ops"));
     let dropped = || {

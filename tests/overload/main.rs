@@ -73,9 +73,11 @@ fn start() -> Server {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let addresses: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let (mut printed, mut text) = (BufReader::new(child.stdout.take().unwrap()), String::new());
+    while !text.ends_with("}\n") {
+        assert_ne!(printed.read_line(&mut text).unwrap(), 0, "{text}");
+    }
+    let addresses: serde_json::Value = serde_json::from_str(&text).unwrap();
     let at = |name: &str| addresses[name].as_str().unwrap().to_owned();
     Server { address: at("public"), ops: at("ops"), child, _folder: folder }
 }
