@@ -29,6 +29,9 @@ use tokio::net::TcpStream;
 /// Listen backlog; the kernel's `somaxconn` may cap it lower.
 const BACKLOG: i32 = 4_096;
 
+/// How long an idle connection to the operations listener is kept: it has few.
+const OPS_KEEP_ALIVE: Duration = Duration::from_secs(5);
+
 /// How long a client may take to close a connection that ended with an error.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -73,7 +76,8 @@ impl Listeners {
             .max_concurrent_connections(file_limits::connections_per_worker(workers))
             .shutdown_timeout(drain_seconds);
         let connections = Connections::new(app.settings.clone(), app.metrics.clone());
-        let public = listen(server, "public", self.public, Some(connections), public)?;
+        let public =
+            listen(server, "public", self.public, (Some(connections), KEEP_ALIVE), public)?;
         let (shared, registered) = (app.clone(), services.clone());
         let ops = move || {
             Actix::new()
@@ -84,7 +88,7 @@ impl Listeners {
             .workers(1)
             .max_concurrent_connections(file_limits::OPS_CONNECTIONS)
             .shutdown_timeout(drain_seconds);
-        Ok((public, listen(server, "operations", self.ops, None, ops)?))
+        Ok((public, listen(server, "operations", self.ops, (None, OPS_KEEP_ALIVE), ops)?))
     }
 }
 
@@ -93,7 +97,7 @@ fn listen<A, S, B>(
     server: ServerBuilder,
     name: &str,
     listener: TcpListener,
-    connections: Option<Arc<Connections>>,
+    (connections, keep_alive): (Option<Arc<Connections>>, Duration),
     application: impl Fn() -> A + Clone + Send + 'static,
 ) -> io::Result<Server>
 where
@@ -108,7 +112,7 @@ where
         let (connections, draining) = (connections.clone(), draining.clone());
         let handlers = application().into_factory().map_err(|error| error.error_response());
         let http = HttpService::build()
-            .keep_alive(KEEP_ALIVE)
+            .keep_alive(keep_alive)
             .client_request_timeout(HEAD_TIMEOUT)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
             .graceful_shutdown_signal(move || {

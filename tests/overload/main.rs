@@ -6,6 +6,9 @@
 //! arrival that found no free connection by then is not sent. First it finds the peak with as many
 //! requests in flight as give the most answers, then it offers 1, 2, 5 and 10 times that.
 
+#![allow(clippy::unwrap_used)] // in a test a panic is the message
+#![allow(clippy::print_stdout)] // prints its results
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -216,7 +219,7 @@ impl Run {
     fn percentile(&self, share: f64) -> f64 {
         let mut latencies = self.latencies.lock().unwrap();
         latencies.sort_unstable();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(clippy::cast_possible_truncation, reason = "a position in the list")]
         let at = (latencies.len().saturating_sub(1) as f64 * share) as usize;
         latencies.get(at).map_or(0.0, |micros| f64::from(*micros) / 1_000.0)
     }
