@@ -11,10 +11,10 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// How often the delay is measured, and over how many measurements it must last: half a second. The
-/// smallest of them counts, so that neither a burst nor a pause of the process sheds anything.
+/// How often the delay is measured, and how long it must last: the smallest of this time counts, so that
+/// neither a burst nor a pause of the process sheds anything.
 const INTERVAL: Duration = Duration::from_millis(25);
-const WINDOW: usize = 20;
+const WINDOW: Duration = Duration::from_millis(500);
 /// The lasting delay above which reads are refused.
 const READS: Duration = Duration::from_millis(100);
 /// The lasting delay above which decisions are shed. Pages wait 800 ms for their units.
@@ -44,15 +44,14 @@ impl Overload {
         let overload = Rc::new(Overload::default());
         let weak = Rc::downgrade(&overload);
         tokio::task::spawn_local(async move {
-            let mut recent = VecDeque::from([Duration::ZERO; WINDOW]);
+            let mut recent = Recent::default();
             loop {
                 // The task is woken after all requests that were ready before it.
                 let due = Instant::now() + INTERVAL;
                 sleep_until(due).await;
                 let Some(overload) = weak.upgrade() else { return };
-                recent.pop_front();
-                recent.push_back(due.elapsed());
-                overload.set_delay(recent.iter().min().copied().unwrap_or_default());
+                let now = Instant::now();
+                overload.set_delay(recent.lasting(now, now - due));
             }
         });
         Data::new(overload)
@@ -77,6 +76,22 @@ impl Overload {
 
     fn refuses_reads(&self) -> bool {
         self.delay.get() > READS
+    }
+}
+
+/// Delays of the last [`WINDOW`], two at least: a long delay is also the time between two of them.
+#[derive(Default)]
+struct Recent(VecDeque<(Instant, Duration)>);
+
+impl Recent {
+    /// Adds a measurement. The smallest one.
+    fn lasting(&mut self, now: Instant, delay: Duration) -> Duration {
+        self.0.push_back((now, delay));
+        while self.0.len() > 2 && now - self.0[0].0 > WINDOW {
+            self.0.pop_front();
+        }
+        let least = self.0.iter().map(|(_, delay)| *delay).min();
+        least.filter(|_| self.0.len() > 1).unwrap_or_default()
     }
 }
 
@@ -123,6 +138,16 @@ mod tests {
         {
             assert_eq!(status(path), 200, "{path}");
         }
+    }
+
+    #[test]
+    fn a_long_delay_counts_at_once_and_a_pause_never() {
+        let (mut recent, start, long) = (Recent::default(), Instant::now(), INTERVAL * 16);
+        let mut lasting = |ms, delay| recent.lasting(start + Duration::from_millis(ms), delay);
+        assert_eq!(lasting(25, Duration::ZERO), Duration::ZERO);
+        assert_eq!(lasting(450, long), Duration::ZERO, "a pause");
+        assert_eq!(lasting(875, long), long);
+        assert_eq!(lasting(900, INTERVAL), INTERVAL, "the queue is short again");
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //! part of `cargo test`. It starts the executable on one core and loads it from another.
 //!
 //! The generator is open-loop: requests have arrival times at a fixed rate, whether or not earlier ones
-//! were answered, and latency counts from the arrival. Like a page, it gives up after [`DEADLINE`]: an
-//! arrival that found no free connection by then is not sent. First it finds the peak with as many
+//! were answered, and latency counts from the arrival. An arrival that finds no free connection within
+//! [`PATIENCE`] is not sent, as if the kernel had refused its connection; an answer after [`DEADLINE`] is
+//! too late for a page. First it finds the peak with as many
 //! requests in flight as give the most answers, then it offers 1, 2, 5 and 10 times that.
 
 #![allow(clippy::unwrap_used)] // in a test a panic is the message
@@ -20,9 +21,10 @@ use tokio::time::Instant;
 
 /// Pages wait this long for their units.
 const DEADLINE: Duration = Duration::from_millis(800);
+const PATIENCE: Duration = Duration::from_millis(200);
 /// Requests in flight at the peak, and connections of the open loop.
 const PEAK_CONNECTIONS: usize = 64;
-const CONNECTIONS: usize = 512;
+const CONNECTIONS: usize = 256;
 
 const DECISION: &str = r#"{"publisher": "eu-tech-news", "placements": [{"name": "article-end"}], "page": {"topics": ["ai-infrastructure"]}}"#;
 
@@ -292,7 +294,7 @@ async fn open(server: &Server, requests: &Arc<Requests>, rate: f64, time: Durati
                 if at > Instant::now() + Duration::from_millis(1) {
                     tokio::time::sleep_until(at).await;
                 }
-                if at.elapsed() > DEADLINE {
+                if at.elapsed() > PATIENCE {
                     continue;
                 }
                 match client.send(requests.bytes(class)).await {
