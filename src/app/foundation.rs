@@ -7,8 +7,7 @@ use crate::clock::Clock;
 use crate::cluster;
 use crate::cluster::{Cluster, OpenOptions};
 use crate::config::{ConfigError, CurrentSettings, Settings};
-use crate::decision_log::DecisionLog;
-use crate::decision_log::writer::DecisionLogOptions;
+use crate::decision_log::{DecisionLog, DecisionLogOptions};
 use crate::events::opportunities::OpportunityCounters;
 use crate::ledger::Ledger;
 use crate::ledger::event_log::Listener;
@@ -84,7 +83,7 @@ impl Foundation {
         let images = ImageSet::open(&snapshot.inventory, catalog.images(), &public_url, &known);
         let metrics = open::metrics(&snapshot, settings).context("cannot register metrics")?;
         let live = Live::new(snapshot, images, &campaign_budgets, 1);
-        let log = decision_log(&data, settings, incarnation, clock.now_ms())?;
+        let log = decision_log(&data, settings, incarnation, clock.now_ms(), &metrics)?;
         let settings = Arc::new(CurrentSettings::new(settings.clone()));
         let world = Worlds::new(live, catalog.saved_archive(), catalog.clone(), clock.now_ms());
         world.update_archive(world.live().snapshot());
@@ -148,12 +147,16 @@ fn decision_log(
     settings: &Settings,
     incarnation: u64,
     now_ms: i64,
+    metrics: &Metrics,
 ) -> anyhow::Result<DecisionLog> {
     let settings = &settings.decision_log;
     let options = DecisionLogOptions {
         flush: Duration::from_millis(settings.flush_ms),
         segment_bytes: settings.segment_bytes,
         retention: Duration::from_secs(u64::from(settings.days) * 86_400),
+        max_bytes: settings.max_bytes,
+        bytes: metrics.decision_log_bytes.clone(),
+        removed: metrics.decision_log_removed.clone(),
     };
     DecisionLog::start(&data.join("decisions"), incarnation, now_ms, options)
         .context("cannot open the decision log")

@@ -138,6 +138,14 @@ fn validate(document: &Document<'_>) -> Result<Settings, Vec<Problem>> {
         );
         add("snapshot.too_old_after_seconds", reason);
     }
+    let log = &settings.decision_log;
+    if log.max_bytes / 2 < log.segment_bytes {
+        let reason = format!(
+            "must be at least twice `segment_bytes`, {} (got {})",
+            log.segment_bytes, log.max_bytes
+        );
+        add("decision_log.max_bytes", reason);
+    }
     if problems.is_empty() { Ok(settings) } else { Err(problems) }
 }
 
@@ -226,6 +234,7 @@ mod tests {
             ("[creatives]\ncommands = [\"git push\", \"sudo\"]\n", "creatives.commands[1]"),
             ("[creatives]\ncommands = [\"git | sh\"]\n", "creatives.commands[0]"),
             ("[snapshot]\ntoo_old_after_seconds = 1\n", "snapshot.too_old_after_seconds"),
+            ("[decision_log]\nmax_bytes = 134217727\n", "decision_log.max_bytes"),
         ] {
             let message = read(text, &[]).unwrap_err().to_string();
             assert!(message.contains("adjacent.toml:2:") && message.contains(path), "{message}");

@@ -361,6 +361,10 @@ pub(crate) struct DecisionLogSettings {
     /// The size of a file, in bytes.
     #[garde(range(min = 65_536, max = 4_294_967_296_u64))]
     pub(crate) segment_bytes: u64,
+    /// The size of all files together, in bytes; the oldest are removed first. At least twice
+    /// `segment_bytes`.
+    #[garde(range(min = 131_072))]
+    pub(crate) max_bytes: u64,
 }
 
 /// What creatives may contain.

@@ -6,11 +6,14 @@
 mod codes;
 #[cfg(test)]
 mod golden;
+mod index;
 pub(crate) mod instance_mark;
 pub(crate) mod line;
 #[cfg(test)]
 mod properties;
 pub(crate) mod reader;
+mod segment_file;
+mod segments;
 mod stored;
 mod v1;
 mod v2;
@@ -18,4 +21,5 @@ pub(crate) mod writer;
 
 pub(crate) use line::{DecisionLine, SlotLine, WorldLine};
 pub use reader::{LoggedDecision, Lookup, Unreadable, find};
+pub(crate) use segments::DecisionLogOptions;
 pub(crate) use writer::DecisionLog;

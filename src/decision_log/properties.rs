@@ -1,10 +1,10 @@
 //! Properties of the log: every logged decision is found with the state it was made on, in any
 //! segment.
 
-use crate::decision_log::writer::DecisionLogOptions;
+use crate::decision_log::segments::segment_names;
 use crate::decision_log::{
-    DecisionLine, DecisionLog, LoggedDecision, Lookup, SlotLine, Unreadable, WorldLine, find,
-    stored,
+    DecisionLine, DecisionLog, DecisionLogOptions, LoggedDecision, Lookup, SlotLine, Unreadable,
+    WorldLine, find, stored,
 };
 use crate::domain::event::NoFill;
 use crate::domain::targeting::PageFacts;
@@ -12,6 +12,7 @@ use crate::journal::frame;
 use crate::selection::page::{Commercial, Page, RegionBasis, Viewer};
 use crate::selection::rules::Mask;
 use crate::selection::snapshot::State;
+use prometheus::{IntCounter, IntGauge};
 use smallvec::SmallVec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -82,7 +83,16 @@ fn options(segment_bytes: u64) -> DecisionLogOptions {
         flush: Duration::from_millis(20),
         segment_bytes,
         retention: Duration::from_secs(3_600),
+        max_bytes: 1 << 40,
+        bytes: IntGauge::new("bytes", "bytes").unwrap(),
+        removed: IntCounter::new("removed", "removed").unwrap(),
     }
+}
+
+/// The segments of a folder, oldest first.
+fn segments(folder: &Path) -> Vec<PathBuf> {
+    let names = segment_names(folder).unwrap();
+    names.iter().map(|name| folder.join(name)).collect()
 }
 
 #[test]
@@ -100,7 +110,7 @@ fn a_decision_is_found_with_its_state_in_any_segment() {
         );
         log.flush();
     }
-    let segments = std::fs::read_dir(folder.path()).unwrap().count();
+    let segments = segments(folder.path()).len();
     assert!(segments > 3, "{segments}");
 
     for number in 2..40 {
@@ -120,7 +130,7 @@ fn a_torn_end_hides_only_the_torn_lines() {
     log.record_decision(&decision(1_000, 1));
     log.record_decision(&decision(2_000, 1));
     drop(log);
-    let segment = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let segment = segments(folder.path()).remove(0);
     let bytes = std::fs::read(&segment).unwrap();
     std::fs::write(&segment, &bytes[..bytes.len() - 3]).unwrap();
 
@@ -137,7 +147,7 @@ fn segments_are_removed_after_the_retention_period() {
         log.flush();
     }
     drop(log);
-    let segments = std::fs::read_dir(folder.path()).unwrap().count();
+    let segments = segments(folder.path()).len();
     assert!((1..=3).contains(&segments), "{segments} of 5 hourly segments are left");
 }
 
@@ -155,7 +165,7 @@ fn small_log() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
     log.record_world(world("b", 4));
     log.record_decision(&decision(5_000, 4));
     drop(log);
-    let segment = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let segment = segments(folder.path()).remove(0);
     let bytes = std::fs::read(&segment).unwrap();
     (folder, segment, bytes)
 }
@@ -272,5 +282,116 @@ fn a_segment_never_overwrites_the_one_before_it() {
         log.flush();
     }
     drop(log);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    assert_eq!(segments(folder.path()).len(), 3);
+}
+
+/// Logs `count` decisions of one millisecond each, from 1,000 on, in batches of a hundred.
+fn record(log: &DecisionLog, count: i64) {
+    for at_ms in 1_000..1_000 + count {
+        log.record_decision(&decision(at_ms, 1));
+        if at_ms % 100 == 99 {
+            log.flush();
+        }
+    }
+}
+
+/// A segment of several chunks, with a damaged line in the first one, and its log.
+fn long_log(folder: &Path) -> (DecisionLog, PathBuf) {
+    let log = DecisionLog::start(folder, 7, 1_000, options(1 << 30)).unwrap();
+    log.record_world(world("a", 1));
+    record(&log, 20_000);
+    let segment = segments(folder).remove(0);
+    let mut bytes = std::fs::read(&segment).unwrap();
+    assert!(bytes.len() > 1 << 20, "{}", bytes.len());
+    let (at, length) = frames(&bytes)[2];
+    bytes[at + length - 1] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    (log, segment)
+}
+
+#[test]
+fn looking_for_a_decision_reads_a_chunk_and_not_its_segment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = long_log(folder.path());
+    let last = decision(20_999, 1);
+    let expected = LoggedDecision { line: last.clone(), world: world("a", 1) };
+    let look_up = |find: &dyn Fn(u128, &mut Vec<Unreadable>) -> Lookup| {
+        let places = |request| {
+            let mut places = Vec::new();
+            (find(request, &mut places), places.len())
+        };
+        // Reading the damaged line would count it.
+        assert_eq!(places(last.request), (Lookup::Found(Box::new(expected.clone())), 0));
+        assert_eq!(places(last.request | 1 << 16), (Lookup::Absent, 0), "made up");
+        assert_eq!(places(last.request | 1 << 50), (Lookup::Absent, 0), "of no process start");
+        let (found, read) = places(decision(1_000, 1).request);
+        assert!(matches!(found, Lookup::Unreadable(_)) && read == 1, "{found:?}");
+    };
+    look_up(&|request, places| log.find(request, places).unwrap());
+    drop(log);
+    look_up(&|request, places| find(folder.path(), request, places).unwrap());
+}
+
+#[test]
+fn an_index_that_is_missing_or_damaged_is_built_again_from_the_segment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, segment) = long_log(folder.path());
+    drop(log);
+    let index = segment.with_extension("decisions.index");
+    let written = std::fs::read(&index).unwrap();
+    for damage in [None, Some(&written[..20]), Some(&[0; 100][..])] {
+        match damage {
+            None => std::fs::remove_file(&index).unwrap(),
+            Some(bytes) => std::fs::write(&index, bytes).unwrap(),
+        }
+        let line = decision(15_000, 1);
+        assert_eq!(found(folder.path(), line.request).line, line, "without a server");
+        let log = DecisionLog::start(folder.path(), 8, 60_000, options(1 << 30)).unwrap();
+        let Lookup::Found(found) = log.find(line.request, &mut Vec::new()).unwrap() else {
+            panic!("not found")
+        };
+        assert_eq!((found.line, found.world), (line, world("a", 1)));
+        let built = std::fs::read(&index).unwrap();
+        assert!(built.len() >= written.len(), "{} and {} bytes", built.len(), written.len());
+        // The line that cannot be read may be any decision.
+        let unknown = decision(15_000, 1).request | 1 << 16;
+        assert!(matches!(log.find(unknown, &mut Vec::new()).unwrap(), Lookup::Unreadable(_)));
+    }
+}
+
+#[test]
+fn only_a_decision_that_may_be_buffered_is_worth_a_flush() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut slow = options(1 << 20);
+    slow.flush = Duration::from_secs(600);
+    let log = DecisionLog::start(folder.path(), 7, 1_000, slow).unwrap();
+    log.record_decision(&decision(50_000, 0));
+    log.flush();
+    log.record_decision(&decision(60_000, 0));
+    let is_recent = |at_ms| log.is_recent(decision(at_ms, 0).request);
+    assert_eq!(
+        [1_000, 48_000, 50_000, 60_000, 60_001].map(is_recent),
+        [false, false, true, true, false]
+    );
+    assert!(!log.is_recent(decision(60_000, 0).request | 1 << 50), "of another process start");
+}
+
+#[test]
+fn the_oldest_segments_are_removed_when_the_log_reaches_its_size_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let limited = DecisionLogOptions { max_bytes: 20_000, ..options(4_000) };
+    let log = DecisionLog::start(folder.path(), 7, 1_000, limited.clone()).unwrap();
+    log.record_world(world("a", 1));
+    record(&log, 1_000);
+    drop(log);
+
+    let size = |path: &PathBuf| std::fs::metadata(path).unwrap().len();
+    let total: u64 = segments(folder.path()).iter().map(size).sum();
+    assert!(total > 8_000 && total <= 20_000 + 10_000, "{total} bytes of at most 20,000");
+    assert_eq!(limited.bytes.get(), i64::try_from(total).unwrap());
+    assert!(limited.removed.get() >= 3, "{}", limited.removed.get());
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(files, segments(folder.path()).len() * 2, "an index beside each segment");
+    found(folder.path(), decision(1_999, 1).request);
+    assert_eq!(look_up(folder.path(), decision(1_000, 1).request), Lookup::Absent);
 }

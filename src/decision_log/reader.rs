@@ -1,17 +1,25 @@
-//! Reading: a decision id contains its time, a segment's name the time of its first line.
+//! Reading: a decision id contains its time and the mark of the process start that made it, a segment's
+//! name those of its first line; the index of the segment says in which part the time is.
 //!
 //! What cannot be read hides nothing else: reading continues at the next intact line. Only decisions
 //! whose world it may have been are lost with it.
 
+use crate::decision_log::index::Index;
 use crate::decision_log::instance_mark::{has_mark, mark_of};
 use crate::decision_log::line::{DecisionLine, Line, WorldLine};
+use crate::decision_log::segment_file::SegmentFile;
+use crate::decision_log::segments::{
+    index_name, segment_incarnation, segment_names, segment_start,
+};
 use crate::decision_log::stored;
 use crate::decision_log::stored::Kind;
-use crate::decision_log::writer::{segment_incarnation, segment_start};
-use crate::journal::frame;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ops::{ControlFlow, Range};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, fs, io};
+
+const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
 
 /// How many worlds back a decision may have been made when it is logged.
 const WORLDS: usize = 8;
@@ -86,68 +94,182 @@ pub(crate) fn time_of(id: u128) -> i64 {
 /// Looks for the decision with this id, or with this request id. Adds the places that it could not read
 /// to `unreadable`.
 pub fn find(folder: &Path, decision: u128, unreadable: &mut Vec<Unreadable>) -> io::Result<Lookup> {
-    let request = request_of(decision);
-    let mut names: Vec<String> = fs::read_dir(folder)?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| segment_start(name).is_some())
-        .collect();
-    names.sort();
-    // A line is written up to a second after its decision, and clocks of process starts may differ.
-    let at_ms = time_of(request);
-    let next = names.partition_point(|name| segment_start(name).is_some_and(|s| s <= at_ms));
-    let near = next.saturating_sub(2)..(next + 2).min(names.len());
-    let mut possible = None;
-    for at in near.rev() {
-        let name = &names[at];
-        let mut scan = Scan::of(name, &fs::read(folder.join(name))?, Some(request));
-        unreadable.append(&mut scan.unreadable);
-        match scan.found.take() {
-            Some((_, Ok(line))) if scan.worlds.contains_key(&line.state) => {
-                let world = scan.worlds.remove(&line.state).expect("checked above");
-                return Ok(Lookup::Found(Box::new(LoggedDecision { line, world })));
-            }
-            Some((offset, Ok(line))) => {
-                let world = world_before(folder, &names[..at], name, line.state)?;
-                return Ok(match world {
-                    Some(world) => Lookup::Found(Box::new(LoggedDecision { line, world })),
-                    None => Lookup::Unreadable(Unreadable {
-                        segment: name.clone(),
-                        offset,
-                        reason: "the world that it was made on cannot be read".to_owned(),
-                    }),
-                });
-            }
-            Some((_, Err(place))) => {
-                unreadable.push(place.clone());
-                return Ok(Lookup::Unreadable(place));
-            }
-            // Damage hides which decisions were there.
-            None if segment_incarnation(name).is_some_and(|of| has_mark(request, mark_of(of))) => {
-                possible =
-                    possible.or_else(|| unreadable.iter().find(|p| p.segment == *name).cloned());
-            }
-            None => {}
-        }
+    Reader::new(folder.to_owned(), false).find(decision, None, unreadable)
+}
+
+/// Most indexes in memory.
+const MAX_INDEXES: usize = 4_096;
+
+/// Looks for decisions in the segments of a folder; remembers their indexes.
+pub(crate) struct Reader {
+    folder: PathBuf,
+    /// Whether to write the indexes that it had to build.
+    saves: bool,
+    indexes: Mutex<BTreeMap<String, Arc<Index>>>,
+    /// Held while an index is built: once, however many callers need it.
+    building: Mutex<()>,
+}
+
+/// The segment that is being written.
+#[derive(Clone)]
+pub(crate) struct OpenSegment {
+    pub(super) name: String,
+    /// Of what is on disk.
+    pub(super) index: Arc<Index>,
+}
+
+/// The result of looking for a decision in one segment.
+enum Search {
+    Ended(Lookup),
+    /// Not found, and this place cannot be read.
+    Damaged(Unreadable),
+    Absent,
+}
+
+impl Reader {
+    pub(crate) fn new(folder: PathBuf, saves: bool) -> Reader {
+        Reader { folder, saves, indexes: Mutex::default(), building: Mutex::default() }
     }
-    Ok(possible.map_or(Lookup::Absent, Lookup::Unreadable))
+
+    /// Looks for a decision, or a request. Reads only segments of process starts that may have made it,
+    /// and of them a chunk or two.
+    pub(crate) fn find(
+        &self,
+        decision: u128,
+        open: Option<&OpenSegment>,
+        unreadable: &mut Vec<Unreadable>,
+    ) -> io::Result<Lookup> {
+        let request = request_of(decision);
+        let mut names = segment_names(&self.folder)?;
+        names.retain(|name| {
+            segment_incarnation(name).is_some_and(|of| has_mark(request, mark_of(of)))
+        });
+        // A line is written up to a second after its decision.
+        let at_ms = time_of(request);
+        let next = names.partition_point(|name| segment_start(name).is_some_and(|s| s <= at_ms));
+        let near = next.saturating_sub(2)..(next + 2).min(names.len());
+        let mut possible = None;
+        for at in near.rev() {
+            match self.search(&names[..=at], open, request, unreadable)? {
+                Search::Ended(found) => return Ok(found),
+                Search::Damaged(place) => possible = possible.or(Some(place)),
+                Search::Absent => {}
+            }
+        }
+        Ok(possible.map_or(Lookup::Absent, Lookup::Unreadable))
+    }
+
+    /// Looks for a request in the last of these segments.
+    fn search(
+        &self,
+        names: &[String],
+        open: Option<&OpenSegment>,
+        request: u128,
+        unreadable: &mut Vec<Unreadable>,
+    ) -> io::Result<Search> {
+        let Some((name, before)) = names.split_last() else { return Ok(Search::Absent) };
+        let mut file = match SegmentFile::open(&self.folder, name)? {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(Search::Absent),
+            Err(place) => {
+                unreadable.push(place.clone());
+                return Ok(Search::Damaged(place));
+            }
+        };
+        let index = self.index(&mut file, open)?;
+        let mut damaged = None;
+        for number in index.at(time_of(request)) {
+            let mut scan = Scan::of(&mut file, index.range(number), Some(request))?;
+            damaged = damaged.or_else(|| scan.unreadable.first().cloned());
+            unreadable.append(&mut scan.unreadable);
+            let (offset, line) = match scan.found.take() {
+                None => continue,
+                Some((offset, Ok(line))) => (offset, line),
+                Some((_, Err(place))) => {
+                    unreadable.push(place.clone());
+                    return Ok(Search::Ended(Lookup::Unreadable(place)));
+                }
+            };
+            let world = match scan.worlds.remove(&line.state) {
+                Some(world) => Some(world),
+                None if number > 0 => {
+                    let before = Scan::of(&mut file, index.range(number - 1), None)?;
+                    { before }.worlds.remove(&line.state)
+                }
+                None => self.world_before(before, name, open, line.state)?,
+            };
+            return Ok(Search::Ended(match world {
+                Some(world) => Lookup::Found(Box::new(LoggedDecision { line, world })),
+                None => Lookup::Unreadable(
+                    file.place(offset, "the world that it was made on cannot be read"),
+                ),
+            }));
+        }
+        Ok(damaged.map_or(Search::Absent, Search::Damaged))
+    }
+
+    /// The world with this number in the segment before `name` of the same process start: a decision
+    /// that was in progress when the world changed may be logged in the next segment.
+    fn world_before(
+        &self,
+        before: &[String],
+        name: &str,
+        open: Option<&OpenSegment>,
+        number: u64,
+    ) -> io::Result<Option<WorldLine>> {
+        let own = segment_incarnation(name);
+        let previous = before.last().filter(|previous| segment_incarnation(previous) == own);
+        let Some(previous) = previous else { return Ok(None) };
+        let Ok(Some(mut file)) = SegmentFile::open(&self.folder, previous)? else {
+            return Ok(None);
+        };
+        let index = self.index(&mut file, open)?;
+        let Some(last) = index.last() else { return Ok(None) };
+        let scan = Scan::of(&mut file, index.range(last), None)?;
+        Ok({ scan }.worlds.remove(&number))
+    }
+
+    /// The index of a segment: from memory, else its file, else the segment itself.
+    fn index(&self, file: &mut SegmentFile, open: Option<&OpenSegment>) -> io::Result<Arc<Index>> {
+        if let Some(open) = open.filter(|open| open.name == file.name()) {
+            return Ok(open.index.clone());
+        }
+        if let Some(known) = self.known(file) {
+            return Ok(known);
+        }
+        let _one_at_a_time = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.known(file) {
+            return Ok(known);
+        }
+        let path = self.folder.join(index_name(file.name()));
+        let stored = fs::read(&path).ok().and_then(|b| Index::decode(&b, file.length()));
+        let index = match stored {
+            Some(index) => index,
+            None => {
+                let built = file.build_index()?;
+                if self.saves {
+                    // Without the file, it is built again after the next start.
+                    fs::write(&path, built.encode()).ok();
+                }
+                built
+            }
+        };
+        let index = Arc::new(index);
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        if indexes.len() >= MAX_INDEXES {
+            indexes.clear();
+        }
+        indexes.insert(file.name().to_owned(), index.clone());
+        Ok(index)
+    }
+
+    fn known(&self, file: &SegmentFile) -> Option<Arc<Index>> {
+        let indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        indexes.get(file.name()).filter(|known| known.length() == file.length()).cloned()
+    }
 }
 
-/// The world with this number in the segment before `name` of the same process start: a decision that
-/// was in progress when the world changed may be logged in the next segment.
-fn world_before(
-    folder: &Path,
-    before: &[String],
-    name: &str,
-    number: u64,
-) -> io::Result<Option<WorldLine>> {
-    let own = segment_incarnation(name);
-    let previous = before.last().filter(|previous| segment_incarnation(previous) == own);
-    let Some(previous) = previous else { return Ok(None) };
-    let bytes = fs::read(folder.join(previous))?;
-    Ok(Scan::of(previous, &bytes, None).worlds.remove(&number))
-}
-
-/// What was read of one segment.
+/// What was read of a chunk.
 #[derive(Default)]
 struct Scan {
     /// The last worlds, by the number of their state.
@@ -155,64 +277,40 @@ struct Scan {
     /// The world after the last line; `None` after a gap.
     current: Option<WorldLine>,
     /// The decision with its offset, or why it cannot be read.
-    found: Option<(usize, Result<DecisionLine, Unreadable>)>,
+    found: Option<(u64, Result<DecisionLine, Unreadable>)>,
     unreadable: Vec<Unreadable>,
 }
 
 impl Scan {
-    /// Reads the bytes of a segment up to this request, or to the end.
-    fn of(segment: &str, bytes: &[u8], request: Option<u128>) -> Scan {
-        let mut scan = Scan::default();
-        let place = |offset, reason| Unreadable { segment: segment.to_owned(), offset, reason };
-        if bytes.len() < stored::HEADER {
-            // It is being created, or was at a crash.
-            return scan;
-        }
-        let header = match stored::read_header(bytes) {
-            Ok(header) => header,
-            Err(reason) => {
-                scan.unreadable.push(place(0, reason));
-                return scan;
-            }
-        };
-        let mut at = header.length;
-        while at < bytes.len() {
-            let rest = &bytes[at..];
-            let Some((entry, length)) = frame::read(rest, header.incarnation) else {
-                let next = (1..rest.len())
-                    .find(|next| frame::read(&rest[*next..], header.incarnation).is_some());
-                // A line at the end that is not whole was being written, now or at a crash.
-                if next.is_some() || frame::is_whole(rest) {
-                    let reason =
-                        "the checksum of the line does not match; restore the file from a backup";
-                    scan.unreadable.push(place(at, reason.to_owned()));
-                }
-                at += next.unwrap_or(rest.len());
-                continue;
-            };
-            let line = &entry.payload;
-            match stored::kind_of(line) {
-                Some(Kind::Decision(id)) if Some(id) != request => {}
-                Some(Kind::Decision(_)) => {
-                    let decoded = match stored::decode(header.version, line) {
+    /// Reads a range of a segment up to this request, or to its end.
+    fn of(file: &mut SegmentFile, range: Range<u64>, request: Option<u128>) -> io::Result<Scan> {
+        let (mut scan, mut unreadable, mut found) = (Scan::default(), Vec::new(), None);
+        let version = file.version();
+        file.lines(range, |at, line| {
+            let problem = match line.map(|line| (stored::kind_of(line), line)) {
+                Ok((Some(Kind::Decision(id)), _)) if Some(id) != request => return CONTINUE,
+                Ok((Some(Kind::Decision(_)), line)) => {
+                    let decoded = match stored::decode(version, line) {
                         Ok(Line::Decision(line)) => Ok(*line),
                         Ok(_) => Err("the line is not a decision".to_owned()),
                         Err(reason) => Err(reason),
                     };
-                    scan.found = Some((at, decoded.map_err(|reason| place(at, reason))));
-                    return scan;
+                    found = Some((at, decoded));
+                    return ControlFlow::Break(());
                 }
-                Some(Kind::World) => {
-                    let decoded = stored::decode(header.version, line);
-                    if let Err(reason) = decoded.and_then(|line| scan.advance(line)) {
-                        scan.unreadable.push(place(at, reason));
-                    }
+                Ok((Some(Kind::World | Kind::Change), line)) => {
+                    stored::decode(version, line).and_then(|line| scan.advance(line)).err()
                 }
-                None => scan.unreadable.push(place(at, "the line has an unknown kind".to_owned())),
-            }
-            at += length;
-        }
-        scan
+                Ok((None, _)) => Some("the line has an unknown kind".to_owned()),
+                Err(reason) => Some(reason.to_owned()),
+            };
+            unreadable.extend(problem.map(|reason| (at, reason)));
+            CONTINUE
+        })?;
+        let place = |(at, reason)| file.place(at, reason);
+        scan.unreadable = unreadable.into_iter().map(place).collect();
+        scan.found = found.map(|(at, line)| (at, line.map_err(|reason| file.place(at, reason))));
+        Ok(scan)
     }
 
     /// Follows a world or a change of state.

@@ -76,8 +76,10 @@ pub(crate) fn read_header(bytes: &[u8]) -> Result<Header, String> {
 /// The kind of a line, which begins every line of every version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A world or a change of state: later decisions refer to it.
+    /// A world: later decisions refer to it.
     World,
+    /// A change of state: the world before it, changed.
+    Change,
     /// The decision with this request id.
     Decision(u128),
 }
@@ -85,7 +87,8 @@ pub(crate) enum Kind {
 /// The kind of an encoded line, without decoding the rest; `None` if there is no such kind.
 pub(crate) fn kind_of(line: &[u8]) -> Option<Kind> {
     match line.first()? {
-        0 | 1 => Some(Kind::World),
+        0 => Some(Kind::World),
+        1 => Some(Kind::Change),
         2 => postcard::take_from_bytes(&line[1..]).ok().map(|(id, _)| Kind::Decision(id)),
         _ => None,
     }

@@ -12,7 +12,6 @@ pub(crate) use remote::RemoteExplainError;
 pub(crate) use replay::{ExplainError, Replay};
 
 use crate::cluster::RecordExchange;
-use crate::decision_log;
 use crate::decision_log::{DecisionLog, LoggedDecision, Lookup, Unreadable};
 use crate::metrics::Metrics;
 use crate::world::Worlds;
@@ -65,7 +64,7 @@ struct Records {
 impl Records {
     fn find(&self, decision: u128) -> Result<LoggedDecision, ExplainError> {
         let mut found = self.look_up(decision)?;
-        if !matches!(found, Lookup::Found(_)) {
+        if !matches!(found, Lookup::Found(_)) && self.log.is_recent(decision) {
             // It may still be buffered.
             self.log.flush();
             found = self.look_up(decision)?;
@@ -75,7 +74,7 @@ impl Records {
 
     fn look_up(&self, decision: u128) -> Result<Lookup, ExplainError> {
         let mut places = Vec::new();
-        let found = decision_log::find(self.log.folder(), decision, &mut places);
+        let found = self.log.find(decision, &mut places);
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         for place in places {
             if reported.len() < MAX_REPORTED && reported.insert(place.clone()) {

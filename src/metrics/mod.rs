@@ -64,6 +64,10 @@ metrics! {
     decision_seconds: Histogram = "decision_duration_seconds";
     /// Decisions not logged because the decision log's queue was full.
     decision_log_dropped: IntCounter = "decision_log_dropped_total";
+    /// Bytes of the decision log's files.
+    decision_log_bytes: IntGauge = "decision_log_bytes";
+    /// Files of the decision log removed before their retention period was over, because of its size limit.
+    decision_log_removed: IntCounter = "decision_log_removed_total";
     /// Places of the decision log that an explanation could not read, each counted once.
     decision_log_unreadable: IntCounter = "decision_log_unreadable_total";
     /// Requests to protocol adapters, by adapter and outcome.
