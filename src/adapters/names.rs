@@ -32,6 +32,9 @@ pub(crate) fn placement_id(
     found.or_else(|| names.first().map(mapped)).unwrap_or_default()
 }
 
+/// Most keywords of a request that are looked at.
+const MAX_KEYWORDS: usize = 256;
+
 /// Adds a protocol's keywords to the page. Each stays a keyword; one that resolves to a topic or an
 /// entity of the inventory is added as that as well.
 pub(crate) fn add_keywords(
@@ -39,7 +42,7 @@ pub(crate) fn add_keywords(
     words: impl IntoIterator<Item = String>,
     page: &mut PageInput,
 ) {
-    for word in words {
+    for word in words.into_iter().take(MAX_KEYWORDS) {
         let topic = name_key::with_key(&word, |key| snapshot.taxonomy.resolve(key).is_some());
         let entity = name_key::with_key(&word, |key| {
             snapshot.entities.resolve(key, &[], &snapshot.taxonomy).is_some()

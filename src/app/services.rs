@@ -12,6 +12,7 @@ use crate::events;
 use crate::events::Events;
 use crate::explain::Explain;
 use crate::http::AppState;
+use crate::http::gate::Gates;
 use crate::http::public::decisions::Decider;
 use crate::http::public::reports::ReportSources;
 use crate::http::readiness::Readiness;
@@ -131,6 +132,7 @@ pub(crate) fn build(
         datacenters: ArcSwap::from_pointee(datacenters),
         flood: FloodGuard::new(settings.limits.flood_per_second, settings.limits.visitors),
         wrong_keys: WrongKeys::default(),
+        gates: Gates::default(),
         keyring,
         links: ArcSwap::from_pointee(token_keys.links()),
         body_timeout: Duration::from_millis(settings.server.body_timeout_ms),

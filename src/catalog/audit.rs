@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// One change of the catalog.
@@ -45,6 +46,9 @@ impl From<&Entry> for Head {
     }
 }
 
+/// Bytes read from the end of the log to find its last line.
+const END_BYTES: u64 = 16 * 1024;
+
 pub(super) struct AuditLog {
     path: PathBuf,
 }
@@ -57,26 +61,70 @@ impl AuditLog {
     /// Every entry, oldest first. A last line without a line end is skipped: a crash interrupted
     /// the write, so its change was never made.
     pub(crate) fn entries(&self) -> Result<Vec<Entry>, CatalogError> {
-        let text = match std::fs::read(&self.path) {
-            Ok(text) => text,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(cause) => return Err(CatalogError::io(&self.path, cause)),
-        };
-        let mut entries = Vec::new();
-        for (index, line) in whole_lines(&text).split_inclusive(|b| *b == b'\n').enumerate() {
-            let entry = serde_json::from_slice(line).map_err(|error| CatalogError::Corrupt {
-                path: self.path.clone(),
-                reason: format!("line {}: {error}", index + 1),
-            })?;
-            entries.push(entry);
-        }
-        Ok(entries)
+        let text = self.text()?;
+        let lines = whole_lines(&text).split_inclusive(|b| *b == b'\n').enumerate();
+        lines.map(|(index, line)| self.parse(line, || format!("line {}", index + 1))).collect()
     }
 
-    /// The entry with this idempotency key. Scans the whole log, since administrative changes are
-    /// rare.
+    /// The newest entry. Reads the end of the log, however long it is.
+    pub(crate) fn last(&self) -> Result<Option<Entry>, CatalogError> {
+        let (_, line) = self.end()?;
+        line.map(|line| self.parse(&line, || "the last line".to_owned())).transpose()
+    }
+
+    /// The length of all whole lines, and the last one.
+    fn end(&self) -> Result<(u64, Option<Vec<u8>>), CatalogError> {
+        let io_error = |cause| CatalogError::io(&self.path, cause);
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok((0, None)),
+            Err(cause) => return Err(io_error(cause)),
+        };
+        let length = file.metadata().map_err(io_error)?.len();
+        let mut count = END_BYTES;
+        loop {
+            let start = length.saturating_sub(count);
+            let mut text = vec![0; usize::try_from(length - start).unwrap_or(0)];
+            file.read_exact_at(&mut text, start).map_err(io_error)?;
+            let whole = whole_lines(&text);
+            let before_last = whole_lines(whole.strip_suffix(b"\n").unwrap_or_default());
+            if start == 0 || !before_last.is_empty() {
+                let last = Some(&whole[before_last.len()..]).filter(|line| !line.is_empty());
+                return Ok((start + whole.len() as u64, last.map(<[u8]>::to_vec)));
+            }
+            // The last line is longer than what was read.
+            count = count.saturating_mul(4);
+        }
+    }
+
+    /// The entry with this idempotency key. Searches the whole log, and reads only entries that have
+    /// the key somewhere.
     pub(crate) fn find_by_key(&self, key: &str) -> Result<Option<Entry>, CatalogError> {
-        Ok(self.entries()?.into_iter().find(|entry| entry.key.as_deref() == Some(key)))
+        let quoted = serde_json::to_string(key).expect("text is plain data");
+        let text = self.text()?;
+        for (index, line) in whole_lines(&text).split_inclusive(|b| *b == b'\n').enumerate() {
+            if str::from_utf8(line).is_ok_and(|line| line.contains(&quoted)) {
+                let entry = self.parse(line, || format!("line {}", index + 1))?;
+                if entry.key.as_deref() == Some(key) {
+                    return Ok(Some(entry));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn text(&self) -> Result<Vec<u8>, CatalogError> {
+        match std::fs::read(&self.path) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read.map_err(|cause| CatalogError::io(&self.path, cause)),
+        }
+    }
+
+    fn parse(&self, line: &[u8], place: impl FnOnce() -> String) -> Result<Entry, CatalogError> {
+        serde_json::from_slice(line).map_err(|error| CatalogError::Corrupt {
+            path: self.path.clone(),
+            reason: format!("{}: {error}", place()),
+        })
     }
 
     /// Appends an entry; it is durable when this returns. A partial line that a crash left at the
@@ -86,12 +134,7 @@ impl AuditLog {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut line = serde_json::to_vec(entry).expect("an entry is plain data");
         line.push(b'\n');
-        let length = match std::fs::read(&self.path) {
-            Ok(text) => whole_lines(&text).len(),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => 0,
-            Err(cause) => return Err(io_error(cause)),
-        };
-        let length = u64::try_from(length).expect("a file's length fits in u64");
+        let (length, _) = self.end()?;
         let write = || {
             let options = &mut File::options();
             let mut file =
@@ -115,4 +158,37 @@ impl AuditLog {
 fn whole_lines(text: &[u8]) -> &[u8] {
     let end = text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(number: u64, what: String) -> Entry {
+        let (before, after) = (Hashes::default(), Hashes::default());
+        let key = Some(format!("key-{number}"));
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        Entry { number, at, who: "test".into(), what, before, after, key, body: None }
+    }
+
+    #[test]
+    fn the_end_of_the_log_is_that_of_all_entries_however_long_the_lines_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit");
+        let log = AuditLog::new(path.clone());
+        assert_eq!(log.last().unwrap(), None);
+        for (number, length) in (1..).zip([0, 10, 20_000, 5, 16_384, 70_000, 1]) {
+            let entry = entry(number, "x".repeat(length));
+            log.append(&entry).unwrap();
+            // A crash interrupted the next write.
+            let mut text = std::fs::read(&path).unwrap();
+            text.extend_from_slice(b"{\"number\":");
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(log.last().unwrap().as_ref(), Some(&entry));
+            assert_eq!(log.entries().unwrap().last(), Some(&entry));
+            assert_eq!(log.find_by_key(&format!("key-{number}")).unwrap(), Some(entry));
+        }
+        assert_eq!(log.entries().unwrap().len(), 7);
+        assert_eq!(log.find_by_key("key").unwrap(), None);
+    }
 }

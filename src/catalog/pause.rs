@@ -79,6 +79,9 @@ fn resume(status: &mut ServingStatus, paused: bool) {
     }
 }
 
+/// Most paths, and most topics, that a publisher may have paused: each decision looks at all of them.
+const MAX_PAUSES: usize = 200;
+
 /// Pauses or resumes a part of a publisher's site. Idempotent.
 pub(crate) fn set_site_part(
     inventory: &Inventory,
@@ -102,6 +105,13 @@ pub(crate) fn set_site_part(
         SitePart::Path(prefix) => {
             check_url_prefix(prefix).map_err(|reason| invalid("paused_paths", reason))?;
             set_entry(&mut site.manual_pauses.paths, prefix, paused);
+            if paused && site.manual_pauses.paths.len() > MAX_PAUSES {
+                let reason = format!(
+                    "{MAX_PAUSES} paths are paused already: resume some, or pause a shorter prefix or \
+                     the whole site"
+                );
+                return Err(invalid("paused_paths", reason));
+            }
             if !paused {
                 set_entry(&mut site.paused_paths, prefix, false);
             }
@@ -111,6 +121,13 @@ pub(crate) fn set_site_part(
                 return Err(invalid("paused_topics", format!("unknown topic `{topic}`")));
             }
             set_entry(&mut site.manual_pauses.topics, topic, paused);
+            if paused && site.manual_pauses.topics.len() > MAX_PAUSES {
+                let reason = format!(
+                    "{MAX_PAUSES} topics are paused already: resume some, or pause a topic above them \
+                     or the whole site"
+                );
+                return Err(invalid("paused_topics", reason));
+            }
             if !paused {
                 set_entry(&mut site.paused_topics, topic, false);
             }
@@ -245,6 +262,22 @@ mod tests {
             assert_eq!(check::inventory(&paused), []);
             assert_eq!(set_site_part(&paused, "eu-tech-news", &part, false).unwrap(), example);
         }
+    }
+
+    #[test]
+    fn a_publisher_has_a_bounded_number_of_pauses() {
+        let mut inventory = files::example();
+        let path = |number: usize| SitePart::Path(format!("/{number}/"));
+        for number in 0..MAX_PAUSES {
+            inventory = set_site_part(&inventory, "eu-tech-news", &path(number), true).unwrap();
+        }
+        let again = set_site_part(&inventory, "eu-tech-news", &path(7), true);
+        assert!(again.is_ok(), "paused already");
+        let error = set_site_part(&inventory, "eu-tech-news", &path(1_000), true).unwrap_err();
+        assert!(matches!(&error, EditError::Invalid(f) if f[0].reason.contains("resume some")));
+        assert!(set_site_part(&inventory, "eu-tech-news", &SitePart::Site, true).is_ok());
+        assert!(set_site_part(&inventory, "kitchen-journal", &path(1_000), true).is_ok());
+        assert!(set_site_part(&inventory, "eu-tech-news", &path(7), false).is_ok());
     }
 
     #[test]

@@ -253,9 +253,9 @@ impl Catalog {
     pub(super) fn recover_head(&self) -> Result<Option<Head>, CatalogError> {
         let head = self.head()?;
         let number = head.as_ref().map_or(0, |head| head.number);
-        match self.audit.entries()?.last() {
+        match self.audit.last()? {
             Some(last) if last.number > number => {
-                let head = Head::from(last);
+                let head = Head::from(&last);
                 self.write_head(&head)?;
                 Ok(Some(head))
             }

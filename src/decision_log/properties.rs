@@ -1,6 +1,7 @@
 //! Properties of the log: every logged decision is found with the state it was made on, in any
 //! segment.
 
+use crate::decision_log::line::Line;
 use crate::decision_log::segments::segment_names;
 use crate::decision_log::{
     DecisionLine, DecisionLog, DecisionLogOptions, LoggedDecision, Lookup, SlotLine, Unreadable,
@@ -9,7 +10,7 @@ use crate::decision_log::{
 use crate::domain::event::NoFill;
 use crate::domain::targeting::PageFacts;
 use crate::journal::frame;
-use crate::selection::page::{Commercial, Page, RegionBasis, Viewer};
+use crate::selection::page::{Commercial, Page, RegionBasis, Slot, Viewer};
 use crate::selection::rules::Mask;
 use crate::selection::snapshot::State;
 use prometheus::{IntCounter, IntGauge};
@@ -394,4 +395,18 @@ fn the_oldest_segments_are_removed_when_the_log_reaches_its_size_limit() {
     assert_eq!(files, segments(folder.path()).len() * 2, "an index beside each segment");
     found(folder.path(), decision(1_999, 1).request);
     assert_eq!(look_up(folder.path(), decision(1_000, 1).request), Lookup::Absent);
+}
+
+#[test]
+fn a_line_is_short_whatever_texts_its_caller_chose() {
+    let mut long = decision(1_000, 1);
+    let text = "ﷺ".repeat(5_000);
+    let slot = Slot { key: text.clone().into(), placement: None, styles: SmallVec::new() };
+    let names = (0..48).map(|number| format!("{number}{text}").into()).collect();
+    long.page = Arc::new(Page { unknown: names, slots: SmallVec::from_elem(slot, 8), ..page() });
+    let line = stored::encode_decision(&long, Vec::new());
+    assert!(line.len() < 2_500, "{} bytes", line.len());
+    let Ok(Line::Decision(line)) = stored::decode(stored::VERSION, &line) else { panic!() };
+    assert_eq!(line.page.unknown.len(), 8);
+    assert!(line.page.unknown[7].starts_with("7ﷺ"));
 }

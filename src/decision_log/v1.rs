@@ -276,7 +276,7 @@ impl<'a> From<&'a page::Page> for Page<'a> {
             publisher: page.publisher,
             topics: page.topics.iter().map(|topic| topic.0).collect(),
             entities: page.entities.iter().map(|(entity, role)| (entity.0, role.code())).collect(),
-            unknown: page.unknown.iter().map(|name| &**name).collect(),
+            unknown: few(&page.unknown),
             keywords: SmallVec::from_slice(&page.keywords),
             region: page.region.as_ref().map(|region| region.as_str()),
             language: page.language.as_str(),
@@ -289,6 +289,26 @@ impl<'a> From<&'a page::Page> for Page<'a> {
             slots: page.slots.iter().map(Slot::from).collect(),
         }
     }
+}
+
+/// Longest text of a page that is stored, in bytes. Callers choose these texts, and no choice depends on
+/// them.
+const MAX_TEXT: usize = 128;
+/// Most bytes of unknown names that are stored.
+const MAX_UNKNOWN: usize = 1_024;
+
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT)]
+}
+
+/// The first unknown names of a page, cut.
+fn few(names: &[Box<str>]) -> SmallVec<[&str; 1]> {
+    let mut left = MAX_UNKNOWN;
+    let fits = |name: &&str| {
+        left = left.saturating_sub(name.len());
+        left > 0
+    };
+    names.iter().map(|name| cut(name)).take_while(fits).collect()
 }
 
 impl TryFrom<Page<'_>> for page::Page {
@@ -324,7 +344,7 @@ impl TryFrom<Page<'_>> for page::Page {
 impl<'a> From<&'a page::Slot> for Slot<'a> {
     fn from(slot: &'a page::Slot) -> Slot<'a> {
         let styles = slot.styles.iter().map(|style| style.code()).collect();
-        Slot { key: &slot.key, placement: slot.placement, styles }
+        Slot { key: cut(&slot.key), placement: slot.placement, styles }
     }
 }
 

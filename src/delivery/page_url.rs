@@ -6,8 +6,12 @@ use url::Url;
 /// Maximum length of a stored URL, in bytes: host and path of a parsed URL are ASCII.
 const MAX_BYTES: usize = 512;
 
+/// Maximum length of what is parsed, in bytes; the rest is ignored.
+const MAX_PARSED: usize = 2_048;
+
 /// The part to store; `None` if the publisher stores none or the text is not an HTTP(S) URL.
 pub(crate) fn stored_part(address: &str, policy: PageUrls) -> Option<Box<str>> {
+    let address = &address[..address.floor_char_boundary(MAX_PARSED)];
     let url = match policy {
         PageUrls::None => return None,
         _ => Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?,

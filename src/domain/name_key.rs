@@ -3,7 +3,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
-/// Maximum length of a name, in characters; the rest is ignored.
+/// Maximum length of a name and of its key, in characters; the rest is ignored. A single character can
+/// stand for 18 (U+FDFA), so that the length is limited after normalisation as well.
 pub(crate) const MAX_CHARS: usize = 128;
 
 /// The canonical key of a name, or `None` if no letter or digit remains.
@@ -31,6 +32,9 @@ fn unicode_key(name: &str) -> Option<String> {
     let mut found = pass(name)?;
     // One pass can join characters (a letter and a mark, say) that the next pass folds again.
     for _ in 0..8 {
+        if found.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            break;
+        }
         let again = pass(&found)?;
         if again == found {
             break;
@@ -61,6 +65,10 @@ fn pass(name: &str) -> Option<String> {
             _ => gap = true,
         }
     }
+    if let Some((end, _)) = out.char_indices().nth(MAX_CHARS) {
+        out.truncate(end);
+        out.truncate(out.trim_end_matches('-').len());
+    }
     (!out.is_empty()).then_some(out)
 }
 
@@ -70,8 +78,8 @@ fn separate(out: &mut String, gap: bool) {
     }
 }
 
-/// Buffer size for the key of an ASCII name.
-const ASCII_BUFFER_BYTES: usize = MAX_CHARS + 32;
+/// Buffer size for the key of an ASCII name; a longer key is cut by [`unicode_key`].
+const ASCII_BUFFER_BYTES: usize = MAX_CHARS;
 
 /// Fast path: the key of an ASCII name, empty if no letter or digit remains. `None` for a name that
 /// needs [`unicode_key`]: too long, not ASCII, or containing `+`, `#` or `.`, which distinguish
@@ -113,9 +121,10 @@ fn fold(name: &str) -> String {
     let mut text: String =
         name.chars().filter(|c| !matches!(c, '™' | '®' | '©' | '℠')).take(MAX_CHARS).collect();
     for _ in 0..4 {
-        let lower: String = text.nfkc().flat_map(char::to_lowercase).collect();
+        let lower = text.nfkc().take(MAX_CHARS).flat_map(char::to_lowercase);
+        let lower: String = lower.take(MAX_CHARS).collect();
         let mut bare = String::with_capacity(lower.len());
-        for c in lower.nfkc() {
+        for c in lower.nfkc().take(MAX_CHARS) {
             let mut base = c;
             if marked_script(c) {
                 let mut first = None;
@@ -201,10 +210,43 @@ mod tests {
         }
     }
 
+    /// A character of each kind that normalisation expands, and how many it becomes.
+    const EXPANDING: [(char, usize); 7] = [
+        ('\u{FDFA}', 18),
+        ('\u{FDFB}', 8),
+        ('\u{3316}', 6),
+        ('\u{33AF}', 6),
+        ('\u{1F82}', 4),
+        ('\u{FB03}', 3),
+        ('\u{0390}', 3),
+    ];
+
+    #[test]
+    fn a_character_that_stands_for_many_makes_no_longer_key() {
+        for (c, expanded) in EXPANDING {
+            let all: usize = c.to_string().nfkd().count();
+            assert!(all >= expanded - 2, "{c:?} becomes {all}");
+            for count in [1, 40, 128, 5_000] {
+                let key = key(&c.to_string().repeat(count)).unwrap();
+                assert!(key.chars().count() <= MAX_CHARS, "{count} of {c:?}");
+                assert!(key.len() <= 4 * MAX_CHARS);
+            }
+        }
+        assert_eq!(key(&"&".repeat(500)).unwrap().len(), MAX_CHARS - 1);
+    }
+
     proptest! {
         #[test]
         fn normalising_a_key_returns_it_unchanged(name in "\\PC{0,40}") {
             if let Some(once) = key(&name) {
+                prop_assert_eq!(key(&once), Some(once));
+            }
+        }
+
+        #[test]
+        fn normalising_the_key_of_a_long_name_returns_it_unchanged(name in "(\\PC|[&ﷺﬃ a]){100,200}") {
+            if let Some(once) = key(&name) {
+                prop_assert!(once.chars().count() <= MAX_CHARS);
                 prop_assert_eq!(key(&once), Some(once));
             }
         }

@@ -6,6 +6,7 @@ pub(crate) mod body;
 pub(crate) mod caller;
 pub(crate) mod change;
 pub(crate) mod extract;
+pub(crate) mod gate;
 pub mod guard;
 pub mod openapi;
 pub mod ops;
@@ -20,6 +21,7 @@ use crate::clock::Clock;
 use crate::config::geo::CountryDatabase;
 use crate::config::keys::{ApiKeys, Identity, Links};
 use crate::config::{CurrentSettings, host_name};
+use crate::http::gate::Gates;
 use crate::http::problem::ApiError;
 use crate::http::wrong_keys::WrongKeys;
 use crate::metrics::Metrics;
@@ -53,6 +55,8 @@ pub struct AppState {
     pub(crate) flood: FloodGuard,
     /// Recent wrong API keys, by address.
     pub(crate) wrong_keys: WrongKeys,
+    /// Gates in front of calls that read files or compute much.
+    pub(crate) gates: Gates,
     /// Keys that seal event tokens.
     pub keyring: Arc<ArcSwap<Keyring>>,
     /// Signs and verifies links to advertiser pages.

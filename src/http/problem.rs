@@ -202,6 +202,18 @@ impl ApiError {
         ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail).with_connection_close()
     }
 
+    /// 429: this caller has too many requests in progress; retry after one second.
+    pub(crate) fn too_many_requests(detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
+            .with(|failure| failure.retry_after_seconds = Some(1))
+    }
+
+    /// 503: too much of this kind is in progress; retry after one second.
+    pub(crate) fn busy(detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+            .with(|failure| failure.retry_after_seconds = Some(1))
+    }
+
     /// 503: the request cannot be processed now; `cause` is logged. Retry after one second.
     pub(crate) fn unavailable(cause: impl fmt::Display) -> ApiError {
         let detail = "temporarily unavailable; retry in a second";

@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 /// A name with confusable characters replaced: `Paypal`, `PayPaI` (with a capital i) and `Раурal`
 /// (with Cyrillic letters) have the same skeleton. `None` if it has no letters or digits.
 pub(super) fn skeleton(name: &str) -> Option<String> {
-    let latin: String = name.nfkc().map(latin_lookalike).collect();
+    let latin: String = name.nfkc().take(name_key::MAX_CHARS).map(latin_lookalike).collect();
     name_key::key(&latin)
 }
 

@@ -64,6 +64,7 @@ pub(crate) async fn explain(
     let identity = caller::identity(&app, &http)?.ok_or_else(|| {
         ApiError::unauthorized("an operator, advertiser or publisher key is required")
     })?;
+    let _pass = app.gates.identified(&app, &identity).await?;
     let explanation =
         explanation(&explain, &id, reader_of(&identity), query.into_inner().want).await?;
     Ok(json(&explanation))
@@ -176,6 +177,7 @@ pub(crate) async fn events(
         return Err(ApiError::forbidden("a publisher or operator key is required"));
     }
     let decision = decision_id(&id)?;
+    let _pass = app.gates.identified(&app, &identity).await?;
     let own = (identity.role == Role::Publisher).then_some(identity.owner);
     let found = blocking(move || reporting.events_of(decision).map_err(ApiError::internal)).await?;
     let is_foreign = |publisher: &str| own.as_deref().is_some_and(|own| own != publisher);

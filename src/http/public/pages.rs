@@ -156,16 +156,20 @@ pub(crate) async fn demo_explain(
     if is_forwarded || !app.is_trial() {
         return Err(ApiError::no_route());
     }
+    let _pass = app.gates.reader(&app, &http).await?;
     let explanation = explain::explanation(&explain, &id, Audience::Operator, None).await?;
     Ok(json(&explanation))
 }
 
 /// `GET /w/{decision}`: the "why this" page for readers.
 pub(crate) async fn why_page(
+    app: Data<AppState>,
     explain: Data<Explain>,
+    http: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let decision = explain::decision_id(&id)?;
+    let _pass = app.gates.reader(&app, &http).await?;
     let recomputed = explain::recompute(&explain, decision, false).await?;
     let slot = crate::decision_log::reader::slot_of(decision).unwrap_or(0);
     let page = render_why(&recomputed, slot, &id)
