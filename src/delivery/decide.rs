@@ -11,7 +11,7 @@ use crate::ledger::record::DecisionKey;
 use crate::ledger::views::quarter_of;
 use crate::selection::choose::{Counts, Request, Winner};
 use crate::selection::compiled::FlightRow;
-use crate::selection::page::Page;
+use crate::selection::page::{Page, RegionBasis};
 use crate::selection::resolve::{PageInput, RegionSignals, SlotInput};
 use crate::selection::rules::{Exclusions, Mask};
 use crate::selection::{choose, resolve, wording};
@@ -42,6 +42,8 @@ pub(crate) struct DecisionCall<'a> {
     pub(crate) idle: bool,
     /// Basic measurement: no viewport observation, no visitor key.
     pub(crate) basic: bool,
+    /// The caller has the publisher's secret key: what it declares is reported as it is.
+    pub(crate) keyed: bool,
     /// Creative forced by an operator. Implies `test`.
     pub(crate) forced: Option<&'a str>,
     /// The caller's own acceptance rules. A rejected unit makes no reservation; the next best one is
@@ -81,8 +83,13 @@ pub(crate) struct PageDecision {
     pub(crate) test: bool,
     /// Basic measurement.
     pub(crate) basic: bool,
+    /// Whether the reader's country was declared without a key: it chooses label and unit, and is in no
+    /// report.
+    pub(crate) unconfirmed_country: bool,
     /// One decision per slot, in request order.
     pub(crate) slots: SmallVec<[SlotDecision; 2]>,
+    /// What each slot is reported under.
+    pub(crate) reported: SmallVec<[PageNumbers; 2]>,
 }
 
 pub(crate) struct SlotDecision {
@@ -126,19 +133,15 @@ fn request_id(now_ms: i64, incarnation: u64) -> u128 {
 
 /// The opportunities of a decision, one per slot.
 fn opportunities(decided: &PageDecision) -> impl Iterator<Item = Opportunity> + '_ {
-    let page = &decided.page;
-    decided.slots.iter().enumerate().map(move |(slot, answer)| {
-        let win = answer.result.as_ref().ok().map(|filled| &filled.win);
-        Opportunity {
-            quarter: quarter_of(decided.at_ms),
-            inventory: decided.live.bindings.inventory,
-            page: attributed(page, slot, win),
-            unit: answer
-                .result
-                .as_ref()
-                .map(|filled| (filled.win.creative, filled.win.variant))
-                .map_err(|reason| *reason),
-        }
+    decided.slots.iter().zip(&decided.reported).map(move |(answer, page)| Opportunity {
+        quarter: quarter_of(decided.at_ms),
+        inventory: decided.live.bindings.inventory,
+        page: *page,
+        unit: answer
+            .result
+            .as_ref()
+            .map(|filled| (filled.win.creative, filled.win.variant))
+            .map_err(|reason| *reason),
     })
 }
 
@@ -165,7 +168,9 @@ impl Delivery {
             at_ms: now_ms,
             test: call.test || call.forced.is_some(),
             basic: call.basic,
+            unconfirmed_country: page.viewer.basis == RegionBasis::Declared && !call.keyed,
             slots: SmallVec::new(),
+            reported: SmallVec::new(),
             page: Arc::new(page),
         };
         let mut taken = Exclusions::default();
@@ -180,6 +185,8 @@ impl Delivery {
                 Ok(_) => self.parts.metrics.filled(decided.test),
                 Err(reason) => self.parts.metrics.unfilled(*reason, decided.test),
             }
+            let reported = self.reported(&decided, call, slot, &answer);
+            decided.reported.push(reported);
             decided.slots.push(answer);
         }
         if !decided.test && !call.idle {
@@ -336,23 +343,5 @@ impl Delivery {
         if !queued {
             self.parts.metrics.decision_log_dropped.inc();
         }
-    }
-}
-
-/// What a slot is attributed to: the topic and entity that the winner matched, else the page's first.
-pub(crate) fn attributed(page: &Page, slot: usize, win: Option<&Winner>) -> PageNumbers {
-    let matched = win.map(|win| &win.matched);
-    let topic = matched.and_then(|matched| matched.topic);
-    let topic = topic.or_else(|| page.topics.first().copied());
-    let entity = matched.and_then(|matched| matched.entity);
-    let entity = entity.or_else(|| page.entities.first().map(|(entity, _)| *entity));
-    let placement = page.slots[slot].placement;
-    PageNumbers {
-        publisher: page.publisher,
-        placement: placement.and_then(|placement| u16::try_from(placement).ok()),
-        topic: topic.map(|ix| ix.0),
-        entity: entity.map(|ix| ix.0),
-        country: page.viewer.country,
-        facts: page.facts,
     }
 }

@@ -6,12 +6,14 @@ pub(crate) mod disk_guard;
 pub(crate) mod forced;
 pub(crate) mod page_url;
 pub(crate) mod rendered_unit;
+mod reported_rows;
 pub(crate) mod tokens;
 pub(crate) mod unit;
 
 use crate::clock::Clock;
 use crate::config::CurrentSettings;
 use crate::decision_log::DecisionLog;
+use crate::delivery::reported_rows::ReportedRows;
 use crate::events::opportunities::OpportunityCounters;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, UNMATCHED};
@@ -55,6 +57,7 @@ pub(crate) struct Delivery {
     parts: Parts,
     next_seq: [AtomicU64; PARTITIONS as usize],
     low_disk: AtomicBool,
+    reported_rows: ReportedRows,
     filter_counters: FilterCounters,
 }
 
@@ -86,6 +89,7 @@ impl Delivery {
             parts,
             next_seq: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             low_disk: AtomicBool::new(false),
+            reported_rows: ReportedRows::default(),
             filter_counters,
         }
     }

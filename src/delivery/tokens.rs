@@ -1,9 +1,9 @@
 //! Event tokens and URLs of a decision: one sealed token for each event that it can have.
 
-use crate::delivery::decide::{Filled, PageDecision, attributed};
+use crate::delivery::decide::{Filled, PageDecision};
 use crate::delivery::rendered_unit::{EventUrls, RenderedUnit, Timestamp};
 use crate::delivery::{Delivery, unit};
-use crate::domain::attribution::UnitNumbers;
+use crate::domain::attribution::{PageNumbers, UnitNumbers};
 use crate::domain::event::{EventKind, NoFill, Pricing};
 use crate::domain::money::Micros;
 use crate::domain::party::Measurement;
@@ -24,10 +24,13 @@ impl Delivery {
             unit: UnitNumbers {
                 creative: filled.win.creative,
                 variant: filled.win.variant,
-                page: attributed(&decided.page, slot, Some(&filled.win)),
+                page: PageNumbers {
+                    country: decided.page.viewer.country,
+                    ..decided.reported[slot]
+                },
             },
             observed: basis == RegionBasis::Observed,
-            declared: basis == RegionBasis::Declared,
+            declared: decided.unconfirmed_country,
             price: price(decided, filled, EventKind::Impression),
             issued_ms: decided.at_ms,
             test: decided.test,

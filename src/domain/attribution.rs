@@ -48,6 +48,11 @@ pub struct PageKey {
 /// Value of an attribution field that is not known.
 pub(crate) const UNKNOWN: &str = "unknown";
 
+/// Value of an attribution field whose rows are bounded, beyond that number.
+pub(crate) const OTHER: &str = "other";
+/// The number of [`OTHER`] in [`PageNumbers`].
+pub(crate) const OTHER_NUMBER: u32 = u32::MAX;
+
 impl Default for PageKey {
     /// Nothing is known.
     fn default() -> PageKey {

@@ -1,6 +1,8 @@
 //! Resolves attributions from inventory numbers to ids.
 
-use crate::domain::attribution::{AttributionKey, PageKey, PageNumbers, UNKNOWN, UnitNumbers};
+use crate::domain::attribution::{
+    AttributionKey, OTHER, OTHER_NUMBER, PageKey, PageNumbers, UNKNOWN, UnitNumbers,
+};
 use crate::selection::snapshot::Snapshot;
 
 /// The ids of a unit; `None` if a number does not exist in the inventory.
@@ -33,9 +35,14 @@ pub(crate) fn page(numbers: &PageNumbers, snapshot: &Snapshot) -> Option<PageKey
     Some(PageKey {
         publisher: publisher.id.as_str().into(),
         placement: placement.map_or(UNKNOWN, |placement| placement.id.as_str()).into(),
-        topic: topic.map_or(UNKNOWN, |topic| topic.id.as_str()).into(),
-        entity: entity.map_or(UNKNOWN, |entity| entity.id.as_str()).into(),
+        topic: topic.map_or_else(|| unlisted(numbers.topic), |topic| topic.id.as_str()).into(),
+        entity: entity.map_or_else(|| unlisted(numbers.entity), |one| one.id.as_str()).into(),
         region: numbers.country.as_ref().map_or(UNKNOWN, |country| country.as_str()).into(),
         facts: numbers.facts,
     })
+}
+
+/// The name of what is not in the inventory.
+fn unlisted(number: Option<u32>) -> &'static str {
+    if number == Some(OTHER_NUMBER) { OTHER } else { UNKNOWN }
 }

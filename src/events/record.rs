@@ -155,7 +155,11 @@ impl Events {
         let advertiser = &inventory.advertisers[flight.advertiser];
         let publisher = inventory.publishers.get(token.unit.page.publisher as usize)?;
         let issued = jiff::Timestamp::from_millisecond(token.issued_ms).ok()?;
-        let attribution = attribution::unit(&token.unit, snapshot)?;
+        let mut unit = token.unit;
+        if token.declared {
+            unit.page.country = None;
+        }
+        let attribution = attribution::unit(&unit, snapshot)?;
         let signals = Signals {
             test: token.test,
             paused: self.paused(&attribution),

@@ -52,7 +52,7 @@ pub(crate) struct Token {
     pub(crate) unit: UnitNumbers,
     /// Whether the country comes from a trusted proxy or the operator's IP address table.
     pub(crate) observed: bool,
-    /// Whether the caller declared the country.
+    /// Whether a caller without a key declared the country: it is in no report.
     pub(crate) declared: bool,
     /// The price of the event; zero if its kind is not billed.
     pub(crate) price: Micros,

@@ -143,7 +143,8 @@ class Reader(threading.Thread):
                     "creative": unit["creative"]["id"],
                     "publisher": publisher,
                     "placement": placement,
-                    "region": region,
+                    # What only the reader's browser says of its country is in no report.
+                    "region": "unknown",
                 }
         return unit if unit["fill"] else None
 

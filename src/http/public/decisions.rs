@@ -172,6 +172,7 @@ fn decide_request(
         test: request.test || test,
         idle,
         basic: seen.gpc || request.basic,
+        keyed: trusted,
         forced: request.force_creative.as_deref(),
         accepts,
     };
