@@ -59,6 +59,21 @@ impl Replay {
             });
         Replay { found, world, slots, agrees }
     }
+
+    /// Id of the publisher.
+    pub(crate) fn publisher(&self) -> &str {
+        let snapshot = &self.world.snapshot;
+        let publisher = &snapshot.publishers[self.found.line.page.publisher as usize];
+        snapshot.inventory.publishers[publisher.doc].id.as_str()
+    }
+
+    /// Id of the campaign that filled a slot.
+    pub(crate) fn campaign(&self, slot: usize) -> Option<&str> {
+        let snapshot = &self.world.snapshot;
+        let chosen = self.found.line.slots.get(slot)?.result.ok()?;
+        let flight = snapshot.flights.get(chosen.place as usize)?;
+        Some(snapshot.inventory.campaigns[flight.campaign].id.as_str())
+    }
 }
 
 /// Traces the slots of a recorded decision, with the exclusions of each.

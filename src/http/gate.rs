@@ -16,6 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Most callers whose rate is remembered, per gate; later ones share one.
 const MAX_CALLERS: usize = 10_000;
 
+/// Shortest time between two searches for callers to forget, in milliseconds: each looks at all of them.
+const SWEEP_EVERY_MS: i64 = 1_000;
+
 /// A caller over its rate gets its answer after this time, so that repeating at once is no load.
 const DELAY: Duration = Duration::from_secs(1);
 
@@ -28,6 +31,8 @@ pub(crate) struct Gates {
     readers: Gate,
     /// Advertisers and publishers: explanations and events.
     parties: Gate,
+    /// Publishers: events of decisions, which are looked for in the journal.
+    events: Gate,
     /// Operators: the same, so that parties never keep them waiting.
     operators: Gate,
     /// Publishers pausing their pages: each pause is a version of the inventory, kept for ever.
@@ -40,6 +45,7 @@ impl Default for Gates {
         Gates {
             readers: Gate::new(2, 16, every(500, 20), every(50, 40)),
             parties: Gate::new(1, 8, every(1_000, 60), every(200, 120)),
+            events: Gate::new(1, 4, every(6_000, 20), every(1_000, 40)),
             operators: Gate::new(2, 32, None, None),
             pauses: Gate::new(1, 8, every(60_000, 30), None),
         }
@@ -69,6 +75,17 @@ impl Gates {
     ) -> Result<Pass, ApiError> {
         let gate = if identity.role == Role::Operator { &self.operators } else { &self.parties };
         gate.pass(&(identity.role, &identity.owner), app.clock.now_ms()).await
+    }
+
+    /// Events by a publisher's key: one in six seconds, 20 at once; of all publishers one a second. An
+    /// operator has no rate.
+    pub(crate) async fn events(
+        &self,
+        app: &AppState,
+        identity: &Identity,
+    ) -> Result<Pass, ApiError> {
+        let gate = if identity.role == Role::Operator { &self.operators } else { &self.events };
+        gate.pass(&identity.owner, app.clock.now_ms()).await
     }
 
     /// A publisher's pause: one a minute, 30 at once. An operator has no rate.
@@ -115,6 +132,8 @@ struct Rates {
     all: i64,
     /// Callers that did not fit.
     others: i64,
+    /// When callers whose quota is full were last forgotten.
+    swept: i64,
     each: HashMap<u64, i64>,
 }
 
@@ -164,9 +183,10 @@ impl Gate {
         caller.hash(&mut hasher);
         let caller = hasher.finish();
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        let Rates { all, others, each } = &mut *rates;
+        let Rates { all, others, swept, each } = &mut *rates;
         if let Some(rate) = self.each {
-            if each.len() >= MAX_CALLERS && !each.contains_key(&caller) {
+            if each.len() >= MAX_CALLERS && now_ms - *swept >= SWEEP_EVERY_MS {
+                *swept = now_ms;
                 each.retain(|_, full_at| *full_at > now_ms);
             }
             let is_full = each.len() >= MAX_CALLERS && !each.contains_key(&caller);
@@ -190,6 +210,7 @@ impl Gate {
 mod tests {
     use super::*;
     use actix_web::ResponseError;
+    use futures_util::FutureExt;
 
     const START: i64 = 1_790_000_000_000;
 
@@ -232,7 +253,7 @@ mod tests {
         let first = gate.pass(&1, START).await.unwrap();
         let second = gate.pass(&1, START).await.unwrap();
         let mut third = std::pin::pin!(gate.pass(&1, START));
-        assert!(futures_util::poll!(&mut third).is_pending(), "two run");
+        assert!((&mut third).now_or_never().is_none(), "two run");
         let refused = gate.pass(&1, START).await.unwrap_err();
         assert_eq!(refused.status_code(), 503);
         drop(first);
@@ -247,11 +268,11 @@ mod tests {
         let mut waiting: Vec<_> =
             (0..MAX_DELAYED).map(|_| Box::pin(gate.pass(&1, START))).collect();
         for refused in &mut waiting {
-            assert!(futures_util::poll!(refused).is_pending());
+            assert!(refused.now_or_never().is_none());
         }
         let refused = gate.pass(&1, START).await.unwrap_err();
         assert_eq!(refused.status_code(), 429);
         drop(waiting);
-        assert!(futures_util::poll!(Box::pin(gate.pass(&1, START))).is_pending());
+        assert!(gate.pass(&1, START).now_or_never().is_none());
     }
 }

@@ -46,6 +46,17 @@ pub trait EventLog: Send + Sync {
     /// effect of every record. Blocks: reads the whole log from `since` on.
     fn replay(&self, since: ReplayFrom, each: &mut dyn FnMut(&ApplyOutcome)) -> io::Result<()>;
 
+    /// Like [`EventLog::replay`] of the records of one partition that decisions made at `since_ms` or later
+    /// may depend on; others may be passed as well.
+    fn replay_partition(
+        &self,
+        _partition: u8,
+        _since_ms: i64,
+        each: &mut dyn FnMut(&ApplyOutcome),
+    ) -> io::Result<()> {
+        self.replay(ReplayFrom::First, each)
+    }
+
     /// Recomputes the state from the first retained record and compares it with the running one.
     /// Changes nothing. Blocks, and reads everything.
     fn audit(&self) -> io::Result<AuditReport>;

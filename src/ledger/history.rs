@@ -98,6 +98,36 @@ fn oldest(folder: &Path, store: Option<u64>) -> io::Result<checkpoint::StartingP
     Ok(found)
 }
 
+/// Replays the records of one partition that decisions made at `since_ms` or later may depend on: from the
+/// newest checkpoint before them, else from the first record. Records of other partitions are not
+/// decoded.
+pub(crate) fn replay_partition(
+    folder: &Path,
+    partition: u8,
+    since_ms: i64,
+    each: &mut dyn FnMut(&ApplyOutcome),
+) -> io::Result<()> {
+    let store = store_id(folder)?;
+    let newest = starting_point(folder, ReplayFrom::NewestCheckpoint)?.checkpoint;
+    let found = match newest.state.partition(partition).latest_ms < since_ms {
+        true => newest,
+        false => starting_point(folder, ReplayFrom::First)?.checkpoint,
+    };
+    let Checkpoint { from, mut state } = found;
+    let mut failed = None;
+    journal::recover(folder, from, store, false, |entry| {
+        if entry.partition != partition || failed.is_some() {
+            return;
+        }
+        match apply::apply_entry(&mut state, &entry) {
+            Ok(EntryOutcome::Next(applied) | EntryOutcome::Gap { applied, .. }) => each(&applied),
+            Ok(EntryOutcome::Duplicate) => {}
+            Err(error) => failed = Some(error),
+        }
+    })?;
+    failed.map_or(Ok(()), |error| Err(io::Error::other(error)))
+}
+
 /// Replays the first `most` records, or all. `each` receives the effect of every record after the
 /// checkpoint.
 pub fn replay(

@@ -63,6 +63,15 @@ impl EventLog for LocalLog {
         history::replay(&self.folder, since, u64::MAX, false, each).map(drop)
     }
 
+    fn replay_partition(
+        &self,
+        partition: u8,
+        since_ms: i64,
+        each: &mut dyn FnMut(&ApplyOutcome),
+    ) -> io::Result<()> {
+        history::replay_partition(&self.folder, partition, since_ms, each)
+    }
+
     fn audit(&self) -> io::Result<AuditReport> {
         let live = self.state().clone();
         reconciler::audit(&self.folder, &live)

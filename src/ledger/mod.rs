@@ -11,6 +11,7 @@ pub mod audit;
 pub(crate) mod checkpoint;
 pub(crate) mod dedupe;
 pub mod event_log;
+mod event_search;
 #[cfg(test)]
 mod golden;
 pub mod history;

@@ -1,8 +1,6 @@
 //! The running ledger: a journal that acknowledges, a log that orders what it wrote, and the state that
 //! follows.
 
-use crate::domain::event::{InvalidReason, Verdict};
-use crate::domain::money::Micros;
 use crate::journal;
 use crate::journal::disk::Folder;
 use crate::journal::writer::Ack;
@@ -10,6 +8,7 @@ use crate::journal::{
     Journal, JournalError, JournalOptions, JournalStatus, PARTITIONS, Recovery, chain,
 };
 use crate::ledger::event_log::{EventLog, EventTotals, Listener, LogStatus};
+use crate::ledger::event_search::EventSearch;
 use crate::ledger::history;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::local_log::LocalLog;
@@ -285,27 +284,23 @@ impl Ledger {
         decisions: &BTreeSet<u128>,
         since: ReplayFrom,
     ) -> io::Result<Vec<EventVerdict>> {
-        let mut found: Vec<EventVerdict> = Vec::new();
-        let mut visit = |applied: &ApplyOutcome| {
-            let is_requested = |event: &Event| decisions.contains(&event.decision);
-            for one in applied.verdicts.iter().filter(|one| is_requested(&one.event)) {
-                match found.iter_mut().find(|previous| Arc::ptr_eq(&previous.event, &one.event)) {
-                    Some(previous) => *previous = one.clone(),
-                    None => found.push(one.clone()),
-                }
-            }
-            let credited = applied.adjustments.iter().filter_map(|one| one.event.as_ref());
-            for event in credited.filter(|event| is_requested(event)) {
-                let counted = |previous: &&mut EventVerdict| {
-                    previous.event.is_same(event) && previous.verdict == Verdict::Counted
-                };
-                if let Some(previous) = found.iter_mut().find(counted) {
-                    previous.verdict = Verdict::Invalid(InvalidReason::Credited);
-                    previous.billed = Micros::ZERO;
-                }
-            }
-        };
-        self.log.replay(since, &mut visit)?;
-        Ok(found)
+        let mut search = EventSearch::new(decisions);
+        self.log.replay(since, &mut |applied| search.visit(applied))?;
+        Ok(search.finish())
+    }
+
+    /// The events of one decision, of a campaign in this partition. Reads much less than
+    /// [`Ledger::events_of`].
+    pub(crate) fn events_of_decision(
+        &self,
+        decision: u128,
+        partition: u8,
+        decided_at_ms: i64,
+    ) -> io::Result<Vec<EventVerdict>> {
+        let decisions = BTreeSet::from([decision]);
+        let mut search = EventSearch::new(&decisions);
+        let each = &mut |applied: &ApplyOutcome| search.visit(applied);
+        self.log.replay_partition(partition, decided_at_ms, each)?;
+        Ok(search.finish())
     }
 }

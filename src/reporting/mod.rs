@@ -72,10 +72,17 @@ impl Reporting {
         self.ledger.views()
     }
 
-    /// The events of a decision with their verdicts. Reads the journal: do not call on a request
-    /// thread.
-    pub(crate) fn events_of(&self, decision: u128) -> io::Result<Vec<EventVerdict>> {
-        self.ledger.events_of(&BTreeSet::from([decision]), ReplayFrom::First)
+    /// The events of a decision with their verdicts. `made`: the partition of its campaign, if known, and
+    /// its time, without which the whole journal is replayed. Do not call on a request thread.
+    pub(crate) fn events_of(
+        &self,
+        decision: u128,
+        made: Option<(u8, i64)>,
+    ) -> io::Result<Vec<EventVerdict>> {
+        match made {
+            Some((partition, at_ms)) => self.ledger.events_of_decision(decision, partition, at_ms),
+            None => self.ledger.events_of(&BTreeSet::from([decision]), ReplayFrom::First),
+        }
     }
 
     /// Waits until this instance's latest records are applied, for at most `timeout`. Does not wait while

@@ -2,11 +2,14 @@
 
 use crate::cluster::FetchError;
 use crate::config::keys::{Identity, Role};
+use crate::decision_log::reader::slot_of;
 use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::explain::{Audience, Explain, ExplainError, Explanation, RemoteExplainError, Replay};
 use crate::http::problem::ApiError;
 use crate::http::{AppState, blocking, caller, json};
+use crate::ledger::EventVerdict;
 use crate::reporting::Reporting;
+use crate::token::partition_of;
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
@@ -160,14 +163,26 @@ pub(crate) struct EventView {
 pub(crate) struct EventsReply {
     /// Id of the decision.
     pub(crate) decision_id: String,
-    /// Its events.
+    /// Its events; at most 1,000.
     pub(crate) events: Vec<EventView>,
+    /// Number of later events that are left out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) omitted: usize,
+}
+
+/// Most events of a decision in a reply.
+const MAX_EVENTS: usize = 1_000;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// `GET /v1/decisions/{id}/events`: requires a publisher or operator key.
 pub(crate) async fn events(
     app: Data<AppState>,
     reporting: Data<Reporting>,
+    explain: Data<Explain>,
     http: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
@@ -177,13 +192,26 @@ pub(crate) async fn events(
         return Err(ApiError::forbidden("a publisher or operator key is required"));
     }
     let decision = decision_id(&id)?;
-    let _pass = app.gates.identified(&app, &identity).await?;
-    let own = (identity.role == Role::Publisher).then_some(identity.owner);
-    let found = blocking(move || reporting.events_of(decision).map_err(ApiError::internal)).await?;
-    let is_foreign = |publisher: &str| own.as_deref().is_some_and(|own| own != publisher);
+    let _pass = app.gates.events(&app, &identity).await?;
+    let is_operator = identity.role == Role::Operator;
+    let mut found = match recompute(&explain, decision, is_operator).await {
+        Ok(made) if is_operator || made.publisher() == identity.owner => {
+            let slot = slot_of(decision).and_then(|slot| made.campaign(slot));
+            let made = slot.map(|campaign| (partition_of(campaign), made.found.line.at_ms));
+            match made {
+                Some(_) => blocking(move || events_of(&reporting, decision, made)).await?,
+                None => Vec::new(),
+            }
+        }
+        Ok(_) => Vec::new(),
+        // Its events may be in the journal all the same, which is kept longer.
+        Err(_) if is_operator => blocking(move || events_of(&reporting, decision, None)).await?,
+        Err(error) => return Err(error),
+    };
+    let omitted = found.len().saturating_sub(MAX_EVENTS);
+    found.truncate(MAX_EVENTS);
     let events = found
         .iter()
-        .filter(|judged| !is_foreign(&judged.event.attribution.page.publisher))
         .map(|judged| EventView {
             kind: judged.event.kind,
             cta: judged.event.cta.as_ref().map(|(_, id)| id.to_string()),
@@ -195,5 +223,13 @@ pub(crate) async fn events(
             billed_micros: judged.billed.get(),
         })
         .collect();
-    Ok(json(&EventsReply { decision_id: id.into_inner(), events }))
+    Ok(json(&EventsReply { decision_id: id.into_inner(), events, omitted }))
+}
+
+fn events_of(
+    reporting: &Reporting,
+    decision: u128,
+    made: Option<(u8, i64)>,
+) -> Result<Vec<EventVerdict>, ApiError> {
+    reporting.events_of(decision, made).map_err(ApiError::internal)
 }
