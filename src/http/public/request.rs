@@ -135,8 +135,16 @@ pub(crate) struct SlotDocument {
     styles: Vec<Style>,
 }
 
+/// Longest query of `GET /v1/decisions` and `/v1/unit`, in bytes: each style goes to every placement.
+const MAX_QUERY_BYTES: usize = 16 * 1024;
+
 /// Parses the query parameters of `GET /v1/decisions`; also returns the names of unknown parameters.
 pub(crate) fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiError> {
+    if query.len() > MAX_QUERY_BYTES {
+        let detail =
+            format!("the query is longer than {MAX_QUERY_BYTES} bytes: send the request by POST");
+        return Err(ApiError::malformed_request(detail));
+    }
     let mut request = DecisionRequest::default();
     let mut ignored = Vec::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -150,7 +158,9 @@ pub(crate) fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), 
             "style" => {
                 let style =
                     value.parse().map_err(|why: String| ApiError::invalid_field("style", why))?;
-                request.placements.iter_mut().for_each(|slot| slot.styles.push(style));
+                let missing = |slot: &&mut SlotInput| !slot.styles.contains(&style);
+                let slots = request.placements.iter_mut().filter(missing);
+                slots.for_each(|slot| slot.styles.push(style));
             }
             "topic" => page.topics.push(value),
             "entity" => page.entities.push(EntityInput::Name(value)),
