@@ -1,7 +1,7 @@
 //! Normalisation of names: every spelling of a name maps to one canonical key.
 
-use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 /// Maximum length of a name and of its key, in characters; the rest is ignored. A single character can
 /// stand for 18 (U+FDFA), so that the length is limited after normalisation as well.
@@ -32,7 +32,8 @@ fn unicode_key(name: &str) -> Option<String> {
     let mut found = pass(name)?;
     // One pass can join characters (a letter and a mark, say) that the next pass folds again.
     for _ in 0..8 {
-        if found.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        // A key has no other characters that a pass changes.
+        if is_folded(&found) {
             break;
         }
         let again = pass(&found)?;
@@ -142,8 +143,29 @@ fn fold(name: &str) -> String {
             break;
         }
         text = bare;
+        if is_folded(&text) {
+            break;
+        }
     }
     text
+}
+
+/// Whether [`fold`] changes nothing, as far as can be told quickly: what normalisation costs is paid once
+/// for most names. `false` if unsure.
+fn is_folded(text: &str) -> bool {
+    let mut before = ' ';
+    is_nfkc_quick(text.chars()) == IsNormalized::Yes
+        && text.chars().all(|c| {
+            let is_mark = is_combining_mark(c) && marked_script(before);
+            before = c;
+            let mut first = None;
+            if marked_script(c) {
+                decompose_canonical(c, |part| {
+                    first.get_or_insert(part);
+                });
+            }
+            !is_mark && first.is_none_or(|first| first == c) && c.to_lowercase().eq([c])
+        })
 }
 
 fn marked_script(c: char) -> bool {
@@ -240,6 +262,16 @@ mod tests {
         fn normalising_a_key_returns_it_unchanged(name in "\\PC{0,40}") {
             if let Some(once) = key(&name) {
                 prop_assert_eq!(key(&once), Some(once));
+            }
+        }
+
+        #[test]
+        fn what_looks_folded_is_folded(name in "(\\PC|[ﷺﬃÅåéİıßſ\u{301}\u{64B}]){0,40}") {
+            let folded = fold(&name);
+            for text in [name, folded] {
+                if is_folded(&text) && text.chars().all(|c| !"™®©℠".contains(c)) {
+                    prop_assert_eq!(fold(&text), text);
+                }
             }
         }
 

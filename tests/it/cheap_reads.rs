@@ -29,7 +29,7 @@ async fn a_hundred_requests_of_one_address_for_why_pages_read_the_decision_log_t
     let answered = statuses((0..100).map(why).collect()).await;
 
     let served = [200, 404].map(|status| answered.get(&status).copied().unwrap_or(0));
-    assert!((10..=24).contains(&served.iter().sum()), "{answered:?}");
+    assert!((10..=24).contains(&served.iter().sum::<usize>()), "{answered:?}");
     assert!(answered.keys().all(|status| [200, 404, 429, 503].contains(status)), "{answered:?}");
     let decision = server.decide(&reference()).await;
     assert!(decision.is_filled(), "decisions pass no gate");
