@@ -10,7 +10,7 @@
 //! chunk   offset u64 | first time i64 | last time i64
 //! ```
 
-use crate::decision_log::reader::time_of;
+use crate::decision_log::decision_id::time_of;
 use std::ops::Range;
 
 const MAGIC: &[u8; 8] = b"ADJIDX01";

@@ -3,7 +3,10 @@
 //! Files of lines (see [`stored`]). A state is written before any decision made on it. Lines reach the
 //! disk within the setting `flush_ms`; a crash loses at most what came after the last flush.
 
+#[cfg(test)]
+mod bounds;
 mod codes;
+pub(crate) mod decision_id;
 #[cfg(test)]
 mod golden;
 mod index;
@@ -20,6 +23,7 @@ mod v2;
 pub(crate) mod writer;
 
 pub(crate) use line::{DecisionLine, SlotLine, WorldLine};
-pub use reader::{LoggedDecision, Lookup, Unreadable, find};
+pub use reader::{LoggedDecision, Lookup, find};
+pub use segment_file::Unreadable;
 pub(crate) use segments::DecisionLogOptions;
 pub(crate) use writer::DecisionLog;

@@ -4,12 +4,13 @@
 //! What cannot be read hides nothing else: reading continues at the next intact line. Only decisions
 //! whose world it may have been are lost with it.
 
+use crate::decision_log::decision_id::{request_of, time_of};
 use crate::decision_log::index::Index;
 use crate::decision_log::instance_mark::{has_mark, mark_of};
 use crate::decision_log::line::{DecisionLine, Line, WorldLine};
-use crate::decision_log::segment_file::SegmentFile;
+use crate::decision_log::segment_file::{SegmentFile, Unreadable};
 use crate::decision_log::segments::{
-    index_name, segment_incarnation, segment_names, segment_start,
+    OpenSegment, index_name, segment_incarnation, segment_names, segment_start,
 };
 use crate::decision_log::stored;
 use crate::decision_log::stored::Kind;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{fmt, fs, io};
+use std::{fs, io};
 
 const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
 
@@ -47,24 +48,6 @@ impl LoggedDecision {
     }
 }
 
-/// A place of the log that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Unreadable {
-    /// File name of the segment.
-    pub(crate) segment: String,
-    /// Where it begins, in bytes.
-    pub(crate) offset: usize,
-    /// Why it cannot be read.
-    pub(crate) reason: String,
-}
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Unreadable { segment, offset, reason } = self;
-        write!(f, "decisions/{segment}, byte {offset}: {reason}")
-    }
-}
-
 /// The result of looking for a decision.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Lookup {
@@ -74,21 +57,6 @@ pub enum Lookup {
     Unreadable(Unreadable),
     /// It is not in the log.
     Absent,
-}
-
-/// The request id of a decision id: without the slot number.
-pub(crate) const fn request_of(decision: u128) -> u128 {
-    decision & !0xFF
-}
-
-/// The slot index, from 0, of a decision id; `None` for a request id.
-pub(crate) fn slot_of(decision: u128) -> Option<usize> {
-    usize::try_from(decision & 0xFF).ok()?.checked_sub(1)
-}
-
-/// The creation time of a UUID version 7, in unix milliseconds.
-pub(crate) fn time_of(id: u128) -> i64 {
-    i64::try_from(id >> 80).unwrap_or(i64::MAX)
 }
 
 /// Looks for the decision with this id, or with this request id. Adds the places that it could not read
@@ -108,14 +76,6 @@ pub(crate) struct Reader {
     indexes: Mutex<BTreeMap<String, Arc<Index>>>,
     /// Held while an index is built: once, however many callers need it.
     building: Mutex<()>,
-}
-
-/// The segment that is being written.
-#[derive(Clone)]
-pub(crate) struct OpenSegment {
-    pub(super) name: String,
-    /// Of what is on disk.
-    pub(super) index: Arc<Index>,
 }
 
 /// The result of looking for a decision in one segment.

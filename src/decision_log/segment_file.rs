@@ -1,20 +1,37 @@
 //! A segment that is read: its lines in order, with a few hundred kilobytes of it in memory.
 
 use crate::decision_log::index::Index;
-use crate::decision_log::reader::Unreadable;
 use crate::decision_log::stored;
 use crate::decision_log::stored::{Header, Kind};
 use crate::journal::frame;
 use std::fs::File;
-use std::io;
 use std::ops::{ControlFlow, Range};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::{fmt, io};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 256 * 1024;
 /// Longest header of any version, in bytes.
 const MAX_HEADER: usize = 64;
+
+/// A place of the log that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unreadable {
+    /// File name of the segment.
+    pub(crate) segment: String,
+    /// Where it begins, in bytes.
+    pub(crate) offset: usize,
+    /// Why it cannot be read.
+    pub(crate) reason: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unreadable { segment, offset, reason } = self;
+        write!(f, "decisions/{segment}, byte {offset}: {reason}")
+    }
+}
 
 /// An open segment with a readable header.
 pub(super) struct SegmentFile {

@@ -2,7 +2,6 @@
 
 use crate::decision_log::index::Index;
 use crate::decision_log::line::WorldLine;
-use crate::decision_log::reader::OpenSegment;
 use crate::decision_log::stored;
 use crate::decision_log::stored::Kind;
 use crate::journal::disk::{Disk, Folder};
@@ -63,6 +62,14 @@ pub(super) fn segment_names(folder: &Path) -> io::Result<Vec<String>> {
         .collect();
     names.sort_unstable();
     Ok(names)
+}
+
+/// The segment that is being written.
+#[derive(Clone)]
+pub(crate) struct OpenSegment {
+    pub(super) name: String,
+    /// Of what is on disk.
+    pub(super) index: Arc<Index>,
 }
 
 pub(super) struct Segments {

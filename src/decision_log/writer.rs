@@ -1,9 +1,11 @@
 //! Writing: decisions append to a buffer in memory; one thread writes it to disk a few times a second.
 
+use crate::decision_log::decision_id::{request_of, time_of};
 use crate::decision_log::instance_mark::{has_mark, mark_of};
 use crate::decision_log::line::{DecisionLine, StateChange, WorldLine};
-use crate::decision_log::reader::{Lookup, OpenSegment, Reader, Unreadable, request_of, time_of};
-use crate::decision_log::segments::{DecisionLogOptions, Segments};
+use crate::decision_log::reader::{Lookup, Reader};
+use crate::decision_log::segment_file::Unreadable;
+use crate::decision_log::segments::{DecisionLogOptions, OpenSegment, Segments};
 use crate::decision_log::stored;
 use crate::selection::snapshot::State;
 use std::path::Path;

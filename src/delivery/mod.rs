@@ -6,6 +6,7 @@ pub(crate) mod disk_guard;
 pub(crate) mod forced;
 pub(crate) mod page_url;
 pub(crate) mod rendered_unit;
+mod reported;
 mod reported_rows;
 pub(crate) mod tokens;
 pub(crate) mod unit;

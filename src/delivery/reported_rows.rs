@@ -5,12 +5,8 @@
 //! an hour; those that come later are reported under `other`. Nothing else changes: every event counts
 //! and is billed.
 
-use crate::delivery::Delivery;
-use crate::delivery::decide::{DecisionCall, PageDecision, SlotDecision};
 use crate::domain::attribution::{OTHER_NUMBER, PageNumbers};
 use crate::domain::targeting::PageFacts;
-use crate::selection::choose::Winner;
-use crate::selection::page::Page;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
@@ -65,50 +61,6 @@ impl ReportedRows {
             facts: PageFacts::default(),
             ..page
         }
-    }
-}
-
-impl Delivery {
-    /// What a slot is reported under. Strangers choose what they declare, so what only they say does not
-    /// make any number of rows.
-    pub(super) fn reported(
-        &self,
-        decided: &PageDecision,
-        call: &DecisionCall<'_>,
-        slot: usize,
-        answer: &SlotDecision,
-    ) -> PageNumbers {
-        let win = answer.result.as_ref().ok().map(|filled| &filled.win);
-        let mut page = attributed(&decided.page, slot, win);
-        if decided.unconfirmed_country {
-            page.country = None;
-        }
-        if call.keyed || call.idle || decided.test {
-            return page;
-        }
-        let of = match answer.result.as_ref() {
-            Ok(filled) => ReportedTo::Campaign(decided.flight(filled).campaign),
-            Err(_) => ReportedTo::Publisher(page.publisher),
-        };
-        self.reported_rows.bounded(of, page, decided.at_ms)
-    }
-}
-
-/// What a slot is attributed to: the topic and entity that the winner matched, else the page's first.
-fn attributed(page: &Page, slot: usize, win: Option<&Winner>) -> PageNumbers {
-    let matched = win.map(|win| &win.matched);
-    let topic = matched.and_then(|matched| matched.topic);
-    let topic = topic.or_else(|| page.topics.first().copied());
-    let entity = matched.and_then(|matched| matched.entity);
-    let entity = entity.or_else(|| page.entities.first().map(|(entity, _)| *entity));
-    let placement = page.slots[slot].placement;
-    PageNumbers {
-        publisher: page.publisher,
-        placement: placement.and_then(|placement| u16::try_from(placement).ok()),
-        topic: topic.map(|ix| ix.0),
-        entity: entity.map(|ix| ix.0),
-        country: page.viewer.country,
-        facts: page.facts,
     }
 }
 

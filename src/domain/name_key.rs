@@ -150,7 +150,7 @@ fn fold(name: &str) -> String {
     text
 }
 
-/// Whether [`fold`] changes nothing, as far as can be told quickly: what normalisation costs is paid once
+/// Whether [`fold`] changes nothing, as far as a quick look shows: what normalisation costs is paid once
 /// for most names. `false` if unsure.
 fn is_folded(text: &str) -> bool {
     let mut before = ' ';

@@ -2,10 +2,7 @@
 //! run at once, and wait. Decisions pass no gate, so that these calls never make one wait.
 
 use crate::config::keys::{Identity, Role};
-use crate::http::AppState;
-use crate::http::caller::Caller;
 use crate::http::problem::ApiError;
-use actix_web::HttpRequest;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
@@ -54,48 +51,36 @@ impl Default for Gates {
 
 impl Gates {
     /// A reader without a key, by address: two a second, 20 at once; of all readers 20 a second.
-    pub(crate) async fn reader(
-        &self,
-        app: &AppState,
-        http: &HttpRequest,
-    ) -> Result<Pass, ApiError> {
-        let network = match Caller::read(app, http, false).address.to_canonical() {
+    pub(crate) async fn reader(&self, address: IpAddr, now_ms: i64) -> Result<Pass, ApiError> {
+        let network = match address.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
             address => address,
         };
-        self.readers.pass(&network, app.clock.now_ms()).await
+        self.readers.pass(&network, now_ms).await
     }
 
     /// A party by its key: one a second, 60 at once; of all parties five a second. An operator has no
     /// rate.
     pub(crate) async fn identified(
         &self,
-        app: &AppState,
         identity: &Identity,
+        now_ms: i64,
     ) -> Result<Pass, ApiError> {
         let gate = if identity.role == Role::Operator { &self.operators } else { &self.parties };
-        gate.pass(&(identity.role, &identity.owner), app.clock.now_ms()).await
+        gate.pass(&(identity.role, &identity.owner), now_ms).await
     }
 
     /// Events by a publisher's key: one in six seconds, 20 at once; of all publishers one a second. An
     /// operator has no rate.
-    pub(crate) async fn events(
-        &self,
-        app: &AppState,
-        identity: &Identity,
-    ) -> Result<Pass, ApiError> {
+    pub(crate) async fn events(&self, identity: &Identity, now_ms: i64) -> Result<Pass, ApiError> {
         let gate = if identity.role == Role::Operator { &self.operators } else { &self.events };
-        gate.pass(&identity.owner, app.clock.now_ms()).await
+        gate.pass(&identity.owner, now_ms).await
     }
 
     /// A publisher's pause: one a minute, 30 at once. An operator has no rate.
-    pub(crate) async fn pause(
-        &self,
-        app: &AppState,
-        identity: &Identity,
-    ) -> Result<Pass, ApiError> {
+    pub(crate) async fn pause(&self, identity: &Identity, now_ms: i64) -> Result<Pass, ApiError> {
         let gate = if identity.role == Role::Operator { &self.operators } else { &self.pauses };
-        gate.pass(&identity.owner, app.clock.now_ms()).await
+        gate.pass(&identity.owner, now_ms).await
     }
 }
 

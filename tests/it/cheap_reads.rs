@@ -1,4 +1,4 @@
-//! What strangers, and parties with a key, can make the server do: reads, rows, versions. Each test runs an
+//! What unknown callers, and parties with a key, can make the server do: reads, rows, versions. Each test runs an
 //! attack and asserts the small number that remains of it.
 
 use crate::harness::decision::reference_with;
@@ -86,6 +86,9 @@ async fn wait_for_rows(server: &TestServer, expected: &[(&str, i64)]) {
     wait_until("the rows by country", async || {
         let rows = rows(server, "region").await;
         let found: Vec<(&str, i64)> = rows.iter().map(|(name, count)| (&**name, *count)).collect();
+        if found != expected {
+            eprintln!("{found:?}");
+        }
         (found == expected).then_some(())
     })
     .await;

@@ -2,7 +2,7 @@
 
 use crate::cluster::FetchError;
 use crate::config::keys::{Identity, Role};
-use crate::decision_log::reader::slot_of;
+use crate::decision_log::decision_id::slot_of;
 use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::explain::{Audience, Explain, ExplainError, Explanation, RemoteExplainError, Replay};
 use crate::http::problem::ApiError;
@@ -67,7 +67,7 @@ pub(crate) async fn explain(
     let identity = caller::identity(&app, &http)?.ok_or_else(|| {
         ApiError::unauthorized("an operator, advertiser or publisher key is required")
     })?;
-    let _pass = app.gates.identified(&app, &identity).await?;
+    let _pass = app.gates.identified(&identity, app.clock.now_ms()).await?;
     let explanation =
         explanation(&explain, &id, reader_of(&identity), query.into_inner().want).await?;
     Ok(json(&explanation))
@@ -192,7 +192,7 @@ pub(crate) async fn events(
         return Err(ApiError::forbidden("a publisher or operator key is required"));
     }
     let decision = decision_id(&id)?;
-    let _pass = app.gates.events(&app, &identity).await?;
+    let _pass = app.gates.events(&identity, app.clock.now_ms()).await?;
     let is_operator = identity.role == Role::Operator;
     let mut found = match recompute(&explain, decision, is_operator).await {
         Ok(made) if is_operator || made.publisher() == identity.owner => {

@@ -3,6 +3,8 @@
 use crate::delivery::unit;
 use crate::domain::region::Regions;
 use crate::explain::{Audience, Explain, Replay};
+use crate::http::caller::Caller;
+use crate::http::gate::Pass;
 use crate::http::problem::ApiError;
 use crate::http::public::explain;
 use crate::http::{AppState, json};
@@ -144,6 +146,11 @@ pub(crate) async fn demo(
     })))
 }
 
+/// Waits for a reader's turn.
+async fn pass(app: &AppState, http: &HttpRequest) -> Result<Pass, ApiError> {
+    app.gates.reader(Caller::read(app, http, false).address, app.clock.now_ms()).await
+}
+
 /// `GET /demo/explain/{id}`: the operator's trace without a key; only in a trial.
 pub(crate) async fn demo_explain(
     app: Data<AppState>,
@@ -156,7 +163,7 @@ pub(crate) async fn demo_explain(
     if is_forwarded || !app.is_trial() {
         return Err(ApiError::no_route());
     }
-    let _pass = app.gates.reader(&app, &http).await?;
+    let _pass = pass(&app, &http).await?;
     let explanation = explain::explanation(&explain, &id, Audience::Operator, None).await?;
     Ok(json(&explanation))
 }
@@ -169,9 +176,9 @@ pub(crate) async fn why_page(
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let decision = explain::decision_id(&id)?;
-    let _pass = app.gates.reader(&app, &http).await?;
+    let _pass = pass(&app, &http).await?;
     let recomputed = explain::recompute(&explain, decision, false).await?;
-    let slot = crate::decision_log::reader::slot_of(decision).unwrap_or(0);
+    let slot = crate::decision_log::decision_id::slot_of(decision).unwrap_or(0);
     let page = render_why(&recomputed, slot, &id)
         .ok_or_else(|| ApiError::not_found("no_unit", "no unit was shown for this decision"))?;
     Ok(html(page))

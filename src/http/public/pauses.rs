@@ -70,7 +70,7 @@ pub(crate) async fn own(
         }
     };
     let made = |inventory: &_| pause::set_site_part(inventory, &id, &part, request.paused);
-    let _pass = app.gates.pause(&app, &identity).await?;
+    let _pass = app.gates.pause(&identity, app.clock.now_ms()).await?;
     let done = publishing.edit(made, change.expected(), true, &change.by).await?;
     Ok(json(&PublisherPauseReply { applied: done.head.number }))
 }
