@@ -4,6 +4,7 @@ use crate::delivery::Delivery;
 use crate::delivery::decide::{PageDecision, Rejection};
 use crate::delivery::rendered_unit::RenderedUnit;
 use crate::domain::event::NoFill;
+use crate::http::public::events::IGNORED;
 use crate::selection::choose::Winner;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -13,10 +14,7 @@ use std::cell::RefCell;
 /// No-fill reasons: the decision's own, or the protocol's when it rejected the unit.
 pub(crate) const NO_FILL_HEADER: &str = "Adjacent-No-Fill";
 
-/// Paths of request fields that were ignored.
-pub(crate) const IGNORED_HEADER: &str = "Adjacent-Ignored";
-
-/// Maximum length of the [`IGNORED_HEADER`] value.
+/// Maximum length of the [`IGNORED`] value: paths of request fields that were ignored.
 const IGNORED_BYTES: usize = 512;
 
 /// A rendered unit with its choice, or the no-fill reason.
@@ -74,7 +72,7 @@ pub(crate) fn builder(status: StatusCode, ignored: &[String]) -> HttpResponseBui
         }
     }
     if !header.is_empty() {
-        answer.insert_header((IGNORED_HEADER, header));
+        answer.insert_header((IGNORED, header));
     }
     answer
 }

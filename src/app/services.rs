@@ -5,7 +5,6 @@ use crate::app::open;
 use crate::config::Settings;
 use crate::config::geo::CountryDatabase;
 use crate::config::keys::{ApiKeys, LocalKeys, TokenKeys};
-use crate::config::settings::QuotaSetting;
 use crate::delivery;
 use crate::delivery::Delivery;
 use crate::events;
@@ -22,9 +21,8 @@ use crate::publishing;
 use crate::publishing::Publishing;
 use crate::reporting::Reporting;
 use crate::token::Keyring;
-use crate::traffic::Quota;
 use crate::traffic::flood::FloodGuard;
-use crate::traffic::limits::{Quotas, VisitorLimits};
+use crate::traffic::limits::VisitorLimits;
 use crate::world::Worlds;
 use crate::world::leasing::Leasing;
 use actix_web::web::{Data, ServiceConfig};
@@ -173,6 +171,7 @@ fn events(
     keyring: &Arc<ArcSwap<Keyring>>,
     reporting: &Arc<Reporting>,
 ) -> Events {
+    let limits = &settings.limits;
     Events::new(events::Parts {
         clock: foundation.clock.clone(),
         settings: foundation.settings.clone(),
@@ -182,7 +181,7 @@ fn events(
         keyring: keyring.clone(),
         campaign_budgets: foundation.campaign_budgets.clone(),
         opportunities: foundation.opportunities.clone(),
-        visitors: visitors(settings),
+        visitors: VisitorLimits::new(&limits.quotas(), limits.visitors, rand::random()),
         exchange: foundation.cluster.visitors.clone(),
         reporting: reporting.clone(),
         own_origin: origin(&foundation.public_url),
@@ -229,18 +228,4 @@ fn origin(address: &str) -> String {
 fn host(address: &str) -> String {
     let url = url::Url::parse(address).ok();
     url.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned()
-}
-
-fn visitors(settings: &Settings) -> VisitorLimits {
-    let quotas = |list: &[QuotaSetting]| -> Vec<Quota> {
-        list.iter().map(|q| Quota { count: q.count, seconds: q.seconds }).collect()
-    };
-    let limits = &settings.limits;
-    let quotas = Quotas {
-        impressions: quotas(&limits.impressions),
-        clicks: quotas(&limits.clicks),
-        network_impressions: quotas(&limits.network_impressions),
-        network_clicks: quotas(&limits.network_clicks),
-    };
-    VisitorLimits::new(quotas, limits.visitors, rand::random())
 }

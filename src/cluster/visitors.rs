@@ -1,8 +1,9 @@
 //! What the instances tell each other of their visitors, so that rate limits hold across all of them.
 
 use crate::domain::event::EventKind;
-use crate::store::visitor_activity::{DueVisitor, LISTS, VisitorEvent};
+use crate::store::visitor_activity::{DueVisitors, LISTS, VisitorEvent};
 use crate::store::{Client, StoreError, visitor_activity};
+use crate::traffic::EventKeys;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -18,13 +19,12 @@ const BATCH: usize = 256;
 /// Seconds per day.
 const DAY: i64 = 86_400;
 
-/// A visitor's events of one kind today, on all instances.
-pub(crate) struct ActiveVisitor {
-    /// An impression or a click.
+/// The events of one kind of a network's readers, or of a publisher's servers, today on all instances.
+pub(crate) struct ActiveVisitors {
     pub(crate) kind: EventKind,
-    /// Time in unix milliseconds, and decision.
-    pub(crate) events: Vec<(i64, u128)>,
-    claim: (u8, DueVisitor),
+    /// Time in Unix milliseconds, decision, and what it is limited by.
+    pub(crate) events: Vec<(i64, u128, EventKeys)>,
+    claim: (u8, DueVisitors),
 }
 
 /// The outcome of a call, once the other instances have answered.
@@ -36,8 +36,8 @@ pub(crate) type Renew<'a> = &'a (dyn Fn([u8; 32]) + Sync);
 /// Exchanges visitor activity. Nothing of it is needed to record an event: an error delays the check of
 /// limits and loses no event.
 pub(crate) trait VisitorExchange: Send + Sync {
-    /// Notes a visitor's counted impression or click. Never waits.
-    fn note(&self, kind: EventKind, visitor: u64, at_ms: i64, decision: u128);
+    /// Notes a counted event. Never waits.
+    fn note(&self, kind: EventKind, keys: EventKeys, at_ms: i64, decision: u128);
 
     /// Passes the salt of visitor keys to `renew` when another one applies at `now_ms`: a new one every
     /// day, and the same on all instances as soon as they reach each other.
@@ -48,10 +48,10 @@ pub(crate) trait VisitorExchange: Send + Sync {
 
     /// Claims recently active visitors. No other instance gets them until the claim is completed or
     /// expires.
-    fn claim(&self) -> Answer<'_, Vec<ActiveVisitor>>;
+    fn claim(&self) -> Answer<'_, Vec<ActiveVisitors>>;
 
     /// Completes claims; visitors with newer activity are claimed again later.
-    fn complete<'a>(&'a self, checked: &'a [ActiveVisitor]) -> Answer<'a, ()>;
+    fn complete<'a>(&'a self, checked: &'a [ActiveVisitors]) -> Answer<'a, ()>;
 }
 
 fn day_of(now_ms: i64) -> i64 {
@@ -71,7 +71,7 @@ impl Default for OwnVisitors {
 }
 
 impl VisitorExchange for OwnVisitors {
-    fn note(&self, _: EventKind, _: u64, _: i64, _: u128) {}
+    fn note(&self, _: EventKind, _: EventKeys, _: i64, _: u128) {}
 
     fn renew_salt<'a>(&'a self, now_ms: i64, renew: Renew<'a>) -> Answer<'a, ()> {
         let today = day_of(now_ms);
@@ -86,11 +86,11 @@ impl VisitorExchange for OwnVisitors {
         Box::pin(ready(Ok(())))
     }
 
-    fn claim(&self) -> Answer<'_, Vec<ActiveVisitor>> {
+    fn claim(&self) -> Answer<'_, Vec<ActiveVisitors>> {
         Box::pin(ready(Ok(Vec::new())))
     }
 
-    fn complete<'a>(&'a self, _: &'a [ActiveVisitor]) -> Answer<'a, ()> {
+    fn complete<'a>(&'a self, _: &'a [ActiveVisitors]) -> Answer<'a, ()> {
         Box::pin(ready(Ok(())))
     }
 }
@@ -120,16 +120,11 @@ fn ttl_seconds(now_ms: i64) -> i64 {
 }
 
 impl VisitorExchange for SharedVisitors {
-    fn note(&self, kind: EventKind, visitor: u64, at_ms: i64, decision: u128) {
-        let kind = match kind {
-            EventKind::Impression => 'i',
-            EventKind::Click => 'c',
-            EventKind::Viewable | EventKind::Copy => return,
-        };
+    fn note(&self, kind: EventKind, keys: EventKeys, at_ms: i64, decision: u128) {
         let mut queued = self.queued();
         // Without the shared salt, the visitor key would not match that of other instances.
         if self.day.load(Ordering::Acquire) == day_of(at_ms) && queued.len() < MAX_QUEUED {
-            queued.push(VisitorEvent { kind, visitor, at_ms, decision });
+            queued.push(VisitorEvent { kind, keys, at_ms, decision });
         }
     }
 
@@ -161,7 +156,7 @@ impl VisitorExchange for SharedVisitors {
             let queued = std::mem::take(&mut *self.queued());
             let mut lists: BTreeMap<u8, Vec<&VisitorEvent>> = BTreeMap::new();
             for one in &queued {
-                lists.entry(visitor_activity::list_of(one.visitor)).or_default().push(one);
+                lists.entry(visitor_activity::list_of(one.keys.group())).or_default().push(one);
             }
             let sent = async {
                 for (list, of_list) in &lists {
@@ -182,7 +177,7 @@ impl VisitorExchange for SharedVisitors {
         })
     }
 
-    fn claim(&self) -> Answer<'_, Vec<ActiveVisitor>> {
+    fn claim(&self) -> Answer<'_, Vec<ActiveVisitors>> {
         Box::pin(async move {
             let lists = (0..LISTS).map(|list| async move {
                 visitor_activity::due(&self.client, list).await.map(|found| (list, found))
@@ -190,19 +185,19 @@ impl VisitorExchange for SharedVisitors {
             let mut claimed = Vec::new();
             for (list, found) in futures_util::future::try_join_all(lists).await? {
                 for due in found {
+                    // An unknown name is of another version; it expires with its day.
+                    let Some(kind) = due.kind() else { continue };
                     let events = visitor_activity::events(&self.client, list, &due).await?;
-                    let is_click = due.name.contains(":c:");
-                    let kind = if is_click { EventKind::Click } else { EventKind::Impression };
-                    claimed.push(ActiveVisitor { kind, events, claim: (list, due) });
+                    claimed.push(ActiveVisitors { kind, events, claim: (list, due) });
                 }
             }
             Ok(claimed)
         })
     }
 
-    fn complete<'a>(&'a self, checked: &'a [ActiveVisitor]) -> Answer<'a, ()> {
+    fn complete<'a>(&'a self, checked: &'a [ActiveVisitors]) -> Answer<'a, ()> {
         Box::pin(async move {
-            for ActiveVisitor { claim: (list, due), .. } in checked {
+            for ActiveVisitors { claim: (list, due), .. } in checked {
                 visitor_activity::complete(&self.client, *list, due).await?;
             }
             Ok(())
@@ -216,7 +211,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     #[tokio::test]
-    async fn a_single_instance_changes_its_salt_once_a_day_and_keeps_no_activity() {
+    async fn a_single_instance_changes_its_salt_once_a_day_and_has_nothing_to_claim() {
         let (visitors, renewed) = (OwnVisitors::default(), AtomicUsize::new(0));
         let renew = |_| _ = renewed.fetch_add(1, Ordering::Relaxed);
         for (now_ms, expected) in [(0, 0), (DAY * 1_000 - 1, 0), (DAY * 1_000, 1), (DAY * 1_500, 1)]
@@ -224,7 +219,6 @@ mod tests {
             visitors.renew_salt(now_ms, &renew).await.unwrap();
             assert_eq!(renewed.load(Ordering::Relaxed), expected, "at {now_ms}");
         }
-        visitors.note(EventKind::Click, 1, DAY * 1_500, 2);
         assert!(visitors.claim().await.unwrap().is_empty());
     }
 }

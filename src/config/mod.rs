@@ -7,6 +7,7 @@ pub(crate) mod files;
 pub(crate) mod geo;
 pub(crate) mod host_name;
 pub mod keys;
+pub mod limit_settings;
 pub mod load;
 pub mod settings;
 pub(crate) mod watch;

@@ -2,6 +2,7 @@
 
 use crate::config::adapter_settings::AdapterSettings;
 use crate::config::host_name::HostName;
+use crate::config::limit_settings::LimitSettings;
 use garde::Validate;
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -246,38 +247,6 @@ pub(crate) struct RequestLimits {
     pub(crate) body_bytes: usize,
 }
 
-/// Rate limits per visitor, network and address.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct LimitSettings {
-    /// Requests with an impression by one visitor, per publisher.
-    #[garde(dive)]
-    pub impressions: Vec<QuotaSetting>,
-    /// Clicked decisions of one visitor, per publisher.
-    #[garde(dive)]
-    pub clicks: Vec<QuotaSetting>,
-    /// Requests with an impression from one network (/24, /48), per publisher.
-    #[garde(dive)]
-    pub(crate) network_impressions: Vec<QuotaSetting>,
-    /// Clicked decisions from one network, per publisher.
-    #[garde(dive)]
-    pub network_clicks: Vec<QuotaSetting>,
-    /// The most visitors in memory at once.
-    #[garde(range(min = 1_000, max = 10_000_000))]
-    pub(crate) visitors: usize,
-    /// Requests per second from one address above which the answer is `overloaded`; 0 disables this.
-    #[garde(range(max = 1_000_000))]
-    pub flood_per_second: u32,
-    /// The longest delay of the answer to a wrong API key, in milliseconds; 0 disables the delay. It
-    /// doubles with each wrong key of an address, from 100 ms.
-    #[garde(range(max = 30_000))]
-    pub wrong_key_delay_ms: u64,
-    /// The most connections of one address (per /64 for IPv6) to the public listener; 0 disables the
-    /// limit. Trusted proxies have none.
-    #[garde(range(max = 100_000))]
-    pub connections_per_address: u32,
-}
-
 /// Detection of non-human traffic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -321,18 +290,6 @@ pub struct ReviewSettings {
     /// The hours of history required for detecting a spike.
     #[garde(range(min = 24, max = 2_160))]
     pub(crate) spike_history_hours: usize,
-}
-
-/// A rate limit: a count per period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct QuotaSetting {
-    /// The most events in the period.
-    #[garde(range(min = 1))]
-    pub count: u32,
-    /// The length of the period, in seconds.
-    #[garde(range(min = 1, max = 86_400))]
-    pub seconds: u32,
 }
 
 /// Maximum age of the served snapshot.

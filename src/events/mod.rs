@@ -18,8 +18,8 @@ use crate::ledger::{Ledger, Record};
 use crate::metrics::Metrics;
 use crate::reporting::Reporting;
 use crate::token::Keyring;
-use crate::traffic::VisitorKey;
 use crate::traffic::limits::VisitorLimits;
+use crate::traffic::{EventKeys, EventSource};
 use crate::world::Worlds;
 use crate::world::campaign_budget::CampaignBudgets;
 use arc_swap::ArcSwap;
@@ -48,7 +48,7 @@ pub(crate) struct Parts {
     pub(crate) campaign_budgets: Arc<CampaignBudgets>,
     /// Counts of opportunities, which decisions increment.
     pub(crate) opportunities: Arc<OpportunityCounters>,
-    /// Per-visitor rate limits.
+    /// Rate limits by visitor, address and network.
     pub(crate) visitors: VisitorLimits,
     /// Exchanges visitor activity with other instances.
     pub(crate) exchange: Arc<dyn VisitorExchange>,
@@ -78,9 +78,11 @@ impl Events {
         Events { parts, credited: Mutex::default() }
     }
 
-    /// The visitor key of a reader on a publisher's pages; changes every day.
-    pub fn visitor_key(&self, address: IpAddr, agent: &str, publisher: &str) -> VisitorKey {
-        self.parts.visitors.key(address, agent, publisher)
+    /// The keys of a reader's events on a publisher's pages; they change every day.
+    pub fn visitor_key(&self, address: IpAddr, agent: &str, publisher: &str) -> Option<EventKeys> {
+        let (address, agent) = (Some(address), Some(agent));
+        let source = EventSource { address, agent, publisher, campaign: "", server: false };
+        self.parts.visitors.keys(&source).iter().next()
     }
 
     /// Forgets visitors that are idle at `now_ms`.

@@ -1,6 +1,7 @@
 //! Events: opens the token of an event request, classifies it by its context, and acknowledges it
 //! only once it is on disk.
 
+use crate::config::keys::Identity;
 use crate::domain::attribution::AttributionKey;
 use crate::domain::campaign::{Campaign, Flight};
 use crate::domain::creative::{Creative, CreativeState};
@@ -14,7 +15,8 @@ use crate::ledger::record::{DecisionKey, Event};
 use crate::selection::compiled::{FlightRow, place_bit};
 use crate::selection::snapshot::Snapshot;
 use crate::token::{KeyAge, Token};
-use crate::traffic::VisitorKey;
+use crate::traffic::EventSource;
+use crate::traffic::limits::SourceKeys;
 use crate::traffic::signals::{AllowedOrigins, Signals};
 use crate::world::directory::Directory;
 use crate::world::live::Live;
@@ -25,12 +27,36 @@ use std::sync::Arc;
 pub(crate) struct EventContext<'a> {
     /// Signals from the request's method and headers.
     pub(crate) signals: Signals<'a>,
-    /// The reader's address; forwarded headers count only from trusted proxies.
-    pub(crate) address: IpAddr,
+    /// The reader's address; `None` if a publisher's server does not declare it.
+    pub(crate) address: Option<IpAddr>,
     /// The reader's observed country, if known.
     pub(crate) country: Option<Country>,
     /// The browser sent Global Privacy Control (`Sec-GPC`).
     pub(crate) gpc: bool,
+}
+
+/// Who reports an event: a reader's browser, or the server of the publisher whose key the request has.
+pub(crate) struct EventReporter<'a> {
+    browser: EventContext<'a>,
+    server: Option<(Identity, EventContext<'a>)>,
+}
+
+impl<'a> EventReporter<'a> {
+    /// `server`: the key, and the context if the token's publisher is one that the key speaks for.
+    pub(crate) fn new(
+        browser: EventContext<'a>,
+        server: Option<(Identity, EventContext<'a>)>,
+    ) -> EventReporter<'a> {
+        EventReporter { browser, server }
+    }
+
+    /// The context of an event of this publisher.
+    fn context(&self, publisher: &str) -> &EventContext<'a> {
+        match &self.server {
+            Some((key, declared)) if key.speaks_for(publisher) => declared,
+            _ => &self.browser,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +84,13 @@ pub(crate) enum ClickOutcome {
 impl Events {
     /// Records the event of a token of any kind but a click. A rejected token takes as long as a valid one, so that timing does
     /// not reveal which it is.
-    pub(crate) async fn record(&self, text: &str, context: &EventContext<'_>) -> RecordOutcome {
+    pub(crate) async fn record(&self, text: &str, reporter: &EventReporter<'_>) -> RecordOutcome {
         let event = match self.parts.keyring.load().open(text) {
             // A click has a route of its own, which redirects the reader.
             Ok((token, _)) if token.kind == EventKind::Click => Err(TokenRejection::WrongKind),
             Ok((_, KeyAge::Retired)) => Err(TokenRejection::RetiredKey),
             Ok((token, _)) => match self.parts.world.token_version(token.inventory).await {
-                Some(snapshot) => self.event(&token, &snapshot, context),
+                Some(snapshot) => self.event(&token, &snapshot, reporter),
                 None => None,
             }
             .ok_or(TokenRejection::UnreadableInventory),
@@ -105,7 +131,7 @@ impl Events {
     pub(crate) async fn click(
         &self,
         text: &str,
-        context: &EventContext<'_>,
+        reporter: &EventReporter<'_>,
         max_wait: std::time::Duration,
     ) -> ClickOutcome {
         let rejected = |reason| {
@@ -123,11 +149,11 @@ impl Events {
         let Some((to, snapshot)) = page else {
             return rejected(TokenRejection::UnreadableInventory);
         };
-        if context.signals.head {
+        if reporter.browser.signals.head {
             return ClickOutcome::Redirect { to, recorded: false };
         }
         let event =
-            (age != KeyAge::Retired).then(|| self.event(&token, &snapshot, context)).flatten();
+            (age != KeyAge::Retired).then(|| self.event(&token, &snapshot, reporter)).flatten();
         let recorded = match event {
             None => false,
             Some(event) => {
@@ -146,7 +172,7 @@ impl Events {
         &self,
         token: &Token,
         snapshot: &Snapshot,
-        context: &EventContext<'_>,
+        reporter: &EventReporter<'_>,
     ) -> Option<Event> {
         let now_ms = self.parts.clock.now_ms();
         let inventory = &snapshot.inventory;
@@ -154,6 +180,7 @@ impl Events {
         let flight = &snapshot.flights[snapshot.creatives[token.unit.creative as usize].flight?];
         let advertiser = &inventory.advertisers[flight.advertiser];
         let publisher = inventory.publishers.get(token.unit.page.publisher as usize)?;
+        let context = reporter.context(publisher.id.as_str());
         let issued = jiff::Timestamp::from_millisecond(token.issued_ms).ok()?;
         let mut unit = token.unit;
         if token.declared {
@@ -171,14 +198,20 @@ impl Events {
             staging_origins: &publisher.staging_origins,
             own: Some(&self.parts.own_origin),
         };
-        let known = !(token.basic || context.gpc || publisher.measurement != Measurement::Full);
-        let agent = context.signals.agent.unwrap_or("");
-        let visitor =
-            known.then(|| self.visitor_key(context.address, agent, publisher.id.as_str()));
-        let within = || visitor.is_none_or(|visitor| self.within_quota(token, visitor, now_ms));
-        let invalid_reason = signals.claim(&site, within);
-        if let Some(visitor) = visitor.filter(|_| invalid_reason.is_none()) {
-            self.parts.exchange.note(token.kind, visitor.hash(), now_ms, token.decision);
+        let is_basic = token.basic || context.gpc || publisher.measurement != Measurement::Full;
+        let keys = self.parts.visitors.keys(&EventSource {
+            address: context.address,
+            // Without a visitor key, the limits of the address remain.
+            agent: signals.agent.filter(|_| !is_basic),
+            publisher: publisher.id.as_str(),
+            campaign: &attribution.campaign,
+            server: signals.declared,
+        });
+        let invalid_reason = signals.claim(&site, || self.within_limits(token, &keys, now_ms));
+        if invalid_reason.is_none() {
+            for keys in keys.iter() {
+                self.parts.exchange.note(token.kind, keys, now_ms, token.decision);
+            }
         }
         if invalid_reason.is_none() && token.kind == EventKind::Impression {
             self.parts.reporting.arrivals().record(publisher.id.as_str(), now_ms);
@@ -209,20 +242,11 @@ impl Events {
         })
     }
 
-    /// Whether the visitor of an impression or click is within its rate limits.
-    fn within_quota(&self, token: &Token, visitor: VisitorKey, now_ms: i64) -> bool {
-        let (allowed, class) = match token.kind {
-            EventKind::Impression => (
-                self.parts.visitors.allows_impression(visitor, token.decision, now_ms),
-                "impression",
-            ),
-            EventKind::Click => {
-                (self.parts.visitors.allows_click(visitor, token.decision, now_ms), "click")
-            }
-            EventKind::Viewable | EventKind::Copy => return true,
-        };
+    /// Whether the event is within the limits of its reader.
+    fn within_limits(&self, token: &Token, keys: &SourceKeys, now_ms: i64) -> bool {
+        let allowed = self.parts.visitors.allows(keys, token.kind, token.decision, now_ms);
         if !allowed {
-            self.parts.metrics.count_rate_limited(class);
+            self.parts.metrics.count_rate_limited(token.kind.as_str());
         }
         allowed
     }

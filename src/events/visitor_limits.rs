@@ -2,22 +2,17 @@
 //! what it has seen itself. Visitor activity is exchanged in the background; the instance that finds a
 //! visitor over a limit credits the excess as invalid traffic. An outage delays this and rejects nothing.
 
-use crate::cluster::visitors::ActiveVisitor;
-use crate::config::settings::QuotaSetting as Setting;
+use crate::cluster::visitors::ActiveVisitors;
 use crate::domain::event::EventKind;
 use crate::events::{CreditedEvents, Events};
 use crate::reporting::credit::{CreditError, CreditReason};
 use crate::store::StoreError;
-use crate::traffic::Quota;
 use crate::traffic::over_quota::over_quota;
 use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
 
 /// Maximum credited events remembered.
 const MAX_CREDITED: usize = 100_000;
-
-/// Bits of a decision id that distinguish the placements of one call.
-const PLACEMENT_BITS: u32 = 8;
 
 /// Author of credits for exceeded limits.
 const CREDITED_BY: &str = "limits";
@@ -58,10 +53,12 @@ impl Events {
         Ok(())
     }
 
-    async fn credit_excess(&self, active: &[ActiveVisitor]) -> Result<(), CreditError> {
-        for kind in [EventKind::Impression, EventKind::Click] {
-            let of_kind = active.iter().filter(|visitor| visitor.kind == kind);
-            let over = of_kind.flat_map(|visitor| self.over_limit(kind, visitor.events.clone()));
+    async fn credit_excess(&self, active: &[ActiveVisitors]) -> Result<(), CreditError> {
+        let quotas = self.parts.settings.get().limits.quotas();
+        for &kind in EventKind::ALL {
+            let of_kind = active.iter().filter(|visitors| visitors.kind == kind);
+            let over =
+                of_kind.flat_map(|visitors| over_quota(&quotas, kind, visitors.events.clone()));
             let over: BTreeSet<u128> = over.collect();
             let fresh: BTreeSet<u128> = {
                 let credited = self.credited_today();
@@ -70,13 +67,13 @@ impl Events {
             if fresh.is_empty() {
                 continue;
             }
-            let note = "over a visitor's limit across all instances";
+            let note = "over a limit across all instances";
             let reason = CreditReason { by: CREDITED_BY, note };
             let events = self.parts.reporting.credit_recent(fresh.clone(), &[kind], reason).await?;
             tracing::info!(
                 %kind,
                 events = events.len(),
-                "credited events over a visitor's limit across all instances"
+                "credited events over a limit across all instances"
             );
             let mut credited = self.credited_today();
             if credited.events.len() < MAX_CREDITED {
@@ -93,20 +90,5 @@ impl Events {
             *credited = CreditedEvents { day: today, ..CreditedEvents::default() };
         }
         credited
-    }
-
-    /// The decisions whose events exceed a visitor's limits.
-    fn over_limit(&self, kind: EventKind, seen: Vec<(i64, u128)>) -> Vec<u128> {
-        let settings = self.parts.settings.get();
-        let quotas = |list: &[Setting]| -> Vec<Quota> {
-            list.iter().map(|one| Quota { count: one.count, seconds: one.seconds }).collect()
-        };
-        if kind == EventKind::Click {
-            return over_quota(&quotas(&settings.limits.clicks), seen);
-        }
-        let calls = seen.iter().map(|(at_ms, decision)| (*at_ms, decision >> PLACEMENT_BITS));
-        let over = over_quota(&quotas(&settings.limits.impressions), calls.collect());
-        let decisions = seen.into_iter().map(|(_, decision)| decision);
-        decisions.filter(|decision| over.contains(&(decision >> PLACEMENT_BITS))).collect()
     }
 }

@@ -3,20 +3,24 @@
 
 use crate::config::keys::{Identity, Role};
 use crate::domain::region::Country;
-use crate::events::record::EventContext;
+use crate::events::record::{EventContext, EventReporter};
 use crate::http::AppState;
 use crate::http::problem::ApiError;
 use crate::http::wrong_keys::WrongKey;
 use crate::traffic::reader_address;
+use crate::traffic::reader_address::is_trusted;
 use crate::traffic::signals::Signals;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCEPT, AUTHORIZATION, AsHeaderName, HeaderName, ORIGIN, REFERER, USER_AGENT, X_FORWARDED_FOR,
 };
 use actix_web::{HttpMessage, HttpRequest};
+use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 
 // Every decision looks these up; a name in a `&str` would be parsed each time.
+static READER_ADDRESS_NAME: HeaderName = HeaderName::from_static("adjacent-reader-address");
+static READER_AGENT_NAME: HeaderName = HeaderName::from_static("adjacent-reader-agent");
 static PURPOSE: HeaderName = HeaderName::from_static("purpose");
 static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 static SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
@@ -75,66 +79,151 @@ pub(crate) fn require_operator(
 
 /// A request's reader: address, country and browser signals.
 pub(crate) struct Caller<'a> {
-    /// The reader's address: from forwarded headers of trusted proxies, or declared by a server with
-    /// the publisher's secret key; else the peer's.
-    pub(crate) address: IpAddr,
+    /// The reader's address: the peer's, or from forwarded headers of trusted proxies. If the caller speaks
+    /// for the reader, what it declares; `None` if it declares nothing that can be read.
+    pub(crate) address: Option<IpAddr>,
     /// The country: from a trusted proxy's header, else from the operator's GeoIP table.
     pub(crate) country: Option<Country>,
     /// Whether the request has `Sec-GPC: 1`.
     pub(crate) gpc: bool,
     /// Signals for invalid-traffic detection.
     pub(crate) signals: Signals<'a>,
+    /// Whether the flood guard checks the address: neither of a trusted proxy itself, nor declared.
+    pub(crate) is_guarded: bool,
+    /// The reader headers that were not used, each with the reason.
+    pub(crate) ignored: Vec<(&'static str, &'static str)>,
 }
 
+/// Headers in which a publisher's server declares the reader.
+const READER_ADDRESS: &str = "Adjacent-Reader-Address";
+const READER_AGENT: &str = "Adjacent-Reader-Agent";
+
 impl<'a> Caller<'a> {
-    /// Reads a request. `trusted`: the caller is a server with the publisher's secret key, so its
-    /// declarations about the reader are accepted.
-    pub(crate) fn read(app: &AppState, request: &'a HttpRequest, trusted: bool) -> Caller<'a> {
+    /// Reads a request. This is the one place that says whose address, country and agent count.
+    ///
+    /// `speaks`: the caller is a server that speaks for the reader ([`Identity::speaks_for`]). Then its own
+    /// address, the country of it and its own headers say nothing about the reader: only what it declares
+    /// does, and the reader's headers that it passes on (`Sec-GPC`, `Purpose`).
+    pub(crate) fn read(app: &AppState, request: &'a HttpRequest, speaks: bool) -> Caller<'a> {
         let settings = app.settings.get();
         let settings = &settings.server;
-        let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        let peer = request.peer_addr().map_or(unknown, |peer| peer.ip());
-        let forwarded =
-            request.headers().get_all(X_FORWARDED_FOR).filter_map(|value| value.to_str().ok());
-        let resolved = reader_address::reader_address(peer, forwarded, &settings.trusted_proxies);
-        let declared = |name| if trusted { header(request, name) } else { None };
-        let behind_proxy = settings.trusted_proxies.iter().any(|network| network.contains(&peer));
+        let mut ignored = Vec::new();
+        let (address, agent) = if speaks {
+            let address = declared_address(request, &settings.trusted_proxies, &mut ignored);
+            (address, declared_agent(request, &mut ignored))
+        } else {
+            let names =
+                [(&READER_ADDRESS_NAME, READER_ADDRESS), (&READER_AGENT_NAME, READER_AGENT)];
+            let sent = names.into_iter().filter(|(name, _)| request.headers().contains_key(*name));
+            ignored.extend(
+                sent.map(|(_, name)| (name, "accepted only with the publisher's secret key")),
+            );
+            (
+                Some(resolved_address(request, &settings.trusted_proxies)),
+                header(request, USER_AGENT),
+            )
+        };
         let country = settings
             .country_header
             .as_deref()
-            .filter(|_| behind_proxy)
+            .filter(|_| !speaks && is_from_proxy(request, &settings.trusted_proxies))
             .and_then(|name| header(request, name))
             .and_then(|text| text.parse().ok());
-        let agent = declared("adjacent-reader-agent").or_else(|| header(request, USER_AGENT));
-        let address = declared("adjacent-reader-address").and_then(|text| text.parse().ok());
-        let address = address.unwrap_or(resolved);
+        let own = |name: &HeaderName| if speaks { None } else { header(request, name) };
         Caller {
             address,
-            country: country.or_else(|| app.countries.as_ref()?.find(address)),
+            country: country.or_else(|| app.countries.as_ref()?.find(address?)),
             gpc: header(request, &SEC_GPC) == Some("1"),
             signals: Signals {
                 agent,
-                accepts: request.headers().contains_key(ACCEPT),
+                declared: speaks,
+                accepts: speaks || request.headers().contains_key(ACCEPT),
                 head: *request.method() == Method::HEAD,
-                fetch_dest: header(request, &SEC_FETCH_DEST),
+                fetch_dest: own(&SEC_FETCH_DEST),
                 sec_purpose: header(request, &SEC_PURPOSE),
                 purpose: header(request, &PURPOSE),
                 x_moz: header(request, &X_MOZ),
-                origin: header(request, ORIGIN),
-                referer: header(request, REFERER),
-                datacenter: app.datacenters.load().contains(address),
+                origin: own(&ORIGIN),
+                referer: own(&REFERER),
+                datacenter: address.is_some_and(|address| app.datacenters.load().contains(address)),
                 ..Signals::default()
             },
+            is_guarded: !speaks
+                && address.is_some_and(|own| !is_trusted(own, &settings.trusted_proxies)),
+            ignored,
         }
     }
 
-    /// Converts to the context in which an event is validated.
-    pub(crate) fn event_context(self) -> EventContext<'a> {
-        EventContext {
-            signals: self.signals,
-            address: self.address,
-            country: self.country,
-            gpc: self.gpc,
-        }
+    /// The headers that were not used, as warnings.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
+        self.ignored.iter().map(|(name, why)| format!("{name}: {why}"))
     }
+
+    /// Converts to the context in which an event is validated.
+    fn event_context(self) -> EventContext<'a> {
+        let Caller { address, country, gpc, signals, .. } = self;
+        EventContext { signals, address, country, gpc }
+    }
+}
+
+/// Who reports an event, and the reader headers that were not used. The publisher is known only once the
+/// token is open, so both readings are prepared: as a reader's browser, and as the server of the key's
+/// publisher. A wrong key is none: events are answered all alike.
+pub(crate) fn reporter<'a>(
+    app: &AppState,
+    request: &'a HttpRequest,
+) -> (EventReporter<'a>, Vec<&'static str>) {
+    let identity = identity(app, request).ok().flatten();
+    let own = Caller::read(app, request, false);
+    let server = identity.filter(|key| key.role == Role::Publisher).map(|key| {
+        let declared = Caller::read(app, request, true);
+        (key, declared)
+    });
+    let ignored = server.as_ref().map_or(&own, |(_, declared)| declared).ignored.iter();
+    let ignored = ignored.map(|(name, _)| *name).collect();
+    let server = server.map(|(key, declared)| (key, declared.event_context()));
+    (EventReporter::new(own.event_context(), server), ignored)
+}
+
+/// The address of the connection, in its canonical form.
+fn peer(request: &HttpRequest) -> IpAddr {
+    let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    request.peer_addr().map_or(unknown, |peer| peer.ip().to_canonical())
+}
+
+fn is_from_proxy(request: &HttpRequest, trusted: &[IpNet]) -> bool {
+    is_trusted(peer(request), trusted)
+}
+
+fn resolved_address(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
+    let forwarded = request.headers().get_all(X_FORWARDED_FOR);
+    let forwarded = forwarded.filter_map(|value| value.to_str().ok());
+    reader_address::reader_address(peer(request), forwarded, trusted)
+}
+
+fn declared_address(
+    request: &HttpRequest,
+    trusted: &[IpNet],
+    ignored: &mut Vec<(&'static str, &'static str)>,
+) -> Option<IpAddr> {
+    let mut values = request.headers().get_all(&READER_ADDRESS_NAME).peekable();
+    values.peek()?;
+    let values = values.map(|value| value.to_str().unwrap_or(""));
+    let found = reader_address::declared_address(values, trusted);
+    if found.is_none() {
+        ignored.push((READER_ADDRESS, "not an IP address: the reader's address is unknown"));
+    }
+    found
+}
+
+fn declared_agent<'a>(
+    request: &'a HttpRequest,
+    ignored: &mut Vec<(&'static str, &'static str)>,
+) -> Option<&'a str> {
+    let value = request.headers().get(&READER_AGENT_NAME)?;
+    let agent = value.to_str().ok().filter(|agent| !agent.is_empty());
+    if agent.is_none() {
+        ignored.push((READER_AGENT, "empty or not ASCII: the reader's agent is unknown"));
+    }
+    agent
 }

@@ -28,8 +28,8 @@ use crate::metrics::Metrics;
 use crate::token::Keyring;
 use crate::traffic::Datacenters;
 use crate::traffic::flood::FloodGuard;
+use actix_web::HttpResponse;
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse};
 use arc_swap::ArcSwap;
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -89,16 +89,6 @@ impl AppState {
     /// Whether a client that sends this `Host` may have meant this server.
     pub(crate) fn accepts_host(&self, host: &str) -> bool {
         host_name::accepts(host, &self.own_host, &self.settings.get().server.hosts)
-    }
-
-    /// Whether the peer address is in `trusted_proxies`.
-    pub(crate) fn is_trusted_peer(&self, request: &HttpRequest) -> bool {
-        let settings = self.settings.get();
-        let trusted = &settings.server.trusted_proxies;
-        !trusted.is_empty()
-            && request
-                .peer_addr()
-                .is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer.ip())))
     }
 }
 

@@ -89,7 +89,8 @@ metrics! {
     /// Clicks redirected before their record was on disk.
     click_unrecorded: IntCounter = "click_unrecorded_total";
     /// Requests and events over a rate limit, by class.
-    rate_limited: IntCounterVec = "rate_limited_total" (class) in (["impression", "click", "flood", "overload"]);
+    rate_limited: IntCounterVec = "rate_limited_total" (class)
+        in (["impression", "viewable", "click", "copy", "flood", "overload"]);
     /// Connections refused because their address had too many.
     connections_refused: IntCounter = "connections_refused_total";
     /// Requests with a wrong API key.

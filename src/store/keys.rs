@@ -11,7 +11,7 @@
 //! | `adj:{all}:requests:DATA` | sorted set | requested decision records, scored by request time | within a minute |
 //! | `adj:{all}:replies:DATA:DECISION` | string | a decision's record, in reply to a request | within a minute |
 //! | `adj:{all}:salt:DAY` | string | the day's salt for visitor keys | within a day |
-//! | `adj:{p00}:visitor:DAY:KIND:VISITOR` … `adj:{p63}:…` | sorted set | one visitor's decisions, scored by time | within a day |
+//! | `adj:{p00}:visitor:DAY:KIND:GROUP` … `adj:{p63}:…` | sorted set | a network's or publisher's events of one kind, scored by time | within a day |
 //! | `adj:{p00}:visitors` … `adj:{p63}:visitors` | sorted set | visitors to check, scored by when they are due | within a day |
 //! | `adj:{all}:catalog` | hash | the catalog's head and every version of its documents | never |
 //! | `adj:{all}:pictures` | hash | every uploaded image, by its content address | never |
@@ -67,12 +67,12 @@ pub(crate) fn salt(day: i64) -> Keys {
     Keys { keys: vec![format!("adj:{{all}}:salt:{day}")], read_only: false }
 }
 
-/// One visitor's decisions.
+/// The events of one group of visitors.
 pub(crate) fn visitor(list: u8, name: &str) -> Keys {
     Keys { keys: vec![format!("adj:{{p{list:02}}}:visitor:{name}")], read_only: false }
 }
 
-/// A list of visitors to check, followed by the decisions of each named visitor.
+/// A list of groups of visitors to check, followed by the events of each named group.
 pub(crate) fn visitors<'a>(list: u8, names: impl IntoIterator<Item = &'a str>) -> Keys {
     let visitor_keys = names.into_iter().flat_map(|name| visitor(list, name).keys);
     let visitors = std::iter::once(format!("adj:{{p{list:02}}}:visitors"));

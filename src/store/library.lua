@@ -264,10 +264,11 @@ local function publish(keys, args)
 end
 
 -- Visitor activity of one day; all these keys expire with the day.
--- KEYS[1] visitors to check: a sorted set scored by the second from which they may be claimed. Each
--- other key: one visitor's decisions, scored by time.
--- ARGV: seconds until the keys expire, then for each other key the visitor's name, the event time and
--- the decision.
+-- KEYS[1] visitors to check: a sorted set of groups scored by the second from which they may be claimed.
+-- Each other key: a group's events of one kind, scored by time.
+-- ARGV: seconds until the keys expire, then for each other key the group's name, the event time and
+-- the event. More activity delays no check, but a group with many events waits longer for the next one,
+-- since a check reads all: less than a claim lasts, so that activity during a check is seen.
 local function seen(keys, args)
   for _, key in ipairs(keys) do
     local held = kind(key)
@@ -283,13 +284,14 @@ local function seen(keys, args)
     local at = 3 * of - 4
     redis.call('ZADD', keys[of], 'LT', args[at + 1], args[at + 2])
     redis.call('EXPIRE', keys[of], args[1])
-    redis.call('ZADD', keys[1], now, args[at])
+    local delay = math.min(20, math.floor(redis.call('ZCARD', keys[of]) / 100))
+    redis.call('ZADD', keys[1], 'LT', number(now + delay), args[at])
   end
   redis.call('EXPIRE', keys[1], args[1])
   return redis.status_reply('OK')
 end
 
--- KEYS[1] one visitor's decisions. Returns them, each with its time.
+-- KEYS[1] a group's events of one kind. Returns them, each with its time.
 local function did(keys, args)
   return redis.call('ZRANGE', keys[1], 0, -1, 'WITHSCORES')
 end
@@ -304,7 +306,7 @@ local function salt(keys, args)
   return redis.call('GET', keys[1])
 end
 
--- KEYS[1] visitors to check. ARGV: seconds of inactivity required, seconds of the caller's exclusive
+-- KEYS[1] visitors to check. ARGV: seconds since the first unchecked event, seconds of the caller's exclusive
 -- claim, maximum count. Returns names, each with its fence (the second when the claim expires).
 local function due(keys, args)
   local now = tonumber(redis.call('TIME')[1])

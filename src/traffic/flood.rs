@@ -1,53 +1,48 @@
-//! FloodGuard guard: a request rate limit per address that protects the server.
+//! Flood guard: a request rate limit per address that protects the server.
 
-use crate::traffic::buckets;
-use crate::traffic::buckets::{Bucket, CallerClock, Capacity, Limit};
+use crate::traffic::Quota;
+use crate::traffic::buckets::{Buckets, Rate, Take};
 use crate::traffic::visitor::network;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// A request limit per second and address (per /64 for IPv6), across all publishers.
 ///
 /// It protects the server, not billing: rejected requests get the no-fill reason `overloaded`. Requests
-/// with a publisher's secret key and from trusted proxies are exempt and never checked.
+/// with a publisher's secret key, and those of trusted proxies themselves, are exempt and never checked.
 pub(crate) struct FloodGuard {
-    limit: Option<Limit>,
-    capacity: Arc<Capacity>,
-    clock: CallerClock,
+    rate: Option<Rate>,
+    buckets: Buckets,
 }
 
 impl FloodGuard {
     /// Allows `per_second` requests per address, with a burst of the same size; 0 turns it off. Stores at
-    /// most `max` addresses; later ones share the limit of their /24 or /48, or are not limited.
+    /// most `max` addresses; later ones share the limit of their /24 or /48.
     pub(crate) fn new(per_second: u32, max: usize) -> FloodGuard {
-        let (capacity, clock) = (Capacity::new(max), CallerClock::default());
-        let limit = (per_second > 0).then(|| buckets::limit(per_second, 1, &capacity, &clock));
-        FloodGuard { limit, capacity, clock }
+        let quota = Quota { count: per_second, seconds: 1 };
+        let rate = (per_second > 0).then(|| Rate::of(quota));
+        FloodGuard { rate, buckets: Buckets::new(max) }
     }
 
     /// Whether to admit a request from this address at `now_ms`, in Unix milliseconds.
     pub(crate) fn admits(&self, address: IpAddr, now_ms: i64) -> bool {
-        let Some(limit) = &self.limit else { return true };
-        self.clock.advance(now_ms);
-        if self.capacity.should_sweep(&self.clock) {
-            buckets::sweep(std::iter::once(limit));
-        }
+        let Some(rate) = self.rate else { return true };
         let address = address.to_canonical();
-        // The complement of a prefix is not a valid source address, so it cannot collide with `fine`.
-        let bucket = Bucket { fine: prefix(address, 32, 64), coarse: !prefix(address, 24, 48) };
-        limit.check_key(&bucket).is_ok()
+        let wide = prefix(address, 24, 48);
+        // The complement of a prefix is not a valid source address, so it cannot collide with `key`.
+        let key = prefix(address, 32, 64);
+        let take = Take { key, fallback: Some(!wide), limit: 0, rate };
+        self.buckets.take(wide, [take], now_ms)
     }
 
     /// Evicts addresses that were idle for a second; call it periodically.
     pub(crate) fn sweep(&self, now_ms: i64) {
-        self.clock.advance(now_ms);
-        buckets::sweep(self.limit.iter());
+        self.buckets.sweep(now_ms);
     }
 
     /// How often an address could not be stored for lack of capacity.
     #[cfg(test)]
     pub(crate) fn overflowed(&self) -> u64 {
-        self.capacity.overflows()
+        self.buckets.overflows()
     }
 }
 
@@ -98,9 +93,9 @@ mod tests {
         for number in 0..10_000 {
             flood.admits(Ipv4Addr::from_bits(number * 7_919).into(), START);
         }
-        assert!(flood.capacity.used() <= 1_000 && flood.overflowed() > 0);
+        assert!(flood.buckets.used() <= 1_000 && flood.overflowed() > 0);
         flood.sweep(START + 60_000);
-        assert_eq!(flood.capacity.used(), 0);
+        assert_eq!(flood.buckets.used(), 0);
     }
 
     #[test]

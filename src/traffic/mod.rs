@@ -1,8 +1,8 @@
 //! Traffic quality: bots, prefetches, foreign origins, floods, visitors over their rate limits, and
 //! publishers with implausible figures.
 //!
-//! Time and the salt for visitor keys are arguments. All state stays in process memory except a
-//! visitor's hash, which is stored in the fleet's Redis for a day.
+//! Time and the salt for visitor keys are arguments. All state stays in process memory except hashes of
+//! visitors and addresses, which are stored in the fleet's Redis for a day.
 
 pub(crate) mod agents;
 pub(crate) mod arrivals;
@@ -10,6 +10,8 @@ mod buckets;
 pub(crate) mod datacenters;
 pub(crate) mod flood;
 pub(crate) mod limits;
+#[cfg(test)]
+mod limits_tests;
 pub(crate) mod over_quota;
 pub(crate) mod reader_address;
 mod recent;
@@ -20,8 +22,7 @@ pub(crate) mod visitor;
 
 pub(crate) use arrivals::Arrivals;
 pub(crate) use datacenters::Datacenters;
-pub(crate) use reader_address::reader_address;
-pub(crate) use visitor::VisitorKey;
+pub(crate) use visitor::{EventKeys, EventSource};
 
 /// A rate: a burst of `count`, then one more every `seconds / count` seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

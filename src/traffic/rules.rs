@@ -137,8 +137,9 @@ pub(crate) static RULES: &[Rule] = &[
         "agent",
         Bot,
         "`User-Agent` is missing, over 512 bytes, or a known bot's",
-        |signals, _| agents::is_bot(signals.agent),
-    ),
+        |signals, _| !signals.is_agent_unknown() && agents::is_bot(signals.agent),
+    )
+    .controlled_by("unless the publisher's server reports without naming the agent", &[]),
     request("head", Prefetch, "the method is `HEAD`", |signals, _| signals.head),
     request(
         "prefetch",
@@ -167,15 +168,21 @@ pub(crate) static RULES: &[Rule] = &[
             &["limits.impressions", "limits.clicks"],
         ),
     invalid(
-        "network_rate",
+        "address_rate",
         RateLimited,
-        "the visitor's network (/24, /48) exceeds a quota, per publisher",
+        "the address (/64 for IPv6) exceeds a quota: in all, or on the campaign or the publisher",
         Visitor,
     )
-    .controlled_by(
-        "if quotas are configured",
-        &["limits.network_impressions", "limits.network_clicks"],
-    ),
+    .controlled_by("whatever the agent and the privacy signals", &["limits.layers"]),
+    invalid("network_rate", RateLimited, "the network (/24, /56 or /48) exceeds a quota", Visitor)
+        .controlled_by("whatever the agent and the privacy signals", &["limits.layers"]),
+    invalid(
+        "publisher_key_rate",
+        RateLimited,
+        "the publisher's servers report more than a quota",
+        Visitor,
+    )
+    .controlled_by("to events reported with its secret key", &["limits.layers"]),
     invalid(
         "late",
         Late,

@@ -21,6 +21,8 @@ pub(crate) struct Signals<'a> {
     pub(crate) origin: Option<&'a str>,
     /// `Referer`.
     pub(crate) referer: Option<&'a str>,
+    /// Whether the publisher's server speaks for the reader, whose agent may then be unknown.
+    pub(crate) declared: bool,
     /// Whether the reader's address is in a datacenter network.
     pub(crate) datacenter: bool,
     /// Whether the decision is a test.
@@ -50,6 +52,11 @@ impl AllowedOrigins<'_> {
 }
 
 impl Signals<'_> {
+    /// Whether the agent is unknown, because a server speaks for the reader and does not name it.
+    pub(super) fn is_agent_unknown(&self) -> bool {
+        self.declared && self.agent.is_none()
+    }
+
     /// Whether the request is a prefetch or preview, before any reader sees the unit.
     pub(crate) fn is_prefetch(&self) -> bool {
         self.head || self.announces_prefetch()
@@ -107,6 +114,7 @@ mod tests {
         x_moz: None,
         origin: None,
         referer: None,
+        declared: false,
         datacenter: false,
         test: false,
         paused: false,

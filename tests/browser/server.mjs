@@ -35,6 +35,7 @@ export const start = async (change = {}) => {
     // All readers of a test share one address.
     ADJACENT__LIMITS__IMPRESSIONS: "[]",
     ADJACENT__LIMITS__CLICKS: "[]",
+    ADJACENT__LIMITS__LAYERS: "{}",
     ADJACENT__LIMITS__FLOOD_PER_SECOND: "0",
     ADJACENT__LIMITS__CONNECTIONS_PER_ADDRESS: "0",
     ADJACENT__STORE__LOW_DISK_MIB: "0",

@@ -184,8 +184,12 @@ async fn a_visitor_key_changes_every_day() {
 }
 
 #[tokio::test]
-async fn a_reader_with_global_privacy_control_is_not_observed_and_has_no_quota() {
-    let server = Setup::default().default_limits().manual_clock().start().await;
+async fn a_reader_with_global_privacy_control_is_not_observed_and_keeps_the_limits_of_the_address()
+{
+    let without_flood =
+        |settings: &mut adjacent::config::Settings| settings.limits.flood_per_second = 0;
+    let server =
+        Setup::default().default_limits().settings(without_flood).manual_clock().start().await;
     let private = Reader::with_header("sec-gpc", "1");
     let url = format!("{}/v1/decisions", server.public);
 
@@ -198,8 +202,9 @@ async fn a_reader_with_global_privacy_control_is_not_observed_and_has_no_quota()
     }
 
     let scrape = server.scrape().await;
-    assert_eq!(scrape.events("impression", "counted"), 70);
-    assert_eq!(scrape.count("adjacent_rate_limited_total{class=\"impression\"}"), 0);
+    // On one campaign; a visitor, who would have a key, has 60 in five minutes.
+    assert_eq!(scrape.events("impression", "counted"), 60);
+    assert_eq!(scrape.count("adjacent_rate_limited_total{class=\"impression\"}"), 10);
 }
 
 #[tokio::test]

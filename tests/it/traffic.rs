@@ -2,7 +2,7 @@
 
 use crate::harness::process::Installation;
 use crate::harness::{Decision, Process, Reader, Setup, reference, wait_until};
-use adjacent::config::settings::QuotaSetting;
+use adjacent::config::limit_settings::QuotaSetting;
 use serde_json::{Value, json};
 
 async fn unit(process: &Process) -> Decision {
@@ -108,7 +108,7 @@ async fn the_published_traffic_rules_print_the_settings_in_force() {
     let server = Setup::default()
         .settings(|settings| {
             settings.windows.click_after_ms = 650;
-            settings.limits.network_clicks = vec![QuotaSetting { count: 9, seconds: 60 }];
+            settings.limits.layers.network.clicks = vec![QuotaSetting { count: 9, seconds: 60 }];
         })
         .start()
         .await;
@@ -128,7 +128,7 @@ async fn the_published_traffic_rules_print_the_settings_in_force() {
     assert_eq!(settings("too_fast")["windows.click_after_ms"], 650);
     assert_eq!(settings("too_fast")["windows.viewable_after_ms"], 900);
     assert_eq!(
-        settings("network_rate")["limits.network_clicks"],
+        settings("network_rate")["limits.layers"]["network"]["clicks"],
         json!([{"count": 9, "seconds": 60}])
     );
     assert_eq!(settings("datacenter")["traffic.datacenters"], false, "no path is published");

@@ -65,6 +65,12 @@ impl Identity {
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         self.revoked.is_none() && self.expires.is_none_or(|end| now < end)
     }
+
+    /// Whether the holder speaks for the readers of a publisher's pages: with this key, the request says
+    /// nothing about the reader but what it declares.
+    pub(crate) fn speaks_for(&self, publisher: &str) -> bool {
+        self.role == Role::Publisher && self.owner == publisher
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

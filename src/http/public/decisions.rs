@@ -140,11 +140,12 @@ fn decide_request(
     warnings: &mut Vec<String>,
 ) -> Result<Option<PageDecision>, ApiError> {
     let Decider { app, delivery, world, .. } = decider;
-    let own = |own: &Identity| own.role == Role::Publisher && own.owner == request.publisher;
-    let trusted = identity.is_some_and(own);
+    let trusted = identity.is_some_and(|own| own.speaks_for(&request.publisher));
     let seen = Caller::read(app, http, trusted);
+    warnings.extend(seen.warnings());
     let now_ms = app.clock.now_ms();
-    let floods = !trusted && !app.is_trusted_peer(http) && !app.flood.admits(seen.address, now_ms);
+    let guarded = seen.address.filter(|_| seen.is_guarded);
+    let floods = guarded.is_some_and(|address| !app.flood.admits(address, now_ms));
     let overload = http.app_data::<Data<Rc<Overload>>>();
     if floods || overload.is_some_and(|overload| overload.sheds_decision()) {
         app.metrics.count_rate_limited(if floods { "flood" } else { "overload" });

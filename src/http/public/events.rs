@@ -2,16 +2,18 @@
 
 use crate::events::Events;
 use crate::events::record::{ClickOutcome, RecordOutcome};
-use crate::http::AppState;
-use crate::http::caller::Caller;
 use crate::http::problem::ApiError;
+use crate::http::{AppState, caller};
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use std::time::{Duration, Instant};
 
 /// Response header: the event is on disk. Only this header acknowledges an event.
 pub(crate) const RECORDED: &str = "Adjacent-Recorded";
+
+/// Response header: names of what the request said and the server did not use.
+pub(crate) const IGNORED: &str = "Adjacent-Ignored";
 
 /// Response headers that a page's script may read (CORS).
 pub(crate) const EXPOSED: &str =
@@ -32,12 +34,13 @@ pub(crate) async fn record(
     token: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
-    let context = Caller::read(&app, &request, false).event_context();
+    let (reporter, ignored) = caller::reporter(&app, &request);
     let text = if token.len() <= TOKEN_CHARS { token.as_str() } else { "" };
-    let recorded = events.record(text, &context).await;
+    let recorded = events.record(text, &reporter).await;
     app.metrics.observe_event_ack(began.elapsed());
     let mut answer = HttpResponse::NoContent();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    list_ignored(&mut answer, &ignored);
     match recorded {
         RecordOutcome::OnDisk => Ok(answer.insert_header((RECORDED, "1")).finish()),
         RecordOutcome::Rejected(_) => Ok(answer.finish()),
@@ -53,9 +56,9 @@ pub(crate) async fn redirect(
     token: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
-    let context = Caller::read(&app, &request, false).event_context();
+    let (reporter, ignored) = caller::reporter(&app, &request);
     let text = if token.len() <= TOKEN_CHARS { token.as_str() } else { "" };
-    let click = events.click(text, &context, CLICK_RECORD_TIMEOUT).await;
+    let click = events.click(text, &reporter, CLICK_RECORD_TIMEOUT).await;
     app.metrics.observe_event_ack(began.elapsed());
     match click {
         ClickOutcome::NotFound => {
@@ -67,10 +70,19 @@ pub(crate) async fn redirect(
                 .insert_header((header::LOCATION, to))
                 .insert_header((header::CACHE_CONTROL, "no-store"))
                 .insert_header((header::REFERRER_POLICY, "strict-origin"));
+            list_ignored(&mut answer, &ignored);
             if recorded {
                 answer.insert_header((RECORDED, "1"));
             }
             Ok(answer.finish())
         }
+    }
+}
+
+/// Names the reader headers that were not used, because only the publisher's server may send them, or
+/// because they cannot be read. Depends on the request alone, never on the token.
+fn list_ignored(answer: &mut HttpResponseBuilder, ignored: &[&str]) {
+    if !ignored.is_empty() {
+        answer.insert_header((IGNORED, ignored.join(", ")));
     }
 }

@@ -1,8 +1,12 @@
 //! `GET /v1/limits` and `/v1/privacy`: limits, counting windows and the data map.
 
-use crate::config::settings::{EventWindows, QuotaSetting, RequestLimits, SnapshotSettings};
+use crate::config::limit_settings::QuotaSetting;
+use crate::config::settings::{EventWindows, RequestLimits, SnapshotSettings};
+use crate::domain::event::EventKind;
 use crate::http::public::events;
 use crate::http::{AppState, json};
+use crate::traffic::Quota;
+use crate::traffic::limits::{Layer, LayerQuotas, Quotas};
 use crate::traffic::rules::{RULES, Rule};
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -18,8 +22,13 @@ pub(crate) struct LimitsReply<'a> {
     pub(crate) windows: EventWindows,
     /// Size limits of a request.
     pub(crate) request: RequestSizes,
-    /// Rate limits per visitor and publisher.
+    /// Rate limits per visitor and publisher: the first of `layers`.
     pub(crate) visitor: VisitorQuotas<'a>,
+    /// All rate limits of events, from narrow to wide. An event over any of them is recorded as invalid with
+    /// the reason `rate_limited`. They start anew at midnight UTC, with the salt of the keys.
+    pub(crate) layers: Vec<LayerReply>,
+    /// The prices at which `layers` states money.
+    pub(crate) stated_prices: StatedPrices,
     /// Requests per second from one address before the server answers `overloaded`; 0 turns this off.
     pub(crate) flood_per_second: u32,
     /// Age limits of the inventory.
@@ -93,17 +102,86 @@ pub(crate) struct RequestSizes {
     pub(crate) token_characters: usize,
 }
 
-/// Rate limits; events above them are recorded as invalid with reason `rate_limited`, never rejected.
+/// Rate limits of a visitor.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct VisitorQuotas<'a> {
-    /// Decision requests with an impression, per visitor.
+    /// Impressions; viewable impressions as many again.
     pub(crate) impressions: &'a [QuotaSetting],
-    /// Decisions clicked, per visitor.
+    /// Decisions clicked; copies as many again.
     pub(crate) clicks: &'a [QuotaSetting],
-    /// Decision requests with an impression, per network (/24, /48).
-    pub(crate) network_impressions: &'a [QuotaSetting],
-    /// Decisions clicked, per network.
-    pub(crate) network_clicks: &'a [QuotaSetting],
+}
+
+/// Rate limits of one layer.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct LayerReply {
+    /// What events are counted by.
+    pub(crate) layer: Layer,
+    /// What has the limits.
+    pub(crate) subject: &'static str,
+    /// Impressions; viewable impressions as many again.
+    pub(crate) impressions: Vec<QuotaSetting>,
+    /// Decisions clicked; copies as many again.
+    pub(crate) clicks: Vec<QuotaSetting>,
+    /// The most that can be counted of one subject in any minute of a day (UTC).
+    pub(crate) minute: Most,
+    /// The most that can be counted of one subject in a day (UTC).
+    pub(crate) day: Most,
+}
+
+/// The most that the rules in force let one subject have counted, by its own layer and all wider ones; null
+/// without a limit.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Most {
+    pub(crate) impressions: Option<u64>,
+    pub(crate) viewable: Option<u64>,
+    pub(crate) clicks: Option<u64>,
+    pub(crate) copies: Option<u64>,
+    /// The most that all of them together can bill at the stated prices, in micros.
+    pub(crate) micros: Option<u64>,
+}
+
+/// Prices for stating money, in micros of any currency.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+pub(crate) struct StatedPrices {
+    /// Per 1,000 impressions, or viewable impressions.
+    pub(crate) cpm_micros: u64,
+    /// Per click, or copy.
+    pub(crate) cpc_micros: u64,
+}
+
+const STATED: StatedPrices = StatedPrices { cpm_micros: 5_000_000, cpc_micros: 1_000_000 };
+
+impl Most {
+    fn of(quotas: &Quotas, layer: Layer, seconds: u32) -> Most {
+        let most = |kind| quotas.most(layer, kind, seconds);
+        let price = |kind| match kind {
+            EventKind::Impression | EventKind::Viewable => STATED.cpm_micros / 1_000,
+            EventKind::Click | EventKind::Copy => STATED.cpc_micros,
+        };
+        let micros = EventKind::ALL.iter().map(|kind| Some(most(*kind)? * price(*kind)));
+        Most {
+            impressions: most(EventKind::Impression),
+            viewable: most(EventKind::Viewable),
+            clicks: most(EventKind::Click),
+            copies: most(EventKind::Copy),
+            micros: micros.sum(),
+        }
+    }
+}
+
+fn layers(quotas: &Quotas) -> Vec<LayerReply> {
+    let list = |list: &[Quota]| -> Vec<QuotaSetting> {
+        list.iter().map(|&Quota { count, seconds }| QuotaSetting { count, seconds }).collect()
+    };
+    let reply = |(layer, own): (&Layer, &LayerQuotas)| LayerReply {
+        layer: *layer,
+        subject: layer.subject(),
+        impressions: list(&own.impressions),
+        clicks: list(&own.clicks),
+        minute: Most::of(quotas, *layer, 60),
+        day: Most::of(quotas, *layer, 86_400),
+    };
+    Layer::ALL.iter().zip(&quotas.0).map(reply).collect()
 }
 
 /// `GET /v1/limits`.
@@ -126,9 +204,9 @@ pub(crate) async fn limits(app: Data<AppState>) -> HttpResponse {
         visitor: VisitorQuotas {
             impressions: &settings.limits.impressions,
             clicks: &settings.limits.clicks,
-            network_impressions: &settings.limits.network_impressions,
-            network_clicks: &settings.limits.network_clicks,
         },
+        layers: layers(&settings.limits.quotas()),
+        stated_prices: STATED,
         flood_per_second: settings.limits.flood_per_second,
         snapshot: settings.snapshot,
         rules: RULES.iter().map(|one| rule(one, &values)).collect(),
@@ -216,7 +294,8 @@ pub(crate) async fn privacy(app: Data<AppState>) -> HttpResponse {
         ],
         measurement: MeasurementLevels {
             full: "impressions, viewability, clicks; visitor limits in memory",
-            basic: "no viewport observation, no visitor key; implied by Sec-GPC",
+            basic: "no viewport observation, no visitor key; limits by address and network remain, in \
+                    memory, against fraud; implied by Sec-GPC",
             none: "decisions and clicks only",
         },
         retention: Retention {

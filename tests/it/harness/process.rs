@@ -49,6 +49,7 @@ impl Installation {
         let overrides = [
             ("ADJACENT__LIMITS__IMPRESSIONS", "[]"),
             ("ADJACENT__LIMITS__CLICKS", "[]"),
+            ("ADJACENT__LIMITS__LAYERS", "{}"),
             ("ADJACENT__LIMITS__FLOOD_PER_SECOND", "0"),
             ("ADJACENT__LIMITS__CONNECTIONS_PER_ADDRESS", "0"),
             ("ADJACENT__LIMITS__WRONG_KEY_DELAY_MS", "0"),

@@ -11,6 +11,7 @@ use super::wait_until;
 use adjacent::app::{App, Options, Services, StopSignal};
 use adjacent::clock::{Clock, ManualClock, SystemClock};
 use adjacent::config::keys::{LocalKeys, TokenKeys};
+use adjacent::config::limit_settings::LayerSettings;
 use adjacent::config::{Settings, load};
 use adjacent::http::AppState;
 use futures_util::stream;
@@ -65,6 +66,7 @@ impl Default for Setup {
         settings.store.publisher_reservation_percent = 100;
         settings.limits.impressions.clear();
         settings.limits.clicks.clear();
+        settings.limits.layers = LayerSettings::default();
         settings.limits.flood_per_second = 0;
         settings.limits.wrong_key_delay_ms = 0;
         settings.limits.connections_per_address = 0;
