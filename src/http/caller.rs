@@ -17,6 +17,7 @@ use actix_web::http::header::{
 use actix_web::{HttpMessage, HttpRequest};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Once;
 
 // Every decision looks these up; a name in a `&str` would be parsed each time.
 static READER_ADDRESS_NAME: HeaderName = HeaderName::from_static("adjacent-reader-address");
@@ -118,10 +119,11 @@ impl<'a> Caller<'a> {
             ignored.extend(
                 sent.map(|(_, name)| (name, "accepted only with the publisher's secret key")),
             );
-            (
-                Some(resolved_address(request, &settings.trusted_proxies)),
-                header(request, USER_AGENT),
-            )
+            {
+                let address = resolved_address(request, &settings.trusted_proxies);
+                warn_of_untrusted_proxy(request, &settings.trusted_proxies);
+                (Some(address), header(request, USER_AGENT))
+            }
         };
         let country = settings
             .country_header
@@ -183,6 +185,21 @@ pub(crate) fn reporter<'a>(
     let ignored = ignored.map(|(name, _)| *name).collect();
     let server = server.map(|(key, declared)| (key, declared.event_context()));
     (EventReporter::new(own.event_context(), server), ignored)
+}
+
+/// Says once that all readers behind a proxy have its address, because it is not trusted.
+fn warn_of_untrusted_proxy(request: &HttpRequest, trusted: &[IpNet]) {
+    static WARNED: Once = Once::new();
+    let is_forwarded = request.headers().contains_key(X_FORWARDED_FOR);
+    let peer = peer(request);
+    if is_forwarded && reader_address::is_private(peer) && !is_trusted(peer, trusted) {
+        WARNED.call_once(|| {
+            tracing::warn!(
+                "requests come through a proxy that is not in `server.trusted_proxies`: all its \
+                 readers share the limits of its address; add its network"
+            );
+        });
+    }
 }
 
 /// The address of the connection, in its canonical form.

@@ -93,7 +93,8 @@ mod tests {
         for number in 0..10_000 {
             flood.admits(Ipv4Addr::from_bits(number * 7_919).into(), START);
         }
-        assert!(flood.buckets.used() <= 1_000 && flood.overflowed() > 0);
+        // Beyond the capacity are only the keys that those without capacity share.
+        assert!(flood.buckets.used() <= 1_000 + 64 * 16 && flood.overflowed() > 0);
         flood.sweep(START + 60_000);
         assert_eq!(flood.buckets.used(), 0);
     }

@@ -130,15 +130,15 @@ fn resident_mib() -> u64 {
     pages * 4 / 1_024
 }
 
-/// One impression and one click from each of `count` different networks.
+/// One event from each of `count` different networks: clicks from an eighth of them, impressions else.
 fn distinct_networks(count: u32, max: usize) -> (u64, usize) {
     let visitors = VisitorLimits::new(&default_quotas(), max, [1; 32]);
     let before = resident_mib();
     for number in 0..count {
         let one = source(Ipv6Addr::from_bits(u128::from(number) << 80 | 0x20 << 120));
         let now = START + i64::from(number) / 100;
-        allows(&visitors, &one, Impression, u128::from(number) << 8, now);
-        allows(&visitors, &one, Click, u128::from(number) << 8, now);
+        let kind = if number % 8 == 0 { Click } else { Impression };
+        allows(&visitors, &one, kind, u128::from(number) << 8, now);
     }
     (resident_mib().saturating_sub(before), visitors.key_count())
 }
@@ -226,11 +226,11 @@ fn default_limits() -> VisitorLimits {
     VisitorLimits::new(&default_quotas(), 1_500_000, [1; 32])
 }
 
-/// The events allowed of one source per millisecond over `ms`; `source` has the number of the event.
+/// The events allowed of one every 20 ms over `ms`; `source` gets the number of the event.
 fn gained<'a>(kind: EventKind, ms: i64, source: impl Fn(u32) -> EventSource<'a>) -> u64 {
     let limits = default_limits();
-    let at = |number: u32| i64::from(number);
-    let times = u32::try_from(ms).unwrap();
+    let at = |number: u32| i64::from(number) * 20;
+    let times = u32::try_from(ms / 20).unwrap();
     let one = |n: &u32| allows(&limits, &source(*n), kind, u128::from(*n) << 8, START + at(*n));
     (0..times).filter(one).count() as u64
 }
@@ -243,7 +243,7 @@ const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 #[test]
 fn no_agent_and_no_privacy_signal_buys_clicks_beyond_the_limit_of_the_address() {
-    let agents: Vec<String> = (0..60_000).map(|number| format!("Mozilla/5.0 ({number})")).collect();
+    let agents: Vec<String> = (0..3_000).map(|number| format!("Mozilla/5.0 ({number})")).collect();
     let rotated = |n: u32| EventSource { agent: Some(&agents[n as usize]), ..source(ADDRESS) };
     let private = |_| EventSource { agent: None, ..source(ADDRESS) };
     for kind in EventKind::ALL {
@@ -348,5 +348,34 @@ fn an_office_and_a_mobile_carrier_pass() {
     for [shown, invalid, clicks, invalid_clicks] in [office, carrier] {
         assert!(shown > 1_000 && clicks > 4);
         assert!(invalid * 1_000 <= shown && invalid_clicks * 50 <= clicks);
+    }
+}
+
+#[test]
+fn the_guide_prints_the_figures_of_the_default_limits() {
+    let guide = include_str!("../web/guides/operator.md");
+    let grouped = |number: u64| match number {
+        0..1_000 => number.to_string(),
+        _ => format!("{},{:03}", number / 1_000, number % 1_000),
+    };
+    for layer in Layer::ALL {
+        let mut figures = Vec::new();
+        let mut money = Vec::new();
+        for (kind, price_micros) in [(Impression, 5_000), (Click, 1_000_000)] {
+            for (at, seconds) in [60, 86_400].into_iter().enumerate() {
+                let most = most(*layer, kind, seconds);
+                figures.push(grouped(most));
+                money.resize(2, 0);
+                // Viewables and copies as many again.
+                money[at] += 2 * most * price_micros;
+            }
+        }
+        let money = money
+            .iter()
+            .map(|micros| format!("{}.{:02}", grouped(micros / 1_000_000), micros / 10_000 % 100));
+        let cells: Vec<String> = figures.into_iter().chain(money).collect();
+        let line = guide.lines().find(|line| line.contains(&format!("`{layer}`:")));
+        let line = line.unwrap_or_else(|| panic!("the guide has no line of {layer}"));
+        assert!(line.ends_with(&format!("| {} |", cells.join(" | "))), "{line}\n{cells:?}");
     }
 }

@@ -52,6 +52,7 @@ mod provisional;
 #[path = "../chaos/proxy.rs"]
 #[allow(dead_code, reason = "written for the chaos tests; only a part is used here")]
 mod proxy;
+mod reader_limits;
 mod recorded;
 mod redirects;
 mod redis_functions;

@@ -169,13 +169,20 @@ fn events() -> Vec<Operation> {
         operation(method, "/e/{token}", id)
             .describe(
                 summary,
-                "For readers' browsers, with the URLs of the decision reply; a body is ignored. \
+                "For readers' browsers, with the URLs of the decision reply, and for publishers' servers \
+                 that report for their readers, with the secret key; a body is ignored. \
                  Response and timing are the same for valid, invalid and repeated tokens; \
                  `/v1/decisions/{id}/events` has the verdict.",
             )
             .tag("events")
-            .parameters([token(), parameter::named("Sec-GPC")])
-            .response(Response::bare(204, "Accepted.").header("Adjacent-Recorded"))
+            .key(Key::OptionalOrIgnored)
+            .parameters([token()])
+            .parameters(READER.map(parameter::named))
+            .response(
+                Response::bare(204, "Accepted.")
+                    .header("Adjacent-Recorded")
+                    .header("Adjacent-Ignored"),
+            )
             .response(Response::problem(503, &["unavailable"]))
     };
     let click = |method, id, summary| {
@@ -187,11 +194,14 @@ fn events() -> Vec<Operation> {
                  then redirects without `Adjacent-Recorded`. HEAD redirects without counting.",
             )
             .tag("events")
-            .parameters([token(), parameter::named("Sec-GPC")])
+            .key(Key::OptionalOrIgnored)
+            .parameters([token()])
+            .parameters(READER.map(parameter::named))
             .response(
                 Response::bare(302, "Redirect to the landing page.")
                     .header("Location")
-                    .header("Adjacent-Recorded"),
+                    .header("Adjacent-Recorded")
+                    .header("Adjacent-Ignored"),
             )
             .response(Response::problem(404, &["not_found"]).when("Invalid token: never a redirect."))
     };

@@ -25,6 +25,8 @@ pub(super) enum Listener {
 #[derive(Clone, Copy)]
 pub(super) enum Key {
     Optional,
+    /// The same, but an invalid key is treated as none.
+    OptionalOrIgnored,
     /// Required; the description says whose.
     Required,
 }
@@ -66,13 +68,16 @@ impl Operation {
         self
     }
 
-    /// Sets the key requirement. In both cases an invalid key is answered 401.
+    /// Sets the key requirement. An invalid key is answered 401, unless it is ignored.
     pub(crate) fn key(mut self, key: Key) -> Operation {
         self.object["security"] = match key {
-            Key::Optional => json!([{}, { "bearer": [] }]),
+            Key::Optional | Key::OptionalOrIgnored => json!([{}, { "bearer": [] }]),
             Key::Required => json!([{ "bearer": [] }]),
         };
-        self.response(Response::problem(401, &["unauthorized"]))
+        match key {
+            Key::OptionalOrIgnored => self,
+            _ => self.response(Response::problem(401, &["unauthorized"])),
+        }
     }
 
     /// Adds parameters.

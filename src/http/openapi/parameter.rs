@@ -69,15 +69,16 @@ pub(super) fn shared() -> Value {
     json!({
         "Sec-GPC": header(
             "Sec-GPC",
-            "`1`: Global Privacy Control; the viewport is not observed and no visitor key is made. Any \
-             other value has no effect.",
+            "`1`: Global Privacy Control; the viewport is not observed and no visitor key is made; limits \
+             by address and network remain. Any other value has no effect.",
             json!({ "type": "string" }),
             "1",
         ),
         "Adjacent-Reader-Address": header(
             "Adjacent-Reader-Address",
-            "The reader's IP address, as seen by the publisher's server. Accepted only with the \
-             publisher's secret key; in memory for at most 24 hours, against fraud.",
+            "The reader's IP address, as seen by the publisher's server; a port, brackets and a list as in \
+             `X-Forwarded-For` are understood. Accepted only with the publisher's secret key; in memory \
+             for at most 24 hours, against fraud.",
             json!({ "type": "string" }),
             "192.0.2.17",
         ),

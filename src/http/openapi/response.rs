@@ -119,7 +119,8 @@ pub(super) fn headers() -> Value {
         },
         "Adjacent-Ignored": {
             "description": "Paths of request fields that were ignored, including all that identify \
-                a reader.",
+                a reader; on events, names of reader headers that were not used: without the \
+                publisher's secret key, or because they cannot be read.",
             "schema": { "type": "string" },
         },
         "ETag": {
