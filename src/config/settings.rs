@@ -82,10 +82,10 @@ pub struct ServerSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// The header in which a trusted proxy sends the reader's country.
     #[serde(default)]
-    pub(crate) country_header: Option<String>,
+    pub country_header: Option<String>,
     /// A MaxMind DB file with countries, for the observed country of a reader.
     #[serde(default)]
-    pub(crate) geoip: Option<String>,
+    pub geoip: Option<String>,
     /// How long `/readyz` answers 503 before connections are refused at shutdown, in milliseconds:
     /// longer than a load balancer takes to notice. Does not apply to a trial, which is stopped with
     /// Ctrl-C or has no `public_url`.

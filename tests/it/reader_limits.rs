@@ -1,9 +1,8 @@
 //! Limits by address and network: what an attack gains over HTTP, on one instance and on three; and
 //! servers that speak for their readers.
 
-use crate::harness::{
-    Decision, Reader, Redis, Setup, TestServer, USER_AGENT, reference, wait_until,
-};
+use crate::harness::reader::USER_AGENT;
+use crate::harness::{Decision, Reader, Redis, Setup, TestServer, reference, wait_until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
