@@ -239,3 +239,44 @@ fn mixed(key: u64, number: u64) -> u64 {
     mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ mixed >> 31
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::traffic::limits_tests::{START, allows, default_quotas, source};
+    use EventKind::{Click, Impression};
+
+    /// Resident memory of this process, in MiB.
+    fn resident_mib() -> u64 {
+        let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
+        pages * 4 / 1_024
+    }
+
+    /// One event from each of `count` different networks: clicks from an eighth of them, impressions else.
+    fn distinct_networks(count: u32, max: usize) -> (u64, usize) {
+        let visitors = VisitorLimits::new(&default_quotas(), max, [1; 32]);
+        let before = resident_mib();
+        for number in 0..count {
+            let one = source(std::net::Ipv6Addr::from_bits(u128::from(number) << 80 | 0x20 << 120));
+            let now = START + i64::from(number) / 100;
+            let kind = if number % 8 == 0 { Click } else { Impression };
+            allows(&visitors, &one, kind, u128::from(number) << 8, now);
+        }
+        (resident_mib().saturating_sub(before), visitors.key_count())
+    }
+
+    #[test]
+    fn memory_is_bounded_under_a_million_visitors() {
+        let (mib, keys) = distinct_networks(1_000_000, 1_500_000);
+        // Above the capacity are only the keys that those without capacity share.
+        assert!(mib <= 256 && keys <= 1_500_000 + 64 * 16 * 64, "{mib} MiB, {keys} keys");
+    }
+
+    #[test]
+    #[ignore = "takes two minutes in a debug build"]
+    fn memory_is_bounded_under_ten_million_visitors() {
+        let (mib, keys) = distinct_networks(10_000_000, 1_500_000);
+        assert!(mib <= 256 && keys <= 1_500_000 + 64 * 16 * 64, "{mib} MiB, {keys} keys");
+    }
+}

@@ -7,7 +7,7 @@ use crate::traffic::limits::{Layer, LayerQuotas, Quotas, VisitorLimits};
 use crate::traffic::visitor::EventSource;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-const START: i64 = 1_790_000_000_000;
+pub(super) const START: i64 = 1_790_000_000_000;
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
@@ -29,7 +29,7 @@ fn visitors(max: usize) -> VisitorLimits {
     VisitorLimits::new(&visitor_quotas(), max, [1; 32])
 }
 
-fn source(address: impl Into<IpAddr>) -> EventSource<'static> {
+pub(super) fn source(address: impl Into<IpAddr>) -> EventSource<'static> {
     let address = Some(address.into());
     EventSource {
         address,
@@ -44,7 +44,7 @@ fn reader(number: u32) -> EventSource<'static> {
     source(Ipv4Addr::from_bits(0x0a00_0000 + number))
 }
 
-fn allows(
+pub(super) fn allows(
     visitors: &VisitorLimits,
     from: &EventSource<'_>,
     kind: EventKind,
@@ -123,40 +123,6 @@ fn visitors_have_separate_quotas() {
     assert!(allows(&visitors, &reader(2), Click, 9, START));
 }
 
-/// Resident memory of this process, in MiB.
-fn resident_mib() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * 4 / 1_024
-}
-
-/// One event from each of `count` different networks: clicks from an eighth of them, impressions else.
-fn distinct_networks(count: u32, max: usize) -> (u64, usize) {
-    let visitors = VisitorLimits::new(&default_quotas(), max, [1; 32]);
-    let before = resident_mib();
-    for number in 0..count {
-        let one = source(Ipv6Addr::from_bits(u128::from(number) << 80 | 0x20 << 120));
-        let now = START + i64::from(number) / 100;
-        let kind = if number % 8 == 0 { Click } else { Impression };
-        allows(&visitors, &one, kind, u128::from(number) << 8, now);
-    }
-    (resident_mib().saturating_sub(before), visitors.key_count())
-}
-
-#[test]
-fn memory_is_bounded_under_a_million_visitors() {
-    let (mib, keys) = distinct_networks(1_000_000, 1_500_000);
-    // Above the capacity are only the keys that those without capacity share.
-    assert!(mib <= 256 && keys <= 1_500_000 + 64 * 16 * 64, "{mib} MiB, {keys} keys");
-}
-
-#[test]
-#[ignore = "takes two minutes in a debug build"]
-fn memory_is_bounded_under_ten_million_visitors() {
-    let (mib, keys) = distinct_networks(10_000_000, 1_500_000);
-    assert!(mib <= 256 && keys <= 1_500_000 + 64 * 16 * 64, "{mib} MiB, {keys} keys");
-}
-
 #[test]
 fn a_new_salt_resets_all_visitors() {
     let visitors = visitors(10_000);
@@ -200,7 +166,7 @@ fn a_clock_step_back_replenishes_nothing() {
 }
 
 /// The quotas of `config/adjacent.toml`.
-fn default_quotas() -> Quotas {
+pub(super) fn default_quotas() -> Quotas {
     let text = include_str!("../../config/adjacent.toml");
     let file: toml::Table = text.parse().unwrap();
     let limits = file["limits"].as_table().unwrap();

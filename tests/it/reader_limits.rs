@@ -145,8 +145,8 @@ async fn three_instances_bill_of_one_address_what_one_instance_would() {
 
 /// The request with the publisher's key and these headers.
 fn as_server(server: &TestServer, url: &str, headers: &[(&str, &str)]) -> reqwest::RequestBuilder {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = http.get(url).bearer_auth(server.key("publisher:eu-tech-news"));
+    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    let request = http.build().unwrap().get(url).bearer_auth(server.key("publisher:eu-tech-news"));
     headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
 }
 
@@ -167,7 +167,7 @@ async fn a_publishers_server_reports_for_all_its_readers() {
         }
         counted += 1;
     }
-    // A server that names nobody: its own address and agent say nothing, so they neither limit nor mark.
+    // A server that names no reader: its own address and agent say nothing, so they neither limit nor mark.
     for _ in 0..10 {
         let unit = server.unit().await;
         as_server(&server, unit.impression_url(), &[]).send().await.unwrap();
