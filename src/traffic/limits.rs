@@ -182,7 +182,10 @@ impl VisitorLimits {
 }
 
 /// The rates of every kind and layer, each with its number.
-pub(super) struct Limits(Vec<Vec<(Layer, Vec<(u64, Rate)>)>>);
+pub(super) struct Limits(Vec<Vec<LayerRates>>);
+
+/// The rates of one layer for one kind.
+type LayerRates = (Layer, Vec<(u64, Rate)>);
 
 impl Limits {
     pub(super) fn of(quotas: &Quotas) -> Limits {

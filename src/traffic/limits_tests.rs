@@ -233,11 +233,14 @@ fn no_agent_and_no_privacy_signal_buys_clicks_beyond_the_limit_of_the_address() 
 
 #[test]
 fn neighbour_addresses_have_the_limit_of_their_network() {
-    let v6 = |subnet: u16, own: u16| source(Ipv6Addr::new(0x2001, 0xdb8, 1, subnet, own, 0, 0, 1));
-    let new_64_of_a_56 = |n: u32| v6((n % 256) as u16, 0);
-    let new_64_of_a_48 = |n: u32| v6(n as u16, 0);
-    let new_host_of_a_64 = |n: u32| v6(7, n as u16);
-    let new_host_of_a_24 = |n: u32| source(Ipv4Addr::new(192, 0, 2, (n % 256) as u8));
+    let v6 = |subnet: u32, own: u32| {
+        let network = 0x2001_0db8_0001 << 80;
+        source(Ipv6Addr::from_bits(network | u128::from(subnet) << 64 | u128::from(own)))
+    };
+    let new_64_of_a_56 = |n: u32| v6(n % 256, 1);
+    let new_64_of_a_48 = |n: u32| v6(n, 1);
+    let new_host_of_a_64 = |n: u32| v6(7, n);
+    let new_host_of_a_24 = |n: u32| source(Ipv4Addr::from_bits(0xc000_0200 | (n % 256)));
     for kind in [Click, Copy] {
         assert_eq!(gained(kind, MINUTE, new_64_of_a_56), most(Layer::Subnet, kind, 60));
         assert_eq!(gained(kind, MINUTE, new_64_of_a_48), most(Layer::Network, kind, 60));
@@ -290,7 +293,7 @@ fn day_of(readers: u64, views: u64, address: impl Fn(u64) -> Ipv4Addr) -> [u64; 
     pages.sort_unstable();
     let mut found = [0; 4];
     for (page, (at, reader)) in pages.into_iter().enumerate() {
-        let agent = agents[reader as usize % agents.len()];
+        let agent = agents[usize::try_from(reader % 4).unwrap()];
         let from = EventSource { agent: Some(agent), ..source(address(reader)) };
         for unit in 0..2 {
             let decision = (page as u128) << 8 | unit;
@@ -309,11 +312,12 @@ fn day_of(readers: u64, views: u64, address: impl Fn(u64) -> Ipv4Addr) -> [u64; 
 fn an_office_and_a_mobile_carrier_pass() {
     // 150 readers of one publisher behind one address; 3,000 behind the 256 addresses of a carrier's /24.
     let office = day_of(150, 5, |_| ADDRESS);
-    let carrier = day_of(3_000, 4, |reader| Ipv4Addr::new(100, 64, 0, (reader * 7 % 256) as u8));
-    println!("office {office:?}, carrier {carrier:?}");
+    let host = |reader: u64| u32::try_from(reader * 7 % 256).unwrap();
+    let carrier = day_of(3_000, 4, |reader| Ipv4Addr::from_bits(0x6440_0000 | host(reader)));
     for [shown, invalid, clicks, invalid_clicks] in [office, carrier] {
         assert!(shown > 1_000 && clicks > 4);
-        assert!(invalid * 1_000 <= shown && invalid_clicks * 50 <= clicks);
+        assert!(invalid * 1_000 <= shown, "{invalid} of {shown}");
+        assert!(invalid_clicks * 50 <= clicks, "{invalid_clicks} of {clicks}");
     }
 }
 
