@@ -161,6 +161,11 @@ impl<'a> Caller<'a> {
         self.ignored.iter().map(|(name, why)| format!("{name}: {why}"))
     }
 
+    /// The address of a caller that speaks for itself.
+    pub(crate) fn own_address(&self) -> IpAddr {
+        self.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    }
+
     /// Converts to the context in which an event is validated.
     fn event_context(self) -> EventContext<'a> {
         let Caller { address, country, gpc, signals, .. } = self;

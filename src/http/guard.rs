@@ -72,7 +72,7 @@ fn check_host(app: Option<&Data<AppState>>, request: &ServiceRequest) -> Result<
 
 /// Waits for the delay of a wrong key. Whether to close the connection.
 async fn wait_after_wrong_key<B>(app: &AppState, response: &ServiceResponse<B>) -> bool {
-    let address = Caller::read(app, response.request(), false).address;
+    let address = Caller::read(app, response.request(), false).own_address();
     let longest = Duration::from_millis(app.settings.get().limits.wrong_key_delay_ms);
     app.metrics.wrong_keys.inc();
     match app.wrong_keys.note(address, app.clock.now_ms(), longest) {

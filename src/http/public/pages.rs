@@ -148,7 +148,7 @@ pub(crate) async fn demo(
 
 /// Waits for a reader's turn.
 async fn pass(app: &AppState, http: &HttpRequest) -> Result<Pass, ApiError> {
-    app.gates.reader(Caller::read(app, http, false).address, app.clock.now_ms()).await
+    app.gates.reader(Caller::read(app, http, false).own_address(), app.clock.now_ms()).await
 }
 
 /// `GET /demo/explain/{id}`: the operator's trace without a key; only in a trial.
