@@ -81,6 +81,8 @@ pub(crate) struct PageDecision {
     pub(crate) page: Arc<Page>,
     /// Test mode; never counts.
     pub(crate) test: bool,
+    /// Unbillable caller: nothing is reserved, and its events are not billed.
+    pub(crate) idle: bool,
     /// Basic measurement.
     pub(crate) basic: bool,
     /// Whether the reader's country was declared without a key: it chooses label and unit, and is in no
@@ -167,6 +169,7 @@ impl Delivery {
             request,
             at_ms: now_ms,
             test: call.test || call.forced.is_some(),
+            idle: call.idle,
             basic: call.basic,
             unconfirmed_country: page.viewer.basis == RegionBasis::Declared && !call.keyed,
             slots: SmallVec::new(),
@@ -189,7 +192,7 @@ impl Delivery {
             decided.reported.push(reported);
             decided.slots.push(answer);
         }
-        if !decided.test && !call.idle {
+        if !decided.test && !decided.idle {
             self.parts.opportunities.count(decided.request, opportunities(&decided));
         }
         self.log_decision(&decided, call);
@@ -249,7 +252,7 @@ impl Delivery {
                 rejections += 1;
                 continue;
             }
-            let reserves = !decided.test && !call.idle;
+            let reserves = !decided.test && !decided.idle;
             if !reserves || self.reserve(decided, id, &win) {
                 taken.advertisers.push(flight.advertiser);
                 let filled = self.filled(&decided.live, win);

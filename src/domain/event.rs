@@ -45,6 +45,9 @@ string_enum! {
         Late = "late",
         /// Later credited as invalid traffic.
         Credited = "credited",
+        // Records store the number of a reason: new ones come last.
+        /// The decision was idle: asked for by a bot or another caller for whom no money is reserved.
+        Idle = "idle",
     }
 }
 
@@ -173,7 +176,7 @@ mod tests {
             assert_eq!(reason.as_str().parse::<InvalidReason>().as_ref(), Ok(reason));
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
         }
-        assert_eq!(InvalidReason::ALL.len(), 14);
+        assert_eq!(InvalidReason::ALL.len(), 15);
         assert_eq!(NoFill::ALL.len(), 15);
     }
 }

@@ -189,6 +189,7 @@ impl Events {
         let attribution = attribution::unit(&unit, snapshot)?;
         let signals = Signals {
             test: token.test,
+            idle: token.idle,
             paused: self.paused(&attribution),
             out_of_region: out_of_region(snapshot, flight, token, context.country),
             ..context.signals

@@ -190,6 +190,7 @@ mod tests {
             issued_ms: 1_790_000_000_000,
             test: false,
             basic: false,
+            idle: false,
         }
     }
 
@@ -211,15 +212,22 @@ mod tests {
         );
         assert_eq!(one_key().seal(&with_facts), frozen);
         assert_eq!(one_key().open(frozen), Ok((with_facts, KeyAge::Current)));
+
+        let idle = Token { idle: true, ..click() };
+        let frozen = "FROZEN";
+        assert_eq!(one_key().seal(&idle), frozen);
+        assert_eq!(one_key().open(frozen), Ok((idle, KeyAge::Current)));
     }
 
     #[test]
-    fn only_a_token_with_page_facts_needs_the_newer_format() {
+    fn a_token_has_the_oldest_format_that_has_all_its_fields() {
         let version = |token: &Token| URL_SAFE_NO_PAD.decode(one_key().seal(token)).unwrap()[0];
         assert_eq!(version(&click()), 1);
         let mut verified = click();
         verified.unit.page.facts.verified = Some(false);
-        assert_eq!(version(&verified), VERSION);
+        assert_eq!(version(&verified), 2);
+        assert_eq!(version(&Token { idle: true, ..click() }), VERSION);
+        assert_eq!(version(&Token { idle: true, ..verified }), VERSION);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! |---:|---:|---|
 //! | 0 | 1 | low four bits: kind (0 impression, 1 viewable, 2 click, 3 copy); high four bits: page facts, 0 in version 1 |
 //! | 1 | 1 | call to action: index in the creative |
-//! | 2 | 1 | flags, from bit 0: topic, entity, country, observed, declared, test, basic |
+//! | 2 | 1 | flags, from bit 0: topic, entity, country, observed, declared, test, basic, idle (version 3) |
 //! | 3 | 1 | partition |
 //! | 4 | 1 | variant of the creative |
 //! | 5 | 2 | country, two letters, or zeros |
@@ -26,7 +26,7 @@ use crate::domain::money::Micros;
 use crate::domain::targeting::PageFacts;
 
 /// The newest token format version; older ones are read.
-pub(crate) const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 3;
 
 /// Length of an encoded payload, in bytes.
 pub(crate) const PAYLOAD_BYTES: usize = 78;
@@ -62,6 +62,8 @@ pub(crate) struct Token {
     pub(crate) test: bool,
     /// Whether the publisher's measurement is `basic`: no viewport observation, no visitor key.
     pub(crate) basic: bool,
+    /// Whether the decision holds no money and is in no report, so that its events are neither.
+    pub(crate) idle: bool,
 }
 
 const KINDS: [EventKind; 4] =
@@ -77,7 +79,7 @@ const OBSERVED: u8 = 1 << 3;
 const DECLARED: u8 = 1 << 4;
 const TEST: u8 = 1 << 5;
 const BASIC: u8 = 1 << 6;
-const ALL_FLAGS: u8 = (1 << 7) - 1;
+const IDLE: u8 = 1 << 7;
 
 impl Token {
     /// The largest sequence number (40 bits). A process that fills a thousand decisions per second
@@ -85,10 +87,14 @@ impl Token {
     #[cfg(test)]
     pub(crate) const MAX_SEQ: u64 = (1 << 40) - 1;
 
-    /// The oldest format version that has all fields of the token: 2 added the page facts. Servers
-    /// reject newer versions than they know.
+    /// The oldest format version that has all fields of the token: 2 added the page facts, 3 the class
+    /// `idle`. Servers reject newer versions than they know.
     pub(crate) fn version(&self) -> u8 {
-        if self.unit.page.facts == PageFacts::default() { 1 } else { VERSION }
+        match self.unit.page.facts == PageFacts::default() {
+            _ if self.idle => VERSION,
+            false => 2,
+            true => 1,
+        }
     }
 
     /// Encodes the payload, with the low 40 bits of `seq`.
@@ -132,14 +138,12 @@ impl Token {
             | flag(self.declared, DECLARED)
             | flag(self.test, TEST)
             | flag(self.basic, BASIC)
+            | flag(self.idle, IDLE)
     }
 
     /// Decodes a payload; `None` if a field has an invalid value.
     pub(crate) fn decode(bytes: &[u8; PAYLOAD_BYTES]) -> Option<Token> {
         let flags = bytes[2];
-        if flags & !ALL_FLAGS != 0 {
-            return None;
-        }
         let has = |bit: u8| flags & bit != 0;
         let country = match std::str::from_utf8(&bytes[5..7]).ok()? {
             letters if has(COUNTRY) => Some(letters.parse().ok()?),
@@ -175,6 +179,7 @@ impl Token {
             declared: has(DECLARED),
             test: has(TEST),
             basic: has(BASIC),
+            idle: has(IDLE),
         })
     }
 }
@@ -195,7 +200,7 @@ pub(super) mod tests {
         let minted = (any::<u64>(), 0_u8..64, 0..=Token::MAX_SEQ, any::<u128>(), any::<u64>());
         let context = (0_u8..12).prop_map(|bits| PageFacts::unpack(bits).unwrap());
         let matched = (any::<Option<u32>>(), any::<Option<u32>>(), country, context);
-        let flags = any::<[bool; 4]>();
+        let flags = any::<[bool; 5]>();
         let event = (prop::sample::select(EventKind::ALL), any::<u8>(), any::<i64>());
         (event, minted, place, matched, flags, 0..=Micros::MAX.get()).prop_map(
             |(event, minted, place, matched, flags, price)| Token {
@@ -223,6 +228,7 @@ pub(super) mod tests {
                 declared: flags[1],
                 test: flags[2],
                 basic: flags[3],
+                idle: flags[4],
                 price: Micros::try_from(price).unwrap(),
             },
         )

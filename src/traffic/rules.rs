@@ -122,6 +122,12 @@ pub(crate) static RULES: &[Rule] = &[
     request("test", Test, "the decision is a test, so its events never count", |signals, _| {
         signals.test
     }),
+    request(
+        "idle",
+        Idle,
+        "the decision was asked for by a bot, a prefetch or a page of another origin",
+        |signals, _| signals.idle,
+    ),
     request("no_accept", Bot, "no `Accept` header", |signals, _| !signals.accepts),
     request(
         "fetch_destination",
@@ -308,7 +314,7 @@ mod tests {
         let request_rules = RULES.iter().filter(|rule| rule.predicate.is_some());
         assert!(
             request_rules.clone().all(|rule| rule.decided == Request)
-                && request_rules.count() == 10
+                && request_rules.count() == 11
         );
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Signals<'a> {
     pub(crate) datacenter: bool,
     /// Whether the decision is a test.
     pub(crate) test: bool,
+    /// Whether the decision was idle: no money is reserved for it, and no report has it.
+    pub(crate) idle: bool,
     /// Whether the flight or the publisher is paused.
     pub(crate) paused: bool,
     /// Whether the observed country contradicts the one the unit was chosen for.
@@ -117,6 +119,7 @@ mod tests {
         declared: false,
         datacenter: false,
         test: false,
+        idle: false,
         paused: false,
         out_of_region: false,
     };
@@ -203,6 +206,7 @@ mod tests {
         let site = AllowedOrigins { origins: &origins, ..AllowedOrigins::default() };
         let mut all = Signals {
             test: true,
+            idle: true,
             agent: None,
             head: true,
             origin: Some("https://evil.example"),
@@ -212,6 +216,8 @@ mod tests {
         };
         let mut reasons = vec![all.claim(&site, || false)];
         all.test = false;
+        reasons.push(all.claim(&site, || false));
+        all.idle = false;
         reasons.push(all.claim(&site, || false));
         all.agent = READER.agent;
         reasons.push(all.claim(&site, || false));
@@ -223,7 +229,7 @@ mod tests {
         reasons.push(all.claim(&site, || false));
         all.out_of_region = false;
         reasons.push(all.claim(&site, || false));
-        let table = [Test, Bot, Prefetch, WrongOrigin, Paused, OutOfRegion, RateLimited];
+        let table = [Test, Idle, Bot, Prefetch, WrongOrigin, Paused, OutOfRegion, RateLimited];
         assert_eq!(reasons, table.map(Some));
     }
 

@@ -50,11 +50,14 @@ pub(crate) struct Figures {
     pub(crate) revenue_micros: Option<i64>,
 }
 
-/// Whether a row of events adds to any figure. Tests and duplicates do not, and a row with nothing else
-/// is left out of reports.
+/// Events of decisions that no report counts, so that no report has more events than decisions.
+const UNREPORTED: [InvalidReason; 2] = [InvalidReason::Test, InvalidReason::Idle];
+
+/// Whether a row of events adds to any figure. Those of tests and idle decisions and duplicates do not,
+/// and a row with nothing else is left out of reports.
 pub(super) fn is_reportable(tally: &Tally) -> bool {
     let invalid =
-        |(reason, count): (&InvalidReason, &u64)| *reason != InvalidReason::Test && *count > 0;
+        |(reason, count): (&InvalidReason, &u64)| !UNREPORTED.contains(reason) && *count > 0;
     tally.counted > 0 || tally.pending > 0 || tally.invalid.iter().any(invalid)
 }
 
@@ -68,16 +71,14 @@ impl Figures {
             EventKind::Click => &mut self.clicks,
             EventKind::Copy => &mut self.copies,
         };
-        let tests = tally.invalid.get(&InvalidReason::Test).copied().unwrap_or(0);
-        let invalid = tally.invalid_total() - tests;
+        let reported = tally.invalid.iter().filter(|(reason, _)| !UNREPORTED.contains(reason));
+        let invalid: u64 = reported.clone().map(|(_, count)| count).sum();
         figure.net += tally.counted;
         figure.invalid += invalid;
         figure.gross += tally.counted + invalid;
         self.pending += tally.pending;
-        for (reason, count) in &tally.invalid {
-            if *reason != InvalidReason::Test {
-                *self.refused.entry(*reason).or_default() += count;
-            }
+        for (reason, count) in reported {
+            *self.refused.entry(*reason).or_default() += count;
         }
         let net = tally.billed.get() - tally.credited.get();
         self.spend_micros += net;

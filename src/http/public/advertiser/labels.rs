@@ -25,6 +25,7 @@ pub(super) fn invalid_reason(reason: InvalidReason) -> &'static str {
         InvalidReason::OverBudget => "The budget was exhausted: delivered free of charge.",
         InvalidReason::Test => "A test by the site.",
         InvalidReason::Paused => "The flight or the site was paused when the event arrived.",
+        InvalidReason::Idle => "The unit was requested by a bot or from another site.",
         InvalidReason::Late => "The event arrived too late to check it for duplicates.",
         InvalidReason::Credited => "Counted at first, later found invalid and credited.",
     }
