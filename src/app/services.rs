@@ -21,6 +21,7 @@ use crate::publishing;
 use crate::publishing::Publishing;
 use crate::reporting::Reporting;
 use crate::token::Keyring;
+use crate::traffic::agreed_rate::AgreedRates;
 use crate::traffic::flood::FloodGuard;
 use crate::traffic::limits::VisitorLimits;
 use crate::world::Worlds;
@@ -128,6 +129,7 @@ pub(crate) fn build(
         keys: ArcSwap::from_pointee(api_keys),
         countries,
         datacenters: ArcSwap::from_pointee(datacenters),
+        agreed_rates: AgreedRates::default(),
         flood: FloodGuard::new(settings.limits.flood_per_second, settings.limits.visitors),
         wrong_keys: WrongKeys::default(),
         gates: Gates::default(),

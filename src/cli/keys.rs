@@ -29,15 +29,19 @@ enum Verb {
     List,
     /// Create an API key and print it. It cannot be shown again.
     Create {
-        /// `operator`, `advertiser` or `publisher`.
+        /// `operator`, `advertiser`, `publisher` or `exchange`.
         #[arg(long)]
         role: Role,
-        /// The advertiser or publisher id; for an operator key, the holder's name.
+        /// The advertiser or publisher id; for an operator or exchange key, the holder's name.
         #[arg(long)]
         owner: String,
         /// Days until the key expires [default: never]
         #[arg(long)]
         days: Option<i64>,
+        /// The agreed rate of decision requests per second and instance, of an exchange or a publisher;
+        /// those above it are answered `overloaded` [default: not limited]
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        per_second: Option<u32>,
     },
     /// Revoke an API key.
     Revoke {
@@ -70,10 +74,10 @@ impl Keys {
                 let list: Vec<&Identity> = keys.list().collect();
                 Ok(output.result(table(&list, now), &rows(&list, now))?)
             }
-            Verb::Create { role, owner, days } => {
+            Verb::Create { role, owner, days, per_second } => {
                 let mut keys = ApiKeys::open(&self.data)?;
                 let expires = days.map(|days| expiry(now, days)).transpose()?;
-                let (id, text) = keys.create(role, &owner, expires, now)?;
+                let (id, text) = keys.create(role, &owner, (expires, per_second), now)?;
                 let text = text.expose_secret();
                 Ok(output.result(text, &json!({ "id": id, "key": text }))?)
             }
@@ -139,7 +143,7 @@ fn rows(keys: &[&Identity], now: Timestamp) -> serde_json::Value {
         .map(|key| {
             json!({
                 "id": key.id, "role": key.role, "owner": key.owner, "created": key.created,
-                "expires": key.expires, "revoked": key.revoked, "state": state(key, now),
+                "per_second": key.per_second, "expires": key.expires, "revoked": key.revoked, "state": state(key, now),
             })
         })
         .collect()

@@ -165,6 +165,10 @@ pub struct StoreSettings {
     /// The largest share of a budget that one publisher may have reserved, in percent.
     #[garde(range(min = 1, max = 100))]
     pub publisher_reservation_percent: u8,
+    /// The largest share of what is left of a budget that one address without a key may have reserved, in
+    /// percent; its network (/24, /48) may have twice that. At least 32 units.
+    #[garde(range(min = 1, max = 100))]
+    pub address_reservation_percent: u8,
 }
 
 impl StoreSettings {
@@ -217,8 +221,8 @@ pub struct EventWindows {
     /// How long a click waits for its impression, in seconds.
     #[garde(range(min = 1, max = 3_600))]
     pub orphan_grace_seconds: u32,
-    /// The lifetime of a reservation: how long a decision without an impression reserves its price,
-    /// in seconds.
+    /// How long a decision reserves its price, in seconds, or less where most units are never seen.
+    /// Afterwards it reserves the learnt chance that its event still comes.
     #[garde(range(min = 1, max = 3_600))]
     pub(crate) reservation_seconds: u32,
 }

@@ -2,10 +2,10 @@
 
 use crate::decision_log::line::Chosen;
 use crate::decision_log::{DecisionLine, SlotLine, instance_mark};
+use crate::delivery::reader::Reader;
 use crate::delivery::{Delivery, forced, page_url};
 use crate::domain::attribution::PageNumbers;
-use crate::domain::event::{NoFill, Pricing};
-use crate::domain::money::Micros;
+use crate::domain::event::NoFill;
 use crate::events::opportunities::Opportunity;
 use crate::ledger::record::DecisionKey;
 use crate::ledger::views::quarter_of;
@@ -16,15 +16,10 @@ use crate::selection::resolve::{PageInput, RegionSignals, SlotInput};
 use crate::selection::rules::{Exclusions, Mask};
 use crate::selection::{choose, resolve, wording};
 use crate::world::live::Live;
-use crate::world::reservation::Reservation;
 use rand::Rng;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// A `cpc` decision reserves 1/50 of the price (its expected cost) while the budget covers at least
-/// this many clicks, and the whole price below that.
-const CLICKS_FOR_EXPECTED_PRICE: i64 = 50;
 
 /// A request for decisions: one call per page.
 pub(crate) struct DecisionCall<'a> {
@@ -40,6 +35,8 @@ pub(crate) struct DecisionCall<'a> {
     pub(crate) test: bool,
     /// Unbillable caller (bot, foreign origin, flood): makes no reservation.
     pub(crate) idle: bool,
+    /// Who asked; `None` for callers with a key of the publisher or of an exchange.
+    pub(crate) reader: Option<Reader<'a>>,
     /// Basic measurement: no viewport observation, no visitor key.
     pub(crate) basic: bool,
     /// The caller has the publisher's secret key: what it declares is reported as it is.
@@ -253,7 +250,7 @@ impl Delivery {
                 continue;
             }
             let reserves = !decided.test && !decided.idle;
-            if !reserves || self.reserve(decided, id, &win) {
+            if !reserves || self.reserve(decided, call, (slot, id), &win) {
                 taken.advertisers.push(flight.advertiser);
                 let filled = self.filled(&decided.live, win);
                 return SlotDecision { id, result: Ok(filled), masked };
@@ -274,37 +271,6 @@ impl Delivery {
             win,
             decision_key: DecisionKey { incarnation: self.parts.incarnation, partition, seq },
         }
-    }
-
-    /// Reserves the winner's price in its campaign budget; atomic, not retried.
-    fn reserve(&self, decided: &PageDecision, decision: u128, win: &Winner) -> bool {
-        let flight = &decided.live.snapshot().flights[win.place];
-        let campaign_budget = &decided.live.bindings.campaign_budgets[flight.campaign];
-        let price = match flight.pricing {
-            Pricing::Flat => return true,
-            Pricing::Cpm | Pricing::Vcpm => flight.price,
-            Pricing::Cpc => {
-                let balance = campaign_budget.balance(decided.at_ms);
-                let unreserved =
-                    balance.remaining.map(|left| left.saturating_sub(balance.reserved));
-                let plenty = unreserved.is_none_or(|amount| {
-                    amount.get() / CLICKS_FOR_EXPECTED_PRICE >= flight.price.get()
-                });
-                let share = if plenty { CLICKS_FOR_EXPECTED_PRICE } else { 1 };
-                Micros::try_from(flight.price.get() / share).unwrap_or(flight.price)
-            }
-        };
-        let settings = self.parts.settings.get();
-        let seconds = i64::from(settings.windows.reservation_seconds);
-        let reservation = Reservation {
-            decision,
-            price,
-            publisher: decided.page.publisher,
-            publisher_percent: settings.store.publisher_reservation_percent,
-            until_ms: decided.at_ms + seconds * 1_000,
-            terms: self.parts.leasing.lease_terms(),
-        };
-        campaign_budget.reserve(&reservation, decided.at_ms)
     }
 
     fn count_filtered(&self, counts: &Counts) {

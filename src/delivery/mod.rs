@@ -5,9 +5,11 @@ pub(crate) mod decide;
 pub(crate) mod disk_guard;
 pub(crate) mod forced;
 pub(crate) mod page_url;
+pub(crate) mod reader;
 pub(crate) mod rendered_unit;
 mod reported;
 mod reported_rows;
+pub(crate) mod reserve;
 pub(crate) mod tokens;
 pub(crate) mod unit;
 
@@ -24,6 +26,7 @@ use crate::world::Worlds;
 use crate::world::leasing::Leasing;
 use arc_swap::ArcSwap;
 use prometheus::IntCounter;
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -60,6 +63,8 @@ pub(crate) struct Delivery {
     low_disk: AtomicBool,
     reported_rows: ReportedRows,
     filter_counters: FilterCounters,
+    /// Hashes the addresses of callers while their reservations last.
+    caller_salt: RandomState,
 }
 
 /// Counters of the filter stages that decisions increment.
@@ -92,6 +97,7 @@ impl Delivery {
             low_disk: AtomicBool::new(false),
             reported_rows: ReportedRows::default(),
             filter_counters,
+            caller_salt: RandomState::new(),
         }
     }
 }

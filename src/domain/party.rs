@@ -63,6 +63,9 @@ pub(crate) struct Publisher {
     #[serde(default)]
     #[garde(length(max = 50))]
     pub(crate) staging_origins: Vec<String>,
+    /// Who may request decisions for its pages.
+    #[serde(default, skip_serializing_if = "DecisionAccess::is_open")]
+    pub(crate) decide: DecisionAccess,
     /// Country assumed for readers whose country is unknown.
     pub(crate) default_country: Country,
     /// Language of pages that declare none.
@@ -216,6 +219,26 @@ string_enum! {
         Card = "card",
         /// One line of text.
         Line = "line",
+    }
+}
+
+string_enum! {
+    /// Who may request decisions for a publisher's pages.
+    #[derive(Default)]
+    DecisionAccess {
+        /// Everyone.
+        #[default]
+        Open = "open",
+        /// Pages of its listed origins, servers with its secret key, and exchanges.
+        Origin = "origin",
+        /// Servers with its secret key.
+        Key = "key",
+    }
+}
+
+impl DecisionAccess {
+    fn is_open(&self) -> bool {
+        *self == DecisionAccess::Open
     }
 }
 

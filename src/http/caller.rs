@@ -85,6 +85,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) address: Option<IpAddr>,
     /// The country: from a trusted proxy's header, else from the operator's GeoIP table.
     pub(crate) country: Option<Country>,
+    /// The reader's agent as declared by a server with a key.
+    pub(crate) declared_agent: Option<&'a str>,
     /// Whether the request has `Sec-GPC: 1`.
     pub(crate) gpc: bool,
     /// Signals for invalid-traffic detection.
@@ -135,6 +137,7 @@ impl<'a> Caller<'a> {
         Caller {
             address,
             country: country.or_else(|| app.countries.as_ref()?.find(address?)),
+            declared_agent: agent.filter(|_| speaks),
             gpc: header(request, &SEC_GPC) == Some("1"),
             signals: Signals {
                 agent,
@@ -182,7 +185,7 @@ pub(crate) fn reporter<'a>(
 ) -> (EventReporter<'a>, Vec<&'static str>) {
     let identity = identity(app, request).ok().flatten();
     let own = Caller::read(app, request, false);
-    let server = identity.filter(|key| key.role == Role::Publisher).map(|key| {
+    let server = identity.filter(|key| matches!(key.role, Role::Publisher | Role::Exchange)).map(|key| {
         let declared = Caller::read(app, request, true);
         (key, declared)
     });

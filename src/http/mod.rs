@@ -27,6 +27,7 @@ use crate::http::wrong_keys::WrongKeys;
 use crate::metrics::Metrics;
 use crate::token::Keyring;
 use crate::traffic::Datacenters;
+use crate::traffic::agreed_rate::AgreedRates;
 use crate::traffic::flood::FloodGuard;
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -45,7 +46,7 @@ pub struct AppState {
     pub settings: Arc<CurrentSettings>,
     /// Prometheus metrics.
     pub metrics: Arc<Metrics>,
-    /// API keys of operators, advertisers and publishers.
+    /// API keys of operators, advertisers, publishers and exchanges.
     pub(crate) keys: ArcSwap<ApiKeys>,
     /// The operator's GeoIP table (country by address).
     pub(crate) countries: Option<CountryDatabase>,
@@ -57,6 +58,8 @@ pub struct AppState {
     pub(crate) wrong_keys: WrongKeys,
     /// Gates in front of calls that read files or compute much.
     pub(crate) gates: Gates,
+    /// The agreed request rates of keys.
+    pub(crate) agreed_rates: AgreedRates,
     /// Keys that seal event tokens.
     pub keyring: Arc<ArcSwap<Keyring>>,
     /// Signs and verifies links to advertiser pages.

@@ -5,6 +5,7 @@
 //! visitors and addresses, which are stored in the fleet's Redis for a day.
 
 pub(crate) mod agents;
+pub(crate) mod agreed_rate;
 pub(crate) mod arrivals;
 mod buckets;
 pub(crate) mod datacenters;

@@ -86,9 +86,17 @@ impl Signals<'_> {
     ///
     /// `Origin: null` counts as no origin: sandboxed frames send it, and anyone could instead send none.
     pub(crate) fn is_foreign_origin(&self, site: &AllowedOrigins<'_>) -> bool {
+        !site.origins.is_empty() && self.named_origin().is_some_and(|origin| !site.allows(origin))
+    }
+
+    /// Whether the request has an origin that is among the site's listed ones.
+    pub(crate) fn is_known_origin(&self, site: &AllowedOrigins<'_>) -> bool {
+        self.named_origin().is_some_and(|origin| site.allows(origin))
+    }
+
+    fn named_origin(&self) -> Option<&str> {
         let named = self.origin.filter(|origin| *origin != "null");
-        let origin = named.or_else(|| self.referer.and_then(origin_of));
-        !site.origins.is_empty() && origin.is_some_and(|origin| !site.allows(origin))
+        named.or_else(|| self.referer.and_then(origin_of))
     }
 }
 

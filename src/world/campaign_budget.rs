@@ -2,7 +2,7 @@
 //! decisions whose event has not arrived or expired.
 
 use crate::domain::campaign::Budget;
-use crate::domain::event::{EventKind, Verdict};
+use crate::domain::event::{EventKind, Pricing, Verdict};
 use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
 use crate::ledger::account::Account;
@@ -10,14 +10,13 @@ use crate::ledger::event_log::LedgerUpdate;
 use crate::ledger::leases::Leases;
 use crate::ledger::partition::PartitionState;
 use crate::ledger::{ApplyOutcome, State};
-use crate::world::lease::{BudgetView, CampaignLease, LeaseTerms};
-use crate::world::reservation::{Reservation, Reservations};
+use crate::world::day::Day;
+use crate::world::lease::{BudgetView, CampaignLease, LeaseTerms, StoreStatus};
+use crate::world::reservation::{Refused, Reservation, Reservations};
+use crate::world::show_chance::Chances;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-
-/// Milliseconds of a day without a clock change.
-const DAY_MS: i64 = 86_400_000;
 
 /// The budget of one campaign.
 #[derive(Default)]
@@ -35,30 +34,6 @@ struct Inner {
     today: Day,
     /// This instance's lease, if a fleet shares the budget.
     lease: CampaignLease,
-}
-
-/// A civil day in a time zone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Day {
-    /// Days since 1970-01-01.
-    pub(crate) number: i32,
-    pub(crate) starts_ms: i64,
-    /// End, exclusive, in unix milliseconds.
-    pub(crate) ends_ms: i64,
-}
-
-impl Day {
-    /// The day that contains `now_ms` in `zone`.
-    pub(crate) fn of(zone: &Zone, now_ms: i64) -> Day {
-        let at = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
-        let zoned = at.to_zoned(zone.rules().clone());
-        let start = zoned.start_of_day();
-        let next = start.as_ref().ok().and_then(|day| day.tomorrow().ok());
-        let ms = |zoned: &jiff::Zoned| zoned.timestamp().as_millisecond();
-        let starts_ms = start.as_ref().map_or(now_ms, ms);
-        let ends_ms = next.as_ref().map_or(starts_ms + DAY_MS, ms);
-        Day { number: zone.day(at), starts_ms, ends_ms }
-    }
 }
 
 /// The balance of a campaign budget at one moment.
@@ -86,16 +61,17 @@ impl CampaignBudget {
         let mut inner = self.inner();
         let day = inner.day(now_ms).number;
         let left = inner.account.left(day);
-        let shared = reservation.terms.as_ref().zip(left);
-        let shared = shared.map(|(terms, left)| (terms, inner.view(left)));
-        let source = shared.map(|(terms, budget)| {
+        if left.is_some() && reservation.terms.is_some() {
             inner.lease.note_demand(reservation.price, now_ms);
-            inner.lease.funding_source(terms, reservation.price, &budget, now_ms)
-        });
-        let granted = source != Some(None) && inner.held.reserve(reservation, left);
-        if let (Some((terms, budget)), Some(Some(source)), true) = (shared, source, granted) {
-            inner.lease.note_reservation(source, terms, reservation.price, &budget, now_ms);
         }
+        let mut granted = inner.grant(reservation, left, now_ms);
+        // First within the share of the publisher, then within the budget.
+        for _ in 0..2 {
+            if granted.is_err_and(|refused| inner.make_room(refused, reservation, left, now_ms)) {
+                granted = inner.grant(reservation, left, now_ms);
+            }
+        }
+        let granted = granted.is_ok();
         let exhausted = left
             .is_some_and(|left| left.get() - inner.held.total().get() < reservation.price.get());
         drop(inner);
@@ -142,9 +118,13 @@ impl CampaignBudget {
         let day = inner.day(now_ms).number;
         let left = inner.account.left(day)?;
         let budget = inner.view(left);
-        Some(match terms {
+        let free = match terms {
             Some(terms) => inner.lease.available(terms, &budget, now_ms),
             None => left.saturating_sub(budget.reserved),
+        };
+        Some(match terms.is_none_or(|terms| terms.store == StoreStatus::Reachable) {
+            true => inner.held.available(free),
+            false => free,
         })
     }
 
@@ -155,7 +135,13 @@ impl CampaignBudget {
 
     /// Releases a reservation without billing.
     fn release(&self, decision: u128) {
-        self.inner().held.settle(decision);
+        self.inner().held.release(decision);
+        self.changed.store(true, Ordering::Release);
+    }
+
+    /// Notes a decision's impression, where another event is billed.
+    fn note_impression(&self, decision: u128) {
+        self.inner().held.note_impression(decision);
         self.changed.store(true, Ordering::Release);
     }
 
@@ -223,6 +209,50 @@ impl Inner {
         self.today
     }
 
+    /// Makes a reservation within the budget and the lease.
+    fn grant(
+        &mut self,
+        reservation: &Reservation,
+        left: Option<Micros>,
+        now_ms: i64,
+    ) -> Result<(), Refused> {
+        let Some((terms, left)) = reservation.terms.as_ref().zip(left) else {
+            return self.held.reserve(reservation, left);
+        };
+        let (price, budget) = (reservation.price, self.view(left));
+        let source = self.lease.funding_source(terms, price, &budget, now_ms);
+        let source = source.ok_or(Refused::Full)?;
+        self.held.reserve(reservation, Some(left))?;
+        self.lease.note_reservation(source, terms, price, &budget, now_ms);
+        Ok(())
+    }
+
+    fn make_room(
+        &mut self,
+        refused: Refused,
+        reservation: &Reservation,
+        left: Option<Micros>,
+        now_ms: i64,
+    ) -> bool {
+        let (needed, publisher) = match refused {
+            Refused::Caller => return false,
+            Refused::Publisher(needed) => (Some(needed), Some(reservation.publisher)),
+            Refused::Full => (left.and_then(|left| self.shortage(reservation, left, now_ms)), None),
+        };
+        needed.is_some_and(|needed| self.held.make_room(reservation, needed, publisher))
+    }
+
+    /// What a reservation lacks although nothing more can be had than what callers have reserved.
+    fn shortage(&self, reservation: &Reservation, left: Micros, now_ms: i64) -> Option<Micros> {
+        let (price, budget) = (reservation.price, self.view(left));
+        match &reservation.terms {
+            Some(terms) => self.lease.shortage(terms, price, &budget, now_ms),
+            None => {
+                budget.reserved.checked_add(price)?.get().checked_sub(left.get())?.try_into().ok()
+            }
+        }
+    }
+
     fn view(&self, remaining: Micros) -> BudgetView {
         let Account { lifetime, daily, .. } = self.account;
         let limit = daily.or(lifetime).unwrap_or(remaining);
@@ -235,6 +265,8 @@ impl Inner {
 pub(crate) struct CampaignBudgets {
     by_campaign: RwLock<HashMap<Box<str>, Arc<CampaignBudget>>>,
     delivered: RwLock<HashMap<Box<str>, Arc<AtomicU64>>>,
+    /// By publisher and placement: of callers without a key, and with one.
+    chances: RwLock<HashMap<Box<str>, Arc<Chances>>>,
 }
 
 fn entry<T: Default>(map: &RwLock<HashMap<Box<str>, Arc<T>>>, id: &str) -> Arc<T> {
@@ -307,6 +339,11 @@ impl CampaignBudgets {
         entry(&self.delivered, flight)
     }
 
+    /// The chances that a placement's units are seen, if asked for without a key and with one.
+    pub(crate) fn chances(&self, publisher: &str, placement: &str) -> Arc<Chances> {
+        entry(&self.chances, &format!("{publisher}/{placement}"))
+    }
+
     /// Listener for changes of the ledger.
     pub(crate) fn on_ledger_change(&self, change: &LedgerUpdate<'_>) {
         match change {
@@ -321,6 +358,10 @@ impl CampaignBudgets {
             let of = &one.event.attribution;
             if one.verdict == Verdict::Counted && one.event.kind == EventKind::Impression {
                 entry(&self.delivered, &of.flight).fetch_add(1, Ordering::Relaxed);
+                if matches!(one.event.pricing, Pricing::Vcpm | Pricing::Cpc) {
+                    let campaign_budget = entry(&self.by_campaign, &of.campaign);
+                    campaign_budget.note_impression(one.event.decision);
+                }
             }
             let refused =
                 matches!(one.verdict, Verdict::Invalid(_)) && one.event.invalid_reason.is_none();

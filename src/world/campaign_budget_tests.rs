@@ -1,6 +1,7 @@
 //! Reserving, extending, settling and expiring in one campaign budget.
 
 use super::*;
+use crate::world::reservation::Term;
 
 fn reservation(decision: u128, price: i64) -> Reservation {
     Reservation {
@@ -8,7 +9,9 @@ fn reservation(decision: u128, price: i64) -> Reservation {
         price: Micros::try_from(price).unwrap(),
         publisher: 0,
         publisher_percent: 50,
-        until_ms: 1_000,
+        address_percent: 25,
+        caller: None,
+        term: Term::whole_price(0, 1_000),
         terms: None,
     }
 }

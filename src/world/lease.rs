@@ -164,6 +164,19 @@ impl CampaignLease {
         }
     }
 
+    /// What a reservation at this price lacks, if this instance cannot lease more.
+    pub(crate) fn shortage(
+        &self,
+        terms: &LeaseTerms,
+        price: Micros,
+        budget: &BudgetView,
+        now_ms: i64,
+    ) -> Option<Micros> {
+        let is_short =
+            terms.store == StoreStatus::Reachable && self.available(terms, budget, now_ms) < price;
+        is_short.then(|| price.saturating_sub(self.spare(terms, budget, now_ms)))
+    }
+
     /// The total lease that this instance should request; `None` for no change. A returned amount
     /// counts as requested; if it is smaller than the lease, the smaller amount applies at once.
     pub(crate) fn lease_request(

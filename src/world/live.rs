@@ -12,6 +12,7 @@ use crate::token;
 use crate::world::campaign_budget::{BudgetBalance, CampaignBudget, CampaignBudgets};
 use crate::world::images::ImageSet;
 use crate::world::lease::LeaseTerms;
+use crate::world::show_chance::Chances;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -33,6 +34,8 @@ pub struct Bindings {
     pub(crate) delivered: Box<[Arc<AtomicU64>]>,
     /// Places of evenly paced flights that have a goal or a daily budget, sorted.
     pub(crate) even: Box<[u32]>,
+    /// The chances that units are seen, by publisher number and placement: without a key, with one.
+    pub(crate) chances: Box<[Box<[Arc<Chances>]>]>,
     /// The inventory's id in tokens: the first eight bytes of its hash.
     pub(crate) inventory: u64,
     /// Images of the inventory.
@@ -83,6 +86,15 @@ impl Bindings {
                 .zip(&snapshot.flights)
                 .filter(|(_, flight)| even(flight))
                 .map(|(place, _)| place)
+                .collect(),
+            chances: snapshot
+                .publishers
+                .iter()
+                .map(|row| {
+                    let publisher = &inventory.publishers[row.doc];
+                    let chances = |id: &str| campaign_budgets.chances(publisher.id.as_str(), id);
+                    publisher.placements.iter().map(|one| chances(one.id.as_str())).collect()
+                })
                 .collect(),
             inventory: versions::prefix_of(&snapshot.inventory_hash).unwrap_or(0),
             images: Arc::new(images),

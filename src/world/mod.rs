@@ -1,7 +1,9 @@
 //! The world being served, and recent versions of it: what decisions are made on, and what event tokens
 //! and past decisions refer to.
 
+pub(crate) mod caller_shares;
 pub(crate) mod campaign_budget;
+pub(crate) mod day;
 pub(crate) mod directory;
 pub(crate) mod images;
 pub(crate) mod lease;
@@ -9,6 +11,7 @@ pub(crate) mod leasing;
 pub(crate) mod live;
 pub(crate) mod pace;
 pub(crate) mod reservation;
+pub(crate) mod show_chance;
 
 mod recent;
 #[cfg(test)]

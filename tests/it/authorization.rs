@@ -215,9 +215,9 @@ async fn missing_wrong_expired_and_revoked_keys_are_rejected() {
     let now = server.state.clock.now();
     let mut keys = ApiKeys::open(&server.data()).unwrap();
     let past = now - jiff::SignedDuration::from_secs(1);
-    let expired = keys.create(Role::Operator, "ops", Some(past), now).unwrap().1;
-    let (id, revoked) = keys.create(Role::Operator, "ops", None, now).unwrap();
-    let (_, valid) = keys.create(Role::Operator, "ops", None, now).unwrap();
+    let expired = keys.create(Role::Operator, "ops", (Some(past), None), now).unwrap().1;
+    let (id, revoked) = keys.create(Role::Operator, "ops", (None, None), now).unwrap();
+    let (_, valid) = keys.create(Role::Operator, "ops", (None, None), now).unwrap();
     keys.revoke(&id, now).unwrap();
     let url = url_of(&server, PROTECTED[0].0, unit.id());
     wait_until("the new key", async || {

@@ -58,6 +58,7 @@ mod redirects;
 mod redis_functions;
 mod redis_outage;
 mod removed;
+mod reservations;
 mod scenarios;
 mod selection;
 mod store;

@@ -3,6 +3,7 @@
 use crate::harness::decision::reference_with;
 use crate::harness::inventory::PRICE_MICROS;
 use crate::harness::{Decision, Setup, TestServer, inventory, reference, wait_until};
+use crate::removed::{apply, served};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -37,15 +38,18 @@ pub async fn of_sixty_requests_for_a_budget_of_ten_impressions_exactly_ten_are_s
 }
 
 pub async fn impressions_over_the_budget_are_reported_as_over_budget_and_free(setup: Setup) {
-    let server = setup.inventory(inventory::with_budget_for(10)).manual_clock().start().await;
+    let server = setup.inventory(inventory::with_budget_for(60)).manual_clock().start().await;
     let mut shown = Vec::new();
-    for _ in 0..6 {
-        for _ in 0..10 {
-            shown.push(reference_unit(&server).await);
-        }
-        // The reservations expire without an impression.
-        server.advance_ms(121_000);
+    for _ in 0..60 {
+        shown.push(reference_unit(&server).await);
     }
+    // The advertiser lowers the budget while they are on their way.
+    let mut lowered = served(&server).await;
+    let campaigns = lowered["campaigns"].as_array_mut().unwrap();
+    let campaign = campaigns.iter_mut().find(|one| one["id"] == "zahid-launch").unwrap();
+    campaign["budget"]["lifetime_micros"] = (10 * PRICE_MICROS).into();
+    let (status, reply) = apply(&server, &lowered).await;
+    assert_eq!(status, 200, "{reply:#}");
 
     for decision in &shown {
         assert!(server.reader.impression(decision).await.recorded);
@@ -59,17 +63,20 @@ pub async fn impressions_over_the_budget_are_reported_as_over_budget_and_free(se
 }
 
 #[tokio::test]
-async fn an_expired_reservation_is_available_again() {
+async fn a_reservation_is_available_again_once_its_event_can_no_longer_count() {
     let server =
         Setup::default().inventory(inventory::with_budget_for(1)).manual_clock().start().await;
     reference_unit(&server).await;
 
     let while_reserved = server.decide(&reference()).await;
-    server.advance_ms(121_000);
+    server.advance_ms(600_000);
+    let while_expected = server.decide(&reference()).await;
+    server.advance_ms(301_000);
     let after = reference_unit(&server).await;
     server.reader.impression(&after).await;
 
     assert_eq!(while_reserved.advertiser(), "house");
+    assert_eq!(while_expected.advertiser(), "house");
     assert_eq!(server.verdicts(&after).await, ["impression counted"]);
 }
 

@@ -3,7 +3,7 @@
 use crate::catalog::check::Findings;
 use crate::catalog::check::index::Index;
 use crate::domain::inventory::Inventory;
-use crate::domain::party::Publisher;
+use crate::domain::party::{DecisionAccess, Publisher};
 use std::collections::HashSet;
 use url::Url;
 
@@ -30,6 +30,14 @@ pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Fin
                     findings.add(format_args!("{list}[{at}]"), reason);
                 }
             }
+        }
+        if publisher.decide == DecisionAccess::Origin
+            && publisher.origins.is_empty()
+            && publisher.staging_origins.is_empty()
+        {
+            let reason =
+                "`origin` needs at least one origin in `origins`, else no page gets a unit";
+            findings.add("decide", reason.to_owned());
         }
         pauses(publisher, index, findings);
         blocks(publisher, index, findings);

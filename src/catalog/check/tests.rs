@@ -253,6 +253,11 @@ fn regions_exist_and_ids_are_unique() {
                 "page_urls = \"path\"\norigins = [\"https://news.example/\"]",
                 "origins[0]",
             ),
+            (
+                "page_urls = \"path\"",
+                "page_urls = \"path\"\ndecide = \"origin\"",
+                "decide: `origin` needs at least one origin",
+            ),
             ("default_country = \"BE\"", "default_country = \"XX\"", "is not a region"),
         ],
     );

@@ -24,6 +24,8 @@ string_enum! {
         Advertiser = "advertiser",
         /// The publisher's own site: reports, pauses, requests on behalf of its readers.
         Publisher = "publisher",
+        /// An exchange: decisions for the pages of every publisher that does not insist on its own key.
+        Exchange = "exchange",
     }
 }
 
@@ -34,6 +36,7 @@ impl Role {
             Role::Operator => 'o',
             Role::Advertiser => 'a',
             Role::Publisher => 'p',
+            Role::Exchange => 'x',
         }
     }
 }
@@ -44,10 +47,13 @@ impl Role {
 pub struct Identity {
     /// The key's public id, as in logs.
     pub(crate) id: String,
-    /// The id of the advertiser or publisher; for an operator, a name of the holder.
+    /// The id of the advertiser or publisher; for an operator or exchange, a name of the holder.
     pub(crate) owner: String,
     /// The key's role.
     pub(crate) role: Role,
+    /// The agreed rate of its decision requests per second and instance; without one they are not limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) per_second: Option<u32>,
     /// When it was created.
     pub(crate) created: Timestamp,
     /// When it expires.
@@ -69,7 +75,11 @@ impl Identity {
     /// Whether the holder speaks for the readers of a publisher's pages: with this key, the request says
     /// nothing about the reader but what it declares.
     pub(crate) fn speaks_for(&self, publisher: &str) -> bool {
-        self.role == Role::Publisher && self.owner == publisher
+        match self.role {
+            Role::Publisher => self.owner == publisher,
+            Role::Exchange => true,
+            Role::Operator | Role::Advertiser => false,
+        }
     }
 }
 
@@ -138,15 +148,21 @@ impl ApiKeys {
     }
 
     /// Creates a key and stores its hash. Returns its id and its text, which is stored nowhere. The
-    /// owner is an advertiser's or publisher's id, or for an operator a name in the same format.
+    /// owner is an advertiser's or publisher's id, or for an operator or exchange a name in the same
+    /// format. `per_second` is the agreed rate of decision requests.
     pub fn create(
         &mut self,
         role: Role,
         owner: &str,
-        expires: Option<Timestamp>,
+        (expires, per_second): (Option<Timestamp>, Option<u32>),
         now: Timestamp,
     ) -> Result<(String, SecretString), ConfigError> {
-        let (key, text) = self.generate(role, owner, expires, now)?;
+        if per_second.is_some() && !matches!(role, Role::Exchange | Role::Publisher) {
+            let reason = format!("--per-second: a key of role `{role}` requests no decisions");
+            return Err(ConfigError::Usage(reason));
+        }
+        let (mut key, text) = self.generate(role, owner, expires, now)?;
+        key.per_second = per_second;
         let id = key.id.clone();
         self.add([key])?;
         Ok((id, text))
@@ -174,7 +190,16 @@ impl ApiKeys {
         let text = format!("adj_{}_{id}_{}", role.letter(), URL_SAFE_NO_PAD.encode(secret));
         let blake3 = Hash(blake3::hash(text.as_bytes()).into());
         let owner = owner.as_str().to_owned();
-        let key = Identity { id, owner, role, created: now, expires, revoked: None, blake3 };
+        let key = Identity {
+            id,
+            owner,
+            role,
+            per_second: None,
+            created: now,
+            expires,
+            revoked: None,
+            blake3,
+        };
         Ok((key, text.into()))
     }
 
@@ -192,6 +217,7 @@ impl ApiKeys {
             id: id.to_owned(),
             owner: owner.to_owned(),
             role,
+            per_second: None,
             created: now,
             expires: None,
             revoked: None,
@@ -269,7 +295,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut keys = ApiKeys::open(folder.path()).unwrap();
         let end = Some(at("2026-09-01T00:00:00Z"));
-        let (id, text) = keys.create(Role::Advertiser, "zahid-host", end, at(NOW)).unwrap();
+        let (id, text) = keys.create(Role::Advertiser, "zahid-host", (end, None), at(NOW)).unwrap();
         (folder, keys, id, text)
     }
 
@@ -347,9 +373,10 @@ mod tests {
         let (folder, mut keys, _, _) = with_one_key();
         let message = keys.revoke("nope", at(NOW)).unwrap_err().to_string();
         assert!(message.contains("unknown key `nope`"), "{message}");
-        assert!(keys.create(Role::Operator, "Not An Id", None, at(NOW)).is_err());
+        assert!(keys.create(Role::Operator, "Not An Id", (None, None), at(NOW)).is_err());
         std::fs::remove_dir_all(folder.path()).unwrap();
-        let message = keys.create(Role::Operator, "me", None, at(NOW)).unwrap_err().to_string();
+        let message =
+            keys.create(Role::Operator, "me", (None, None), at(NOW)).unwrap_err().to_string();
         assert!(message.contains("keys.toml: cannot be written"), "{message}");
         assert_eq!(keys.list().count(), 1);
     }

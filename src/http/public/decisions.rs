@@ -3,9 +3,10 @@
 use crate::config::keys::{Identity, Role};
 use crate::delivery::Delivery;
 use crate::delivery::decide::{AcceptUnit, DecisionCall, PageDecision};
+use crate::delivery::reader::Reader;
 use crate::delivery::rendered_unit::RenderedUnit;
 use crate::domain::event::NoFill;
-use crate::domain::party::Publisher;
+use crate::domain::party::{DecisionAccess, Publisher};
 use crate::domain::region::Country;
 use crate::explain::Explain;
 use crate::http::caller::Caller;
@@ -140,15 +141,20 @@ fn decide_request(
     warnings: &mut Vec<String>,
 ) -> Result<Option<PageDecision>, ApiError> {
     let Decider { app, delivery, world, .. } = decider;
-    let trusted = identity.is_some_and(|own| own.speaks_for(&request.publisher));
+    let key = Key::of(identity, &request.publisher);
+    let trusted = matches!(key, Key::Publisher(_) | Key::Exchange(_));
     let seen = Caller::read(app, http, trusted);
     warnings.extend(seen.warnings());
     let now_ms = app.clock.now_ms();
-    let guarded = seen.address.filter(|_| seen.is_guarded);
-    let floods = guarded.is_some_and(|address| !app.flood.admits(address, now_ms));
+    let within_rate = match key {
+        Key::Publisher(own) | Key::Exchange(own) => own
+            .per_second
+            .is_none_or(|per_second| app.agreed_rates.admits(&own.id, per_second, now_ms)),
+        _ => !seen.is_guarded || app.flood.admits(seen.own_address(), now_ms),
+    };
     let overload = http.app_data::<Data<Rc<Overload>>>();
-    if floods || overload.is_some_and(|overload| overload.sheds_decision()) {
-        app.metrics.count_rate_limited(if floods { "flood" } else { "overload" });
+    if !within_rate || overload.is_some_and(|overload| overload.sheds_decision()) {
+        app.metrics.count_rate_limited(if within_rate { "overload" } else { "flood" });
         let shed = |_| app.metrics.unfilled(NoFill::Overloaded, request.test);
         request.placements.iter().for_each(shed);
         return Ok(None);
@@ -163,8 +169,15 @@ fn decide_request(
     });
     let live = world.live();
     let publisher = live.publisher(&request.publisher);
-    let class = publisher.map(|publisher| CallClass::of(app, publisher, &seen, trusted));
-    let CallClass { test, idle } = class.unwrap_or_default();
+    let class = match publisher {
+        Some(publisher) => {
+            let site = site(app, publisher);
+            require_access(publisher, key, seen.signals.is_known_origin(&site))?;
+            CallClass::of(app, publisher, &seen, trusted)
+        }
+        None => CallClass::default(),
+    };
+    let CallClass { test, idle, unrecognised } = class;
     let call = DecisionCall {
         publisher: &request.publisher,
         page: &request.page,
@@ -172,6 +185,11 @@ fn decide_request(
         slots: &request.placements,
         test: request.test || test,
         idle,
+        reader: (!trusted).then_some(Reader {
+            address: seen.own_address(),
+            agent: seen.signals.agent,
+            unrecognised,
+        }),
         basic: seen.gpc || request.basic,
         keyed: trusted,
         forced: request.force_creative.as_deref(),
@@ -183,17 +201,82 @@ fn decide_request(
         .map_err(|error| ApiError::not_found("unknown_publisher", error.to_string()))
 }
 
+/// What a decision's caller is identified as, by its key.
+#[derive(Clone, Copy)]
+enum Key<'a> {
+    /// The publisher's own server.
+    Publisher(&'a Identity),
+    /// An exchange.
+    Exchange(&'a Identity),
+    /// An operator.
+    Operator,
+    /// No key, or one that says nothing about this publisher.
+    None,
+}
+
+impl<'a> Key<'a> {
+    fn of(identity: Option<&'a Identity>, publisher: &str) -> Key<'a> {
+        match identity {
+            Some(own) if own.role == Role::Publisher && own.owner == publisher => {
+                Key::Publisher(own)
+            }
+            Some(own) if own.role == Role::Exchange => Key::Exchange(own),
+            Some(own) if own.role == Role::Operator => Key::Operator,
+            _ => Key::None,
+        }
+    }
+}
+
+/// Rejects callers that may not request decisions for a publisher's pages.
+fn require_access(
+    publisher: &Publisher,
+    key: Key<'_>,
+    is_known_origin: bool,
+) -> Result<(), ApiError> {
+    let (may, needed) = match publisher.decide {
+        DecisionAccess::Open => return Ok(()),
+        DecisionAccess::Origin => (
+            is_known_origin || !matches!(key, Key::None),
+            "from one of its origins, or with its secret key",
+        ),
+        DecisionAccess::Key => {
+            (matches!(key, Key::Publisher(_) | Key::Operator), "with its secret key")
+        }
+    };
+    match may {
+        true => Ok(()),
+        false => Err(ApiError::forbidden(format!(
+            "publisher `{}` takes decision requests only {needed} (its setting `decide` is `{}`)",
+            publisher.id, publisher.decide
+        ))),
+    }
+}
+
+fn site<'a>(app: &'a AppState, publisher: &'a Publisher) -> AllowedOrigins<'a> {
+    AllowedOrigins {
+        origins: &publisher.origins,
+        staging_origins: &publisher.staging_origins,
+        own: Some(&app.own_origin),
+    }
+}
+
 /// Whether a call is a test or idle (unbillable), judged by its origin and signals.
 #[derive(Default)]
 struct CallClass {
     test: bool,
     idle: bool,
+    /// It names no origin, although the publisher lists its own.
+    unrecognised: bool,
 }
 
 impl CallClass {
     fn of(app: &AppState, publisher: &Publisher, seen: &Caller<'_>, trusted: bool) -> CallClass {
         if trusted {
-            return CallClass::default();
+            // A server's own headers say nothing about the reader that it declares.
+            let declared =
+                Signals { accepts: true, agent: seen.declared_agent, ..Signals::default() };
+            let idle = seen.declared_agent.is_some() && declared.is_bot();
+            return CallClass { idle, ..CallClass::default() };
         }
         // `GET /v1/unit` is loaded as the document of an iframe.
         let fetch_dest = seen.signals.fetch_dest.filter(|dest| *dest != "iframe");
@@ -202,14 +285,11 @@ impl CallClass {
         let is_staging = origin.is_some_and(|origin| {
             publisher.staging_origins.iter().any(|staging| staging.eq_ignore_ascii_case(origin))
         });
-        let site = AllowedOrigins {
-            origins: &publisher.origins,
-            staging_origins: &publisher.staging_origins,
-            own: Some(&app.own_origin),
-        };
+        let site = site(app, publisher);
         CallClass {
             test: is_staging || (!app.is_trial() && origin.is_some_and(is_loopback)),
             idle: signals.is_bot() || signals.is_prefetch() || signals.is_foreign_origin(&site),
+            unrecognised: !publisher.origins.is_empty() && !signals.is_known_origin(&site),
         }
     }
 }

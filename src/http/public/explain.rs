@@ -42,11 +42,17 @@ pub(crate) fn decision_id(text: &str) -> Result<u128, ApiError> {
 }
 
 /// The reader of an explanation, from the identity of the key.
-pub(crate) fn reader_of(identity: &Identity) -> Audience {
+///
+/// # Errors
+/// 403 with an exchange's key.
+pub(crate) fn reader_of(identity: &Identity) -> Result<Audience, ApiError> {
     match identity.role {
-        Role::Operator => Audience::Operator,
-        Role::Publisher => Audience::Publisher(identity.owner.clone()),
-        Role::Advertiser => Audience::Advertiser(identity.owner.clone()),
+        Role::Operator => Ok(Audience::Operator),
+        Role::Publisher => Ok(Audience::Publisher(identity.owner.clone())),
+        Role::Advertiser => Ok(Audience::Advertiser(identity.owner.clone())),
+        Role::Exchange => {
+            Err(ApiError::forbidden("an operator, advertiser or publisher key is required"))
+        }
     }
 }
 
@@ -69,7 +75,7 @@ pub(crate) async fn explain(
     })?;
     let _pass = app.gates.identified(&identity, app.clock.now_ms()).await?;
     let explanation =
-        explanation(&explain, &id, reader_of(&identity), query.into_inner().want).await?;
+        explanation(&explain, &id, reader_of(&identity)?, query.into_inner().want).await?;
     Ok(json(&explanation))
 }
 
@@ -188,7 +194,7 @@ pub(crate) async fn events(
 ) -> Result<HttpResponse, ApiError> {
     let identity = caller::identity(&app, &http)?
         .ok_or_else(|| ApiError::unauthorized("a publisher or operator key is required"))?;
-    if identity.role == Role::Advertiser {
+    if matches!(identity.role, Role::Advertiser | Role::Exchange) {
         return Err(ApiError::forbidden("a publisher or operator key is required"));
     }
     let decision = decision_id(&id)?;

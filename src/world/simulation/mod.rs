@@ -3,6 +3,7 @@
 //! the production values.
 
 mod instance;
+mod late_views;
 mod properties;
 
 use crate::domain::money::Micros;
@@ -10,7 +11,7 @@ use crate::ledger::apply::apply;
 use crate::ledger::record::{Event, LeaseRequest, RecordId};
 use crate::ledger::{ApplyOutcome, Record, State};
 use crate::world::lease::StoreStatus;
-use crate::world::reservation::Reservation;
+use crate::world::reservation::{Reservation, Term};
 use crate::world::simulation::instance::{DiskRecord, Instance, SimulatedCampaign, campaigns};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg32;
@@ -200,7 +201,9 @@ impl Fleet {
             price: campaign.price,
             publisher: 0,
             publisher_percent: 100,
-            until_ms: now_ms + RESERVATION_MS,
+            address_percent: 100,
+            caller: None,
+            term: Term::whole_price(now_ms, now_ms + RESERVATION_MS),
             terms: Some(instance.terms(self.now_ms)),
         };
         let Some(event) = instance.serve(campaign, number, reservation, now_ms) else { return };

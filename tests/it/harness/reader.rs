@@ -49,6 +49,19 @@ impl Reader {
         Reader::with_headers([("user-agent", USER_AGENT), ("accept", "*/*"), (name, value)])
     }
 
+    /// A browser whose connections come from this loopback address.
+    pub fn at(address: [u8; 4]) -> Reader {
+        let mut headers = HeaderMap::new();
+        headers.insert("user-agent", HeaderValue::from_static(USER_AGENT));
+        let http = reqwest::Client::builder()
+            .default_headers(headers)
+            .local_address(std::net::IpAddr::from(address))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build();
+        Reader { http: http.unwrap() }
+    }
+
     pub fn get(&self, url: &str) -> RequestBuilder {
         self.http.get(url)
     }

@@ -64,6 +64,7 @@ impl Default for Setup {
         settings.store.segment_bytes = 1 << 20;
         settings.store.low_disk_mib = 0;
         settings.store.publisher_reservation_percent = 100;
+        settings.store.address_reservation_percent = 100;
         settings.limits.impressions.clear();
         settings.limits.clicks.clear();
         settings.limits.layers = LayerSettings::default();

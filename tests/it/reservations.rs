@@ -1,0 +1,236 @@
+//! Reservations under attack: who may reserve a budget, what a decision's class means for its events, and
+//! keys that speak for many readers.
+
+use crate::harness::decision::reference_with;
+use crate::harness::inventory::{PRICE_MICROS, replace_once};
+use crate::harness::reader::USER_AGENT;
+use crate::harness::{Decision, Reader, Setup, TestServer, inventory, reference, wait_until};
+use adjacent::config::Settings;
+use adjacent::config::keys::{ApiKeys, Role};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+/// The default limits of reservations.
+fn default_shares(settings: &mut Settings) {
+    settings.store.publisher_reservation_percent = 50;
+    settings.store.address_reservation_percent = 25;
+}
+
+/// The status, and the decision if there is one.
+async fn ask(
+    server: &TestServer,
+    reader: &Reader,
+    key: Option<&str>,
+    body: &Value,
+) -> (u16, Option<Decision>) {
+    let request = reader.post(&format!("{}/v1/decisions", server.public)).json(body);
+    let request = key.into_iter().fold(request, |request, key| request.bearer_auth(key));
+    let reply = request.send().await.unwrap();
+    let status = reply.status().as_u16();
+    let body: Value = reply.json().await.unwrap();
+    let decisions = body["decisions"].as_object();
+    (status, decisions.and_then(|all| all.values().next().cloned()).map(Decision))
+}
+
+fn is_reference(decision: &Option<Decision>) -> bool {
+    decision.as_ref().is_some_and(|one| one.is_filled() && one.advertiser() == "zahid-host")
+}
+
+/// A new key, once the server accepts it.
+async fn new_key(server: &TestServer, role: Role, owner: &str, per_second: Option<u32>) -> String {
+    let now = server.state.clock.now();
+    let mut keys = ApiKeys::open(&server.data()).unwrap();
+    let (_, key) = keys.create(role, owner, (None, per_second), now).unwrap();
+    let key = key.expose_secret().to_owned();
+    wait_until("the new key", async || {
+        let (status, _) = ask(server, &server.reader, Some(&key), &test_page()).await;
+        (status == 200).then_some(())
+    })
+    .await;
+    key
+}
+
+fn test_page() -> Value {
+    let mut page = reference();
+    page["test"] = true.into();
+    page
+}
+
+#[tokio::test]
+async fn a_caller_without_a_key_takes_no_campaign_off_two_sites() {
+    let setup = Setup::default().inventory(inventory::with_budget_for(23));
+    let server = setup.settings(default_shares).manual_clock().start().await;
+    let pages = [reference(), reference_with("/publisher", "kitchen-journal".into())];
+    let attacker = Reader::at([127, 0, 0, 9]);
+
+    let mut taken = 0;
+    for number in 0..300 {
+        let (_, decision) = ask(&server, &attacker, None, &pages[number % 2]).await;
+        taken += u32::from(is_reference(&decision));
+    }
+
+    assert!(taken <= 23 + 1, "{taken}");
+    for number in 0..8 {
+        let reader = Reader::at([127, 0, 10 + u8::try_from(number).unwrap(), 1]);
+        // The state notices every 100 ms what is available.
+        wait_until("a unit for a reader", async || {
+            let (_, decision) = ask(&server, &reader, None, &pages[number % 2]).await;
+            is_reference(&decision).then_some(())
+        })
+        .await;
+    }
+    let key = server.key("publisher:eu-tech-news");
+    let (_, decision) = ask(&server, &attacker, Some(key), &pages[0]).await;
+    assert!(is_reference(&decision), "a server with its key");
+}
+
+#[tokio::test]
+async fn units_that_are_seen_minutes_later_are_sold_once() {
+    let setup = Setup::default().inventory(inventory::with_budget_for(23));
+    let server = setup.settings(default_shares).manual_clock().start().await;
+
+    let mut shown = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..200 {
+            let decision = server.decide(&reference()).await;
+            if decision.is_filled() && decision.advertiser() == "zahid-host" {
+                shown.push(decision);
+            }
+        }
+        server.advance_ms(126_000);
+    }
+    for decision in &shown {
+        server.reader.impression(decision).await;
+    }
+
+    let scrape = server.scrape().await;
+    assert_eq!(shown.len(), 23);
+    assert_eq!(scrape.events("impression", "counted"), 23);
+    assert_eq!(scrape.invalid("impression", "over_budget"), 0);
+}
+
+#[tokio::test]
+async fn events_of_a_decision_that_a_bot_requested_are_idle_for_every_reporter() {
+    let server = Setup::default().inventory(inventory::with_origins()).manual_clock().start().await;
+    let callers = [
+        Reader::with_headers([("user-agent", "curl/8.5.0"), ("accept", "*/*")]),
+        Reader::with_headers([("user-agent", "Googlebot/2.1"), ("accept", "*/*")]),
+        Reader::with_header("sec-purpose", "prefetch"),
+        Reader::with_header("origin", "https://evil.example"),
+    ];
+
+    for caller in &callers {
+        let unit = wait_until("the reference unit", async || {
+            let (_, decision) = ask(&server, caller, None, &reference()).await;
+            decision.filter(|one| one.is_filled() && one.advertiser() == "zahid-host")
+        })
+        .await;
+        assert!(server.reader.impression(&unit).await.recorded);
+        server.advance_ms(1_000);
+        server.click(&unit, "primary").await;
+        let verdicts = server.verdicts(&unit).await;
+        assert_eq!(verdicts, ["impression invalid idle", "click invalid idle"]);
+    }
+
+    let (_, report) =
+        server.get_as("advertiser:zahid-host", "/v1/reports/advertisers/zahid-host").await;
+    assert_eq!(report["rows"].as_array().map(Vec::len), Some(0), "{report:#}");
+    assert_eq!(server.scrape().await.spent(), 0);
+    server.assert_ledger_consistent().await;
+}
+
+#[tokio::test]
+async fn a_declared_bot_of_a_server_with_a_key_is_idle() {
+    let server = Setup::default().manual_clock().start().await;
+    let key = server.key("publisher:eu-tech-news");
+    for (agent, verdict) in
+        [("Googlebot/2.1", "impression invalid idle"), (USER_AGENT, "impression counted")]
+    {
+        let caller = Reader::with_headers([
+            ("user-agent", "node"),
+            ("accept", "*/*"),
+            ("adjacent-reader-agent", agent),
+        ]);
+        let (_, decision) = ask(&server, &caller, Some(key), &reference()).await;
+        let unit = decision.unwrap();
+        server.reader.impression(&unit).await;
+        assert_eq!(server.verdicts(&unit).await, [verdict], "{agent}");
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_decides_who_requests_its_decisions() {
+    let with = |value: &str| {
+        let origins = inventory::with_origins();
+        let line = "staging_origins = [\"https://staging.news.example\"]";
+        replace_once(&origins, line, &format!("{line}\ndecide = \"{value}\""))
+    };
+    let page = Reader::with_header("origin", "https://news.example");
+    let frame = Reader::with_header("referer", "https://news.example/a");
+    let foreign = Reader::with_header("origin", "https://evil.example");
+    for (value, expected) in [
+        ("open", [200; 7]),
+        ("origin", [200, 200, 403, 403, 200, 403, 200]),
+        ("key", [403, 403, 403, 403, 200, 403, 403]),
+    ] {
+        let server = Setup::default().inventory(with(value)).start().await;
+        let own = server.key("publisher:eu-tech-news").to_owned();
+        let other = server.key("publisher:kitchen-journal").to_owned();
+        let operator = server.key("operator").to_owned();
+        let exchange = {
+            let now = server.state.clock.now();
+            let mut keys = ApiKeys::open(&server.data()).unwrap();
+            keys.create(Role::Exchange, "big-exchange", (None, None), now).unwrap().1
+        };
+        let exchange = exchange.expose_secret();
+        wait_until("the new key", async || {
+            let page = reference_with("/publisher", "kitchen-journal".into());
+            (ask(&server, &Reader::new(), Some(exchange), &page).await.0 == 200).then_some(())
+        })
+        .await;
+        let bare = Reader::new();
+        let calls: [(&Reader, Option<&str>); 7] = [
+            (&page, None),
+            (&frame, None),
+            (&foreign, None),
+            (&bare, None),
+            (&bare, Some(&own)),
+            (&bare, Some(&other)),
+            (&bare, Some(exchange)),
+        ];
+        for (at, (reader, key)) in calls.into_iter().enumerate() {
+            let (status, _) = ask(&server, reader, key, &reference()).await;
+            assert_eq!(status, expected[at], "decide = {value}, call {at}");
+        }
+        assert_eq!(ask(&server, &bare, Some(&operator), &reference()).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_with_a_key_reserves_money_and_is_limited_by_its_agreement() {
+    let server = Setup::default()
+        .inventory(inventory::with_budget_for(200))
+        .settings(|settings| settings.limits.flood_per_second = 5)
+        .manual_clock()
+        .start()
+        .await;
+    let key = new_key(&server, Role::Exchange, "big-exchange", Some(50)).await;
+    let caller = Reader::with_headers([("user-agent", "exchange/1.0"), ("accept", "*/*")]);
+    server.advance_ms(2_000);
+
+    let mut admitted = Vec::new();
+    for _ in 0..80 {
+        let (_, decision) = ask(&server, &caller, Some(&key), &reference()).await;
+        admitted.extend(decision.filter(Decision::is_filled));
+    }
+    let units: Vec<_> = admitted.iter().filter(|one| one.advertiser() == "zahid-host").collect();
+    for unit in &units {
+        server.reader.impression(unit).await;
+    }
+
+    assert_eq!(admitted.len(), 50, "the agreed rate, not the limit of an address");
+    let scrape = server.scrape().await;
+    assert_eq!(scrape.spent(), u64::try_from(units.len()).unwrap() * PRICE_MICROS);
+    assert!(units.len() > 10);
+    assert_eq!(scrape.invalid("impression", "idle"), 0);
+}
