@@ -14,6 +14,7 @@ use crate::http::AppState;
 use crate::http::gate::Gates;
 use crate::http::public::decisions::Decider;
 use crate::http::public::reports::ReportSources;
+use crate::http::public::reports::threads::ReportThreads;
 use crate::http::readiness::Readiness;
 use crate::http::wrong_keys::WrongKeys;
 use crate::ledger::Ledger;
@@ -51,6 +52,8 @@ pub struct Services {
     pub ledger: Arc<Ledger>,
     /// Budget leases of this instance; for the tasks of a fleet.
     pub leasing: Arc<Leasing>,
+    /// Where reports are made.
+    pub(crate) report_threads: Arc<ReportThreads>,
     /// Whether this instance should get requests.
     pub(crate) readiness: Arc<Readiness>,
 }
@@ -70,6 +73,7 @@ impl Services {
                 reporting: self.reporting.clone(),
                 events: self.events.clone(),
                 world: self.world.clone(),
+                threads: self.report_threads.clone(),
             }))
             .app_data(Data::from(self.world.clone()))
             .app_data(Data::from(self.reporting.clone()))
@@ -119,6 +123,7 @@ pub(crate) fn build(
         events: Arc::new(events(&foundation, settings, &keyring, &reporting)),
         delivery: Arc::new(delivery(&foundation, &keyring)),
         publishing: Arc::new(publishing),
+        report_threads: ReportThreads::start()?,
         reporting,
         readiness: Arc::new(Readiness::new(foundation.ledger.clone(), foundation.leasing.clone())),
         world: foundation.world,

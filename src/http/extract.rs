@@ -1,5 +1,6 @@
 //! Path and query extractor errors, answered as problem details like all other errors.
 
+use crate::config::document;
 use crate::http::problem::ApiError;
 use actix_web::error::{PathError, QueryPayloadError};
 use actix_web::web::{PathConfig, QueryConfig, ServiceConfig};
@@ -22,6 +23,15 @@ fn query(error: &QueryPayloadError) -> ApiError {
     };
     // Only the message names the parameter: "missing field `link`", "duplicate field `by`".
     match message.split('`').nth(1) {
+        // A misspelt filter would be a report of everything.
+        Some(name) if message.starts_with("unknown field") => {
+            let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
+            let help = document::did_you_mean(&message)
+                .map_or_else(String::new, |help| format!(" {help}"));
+            let known = known.join("`, `");
+            let detail = format!("unknown query parameter `{name}`:{help} known are `{known}`");
+            ApiError::unknown_parameter(name, detail)
+        }
         Some(name) if message.contains("field `") => ApiError::invalid_field(name, message.clone()),
         _ => ApiError::malformed_request(format!("malformed query: {message}")),
     }

@@ -9,6 +9,10 @@ use std::fmt;
 /// Every error code with its description. Clients compare codes, so the meaning of one never changes.
 pub const CODES: &[(&str, &str)] = &[
     ("malformed_request", "the body, path or query is malformed"),
+    (
+        "unknown_parameter",
+        "the route has no query parameter of this name: `detail` has the nearest one and all of them",
+    ),
     ("host_mismatch", "the request line and the `Host` header name different hosts"),
     (
         "unknown_host",
@@ -141,6 +145,12 @@ impl ApiError {
     /// 400: the body, path or query cannot be parsed.
     pub(crate) fn malformed_request(detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
+    }
+
+    /// 400: the route has no query parameter `name`.
+    pub(crate) fn unknown_parameter(name: &str, detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, "unknown_parameter", detail)
+            .with(|failure| failure.field = Some(name.to_owned()))
     }
 
     /// 422: the field at `path` is invalid; an empty path means the whole request.

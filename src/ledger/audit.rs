@@ -5,9 +5,8 @@ use crate::journal::chain;
 use crate::ledger::account::Account;
 use crate::ledger::history;
 use crate::ledger::history::ReplayFrom;
-use crate::ledger::partition::PartitionState;
 use crate::ledger::state::State;
-use crate::ledger::views::{QUARTER_MS, Quarter};
+use crate::ledger::views::QUARTER_MS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
@@ -97,14 +96,7 @@ pub fn compare(recomputed: &State, live: &State) -> Vec<Mismatch> {
     }
     let mut different = BTreeSet::new();
     for ((_, ours), (_, theirs)) in recomputed.partitions().zip(live.partitions()) {
-        let quarters = |one: &'_ PartitionState| -> BTreeMap<i64, Quarter> {
-            one.views.quarters().map(|(at, quarter)| (at, quarter.clone())).collect()
-        };
-        if ours.views != theirs.views {
-            let (ours, theirs) = (quarters(ours), quarters(theirs));
-            let all = ours.keys().chain(theirs.keys()).copied();
-            different.extend(all.filter(|at| ours.get(at) != theirs.get(at)));
-        }
+        different.extend(ours.views.differences(&theirs.views));
     }
     for quarter in different {
         let at = jiff::Timestamp::from_millisecond(quarter * QUARTER_MS).unwrap_or_default();

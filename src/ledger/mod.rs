@@ -23,6 +23,7 @@ mod order_properties;
 #[cfg(test)]
 mod order_tests;
 pub(crate) mod outcome;
+mod packed_day;
 pub(crate) mod partition;
 #[cfg(test)]
 pub(crate) mod properties;

@@ -204,10 +204,14 @@ proptest! {
         let state = run(&records);
         for (kind, total) in &state.totals() {
             let views = state.views();
-            let rows = views.events().filter(|(_, key, _)| key.kind == *kind);
-            let (received, counted, billed) = rows.fold((0, 0, 0), |sum, (_, _, row)| {
-                (sum.0 + row.received, sum.1 + row.counted, sum.2 + row.billed.get())
-            });
+            let (mut received, mut counted, mut billed) = (0, 0, 0);
+            for (_, quarter) in views.range(i64::MIN..i64::MAX) {
+                for (_, row) in quarter.events.iter().filter(|(key, _)| key.kind == *kind) {
+                    received += row.received;
+                    counted += row.counted;
+                    billed += row.billed.get();
+                }
+            }
             prop_assert_eq!((received, counted, billed), (total.received, total.counted, total.billed.get()));
         }
     }

@@ -235,8 +235,25 @@ impl Ledger {
         self.log.audit()
     }
 
-    /// Seals finished segments, then runs one pass of [`EventLog::reconcile`]. Blocks.
+    /// Packs older report rows, a day of a partition at a time, so that no event waits for it.
+    fn pack_rows(&self, now_ms: i64) {
+        let due: Vec<(u8, i64)> = {
+            let state = self.state();
+            let due = state.partitions().flat_map(|(at, partition)| {
+                partition.views.unpacked(now_ms).map(move |day| (at, day))
+            });
+            due.collect()
+        };
+        for (at, day) in due {
+            let rows = self.state().partition(at).views.day_rows(day);
+            let packed = rows.pack(day, now_ms);
+            self.state().partition_mut(at).views.replace(day, &rows, packed);
+        }
+    }
+
+    /// Packs older report rows, seals finished segments, then runs one pass of [`EventLog::reconcile`]. Blocks.
     pub fn reconcile(&self, retention: Retention, now_ms: i64) -> io::Result<ReconcileReport> {
+        self.pack_rows(now_ms);
         // Entries of a finished segment were appended before the next segment was started.
         let current = self.journal.segment();
         let mut finished = journal::segments(&self.folder)?;

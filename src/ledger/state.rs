@@ -58,7 +58,7 @@ impl State {
 
     /// A copy of all aggregates that shares unchanged data.
     pub(crate) fn views(&self) -> Views {
-        Views(self.partitions.iter().map(|partition| partition.views.clone()).collect())
+        Views::of(self.partitions.iter().map(|partition| &partition.views))
     }
 
     /// Event counts by kind.

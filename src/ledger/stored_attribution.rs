@@ -12,7 +12,7 @@ use crate::ledger::record::UnfilledSlot;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 #[derive(Serialize, Deserialize)]
-struct StoredUnit<T> {
+pub(super) struct StoredUnit<T> {
     advertiser: T,
     currency: Currency,
     campaign: T,
@@ -29,7 +29,7 @@ struct StoredUnit<T> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredUnfilled<T> {
+pub(super) struct StoredUnfilled<T> {
     publisher: T,
     placement: T,
     topic: T,
@@ -55,65 +55,111 @@ fn split_facts<T: Copy, E: de::Error>(all: &[T], stored: u32) -> Result<(T, Page
         .ok_or_else(|| E::custom(format!("unknown tier, reason or page facts {stored:#x}")))
 }
 
+impl<T> StoredUnit<T> {
+    /// `text` stores each text.
+    pub(super) fn of<'a>(
+        of: &'a AttributionKey,
+        mut text: impl FnMut(&'a str) -> T,
+    ) -> StoredUnit<T> {
+        let AttributionKey { advertiser, campaign, flight, creative, page, .. } = of;
+        StoredUnit {
+            advertiser: text(advertiser),
+            currency: of.currency,
+            campaign: text(campaign),
+            flight: text(flight),
+            creative: text(creative),
+            variant: of.variant,
+            publisher: text(&page.publisher),
+            placement: text(&page.placement),
+            tier: with_facts(of.tier as u32, page.facts),
+            topic: text(&page.topic),
+            entity: text(&page.entity),
+            region: text(&page.region),
+        }
+    }
+
+    /// The attribution; `text` is what a text was stored as.
+    pub(super) fn unit<E: de::Error>(
+        self,
+        text: impl Fn(T) -> Box<str>,
+    ) -> Result<AttributionKey, E> {
+        let (tier, facts) = split_facts(Tier::ALL, self.tier)?;
+        Ok(AttributionKey {
+            advertiser: text(self.advertiser),
+            currency: self.currency,
+            campaign: text(self.campaign),
+            flight: text(self.flight),
+            creative: text(self.creative),
+            variant: self.variant,
+            page: PageKey {
+                publisher: text(self.publisher),
+                placement: text(self.placement),
+                topic: text(self.topic),
+                entity: text(self.entity),
+                region: text(self.region),
+                facts,
+            },
+            tier,
+        })
+    }
+}
+
+impl<T> StoredUnfilled<T> {
+    /// `text` stores each text.
+    pub(super) fn of<'a>(
+        of: &'a UnfilledSlot,
+        mut text: impl FnMut(&'a str) -> T,
+    ) -> StoredUnfilled<T> {
+        let PageKey { publisher, placement, topic, entity, region, facts } = &of.page;
+        StoredUnfilled {
+            publisher: text(publisher),
+            placement: text(placement),
+            topic: text(topic),
+            entity: text(entity),
+            region: text(region),
+            reason: with_facts(of.reason as u32, *facts),
+        }
+    }
+
+    /// The slot; `text` is what a text was stored as.
+    pub(super) fn slot<E: de::Error>(
+        self,
+        text: impl Fn(T) -> Box<str>,
+    ) -> Result<UnfilledSlot, E> {
+        let (reason, facts) = split_facts(NoFill::ALL, self.reason)?;
+        let page = PageKey {
+            publisher: text(self.publisher),
+            placement: text(self.placement),
+            topic: text(self.topic),
+            entity: text(self.entity),
+            region: text(self.region),
+            facts,
+        };
+        Ok(UnfilledSlot { page, reason })
+    }
+}
+
 impl Serialize for AttributionKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let AttributionKey { advertiser, campaign, flight, creative, page, .. } = self;
-        let stored: StoredUnit<&str> = StoredUnit {
-            advertiser,
-            currency: self.currency,
-            campaign,
-            flight,
-            creative,
-            variant: self.variant,
-            publisher: &page.publisher,
-            placement: &page.placement,
-            tier: with_facts(self.tier as u32, page.facts),
-            topic: &page.topic,
-            entity: &page.entity,
-            region: &page.region,
-        };
-        stored.serialize(serializer)
+        StoredUnit::of(self, |text| text).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for AttributionKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AttributionKey, D::Error> {
-        let stored = StoredUnit::<Box<str>>::deserialize(deserializer)?;
-        let StoredUnit { advertiser, currency, campaign, flight, creative, variant, .. } = stored;
-        let StoredUnit { publisher, placement, tier, topic, entity, region, .. } = stored;
-        let (tier, facts) = split_facts(Tier::ALL, tier)?;
-        let page = PageKey { publisher, placement, topic, entity, region, facts };
-        let key = AttributionKey {
-            advertiser,
-            currency,
-            campaign,
-            flight,
-            creative,
-            variant,
-            page,
-            tier,
-        };
-        Ok(key)
+        StoredUnit::<Box<str>>::deserialize(deserializer)?.unit(|text| text)
     }
 }
 
 impl Serialize for UnfilledSlot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let PageKey { publisher, placement, topic, entity, region, facts } = &self.page;
-        let reason = with_facts(self.reason as u32, *facts);
-        let stored: StoredUnfilled<&str> =
-            StoredUnfilled { publisher, placement, topic, entity, region, reason };
-        stored.serialize(serializer)
+        StoredUnfilled::of(self, |text| text).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for UnfilledSlot {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<UnfilledSlot, D::Error> {
-        let stored = StoredUnfilled::<Box<str>>::deserialize(deserializer)?;
-        let StoredUnfilled { publisher, placement, topic, entity, region, reason } = stored;
-        let (reason, facts) = split_facts(NoFill::ALL, reason)?;
-        let page = PageKey { publisher, placement, topic, entity, region, facts };
-        Ok(UnfilledSlot { page, reason })
+        StoredUnfilled::<Box<str>>::deserialize(deserializer)?.slot(|text| text)
     }
 }
 

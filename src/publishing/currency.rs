@@ -26,12 +26,12 @@ pub(crate) fn findings(old: &Inventory, new: &Inventory, ledger: &Ledger) -> Vec
     }
     let views = ledger.views();
     let billed = payers(&views, i64::MIN..i64::MAX, |campaign| after.contains_key(campaign));
-    let conflicts = billed.into_iter().filter(|payer| after[payer.campaign] != payer.currency);
+    let conflicts = billed.into_iter().filter(|payer| after[&*payer.campaign] != payer.currency);
     let findings = conflicts.map(|Payer { campaign, currency, .. }| Finding {
         list: "campaigns",
-        id: campaign.to_owned(),
+        id: campaign.to_string(),
         field: "advertiser".to_owned(),
-        reason: format!("was billed in {currency} and cannot be billed in {}", after[campaign]),
+        reason: format!("was billed in {currency} and cannot be billed in {}", after[&*campaign]),
         help: Some("give the campaign in the other currency a new id".to_owned()),
     });
     findings.collect()

@@ -237,7 +237,7 @@ impl Reporting {
             day,
             day_starts_ms: start.timestamp().as_millisecond(),
             attribution: Arc::new(AttributionKey {
-                advertiser: payer.advertiser.into(),
+                advertiser: payer.advertiser,
                 currency: payer.currency,
                 campaign: campaign.into(),
                 flight: UNKNOWN.into(),
@@ -281,18 +281,14 @@ impl Reporting {
 
 /// The advertiser and the currency that a campaign was billed to on a day: its `owner`'s, unless the
 /// rows have another one only.
-fn billed_on<'a>(
-    views: &'a Views,
-    day_starts_ms: i64,
-    campaign: &'a str,
-    owner: &'a Advertiser,
-) -> Payer<'a> {
-    let now = Payer { campaign, advertiser: owner.id.as_str(), currency: owner.currency };
+fn billed_on(views: &Views, day_starts_ms: i64, campaign: &str, owner: &Advertiser) -> Payer {
+    let (advertiser, currency) = (owner.id.as_str().into(), owner.currency);
+    let now = Payer { campaign: campaign.into(), advertiser, currency };
     // With a margin, since the day may have been billed in another time zone.
     let quarters =
         quarter_of(day_starts_ms - HALF_DAY_MS)..quarter_of(day_starts_ms + 3 * HALF_DAY_MS) + 1;
-    let billed = payers(views, quarters, |id| id == campaign);
-    if billed.contains(&now) { now } else { billed.first().copied().unwrap_or(now) }
+    let mut billed = payers(views, quarters, |id| id == campaign);
+    if billed.contains(&now) { now } else { billed.pop_first().unwrap_or(now) }
 }
 
 /// Totals of newly credited amounts, by currency.

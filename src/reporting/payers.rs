@@ -6,24 +6,28 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// The advertiser that a campaign was billed to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Payer<'a> {
-    pub(crate) campaign: &'a str,
-    pub(crate) advertiser: &'a str,
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Payer {
+    pub(crate) campaign: Box<str>,
+    pub(crate) advertiser: Box<str>,
     pub(crate) currency: Currency,
 }
 
 /// The payers of the campaigns that are `wanted`. Reads every row of these quarters of an hour.
-pub(crate) fn payers<'a>(
-    views: &'a Views,
+pub(crate) fn payers(
+    views: &Views,
     quarters: Range<i64>,
     wanted: impl Fn(&str) -> bool,
-) -> BTreeSet<Payer<'a>> {
-    let rows = views.range(quarters).flat_map(|(_, quarter)| &quarter.events);
-    let billed = rows.filter(|(_, tally)| tally.billed > Micros::ZERO);
-    let payers = billed.map(|(key, _)| {
-        let of = &key.attribution;
-        Payer { campaign: &of.campaign, advertiser: &of.advertiser, currency: of.currency }
-    });
-    payers.filter(|payer| wanted(payer.campaign)).collect()
+) -> BTreeSet<Payer> {
+    let mut payers = BTreeSet::new();
+    for (_, quarter) in views.range(quarters) {
+        let billed = quarter.events.iter().filter(|(_, tally)| tally.billed > Micros::ZERO);
+        let billed = billed.map(|(key, _)| &key.attribution);
+        payers.extend(billed.filter(|of| wanted(&of.campaign)).map(|of| Payer {
+            campaign: of.campaign.clone(),
+            advertiser: of.advertiser.clone(),
+            currency: of.currency,
+        }));
+    }
+    payers
 }

@@ -64,27 +64,33 @@ impl Reporting {
             .collect();
         // Cheap clone: quarters are reference-counted, so the ledger continues while they are read.
         let views = self.ledger.views();
-        let rows = views.range(from * QUARTERS..i64::MAX);
-        let rows = rows.flat_map(|(quarter, rows)| {
-            rows.events.iter().map(move |(key, tally)| (quarter.div_euclid(QUARTERS), key, tally))
-        });
         let mut cells: BTreeMap<(Box<str>, Box<str>, i64), HourlyCounts> = BTreeMap::new();
-        for (hour, key, tally) in rows {
-            let (publisher, campaign) =
-                (&key.attribution.page.publisher, &key.attribution.campaign);
-            let viewable = (!unmeasured.contains(&**publisher)).then_some(0);
-            let cell =
-                cells.entry((publisher.clone(), campaign.clone(), hour)).or_insert_with(|| {
-                    let (publisher, campaign) = (publisher.clone(), campaign.clone());
-                    HourlyCounts { publisher, campaign, hour, impressions: 0, viewable, clicks: 0 }
-                });
-            match key.kind {
-                EventKind::Impression => cell.impressions += tally.counted,
-                EventKind::Click => cell.clicks += tally.counted,
-                EventKind::Viewable => {
-                    cell.viewable = cell.viewable.map(|viewable| viewable + tally.counted);
+        for (at, quarter) in views.range(from * QUARTERS..i64::MAX) {
+            let hour = at.div_euclid(QUARTERS);
+            for (key, tally) in &quarter.events {
+                let (publisher, campaign) =
+                    (&key.attribution.page.publisher, &key.attribution.campaign);
+                let viewable = (!unmeasured.contains(&**publisher)).then_some(0);
+                let cell =
+                    cells.entry((publisher.clone(), campaign.clone(), hour)).or_insert_with(|| {
+                        let (publisher, campaign) = (publisher.clone(), campaign.clone());
+                        HourlyCounts {
+                            publisher,
+                            campaign,
+                            hour,
+                            impressions: 0,
+                            viewable,
+                            clicks: 0,
+                        }
+                    });
+                match key.kind {
+                    EventKind::Impression => cell.impressions += tally.counted,
+                    EventKind::Click => cell.clicks += tally.counted,
+                    EventKind::Viewable => {
+                        cell.viewable = cell.viewable.map(|viewable| viewable + tally.counted);
+                    }
+                    EventKind::Copy => {}
                 }
-                EventKind::Copy => {}
             }
         }
         cells.into_values().collect()

@@ -42,7 +42,7 @@ impl Reporting {
         if !unknown.is_empty() {
             let views = self.ledger.views();
             for payer in payers(&views, i64::MIN..i64::MAX, |campaign| unknown.contains(campaign)) {
-                known.insert(payer.campaign.into(), payer.currency.to_string());
+                known.insert(payer.campaign, payer.currency.to_string());
             }
         }
         let currency = |campaign: &'a str| Some((campaign, known.get(campaign)?.clone()));

@@ -292,20 +292,22 @@ impl CampaignBudgets {
         for campaign in before.accounts.keys().filter(|one| !after.accounts.contains_key(*one)) {
             entry(&self.by_campaign, campaign).recover(&Account::default(), Leases::default());
         }
-        let mut changes: HashMap<&str, u64> = HashMap::new();
-        for (state, is_new) in [(before, false), (after, true)] {
-            let rows = state.views.events().filter(|(_, row, _)| row.kind == EventKind::Impression);
-            for (_, row, tally) in rows {
-                let change = changes.entry(&*row.attribution.flight).or_default();
-                // Of several rows, only the sum of all changes is not negative.
-                *change = match is_new {
-                    true => change.wrapping_add(tally.counted),
-                    false => change.wrapping_sub(tally.counted),
-                };
+        let mut changes: HashMap<Box<str>, u64> = HashMap::new();
+        for (state, other, is_new) in [(before, after, false), (after, before, true)] {
+            for (_, quarter) in state.views.quarters_beyond(&other.views) {
+                let rows = quarter.events.iter();
+                for (row, tally) in rows.filter(|(row, _)| row.kind == EventKind::Impression) {
+                    let change = changes.entry(row.attribution.flight.clone()).or_default();
+                    // Of several rows, only the sum of all changes is not negative.
+                    *change = match is_new {
+                        true => change.wrapping_add(tally.counted),
+                        false => change.wrapping_sub(tally.counted),
+                    };
+                }
             }
         }
         for (flight, change) in changes {
-            entry(&self.delivered, flight).fetch_add(change, Ordering::Relaxed);
+            entry(&self.delivered, &flight).fetch_add(change, Ordering::Relaxed);
         }
     }
 

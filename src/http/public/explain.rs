@@ -58,6 +58,7 @@ pub(crate) fn reader_of(identity: &Identity) -> Result<Audience, ApiError> {
 
 /// Query parameters of an explanation.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ExplainQuery {
     want: Option<String>,
 }

@@ -61,7 +61,37 @@ pub(super) fn is_reportable(tally: &Tally) -> bool {
     tally.counted > 0 || tally.pending > 0 || tally.invalid.iter().any(invalid)
 }
 
+impl Figure {
+    fn merge(&mut self, other: Figure) {
+        self.gross += other.gross;
+        self.invalid += other.invalid;
+        self.net += other.net;
+    }
+}
+
 impl Figures {
+    /// Adds other figures of the same currency.
+    pub(super) fn merge(&mut self, other: &Figures) {
+        self.requests += other.requests;
+        self.filled += other.filled;
+        for (reason, count) in &other.no_fill {
+            *self.no_fill.entry(*reason).or_default() += count;
+        }
+        self.impressions.merge(other.impressions);
+        self.viewable.merge(other.viewable);
+        self.clicks.merge(other.clicks);
+        self.copies.merge(other.copies);
+        self.pending += other.pending;
+        for (reason, count) in &other.refused {
+            *self.refused.entry(*reason).or_default() += count;
+        }
+        self.spend_micros += other.spend_micros;
+        self.returned_micros += other.returned_micros;
+        if let Some(revenue) = other.revenue_micros {
+            *self.revenue_micros.get_or_insert(0) += revenue;
+        }
+    }
+
     /// Adds a row of events. The publisher's share is rounded down per ledger row, so that every
     /// breakdown adds up to the same total.
     pub(super) fn add_events(&mut self, kind: EventKind, tally: &Tally, share_bp: Option<u16>) {

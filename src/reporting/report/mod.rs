@@ -12,11 +12,12 @@ use crate::domain::money::{Currency, Micros};
 use crate::domain::party::RevenueShare;
 use crate::domain::zone::Zone;
 use crate::ledger::record::UnfilledSlot;
-use crate::ledger::views::{QUARTER_MS, Views};
+use crate::ledger::views::{QUARTER_MS, Quarter, Views};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Party {
@@ -42,6 +43,8 @@ pub(crate) struct Query {
     pub(crate) zone: Zone,
     /// Values that dimensions of the attribution must have.
     pub(crate) filters: Vec<(Dimension, String)>,
+    /// Which rows.
+    pub(crate) page: Page,
 }
 
 /// A report row.
@@ -64,44 +67,54 @@ const NONE: &str = "none";
 /// Currency of a report without any amounts.
 const NO_EARNINGS: &str = "EUR";
 
-/// The rows of a query, ordered by key, and one total per currency.
-pub(crate) fn report(views: &Views, query: &Query) -> (Vec<Row>, Vec<Row>) {
-    let mut builder = ReportBuilder { query, rows: BTreeMap::new(), totals: BTreeMap::new() };
-    let (first, end) = (quarter_from(query.from_ms), quarter_from(query.to_ms));
-    let mut empty: Vec<(i64, &UnfilledSlot, u64)> = Vec::new();
+/// A part of a report's rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// Only rows after this one.
+    pub(crate) after: Option<RowPlace>,
+    /// At most so many rows.
+    pub(crate) limit: usize,
+}
+
+impl Page {
+    /// All rows.
+    pub(crate) const ALL: Page = Page { after: None, limit: usize::MAX };
+}
+
+/// The place of a row in the order of the rows: its keys and its currency.
+pub(crate) type RowPlace = (Vec<String>, Currency);
+
+/// The answer to a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// The rows of the page, ordered by key.
+    pub(crate) rows: Vec<Row>,
+    /// The sums of all rows, whatever the page: one per currency.
+    pub(crate) totals: Vec<Row>,
+    /// The place of the last row of the page, if there are more.
+    pub(crate) more_after: Option<RowPlace>,
+}
+
+/// The report of one query.
+pub(crate) fn report(views: &Views, query: &Query) -> Report {
+    let mut builder = ReportBuilder::new(query);
+    for (at, quarter) in views.range(builder.quarters.clone()) {
+        builder.add_quarter(at, &quarter);
+    }
+    builder.finish()
+}
+
+/// The reports of several queries from one pass over the rows.
+pub(crate) fn reports(views: &Views, queries: &[Query]) -> Vec<Report> {
+    let mut builders: Vec<ReportBuilder<'_>> = queries.iter().map(ReportBuilder::new).collect();
+    let first = builders.iter().map(|one| one.quarters.start).min().unwrap_or(0);
+    let end = builders.iter().map(|one| one.quarters.end).max().unwrap_or(0);
     for (at, quarter) in views.range(first..end) {
-        let own = quarter.events.iter().filter(|(key, _)| matches(query, &key.attribution));
-        for (key, tally) in own.filter(|(_, tally)| figures::is_reportable(tally)) {
-            let share_bp = builder.share_bp(at);
-            let of = Subject::Unit(&key.attribution, key.cta.as_deref());
-            builder.add(at, of, |figures| figures.add_events(key.kind, tally, share_bp));
-        }
-        for (of, count) in quarter.served.iter().filter(|(of, _)| matches(query, of)) {
-            builder.add(at, Subject::Unit(of, None), |figures| figures.add_served(*count));
-        }
-        let refunds = quarter.refunded.iter().filter(|(_, micros)| **micros > Micros::ZERO);
-        for (of, micros) in refunds.filter(|(of, _)| matches(query, of)) {
-            builder.add(at, Subject::Unit(of, None), |figures| figures.add_refund(*micros));
-        }
-        let own = quarter.empty.iter().filter(|(of, _)| matches_unfilled(query, of));
-        empty.extend(own.map(|(of, count)| (at, &**of, *count)));
-    }
-    let currency = builder.totals.keys().next().copied();
-    let currency = currency.or_else(|| NO_EARNINGS.parse().ok());
-    for (at, of, count) in empty {
-        if let Some(currency) = currency {
-            builder.add(at, Subject::Empty(of, currency), |figures| {
-                figures.add_unfilled(of.reason, count)
-            });
+        for builder in builders.iter_mut().filter(|one| one.quarters.contains(&at)) {
+            builder.add_quarter(at, &quarter);
         }
     }
-    let row = |keys, currency, figures| Row { keys, currency, figures };
-    let rows = builder.rows.into_iter();
-    let totals = builder.totals.into_iter();
-    (
-        rows.map(|((keys, currency), figures)| row(keys, currency, figures)).collect(),
-        totals.map(|(currency, figures)| row(Vec::new(), currency, figures)).collect(),
-    )
+    builders.into_iter().map(ReportBuilder::finish).collect()
 }
 
 /// The first quarter hour that starts at or after a time.
@@ -109,10 +122,38 @@ fn quarter_from(at_ms: i64) -> i64 {
     -(-at_ms).div_euclid(QUARTER_MS)
 }
 
+/// The figures of the smallest keys, in a bounded amount of memory: a key that is not among the smallest
+/// at some time never is later.
+struct Smallest<K> {
+    figures: BTreeMap<K, Figures>,
+    most: usize,
+}
+
+impl<K: Ord> Smallest<K> {
+    fn new(most: usize) -> Smallest<K> {
+        Smallest { figures: BTreeMap::new(), most }
+    }
+
+    /// The figures of a key, if it is among the smallest.
+    fn get(&mut self, key: K) -> Option<&mut Figures> {
+        if self.figures.len() >= self.most && !self.figures.contains_key(&key) {
+            if self.figures.last_key_value().is_some_and(|(last, _)| *last < key) {
+                return None;
+            }
+            self.figures.pop_last();
+        }
+        Some(self.figures.entry(key).or_default())
+    }
+}
+
 struct ReportBuilder<'a> {
     query: &'a Query,
-    rows: BTreeMap<(Vec<String>, Currency), Figures>,
+    quarters: Range<i64>,
+    rows: Smallest<RowPlace>,
     totals: BTreeMap<Currency, Figures>,
+    /// Unfilled slots, which have no currency.
+    unfilled: Smallest<Vec<String>>,
+    unfilled_total: Option<Figures>,
 }
 
 /// The subject of a ledger row.
@@ -120,27 +161,98 @@ struct ReportBuilder<'a> {
 enum Subject<'a> {
     /// A served unit, and the call to action if the row counts clicks.
     Unit(&'a AttributionKey, Option<&'a str>),
-    /// An unfilled slot, and the currency of the row to add it to.
-    Empty(&'a UnfilledSlot, Currency),
+    /// An unfilled slot.
+    Empty(&'a UnfilledSlot),
 }
 
-impl ReportBuilder<'_> {
-    fn add(&mut self, quarter: i64, of: Subject<'_>, add: impl Fn(&mut Figures)) {
-        let query = self.query;
-        let value = |dimension: &Dimension| value(*dimension, quarter, of, &query.zone);
-        let keys = query.by.iter().map(value).collect();
-        let currency = match of {
-            Subject::Unit(attribution, _) => attribution.currency,
-            Subject::Empty(_, currency) => currency,
-        };
-        for figures in [
-            self.rows.entry((keys, currency)).or_default(),
-            self.totals.entry(currency).or_default(),
-        ] {
+impl<'a> ReportBuilder<'a> {
+    fn new(query: &'a Query) -> ReportBuilder<'a> {
+        // One more tells whether there are more.
+        let most = query.page.limit.saturating_add(1);
+        ReportBuilder {
+            query,
+            quarters: quarter_from(query.from_ms)..quarter_from(query.to_ms),
+            rows: Smallest::new(most),
+            totals: BTreeMap::new(),
+            // The first may be before the page, by its currency.
+            unfilled: Smallest::new(most.saturating_add(1)),
+            unfilled_total: None,
+        }
+    }
+
+    fn add_quarter(&mut self, at: i64, quarter: &Quarter) {
+        let (query, share_bp) = (self.query, self.share_bp(at));
+        let times = Times::of(at, query);
+        let own = quarter.events.iter().filter(|(key, _)| matches(query, &key.attribution));
+        for (key, tally) in own.filter(|(_, tally)| figures::is_reportable(tally)) {
+            let of = Subject::Unit(&key.attribution, key.cta.as_deref());
+            self.add(&times, of, |figures| figures.add_events(key.kind, tally, share_bp));
+        }
+        for (of, count) in quarter.served.iter().filter(|(of, _)| matches(query, of)) {
+            self.add(&times, Subject::Unit(of, None), |figures| figures.add_served(*count));
+        }
+        let refunds = quarter.refunded.iter().filter(|(_, micros)| **micros > Micros::ZERO);
+        for (of, micros) in refunds.filter(|(of, _)| matches(query, of)) {
+            self.add(&times, Subject::Unit(of, None), |figures| figures.add_refund(*micros));
+        }
+        for (of, count) in quarter.empty.iter().filter(|(of, _)| matches_unfilled(query, of)) {
+            let add = |figures: &mut Figures| figures.add_unfilled(of.reason, *count);
+            self.add(&times, Subject::Empty(of), add);
+        }
+    }
+
+    fn add(&mut self, times: &Times, of: Subject<'_>, add: impl Fn(&mut Figures)) {
+        let is_publisher = matches!(self.query.party, Party::Publisher { .. });
+        let add = |figures: &mut Figures| {
             add(figures);
-            if matches!(query.party, Party::Publisher { .. }) {
+            if is_publisher {
                 figures.revenue_micros.get_or_insert(0);
             }
+        };
+        let keys: Vec<String> = self.query.by.iter().map(|by| value(*by, times, of)).collect();
+        let after = self.query.page.after.as_ref();
+        match of {
+            Subject::Unit(AttributionKey { currency, .. }, _) => {
+                add(self.totals.entry(*currency).or_default());
+                let place = (keys, *currency);
+                if after.is_none_or(|after| place > *after) {
+                    self.rows.get(place).into_iter().for_each(add);
+                }
+            }
+            Subject::Empty(_) => {
+                add(self.unfilled_total.get_or_insert_default());
+                if after.is_none_or(|(after, _)| keys >= *after) {
+                    self.unfilled.get(keys).into_iter().for_each(add);
+                }
+            }
+        }
+    }
+
+    fn finish(self) -> Report {
+        let ReportBuilder { query, mut totals, unfilled_total, .. } = self;
+        let mut rows = self.rows.figures;
+        let currency = totals.keys().next().copied().or_else(|| NO_EARNINGS.parse().ok());
+        if let (Some(currency), Some(unfilled)) = (currency, unfilled_total) {
+            totals.entry(currency).or_default().merge(&unfilled);
+            for (keys, figures) in self.unfilled.figures {
+                rows.entry((keys, currency)).or_default().merge(&figures);
+            }
+        }
+        let is_due = |place: &RowPlace| query.page.after.as_ref().is_none_or(|after| place > after);
+        let row = |keys, currency, figures| Row { keys, currency, figures };
+        let rows = rows.into_iter().filter(|(place, _)| is_due(place));
+        let mut rows: Vec<Row> =
+            rows.map(|((keys, currency), figures)| row(keys, currency, figures)).collect();
+        let has_more = rows.len() > query.page.limit;
+        rows.truncate(query.page.limit);
+        let last = rows.last().filter(|_| has_more);
+        Report {
+            more_after: last.map(|last| (last.keys.clone(), last.currency)),
+            rows,
+            totals: totals
+                .into_iter()
+                .map(|(currency, figures)| row(Vec::new(), currency, figures))
+                .collect(),
         }
     }
 
@@ -151,6 +263,25 @@ impl ReportBuilder<'_> {
         let day = at.to_zoned(jiff::tz::TimeZone::UTC).date();
         let share = shares.iter().rev().find(|share| share.from <= day);
         Some(share.map_or(0, |share| share.bp))
+    }
+}
+
+/// The day and the hour of a quarter of an hour, for queries that break down by them.
+#[derive(Default)]
+struct Times {
+    day: String,
+    hour: String,
+}
+
+impl Times {
+    fn of(quarter: i64, query: &Query) -> Times {
+        if !query.by.iter().any(|by| matches!(by, Dimension::Day | Dimension::Hour)) {
+            return Times::default();
+        }
+        let at = jiff::Timestamp::from_millisecond(quarter * QUARTER_MS).unwrap_or_default();
+        let civil = at.to_zoned(query.zone.rules().clone());
+        let hour = civil.strftime("%Y-%m-%dT%H:00%:z").to_string();
+        Times { day: civil.date().to_string(), hour }
     }
 }
 
@@ -171,18 +302,14 @@ fn matches_unfilled(query: &Query, of: &UnfilledSlot) -> bool {
         && query.filters.is_empty()
 }
 
-fn value(dimension: Dimension, quarter: i64, of: Subject<'_>, zone: &Zone) -> String {
-    let civil = || {
-        let at = jiff::Timestamp::from_millisecond(quarter * QUARTER_MS).unwrap_or_default();
-        at.to_zoned(zone.rules().clone())
-    };
+fn value(dimension: Dimension, times: &Times, of: Subject<'_>) -> String {
     let attributed = || match of {
         Subject::Unit(unit, _) => dimension.value(Some(unit), &unit.page),
-        Subject::Empty(slot, _) => dimension.value(None, &slot.page),
+        Subject::Empty(slot) => dimension.value(None, &slot.page),
     };
     match (dimension, of) {
-        (Dimension::Day, _) => civil().date().to_string(),
-        (Dimension::Hour, _) => civil().strftime("%Y-%m-%dT%H:00%:z").to_string(),
+        (Dimension::Day, _) => times.day.clone(),
+        (Dimension::Hour, _) => times.hour.clone(),
         (Dimension::Cta, Subject::Unit(_, Some(cta))) => cta.to_owned(),
         _ => attributed().map_or_else(|| NONE.to_owned(), Cow::into_owned),
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// State of the controls, as query parameters. Empty means the default or none.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct DemoQuery {
     /// The page's topic.
     pub(crate) topic: String,

@@ -21,11 +21,13 @@ const SMALL: i64 = 100;
 
 fn outcome(seed: u64, faults: Faults) -> Outcome {
     let fleet = Fleet::new(seed).run(faults);
-    let mut over: BTreeMap<&str, i64> = BTreeMap::new();
-    let views = fleet.truth.views();
-    for (_, row, tally) in views.events() {
-        let count = tally.invalid.get(&InvalidReason::OverBudget).copied().unwrap_or(0);
-        *over.entry(&row.attribution.campaign).or_default() += i64::try_from(count).unwrap();
+    let mut over: BTreeMap<Box<str>, i64> = BTreeMap::new();
+    for (_, quarter) in fleet.truth.views().range(i64::MIN..i64::MAX) {
+        for (row, tally) in &quarter.events {
+            let count = tally.invalid.get(&InvalidReason::OverBudget).copied().unwrap_or(0);
+            let campaign = row.attribution.campaign.clone();
+            *over.entry(campaign).or_default() += i64::try_from(count).unwrap();
+        }
     }
     let (mut worst, mut oversold, mut budgets, mut used) = (0f64, 0i64, 0i64, 0i64);
     for campaign in &fleet.campaigns {

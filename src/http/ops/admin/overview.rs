@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 /// Query parameters of an overview.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct OverviewQuery {
     #[serde(default)]
     search: String,

@@ -34,6 +34,7 @@ pub(crate) async fn weights(
 
 /// Query parameters of a replacement.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ReplaceWeightsQuery {
     #[serde(default)]
     force: bool,

@@ -9,7 +9,7 @@ use crate::domain::region::Country;
 use crate::domain::taxonomy::TopicDoc;
 use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
 use crate::http::public::advertiser::sum::{Sum, money};
-use crate::reporting::report::Row;
+use crate::reporting::report::{Report, Row};
 use crate::web::pages::advertiser::Breakdown;
 use crate::web::pages::chart::Chart;
 use crate::world::directory::Directory;
@@ -35,6 +35,11 @@ const TABLES: [(&str, &str, Dimension); 8] = [
     ("By flight", "Flight", Dimension::Flight),
 ];
 
+/// What the tables break down by.
+pub(super) fn dimensions() -> impl Iterator<Item = Dimension> {
+    [Dimension::Day, Dimension::Hour].into_iter().chain(TABLES.iter().map(|(_, _, by)| *by))
+}
+
 /// All tables, starting with the one by day.
 pub(super) fn all(ledger: &LedgerSnapshot<'_>) -> Vec<Breakdown> {
     let tables = TABLES.iter().map(|(heading, column, by)| by_size(ledger, heading, column, *by));
@@ -52,7 +57,7 @@ fn breakdown(heading: &str, column: &str, totals: &[Row]) -> Breakdown {
 }
 
 fn by_day(ledger: &LedgerSnapshot<'_>) -> Breakdown {
-    let (rows, totals) = ledger.report(&[Dimension::Day]);
+    let Report { rows, totals, .. } = ledger.report(&[Dimension::Day]);
     let row =
         |row: &Row| Sum::of(&row.figures).row(row.keys[0].clone(), String::new(), row.currency);
     let sums: Vec<(Date, &Row)> =
@@ -80,11 +85,7 @@ fn by_day(ledger: &LedgerSnapshot<'_>) -> Breakdown {
     if rows.is_empty() {
         charts.clear();
     }
-    Breakdown {
-        rows: rows.iter().map(row).collect(),
-        charts,
-        ..breakdown("By day", "Day", &totals)
-    }
+    Breakdown { rows: rows.iter().map(row).collect(), charts, ..breakdown("By day", "Day", totals) }
 }
 
 /// Every day of the period, including empty ones; for a period of more than [`MAX_DAYS`] days, the days
@@ -126,10 +127,10 @@ fn chart(
 
 /// All days aggregated by hour of the day.
 fn by_hour(ledger: &LedgerSnapshot<'_>) -> Breakdown {
-    let (rows, totals) = ledger.report(&[Dimension::Hour]);
+    let Report { rows, totals, .. } = ledger.report(&[Dimension::Hour]);
     let mut sums: BTreeMap<(String, Currency), Sum> = BTreeMap::new();
     let mut impressions: BTreeMap<String, u64> = BTreeMap::new();
-    for row in &rows {
+    for row in rows {
         // `2026-11-25T13:00+01:00`: the local hour. An hour repeated when clocks go back counts twice.
         let hour = format!("{}:00", row.keys[0].get(11..13).unwrap_or_default());
         *impressions.entry(hour.clone()).or_default() += row.figures.impressions.net;
@@ -152,16 +153,17 @@ fn by_hour(ledger: &LedgerSnapshot<'_>) -> Breakdown {
     Breakdown {
         charts: if rows.is_empty() { Vec::new() } else { vec![chart] },
         rows: sums.into_iter().map(row).collect(),
-        ..breakdown("By hour of the day", "Hour", &totals)
+        ..breakdown("By hour of the day", "Hour", totals)
     }
 }
 
 /// Rows by impressions, largest first; those beyond [`MAX_ROWS`] are summed in one more row.
 fn by_size(ledger: &LedgerSnapshot<'_>, heading: &str, column: &str, by: Dimension) -> Breakdown {
-    let (mut rows, totals) = ledger.report(&[by]);
+    let Report { rows, totals, .. } = ledger.report(&[by]);
+    let mut rows: Vec<&Row> = rows.iter().collect();
     rows.sort_by_key(|row| Reverse((row.figures.impressions.net, row.figures.clicks.net)));
     let rest = rows.split_off(rows.len().min(MAX_ROWS));
-    let row = |row: &Row| {
+    let row = |row: &&Row| {
         let remark = name(ledger.directory, by, &row.keys[0]);
         Sum::of(&row.figures).row(row.keys[0].clone(), remark, row.currency)
     };
@@ -176,7 +178,7 @@ fn by_size(ledger: &LedgerSnapshot<'_>, heading: &str, column: &str, by: Dimensi
     });
     Breakdown {
         rows: rows.iter().map(row).chain(others).collect(),
-        ..breakdown(heading, column, &totals)
+        ..breakdown(heading, column, totals)
     }
 }
 

@@ -1,35 +1,50 @@
-//! A snapshot of one advertiser's part of the ledger, from which the whole page is built.
+//! The figures of one advertiser's page, from one moment of the ledger and one pass over its rows.
 
 use crate::domain::attribution::Dimension;
 use crate::domain::id::AdvertiserId;
 use crate::http::public::reports::period::Period;
 use crate::ledger::views::Views;
 use crate::reporting::report;
-use crate::reporting::report::{Party, Query, Row};
+use crate::reporting::report::{Page, Party, Query, Report};
 use crate::world::directory::Directory;
 
-/// A snapshot of one advertiser's part of the ledger.
+/// The figures of one advertiser's page.
 pub(super) struct LedgerSnapshot<'a> {
-    /// A copy of the ledger's sums.
-    pub(crate) views: Views,
-    pub(crate) id: &'a AdvertiserId,
+    /// Each with its dimensions.
+    reports: Vec<(Vec<Dimension>, Report)>,
     /// The period of the page.
     pub(crate) period: &'a Period,
     /// Names of what the rows are about.
     pub(crate) directory: &'a Directory,
 }
 
-impl LedgerSnapshot<'_> {
-    /// The rows by these dimensions, and one total per currency.
-    pub(crate) fn report(&self, by: &[Dimension]) -> (Vec<Row>, Vec<Row>) {
-        let query = Query {
-            party: Party::Advertiser(self.id.to_string()),
-            from_ms: self.period.from_ms,
-            to_ms: self.period.to_ms,
+impl<'a> LedgerSnapshot<'a> {
+    /// Makes the reports by each of these dimensions.
+    pub(crate) fn read(
+        views: &Views,
+        id: &AdvertiserId,
+        period: &'a Period,
+        directory: &'a Directory,
+        by: &[&[Dimension]],
+    ) -> LedgerSnapshot<'a> {
+        let query = |by: &&[Dimension]| Query {
+            party: Party::Advertiser(id.to_string()),
+            from_ms: period.from_ms,
+            to_ms: period.to_ms,
             by: by.to_vec(),
-            zone: self.period.zone.clone(),
+            zone: period.zone.clone(),
             filters: Vec::new(),
+            page: Page::ALL,
         };
-        report::report(&self.views, &query)
+        let queries: Vec<Query> = by.iter().map(query).collect();
+        let reports = report::reports(views, &queries);
+        let by = queries.into_iter().map(|query| query.by);
+        LedgerSnapshot { reports: by.zip(reports).collect(), period, directory }
+    }
+
+    /// The report by these dimensions, which must be among those that were read.
+    pub(crate) fn report(&self, by: &[Dimension]) -> &Report {
+        let found = self.reports.iter().find(|(own, _)| own == by);
+        &found.expect("every breakdown of the page is read").1
     }
 }

@@ -11,12 +11,13 @@ use crate::config::keys::Role;
 use crate::domain::id::AdvertiserId;
 use crate::domain::party::Advertiser;
 use crate::domain::zone::Zone;
+use crate::http::caller;
 use crate::http::problem::ApiError;
 use crate::http::public::reports::ReportSources;
 use crate::http::public::reports::access;
 use crate::http::public::reports::period::Period;
 use crate::http::public::{pages, reports};
-use crate::http::{blocking, caller};
+use crate::ledger::views::Views;
 use crate::web::pages::advertiser::{AdvertiserContent, AdvertiserView};
 use crate::web::pages::{Link, advertiser};
 use crate::world::Worlds;
@@ -27,6 +28,7 @@ use serde::Deserialize;
 
 /// Query parameters of the page. Its form also sends empty ones.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct PageQuery {
     #[serde(default)]
     link: String,
@@ -57,7 +59,7 @@ async fn answer(
     query: PageQuery,
     wants_html: bool,
 ) -> Result<HttpResponse, ApiError> {
-    access::authorize(&sources.app, http, Role::Advertiser, id, &query.link)?;
+    let caller = access::authorize(&sources.app, http, Role::Advertiser, id, &query.link)?;
     let unknown = || ApiError::not_found("unknown_party", format!("no advertiser `{id}`"));
     let id: AdvertiserId = id.parse().map_err(|_| unknown())?;
     let zone = zone(&sources.world, &id).ok_or_else(unknown)?;
@@ -69,10 +71,12 @@ async fn answer(
         Err(error) if !wants_html => return Err(error),
         period => period,
     };
+    let slot = sources.threads.slot(caller)?;
     reports::flush_opportunities(sources).await;
+    let views = sources.reporting.views();
     let (state, links) = (sources.clone(), pages::menu(&sources.app));
-    let (status, text) =
-        blocking(move || Ok::<_, ApiError>(text(&state, &id, period, &query, &links))).await?;
+    let page = move || text(&state, &views, &id, period, &query, &links);
+    let (status, text) = slot.run(page).await?;
     let mut page = pages::html(text);
     *page.status_mut() = status;
     Ok(page)
@@ -80,6 +84,7 @@ async fn answer(
 
 fn text(
     sources: &ReportSources,
+    views: &Views,
     id: &AdvertiserId,
     period: Result<Period, ApiError>,
     query: &PageQuery,
@@ -87,7 +92,7 @@ fn text(
 ) -> (StatusCode, String) {
     let (status, content, from, to) = match period {
         Ok(period) => {
-            let numbers = numbers::numbers(sources, id, &period, &query.link);
+            let numbers = numbers::numbers(sources, views, id, &period, &query.link);
             let (from, to) = (period.from.to_string(), period.to.to_string());
             (StatusCode::OK, AdvertiserContent::Report(Box::new(numbers)), from, to)
         }

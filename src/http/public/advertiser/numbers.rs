@@ -10,10 +10,11 @@ use crate::http::public::advertiser::sum::{money, share};
 use crate::http::public::advertiser::{breakdowns, delivery, labels};
 use crate::http::public::reports::ReportSources;
 use crate::http::public::reports::period::Period;
+use crate::ledger::views::Views;
 use crate::reporting::Completeness;
 use crate::reporting::overview::MAX_FLIGHTS;
 use crate::reporting::overview::document::AdvertiserOverview;
-use crate::reporting::report::{Figure, Figures, Row};
+use crate::reporting::report::{Figure, Figures, Report, Row};
 use crate::web::pages::Link;
 use crate::web::pages::advertiser::{
     AdvertiserReport, FunnelRow, InvalidEventsRow, KeyFigure, ResponseRow,
@@ -24,9 +25,13 @@ use jiff::{SignedDuration, Timestamp};
 /// How old the provisional part must be until the page mentions it: a fleet always has some seconds.
 const PROVISIONAL_REMARK_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
-/// Everything on the page. Scans the ledger rows of the period several times, and every flight.
+/// What clicks and copies are counted by.
+const RESPONSES: [Dimension; 2] = [Dimension::Creative, Dimension::Cta];
+
+/// Everything on the page. Scans the ledger rows of the period, and every flight.
 pub(super) fn numbers(
     sources: &ReportSources,
+    views: &Views,
     id: &AdvertiserId,
     period: &Period,
     link: &str,
@@ -37,9 +42,12 @@ pub(super) fn numbers(
     let completeness = sources.reporting.completeness(period.to_ms);
     let directory = &sources.world.directory();
     let inventory = &directory.live().snapshot().inventory;
-    let ledger = LedgerSnapshot { views: sources.reporting.views(), id, period, directory };
-    let (rows, totals) = ledger.report(&[Dimension::Creative, Dimension::Cta]);
-    let combined = combined(&totals);
+    let tables: Vec<[Dimension; 1]> = breakdowns::dimensions().map(|by| [by]).collect();
+    let by: Vec<&[Dimension]> = tables.iter().map(<[Dimension; 1]>::as_slice).collect();
+    let by = [&by[..], &[&RESPONSES]].concat();
+    let ledger = LedgerSnapshot::read(views, id, period, directory, &by);
+    let Report { rows, totals, .. } = ledger.report(&RESPONSES);
+    let combined = combined(totals);
     let overview = sources.reporting.overview_of(id.as_str());
     let currency = overview.as_ref().map_or_else(String::new, |own| own.currency.to_string());
     let campaigns = overview.as_ref().map_or(&[][..], |own| &own.campaigns);
@@ -53,9 +61,9 @@ pub(super) fn numbers(
         at: time(completeness.complete_through),
         provisional_after: provisional_after(&completeness, period, now).map(time),
         is_final: completeness.is_final,
-        facts: facts(&totals, overview.as_ref()),
+        facts: facts(totals, overview.as_ref()),
         steps: steps(&combined),
-        responses: responses(directory, &rows, &combined),
+        responses: responses(directory, rows, &combined),
         refused: invalid_rows(&combined),
         campaigns: campaigns
             .iter()

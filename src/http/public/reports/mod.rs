@@ -2,29 +2,30 @@
 
 pub(crate) mod access;
 pub(crate) mod period;
+pub(crate) mod threads;
 
+mod query;
+mod stream;
 mod table;
 
 use crate::config::keys::Role;
 use crate::domain::attribution::Dimension;
-use crate::domain::party::{Advertiser, Publisher, RevenueShare};
-use crate::domain::zone::Zone;
 use crate::events::Events;
 use crate::http::problem::ApiError;
-use crate::http::public::reports::period::Period;
-use crate::http::{AppState, blocking, caller, json};
-use crate::reporting::Reporting;
-use crate::reporting::report;
-use crate::reporting::report::{Party, Query, Row};
+use crate::http::public::reports::query::{MAX_LIMIT, ReportQuery, ReportRequest};
+use crate::http::public::reports::threads::{ReportThreads, Slot};
+use crate::http::{AppState, caller};
+use crate::ledger::views::Views;
+use crate::reporting::report::Row;
+use crate::reporting::{Completeness, Reporting, report};
 use crate::world::Worlds;
-use crate::world::directory::Directory;
 use actix_web::http::header;
 use actix_web::http::header::{ContentDisposition, HeaderValue};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,22 +38,7 @@ pub(crate) struct ReportSources {
     pub(crate) reporting: Arc<Reporting>,
     pub(crate) events: Arc<Events>,
     pub(crate) world: Arc<Worlds>,
-}
-
-/// Query parameters of a report.
-#[derive(Deserialize)]
-pub(crate) struct ReportQuery {
-    from: Option<String>,
-    to: Option<String>,
-    by: Option<String>,
-    tz: Option<String>,
-    /// Token of a link to an advertiser's page.
-    #[serde(default)]
-    link: String,
-    format: Option<String>,
-    /// Filters, by the name of their dimension.
-    #[serde(flatten)]
-    others: BTreeMap<String, String>,
+    pub(crate) threads: Arc<ReportThreads>,
 }
 
 /// A report.
@@ -86,7 +72,7 @@ pub(crate) struct ReportReply {
     /// Whether the report is final: no later event can change it.
     #[serde(rename = "final")]
     pub(crate) is_final: bool,
-    /// Next page; always `null`, since a report has one page.
+    /// URL of the next page; `null` on the last one. `total` is the same on every page.
     pub(crate) next: Option<String>,
 }
 
@@ -108,19 +94,13 @@ pub(crate) async fn report(
     path: Path<(String, String)>,
     query: actix_web::web::Query<ReportQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let ((kind, id), query) = (path.into_inner(), query.into_inner());
-    let (role, party) = match kind.as_str() {
-        "advertisers" => (Role::Advertiser, Party::Advertiser(id.clone())),
-        "publishers" => (
-            Role::Publisher,
-            Party::Publisher {
-                id: id.clone(),
-                shares: revenue_shares(&sources.world.directory(), &id),
-            },
-        ),
+    let (kind, id) = path.into_inner();
+    let role = match kind.as_str() {
+        "advertisers" => Role::Advertiser,
+        "publishers" => Role::Publisher,
         _ => return Err(ApiError::no_route()),
     };
-    access::authorize(&sources.app, &http, role, &id, &query.link)?;
+    let caller = access::authorize(&sources.app, &http, role, &id, &query.link)?;
     let accepts_csv =
         || caller::header(&http, "accept").is_some_and(|all| all.contains("text/csv"));
     let format = match query.format.as_deref() {
@@ -128,19 +108,83 @@ pub(crate) async fn report(
         None if accepts_csv() => Format::Csv,
         None => Format::Json,
     };
+    let request = query.parse(&sources, &kind, &id)?;
+    let slot = sources.threads.slot(caller)?;
     flush_opportunities(&sources).await;
-    let name = format!("adjacent-{id}.csv");
-    let reply = blocking(move || reply(&sources, party, &id, &query)).await?;
+    let completeness = sources.reporting.completeness(request.period.to_ms);
+    // Taken here: a thread for reports that waits for a core must not hold the ledger.
+    let views = sources.reporting.views();
     let mut response = match format {
-        Format::Json => json(&reply),
-        Format::Csv => HttpResponse::Ok()
-            .content_type("text/csv; charset=utf-8")
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .insert_header(ContentDisposition::attachment(name))
-            .body(table::csv(&reply).map_err(ApiError::internal)?),
+        Format::Json => {
+            let now = sources.app.clock.now();
+            let body = move || {
+                serde_json::to_vec(&reply(request, id, now, &views, &completeness))
+                    .map_err(ApiError::internal)
+            };
+            HttpResponse::Ok().content_type("application/json").body(slot.run(body).await??)
+        }
+        Format::Csv => csv(request, &id, slot, views).await?,
     };
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
     Ok(response)
+}
+
+/// Builds a report. Scans every ledger row of the period, so it must run on a thread for reports.
+fn reply(
+    request: ReportRequest,
+    of: String,
+    now: Timestamp,
+    views: &Views,
+    completeness: &Completeness,
+) -> ReportReply {
+    let report = report::report(views, &request.query);
+    let ReportRequest { query, period, .. } = &request;
+    ReportReply {
+        of,
+        from: period.from.to_string(),
+        to: period.to.to_string(),
+        tz: period.zone.name().to_owned(),
+        by: query.by.clone(),
+        rows: report.rows,
+        total: report.totals,
+        generated_at: now.to_string(),
+        complete_through: completeness.complete_through.to_string(),
+        final_until: completeness.final_until.map(|until| until.to_string()),
+        provisional: completeness.is_provisional,
+        is_final: completeness.is_final,
+        next: report.more_after.map(|last| request.next(&last)),
+    }
+}
+
+/// One page, if the request is for one; else all rows.
+async fn csv(
+    request: ReportRequest,
+    id: &str,
+    slot: Slot,
+    views: Views,
+) -> Result<HttpResponse, ApiError> {
+    let (views, mut query) = (Arc::new(views), request.query.clone());
+    if !request.is_paged {
+        query.page.limit = MAX_LIMIT;
+    }
+    let first = {
+        let (views, query) = (views.clone(), query.clone());
+        slot.run(move || stream::chunk(&views, &query)).await??
+    };
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type("text/csv; charset=utf-8")
+        .insert_header(ContentDisposition::attachment(format!("adjacent-{id}.csv")));
+    Ok(match &first.more_after {
+        None => response.body(first.bytes),
+        Some(last) if request.is_paged => {
+            let next = format!("<{}>; rel=\"next\"", request.next(last));
+            response.insert_header((header::LINK, next)).body(first.bytes)
+        }
+        Some(_) => response.streaming(stream::chunks(first, slot, views, query)),
+    })
 }
 
 /// Writes the opportunity counts collected so far to the journal, so that no report shows more
@@ -154,73 +198,4 @@ pub(crate) async fn flush_opportunities(sources: &ReportSources) {
     }
     // In a fleet, the records come back through the shared store; `complete_through` says how far.
     sources.reporting.settle(SETTLE_TIMEOUT).await;
-}
-
-/// A publisher's revenue shares, by date.
-fn revenue_shares(directory: &Directory, id: &str) -> Vec<RevenueShare> {
-    let own = directory.find::<Publisher>(id);
-    own.map_or_else(Vec::new, |publisher| publisher.revenue_share.clone())
-}
-
-/// Builds a report. Scans every ledger row of the period, so it must run on a blocking thread.
-fn reply(
-    sources: &ReportSources,
-    party: Party,
-    id: &str,
-    parameters: &ReportQuery,
-) -> Result<ReportReply, ApiError> {
-    let directory = sources.world.directory();
-    let own_zone = match &party {
-        Party::Advertiser(_) => {
-            directory.find::<Advertiser>(id).map(|advertiser| advertiser.time_zone.clone())
-        }
-        Party::Publisher { .. } => directory.find::<Publisher>(id).map(|_| Zone::utc()),
-    };
-    let own_zone = own_zone.ok_or_else(|| {
-        ApiError::not_found("unknown_party", format!("no advertiser or publisher `{id}`"))
-    })?;
-    let zone = match &parameters.tz {
-        None => own_zone,
-        Some(name) => Zone::try_from(name.clone())
-            .map_err(|error| ApiError::invalid_field("tz", error.to_string()))?,
-    };
-    let now = sources.app.clock.now();
-    let period = Period::parse(parameters.from.as_deref(), parameters.to.as_deref(), zone, now)?;
-    let mut by: Vec<Dimension> = Vec::new();
-    for name in parameters.by.as_deref().unwrap_or("day").split(',').filter(|name| !name.is_empty())
-    {
-        let dimension =
-            name.trim().parse().map_err(|why: String| ApiError::invalid_field("by", why))?;
-        if !by.contains(&dimension) {
-            by.push(dimension);
-        }
-    }
-    let filters = Dimension::FILTERS.iter().filter_map(|dimension| {
-        Some((*dimension, parameters.others.get(dimension.as_str())?.clone()))
-    });
-    let query = Query {
-        party,
-        from_ms: period.from_ms,
-        to_ms: period.to_ms,
-        by,
-        zone: period.zone.clone(),
-        filters: filters.collect(),
-    };
-    let completeness = sources.reporting.completeness(period.to_ms);
-    let (rows, total) = report::report(&sources.reporting.views(), &query);
-    Ok(ReportReply {
-        of: id.to_owned(),
-        from: period.from.to_string(),
-        to: period.to.to_string(),
-        tz: period.zone.name().to_owned(),
-        by: query.by,
-        rows,
-        total,
-        generated_at: now.to_string(),
-        complete_through: completeness.complete_through.to_string(),
-        final_until: completeness.final_until.map(|until| until.to_string()),
-        provisional: completeness.is_provisional,
-        is_final: completeness.is_final,
-        next: None,
-    })
 }

@@ -1,14 +1,13 @@
 //! Reports as CSV.
 
-use crate::http::public::reports::ReportReply;
+use crate::domain::attribution::Dimension;
+use crate::reporting::Completeness;
+use crate::reporting::report::Report;
 
-/// A header line, then one line per row; amounts in micros, as in JSON. The last columns say in every row
-/// what JSON says once, so that any program that reads tables can use them.
-pub(super) fn csv(reply: &ReportReply) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+/// The names of the columns.
+fn head(by: &[Dimension], has_revenue: bool) -> Vec<String> {
     let kinds = ["impressions", "viewable", "clicks", "copies"];
-    let has_revenue = reply.total.iter().any(|row| row.figures.revenue_micros.is_some());
-    let mut head: Vec<String> = reply.by.iter().map(ToString::to_string).collect();
+    let mut head: Vec<String> = by.iter().map(ToString::to_string).collect();
     head.extend(["requests", "filled"].map(str::to_owned));
     for kind in kinds {
         head.extend(["gross", "invalid", "net"].map(|part| format!("{kind}_{part}")));
@@ -16,10 +15,25 @@ pub(super) fn csv(reply: &ReportReply) -> Result<Vec<u8>, csv::Error> {
     head.extend(["pending", "spend_micros", "returned_micros"].map(str::to_owned));
     head.extend(has_revenue.then(|| "revenue_micros".to_owned()));
     head.extend(["currency", "provisional", "final_until"].map(str::to_owned));
-    let provisional = reply.provisional.to_string();
-    let final_until = reply.final_until.clone().unwrap_or_default();
-    writer.write_record(&head)?;
-    for row in &reply.rows {
+    head
+}
+
+/// One line per row, on the first page below a header line; amounts in micros, as in JSON. The last columns
+/// say in every row what JSON says once, so that any program that reads tables can use them.
+pub(super) fn csv(
+    report: &Report,
+    by: &[Dimension],
+    is_first: bool,
+    completeness: &Completeness,
+) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let has_revenue = report.totals.iter().any(|row| row.figures.revenue_micros.is_some());
+    let provisional = completeness.is_provisional.to_string();
+    let final_until = completeness.final_until.map(|until| until.to_string()).unwrap_or_default();
+    if is_first {
+        writer.write_record(head(by, has_revenue))?;
+    }
+    for row in &report.rows {
         let figures = &row.figures;
         let mut record: Vec<String> = row.keys.iter().map(|key| escape_formula(key)).collect();
         record.extend([figures.requests, figures.filled].map(|n| n.to_string()));

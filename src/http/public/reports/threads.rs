@@ -1,0 +1,115 @@
+//! The threads that make reports: few and of low priority, so that a report slows no decision. Reports wait
+//! for them in a short queue; what does not fit is refused before it costs anything.
+
+use crate::http::problem::ApiError;
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{io, thread};
+use tokio::sync::oneshot;
+
+/// Reports in progress or waiting.
+const MAX_REPORTS: usize = 16;
+
+/// The same of one caller: a key, or the holders of links to one advertiser's page.
+const MAX_REPORTS_PER_CALLER: usize = 4;
+
+/// Cores for each thread.
+const CORES: usize = 4;
+
+/// Priority of the threads, as of `nice`: serving threads have 0.
+const NICE: i32 = 10;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The threads that make reports.
+pub(crate) struct ReportThreads {
+    jobs: Sender<Job>,
+    /// Reports in progress or waiting, by caller.
+    callers: Mutex<HashMap<Box<str>, usize>>,
+}
+
+/// A place among the reports in progress or waiting, until it is dropped.
+pub(crate) struct Slot {
+    threads: Arc<ReportThreads>,
+    caller: Box<str>,
+}
+
+impl ReportThreads {
+    /// Starts the threads. They end when the last owner drops this.
+    pub(crate) fn start() -> io::Result<Arc<ReportThreads>> {
+        let (jobs, received) = channel();
+        let received = Arc::new(Mutex::new(received));
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        for _ in 0..(cores / CORES).max(1) {
+            let received = received.clone();
+            thread::Builder::new().name("report".into()).spawn(move || work(&received))?;
+        }
+        Ok(Arc::new(ReportThreads { jobs, callers: Mutex::default() }))
+    }
+
+    /// A place for a report of this caller.
+    ///
+    /// # Errors
+    /// 429 while the caller has too many reports in progress, 503 while all callers together have.
+    pub(crate) fn slot(self: &Arc<ReportThreads>, caller: String) -> Result<Slot, ApiError> {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        let caller = caller.into_boxed_str();
+        if callers.get(&caller).is_some_and(|own| *own >= MAX_REPORTS_PER_CALLER) {
+            return Err(ApiError::too_many_requests(format!(
+                "{MAX_REPORTS_PER_CALLER} reports of this caller are in progress; request the next one \
+                 when one of them is complete"
+            )));
+        }
+        if callers.values().sum::<usize>() >= MAX_REPORTS {
+            return Err(ApiError::busy("too many reports are in progress; retry in a second"));
+        }
+        *callers.entry(caller.clone()).or_default() += 1;
+        Ok(Slot { threads: self.clone(), caller })
+    }
+}
+
+impl Slot {
+    /// Runs work on a thread for reports, unless the caller stops waiting before it begins. A panic in it is
+    /// resumed here.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (done, result) = oneshot::channel();
+        let job = move || {
+            if !done.is_closed() {
+                // Otherwise the caller has gone.
+                let _ = done.send(catch_unwind(AssertUnwindSafe(work)));
+            }
+        };
+        let ended = || ApiError::internal("the threads for reports have ended");
+        self.threads.jobs.send(Box::new(job)).map_err(|_| ended())?;
+        result.await.map_err(|_| ended())?.or_else(|panic| resume_unwind(panic))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut callers = self.threads.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = callers.get_mut(&self.caller) {
+            *own -= 1;
+            if *own == 0 {
+                callers.remove(&self.caller);
+            }
+        }
+    }
+}
+
+fn work(jobs: &Mutex<Receiver<Job>>) {
+    // On Linux this is about the calling thread alone.
+    if cfg!(target_os = "linux") && rustix::process::setpriority_process(None, NICE).is_err() {
+        tracing::debug!("threads for reports have the priority of all others");
+    }
+    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    while let Ok(job) = next() {
+        job();
+    }
+}
