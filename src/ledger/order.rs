@@ -349,6 +349,11 @@ impl OrderedPartition {
         self.is_overflowed
     }
 
+    /// Packs older report rows of the final state.
+    pub(crate) fn pack_rows(&mut self, now_ms: i64) {
+        self.folded.views.pack(now_ms);
+    }
+
     /// The final state.
     pub(crate) fn folded(&self) -> &PartitionState {
         &self.folded

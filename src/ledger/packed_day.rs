@@ -140,3 +140,51 @@ impl PackedDay {
         quarters.into_iter().map(|(at, quarter)| (at, Arc::new(quarter))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{InvalidReason, Pricing, Verdict};
+    use crate::ledger::properties::{event, micros};
+
+    /// The rows of a day in which each of 1,000 attributions has impressions in every hour.
+    #[test]
+    fn a_packed_row_takes_less_than_sixteen_bytes() {
+        let mut quarters = Quarters::new();
+        let unit = event(EventKind::Impression, 0, 0, Pricing::Cpm, 70).attribution;
+        let (mut rows, mut events) = (0, 0);
+        for at in 0..1_000u32 {
+            let mut own = AttributionKey::clone(&unit);
+            own.page.topic = format!("topic-number-{}", at % 40).into();
+            own.page.entity = format!("entity-number-{at}").into();
+            let attribution = Arc::new(own);
+            for hour in 0..24i64 {
+                let mut tally = Tally::default();
+                for number in 0..4 + hour % 3 {
+                    tally.received += 1;
+                    let verdict = match number {
+                        0 => Verdict::Invalid(InvalidReason::RateLimited),
+                        _ => Verdict::Counted,
+                    };
+                    tally.add(verdict, micros(70));
+                    events += 1;
+                }
+                let key = RowKey {
+                    attribution: attribution.clone(),
+                    cta: None,
+                    kind: EventKind::Impression,
+                };
+                let quarter = Arc::make_mut(quarters.entry(hour * 4).or_default());
+                quarter.events.insert(key, tally);
+                rows += 1;
+            }
+        }
+        let packed = PackedDay::pack(0, &quarters);
+        let bytes = packed.bytes.len();
+        assert!(
+            bytes < rows * 16 && bytes < events * 4,
+            "{bytes} bytes, {rows} rows, {events} events"
+        );
+        assert_eq!(packed.unpack(), quarters);
+    }
+}

@@ -169,7 +169,7 @@ impl DayRows {
     }
 
     /// The same rows as they are to be at this time: packed, if they are old enough.
-    pub(crate) fn pack(&self, day: i64, now_ms: i64) -> DayRows {
+    pub(super) fn pack(&self, day: i64, now_ms: i64) -> DayRows {
         self.packed(day, quarter_of(now_ms) - OPEN)
     }
 
@@ -267,19 +267,26 @@ impl PartitionViews {
     }
 
     /// Days with rows to pack at this time.
-    pub(crate) fn unpacked(&self, now_ms: i64) -> impl Iterator<Item = i64> {
+    pub(super) fn unpacked(&self, now_ms: i64) -> impl Iterator<Item = i64> {
         let before = quarter_of(now_ms) - OPEN;
         let days = self.days.iter().filter(move |(_, rows)| rows.has_open(before));
         days.map(|(day, _)| *day)
     }
 
+    /// Packs the rows of all days that are due.
+    pub(crate) fn pack(&mut self, now_ms: i64) {
+        for (day, rows) in &mut self.days {
+            *rows = rows.pack(*day, now_ms);
+        }
+    }
+
     /// The rows of a day, to [pack](DayRows::pack) while the state goes on.
-    pub(crate) fn day_rows(&self, day: i64) -> DayRows {
+    pub(super) fn day_rows(&self, day: i64) -> DayRows {
         self.days.get(&day).cloned().unwrap_or_default()
     }
 
     /// Replaces the rows of a day by the same ones packed, unless they have changed since they were read.
-    pub(crate) fn replace(&mut self, day: i64, read: &DayRows, packed: DayRows) {
+    pub(super) fn replace(&mut self, day: i64, read: &DayRows, packed: DayRows) {
         if let Some(rows) = self.days.get_mut(&day).filter(|rows| rows.is_same(read)) {
             *rows = packed;
         }

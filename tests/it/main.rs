@@ -58,6 +58,7 @@ mod redirects;
 mod redis_functions;
 mod redis_outage;
 mod removed;
+mod reports;
 mod reservations;
 mod scenarios;
 mod selection;

@@ -218,10 +218,11 @@ impl Fixture {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 if parameter["in"] == "path" {
                     path = path.replace(&format!("{{{name}}}"), &value);
-                // A link stands in for a key, and `callback` selects another format. `more` replaces
+                // A link stands in for a key, `callback` selects another format, and a cursor comes from a
+                // page before. `more` replaces
                 // the example of the parameter that it names.
                 } else if parameter["in"] == "query"
-                    && !["link", "callback"].contains(&name)
+                    && !["link", "callback", "cursor"].contains(&name)
                     && !more.starts_with(&format!("{name}="))
                 {
                     query.append_pair(name, &value);

@@ -6,7 +6,7 @@ import json
 
 from export import FIGURES
 from page import Page, money
-from processes import get
+from processes import get, report
 
 BREAKDOWNS = [
     "", "day", "hour", "topic", "entity,region", "publisher,placement", "campaign,flight",
@@ -66,7 +66,7 @@ def against_reports(checks, export, server):
             by = [name for name in breakdown.split(",") if name]
             # The default breakdown is by day.
             url = f"{server.public}/v1/reports/{kind}/{party}?by={breakdown or 'day'}"
-            reply = json.loads(get(url, **server.operator))
+            reply = report(url, **server.operator)
             text = get(url, **server.operator, Accept="text/csv")
             figures = export.report(column, party, by, reply["tz"])
             truth |= {(breakdown, *key): value for key, value in figures.items()}

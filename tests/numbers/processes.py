@@ -48,6 +48,15 @@ def get(url, **headers):
         return answer.read().decode()
 
 
+def report(url, **headers):
+    """A report with the rows of all its pages."""
+    whole = page = json.loads(get(url, **headers))
+    while page["next"]:
+        page = json.loads(get(page["next"], **headers))
+        whole["rows"] += page["rows"]
+    return whole
+
+
 def post(url, value, **headers):
     """Posts a JSON document; returns the JSON response."""
     headers |= {"Content-Type": "application/json"}

@@ -27,6 +27,9 @@ impl SharedLog {
         trim_before_ms: Option<i64>,
     ) -> Result<ReconcileReport, StoreError> {
         let mut report = ReconcileReport::default();
+        for at in 0..usize::from(PARTITIONS) {
+            lock(&self.ordered)[at].pack_rows(now_ms);
+        }
         let (here, running, positions) = self.snapshot();
         let (mut live, mut recomputed) = (State::default(), State::default());
         for ((partition, ordered), position) in (0..PARTITIONS).zip(&here).zip(&positions) {

@@ -72,6 +72,7 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
                 "zahid",
             )])
             .response(Response::json(200, &overview, "The matching documents."))
+            .response(Response::problem(400, &["unknown_parameter"]))
             .response(Response::problem(422, &["invalid_field"]).when("A parameter is repeated.")),
         operation("get", "/v1/admin/audit", "audit")
             .describe(
@@ -122,6 +123,7 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
                 "`If-Match` is the hash of the weights that the caller last read.",
             )
             .parameters([force])
+            .response(Response::problem(400, &["malformed_request", "unknown_parameter"]))
             .body(JSON, &weights, &json!({ "defaults": { "value": Weights::default() } }))
             .response(Response::problem(409, &["confirmation_required"]).when("A weight changes by more than half."))
             .response(Response::problem(422, codes).when(invalid)),

@@ -28,6 +28,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .key(Key::Required)
             .parameters([parameter::decision(), want])
             .response(Response::json(200, &explanation, "The trace."))
+            .response(Response::problem(400, &["unknown_parameter"]))
             .response(not_recorded())
             .response(Response::problem(422, &["invalid_field"]).when("`want` is repeated.")),
         operation("get", "/v1/decisions/{id}/events", "eventsOfDecision")

@@ -63,6 +63,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 query("commercial", "Which commercial content the article allows.", text(), "allow"),
             ])
             .response(page("The article."))
+            .response(Response::problem(400, &["unknown_parameter"]))
             .response(trial(&["not_found", "no_publisher"]))
             .response(Response::problem(422, &["invalid_field"]).when("A parameter is repeated.")),
         operation("get", "/demo/explain/{id}", "demoExplain")

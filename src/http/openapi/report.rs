@@ -22,6 +22,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let from = "First day. Without both dates, the last 30 days including today.";
     let to = "The day after the last one (exclusive); required with `from`.";
     let format = json!({ "type": "string", "enum": ["json", "csv"] });
+    let limit = json!({ "type": "integer", "minimum": 1, "maximum": 10_000 });
     let filter = |by: &Dimension| {
         let example = match by {
             Dimension::Creative => "zahid-git-push",
@@ -49,16 +50,22 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             ])
             .parameters(Dimension::FILTERS.iter().map(filter))
             .parameters([
+                query("limit", "Rows of a page of JSON, 1,000 by default; CSV has all rows without it.", limit, 100),
+                query("cursor", "Place of the page: follow `next` instead of setting it.", text(), "example"),
                 query("format", "Format; overrides `Accept`.", format, "json"),
                 query("link", "Token of an advertiser's link, instead of a key.", text(), "example"),
             ])
             .response(
                 Response::json(200, &reply, "The report; CSV if `format` or `Accept` requests it.")
-                    .in_format("text/csv", json!({ "type": "string" })),
+                    .in_format("text/csv", json!({ "type": "string" }))
+                    .header("Link"),
             )
+            .response(Response::problem(400, &["unknown_parameter"]))
             .response(Response::problem(403, &["forbidden"]).when("Another party's key."))
             .response(Response::problem(404, &["unknown_party", "not_found"]).when("No such party."))
-            .response(Response::problem(422, &["invalid_field"])),
+            .response(Response::problem(422, &["invalid_field"]))
+            .response(too_many())
+            .response(busy()),
         operation("get", "/reports/{id}", "advertiserPage")
             .describe(
                 "Advertiser report page",
@@ -74,11 +81,26 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 query("to", to, or_empty(), "2026-12-01"),
             ])
             .response(Response::text(200, web::HTML, "The page."))
+            .response(page(Response::problem(400, &["unknown_parameter"])))
             .response(page(Response::problem(401, &["unauthorized"]).when("The link has expired or is for another page.")))
             .response(page(Response::problem(403, &["forbidden"]).when("Another party's key.")))
             .response(page(Response::problem(404, &["unknown_party"]).when("No such advertiser.")))
-            .response(page(Response::problem(422, &["invalid_field"]))),
+            .response(page(Response::problem(422, &["invalid_field"])))
+            .response(page(too_many()))
+            .response(page(busy())),
     ]
+}
+
+/// 429: the caller has too many reports in progress.
+fn too_many() -> Response {
+    Response::problem(429, &["too_many_requests"])
+        .header("Retry-After")
+        .when("Four reports of this key, or of links to this page, are in progress.")
+}
+
+/// 503: all callers together have.
+fn busy() -> Response {
+    Response::problem(503, &["unavailable"])
 }
 
 /// A date, or what an empty field of a form sends.

@@ -108,6 +108,10 @@ pub(super) fn headers() -> Value {
             "description": "Seconds to wait before retrying.",
             "schema": { "type": "integer", "minimum": 1 },
         },
+        "Link": {
+            "description": "`rel=\"next\"`: the next page, if there is one.",
+            "schema": { "type": "string" },
+        },
         "Location": {
             "description": "The campaign's stored landing page.",
             "schema": { "type": "string", "format": "uri" },

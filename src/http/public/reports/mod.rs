@@ -13,6 +13,8 @@ use crate::domain::attribution::Dimension;
 use crate::events::Events;
 use crate::http::problem::ApiError;
 use crate::http::public::reports::query::{MAX_LIMIT, ReportQuery, ReportRequest};
+use crate::http::public::reports::stream::READ_TIMEOUT;
+use crate::http::public::reports::stream::Source;
 use crate::http::public::reports::threads::{ReportThreads, Slot};
 use crate::http::{AppState, caller};
 use crate::ledger::views::Views;
@@ -123,7 +125,7 @@ pub(crate) async fn report(
             };
             HttpResponse::Ok().content_type("application/json").body(slot.run(body).await??)
         }
-        Format::Csv => csv(request, &id, slot, views).await?,
+        Format::Csv => csv(request, &id, slot, Source { views, completeness }).await?,
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -163,15 +165,15 @@ async fn csv(
     request: ReportRequest,
     id: &str,
     slot: Slot,
-    views: Views,
+    source: Source,
 ) -> Result<HttpResponse, ApiError> {
-    let (views, mut query) = (Arc::new(views), request.query.clone());
+    let (source, mut query) = (Arc::new(source), request.query.clone());
     if !request.is_paged {
         query.page.limit = MAX_LIMIT;
     }
     let first = {
-        let (views, query) = (views.clone(), query.clone());
-        slot.run(move || stream::chunk(&views, &query)).await??
+        let (source, query) = (source.clone(), query.clone());
+        slot.run(move || stream::chunk(&source, &query)).await??
     };
     let mut response = HttpResponse::Ok();
     response
@@ -183,7 +185,7 @@ async fn csv(
             let next = format!("<{}>; rel=\"next\"", request.next(last));
             response.insert_header((header::LINK, next)).body(first.bytes)
         }
-        Some(_) => response.streaming(stream::chunks(first, slot, views, query)),
+        Some(_) => response.streaming(stream::chunks(first, slot, views, query, READ_TIMEOUT)),
     })
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::timeout;
 
 /// How long a client may leave a chunk unread until its report ends.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a CSV is made from.
 pub(super) struct Source {
@@ -40,20 +40,21 @@ pub(super) fn chunk(source: &Source, query: &Query) -> Result<Chunk, ApiError> {
     Ok(Chunk { bytes, more_after: report.more_after })
 }
 
-/// The bytes of all chunks, of which `first` is made. A client that stops reading gets a cut connection,
+/// The bytes of all chunks, of which `first` is made. `patience` is how long a chunk may stay unread: a client that stops reading gets a cut connection,
 /// never a file that looks complete.
 pub(super) fn chunks(
     first: Chunk,
     slot: Slot,
     source: Arc<Source>,
     query: Query,
+    patience: Duration,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     let (sent, received) = channel(1);
     actix_web::rt::spawn(async move {
         let mut next = Some(first);
         while let Some(Chunk { bytes, more_after }) = next {
             let sending = sent.send(Some(Bytes::from(bytes)));
-            if !matches!(timeout(READ_TIMEOUT, sending).await, Ok(Ok(()))) {
+            if !matches!(timeout(patience, sending).await, Ok(Ok(()))) {
                 return;
             }
             next = None;
@@ -66,7 +67,7 @@ pub(super) fn chunks(
                 }
             }
         }
-        let _ = timeout(READ_TIMEOUT, sent.send(None)).await;
+        let _ = timeout(patience, sent.send(None)).await;
     });
     unfold(Some(received), |received: Option<Receiver<Option<Bytes>>>| async {
         let mut received = received?;
@@ -76,4 +77,81 @@ pub(super) fn chunks(
             None => Some((Err(io::ErrorKind::TimedOut.into()), None)),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::attribution::{Dimension, PageKey};
+    use crate::domain::event::NoFill;
+    use crate::domain::zone::Zone;
+    use crate::http::public::reports::threads::ReportThreads;
+    use crate::ledger::apply::apply;
+    use crate::ledger::record::{OpportunityCount, RecordId, UnfilledSlot};
+    use crate::ledger::{Record, State};
+    use crate::reporting::report::Party;
+    use futures_util::StreamExt;
+
+    /// A publisher's report with a row for each of so many topics.
+    fn rows(count: usize) -> (Arc<Views>, Query) {
+        let slot = |topic: usize| {
+            let (publisher, topic) = ("news".into(), topic.to_string().into());
+            let page = PageKey { publisher, topic, ..PageKey::default() };
+            Err(Arc::new(UnfilledSlot { page, reason: NoFill::NoCandidate }))
+        };
+        let one = |topic| OpportunityCount { decided_at_ms: 0, slot: slot(topic), count: 1 };
+        let record = Record::Opportunities((0..count).map(one).collect());
+        let mut state = State::default();
+        let id = RecordId { incarnation: 0, lsn: 0 };
+        apply(state.partition_mut(0), id, &record, true);
+        let query = Query {
+            party: Party::Publisher { id: "news".into(), shares: Vec::new() },
+            from_ms: 0,
+            to_ms: 900_000,
+            by: vec![Dimension::Topic],
+            zone: Zone::utc(),
+            filters: Vec::new(),
+            page: Page { after: None, limit: MAX_LIMIT },
+        };
+        (Arc::new(state.views()), query)
+    }
+
+    #[actix_web::test]
+    async fn a_csv_of_25_000_rows_comes_in_three_chunks_with_one_header_line() {
+        let (threads, (views, query)) = (ReportThreads::start().unwrap(), rows(25_000));
+        let slot = threads.slot("one".to_owned()).unwrap();
+        let first = chunk(&views, &query).unwrap();
+        let all: Vec<Bytes> = chunks(first, slot, views, query, READ_TIMEOUT)
+            .map(|chunk| chunk.unwrap())
+            .collect()
+            .await;
+        assert_eq!(all.len(), 3);
+        let text = String::from_utf8(all.concat()).unwrap();
+        let mut lines: Vec<&str> = text.lines().collect();
+        assert!(lines.remove(0).starts_with("topic,requests"));
+        assert!(lines.is_sorted());
+        lines.dedup();
+        assert_eq!(lines.len(), 25_000);
+    }
+
+    #[actix_web::test]
+    async fn a_client_that_stops_reading_gets_an_error_and_gives_its_place_back() {
+        let patience = Duration::from_millis(20);
+        let (threads, (views, query)) = (ReportThreads::start().unwrap(), rows(25_000));
+        let slots: Vec<Slot> = (0..4).map(|_| threads.slot("one".to_owned()).unwrap()).collect();
+        let mut streams = Vec::new();
+        for slot in slots {
+            let first = chunk(&views, &query).unwrap();
+            streams.push(Box::pin(chunks(first, slot, views.clone(), query.clone(), patience)));
+        }
+        assert!(threads.slot("one".to_owned()).is_err());
+        let given_back = async {
+            while threads.slot("one".to_owned()).is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(READ_TIMEOUT, given_back).await.expect("the places are given back");
+        let read: Vec<io::Result<Bytes>> = streams.remove(0).collect().await;
+        assert!(read.last().unwrap().is_err(), "the file must not look complete");
+    }
 }

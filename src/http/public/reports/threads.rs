@@ -113,3 +113,66 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
         job();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::ResponseError;
+    use actix_web::http::header;
+
+    fn refusal(threads: &Arc<ReportThreads>, caller: &str) -> (u16, bool) {
+        let refused = threads.slot(caller.to_owned()).map(drop).unwrap_err();
+        let waits = refused.error_response().headers().contains_key(header::RETRY_AFTER);
+        (refused.status_code().as_u16(), waits)
+    }
+
+    #[tokio::test]
+    async fn of_sixty_reports_at_once_a_caller_has_four_and_all_together_sixteen() {
+        let threads = ReportThreads::start().unwrap();
+        let of_one: Vec<Slot> =
+            (0..60).filter_map(|_| threads.slot("one".to_owned()).ok()).collect();
+        assert_eq!(of_one.len(), 4);
+        assert_eq!(refusal(&threads, "one"), (429, true));
+
+        let of_others: Vec<Slot> =
+            (0..60).filter_map(|at| threads.slot(at.to_string()).ok()).collect();
+        assert_eq!(of_others.len(), 12);
+        assert_eq!(refusal(&threads, "another"), (503, true));
+
+        drop(of_one);
+        assert_eq!(threads.slot("one".to_owned()).unwrap().run(|| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_report_ends_neither_its_thread_nor_the_next_report() {
+        let threads = ReportThreads::start().unwrap();
+        let slot = threads.slot("one".to_owned()).unwrap();
+        let broken = tokio::spawn(async move { slot.run(|| panic!("expected")).await });
+        assert!(broken.await.unwrap_err().is_panic());
+        assert_eq!(threads.slot("one".to_owned()).unwrap().run(|| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_report_that_nobody_waits_for_is_not_made() {
+        let threads = ReportThreads::start().unwrap();
+        let (entered, begun) = std::sync::mpsc::channel();
+        let (go_on, gate) = std::sync::mpsc::channel::<()>();
+        let first = threads.slot("one".to_owned()).unwrap();
+        let running = tokio::spawn(async move {
+            let work = move || {
+                let _ = entered.send(());
+                let _ = gate.recv();
+            };
+            first.run(work).await
+        });
+        tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
+        let second = threads.slot("two".to_owned()).unwrap();
+        let (made, is_made) = std::sync::mpsc::channel();
+        let waiting = second.run(move || made.send(()).unwrap());
+        assert!(futures_util::FutureExt::now_or_never(waiting).is_none());
+        go_on.send(()).unwrap();
+        running.await.unwrap().unwrap();
+        threads.slot("three".to_owned()).unwrap().run(|| ()).await.unwrap();
+        assert!(is_made.try_recv().is_err());
+    }
+}
