@@ -31,6 +31,7 @@ pub mod reconciler;
 pub mod record;
 #[cfg(test)]
 mod restarts;
+mod rows;
 pub(crate) mod rules;
 pub(crate) mod running;
 pub(crate) mod sealed_file;

@@ -7,14 +7,12 @@ use crate::domain::attribution::AttributionKey;
 use crate::domain::event::EventKind;
 use crate::domain::money::Micros;
 use crate::ledger::record::UnfilledSlot;
+use crate::ledger::rows::{DAY, Quarter, Quarters, RowKey, Tally};
 use crate::ledger::stored_attribution::{StoredUnfilled, StoredUnit};
-use crate::ledger::views::{DAY, Quarter, RowKey, Tally};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Quarters of an hour with their rows.
-pub(super) type Quarters = BTreeMap<i64, Arc<Quarter>>;
 
 /// Some quarters of an hour of one day, packed. Only in memory: a stored state has them unpacked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -110,7 +110,7 @@ pub(crate) async fn report(
         None if accepts_csv() => Format::Csv,
         None => Format::Json,
     };
-    let request = query.parse(&sources, &kind, &id)?;
+    let request = query.parse(&sources.app, &sources.world, &kind, &id)?;
     let slot = sources.threads.slot(caller)?;
     flush_opportunities(&sources).await;
     let completeness = sources.reporting.completeness(request.period.to_ms);

@@ -3,10 +3,11 @@
 use crate::domain::attribution::Dimension;
 use crate::domain::party::{Advertiser, Publisher, RevenueShare};
 use crate::domain::zone::Zone;
+use crate::http::AppState;
 use crate::http::problem::ApiError;
-use crate::http::public::reports::ReportSources;
 use crate::http::public::reports::period::Period;
 use crate::reporting::report::{Page, Party, Query, RowPlace};
+use crate::world::Worlds;
 use crate::world::directory::Directory;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -62,11 +63,12 @@ impl ReportQuery {
     /// 404 for an unknown party, 422 for an invalid parameter.
     pub(super) fn parse(
         &self,
-        sources: &ReportSources,
+        app: &AppState,
+        world: &Worlds,
         kind: &str,
         id: &str,
     ) -> Result<ReportRequest, ApiError> {
-        let directory = sources.world.directory();
+        let directory = world.directory();
         let (party, own_zone) = party(&directory, kind, id).ok_or_else(|| {
             ApiError::not_found("unknown_party", format!("no advertiser or publisher `{id}`"))
         })?;
@@ -75,7 +77,7 @@ impl ReportQuery {
             Some(name) => Zone::try_from(name.clone())
                 .map_err(|error| ApiError::invalid_field("tz", error.to_string()))?,
         };
-        let now = sources.app.clock.now();
+        let now = app.clock.now();
         let period = Period::parse(self.from.as_deref(), self.to.as_deref(), zone, now)?;
         let mut by: Vec<Dimension> = Vec::new();
         let names = self.by.as_deref().unwrap_or("day").split(',');
@@ -107,7 +109,7 @@ impl ReportQuery {
             query.page.after = Some(after(cursor, &query)?);
         }
         let is_paged = self.limit.is_some() || self.cursor.is_some();
-        let url = self.url(&sources.app.public_url, kind, id, &period, &query);
+        let url = self.url(&app.public_url, kind, id, &period, &query);
         Ok(ReportRequest { query, period, is_paged, url })
     }
 

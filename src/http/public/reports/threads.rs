@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_report_that_nobody_waits_for_is_not_made() {
+    async fn a_report_whose_caller_has_gone_is_not_made() {
         let threads = ReportThreads::start().unwrap();
         let (entered, begun) = std::sync::mpsc::channel();
         let (go_on, gate) = std::sync::mpsc::channel::<()>();
