@@ -13,8 +13,7 @@ use crate::domain::attribution::Dimension;
 use crate::events::Events;
 use crate::http::problem::ApiError;
 use crate::http::public::reports::query::{MAX_LIMIT, ReportQuery, ReportRequest};
-use crate::http::public::reports::stream::READ_TIMEOUT;
-use crate::http::public::reports::stream::Source;
+use crate::http::public::reports::stream::{READ_TIMEOUT, Source};
 use crate::http::public::reports::threads::{ReportThreads, Slot};
 use crate::http::{AppState, caller};
 use crate::ledger::views::Views;
@@ -185,7 +184,7 @@ async fn csv(
             let next = format!("<{}>; rel=\"next\"", request.next(last));
             response.insert_header((header::LINK, next)).body(first.bytes)
         }
-        Some(_) => response.streaming(stream::chunks(first, slot, views, query, READ_TIMEOUT)),
+        Some(_) => response.streaming(stream::chunks(first, slot, source, query, READ_TIMEOUT)),
     })
 }
 
