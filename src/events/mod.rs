@@ -62,6 +62,8 @@ pub(crate) struct Parts {
 pub struct Events {
     parts: Parts,
     credited: Mutex<CreditedEvents>,
+    /// Held while opportunities are recorded: a call that finds none waits for those on their way.
+    recording: tokio::sync::Mutex<()>,
 }
 
 /// Events that were credited because their visitor was over a limit.
@@ -75,7 +77,7 @@ struct CreditedEvents {
 impl Events {
     /// Builds the service.
     pub(crate) fn new(parts: Parts) -> Events {
-        Events { parts, credited: Mutex::default() }
+        Events { parts, credited: Mutex::default(), recording: tokio::sync::Mutex::default() }
     }
 
     /// The keys of a reader's events on a publisher's pages; they change every day.
@@ -96,8 +98,9 @@ impl Events {
     }
 
     /// Records the opportunities counted since the last call. Counts that cannot be recorded are
-    /// retained for the next call.
+    /// retained for the next call. All counted before the call are on disk when it returns.
     pub(crate) async fn record_opportunities(&self) -> Result<(), JournalError> {
+        let _recording = self.recording.lock().await;
         let mut pending: Vec<(Opportunity, u64)> =
             self.parts.opportunities.take().into_iter().collect();
         while !pending.is_empty() {

@@ -23,27 +23,30 @@ pub(super) struct PackedDay {
     bytes: Box<[u8]>,
 }
 
+/// What there was in each quarter of the day that has any.
+type ByQuarter<T> = Vec<(u8, T)>;
+
 /// `S` is a text, `T` the sums of a row.
 #[derive(Serialize, Deserialize)]
 struct Content<S, T> {
     texts: Vec<S>,
     units: Vec<(StoredUnit<u32>, Rows<T>)>,
-    unfilled: Vec<(StoredUnfilled<u32>, Vec<(u8, u64)>)>,
+    unfilled: Vec<(StoredUnfilled<u32>, ByQuarter<u64>)>,
 }
 
 /// The rows of one attribution, each with its quarter of the day.
 #[derive(Serialize, Deserialize)]
 struct Rows<T> {
-    events: Vec<(Option<u32>, EventKind, Vec<(u8, T)>)>,
-    served: Vec<(u8, u64)>,
-    refunded: Vec<(u8, Micros)>,
+    events: Vec<(Option<u32>, EventKind, ByQuarter<T>)>,
+    served: ByQuarter<u64>,
+    refunded: ByQuarter<Micros>,
 }
 
 #[derive(Default)]
 struct Collected<'a> {
-    events: BTreeMap<(Option<&'a str>, EventKind), Vec<(u8, &'a Tally)>>,
-    served: Vec<(u8, u64)>,
-    refunded: Vec<(u8, Micros)>,
+    events: BTreeMap<(Option<&'a str>, EventKind), ByQuarter<&'a Tally>>,
+    served: ByQuarter<u64>,
+    refunded: ByQuarter<Micros>,
 }
 
 impl<'a> Collected<'a> {
@@ -58,7 +61,7 @@ impl PackedDay {
     /// Packs quarters of an hour of one day.
     pub(super) fn pack(day: i64, quarters: &Quarters) -> PackedDay {
         let mut units: BTreeMap<&AttributionKey, Collected<'_>> = BTreeMap::new();
-        let mut unfilled: BTreeMap<&UnfilledSlot, Vec<(u8, u64)>> = BTreeMap::new();
+        let mut unfilled: BTreeMap<&UnfilledSlot, ByQuarter<u64>> = BTreeMap::new();
         for (at, quarter) in quarters {
             let at = u8::try_from(at - day * DAY).expect("a quarter of an hour of this day");
             for (RowKey { attribution, cta, kind }, tally) in &quarter.events {
