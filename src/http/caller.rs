@@ -185,10 +185,11 @@ pub(crate) fn reporter<'a>(
 ) -> (EventReporter<'a>, Vec<&'static str>) {
     let identity = identity(app, request).ok().flatten();
     let own = Caller::read(app, request, false);
-    let server = identity.filter(|key| matches!(key.role, Role::Publisher | Role::Exchange)).map(|key| {
-        let declared = Caller::read(app, request, true);
-        (key, declared)
-    });
+    let server =
+        identity.filter(|key| matches!(key.role, Role::Publisher | Role::Exchange)).map(|key| {
+            let declared = Caller::read(app, request, true);
+            (key, declared)
+        });
     let ignored = server.as_ref().map_or(&own, |(_, declared)| declared).ignored.iter();
     let ignored = ignored.map(|(name, _)| *name).collect();
     let server = server.map(|(key, declared)| (key, declared.event_context()));

@@ -26,8 +26,8 @@ mod events;
 mod explain;
 #[allow(dead_code, reason = "the rest is used by the chaos tests and proofs")]
 mod harness;
-mod hostile_files;
 mod host_names;
+mod hostile_files;
 mod http_conformance;
 mod image_replication;
 mod images;
