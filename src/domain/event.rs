@@ -48,6 +48,8 @@ string_enum! {
         // Records store the number of a reason: new ones come last.
         /// The decision was idle: asked for by a bot or another caller for whom no money is reserved.
         Idle = "idle",
+        /// A declared or signed AI agent.
+        Agent = "agent",
     }
 }
 
@@ -176,7 +178,7 @@ mod tests {
             assert_eq!(reason.as_str().parse::<InvalidReason>().as_ref(), Ok(reason));
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
         }
-        assert_eq!(InvalidReason::ALL.len(), 15);
+        assert_eq!(InvalidReason::ALL.len(), 16);
         assert_eq!(NoFill::ALL.len(), 15);
     }
 }

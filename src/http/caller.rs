@@ -26,11 +26,19 @@ static PURPOSE: HeaderName = HeaderName::from_static("purpose");
 static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 static SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
 static SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+static SIGNATURE_AGENT: HeaderName = HeaderName::from_static("signature-agent");
+static SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
 static X_MOZ: HeaderName = HeaderName::from_static("x-moz");
+static X_PURPOSE: HeaderName = HeaderName::from_static("x-purpose");
 
 /// A header's value; `None` if it is absent or not visible ASCII.
 pub(crate) fn header(request: &HttpRequest, name: impl AsHeaderName) -> Option<&str> {
     request.headers().get(name)?.to_str().ok()
+}
+
+/// The value of `User-Agent`; some phones put names of other alphabets into it.
+fn user_agent(request: &HttpRequest) -> Option<&str> {
+    std::str::from_utf8(request.headers().get(USER_AGENT)?.as_bytes()).ok()
 }
 
 /// The identity of the key in `Authorization: Bearer …`; `None` without the header.
@@ -76,6 +84,18 @@ pub(crate) fn require_operator(
         Some(_) => Err(ApiError::forbidden("an operator key is required")),
         None => Err(ApiError::unauthorized("an operator key is required")),
     }
+}
+
+/// Whether an AI agent signed the request. Browsers sign none; a proxy may sign what it forwards, so there a
+/// signature must say that it is an agent's.
+fn is_signed_by_agent(request: &HttpRequest, behind_proxy: bool) -> bool {
+    let names_agent = |input: &str| {
+        let tag = input.split("tag=\"").nth(1).and_then(|rest| rest.split('"').next());
+        tag.is_some_and(|tag| tag.contains("agent") || tag.contains("bot"))
+    };
+    request.headers().contains_key(&SIGNATURE_AGENT)
+        || header(request, &SIGNATURE_INPUT)
+            .is_some_and(|input| !behind_proxy || names_agent(input))
 }
 
 /// A request's reader: address, country and browser signals.
@@ -127,10 +147,11 @@ impl<'a> Caller<'a> {
                 (Some(address), header(request, USER_AGENT))
             }
         };
+        let behind_proxy = is_from_proxy(request, &settings.trusted_proxies);
         let country = settings
             .country_header
             .as_deref()
-            .filter(|_| !speaks && is_from_proxy(request, &settings.trusted_proxies))
+            .filter(|_| !speaks && behind_proxy)
             .and_then(|name| header(request, name))
             .and_then(|text| text.parse().ok());
         let own = |name: &HeaderName| if speaks { None } else { header(request, name) };
@@ -147,7 +168,9 @@ impl<'a> Caller<'a> {
                 fetch_dest: own(&SEC_FETCH_DEST),
                 sec_purpose: header(request, &SEC_PURPOSE),
                 purpose: header(request, &PURPOSE),
+                x_purpose: header(request, &X_PURPOSE),
                 x_moz: header(request, &X_MOZ),
+                signed: !speaks && is_signed_by_agent(request, behind_proxy),
                 origin: own(&ORIGIN),
                 referer: own(&REFERER),
                 datacenter: address.is_some_and(|address| app.datacenters.load().contains(address)),

@@ -3,7 +3,7 @@
 //! the old one, and add files for the new one.
 
 use crate::domain::attribution::{AttributionKey, PageKey};
-use crate::domain::event::{EventKind, NoFill, Pricing};
+use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing};
 use crate::domain::targeting::PageFacts;
 use crate::journal;
 use crate::journal::Entry;
@@ -30,6 +30,8 @@ const PRICINGS: &str = "cpm vcpm cpc flat";
 const TIERS: &str = "sponsorship standard house";
 const INVALID_REASONS: &str = "forged expired bot prefetch rate_limited too_fast orphan_click out_of_region \
      wrong_origin over_budget test paused late credited";
+/// Reasons that were appended after the golden journal was written.
+const ADDED_INVALID_REASONS: &str = "agent";
 const NO_FILLS: &str = "no_candidate all_paced budgets_spent subject_conflict sensitive_page \
      publisher_blocked house_only commercial_off style_mismatch below_relevance \
      label_unavailable unknown_placement paused stale_too_old overloaded";
@@ -172,6 +174,16 @@ fn a_segment_of_the_written_format_holds_every_record_byte_for_byte() {
         assert_eq!(entry.payload, encoded, "{record:?}");
         assert!(stamped.stamp >= last, "stamps follow the journal");
         last = stamped.stamp;
+    }
+}
+
+#[test]
+fn every_invalid_reason_keeps_its_stored_number() {
+    let stored: Vec<InvalidReason> =
+        [INVALID_REASONS, ADDED_INVALID_REASONS].into_iter().flat_map(values).collect();
+    assert_eq!(stored, InvalidReason::ALL);
+    for (number, reason) in stored.iter().enumerate() {
+        assert_eq!(postcard::to_stdvec(reason).unwrap(), [u8::try_from(number).unwrap()]);
     }
 }
 

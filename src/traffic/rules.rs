@@ -11,7 +11,7 @@
 
 use crate::domain::event::InvalidReason;
 use crate::domain::event::InvalidReason::*;
-use crate::traffic::agents;
+use crate::traffic::agents::{Kind, kind};
 use crate::traffic::signals::{AllowedOrigins, Signals};
 use Class::*;
 use Stage::*;
@@ -115,8 +115,9 @@ impl Rule {
 
 /// The rules, in order of evaluation.
 ///
-/// Bot rules share a reason, so the cheapest come first. Quotas come last before the ledger, since
-/// checking them uses them up: a bot must not use the quota of readers behind the same address.
+/// Bot rules share a reason, so the cheapest come first; AI agents come before other programs, since they have
+/// a reason of their own. Quotas come last before the ledger, since checking them uses them up: a bot must not
+/// use the quota of readers behind the same address.
 pub(crate) static RULES: &[Rule] = &[
     invalid("forged", Forged, "the token is not sealed with a known key", Request),
     request("test", Test, "the decision is a test, so its events never count", |signals, _| {
@@ -139,18 +140,39 @@ pub(crate) static RULES: &[Rule] = &[
         signals.datacenter
     })
     .controlled_by("if a file of networks is configured", &["traffic.datacenters"]),
-    request(
-        "agent",
-        Bot,
-        "`User-Agent` is missing, over 512 bytes, or a known bot's",
-        |signals, _| !signals.is_agent_unknown() && agents::is_bot(signals.agent),
-    )
+    request("no_agent", Bot, "`User-Agent` is missing or over 512 bytes", |signals, _| {
+        !signals.is_agent_unknown() && kind(signals.agent) == Kind::Missing
+    })
     .controlled_by("unless the publisher's server reports without naming the agent", &[]),
+    request(
+        "ai_agent",
+        Agent,
+        "`User-Agent` names an AI agent: `agents.ai_agents`, `agents.ai_agent_words`",
+        |signals, _| kind(signals.agent) == Kind::AiAgent,
+    ),
+    request(
+        "signed_agent",
+        Agent,
+        "`Signature-Agent`, or `Signature-Input` (from a trusted proxy: with an agent's tag)",
+        |signals, _| signals.signed,
+    ),
+    request(
+        "program",
+        Bot,
+        "`User-Agent` names a crawler, link scanner, test tool or library: `agents.words`, `agents.crawlers`",
+        |signals, _| kind(signals.agent) == Kind::Program,
+    ),
+    request(
+        "no_browser",
+        Bot,
+        "`User-Agent` is of no known kind of browser: `agents.browsers`",
+        |signals, _| kind(signals.agent) == Kind::Unknown,
+    ),
     request("head", Prefetch, "the method is `HEAD`", |signals, _| signals.head),
     request(
         "prefetch",
         Prefetch,
-        "`Sec-Purpose`, `Purpose` or `X-Moz` is prefetch, prerender or preview",
+        "`Sec-Purpose`, `Purpose`, `X-Purpose` or `X-Moz` is prefetch, prerender or preview",
         |signals, _| signals.announces_prefetch(),
     ),
     request(
@@ -281,11 +303,11 @@ impl Signals<'_> {
         }
     }
 
-    /// Whether a bot rule matches.
-    pub(crate) fn is_bot(&self) -> bool {
+    /// Whether a rule for bots or AI agents matches.
+    pub(crate) fn is_automated(&self) -> bool {
         let site = AllowedOrigins::default();
         request_rules()
-            .filter(|(rule, _)| rule.reason == Some(InvalidReason::Bot))
+            .filter(|(rule, _)| matches!(rule.reason, Some(Bot | Agent)))
             .any(|(_, predicate)| predicate(self, &site))
     }
 }
@@ -312,10 +334,28 @@ mod tests {
     fn rules_are_ordered_by_stage() {
         assert!(RULES.is_sorted_by_key(|rule| rule.decided));
         let request_rules = RULES.iter().filter(|rule| rule.predicate.is_some());
-        assert!(
-            request_rules.clone().all(|rule| rule.decided == Request)
-                && request_rules.count() == 11
-        );
+        assert!(request_rules.clone().all(|rule| rule.decided == Request));
+    }
+
+    #[test]
+    fn the_guide_prints_the_rules_that_are_evaluated() {
+        let row = |rule: &Rule| {
+            let verdict = rule.reason.map_or(rule.verdict, |reason| reason.as_str());
+            format!("| `{}` | `{verdict}` | {} | {} |\n", rule.name, rule.signal, rule.applies)
+        };
+        let table: String = RULES.iter().map(row).collect();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/web/guides/guarantees.md");
+        let guide = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = guide.split_once("| rule | verdict |").unwrap();
+        let (head, rest) = rest.split_once("|---|---|---|---|\n").unwrap();
+        let (printed, after) = rest.split_once("\n\n").unwrap();
+        if std::env::var_os("ADJACENT_BLESS").is_some() {
+            let guide =
+                format!("{before}| rule | verdict |{head}|---|---|---|---|\n{table}\n{after}");
+            std::fs::write(path, guide).unwrap();
+            return;
+        }
+        assert_eq!(format!("{printed}\n"), table, "run with ADJACENT_BLESS=1 to update the guide");
     }
 
     #[test]

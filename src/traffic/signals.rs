@@ -15,8 +15,12 @@ pub(crate) struct Signals<'a> {
     pub(crate) sec_purpose: Option<&'a str>,
     /// `Purpose`.
     pub(crate) purpose: Option<&'a str>,
+    /// `X-Purpose`.
+    pub(crate) x_purpose: Option<&'a str>,
     /// `X-Moz`.
     pub(crate) x_moz: Option<&'a str>,
+    /// Whether an AI agent signed the request (HTTP Message Signatures, `Signature-Agent`).
+    pub(crate) signed: bool,
     /// `Origin`.
     pub(crate) origin: Option<&'a str>,
     /// `Referer`.
@@ -67,13 +71,14 @@ impl Signals<'_> {
     /// Whether a header announces a prefetch, prerender or preview.
     pub(super) fn announces_prefetch(&self) -> bool {
         let announces = |value: &str| {
-            value.split([';', ',', ' ']).any(|word| {
+            value.split([';', ',', ' ', ':', '=']).any(|word| {
                 ["prefetch", "prerender", "preview"]
                     .iter()
                     .any(|one| word.eq_ignore_ascii_case(one))
             })
         };
-        [self.sec_purpose, self.purpose, self.x_moz].into_iter().flatten().any(announces)
+        let purposes = [self.sec_purpose, self.purpose, self.x_purpose, self.x_moz];
+        purposes.into_iter().flatten().any(announces)
     }
 
     /// Whether `Sec-Fetch-Dest` is one that units never use.
@@ -121,7 +126,9 @@ mod tests {
         fetch_dest: Some("empty"),
         sec_purpose: None,
         purpose: None,
+        x_purpose: None,
         x_moz: None,
+        signed: false,
         origin: None,
         referer: None,
         declared: false,
@@ -151,6 +158,7 @@ mod tests {
         for bot in [
             Signals { agent: None, ..READER },
             Signals { agent: Some("curl/8.5.0"), ..READER },
+            Signals { agent: Some("Mozilla/5.0"), ..READER },
             Signals { accepts: false, ..READER },
             Signals { fetch_dest: Some("iframe"), ..READER },
             Signals { fetch_dest: Some(""), ..READER },
@@ -161,13 +169,28 @@ mod tests {
     }
 
     #[test]
+    fn declared_and_signed_ai_agents_have_a_reason_of_their_own() {
+        for agent in [
+            Signals { signed: true, ..READER },
+            Signals { agent: Some("Mozilla/5.0 (compatible; GPTBot/1.3)"), ..READER },
+            Signals { agent: Some("Mozilla/5.0 (X11) AppleWebKit/1 (Q-User/1.0)"), ..READER },
+        ] {
+            assert_eq!(claim(agent), Some(Agent), "{agent:?}");
+            assert!(agent.is_automated());
+        }
+    }
+
+    #[test]
     fn prefetches_and_previews_are_detected() {
         for prefetch in [
             Signals { head: true, ..READER },
             Signals { sec_purpose: Some("prefetch"), ..READER },
             Signals { sec_purpose: Some("prefetch;prerender"), ..READER },
             Signals { sec_purpose: Some("Prefetch; anonymous-client-ip"), ..READER },
+            Signals { sec_purpose: Some("prefetch;prerender;anonymous"), ..READER },
             Signals { purpose: Some("preview"), ..READER },
+            Signals { x_purpose: Some("preview"), ..READER },
+            Signals { x_purpose: Some(": preview"), ..READER },
             Signals { x_moz: Some("prefetch"), ..READER },
         ] {
             assert_eq!(claim(prefetch), Some(Prefetch), "{prefetch:?}");

@@ -41,7 +41,7 @@ const CONTRACT: [&str; 27] = [
     "no_fill_total{reason=\"overloaded\"}",
 ];
 
-const REASONS: [&str; 14] = [
+const REASONS: &[&str] = &[
     "forged",
     "expired",
     "bot",
@@ -56,6 +56,7 @@ const REASONS: [&str; 14] = [
     "paused",
     "late",
     "credited",
+    "agent",
 ];
 
 #[tokio::test]

@@ -275,7 +275,7 @@ impl CallClass {
             // A server's own headers say nothing about the reader that it declares.
             let declared =
                 Signals { accepts: true, agent: seen.declared_agent, ..Signals::default() };
-            let idle = seen.declared_agent.is_some() && declared.is_bot();
+            let idle = seen.declared_agent.is_some() && declared.is_automated();
             return CallClass { idle, ..CallClass::default() };
         }
         // `GET /v1/unit` is loaded as the document of an iframe.
@@ -288,7 +288,9 @@ impl CallClass {
         let site = site(app, publisher);
         CallClass {
             test: is_staging || (!app.is_trial() && origin.is_some_and(is_loopback)),
-            idle: signals.is_bot() || signals.is_prefetch() || signals.is_foreign_origin(&site),
+            idle: signals.is_automated()
+                || signals.is_prefetch()
+                || signals.is_foreign_origin(&site),
             unrecognised: !publisher.origins.is_empty() && !signals.is_known_origin(&site),
         }
     }

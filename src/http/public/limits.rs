@@ -5,9 +5,9 @@ use crate::config::settings::{EventWindows, RequestLimits, SnapshotSettings};
 use crate::domain::event::EventKind;
 use crate::http::public::events;
 use crate::http::{AppState, json};
-use crate::traffic::Quota;
 use crate::traffic::limits::{Layer, LayerQuotas, Quotas};
 use crate::traffic::rules::{RULES, Rule};
+use crate::traffic::{Quota, agents};
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use schemars::JsonSchema;
@@ -35,6 +35,46 @@ pub(crate) struct LimitsReply<'a> {
     pub(crate) snapshot: SnapshotSettings,
     /// The rules that can reject an event, in order of evaluation; the first match gives the verdict.
     pub(crate) rules: Vec<RuleReply>,
+    /// The lists that the rules about `User-Agent` match with.
+    pub(crate) agents: AgentLists,
+}
+
+/// The lists that the rules about `User-Agent` match with. Patterns are regular expressions; all but those of
+/// `crawlers` ignore case.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AgentLists {
+    /// Kinds of browsers.
+    pub(crate) browsers: Vec<BrowserKind>,
+    /// Names of AI agents, as whole words.
+    pub(crate) ai_agents: Vec<&'static str>,
+    /// Patterns of the names of AI agents.
+    pub(crate) ai_agent_words: &'static [&'static str],
+    /// Patterns of programs; the names of phones and carriers are not searched.
+    pub(crate) words: &'static [&'static str],
+    /// Patterns of crawlers, from `crawler-user-agents` of npm.
+    pub(crate) crawlers: Vec<&'static str>,
+}
+
+/// A kind of browser.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct BrowserKind {
+    /// Its name.
+    pub(crate) kind: &'static str,
+    /// The pattern of its agents.
+    pub(crate) pattern: &'static str,
+}
+
+fn agent_lists() -> AgentLists {
+    AgentLists {
+        browsers: agents::BROWSERS
+            .iter()
+            .map(|(kind, pattern)| BrowserKind { kind, pattern })
+            .collect(),
+        ai_agents: agents::ai_agents().collect(),
+        ai_agent_words: agents::AGENT_WORDS,
+        words: agents::WORDS,
+        crawlers: agents::crawlers().collect(),
+    }
 }
 
 /// One rule.
@@ -210,6 +250,7 @@ pub(crate) async fn limits(app: Data<AppState>) -> HttpResponse {
         flood_per_second: settings.limits.flood_per_second,
         snapshot: settings.snapshot,
         rules: RULES.iter().map(|one| rule(one, &values)).collect(),
+        agents: agent_lists(),
     })
 }
 

@@ -10,6 +10,7 @@ pub(super) fn invalid_reason(reason: InvalidReason) -> &'static str {
         InvalidReason::Forged => "The event token was not issued by this server.",
         InvalidReason::Expired => "The event arrived after its counting window.",
         InvalidReason::Bot => "A declared or detected bot.",
+        InvalidReason::Agent => "An AI agent that says so.",
         InvalidReason::Prefetch => "The page was prefetched, not viewed.",
         InvalidReason::RateLimited => "The visitor exceeded the rate limit.",
         InvalidReason::TooFast => {

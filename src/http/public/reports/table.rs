@@ -1,6 +1,7 @@
 //! Reports as CSV.
 
 use crate::domain::attribution::Dimension;
+use crate::domain::event::InvalidReason;
 use crate::reporting::Completeness;
 use crate::reporting::report::Report;
 
@@ -12,7 +13,7 @@ fn head(by: &[Dimension], has_revenue: bool) -> Vec<String> {
     for kind in kinds {
         head.extend(["gross", "invalid", "net"].map(|part| format!("{kind}_{part}")));
     }
-    head.extend(["pending", "spend_micros", "returned_micros"].map(str::to_owned));
+    head.extend(["agents", "pending", "spend_micros", "returned_micros"].map(str::to_owned));
     head.extend(has_revenue.then(|| "revenue_micros".to_owned()));
     head.extend(["currency", "provisional", "final_until"].map(str::to_owned));
     head
@@ -40,7 +41,8 @@ pub(super) fn csv(
         for figure in [figures.impressions, figures.viewable, figures.clicks, figures.copies] {
             record.extend([figure.gross, figure.invalid, figure.net].map(|n| n.to_string()));
         }
-        record.push(figures.pending.to_string());
+        let agents = figures.refused.get(&InvalidReason::Agent).copied().unwrap_or(0);
+        record.extend([agents, figures.pending].map(|n| n.to_string()));
         record.extend([figures.spend_micros, figures.returned_micros].map(|n| n.to_string()));
         record.extend(has_revenue.then(|| figures.revenue_micros.unwrap_or(0).to_string()));
         record.extend([row.currency.to_string(), provisional.clone(), final_until.clone()]);
