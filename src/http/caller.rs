@@ -144,7 +144,7 @@ impl<'a> Caller<'a> {
             {
                 let address = resolved_address(request, &settings.trusted_proxies);
                 warn_of_untrusted_proxy(request, &settings.trusted_proxies);
-                (Some(address), header(request, USER_AGENT))
+                (Some(address), user_agent(request))
             }
         };
         let behind_proxy = is_from_proxy(request, &settings.trusted_proxies);
