@@ -91,9 +91,10 @@ mod tests {
     use crate::ledger::{Record, State};
     use crate::reporting::report::Party;
     use futures_util::StreamExt;
+    use jiff::Timestamp;
 
     /// A publisher's report with a row for each of so many topics.
-    fn rows(count: usize) -> (Arc<Views>, Query) {
+    fn rows(count: usize) -> (Arc<Source>, Query) {
         let slot = |topic: usize| {
             let (publisher, topic) = ("news".into(), topic.to_string().into());
             let page = PageKey { publisher, topic, ..PageKey::default() };
@@ -113,15 +114,21 @@ mod tests {
             filters: Vec::new(),
             page: Page { after: None, limit: MAX_LIMIT },
         };
-        (Arc::new(state.views()), query)
+        let completeness = Completeness {
+            complete_through: Timestamp::UNIX_EPOCH,
+            final_until: None,
+            is_final: false,
+            is_provisional: true,
+        };
+        (Arc::new(Source { views: state.views(), completeness }), query)
     }
 
     #[actix_web::test]
     async fn a_csv_of_25_000_rows_comes_in_three_chunks_with_one_header_line() {
-        let (threads, (views, query)) = (ReportThreads::start().unwrap(), rows(25_000));
+        let (threads, (source, query)) = (ReportThreads::start().unwrap(), rows(25_000));
         let slot = threads.slot("one".to_owned()).unwrap();
-        let first = chunk(&views, &query).unwrap();
-        let all: Vec<Bytes> = chunks(first, slot, views, query, READ_TIMEOUT)
+        let first = chunk(&source, &query).unwrap();
+        let all: Vec<Bytes> = chunks(first, slot, source, query, READ_TIMEOUT)
             .map(|chunk| chunk.unwrap())
             .collect()
             .await;
@@ -137,12 +144,12 @@ mod tests {
     #[actix_web::test]
     async fn a_client_that_stops_reading_gets_an_error_and_gives_its_place_back() {
         let patience = Duration::from_millis(20);
-        let (threads, (views, query)) = (ReportThreads::start().unwrap(), rows(25_000));
+        let (threads, (source, query)) = (ReportThreads::start().unwrap(), rows(25_000));
         let slots: Vec<Slot> = (0..4).map(|_| threads.slot("one".to_owned()).unwrap()).collect();
         let mut streams = Vec::new();
         for slot in slots {
-            let first = chunk(&views, &query).unwrap();
-            streams.push(Box::pin(chunks(first, slot, views.clone(), query.clone(), patience)));
+            let first = chunk(&source, &query).unwrap();
+            streams.push(Box::pin(chunks(first, slot, source.clone(), query.clone(), patience)));
         }
         assert!(threads.slot("one".to_owned()).is_err());
         let given_back = async {
