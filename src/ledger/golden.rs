@@ -31,7 +31,7 @@ const TIERS: &str = "sponsorship standard house";
 const INVALID_REASONS: &str = "forged expired bot prefetch rate_limited too_fast orphan_click out_of_region \
      wrong_origin over_budget test paused late credited";
 /// Reasons that were appended after the golden journal was written.
-const ADDED_INVALID_REASONS: &str = "agent";
+const ADDED_INVALID_REASONS: &str = "idle agent";
 const NO_FILLS: &str = "no_candidate all_paced budgets_spent subject_conflict sensitive_page \
      publisher_blocked house_only commercial_off style_mismatch below_relevance \
      label_unavailable unknown_placement paused stale_too_old overloaded";
