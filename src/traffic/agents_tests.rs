@@ -86,7 +86,7 @@ fn the_name_of_a_phone_or_carrier_makes_no_program_of_its_reader() {
 }
 
 #[test]
-fn ai_agents_are_told_apart_by_their_names_and_by_the_form_of_unknown_ones() {
+fn ai_agents_are_recognised_by_their_names_and_by_the_form_of_unknown_ones() {
     let webkit = "Mozilla/5.0 (X11) AppleWebKit/537.36 (KHTML, like Gecko; compatible; ";
     for name in [
         "GPTBot/1.3",
@@ -104,7 +104,7 @@ fn ai_agents_are_told_apart_by_their_names_and_by_the_form_of_unknown_ones() {
 }
 
 #[test]
-fn a_missing_or_overlong_agent_is_told_apart() {
+fn a_missing_or_overlong_agent_is_a_kind_of_its_own() {
     let overlong = "Mozilla/5.0 ".repeat(43);
     assert!(overlong.trim().len() > MAX_AGENT_BYTES);
     for agent in [None, Some(""), Some("  "), Some(overlong.as_str())] {

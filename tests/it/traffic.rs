@@ -10,8 +10,8 @@ async fn unit(process: &Process) -> Decision {
     Decision(answer["decisions"]["article-end"].clone())
 }
 
-async fn bot_impressions(process: &Process) -> u64 {
-    process.scrape().await.invalid("impression", "bot")
+async fn idle_impressions(process: &Process) -> u64 {
+    process.scrape().await.invalid("impression", "idle")
 }
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn a_saved_data_centre_list_applies_and_an_invalid_one_changes_nothing() {
     let reader = Reader::new();
 
     assert!(reader.impression(&unit(&process).await).await.recorded);
-    assert_eq!(bot_impressions(&process).await, 1);
+    assert_eq!(idle_impressions(&process).await, 1);
 
     save("192.0.2.0/24\n");
     let reloads = |result: &'static str| {
@@ -38,13 +38,13 @@ async fn a_saved_data_centre_list_applies_and_an_invalid_one_changes_nothing() {
     };
     wait_until("the new list", async || (reloads("applied").await > 0).then_some(())).await;
     assert!(reader.impression(&unit(&process).await).await.recorded);
-    assert_eq!(bot_impressions(&process).await, 1);
+    assert_eq!(idle_impressions(&process).await, 1);
 
     save("192.0.2.0/24\n127.0.0.1/8\n");
     wait_until("the rejection", async || (reloads("refused").await > 0).then_some(())).await;
     process.wait_for_log("config/datacenters.txt:2: ").await;
     assert!(reader.impression(&unit(&process).await).await.recorded);
-    assert_eq!(bot_impressions(&process).await, 1, "the previous list stays");
+    assert_eq!(idle_impressions(&process).await, 1, "the previous list stays");
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_bot_receives_the_same_responses_as_a_reader() {
         responses.push(own_responses);
     }
     assert_eq!(responses[0], responses[1]);
-    assert_eq!(server.scrape().await.invalid("impression", "bot"), 2);
+    assert_eq!(server.scrape().await.invalid("impression", "idle"), 2);
 }
 
 #[tokio::test]
