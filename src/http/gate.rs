@@ -3,18 +3,15 @@
 
 use crate::config::keys::{Identity, Role};
 use crate::http::problem::ApiError;
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use crate::traffic::keyed_rate::KeyedRate;
+use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Most callers whose rate is remembered, per gate; later ones share one.
 const MAX_CALLERS: usize = 10_000;
-
-/// Shortest time between two searches for callers to forget, in milliseconds: each looks at all of them.
-const SWEEP_EVERY_MS: i64 = 1_000;
 
 /// A caller over its rate gets its answer after this time, so that repeating at once is no load.
 const DELAY: Duration = Duration::from_secs(1);
@@ -38,7 +35,7 @@ pub(crate) struct Gates {
 
 impl Default for Gates {
     fn default() -> Gates {
-        let every = |millis: i64, burst: i64| Some(Rate { millis, burst });
+        let every = |millis: u64, burst: u32| Some((Duration::from_millis(millis), burst));
         Gates {
             readers: Gate::new(2, 16, every(500, 20), every(50, 40)),
             parties: Gate::new(1, 8, every(1_000, 60), every(200, 120)),
@@ -97,52 +94,22 @@ struct Gate {
     places: Arc<Semaphore>,
     /// Calls that run.
     running: Arc<Semaphore>,
-    each: Option<Rate>,
-    all: Option<Rate>,
-    rates: Mutex<Rates>,
+    each: Option<KeyedRate>,
+    all: Option<KeyedRate>,
     /// Refusals that wait.
     delayed: Semaphore,
 }
 
-/// A call every so many milliseconds, and a number at once.
-#[derive(Clone, Copy)]
-struct Rate {
-    millis: i64,
-    burst: i64,
-}
-
-/// When each caller's quota is fully replenished, in unix milliseconds.
-#[derive(Default)]
-struct Rates {
-    all: i64,
-    /// Callers that did not fit.
-    others: i64,
-    /// When callers whose quota is full were last forgotten.
-    swept: i64,
-    each: HashMap<u64, i64>,
-}
-
-impl Rate {
-    /// Takes one call; otherwise returns the milliseconds until there is one.
-    fn take(self, full_at: &mut i64, now_ms: i64) -> Result<(), i64> {
-        let next = (*full_at).max(now_ms) + self.millis;
-        let early = next - now_ms - self.millis * self.burst;
-        if early > 0 {
-            return Err(early);
-        }
-        *full_at = next;
-        Ok(())
-    }
-}
+/// A call per period, and a number at once.
+type Rate = (Duration, u32);
 
 impl Gate {
     fn new(running: usize, waiting: usize, each: Option<Rate>, all: Option<Rate>) -> Gate {
         Gate {
             places: Arc::new(Semaphore::new(running + waiting)),
             running: Arc::new(Semaphore::new(running)),
-            each,
-            all,
-            rates: Mutex::default(),
+            each: each.map(|(period, burst)| KeyedRate::new(period, burst, MAX_CALLERS)),
+            all: all.map(|(period, burst)| KeyedRate::new(period, burst, 1)),
             delayed: Semaphore::new(MAX_DELAYED),
         }
     }
@@ -152,8 +119,8 @@ impl Gate {
     /// # Errors
     /// 429 for a caller over its rate, after a second; 503 when too many callers wait.
     async fn pass(&self, caller: &impl Hash, now_ms: i64) -> Result<Pass, ApiError> {
-        if let Err(wait_ms) = self.admit(caller, now_ms) {
-            return Err(self.delayed(wait_ms).await);
+        if let Err(wait) = self.admit(caller, now_ms) {
+            return Err(self.delayed(wait).await);
         }
         let busy = || ApiError::busy("too many of these requests are in progress: retry shortly");
         let place = self.places.clone().try_acquire_owned().map_err(|_| busy())?;
@@ -161,30 +128,18 @@ impl Gate {
         Ok(Pass { _running: running, _place: place })
     }
 
-    /// Takes one call of the caller's rate and of that of all; otherwise returns the milliseconds until
-    /// there is one.
-    fn admit(&self, caller: &impl Hash, now_ms: i64) -> Result<(), i64> {
-        let mut hasher = DefaultHasher::new();
-        caller.hash(&mut hasher);
-        let caller = hasher.finish();
-        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        let Rates { all, others, swept, each } = &mut *rates;
-        if let Some(rate) = self.each {
-            if each.len() >= MAX_CALLERS && now_ms - *swept >= SWEEP_EVERY_MS {
-                *swept = now_ms;
-                each.retain(|_, full_at| *full_at > now_ms);
-            }
-            let is_full = each.len() >= MAX_CALLERS && !each.contains_key(&caller);
-            rate.take(if is_full { others } else { each.entry(caller).or_default() }, now_ms)?;
-        }
-        self.all.map_or(Ok(()), |rate| rate.take(all, now_ms))
+    /// Takes one call of the caller's rate and of that of all; otherwise returns the time until there is
+    /// one.
+    fn admit(&self, caller: &impl Hash, now_ms: i64) -> Result<(), Duration> {
+        self.each.as_ref().map_or(Ok(()), |rate| rate.take(caller, now_ms))?;
+        self.all.as_ref().map_or(Ok(()), |rate| rate.take(&(), now_ms))
     }
 
-    async fn delayed(&self, wait_ms: i64) -> ApiError {
+    async fn delayed(&self, wait: Duration) -> ApiError {
         if let Ok(_place) = self.delayed.try_acquire() {
             tokio::time::sleep(DELAY).await;
         }
-        let seconds = (wait_ms.max(1) + 999) / 1_000;
+        let seconds = wait.as_millis().max(1).div_ceil(1_000);
         ApiError::too_many_requests(format!(
             "too many of these requests: retry in {seconds} s, and send fewer at a time"
         ))
@@ -200,7 +155,12 @@ mod tests {
     const START: i64 = 1_790_000_000_000;
 
     fn gate() -> Gate {
-        Gate::new(2, 1, Some(Rate { millis: 500, burst: 20 }), Some(Rate { millis: 50, burst: 40 }))
+        Gate::new(
+            2,
+            1,
+            Some((Duration::from_millis(500), 20)),
+            Some((Duration::from_millis(50), 40)),
+        )
     }
 
     fn admitted(gate: &Gate, caller: u32, times: usize, now_ms: i64) -> usize {
@@ -221,10 +181,10 @@ mod tests {
 
     #[test]
     fn the_number_of_callers_in_memory_is_bounded() {
-        let gate = Gate::new(1, 1, Some(Rate { millis: 500, burst: 20 }), None);
+        let gate = Gate::new(1, 1, Some((Duration::from_millis(500), 20)), None);
         let admitted: usize = (0..30_000).map(|caller| admitted(&gate, caller, 1, START)).sum();
         assert_eq!(admitted, MAX_CALLERS + 20, "those that do not fit share a rate");
-        assert_eq!(gate.rates.lock().unwrap().each.len(), MAX_CALLERS);
+        assert_eq!(gate.each.as_ref().unwrap().callers(), MAX_CALLERS);
         assert_eq!(admitted_later(&gate), 1);
     }
 
@@ -248,7 +208,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_over_its_rate_waits_for_the_refusal_unless_too_many_wait() {
-        let gate = Gate::new(2, 1, Some(Rate { millis: 60_000, burst: 1 }), None);
+        let gate = Gate::new(2, 1, Some((Duration::from_secs(60), 1)), None);
         gate.pass(&1, START).await.unwrap();
         let mut waiting: Vec<_> =
             (0..MAX_DELAYED).map(|_| Box::pin(gate.pass(&1, START))).collect();

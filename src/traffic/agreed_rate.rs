@@ -1,28 +1,31 @@
 //! Request rates agreed with exchanges and publishers' servers, in place of the limit per address: one
 //! server sends the requests of many readers.
 
+use crate::traffic::keyed_rate::KeyedRate;
 use hashbrown::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-/// When each key's allowance of the last second is unused again, by key id, in microseconds of Unix time.
+/// The agreed rate of each key, by key id.
 ///
 /// Only authenticated keys are stored, so there are at most as many entries as keys.
-#[derive(Debug, Default)]
-pub(crate) struct AgreedRates(Mutex<HashMap<String, i64>>);
+#[derive(Default)]
+pub(crate) struct AgreedRates(Mutex<HashMap<String, (u32, KeyedRate)>>);
 
 impl AgreedRates {
     /// Whether a key with an agreed rate may send another request at `now_ms`, in Unix milliseconds:
     /// `per_second` on average, and as many at once.
     pub(crate) fn admits(&self, key: &str, per_second: u32, now_ms: i64) -> bool {
-        let (now, each) = (now_ms * 1_000, 1_000_000 / i64::from(per_second.max(1)));
-        let mut unused_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let unused_at = unused_at.entry_ref(key).or_insert(now);
-        let next = (*unused_at).max(now) + each;
-        let admits = next - now <= 1_000_000;
-        if admits {
-            *unused_at = next;
+        let agreed = || {
+            let period = Duration::from_secs(1) / per_second.max(1);
+            (per_second, KeyedRate::new(period, per_second, 1))
+        };
+        let mut rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rate = rates.entry_ref(key).or_insert_with(agreed);
+        if rate.0 != per_second {
+            *rate = agreed();
         }
-        admits
+        rate.1.take(&(), now_ms).is_ok()
     }
 }
 

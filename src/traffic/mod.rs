@@ -10,6 +10,7 @@ pub(crate) mod arrivals;
 mod buckets;
 pub(crate) mod datacenters;
 pub(crate) mod flood;
+pub(crate) mod keyed_rate;
 pub(crate) mod limits;
 #[cfg(test)]
 mod limits_tests;
