@@ -186,7 +186,7 @@ pub(crate) fn kind(agent: Option<&str>) -> Kind {
     }
     let hash = HASHER.hash_one(agent).max(1);
     ANSWERS.with_borrow_mut(|answers| {
-        let answer = &mut answers[hash as usize % RECENT];
+        let answer = &mut answers[usize::try_from(hash % RECENT as u64).unwrap_or(0)];
         if answer.0 != hash {
             *answer = (hash, matched(agent.as_bytes()));
         }

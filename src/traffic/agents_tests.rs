@@ -22,11 +22,11 @@ fn people_are_rarely_called_programs_and_programs_rarely_people() {
     let programs = lines(CRAWLERS).count() + lines(CLIENTS).count();
     let unseen = [found(CRAWLERS, true), found(CLIENTS, true)].concat();
     let wrong = wrong_now.len() + wrong_older.len();
-    println!(
+    eprintln!(
         "{people} agents of people ({now} of this year): {wrong} ({}) called programs",
         wrong_now.len()
     );
-    println!("{programs} agents of programs: {} called browsers", unseen.len());
+    eprintln!("{programs} agents of programs: {} called browsers", unseen.len());
 
     assert_eq!(wrong_now, [""; 0]);
     assert!(people > 2_500 && wrong * 100 <= 2 * people, "{wrong_older:#?}");
