@@ -100,7 +100,6 @@ impl Journal {
             status: status.clone(),
         };
         writer.mark()?;
-        writer.sync_mark()?;
         let writer = thread::Builder::new().name("journal".into()).spawn(move || {
             let _abort = AbortOnPanic;
             writer.run(&appends);

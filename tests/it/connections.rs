@@ -108,9 +108,11 @@ fn clients_that_read_no_response_lose_their_connections_and_make_room_for_others
             stream
         })
         .collect();
-    assert_eq!(probe(at).status, 503, "the address has as many connections as allowed");
-
     let end = Instant::now() + Duration::from_secs(40);
+    // A worker counts a connection when it takes it, and may still be busy with the responses of others.
+    while probe(at).status != 503 {
+        assert!(Instant::now() < end, "the address has more connections than allowed");
+    }
     while probe(at).status != 200 {
         assert!(Instant::now() < end, "the connections are held");
         thread::sleep(Duration::from_millis(250));

@@ -100,7 +100,7 @@ async fn a_bot_receives_the_same_responses_as_a_reader() {
         responses.push(own_responses);
     }
     assert_eq!(responses[0], responses[1]);
-    assert_eq!(server.scrape().await.invalid("impression", "idle"), 2);
+    assert_eq!(server.scrape().await.invalid("impression", "bot"), 2);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 
 use crate::Plan;
 use crate::harness::inventory::{PRICE_MICROS, with_budget_for};
-use crate::harness::{Decision, Process, Reader};
+use crate::harness::{Decision, Process, Reader, wait_until};
 use crate::load;
 use crate::oracle::{AuditSummary, Oracle};
 use crate::scene::Scene;
@@ -115,7 +115,14 @@ async fn clicks(process: &Process, oracle: &Arc<Oracle>) -> u64 {
         all.extend(vec![(unit, "click", "primary"); times]);
     }
     report_at_once(oracle, all).await;
-    let counted = process.scrape().await.events("click", "counted");
+    // Those that were redirected before their record was on disk are counted a little later.
+    let recorded = (decisions * times) as u64;
+    let all_recorded = async || {
+        let scrape = process.scrape().await;
+        let sum = scrape.events("click", "counted") + scrape.events("click", "duplicate");
+        (sum == recorded).then(|| scrape.events("click", "counted"))
+    };
+    let counted = wait_until("the record of every click", all_recorded).await;
     assert_eq!(counted, decisions as u64);
     counted
 }
