@@ -35,6 +35,8 @@ pub(crate) struct DecisionCall<'a> {
     pub(crate) test: bool,
     /// Unbillable caller (bot, foreign origin, flood): makes no reservation.
     pub(crate) idle: bool,
+    /// Idle only because the reader may not open the page.
+    pub(crate) prefetched: bool,
     /// Who asked; `None` for callers with a key of the publisher or of an exchange.
     pub(crate) reader: Option<Reader<'a>>,
     /// Basic measurement: no viewport observation, no visitor key.
@@ -80,6 +82,8 @@ pub(crate) struct PageDecision {
     pub(crate) test: bool,
     /// Unbillable caller: nothing is reserved, and its events are not billed.
     pub(crate) idle: bool,
+    /// Idle only because the reader may not open the page.
+    pub(crate) prefetched: bool,
     /// Basic measurement.
     pub(crate) basic: bool,
     /// Whether the reader's country was declared without a key: it chooses label and unit, and is in no
@@ -167,6 +171,7 @@ impl Delivery {
             at_ms: now_ms,
             test: call.test || call.forced.is_some(),
             idle: call.idle,
+            prefetched: call.prefetched,
             basic: call.basic,
             unconfirmed_country: page.viewer.basis == RegionBasis::Declared && !call.keyed,
             slots: SmallVec::new(),

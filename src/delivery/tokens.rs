@@ -35,7 +35,7 @@ impl Delivery {
             issued_ms: decided.at_ms,
             test: decided.test,
             basic: decided.basic,
-            idle: decided.idle,
+            idle: decided.idle && !decided.prefetched,
         }
     }
 

@@ -10,6 +10,8 @@ const { browser, server } = await fixture();
 const ask = async (style, more = {}) => {
   const answer = await fetch(`${server.base}/v1/decisions`, {
     method: "POST",
+    // Of a reader whose request a page passes on: a program's decisions are idle.
+    headers: { "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0" },
     body: JSON.stringify({
       publisher: "eu-tech-news",
       page: { url: "https://news.example/x", language: "en", topics: ["ai-infrastructure"] },

@@ -115,7 +115,7 @@ test("no text of an advertiser is executed on any page", async (t) => {
   }
 });
 
-test("on a foreign origin a unit is shown and its events are invalid as wrong_origin", async (t) => {
+test("on a foreign origin a unit is shown and its events are invalid as idle", async (t) => {
   const strict = await start({
     "inventory/publishers.toml": (text) => replaced(text, [['page_urls = "path"', 'page_urls = "path"\norigins = ["https://news.example"]']]),
   });
@@ -129,9 +129,9 @@ test("on a foreign origin a unit is shown and its events are invalid as wrong_or
   const [{ type, decision }] = await unitEvents(page, 1);
 
   assert.equal(type, "fill", "the reader must still get a unit");
-  await strict.expectEvents(decision, "impression invalid wrong_origin", "viewable invalid wrong_origin");
+  await strict.expectEvents(decision, "impression invalid idle", "viewable invalid idle");
   const metrics = await (await fetch(strict.bannerUrl("metrics"))).text();
-  assert.match(metrics, /^adjacent_invalid_events_total\{kind="impression",reason="wrong_origin"\} 1$/m);
+  assert.match(metrics, /^adjacent_invalid_events_total\{kind="impression",reason="idle"\} 1$/m);
   assert.doesNotMatch(metrics, /^adjacent_spend_micros_total\{.*\} [1-9]/m);
 });
 

@@ -115,7 +115,6 @@ async fn events_of_a_decision_that_a_bot_requested_are_idle_for_every_reporter()
     let callers = [
         Reader::with_headers([("user-agent", "curl/8.5.0"), ("accept", "*/*")]),
         Reader::with_headers([("user-agent", "Googlebot/2.1"), ("accept", "*/*")]),
-        Reader::with_header("sec-purpose", "prefetch"),
         Reader::with_header("origin", "https://evil.example"),
     ];
 

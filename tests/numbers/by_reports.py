@@ -77,7 +77,7 @@ def against_reports(checks, export, server):
                 requests_found |= {(breakdown, source, *key): value for key, value in opportunity_figures(all_rows).items()}
                 requests_truth |= {(breakdown, source, *key): value for key, value in opportunity_figures(reply["total"]).items()}
             for row in table:
-                for name in (*OPPORTUNITY_FIGURES, "provisional", "final_until"):
+                for name in (*OPPORTUNITY_FIGURES, "agents", "provisional", "final_until"):
                     row.pop(name, None)
                 key = (breakdown, *(row.pop(name) for name in by), row.pop("currency"))
                 if any(map(int, row.values())):

@@ -48,7 +48,9 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .response(Response::problem(
                 404,
                 &["decision_not_recorded", "decision_unreadable", "no_unit"],
-            )),
+            ))
+            .response(Response::problem(429, &["too_many_requests"]))
+            .response(Response::problem(503, &["unavailable"])),
         operation("get", "/", "start")
             .describe("Start page", "Links to all pages of this server.")
             .response(page("The page.")),
@@ -70,7 +72,9 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .describe("Explain a decision without a key", "Only in a local trial.")
             .parameters([parameter::decision()])
             .response(Response::json(200, &explanation, "The trace."))
-            .response(Response { object: not_recorded().object, status: 404 }),
+            .response(Response { object: not_recorded().object, status: 404 })
+            .response(Response::problem(429, &["too_many_requests"]))
+            .response(Response::problem(503, &["unavailable"])),
         operation("get", "/docs", "docs")
             .describe("API reference", "This document as a page, available offline.")
             .response(page("The page.")),

@@ -177,7 +177,7 @@ fn decide_request(
         }
         None => CallClass::default(),
     };
-    let CallClass { test, idle, unrecognised } = class;
+    let CallClass { test, idle, prefetched, unrecognised } = class;
     let call = DecisionCall {
         publisher: &request.publisher,
         page: &request.page,
@@ -185,6 +185,7 @@ fn decide_request(
         slots: &request.placements,
         test: request.test || test,
         idle,
+        prefetched,
         reader: (!trusted).then_some(Reader {
             address: seen.own_address(),
             agent: seen.signals.agent,
@@ -265,6 +266,8 @@ fn site<'a>(app: &'a AppState, publisher: &'a Publisher) -> AllowedOrigins<'a> {
 struct CallClass {
     test: bool,
     idle: bool,
+    /// If it is idle, only because the reader may not open the page; the events of a reader who does count.
+    prefetched: bool,
     /// It names no origin, although the publisher lists its own.
     unrecognised: bool,
 }
@@ -291,6 +294,7 @@ impl CallClass {
             idle: signals.is_automated()
                 || signals.is_prefetch()
                 || signals.is_foreign_origin(&site),
+            prefetched: !signals.is_automated() && !signals.is_foreign_origin(&site),
             unrecognised: !publisher.origins.is_empty() && !signals.is_known_origin(&site),
         }
     }
