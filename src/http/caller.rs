@@ -201,7 +201,7 @@ impl<'a> Caller<'a> {
 
 /// Who reports an event, and the reader headers that were not used. The publisher is known only once the
 /// token is open, so both readings are prepared: as a reader's browser, and as the server of the key's
-/// publisher. A wrong key is none: events are answered all alike.
+/// publisher. A wrong key is none, but its answer is late, as everywhere.
 pub(crate) fn reporter<'a>(
     app: &AppState,
     request: &'a HttpRequest,

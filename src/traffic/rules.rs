@@ -126,7 +126,7 @@ pub(crate) static RULES: &[Rule] = &[
     request(
         "idle",
         Idle,
-        "the decision was asked for by a bot, a prefetch or a page of another origin",
+        "the decision was asked for by a bot, an AI agent or a page of another origin",
         |signals, _| signals.idle,
     ),
     request("no_accept", Bot, "no `Accept` header", |signals, _| !signals.accepts),

@@ -110,6 +110,16 @@ async fn units_that_are_seen_minutes_later_are_sold_once() {
 }
 
 #[tokio::test]
+async fn a_reader_who_opens_a_prefetched_page_counts() {
+    let server = Setup::default().inventory(inventory::with_origins()).manual_clock().start().await;
+    let prefetch = Reader::with_header("sec-purpose", "prefetch;prerender");
+    let (_, unit) = ask(&server, &prefetch, None, &reference()).await;
+    let unit = unit.unwrap();
+    assert!(server.reader.impression(&unit).await.recorded);
+    assert_eq!(server.verdicts(&unit).await, ["impression counted"]);
+}
+
+#[tokio::test]
 async fn events_of_a_decision_that_a_bot_requested_are_idle_for_every_reporter() {
     let server = Setup::default().inventory(inventory::with_origins()).manual_clock().start().await;
     let callers = [
