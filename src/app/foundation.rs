@@ -16,7 +16,7 @@ use crate::publishing::currency;
 use crate::store::{Address, Client};
 
 use crate::world::Worlds;
-use crate::world::campaign_budget::CampaignBudgets;
+use crate::world::budgets::Budgets;
 use crate::world::images::ImageSet;
 use crate::world::leasing::Leasing;
 use crate::world::live::Live;
@@ -45,7 +45,7 @@ pub(crate) struct Foundation {
     pub(crate) world: Arc<Worlds>,
     pub(crate) log: Arc<DecisionLog>,
     /// Campaign budgets, which follow the ledger.
-    pub(crate) campaign_budgets: Arc<CampaignBudgets>,
+    pub(crate) budgets: Arc<Budgets>,
     /// Budget leases of this instance.
     pub(crate) leasing: Arc<Leasing>,
     /// Opportunities that are counted and not yet recorded.
@@ -71,9 +71,9 @@ impl Foundation {
         let public_url = public_url(settings, address)?;
         let data = PathBuf::from(&settings.store.data);
         let incarnation = rand::random::<u64>();
-        let campaign_budgets = Arc::new(CampaignBudgets::default());
-        let (ledger, cluster) = ledger(store, settings, incarnation, &campaign_budgets)?;
-        campaign_budgets.recover(&ledger.state());
+        let budgets = Arc::new(Budgets::default());
+        let (ledger, cluster) = ledger(store, settings, incarnation, &budgets)?;
+        budgets.recover(&ledger.state());
         let clock = clock(ledger.state().latest_ms());
         let sync = &*cluster.catalog;
         let opened = open::catalog(&data, settings, options, &*clock, sync, &ledger).await?;
@@ -82,7 +82,7 @@ impl Foundation {
         let known = ImageSet::default();
         let images = ImageSet::open(&snapshot.inventory, catalog.images(), &public_url, &known);
         let metrics = open::metrics(&snapshot, settings).context("cannot register metrics")?;
-        let live = Live::new(snapshot, images, &campaign_budgets, 1);
+        let live = Live::new(snapshot, images, &budgets, 1);
         let log = decision_log(&data, settings, incarnation, clock.now_ms(), &metrics)?;
         let settings = Arc::new(CurrentSettings::new(settings.clone()));
         let world = Worlds::new(live, catalog.saved_archive(), catalog.clone(), clock.now_ms());
@@ -111,7 +111,7 @@ impl Foundation {
             opportunities: Arc::default(),
             clock,
             catalog,
-            campaign_budgets,
+            budgets,
             incarnation,
             public_url,
             store_deadline,
@@ -123,9 +123,9 @@ fn ledger(
     store: Address,
     settings: &Settings,
     incarnation: u64,
-    campaign_budgets: &Arc<CampaignBudgets>,
+    budgets: &Arc<Budgets>,
 ) -> anyhow::Result<(Arc<Ledger>, Cluster)> {
-    let listener = campaign_budgets.clone();
+    let listener = budgets.clone();
     let listener: Listener = Box::new(move |change| listener.on_ledger_change(&change));
     let folder = Path::new(&settings.store.data).join("journal");
     let client = match store {

@@ -186,7 +186,7 @@ fn events(
         world: foundation.world.clone(),
         ledger: foundation.ledger.clone(),
         keyring: keyring.clone(),
-        campaign_budgets: foundation.campaign_budgets.clone(),
+        budgets: foundation.budgets.clone(),
         opportunities: foundation.opportunities.clone(),
         visitors: VisitorLimits::new(&limits.quotas(), limits.visitors, rand::random()),
         exchange: foundation.cluster.visitors.clone(),
@@ -221,7 +221,7 @@ fn publishing(foundation: &Foundation) -> Publishing {
         sync: foundation.cluster.catalog.clone(),
         ledger: foundation.ledger.clone(),
         log: foundation.log.clone(),
-        campaign_budgets: foundation.campaign_budgets.clone(),
+        budgets: foundation.budgets.clone(),
         leasing: foundation.leasing.clone(),
         public_url: foundation.public_url.clone(),
     })

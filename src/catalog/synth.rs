@@ -164,6 +164,8 @@ fn flight(inventory: &mut Inventory, generator: &mut Generator, number: usize, a
         copy_price_micros: None,
         weight: [0.5, 1.0, 1.0, 1.0, 2.0][generator.below(5)],
         goal_impressions: None,
+        goal_viewables: None,
+        goal_clicks: None,
         pacing: Pacing::Asap,
         targeting: targeting(inventory, generator),
         accepts_sensitive: generator.chance(10),

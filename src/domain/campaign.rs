@@ -1,6 +1,7 @@
 //! Campaigns (budgets) and flights (dates, goal, price and targeting).
 
 use crate::domain::event::{Pricing, Tier};
+use crate::domain::goal::Goals;
 use crate::domain::id::{AdvertiserId, CampaignId, CategoryId, FlightId};
 use crate::domain::money::Micros;
 use crate::domain::targeting::Targeting;
@@ -93,11 +94,19 @@ pub struct Flight {
     #[serde(default = "one")]
     #[garde(range(min = 0.001, max = 1000.0))]
     pub weight: f64,
-    /// Number of impressions to deliver by its end. Requires `ends`.
+    /// Number of impressions to deliver by its end, and no more. Requires `ends`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[garde(inner(range(min = 1)))]
+    #[garde(inner(range(min = 1, max = 1_000_000_000)))]
     pub(crate) goal_impressions: Option<u64>,
-    /// How its goal or its daily budget is spread over time.
+    /// The same in viewable impressions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(inner(range(min = 1, max = 1_000_000_000)))]
+    pub(crate) goal_viewables: Option<u64>,
+    /// The same in clicks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(inner(range(min = 1, max = 1_000_000_000)))]
+    pub(crate) goal_clicks: Option<u64>,
+    /// How its goals, or else its campaign's budget, are spread over time.
     #[serde(default)]
     pub(crate) pacing: Pacing,
     /// The pages and reader regions it is for.
@@ -179,5 +188,14 @@ impl Flight {
     /// Whether it is paused, in a file or by an operator.
     pub(crate) fn is_paused(&self) -> bool {
         self.status == ServingStatus::Paused || self.paused_by.is_some()
+    }
+
+    /// Its goals.
+    pub(crate) fn goals(&self) -> Goals {
+        Goals {
+            impressions: self.goal_impressions,
+            viewables: self.goal_viewables,
+            clicks: self.goal_clicks,
+        }
     }
 }

@@ -50,6 +50,8 @@ string_enum! {
         Idle = "idle",
         /// A declared or signed AI agent.
         Agent = "agent",
+        /// The flight had reached its goal, or the decision's impression came after that.
+        OverGoal = "over_goal",
     }
 }
 
@@ -178,7 +180,7 @@ mod tests {
             assert_eq!(reason.as_str().parse::<InvalidReason>().as_ref(), Ok(reason));
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
         }
-        assert_eq!(InvalidReason::ALL.len(), 16);
+        assert_eq!(InvalidReason::ALL.len(), 17);
         assert_eq!(NoFill::ALL.len(), 15);
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod command;
 pub(crate) mod creative;
 pub(crate) mod entity;
 pub mod event;
+pub mod goal;
 pub(crate) mod hidden;
 pub(crate) mod id;
 pub(crate) mod image;

@@ -36,6 +36,12 @@ impl Micros {
     /// 2^53 − 1, the largest integer that a double holds exactly.
     pub(crate) const MAX: Micros = Micros(9_007_199_254_740_991);
 
+    /// A constant amount; panics at compile time if it is none.
+    pub(crate) const fn from_const(micros: i64) -> Micros {
+        assert!(micros >= 0 && micros <= Micros::MAX.0, "an amount");
+        Micros(micros)
+    }
+
     /// The amount as an integer.
     pub const fn get(self) -> i64 {
         self.0

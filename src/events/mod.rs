@@ -21,7 +21,7 @@ use crate::token::Keyring;
 use crate::traffic::limits::VisitorLimits;
 use crate::traffic::{EventKeys, EventSource};
 use crate::world::Worlds;
-use crate::world::campaign_budget::CampaignBudgets;
+use crate::world::budgets::Budgets;
 use arc_swap::ArcSwap;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -45,7 +45,7 @@ pub(crate) struct Parts {
     /// Opens event tokens.
     pub(crate) keyring: Arc<ArcSwap<Keyring>>,
     /// Campaign budgets, whose reservations a recorded event extends.
-    pub(crate) campaign_budgets: Arc<CampaignBudgets>,
+    pub(crate) budgets: Arc<Budgets>,
     /// Counts of opportunities, which decisions increment.
     pub(crate) opportunities: Arc<OpportunityCounters>,
     /// Rate limits by visitor, address and network.

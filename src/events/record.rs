@@ -6,7 +6,6 @@ use crate::domain::attribution::AttributionKey;
 use crate::domain::campaign::{Campaign, Flight};
 use crate::domain::creative::{Creative, CreativeState};
 use crate::domain::event::{EventKind, TokenRejection};
-use crate::domain::money::Micros;
 use crate::domain::party::{Advertiser, Measurement, Publisher};
 use crate::domain::region::Country;
 use crate::events::{Events, attribution};
@@ -109,15 +108,9 @@ impl Events {
 
     /// Writes an event to disk. Where the bill may arrive later, the reservation is extended until then.
     async fn persist(&self, event: Event) -> Result<(), JournalError> {
-        let bills = event.price > Micros::ZERO && event.invalid_reason.is_none();
         let spool_ms = self.parts.ledger.spool_ms();
-        if spool_ms > 0 && bills {
-            let until_ms = event.at_ms + spool_ms;
-            self.parts.campaign_budgets.extend(
-                &event.attribution.campaign,
-                event.decision,
-                until_ms,
-            );
+        if spool_ms > 0 && event.invalid_reason.is_none() {
+            self.parts.budgets.extend(&event, event.at_ms + spool_ms);
         }
         self.parts.ledger.record(event).await
     }

@@ -8,6 +8,8 @@
 //!   then they are orphans. Whichever of the two comes first, they must be as far apart as the event
 //!   windows say.
 //! - No price is billed beyond the budget: such an event is invalid, `over_budget`.
+//! - No event counts beyond a goal of its flight, and none of a decision whose impression came after that:
+//!   such an event is invalid, `over_goal`.
 //! - An event whose decision may have been evicted is `late`, and so is one of an incarnation that was
 //!   declared gone before.
 //! - A credit or refund is a new entry: nothing already written changes. One that finds nothing to
@@ -29,7 +31,9 @@ const IMPRESSION: u8 = 0;
 const VIEWABLE: u8 = 1;
 const COPY: u8 = 2;
 const BILLED_CLICK: u8 = 3;
-const FIRST_CTA: u8 = 4;
+/// Its impression came when the flight had reached a goal.
+const OVER_GOAL: u8 = 4;
+const FIRST_CTA: u8 = 5;
 
 fn usage(event: &Event) -> u8 {
     match event.kind {
@@ -130,6 +134,14 @@ pub(crate) fn apply(
         Record::Lease { holder, requests, .. } => {
             applied.leases = partition.lease(id.incarnation, *holder, requests);
         }
+        Record::GoalLease { holder, requests, .. } => {
+            applied.leases = partition.lease_goals(id.incarnation, *holder, requests);
+        }
+        Record::Goals { flight, goals } => {
+            let counts = partition.flights.entry(flight.clone()).or_default();
+            counts.set_goals(*goals);
+            applied.goals = Some((flight.clone(), counts.clone()));
+        }
         Record::Credit(credit) => {
             applied.adjustments.extend(partition.credit(id.incarnation, credit));
         }
@@ -156,7 +168,12 @@ fn apply_late(partition: &mut PartitionState, id: RecordId, record: &Record) -> 
             let verdicts = vec![partition.record_verdict(id, event, verdict, Micros::ZERO)];
             ApplyOutcome { verdicts, ..ApplyOutcome::default() }
         }
-        Record::Budget { .. } | Record::Tick { .. } | Record::Rules(_) | Record::Lease { .. } => {
+        Record::Budget { .. }
+        | Record::Goals { .. }
+        | Record::Tick { .. }
+        | Record::Rules(_)
+        | Record::Lease { .. }
+        | Record::GoalLease { .. } => {
             partition.applied += 1;
             ApplyOutcome::default()
         }
@@ -227,7 +244,10 @@ fn judge(
         }
         return;
     }
-    let (verdict, billed) = partition.bill(event);
+    let (verdict, billed) = partition.count(event, true);
+    if verdict == Verdict::Invalid(InvalidReason::OverGoal) {
+        partition.uses.mark(key, event.decided_at_ms, OVER_GOAL);
+    }
     applied.verdicts.push(partition.record_verdict(id, event, verdict, billed));
     issue_waiting(partition, event, verdict, applied);
     partition.uses.set_impression(key, event.decided_at_ms, event.at_ms);
@@ -299,11 +319,11 @@ fn judge_after_impression(
     if !partition.uses.mark(event.decision_key, event.decided_at_ms, usage(event)) {
         return (Verdict::Duplicate, Micros::ZERO);
     }
-    if event.kind == EventKind::Click
-        && event.price > Micros::ZERO
-        && !partition.uses.mark(event.decision_key, event.decided_at_ms, BILLED_CLICK)
-    {
-        return (Verdict::Counted, Micros::ZERO);
+    if partition.uses.is_marked(event.decision_key, OVER_GOAL) {
+        return (Verdict::Invalid(InvalidReason::OverGoal), Micros::ZERO);
     }
-    partition.bill(event)
+    let bills = event.kind != EventKind::Click
+        || event.price == Micros::ZERO
+        || partition.uses.mark(event.decision_key, event.decided_at_ms, BILLED_CLICK);
+    partition.count(event, bills)
 }

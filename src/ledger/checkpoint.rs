@@ -2,7 +2,7 @@
 //! segments after it; older segments can be removed after their retention period.
 //!
 //! ```text
-//! file    magic "ADJLED03" | store u64 | from u64 | chain (64 hex digits, or blanks) | body | blake3 of all before
+//! file    magic "ADJLED04" | store u64 | from u64 | chain (64 hex digits, or blanks) | body | blake3 of all before
 //! body    postcard of the state, compressed with zstd
 //! ```
 //!
@@ -20,7 +20,7 @@ use crate::ledger::state::State;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-const MAGIC: &[u8; 8] = b"ADJLED03";
+const MAGIC: &[u8; 8] = b"ADJLED04";
 const CHAIN: usize = 64;
 const HEAD: usize = 8 + 8 + 8 + CHAIN;
 /// Checkpoints retained: the newest, and one to fall back on.

@@ -51,6 +51,14 @@ impl DecisionUses {
         is_new
     }
 
+    /// Whether a use of a decision is marked.
+    pub(crate) fn is_marked(&self, decision_key: DecisionKey, usage: u8) -> bool {
+        let (key, within) = locate(decision_key);
+        let bits = self.chunks.get(&key).and_then(|chunk| chunk.used.get(&usage));
+        let word = bits.and_then(|bits| bits.get(within / 64));
+        word.is_some_and(|word| word & (1 << (within % 64)) != 0)
+    }
+
     /// Records the time of a decision's impression, in unix milliseconds.
     pub(crate) fn set_impression(
         &mut self,

@@ -4,6 +4,7 @@
 
 use crate::domain::attribution::{AttributionKey, PageKey};
 use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing};
+use crate::domain::goal::Goals;
 use crate::domain::targeting::PageFacts;
 use crate::journal;
 use crate::journal::Entry;
@@ -11,7 +12,8 @@ use crate::ledger::history::ReplayFrom;
 use crate::ledger::properties::{event, micros};
 use crate::ledger::reconciler::Retention;
 use crate::ledger::record::{
-    Credit, Event, LeaseRequest, OpportunityCount, Refund, UnfilledSlot, set_stamp,
+    Credit, Event, GoalLeaseRequest, LeaseRequest, OpportunityCount, Refund, UnfilledSlot,
+    set_stamp,
 };
 use crate::ledger::restarts::spend;
 use crate::ledger::{Ledger, Record, Rules, checkpoint, history};
@@ -30,8 +32,8 @@ const PRICINGS: &str = "cpm vcpm cpc flat";
 const TIERS: &str = "sponsorship standard house";
 const INVALID_REASONS: &str = "forged expired bot prefetch rate_limited too_fast orphan_click out_of_region \
      wrong_origin over_budget test paused late credited";
-/// Reasons that were appended after the golden journal was written.
-const ADDED_INVALID_REASONS: &str = "idle agent";
+/// Reasons since format 6.
+const ADDED_INVALID_REASONS: &str = "idle agent over_goal";
 const NO_FILLS: &str = "no_candidate all_paced budgets_spent subject_conflict sensitive_page \
      publisher_blocked house_only commercial_off style_mismatch below_relevance \
      label_unavailable unknown_placement paused stale_too_old overloaded";
@@ -78,6 +80,10 @@ fn records() -> Vec<Record> {
             attribution: attribution(),
             ..event(EventKind::Impression, seq, 1_500, Pricing::Cpm, 9)
         });
+    }
+    for reason in values(ADDED_INVALID_REASONS) {
+        let invalid_reason = Some(reason);
+        add(&|seq| Event { invalid_reason, ..event(EventKind::Viewable, seq, 1, Pricing::Cpm, 9) });
     }
     let (by, note): (Box<str>, Box<str>) = ("operator".into(), "tested".into());
     let empty = |reason: NoFill| UnfilledSlot {
@@ -127,8 +133,34 @@ fn records() -> Vec<Record> {
         },
         Record::Leave { at_ms: 8_000 },
         Record::Gone { at_ms: 8_500, incarnation: 1 << 60, lsn: 7 },
+        Record::Goals {
+            flight: "f".into(),
+            goals: Goals { impressions: Some(5), viewables: None, clicks: Some(1 << 40) },
+        },
+        Record::GoalLease {
+            at_ms: 8_600,
+            holder: 1,
+            requests: vec![GoalLeaseRequest {
+                flight: "f".into(),
+                kind: EventKind::Click,
+                micros: micros(90),
+            }],
+        },
     ]);
     records
+}
+
+/// The first format that has a record.
+fn since(record: &Record) -> u8 {
+    let is_added = |event: &Event| {
+        event.invalid_reason.is_some_and(|reason| ADDED_INVALID_REASONS.contains(reason.as_str()))
+    };
+    match record {
+        Record::Goals { .. } | Record::GoalLease { .. } => 6,
+        Record::Event(event) if is_added(event) => 6,
+        Record::Gone { .. } => 5,
+        _ => 1,
+    }
 }
 
 fn open(folder: &Path, incarnation: u64) -> io::Result<Ledger> {
@@ -188,14 +220,19 @@ fn every_invalid_reason_keeps_its_stored_number() {
 }
 
 #[test]
-fn records_without_a_stamp_are_read_and_take_their_time_for_it() {
-    let (found, records) = (entries(&stored("journal-4")), records());
-    let known = records.iter().filter(|one| !matches!(one, Record::Gone { .. }));
-    assert_eq!(found.len(), known.clone().count());
-    for (entry, record) in found.iter().zip(known) {
-        let stamped = Record::decode(&entry.payload).unwrap();
-        assert_eq!(&stamped.record, record);
-        assert_eq!(stamped.stamp, record.at_ms().unwrap_or(i64::MIN));
+fn records_of_older_formats_are_read_and_take_their_time_for_a_stamp_that_they_lack() {
+    for version in [4, 5] {
+        let (found, records) = (entries(&stored(&format!("journal-{version}"))), records());
+        let known = records.iter().filter(|one| since(one) <= version);
+        assert_eq!(found.len(), known.clone().count());
+        for (entry, record) in found.iter().zip(known) {
+            assert!(entry.payload[0] <= version);
+            let stamped = Record::decode(&entry.payload).unwrap();
+            assert_eq!(&stamped.record, record);
+            if version == 4 {
+                assert_eq!(stamped.stamp, record.at_ms().unwrap_or(i64::MIN));
+            }
+        }
     }
 }
 
@@ -228,13 +265,13 @@ fn a_checkpoint_in_a_newer_format_is_named_and_the_journal_is_replayed() {
     let [number] = checkpoint::numbers(folder.path()).unwrap()[..] else { panic!() };
     let path = folder.path().join(format!("{number:010}.ledger"));
     let mut bytes = fs::read(&path).unwrap();
-    bytes[..8].copy_from_slice(b"ADJLED04");
+    bytes[..8].copy_from_slice(b"ADJLED05");
     fs::write(&path, bytes).unwrap();
 
     let ledger = open(folder.path(), 5).unwrap();
     assert_eq!(spend(&ledger.state()), spend(&expected.0.state));
     let reported = &ledger.recovery().corrupt[0];
-    let expected = format!("{}: its format is 4 and this version reads format 3", path.display());
+    let expected = format!("{}: its format is 5 and this version reads format 4", path.display());
     assert!(reported.starts_with(&expected), "{reported}");
 }
 

@@ -1,19 +1,29 @@
-//! Leases on a campaign budget: what each incarnation may spend without coordination. All leases
-//! together never exceed the remaining budget. A lease is requested by a record, granted by the
+//! Leases on a campaign budget or a goal: what each incarnation may spend without coordination. All leases
+//! together never exceed what remains. A lease is requested by a record, granted by the
 //! order of records, and used up by the bills of its holder's decisions, wherever their events
 //! arrive. So an instance that stays within its lease sells nothing that exceeds the budget.
 
+use crate::domain::event::EventKind;
 use crate::domain::money::Micros;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Leases on one campaign budget, by incarnation.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Leases on one campaign budget or goal, by incarnation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Leases(BTreeMap<u64, Micros>);
+
+/// What a lease is on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Leased {
+    /// A campaign's budget.
+    Budget(Box<str>),
+    /// A flight's goal in events of a kind.
+    Goal(Box<str>, EventKind),
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeaseGrant {
-    pub(crate) campaign: Box<str>,
+    pub(crate) of: Leased,
     /// The incarnation that holds it.
     pub(crate) holder: u64,
     /// The amount.

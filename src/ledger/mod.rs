@@ -12,6 +12,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod dedupe;
 pub mod event_log;
 mod event_search;
+pub(crate) mod flight_counts;
 #[cfg(test)]
 mod golden;
 pub mod history;

@@ -3,6 +3,7 @@
 use crate::domain::attribution::AttributionKey;
 use crate::domain::event::Verdict;
 use crate::domain::money::Micros;
+use crate::ledger::flight_counts::FlightCounts;
 use crate::ledger::leases::LeaseGrant;
 use crate::ledger::record::{Event, RecordId};
 use std::sync::Arc;
@@ -52,4 +53,6 @@ pub struct ApplyOutcome {
     pub(crate) adjustments: Vec<Adjustment>,
     /// The leases that changed.
     pub(crate) leases: Vec<LeaseGrant>,
+    /// The flight whose goals were set, with what counted for it before.
+    pub(crate) goals: Option<(Box<str>, FlightCounts)>,
 }

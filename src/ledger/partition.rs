@@ -1,13 +1,16 @@
 //! The state of one partition: its campaigns' money, its decisions, its clock. Partitions do not depend
 //! on each other. Only [`apply`](crate::ledger::apply) changes it, record by record.
 
-use crate::domain::event::{InvalidReason, Verdict};
+use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::domain::money::Micros;
 use crate::ledger::account::Account;
 use crate::ledger::dedupe::DecisionUses;
-use crate::ledger::leases::{LeaseGrant, Leases};
+use crate::ledger::flight_counts::FlightCounts;
+use crate::ledger::leases::{LeaseGrant, Leased, Leases};
 use crate::ledger::outcome::{Adjustment, EventVerdict};
-use crate::ledger::record::{Credit, DecisionKey, Event, LeaseRequest, RecordId, Refund};
+use crate::ledger::record::{
+    Credit, DecisionKey, Event, GoalLeaseRequest, LeaseRequest, RecordId, Refund,
+};
 use crate::ledger::rules::Rules;
 use crate::ledger::views::PartitionViews;
 use crate::ledger::writers::Writers;
@@ -68,6 +71,8 @@ pub struct PartitionState {
     pub(crate) writers: Writers,
     /// Leases on campaign budgets.
     pub(super) leases: BTreeMap<Box<str>, Leases>,
+    /// Counted events and goals, by flight.
+    pub(crate) flights: BTreeMap<Box<str>, FlightCounts>,
 }
 
 impl PartitionState {
@@ -105,6 +110,16 @@ impl PartitionState {
         }
     }
 
+    /// Everything with leases.
+    pub(crate) fn leased(&self) -> impl Iterator<Item = (Leased, &Leases)> {
+        let budgets = self.leases.iter();
+        let budgets = budgets.map(|(campaign, leases)| (Leased::Budget(campaign.clone()), leases));
+        budgets.chain(self.flights.iter().flat_map(|(flight, counts)| {
+            let goals = counts.all_leases().filter(|(_, leases)| !leases.is_empty());
+            goals.map(|(kind, leases)| (Leased::Goal(flight.clone(), kind), leases))
+        }))
+    }
+
     /// Number of credits and refunds that found nothing to return yet.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
@@ -124,6 +139,7 @@ impl PartitionState {
             (self.latest_ms != other.latest_ms, "clock"),
             (self.writers != other.writers, "writers"),
             (self.leases != other.leases, "budget leases"),
+            (self.flights != other.flights, "counts and goals of flights"),
         ]
         .into_iter()
         .filter(|(differs, _)| *differs)
@@ -147,16 +163,56 @@ impl PartitionState {
             if leases.is_empty() {
                 self.leases.remove(campaign);
             }
-            granted.push(LeaseGrant { campaign: campaign.clone(), holder: of, micros });
+            granted.push(LeaseGrant { of: Leased::Budget(campaign.clone()), holder: of, micros });
         }
         granted
     }
 
-    /// Bills the event's price, if it has one and the budget allows it.
-    pub(super) fn bill(&mut self, event: &Event) -> (Verdict, Micros) {
-        if event.price == Micros::ZERO {
-            return (Verdict::Counted, Micros::ZERO);
+    /// Grants lease requests, as far as the goals allow.
+    pub(super) fn lease_goals(
+        &mut self,
+        origin: u64,
+        of: u64,
+        requests: &[GoalLeaseRequest],
+    ) -> Vec<LeaseGrant> {
+        let mut granted = Vec::with_capacity(requests.len());
+        for GoalLeaseRequest { flight, kind, micros } in requests {
+            let Some(counts) = self.flights.get_mut(flight) else { continue };
+            let left = counts.left(*kind);
+            let Some(leases) = counts.leases_mut(*kind) else { continue };
+            let most = if of == origin { Micros::MAX } else { leases.held_by(of) };
+            let micros = leases.request(of, most.min(*micros), left);
+            let goal = Leased::Goal(flight.clone(), *kind);
+            granted.push(LeaseGrant { of: goal, holder: of, micros });
         }
+        granted
+    }
+
+    /// Counts the event as far as the goals of its flight allow it, and bills its price if it `bills` and
+    /// the budget allows it.
+    pub(super) fn count(&mut self, event: &Event, bills: bool) -> (Verdict, Micros) {
+        let flight = &event.attribution.flight;
+        if self.flights.get(flight).is_some_and(|counts| counts.has_reached_goal(event.kind)) {
+            return (Verdict::Invalid(InvalidReason::OverGoal), Micros::ZERO);
+        }
+        let (verdict, billed) = match bills && event.price > Micros::ZERO {
+            true => self.bill(event),
+            false => (Verdict::Counted, Micros::ZERO),
+        };
+        if verdict == Verdict::Counted && event.kind != EventKind::Copy {
+            let incarnation = event.decision_key.incarnation;
+            match self.flights.get_mut(flight) {
+                Some(counts) => counts.count(event.kind, incarnation),
+                None => {
+                    self.flights.entry(flight.clone()).or_default().count(event.kind, incarnation);
+                }
+            }
+        }
+        (verdict, billed)
+    }
+
+    /// Bills the event's price if the budget allows it.
+    fn bill(&mut self, event: &Event) -> (Verdict, Micros) {
         let campaign = &event.attribution.campaign;
         let fits = match self.accounts.get_mut(campaign) {
             Some(account) => account.bill(event.day, event.price),
@@ -185,6 +241,9 @@ impl PartitionState {
         }
         let micros = self.issue_credit(id, &event.attribution.campaign, event.day, credit.micros);
         self.views.add_credit(event, micros);
+        if let Some(counts) = self.flights.get_mut(&event.attribution.flight) {
+            counts.take_back(event.kind);
+        }
         Some(Adjustment {
             id,
             recorded_by: by,

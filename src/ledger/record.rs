@@ -6,6 +6,7 @@
 
 use crate::domain::attribution::{AttributionKey, PageKey};
 use crate::domain::event::{EventKind, InvalidReason, NoFill, Pricing};
+use crate::domain::goal::Goals;
 use crate::domain::money::Micros;
 use crate::journal::Entry;
 use crate::ledger::rules::Rules;
@@ -16,8 +17,8 @@ use std::sync::Arc;
 ///
 /// 1 had events, budgets and ticks, encoded as today; 2 added credits, refunds, event windows and
 /// opportunity counts; 3 added membership and leases; 4 added page facts; 5 added the stamp, before the
-/// record, and absences.
-const VERSION: u8 = 5;
+/// record, and absences; 6 added goals and leases on them, and the reasons `idle`, `agent` and `over_goal`.
+const VERSION: u8 = 6;
 /// The first version with a stamp.
 const STAMPED: u8 = 5;
 /// Length of version and stamp, in bytes.
@@ -159,6 +160,17 @@ pub struct LeaseRequest {
     pub(crate) micros: Micros,
 }
 
+/// The total lease that an incarnation requests of a flight's goal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoalLeaseRequest {
+    /// Flight id.
+    pub(crate) flight: Box<str>,
+    /// The kind of event that the goal counts.
+    pub(crate) kind: EventKind,
+    /// The requested total, in amounts of [`UNIT`](crate::domain::goal::UNIT).
+    pub(crate) micros: Micros,
+}
+
 /// One record of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
@@ -219,6 +231,22 @@ pub enum Record {
         /// Its last known LSN in this partition.
         lsn: u64,
     },
+    /// A flight's goals from this record on.
+    Goals {
+        /// Flight id.
+        flight: Box<str>,
+        /// How many events may count.
+        goals: Goals,
+    },
+    /// An incarnation requests leases on goals of flights.
+    GoalLease {
+        /// Current time, in unix milliseconds.
+        at_ms: i64,
+        /// The holder: the incarnation that writes this, or a dead one, whose leases can only shrink.
+        holder: u64,
+        /// The requested totals.
+        requests: Vec<GoalLeaseRequest>,
+    },
 }
 
 /// A record with its place in the order of a partition: see [`HybridClock`](crate::ledger::order::HybridClock).
@@ -252,10 +280,14 @@ impl Record {
             | Record::Join { at_ms, .. }
             | Record::Leave { at_ms }
             | Record::Gone { at_ms, .. }
-            | Record::Lease { at_ms, .. } => Some(*at_ms),
+            | Record::Lease { at_ms, .. }
+            | Record::GoalLease { at_ms, .. } => Some(*at_ms),
             Record::Credit(credit) => Some(credit.at_ms),
             Record::Refund(refund) => Some(refund.at_ms),
-            Record::Budget { .. } | Record::Rules(_) | Record::Opportunities(_) => None,
+            Record::Budget { .. }
+            | Record::Goals { .. }
+            | Record::Rules(_)
+            | Record::Opportunities(_) => None,
         }
     }
 
@@ -275,7 +307,7 @@ impl Record {
     pub fn decode(bytes: &[u8]) -> Result<Stamped, InvalidRecord> {
         let malformed = |reason: String| InvalidRecord::Malformed(reason);
         let (stamp, body) = match bytes.split_first() {
-            Some((&STAMPED, rest)) => {
+            Some((&(STAMPED..=VERSION), rest)) => {
                 let (stamp, body) =
                     rest.split_first_chunk().ok_or_else(|| malformed("no stamp".into()))?;
                 (i64::from_le_bytes(*stamp), body)

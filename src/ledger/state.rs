@@ -3,7 +3,8 @@
 use crate::domain::event::EventKind;
 use crate::journal::PARTITIONS;
 use crate::ledger::account::Account;
-use crate::ledger::leases::Leases;
+use crate::ledger::flight_counts::FlightCounts;
+use crate::ledger::leases::{Leased, Leases};
 use crate::ledger::partition::{IssuedCredit, PartitionState};
 use crate::ledger::record::Refund;
 use crate::ledger::rules::Rules;
@@ -134,10 +135,14 @@ impl State {
         self.partitions.iter().find_map(|partition| partition.waiting_refund(id))
     }
 
-    /// Every campaign with leases, and its partition.
-    pub(crate) fn leases(&self) -> impl Iterator<Item = (u8, &str, &Leases)> {
-        self.partitions().flat_map(|(at, partition)| {
-            partition.leases.iter().map(move |(campaign, leases)| (at, &**campaign, leases))
-        })
+    /// What counted for a flight of a campaign in this partition, and its goals.
+    pub(crate) fn flight_counts(&self, partition: u8, flight: &str) -> Option<&FlightCounts> {
+        self.partition(partition).flights.get(flight)
+    }
+
+    /// Everything with leases, and its partition.
+    pub(crate) fn leases(&self) -> impl Iterator<Item = (u8, Leased, &Leases)> {
+        let partitions = self.partitions();
+        partitions.flat_map(|(at, one)| one.leased().map(move |(of, leases)| (at, of, leases)))
     }
 }

@@ -229,9 +229,9 @@ mod tests {
                 assert_eq!(Record::decode(&record.encode()).map(|one| one.record), Ok(record));
             }
         }
-        let newer = Record::decode(&[6]).unwrap_err();
-        assert_eq!(newer, InvalidRecord::Newer(6));
-        assert!(newer.to_string().contains("6 and this version reads formats up to 5"));
+        let newer = Record::decode(&[7]).unwrap_err();
+        assert_eq!(newer, InvalidRecord::Newer(7));
+        assert!(newer.to_string().contains("7 and this version reads formats up to 6"));
     }
 
     #[test]

@@ -161,15 +161,6 @@ mod stored_days {
 }
 
 impl PartitionViews {
-    /// All quarters of an hour of the days that another state does not share.
-    pub(crate) fn quarters_beyond(&self, other: &PartitionViews) -> impl Iterator<Item = At> {
-        let days = self
-            .days
-            .iter()
-            .filter(|(day, rows)| !other.days.get(day).is_some_and(|same| rows.is_same(same)));
-        days.flat_map(|(_, rows)| rows.quarters())
-    }
-
     /// The quarters of an hour whose rows differ from another state's.
     pub(super) fn differences(&self, other: &PartitionViews) -> BTreeSet<i64> {
         let mut found = BTreeSet::new();

@@ -16,7 +16,7 @@ use crate::decision_log::DecisionLog;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::world::Worlds;
-use crate::world::campaign_budget::CampaignBudgets;
+use crate::world::budgets::Budgets;
 use crate::world::leasing::Leasing;
 use std::sync::{Arc, Mutex};
 
@@ -39,7 +39,7 @@ pub(crate) struct Parts {
     /// Log of decisions, which has every world that is served.
     pub(crate) log: Arc<DecisionLog>,
     /// Campaign budgets, shared with the ledger's listener.
-    pub(crate) campaign_budgets: Arc<CampaignBudgets>,
+    pub(crate) budgets: Arc<Budgets>,
     /// The terms on which this instance may sell.
     pub(crate) leasing: Arc<Leasing>,
     /// Public base URL, without a trailing slash; images are served below it.

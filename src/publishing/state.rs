@@ -10,6 +10,7 @@ use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
 use crate::journal::JournalError;
 use crate::ledger::Record;
+use crate::ledger::flight_counts::FlightCounts;
 use crate::publishing::Publishing;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::{Snapshot, State};
@@ -32,13 +33,9 @@ impl Publishing {
         let terms = self.parts.leasing.lease_terms();
         let mut next = self.next_state.lock().unwrap_or_else(PoisonError::into_inner);
         let live = self.parts.world.live();
-        // No short-circuit: `count` expires reservations in every campaign budget.
+        // No short-circuit: `count` expires reservations in every budget.
         let caught_up = self.parts.leasing.has_caught_up(terms.as_ref(), now_ms);
-        let campaign_budgets = live.bindings.campaign_budgets.iter();
-        let moved = campaign_budgets
-            .filter(|campaign_budget| campaign_budget.expire(now_ms, caught_up))
-            .count()
-            > 0;
+        let moved = live.budgets().filter(|budget| budget.expire(now_ms, caught_up)).count() > 0;
         // Store reachability changes what every campaign may reserve without touching its budget.
         let moved = moved || terms.is_some();
         let paced = pace::paced(&live, now_ms);
@@ -89,7 +86,7 @@ impl Publishing {
         self.write_budgets(&snapshot).await?;
         let mut next = self.next_state.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.parts.clock.now_ms();
-        let fresh = Live::new(snapshot, images, &self.parts.campaign_budgets, *next);
+        let fresh = Live::new(snapshot, images, &self.parts.budgets, *next);
         let state = State {
             number: *next,
             spent: fresh.spent(self.parts.leasing.lease_terms().as_ref(), now_ms),
@@ -103,30 +100,38 @@ impl Publishing {
         Ok(())
     }
 
-    /// Records the budgets that differ from the ledger's.
+    /// Records the budgets and goals that differ from the ledger's.
     pub(crate) async fn write_budgets(&self, snapshot: &Snapshot) -> Result<(), JournalError> {
-        let changed: Vec<Record> = {
+        let inventory = &snapshot.inventory;
+        let changed: Vec<(u8, Record)> = {
             let state = self.parts.ledger.state();
-            let campaigns = snapshot.inventory.campaigns.iter();
-            campaigns
-                .filter(|campaign| {
-                    let account = state.account(campaign.id.as_str());
-                    let limits = account.map(|account| (account.lifetime, account.daily));
-                    let budget = &campaign.budget;
-                    limits.unwrap_or_default() != (budget.lifetime_micros, budget.daily_micros)
+            let budgets = inventory.campaigns.iter().filter_map(|campaign| {
+                let account = state.account(campaign.id.as_str());
+                let limits = account.map(|account| (account.lifetime, account.daily));
+                let budget = &campaign.budget;
+                let is_new =
+                    limits.unwrap_or_default() != (budget.lifetime_micros, budget.daily_micros);
+                is_new.then(|| {
+                    let record = Record::Budget {
+                        campaign: campaign.id.as_str().into(),
+                        lifetime: budget.lifetime_micros,
+                        daily: budget.daily_micros,
+                    };
+                    (token::partition_of(campaign.id.as_str()), record)
                 })
-                .map(|campaign| Record::Budget {
-                    campaign: campaign.id.as_str().into(),
-                    lifetime: campaign.budget.lifetime_micros,
-                    daily: campaign.budget.daily_micros,
-                })
-                .collect()
+            });
+            let goals = inventory.flights.iter().filter_map(|flight| {
+                let (id, goals) = (flight.id.as_str(), flight.goals());
+                let partition = token::partition_of(flight.campaign.as_str());
+                let known = state.flight_counts(partition, id).map(FlightCounts::goals);
+                let is_new = known.unwrap_or_default() != goals;
+                is_new.then(|| (partition, Record::Goals { flight: id.into(), goals }))
+            });
+            budgets.chain(goals).collect()
         };
         for chunk in changed.chunks(4_096) {
-            let writes = chunk.iter().map(|record| {
-                let Record::Budget { campaign, .. } = record else { unreachable!("made above") };
-                self.parts.ledger.write(token::partition_of(campaign), record)
-            });
+            let writes =
+                chunk.iter().map(|(partition, record)| self.parts.ledger.write(*partition, record));
             futures_util::future::try_join_all(writes).await?;
         }
         Ok(())

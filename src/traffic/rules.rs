@@ -246,6 +246,12 @@ pub(crate) static RULES: &[Rule] = &[
         "this kind of event, or call to action, was already recorded",
         Ledger,
     ),
+    invalid(
+        "over_goal",
+        OverGoal,
+        "the flight has reached its goal in this kind of event, or had when the decision's impression came",
+        Ledger,
+    ),
     invalid("over_budget", OverBudget, "the price exceeds the remaining budget", Ledger),
     review(
         "click_rate",

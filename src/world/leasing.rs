@@ -1,16 +1,18 @@
-//! Budget leases of a fleet: requests and releases of this instance, and reclaiming from dead ones.
+//! Leases of budgets and goals in a fleet: requests and releases of this instance, and reclaiming from dead ones.
 //! What is granted depends on the order of records ([`Leases`](crate::ledger::leases::Leases)).
 
 use crate::clock::Clock;
 use crate::cluster::Membership;
 use crate::config::CurrentSettings;
 use crate::domain::event::Pricing;
+use crate::domain::goal;
 use crate::domain::money::Micros;
 use crate::journal::JournalError;
-use crate::ledger::record::LeaseRequest;
+use crate::ledger::leases::Leased;
+use crate::ledger::record::{GoalLeaseRequest, LeaseRequest};
 use crate::ledger::{Ledger, Record};
 use crate::world::Worlds;
-use crate::world::campaign_budget::CampaignBudget;
+use crate::world::budget::Budget;
 use crate::world::lease::{LeaseTerms, StoreStatus};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -49,6 +51,37 @@ impl AbsentHolders {
             now.saturating_duration_since(*self.0.entry(**one).or_insert(now)) >= patience
         });
         dead.copied().collect()
+    }
+}
+
+/// Lease requests of one holder in one partition.
+#[derive(Default)]
+struct LeaseRequests {
+    budgets: Vec<LeaseRequest>,
+    goals: Vec<GoalLeaseRequest>,
+}
+
+impl LeaseRequests {
+    /// Requests nothing more of what is leased.
+    fn give_back(&mut self, leased: Leased) {
+        let micros = Micros::ZERO;
+        match leased {
+            Leased::Budget(campaign) => {
+                self.budgets.push(LeaseRequest { campaign, day: 0, micros });
+            }
+            Leased::Goal(flight, kind) => {
+                self.goals.push(GoalLeaseRequest { flight, kind, micros });
+            }
+        }
+    }
+
+    fn records(self, at_ms: i64, holder: u64) -> Vec<Record> {
+        let LeaseRequests { budgets, goals } = self;
+        let budgets =
+            (!budgets.is_empty()).then_some(Record::Lease { at_ms, holder, requests: budgets });
+        let goals =
+            (!goals.is_empty()).then_some(Record::GoalLease { at_ms, holder, requests: goals });
+        budgets.into_iter().chain(goals).collect()
     }
 }
 
@@ -146,6 +179,9 @@ impl Leasing {
                 live.bindings.campaign_budgets[flight.campaign].note_demand(flight.price, now_ms);
             }
         }
+        for (_, goal) in live.bindings.goals.iter().flatten() {
+            goal.note_demand(goal::UNIT, now_ms);
+        }
         self.lease_budgets().await
     }
 
@@ -153,48 +189,52 @@ impl Leasing {
     pub(crate) async fn lease_budgets(&self) -> Result<(), JournalError> {
         let Some(terms) = self.lease_terms() else { return Ok(()) };
         let now_ms = self.clock.now_ms();
-        self.write_lease_requests(now_ms, |campaign_budget| {
-            campaign_budget.lease_request(&terms, now_ms)
-        })
-        .await
+        self.write_lease_requests(now_ms, |budget| budget.lease_request(&terms, now_ms)).await
     }
 
     /// Releases everything that is not reserved; for shutdown.
     pub(crate) async fn release_unused_leases(&self) -> Result<(), JournalError> {
         let now_ms = self.clock.now_ms();
-        self.write_lease_requests(now_ms, |campaign_budget| {
-            campaign_budget.release_request(self.incarnation, now_ms)
-        })
-        .await
+        self.write_lease_requests(now_ms, |budget| budget.release_request(self.incarnation, now_ms))
+            .await
     }
 
     async fn write_lease_requests(
         &self,
         at_ms: i64,
-        want: impl Fn(&CampaignBudget) -> Option<(i32, Micros)>,
+        want: impl Fn(&Budget) -> Option<(i32, Micros)>,
     ) -> Result<(), JournalError> {
         let live = self.world.live();
-        let mut wants: BTreeMap<u8, (Vec<LeaseRequest>, Vec<&CampaignBudget>)> = BTreeMap::new();
-        let campaign_budgets = live.bindings.campaign_budgets.iter().zip(&live.bindings.partitions);
-        for (campaign, (campaign_budget, partition)) in
-            live.snapshot().inventory.campaigns.iter().zip(campaign_budgets)
-        {
-            if let Some((day, micros)) = want(campaign_budget) {
+        let (snapshot, bindings) = (live.snapshot(), &live.bindings);
+        let mut wants: BTreeMap<u8, (LeaseRequests, Vec<&Budget>)> = BTreeMap::new();
+        let budgets = bindings.campaign_budgets.iter().zip(&bindings.partitions);
+        for (campaign, (budget, partition)) in snapshot.inventory.campaigns.iter().zip(budgets) {
+            if let Some((day, micros)) = want(budget) {
                 let campaign = campaign.id.as_str().into();
                 let (wants, requesters) = wants.entry(*partition).or_default();
-                wants.push(LeaseRequest { campaign, day, micros });
-                requesters.push(campaign_budget);
+                wants.budgets.push(LeaseRequest { campaign, day, micros });
+                requesters.push(budget);
+            }
+        }
+        for (flight, goals) in snapshot.flights.iter().zip(&bindings.goals) {
+            for (kind, budget) in goals {
+                if let Some((_, micros)) = want(budget) {
+                    let flight_id = snapshot.inventory.flights[flight.doc].id.as_str().into();
+                    let partition = bindings.partitions[flight.campaign];
+                    let (wants, requesters) = wants.entry(partition).or_default();
+                    wants.goals.push(GoalLeaseRequest { flight: flight_id, kind: *kind, micros });
+                    requesters.push(budget);
+                }
             }
         }
         let writes = wants.into_iter().map(|(partition, (wants, requesters))| async move {
-            let record = Record::Lease { at_ms, holder: self.incarnation, requests: wants };
-            let written = self.ledger.write(partition, &record).await;
+            let records = wants.records(at_ms, self.incarnation);
+            let writes = records.iter().map(|record| self.ledger.write(partition, record));
+            let written = futures_util::future::try_join_all(writes).await;
             if written.is_err() {
-                requesters
-                    .iter()
-                    .for_each(|campaign_budget| campaign_budget.cancel_lease_request());
+                requesters.iter().for_each(|budget| budget.cancel_lease_request());
             }
-            written
+            written.map(drop)
         });
         let written = futures_util::future::join_all(writes).await;
         written.into_iter().collect()
@@ -218,29 +258,29 @@ impl Leasing {
         let lease = Duration::from_secs(settings.store.lease_seconds.into());
         let reservation = Duration::from_secs(settings.windows.reservation_seconds.into());
         let members = self.membership.members();
-        let mut wants: BTreeMap<(u8, u64), Vec<LeaseRequest>> = BTreeMap::new();
+        let mut wants: BTreeMap<(u8, u64), LeaseRequests> = BTreeMap::new();
         {
             let state = self.ledger.state();
             let holders: BTreeSet<u64> =
                 state.leases().flat_map(|(_, _, leases)| leases.holders()).collect();
             let patience = lease * 3 / 2 + reservation;
             let dead = self.absent().absent_for(&holders, &members, patience, now);
-            for (partition, campaign, leases) in state.leases() {
+            for (partition, leased, leases) in state.leases() {
                 for of in leases.holders().filter(|holder| dead.contains(holder)) {
-                    let want =
-                        LeaseRequest { campaign: campaign.into(), day: 0, micros: Micros::ZERO };
-                    wants.entry((partition, of)).or_default().push(want);
+                    wants.entry((partition, of)).or_default().give_back(leased.clone());
                 }
             }
         }
         for ((partition, of), wants) in wants {
             tracing::info!(
                 partition,
-                campaigns = wants.len(),
-                "reclaiming budget leases of a dead instance"
+                campaigns = wants.budgets.len(),
+                goals = wants.goals.len(),
+                "reclaiming leases of a dead instance"
             );
-            let record = Record::Lease { at_ms: self.clock.now_ms(), holder: of, requests: wants };
-            self.ledger.write(partition, &record).await?;
+            for record in wants.records(self.clock.now_ms(), of) {
+                self.ledger.write(partition, &record).await?;
+            }
         }
         Ok(())
     }

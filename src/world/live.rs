@@ -3,18 +3,20 @@
 use crate::catalog::versions;
 use crate::decision_log::WorldLine;
 use crate::domain::campaign::Pacing;
-use crate::domain::event::Pricing;
+use crate::domain::event::{EventKind, Pricing};
+use crate::domain::goal;
+use crate::domain::goal::Goals;
 use crate::domain::money::Micros;
 use crate::domain::party::Publisher;
 use crate::selection::compiled::FlightRow;
 use crate::selection::snapshot::{Snapshot, State, World};
 use crate::token;
-use crate::world::campaign_budget::{BudgetBalance, CampaignBudget, CampaignBudgets};
+use crate::world::budget::{Budget, BudgetBalance};
+use crate::world::budgets::Budgets;
 use crate::world::images::ImageSet;
 use crate::world::lease::LeaseTerms;
 use crate::world::show_chance::Chances;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 /// The world being served. Immutable; replaced as a whole.
 pub struct Live {
@@ -24,16 +26,22 @@ pub struct Live {
     pub bindings: Arc<Bindings>,
 }
 
+/// A flight's goals: a budget for each kind of event that it has a goal in.
+type FlightGoals = Box<[(EventKind, Arc<Budget>)]>;
+
 /// Lookups made once per snapshot.
 pub struct Bindings {
     /// Campaign budgets, by campaign number.
-    pub campaign_budgets: Box<[Arc<CampaignBudget>]>,
+    pub campaign_budgets: Box<[Arc<Budget>]>,
     /// Journal partitions, by campaign number.
     pub(crate) partitions: Box<[u8]>,
-    /// Counters of counted impressions, by flight place (rank order).
-    pub(crate) delivered: Box<[Arc<AtomicU64>]>,
-    /// Places of evenly paced flights that have a goal or a daily budget, sorted.
+    /// The goals that are set, by flight place (rank order).
+    pub(crate) goals: Box<[FlightGoals]>,
+    /// Places of evenly paced flights that have a goal or a budget to pace, sorted.
     pub(crate) even: Box<[u32]>,
+    /// The start of the first and the end of the last flight of each campaign, in unix milliseconds, by
+    /// campaign number; `None` if a flight has no start or end.
+    pub(crate) dates: Box<[Option<(i64, i64)>]>,
     /// The chances that units are seen, by publisher number and placement: without a key, with one.
     pub(crate) chances: Box<[Box<[Arc<Chances>]>]>,
     /// The inventory's id in tokens: the first eight bytes of its hash.
@@ -44,32 +52,29 @@ pub struct Bindings {
 
 impl Bindings {
     /// Makes all lookups of a snapshot.
-    pub(crate) fn new(
-        snapshot: &Snapshot,
-        images: ImageSet,
-        campaign_budgets: &CampaignBudgets,
-    ) -> Bindings {
+    pub(crate) fn new(snapshot: &Snapshot, images: ImageSet, budgets: &Budgets) -> Bindings {
         let inventory = &snapshot.inventory;
         let zone = |campaign: &crate::domain::campaign::Campaign| {
             let owner = inventory.advertisers.binary_search_by(|a| a.id.cmp(&campaign.advertiser));
             owner.map(|at| inventory.advertisers[at].time_zone.clone()).unwrap_or_default()
         };
+        let dates = campaign_dates(snapshot);
         let even = |flight: &FlightRow| {
             let budget = &inventory.campaigns[flight.campaign].budget;
             let document = &inventory.flights[flight.doc];
+            let paces_lifetime =
+                budget.lifetime_micros.is_some() && dates[flight.campaign].is_some();
+            let has_budget = budget.daily_micros.is_some() || paces_lifetime;
             document.pacing == Pacing::Even
-                && (document.goal_impressions.is_some() || budget.daily_micros.is_some())
+                && (document.goals() != Goals::default()
+                    || flight.price > Micros::ZERO && has_budget)
         };
         Bindings {
             campaign_budgets: inventory
                 .campaigns
                 .iter()
                 .map(|campaign| {
-                    campaign_budgets.of_campaign(
-                        campaign.id.as_str(),
-                        &campaign.budget,
-                        &zone(campaign),
-                    )
+                    budgets.of_campaign(campaign.id.as_str(), &campaign.budget, &zone(campaign))
                 })
                 .collect(),
             partitions: inventory
@@ -77,22 +82,26 @@ impl Bindings {
                 .iter()
                 .map(|campaign| token::partition_of(campaign.id.as_str()))
                 .collect(),
-            delivered: snapshot
+            goals: snapshot
                 .flights
                 .iter()
-                .map(|flight| campaign_budgets.delivered(inventory.flights[flight.doc].id.as_str()))
+                .map(|flight| {
+                    let document = &inventory.flights[flight.doc];
+                    budgets.of_flight(document.id.as_str(), document.goals())
+                })
                 .collect(),
             even: (0u32..)
                 .zip(&snapshot.flights)
                 .filter(|(_, flight)| even(flight))
                 .map(|(place, _)| place)
                 .collect(),
+            dates,
             chances: snapshot
                 .publishers
                 .iter()
                 .map(|row| {
                     let publisher = &inventory.publishers[row.doc];
-                    let chances = |id: &str| campaign_budgets.chances(publisher.id.as_str(), id);
+                    let chances = |id: &str| budgets.chances(publisher.id.as_str(), id);
                     publisher.placements.iter().map(|one| chances(one.id.as_str())).collect()
                 })
                 .collect(),
@@ -107,10 +116,10 @@ impl Live {
     pub(crate) fn new(
         snapshot: Arc<Snapshot>,
         images: ImageSet,
-        campaign_budgets: &CampaignBudgets,
+        budgets: &Budgets,
         number: u64,
     ) -> Live {
-        let bindings = Arc::new(Bindings::new(&snapshot, images, campaign_budgets));
+        let bindings = Arc::new(Bindings::new(&snapshot, images, budgets));
         Live { world: World::new(snapshot, State { number, ..State::default() }), bindings }
     }
 
@@ -147,26 +156,49 @@ impl Live {
         self.bindings.campaign_budgets.iter().map(|budget| budget.balance(now_ms)).collect()
     }
 
-    /// Places of flights whose campaign cannot reserve the price of one more event here, sorted.
+    /// All budgets and goals.
+    pub(crate) fn budgets(&self) -> impl Iterator<Item = &Budget> {
+        let goals = self.bindings.goals.iter().flatten().map(|(_, goal)| goal);
+        self.bindings.campaign_budgets.iter().chain(goals).map(|budget| &**budget)
+    }
+
+    /// Places of flights that cannot reserve the price of one more event here, or a unit of one of their
+    /// goals; sorted.
     pub(crate) fn spent(&self, terms: Option<&LeaseTerms>, now_ms: i64) -> Vec<u32> {
         let snapshot = self.snapshot();
+        let lacks = |budget: &Budget, needs: Micros| {
+            budget.available(terms, now_ms).is_some_and(|amount| amount < needs)
+        };
         let available: Vec<_> = self
             .bindings
             .campaign_budgets
             .iter()
-            .map(|campaign_budget| campaign_budget.available(terms, now_ms))
+            .map(|budget| budget.available(terms, now_ms))
             .collect();
         (0u32..)
-            .zip(&snapshot.flights)
-            .filter(|(_, flight)| {
+            .zip(snapshot.flights.iter().zip(&self.bindings.goals))
+            .filter(|(_, (flight, goals))| {
                 let needs = match flight.pricing {
                     Pricing::Flat => Micros::ZERO,
                     _ => flight.price,
                 };
-                let amount = available[flight.campaign];
-                needs > Micros::ZERO && amount.is_some_and(|amount| amount < needs)
+                available[flight.campaign].is_some_and(|amount| amount < needs)
+                    || goals.iter().any(|(_, goal)| lacks(goal, goal::UNIT))
             })
             .map(|(place, _)| place)
             .collect()
     }
+}
+
+/// The dates of each campaign, by number: see [`Bindings::dates`].
+fn campaign_dates(snapshot: &Snapshot) -> Box<[Option<(i64, i64)>]> {
+    let mut dates = vec![Some((i64::MAX, i64::MIN)); snapshot.inventory.campaigns.len()];
+    for flight in snapshot.flights.iter().filter(|flight| flight.price > Micros::ZERO) {
+        let is_open = flight.starts_ms == i64::MIN || flight.ends_ms == i64::MAX;
+        let of = &mut dates[flight.campaign];
+        *of = of.filter(|_| !is_open).map(|(starts_ms, ends_ms)| {
+            (starts_ms.min(flight.starts_ms), ends_ms.max(flight.ends_ms))
+        });
+    }
+    dates.into()
 }

@@ -1,8 +1,9 @@
 //! The world being served, and recent versions of it: what decisions are made on, and what event tokens
 //! and past decisions refer to.
 
+pub(crate) mod budget;
+pub(crate) mod budgets;
 pub(crate) mod caller_shares;
-pub(crate) mod campaign_budget;
 pub(crate) mod day;
 pub(crate) mod directory;
 pub(crate) mod images;

@@ -1,12 +1,13 @@
 //! Even pacing of the flights being served: what is delivered and what is due by now.
 
 use crate::domain::campaign::Pacing;
+use crate::domain::goal;
+use crate::domain::goal::Goals;
 use crate::domain::money::Micros;
 use crate::pacing::even;
 use crate::selection::compiled::FlightRow;
-use crate::world::campaign_budget::BudgetBalance;
+use crate::world::budget::BudgetBalance;
 use crate::world::live::Live;
-use std::sync::atomic::Ordering;
 
 /// Look-ahead of even pacing: covers what becomes due before the next refresh.
 const PACE_AHEAD_MS: i64 = 500;
@@ -50,8 +51,8 @@ pub(crate) fn paced(live: &Live, now_ms: i64) -> Vec<(u32, u32)> {
     live.bindings.even.iter().filter(is_ahead).map(|at| (*at, 0)).collect()
 }
 
-/// Delivered and due of an evenly paced flight: for its goal and for its campaign's daily budget,
-/// where set.
+/// Delivered and due of an evenly paced flight: in units of each goal, and in micros of its campaign's daily
+/// budget. Without either, of the lifetime budget over the dates of the campaign.
 fn progress<'a>(
     live: &'a Live,
     place: usize,
@@ -61,18 +62,27 @@ fn progress<'a>(
 ) -> impl Iterator<Item = (u64, u64)> + 'a {
     let inventory = &live.snapshot().inventory;
     let document = &inventory.flights[flight.doc];
-    let even = document.pacing == Pacing::Even;
-    let balance = &balances[flight.campaign];
-    let goal = document.goal_impressions.filter(|_| even).map(|goal| {
-        let delivered = live.bindings.delivered[place].load(Ordering::Relaxed);
-        (delivered, even::due(goal, flight.starts_ms, flight.ends_ms, now_ms))
+    let is_even = document.pacing == Pacing::Even;
+    let (balance, limits) =
+        (&balances[flight.campaign], &inventory.campaigns[flight.campaign].budget);
+    let set: Vec<_> = document.goals().set().collect();
+    let goals = live.bindings.goals[place].iter().zip(set).map(move |((_, budget), (_, goal))| {
+        let balance = budget.balance(now_ms);
+        let used = goal::units(balance.spent) + goal::units(balance.reserved);
+        (used, even::due(goal, flight.starts_ms, flight.ends_ms, now_ms))
     });
-    let daily = inventory.campaigns[flight.campaign].budget.daily_micros;
-    let budget = daily.filter(|_| even && flight.price > Micros::ZERO).map(|daily| {
-        let used = whole(balance.spent_today) + whole(balance.reserved);
-        (used, even::due(whole(daily), balance.today.starts_ms, balance.today.ends_ms, now_ms))
+    let reserved = whole(balance.reserved);
+    let daily = limits.daily_micros.map(|daily| {
+        let due = even::due(whole(daily), balance.today.starts_ms, balance.today.ends_ms, now_ms);
+        (whole(balance.spent_today) + reserved, due)
     });
-    goal.into_iter().chain(budget)
+    let has_other = limits.daily_micros.is_some() || document.goals() != Goals::default();
+    let dates = live.bindings.dates[flight.campaign].filter(|_| !has_other);
+    let lifetime = limits.lifetime_micros.zip(dates).map(|(limit, (starts_ms, ends_ms))| {
+        (whole(balance.spent) + reserved, even::due(whole(limit), starts_ms, ends_ms, now_ms))
+    });
+    let money = daily.or(lifetime).filter(|_| flight.price > Micros::ZERO);
+    goals.chain(money).filter(move |_| is_even)
 }
 
 fn whole(amount: Micros) -> u64 {

@@ -1,4 +1,4 @@
-//! Money reserved by decisions until their event is billed or comes no more: per process and campaign.
+//! Amounts reserved by decisions until their event is billed or comes no more: per process and budget.
 //!
 //! A decision reserves its price, or less where most units are never seen: twice the learnt chance that its
 //! event comes, at most the whole price. That is judged again as the decision grows older. Once
@@ -54,8 +54,10 @@ pub(crate) struct Term {
     pub(crate) seen_until_ms: i64,
     /// The chance of the placement; `None` keeps the whole price until the end.
     pub(crate) chance: Option<Arc<ShowChance>>,
-    /// Whether a viewable impression is billed: its chance is learnt, too.
+    /// Whether a viewable impression uses it up: its chance is learnt, too.
     pub(crate) awaits_viewable: bool,
+    /// Whether the chance is learnt from it: once for a decision that reserves in several budgets.
+    pub(crate) teaches: bool,
 }
 
 impl Term {
@@ -69,6 +71,7 @@ impl Term {
             seen_until_ms: until_ms,
             chance: None,
             awaits_viewable: false,
+            teaches: true,
         }
     }
 }
@@ -84,7 +87,7 @@ pub(crate) enum Refused {
     Caller,
 }
 
-/// Reservations of one campaign.
+/// Reservations in one budget.
 #[derive(Debug, Default)]
 pub(crate) struct Reservations {
     total: i64,
@@ -299,7 +302,7 @@ impl Open {
 
     /// Notes what came of it at its age.
     fn learn(&self, came: bool) {
-        if let Some((chance, awaited)) = self.learning() {
+        if let Some((chance, awaited)) = self.learning().filter(|_| self.term.teaches) {
             chance.note(awaited, self.span, came);
         }
     }

@@ -23,8 +23,10 @@ pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Fin
         {
             findings.add("ends", format!("must be after `starts`, {starts} (got {ends})"));
         }
-        if flight.goal_impressions.is_some() && flight.ends.is_none() {
-            findings.add("goal_impressions", "requires `ends`: pacing a goal needs an end date");
+        let goals = flight.goals();
+        for (kind, _) in goals.set().filter(|_| flight.ends.is_none()) {
+            let field = format!("goal_{kind}s");
+            findings.add(field, "requires `ends`: pacing a goal needs an end date");
         }
         price(flight, findings);
         targeting(index, flight, findings);

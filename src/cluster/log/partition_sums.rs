@@ -9,7 +9,7 @@ use crate::store::log::Batch;
 use crate::store::{Client, StoreError, bases, log};
 
 /// Magic of an encoded base snapshot; other versions are rejected.
-const MAGIC: &[u8; 8] = b"ADJBAS02";
+const MAGIC: &[u8; 8] = b"ADJBAS03";
 
 /// Most records of a partition that are kept to put them in order.
 const MAX_WINDOW: usize = 500_000;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::{fs, io};
 
-const MAGIC: &[u8; 8] = b"ADJSHR02";
+const MAGIC: &[u8; 8] = b"ADJSHR03";
 const NAME: &str = "shared.ledger";
 
 /// A state with its log positions.

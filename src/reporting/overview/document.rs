@@ -2,7 +2,7 @@
 
 use crate::catalog::edit;
 use crate::domain::creative::{Creative, CreativeState};
-use crate::domain::event::{Pricing, Tier};
+use crate::domain::event::{EventKind, Pricing, Tier};
 use crate::domain::money::{Currency, Micros};
 use crate::domain::party::Publisher;
 use schemars::JsonSchema;
@@ -21,7 +21,10 @@ string_enum! {
         NotBegun = "not_begun",
         /// The end date has passed.
         Over = "over",
-        /// The daily or lifetime budget does not cover one more event.
+        /// It has delivered all that one of its goals asks for.
+        GoalReached = "goal_reached",
+        /// The daily or lifetime budget does not cover one more event, or all that is left of it or of a goal
+        /// is reserved.
         BudgetSpent = "budget_spent",
         /// Ahead of pace; waits until delivery is due.
         Paced = "paced",
@@ -114,14 +117,25 @@ pub(crate) struct FlightOverview {
     pub(crate) left_micros: Option<Micros>,
     /// Counted impressions in total.
     pub(crate) delivered_impressions: u64,
-    /// Impression goal until the end date.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) goal_impressions: Option<u64>,
+    /// Its goals until the end date; absent without any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) goals: Vec<GoalOverview>,
     /// Delivered divided by due, of the goal or of the campaign's daily budget; 1 is on pace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pace: Option<f64>,
     /// Creatives of the flight.
     pub(crate) creatives: Vec<CreativeOverview>,
+}
+
+/// A goal of a flight: no more events of this kind count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct GoalOverview {
+    /// The kind of event that it counts.
+    pub(crate) event: EventKind,
+    /// Number of events to deliver.
+    pub(crate) goal: u64,
+    /// Number of events counted.
+    pub(crate) delivered: u64,
 }
 
 /// A creative and its possible state changes.

@@ -8,21 +8,22 @@ mod search;
 
 use crate::domain::campaign::Campaign;
 use crate::domain::creative::Creative;
+use crate::domain::goal::ByGoal;
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
 use crate::domain::party::Advertiser;
 use crate::ledger::views::QUARTER_MS;
 use crate::reporting::Reporting;
 use crate::reporting::overview::document::{
-    AdvertiserOverview, CampaignOverview, FlightOverview, FlightStatus, Overview,
+    AdvertiserOverview, CampaignOverview, FlightOverview, FlightStatus, GoalOverview, Overview,
 };
 use crate::reporting::overview::search::{Search, paused_term};
 use crate::selection::compiled::place_bit;
-use crate::world::campaign_budget::BudgetBalance;
+use crate::token;
+use crate::world::budget::BudgetBalance;
 use crate::world::live::Live;
 use crate::world::pace;
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 
 /// Maximum flights per response, to limit page size. A narrower search finds the others.
 pub(crate) const MAX_FLIGHTS: usize = 200;
@@ -34,6 +35,8 @@ struct OverviewContext<'a> {
     balances: Vec<BudgetBalance>,
     /// By flight.
     spent_today: HashMap<Box<str>, Micros>,
+    /// Counted events, by flight.
+    counted: HashMap<&'a str, ByGoal<u64>>,
     /// By flight.
     creatives: HashMap<&'a str, Vec<&'a Creative>>,
 }
@@ -63,12 +66,24 @@ impl Reporting {
         Some(overview)
     }
 
+    /// What counted for each flight.
+    fn counted<'a>(&self, inventory: &'a Inventory) -> HashMap<&'a str, ByGoal<u64>> {
+        let state = self.ledger.state();
+        let counted = inventory.flights.iter().filter_map(|flight| {
+            let partition = token::partition_of(flight.campaign.as_str());
+            let counts = state.flight_counts(partition, flight.id.as_str())?;
+            Some((flight.id.as_str(), *counts.counted()))
+        });
+        counted.collect()
+    }
+
     fn build_overview(&self, search: &Search) -> Overview {
         let (live, now_ms) = (self.world.live(), self.clock.now_ms());
         let inventory = &live.snapshot().inventory;
         let balances = live.budget_balances(now_ms);
         let mut context = OverviewContext {
             spent_today: self.spent_today(inventory, &balances),
+            counted: self.counted(inventory),
             balances,
             now_ms,
             live: &live,
@@ -194,6 +209,8 @@ impl OverviewContext<'_> {
             FlightStatus::NotBegun
         } else if self.now_ms >= row.ends_ms {
             FlightStatus::Over
+        } else if self.goals(place).iter().any(|goal| goal.delivered >= goal.goal) {
+            FlightStatus::GoalReached
         } else if state.spent.binary_search(&number).is_ok() {
             FlightStatus::BudgetSpent
         } else if state.paced.iter().any(|(paced, _)| *paced == number) {
@@ -203,10 +220,22 @@ impl OverviewContext<'_> {
         }
     }
 
+    fn goals(&self, place: usize) -> Vec<GoalOverview> {
+        let document = &self.inventory().flights[self.live.snapshot().flights[place].doc];
+        let counted = self.counted.get(document.id.as_str()).copied().unwrap_or_default();
+        let goals = document.goals();
+        let goals = goals.set().map(|(event, goal)| {
+            let delivered = counted.get(event).copied().unwrap_or_default();
+            GoalOverview { event, goal, delivered }
+        });
+        goals.collect()
+    }
+
     fn flight(&self, place: usize) -> FlightOverview {
         let (row, inventory) = (&self.live.snapshot().flights[place], self.inventory());
         let document = &inventory.flights[row.doc];
         let id = document.id.as_str();
+        let counted = self.counted.get(id).copied().unwrap_or_default();
         FlightOverview {
             id: id.to_owned(),
             campaign: document.campaign.to_string(),
@@ -218,8 +247,8 @@ impl OverviewContext<'_> {
             status: self.status(place),
             spent_today_micros: self.spent_today.get(id).copied().unwrap_or_default(),
             left_micros: self.balances[row.campaign].remaining,
-            delivered_impressions: self.live.bindings.delivered[place].load(Ordering::Relaxed),
-            goal_impressions: document.goal_impressions,
+            delivered_impressions: counted.impressions,
+            goals: self.goals(place),
             pace: pace::pace(self.live, place, &self.balances, self.now_ms),
             creatives: self.of_flight(id).iter().map(|one| (*one).into()).collect(),
         }

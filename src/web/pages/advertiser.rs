@@ -153,9 +153,9 @@ pub(crate) struct FlightRow {
     pub(crate) price: String,
     /// Net impressions to date.
     pub(crate) delivered: String,
-    /// Impression goal; may be empty.
+    /// Goals; may be empty.
     pub(crate) goal: String,
-    /// Delivered and goal, for the bar.
+    /// Delivered and goal of the first one, for the bar.
     pub(crate) goal_raw: Option<(u64, u64)>,
     /// Pacing; may be empty.
     pub(crate) pace: String,

@@ -6,13 +6,14 @@ use super::PARTITION;
 use super::UNREACHABLE_MS;
 use crate::cluster::membership::InstanceCount;
 use crate::domain::attribution::{AttributionKey, PageKey, UNKNOWN};
-use crate::domain::campaign::Budget;
+use crate::domain::campaign;
 use crate::domain::event::{EventKind, Pricing, Tier};
 use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
 use crate::ledger::record::{DecisionKey, Event, LeaseRequest};
 use crate::ledger::{Record, State};
-use crate::world::campaign_budget::{CampaignBudget, CampaignBudgets};
+use crate::world::budget::Budget;
+use crate::world::budgets::Budgets;
 use crate::world::lease::{LeaseTerms, StoreStatus};
 use crate::world::leasing::AbsentHolders;
 use crate::world::reservation::Reservation;
@@ -60,8 +61,8 @@ pub(crate) struct Instance {
     pub(crate) incarnation: u64,
     /// Its place in the fleet.
     pub(crate) index: usize,
-    pub(crate) campaign_budgets: CampaignBudgets,
-    pub(crate) own: Vec<Arc<CampaignBudget>>,
+    pub(crate) budgets: Budgets,
+    pub(crate) own: Vec<Arc<Budget>>,
     pub(crate) disk: Vec<DiskRecord>,
     /// Acknowledged records of `disk`, and read entries of the log.
     pub(crate) sent: usize,
@@ -87,11 +88,12 @@ impl Instance {
         (truth, length): (&State, usize),
         now_ms: i64,
     ) -> Instance {
-        let campaign_budgets = CampaignBudgets::default();
-        campaign_budgets.recover(truth);
+        let budgets = Budgets::default();
+        budgets.recover(truth);
         let own = campaigns.iter().map(|campaign| {
-            let budget = Budget { lifetime_micros: None, daily_micros: Some(campaign.budget) };
-            campaign_budgets.of_campaign(&campaign.name, &budget, &Zone::utc())
+            let budget =
+                campaign::Budget { lifetime_micros: None, daily_micros: Some(campaign.budget) };
+            budgets.of_campaign(&campaign.name, &budget, &Zone::utc())
         });
         let own: Vec<_> = own.collect();
         let skew_ms = rng.random_range(-120_000..120_000);
@@ -100,7 +102,7 @@ impl Instance {
         let mut instance = Instance {
             incarnation: rng.random(),
             index: 0,
-            campaign_budgets,
+            budgets,
             own,
             disk,
             sent,
@@ -181,7 +183,7 @@ impl Instance {
         &mut self,
         campaigns: &[SimulatedCampaign],
         at_ms: i64,
-        want: impl Fn(&CampaignBudget) -> Option<(i32, Micros)>,
+        want: impl Fn(&Budget) -> Option<(i32, Micros)>,
     ) {
         let pairs = self.own.iter().zip(campaigns);
         let wants: Vec<LeaseRequest> = pairs

@@ -2,15 +2,16 @@
 //! without readers, on the product's own budgets, learnt chances and ledger.
 
 use crate::domain::attribution::{AttributionKey, PageKey, UNKNOWN};
-use crate::domain::campaign::Budget;
+use crate::domain::campaign;
 use crate::domain::event::{EventKind, InvalidReason, Pricing, Tier, Verdict};
 use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
 use crate::ledger::apply::apply;
 use crate::ledger::record::{DecisionKey, Event, RecordId};
 use crate::ledger::{Record, State};
+use crate::world::budget::Budget;
+use crate::world::budgets::Budgets;
 use crate::world::caller_shares::KeylessCaller;
-use crate::world::campaign_budget::{CampaignBudget, CampaignBudgets};
 use crate::world::reservation::{Reservation, Term};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg32;
@@ -24,8 +25,8 @@ const PRICE: i64 = 8_000;
 struct Market {
     rng: Pcg32,
     now_ms: i64,
-    budgets: CampaignBudgets,
-    budget: Arc<CampaignBudget>,
+    budgets: Budgets,
+    budget: Arc<Budget>,
     ledger: State,
     pricing: Pricing,
     decisions: u64,
@@ -48,9 +49,9 @@ fn caller(network: u64, address: u64, agent: u64) -> Option<KeylessCaller> {
 
 impl Market {
     fn new(units: i64, pricing: Pricing) -> Market {
-        let budgets = CampaignBudgets::default();
+        let budgets = Budgets::default();
         let daily = Some(micros(units * PRICE));
-        let budget = Budget { lifetime_micros: None, daily_micros: daily };
+        let budget = campaign::Budget { lifetime_micros: None, daily_micros: daily };
         let mut market = Market {
             rng: Pcg32::seed_from_u64(7),
             now_ms: START_MS,
@@ -98,6 +99,7 @@ impl Market {
                 seen_until_ms: after(7_200),
                 chance: Some(chances[usize::from(caller.is_none())].clone()),
                 awaits_viewable: self.pricing == Pricing::Vcpm,
+                teaches: true,
             },
             terms: None,
         };

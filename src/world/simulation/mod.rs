@@ -232,11 +232,7 @@ impl Fleet {
             let at = self.any_alive();
             let instance = &mut self.instances[at];
             let at_ms = self.now_ms + instance.skew_ms;
-            instance.campaign_budgets.extend(
-                &event.attribution.campaign,
-                event.decision,
-                at_ms + 3_600_000,
-            );
+            instance.budgets.extend(&event, at_ms + 3_600_000);
             instance.write(Record::Event(Arc::new(Event { at_ms, ..event })));
         }
     }
@@ -252,7 +248,7 @@ impl Fleet {
         if self.rng.random_ratio(2, 3) {
             let instance = &mut self.instances[at];
             for applied in &self.log[instance.read..] {
-                instance.campaign_budgets.apply(applied);
+                instance.budgets.apply(applied);
             }
             instance.read = self.log.len();
         }

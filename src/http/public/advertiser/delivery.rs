@@ -33,14 +33,14 @@ pub(super) fn campaign(
 }
 
 pub(super) fn flight(flight: &FlightOverview, currency: &str) -> FlightRow {
-    let goal = flight.goal_impressions;
+    let goals: Vec<String> = flight.goals.iter().map(labels::goal).collect();
     FlightRow {
         id: flight.id.clone(),
         state: labels::status(flight.status).to_owned(),
         price: labels::price(flight.pricing, flight.price_micros, currency),
         delivered: flight.delivered_impressions.to_string(),
-        goal: goal.map(|goal| goal.to_string()).unwrap_or_default(),
-        goal_raw: goal.map(|goal| (flight.delivered_impressions, goal)),
+        goal: goals.join(", "),
+        goal_raw: flight.goals.first().map(|goal| (goal.delivered, goal.goal)),
         pace: flight.pace.map(labels::pace).unwrap_or_default(),
     }
 }

@@ -1,8 +1,8 @@
 //! Display texts of domain values, for advertisers.
 
-use crate::domain::event::{InvalidReason, Pricing};
+use crate::domain::event::{EventKind, InvalidReason, Pricing};
 use crate::domain::money::Micros;
-use crate::reporting::overview::document::FlightStatus;
+use crate::reporting::overview::document::{FlightStatus, GoalOverview};
 
 /// Why an event is invalid, in one sentence.
 pub(super) fn invalid_reason(reason: InvalidReason) -> &'static str {
@@ -24,6 +24,7 @@ pub(super) fn invalid_reason(reason: InvalidReason) -> &'static str {
             "The event came from a page that does not belong to the site."
         }
         InvalidReason::OverBudget => "The budget was exhausted: delivered free of charge.",
+        InvalidReason::OverGoal => "The goal was reached: delivered free of charge.",
         InvalidReason::Test => "A test by the site.",
         InvalidReason::Paused => "The flight or the site was paused when the event arrived.",
         InvalidReason::Idle => "The unit was requested by a bot or from another site.",
@@ -40,8 +41,20 @@ pub(super) fn status(status: FlightStatus) -> &'static str {
         FlightStatus::NoLiveCreative => "no live creative",
         FlightStatus::NotBegun => "scheduled",
         FlightStatus::Over => "ended",
+        FlightStatus::GoalReached => "goal reached",
         FlightStatus::BudgetSpent => "budget spent",
         FlightStatus::Paced => "ahead of pace, throttled",
+    }
+}
+
+/// A goal, in words.
+pub(super) fn goal(goal: &GoalOverview) -> String {
+    let GoalOverview { event, goal, delivered } = goal;
+    match event {
+        EventKind::Impression => format!("{goal} impressions"),
+        EventKind::Viewable => format!("{goal} viewable ({delivered} so far)"),
+        EventKind::Click => format!("{goal} clicks ({delivered} so far)"),
+        EventKind::Copy => format!("{goal} copies ({delivered} so far)"),
     }
 }
 
@@ -55,7 +68,7 @@ pub(super) fn price(pricing: Pricing, price: Micros, currency: &str) -> String {
     }
 }
 
-/// Pacing of a flight: delivered impressions as a share of those due by now.
+/// Pacing of a flight: what is delivered as a share of what is due by now.
 pub(super) fn pace(pace: f64) -> String {
     let word = match pace {
         behind if behind < 0.9 => "behind",

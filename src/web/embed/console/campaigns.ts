@@ -22,7 +22,7 @@ interface Flight {
   status?: string;
   spent_today_micros?: number;
   delivered_impressions?: number;
-  goal_impressions?: number;
+  goals?: { event: string; goal: number; delivered: number }[];
   pace?: number;
   creatives?: Creative[];
 }
@@ -147,9 +147,11 @@ const terms = (flight: Flight, currency: string): HTMLElement => {
 const delivered = (flight: Flight): HTMLElement => {
   const made = element("div", "", "named");
   const count = (flight.delivered_impressions ?? 0).toLocaleString("en");
-  const goal = flight.goal_impressions;
-  made.append(element("span", goal ? `${count} of ${goal.toLocaleString("en")}` : count));
-  if (goal) made.append(bar((flight.delivered_impressions ?? 0) / goal));
+  made.append(element("span", count));
+  for (const { event, goal, delivered } of flight.goals ?? []) {
+    const text = `${delivered.toLocaleString("en")} of ${goal.toLocaleString("en")} ${event}s`;
+    made.append(element("span", text, "small"), bar(delivered / goal));
+  }
   if (flight.pace !== undefined) {
     made.append(element("span", `pacing ${flight.pace.toFixed(2)}`, "dim small"));
   }

@@ -1,26 +1,20 @@
-//! Campaign budgets as decisions see them: the amounts billed by the ledger, and the reservations of
-//! decisions whose event has not arrived or expired.
+//! A budget as decisions see it: the amounts billed by the ledger, and the reservations of decisions whose
+//! event has not arrived or expired. A campaign has one in money; a flight has one for each goal, in amounts
+//! of [`UNIT`](crate::domain::goal::UNIT).
 
-use crate::domain::campaign::Budget;
-use crate::domain::event::{EventKind, Pricing, Verdict};
 use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
 use crate::ledger::account::Account;
-use crate::ledger::event_log::LedgerUpdate;
 use crate::ledger::leases::Leases;
-use crate::ledger::partition::PartitionState;
-use crate::ledger::{ApplyOutcome, State};
 use crate::world::day::Day;
 use crate::world::lease::{BudgetView, CampaignLease, LeaseTerms, StoreStatus};
 use crate::world::reservation::{Refused, Reservation, Reservations};
-use crate::world::show_chance::Chances;
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The budget of one campaign.
+/// What may be spent, and what is reserved of it.
 #[derive(Default)]
-pub struct CampaignBudget {
+pub struct Budget {
     inner: Mutex<Inner>,
     /// The budget changed since the last refresh of the state.
     changed: AtomicBool,
@@ -36,7 +30,7 @@ struct Inner {
     lease: CampaignLease,
 }
 
-/// The balance of a campaign budget at one moment.
+/// The balance of a budget at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BudgetBalance {
     /// Remaining today, reservations not subtracted; `None` without a limit.
@@ -51,7 +45,7 @@ pub struct BudgetBalance {
     pub(crate) today: Day,
 }
 
-impl CampaignBudget {
+impl Budget {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -107,7 +101,7 @@ impl CampaignBudget {
     }
 
     /// Sets the lease of a process start.
-    fn set_lease(&self, of: u64, micros: Micros) {
+    pub(crate) fn set_lease(&self, of: u64, micros: Micros) {
         self.inner().lease.set_lease(of, micros);
         self.changed.store(true, Ordering::Release);
     }
@@ -134,13 +128,13 @@ impl CampaignBudget {
     }
 
     /// Releases a reservation without billing.
-    fn release(&self, decision: u128) {
+    pub(crate) fn release(&self, decision: u128) {
         self.inner().held.release(decision);
         self.changed.store(true, Ordering::Release);
     }
 
     /// Notes a decision's impression, where another event is billed.
-    fn note_impression(&self, decision: u128) {
+    pub(crate) fn note_impression(&self, decision: u128) {
         self.inner().held.note_impression(decision);
         self.changed.store(true, Ordering::Release);
     }
@@ -155,8 +149,29 @@ impl CampaignBudget {
         self.changed.store(true, Ordering::Release);
     }
 
+    /// Sets the limits and the time zone of the inventory.
+    pub(crate) fn set_limits(
+        &self,
+        (lifetime, daily): (Option<Micros>, Option<Micros>),
+        zone: &Zone,
+    ) {
+        let mut inner = self.inner();
+        (inner.account.lifetime, inner.account.daily) = (lifetime, daily);
+        if inner.zone != *zone {
+            inner.zone = zone.clone();
+            inner.today = Day::default();
+        }
+        self.changed.store(true, Ordering::Release);
+    }
+
+    /// Whether there is a limit.
+    pub(crate) fn is_limited(&self) -> bool {
+        let inner = self.inner();
+        inner.account.lifetime.is_some() || inner.account.daily.is_some()
+    }
+
     /// Replaces spend and leases with the ledger's; limits set by the inventory are preserved.
-    fn recover(&self, account: &Account, leases: Leases) {
+    pub(crate) fn recover(&self, account: &Account, leases: Leases) {
         let mut inner = self.inner();
         inner.lease.replace_leases(leases);
         let (lifetime, daily) = (inner.account.lifetime, inner.account.daily);
@@ -260,137 +275,6 @@ impl Inner {
     }
 }
 
-/// Campaign budgets and delivered impressions of flights, by id; they outlive every snapshot.
-#[derive(Default)]
-pub(crate) struct CampaignBudgets {
-    by_campaign: RwLock<HashMap<Box<str>, Arc<CampaignBudget>>>,
-    delivered: RwLock<HashMap<Box<str>, Arc<AtomicU64>>>,
-    /// By publisher and placement: of callers without a key, and with one.
-    chances: RwLock<HashMap<Box<str>, Arc<Chances>>>,
-}
-
-fn entry<T: Default>(map: &RwLock<HashMap<Box<str>, Arc<T>>>, id: &str) -> Arc<T> {
-    if let Some(found) = map.read().unwrap_or_else(PoisonError::into_inner).get(id) {
-        return found.clone();
-    }
-    map.write().unwrap_or_else(PoisonError::into_inner).entry(id.into()).or_default().clone()
-}
-
-impl CampaignBudgets {
-    /// Takes all amounts of a ledger that was just opened. Limits set by the inventory are preserved.
-    pub(crate) fn recover(&self, state: &State) {
-        let nothing = PartitionState::default();
-        state.partitions().for_each(|(_, partition)| self.replace(&nothing, partition));
-    }
-
-    /// Replaces the amounts of one partition's campaigns.
-    fn replace(&self, before: &PartitionState, after: &PartitionState) {
-        for (campaign, account) in &after.accounts {
-            let leases = after.leases(campaign);
-            entry(&self.by_campaign, campaign).recover(account, leases);
-        }
-        for campaign in before.accounts.keys().filter(|one| !after.accounts.contains_key(*one)) {
-            entry(&self.by_campaign, campaign).recover(&Account::default(), Leases::default());
-        }
-        let mut changes: HashMap<Box<str>, u64> = HashMap::new();
-        for (state, other, is_new) in [(before, after, false), (after, before, true)] {
-            for (_, quarter) in state.views.quarters_beyond(&other.views) {
-                let rows = quarter.events.iter();
-                for (row, tally) in rows.filter(|(row, _)| row.kind == EventKind::Impression) {
-                    let change = changes.entry(row.attribution.flight.clone()).or_default();
-                    // Of several rows, only the sum of all changes is not negative.
-                    *change = match is_new {
-                        true => change.wrapping_add(tally.counted),
-                        false => change.wrapping_sub(tally.counted),
-                    };
-                }
-            }
-        }
-        for (flight, change) in changes {
-            entry(&self.delivered, &flight).fetch_add(change, Ordering::Relaxed);
-        }
-    }
-
-    /// The budget of a campaign, updated with its current limits and time zone.
-    pub(crate) fn of_campaign(
-        &self,
-        id: &str,
-        budget: &Budget,
-        zone: &Zone,
-    ) -> Arc<CampaignBudget> {
-        let campaign_budget = entry(&self.by_campaign, id);
-        let mut inner = campaign_budget.inner();
-        inner.account.lifetime = budget.lifetime_micros;
-        inner.account.daily = budget.daily_micros;
-        if inner.zone != *zone {
-            inner.zone = zone.clone();
-            inner.today = Day::default();
-        }
-        drop(inner);
-        campaign_budget.changed.store(true, Ordering::Release);
-        campaign_budget
-    }
-
-    /// Extends a reservation until its event arrives through the shared log.
-    pub(crate) fn extend(&self, campaign: &str, decision: u128, until_ms: i64) {
-        entry(&self.by_campaign, campaign).extend(decision, until_ms);
-    }
-
-    /// Counter of a flight's counted impressions.
-    pub(crate) fn delivered(&self, flight: &str) -> Arc<AtomicU64> {
-        entry(&self.delivered, flight)
-    }
-
-    /// The chances that a placement's units are seen, if asked for without a key and with one.
-    pub(crate) fn chances(&self, publisher: &str, placement: &str) -> Arc<Chances> {
-        entry(&self.chances, &format!("{publisher}/{placement}"))
-    }
-
-    /// Listener for changes of the ledger.
-    pub(crate) fn on_ledger_change(&self, change: &LedgerUpdate<'_>) {
-        match change {
-            LedgerUpdate::Applied(applied) => self.apply(applied),
-            LedgerUpdate::Replaced { before, after } => self.replace(before, after),
-        }
-    }
-
-    /// Applies verdicts, leases and credits of one ledger record.
-    pub(crate) fn apply(&self, applied: &ApplyOutcome) {
-        for one in &applied.verdicts {
-            let of = &one.event.attribution;
-            if one.verdict == Verdict::Counted && one.event.kind == EventKind::Impression {
-                entry(&self.delivered, &of.flight).fetch_add(1, Ordering::Relaxed);
-                if matches!(one.event.pricing, Pricing::Vcpm | Pricing::Cpc) {
-                    let campaign_budget = entry(&self.by_campaign, &of.campaign);
-                    campaign_budget.note_impression(one.event.decision);
-                }
-            }
-            let refused =
-                matches!(one.verdict, Verdict::Invalid(_)) && one.event.invalid_reason.is_none();
-            if refused && one.event.price > Micros::ZERO {
-                entry(&self.by_campaign, &of.campaign).release(one.event.decision);
-            }
-            if one.billed > Micros::ZERO {
-                let campaign_budget = entry(&self.by_campaign, &of.campaign);
-                let of = one.event.decision_key.incarnation;
-                campaign_budget.settle(one.event.decision, of, one.event.day, one.billed);
-            }
-        }
-        for one in &applied.leases {
-            entry(&self.by_campaign, &one.campaign).set_lease(one.holder, one.micros);
-        }
-        for returned in &applied.adjustments {
-            entry(&self.by_campaign, &returned.attribution.campaign)
-                .credit(returned.day, returned.micros);
-            let event = returned.event.as_ref();
-            if let Some(event) = event.filter(|event| event.kind == EventKind::Impression) {
-                let delivered = entry(&self.delivered, &event.attribution.flight);
-                delivered.fetch_sub(1, Ordering::Relaxed);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-#[path = "campaign_budget_tests.rs"]
+#[path = "budget_tests.rs"]
 mod tests;

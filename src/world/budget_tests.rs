@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::world::reservation::Term;
+use std::sync::Arc;
 
 fn reservation(decision: u128, price: i64) -> Reservation {
     Reservation {
@@ -16,10 +17,10 @@ fn reservation(decision: u128, price: i64) -> Reservation {
     }
 }
 
-fn campaign_budget(lifetime: i64) -> Arc<CampaignBudget> {
-    let budget =
-        Budget { lifetime_micros: Some(Micros::try_from(lifetime).unwrap()), daily_micros: None };
-    CampaignBudgets::default().of_campaign("c", &budget, &Zone::utc())
+fn campaign_budget(lifetime: i64) -> Arc<Budget> {
+    let budget = Arc::new(Budget::default());
+    budget.set_limits((Some(Micros::try_from(lifetime).unwrap()), None), &Zone::utc());
+    budget
 }
 
 #[test]
