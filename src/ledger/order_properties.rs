@@ -1,12 +1,14 @@
 //! Properties of the order of records in a fleet: what is final depends on the set of records alone.
 
 use crate::domain::event::{EventKind, Pricing};
+use crate::domain::goal;
+use crate::domain::goal::Goals;
 use crate::domain::money::Micros;
 use crate::journal::Entry;
 use crate::ledger::order::{HybridClock, OrderedPartition};
 use crate::ledger::partition::PartitionState;
 use crate::ledger::properties::{event, micros};
-use crate::ledger::record::{Credit, LeaseRequest, Refund, set_stamp};
+use crate::ledger::record::{Credit, GoalLeaseRequest, LeaseRequest, Refund, set_stamp};
 use crate::ledger::{Record, Rules};
 use rand::prelude::*;
 use rand_pcg::Pcg32;
@@ -147,6 +149,19 @@ impl Fleet {
                 if self.instances.iter().all(|one| one.is_dead) {
                     self.start(Vec::new());
                 }
+            }
+            80..83 => {
+                let mut goal = || Some(self.rng.random_range(0..12)).filter(|goal| *goal > 0);
+                let goals = Goals { impressions: goal(), viewables: goal(), clicks: goal() };
+                self.instances[at].write(&Record::Goals { flight: flight(), goals });
+            }
+            83..86 => {
+                let instance = &mut self.instances[at];
+                let micros = goal::amount(self.rng.random_range(0..4));
+                let requests =
+                    vec![GoalLeaseRequest { flight: flight(), kind: EventKind::Click, micros }];
+                let holder = instance.incarnation;
+                instance.write(&Record::GoalLease { at_ms, holder, requests });
             }
             _ => {}
         }
@@ -308,6 +323,16 @@ fn check(seed: u64) {
         let limit = account.lifetime.unwrap_or(Micros::MAX);
         assert!(account.spent.get() >= 0 && limit.get() >= 0, "seed {seed}");
     }
+    let counts = one.flights.get(&flight()).cloned().unwrap_or_default();
+    for (kind, counted) in counts.counted().iter() {
+        let reported = one.views.totals.get(&kind).map_or(0, |tally| tally.counted);
+        assert_eq!(*counted, reported, "{kind} of seed {seed}");
+    }
+}
+
+/// The flight of all events.
+fn flight() -> Box<str> {
+    event(EventKind::Impression, 0, 0, Pricing::Cpm, 0).attribution.flight.clone()
 }
 
 /// Number of seeds: 500, or `ADJACENT_SEEDS`.
@@ -322,9 +347,15 @@ fn every_order_of_arrival_and_every_rebuild_gives_the_same_final_state() {
 }
 
 #[test]
-fn no_order_bills_more_than_the_budget_at_any_moment() {
+fn no_order_bills_more_than_the_budget_or_counts_more_than_a_goal_at_any_moment() {
     for seed in 0..60 {
         let mut fleet = Fleet::new(seed);
+        let goals = Goals { impressions: Some(9), viewables: Some(5), clicks: Some(2) };
+        fleet.instances[0].write(&Record::Goals { flight: flight(), goals });
+        fleet.exchange(0);
+        for at in 1..fleet.instances.len() {
+            fleet.exchange(at);
+        }
         let budget =
             Record::Budget { campaign: "c".into(), lifetime: Some(micros(700)), daily: None };
         fleet.instances[0].write(&budget);
@@ -337,6 +368,11 @@ fn no_order_bills_more_than_the_budget_at_any_moment() {
                 fleet.exchange(at);
             }
             let running = fleet.instances[at].ordered.provisional(&mut |_| {});
+            let counts = running.flights.get(&flight()).cloned().unwrap_or_default();
+            for (kind, goal) in counts.goals().set() {
+                let counted = counts.counted().get(kind).copied().unwrap_or_default();
+                assert!(counted <= goal, "{counted} of {goal} {kind} with seed {seed}");
+            }
             let Some(account) = running.accounts.get("c") else { continue };
             assert!(account.lifetime.is_none_or(|limit| account.spent <= limit), "seed {seed}");
         }

@@ -52,6 +52,7 @@ const REASONS: &[&str] = &[
     "out_of_region",
     "wrong_origin",
     "over_budget",
+    "over_goal",
     "test",
     "paused",
     "late",
