@@ -13,11 +13,7 @@ pub const CLICK_MICROS: u64 = 50_000;
 
 /// The reference campaign, paid by click.
 pub fn paid_by_click() -> String {
-    let flight = "campaign = \"zahid-launch\"\ntier = \"standard\"\n";
-    let by = |pricing: &str| format!("{flight}{pricing}");
-    let by_impression = by("pricing = \"cpm\"\nprice_micros = 8_000_000");
-    let by_click = by(&format!("pricing = \"cpc\"\nprice_micros = {CLICK_MICROS}"));
-    inventory::example_with(&by_impression, &by_click)
+    inventory::paid_by_click(CLICK_MICROS)
 }
 
 pub async fn served(server: &TestServer) -> Value {

@@ -42,6 +42,14 @@ pub fn with_budget_for(impressions: u64) -> String {
     )
 }
 
+/// The example with a reference campaign that pays for clicks, at this price in micros.
+pub fn paid_by_click(price_micros: u64) -> String {
+    let flight = "campaign = \"zahid-launch\"\ntier = \"standard\"\n";
+    let by_impression = "pricing = \"cpm\"\nprice_micros = 8_000_000";
+    let by_click = format!("pricing = \"cpc\"\nprice_micros = {price_micros}");
+    example_with(&format!("{flight}{by_impression}"), &format!("{flight}{by_click}"))
+}
+
 /// Price of one impression of the reference campaign, in micros.
 pub const PRICE_MICROS: u64 = 8_000;
 

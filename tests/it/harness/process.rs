@@ -32,7 +32,23 @@ pub struct Process {
 }
 
 impl Installation {
+    /// Without limits per visitor or address: all readers of a test have the same address.
     pub fn new() -> Installation {
+        let overrides = [
+            ("ADJACENT__LIMITS__IMPRESSIONS", "[]"),
+            ("ADJACENT__LIMITS__CLICKS", "[]"),
+            ("ADJACENT__LIMITS__LAYERS", "{}"),
+            ("ADJACENT__LIMITS__FLOOD_PER_SECOND", "0"),
+            ("ADJACENT__LIMITS__CONNECTIONS_PER_ADDRESS", "0"),
+            ("ADJACENT__LIMITS__WRONG_KEY_DELAY_MS", "0"),
+            ("ADJACENT__STORE__SEGMENT_BYTES", "1048576"),
+        ];
+        let set = |all: Installation, (name, value)| all.set(name, value);
+        overrides.into_iter().fold(Installation::as_delivered(), set)
+    }
+
+    /// The settings as delivered, limits included.
+    pub fn as_delivered() -> Installation {
         let folder = tempfile::tempdir().unwrap();
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
         for inner in ["", "inventory", "inventory/pictures"] {
@@ -45,15 +61,7 @@ impl Installation {
                 }
             }
         }
-        // All readers of a test have the same address.
         let overrides = [
-            ("ADJACENT__LIMITS__IMPRESSIONS", "[]"),
-            ("ADJACENT__LIMITS__CLICKS", "[]"),
-            ("ADJACENT__LIMITS__LAYERS", "{}"),
-            ("ADJACENT__LIMITS__FLOOD_PER_SECOND", "0"),
-            ("ADJACENT__LIMITS__CONNECTIONS_PER_ADDRESS", "0"),
-            ("ADJACENT__LIMITS__WRONG_KEY_DELAY_MS", "0"),
-            ("ADJACENT__STORE__SEGMENT_BYTES", "1048576"),
             ("ADJACENT__SERVER__DRAIN_TIMEOUT_SECONDS", "5"),
             // The free disk space of the test host must not matter.
             (LOW_DISK_MIB, "0"),

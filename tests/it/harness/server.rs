@@ -57,27 +57,34 @@ impl Default for Setup {
     /// Free ports, small segments, and no limits per visitor or address: all readers of a test have
     /// the same address.
     fn default() -> Setup {
-        let mut settings = load::parse_settings("defaults", load::DEFAULTS).unwrap();
-        settings.server.listen = "127.0.0.1:0".parse().unwrap();
-        settings.server.ops_listen = "127.0.0.1:0".parse().unwrap();
-        settings.server.drain_timeout_seconds = 1;
-        settings.store.segment_bytes = 1 << 20;
-        settings.store.low_disk_mib = 0;
-        settings.store.publisher_reservation_percent = 100;
-        settings.store.address_reservation_percent = 100;
-        settings.limits.impressions.clear();
-        settings.limits.clicks.clear();
-        settings.limits.layers = LayerSettings::default();
-        settings.limits.flood_per_second = 0;
-        settings.limits.wrong_key_delay_ms = 0;
-        settings.limits.connections_per_address = 0;
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        settings.store.data = folder.path().join("data").display().to_string();
-        Setup { settings, inventory: None, clock: None, folder }
+        Setup::as_delivered().settings(|settings| {
+            settings.store.segment_bytes = 1 << 20;
+            settings.store.publisher_reservation_percent = 100;
+            settings.store.address_reservation_percent = 100;
+            settings.limits.impressions.clear();
+            settings.limits.clicks.clear();
+            settings.limits.layers = LayerSettings::default();
+            settings.limits.flood_per_second = 0;
+            settings.limits.wrong_key_delay_ms = 0;
+            settings.limits.connections_per_address = 0;
+        })
     }
 }
 
 impl Setup {
+    /// The settings as delivered, limits included, on free ports and in a folder of its own. The free
+    /// disk space of the test host must not matter.
+    pub fn as_delivered() -> Setup {
+        let mut settings = load::parse_settings("defaults", load::DEFAULTS).unwrap();
+        settings.server.listen = "127.0.0.1:0".parse().unwrap();
+        settings.server.ops_listen = "127.0.0.1:0".parse().unwrap();
+        settings.server.drain_timeout_seconds = 1;
+        settings.store.low_disk_mib = 0;
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        settings.store.data = folder.path().join("data").display().to_string();
+        Setup { settings, inventory: None, clock: None, folder }
+    }
+
     /// Serves this inventory instead of the example.
     pub fn inventory(mut self, text: impl Into<String>) -> Setup {
         self.inventory = Some(text.into());

@@ -1,0 +1,121 @@
+//! Budgets: taken from other readers, shown for nothing, or oversold.
+
+use crate::harness::decision::reference_with;
+use crate::harness::inventory::{PRICE_MICROS, with_budget_for};
+use crate::harness::{Decision, PATIENCE, reference};
+use crate::runner::Plan;
+use crate::table::{Row, row, run};
+use crate::target::{Target, Visitor};
+use futures_util::future::join_all;
+use serde_json::Value;
+use std::time::Instant;
+
+fn is_reference(decision: &Decision) -> bool {
+    decision.is_filled() && decision.advertiser() == "zahid-host"
+}
+
+async fn start(units: u64) -> Target {
+    Target::start(Target::on_a_day().inventory(with_budget_for(units))).await
+}
+
+/// Decisions that a caller without a key asks for and never shows; then eight readers elsewhere come.
+async fn taken(attack: &str, budget: u64, caller: impl Fn(u64) -> Visitor) -> Row {
+    let target = start(budget).await;
+    let pages = [reference(), reference_with("/publisher", "kitchen-journal".into())];
+    let page = |number: u64| &pages[usize::try_from(number % 2).unwrap()];
+    let asked = 400;
+    let mut taken = 0;
+    for number in 0..asked {
+        let (_, decisions) = target.ask(&caller(number), page(number)).await;
+        taken += u64::from(decisions.iter().any(is_reference));
+        // Slow enough for the limit of requests per address.
+        target.advance_ms(10);
+    }
+    assert!(taken > 0, "{attack}: the campaign was never shown, so this shows nothing");
+    let mut without = 0;
+    for number in 0..8 {
+        let reader = Visitor::at(&format!("198.51.{number}.1"));
+        without += u64::from(!gets_it(&target, &reader, page(number)).await);
+    }
+    row(attack, asked, "readers of 8 without it", (without, 0))
+}
+
+/// Whether a reader gets the campaign: what becomes available is noticed within a moment.
+async fn gets_it(target: &Target, reader: &Visitor, page: &Value) -> bool {
+    let end = Instant::now() + PATIENCE / 4;
+    while Instant::now() < end {
+        if target.ask(reader, page).await.1.iter().any(is_reference) {
+            return true;
+        }
+    }
+    false
+}
+
+pub fn reservations(_: &Plan) -> String {
+    let of_one = |_| Visitor::at("203.0.113.7");
+    run(async {
+        vec![
+            taken("a campaign with 23 units left, reserved by an address", 23, of_one).await,
+            taken("a campaign with 300 units left, reserved by an address", 300, of_one).await,
+            taken("the same by the addresses of a /24", 300, |number| {
+                Visitor::at(&format!("203.0.113.{}", number % 256)).browser(number)
+            })
+            .await,
+        ]
+    })
+}
+
+/// Units whose events come minutes later, so that their reservation is over.
+pub fn late_views(_: &Plan) -> String {
+    run(async {
+        let (budget, mut asked, mut shown) = (23, 0, Vec::new());
+        let target = start(budget).await;
+        for _ in 0..3 {
+            for number in 0..200 {
+                let reader = Visitor::at(&format!("198.51.{}.1", number % 8)).browser(number);
+                let (_, decisions) = target.ask(&reader, &reference()).await;
+                shown.extend(decisions.into_iter().filter(is_reference));
+                asked += 1;
+            }
+            target.advance_ms(126_000);
+        }
+        for (number, unit) in (0..).zip(&shown) {
+            let reader = Visitor::at(&format!("198.51.{}.1", number % 8)).browser(number);
+            target.send(&reader, unit.impression_url()).await;
+        }
+        let counted = target.scrape().await.events("impression", "counted");
+        assert!(counted > 0);
+        let shown = u64::try_from(shown.len()).unwrap();
+        vec![
+            row(
+                "views after 0, 126 and 252 s: 23 units sold again",
+                asked,
+                "units shown",
+                (shown, budget),
+            ),
+            row("the same", asked, "impressions billed", (counted, budget)),
+        ]
+    })
+}
+
+/// Sixty readers of as many networks at once, for a budget of five impressions.
+pub fn small_budget(_: &Plan) -> String {
+    run(async {
+        let (budget, readers) = (5, 60);
+        let target = start(budget).await;
+        let views = join_all((0..readers).map(async |number| {
+            let reader = Visitor::at(&format!("198.{number}.100.1")).browser(number);
+            let (_, decisions) = target.ask(&reader, &reference()).await;
+            for unit in decisions.iter().filter(|unit| is_reference(unit)) {
+                target.send(&reader, unit.impression_url()).await;
+            }
+        }));
+        views.await;
+        let scrape = target.scrape().await;
+        let counted = scrape.events("impression", "counted");
+        assert_eq!(scrape.spent(), counted * PRICE_MICROS);
+        assert!(counted > 0);
+        let attack = "a budget of 5 impressions, asked for by 60 networks at once";
+        vec![row(attack, readers, "impressions billed", (counted, budget))]
+    })
+}
