@@ -6,6 +6,7 @@ use crate::domain::money::Micros;
 use crate::domain::zone::Zone;
 use crate::ledger::account::Account;
 use crate::ledger::leases::Leases;
+use crate::world::caller_shares::RoomOf;
 use crate::world::day::Day;
 use crate::world::lease::{BudgetView, CampaignLease, LeaseTerms, StoreStatus};
 use crate::world::reservation::{Refused, Reservation, Reservations};
@@ -59,8 +60,8 @@ impl Budget {
             inner.lease.note_demand(reservation.price, now_ms);
         }
         let mut granted = inner.grant(reservation, left, now_ms);
-        // First within the share of the publisher, then within the budget.
-        for _ in 0..2 {
+        // First within the shares of new placements and of the publisher, then within the budget.
+        for _ in 0..3 {
             if granted.is_err_and(|refused| inner.make_room(refused, reservation, left, now_ms)) {
                 granted = inner.grant(reservation, left, now_ms);
             }
@@ -249,12 +250,15 @@ impl Inner {
         left: Option<Micros>,
         now_ms: i64,
     ) -> bool {
-        let (needed, publisher) = match refused {
+        let (needed, of) = match refused {
             Refused::Caller => return false,
-            Refused::Publisher(needed) => (Some(needed), Some(reservation.publisher)),
-            Refused::Full => (left.and_then(|left| self.shortage(reservation, left, now_ms)), None),
+            Refused::UnknownPlacements(needed) => (Some(needed), RoomOf::UnknownPlacements),
+            Refused::Publisher(needed) => (Some(needed), RoomOf::Publisher(reservation.publisher)),
+            Refused::Full => {
+                (left.and_then(|left| self.shortage(reservation, left, now_ms)), RoomOf::All)
+            }
         };
-        needed.is_some_and(|needed| self.held.make_room(reservation, needed, publisher))
+        needed.is_some_and(|needed| self.held.make_room(reservation, needed, of))
     }
 
     /// What a reservation lacks although nothing more can be had than what callers have reserved.

@@ -21,22 +21,56 @@ pub(crate) struct KeylessCaller {
     pub(crate) unrecognised: bool,
 }
 
-/// Micros reserved by callers without a key, at each level.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct CallerShares {
-    levels: [HashMap<u64, i64>; 3],
-    /// For all placements together of which few units have been seen.
-    unknown: i64,
+/// Why a caller may not reserve more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OverShare {
+    /// It has its share.
+    Caller,
+    /// All placements together of which few units have been seen would have this many micros more than
+    /// theirs.
+    UnknownPlacements(i64),
 }
 
-impl CallerShares {
-    /// Adds an amount, which may be negative.
-    pub(super) fn add(&mut self, caller: Option<KeylessCaller>, micros: i64) {
-        let Some(caller) = caller else { return };
-        if caller.unknown {
-            self.unknown += micros;
+/// Whose reservations make room for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoomOf {
+    /// Those of every caller without a key.
+    All,
+    /// Those that named this publisher.
+    Publisher(u32),
+    /// Those for placements of which few units have been seen.
+    UnknownPlacements,
+}
+
+impl RoomOf {
+    /// Whether a reservation is one of them.
+    pub(super) fn includes(self, publisher: u32, caller: KeylessCaller) -> bool {
+        match self {
+            RoomOf::All => true,
+            RoomOf::Publisher(named) => named == publisher,
+            RoomOf::UnknownPlacements => caller.unknown,
         }
-        for (level, hash) in self.levels.iter_mut().zip(caller.hashes) {
+    }
+}
+
+/// Micros reserved by callers without a key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct CallerShares {
+    all: Levels,
+    /// By the publisher that they named.
+    publishers: HashMap<u32, Levels>,
+    /// For placements of which few units have been seen.
+    unknown: Levels,
+    unknown_total: i64,
+}
+
+/// Micros at each level: by network, by address, by address and agent.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Levels([HashMap<u64, i64>; 3]);
+
+impl Levels {
+    fn add(&mut self, caller: KeylessCaller, micros: i64) {
+        for (level, hash) in self.0.iter_mut().zip(caller.hashes) {
             let sum = level.entry(hash).or_default();
             *sum += micros;
             if *sum == 0 {
@@ -46,47 +80,76 @@ impl CallerShares {
     }
 
     fn of(&self, level: usize, hash: u64) -> i64 {
-        self.levels[level].get(&hash).copied().unwrap_or(0)
+        self.0[level].get(&hash).copied().unwrap_or(0)
     }
 
-    /// Whether a caller may reserve `micros` more, at this price of a unit, of `left` micros. An address
-    /// may reserve `percent` of it and a network twice that; and so may all placements together of which
-    /// few units have been seen, since every caller can name them.
-    pub(super) fn allows(
-        &self,
-        caller: KeylessCaller,
-        micros: i64,
-        (price, left, percent): (i64, i64, u8),
-    ) -> bool {
-        let part = if caller.unrecognised { 4 } else { 1 };
-        let fits = |reserved: i64, times: i64| {
-            let share = left / 100 * i64::from(percent) * times / part;
-            reserved + micros <= share.max(LEAST_UNITS * price * times / part)
-        };
-        fits(self.of(0, caller.hashes[0]), 2)
-            && fits(self.of(1, caller.hashes[1]), 1)
-            && (!caller.unknown || fits(self.unknown, 2))
-    }
-
-    /// Who must give up `micros` for a caller who needs them when everything is reserved: the one who has
-    /// reserved most, if that leaves it no less than the caller. `None` in `caller` has a key, and takes
-    /// from everybody without. The level and the hash.
-    pub(super) fn yields_to(
-        &self,
-        caller: Option<KeylessCaller>,
-        micros: i64,
-    ) -> Option<(usize, u64)> {
-        (0..self.levels.len()).find_map(|level| {
+    fn yields_to(&self, caller: Option<KeylessCaller>, micros: i64) -> Option<(usize, u64)> {
+        (0..self.0.len()).find_map(|level| {
             let (most_hash, most) =
-                self.levels[level].iter().max_by_key(|(hash, sum)| (**sum, **hash))?;
+                self.0[level].iter().max_by_key(|(hash, sum)| (**sum, **hash))?;
             let least = caller.map_or(0, |own| self.of(level, own.hashes[level]) + micros);
             let is_own = caller.is_some_and(|own| own.hashes[level] == *most_hash);
             (!is_own && *most >= least + micros).then_some((level, *most_hash))
         })
     }
+}
+
+impl CallerShares {
+    /// Adds an amount, which may be negative.
+    pub(super) fn add(&mut self, caller: Option<KeylessCaller>, publisher: u32, micros: i64) {
+        let Some(caller) = caller else { return };
+        self.all.add(caller, micros);
+        self.publishers.entry(publisher).or_default().add(caller, micros);
+        if caller.unknown {
+            self.unknown.add(caller, micros);
+            self.unknown_total += micros;
+        }
+    }
+
+    /// Whether a caller may reserve `micros` more, at this price of a unit, of `left` micros. An address
+    /// may reserve `percent` of it and a network twice that; and so may all placements together of which
+    /// few units have been seen, since every caller can name them.
+    pub(super) fn check(
+        &self,
+        caller: KeylessCaller,
+        micros: i64,
+        (price, left, percent): (i64, i64, u8),
+    ) -> Result<(), OverShare> {
+        let part = if caller.unrecognised { 4 } else { 1 };
+        let over = |reserved: i64, times: i64| {
+            let share = left / 100 * i64::from(percent) * times / part;
+            reserved + micros - share.max(LEAST_UNITS * price * times / part)
+        };
+        let [network, address, _] = caller.hashes;
+        if over(self.all.of(0, network), 2) > 0 || over(self.all.of(1, address), 1) > 0 {
+            return Err(OverShare::Caller);
+        }
+        let over_unknown = over(self.unknown_total, 2);
+        if caller.unknown && over_unknown > 0 {
+            return Err(OverShare::UnknownPlacements(over_unknown));
+        }
+        Ok(())
+    }
+
+    /// Who must give up `micros` for a caller who needs them when everything is reserved: of those whose
+    /// reservations make room, the one who has reserved most, if that leaves it no less than the caller.
+    /// `None` in `caller` has a key, and takes from everybody without. The level and the hash.
+    pub(super) fn yields_to(
+        &self,
+        caller: Option<KeylessCaller>,
+        micros: i64,
+        room_of: RoomOf,
+    ) -> Option<(usize, u64)> {
+        let among = match room_of {
+            RoomOf::All => &self.all,
+            RoomOf::Publisher(named) => self.publishers.get(&named)?,
+            RoomOf::UnknownPlacements => &self.unknown,
+        };
+        among.yields_to(caller, micros)
+    }
 
     /// What a caller without a reservation could take from others, at most.
     pub(super) fn contestable(&self) -> i64 {
-        self.levels[0].values().max().map_or(0, |most| most / 2)
+        self.all.0[0].values().max().map_or(0, |most| most / 2)
     }
 }

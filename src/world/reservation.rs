@@ -6,7 +6,7 @@
 //! window ends, nothing is reserved any more.
 
 use crate::domain::money::Micros;
-use crate::world::caller_shares::{CallerShares, KeylessCaller};
+use crate::world::caller_shares::{CallerShares, KeylessCaller, OverShare, RoomOf};
 use crate::world::lease::LeaseTerms;
 use crate::world::show_chance;
 use crate::world::show_chance::{Awaited, CERTAIN, FIRST_SPAN, ShowChance};
@@ -85,6 +85,8 @@ pub(crate) enum Refused {
     Publisher(Micros),
     /// The caller has its share.
     Caller,
+    /// Placements of which few units have been seen would have this much more than their share.
+    UnknownPlacements(Micros),
 }
 
 /// Reservations in one budget.
@@ -153,12 +155,14 @@ impl Reservations {
         let held = open.share();
         let share = (left / 100 * i64::from(reservation.publisher_percent)).max(price_micros);
         let limits = (price_micros, left / instances, reservation.address_percent);
-        if caller.is_some_and(|own| !self.by_caller.allows(own, held, limits)) {
-            return Err(Refused::Caller);
-        }
+        let checked = caller.map_or(Ok(()), |own| self.by_caller.check(own, held, limits));
+        checked.map_err(|over| match over {
+            OverShare::Caller => Refused::Caller,
+            OverShare::UnknownPlacements(more) => Refused::UnknownPlacements(at_most(more)),
+        })?;
         let more = publisher_total + held - share;
         if more > 0 && !alone {
-            return Err(Refused::Publisher(Micros::try_from(more).unwrap_or(Micros::MAX)));
+            return Err(Refused::Publisher(at_most(more)));
         }
         if self.total + price_micros > left {
             return Err(Refused::Full);
@@ -169,24 +173,25 @@ impl Reservations {
     }
 
     /// Releases `needed` of what callers without a key have reserved, for a reservation that was refused
-    /// because everything is reserved, or the share of its publisher: as long as they have much more than
-    /// this caller. `of_publisher` restricts it to those that named that publisher.
+    /// because everything is reserved, or the share of its publisher or of new placements: as long as they
+    /// have much more than this caller.
     pub(crate) fn make_room(
         &mut self,
         reservation: &Reservation,
         needed: Micros,
-        of_publisher: Option<u32>,
+        room_of: RoomOf,
     ) -> bool {
         let most = self.total - needed.get();
         while self.total > most {
-            let Some((level, hash)) =
-                self.by_caller.yields_to(reservation.caller, reservation.price.get())
+            let price = reservation.price.get();
+            let Some((level, hash)) = self.by_caller.yields_to(reservation.caller, price, room_of)
             else {
                 return false;
             };
             let of = |open: &Open| {
-                open.caller.is_some_and(|own| own.hashes[level] == hash)
-                    && of_publisher.is_none_or(|publisher| publisher == open.publisher)
+                open.caller.is_some_and(|own| {
+                    own.hashes[level] == hash && room_of.includes(open.publisher, own)
+                })
             };
             let unseen = |(_, id): &&(i64, u128)| {
                 self.open.get(id).is_some_and(|open| open.stage == Stage::Unseen && of(open))
@@ -280,13 +285,18 @@ impl Reservations {
     fn add(&mut self, open: &Open, micros: i64) {
         self.total += micros;
         *self.by_publisher.entry(open.publisher).or_default() += micros;
-        self.by_caller.add(open.caller, micros);
+        self.by_caller.add(open.caller, open.publisher, micros);
     }
 
     /// The reserved total, capped at the largest amount.
     pub(crate) fn total(&self) -> Micros {
-        Micros::try_from(self.total).unwrap_or(Micros::MAX)
+        at_most(self.total)
     }
+}
+
+/// The amount, capped at the largest one.
+fn at_most(micros: i64) -> Micros {
+    Micros::try_from(micros).unwrap_or(Micros::MAX)
 }
 
 impl Open {

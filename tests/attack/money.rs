@@ -18,11 +18,30 @@ async fn start(units: u64) -> Target {
     Target::start(Target::on_a_day().inventory(with_budget_for(units))).await
 }
 
+/// What a caller without a key reserves, and of whom.
+struct Taking {
+    attack: &'static str,
+    /// Units that the campaign can pay for when the attack begins.
+    units: u64,
+    /// Whether readers have seen units of the placements before.
+    known: bool,
+}
+
+/// Impressions after which a placement is known.
+const KNOWN: u64 = 40;
+
 /// Decisions that a caller without a key asks for and never shows; then eight readers elsewhere come.
-async fn taken(attack: &str, budget: u64, caller: impl Fn(u64) -> Visitor) -> Row {
-    let target = start(budget).await;
+async fn taken(taking: Taking, caller: impl Fn(u64) -> Visitor) -> Row {
+    let Taking { attack, units, known } = taking;
+    let seen = if known { 2 * KNOWN } else { 0 };
+    let target = start(units + seen).await;
     let pages = [reference(), reference_with("/publisher", "kitchen-journal".into())];
     let page = |number: u64| &pages[usize::try_from(number % 2).unwrap()];
+    for number in 0..seen {
+        let reader = Visitor::at(&format!("198.{number}.100.1"));
+        let unit = target.unit_of(&reader, page(number), "zahid-host").await;
+        assert!(target.send(&reader, unit.impression_url()).await.recorded);
+    }
     let asked = 400;
     let mut taken = 0;
     for number in 0..asked {
@@ -53,15 +72,23 @@ async fn gets_it(target: &Target, reader: &Visitor, page: &Value) -> bool {
 
 pub fn reservations(_: &Plan) -> String {
     let of_one = |_| Visitor::at("203.0.113.7");
+    let of_24 = |number| Visitor::at(&format!("203.0.113.{}", number % 256)).browser(number);
+    let of_16 = |number| Visitor::at(&format!("20.{}.113.7", number % 16)).browser(number);
+    let taking = |attack, units, known| Taking { attack, units, known };
     run(async {
-        vec![
-            taken("a campaign with 23 units left, reserved by an address", 23, of_one).await,
-            taken("a campaign with 300 units left, reserved by an address", 300, of_one).await,
-            taken("the same by the addresses of a /24", 300, |number| {
-                Visitor::at(&format!("203.0.113.{}", number % 256)).browser(number)
-            })
-            .await,
-        ]
+        let few = taking("the last 23 units of a campaign, reserved by an address", 23, false);
+        let mut rows = vec![taken(few, of_one).await];
+        for (known, of) in [(true, "sites with readers"), (false, "new sites")] {
+            for (by, caller) in [
+                ("an address", &of_one as &dyn Fn(u64) -> Visitor),
+                ("a /24", &of_24),
+                ("16 networks", &of_16),
+            ] {
+                let attack = format!("300 units, {of}, reserved by {by}").leak();
+                rows.push(taken(taking(attack, 300, known), caller).await);
+            }
+        }
+        rows
     })
 }
 
