@@ -4,7 +4,7 @@
 //! ```text
 //! cargo test --test attack                       all attacks, a minute
 //! cargo test --test attack -- --scenario tokens  repeat one
-//! cargo test --test attack -- --long             with ten times as many attempts, where that says more
+//! cargo test --test attack -- --long             with ten times as many changed click URLs
 //! ```
 //!
 //! Everything runs on loopback, over sockets. The promised rates come from the server's own
@@ -61,6 +61,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "foreign_objects", probe: ALWAYS, run: objects::foreign_objects },
     Scenario { name: "key_guesses", probe: ALWAYS, run: objects::key_guesses },
     Scenario { name: "cheap_reads", probe: ALWAYS, run: reads::cheap_reads },
+    Scenario { name: "reports", probe: REDIS_PROBE, run: fleet::slow_reports },
     Scenario { name: "connections", probe: ALWAYS, run: connections::slow_clients },
 ];
 

@@ -41,9 +41,9 @@ pub struct Bill {
 
 #[derive(Default)]
 struct Results {
-    /// Scenario and row.
+    /// Each with its scenario.
     rows: Vec<(String, Row)>,
-    bills: Vec<Bill>,
+    bills: Vec<(String, Bill)>,
 }
 
 static RESULTS: Mutex<Results> = Mutex::new(Results { rows: Vec::new(), bills: Vec::new() });
@@ -57,12 +57,17 @@ pub fn run(attacks: impl Future<Output = Vec<Row>>) -> String {
     note(runtime.block_on(attacks))
 }
 
+/// The scenario that runs on this thread.
+fn scenario() -> String {
+    std::thread::current().name().unwrap_or_default().to_owned()
+}
+
 /// Notes the rows of a scenario.
 ///
 /// # Panics
 /// If an attack gained more than promised.
 pub fn note(rows: Vec<Row>) -> String {
-    let scenario = std::thread::current().name().unwrap_or_default().to_owned();
+    let scenario = scenario();
     let named = rows.iter().map(|row| (scenario.clone(), row.clone()));
     RESULTS.lock().unwrap_or_else(PoisonError::into_inner).rows.extend(named);
     let more: Vec<&Row> = rows.iter().filter(|row| row.gained > row.promised).collect();
@@ -77,7 +82,7 @@ pub fn note(rows: Vec<Row>) -> String {
 pub fn note_bill(bill: Bill) {
     let is_kept = |(billed, promised): (u64, u64)| billed <= promised;
     let kept = is_kept(bill.impressions) && is_kept(bill.clicks) && is_kept(bill.micros);
-    RESULTS.lock().unwrap_or_else(PoisonError::into_inner).bills.push(bill.clone());
+    RESULTS.lock().unwrap_or_else(PoisonError::into_inner).bills.push((scenario(), bill.clone()));
     assert!(kept, "billed more than promised: {bill:#?}");
 }
 
@@ -109,7 +114,11 @@ pub fn print(scenarios: &[Scenario]) {
     let mut table = self::table(&header, &[2, 3, 4]);
     let of = |(billed, promised): (u64, u64)| format!("{billed} of {promised}");
     let money = |micros: u64| format!("{:.2}", micros as f64 / 1e6);
-    for bill in &results.bills {
+    let of_scenario = |scenario: &Scenario| {
+        let name = scenario.name;
+        results.bills.iter().filter(move |(own, _)| own == name)
+    };
+    for (_, bill) in scenarios.iter().flat_map(of_scenario) {
         table.add_row([
             bill.subject.to_owned(),
             bill.period.to_owned(),

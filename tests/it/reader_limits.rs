@@ -1,10 +1,9 @@
-//! Limits by address and network: what an attack gains over HTTP, on one instance and on three; and
-//! servers that speak for their readers.
+//! Limits by address and network, and servers that speak for their readers. What attacks gain:
+//! `tests/attack`.
 
 use crate::harness::reader::USER_AGENT;
-use crate::harness::{Decision, Reader, Redis, Setup, TestServer, reference, wait_until};
+use crate::harness::{Reader, Setup, TestServer, reference};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// A server behind a proxy that the test plays, with the default limits and a clock that stands still.
 fn behind_a_proxy() -> Setup {
@@ -15,132 +14,9 @@ fn behind_a_proxy() -> Setup {
     })
 }
 
-/// A reader at this address, with headers of its own.
-fn reader_at<const N: usize>(address: &str, own: [(&'static str, &str); N]) -> Reader {
-    let mut headers = BTreeMap::from([("user-agent", USER_AGENT), ("accept", "*/*")]);
-    headers.extend(own);
-    let [agent, accept] = [headers["user-agent"], headers["accept"]];
-    let rest = headers.get("sec-gpc").copied().unwrap_or("0");
-    Reader::with_headers([
-        ("user-agent", agent),
-        ("accept", accept),
-        ("x-forwarded-for", address),
-        ("sec-gpc", rest),
-    ])
-}
-
-/// The most that one subject of a layer can have counted, as `GET /v1/limits` prints it.
-async fn most(server: &TestServer, layer: &str, period: &str, kind: &str) -> u64 {
-    let reply = server.reader.get(&format!("{}/v1/limits", server.public)).send().await.unwrap();
-    let limits: Value = reply.json().await.unwrap();
-    let layers = limits["layers"].as_array().unwrap();
-    let layer = layers.iter().find(|one| one["layer"] == layer).unwrap();
-    layer[period][kind].as_u64().unwrap()
-}
-
-/// Views and clicks a unit each with the readers; returns the counted clicks.
-async fn clicked(server: &TestServer, readers: impl Iterator<Item = Reader>) -> u64 {
-    let mut sent = 0;
-    for reader in readers {
-        let unit = server.unit().await;
-        assert!(reader.impression(&unit).await.recorded);
-        server.click_by(&reader, &unit, "primary").await;
-        sent += 1;
-    }
-    let scrape = server.scrape().await;
-    let counted = scrape.events("click", "counted");
-    assert_eq!(counted + scrape.invalid("click", "rate_limited"), sent);
-    counted
-}
-
-#[tokio::test]
-async fn neither_gpc_nor_new_agents_buy_clicks_of_one_address() {
-    let server = behind_a_proxy().manual_clock().start().await;
-    let readers = (0..40).map(|number| {
-        let agent = format!("{USER_AGENT} Rotated/{number}");
-        reader_at("203.0.113.7", [("sec-gpc", "1"), ("user-agent", &agent)])
-    });
-    let counted = clicked(&server, readers).await;
-    assert!(counted <= most(&server, "address_on_campaign", "minute", "clicks").await, "{counted}");
-    assert_eq!(counted, 3);
-}
-
-#[tokio::test]
-async fn new_addresses_of_a_56_a_48_or_a_24_have_the_limit_of_their_network() {
-    let address = |network: &str, n: u32| match network {
-        "/56" => format!("2001:db8:1:{:x}::1", n % 256),
-        "/48" => format!("2001:db8:1:{:x}::1", n * 257),
-        _ => format!("203.0.113.{n}"),
-    };
-    for (network, layer, expected) in
-        [("/56", "subnet", 6), ("/48", "network", 12), ("/24", "network", 12)]
-    {
-        let server = behind_a_proxy().manual_clock().start().await;
-        let readers = (0..40).map(|number| reader_at(&address(network, number), []));
-        let counted = clicked(&server, readers).await;
-        assert_eq!(counted, expected, "{network}");
-        assert!(counted <= most(&server, layer, "minute", "clicks").await, "{network}");
-    }
-}
-
-#[tokio::test]
-async fn eight_units_of_one_call_use_eight_of_the_limit() {
-    let server = behind_a_proxy().manual_clock().start().await;
-    let keys: Vec<Value> =
-        (0..8).map(|key| json!({ "name": "article-end", "key": format!("key-{key}") })).collect();
-    let mut page = reference();
-    page["placements"] = json!(keys);
-    let reader = reader_at("203.0.113.7", []);
-    let mut sent = 0;
-    while sent < 90 {
-        let response = server.decision_response(&page).await;
-        for decision in response["decisions"].as_object().unwrap().values() {
-            let unit = Decision(decision.clone());
-            if unit.is_filled() {
-                reader.impression(&unit).await;
-                sent += 1;
-            }
-        }
-    }
-    let scrape = server.scrape().await;
-    assert_eq!(scrape.events("impression", "counted"), 60);
-    assert_eq!(scrape.invalid("impression", "rate_limited"), sent - 60);
-}
-
-#[tokio::test]
-async fn three_instances_bill_of_one_address_what_one_instance_would() {
-    let redis = Redis::start();
-    let mut instances = Vec::new();
-    for _ in 0..3 {
-        instances.push(behind_a_proxy().with_store(&redis).start().await);
-    }
-    for server in &instances {
-        wait_until("the salt of the day", async || {
-            server.inner.events.renew_visitor_salt().await.ok()
-        })
-        .await;
-    }
-    for number in 0..12 {
-        let agent = format!("{USER_AGENT} Rotated/{number}");
-        let reader = reader_at("203.0.113.7", [("sec-gpc", "1"), ("user-agent", &agent)]);
-        let server = &instances[number % 3];
-        let unit = server.unit().await;
-        assert!(reader.impression(&unit).await.recorded);
-        server.click_by(&reader, &unit, "primary").await;
-    }
-    let net = most(&instances[0], "address_on_campaign", "minute", "clicks").await;
-    let path = "/v1/reports/advertisers/zahid-host?by=topic";
-    for server in &instances {
-        wait_until("the clicks that a single instance would count", async || {
-            let (status, report) = server.get_as("advertiser:zahid-host", path).await;
-            assert_eq!(status, 200);
-            let clicks = &report["total"][0]["clicks"];
-            let counts = (clicks["gross"].as_u64()?, clicks["net"].as_u64()?);
-            (counts.0 == 12 && counts.1 <= net).then_some(())
-        })
-        .await;
-        server.assert_ledger_consistent().await;
-    }
+/// A reader at this address behind the proxy.
+fn reader_at(address: &str) -> Reader {
+    Reader::with_header("x-forwarded-for", address)
 }
 
 /// The request with the publisher's key and these headers.
@@ -270,7 +146,7 @@ async fn the_flood_guard_works_on_the_reader_behind_a_trusted_proxy() {
         .start()
         .await;
     let filled = async |address: &str, key: bool| -> usize {
-        let reader = reader_at(address, []);
+        let reader = reader_at(address);
         let mut filled = 0;
         for _ in 0..20 {
             let mut request =

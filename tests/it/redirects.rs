@@ -2,10 +2,7 @@
 
 use crate::harness::decision::reference_with;
 use crate::harness::{Decision, Reader, Setup, TestServer, inventory, reference};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use serde_json::json;
-use std::collections::BTreeMap;
 
 const SIGNUP: &str = "https://zahid.host/signup?from=eu-tech-news&topic=ai-infrastructure\
     &utm_medium=sponsored&utm_source=adjacent";
@@ -61,55 +58,6 @@ async fn a_page_cannot_inject_text_into_the_landing_url() {
     let click = server.click(&unit, "primary").await;
 
     assert_eq!(click.location.unwrap(), SIGNUP);
-}
-
-#[tokio::test]
-async fn a_thousand_manipulated_click_urls_redirect_only_to_stored_pages() {
-    let server = TestServer::start().await;
-    let unit = server.unit().await;
-    let mut rng = StdRng::seed_from_u64(7);
-    let extras = [
-        "",
-        "?url=https://evil.example",
-        "?to=//evil.example",
-        "/https://evil.example",
-        "/..//evil.example",
-        "%2F..%2Fevil.example",
-        "?cta=9",
-        "#@evil.example",
-        "%0d%0aLocation:%20https://evil.example",
-        ";url=evil",
-        "/",
-        "?u=javascript:alert(1)",
-        "%00",
-        "\\evil.example",
-        "@evil.example",
-    ];
-
-    let mut locations = BTreeMap::new();
-    for round in 0..1_000 {
-        let url = if rng.random() { unit.click_url("primary") } else { unit.click_url("pricing") };
-        let (path, token) = url.rsplit_once('/').unwrap();
-        let mut letters: Vec<char> = token.chars().collect();
-        match round % 4 {
-            0 => {}
-            1 => letters.truncate(rng.random_range(0..letters.len())),
-            2 => {
-                let at = rng.random_range(0..letters.len());
-                letters[at] = char::from(rng.random_range(b'a'..=b'z'));
-            }
-            _ => letters.push('A'),
-        }
-        let token: String = letters.into_iter().collect();
-        let extra = extras[rng.random_range(0..extras.len())];
-        let ack = server.reader.fire(&format!("{path}/{token}{extra}")).await;
-        assert!(matches!(ack.status, 302 | 404), "{round}: {ack:?}");
-        *locations.entry(ack.location.unwrap_or_default()).or_insert(0) += 1;
-    }
-
-    let expected = ["", PRICING, SIGNUP];
-    assert_eq!(locations.keys().map(String::as_str).collect::<Vec<_>>(), expected);
-    assert!(locations[SIGNUP] > 20 && locations[""] > 500, "{locations:?}");
 }
 
 #[tokio::test]

@@ -1,20 +1,13 @@
-//! Reservations under attack: who may reserve a budget, what a decision's class means for its events, and
+//! Who may reserve a budget, what a decision's class means for its events, and
 //! keys that speak for many readers.
 
 use crate::harness::decision::reference_with;
 use crate::harness::inventory::{PRICE_MICROS, replace_once};
 use crate::harness::reader::USER_AGENT;
 use crate::harness::{Decision, Reader, Setup, TestServer, inventory, reference, wait_until};
-use adjacent::config::Settings;
 use adjacent::config::keys::{ApiKeys, Role};
 use secrecy::ExposeSecret;
 use serde_json::Value;
-
-/// The default limits of reservations.
-fn default_shares(settings: &mut Settings) {
-    settings.store.publisher_reservation_percent = 50;
-    settings.store.address_reservation_percent = 25;
-}
 
 /// The status, and the decision if there is one.
 async fn ask(
@@ -30,10 +23,6 @@ async fn ask(
     let body: Value = reply.json().await.unwrap();
     let decisions = body["decisions"].as_object();
     (status, decisions.and_then(|all| all.values().next().cloned()).map(Decision))
-}
-
-fn is_reference(decision: &Option<Decision>) -> bool {
-    decision.as_ref().is_some_and(|one| one.is_filled() && one.advertiser() == "zahid-host")
 }
 
 /// A new key, once the server accepts it.
@@ -54,59 +43,6 @@ fn test_page() -> Value {
     let mut page = reference();
     page["test"] = true.into();
     page
-}
-
-#[tokio::test]
-async fn a_caller_without_a_key_takes_no_campaign_off_two_sites() {
-    let setup = Setup::default().inventory(inventory::with_budget_for(23));
-    let server = setup.settings(default_shares).manual_clock().start().await;
-    let pages = [reference(), reference_with("/publisher", "kitchen-journal".into())];
-    let attacker = Reader::at([127, 0, 0, 9]);
-
-    let mut taken = 0;
-    for number in 0..300 {
-        let (_, decision) = ask(&server, &attacker, None, &pages[number % 2]).await;
-        taken += u32::from(is_reference(&decision));
-    }
-
-    assert!(taken <= 23 + 1, "{taken}");
-    for number in 0..8 {
-        let reader = Reader::at([127, 0, 10 + u8::try_from(number).unwrap(), 1]);
-        // The state notices every 100 ms what is available.
-        wait_until("a unit for a reader", async || {
-            let (_, decision) = ask(&server, &reader, None, &pages[number % 2]).await;
-            is_reference(&decision).then_some(())
-        })
-        .await;
-    }
-    let key = server.key("publisher:eu-tech-news");
-    let (_, decision) = ask(&server, &attacker, Some(key), &pages[0]).await;
-    assert!(is_reference(&decision), "a server with its key");
-}
-
-#[tokio::test]
-async fn units_that_are_seen_minutes_later_are_sold_once() {
-    let setup = Setup::default().inventory(inventory::with_budget_for(23));
-    let server = setup.settings(default_shares).manual_clock().start().await;
-
-    let mut shown = Vec::new();
-    for _ in 0..3 {
-        for _ in 0..200 {
-            let decision = server.decide(&reference()).await;
-            if decision.is_filled() && decision.advertiser() == "zahid-host" {
-                shown.push(decision);
-            }
-        }
-        server.advance_ms(126_000);
-    }
-    for decision in &shown {
-        server.reader.impression(decision).await;
-    }
-
-    let scrape = server.scrape().await;
-    assert_eq!(shown.len(), 23);
-    assert_eq!(scrape.events("impression", "counted"), 23);
-    assert_eq!(scrape.invalid("impression", "over_budget"), 0);
 }
 
 #[tokio::test]
