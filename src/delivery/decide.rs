@@ -194,7 +194,7 @@ impl Delivery {
             decided.reported.push(reported);
             decided.slots.push(answer);
         }
-        if !decided.test && !decided.idle {
+        if !decided.test && (!decided.idle || decided.prefetched) {
             self.parts.opportunities.count(decided.request, opportunities(&decided));
         }
         self.log_decision(&decided, call);

@@ -47,6 +47,12 @@ pub(crate) struct RenderedUnit<'a> {
     /// The unit as a complete, escaped HTML fragment, if `render` is `html`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) html: Option<String>,
+    /// The unit as CommonMark with its label, if `render` is `markdown`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) markdown: Option<String>,
+    /// The unit as plain text with its label, if `render` is `text`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) text: Option<String>,
 }
 
 /// An advertiser's id and name.
@@ -325,6 +331,8 @@ impl RenderedUnit<'static> {
             click_until: Timestamp(1_795_615_200_000),
             test: false,
             html: None,
+            markdown: None,
+            text: None,
         }
     }
 }

@@ -22,7 +22,8 @@ impl Delivery {
         if decided.unconfirmed_country {
             page.country = None;
         }
-        if call.keyed || call.idle || decided.test {
+        let is_reported = !decided.test && (!call.idle || call.prefetched);
+        if call.keyed || !is_reported {
             return page;
         }
         let of = match answer.result.as_ref() {

@@ -115,6 +115,8 @@ pub(crate) fn content<'a>(
         click_until: Timestamp::default(),
         test: false,
         html: None,
+        markdown: None,
+        text: None,
     })
 }
 

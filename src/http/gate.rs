@@ -4,6 +4,8 @@
 use crate::config::keys::{Identity, Role};
 use crate::http::problem::ApiError;
 use crate::traffic::keyed_rate::KeyedRate;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,6 +20,66 @@ const DELAY: Duration = Duration::from_secs(1);
 
 /// Most delayed answers at a time; more are answered at once.
 const MAX_DELAYED: usize = 256;
+
+/// Limits of calls that cost much, as `GET /v1/limits` publishes them.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub(crate) struct CallLimit {
+    /// Which calls.
+    pub(crate) calls: &'static str,
+    /// Who has limits of its own.
+    pub(crate) caller: &'static str,
+    /// The rate of one caller; null without a limit.
+    pub(crate) each: Option<CallRate>,
+    /// The rate of all callers together.
+    pub(crate) all: Option<CallRate>,
+    /// How many of one caller may run or wait.
+    pub(crate) at_once_each: Option<usize>,
+    /// How many run or wait at once; more are answered 503.
+    pub(crate) at_once: usize,
+    /// How many of these run.
+    pub(crate) running: usize,
+}
+
+/// A rate: one call in each period in the long run, and a number of calls at once. More are answered 429.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub(crate) struct CallRate {
+    /// The period, in milliseconds.
+    pub(crate) period_ms: u64,
+    /// Calls at once.
+    pub(crate) burst: u32,
+}
+
+const fn rate(period_ms: u64, burst: u32) -> Option<CallRate> {
+    Some(CallRate { period_ms, burst })
+}
+
+const fn limit(
+    (calls, caller): (&'static str, &'static str),
+    (running, waiting): (usize, usize),
+    each: Option<CallRate>,
+    all: Option<CallRate>,
+) -> CallLimit {
+    let at_once = running + waiting;
+    CallLimit { calls, caller, each, all, at_once_each: None, at_once, running }
+}
+
+const ADDRESS: &str = "address (/64 for IPv6)";
+const READERS: CallLimit =
+    limit(("`/w/{decision}`", ADDRESS), (2, 16), rate(500, 20), rate(50, 40));
+const PARTIES: CallLimit =
+    limit(("explanations by a party's key", "key"), (1, 8), rate(1_000, 60), rate(200, 120));
+const EVENTS: CallLimit = limit(
+    ("`/v1/decisions/{id}/events` by a publisher's key", "key"),
+    (1, 4),
+    rate(6_000, 20),
+    rate(1_000, 40),
+);
+const OPERATORS: CallLimit = limit(("both by an operator's key", "key"), (2, 32), None, None);
+const PAUSES: CallLimit =
+    limit(("pauses by a publisher's key", "key"), (1, 8), rate(60_000, 30), None);
+
+/// All limits of calls that pass a gate.
+pub(crate) const CALL_LIMITS: [CallLimit; 5] = [READERS, PARTIES, EVENTS, OPERATORS, PAUSES];
 
 /// The gates of a server.
 pub(crate) struct Gates {
@@ -35,19 +97,18 @@ pub(crate) struct Gates {
 
 impl Default for Gates {
     fn default() -> Gates {
-        let every = |millis: u64, burst: u32| Some((Duration::from_millis(millis), burst));
         Gates {
-            readers: Gate::new(2, 16, every(500, 20), every(50, 40)),
-            parties: Gate::new(1, 8, every(1_000, 60), every(200, 120)),
-            events: Gate::new(1, 4, every(6_000, 20), every(1_000, 40)),
-            operators: Gate::new(2, 32, None, None),
-            pauses: Gate::new(1, 8, every(60_000, 30), None),
+            readers: Gate::new(&READERS),
+            parties: Gate::new(&PARTIES),
+            events: Gate::new(&EVENTS),
+            operators: Gate::new(&OPERATORS),
+            pauses: Gate::new(&PAUSES),
         }
     }
 }
 
 impl Gates {
-    /// A reader without a key, by address: two a second, 20 at once; of all readers 20 a second.
+    /// A reader without a key, by address.
     pub(crate) async fn reader(&self, address: IpAddr, now_ms: i64) -> Result<Pass, ApiError> {
         let network = match address.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
@@ -56,8 +117,7 @@ impl Gates {
         self.readers.pass(&network, now_ms).await
     }
 
-    /// A party by its key: one a second, 60 at once; of all parties five a second. An operator has no
-    /// rate.
+    /// A party by its key. An operator has no rate.
     pub(crate) async fn identified(
         &self,
         identity: &Identity,
@@ -67,14 +127,13 @@ impl Gates {
         gate.pass(&(identity.role, &identity.owner), now_ms).await
     }
 
-    /// Events by a publisher's key: one in six seconds, 20 at once; of all publishers one a second. An
-    /// operator has no rate.
+    /// Events by a publisher's key. An operator has no rate.
     pub(crate) async fn events(&self, identity: &Identity, now_ms: i64) -> Result<Pass, ApiError> {
         let gate = if identity.role == Role::Operator { &self.operators } else { &self.events };
         gate.pass(&identity.owner, now_ms).await
     }
 
-    /// A publisher's pause: one a minute, 30 at once. An operator has no rate.
+    /// A publisher's pause. An operator has no rate.
     pub(crate) async fn pause(&self, identity: &Identity, now_ms: i64) -> Result<Pass, ApiError> {
         let gate = if identity.role == Role::Operator { &self.operators } else { &self.pauses };
         gate.pass(&identity.owner, now_ms).await
@@ -100,16 +159,16 @@ struct Gate {
     delayed: Semaphore,
 }
 
-/// A call per period, and a number at once.
-type Rate = (Duration, u32);
-
 impl Gate {
-    fn new(running: usize, waiting: usize, each: Option<Rate>, all: Option<Rate>) -> Gate {
+    fn new(limit: &CallLimit) -> Gate {
+        let keyed = |rate: CallRate, callers| {
+            KeyedRate::new(Duration::from_millis(rate.period_ms), rate.burst, callers)
+        };
         Gate {
-            places: Arc::new(Semaphore::new(running + waiting)),
-            running: Arc::new(Semaphore::new(running)),
-            each: each.map(|(period, burst)| KeyedRate::new(period, burst, MAX_CALLERS)),
-            all: all.map(|(period, burst)| KeyedRate::new(period, burst, 1)),
+            places: Arc::new(Semaphore::new(limit.at_once)),
+            running: Arc::new(Semaphore::new(limit.running)),
+            each: limit.each.map(|rate| keyed(rate, MAX_CALLERS)),
+            all: limit.all.map(|rate| keyed(rate, 1)),
             delayed: Semaphore::new(MAX_DELAYED),
         }
     }
@@ -155,12 +214,7 @@ mod tests {
     const START: i64 = 1_790_000_000_000;
 
     fn gate() -> Gate {
-        Gate::new(
-            2,
-            1,
-            Some((Duration::from_millis(500), 20)),
-            Some((Duration::from_millis(50), 40)),
-        )
+        Gate::new(&limit(("tests", "number"), (2, 1), rate(500, 20), rate(50, 40)))
     }
 
     fn admitted(gate: &Gate, caller: u32, times: usize, now_ms: i64) -> usize {
@@ -181,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_number_of_callers_in_memory_is_bounded() {
-        let gate = Gate::new(1, 1, Some((Duration::from_millis(500), 20)), None);
+        let gate = Gate::new(&limit(("tests", "number"), (1, 1), rate(500, 20), None));
         let admitted: usize = (0..30_000).map(|caller| admitted(&gate, caller, 1, START)).sum();
         assert_eq!(admitted, MAX_CALLERS + 20, "those that do not fit share a rate");
         assert_eq!(gate.each.as_ref().unwrap().callers(), MAX_CALLERS);
@@ -208,7 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_over_its_rate_waits_for_the_refusal_unless_too_many_wait() {
-        let gate = Gate::new(2, 1, Some((Duration::from_secs(60), 1)), None);
+        let gate = Gate::new(&limit(("tests", "number"), (2, 1), rate(60_000, 1), None));
         gate.pass(&1, START).await.unwrap();
         let mut waiting: Vec<_> =
             (0..MAX_DELAYED).map(|_| Box::pin(gate.pass(&1, START))).collect();

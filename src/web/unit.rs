@@ -5,6 +5,8 @@ use crate::domain::party::Style;
 use crate::web::{assets, html};
 use askama::Template;
 
+pub(crate) mod text;
+
 impl RenderedUnit<'_> {
     /// Whether all parts are shown; the `line` style has only a label, a headline and one call to action.
     fn is_full(&self) -> bool {

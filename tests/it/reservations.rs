@@ -6,6 +6,7 @@ use crate::harness::inventory::{PRICE_MICROS, replace_once};
 use crate::harness::reader::USER_AGENT;
 use crate::harness::{Decision, Reader, Setup, TestServer, inventory, reference, wait_until};
 use adjacent::config::keys::{ApiKeys, Role};
+use rand::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
@@ -178,4 +179,61 @@ async fn an_exchange_with_a_key_reserves_money_and_is_limited_by_its_agreement()
     assert_eq!(scrape.spent(), u64::try_from(units.len()).unwrap() * PRICE_MICROS);
     assert!(units.len() > 10);
     assert_eq!(scrape.invalid("impression", "idle"), 0);
+}
+
+/// Events of all kinds of callers and reporters: no row of a report has more of them than units that were
+/// served for the same class of decisions.
+#[tokio::test]
+#[expect(clippy::print_stdout, reason = "prints the figures")]
+async fn no_report_row_has_more_events_than_filled_requests_for_any_caller_and_reporter() {
+    let server = Setup::default().inventory(inventory::with_origins()).manual_clock().start().await;
+    let key = server.key("publisher:eu-tech-news").to_owned();
+    let callers = [
+        Reader::new(),
+        Reader::with_headers([("user-agent", "curl/8.5.0"), ("accept", "*/*")]),
+        Reader::with_header("origin", "https://evil.example"),
+        Reader::with_header("origin", "https://staging.news.example"),
+        Reader::with_header("sec-purpose", "prefetch;prerender"),
+        Reader::with_header("sec-gpc", "1"),
+        Reader::with_header("user-agent", "Mozilla/5.0 (compatible; ClaudeBot/1.0)"),
+    ];
+    let mut rng = rand_pcg::Pcg32::seed_from_u64(16);
+    let mut units = Vec::new();
+    for _ in 0..90 {
+        let caller = callers.choose(&mut rng).unwrap();
+        let key = rng.random_bool(0.2).then_some(&*key);
+        let page = if rng.random_bool(0.1) { test_page() } else { reference() };
+        let (_, decision) = ask(&server, caller, key, &page).await;
+        units.extend(decision.filter(Decision::is_filled));
+    }
+    for _ in 0..600 {
+        let (unit, reporter) = (units.choose(&mut rng).unwrap(), callers.choose(&mut rng).unwrap());
+        let names = ["/event_urls/impression", "/event_urls/viewable", "/creative/click_url"];
+        let url = unit.0.pointer(names.choose(&mut rng).unwrap()).and_then(Value::as_str);
+        let Some(url) = url else { continue };
+        let at = url.find("/e/").or_else(|| url.find("/c/")).unwrap();
+        reporter.fire(&format!("{}{}", server.public, &url[at..])).await;
+        server.advance_ms(rng.random_range(0..900));
+    }
+
+    let mut counted = 0;
+    for by in ["day", "placement", "topic,region", "campaign,creative", "hour,flight"] {
+        let path = format!("/v1/reports/publishers/eu-tech-news?by={by}");
+        let (status, report) = server.get_as("publisher:eu-tech-news", &path).await;
+        assert_eq!(status, 200, "{report:#}");
+        let rows = report["rows"].as_array().unwrap();
+        assert!(!rows.is_empty());
+        for row in rows {
+            let number = |value: &Value| value.as_u64().unwrap_or(0);
+            let filled = number(&row["filled"]);
+            for kind in ["impressions", "viewable", "copies"] {
+                let net = number(&row[kind]["net"]);
+                counted += net;
+                assert!(net <= filled, "{net} {kind} of {filled} units: {row:#}");
+            }
+        }
+    }
+    println!("{counted} counted events in the rows of five reports, {} units", units.len());
+    assert!(counted > 100);
+    server.assert_ledger_consistent().await;
 }

@@ -89,8 +89,7 @@ async fn handle(
     } else {
         None
     };
-    let html = request.render == Render::Html;
-    Ok(respond(decider, &decided, warnings, html, explanation))
+    Ok(respond(decider, &decided, warnings, request.render, explanation))
 }
 
 /// Decides and passes the first placement's unit to `show`, for responses that are not JSON.
@@ -313,7 +312,7 @@ fn respond(
     decider: &Decider,
     decided: &PageDecision,
     warnings: Vec<String>,
-    html: bool,
+    render: Render,
     explanation: Option<crate::explain::Explanation>,
 ) -> HttpResponse {
     let snapshot = decided.live.snapshot();
@@ -322,8 +321,11 @@ fn respond(
         let key: &str = &decided.page.slots[at].key;
         let answer = match decider.delivery.rendered(decided, at) {
             Ok(mut unit) => {
-                if html {
-                    unit.html = Some(web::unit::fragment(&unit));
+                match render {
+                    Render::Json => {}
+                    Render::Html => unit.html = Some(web::unit::fragment(&unit)),
+                    Render::Markdown => unit.markdown = Some(web::unit::text::markdown(&unit)),
+                    Render::Text => unit.text = Some(web::unit::text::plain(&unit)),
                 }
                 Answer::Fill(Box::new(unit))
             }

@@ -3,7 +3,9 @@
 use crate::config::limit_settings::QuotaSetting;
 use crate::config::settings::{EventWindows, RequestLimits, SnapshotSettings};
 use crate::domain::event::EventKind;
+use crate::http::gate::{CALL_LIMITS, CallLimit};
 use crate::http::public::events;
+use crate::http::public::reports::threads;
 use crate::http::{AppState, json};
 use crate::traffic::limits::{Layer, LayerQuotas, Quotas};
 use crate::traffic::rules::{RULES, Rule};
@@ -31,6 +33,13 @@ pub(crate) struct LimitsReply<'a> {
     pub(crate) stated_prices: StatedPrices,
     /// Requests per second from one address before the server answers `overloaded`; 0 turns this off.
     pub(crate) flood_per_second: u32,
+    /// Limits of calls that cost much.
+    pub(crate) calls: Vec<CallLimit>,
+    /// The most connections of one address (per /64 for IPv6); 0 turns this off.
+    pub(crate) connections_per_address: u32,
+    /// The longest delay of the answer to a wrong key, in milliseconds: 100 after the first one of an address,
+    /// twice as much after each further one; 0 turns this off.
+    pub(crate) wrong_key_delay_ms: u64,
     /// Age limits of the inventory.
     pub(crate) snapshot: SnapshotSettings,
     /// The rules that can reject an event, in order of evaluation; the first match gives the verdict.
@@ -248,6 +257,9 @@ pub(crate) async fn limits(app: Data<AppState>) -> HttpResponse {
         layers: layers(&settings.limits.quotas()),
         stated_prices: STATED,
         flood_per_second: settings.limits.flood_per_second,
+        calls: CALL_LIMITS.into_iter().chain([threads::limit()]).collect(),
+        connections_per_address: settings.limits.connections_per_address,
+        wrong_key_delay_ms: settings.limits.wrong_key_delay_ms,
         snapshot: settings.snapshot,
         rules: RULES.iter().map(|one| rule(one, &values)).collect(),
         agents: agent_lists(),

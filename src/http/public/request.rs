@@ -25,7 +25,7 @@ pub(crate) struct DecisionRequest {
     /// The slots to fill; at most 8.
     #[schemars(with = "Vec<SlotDocument>", length(min = 1))]
     pub(crate) placements: Vec<SlotInput>,
-    /// `json`, or `html` to also get the unit as a complete, escaped HTML fragment.
+    /// `json`, or `html`, `markdown` or `text` to also get the complete unit in that form.
     #[serde(default)]
     pub(crate) render: Render,
     /// Test mode: the unit works fully, but is never counted or billed, reserves no budget and does not
@@ -64,6 +64,10 @@ string_enum! {
         Json = "json",
         /// JSON fields and a complete HTML fragment.
         Html = "html",
+        /// JSON fields and the unit as CommonMark.
+        Markdown = "markdown",
+        /// JSON fields and the unit as plain text.
+        Text = "text",
     }
 }
 

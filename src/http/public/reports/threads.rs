@@ -1,6 +1,7 @@
 //! The threads that make reports: few and of low priority, so that a report slows no decision. Reports wait
 //! for them in a short queue; what does not fit is refused before it costs anything.
 
+use crate::http::gate::CallLimit;
 use crate::http::problem::ApiError;
 use std::collections::HashMap;
 use std::num::NonZero;
@@ -22,6 +23,25 @@ const CORES: usize = 4;
 /// Priority of the threads, as of `nice`: serving threads have 0.
 const NICE: i32 = 10;
 
+/// The same as `GET /v1/limits` publishes it.
+pub(crate) fn limit() -> CallLimit {
+    CallLimit {
+        calls: "reports and pages of advertisers and publishers",
+        caller: "key, or the links to one advertiser's page",
+        each: None,
+        all: None,
+        at_once_each: Some(MAX_REPORTS_PER_CALLER),
+        at_once: MAX_REPORTS,
+        running: number_of_threads(),
+    }
+}
+
+/// Threads that make reports, by the number of cores.
+fn number_of_threads() -> usize {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    (cores / CORES).max(1)
+}
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads that make reports.
@@ -42,8 +62,7 @@ impl ReportThreads {
     pub(crate) fn start() -> io::Result<Arc<ReportThreads>> {
         let (jobs, received) = channel();
         let received = Arc::new(Mutex::new(received));
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        for _ in 0..(cores / CORES).max(1) {
+        for _ in 0..number_of_threads() {
             let received = received.clone();
             thread::Builder::new().name("report".into()).spawn(move || work(&received))?;
         }
