@@ -51,7 +51,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "publisher_key", probe: ALWAYS, run: networks::publisher_key },
     Scenario { name: "reservations", probe: ALWAYS, run: money::reservations },
     Scenario { name: "late_views", probe: ALWAYS, run: money::late_views },
-    Scenario { name: "small_budget", probe: ALWAYS, run: money::small_budget },
+    Scenario { name: "small_amounts", probe: ALWAYS, run: money::small_amounts },
     Scenario { name: "idle_decisions", probe: ALWAYS, run: callers::idle_decisions },
     Scenario { name: "programs", probe: ALWAYS, run: agents::programs },
     Scenario { name: "prefetch", probe: ALWAYS, run: agents::prefetch },

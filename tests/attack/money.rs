@@ -1,7 +1,7 @@
 //! Budgets: taken from other readers, shown for nothing, or oversold.
 
 use crate::harness::decision::reference_with;
-use crate::harness::inventory::{PRICE_MICROS, with_budget_for};
+use crate::harness::inventory::{PRICE_MICROS, example_with, with_budget_for};
 use crate::harness::{Decision, PATIENCE, reference};
 use crate::runner::Plan;
 use crate::table::{Row, row, run};
@@ -125,27 +125,35 @@ pub fn late_views(_: &Plan) -> String {
     })
 }
 
-/// Sixty readers of as many networks at once, for a budget of five impressions.
-pub fn small_budget(_: &Plan) -> String {
+/// Sixty readers of as many networks at once, for five impressions: by the budget, and by the goal.
+pub fn small_amounts(_: &Plan) -> String {
     run(async {
-        let (budget, readers) = (5, 60);
-        let target = start(budget).await;
-        let views = join_all((0..readers).map(async |number| {
-            let reader = Visitor::at(&format!("198.{number}.100.1")).browser(number);
-            let (_, decisions) = target.ask(&reader, &reference()).await;
-            let Some(unit) = decisions.iter().find(|unit| is_reference(unit)) else { return 0 };
-            target.send(&reader, unit.impression_url()).await;
-            1
-        }));
-        let shown = views.await.iter().sum();
-        let scrape = target.scrape().await;
-        let counted = scrape.events("impression", "counted");
-        assert_eq!(scrape.spent(), counted * PRICE_MICROS);
-        assert!(counted > 0);
-        let attack = "a budget of 5 impressions, asked for by 60 networks at once";
-        vec![
-            row(attack, readers, "units shown", (shown, budget)),
-            row("the same", readers, "impressions billed", (counted, budget)),
-        ]
+        let flight = "pricing = \"cpm\"\nprice_micros = 8_000_000\npacing = \"asap\"";
+        let goal = format!("{flight}\ngoal_impressions = 5\nends = \"2099-01-01T00:00:00\"");
+        let mut rows = asked_at_once("a budget", with_budget_for(5)).await;
+        rows.extend(asked_at_once("a goal", example_with(flight, &goal)).await);
+        rows
     })
+}
+
+async fn asked_at_once(what: &str, inventory: String) -> Vec<Row> {
+    let (amount, readers) = (5, 60);
+    let target = Target::start(Target::on_a_day().inventory(inventory)).await;
+    let views = join_all((0..readers).map(async |number| {
+        let reader = Visitor::at(&format!("198.{number}.100.1")).browser(number);
+        let (_, decisions) = target.ask(&reader, &reference()).await;
+        let Some(unit) = decisions.iter().find(|unit| is_reference(unit)) else { return 0 };
+        target.send(&reader, unit.impression_url()).await;
+        1
+    }));
+    let shown = views.await.iter().sum();
+    let scrape = target.scrape().await;
+    let counted = scrape.events("impression", "counted");
+    assert_eq!(scrape.spent(), counted * PRICE_MICROS);
+    assert!(counted > 0);
+    let attack = format!("{what} of 5 impressions, asked for by 60 networks at once").leak();
+    vec![
+        row(attack, readers, "units shown", (shown, amount)),
+        row("the same", readers, "impressions billed", (counted, amount)),
+    ]
 }
