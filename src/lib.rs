@@ -20,6 +20,7 @@ pub mod config;
 pub mod decision_log;
 pub mod journal;
 pub mod ledger;
+pub(crate) mod local_wait;
 pub mod metrics;
 pub mod store;
 pub(crate) mod telemetry;

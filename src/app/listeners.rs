@@ -5,9 +5,9 @@ use crate::app::connections::{Connection, Connections, HEAD_TIMEOUT, KEEP_ALIVE}
 use crate::app::services::Services;
 use crate::app::{connections, file_limits};
 use crate::config::{ConfigError, Settings};
-use crate::http;
 use crate::http::overload::Overload;
 use crate::http::{AppState, openapi};
+use crate::{http, local_wait};
 use actix_http::body::MessageBody;
 use actix_http::error::DispatchError;
 use actix_http::{Extensions, HttpService, Request};
@@ -109,6 +109,7 @@ where
 {
     let draining = server.graceful_shutdown_signal();
     let service = move || {
+        local_wait::start();
         let (connections, draining) = (connections.clone(), draining.clone());
         let handlers = application().into_factory().map_err(|error| error.error_response());
         let http = HttpService::build()

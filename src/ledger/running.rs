@@ -19,6 +19,7 @@ use crate::ledger::record::{Event, Record, set_stamp};
 use crate::ledger::rules::Rules;
 use crate::ledger::state::State;
 use crate::ledger::views::Views;
+use crate::local_wait::local;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -187,7 +188,7 @@ impl Ledger {
     /// Appends a record; returns when it is on disk.
     pub async fn write(&self, partition: u8, record: &Record) -> Result<(), JournalError> {
         let ack = self.append(partition, record)?;
-        ack.await.unwrap_or(Err(JournalError::Failed))?;
+        local(ack).await.unwrap_or(Err(JournalError::Failed))?;
         if let Some(at_ms) = record.at_ms() {
             self.last_recorded_ms[usize::from(partition)].fetch_max(at_ms, Ordering::Relaxed);
         }
@@ -206,7 +207,7 @@ impl Ledger {
     /// Waits as long as recording would, and records nothing.
     pub async fn barrier(&self) -> Result<(), JournalError> {
         let ack = self.journal.barrier()?;
-        ack.await.unwrap_or(Err(JournalError::Failed))
+        local(ack).await.unwrap_or(Err(JournalError::Failed))
     }
 
     /// Waits until everything recorded here so far is applied; `false` after `timeout`.

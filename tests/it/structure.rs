@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["domain"],
     &["pacing", "token", "traffic"],
     &["selection"],
-    &["blocking", "clock", "telemetry", "metrics"],
+    &["blocking", "local_wait", "clock", "telemetry", "metrics"],
     &["config"],
     &["journal", "catalog"],
     &["store"],
