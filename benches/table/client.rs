@@ -49,23 +49,32 @@ impl Connection {
 
     /// Reports an event and asserts that it was acknowledged as recorded.
     pub fn report(&mut self, event: &[u8]) {
-        let (head, _) = self.exchange(event);
+        let (head, _) = self.exchange(event).expect_success(&self.buffer);
         let text = std::str::from_utf8(&self.buffer[..head]).unwrap();
         assert!(text.to_ascii_lowercase().contains("adjacent-recorded: 1"), "{text}");
     }
 
-    /// Sends a request, reads the complete response and returns its body.
+    /// Sends a request, reads the complete response and returns its body. Panics on a status other than 200
+    /// or 204.
     pub fn send(&mut self, request: &[u8]) -> &[u8] {
-        let (head, body) = self.exchange(request);
+        let (head, body) = self.exchange(request).expect_success(&self.buffer);
         &self.buffer[head..head + body]
     }
 
-    /// Reads a response into the buffer; returns the lengths of its head and its body.
-    fn exchange(&mut self, request: &[u8]) -> (usize, usize) {
+    /// Sends a request, reads the complete response and returns its status.
+    pub fn status(&mut self, request: &[u8]) -> u16 {
+        self.exchange(request).status
+    }
+
+    /// Reads a response into the buffer.
+    fn exchange(&mut self, request: &[u8]) -> Response {
         self.stream.write_all(request).unwrap();
         let mut filled = 0;
         let mut whole = None;
         loop {
+            if filled == self.buffer.len() {
+                self.buffer.resize(2 * filled, 0);
+            }
             let read = match self.stream.read(&mut self.buffer[filled..]) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     std::hint::spin_loop();
@@ -76,26 +85,42 @@ impl Connection {
             assert!(read > 0, "the server closed the connection");
             filled += read;
             if whole.is_none() {
-                whole = extent(&self.buffer[..filled]);
+                whole = Response::of(&self.buffer[..filled]);
             }
-            if let Some((head, body)) = whole
-                && filled >= head + body
-            {
-                return (head, body);
+            if let Some(response) = whole.take_if(|whole| filled >= whole.head + whole.body) {
+                return response;
             }
         }
     }
 }
 
-/// Lengths of head and body once the head is complete. Panics on a status other than 200 or 204.
-fn extent(answer: &[u8]) -> Option<(usize, usize)> {
-    let head = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let text = std::str::from_utf8(&answer[..head]).unwrap();
-    if text.starts_with("HTTP/1.1 204") {
-        return Some((head, 0));
+/// Status and lengths of a response.
+struct Response {
+    status: u16,
+    head: usize,
+    body: usize,
+}
+
+impl Response {
+    /// `None` until the head is complete.
+    fn of(answer: &[u8]) -> Option<Response> {
+        let head = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+        let text = std::str::from_utf8(&answer[..head]).unwrap();
+        let status = text[9..12].parse().unwrap();
+        let lengths = text.lines().filter_map(|line| line.split_once(": "));
+        let mut lengths = lengths.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let body = match lengths.next() {
+            Some((_, length)) => length.trim().parse().unwrap(),
+            None if status == 204 => 0,
+            None => panic!("no length: {text}"),
+        };
+        Some(Response { status, head, body })
     }
-    assert!(text.starts_with("HTTP/1.1 200"), "{}", String::from_utf8_lossy(answer));
-    let lengths = text.lines().filter_map(|line| line.split_once(": "));
-    let length = lengths.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    Some((head, length.unwrap().1.trim().parse().unwrap()))
+
+    /// The lengths of head and body.
+    fn expect_success(&self, answer: &[u8]) -> (usize, usize) {
+        let whole = &answer[..self.head + self.body];
+        assert!(matches!(self.status, 200 | 204), "{}", String::from_utf8_lossy(whole));
+        (self.head, self.body)
+    }
 }

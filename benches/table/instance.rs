@@ -28,6 +28,11 @@ impl BenchServer {
         BenchServer::with(&[data.display().to_string()])
     }
 
+    /// Starts a standalone instance that believes `X-Forwarded-For`.
+    pub fn behind_proxy(data: &Path) -> BenchServer {
+        BenchServer::with(&[data.display().to_string(), "proxy".into()])
+    }
+
     /// Starts an instance with its event store on Redis.
     pub fn on_redis(data: &Path, redis: &Redis) -> BenchServer {
         let (data, keys) = (data.display().to_string(), redis.keys_folder().display().to_string());

@@ -1,4 +1,4 @@
-//! Prints one table of benchmark results. A complete run takes less than six minutes:
+//! Prints one table of benchmark results. A complete run takes less than eight minutes:
 //!
 //! ```text
 //! cargo bench --bench table                  complete table
@@ -12,6 +12,7 @@
 //! | `events`, `recovery` | durable events on one instance; a start on a million of them |
 //! | `shipping` | batches by our Redis function compared with one command per event |
 //! | `http` | complete decisions compared with a bare handler |
+//! | `floods` | decisions while 60 clients read old decisions or reports |
 //! | `black-hole` | decisions while Redis responds, and while it is frozen |
 //! | `drain` | shipping rate of the backlog after a Redis outage |
 //! | `lag` | time until a change on one instance is served by another |
@@ -32,6 +33,7 @@ mod choosing;
 mod client;
 mod draining;
 mod events;
+mod floods;
 mod http;
 mod instance;
 mod lag;
@@ -74,12 +76,13 @@ impl Row {
 /// Measures one part of the table.
 type Part = fn(&ProgressBar) -> Vec<Row>;
 
-const PARTS: [(&str, Part); 9] = [
+const PARTS: [(&str, Part); 10] = [
     ("choose", choosing::rows),
     ("events", events::rows),
     ("recovery", events::recovery),
     ("shipping", shipping::rows),
     ("http", http::rows),
+    ("floods", floods::rows),
     ("black-hole", black_hole::rows),
     ("drain", draining::rows),
     ("lag", lag::rows),

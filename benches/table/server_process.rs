@@ -39,6 +39,9 @@ struct BareSlot {
     name: String,
 }
 
+/// Requests name this host.
+const HOST: &str = "[server]\nhosts = [\"news.example\"]\n";
+
 async fn bare(body: web::Bytes) -> HttpResponse {
     let request: BareRequest = match serde_json::from_slice(&body) {
         Ok(request) => request,
@@ -54,7 +57,7 @@ async fn bare(body: web::Bytes) -> HttpResponse {
 }
 
 /// Serves until standard input ends. Prints `bare ADDRESS` and `adjacent ADDRESS`, then replies to
-/// each line of input with a line. `arguments`: the data directory and optionally the Redis URL and
+/// each line of input with a line. `arguments`: the data directory, and optionally `proxy` or the Redis URL and
 /// the keys folder of the fleet.
 pub fn run(arguments: &[String]) {
     actix_web::rt::System::new().block_on(async {
@@ -83,7 +86,7 @@ pub fn run(arguments: &[String]) {
 }
 
 fn settings(arguments: &[String]) -> Settings {
-    let mut settings = load::parse_settings("the benchmark", "").unwrap();
+    let mut settings = load::parse_settings("the benchmark", HOST).unwrap();
     settings.server.listen = "127.0.0.1:0".parse().unwrap();
     settings.server.ops_listen = "127.0.0.1:0".parse().unwrap();
     settings.store.data.clone_from(&arguments[0]);
@@ -93,6 +96,8 @@ fn settings(arguments: &[String]) -> Settings {
     if let [_, url, keys] = arguments {
         settings.store.url.clone_from(url);
         settings.store.keys = Some(keys.clone());
+    }
+    if arguments.len() > 1 {
         // Readers have distinct addresses in `X-Forwarded-For`.
         settings.server.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
     }
