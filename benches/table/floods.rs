@@ -1,4 +1,4 @@
-//! Decisions while others read: strangers asking for decisions that were never made, and reports of a large
+//! Decisions while others read: unknown callers asking for decisions that were never made, and reports of a large
 //! ledger. Requests come at a fixed rate, and latency counts from the time at which each was due.
 
 use crate::client::Connection;
@@ -192,7 +192,7 @@ fn pairs(
         let alone = turn(address, requests, rate);
         let stop = AtomicBool::new(false);
         let next = AtomicU64::new(1);
-        let (crowded, statuses) = std::thread::scope(|scope| {
+        let (flooded, statuses) = std::thread::scope(|scope| {
             let clients: Vec<_> = (0..CLIENTS)
                 .map(|client| {
                     let (stop, next) = (&stop, &next);
@@ -213,17 +213,17 @@ fn pairs(
                     })
                 })
                 .collect();
-            let crowded = turn(address, requests, rate);
+            let flooded = turn(address, requests, rate);
             stop.store(true, Ordering::Relaxed);
             let ended = clients.into_iter().flat_map(|client| client.join().unwrap());
-            (crowded, ended.collect::<Vec<u16>>())
+            (flooded, ended.collect::<Vec<u16>>())
         });
         for status in statuses {
             *answers.entry(status).or_default() += 1;
         }
         for (at, quantile) in [0.5, 0.99].into_iter().enumerate() {
             let [own, other] =
-                [&alone, &crowded].map(|times| times.value_at_quantile(quantile) as f64);
+                [&alone, &flooded].map(|times| times.value_at_quantile(quantile) as f64);
             ratios[at].push(other / own);
             if quantile > 0.9 {
                 p99[0].push(own / 1e3);
@@ -236,11 +236,11 @@ fn pairs(
         let _ = write!(text, " {status}: {count}");
     }
     let [p50_ratio, p99_ratio] = ratios.map(median);
-    let [alone, crowded] = p99.map(median);
+    let [alone, flooded] = p99.map(median);
     vec![
         Row::new(
             format!("{CLIENTS} clients, {name}: p99 of decisions, with / without"),
-            format!("{p99_ratio:.2} x ({crowded:.0} us / {alone:.0} us); p50 {p50_ratio:.2} x"),
+            format!("{p99_ratio:.2} x ({flooded:.0} us / {alone:.0} us); p50 {p50_ratio:.2} x"),
             "<= 1.2 x",
         ),
         Row::new("... answers by status", text.trim().to_owned(), ""),

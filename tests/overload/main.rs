@@ -57,7 +57,7 @@ impl Class {
         }
     }
 
-    /// Most connections, if there is a limit. Reads come from few strangers, who get an answer late when they
+    /// Most connections, if there is a limit. Reads come from few readers, who get an answer late when they
     /// ask too often.
     fn max_connections(self, of_proxy: usize) -> Option<usize> {
         match self {
