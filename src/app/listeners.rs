@@ -5,9 +5,10 @@ use crate::app::connections::{Connection, Connections, HEAD_TIMEOUT, KEEP_ALIVE}
 use crate::app::services::Services;
 use crate::app::{connections, file_limits};
 use crate::config::{ConfigError, Settings};
+use crate::http;
 use crate::http::overload::Overload;
 use crate::http::{AppState, openapi};
-use crate::{http, local_wait};
+use crate::local_wait;
 use actix_http::body::MessageBody;
 use actix_http::error::DispatchError;
 use actix_http::{Extensions, HttpService, Request};

@@ -285,7 +285,10 @@ impl Reservations {
     fn add(&mut self, open: &Open, micros: i64) {
         self.total += micros;
         *self.by_publisher.entry(open.publisher).or_default() += micros;
-        self.by_caller.add(open.caller, open.publisher, micros);
+        // What is seen was no pretence, and cannot be taken back.
+        if open.stage == Stage::Unseen {
+            self.by_caller.add(open.caller, open.publisher, micros);
+        }
     }
 
     /// The reserved total, capped at the largest amount.

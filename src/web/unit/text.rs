@@ -1,5 +1,5 @@
 //! The unit as plain text and as Markdown, with the label inside: for newsletters, feeds, documentation and
-//! assistants. Links count clicks; whoever shows it reports the impression.
+//! assistants. Links count clicks; the caller reports the impression.
 
 use crate::delivery::rendered_unit::RenderedUnit;
 use std::borrow::Cow;
