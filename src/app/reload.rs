@@ -176,6 +176,7 @@ fn config(app: &AppState, options: &Options) -> anyhow::Result<Option<String>> {
     hot.limits.wrong_key_delay_ms = read.limits.wrong_key_delay_ms;
     hot.limits.connections_per_address = read.limits.connections_per_address;
     hot.server.hosts = read.server.hosts.clone();
+    hot.server.security_contact = read.server.security_contact.clone();
     hot.server.trial = read.server.trial;
     hot.server.trusted_proxies = read.server.trusted_proxies.clone();
     hot.server.country_header = read.server.country_header.clone();

@@ -77,6 +77,10 @@ pub struct ServerSettings {
     /// Allows the trial: a demo page that explains its decisions to everyone without a key. It ends
     /// when `public_url` or `trusted_proxies` is set.
     pub trial: bool,
+    /// Where to report a vulnerability, as `mailto:` or `https:`, for `/.well-known/security.txt`.
+    #[serde(default)]
+    #[garde(inner(url))]
+    pub security_contact: Option<String>,
     /// Networks of proxies whose forwarding headers are trusted.
     #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,

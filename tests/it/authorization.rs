@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 
 /// Routes without authorization.
-const OPEN: [&str; 24] = [
+const OPEN: [&str; 26] = [
     "/v1/decisions",
     "/v1/unit",
     "/embed/pictures/{file}",
@@ -24,6 +24,8 @@ const OPEN: [&str; 24] = [
     "/v1/limits",
     "/v1/privacy",
     "/livez",
+    "/robots.txt",
+    "/.well-known/security.txt",
     // Adapters for other clients' protocols, each disabled by default.
     "/api/v1/decision/",
     "/api/v2",

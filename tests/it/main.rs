@@ -70,3 +70,4 @@ mod traffic;
 mod trial;
 mod visitor_limits;
 mod wakeups;
+mod well_known;

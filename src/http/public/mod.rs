@@ -14,6 +14,7 @@ pub(crate) mod reply;
 pub(crate) mod reports;
 pub(crate) mod request;
 pub(crate) mod unit_page;
+pub(crate) mod well_known;
 
 use crate::http::problem::ApiError;
 use crate::http::routes::{Route, route};
@@ -52,6 +53,8 @@ pub fn table() -> Vec<Route> {
         route("/v1/limits").get_and_head(limits::limits),
         route("/v1/privacy").get_and_head(limits::privacy),
         route("/livez").get_and_head(live),
+        route("/robots.txt").get_and_head(well_known::robots),
+        route("/.well-known/security.txt").get_and_head(well_known::security),
     ]
 }
 

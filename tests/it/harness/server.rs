@@ -79,6 +79,7 @@ impl Setup {
         settings.server.listen = "127.0.0.1:0".parse().unwrap();
         settings.server.ops_listen = "127.0.0.1:0".parse().unwrap();
         settings.server.drain_timeout_seconds = 1;
+        settings.server.security_contact = Some("mailto:security@units.example".to_owned());
         settings.store.low_disk_mib = 0;
         let folder = Arc::new(tempfile::tempdir().unwrap());
         settings.store.data = folder.path().join("data").display().to_string();

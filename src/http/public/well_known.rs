@@ -1,0 +1,37 @@
+//! Files that programs look for: `/robots.txt`, and `/.well-known/security.txt` of
+//! [RFC 9116](https://www.rfc-editor.org/rfc/rfc9116).
+
+use crate::http::AppState;
+use crate::http::problem::ApiError;
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use jiff::SignedDuration;
+
+/// What is for browsers and parties alone: following such an address is an event, or needs a key.
+const ROBOTS: &str = "User-agent: *\nDisallow: /c/\nDisallow: /e/\nDisallow: /w/\nDisallow: /v1/\n\
+     Disallow: /reports/\nDisallow: /demo/explain/\n";
+
+/// How long the contact is valid after it was read. The RFC recommends less than a year.
+const VALID: SignedDuration = SignedDuration::from_hours(24 * 90);
+
+fn text(body: String) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(body)
+}
+
+/// `GET /robots.txt`.
+pub(crate) async fn robots() -> HttpResponse {
+    text(ROBOTS.to_owned())
+}
+
+/// `GET /.well-known/security.txt`; 404 without the setting `server.security_contact`.
+pub(crate) async fn security(app: Data<AppState>) -> Result<HttpResponse, ApiError> {
+    let settings = app.settings.get();
+    let contact = settings.server.security_contact.as_deref().ok_or_else(ApiError::no_route)?;
+    let expires = (app.clock.now() + VALID).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let url = settings.server.public_url.as_deref().map(|url| url.trim_end_matches('/'));
+    let canonical = url.map(|url| format!("Canonical: {url}/.well-known/security.txt\n"));
+    let canonical = canonical.unwrap_or_default();
+    Ok(text(format!(
+        "Contact: {contact}\nExpires: {expires}\n{canonical}Preferred-Languages: en\n"
+    )))
+}
