@@ -66,6 +66,12 @@ const browserFiles = async () => {
   for (const name of ["demo", "console", "tables"]) await bundle(name);
 };
 
+/** Leaves the import of the package's main module as it is, under this path. */
+const externalIndex = (path) => ({
+  name: "index",
+  setup: (on) => on.onResolve({ filter: /^\.\/index\.js$/ }, () => ({ path, external: true })),
+});
+
 const npmPackage = async () => {
   const dist = `${here}package/dist`;
   await rm(dist, { recursive: true, force: true });
@@ -73,16 +79,21 @@ const npmPackage = async () => {
     ["index", ""],
     ["react", '"use client";'],
   ]) {
-    await build({
-      ...common,
-      entryPoints: [`${here}package/src/${name}.ts`],
-      outfile: `${dist}/${name}.js`,
-      banner: { js: banner },
-      format: "esm",
-      target: "es2020",
-      // Both entry points share one copy of the state (page views, sent events).
-      external: ["react", "./index.js"],
-    });
+    for (const [format, ending] of [
+      ["esm", "js"],
+      ["cjs", "cjs"],
+    ])
+      await build({
+        ...common,
+        // Both entry points share one copy of the state (page views, sent events).
+        plugins: [...common.plugins, externalIndex(`./index.${ending}`)],
+        entryPoints: [`${here}package/src/${name}.ts`],
+        outfile: `${dist}/${name}.${ending}`,
+        banner: { js: banner },
+        format,
+        target: "es2020",
+        external: ["react"],
+      });
   }
   const types = await mkdtemp(`${tmpdir()}/adjacent-types-`);
   execFileSync(
@@ -91,7 +102,13 @@ const npmPackage = async () => {
     { stdio: "inherit" },
   );
   const own = `${types}/package/src`;
-  for (const name of await readdir(own)) await cp(`${own}/${name}`, `${dist}/${name}`);
+  for (const name of await readdir(own)) {
+    await cp(`${own}/${name}`, `${dist}/${name}`);
+    // The same types for CommonJS, which must name CommonJS files.
+    const text = await readFile(`${own}/${name}`, "utf8");
+    const cjs = text.replace(/(from "\.\/\w+)\.js"/g, '$1.cjs"');
+    await writeFile(`${dist}/${name.replace(/\.ts$/, ".cts")}`, cjs);
+  }
   await rm(types, { recursive: true });
 };
 

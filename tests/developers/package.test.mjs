@@ -46,15 +46,65 @@ const NO_FILL = { "article-end": { fill: false, decision_id: "", reason: "no_ans
 
 test("the tarball contains both entry points, their types and its documents, and nothing else", () => {
   const types = ["api", "decide", "element", "index", "mount", "react", "types", "view"];
-  const dist = types.map((name) => `dist/${name}.d.ts`).concat("dist/index.js", "dist/react.js");
-  assert.deepEqual(project.files, [...dist, "LICENSE", "README.md", "package.json"].sort());
-  assert.deepEqual(project.installed().sort(), ["LICENSE", "README.md", "dist", "package.json"]);
+  const dist = ["ts", "cts"].flatMap((ending) => types.map((name) => `dist/${name}.d.${ending}`));
+  const code = ["index", "react"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.cjs`]);
+  const others = ["LICENSE", "README.md", "package.json", "react/package.json"];
+  assert.deepEqual(project.files, [...dist, ...code, ...others].sort());
+  assert.deepEqual(project.installed().sort(), ["LICENSE", "README.md", "dist", "package.json", "react"]);
   assert.equal(project.manifest().dependencies, undefined, "it must have no dependencies");
 });
 
 test("a strict TypeScript project compiles with node and bundler module resolution", () => {
   project.check();
   project.check("--module", "ESNext", "--moduleResolution", "bundler");
+});
+
+test("a project with older module resolution gets the code and the types", () => {
+  const source = 'import { decide, type Failure } from "@adjacent/web";\n' +
+    'import { AdjacentUnit } from "@adjacent/web/react";\n' +
+    'export const what: Failure["what"] = "invalid_request";\nexport const all = [decide, AdjacentUnit];\n';
+  const wrong = source.replace('"invalid_request"', "7");
+  for (const [module, resolution] of [
+    ["commonjs", "node10"],
+    ["esnext", "bundler"],
+    ["esnext", "node10"],
+    ["node16", "node16"],
+  ]) {
+    const check = (text) => project.checkOld(text, "--module", module, "--moduleResolution", resolution);
+    check(source);
+    assert.throws(() => check(wrong), /not assignable/, `${module} ${resolution}`);
+  }
+});
+
+test("CommonJS loads both entry points", () => {
+  const names = project.run(
+    'const { decide, mount } = require("@adjacent/web"); const { AdjacentUnit } = require("@adjacent/web/react");' +
+      "console.log(typeof decide, typeof mount, typeof AdjacentUnit);",
+  );
+  assert.equal(names.trim(), "function function function");
+});
+
+test("options that cannot be sent are an invalid request, and nothing is thrown", async () => {
+  const cyclic = {};
+  cyclic.self = cyclic;
+  for (const [more, reason] of [
+    [{ base: "units.example" }, /URL/],
+    [{ base: "" }, /URL/],
+    [{ base: "ftp://units.example" }, /http/],
+    [{ base: undefined }, /base|undefined/],
+    [{ page: cyclic }, /circular|cyclic/i],
+    [{ page: { topics: [1n] } }, /BigInt/i],
+    [{ key: "schlüssel\u2028" }, /./],
+    [{ reader: { agent: "a\nb" } }, /./],
+    [{ placements: undefined }, /placements/],
+    [{ placements: "article-end" }, /placements/],
+  ]) {
+    const reply = await decide(options(more));
+    assert.equal(reply.failure.what, "invalid_request", JSON.stringify(reply));
+    assert.match(reply.failure.detail, reason);
+    if (Array.isArray(options(more).placements)) assert.deepEqual(reply.decisions, NO_FILL);
+    else assert.deepEqual(reply.decisions, {});
+  }
 });
 
 test("replies of a real server match the declared types", async () => {
@@ -141,9 +191,14 @@ test("an invalid response or address is a no-fill for every placement", async (t
     const { decisions } = await decide(options({ base, placements }));
     assert.deepEqual(decisions, NO_FILL, body);
   }
-  for (const base of ["", "nowhere", "file:///etc/passwd", "http://127.0.0.1:1"]) {
+  for (const [base, what] of [
+    ["", "invalid_request"],
+    ["nowhere", "invalid_request"],
+    ["file:///etc/passwd", "invalid_request"],
+    ["http://127.0.0.1:1", "unreachable"],
+  ]) {
     const { decisions, failure } = await decide(options({ base, placements }));
-    assert.deepEqual([decisions, failure.what], [NO_FILL, "unreachable"], base);
+    assert.deepEqual([decisions, failure.what], [NO_FILL, what], base);
   }
 });
 

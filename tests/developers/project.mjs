@@ -1,6 +1,6 @@
 // Packs the npm package and installs it from the tarball into a separate project.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -37,6 +37,20 @@ export const install = () => {
     write: (name, text) => writeFileSync(join(folder, "src", name), text),
     /** Type-checks the project; throws the compiler's output. */
     check: (...more) => run(folder, bin("tsc"), "-p", ".", ...more),
+    /** Type-checks one source file with TypeScript 5, which still has the older module resolution. */
+    checkOld(text, ...more) {
+      mkdirSync(join(folder, "old"), { recursive: true });
+      writeFileSync(join(folder, "old/package.json"), '{ "type": "commonjs" }');
+      writeFileSync(join(folder, "old/main.ts"), text);
+      const options = ["--noEmit", "--strict", "--target", "es2022", "--types", "react", "--jsx", "react-jsx"];
+      const tsc = join(folder, "node_modules/typescript-5/bin/tsc");
+      return run(join(folder, "old"), "node", tsc, ...options, ...more, "main.ts");
+    },
+    /** Runs CommonJS code; returns what it prints. */
+    run(text) {
+      writeFileSync(join(folder, "common.cjs"), text);
+      return run(folder, "node", "common.cjs");
+    },
     /** Bundles a source file as a module. */
     bundle,
     /** Imports a module that resolves packages from the project, in Node. */

@@ -52,29 +52,41 @@ const validated = (decision: Partial<Decision> | undefined): Decision => {
   return isValid ? (decision as Decision) : noAnswer;
 };
 
-/** Sends the request; retries once after a network error or a 5xx, within the same budget. */
-const request = async (options: DecideOptions, signal: AbortSignal, isRetry = false): Promise<unknown> => {
+/** What is sent. Throws if the options cannot be: no address, cyclic or unknown values, forbidden characters. */
+const prepared = (options: DecideOptions): [string, RequestInit] => {
   const { base, publisher, page, viewer, placements, render, test, strict } = options;
-  let reply: Response;
-  try {
-    reply = await fetch(base.replace(/\/+$/, "") + "/v1/decisions", {
+  if (!Array.isArray(placements)) throw new TypeError("placements: must be a list");
+  const path = base.replace(/\/+$/, "") + "/v1/decisions";
+  // In a browser an address may be relative to the page.
+  const { href, protocol } = new URL(path, globalThis.location?.href);
+  if (!/^https?:$/.test(protocol)) throw new TypeError(`base: must be an http or https address (got ${base})`);
+  return [
+    href,
+    {
       method: "POST",
       // Sent as plain text, which avoids a CORS preflight.
       body: JSON.stringify({ publisher, page, viewer, placements, render, test, strict }),
-      headers: headers(options),
+      headers: new Headers(headers(options)),
       credentials: "omit",
       keepalive: true,
-      signal,
-    });
+    },
+  ];
+};
+
+/** Sends the request; retries once after a network error or a 5xx, within the same budget. */
+const request = async (url: string, init: RequestInit, isRetry = false): Promise<unknown> => {
+  let reply: Response;
+  try {
+    reply = await fetch(url, init);
   } catch {
-    if (isRetry || signal.aborted) throw new NoAnswer({ what: "unreachable" });
-    return request(options, signal, true);
+    if (isRetry || init.signal?.aborted) throw new NoAnswer({ what: "unreachable" });
+    return request(url, init, true);
   }
   const { status } = reply;
   if (status >= 500 && !isRetry) {
     // An unread body would keep the connection open.
     void reply.body?.cancel();
-    return request(options, signal, true);
+    return request(url, init, true);
   }
   const body = await reply.json().catch(() => undefined);
   if (!reply.ok) throw new NoAnswer({ what: "refused", status, problem: body });
@@ -90,6 +102,12 @@ export const decide = async (options: DecideOptions): Promise<DecisionReply> => 
   let result: Partial<DecisionReply> = {};
   try {
     if (options.key && typeof document !== "undefined") throw new NoAnswer({ what: "key_in_browser" });
+    let call: [string, RequestInit];
+    try {
+      call = prepared(options);
+    } catch (error) {
+      throw new NoAnswer({ what: "invalid_request", detail: String(error) });
+    }
     const { signal } = options;
     const ended = new Promise<never>((_, fail) => {
       const end = (what: Failure["what"]) => {
@@ -100,7 +118,7 @@ export const decide = async (options: DecideOptions): Promise<DecisionReply> => 
       if (signal?.aborted) end("aborted");
       signal?.addEventListener("abort", () => end("aborted"), { signal: controller.signal });
     });
-    result = (await Promise.race([ended, request(options, controller.signal)])) as DecisionReply;
+    result = (await Promise.race([ended, request(call[0], { ...call[1], signal: controller.signal })])) as DecisionReply;
   } catch (error) {
     const failure = error instanceof NoAnswer ? error.failure : undefined;
     result = { failure: failure ?? { what: "unreachable" } };
@@ -109,8 +127,9 @@ export const decide = async (options: DecideOptions): Promise<DecisionReply> => 
   // Also removes the listener from the caller's signal.
   controller.abort();
   const decisions: Record<string, Decision> = {};
-  for (const { name, key } of options.placements) {
-    const slot = key ?? name;
+  const slots = Array.isArray(options.placements) ? options.placements : [];
+  for (const one of slots) {
+    const slot = String(one?.key ?? one?.name);
     decisions[slot] = validated(result.decisions?.[slot]);
   }
   return { request_id: "", warnings: [], ...result, decisions };

@@ -40,8 +40,17 @@ export interface Failure {
    * - `unreadable`: an invalid response
    * - `aborted`: by the caller's signal
    * - `key_in_browser`: a secret key was passed in a browser; nothing was sent
+   * - `invalid_request`: the options cannot be sent, for the reason in `detail`; nothing was sent
    */
-  what: "timeout" | "unreachable" | "refused" | "unreadable" | "aborted" | "key_in_browser";
+  what:
+    | "timeout"
+    | "unreachable"
+    | "refused"
+    | "unreadable"
+    | "aborted"
+    | "key_in_browser"
+    | "invalid_request";
+  detail?: string;
   status?: number;
   problem?: Problem;
 }
