@@ -8,11 +8,13 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Import {
-    /// Convert the IAB Content Taxonomy (TSV) to topics.
+    /// Convert taxonomies of the IAB (TSV) to topics.
     Iab {
-        /// The TSV file.
-        file: PathBuf,
-        /// The taxonomy version, used in the topics' aliases [default: from the file's first line]
+        /// The TSV files, as published; a category that several versions have is one topic.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The version of the taxonomy, used in the topics' aliases [default: from the file's name or first
+        /// line]
         #[arg(long, value_name = "VERSION")]
         taxonomy: Option<String>,
     },
@@ -20,14 +22,30 @@ pub(super) enum Import {
 
 impl Import {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
-        let Import::Iab { file, taxonomy } = self;
-        let text = load::read_text(&file).map_err(ConfigError::from)?;
-        let version = taxonomy.or_else(|| iab::version_of(&text)).ok_or_else(|| {
-            let reason = "the first line has no taxonomy version: set --taxonomy, such as 3.1";
-            ConfigError::Usage(reason.into())
-        })?;
-        let topics = iab::topics(&file.display().to_string(), &text, &version);
-        let topics = topics.map_err(ConfigError::from)?;
+        let Import::Iab { files, taxonomy } = self;
+        if taxonomy.is_some() && files.len() > 1 {
+            let reason = "--taxonomy is the version of one file: import the others by their names";
+            return Err(ConfigError::Usage(reason.into()).into());
+        }
+        let read = |path: &PathBuf| -> anyhow::Result<iab::File> {
+            let text = load::read_text(path).map_err(ConfigError::from)?;
+            let name = path.display().to_string();
+            let stated = taxonomy.clone().filter(|stated| iab::is_version(stated));
+            let version = match taxonomy {
+                Some(_) => stated,
+                None => iab::version_of(&name, &text),
+            };
+            let version = version.ok_or_else(|| {
+                let reason = format!(
+                    "{name}: set --taxonomy to the version of the file, one of {}",
+                    iab::versions()
+                );
+                ConfigError::Usage(reason)
+            })?;
+            Ok(iab::File { name, text, version })
+        };
+        let files = files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+        let topics = iab::topics(&files).map_err(ConfigError::from)?;
         if output.json {
             return Ok(output.json(&serde_json::json!({ "topics": topics }))?);
         }

@@ -201,13 +201,13 @@ fn schemas_and_imports_are_printed_to_standard_output() {
     }
     let installation = Installation::new();
     let file = path_in(&installation, "tiers.tsv");
-    let text = "Tiers v9.2\t\t\nUnique ID\tParent\tName\n1\t\tBoats & Ships\nX2\t1\tCanoes\n";
+    let text = "Tiers v3.1\t\t\nUnique ID\tParent\tName\n1\t\tBoats & Ships\nX2\t1\tCanoes\n";
     std::fs::write(&file, text).unwrap();
     let output = run(&["import", "iab", &file]);
     assert_eq!(
         stdout(&output),
-        "[[topics]]\nid = \"boats-and-ships\"\nname = \"Boats & Ships\"\naliases = [\"iab-9.2-1\"]\n\n\
-         [[topics]]\nid = \"canoes\"\nname = \"Canoes\"\nparent = \"boats-and-ships\"\naliases = [\"iab-9.2-X2\"]\n\n"
+        "[[topics]]\nid = \"boats-and-ships\"\nname = \"Boats & Ships\"\naliases = [\"iab-3.1-1\"]\n\n\
+         [[topics]]\nid = \"canoes\"\nname = \"Canoes\"\nparent = \"boats-and-ships\"\naliases = [\"iab-3.1-X2\"]\n\n"
     );
 }
 
