@@ -2,6 +2,7 @@
 
 pub(crate) mod ethicalads;
 pub(crate) mod kevel;
+pub(crate) mod lenient;
 pub(crate) mod names;
 pub(crate) mod openrtb;
 pub mod response;

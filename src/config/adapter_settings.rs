@@ -1,5 +1,6 @@
 //! The section `[adapters]` of the settings, with a switch for each row of the table of protocols.
 
+use crate::domain::money::Currency;
 use crate::domain::protocol::Protocol;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ macro_rules! adapter_settings {
     ($($(#[$doc:meta])* $variant:ident = $protocol:ident, $headers:tt;)*) => {
         /// Adapters for the protocols of other ad clients on the public listener, each off by default, and
         /// the mapping of their names.
-        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub struct AdapterSettings {
             $($(#[$doc])* #[serde(default)] pub $protocol: bool,)*
@@ -19,8 +20,13 @@ macro_rules! adapter_settings {
             pub placements: BTreeMap<String, String>,
             /// External custom event ids: id = `viewable` or `copy`.
             pub events: BTreeMap<String, ForeignEvent>,
-            /// The IAB Content Category Taxonomy 1.0 ids of each advertiser category, for `bcat`.
-            pub(crate) categories: BTreeMap<String, Vec<String>>,
+            /// Currency of bids on OpenRTB requests that name none.
+            pub currency: Currency,
+            /// The IAB Content Category Taxonomy 1.0 ids of each advertiser category, for `bcat` and `acat`.
+            pub categories: BTreeMap<String, Vec<String>>,
+            /// The same in other taxonomies, by their OpenRTB number (`cattax`).
+            #[serde(default)]
+            pub taxonomies: BTreeMap<String, BTreeMap<String, Vec<String>>>,
         }
 
         impl AdapterSettings {

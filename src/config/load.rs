@@ -4,6 +4,7 @@ use crate::config::document::{Document, Problem};
 use crate::config::settings::Settings;
 use crate::config::{document, files};
 use crate::domain::command;
+use crate::domain::iab_taxonomy::{CONTENT_1, TAXONOMIES};
 use std::io::Read;
 use std::path::Path;
 
@@ -146,6 +147,18 @@ fn validate(document: &Document<'_>) -> Result<Settings, Vec<Problem>> {
         );
         add("decision_log.max_bytes", reason);
     }
+    for taxonomy in settings.adapters.taxonomies.keys() {
+        let others = TAXONOMIES.iter().filter(|(number, _)| *number != CONTENT_1);
+        let known: Vec<String> = others.map(|(number, _)| number.to_string()).collect();
+        if !known.contains(taxonomy) {
+            let reason = format!(
+                "`{taxonomy}` is not a taxonomy that requests name: must be one of {}; those of 1 are in \
+                 `categories`",
+                known.join(", ")
+            );
+            add("adapters.taxonomies", reason);
+        }
+    }
     if problems.is_empty() { Ok(settings) } else { Err(problems) }
 }
 
@@ -192,6 +205,18 @@ mod tests {
         let settings = read("[windows]\nclick_seconds = 1800\n", &[]).unwrap();
         assert_eq!(settings.windows.click_seconds, 1_800);
         assert_eq!(settings.windows.impression_seconds, 900);
+    }
+
+    #[test]
+    fn a_taxonomy_that_no_request_names_is_rejected() {
+        for (number, is_valid) in
+            [("7", true), ("8", true), ("1", false), ("4", false), ("x", false)]
+        {
+            let text = format!(
+                "[adapters]\ntaxonomies = {{ \"{number}\" = {{ software = [\"602\"] }} }}\n"
+            );
+            assert_eq!(read(&text, &[]).is_ok(), is_valid, "{number}");
+        }
     }
 
     #[test]

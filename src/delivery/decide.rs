@@ -5,7 +5,9 @@ use crate::decision_log::{DecisionLine, SlotLine, instance_mark};
 use crate::delivery::reader::Reader;
 use crate::delivery::{Delivery, forced, page_url};
 use crate::domain::attribution::PageNumbers;
-use crate::domain::event::NoFill;
+use crate::domain::event::{EventKind, NoFill};
+use crate::domain::event_kinds::EventKinds;
+use crate::domain::party::Measurement;
 use crate::events::opportunities::Opportunity;
 use crate::ledger::record::DecisionKey;
 use crate::ledger::views::quarter_of;
@@ -148,6 +150,26 @@ fn opportunities(decided: &PageDecision) -> impl Iterator<Item = Opportunity> + 
     })
 }
 
+/// The events that are not reported for a page, by the measurement of its publisher and its reader.
+fn unreported(decided: &PageDecision) -> EventKinds {
+    match measurement(decided) {
+        Measurement::Full => EventKinds::NONE,
+        Measurement::Basic => EventKinds::of(&[EventKind::Viewable]),
+        // Without impressions no other event counts.
+        Measurement::None => EventKinds::of(EventKind::ALL),
+    }
+}
+
+/// The measurement of a page: its publisher's, and at most basic if the reader asks for that.
+pub(crate) fn measurement(decided: &PageDecision) -> Measurement {
+    let snapshot = decided.live.snapshot();
+    let publisher = &snapshot.publishers[decided.page.publisher as usize];
+    match snapshot.inventory.publishers[publisher.doc].measurement {
+        Measurement::Full if decided.basic => Measurement::Basic,
+        own => own,
+    }
+}
+
 impl Delivery {
     /// Decides every slot of a call.
     pub(crate) fn decide(&self, call: &DecisionCall<'_>) -> Result<PageDecision, UnknownPublisher> {
@@ -222,6 +244,12 @@ impl Delivery {
                 .map(|win| self.filled(&decided.live, win))
                 .ok_or(NoFill::NoCandidate);
             return SlotDecision { id, result, masked };
+        }
+        let unreported = call.slots[slot].unreported.or(unreported(decided));
+        if !unreported.is_empty() {
+            let mask = Mask::unreported(unreported);
+            taken.exclude(mask);
+            masked.push(mask);
         }
         let (mut failed_reservations, mut rejections) = (0, 0);
         // A failed reservation or a rejected unit excludes it and the slot is chosen again, a bounded

@@ -1,6 +1,6 @@
 //! Event tokens and URLs of a decision: one sealed token for each event that it can have.
 
-use crate::delivery::decide::{Filled, PageDecision};
+use crate::delivery::decide::{Filled, PageDecision, measurement};
 use crate::delivery::rendered_unit::{EventUrls, RenderedUnit, Timestamp};
 use crate::delivery::{Delivery, unit};
 use crate::domain::attribution::{PageNumbers, UnitNumbers};
@@ -62,10 +62,8 @@ impl Delivery {
             url
         };
         let windows = self.parts.settings.get().windows;
-        let snapshot = decided.live.snapshot();
-        let publisher = &snapshot.publishers[decided.page.publisher as usize];
-        let measurement = snapshot.inventory.publishers[publisher.doc].measurement;
-        let observes = measurement == Measurement::Full && !decided.basic;
+        let measurement = measurement(decided);
+        let observes = measurement == Measurement::Full;
         unit.event_urls = EventUrls {
             impression: (measurement != Measurement::None).then(|| url(EventKind::Impression, 0)),
             viewable: observes.then(|| url(EventKind::Viewable, 0)),

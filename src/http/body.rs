@@ -1,10 +1,15 @@
 //! Request bodies: limited in length, nesting depth and time to arrive.
 
 use crate::http::problem::ApiError;
+use actix_web::HttpRequest;
+use actix_web::http::header;
 use actix_web::web::{Bytes, Payload};
+use flate2::read::MultiGzDecoder;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::future::poll_fn;
+use std::io::Read;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -69,6 +74,37 @@ pub(crate) async fn read(
                 .with_connection_close())
         }
         Ok(Ok(Ok(bytes))) => Ok(bytes),
+    }
+}
+
+/// A body without its compression: as it is, or unpacked from gzip.
+///
+/// # Errors
+/// 413 if it is longer than `limit` bytes, 400 for another encoding or one that cannot be unpacked.
+pub(crate) fn decoded<'a>(
+    http: &HttpRequest,
+    bytes: &'a [u8],
+    limit: usize,
+) -> Result<Cow<'a, [u8]>, ApiError> {
+    let encoding = http.headers().get(header::CONTENT_ENCODING);
+    let encoding = encoding.map_or(Ok("identity"), |value| value.to_str()).unwrap_or("unreadable");
+    match encoding.trim().to_ascii_lowercase().as_str() {
+        "identity" | "" => Ok(Cow::Borrowed(bytes)),
+        "gzip" | "x-gzip" => {
+            let mut unpacked = Vec::new();
+            // One byte more than allowed shows that there are more.
+            let mut source = MultiGzDecoder::new(bytes).take(limit as u64 + 1);
+            source.read_to_end(&mut unpacked).map_err(|error| {
+                ApiError::malformed_request(format!("the body is not gzip: {error}"))
+            })?;
+            if unpacked.len() > limit {
+                return Err(ApiError::body_too_large(limit));
+            }
+            Ok(Cow::Owned(unpacked))
+        }
+        _ => Err(ApiError::malformed_request(
+            "unsupported `Content-Encoding`: send the body as gzip or without encoding",
+        )),
     }
 }
 

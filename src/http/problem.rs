@@ -276,6 +276,14 @@ impl ApiError {
         ApiError::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail)
     }
 
+    /// The same as a 400, for protocols that have no 422.
+    pub(crate) fn into_malformed(self) -> ApiError {
+        self.with(|failure| {
+            failure.status = StatusCode::BAD_REQUEST;
+            failure.code = "malformed_request";
+        })
+    }
+
     /// Closes the connection after the response, because the start of the next request is unknown.
     pub(crate) fn with_connection_close(self) -> ApiError {
         self.with(|failure| failure.closes = true)

@@ -6,6 +6,8 @@
 use crate::domain::campaign::Flight;
 use crate::domain::creative::CreativeState;
 use crate::domain::entity::Entities;
+use crate::domain::event::{EventKind, Pricing};
+use crate::domain::event_kinds::EventKinds;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::{LabelTable, Labels};
 use crate::domain::money::Micros;
@@ -193,6 +195,7 @@ fn flight_row(compiled: &Compiled, doc: usize, creatives: Vec<u32>) -> Option<Fl
         pricing: flight.pricing,
         price: Micros::try_from(flight.pricing.price_of_one(flight.price_micros)).ok()?,
         copy_price: flight.copy_price_micros.unwrap_or_default(),
+        needs: needs(flight),
         sponsor: compiled.advertiser_entities[advertiser],
         restricted_categories: compiled.campaign_categories[campaign]
             .iter()
@@ -203,6 +206,21 @@ fn flight_row(compiled: &Compiled, doc: usize, creatives: Vec<u32>) -> Option<Fl
         styles,
         creatives: creatives.into(),
     })
+}
+
+/// The events that a flight is billed by and that its goals count. Other events count only after an
+/// impression.
+fn needs(flight: &Flight) -> EventKinds {
+    let billed = match flight.pricing {
+        Pricing::Flat => None,
+        _ if flight.price_micros == Micros::ZERO => None,
+        Pricing::Cpm => Some(EventKind::Impression),
+        Pricing::Vcpm => Some(EventKind::Viewable),
+        Pricing::Cpc => Some(EventKind::Click),
+    };
+    let goals = flight.goals();
+    let kinds = billed.into_iter().chain(goals.set().map(|(kind, _)| kind));
+    kinds.fold(EventKinds::NONE, |all, kind| all.or(EventKinds::of(&[EventKind::Impression, kind])))
 }
 
 fn publisher_row(compiled: &Compiled, doc: usize) -> PublisherRow {

@@ -2,6 +2,7 @@
 
 use crate::domain::entity::{Entities, EntityIx};
 use crate::domain::event::{Pricing, Tier};
+use crate::domain::event_kinds::EventKinds;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::Labels;
 use crate::domain::money::Micros;
@@ -84,6 +85,8 @@ pub struct FlightRow {
     pub(crate) price: Micros,
     /// The additional price of a copied command.
     pub(crate) copy_price: Micros,
+    /// The events that it is billed by and that its goals count.
+    pub(crate) needs: EventKinds,
     /// The entity of its advertiser.
     pub(crate) sponsor: Option<EntityIx>,
     /// Indices of its campaign's restricted categories.

@@ -45,6 +45,8 @@ macro_rules! filter_reasons {
                 Blocked = "publisher_blocked",
                 /// No creative in a style that the placement accepts.
                 Style = "style",
+                /// The caller cannot report an event that it is billed by or that a goal counts.
+                Unreported = "unreported",
                 /// No reviewed label for the reader's region.
                 Label = "label",
                 /// Its budget is spent or reserved.
@@ -136,6 +138,10 @@ impl FilterReason {
             FilterReason::Style => (
                 "it has no live creative in a style that the placement accepts",
                 "the flight needs a live creative in a style that the placement accepts",
+            ),
+            FilterReason::Unreported => (
+                "the page or the calling client cannot report the events that it is billed by or that its goals count",
+                "the caller must report these events, or the flight needs another pricing and other goals",
             ),
             FilterReason::Label => (
                 "no label has been reviewed for the reader's country",

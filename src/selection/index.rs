@@ -3,7 +3,8 @@
 //! the topic ∪ flights on any ancestor`. A page selects one row per value, unites the rows within a
 //! dimension, intersects the dimensions and subtracts exclusions, 512 flights at a time.
 
-use crate::domain::event::Tier;
+use crate::domain::event::{EventKind, Tier};
+use crate::domain::event_kinds::EventKinds;
 use crate::domain::party::Style;
 use crate::domain::region::Region;
 use crate::selection::bitmap;
@@ -39,6 +40,8 @@ pub(crate) struct Index {
     sensitive: Option<Row>,
     /// Flights with a live creative in a style, in the order of [`Style::ALL`].
     styles: Vec<Option<Row>>,
+    /// Flights that need an event, in the order of [`EventKind::ALL`].
+    needs: Vec<Option<Row>>,
     brand_groups: BrandGroups,
 }
 
@@ -111,6 +114,11 @@ impl Index {
                 .iter()
                 .map(|style| pool.row(places(flights, |f| f.styles & style_bit(*style) != 0)))
                 .collect(),
+            needs: EventKind::ALL
+                .iter()
+                .map(|kind| EventKinds::of(&[*kind]))
+                .map(|kind| pool.row(places(flights, |flight| flight.needs.meets(kind))))
+                .collect(),
             brand_groups: BrandGroups::build(pool, compiled),
         }
     }
@@ -123,6 +131,11 @@ impl Index {
         for (style, row) in Style::ALL.iter().zip(&self.styles) {
             if styles & style_bit(*style) != 0 {
                 row.iter().for_each(|row| plan.styles.push(row));
+            }
+        }
+        for (kind, row) in EventKind::ALL.iter().zip(&self.needs) {
+            if query.unreported.meets(EventKinds::of(&[*kind])) {
+                row.iter().for_each(|row| plan.unreported.push(row));
             }
         }
         plan.is_sensitive = page.sensitive;

@@ -48,7 +48,7 @@ fn latest(
     let listed = |places: &[u32]| not(bitmap::listed(places, at));
     let house_only = context.page.commercial == Commercial::HouseOnly;
     let house = bitmap::between(&snapshot.tiers[Tier::House as usize], at);
-    let stages: [(FilterReason, Stage<'_>); 10] = [
+    let stages: [(FilterReason, Stage<'_>); 11] = [
         (FilterReason::Paused, &|_| bitmap::and(&snapshot.index.live[at], &listed(&state.paused))),
         (FilterReason::Commercial, &|_| if house_only { house } else { *all }),
         (FilterReason::Sensitive, &|_| passing.sensitive),
@@ -62,6 +62,7 @@ fn latest(
             not_rejected(context, at, &bitmap::and(left, &passing.unblocked))
         }),
         (FilterReason::Style, &|_| passing.style),
+        (FilterReason::Unreported, &|_| passing.reported),
         (FilterReason::Budget, &|_| listed(&state.spent)),
     ];
     for (stage, passes) in stages {

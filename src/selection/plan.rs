@@ -21,6 +21,8 @@ pub(crate) struct Plan<'a> {
     pub(super) styles: Union<'a>,
     /// Flights with a category that the publisher or the country does not allow.
     pub(super) unpermitted: Union<'a>,
+    /// Flights that need an event that the caller cannot report.
+    pub(super) unreported: Union<'a>,
     /// Flights that the publisher blocks.
     pub(super) blocked: Union<'a>,
     /// Flights with a subject conflict.
@@ -36,7 +38,8 @@ pub(crate) struct Plan<'a> {
 /// The matching flights of one block; `remaining` is a subset of `matched`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Matches {
-    /// Flights that match targeting, sensitivity, style, category rules and publisher blocks.
+    /// Flights that match targeting, sensitivity, style, category rules and publisher blocks, and whose
+    /// events the caller can report.
     pub(crate) matched: Block,
     /// Those without a subject conflict whose advertiser and competitors are not on the page.
     pub(crate) remaining: Block,
@@ -56,6 +59,8 @@ pub(crate) struct Passing {
     pub(crate) unblocked: Block,
     /// Have a style that the slot accepts.
     pub(crate) style: Block,
+    /// Need no event that the caller cannot report.
+    pub(crate) reported: Block,
 }
 
 /// How closely each flight of a block matches the page.
@@ -115,7 +120,8 @@ impl Plan<'_> {
         if bitmap::is_zero(&bits) {
             return None;
         }
-        let permitted = subtract(&bits, &mut self.unpermitted, at);
+        let reported = subtract(&bits, &mut self.unreported, at);
+        let permitted = subtract(&reported, &mut self.unpermitted, at);
         let matched = subtract(&permitted, &mut self.blocked, at);
         let no_conflict = subtract(&matched, &mut self.conflict, at);
         Some(Matches { matched, remaining: subtract(&no_conflict, &mut self.shown, at) })
@@ -131,6 +137,7 @@ impl Plan<'_> {
             separated: subtract(&all, &mut self.shown, at),
             unblocked: subtract(&all, &mut self.blocked, at),
             style: self.styles.block(at),
+            reported: subtract(&all, &mut self.unreported, at),
         }
     }
 

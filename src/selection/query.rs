@@ -1,6 +1,7 @@
 //! What the index is asked: one slot of one page, after the slots before it.
 
 use crate::domain::entity::EntityIx;
+use crate::domain::event_kinds::EventKinds;
 use crate::domain::party::SubjectConflict;
 use crate::selection::compiled::{Compiled, PublisherRow, style_bit};
 use crate::selection::page::{Page, Role, Slot};
@@ -14,6 +15,8 @@ pub(crate) struct Query<'a> {
     pub(crate) slot: &'a Slot,
     /// Indices of the advertisers that earlier slots of this request placed on the page.
     pub(crate) placed: &'a [usize],
+    /// Events that the caller cannot report.
+    pub(crate) unreported: EventKinds,
 }
 
 impl<'a> Query<'a> {

@@ -1,5 +1,6 @@
 //! Resolves a page description with names into a [`Page`] with indices.
 
+use crate::domain::event_kinds::EventKinds;
 use crate::domain::language::Language;
 use crate::domain::name_key;
 use crate::domain::party::Style;
@@ -188,7 +189,7 @@ impl EntityInput {
 }
 
 /// A requested slot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SlotInput {
     /// Id of the publisher's placement.
     pub name: String,
@@ -198,6 +199,10 @@ pub struct SlotInput {
     /// Accepted styles, in order of preference. Empty: all styles of the placement.
     #[serde(default)]
     pub styles: Vec<Style>,
+    /// Events that the caller cannot report for this slot. Not a field of a request: the protocol or the
+    /// way in which the unit is embedded decides.
+    #[serde(skip)]
+    pub unreported: EventKinds,
 }
 
 /// Signals about the reader's region.

@@ -2,6 +2,7 @@
 //! the bitmap index is tested against them.
 
 use crate::domain::event::Tier;
+use crate::domain::event_kinds::EventKinds;
 use crate::selection::compiled::{FlightRow, place_bit};
 use crate::selection::dice::{Dice, Purpose};
 use crate::selection::filter_reason::FilterReason;
@@ -10,7 +11,8 @@ use crate::selection::query::Query;
 use crate::selection::snapshot::{Snapshot, World};
 
 /// Exclusions that apply to a slot: advertisers placed by earlier slots, flights that lost their
-/// reservation, and flights and creatives that the caller rejected.
+/// reservation, flights and creatives that the caller rejected, and flights whose events the caller
+/// cannot report.
 #[derive(Clone, Debug, Default)]
 pub struct Exclusions {
     /// Indices of the advertisers that earlier slots of this request placed on the page.
@@ -21,6 +23,8 @@ pub struct Exclusions {
     pub rejected: Vec<usize>,
     /// Indices of the creatives that the caller rejected in this slot while their flight had others.
     pub rejected_creatives: Vec<u32>,
+    /// Events that the caller cannot report in this slot.
+    pub unreported: EventKinds,
 }
 
 impl Exclusions {
@@ -28,6 +32,7 @@ impl Exclusions {
     pub(crate) fn begin_slot(&mut self, masks: &[Mask]) {
         self.rejected.clear();
         self.rejected_creatives.clear();
+        self.unreported = EventKinds::NONE;
         for mask in masks {
             self.exclude(*mask);
         }
@@ -35,10 +40,11 @@ impl Exclusions {
 
     /// Excludes a flight for the rest of the request (lost reservation), or a flight or creative for
     /// this slot (rejected).
-    pub(crate) fn exclude(&mut self, mask: Mask) {
+    pub fn exclude(&mut self, mask: Mask) {
         let number = mask.0 & Mask::NUMBER;
         match (mask.is_rejected(), mask.0 & Mask::CREATIVE != 0) {
-            (false, _) => self.masked.push(number as usize),
+            (false, false) => self.masked.push(number as usize),
+            (false, true) => self.unreported = EventKinds::from_bits(number),
             (true, false) => self.rejected.push(number as usize),
             (true, true) => self.rejected_creatives.push(number),
         }
@@ -46,7 +52,8 @@ impl Exclusions {
 }
 
 /// An exclusion, as stored in the decision log: a flight's rank, with the highest bit set if the
-/// caller rejected it; or a creative's index, with the two highest bits set.
+/// caller rejected it; or a creative's index, with the two highest bits set; or the events that the caller
+/// cannot report, with the second highest bit set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mask(u32);
 
@@ -70,6 +77,11 @@ impl Mask {
         Mask(number & Mask::NUMBER | Mask::REJECTED | Mask::CREATIVE)
     }
 
+    /// The flights that need an event that the caller cannot report.
+    pub fn unreported(events: EventKinds) -> Mask {
+        Mask(u32::from(events.bits()) | Mask::CREATIVE)
+    }
+
     /// The stored number.
     pub(crate) fn bits(self) -> u32 {
         self.0
@@ -83,6 +95,11 @@ impl Mask {
     /// Whether the caller rejected it.
     pub(crate) fn is_rejected(self) -> bool {
         self.0 & Mask::REJECTED != 0
+    }
+
+    /// Whether its reservation failed.
+    pub(crate) fn is_lost(self) -> bool {
+        self.0 & (Mask::REJECTED | Mask::CREATIVE) == 0
     }
 }
 
@@ -112,6 +129,7 @@ impl<'a> SlotContext<'a> {
             page: self.page,
             slot: self.slot,
             placed: &self.exclusions.advertisers,
+            unreported: self.exclusions.unreported,
         }
     }
 
@@ -150,6 +168,7 @@ impl<'a> SlotContext<'a> {
                     && !self.exclusions.rejected.contains(&place)
             }
             FilterReason::Style => query.styles() & flight.styles != 0,
+            FilterReason::Unreported => !query.unreported.meets(flight.needs),
             FilterReason::Label => self.has_label(),
             FilterReason::Budget => state.spent.binary_search(&at).is_err(),
             FilterReason::Masked => !self.exclusions.masked.contains(&place),

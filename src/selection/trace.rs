@@ -49,7 +49,8 @@ pub fn trace(request: &Request<'_>, masks: &[Vec<Mask>]) -> Vec<SlotTrace> {
             exclusions.begin_slot(masked);
             let rejected = masked.iter().filter(|mask| mask.is_rejected()).count();
             let mut traced = trace_slot(&request.slot_context(slot, &exclusions));
-            if masked.len() - rejected >= choose::MAX_ATTEMPTS {
+            let lost = masked.iter().filter(|mask| mask.is_lost()).count();
+            if lost >= choose::MAX_ATTEMPTS {
                 traced.result = Err(NoFill::BudgetsSpent);
             } else if rejected >= choose::MAX_REJECTIONS {
                 traced.result = Err(NoFill::PublisherBlocked);

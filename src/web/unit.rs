@@ -103,6 +103,13 @@ struct Line<'a, 'u> {
     unit: &'a RenderedUnit<'u>,
 }
 
+#[derive(Template)]
+#[template(path = "unit_ea.html", config = "src/web/askama.toml")]
+struct EthicalAds<'a, 'u> {
+    unit: &'a RenderedUnit<'u>,
+    kind: &'static str,
+}
+
 /// The whole unit for a publisher's own HTML, self-contained, without script or inline style.
 ///
 /// Its styles are in [`assets::UNIT_CSS`]. Empty without a label text, because nothing may be shown
@@ -119,6 +126,12 @@ pub(crate) fn styled(unit: &RenderedUnit<'_>, base: &str) -> String {
     let stylesheet = assets::path(assets::UNIT_CSS);
     let styled = Styled { unit, pixel: None, base, stylesheet };
     if unit.is_labelled() { html(&styled) } else { String::new() }
+}
+
+/// One element with the class names that the EthicalAds client styles, by its themes; `kind` is `text` or
+/// `image`. The client reports the impression: it has no pixel. Empty without a label.
+pub(crate) fn ethicalads(unit: &RenderedUnit<'_>, kind: &'static str) -> String {
+    if unit.is_labelled() { html(&EthicalAds { unit, kind }) } else { String::new() }
 }
 
 /// The label, then the headline and the body as one paid link. Empty without a label.

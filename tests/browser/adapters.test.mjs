@@ -192,19 +192,19 @@ for (const [name, source] of clients) {
     const element =
       '<div data-ea-publisher="eu-tech-news" data-ea-type="text" data-ea-keywords="ai-infrastructure"></div>';
     const page = await opened(t, element);
-    const unit = page.locator("[data-ea-publisher].loaded .adj");
+    const unit = page.locator("[data-ea-publisher].loaded .ea-content");
     await unit.waitFor({ state: "attached" });
     assert.equal(await server.metric('adjacent_events_received_total{kind="impression"}'), 0);
 
     await unit.scrollIntoViewIfNeeded();
     await server.expectCount("impression", 1);
-    assert.ok(await unit.locator(".adj-label").isVisible());
-    const padding = await unit.evaluate((node) => getComputedStyle(node).paddingLeft);
-    assert.notEqual(padding, "0px", "the unit must be styled");
+    assert.ok(await unit.locator(".ea-label").isVisible());
+    const height = await page.locator("[data-ea-publisher].loaded").evaluate((node) => node.clientHeight);
+    assert.ok(height < 160, `a line of text, not ${height} px`);
     await waitToClick();
     const [led] = await Promise.all([
       page.context().waitForEvent("response", (answer) => answer.status() === 302),
-      unit.locator(".adj-title").click(),
+      unit.getByRole("link").first().click(),
     ]);
 
     assert.match(led.headers().location, /^https:\/\/zahid\.host\/signup/);

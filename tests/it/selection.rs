@@ -1,7 +1,9 @@
 //! Properties of the selection, on random inventories and random pages.
 
 use adjacent::catalog::{files, synth};
+use adjacent::domain::event::EventKind;
 use adjacent::domain::event::NoFill;
+use adjacent::domain::event_kinds::EventKinds;
 use adjacent::domain::inventory::Inventory;
 use adjacent::domain::label::LabelTable;
 use adjacent::domain::targeting::PageFacts;
@@ -11,7 +13,7 @@ use adjacent::selection::compile::compile;
 use adjacent::selection::filter_reason::FilterReason;
 use adjacent::selection::page::Commercial;
 use adjacent::selection::resolve::{EntityInput, PageInput, RegionSignals, SlotInput};
-use adjacent::selection::rules::Exclusions;
+use adjacent::selection::rules::{Exclusions, Mask};
 use adjacent::selection::snapshot::{Snapshot, State, World};
 use adjacent::selection::{choose, resolve, trace};
 use proptest::prelude::*;
@@ -60,7 +62,7 @@ fn target_facts(inventory: &mut Inventory) {
 }
 
 fn slot(name: &str) -> SlotInput {
-    SlotInput { name: name.into(), key: None, styles: Vec::new() }
+    SlotInput { name: name.into(), ..SlotInput::default() }
 }
 
 prop_compose! {
@@ -148,6 +150,7 @@ proptest! {
     fn the_no_fill_reason_is_the_latest_stage_that_a_flight_reached(
         which in 0usize..4, input in input(), id: u128, masked in prop::collection::vec(0usize..300, 0..3),
         rejected in prop::collection::vec(0usize..300, 0..3),
+        unreported in prop::sample::subsequence(EventKind::ALL, 0..=EventKind::ALL.len()),
         unavailable in prop::collection::vec(prop::bool::weighted(0.98), 1_501), paced in any::<bool>(),
     ) {
         let base = &WORLDS[which];
@@ -159,7 +162,8 @@ proptest! {
         let world = World::new(base.snapshot.clone(), state);
         let page = resolved(&world.snapshot, &input);
         let request = Request { world: &world, page: &page, now_ms: 0, id };
-        let taken = Exclusions { masked, rejected, ..Exclusions::default() };
+        let unreported = EventKinds::of(&unreported);
+        let taken = Exclusions { masked, rejected, unreported, ..Exclusions::default() };
         let Err(reason) = choose::choose(&request, 0, &taken).result else { return Ok(()) };
 
         let context = request.slot_context(0, &taken);
@@ -171,6 +175,37 @@ proptest! {
             .max();
         let default = if page.commercial == Commercial::HouseOnly { NoFill::HouseOnly } else { NoFill::NoCandidate };
         prop_assert_eq!(reason, choose::early_no_fill(&context).or(latest.map(FilterReason::no_fill)).unwrap_or(default));
+    }
+
+    #[test]
+    fn a_unit_never_needs_an_event_that_the_caller_cannot_report(
+        which in 0usize..4, input in input(), id: u128,
+        unreported in prop::sample::subsequence(EventKind::ALL, 0..=EventKind::ALL.len()),
+    ) {
+        let world = &WORLDS[which];
+        let page = resolved(&world.snapshot, &input);
+        let request = Request { world, page: &page, now_ms: 0, id };
+        let mask = Mask::unreported(EventKinds::of(&unreported));
+        let mut taken = Exclusions::default();
+        taken.exclude(mask);
+        let chosen = choose::choose(&request, 0, &taken);
+
+        prop_assert_eq!(&chosen.result, &trace::trace(&request, &[vec![mask], vec![mask]])[0].result);
+        if let Ok(win) = chosen.result {
+            let flight = &world.snapshot.inventory.flights[world.snapshot.flights[win.place].doc];
+            let terms = serde_json::to_value(flight).unwrap();
+            let priced = terms["price_micros"].as_i64().unwrap_or_default() > 0;
+            for kind in unreported {
+                let (pricing, goal) = match kind {
+                    EventKind::Impression => ("cpm", "goal_impressions"),
+                    EventKind::Viewable => ("vcpm", "goal_viewables"),
+                    EventKind::Click => ("cpc", "goal_clicks"),
+                    EventKind::Copy => continue,
+                };
+                prop_assert!(!(priced && terms["pricing"] == pricing), "{}", terms);
+                prop_assert!(terms[goal].is_null(), "{}", terms);
+            }
+        }
     }
 
     #[test]

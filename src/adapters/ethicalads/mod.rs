@@ -3,12 +3,13 @@
 pub(crate) mod reply;
 pub(crate) mod request;
 
-use crate::adapters::ethicalads::request::{CampaignType, Request};
+use crate::adapters::ethicalads::request::{CampaignType, Placement, Request};
 use crate::adapters::response::Rejections;
 use crate::adapters::{names, record_call, require_enabled, response};
 use crate::config::keys::{Identity, Role};
 use crate::delivery::decide::{PageDecision, Rejection};
-use crate::domain::event::{NoFill, Tier};
+use crate::domain::event::{EventKind, NoFill, Tier};
+use crate::domain::event_kinds::EventKinds;
 use crate::domain::protocol::Protocol;
 use crate::http::problem::ApiError;
 use crate::http::public::decisions;
@@ -58,7 +59,7 @@ fn decide(decider: &Decider, http: &HttpRequest, call: Request) -> Result<HttpRe
     let settings = decider.app.settings.get();
     let live = decider.world.live();
     let publisher = names::publisher_id(&settings.adapters, &call.publisher);
-    let place = call.best_placement(
+    let places = call.by_priority(
         |place| {
             let names = [place.div_id.clone(), place.ad_type.clone()];
             names::placement_id(&settings.adapters, &live, &publisher, &names)
@@ -66,40 +67,29 @@ fn decide(decider: &Decider, http: &HttpRequest, call: Request) -> Result<HttpRe
         &live,
         &publisher,
     );
-    let Some((place, name)) = place else {
+    if places.is_empty() {
         let reason = "must contain at least one ad type with its div id";
         return Err(ApiError::invalid_field("ad_types", reason));
-    };
+    }
     let mut page =
         PageInput { url: call.url.clone(), commercial: call.commercial(), ..PageInput::default() };
     names::add_keywords(live.snapshot(), call.keywords.clone(), &mut page);
-    let mut request = DecisionRequest {
-        publisher,
-        page,
-        placements: vec![SlotInput { name, key: None, styles: Vec::new() }],
-        force_creative: call.force_ad.clone(),
-        ..DecisionRequest::default()
-    };
-    let kind = |tier| if tier == Tier::House { CampaignType::House } else { CampaignType::Paid };
-    let rejections = Rejections::default();
-    let accepts = |decided: &PageDecision, key: &str, win: &Winner| {
-        let snapshot = decided.live.snapshot();
-        let accepted = call.accepts(kind(snapshot.tier_of(win.place)));
-        let answer = if accepted { Ok(()) } else { Err(("campaign_type", Rejection::Flight)) };
-        rejections.record(key, answer)
-    };
-    let identity = identity.as_ref();
-    let decided = decisions::decide_for(decider, http, &mut request, identity, Some(&accepts))?;
-    let shown = decided.map_or(Err(NoFill::Overloaded.as_str()), |decided| {
-        let mut shown = response::map_slots(&decider.delivery, &decided, |at, slot| {
-            let key = &*decided.page.slots[at].key;
-            let (unit, _) = slot.map_err(|reason| rejections.reason(key, reason))?;
-            let kind = kind(unit.tier);
-            let document = reply::Reply::of(&unit, place, kind, &decider.app.public_url);
-            serde_json::to_string(&document).map_err(|_| "internal")
-        });
-        shown.pop().unwrap_or(Err(NoFill::UnknownPlacement.as_str()))
-    });
+    // One unit for one of several slots: the next one is asked only if a slot stays empty.
+    let mut shown = Err(NoFill::UnknownPlacement.as_str());
+    for (place, name) in places {
+        let slot = SlotInput { name, key: None, styles: place.styles(), unreported: unreported() };
+        let request = DecisionRequest {
+            publisher: publisher.clone(),
+            page: page.clone(),
+            placements: vec![slot],
+            force_creative: call.force_ad.clone(),
+            ..DecisionRequest::default()
+        };
+        shown = fill(decider, http, (&call, place), request, identity.as_ref())?;
+        if shown.is_ok() {
+            break;
+        }
+    }
     let mut answer = response::builder(StatusCode::OK, &call.ignored);
     let text = shown.unwrap_or_else(|reason| {
         answer.insert_header((response::NO_FILL_HEADER, reason));
@@ -112,6 +102,39 @@ fn decide(decider: &Decider, http: &HttpRequest, call: Request) -> Result<HttpRe
             .body(format!("/**/{callback}({text});")),
         None => answer.insert_header((header::CONTENT_TYPE, "application/json")).body(text),
     })
+}
+
+/// Decides one slot: the reply as JSON, or why there is no unit.
+fn fill(
+    decider: &Decider,
+    http: &HttpRequest,
+    (call, place): (&Request, &Placement),
+    mut request: DecisionRequest,
+    identity: Option<&Identity>,
+) -> Result<Result<String, &'static str>, ApiError> {
+    let kind = |tier| if tier == Tier::House { CampaignType::House } else { CampaignType::Paid };
+    let rejections = Rejections::default();
+    let accepts = |decided: &PageDecision, key: &str, win: &Winner| {
+        let snapshot = decided.live.snapshot();
+        let accepted = call.accepts(kind(snapshot.tier_of(win.place)));
+        let answer = if accepted { Ok(()) } else { Err(("campaign_type", Rejection::Flight)) };
+        rejections.record(key, answer)
+    };
+    let decided = decisions::decide_for(decider, http, &mut request, identity, Some(&accepts))?;
+    let Some(decided) = decided else { return Ok(Err(NoFill::Overloaded.as_str())) };
+    let mut shown = response::map_slots(&decider.delivery, &decided, |at, slot| {
+        let key = &*decided.page.slots[at].key;
+        let (unit, _) = slot.map_err(|reason| rejections.reason(key, reason))?;
+        let kind = kind(unit.tier);
+        let document = reply::Reply::of(&unit, place, kind);
+        serde_json::to_string(&document).map_err(|_| "internal")
+    });
+    Ok(shown.pop().unwrap_or(Err(NoFill::UnknownPlacement.as_str())))
+}
+
+/// The client reports no viewable impressions: it measures how long any part was visible.
+fn unreported() -> EventKinds {
+    EventKinds::of(&[EventKind::Viewable])
 }
 
 /// The key of `Authorization: Token …`, as EthicalAds servers send it, or of `Bearer …`.

@@ -17,7 +17,7 @@ pub(crate) struct Reply<'a> {
     text: String,
     /// Plain text.
     body: String,
-    /// The whole unit as one element.
+    /// The whole unit as one element, with the class names of the client's stylesheet.
     html: String,
     image: Option<&'a str>,
     link: &'a str,
@@ -55,7 +55,6 @@ impl<'a> Reply<'a> {
         unit: &'a RenderedUnit<'_>,
         place: &'a Placement,
         kind: CampaignType,
-        base: &str,
     ) -> Reply<'a> {
         let creative = &unit.creative;
         let cta = creative.ctas.first().map_or("", |cta| cta.text);
@@ -67,7 +66,7 @@ impl<'a> Reply<'a> {
             id: creative.id,
             text: web::unit::line(unit),
             body: body.join(" "),
-            html: web::unit::styled(unit, base),
+            html: web::unit::ethicalads(unit, place.kind()),
             image: creative.image.as_ref().map(|image| image.url),
             link: &creative.click_url,
             link_domain: creative.landing_domain,

@@ -30,6 +30,9 @@ const EXPLAIN_HEADER: &str = "x-adzerk-explain";
 /// Headers in which Kevel clients send an API key.
 const KEY_HEADERS: [&str; 2] = ["x-adzerk-apikey", "x-kevel-apikey"];
 
+/// How this server's keys begin.
+const OWN_KEY: &str = "adj_";
+
 /// `POST /api/v2`.
 pub(crate) async fn create(
     decider: Data<Decider>,
@@ -50,7 +53,8 @@ async fn handle(
     bytes: &[u8],
 ) -> Result<HttpResponse, ApiError> {
     let wants_trace = wants_explanation(&decider.app, http)?;
-    let (call, ignored) = body::adapter_json::<Request>(bytes)?;
+    let (call, mut ignored) = body::adapter_json::<Request>(bytes)?;
+    ignored.extend(foreign_keys(http).map(str::to_owned));
     let rejections = Rejections::default();
     let decided = decide(decider, http, &call, &rejections)?;
     let explanation = match &decided {
@@ -86,7 +90,11 @@ fn respond(
 ) -> HttpResponse {
     let settings = decider.app.settings.get();
     let mut reasons: Vec<&'static str> = Vec::new();
-    let mut reply = Response::empty(call.divs(), explain);
+    let divs = call.divs().map(|div| {
+        let as_list = call.placement(&div).is_some_and(request::Placement::returns_list);
+        (div, as_list)
+    });
+    let mut reply = Response::empty(divs, explain);
     let Some(decided) = decided else {
         return response::builder(StatusCode::OK, ignored)
             .insert_header((response::NO_FILL_HEADER, NoFill::Overloaded.as_str()))
@@ -116,8 +124,19 @@ fn respond(
     answer.json(reply)
 }
 
+/// The headers with keys of another service, left over in a client's settings: they are not used.
+fn foreign_keys(http: &HttpRequest) -> impl Iterator<Item = &'static str> {
+    KEY_HEADERS.into_iter().filter(|name| {
+        caller::header(http, *name).is_some_and(|key| !key.trim().starts_with(OWN_KEY))
+    })
+}
+
 fn identity(app: &AppState, http: &HttpRequest) -> Result<Option<Identity>, ApiError> {
-    match KEY_HEADERS.into_iter().find_map(|name| caller::header(http, name)) {
+    let own = KEY_HEADERS
+        .into_iter()
+        .filter_map(|name| caller::header(http, name))
+        .find(|key| key.trim().starts_with(OWN_KEY));
+    match own {
         Some(key) => caller::identity_of(app, http, key).map(Some),
         None => caller::identity(app, http),
     }

@@ -9,23 +9,33 @@ use crate::web;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// The response. It has no `user`: readers have no key.
+/// The response.
 #[derive(Serialize)]
 pub(crate) struct Response {
-    /// By `divName`; null without a unit.
+    user: User,
+    /// By `divName`; null or an empty list without a unit.
     decisions: Map<String, Value>,
     /// The decision trace, if an operator requested it.
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<Explanation>,
 }
 
+/// The reader. Clients read the key and require a text.
+#[derive(Serialize)]
+struct User {
+    /// Empty: readers have no key.
+    key: &'static str,
+}
+
 impl Response {
-    /// A response with null for every div.
+    /// A response without units: null for every div, or an empty list if the caller expects a list.
     pub(crate) fn empty(
-        divs: impl Iterator<Item = String>,
+        divs: impl Iterator<Item = (String, bool)>,
         explain: Option<Explanation>,
     ) -> Response {
-        Response { decisions: divs.map(|div| (div, Value::Null)).collect(), explain }
+        let none = |as_list| if as_list { Value::Array(Vec::new()) } else { Value::Null };
+        let decisions = divs.map(|(div, as_list)| (div, none(as_list))).collect();
+        Response { user: User { key: "" }, decisions, explain }
     }
 
     /// Sets the decision of a div, as a one-element list if the caller expects a list.
@@ -48,11 +58,13 @@ pub(crate) struct Decision<'a, 'u> {
     /// Numeric id of the campaign.
     pub(crate) campaign_id: i64,
     advertiser_id: i64,
-    click_url: &'a str,
+    /// The tier, 1 for the highest.
+    priority_id: i64,
+    click_url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    impression_url: Option<&'a str>,
+    impression_url: Option<String>,
     contents: [Content<'a, 'u>; 1],
-    events: Vec<Event<'a>>,
+    events: Vec<Event>,
     width: u32,
     height: u32,
 }
@@ -73,6 +85,12 @@ struct Content<'a, 'u> {
 #[serde(rename_all = "camelCase")]
 struct Data<'a, 'u> {
     title: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u16>,
     decision_id: &'a str,
     sponsor: &'a str,
     campaign: &'a str,
@@ -84,9 +102,15 @@ struct Data<'a, 'u> {
 }
 
 #[derive(Serialize)]
-struct Event<'a> {
+struct Event {
     id: i64,
-    url: &'a str,
+    url: String,
+}
+
+/// An address with a query: clients add their parameters to the one that it has, and Ruby's fails without
+/// one.
+fn with_query(address: &str) -> String {
+    format!("{address}?v=1")
 }
 
 impl<'a, 'u> Decision<'a, 'u> {
@@ -102,24 +126,28 @@ impl<'a, 'u> Decision<'a, 'u> {
             ForeignEvent::Viewable => unit.event_urls.viewable.as_deref(),
             ForeignEvent::Copy => creative.command.as_ref().map(|command| &*command.copy_url),
         };
-        let wanted =
-            placement.and_then(|requested| requested.event_ids.as_deref()).unwrap_or_default();
-        let events =
-            wanted.iter().filter_map(|id| Some(Event { id: *id, url: address(id)? })).collect();
+        let wanted = placement.map(|requested| &*requested.event_ids).unwrap_or_default();
+        let event = |id: &i64| Some(Event { id: *id, url: with_query(address(id)?) });
+        let events = wanted.iter().filter_map(event).collect();
+        let image = creative.image.as_ref();
         Decision {
             ad_id: numeric_id(creative.id),
             creative_id: numeric_id(creative.id),
             flight_id: numeric_id(unit.flight),
             campaign_id: numeric_id(unit.campaign),
             advertiser_id: numeric_id(unit.advertiser.id),
-            click_url: &creative.click_url,
-            impression_url: unit.event_urls.impression.as_deref(),
+            priority_id: unit.tier as i64 + 1,
+            click_url: with_query(&creative.click_url),
+            impression_url: unit.event_urls.impression.as_deref().map(with_query),
             contents: [Content {
                 kind: "html",
                 template: "adjacent",
                 body: web::unit::styled(unit, base),
                 data: Data {
                     title: &creative.headline,
+                    image_url: image.map(|image| image.url),
+                    width: image.map(|image| image.width),
+                    height: image.map(|image| image.height),
                     decision_id: &unit.decision_id,
                     sponsor: unit.advertiser.name,
                     campaign: unit.campaign,

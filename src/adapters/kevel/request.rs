@@ -1,9 +1,11 @@
 //! Kevel requests.
 
-use crate::adapters::names;
 use crate::adapters::response::numeric_id;
-use crate::config::adapter_settings::AdapterSettings;
+use crate::adapters::{lenient, names};
+use crate::config::adapter_settings::{AdapterSettings, ForeignEvent};
 use crate::delivery::decide::Rejection;
+use crate::domain::event::EventKind;
+use crate::domain::event_kinds::EventKinds;
 use crate::http::problem::ApiError;
 use crate::http::public::request::DecisionRequest;
 use crate::selection::choose::Winner;
@@ -11,7 +13,7 @@ use crate::selection::page::Role;
 use crate::selection::resolve::{EntityInput, PageInput, SlotInput};
 use crate::selection::snapshot::Snapshot;
 use crate::world::live::Live;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// A decision request. Other fields are ignored, above all those that identify or describe a reader
 /// (`user`, `ip`, `deviceID`, `consent`, location).
@@ -19,88 +21,92 @@ use serde::Deserialize;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request {
     /// The slots.
+    #[serde(deserialize_with = "lenient::objects")]
     pub(crate) placements: Vec<Placement>,
     /// Keywords of the page.
-    #[serde(default)]
-    keywords: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "lenient::texts")]
+    keywords: Vec<String>,
     /// The page's URL.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     url: Option<String>,
     /// No viewability measurement and no visitor key.
-    #[serde(default)]
-    notrack: Option<bool>,
+    #[serde(default, deserialize_with = "lenient::switch")]
+    notrack: bool,
     /// Numeric ids of creatives to exclude.
-    #[serde(default)]
-    blocked_creatives: Option<Vec<i64>>,
+    #[serde(default, deserialize_with = "lenient::integers")]
+    blocked_creatives: Vec<i64>,
 }
+
+/// The longest name of a placement, in characters, as in a decision request.
+const MAX_NAME_CHARS: usize = 128;
 
 /// One slot.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Placement {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     div_name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::integer")]
     site_id: Option<i64>,
-    #[serde(default)]
-    ad_types: Option<Vec<i64>>,
-    #[serde(default)]
-    zone_ids: Option<Vec<i64>>,
+    #[serde(default, deserialize_with = "lenient::integers")]
+    ad_types: Vec<i64>,
+    #[serde(default, deserialize_with = "lenient::integers")]
+    zone_ids: Vec<i64>,
     /// Kevel event ids for which the caller requests URLs.
-    #[serde(default)]
-    pub(crate) event_ids: Option<Vec<i64>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::integers")]
+    pub(crate) event_ids: Vec<i64>,
+    #[serde(default, deserialize_with = "lenient::integer")]
     count: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number_of_one")]
     campaign_id: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number_of_one")]
     flight_id: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number_of_one")]
     ad_id: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::object")]
     properties: Option<Properties>,
 }
 
-/// Page context besides keywords.
+/// Page context besides keywords. Sites choose these names for themselves, so a value that is not of the
+/// expected type is not an error.
 #[derive(Debug, Default, Deserialize)]
 struct Properties {
-    #[serde(default)]
-    topics: OneOrMany,
-    #[serde(default)]
-    entities: OneOrMany,
-    #[serde(default)]
-    subjects: OneOrMany,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::texts")]
+    topics: Vec<String>,
+    #[serde(default, deserialize_with = "lenient::texts")]
+    entities: Vec<String>,
+    #[serde(default, deserialize_with = "lenient::texts")]
+    subjects: Vec<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
     region: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     language: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
+    sentiment: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
+    verified: Option<String>,
 }
 
-/// One string or a list.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl Default for OneOrMany {
-    fn default() -> OneOrMany {
-        OneOrMany::Many(Vec::new())
+/// The number of the one object that a slot accepts; -1, which no object has, if it cannot be read.
+fn number_of_one<'de, D: Deserializer<'de>>(source: D) -> Result<Option<i64>, D::Error> {
+    let value = serde_json::Value::deserialize(source)?;
+    if value.is_null() {
+        return Ok(None);
     }
-}
-
-impl OneOrMany {
-    fn each(&self) -> impl Iterator<Item = String> {
-        let list = match self {
-            OneOrMany::One(word) => std::slice::from_ref(word),
-            OneOrMany::Many(words) => words,
-        };
-        list.iter().cloned()
-    }
+    lenient::integer(value).map(|number| number.or(Some(-1))).map_err(serde::de::Error::custom)
 }
 
 impl Placement {
+    /// Viewable impressions, unless the caller requests the URL of an event that is mapped to them.
+    fn unreported(&self, settings: &AdapterSettings) -> EventKinds {
+        let is_viewable =
+            |id: &i64| settings.events.get(&id.to_string()) == Some(&ForeignEvent::Viewable);
+        match self.event_ids.iter().any(is_viewable) {
+            true => EventKinds::NONE,
+            false => EventKinds::of(&[EventKind::Viewable]),
+        }
+    }
+
     /// Whether the caller expects a list (`count` above 1).
     pub(crate) fn returns_list(&self) -> bool {
         self.count.is_some_and(|count| count > 1)
@@ -108,8 +114,8 @@ impl Placement {
 
     /// Candidate placement names, most specific first.
     fn names(&self, div: &str) -> Vec<String> {
-        let numbered = |word: &'static str, list: &Option<Vec<i64>>| -> Vec<String> {
-            list.iter().flatten().map(|id| format!("{word}-{id}")).collect()
+        let numbered = |word: &'static str, list: &[i64]| -> Vec<String> {
+            list.iter().map(|id| format!("{word}-{id}")).collect()
         };
         let zones = numbered("zone", &self.zone_ids);
         let types = numbered("type", &self.ad_types);
@@ -119,7 +125,8 @@ impl Placement {
 
 impl Request {
     fn div(&self, at: usize) -> String {
-        self.placements[at].div_name.clone().unwrap_or_else(|| format!("div{at}"))
+        let own = self.placements[at].div_name.clone().filter(|name| !name.is_empty());
+        own.unwrap_or_else(|| format!("div{at}"))
     }
 
     /// Keys of the response, in request order.
@@ -143,7 +150,7 @@ impl Request {
         let flight = &snapshot.flights[win.place];
         let campaign = numeric_id(inventory.campaigns[flight.campaign].id.as_str());
         let creative = numeric_id(inventory.creatives[win.creative as usize].id.as_str());
-        let blocked = self.blocked_creatives.iter().flatten().any(|id| *id == creative);
+        let blocked = self.blocked_creatives.contains(&creative);
         let is = |wanted: Option<i64>, id: i64| wanted.is_none_or(|wanted| wanted == id);
         let requested = self.placement(div);
         let named = requested.is_none_or(|requested| {
@@ -169,10 +176,11 @@ impl Request {
                 "must contain at least one placement",
             ));
         };
-        let site = first
-            .site_id
-            .ok_or_else(|| ApiError::invalid_field("placements[0].siteId", "is required"))?;
-        if let Some(at) = self.placements.iter().position(|one| one.site_id != Some(site)) {
+        let site = first.site_id.ok_or_else(|| {
+            ApiError::invalid_field("placements[0].siteId", "is required, as a number")
+        })?;
+        let is_another = |one: &Placement| one.site_id.is_some_and(|own| own != site);
+        if let Some(at) = self.placements.iter().position(is_another) {
             let reason = "must equal that of the first placement: one request is for one page";
             return Err(ApiError::invalid_field(format!("placements[{at}].siteId"), reason));
         }
@@ -180,13 +188,20 @@ impl Request {
         let slot = |(at, one): (usize, &Placement)| {
             let div = self.div(at);
             let name = names::placement_id(settings, live, &publisher, &one.names(&div));
-            SlotInput { name, key: Some(div), styles: Vec::new() }
+            // The key stays whole: the answer has it.
+            let name = name.chars().take(MAX_NAME_CHARS).collect();
+            SlotInput {
+                name,
+                key: Some(div),
+                unreported: one.unreported(settings),
+                ..SlotInput::default()
+            }
         };
         let placements = self.placements.iter().enumerate().map(slot).collect();
         Ok(DecisionRequest {
             page: self.page(live),
             placements,
-            basic: self.notrack == Some(true),
+            basic: self.notrack,
             publisher,
             ..DecisionRequest::default()
         })
@@ -194,12 +209,19 @@ impl Request {
 
     fn page(&self, live: &Live) -> PageInput {
         let mut page = PageInput { url: self.url.clone(), ..PageInput::default() };
-        names::add_keywords(live.snapshot(), self.keywords.iter().flatten().cloned(), &mut page);
+        names::add_keywords(live.snapshot(), self.keywords.iter().cloned(), &mut page);
         for properties in self.placements.iter().filter_map(|one| one.properties.as_ref()) {
-            page.topics.extend(properties.topics.each());
-            page.entities.extend(properties.entities.each().map(EntityInput::Name));
+            page.topics.extend(properties.topics.iter().cloned());
+            page.entities.extend(properties.entities.iter().cloned().map(EntityInput::Name));
             let subject = |name| EntityInput::Named { name, role: Role::Subject };
-            page.entities.extend(properties.subjects.each().map(subject));
+            page.entities.extend(properties.subjects.iter().cloned().map(subject));
+            for (fact, value) in
+                [("sentiment", &properties.sentiment), ("verified", &properties.verified)]
+            {
+                if let Some(value) = value {
+                    page.state(fact, value);
+                }
+            }
             page.region = page.region.or_else(|| properties.region.clone());
             page.language = page.language.or_else(|| properties.language.clone());
         }

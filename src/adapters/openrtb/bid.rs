@@ -1,8 +1,9 @@
-//! Builds a bid from a chosen unit: its price, and the exchange's block lists and floors.
+//! Builds a bid from a chosen unit: its price, and whether the exchange accepts it.
 
 use crate::adapters::openrtb::native::NativeRequest;
 use crate::adapters::openrtb::no_bid_reason::NoBidReason;
-use crate::adapters::openrtb::request::{BidRequest, CONTENT_TAXONOMY_1, Imp};
+use crate::adapters::openrtb::request::{BidRequest, Imp};
+use crate::adapters::openrtb::restrictions::{Categories, Restrictions};
 use crate::config::Settings;
 use crate::delivery::decide::PageDecision;
 use crate::delivery::rendered_unit::RenderedUnit;
@@ -34,7 +35,7 @@ pub(crate) struct Bid {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cat: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cattax: Option<u16>,
+    cattax: Option<i64>,
     language: String,
     mtype: u8,
     /// Seconds after the auction during which an impression still counts.
@@ -100,30 +101,29 @@ impl<'r> Auction<'r> {
     ) -> Result<(), NoBidReason> {
         let snapshot = decided.live.snapshot();
         let flight = &snapshot.flights[win.place];
-        self.check_terms(imp, snapshot, flight, unit::landing(snapshot, win))?;
+        // All bids of a response are in one currency: that of the first slot that was filled.
+        let mut filled = decided.slots.iter().filter_map(|slot| slot.result.as_ref().ok());
+        let others = filled.next().map(|filled| currency(snapshot, decided.flight(filled)));
+        if others.is_some_and(|other| other != currency(snapshot, flight)) {
+            return Err(NoBidReason::Currency);
+        }
+        let creative = &snapshot.inventory.creatives[win.creative as usize];
+        self.check_price(imp, snapshot, flight)?;
+        let restrictions = self.restrictions(snapshot, flight);
+        restrictions.check_seat()?;
+        restrictions.check_categories()?;
+        restrictions.check_domain(unit::landing(snapshot, win))?;
+        restrictions.check_language(&creative.language)?;
         if markup.accepts(decided, win) { Ok(()) } else { Err(NoBidReason::Assets) }
     }
 
-    /// The price and IAB categories of a unit, or why the exchange would reject it.
-    fn check_terms(
-        &self,
-        imp: &Imp,
-        snapshot: &Snapshot,
-        flight: &FlightRow,
-        domain: &str,
-    ) -> Result<(f64, Vec<String>), NoBidReason> {
-        let advertiser = &snapshot.inventory.advertisers[flight.advertiser];
-        let price = price(snapshot, flight).ok_or(NoBidReason::NoPrice)?;
-        self.check_price(imp, price, advertiser.currency)?;
-        let listed = |seats: &[String]| seats.iter().any(|seat| seat == advertiser.id.as_str());
-        if listed(&self.bid_request.bseat)
-            || !(self.bid_request.wseat.is_empty() || listed(&self.bid_request.wseat))
-        {
-            return Err(NoBidReason::Seat);
-        }
-        let cat = self.categories(snapshot, flight);
-        self.check_blocklists(domain, &cat)?;
-        Ok((price, cat))
+    fn restrictions<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+        flight: &'a FlightRow,
+    ) -> Restrictions<'a> {
+        let (bid_request, settings) = (self.bid_request, &self.settings.adapters);
+        Restrictions { bid_request, settings, snapshot, flight }
     }
 
     /// Adds the bid for a slot, or returns why there is none.
@@ -136,26 +136,26 @@ impl<'r> Auction<'r> {
     ) -> Result<(), NoBidReason> {
         let snapshot = decided.live.snapshot();
         let flight = &snapshot.flights[win.place];
-        let currency = snapshot.inventory.advertisers[flight.advertiser].currency;
-        let (price, cat) = self.check_terms(imp, snapshot, flight, unit.creative.landing_domain)?;
+        let price = self.check_price(imp, snapshot, flight)?;
+        let Categories { codes: cat, taxonomy } = self.restrictions(snapshot, flight).categories();
         let dsa = self.bid_request.dsa();
         let bid = Bid {
             id: unit.decision_id.clone(),
-            impid: imp.id.clone(),
+            impid: imp.id().to_owned(),
             price,
             adid: unit.creative.id.to_owned(),
             adm: markup.render(unit)?,
             adomain: vec![unit.creative.landing_domain.to_owned()],
             cid: unit.campaign.to_owned(),
             crid: unit.creative.id.to_owned(),
-            cattax: (!cat.is_empty()).then_some(CONTENT_TAXONOMY_1),
+            cattax: (!cat.is_empty()).then_some(taxonomy),
             cat,
             language: unit.creative.language.to_owned(),
             mtype: MARKUP_NATIVE,
             exp: self.settings.windows.impression_seconds,
             ext: dsa.map(|_| BidExt { dsa: self.disclosure(unit) }),
         };
-        self.currency = Some(currency);
+        self.currency = Some(currency(snapshot, flight));
         match self.seats.iter_mut().find(|(seat, _)| seat == unit.advertiser.id) {
             Some((_, bids)) => bids.push(bid),
             None => self.seats.push((unit.advertiser.id.to_owned(), vec![bid])),
@@ -163,54 +163,32 @@ impl<'r> Auction<'r> {
         Ok(())
     }
 
-    /// There is no currency conversion: the floor, the request and all bids must use the
-    /// advertiser's currency.
-    fn check_price(&self, imp: &Imp, price: f64, currency: Currency) -> Result<(), NoBidReason> {
-        let allowed = &self.bid_request.cur;
-        let named = allowed.is_empty() || allowed.iter().any(|one| one == currency.as_str());
+    /// The price of a flight if the exchange would accept it. There is no currency conversion: the floor
+    /// and the request must use the advertiser's currency, and a request that names none uses the one of
+    /// the settings.
+    fn check_price(
+        &self,
+        imp: &Imp,
+        snapshot: &Snapshot,
+        flight: &FlightRow,
+    ) -> Result<f64, NoBidReason> {
+        let price = price(snapshot, flight).ok_or(NoBidReason::NoPrice)?;
+        let own = currency(snapshot, flight);
+        let allowed = &self.bid_request.cur.items;
+        let is_allowed = match allowed.is_empty() {
+            true => own == self.settings.adapters.currency,
+            false => allowed.iter().any(|one| one.eq_ignore_ascii_case(own.as_str())),
+        };
         let floor = imp.bidfloor.filter(|floor| *floor > 0.0);
-        let same_floor = floor.is_none() || imp.floor_currency() == currency.as_str();
-        let same_bids = self.currency.is_none_or(|own| own == currency);
-        if !named || !same_floor || !same_bids {
+        let is_comparable =
+            floor.is_none() || imp.floor_currency().eq_ignore_ascii_case(own.as_str());
+        if !is_allowed || !is_comparable {
             return Err(NoBidReason::Currency);
         }
-        if floor.is_some_and(|floor| price < floor) { Err(NoBidReason::BelowFloor) } else { Ok(()) }
-    }
-
-    /// Whether neither the categories nor the landing domain are blocked. Categories come first:
-    /// they are the same for every creative of the flight, landing domains are not.
-    fn check_blocklists(&self, domain: &str, cat: &[String]) -> Result<(), NoBidReason> {
-        // A category blocks its subcategories: `IAB7` blocks `IAB7-39`.
-        let is_within = |own: &String, blocked: &String| {
-            own == blocked || own.strip_prefix(&**blocked).is_some_and(|rest| rest.starts_with('-'))
-        };
-        let blocked = self.bid_request.blocks_by_taxonomy_1()
-            && cat
-                .iter()
-                .any(|own| self.bid_request.bcat.iter().any(|blocked| is_within(own, blocked)));
-        if blocked {
-            return Err(NoBidReason::BlockedCategory);
+        if floor.is_some_and(|floor| price < floor) {
+            return Err(NoBidReason::BelowFloor);
         }
-        let covers = |blocked: &String| {
-            let blocked = blocked.to_ascii_lowercase();
-            domain == blocked
-                || domain.strip_suffix(&*blocked).is_some_and(|rest| rest.ends_with('.'))
-        };
-        if self.bid_request.badv.iter().any(covers) {
-            Err(NoBidReason::BlockedAdvertiser)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// IAB categories of the campaign, by the `categories` setting.
-    fn categories(&self, snapshot: &Snapshot, flight: &FlightRow) -> Vec<String> {
-        let categories = snapshot.inventory.campaigns[flight.campaign].categories.iter();
-        categories
-            .filter_map(|id| self.settings.adapters.categories.get(id.as_str()))
-            .flatten()
-            .cloned()
-            .collect()
+        Ok(price)
     }
 
     fn disclosure(&self, unit: &RenderedUnit<'_>) -> BidDsa {
@@ -225,6 +203,10 @@ impl<'r> Auction<'r> {
             adrender: 0,
         }
     }
+}
+
+fn currency(snapshot: &Snapshot, flight: &FlightRow) -> Currency {
+    snapshot.inventory.advertisers[flight.advertiser].currency
 }
 
 /// Expected gross revenue for a thousand impressions (eCPM) in units of the advertiser's currency:

@@ -5,6 +5,7 @@ pub(crate) mod native;
 pub(crate) mod no_bid_reason;
 pub(crate) mod reply;
 pub(crate) mod request;
+pub(crate) mod restrictions;
 
 use crate::adapters::openrtb::bid::Auction;
 use crate::adapters::openrtb::native::NativeRequest;
@@ -26,6 +27,10 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use std::time::{Duration, Instant};
 
+/// The most bytes of a request, received and decompressed: exchanges send identifiers and consent strings
+/// that are longer than any page.
+const MAX_BODY_BYTES: usize = 256 * 1024;
+
 /// The protocol version of a response.
 const VERSION: (&str, &str) = ("x-openrtb-version", "2.6");
 
@@ -36,7 +41,7 @@ pub(crate) async fn create(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     require_enabled(&decider.app, Protocol::OpenRtb)?;
-    let limit = decider.app.settings.get().request.body_bytes;
+    let limit = decider.app.settings.get().request.body_bytes.max(MAX_BODY_BYTES);
     let arrived = Instant::now();
     let bytes = body::read(payload, limit, decider.app.body_timeout).await?;
     let began = Instant::now();
@@ -51,39 +56,36 @@ fn bids(
     waited: Duration,
 ) -> Result<HttpResponse, ApiError> {
     let identity = caller::identity(&decider.app, http)?;
-    let (bid_request, ignored) = body::adapter_json::<BidRequest>(bytes)?;
+    let bytes = body::decoded(http, bytes, MAX_BODY_BYTES)?;
+    let (bid_request, ignored) =
+        body::adapter_json::<BidRequest>(&bytes).map_err(ApiError::into_malformed)?;
+    let Some(id) = bid_request.id.as_deref() else {
+        let error = ApiError::invalid_field("id", "must be a text: the id of the request");
+        return Err(error.into_malformed());
+    };
     let mut slots: Vec<(&Imp, NativeRequest)> = bid_request.native_slots();
     if slots.is_empty() || bid_request.site.is_none() {
         let why = "a site and a native imp with assets are required";
-        return Ok(invalid_request(&bid_request.id, NoBidCode::InvalidRequest, why, &ignored));
+        return Ok(invalid_request(id, NoBidCode::InvalidRequest, why, &ignored));
     }
     let settings = decider.app.settings.get();
     let live = decider.world.live();
-    slots.retain(|(imp, _)| !imp.is_private());
+    let mut reasons = unusable(&bid_request, &mut slots, &decider.app.public_url);
     let mut request = bid_request.decision_request(&settings.adapters, &live, &slots);
     if live.publisher(&request.publisher).is_none() {
-        return Ok(invalid_request(
-            &bid_request.id,
-            NoBidCode::BlockedSite,
-            "unknown_publisher",
-            &ignored,
-        ));
+        return Ok(invalid_request(id, NoBidCode::BlockedSite, "unknown_publisher", &ignored));
     }
-    // The exchange no longer waits: a bid would only reserve budget that it cannot win.
-    if bid_request.timed_out_after(waited) {
-        return Ok(no_bid(&[NoBidReason::TooLate.as_str()], &ignored));
+    // No unit can satisfy the request, or all of its slots, so skip the decision.
+    if let Some(reason) = refused(&bid_request, waited) {
+        return Ok(no_bid(&[reason.as_str()], &ignored));
     }
-    // No unit can satisfy these requests, so skip the decision.
     if slots.is_empty() {
-        return Ok(no_bid(&[NoBidReason::PrivateAuction.as_str()], &ignored));
-    }
-    if bid_request.dsa().is_some_and(|dsa| dsa.is_unsatisfiable()) {
-        return Ok(no_bid(&[NoBidReason::Disclosure.as_str()], &ignored));
+        return Ok(no_bid(&reasons, &ignored));
     }
     let mut auction = Auction::of(&bid_request, &settings, &decider.app.public_url);
     let rejections = Rejections::default();
     let accepts = |decided: &PageDecision, key: &str, win: &Winner| {
-        let slot = slots.iter().find(|(imp, _)| imp.id == key);
+        let slot = slots.iter().find(|(imp, _)| imp.id() == key);
         let answer =
             slot.map_or(Ok(()), |(imp, markup)| auction.check((imp, markup), decided, win));
         rejections.record(key, answer.map_err(|why| (why.as_str(), why.rejects())))
@@ -93,10 +95,9 @@ fn bids(
     let Some(decided) = decided else {
         return Ok(no_bid(&[NoFill::Overloaded.as_str()], &ignored));
     };
-    let mut reasons = Vec::new();
     response::map_slots(&decider.delivery, &decided, |at, slot| {
         let key = &*decided.page.slots[at].key;
-        let Some((imp, markup)) = slots.iter().find(|(imp, _)| imp.id == key) else { return };
+        let Some((imp, markup)) = slots.iter().find(|(imp, _)| imp.id() == key) else { return };
         let placed =
             slot.map_err(|reason| rejections.reason(key, reason)).and_then(|(unit, win)| {
                 let slot = (*imp, markup);
@@ -104,7 +105,10 @@ fn bids(
             });
         reasons.extend(placed.err());
     });
-    let Some(response) = Response::of(&bid_request.id, auction) else {
+    if decided.slots.len() < slots.len() {
+        reasons.push(NoBidReason::TooManyImps.as_str());
+    }
+    let Some(response) = Response::of(id, auction) else {
         return Ok(no_bid(&reasons, &ignored));
     };
     let mut answer = response::builder(StatusCode::OK, &ignored);
@@ -113,6 +117,52 @@ fn bids(
         answer.insert_header((response::NO_FILL_HEADER, reasons.join(", ")));
     }
     Ok(answer.json(response))
+}
+
+/// Removes the slots that no unit can fill; returns the reason for each of these, and for native slots
+/// that could not be read.
+fn unusable(
+    bid_request: &BidRequest,
+    slots: &mut Vec<(&Imp, NativeRequest)>,
+    public_url: &str,
+) -> Vec<&'static str> {
+    let native = bid_request.imp.iter().filter(|imp| imp.is_native()).count();
+    let mut reasons = vec![NoBidReason::InvalidImp.as_str(); native - slots.len()];
+    let is_encrypted = is_secure(public_url);
+    slots.retain(|(imp, _)| {
+        let reason = match imp.is_private() {
+            true => Some(NoBidReason::PrivateAuction),
+            false => (imp.secure && !is_encrypted).then_some(NoBidReason::Insecure),
+        };
+        reasons.extend(reason.map(NoBidReason::as_str));
+        reason.is_none()
+    });
+    reasons
+}
+
+/// Whether pages that require encryption load from an address: it is encrypted or of this machine.
+fn is_secure(public_url: &str) -> bool {
+    url::Url::parse(public_url).is_ok_and(|url| {
+        let is_local = url.host_str().is_some_and(|host| {
+            let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+            host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        });
+        url.scheme() == "https" || is_local
+    })
+}
+
+/// Why no slot of a request can be bid for.
+fn refused(bid_request: &BidRequest, waited: Duration) -> Option<NoBidReason> {
+    let dsa = bid_request.dsa();
+    [
+        // The exchange no longer waits: a bid would only reserve budget that it cannot win.
+        (bid_request.timed_out_after(waited), NoBidReason::TooLate),
+        (bid_request.is_for_children(), NoBidReason::Coppa),
+        (bid_request.has_unreadable_restriction(), NoBidReason::UnreadableRestriction),
+        (dsa.is_some_and(|dsa| dsa.is_unsatisfiable()), NoBidReason::Disclosure),
+    ]
+    .into_iter()
+    .find_map(|(holds, reason)| holds.then_some(reason))
 }
 
 /// 204: no bid, with the reasons in a header.

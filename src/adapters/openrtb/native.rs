@@ -1,46 +1,86 @@
-//! Native 1.2: the assets that a site requests, and the unit rendered as those assets. Text is never
+//! Native 1.0 to 1.2: the assets that a site requests, and the unit rendered as those assets. Text is never
 //! truncated.
 
+use crate::adapters::lenient;
 use crate::adapters::openrtb::no_bid_reason::NoBidReason;
 use crate::delivery::decide::PageDecision;
 use crate::delivery::rendered_unit::{RenderedUnit, UnitImage};
 use crate::delivery::unit;
+use crate::domain::event::EventKind;
+use crate::domain::event_kinds::EventKinds;
 use crate::selection::choose::Winner;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Event types and tracking methods of the specification.
-const IMPRESSION: u16 = 1;
-const VIEWABLE_MRC50: u16 = 2;
-const IMAGE: u16 = 1;
+const IMPRESSION: i64 = 1;
+const VIEWABLE_MRC50: i64 = 2;
+const IMAGE: i64 = 1;
 
 /// Image asset types.
-const ICON: u16 = 1;
-const MAIN: u16 = 3;
+const ICON: i64 = 1;
+const MAIN: i64 = 3;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct NativeRequest {
+    #[serde(default, deserialize_with = "lenient::objects")]
     assets: Vec<AssetRequest>,
-    #[serde(default)]
-    eventtrackers: Option<Vec<EventTrackerRequest>>,
+    #[serde(default, deserialize_with = "lenient::objects")]
+    eventtrackers: Vec<EventTrackerRequest>,
     /// 1 if the site can show a privacy link.
-    #[serde(default)]
-    privacy: Option<u8>,
+    #[serde(default, deserialize_with = "lenient::switch")]
+    privacy: bool,
+    #[serde(default, deserialize_with = "lenient::text")]
+    ver: Option<String>,
     /// Wrapped in an object `native`, as before version 1.1; the response is wrapped likewise.
     #[serde(skip)]
     wrapped: bool,
+    /// The version of the response.
+    #[serde(skip)]
+    version: Version,
+}
+
+/// A version of the native specification. Before 1.2 a response has no event trackers, no privacy link,
+/// and no types and lengths of its assets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Version {
+    V1_0,
+    V1_1,
+    #[default]
+    V1_2,
+}
+
+impl Version {
+    /// The version of a request, or the one before it that is supported.
+    fn of(text: &str) -> Version {
+        match text.trim() {
+            "1" | "1.0" => Version::V1_0,
+            "1.1" => Version::V1_1,
+            _ => Version::V1_2,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Version::V1_0 => "1.0",
+            Version::V1_1 => "1.1",
+            Version::V1_2 => "1.2",
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
 struct AssetRequest {
-    id: i64,
-    #[serde(default)]
-    required: Option<u8>,
-    #[serde(default)]
+    /// Without an id it cannot be answered.
+    #[serde(default, deserialize_with = "lenient::integer")]
+    id: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::switch")]
+    required: bool,
+    #[serde(default, deserialize_with = "lenient::object")]
     title: Option<TitleRequest>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::object")]
     img: Option<ImageRequest>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::object")]
     data: Option<DataRequest>,
 }
 
@@ -48,39 +88,41 @@ struct AssetRequest {
 /// counts.
 #[derive(Debug, Deserialize)]
 struct ImageRequest {
-    #[serde(default, rename = "type")]
-    kind: Option<u16>,
-    #[serde(default)]
-    w: Option<u32>,
-    #[serde(default)]
-    wmin: Option<u32>,
-    #[serde(default)]
-    h: Option<u32>,
-    #[serde(default)]
-    hmin: Option<u32>,
-    #[serde(default)]
-    mimes: Option<Vec<String>>,
+    #[serde(default, rename = "type", deserialize_with = "lenient::integer")]
+    kind: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::integer")]
+    w: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::integer")]
+    wmin: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::integer")]
+    h: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::integer")]
+    hmin: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::texts")]
+    mimes: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct TitleRequest {
-    len: usize,
+    #[serde(default, deserialize_with = "lenient::integer")]
+    len: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
 struct DataRequest {
-    #[serde(rename = "type")]
-    kind: u16,
-    #[serde(default)]
-    len: Option<usize>,
+    #[serde(default, rename = "type", deserialize_with = "lenient::integer")]
+    kind: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::integer")]
+    len: Option<i64>,
 }
 
 /// An event that the site can report, and by which methods.
 #[derive(Debug, Deserialize)]
 struct EventTrackerRequest {
-    event: u16,
-    #[serde(default)]
-    methods: Vec<u16>,
+    #[serde(default, deserialize_with = "lenient::integer")]
+    event: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::integers")]
+    methods: Vec<i64>,
 }
 
 #[derive(Serialize)]
@@ -111,8 +153,8 @@ struct Asset<'a> {
 
 #[derive(Serialize)]
 struct ImageAsset<'a> {
-    #[serde(rename = "type")]
-    kind: u16,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<i64>,
     url: &'a str,
     w: u16,
     h: u16,
@@ -121,14 +163,16 @@ struct ImageAsset<'a> {
 #[derive(Serialize)]
 struct Title<'a> {
     text: &'a str,
-    len: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    len: Option<usize>,
 }
 
 #[derive(Serialize)]
 struct Data<'a> {
-    #[serde(rename = "type")]
-    kind: u16,
-    len: usize,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    len: Option<usize>,
     value: &'a str,
 }
 
@@ -140,8 +184,8 @@ struct Link<'a> {
 
 #[derive(Serialize)]
 struct Tracker<'a> {
-    event: u16,
-    method: u16,
+    event: i64,
+    method: i64,
     url: &'a str,
 }
 
@@ -155,8 +199,9 @@ struct Ext<'a> {
 }
 
 impl NativeRequest {
-    /// Parses a JSON object or a string that contains one; `None` if invalid or without assets.
-    pub(crate) fn parse(value: &Value) -> Option<NativeRequest> {
+    /// Parses a JSON object or a string that contains one, in the version that it names, else `version`;
+    /// `None` if it cannot be read or has no assets.
+    pub(crate) fn parse(value: &Value, version: Option<&str>) -> Option<NativeRequest> {
         let inner: Value;
         let mut document = match value {
             Value::String(text) => {
@@ -170,7 +215,8 @@ impl NativeRequest {
             document = &document["native"];
         }
         let markup = NativeRequest::deserialize(document).ok()?;
-        (!markup.assets.is_empty()).then_some(NativeRequest { wrapped, ..markup })
+        let version = markup.ver.as_deref().or(version).map(Version::of).unwrap_or_default();
+        (!markup.assets.is_empty()).then_some(NativeRequest { wrapped, version, ..markup })
     }
 
     /// Whether a unit has every required asset in a fitting size. Called before budget is reserved,
@@ -183,9 +229,9 @@ impl NativeRequest {
     fn fill_assets<'a>(&self, unit: &'a RenderedUnit<'_>) -> Result<Vec<Asset<'a>>, NoBidReason> {
         let mut assets = Vec::new();
         for asset in &self.assets {
-            match asset.fill(unit) {
+            match asset.fill(unit, self.version) {
                 Some(filled) => assets.push(filled),
-                None if asset.is_required() => return Err(NoBidReason::Assets),
+                None if asset.required => return Err(NoBidReason::Assets),
                 None => {}
             }
         }
@@ -208,12 +254,13 @@ impl NativeRequest {
         let legacy = !self.tracks(IMPRESSION);
         let imptrackers = unit.event_urls.impression.as_deref().filter(|_| legacy);
         let response = NativeResponse {
-            ver: "1.2",
+            ver: self.version.as_str(),
             assets,
             link: Link { url: &unit.creative.click_url },
             eventtrackers,
             imptrackers: imptrackers.into_iter().collect(),
-            privacy: (self.privacy == Some(1)).then_some(&*unit.transparency.why_url),
+            privacy: (self.privacy && self.version >= Version::V1_2)
+                .then_some(&*unit.transparency.why_url),
             ext: Ext {
                 label: unit.label.text,
                 sponsor_line: &unit.label.sponsor_line,
@@ -225,38 +272,50 @@ impl NativeRequest {
         Ok(if self.wrapped { format!("{{\"native\":{text}}}") } else { text })
     }
 
-    fn tracks(&self, event: u16) -> bool {
+    /// The events for which the site loads no tracker.
+    pub(crate) fn unreported(&self) -> EventKinds {
+        if self.tracks(VIEWABLE_MRC50) {
+            EventKinds::NONE
+        } else {
+            EventKinds::of(&[EventKind::Viewable])
+        }
+    }
+
+    fn tracks(&self, event: i64) -> bool {
         let by_image =
-            |one: &EventTrackerRequest| one.event == event && one.methods.contains(&IMAGE);
-        self.eventtrackers.iter().flatten().any(by_image)
+            |one: &EventTrackerRequest| one.event == Some(event) && one.methods.contains(&IMAGE);
+        self.version >= Version::V1_2 && self.eventtrackers.iter().any(by_image)
     }
 }
 
 impl AssetRequest {
-    fn is_required(&self) -> bool {
-        self.required == Some(1)
-    }
-
     /// The asset, if the unit has it and it fits. Text was reviewed as written and is never truncated.
-    fn fill<'a>(&self, unit: &'a RenderedUnit<'_>) -> Option<Asset<'a>> {
-        let required = u8::from(self.is_required());
-        let asset = Asset { id: self.id, required, title: None, img: None, data: None };
+    fn fill<'a>(&self, unit: &'a RenderedUnit<'_>, version: Version) -> Option<Asset<'a>> {
+        let required = u8::from(self.required);
+        let asset = Asset { id: self.id?, required, title: None, img: None, data: None };
+        let is_described = version >= Version::V1_2;
+        // A length that is no number of characters fits nothing.
+        let fits = |length: usize, most: Option<i64>| {
+            most.is_none_or(|most| usize::try_from(most).is_ok_and(|most| length <= most))
+        };
         if let Some(limit) = &self.title {
             let text = &*unit.creative.headline;
-            let len = text.chars().count();
-            return (len <= limit.len)
+            let length = text.chars().count();
+            let len = is_described.then_some(length);
+            return fits(length, limit.len)
                 .then_some(Asset { title: Some(Title { text, len }), ..asset });
         }
         if let Some(image) = &self.img {
-            let img = image.select(unit)?;
+            let mut img = image.select(unit)?;
+            img.kind = img.kind.filter(|_| is_described);
             return Some(Asset { img: Some(img), ..asset });
         }
         let requested = self.data.as_ref()?;
-        let value = text(unit, requested.kind).filter(|text| !text.is_empty())?;
-        let len = value.chars().count();
-        let data = Data { kind: requested.kind, len, value };
-        let fits = requested.len.is_none_or(|most| len <= most);
-        fits.then_some(Asset { data: Some(data), ..asset })
+        let value = text(unit, requested.kind?).filter(|text| !text.is_empty())?;
+        let length = value.chars().count();
+        let kind = requested.kind.filter(|_| is_described);
+        let data = Data { kind, len: is_described.then_some(length), value };
+        fits(length, requested.len).then_some(Asset { data: Some(data), ..asset })
     }
 }
 
@@ -270,20 +329,21 @@ impl ImageRequest {
             Some(_) => return None,
         };
         let UnitImage { url, width, height, content_type, .. } = found?;
-        let fits = |own: u16, exact: Option<u32>, least: Option<u32>| match (exact, least) {
-            (_, Some(least)) => u32::from(own) >= least,
-            (Some(exact), None) => u32::from(own) == exact,
+        // A size of 0 is how clients say that they request none.
+        let stated = |size: Option<i64>| size.filter(|size| *size != 0);
+        let fits = |own: u16, exact, least| match (stated(exact), stated(least)) {
+            (_, Some(least)) => i64::from(own) >= least,
+            (Some(exact), None) => i64::from(own) == exact,
             (None, None) => true,
         };
-        let formats = self.mimes.as_deref().unwrap_or_default();
-        let accepted = formats.is_empty() || formats.iter().any(|one| one == content_type);
+        let accepted = self.mimes.is_empty() || self.mimes.iter().any(|one| one == content_type);
         let fits = fits(*width, self.w, self.wmin) && fits(*height, self.h, self.hmin);
-        (fits && accepted).then_some(ImageAsset { kind, url, w: *width, h: *height })
+        (fits && accepted).then_some(ImageAsset { kind: Some(kind), url, w: *width, h: *height })
     }
 }
 
 /// The text of a data asset type.
-fn text<'a>(unit: &'a RenderedUnit<'_>, kind: u16) -> Option<&'a str> {
+fn text<'a>(unit: &'a RenderedUnit<'_>, kind: i64) -> Option<&'a str> {
     let creative = &unit.creative;
     match kind {
         1 => Some(unit.advertiser.name),

@@ -15,10 +15,27 @@ string_enum! {
         BlockedAdvertiser = "blocked_advertiser",
         /// One of the campaign's categories is in `bcat`.
         BlockedCategory = "blocked_category",
+        /// One of the campaign's categories is not in `acat`.
+        CategoryNotAllowed = "category_not_allowed",
+        /// `bcat` or `acat` is given, and the settings have no codes for one of the campaign's categories in
+        /// its taxonomy, or the taxonomy was not imported.
+        UnknownCategory = "unknown_category",
+        /// The creative's language is not in `wlang` or `wlangb`.
+        Language = "language",
         /// The advertiser is in `bseat`, or not in `wseat`.
         Seat = "seat",
         /// The slot only accepts deals (`pmp.private_auction`), which are not supported.
         PrivateAuction = "private_auction",
+        /// The slot requires encryption (`secure`), and this server's public URL has none.
+        Insecure = "insecure",
+        /// The page is directed at children (`regs.coppa`), for whom no unit has been reviewed.
+        Coppa = "coppa",
+        /// A list of what is allowed or blocked is not a list of texts.
+        UnreadableRestriction = "unreadable_restriction",
+        /// The slot has no id, or no native request with assets that can be read.
+        InvalidImp = "invalid_imp",
+        /// The request has more slots than are decided in one call.
+        TooManyImps = "too_many_imps",
         /// The request took longer to arrive than its `tmax` allows for the whole auction.
         TooLate = "too_late",
         /// The unit lacks a required asset, or the asset does not fit.
@@ -30,10 +47,12 @@ string_enum! {
 
 impl NoBidReason {
     /// What to exclude: only the creative, if another creative of the flight might be accepted
-    /// (landing domain, assets), or the whole flight (price, seat, categories).
+    /// (landing domain, language, assets), or the whole flight (price, seat, categories).
     pub(crate) fn rejects(self) -> Rejection {
         match self {
-            NoBidReason::BlockedAdvertiser | NoBidReason::Assets => Rejection::Creative,
+            NoBidReason::BlockedAdvertiser | NoBidReason::Language | NoBidReason::Assets => {
+                Rejection::Creative
+            }
             _ => Rejection::Flight,
         }
     }

@@ -1,12 +1,14 @@
 //! OpenRTB requests: the fields that are used.
 
-use crate::adapters::names;
+use crate::adapters::lenient::Restriction;
 use crate::adapters::openrtb::native::NativeRequest;
+use crate::adapters::{lenient, names};
 use crate::config::adapter_settings::AdapterSettings;
+use crate::domain::iab_taxonomy;
 use crate::http::public::request::{DecisionRequest, ViewerRequest};
 use crate::selection::resolve::{PageInput, SlotInput};
 use crate::world::live::Live;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::time::Duration;
 
 /// A bid request. Other fields are ignored, above all those that identify or describe a reader:
@@ -14,165 +16,221 @@ use std::time::Duration;
 #[derive(Debug, Deserialize)]
 pub(crate) struct BidRequest {
     /// Auction id.
-    pub(crate) id: String,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) id: Option<String>,
     /// The slots.
+    #[serde(deserialize_with = "lenient::objects")]
     pub(crate) imp: Vec<Imp>,
     /// The site; absent for apps, which are not supported.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::object")]
     pub(crate) site: Option<Site>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::object")]
     device: Option<Device>,
     /// 1 marks a test.
-    #[serde(default)]
-    test: Option<u8>,
-    /// Maximum time the exchange waits, in milliseconds; values that are not numbers are ignored.
-    #[serde(default)]
-    tmax: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "lenient::switch")]
+    test: bool,
+    /// Maximum time the exchange waits, in milliseconds.
+    #[serde(default, deserialize_with = "lenient::integer")]
+    tmax: Option<i64>,
     /// Accepted bid currencies.
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub(crate) cur: Vec<String>,
+    #[serde(default)]
+    pub(crate) cur: Restriction,
     /// Blocked categories.
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub(crate) bcat: Vec<String>,
-    /// The taxonomy of `bcat`.
     #[serde(default)]
-    cattax: Option<u16>,
+    pub(crate) bcat: Restriction,
+    /// Allowed categories; absent or empty allows all.
+    #[serde(default)]
+    pub(crate) acat: Restriction,
+    /// The taxonomy of `bcat` and `acat`.
+    #[serde(default, deserialize_with = "lenient::integer")]
+    cattax: Option<i64>,
     /// Blocked advertiser domains.
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub(crate) badv: Vec<String>,
-    /// Seats allowed to bid; empty allows all.
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub(crate) wseat: Vec<String>,
-    /// Blocked seats.
-    #[serde(default, deserialize_with = "null_as_empty")]
-    pub(crate) bseat: Vec<String>,
     #[serde(default)]
+    pub(crate) badv: Restriction,
+    /// Seats allowed to bid; empty allows all.
+    #[serde(default)]
+    pub(crate) wseat: Restriction,
+    /// Blocked seats.
+    #[serde(default)]
+    pub(crate) bseat: Restriction,
+    /// Allowed languages of creatives, as two letters; empty allows all.
+    #[serde(default)]
+    pub(crate) wlang: Restriction,
+    /// The same as BCP 47 tags.
+    #[serde(default)]
+    pub(crate) wlangb: Restriction,
+    #[serde(default, deserialize_with = "lenient::object")]
     regs: Option<Regs>,
-}
-
-/// IAB Content Category Taxonomy 1.0.
-pub(crate) const CONTENT_TAXONOMY_1: u16 = 1;
-
-/// Deserializes a list; null is empty, since exchanges send absent lists either way.
-fn null_as_empty<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
-    Ok(Option::deserialize(source)?.unwrap_or_default())
 }
 
 /// An impression (slot).
 #[derive(Debug, Deserialize)]
 pub(crate) struct Imp {
     /// Id of the slot in the response.
-    pub(crate) id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::object")]
     native: Option<Native>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     tagid: Option<String>,
     /// Minimum bid (CPM).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::minimum")]
     pub(crate) bidfloor: Option<f64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     bidfloorcur: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::object")]
     pmp: Option<Pmp>,
+    /// 1 if everything that the unit loads must be encrypted.
+    #[serde(default, deserialize_with = "lenient::switch")]
+    pub(crate) secure: bool,
 }
 
 /// Private marketplace terms; deals are not supported.
 #[derive(Debug, Deserialize)]
 struct Pmp {
-    #[serde(default)]
-    private_auction: Option<u8>,
+    #[serde(default, deserialize_with = "lenient::switch")]
+    private_auction: bool,
 }
 
+/// The longest id of a slot, in characters; a decision's keys have the same limit.
+const MAX_ID_CHARS: usize = 128;
+
 impl Imp {
+    /// Id of the slot; empty if it has none that an answer could name.
+    pub(crate) fn id(&self) -> &str {
+        let id = self.id.as_deref().unwrap_or_default();
+        if id.chars().count() > MAX_ID_CHARS { "" } else { id }
+    }
+
     /// Currency of the floor; USD by default.
     pub(crate) fn floor_currency(&self) -> &str {
-        self.bidfloorcur.as_deref().unwrap_or("USD")
+        self.bidfloorcur.as_deref().filter(|text| !text.is_empty()).unwrap_or("USD")
     }
 
     /// Whether the slot only accepts bids with a deal.
     pub(crate) fn is_private(&self) -> bool {
-        self.pmp.as_ref().is_some_and(|pmp| pmp.private_auction == Some(1))
+        self.pmp.as_ref().is_some_and(|pmp| pmp.private_auction)
+    }
+
+    /// Whether the slot accepts native units.
+    pub(crate) fn is_native(&self) -> bool {
+        self.native.is_some()
+    }
+
+    /// Its native request; `None` if it has none that can be read.
+    fn markup(&self) -> Option<NativeRequest> {
+        let native = self.native.as_ref()?;
+        NativeRequest::parse(native.request.as_ref()?, native.ver.as_deref())
+    }
+
+    /// The slot's name at the exchange: the tag, else the id.
+    fn name(&self) -> String {
+        let tag = self.tagid.as_deref().filter(|tag| !tag.is_empty());
+        tag.unwrap_or_else(|| self.id()).chars().take(MAX_ID_CHARS).collect()
     }
 }
 
 #[derive(Debug, Deserialize)]
 struct Native {
     /// The native request: JSON in a string.
-    request: serde_json::Value,
+    #[serde(default)]
+    request: Option<serde_json::Value>,
+    /// The version of the native specification.
+    #[serde(default, deserialize_with = "lenient::text")]
+    ver: Option<String>,
 }
 
 /// A site.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Site {
+    #[serde(deserialize_with = "lenient::text")]
     id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     page: Option<String>,
-    #[serde(deserialize_with = "null_as_empty")]
+    #[serde(deserialize_with = "lenient::texts")]
     cat: Vec<String>,
-    #[serde(deserialize_with = "null_as_empty")]
+    #[serde(deserialize_with = "lenient::texts")]
     sectioncat: Vec<String>,
-    #[serde(deserialize_with = "null_as_empty")]
+    #[serde(deserialize_with = "lenient::texts")]
     pagecat: Vec<String>,
-    cattax: Option<u16>,
+    #[serde(deserialize_with = "lenient::integer")]
+    cattax: Option<i64>,
+    #[serde(deserialize_with = "lenient::text")]
     keywords: Option<String>,
-    #[serde(deserialize_with = "null_as_empty")]
+    #[serde(deserialize_with = "lenient::texts")]
     kwarray: Vec<String>,
+    #[serde(deserialize_with = "lenient::object")]
     publisher: Option<SitePublisher>,
+    #[serde(deserialize_with = "lenient::object")]
     content: Option<Content>,
 }
 
 #[derive(Debug, Deserialize)]
 struct SitePublisher {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     id: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Content {
-    #[serde(deserialize_with = "null_as_empty")]
+    #[serde(deserialize_with = "lenient::texts")]
     cat: Vec<String>,
-    cattax: Option<u16>,
+    #[serde(deserialize_with = "lenient::integer")]
+    cattax: Option<i64>,
+    #[serde(deserialize_with = "lenient::text")]
     keywords: Option<String>,
-    #[serde(deserialize_with = "null_as_empty")]
+    #[serde(deserialize_with = "lenient::texts")]
     kwarray: Vec<String>,
+    #[serde(deserialize_with = "lenient::text")]
     language: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    langb: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Device {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::object")]
     geo: Option<Geo>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Geo {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     country: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Regs {
-    #[serde(default)]
+    /// 1 for pages that are directed at children.
+    #[serde(default, deserialize_with = "lenient::switch")]
+    coppa: bool,
+    /// `1` signals Global Privacy Control.
+    #[serde(default, deserialize_with = "lenient::switch")]
+    gpc: bool,
+    #[serde(default, deserialize_with = "lenient::object")]
+    dsa: Option<Dsa>,
+    #[serde(default, deserialize_with = "lenient::object")]
     ext: Option<RegsExt>,
 }
 
 #[derive(Debug, Deserialize)]
 struct RegsExt {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::object")]
     dsa: Option<Dsa>,
     /// `1` signals Global Privacy Control.
-    #[serde(default)]
-    gpc: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "lenient::switch")]
+    gpc: bool,
 }
 
 /// DSA transparency requirements of the exchange.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct Dsa {
-    #[serde(default)]
-    dsarequired: Option<u8>,
-    #[serde(default)]
-    pubrender: Option<u8>,
+    #[serde(default, deserialize_with = "lenient::integer")]
+    dsarequired: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::integer")]
+    pubrender: Option<i64>,
 }
 
 impl Dsa {
@@ -184,25 +242,47 @@ impl Dsa {
 }
 
 impl BidRequest {
-    /// Whether `bcat` uses Content Taxonomy 1.0, the one that the `categories` setting maps to.
-    pub(crate) fn blocks_by_taxonomy_1(&self) -> bool {
-        self.cattax.is_none_or(|taxonomy| taxonomy == CONTENT_TAXONOMY_1)
+    /// The taxonomy of `bcat` and `acat`.
+    pub(crate) fn category_taxonomy(&self) -> i64 {
+        self.cattax.unwrap_or(iab_taxonomy::CONTENT_1)
+    }
+
+    /// Whether a list that restricts the bids is not one of texts, so that it cannot be obeyed.
+    pub(crate) fn has_unreadable_restriction(&self) -> bool {
+        [
+            &self.cur,
+            &self.bcat,
+            &self.acat,
+            &self.badv,
+            &self.wseat,
+            &self.bseat,
+            &self.wlang,
+            &self.wlangb,
+        ]
+        .iter()
+        .any(|list| list.is_unreadable)
     }
 
     /// Whether the request's `tmax` has passed. Zero is no limit.
     pub(crate) fn timed_out_after(&self, waited: Duration) -> bool {
-        let most = self.tmax.as_ref().and_then(serde_json::Value::as_u64);
+        let most = self.tmax.and_then(|most| u64::try_from(most).ok());
         most.is_some_and(|most| most > 0 && waited >= Duration::from_millis(most))
     }
 
     pub(crate) fn dsa(&self) -> Option<Dsa> {
-        self.regs.as_ref()?.ext.as_ref()?.dsa
+        let regs = self.regs.as_ref()?;
+        regs.ext.as_ref().and_then(|ext| ext.dsa).or(regs.dsa)
+    }
+
+    /// Whether the page is directed at children.
+    pub(crate) fn is_for_children(&self) -> bool {
+        self.regs.as_ref().is_some_and(|regs| regs.coppa)
     }
 
     /// The slots that accept native units, each with its native request.
     pub(crate) fn native_slots(&self) -> Vec<(&Imp, NativeRequest)> {
-        let markup = |imp: &Imp| NativeRequest::parse(&imp.native.as_ref()?.request);
-        self.imp.iter().filter_map(|imp| Some((imp, markup(imp)?))).collect()
+        let named = self.imp.iter().filter(|imp| !imp.id().is_empty());
+        named.filter_map(|imp| Some((imp, imp.markup()?))).collect()
     }
 
     /// Translates the request.
@@ -220,31 +300,36 @@ impl BidRequest {
         let named: Vec<String> = ids.map(|name| names::publisher_id(settings, name)).collect();
         let known = named.iter().find(|name| live.publisher(name).is_some());
         let publisher = known.or_else(|| named.first()).cloned().unwrap_or_default();
-        let slot = |(imp, _): &(&Imp, NativeRequest)| {
-            let name = imp.tagid.clone().unwrap_or_else(|| imp.id.clone());
-            let name = names::placement_id(settings, live, &publisher, &[name]);
-            SlotInput { name, key: Some(imp.id.clone()), styles: Vec::new() }
+        let slot = |(imp, markup): &(&Imp, NativeRequest)| {
+            let name = names::placement_id(settings, live, &publisher, &[imp.name()]);
+            SlotInput {
+                name,
+                key: Some(imp.id().to_owned()),
+                unreported: markup.unreported(),
+                ..SlotInput::default()
+            }
         };
         DecisionRequest {
             placements: slots.iter().map(slot).collect(),
             page: site.map(|site| site.page(live)).unwrap_or_default(),
             viewer: ViewerRequest { region: self.country() },
-            test: self.test == Some(1),
+            test: self.test,
             basic: self.has_gpc(),
             publisher,
             ..DecisionRequest::default()
         }
     }
 
-    /// The reader's declared country, converted from ISO 3166 alpha-3 to alpha-2.
+    /// The reader's declared country: ISO 3166 alpha-3, converted to alpha-2.
     fn country(&self) -> Option<String> {
-        let alpha3 = self.device.as_ref()?.geo.as_ref()?.country.as_deref()?;
-        rust_iso3166::from_alpha3(alpha3).map(|country| country.alpha2.to_owned())
+        let code = self.device.as_ref()?.geo.as_ref()?.country.as_deref()?.to_ascii_uppercase();
+        let country = rust_iso3166::from_alpha3(&code).or_else(|| rust_iso3166::from_alpha2(&code));
+        country.map(|country| country.alpha2.to_owned())
     }
 
     fn has_gpc(&self) -> bool {
-        let gpc = self.regs.as_ref().and_then(|regs| regs.ext.as_ref()?.gpc.as_ref());
-        gpc.is_some_and(|gpc| gpc == 1 || gpc == "1" || gpc == true)
+        let regs = self.regs.as_ref();
+        regs.is_some_and(|regs| regs.gpc || regs.ext.as_ref().is_some_and(|ext| ext.gpc))
     }
 }
 
@@ -253,7 +338,7 @@ impl Site {
         let content = self.content.as_ref();
         let mut page = PageInput {
             url: self.page.clone(),
-            language: content.and_then(|content| content.language.clone()),
+            language: content.and_then(|own| own.langb.clone().or_else(|| own.language.clone())),
             ..PageInput::default()
         };
         let own = self.pagecat.iter().chain(&self.sectioncat).chain(&self.cat);
@@ -280,16 +365,7 @@ impl Site {
     }
 }
 
-/// The topic alias that an import of the taxonomy creates for a category, such as `iab-3.1-150`.
-fn topic(cattax: Option<u16>, id: &str) -> Option<String> {
-    let version = match cattax.unwrap_or(CONTENT_TAXONOMY_1) {
-        CONTENT_TAXONOMY_1 => "1.0",
-        2 => "2.0",
-        5 => "2.1",
-        6 => "2.2",
-        7 => "3.0",
-        9 => "3.1",
-        _ => return None,
-    };
-    Some(format!("iab-{version}-{id}"))
+/// The topic alias of a category.
+fn topic(cattax: Option<i64>, id: &str) -> Option<String> {
+    iab_taxonomy::alias(iab_taxonomy::of_code(id, cattax.unwrap_or(iab_taxonomy::CONTENT_1)), id)
 }

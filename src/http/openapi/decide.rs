@@ -185,29 +185,28 @@ fn events() -> Vec<Operation> {
             )
             .response(Response::problem(503, &["unavailable"]))
     };
-    let click = |method, id, summary| {
+    let click = |method, id, summary, answer: Response| {
         operation(method, "/c/{token}", id)
             .describe(
                 summary,
-                "For readers who follow a call to action. Redirects to the stored landing page, even \
+                "For readers who follow a call to action. GET redirects to the stored landing page, even \
                  if the click cannot be billed. Waits up to 20 ms for the record to reach the disk, \
-                 then redirects without `Adjacent-Recorded`. HEAD redirects without counting.",
+                 then redirects without `Adjacent-Recorded`. HEAD redirects without counting. POST, and GET \
+                 with `noredirect`, count the click and answer 204: for servers that redirect their readers.",
             )
             .tag("events")
             .key(Key::OptionalOrIgnored)
             .parameters([token()])
             .parameters(READER.map(parameter::named))
-            .response(
-                Response::bare(302, "Redirect to the landing page.")
-                    .header("Location")
-                    .header("Adjacent-Recorded")
-                    .header("Adjacent-Ignored"),
-            )
+            .response(answer.header("Adjacent-Recorded").header("Adjacent-Ignored"))
             .response(Response::problem(404, &["not_found"]).when("Invalid token: never a redirect."))
     };
+    let redirect = Response::bare(302, "Redirect to the landing page.").header("Location");
+    let accepted = Response::bare(204, "Accepted, without a redirect.");
     vec![
         record("get", "recordByGet", "Report an impression, viewable impression or copy (pixel)"),
         record("post", "record", "Report an impression, viewable impression or copy"),
-        click("get", "follow", "Follow a call to action"),
+        click("get", "follow", "Follow a call to action", redirect),
+        click("post", "recordClick", "Report a click without following it", accepted),
     ]
 }

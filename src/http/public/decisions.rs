@@ -5,7 +5,8 @@ use crate::delivery::Delivery;
 use crate::delivery::decide::{AcceptUnit, DecisionCall, PageDecision};
 use crate::delivery::reader::Reader;
 use crate::delivery::rendered_unit::RenderedUnit;
-use crate::domain::event::NoFill;
+use crate::domain::event::{EventKind, NoFill};
+use crate::domain::event_kinds::EventKinds;
 use crate::domain::party::{DecisionAccess, Publisher};
 use crate::domain::region::Country;
 use crate::explain::Explain;
@@ -100,6 +101,9 @@ pub(crate) fn with_first<T>(
     show: impl FnOnce(Option<&RenderedUnit<'_>>) -> T,
 ) -> Result<T, ApiError> {
     let identity = caller::identity(&decider.app, http)?;
+    // A unit without a script reports no viewable impression.
+    let viewable = EventKinds::of(&[EventKind::Viewable]);
+    request.placements.iter_mut().for_each(|slot| slot.unreported = viewable);
     let Some(decided) = decide(decider, http, &mut request, identity.as_ref())? else {
         return Ok(show(None));
     };

@@ -4,7 +4,7 @@ use crate::events::Events;
 use crate::events::record::{ClickOutcome, RecordOutcome};
 use crate::http::problem::ApiError;
 use crate::http::{AppState, caller};
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use std::time::{Duration, Instant};
@@ -48,7 +48,8 @@ pub(crate) async fn record(
     }
 }
 
-/// `GET /c/{token}`: 302 to the stored landing page, 404 for an invalid token.
+/// `GET /c/{token}`: 302 to the stored landing page, 404 for an invalid token. `POST`, and `GET` with
+/// `noredirect`, count the click alone: 204.
 pub(crate) async fn redirect(
     app: Data<AppState>,
     events: Data<Events>,
@@ -65,9 +66,14 @@ pub(crate) async fn redirect(
             Err(ApiError::not_found("not_found", "the click token is invalid"))
         }
         ClickOutcome::Redirect { to, recorded } => {
-            let mut answer = HttpResponse::Found();
+            let mut answer = if request.method() == Method::POST || wants_no_redirect(&request) {
+                HttpResponse::NoContent()
+            } else {
+                let mut redirect = HttpResponse::Found();
+                redirect.insert_header((header::LOCATION, to));
+                redirect
+            };
             answer
-                .insert_header((header::LOCATION, to))
                 .insert_header((header::CACHE_CONTROL, "no-store"))
                 .insert_header((header::REFERRER_POLICY, "strict-origin"));
             list_ignored(&mut answer, &ignored);
@@ -77,6 +83,12 @@ pub(crate) async fn redirect(
             Ok(answer.finish())
         }
     }
+}
+
+/// Whether a server reports a click for its reader, whom it redirects by itself.
+fn wants_no_redirect(request: &HttpRequest) -> bool {
+    url::form_urlencoded::parse(request.query_string().as_bytes())
+        .any(|(name, value)| name == "noredirect" && !["0", "false"].contains(&&*value))
 }
 
 /// Names the reader headers that were not used, because only the publisher's server may send them, or

@@ -37,7 +37,7 @@ pub fn table() -> Vec<Route> {
         route("/v1/decisions/{id}/events").get_and_head(explain::events),
         // Browsers reporting events.
         route("/e/{token}").get(events::record).post(events::record),
-        route("/c/{token}").get_and_head(events::redirect),
+        route("/c/{token}").get_and_head(events::redirect).post(events::redirect),
         // Publishers pausing their pages in an emergency.
         route("/v1/publishers/{id}/pauses").post(pauses::own),
         // Advertisers and publishers reading reports.

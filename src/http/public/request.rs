@@ -157,7 +157,7 @@ pub(crate) fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), 
         match &*name {
             "publisher" => request.publisher = value,
             "placement" => {
-                request.placements.push(SlotInput { name: value, key: None, styles: Vec::new() });
+                request.placements.push(SlotInput { name: value, ..SlotInput::default() });
             }
             "style" => {
                 let style =

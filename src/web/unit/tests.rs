@@ -191,6 +191,15 @@ fn a_filled_page_contains_the_impression_pixel_and_an_empty_page_does_not() {
     );
     assert!(full.contains(&format!("href=\"{}\"", assets::path(assets::UNIT_CSS))));
     assert!(!styled(&example(), "https://x.example").contains("adj-seen"));
+    for kind in ["text", "image"] {
+        let markup = ethicalads(&example(), kind);
+        assert!(
+            markup
+                .starts_with(&format!("<div class=\"ea-type-{kind}\"><div class=\"ea-content\">"))
+        );
+        assert!(markup.contains("ea-label") && markup.contains("ea-callout"), "{markup}");
+        assert!(!markup.contains("adj-seen") && !markup.contains("<script"));
+    }
     let unmeasured = RenderedUnit { event_urls: EventUrls::default(), ..example() };
     assert!(!fragment(&unmeasured).contains("adj-seen"));
     let empty = page(None, "en");
