@@ -164,7 +164,7 @@ fn a_wrong_method_returns_the_allowed_ones_and_an_unknown_path_a_problem() {
         ("PUT", "/v1/decisions", "GET, POST, OPTIONS"),
         ("HEAD", "/v1/decisions", "GET, POST, OPTIONS"),
         ("DELETE", "/e/token", "GET, POST, OPTIONS"),
-        ("POST", "/c/token", "GET, HEAD, OPTIONS"),
+        ("PUT", "/c/token", "GET, HEAD, POST, OPTIONS"),
         ("POST", "/v1/limits", "GET, HEAD, OPTIONS"),
         ("TRACE", "/", "GET, HEAD, OPTIONS"),
     ] {
