@@ -70,6 +70,11 @@ pub struct ServerSettings {
     #[serde(default)]
     #[garde(inner(url))]
     pub(crate) public_url: Option<String>,
+    /// Where readers report a unit: a page of the operator, which gets the decision as the parameter
+    /// `decision`, or `mailto:` with an address. The page behind "why this" links to it.
+    #[serde(default)]
+    #[garde(inner(url))]
+    pub(crate) report_url: Option<String>,
     /// Further host names that proxies and monitoring use for either listener. A request whose `Host`
     /// is neither one of them, nor the host of `public_url`, `localhost` or an IP address gets 421.
     #[schemars(with = "Vec<String>")]
@@ -104,6 +109,14 @@ pub struct ServerSettings {
 }
 
 impl ServerSettings {
+    /// The address at which a reader reports the unit of a decision.
+    pub(crate) fn report_url_of(&self, decision: &str) -> Option<String> {
+        let mut url = url::Url::parse(self.report_url.as_deref()?).ok()?;
+        let name = if url.scheme() == "mailto" { "subject" } else { "decision" };
+        url.query_pairs_mut().append_pair(name, decision);
+        Some(url.into())
+    }
+
     /// Whether the demo page is served: the trial is allowed and readers cannot reach the server.
     pub(crate) fn is_trial(&self) -> bool {
         self.trial && self.public_url.is_none() && self.trusted_proxies.is_empty()

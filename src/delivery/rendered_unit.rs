@@ -195,8 +195,8 @@ pub(crate) struct UnitLabel<'a> {
     /// Language of the label, as a BCP 47 tag.
     pub(crate) language: &'a str,
     /// Accessible label for screen readers.
-    pub(crate) aria: &'a str,
-    /// The line that names the sponsor.
+    pub(crate) aria: Cow<'a, str>,
+    /// The line that names the sponsor, in the language of `transparency`.
     pub(crate) sponsor_line: String,
     /// Version of the reviewed label table that it comes from.
     pub(crate) ruleset: &'a str,
@@ -309,7 +309,7 @@ impl RenderedUnit<'static> {
             label: UnitLabel {
                 text: "Anzeige",
                 language: "de",
-                aria: "Anzeige, bezahlter Inhalt",
+                aria: Cow::Borrowed("Anzeige, bezahlter Inhalt"),
                 sponsor_line: "präsentiert von zahid.host".to_owned(),
                 ruleset: "adjacent-2026-11",
                 region_basis: RegionBasis::Declared,

@@ -31,7 +31,7 @@ pub(crate) fn content<'a>(
     let advertiser = &inventory.advertisers[flight.advertiser];
     let creative = &inventory.creatives[win.creative as usize];
     let label = snapshot.labels.find(page.viewer.country, &page.language)?;
-    let words = snapshot.labels.words(&label.language)?;
+    let words = snapshot.labels.words(label.words)?;
     let inside = snapshot.labels.words(&creative.language)?;
     let wording = usize::from(win.variant).checked_sub(1).and_then(|at| creative.variants.get(at));
     let (headline, body) =
@@ -94,9 +94,9 @@ pub(crate) fn content<'a>(
             }),
         },
         label: UnitLabel {
-            text: &label.text,
+            text: label.text,
             language: label.language.as_str(),
-            aria: &label.aria,
+            aria: label.aria,
             sponsor_line: label.sponsor_line.replace("{sponsor}", &advertiser.name),
             ruleset: &snapshot.labels.ruleset,
             region_basis: page.viewer.basis,

@@ -6,6 +6,7 @@ use garde::Validate;
 use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The table as written in `config/labels.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
@@ -15,8 +16,9 @@ pub struct LabelTable {
     /// Name and version of the table, included in replies.
     #[garde(length(chars, min = 1, max = 60))]
     pub(crate) ruleset: String,
-    /// Rows. For a reader, the smallest region that contains the country and has rows applies: its
-    /// row in the page's language, or else its first row.
+    /// Rows. For a reader, the smallest region that contains the country and has rows applies: its row in
+    /// the page's language, else the row of `world` in that language, else its first row. Where a row is
+    /// `required`, its word replaces that of another language.
     #[garde(dive, length(min = 1))]
     pub(crate) label: Vec<Label>,
     /// Reader-facing texts by language; `en` is required.
@@ -46,6 +48,29 @@ pub struct Label {
     /// Date of the last legal review.
     #[schemars(with = "String")]
     pub(crate) reviewed: jiff::civil::Date,
+    /// Whether the rules of the region require this word or its language, also on pages in another
+    /// language. The texts around it then are in the page's language all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) required: bool,
+    /// The rule or recommendation that the word follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(inner(length(chars, min = 2, max = 200)))]
+    pub(crate) source: Option<String>,
+}
+
+/// The label of one unit. Its texts are in one language, except for a word that the region requires.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChosenLabel<'a> {
+    /// The label text.
+    pub text: &'a str,
+    /// Language of `text`.
+    pub(crate) language: &'a Language,
+    /// Text for screen readers, in place of `text`.
+    pub(crate) aria: Cow<'a, str>,
+    /// The line with the sponsor's name; contains `{sponsor}`.
+    pub(crate) sponsor_line: &'a str,
+    /// Language of the sponsor line, and of all other texts that are not the advertiser's.
+    pub(crate) words: &'a Language,
 }
 
 /// Texts of the unit and of the page behind "why this", in one language.
@@ -119,6 +144,9 @@ pub(crate) struct PageWords {
     pub(crate) fraud: String,
     /// Text of the link to the data map.
     pub(crate) data_map: String,
+    /// Text of the link with which a reader reports a unit.
+    #[serde(default = "built_in::report")]
+    pub(crate) report: String,
     /// Caption of the decision id.
     pub(crate) decision: String,
 }
@@ -140,6 +168,7 @@ impl PageWords {
             ("not_used", &self.not_used),
             ("fraud", &self.fraud),
             ("data_map", &self.data_map),
+            ("report", &self.report),
             ("decision", &self.decision),
         ];
         let items = self.used_items.iter().map(|item| ("used_items", &**item));
@@ -171,6 +200,11 @@ mod built_in {
 
     pub(super) fn command() -> String {
         english().command.clone()
+    }
+
+    /// Not read from the table, whose pages are being read when this is called.
+    pub(super) fn report() -> String {
+        "Report this".into()
     }
 }
 
@@ -220,13 +254,32 @@ impl Labels {
     }
 
     /// The label for a reader in `country` on a page in `language`; `None` if none was reviewed.
-    pub fn find(&self, country: Option<Country>, language: &Language) -> Option<&Label> {
+    pub fn find(&self, country: Option<Country>, language: &Language) -> Option<ChosenLabel<'_>> {
         let rows = match country {
             Some(country) => self.by_country.get(&country)?,
             None => &self.unknown,
         };
-        let same = |at: &&usize| self.rows[**at].language.covers(language);
-        rows.iter().find(same).or(rows.first()).map(|at| &self.rows[*at])
+        let of = |rows: &[usize]| {
+            let mut rows = rows.iter().map(|at| &self.rows[*at]);
+            rows.find(|row| row.language.covers(language))
+        };
+        let own = of(rows);
+        let first = &self.rows[*rows.first()?];
+        let around = own.or_else(|| of(&self.unknown)).unwrap_or(first);
+        let required = || rows.iter().map(|at| &self.rows[*at]).find(|row| row.required);
+        let word = if own.is_some() { around } else { required().unwrap_or(around) };
+        let is_one = word.language == around.language;
+        Some(ChosenLabel {
+            text: &word.text,
+            language: &word.language,
+            aria: if is_one {
+                Cow::Borrowed(&*word.aria)
+            } else {
+                Cow::Owned(format!("{}, {}", word.text, around.aria))
+            },
+            sponsor_line: &around.sponsor_line,
+            words: &around.language,
+        })
     }
 
     /// The texts in a language, or in English.
@@ -280,21 +333,60 @@ mod tests {
 
     fn text(country: &str, language: &str) -> String {
         let country = (!country.is_empty()).then(|| country.parse().unwrap());
-        labels().find(country, &language.parse().unwrap()).unwrap().text.clone()
+        labels().find(country, &language.parse().unwrap()).unwrap().text.to_owned()
     }
 
     #[test]
-    fn the_readers_country_determines_the_label_regardless_of_the_page_language() {
-        assert_eq!(text("DE", "en"), "Anzeige");
-        assert_eq!(text("AT", "de"), "Werbung");
-        assert_eq!(text("FR", "fr"), "Publicité");
-        assert_eq!(text("GB", "en"), "Advertisement");
+    fn a_word_that_the_country_requires_stays_in_a_unit_that_is_in_the_pages_language() {
+        let labels = labels();
+        let find = |country: &str, language: &str| {
+            let country = Some(country.parse().unwrap());
+            let label = labels.find(country, &language.parse().unwrap()).unwrap();
+            let (of_word, of_words) = (label.language.to_string(), label.words.to_string());
+            (label.text.to_owned(), of_word, label.aria.into_owned(), of_words)
+        };
+
+        let (text, language, aria, words) = find("DE", "en-GB");
+        assert_eq!((&*text, &*language, &*words), ("Anzeige", "de", "en"));
+        assert_eq!(aria, "Anzeige, Advertisement, paid content");
+        let (text, _, aria, words) = find("AT", "de");
+        assert_eq!(
+            (&*text, &*aria, &*words),
+            ("Werbung", "Werbung, entgeltliche Einschaltung", "de")
+        );
+        assert_eq!(find("FR", "de").0, "Publicité");
+        assert_eq!(find("CN", "en").0, "广告");
     }
 
     #[test]
-    fn in_a_country_with_two_languages_the_page_language_decides() {
+    fn the_pages_language_decides_where_the_country_requires_no_word() {
         assert_eq!(text("BE", "fr"), "Publicité");
         assert_eq!(text("BE", "nl"), "Advertentie");
+        assert_eq!(text("BE", "en"), "Advertisement");
+        assert_eq!(text("GB", "de-AT"), "Anzeige");
+        assert_eq!(text("US", "en"), "Advertisement");
+        assert_eq!(text("US", "hi"), "विज्ञापन");
+        assert_eq!(text("", "ar-EG"), "إعلان");
+    }
+
+    #[test]
+    fn a_language_that_the_table_does_not_have_gets_the_countrys_own_label() {
+        assert_eq!(text("BE", "cy"), "Advertentie");
+        assert_eq!(text("", "cy"), "Advertisement");
+    }
+
+    #[test]
+    fn every_label_has_its_source_its_texts_and_a_row_for_readers_anywhere() {
+        let labels = labels();
+        let guide = include_str!("../web/guides/publisher.md");
+        for row in &labels.rows {
+            let name = format!("{:?} {}", row.regions, row.language);
+            let source = row.source.as_deref().expect(&name);
+            assert!(guide.contains(source) && guide.contains(&row.text), "{name}: not in the guide");
+            assert_eq!(labels.words(&row.language).unwrap().language, row.language, "{name}");
+            let anywhere = labels.find(None, &row.language).unwrap();
+            assert_eq!(anywhere.language, &row.language, "{name}: world");
+        }
     }
 
     #[test]

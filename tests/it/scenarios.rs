@@ -131,8 +131,8 @@ fn run(scenario: &Scenario) -> Result<(), String> {
         }
         if let Some(label) = &expected.label {
             let text =
-                snapshot.labels.find(page.viewer.country, &page.language).map(|label| &label.text);
-            if text != Some(label) {
+                snapshot.labels.find(page.viewer.country, &page.language).map(|label| label.text);
+            if text != Some(label.as_str()) {
                 return Err(format!("expected label {label}, got {text:?}"));
             }
         }

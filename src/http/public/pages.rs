@@ -179,17 +179,23 @@ pub(crate) async fn why_page(
     let _pass = pass(&app, &http).await?;
     let recomputed = explain::recompute(&explain, decision, false).await?;
     let slot = crate::decision_log::decision_id::slot_of(decision).unwrap_or(0);
-    let page = render_why(&recomputed, slot, &id)
+    let report_url = app.settings.get().server.report_url_of(&id);
+    let page = render_why(&recomputed, slot, &id, report_url)
         .ok_or_else(|| ApiError::not_found("no_unit", "no unit was shown for this decision"))?;
     Ok(html(page))
 }
 
-fn render_why(recomputed: &Replay, slot: usize, id: &str) -> Option<String> {
+fn render_why(
+    recomputed: &Replay,
+    slot: usize,
+    id: &str,
+    report_url: Option<String>,
+) -> Option<String> {
     let (line, snapshot) = (&recomputed.found.line, &*recomputed.world.snapshot);
     let win = recomputed.slots.get(slot)?.result.as_ref().ok()?;
     let unit = unit::content(snapshot, &line.page, win, line.at_ms)?;
     let label = snapshot.labels.find(line.page.viewer.country, &line.page.language)?;
-    let own = snapshot.labels.words(&label.language)?;
+    let own = snapshot.labels.words(label.words)?;
     let (language, words) = own.page()?;
     let topic = win.matched.topic.map(|topic| snapshot.taxonomy.name(topic));
     let entity = win.matched.entity.map(|entity| snapshot.entities.name(entity));
@@ -209,6 +215,7 @@ fn render_why(recomputed: &Replay, slot: usize, id: &str) -> Option<String> {
         site: Some(&snapshot.inventory.publishers[publisher.doc].name),
         decision: id,
         privacy_url: "/v1/privacy",
+        report_url,
     }))
 }
 

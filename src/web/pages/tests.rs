@@ -100,6 +100,7 @@ fn pages() -> Vec<(&'static str, String)> {
         site: Some(EVIL),
         decision: EVIL,
         privacy_url: "/v1/privacy",
+        report_url: None,
     };
     let document = json!({
         "info": {"title": EVIL, "version": EVIL, "description": EVIL},

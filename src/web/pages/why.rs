@@ -37,6 +37,8 @@ pub(crate) struct WhyView<'a> {
     pub(crate) decision: &'a str,
     /// URL of the data map.
     pub(crate) privacy_url: &'a str,
+    /// URL at which a reader reports the unit, if the operator has one.
+    pub(crate) report_url: Option<String>,
 }
 
 #[derive(Template)]

@@ -43,7 +43,7 @@ fn units_with(text: &'static str) -> Vec<(&'static str, RenderedUnit<'static>)> 
     add("direction", |unit, text| unit.creative.direction = text);
     add("label.text", |unit, text| unit.label.text = text);
     add("label.language", |unit, text| unit.label.language = text);
-    add("label.aria", |unit, text| unit.label.aria = text);
+    add("label.aria", |unit, text| unit.label.aria = text.into());
     add("label.sponsor_line", |unit, text| unit.label.sponsor_line = text.to_owned());
     add("logo alt", |unit, text| unit.creative.logo.as_mut().unwrap().alt = text);
     add("logo url", |unit, text| unit.creative.logo.as_mut().unwrap().url = text);

@@ -494,7 +494,7 @@ export interface UnitLabel {
    */
   aria: string;
   /**
-   * The line that names the sponsor.
+   * The line that names the sponsor, in the language of `transparency`.
    */
   sponsor_line: string;
   /**
