@@ -71,6 +71,15 @@ fn a_cors_preflight_is_valid_for_a_day_and_credentials_are_never_allowed() {
     assert_eq!(preflight.header("access-control-max-age"), "86400");
     assert!(preflight.header("access-control-allow-methods").contains("POST"));
     assert!(preflight.header("access-control-allow-headers").contains("content-type"));
+    // Tracing libraries add headers to every request of a page.
+    for added in ["sentry-trace, baggage", "traceparent,tracestate,x-datadog-origin", "x-own"] {
+        let asked = format!("access-control-request-headers: {added}");
+        let headers = [headers[0], headers[1], &*asked];
+        for path in ["/v1/decisions", "/e/x"] {
+            let preflight = server.send_request("OPTIONS", path, &headers, "");
+            assert_eq!(preflight.header("access-control-allow-headers"), added);
+        }
+    }
 
     let unit = unit(&server);
     let (event, click) =

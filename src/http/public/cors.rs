@@ -13,8 +13,8 @@ use std::sync::LazyLock;
 /// `Access-Control-Max-Age`: how long a browser may cache a preflight, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "86400";
 
-/// Request headers that a page's script may send. Those of an adapter's client are ignored if the adapter
-/// is disabled.
+/// Request headers that are allowed if a preflight names none. Those of an adapter's client are ignored if
+/// the adapter is disabled.
 static ALLOWED_HEADERS: LazyLock<String> = LazyLock::new(|| {
     let of_clients = Protocol::ALL.iter().flat_map(|protocol| protocol.request_headers());
     let all = ["authorization", "content-type", "user-agent"].iter().chain(of_clients);
@@ -30,8 +30,9 @@ pub(crate) async fn open<B: MessageBody + 'static>(
     let mut response = if is_preflight(&request) {
         let preflight = HttpResponse::NoContent()
             .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST"))
-            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS.as_str()))
+            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(&request)))
             .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE))
+            .insert_header((header::VARY, header::ACCESS_CONTROL_REQUEST_HEADERS.as_str()))
             .finish();
         request.into_response(preflight).map_into_right_body()
     } else {
@@ -42,6 +43,16 @@ pub(crate) async fn open<B: MessageBody + 'static>(
     headers
         .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(events::EXPOSED));
     Ok(response)
+}
+
+/// All headers that the page wants to send: tracing libraries add theirs to every request of a page, and a
+/// refusal would block the call. Unknown headers are not read.
+fn allowed_headers(preflight: &ServiceRequest) -> HeaderValue {
+    let wanted = preflight.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let wanted = wanted.filter(|names| !names.is_empty());
+    wanted.cloned().unwrap_or_else(|| {
+        HeaderValue::from_str(&ALLOWED_HEADERS).expect("header names are a valid header value")
+    })
 }
 
 fn is_preflight(request: &ServiceRequest) -> bool {
