@@ -313,7 +313,13 @@ fn judge_after_impression(
         EventKind::Click => partition.rules.click_after_ms,
         EventKind::Copy | EventKind::Impression => 0,
     };
-    if (event.at_ms - impression_ms).abs() < least {
+    // The second in view begins after the decision. The impression may have taken longer to arrive than
+    // the viewable, so its time says less about that second.
+    let elapsed_ms = match event.kind {
+        EventKind::Viewable => event.at_ms - event.decided_at_ms,
+        _ => (event.at_ms - impression_ms).abs(),
+    };
+    if elapsed_ms < least {
         return (Verdict::Invalid(InvalidReason::TooFast), Micros::ZERO);
     }
     if !partition.uses.mark(event.decision_key, event.decided_at_ms, usage(event)) {

@@ -248,6 +248,23 @@ fn events_that_are_too_fast_or_too_late_are_invalid_and_use_nothing_up() {
     assert_eq!(spent(&state), 50);
 }
 
+#[test]
+fn a_viewable_counts_though_its_impression_took_longer_to_arrive() {
+    for impression_at in [1_000, 1_099, 1_200, 9_000] {
+        let viewable = record(event(EventKind::Viewable, 1, 1_100, Pricing::Vcpm, 50));
+        let impression = record(event(EventKind::Impression, 1, impression_at, Pricing::Vcpm, 50));
+        for order in [[&viewable, &impression], [&impression, &viewable]] {
+            let state = run(&order.map(Clone::clone));
+            assert_eq!(state.totals()[&EventKind::Viewable].counted, 1, "{impression_at}");
+        }
+    }
+    // No unit can be in view for a second so soon after its decision.
+    let fast = record(event(EventKind::Viewable, 1, 899, Pricing::Vcpm, 50));
+    let impression = record(event(EventKind::Impression, 1, 10, Pricing::Vcpm, 50));
+    let state = run(&[impression, fast]);
+    assert_eq!(state.totals()[&EventKind::Viewable].invalid[&InvalidReason::TooFast], 1);
+}
+
 fn credit(id: u128, event: &Event) -> Record {
     let micros = event.price;
     Record::Credit(Box::new(Credit {

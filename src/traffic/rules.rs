@@ -235,11 +235,16 @@ pub(crate) static RULES: &[Rule] = &[
         Ledger,
     )
     .controlled_by("after the grace period", &["windows.orphan_grace_seconds"]),
-    invalid("too_fast", TooFast, "too soon after the impression for a person", Ledger)
-        .controlled_by(
-            "to viewables and clicks; there is no minimum from decision to impression",
-            &["windows.viewable_after_ms", "windows.click_after_ms"],
-        ),
+    invalid(
+        "too_fast",
+        TooFast,
+        "too soon for a person: a click after its impression, a viewable after its decision",
+        Ledger,
+    )
+    .controlled_by(
+        "to viewables and clicks; there is no minimum from decision to impression",
+        &["windows.viewable_after_ms", "windows.click_after_ms"],
+    ),
     rule(
         "used",
         "duplicate",
