@@ -11,8 +11,8 @@ import { start } from "../browser/server.mjs";
 import { install } from "./project.mjs";
 
 const SNIPPETS = new URL("../../src/web/snippets/", import.meta.url).pathname;
-/** The label of the publisher's country, because the reader's region is not declared. */
-const LABEL = "Advertentie";
+/** The label of the page's language, which the publisher's country allows. */
+const LABEL = "Advertisement";
 const EVIL = `"'><script>alert(1)</script>`;
 
 const missing = (command, ...args) => {
@@ -70,25 +70,41 @@ const label = async (from = page) => {
   return found.innerText();
 };
 
-/** Front matter of three pages: one with a topic, one without ads, one with an injection attempt. */
+/** Front matter of pages: with a topic, without ads, with an injection attempt, with single values in place of lists,
+ *  and with values that cannot be read. */
 const PAGES = {
   story: { tags: ["ai-infrastructure"] },
   free: { tags: ["ai-infrastructure"], commercial: "none" },
   evil: { topics: [EVIL, "ai-infrastructure"], subject: [EVIL] },
+  scalar: { topics: "ai-infrastructure", subject: "zahid-host" },
+  map: { tags: ["ai-infrastructure"], subject: { name: "zahid-host" } },
+  maps: { tags: ["ai-infrastructure"], subject: [{ name: "zahid-host" }] },
+  off: { tags: ["ai-infrastructure"], commercial: false },
 };
+
+/** Pages that must not show a unit. */
+const WITHOUT = ["free", "map", "maps", "off"];
 
 /** Asserts a unit on the first page, none on the page without ads, and no injected script. */
 const assertPages = async (pages) => {
-  await visit({ "/story": pages.story, "/free": pages.free, "/evil": pages.evil });
+  await visit(Object.fromEntries(Object.entries(pages).map(([name, page]) => [`/${name}`, page])));
   assert.equal(await label(), LABEL);
   await server.expectCount("impression", 1);
 
   await page.addInitScript(() =>
     document.addEventListener("adjacent:nofill", (event) => (window.reason = event.detail.decision.reason)),
   );
-  await page.goto(`${open.base}/free`);
-  await page.waitForFunction(() => window.reason);
-  assert.equal(await page.evaluate(() => window.reason), "commercial_off");
+  for (const name of WITHOUT) {
+    await page.goto(`${open.base}/${name}`);
+    await page.waitForFunction(() => window.reason);
+    assert.equal(await page.evaluate(() => window.reason), "commercial_off", name);
+  }
+
+  await page.goto(`${open.base}/scalar`);
+  await label();
+  const { topics, subject } = await page.locator("script[data-publisher]").evaluate(({ dataset }) => ({ ...dataset }));
+  assert.deepEqual([topics, subject], ["ai-infrastructure", "zahid-host"]);
+  assert.ok(!(await page.locator(".adj").first().innerText()).includes("zahid.host"));
 
   await page.goto(`${open.base}/evil`);
   await label();
@@ -118,7 +134,7 @@ test("Hugo: the partial shows a unit according to the page's front matter", { sk
   run("hugo", "--config", "hugo.toml", "--quiet");
   const built = (name) => readFileSync(join(folder, `public/${name}/index.html`), "utf8");
 
-  await assertPages({ story: built("story"), free: built("free"), evil: built("evil") });
+  await assertPages(Object.fromEntries(Object.keys(PAGES).map((name) => [name, built(name)])));
 });
 
 test("Liquid: the Jekyll include shows a unit according to the page's front matter", async () => {
@@ -142,7 +158,7 @@ test("Jekyll: the include shows a unit according to the page's front matter", { 
   run("jekyll", "build", "--quiet", "--disable-disk-cache");
   const built = (name) => readFileSync(join(folder, `_site/${name}.html`), "utf8");
 
-  await assertPages({ story: built("story"), free: built("free"), evil: built("evil") });
+  await assertPages(Object.fromEntries(Object.keys(PAGES).map((name) => [name, built(name)])));
 });
 
 test("Eleventy: the include shows a unit according to the page's front matter", async () => {
@@ -154,5 +170,5 @@ test("Eleventy: the include shows a unit according to the page's front matter", 
   run(join(project.folder, "node_modules/.bin/eleventy"), "--quiet");
   const built = (name) => readFileSync(join(folder, `_site/${name}/index.html`), "utf8");
 
-  await assertPages({ story: built("story"), free: built("free"), evil: built("evil") });
+  await assertPages(Object.fromEntries(Object.keys(PAGES).map((name) => [name, built(name)])));
 });

@@ -9,8 +9,8 @@ import { missing, wordpress } from "./wordpress.mjs";
 
 const SNIPPET = readFileSync(new URL("../../src/web/snippets/wordpress/adjacent.php", import.meta.url), "utf8");
 const PLUGIN = "wp-content/mu-plugins/adjacent.php";
-/** The label of the publisher's country, because the reader's region is not declared. */
-const LABEL = "Advertentie";
+/** The label of the page's language, which the publisher's country allows. */
+const LABEL = "Advertisement";
 const EVIL = `"'><script>alert(1)</script>`;
 const TAGS = ["AI infrastructure"];
 const ALONE = '[adjacent placement="article-end"]';

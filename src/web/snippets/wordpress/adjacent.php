@@ -10,11 +10,36 @@
  * the fallback. Pages can be cached: each reader's browser requests its own unit.
  */
 
+/** All values of a custom field as text; null if one cannot be read. */
+function adjacent_field($post_id, $name)
+{
+    $text = [];
+    foreach (get_post_meta($post_id, $name, false) as $value) {
+        foreach ((array) $value as $key => $one) {
+            if (!is_int($key) || !is_scalar($one)) {
+                return null;
+            }
+            $text[] = trim((string) $one);
+        }
+    }
+    return implode(',', array_filter($text, 'strlen'));
+}
+
+/** Whether a post allows units: `allow`, `house_only`, or `none` for all other values. */
+function adjacent_commercial($post_id, ...$fields)
+{
+    $given = adjacent_field($post_id, 'adjacent_commercial');
+    if (in_array(null, $fields, true)) {
+        return 'none';
+    }
+    return $given === '' || $given === 'allow' || $given === 'house_only' ? $given : 'none';
+}
+
 /** Topics of a post: the custom field `adjacent_topics`, else its categories and tags. */
 function adjacent_topics($post_id)
 {
-    $topics = get_post_meta($post_id, 'adjacent_topics', true);
-    if ($topics) {
+    $topics = adjacent_field($post_id, 'adjacent_topics');
+    if ($topics !== '') {
         return $topics;
     }
     $terms = wp_get_post_terms($post_id, ['category', 'post_tag'], ['fields' => 'slugs']);
@@ -42,7 +67,7 @@ function adjacent_script()
  * [adjacent placement="article-end" styles="terminal,card"]Read our letter.[/adjacent]
  *
  * Carries the context of its own post, since lists show several; the custom field `adjacent_commercial` = `none`
- * disables units on a post and on any list that contains it.
+ * disables units on a post and on any list that contains it, as does a value that cannot be read.
  */
 function adjacent_shortcode($given, $fallback = '')
 {
@@ -51,10 +76,12 @@ function adjacent_shortcode($given, $fallback = '')
     }
     $post_id = is_singular() ? get_queried_object_id() : get_the_ID();
     $given = shortcode_atts(['placement' => 'article-end', 'key' => '', 'styles' => ''], $given, 'adjacent');
+    $topics = adjacent_topics($post_id);
+    $subject = adjacent_field($post_id, 'adjacent_subject');
     $attributes = array_map('adjacent_unquote', $given) + [
-        'topics' => adjacent_topics($post_id),
-        'subject' => get_post_meta($post_id, 'adjacent_subject', true),
-        'commercial' => get_post_meta($post_id, 'adjacent_commercial', true),
+        'topics' => $topics,
+        'subject' => $subject,
+        'commercial' => adjacent_commercial($post_id, $topics, $subject),
     ];
     $unit = '<adjacent-unit';
     foreach (array_filter($attributes) as $name => $value) {
