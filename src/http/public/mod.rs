@@ -2,6 +2,7 @@
 
 pub(crate) mod advertiser;
 pub(crate) mod assets;
+pub(crate) mod below_path;
 pub(crate) mod cors;
 pub(crate) mod decisions;
 pub(crate) mod events;
@@ -68,6 +69,7 @@ pub(crate) fn routes(
         config.app_data(app).configure(extract::settings);
         let scope = web::scope("")
             .wrap(from_fn(guard::guard))
+            .wrap(from_fn(below_path::prefix_links))
             .wrap(from_fn(cors::open))
             .wrap(security_headers("cross-origin"));
         let scope =
